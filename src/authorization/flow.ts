@@ -1,0 +1,30 @@
+import type { Disposer } from "../faults/feed.js";
+
+export type FlowMethod = "browser" | "device";
+export type FlowState = "waiting" | "authorized" | "denied" | "failed" | "expired" | "cancelled";
+
+/** What a person needs to authorize; members a method does not have are null. `expiresAt` is ISO 8601. */
+export interface FlowView {
+  readonly method: FlowMethod;
+  readonly url: string | null;
+  readonly redirectUri: string | null;
+  readonly verificationUri: string | null;
+  readonly verificationUriComplete: string | null;
+  readonly userCode: string | null;
+  readonly expiresAt: string | null;
+  readonly state: FlowState;
+  readonly message: string | null;
+}
+
+/**
+ * One way to get a grant from a person: the browser flow and the device flow are two of these. A flow ends by itself (authorized,
+ * denied, failed, expired) or by `stop`. A grant it obtains goes to the vault before `authorized` is told.
+ */
+export interface Flow {
+  readonly method: FlowMethod;
+  readonly view: FlowView;
+  /** Resolves when there is something for a person to do. Faults: `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`, keychain faults. */
+  start(signal: AbortSignal): Promise<FlowView>;
+  stop(): Promise<void>;
+  onChanged(listener: (view: FlowView) => void): Disposer;
+}

@@ -1,0 +1,32 @@
+import type { Disposer } from "../faults/feed.js";
+
+/** The shape of what a request handler throws: the peer sees exactly this. `rpc/` turns every other failure into it first. */
+export interface WireError {
+  readonly code: number;
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+export interface ChannelHandlers {
+  /** Answers with the result, or throws (or rejects with) a `WireError`. `signal` fires on `$/cancelRequest` and when the channel ends. */
+  request(method: string, params: unknown, signal: AbortSignal): unknown;
+  notification(method: string, params: unknown): void;
+}
+
+/** Why a channel is over. */
+export type ChannelEnd = "inputEnded" | "notTheProtocol" | "outputBroken";
+
+/** JSON-RPC 2.0 with `Content-Length` framing over two byte streams. */
+export interface Channel {
+  /** Starts reading. Called once. */
+  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEnd) => void): void;
+  /** Sends a notification; what is written in one tick leaves in one write. Dropped once the channel is over. */
+  notify(method: string, params: unknown): void;
+  /** True while the peer is not reading: write nothing that can be coalesced. */
+  readonly congested: boolean;
+  /** Calls once each time `congested` turns false. */
+  onDrain(listener: () => void): Disposer;
+  /** Waits until everything written has left, or `deadlineMs` is over. */
+  flush(deadlineMs: number): Promise<void>;
+  dispose(): void;
+}
