@@ -1,3 +1,5 @@
+import type { Secret } from "../faults/secret.js";
+
 /** One HTTP exchange. Redirects are never followed here: the caller sees the 3xx and decides. */
 export interface HttpRequest {
   readonly method: "GET" | "POST";
@@ -33,7 +35,7 @@ export interface Http {
 export interface HttpRoute {
   /** `http://[user@]host:port`, "none" (direct, whatever the environment says) or "" (HTTPS_PROXY and NO_PROXY). */
   readonly proxy: string;
-  readonly proxyPassword: import("../faults/secret.js").Secret | null;
+  readonly proxyPassword: Secret | null;
   /** PEM certificates added to the trusted roots, or null. */
   readonly extraCertificates: string | null;
 }

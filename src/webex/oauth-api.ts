@@ -1,3 +1,4 @@
+import type { Me } from "./people-api.js";
 import type { Secret } from "../faults/secret.js";
 
 /** The integration, as Webex knows it. */
@@ -64,6 +65,6 @@ export interface OAuthApi {
 
 /** Who a token belongs to: the two calls that prove it. Faults as `PeopleApi`. */
 export interface IdentityApi {
-  me(accessToken: Secret, signal: AbortSignal): Promise<import("./people-api.js").Me>;
+  me(accessToken: Secret, signal: AbortSignal): Promise<Me>;
   organizationName(accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string>;
 }

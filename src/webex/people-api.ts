@@ -1,3 +1,4 @@
+import type { Secret } from "../faults/secret.js";
 import type { PersonSnapshot } from "../presence/person.js";
 
 /** Where a page of the roster comes from: the beginning, or Webex's own link to the next one. */
@@ -47,7 +48,7 @@ export interface RequestGate {
 /** Access tokens of one organization. */
 export interface TokenSource {
   /** A token good for the next request: refreshed ahead of its expiry. Faults: `grantRefused`, `authorizationRequired`, `clientNotConfigured`, keychain and network faults. */
-  token(signal: AbortSignal): Promise<import("../faults/secret.js").Secret>;
+  token(signal: AbortSignal): Promise<Secret>;
   /** A token other than the one Webex has just rejected with 401; single flight. Faults as `token`. */
-  replace(rejected: import("../faults/secret.js").Secret, signal: AbortSignal): Promise<import("../faults/secret.js").Secret>;
+  replace(rejected: Secret, signal: AbortSignal): Promise<Secret>;
 }
