@@ -66,7 +66,7 @@ export class FakeClock implements Clock {
     promise.then(mark, mark);
     const end = this.#elapsed + limitMs;
     await settle();
-    while (!settled) {
+    while (!(settled as boolean)) {
       const next = Math.min(...[...this.#timers].map((t) => t.due));
       if (next > end) throw new Error("The promise did not settle within the given fake time.");
       await this.advance(next - this.#elapsed);
