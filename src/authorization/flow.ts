@@ -18,11 +18,15 @@ export interface FlowView {
 
 /**
  * One way to get a grant from a person: the browser flow and the device flow are two of these. A flow ends by itself (authorized,
- * denied, failed, expired) or by `stop`. A grant it obtains goes to the vault before `authorized` is told.
+ * denied, failed, expired) or by `stop`; whether it has ended is `open`, not `view.state`, because the browser flow tells a declined
+ * or failed attempt as `denied` or `failed` and lets the person try again until its deadline. A grant it obtains goes to the vault
+ * before `authorized` is told.
  */
 export interface Flow {
   readonly method: FlowMethod;
   readonly view: FlowView;
+  /** From a successful `start` until the flow is over. */
+  readonly open: boolean;
   /** Resolves when there is something for a person to do. Faults: `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`, keychain faults. */
   start(signal: AbortSignal): Promise<FlowView>;
   stop(): Promise<void>;

@@ -7,9 +7,17 @@ export interface WireError {
   readonly data?: unknown;
 }
 
+/** One request while it is being answered. */
+export interface RequestCall {
+  /** Fires on `$/cancelRequest` and when the channel ends. Made when first read: most requests are answered without it. */
+  readonly signal: AbortSignal;
+  /** The same, for who only wants to look. */
+  readonly cancelled: boolean;
+}
+
 export interface ChannelHandlers {
-  /** Answers with the result, or throws (or rejects with) a `WireError`. `signal` fires on `$/cancelRequest` and when the channel ends. */
-  request(method: string, params: unknown, signal: AbortSignal): unknown;
+  /** Answers with the result, or throws (or rejects with) a `WireError`. A request cancelled before its turn never gets here. */
+  request(method: string, params: unknown, call: RequestCall): unknown;
   notification(method: string, params: unknown): void;
 }
 

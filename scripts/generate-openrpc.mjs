@@ -1,0 +1,33 @@
+// Writes openrpc.json from the compiled schemas; with --check, says whether the file is what they make.
+// Run `npm run compile` first. --from <dir> names another folder of compiled output.
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+import { format, resolveConfig } from "prettier";
+
+const root = new URL("../", import.meta.url);
+const from = process.argv.indexOf("--from");
+const compiled = from < 0 ? new URL("build/", root) : new URL(`${pathToFileURL(process.argv[from + 1]).href}/`);
+const target = new URL("openrpc.json", root);
+
+const { openRpcDocument } = await import(new URL("src/rpc/openrpc.js", compiled));
+const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+const text = await format(JSON.stringify(openRpcDocument(version)), {
+  ...(await resolveConfig(target)),
+  parser: "json",
+});
+
+if (!process.argv.includes("--check")) {
+  writeFileSync(target, text);
+} else if (readOrEmpty(target) !== text) {
+  console.error("openrpc.json is not what the schemas make: run node scripts/generate-openrpc.mjs");
+  process.exitCode = 1;
+}
+
+function readOrEmpty(file) {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}

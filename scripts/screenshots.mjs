@@ -1,0 +1,81 @@
+// Writes a picture of each state of the authorization page, wide and narrow, light and dark, to build/screenshots.
+// Wants the compiled sources (npm run compile) in build/, or in the folder given, and Chromium.
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { chromium } from "playwright-core";
+
+const compiled = resolve(process.argv[2] ?? "build");
+const out = resolve("build/screenshots");
+const load = (path) => import(pathToFileURL(resolve(compiled, "src", path)).href);
+const { authorizationPage, refusalPage } = await load("authorization/authorization-page.js");
+const { faultyAttempt, refusedAttempt } = await load("authorization/authorization-page-state.js");
+const { Fault } = await load("faults/fault.js");
+const { listenOnLoopback } = await load("platform/loopback-server.js");
+
+const scopes = ["spark-admin:people_read", "spark-admin:organizations_read"];
+const acme = {
+  orgId: "acme",
+  orgName: "Acme Corporation",
+  authorizedBy: "Ada Admin",
+  scopes,
+  grantedAt: "2026-11-01T09:00:00Z",
+  accessTokenExpiresAt: "2026-11-15T09:00:00Z",
+  refreshTokenExpiresAt: "2027-01-30T09:00:00Z",
+  state: "valid",
+};
+const beta = { ...acme, orgId: "beta", orgName: "Beta Logistics", state: "required" };
+const model = {
+  key: "key",
+  clientId: "C4f1b0e7a9d24c6f8b3e5a7d9c1f2b4a6e8d0c3f5b7a9e1d3c5f7b9a1e3d5c7f9",
+  phase: "open",
+  attempt: { kind: "none" },
+  organizations: [],
+  notices: [],
+  remainingSeconds: 581,
+};
+const sharingOff = {
+  code: "statusSharingOff",
+  severity: "error",
+  message: "Webex shares no status with the administrator who authorized.",
+  hint: "Have that administrator switch on “Share my status” in the Webex app’s privacy settings.",
+  orgId: "acme",
+};
+const lockedKeychain = new Fault("keychainLocked", "The keychain of the account ucx is locked.", { hint: "Unlock it." });
+
+const pages = {
+  required: model,
+  waiting: { ...model, attempt: { kind: "waiting" } },
+  authorized: { ...model, attempt: { kind: "authorized", authorization: acme }, organizations: [acme] },
+  again: { ...model, organizations: [acme, beta], notices: [sharingOff] },
+  denied: { ...model, attempt: refusedAttempt("access_denied", "The resource owner denied the request.") },
+  failed: { ...model, attempt: refusedAttempt("invalid_scope", null) },
+  locked: { ...model, attempt: faultyAttempt(lockedKeychain, true) },
+  expired: { ...model, phase: "expired" },
+  completed: { ...model, phase: "completed", organizations: [acme] },
+};
+
+const server = await listenOnLoopback(0, async ({ target }) => {
+  const name = target.slice(1);
+  if (name in pages) return authorizationPage(pages[name], 200, "nonce");
+  return refusalPage(403, "nonce", "This address does not open the page", "Its key is missing, or belongs to an earlier page.");
+});
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+});
+mkdirSync(out, { recursive: true });
+for (const width of [1280, 320]) {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await browser.newPage({ viewport: { width, height: 720 }, colorScheme, javaScriptEnabled: false });
+    for (const name of [...Object.keys(pages), "refused"]) {
+      await page.goto(`http://localhost:${server.port}/${name}`);
+      await page.screenshot({ path: resolve(out, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    }
+    await page.close();
+  }
+}
+await browser.close();
+await server.close();
+console.log(`Screenshots are in ${out}`);

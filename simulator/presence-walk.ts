@@ -1,0 +1,141 @@
+import { mixSeeds, seededRandom, type Random } from "./random.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** A stretch of time in which a person has one Webex status; `until` is Infinity for one that never changes. Times are ms since 1970, UTC. */
+export interface WalkSegment {
+  readonly status: string;
+  readonly since: number;
+  readonly until: number;
+}
+
+interface Step {
+  readonly from: number;
+  readonly status: string;
+}
+
+/** What a person turns to from "active", with the share of the turns and the typical length in minutes. */
+const TURNS: readonly { status: string; share: number; minutes: number; least: number }[] = [
+  { status: "call", share: 0.5, minutes: 4, least: 0.4 },
+  { status: "inactive", share: 0.3, minutes: 14, least: 2 },
+  { status: "unknown", share: 0.08, minutes: 25, least: 5 },
+  { status: "DoNotDisturb", share: 0.05, minutes: 40, least: 10 },
+  { status: "presenting", share: 0.07, minutes: 15, least: 5 },
+];
+
+const NEVER_SIGNED_IN_SHARE = 0.02;
+const FRESH_USER_SHARE = 0.01;
+const OUT_OF_OFFICE_SHARE = 0.04;
+const MEETING_AT_HALF_HOUR_SHARE = 0.13;
+
+/**
+ * The presence of many people over working days as a pure function of (seed, person, time): the same seed tells the same days, and
+ * no state is kept, so 100,000 persons cost nothing until they are asked for. Calls last minutes, meetings 30 or 60 minutes from
+ * the full and half hours on, lunch is away, nights and weekends are away, a few never signed in (`pending`), a few are fresh
+ * users that Webex knows nothing of (`unknown`), a few have a day off (`OutOfOffice`). "Busy" is `unknown`, as Webex tells it.
+ */
+export class PresenceWalk {
+  readonly #seed: number;
+
+  constructor(options: { readonly seed: number }) {
+    this.#seed = options.seed;
+  }
+
+  /** The segment that a person (a number from 0 on) is in at a time. */
+  segmentAt(person: number, now: number): WalkSegment {
+    const constant = this.#constantStatus(person);
+    if (constant !== null) return { status: constant, since: -Infinity, until: Infinity };
+    const day = Math.floor(now / DAY);
+    const steps = this.#day(person, day);
+    let index = steps.length - 1;
+    while (index > 0 && (steps[index]?.from ?? 0) > now) index--;
+    const current = steps[index] ?? { from: day * DAY, status: "inactive" };
+    return { status: current.status, since: current.from, until: this.#endOf(person, current.status, steps[index + 1], day) };
+  }
+
+  statusAt(person: number, now: number): string {
+    return this.segmentAt(person, now).status;
+  }
+
+  /** The next time after `now` at which the person's status is another one; `at` is Infinity where it never will be. */
+  nextChangeAfter(person: number, now: number): { readonly at: number; readonly status: string } {
+    const segment = this.segmentAt(person, now);
+    return segment.until === Infinity
+      ? { at: Infinity, status: segment.status }
+      : { at: segment.until, status: this.statusAt(person, segment.until) };
+  }
+
+  /** Whether Webex knows no `lastActivity` of this person: never signed in, or fresh. */
+  isWithoutActivity(person: number): boolean {
+    return this.#constantStatus(person) !== null;
+  }
+
+  #constantStatus(person: number): "pending" | "unknown" | null {
+    const lot = seededRandom(mixSeeds(this.#seed, person, 7))();
+    if (lot < NEVER_SIGNED_IN_SHARE) return "pending";
+    return lot < NEVER_SIGNED_IN_SHARE + FRESH_USER_SHARE ? "unknown" : null;
+  }
+
+  #endOf(person: number, status: string, next: Step | undefined, day: number): number {
+    if (next) return next.from;
+    for (let later = day + 1; later < day + 30; later++) {
+      const other = this.#day(person, later).find((step) => step.status !== status);
+      if (other) return other.from;
+    }
+    return Infinity;
+  }
+
+  #day(person: number, day: number): readonly Step[] {
+    const random = seededRandom(mixSeeds(this.#seed, person, day));
+    const midnight = day * DAY;
+    const weekday = new Date(midnight).getUTCDay();
+    if (weekday === 0 || weekday === 6) return [{ from: midnight, status: "inactive" }];
+    if (random() < OUT_OF_OFFICE_SHARE) return [{ from: midnight, status: "OutOfOffice" }];
+    const arrival = midnight + 7.5 * HOUR + random() * 1.5 * HOUR;
+    const lunch = midnight + 12 * HOUR + random() * HOUR;
+    const afterLunch = lunch + (25 + random() * 35) * MINUTE;
+    const departure = midnight + 16.5 * HOUR + random() * 2 * HOUR;
+    const steps: Step[] = [{ from: midnight, status: "inactive" }];
+    work(steps, arrival, lunch, random);
+    steps.push({ from: lunch, status: "inactive" });
+    work(steps, afterLunch, departure, random);
+    steps.push({ from: departure, status: "inactive" });
+    return steps.filter((step, index) => steps[index - 1]?.status !== step.status);
+  }
+}
+
+function work(steps: Step[], from: number, until: number, random: Random): void {
+  let time = from;
+  while (time < until) {
+    steps.push({ from: time, status: "active" });
+    const end = time + Math.max(MINUTE, spread(13, random));
+    const halfHour = Math.ceil(time / (30 * MINUTE)) * 30 * MINUTE;
+    const meets = halfHour <= end && halfHour < until && random() < MEETING_AT_HALF_HOUR_SHARE;
+    time = meets ? halfHour : end;
+    if (time >= until) return;
+    if (meets) {
+      steps.push({ from: time, status: "meeting" });
+      time += (random() < 0.6 ? 30 : 60) * MINUTE - random() * 5 * MINUTE;
+    } else {
+      const turn = drawTurn(random);
+      steps.push({ from: time, status: turn.status });
+      time += Math.max(turn.least * MINUTE, spread(turn.minutes, random));
+    }
+  }
+}
+
+function drawTurn(random: Random): (typeof TURNS)[number] {
+  let lot = random();
+  for (const turn of TURNS) {
+    if (lot < turn.share) return turn;
+    lot -= turn.share;
+  }
+  return { status: "inactive", share: 0, minutes: 14, least: 2 };
+}
+
+/** An exponentially distributed length around a mean in minutes, cut at four means. */
+function spread(meanMinutes: number, random: Random): number {
+  return Math.min(4, -Math.log(1 - random())) * meanMinutes * MINUTE;
+}

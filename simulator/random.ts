@@ -1,0 +1,42 @@
+/** A seeded generator of numbers in [0, 1): the same seed tells the same story each time (mulberry32). */
+export type Random = () => number;
+
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** One 32-bit seed out of several numbers, so that each person and each day has a generator of its own. */
+export function mixSeeds(...numbers: readonly number[]): number {
+  let hash = 0x811c9dc5;
+  for (const number of numbers) {
+    hash = Math.imul(hash ^ (number | 0), 0x01000193);
+    hash ^= hash >>> 13;
+    hash = Math.imul(hash, 0x5bd1e995);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 0;
+}
+
+/** An item of a list that is known not to be empty. */
+export function pick<T>(items: readonly T[], random: Random): T {
+  const item = items[Math.floor(random() * items.length)];
+  if (item === undefined) throw new Error("There is nothing to pick from.");
+  return item;
+}
+
+/** A version 4 UUID that follows from the generator. */
+export function seededUuid(random: Random): string {
+  let digits = "";
+  for (let word = 0; word < 4; word++) {
+    digits += Math.floor(random() * 4_294_967_296)
+      .toString(16)
+      .padStart(8, "0");
+  }
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-a${digits.slice(17, 20)}-${digits.slice(20, 32)}`;
+}

@@ -1,0 +1,246 @@
+import type { Fault } from "../faults/fault.js";
+import type { FlowState } from "./flow.js";
+import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
+
+/** Where the latest try of this flow stands; `said` is Webex's own text, made fit to show. */
+export type Attempt =
+  | { readonly kind: "none" }
+  | { readonly kind: "waiting" }
+  | { readonly kind: "finishing" }
+  | { readonly kind: "authorized"; readonly authorization: Authorization }
+  | { readonly kind: "denied"; readonly said: string | null }
+  | { readonly kind: "failed"; readonly title: string; readonly advice: string; readonly said: string | null };
+
+export type PagePhase = "open" | "completed" | "expired" | "cancelled";
+
+/** Something the worker knows and the person at the page should: a problem of the status, in the same words. */
+export interface PageNotice {
+  readonly code: string;
+  readonly severity: "error" | "warning" | "info";
+  readonly message: string;
+  readonly hint: string;
+  readonly orgId: string | null;
+}
+
+/** All that the page shows. */
+export interface PageModel {
+  readonly key: string;
+  readonly clientId: string | null;
+  readonly phase: PagePhase;
+  readonly attempt: Attempt;
+  readonly organizations: readonly Authorization[];
+  readonly notices: readonly PageNotice[];
+  readonly remainingSeconds: number;
+}
+
+export type PageState = "required" | "waiting" | "authorized" | "denied" | "failed" | "expired";
+
+export interface Announcement {
+  readonly state: PageState;
+  readonly tone: "neutral" | "busy" | "good" | "caution" | "bad";
+  readonly title: string;
+  readonly text: string;
+  readonly said: string | null;
+}
+
+export function canComplete(model: Pick<PageModel, "organizations">): boolean {
+  return model.organizations.some((one) => one.state === "valid");
+}
+
+export function missingScopes(authorization: Authorization): readonly string[] {
+  return REQUIRED_SCOPES.filter((scope) => !authorization.scopes.includes(scope));
+}
+
+/** The one thing the page says first. */
+export function announce(model: PageModel): Announcement {
+  if (model.phase !== "open") return announceEnd(model);
+  const attempt = model.attempt;
+  switch (attempt.kind) {
+    case "none":
+      return announceStart(model);
+    case "waiting":
+      return {
+        state: "waiting",
+        tone: "busy",
+        title: "Waiting for Webex",
+        text: "Sign in at Webex as an administrator and accept. This page updates by itself. If Webex shows “Access denied”, or nothing comes back, see below how to allow the integration.",
+        said: null,
+      };
+    case "finishing":
+      return {
+        state: "waiting",
+        tone: "busy",
+        title: "Finishing with Webex",
+        text: "Webex has accepted. The worker is fetching the authorization and storing it.",
+        said: null,
+      };
+    case "authorized":
+      return announceAuthorized(attempt.authorization);
+    case "denied":
+      return {
+        state: "denied",
+        tone: "caution",
+        title: "Declined at Webex",
+        text: "The request was declined, so nothing has changed. Press AUTHORIZE to try again, with the account of an administrator of the organization.",
+        said: attempt.said,
+      };
+    case "failed":
+      return { state: "failed", tone: "bad", title: attempt.title, text: attempt.advice, said: attempt.said };
+  }
+}
+
+/** What the host hears of the flow; `kept`: the organizations authorized in it. */
+export function flowOutcome(model: PageModel, kept: readonly string[]): { state: FlowState; message: string | null } {
+  if (model.phase === "completed")
+    return { state: "authorized", message: kept.length > 0 ? `${kept.join(", ")}: authorized.` : null };
+  if (model.phase === "expired") return { state: "expired", message: "Nobody authorized in time." };
+  if (model.phase === "cancelled") return { state: "cancelled", message: "The authorization was called off." };
+  if (model.attempt.kind !== "denied" && model.attempt.kind !== "failed") return { state: "waiting", message: null };
+  const { title, text } = announce(model);
+  return { state: model.attempt.kind, message: `${title}. ${text}` };
+}
+
+/** A refusal that came back from Webex in the redirect (RFC 6749, 4.1.2.1). */
+export function refusedAttempt(error: string, said: string | null): Attempt {
+  switch (error) {
+    case "access_denied":
+      return { kind: "denied", said };
+    case "invalid_scope":
+      return {
+        kind: "failed",
+        title: "The integration lacks a scope",
+        advice: `Webex refused the scopes asked for. Add ${REQUIRED_SCOPES.join(" and ")} to the integration at developer.webex.com, then press AUTHORIZE again.`,
+        said,
+      };
+    case "server_error":
+    case "temporarily_unavailable":
+      return {
+        kind: "failed",
+        title: "Webex had a problem of its own",
+        advice: "Nothing is wrong here, as far as the worker can tell. Wait a minute, then press AUTHORIZE again.",
+        said,
+      };
+    default:
+      return {
+        kind: "failed",
+        title: "Webex refused the request",
+        advice:
+          "Check that the integration’s client id and redirect URI at developer.webex.com are the ones in use here, then press AUTHORIZE again.",
+        said,
+      };
+  }
+}
+
+/** A failure on this side, between Webex’s consent and the keychain. `kept`: it passes by itself, and the grant waits in memory. */
+export function faultyAttempt(fault: Fault, kept: boolean): Attempt {
+  if (fault.code === "defect") {
+    return {
+      kind: "failed",
+      title: "Something went wrong inside the worker",
+      advice: "Its log says what. Press AUTHORIZE to try again.",
+      said: null,
+    };
+  }
+  const advice = kept
+    ? sentences(
+        fault.message,
+        fault.code === "webexUnreachable" ? undefined : fault.hint,
+        "The worker tries again by itself, and this page says when it has worked.",
+      )
+    : sentences(fault.message, fault.hint, "Then press AUTHORIZE again.");
+  return { kind: "failed", title: faultTitle(fault), advice, said: null };
+}
+
+function faultTitle(fault: Fault): string {
+  switch (fault.code) {
+    case "keychainLocked":
+      return "The keychain is locked";
+    case "keychainUnavailable":
+      return "The keychain cannot be used";
+    case "webexUnreachable":
+      return "Webex cannot be reached";
+    case "rateLimited":
+      return "Webex asks to wait";
+    case "webexError":
+      return "Webex had a problem of its own";
+    case "clientNotConfigured":
+      return "The integration is not configured";
+    case "forbidden":
+    case "refused":
+      return "This account may not authorize";
+    default:
+      return "Webex refused the authorization";
+  }
+}
+
+function announceStart(model: PageModel): Announcement {
+  const again = model.organizations.filter((one) => one.state === "required").map((one) => one.orgName);
+  if (again.length === 0 && canComplete(model)) {
+    return {
+      state: "authorized",
+      tone: "good",
+      title: "An authorization is there",
+      text: "Authorize another organization, or press COMPLETE REQUEST to finish.",
+      said: null,
+    };
+  }
+  return {
+    state: "required",
+    tone: "neutral",
+    title: again.length > 0 ? `${again.join(", ")}: authorization is needed again` : "Authorization is needed",
+    text: "Presence from Webex starts once an administrator of your Webex organization has authorized this worker. Press AUTHORIZE and sign in at Webex.",
+    said: null,
+  };
+}
+
+function announceAuthorized(authorization: Authorization): Announcement {
+  const missing = missingScopes(authorization);
+  if (missing.length > 0) {
+    return {
+      state: "authorized",
+      tone: "caution",
+      title: `${authorization.orgName} is authorized, but a scope is missing`,
+      text: `Presence cannot be read without ${missing.join(" and ")}. Add it to the integration at developer.webex.com, then press AUTHORIZE again.`,
+      said: null,
+    };
+  }
+  return {
+    state: "authorized",
+    tone: "good",
+    title: `${authorization.orgName} is authorized`,
+    text: "Press COMPLETE REQUEST to finish, or authorize another organization first.",
+    said: null,
+  };
+}
+
+function announceEnd(model: PageModel): Announcement {
+  if (model.phase === "completed") {
+    return {
+      state: "authorized",
+      tone: "good",
+      title: "Presence starts now",
+      text: "The request is complete, and this page can be closed. If WebexPresence.Enable is 0 in Presence.ini, presence starts when it is set to 1.",
+      said: null,
+    };
+  }
+  if (model.phase === "cancelled") {
+    return {
+      state: "expired",
+      tone: "caution",
+      title: "This page is closed",
+      text: "The authorization was called off from the UCX side. To authorize later, open the address the worker gives then.",
+      said: null,
+    };
+  }
+  return {
+    state: "expired",
+    tone: "caution",
+    title: "This page has expired",
+    text: "Nobody authorized in time. While a grant is missing, the worker opens a new page by itself: its address is in worker.log. Or run ucx-webex-presence authorize in the worker’s account.",
+    said: null,
+  };
+}
+
+function sentences(...parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== "").join(" ");
+}

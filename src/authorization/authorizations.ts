@@ -1,0 +1,275 @@
+import { asFault, Fault } from "../faults/fault.js";
+import type { Disposer } from "../faults/feed.js";
+import { Feed } from "../faults/feed.js";
+import type { Secret } from "../faults/secret.js";
+import type { Clock } from "../ports/clock.js";
+import type { Logger } from "../ports/logger.js";
+import type { IdentityApi, OAuthApi, OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
+import type { AuthorizationService, ImportedGrant } from "./authorization-service.js";
+import type { AuthorizationSettings } from "./effective-client.js";
+import { effectiveClient, originOf } from "./effective-client.js";
+import type { Flow, FlowMethod, FlowView } from "./flow.js";
+import { FlowSlot } from "./flow-slot.js";
+import type { Authorization, Grant } from "./grant.js";
+import { REQUIRED_SCOPES } from "./grant.js";
+import { asGrantFault, grantRefused, proveIdentity } from "./grant-proof.js";
+import type { ProvenIdentity } from "./grant-proof.js";
+import type { GrantRefusals } from "./grant-refusals.js";
+import { misfit, toAuthorization } from "./grant-standing.js";
+import { throwIfCancelled } from "./single-flight.js";
+import { expiry } from "./token-source.js";
+import type { GrantVault } from "./vault.js";
+
+const REVOKE_DEADLINE_MS = 5_000;
+
+export interface AuthorizationsParts {
+  readonly vault: GrantVault;
+  readonly refusals: GrantRefusals;
+  readonly settings: () => AuthorizationSettings;
+  readonly oauth: () => OAuthApi;
+  readonly identity: () => IdentityApi;
+  readonly flowFactory: (method: FlowMethod) => Flow;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface AuthorizationChange {
+  readonly authorizations: readonly Authorization[];
+  readonly flow: FlowView | null;
+}
+
+/** One organization's authorization with what keeps it from being used: `authorizationRequired`, `grantRefused` (dead), or nothing. */
+export interface Standing {
+  readonly orgId: string;
+  readonly orgName: string;
+  readonly scopes: readonly string[];
+  readonly fault: Fault | null;
+}
+
+/** What the protocol and the command line may ask of authorization; the flows hand in their grants here (`completeGrant`). */
+export class Authorizations implements AuthorizationService {
+  readonly #parts: AuthorizationsParts;
+  readonly #changed = new Feed<AuthorizationChange>();
+  readonly #flows: FlowSlot;
+  #told = "";
+  #disposers: Disposer[] = [];
+
+  constructor(parts: AuthorizationsParts) {
+    this.#parts = parts;
+    this.#flows = new FlowSlot(parts.flowFactory, () => this.#tell());
+  }
+
+  /** Hears the vault from now on. */
+  start(): void {
+    if (this.#disposers.length > 0) return;
+    this.#told = JSON.stringify(this.#change());
+    this.#disposers = [
+      this.#parts.vault.onChanged(() => this.#tell()),
+      this.#parts.refusals.changed.subscribe(() => this.#tell()),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    for (const dispose of this.#disposers.splice(0)) dispose();
+    await this.#flows.cancel();
+  }
+
+  /** The client id or the API address has changed: grants may have come to fit, or not to. */
+  settingsChanged(): void {
+    this.#tell();
+  }
+
+  onChanged(listener: (change: AuthorizationChange) => void): Disposer {
+    return this.#changed.subscribe(listener);
+  }
+
+  /** The integration in force now. Fault: `clientNotConfigured`. */
+  client(): OAuthClient {
+    return effectiveClient(this.#parts.settings(), this.#kept());
+  }
+
+  /** In the order of authorization; empty while the keychain was never read. */
+  standings(): readonly Standing[] {
+    const kept = this.#kept();
+    return this.#grants().map((grant) => ({
+      orgId: grant.orgId,
+      orgName: grant.orgName,
+      scopes: grant.scopes,
+      fault: misfit(grant, this.#parts.settings(), kept) ?? this.#parts.refusals.of(grant, kept)?.fault ?? null,
+    }));
+  }
+
+  async setClient(clientId: string, clientSecret: Secret): Promise<void> {
+    await this.#parts.vault.setClient({ clientId, clientSecret });
+  }
+
+  async setProxyPassword(password: Secret | null): Promise<void> {
+    await this.#parts.vault.setProxyPassword(password);
+  }
+
+  async list(): Promise<readonly Authorization[]> {
+    if (this.#parts.vault.state.kind !== "ready") await this.#parts.vault.reload();
+    return this.#change().authorizations;
+  }
+
+  async import(given: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
+    // Before Webex is asked, because a refresh may use up the refresh token that the caller has.
+    await this.#parts.vault.reload();
+    throwIfCancelled(signal);
+    const client = this.client();
+    const scopes = given.scope === null ? null : splitScopes(given.scope);
+    const { accessToken } = given;
+    if (accessToken !== null && (given.expiresIn === null || given.expiresIn > 0)) {
+      const answer: TokenAnswer = {
+        accessToken,
+        expiresInSeconds: given.expiresIn,
+        refreshToken: given.refreshToken,
+        refreshTokenExpiresInSeconds: given.refreshTokenExpiresIn,
+        scopes,
+      };
+      try {
+        return await this.#keep(client, answer, given.refreshToken, signal);
+      } catch (error) {
+        const rejected = error instanceof Fault && error.code === "grantRefused" && error.status === 401;
+        if (!rejected) throw error;
+      }
+    }
+    const refreshed = await this.#parts
+      .oauth()
+      .refresh(client, given.refreshToken, signal)
+      .catch((error: unknown) => {
+        throw asGrantFault(error);
+      });
+    const answer: TokenAnswer = {
+      ...refreshed,
+      scopes: refreshed.scopes ?? scopes,
+      refreshTokenExpiresInSeconds: refreshed.refreshTokenExpiresInSeconds ?? given.refreshTokenExpiresIn,
+    };
+    return this.#keep(client, answer, given.refreshToken, signal);
+  }
+
+  /**
+   * Proves and keeps what a flow was given. Faults: `grantRefused`, `webexUnreachable`, `clientNotConfigured`, `cancelled` and the
+   * keychain's: with a transient one the answer is still good, and may be handed in again.
+   */
+  async completeGrant(answer: TokenAnswer, signal: AbortSignal): Promise<Authorization> {
+    throwIfCancelled(signal);
+    if (answer.refreshToken === null) {
+      throw grantRefused(
+        null,
+        "Webex gave no refresh token: check in the developer portal that the application is an integration.",
+      );
+    }
+    return this.#keep(this.client(), answer, answer.refreshToken, signal);
+  }
+
+  async revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }> {
+    await this.#parts.vault.reload();
+    throwIfCancelled(signal);
+    const grant = this.#grants().find((g) => g.orgId === orgId);
+    if (grant === undefined) {
+      throw new Fault("unknownOrganization", "There is no authorization for this organization.", { data: { orgId } });
+    }
+    const revokedAtWebex = await this.#revokeAtWebex(grant, signal);
+    await this.#parts.vault.removeGrant(orgId);
+    this.#parts.refusals.clear(orgId);
+    this.#parts.logger.info("An authorization was revoked: the organization's presence is no longer read.", {
+      orgId,
+      revokedAtWebex,
+    });
+    return { revokedAtWebex };
+  }
+
+  async begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView> {
+    return this.#flows.begin(method, signal, async () => {
+      await this.#parts.vault.reload();
+      this.client();
+    });
+  }
+
+  cancel(): Promise<void> {
+    return this.#flows.cancel();
+  }
+
+  async #keep(client: OAuthClient, answer: TokenAnswer, refreshToken: Secret, signal: AbortSignal): Promise<Authorization> {
+    const { vault, refusals, settings, identity, clock } = this.#parts;
+    const apiOrigin = originOf(settings().apiUrl);
+    const proven: ProvenIdentity = await proveIdentity(identity(), answer.accessToken, signal);
+    throwIfCancelled(signal);
+    const now = clock.now();
+    const grant: Grant = {
+      ...proven,
+      scopes: answer.scopes ?? REQUIRED_SCOPES,
+      grantedAt: now,
+      clientId: client.clientId,
+      apiOrigin,
+      accessToken: answer.accessToken,
+      accessTokenExpiresAt: expiry(answer.expiresInSeconds, now),
+      refreshToken: answer.refreshToken ?? refreshToken,
+      refreshTokenExpiresAt: expiry(answer.refreshTokenExpiresInSeconds, now),
+    };
+    await vault.storeGrant(grant);
+    refusals.clear(grant.orgId);
+    return toAuthorization(grant, settings(), this.#kept(), refusals);
+  }
+
+  /** Best effort within 5 s; nothing of a grant for another client or another API origin is sent. */
+  async #revokeAtWebex(grant: Grant, signal: AbortSignal): Promise<boolean> {
+    const { settings, oauth, clock, logger } = this.#parts;
+    if (misfit(grant, settings(), this.#kept()) !== null) return false;
+    const deadline = new AbortController();
+    let dispose: Disposer = () => undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      dispose = clock.timer(REVOKE_DEADLINE_MS, () => {
+        deadline.abort();
+        reject(new Fault("webexUnreachable", "Webex did not answer in time."));
+      });
+    });
+    try {
+      await Promise.race([oauth().revoke(this.client(), grant.refreshToken, AbortSignal.any([signal, deadline.signal])), late]);
+      return true;
+    } catch (error) {
+      const { code, status, trackingId } = asFault(error);
+      logger.warn("Webex was not told that the authorization is revoked: revoke it in Control Hub as well.", {
+        orgId: grant.orgId,
+        code,
+        status,
+        trackingId,
+      });
+      return false;
+    } finally {
+      dispose();
+    }
+  }
+
+  #kept(): OAuthClient | null {
+    const { state } = this.#parts.vault;
+    return state.kind === "ready" ? state.client : null;
+  }
+
+  #grants(): readonly Grant[] {
+    const { state } = this.#parts.vault;
+    return state.kind === "ready" ? state.grants : [];
+  }
+
+  #change(): AuthorizationChange {
+    const { settings, refusals } = this.#parts;
+    const kept = this.#kept();
+    return {
+      authorizations: this.#grants().map((grant) => toAuthorization(grant, settings(), kept, refusals)),
+      flow: this.#flows.view,
+    };
+  }
+
+  #tell(): void {
+    const change = this.#change();
+    const text = JSON.stringify(change);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#changed.emit(change);
+  }
+}
+
+function splitScopes(scope: string): readonly string[] {
+  return scope.split(/\s+/).filter((s) => s !== "");
+}

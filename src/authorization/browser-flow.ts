@@ -1,0 +1,258 @@
+import { asFault } from "../faults/fault.js";
+import { type Disposer, Feed } from "../faults/feed.js";
+import type { Chance, Clock } from "../ports/clock.js";
+import type { Logger } from "../ports/logger.js";
+import type { ListenOnLoopback, LoopbackAnswer, LoopbackRequest, LoopbackServer } from "../ports/loopback-server.js";
+import type { OAuthApi, OAuthClient } from "../webex/oauth-api.js";
+import { authorizationPage, GUARDED_HEADERS, redirect, refusalPage, scriptAnswer } from "./authorization-page.js";
+import { pageParts } from "./authorization-page-parts.js";
+import { canComplete, flowOutcome, type PageModel, type PageNotice, type PagePhase } from "./authorization-page-state.js";
+import { BrowserAttempts } from "./browser-attempts.js";
+import { allowedMethod, refusalOf, type Visit, visitOf } from "./browser-flow-guard.js";
+import type { Flow, FlowView } from "./flow.js";
+import type { Authorization } from "./grant.js";
+import { cancelled, type GrantKeeper } from "./grant-keeper.js";
+
+/** What the worker knows that concerns the page: its status problems, without those of single persons. */
+export interface NoticeBoard {
+  list(): readonly PageNotice[];
+  onChanged(listener: () => void): Disposer;
+}
+
+export interface BrowserFlowParts {
+  /** The endpoints in force now. */
+  readonly oauth: () => OAuthApi;
+  /** The integration in force now. Fault: `clientNotConfigured`. */
+  readonly client: () => OAuthClient;
+  readonly keeper: GrantKeeper;
+  readonly notices: NoticeBoard;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly logger: Logger;
+  readonly listen: ListenOnLoopback;
+  /** 0 takes any free port: for tests. */
+  readonly redirectPort: number;
+}
+
+const LIFETIME_MS = 600_000;
+
+/**
+ * Authorization at a page of this machine's own (RFC 8252 with PKCE, RFC 7636). A try that is declined or fails is told as `denied`
+ * or `failed`, but the page stays, and AUTHORIZE may be pressed again. A grant is in the vault as soon as Webex has given it;
+ * `authorized` is told when the person presses COMPLETE REQUEST, or at the deadline. Only then is `open` false.
+ */
+export class BrowserFlow implements Flow {
+  readonly method = "browser";
+  readonly #parts: BrowserFlowParts;
+  readonly #changes = new Feed<FlowView>();
+  readonly #streams = new Set<(data: string) => void>();
+  readonly #abort = new AbortController();
+  readonly #attempts: BrowserAttempts;
+  readonly #disposers: Disposer[] = [];
+  #server: LoopbackServer | null = null;
+  #key = "";
+  #deadline = 0;
+  #expiresAt: string | null = null;
+  #clientId: string | null = null;
+  #organizations: readonly Authorization[] = [];
+  #phase: PagePhase = "open";
+  #told: FlowView;
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: BrowserFlowParts) {
+    this.#parts = parts;
+    this.#attempts = new BrowserAttempts(parts, () => {
+      this.#publish();
+    });
+    this.#told = this.view;
+  }
+
+  get open(): boolean {
+    return this.#server !== null && this.#phase === "open";
+  }
+
+  get view(): FlowView {
+    const origin = this.#server === null ? null : `http://localhost:${this.#server.port}`;
+    return {
+      method: "browser",
+      url: origin === null ? null : `${origin}/?key=${this.#key}`,
+      redirectUri: origin === null ? null : `${origin}/oauth/callback`,
+      verificationUri: null,
+      verificationUriComplete: null,
+      userCode: null,
+      expiresAt: this.#expiresAt,
+      ...flowOutcome(this.#model(), this.#attempts.kept),
+    };
+  }
+
+  onChanged(listener: (view: FlowView) => void): Disposer {
+    return this.#changes.subscribe(listener);
+  }
+
+  async start(signal: AbortSignal): Promise<FlowView> {
+    const { clock, chance, keeper, notices, logger } = this.#parts;
+    this.#clientId = this.#parts.client().clientId;
+    this.#key = chance.token(32);
+    const server = await this.#parts.listen(this.#parts.redirectPort, (request) => this.#answer(request));
+    if (signal.aborted || this.#abort.signal.aborted) {
+      await server.close();
+      throw cancelled();
+    }
+    this.#server = server;
+    this.#deadline = clock.monotonic() + LIFETIME_MS;
+    this.#expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
+    this.#attempts.begin({
+      redirectUri: `http://localhost:${server.port}/oauth/callback`,
+      deadline: this.#deadline,
+      signal: this.#abort.signal,
+    });
+    this.#disposers.push(
+      clock.timer(LIFETIME_MS, () => void this.#attempts.idle().then(() => this.#close("expired"))),
+      keeper.onChanged(() => void this.#readOrganizations()),
+      notices.onChanged(() => this.#publish()),
+    );
+    this.#told = this.view;
+    await this.#readOrganizations();
+    logger.info("To authorize, open this page on this machine.", { url: this.view.url, expiresAt: this.#expiresAt });
+    return this.view;
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#close("cancelled");
+  }
+
+  async #answer(request: LoopbackRequest): Promise<LoopbackAnswer> {
+    if (!this.open) return this.#refuse(503, "The page is not open", "Open the address that the worker gave.");
+    const visit = visitOf(request);
+    const refusal = refusalOf(request, visit, this.#server?.port ?? 0);
+    if (refusal !== null) {
+      const page = this.#refuse(refusal.status, refusal.title, refusal.advice);
+      return refusal.status === 405 ? { ...page, headers: { ...page.headers, allow: allowedMethod(visit.path) ?? "" } } : page;
+    }
+    if (visit.path === "/oauth/callback") return this.#callback(visit);
+    const key = visit.path === "/complete" ? new URLSearchParams(request.body).get("key") : visit.query.get("key");
+    if (key === null || !this.#isKey(key)) {
+      return this.#refuse(
+        403,
+        "This address does not open the page",
+        "Its key is missing, or belongs to an earlier page. Open the latest address that the worker gave.",
+      );
+    }
+    switch (visit.path) {
+      case "/authorize":
+        return this.#authorize();
+      case "/complete":
+        return this.#complete();
+      case "/events":
+        return this.#events();
+      case "/page.js":
+        return scriptAnswer();
+      default:
+        return authorizationPage(this.#model(), 200, this.#nonce());
+    }
+  }
+
+  #authorize(): LoopbackAnswer {
+    const url = this.#attempts.depart();
+    return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
+  }
+
+  async #callback(visit: Visit): Promise<LoopbackAnswer> {
+    if (!(await this.#attempts.arrive(visit.query))) {
+      return this.#refuse(
+        400,
+        "This answer was not expected",
+        "It belongs to no open request, or was used before. Go back to the authorization page and press AUTHORIZE again.",
+      );
+    }
+    return redirect(303, `/?key=${this.#key}`);
+  }
+
+  async #complete(): Promise<LoopbackAnswer> {
+    await this.#readOrganizations();
+    if (!canComplete(this.#model())) return authorizationPage(this.#model(), 409, this.#nonce());
+    void this.#close("completed");
+    return authorizationPage(this.#model(), 200, this.#nonce());
+  }
+
+  #events(): LoopbackAnswer {
+    return {
+      kind: "events",
+      headers: GUARDED_HEADERS,
+      open: (send) => {
+        send(pageParts(this.#model()).text);
+        this.#streams.add(send);
+        return () => this.#streams.delete(send);
+      },
+    };
+  }
+
+  /** A keychain out of reach does not keep the page away: the notices say so. */
+  async #readOrganizations(): Promise<void> {
+    try {
+      this.#organizations = await this.#parts.keeper.list();
+    } catch (thrown) {
+      this.#parts.logger.debug("The authorizations could not be listed for the page.", { fault: asFault(thrown).code });
+    }
+    this.#publish();
+  }
+
+  #publish(): void {
+    this.#broadcast();
+    this.#tell();
+  }
+
+  #broadcast(): void {
+    if (this.#streams.size === 0) return;
+    const parts = pageParts(this.#model()).text;
+    for (const send of this.#streams) send(parts);
+  }
+
+  #tell(): void {
+    const view = this.view;
+    if (view.state === this.#told.state && view.message === this.#told.message) return;
+    this.#told = view;
+    this.#changes.emit(view);
+  }
+
+  /** Ends the flow, as completed where it has brought a grant. The windows hear the last word before their streams end. */
+  #close(phase: PagePhase): Promise<void> {
+    if (this.#server === null) return Promise.resolve();
+    if (this.#closing === null) {
+      this.#phase = this.#attempts.kept.length > 0 ? "completed" : phase;
+      for (const dispose of this.#disposers.splice(0)) dispose();
+      this.#broadcast();
+      this.#closing = this.#server.close();
+      this.#abort.abort();
+      this.#tell();
+    }
+    return this.#closing;
+  }
+
+  #model(): PageModel {
+    return {
+      key: this.#key,
+      clientId: this.#clientId,
+      phase: this.#phase,
+      attempt: this.#attempts.latest,
+      organizations: this.#organizations,
+      notices: this.#parts.notices.list(),
+      remainingSeconds: Math.max(0, Math.ceil((this.#deadline - this.#parts.clock.monotonic()) / 1_000)),
+    };
+  }
+
+  /** Digests are compared, so that the time it takes tells nothing of the key. */
+  #isKey(text: string): boolean {
+    const { chance } = this.#parts;
+    return chance.sha256(text) === chance.sha256(this.#key);
+  }
+
+  #refuse(status: number, title: string, advice: string) {
+    return refusalPage(status, this.#nonce(), title, advice);
+  }
+
+  #nonce(): string {
+    return this.#parts.chance.token(16);
+  }
+}

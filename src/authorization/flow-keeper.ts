@@ -1,0 +1,145 @@
+import { asFault, type Fault } from "../faults/fault.js";
+import { Feed, type Disposer } from "../faults/feed.js";
+import type { Clock } from "../ports/clock.js";
+import type { Logger } from "../ports/logger.js";
+import type { AuthorizationService } from "./authorization-service.js";
+import type { FlowMethod, FlowState } from "./flow.js";
+
+/**
+ * What the settings ask for: a flow of that method kept open while a grant is missing; an open one left to end by itself (its page
+ * stays until COMPLETE REQUEST); or none (disabled, or `WebexPresence.Authorize=off`).
+ */
+export type WantedFlow =
+  { readonly kind: "open"; readonly method: FlowMethod } | { readonly kind: "leave" } | { readonly kind: "none" };
+
+const TRY_AGAIN_MS = 10_000;
+const PAUSE_BETWEEN_FLOWS_MS = 500;
+
+/** Keeps the flow open that the settings ask for, whatever happens to it: level-triggered, begun again when it ends. */
+export class FlowKeeper {
+  readonly #service: AuthorizationService;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #changed = new Feed<void>();
+  #wanted: WantedFlow = { kind: "none" };
+  #own: FlowMethod | null = null;
+  #open = false;
+  #beginning: AbortController | null = null;
+  #retry: Disposer | null = null;
+  #fault: Fault | null = null;
+  #denied = false;
+  #stopped = false;
+  #disposers: Disposer[] = [];
+
+  constructor(service: AuthorizationService, clock: Clock, log: Logger) {
+    this.#service = service;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Why the flow could not be begun at the last try, or null. */
+  get fault(): Fault | null {
+    return this.#fault;
+  }
+
+  /** Whether the last answer of a person was "no". */
+  get denied(): boolean {
+    return this.#denied;
+  }
+
+  onChanged(listener: () => void): Disposer {
+    return this.#changed.subscribe(listener);
+  }
+
+  start(): void {
+    this.#disposers.push(
+      this.#service.onChanged(({ flow }) => {
+        if (flow !== null) this.#hear(flow.state);
+        const wasOpen = this.#open;
+        this.#open = flow !== null;
+        if (wasOpen && !this.#open) {
+          this.#own = null;
+          this.#schedule(PAUSE_BETWEEN_FLOWS_MS);
+        }
+      }),
+    );
+  }
+
+  want(wanted: WantedFlow): void {
+    const before = this.#wanted;
+    this.#wanted = wanted;
+    if (wanted.kind === "none") {
+      this.#setFault(null);
+      this.#setDenied(false);
+    }
+    const other = wanted.kind === "open" && (before.kind !== "open" || before.method !== wanted.method);
+    if (wanted.kind === "none" || other) this.#schedule(0);
+  }
+
+  /** Something that kept a flow from beginning may have changed (the client, the keychain): tries now. */
+  retryNow(): void {
+    if (this.#fault !== null) this.#schedule(0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.();
+    this.#beginning?.abort();
+    for (const dispose of this.#disposers.splice(0)) dispose();
+    await this.#service.cancel();
+  }
+
+  #hear(state: FlowState): void {
+    if (state === "denied") this.#setDenied(true);
+    else if (state === "authorized") this.#setDenied(false);
+  }
+
+  #schedule(delayMs: number): void {
+    this.#retry?.();
+    if (this.#stopped) return;
+    this.#retry = this.#clock.timer(delayMs, () => {
+      this.#retry = null;
+      void this.#settle();
+    });
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#stopped || this.#beginning !== null) return;
+    const wanted = this.#wanted;
+    const unwanted = this.#own !== null && (wanted.kind === "none" || (wanted.kind === "open" && wanted.method !== this.#own));
+    if (unwanted) {
+      this.#own = null;
+      await this.#service.cancel();
+    }
+    if (wanted.kind !== "open" || this.#own !== null) return;
+    const beginning = new AbortController();
+    this.#beginning = beginning;
+    try {
+      await this.#service.begin(wanted.method, beginning.signal);
+      this.#own = wanted.method;
+      this.#setFault(null);
+    } catch (error) {
+      const fault = asFault(error);
+      // A flow that the host began itself is as good.
+      this.#setFault(fault.code === "authorizationInProgress" ? null : fault);
+      this.#schedule(TRY_AGAIN_MS);
+    } finally {
+      this.#beginning = null;
+    }
+    if (this.#wanted !== wanted) this.#schedule(0);
+  }
+
+  #setFault(fault: Fault | null): void {
+    if (this.#fault?.code === fault?.code) return;
+    this.#fault = fault;
+    if (fault !== null)
+      this.#log.warn("The authorization cannot be begun; it is tried again.", { fault: fault.code, reason: fault.message });
+    this.#changed.emit();
+  }
+
+  #setDenied(denied: boolean): void {
+    if (this.#denied === denied) return;
+    this.#denied = denied;
+    this.#changed.emit();
+  }
+}

@@ -1,0 +1,61 @@
+import { asFault, Fault } from "../faults/fault.js";
+import type { Disposer } from "../faults/feed.js";
+import type { Clock } from "../ports/clock.js";
+import type { TokenAnswer } from "../webex/oauth-api.js";
+import type { Authorization } from "./grant.js";
+
+/** What a flow needs of the vault. */
+export interface GrantKeeper {
+  /** Asks Webex whose grant this is and keeps it. Faults: those of `IdentityApi` and of the keychain. */
+  completeGrant(answer: TokenAnswer, signal: AbortSignal): Promise<Authorization>;
+  list(): Promise<readonly Authorization[]>;
+  onChanged(listener: () => void): Disposer;
+}
+
+/** A store out of reach is tried again at least this often (contract: keychain). */
+const RETRY_MS = 10_000;
+
+/**
+ * Keeps a grant that Webex has already given, through whatever passes: a locked keychain, a network that is gone. Each passing
+ * trouble is told, and tried again until `deadline` (of the monotonic clock); then, or with a lasting fault, it is thrown.
+ */
+export async function keepGrant(
+  answer: TokenAnswer,
+  way: { keeper: GrantKeeper; clock: Clock; deadline: number; onTrouble: (fault: Fault) => void },
+  signal: AbortSignal,
+): Promise<Authorization> {
+  for (;;) {
+    try {
+      return await way.keeper.completeGrant(answer, signal);
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      const wait = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);
+      if (signal.aborted || fault.kind !== "transient" || way.clock.monotonic() + wait >= way.deadline) throw fault;
+      way.onTrouble(fault);
+      await pause(way.clock, wait, signal);
+    }
+  }
+}
+
+/** Waits on the clock; ends with the fault `cancelled` as soon as the signal fires. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(cancelled());
+      return;
+    }
+    const onAbort = (): void => {
+      dispose();
+      reject(cancelled());
+    };
+    const dispose = clock.timer(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+export function cancelled(): Fault {
+  return new Fault("cancelled", "The authorization was called off.");
+}

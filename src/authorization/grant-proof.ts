@@ -1,0 +1,78 @@
+import { asFault, Fault } from "../faults/fault.js";
+import type { Secret } from "../faults/secret.js";
+import type { IdentityApi } from "../webex/oauth-api.js";
+import { organizationUuid } from "./vault-records.js";
+
+/** Whose grant it is, as Webex says. */
+export interface ProvenIdentity {
+  readonly orgId: string;
+  readonly orgName: string;
+  readonly authorizedBy: string | null;
+}
+
+/**
+ * Proves an access token by asking Webex who it belongs to. Faults: `grantRefused` (with `data.hint`), `webexUnreachable` (also for
+ * 429 and 5xx: the grant may be good), `cancelled`. An organization whose name may not be read has a stand-in for it.
+ */
+export async function proveIdentity(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<ProvenIdentity> {
+  try {
+    const me = await identity.me(accessToken, signal);
+    const orgName = await organizationName(identity, accessToken, me.orgId, signal);
+    return { orgId: me.orgId, orgName, authorizedBy: me.displayName ?? me.email };
+  } catch (error) {
+    throw asGrantFault(error);
+  }
+}
+
+async function organizationName(identity: IdentityApi, accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string> {
+  try {
+    const name = await identity.organizationName(accessToken, orgId, signal);
+    if (name !== "") return name;
+  } catch (error) {
+    const { code } = asFault(error);
+    if (code !== "forbidden" && code !== "notFound" && code !== "refused") throw error;
+  }
+  return `Organization ${(organizationUuid(orgId) ?? orgId).slice(0, 8)} (name not readable)`;
+}
+
+/** What a call that needs Webex says when Webex refuses a grant or cannot be asked. */
+export function asGrantFault(error: unknown): Fault {
+  const fault = asFault(error);
+  switch (fault.code) {
+    case "rateLimited":
+    case "webexError":
+      return new Fault("webexUnreachable", "Webex cannot be asked at the moment: the authorization is neither proved nor kept.", {
+        ...detailsOf(fault),
+        hint: "Try again later; if it goes on, look at status.webex.com and at the way out to the internet.",
+      });
+    case "unauthorized":
+    case "grantRefused":
+    case "refused":
+    case "notFound":
+      return grantRefused(fault, "Get a new grant from Webex: this one is over, was revoked, or belongs to another integration.");
+    case "forbidden":
+      return grantRefused(
+        fault,
+        "Authorize as a full administrator, with the scopes spark-admin:people_read and spark-admin:organizations_read; Control Hub must allow the integration.",
+      );
+    default:
+      return fault;
+  }
+}
+
+export function grantRefused(fault: Fault | null, hint: string): Fault {
+  return new Fault("grantRefused", "Webex refused the grant: it was not kept.", {
+    ...(fault === null ? {} : detailsOf(fault)),
+    hint,
+    data: { hint },
+  });
+}
+
+function detailsOf(fault: Fault): { cause: Fault; status?: number; trackingId?: string; retryAfterMs?: number } {
+  return {
+    cause: fault,
+    ...(fault.status === undefined ? {} : { status: fault.status }),
+    ...(fault.trackingId === undefined ? {} : { trackingId: fault.trackingId }),
+    ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }),
+  };
+}

@@ -1,0 +1,44 @@
+import { Feed } from "../faults/feed.js";
+import type { Fault } from "../faults/fault.js";
+import type { OAuthClient } from "../webex/oauth-api.js";
+import type { Grant } from "./grant.js";
+
+export interface Refusal {
+  readonly fault: Fault;
+  /** `Clock.monotonic()` of the last time Webex refused. */
+  readonly at: number;
+}
+
+interface Entry extends Refusal {
+  readonly grant: Grant;
+  readonly client: OAuthClient;
+}
+
+/**
+ * Which grants Webex has refused to renew. The tokens stay in the keychain: a refusal holds for one refresh token with one client,
+ * so that a new authorization, another process's refresh or another client secret end it by themselves.
+ */
+export class GrantRefusals {
+  /** The organization whose standing changed. */
+  readonly changed = new Feed<string>();
+  readonly #entries = new Map<string, Entry>();
+
+  refuse(grant: Grant, client: OAuthClient, fault: Fault, at: number): void {
+    const known = this.of(grant, client) !== null;
+    this.#entries.set(grant.orgId, { grant, client, fault, at });
+    if (!known) this.changed.emit(grant.orgId);
+  }
+
+  clear(orgId: string): void {
+    if (this.#entries.delete(orgId)) this.changed.emit(orgId);
+  }
+
+  /** The refusal that holds for this grant with this client, or null. */
+  of(grant: Grant, client: OAuthClient | null): Refusal | null {
+    const entry = this.#entries.get(grant.orgId);
+    if (entry?.grant.refreshToken.equals(grant.refreshToken) !== true) return null;
+    if (client !== null && !(client.clientId === entry.client.clientId && client.clientSecret.equals(entry.client.clientSecret)))
+      return null;
+    return entry;
+  }
+}

@@ -1,0 +1,66 @@
+import type { Secret } from "../faults/secret.js";
+import type { SecretStore } from "../ports/secret-store.js";
+import type { OAuthClient } from "../webex/oauth-api.js";
+import type { Grant } from "./grant.js";
+import {
+  CLIENT_ACCOUNT,
+  decodeClient,
+  decodeGrant,
+  decodeIndex,
+  decodeProxy,
+  encodeClient,
+  encodeGrant,
+  grantAccount,
+  INDEX_ACCOUNT,
+  PROXY_ACCOUNT,
+} from "./vault-records.js";
+
+/** Everything the keychain holds for the worker. */
+export interface VaultContent {
+  readonly client: OAuthClient | null;
+  /** In the order of authorization. */
+  readonly grants: readonly Grant[];
+  readonly proxyPassword: Secret | null;
+  /** Accounts that hold a record of another version, or one that cannot be read, or (grants) that the index names in vain. */
+  readonly unusable: readonly string[];
+}
+
+/** Reads all of it. Rejects with the store's fault. */
+export async function readVault(store: SecretStore): Promise<VaultContent> {
+  const unusable: string[] = [];
+  const record = async <T>(account: string, decode: (text: string) => T | null): Promise<T | null> => {
+    const text = await store.get(account);
+    if (text === null) return null;
+    const decoded = decode(text);
+    if (decoded === null) unusable.push(account);
+    return decoded;
+  };
+  const client = await record(CLIENT_ACCOUNT, decodeClient);
+  const grants: Grant[] = [];
+  for (const orgId of (await record(INDEX_ACCOUNT, decodeIndex)) ?? []) {
+    const account = grantAccount(orgId);
+    const grant = await record(account, decodeGrant);
+    if (grant?.orgId === orgId) grants.push(grant);
+    else if (!unusable.includes(account)) unusable.push(account);
+  }
+  const proxyPassword = await record(PROXY_ACCOUNT, decodeProxy);
+  return { client, grants, proxyPassword, unusable };
+}
+
+export function sameTokens(a: Grant, b: Grant): boolean {
+  return a.refreshToken.equals(b.refreshToken) && a.accessToken.equals(b.accessToken);
+}
+
+export function sameContent(a: VaultContent, b: VaultContent): boolean {
+  return fingerprint(a) === fingerprint(b);
+}
+
+/** Holds secrets: for comparing only. */
+function fingerprint(content: VaultContent): string {
+  return JSON.stringify([
+    content.client && encodeClient(content.client),
+    content.grants.map(encodeGrant),
+    content.proxyPassword?.reveal() ?? null,
+    content.unusable,
+  ]);
+}

@@ -1,0 +1,283 @@
+import type { Fault } from "../faults/fault.js";
+import { asFault } from "../faults/fault.js";
+import type { Disposer } from "../faults/feed.js";
+import { Feed } from "../faults/feed.js";
+import type { Secret } from "../faults/secret.js";
+import type { Clock } from "../ports/clock.js";
+import type { Logger } from "../ports/logger.js";
+import type { SecretStore } from "../ports/secret-store.js";
+import type { OAuthClient } from "../webex/oauth-api.js";
+import type { Grant } from "./grant.js";
+import type { VaultContent } from "./vault-content.js";
+import { readVault, sameContent, sameTokens } from "./vault-content.js";
+import {
+  CLIENT_ACCOUNT,
+  decodeGrant,
+  decodeIndex,
+  encodeClient,
+  encodeGrant,
+  encodeIndex,
+  encodeProxy,
+  grantAccount,
+  INDEX_ACCOUNT,
+  PROXY_ACCOUNT,
+} from "./vault-records.js";
+
+/** Another process's change is noticed within this (the contract allows 60 s). */
+const REREAD_MS = 30_000;
+/** With the store's own deadline of 3 s a call, under the 10 s of the contract. */
+const RETRY_MS = 5_000;
+
+export type VaultState =
+  | { readonly kind: "unread" }
+  | { readonly kind: "unavailable"; readonly fault: Fault }
+  /** `fault`: the store has gone out of reach since; the content is the last known, and still good. */
+  | ({ readonly kind: "ready"; readonly fault: Fault | null } & VaultContent);
+
+interface HeldGrant {
+  /** What the keychain held when `grant` was obtained. */
+  readonly base: Grant;
+  readonly grant: Grant;
+}
+
+/**
+ * What the keychain holds, in memory: read at the start, read again every 30 s, tried again every 5 s while the store is out of
+ * reach. Reads and writes run one after another. A record that cannot be read is left as it is; only a new one written by a person's
+ * act (an authorization, `setClient`) takes its place.
+ */
+export class GrantVault {
+  readonly #store: SecretStore;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #changed = new Feed<VaultState>();
+  readonly #held = new Map<string, HeldGrant>();
+  #state: VaultState = { kind: "unread" };
+  #queue: Promise<unknown> = Promise.resolve();
+  #timer: Disposer | null = null;
+  #running = false;
+
+  constructor(store: SecretStore, clock: Clock, logger: Logger) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  get kind(): SecretStore["kind"] {
+    return this.#store.kind;
+  }
+
+  get state(): VaultState {
+    return this.#state;
+  }
+
+  onChanged(listener: (state: VaultState) => void): Disposer {
+    return this.#changed.subscribe(listener);
+  }
+
+  /** Resolves after the first try to read; a failure is in the state. */
+  async start(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    await this.#cycle();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#timer?.();
+    this.#timer = null;
+    await this.#queue;
+  }
+
+  /** Reads the keychain now. Rejects with the store's fault, which is in the state as well. */
+  reload(): Promise<void> {
+    return this.#exclusive(() => this.#read());
+  }
+
+  /** The organization's grant as stored, and a renewed one that could not be stored yet. */
+  grantOf(orgId: string): { stored: Grant | null; held: Grant | null } {
+    const grants = this.#state.kind === "ready" ? this.#state.grants : [];
+    return { stored: grants.find((g) => g.orgId === orgId) ?? null, held: this.#held.get(orgId)?.grant ?? null };
+  }
+
+  setClient(client: OAuthClient): Promise<void> {
+    return this.#write(
+      () => this.#store.set(CLIENT_ACCOUNT, encodeClient(client)),
+      (content) => ({ ...content, client, unusable: content.unusable.filter((a) => a !== CLIENT_ACCOUNT) }),
+    );
+  }
+
+  /** Null deletes it. */
+  setProxyPassword(password: Secret | null): Promise<void> {
+    return this.#write(
+      async () => {
+        if (password === null) await this.#store.delete(PROXY_ACCOUNT);
+        else await this.#store.set(PROXY_ACCOUNT, encodeProxy(password));
+      },
+      (content) => ({ ...content, proxyPassword: password, unusable: content.unusable.filter((a) => a !== PROXY_ACCOUNT) }),
+    );
+  }
+
+  /** Keeps a person's new authorization, in the place of the organization's old one if there is one. */
+  storeGrant(grant: Grant): Promise<void> {
+    const account = grantAccount(grant.orgId);
+    return this.#write(
+      async () => {
+        await this.#store.set(account, encodeGrant(grant));
+        await this.#changeIndex((orgs) => (orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId]));
+        this.#held.delete(grant.orgId);
+      },
+      (content) => ({
+        ...content,
+        grants: content.grants.some((g) => g.orgId === grant.orgId)
+          ? content.grants.map((g) => (g.orgId === grant.orgId ? grant : g))
+          : [...content.grants, grant],
+        unusable: content.unusable.filter((a) => a !== account && a !== INDEX_ACCOUNT),
+      }),
+    );
+  }
+
+  /** The grant goes before its place in the index: what matters is that the tokens are gone. */
+  removeGrant(orgId: string): Promise<void> {
+    return this.#write(
+      async () => {
+        await this.#store.delete(grantAccount(orgId));
+        await this.#changeIndex((orgs) => orgs.filter((o) => o !== orgId));
+        this.#held.delete(orgId);
+      },
+      (content) => ({ ...content, grants: content.grants.filter((g) => g.orgId !== orgId) }),
+    );
+  }
+
+  /**
+   * Keeps what a refresh of `base` gave. Never rejects and never loses it: while the store is out of reach the grant is held here
+   * and stored at the next try. Dropped only where another process has replaced or revoked the grant meanwhile.
+   */
+  keepRefreshed(base: Grant, grant: Grant): Promise<"stored" | "held"> {
+    return this.#exclusive(async () => {
+      const held = this.#held.get(base.orgId);
+      this.#held.set(base.orgId, { base: held !== undefined && sameTokens(held.grant, base) ? held.base : base, grant });
+      try {
+        await this.#saveHeld();
+        return "stored";
+      } catch (error) {
+        this.#failed(asFault(error));
+        this.#schedule();
+        return "held";
+      }
+    });
+  }
+
+  async #cycle(): Promise<void> {
+    await this.reload().catch(() => undefined);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#timer?.();
+    this.#timer = null;
+    if (!this.#running) return;
+    const healthy = this.#state.kind === "ready" && this.#state.fault === null && this.#held.size === 0;
+    this.#timer = this.#clock.timer(healthy ? REREAD_MS : RETRY_MS, () => void this.#cycle());
+  }
+
+  async #read(): Promise<void> {
+    try {
+      await this.#saveHeld();
+      this.#become({ kind: "ready", fault: null, ...(await readVault(this.#store)) });
+    } catch (error) {
+      const fault = asFault(error);
+      this.#failed(fault);
+      throw fault;
+    }
+  }
+
+  async #saveHeld(): Promise<void> {
+    for (const [orgId, { base, grant }] of [...this.#held]) {
+      const account = grantAccount(orgId);
+      const text = await this.#store.get(account);
+      const present = text === null ? null : decodeGrant(text);
+      if (present !== null && sameTokens(present, base)) {
+        await this.#store.set(account, encodeGrant(grant));
+        this.#apply((content) => ({ ...content, grants: content.grants.map((g) => (g.orgId === orgId ? grant : g)) }));
+      } else if (present === null || !sameTokens(present, grant)) {
+        this.#logger.info("Another process has replaced or revoked this authorization meanwhile: its own is used.", { orgId });
+      }
+      this.#held.delete(orgId);
+    }
+  }
+
+  async #changeIndex(change: (organizations: readonly string[]) => readonly string[]): Promise<void> {
+    const text = await this.#store.get(INDEX_ACCOUNT);
+    const before = text === null ? [] : decodeIndex(text);
+    if (before === null)
+      this.#logger.warn("The index of authorizations in the keychain cannot be read and is begun anew.", {
+        account: INDEX_ACCOUNT,
+      });
+    const after = change(before ?? []);
+    if (before === null || after.join() !== before.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
+  }
+
+  #write(act: () => Promise<void>, apply: (content: VaultContent) => VaultContent): Promise<void> {
+    return this.#exclusive(async () => {
+      try {
+        await act();
+      } catch (error) {
+        const fault = asFault(error);
+        this.#failed(fault);
+        this.#schedule();
+        throw fault;
+      }
+      if (this.#state.kind === "ready") this.#apply(apply);
+      else await this.#read().catch(() => undefined);
+    });
+  }
+
+  #apply(change: (content: VaultContent) => VaultContent): void {
+    if (this.#state.kind !== "ready") return;
+    this.#become({ kind: "ready", fault: this.#state.fault, ...change(this.#state) });
+  }
+
+  #failed(fault: Fault): void {
+    const before = this.#state;
+    this.#become(before.kind === "ready" ? { ...before, fault } : { kind: "unavailable", fault });
+  }
+
+  #become(next: VaultState): void {
+    const before = this.#state;
+    this.#state = next;
+    this.#report(before, next);
+    if (sameState(before, next)) return;
+    try {
+      this.#changed.emit(next);
+    } catch (error) {
+      // A listener's defect must not pass for a failure of the keychain.
+      this.#logger.error("A listener to the keychain's content failed.", { cause: asFault(error).cause });
+    }
+  }
+
+  #report(before: VaultState, next: VaultState): void {
+    const [was, is] = [faultOf(before), faultOf(next)];
+    if (is !== null && is.code !== was?.code) this.#logger.warn(is.message, { code: is.code, hint: is.hint });
+    if (is === null && was !== null) this.#logger.info("The keychain answers again.");
+    if (next.kind !== "ready") return;
+    const known = before.kind === "ready" ? before.unusable : [];
+    for (const account of next.unusable.filter((a) => !known.includes(a))) {
+      this.#logger.warn("A record in the keychain is missing or cannot be read: it is left alone and not used.", { account });
+    }
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function faultOf(state: VaultState): Fault | null {
+  return state.kind === "unread" ? null : state.fault;
+}
+
+function sameState(a: VaultState, b: VaultState): boolean {
+  if (a.kind !== b.kind || faultOf(a)?.message !== faultOf(b)?.message) return false;
+  return a.kind !== "ready" || b.kind !== "ready" || sameContent(a, b);
+}

@@ -1,0 +1,53 @@
+import { Fault } from "../faults/fault.js";
+import type { HttpRoute } from "../ports/http.js";
+
+/**
+ * The proxy for a target, its credentials percent-encoded in the URL, or null for a direct connection. Where the route names none,
+ * the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) decides for https; http is for loopback alone and goes direct. Throws a
+ * `Fault` `webexUnreachable` where the proxy's address cannot be used.
+ */
+export async function proxyFor(target: URL, route: HttpRoute): Promise<URL | null> {
+  if (route.proxy === "none") return null;
+  if (route.proxy !== "") return withPassword(parse(route.proxy, "WebexPresence.Proxy"), route);
+  if (target.protocol !== "https:") return null;
+  const { getProxyForUrl } = await import("proxy-from-env");
+  const named = getProxyForUrl(target.href);
+  return named === "" ? null : encoded(parse(withItsScheme(named), "HTTPS_PROXY"));
+}
+
+/** `HTTPS_PROXY=host:port` means an http proxy everywhere (curl, git); proxy-from-env would speak TLS with it. */
+function withItsScheme(named: string): string {
+  const bare = named.replace(/^https:\/\//, "");
+  const { https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = process.env;
+  return [https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY].includes(bare) ? `http://${bare}` : named;
+}
+
+function parse(address: string, where: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url !== null && (url.protocol === "http:" || url.protocol === "https:") && url.hostname !== "") return url;
+  throw new Fault("webexUnreachable", `The proxy named by ${where} cannot be used; Webex is not asked.`, {
+    hint: `Write ${where} as http://host:port.`,
+    data: { reason: "proxy" },
+  });
+}
+
+function withPassword(proxy: URL, route: HttpRoute): URL {
+  const named = encoded(proxy);
+  if (named.username !== "" && route.proxyPassword !== null) named.password = encodeURIComponent(route.proxyPassword.reveal());
+  return named;
+}
+
+/** The agents percent-decode user and password, and a lone `%` would make that throw: encode what is not an escape. */
+function encoded(proxy: URL): URL {
+  proxy.username = encodeURIComponent(decode(proxy.username));
+  proxy.password = encodeURIComponent(decode(proxy.password));
+  return proxy;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,133 @@
+import http from "node:http";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import https from "node:https";
+
+import type { AxiosInstance, AxiosResponse } from "axios";
+
+import { Fault } from "../faults/fault.js";
+import type { HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
+import { AgentPool } from "./http-agents.js";
+import { networkFault, proxyFault, tooLongFault } from "./http-faults.js";
+
+export type Attempt =
+  | { readonly kind: "answer"; readonly response: HttpResponse }
+  /** `staleSocket`: a connection kept alive turned out to be dead before anything was answered. */
+  | { readonly kind: "failure"; readonly fault: Fault; readonly staleSocket: boolean };
+
+/** One route's axios instance and connections: makes one attempt at a time at sending a request. */
+export class Wire {
+  readonly #axios: AxiosInstance;
+  readonly #pool: AgentPool;
+
+  private constructor(axios: AxiosInstance, pool: AgentPool) {
+    this.#axios = axios;
+    this.#pool = pool;
+  }
+
+  static async open(route: HttpRoute): Promise<Wire> {
+    const axios = (await import("axios")).default;
+    const asItIs = (data: unknown): unknown => data;
+    const instance = axios.create({
+      responseType: "arraybuffer",
+      decompress: false,
+      maxRedirects: 0,
+      maxBodyLength: Infinity,
+      proxy: false,
+      validateStatus: () => true,
+      transformRequest: [asItIs],
+      transformResponse: [asItIs],
+    });
+    return new Wire(instance, new AgentPool(route));
+  }
+
+  dropIdle(): void {
+    this.#pool.dropIdle();
+  }
+
+  close(): void {
+    this.#pool.destroy();
+  }
+
+  /** Never rejects. `signal` ends it at once. */
+  async attempt(request: HttpRequest, signal: AbortSignal): Promise<Attempt> {
+    const observed = new ObservedRequest(request.url);
+    try {
+      const target = new URL(request.url);
+      const agents = await this.#pool.agentsFor(target);
+      observed.target = target.host;
+      observed.proxy = agents.proxy;
+      const response = await this.#axios.request<Uint8Array>({
+        method: request.method,
+        url: request.url,
+        headers: { ...request.headers, "Accept-Encoding": "identity" },
+        data: request.body,
+        maxContentLength: request.maxBytes,
+        httpAgent: agents.http,
+        httpsAgent: agents.https,
+        transport: observed,
+        signal,
+      });
+      if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));
+      if (agents.proxy !== null && response.status === 407) return failure(proxyFault(407, observed));
+      return { kind: "answer", response: plain(response) };
+    } catch (error) {
+      if (error instanceof Fault) return failure(error);
+      if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));
+      if (isTooLong(error)) return failure(tooLongFault(request.maxBytes));
+      const fault = networkFault(error, observed);
+      const staleSocket = observed.onReusedSocket && !observed.answering && fault.data.reason === "reset" && !signal.aborted;
+      return { kind: "failure", fault, staleSocket };
+    }
+  }
+}
+
+function failure(fault: Fault): Attempt {
+  return { kind: "failure", fault, staleSocket: false };
+}
+
+/** axios gives this error no code of its own. */
+function isTooLong(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("maxContentLength size of ");
+}
+
+function plain(response: AxiosResponse<Uint8Array>): HttpResponse {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) {
+    headers[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : String(value);
+  }
+  return { status: response.status, headers, body: response.data };
+}
+
+/** The transport that axios is given: Node's own, with an eye on what axios's errors do not tell. */
+class ObservedRequest {
+  target: string;
+  proxy: string | null = null;
+  proxyReached = false;
+  answering = false;
+  /** The status of a proxy that did not open the tunnel. */
+  tunnelRefusal: number | null = null;
+  #request: ClientRequest | null = null;
+
+  constructor(url: string) {
+    this.target = URL.canParse(url) ? new URL(url).host : "Webex";
+  }
+
+  /** Node's `request`, as axios calls it. */
+  readonly request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest => {
+    const request = (options.protocol === "https:" ? https : http).request(options, onResponse);
+    request.on("proxyConnect", ({ statusCode }: { statusCode?: number }) => {
+      this.proxyReached = true;
+      if (statusCode !== undefined && statusCode !== 200) this.tunnelRefusal = statusCode;
+    });
+    request.once("response", () => (this.answering = true));
+    request.once("socket", () => {
+      if (request.reusedSocket) this.proxyReached = true;
+    });
+    this.#request = request;
+    return request;
+  };
+
+  get onReusedSocket(): boolean {
+    return this.#request?.reusedSocket === true;
+  }
+}

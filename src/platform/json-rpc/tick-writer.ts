@@ -1,0 +1,178 @@
+import type { Writable } from "node:stream";
+
+import { AbstractMessageWriter } from "vscode-jsonrpc";
+import type { Message, MessageWriter } from "vscode-jsonrpc";
+
+import type { RequestIds } from "./request-ids.js";
+
+/** More unsent output than this is too much: nothing that asks for more is taken until it has left. */
+const OVERFULL_BYTES = 16 * 1024 * 1024;
+/** What is collected in one tick is written early from this size on, so that no text grows without bound. */
+const EARLY_WRITE_BYTES = 1024 * 1024;
+const DONE = Promise.resolve();
+
+export interface WriterEvents {
+  /** The peer reads again and everything has left. */
+  drained(): void;
+  /** More than 16 MB wait to be read; `drained` follows. */
+  overfull(): void;
+  /** Once: nothing can be written any more. */
+  broken(): void;
+}
+
+/**
+ * Writes what one tick produced in one piece: a write a message costs most of vscode-jsonrpc's throughput. Never rejects and
+ * never lets an output error become an uncaught one: a host that is gone shows in `broken` alone.
+ */
+export class TickWriter extends AbstractMessageWriter implements MessageWriter {
+  readonly #output: Writable;
+  readonly #ids: RequestIds;
+  readonly #events: WriterEvents;
+  #collected: string[] = [];
+  #collectedBytes = 0;
+  #scheduled = false;
+  #writesUnderWay = 0;
+  #congested = false;
+  #overfull = false;
+  #sealed = false;
+  #broken = false;
+  readonly #idleWaiters = new Set<() => void>();
+  readonly #drainWaiters = new Set<() => void>();
+
+  constructor(output: Writable, ids: RequestIds, events: WriterEvents) {
+    super();
+    this.#output = output;
+    this.#ids = ids;
+    this.#events = events;
+    output.on("drain", () => this.#drained());
+    output.on("error", () => this.#break());
+    output.on("close", () => this.#break());
+  }
+
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  get overfull(): boolean {
+    return this.#overfull;
+  }
+
+  /** What vscode-jsonrpc calls: a response leaves under the id that its request came with. */
+  write(message: Message): Promise<void> {
+    const response = message as Message & { id?: number | null; method?: string };
+    if (response.method === undefined && typeof response.id === "number") {
+      this.send({ ...response, id: this.#ids.leave(response.id) });
+    } else {
+      this.send(message);
+    }
+    return DONE;
+  }
+
+  send(message: object): void {
+    if (this.#sealed) return;
+    const body = this.#toJson(message);
+    const bytes = Buffer.byteLength(body);
+    this.#collected.push(`Content-Length: ${bytes}\r\n\r\n`, body);
+    this.#collectedBytes += bytes;
+    if (this.#collectedBytes > EARLY_WRITE_BYTES) {
+      this.#writeCollected();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      process.nextTick(() => {
+        this.#scheduled = false;
+        this.#writeCollected();
+      });
+    }
+  }
+
+  /** Takes nothing more; what was taken still leaves. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  end(): void {
+    this.seal();
+  }
+
+  /** Resolves when everything written has left (or cannot), at the latest after `deadlineMs`. */
+  flush(deadlineMs: number): Promise<void> {
+    if (this.#isIdle()) return DONE;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#idleWaiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, deadlineMs);
+      this.#idleWaiters.add(done);
+    });
+  }
+
+  /** Resolves when the peer has read what made the output overfull, or is gone. */
+  untilDrained(): Promise<void> {
+    if (!this.#overfull || this.#broken) return DONE;
+    return new Promise((resolve) => this.#drainWaiters.add(resolve));
+  }
+
+  #toJson(message: object): string {
+    try {
+      return JSON.stringify(message);
+    } catch {
+      // A result that JSON cannot hold is a defect, and its request has to be answered all the same.
+      const id = (message as { id?: unknown }).id ?? null;
+      return JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message: "The result cannot be written as JSON." } });
+    }
+  }
+
+  #writeCollected(): void {
+    if (this.#collected.length === 0 || this.#broken) return;
+    const text = this.#collected.join("");
+    this.#collected = [];
+    this.#collectedBytes = 0;
+    this.#writesUnderWay += 1;
+    const goOn = this.#output.write(text, "utf8", (error) => {
+      this.#writesUnderWay -= 1;
+      if (error) this.#break();
+      this.#settleIdle();
+    });
+    if (goOn) return;
+    this.#congested = true;
+    if (!this.#overfull && this.#output.writableLength > OVERFULL_BYTES) {
+      this.#overfull = true;
+      this.#events.overfull();
+    }
+  }
+
+  #drained(): void {
+    if (this.#broken || !this.#congested) return;
+    this.#congested = false;
+    this.#overfull = false;
+    this.#resolveAll(this.#drainWaiters);
+    this.#events.drained();
+  }
+
+  #break(): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#sealed = true;
+    this.#collected = [];
+    this.#resolveAll(this.#drainWaiters);
+    this.#settleIdle();
+    this.#events.broken();
+  }
+
+  #isIdle(): boolean {
+    return this.#broken || (this.#collected.length === 0 && this.#writesUnderWay === 0);
+  }
+
+  #settleIdle(): void {
+    if (this.#isIdle()) this.#resolveAll(this.#idleWaiters);
+  }
+
+  #resolveAll(waiters: Set<() => void>): void {
+    for (const resolve of [...waiters]) {
+      waiters.delete(resolve);
+      resolve();
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { randomBytes } from "node:crypto";
+
+import type { SecretStore } from "../ports/secret-store.js";
+import type { KeychainOwner, KeychainPlatform } from "./keychain-faults.js";
+import { checkValue, keychainUnavailable, translateKeytarError } from "./keychain-faults.js";
+import type { KeytarBinding } from "./keytar-binding.js";
+import { InProcessKeytar, KeytarProcess } from "./keytar-binding.js";
+import type { Generation } from "./split-value.js";
+import { digestOf, formatHead, mustSplit, otherGeneration, parseHead, partAccount, splitText } from "./split-value.js";
+
+const SERVICE = "ucx-webex-presence";
+const CALL_DEADLINE_MS = 3_000;
+
+export interface KeytarStoreOptions {
+  /** The account this process runs under, for the messages. */
+  readonly account: string;
+  readonly platform: KeychainPlatform;
+  /** The environment that names the keyring's session, where it is not this process's own (Linux, macOS). */
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly binding?: KeytarBinding;
+  readonly callDeadlineMs?: number;
+}
+
+/**
+ * The operating system's keychain through keytar, service `ucx-webex-presence`. One call at a time, each with 3 s; while one that
+ * did not come back is still out, every other fails at once with `keychainUnavailable`. A null or "nothing to delete" is believed
+ * only after a value of our own was written, read and deleted, because a locked keyring says the same. Values over 2,560 bytes are
+ * kept in parts: parts first, then the entry that names them, then the old parts are deleted, so that a crash leaves one value whole.
+ */
+export class KeytarStore implements SecretStore {
+  readonly kind = "keychain";
+  readonly #owner: KeychainOwner;
+  readonly #binding: KeytarBinding;
+  readonly #deadlineMs: number;
+  // Per process, so that the worker and the command line do not delete each other's.
+  readonly #probeAccount = `probe:${process.pid}`;
+  #queue: Promise<unknown> = Promise.resolve();
+  #hung = false;
+  #proved = false;
+
+  constructor(options: KeytarStoreOptions) {
+    this.#owner = { account: options.account, platform: options.platform };
+    this.#binding =
+      options.binding ?? (options.platform === "windows" ? new InProcessKeytar() : new KeytarProcess(options.environment));
+    this.#deadlineMs = options.callDeadlineMs ?? CALL_DEADLINE_MS;
+  }
+
+  get(account: string): Promise<string | null> {
+    return this.#exclusive(() => this.#getWhole(account));
+  }
+
+  set(account: string, value: string): Promise<void> {
+    return this.#exclusive(async () => {
+      checkValue(value);
+      const before = parseHead((await this.#provenRead(account)) ?? "");
+      const generation: Generation = before === null ? "a" : otherGeneration(before.generation);
+      const parts = mustSplit(value) ? splitText(value) : [];
+      for (const [index, part] of parts.entries()) await this.#write(partAccount(account, generation, index), part);
+      await this.#write(
+        account,
+        parts.length === 0 ? value : formatHead({ generation, count: parts.length, digest: digestOf(value) }),
+      );
+      if (before !== null) await this.#deleteParts(account, before.generation, 0);
+      if (before !== null || parts.length > 0) await this.#deleteParts(account, generation, parts.length);
+    });
+  }
+
+  delete(account: string): Promise<boolean> {
+    return this.#exclusive(async () => {
+      let existed = await this.#remove(account);
+      if (!existed) {
+        await this.#prove();
+        existed = await this.#remove(account);
+      }
+      await this.#deleteParts(account, "a", 0);
+      await this.#deleteParts(account, "b", 0);
+      return existed;
+    });
+  }
+
+  #exclusive<T>(operation: () => Promise<T>): Promise<T> {
+    const attempt = async (): Promise<T> => {
+      if (!this.#proved) await this.#prove();
+      return operation();
+    };
+    const result = this.#queue.then(async () => {
+      const provedBefore = this.#proved;
+      try {
+        return await attempt();
+      } catch (error) {
+        // A keyring that worked may only have been restarted: the library has to connect anew, which it does when discarded.
+        if (!provedBefore || this.#hung || this.#proved) throw error;
+        return await attempt();
+      }
+    });
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async #getWhole(account: string): Promise<string | null> {
+    let stored = await this.#provenRead(account);
+    for (let tries = 0; stored !== null && tries < 3; tries += 1) {
+      const head = parseHead(stored);
+      if (head === null) return stored;
+      const parts: string[] = [];
+      for (let index = 0; index < head.count; index += 1) {
+        const part = await this.#read(partAccount(account, head.generation, index));
+        if (part === null) break;
+        parts.push(part);
+      }
+      const value = parts.join("");
+      if (parts.length === head.count && digestOf(value) === head.digest) return value;
+      // Another process may have replaced the value meanwhile: its entry names other parts.
+      stored = await this.#provenRead(account);
+    }
+    return stored;
+  }
+
+  async #provenRead(account: string): Promise<string | null> {
+    const value = await this.#read(account);
+    if (value !== null) return value;
+    await this.#prove();
+    return this.#read(account);
+  }
+
+  /** Writes, reads and deletes a random value: only a store that gives it back is believed. */
+  async #prove(): Promise<void> {
+    this.#proved = false;
+    const value = randomBytes(16).toString("hex");
+    await this.#write(this.#probeAccount, value);
+    const back = await this.#read(this.#probeAccount);
+    await this.#remove(this.#probeAccount);
+    if (back !== value) throw keychainUnavailable(this.#owner, "does not give back what was written to it");
+    this.#proved = true;
+  }
+
+  async #deleteParts(account: string, generation: Generation, from: number): Promise<void> {
+    for (let index = from; await this.#remove(partAccount(account, generation, index)); index += 1);
+  }
+
+  #read(account: string): Promise<string | null> {
+    return this.#call(() => this.#binding.getPassword(SERVICE, account));
+  }
+
+  #write(account: string, value: string): Promise<void> {
+    return this.#call(() => this.#binding.setPassword(SERVICE, account, value));
+  }
+
+  #remove(account: string): Promise<boolean> {
+    return this.#call(() => this.#binding.deletePassword(SERVICE, account));
+  }
+
+  async #call<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#hung) throw keychainUnavailable(this.#owner, "has not answered an earlier call yet");
+    const call = run();
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        this.#hung = true;
+        const settled = (): void => {
+          this.#hung = false;
+        };
+        call.then(settled, settled);
+        reject(keychainUnavailable(this.#owner, `did not answer within ${this.#deadlineMs / 1000} s`));
+      }, this.#deadlineMs);
+    });
+    try {
+      return await Promise.race([call, deadline]);
+    } catch (error) {
+      this.#proved = false;
+      this.#binding.discard();
+      // A hung call that could be ended has settled by the next turn, and holds up nobody.
+      if (this.#hung) await new Promise((resolve) => setImmediate(resolve));
+      throw translateKeytarError(this.#owner, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

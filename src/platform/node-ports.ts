@@ -1,0 +1,46 @@
+import { join } from "node:path";
+
+import type { LogLevel } from "../ports/logger.js";
+import { createAxiosHttp } from "./axios-http.js";
+import { readIniLine } from "./ini-line.js";
+import { readProductDocument, version } from "./installation.js";
+import { JsonRpcChannel } from "./json-rpc/channel.js";
+import { KeytarStore } from "./keytar-store.js";
+import { listenOnLoopback } from "./loopback-server.js";
+import { MemoryStore } from "./memory-store.js";
+import { nodeProcess } from "./node-process.js";
+import { DiskSettingsFile } from "./settings-file.js";
+import { nodeStatusFile } from "./status-file.js";
+import type { claimStdio } from "./stdio.js";
+import { systemChance, systemClock } from "./system-clock.js";
+import { readTextFile } from "./text-file.js";
+import { WinstonLog } from "./winston-log.js";
+
+/** What of the launch options decides which adapters there are. */
+export interface PortOptions {
+  readonly settingsPath: string;
+  readonly logDirectory: string;
+  readonly logLevel: LogLevel | null;
+  readonly secretStore: "keychain" | "memory";
+}
+
+/** The worker's ports on this machine. Nothing heavy is loaded before it is used. */
+export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimStdio>) {
+  const { account, platform } = nodeProcess;
+  return {
+    clock: systemClock,
+    chance: systemChance,
+    log: new WinstonLog(options.logDirectory, options.logLevel ?? "info"),
+    process: nodeProcess,
+    channel: new JsonRpcChannel(stdio.input, stdio.output),
+    settingsFile: new DiskSettingsFile(options.settingsPath),
+    readIniLine,
+    readTextFile,
+    secretStore: options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform }),
+    http: createAxiosHttp,
+    statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
+    openRpc: () => readProductDocument("openrpc.json"),
+    listenOnLoopback,
+    version,
+  };
+}

@@ -1,0 +1,275 @@
+import type { BigIntStats } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import type { FSWatcher } from "chokidar";
+
+import type { Disposer } from "../faults/feed.js";
+import type { FileContent, SettingsFile } from "../ports/settings-file.js";
+
+/** How long a file must stay unchanged before it is read: longer than an editor that writes in pieces pauses (200 ms). */
+const QUIET_MS = 350;
+/** Between two looks while the file is changing. */
+const SETTLING_LOOK_MS = 50;
+/**
+ * Between two looks while nothing has been heard. Events alone are not enough: network shares deliver none, a folder that is not
+ * there cannot be watched, and each system drops some. Two `stat` calls four times a second cost next to nothing, and with QUIET_MS
+ * keep an edit under a second without any event.
+ */
+const IDLE_LOOK_MS = 250;
+/** A file that a backup, a virus scanner or an editor holds for a moment is tried so many times before that is told. */
+const BUSY_READS = 4;
+const BUSY_CODES = new Set(["EBUSY", "EPERM", "EACCES"]);
+const MAX_BYTES = 1024 * 1024;
+/** Before a folder watch that has failed is tried again. */
+const REOPEN_MS = 5000;
+
+/** A file on disk, read once it has settled; what has not changed is not told again. A symbolic link is followed. */
+export class DiskSettingsFile implements SettingsFile {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  watch(listener: (content: FileContent) => void): Disposer {
+    const watch = new Watch(this.path, listener);
+    watch.start();
+    return () => {
+      watch.stop();
+    };
+  }
+}
+
+/**
+ * One loop that looks at the file and reads it when two looks QUIET_MS apart, and all between, saw the same. Chokidar on the folder is
+ * the doorbell that starts a look at once; its own `awaitWriteFinish` is not used, because it sees sizes alone.
+ */
+class Watch {
+  readonly #path: string;
+  readonly #listener: (content: FileContent) => void;
+  readonly #doorbell: FolderDoorbell;
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #rung = false;
+  #seen: string | null = null;
+  /** When the file was last seen to change; null: what is there has been told. */
+  #changedAt: number | null = null;
+  #busyReads = 0;
+  #told: FileContent | null = null;
+
+  constructor(path: string, listener: (content: FileContent) => void) {
+    this.#path = path;
+    this.#listener = listener;
+    this.#doorbell = new FolderDoorbell(path, () => {
+      this.#rung = true;
+      if (!this.#looking) this.#lookIn(0);
+    });
+  }
+
+  start(): void {
+    // The first text is told as it is found, without waiting for it to settle: nobody should wait for settings at launch.
+    this.#changedAt = -Infinity;
+    void this.#look();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#doorbell.close();
+  }
+
+  /** A call, because what is awaited in between can change it. */
+  #isStopped(): boolean {
+    return this.#stopped;
+  }
+
+  #lookIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#look(), delayMs).unref();
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    try {
+      await this.#examine();
+      if (!this.#isStopped()) await this.#doorbell.keepOpen();
+    } finally {
+      this.#looking = false;
+      this.#lookIn(this.#changedAt === null && !this.#rung ? IDLE_LOOK_MS : SETTLING_LOOK_MS);
+    }
+  }
+
+  async #examine(): Promise<void> {
+    const isFirst = this.#seen === null;
+    const rung = this.#rung;
+    this.#rung = false;
+    const found = await examineFile(this.#path);
+    if (this.#isStopped()) return;
+    const now = performance.now();
+    if (!isFirst && found.signature !== this.#seen) this.#changedAt = now;
+    // A ring alone is a change too: where a file system keeps times in whole seconds, the signature may not show a second write. But it
+    // never puts off a reading that is due, for rings can come late.
+    else if (rung) this.#changedAt ??= now;
+    // What was in the way (a lock, a permission) can go without a trace on the file itself.
+    else if (this.#told?.kind === "unreadable") this.#changedAt ??= now - QUIET_MS;
+    this.#seen = found.signature;
+    if (this.#changedAt === null || now - this.#changedAt < QUIET_MS) return;
+
+    const read = await readFound(this.#path, found);
+    const after = read.kind === "content" ? await examineFile(this.#path) : found;
+    if (this.#isStopped()) return;
+    if (read.kind === "changing" || after.signature !== found.signature) {
+      this.#changedAt = performance.now();
+      return;
+    }
+    const mayPass = read.kind === "unreadable" && read.busy && this.#told?.kind !== "unreadable";
+    if (mayPass && ++this.#busyReads < BUSY_READS) return;
+    this.#busyReads = 0;
+    this.#changedAt = null;
+    this.#tell(read);
+  }
+
+  #tell(content: FileContent): void {
+    if (this.#told !== null && sameContent(this.#told, content)) return;
+    this.#told = content;
+    this.#listener(content);
+  }
+}
+
+type Found =
+  | { readonly kind: "file"; readonly signature: string }
+  | { readonly kind: "absent"; readonly signature: string }
+  | { readonly kind: "unreadable"; readonly signature: string; readonly reason: string; readonly busy: boolean };
+
+type ReadResult =
+  | { readonly kind: "content"; readonly bytes: Uint8Array }
+  | { readonly kind: "absent" }
+  | { readonly kind: "changing" }
+  | { readonly kind: "unreadable"; readonly reason: string; readonly busy: boolean };
+
+/** Never rejects. The signature changes with every write that the file system lets one see. */
+async function examineFile(path: string): Promise<Found> {
+  let stats: BigIntStats;
+  try {
+    stats = await stat(path, { bigint: true });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return { kind: "absent", signature: "absent" };
+    return { kind: "unreadable", signature: code, ...unreadable(code) };
+  }
+  const signature = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
+  if (stats.isDirectory()) return { kind: "unreadable", signature, reason: "it is a folder", busy: false };
+  if (!stats.isFile()) return { kind: "unreadable", signature, reason: "it is not a file", busy: false };
+  if (stats.size > MAX_BYTES) return { kind: "unreadable", signature, reason: "it is larger than 1 MB", busy: false };
+  return { kind: "file", signature };
+}
+
+/** Never rejects. */
+async function readFound(path: string, found: Found): Promise<ReadResult> {
+  if (found.kind !== "file") return found;
+  try {
+    const handle = await open(path, "r");
+    try {
+      const buffer = new Uint8Array(MAX_BYTES + 1);
+      let length = 0;
+      for (;;) {
+        const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
+        length += bytesRead;
+        if (bytesRead === 0 || length === buffer.length) break;
+      }
+      return length > MAX_BYTES ? { kind: "changing" } : { kind: "content", bytes: buffer.slice(0, length) };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const code = codeOf(error);
+    return code === "ENOENT" ? { kind: "changing" } : { kind: "unreadable", ...unreadable(code) };
+  }
+}
+
+function unreadable(code: string): { reason: string; busy: boolean } {
+  const busy = BUSY_CODES.has(code);
+  if (code === "EACCES" || code === "EPERM") return { reason: "the worker's account is not allowed to read it", busy };
+  if (code === "EBUSY") return { reason: "another program keeps it locked", busy };
+  return { reason: `the system answers ${code}`, busy };
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "with an unknown error";
+}
+
+function sameContent(a: FileContent, b: FileContent): boolean {
+  if (a.kind === "content") return b.kind === "content" && Buffer.compare(a.bytes, b.bytes) === 0;
+  if (a.kind === "unreadable") return b.kind === "unreadable" && a.reason === b.reason;
+  return b.kind === a.kind;
+}
+
+/** Chokidar on the file's folder, opened when the folder is there and given up when it goes: on Windows an open watch keeps it from going. */
+class FolderDoorbell {
+  readonly #folder: string;
+  readonly #fileName: string;
+  readonly #ring: () => void;
+  #watcher: FSWatcher | null = null;
+  #watched: string | null = null;
+  #openedAt = -Infinity;
+  #closed = false;
+
+  constructor(path: string, ring: () => void) {
+    this.#folder = dirname(path);
+    this.#fileName = basename(path).toLowerCase();
+    this.#ring = ring;
+  }
+
+  /** Never rejects: without the doorbell, the regular looks find everything, a little later. */
+  async keepOpen(): Promise<void> {
+    const folder = await stat(this.#folder, { bigint: true }).then(
+      (stats) => (stats.isDirectory() ? `${stats.dev}:${stats.ino}` : null),
+      () => null,
+    );
+    if (this.#watcher !== null && folder === this.#watched) return;
+    this.#giveUp();
+    // Not more often than that, also where a network share numbers its folders anew at each look.
+    if (folder === null || performance.now() - this.#openedAt < REOPEN_MS) return;
+    this.#openedAt = performance.now();
+    this.#watched = folder;
+    await this.#open().catch(() => undefined);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#giveUp();
+  }
+
+  async #open(): Promise<void> {
+    const { watch } = await import("chokidar");
+    if (this.#closed) return;
+    const watcher = watch(this.#folder, {
+      depth: 0,
+      ignoreInitial: true,
+      ignorePermissionErrors: true,
+      // Both would hold events back; the looks decide what one edit is.
+      atomic: false,
+      awaitWriteFinish: false,
+      // With false, chokidar listens to no error of its watches, and one would end the process. `close` lets the process end.
+      persistent: true,
+      ignored: (path) => resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,
+    });
+    this.#watcher = watcher;
+    watcher.on("all", this.#ring);
+    watcher.on("error", () => {
+      if (this.#watcher === watcher) this.#giveUp();
+    });
+  }
+
+  #giveUp(): void {
+    const watcher = this.#watcher;
+    this.#watcher = null;
+    if (watcher === null) return;
+    void watcher.close();
+    // `close` takes every listener off, and an error that comes late would end the process.
+    watcher.on("error", () => undefined);
+  }
+}

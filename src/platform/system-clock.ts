@@ -1,0 +1,34 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+
+import type { Disposer } from "../faults/feed.js";
+import type { Chance, Clock } from "../ports/clock.js";
+
+/** Node's longest timer; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  timer(delayMs: number, callback: () => void): Disposer {
+    let handle: NodeJS.Timeout;
+    const arm = (remaining: number): void => {
+      const step = Math.min(Math.max(0, remaining), LONGEST_TIMER_MS);
+      handle = setTimeout(() => {
+        if (remaining > step) arm(remaining - step);
+        else callback();
+      }, step);
+      handle.unref();
+    };
+    arm(delayMs);
+    return () => {
+      clearTimeout(handle);
+    };
+  },
+};
+
+export const systemChance: Chance = {
+  random: () => Math.random(),
+  token: (byteCount) => randomBytes(byteCount).toString("base64url"),
+  uuid: () => randomUUID(),
+  sha256: (text) => createHash("sha256").update(text, "utf8").digest("base64url"),
+};

@@ -1,0 +1,147 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import type * as Winston from "winston";
+
+import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
+import { redact, redactText } from "./redaction.js";
+
+const FILE_BYTES = 10 * 1024 * 1024;
+const FILE_COUNT = 10;
+/** Records kept while winston is being loaded, or while a host does not read stderr. */
+const MOST_PENDING = 1_000;
+const MOST_UNREAD_STDERR_BYTES = 1024 * 1024;
+/** winston is loaded this long after the first record, so that the first answer goes before it. */
+const LOAD_AFTER_MS = 50;
+
+interface Pending {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly timestamp: string;
+  readonly fields: LogFields;
+}
+
+/**
+ * The log: a line a record on stderr, and JSON lines in `<directory>/worker.log` (10 files of 10 MB). A disk that is full or
+ * read-only, or a host that does not read stderr, costs records, never the service.
+ */
+export class WinstonLog implements Logger {
+  readonly #directory: string;
+  readonly #stderr: NodeJS.WritableStream & { writableLength?: number };
+  #level: LogLevel;
+  #pending: Pending[] = [];
+  #logger: Winston.Logger | null = null;
+  #loading: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(directory: string, level: LogLevel, stderr: NodeJS.WritableStream & { writableLength?: number } = process.stderr) {
+    this.#directory = directory;
+    this.#level = level;
+    this.#stderr = stderr;
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#write("error", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#write("warn", message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#write("info", message, fields);
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#write("debug", message, fields);
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#level = level;
+    if (this.#logger !== null) this.#logger.level = level;
+  }
+
+  /** Writes what is pending and closes the file, within `deadlineMs`. Idempotent. */
+  async close(deadlineMs: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
+    await Promise.race([this.#drain(), deadline]);
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#pending.length > 0 || this.#loading !== null) await (this.#loading ??= this.#load());
+    const logger = this.#logger;
+    if (logger === null) return;
+    const file = logger.transports.find((transport) => "filename" in transport);
+    const written = file === undefined ? Promise.resolve() : new Promise<void>((resolve) => file.once("finish", () => resolve()));
+    logger.end();
+    await written;
+  }
+
+  #write(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (this.#closed) return;
+    const record = { level, message, timestamp: new Date().toISOString(), fields };
+    if (this.#logger !== null) {
+      this.#hand(this.#logger, record);
+      return;
+    }
+    if (this.#pending.length < MOST_PENDING) this.#pending.push(record);
+    this.#loading ??= new Promise((resolve) => setTimeout(resolve, LOAD_AFTER_MS).unref()).then(() => this.#load());
+  }
+
+  #hand(logger: Winston.Logger, record: Pending): void {
+    const fields = redact(record.fields) as Record<string, unknown>;
+    logger.log({ level: record.level, message: redactText(record.message), timestamp: record.timestamp, fields });
+  }
+
+  async #load(): Promise<void> {
+    if (this.#logger !== null) return;
+    const { default: winston } = await import("winston");
+    const line = winston.format.printf((info) => {
+      const fields = info.fields as Record<string, unknown>;
+      const tail = Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`;
+      return `${String(info.timestamp)} ${info.level} ${String(info.message)}${tail}`;
+    });
+    const json = winston.format.printf((info) =>
+      JSON.stringify({ time: info.timestamp, level: info.level, message: info.message, ...(info.fields as object) }),
+    );
+    // Not winston's Console: it writes most levels to stdout, which belongs to the protocol.
+    const transports: (Winston.transports.StreamTransportInstance | Winston.transports.FileTransportInstance)[] = [
+      new winston.transports.Stream({ stream: this.#boundedStderr(), format: line }),
+    ];
+    const directoryThere = await mkdir(this.#directory, { recursive: true }).then(
+      () => true,
+      () => false,
+    );
+    if (directoryThere) {
+      const file = new winston.transports.File({
+        filename: join(this.#directory, "worker.log"),
+        maxsize: FILE_BYTES,
+        maxFiles: FILE_COUNT,
+        tailable: true,
+        format: json,
+      });
+      file.on("error", () => undefined);
+      transports.push(file);
+    }
+    const logger = winston.createLogger({ level: this.#level, transports, exitOnError: false });
+    logger.on("error", () => undefined);
+    this.#logger = logger;
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const record of pending) this.#hand(logger, record);
+  }
+
+  #boundedStderr(): Writable {
+    const stderr = this.#stderr;
+    stderr.on("error", () => undefined);
+    return new Writable({
+      decodeStrings: false,
+      write: (chunk: string | Buffer, _encoding, done): void => {
+        if ((stderr.writableLength ?? 0) < MOST_UNREAD_STDERR_BYTES) stderr.write(chunk);
+        done();
+      },
+    });
+  }
+}

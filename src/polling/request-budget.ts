@@ -1,0 +1,155 @@
+import { Fault } from "../faults/fault.js";
+import type { Clock } from "../ports/clock.js";
+import type { RequestGate } from "../webex/people-api.js";
+
+/** A little more than the minute that Webex counts in, because it counts by its own clock. */
+const WINDOW_MS = 60_250;
+/** How long a request nobody reported the end of may still have been on its way. */
+const TRAVEL_MS = 10_000;
+const MINUTE_MS = 60_000;
+
+interface CountedRequest {
+  readonly admittedAt: number;
+  /** When it no longer counts. Webex counts a request on arrival, which is some time between its admission and its end. */
+  leavesAt: number;
+  ended: boolean;
+}
+
+interface Waiter {
+  readonly go: () => void;
+}
+
+/**
+ * One organization's share of Webex: at most `perMinuteLimit` requests arrive there in any sliding 60 s, and none while Webex
+ * has asked for silence. Waiters go in the order they came. Times are those of `clock.monotonic()`.
+ */
+export class RequestBudget implements RequestGate {
+  readonly #clock: Clock;
+  #limit: number;
+  #blockedUntil = Number.NEGATIVE_INFINITY;
+  #counted: CountedRequest[] = [];
+  readonly #waiters: Waiter[] = [];
+  #callOffTimer: (() => void) | null = null;
+  #total = 0;
+  #rateLimited = 0;
+  #failed = 0;
+
+  constructor(clock: Clock, requestsPerMinute: number) {
+    this.#clock = clock;
+    this.#limit = requestsPerMinute;
+  }
+
+  /** Waits for the budget and counts one request. Fault: `cancelled`, and the waiter has left the queue. */
+  async admit(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw cancelled();
+    if (this.#waiters.length === 0 && this.nextPossibleAt() <= this.#clock.monotonic()) {
+      this.#count();
+      return;
+    }
+    await this.#turn(signal);
+  }
+
+  ended(outcome: "answered" | "rateLimited" | "failed"): void {
+    if (outcome === "rateLimited") this.#rateLimited += 1;
+    if (outcome === "failed") this.#failed += 1;
+    // Which of several under way has ended does not matter: only the times count, not whose they are.
+    const request = this.#counted.find((r) => !r.ended);
+    if (request === undefined) return;
+    request.ended = true;
+    request.leavesAt = Math.min(request.leavesAt, this.#clock.monotonic() + WINDOW_MS);
+    this.#letGo();
+  }
+
+  /** In force at once: a waiter that the new limit allows goes now. */
+  setLimit(requestsPerMinute: number): void {
+    this.#limit = requestsPerMinute;
+    this.#letGo();
+  }
+
+  /** No request before this time: Webex said so. A shorter block never shortens a longer one. */
+  blockUntil(monotonic: number): void {
+    this.#blockedUntil = Math.max(this.#blockedUntil, monotonic);
+    this.#letGo();
+  }
+
+  get blockedUntil(): number {
+    return this.#blockedUntil;
+  }
+
+  /** The earliest time at which one more request may go: now, or later. */
+  nextPossibleAt(): number {
+    const now = this.#clock.monotonic();
+    this.#counted = this.#counted.filter((r) => r.leavesAt > now);
+    const tooMany = this.#counted.length - this.#limit;
+    const slotAt = tooMany < 0 ? now : this.#counted.map((r) => r.leavesAt).sort((a, b) => a - b)[tooMany];
+    return Math.max(now, this.#blockedUntil, slotAt ?? now);
+  }
+
+  get perMinuteLimit(): number {
+    return this.#limit;
+  }
+
+  get lastMinute(): number {
+    const since = this.#clock.monotonic() - MINUTE_MS;
+    return this.#counted.filter((r) => r.admittedAt > since).length;
+  }
+
+  /** Requests admitted, ever. */
+  get total(): number {
+    return this.#total;
+  }
+
+  get rateLimited(): number {
+    return this.#rateLimited;
+  }
+
+  get failed(): number {
+    return this.#failed;
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = {
+        go: () => {
+          signal.removeEventListener("abort", leave);
+          resolve();
+        },
+      };
+      const leave = (): void => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        this.#letGo();
+        reject(cancelled());
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.#waiters.push(waiter);
+      this.#letGo();
+    });
+  }
+
+  #letGo(): void {
+    this.#callOffTimer?.();
+    this.#callOffTimer = null;
+    const now = this.#clock.monotonic();
+    while (this.#waiters.length > 0) {
+      const at = this.nextPossibleAt();
+      if (at > now) {
+        this.#callOffTimer = this.#clock.timer(Math.ceil(at - now), () => {
+          this.#letGo();
+        });
+        return;
+      }
+      this.#count();
+      this.#waiters.shift()?.go();
+    }
+  }
+
+  #count(): void {
+    const admittedAt = this.#clock.monotonic();
+    this.#counted.push({ admittedAt, leavesAt: admittedAt + TRAVEL_MS + WINDOW_MS, ended: false });
+    this.#total += 1;
+  }
+}
+
+function cancelled(): Fault {
+  return new Fault("cancelled", "The request was called off before it was sent.");
+}

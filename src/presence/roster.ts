@@ -1,0 +1,217 @@
+import type { Clock } from "../ports/clock.js";
+import { AddressBook } from "./address-book.js";
+import type { PersonSnapshot } from "./person.js";
+import { PersonColumns, type Moment } from "./person-columns.js";
+import { packPerson, type PackedPerson } from "./person-text.js";
+import { RecentAddresses } from "./recent-addresses.js";
+import { outlookOfStatus } from "./state-table.js";
+
+/** How long "not found" is an answer, and how long a query keeps somebody watched. */
+export const TEN_MINUTES_MS = 600_000;
+
+/** What a roster tells while it changes. The calls come in the middle of a change: note them and look later. */
+export interface RosterListener {
+  /** What is known under this address may be something else now. */
+  touched(address: string): void;
+  /** This person has the address, and had not before. */
+  claimed(roster: Roster, slot: number, address: string): void;
+  /** Lists name a person by this text, and did not before. */
+  arrived(uri: string): void;
+}
+
+/** The persons of one organization, by slot; what Webex told of each, and when. */
+export class Roster {
+  readonly orgId: string;
+  readonly persons = new PersonColumns();
+  /** Rises when somebody comes, goes or gets other addresses. */
+  version = 0;
+  /** When this organization alone turned out not to be askable, wall-clock milliseconds; null while it can be asked. */
+  blockedSince: number | null = null;
+  staleAfterMs: number;
+  readonly #book = new AddressBook(this.persons);
+  readonly #clock: Clock;
+  readonly #listener: RosterListener;
+  readonly #notFound = new RecentAddresses(TEN_MINUTES_MS);
+  #sweep = 0;
+  #sweepUnderWay = false;
+  #seenInSweep = 0;
+  #sweptAt: number | null = null;
+
+  constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: RosterListener) {
+    this.orgId = orgId;
+    this.staleAfterMs = staleAfterMs;
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  beginSweep(): number {
+    this.#sweep += 1;
+    this.#sweepUnderWay = true;
+    this.#seenInSweep = 0;
+    return this.#sweep;
+  }
+
+  applyPage(sweep: number, persons: readonly PersonSnapshot[]): void {
+    if (sweep === this.#sweep) this.#seenInSweep += persons.length;
+    this.#apply(persons);
+  }
+
+  /** Returns whether addresses that match nobody have an answer now that had none. */
+  completeSweep(sweep: number): boolean {
+    if (sweep !== this.#sweep || !this.#sweepUnderWay) return false;
+    this.#sweepUnderWay = false;
+    // A list without anybody is a fault of the service (the administrator who asks is a person too): it says nothing of who left.
+    if (this.#seenInSweep > 0) this.#dropMissed(sweep);
+    const now = this.#clock.monotonic();
+    const wasAnswered = this.sweepAnswers(now);
+    this.#sweptAt = now;
+    return !wasAnswered;
+  }
+
+  applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
+    this.#apply(persons);
+    if (this.byAddress(address) !== -1) return;
+    this.#notFound.add(address, this.#clock.monotonic());
+    this.#listener.touched(address);
+  }
+
+  /** Whether Webex's last answer for an address that matches nobody still counts. */
+  hasAnswered(address: string, now: number): boolean {
+    return this.sweepAnswers(now) || this.#notFound.has(address, now);
+  }
+
+  /** Whether a complete sweep answers for every address that matches nobody. */
+  sweepAnswers(now: number): boolean {
+    return this.#sweptAt !== null && now - this.#sweptAt <= TEN_MINUTES_MS;
+  }
+
+  /** When (monotonic milliseconds) the next answer of that kind ends; null where there is none. */
+  nextAnswerEnd(now: number): number | null {
+    const start = this.sweepAnswers(now) ? this.#sweptAt : this.#notFound.oldest(now);
+    return start === null ? null : start + TEN_MINUTES_MS;
+  }
+
+  /** The slot, or -1. `address` is normalized. */
+  byAddress(address: string): number {
+    return this.#book.byAddress(address);
+  }
+
+  isStale(slot: number, now: number): boolean {
+    return now - (this.persons.observedMono[slot] ?? 0) > this.staleAfterMs;
+  }
+
+  /**
+   * Touches those last confirmed at `from` or later, but before `until`; returns when the oldest of the rest was confirmed
+   * (monotonic milliseconds; infinity for nobody).
+   */
+  touchConfirmed(from: number, until: number): number {
+    const { text, observedMono, extent } = this.persons;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (let slot = 0; slot < extent; slot += 1) {
+      const time = observedMono[slot] ?? 0;
+      if (time < from || text[slot] === null) continue;
+      if (time < until) this.#touch(slot);
+      else if (time < oldest) oldest = time;
+    }
+    return oldest;
+  }
+
+  uriOf(slot: number): string {
+    return this.#book.uriOf(slot);
+  }
+
+  idOf(slot: number): string {
+    return this.#book.idOf(slot);
+  }
+
+  *slots(): Generator<number> {
+    for (let slot = 0; slot < this.persons.extent; slot += 1) if (this.persons.text[slot] !== null) yield slot;
+  }
+
+  #apply(persons: readonly PersonSnapshot[]): void {
+    const at = { wall: this.#clock.now(), mono: this.#clock.monotonic() };
+    for (const person of persons) this.#upsert(person, at);
+  }
+
+  #upsert(person: PersonSnapshot, at: Moment): void {
+    const packed = packPerson(person);
+    const known = this.#book.byId(person.id);
+    const slot = known === -1 ? this.#enter(person.id, packed) : known;
+    const columns = this.persons;
+    const before = columns.status[slot] ?? null;
+    const isNews = known === -1 || this.isStale(slot, at.mono);
+    if (known !== -1) this.#rename(slot, packed);
+    columns.setLastActivity(slot, person.lastActivity);
+    columns.setObserved(slot, at);
+    columns.missed[slot] = 0;
+    if (this.#sweepUnderWay) columns.sweep[slot] = this.#sweep;
+    if (!isNews && before === person.status) return;
+    if (isNews || outlookOfStatus(before) !== outlookOfStatus(person.status)) columns.since[slot] = at.wall;
+    columns.setStatus(slot, person.status);
+    this.#touch(slot);
+  }
+
+  #enter(id: string, packed: PackedPerson): number {
+    this.#book.reserve(packed.addresses.length);
+    const slot = this.persons.allocate();
+    this.#book.addId(id, slot);
+    for (const address of packed.addresses) this.#book.addAddress(address, slot);
+    this.persons.setText(slot, packed);
+    this.#announce(slot, packed.addresses);
+    this.#listener.arrived(this.uriOf(slot));
+    return slot;
+  }
+
+  #rename(slot: number, packed: PackedPerson): void {
+    const columns = this.persons;
+    if (columns.text[slot] === packed.text) {
+      columns.setWideName(slot, packed);
+      return;
+    }
+    const uri = this.uriOf(slot);
+    const before = this.#book.addressesOf(slot);
+    const added = packed.addresses.filter((address) => !before.includes(address));
+    const removed = before.filter((address) => !packed.addresses.includes(address));
+    this.#book.reserve(before.length + added.length);
+    for (const address of removed) this.#book.removeAddress(address, slot);
+    for (const address of added) this.#book.addAddress(address, slot);
+    columns.setText(slot, packed);
+    for (const address of removed) this.#listener.touched(address);
+    if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri) this.#announce(slot, added);
+    if (this.uriOf(slot) !== uri) this.#listener.arrived(this.uriOf(slot));
+  }
+
+  #announce(slot: number, added: readonly string[]): void {
+    this.version += 1;
+    for (const address of added) {
+      this.#listener.claimed(this, slot, address);
+      this.#listener.touched(address);
+    }
+  }
+
+  #dropMissed(sweep: number): void {
+    const { sweep: seen, missed } = this.persons;
+    const gone: number[] = [];
+    for (const slot of this.slots()) {
+      if (seen[slot] === sweep) continue;
+      missed[slot] = (missed[slot] ?? 0) + 1;
+      if (missed[slot] >= 2) gone.push(slot);
+    }
+    for (const slot of gone) this.#drop(slot);
+    for (const address of this.#book.preferPresent()) this.#listener.touched(address);
+  }
+
+  #drop(slot: number): void {
+    const addresses = this.#book.addressesOf(slot);
+    this.#book.reserve(addresses.length);
+    this.#book.removeId(this.idOf(slot), slot);
+    for (const address of addresses) this.#book.removeAddress(address, slot);
+    this.persons.free(slot);
+    this.version += 1;
+    for (const address of addresses) this.#listener.touched(address);
+  }
+
+  #touch(slot: number): void {
+    for (const address of this.#book.addressesOf(slot)) this.#listener.touched(address);
+  }
+}

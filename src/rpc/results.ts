@@ -1,0 +1,143 @@
+import * as z from "zod/mini";
+
+import { PRESENCE_REASONS, PRESENCE_STATES } from "../presence/record.js";
+import { PROBLEM_SEVERITY } from "../supervisor/problem-catalog.js";
+import type { MethodName } from "./params.js";
+
+// What the worker answers and tells. For the published document and for tests that hold real answers against it; the worker
+// itself does not check its own words.
+
+const text = () => z.string();
+const textOrNull = () => z.nullable(z.string());
+const numberOrNull = () => z.nullable(z.number());
+const count = () => z.int().check(z.minimum(0));
+const time = () => z.string();
+const timeOrNull = () => z.nullable(z.string());
+
+export const presenceRecord = z.object({
+  uri: text(),
+  state: z.enum(PRESENCE_STATES),
+  basic: z.nullable(z.enum(["open", "closed"])),
+  activities: z.array(text()),
+  reason: z.nullable(z.enum(PRESENCE_REASONS)),
+  webexStatus: textOrNull(),
+  displayName: textOrNull(),
+  personId: textOrNull(),
+  orgId: textOrNull(),
+  lastActivity: timeOrNull(),
+  since: timeOrNull(),
+  observedAt: timeOrNull(),
+});
+
+export const authorization = z.object({
+  orgId: text(),
+  orgName: text(),
+  authorizedBy: textOrNull(),
+  scopes: z.array(text()),
+  grantedAt: time(),
+  accessTokenExpiresAt: timeOrNull(),
+  refreshTokenExpiresAt: timeOrNull(),
+  state: z.enum(["valid", "required"]),
+});
+
+export const problem = z.object({
+  code: z.enum(Object.keys(PROBLEM_SEVERITY)),
+  severity: z.enum(["error", "warning", "info"]),
+  message: text(),
+  hint: text(),
+  since: time(),
+  orgId: textOrNull(),
+});
+
+const organizationStatus = z.object({
+  orgId: text(),
+  orgName: text(),
+  persons: count(),
+  watched: count(),
+  mode: z.enum(["sweep", "lookup", "mixed"]),
+  lastSweep: z.nullable(z.object({ startedAt: time(), seconds: z.number(), persons: count(), requests: count() })),
+  sweepProgress: z.nullable(z.object({ persons: count(), pages: count() })),
+  requests: z.object({ perMinuteLimit: count(), lastMinute: count(), total: count(), rateLimited: count(), failed: count() }),
+  rateLimitedUntil: timeOrNull(),
+  nextRequestAt: timeOrNull(),
+  ageSeconds: z.object({ watchedP50: numberOrNull(), watchedP95: numberOrNull() }),
+});
+
+export const workerStatus = z.object({
+  phase: z.enum(["starting", "disabled", "blocked", "polling", "stopping"]),
+  enabled: z.boolean(),
+  since: time(),
+  version: text(),
+  startedAt: time(),
+  pid: z.int(),
+  secretStore: z.enum(["keychain", "memory"]),
+  settings: z.object({
+    path: text(),
+    loadedAt: timeOrNull(),
+    values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  }),
+  problems: z.array(problem),
+  organizations: z.array(organizationStatus),
+});
+
+export const RESULTS = {
+  initialize: z.object({
+    protocolVersion: z.literal("1.0"),
+    worker: z.object({ name: text(), version: text() }),
+    capabilities: z.object({
+      presence: z.literal(true),
+      subscriptions: z.literal(true),
+      authorization: z.array(z.enum(["browser", "device", "import"])),
+      organizations: z.literal("multiple"),
+    }),
+  }),
+  shutdown: z.null(),
+  "rpc.discover": z.looseObject({ openrpc: text() }),
+  "presence/get": presenceRecord,
+  "presence/getMany": z.object({ records: z.array(presenceRecord) }),
+  "presence/list": z.object({ records: z.array(presenceRecord), nextCursor: textOrNull(), total: count() }),
+  "presence/subscribe": z.object({ subscriptionId: text(), records: z.array(presenceRecord) }),
+  "presence/unsubscribe": z.null(),
+  "authorization/setClient": z.null(),
+  "authorization/begin": z.union([
+    z.object({ method: z.literal("browser"), url: text(), redirectUri: text(), expiresAt: time() }),
+    z.object({
+      method: z.literal("device"),
+      verificationUri: text(),
+      verificationUriComplete: textOrNull(),
+      userCode: text(),
+      expiresAt: time(),
+    }),
+  ]),
+  "authorization/cancel": z.null(),
+  "authorization/import": authorization,
+  "authorization/list": z.object({ authorizations: z.array(authorization) }),
+  "authorization/revoke": z.object({ revokedAtWebex: z.boolean() }),
+  "authorization/setProxyPassword": z.null(),
+  "worker/status": workerStatus,
+  "worker/poll": z.object({ accepted: z.boolean(), nextPossibleAt: timeOrNull() }),
+} as const satisfies Record<MethodName, z.ZodMiniType>;
+
+/** What the worker tells unasked. */
+export const NOTIFICATIONS = {
+  "presence/changed": z.object({
+    subscriptionIds: z.array(text()),
+    sequence: z.int().check(z.minimum(1)),
+    changes: z.array(presenceRecord).check(z.minLength(1), z.maxLength(500)),
+  }),
+  "authorization/changed": z.object({
+    authorizations: z.array(authorization),
+    flow: z.nullable(
+      z.object({
+        method: z.enum(["browser", "device"]),
+        url: textOrNull(),
+        verificationUri: textOrNull(),
+        userCode: textOrNull(),
+        expiresAt: timeOrNull(),
+        state: z.enum(["waiting", "authorized", "denied", "failed", "expired", "cancelled"]),
+        message: textOrNull(),
+      }),
+    ),
+  }),
+  "worker/statusChanged": workerStatus,
+} as const;

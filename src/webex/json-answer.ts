@@ -1,0 +1,36 @@
+import type { HttpResponse } from "../ports/http.js";
+import { unreadableAnswer } from "./rest-faults.js";
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The body as a JSON object. Throws a `Fault` `webexError` that says what it is instead; never its text, which may name people. */
+export function jsonAnswer(response: HttpResponse): JsonObject {
+  if (response.body.length === 0) throw unreadableAnswer("has no body", response.status);
+  const value = parsed(response);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw unreadableAnswer("is JSON, but not an object", response.status);
+}
+
+function parsed(response: HttpResponse): unknown {
+  const text = new TextDecoder().decode(response.body);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unreadableAnswer(
+      /^\s*</.test(text.slice(0, 100)) ? "is a page of HTML or XML instead of JSON" : "is not JSON, or not all of it",
+      response.status,
+    );
+  }
+}
+
+/** A member that must be a text with something in it. */
+export function requiredText(value: JsonObject, name: string): string {
+  const member = value[name];
+  if (typeof member === "string" && member !== "") return member;
+  throw unreadableAnswer(`has no ${name}`);
+}
+
+export function optionalText(value: JsonObject, name: string): string | null {
+  const member = value[name];
+  return typeof member === "string" ? member : null;
+}

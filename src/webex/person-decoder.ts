@@ -1,0 +1,83 @@
+import type { PersonSnapshot } from "../presence/person.js";
+import { unreadableAnswer } from "./rest-faults.js";
+import { optionalText, requiredText } from "./json-answer.js";
+import type { JsonObject } from "./json-answer.js";
+import type { Me } from "./people-api.js";
+
+export interface DecodedPersons {
+  readonly persons: readonly PersonSnapshot[];
+  readonly itemCount: number;
+}
+
+const NONE: readonly string[] = [];
+
+/**
+ * The persons in `{items: [...]}`, bots and guests left out. Plain loops, since a sweep decodes thousands: members that are missing
+ * or of another type are taken as absent, and an item without an id is left out. Throws a `Fault` `webexError` without `items`.
+ */
+export function decodePersons(body: JsonObject): DecodedPersons {
+  const { items } = body;
+  if (!Array.isArray(items)) throw unreadableAnswer("has no list of items");
+  const persons: PersonSnapshot[] = [];
+  for (const item of items as unknown[]) {
+    const person = decodePerson(item);
+    if (person !== null) persons.push(person);
+  }
+  return { persons, itemCount: items.length };
+}
+
+function decodePerson(item: unknown): PersonSnapshot | null {
+  if (typeof item !== "object" || item === null) return null;
+  const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item as JsonObject;
+  if (typeof id !== "string" || id === "") return null;
+  if (typeof type === "string" && type !== "person") return null;
+  return {
+    id,
+    displayName: typeof displayName === "string" ? displayName : null,
+    userName: typeof userName === "string" ? userName : null,
+    emails: texts(emails),
+    sipAddresses: sipValues(sipAddresses),
+    status: typeof status === "string" ? status : null,
+    lastActivity: typeof lastActivity === "string" ? lastActivity : null,
+  };
+}
+
+function texts(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return NONE;
+  for (const element of value as unknown[]) {
+    if (typeof element !== "string") return value.filter((each): each is string => typeof each === "string");
+  }
+  return value as string[];
+}
+
+function sipValues(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) return NONE;
+  const addresses: string[] = [];
+  for (const entry of value as unknown[]) {
+    const address = typeof entry === "object" && entry !== null ? (entry as JsonObject).value : undefined;
+    if (typeof address === "string") addresses.push(address);
+  }
+  return addresses;
+}
+
+/** `/people/me`. Throws a `Fault` `webexError` without `id` or `orgId`. */
+export function decodeMe(body: JsonObject): Me {
+  const roles: unknown[] = Array.isArray(body.roles) ? body.roles : [];
+  return {
+    personId: requiredText(body, "id"),
+    orgId: requiredText(body, "orgId"),
+    displayName: optionalText(body, "displayName"),
+    email: texts(body.emails)[0] ?? null,
+    sharesStatus: typeof body.status === "string",
+    isFullAdmin: roles.some((role) => typeof role === "string" && isFullAdminRole(role)),
+  };
+}
+
+/** A role's id is the unpadded base64 of `ciscospark://us/ROLE/id_full_admin`. */
+function isFullAdminRole(id: string): boolean {
+  try {
+    return /(^|\/)id_full_admin$/.test(atob(id.replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return false;
+  }
+}

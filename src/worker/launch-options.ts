@@ -1,0 +1,80 @@
+import type { LogLevel } from "../ports/logger.js";
+
+export interface LaunchOptions {
+  readonly settingsPath: string;
+  readonly hostPid: number | null;
+  readonly logDirectory: string;
+  /** null: the ini's level. */
+  readonly logLevel: LogLevel | null;
+  readonly secretStore: "keychain" | "memory";
+}
+
+export const USAGE =
+  "usage: worker --settings <Presence.ini> [--host-pid <n>] [--log-dir <dir>] [--log-level error|warn|info|debug] [--secret-store keychain|memory]";
+
+/** The path in the product's manual. */
+const WINDOWS_SETTINGS = "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini";
+
+interface Given {
+  readonly settings: string | null;
+  readonly hostPid: string | null;
+  readonly logDir: string | null;
+  readonly logLevel: string | null;
+  readonly secretStore: string | null;
+}
+
+interface Surroundings {
+  readonly platform: "windows" | "macos" | "linux";
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly homeDirectory: string;
+  /** Makes a path absolute. */
+  readonly resolve: (path: string) => string;
+}
+
+/** The launch options checked, with their defaults; or the sentence that says which one is wrong (contract: launch). */
+export function checkLaunchOptions(given: Given, around: Surroundings): LaunchOptions | { readonly wrong: string } {
+  const settings = given.settings ?? (around.platform === "windows" ? WINDOWS_SETTINGS : null);
+  if (settings === null || settings === "") return { wrong: "--settings is required: the path of Presence.ini." };
+  const hostPid = given.hostPid === null ? null : decimal(given.hostPid);
+  if (given.hostPid !== null && hostPid === null) return { wrong: `--host-pid must be a process id, not "${given.hostPid}".` };
+  if (given.logDir === "") return { wrong: "--log-dir must be a folder's path." };
+  const { logLevel, secretStore } = given;
+  if (logLevel !== null && !isLogLevel(logLevel))
+    return { wrong: `--log-level must be error, warn, info or debug, not "${logLevel}".` };
+  if (secretStore !== null && secretStore !== "keychain" && secretStore !== "memory") {
+    return { wrong: `--secret-store must be keychain or memory, not "${secretStore}".` };
+  }
+  return {
+    settingsPath: around.resolve(settings),
+    hostPid,
+    logDirectory: given.logDir === null ? defaultLogDirectory(around) : around.resolve(given.logDir),
+    logLevel,
+    secretStore: secretStore ?? "keychain",
+  };
+}
+
+/** Where the worker writes, without `--log-dir` (contract: files). */
+export function defaultLogDirectory(around: Omit<Surroundings, "resolve">): string {
+  const name = "ucx-webex-presence";
+  const { environment, homeDirectory } = around;
+  switch (around.platform) {
+    case "windows":
+      return `${environment.PROGRAMDATA ?? "C:\\ProgramData"}\\${name}`;
+    case "macos":
+      return `${homeDirectory}/Library/Logs/${name}`;
+    case "linux": {
+      // An XDG path that is not absolute is to be ignored (XDG Base Directory Specification).
+      const state = environment.XDG_STATE_HOME;
+      return `${state?.startsWith("/") === true ? state : `${homeDirectory}/.local/state`}/${name}`;
+    }
+  }
+}
+
+function decimal(text: string): number | null {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  return value > 0 && value <= 0xffffffff ? value : null;
+}
+
+function isLogLevel(text: string): text is LogLevel {
+  return ["error", "warn", "info", "debug"].includes(text);
+}

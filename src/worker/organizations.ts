@@ -1,0 +1,92 @@
+import type { Grant } from "../authorization/grant.js";
+import { Feed } from "../faults/feed.js";
+import type { PollingSettings } from "../polling/organization-poller.js";
+import type { OrganizationStatus } from "../supervisor/status.js";
+import type { Organization } from "./organization.js";
+
+interface Entry {
+  readonly organization: Organization;
+  readonly grant: Grant;
+  readonly dispose: () => void;
+}
+
+/** The organizations that there are grants for, in the order of authorization. */
+export class Organizations {
+  /** An organization's polling has news: problems, or whether Webex answers for it at all. */
+  readonly changed = new Feed<Organization>();
+  readonly #make: (grant: Grant) => Organization;
+  readonly #forget: (orgId: string) => void;
+  #entries = new Map<string, Entry>();
+
+  constructor(make: (grant: Grant) => Organization, forget: (orgId: string) => void) {
+    this.#make = make;
+    this.#forget = forget;
+  }
+
+  get all(): readonly Organization[] {
+    return [...this.#entries.values()].map(({ organization }) => organization);
+  }
+
+  get(orgId: string): Organization | undefined {
+    return this.#entries.get(orgId)?.organization;
+  }
+
+  nameOf(orgId: string): string {
+    return this.#entries.get(orgId)?.grant.orgName ?? "";
+  }
+
+  scopesOf(orgId: string): readonly string[] {
+    return this.#entries.get(orgId)?.grant.scopes ?? [];
+  }
+
+  /** Makes the set what the vault says: new ones come, revoked ones go, and one authorized anew is asked again at once. */
+  sync(grants: readonly Grant[]): void {
+    const present = new Set(grants.map(({ orgId }) => orgId));
+    for (const orgId of this.#entries.keys()) if (!present.has(orgId)) this.#remove(orgId);
+    const ordered = new Map<string, Entry>();
+    for (const grant of grants) {
+      const known = this.#entries.get(grant.orgId);
+      ordered.set(grant.orgId, known === undefined ? this.#add(grant) : { ...known, grant });
+      if (known !== undefined && known.grant.grantedAt !== grant.grantedAt) known.organization.poller.retryNow();
+    }
+    this.#entries = ordered;
+  }
+
+  /** Forgets all of them: they belong to another service (`ApiUrl` changed). */
+  clear(): void {
+    for (const orgId of [...this.#entries.keys()]) this.#remove(orgId);
+  }
+
+  apply(settings: PollingSettings): void {
+    for (const { poller } of this.all) poller.apply(settings);
+  }
+
+  status(): OrganizationStatus[] {
+    return [...this.#entries.values()].map(({ organization, grant }) => ({
+      orgId: grant.orgId,
+      orgName: grant.orgName,
+      ...organization.poller.report(),
+    }));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.all.map(({ poller }) => poller.stop()));
+  }
+
+  #add(grant: Grant): Entry {
+    const organization = this.#make(grant);
+    const dispose = organization.poller.onChanged.subscribe(() => {
+      this.changed.emit(organization);
+    });
+    return { organization, grant, dispose };
+  }
+
+  #remove(orgId: string): void {
+    const entry = this.#entries.get(orgId);
+    if (entry === undefined) return;
+    this.#entries.delete(orgId);
+    entry.dispose();
+    void entry.organization.poller.stop();
+    this.#forget(orgId);
+  }
+}

@@ -1,0 +1,103 @@
+import type { FlowKeeper } from "../authorization/flow-keeper.js";
+import { effectiveClient, type AuthorizationSettings } from "../authorization/effective-client.js";
+import { REQUIRED_SCOPES } from "../authorization/grant.js";
+import { misfit } from "../authorization/grant-standing.js";
+import type { VaultState } from "../authorization/vault.js";
+import { asFault, type Fault } from "../faults/fault.js";
+import type { SettingsState } from "../settings/settings-feed.js";
+import type { GateVerdict } from "../supervisor/host-gate.js";
+import type { ProblemReport } from "../supervisor/problem-book.js";
+import type { ProblemCode } from "../supervisor/problem-catalog.js";
+import type { Organizations } from "./organizations.js";
+
+export interface ProblemSources {
+  readonly account: string;
+  readonly settings: SettingsState | null;
+  readonly authorizationSettings: AuthorizationSettings;
+  readonly caProblem: string | null;
+  readonly gate: GateVerdict;
+  readonly vault: VaultState;
+  readonly memoryStore: boolean;
+  readonly flow: Pick<FlowKeeper, "fault" | "denied">;
+  readonly organizations: Organizations;
+}
+
+/** Everything that keeps presence from being what it should be, as its places know it; the worst come first. */
+export function collectProblems(sources: ProblemSources): ProblemReport[] {
+  return [
+    ...sources.gate.problems,
+    ...vaultProblems(sources),
+    ...organizationProblems(sources),
+    ...flowProblems(sources),
+    ...settingsProblems(sources),
+    ...(sources.memoryStore ? [report("memorySecretStore")] : []),
+  ];
+}
+
+function vaultProblems({ vault, account, authorizationSettings }: ProblemSources): ProblemReport[] {
+  const problems: ProblemReport[] = [];
+  if (vault.kind !== "unread" && vault.fault !== null) problems.push(keychainProblem(vault.fault, account));
+  if (vault.kind !== "ready") return problems;
+  try {
+    effectiveClient(authorizationSettings, vault.client);
+  } catch (error) {
+    problems.push(spoken("clientNotConfigured", null, asFault(error), account));
+  }
+  if (vault.grants.length === 0) problems.push(report("authorizationRequired", null, { account }));
+  for (const grant of vault.grants) {
+    const reason = misfit(grant, authorizationSettings, vault.client);
+    if (reason !== null) problems.push(spoken("authorizationRequired", grant.orgId, reason, account));
+    const missingScopes = REQUIRED_SCOPES.filter((scope) => !grant.scopes.includes(scope));
+    if (missingScopes.length > 0)
+      problems.push(report("scopeMissing", grant.orgId, { organization: grant.orgName, missingScopes }));
+  }
+  return problems;
+}
+
+function organizationProblems({ organizations, account }: ProblemSources): ProblemReport[] {
+  return organizations.all.flatMap(({ orgId, poller }) =>
+    poller.problems.map(({ code, detail }) =>
+      report(code, orgId, { organization: organizations.nameOf(orgId), account, ...detail }),
+    ),
+  );
+}
+
+function flowProblems({ flow, account }: ProblemSources): ProblemReport[] {
+  const problems: ProblemReport[] = [];
+  if (flow.denied) problems.push(report("authorizationDenied"));
+  if (flow.fault?.code === "redirectPortInUse") {
+    const { port } = flow.fault.data;
+    problems.push(report("redirectPortInUse", null, typeof port === "number" ? { port } : {}));
+  } else if (flow.fault?.code === "webexUnreachable" || flow.fault?.code === "webexError" || flow.fault?.code === "rateLimited") {
+    problems.push(spoken(flow.fault.code, null, flow.fault, account));
+  }
+  return problems;
+}
+
+function settingsProblems({ settings, caProblem }: ProblemSources): ProblemReport[] {
+  const problems = (settings?.problems ?? []).map(({ code, message, hint }) =>
+    report(code, null, { sentence: message, remedy: hint }),
+  );
+  if (caProblem === null) return problems;
+  const sentence = `WebexPresence.CaFile = ${settings?.settings.caFile ?? ""}: ${caProblem}. Only the usual roots are trusted, so an inspected connection to Webex fails.`;
+  return [
+    ...problems,
+    report("settingsInvalid", null, { sentence, remedy: "Name a PEM file that the worker's account may read." }),
+  ];
+}
+
+function keychainProblem(fault: Fault, account: string): ProblemReport {
+  return spoken(fault.code === "keychainLocked" ? "keychainLocked" : "keychainUnavailable", null, fault, account);
+}
+
+/** The place that saw it speaks for itself. */
+function spoken(code: ProblemCode, orgId: string | null, fault: Fault, account: string): ProblemReport {
+  const sentence = fault.message.includes(account)
+    ? fault.message
+    : `${fault.message} The worker runs under the account ${account}.`;
+  return report(code, orgId, { sentence, ...(fault.hint === undefined ? {} : { remedy: fault.hint }) });
+}
+
+function report(code: ProblemCode, orgId: string | null = null, detail: ProblemReport["detail"] = {}): ProblemReport {
+  return { code, orgId, detail };
+}

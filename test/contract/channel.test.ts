@@ -1,0 +1,39 @@
+import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
+import { ByteHost, frame, request } from "../support/byte-host.js";
+import { FakeChannel } from "../support/fake-channel.js";
+import { channelContract } from "./channel.contract.js";
+
+channelContract("fake", () => {
+  const channel = new FakeChannel();
+  const received: [string | number, unknown][] = [];
+  return {
+    channel,
+    request: (id, method, params) =>
+      void channel.request(method, params, id).then((outcome) => {
+        received.push([id, outcome.error === undefined ? outcome.result : outcome.error.code]);
+      }),
+    notify: (method, params) => channel.notifyWorker(method, params),
+    cancel: (id) => channel.cancel(id),
+    endInput: () => channel.end("inputEnded"),
+    stopReading: () => channel.stopReading(),
+    readAgain: () => channel.readAgain(),
+    received: async () => [...received, ...channel.told.map(({ method, params }): [string, unknown] => [method, params])],
+  };
+});
+
+channelContract("JSON-RPC over streams", () => {
+  const host = new ByteHost();
+  return {
+    channel: new JsonRpcChannel(host.input, host.output),
+    request: (id, method, params) => host.send(request(id, method, params)),
+    notify: (method, params) => host.send(frame({ jsonrpc: "2.0", method, params })),
+    cancel: (id) => host.send(frame({ jsonrpc: "2.0", method: "$/cancelRequest", params: { id } })),
+    endInput: () => host.input.end(),
+    stopReading: () => host.stopReading(),
+    readAgain: () => host.readAgain(),
+    received: async () =>
+      host.received.map((m): [string | number, unknown] =>
+        m.method === undefined ? [m.id!, m.error === undefined ? m.result : m.error.code] : [m.method, m.params],
+      ),
+  };
+});

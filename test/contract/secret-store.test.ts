@@ -1,0 +1,38 @@
+import { KeytarStore } from "../../src/platform/keytar-store.js";
+import { MemoryStore } from "../../src/platform/memory-store.js";
+import type { Keyring } from "../support/keyring.js";
+import { KEYRING_TOOLS, startKeyring } from "../support/keyring.js";
+import { requireTool } from "../support/require-tool.js";
+import { FakeKeytar } from "../support/keyring-fake.js";
+import { secretStoreContract } from "./secret-store.contract.js";
+
+describe("secret store: memory", () => {
+  let store: MemoryStore;
+  beforeEach(() => {
+    store = new MemoryStore();
+  });
+  secretStoreContract(() => store);
+});
+
+describe("secret store: keychain on a fake keytar", () => {
+  let keytar: FakeKeytar;
+  beforeEach(() => {
+    keytar = new FakeKeytar();
+  });
+  secretStoreContract(() => new KeytarStore({ account: "svc", platform: "windows", binding: keytar }));
+});
+
+describe("secret store: keychain on a real Secret Service", function () {
+  this.timeout(60_000);
+  let keyring: Keyring | null = null;
+  before(async function () {
+    for (const [tool, debianPackage] of KEYRING_TOOLS) requireTool(this, tool, debianPackage);
+    keyring = await startKeyring();
+  });
+  after(() => keyring?.stop());
+  let store: KeytarStore;
+  beforeEach(() => {
+    store = new KeytarStore({ account: "svc", platform: "linux", environment: keyring?.env ?? {} });
+  });
+  secretStoreContract(() => store);
+});

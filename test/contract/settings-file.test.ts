@@ -1,0 +1,33 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { DiskSettingsFile } from "../../src/platform/settings-file.js";
+import { FakeSettingsFile } from "../support/fake-settings-file.js";
+import { settingsFileContract } from "./settings-file.contract.js";
+
+settingsFileContract("FakeSettingsFile", async () => {
+  const file = new FakeSettingsFile();
+  return {
+    file,
+    put: async (text) => file.put(text),
+    remove: async () => file.remove(),
+    obstruct: async () => file.obstruct(),
+    dispose: async () => undefined,
+  };
+});
+
+settingsFileContract("DiskSettingsFile", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "settings-file-"));
+  const path = join(folder, "Presence.ini");
+  return {
+    file: new DiskSettingsFile(path),
+    put: (text) => writeFile(path, text),
+    remove: () => rm(path, { recursive: true }),
+    obstruct: async () => {
+      await rm(path, { force: true });
+      await mkdir(path);
+    },
+    dispose: () => rm(folder, { recursive: true, force: true }),
+  };
+});

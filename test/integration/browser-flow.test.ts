@@ -1,0 +1,179 @@
+import { expect } from "chai";
+
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+
+import { BrowserFlowRig, launchChromium } from "./browser-flow-rig.js";
+
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+
+describe("browser flow over HTTP", () => {
+  let rig: BrowserFlowRig;
+
+  beforeEach(async () => {
+    rig = new BrowserFlowRig();
+    await rig.start();
+  });
+
+  afterEach(async () => {
+    await rig.stop();
+    for (const secret of rig.simulator.issuedSecrets) expect(rig.logger.text + JSON.stringify(rig.views)).not.to.contain(secret);
+  });
+
+  it("refuses what it has to, whoever asks", async () => {
+    const { port } = new URL(rig.url);
+    const page = `/?key=${rig.key}`;
+    const ask = async (target: string, options: Parameters<BrowserFlowRig["request"]>[1] = {}): Promise<number> =>
+      (await rig.request(target, options)).status;
+    expect(await ask(page)).to.equal(200);
+    expect(await ask(page)).to.equal(200);
+    expect(await ask(page, { headers: { host: `[::1]:${port}` } })).to.equal(200);
+    expect(await ask(page, { headers: { host: "rebound.example" } })).to.equal(421);
+    expect(await ask("/?key=wrong")).to.equal(403);
+    expect(await ask("/nothing")).to.equal(404);
+    expect(await ask(page, { method: "DELETE" })).to.equal(405);
+    expect(await ask("/oauth/callback?code=abc&state=abc")).to.equal(400);
+    const body = `key=${rig.key}`;
+    expect(await ask("/complete", { method: "POST", headers: { ...FORM, origin: "http://evil.example" }, body })).to.equal(403);
+    expect(await ask("/complete", { method: "POST", headers: FORM, body })).to.equal(409);
+    expect(await ask("/complete", { method: "POST", headers: FORM, body: "x".repeat(20_000) })).to.equal(413);
+  });
+
+  it("takes a code once", async () => {
+    const departure = await rig.request(`/authorize?key=${rig.key}`);
+    expect(departure.status).to.equal(302);
+    const consent = new URL(departure.location);
+    expect(consent.searchParams.get("code_challenge_method")).to.equal("S256");
+    const form = new URLSearchParams(consent.searchParams);
+    form.set("login", "0:fullAdmin");
+    form.set("decision", "accept");
+    const accepted = await fetch(`${consent.origin}${consent.pathname}`, { method: "POST", body: form, redirect: "manual" });
+    const back = new URL(accepted.headers.get("location") ?? "");
+    const first = await rig.request(back.pathname + back.search);
+    expect(first).to.include({ status: 303, location: `/?key=${rig.key}` });
+    expect((await rig.request(back.pathname + back.search)).status).to.equal(400);
+    expect(rig.authorizations.map((one) => one.orgName)).to.deep.equal(["Acme"]);
+    const page = (await rig.request(`/?key=${rig.key}`)).body;
+    for (const secret of rig.simulator.issuedSecrets) expect(page).not.to.contain(secret);
+  });
+
+  describe("in Chromium", function () {
+    this.timeout(60_000);
+    let browser: Browser;
+    let page: Page;
+    let complaints: string[];
+
+    before(async function () {
+      browser = await launchChromium(this);
+    });
+
+    after(async () => {
+      await browser.close();
+    });
+
+    afterEach(async () => {
+      await page.context().close();
+      expect(complaints).to.deep.equal([]);
+    });
+
+    const open = async (options: BrowserContextOptions = {}): Promise<void> => {
+      const context = await browser.newContext(options);
+      page = await context.newPage();
+      complaints = [];
+      page.on("pageerror", (error) => complaints.push(error.message));
+      page.on("console", (message) => {
+        if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text());
+      });
+      await page.goto(rig.url);
+    };
+    const authorize = async (decision: string, login = "0:fullAdmin"): Promise<void> => {
+      await page.getByTestId("authorize").click();
+      await page.getByTestId("consent-page").waitFor();
+      await page.getByTestId("consent-admin").selectOption(login);
+      await page.getByTestId(`consent-${decision}`).click();
+    };
+    const stateIs = async (state: string, on: Page = page): Promise<void> => {
+      await on.locator(`[data-testid="state"][data-state="${state}"]`).waitFor({ timeout: 10_000 });
+    };
+
+    for (const javaScriptEnabled of [true, false]) {
+      it(`authorizes and completes ${javaScriptEnabled ? "with" : "without"} JavaScript`, async () => {
+        await open({ javaScriptEnabled });
+        expect(await page.title()).to.equal("Webex integration authorization");
+        await stateIs("required");
+        expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
+        expect(await page.getByTestId("help").innerText()).to.contain(rig.simulator.client.clientId);
+        await page.reload();
+        await authorize("accept");
+        await stateIs("authorized");
+        expect(page.url()).to.equal(rig.url);
+        expect(await page.locator("main").innerText()).to.contain("Acme");
+        await page.reload();
+        await stateIs("authorized");
+        await page.getByTestId("complete").click();
+        await page.getByText("Presence starts now").waitFor();
+        await stateIs("authorized");
+        expect(rig.flow.view.state).to.equal("authorized");
+        expect(rig.flow.open).to.equal(false);
+      });
+    }
+
+    it("shows declined and a wrong scope, and lets another organization in after that", async () => {
+      await open();
+      await authorize("decline");
+      await stateIs("denied");
+      expect(rig.flow.view.state).to.equal("denied");
+      await authorize("wrong-scope");
+      await stateIs("failed");
+      await authorize("accept");
+      await stateIs("authorized");
+      await authorize("accept", "1:fullAdmin");
+      await page.getByText("Beta is authorized").waitFor();
+      expect(await page.locator(".row .badge.good").count()).to.equal(2);
+      expect(rig.views.map((view) => view.state)).to.deep.equal(["denied", "waiting", "failed", "waiting"]);
+    });
+
+    it("helps when Webex denies access and sends nobody back", async () => {
+      await open();
+      await authorize("blocked");
+      await page.getByTestId("access-denied").waitFor();
+      await page.goto(rig.url);
+      await stateIs("waiting");
+      expect(await page.getByTestId("help").isVisible()).to.equal(true);
+    });
+
+    it("keeps a second window up to date by itself, focus included, and says when the worker is gone", async () => {
+      await open();
+      const other = await page.context().newPage();
+      await other.goto(rig.url);
+      await other.getByTestId("authorize").focus();
+      await authorize("accept");
+      await stateIs("authorized", other);
+      expect(await other.evaluate<string>("document.activeElement.dataset.testid")).to.equal("authorize");
+      expect(await other.getByTestId("complete").isEnabled()).to.equal(true);
+      rig.notices.tell({
+        code: "statusSharingOff",
+        severity: "error",
+        message: "Sharing is off.",
+        hint: "Switch it on.",
+        orgId: null,
+      });
+      await other.getByText("Sharing is off.").waitFor();
+      await rig.flow.stop();
+      await other.locator('[data-final="yes"]').waitFor({ state: "attached" });
+      expect(await other.locator("#lost").isVisible()).to.equal(false);
+    });
+
+    it("counts down, works by keyboard alone, and fits 320 px in the dark", async () => {
+      await open({ viewport: { width: 320, height: 640 }, colorScheme: "dark" });
+      const clock = page.locator("[data-remaining]");
+      const shown = await clock.innerText();
+      await clock.filter({ hasNotText: shown }).waitFor();
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).to.be.at.most(320);
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate<string>("document.activeElement.dataset.testid")).to.equal("authorize");
+      await page.keyboard.press("Enter");
+      await page.getByTestId("consent-page").waitFor();
+    });
+  });
+});

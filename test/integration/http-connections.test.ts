@@ -1,0 +1,150 @@
+import { expect } from "chai";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { inspect } from "node:util";
+
+import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import type { Http } from "../../src/ports/http.js";
+import { TestServer, faultOf, getRequest } from "../support/http-fixtures.js";
+
+describe("connections", () => {
+  let http: Http;
+  const stops: (() => Promise<unknown>)[] = [];
+  beforeEach(() => {
+    http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
+  });
+  afterEach(async () => {
+    http.close();
+    for (const stop of stops.splice(0)) await stop();
+  });
+
+  async function serve(listener: ConstructorParameters<typeof TestServer>[0]): Promise<TestServer> {
+    const server = new TestServer(listener);
+    await server.start();
+    stops.push(() => server.stop());
+    return server;
+  }
+
+  /** A server of bytes: `talk` gets each connection. */
+  async function serveBytes(talk: (socket: Socket) => void): Promise<string> {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket.on("error", () => undefined));
+      talk(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    stops.push(() => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(resolve));
+    });
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  }
+
+  it("are kept alive: 20 requests over one", async () => {
+    const server = await serve((_request, response) => response.end("x"));
+    for (let i = 0; i < 20; i += 1) await http.send(getRequest(server.url("/")));
+    expect([server.requests.length, server.connections]).to.deep.equal([20, 1]);
+  });
+
+  it("ask for no compression and name no client of their own", async () => {
+    const server = await serve((_request, response) => response.end());
+    await http.send(getRequest(server.url("/"), { headers: { "User-Agent": "mine", Accept: "application/json" } }));
+    expect(server.requests[0]?.headers).to.include({
+      "accept-encoding": "identity",
+      "user-agent": "mine",
+      accept: "application/json",
+    });
+  });
+
+  it("that died while idle cost a GET nothing and are not hidden from a POST", async () => {
+    // Dropped without a word once the next request comes, as a load balancer does that has forgotten the connection.
+    let answered = 0;
+    const url = await serveBytes((socket) => {
+      let requests = 0;
+      socket.on("data", () => {
+        requests += 1;
+        if (requests > 1) return void socket.resetAndDestroy();
+        answered += 1;
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+      });
+    });
+    await http.send(getRequest(url));
+    expect((await http.send(getRequest(url))).status).to.equal(200);
+    expect(answered).to.equal(2);
+    const fault = await faultOf(http.send(getRequest(url, { method: "POST", body: "a=b" })));
+    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "reset"]);
+  });
+
+  it("that are reset at once are tried once", async () => {
+    let connections = 0;
+    const url = await serveBytes((socket) => {
+      connections += 1;
+      socket.once("data", () => socket.resetAndDestroy());
+    });
+    const fault = await faultOf(http.send(getRequest(url)));
+    expect([fault.code, fault.data.reason, connections]).to.deep.equal(["webexUnreachable", "reset", 1]);
+  });
+
+  it("that break off in the middle of an answer are told so", async () => {
+    const url = await serveBytes((socket) => {
+      socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"));
+    });
+    const fault = await faultOf(http.send(getRequest(url)));
+    expect(fault.code).to.equal("webexUnreachable");
+    expect(fault.message).to.contain("in the middle of an answer");
+  });
+
+  it("to something that does not speak HTTP are an error of that", async () => {
+    const url = await serveBytes((socket) => void socket.end("SSH-2.0-OpenSSH_9.6\r\n"));
+    expect((await faultOf(http.send(getRequest(url)))).code).to.equal("webexError");
+  });
+
+  it("are dropped while reading what is too long", async () => {
+    let sent = 0;
+    const server = await serve((_request, response) => {
+      const chunk = Buffer.alloc(65_536);
+      const more = (): void => {
+        while (!response.destroyed && sent < 200 * chunk.length && response.write(chunk)) sent += chunk.length;
+      };
+      response.on("drain", more);
+      more();
+    });
+    const fault = await faultOf(http.send(getRequest(server.url("/"), { maxBytes: 100_000 })));
+    expect(fault.code).to.equal("webexError");
+    const left = [...server.sockets];
+    await Promise.all(left.map((socket) => (socket.closed ? undefined : once(socket, "close"))));
+    expect(sent).to.be.lessThan(100 * 65_536);
+  });
+
+  it("are cut by a cancellation, and by the deadline while an answer trickles in", async () => {
+    const server = await serve((_request, response) => {
+      response.write("begun");
+    });
+    const controller = new AbortController();
+    const sending = faultOf(http.send(getRequest(server.url("/"), { signal: controller.signal })));
+    while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const [socket] = server.sockets;
+    controller.abort();
+    expect((await sending).code).to.equal("cancelled");
+    if (socket?.closed === false) await once(socket, "close");
+    const late = await faultOf(http.send(getRequest(server.url("/"), { timeoutMs: 80 })));
+    expect([late.code, late.data.reason]).to.deep.equal(["webexUnreachable", "timeout"]);
+  });
+
+  it("that fail leave no token behind in what is thrown", async () => {
+    const url = await serveBytes((socket) => void socket.once("data", () => socket.resetAndDestroy()));
+    const headers = { Authorization: "Bearer top-secret-token" };
+    for (const target of [url, "http://name.invalid/", "http://127.0.0.1:1/"]) {
+      const fault = await faultOf(http.send(getRequest(`${target}?email=ann@corp.example`, { headers })));
+      expect(fault.code).to.equal("webexUnreachable");
+      expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(/top-secret-token|corp\.example/);
+    }
+  });
+
+  it("to a name that does not exist say so", async () => {
+    const fault = await faultOf(http.send(getRequest("https://name.invalid/")));
+    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "dns"]);
+    expect(fault.message).to.contain("name.invalid could not be resolved");
+  });
+});

@@ -1,0 +1,147 @@
+import { expect } from "chai";
+
+import { Secret } from "../../src/faults/secret.js";
+import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import type { HttpResponse, HttpRoute } from "../../src/ports/http.js";
+import { TestServer, closedPort, faultOf, getRequest, makeCertificates } from "../support/http-fixtures.js";
+import type { TestCertificates } from "../support/http-fixtures.js";
+import { TestProxy } from "../support/http-proxy-fixture.js";
+import { requireTool } from "../support/require-tool.js";
+
+const PASSWORD = "p@ss:w%rd";
+
+describe("a real proxy", function () {
+  let certificates: TestCertificates;
+  let secure: TestServer;
+  let plain: TestServer;
+  let open: TestProxy;
+  let guarded: TestProxy;
+
+  before(async function () {
+    requireTool(this, "openssl", "openssl");
+    requireTool(this, "tinyproxy", "tinyproxy");
+    certificates = makeCertificates();
+    secure = new TestServer((_request, response) => response.end("secure"), certificates.good);
+    plain = new TestServer((_request, response) => response.end("plain"));
+    await Promise.all([secure.start(), plain.start()]);
+    [open, guarded] = await Promise.all([TestProxy.start(), TestProxy.start({ user: "us@er", password: PASSWORD })]);
+  });
+  after(() => Promise.all([secure, plain, open, guarded].map((part) => (part as TestServer | undefined)?.stop())));
+
+  async function send(url: string, route: Partial<HttpRoute>, timeoutMs = 5_000): Promise<HttpResponse> {
+    const http = createAxiosHttp({ proxy: "", proxyPassword: null, extraCertificates: certificates.authority, ...route });
+    try {
+      return await http.send(getRequest(url, { timeoutMs, headers: { Authorization: "Bearer never-shown" } }));
+    } finally {
+      http.close();
+    }
+  }
+  const bodyOf = async (sending: Promise<HttpResponse>): Promise<string> => new TextDecoder().decode((await sending).body);
+
+  it("carries https through CONNECT, loopback included, and CaFile with it", async () => {
+    const proxy = `http://127.0.0.1:${open.port}`;
+    expect(await bodyOf(send(secure.url("/", "localhost"), { proxy }))).to.equal("secure");
+    expect(await bodyOf(send(secure.url("/", "127.0.0.1"), { proxy }))).to.equal("secure");
+    expect(open.requests).to.include.members([`CONNECT localhost:${secure.port}`, `CONNECT 127.0.0.1:${secure.port}`]);
+    const fault = await faultOf(send(secure.url("/", "localhost"), { proxy, extraCertificates: null }));
+    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
+  });
+
+  it("checks the certificate against the target's number, not against the proxy's", async () => {
+    const other = new TestServer((_request, response) => response.end(), certificates.otherName);
+    await other.start();
+    const fault = await faultOf(send(other.url("/"), { proxy: `http://localhost:${open.port}` }));
+    await other.stop();
+    expect(fault.message).to.contain("for another name");
+  });
+
+  it("carries http to a loopback address", async () => {
+    expect(await bodyOf(send(plain.url("/some/path?a=b"), { proxy: `http://127.0.0.1:${open.port}` }))).to.equal("plain");
+    expect(open.requests).to.include(`GET ${plain.url("/some/path?a=b")}`);
+  });
+
+  it("gives user and password, percent-encoded where the setting needs it", async () => {
+    const route = { proxy: `http://us%40er@127.0.0.1:${guarded.port}`, proxyPassword: new Secret(PASSWORD) };
+    expect(await bodyOf(send(secure.url("/", "localhost"), route))).to.equal("secure");
+    expect(await bodyOf(send(plain.url("/"), route))).to.equal("plain");
+  });
+
+  for (const [what, proxyPassword] of [
+    ["a wrong password", new Secret("wrong")],
+    ["no password", null],
+  ] as const) {
+    it(`names the password's command after ${what}, for https and http`, async () => {
+      for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
+        const fault = await faultOf(send(url, { proxy: `http://us%40er@127.0.0.1:${guarded.port}`, proxyPassword }));
+        expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+        expect(fault.message).to.contain("407");
+        expect(fault.hint).to.contain("secret proxy");
+        expect(`${fault.message}${fault.stack ?? ""}${fault.hint ?? ""}`).not.to.match(/never-shown|us@er|us%40er|wrong/);
+      }
+    });
+  }
+
+  it("tells a proxy that cannot reach the target from one that cannot be reached", async () => {
+    const refusing = await closedPort();
+    const beyond = await faultOf(send(`https://127.0.0.1:${refusing}/`, { proxy: `http://127.0.0.1:${open.port}` }));
+    expect([beyond.code, beyond.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+    expect(beyond.message).to.match(/answered 5\d\d instead of connecting/);
+    for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
+      const here = await faultOf(send(url, { proxy: `http://127.0.0.1:${refusing}` }));
+      expect([here.code, here.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+      expect(here.message).to.equal(`The proxy 127.0.0.1:${refusing} refused the connection.`);
+    }
+    const unknown = await faultOf(send(secure.url("/"), { proxy: "http://proxy.invalid:3128" }));
+    expect(unknown.message).to.contain("The name of the proxy proxy.invalid:3128 could not be resolved");
+  });
+
+  describe("named by the environment", () => {
+    const names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+    const before = Object.fromEntries(names.map((name) => [name, process.env[name]]));
+    const environment = (values: Record<string, string>): void => {
+      for (const name of names) Reflect.deleteProperty(process.env, name);
+      Object.assign(process.env, values);
+    };
+    afterEach(() => {
+      environment(
+        Object.fromEntries(Object.entries(before).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+      );
+    });
+    const viaProxy = async (url: string, route: Partial<HttpRoute> = {}): Promise<boolean> => {
+      const earlier = open.requests.length;
+      await send(url, route);
+      return open.requests.length > earlier;
+    };
+
+    it("is used for https, also where its scheme is left out", async () => {
+      environment({ HTTPS_PROXY: `http://127.0.0.1:${open.port}` });
+      expect(await viaProxy(secure.url("/", "localhost"))).to.equal(true);
+      environment({ https_proxy: `127.0.0.1:${open.port}` });
+      expect(await viaProxy(secure.url("/", "localhost"))).to.equal(true);
+    });
+
+    it("is asked with the user and password that the environment gives", async () => {
+      environment({ HTTPS_PROXY: `http://us%40er:${encodeURIComponent(PASSWORD)}@127.0.0.1:${guarded.port}` });
+      expect(await bodyOf(send(secure.url("/", "localhost"), {}))).to.equal("secure");
+    });
+
+    it("is not used for NO_PROXY, for plain http, nor with the setting none", async () => {
+      environment({
+        HTTPS_PROXY: `http://127.0.0.1:${open.port}`,
+        HTTP_PROXY: `http://127.0.0.1:${open.port}`,
+        NO_PROXY: "localhost",
+      });
+      expect(await viaProxy(secure.url("/", "localhost"))).to.equal(false);
+      expect(await viaProxy(plain.url("/"))).to.equal(false);
+      expect(await viaProxy(secure.url("/", "127.0.0.1"), { proxy: "none" })).to.equal(false);
+      expect(await viaProxy(secure.url("/", "127.0.0.1"))).to.equal(true);
+    });
+
+    it("is told as unusable where it is no http proxy", async () => {
+      environment({ HTTPS_PROXY: "socks5://127.0.0.1:1080" });
+      const fault = await faultOf(send(secure.url("/", "localhost"), {}));
+      expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+      expect(fault.hint).to.contain("HTTPS_PROXY");
+    });
+  });
+});

@@ -1,0 +1,82 @@
+import { expect } from "chai";
+
+import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import { TestServer, faultOf, getRequest, makeCertificates } from "../support/http-fixtures.js";
+import type { TestCertificates } from "../support/http-fixtures.js";
+import { requireTool } from "../support/require-tool.js";
+
+describe("https with certificates of one's own", () => {
+  let certificates: TestCertificates;
+  const servers: TestServer[] = [];
+
+  before(function () {
+    requireTool(this, "openssl", "openssl");
+    certificates = makeCertificates();
+  });
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.stop();
+  });
+
+  async function serverWith(pair: { key: string; cert: string }): Promise<TestServer> {
+    const server = new TestServer((_request, response) => response.end("secure"), pair);
+    servers.push(server);
+    await server.start();
+    return server;
+  }
+
+  async function outcome(server: TestServer, extraCertificates: string | null, host = "localhost"): Promise<string> {
+    const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates });
+    try {
+      const answer = await http.send(getRequest(server.url("/", host)));
+      return new TextDecoder().decode(answer.body);
+    } finally {
+      http.close();
+    }
+  }
+
+  it("trusts a chain to an authority of CaFile, by name and by number", async () => {
+    const server = await serverWith(certificates.good);
+    expect(await outcome(server, certificates.authority)).to.equal("secure");
+    expect(await outcome(server, certificates.authority, "127.0.0.1")).to.equal("secure");
+    expect(await outcome(server, `comment\r\n${certificates.authority.replaceAll("\n", "\r\n")}`)).to.equal("secure");
+  });
+
+  it("says what to do without it", async () => {
+    const fault = await faultOf(outcome(await serverWith(certificates.good), null));
+    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
+    expect(fault.message).to.match(/no secure connection to localhost:\d+: .*not trusted here/);
+    expect(fault.hint).to.contain("WebexPresence.CaFile");
+  });
+
+  it("tells each way in which a certificate is wrong", async () => {
+    const cases = [
+      [certificates.otherName, /for another name/],
+      [certificates.expired, /expired/],
+      [certificates.selfSigned, /self-signed/],
+    ] as const;
+    for (const [pair, sentence] of cases) {
+      const fault = await faultOf(outcome(await serverWith(pair), certificates.authority));
+      expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
+      expect(fault.message).to.match(sentence);
+    }
+  });
+
+  it("tells a server that does not speak TLS", async () => {
+    const server = new TestServer((_request, response) => response.end());
+    servers.push(server);
+    await server.start();
+    const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
+    const fault = await faultOf(http.send(getRequest(server.url("/").replace("http:", "https:"))));
+    http.close();
+    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
+  });
+
+  it("does not go on with a CaFile that holds no certificate", async () => {
+    const server = await serverWith(certificates.good);
+    for (const text of ["", "not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]) {
+      const fault = await faultOf(outcome(server, text));
+      expect(fault.code).to.equal("webexUnreachable");
+      expect(fault.hint).to.contain("CaFile");
+    }
+  });
+});

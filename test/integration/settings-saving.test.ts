@@ -1,0 +1,287 @@
+import { appendFile, mkdir, mkdtemp, open, readFile, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { expect } from "chai";
+
+import type { Disposer } from "../../src/faults/feed.js";
+import { DiskSettingsFile } from "../../src/platform/settings-file.js";
+import type { FileContent } from "../../src/ports/settings-file.js";
+
+const DEADLINE_MS = 4000;
+const IN_FORCE_WITHIN_MS = 1000;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+interface Told {
+  readonly text: string;
+  readonly at: number;
+}
+
+/** Everything told, and a way to wait for more. */
+class Ear {
+  readonly told: Told[] = [];
+  #wake: () => void = () => undefined;
+
+  readonly hear = (content: FileContent): void => {
+    const text = content.kind === "content" ? Buffer.from(content.bytes).toString("latin1") : inWords(content);
+    this.told.push({ text, at: performance.now() });
+    this.#wake();
+  };
+
+  get texts(): string[] {
+    return this.told.map(({ text }) => text);
+  }
+
+  async until(text: string): Promise<Told> {
+    const deadline = performance.now() + DEADLINE_MS;
+    for (;;) {
+      const last = this.told.at(-1);
+      if (last?.text === text) return last;
+      const left = deadline - performance.now();
+      if (left <= 0)
+        throw new Error(`Not told within ${DEADLINE_MS} ms: ${JSON.stringify(text)}, but ${JSON.stringify(this.texts)}.`);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        setTimeout(resolve, left);
+      });
+    }
+  }
+}
+
+function inWords(content: FileContent): string {
+  return content.kind === "unreadable" ? `unreadable: ${content.reason}` : content.kind;
+}
+
+/** Long enough that a half of it would be noticed. */
+const page = (mark: string) => `; ${mark}\r\nWebexPresence.Enable=1\r\n${"; filler\r\n".repeat(500)}; end of ${mark}\r\n`;
+const OLD = page("old");
+const NEW = page("new and longer");
+
+const inPieces = async (path: string, text: string, pauseMs: number): Promise<void> => {
+  const handle = await open(path, "r+");
+  await handle.truncate(0);
+  const size = Math.ceil(text.length / 4);
+  for (let at = 0; at < text.length; at += size) {
+    await pause(pauseMs);
+    await handle.write(text.slice(at, at + size));
+  }
+  await handle.close();
+};
+
+const WAYS_OF_SAVING: Record<string, (path: string) => Promise<void>> = {
+  "in place": (path) => writeFile(path, NEW),
+  "emptied, then in pieces with pauses of 200 ms": (path) => inPieces(path, NEW, 200),
+  "a new file renamed over the old": async (path) => {
+    await writeFile(`${path}.tmp`, NEW);
+    await rename(`${path}.tmp`, path);
+  },
+  "deleted, then created": async (path) => {
+    await rm(path);
+    await pause(150);
+    await writeFile(path, NEW);
+  },
+  "the old renamed to a backup, the new one written, the backup deleted": async (path) => {
+    await rename(path, `${path}~`);
+    await pause(50);
+    await writeFile(path, NEW);
+    await pause(50);
+    await rm(`${path}~`);
+  },
+  "a new file written slowly beside it, then both renamed": async (path) => {
+    await writeFile(`${path}.new`, "");
+    await inPieces(`${path}.new`, NEW, 100);
+    await rename(path, `${path}.bak`);
+    await rename(`${path}.new`, path);
+  },
+};
+
+describe("A settings file on disk", function () {
+  this.timeout(15_000);
+  let folder: string;
+  let path: string;
+  let ear: Ear;
+  let dispose: Disposer;
+
+  const watch = async (first: string): Promise<void> => {
+    dispose = new DiskSettingsFile(path).watch(ear.hear);
+    await ear.until(first);
+  };
+  const expectWithinASecond = async (text: string): Promise<void> => {
+    const lastWrite = performance.now();
+    const { at } = await ear.until(text);
+    expect(at - lastWrite).to.be.lessThan(IN_FORCE_WITHIN_MS);
+  };
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "settings-"));
+    path = join(folder, "Presence.ini");
+    ear = new Ear();
+    dispose = () => undefined;
+  });
+  afterEach(async () => {
+    dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  for (const [way, save] of Object.entries(WAYS_OF_SAVING)) {
+    for (const [moment, settleMs] of Object.entries({ "right after the start": 0, "after a while": 600 })) {
+      it(`is one edit within a second, saved ${moment}: ${way}`, async () => {
+        await writeFile(path, OLD);
+        await watch(OLD);
+        await pause(settleMs);
+        await save(path);
+        await expectWithinASecond(NEW);
+        await pause(500);
+        expect(ear.texts).to.deep.equal([OLD, NEW]);
+      });
+    }
+  }
+
+  it("is one edit within a second, saved by appending", async () => {
+    await writeFile(path, OLD);
+    await watch(OLD);
+    await appendFile(path, "; one\r\n");
+    await pause(200);
+    await appendFile(path, "; two\r\n");
+    await expectWithinASecond(`${OLD}; one\r\n; two\r\n`);
+    expect(ear.texts).to.have.length(2);
+  });
+
+  it("is told as a burst of writes left it", async () => {
+    await writeFile(path, "n=0\n");
+    await watch("n=0\n");
+    for (let n = 1; n <= 50; n += 1) {
+      await writeFile(path, `n=${n}\n`);
+      if (n % 7 === 0) await pause(30);
+    }
+    await expectWithinASecond("n=50\n");
+    await pause(600);
+    expect(ear.texts.at(-1)).to.equal("n=50\n");
+    for (const text of ear.texts) expect(text).to.match(/^n=\d+\n$/);
+  });
+
+  it("is told when edits follow each other with every delay", async () => {
+    await writeFile(path, "n=-1\n");
+    await watch("n=-1\n");
+    for (let n = 0; n < 8; n += 1) {
+      await pause(n * 60);
+      await writeFile(path, `n=${n}\n`);
+      await expectWithinASecond(`n=${n}\n`);
+    }
+  });
+
+  it("is read again when only its bytes have changed, neither size nor time", async () => {
+    const then = new Date(2026, 0, 1);
+    await writeFile(path, "a=1\n");
+    await utimes(path, then, then);
+    await watch("a=1\n");
+    await pause(500);
+    await writeFile(path, "a=2\n");
+    await utimes(path, then, then);
+    await expectWithinASecond("a=2\n");
+  });
+
+  it("keeps its bytes, whatever the encoding", async () => {
+    await writeFile(path, Buffer.from("\ufeffa=é", "utf16le"));
+    const expected = Buffer.from("\ufeffa=é", "utf16le").toString("latin1");
+    await watch(expected);
+    await writeFile(path, Buffer.from([0xef, 0xbb, 0xbf, 0x61, 0x3d, 0xe9]));
+    await ear.until("\u00ef\u00bb\u00bfa=\u00e9");
+  });
+
+  it("comes back with its folder, and the folder's folder", async () => {
+    path = join(folder, "Apps", "Presence", "Presence.ini");
+    await watch("absent");
+    for (const text of ["a=1\n", "a=2\n"]) {
+      await mkdir(dirname(path), { recursive: true });
+      await pause(300);
+      await writeFile(path, text);
+      await expectWithinASecond(text);
+      await writeFile(path, `${text}; edited`);
+      await expectWithinASecond(`${text}; edited`);
+      await rm(join(folder, "Apps"), { recursive: true });
+      await ear.until("absent");
+    }
+    expect(ear.texts).to.deep.equal(["absent", "a=1\n", "a=1\n; edited", "absent", "a=2\n", "a=2\n; edited", "absent"]);
+  });
+
+  it("is told when its folder is renamed away and another takes its place", async () => {
+    path = join(folder, "Settings", "Presence.ini");
+    await mkdir(dirname(path));
+    await writeFile(path, "a=1\n");
+    await watch("a=1\n");
+    await pause(300);
+    await mkdir(join(folder, "Next"));
+    await writeFile(join(folder, "Next", "Presence.ini"), "a=2\n");
+    await rename(join(folder, "Settings"), join(folder, "Before"));
+    await rename(join(folder, "Next"), join(folder, "Settings"));
+    await expectWithinASecond("a=2\n");
+    await writeFile(path, "a=3\n");
+    await expectWithinASecond("a=3\n");
+  });
+
+  it("is followed through a symbolic link, to what it points at now", async () => {
+    const real = join(folder, "elsewhere", "real.ini");
+    await mkdir(dirname(real));
+    await writeFile(real, "a=1\n");
+    await symlink(real, path);
+    await watch("a=1\n");
+    await pause(300);
+    await writeFile(real, "a=2\n");
+    await expectWithinASecond("a=2\n");
+    await writeFile(`${real}.2`, "a=3\n");
+    await symlink(`${real}.2`, `${path}.new`);
+    await rename(`${path}.new`, path);
+    await expectWithinASecond("a=3\n");
+  });
+
+  it("is unreadable as a folder or above 1 MB, and readable again when mended", async () => {
+    await mkdir(path);
+    await watch("unreadable: it is a folder");
+    await rm(path, { recursive: true });
+    await writeFile(path, "");
+    await truncate(path, 1024 * 1024 + 1);
+    await ear.until("unreadable: it is larger than 1 MB");
+    const largest = ";".repeat(1024 * 1024);
+    await writeFile(path, largest);
+    await expectWithinASecond(largest);
+  });
+
+  it("is absent where its folder is a file", async () => {
+    await writeFile(join(folder, "file"), "");
+    path = join(folder, "file", "Presence.ini");
+    await watch("absent");
+  });
+
+  it("does not mind what happens to its neighbours", async () => {
+    await writeFile(path, OLD);
+    await watch(OLD);
+    for (let n = 0; n < 20; n += 1) {
+      await writeFile(join(folder, `Other${n}.ini`), OLD);
+      await pause(20);
+    }
+    await writeFile(path, NEW);
+    await expectWithinASecond(NEW);
+    expect(ear.texts).to.deep.equal([OLD, NEW]);
+  });
+
+  it("is told first before chokidar is loaded, and lets the process end once disposed of", async () => {
+    await writeFile(path, OLD);
+    const adapter = new URL("../../src/platform/settings-file.js", import.meta.url);
+    const script = `
+      import { DiskSettingsFile } from ${JSON.stringify(pathToFileURL(fileURLToPath(adapter)).href)};
+      const dispose = new DiskSettingsFile(process.argv[1]).watch(({ kind }) => {
+        process.stdout.write(kind);
+        setTimeout(dispose, 500);
+      });`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script, path], {
+      timeout: 5000,
+    });
+    expect(stdout).to.equal("content");
+    const source = await readFile(fileURLToPath(adapter), "utf8");
+    expect(source).not.to.match(/^import .*chokidar/m);
+  });
+});

@@ -1,0 +1,205 @@
+import { expect } from "chai";
+import { KNOBS } from "../../simulator/knobs.js";
+import { WebexSimulator } from "../../simulator/webex-simulator.js";
+
+interface Page {
+  items: unknown[];
+}
+
+describe("simulator: limits, faults and control", () => {
+  let webex: WebexSimulator;
+  let token: string;
+
+  beforeEach(async () => {
+    webex = new WebexSimulator({ organizations: [{ name: "Acme", persons: 30, seed: 7, bots: 0 }], speed: 0 });
+    await webex.start();
+    token = webex.issueGrant().accessToken;
+  });
+  afterEach(() => webex.stop());
+
+  const get = (path = "/v1/people?max=10", init: RequestInit = {}): Promise<Response> =>
+    fetch(path.startsWith("http") ? path : `${webex.url}${path}`, {
+      headers: { authorization: `Bearer ${token}` },
+      redirect: "manual",
+      ...init,
+    });
+  const nextOf = (response: Response): string => /<([^>]+)>/.exec(response.headers.get("link") ?? "")![1]!;
+  async function fails(request: Promise<Response>): Promise<boolean> {
+    try {
+      await (await request).text();
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  it("limits requests per minute with each form of Retry-After, 429 or 423", async () => {
+    webex.set({ requestsPerMinute: 2 });
+    expect([(await get()).status, (await get()).status]).to.deep.equal([200, 200]);
+    const refused = await get();
+    expect(refused.status).to.equal(429);
+    expect(Number(refused.headers.get("retry-after"))).to.be.within(50, 60);
+    expect(await refused.json()).to.have.all.keys("message", "errors", "trackingId");
+    const forms: (string | null)[] = [];
+    for (const retryAfterForm of ["missing", "zero", "rand", "date"] as const) {
+      webex.set({ retryAfterForm, rateLimitStatus: 423 });
+      const response = await get();
+      expect(response.status).to.equal(423);
+      forms.push(response.headers.get("retry-after"));
+    }
+    expect(forms.slice(0, 3)).to.deep.equal([null, "0", "rand(30),add(30)"]);
+    expect(Date.parse(forms[3]!)).to.be.within(Date.now() + 45_000, Date.now() + 62_000);
+    webex.resetRateLimit();
+    webex.occupy(0, 2);
+    expect((await get()).status).to.equal(423);
+  });
+
+  it("names a tracking id, which may repeat, and which error bodies repeat", async () => {
+    webex.set({ trackingIdRepeats: 2 });
+    const response = await get("/v1/people/nobody");
+    const { trackingId } = (await response.json()) as { trackingId: string };
+    expect(response.headers.get("trackingid")).to.equal(`${trackingId}, ${trackingId}`);
+  });
+
+  it("fails with a status and HTML, nothing, Webex's body or any other", async () => {
+    webex.fail({ kind: "status", status: 502 });
+    webex.fail({ kind: "status", status: 504, body: "empty" });
+    webex.fail({ kind: "status", status: 500, body: "webex" });
+    webex.fail({ kind: "status", status: 400, body: { error: "slow_down" }, headers: { "retry-after": "7" } });
+    const html = await get();
+    expect([html.status, html.headers.get("content-type"), (await html.text()).startsWith("<html>")]).to.deep.equal([
+      502,
+      "text/html",
+      true,
+    ]);
+    const empty = await get();
+    expect([empty.status, await empty.text()]).to.deep.equal([504, ""]);
+    expect(await (await get()).json()).to.have.property("trackingId");
+    const custom = await get();
+    expect([await custom.json(), custom.headers.get("retry-after")]).to.deep.equal([{ error: "slow_down" }, "7"]);
+    expect((await get()).status).to.equal(200);
+  });
+
+  it("resets connections, cuts bodies short, and hangs", async () => {
+    webex.fail({ kind: "reset" });
+    expect(await fails(get())).to.equal(true);
+    webex.fail({ kind: "truncate" });
+    expect(await fails(get())).to.equal(true);
+    webex.fail({ kind: "hang" });
+    expect(
+      await fails(get(undefined, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(80) })),
+    ).to.equal(true);
+    expect((await get()).status).to.equal(200);
+    expect(webex.requestsSince(0).map((request) => request.status)).to.deep.equal([null, 200, null, 200]);
+  });
+
+  it("links and redirects to another origin, which notes what comes", async () => {
+    webex.fail({ kind: "foreignLink" });
+    const link = nextOf(await get());
+    expect(new URL(link).origin).to.equal(webex.foreignUrl).and.not.equal(webex.url);
+    webex.fail({ kind: "redirect" });
+    const redirect = await get();
+    expect([redirect.status, new URL(redirect.headers.get("location")!).origin]).to.deep.equal([302, webex.foreignUrl]);
+    await get(link);
+    expect(webex.foreignRequests).to.have.length(1);
+    expect(webex.foreignRequests[0]).to.include({ bearer: true });
+  });
+
+  it("links in a loop", async () => {
+    webex.fail({ kind: "linkLoop", times: null });
+    const first = nextOf(await get());
+    expect(nextOf(await get(first))).to.equal(first);
+  });
+
+  it("has empty pages with a next one that goes on where it should", async () => {
+    webex.fail({ kind: "emptyPage", skip: 1 });
+    const first = await get();
+    const empty = await get(nextOf(first));
+    expect(((await empty.json()) as Page).items).to.deep.equal([]);
+    const third = (await (await get(nextOf(empty))).json()) as { items: { id: string }[] };
+    expect(third.items[0]!.id).to.equal(webex.people()[10]!.id);
+  });
+
+  it("has pages too large to read", async () => {
+    webex.fail({ kind: "oversizePage", bytes: 3_000_000 });
+    const body = await (await get()).text();
+    expect(body.length).to.be.above(3_000_000);
+    expect((JSON.parse(body) as Page).items).to.have.length(10);
+  });
+
+  it("takes its time, and compresses where asked to", async () => {
+    webex.set({ latencyMs: 40, latencyPerPersonMs: 5, gzip: true });
+    const start = performance.now();
+    const response = await get();
+    expect(performance.now() - start).to.be.above(85);
+    expect(response.headers.get("content-encoding")).to.equal("gzip");
+    expect(((await response.json()) as Page).items).to.have.length(10);
+  });
+
+  it("logs requests without secrets", async () => {
+    const mark = webex.mark();
+    const next = webex.nextRequest({ path: "/v1/people/me" });
+    await get();
+    await get("/v1/people/me");
+    expect(await next).to.include({ method: "GET", status: 200, bearer: true, orgId: webex.organizations[0]!.id });
+    expect(webex.requestsSince(mark, { path: "/v1/people*" })).to.have.length(2);
+    expect(webex.requestsSince(mark, { path: "/v1/people" })[0]?.query).to.deep.equal({ max: "10" });
+    expect(JSON.stringify(webex.requestsSince(0))).not.to.contain(token);
+  });
+
+  describe("control endpoints", () => {
+    const control = async (
+      method: string,
+      path: string,
+      body?: unknown,
+    ): Promise<{ status: number; body: Record<string, unknown> }> => {
+      const response = await fetch(`${webex.url}/simulator${path}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+
+    it("turn knobs, and refuse those that do not exist", async () => {
+      expect((await control("GET", "/knobs")).body).to.have.all.keys(...Object.keys(KNOBS), "faults");
+      const turned = await control("PUT", "/knobs", { sharingOff: true, faults: [{ kind: "status", status: 500, times: 2 }] });
+      expect(turned.body).to.include({ sharingOff: true });
+      expect((await get()).status).to.equal(500);
+      expect(webex.faults).to.deep.equal([{ kind: "status", status: 500, times: 1, skip: 0 }]);
+      for (const wrong of [
+        { nothing: 1 },
+        { latencyMs: "1" },
+        { latencyMs: -1 },
+        { linkForm: "odd" },
+        { faults: [{ kind: "odd" }] },
+        { toString: 1 },
+      ]) {
+        expect((await control("PUT", "/knobs", wrong)).status, JSON.stringify(wrong)).to.equal(400);
+      }
+      expect((await control("DELETE", "/faults")).body).to.deep.equal({ faults: [] });
+      expect((await control("POST", "/faults", { kind: "reset" })).body.faults).to.have.length(1);
+    });
+
+    it("set people, issue and end grants, register clients, tell requests", async () => {
+      const email = webex.people()[2]!.emails[0]!;
+      expect((await control("POST", `/people/${encodeURIComponent(email)}`, { status: "meeting" })).body).to.include({
+        status: "meeting",
+      });
+      expect(webex.person(email)?.status).to.equal("meeting");
+      expect((await control("POST", `/people/${webex.people()[2]!.id}`, { walk: true })).body).to.include({ pinned: false });
+      expect((await control("POST", "/people/nobody@acme.example", { status: "call" })).status).to.equal(404);
+      expect((await control("POST", `/people/${email}`, {})).status).to.equal(400);
+      const grant = (await control("POST", "/grants", { organization: 0, role: "user" })).body;
+      token = grant.accessToken as string;
+      expect((await get()).status).to.equal(400);
+      await control("DELETE", "/grants?organization=0");
+      expect((await get()).status).to.equal(401);
+      const client = (await control("POST", "/clients", { redirectUris: ["http://localhost:9/x"] })).body;
+      expect(client).to.have.all.keys("clientId", "clientSecret", "redirectUris", "scopes");
+      const log = (await control("GET", "/requests?path=/v1/people&status=401")).body;
+      expect(log).to.include({ count: 1, total: 2 });
+      expect((await control("GET", "")).body).to.have.property("organizations");
+      expect((await control("GET", "/odd")).status).to.equal(404);
+    });
+  });
+});

@@ -1,0 +1,181 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { once } from "node:events";
+import { expect } from "chai";
+import { RpcError } from "../../simulator/json-rpc-client.js";
+import { ReferenceHost, type ReferenceHostOptions } from "../../simulator/reference-host.js";
+
+/** A worker of a few lines: echoes, fails, notifies, dies on request. */
+const WORKER = `
+let received = Buffer.alloc(0);
+const send = (message) => {
+  const body = Buffer.from(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  const frame = Buffer.concat([Buffer.from("Content-Type: x\\r\\nContent-Length: " + body.length + "\\r\\n\\r\\n"), body]);
+  for (let at = 0; at < frame.length; at += 7) process.stdout.write(frame.subarray(at, at + 7));
+};
+let stopping = false;
+const handle = ({ id, method, params }) => {
+  if (method === "exit") process.exit(stopping ? 0 : 1);
+  if (method === "die") process.exit(params.code);
+  if (method === "$/cancelRequest") return send({ id: params.id, error: { code: -32800, message: "cancelled" } });
+  if (method === "forever") return;
+  if (method === "garbage") return process.stdout.write("this is not the protocol\\r\\n\\r\\n");
+  if (method === "shutdown") { stopping = true; return send({ id, result: null }); }
+  if (method === "fail") return send({ id, error: { code: 1104, message: "no", data: { orgId: "x" } } });
+  if (method === "launch") return send({ id, result: { argv: process.argv.slice(2), cwd: process.cwd(), extra: process.env.EXTRA ?? null } });
+  send({ method: "told", params });
+  send({ id, result: params });
+};
+process.stderr.write("worker is up\\n");
+process.stdin.on("data", (chunk) => {
+  received = Buffer.concat([received, chunk]);
+  for (;;) {
+    const end = received.indexOf("\\r\\n\\r\\n");
+    if (end < 0) return;
+    const length = Number(/content-length: (\\d+)/i.exec(received.subarray(0, end).toString())[1]);
+    if (received.length < end + 4 + length) return;
+    const body = received.subarray(end + 4, end + 4 + length).toString();
+    received = received.subarray(end + 4 + length);
+    handle(JSON.parse(body));
+  }
+});
+process.stdin.on("end", () => process.exit(0));
+`;
+
+describe("reference host", () => {
+  let folder: string;
+  let host: ReferenceHost;
+
+  async function launch(
+    options: Partial<ReferenceHostOptions> = {},
+    delaysSeconds: number[] = [0.02, 0.05],
+  ): Promise<ReferenceHost> {
+    const manifest = {
+      manifestVersion: 1,
+      worker: {
+        command: "node",
+        args: ["worker.cjs"],
+        settingsArgument: "--settings",
+        hostPidArgument: "--host-pid",
+        transport: "stdio",
+        framing: "content-length",
+        protocolVersion: "1.0",
+        restart: { policy: "on-failure", delaysSeconds },
+      },
+    };
+    await writeFile(join(folder, "plugin.manifest.json"), JSON.stringify(manifest));
+    host = new ReferenceHost({ manifestPath: join(folder, "plugin.manifest.json"), settingsPath: "Presence.ini", ...options });
+    await host.start();
+    return host;
+  }
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "host with space "));
+    await writeFile(join(folder, "worker.cjs"), WORKER);
+  });
+  afterEach(async () => {
+    await host.shutdown();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("launches as the manifest says, in its folder", async () => {
+    await launch({ extraArgs: ["--secret-store", "memory"], env: { EXTRA: "1" } });
+    const { argv, cwd, extra } = (await host.request("launch")) as { argv: string[]; cwd: string; extra: string };
+    expect(argv).to.deep.equal([
+      "--settings",
+      join(process.cwd(), "Presence.ini"),
+      "--host-pid",
+      String(process.pid),
+      "--secret-store",
+      "memory",
+    ]);
+    expect(cwd.endsWith(folder.slice(folder.lastIndexOf("host with")))).to.equal(true);
+    expect(extra).to.equal("1");
+  });
+
+  it("speaks in bytes, not characters, and hears notifications, also in pieces", async () => {
+    await launch();
+    const told = host.nextNotification("told");
+    expect(await host.request("echo", { text: "Zoë 💬 Yılmaz" })).to.deep.equal({ text: "Zoë 💬 Yılmaz" });
+    expect(await told).to.deep.equal({ text: "Zoë 💬 Yılmaz" });
+    const many = await Promise.all(Array.from({ length: 50 }, (_, number) => host.request("echo", { number })));
+    expect(many).to.deep.equal(Array.from({ length: 50 }, (_, number) => ({ number })));
+  });
+
+  it("gives errors their code and data, and cancels", async () => {
+    await launch();
+    const error = await host.request("fail").then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(error)
+      .to.be.instanceOf(RpcError)
+      .and.to.deep.include({ code: 1104, data: { orgId: "x" } });
+    const forever = host.request("forever");
+    forever.cancel();
+    expect(await forever.catch((reason: unknown) => (reason as RpcError).code)).to.equal(-32800);
+  });
+
+  it("reports bytes that are not the protocol", async () => {
+    await launch();
+    const complaint = once(host, "protocolError");
+    host.notify("garbage");
+    expect(String((await complaint)[0])).to.contain("not the protocol");
+  });
+
+  it("keeps a transcript and passes stderr on line by line", async () => {
+    await launch();
+    const line = once(host, "stderrLine");
+    await host.request("echo", { secret: "grep me" });
+    expect(await line).to.deep.equal(["worker is up"]);
+    expect(host.transcript.text("stdin")).to.contain("Content-Length:").and.contain("grep me");
+    expect(host.transcript.text("stdout")).to.contain("grep me");
+    expect(host.transcript.text()).to.contain("worker is up");
+    expect(host.transcript.dropped).to.equal(0);
+  });
+
+  it("ends in order, and does not restart then", async () => {
+    await launch();
+    expect(await host.shutdown()).to.deep.equal({ code: 0, signal: null });
+    expect(host.pid).to.equal(null);
+    expect(await host.request("echo").catch((error: unknown) => (error as Error).message)).to.contain("not running");
+  });
+
+  it("restarts after failures with growing delays, rejecting what was under way", async () => {
+    await launch();
+    const pid = host.pid;
+    const first = once(host, "restart");
+    const pending = host.request("forever").catch((error: unknown) => (error as Error).message);
+    host.kill();
+    expect(await pending).to.contain("SIGKILL");
+    expect((await first)[0]).to.deep.equal({ attempt: 1, delaySeconds: 0.02 });
+    expect(await host.request("echo", { again: true })).to.deep.equal({ again: true });
+    expect(host.pid).not.to.equal(pid);
+    const second = once(host, "restart");
+    host.notify("die", { code: 70 });
+    expect((await second)[0]).to.deep.equal({ attempt: 2, delaySeconds: 0.05 });
+  });
+
+  it("does not restart after a clean exit, nor where restarts are off", async () => {
+    await launch();
+    let restarts = 0;
+    host.on("restart", () => restarts++);
+    host.stdin?.end();
+    expect(await host.exited()).to.deep.equal({ code: 0, signal: null });
+    await launch({ restart: false });
+    host.on("restart", () => restarts++);
+    host.kill();
+    expect(await host.exited()).to.deep.equal({ code: null, signal: "SIGKILL" });
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(restarts).to.equal(0);
+  });
+
+  it("refuses a manifest that it cannot launch", async () => {
+    await launch();
+    await writeFile(join(folder, "other.json"), JSON.stringify({ manifestVersion: 2 }));
+    expect(() => new ReferenceHost({ manifestPath: join(folder, "other.json"), settingsPath: "x" })).to.throw(
+      "not a plugin manifest",
+    );
+  });
+});

@@ -1,0 +1,242 @@
+import { expect } from "chai";
+import { WebexSimulator } from "../../simulator/webex-simulator.js";
+
+interface Person {
+  id: string;
+  emails: string[];
+  type: string;
+  roles: string[];
+  status?: string;
+  lastActivity?: string;
+  loginEnabled: boolean | string;
+}
+interface Page {
+  items: Person[];
+  notFoundIds: string[] | null;
+}
+
+describe("simulator: people and organizations", () => {
+  let webex: WebexSimulator;
+  let token: string;
+
+  beforeEach(async () => {
+    webex = new WebexSimulator({
+      organizations: [
+        { name: "Acme", persons: 250, seed: 7 },
+        { name: "Globex", persons: 5, seed: 8 },
+      ],
+      speed: 0,
+    });
+    await webex.start();
+    token = webex.issueGrant().accessToken;
+  });
+  afterEach(() => webex.stop());
+
+  const get = (path: string, bearer = token): Promise<Response> =>
+    fetch(path.startsWith("http") ? path : `${webex.apiUrl}${path}`, {
+      headers: { authorization: `Bearer ${bearer}` },
+      redirect: "manual",
+    });
+  const read = async (path: string, bearer = token): Promise<Page> => (await get(path, bearer)).json() as Promise<Page>;
+  const nextOf = (response: Response): string | null =>
+    /<([^>]+)>; *(?:title="[^"]*"; *)?rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1] ?? null;
+  async function sweep(max: number): Promise<Person[]> {
+    const all: Person[] = [];
+    for (let url: string | null = `${webex.apiUrl}/people?max=${max}`; url !== null;) {
+      const response = await get(url);
+      all.push(...((await response.json()) as Page).items);
+      url = nextOf(response);
+    }
+    return all;
+  }
+
+  it("pages through everybody, bots included, by opaque links on the origin that was asked", async () => {
+    const first = await get("/people");
+    expect(((await first.json()) as Page).items).to.have.length(100);
+    const next = new URL(nextOf(first)!);
+    expect(next.origin).to.equal(webex.url);
+    expect(next.searchParams.get("max")).to.equal("100");
+    expect(next.searchParams.get("cursor")).to.match(/^[\w-]+$/);
+    const all = await sweep(60);
+    expect(new Set(all.map((person) => person.id)).size).to.equal(253);
+    expect(all.filter((person) => person.type !== "person")).to.have.length(3);
+    webex.set({ botsInList: false });
+    expect(await sweep(1000)).to.have.length(250);
+  });
+
+  it("clips max without a word, harder with callingData and locationId, and refuses nonsense", async () => {
+    webex.set({ maxPageSize: 120 });
+    expect((await read("/people?max=5000")).items).to.have.length(120);
+    expect((await read("/people?max=1000&callingData=true")).items).to.have.length(100);
+    expect((await read("/people?max=1000&locationId=x")).items).to.have.length(50);
+    expect((await get("/people?max=0")).status).to.equal(400);
+    expect((await get("/people?cursor=nonsense")).status).to.equal(400);
+  });
+
+  it("writes the Link header in each form", async () => {
+    for (const linkForm of ["quoted", "unquoted", "several"] as const) {
+      webex.set({ linkForm });
+      const response = await get("/people");
+      expect((await get(nextOf(response)!)).status, linkForm).to.equal(200);
+    }
+    expect((await get("/people")).headers.get("link")).to.match(/rel="first".*rel="next"/);
+  });
+
+  it("moves persons between pages while one pages: some are missed, some come twice, and the next sweep finds them", async () => {
+    webex.set({ movePersons: 2 });
+    const ids = (await sweep(50)).map((person) => person.id);
+    expect(new Set(ids).size).to.be.below(253);
+    expect(ids.length).to.be.above(new Set(ids).size);
+    webex.set({ movePersons: 0 });
+    expect(new Set((await sweep(50)).map((person) => person.id)).size).to.equal(253);
+  });
+
+  it("tells presence by email and by path, never by id list, and not with excludeStatus", async () => {
+    const [someone] = webex.people();
+    webex.setStatus(someone!.emails[0]!, "call");
+    const byEmail = (await read(`/people?email=${encodeURIComponent(someone!.emails[0]!.toUpperCase())}`)).items;
+    expect(byEmail[0]).to.include({ id: someone!.id, status: "call" });
+    expect((await (await get(`/people/${someone!.id}`)).json()) as Person).to.include({ status: "call" });
+    const byId = await read(`/people?id=${someone!.id},bm9ib2R5`);
+    expect(byId.items[0]).not.to.have.any.keys("status", "lastActivity");
+    expect(byId.notFoundIds).to.deep.equal(["bm9ib2R5"]);
+    expect((await read("/people?excludeStatus=true&max=5")).items[0]).not.to.have.property("status");
+    expect((await get(`/people?id=${new Array(86).fill("x").join(",")}`)).status).to.equal(400);
+  });
+
+  it("answers an unknown email with no items and an unknown id with 404", async () => {
+    expect(await read("/people?email=nobody@acme.example")).to.deep.equal({ items: [], notFoundIds: null });
+    const response = await get("/people/bm9ib2R5");
+    expect(response.status).to.equal(404);
+    expect(await response.json()).to.have.all.keys("message", "errors", "trackingId");
+  });
+
+  it("finds by the beginning of the display name", async () => {
+    const [someone] = webex.people();
+    const found = (await read(`/people?displayName=${encodeURIComponent(someone!.displayName.slice(0, 5))}`)).items;
+    expect(found.map((person) => person.id)).to.include(someone!.id);
+  });
+
+  it("gives whoever is no administrator the recorded 400 on the list, but answers by email", async () => {
+    const user = webex.issueGrant({ role: "user" }).accessToken;
+    const response = await get("/people", user);
+    expect(response.status).to.equal(400);
+    const body = (await response.json()) as Record<string, unknown>;
+    expect(body).to.have.all.keys("message", "trackingId");
+    expect(body.message).to.equal("Email, displayName, or id list should be specified.");
+    expect((await get(`/people?email=${webex.people()[3]!.emails[0]!}`, user)).status).to.equal(200);
+    webex.set({ roleLost: true });
+    expect((await get("/people")).status).to.equal(400);
+    expect(((await (await get("/people/me")).json()) as Person).roles).to.deep.equal([]);
+  });
+
+  it("knows whose token it is", async () => {
+    const me = (await (await get("/people/me")).json()) as Person;
+    expect(me.id).to.equal(webex.organizations[0]!.administrator.id);
+    expect(Buffer.from(me.roles[0]!, "base64").toString()).to.equal("ciscospark://us/ROLE/id_full_admin");
+    const other = webex.issueGrant({ orgIndex: 1, role: "user" }).accessToken;
+    expect((await (await get("/people/me", other)).json()) as Person).to.include({ id: webex.organizations[1]!.ordinary.id });
+  });
+
+  it("keeps organizations apart, except for a partner", async () => {
+    const [acme, globex] = webex.organizations;
+    expect((await get(`/people/${globex!.people[0]!.id}`)).status).to.equal(404);
+    expect((await get(`/people?orgId=${globex!.id}`)).status).to.equal(403);
+    expect(await (await get("/organizations")).json()).to.deep.equal({
+      items: [{ id: acme!.id, displayName: "Acme", created: acme!.created }],
+    });
+    expect(acme!.created).to.match(/\+00:00$/);
+    expect((await get(`/organizations/${globex!.id}`)).status).to.equal(404);
+    const partner = webex.issueGrant({ role: "partnerAdmin" }).accessToken;
+    expect(await read("/organizations", partner))
+      .to.have.property("items")
+      .with.length(2);
+    expect((await read(`/people?orgId=${globex!.id}`, partner)).items).to.have.length(6);
+  });
+
+  it("enforces scopes with 403 and tokens with 401", async () => {
+    const narrow = webex.issueGrant({ scopes: ["spark-admin:organizations_read"] }).accessToken;
+    expect((await get("/people", narrow)).status).to.equal(403);
+    expect((await get("/organizations", narrow)).status).to.equal(200);
+    expect((await get("/organizations", webex.issueGrant({ scopes: ["spark-admin:people_read"] }).accessToken)).status).to.equal(
+      403,
+    );
+    webex.set({ scopeMissing: true });
+    expect((await get("/people")).status).to.equal(403);
+    expect((await get("/people", "nonsense")).status).to.equal(401);
+    expect((await fetch(`${webex.apiUrl}/people`)).status).to.equal(401);
+    webex.expireAccessTokens();
+    expect((await get("/organizations")).status).to.equal(401);
+  });
+
+  it("tells nobody's presence when sharing is off, the administrator's own included", async () => {
+    webex.set({ sharingOff: true });
+    const all = await sweep(1000);
+    expect(all.some((person) => "status" in person || "lastActivity" in person)).to.equal(false);
+    expect(await (await get("/people/me")).json()).not.to.have.property("status");
+  });
+
+  it("tells statuses nobody knows, booleans as text, and no status where none is set", async () => {
+    webex.set({ strangeStatus: "hologram", booleansAsStrings: true });
+    const all = await sweep(1000);
+    expect(all.filter((person) => person.status === "hologram")).to.have.length(25);
+    expect(all[0]!.loginEnabled).to.equal("true");
+    const [someone] = webex.people();
+    webex.setStatus(someone!.id, null);
+    expect(await (await get(`/people/${someone!.id}`)).json()).not.to.have.property("status");
+  });
+
+  it("has people whom Webex knows nothing of: pending and unknown without lastActivity", async () => {
+    const blank = (await sweep(1000)).filter((person) => person.type === "person" && person.lastActivity === undefined);
+    expect(new Set(blank.map((person) => person.status))).to.deep.equal(new Set(["pending", "unknown"]));
+  });
+
+  it("lets presence walk with the speed, except where it is set by hand", async () => {
+    const statuses = async (): Promise<Map<string, string | undefined>> =>
+      new Map((await sweep(1000)).map((person) => [person.id, person.status]));
+    const [pinned] = webex.people();
+    webex.setStatus(pinned!.id, "presenting");
+    const before = await statuses();
+    expect(await statuses()).to.deep.equal(before);
+    webex.set({ speed: 1_000_000 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    webex.set({ speed: 0 });
+    const after = await statuses();
+    expect([...after].filter(([id, status]) => before.get(id) !== status).length).to.be.above(60);
+    expect(after.get(pinned!.id)).to.equal("presenting");
+    webex.release(pinned!.id);
+    expect((await statuses()).get(pinned!.id)).not.to.equal("presenting");
+  });
+
+  it("lets people come and go", async () => {
+    webex.addPerson(0, { email: "New.Comer@acme.example", displayName: "New Comer", status: "active" });
+    expect((await read("/people?email=new.comer@acme.example")).items[0]).to.include({ status: "active" });
+    webex.removePerson("new.comer@acme.example");
+    expect((await read("/people?email=new.comer@acme.example")).items).to.deep.equal([]);
+  });
+
+  it("serves 50,000 persons within seconds", async function () {
+    this.timeout(20_000);
+    const large = new WebexSimulator({ organizations: [{ name: "Large", persons: 50_000 }] });
+    const { apiUrl } = await large.start();
+    try {
+      const authorization = `Bearer ${large.issueGrant().accessToken}`;
+      const time = async (): Promise<number> => {
+        const start = performance.now();
+        let url: string | null = `${apiUrl}/people?max=1000`;
+        let persons = 0;
+        while (url !== null) {
+          const response: Response = await fetch(url, { headers: { authorization } });
+          persons += (await response.text()).split('"invitePending"').length - 1;
+          url = nextOf(response);
+        }
+        expect(persons).to.equal(50_500);
+        return performance.now() - start;
+      };
+      await time();
+      expect(await time()).to.be.below(5000);
+    } finally {
+      await large.stop();
+    }
+  });
+});

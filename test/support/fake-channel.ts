@@ -1,0 +1,107 @@
+import { Feed } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/feed.js";
+import type { Channel, ChannelEnd, ChannelHandlers, RequestCall, WireError } from "../../src/ports/channel.js";
+
+export interface Outcome {
+  readonly result?: unknown;
+  readonly error?: WireError;
+}
+
+/** A channel without bytes: the test is the host. Nothing is kept from the host but what `congested` keeps the worker from telling. */
+export class FakeChannel implements Channel {
+  /** Everything the host got, in order. */
+  readonly told: { readonly method: string; readonly params: unknown }[] = [];
+  /** Answers and notifications in the order they left: a request's id, or a notification's method. */
+  readonly order: (string | number)[] = [];
+  disposed = false;
+  #handlers: ChannelHandlers | null = null;
+  #onEnd: ((end: ChannelEnd) => void) | null = null;
+  #ended = false;
+  #congested = false;
+  readonly #drains = new Feed<undefined>();
+  readonly #live = new Map<string | number, AbortController>();
+
+  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEnd) => void): void {
+    this.#handlers = handlers;
+    this.#onEnd = onEnd;
+  }
+
+  notify(method: string, params: unknown): void {
+    if (this.#ended || this.disposed) return;
+    this.told.push({ method, params });
+    this.order.push(method);
+  }
+
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  onDrain(listener: () => void): Disposer {
+    return this.#drains.subscribe(listener);
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.#abortLive();
+  }
+
+  // the host's side
+
+  async request(method: string, params?: unknown, id: string | number = 1): Promise<Outcome> {
+    const controller = new AbortController();
+    this.#live.set(id, controller);
+    const call: RequestCall = {
+      signal: controller.signal,
+      get cancelled() {
+        return controller.signal.aborted;
+      },
+    };
+    let outcome: Outcome;
+    try {
+      outcome = { result: (await this.#handlers!.request(method, params, call)) ?? null };
+    } catch (error) {
+      const { code, message, data } = error as WireError;
+      outcome = { error: { code, message, ...(data === undefined ? {} : { data }) } };
+    }
+    this.#live.delete(id);
+    this.order.push(id);
+    return outcome;
+  }
+
+  notifyWorker(method: string, params?: unknown): void {
+    this.#handlers!.notification(method, params);
+  }
+
+  cancel(id: string | number): void {
+    this.#live.get(id)?.abort();
+  }
+
+  end(end: ChannelEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#abortLive();
+    this.#onEnd?.(end);
+  }
+
+  stopReading(): void {
+    this.#congested = true;
+  }
+
+  readAgain(): void {
+    this.#congested = false;
+    this.#drains.emit(undefined);
+  }
+
+  /** The parameters of each notification of that name. */
+  toldOf(method: string): unknown[] {
+    return this.told.filter((t) => t.method === method).map((t) => t.params);
+  }
+
+  #abortLive(): void {
+    for (const controller of this.#live.values()) controller.abort();
+  }
+}

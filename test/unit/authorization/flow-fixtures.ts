@@ -1,0 +1,138 @@
+import { Fault } from "../../../src/faults/fault.js";
+import { type Disposer, Feed } from "../../../src/faults/feed.js";
+import { Secret } from "../../../src/faults/secret.js";
+import { type Authorization, REQUIRED_SCOPES } from "../../../src/authorization/grant.js";
+import type { GrantKeeper } from "../../../src/authorization/grant-keeper.js";
+import type { PageNotice } from "../../../src/authorization/authorization-page-state.js";
+import type { DeviceCode, DevicePoll, OAuthApi, OAuthClient, TokenAnswer } from "../../../src/webex/oauth-api.js";
+
+export const CLIENT: OAuthClient = { clientId: "C0ffee-client", clientSecret: new Secret("client-secret-text") };
+
+export const ANSWER: TokenAnswer = {
+  accessToken: new Secret("access-token-text"),
+  expiresInSeconds: 1_209_599,
+  refreshToken: new Secret("refresh-token-text"),
+  refreshTokenExpiresInSeconds: 7_775_999,
+  scopes: REQUIRED_SCOPES,
+};
+
+export function authorizationOf(orgName: string, changes: Partial<Authorization> = {}): Authorization {
+  return {
+    orgId: `org-${orgName}`,
+    orgName,
+    authorizedBy: "Ada Admin",
+    scopes: REQUIRED_SCOPES,
+    grantedAt: "2026-01-01T00:00:00.000Z",
+    accessTokenExpiresAt: "2026-01-14T23:59:59.000Z",
+    refreshTokenExpiresAt: "2026-03-31T23:59:59.000Z",
+    state: "valid",
+    ...changes,
+  };
+}
+
+export function faultOf(code: ConstructorParameters<typeof Fault>[0], hint = "Do something about it."): Fault {
+  return new Fault(code, `What ${code} means.`, { hint });
+}
+
+/** Webex's OAuth endpoints as a script: each call takes the next answer prepared for it; one too many is a failure of the test. */
+export class ScriptedOAuth implements OAuthApi {
+  readonly exchanges: { code: string; redirectUri: string; verifier: string }[] = [];
+  readonly authorizeRequests: Parameters<OAuthApi["authorizeUrl"]>[0][] = [];
+  readonly polledAt: number[] = [];
+  readonly exchangeAnswers: (TokenAnswer | Fault | Promise<TokenAnswer>)[] = [];
+  readonly deviceAnswers: (DevicePoll | Fault)[] = [];
+  deviceCode: DeviceCode | Fault = {
+    deviceCode: new Secret("device-code-text"),
+    userCode: "729703",
+    verificationUri: "https://login.example/verify",
+    verificationUriComplete: "https://login.example/verify?userCode=729703",
+    expiresInSeconds: 300,
+    intervalSeconds: 2,
+  };
+  now: () => number = () => 0;
+
+  authorizeUrl(request: Parameters<OAuthApi["authorizeUrl"]>[0]): string {
+    this.authorizeRequests.push(request);
+    return `https://webex.example/v1/authorize?state=${request.state}`;
+  }
+
+  async exchangeCode(
+    _client: OAuthClient,
+    grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
+    _signal: AbortSignal,
+  ): Promise<TokenAnswer> {
+    this.exchanges.push({ code: grant.code.reveal(), redirectUri: grant.redirectUri, verifier: grant.codeVerifier.reveal() });
+    return taken(await this.exchangeAnswers.shift());
+  }
+
+  async beginDevice(): Promise<DeviceCode> {
+    return taken(this.deviceCode);
+  }
+
+  async pollDevice(): Promise<DevicePoll> {
+    this.polledAt.push(this.now());
+    return taken(this.deviceAnswers.shift());
+  }
+
+  refresh(): Promise<TokenAnswer> {
+    throw new Error("A flow refreshes nothing.");
+  }
+
+  revoke(): Promise<void> {
+    throw new Error("A flow revokes nothing.");
+  }
+}
+
+/** A vault in memory; `troubles` are thrown first, one a call. */
+export class FakeKeeper implements GrantKeeper {
+  readonly troubles: Fault[] = [];
+  readonly next: Authorization[] = [];
+  authorizations: Authorization[] = [];
+  completed = 0;
+  listFault: Fault | null = null;
+  readonly #changes = new Feed<void>();
+
+  async completeGrant(answer: TokenAnswer): Promise<Authorization> {
+    const trouble = this.troubles.shift();
+    if (trouble !== undefined) throw trouble;
+    if (!answer.accessToken.equals(ANSWER.accessToken)) throw new Error("Another grant than the one Webex gave.");
+    const authorization = this.next.shift() ?? authorizationOf("Acme");
+    this.completed += 1;
+    this.authorizations = [...this.authorizations.filter((one) => one.orgId !== authorization.orgId), authorization];
+    this.#changes.emit();
+    return authorization;
+  }
+
+  async list(): Promise<readonly Authorization[]> {
+    if (this.listFault !== null) throw this.listFault;
+    return this.authorizations;
+  }
+
+  onChanged(listener: () => void): Disposer {
+    return this.#changes.subscribe(listener);
+  }
+}
+
+export class FakeNotices {
+  notices: PageNotice[] = [];
+  readonly #changes = new Feed<void>();
+
+  list(): readonly PageNotice[] {
+    return this.notices;
+  }
+
+  onChanged(listener: () => void): Disposer {
+    return this.#changes.subscribe(listener);
+  }
+
+  tell(...notices: PageNotice[]): void {
+    this.notices = notices;
+    this.#changes.emit();
+  }
+}
+
+function taken<T>(prepared: T | Fault | undefined): T {
+  if (prepared === undefined) throw new Error("A call to Webex that the test did not prepare.");
+  if (prepared instanceof Fault) throw prepared;
+  return prepared;
+}

@@ -1,0 +1,252 @@
+import { expect } from "chai";
+
+import { settle } from "../../support/fake-clock.js";
+import { fault, person, pollingBench } from "./polling-bench.js";
+
+const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
+
+describe("organization poller", () => {
+  it("does nothing before start and asks for the first page at once", async () => {
+    const { clock, people, poller, roster } = pollingBench();
+    expect(people.asked).to.deep.equal([]);
+    expect(clock.pendingTimers).to.equal(0);
+    expect(poller.pollNow()).to.deep.equal({ accepted: false, nextPossibleAt: null });
+    poller.start();
+    poller.start();
+    await settle();
+    expect(people.asked).to.deep.equal([{ at: 0, what: "first 1000" }]);
+    expect(roster.completed).to.deep.equal([1]);
+    await poller.stop();
+  });
+
+  it("sweeps each interval, start to start, jittered by at most a fifth, also when nobody watches", async () => {
+    const { clock, people, poller } = pollingBench();
+    people.latencyMs = 3_000;
+    poller.start();
+    await clock.advance(600_000);
+    const starts = people.asked.map((a) => a.at);
+    expect(starts.length).to.be.within(27, 34);
+    const gaps = starts.slice(1).map((at, i) => at - starts[i]!);
+    for (const gap of gaps) expect(gap).to.be.within(16_000, 24_000);
+    expect(new Set(gaps).size).to.be.greaterThan(5);
+    await poller.stop();
+  });
+
+  it("follows a sweep that took longer than the interval by the next at once, one request at a time", async () => {
+    const { clock, people, poller, roster } = pollingBench();
+    people.pages = [[person("a")], [person("b")], [person("c")]];
+    people.latencyMs = 10_000;
+    poller.start();
+    await clock.advance(59_000);
+    expect(people.whats).to.deep.equal(["first 1000", "next=1", "next=2", "first 1000", "next=1", "next=2"]);
+    expect(people.inFlight).to.equal(1);
+    expect(roster.applied.map((a) => a.ids[0])).to.deep.equal(["a", "b", "c", "a", "b"]);
+    expect(roster.completed).to.deep.equal([1]);
+    await poller.stop();
+  });
+
+  it("reports the sweep under way, the last one and what comes next", async () => {
+    const { clock, people, poller, roster } = pollingBench();
+    people.pages = [
+      [person("a"), person("b")],
+      [person("b"), person("c")],
+    ];
+    people.latencyMs = 2_000;
+    poller.start();
+    await clock.advance(3_000);
+    expect(poller.report().sweepProgress).to.deep.equal({ persons: 2, pages: 1 });
+    expect(poller.report().lastSweep).to.equal(null);
+    expect(poller.report().nextRequestAt).to.equal(null);
+    await clock.advance(2_000);
+    roster.ages = { watchedP50: 1, watchedP95: 2 };
+    const report = poller.report();
+    expect(report.sweepProgress).to.equal(null);
+    expect(report.lastSweep).to.deep.equal({ startedAt: "2026-01-01T00:00:00.000Z", seconds: 4, persons: 3, requests: 2 });
+    expect(report.requests).to.deep.equal({ perMinuteLimit: 60, lastMinute: 2, total: 2, rateLimited: 0, failed: 0 });
+    expect(report).to.include({ persons: 3, watched: 0, mode: "sweep", rateLimitedUntil: null });
+    expect(report.ageSeconds).to.deep.equal({ watchedP50: 1, watchedP95: 2 });
+    expect(Date.parse(report.nextRequestAt!) - clock.now()).to.be.within(13_000, 17_000);
+    await poller.stop();
+  });
+
+  it("applies a new interval at once to the wait under way", async () => {
+    const { clock, people, poller } = pollingBench();
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 3_600 });
+    poller.start();
+    await clock.advance(60_000);
+    expect(people.asked.length).to.equal(1);
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 30 });
+    await settle();
+    expect(people.asked.length).to.equal(2);
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 3_600 });
+    await clock.advance(60_000);
+    expect(people.asked.length).to.equal(2);
+    await poller.stop();
+  });
+
+  it("applies a new request limit at once, and keeps to it", async () => {
+    const { clock, people, poller } = pollingBench(2);
+    people.pages = [[person("a")], [person("b")], [person("c")], [person("d")]];
+    poller.start();
+    await clock.advance(1_000);
+    expect(people.asked.length).to.equal(2);
+    expect(poller.report().nextRequestAt).to.equal("2026-01-01T00:01:00.250Z");
+    poller.apply({ ...SETTINGS, requestsPerMinute: 4 });
+    await settle();
+    expect(people.asked.length).to.equal(4);
+    await clock.advance(50_000);
+    expect(people.asked.length).to.equal(4);
+    expect(poller.report().requests.perMinuteLimit).to.equal(4);
+    await poller.stop();
+  });
+
+  it("polls now when asked to, inside the budget, and counts a sweep under way as that", async () => {
+    const { clock, people, poller } = pollingBench(2);
+    people.latencyMs = 500;
+    poller.start();
+    await settle();
+    expect(poller.pollNow().accepted).to.equal(true);
+    await clock.advance(5_000);
+    expect(people.asked.length).to.equal(1);
+    expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: clock.now() });
+    await clock.advance(1_000);
+    expect(people.asked.map((a) => a.at)).to.deep.equal([0, 5_000]);
+    expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: Date.UTC(2026, 0, 1) + 60_750 });
+    await clock.advance(54_000);
+    expect(people.asked.length).to.equal(2);
+    await clock.advance(1_000);
+    expect(people.asked.length).to.equal(3);
+    await poller.stop();
+  });
+
+  it("looks up watched addresses between sweeps, once a sweep is through, within their share", async () => {
+    const { clock, people, poller, roster } = pollingBench(20);
+    roster.unanswered = ["x@example.com"];
+    people.latencyMs = 100;
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300, requestsPerMinute: 20 });
+    poller.start();
+    await clock.advance(99);
+    expect(people.whats).to.deep.equal(["first 1000"]);
+    await clock.advance(500);
+    expect(people.whats).to.deep.equal(["first 1000", "lookup x@example.com"]);
+    expect(roster.lookedUp).to.deep.equal([{ address: "x@example.com", found: 0 }]);
+    expect(poller.report().mode).to.equal("mixed");
+    for (let i = 0; i < 12; i += 1) roster.watch(`y${i}@example.com`);
+    await clock.advance(20_000);
+    expect(roster.lookedUp.length).to.equal(5);
+    await clock.advance(50_000);
+    expect(roster.lookedUp.length).to.equal(10);
+    await clock.advance(120_000);
+    expect(roster.lookedUp.length).to.equal(13);
+    expect(poller.report().mode).to.equal("sweep");
+    expect(clock.monotonic()).to.be.lessThan(240_000);
+    await poller.stop();
+  });
+
+  it("takes an address that Webex refuses for nobody's, and lets others go before one whose lookup failed", async () => {
+    const { clock, people, poller, roster, codes } = pollingBench();
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
+    poller.start();
+    await settle();
+    people.refuse = (what) =>
+      what.includes("odd") ? fault("refused", 400) : what.includes("bad") ? fault("webexError", 500) : null;
+    roster.watch("odd@example.com");
+    roster.watch("bad@example.com");
+    roster.watch("good@example.com");
+    await clock.advance(5_000);
+    expect(roster.lookedUp.map((l) => l.address)).to.deep.equal(["odd@example.com", "good@example.com"]);
+    expect(people.whats.filter((w) => w.includes("bad")).length).to.equal(1);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("stops at every point of a sweep: results are dropped, nothing is left running, and a new start begins anew", async () => {
+    for (let stopAt = 0; stopAt <= 6_000; stopAt += 250) {
+      const { clock, people, poller, roster } = pollingBench(3);
+      people.pages = [[person("a")], [person("b")]];
+      people.latencyMs = 1_000;
+      people.faults.push(null, fault("webexError", 500));
+      roster.unanswered = ["x@example.com"];
+      poller.start();
+      await clock.advance(stopAt);
+      const asked = people.asked.length;
+      const applied = roster.applied.length;
+      const stopping = poller.stop();
+      expect(poller.stop()).to.equal(stopping);
+      await settle();
+      await stopping;
+      expect(clock.pendingTimers, `timers left when stopped at ${stopAt}`).to.equal(0);
+      expect(people.inFlight).to.equal(0);
+      await clock.advance(600_000);
+      expect(people.asked.length).to.equal(asked);
+      expect(roster.applied.length).to.equal(applied);
+      poller.start();
+      await settle();
+      expect(people.whats.at(-1)).to.equal("first 1000");
+      await poller.stop();
+    }
+  });
+
+  it("drops what comes back although it was aborted, and lets a restart wait for the earlier request's end", async () => {
+    const { people, poller, roster } = pollingBench();
+    let release: () => void = () => undefined;
+    let calls = 0;
+    people.listPage = () => {
+      calls += 1;
+      return new Promise((resolve) => {
+        release = () => resolve({ persons: [person("late")], itemCount: 1, next: null });
+      });
+    };
+    poller.start();
+    await settle();
+    const stopped = poller.stop();
+    poller.start();
+    await settle();
+    expect(calls).to.equal(1);
+    release();
+    await stopped;
+    await settle();
+    expect(roster.applied).to.deep.equal([]);
+    expect(calls).to.equal(2);
+    const again = poller.stop();
+    release();
+    await again;
+    expect(roster.completed).to.deep.equal([]);
+  });
+
+  it("clears its problems when stopped", async () => {
+    const { clock, people, poller, codes, changes } = pollingBench();
+    people.refuse = () => fault("refused", 400);
+    poller.start();
+    await clock.advance(10);
+    expect(codes()).to.deep.equal(["adminRoleLost"]);
+    await poller.stop();
+    expect(codes()).to.deep.equal([]);
+    expect(poller.asking).to.equal(true);
+    expect(changes).to.deep.equal([["adminRoleLost"], []]);
+  });
+
+  it("goes on when a listener fails", async () => {
+    const { clock, people, poller, logger } = pollingBench();
+    people.faults.push(fault("rateLimited", 429, 1_000));
+    poller.onChanged.subscribe(() => {
+      throw new Error("listener");
+    });
+    poller.start();
+    await clock.advance(5_000);
+    expect(people.asked.length).to.equal(2);
+    expect(logger.records.some((r) => r.level === "error")).to.equal(true);
+    await poller.stop();
+  });
+
+  it("reads ten thousand persons in pages without the sweep itself costing time", async () => {
+    const { clock, people, poller, roster } = pollingBench();
+    people.pages = Array.from({ length: 10 }, (_, page) => Array.from({ length: 1_000 }, (_, i) => person(`${page}-${i}`)));
+    const begun = performance.now();
+    poller.start();
+    await clock.advance(1_000);
+    expect(roster.known.size).to.equal(10_000);
+    expect(performance.now() - begun).to.be.lessThan(1_000);
+    await poller.stop();
+  });
+});

@@ -1,0 +1,186 @@
+import { Fault, type FaultCode } from "../../../src/faults/fault.js";
+import { Feed, type Disposer } from "../../../src/faults/feed.js";
+import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
+import { RequestBudget } from "../../../src/polling/request-budget.js";
+import type { PersonSnapshot } from "../../../src/presence/person.js";
+import type { PolledRoster, WatchedAges } from "../../../src/presence/polled-roster.js";
+import type { Me, PageReference, PeopleApi, PeoplePage } from "../../../src/webex/people-api.js";
+import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { RecordingLogger } from "../../support/recording-logger.js";
+
+export function person(id: string, status: string | null = "active"): PersonSnapshot {
+  return {
+    id,
+    displayName: id,
+    userName: `${id}@example.com`,
+    emails: [`${id}@example.com`],
+    sipAddresses: [],
+    status,
+    lastActivity: null,
+  };
+}
+
+/** Keeps what polling tells it, and is watched as the test says. */
+export class FakeRoster implements PolledRoster {
+  readonly known = new Map<string, PersonSnapshot>();
+  readonly applied: { sweep: number; ids: string[] }[] = [];
+  readonly completed: number[] = [];
+  readonly lookedUp: { address: string; found: number }[] = [];
+  unanswered: string[] = [];
+  ages: WatchedAges = { watchedP50: null, watchedP95: null };
+  sizeTold: number | null = null;
+  #sweeps = 0;
+  readonly #demand = new Feed<void>();
+
+  get personCount(): number {
+    return this.sizeTold ?? this.known.size;
+  }
+  get watchedCount(): number {
+    return this.unanswered.length;
+  }
+  watchedAges(): WatchedAges {
+    return this.ages;
+  }
+  beginSweep(): number {
+    return ++this.#sweeps;
+  }
+  applyPage(sweep: number, persons: readonly PersonSnapshot[]): void {
+    this.applied.push({ sweep, ids: persons.map((p) => p.id) });
+    for (const p of persons) this.known.set(p.id, p);
+  }
+  completeSweep(sweep: number): void {
+    this.completed.push(sweep);
+  }
+  unansweredAddresses(max: number): readonly string[] {
+    return this.unanswered.slice(0, max);
+  }
+  applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
+    this.lookedUp.push({ address, found: persons.length });
+    this.unanswered = this.unanswered.filter((a) => a !== address);
+  }
+  onDemand(listener: () => void): Disposer {
+    return this.#demand.subscribe(listener);
+  }
+  watch(address: string): void {
+    this.unanswered.push(address);
+    this.#demand.emit();
+  }
+}
+
+export interface Asked {
+  readonly at: number;
+  readonly what: string;
+}
+
+/** Webex, as the test says: each request passes the gate, takes `latencyMs` and ends as `answer` says. */
+export class FakePeople implements PeopleApi {
+  readonly asked: Asked[] = [];
+  latencyMs = 0;
+  pages: readonly (readonly PersonSnapshot[])[] = [[person("a"), person("b")]];
+  sharesStatus = true;
+  /** Fails the next requests, oldest first; null lets one through. */
+  readonly faults: (Fault | null)[] = [];
+  /** Fails every request that it returns a fault for. */
+  refuse: (what: string) => Fault | null = () => null;
+  answerPage: (page: PageReference) => PeoplePage = (page) => {
+    const index = page.kind === "first" ? 0 : Number(page.url.split("=")[1]);
+    const persons = this.pages[index] ?? [];
+    return { persons, itemCount: persons.length, next: index + 1 < this.pages.length ? `next=${index + 1}` : null };
+  };
+  inFlight = 0;
+  readonly #clock: FakeClock;
+  readonly #budget: RequestBudget;
+
+  constructor(clock: FakeClock, budget: RequestBudget) {
+    this.#clock = clock;
+    this.#budget = budget;
+  }
+
+  get whats(): string[] {
+    return this.asked.map((a) => a.what);
+  }
+
+  listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
+    const what = page.kind === "first" ? `first ${page.max}` : page.url;
+    return this.#ask(what, signal, () => this.answerPage(page));
+  }
+
+  findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
+    return this.#ask(`lookup ${email}`, signal, () => []);
+  }
+
+  me(signal: AbortSignal): Promise<Me> {
+    return this.#ask("me", signal, () => ({
+      personId: "me",
+      orgId: "org",
+      displayName: null,
+      email: null,
+      sharesStatus: this.sharesStatus,
+      isFullAdmin: true,
+    }));
+  }
+
+  async #ask<T>(what: string, signal: AbortSignal, answer: () => T): Promise<T> {
+    this.inFlight += 1;
+    let outcome: "answered" | "rateLimited" | "failed" = "failed";
+    let admitted = false;
+    try {
+      await this.#budget.admit(signal);
+      admitted = true;
+      this.asked.push({ at: this.#clock.monotonic(), what });
+      if (this.latencyMs > 0) await this.#travel(signal);
+      const fault = this.faults.length > 0 ? this.faults.shift()! : this.refuse(what);
+      if (fault !== null) {
+        if (fault.code === "rateLimited") outcome = "rateLimited";
+        throw fault;
+      }
+      outcome = "answered";
+      return answer();
+    } finally {
+      if (admitted) this.#budget.ended(outcome);
+      this.inFlight -= 1;
+    }
+  }
+
+  #travel(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const callOff = this.#clock.timer(this.latencyMs, resolve);
+      signal.addEventListener("abort", () => {
+        callOff();
+        reject(new Fault("cancelled", "Cancelled."));
+      });
+    });
+  }
+}
+
+export function fault(code: FaultCode, status?: number, retryAfterMs?: number): Fault {
+  return new Fault(code, "As the test says.", {
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    trackingId: "TRACK_1",
+  });
+}
+
+export function pollingBench(requestsPerMinute = 60) {
+  const clock = new FakeClock();
+  const budget = new RequestBudget(clock, requestsPerMinute);
+  const people = new FakePeople(clock, budget);
+  const roster = new FakeRoster();
+  const logger = new RecordingLogger();
+  const scopes = { granted: ["spark-admin:people_read", "spark-admin:organizations_read"] };
+  const chance = new SeededChance(7);
+  const poller = new OrganizationPoller({
+    orgId: "org",
+    people,
+    roster,
+    budget,
+    clock,
+    chance,
+    logger,
+    grantedScopes: () => scopes.granted,
+  });
+  const changes: string[][] = [];
+  poller.onChanged.subscribe(() => changes.push(poller.problems.map((p) => p.code)));
+  const codes = (): string[] => poller.problems.map((p) => p.code);
+  return { clock, budget, people, roster, logger, scopes, poller, changes, codes };
+}

@@ -1,0 +1,358 @@
+import { expect } from "chai";
+
+import type { Fault } from "../../../src/faults/fault.js";
+import { settle } from "../../support/fake-clock.js";
+import { fault, person, pollingBench } from "./polling-bench.js";
+
+const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
+
+describe("polling when Webex refuses", () => {
+  const rows: [string, Fault, string][] = [
+    ["400 on the unfiltered list", fault("refused", 400), "adminRoleLost"],
+    ["403 with all scopes", fault("forbidden", 403), "adminRoleLost"],
+    ["401 with a fresh token", fault("unauthorized", 401), "authorizationExpired"],
+    ["a dead grant", fault("grantRefused"), "authorizationExpired"],
+    ["no grant", fault("authorizationRequired"), "authorizationRequired"],
+    ["no client", fault("clientNotConfigured"), "clientNotConfigured"],
+  ];
+  for (const [name, refusal, code] of rows) {
+    it(`${name} is ${code} at once, asked again about each minute, and over with the next page`, async () => {
+      const { clock, people, poller, codes, changes } = pollingBench();
+      poller.start();
+      await clock.advance(1_000);
+      people.refuse = () => refusal;
+      await clock.advance(23_000);
+      expect(codes()).to.deep.equal([code]);
+      expect(poller.asking).to.equal(false);
+      expect(poller.pollNow()).to.deep.equal({ accepted: false, nextPossibleAt: null });
+      const asked = people.asked.length;
+      await clock.advance(300_000);
+      expect(people.asked.length - asked).to.be.within(4, 6);
+      people.refuse = () => null;
+      await clock.advance(67_000);
+      expect(codes()).to.deep.equal([]);
+      expect(poller.asking).to.equal(true);
+      expect(changes).to.deep.equal([[code], []]);
+      await poller.stop();
+    });
+  }
+
+  it("403 is scopeMissing where the grant lacks a scope, and says which", async () => {
+    const { clock, people, poller, scopes } = pollingBench();
+    scopes.granted = ["spark-admin:organizations_read"];
+    people.refuse = () => fault("forbidden", 403);
+    poller.start();
+    await clock.advance(10);
+    expect(poller.problems).to.deep.equal([
+      { code: "scopeMissing", detail: { status: 403, trackingId: "TRACK_1", missingScopes: ["spark-admin:people_read"] } },
+    ]);
+    await poller.stop();
+  });
+
+  it("asks at once when the grant changed, and drops the request under the old one", async () => {
+    const { clock, people, poller, codes } = pollingBench();
+    people.refuse = () => fault("grantRefused");
+    poller.start();
+    await clock.advance(1_000);
+    people.refuse = () => null;
+    poller.retryNow();
+    expect(poller.asking).to.equal(true);
+    await settle();
+    expect(codes()).to.deep.equal([]);
+    people.latencyMs = 5_000;
+    poller.pollNow();
+    await clock.advance(100);
+    poller.retryNow();
+    await clock.advance(10);
+    expect(people.inFlight).to.equal(1);
+    expect(people.asked.length).to.equal(4);
+    await clock.advance(5_000);
+    expect(poller.report().sweepProgress).to.equal(null);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("notices within a poll that nobody's status comes because the administrator shares none, and that it is over", async () => {
+    const { clock, people, poller, codes } = pollingBench();
+    people.pages = [[person("a", null)]];
+    people.sharesStatus = false;
+    poller.start();
+    await clock.advance(100);
+    expect(people.whats).to.deep.equal(["first 1000", "me"]);
+    expect(codes()).to.deep.equal(["statusSharingOff"]);
+    expect(poller.asking).to.equal(true);
+    people.pages = [[person("a")]];
+    people.sharesStatus = true;
+    await clock.advance(23_000);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("blames nobody where the administrator shares, or the own record cannot be read", async () => {
+    for (const refusal of [null, fault("forbidden", 403), fault("notFound", 404)]) {
+      const { clock, people, poller, codes } = pollingBench();
+      people.pages = [[person("a", null)]];
+      people.refuse = (what) => (what === "me" ? refusal : null);
+      poller.start();
+      await clock.advance(1_000);
+      expect(people.whats).to.deep.equal(["first 1000", "me"]);
+      expect(codes()).to.deep.equal([]);
+      expect(poller.asking).to.equal(true);
+      await poller.stop();
+    }
+  });
+});
+
+describe("polling when Webex asks for silence", () => {
+  it("keeps silent as long as asked, shows until when, and resumes at the same page", async () => {
+    const { clock, people, poller, codes, roster } = pollingBench();
+    people.pages = [[person("a")], [person("b")], [person("c")]];
+    people.faults.push(null, fault("rateLimited", 429, 30_000));
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
+    poller.start();
+    await clock.advance(100);
+    expect(codes()).to.deep.equal(["rateLimited"]);
+    const { rateLimitedUntil, nextRequestAt, requests } = poller.report();
+    expect(Date.parse(rateLimitedUntil!) - Date.UTC(2026, 0, 1)).to.be.within(30_000, 31_000);
+    expect(nextRequestAt).to.equal(rateLimitedUntil);
+    expect(poller.problems[0]?.detail.until).to.equal(rateLimitedUntil);
+    expect(requests.rateLimited).to.equal(1);
+    expect(poller.pollNow().accepted).to.equal(true);
+    await clock.advance(29_800);
+    expect(people.asked.length).to.equal(2);
+    await clock.advance(1_200);
+    expect(people.whats).to.deep.equal(["first 1000", "next=1", "next=1", "next=2"]);
+    expect(roster.completed).to.deep.equal([1]);
+    expect(codes()).to.deep.equal([]);
+    expect(poller.report().rateLimitedUntil).to.equal(null);
+    await poller.stop();
+  });
+
+  it("waits longer and longer where Webex does not say how long", async () => {
+    const { clock, people, poller } = pollingBench();
+    people.refuse = () => fault("rateLimited", 429);
+    poller.start();
+    await clock.advance(300_000);
+    const gaps = people.asked.slice(1).map((a, i) => a.at - people.asked[i]!.at);
+    expect(gaps[0]).to.be.within(500, 1_000);
+    expect(gaps[3]).to.be.within(4_000, 8_000);
+    expect(gaps.at(-1)).to.be.within(30_000, 60_000);
+    await poller.stop();
+  });
+});
+
+describe("polling when Webex fails", () => {
+  it("does not mention a single failure", async () => {
+    const { clock, people, poller, changes } = pollingBench();
+    people.faults.push(fault("webexUnreachable"));
+    poller.start();
+    await clock.advance(5_000);
+    expect(people.asked.length).to.equal(2);
+    expect(changes).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("shows the second in a row, and one that took long by itself or lasts", async () => {
+    const twice = pollingBench();
+    twice.people.refuse = () => fault("webexError", 500);
+    twice.poller.start();
+    await twice.clock.advance(1_100);
+    expect(twice.poller.problems).to.deep.equal([{ code: "webexError", detail: { status: 500, trackingId: "TRACK_1" } }]);
+    expect(twice.poller.asking).to.equal(true);
+    await twice.poller.stop();
+
+    const slow = pollingBench();
+    slow.people.latencyMs = 30_000;
+    slow.people.faults.push(fault("webexUnreachable"));
+    slow.poller.start();
+    await slow.clock.advance(30_100);
+    expect(slow.codes()).to.deep.equal(["webexUnreachable"]);
+    await slow.poller.stop();
+
+    const lasting = pollingBench();
+    lasting.people.faults.push(fault("webexUnreachable"));
+    lasting.poller.start();
+    await settle();
+    lasting.people.latencyMs = 60_000;
+    await lasting.clock.advance(76_000);
+    expect(lasting.changes).to.deep.equal([["webexUnreachable"], []]);
+    await lasting.poller.stop();
+  });
+
+  it("resumes an interrupted sweep at its page, and the problem is over with the next answer", async () => {
+    const { clock, people, poller, changes, roster } = pollingBench();
+    people.pages = [[person("a")], [person("b")]];
+    people.faults.push(null, fault("webexUnreachable"), fault("webexUnreachable"));
+    poller.start();
+    await clock.advance(4_000);
+    expect(people.whats).to.deep.equal(["first 1000", "next=1", "next=1", "next=1"]);
+    expect(changes).to.deep.equal([["webexUnreachable"], []]);
+    expect(roster.applied).to.deep.equal([
+      { sweep: 1, ids: ["a"] },
+      { sweep: 1, ids: ["b"] },
+    ]);
+    expect(poller.report().lastSweep).to.include({ persons: 2, requests: 4 });
+    await poller.stop();
+  });
+
+  it("halves the page on 502 and 504 and begins the sweep again", async () => {
+    const { clock, people, poller, codes, roster } = pollingBench();
+    people.pages = [[person("a")], [person("b")]];
+    people.faults.push(fault("webexError", 502), null, fault("webexError", 504));
+    people.answerPage = (page) => ({
+      persons: [person(page.kind === "first" ? "a" : "b")],
+      itemCount: page.kind === "first" ? 500 : 3,
+      next: page.kind === "first" ? "next=1" : null,
+    });
+    poller.start();
+    await clock.advance(4_000);
+    expect(people.whats).to.deep.equal(["first 1000", "first 500", "next=1", "first 250", "next=1"]);
+    expect(roster.completed).to.deep.equal([3]);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("begins again when Webex does not take its own link, which is no lost role", async () => {
+    const { clock, people, poller, codes, roster } = pollingBench();
+    people.pages = [[person("a")], [person("b")]];
+    people.faults.push(null, fault("refused", 400));
+    poller.start();
+    await clock.advance(100);
+    expect(people.whats).to.deep.equal(["first 1000", "next=1", "first 1000", "next=1"]);
+    expect(codes()).to.deep.equal([]);
+    expect(roster.completed).to.deep.equal([2]);
+    await poller.stop();
+  });
+
+  it("gives a sweep up whose link never works, says so until one is through, and does not waste the budget", async () => {
+    for (const broken of [fault("notFound", 404), fault("webexError", 500)]) {
+      const { clock, people, poller, roster, changes } = pollingBench();
+      people.pages = [[person("a")], [person("b")]];
+      people.refuse = (what) => (what === "next=1" ? broken : null);
+      poller.apply({ ...SETTINGS, pollIntervalSeconds: 120 });
+      poller.start();
+      await clock.advance(60_000);
+      expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
+      expect(poller.problems[0]?.detail.sentence).to.be.a("string");
+      expect(roster.completed).to.deep.equal([]);
+      expect(people.asked.length).to.be.lessThan(20);
+      await clock.advance(240_000);
+      expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
+      expect(changes).to.deep.equal([["webexError"]]);
+      people.refuse = () => null;
+      await clock.advance(140_000);
+      expect(poller.problems).to.deep.equal([]);
+      expect(roster.completed.length).to.be.greaterThan(0);
+      await poller.stop();
+    }
+  });
+
+  it("takes no other refusal of the list for a lost role", async () => {
+    for (const status of [404, 405, 410]) {
+      const { clock, people, poller, codes } = pollingBench();
+      people.refuse = () => fault(status === 404 ? "notFound" : "refused", status);
+      poller.start();
+      await clock.advance(1_100);
+      expect(codes()).to.deep.equal(["webexError"]);
+      expect(poller.asking).to.equal(true);
+      await poller.stop();
+    }
+  });
+
+  it("does not run in a circle of links", async () => {
+    const { clock, people, poller, codes, roster } = pollingBench();
+    people.answerPage = () => ({ persons: [person("a")], itemCount: 1, next: "next=1" });
+    poller.start();
+    await clock.advance(1_000);
+    expect(people.whats).to.deep.equal(["first 1000", "next=1"]);
+    expect(codes()).to.deep.equal(["webexError"]);
+    expect(roster.completed).to.deep.equal([]);
+    expect(roster.known.size).to.equal(1);
+    await clock.advance(10_000);
+    expect(people.asked.length).to.equal(2);
+    await clock.advance(13_000);
+    expect(people.asked.length).to.equal(4);
+    await poller.stop();
+  });
+
+  it("shows a keychain out of reach and tries at least every 10 s", async () => {
+    const { clock, people, poller, codes } = pollingBench();
+    people.refuse = () => fault("keychainLocked");
+    poller.start();
+    await clock.advance(120_000);
+    expect(codes()).to.deep.equal(["keychainLocked"]);
+    const gaps = people.asked.slice(1).map((a, i) => a.at - people.asked[i]!.at);
+    for (const gap of gaps) expect(gap).to.be.at.most(10_000);
+    people.refuse = () => null;
+    await clock.advance(10_000);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("tries again without a word when our own side called the request off, and survives a defect", async () => {
+    const { clock, people, poller, changes, logger, roster } = pollingBench();
+    people.faults.push(fault("cancelled"), new Error("boom") as unknown as Fault);
+    poller.start();
+    await clock.advance(10_000);
+    expect(changes).to.deep.equal([]);
+    expect(roster.completed).to.deep.equal([1]);
+    expect(logger.records.filter((r) => r.level === "error").length).to.equal(1);
+    await poller.stop();
+  });
+
+  it("retries at once when a poll is asked for during a backoff", async () => {
+    const { clock, people, poller } = pollingBench();
+    people.refuse = () => fault("webexUnreachable");
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
+    poller.start();
+    await clock.advance(60_000);
+    const asked = people.asked.length;
+    people.refuse = () => null;
+    poller.pollNow();
+    await settle();
+    expect(people.asked.length).to.equal(asked + 1);
+    await poller.stop();
+  });
+});
+
+describe("polling's promises", () => {
+  it("warns of an organization over 1,000 persons, after a complete sweep", async () => {
+    const { clock, poller, roster } = pollingBench();
+    roster.sizeTold = 1_001;
+    poller.start();
+    await clock.advance(10);
+    expect(poller.problems).to.deep.equal([{ code: "organizationTooLarge", detail: { persons: 1_001 } }]);
+    roster.sizeTold = 1_000;
+    await clock.advance(23_000);
+    expect(poller.problems).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("says when what is known of the watched grew too old, also while nothing comes, and follows the setting", async () => {
+    const { clock, people, poller, roster, codes } = pollingBench();
+    people.latencyMs = 50_000;
+    poller.start();
+    roster.ages = { watchedP50: 10, watchedP95: 181 };
+    await clock.advance(9_900);
+    expect(poller.problems).to.deep.equal([{ code: "freshnessMissed", detail: { watchedP95: 181, staleAfterSeconds: 180 } }]);
+    poller.apply({ ...SETTINGS, staleAfterSeconds: 181 });
+    expect(codes()).to.deep.equal([]);
+    poller.apply(SETTINGS);
+    expect(codes()).to.deep.equal(["freshnessMissed"]);
+    roster.ages = { watchedP50: 10, watchedP95: 180 };
+    await clock.advance(9_900);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("names no person and no address in its log above debug", async () => {
+    const { clock, people, poller, roster, logger } = pollingBench();
+    roster.unanswered = ["secret.person@example.com"];
+    people.refuse = (what) => (what.startsWith("lookup") ? fault("webexError", 500) : null);
+    poller.start();
+    await clock.advance(30_000);
+    expect(logger.records.length).to.be.greaterThan(1);
+    expect(logger.text).not.to.contain("secret.person");
+    await poller.stop();
+  });
+});

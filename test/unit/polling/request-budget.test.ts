@@ -1,0 +1,175 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import type { Fault } from "../../../src/faults/fault.js";
+import { RequestBudget } from "../../../src/polling/request-budget.js";
+import { FakeClock, settle } from "../../support/fake-clock.js";
+
+const never = new AbortController().signal;
+
+describe("request budget", () => {
+  it("lets as many requests go at once as fit into a minute, and the next when the first have left it", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 2);
+    const gone: number[] = [];
+    const go = async (): Promise<void> => {
+      await budget.admit(never);
+      gone.push(clock.monotonic());
+      budget.ended("answered");
+    };
+    void go();
+    await clock.advance(1_000);
+    void go();
+    void go();
+    void go();
+    await clock.advance(59_000);
+    expect(gone).to.deep.equal([0, 1_000]);
+    expect(budget.nextPossibleAt()).to.equal(60_250);
+    await clock.advance(5_000);
+    expect(gone).to.deep.equal([0, 1_000, 60_250, 61_250]);
+    expect(clock.pendingTimers).to.equal(0);
+  });
+
+  it("never lets more arrive in any 60 s than a limit in force allowed, whatever comes and however slowly it travels", async () => {
+    const arrival = fc.record({
+      afterMs: fc.integer({ min: 0, max: 20_000 }),
+      travelMs: fc.integer({ min: 0, max: 5_000 }),
+      stayMs: fc.integer({ min: 0, max: 4_000 }),
+      newLimit: fc.option(fc.integer({ min: 1, max: 12 }), { freq: 6, nil: null }),
+      abortAfterMs: fc.option(fc.integer({ min: 0, max: 30_000 }), { freq: 6, nil: null }),
+    });
+    const scenario = fc.record({
+      limit: fc.integer({ min: 1, max: 12 }),
+      arrivals: fc.array(arrival, { minLength: 5, maxLength: 60 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ limit, arrivals }) => {
+        const clock = new FakeClock();
+        const budget = new RequestBudget(clock, limit);
+        const admitted: number[] = [];
+        const arrived: number[] = [];
+        const limits = [{ at: 0, limit }];
+        for (const a of arrivals) {
+          await clock.advance(a.afterMs);
+          if (a.newLimit !== null) {
+            budget.setLimit(a.newLimit);
+            limits.push({ at: clock.monotonic(), limit: a.newLimit });
+          }
+          const controller = new AbortController();
+          if (a.abortAfterMs !== null) clock.timer(a.abortAfterMs, () => controller.abort());
+          budget.admit(controller.signal).then(
+            () => {
+              admitted.push(clock.monotonic());
+              clock.timer(a.travelMs, () => arrived.push(clock.monotonic()));
+              clock.timer(a.travelMs + a.stayMs, () => budget.ended("answered"));
+            },
+            () => undefined,
+          );
+        }
+        await clock.advance(2 * 60 * 60_000);
+        expect(arrived.length).to.equal(budget.total);
+        for (const times of [admitted, arrived.sort((a, b) => a - b)]) {
+          for (const [i, start] of times.entries()) {
+            const end = start + 60_000;
+            const inWindow = times.slice(i).filter((t) => t <= end).length;
+            const before = limits.filter((l) => l.at <= start - 10_000).at(-1)?.limit ?? limit;
+            const allowed = Math.max(before, ...limits.filter((l) => l.at >= start - 10_000 && l.at <= end).map((l) => l.limit));
+            if (inWindow > allowed) throw new Error(`${inWindow} requests from ${start} on, ${allowed} allowed`);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }).timeout(60_000);
+
+  it("counts a slow request until it cannot be arriving any more", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 1);
+    await budget.admit(never);
+    await clock.advance(3_000);
+    budget.ended("answered");
+    expect(budget.nextPossibleAt()).to.equal(63_250);
+  });
+
+  it("wakes a waiter that a new limit allows, and holds those that a lower one does not", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 1);
+    await budget.admit(never);
+    let second = false;
+    void budget.admit(never).then(() => (second = true));
+    await settle();
+    expect(second).to.equal(false);
+    budget.setLimit(2);
+    await settle();
+    expect(second).to.equal(true);
+    expect(clock.pendingTimers).to.equal(0);
+    budget.setLimit(1);
+    expect(budget.nextPossibleAt()).to.be.greaterThan(60_000);
+  });
+
+  it("obeys a block, and the longer of two", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 10);
+    budget.blockUntil(30_000);
+    budget.blockUntil(5_000);
+    let gone = -1;
+    void budget.admit(never).then(() => (gone = clock.monotonic()));
+    await clock.advance(29_999);
+    expect(gone).to.equal(-1);
+    await clock.advance(1);
+    expect(gone).to.equal(30_000);
+    expect(budget.blockedUntil).to.equal(30_000);
+  });
+
+  it("goes in the order asked; who is called off leaves the queue with `cancelled`", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 1);
+    await budget.admit(never);
+    const order: string[] = [];
+    const second = new AbortController();
+    const ask = (name: string, signal: AbortSignal): void =>
+      void budget.admit(signal).then(
+        () => order.push(name),
+        (thrown: unknown) => order.push(`${name} ${(thrown as Fault).code}`),
+      );
+    ask("first", never);
+    ask("second", second.signal);
+    ask("third", never);
+    second.abort();
+    await settle();
+    expect(order).to.deep.equal(["second cancelled"]);
+    await clock.advance(200_000);
+    expect(order).to.deep.equal(["second cancelled", "first", "third"]);
+    expect(budget.total).to.equal(3);
+    expect(clock.pendingTimers).to.equal(0);
+  });
+
+  it("leaves no timer when the last waiter is called off, and refuses a fired signal at once", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 1);
+    await budget.admit(never);
+    const controller = new AbortController();
+    const waiting = budget.admit(controller.signal).catch((thrown: unknown) => thrown);
+    controller.abort();
+    expect(((await waiting) as Fault).code).to.equal("cancelled");
+    expect(clock.pendingTimers).to.equal(0);
+    const refused = (await budget.admit(controller.signal).catch((thrown: unknown) => thrown)) as Fault;
+    expect(refused.code).to.equal("cancelled");
+    expect(budget.total).to.equal(1);
+  });
+
+  it("counts what was asked and how it ended", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 10);
+    for (const outcome of ["answered", "rateLimited", "failed", "failed"] as const) {
+      await budget.admit(never);
+      budget.ended(outcome);
+    }
+    await clock.advance(59_999);
+    await budget.admit(never);
+    expect([budget.total, budget.lastMinute, budget.rateLimited, budget.failed]).to.deep.equal([5, 5, 1, 2]);
+    await clock.advance(1);
+    expect(budget.lastMinute).to.equal(1);
+    expect(budget.perMinuteLimit).to.equal(10);
+  });
+});

@@ -1,0 +1,249 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import { JsonRpcChannel } from "../../../src/platform/json-rpc/channel.js";
+import type { ChannelEnd, RequestCall } from "../../../src/ports/channel.js";
+import { settle } from "../../support/fake-clock.js";
+import { ByteHost, frame, request } from "../../support/byte-host.js";
+
+type Answer = (method: string, params: unknown, call: RequestCall) => unknown;
+
+function launch(answer: Answer = (method, params) => ({ method, params: params ?? null }), highWaterMark?: number) {
+  const host = new ByteHost(highWaterMark);
+  const channel = new JsonRpcChannel(host.input, host.output);
+  const ends: ChannelEnd[] = [];
+  const notes: { method: string; params: unknown }[] = [];
+  channel.listen({ request: answer, notification: (method, params) => notes.push({ method, params }) }, (end) => ends.push(end));
+  return { host, channel, ends, notes };
+}
+
+const PING = request(7, "ping");
+const PONG = { jsonrpc: "2.0", id: 7, result: { method: "ping", params: null } };
+
+describe("channel: refusals", () => {
+  const refusals: Record<string, [body: string | Buffer, id: unknown, code: number]> = {
+    "a body that is no JSON": ["{", null, -32700],
+    "an empty body": ["", null, -32700],
+    "a body that is not UTF-8": [Buffer.from('{"jsonrpc":"2.0","id":1,"method":"\xff"}', "latin1"), null, -32700],
+    "a batch": ['[{"jsonrpc":"2.0","id":1,"method":"ping"}]', null, -32600],
+    "an empty batch": ["[]", null, -32600],
+    "a number": ["1", null, -32600],
+    null: ["null", null, -32600],
+    "an empty object": ["{}", null, -32600],
+    "no version": ['{"id":1,"method":"ping"}', 1, -32600],
+    "another version": ['{"jsonrpc":"1.0","id":"a","method":"ping"}', "a", -32600],
+    "no version and no id": ['{"method":"ping"}', null, -32600],
+    "no method": ['{"jsonrpc":"2.0","id":1}', 1, -32600],
+    "a method that is no text": ['{"jsonrpc":"2.0","id":1,"method":1}', 1, -32600],
+    "id null": ['{"jsonrpc":"2.0","id":null,"method":"ping"}', null, -32600],
+    "an id that is an object": ['{"jsonrpc":"2.0","id":{},"method":"ping"}', null, -32600],
+    "an id that is a boolean": ['{"jsonrpc":"2.0","id":true,"method":"ping"}', null, -32600],
+    "an id too large to give back": ['{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}', null, -32600],
+    "params that are a text": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}', 1, -32600],
+    "params null": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":null}', 1, -32600],
+    "a response with result and error": ['{"jsonrpc":"2.0","id":1,"result":1,"error":{}}', 1, -32600],
+    "a response without an id": ['{"jsonrpc":"2.0","result":1}', null, -32600],
+  };
+  for (const [name, [body, id, code]] of Object.entries(refusals)) {
+    it(`answers ${name} with ${code} and goes on`, async () => {
+      const { host, ends } = launch();
+      const bytes = Buffer.from(body as string);
+      host.send(Buffer.from(`Content-Length: ${bytes.length}\r\n\r\n`), bytes, PING);
+      const received = await host.until(2);
+      expect(received.find((m) => m.error !== undefined)).to.deep.include({ jsonrpc: "2.0", id });
+      expect(received.find((m) => m.error !== undefined)?.error?.code).to.equal(code);
+      expect(received.find((m) => m.id === 7)).to.deep.equal(PONG);
+      expect(ends).to.deep.equal([]);
+    });
+  }
+
+  it("leaves responses and cancels of nothing alone", async () => {
+    const { host } = launch();
+    host.send(
+      frame({ jsonrpc: "2.0", id: 5, result: null }),
+      frame({ jsonrpc: "2.0", id: null, error: { code: 1, message: "x" } }),
+      frame({ jsonrpc: "2.0", method: "$/cancelRequest" }),
+      frame({ jsonrpc: "2.0", method: "$/cancelRequest", params: { id: {} } }),
+      frame({ jsonrpc: "2.0", method: "$/cancelRequest", params: [7] }),
+      frame({ jsonrpc: "2.0", method: "$/progress" }),
+      PING,
+    );
+    await host.until(1);
+    await settle();
+    expect(host.received).to.deep.equal([PONG]);
+  });
+
+  it("answers what came before, says -32700 and ends when the stream is not the protocol", async () => {
+    const { host, ends } = launch();
+    host.send(Buffer.concat([PING, Buffer.from("hello\r\n"), PING]));
+    const received = await host.until(2);
+    expect(received.map((m) => [m.id, m.error?.code])).to.have.deep.members([
+      [7, undefined],
+      [null, -32700],
+    ]);
+    await settle();
+    expect(ends).to.deep.equal(["notTheProtocol"]);
+    expect(host.received).to.have.length(2);
+  });
+
+  it("tells the end only when the last reply has left", async () => {
+    const { host, ends } = launch();
+    host.stopReading();
+    host.send("garbage\n");
+    await host.until(1);
+    await settle();
+    expect(ends).to.deep.equal([]);
+    host.readAgain();
+    await settle();
+    expect(ends).to.deep.equal(["notTheProtocol"]);
+  });
+});
+
+describe("channel: the bytes", () => {
+  it("counts Content-Length in bytes of UTF-8 and writes what one tick made at once", async () => {
+    const { host, channel } = launch();
+    channel.notify("a", { text: "Grüße, 世界 🙂" });
+    channel.notify("b", {});
+    await host.until(2);
+    expect(host.received.map((m) => m.params)).to.deep.equal([{ text: "Grüße, 世界 🙂" }, {}]);
+    expect(host.writes).to.have.length(1);
+  });
+
+  it("answers a pipeline of requests in one write", async () => {
+    const { host } = launch();
+    host.send(Buffer.concat(Array.from({ length: 50 }, (_, i) => request(i, "ping"))));
+    await host.until(50);
+    expect(host.received.map((m) => m.id)).to.deep.equal(Array.from({ length: 50 }, (_, i) => i));
+    expect(host.writes.length).to.be.below(5);
+  });
+
+  it("gives every id back as it came, and answers both of two with the same id", async () => {
+    const { host } = launch((_method, params) => params);
+    const ids = [0, "0", 1, "1", -1, 1.5, "", "ü", 1, Number.MAX_SAFE_INTEGER];
+    host.send(Buffer.concat(ids.map((id, n) => request(id, "ping", { n }))));
+    await host.until(ids.length);
+    expect(host.received.map((m) => [m.id, (m.result as { n: number }).n])).to.deep.equal(ids.map((id, n) => [id, n]));
+  });
+
+  it("says no foreign word when a handler fails", async () => {
+    const { host } = launch((method) => {
+      if (method === "wire") throw Object.assign(new Error("ours"), { code: 1101, data: { hint: "h" } });
+      if (method === "abort") throw new DOMException("secret", "AbortError");
+      if (method === "json") return { n: 1n };
+      return Promise.reject(new Error("secret"));
+    });
+    host.send(request(1, "wire"), request(2, "abort"), request(3, "async"), request(4, "json"));
+    const received = await host.until(4);
+    const of = (id: number) => received.find((m) => m.id === id)?.error;
+    expect(of(1)).to.deep.equal({ code: 1101, message: "ours", data: { hint: "h" } });
+    for (const id of [2, 3, 4]) expect(of(id)?.code).to.equal(-32603);
+    expect(Buffer.concat(host.writes).toString()).not.to.contain("secret");
+  });
+
+  it("gives the same answers however a valid stream is cut", async () => {
+    const stream = Buffer.concat([
+      PING,
+      request("é🙂", "echo", { text: "世界" }),
+      frame("[]"),
+      frame({ jsonrpc: "2.0", method: "note", params: { a: 1 } }),
+      frame("no json"),
+      request(0, "echo", [1]),
+    ]);
+    const whole = launch();
+    whole.host.send(stream);
+    const expected = (await whole.host.until(5)).map((m) => JSON.stringify(m)).sort();
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: stream.length - 1 }), { maxLength: 40 }), async (cuts) => {
+        const { host, notes } = launch();
+        let at = 0;
+        for (const cut of [...new Set([...cuts, stream.length])].sort((a, b) => a - b)) {
+          host.send(stream.subarray(at, cut));
+          at = cut;
+        }
+        const received = (await host.until(5)).map((m) => JSON.stringify(m)).sort();
+        expect(received).to.deep.equal(expected);
+        expect(notes).to.deep.equal([{ method: "note", params: { a: 1 } }]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("channel: a slow or lost host", () => {
+  const BIG = "x".repeat(1024 * 1024);
+
+  it("stops taking requests while 16 MB wait, and answers all later", async () => {
+    let answered = 0;
+    const { host, ends } = launch(() => {
+      answered += 1;
+      return BIG;
+    });
+    host.stopReading();
+    for (let i = 0; i < 300; i += 1) {
+      host.send(request(i, "big"));
+      if (i % 10 === 0) await settle();
+    }
+    await settle();
+    expect(answered).to.be.within(16, 120);
+    host.writes.length = 0;
+    host.readAgain();
+    const deadline = Date.now() + 8_000;
+    while (answered < 300 && Date.now() < deadline) {
+      await settle();
+      // Looked at by nobody: the test's own memory is not the matter.
+      host.writes.length = 0;
+    }
+    expect(answered).to.equal(300);
+    expect(ends).to.deep.equal([]);
+  }).timeout(10_000);
+
+  it("ends with the input while nobody reads the output", async () => {
+    const { host, ends } = launch(() => BIG);
+    host.stopReading();
+    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
+    await settle();
+    host.input.end();
+    await settle();
+    await settle();
+    expect(ends).to.deep.equal(["inputEnded"]);
+  });
+
+  it("survives an output that breaks, and says so once", async () => {
+    const { host, channel, ends } = launch();
+    host.output.destroy(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    channel.notify("a", {});
+    host.send(PING);
+    await settle();
+    channel.notify("b", {});
+    await channel.flush(1_000);
+    host.output.emit("error", new Error("again"));
+    host.input.end();
+    await settle();
+    expect(ends).to.deep.equal(["outputBroken"]);
+  });
+
+  it("survives a dispose in the middle of everything", async () => {
+    const { host, channel, ends } = launch(
+      (_method, _params, call) => new Promise((_, reject) => call.signal.addEventListener("abort", () => reject(new Error("x")))),
+    );
+    host.send(PING);
+    await settle();
+    channel.dispose();
+    channel.notify("a", {});
+    host.send(PING, "garbage\n");
+    host.output.destroy(new Error("late"));
+    await settle();
+    expect(ends).to.deep.equal([]);
+    expect(host.received).to.deep.equal([]);
+  });
+
+  it("flushes to a deadline, not longer", async () => {
+    const { host, channel } = launch();
+    host.stopReading();
+    channel.notify("a", { BIG });
+    await settle();
+    const started = performance.now();
+    await channel.flush(50);
+    expect(performance.now() - started).to.be.within(40, 1_000);
+  });
+});

@@ -1,0 +1,197 @@
+import { expect } from "chai";
+
+import { NOTIFICATIONS } from "../../../src/rpc/results.js";
+import { Notifier } from "../../../src/rpc/notifier.js";
+import type { WorkerStatus } from "../../../src/supervisor/status.js";
+import { FakeChannel } from "../../support/fake-channel.js";
+import { FakeClock } from "../../support/fake-clock.js";
+import {
+  FakeAuthorization,
+  FakePresence,
+  FakeStatus,
+  flowView,
+  presenceRecord,
+  problem,
+} from "../../support/fake-rpc-services.js";
+
+interface Changed {
+  readonly subscriptionIds: string[];
+  readonly sequence: number;
+  readonly changes: { uri: string; webexStatus: string }[];
+}
+
+function launch() {
+  const channel = new FakeChannel();
+  const presence = new FakePresence();
+  const authorization = new FakeAuthorization();
+  const status = new FakeStatus();
+  const clock = new FakeClock();
+  const notifier = new Notifier({ channel, presence, authorization, status, clock });
+  channel.listen({ request: () => null, notification: () => undefined }, () => undefined);
+  notifier.start();
+  presence.subscribe({ all: true });
+  return {
+    channel,
+    presence,
+    authorization,
+    status,
+    clock,
+    notifier,
+    changed: () => channel.toldOf("presence/changed") as Changed[],
+    phases: () => (channel.toldOf("worker/statusChanged") as WorkerStatus[]).map((s) => s.phase),
+  };
+}
+
+const people = (count: number, status = "active") =>
+  Array.from({ length: count }, (_, i) => presenceRecord(`p${i}@x.example`, status));
+
+describe("notifier: presence", () => {
+  it("tells changes in portions of 500, counted from 1, never in the turn they happen in", async () => {
+    const { presence, clock, changed, channel } = launch();
+    presence.change(...people(1_200));
+    expect(changed()).to.deep.equal([]);
+    await clock.advance(0);
+    expect(changed().map((c) => [c.sequence, c.changes.length])).to.deep.equal([
+      [1, 500],
+      [2, 500],
+      [3, 200],
+    ]);
+    presence.change(presenceRecord("a@x.example"));
+    await clock.advance(0);
+    expect(changed()[3]).to.deep.include({ sequence: 4, subscriptionIds: ["s1"] });
+    for (const params of channel.toldOf("presence/changed"))
+      expect(NOTIFICATIONS["presence/changed"].parse(params)).to.deep.equal(params);
+  });
+
+  it("tells more than one turn's worth, over several turns", async () => {
+    const { presence, clock, changed } = launch();
+    presence.change(...people(10_000));
+    await clock.advance(0);
+    expect(changed()).to.have.length(20);
+    expect(presence.waiting).to.equal(0);
+  });
+
+  it("takes nothing while the host does not read, then the latest alone", async () => {
+    const { presence, clock, changed, channel } = launch();
+    channel.stopReading();
+    for (const status of ["active", "inactive", "active", "inactive"]) {
+      presence.change(...people(600, status));
+      await clock.advance(1_000);
+    }
+    expect(changed()).to.deep.equal([]);
+    expect(presence.waiting).to.equal(600);
+    channel.readAgain();
+    await clock.advance(0);
+    expect(changed().map((c) => [c.sequence, c.changes.length])).to.deep.equal([
+      [1, 500],
+      [2, 100],
+    ]);
+    expect(new Set(changed().flatMap((c) => c.changes.map((r) => r.webexStatus)))).to.deep.equal(new Set(["inactive"]));
+  });
+
+  it("stops in the middle when the host stops reading", async () => {
+    const { presence, clock, changed, channel } = launch();
+    const notify = channel.notify.bind(channel);
+    channel.notify = (method, params) => {
+      notify(method, params);
+      channel.stopReading();
+    };
+    presence.change(...people(1_500));
+    await clock.advance(100);
+    expect(changed()).to.have.length(1);
+    channel.readAgain();
+    await clock.advance(100);
+    expect(changed()).to.have.length(2);
+  });
+
+  it("tells nothing after stop, and leaves no timer and no listener", async () => {
+    const { presence, clock, channel, notifier, status, authorization } = launch();
+    presence.change(...people(1));
+    status.set({ phase: "polling" });
+    notifier.stop();
+    notifier.stop();
+    authorization.change(null);
+    presence.change(...people(3));
+    channel.readAgain();
+    expect(clock.pendingTimers).to.equal(0);
+    await clock.advance(10_000);
+    expect(channel.told).to.deep.equal([]);
+  });
+});
+
+describe("notifier: authorization", () => {
+  it("tells each step, with the documented members alone", () => {
+    const { authorization, channel } = launch();
+    authorization.change(flowView("browser"));
+    authorization.change(flowView("browser", "authorized"));
+    authorization.change(null);
+    const told = channel.toldOf("authorization/changed") as { flow: { state: string } | null }[];
+    expect(told.map((t) => t.flow?.state ?? null)).to.deep.equal(["waiting", "authorized", null]);
+    for (const params of told) expect(NOTIFICATIONS["authorization/changed"].parse(params)).to.deep.equal(params);
+    expect(told[0]!.flow).to.have.all.keys("method", "url", "verificationUri", "userCode", "expiresAt", "state", "message");
+    expect(JSON.stringify(told)).not.to.contain("leak");
+  });
+
+  it("tells the last step alone to a host that did not read", () => {
+    const { authorization, channel } = launch();
+    channel.stopReading();
+    authorization.change(flowView("device"));
+    authorization.change(flowView("device", "expired"));
+    channel.readAgain();
+    channel.readAgain();
+    const told = channel.toldOf("authorization/changed") as { flow: { state: string } }[];
+    expect(told.map((t) => t.flow.state)).to.deep.equal(["expired"]);
+  });
+});
+
+describe("notifier: status", () => {
+  it("tells a change of phase or problems, not of anything else", async () => {
+    const { status, clock, phases } = launch();
+    status.set({ enabled: true });
+    await clock.advance(2_000);
+    expect(phases()).to.deep.equal([]);
+    status.set({ phase: "polling" });
+    await clock.advance(0);
+    expect(phases()).to.deep.equal(["polling"]);
+    await clock.advance(1_000);
+    status.set({ problems: [problem("rateLimited")] });
+    await clock.advance(0);
+    expect(phases()).to.deep.equal(["polling", "polling"]);
+  });
+
+  it("tells at most one a second, the latest", async () => {
+    const { status, clock, phases } = launch();
+    status.set({ phase: "disabled" });
+    await clock.advance(0);
+    status.set({ phase: "blocked" });
+    await clock.advance(500);
+    status.set({ phase: "polling" });
+    await clock.advance(499);
+    expect(phases()).to.deep.equal(["disabled"]);
+    await clock.advance(1);
+    expect(phases()).to.deep.equal(["disabled", "polling"]);
+  });
+
+  it("says nothing of what was taken back within the second", async () => {
+    const { status, clock, phases } = launch();
+    status.set({ phase: "polling" });
+    await clock.advance(0);
+    status.set({ phase: "blocked" });
+    status.set({ phase: "polling" });
+    await clock.advance(5_000);
+    expect(phases()).to.deep.equal(["polling"]);
+  });
+
+  it("waits for a host that does not read", async () => {
+    const { status, clock, phases, channel } = launch();
+    channel.stopReading();
+    status.set({ phase: "disabled" });
+    await clock.advance(3_000);
+    status.set({ phase: "polling" });
+    await clock.advance(3_000);
+    expect(phases()).to.deep.equal([]);
+    channel.readAgain();
+    await clock.advance(0);
+    expect(phases()).to.deep.equal(["polling"]);
+  });
+});

@@ -1,0 +1,374 @@
+import { expect } from "chai";
+
+import { Fault } from "../../../src/faults/fault.js";
+import type { FaultCode, FaultDetails } from "../../../src/faults/fault.js";
+import type { ChannelEnd } from "../../../src/ports/channel.js";
+import { RpcServer } from "../../../src/rpc/rpc-server.js";
+import { isMethodName, PARAMS } from "../../../src/rpc/params.js";
+import type { MethodName } from "../../../src/rpc/params.js";
+import { RESULTS } from "../../../src/rpc/results.js";
+import type { HostIntroduction } from "../../../src/rpc/session.js";
+import { FakeChannel } from "../../support/fake-channel.js";
+import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { FakeAuthorization, FakePresence, FakeStatus, presenceRecord } from "../../support/fake-rpc-services.js";
+import { RecordingLogger } from "../../support/recording-logger.js";
+
+function launch() {
+  const channel = new FakeChannel();
+  const presence = new FakePresence();
+  const authorization = new FakeAuthorization();
+  const status = new FakeStatus();
+  const clock = new FakeClock();
+  const logger = new RecordingLogger();
+  const introductions: HostIntroduction[] = [];
+  const exits: number[] = [];
+  const ends: ChannelEnd[] = [];
+  const polled: (string | null)[] = [];
+  let shutdowns = 0;
+  const server = new RpcServer({
+    channel,
+    presence,
+    authorization,
+    status,
+    poll: (orgId) => {
+      polled.push(orgId);
+      if (orgId === "nobody") throw new Fault("unknownOrganization", "No authorization names this organization.");
+      return { accepted: true, nextPossibleAt: null };
+    },
+    version: "1.2.3",
+    openRpc: async () => ({ openrpc: "1.3.2" }),
+    clock,
+    chance: new SeededChance(),
+    logger,
+    onInitialize: (introduction) => introductions.push(introduction),
+    onShutdown: () => {
+      shutdowns += 1;
+    },
+    onExit: (code) => exits.push(code),
+    onEnd: (end) => ends.push(end),
+  });
+  server.start();
+  return {
+    channel,
+    presence,
+    authorization,
+    status,
+    clock,
+    logger,
+    introductions,
+    exits,
+    ends,
+    polled,
+    server,
+    get shutdowns() {
+      return shutdowns;
+    },
+  };
+}
+
+async function issuesOf(method: string, params: unknown): Promise<{ path: string; message: string }[]> {
+  const { error } = await launch().channel.request(method, params);
+  expect(error?.code, `${method} ${JSON.stringify(params)?.slice(0, 100)}`).to.equal(-32602);
+  return (error!.data as { issues: { path: string; message: string }[] }).issues;
+}
+
+const GOOD: Record<MethodName, unknown> = {
+  initialize: { protocolVersion: "1.0" },
+  shutdown: undefined,
+  "rpc.discover": undefined,
+  "presence/get": { uri: "a@x.example" },
+  "presence/getMany": { uris: ["a@x.example", "a@x.example"] },
+  "presence/list": {},
+  "presence/subscribe": { uris: ["a@x.example"] },
+  "presence/unsubscribe": { subscriptionId: "s1" },
+  "authorization/setClient": { clientId: "c", clientSecret: "s" },
+  "authorization/begin": { method: "browser" },
+  "authorization/cancel": undefined,
+  "authorization/import": { refreshToken: "r" },
+  "authorization/list": undefined,
+  "authorization/revoke": { orgId: "org-1" },
+  "authorization/setProxyPassword": { password: "p" },
+  "worker/status": undefined,
+  "worker/poll": {},
+};
+
+describe("rpc: every method", () => {
+  for (const method of Object.keys(PARAMS) as MethodName[]) {
+    it(`${method} answers what is documented, no member more`, async () => {
+      const { channel } = launch();
+      if (method === "presence/unsubscribe") await channel.request("presence/subscribe", { all: true });
+      const { result, error } = await channel.request(method, GOOD[method]);
+      expect(error).to.equal(undefined);
+      expect(RESULTS[method].parse(result)).to.deep.equal(result);
+      expect(JSON.stringify(result)).not.to.contain("leak");
+    });
+
+    it(`${method} ignores members it does not know and refuses parameters by position`, async () => {
+      const { channel } = launch();
+      if (method === "presence/unsubscribe") await channel.request("presence/subscribe", { all: true });
+      const { error } = await channel.request(method, { ...(GOOD[method] as object), __unknown: { a: 1 } });
+      expect(error).to.equal(undefined);
+      expect(await issuesOf(method, [])).to.deep.equal([{ path: "", message: "Parameters are one object." }]);
+    });
+  }
+
+  it("knows no other method, and none by inheritance", async () => {
+    for (const method of ["presence/nothing", "toString", "__proto__", "constructor", "exit", ""]) {
+      expect(isMethodName(method)).to.equal(false);
+      expect((await launch().channel.request(method)).error?.code).to.equal(-32601);
+    }
+  });
+
+  it("begins a device flow with the device's members", async () => {
+    const { channel } = launch();
+    const { result } = await channel.request("authorization/begin", { method: "device" });
+    expect(result).to.have.all.keys("method", "verificationUri", "verificationUriComplete", "userCode", "expiresAt");
+  });
+
+  it("passes parameters on with their defaults", async () => {
+    const { channel, presence, authorization, polled } = launch();
+    await channel.request("presence/list", {});
+    await channel.request("presence/list", { limit: 5, cursor: "c", states: ["away"], orgId: "o" });
+    await channel.request("presence/subscribe", { all: true });
+    await channel.request("authorization/import", {
+      refreshToken: "r",
+      accessToken: "a",
+      expiresIn: 1,
+      refreshTokenExpiresIn: 2,
+      scope: "s",
+    });
+    await channel.request("authorization/setProxyPassword", { password: null });
+    await channel.request("worker/poll");
+    await channel.request("worker/poll", { orgId: "org-1" });
+    expect(presence.calls).to.deep.equal([
+      { list: { limit: 1000, cursor: null, states: null, orgId: null } },
+      { list: { limit: 5, cursor: "c", states: ["away"], orgId: "o" } },
+      { subscribe: { all: true } },
+    ]);
+    expect(authorization.calls).to.deep.equal([
+      { import: { refreshToken: "r", accessToken: "a", expiresIn: 1, refreshTokenExpiresIn: 2, scope: "s" } },
+      { setProxyPassword: null },
+    ]);
+    expect(polled).to.deep.equal([null, "org-1"]);
+  });
+});
+
+describe("rpc: parameters", () => {
+  const wrong: [method: MethodName, params: unknown, paths: string[]][] = [
+    ["presence/get", undefined, ["uri"]],
+    ["presence/get", { uri: 1 }, ["uri"]],
+    ["presence/get", { uri: "a", maxWaitMs: -1 }, ["maxWaitMs"]],
+    ["presence/get", { uri: "a", maxWaitMs: 30_001 }, ["maxWaitMs"]],
+    ["presence/get", { uri: "a", maxWaitMs: 1.5 }, ["maxWaitMs"]],
+    ["presence/get", { uri: "a", maxWaitMs: "1" }, ["maxWaitMs"]],
+    ["presence/get", { uri: "a", maxWaitMs: null }, ["maxWaitMs"]],
+    ["presence/getMany", { uris: [] }, ["uris"]],
+    ["presence/getMany", { uris: "a" }, ["uris"]],
+    ["presence/getMany", { uris: Array.from({ length: 10_001 }, () => "a") }, ["uris"]],
+    ["presence/getMany", { uris: ["a", "b", "c", 4], maxWaitMs: "x" }, ["uris[3]", "maxWaitMs"]],
+    ["presence/list", { limit: 0 }, ["limit"]],
+    ["presence/list", { limit: 5_001 }, ["limit"]],
+    ["presence/list", { states: ["away", "nowhere"] }, ["states[1]"]],
+    ["presence/list", { cursor: 1 }, ["cursor"]],
+    ["presence/list", { cursor: "bad" }, ["cursor"]],
+    ["presence/subscribe", {}, [""]],
+    ["presence/subscribe", { uris: ["a"], all: true }, [""]],
+    ["presence/subscribe", { all: false }, ["all"]],
+    ["presence/subscribe", { uris: ["a"], all: false }, ["all"]],
+    ["presence/unsubscribe", {}, ["subscriptionId"]],
+    ["initialize", {}, ["protocolVersion"]],
+    ["initialize", { protocolVersion: 1 }, ["protocolVersion"]],
+    ["initialize", { protocolVersion: "1.0", host: { name: "h", version: 1 } }, ["host.version"]],
+    ["initialize", { protocolVersion: "1.0", host: { name: "h", version: "v", licensed: "no" } }, ["host.licensed"]],
+    ["initialize", { protocolVersion: "1.0", hostPid: 0 }, ["hostPid"]],
+    ["authorization/setClient", { clientId: "", clientSecret: "s" }, ["clientId"]],
+    ["authorization/begin", { method: "post" }, ["method"]],
+    ["authorization/import", { refreshToken: "r", expiresIn: -1 }, ["expiresIn"]],
+    ["authorization/setProxyPassword", {}, ["password"]],
+    ["authorization/revoke", { orgId: 1 }, ["orgId"]],
+    ["worker/poll", { orgId: 1 }, ["orgId"]],
+  ];
+  for (const [method, params, paths] of wrong) {
+    it(`${method} refuses ${JSON.stringify(params)?.slice(0, 60)}`, async () => {
+      const issues = await issuesOf(method, params);
+      expect(issues.map((issue) => issue.path)).to.deep.equal(paths);
+      for (const issue of issues) expect(issue.message).to.match(/^[A-Z].*\.$/);
+    });
+  }
+
+  it("takes the bounds themselves", async () => {
+    const { channel } = launch();
+    for (const [method, params] of [
+      ["presence/getMany", { uris: Array.from({ length: 10_000 }, () => "a") }],
+      ["presence/list", { limit: 5_000 }],
+      ["presence/list", { limit: 1, states: [] }],
+      ["presence/get", { uri: "", maxWaitMs: 0 }],
+    ] as const) {
+      expect((await channel.request(method, params)).error).to.equal(undefined);
+    }
+  });
+
+  it("never repeats what it was given", async () => {
+    const { channel } = launch();
+    const outcomes = [
+      await channel.request("authorization/setClient", { clientId: 5, clientSecret: ["s3cret"] }),
+      await channel.request("authorization/import", { refreshToken: { s3cret: 1 }, scope: ["s3cret"] }),
+      await channel.request("authorization/begin", { method: "s3cret" }),
+    ];
+    for (const { error } of outcomes) expect(error?.code).to.equal(-32602);
+    expect(JSON.stringify(outcomes)).not.to.contain("s3cret");
+  });
+
+  it("explains a hundred wrong members at most", async () => {
+    expect(await issuesOf("presence/getMany", { uris: Array.from({ length: 9_000 }, () => 1) })).to.have.length(100);
+  });
+});
+
+describe("rpc: session", () => {
+  it("introduces the host once", async () => {
+    const { channel, introductions } = launch();
+    const { result } = await channel.request("initialize", {
+      protocolVersion: "1.0",
+      host: { name: "UCX", version: "2021.Summer.3", licensed: false },
+      attendantConsole: { version: "2021.Summer.2" },
+      hostPid: 42,
+    });
+    expect(result).to.deep.equal({
+      protocolVersion: "1.0",
+      worker: { name: "ucx-webex-presence", version: "1.2.3" },
+      capabilities: {
+        presence: true,
+        subscriptions: true,
+        authorization: ["browser", "device", "import"],
+        organizations: "multiple",
+      },
+    });
+    expect(introductions).to.deep.equal([
+      {
+        host: { name: "UCX", version: "2021.Summer.3", licensed: false },
+        attendantConsole: { version: "2021.Summer.2" },
+        hostPid: 42,
+      },
+    ]);
+    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error?.code).to.equal(-32600);
+    expect(introductions).to.have.length(1);
+  });
+
+  it("takes any version of its major, and refuses others without spending the one initialize", async () => {
+    for (const protocolVersion of ["1", "1.1", "1.0.9"]) {
+      expect((await launch().channel.request("initialize", { protocolVersion })).error, protocolVersion).to.equal(undefined);
+    }
+    const { channel, introductions } = launch();
+    for (const protocolVersion of ["2.0", "0.9", "10.0", "one", ""]) {
+      const { error } = await channel.request("initialize", { protocolVersion });
+      expect(error, protocolVersion).to.deep.include({ code: 1002, data: { supported: ["1.0"] } });
+    }
+    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error).to.equal(undefined);
+    expect(introductions).to.deep.equal([{ host: null, attendantConsole: null, hostPid: null }]);
+  });
+
+  it("after shutdown refuses requests, tells nothing and leaves with 0", async () => {
+    const all = launch();
+    const { channel, presence, clock, status, authorization, exits } = all;
+    await channel.request("presence/subscribe", { all: true });
+    presence.change(presenceRecord("a@x.example", "inactive"));
+    status.set({ phase: "polling" });
+    expect((await channel.request("shutdown")).result).to.equal(null);
+    expect(all.shutdowns).to.equal(1);
+    authorization.change(null);
+    await clock.advance(5_000);
+    expect(channel.told).to.deep.equal([]);
+    for (const method of ["shutdown", "presence/get", "nothing", "rpc.discover"]) {
+      expect((await channel.request(method, { uri: "a" })).error?.code).to.equal(-32600);
+    }
+    channel.notifyWorker("exit");
+    channel.notifyWorker("exit");
+    expect(exits).to.deep.equal([0]);
+  });
+
+  it("leaves with 1 where no shutdown came before", () => {
+    const { channel, exits } = launch();
+    channel.notifyWorker("exit");
+    expect(exits).to.deep.equal([1]);
+  });
+
+  it("ignores notifications it does not know, requests without an id among them", async () => {
+    const all = launch();
+    for (const method of ["nothing", "presence/get", "shutdown", "$/setTrace"]) all.channel.notifyWorker(method, { uri: "a" });
+    expect(all.presence.calls).to.deep.equal([]);
+    expect(all.shutdowns).to.equal(0);
+    expect(all.logger.records.map((r) => r.level)).to.deep.equal(["debug", "debug", "debug", "debug"]);
+  });
+
+  it("tells the end of the channel on", async () => {
+    const { channel, ends, presence, clock } = launch();
+    channel.end("inputEnded");
+    presence.change(presenceRecord("a@x.example"));
+    await clock.advance(1_000);
+    expect(ends).to.deep.equal(["inputEnded"]);
+    expect(presence.waiting).to.equal(1);
+  });
+});
+
+describe("rpc: errors", () => {
+  const table: [FaultCode, FaultDetails, number, unknown][] = [
+    ["clientNotConfigured", { hint: "h" }, 1101, undefined],
+    ["authorizationInProgress", { data: { method: "browser" } }, 1102, { method: "browser" }],
+    ["grantRefused", { hint: "h" }, 1103, { hint: "h" }],
+    ["unknownOrganization", {}, 1104, undefined],
+    ["keychainUnavailable", { hint: "h" }, 1105, { hint: "h" }],
+    ["keychainLocked", { hint: "h" }, 1105, { hint: "h" }],
+    ["redirectPortInUse", { data: { port: 8467 } }, 1106, { port: 8467 }],
+    ["tooManySubscriptions", {}, 1202, undefined],
+    ["unknownSubscription", {}, 1201, undefined],
+    ["webexUnreachable", {}, 1301, undefined],
+    ["webexError", { status: 500, trackingId: "t" }, 1301, undefined],
+    ["rateLimited", { status: 429 }, 1301, undefined],
+    ["cancelled", {}, -32800, undefined],
+    ["invalidParams", { data: { path: "cursor" } }, -32602, { issues: [{ path: "cursor", message: "Ours." }] }],
+    ["invalidParams", { data: { issues: [{ path: "x", message: "m" }] } }, -32602, { issues: [{ path: "x", message: "m" }] }],
+  ];
+  for (const [code, details, wireCode, data] of table) {
+    it(`${code} is ${wireCode}`, async () => {
+      const { channel, authorization, presence } = launch();
+      authorization.fails = presence.fails = new Fault(code, "Ours.", details);
+      const expected = { code: wireCode, message: "Ours.", ...(data === undefined ? {} : { data }) };
+      expect((await channel.request("authorization/list")).error).to.deep.equal(expected);
+      expect((await channel.request("presence/get", { uri: "a" })).error).to.deep.equal(expected);
+    });
+  }
+
+  it("says a correlation id of anything else, and logs the rest under it", async () => {
+    for (const fails of [
+      new TypeError("foreign"),
+      new Fault("defect", "foreign"),
+      new Fault("forbidden", "foreign"),
+      "foreign",
+      undefined,
+    ]) {
+      const { channel, authorization, logger } = launch();
+      authorization.list = () => Promise.reject(fails as Error);
+      const { error } = await channel.request("authorization/list");
+      expect(error?.code).to.equal(-32603);
+      expect(JSON.stringify(error)).not.to.contain("foreign");
+      const { correlationId } = error!.data as { correlationId: string };
+      expect(correlationId).to.match(/^[0-9a-f-]{36}$/);
+      expect(logger.records).to.have.length(1);
+      expect(logger.records[0]!.fields).to.deep.include({ correlationId, method: "authorization/list", error: fails });
+    }
+  });
+
+  it("cancels a waiting query", async () => {
+    const { channel } = launch();
+    const outcome = channel.request("presence/get", { uri: "a", maxWaitMs: 1_000 }, 3);
+    channel.cancel(3);
+    expect((await outcome).error?.code).to.equal(-32800);
+  });
+
+  it("answers a waiting query once its answer is there", async () => {
+    const { channel, presence } = launch();
+    const outcome = channel.request("presence/getMany", { uris: ["a", "b"], maxWaitMs: 1_000 });
+    presence.release();
+    expect(((await outcome).result as { records: unknown[] }).records).to.have.length(2);
+  });
+});

@@ -1,0 +1,54 @@
+import { expect } from "chai";
+import { createOrganization } from "../../../simulator/people-factory.js";
+import { personJson, type PersonView } from "../../../simulator/person-json.js";
+
+const PLAIN: PersonView = { withStatus: true, sharingOff: false, roleLost: false, strangeStatus: "", booleansAsStrings: false };
+
+describe("people factory", () => {
+  const organization = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
+
+  it("makes the same organization of the same seed, with distinct ids and addresses", () => {
+    const again = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
+    expect(again.people.map((person) => person.id)).to.deep.equal(organization.people.map((person) => person.id));
+    expect(organization.byId.size).to.equal(organization.people.length);
+    const addresses = organization.people.flatMap((person) => person.emails.map((email) => email.toLowerCase()));
+    expect(organization.byEmail.size).to.equal(addresses.length);
+  });
+
+  it("counts bots apart from persons", () => {
+    expect(organization.people.filter((person) => person.type === "person")).to.have.length(1000);
+    expect(organization.people.filter((person) => person.type !== "person")).to.have.length(10);
+    expect(createOrganization({ name: "A", persons: 5, bots: 0 }, 0).people).to.have.length(5);
+  });
+
+  it("writes persons as Webex does", () => {
+    const person = organization.people[5]!;
+    person.status = "active";
+    person.lastActivity = Date.parse("2026-03-04T10:00:00.120Z");
+    const text = personJson(person, organization, PLAIN);
+    const body = JSON.parse(text) as Record<string, unknown>;
+    expect(text.length).to.be.within(900, 1600);
+    expect(Buffer.from(body.id as string, "base64").toString()).to.match(/^ciscospark:\/\/us\/PEOPLE\/[0-9a-f-]{36}$/);
+    expect(body.id).not.to.contain("=");
+    expect(body).to.include({ status: "active", lastActivity: "2026-03-04T10:00:00.120Z", type: "person", loginEnabled: true });
+    expect(body.sipAddresses).to.have.length(3);
+    expect(body).to.include.all.keys(
+      ["emails", "phoneNumbers", "extension", "nickName", "avatar", "orgId", "roles", "licenses", "department", "title"],
+      ["created", "lastModified", "timezone", "siteUrls", "invitePending", "displayName", "firstName", "lastName"],
+    );
+  });
+
+  it("leaves presence out, gives booleans as text, and takes the role away when asked to", () => {
+    const administrator = organization.administrator;
+    administrator.status = "active";
+    const read = (view: Partial<PersonView>): Record<string, unknown> =>
+      JSON.parse(personJson(administrator, organization, { ...PLAIN, ...view })) as Record<string, unknown>;
+    expect(read({ withStatus: false })).not.to.have.any.keys("status", "lastActivity");
+    expect(read({ sharingOff: true })).not.to.have.any.keys("status", "lastActivity");
+    expect(read({ booleansAsStrings: true })).to.include({ loginEnabled: "true", invitePending: "false" });
+    expect(read({}).roles).to.deep.equal([
+      Buffer.from("ciscospark://us/ROLE/id_full_admin").toString("base64").replaceAll("=", ""),
+    ]);
+    expect(read({ roleLost: true }).roles).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,65 @@
+import { expect } from "chai";
+import { FaultQueue } from "../../../simulator/faults.js";
+import { RateLimiter, retryAfterHeader } from "../../../simulator/rate-limit.js";
+import { RequestLog } from "../../../simulator/request-log.js";
+
+describe("rate limiter", () => {
+  it("admits so many in any sliding minute, per organization, and does not count refusals", () => {
+    const limiter = new RateLimiter();
+    expect([0, 10_000, 20_000].map((now) => limiter.admit("a", now, 3))).to.deep.equal([0, 0, 0]);
+    expect(limiter.admit("a", 30_000, 3)).to.equal(30_000);
+    expect(limiter.admit("a", 59_999, 3)).to.equal(1);
+    expect(limiter.admit("b", 59_999, 3)).to.equal(0);
+    expect(limiter.admit("a", 60_000, 3)).to.equal(0);
+    expect(limiter.admit("a", 60_001, 3)).to.equal(9_999);
+    limiter.reset();
+    limiter.fill("a", 61_000, 2);
+    expect([limiter.admit("a", 61_000, 3), limiter.admit("a", 61_000, 3)]).to.deep.equal([0, 60_000]);
+  });
+
+  it("writes Retry-After in every form seen", () => {
+    const now = Date.parse("2026-03-04T10:00:00.000Z");
+    const forms = (["seconds", "missing", "zero", "rand", "date"] as const).map((form) => retryAfterHeader(form, 1500, now));
+    expect(forms).to.deep.equal(["2", null, "0", "rand(30),add(30)", "Wed, 04 Mar 2026 10:00:02 GMT"]);
+  });
+});
+
+describe("fault queue", () => {
+  it("strikes so many matching requests, after those it lets pass", () => {
+    const faults = new FaultQueue();
+    faults.add({ kind: "reset", path: "/v1/people", skip: 1, times: 2, orgId: "a" });
+    const strikes = (path: string, orgId: string): boolean => faults.take({ path, orgId }) !== null;
+    expect(strikes("/v1/organizations", "a")).to.equal(false);
+    expect(strikes("/v1/people", "b")).to.equal(false);
+    expect([1, 2, 3, 4].map(() => strikes("/v1/people/me", "a"))).to.deep.equal([false, true, true, false]);
+    expect(faults.list()).to.deep.equal([]);
+    faults.add({ kind: "hang", times: null });
+    expect([1, 2, 3].map(() => strikes("/x", "b"))).to.deep.equal([true, true, true]);
+    faults.clear();
+    expect(strikes("/x", "b")).to.equal(false);
+  });
+});
+
+describe("request log", () => {
+  const entry = (path: string) => ({ at: 0, method: "GET", path, query: {}, bearer: true });
+
+  it("stays bounded and keeps the latest", () => {
+    const log = new RequestLog(100);
+    for (let number = 0; number < 1000; number++) log.open(entry(`/${number}`));
+    expect(log.total).to.equal(1000);
+    const kept = log.since(0);
+    expect(kept.length).to.be.within(100, 110);
+    expect(kept.at(-1)?.path).to.equal("/999");
+  });
+
+  it("filters by a beginning, and waits for the next answer", async () => {
+    const log = new RequestLog();
+    const open = log.open(entry("/v1/people/me"));
+    expect(log.since(0, { path: "/v1/people*" })).to.have.length(1);
+    expect(log.since(0, { path: "/v1/people" })).to.have.length(0);
+    expect(log.since(1)).to.have.length(0);
+    const next = log.next({ path: "/v1/people/me", status: 200 }, 1000);
+    log.close(open, 200);
+    expect((await next).sequence).to.equal(1);
+  });
+});

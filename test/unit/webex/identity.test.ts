@@ -1,0 +1,38 @@
+import { expect } from "chai";
+
+import { Secret } from "../../../src/faults/secret.js";
+import { WebexIdentity } from "../../../src/webex/identity.js";
+import { faultOf } from "../../support/http-fixtures.js";
+import { ScriptedHttp } from "../../support/scripted-http.js";
+import { API, CLOCK, never } from "./webex-harness.js";
+
+const TOKEN = new Secret("on-trial");
+const identityOver = (http: ScriptedHttp): WebexIdentity =>
+  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK });
+
+describe("WebexIdentity", () => {
+  it("asks with the token given", async () => {
+    const http = new ScriptedHttp([
+      { body: { id: "P", orgId: "O" } },
+      { body: { id: "O", displayName: "Corp", created: "2020" } },
+    ]);
+    const identity = identityOver(http);
+    expect((await identity.me(TOKEN, never)).orgId).to.equal("O");
+    expect(await identity.organizationName(TOKEN, "O/1", never)).to.equal("Corp");
+    expect(http.requests.map((r) => [r.url, r.headers.Authorization])).to.deep.equal([
+      [`${API}/people/me`, "Bearer on-trial"],
+      [`${API}/organizations/O%2F1`, "Bearer on-trial"],
+    ]);
+  });
+
+  it("asks once only when the token is rejected", async () => {
+    const http = new ScriptedHttp([{ status: 401, body: { message: "Bad token on-trial", trackingId: "T" } }]);
+    const fault = await faultOf(identityOver(http).me(TOKEN, never));
+    expect(fault).to.include({ code: "unauthorized", trackingId: "T" });
+    expect(fault.message).not.to.contain("on-trial");
+  });
+
+  it("calls an organization without a name by its id", async () => {
+    expect(await identityOver(new ScriptedHttp([{ body: {} }])).organizationName(TOKEN, "O", never)).to.equal("O");
+  });
+});

@@ -1,0 +1,73 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import { Fault } from "../../../src/faults/fault.js";
+import { nextLink, parseLinks } from "../../../src/webex/link-header.js";
+
+const API = "https://webexapis.com/v1";
+const ASKED = "https://webexapis.com/v1/people?max=1000";
+const NEXT = "https://webexapis.com/v1/people?max=1000&cursor=b3BhcXVl";
+
+describe("nextLink", () => {
+  const found: [string, string][] = [
+    [`<${NEXT}>; rel="next"`, "the usual form"],
+    [`<${NEXT}>; rel=next`, "no quotes"],
+    [`<${NEXT}>;rel=next`, "no spaces"],
+    [`<${NEXT}>  ;  REL = "Next"`, "any case and spaces"],
+    [
+      `<${NEXT}>; title="a, \\"b\\"; rel=prev"; rel="next"`,
+      "other parameters before, with commas, quotes and semicolons in them",
+    ],
+    [`<${NEXT}>; rel="next"; title=more`, "other parameters after"],
+    [`<${NEXT}>; flag; rel="next"`, "a parameter without a value"],
+    [`<${NEXT}>; rel="last next"`, "several relations"],
+    [`<https://webexapis.com/v1/people?a=1,2>; rel="first", <${NEXT}>; rel="next"`, "several links, a comma inside <>"],
+    [`<${NEXT}>; rel="next", <https://webexapis.com/v1/people?x>; rel="last"`, "the next link first"],
+    [`<http://elsewhere.example/>; rel="help",<${NEXT}>;rel="next"`, "a foreign link of another relation before it"],
+    [`garbage, <${NEXT}>; rel="next"`, "garbage before it"],
+    [`</v1/people?max=1000&cursor=b3BhcXVl>; rel="next"`, "a relative address"],
+    [`<?max=1000&cursor=b3BhcXVl>; rel="next"`, "a query alone"],
+    [
+      `<${NEXT.replace("https://webexapis.com", "HTTPS://WebexAPIs.com:443")}>; rel="next"`,
+      "the same origin in another spelling",
+    ],
+  ];
+  for (const [header, what] of found) it(`reads ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(NEXT));
+
+  const none: [string | undefined, string][] = [
+    [undefined, "no header"],
+    ["", "an empty header"],
+    [`<${NEXT}>; rel="prev"`, "another relation"],
+    [`<${NEXT}>; rel="prev"; rel="next"`, "a second rel: the first one counts"],
+    [`<${NEXT}>; rel="nextish"`, "a relation that begins alike"],
+    [`<${NEXT}>`, "no relation"],
+    [`<${NEXT}`, "an address that does not end"],
+    [`rel="next"`, "no address"],
+  ];
+  for (const [header, what] of none) it(`finds nothing in ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(null));
+
+  const foreign = [
+    "https://evil.example/v1/people?cursor=1",
+    "http://webexapis.com/v1/people?cursor=1",
+    "https://webexapis.com:8443/v1/people?cursor=1",
+    "https://webexapis.com.evil.example/v1/people",
+    "https://webexapis.com@evil.example/v1/people",
+    "https://user:pw@webexapis.com/v1/people",
+    "//evil.example/v1/people",
+    "javascript:alert(1)",
+    "http://[bad",
+  ];
+  for (const target of foreign) {
+    it(`refuses ${target}`, () => {
+      const follow = (): string | null => nextLink(`<${target}>; rel="next"`, ASKED, API);
+      expect(follow).to.throw(Fault).with.property("code", "webexError");
+    });
+  }
+
+  it("reads any header in time and without throwing", () => {
+    fc.assert(fc.property(fc.string(), (header) => Array.isArray(parseLinks(header))));
+    const start = performance.now();
+    parseLinks(`${"<a>;".repeat(20_000)}${'; x="'.repeat(20_000)}`);
+    expect(performance.now() - start).to.be.lessThan(2_000);
+  });
+});

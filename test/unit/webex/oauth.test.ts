@@ -1,0 +1,241 @@
+import { expect } from "chai";
+
+import { Secret } from "../../../src/faults/secret.js";
+import { WebexOAuth } from "../../../src/webex/oauth.js";
+import { webexEndpoints } from "../../../src/webex/oauth-endpoints.js";
+import { faultOf } from "../../support/http-fixtures.js";
+import { ScriptedHttp } from "../../support/scripted-http.js";
+import type { ScriptedAnswer } from "../../support/scripted-http.js";
+import { API, CLOCK, never } from "./webex-harness.js";
+
+const CLIENT = { clientId: "C:1 é", clientSecret: new Secret("s+e/c r€t") };
+/** RFC 6749 2.3.1 by hand: form-encoded, joined, base64. */
+const BASIC = `Basic ${Buffer.from("C%3A1+%C3%A9:s%2Be%2Fc+r%E2%82%ACt").toString("base64")}`;
+const REFRESH = new Secret("refresh-secret");
+const DEVICE = new Secret("device-secret");
+const TOKENS = {
+  access_token: "AT",
+  expires_in: 1209599,
+  refresh_token: "RT",
+  refresh_token_expires_in: 7775999,
+  token_type: "Bearer",
+  scope: "spark-admin:people_read spark-admin:organizations_read",
+};
+
+const oauthOver = (http: ScriptedHttp): WebexOAuth =>
+  new WebexOAuth({ http, clock: CLOCK, version: "1.2.3" }, webexEndpoints(API));
+const sentForm = (http: ScriptedHttp): Record<string, string> => Object.fromEntries(new URLSearchParams(http.requests[0]?.body));
+
+describe("webexEndpoints", () => {
+  it("are Cisco's for Cisco's ApiUrl", () => {
+    expect(webexEndpoints(API)).to.deep.equal({
+      authorize: "https://webexapis.com/v1/authorize",
+      token: "https://webexapis.com/v1/access_token",
+      deviceAuthorize: "https://webexapis.com/v1/device/authorize",
+      deviceToken: "https://webexapis.com/v1/device/token",
+      revoke: "https://idbroker.webex.com/idb/oauth2/v1/revoke",
+    });
+  });
+
+  it("stay at the origin of any other", () => {
+    const endpoints = webexEndpoints("http://localhost:9000/sim/v1");
+    expect(endpoints.token).to.equal("http://localhost:9000/sim/v1/access_token");
+    expect(endpoints.revoke).to.equal("http://localhost:9000/idb/oauth2/v1/revoke");
+  });
+});
+
+describe("WebexOAuth", () => {
+  it("builds the consent page's address", () => {
+    const url = oauthOver(new ScriptedHttp([])).authorizeUrl({
+      clientId: "C&1",
+      redirectUri: "http://localhost:8467/oauth/callback",
+      scope: "spark-admin:people_read spark-admin:organizations_read",
+      state: "st",
+      codeChallenge: "ch",
+    });
+    expect(url).to.equal(
+      "https://webexapis.com/v1/authorize?response_type=code&client_id=C%261&redirect_uri=http%3A%2F%2Flocalhost%3A8467%2Foauth%2Fcallback" +
+        "&scope=spark-admin%3Apeople_read%20spark-admin%3Aorganizations_read&state=st&code_challenge=ch&code_challenge_method=S256",
+    );
+  });
+
+  it("exchanges a code, with the secret and the verifier", async () => {
+    const http = new ScriptedHttp([{ body: TOKENS }]);
+    const grant = {
+      code: new Secret("co de"),
+      redirectUri: "http://localhost:8467/oauth/callback",
+      codeVerifier: new Secret("ver"),
+    };
+    const answer = await oauthOver(http).exchangeCode(CLIENT, grant, never);
+    expect(http.requests[0]).to.include({ method: "POST", url: `${API}/access_token`, timeoutMs: 30_000 });
+    expect(http.requests[0]?.headers).to.deep.equal({
+      Accept: "application/json",
+      "Content-Type": "application/x-www-form-urlencoded",
+      "User-Agent": "ucx-webex-presence/1.2.3",
+    });
+    expect(sentForm(http)).to.deep.equal({
+      grant_type: "authorization_code",
+      code: "co de",
+      redirect_uri: "http://localhost:8467/oauth/callback",
+      code_verifier: "ver",
+      client_id: "C:1 é",
+      client_secret: "s+e/c r€t",
+    });
+    expect([answer.accessToken.reveal(), answer.refreshToken?.reveal()]).to.deep.equal(["AT", "RT"]);
+    expect([answer.expiresInSeconds, answer.refreshTokenExpiresInSeconds]).to.deep.equal([1209599, 7775999]);
+    expect(answer.scopes).to.deep.equal(["spark-admin:people_read", "spark-admin:organizations_read"]);
+  });
+
+  it("refreshes, and says null for all that Webex does not say", async () => {
+    const http = new ScriptedHttp([{ body: { access_token: "AT" } }]);
+    const answer = await oauthOver(http).refresh(CLIENT, REFRESH, never);
+    expect(sentForm(http)).to.include({ grant_type: "refresh_token", refresh_token: "refresh-secret" });
+    expect(answer).to.deep.include({
+      expiresInSeconds: null,
+      refreshToken: null,
+      refreshTokenExpiresInSeconds: null,
+      scopes: null,
+    });
+  });
+
+  it("takes lifetimes written as text and leaves odd ones out", async () => {
+    const body = { access_token: "AT", expires_in: "3600", refresh_token: 5, refresh_token_expires_in: -1, scope: " " };
+    const answer = await oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never);
+    expect(answer).to.deep.include({
+      expiresInSeconds: 3600,
+      refreshToken: null,
+      refreshTokenExpiresInSeconds: null,
+      scopes: null,
+    });
+  });
+
+  for (const body of [{}, { access_token: "" }, { access_token: 1 }, "<html>", "", "[]"]) {
+    it(`cannot use ${JSON.stringify(body)} as tokens`, async () => {
+      const fault = await faultOf(oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never));
+      expect(fault.code).to.equal("webexError");
+    });
+  }
+
+  it("begins a device flow", async () => {
+    const body = {
+      device_code: "DC",
+      expires_in: 300,
+      user_code: "729703",
+      verification_uri: "https://v",
+      verification_uri_complete: "https://v?c",
+      interval: 2,
+    };
+    const http = new ScriptedHttp([{ body }]);
+    const code = await oauthOver(http).beginDevice(CLIENT, "a b", never);
+    expect(http.requests[0]?.url).to.equal(`${API}/device/authorize`);
+    expect(sentForm(http)).to.deep.equal({ client_id: "C:1 é", scope: "a b" });
+    expect(code.deviceCode.reveal()).to.equal("DC");
+    expect(code).to.include({ userCode: "729703", verificationUri: "https://v", verificationUriComplete: "https://v?c" });
+    expect(code).to.include({ expiresInSeconds: 300, intervalSeconds: 2 });
+  });
+
+  it("waits as RFC 8628 says where a device flow's answer does not say", async () => {
+    const body = { device_code: "DC", user_code: 729703, verification_uri: "https://v" };
+    const code = await oauthOver(new ScriptedHttp([{ body }])).beginDevice(CLIENT, "a", never);
+    expect(code).to.include({ userCode: "729703", verificationUriComplete: null, expiresInSeconds: 300, intervalSeconds: 5 });
+  });
+
+  it("polls a device flow with client authentication", async () => {
+    const http = new ScriptedHttp([{ body: TOKENS }]);
+    const poll = await oauthOver(http).pollDevice(CLIENT, DEVICE, never);
+    expect(poll.kind).to.equal("authorized");
+    expect(http.requests[0]?.url).to.equal(`${API}/device/token`);
+    expect(http.requests[0]?.headers.Authorization).to.equal(BASIC);
+    expect(sentForm(http)).to.deep.equal({
+      grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+      device_code: "device-secret",
+      client_id: "C:1 é",
+    });
+  });
+
+  const polls: [ScriptedAnswer, string][] = [
+    [{ status: 428 }, "pending"],
+    [{ status: 428, body: { message: "Precondition required", errors: [{ description: "authorization_pending" }] } }, "pending"],
+    [{ status: 428, body: { errors: [{ description: "slow_down" }] } }, "slowDown"],
+    [{ status: 400, body: { error: "authorization_pending" } }, "pending"],
+    [{ status: 400, body: { message: "The request is authorization_pending." } }, "pending"],
+    [{ status: 400, body: { error: "slow_down" } }, "slowDown"],
+    [{ status: 429, headers: { "Retry-After": "0" } }, "slowDown"],
+    [{ status: 400, body: { error: "access_denied" } }, "denied"],
+    [{ status: 403, body: { error: "access_denied", error_description: "no" } }, "denied"],
+    [{ status: 400, body: { error: "expired_token" } }, "expired"],
+  ];
+  for (const [answer, kind] of polls) {
+    it(`takes ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")} of a device flow for ${kind}`, async () => {
+      expect((await oauthOver(new ScriptedHttp([answer])).pollDevice(CLIENT, DEVICE, never)).kind).to.equal(kind);
+    });
+  }
+
+  for (const [status, code] of [
+    [400, "grantRefused"],
+    [401, "grantRefused"],
+    [500, "webexError"],
+    [302, "webexError"],
+    [404, "webexError"],
+  ] as const) {
+    it(`ends a device flow with ${code} at ${status}`, async () => {
+      expect((await faultOf(oauthOver(new ScriptedHttp([{ status }])).pollDevice(CLIENT, DEVICE, never))).code).to.equal(code);
+    });
+  }
+
+  it("revokes with client authentication, at the identity broker", async () => {
+    const http = new ScriptedHttp([{ status: 200 }]);
+    await oauthOver(http).revoke(CLIENT, REFRESH, never);
+    expect(http.requests[0]?.url).to.equal("https://idbroker.webex.com/idb/oauth2/v1/revoke");
+    expect(http.requests[0]?.headers.Authorization).to.equal(BASIC);
+    expect(sentForm(http)).to.deep.equal({ token: "refresh-secret", token_type_hint: "refresh_token" });
+  });
+
+  const usual = (message: string): object => ({ message, errors: [{ description: message }], trackingId: "NA_1-2" });
+  const refusals: [ScriptedAnswer, string, string | undefined][] = [
+    [{ status: 400, body: { error: "invalid_grant", error_description: "Dead." } }, "grantRefused", "invalid_grant"],
+    [{ status: 400, body: { error: "invalid_request", error_description: "Dead." } }, "grantRefused", "invalid_request"],
+    [
+      { status: 400, body: usual("The refresh token provided is expired, revoked, malformed or invalid.") },
+      "grantRefused",
+      undefined,
+    ],
+    [{ status: 400, body: usual("tokenlimit_reached") }, "grantRefused", "tokenlimit_reached"],
+    [{ status: 400, body: { error: "something_of_their_own" } }, "grantRefused", undefined],
+    [{ status: 400, body: "<html>" }, "grantRefused", undefined],
+    [{ status: 400 }, "grantRefused", undefined],
+    [{ status: 401, body: { error: "invalid_client" } }, "grantRefused", "invalid_client"],
+    [{ status: 401 }, "grantRefused", undefined],
+    [{ status: 403, body: usual("The integration is blocked.") }, "grantRefused", undefined],
+    [{ status: 403, body: "<html>Blocked by the firewall</html>" }, "webexError", undefined],
+    [{ status: 302, headers: { Location: "https://evil.example/" } }, "webexError", undefined],
+    [{ status: 404, body: usual("Not found.") }, "webexError", undefined],
+    [{ status: 429, headers: { "Retry-After": "rand(30),add(30)" }, body: usual("Too many.") }, "rateLimited", undefined],
+    [{ status: 423, headers: { "Retry-After": "5" } }, "rateLimited", undefined],
+    [{ status: 500, body: usual("Oops.") }, "webexError", undefined],
+    [{ status: 502, body: "<html><h1>502 Bad Gateway</h1></html>" }, "webexError", undefined],
+    [{ status: 503, body: "" }, "webexError", undefined],
+    [{ status: 504 }, "webexError", undefined],
+  ];
+  for (const [answer, code, error] of refusals) {
+    it(`makes ${code}${error === undefined ? "" : ` (${error})`} of ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")}`, async () => {
+      const http = new ScriptedHttp([answer]);
+      const fault = await faultOf(oauthOver(http).refresh(CLIENT, REFRESH, never));
+      expect([fault.code, fault.status, fault.data.error]).to.deep.equal([code, answer.status, error]);
+      expect(http.requests).to.have.length(1);
+    });
+  }
+
+  it("shows no secret of the request, even one that Webex echoes", async () => {
+    const body = { error: "invalid_grant", error_description: "Token refresh-secret of client s+e/c r€t is dead" };
+    const fault = await faultOf(oauthOver(new ScriptedHttp([{ status: 400, body }])).refresh(CLIENT, REFRESH, never));
+    expect(fault.message).to.contain("is dead");
+    expect(JSON.stringify({ ...fault, message: fault.message, stack: fault.stack })).not.to.match(/refresh-secret|s\+e/);
+  });
+
+  it("sends nothing that was cancelled before", async () => {
+    const http = new ScriptedHttp([]);
+    const fault = await faultOf(oauthOver(http).refresh(CLIENT, REFRESH, AbortSignal.abort()));
+    expect([fault.code, http.requests.length]).to.deep.equal(["cancelled", 0]);
+  });
+});

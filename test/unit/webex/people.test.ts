@@ -1,0 +1,182 @@
+import { expect } from "chai";
+
+import { faultOf } from "../../support/http-fixtures.js";
+import { ScriptedHttp } from "../../support/scripted-http.js";
+import { decodePersons } from "../../../src/webex/person-decoder.js";
+import { API, never, peopleOver } from "./webex-harness.js";
+
+const roleId = (name: string): string => Buffer.from(`ciscospark://us/ROLE/${name}`).toString("base64").replace(/=+$/, "");
+
+/** A person as recorded from the service, names aside. */
+const ANN = {
+  id: "Y2lzY29zcGFyazovL3VzL1BFT1BMRS9hbm4",
+  emails: ["ann@corp.example", "a.smith@corp.example"],
+  userName: "ann@corp.example",
+  phoneNumbers: [{ type: "work", value: "+39 06 1234" }],
+  displayName: "Ann Smith",
+  orgId: "ORG",
+  roles: [roleId("id_full_admin")],
+  licenses: [],
+  lastActivity: "2026-11-22T10:00:00.000Z",
+  sipAddresses: [
+    { type: "personal-room", value: "ann@corp.webex.example", primary: false },
+    { type: "cloud-calling", value: "sip-ann@corp.calls.example", primary: true },
+  ],
+  status: "DoNotDisturb",
+  invitePending: "false",
+  loginEnabled: true,
+  type: "person",
+  somethingNew: { deep: [1] },
+};
+
+describe("WebexPeople", () => {
+  it("decodes a person", async () => {
+    const people = peopleOver(new ScriptedHttp([{ body: { items: [ANN], notFoundIds: null } }]));
+    const page = await people.listPage({ kind: "first", max: 1000 }, never);
+    expect(page).to.deep.equal({
+      persons: [
+        {
+          id: ANN.id,
+          displayName: "Ann Smith",
+          userName: "ann@corp.example",
+          emails: ["ann@corp.example", "a.smith@corp.example"],
+          sipAddresses: ["ann@corp.webex.example", "sip-ann@corp.calls.example"],
+          status: "DoNotDisturb",
+          lastActivity: "2026-11-22T10:00:00.000Z",
+        },
+      ],
+      itemCount: 1,
+      next: null,
+    });
+  });
+
+  it("takes whatever is missing, or of another type, for absent", () => {
+    const nothing = { displayName: null, userName: null, emails: [], sipAddresses: [], status: null, lastActivity: null };
+    const odd = { id: "2", displayName: 5, userName: {}, emails: "x", sipAddresses: {}, status: ["a"], lastActivity: 0, type: 3 };
+    const mixed = {
+      id: "3",
+      emails: ["a@b.example", null, 4],
+      sipAddresses: [null, "x", { value: 5 }, { value: "s@b.example" }],
+    };
+    const { persons } = decodePersons({ items: [{ id: "1" }, odd, mixed] });
+    expect(persons).to.deep.equal([
+      { id: "1", ...nothing },
+      { id: "2", ...nothing },
+      { id: "3", ...nothing, emails: ["a@b.example"], sipAddresses: ["s@b.example"] },
+    ]);
+  });
+
+  it("leaves bots, guests and what has no id out, and counts them as items", () => {
+    const items = [
+      { id: "1", type: "bot" },
+      { id: "2", type: "appuser" },
+      { id: "3", type: "person" },
+      { id: "4" },
+      { id: 5 },
+      null,
+      "x",
+    ];
+    const decoded = decodePersons({ items });
+    expect([decoded.persons.map((p) => p.id), decoded.itemCount]).to.deep.equal([["3", "4"], 7]);
+  });
+
+  it("keeps duplicates and an unknown status as they are", () => {
+    const { persons } = decodePersons({
+      items: [
+        { id: "1", status: "" },
+        { id: "1", status: "brandNew" },
+      ],
+    });
+    expect(persons.map((p) => p.status)).to.deep.equal(["", "brandNew"]);
+  });
+
+  for (const body of [{}, { items: null }, { items: {} }]) {
+    it(`cannot use ${JSON.stringify(body)}`, async () => {
+      const fault = await faultOf(peopleOver(new ScriptedHttp([{ body }])).listPage({ kind: "first", max: 1 }, never));
+      expect(fault.code).to.equal("webexError");
+    });
+  }
+
+  it("follows the next link as it is, also from an empty page", async () => {
+    const next = `${API}/people?max=1000&cursor=a%2Fb%3D%3D&x=1,2`;
+    const http = new ScriptedHttp([
+      { body: { items: [] }, headers: { Link: `<${next}>; rel="next"` } },
+      { body: { items: [ANN] } },
+    ]);
+    const people = peopleOver(http);
+    const first = await people.listPage({ kind: "first", max: 1000 }, never);
+    expect([first.itemCount, first.next]).to.deep.equal([0, next]);
+    const second = await people.listPage({ kind: "next", url: next }, never);
+    expect([second.itemCount, second.next, http.requests[1]?.url]).to.deep.equal([1, null, next]);
+  });
+
+  it("does not hand out a link to another server", async () => {
+    const http = new ScriptedHttp([{ body: { items: [ANN] }, headers: { link: '<https://evil.example/>; rel="next"' } }]);
+    const fault = await faultOf(peopleOver(http).listPage({ kind: "first", max: 1000 }, never));
+    expect([fault.code, typeof fault.hint]).to.deep.equal(["webexError", "string"]);
+  });
+
+  it("asks for one address, encoded", async () => {
+    const http = new ScriptedHttp([{ body: { items: [ANN] } }, { body: { items: [] } }]);
+    const people = peopleOver(http);
+    expect(await people.findByEmail("a+b&c=d@corp.example", never)).to.have.length(1);
+    expect(http.requests[0]?.url).to.equal(`${API}/people?email=a%2Bb%26c%3Dd%40corp.example`);
+    expect(await people.findByEmail("nobody@corp.example", never)).to.deep.equal([]);
+  });
+
+  it("knows who it is", async () => {
+    const me = await peopleOver(new ScriptedHttp([{ body: ANN }])).me(never);
+    expect(me).to.deep.equal({
+      personId: ANN.id,
+      orgId: "ORG",
+      displayName: "Ann Smith",
+      email: "ann@corp.example",
+      sharesStatus: true,
+      isFullAdmin: true,
+    });
+  });
+
+  it("sees that the administrator shares no status, and has no role", async () => {
+    const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O" } }])).me(never);
+    expect(me).to.include({ sharesStatus: false, isFullAdmin: false, displayName: null, email: null });
+  });
+
+  for (const [roles, expected] of [
+    [[roleId("id_user_admin"), roleId("id_full_admin")], true],
+    [[`${roleId("id_full_admin")}==`], true],
+    [[roleId("id_readonly_admin")], false],
+    [[roleId("not_id_full_admin")], false],
+    [["%%% not base64", 5, null], false],
+    ["id_full_admin", false],
+  ] as const) {
+    it(`takes roles ${JSON.stringify(roles)} for ${expected ? "a full administrator's" : "those of another"}`, async () => {
+      const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O", roles } }])).me(never);
+      expect(me.isFullAdmin).to.equal(expected);
+    });
+  }
+
+  for (const body of [{ orgId: "O" }, { id: "1" }, { id: "1", orgId: "" }, { id: 1, orgId: "O" }]) {
+    it(`cannot use ${JSON.stringify(body)} for itself`, async () => {
+      expect((await faultOf(peopleOver(new ScriptedHttp([{ body }])).me(never))).code).to.equal("webexError");
+    });
+  }
+
+  it("decodes 1,000 persons in a fraction of the time that parsing their page takes", () => {
+    const text = JSON.stringify({
+      items: Array.from({ length: 1000 }, (_, i) => ({ ...ANN, id: `${ANN.id}${i}`, licenses: Array(10).fill("L".repeat(70)) })),
+    });
+    const pages = Array.from({ length: 12 }, () => text);
+    const fastest = (times: number[]): number => Math.min(...times);
+    const timed = <T>(act: () => T): [number, T] => {
+      const start = performance.now();
+      const value = act();
+      return [performance.now() - start, value];
+    };
+    const runs = pages.map((page) => {
+      const [parsing, body] = timed(() => JSON.parse(page) as Record<string, unknown>);
+      const [decoding] = timed(() => decodePersons(body));
+      return { parsing, decoding };
+    });
+    expect(fastest(runs.map((r) => r.decoding))).to.be.lessThan(fastest(runs.map((r) => r.parsing)) / 3);
+  });
+});

@@ -1,0 +1,155 @@
+import { expect } from "chai";
+
+import { Fault } from "../../../src/faults/fault.js";
+import { faultOf } from "../../support/http-fixtures.js";
+import { ScriptedHttp } from "../../support/scripted-http.js";
+import type { ScriptedAnswer } from "../../support/scripted-http.js";
+import { API, RecordingGate, never, peopleOver } from "./webex-harness.js";
+
+const ME = { id: "P1", orgId: "O1", status: "active" };
+const redirect = (location: string): ScriptedAnswer => ({ status: 307, headers: { Location: location } });
+
+describe("RestClient", () => {
+  it("sends the bearer, the agent's name and nothing else of note", async () => {
+    const http = new ScriptedHttp([{ body: ME }]);
+    await peopleOver(http).me(never);
+    expect(http.requests[0]).to.include({ method: "GET", url: `${API}/people/me`, timeoutMs: 30_000 });
+    expect(http.requests[0]?.headers).to.deep.equal({
+      Authorization: "Bearer token-1",
+      Accept: "application/json",
+      "User-Agent": "ucx-webex-presence/1.2.3",
+    });
+  });
+
+  it("gives a page 60 s and 64 MB", async () => {
+    const http = new ScriptedHttp([{ body: { items: [] } }]);
+    await peopleOver(http).listPage({ kind: "first", max: 1000 }, never);
+    expect(http.requests[0]).to.include({ url: `${API}/people?max=1000`, timeoutMs: 60_000, maxBytes: 64 * 1024 * 1024 });
+  });
+
+  it("replaces a rejected token and replays once, each time past the gate", async () => {
+    const http = new ScriptedHttp([{ status: 401 }, { body: ME }]);
+    const gate = new RecordingGate();
+    await peopleOver(http, gate).me(never);
+    expect(http.requests.map((r) => r.headers.Authorization)).to.deep.equal(["Bearer token-1", "Bearer token-2"]);
+    expect(gate.events).to.deep.equal(["admit", "answered", "admit", "answered"]);
+  });
+
+  it("gives up after the second 401", async () => {
+    const http = new ScriptedHttp([{ status: 401 }, { status: 401, body: { message: "No.", trackingId: "T-2" } }]);
+    const fault = await faultOf(peopleOver(http).me(never));
+    expect(fault).to.include({ code: "unauthorized", status: 401, trackingId: "T-2" });
+    expect(http.left).to.equal(0);
+  });
+
+  const faults: [ScriptedAnswer, string, string][] = [
+    [{ status: 429, headers: { "Retry-After": "12" } }, "rateLimited", "rateLimited"],
+    [{ status: 423 }, "rateLimited", "rateLimited"],
+    [{ status: 400, body: { message: "Email, displayName, or id list should be specified." } }, "refused", "answered"],
+    [{ status: 403, body: { message: "Missing scope." } }, "forbidden", "answered"],
+    [{ status: 404 }, "notFound", "answered"],
+    [{ status: 409 }, "refused", "answered"],
+    [{ status: 500, body: "{}" }, "webexError", "failed"],
+    [{ status: 502, body: "<html>Bad gateway</html>" }, "webexError", "failed"],
+    [{ status: 503 }, "webexError", "failed"],
+    [{ status: 304 }, "webexError", "answered"],
+    [{ status: 200, body: "<!doctype html><p>Log in" }, "webexError", "answered"],
+    [{ status: 200, body: '{"items": [' }, "webexError", "answered"],
+    [{ status: 200, body: "[]" }, "webexError", "answered"],
+    [{ status: 200, body: "" }, "webexError", "answered"],
+  ];
+  for (const [answer, code, outcome] of faults) {
+    const body = typeof answer.body === "string" ? ` ${JSON.stringify(answer.body)}` : "";
+    it(`makes ${code} of ${answer.status ?? 200}${body} and tells the gate "${outcome}"`, async () => {
+      const gate = new RecordingGate();
+      const fault = await faultOf(peopleOver(new ScriptedHttp([answer]), gate).me(never));
+      expect([fault.code, fault.status]).to.deep.equal([code, answer.status]);
+      expect(gate.events).to.deep.equal(["admit", outcome]);
+    });
+  }
+
+  it("names the wait, the tracking id and Webex's words", async () => {
+    const http = new ScriptedHttp([
+      { status: 429, headers: { "Retry-After": "12", TrackingID: "T-1, T-2" }, body: { message: "Too many requests" } },
+    ]);
+    const fault = await faultOf(peopleOver(http).me(never));
+    expect(fault).to.include({ retryAfterMs: 12_000, trackingId: "T-1" });
+    expect(fault.message).to.contain("Too many requests");
+  });
+
+  it("never names the person asked for, nor the token, wherever Webex puts them", async () => {
+    const body = {
+      message: "No such thing: /v1/people?email=zoe%40corp.example",
+      errors: [{ description: "zoe@corp.example token-1" }],
+    };
+    for (const status of [400, 403, 404, 500]) {
+      const fault = await faultOf(peopleOver(new ScriptedHttp([{ status, body }])).findByEmail("zoe@corp.example", never));
+      const shown = JSON.stringify({ ...fault, message: fault.message, stack: fault.stack, cause: fault.cause });
+      expect(shown).not.to.match(/zoe|corp\.example|token-1/);
+    }
+  });
+
+  it("keeps nothing of an answer that is not JSON", async () => {
+    const fault = await faultOf(peopleOver(new ScriptedHttp([{ body: "zoe@corp.example" }])).me(never));
+    expect(fault.cause).to.equal(undefined);
+    expect(fault.message).not.to.contain("zoe");
+  });
+
+  it("follows redirects within the origin, each past the gate", async () => {
+    const http = new ScriptedHttp([redirect("/v1/a"), redirect(`${API}/b`), redirect("c"), { body: ME }]);
+    const gate = new RecordingGate();
+    await peopleOver(http, gate).me(never);
+    expect(http.requests.map((r) => r.url)).to.deep.equal([`${API}/people/me`, `${API}/a`, `${API}/b`, `${API}/c`]);
+    expect(gate.events.filter((e) => e === "admit")).to.have.length(4);
+  });
+
+  it("follows three redirects and no more", async () => {
+    const http = new ScriptedHttp([redirect("/a"), redirect("/b"), redirect("/c"), redirect("/d")]);
+    expect((await faultOf(peopleOver(http).me(never))).code).to.equal("webexError");
+    expect(http.requests).to.have.length(4);
+  });
+
+  for (const target of [
+    "https://evil.example/v1/people/me",
+    "http://webexapis.com/v1/people/me",
+    "//evil.example",
+    "http://[",
+    "",
+  ]) {
+    it(`sends nothing to a redirect's ${target === "" ? "missing address" : target}`, async () => {
+      const http = new ScriptedHttp([redirect(target)]);
+      expect((await faultOf(peopleOver(http).me(never))).code).to.equal("webexError");
+      expect(http.requests).to.have.length(1);
+    });
+  }
+
+  it("does not ask another origin for a page either", async () => {
+    const http = new ScriptedHttp([]);
+    const fault = await faultOf(peopleOver(http).listPage({ kind: "next", url: "https://evil.example/" }, never));
+    expect([fault.code, http.requests.length]).to.deep.equal(["webexError", 0]);
+    expect(fault.hint).to.be.a("string");
+  });
+
+  it("passes the network's faults on and tells the gate", async () => {
+    const gate = new RecordingGate();
+    const http = new ScriptedHttp([new Fault("webexUnreachable", "No route.")]);
+    expect((await faultOf(peopleOver(http, gate).me(never))).code).to.equal("webexUnreachable");
+    expect(gate.events).to.deep.equal(["admit", "failed"]);
+  });
+
+  it("sends nothing once cancelled at the gate, and counts no failure for it", async () => {
+    const controller = new AbortController();
+    const gate = new RecordingGate();
+    gate.admit = async () => controller.abort();
+    const http = new ScriptedHttp([]);
+    const fault = await faultOf(peopleOver(http, gate).me(controller.signal));
+    expect([fault.code, http.requests.length, gate.events.join()]).to.deep.equal(["cancelled", 0, "answered"]);
+  });
+
+  it("cancels what is under way", async () => {
+    const controller = new AbortController();
+    const call = faultOf(peopleOver(new ScriptedHttp(["silence"])).me(controller.signal));
+    setImmediate(() => controller.abort());
+    expect((await call).code).to.equal("cancelled");
+  });
+});

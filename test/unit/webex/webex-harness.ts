@@ -1,0 +1,41 @@
+import { Secret } from "../../../src/faults/secret.js";
+import type { RequestGate, TokenSource } from "../../../src/webex/people-api.js";
+import { WebexPeople } from "../../../src/webex/people.js";
+import { RestClient } from "../../../src/webex/rest.js";
+import { FakeClock } from "../../support/fake-clock.js";
+import type { ScriptedHttp } from "../../support/scripted-http.js";
+
+export const API = "https://webexapis.com/v1";
+export const CLOCK = new FakeClock();
+export const never = new AbortController().signal;
+
+/** Lets everything through and writes down what it saw. */
+export class RecordingGate implements RequestGate {
+  readonly events: string[] = [];
+
+  async admit(): Promise<void> {
+    this.events.push("admit");
+  }
+
+  ended(outcome: "answered" | "rateLimited" | "failed"): void {
+    this.events.push(outcome);
+  }
+}
+
+/** Tokens `token-1`, `token-2`, …: each replacement is the next. */
+export class CountingTokens implements TokenSource {
+  count = 1;
+
+  async token(): Promise<Secret> {
+    return new Secret(`token-${this.count}`);
+  }
+
+  async replace(rejected: Secret): Promise<Secret> {
+    if (rejected.reveal() === `token-${this.count}`) this.count += 1;
+    return this.token();
+  }
+}
+
+export function peopleOver(http: ScriptedHttp, gate: RequestGate = new RecordingGate()): WebexPeople {
+  return new WebexPeople(new RestClient({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, new CountingTokens(), gate));
+}
