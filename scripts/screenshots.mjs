@@ -11,6 +11,7 @@ const out = resolve("build/screenshots");
 const load = (path) => import(pathToFileURL(resolve(compiled, "src", path)).href);
 const { authorizationPage, refusalPage } = await load("authorization/authorization-page.js");
 const { faultyAttempt, refusedAttempt } = await load("authorization/authorization-page-state.js");
+const { WRONG_KEY } = await load("authorization/browser-flow-guard.js");
 const { Fault } = await load("faults/fault.js");
 const { listenOnLoopback } = await load("platform/loopback-server.js");
 
@@ -59,7 +60,7 @@ const pages = {
 const server = await listenOnLoopback(0, async ({ target }) => {
   const name = target.slice(1);
   if (name in pages) return authorizationPage(pages[name], 200, "nonce");
-  return refusalPage(403, "nonce", "This address does not open the page", "Its key is missing, or belongs to an earlier page.");
+  return refusalPage(WRONG_KEY, "nonce");
 });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

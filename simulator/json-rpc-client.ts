@@ -35,7 +35,7 @@ export interface PendingRequest extends Promise<unknown> {
  * JSON-RPC 2.0 over two byte streams, framed by `Content-Length` headers as in the Language Server Protocol: header lines ended by
  * CRLF, an empty line, then that many BYTES (not characters) of UTF-8 JSON.
  *
- *     Content-Length: 46\r\n
+ *     Content-Length: 49\r\n
  *     \r\n
  *     {"jsonrpc":"2.0","id":1,"method":"worker/status"}
  */

@@ -1,6 +1,7 @@
 import { html, type Markup } from "./authorization-page-markup.js";
-import { announce, canComplete, missingScopes, type PageModel, type PageNotice } from "./authorization-page-state.js";
+import { announce, canComplete, missingScopes, type PageModel } from "./authorization-page-state.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
+import type { PageNotice } from "./page-notice.js";
 
 const SCOPE_IN_WORDS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> = {
   "spark-admin:people_read": "Read the people of the organization and their presence status",
@@ -58,17 +59,26 @@ function organizationsPart(model: PageModel): Markup {
   const required = model.organizations.filter((one) => one.state === "required");
   const rows = model.organizations.map((one) => organizationRow(model, one, open && one === required[0]));
   if (open && required.length === 0) rows.push(newRow(model));
-  return html`<section class="card" data-part="organizations" aria-labelledby="organizations-title">
+  return html`<section
+    class="card"
+    data-part="organizations"
+    aria-labelledby="organizations-title"
+    ${attribute(rows.length === 0, "hidden")}
+  >
     <h2 id="organizations-title">Organizations</h2>
     <ul class="rows">
       ${rows}
     </ul>
-    <h3>What is asked for</h3>
+    ${open ? scopesMarkup() : null}
+  </section>`;
+}
+
+function scopesMarkup(): Markup {
+  return html`<h3>What is asked for</h3>
     <ul class="scopes">
       ${REQUIRED_SCOPES.map((scope) => html`<li>${SCOPE_IN_WORDS[scope]} <code>${scope}</code></li>`)}
     </ul>
-    <p class="quiet">Nothing else is asked for, and nothing is written to Webex.</p>
-  </section>`;
+    <p class="quiet">Nothing else is asked for, and nothing is written to Webex.</p>`;
 }
 
 function organizationRow(model: PageModel, one: Authorization, withLink: boolean): Markup {
@@ -156,10 +166,11 @@ function authorizeLink(model: PageModel, name: string): Markup {
 }
 
 function finishPart(model: PageModel): Markup {
+  if (model.phase !== "open") return html`<section data-part="finish" hidden></section>`;
   const ready = canComplete(model);
-  return html`<section class="card finish" data-part="finish" aria-label="Finish" ${attribute(model.phase !== "open", "hidden")}>
+  return html`<section class="card finish" data-part="finish" aria-label="Finish">
     <form method="post" action="/complete">
-      <input type="hidden" name="key" value="${model.phase === "open" ? model.key : ""}" />
+      <input type="hidden" name="key" value="${model.key}" />
       <button
         id="complete"
         class="button ${ready ? "first" : "second"}"
@@ -187,13 +198,8 @@ function finishPart(model: PageModel): Markup {
 }
 
 function helpPart(model: PageModel): Markup {
-  return html`<section
-    class="card"
-    data-part="help"
-    data-testid="help"
-    aria-labelledby="help-title"
-    ${attribute(model.phase !== "open", "hidden")}
-  >
+  if (model.phase !== "open") return html`<section data-part="help" hidden></section>`;
+  return html`<section class="card" data-part="help" data-testid="help" aria-labelledby="help-title">
     <h2 id="help-title">If Webex says “Access denied”</h2>
     <p>
       “Your administrator denied access to the integration” is shown at Webex and never comes back to this page. An administrator

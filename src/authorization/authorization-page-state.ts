@@ -1,6 +1,7 @@
 import type { Fault } from "../faults/fault.js";
 import type { FlowState } from "./flow.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
+import type { PageNotice } from "./page-notice.js";
 
 /** Where the latest try of this flow stands; `said` is Webex's own text, made fit to show. */
 export type Attempt =
@@ -12,15 +13,6 @@ export type Attempt =
   | { readonly kind: "failed"; readonly title: string; readonly advice: string; readonly said: string | null };
 
 export type PagePhase = "open" | "completed" | "expired" | "cancelled";
-
-/** Something the worker knows and the person at the page should: a problem of the status, in the same words. */
-export interface PageNotice {
-  readonly code: string;
-  readonly severity: "error" | "warning" | "info";
-  readonly message: string;
-  readonly hint: string;
-  readonly orgId: string | null;
-}
 
 /** All that the page shows. */
 export interface PageModel {

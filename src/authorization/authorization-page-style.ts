@@ -91,6 +91,7 @@ a { color: var(--accent); }
   header { padding-top: 1.25rem; }
   .card { padding: 1rem; }
   .button, .finish form { width: 100%; }
+  .scopes code { font-size: .75rem; }
   dl div { display: block; margin-bottom: .25rem; }
 }
 `;

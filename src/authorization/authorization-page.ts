@@ -4,6 +4,7 @@ import { pageParts } from "./authorization-page-parts.js";
 import { PAGE_SCRIPT } from "./authorization-page-script.js";
 import type { PageModel } from "./authorization-page-state.js";
 import { PAGE_STYLE } from "./authorization-page-style.js";
+import type { Refusal } from "./browser-flow-guard.js";
 
 const TITLE = "Webex integration authorization";
 
@@ -28,20 +29,21 @@ export function authorizationPage(model: PageModel, status: number, nonce: strin
 }
 
 /** A refusal: one sentence, and nothing of the flow. */
-export function refusalPage(status: number, nonce: string, title: string, advice: string): LoopbackPage {
-  return document(status, nonce, {
+export function refusalPage(refusal: Refusal, nonce: string): LoopbackPage {
+  const page = document(refusal.status, nonce, {
     script: null,
     events: "",
     content: html`<main id="content">
       <section class="state caution">
         <span class="mark" aria-hidden="true"></span>
         <div>
-          <h2>${title}</h2>
-          <p>${advice}</p>
+          <h2>${refusal.title}</h2>
+          <p>${refusal.advice}</p>
         </div>
       </section>
     </main>`,
   });
+  return refusal.allow === undefined ? page : { ...page, headers: { ...page.headers, allow: refusal.allow } };
 }
 
 export function scriptAnswer(): LoopbackPage {

@@ -1,4 +1,4 @@
-import { asFault, Fault } from "../faults/fault.js";
+import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/feed.js";
 import { Feed } from "../faults/feed.js";
 import type { Secret } from "../faults/secret.js";
@@ -16,11 +16,10 @@ import { asGrantFault, grantRefused, proveIdentity } from "./grant-proof.js";
 import type { ProvenIdentity } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 import { misfit, toAuthorization } from "./grant-standing.js";
+import { revokeAtWebex } from "./revocation.js";
 import { throwIfCancelled } from "./single-flight.js";
 import { expiry } from "./token-source.js";
 import type { GrantVault } from "./vault.js";
-
-const REVOKE_DEADLINE_MS = 5_000;
 
 export interface AuthorizationsParts {
   readonly vault: GrantVault;
@@ -170,10 +169,13 @@ export class Authorizations implements AuthorizationService {
     if (grant === undefined) {
       throw new Fault("unknownOrganization", "There is no authorization for this organization.", { data: { orgId } });
     }
-    const revokedAtWebex = await this.#revokeAtWebex(grant, signal);
+    const { settings, oauth, clock, logger } = this.#parts;
+    const mayBeSent = misfit(grant, settings(), this.#kept()) === null;
+    const way = { oauth, client: () => this.client(), clock, logger };
+    const revokedAtWebex = mayBeSent && (await revokeAtWebex(grant, way, signal));
     await this.#parts.vault.removeGrant(orgId);
     this.#parts.refusals.clear(orgId);
-    this.#parts.logger.info("An authorization was revoked: the organization's presence is no longer read.", {
+    logger.info("An authorization was revoked: the organization's presence is no longer read.", {
       orgId,
       revokedAtWebex,
     });
@@ -211,35 +213,6 @@ export class Authorizations implements AuthorizationService {
     await vault.storeGrant(grant);
     refusals.clear(grant.orgId);
     return toAuthorization(grant, settings(), this.#kept(), refusals);
-  }
-
-  /** Best effort within 5 s; nothing of a grant for another client or another API origin is sent. */
-  async #revokeAtWebex(grant: Grant, signal: AbortSignal): Promise<boolean> {
-    const { settings, oauth, clock, logger } = this.#parts;
-    if (misfit(grant, settings(), this.#kept()) !== null) return false;
-    const deadline = new AbortController();
-    let dispose: Disposer = () => undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      dispose = clock.timer(REVOKE_DEADLINE_MS, () => {
-        deadline.abort();
-        reject(new Fault("webexUnreachable", "Webex did not answer in time."));
-      });
-    });
-    try {
-      await Promise.race([oauth().revoke(this.client(), grant.refreshToken, AbortSignal.any([signal, deadline.signal])), late]);
-      return true;
-    } catch (error) {
-      const { code, status, trackingId } = asFault(error);
-      logger.warn("Webex was not told that the authorization is revoked: revoke it in Control Hub as well.", {
-        orgId: grant.orgId,
-        code,
-        status,
-        trackingId,
-      });
-      return false;
-    } finally {
-      dispose();
-    }
   }
 
   #kept(): OAuthClient | null {

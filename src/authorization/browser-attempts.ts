@@ -177,6 +177,7 @@ export class BrowserAttempts {
       fault: fault.code,
       status: fault.status,
       trackingId: fault.trackingId,
+      ...(fault.code === "defect" ? { error: fault } : {}),
       goesOn: kept,
     });
     this.#turn(faultyAttempt(fault, kept));

@@ -10,7 +10,25 @@ export interface Refusal {
   readonly status: number;
   readonly title: string;
   readonly advice: string;
+  /** The method that would do, with 405. */
+  readonly allow?: string;
 }
+
+export const PAGE_NOT_OPEN: Refusal = {
+  status: 503,
+  title: "The page is not open",
+  advice: "Open the latest address that the worker gave.",
+};
+export const WRONG_KEY: Refusal = {
+  status: 403,
+  title: "This address does not open the page",
+  advice: "Its key is missing, or belongs to an earlier page. Open the latest address that the worker gave.",
+};
+export const UNEXPECTED_ANSWER: Refusal = {
+  status: 400,
+  title: "This answer was not expected",
+  advice: "It belongs to no open request, or was used before. Go back to the authorization page and press AUTHORIZE again.",
+};
 
 const METHOD_OF: Readonly<Record<string, "GET" | "POST">> = {
   "/": "GET",
@@ -21,7 +39,7 @@ const METHOD_OF: Readonly<Record<string, "GET" | "POST">> = {
   "/complete": "POST",
 };
 
-export function allowedMethod(path: string): "GET" | "POST" | null {
+function allowedMethod(path: string): "GET" | "POST" | null {
   return Object.hasOwn(METHOD_OF, path) ? (METHOD_OF[path] ?? null) : null;
 }
 
@@ -51,6 +69,7 @@ export function refusalOf(request: LoopbackRequest, visit: Visit, port: number):
       status: 405,
       title: "This cannot be done here",
       advice: "Open the address that the worker gave, and use its buttons.",
+      allow: method,
     };
   }
   return method === "POST" ? formRefusal(request, host) : null;

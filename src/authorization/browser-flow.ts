@@ -6,14 +6,15 @@ import type { ListenOnLoopback, LoopbackAnswer, LoopbackRequest, LoopbackServer 
 import type { OAuthApi, OAuthClient } from "../webex/oauth-api.js";
 import { authorizationPage, GUARDED_HEADERS, redirect, refusalPage, scriptAnswer } from "./authorization-page.js";
 import { pageParts } from "./authorization-page-parts.js";
-import { canComplete, flowOutcome, type PageModel, type PageNotice, type PagePhase } from "./authorization-page-state.js";
+import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./authorization-page-state.js";
 import { BrowserAttempts } from "./browser-attempts.js";
-import { allowedMethod, refusalOf, type Visit, visitOf } from "./browser-flow-guard.js";
+import { PAGE_NOT_OPEN, type Refusal, refusalOf, UNEXPECTED_ANSWER, visitOf, WRONG_KEY } from "./browser-flow-guard.js";
 import type { Flow, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
 import { cancelled, type GrantKeeper } from "./grant-keeper.js";
+import type { PageNotice } from "./page-notice.js";
 
-/** What the worker knows that concerns the page: its status problems, without those of single persons. */
+/** The worker's problems, as far as they concern whoever authorizes. */
 export interface NoticeBoard {
   list(): readonly PageNotice[];
   onChanged(listener: () => void): Disposer;
@@ -61,9 +62,7 @@ export class BrowserFlow implements Flow {
 
   constructor(parts: BrowserFlowParts) {
     this.#parts = parts;
-    this.#attempts = new BrowserAttempts(parts, () => {
-      this.#publish();
-    });
+    this.#attempts = new BrowserAttempts(parts, () => this.#publish());
     this.#told = this.view;
   }
 
@@ -93,7 +92,7 @@ export class BrowserFlow implements Flow {
     const { clock, chance, keeper, notices, logger } = this.#parts;
     this.#clientId = this.#parts.client().clientId;
     this.#key = chance.token(32);
-    const server = await this.#parts.listen(this.#parts.redirectPort, (request) => this.#answer(request));
+    const server = await this.#parts.listen(this.#parts.redirectPort, (request) => this.#serve(request));
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
@@ -113,6 +112,7 @@ export class BrowserFlow implements Flow {
     );
     this.#told = this.view;
     await this.#readOrganizations();
+    if (!this.open) throw cancelled();
     logger.info("To authorize, open this page on this machine.", { url: this.view.url, expiresAt: this.#expiresAt });
     return this.view;
   }
@@ -122,23 +122,25 @@ export class BrowserFlow implements Flow {
     await this.#close("cancelled");
   }
 
+  async #serve(request: LoopbackRequest): Promise<LoopbackAnswer> {
+    try {
+      return await this.#answer(request);
+    } catch (thrown) {
+      this.#parts.logger.error("The authorization page could not answer.", { error: asFault(thrown) });
+      throw thrown;
+    }
+  }
+
   async #answer(request: LoopbackRequest): Promise<LoopbackAnswer> {
-    if (!this.open) return this.#refuse(503, "The page is not open", "Open the address that the worker gave.");
+    if (!this.open) return this.#refuse(PAGE_NOT_OPEN);
     const visit = visitOf(request);
     const refusal = refusalOf(request, visit, this.#server?.port ?? 0);
-    if (refusal !== null) {
-      const page = this.#refuse(refusal.status, refusal.title, refusal.advice);
-      return refusal.status === 405 ? { ...page, headers: { ...page.headers, allow: allowedMethod(visit.path) ?? "" } } : page;
+    if (refusal !== null) return this.#refuse(refusal);
+    if (visit.path === "/oauth/callback") {
+      return (await this.#attempts.arrive(visit.query)) ? redirect(303, `/?key=${this.#key}`) : this.#refuse(UNEXPECTED_ANSWER);
     }
-    if (visit.path === "/oauth/callback") return this.#callback(visit);
     const key = visit.path === "/complete" ? new URLSearchParams(request.body).get("key") : visit.query.get("key");
-    if (key === null || !this.#isKey(key)) {
-      return this.#refuse(
-        403,
-        "This address does not open the page",
-        "Its key is missing, or belongs to an earlier page. Open the latest address that the worker gave.",
-      );
-    }
+    if (key === null || !this.#isKey(key)) return this.#refuse(WRONG_KEY);
     switch (visit.path) {
       case "/authorize":
         return this.#authorize();
@@ -156,17 +158,6 @@ export class BrowserFlow implements Flow {
   #authorize(): LoopbackAnswer {
     const url = this.#attempts.depart();
     return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
-  }
-
-  async #callback(visit: Visit): Promise<LoopbackAnswer> {
-    if (!(await this.#attempts.arrive(visit.query))) {
-      return this.#refuse(
-        400,
-        "This answer was not expected",
-        "It belongs to no open request, or was used before. Go back to the authorization page and press AUTHORIZE again.",
-      );
-    }
-    return redirect(303, `/?key=${this.#key}`);
   }
 
   async #complete(): Promise<LoopbackAnswer> {
@@ -248,8 +239,8 @@ export class BrowserFlow implements Flow {
     return chance.sha256(text) === chance.sha256(this.#key);
   }
 
-  #refuse(status: number, title: string, advice: string) {
-    return refusalPage(status, this.#nonce(), title, advice);
+  #refuse(refusal: Refusal): LoopbackAnswer {
+    return refusalPage(refusal, this.#nonce());
   }
 
   #nonce(): string {

@@ -158,7 +158,12 @@ export class DeviceFlow implements Flow {
   }
 
   #fail(fault: Fault): void {
-    this.#parts.logger.error("The authorization failed.", { method: "device", fault: fault.code, trackingId: fault.trackingId });
+    this.#parts.logger.error("The authorization failed.", {
+      method: "device",
+      fault: fault.code,
+      trackingId: fault.trackingId,
+      ...(fault.code === "defect" ? { error: fault } : {}),
+    });
     const sentence =
       fault.code === "defect"
         ? "The authorization failed inside the worker; its log says why."

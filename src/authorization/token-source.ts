@@ -17,6 +17,7 @@ import type { GrantVault } from "./vault.js";
 const REFUSED_PAUSE_MS = 3_600_000;
 /** How long a rejected token that Webex gave again is not asked for again. */
 const SAME_TOKEN_PAUSE_MS = 60_000;
+const MOST_REJECTED = 8;
 
 export interface TokenSourceParts {
   readonly orgId: string;
@@ -39,7 +40,8 @@ export class OrganizationTokenSource implements TokenSource {
   readonly #parts: TokenSourceParts;
   readonly #plan: RenewalPlan;
   readonly #refreshing = new SingleFlight<Secret>();
-  #rejected: Secret | null = null;
+  /** Tokens that Webex has answered with 401 and not vouched for since; the last few. */
+  #rejected: readonly Secret[] = [];
   #sameTokenUntil = -Infinity;
 
   constructor(parts: TokenSourceParts) {
@@ -63,7 +65,7 @@ export class OrganizationTokenSource implements TokenSource {
 
   async replace(rejected: Secret, signal: AbortSignal): Promise<Secret> {
     throwIfCancelled(signal);
-    this.#rejected = rejected;
+    if (!this.#isRejected(rejected)) this.#rejected = [rejected, ...this.#rejected].slice(0, MOST_REJECTED);
     await this.#ensureRead(signal);
     const other = this.#usable().grants.find((g) => this.#works(g));
     return other === undefined ? this.#refresh(signal) : other.accessToken;
@@ -88,8 +90,12 @@ export class OrganizationTokenSource implements TokenSource {
   }
 
   #works(grant: Grant): boolean {
-    if (this.#rejected?.equals(grant.accessToken) === true) return false;
+    if (this.#isRejected(grant.accessToken)) return false;
     return grant.accessTokenExpiresAt === null || grant.accessTokenExpiresAt > this.#parts.clock.now();
+  }
+
+  #isRejected(token: Secret): boolean {
+    return this.#rejected.some((r) => r.equals(token));
   }
 
   #freshRefusal(grant: Grant, client: OAuthClient): Fault | null {
@@ -100,9 +106,10 @@ export class OrganizationTokenSource implements TokenSource {
   /** A working token by a refresh, this caller's or one under way. */
   async #refresh(signal: AbortSignal): Promise<Secret> {
     const secret = await this.#refreshing.join(signal, (inner) => this.#run(inner, (g) => this.#works(g)));
-    if (this.#rejected?.equals(secret) === true) {
+    if (this.#isRejected(secret)) {
+      // Webex vouches for the token that it rejected: it gets another chance, but is not asked about again at every request.
+      this.#rejected = this.#rejected.filter((r) => !r.equals(secret));
       this.#sameTokenUntil = this.#parts.clock.monotonic() + SAME_TOKEN_PAUSE_MS;
-      throw sameTokenAgain();
     }
     return secret;
   }

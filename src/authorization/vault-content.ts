@@ -47,6 +47,18 @@ export async function readVault(store: SecretStore): Promise<VaultContent> {
   return { client, grants, proxyPassword, unusable };
 }
 
+/** The content once a grant was stored: in the place of the organization's old one if there is one, else the last. */
+export function withGrant(content: VaultContent, grant: Grant): VaultContent {
+  const { grants } = content;
+  const known = grants.some((g) => g.orgId === grant.orgId);
+  const stored = [grantAccount(grant.orgId), INDEX_ACCOUNT];
+  return {
+    ...content,
+    grants: known ? grants.map((g) => (g.orgId === grant.orgId ? grant : g)) : [...grants, grant],
+    unusable: content.unusable.filter((account) => !stored.includes(account)),
+  };
+}
+
 export function sameTokens(a: Grant, b: Grant): boolean {
   return a.refreshToken.equals(b.refreshToken) && a.accessToken.equals(b.accessToken);
 }

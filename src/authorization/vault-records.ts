@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 
 import { Secret } from "../faults/secret.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
@@ -23,25 +23,28 @@ export function organizationUuid(orgId: string): string | null {
   }
 }
 
-const version = z.literal(1);
-const time = z.number().nullable();
-const clientRecord = z.object({ version, clientId: z.string().min(1), clientSecret: z.string().min(1) });
-const indexRecord = z.object({ version, organizations: z.array(z.string().min(1)) });
-const proxyRecord = z.object({ version, password: z.string() });
-const grantRecord = z.object({
-  version,
-  orgId: z.string().min(1),
-  orgName: z.string(),
-  authorizedBy: z.string().nullable(),
-  scopes: z.array(z.string()),
-  grantedAt: z.number(),
-  clientId: z.string().min(1),
-  apiOrigin: z.string().min(1),
-  accessToken: z.string().min(1),
-  accessTokenExpiresAt: time,
-  refreshToken: z.string().min(1),
-  refreshTokenExpiresAt: time,
-});
+// Made at the first read of the keychain, because building schemas would delay the worker's first answer.
+const version = () => z.literal(1);
+const filled = () => z.string().check(z.minLength(1));
+const time = () => z.nullable(z.number());
+const clientRecord = () => z.object({ version: version(), clientId: filled(), clientSecret: filled() });
+const indexRecord = () => z.object({ version: version(), organizations: z.array(filled()) });
+const proxyRecord = () => z.object({ version: version(), password: z.string() });
+const grantRecord = () =>
+  z.object({
+    version: version(),
+    orgId: filled(),
+    orgName: z.string(),
+    authorizedBy: z.nullable(z.string()),
+    scopes: z.array(z.string()),
+    grantedAt: z.number(),
+    clientId: filled(),
+    apiOrigin: filled(),
+    accessToken: filled(),
+    accessTokenExpiresAt: time(),
+    refreshToken: filled(),
+    refreshTokenExpiresAt: time(),
+  });
 
 export function encodeClient(client: OAuthClient): string {
   return JSON.stringify({ version: 1, clientId: client.clientId, clientSecret: client.clientSecret.reveal() });
@@ -79,17 +82,23 @@ export function encodeGrant(grant: Grant): string {
 export function decodeGrant(text: string): Grant | null {
   const record = read(grantRecord, text);
   if (record === null) return null;
-  const { version: _version, accessToken, refreshToken, ...rest } = record;
-  return { ...rest, accessToken: new Secret(accessToken), refreshToken: new Secret(refreshToken) };
+  const { orgId, orgName, authorizedBy, scopes, grantedAt, clientId, apiOrigin, accessTokenExpiresAt, refreshTokenExpiresAt } =
+    record;
+  const accessToken = new Secret(record.accessToken);
+  const refreshToken = new Secret(record.refreshToken);
+  return {
+    ...{ orgId, orgName, authorizedBy, scopes, grantedAt, clientId, apiOrigin },
+    ...{ accessToken, accessTokenExpiresAt, refreshToken, refreshTokenExpiresAt },
+  };
 }
 
-function read<T>(schema: z.ZodType<T>, text: string): T | null {
+function read<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
     return null;
   }
-  const result = schema.safeParse(parsed);
+  const result = schema().safeParse(parsed);
   return result.success ? result.data : null;
 }

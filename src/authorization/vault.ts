@@ -9,7 +9,7 @@ import type { SecretStore } from "../ports/secret-store.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
 import type { VaultContent } from "./vault-content.js";
-import { readVault, sameContent, sameTokens } from "./vault-content.js";
+import { readVault, sameTokens, withGrant } from "./vault-content.js";
 import {
   CLIENT_ACCOUNT,
   decodeGrant,
@@ -22,17 +22,17 @@ import {
   INDEX_ACCOUNT,
   PROXY_ACCOUNT,
 } from "./vault-records.js";
+import type { VaultState } from "./vault-state.js";
+import { reportVaultState, sameVaultState } from "./vault-state.js";
+
+export type { VaultState };
 
 /** Another process's change is noticed within this (the contract allows 60 s). */
 const REREAD_MS = 30_000;
 /** With the store's own deadline of 3 s a call, under the 10 s of the contract. */
 const RETRY_MS = 5_000;
-
-export type VaultState =
-  | { readonly kind: "unread" }
-  | { readonly kind: "unavailable"; readonly fault: Fault }
-  /** `fault`: the store has gone out of reach since; the content is the last known, and still good. */
-  | ({ readonly kind: "ready"; readonly fault: Fault | null } & VaultContent);
+/** How long a stop waits for a call under way: a keyring that hangs must not keep the worker from ending. */
+const STOP_MS = 500;
 
 interface HeldGrant {
   /** What the keychain held when `grant` was obtained. */
@@ -85,7 +85,12 @@ export class GrantVault {
     this.#running = false;
     this.#timer?.();
     this.#timer = null;
-    await this.#queue;
+    let dispose: Disposer = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      dispose = this.#clock.timer(STOP_MS, resolve);
+    });
+    await Promise.race([this.#queue, late]);
+    dispose();
   }
 
   /** Reads the keychain now. Rejects with the store's fault, which is in the state as well. */
@@ -126,13 +131,7 @@ export class GrantVault {
         await this.#changeIndex((orgs) => (orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId]));
         this.#held.delete(grant.orgId);
       },
-      (content) => ({
-        ...content,
-        grants: content.grants.some((g) => g.orgId === grant.orgId)
-          ? content.grants.map((g) => (g.orgId === grant.orgId ? grant : g))
-          : [...content.grants, grant],
-        unusable: content.unusable.filter((a) => a !== account && a !== INDEX_ACCOUNT),
-      }),
+      (content) => withGrant(content, grant),
     );
   }
 
@@ -214,7 +213,7 @@ export class GrantVault {
         account: INDEX_ACCOUNT,
       });
     const after = change(before ?? []);
-    if (before === null || after.join() !== before.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
+    if (after.join() !== before?.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
   }
 
   #write(act: () => Promise<void>, apply: (content: VaultContent) => VaultContent): Promise<void> {
@@ -245,8 +244,8 @@ export class GrantVault {
   #become(next: VaultState): void {
     const before = this.#state;
     this.#state = next;
-    this.#report(before, next);
-    if (sameState(before, next)) return;
+    reportVaultState(this.#logger, before, next);
+    if (sameVaultState(before, next)) return;
     try {
       this.#changed.emit(next);
     } catch (error) {
@@ -255,29 +254,9 @@ export class GrantVault {
     }
   }
 
-  #report(before: VaultState, next: VaultState): void {
-    const [was, is] = [faultOf(before), faultOf(next)];
-    if (is !== null && is.code !== was?.code) this.#logger.warn(is.message, { code: is.code, hint: is.hint });
-    if (is === null && was !== null) this.#logger.info("The keychain answers again.");
-    if (next.kind !== "ready") return;
-    const known = before.kind === "ready" ? before.unusable : [];
-    for (const account of next.unusable.filter((a) => !known.includes(a))) {
-      this.#logger.warn("A record in the keychain is missing or cannot be read: it is left alone and not used.", { account });
-    }
-  }
-
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(work);
     this.#queue = result.catch(() => undefined);
     return result;
   }
-}
-
-function faultOf(state: VaultState): Fault | null {
-  return state.kind === "unread" ? null : state.fault;
-}
-
-function sameState(a: VaultState, b: VaultState): boolean {
-  if (a.kind !== b.kind || faultOf(a)?.message !== faultOf(b)?.message) return false;
-  return a.kind !== "ready" || b.kind !== "ready" || sameContent(a, b);
 }

@@ -1,8 +1,12 @@
 import { Agent as HttpAgent } from "node:http";
 import type { ClientRequest } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import type { Socket } from "node:net";
 import { checkServerIdentity } from "node:tls";
-import type { SecureContext } from "node:tls";
+import type { PeerCertificate, SecureContext } from "node:tls";
+
+import type { HttpProxyAgent as HttpProxy } from "http-proxy-agent";
+import type { HttpsProxyAgent as HttpsProxy } from "https-proxy-agent";
 
 import type { HttpRoute } from "../ports/http.js";
 import { proxyFor } from "./http-proxy.js";
@@ -80,27 +84,23 @@ async function proxyAgents(proxy: URL, context: SecureContext | undefined): Prom
   const [{ HttpsProxyAgent }, { HttpProxyAgent }] = await Promise.all([import("https-proxy-agent"), import("http-proxy-agent")]);
 
   class TunnelAgent extends HttpsProxyAgent<string> {
-    override connect(req: ClientRequest, opts: Parameters<InstanceType<typeof HttpsProxyAgent<string>>["connect"]>[1]) {
-      const target = opts.host ?? "";
-      // Inside a tunnel Node knows a numeric target no more, and would check the certificate against the proxy's name.
-      const checked = {
-        ...opts,
-        checkServerIdentity: (_name: string, cert: Parameters<typeof checkServerIdentity>[1]) =>
-          checkServerIdentity(target, cert),
-      };
-      return givenUpWith(req, this, () => super.connect(req, checked));
+    override connect(...[request, target]: Parameters<HttpsProxy<string>["connect"]>): Promise<Socket> {
+      // Inside a tunnel Node knows a numeric target no more, and would check the certificate against another name.
+      const identity = (_name: string, certificate: PeerCertificate) => checkServerIdentity(target.host ?? "", certificate);
+      const checked = Object.assign({}, target, { checkServerIdentity: identity });
+      return givenUpWith(request, this, () => super.connect(request, checked));
     }
   }
   class ForwardAgent extends HttpProxyAgent<string> {
-    override connect(
-      req: Parameters<InstanceType<typeof HttpProxyAgent<string>>["connect"]>[0],
-      opts: Parameters<InstanceType<typeof HttpProxyAgent<string>>["connect"]>[1],
-    ) {
-      return givenUpWith(req, this, () => super.connect(req, opts));
+    override connect(...[request, target]: Parameters<HttpProxy<string>["connect"]>): Promise<Socket> {
+      return givenUpWith(request, this, () => super.connect(request, target));
     }
   }
   const options = { ...POOL, ...(context !== undefined && { secureContext: context }) };
-  return { http: new ForwardAgent(proxy.href, options), https: new TunnelAgent(proxy.href, options), proxy: proxy.host };
+  const tunnel = new TunnelAgent(proxy.href, options);
+  // https-proxy-agent keeps none of its options for the connection inside the tunnel.
+  Object.assign(tunnel.options, options);
+  return { http: new ForwardAgent(proxy.href, options), https: tunnel, proxy: proxy.host };
 }
 
 /** Gives the connection to a proxy up together with the request that wanted it; otherwise it would linger until TCP gives up. */

@@ -64,7 +64,7 @@ function explain(code: string, who: string, answering: boolean): readonly [Reaso
     case "ECONNRESET":
     case "ECONNABORTED":
     case "EPIPE":
-    case "ERR_STREAM_PREMATURE_CLOSE":
+    case "ERR_BAD_RESPONSE": // axios's name for an answer that breaks off
       return [
         "reset",
         `${capital(who)} broke the connection off${answering ? " in the middle of an answer" : ""}.`,
@@ -88,10 +88,11 @@ function proxyHint(reason: Reason): string {
 /** A proxy that answers by itself instead of passing the request on. */
 export function proxyFault(status: number, attempt: FailedAttempt): Fault {
   const proxy = attempt.proxy ?? "";
-  if (status === 407) {
+  // tinyproxy says 401 of a wrong password.
+  if (status === 407 || status === 401) {
     return unreachable(
       "proxy",
-      `The proxy ${proxy} wants a user and a password, or refused those it got (407).`,
+      `The proxy ${proxy} wants a user and a password, or refused those it got (${status}).`,
       SECRET_PROXY_HINT,
     );
   }

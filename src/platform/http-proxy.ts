@@ -17,7 +17,8 @@ export async function proxyFor(target: URL, route: HttpRoute): Promise<URL | nul
 
 /** `HTTPS_PROXY=host:port` means an http proxy everywhere (curl, git); proxy-from-env would speak TLS with it. */
 function withItsScheme(named: string): string {
-  const bare = named.replace(/^https:\/\//, "");
+  if (!named.startsWith("https://")) return named;
+  const bare = named.slice("https://".length);
   const { https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = process.env;
   return [https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY].includes(bare) ? `http://${bare}` : named;
 }

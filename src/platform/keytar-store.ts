@@ -37,6 +37,8 @@ export class KeytarStore implements SecretStore {
   #queue: Promise<unknown> = Promise.resolve();
   #hung = false;
   #proved = false;
+  /** The last call failed at once: a new connection may do better. */
+  #reconnectable = false;
 
   constructor(options: KeytarStoreOptions) {
     this.#owner = { account: options.account, platform: options.platform };
@@ -89,7 +91,7 @@ export class KeytarStore implements SecretStore {
         return await attempt();
       } catch (error) {
         // A keyring that worked may only have been restarted: the library has to connect anew, which it does when discarded.
-        if (!provedBefore || this.#hung || this.#proved) throw error;
+        if (!provedBefore || !this.#reconnectable) throw error;
         return await attempt();
       }
     });
@@ -132,6 +134,7 @@ export class KeytarStore implements SecretStore {
     await this.#remove(this.#probeAccount);
     if (back !== value) throw keychainUnavailable(this.#owner, "does not give back what was written to it");
     this.#proved = true;
+    this.#reconnectable = false;
   }
 
   async #deleteParts(account: string, generation: Generation, from: number): Promise<void> {
@@ -154,26 +157,34 @@ export class KeytarStore implements SecretStore {
     if (this.#hung) throw keychainUnavailable(this.#owner, "has not answered an earlier call yet");
     const call = run();
     let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        this.#hung = true;
-        const settled = (): void => {
-          this.#hung = false;
-        };
-        call.then(settled, settled);
-        reject(keychainUnavailable(this.#owner, `did not answer within ${this.#deadlineMs / 1000} s`));
-      }, this.#deadlineMs);
+    const deadline = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), this.#deadlineMs);
     });
     try {
-      return await Promise.race([call, deadline]);
+      const first = await Promise.race([call.then((value) => ({ value })), deadline]);
+      if (first !== "late") return first.value;
     } catch (error) {
       this.#proved = false;
+      this.#reconnectable = true;
       this.#binding.discard();
-      // A hung call that could be ended has settled by the next turn, and holds up nobody.
-      if (this.#hung) await new Promise((resolve) => setImmediate(resolve));
       throw translateKeytarError(this.#owner, error);
     } finally {
       clearTimeout(timer);
     }
+    await this.#giveUp(call);
+    throw keychainUnavailable(this.#owner, `did not answer within ${this.#deadlineMs / 1000} s`);
+  }
+
+  async #giveUp(call: Promise<unknown>): Promise<void> {
+    this.#proved = false;
+    this.#reconnectable = false;
+    this.#hung = true;
+    const settled = (): void => {
+      this.#hung = false;
+    };
+    call.then(settled, settled);
+    this.#binding.discard();
+    // A call that could be ended has settled by the next turn, and holds up nobody.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -1,10 +1,10 @@
 import type { BigIntStats } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
-import type { FSWatcher } from "chokidar";
+import { resolve } from "node:path";
 
 import type { Disposer } from "../faults/feed.js";
 import type { FileContent, SettingsFile } from "../ports/settings-file.js";
+import { FolderDoorbell } from "./folder-doorbell.js";
 
 /** How long a file must stay unchanged before it is read: longer than an editor that writes in pieces pauses (200 ms). */
 const QUIET_MS = 350;
@@ -20,8 +20,6 @@ const IDLE_LOOK_MS = 250;
 const BUSY_READS = 4;
 const BUSY_CODES = new Set(["EBUSY", "EPERM", "EACCES"]);
 const MAX_BYTES = 1024 * 1024;
-/** Before a folder watch that has failed is tried again. */
-const REOPEN_MS = 5000;
 
 /** A file on disk, read once it has settled; what has not changed is not told again. A symbolic link is followed. */
 export class DiskSettingsFile implements SettingsFile {
@@ -205,71 +203,4 @@ function sameContent(a: FileContent, b: FileContent): boolean {
   if (a.kind === "content") return b.kind === "content" && Buffer.compare(a.bytes, b.bytes) === 0;
   if (a.kind === "unreadable") return b.kind === "unreadable" && a.reason === b.reason;
   return b.kind === a.kind;
-}
-
-/** Chokidar on the file's folder, opened when the folder is there and given up when it goes: on Windows an open watch keeps it from going. */
-class FolderDoorbell {
-  readonly #folder: string;
-  readonly #fileName: string;
-  readonly #ring: () => void;
-  #watcher: FSWatcher | null = null;
-  #watched: string | null = null;
-  #openedAt = -Infinity;
-  #closed = false;
-
-  constructor(path: string, ring: () => void) {
-    this.#folder = dirname(path);
-    this.#fileName = basename(path).toLowerCase();
-    this.#ring = ring;
-  }
-
-  /** Never rejects: without the doorbell, the regular looks find everything, a little later. */
-  async keepOpen(): Promise<void> {
-    const folder = await stat(this.#folder, { bigint: true }).then(
-      (stats) => (stats.isDirectory() ? `${stats.dev}:${stats.ino}` : null),
-      () => null,
-    );
-    if (this.#watcher !== null && folder === this.#watched) return;
-    this.#giveUp();
-    // Not more often than that, also where a network share numbers its folders anew at each look.
-    if (folder === null || performance.now() - this.#openedAt < REOPEN_MS) return;
-    this.#openedAt = performance.now();
-    this.#watched = folder;
-    await this.#open().catch(() => undefined);
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#giveUp();
-  }
-
-  async #open(): Promise<void> {
-    const { watch } = await import("chokidar");
-    if (this.#closed) return;
-    const watcher = watch(this.#folder, {
-      depth: 0,
-      ignoreInitial: true,
-      ignorePermissionErrors: true,
-      // Both would hold events back; the looks decide what one edit is.
-      atomic: false,
-      awaitWriteFinish: false,
-      // With false, chokidar listens to no error of its watches, and one would end the process. `close` lets the process end.
-      persistent: true,
-      ignored: (path) => resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,
-    });
-    this.#watcher = watcher;
-    watcher.on("all", this.#ring);
-    watcher.on("error", () => {
-      if (this.#watcher === watcher) this.#giveUp();
-    });
-  }
-
-  #giveUp(): void {
-    const watcher = this.#watcher;
-    this.#watcher = null;
-    if (watcher === null) return;
-    void watcher.close();
-    // `close` takes every listener off, and an error that comes late would end the process.
-    watcher.on("error", () => undefined);
-  }
 }

@@ -115,7 +115,7 @@ export class OrganizationPoller {
     this.#sweeps.request();
     this.#health.tryNow();
     this.#pause.wake();
-    return { accepted: true, nextPossibleAt: this.#wall(this.#parts.budget.nextPossibleAt()) };
+    return { accepted: true, nextPossibleAt: this.#wall(Math.max(this.#clock.monotonic(), this.#parts.budget.nextPossibleAt())) };
   }
 
   /** The grant changed: what was refused or failed is forgotten, a request under the old one is dropped, and Webex is asked at once. */

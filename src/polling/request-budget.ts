@@ -76,13 +76,16 @@ export class RequestBudget implements RequestGate {
     return this.#blockedUntil;
   }
 
-  /** The earliest time at which one more request may go: now, or later. */
+  /**
+   * From when on one more request may go: in the past (-Infinity where nothing ever stood against it) if it may go now. Never "now"
+   * itself: by the time the caller compares it with the clock, the clock has moved on.
+   */
   nextPossibleAt(): number {
     const now = this.#clock.monotonic();
     this.#counted = this.#counted.filter((r) => r.leavesAt > now);
     const tooMany = this.#counted.length - this.#limit;
-    const slotAt = tooMany < 0 ? now : this.#counted.map((r) => r.leavesAt).sort((a, b) => a - b)[tooMany];
-    return Math.max(now, this.#blockedUntil, slotAt ?? now);
+    const slotAt = tooMany < 0 ? undefined : this.#counted.map((r) => r.leavesAt).sort((a, b) => a - b)[tooMany];
+    return Math.max(this.#blockedUntil, slotAt ?? Number.NEGATIVE_INFINITY);
   }
 
   get perMinuteLimit(): number {

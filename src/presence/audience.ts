@@ -1,4 +1,4 @@
-import type { WatchEntry } from "./watch-list.js";
+import type { Outlook } from "./state-table.js";
 
 /** One live `presence/subscribe`. */
 export interface Subscription {
@@ -9,6 +9,18 @@ export interface Subscription {
   readonly all: boolean;
   /** Where its entries are, for one that named addresses. */
   readonly addresses: string[];
+}
+
+/** One spelling of an address, and what its audience was last told of it. The spellings of one address form a chain. */
+export interface WatchEntry {
+  readonly address: string;
+  readonly uri: string;
+  audience: Audience;
+  /** Null until the audience was told anything. */
+  toldOutlook: Outlook | null;
+  toldStatus: string | null;
+  dirty: boolean;
+  next: WatchEntry | null;
 }
 
 /** A set of subscriptions that are told the same together. There is one object for each set in use. */

@@ -109,7 +109,7 @@ export class PersonColumns {
   }
 
   #grow(): void {
-    const capacity = Math.ceil(this.since.length * 1.5);
+    const capacity = Math.ceil(this.since.length * 1.25);
     this.observedWall = grown(this.observedWall, new Float64Array(capacity));
     this.observedMono = grown(this.observedMono, new Float64Array(capacity));
     this.since = grown(this.since, new Float64Array(capacity));

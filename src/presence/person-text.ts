@@ -77,6 +77,7 @@ export function hasAddress(text: string, address: string): boolean {
 
 /** The userName, else the alphabetically first e-mail; one that is no address only where there is nothing better. */
 function listUri(person: PersonSnapshot): string {
+  if (person.userName !== null && normalizeAddress(person.userName) === person.userName) return person.userName;
   const emails = person.emails.length > 1 ? [...person.emails].sort() : person.emails;
   const candidates = [...(person.userName === null ? [] : [person.userName]), ...emails, ...person.sipAddresses];
   return withoutControls(candidates.find((candidate) => normalizeAddress(candidate) !== null) ?? candidates[0] ?? "");
@@ -86,6 +87,7 @@ function listUri(person: PersonSnapshot): string {
 function distinctAddresses(person: PersonSnapshot, first: string | null): readonly string[] {
   const rest: string[] = [];
   const take = (text: string): void => {
+    if (text === first) return;
     const address = normalizeAddress(text);
     if (address !== null && address !== first && !rest.includes(address)) rest.push(address);
   };

@@ -7,6 +7,7 @@ import type { Roster } from "./roster.js";
 interface Place {
   readonly uri: string;
   readonly id: string;
+  readonly orgId: string;
 }
 
 interface Head {
@@ -15,7 +16,7 @@ interface Head {
   at: number;
 }
 
-/** Everybody known, by uri in code-unit order (then by person id). The order of an organization is made anew only when it changed. */
+/** Everybody known, by uri in code-unit order (then by person and organization). The order of an organization is made anew only when it changed. */
 export class PresenceList {
   readonly #resolver: Resolver;
   readonly #orders = new WeakMap<Roster, { readonly version: number; readonly order: Int32Array }>();
@@ -85,7 +86,7 @@ export class PresenceList {
 }
 
 function placeOf(roster: Roster, slot: number): Place {
-  return { uri: roster.uriOf(slot), id: roster.idOf(slot) };
+  return { uri: roster.uriOf(slot), id: roster.idOf(slot), orgId: roster.orgId };
 }
 
 function placeAt({ roster, order, at }: Head): Place {
@@ -93,8 +94,12 @@ function placeAt({ roster, order, at }: Head): Place {
 }
 
 function compare(a: Place, b: Place): number {
-  if (a.uri !== b.uri) return a.uri < b.uri ? -1 : 1;
-  return a.id === b.id ? 0 : a.id < b.id ? -1 : 1;
+  return compareTexts(a.uri, b.uri) || compareTexts(a.id, b.id) || compareTexts(a.orgId, b.orgId);
+}
+
+/** By code units, whatever the locale. */
+function compareTexts(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 /** Where in the order the first one after a place stands; the place itself need not be there any more. */
@@ -114,16 +119,17 @@ function sum<T>(items: readonly T[], of: (item: T) => number): number {
 }
 
 /** The last place told, as base64url of ASCII JSON. */
-function writeCursor({ uri, id }: Place): string {
-  const ascii = encodeURIComponent(JSON.stringify([uri, id]));
+function writeCursor({ uri, id, orgId }: Place): string {
+  const ascii = encodeURIComponent(JSON.stringify([uri, id, orgId]));
   return btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 function readCursor(cursor: string): Place {
   try {
     const place: unknown = JSON.parse(decodeURIComponent(atob(cursor.replaceAll("-", "+").replaceAll("_", "/"))));
-    if (Array.isArray(place) && place.length === 2 && typeof place[0] === "string" && typeof place[1] === "string") {
-      return { uri: place[0], id: place[1] };
+    if (Array.isArray(place) && place.length === 3 && place.every((part) => typeof part === "string")) {
+      const [uri = "", id = "", orgId = ""] = place;
+      return { uri, id, orgId };
     }
   } catch {
     // Whatever is wrong with it, it is not one of ours.

@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import { Audiences, type Audience, type Subscription } from "./audience.js";
+import { Audiences, type Audience, type Subscription, type WatchEntry } from "./audience.js";
 import type { ChangeBatch } from "./presence-service.js";
 import type { PresenceRecord } from "./record.js";
 import { NOT_FOUND, type Outlook } from "./state-table.js";
@@ -17,18 +17,6 @@ export interface Finding {
 export interface Findings<F extends Finding> {
   find(address: string): F;
   toRecord(uri: string, finding: F): PresenceRecord;
-}
-
-/** One spelling of an address, and what its audience was last told of it. The spellings of one address form a chain. */
-export interface WatchEntry {
-  readonly address: string;
-  readonly uri: string;
-  audience: Audience;
-  /** Null until the audience was told anything. */
-  toldOutlook: Outlook | null;
-  toldStatus: string | null;
-  dirty: boolean;
-  next: WatchEntry | null;
 }
 
 /**

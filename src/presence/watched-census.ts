@@ -33,9 +33,10 @@ export class WatchedCensus {
 
   /** Distinct watched persons of the roster, and watched addresses that match nobody. */
   count(roster: Roster): number {
-    let persons = 0;
-    this.#eachWatched(roster, () => (persons += 1));
-    return persons + this.#unmatchedAddresses().size;
+    let count = 0;
+    this.#eachWatched(roster, () => (count += 1));
+    for (const _address of this.#unmatchedAddresses()) count += 1;
+    return count;
   }
 
   /** Watched addresses that match nobody and have no answer from this roster, up to `max`. */
@@ -44,8 +45,8 @@ export class WatchedCensus {
     const found: string[] = [];
     if (roster.sweepAnswers(now)) return found;
     for (const address of this.#unmatchedAddresses()) {
-      if (found.length >= max) break;
       if (!roster.hasAnswered(address, now)) found.push(address);
+      if (found.length >= max) break;
     }
     return found;
   }
@@ -84,11 +85,11 @@ export class WatchedCensus {
     }
   }
 
-  #unmatchedAddresses(): ReadonlySet<string> {
+  *#unmatchedAddresses(): Generator<string> {
     this.#take();
-    const addresses = new Set(this.#namedUnmatched);
-    for (const address of this.unmatched.inside(this.#clock.monotonic())) addresses.add(address);
-    return addresses;
+    const named = this.#namedUnmatched;
+    yield* named;
+    for (const address of this.unmatched.inside(this.#clock.monotonic())) if (!named.has(address)) yield address;
   }
 
   /** Looks up all that subscriptions named, if that may have changed since the last time. */

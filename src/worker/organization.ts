@@ -2,7 +2,7 @@ import type { Chance, Clock } from "../ports/clock.js";
 import type { Http } from "../ports/http.js";
 import type { Logger } from "../ports/logger.js";
 import { OrganizationPoller, type PollingSettings } from "../polling/organization-poller.js";
-import { RequestBudget } from "../polling/request-budget.js";
+import type { RequestBudget } from "../polling/request-budget.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
 import { WebexPeople } from "../webex/people.js";
 import type { TokenSource } from "../webex/people-api.js";
@@ -15,6 +15,7 @@ export interface OrganizationParts {
   readonly tokens: TokenSource;
   readonly grantedScopes: () => readonly string[];
   readonly roster: PolledRoster;
+  readonly budget: RequestBudget;
   readonly settings: PollingSettings;
   readonly http: Http;
   readonly clock: Clock;
@@ -29,8 +30,7 @@ export interface Organization {
 }
 
 export function makeOrganization(parts: OrganizationParts): Organization {
-  const { orgId, apiUrl, version, http, clock, chance, logger, roster, grantedScopes } = parts;
-  const budget = new RequestBudget(clock, parts.settings.requestsPerMinute);
+  const { orgId, apiUrl, version, http, clock, chance, logger, roster, budget, grantedScopes } = parts;
   const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, parts.tokens, budget));
   const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, chance, logger, grantedScopes });
   poller.apply(parts.settings);

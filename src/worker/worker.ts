@@ -6,6 +6,7 @@ import { GrantVault } from "../authorization/vault.js";
 import { asFault, Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/feed.js";
 import type { ChannelEnd } from "../ports/channel.js";
+import { RequestBudget } from "../polling/request-budget.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
 import { RpcServer } from "../rpc/rpc-server.js";
 import type { HostIntroduction } from "../rpc/session.js";
@@ -14,6 +15,7 @@ import { SettingsFeed, type SettingsState } from "../settings/settings-feed.js";
 import type { Settings } from "../settings/settings.js";
 import { judgeHost, OPEN_GATE, type GateVerdict } from "../supervisor/host-gate.js";
 import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../supervisor/phase.js";
+import { AuthorizationAfterSettings } from "./authorization-after-settings.js";
 import { authorizationParts } from "./authorization-parts.js";
 import type { LaunchOptions } from "./launch-options.js";
 import { Network } from "./network.js";
@@ -47,12 +49,15 @@ export class Worker {
   readonly #board: StatusBoard;
   readonly #rpc: RpcServer;
   readonly #disposers: Disposer[] = [];
+  /** Kept when an organization goes and comes back: Webex still counts what was asked before. */
+  readonly #budgets = new Map<string, RequestBudget>();
   #settings: Settings = defaultSettings;
   #client: OAuthClient | null = null;
   #gate: GateVerdict = OPEN_GATE;
   #state: SupervisorState = INITIAL_STATE;
   #ending: Promise<void> | null = null;
   #exit: (code: ExitCode) => void = () => undefined;
+  #settingsAreRead: () => void = () => undefined;
 
   constructor(ports: WorkerPorts, options: LaunchOptions) {
     this.#ports = ports;
@@ -82,6 +87,7 @@ export class Worker {
           tokens: parts.tokensOf(grant.orgId),
           grantedScopes: () => this.#organizations.scopesOf(grant.orgId),
           roster: this.#presence.addOrganization(grant.orgId),
+          budget: this.#budgetOf(grant.orgId),
           settings: this.#settings,
           http: this.#network,
           clock,
@@ -110,7 +116,10 @@ export class Worker {
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence: this.#presence,
-      authorization: this.#authorizations,
+      authorization: new AuthorizationAfterSettings(
+        this.#authorizations,
+        new Promise((resolve) => (this.#settingsAreRead = resolve)),
+      ),
       status: this.#board,
       poll: (orgId) => this.#poll(orgId),
       version: ports.version,
@@ -182,6 +191,7 @@ export class Worker {
     this.#authorizations.settingsChanged();
     this.#readVault();
     this.#dispatch({ kind: "settingsRead", enabled: settings.enable });
+    this.#settingsAreRead();
   }
 
   /** What the keychain holds, or which of it fits the settings, has changed. */
@@ -271,6 +281,15 @@ export class Worker {
       accepted: answers.length > 0,
       nextPossibleAt: times.length === 0 ? null : new Date(Math.min(...times)).toISOString(),
     };
+  }
+
+  #budgetOf(orgId: string): RequestBudget {
+    let budget = this.#budgets.get(orgId);
+    if (budget === undefined) {
+      budget = new RequestBudget(this.#ports.clock, this.#settings.requestsPerMinute);
+      this.#budgets.set(orgId, budget);
+    }
+    return budget;
   }
 
   #problems(): ReturnType<typeof collectProblems> {

@@ -44,9 +44,9 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
     it("answers undefined as null, and failures with their code", async () => {
       const harness = make();
       listen(harness, (method) => {
-        const error: WireError = Object.assign(new Error("m"), { code: 1104 });
-        if (method === "throws") throw error as unknown as Error;
-        return method === "rejects" ? Promise.reject(error as unknown as Error) : undefined;
+        const error: WireError & Error = Object.assign(new Error("m"), { code: 1104 });
+        if (method === "throws") throw error;
+        return method === "rejects" ? Promise.reject(error) : undefined;
       });
       harness.request(1, "nothing");
       harness.request(2, "throws");

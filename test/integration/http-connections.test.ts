@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { inspect } from "node:util";
@@ -7,6 +6,10 @@ import { inspect } from "node:util";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { Http } from "../../src/ports/http.js";
 import { TestServer, faultOf, getRequest } from "../support/http-fixtures.js";
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => (socket.closed ? resolve() : void socket.once("close", () => resolve())));
+}
 
 describe("connections", () => {
   let http: Http;
@@ -113,7 +116,7 @@ describe("connections", () => {
     const fault = await faultOf(http.send(getRequest(server.url("/"), { maxBytes: 100_000 })));
     expect(fault.code).to.equal("webexError");
     const left = [...server.sockets];
-    await Promise.all(left.map((socket) => (socket.closed ? undefined : once(socket, "close"))));
+    await Promise.all(left.map(closed));
     expect(sent).to.be.lessThan(100 * 65_536);
   });
 
@@ -127,7 +130,7 @@ describe("connections", () => {
     const [socket] = server.sockets;
     controller.abort();
     expect((await sending).code).to.equal("cancelled");
-    if (socket?.closed === false) await once(socket, "close");
+    if (socket !== undefined) await closed(socket);
     const late = await faultOf(http.send(getRequest(server.url("/"), { timeoutMs: 80 })));
     expect([late.code, late.data.reason]).to.deep.equal(["webexUnreachable", "timeout"]);
   });

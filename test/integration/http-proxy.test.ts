@@ -1,5 +1,9 @@
 import { expect } from "chai";
+import { createServer } from "node:http";
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 
+import type { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { HttpResponse, HttpRoute } from "../../src/ports/http.js";
@@ -8,9 +12,17 @@ import type { TestCertificates } from "../support/http-fixtures.js";
 import { TestProxy } from "../support/http-proxy-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
-const PASSWORD = "p@ss:w%rd";
+const PASSWORD = "Passw0rd";
+
+function expectCredentialsHint(fault: Fault): void {
+  expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+  expect(fault.message).to.contain("wants a user and a password");
+  expect(fault.hint).to.contain("secret proxy");
+  expect(`${fault.message}${fault.stack ?? ""}`).not.to.match(/never-shown|presence|wrong/);
+}
 
 describe("a real proxy", function () {
+  const parts: { stop(): Promise<void> }[] = [];
   let certificates: TestCertificates;
   let secure: TestServer;
   let plain: TestServer;
@@ -24,9 +36,15 @@ describe("a real proxy", function () {
     secure = new TestServer((_request, response) => response.end("secure"), certificates.good);
     plain = new TestServer((_request, response) => response.end("plain"));
     await Promise.all([secure.start(), plain.start()]);
-    [open, guarded] = await Promise.all([TestProxy.start(), TestProxy.start({ user: "us@er", password: PASSWORD })]);
+    parts.push(secure, plain);
+    open = await TestProxy.start();
+    parts.push(open);
+    guarded = await TestProxy.start({ user: "presence", password: PASSWORD });
+    parts.push(guarded);
   });
-  after(() => Promise.all([secure, plain, open, guarded].map((part) => (part as TestServer | undefined)?.stop())));
+  after(async () => {
+    for (const part of parts) await part.stop();
+  });
 
   async function send(url: string, route: Partial<HttpRoute>, timeoutMs = 5_000): Promise<HttpResponse> {
     const http = createAxiosHttp({ proxy: "", proxyPassword: null, extraCertificates: certificates.authority, ...route });
@@ -60,26 +78,55 @@ describe("a real proxy", function () {
     expect(open.requests).to.include(`GET ${plain.url("/some/path?a=b")}`);
   });
 
-  it("gives user and password, percent-encoded where the setting needs it", async () => {
-    const route = { proxy: `http://us%40er@127.0.0.1:${guarded.port}`, proxyPassword: new Secret(PASSWORD) };
+  it("gives user and password", async () => {
+    const route = { proxy: `http://presence@127.0.0.1:${guarded.port}`, proxyPassword: new Secret(PASSWORD) };
     expect(await bodyOf(send(secure.url("/", "localhost"), route))).to.equal("secure");
     expect(await bodyOf(send(plain.url("/"), route))).to.equal("plain");
+  });
+
+  it("gives them as they are meant: the user percent-decoded, the password verbatim", async () => {
+    const seen: (string | undefined)[] = [];
+    const recorder = createServer((request, response) => {
+      seen.push(request.headers["proxy-authorization"]);
+      response.end();
+    });
+    recorder.on("connect", (request: IncomingMessage, socket: Socket) => {
+      seen.push(request.headers["proxy-authorization"]);
+      socket.end("HTTP/1.1 503 No\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => recorder.listen(0, "127.0.0.1", resolve));
+    const { port } = recorder.address() as AddressInfo;
+    for (const [user, decoded] of [
+      ["CORP%5Cus%40er", "CORP\\us@er"],
+      ["100%", "100%"],
+    ] as const) {
+      const route = { proxy: `http://${user}@127.0.0.1:${port}`, proxyPassword: new Secret("p@ss:w%rd €") };
+      await send(plain.url("/"), route);
+      await faultOf(send(secure.url("/"), route));
+      const expected = `Basic ${Buffer.from(`${decoded}:p@ss:w%rd €`).toString("base64")}`;
+      expect(seen.splice(0)).to.deep.equal([expected, expected]);
+    }
+    await new Promise((resolve) => recorder.close(resolve));
   });
 
   for (const [what, proxyPassword] of [
     ["a wrong password", new Secret("wrong")],
     ["no password", null],
   ] as const) {
-    it(`names the password's command after ${what}, for https and http`, async () => {
-      for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
-        const fault = await faultOf(send(url, { proxy: `http://us%40er@127.0.0.1:${guarded.port}`, proxyPassword }));
-        expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
-        expect(fault.message).to.contain("407");
-        expect(fault.hint).to.contain("secret proxy");
-        expect(`${fault.message}${fault.stack ?? ""}${fault.hint ?? ""}`).not.to.match(/never-shown|us@er|us%40er|wrong/);
-      }
+    it(`names the password's command after ${what}`, async () => {
+      const route = { proxy: `http://presence@127.0.0.1:${guarded.port}`, proxyPassword };
+      expectCredentialsHint(await faultOf(send(secure.url("/", "localhost"), route)));
     });
   }
+
+  it("names the password's command where no user is set", async () => {
+    const proxy = `http://127.0.0.1:${guarded.port}`;
+    for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
+      const fault = await faultOf(send(url, { proxy }));
+      expectCredentialsHint(fault);
+      expect(fault.message).to.contain("(407)");
+    }
+  });
 
   it("tells a proxy that cannot reach the target from one that cannot be reached", async () => {
     const refusing = await closedPort();
@@ -121,7 +168,7 @@ describe("a real proxy", function () {
     });
 
     it("is asked with the user and password that the environment gives", async () => {
-      environment({ HTTPS_PROXY: `http://us%40er:${encodeURIComponent(PASSWORD)}@127.0.0.1:${guarded.port}` });
+      environment({ HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@127.0.0.1:${guarded.port}` });
       expect(await bodyOf(send(secure.url("/", "localhost"), {}))).to.equal("secure");
     });
 

@@ -1,6 +1,12 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { get as httpsGet } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import { KNOBS } from "../../simulator/knobs.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
+import { requireTool } from "../support/require-tool.js";
 
 interface Page {
   items: unknown[];
@@ -145,6 +151,32 @@ describe("simulator: limits, faults and control", () => {
     expect(webex.requestsSince(mark, { path: "/v1/people*" })).to.have.length(2);
     expect(webex.requestsSince(mark, { path: "/v1/people" })[0]?.query).to.deep.equal({ max: "10" });
     expect(JSON.stringify(webex.requestsSince(0))).not.to.contain(token);
+  });
+
+  it("serves https with a certificate given to it", async function () {
+    requireTool(this, "openssl", "openssl");
+    const folder = mkdtempSync(join(tmpdir(), "simulator-tls-"));
+    const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    const options = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    execFileSync("openssl", [...options, ...subject, "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+    const cert = readFileSync(certFile, "utf8");
+    const secure = new WebexSimulator({ organizations: [{ name: "Acme", persons: 300 }] });
+    try {
+      const { url, apiUrl } = await secure.start({ tls: { key: readFileSync(keyFile, "utf8"), cert } });
+      const headers = { authorization: `Bearer ${secure.issueGrant().accessToken}` };
+      const link = await new Promise((resolve, reject) => {
+        httpsGet(`${apiUrl}/people`, { ca: cert, headers }, (response) => {
+          response.resume();
+          resolve(response.headers.link);
+        }).on("error", reject);
+      });
+      expect(url).to.match(/^https:/);
+      expect(link).to.contain(`<${url}/v1/people`);
+    } finally {
+      await secure.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   describe("control endpoints", () => {

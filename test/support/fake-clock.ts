@@ -15,12 +15,19 @@ export class FakeClock implements Clock {
   #order = 0;
   #wallOffset = Date.UTC(2026, 0, 1);
   readonly #timers = new Set<Timer>();
+  readonly #tickMs: number;
+
+  /** `tickMs`: how much time each look at the monotonic clock takes. A real clock moves between two looks; code must stand that. */
+  constructor(tickMs = 0) {
+    this.#tickMs = tickMs;
+  }
 
   now(): number {
     return this.#wallOffset + this.#elapsed;
   }
 
   monotonic(): number {
+    this.#elapsed += this.#tickMs;
     return this.#elapsed;
   }
 

@@ -20,7 +20,7 @@ export class TestProxy {
     this.#process = process;
   }
 
-  /** With a user and password, it lets nobody else through. */
+  /** With a user and password (letters and digits: it reads no others), it lets nobody else through. */
   static async start(credentials?: { user: string; password: string }): Promise<TestProxy> {
     const port = await closedPort();
     const folder = mkdtempSync(join(tmpdir(), "ucx-proxy-"));
@@ -37,7 +37,10 @@ export class TestProxy {
     const process = spawn("tinyproxy", ["-d", "-c", join(folder, "conf")], { stdio: "ignore" });
     const proxy = new TestProxy(port, folder, process);
     for (let tries = 0; !(await listens(port)); tries += 1) {
-      if (tries > 100) throw new Error("tinyproxy did not start");
+      if (tries > 100 || process.exitCode !== null) {
+        process.kill("SIGKILL");
+        throw new Error("tinyproxy did not start");
+      }
       await pause(50);
     }
     return proxy;
@@ -50,9 +53,11 @@ export class TestProxy {
   }
 
   async stop(): Promise<void> {
-    const gone = new Promise((resolve) => this.#process.once("exit", resolve));
-    this.#process.kill("SIGKILL");
-    await gone;
+    if (this.#process.exitCode === null) {
+      const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+      this.#process.kill("SIGKILL");
+      await gone;
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -3,7 +3,7 @@ import { type Disposer, Feed } from "../../../src/faults/feed.js";
 import { Secret } from "../../../src/faults/secret.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../../src/authorization/grant.js";
 import type { GrantKeeper } from "../../../src/authorization/grant-keeper.js";
-import type { PageNotice } from "../../../src/authorization/authorization-page-state.js";
+import type { PageNotice } from "../../../src/authorization/page-notice.js";
 import type { DeviceCode, DevicePoll, OAuthApi, OAuthClient, TokenAnswer } from "../../../src/webex/oauth-api.js";
 
 export const CLIENT: OAuthClient = { clientId: "C0ffee-client", clientSecret: new Secret("client-secret-text") };

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { settle } from "../../support/fake-clock.js";
+import { FakeClock, settle } from "../../support/fake-clock.js";
 import { fault, person, pollingBench } from "./polling-bench.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
@@ -16,6 +16,14 @@ describe("organization poller", () => {
     await settle();
     expect(people.asked).to.deep.equal([{ at: 0, what: "first 1000" }]);
     expect(roster.completed).to.deep.equal([1]);
+    await poller.stop();
+  });
+
+  it("asks also when the clock moves between two looks at it, as a real one does", async () => {
+    const { clock, people, poller } = pollingBench(60, new FakeClock(0.001));
+    poller.start();
+    await clock.advance(60_000);
+    expect(people.asked.length).to.be.within(3, 4);
     await poller.stop();
   });
 

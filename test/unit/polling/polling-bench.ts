@@ -161,8 +161,7 @@ export function fault(code: FaultCode, status?: number, retryAfterMs?: number): 
   });
 }
 
-export function pollingBench(requestsPerMinute = 60) {
-  const clock = new FakeClock();
+export function pollingBench(requestsPerMinute = 60, clock = new FakeClock()) {
   const budget = new RequestBudget(clock, requestsPerMinute);
   const people = new FakePeople(clock, budget);
   const roster = new FakeRoster();

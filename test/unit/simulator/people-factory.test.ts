@@ -32,10 +32,16 @@ describe("people factory", () => {
     expect(body.id).not.to.contain("=");
     expect(body).to.include({ status: "active", lastActivity: "2026-03-04T10:00:00.120Z", type: "person", loginEnabled: true });
     expect(body.sipAddresses).to.have.length(3);
-    expect(body).to.include.all.keys(
-      ["emails", "phoneNumbers", "extension", "nickName", "avatar", "orgId", "roles", "licenses", "department", "title"],
-      ["created", "lastModified", "timezone", "siteUrls", "invitePending", "displayName", "firstName", "lastName"],
-    );
+    const members =
+      "emails phoneNumbers extension nickName avatar orgId roles licenses department title created lastModified timezone";
+    expect(body).to.include.all.keys([
+      ...members.split(" "),
+      "siteUrls",
+      "invitePending",
+      "displayName",
+      "firstName",
+      "lastName",
+    ]);
   });
 
   it("leaves presence out, gives booleans as text, and takes the role away when asked to", () => {

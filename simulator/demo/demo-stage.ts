@@ -1,0 +1,91 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ReferenceHost } from "../reference-host.js";
+import { WebexSimulator } from "../webex-simulator.js";
+import type { DemoOptions } from "./demo-options.js";
+
+export const ORGANIZATION = "Northwind Trading";
+const PAGES_OF_A_SWEEP = 3;
+const LATENCY_MS = 350;
+
+/** Everything that the demo sets up and takes down: a simulated Webex, a temporary folder with a Presence.ini, a host with its worker. */
+export class DemoStage {
+  readonly simulator: WebexSimulator;
+  readonly host: ReferenceHost;
+  readonly folder: string;
+  readonly settingsPath: string;
+  readonly #logDirectory: string;
+  readonly #strikeAtExit = (): void => this.#strikeNow();
+
+  /** Throws an Error for a manifest that is missing or that no host could launch. */
+  constructor(manifestPath: string, options: DemoOptions) {
+    if (!existsSync(manifestPath)) throw new Error(`There is no ${manifestPath}: run "npm run build" first.`);
+    this.folder = mkdtempSync(join(tmpdir(), "ucx-presence-demo-"));
+    process.once("exit", this.#strikeAtExit);
+    this.settingsPath = join(this.folder, "Presence.ini");
+    this.#logDirectory = join(this.folder, "logs");
+    this.simulator = new WebexSimulator({
+      organizations: [{ name: ORGANIZATION, domain: "northwind.example", persons: options.users, seed: options.seed }],
+      speed: options.speed,
+      // A few slow pages, as a large organization would have, so that the first sweep can be seen.
+      maxPageSize: Math.min(1000, Math.ceil(options.users / PAGES_OF_A_SWEEP) + 1),
+      latencyMs: LATENCY_MS,
+    });
+    this.host = new ReferenceHost({
+      manifestPath,
+      settingsPath: this.settingsPath,
+      extraArgs: ["--secret-store", "memory", "--log-dir", this.#logDirectory],
+      restart: false,
+    });
+  }
+
+  /** Saves Presence.ini as an administrator would: other technologies' keys stand in it, too. */
+  writeSettings(enable: 0 | 1): void {
+    const lines = [
+      "; Written by the demo. The worker only ever reads this file.",
+      "MSTeamsPresence.Enable=0",
+      `WebexPresence.Enable=${enable}`,
+      "WebexPresence.PollIntervalSeconds=5",
+      "WebexPresence.Authorize=off",
+      `WebexPresence.ApiUrl=${this.simulator.apiUrl}`,
+      "WebexPresence.Proxy=none",
+    ];
+    writeFileSync(this.settingsPath, `${lines.join("\r\n")}\r\n`);
+  }
+
+  /** How many secrets Webex gave out, and how many of them stand in what the worker answered or wrote, or in `shown`. */
+  searchForSecrets(shown: string): { readonly issued: number; readonly found: number } {
+    const { transcript } = this.host;
+    const texts = [shown, transcript.text("stdout"), transcript.text("stderr"), ...this.#filesOfWorker()];
+    const issued = [...this.simulator.issuedSecrets];
+    return { issued: issued.length, found: issued.filter((secret) => texts.some((text) => text.includes(secret))).length };
+  }
+
+  async strike(): Promise<void> {
+    await this.host.shutdown();
+    await this.simulator.stop();
+    this.#removeFolder();
+    process.off("exit", this.#strikeAtExit);
+  }
+
+  #filesOfWorker(): string[] {
+    if (!existsSync(this.#logDirectory)) return [];
+    return readdirSync(this.#logDirectory).map((name) => readFileSync(join(this.#logDirectory, name), "utf8"));
+  }
+
+  /** What can still be done while the process exits. */
+  #strikeNow(): void {
+    this.host.kill();
+    this.#removeFolder();
+  }
+
+  #removeFolder(): void {
+    try {
+      // Windows keeps a file for a moment after the process that had it open is gone.
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    } catch {
+      process.stderr.write(`The temporary folder ${this.folder} could not be removed.\n`);
+    }
+  }
+}

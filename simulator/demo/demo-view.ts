@@ -1,0 +1,101 @@
+import type { ReadStream } from "node:tty";
+import {
+  changeText,
+  clockTime,
+  presenceTable,
+  type PresenceChange,
+  type PresenceTableModel,
+} from "../../src/cli/presence-table.js";
+import { onEndKey } from "../../src/cli/terminal-keys.js";
+import { TerminalScreen, type TerminalOutput } from "../../src/cli/terminal-screen.js";
+
+/** Where the demo shows what happens. */
+export interface DemoView {
+  /** How many people fit; null where any number does. */
+  readonly capacity: number | null;
+  /** Whether somebody reads along, so that steps take their time. */
+  readonly live: boolean;
+  /** A step of the story. */
+  tell(sentence: string): void;
+  change(change: PresenceChange): void;
+  picture(model: PresenceTableModel): void;
+  /** Gives the terminal back. */
+  close(): void;
+}
+
+export function viewFor(output: TerminalOutput, input: NodeJS.ReadStream, onEnd: () => void): DemoView {
+  const dumb = process.env.TERM === "dumb";
+  return output.isTTY && !dumb ? new LiveView(output, input.isTTY ? input : null, onEnd) : new PlainView(output);
+}
+
+/** A line for each step and each change, for pipes, files and terminals that cannot move their cursor. */
+class PlainView implements DemoView {
+  readonly capacity = null;
+  readonly live = false;
+  readonly #output: NodeJS.WritableStream;
+
+  constructor(output: NodeJS.WritableStream) {
+    this.#output = output;
+  }
+
+  tell(sentence: string): void {
+    this.#line(Date.now(), sentence);
+  }
+
+  change(change: PresenceChange): void {
+    this.#line(change.at, `   ${changeText(change)}`);
+  }
+
+  picture(): void {
+    // Lines that are written cannot be redrawn.
+  }
+
+  close(): void {
+    // Nothing was taken from the terminal.
+  }
+
+  #line(at: number, text: string): void {
+    this.#output.write(`${clockTime(at)}  ${text}\n`);
+  }
+}
+
+/** A table that is redrawn in place. */
+class LiveView implements DemoView {
+  readonly live = true;
+  readonly #screen: TerminalScreen;
+  readonly #disposers: (() => void)[] = [];
+  #latest: PresenceTableModel | null = null;
+
+  constructor(output: TerminalOutput, input: ReadStream | null, onEnd: () => void) {
+    this.#screen = new TerminalScreen(output);
+    this.#screen.open();
+    this.#disposers.push(this.#screen.onResize(() => this.#draw()));
+    if (input) this.#disposers.push(onEndKey(input, onEnd));
+  }
+
+  get capacity(): number {
+    return this.#screen.size.rows;
+  }
+
+  tell(): void {
+    // The picture has the story in its notes.
+  }
+
+  change(): void {
+    // The picture has the changes.
+  }
+
+  picture(model: PresenceTableModel): void {
+    this.#latest = model;
+    this.#draw();
+  }
+
+  close(): void {
+    for (const dispose of this.#disposers.splice(0)) dispose();
+    this.#screen.close();
+  }
+
+  #draw(): void {
+    if (this.#latest) this.#screen.draw(presenceTable(this.#latest, { ...this.#screen.size, colours: this.#screen.colours }));
+  }
+}

@@ -1,0 +1,173 @@
+import { spawn, spawnSync } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { expect } from "chai";
+import { createMessageConnection } from "vscode-jsonrpc/node";
+
+import { frame, parseFrames, request } from "../support/byte-host.js";
+
+const WORKER = fileURLToPath(new URL("./rpc-worker.js", import.meta.url));
+const exec = promisify(spawnChild);
+
+class Launched {
+  readonly process: ChildProcessWithoutNullStreams = spawn(process.execPath, [WORKER]);
+  readonly exited = once(this.process, "exit") as Promise<[number | null, string | null]>;
+  #out: Buffer[] = [];
+  #err = "";
+
+  constructor() {
+    this.process.stderr.on("data", (chunk: Buffer) => (this.#err += chunk.toString()));
+    this.process.stdin.on("error", () => undefined);
+  }
+
+  read(): this {
+    this.process.stdout.on("data", (chunk: Buffer) => this.#out.push(chunk));
+    return this;
+  }
+
+  get stdout(): Buffer {
+    return Buffer.concat(this.#out);
+  }
+
+  get stderr(): string {
+    return this.#err;
+  }
+
+  async exitCode(): Promise<number | null> {
+    const [code] = await this.exited;
+    return code;
+  }
+
+  async untilStderr(found: (text: string) => boolean, deadlineMs: number): Promise<void> {
+    const deadline = Date.now() + deadlineMs;
+    while (!found(this.#err)) {
+      if (Date.now() > deadline) throw new Error(`Not said on stderr in ${deadlineMs} ms: ${this.#err.slice(-500)}`);
+      await Promise.race([once(this.process.stderr, "data"), new Promise((resolve) => setTimeout(resolve, 50))]);
+    }
+  }
+}
+
+describe("protocol in a process", () => {
+  const launched: Launched[] = [];
+  function launch(): Launched {
+    const worker = new Launched();
+    launched.push(worker);
+    return worker;
+  }
+  afterEach(() => {
+    for (const worker of launched.splice(0)) worker.process.kill("SIGKILL");
+  });
+
+  it("keeps stdout for the protocol: what anybody prints goes to stderr", async () => {
+    const worker = launch().read();
+    worker.process.stdin.end(request(1, "presence/get", { uri: "a@x.example" }));
+    expect(await worker.exitCode()).to.equal(0);
+    expect(parseFrames(worker.stdout).map((m) => m.id)).to.deep.equal([1]);
+    expect(worker.stderr).to.contain("a stray line by console").and.to.contain("a stray line by process.stdout");
+  });
+
+  it("answers what came before the end of stdin", async () => {
+    const worker = launch().read();
+    worker.process.stdin.end(Buffer.concat(Array.from({ length: 500 }, (_, i) => request(i, "presence/get", { uri: "a" }))));
+    await worker.exitCode();
+    expect(parseFrames(worker.stdout)).to.have.length(500);
+  });
+
+  it("leaves with 65 after the -32700 reply, with 1 for exit alone, with 0 after shutdown", async () => {
+    const lost = launch().read();
+    lost.process.stdin.write("hello\n");
+    expect(await lost.exitCode()).to.equal(65);
+    expect(parseFrames(lost.stdout).map((m) => [m.id, m.error?.code])).to.deep.equal([[null, -32700]]);
+
+    const rude = launch().read();
+    rude.process.stdin.write(frame({ jsonrpc: "2.0", method: "exit" }));
+    expect(await rude.exitCode()).to.equal(1);
+
+    const polite = launch().read();
+    polite.process.stdin.write(Buffer.concat([request(1, "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })]));
+    expect(await polite.exitCode()).to.equal(0);
+    expect(parseFrames(polite.stdout)).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
+  });
+
+  it("survives a host that closes the output, and ends", async () => {
+    const worker = launch();
+    worker.process.stdout.destroy();
+    for (let i = 0; i < 20; i += 1) worker.process.stdin.write(request(i, "presence/get", { uri: "a" }));
+    expect(await worker.exitCode()).to.equal(0);
+    expect(worker.stderr).not.to.match(/EPIPE|Error|at /);
+  });
+
+  it("costs no memory while its host does not read, tells the latest afterwards, and notices the end", async () => {
+    const worker = launch();
+    worker.process.stdin.write(Buffer.concat([request(1, "presence/subscribe", { all: true }), request(2, "worker/poll")]));
+    const rss = (): number[] => [...worker.stderr.matchAll(/rss (\d+)/g)].map((m) => Number(m[1]));
+    await worker.untilStderr(() => rss().length >= 60, 30_000);
+    // Sixty rounds of ten thousand records are some 200 MB of notifications.
+    expect(rss()[59]! - rss()[15]!).to.be.below(60);
+    worker.read();
+    const deadline = Date.now() + 10_000;
+    while (parseFrames(worker.stdout).length < 10 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const sequences = parseFrames(worker.stdout)
+      .filter((m) => m.method === "presence/changed")
+      .map((m) => (m.params as { sequence: number }).sequence);
+    expect(sequences).to.deep.equal(sequences.map((_, i) => i + 1));
+    worker.process.stdin.end();
+    expect(await worker.exitCode()).to.equal(0);
+  }).timeout(45_000);
+
+  it("is understood by vscode-jsonrpc's own client", async () => {
+    const worker = launch();
+    const connection = createMessageConnection(worker.process.stdout, worker.process.stdin);
+    const told = new Promise((resolve) => connection.onNotification("presence/changed", resolve));
+    connection.listen();
+    const records = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => connection.sendRequest<{ uri: string }>("presence/get", { uri: `p${i}@x.example` })),
+    );
+    expect(records.map((r) => r.uri)).to.deep.equal(records.map((_, i) => `p${i}@x.example`));
+    await connection.sendRequest("presence/subscribe", { all: true });
+    await connection.sendRequest("worker/poll");
+    expect(await told).to.deep.include({ sequence: 1 });
+    await connection.sendRequest("shutdown");
+    await connection.sendNotification("exit");
+    expect(await worker.exitCode()).to.equal(0);
+    connection.dispose();
+  });
+
+  it("is understood by python-lsp-jsonrpc", async function () {
+    // Debian's package belongs to Debian's Python, which may stand behind another one on the PATH.
+    const python = ["python3", "/usr/bin/python3"].find((name) => spawnSync(name, ["-c", "import pylsp_jsonrpc"]).status === 0);
+    if (python === undefined) {
+      const sentence = "LEFT OUT: python3 has no pylsp_jsonrpc on this machine (Debian package: python3-pylsp-jsonrpc).";
+      if (process.env.CI === "true") throw new Error(sentence);
+      process.stderr.write(`${sentence}\n`);
+      return this.skip();
+    }
+    this.timeout(40_000);
+    const seen = JSON.parse(await exec(python, ["test/integration/rpc-pylsp-client.py", process.execPath, WORKER])) as Record<
+      string,
+      { result?: Record<string, unknown>; code?: number; data?: unknown }
+    >;
+    expect(seen.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
+    expect(seen.many).to.equal(10_000);
+    expect(seen.wrong).to.deep.equal({ code: -32602, data: { issues: [{ path: "uri", message: "Expected a string." }] } });
+    expect(seen.unknown!.code).to.equal(-32601);
+    expect(seen.initialize!.result).to.deep.include({ protocolVersion: "1.0" });
+    expect(seen.subscribe!.result).to.have.keys("subscriptionId", "records");
+    expect(seen.cancelled).to.deep.equal({ code: -32800 });
+    expect(seen.shutdown).to.deep.equal({ result: null });
+    expect(seen.afterShutdown!.code).to.equal(-32600);
+    expect(seen.firstTold).to.deep.equal({ sequence: 1, changes: 500 });
+    expect(seen.exitCode).to.equal(0);
+  });
+});
+
+function spawnChild(command: string, args: string[], done: (error: Error | null, stdout: string) => void): void {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let stdout = "";
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.on("close", (code) => done(code === 0 ? null : new Error(`${command} ended with ${String(code)}.`), stdout));
+}

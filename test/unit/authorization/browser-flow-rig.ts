@@ -1,0 +1,97 @@
+import { expect } from "chai";
+
+import { BrowserFlow } from "../../../src/authorization/browser-flow.js";
+import type { FlowView } from "../../../src/authorization/flow.js";
+import type { LoopbackPage, LoopbackRequest } from "../../../src/ports/loopback-server.js";
+import type { OAuthClient } from "../../../src/webex/oauth-api.js";
+import { FakeLoopback } from "../../contract/loopback-server.fake.js";
+import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { RecordingLogger } from "../../support/recording-logger.js";
+import { CLIENT, FakeKeeper, FakeNotices, ScriptedOAuth } from "./flow-fixtures.js";
+
+export const PORT = 8467;
+export const FORM = { host: `localhost:${PORT}`, "content-type": "application/x-www-form-urlencoded" };
+
+/** A browser flow with everything around it in memory, and a visitor to its page who remembers all that was served. */
+export class FlowRig {
+  readonly clock = new FakeClock();
+  readonly chance = new SeededChance(7);
+  readonly oauth = new ScriptedOAuth();
+  readonly keeper = new FakeKeeper();
+  readonly notices = new FakeNotices();
+  readonly machine = new FakeLoopback();
+  readonly logger = new RecordingLogger();
+  readonly views: FlowView[] = [];
+  readonly flow: BrowserFlow;
+  client: () => OAuthClient = () => CLIENT;
+  #served = "";
+
+  constructor() {
+    const { oauth, keeper, notices, clock, chance, logger } = this;
+    const listen = this.machine.listen;
+    const client = (): OAuthClient => this.client();
+    this.flow = new BrowserFlow({
+      oauth: () => oauth,
+      client,
+      keeper,
+      notices,
+      clock,
+      chance,
+      logger,
+      listen,
+      redirectPort: PORT,
+    });
+    this.flow.onChanged((view) => this.views.push(view));
+  }
+
+  start(): Promise<FlowView> {
+    return this.flow.start(new AbortController().signal);
+  }
+
+  /** Ends the flow; fails when it leaves something behind, or a secret was ever served, logged or told. */
+  async end(): Promise<void> {
+    await this.flow.stop();
+    expect(this.machine.isListening(PORT)).to.equal(false);
+    expect(this.clock.pendingTimers).to.equal(0);
+    const verifiers = this.oauth.exchanges.map((one) => one.verifier);
+    for (const secret of ["access-token-text", "refresh-token-text", "client-secret-text", "code-1-text", ...verifiers]) {
+      expect(this.#served + this.logger.text + JSON.stringify(this.views)).not.to.contain(secret);
+    }
+  }
+
+  get key(): string {
+    return new URL(this.flow.view.url ?? "").searchParams.get("key") ?? "";
+  }
+
+  async visit(request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
+    const page = await this.machine.visit(PORT, request);
+    this.#served += page.body + JSON.stringify(page.headers);
+    return page;
+  }
+
+  get(target: string): Promise<LoopbackPage> {
+    return this.visit({ target });
+  }
+
+  page(): Promise<LoopbackPage> {
+    return this.get(`/?key=${this.key}`);
+  }
+
+  async state(): Promise<string> {
+    return stateOf((await this.page()).body);
+  }
+
+  /** Presses AUTHORIZE; gives the `state` that went to Webex. */
+  async depart(): Promise<string> {
+    const answer = await this.get(`/authorize?key=${this.key}`);
+    return new URL(answer.headers.location ?? "", "http://localhost").searchParams.get("state") ?? "";
+  }
+
+  complete(changes: Partial<LoopbackRequest> = {}): Promise<LoopbackPage> {
+    return this.visit({ method: "POST", target: "/complete", headers: FORM, body: `key=${this.key}`, ...changes });
+  }
+}
+
+export function stateOf(body: string): string {
+  return /data-testid="state"[^>]*data-state="(\w+)"/.exec(body)?.[1] ?? "none";
+}

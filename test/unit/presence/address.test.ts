@@ -1,0 +1,119 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import { normalizeAddress } from "../../../src/presence/address.js";
+
+const SAME = "ada@example.com";
+
+describe("normalizeAddress", () => {
+  const accepted: [string, string][] = [
+    [SAME, SAME],
+    ["  Ada@Example.COM\t", SAME],
+    ["<ada@example.com>", SAME],
+    [" < ada@example.com > ", SAME],
+    ["sip:ada@example.com", SAME],
+    ["SIPS:ada@example.com", SAME],
+    ["mailto:ada@example.com", SAME],
+    ["Xmpp:ada@example.com", SAME],
+    ["webex:ada@example.com", SAME],
+    ["pres:ada@example.com", SAME],
+    ["IM:ada@example.com", SAME],
+    ["<sip:ada@example.com;transport=tls>;tag=7", SAME],
+    ['"Ada < Byron" <sip:ada@example.com>', SAME],
+    ["Ada <ada@example.com>?x", SAME],
+    ["sip:ada@example.com;transport=tls", SAME],
+    ["mailto:ada@example.com?subject=a@b;c", SAME],
+    ["ada@example.com;", SAME],
+    ["sip:%61da@example.com", SAME],
+    ["ada%40example.com", SAME],
+    ["sip:ada%2Bx@example.com", "ada+x@example.com"],
+    ["O'Neil.x_y-z+1@Example.com", "o'neil.x_y-z+1@example.com"],
+    ["jörg@müller.example", "jörg@müller.example"],
+    ["J%C3%B6rg@example.com", "jörg@example.com"],
+    ["1234@10.0.0.1", "1234@10.0.0.1"],
+    [`${"a".repeat(1012)}@example.com`, `${"a".repeat(1012)}@example.com`],
+  ];
+  for (const [text, address] of accepted) {
+    it(`reads ${JSON.stringify(text.slice(0, 50))}`, () => expect(normalizeAddress(text)).to.equal(address));
+  }
+
+  const refused = [
+    "",
+    " ",
+    "@",
+    "ada",
+    "ada@",
+    "@example.com",
+    "a@b@c",
+    "ada%40corp@example.com",
+    "tel:+391234",
+    "tel:ada@example.com",
+    "foo:ada@example.com",
+    "https://example.com/ada@x",
+    "xmpp://ada@example.com",
+    "xmpp:ada@example.com/phone",
+    "sip:mailto:ada@example.com",
+    "sip:alice:secret@example.com",
+    "alice:secret@example.com",
+    "sip:ada@example.com:5060",
+    ":ada@example.com",
+    "sip:",
+    "sip: ada@example.com",
+    "ada byron@example.com",
+    "ada@exam ple.com",
+    "ada@example.com, bob@example.com",
+    "<ada@example.com",
+    "ada@example.com>",
+    "<ada@example.com> x",
+    "<>",
+    "sip:%zz@example.com",
+    "sip:ada%@example.com",
+    "sip:ada%00@example.com",
+    "sip:ada%0Ax@example.com",
+    "sip:ada%20x@example.com",
+    "sip:%ff@example.com",
+    "ada\u0000@example.com",
+    "ada\ud800@example.com",
+    `${"a".repeat(1013)}@example.com`,
+    ";ada@example.com",
+  ];
+  for (const text of refused) {
+    it(`refuses ${JSON.stringify(text.slice(0, 50))}`, () => expect(normalizeAddress(text)).to.equal(null));
+  }
+
+  it("never throws, and gives lower-case local@domain or null", () => {
+    const pieces = fc.constantFrom("sip:", "a", "B", "@", "<", ">", ";", "?", "%41", "%", " ", ".", "ü", "\u0001", '"', ":");
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: "binary" }),
+          fc.array(pieces).map((parts) => parts.join("")),
+        ),
+        (text) => {
+          const address = normalizeAddress(text);
+          if (address === null) return;
+          expect(address).to.match(/^[^@\s<>:]+@[^@\s<>:]+$/u);
+          expect(address).to.equal(address.toLowerCase());
+        },
+      ),
+    );
+  });
+
+  it("takes every decoration off an address", () => {
+    const word = fc.stringMatching(/^[a-z0-9._+-]{1,12}$/);
+    const scheme = fc.constantFrom("", "sip:", "SIPS:", "mailto:", "xmpp:", "Webex:", "pres:", "im:");
+    fc.assert(
+      fc.property(
+        word,
+        word,
+        scheme,
+        fc.constantFrom("", ";a=b", "?c@d", ";x?y"),
+        fc.boolean(),
+        (local, host, prefix, suffix, angle) => {
+          const uri = `${prefix}${local.toUpperCase()}@${host}${suffix}`;
+          expect(normalizeAddress(angle ? ` <${uri}> ` : uri)).to.equal(`${local}@${host}`);
+        },
+      ),
+    );
+  });
+});

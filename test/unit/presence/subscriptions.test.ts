@@ -1,0 +1,297 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import type { PersonSnapshot } from "../../../src/presence/person.js";
+import type { PresenceRecord } from "../../../src/presence/record.js";
+import { Fixture, NEVER, person, personId, sweep } from "./presence-fixture.js";
+
+describe("subscriptions", () => {
+  it("tell the state now, each spelling once, also what is no address", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada")]);
+    const uris = ["ada@example.com", "sip:Ada@example.com", "ada@example.com", "tel:1", "x@example.com"];
+    const { records } = fixture.directory.subscribe({ uris });
+    expect(records.map(({ uri, reason }) => [uri, reason])).to.deep.equal([
+      ["ada@example.com", null],
+      ["sip:Ada@example.com", null],
+      ["tel:1", "invalidUri"],
+      ["x@example.com", "notFound"],
+    ]);
+    sweep(fixture.roster, [person("ada", "call")]);
+    expect(fixture.changes()).to.have.members(["ada@example.com onCall/-", "sip:Ada@example.com onCall/-"]);
+    expect(fixture.changes()).to.deep.equal([]);
+  });
+
+  it("announce changes once, and again after all were taken", () => {
+    const fixture = new Fixture();
+    let announced = 0;
+    const stop = fixture.directory.onChangesWaiting(() => (announced += 1));
+    sweep(fixture.roster, [person("ada")]);
+    expect(announced).to.equal(0);
+    fixture.directory.subscribe({ uris: ["ada@example.com"] });
+    sweep(fixture.roster, [person("ada", "call")]);
+    sweep(fixture.roster, [person("ada", "meeting")]);
+    expect(announced).to.equal(1);
+    expect(fixture.changes()).to.deep.equal(["ada@example.com inMeeting/-"]);
+    sweep(fixture.roster, [person("ada", "call")]);
+    expect(announced).to.equal(2);
+    stop();
+    fixture.takeAll();
+    sweep(fixture.roster, [person("ada")]);
+    expect(announced).to.equal(2);
+  });
+
+  it("tell what changed twice once, and what changed back not at all", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada"), person("bob")]);
+    fixture.directory.subscribe({ uris: ["ada@example.com", "bob@example.com"] });
+    sweep(fixture.roster, [person("ada", "call"), person("bob", "call")]);
+    sweep(fixture.roster, [person("ada", "active"), person("bob", "meeting")]);
+    expect(fixture.changes()).to.deep.equal(["bob@example.com inMeeting/-"]);
+  });
+
+  it("do not tell other members than state, reason and webexStatus, and do tell a webexStatus alone", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada", "weird")]);
+    fixture.directory.subscribe({ uris: ["ada@example.com"] });
+    sweep(fixture.roster, [person("ada", "weird", { displayName: "Other", lastActivity: null })]);
+    expect(fixture.changes()).to.deep.equal([]);
+    sweep(fixture.roster, [person("ada", "weirder")]);
+    expect(fixture.takeAll()[0]!.record.webexStatus).to.equal("weirder");
+  });
+
+  it("group by who is told, up to max", () => {
+    const fixture = new Fixture();
+    const names = Array.from({ length: 7 }, (_, number) => `p${number}`);
+    const uris = names.map((name) => `${name}@example.com`);
+    sweep(
+      fixture.roster,
+      names.map((name) => person(name)),
+    );
+    const one = fixture.directory.subscribe({ uris }).subscriptionId;
+    const two = fixture.directory.subscribe({ uris: uris.slice(0, 3) }).subscriptionId;
+    sweep(
+      fixture.roster,
+      names.map((name) => person(name, "call")),
+    );
+    const taken = fixture.takeAll(2);
+    expect(taken).to.have.length(7);
+    for (const { ids, record } of taken) {
+      expect(ids).to.deep.equal(uris.indexOf(record.uri) < 3 ? [one, two] : [one]);
+    }
+  });
+
+  it("tell each subscription what differs from what it was told, then both together", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada")]);
+    const one = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
+    sweep(fixture.roster, [person("ada", "call")]);
+    const two = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
+    expect(fixture.takeAll().map(({ ids }) => ids)).to.deep.equal([[one]]);
+    sweep(fixture.roster, [person("ada", "meeting")]);
+    expect(fixture.takeAll().map(({ ids }) => ids)).to.deep.equal([[one, two]]);
+  });
+
+  it("end with unsubscribe, also where a change waits", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada")]);
+    const one = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
+    const two = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
+    const all = fixture.directory.subscribe({ all: true }).subscriptionId;
+    sweep(fixture.roster, [person("ada", "call")]);
+    fixture.directory.unsubscribe(one);
+    fixture.directory.unsubscribe(all);
+    expect(fixture.takeAll().map(({ ids }) => ids)).to.deep.equal([[two]]);
+    fixture.directory.unsubscribe(two);
+    sweep(fixture.roster, [person("ada", "meeting")]);
+    expect(fixture.takeAll()).to.deep.equal([]);
+    expect(() => fixture.directory.unsubscribe(two))
+      .to.throw()
+      .with.property("code", "unknownSubscription");
+  });
+
+  it("are 1,000 at most", () => {
+    const fixture = new Fixture();
+    const ids = Array.from({ length: 1000 }, () => fixture.directory.subscribe({ uris: ["a@b"] }).subscriptionId);
+    expect(new Set(ids).size).to.equal(1000);
+    expect(() => fixture.directory.subscribe({ all: true }))
+      .to.throw()
+      .with.property("code", "tooManySubscriptions");
+    sweep(fixture.roster, [person("ada", "call", { userName: "a@b" })]);
+    expect(fixture.takeAll().map((taken) => taken.ids.length)).to.deep.equal([1000]);
+    fixture.directory.unsubscribe(ids[500]!);
+    fixture.directory.subscribe({ all: true });
+  });
+
+  it("hear of staleness by time alone, and of its end", async () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.directory.subscribe({ uris: ["ada@example.com"] });
+    await fixture.clock.advance(100_000);
+    sweep(fixture.roster, [person("ada"), person("bob")]);
+    await fixture.clock.advance(180_000);
+    expect(fixture.changes()).to.deep.equal([]);
+    await fixture.clock.advance(2);
+    expect(fixture.changes()).to.deep.equal(["ada@example.com unknown/stale"]);
+    expect(fixture.clock.pendingTimers).to.be.at.most(2);
+    sweep(fixture.roster, [person("ada")]);
+    expect(fixture.changes()).to.deep.equal(["ada@example.com available/-"]);
+    fixture.directory.setStaleAfter(30);
+    await fixture.clock.advance(30_002);
+    expect(fixture.changes()).to.deep.equal(["ada@example.com unknown/stale"]);
+    fixture.directory.setStaleAfter(90);
+    expect(fixture.changes()).to.deep.equal(["ada@example.com available/-"]);
+    await fixture.clock.advance(60_002);
+    expect(fixture.changes()).to.deep.equal(["ada@example.com unknown/stale"]);
+  });
+
+  it("hear when not found is an answer no more, and when it is one again", async () => {
+    const fixture = new Fixture();
+    fixture.directory.subscribe({ uris: ["x@example.com", "y@example.com"] });
+    fixture.roster.applyLookup("x@example.com", []);
+    expect(fixture.changes()).to.deep.equal(["x@example.com unknown/notFound"]);
+    await fixture.clock.advance(600_002);
+    expect(fixture.changes()).to.deep.equal(["x@example.com unknown/notReady"]);
+    sweep(fixture.roster, [person("y")]);
+    expect(fixture.changes()).to.have.members(["x@example.com unknown/notFound", "y@example.com available/-"]);
+    await fixture.clock.advance(600_002);
+    expect(fixture.changes()).to.have.members(["x@example.com unknown/notReady", "y@example.com unknown/stale"]);
+  });
+
+  it("hear of the worker's condition", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.directory.subscribe({ uris: ["ada@example.com", "x@example.com", "tel:1"] });
+    fixture.directory.setCondition("disabled");
+    expect(fixture.changes()).to.have.members(["ada@example.com unknown/disabled", "x@example.com unknown/disabled"]);
+    fixture.directory.setCondition("polling");
+    expect(fixture.changes()).to.have.members(["ada@example.com available/-", "x@example.com unknown/notFound"]);
+  });
+
+  it("to all tell of who comes and, once, of who goes, under the name told before", () => {
+    const fixture = new Fixture();
+    const ada = person("ada", "active", { userName: "Ada@Example.com" });
+    sweep(fixture.roster, [person("bob"), ada]);
+    const { records } = fixture.directory.subscribe({ all: true });
+    expect(records.map((record) => record.uri)).to.deep.equal(["Ada@Example.com", "bob@example.com"]);
+    sweep(fixture.roster, [person("bob"), person("eve", "call")]);
+    expect(fixture.changes()).to.deep.equal(["eve@example.com onCall/-"]);
+    sweep(fixture.roster, [person("bob")]);
+    expect(fixture.changes()).to.deep.equal(["Ada@Example.com unknown/notFound"]);
+    sweep(fixture.roster, [person("bob"), ada]);
+    expect(fixture.changes()).to.have.members(["Ada@Example.com available/-", "eve@example.com unknown/notFound"]);
+    sweep(fixture.roster, [person("bob", "active", { userName: "robert@example.com", emails: [] }), ada]);
+    expect(fixture.changes()).to.have.members(["robert@example.com available/-", "bob@example.com unknown/notFound"]);
+  });
+
+  it("to all never hear of somebody who came and went untold", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("bob")]);
+    fixture.directory.subscribe({ all: true });
+    sweep(fixture.roster, [person("bob"), person("eve")]);
+    sweep(fixture.roster, [person("bob")]);
+    sweep(fixture.roster, [person("bob")]);
+    expect(fixture.changes()).to.deep.equal([]);
+  });
+
+  it("are not told after stop", () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.directory.subscribe({ all: true });
+    fixture.directory.onChangesWaiting(() => expect.fail("announced"));
+    fixture.directory.stop();
+    fixture.directory.stop();
+    sweep(fixture.roster, [person("ada", "call")]);
+    expect(fixture.directory.takeChanges(500)).to.equal(null);
+    expect(fixture.clock.pendingTimers).to.equal(0);
+    expect(fixture.says("ada@example.com")).to.equal("onCall/-");
+  });
+
+  it("replayed over their first records always give what a query gives", async () => {
+    const uri = fc.integer({ min: 0, max: 11 }).map((number) => `u${number}@example.com`);
+    const spelling = fc.tuple(fc.constantFrom("", "sip:", "MAILTO:"), uri).map((parts) => parts.join(""));
+    const snapshot = fc.record<PersonSnapshot>({
+      id: fc.integer({ min: 0, max: 9 }).map(personId),
+      displayName: fc.constant(null),
+      userName: uri,
+      emails: fc.array(uri, { maxLength: 2 }),
+      sipAddresses: fc.constant([]),
+      status: fc.constantFrom(null, "active", "call", "pending", "odd"),
+      lastActivity: fc.constant(null),
+    });
+    const which = fc.constantFrom("org-1", "org-2");
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ sweep: fc.array(snapshot, { maxLength: 8 }), org: which, complete: fc.boolean() }) },
+      { weight: 2, arbitrary: fc.record({ lookup: uri, found: fc.array(snapshot, { maxLength: 1 }), org: which }) },
+      { weight: 2, arbitrary: fc.record({ subscribe: fc.array(spelling, { minLength: 1, maxLength: 6 }) }) },
+      { weight: 1, arbitrary: fc.constant({ all: true as const }) },
+      { weight: 2, arbitrary: fc.record({ unsubscribe: fc.nat(20) }) },
+      { weight: 2, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 4 }) }) },
+      { weight: 1, arbitrary: fc.record({ condition: fc.constantFrom("polling", "disabled", "blocked", "polling") }) },
+      { weight: 1, arbitrary: fc.record({ block: which, blocked: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.record({ order: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.record({ remove: which }) },
+      { weight: 2, arbitrary: fc.record({ wait: fc.constantFrom(1, 20_000, 181_000, 601_000) }) },
+    );
+    const key = (record: PresenceRecord): string => [record.state, record.reason, record.webexStatus].join("/");
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const fixture = new Fixture();
+        const { directory } = fixture;
+        const told = new Map<string, { all: boolean; records: Map<string, string> }>();
+        const gone = new Set<string>();
+        const open = (target: Parameters<typeof directory.subscribe>[0]): void => {
+          const { subscriptionId, records } = directory.subscribe(target);
+          const texts = new Map(records.map((record) => [record.uri, key(record)]));
+          told.set(subscriptionId, { all: "all" in target, records: texts });
+        };
+        const take = (max: number): boolean => {
+          const batch = directory.takeChanges(max);
+          for (const id of batch?.subscriptionIds ?? []) {
+            expect(gone.has(id)).to.equal(false);
+            for (const record of batch!.changes) {
+              expect(told.get(id)!.records.get(record.uri)).not.to.equal(key(record));
+              told.get(id)!.records.set(record.uri, key(record));
+            }
+          }
+          return batch !== null;
+        };
+        for (const each of steps) {
+          if ("sweep" in each) {
+            const roster = directory.addOrganization(each.org);
+            const number = roster.beginSweep();
+            roster.applyPage(number, each.sweep);
+            if (each.complete) roster.completeSweep(number);
+          } else if ("lookup" in each) directory.addOrganization(each.org).applyLookup(each.lookup, each.found);
+          else if ("subscribe" in each) open({ uris: each.subscribe });
+          else if ("all" in each) open({ all: true });
+          else if ("unsubscribe" in each) {
+            const id = [...told.keys()][each.unsubscribe];
+            if (id === undefined) continue;
+            directory.unsubscribe(id);
+            told.delete(id);
+            gone.add(id);
+          } else if ("take" in each) take(each.take);
+          else if ("condition" in each) directory.setCondition(each.condition);
+          else if ("block" in each) directory.setBlocked(each.block, each.blocked);
+          else if ("order" in each) directory.setOrder(each.order ? ["org-2", "org-1"] : ["org-1", "org-2"]);
+          else if ("remove" in each) directory.removeOrganization(each.remove);
+          else await fixture.clock.advance(each.wait);
+        }
+        while (take(3));
+        for (const { all, records } of told.values()) {
+          for (const [spelled, text] of records) {
+            // Somebody's end is told once to those who are told of everybody; they do not hear how old that answer is.
+            if (all && text === "unknown/notFound/" && fixture.get(spelled).personId === null) continue;
+            expect(text, spelled).to.equal(key(fixture.get(spelled)));
+          }
+          if (!all) continue;
+          const names = directory.list({ limit: 5000, cursor: null, states: null, orgId: null }).records;
+          for (const record of names) expect([...records.keys()]).to.include(record.uri);
+        }
+        expect(directory.get(["u1@example.com"], 0, NEVER)).to.be.an("array");
+      }),
+      { numRuns: 400 },
+    );
+  }).timeout(60_000);
+});

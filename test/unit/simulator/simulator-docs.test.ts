@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { expect } from "chai";
+import { knobTable } from "../../../simulator/knob-table.js";
+
+describe("docs/simulator.md", () => {
+  const page = readFileSync("docs/simulator.md", "utf8");
+
+  it("has the knobs as they are", () => {
+    const cells = (text: string): string[] =>
+      text
+        .split("\n")
+        .filter((line) => line.startsWith("| `"))
+        .map((line) => line.replaceAll(/\s+/g, " "));
+    const section = page.slice(page.indexOf("## Knobs"), page.indexOf("## Faults"));
+    expect(cells(section)).to.deep.equal(cells(knobTable()));
+  });
+
+  it("counts bytes right in its example of the framing", () => {
+    const match = /Content-Length: (\d+)\\r\\n\n\\r\\n\n(\{.*\})/.exec(page);
+    expect(Number(match?.[1])).to.equal(Buffer.byteLength(match?.[2] ?? ""));
+  });
+});
