@@ -59,7 +59,19 @@ module.exports = {
       from: { path: "^src/" },
       to: { path: "^(test|simulator|bench|scripts)/" },
     },
-    { name: "simulator-stands-alone", severity: "error", from: { path: "^simulator/" }, to: { path: "^(src|test|bench)/" } },
+    {
+      name: "simulator-stands-alone",
+      comment: "the demo draws the same table as the command line",
+      severity: "error",
+      from: { path: "^simulator/(?!demo/)" },
+      to: { path: "^(src|test|bench)/" },
+    },
+    {
+      name: "demo-draws-with-the-command-line",
+      severity: "error",
+      from: { path: "^simulator/demo/" },
+      to: { path: "^(src/(?!cli/)|test/|bench/)" },
+    },
     { name: "not-to-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -3,6 +3,7 @@ import {
   changeText,
   clockTime,
   presenceTable,
+  roomForPersons,
   type PresenceChange,
   type PresenceTableModel,
 } from "../../src/cli/presence-table.js";
@@ -74,7 +75,7 @@ class LiveView implements DemoView {
   }
 
   get capacity(): number {
-    return this.#screen.size.rows;
+    return roomForPersons(this.#screen.size.rows);
   }
 
   tell(): void {

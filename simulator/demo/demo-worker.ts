@@ -55,6 +55,10 @@ export class DemoWorker {
     return ((await this.#call("presence/subscribe", { uris })) as { records: PresenceRecord[] }).records;
   }
 
+  async getMany(uris: readonly string[]): Promise<readonly PresenceRecord[]> {
+    return ((await this.#call("presence/getMany", { uris })) as { records: PresenceRecord[] }).records;
+  }
+
   async status(): Promise<DemoStatus> {
     return (await this.#call("worker/status")) as DemoStatus;
   }

@@ -93,12 +93,9 @@ export class Demo {
   }
 
   async #subscribe(): Promise<void> {
-    const wanted = this.#options.watch ?? this.#view.capacity ?? PEOPLE_IN_PLAIN_LINES;
-    const people = this.#stage.simulator.people().slice(0, wanted);
-    const uris = people.flatMap(({ emails: [address] }) => (address === undefined ? [] : [address]));
-    this.#diary.begin(await this.#worker.subscribe(uris));
+    await this.#fillScreen();
     await this.#tell(
-      `Subscribed to ${uris.length} people, as an operator's console does: all unknown while presence is disabled.`,
+      `Subscribed to ${this.#diary.records.length} people, as an operator's console does: all unknown while presence is disabled.`,
     );
   }
 
@@ -120,7 +117,7 @@ export class Demo {
   async #followChanges(): Promise<void> {
     const deadline = Date.now() + CHANGES_WITHIN_MS;
     for (let tick = 1; ; tick++) {
-      if (this.#options.once && this.#diary.changeCount >= ENOUGH_CHANGES) return;
+      if (this.#options.once && this.#diary.changeCount >= ENOUGH_CHANGES) return this.#look();
       if (this.#options.once && Date.now() > deadline) {
         throw new Error(
           `Only ${this.#diary.changeCount} changes of state came within ${CHANGES_WITHIN_MS / 1000} s; a higher --speed or --watch makes more.${this.#problems()}`,
@@ -149,8 +146,20 @@ export class Demo {
   }
 
   async #look(): Promise<void> {
+    await this.#fillScreen();
     this.#status = await this.#worker.status();
     this.#totals = await this.#worker.totals();
+    this.#diary.confirm(await this.#worker.getMany(this.#diary.records.map(({ uri }) => uri)));
+  }
+
+  /** Subscribes to as many people as there is room for; a window may have grown. */
+  async #fillScreen(): Promise<void> {
+    const wanted = this.#options.watch ?? this.#view.capacity ?? PEOPLE_IN_PLAIN_LINES;
+    const watched = this.#diary.records.length;
+    if (wanted <= watched || watched >= this.#options.users) return;
+    const people = this.#stage.simulator.people().slice(watched, wanted);
+    const uris = people.flatMap(({ emails: [address] }) => (address === undefined ? [] : [address]));
+    this.#diary.begin(await this.#worker.subscribe(uris));
   }
 
   #take(records: readonly PresenceRecord[]): void {
@@ -176,21 +185,21 @@ export class Demo {
     const notes = now - this.#toldAt < STORY_STAYS_MS ? this.#story : this.#story.slice(-1);
     this.#view.picture({
       now,
-      title: `Webex presence of ${ORGANIZATION}`,
+      title: `${ORGANIZATION} (simulated), secrets in memory`,
       figures: this.#figures(),
       notes,
       sweep: sweeping && { persons: sweeping.persons, of: this.#options.users },
       totals: this.#totals,
       records: this.#diary.records,
       changes: this.#diary.changes,
-      footer: "Simulated Webex, secrets in memory only. q or Ctrl+C ends the demo.",
+      footer: "FOR: in this state; AGE: since Webex told it. q or Ctrl+C ends.",
     });
   }
 
   #figures(): string {
     const requests = this.#status?.organizations[0]?.requests;
     const phase = this.#status?.phase ?? "not launched yet";
-    return requests ? `${phase}, ${requests.lastMinute} of ${requests.perMinuteLimit} requests/min` : phase;
+    return requests ? `${phase}, ${requests.lastMinute}/${requests.perMinuteLimit} req/min` : phase;
   }
 
   #problems(): string {

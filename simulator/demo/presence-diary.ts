@@ -29,6 +29,15 @@ export class PresenceDiary {
     return told;
   }
 
+  /** Takes what the worker says when asked again: newer ages. A change that is on its way as a notification is left to that. */
+  confirm(records: readonly PresenceRecord[]): void {
+    for (const record of records) {
+      const known = this.#records.get(record.uri);
+      const same = known?.state === record.state && known.reason === record.reason && known.webexStatus === record.webexStatus;
+      if (same) this.#records.set(record.uri, record);
+    }
+  }
+
   get records(): readonly PresenceRecord[] {
     return [...this.#records.values()];
   }

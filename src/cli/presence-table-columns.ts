@@ -16,15 +16,15 @@ const WIDE_ENOUGH_FOR_ADDRESSES = 80;
 const LONGEST_STATE = 27;
 const SHORTEST_STATE = 18;
 
-/** The columns that fit into a width: name and state always, then ages, then the address. */
+/** The columns that fit into a width: name and state always, then FOR (in this state since) and AGE (since Webex told it), then the address. */
 export function columnsFor(width: number): readonly Column[] {
   const withAddress = width >= WIDE_ENOUGH_FOR_ADDRESSES;
   const withAges = width >= 46;
   const stateWidth = width >= 56 ? Math.min(LONGEST_STATE, Math.floor(width * 0.4)) : SHORTEST_STATE;
-  const ages = withAges ? [column("FOR", 6, "right", inState, "faint"), column("HEARD", 9, "right", heard, "faint")] : [];
-  const taken = [stateWidth, ...ages.map((age) => age.width)].reduce((sum, each) => sum + each + GAP.length, 0);
+  const ages = withAges ? [column("FOR", 6, "right", inState, "faint"), column("AGE", 6, "right", age, "faint")] : [];
+  const taken = [stateWidth, ...ages.map(({ width: each }) => each)].reduce((sum, each) => sum + each + GAP.length, 0);
   const rest = Math.max(1, width - taken - (withAddress ? GAP.length : 0));
-  const nameWidth = withAddress ? Math.min(28, Math.floor(rest * 0.42)) : rest;
+  const nameWidth = withAddress ? Math.min(26, Math.floor(rest * 0.38)) : rest;
   return [
     column("NAME", nameWidth, "left", nameOf),
     ...(withAddress ? [column("ADDRESS", rest - nameWidth, "left", (record) => printable(record.uri), "faint")] : []),
@@ -69,8 +69,8 @@ function inState({ since }: PresenceRecord, now: number): string {
   return since === null ? "–" : duration(now - Date.parse(since));
 }
 
-function heard({ observedAt }: PresenceRecord, now: number): string {
-  return observedAt === null ? "–" : `${duration(now - Date.parse(observedAt))} ago`;
+function age({ observedAt }: PresenceRecord, now: number): string {
+  return observedAt === null ? "–" : duration(now - Date.parse(observedAt));
 }
 
 /** A length of time in its largest unit: `42 s`, `7 min`, `3 h`, `2 d`. */

@@ -1,7 +1,7 @@
 import type { PresenceRecord, PresenceState } from "../presence/record.js";
 import { columnsFor, headingLine, nameOf, recordLine } from "./presence-table-columns.js";
 import { STATE_LOOKS, stateText } from "./presence-table-states.js";
-import { paintFor, type Paint } from "./terminal-style.js";
+import { paintFor, type Paint, type Style } from "./terminal-style.js";
 import { clip, displayWidth, fit, printable, wrap } from "./terminal-text.js";
 
 export interface PresenceChange {
@@ -39,6 +39,8 @@ export interface PictureSize {
 const FRESH_FOR_MS = 4000;
 const MOST_CHANGES = 6;
 const LONGEST_BAR = 40;
+const SHORTEST_TITLE = 22;
+const WIDTH_OF_ALL_TOTALS = 150;
 
 /** Draws presence as lines: never more of them than `rows`, none wider than `columns`, no colours unless asked for. */
 export function presenceTable(model: PresenceTableModel, size: PictureSize): string[] {
@@ -46,12 +48,19 @@ export function presenceTable(model: PresenceTableModel, size: PictureSize): str
   const head = [
     titleLine(model, size.columns, paint),
     ...noteLines(model.notes, size, paint),
-    situationLine(model, size.columns, paint),
+    ...situationLines(model, size, paint),
   ];
   const feed = changeLines(model.changes, size, paint);
   const foot = size.rows >= 8 ? [...feed, paint(clip(printable(model.footer), size.columns), "faint")] : [];
   const room = Math.max(1, size.rows - head.length - foot.length);
   return [...head, ...tableLines(model, room, size, paint), ...foot].slice(0, size.rows);
+}
+
+/** How many persons a picture has room for, once its notes are down to one line. */
+export function roomForPersons(rows: number): number {
+  const changes = roomForChanges(rows);
+  const around = ["title", "note", "totals", "heading", "footer"].length + (rows >= 24 ? 1 : 0);
+  return Math.max(1, rows - around - (changes === 0 ? 0 : changes + 1));
 }
 
 /** A change as one line of text without colours: `Björn Weber  ● available → ♪ on call`. */
@@ -75,15 +84,13 @@ export function totalsText(totals: ReadonlyMap<PresenceState, number>): string {
 function totalParts(totals: ReadonlyMap<PresenceState, number>) {
   return Object.entries(STATE_LOOKS).flatMap(([state, { symbol, word, styles }]) => {
     const count = totals.get(state as PresenceState) ?? 0;
-    return count === 0 ? [] : [{ text: `${symbol} ${count} ${word}`, styles }];
+    return count === 0 ? [] : [{ text: `${symbol} ${count} ${word}`, brief: `${symbol} ${count}`, styles }];
   });
 }
 
 function titleLine({ title, figures }: PresenceTableModel, columns: number, paint: Paint): string {
-  const name = ` ${clip(printable(title), columns - 2)} `;
-  const room = columns - displayWidth(name);
-  const right = displayWidth(figures) + 1 <= room ? `${figures} ` : "";
-  return paint(fit(name, columns - displayWidth(right)) + right, "inverse");
+  const right = columns - displayWidth(figures) >= SHORTEST_TITLE ? `${printable(figures)} ` : "";
+  return paint(fit(` ${printable(title)}`, columns - displayWidth(right)) + right, "inverse");
 }
 
 function noteLines(notes: readonly string[], { columns, rows }: PictureSize, paint: Paint): string[] {
@@ -94,17 +101,41 @@ function noteLines(notes: readonly string[], { columns, rows }: PictureSize, pai
   return wrapped.map((line, index) => (index >= wrapped.length - newest ? line : paint(line, "faint"))).slice(-most);
 }
 
-function situationLine({ sweep, totals }: PresenceTableModel, columns: number, paint: Paint): string {
-  if (sweep) return progressLine(sweep, columns, paint);
-  const known = [...totals.values()].reduce((sum, count) => sum + count, 0);
-  let line = clip(`${known} people`, columns);
-  let width = displayWidth(line);
-  for (const { text, styles } of totalParts(totals)) {
-    width += displayWidth(text) + 2;
-    if (width > columns) break;
-    line += `  ${paint(text, ...styles)}`;
+function situationLines({ sweep, totals }: PresenceTableModel, { columns, rows }: PictureSize, paint: Paint): string[] {
+  const room = columns < WIDTH_OF_ALL_TOTALS && rows >= 24 ? 2 : 1;
+  const lines = sweep ? [progressLine(sweep, columns, paint)] : totalsLines(totals, room, columns, paint);
+  while (lines.length < room) lines.push("");
+  return lines;
+}
+
+/** The totals in words where all of them fit, else with the symbols alone, which the table explains. */
+function totalsLines(totals: PresenceTableModel["totals"], room: number, columns: number, paint: Paint): string[] {
+  const known = { text: `${[...totals.values()].reduce((sum, count) => sum + count, 0)} people`, styles: [] };
+  const inWords = pack([known, ...totalParts(totals)], columns, paint);
+  if (inWords.length <= room) return inWords;
+  const inSymbols = totalParts(totals).map(({ brief, styles }) => ({ text: brief, styles }));
+  return pack([known, ...inSymbols], columns, paint).slice(0, room);
+}
+
+function pack(
+  parts: readonly { readonly text: string; readonly styles: readonly Style[] }[],
+  columns: number,
+  paint: Paint,
+): string[] {
+  const lines: string[] = [];
+  let width = 0;
+  for (const { text, styles } of parts) {
+    const painted = paint(clip(text, columns), ...styles);
+    const line = lines.at(-1);
+    if (line !== undefined && width + displayWidth(text) + 2 <= columns) {
+      lines[lines.length - 1] = `${line}  ${painted}`;
+      width += displayWidth(text) + 2;
+    } else {
+      lines.push(painted);
+      width = displayWidth(text);
+    }
   }
-  return line;
+  return lines;
 }
 
 function progressLine(sweep: NonNullable<PresenceTableModel["sweep"]>, columns: number, paint: Paint): string {
@@ -133,9 +164,13 @@ function tableLines(model: PresenceTableModel, room: number, size: PictureSize, 
   return lines;
 }
 
+function roomForChanges(rows: number): number {
+  return rows < 14 ? 0 : Math.min(MOST_CHANGES, Math.floor(rows / 5));
+}
+
 function changeLines(changes: readonly PresenceChange[], { columns, rows }: PictureSize, paint: Paint): string[] {
-  if (rows < 14) return [];
-  const room = Math.min(MOST_CHANGES, Math.floor(rows / 5));
+  const room = roomForChanges(rows);
+  if (room === 0) return [];
   const lines = changes.slice(0, room).map((change) => changeLine(change, columns, paint));
   while (lines.length < room) lines.push("");
   return [paint(clip("LATEST CHANGES", columns), "bold"), ...lines];

@@ -20,6 +20,9 @@ export interface Agents {
   readonly proxy: string | null;
 }
 
+/** Event of a request that is given up. Node's own `close` does not come while a request waits for its connection. */
+export const ABANDONED = "abandoned";
+
 const POOL = {
   keepAlive: true,
   maxSockets: 16,
@@ -107,11 +110,11 @@ async function proxyAgents(proxy: URL, context: SecureContext | undefined): Prom
 async function givenUpWith<T>(req: ClientRequest, agent: { connectOpts: object }, connect: () => Promise<T>): Promise<T> {
   const abandoned = new AbortController();
   const abandon = (): void => abandoned.abort();
-  req.once("close", abandon);
+  req.once(ABANDONED, abandon);
   agent.connectOpts = { ...agent.connectOpts, signal: abandoned.signal };
   try {
     return await connect();
   } finally {
-    req.off("close", abandon);
+    req.off(ABANDONED, abandon);
   }
 }

@@ -6,7 +6,7 @@ import type { AxiosInstance, AxiosResponse } from "axios";
 
 import { Fault } from "../faults/fault.js";
 import type { HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
-import { AgentPool } from "./http-agents.js";
+import { ABANDONED, AgentPool } from "./http-agents.js";
 import { networkFault, proxyFault, tooLongFault } from "./http-faults.js";
 
 export type Attempt =
@@ -50,7 +50,7 @@ export class Wire {
 
   /** Never rejects. `signal` ends it at once. */
   async attempt(request: HttpRequest, signal: AbortSignal): Promise<Attempt> {
-    const observed = new ObservedRequest(request.url);
+    const observed = new ObservedRequest(request.url, signal);
     try {
       const target = new URL(request.url);
       const agents = await this.#pool.agentsFor(target);
@@ -108,7 +108,10 @@ class ObservedRequest {
   tunnelRefusal: number | null = null;
   #request: ClientRequest | null = null;
 
-  constructor(url: string) {
+  readonly #signal: AbortSignal;
+
+  constructor(url: string, signal: AbortSignal) {
+    this.#signal = signal;
     this.target = URL.canParse(url) ? new URL(url).host : "Webex";
   }
 
@@ -123,6 +126,7 @@ class ObservedRequest {
     request.once("socket", () => {
       if (request.reusedSocket) this.proxyReached = true;
     });
+    this.#signal.addEventListener("abort", () => request.emit(ABANDONED), { once: true });
     this.#request = request;
     return request;
   };

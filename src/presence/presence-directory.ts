@@ -82,7 +82,10 @@ export class PresenceDirectory implements PresenceService {
   /** The order of authorization: where two organizations have an address, the first wins. Those not named come last. */
   setOrder(orgIds: readonly string[]): void {
     const rank = (roster: Roster): number => (orgIds.includes(roster.orgId) ? orgIds.indexOf(roster.orgId) : orgIds.length);
-    this.#resolver.rosters = [...this.#resolver.rosters].sort((a, b) => rank(a) - rank(b));
+    const before = this.#resolver.rosters;
+    const ordered = [...before].sort((a, b) => rank(a) - rank(b));
+    if (ordered.every((roster, place) => roster === before[place])) return;
+    this.#resolver.rosters = ordered;
     this.#everythingChanged();
   }
 

@@ -35,8 +35,7 @@ export class WatchedCensus {
   count(roster: Roster): number {
     let count = 0;
     this.#eachWatched(roster, () => (count += 1));
-    for (const _address of this.#unmatchedAddresses()) count += 1;
-    return count;
+    return count + [...this.#unmatchedAddresses()].length;
   }
 
   /** Watched addresses that match nobody and have no answer from this roster, up to `max`. */

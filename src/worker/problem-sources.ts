@@ -1,8 +1,8 @@
 import type { FlowKeeper } from "../authorization/flow-keeper.js";
+import type { Standing } from "../authorization/authorizations.js";
 import { effectiveClient, type AuthorizationSettings } from "../authorization/effective-client.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
-import { misfit } from "../authorization/grant-standing.js";
-import type { VaultState } from "../authorization/vault.js";
+import type { VaultState } from "../authorization/vault-state.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import type { SettingsState } from "../settings/settings-feed.js";
 import type { GateVerdict } from "../supervisor/host-gate.js";
@@ -17,6 +17,7 @@ export interface ProblemSources {
   readonly caProblem: string | null;
   readonly gate: GateVerdict;
   readonly vault: VaultState;
+  readonly standings: readonly Standing[];
   readonly memoryStore: boolean;
   readonly flow: Pick<FlowKeeper, "fault" | "denied">;
   readonly organizations: Organizations;
@@ -34,7 +35,7 @@ export function collectProblems(sources: ProblemSources): ProblemReport[] {
   ];
 }
 
-function vaultProblems({ vault, account, authorizationSettings }: ProblemSources): ProblemReport[] {
+function vaultProblems({ vault, standings, account, authorizationSettings }: ProblemSources): ProblemReport[] {
   const problems: ProblemReport[] = [];
   if (vault.kind !== "unread" && vault.fault !== null) problems.push(keychainProblem(vault.fault, account));
   if (vault.kind !== "ready") return problems;
@@ -43,15 +44,19 @@ function vaultProblems({ vault, account, authorizationSettings }: ProblemSources
   } catch (error) {
     problems.push(spoken("clientNotConfigured", null, asFault(error), account));
   }
-  if (vault.grants.length === 0) problems.push(report("authorizationRequired", null, { account }));
-  for (const grant of vault.grants) {
-    const reason = misfit(grant, authorizationSettings, vault.client);
-    if (reason !== null) problems.push(spoken("authorizationRequired", grant.orgId, reason, account));
-    const missingScopes = REQUIRED_SCOPES.filter((scope) => !grant.scopes.includes(scope));
-    if (missingScopes.length > 0)
-      problems.push(report("scopeMissing", grant.orgId, { organization: grant.orgName, missingScopes }));
+  if (standings.length === 0) problems.push(report("authorizationRequired", null, { account }));
+  for (const { orgId, orgName, scopes, fault } of standings) {
+    if (fault?.code === "authorizationRequired") problems.push(spoken("authorizationRequired", orgId, fault, account));
+    if (fault?.code === "grantRefused")
+      problems.push(report("authorizationExpired", orgId, { organization: orgName, ...answerOf(fault) }));
+    const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
+    if (missingScopes.length > 0) problems.push(report("scopeMissing", orgId, { organization: orgName, missingScopes }));
   }
   return problems;
+}
+
+function answerOf({ status, trackingId }: Fault): ProblemReport["detail"] {
+  return { ...(status === undefined ? {} : { status }), ...(trackingId === undefined ? {} : { trackingId }) };
 }
 
 function organizationProblems({ organizations, account }: ProblemSources): ProblemReport[] {

@@ -182,7 +182,7 @@ export class Worker {
     this.#ports.log.setLevel(this.#options.logLevel ?? settings.logLevel);
     this.#presence.setStaleAfter(settings.staleAfterSeconds);
     this.#routeNetwork();
-    if (settings.apiUrl !== before.apiUrl) {
+    if (settings.apiUrl !== before.apiUrl && this.#vault.state.kind === "ready") {
       // Another service: its organizations are other ones, whatever they are called.
       this.#organizations.clear();
       this.#dispatch({ kind: "grantsRead", organizations: [] });
@@ -300,6 +300,7 @@ export class Worker {
       caProblem: this.#network.caProblem,
       gate: this.#gate,
       vault: this.#vault.state,
+      standings: this.#authorizations.standings(),
       memoryStore: this.#vault.kind === "memory",
       flow: this.#flows,
       organizations: this.#organizations,

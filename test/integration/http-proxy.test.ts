@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
+import { createServer as createTcpServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
 import type { Fault } from "../../src/faults/fault.js";
@@ -140,6 +141,37 @@ describe("a real proxy", function () {
     }
     const unknown = await faultOf(send(secure.url("/"), { proxy: "http://proxy.invalid:3128" }));
     expect(unknown.message).to.contain("The name of the proxy proxy.invalid:3128 could not be resolved");
+  });
+
+  it("keeps one tunnel for many requests", async () => {
+    const earlier = open.requests.length;
+    const http = createAxiosHttp({
+      proxy: `http://127.0.0.1:${open.port}`,
+      proxyPassword: null,
+      extraCertificates: certificates.authority,
+    });
+    for (let i = 0; i < 5; i += 1) await http.send(getRequest(secure.url("/", "localhost")));
+    http.close();
+    expect(open.requests.slice(earlier)).to.deep.equal([`CONNECT localhost:${secure.port}`]);
+  });
+
+  it("is let go of at once when a request is cancelled before the tunnel stands", async () => {
+    const silent = createTcpServer();
+    const connected = new Promise<Socket>((resolve) => silent.once("connection", resolve));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const http = createAxiosHttp({
+      proxy: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      proxyPassword: null,
+      extraCertificates: null,
+    });
+    const controller = new AbortController();
+    const sending = faultOf(http.send(getRequest(secure.url("/"), { signal: controller.signal })));
+    const socket = (await connected).on("error", () => undefined).resume();
+    controller.abort();
+    expect((await sending).code).to.equal("cancelled");
+    if (!socket.closed) await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    await new Promise((resolve) => silent.close(resolve));
+    http.close();
   });
 
   describe("named by the environment", () => {

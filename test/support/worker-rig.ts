@@ -135,10 +135,22 @@ export class WorkerRig {
     return [this.host.transcript.text("stdout"), this.host.transcript.text("stderr"), ...files].join("\n");
   }
 
+  /** What must hold of every status ever told: whoever is blocked is told by an error what to do. */
+  #checkStatuses(): void {
+    for (const { method, params } of this.notifications) {
+      if (method !== "worker/statusChanged") continue;
+      const status = params as Status;
+      if (status.phase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
+        throw new Error(`Blocked without a problem that says what to do: ${JSON.stringify(status)}`);
+      }
+    }
+  }
+
   async stop(): Promise<void> {
     await this.host.shutdown();
     await this.webex.stop();
     await rm(this.folder, { recursive: true, force: true });
+    this.#checkStatuses();
   }
 }
 

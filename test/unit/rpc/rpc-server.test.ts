@@ -68,7 +68,7 @@ function launch() {
 
 async function issuesOf(method: string, params: unknown): Promise<{ path: string; message: string }[]> {
   const { error } = await launch().channel.request(method, params);
-  expect(error?.code, `${method} ${JSON.stringify(params).slice(0, 100)}`).to.equal(-32602);
+  expect(error?.code, `${method} ${JSON.stringify(params ?? null).slice(0, 100)}`).to.equal(-32602);
   return (error!.data as { issues: { path: string; message: string }[] }).issues;
 }
 
@@ -189,7 +189,7 @@ describe("rpc: parameters", () => {
     ["worker/poll", { orgId: 1 }, ["orgId"]],
   ];
   for (const [method, params, paths] of wrong) {
-    it(`${method} refuses ${JSON.stringify(params).slice(0, 60)}`, async () => {
+    it(`${method} refuses ${JSON.stringify(params ?? null).slice(0, 60)}`, async () => {
       const issues = await issuesOf(method, params);
       expect(issues.map((issue) => issue.path)).to.deep.equal(paths);
       for (const issue of issues) expect(issue.message).to.match(/^[A-Z].*\.$/);
