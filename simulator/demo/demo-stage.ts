@@ -7,7 +7,7 @@ import type { DemoOptions } from "./demo-options.js";
 
 export const ORGANIZATION = "Northwind Trading";
 const PAGES_OF_A_SWEEP = 3;
-const LATENCY_MS = 350;
+const LATENCY_MS = 500;
 
 /** Everything that the demo sets up and takes down: a simulated Webex, a temporary folder with a Presence.ini, a host with its worker. */
 export class DemoStage {

@@ -101,7 +101,7 @@ export class Demo {
 
   async #enable(): Promise<void> {
     this.#stage.writeSettings(1);
-    await this.#tell("Saved Presence.ini with WebexPresence.Enable=1: the worker notices and asks Webex for everyone.");
+    this.#say("Saved Presence.ini with WebexPresence.Enable=1: the worker notices and asks Webex for everyone.");
     const swept = ({ organizations }: DemoStatus) => (organizations[0]?.lastSweep ?? null) !== null && this.#diary.complete;
     await this.#until("finish its first sweep", CHANGES_WITHIN_MS, swept);
     const sweep = this.#status?.organizations[0]?.lastSweep;
@@ -167,14 +167,19 @@ export class Demo {
     this.#show();
   }
 
+  /** Tells a step, and lets somebody who reads along read it. */
   async #tell(sentence: string): Promise<void> {
+    this.#say(sentence);
+    if (this.#view.live) await sleep(STEP_PAUSE_MS, undefined, { signal: this.#signal });
+    this.#signal.throwIfAborted();
+  }
+
+  #say(sentence: string): void {
     const numbered = `${this.#story.length + 1}. ${sentence}`;
     this.#story.push(numbered);
     this.#toldAt = Date.now();
     this.#view.tell(numbered);
     this.#show();
-    if (this.#view.live) await sleep(STEP_PAUSE_MS, undefined, { signal: this.#signal });
-    this.#signal.throwIfAborted();
   }
 
   #show(): void {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Demo } from "./demo.js";
 import { DEMO_USAGE, readDemoOptions, type DemoOptions } from "./demo-options.js";
@@ -69,17 +70,20 @@ async function perform(options: DemoOptions): Promise<void> {
   process.on("uncaughtException", crash);
   const demo = new Demo(options, stage, view, ending.signal);
   let lastWords = "";
+  let workerHasEnded = false;
   stage.host.on("stderrLine", (line) => void (lastWords = line));
   stage.host.on("protocolError", (error) => ending.abort(error));
   stage.host.on("exit", ({ code, signal }) => {
-    // Ctrl+C reaches the worker as well as us, and its end is then no failure.
+    workerHasEnded = true;
+    // Ctrl+C reaches the worker as well as us, perhaps earlier, and its end is then no failure.
     const tellIt = (): void => ending.abort(new Error(`The worker has ended (${signal ?? String(code)}). ${lastWords}`));
-    setTimeout(tellIt, SIGNAL_GRACE_MS).unref();
+    setTimeout(tellIt, SIGNAL_GRACE_MS);
   });
   let failure: unknown = null;
   try {
     await demo.run();
   } catch (error) {
+    if (workerHasEnded && !ending.signal.aborted) await once(ending.signal, "abort");
     const reason: unknown = ending.signal.aborted ? ending.signal.reason : error;
     if (!(reason instanceof Ended)) failure = reason;
     else if (options.once) process.exitCode = INTERRUPTED;

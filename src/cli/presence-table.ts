@@ -89,7 +89,7 @@ function totalParts(totals: ReadonlyMap<PresenceState, number>) {
 }
 
 function titleLine({ title, figures }: PresenceTableModel, columns: number, paint: Paint): string {
-  const right = columns - displayWidth(figures) >= SHORTEST_TITLE ? `${printable(figures)} ` : "";
+  const right = columns - displayWidth(figures) >= SHORTEST_TITLE ? ` ${printable(figures)} ` : "";
   return paint(fit(` ${printable(title)}`, columns - displayWidth(right)) + right, "inverse");
 }
 

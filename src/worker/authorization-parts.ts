@@ -26,7 +26,7 @@ export interface AuthorizationWiring {
 /** The authorization room, put together: the service, and the tokens of each organization. */
 export function authorizationParts(wiring: AuthorizationWiring): {
   readonly authorizations: Authorizations;
-  tokensOf(orgId: string): TokenSource;
+  readonly tokensOf: (orgId: string) => TokenSource;
 } {
   const { vault, network: http, settings, notices } = wiring;
   const { clock, chance, log: logger, listenOnLoopback: listen, version } = wiring.ports;

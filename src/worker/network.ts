@@ -1,4 +1,5 @@
 import { Fault } from "../faults/fault.js";
+import { Feed } from "../faults/feed.js";
 import type { Secret } from "../faults/secret.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import type { Logger } from "../ports/logger.js";
@@ -16,19 +17,19 @@ export interface RouteSettings {
  * old way are cut off, as its settings are no longer wanted.
  */
 export class Network implements Http {
+  /** Whether the additional certificates can be used has changed. */
+  readonly changed = new Feed<void>();
   readonly #factory: HttpFactory;
   readonly #readTextFile: ReadTextFile;
   readonly #log: Logger;
-  readonly #onCaProblem: () => void;
   #settings: RouteSettings | null = null;
   #current: Promise<Http> | null = null;
   #caProblem: string | null = null;
 
-  constructor(factory: HttpFactory, readTextFile: ReadTextFile, log: Logger, onCaProblem: () => void) {
+  constructor(factory: HttpFactory, readTextFile: ReadTextFile, log: Logger) {
     this.#factory = factory;
     this.#readTextFile = readTextFile;
     this.#log = log;
-    this.#onCaProblem = onCaProblem;
   }
 
   /** Why the file with additional certificates cannot be used, or null. */
@@ -87,6 +88,6 @@ export class Network implements Http {
     if (this.#settings !== settings || this.#caProblem === problem) return;
     this.#caProblem = problem;
     if (problem !== null) this.#log.warn("The file with additional certificates is not used.", { reason: problem });
-    this.#onCaProblem();
+    this.changed.emit();
   }
 }

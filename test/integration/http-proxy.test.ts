@@ -66,8 +66,8 @@ describe("a real proxy", function () {
     expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
   });
 
-  it("checks the certificate against the target's number, not against the proxy's", async () => {
-    const other = new TestServer((_request, response) => response.end(), certificates.otherName);
+  it("checks the certificate against the target's number, not against the proxy's name", async () => {
+    const other = new TestServer((_request, response) => response.end(), certificates.nameOnly);
     await other.start();
     const fault = await faultOf(send(other.url("/"), { proxy: `http://localhost:${open.port}` }));
     await other.stop();

@@ -92,6 +92,8 @@ export interface TestCertificates {
   readonly authority: string;
   /** For `localhost` and 127.0.0.1, by way of an intermediate authority. */
   readonly good: { key: string; cert: string };
+  /** For the name `localhost` alone. */
+  readonly nameOnly: { key: string; cert: string };
   readonly otherName: { key: string; cert: string };
   readonly expired: { key: string; cert: string };
   readonly selfSigned: { key: string; cert: string };
@@ -119,12 +121,14 @@ export function makeCertificates(): TestCertificates {
     self("root", "/CN=Test authority");
     issue("middle", "/CN=Test intermediate", "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign", "root", "-days", "30");
     issue("good", "/CN=localhost", names, "middle", "-days", "30");
+    issue("name", "/CN=localhost", "subjectAltName=DNS:localhost", "root", "-days", "30");
     issue("other", "/CN=elsewhere.example", "subjectAltName=DNS:elsewhere.example", "root", "-days", "30");
     issue("expired", "/CN=localhost", names, "root", "-days", "-1");
     self("alone", "/CN=localhost", "-addext", names);
     return {
       authority: read("root.pem"),
       good: pair("good", read("middle.pem")),
+      nameOnly: pair("name"),
       otherName: pair("other"),
       expired: pair("expired"),
       selfSigned: pair("alone"),

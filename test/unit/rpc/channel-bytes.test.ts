@@ -17,6 +17,12 @@ function launch(answer: Answer = (method, params) => ({ method, params: params ?
   return { host, channel, ends, notes };
 }
 
+/** Lets everything run that can, until it has come about; what is expected is said by the test afterwards. */
+async function eventually(cameAbout: () => boolean, deadlineMs = 5_000): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!cameAbout() && performance.now() < deadline) await settle();
+}
+
 const PING = request(7, "ping");
 const PONG = { jsonrpc: "2.0", id: 7, result: { method: "ping", params: null } };
 
@@ -81,9 +87,17 @@ describe("channel: refusals", () => {
       [7, undefined],
       [null, -32700],
     ]);
-    await settle();
+    await eventually(() => ends.length > 0);
     expect(ends).to.deep.equal(["notTheProtocol"]);
     expect(host.received).to.have.length(2);
+  });
+
+  it("answers a long pipeline before the line it breaks at", async () => {
+    const { host, ends } = launch();
+    host.send(Buffer.concat([...Array.from({ length: 1_000 }, (_, i) => request(i, "ping")), Buffer.from("hello\r\n")]));
+    await host.until(1_001);
+    await eventually(() => ends.length > 0);
+    expect(ends).to.deep.equal(["notTheProtocol"]);
   });
 
   it("tells the end only when the last reply has left", async () => {
@@ -94,7 +108,7 @@ describe("channel: refusals", () => {
     await settle();
     expect(ends).to.deep.equal([]);
     host.readAgain();
-    await settle();
+    await eventually(() => ends.length > 0);
     expect(ends).to.deep.equal(["notTheProtocol"]);
   });
 });
@@ -197,14 +211,32 @@ describe("channel: a slow or lost host", () => {
     expect(ends).to.deep.equal([]);
   }).timeout(10_000);
 
+  it("leaves a flood unread while 16 MB wait, and reads on afterwards", async () => {
+    let answered = 0;
+    const { host, notes } = launch(() => {
+      answered += 1;
+      return BIG;
+    });
+    host.stopReading();
+    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
+    await eventually(() => answered >= 16);
+    const note = frame({ jsonrpc: "2.0", method: "note", params: { text: "x".repeat(60_000) } });
+    for (let i = 0; i < 60; i += 1) host.send(note);
+    await eventually(() => host.input.isPaused());
+    expect(notes).to.deep.equal([]);
+    expect(host.input.isPaused()).to.equal(true);
+    host.readAgain();
+    await eventually(() => notes.length >= 60);
+    expect(notes).to.have.length(60);
+  });
+
   it("ends with the input while nobody reads the output", async () => {
     const { host, ends } = launch(() => BIG);
     host.stopReading();
     for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
     await settle();
     host.input.end();
-    await settle();
-    await settle();
+    await eventually(() => ends.length > 0);
     expect(ends).to.deep.equal(["inputEnded"]);
   });
 

@@ -53,6 +53,7 @@ describe("nextLink", () => {
     "https://webexapis.com.evil.example/v1/people",
     "https://webexapis.com@evil.example/v1/people",
     "https://user:pw@webexapis.com/v1/people",
+    "https://user@webexapis.com/v1/people",
     "//evil.example/v1/people",
     "javascript:alert(1)",
     "http://[bad",

@@ -1,0 +1,24 @@
+// The simulated Webex for one bench: tells its address and a grant, and ends with its parent.
+import { WebexSimulator } from "../../simulator/webex-simulator.js";
+import type { SimulatedServiceFacts } from "../simulated-service.js";
+
+const ADDRESSES = 1_000;
+const [persons = "100", speed = "0"] = process.argv.slice(2);
+const webex = new WebexSimulator({
+  organizations: [{ name: "Example Ltd", persons: Number(persons), seed: 7 }],
+  speed: Number(speed),
+});
+await webex.start();
+const { refreshToken, accessToken, expiresIn, scope } = webex.issueGrant();
+const addresses = webex
+  .people()
+  .slice(0, ADDRESSES)
+  .map(({ emails }) => emails[0] ?? "");
+const facts: SimulatedServiceFacts = {
+  apiUrl: webex.apiUrl,
+  client: webex.client,
+  grant: { refreshToken, accessToken, expiresIn, scope },
+  addresses,
+};
+process.send?.(facts);
+process.on("disconnect", () => process.exit(0));

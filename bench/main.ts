@@ -1,0 +1,59 @@
+import { parseArgs } from "node:util";
+import { resolve } from "node:path";
+
+import type { Bench, BenchContext } from "./bench.js";
+import { flip } from "./flip.js";
+import { machine } from "./machine.js";
+import { memory } from "./memory.js";
+import { textTable, writeResults } from "./report.js";
+import { rpc } from "./rpc.js";
+import { snapshot } from "./snapshot.js";
+import { start } from "./start.js";
+
+const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot];
+const USAGE = `Usage: npm run bench -- [name…] [options]
+  names: ${BENCHES.map(({ name }) => name).join(" ")} (all unless said)
+  --worker <file>   another build of the worker (dist/worker.cjs)
+  --rounds <n>      more rounds than each bench takes by itself
+  --dry             writes nothing into bench/results`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      worker: { type: "string", default: "dist/worker.cjs" },
+      rounds: { type: "string", default: "0" },
+      dry: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
+  if (values.help || unknown.length > 0) {
+    console.error(USAGE);
+    process.exitCode = values.help ? 0 : 2;
+    return;
+  }
+  const context: BenchContext = {
+    worker: resolve(values.worker),
+    rounds: (atLeast) => Math.max(atLeast, Number(values.rounds) || 0),
+    say: (text) => void process.stderr.write(`  ${text}\n`),
+  };
+  const where = machine();
+  console.log(`${where}\n`);
+  for (const bench of BENCHES) {
+    if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
+    console.error(`${bench.name}: ${bench.title}`);
+    try {
+      const findings = await bench.run(context);
+      console.log(`${bench.name}: ${bench.title}\n\n${textTable(findings.rows)}\n`);
+      for (const note of findings.notes) console.log(`- ${note}`);
+      if (findings.notes.length > 0) console.log();
+      if (!values.dry) await writeResults(bench, findings, where);
+    } catch (error) {
+      console.error(`${bench.name} could not run:`, error);
+      process.exitCode = 1;
+    }
+  }
+}
+
+await main();

@@ -1,0 +1,145 @@
+import { execFile, spawn } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { informing, judged, type Bench, type BenchContext, type Findings } from "./bench.js";
+import type { RosterMemory } from "./children/roster-memory.js";
+import { median, readable } from "./samples.js";
+import { SimulatedService } from "./simulated-service.js";
+import { ended, pause, residentMB, WorkerProcess } from "./worker-process.js";
+
+const WORKERS = 5;
+const REST_PERSONS = 100;
+const REST_MS = 16_000;
+const REST_BOUND_MB = 50;
+const ROSTER_BOUND_MB = 25;
+const LARGE = 50_000;
+const BARE = join("bench", "peers", "bare-process.cjs");
+
+export const memory: Bench = {
+  name: "memory",
+  title: "Memory at rest, and what a large organization adds",
+  about:
+    "Resident memory (VmRSS, in 10^6 bytes, the Node binary's pages included) of the built worker while it polls a simulated organization; " +
+    "and, in a process with an exposed garbage collector, heap and buffers (heapUsed + external, which holds the array buffers) before and after the " +
+    "presence room has taken a large organization, decoded as in production.",
+  async run(context) {
+    const rest = await atRest(context);
+    const rosters = await rosterMemory(context);
+    const large = await afterLargeSweep(context);
+    return {
+      rows: [...rest.rows, ...rosters.rows, ...large.rows],
+      panels: [...rest.panels, ...rosters.panels, ...large.panels],
+      notes: [...rest.notes, ...rosters.notes, ...large.notes],
+    };
+  },
+};
+
+async function atRest({ worker, rounds, say }: BenchContext): Promise<Findings> {
+  const count = rounds(WORKERS);
+  say(`${count} workers poll ${REST_PERSONS} persons for ${REST_MS / 1000} s`);
+  const service = await SimulatedService.start(REST_PERSONS, 60);
+  const settings = service.settings("WebexPresence.Enable=1", "WebexPresence.PollIntervalSeconds=5");
+  const workers = await Promise.all(Array.from({ length: count }, () => WorkerProcess.launch(worker, settings)));
+  const bare = Array.from({ length: count }, () => spawn(process.execPath, [BARE], { stdio: ["pipe", "pipe", "ignore"] }));
+  try {
+    await Promise.all(workers.map((each) => each.authorize(service)));
+    await Promise.all(
+      workers.map((each) => each.until("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === REST_PERSONS, 20_000)),
+    );
+    await pause(REST_MS);
+    const ours = workers.map((each) => each.residentMB);
+    const node = bare.map(({ pid }) => residentMB(pid ?? 0));
+    return {
+      rows: [
+        judged(
+          {
+            measure: `resident, polling ${REST_PERSONS} persons`,
+            ours: `${readable(median(ours))} MB`,
+            against: `bare Node ${readable(median(node))} MB`,
+            figure: `+${readable(median(ours) - median(node))} MB (median of ${count})`,
+          },
+          `< ${REST_BOUND_MB} MB`,
+          median(ours) < REST_BOUND_MB,
+        ),
+      ],
+      panels: [
+        {
+          title: `Resident memory, polling ${REST_PERSONS} persons`,
+          unit: "MB",
+          series: [
+            { label: "worker", samples: ours, ours: true },
+            { label: "bare Node", samples: node },
+          ],
+          bound: { value: REST_BOUND_MB, label: `${REST_BOUND_MB} MB` },
+        },
+      ],
+      notes: [],
+    };
+  } finally {
+    await Promise.all([...workers.map((each) => each.stop()), ...bare.map((child) => ended(child)), service.stop()]);
+  }
+}
+
+async function rosterMemory({ rounds, say }: BenchContext): Promise<Findings> {
+  const child = fileURLToPath(new URL("children/roster-memory.js", import.meta.url));
+  const measured: { persons: number; added: number[] }[] = [];
+  for (const persons of [LARGE, 2 * LARGE]) {
+    const added: number[] = [];
+    for (let round = 0; round < rounds(5); round += 1) {
+      say(`a roster of ${persons} persons, ${round + 1}`);
+      const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", child, String(persons)]);
+      added.push((JSON.parse(stdout) as RosterMemory).bytes / 1e6);
+    }
+    measured.push({ persons, added });
+  }
+  const rows = measured.map(({ persons, added }) => {
+    const row = {
+      measure: `added by ${readable(persons)} persons`,
+      ours: `${readable(median(added))} MB`,
+      against: "",
+      figure: `${readable((median(added) * 1e6) / persons)} bytes a person`,
+    };
+    return persons === LARGE ? judged(row, `< ${ROSTER_BOUND_MB} MB`, median(added) < ROSTER_BOUND_MB) : informing(row);
+  });
+  return {
+    rows,
+    panels: [
+      {
+        title: "Heap and buffers that a roster adds",
+        unit: "MB",
+        series: measured.map(({ persons, added }) => ({ label: `${readable(persons)} persons`, samples: added, ours: true })),
+        bound: { value: ROSTER_BOUND_MB, label: `${ROSTER_BOUND_MB} MB for ${readable(LARGE)}` },
+      },
+    ],
+    notes: [],
+  };
+}
+
+async function afterLargeSweep({ worker, say }: BenchContext): Promise<Findings> {
+  say(`a worker sweeps ${LARGE} persons`);
+  const service = await SimulatedService.start(LARGE, 60);
+  const large = await WorkerProcess.launch(
+    worker,
+    service.settings("WebexPresence.Enable=1", "WebexPresence.RequestsPerMinute=600", "WebexPresence.PollIntervalSeconds=3600"),
+  );
+  try {
+    await large.authorize(service);
+    await large.until("the large sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === LARGE, 120_000);
+    const atOnce = large.residentMB;
+    await pause(REST_MS);
+    const row = (measure: string, value: number) => informing({ measure, ours: `${readable(value)} MB`, against: "", figure: "" });
+    return {
+      rows: [
+        row(`resident, just after a sweep of ${readable(LARGE)}`, atOnce),
+        row(`resident, ${REST_MS / 1000} s later`, large.residentMB),
+      ],
+      panels: [],
+      notes: ["After a large sweep V8 keeps for a while what it took for the pages; the roster itself is the row above."],
+    };
+  } finally {
+    await large.stop();
+    await service.stop();
+  }
+}

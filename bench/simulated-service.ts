@@ -1,0 +1,49 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+export interface SimulatedServiceFacts {
+  readonly apiUrl: string;
+  readonly client: { readonly clientId: string; readonly clientSecret: string };
+  readonly grant: { readonly refreshToken: string; readonly accessToken: string; readonly expiresIn: number; readonly scope: string };
+  /** An e-mail address of each of the first persons. */
+  readonly addresses: readonly string[];
+}
+
+/** The simulated Webex in a process of its own: its work is not measured with the worker's. */
+export class SimulatedService {
+  readonly apiUrl: string;
+  readonly client: SimulatedServiceFacts["client"];
+  readonly grant: SimulatedServiceFacts["grant"];
+  readonly addresses: readonly string[];
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, facts: SimulatedServiceFacts) {
+    this.#child = child;
+    this.apiUrl = facts.apiUrl;
+    this.client = facts.client;
+    this.grant = facts.grant;
+    this.addresses = facts.addresses;
+  }
+
+  /** One organization; with a `speed` of 0 nobody's presence changes. */
+  static async start(persons: number, speed: number): Promise<SimulatedService> {
+    const child = fork(fileURLToPath(new URL("children/simulator.js", import.meta.url)), [String(persons), String(speed)]);
+    const facts = await Promise.race([
+      once(child, "message").then(([message]) => message as SimulatedServiceFacts),
+      once(child, "exit").then(() => Promise.reject(new Error("The simulator has ended."))),
+    ]);
+    return new SimulatedService(child, facts);
+  }
+
+  /** What a Presence.ini for it says. */
+  settings(...more: readonly string[]): string[] {
+    return [`WebexPresence.ApiUrl=${this.apiUrl}`, "WebexPresence.Authorize=off", ...more];
+  }
+
+  async stop(): Promise<void> {
+    const exit = once(this.#child, "exit");
+    this.#child.disconnect();
+    await exit;
+  }
+}

@@ -1,0 +1,105 @@
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+
+import { JsonRpcClient } from "../simulator/json-rpc-client.js";
+import type { SimulatedService } from "./simulated-service.js";
+
+export interface WorkerStatus {
+  readonly phase: string;
+  readonly organizations: readonly { readonly persons: number; readonly lastSweep: { readonly persons: number } | null }[];
+}
+
+const LOOK_EVERY_MS = 50;
+
+/** The built worker in a folder of its own, as a host launches it. */
+export class WorkerProcess {
+  readonly pid: number;
+  readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly settingsPath: string;
+  readonly #folder: string;
+  readonly #rpc: JsonRpcClient;
+
+  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, folder: string) {
+    if (child.pid === undefined) throw new Error("The worker could not be launched.");
+    this.pid = child.pid;
+    this.child = child;
+    this.#folder = folder;
+    this.settingsPath = join(folder, "Presence.ini");
+    this.#rpc = new JsonRpcClient(child.stdout, child.stdin);
+  }
+
+  /** `lines` is what its Presence.ini says; without any, the file is not there. */
+  static async launch(worker: string, lines: readonly string[], nodeOptions: readonly string[] = []): Promise<WorkerProcess> {
+    const folder = await mkdtemp(join(tmpdir(), "ucx-bench-"));
+    if (lines.length > 0) await writeFile(join(folder, "Presence.ini"), `${lines.join("\r\n")}\r\n`);
+    const args = [...nodeOptions, worker, ...launchArguments(folder)];
+    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
+    await once(child, "spawn");
+    return new WorkerProcess(child, folder);
+  }
+
+  request<T>(method: string, params?: object): Promise<T> {
+    return this.#rpc.request(method, params) as Promise<T>;
+  }
+
+  async authorize(service: SimulatedService): Promise<void> {
+    await this.request("authorization/setClient", service.client);
+    await this.request("authorization/import", service.grant);
+  }
+
+  /** Waits until `found` says yes of the worker's status. */
+  async until(what: string, found: (status: WorkerStatus) => boolean, timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const status = await this.request<WorkerStatus>("worker/status");
+      if (found(status)) return;
+      if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}. ${JSON.stringify(status)}`);
+      await pause(LOOK_EVERY_MS);
+    }
+  }
+
+  /** Resident memory in MB (10^6 bytes), as the system counts it: with the pages of the Node binary. */
+  get residentMB(): number {
+    return residentMB(this.pid);
+  }
+
+  /** The bare streams, for a bench that counts bytes itself. The requests above answer no more. */
+  takeOver(): { readonly input: Writable; readonly output: Readable } {
+    this.child.stdout.removeAllListeners("data");
+    return { input: this.child.stdin, output: this.child.stdout };
+  }
+
+  async stop(): Promise<void> {
+    await ended(this.child);
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+export function launchArguments(folder: string): string[] {
+  return ["--settings", join(folder, "Presence.ini"), "--secret-store", "memory", "--log-dir", join(folder, "log")];
+}
+
+/** Ends a child by the end of its input, and by force where that is not enough. */
+export async function ended(child: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, "exit");
+  child.stdout.resume();
+  child.stdin.on("error", () => undefined).end();
+  const force = setTimeout(() => child.kill("SIGKILL"), 2_000);
+  await exit;
+  clearTimeout(force);
+}
+
+export function residentMB(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
+  return (Number(line?.[1] ?? Number.NaN) * 1024) / 1e6;
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,32 @@
+import type { CommandConsole } from "./command-console.js";
+import type { SecretInput } from "./secret-input.js";
+
+/** 0 all is well, 1 something is wrong, 2 bad usage. */
+export type ExitCode = 0 | 1 | 2;
+
+/** The options that every command takes. */
+export interface CommonOptions {
+  /** As typed; null where not given. */
+  readonly settings: string | null;
+  readonly secretStore: "keychain" | "memory";
+}
+
+/** What a command runs with. */
+export interface CommandContext {
+  readonly options: CommonOptions;
+  readonly console: CommandConsole;
+  readonly input: SecretInput;
+  /** Fires when somebody ends the command (Ctrl+C, SIGTERM). */
+  readonly signal: AbortSignal;
+}
+
+/** What was typed, or piped in, cannot be used: exit code 2. The message never repeats it, because it may be a secret. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}

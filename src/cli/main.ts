@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+import { productDirectory } from "../platform/installation.js";
+import { USAGE } from "../worker/launch-options.js";
+
+const [command, ...rest] = process.argv.slice(2);
+
+if (command === "worker" && rest.some((word) => word === "--help" || word === "-h")) {
+  process.stdout.write(`${USAGE.replace("usage: ", "usage: ucx-webex-presence ")}\n`);
+} else if (command === "worker") {
+  // The worker reads the command line itself, and nothing of the command line's own is loaded before it.
+  process.argv.splice(2, 1);
+  const worker = join(productDirectory, "dist", "worker.cjs");
+  createRequire(worker)(worker);
+} else {
+  void import("./program.js").then(({ runProgram }) => runProgram(process.argv.slice(2)));
+}

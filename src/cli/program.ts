@@ -1,0 +1,98 @@
+import { Command, CommanderError, Option } from "commander";
+
+import { version } from "../platform/installation.js";
+import type { CommandContext, ExitCode } from "./command.js";
+import { runCommand } from "./run-command.js";
+
+type Work = (context: CommandContext) => Promise<ExitCode>;
+interface Given {
+  readonly settings?: string;
+  readonly json?: true;
+  readonly secretStore: "keychain" | "memory";
+}
+
+const BAD_USAGE = 2;
+
+/** Reads the command line and runs the command it names; ends the process with its exit code. */
+export async function runProgram(argv: readonly string[]): Promise<void> {
+  try {
+    await buildProgram().parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : BAD_USAGE;
+  }
+}
+
+function buildProgram(): Command {
+  const program = new Command("ucx-webex-presence")
+    .description("Webex presence for the UCX Presence host: authorizing, checking and watching it.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
+    .showHelpAfterError("Try --help.");
+  program.command("worker").description("run the worker itself, as the host does (worker --help)").allowUnknownOption();
+
+  command(program, "authorize", "authorize a Webex organization, as its administrator")
+    .option("--device", "with a code to type on another device, instead of a page on this machine")
+    .action((given: Given & { device?: true }) =>
+      run(given, async (context) => (await import("./command-authorize.js")).authorize(context, given.device === true)),
+    );
+  command(program, "authorizations", "list the organizations authorized in this account").action((given: Given) =>
+    run(given, async (context) => (await import("./command-authorizations.js")).listAuthorizations(context)),
+  );
+  command(program, "revoke", "give an organization's authorization back")
+    .argument("<orgId>", "as `authorizations` lists it")
+    .action((orgId: string, given: Given) =>
+      run(given, async (context) => (await import("./command-revoke.js")).revoke(context, orgId)),
+    );
+  command(
+    program,
+    "import",
+    "keep a grant that was obtained elsewhere: JSON from stdin, {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}",
+  ).action((given: Given) => run(given, async (context) => (await import("./command-import.js")).importGrant(context)));
+
+  const secret = program.command("secret").description("keep a secret in this account's keychain: client or proxy");
+  secret.exitOverride().helpCommand(false);
+  command(secret, "client", "the Webex integration's client id and secret: asked for, or two lines from stdin").action(
+    (given: Given) => run(given, async (context) => (await import("./command-secret.js")).keepClient(context)),
+  );
+  command(secret, "proxy", "the proxy's password: asked for, or a line from stdin; an empty one deletes it").action(
+    (given: Given) => run(given, async (context) => (await import("./command-secret.js")).keepProxyPassword(context)),
+  );
+
+  command(program, "doctor", "check everything that presence needs, with a remedy for what fails").action((given: Given) =>
+    run(given, async (context) => (await import("./command-doctor.js")).doctor(context)),
+  );
+  command(program, "status", "show what the running worker says of itself")
+    .option("--log-dir <dir>", "the folder that the worker writes to, where it is not the usual one")
+    .action((given: Given & { logDir?: string }) =>
+      run(given, async (context) => (await import("./command-status.js")).status(context, given.logDir ?? null)),
+    );
+  command(program, "watch", "launch a worker and show presence as it changes; with --json, once")
+    .argument("[uri...]", "whom to watch; everyone unless said")
+    .action((uris: string[], given: Given) =>
+      run(given, async (context) => (await import("./command-watch.js")).watch(context, uris)),
+    );
+  return program;
+}
+
+function command(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option("--settings <Presence.ini>", "the settings file; on Windows, the product's own unless said")
+    .option("--json", "print one JSON object, for programs")
+    .addOption(new Option("--secret-store <kind>").choices(["keychain", "memory"]).default("keychain").hideHelp());
+}
+
+async function run(given: Given, work: Work): Promise<void> {
+  const options = { settings: given.settings ?? null, secretStore: given.secretStore };
+  await runCommand({ options, json: given.json === true }, work);
+}
+
+/** What somebody wrote after an option that does not exist may be a secret. */
+function withoutValues(text: string): string {
+  return text.replace(/(--?[\w-]+)=[^'\n]*/g, "$1=…");
+}

@@ -1,0 +1,101 @@
+import type { Authorizations } from "../authorization/authorizations.js";
+import type { AuthorizationSettings } from "../authorization/effective-client.js";
+import { GrantVault } from "../authorization/vault.js";
+import { createAxiosHttp } from "../platform/axios-http.js";
+import { version } from "../platform/installation.js";
+import { KeytarStore } from "../platform/keytar-store.js";
+import { listenOnLoopback } from "../platform/loopback-server.js";
+import { MemoryStore } from "../platform/memory-store.js";
+import { nodeProcess } from "../platform/node-process.js";
+import { systemChance, systemClock } from "../platform/system-clock.js";
+import { readTextFile } from "../platform/text-file.js";
+import type { SecretStore } from "../ports/secret-store.js";
+import { defaultSettings } from "../settings/keys.js";
+import type { SettingsState } from "../settings/settings-feed.js";
+import type { Settings } from "../settings/settings.js";
+import type { TokenSource } from "../webex/people-api.js";
+import { authorizationParts } from "../worker/authorization-parts.js";
+import { Network } from "../worker/network.js";
+import type { CommandContext } from "./command.js";
+import { quietLog } from "./quiet-log.js";
+import { readSettingsOnce } from "./settings-once.js";
+import { settingsPathFor } from "./surroundings.js";
+
+/** Settings, keychain, network and authorizations for one command: the worker's own rooms, without the worker. */
+export class Session {
+  /** null: no settings file was named, and this system has no usual place for one. */
+  readonly settingsPath: string | null;
+  readonly settingsState: SettingsState | null;
+  readonly store: SecretStore;
+  readonly vault: GrantVault;
+  readonly network: Network;
+  readonly authorizations: Authorizations;
+  readonly tokensOf: (orgId: string) => TokenSource;
+  readonly account = nodeProcess.account;
+
+  constructor(settingsPath: string | null, settingsState: SettingsState | null, store: SecretStore) {
+    this.settingsPath = settingsPath;
+    this.settingsState = settingsState;
+    this.store = store;
+    this.vault = new GrantVault(store, systemClock, quietLog);
+    this.network = new Network(createAxiosHttp, readTextFile, quietLog, () => undefined);
+    const { authorizations, tokensOf } = authorizationParts({
+      ports: { clock: systemClock, chance: systemChance, log: quietLog, listenOnLoopback, version },
+      vault: this.vault,
+      network: this.network,
+      settings: () => this.authorizationSettings,
+      notices: { list: () => [], onChanged: () => () => undefined },
+    });
+    this.authorizations = authorizations;
+    this.tokensOf = tokensOf;
+  }
+
+  get settings(): Settings {
+    return this.settingsState?.settings ?? defaultSettings;
+  }
+
+  get authorizationSettings(): AuthorizationSettings {
+    const { clientId, apiUrl, redirectPort } = this.settings;
+    return { clientId, apiUrl, redirectPort };
+  }
+
+  /** Reads the keychain and opens the way to Webex; a keychain out of reach is the fault of whoever needs it. */
+  async open(): Promise<void> {
+    await this.vault.reload().catch(() => undefined);
+    const { proxy, caFile } = this.settings;
+    const vault = this.vault.state;
+    this.network.apply({ proxy, caFile, proxyPassword: vault.kind === "ready" ? vault.proxyPassword : null });
+  }
+
+  async close(): Promise<void> {
+    await this.authorizations.stop();
+    await this.vault.stop();
+    this.network.close();
+  }
+}
+
+/** Reads the settings; neither keychain nor network is touched yet. */
+export async function readySession({ options }: Pick<CommandContext, "options">): Promise<Session> {
+  const { account, platform } = nodeProcess;
+  const path = settingsPathFor(options.settings);
+  const state = path === null ? null : await readSettingsOnce(path);
+  const store = options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform });
+  return new Session(path, state, store);
+}
+
+/** Runs a command's work in an open session, and closes it however that ends. What is odd about the settings is told first. */
+export async function inSession<T>(context: CommandContext, work: (session: Session) => Promise<T>): Promise<T> {
+  const session = await readySession(context);
+  if (session.settingsState === null) {
+    context.console.note(
+      "without --settings, the default settings are in force. If your Presence.ini sets WebexPresence.ApiUrl, ClientId, Proxy, CaFile or RedirectPort, name the file.",
+    );
+  }
+  for (const { message } of session.settingsState?.problems ?? []) context.console.note(message);
+  try {
+    await session.open();
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,132 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { expect } from "chai";
+
+import { WebexSimulator } from "../../simulator/webex-simulator.js";
+import { requireTool } from "../support/require-tool.js";
+
+const DEMO = resolve("dist/demo.mjs");
+// What every simulated secret holds: a long run of hexadecimal digits, or the mark of Webex's tokens.
+const LIKE_A_SECRET = /[0-9a-f]{32}|_PF84_/;
+
+interface Run {
+  readonly process: ChildProcess;
+  output(): string;
+  readonly ended: Promise<number | null>;
+}
+
+describe("the demo", function () {
+  this.timeout(90_000);
+  let temporary: string;
+  let runs: Run[];
+
+  beforeEach(async () => {
+    temporary = await mkdtemp(join(tmpdir(), "ucx-demo-test-"));
+    runs = [];
+  });
+
+  afterEach(async () => {
+    for (const { process } of runs) process.kill("SIGKILL");
+    await rm(temporary, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  function run(command: string, args: readonly string[]): Run {
+    const env = { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary, TERM: "xterm-256color" };
+    const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    const ended = new Promise<number | null>((told) => child.once("close", told));
+    const started = { process: child, output: () => output, ended };
+    runs.push(started);
+    return started;
+  }
+
+  /** Resolves when the output holds a text; rejects when the demo ends without it. */
+  async function shows(demo: Run, text: RegExp): Promise<void> {
+    let over = false;
+    void demo.ended.then(() => (over = true));
+    while (!text.test(demo.output())) {
+      if (over) throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
+      await new Promise((later) => setTimeout(later, 50));
+    }
+  }
+
+  it("shows changes of state and ends by itself, with --once into a pipe", async () => {
+    const demo = run(process.execPath, [DEMO, "--once", "--speed", "120"]);
+    const code = await demo.ended;
+    const output = demo.output();
+    expect(code, output).to.equal(0);
+    const changes = output.match(/^\d\d:\d\d:\d\d .* → .*$/gm) ?? [];
+    expect(changes.length, output).to.be.at.least(5);
+    expect(output).to.contain("--secret-store memory").and.to.contain("WebexPresence.Enable=1");
+    expect(output).to.match(/First sweep: 60 people in \d+ requests/);
+    expect(output).to.contain("Try next:");
+    expect(output, "no escape sequences in a pipe").not.to.contain("\u001b");
+    expect(await readdir(temporary), "nothing is left behind").to.deep.equal([]);
+  });
+
+  it("shows no secret, and the pattern that says so knows the simulator's secrets", async () => {
+    const simulator = new WebexSimulator({ organizations: [{ name: "Any", persons: 2 }] });
+    simulator.issueGrant();
+    expect(simulator.issuedSecrets.size).to.be.at.least(3);
+    for (const secret of simulator.issuedSecrets) expect(secret).to.match(LIKE_A_SECRET);
+    const demo = run(process.execPath, [DEMO, "--once", "--speed", "120", "--watch", "60"]);
+    expect(await demo.ended, demo.output()).to.equal(0);
+    expect(demo.output()).not.to.match(LIKE_A_SECRET);
+    expect(demo.output()).to.match(/Secrets: none of the \d+ tokens/);
+  });
+
+  it("draws a table in a terminal and gives the terminal back on q", async function () {
+    requireTool(this, "script", "bsdutils");
+    const inTerminal = `stty cols 100 rows 30; exec '${process.execPath}' '${DEMO}' --speed 120`;
+    const demo = run("script", ["-qec", inTerminal, "/dev/null"]);
+    await shows(demo, /\u2588/);
+    await shows(demo, /LATEST CHANGES[^]*\d\d:\d\d:\d\d[^]*→/);
+    expect(demo.output()).to.contain("\u001b[?1049h\u001b[?25l");
+    expect(demo.output()).to.contain("\u001b[32m● available");
+    demo.process.stdin?.write("q");
+    expect(await demo.ended).to.equal(0);
+    const afterwards = demo.output().slice(demo.output().lastIndexOf("\u001b[?25h\u001b[?1049l"));
+    expect(afterwards).to.contain("Shown: 60 people known");
+    expect(await readdir(temporary)).to.deep.equal([]);
+  });
+
+  it("cleans up when it is ended by a signal", async function () {
+    if (process.platform === "win32") this.skip();
+    const demo = run(process.execPath, [DEMO, "--once", "--speed", "1"]);
+    await shows(demo, /7\. First sweep/);
+    demo.process.kill("SIGTERM");
+    expect(await demo.ended).to.equal(130);
+    expect(await readdir(temporary)).to.deep.equal([]);
+  });
+
+  it("says why it cannot go on, and exits with 1: no manifest, or a worker that dies", async () => {
+    const installation = join(temporary, "installation");
+    await mkdir(join(installation, "dist"), { recursive: true });
+    const copy = join(installation, "dist", "demo.mjs");
+    await copyFile(DEMO, copy);
+    const without = run(process.execPath, [copy, "--once"]);
+    expect(await without.ended).to.equal(1);
+    expect(without.output()).to.contain("plugin.manifest.json").and.to.contain("npm run build");
+
+    const manifest = JSON.parse(await readFile("plugin.manifest.json", "utf8")) as { worker: { args: string[] } };
+    manifest.worker.args = ["-e", "process.stderr.write('no more\\n'); process.exit(3)", "--"];
+    await writeFile(join(installation, "plugin.manifest.json"), JSON.stringify(manifest));
+    const dying = run(process.execPath, [copy, "--once"]);
+    expect(await dying.ended, dying.output()).to.equal(1);
+    expect(dying.output()).to.contain("The worker has ended (3). no more");
+    expect(await readdir(temporary)).to.deep.equal(["installation"]);
+  });
+
+  it("refuses options that it does not know, with the usage and exit code 2", async () => {
+    for (const wrong of [["--users", "many"], ["--nonsense"]]) {
+      const demo = run(process.execPath, [DEMO, ...wrong]);
+      expect(await demo.ended).to.equal(2);
+      expect(demo.output()).to.contain("Usage: npm run demo");
+    }
+  });
+});
