@@ -25,9 +25,9 @@ export interface BenchContext {
   /** The built worker that is measured. */
   readonly worker: string;
   /** Rounds counted, at least; a first one goes before them and is dropped. */
-  rounds(atLeast: number): number;
+  readonly rounds: (atLeast: number) => number;
   /** Says what is under way, on stderr. */
-  say(text: string): void;
+  readonly say: (text: string) => void;
 }
 
 export interface Bench {

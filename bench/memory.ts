@@ -46,7 +46,9 @@ async function atRest({ worker, rounds, say }: BenchContext): Promise<Findings> 
   try {
     await Promise.all(workers.map((each) => each.authorize(service)));
     await Promise.all(
-      workers.map((each) => each.until("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === REST_PERSONS, 20_000)),
+      workers.map((each) =>
+        each.until("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === REST_PERSONS, 20_000),
+      ),
     );
     await pause(REST_MS);
     const ours = workers.map((each) => each.residentMB);
@@ -129,7 +131,8 @@ async function afterLargeSweep({ worker, say }: BenchContext): Promise<Findings>
     await large.until("the large sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === LARGE, 120_000);
     const atOnce = large.residentMB;
     await pause(REST_MS);
-    const row = (measure: string, value: number) => informing({ measure, ours: `${readable(value)} MB`, against: "", figure: "" });
+    const row = (measure: string, value: number) =>
+      informing({ measure, ours: `${readable(value)} MB`, against: "", figure: "" });
     return {
       rows: [
         row(`resident, just after a sweep of ${readable(LARGE)}`, atOnce),

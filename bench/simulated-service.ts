@@ -5,7 +5,12 @@ import { fileURLToPath } from "node:url";
 export interface SimulatedServiceFacts {
   readonly apiUrl: string;
   readonly client: { readonly clientId: string; readonly clientSecret: string };
-  readonly grant: { readonly refreshToken: string; readonly accessToken: string; readonly expiresIn: number; readonly scope: string };
+  readonly grant: {
+    readonly refreshToken: string;
+    readonly accessToken: string;
+    readonly expiresIn: number;
+    readonly scope: string;
+  };
   /** An e-mail address of each of the first persons. */
   readonly addresses: readonly string[];
 }

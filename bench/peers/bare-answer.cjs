@@ -19,7 +19,7 @@ process.stdin.on("data", (chunk) => {
     personId: null,
     orgId: null,
     lastActivity: null,
-    since: null,
+    since: new Date().toISOString(),
     observedAt: null,
   };
   const body = JSON.stringify({ jsonrpc: "2.0", id, result });

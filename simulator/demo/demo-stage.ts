@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ReferenceHost } from "../reference-host.js";
@@ -21,8 +22,7 @@ export class DemoStage {
   /** Throws an Error for a manifest that is missing or that no host could launch. */
   constructor(manifestPath: string, options: DemoOptions) {
     if (!existsSync(manifestPath)) throw new Error(`There is no ${manifestPath}: run "npm run build" first.`);
-    this.folder = mkdtempSync(join(tmpdir(), "ucx-presence-demo-"));
-    process.once("exit", this.#strikeAtExit);
+    this.folder = join(tmpdir(), `ucx-presence-demo-${randomUUID().slice(0, 8)}`);
     this.settingsPath = join(this.folder, "Presence.ini");
     this.#logDirectory = join(this.folder, "logs");
     this.simulator = new WebexSimulator({
@@ -38,6 +38,8 @@ export class DemoStage {
       extraArgs: ["--secret-store", "memory", "--log-dir", this.#logDirectory],
       restart: false,
     });
+    mkdirSync(this.folder, { mode: 0o700 });
+    process.once("exit", this.#strikeAtExit);
   }
 
   /** Saves Presence.ini as an administrator would: other technologies' keys stand in it, too. */

@@ -69,21 +69,20 @@ async function perform(options: DemoOptions): Promise<void> {
   };
   process.on("uncaughtException", crash);
   const demo = new Demo(options, stage, view, ending.signal);
-  let lastWords = "";
-  let workerHasEnded = false;
-  stage.host.on("stderrLine", (line) => void (lastWords = line));
+  const worker = { lastWords: "", hasEnded: false };
+  stage.host.on("stderrLine", (line) => void (worker.lastWords = line));
   stage.host.on("protocolError", (error) => ending.abort(error));
   stage.host.on("exit", ({ code, signal }) => {
-    workerHasEnded = true;
+    worker.hasEnded = true;
     // Ctrl+C reaches the worker as well as us, perhaps earlier, and its end is then no failure.
-    const tellIt = (): void => ending.abort(new Error(`The worker has ended (${signal ?? String(code)}). ${lastWords}`));
+    const tellIt = (): void => ending.abort(new Error(`The worker has ended (${signal ?? String(code)}). ${worker.lastWords}`));
     setTimeout(tellIt, SIGNAL_GRACE_MS);
   });
   let failure: unknown = null;
   try {
     await demo.run();
   } catch (error) {
-    if (workerHasEnded && !ending.signal.aborted) await once(ending.signal, "abort");
+    if (worker.hasEnded && !ending.signal.aborted) await once(ending.signal, "abort");
     const reason: unknown = ending.signal.aborted ? ending.signal.reason : error;
     if (!(reason instanceof Ended)) failure = reason;
     else if (options.once) process.exitCode = INTERRUPTED;

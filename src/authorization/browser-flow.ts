@@ -11,8 +11,9 @@ import { BrowserAttempts } from "./browser-attempts.js";
 import { PAGE_NOT_OPEN, type Refusal, refusalOf, UNEXPECTED_ANSWER, visitOf, WRONG_KEY } from "./browser-flow-guard.js";
 import type { Flow, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
-import { cancelled, type GrantKeeper } from "./grant-keeper.js";
+import type { GrantKeeper } from "./grant-keeper.js";
 import type { PageNotice } from "./page-notice.js";
+import { cancelled } from "./single-flight.js";
 
 /** The worker's problems, as far as they concern whoever authorizes. */
 export interface NoticeBoard {

@@ -5,7 +5,8 @@ import type { Logger } from "../ports/logger.js";
 import type { DeviceCode, DevicePoll, OAuthApi, OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
 import type { Flow, FlowState, FlowView } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
-import { cancelled, type GrantKeeper, keepGrant, pause } from "./grant-keeper.js";
+import { type GrantKeeper, keepGrant, pause } from "./grant-keeper.js";
+import { cancelled } from "./single-flight.js";
 
 export interface DeviceFlowParts {
   /** The endpoints in force now. */

@@ -1,8 +1,9 @@
-import { asFault, Fault } from "../faults/fault.js";
+import { asFault, type Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/feed.js";
 import type { Clock } from "../ports/clock.js";
 import type { TokenAnswer } from "../webex/oauth-api.js";
 import type { Authorization } from "./grant.js";
+import { cancelled } from "./single-flight.js";
 
 /** What a flow needs of the vault. */
 export interface GrantKeeper {
@@ -54,8 +55,4 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     });
     signal.addEventListener("abort", onAbort, { once: true });
   });
-}
-
-export function cancelled(): Fault {
-  return new Fault("cancelled", "The authorization was called off.");
 }

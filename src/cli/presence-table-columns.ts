@@ -15,18 +15,21 @@ const GAP = "  ";
 const WIDE_ENOUGH_FOR_ADDRESSES = 80;
 const LONGEST_STATE = 27;
 const SHORTEST_STATE = 18;
+const NARROWEST_WITH_STATES = 12;
 
 /** The columns that fit into a width: name and state always, then FOR (in this state since) and AGE (since Webex told it), then the address. */
 export function columnsFor(width: number): readonly Column[] {
   const withAddress = width >= WIDE_ENOUGH_FOR_ADDRESSES;
   const withAges = width >= 46;
-  const stateWidth = width >= 56 ? Math.min(LONGEST_STATE, Math.floor(width * 0.4)) : SHORTEST_STATE;
+  const name = column("NAME", width, "left", nameOf);
+  if (width < NARROWEST_WITH_STATES) return [name];
+  const stateWidth = width >= 56 ? Math.min(LONGEST_STATE, Math.floor(width * 0.4)) : Math.min(SHORTEST_STATE, width - 8);
   const ages = withAges ? [column("FOR", 6, "right", inState, "faint"), column("AGE", 6, "right", age, "faint")] : [];
   const taken = [stateWidth, ...ages.map(({ width: each }) => each)].reduce((sum, each) => sum + each + GAP.length, 0);
   const rest = Math.max(1, width - taken - (withAddress ? GAP.length : 0));
   const nameWidth = withAddress ? Math.min(26, Math.floor(rest * 0.38)) : rest;
   return [
-    column("NAME", nameWidth, "left", nameOf),
+    { ...name, width: nameWidth },
     ...(withAddress ? [column("ADDRESS", rest - nameWidth, "left", (record) => printable(record.uri), "faint")] : []),
     { heading: "STATE", width: stateWidth, align: "left", text: stateText, styles: ({ state }) => STATE_LOOKS[state].styles },
     ...ages,

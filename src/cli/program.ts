@@ -54,7 +54,6 @@ function buildProgram(): Command {
   ).action((given: Given) => run(given, async (context) => (await import("./command-import.js")).importGrant(context)));
 
   const secret = program.command("secret").description("keep a secret in this account's keychain: client or proxy");
-  secret.exitOverride().helpCommand(false);
   command(secret, "client", "the Webex integration's client id and secret: asked for, or two lines from stdin").action(
     (given: Given) => run(given, async (context) => (await import("./command-secret.js")).keepClient(context)),
   );

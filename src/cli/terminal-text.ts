@@ -5,6 +5,8 @@ const EMOJI_STYLE = "\ufe0f";
 const WITHOUT_WIDTH = /^(?:\p{Mark}|\p{Default_Ignorable_Code_Point}|\p{Control})+$/u;
 // Control characters, and those that turn the reading direction around: a name may hold them, a terminal must not obey them.
 const UNPRINTABLE = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
+// Latin letters and the table's own symbols, one column each: most texts need no closer look, which is slow.
+const PLAIN = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2013\u2026\u2190-\u2193\u2580-\u25cf\u266a]*$/;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** Text from outside, safe to put into a line of a terminal: what a terminal would obey becomes a space. */
@@ -14,6 +16,7 @@ export function printable(text: string): string {
 
 /** How many columns a text takes; it may hold no escape sequences. */
 export function displayWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment);
   return width;

@@ -14,6 +14,8 @@ const MOST_UNREAD_STDERR_BYTES = 1024 * 1024;
 /** winston is loaded this long after the first record, so that the first answer goes before it. */
 const LOAD_AFTER_MS = 50;
 
+const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"];
+
 interface Pending {
   readonly level: LogLevel;
   readonly message: string;
@@ -58,7 +60,6 @@ export class WinstonLog implements Logger {
 
   setLevel(level: LogLevel): void {
     this.#level = level;
-    if (this.#logger !== null) this.#logger.level = level;
   }
 
   /** Writes what is pending and closes the file, within `deadlineMs`. Idempotent. */
@@ -80,7 +81,7 @@ export class WinstonLog implements Logger {
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (this.#closed) return;
+    if (this.#closed || LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
     const record = { level, message, timestamp: new Date().toISOString(), fields };
     if (this.#logger !== null) {
       this.#hand(this.#logger, record);
@@ -125,7 +126,7 @@ export class WinstonLog implements Logger {
       file.on("error", () => undefined);
       transports.push(file);
     }
-    const logger = winston.createLogger({ level: this.#level, transports, exitOnError: false });
+    const logger = winston.createLogger({ level: "debug", transports, exitOnError: false });
     logger.on("error", () => undefined);
     this.#logger = logger;
     const pending = this.#pending;

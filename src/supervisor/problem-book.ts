@@ -13,7 +13,7 @@ export class ProblemBook {
   readonly #now: () => number;
   #problems: readonly Problem[] = [];
   #since = new Map<string, string>();
-  #fingerprint = "";
+  #fingerprint = "[]";
 
   constructor(now: () => number) {
     this.#now = now;

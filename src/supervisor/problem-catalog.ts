@@ -56,7 +56,8 @@ interface ProblemText {
 /** What happened, what it means for presence, and what to do: for an administrator. */
 export function problemText(code: ProblemCode, detail: ProblemDetail): ProblemText {
   const { message, hint } = TEXTS[code](detail);
-  return { message: detail.sentence ?? message, hint: detail.remedy ?? hint };
+  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
+  return { message: detail.sentence ?? sentence, hint: detail.remedy ?? hint };
 }
 
 const of = (d: ProblemDetail): string =>

@@ -47,10 +47,10 @@ describe("the demo", function () {
 
   /** Resolves when the output holds a text; rejects when the demo ends without it. */
   async function shows(demo: Run, text: RegExp): Promise<void> {
-    let over = false;
-    void demo.ended.then(() => (over = true));
+    const end = { came: false };
+    void demo.ended.then(() => (end.came = true));
     while (!text.test(demo.output())) {
-      if (over) throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
+      if (end.came) throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
       await new Promise((later) => setTimeout(later, 50));
     }
   }
@@ -65,19 +65,17 @@ describe("the demo", function () {
     expect(output).to.contain("--secret-store memory").and.to.contain("WebexPresence.Enable=1");
     expect(output).to.match(/First sweep: 60 people in \d+ requests/);
     expect(output).to.contain("Try next:");
+    expect(output).not.to.match(LIKE_A_SECRET);
+    expect(output).to.match(/Secrets: none of the \d+ tokens/);
     expect(output, "no escape sequences in a pipe").not.to.contain("\u001b");
     expect(await readdir(temporary), "nothing is left behind").to.deep.equal([]);
   });
 
-  it("shows no secret, and the pattern that says so knows the simulator's secrets", async () => {
+  it("would not miss a secret: the pattern knows each kind that the simulator issues", () => {
     const simulator = new WebexSimulator({ organizations: [{ name: "Any", persons: 2 }] });
     simulator.issueGrant();
     expect(simulator.issuedSecrets.size).to.be.at.least(3);
     for (const secret of simulator.issuedSecrets) expect(secret).to.match(LIKE_A_SECRET);
-    const demo = run(process.execPath, [DEMO, "--once", "--speed", "120", "--watch", "60"]);
-    expect(await demo.ended, demo.output()).to.equal(0);
-    expect(demo.output()).not.to.match(LIKE_A_SECRET);
-    expect(demo.output()).to.match(/Secrets: none of the \d+ tokens/);
   });
 
   it("draws a table in a terminal and gives the terminal back on q", async function () {

@@ -7,16 +7,22 @@ const queue: (() => void)[] = [];
 let scheduled = false;
 
 /**
- * Gives vscode-jsonrpc's common half what it needs of a runtime, unless `vscode-jsonrpc/node` did already. Loading that one costs
- * the first answer about 10 ms (net, crypto, os and readers that we replace), and it hands out one message each turn of
- * the event loop: a batch of requests is answered in one write only if it is handled in one turn.
+ * Gives vscode-jsonrpc's common half what it needs of a runtime. Loading `vscode-jsonrpc/node` instead would cost the first answer
+ * about 10 ms (net, crypto, os and readers that we replace), and it hands out one message each turn of the event loop: a batch
+ * of requests is answered in one write only if it is handled in one turn. Where that one is loaded (a host and a worker
+ * in one process, as in tests), its buffers and encoders stay.
  */
 export function installRuntimeLayer(): void {
+  // Of our own, only what our reader and writer leave to the library: buffers, encoders and streams belong to its own.
+  const there = runtimeThere() ?? ({ console, timer: { setTimeout: later, setInterval: repeatedly } } as unknown as RAL);
+  if (there.timer.setImmediate !== soon) RAL.install({ ...there, timer: { ...there.timer, setImmediate: soon } });
+}
+
+function runtimeThere(): RAL | null {
   try {
-    RAL();
+    return RAL();
   } catch {
-    // Buffers, encoders and streams belong to the library's own reader and writer, which are not used.
-    RAL.install({ console, timer: { setTimeout: later, setInterval: repeatedly, setImmediate: soon } } as unknown as RAL);
+    return null;
   }
 }
 

@@ -76,8 +76,8 @@ describe("presence table", () => {
   });
 
   it("fits every size of terminal, with and without colours", () => {
-    for (const columns of [1, 5, 12, 20, 30, 44, 46, 56, 60, 79, 80, 100, 149, 150, 250]) {
-      for (const rows of [1, 2, 3, 5, 8, 13, 14, 20, 24, 30, 60]) {
+    for (const columns of [1, 5, 12, 30, 46, 60, 80, 100, 150]) {
+      for (const rows of [1, 3, 8, 14, 20, 24, 30, 60]) {
         for (const sweep of [null, { persons: 41, of: 60 }, { persons: 41, of: null }]) {
           const coloured = presenceTable({ ...busy, sweep }, { columns, rows, colours: true });
           const bare = presenceTable({ ...busy, sweep }, { columns, rows, colours: false });

@@ -1,0 +1,69 @@
+// The worker's channel, protocol and presence without Webex: `worker/poll` changes the record of everybody at once.
+import { decodePersons } from "../../src/webex/person-decoder.js";
+import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
+import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
+import { claimStdio } from "../../src/platform/stdio.js";
+import { systemChance, systemClock } from "../../src/platform/system-clock.js";
+import type { Logger } from "../../src/ports/logger.js";
+import { PresenceDirectory } from "../../src/presence/presence-directory.js";
+import { RpcServer } from "../../src/rpc/rpc-server.js";
+import { personJson } from "../../simulator/person-json.js";
+import { WebexSimulator } from "../../simulator/webex-simulator.js";
+
+const { input, output } = claimStdio();
+const logger: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const presence = new PresenceDirectory(systemClock, logger);
+fill(Number(process.argv[2] ?? "20000"));
+
+let enabled = true;
+const never = (): Promise<never> => Promise.reject(new Error("Not measured here."));
+const authorization: AuthorizationService = {
+  setClient: never,
+  setProxyPassword: never,
+  import: never,
+  list: never,
+  revoke: never,
+  begin: never,
+  cancel: never,
+  onChanged: () => () => undefined,
+};
+const leave = (): void => process.exit(0);
+const server = new RpcServer({
+  channel: new JsonRpcChannel(input, output),
+  presence,
+  authorization,
+  status: {
+    current: () => {
+      throw new Error("Not measured here.");
+    },
+    onChanged: () => () => undefined,
+  },
+  poll: () => {
+    enabled = !enabled;
+    presence.setCondition(enabled ? "polling" : "disabled");
+    return { accepted: true, nextPossibleAt: null };
+  },
+  version: "0.0.0",
+  openRpc: never,
+  clock: systemClock,
+  chance: systemChance,
+  logger,
+  onInitialize: () => undefined,
+  onShutdown: () => undefined,
+  onExit: leave,
+  onEnd: leave,
+});
+server.start();
+
+function fill(persons: number): void {
+  const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons, seed: 7 }], speed: 0 });
+  const [organization] = webex.organizations;
+  if (organization === undefined) throw new Error("The simulator has no organization.");
+  const view = { withStatus: true, sharingOff: false, roleLost: false, strangeStatus: "", booleansAsStrings: false };
+  const items = webex.people().map((person) => JSON.parse(personJson(person, organization, view)) as unknown);
+  presence.setCondition("polling");
+  const roster = presence.addOrganization(organization.id);
+  const sweep = roster.beginSweep();
+  roster.applyPage(sweep, decodePersons({ items }).persons);
+  roster.completeSweep(sweep);
+}

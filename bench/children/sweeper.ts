@@ -1,0 +1,23 @@
+// One way of reading a whole organization; each message of the parent is answered with what one sweep cost this process.
+import { sweepers, type SweeperName } from "../sweepers.js";
+
+export interface SweepCost {
+  readonly persons: number;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+}
+
+const [name = "", apiUrl = "", token = ""] = process.argv.slice(2);
+const sweeper = await sweepers[name as SweeperName](apiUrl, token);
+process.on("message", () => void sweepOnce().then((cost) => process.send?.(cost)));
+process.on("disconnect", () => process.exit(0));
+process.send?.("ready");
+
+async function sweepOnce(): Promise<SweepCost> {
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  const persons = await sweeper();
+  const wallMs = performance.now() - began;
+  const { user, system } = process.cpuUsage(cpu);
+  return { persons, cpuMs: (user + system) / 1_000, wallMs };
+}

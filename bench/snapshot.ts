@@ -1,0 +1,112 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+import { informing, judged, type Bench, type Row } from "./bench.js";
+import type { SweepCost } from "./children/sweeper.js";
+import { interleaved, median, pairedRatio, readable } from "./samples.js";
+import { SimulatedService } from "./simulated-service.js";
+import type { SweeperName } from "./sweepers.js";
+import type { Panel } from "./svg-plot.js";
+
+const SIZES = [1_000, 10_000, 50_000];
+const BOUND = 1.15;
+/** Sweeps before the clock counts: the compiler has seen the code by then. */
+const WARM_UP = 2;
+
+const LABELS: Readonly<Record<SweeperName, string>> = {
+  product: "worker",
+  productWithoutRoster: "worker without its roster",
+  raw: "raw request, JSON.parse",
+  axios: "axios",
+};
+
+export const snapshot: Bench = {
+  name: "snapshot",
+  title: "Reading a whole organization",
+  about:
+    "A sweep of all pages of 1,000 over HTTP on this machine, the simulated Webex in a process of its own, each contender in a process of its own and warm. " +
+    "Measured is processor time (`process.cpuUsage`, collector and compiler threads included) for one sweep. The worker's path is its HTTP, REST client, decoding and roster; the " +
+    "floor is Node's own request with one `JSON.parse` a page and nothing done with the result.",
+  async run({ rounds, say }) {
+    const rows: Row[] = [];
+    const panels: Panel[] = [];
+    for (const persons of SIZES) {
+      const count = rounds(persons > 10_000 ? 7 : 15);
+      say(`${persons} persons, ${count} sweeps by each`);
+      const cpu = await sweeps(persons, count);
+      const ratio = pairedRatio(cpu.product, cpu.raw);
+      const bare = pairedRatio(cpu.productWithoutRoster, cpu.raw);
+      const ms = (values: readonly number[]): string => `${readable(median(values))} ms`;
+      rows.push(
+        judged(
+          {
+            measure: `sweep of ${readable(persons)}`,
+            ours: ms(cpu.product),
+            against: `raw ${ms(cpu.raw)}, axios ${ms(cpu.axios)}`,
+            figure: `${ratio.toFixed(2)} × raw`,
+          },
+          `≤ ${BOUND} ×`,
+          ratio <= BOUND,
+        ),
+        informing({
+          measure: `sweep of ${readable(persons)}, without the roster`,
+          ours: ms(cpu.productWithoutRoster),
+          against: `raw ${ms(cpu.raw)}`,
+          figure: `${bare.toFixed(2)} × raw`,
+        }),
+      );
+      panels.push({
+        title: `Processor time for a sweep of ${readable(persons)}`,
+        unit: "ms",
+        series: (Object.keys(LABELS) as SweeperName[]).map((name) => ({
+          label: LABELS[name],
+          samples: cpu[name],
+          ours: name.startsWith("product"),
+        })),
+        bound: { value: median(cpu.raw) * BOUND, label: `${BOUND} × raw` },
+      });
+    }
+    return { rows, panels, notes: [] };
+  },
+};
+
+async function sweeps(persons: number, count: number): Promise<Record<SweeperName, number[]>> {
+  const service = await SimulatedService.start(persons, 0);
+  const children = new Map<SweeperName, ChildProcess>();
+  try {
+    const contenders = {} as Record<SweeperName, () => Promise<number>>;
+    for (const name of Object.keys(LABELS) as SweeperName[]) {
+      const child = await sweeperProcess(name, service);
+      children.set(name, child);
+      contenders[name] = () => cpuOfSweep(child, persons);
+    }
+    for (let round = 0; round < WARM_UP; round += 1) for (const sweep of Object.values(contenders)) await sweep();
+    return await interleaved(contenders, count);
+  } finally {
+    for (const child of children.values()) child.disconnect();
+    await service.stop();
+  }
+}
+
+async function sweeperProcess(name: SweeperName, service: SimulatedService): Promise<ChildProcess> {
+  const child = fork(fileURLToPath(new URL("children/sweeper.js", import.meta.url)), [
+    name,
+    service.apiUrl,
+    service.grant.accessToken,
+  ]);
+  await Promise.race([once(child, "message"), failed(child)]);
+  return child;
+}
+
+async function cpuOfSweep(child: ChildProcess, persons: number): Promise<number> {
+  const answer = once(child, "message") as Promise<[SweepCost]>;
+  child.send("sweep");
+  const [cost] = await Promise.race([answer, failed(child)]);
+  if (cost.persons < persons) throw new Error(`A sweep told ${cost.persons} of ${persons} persons.`);
+  return cost.cpuMs;
+}
+
+function failed(child: ChildProcess): Promise<never> {
+  return once(child, "exit").then(() => Promise.reject(new Error("A contender has ended.")));
+}

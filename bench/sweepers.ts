@@ -1,0 +1,98 @@
+import { Agent, get } from "node:http";
+
+import { Secret } from "../src/faults/secret.js";
+import { createAxiosHttp } from "../src/platform/axios-http.js";
+import { systemClock } from "../src/platform/system-clock.js";
+import type { Logger } from "../src/ports/logger.js";
+import { PresenceDirectory } from "../src/presence/presence-directory.js";
+import type { PageReference } from "../src/webex/people-api.js";
+import { WebexPeople } from "../src/webex/people.js";
+import { RestClient } from "../src/webex/rest.js";
+
+/** Reads all pages once and resolves with how many items there were. */
+export type Sweeper = () => Promise<number>;
+export type SweeperName = keyof typeof sweepers;
+
+const PAGE = 1_000;
+const logger: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+
+/** Each way of reading an organization, made ready. Other clients of Webex's API join here. */
+export const sweepers = {
+  product: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, true)),
+  productWithoutRoster: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, false)),
+  raw: (apiUrl: string, token: string) => Promise.resolve(rawSweeper(apiUrl, token)),
+  axios: axiosSweeper,
+};
+
+/** What the worker does: its HTTP, its REST client, its decoding, and (unless told otherwise) its presence room. */
+function productSweeper(apiUrl: string, token: string, withRoster: boolean): Sweeper {
+  const bearer = new Secret(token);
+  const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
+  const tokens = { token: () => Promise.resolve(bearer), replace: () => Promise.resolve(null) };
+  const gate = { admit: () => Promise.resolve(), ended: () => undefined };
+  const people = new WebexPeople(new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate));
+  const directory = new PresenceDirectory(systemClock, logger);
+  directory.setCondition("polling");
+  const roster = directory.addOrganization("organization");
+  const { signal } = new AbortController();
+  return async () => {
+    let items = 0;
+    const sweep = roster.beginSweep();
+    for (let page: PageReference | null = { kind: "first", max: PAGE }; page !== null;) {
+      const { persons, itemCount, next } = await people.listPage(page, signal);
+      if (withRoster) roster.applyPage(sweep, persons);
+      items += itemCount;
+      page = next === null ? null : { kind: "next", url: next };
+    }
+    if (withRoster) roster.completeSweep(sweep);
+    return items;
+  };
+}
+
+/** The floor: Node's own request, one `JSON.parse` a page, and nothing done with it. */
+function rawSweeper(apiUrl: string, token: string): Sweeper {
+  const agent = new Agent({ keepAlive: true });
+  const headers = { authorization: `Bearer ${token}`, accept: "application/json" };
+  return async () => {
+    let items = 0;
+    for (let url: string | null = `${apiUrl}/people?max=${PAGE}`; url !== null;) {
+      const page = await rawPage(url, agent, headers);
+      items += page.items;
+      url = page.next;
+    }
+    return items;
+  };
+}
+
+function rawPage(url: string, agent: Agent, headers: Record<string, string>): Promise<{ items: number; next: string | null }> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const { items } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { items: unknown[] };
+        resolve({ items: items.length, next: nextOf(response.headers.link) });
+      });
+    }).on("error", reject);
+  });
+}
+
+/** axios as one would use it without a thought. */
+async function axiosSweeper(apiUrl: string, token: string): Promise<Sweeper> {
+  const { default: axios } = await import("axios");
+  return async () => {
+    let items = 0;
+    for (let url: string | null = `${apiUrl}/people?max=${PAGE}`; url !== null;) {
+      const response = await axios.get<{ items: unknown[] }>(url, { headers: { Authorization: `Bearer ${token}` } });
+      items += response.data.items.length;
+      const { link } = response.headers;
+      url = nextOf(typeof link === "string" ? link : undefined);
+    }
+    return items;
+  };
+}
+
+function nextOf(link: string | string[] | undefined): string | null {
+  return /<([^>]+)>; *rel="?next"?/.exec(String(link ?? ""))?.[1] ?? null;
+}

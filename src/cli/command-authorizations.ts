@@ -1,0 +1,29 @@
+import type { CommandContext, ExitCode } from "./command.js";
+import { authorizationLines } from "./authorization-text.js";
+import { inSession } from "./session.js";
+
+/** Lists what the keychain of this account holds. 1 where an organization has to be authorized again. Faults: the keychain's. */
+export async function listAuthorizations(context: CommandContext): Promise<ExitCode> {
+  const { console } = context;
+  return inSession(context, async (session) => {
+    const authorizations = await session.authorizations.list();
+    const again = authorizations.filter(({ state }) => state === "required");
+    const { state: vault } = session.vault;
+    for (const account of vault.kind === "ready" ? vault.unusable : []) {
+      console.note(`the keychain's record "${account}" is missing or cannot be read; it is left alone and not used.`);
+    }
+    if (authorizations.length === 0) {
+      console.text(`No organization is authorized in the keychain of account ${session.account}.`);
+      console.text("→ Authorize one with: ucx-webex-presence authorize", 2);
+    }
+    for (const [index, authorization] of authorizations.entries()) {
+      if (index > 0) console.line();
+      for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);
+    }
+    for (const { fault, orgName } of session.authorizations.standings()) {
+      if (fault !== null) console.failure(`${orgName}: ${fault.message}`, fault.hint);
+    }
+    console.result({ ok: again.length === 0, account: session.account, authorizations });
+    return again.length === 0 ? 0 : 1;
+  });
+}

@@ -1,0 +1,24 @@
+import type { PageReference, PeopleApi } from "../webex/people-api.js";
+
+export interface Headcount {
+  readonly persons: number;
+  /** False where counting stopped before the last page. */
+  readonly complete: boolean;
+}
+
+const PAGE = 1_000;
+/** The worker shares the organization's request limit with this count. */
+const MOST_PAGES = 20;
+
+/** How many people Webex lists. Faults: those of `PeopleApi`. */
+export async function countPeople(people: Pick<PeopleApi, "listPage">, signal: AbortSignal): Promise<Headcount> {
+  const ids = new Set<string>();
+  let page: PageReference = { kind: "first", max: PAGE };
+  for (let read = 0; read < MOST_PAGES; read += 1) {
+    const { persons, next } = await people.listPage(page, signal);
+    for (const { id } of persons) ids.add(id);
+    if (next === null) return { persons: ids.size, complete: true };
+    page = { kind: "next", url: next };
+  }
+  return { persons: ids.size, complete: false };
+}

@@ -1,0 +1,115 @@
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+
+import { asFault, type Fault } from "../faults/fault.js";
+import { proxyFor } from "../platform/http-proxy.js";
+import { readProductDocument } from "../platform/installation.js";
+import { type Check, failed, failedBy, type Finding, ok, skipped, warning } from "./doctor-finding.js";
+import { clockOffset, deadline, type Reach, Reacher } from "./doctor-reach.js";
+import type { Session } from "./session.js";
+import { span } from "./time-text.js";
+
+const DNS_MS = 6_000;
+const MOST_OFF_MS = 60_000;
+const ADDRESSES_HINT = "Let this machine reach it over HTTPS (port 443): check firewall and proxy.";
+
+/** DNS, TLS, proxy, each address of the manifest, and the clock: the way to Webex. The session has to be open by then. */
+export async function networkChecks(session: Session): Promise<Check[]> {
+  const reacher = new Reacher(session);
+  const webex = new URL(session.settings.apiUrl);
+  const reachWebex = (signal: AbortSignal): Promise<Reach> => reacher.reach(webex.href, signal);
+  return [
+    { name: "DNS", run: async () => [await dnsFinding(session, webex)] },
+    { name: "TLS", run: async (signal) => [tlsFinding(session, webex, await reachWebex(signal))] },
+    { name: "proxy", run: async (signal) => [await proxyFinding(session, webex, await reachWebex(signal))] },
+    ...(await manifestAddresses()).map((address) => addressCheck(address, webex, reacher)),
+    { name: "clock", run: async (signal) => [clockFinding(await reachWebex(signal))] },
+  ];
+}
+
+async function dnsFinding(session: Session, webex: URL): Promise<Finding> {
+  const proxy = await proxyOf(session, webex);
+  if (proxy instanceof Error) return skipped("not checked: the proxy's address cannot be used");
+  const { hostname } = proxy ?? webex;
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const whose = proxy === null ? host : `the proxy ${host} (it resolves ${webex.hostname} itself)`;
+  if (isIP(host) !== 0) return ok(`${whose}: an address already, no name to resolve`);
+  try {
+    const found = await deadline(lookup(host, { all: true }), DNS_MS);
+    if (found !== null) return ok(`${whose}: ${found.map(({ address }) => address).slice(0, 3).join(", ")}`);
+    return failed(`${whose}: no answer from DNS within ${DNS_MS / 1000} s.`, "Check the DNS servers of this machine.");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return failed(
+      `${whose}: the name could not be resolved (${code ?? "unknown error"}).`,
+      "Check this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.",
+    );
+  }
+}
+
+function tlsFinding({ network, settings }: Session, webex: URL, reach: Reach): Finding {
+  if (network.caProblem !== null) {
+    return failed(
+      `WebexPresence.CaFile = ${settings.caFile ?? ""}: ${network.caProblem}, so only the usual roots are trusted.`,
+      "Name a PEM file that the worker's account may read.",
+    );
+  }
+  if (reach.kind === "fault") {
+    const { reason } = reach.fault.data;
+    if (reason === "dns" || reason === "proxy") return skipped(`not checked: ${webex.host} was not reached`);
+    return failedBy(reach.fault);
+  }
+  if (webex.protocol === "http:") return ok(`${webex.host}: not needed for an http address on this machine`);
+  const trusted = settings.caFile === null ? "" : `, with the certificates of ${settings.caFile}`;
+  return ok(`${webex.host}: a secure connection, and its certificate is trusted${trusted}`);
+}
+
+async function proxyFinding(session: Session, webex: URL, reach: Reach): Promise<Finding> {
+  const proxy = await proxyOf(session, webex);
+  if (proxy instanceof Error) return failedBy(proxy);
+  const { proxy: setting } = session.settings;
+  if (proxy === null) return ok(setting === "none" ? "none, as WebexPresence.Proxy says" : "none: Webex is asked directly");
+  if (reach.kind === "fault" && reach.fault.data.reason === "proxy") return failedBy(reach.fault);
+  const origin = setting === "" ? "HTTPS_PROXY" : "WebexPresence.Proxy";
+  if (reach.kind === "fault") return skipped(`${proxy.host} (${origin}): not known, because Webex was not reached through it`);
+  return ok(`${proxy.host} (${origin}) passes requests on`);
+}
+
+/** Wildcards stand for whatever is under a domain; the domain itself is what can be asked. */
+async function manifestAddresses(): Promise<string[]> {
+  const { network } = (await readProductDocument("plugin.manifest.json")) as { network: readonly string[] };
+  return network.map((address) => address.replace("://*.", "://"));
+}
+
+function addressCheck(address: string, webex: URL, reacher: Reacher): Check {
+  const { host, origin } = new URL(address);
+  const run = async (signal: AbortSignal): Promise<readonly Finding[]> => {
+    const reach = await reacher.reach(origin === webex.origin ? webex.href : `${origin}/`, signal);
+    if (reach.kind === "answer") return [ok(`${host}: reached`)];
+    const said = `${host}: ${reach.fault.message}`;
+    if (origin === webex.origin) return [failed(said, reach.fault.hint ?? ADDRESSES_HINT)];
+    if (host.endsWith("webexapis.com")) return [warning(`${said} Webex is asked at ${webex.origin} instead.`, "Nothing to do while WebexPresence.ApiUrl names another address.")];
+    return [warning(`${said} Presence works without it; other services of the UCX Suite may not.`, ADDRESSES_HINT)];
+  };
+  return { name: "address", run };
+}
+
+function clockFinding(reach: Reach): Finding {
+  const offset = reach.kind === "answer" ? clockOffset(reach) : null;
+  if (offset === null) return skipped("not checked: Webex told no time");
+  const off = Math.abs(offset);
+  if (off <= MOST_OFF_MS) return ok(off < 2_000 ? "agrees with Webex's" : `${span(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's`);
+  return warning(
+    `This machine's clock is ${span(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's: times of expiry and of presence are wrong by as much.`,
+    "Set the clock, and let it follow a time server (Windows: w32tm /resync).",
+  );
+}
+
+async function proxyOf({ settings }: Session, target: URL): Promise<URL | null | Fault> {
+  try {
+    return await proxyFor(target, { proxy: settings.proxy, proxyPassword: null, extraCertificates: null });
+  } catch (error) {
+    return asFault(error);
+  }
+}
+

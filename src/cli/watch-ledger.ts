@@ -1,0 +1,62 @@
+import type { PresenceRecord, PresenceState } from "../presence/record.js";
+import type { PresenceChange } from "./presence-table.js";
+
+const KEPT_CHANGES = 50;
+
+/** What the worker has told of the people watched: the latest record of each, and what changed. */
+export class WatchLedger {
+  readonly #records = new Map<string, PresenceRecord>();
+  #sorted: readonly PresenceRecord[] | null = null;
+  #changes: readonly PresenceChange[] = [];
+
+  /** Takes the answer to the subscription. */
+  begin(records: readonly PresenceRecord[]): void {
+    for (const record of records) this.#records.set(record.uri, record);
+    this.#sorted = null;
+  }
+
+  /** Takes a `presence/changed`. `first`: people heard of for the first time; `changes`: those who went from one state to another. */
+  take(records: readonly PresenceRecord[], at: number): { readonly first: readonly PresenceRecord[]; readonly changes: readonly PresenceChange[] } {
+    const first: PresenceRecord[] = [];
+    const changes: PresenceChange[] = [];
+    for (const to of records) {
+      const from = this.#records.get(to.uri);
+      this.#records.set(to.uri, to);
+      if (from === undefined || isPending(from)) first.push(to);
+      else changes.push({ at, from, to });
+    }
+    this.#sorted = null;
+    this.#changes = [...changes.toReversed(), ...this.#changes].slice(0, KEPT_CHANGES);
+    return { first, changes };
+  }
+
+  /** By name, as people look for people. */
+  get records(): readonly PresenceRecord[] {
+    this.#sorted ??= [...this.#records.values()].sort((a, b) => nameIn(a).localeCompare(nameIn(b)));
+    return this.#sorted;
+  }
+
+  /** The latest first. */
+  get changes(): readonly PresenceChange[] {
+    return this.#changes;
+  }
+
+  get totals(): ReadonlyMap<PresenceState, number> {
+    return countStates(this.#records.values());
+  }
+}
+
+export function countStates(records: Iterable<PresenceRecord>): Map<PresenceState, number> {
+  const counts = new Map<PresenceState, number>();
+  for (const { state } of records) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return counts;
+}
+
+/** Nothing that Webex said: what follows is the first word on that person, no change. */
+function isPending({ reason }: PresenceRecord): boolean {
+  return reason === "notReady" || reason === "disabled" || reason === "blocked";
+}
+
+function nameIn({ displayName, uri }: PresenceRecord): string {
+  return displayName ?? uri;
+}

@@ -1,0 +1,127 @@
+import type { PresenceRecord } from "../presence/record.js";
+import type { WorkerStatus } from "../supervisor/status.js";
+import type { PresenceTableModel } from "./presence-table.js";
+import { totalsText } from "./presence-table.js";
+import { WatchLedger } from "./watch-ledger.js";
+import type { WatchView } from "./watch-view.js";
+import type { WorkerClient } from "./worker-client.js";
+
+const TICK_MS = 250;
+const STATUS_EVERY_TICKS = 4;
+
+/** Presence of some people, or of everyone, shown as the worker tells it. */
+export class Watch {
+  readonly #worker: WorkerClient;
+  readonly #view: WatchView;
+  readonly #uris: readonly string[];
+  readonly #ledger = new WatchLedger();
+  #status: WorkerStatus | null = null;
+  #told = "";
+  #swept = false;
+
+  /** Without `uris`, everyone. */
+  constructor(worker: WorkerClient, view: WatchView, uris: readonly string[]) {
+    this.#worker = worker;
+    this.#view = view;
+    this.#uris = uris;
+  }
+
+  /** Runs until the signal. Rejects with an Error where the worker ends before. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#worker.onNotification = (method, params) => {
+      if (method === "presence/changed") this.#take((params as { changes: PresenceRecord[] }).changes);
+      else if (method === "worker/statusChanged") this.#hear(params as WorkerStatus);
+    };
+    const everyone = this.#uris.length === 0;
+    const { records } = await this.#worker.request<{ records: PresenceRecord[] }>(
+      "presence/subscribe",
+      everyone ? { all: true } : { uris: this.#uris },
+    );
+    this.#ledger.begin(records);
+    for (let tick = 0; !signal.aborted; tick += 1) {
+      if (tick % STATUS_EVERY_TICKS === 0) this.#hear(await this.#worker.request<WorkerStatus>("worker/status"));
+      this.#show();
+      await pause(TICK_MS, signal);
+    }
+  }
+
+  #take(records: readonly PresenceRecord[]): void {
+    const { first, changes } = this.#ledger.take(records, Date.now());
+    // Everyone at once says less than how many there are.
+    if (this.#uris.length > 0 || this.#swept) this.#view.first(first);
+    this.#view.changes(changes);
+  }
+
+  #hear(status: WorkerStatus): void {
+    this.#status = status;
+    const told = [phaseText(status), ...problemTexts(status)];
+    if (told.join("\n") !== this.#told) for (const sentence of told) this.#view.tell(sentence);
+    this.#told = told.join("\n");
+    const { organizations } = status;
+    if (!this.#swept && organizations.length > 0 && organizations.every(({ lastSweep }) => lastSweep !== null)) {
+      this.#swept = true;
+      this.#view.tell(`First sweep done: ${totalsText(this.#ledger.totals)}`);
+    }
+  }
+
+  #show(): void {
+    const status = this.#status;
+    if (status === null) return;
+    const sweeping = status.organizations.filter(({ lastSweep }) => lastSweep === null).map(({ sweepProgress }) => sweepProgress);
+    const model: PresenceTableModel = {
+      now: Date.now(),
+      title: `Webex presence of ${status.organizations.map(({ orgName }) => orgName).join(", ") || "nobody yet"}`,
+      figures: figures(status),
+      notes: status.phase === "polling" ? problemTexts(status) : [phaseText(status), ...problemTexts(status)],
+      sweep: sweeping.length === 0 || status.phase !== "polling" ? null : { persons: sum(sweeping.map((progress) => progress?.persons ?? 0)), of: null },
+      totals: this.#ledger.totals,
+      records: this.#ledger.records,
+      changes: this.#ledger.changes,
+      footer: "A worker of its own, launched for this picture. q or Ctrl+C ends it.",
+    };
+    this.#view.picture(model);
+  }
+}
+
+/** What the worker is doing, as a sentence. */
+export function phaseText({ phase, organizations }: WorkerStatus): string {
+  switch (phase) {
+    case "starting":
+      return "The worker is reading its settings.";
+    case "disabled":
+      return "The worker is disabled: WebexPresence.Enable is 0 in the settings. Presence appears here once it is 1.";
+    case "blocked":
+      return "The worker is blocked: somebody has to act before presence can be read.";
+    case "polling":
+      return `The worker asks Webex for presence of ${organizations.map(({ orgName }) => orgName).join(", ")}.`;
+    case "stopping":
+      return "The worker is stopping.";
+  }
+}
+
+function problemTexts({ problems }: WorkerStatus): string[] {
+  return problems.filter(({ severity }) => severity !== "info").map(({ severity, message, hint }) => `${severity}: ${message} → ${hint}`);
+}
+
+function figures({ phase, organizations }: WorkerStatus): string {
+  if (organizations.length === 0) return phase;
+  const lastMinute = sum(organizations.map(({ requests }) => requests.lastMinute));
+  const limit = sum(organizations.map(({ requests }) => requests.perMinuteLimit));
+  return `${phase}, ${lastMinute} of ${limit} requests/min`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,90 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { expect } from "chai";
+
+import { Secret } from "../../src/faults/secret.js";
+import { nodeStatusFile } from "../../src/platform/status-file.js";
+import { WinstonLog } from "../../src/platform/winston-log.js";
+
+describe("log and status file on a real disk", function () {
+  this.timeout(20_000);
+  let folder: string;
+  let stderr: Writable;
+  let heard: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ucx-log-"));
+    heard = "";
+    stderr = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        heard += chunk.toString();
+        done();
+      },
+    });
+  });
+
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it("writes a line a record to stderr and a JSON line to the file, in order, without secrets", async () => {
+    const log = new WinstonLog(join(folder, "made", "when needed"), "info", stderr);
+    log.info("First.", { token: new Secret("hidden-text"), count: 1 });
+    log.debug("Not at this level.");
+    log.setLevel("debug");
+    log.warn("Second\nwith a line break.", { error: new Error("Bearer hidden-text") });
+    await log.close(5_000);
+    const lines = (await readFile(join(folder, "made", "when needed", "worker.log"), "utf8")).trim().split("\n");
+    const records = lines.map((line) => JSON.parse(line) as { level: string; message: string });
+    expect(records.map((r) => [r.level, r.message])).to.deep.equal([
+      ["info", "First."],
+      ["warn", "Second\nwith a line break."],
+    ]);
+    expect(heard.trim().split("\n")).to.have.length(2);
+    expect(heard + lines.join()).to.not.include("hidden-text");
+  });
+
+  it("keeps at most ten files of 10 MB", async () => {
+    const log = new WinstonLog(folder, "info", new Writable({ write: (_chunk, _encoding, done) => done() }));
+    const text = "x".repeat(1024 * 1024);
+    for (let i = 0; i < 130; i += 1) {
+      log.info("Much.", { i, text });
+      if (i % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    await log.close(10_000);
+    const names = (await readdir(folder)).sort();
+    expect(names).to.include("worker.log");
+    expect(names.length).to.be.within(2, 10);
+    expect(await readFile(join(folder, "worker.log"), "utf8")).to.include('"i":129');
+  });
+
+  it("loses records, never the service, where the folder cannot be made or stderr is gone", async () => {
+    const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error("EPIPE")) });
+    const log = new WinstonLog("/dev/null/nowhere", "info", broken);
+    for (let i = 0; i < 10; i += 1) log.info("Nobody hears this.");
+    await log.close(5_000);
+  });
+
+  it("replaces the status file whole: a reader never sees half of one", async () => {
+    const path = join(folder, "deep", "status.json");
+    const file = nodeStatusFile(path);
+    const texts = Array.from({ length: 200 }, (_, i) => JSON.stringify({ i, fill: "y".repeat(20_000) }));
+    let reading = true;
+    const reader = (async () => {
+      let seen = 0;
+      while (reading) {
+        const text = await readFile(path, "utf8").catch(() => null);
+        if (text === null) continue;
+        JSON.parse(text);
+        seen += 1;
+      }
+      return seen;
+    })();
+    for (const text of texts) await file.write(text);
+    reading = false;
+    expect(await reader).to.be.greaterThan(0);
+    expect(await readFile(path, "utf8")).to.equal(texts.at(-1));
+    expect(await readdir(join(folder, "deep"))).to.deep.equal(["status.json"]);
+    await nodeStatusFile("/dev/null/nowhere/status.json").write("{}");
+  });
+});

@@ -1,0 +1,48 @@
+import { expect } from "chai";
+
+import { ProblemBook } from "../../../src/supervisor/problem-book.js";
+import { PROBLEM_SEVERITY, problemText, type ProblemCode } from "../../../src/supervisor/problem-catalog.js";
+
+const DETAIL = {
+  organization: "Example Ltd",
+  account: "svc",
+  status: 503,
+  trackingId: "T1",
+  until: "2026-01-01T00:00:00.000Z",
+  persons: 2000,
+  port: 8467,
+};
+
+describe("supervisor/problems", () => {
+  for (const code of Object.keys(PROBLEM_SEVERITY) as ProblemCode[]) {
+    it(`says what ${code} means and what to do, with and without details`, () => {
+      for (const detail of [DETAIL, {}]) {
+        const { message, hint } = problemText(code, detail);
+        expect(message).to.match(/^["A-Z].*\.$/s);
+        expect(hint).to.match(/^[A-Z].*\.$/s);
+        expect(message + hint).to.not.match(/undefined|null|NaN|\[object/);
+      }
+    });
+  }
+
+  it("lets the place that saw a problem speak for itself", () => {
+    expect(problemText("webexError", { sentence: "A.", remedy: "B." })).to.deep.equal({ message: "A.", hint: "B." });
+  });
+
+  it("lists one problem a code and organization, but each invalid setting", () => {
+    const book = new ProblemBook(() => 0);
+    book.replace([
+      { code: "webexError", orgId: "a", detail: {} },
+      { code: "webexError", orgId: "a", detail: { status: 500 } },
+      { code: "webexError", orgId: "b", detail: {} },
+      { code: "settingsInvalid", orgId: null, detail: { sentence: "One." } },
+      { code: "settingsInvalid", orgId: null, detail: { sentence: "Two." } },
+    ]);
+    expect(book.problems.map((p) => [p.code, p.orgId])).to.deep.equal([
+      ["webexError", "a"],
+      ["webexError", "b"],
+      ["settingsInvalid", null],
+      ["settingsInvalid", null],
+    ]);
+  });
+});

@@ -1,0 +1,73 @@
+import { expect } from "chai";
+
+import { readLaunchArguments } from "../../../src/platform/launch-arguments.js";
+import { checkLaunchOptions } from "../../../src/worker/launch-options.js";
+
+const LINUX = {
+  platform: "linux",
+  environment: {},
+  homeDirectory: "/home/ada",
+  resolve: (path: string) => `/cwd/${path}`,
+} as const;
+const WINDOWS = {
+  ...LINUX,
+  platform: "windows",
+  environment: { PROGRAMDATA: "D:\\Data" },
+  resolve: (path: string) => path,
+} as const;
+
+function options(args: string[], around: Parameters<typeof checkLaunchOptions>[1] = LINUX) {
+  const given = readLaunchArguments(args);
+  return "wrong" in given ? given : checkLaunchOptions(given, around);
+}
+
+describe("worker/launch-options", () => {
+  it("takes both ways of writing an option, and defaults for the rest", () => {
+    expect(options(["--settings", "Presence.ini", "--host-pid=42", "--log-level", "debug"])).to.deep.equal({
+      settingsPath: "/cwd/Presence.ini",
+      hostPid: 42,
+      logDirectory: "/home/ada/.local/state/ucx-webex-presence",
+      logLevel: "debug",
+      secretStore: "keychain",
+    });
+  });
+
+  it("needs --settings, except on Windows, where the manual names the file", () => {
+    expect(options([])).to.have.property("wrong").that.includes("--settings");
+    expect(options([], WINDOWS)).to.include({
+      settingsPath: "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini",
+      logDirectory: "D:\\Data\\ucx-webex-presence",
+    });
+  });
+
+  it("writes its log where the system says", () => {
+    const directory = (around: Parameters<typeof checkLaunchOptions>[1]) =>
+      (options(["--settings", "x"], around) as { logDirectory: string }).logDirectory;
+    expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "/state" } })).to.equal("/state/ucx-webex-presence");
+    expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "relative" } })).to.equal(
+      "/home/ada/.local/state/ucx-webex-presence",
+    );
+    expect(directory({ ...LINUX, platform: "macos" })).to.equal("/home/ada/Library/Logs/ucx-webex-presence");
+  });
+
+  for (const args of [
+    ["--settings"],
+    ["--settings", ""],
+    ["--settings", "a", "--settings", "b"],
+    ["--settings", "a", "stray"],
+    ["--settings", "a", "--unknown"],
+    ["--settings", "a", "--host-pid", "0"],
+    ["--settings", "a", "--host-pid", "-1"],
+    ["--settings", "a", "--host-pid", "1.5"],
+    ["--settings", "a", "--host-pid", "99999999999"],
+    ["--settings", "a", "--log-level", "trace"],
+    ["--settings", "a", "--log-dir", ""],
+    ["--settings", "a", "--secret-store", "disk"],
+  ]) {
+    it(`says in one line what is wrong with ${args.join(" ") || "nothing"}`, () => {
+      const { wrong } = options(args) as { wrong: string };
+      expect(wrong).to.be.a("string");
+      expect(wrong.split("\n")).to.have.length(1);
+    });
+  }
+});
