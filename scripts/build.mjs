@@ -10,6 +10,7 @@ const lazyLibraries = [
   "https-proxy-agent",
   "http-proxy-agent",
   "proxy-from-env",
+  "rotating-file-stream",
   "write-file-atomic",
 ];
 

@@ -65,7 +65,11 @@ export function awaitGrant({ console, input, signal }: CommandContext, authoriza
       const giveUp = (): void => settle({ state: "cancelled", message: "The authorization was called off." });
       signal.addEventListener("abort", giveUp, { once: true });
       if (signal.aborted) giveUp();
-      disposers.push(input.onEnter(finish), () => clearInterval(timer), () => signal.removeEventListener("abort", giveUp));
+      disposers.push(
+        input.onEnter(finish),
+        () => clearInterval(timer),
+        () => signal.removeEventListener("abort", giveUp),
+      );
       return ended;
     },
     stop(): void {

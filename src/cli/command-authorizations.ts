@@ -5,7 +5,7 @@ import { inSession } from "./session.js";
 /** Lists what the keychain of this account holds. 1 where an organization has to be authorized again. Faults: the keychain's. */
 export async function listAuthorizations(context: CommandContext): Promise<ExitCode> {
   const { console } = context;
-  return inSession(context, async (session) => {
+  return inSession<ExitCode>(context, async (session) => {
     const authorizations = await session.authorizations.list();
     const again = authorizations.filter(({ state }) => state === "required");
     const { state: vault } = session.vault;

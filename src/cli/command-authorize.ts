@@ -12,7 +12,8 @@ export async function authorize(context: CommandContext, device: boolean): Promi
   const { console } = context;
   return inSession(context, async (session) => {
     console.text(begunText(session.account));
-    if (session.store.kind === "memory") console.note("--secret-store memory: what is authorized is gone when this command ends.");
+    if (session.store.kind === "memory")
+      console.note("--secret-store memory: what is authorized is gone when this command ends.");
     const { changed } = await ensureClient(context, session);
     if (!changed) console.text("The client id and secret in the keychain are used.");
     const since = Date.now();
@@ -27,7 +28,13 @@ export async function authorize(context: CommandContext, device: boolean): Promi
       console.text("A running worker of this account reads its presence within a minute, as soon as WebexPresence.Enable is 1.");
     } else if (end.state === "cancelled") console.failure("Given up: nothing was authorized.", undefined);
     else console.failure(end.message ?? "Nothing was authorized.", "Run the command again for a new page or code.");
-    console.result({ ok: granted.length > 0, account: session.account, state: end.state, message: end.message, authorizations: granted });
+    console.result({
+      ok: granted.length > 0,
+      account: session.account,
+      state: end.state,
+      message: end.message,
+      authorizations: granted,
+    });
     return granted.length > 0 ? 0 : 1;
   });
 }
@@ -45,10 +52,14 @@ async function runFlow(context: CommandContext, session: Session, device: boolea
     return await waiting.end(view);
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== "redirectPortInUse") throw error;
-    throw new Fault("redirectPortInUse", `Port ${settings.redirectPort} of this machine is taken, so the authorization page cannot be opened.`, {
-      cause: error,
-      hint: await portHeldHint(settings.redirectPort),
-    });
+    throw new Fault(
+      "redirectPortInUse",
+      `Port ${settings.redirectPort} of this machine is taken, so the authorization page cannot be opened.`,
+      {
+        cause: error,
+        hint: await portHeldHint(settings.redirectPort),
+      },
+    );
   } finally {
     waiting.stop();
     await authorizations.cancel();

@@ -63,7 +63,7 @@ export class CommandConsole {
     const width = this.#stderr.isTTY === true ? this.width : LINES_NEVER_END;
     const [first = "", ...others] = paragraph(`Error: ${message}`, width, 7);
     const lines = [first.replace(/^Error:/, paint("Error:", "red", "bold")), ...others];
-    const remedy = hint === undefined || hint === "" ? [] : paragraph(`     → ${hint}`, width, 7);
+    const remedy = hint === undefined || hint === "" ? [] : paragraph(`→ ${hint}`, width - 7, 2).map((line) => `       ${line}`);
     for (const line of [...lines, ...remedy]) this.#stderr.write(`${line}\n`);
   }
 

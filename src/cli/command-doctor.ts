@@ -37,10 +37,11 @@ export async function doctor(context: CommandContext): Promise<ExitCode> {
 
 async function runChecks(checks: readonly Check[], console: CommandConsole, signal: AbortSignal): Promise<Told[]> {
   const told: Told[] = [];
-  for (const { name, run } of checks) {
+  for (const check of checks) {
+    const { name } = check;
     signal.throwIfAborted();
     console.passing(console.paint(`      ${name} …`, "faint"));
-    const findings = await run(signal).catch((error: unknown) => [failedBy(error)]);
+    const findings = await check.run(signal).catch((error: unknown) => [failedBy(error)]);
     for (const finding of findings) {
       for (const line of findingLines(name, finding, console.paint, console.width)) console.line(line);
       told.push({ name, ...finding });

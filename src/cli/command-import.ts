@@ -6,14 +6,18 @@ import { authorizationLines } from "./authorization-text.js";
 import { type CommandContext, type ExitCode, UsageError } from "./command.js";
 import { inSession } from "./session.js";
 
-const SHAPE = "Pipe in one JSON object: {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}, lifetimes in seconds.";
+const SHAPE =
+  "Pipe in one JSON object: {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}, lifetimes in seconds.";
 
 /** Keeps a grant from stdin once Webex has proved it. Faults: those of `AuthorizationService.import`. */
 export async function importGrant(context: CommandContext): Promise<ExitCode> {
   const { console, input, signal } = context;
-  if (input.interactive) console.note("paste the grant as JSON and end with Ctrl+D (Windows: Ctrl+Z and Enter). The terminal shows what you paste; piping it in does not.");
+  if (input.interactive)
+    console.note(
+      "paste the grant as JSON and end with Ctrl+D (Windows: Ctrl+Z and Enter). The terminal shows what you paste; piping it in does not.",
+    );
   const grant = readGrant(await input.all());
-  return inSession(context, async (session) => {
+  return inSession<ExitCode>(context, async (session) => {
     const authorization = await session.authorizations.import(grant, signal);
     console.text(`The grant is kept in the keychain of account ${session.account}.`);
     for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);

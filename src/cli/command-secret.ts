@@ -7,7 +7,7 @@ import { inSession, type Session } from "./session.js";
 /** Keeps the integration's id and secret in this account's keychain. Faults: the keychain's. */
 export async function keepClient(context: CommandContext): Promise<ExitCode> {
   const { console } = context;
-  return inSession(context, async (session) => {
+  return inSession<ExitCode>(context, async (session) => {
     const { clientId, changed } = await ensureClient(context, session);
     console.text(
       changed
@@ -38,7 +38,7 @@ export async function ensureClient(
 /** Keeps the proxy's password in this account's keychain, or deletes it where an empty one is given. Faults: the keychain's. */
 export async function keepProxyPassword(context: CommandContext): Promise<ExitCode> {
   const { console, input } = context;
-  return inSession(context, async (session) => {
+  return inSession<ExitCode>(context, async (session) => {
     const { proxy } = session.settings;
     if (session.settingsPath !== null && !proxy.includes("@")) {
       console.note("WebexPresence.Proxy names no user, so a password is not used. Write it as http://user@host:port.");

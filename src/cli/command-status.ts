@@ -10,7 +10,10 @@ export async function status({ console, options }: CommandContext, logDirectory:
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
   if (!reading.running) {
     const why = `The worker is not running: ${reading.why}.`;
-    console.failure(why, "Start the UCX Presence service, which launches the worker; where it writes elsewhere, name the folder with --log-dir. See its worker.log for why it ended.");
+    console.failure(
+      why,
+      "Start the UCX Presence service, which launches the worker; where it writes elsewhere, name the folder with --log-dir. See its worker.log for why it ended.",
+    );
     console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
     return 1;
   }
@@ -18,7 +21,11 @@ export async function status({ console, options }: CommandContext, logDirectory:
   if (options.settings !== null && settingsPathFor(options.settings) !== reading.status.settings.path) {
     console.note(`this worker reads other settings than those named: ${reading.status.settings.path}`);
   }
-  for (const line of statusLines(reading.status, reading.ageMs, { paint: console.paint, width: console.width, now: Date.now() })) {
+  for (const line of statusLines(reading.status, reading.ageMs, {
+    paint: console.paint,
+    width: console.width,
+    now: Date.now(),
+  })) {
     console.line(line);
   }
   console.result({ ok: !wrong, running: true, file, ageSeconds, ...reading.status });

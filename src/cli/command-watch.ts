@@ -15,7 +15,11 @@ import { WorkerClient } from "./worker-client.js";
 export async function watch(context: CommandContext, uris: readonly string[]): Promise<ExitCode> {
   const { console, options } = context;
   const settingsPath = settingsPathFor(options.settings);
-  if (settingsPath === null) throw new UsageError("watch launches a worker, which needs its settings file.", "Name it: ucx-webex-presence watch --settings <Presence.ini>");
+  if (settingsPath === null)
+    throw new UsageError(
+      "watch launches a worker, which needs its settings file.",
+      "Name it: ucx-webex-presence watch --settings <Presence.ini>",
+    );
   // Its own folder: the worker that the host launched writes its status and log to the usual one.
   const logDirectory = await mkdtemp(join(tmpdir(), "ucx-webex-presence-watch-"));
   const worker = new WorkerClient({ settingsPath, secretStore: options.secretStore, logDirectory });

@@ -15,14 +15,25 @@ export function localChecks(session: Session): Check[] {
 
 function settingsFindings({ settingsPath, settingsState, settings }: Session): Finding[] {
   if (settingsState === null) {
-    return [warning("No settings file is named, so the defaults are checked.", "Name the file that the worker reads: --settings <Presence.ini>")];
+    return [
+      warning(
+        "No settings file is named, so the defaults are checked.",
+        "Name the file that the worker reads: --settings <Presence.ini>",
+      ),
+    ];
   }
   const problems = settingsState.problems.map(({ code, message, hint }) =>
     code === "settingsInvalid" ? warning(message, hint) : failed(message, hint),
   );
   if (problems.some(({ state }) => state === "failed")) return problems;
   if (!settings.enable) {
-    return [...problems, warning(`${settingsPath ?? ""}: presence from Webex is off (WebexPresence.Enable is 0).`, "Set WebexPresence.Enable=1 to turn it on.")];
+    return [
+      ...problems,
+      warning(
+        `${settingsPath ?? ""}: presence from Webex is off (WebexPresence.Enable is 0).`,
+        "Set WebexPresence.Enable=1 to turn it on.",
+      ),
+    ];
   }
   return [...problems, ok(`${settingsPath ?? ""}: presence is on, asked for every ${settings.pollIntervalSeconds} s`)];
 }
@@ -54,7 +65,10 @@ async function keychainFinding(session: Session): Promise<Finding> {
   await session.open();
   const { state } = session.vault;
   if (store.kind === "memory") {
-    return warning("Secrets are kept in memory only (--secret-store memory): nothing of the keychain is checked.", "Leave out --secret-store memory.");
+    return warning(
+      "Secrets are kept in memory only (--secret-store memory): nothing of the keychain is checked.",
+      "Leave out --secret-store memory.",
+    );
   }
   if (state.kind === "ready" && state.unusable.length > 0) {
     return warning(

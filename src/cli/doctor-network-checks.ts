@@ -36,7 +36,13 @@ async function dnsFinding(session: Session, webex: URL): Promise<Finding> {
   if (isIP(host) !== 0) return ok(`${whose}: an address already, no name to resolve`);
   try {
     const found = await deadline(lookup(host, { all: true }), DNS_MS);
-    if (found !== null) return ok(`${whose}: ${found.map(({ address }) => address).slice(0, 3).join(", ")}`);
+    if (found !== null)
+      return ok(
+        `${whose}: ${found
+          .map(({ address }) => address)
+          .slice(0, 3)
+          .join(", ")}`,
+      );
     return failed(`${whose}: no answer from DNS within ${DNS_MS / 1000} s.`, "Check the DNS servers of this machine.");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -88,7 +94,13 @@ function addressCheck(address: string, webex: URL, reacher: Reacher): Check {
     if (reach.kind === "answer") return [ok(`${host}: reached`)];
     const said = `${host}: ${reach.fault.message}`;
     if (origin === webex.origin) return [failed(said, reach.fault.hint ?? ADDRESSES_HINT)];
-    if (host.endsWith("webexapis.com")) return [warning(`${said} Webex is asked at ${webex.origin} instead.`, "Nothing to do while WebexPresence.ApiUrl names another address.")];
+    if (host.endsWith("webexapis.com"))
+      return [
+        warning(
+          `${said} Webex is asked at ${webex.origin} instead.`,
+          "Nothing to do while WebexPresence.ApiUrl names another address.",
+        ),
+      ];
     return [warning(`${said} Presence works without it; other services of the UCX Suite may not.`, ADDRESSES_HINT)];
   };
   return { name: "address", run };
@@ -98,7 +110,8 @@ function clockFinding(reach: Reach): Finding {
   const offset = reach.kind === "answer" ? clockOffset(reach) : null;
   if (offset === null) return skipped("not checked: Webex told no time");
   const off = Math.abs(offset);
-  if (off <= MOST_OFF_MS) return ok(off < 2_000 ? "agrees with Webex's" : `${span(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's`);
+  if (off <= MOST_OFF_MS)
+    return ok(off < 2_000 ? "agrees with Webex's" : `${span(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's`);
   return warning(
     `This machine's clock is ${span(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's: times of expiry and of presence are wrong by as much.`,
     "Set the clock, and let it follow a time server (Windows: w32tm /resync).",
@@ -112,4 +125,3 @@ async function proxyOf({ settings }: Session, target: URL): Promise<URL | null |
     return asFault(error);
   }
 }
-

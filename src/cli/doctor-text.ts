@@ -21,12 +21,16 @@ export function findingLines(name: string, { state, message, hint }: Finding, pa
   const margin = " ".repeat(INDENT);
   const [first = "", ...others] = paragraph(said, width - INDENT, 0);
   const remedy = hint === null ? [] : paragraph(`→ ${printable(hint)}`, width - INDENT, 2);
-  return [head + (state === "skipped" ? paint(first, "grey") : first), ...others.map((line) => margin + line), ...remedy.map((line) => margin + line)];
+  return [
+    head + (state === "skipped" ? paint(first, "grey") : first),
+    ...others.map((line) => margin + line),
+    ...remedy.map((line) => margin + line),
+  ];
 }
 
 export function verdict(failures: number, warnings: number, paint: Paint): string {
   const warned = warnings === 0 ? "" : warnings === 1 ? "1 warning" : `${warnings} warnings`;
-  if (failures === 0) return `${paint("All is well.", "green", "bold")}${warned === "" ? "" : ` ${warned}.`}`;
+  if (failures === 0) return warned === "" ? paint("All is well.", "green", "bold") : `${paint("Nothing failed", "green", "bold")}, ${warned}.`;
   const failing = failures === 1 ? "1 check failed" : `${failures} checks failed`;
   return paint(`${failing}${warned === "" ? "" : `, ${warned}`}.`, "red", "bold");
 }

@@ -83,7 +83,8 @@ function clientFinding({ vault, authorizations }: Session): Finding {
 async function grantFinding({ standing, me }: Examined, signal: AbortSignal): Promise<Finding> {
   if (standing.fault !== null) return failedBy(standing.fault);
   const answer = await me(signal);
-  if (!isFault(answer)) return ok(`Webex accepts the authorization of ${answer.displayName ?? answer.email ?? "the administrator"}`);
+  if (!isFault(answer))
+    return ok(`Webex accepts the authorization of ${answer.displayName ?? answer.email ?? "the administrator"}`);
   if (answer.code !== "grantRefused" && answer.code !== "unauthorized") return failedBy(answer);
   const { message, hint } = problemText("authorizationExpired", { organization: standing.orgName });
   return failed(message, hint);

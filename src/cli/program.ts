@@ -25,14 +25,14 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
 
 function buildProgram(): Command {
   const program = new Command("ucx-webex-presence")
-    .description("Webex presence for the UCX Presence host: authorizing, checking and watching it.")
+    .description("Webex presence for the UCX Presence host: authorize it, check it, watch it.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
     .showHelpAfterError("Try --help.");
-  program.command("worker").description("run the worker itself, as the host does (worker --help)").allowUnknownOption();
+  program.command("worker").description("run the worker itself (worker --help)").allowUnknownOption();
 
   command(program, "authorize", "authorize a Webex organization, as its administrator")
     .option("--device", "with a code to type on another device, instead of a page on this machine")
@@ -47,13 +47,14 @@ function buildProgram(): Command {
     .action((orgId: string, given: Given) =>
       run(given, async (context) => (await import("./command-revoke.js")).revoke(context, orgId)),
     );
-  command(
-    program,
-    "import",
-    "keep a grant that was obtained elsewhere: JSON from stdin, {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}",
-  ).action((given: Given) => run(given, async (context) => (await import("./command-import.js")).importGrant(context)));
+  command(program, "import", "keep a grant obtained elsewhere: JSON from stdin").action((given: Given) =>
+    run(given, async (context) => (await import("./command-import.js")).importGrant(context)),
+  );
 
-  const secret = program.command("secret").description("keep a secret in this account's keychain: client or proxy");
+  const secret = program
+    .command("secret")
+    .description("keep a secret in this account's keychain: client or proxy")
+    .helpCommand(false);
   command(secret, "client", "the Webex integration's client id and secret: asked for, or two lines from stdin").action(
     (given: Given) => run(given, async (context) => (await import("./command-secret.js")).keepClient(context)),
   );

@@ -22,14 +22,22 @@ export async function readStatusFile(path: string): Promise<StatusReading> {
     text = await readFile(path, "utf8");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? `there is no status file ${path}` : `the status file ${path} cannot be read (${code ?? "unknown error"})`;
+    const why =
+      code === "ENOENT"
+        ? `there is no status file ${path}`
+        : `the status file ${path} cannot be read (${code ?? "unknown error"})`;
     return { running: false, status: null, why, ageMs: null };
   }
   const status = parse(text);
   if (status === null) return { running: false, status, why: `the status file ${path} is not one of the worker's`, ageMs };
   if (!isAlive(status.pid)) return { running: false, status, why: `its process ${status.pid} is gone`, ageMs };
   if (ageMs > TOO_OLD_MS) {
-    return { running: false, status, why: `its status file is ${Math.round(ageMs / 1000)} s old, and it writes one every 10 s`, ageMs };
+    return {
+      running: false,
+      status,
+      why: `its status file is ${Math.round(ageMs / 1000)} s old, and it writes one every 10 s`,
+      ageMs,
+    };
   }
   return { running: true, status, ageMs };
 }
@@ -37,7 +45,11 @@ export async function readStatusFile(path: string): Promise<StatusReading> {
 function parse(text: string): WorkerStatus | null {
   try {
     const status = JSON.parse(text) as Partial<WorkerStatus> | null;
-    const whole = Number.isInteger(status?.pid) && typeof status?.phase === "string" && Array.isArray(status.problems) && Array.isArray(status.organizations);
+    const whole =
+      Number.isInteger(status?.pid) &&
+      typeof status?.phase === "string" &&
+      Array.isArray(status.problems) &&
+      Array.isArray(status.organizations);
     return whole ? (status as WorkerStatus) : null;
   } catch {
     return null;

@@ -66,9 +66,14 @@ export function statusLines(status: WorkerStatus, ageMs: number, look: Look): st
 function organizationLines(organizations: readonly OrganizationStatus[], { paint, now }: Look): string[] {
   if (organizations.length === 0) return ["No organization is authorized."];
   const rows = organizations.map((organization) => COLUMNS.map(({ text }) => text(organization, now)));
-  const widths = COLUMNS.map(({ heading }, column) => Math.max(heading.length, ...rows.map((row) => displayWidth(row[column] ?? ""))));
+  const widths = COLUMNS.map(({ heading }, column) =>
+    Math.max(heading.length, ...rows.map((row) => displayWidth(row[column] ?? ""))),
+  );
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => fit(cell, widths[column] ?? 0, COLUMNS[column]?.align)).join("  ").trimEnd();
+    cells
+      .map((cell, column) => fit(cell, widths[column] ?? 0, COLUMNS[column]?.align))
+      .join("  ")
+      .trimEnd();
   return [paint(line(COLUMNS.map(({ heading }) => heading)), "bold"), ...rows.map(line)];
 }
 

@@ -16,7 +16,10 @@ export class WatchLedger {
   }
 
   /** Takes a `presence/changed`. `first`: people heard of for the first time; `changes`: those who went from one state to another. */
-  take(records: readonly PresenceRecord[], at: number): { readonly first: readonly PresenceRecord[]; readonly changes: readonly PresenceChange[] } {
+  take(
+    records: readonly PresenceRecord[],
+    at: number,
+  ): { readonly first: readonly PresenceRecord[]; readonly changes: readonly PresenceChange[] } {
     const first: PresenceRecord[] = [];
     const changes: PresenceChange[] = [];
     for (const to of records) {

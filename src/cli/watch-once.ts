@@ -36,7 +36,7 @@ async function some(worker: WorkerClient, uris: readonly string[], deadline: num
 
 async function everyone(worker: WorkerClient): Promise<readonly PresenceRecord[]> {
   const records: PresenceRecord[] = [];
-  for (let cursor: string | null = null; ; ) {
+  for (let cursor: string | null = null; ;) {
     const params: object = cursor === null ? { limit: LIST_PAGE } : { limit: LIST_PAGE, cursor };
     const page: { records: PresenceRecord[]; nextCursor: string | null } = await worker.request("presence/list", params);
     records.push(...page.records);

@@ -19,7 +19,9 @@ export interface WatchView {
 }
 
 export function viewFor(output: TerminalOutput, input: NodeJS.ReadStream, onEnd: () => void): WatchView {
-  return output.isTTY && process.env.TERM !== "dumb" ? new LiveView(output, input.isTTY ? input : null, onEnd) : new PlainView(output);
+  return output.isTTY && process.env.TERM !== "dumb"
+    ? new LiveView(output, input.isTTY ? input : null, onEnd)
+    : new PlainView(output);
 }
 
 /** Lines, for pipes, files and terminals that cannot move their cursor. */
@@ -91,6 +93,7 @@ class LiveView implements WatchView {
   }
 
   #draw(): void {
-    if (this.#latest !== null) this.#screen.draw(presenceTable(this.#latest, { ...this.#screen.size, colours: this.#screen.colours }));
+    if (this.#latest !== null)
+      this.#screen.draw(presenceTable(this.#latest, { ...this.#screen.size, colours: this.#screen.colours }));
   }
 }

@@ -73,7 +73,10 @@ export class Watch {
       title: `Webex presence of ${status.organizations.map(({ orgName }) => orgName).join(", ") || "nobody yet"}`,
       figures: figures(status),
       notes: status.phase === "polling" ? problemTexts(status) : [phaseText(status), ...problemTexts(status)],
-      sweep: sweeping.length === 0 || status.phase !== "polling" ? null : { persons: sum(sweeping.map((progress) => progress?.persons ?? 0)), of: null },
+      sweep:
+        sweeping.length === 0 || status.phase !== "polling"
+          ? null
+          : { persons: sum(sweeping.map((progress) => progress?.persons ?? 0)), of: null },
       totals: this.#ledger.totals,
       records: this.#ledger.records,
       changes: this.#ledger.changes,
@@ -100,7 +103,9 @@ export function phaseText({ phase, organizations }: WorkerStatus): string {
 }
 
 function problemTexts({ problems }: WorkerStatus): string[] {
-  return problems.filter(({ severity }) => severity !== "info").map(({ severity, message, hint }) => `${severity}: ${message} → ${hint}`);
+  return problems
+    .filter(({ severity }) => severity !== "info")
+    .map(({ severity, message, hint }) => `${severity}: ${message} → ${hint}`);
 }
 
 function figures({ phase, organizations }: WorkerStatus): string {

@@ -58,7 +58,9 @@ export class WorkerClient {
         resolve(this.#ending ? null : how);
       };
       worker.once("error", ({ message }) => over(`The worker could not be launched: ${message}`));
-      worker.once("close", (code, signal) => over(`The worker has ended (${signal ?? `code ${code ?? "unknown"}`}). ${this.#lastWords}`.trim()));
+      worker.once("close", (code, signal) =>
+        over(`The worker has ended (${signal ?? `code ${code ?? "unknown"}`}). ${this.#lastWords}`.trim()),
+      );
     });
   }
 

@@ -1,12 +1,11 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { Writable } from "node:stream";
 import type * as Winston from "winston";
 
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import { redact, redactText } from "./redaction.js";
 
-const FILE_BYTES = 10 * 1024 * 1024;
+const FILE_SIZE = "10M";
 const FILE_COUNT = 10;
 /** Records kept while winston is being loaded, or while a host does not read stderr. */
 const MOST_PENDING = 1_000;
@@ -34,6 +33,7 @@ export class WinstonLog implements Logger {
   #pending: Pending[] = [];
   #logger: Winston.Logger | null = null;
   #loading: Promise<void> | null = null;
+  #file: Writable | null = null;
   #closed = false;
 
   constructor(directory: string, level: LogLevel, stderr: NodeJS.WritableStream & { writableLength?: number } = process.stderr) {
@@ -72,12 +72,9 @@ export class WinstonLog implements Logger {
 
   async #drain(): Promise<void> {
     if (this.#pending.length > 0 || this.#loading !== null) await (this.#loading ??= this.#load());
-    const logger = this.#logger;
-    if (logger === null) return;
-    const file = logger.transports.find((transport) => "filename" in transport);
-    const written = file === undefined ? Promise.resolve() : new Promise<void>((resolve) => file.once("finish", () => resolve()));
-    logger.end();
-    await written;
+    this.#logger?.end();
+    const file = this.#file;
+    if (file !== null) await new Promise<void>((resolve) => file.end(resolve));
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
@@ -102,36 +99,36 @@ export class WinstonLog implements Logger {
     const line = winston.format.printf((info) => {
       const fields = info.fields as Record<string, unknown>;
       const tail = Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`;
-      return `${String(info.timestamp)} ${info.level} ${String(info.message)}${tail}`;
+      return `${String(info.timestamp)} ${info.level} ${String(info.message).replace(/\s*[\r\n]+\s*/g, " ")}${tail}`;
     });
     const json = winston.format.printf((info) =>
       JSON.stringify({ time: info.timestamp, level: info.level, message: info.message, ...(info.fields as object) }),
     );
     // Not winston's Console: it writes most levels to stdout, which belongs to the protocol.
-    const transports: (Winston.transports.StreamTransportInstance | Winston.transports.FileTransportInstance)[] = [
-      new winston.transports.Stream({ stream: this.#boundedStderr(), format: line }),
-    ];
-    const directoryThere = await mkdir(this.#directory, { recursive: true }).then(
-      () => true,
-      () => false,
-    );
-    if (directoryThere) {
-      const file = new winston.transports.File({
-        filename: join(this.#directory, "worker.log"),
-        maxsize: FILE_BYTES,
-        maxFiles: FILE_COUNT,
-        tailable: true,
-        format: json,
-      });
-      file.on("error", () => undefined);
-      transports.push(file);
-    }
+    const transports = [new winston.transports.Stream({ stream: this.#boundedStderr(), format: line })];
+    this.#file = await this.#openFile();
+    if (this.#file !== null) transports.push(new winston.transports.Stream({ stream: this.#file, format: json }));
     const logger = winston.createLogger({ level: "debug", transports, exitOnError: false });
     logger.on("error", () => undefined);
     this.#logger = logger;
     const pending = this.#pending;
     this.#pending = [];
     for (const record of pending) this.#hand(logger, record);
+  }
+
+  /** Not winston's File: it loses records that come while it turns to the next file. Null where there can be no file. */
+  async #openFile(): Promise<Writable | null> {
+    const there = await mkdir(this.#directory, { recursive: true }).then(
+      () => true,
+      () => false,
+    );
+    if (!there) return null;
+    const { createStream } = await import("rotating-file-stream");
+    const nameOf = (index: number | Date | null): string => (typeof index === "number" ? `worker.${index}.log` : "worker.log");
+    const file = createStream(nameOf, { path: this.#directory, size: FILE_SIZE, rotate: FILE_COUNT - 1 });
+    file.on("error", () => undefined);
+    file.on("warning", () => undefined);
+    return file;
   }
 
   #boundedStderr(): Writable {

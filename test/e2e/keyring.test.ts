@@ -79,19 +79,19 @@ describe("e2e: a real keyring under a real session bus", function () {
     await rig.writeSettings(1);
     await rig.phase("polling");
     await rig.host.shutdown();
-    await keyring.freeze();
+    keyring.freeze();
     await rig.host.start();
     const blocked = await rig.phase("blocked", 15_000);
     expect(blocked.problems.map((p) => p.code)).to.include("keychainUnavailable");
-    await keyring.thaw();
+    keyring.thaw();
     await rig.phase("polling", 20_000);
-    await keyring.freeze();
+    keyring.freeze();
     const exited = rig.host.exited();
     const began = Date.now();
     rig.host.kill("SIGTERM");
     expect(await exited).to.deep.equal({ code: 0, signal: null });
     expect(Date.now() - began).to.be.lessThan(1_500);
-    await keyring.thaw();
+    keyring.thaw();
   });
 
   it("names the account and the remedy when there is no session bus", async () => {

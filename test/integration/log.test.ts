@@ -44,18 +44,27 @@ describe("log and status file on a real disk", function () {
     expect(heard + lines.join()).to.not.include("hidden-text");
   });
 
-  it("keeps at most ten files of 10 MB", async () => {
+  it("keeps the latest ten files of 10 MB, and every record while it turns to the next", async () => {
     const log = new WinstonLog(folder, "info", new Writable({ write: (_chunk, _encoding, done) => done() }));
-    const text = "x".repeat(1024 * 1024);
-    for (let i = 0; i < 130; i += 1) {
+    const text = "x".repeat(100_000);
+    const count = 1_300;
+    for (let i = 0; i < count; i += 1) {
       log.info("Much.", { i, text });
-      if (i % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 60));
+      if (i % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await log.close(10_000);
+    await log.close(15_000);
     const names = (await readdir(folder)).sort();
-    expect(names).to.include("worker.log");
-    expect(names.length).to.be.within(2, 10);
-    expect(await readFile(join(folder, "worker.log"), "utf8")).to.include('"i":129');
+    expect(names).to.have.length(10).and.to.include("worker.log");
+    const seen: number[] = [];
+    for (const name of names) {
+      const content = await readFile(join(folder, name), "utf8");
+      expect(content.length).to.be.lessThan(11_500_000);
+      for (const line of content.split("\n")) if (line !== "") seen.push((JSON.parse(line) as { i: number }).i);
+    }
+    seen.sort((a, b) => a - b);
+    const first = seen[0]!;
+    expect(seen).to.deep.equal(Array.from({ length: count - first }, (_, k) => first + k));
+    expect(first).to.be.within(1, count - 850);
   });
 
   it("loses records, never the service, where the folder cannot be made or stderr is gone", async () => {

@@ -12,7 +12,7 @@ describe("platform/redaction", () => {
     const secret = new Secret(HIDDEN);
     for (const text of [
       String(secret),
-      `${secret.toString()}`,
+      secret.toString(),
       JSON.stringify({ secret }),
       inspect(secret),
       inspect({ deep: { secret } }),

@@ -14,7 +14,7 @@ function request(signal = new AbortController().signal): HttpRequest {
 }
 
 function bench(readTextFile: (path: string) => Promise<string> = () => Promise.resolve(PEM)) {
-  const made: { route: HttpRoute; http: sinon.SinonStubbedInstance<Http> }[] = [];
+  const made: { route: HttpRoute; http: { send: sinon.SinonStub; close: sinon.SinonStub } }[] = [];
   const factory = (route: HttpRoute): Http => {
     const http = {
       send: sinon.stub().resolves({ status: 200, headers: {}, body: new Uint8Array() }),

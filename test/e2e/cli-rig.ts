@@ -1,0 +1,124 @@
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-simulator.js";
+
+const CLI = resolve("dist/cli.cjs");
+
+export interface CliOutcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One run of the built command line. */
+export class CliRun {
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #ended: Promise<CliOutcome>;
+  #stdout = "";
+  #stderr = "";
+
+  constructor(args: readonly string[], options: { env: NodeJS.ProcessEnv; input: string | null; said: string[] }) {
+    const child = spawn(process.execPath, [CLI, ...args], { env: options.env, stdio: "pipe" });
+    child.stdout.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    if (options.input !== null) child.stdin.end(options.input);
+    this.#process = child;
+    this.#ended = new Promise((settle) => {
+      child.once("close", (code) => {
+        options.said.push(this.#stdout, this.#stderr);
+        settle({ code, stdout: this.#stdout, stderr: this.#stderr });
+      });
+    });
+  }
+
+  ended(): Promise<CliOutcome> {
+    return this.#ended;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** The first match in what was printed so far on both streams, once it is there. */
+  async finds(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const found = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
+      if (found !== null) return found;
+      if (Date.now() > deadline || this.#process.exitCode !== null) {
+        throw new Error(`${String(pattern)} was not printed:\n${this.#stdout}\n${this.#stderr}`);
+      }
+      await new Promise((go) => setTimeout(go, 20));
+    }
+  }
+}
+
+/** The built command line beside a simulated Webex, with settings in a temporary folder; what every run printed is kept. */
+export class CliRig {
+  readonly said: string[] = [];
+
+  private constructor(
+    readonly webex: WebexSimulator,
+    readonly folder: string,
+    readonly env: NodeJS.ProcessEnv,
+  ) {}
+
+  static async start(env: NodeJS.ProcessEnv, options: Partial<SimulatorOptions> = {}): Promise<CliRig> {
+    const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 12, seed: 7 }], ...options });
+    await webex.start();
+    const folder = await mkdtemp(join(tmpdir(), "ucx-cli-"));
+    const clean = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)));
+    const rig = new CliRig(webex, folder, { ...clean, XDG_STATE_HOME: join(folder, "state") });
+    await rig.writeSettings();
+    return rig;
+  }
+
+  get settingsPath(): string {
+    return join(this.folder, "Presence.ini");
+  }
+
+  async writeSettings(...lines: readonly string[]): Promise<void> {
+    const all = [
+      "WebexPresence.Enable=1",
+      `WebexPresence.ApiUrl=${this.webex.apiUrl}`,
+      "WebexPresence.PollIntervalSeconds=5",
+      ...lines,
+    ];
+    await writeFile(this.settingsPath, `${all.join("\r\n")}\r\n`);
+  }
+
+  /** Launches a command with the rig's settings. `input: null` leaves stdin open. */
+  launch(args: readonly string[], input: string | null = ""): CliRun {
+    return new CliRun([...args, "--settings", this.settingsPath], { env: this.env, input, said: this.said });
+  }
+
+  run(args: readonly string[], input = ""): Promise<CliOutcome> {
+    return this.launch(args, input).ended();
+  }
+
+  /** Runs with `--json`; the whole of stdout has to be one object. */
+  async json(args: readonly string[], input = ""): Promise<{ readonly code: number | null; readonly value: Json }> {
+    const { code, stdout, stderr } = await this.run([...args, "--json"], input);
+    try {
+      return { code, value: JSON.parse(stdout) as Json };
+    } catch (error) {
+      throw new Error(`Not one JSON object:\n${stdout}\n${stderr}`, { cause: error });
+    }
+  }
+
+  clientLines(): string {
+    const { clientId, clientSecret } = this.webex.client;
+    return `${clientId}\n${clientSecret}\n`;
+  }
+
+  async stop(): Promise<void> {
+    await this.webex.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/* eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is asserted on says what it should be */
+type Json = any;
