@@ -57,7 +57,8 @@ function noticeMarkup(model: PageModel, notice: PageNotice): Markup {
 function organizationsPart(model: PageModel): Markup {
   const open = model.phase === "open";
   // One button on the page: what it leads to is decided by who signs in at Webex.
-  const first = model.organizations.find((one) => one.state === "required") ?? model.organizations.find((one) => needsAttention(model, one));
+  const first =
+    model.organizations.find((one) => one.state === "required") ?? model.organizations.find((one) => needsAttention(model, one));
   const rows = model.organizations.map((one) => organizationRow(model, one, open && one === first));
   if (open && first === undefined) rows.push(newRow(model));
   return html`<section

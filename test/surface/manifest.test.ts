@@ -29,14 +29,14 @@ describe("plugin.manifest.json", () => {
   });
 
   type Tree = Record<string, Record<string, unknown>>;
-  const breakings: Record<string, (manifest: Tree) => void> = {
+  const breakings: Record<string, (manifest: Tree) => unknown> = {
     "another manifest version": (m) => Object.assign(m, { manifestVersion: 2 }),
-    "no id": (m) => void delete m.id,
+    "no id": (m) => delete m.id,
     "an id with spaces": (m) => Object.assign(m, { id: "Webex presence" }),
     "a version that is none": (m) => Object.assign(m, { version: "latest" }),
     "a season that is none": (m) => Object.assign(m.host!, { minimumVersion: "2021.Sommer.3" }),
-    "no worker": (m) => void delete m.worker,
-    "a worker without a command": (m) => void delete m.worker!.command,
+    "no worker": (m) => delete m.worker,
+    "a worker without a command": (m) => delete m.worker!.command,
     "arguments in one text": (m) => Object.assign(m.worker!, { args: "dist/worker.cjs" }),
     "another transport": (m) => Object.assign(m.worker!, { transport: "socket" }),
     "another framing": (m) => Object.assign(m.worker!, { framing: "lines" }),

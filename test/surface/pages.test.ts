@@ -29,7 +29,7 @@ describe("README.md, CHANGELOG.md and docs/", () => {
 
   it("names src/ files that exist", () => {
     for (const page of publishedPages()) {
-      for (const [path] of page.text.matchAll(/\b(src|simulator|scripts|test)\/[\w./-]*\w\.(ts|mjs|js)\b/g)) {
+      for (const [path] of page.text.matchAll(/\b(src|simulator|scripts|test)\/[\w./-]*\w\.(ts|mjs)\b/g)) {
         expect(existsSync(path), `${path} in ${page.path}`).to.equal(true);
       }
     }

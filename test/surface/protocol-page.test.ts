@@ -111,7 +111,7 @@ describe("docs/protocol.md", () => {
     for (const [status = "", state, basic, activities, reason] of rows) {
       const verbatim = status === "absent" ? null : (codesIn(status)[0] ?? "somethingNew");
       const outlook = outlookOfStatus(verbatim);
-      const cell = (value: string | null | undefined): string => (value == null ? "–" : `\`${value}\``);
+      const cell = (value: string | null | undefined): string => (typeof value === "string" ? `\`${value}\`` : "–");
       expect([state, basic, activities, reason], status).to.deep.equal([
         cell(outlook.state),
         cell(outlook.basic),
