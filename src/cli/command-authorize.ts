@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import { authorizationLines } from "./authorization-text.js";
-import { begunText, devicePrompt, pagePrompt } from "./authorize-invitation.js";
+import { begunText, devicePrompt, pagePrompt, qrLines } from "./authorize-invitation.js";
 import { awaitGrant, type FlowEnd } from "./authorize-wait.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { ensureClient } from "./command-secret.js";
@@ -46,7 +46,10 @@ async function runFlow(context: CommandContext, session: Session, device: boolea
   try {
     const view = await authorizations.begin(device ? "device" : "browser", signal);
     console.say();
-    const invitation = device ? devicePrompt(view, console.paint) : pagePrompt(view, console.paint);
+    const complete = console.live ? view.verificationUriComplete : null;
+    const qr = complete === null ? [] : await qrLines(complete);
+    const fitting = qr.every((line) => line.length + 4 <= console.width) ? qr : [];
+    const invitation = device ? devicePrompt(view, console.paint, fitting) : pagePrompt(view, console.paint);
     for (const line of invitation) console.say(line);
     console.say();
     return await waiting.end(view);

@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 
@@ -59,7 +57,7 @@ describe("e2e: authorization in a browser", function () {
     await open();
     expect(address).to.match(new RegExp(`^http://localhost:${rig.port}/\\?key=[\\w-]{40,}$`));
     expect(rig.worker.host.transcript.text("stderr")).to.include(address);
-    expect(await readFile(join(rig.worker.logDirectory, "worker.log"), "utf8")).to.include(address);
+    await rig.logged(address);
     expect(Date.parse(rig.flow?.expiresAt ?? "") - Date.now()).to.be.within(540_000, 600_000);
     expect((await rig.worker.status()).phase).to.equal("blocked");
     expect(await rig.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });

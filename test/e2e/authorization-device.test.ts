@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect } from "chai";
 
 import { approveDevice } from "../../simulator/administrator.js";
@@ -29,10 +27,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
       const flow = await code();
       expect(flow).to.include({ method: "device", url: null, verificationUri: `${rig.webex.url}/device` });
       expect(Date.parse(flow.expiresAt ?? "") - Date.now()).to.be.within(270_000, 300_000);
-      await rig.worker.eventually("the log file", async () => {
-        const log = await readFile(join(rig.worker.logDirectory, "worker.log"), "utf8");
-        return log.includes(flow.userCode ?? "-") && log.includes(flow.verificationUri ?? "-") ? true : null;
-      });
+      await rig.logged(flow.userCode ?? "-", flow.verificationUri ?? "-");
       expect(rig.worker.host.transcript.text("stderr")).to.include(flow.userCode).and.to.include(flow.verificationUri);
       await rig.webex.nextRequest({ path: "/v1/device/token", status: devicePendingForm === "428" ? 428 : 400 }, 5_000);
       expect(await rig.listens()).to.equal(false);

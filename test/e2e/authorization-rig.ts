@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { createServer, type Server } from "node:net";
+import { join } from "node:path";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 
@@ -100,6 +102,15 @@ export class AuthorizationRig {
   async open(): Promise<string> {
     await this.set(1);
     return this.pageAddress();
+  }
+
+  /** Waits until the log file holds all these texts. */
+  async logged(...texts: readonly string[]): Promise<void> {
+    const path = join(this.worker.logDirectory, "worker.log");
+    await this.worker.eventually(`worker.log with ${texts.join(", ")}`, async () => {
+      const log = await readFile(path, "utf8").catch(() => "");
+      return texts.every((text) => log.includes(text)) ? true : null;
+    });
   }
 
   problem(code: string, timeoutMs = ONE_POLL_MS): Promise<Status["problems"][number]> {

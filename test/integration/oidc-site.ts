@@ -32,7 +32,11 @@ export class OidcSite {
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
-    this.#provider = new Provider(this.origin, {
+    this.#provider = quietly(() => this.#makeProvider(redirectUri));
+  }
+
+  #makeProvider(redirectUri: string): Provider {
+    return new Provider(this.origin, {
       clients: [
         {
           client_id: this.clientId,
@@ -111,5 +115,16 @@ export class OidcSite {
     const body = token === undefined || token.isExpired ? null : (bodies[path] ?? null);
     response.writeHead(body === null ? 401 : 200, { "content-type": "application/json" });
     response.end(JSON.stringify(body ?? { message: "No." }));
+  }
+}
+
+/** The provider warns of its own defaults, which do for a test, on the console. */
+function quietly<T>(make: () => T): T {
+  const { warn } = console;
+  console.warn = () => undefined;
+  try {
+    return make();
+  } finally {
+    console.warn = warn;
   }
 }

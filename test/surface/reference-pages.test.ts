@@ -7,6 +7,7 @@ import { RpcCode } from "../../src/rpc/errors.js";
 import { settingsTableMarkdown, SETTING_KEYS } from "../../src/settings/keys.js";
 import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../../src/supervisor/phase.js";
 import { PROBLEM_SEVERITY } from "../../src/supervisor/problem-catalog.js";
+import { USAGE } from "../../src/worker/launch-options.js";
 import { codesIn, MarkdownPage } from "./markdown-page.js";
 
 const readme = new MarkdownPage("README.md");
@@ -71,6 +72,16 @@ describe("the README's troubleshooting", () => {
     const codes = problems.flatMap(([code = ""]) => codesIn(code));
     expect(codes.length).to.be.greaterThan(8);
     for (const code of codes) expect(PROBLEM_SEVERITY).to.have.property(code);
+  });
+});
+
+describe("docs/protocol.md", () => {
+  it("has each launch option, and no other", () => {
+    const launch = new MarkdownPage("docs/protocol.md").section("Launch");
+    const [rows = []] = launch.tables;
+    const options = [...USAGE.matchAll(/--[a-z-]+/g)].map(([option]) => option);
+    expect(rows.map(([option = ""]) => codesIn(option)[0])).to.deep.equal(options);
+    expect(launch.fences[0]?.text.trim()).to.equal(USAGE.replace("usage: worker", "node dist/worker.cjs"));
   });
 });
 
