@@ -15,7 +15,7 @@ export const flip: Bench = {
   name: "flip",
   title: "From the switch in Presence.ini to the first request",
   about:
-    "`WebexPresence.Enable` is written from 0 to 1 in place; measured is the time from the end of the write to the first request that the simulated Webex " +
+    "`WebexPresence.Enable` is written from 0 to 1 in place; measured is the time from the beginning of the write to the first request that the simulated Webex " +
     "hears. Held against chokidar's own `change` event, with its documented defaults, for the same write. The worker waits on purpose: " +
     "an editor that saves in pieces with pauses of up to 200 ms must be one edit, which chokidar's event does not promise.",
   async run({ worker, rounds, say }) {

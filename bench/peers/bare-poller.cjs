@@ -1,5 +1,6 @@
 // The least that polls: Node's own request and JSON.parse, every five seconds. Takes the API's address and a token.
 const { Agent, get } = require("node:http");
+const { setInterval } = require("node:timers");
 
 const [apiUrl, token] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true });

@@ -1,10 +1,9 @@
-import { randomBytes } from "node:crypto";
-
 import type { SecretStore } from "../ports/secret-store.js";
 import type { KeychainOwner, KeychainPlatform } from "./keychain-faults.js";
 import { checkValue, keychainUnavailable, translateKeytarError } from "./keychain-faults.js";
 import type { KeytarBinding } from "./keytar-binding.js";
 import { InProcessKeytar, KeytarProcess } from "./keytar-binding.js";
+import { lateCrypto } from "./late-builtin.js";
 import type { Generation } from "./split-value.js";
 import { digestOf, formatHead, mustSplit, otherGeneration, parseHead, partAccount, splitText } from "./split-value.js";
 
@@ -128,7 +127,7 @@ export class KeytarStore implements SecretStore {
   /** Writes, reads and deletes a random value: only a store that gives it back is believed. */
   async #prove(): Promise<void> {
     this.#proved = false;
-    const value = randomBytes(16).toString("hex");
+    const value = lateCrypto().randomBytes(16).toString("hex");
     await this.#write(this.#probeAccount, value);
     const back = await this.#read(this.#probeAccount);
     await this.#remove(this.#probeAccount);

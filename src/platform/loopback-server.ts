@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { lateHttp } from "./late-builtin.js";
 import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/feed.js";
 import type {
@@ -127,9 +128,12 @@ class Exchanges {
 }
 
 function listen(exchanges: Exchanges, address: string, port: number): Promise<Server> {
-  const server = createServer({ maxHeaderSize: MAX_BODY_BYTES, requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    void exchanges.answer(request, response);
-  });
+  const server = lateHttp().createServer(
+    { maxHeaderSize: MAX_BODY_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
+    (request, response) => {
+      void exchanges.answer(request, response);
+    },
+  );
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       if (PORT_TAKEN.has(error.code ?? "")) reject(portInUse(port, error));

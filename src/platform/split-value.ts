@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { lateCrypto } from "./late-builtin.js";
 
 /** What one credential of Windows holds: CRED_MAX_CREDENTIAL_BLOB_SIZE (wincred.h), counted in the UTF-8 bytes that keytar stores. */
 export const MAX_VALUE_BYTES = 2560;
@@ -41,7 +41,7 @@ export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): str
 }
 
 export function digestOf(value: string): string {
-  return createHash("sha256").update(value, "utf8").digest("hex").slice(0, 16);
+  return lateCrypto().createHash("sha256").update(value, "utf8").digest("hex").slice(0, 16);
 }
 
 export function formatHead(head: SplitHead): string {

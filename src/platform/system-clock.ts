@@ -1,7 +1,6 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
-
 import type { Disposer } from "../faults/feed.js";
 import type { Chance, Clock } from "../ports/clock.js";
+import { lateCrypto } from "./late-builtin.js";
 
 /** Node's longest timer; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -28,7 +27,7 @@ export const systemClock: Clock = {
 
 export const systemChance: Chance = {
   random: () => Math.random(),
-  token: (byteCount) => randomBytes(byteCount).toString("base64url"),
-  uuid: () => randomUUID(),
-  sha256: (text) => createHash("sha256").update(text, "utf8").digest("base64url"),
+  token: (byteCount) => lateCrypto().randomBytes(byteCount).toString("base64url"),
+  uuid: () => lateCrypto().randomUUID(),
+  sha256: (text) => lateCrypto().createHash("sha256").update(text, "utf8").digest("base64url"),
 };

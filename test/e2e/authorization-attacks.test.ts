@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 
 import { launchChromium } from "../integration/browser-flow-rig.js";
-import { AuthorizationRig } from "./authorization-rig.js";
+import { AuthorizationRig, hasIpv6, holdPort, letGo } from "./authorization-rig.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
@@ -92,7 +92,7 @@ describe("e2e: attacks on the authorization page", function () {
     for (const host of [`localhost:${rig.port}`, `127.0.0.1:${rig.port}`, `[::1]:${rig.port}`]) {
       expect((await rig.ask(`/${search}`, { headers: { host } })).status, host).to.equal(200);
     }
-    expect((await rig.ask(`/${search}`, { host: "::1" })).status).to.equal(200);
+    if (hasIpv6()) expect((await rig.ask(`/${search}`, { host: "::1" })).status).to.equal(200);
   });
 
   it("refuses a callback that nobody has asked for, and listens to none without a flow", async () => {
@@ -212,4 +212,35 @@ describe("e2e: attacks on the authorization page", function () {
       site.closeAllConnections();
     }
   });
+});
+
+describe("e2e: the authorization page's port in other hands", function () {
+  this.timeout(40_000);
+
+  for (const host of hasIpv6() ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
+    it(`says that another program holds the port at ${host}, and opens the page when it is free`, async () => {
+      const rig = await AuthorizationRig.start();
+      try {
+        const other = await holdPort(rig.port, host);
+        await rig.set(1);
+        const problem = await rig.problem("redirectPortInUse");
+        expect(problem).to.include({ severity: "warning" });
+        expect(problem.message).to.include(String(rig.port));
+        expect(problem.hint).to.include("WebexPresence.RedirectPort");
+        let refused: { code?: number; data?: { port?: number } } = {};
+        await rig.worker.host
+          .request("authorization/begin", { method: "browser" })
+          .catch((error: unknown) => (refused = error as typeof refused));
+        expect(refused.code).to.equal(1106);
+        expect(refused.data?.port).to.equal(rig.port);
+        expect(rig.flow).to.equal(null);
+        await letGo(other);
+        const address = await rig.pageAddress(null, 15_000);
+        await rig.noProblem("redirectPortInUse", 2_000);
+        expect((await rig.ask(`/${new URL(address).search}`, { host })).status).to.equal(200);
+      } finally {
+        await rig.stop();
+      }
+    });
+  }
 });

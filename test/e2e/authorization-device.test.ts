@@ -31,44 +31,42 @@ describe("e2e: authorization with a code, for a server without a browser", funct
       expect(rig.worker.host.transcript.text("stderr")).to.include(flow.userCode).and.to.include(flow.verificationUri);
       await rig.webex.nextRequest({ path: "/v1/device/token", status: devicePendingForm === "428" ? 428 : 400 }, 5_000);
       expect(await rig.listens()).to.equal(false);
-      await approve(flow);
-      await rig.worker.phase("polling");
       const person = rig.webex.people()[0]!.emails[0]!;
       rig.webex.setStatus(person, "presenting");
+      await approve(flow);
+      await rig.worker.phase("polling");
       await rig.presence(person, "presenting");
       expect(told("authorized")).to.equal(true);
       expect(rig.flow).to.equal(null);
     });
   }
 
-  it("waits longer when Webex asks for it, by slow_down or 429, and gets through gateway errors", async () => {
-    await start();
-    const answer = (status: number, body: "webex" | "html" | Record<string, string>): void =>
-      rig.webex.fail({ kind: "status", path: "/v1/device/token", status, body });
-    answer(400, { error: "slow_down" });
-    answer(502, "html");
-    await rig.set(1);
-    const flow = await code();
-    await approve(flow);
-    const asked = Date.now();
-    await rig.worker.phase("polling", 25_000);
-    expect(Date.now() - asked).to.be.greaterThan(5_000);
-    expect(rig.webex.requestsSince(0, { path: "/v1/device/token" }).map(({ status }) => status)).to.deep.equal([400, 502, 200]);
-    expect(told("failed")).to.equal(false);
-  });
-
-  it("takes 429 for a wish to wait, not for a refusal", async () => {
-    await start();
-    rig.webex.fail({ kind: "status", path: "/v1/device/token", status: 429, body: "webex" });
-    await rig.set(1);
-    const flow = await code();
-    await approve(flow);
-    await rig.worker.phase("polling", 20_000);
-    expect(rig.webex.requestsSince(0, { path: "/v1/device/token" }).map(({ status }) => status)).to.deep.equal([429, 200]);
-    expect(rig.changes.filter(({ flow: one }) => one?.userCode !== undefined && one.userCode !== flow.userCode)).to.deep.equal(
-      [],
-    );
-  });
+  const refusals = [
+    { what: "slow_down", answers: [{ status: 400, body: { error: "slow_down" } }] },
+    {
+      what: "429, after a gateway's error",
+      answers: [
+        { status: 502, body: "html" },
+        { status: 429, body: "webex" },
+      ],
+    },
+  ] as const;
+  for (const { what, answers } of refusals) {
+    it(`waits 5 s longer for ${what}, and is refused by none of it`, async () => {
+      await start();
+      for (const answer of answers) rig.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
+      await rig.set(1);
+      const flow = await code();
+      await rig.webex.nextRequest({ path: "/v1/device/token", status: answers.at(-1)!.status });
+      await approve(flow);
+      const asked = Date.now();
+      await rig.worker.phase("polling", 20_000);
+      expect(Date.now() - asked).to.be.greaterThan(5_000);
+      const statuses = rig.webex.requestsSince(0, { path: "/v1/device/token" }).map(({ status }) => status);
+      expect(statuses).to.deep.equal([...answers.map(({ status }) => status), 200]);
+      expect(told("failed")).to.equal(false);
+    });
+  }
 
   it("begins again with a new code when one has expired", async () => {
     await start({ deviceSeconds: 2 });

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { createServer, type Server } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
@@ -218,6 +219,11 @@ export class AuthorizationRig {
     await this.expectNoSecretTold();
     await this.worker.stop();
   }
+}
+
+/** Whether this machine has the loopback address of IPv6. */
+export function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === "::1") === true);
 }
 
 /** Another program that listens on a port. */

@@ -47,6 +47,7 @@ describe("e2e: launch and end", function () {
   }
 
   it("exits 0 on exit after shutdown", async () => {
+    await rig.phase("disabled");
     await rig.host.request("shutdown");
     let refused: { code?: number } = {};
     await rig.host.request("worker/status").catch((error: unknown) => (refused = error as { code: number }));

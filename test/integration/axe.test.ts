@@ -51,8 +51,8 @@ const MODELS: Readonly<Record<string, PageModel>> = {
 
 describe("accessibility of the authorization page", function () {
   this.timeout(120_000);
-  let browser: Browser;
-  let server: LoopbackServer;
+  let browser: Browser | null = null;
+  let server: LoopbackServer | null = null;
 
   before(async function () {
     browser = await launchChromium(this);
@@ -70,10 +70,10 @@ describe("accessibility of the authorization page", function () {
   for (const width of [1280, 320]) {
     for (const colorScheme of ["light", "dark"] as const) {
       it(`has nothing serious in any state at ${width} px, ${colorScheme}, and does not scroll sideways`, async () => {
-        const context = await browser.newContext({ viewport: { width, height: 720 }, colorScheme, reducedMotion: "reduce" });
+        const context = await browser!.newContext({ viewport: { width, height: 720 }, colorScheme, reducedMotion: "reduce" });
         const page = await context.newPage();
         for (const state of [...Object.keys(MODELS), "refused"]) {
-          await page.goto(`http://localhost:${server.port}/${encodeURIComponent(state)}`);
+          await page.goto(`http://localhost:${server!.port}/${encodeURIComponent(state)}`);
           expect(await seriousFindings(page), state).to.deep.equal([]);
           expect(await page.evaluate<number>("document.documentElement.scrollWidth"), state).to.be.at.most(width);
         }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 
 import Provider from "oidc-provider";
+import sinon from "sinon";
 
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import type { OAuthEndpoints } from "../../src/webex/oauth-api.js";
@@ -120,11 +121,10 @@ export class OidcSite {
 
 /** The provider warns of its own defaults, which do for a test, on the console. */
 function quietly<T>(make: () => T): T {
-  const { warn } = console;
-  console.warn = () => undefined;
+  const warn = sinon.stub(console, "warn");
   try {
     return make();
   } finally {
-    console.warn = warn;
+    warn.restore();
   }
 }
