@@ -142,6 +142,7 @@ describe("e2e: attacks on the authorization page", function () {
     });
     const back = await rig.ask(`/oauth/callback?${query.toString()}`);
     expect(back.status).to.equal(303);
+    expect((await rig.ask(`/oauth/callback?${query.toString()}`)).status).to.equal(400);
     expect(back.headers.location).to.equal(`/${search}`);
     expect(back.headers).to.not.have.any.keys("set-cookie", "x-evil");
     const { body, headers } = await rig.ask(`/${search}`);

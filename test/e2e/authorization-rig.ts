@@ -204,7 +204,7 @@ export class AuthorizationRig {
   }
 
   /** Neither a token nor a code nor a secret is in anything that the worker has written, said or served. */
-  async expectNoSecretTold(): Promise<void> {
+  async #expectNoSecretTold(): Promise<void> {
     const { issuedSecrets, client } = this.webex;
     const everything = [await this.worker.written(), JSON.stringify(this.worker.notifications), ...this.#served].join("\n");
     expect(this.worker.host.transcript.dropped).to.equal(0);
@@ -216,8 +216,11 @@ export class AuthorizationRig {
 
   async stop(): Promise<void> {
     await this.worker.host.shutdown();
-    await this.expectNoSecretTold();
-    await this.worker.stop();
+    try {
+      await this.#expectNoSecretTold();
+    } finally {
+      await this.worker.stop();
+    }
   }
 }
 

@@ -34,7 +34,7 @@ describe("the package", function () {
   });
 
   it("holds each library that the worker loads when it is needed", () => {
-    const bundle = readFileSync("dist/worker.cjs", "utf8");
+    const bundle = readFileSync("dist/lib/worker.cjs", "utf8");
     const loaded = [...new Set([...bundle.matchAll(/["'`]\.\/(lib\/[\w-]+\.cjs)["'`]/g)].map((match) => `dist/${match[1]}`))];
     expect(loaded).to.include.members(["dist/lib/axios.cjs", "dist/lib/winston.cjs", "dist/lib/chokidar.cjs"]);
     expect(files).to.include.members(loaded);
