@@ -78,10 +78,10 @@ describe("log and status file on a real disk", function () {
     const path = join(folder, "deep", "status.json");
     const file = nodeStatusFile(path);
     const texts = Array.from({ length: 200 }, (_, i) => JSON.stringify({ i, fill: "y".repeat(20_000) }));
-    let reading = true;
+    const reading = new AbortController();
     const reader = (async () => {
       let seen = 0;
-      while (reading) {
+      while (!reading.signal.aborted) {
         const text = await readFile(path, "utf8").catch(() => null);
         if (text === null) continue;
         JSON.parse(text);
@@ -90,7 +90,7 @@ describe("log and status file on a real disk", function () {
       return seen;
     })();
     for (const text of texts) await file.write(text);
-    reading = false;
+    reading.abort();
     expect(await reader).to.be.greaterThan(0);
     expect(await readFile(path, "utf8")).to.equal(texts.at(-1));
     expect(await readdir(join(folder, "deep"))).to.deep.equal(["status.json"]);
