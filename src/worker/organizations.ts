@@ -1,6 +1,6 @@
 import type { Grant } from "../authorization/grant.js";
 import { Feed } from "../faults/feed.js";
-import type { PollingSettings } from "../polling/organization-poller.js";
+import type { PollingSettings } from "../polling/polling-settings.js";
 import type { OrganizationStatus } from "../supervisor/status.js";
 import type { Organization } from "./organization.js";
 
