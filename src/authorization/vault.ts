@@ -25,7 +25,6 @@ import {
 import type { VaultState } from "./vault-state.js";
 import { reportVaultState, sameVaultState } from "./vault-state.js";
 
-
 /** Another process's change is noticed within this (the contract allows 60 s). */
 const REREAD_MS = 30_000;
 /** With the store's own deadline of 3 s a call, under the 10 s of the contract. */

@@ -30,7 +30,8 @@ export function findingLines(name: string, { state, message, hint }: Finding, pa
 
 export function verdict(failures: number, warnings: number, paint: Paint): string {
   const warned = warnings === 0 ? "" : warnings === 1 ? "1 warning" : `${warnings} warnings`;
-  if (failures === 0) return warned === "" ? paint("All is well.", "green", "bold") : `${paint("Nothing failed", "green", "bold")}, ${warned}.`;
+  if (failures === 0)
+    return warned === "" ? paint("All is well.", "green", "bold") : `${paint("Nothing failed", "green", "bold")}, ${warned}.`;
   const failing = failures === 1 ? "1 check failed" : `${failures} checks failed`;
   return paint(`${failing}${warned === "" ? "" : `, ${warned}`}.`, "red", "bold");
 }

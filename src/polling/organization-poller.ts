@@ -14,6 +14,7 @@ import type { PollingSettings } from "./polling-settings.js";
 import { Questions } from "./questions.js";
 import { lookEvery } from "./recurring-look.js";
 import { Rereads } from "./rereads.js";
+import { reportOf, wallTime } from "./report-of.js";
 import { RequestsMade } from "./requests-made.js";
 import { RosterSweeps, type RosterSweepsParts } from "./roster-sweeps.js";
 import type { PlannedAction, Planner } from "./situation.js";
@@ -128,7 +129,10 @@ export class OrganizationPoller {
     this.#sweeps.request();
     this.#health.tryNow();
     this.#pause.wake();
-    return { accepted: true, nextPossibleAt: this.#wall(Math.max(this.#clock.monotonic(), this.#parts.budget.nextPossibleAt())) };
+    return {
+      accepted: true,
+      nextPossibleAt: wallTime(this.#clock, Math.max(this.#clock.monotonic(), this.#parts.budget.nextPossibleAt())),
+    };
   }
 
   /** The grant changed: what was refused or failed is forgotten, a request under the old one is dropped, and Webex is asked at once. */
@@ -151,26 +155,8 @@ export class OrganizationPoller {
   }
 
   report(): PollingReport {
-    const { budget, roster } = this.#parts;
-    const sweep = this.#sweeps.current;
-    const blocked = budget.blockedUntil > this.#clock.monotonic();
-    return {
-      persons: roster.personCount,
-      watched: roster.watchedCount,
-      mode: this.#made.mode,
-      lastSweep: this.#sweeps.lastComplete,
-      sweepProgress: sweep === null ? null : { persons: sweep.persons, pages: sweep.pages },
-      requests: {
-        perMinuteLimit: budget.perMinuteLimit,
-        lastMinute: budget.lastMinute,
-        total: budget.total,
-        rateLimited: budget.rateLimited,
-        failed: budget.failed,
-      },
-      rateLimitedUntil: blocked ? iso(this.#wall(budget.blockedUntil)) : null,
-      nextRequestAt: this.#pause.until === null ? null : iso(this.#wall(this.#pause.until)),
-      ageSeconds: roster.watchedAges(),
-    };
+    const { budget, clock, roster } = this.#parts;
+    return reportOf({ budget, clock, roster, sweeps: this.#sweeps, made: this.#made, waitsUntil: this.#pause.until });
   }
 
   async #poll(signal: AbortSignal, earlierRun: Promise<void>): Promise<void> {
@@ -271,12 +257,4 @@ export class OrganizationPoller {
       this.#parts.logger.error("A listener to polling failed.", { orgId: this.#parts.orgId, error: thrown });
     }
   }
-
-  #wall(monotonic: number): number {
-    return this.#clock.now() + (monotonic - this.#clock.monotonic());
-  }
-}
-
-function iso(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }

@@ -22,6 +22,7 @@ export class PageMap implements KnownPages {
   whole = false;
   #references: (PageReference | undefined)[] = [];
   #oddRunning = 0;
+  #readAgainLately = false;
   #distrustMs = FIRST_DISTRUST_MS;
   #distrustedUntil = Number.NEGATIVE_INFINITY;
   #distrusted = false;
@@ -45,6 +46,7 @@ export class PageMap implements KnownPages {
 
   /** A sweep read the page; `next` is the link it met there. */
   swept(page: number, reference: PageReference, next: string | null, now: number): void {
+    if (page === 0) this.#readAgainLately = false;
     this.#references[page] = reference;
     this.readAt[page] = now;
     if (next !== null) {
@@ -59,6 +61,7 @@ export class PageMap implements KnownPages {
   /** The page was read out of turn; `there` of its persons were known to stand on it. Returns whether links are still trusted. */
   readAgain(page: number, content: PeoplePage, there: number, now: number): boolean {
     this.readAt[page] = now;
+    this.#readAgainLately = true;
     if (content.persons.length > 0 && there * 2 >= content.persons.length) {
       this.#oddRunning = 0;
       if (content.next !== null && page + 1 < this.count) this.#references[page + 1] = { kind: "next", url: content.next };
@@ -67,6 +70,12 @@ export class PageMap implements KnownPages {
     this.#oddRunning += 1;
     if (this.#oddRunning >= ODD_PAGES_RUNNING) this.distrust(now);
     return this.rereadable;
+  }
+
+  /** Webex does not take the link that a sweep had just met: perhaps because another page was read in between. */
+  sweepLost(now: number): void {
+    if (this.#readAgainLately) this.distrust(now);
+    this.#readAgainLately = false;
   }
 
   /** Webex does not take an old link, or answers it with something else: sweeps and lookups have to do for a while. */

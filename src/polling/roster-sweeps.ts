@@ -106,13 +106,16 @@ export class RosterSweeps {
   pageFailed(fault: Fault, tooLarge: boolean): void {
     const sweep = this.#current;
     if (sweep === null) return;
-    if (tooLarge && this.#pageSize.shrink()) this.#beginAgain(sweep);
-    else if (sweep.pageFailed()) this.linkBroken(fault);
+    if (tooLarge && this.#pageSize.shrink()) {
+      this.#map.forget();
+      this.#beginAgain(sweep);
+    } else if (sweep.pageFailed()) this.linkBroken(fault);
   }
 
   /** Webex does not take its own link to the present page. */
   linkBroken(fault: Fault): void {
     if (this.#current === null) return;
+    this.#map.sweepLost(this.#parts.clock.monotonic());
     if (this.#current.linkBroken()) this.#beginAgain(this.#current);
     else this.#giveUp("Webex does not answer its own link to the next page; people on later pages may be missing.", fault);
   }
@@ -126,7 +129,6 @@ export class RosterSweeps {
   }
 
   #beginAgain(sweep: Sweep): void {
-    this.#map.forget();
     sweep.beginAgain(this.#parts.roster.beginSweep(), { kind: "first", max: this.#pageSize.max });
   }
 

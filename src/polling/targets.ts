@@ -9,7 +9,7 @@ export interface Target {
 
 const MINUTE_MS = 60_000;
 /** What the sweep leaves over (see the planner). */
-const TARGETED_SHARE = 11 / 12;
+const TARGETED_SHARE = 15 / 16;
 /** A gain smaller than this is not worth a second way of asking. */
 const WORTH_THE_TROUBLE = 0.97;
 /** While the first sweep is under way, what it has read already can wait a little. */

@@ -14,7 +14,7 @@ function code(perHour: number): number {
 /** Of somebody just met: taken for busy until it shows that they are not. */
 export const FIRST_CHANGE_RATE = code(BUSY_PER_HOUR);
 const WORTH: readonly number[] = Array.from({ length: 256 }, (_, high) => {
-  const perHour = LEAST_PER_HOUR * Math.exp((high * 256) / STEPS_PER_E);
+  const perHour = LEAST_PER_HOUR * Math.exp((high * 256 + 255) / STEPS_PER_E);
   return Math.max(LEAST_WORTH, Math.min(1, perHour / BUSY_PER_HOUR));
 });
 

@@ -1,6 +1,16 @@
 import { worthOf } from "./change-rate.js";
 import type { LookupCandidate, WatchedDemand } from "./polled-roster.js";
-import type { Roster } from "./roster.js";
+
+/** What a scan reads of a roster: columns with a slot for each person. */
+export interface ScannedRoster {
+  readonly persons: {
+    readonly observedMono: Float64Array;
+    readonly changeRate: Uint16Array;
+    readonly page: Uint16Array;
+    readonly extent: number;
+  };
+  addressesOf(slot: number): readonly string[];
+}
 
 /** A scan looks at everybody's mark: never for each request. */
 const SCAN_EVERY_MS = 1_000;
@@ -20,14 +30,14 @@ export const NO_DEMAND: WatchedDemand = {
 
 /** Weighs the watched persons of one roster for polling. */
 export class DemandScan {
-  readonly #roster: Roster;
+  readonly #roster: ScannedRoster;
   readonly #eachWatched: (visit: (slot: number) => void) => void;
   #marks = new Uint8Array(0);
   #last = NO_DEMAND;
   #takenAt = Number.NEGATIVE_INFINITY;
   #takenOver = -1;
 
-  constructor(roster: Roster, eachWatched: (visit: (slot: number) => void) => void) {
+  constructor(roster: ScannedRoster, eachWatched: (visit: (slot: number) => void) => void) {
     this.#roster = roster;
     this.#eachWatched = eachWatched;
   }

@@ -97,6 +97,7 @@ export class FakePeople implements PeopleApi {
     const persons = this.pages[index] ?? [];
     return { persons, itemCount: persons.length, next: index + 1 < this.pages.length ? `next=${index + 1}` : null };
   };
+  found: (email: string) => readonly PersonSnapshot[] = () => [];
   inFlight = 0;
   readonly #clock: FakeClock;
   readonly #budget: RequestBudget;
@@ -116,7 +117,7 @@ export class FakePeople implements PeopleApi {
   }
 
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
-    return this.#ask(`lookup ${email}`, signal, () => []);
+    return this.#ask(`lookup ${email}`, signal, () => this.found(email));
   }
 
   me(signal: AbortSignal): Promise<Me> {
