@@ -3,7 +3,7 @@ import { watch } from "chokidar";
 
 import { WebexSimulator } from "../simulator/webex-simulator.js";
 import { informing, judged, type Bench } from "./bench.js";
-import { median, readable } from "./samples.js";
+import { median, readable, whole } from "./samples.js";
 import { pause, WorkerProcess } from "./worker-process.js";
 
 const FLIPS = 9;
@@ -66,7 +66,7 @@ export const flip: Bench = {
               against: `chokidar's event ${readable(median(events))} ms`,
               figure: `+${readable(median(requests) - median(events))} ms (median of ${count})`,
             },
-            `≤ ${readable(BOUND_MS)} ms`,
+            `≤ ${whole(BOUND_MS)} ms`,
             median(requests) <= BOUND_MS,
           ),
           informing({

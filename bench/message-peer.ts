@@ -13,6 +13,7 @@ export class MessagePeer {
   readonly #framing: Framing;
   #missing = 0;
   #done: () => void = () => undefined;
+  #fail: (error: Error) => void = () => undefined;
   #kept: Buffer[] | null = null;
 
   constructor(input: Writable, output: Readable, framing: Framing) {
@@ -25,13 +26,14 @@ export class MessagePeer {
       this.#missing -= this.#counter.push(chunk);
       if (before > 0 && this.#missing <= 0) this.#done();
     });
+    output.on("end", () => this.#fail(new Error("The peer has ended.")));
   }
 
   static spawn(
     args: readonly string[],
     framing: Framing,
   ): { peer: MessagePeer; child: ChildProcessByStdio<Writable, Readable, null> } {
-    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
+    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
     return { peer: new MessagePeer(child.stdin, child.stdout, framing), child };
   }
 
@@ -46,7 +48,10 @@ export class MessagePeer {
 
   /** Milliseconds from the write of `bytes` until `count` messages have come. */
   async exchange(bytes: Buffer, count: number): Promise<number> {
-    const done = new Promise<void>((resolve) => (this.#done = resolve));
+    const done = new Promise<void>((resolve, reject) => {
+      this.#done = resolve;
+      this.#fail = reject;
+    });
     this.#missing = count;
     const began = performance.now();
     this.#input.write(bytes);

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { informing, judged, type Bench, type BenchContext, type Findings } from "./bench.js";
 import { FrameCounter, LineCounter } from "./frame-counter.js";
 import { MessagePeer } from "./message-peer.js";
-import { interleaved, median, pairedRatio, readable } from "./samples.js";
+import { interleaved, median, pairedRatio, readable, whole } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import { WorkerProcess } from "./worker-process.js";
 
@@ -95,7 +95,7 @@ async function answers({ worker, rounds, say }: BenchContext): Promise<Findings>
         ),
         judged(
           {
-            measure: `presence/get, ${readable(PIPELINED)} pipelined`,
+            measure: `presence/get, ${whole(PIPELINED)} pipelined`,
             ours: `${readable(median(pipelined.worker))}/s`,
             against: `echo ${readable(median(pipelined.echo))}/s, floor ${readable(median(pipelined.lines))}/s`,
             figure: `${pipelinedRatio.toFixed(2)} × the echo's rate`,
@@ -112,7 +112,7 @@ async function answers({ worker, rounds, say }: BenchContext): Promise<Findings>
       ],
       panels: [
         panel("presence/get one at a time", "µs, less is better", singles),
-        panel(`presence/get, ${readable(PIPELINED)} pipelined`, "a second, more is better", pipelined),
+        panel(`presence/get, ${whole(PIPELINED)} pipelined`, "a second, more is better", pipelined),
         panel(`presence/getMany of ${MANY}`, "µs, less is better", many),
       ],
       notes: [],
@@ -168,18 +168,18 @@ async function changes({ rounds, say }: BenchContext): Promise<Findings> {
       rows: [
         judged(
           {
-            measure: `changes told, ${readable(CHANGING)} at once`,
+            measure: `changes told, ${whole(CHANGING)} at once`,
             ours: `${readable(median(told.worker))} records/s`,
             against: `floor ${readable(median(told.lines))} records/s`,
             figure: `${ratio.toFixed(2)} × the floor's rate`,
           },
-          `≥ ${readable(CHANGES_BOUND)} records/s or ≥ 0.5 ×`,
+          `≥ ${whole(CHANGES_BOUND)} records/s or ≥ 0.5 ×`,
           median(told.worker) >= CHANGES_BOUND || ratio >= 0.5,
         ),
       ],
       panels: [
         {
-          title: `Changes told, ${readable(CHANGING)} at once`,
+          title: `Changes told, ${whole(CHANGING)} at once`,
           unit: "records a second, more is better",
           series: [
             { label: "worker", samples: told.worker, ours: true },

@@ -37,3 +37,8 @@ export function readable(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
+
+/** A count, thousands apart. */
+export function whole(count: number): string {
+  return count.toLocaleString("en-US");
+}

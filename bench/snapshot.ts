@@ -1,10 +1,9 @@
 import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 import { informing, judged, type Bench, type Row } from "./bench.js";
 import type { SweepCost } from "./children/sweeper.js";
-import { interleaved, median, pairedRatio, readable } from "./samples.js";
+import { interleaved, median, pairedRatio, readable, whole } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import type { SweeperName } from "./sweepers.js";
 import type { Panel } from "./svg-plot.js";
@@ -41,7 +40,7 @@ export const snapshot: Bench = {
       rows.push(
         judged(
           {
-            measure: `sweep of ${readable(persons)}`,
+            measure: `sweep of ${whole(persons)}`,
             ours: ms(cpu.product),
             against: `raw ${ms(cpu.raw)}, axios ${ms(cpu.axios)}`,
             figure: `${ratio.toFixed(2)} × raw`,
@@ -50,14 +49,14 @@ export const snapshot: Bench = {
           ratio <= BOUND,
         ),
         informing({
-          measure: `sweep of ${readable(persons)}, without the roster`,
+          measure: `sweep of ${whole(persons)}, without the roster`,
           ours: ms(cpu.productWithoutRoster),
           against: `raw ${ms(cpu.raw)}`,
           figure: `${bare.toFixed(2)} × raw`,
         }),
       );
       panels.push({
-        title: `Processor time for a sweep of ${readable(persons)}`,
+        title: `Processor time for a sweep of ${whole(persons)}`,
         unit: "ms",
         series: (Object.keys(LABELS) as SweeperName[]).map((name) => ({
           label: LABELS[name],
@@ -89,24 +88,28 @@ async function sweeps(persons: number, count: number): Promise<Record<SweeperNam
   }
 }
 
+/** A contender's process: the first message says that it is ready, each further one what a sweep has cost. */
 async function sweeperProcess(name: SweeperName, service: SimulatedService): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(new URL("children/sweeper.js", import.meta.url)), [
-    name,
-    service.apiUrl,
-    service.grant.accessToken,
-  ]);
-  await Promise.race([once(child, "message"), failed(child)]);
+  const args = [name, service.apiUrl, service.grant.accessToken];
+  const child = fork(fileURLToPath(new URL("children/sweeper.js", import.meta.url)), args);
+  await answerOf(child);
   return child;
 }
 
 async function cpuOfSweep(child: ChildProcess, persons: number): Promise<number> {
-  const answer = once(child, "message") as Promise<[SweepCost]>;
   child.send("sweep");
-  const [cost] = await Promise.race([answer, failed(child)]);
+  const cost = (await answerOf(child)) as SweepCost;
   if (cost.persons < persons) throw new Error(`A sweep told ${cost.persons} of ${persons} persons.`);
   return cost.cpuMs;
 }
 
-function failed(child: ChildProcess): Promise<never> {
-  return once(child, "exit").then(() => Promise.reject(new Error("A contender has ended.")));
+function answerOf(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const ended = (): void => reject(new Error("A contender has ended."));
+    child.once("exit", ended);
+    child.once("message", (message) => {
+      child.off("exit", ended);
+      resolve(message);
+    });
+  });
 }

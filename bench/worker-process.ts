@@ -1,6 +1,5 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,10 +33,10 @@ export class WorkerProcess {
   }
 
   /** `lines` is what its Presence.ini says; without any, the file is not there. */
-  static async launch(worker: string, lines: readonly string[], nodeOptions: readonly string[] = []): Promise<WorkerProcess> {
+  static async launch(worker: string, lines: readonly string[]): Promise<WorkerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "ucx-bench-"));
     if (lines.length > 0) await writeFile(join(folder, "Presence.ini"), `${lines.join("\r\n")}\r\n`);
-    const args = [...nodeOptions, worker, ...launchArguments(folder)];
+    const args = [worker, ...launchArguments(folder)];
     const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
     await once(child, "spawn");
     return new WorkerProcess(child, folder);
@@ -61,11 +60,6 @@ export class WorkerProcess {
       if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}. ${JSON.stringify(status)}`);
       await pause(LOOK_EVERY_MS);
     }
-  }
-
-  /** Resident memory in MB (10^6 bytes), as the system counts it: with the pages of the Node binary. */
-  get residentMB(): number {
-    return residentMB(this.pid);
   }
 
   /** The bare streams, for a bench that counts bytes itself. The requests above answer no more. */
@@ -93,11 +87,6 @@ export async function ended(child: ChildProcessByStdio<Writable, Readable, null>
   const force = setTimeout(() => child.kill("SIGKILL"), 2_000);
   await exit;
   clearTimeout(force);
-}
-
-export function residentMB(pid: number): number {
-  const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
-  return (Number(line?.[1] ?? Number.NaN) * 1024) / 1e6;
 }
 
 export function pause(ms: number): Promise<void> {

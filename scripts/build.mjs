@@ -61,6 +61,8 @@ await Promise.all([
     ]),
     outdir: "dist",
     outExtension: { ".js": ".cjs" },
+    // Node's own import() does not find the names that a minified CommonJS file exports; require does.
+    supported: { "dynamic-import": false },
     plugins: [lazyLibrariesApart],
   }),
   build({

@@ -25,6 +25,7 @@ const report = join(folder, "report.json");
 console.error("\n== tests");
 const mocha = [
   "node_modules/mocha/bin/mocha.js",
+  "build/test/**/*.test.js",
   "--reporter",
   "build/test/support/spec-and-json.js",
   "--reporter-option",

@@ -6,6 +6,7 @@ import { claimStdio } from "../../src/platform/stdio.js";
 import { systemChance, systemClock } from "../../src/platform/system-clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
+import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
 import { personJson } from "../../simulator/person-json.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
@@ -27,15 +28,26 @@ const authorization: AuthorizationService = {
   cancel: never,
   onChanged: () => () => undefined,
 };
+const startedAt = new Date().toISOString();
+const status: WorkerStatus = {
+  phase: "polling",
+  enabled: true,
+  since: startedAt,
+  version: "0.0.0",
+  startedAt,
+  pid: process.pid,
+  secretStore: "memory",
+  settings: { path: "", loadedAt: startedAt, values: {} },
+  problems: [],
+  organizations: [],
+};
 const leave = (): void => process.exit(0);
 const server = new RpcServer({
   channel: new JsonRpcChannel(input, output),
   presence,
   authorization,
   status: {
-    current: () => {
-      throw new Error("Not measured here.");
-    },
+    current: () => status,
     onChanged: () => () => undefined,
   },
   poll: () => {

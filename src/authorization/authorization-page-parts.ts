@@ -1,5 +1,5 @@
 import { html, type Markup } from "./authorization-page-markup.js";
-import { announce, canComplete, missingScopes, type PageModel } from "./authorization-page-state.js";
+import { announce, canComplete, missingScopes, needsAttention, type PageModel } from "./authorization-page-state.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
 import type { PageNotice } from "./page-notice.js";
 
@@ -56,9 +56,11 @@ function noticeMarkup(model: PageModel, notice: PageNotice): Markup {
 
 function organizationsPart(model: PageModel): Markup {
   const open = model.phase === "open";
-  const required = model.organizations.filter((one) => one.state === "required");
-  const rows = model.organizations.map((one) => organizationRow(model, one, open && one === required[0]));
-  if (open && required.length === 0) rows.push(newRow(model));
+  // One button on the page: what it leads to is decided by who signs in at Webex.
+  const first =
+    model.organizations.find((one) => one.state === "required") ?? model.organizations.find((one) => needsAttention(model, one));
+  const rows = model.organizations.map((one) => organizationRow(model, one, open && one === first));
+  if (open && first === undefined) rows.push(newRow(model));
   return html`<section
     class="card"
     data-part="organizations"
@@ -84,11 +86,12 @@ function scopesMarkup(): Markup {
 function organizationRow(model: PageModel, one: Authorization, withLink: boolean): Markup {
   const missing = missingScopes(one);
   const valid = one.state === "valid";
+  const good = !needsAttention(model, one);
   return html`<li class="row">
     <div class="who">
       <strong class="name">${one.orgName}</strong>
-      <span class="badge ${valid && missing.length === 0 ? "good" : "caution"}"
-        >${valid ? "Authorized" : "Needs authorization"}</span
+      <span class="badge ${good ? "good" : "caution"}"
+        >${good ? "Authorized" : valid ? "Needs attention" : "Needs authorization"}</span
       >
       ${valid ? validDetails(one, missing) : html`<p class="quiet">The earlier authorization cannot be used any more.</p>`}
     </div>

@@ -43,6 +43,16 @@ export function missingScopes(authorization: Authorization): readonly string[] {
   return REQUIRED_SCOPES.filter((scope) => !authorization.scopes.includes(scope));
 }
 
+/** The errors that the worker has met with an organization: authorized or not, its presence does not come. */
+export function errorsOf(model: Pick<PageModel, "notices">, orgId: string): readonly PageNotice[] {
+  return model.notices.filter((notice) => notice.severity === "error" && notice.orgId === orgId);
+}
+
+/** Whether an organization's authorization has to be given anew, or somebody has to mend something before it is any use. */
+export function needsAttention(model: Pick<PageModel, "notices">, one: Authorization): boolean {
+  return one.state === "required" || missingScopes(one).length > 0 || errorsOf(model, one.orgId).length > 0;
+}
+
 /** The one thing the page says first. */
 export function announce(model: PageModel): Announcement {
   if (model.phase !== "open") return announceEnd(model);
@@ -67,7 +77,7 @@ export function announce(model: PageModel): Announcement {
         said: null,
       };
     case "authorized":
-      return announceAuthorized(attempt.authorization);
+      return announceAuthorized(attempt.authorization, errorsOf(model, attempt.authorization.orgId));
     case "denied":
       return {
         state: "denied",
@@ -185,7 +195,7 @@ function announceStart(model: PageModel): Announcement {
   };
 }
 
-function announceAuthorized(authorization: Authorization): Announcement {
+function announceAuthorized(authorization: Authorization, errors: readonly PageNotice[]): Announcement {
   const missing = missingScopes(authorization);
   if (missing.length > 0) {
     return {
@@ -193,6 +203,15 @@ function announceAuthorized(authorization: Authorization): Announcement {
       tone: "caution",
       title: `${authorization.orgName} is authorized, but a scope is missing`,
       text: `Presence cannot be read without ${missing.join(" and ")}. Add it to the integration at developer.webex.com, then press AUTHORIZE again.`,
+      said: null,
+    };
+  }
+  if (errors.length > 0) {
+    return {
+      state: "authorized",
+      tone: "caution",
+      title: `${authorization.orgName} is authorized, but its presence does not come`,
+      text: "The problem below says why, and what to do. After that, press AUTHORIZE again if another account is needed, else COMPLETE REQUEST.",
       said: null,
     };
   }

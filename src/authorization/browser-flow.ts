@@ -55,7 +55,6 @@ export class BrowserFlow implements Flow {
   #key = "";
   #deadline = 0;
   #expiresAt: string | null = null;
-  #clientId: string | null = null;
   #organizations: readonly Authorization[] = [];
   #phase: PagePhase = "open";
   #told: FlowView;
@@ -91,7 +90,7 @@ export class BrowserFlow implements Flow {
 
   async start(signal: AbortSignal): Promise<FlowView> {
     const { clock, chance, keeper, notices, logger } = this.#parts;
-    this.#clientId = this.#parts.client().clientId;
+    this.#parts.client();
     this.#key = chance.token(32);
     const server = await this.#parts.listen(this.#parts.redirectPort, (request) => this.#serve(request));
     if (signal.aborted || this.#abort.signal.aborted) {
@@ -225,13 +224,22 @@ export class BrowserFlow implements Flow {
   #model(): PageModel {
     return {
       key: this.#key,
-      clientId: this.#clientId,
+      clientId: this.#clientId(),
       phase: this.#phase,
       attempt: this.#attempts.latest,
       organizations: this.#organizations,
       notices: this.#parts.notices.list(),
       remainingSeconds: Math.max(0, Math.ceil((this.#deadline - this.#parts.clock.monotonic()) / 1_000)),
     };
+  }
+
+  /** The integration that AUTHORIZE goes by now; null while there is none. */
+  #clientId(): string | null {
+    try {
+      return this.#parts.client().clientId;
+    } catch {
+      return null;
+    }
   }
 
   /** Digests are compared, so that the time it takes tells nothing of the key. */

@@ -54,11 +54,12 @@ export class FlowKeeper {
   start(): void {
     this.#disposers.push(
       this.#service.onChanged(({ flow }) => {
-        if (flow !== null) this.#hear(flow.state);
         const wasOpen = this.#open;
+        if (flow !== null) this.#hear(flow.state, wasOpen);
         this.#open = flow !== null;
         if (wasOpen && !this.#open) {
           this.#own = null;
+          this.#settleOutcome();
           this.#schedule(PAUSE_BETWEEN_FLOWS_MS);
         }
       }),
@@ -68,11 +69,12 @@ export class FlowKeeper {
   want(wanted: WantedFlow): void {
     const before = this.#wanted;
     this.#wanted = wanted;
-    if (wanted.kind === "none") {
-      this.#setFault(null);
-      this.#setDenied(false);
-    }
+    if (wanted.kind !== "open") this.#setFault(null);
+    if (wanted.kind === "none" && before.kind !== "none") this.#setDenied(false);
+    this.#settleOutcome();
     const other = wanted.kind === "open" && (before.kind !== "open" || before.method !== wanted.method);
+    // A disabled worker asks Webex for nothing more, a device code that is on its way included.
+    if (wanted.kind === "none" || (other && before.kind === "open")) this.#beginning?.abort();
     if (wanted.kind === "none" || other) this.#schedule(0);
   }
 
@@ -89,9 +91,15 @@ export class FlowKeeper {
     await this.#service.cancel();
   }
 
-  #hear(state: FlowState): void {
+  /** A "no" counts while a grant is missing, or while its flow can still be used: afterwards there is nothing to act on. */
+  #settleOutcome(): void {
+    if (this.#wanted.kind !== "open" && !this.#open) this.#setDenied(false);
+  }
+
+  #hear(state: FlowState, wasOpen: boolean): void {
     if (state === "denied") this.#setDenied(true);
-    else if (state === "authorized") this.#setDenied(false);
+    // At the page a person tries again in the same flow; a flow begun anew by the keeper is nobody's change of mind.
+    else if (state === "authorized" || (state === "waiting" && wasOpen)) this.#setDenied(false);
   }
 
   #schedule(delayMs: number): void {
@@ -120,8 +128,9 @@ export class FlowKeeper {
       this.#setFault(null);
     } catch (error) {
       const fault = asFault(error);
-      // A flow that the host began itself is as good.
-      this.#setFault(fault.code === "authorizationInProgress" ? null : fault);
+      // A flow that the host began itself is as good; and what was called off here is no fault.
+      const untold = fault.code === "authorizationInProgress" || fault.code === "cancelled" || this.#wanted.kind !== "open";
+      this.#setFault(untold ? null : fault);
       this.#schedule(TRY_AGAIN_MS);
     } finally {
       this.#beginning = null;

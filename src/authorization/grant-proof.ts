@@ -16,11 +16,24 @@ export interface ProvenIdentity {
  */
 export async function proveIdentity(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<ProvenIdentity> {
   try {
+    return await identityOf(identity, accessToken, signal);
+  } catch (error) {
+    throw asGrantFault(error);
+  }
+}
+
+async function identityOf(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<ProvenIdentity> {
+  try {
     const me = await identity.me(accessToken, signal);
     const orgName = await organizationName(identity, accessToken, me.orgId, signal);
     return { orgId: me.orgId, orgName, authorizedBy: me.displayName ?? me.email };
   } catch (error) {
-    throw asGrantFault(error);
+    const fault = asFault(error);
+    if (fault.code !== "forbidden") throw fault;
+    // Without the scope for people the token may still name its organization: the grant is kept then, with its problem.
+    const [only, ...others] = await identity.organizations(accessToken, signal);
+    if (only === undefined || others.length > 0) throw fault;
+    return { ...only, authorizedBy: null };
   }
 }
 

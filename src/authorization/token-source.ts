@@ -191,15 +191,21 @@ export class OrganizationTokenSource implements TokenSource {
   }
 
   #dead(grant: Grant, client: OAuthClient, fault: Fault, refusals: GrantRefusals): Fault {
+    // Then nobody has to authorize again: the grant is good, the integration's secret is not.
+    const secretRefused = fault.data.error === "invalid_client";
     const refused = new Fault(
       "grantRefused",
-      "Webex no longer accepts the organization's authorization: its presence cannot be read.",
+      secretRefused
+        ? "Webex does not take the integration's client id and secret: the organization's presence cannot be read."
+        : "Webex no longer accepts the organization's authorization: its presence cannot be read.",
       {
         cause: fault,
-        hint: "A Webex administrator of the organization has to authorize the integration again.",
+        hint: secretRefused
+          ? 'Keep the integration\'s present secret, as developer.webex.com gives it, with the command "ucx-webex-presence secret client" in the account that the worker runs under. The authorization itself is kept, and goes on then.'
+          : "A Webex administrator of the organization has to authorize the integration again.",
         ...(fault.status === undefined ? {} : { status: fault.status }),
         ...(fault.trackingId === undefined ? {} : { trackingId: fault.trackingId }),
-        data: { orgId: grant.orgId },
+        data: { orgId: grant.orgId, secretRefused },
       },
     );
     this.#parts.logger.warn(refused.message, { orgId: grant.orgId, status: fault.status, trackingId: fault.trackingId });

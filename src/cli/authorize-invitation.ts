@@ -18,8 +18,15 @@ export function pagePrompt({ url }: FlowView, paint: Paint): string[] {
   ];
 }
 
-/** What to do at Webex, on any device. */
-export function devicePrompt({ verificationUri, verificationUriComplete, userCode }: FlowView, paint: Paint): string[] {
+/** The address as a QR code to point a telephone at, a line of blocks each two modules high. */
+export async function qrLines(address: string): Promise<string[]> {
+  const { renderUnicodeCompact } = await import("uqr");
+  return renderUnicodeCompact(address, { border: 2 }).split("\n");
+}
+
+/** What to do at Webex, on any device; `qr` are the lines of a QR code, none where there is no room for one. */
+export function devicePrompt(view: FlowView, paint: Paint, qr: readonly string[] = []): string[] {
+  const { verificationUri, verificationUriComplete, userCode } = view;
   const complete = printable(verificationUriComplete ?? "");
   return [
     "On any device, open this address and type the code:",
@@ -27,6 +34,7 @@ export function devicePrompt({ verificationUri, verificationUriComplete, userCod
     `    Address  ${paint(printable(verificationUri ?? ""), "cyan", "bold")}`,
     `    Code     ${paint(printable(userCode ?? ""), "bold")}`,
     ...(complete === "" ? [] : ["", "Or open this one, which has the code in it:", "", `    ${paint(complete, "cyan")}`]),
+    ...(qr.length === 0 ? [] : ["", ...qr.map((line) => `    ${line}`)]),
     "",
     "Sign in at Webex as a Full Admin of the organization, and accept.",
   ];

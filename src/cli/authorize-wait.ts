@@ -37,11 +37,11 @@ export function awaitGrant({ console, input, signal }: CommandContext, authoriza
       return;
     }
     const { message } = change.flow;
-    if (latest !== null && message !== null && message !== latest.message && goesOn(change.flow)) console.text(message);
+    if (latest !== null && message !== null && message !== latest.message && goesOn(change.flow)) console.sayText(message);
     latest = change.flow;
   };
   const tellKept = (name: string): void => {
-    console.text(
+    console.sayText(
       `${name} is authorized. Press COMPLETE REQUEST on the page${input.interactive ? ", or Enter here," : ""} to finish; another organization can be authorized before that.`,
     );
   };
@@ -51,7 +51,8 @@ export function awaitGrant({ console, input, signal }: CommandContext, authoriza
   const tick = (expiresAt: string | null): void => {
     if (!input.interactive && grantedAt > 0 && Date.now() - grantedAt >= PAGE_STAYS_MS) finish();
     const left = expiresAt === null ? "" : `, ${remaining(Date.parse(expiresAt) - Date.now())} left`;
-    console.passing(console.paint(`Waiting${left}. Ctrl+C gives up.`, "faint"));
+    const what = names.length === 0 ? `Waiting${left}. Ctrl+C gives up.` : `The page is open${left}. Enter finishes.`;
+    console.passing(console.paint(what, "faint"));
   };
 
   const disposers = [authorizations.onChanged(hear)];
@@ -59,7 +60,7 @@ export function awaitGrant({ console, input, signal }: CommandContext, authoriza
   return {
     async end(view: FlowView): Promise<FlowEnd> {
       latest ??= view;
-      if (!console.live) console.line(`Waiting for the authorization, until ${view.expiresAt ?? "it ends"}.`);
+      if (!console.live) console.say(`Waiting for the authorization, until ${view.expiresAt ?? "it ends"}.`);
       tick(view.expiresAt);
       const timer = setInterval(() => tick(view.expiresAt), TICK_MS);
       const giveUp = (): void => settle({ state: "cancelled", message: "The authorization was called off." });

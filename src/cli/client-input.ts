@@ -1,6 +1,6 @@
 import { Secret } from "../faults/secret.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
-import { UsageError } from "./command.js";
+import { UsageError } from "./usage-error.js";
 import type { SecretInput } from "./secret-input.js";
 
 const TWO_LINES = "Pipe in the client id and the client secret as two lines, or run the command in a terminal to be asked.";

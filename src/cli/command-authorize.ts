@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import { authorizationLines } from "./authorization-text.js";
-import { begunText, devicePrompt, pagePrompt } from "./authorize-invitation.js";
+import { begunText, devicePrompt, pagePrompt, qrLines } from "./authorize-invitation.js";
 import { awaitGrant, type FlowEnd } from "./authorize-wait.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { ensureClient } from "./command-secret.js";
@@ -11,11 +11,11 @@ import { inSession, type Session } from "./session.js";
 export async function authorize(context: CommandContext, device: boolean): Promise<ExitCode> {
   const { console } = context;
   return inSession(context, async (session) => {
-    console.text(begunText(session.account));
+    console.sayText(begunText(session.account));
     if (session.store.kind === "memory")
       console.note("--secret-store memory: what is authorized is gone when this command ends.");
     const { changed } = await ensureClient(context, session);
-    if (!changed) console.text("The client id and secret in the keychain are used.");
+    if (!changed) console.sayText("The client id and secret in the keychain are used.");
     const since = Date.now();
     const end = await runFlow(context, session, device);
     const granted = (await session.authorizations.list()).filter(({ grantedAt }) => Date.parse(grantedAt) >= since);
@@ -45,10 +45,13 @@ async function runFlow(context: CommandContext, session: Session, device: boolea
   const waiting = awaitGrant(context, authorizations);
   try {
     const view = await authorizations.begin(device ? "device" : "browser", signal);
-    console.line();
-    const invitation = device ? devicePrompt(view, console.paint) : pagePrompt(view, console.paint);
-    for (const line of invitation) console.line(line);
-    console.line();
+    console.say();
+    const complete = console.live ? view.verificationUriComplete : null;
+    const qr = complete === null ? [] : await qrLines(complete);
+    const fitting = qr.every((line) => line.length + 4 <= console.width) ? qr : [];
+    const invitation = device ? devicePrompt(view, console.paint, fitting) : pagePrompt(view, console.paint);
+    for (const line of invitation) console.say(line);
+    console.say();
     return await waiting.end(view);
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== "redirectPortInUse") throw error;

@@ -39,14 +39,25 @@ export class CommandConsole {
     return this.#human.isTTY === true ? Math.min(WIDEST, (this.#human.columns ?? 80) - 1) : LINES_NEVER_END;
   }
 
+  /** A line of the result, for people: with `--json` the object says it. */
   line(text = ""): void {
+    if (!this.json) this.say(text);
+  }
+
+  /** Sentences of the result, broken to fit; continued lines are indented. */
+  text(text: string, indent = 0): void {
+    for (const line of paragraph(text, this.width, indent)) this.line(line);
+  }
+
+  /** A line that somebody has to read for the command to go on, with `--json` too. */
+  say(text = ""): void {
     this.#settle();
     this.#human.write(`${text}\n`);
   }
 
-  /** Sentences, broken to fit; continued lines are indented. */
-  text(text: string, indent = 0): void {
-    for (const line of paragraph(text, this.width, indent)) this.line(line);
+  /** Sentences that somebody has to read. */
+  sayText(text: string): void {
+    for (const line of paragraph(text, this.width, 0)) this.say(line);
   }
 
   /** Something worth knowing that is no result: on stderr always. */

@@ -3,7 +3,8 @@ import { Secret } from "../faults/secret.js";
 import { ProtocolError } from "../rpc/errors.js";
 import { checkParams } from "../rpc/param-check.js";
 import { authorizationLines } from "./authorization-text.js";
-import { type CommandContext, type ExitCode, UsageError } from "./command.js";
+import type { CommandContext, ExitCode } from "./command.js";
+import { UsageError } from "./usage-error.js";
 import { inSession } from "./session.js";
 
 const SHAPE =

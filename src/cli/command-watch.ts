@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
-import { type CommandContext, type ExitCode, UsageError } from "./command.js";
+import type { CommandContext, ExitCode } from "./command.js";
+import { UsageError } from "./usage-error.js";
 import { settingsPathFor } from "./surroundings.js";
 import { Watch } from "./watch.js";
 import { look } from "./watch-once.js";

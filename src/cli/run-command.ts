@@ -1,5 +1,6 @@
 import { asFault } from "../faults/fault.js";
-import { type CommandContext, type CommonOptions, type ExitCode, UsageError } from "./command.js";
+import type { CommandContext, CommonOptions, ExitCode } from "./command.js";
+import { UsageError } from "./usage-error.js";
 import { CommandConsole } from "./command-console.js";
 import { SecretInput } from "./secret-input.js";
 

@@ -2,7 +2,7 @@ import type { ReadStream } from "node:tty";
 
 import { Fault } from "../faults/fault.js";
 import { LineEditor } from "./line-editor.js";
-import { UsageError } from "./command.js";
+import { UsageError } from "./usage-error.js";
 
 /** A grant is a few kilobytes; more than this is the wrong file. */
 const MOST_BYTES = 64 * 1024;
@@ -51,7 +51,7 @@ export class SecretInput {
       this.#signal.addEventListener("abort", giveUp, { once: true });
       input.setEncoding("utf8");
       input.setRawMode(true);
-      input.on("data", read);
+      input.on("data", read).resume();
       // Lines pasted at once after an earlier question.
       read("");
     });
@@ -61,7 +61,7 @@ export class SecretInput {
   onEnter(listener: () => void): () => void {
     if (!this.interactive) return () => undefined;
     const read = (): void => listener();
-    this.#input.on("data", read);
+    this.#input.on("data", read).resume();
     return () => {
       this.#input.off("data", read);
       this.#input.pause();
@@ -101,7 +101,7 @@ export class SecretInput {
       };
       this.#signal.addEventListener("abort", giveUp, { once: true });
       input.setEncoding("utf8");
-      input.on("data", read).on("end", over).on("error", over);
+      input.on("data", read).on("end", over).on("error", over).resume();
     });
   }
 }

@@ -85,7 +85,7 @@ function problemLines(problems: readonly Problem[], { paint, width }: Look): str
     ...problems.flatMap(({ severity, code, message, hint }) => {
       const [first = "", ...others] = paragraph(`${severity} ${code}: ${printable(message)}`, width, 2);
       const painted = first.replace(severity, paint(severity, SEVERITY[severity], "bold"));
-      return [painted, ...others, ...paragraph(`  → ${printable(hint)}`, width, 4)];
+      return [painted, ...others, ...paragraph(`→ ${printable(hint)}`, width - 2, 2).map((line) => `  ${line}`)];
     }),
   ];
 }

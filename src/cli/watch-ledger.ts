@@ -33,6 +33,15 @@ export class WatchLedger {
     return { first, changes };
   }
 
+  /** Takes what a query answered: the same states, told by Webex more lately. What differs comes as a change by itself. */
+  refresh(records: readonly PresenceRecord[]): void {
+    for (const record of records) {
+      const known = this.#records.get(record.uri);
+      if (known?.state === record.state && known.reason === record.reason) this.#records.set(record.uri, record);
+    }
+    this.#sorted = null;
+  }
+
   /** By name, as people look for people. */
   get records(): readonly PresenceRecord[] {
     this.#sorted ??= [...this.#records.values()].sort((a, b) => nameIn(a).localeCompare(nameIn(b)));

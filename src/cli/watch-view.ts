@@ -9,6 +9,8 @@ import { TerminalScreen, type TerminalOutput } from "./terminal-screen.js";
 
 /** Where presence is shown. */
 export interface WatchView {
+  /** How many people fit; nobody is shown for longer than a line where it is 0. */
+  readonly capacity: number;
   /** What is worth saying of the worker: its phase, its problems. */
   tell(sentence: string): void;
   first(records: readonly PresenceRecord[]): void;
@@ -26,6 +28,7 @@ export function viewFor(output: TerminalOutput, input: NodeJS.ReadStream, onEnd:
 
 /** Lines, for pipes, files and terminals that cannot move their cursor. */
 class PlainView implements WatchView {
+  readonly capacity = 0;
   readonly #output: NodeJS.WritableStream;
 
   constructor(output: NodeJS.WritableStream) {
@@ -68,6 +71,10 @@ class LiveView implements WatchView {
     this.#screen.open();
     this.#disposers.push(this.#screen.onResize(() => this.#draw()));
     if (input !== null) this.#disposers.push(onEndKey(input, onEnd));
+  }
+
+  get capacity(): number {
+    return this.#screen.size.rows;
   }
 
   tell(): void {

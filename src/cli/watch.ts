@@ -39,10 +39,18 @@ export class Watch {
     );
     this.#ledger.begin(records);
     for (let tick = 0; !signal.aborted; tick += 1) {
-      if (tick % STATUS_EVERY_TICKS === 0) this.#hear(await this.#worker.request<WorkerStatus>("worker/status"));
+      if (tick % STATUS_EVERY_TICKS === 0) await this.#ask();
       this.#show();
       await pause(TICK_MS, signal);
     }
+  }
+
+  /** Asks for what the worker does not tell by itself: its figures, and how old the presence is that has not changed. */
+  async #ask(): Promise<void> {
+    this.#hear(await this.#worker.request<WorkerStatus>("worker/status"));
+    const uris = this.#ledger.records.slice(0, this.#view.capacity).map(({ uri }) => uri);
+    if (uris.length === 0) return;
+    this.#ledger.refresh((await this.#worker.request<{ records: PresenceRecord[] }>("presence/getMany", { uris })).records);
   }
 
   #take(records: readonly PresenceRecord[]): void {

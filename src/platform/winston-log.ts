@@ -67,7 +67,7 @@ export class WinstonLog implements Logger {
     if (this.#closed) return;
     this.#closed = true;
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
-    await Promise.race([this.#drain(), deadline]);
+    await Promise.race([this.#drain(), deadline]).catch(() => undefined);
   }
 
   async #drain(): Promise<void> {
@@ -86,6 +86,7 @@ export class WinstonLog implements Logger {
     }
     if (this.#pending.length < MOST_PENDING) this.#pending.push(record);
     this.#loading ??= new Promise((resolve) => setTimeout(resolve, LOAD_AFTER_MS).unref()).then(() => this.#load());
+    this.#loading.catch(() => undefined);
   }
 
   #hand(logger: Winston.Logger, record: Pending): void {

@@ -77,7 +77,7 @@ export class RequestBudget implements RequestGate {
   setLimit(requestsPerMinute: number): void {
     this.#limit = requestsPerMinute;
     this.#learned.ceiling = requestsPerMinute;
-    this.#paidUntil = Math.min(this.#paidUntil, this.#clock.monotonic() + this.#gap * this.#learned.burst);
+    this.#paidUntil = Math.min(this.#paidUntil, this.#clock.monotonic() + this.#tolerance);
     this.#letGo();
   }
 
@@ -101,7 +101,7 @@ export class RequestBudget implements RequestGate {
   nextPossibleAt(): number {
     const now = this.#clock.monotonic();
     this.#counted = this.#counted.filter((r) => r.leavesAt > now);
-    const tooMany = this.#counted.length - Math.min(this.#limit, Math.ceil(this.pace));
+    const tooMany = this.#counted.length - this.#mostInWindow;
     const slotAt = tooMany < 0 ? undefined : this.#counted.map((r) => r.leavesAt).sort((a, b) => a - b)[tooMany];
     return Math.max(this.#blockedUntil, slotAt ?? Number.NEGATIVE_INFINITY, this.#paidUntil - this.#tolerance);
   }
@@ -180,6 +180,14 @@ export class RequestBudget implements RequestGate {
     this.#paidUntil = Math.max(admittedAt, this.#paidUntil) + this.#gap;
     this.#counted.push({ admittedAt, leavesAt: admittedAt + TRAVEL_MS + WINDOW_MS, ended: false, refused: false });
     this.#total += 1;
+    if (this.#counted.length < this.#mostInWindow || this.#mostInWindow <= this.#learned.burst) return;
+    // Nor is the time that a full minute costs, else the burst at its beginning would come again with each minute.
+    const freeAt = Math.min(...this.#counted.map((r) => r.leavesAt));
+    this.#paidUntil = Math.max(this.#paidUntil, freeAt + this.#tolerance);
+  }
+
+  get #mostInWindow(): number {
+    return Math.min(this.#limit, Math.ceil(this.pace));
   }
 
   get #gap(): number {

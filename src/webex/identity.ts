@@ -1,10 +1,12 @@
 import type { Secret } from "../faults/secret.js";
-import { optionalText } from "./json-answer.js";
+import { optionalText, requiredText } from "./json-answer.js";
+import type { JsonObject } from "./json-answer.js";
 import type { IdentityApi } from "./oauth-api.js";
 import type { Me, RequestGate } from "./people-api.js";
 import { decodeMe } from "./person-decoder.js";
 import { RestClient, SMALL_LIMITS } from "./rest.js";
 import type { RestParts } from "./rest.js";
+import { unreadableAnswer } from "./rest-faults.js";
 
 /** A token on trial belongs to no organization yet, so no budget counts it. */
 const OPEN_GATE: RequestGate = { admit: () => Promise.resolve(), ended: () => undefined };
@@ -27,6 +29,15 @@ export class WebexIdentity implements IdentityApi {
     const url = `${this.#parts.apiUrl}/organizations/${encodeURIComponent(orgId)}`;
     const { body } = await this.#rest(accessToken).get(url, SMALL_LIMITS, signal);
     return optionalText(body, "displayName") ?? orgId;
+  }
+
+  async organizations(accessToken: Secret, signal: AbortSignal): Promise<readonly { orgId: string; orgName: string }[]> {
+    const { body } = await this.#rest(accessToken).get(`${this.#parts.apiUrl}/organizations`, SMALL_LIMITS, signal);
+    if (!Array.isArray(body.items)) throw unreadableAnswer("has no list of items");
+    return (body.items as JsonObject[]).map((item) => {
+      const orgId = requiredText(item, "id");
+      return { orgId, orgName: optionalText(item, "displayName") ?? orgId };
+    });
   }
 
   #rest(accessToken: Secret): RestClient {

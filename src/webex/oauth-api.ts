@@ -63,8 +63,13 @@ export interface OAuthApi {
   revoke(client: OAuthClient, token: Secret, signal: AbortSignal): Promise<void>;
 }
 
-/** Who a token belongs to: the two calls that prove it. Faults as `PeopleApi`. */
+/** Who a token belongs to: the calls that prove it. Faults as `PeopleApi`. */
 export interface IdentityApi {
   me(accessToken: Secret, signal: AbortSignal): Promise<Me>;
   organizationName(accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string>;
+  /** The organizations that the token sees: one for an administrator, several for a partner's. */
+  organizations(
+    accessToken: Secret,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly orgId: string; readonly orgName: string }[]>;
 }

@@ -1,5 +1,6 @@
 import type { Grant } from "../authorization/grant.js";
 import { Feed } from "../faults/feed.js";
+import type { PollingReport } from "../polling/polling-report.js";
 import type { PollingSettings } from "../polling/polling-settings.js";
 import type { OrganizationStatus } from "../supervisor/status.js";
 import type { Organization } from "./organization.js";
@@ -65,7 +66,7 @@ export class Organizations {
     return [...this.#entries.values()].map(({ organization, grant }) => ({
       orgId: grant.orgId,
       orgName: grant.orgName,
-      ...organization.poller.report(),
+      ...rounded(organization.poller.report()),
     }));
   }
 
@@ -89,4 +90,11 @@ export class Organizations {
     void entry.organization.poller.stop();
     this.#forget(orgId);
   }
+}
+
+/** Ages to a tenth of a second: more would only look precise. */
+function rounded(report: PollingReport): PollingReport {
+  const { watchedP50, watchedP95 } = report.ageSeconds;
+  const tenth = (seconds: number | null): number | null => (seconds === null ? null : Math.round(seconds * 10) / 10);
+  return { ...report, ageSeconds: { watchedP50: tenth(watchedP50), watchedP95: tenth(watchedP95) } };
 }

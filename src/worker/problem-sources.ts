@@ -47,8 +47,10 @@ function vaultProblems({ vault, standings, account, authorizationSettings }: Pro
   if (standings.length === 0) problems.push(report("authorizationRequired", null, { account }));
   for (const { orgId, orgName, scopes, fault } of standings) {
     if (fault?.code === "authorizationRequired") problems.push(spoken("authorizationRequired", orgId, fault, account));
-    if (fault?.code === "grantRefused")
-      problems.push(report("authorizationExpired", orgId, { organization: orgName, ...answerOf(fault) }));
+    if (fault?.code === "grantRefused") {
+      const own = fault.data.secretRefused === true ? spoken("authorizationExpired", orgId, fault, account).detail : {};
+      problems.push(report("authorizationExpired", orgId, { organization: orgName, ...answerOf(fault), ...own }));
+    }
     const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
     if (missingScopes.length > 0) problems.push(report("scopeMissing", orgId, { organization: orgName, missingScopes }));
   }

@@ -7,6 +7,30 @@ import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-sim
 
 const CLI = resolve("dist/cli.cjs");
 
+/** What the objects of `--json` hold, all commands together. */
+export interface JsonAnswer {
+  readonly ok: boolean;
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string | null };
+  readonly authorizations: readonly Authorization[];
+  readonly authorization: Authorization;
+  readonly checks: readonly Finding[];
+  readonly records: readonly { readonly uri: string; readonly state: string; readonly observedAt: string | null }[];
+}
+
+interface Authorization {
+  readonly orgId: string;
+  readonly orgName: string;
+  readonly state: string;
+}
+
+export interface Finding {
+  readonly name: string;
+  readonly state: string;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly orgId: string | null;
+}
+
 export interface CliOutcome {
   readonly code: number | null;
   readonly stdout: string;
@@ -66,9 +90,13 @@ export class CliRig {
     readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  static async start(env: NodeJS.ProcessEnv, options: Partial<SimulatorOptions> = {}): Promise<CliRig> {
-    const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 12, seed: 7 }], ...options });
-    await webex.start();
+  static async start(
+    env: NodeJS.ProcessEnv,
+    options: Partial<SimulatorOptions> & { readonly tls?: { readonly key: string; readonly cert: string } } = {},
+  ): Promise<CliRig> {
+    const { tls, ...webexOptions } = options;
+    const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 12, seed: 7 }], ...webexOptions });
+    await webex.start(tls === undefined ? {} : { tls });
     const folder = await mkdtemp(join(tmpdir(), "ucx-cli-"));
     const clean = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)));
     const rig = new CliRig(webex, folder, { ...clean, XDG_STATE_HOME: join(folder, "state") });
@@ -100,10 +128,10 @@ export class CliRig {
   }
 
   /** Runs with `--json`; the whole of stdout has to be one object. */
-  async json(args: readonly string[], input = ""): Promise<{ readonly code: number | null; readonly value: Json }> {
+  async json(args: readonly string[], input = ""): Promise<{ readonly code: number | null; readonly value: JsonAnswer }> {
     const { code, stdout, stderr } = await this.run([...args, "--json"], input);
     try {
-      return { code, value: JSON.parse(stdout) as Json };
+      return { code, value: JSON.parse(stdout) as JsonAnswer };
     } catch (error) {
       throw new Error(`Not one JSON object:\n${stdout}\n${stderr}`, { cause: error });
     }
@@ -119,6 +147,3 @@ export class CliRig {
     await rm(this.folder, { recursive: true, force: true });
   }
 }
-
-/* eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is asserted on says what it should be */
-type Json = any;

@@ -1,5 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 
 import { WorkerRig } from "../support/worker-rig.js";
@@ -50,6 +52,15 @@ describe("e2e: launch and end", function () {
     await rig.host.request("worker/status").catch((error: unknown) => (refused = error as { code: number }));
     expect(refused.code).to.equal(-32600);
     expect(await endsWithin(1_000, () => rig.host.notify("exit"))).to.deep.equal({ code: 0, signal: null });
+    const log = await readFile(join(rig.logDirectory, "worker.log"), "utf8");
+    const records = log
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { message: string });
+    expect(records.at(0)?.message).to.equal("The worker is starting.");
+    expect(records.at(-1)?.message).to.equal("The worker is ending.");
+    const status = JSON.parse(await readFile(join(rig.logDirectory, "status.json"), "utf8")) as { phase: string };
+    expect(status.phase).to.equal("stopping");
   });
 
   it("exits 1 on exit without shutdown", async () => {

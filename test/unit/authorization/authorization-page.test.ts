@@ -51,6 +51,21 @@ describe("authorization page", () => {
     });
   }
 
+  it("says when an organization was authorized in vain, and offers AUTHORIZE in its row", () => {
+    const notice = { code: "adminRoleLost", severity: "error", message: "Refused.", hint: "Act.", orgId: ACME.orgId } as const;
+    const model: PageModel = {
+      ...MODEL,
+      attempt: { kind: "authorized", authorization: ACME },
+      organizations: [ACME, authorizationOf("Beta")],
+      notices: [notice],
+    };
+    expect(announce(model)).to.include({ state: "authorized", tone: "caution" });
+    const page = pageParts(model).text;
+    expect(page).to.match(/AUTHORIZE<span class="unseen"> Acme</);
+    expect(page.match(/Needs attention/g)).to.have.lengthOf(1);
+    expect(announce({ ...model, notices: [{ ...notice, orgId: "another" }] })).to.include({ tone: "good" });
+  });
+
   it("offers COMPLETE REQUEST only with a valid authorization", () => {
     const disabled = (model: PageModel): boolean => /data-testid="complete"[^>]*\bdisabled\b/.test(pageParts(model).text);
     expect(disabled(MODEL)).to.equal(true);

@@ -147,6 +147,14 @@ export class FakeIdentity implements IdentityApi {
     if (this.name instanceof Fault) throw this.name;
     return this.name;
   }
+
+  /** What the token sees; refused unless said. */
+  seen: readonly { orgId: string; orgName: string }[] | Fault = new Fault("forbidden", "403", { status: 403 });
+
+  async organizations(): Promise<readonly { orgId: string; orgName: string }[]> {
+    if (this.seen instanceof Fault) throw this.seen;
+    return this.seen;
+  }
 }
 
 /** A vault with its parts, as one process has them. Two benches on one store are two processes. */

@@ -145,6 +145,55 @@ describe("authorization/flow-keeper", () => {
     await keeper.stop();
   });
 
+  it("forgets a no when the person tries again at the page, and when there is nothing left to act on", async () => {
+    const { clock, keeper, end, tell } = bench();
+    keeper.want({ kind: "open", method: "browser" });
+    await clock.advance(0);
+    tell(view("browser", "denied"));
+    expect(keeper.denied).to.equal(true);
+    tell(view("browser", "waiting"));
+    expect(keeper.denied).to.equal(false);
+    tell(view("browser", "denied"));
+    keeper.want({ kind: "leave" });
+    expect(keeper.denied).to.equal(true);
+    end("expired");
+    expect(keeper.denied).to.equal(false);
+    await keeper.stop();
+  });
+
+  it("tells no fault of a flow that nobody wants any more", async () => {
+    const { clock, keeper, failures } = bench();
+    failures.push(new Fault("redirectPortInUse", "Port 8467 is taken."));
+    keeper.want({ kind: "open", method: "browser" });
+    await clock.advance(0);
+    expect(keeper.fault?.code).to.equal("redirectPortInUse");
+    keeper.want({ kind: "leave" });
+    expect(keeper.fault).to.equal(null);
+    await keeper.stop();
+  });
+
+  it("calls off a flow that is being begun when none is wanted any more, without a word", async () => {
+    const clock = new FakeClock();
+    let aborted = 0;
+    const begin = (_method: FlowMethod, signal: AbortSignal): Promise<FlowView> =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => {
+          aborted += 1;
+          reject(new Fault("cancelled", "Cancelled."));
+        });
+      });
+    const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
+    const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
+    keeper.start();
+    keeper.want({ kind: "open", method: "device" });
+    await clock.advance(0);
+    keeper.want({ kind: "none" });
+    await clock.advance(0);
+    expect(aborted).to.equal(1);
+    expect(keeper.fault).to.equal(null);
+    await keeper.stop();
+  });
+
   it("leaves no flow and no timer behind", async () => {
     const { clock, keeper, openMethod } = bench();
     keeper.want({ kind: "open", method: "browser" });

@@ -32,6 +32,17 @@ describe("WebexIdentity", () => {
     expect(fault.message).not.to.contain("on-trial");
   });
 
+  it("lists the organizations that the token sees", async () => {
+    const http = new ScriptedHttp([{ body: { items: [{ id: "O", displayName: "Corp" }, { id: "Q" }] } }, { body: {} }]);
+    const identity = identityOver(http);
+    expect(await identity.organizations(TOKEN, never)).to.deep.equal([
+      { orgId: "O", orgName: "Corp" },
+      { orgId: "Q", orgName: "Q" },
+    ]);
+    expect(http.requests[0]?.url).to.equal(`${API}/organizations`);
+    expect((await faultOf(identity.organizations(TOKEN, never))).code).to.equal("webexError");
+  });
+
   it("calls an organization without a name by its id", async () => {
     expect(await identityOver(new ScriptedHttp([{ body: {} }])).organizationName(TOKEN, "O", never)).to.equal("O");
   });

@@ -1,0 +1,248 @@
+import { expect } from "chai";
+import type { Browser, Page } from "playwright-core";
+
+import { seriousFindings } from "../integration/axe-findings.js";
+import { launchChromium } from "../integration/browser-flow-rig.js";
+import { AuthorizationRig, type AuthorizationRigOptions, holdPort, letGo } from "./authorization-rig.js";
+
+describe("e2e: authorization in a browser", function () {
+  this.timeout(60_000);
+  let browser: Browser;
+  let rig: AuthorizationRig;
+  let page: Page;
+  let address: string;
+  let complaints: string[];
+
+  before(async function () {
+    browser = await launchChromium(this);
+  });
+
+  after(async () => {
+    await browser?.close();
+  });
+
+  afterEach(async () => {
+    await page?.context().close();
+    await rig.stop();
+    expect(complaints).to.deep.equal([]);
+  });
+
+  const open = async (options: AuthorizationRigOptions = {}): Promise<void> => {
+    rig = await AuthorizationRig.start(options);
+    address = await rig.open();
+    page = await (await browser.newContext()).newPage();
+    complaints = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("console", (message) => {
+      if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text());
+    });
+    rig.watch(page);
+    await page.goto(address);
+  };
+  const authorize = async (decision: string, login = "0:fullAdmin"): Promise<void> => {
+    await page.getByTestId("authorize").click();
+    await page.getByTestId("consent-page").waitFor();
+    await page.getByTestId("consent-admin").selectOption(login);
+    await page.getByTestId(`consent-${decision}`).click();
+  };
+  const stateIs = async (state: string): Promise<void> => {
+    await page.locator(`[data-testid="state"][data-state="${state}"]`).waitFor({ timeout: 10_000 });
+    await rig.keepContent(page);
+    expect(await seriousFindings(page), `accessibility, ${state}`).to.deep.equal([]);
+  };
+  const text = (testId: string): Promise<string> => page.getByTestId(testId).innerText();
+  const email = (organization = 0): string => rig.webex.people(organization)[2]!.emails[0]!;
+
+  it("gives the address in the log and to the host; AUTHORIZE, accept, COMPLETE REQUEST, and presence comes", async () => {
+    await open();
+    expect(address).to.match(new RegExp(`^http://localhost:${rig.port}/\\?key=[\\w-]{40,}$`));
+    expect(rig.worker.host.transcript.text("stderr")).to.include(address);
+    await rig.logged(address);
+    expect(Date.parse(rig.flow?.expiresAt ?? "") - Date.now()).to.be.within(540_000, 600_000);
+    expect((await rig.worker.status()).phase).to.equal("blocked");
+    expect(await rig.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
+    expect(await page.title()).to.equal("Webex integration authorization");
+    await stateIs("required");
+    expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
+    expect(await text("help"))
+      .to.include("Control Hub")
+      .and.to.include(rig.webex.client.clientId);
+
+    rig.webex.setStatus(email(), "meeting");
+    await authorize("accept");
+    await stateIs("authorized");
+    expect(page.url()).to.equal(address);
+    const row = await page.locator(".row").first().innerText();
+    expect(row).to.include("Example Ltd").and.to.include(rig.webex.organizations[0]!.administrator.displayName);
+    expect(row)
+      .to.match(/valid until/i)
+      .and.to.match(/read the name of the organization/i);
+    await page.getByTestId("complete").click();
+    await page.getByText("Presence starts now").waitFor();
+    await rig.presence(email(), "inMeeting");
+    await rig.worker.phase("polling");
+    expect((await rig.worker.status()).problems.map(({ code }) => code)).to.deep.equal(["memorySecretStore"]);
+    expect(
+      rig.changes.some(({ flow }) => flow?.state === "authorized" && flow.message?.includes("Example Ltd") === true),
+    ).to.equal(true);
+    expect(rig.flow).to.equal(null);
+    expect(rig.changes.at(-1)?.authorizations).to.have.lengthOf(1);
+    expect(await rig.listens()).to.equal(false);
+  });
+
+  it("says what was declined and what scope is wrong, and AUTHORIZE works again after each", async () => {
+    await open();
+    await authorize("decline");
+    await stateIs("denied");
+    expect(await text("state")).to.include("Webex said: The resource owner denied the request.");
+    await rig.flowWhere("declined", (flow) => flow.state === "denied" && flow.url === address);
+    expect((await rig.problem("authorizationDenied")).hint).to.include("Control Hub");
+    await authorize("wrong-scope");
+    await stateIs("failed");
+    expect(await text("state")).to.include("spark-admin:people_read");
+    await rig.flowWhere("failed", (flow) => flow.state === "failed" && flow.message?.includes("scope") === true);
+    await authorize("accept");
+    await stateIs("authorized");
+    await rig.worker.phase("polling");
+    await rig.noProblem("authorizationDenied", 3_000);
+    await page.getByTestId("complete").click();
+    await page.getByText("Presence starts now").waitFor();
+  });
+
+  it("shows that the one who authorized is no administrator, and takes another", async () => {
+    await open();
+    await authorize("accept", "0:user");
+    await stateIs("authorized");
+    await page.locator('.notice[data-code="adminRoleLost"]').waitFor();
+    expect(await text("state")).to.include("its presence does not come");
+    expect(await page.locator(".row").first().innerText()).to.include("Needs attention");
+    expect(await page.locator('.notice[data-code="adminRoleLost"]').innerText()).to.include("Full Admin");
+    await stateIs("authorized");
+    expect((await rig.worker.phase("blocked")).problems.map(({ code }) => code)).to.include("adminRoleLost");
+    expect(await rig.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
+    await authorize("accept");
+    await page.locator('.notice[data-code="adminRoleLost"]').waitFor({ state: "detached" });
+    await rig.worker.phase("polling");
+    await page.getByTestId("complete").click();
+    await page.getByText("Presence starts now").waitFor();
+  });
+
+  it("helps while Control Hub blocks the integration: nothing comes back, and AUTHORIZE works again", async () => {
+    await open();
+    const watching = await page.context().newPage();
+    rig.watch(watching);
+    await watching.goto(address);
+    await authorize("blocked");
+    await page.getByTestId("access-denied").waitFor();
+    await watching.locator('[data-state="waiting"]').waitFor();
+    expect(await watching.getByTestId("help").innerText())
+      .to.include("Integrations")
+      .and.to.include(rig.webex.client.clientId);
+    await page.goto(address);
+    await stateIs("waiting");
+    await authorize("accept");
+    await stateIs("authorized");
+    await watching.locator('[data-state="authorized"]').waitFor();
+  });
+
+  it("authorizes a second organization on the same page", async () => {
+    await open({
+      organizations: [
+        { name: "Acme", persons: 5, seed: 1 },
+        { name: "Beta", persons: 5, seed: 2 },
+      ],
+    });
+    await authorize("accept");
+    await stateIs("authorized");
+    expect(await page.locator(".row").allInnerTexts()).to.satisfy(
+      (rows: string[]) => rows.length === 2 && rows[0]!.includes("Acme") && rows[1]!.includes("Another organization"),
+    );
+    await authorize("accept", "1:fullAdmin");
+    await page.getByText("Beta is authorized").waitFor();
+    await stateIs("authorized");
+    await page.getByTestId("complete").click();
+    await page.getByText("Presence starts now").waitFor();
+    for (const organization of [0, 1]) {
+      rig.webex.setStatus(email(organization), "call", organization);
+      await rig.presence(email(organization), "onCall");
+    }
+    const { organizations } = await rig.worker.status();
+    expect(organizations).to.have.lengthOf(2);
+  });
+
+  it("shows in a page that is open that status sharing is off, and when it is on again", async () => {
+    await open();
+    await authorize("accept");
+    await stateIs("authorized");
+    rig.webex.set({ sharingOff: true });
+    await page.locator('.notice[data-code="statusSharingOff"]').waitFor({ timeout: 12_000 });
+    expect(await text("state")).to.include("its presence does not come");
+    await stateIs("authorized");
+    rig.webex.set({ sharingOff: false });
+    await page.locator('.notice[data-code="statusSharingOff"]').waitFor({ state: "detached", timeout: 12_000 });
+  });
+
+  it("opens a page again when the grant has ended, and names the organization", async () => {
+    await open();
+    await authorize("accept");
+    await stateIs("authorized");
+    await page.getByTestId("complete").click();
+    await page.getByText("Presence starts now").waitFor();
+    await rig.worker.phase("polling");
+    rig.webex.endGrants();
+    const again = await rig.pageAddress(address);
+    await page.goto(again);
+    await stateIs("required");
+    expect(await text("state")).to.include("Example Ltd: authorization is needed again");
+    expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
+    await authorize("accept");
+    await stateIs("authorized");
+    await rig.worker.phase("polling");
+  });
+
+  it("closes the page within 1 s of Enable=0 or Authorize=off, and opens another with a new key", async () => {
+    await open();
+    await stateIs("required");
+    for (const [close, how] of [
+      [() => rig.set(0), "Enable=0"],
+      [() => rig.set(1, "off"), "Authorize=off"],
+    ] as const) {
+      const before = address;
+      await close();
+      const closedAt = Date.now();
+      await rig.worker.eventually(`the page closed by ${how}`, async () => ((await rig.listens()) ? null : true), 3_000);
+      expect(Date.now() - closedAt, how).to.be.lessThan(1_000);
+      await page.locator('[data-state="expired"]').waitFor();
+      await rig.worker.eventually("no flow", () => (rig.flow === null ? true : null));
+      await rig.set(1);
+      address = await rig.pageAddress(before, 3_000);
+      expect((await rig.ask(`/${new URL(before).search}`)).status).to.equal(403);
+      await page.goto(address);
+      await stateIs("required");
+    }
+  });
+
+  for (const host of ["127.0.0.1", "::1"]) {
+    it(`says that another program holds the port at ${host}, and opens the page when it is free`, async () => {
+      complaints = [];
+      rig = await AuthorizationRig.start();
+      const other = await holdPort(rig.port, host);
+      await rig.set(1);
+      const problem = await rig.problem("redirectPortInUse");
+      expect(problem).to.include({ severity: "warning" });
+      expect(problem.message).to.include(String(rig.port));
+      expect(problem.hint).to.include("WebexPresence.RedirectPort");
+      let refused: { code?: number; data?: { port?: number } } = {};
+      await rig.worker.host
+        .request("authorization/begin", { method: "browser" })
+        .catch((error: unknown) => (refused = error as typeof refused));
+      expect(refused.code).to.equal(1106);
+      expect(refused.data?.port).to.equal(rig.port);
+      expect(rig.flow).to.equal(null);
+      await letGo(other);
+      address = await rig.pageAddress(null, 15_000);
+      await rig.noProblem("redirectPortInUse", 2_000);
+      expect((await rig.ask(`/${new URL(address).search}`, { host })).status).to.equal(200);
+    });
+  }
+});

@@ -1,0 +1,196 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+
+import { WorkerRig } from "../support/worker-rig.js";
+import { CliRig } from "./cli-rig.js";
+
+const CLI = "dist/cli.cjs";
+
+describe("e2e: the command line", function () {
+  this.timeout(60_000);
+
+  describe("usage", () => {
+    const run = (...args: string[]) => spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", input: "" });
+
+    for (const [what, args] of [
+      ["no command", []],
+      ["an unknown command", ["nonsense"]],
+      ["an unknown option", ["doctor", "--nonsense"]],
+      ["a missing argument", ["revoke"]],
+      ["an argument too many", ["authorizations", "x"]],
+      ["half a command", ["secret"]],
+      ["a bad secret store", ["authorizations", "--secret-store", "file"]],
+      ["no settings for watch", ["watch"]],
+      ["no settings for the worker", ["worker"]],
+      ["a bad option of the worker", ["worker", "--nonsense"]],
+    ] as const) {
+      it(`exits 2 for ${what}, with nothing on stdout`, function () {
+        if (process.platform === "win32" && what.startsWith("no settings")) this.skip();
+        const { status, stdout, stderr } = run(...args);
+        expect(status).to.equal(2);
+        expect(stdout).to.equal("");
+        expect(stderr).to.not.equal("");
+        expect(stderr).to.not.match(/\n\s+at /);
+      });
+    }
+
+    for (const args of [
+      [],
+      ["worker"],
+      ["authorize"],
+      ["authorizations"],
+      ["revoke"],
+      ["import"],
+      ["secret"],
+      ["secret", "client"],
+      ["secret", "proxy"],
+      ["doctor"],
+      ["status"],
+      ["watch"],
+    ]) {
+      it(`${args.join(" ")} --help explains itself and exits 0`, () => {
+        const { status, stdout, stderr } = run(...args, "--help");
+        expect(status).to.equal(0);
+        expect(stdout).to.match(/^usage: ucx-webex-presence/i);
+        expect(stderr).to.equal("");
+      });
+    }
+
+    it("does not repeat what was written after an option that takes no secret", () => {
+      const { status, stderr } = run("secret", "client", "--client-secret=hush-hush");
+      expect(status).to.equal(2);
+      expect(stderr).to.not.include("hush-hush");
+    });
+  });
+
+  it("worker: is the worker itself", async () => {
+    const rig = await CliRig.start(process.env);
+    const worker = rig.launch(
+      ["worker", "--secret-store", "memory", "--log-dir", join(rig.folder, "log")],
+      frame("worker/status"),
+    );
+    const { code, stdout } = await worker.ended();
+    await rig.stop();
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/"id":1,"result":\{"phase":"starting"/);
+  });
+
+  describe("status", () => {
+    let rig: WorkerRig;
+
+    beforeEach(async () => {
+      rig = await WorkerRig.start({ enable: 1 });
+    });
+
+    afterEach(async () => {
+      await rig.stop();
+    });
+
+    const status = (...args: string[]) =>
+      spawnSync(process.execPath, [CLI, "status", "--log-dir", rig.logDirectory, ...args], { encoding: "utf8" });
+
+    it("shows the running worker as a table, and its file as JSON", async () => {
+      await rig.authorize();
+      await rig.phase("polling");
+      await rig.eventually(
+        "people in the status file",
+        () => (status("--json").stdout.includes('"persons": 30') ? true : null),
+        20_000,
+      );
+      const shown = status();
+      expect(shown.status, shown.stderr).to.equal(0);
+      expect(shown.stdout)
+        .to.match(/Phase +polling/)
+        .and.to.match(/Example Ltd +30/);
+      const value = JSON.parse(status("--json").stdout) as Record<string, unknown>;
+      expect(value).to.include({ ok: true, running: true, phase: "polling", pid: rig.host.pid });
+    });
+
+    it("exits 1 while the worker is blocked, with what to do", async () => {
+      await rig.phase("blocked");
+      const shown = await rig.eventually("the file", () => (status().stdout.includes("blocked") ? status() : null));
+      expect(shown.status).to.equal(1);
+      expect(shown.stdout).to.include("error clientNotConfigured").and.to.include("secret client");
+    });
+
+    it("says not running when the process is gone, the file is old, or there is none", async () => {
+      await rig.phase("blocked");
+      await rig.eventually("the file", () => (status().stdout.includes("blocked") ? true : null));
+      const file = join(rig.logDirectory, "status.json");
+      const hourAgo = new Date(Date.now() - 3_600_000);
+      await utimes(file, hourAgo, hourAgo);
+      const old = status("--json");
+      expect(old.status).to.equal(1);
+      expect(JSON.parse(old.stdout)).to.include({ ok: false, running: false });
+
+      const gone = rig.host.exited();
+      rig.host.kill();
+      await gone;
+      const dead = status();
+      expect(dead.status).to.equal(1);
+      expect(dead.stderr).to.include("not running");
+
+      await mkdir(join(rig.folder, "empty"));
+      const none = spawnSync(process.execPath, [CLI, "status", "--json", "--log-dir", join(rig.folder, "empty")], {
+        encoding: "utf8",
+      });
+      expect(none.status).to.equal(1);
+      expect(JSON.parse(none.stdout)).to.include({ running: false });
+      await writeFile(join(rig.folder, "empty", "status.json"), "{");
+      expect(status("--log-dir", join(rig.folder, "empty")).status).to.equal(1);
+    });
+  });
+
+  describe("watch", () => {
+    let rig: CliRig;
+
+    beforeEach(async () => {
+      rig = await CliRig.start(process.env);
+      await rig.writeSettings("WebexPresence.Authorize=off");
+    });
+
+    afterEach(async () => {
+      await rig.stop();
+    });
+
+    it("says what keeps presence away, a line each, and ends cleanly on Ctrl+C", async () => {
+      const watching = rig.launch(["watch", "--secret-store", "memory", "a@example.com"]);
+      await watching.finds(/blocked: somebody has to act/);
+      await watching.finds(/error: .*secret client/);
+      watching.kill("SIGINT");
+      const { code, stdout, stderr } = await watching.ended();
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.not.include("\u001b");
+      expect(
+        stdout
+          .trimEnd()
+          .split("\n")
+          .every((line) => /^\d\d:\d\d:\d\d {2}/.test(line)),
+        stdout,
+      ).to.equal(true);
+    });
+
+    it("--json looks once", async () => {
+      const { code, value } = await rig.json(["watch", "--secret-store", "memory", "a@example.com"]);
+      expect(code).to.equal(1);
+      expect(value).to.include({ ok: false, phase: "blocked" });
+      expect(value.records[0]).to.include({ uri: "a@example.com", state: "unknown", reason: "blocked" });
+    });
+  });
+
+  it("ends quietly when nobody reads its output any more", async () => {
+    const help = spawn(process.execPath, [CLI, "status"], { stdio: ["ignore", "pipe", "pipe"] });
+    help.stdout.destroy();
+    help.stderr.destroy();
+    const [code] = (await once(help, "exit")) as [number];
+    expect(code).to.equal(1);
+  });
+});
+
+function frame(method: string): string {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method });
+  return `Content-Length: ${body.length}\r\n\r\n${body}`;
+}

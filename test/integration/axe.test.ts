@@ -1,0 +1,84 @@
+import { expect } from "chai";
+import type { Browser } from "playwright-core";
+
+import { authorizationPage, refusalPage } from "../../src/authorization/authorization-page.js";
+import { faultyAttempt, type PageModel, refusedAttempt } from "../../src/authorization/authorization-page-state.js";
+import { WRONG_KEY } from "../../src/authorization/browser-flow-guard.js";
+import type { PageNotice } from "../../src/authorization/page-notice.js";
+import { listenOnLoopback } from "../../src/platform/loopback-server.js";
+import type { LoopbackServer } from "../../src/ports/loopback-server.js";
+import { authorizationOf, faultOf } from "../unit/authorization/flow-fixtures.js";
+import { seriousFindings } from "./axe-findings.js";
+import { launchChromium } from "./browser-flow-rig.js";
+
+const ACME = authorizationOf("Acme");
+const BETA = authorizationOf("Beta", { state: "required" });
+const MODEL: PageModel = {
+  key: "key",
+  clientId: `C${"4f1b0e7a9d24c6f8".repeat(4)}`,
+  phase: "open",
+  attempt: { kind: "none" },
+  organizations: [],
+  notices: [],
+  remainingSeconds: 600,
+};
+const notice = (code: string, severity: PageNotice["severity"], orgId: string | null): PageNotice => ({
+  code,
+  severity,
+  message: "Webex refuses to list the users of this organization.",
+  hint: "Give that user the Full Admin role back in Control Hub.",
+  orgId,
+});
+const MODELS: Readonly<Record<string, PageModel>> = {
+  required: MODEL,
+  "required again": { ...MODEL, organizations: [ACME, BETA] },
+  waiting: { ...MODEL, attempt: { kind: "waiting" } },
+  finishing: { ...MODEL, attempt: { kind: "finishing" } },
+  authorized: { ...MODEL, attempt: { kind: "authorized", authorization: ACME }, organizations: [ACME] },
+  "authorized in vain": {
+    ...MODEL,
+    attempt: { kind: "authorized", authorization: ACME },
+    organizations: [ACME],
+    notices: [notice("adminRoleLost", "error", ACME.orgId), notice("webexError", "warning", null)],
+  },
+  denied: { ...MODEL, attempt: refusedAttempt("access_denied", "The resource owner denied the request.") },
+  failed: { ...MODEL, attempt: refusedAttempt("invalid_scope", null) },
+  "keychain locked": { ...MODEL, attempt: faultyAttempt(faultOf("keychainLocked"), true) },
+  expired: { ...MODEL, phase: "expired" },
+  "called off": { ...MODEL, phase: "cancelled" },
+  completed: { ...MODEL, phase: "completed", organizations: [ACME] },
+};
+
+describe("accessibility of the authorization page", function () {
+  this.timeout(120_000);
+  let browser: Browser;
+  let server: LoopbackServer;
+
+  before(async function () {
+    browser = await launchChromium(this);
+    server = await listenOnLoopback(0, ({ target }) => {
+      const model = MODELS[decodeURIComponent(target.slice(1))];
+      return Promise.resolve(model === undefined ? refusalPage(WRONG_KEY, "nonce") : authorizationPage(model, 200, "nonce"));
+    });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  for (const width of [1280, 320]) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      it(`has nothing serious in any state at ${width} px, ${colorScheme}, and does not scroll sideways`, async () => {
+        const context = await browser.newContext({ viewport: { width, height: 720 }, colorScheme, reducedMotion: "reduce" });
+        const page = await context.newPage();
+        for (const state of [...Object.keys(MODELS), "refused"]) {
+          await page.goto(`http://localhost:${server.port}/${encodeURIComponent(state)}`);
+          expect(await seriousFindings(page), state).to.deep.equal([]);
+          expect(await page.evaluate<number>("document.documentElement.scrollWidth"), state).to.be.at.most(width);
+        }
+        await context.close();
+      });
+    }
+  }
+});

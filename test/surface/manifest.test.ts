@@ -1,0 +1,114 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, sep } from "node:path";
+
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { expect } from "chai";
+
+import { ReferenceHost } from "../../simulator/reference-host.js";
+import { codesIn, MarkdownPage } from "./markdown-page.js";
+
+const MANIFEST = "plugin.manifest.json";
+
+function read(path: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+}
+
+describe("plugin.manifest.json", () => {
+  const schema = read("plugin.manifest.schema.json");
+  const validate = new Ajv2020({ allErrors: true }).compile(schema);
+
+  it("is what its schema says", () => {
+    expect(validate(read(MANIFEST)), JSON.stringify(validate.errors)).to.equal(true);
+  });
+
+  it("has the version of the package, and the protocol that the worker speaks", () => {
+    expect(read(MANIFEST)).to.include({ version: read("package.json").version, rpc: "openrpc.json" });
+    expect(read(MANIFEST)).to.have.nested.property("worker.protocolVersion", "1.0");
+  });
+
+  type Tree = Record<string, Record<string, unknown>>;
+  const breakings: Record<string, (manifest: Tree) => unknown> = {
+    "another manifest version": (m) => Object.assign(m, { manifestVersion: 2 }),
+    "no id": (m) => delete m.id,
+    "an id with spaces": (m) => Object.assign(m, { id: "Webex presence" }),
+    "a version that is none": (m) => Object.assign(m, { version: "latest" }),
+    "a season that is none": (m) => Object.assign(m.host!, { minimumVersion: "2021.Sommer.3" }),
+    "no worker": (m) => delete m.worker,
+    "a worker without a command": (m) => delete m.worker!.command,
+    "arguments in one text": (m) => Object.assign(m.worker!, { args: "dist/worker.cjs" }),
+    "another transport": (m) => Object.assign(m.worker!, { transport: "socket" }),
+    "another framing": (m) => Object.assign(m.worker!, { framing: "lines" }),
+    "a restart policy that is none": (m) => Object.assign(m.worker!.restart!, { policy: "sometimes" }),
+    "no restart delays": (m) => Object.assign(m.worker!.restart!, { delaysSeconds: [] }),
+    "a settings key of an unknown type": (m) =>
+      Object.assign(m.settings!, { keys: [{ name: "WebexPresence.Enable", type: "switch", description: "x" }] }),
+    "a settings key whose default is null": (m) =>
+      Object.assign(m.settings!, { keys: [{ name: "WebexPresence.Enable", type: "boolean", default: null, description: "x" }] }),
+    "no settings keys": (m) => Object.assign(m.settings!, { keys: [] }),
+    "an address without encryption": (m) => Object.assign(m, { network: ["http://webexapis.com"] }),
+    "a member that nobody knows": (m) => Object.assign(m, { autostart: true }),
+  };
+  for (const [what, breakIt] of Object.entries(breakings)) {
+    it(`would not be taken with ${what}`, () => {
+      const manifest = read(MANIFEST) as Tree;
+      breakIt(manifest);
+      expect(validate(manifest)).to.equal(false);
+    });
+  }
+});
+
+describe("a folder with what the README says to copy", function () {
+  this.timeout(20_000);
+  let folder: string;
+  let host: ReferenceHost;
+
+  before(() => {
+    // A space and a letter beyond ASCII, as in "C:\Program Files (x86)".
+    folder = mkdtempSync(join(tmpdir(), "ucx plugin é "));
+    const [rows = []] = new MarkdownPage("README.md").section("Install").tables;
+    const copied = rows.flatMap(([path = ""]) => codesIn(path));
+    expect(copied).to.include("dist");
+    for (const path of copied) cpSync(path, join(folder, path), { recursive: true, dereference: true });
+    writeFileSync(join(folder, "Presence.ini"), "WebexPresence.Enable=0\r\n");
+    host = new ReferenceHost({
+      manifestPath: join(folder, MANIFEST),
+      settingsPath: join(folder, "Presence.ini"),
+      extraArgs: ["--secret-store", "memory", "--log-dir", join(folder, "log")],
+      restart: false,
+    });
+  });
+
+  after(async () => {
+    await host.shutdown();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  });
+
+  it("is launched from its manifest and answers all that it needs files for", async () => {
+    await host.start();
+    const disabled = host.nextNotification(
+      "worker/statusChanged",
+      (status) => (status as { phase: string }).phase === "disabled",
+    );
+    expect(await host.request("rpc.discover")).to.deep.equal(read("openrpc.json"));
+    expect(await disabled).to.deep.include({ version: read("package.json").version, secretStore: "memory" });
+    expect(await host.request("presence/get", { uri: "sip:a@example.com" })).to.include({ state: "unknown", reason: "disabled" });
+    expect(host.manifest.folder).to.equal(folder);
+  });
+
+  it("has the library for the keychain beside the worker, for each system", () => {
+    const library = createRequire(join(folder, "dist", "worker.cjs")).resolve("keytar");
+    expect(library.startsWith(folder + sep)).to.equal(true);
+    for (const system of ["win32-x64", "darwin-arm64", "linux-x64"]) {
+      expect(existsSync(join(folder, "node_modules", "keytar", "prebuilds", system, "keytar.node")), system).to.equal(true);
+    }
+  });
+
+  it("writes its log and its status, and ends with 0", async () => {
+    expect(await host.shutdown()).to.deep.equal({ code: 0, signal: null });
+    const [first = ""] = readFileSync(join(folder, "log", "worker.log"), "utf8").split("\n");
+    expect(JSON.parse(first)).to.include.keys("time", "level", "message");
+    expect(read(join(folder, "log", "status.json"))).to.include({ phase: "stopping" });
+  });
+});

@@ -1,0 +1,54 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+import { expect } from "chai";
+
+describe("the package", function () {
+  this.timeout(60_000);
+  let files: string[] = [];
+
+  before(() => {
+    // Without its scripts, which would build dist/ anew under the other tests.
+    const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      encoding: "utf8",
+      shell: process.platform === "win32",
+    });
+    const [report] = JSON.parse(stdout) as { files: { path: string }[] }[];
+    files = report!.files.map(({ path }) => path);
+  });
+
+  it("holds what a host and an administrator need", () => {
+    const { bin } = JSON.parse(readFileSync("package.json", "utf8")) as { bin: Record<string, string> };
+    expect(files).to.include.members([
+      "package.json",
+      "dist/worker.cjs",
+      ...Object.values(bin),
+      "plugin.manifest.json",
+      "plugin.manifest.schema.json",
+      "openrpc.json",
+      "README.md",
+      "CHANGELOG.md",
+      "docs/operations.md",
+      "docs/protocol.md",
+    ]);
+  });
+
+  it("holds each library that the worker loads when it is needed", () => {
+    const bundle = readFileSync("dist/worker.cjs", "utf8");
+    const loaded = [...new Set([...bundle.matchAll(/["'`]\.\/(lib\/[\w-]+\.cjs)["'`]/g)].map((match) => `dist/${match[1]}`))];
+    expect(loaded).to.include.members(["dist/lib/axios.cjs", "dist/lib/winston.cjs", "dist/lib/chokidar.cjs"]);
+    expect(files).to.include.members(loaded);
+  });
+
+  it("holds no sources, tests or tools, and nothing of the machine that made it", () => {
+    const strange = files.filter((path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$/.test(path));
+    expect(strange).to.deep.equal([]);
+    expect(files.filter((path) => /\.(map|log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);
+  });
+
+  it("names no folder of that machine in what it runs", () => {
+    for (const path of files.filter((name) => name.startsWith("dist/"))) {
+      expect(readFileSync(path, "utf8").includes(process.cwd()), path).to.equal(false);
+    }
+  });
+});

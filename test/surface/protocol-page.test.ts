@@ -1,0 +1,165 @@
+import { readFileSync } from "node:fs";
+
+import { Ajv } from "ajv";
+import { expect } from "chai";
+
+import { normalizeAddress } from "../../src/presence/address.js";
+import { PRESENCE_REASONS } from "../../src/presence/record.js";
+import { outlookOfStatus } from "../../src/presence/state-table.js";
+import { codesIn, MarkdownPage, publishedPages } from "./markdown-page.js";
+
+interface Descriptor {
+  readonly name: string;
+  readonly required: boolean;
+  readonly schema: object;
+}
+interface Described {
+  readonly name: string;
+  readonly params: readonly Descriptor[];
+  readonly result?: { readonly schema: object };
+  readonly errors?: readonly { readonly code: number }[];
+}
+
+const document = JSON.parse(readFileSync("openrpc.json", "utf8")) as {
+  methods: Described[];
+  "x-notifications": (Described & { "x-direction": string })[];
+  components: { schemas: Record<string, object> };
+};
+const told = document["x-notifications"].filter((notification) => notification["x-direction"] === "worker to host");
+const described = new Map([...document.methods, ...told].map((each) => [each.name, each]));
+
+const ajv = new Ajv({ strict: false, allErrors: true });
+
+/** Why the value is not what the schema says, members that the schema does not name included; null where it is. */
+function complaint(schema: object, value: unknown): string | null {
+  const validate = ajv.compile(closed({ ...schema, components: document.components }) as object);
+  return validate(value) ? null : ajv.errorsText(validate.errors);
+}
+
+/** An example may show no member that does not exist, though a peer may send such a one. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const made = Object.fromEntries(Object.entries(schema).map(([key, inner]) => [key, closed(inner)]));
+  return "properties" in made && !("additionalProperties" in made) ? { ...made, additionalProperties: false } : made;
+}
+
+function schemaOfParams({ params }: Described): object {
+  return {
+    type: "object",
+    properties: Object.fromEntries(params.map(({ name, schema }) => [name, schema])),
+    required: params.filter(({ required }) => required).map(({ name }) => name),
+  };
+}
+
+function errorComplaint(method: Described, value: unknown): string | null {
+  const codes = [-32600, ...(method.errors ?? []).map(({ code }) => code)];
+  const schema = {
+    type: "object",
+    properties: { code: { enum: codes }, message: { type: "string" }, data: { type: "object", additionalProperties: true } },
+    required: ["code", "message"],
+  };
+  return complaint(schema, value);
+}
+
+const page = new MarkdownPage("docs/protocol.md");
+const examples = page.fences.filter(({ info }) => info.startsWith("json "));
+
+describe("docs/protocol.md", () => {
+  it("has a heading for each method and each notification, and for nothing else of that kind", () => {
+    const headings = page.headings.filter((heading) => described.has(heading) || /^\$?\w+\/\w+$|^rpc\./.test(heading));
+    expect(headings).to.have.members([...described.keys()]);
+    for (const { name } of document["x-notifications"]) expect(page.text).to.include(name);
+  });
+
+  for (const { info, text, line } of examples) {
+    it(`shows what is so: ${info} (line ${line})`, () => {
+      const value = JSON.parse(text) as unknown;
+      const [, name = "", kind] = info.split(" ");
+      if (name === "PresenceRecord") {
+        expect(complaint({ $ref: "#/components/schemas/PresenceRecord" }, value)).to.equal(null);
+        return;
+      }
+      const method = described.get(name);
+      if (method === undefined) throw new Error(`There is no ${name}.`);
+      expect(kind).to.be.oneOf(["params", "result", "error"]);
+      if (kind === "params") expect(complaint(schemaOfParams(method), value)).to.equal(null);
+      else if (kind === "error") expect(errorComplaint(method, value)).to.equal(null);
+      else expect(complaint(method.result?.schema ?? { not: {} }, value)).to.equal(null);
+    });
+  }
+
+  it("shows parameters of all that take some, and each result, under its own heading", () => {
+    for (const [name, { params, result }] of described) {
+      const shown = page.section(name).fences.map(({ info }) => info);
+      if (params.length > 0) expect(shown, name).to.include(`json ${name} params`);
+      if (result !== undefined) expect(shown, name).to.include(`json ${name} result`);
+    }
+  });
+
+  it("would notice an example that is wrong", () => {
+    const get = described.get("presence/get")!;
+    expect(complaint(schemaOfParams(get), { uri: "a@example.com", maxWait: 5 })).to.match(/additional/);
+    expect(complaint(schemaOfParams(get), {})).to.match(/uri/);
+    expect(complaint(get.result!.schema, { uri: "a@example.com" })).to.match(/state/);
+    expect(errorComplaint(get, { code: 1104, message: "" })).to.match(/code/);
+  });
+
+  it("has the states as the code has them", () => {
+    const [rows = []] = page.section("States").tables;
+    expect(rows).to.have.length(11);
+    for (const [status = "", state, basic, activities, reason] of rows) {
+      const verbatim = status === "absent" ? null : (codesIn(status)[0] ?? "somethingNew");
+      const outlook = outlookOfStatus(verbatim);
+      const cell = (value: string | null | undefined): string => (typeof value === "string" ? `\`${value}\`` : "–");
+      expect([state, basic, activities, reason], status).to.deep.equal([
+        cell(outlook.state),
+        cell(outlook.basic),
+        cell(outlook.activities[0]),
+        cell(outlook.reason),
+      ]);
+    }
+  });
+
+  it("names every reason", () => {
+    const [rows = []] = page.section("Reasons").tables;
+    expect(new Set(rows.flatMap(([, reason = ""]) => codesIn(reason)))).to.deep.equal(new Set(PRESENCE_REASONS));
+  });
+
+  it("compares addresses as the code does", () => {
+    const [rows = []] = page.section("Addresses").tables;
+    expect(rows.length).to.be.greaterThan(3);
+    for (const [asked = "", compared = ""] of rows) {
+      expect(normalizeAddress(codesIn(asked)[0]!) ?? "invalidUri", asked).to.equal(codesIn(compared)[0]);
+    }
+  });
+});
+
+describe("messages shown with their header", () => {
+  const framed = publishedPages().flatMap(({ path, text }) =>
+    [...text.matchAll(/Content-Length: (\d+)(?:\\r\\n)?\n(?:\\r\\n)?\n(\{.*\})\n/g)].map(([, length, body]) => ({
+      path,
+      length,
+      body,
+    })),
+  );
+
+  it("stand in the README, the protocol and the simulator's page", () => {
+    expect(new Set(framed.map(({ path }) => path))).to.include.members(["README.md", "docs/protocol.md", "docs/simulator.md"]);
+  });
+
+  it("count their bytes right and are what the methods take and give", () => {
+    const asked = new Map<unknown, Described>();
+    for (const { path, length, body } of framed) {
+      expect(Number(length), `${path}: ${body!.slice(0, 60)}`).to.equal(Buffer.byteLength(body!));
+      const { id, method, params, result } = JSON.parse(body!) as Record<string, unknown>;
+      if (result !== undefined) {
+        expect(complaint(asked.get(`${path} ${String(id)}`)!.result!.schema, result)).to.equal(null);
+        continue;
+      }
+      const known = described.get(method as string)!;
+      expect(complaint(schemaOfParams(known), params ?? {})).to.equal(null);
+      asked.set(`${path} ${String(id)}`, known);
+    }
+  });
+});

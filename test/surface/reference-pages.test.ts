@@ -1,0 +1,211 @@
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+
+import { expect } from "chai";
+
+import { RpcCode } from "../../src/rpc/errors.js";
+import { settingsTableMarkdown, SETTING_KEYS } from "../../src/settings/keys.js";
+import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../../src/supervisor/phase.js";
+import { PROBLEM_SEVERITY } from "../../src/supervisor/problem-catalog.js";
+import { USAGE } from "../../src/worker/launch-options.js";
+import { codesIn, MarkdownPage } from "./markdown-page.js";
+
+const readme = new MarkdownPage("README.md");
+const errors = new MarkdownPage("docs/errors.md");
+const lifecycle = new MarkdownPage("docs/lifecycle.md");
+const architecture = new MarkdownPage("docs/architecture.md");
+
+function exitCodesOf(source: string, pattern: RegExp): number[] {
+  const found = pattern.exec(readFileSync(source, "utf8"))?.[1] ?? "";
+  return found.split("|").map(Number);
+}
+
+describe("the settings' tables", () => {
+  for (const page of [readme, new MarkdownPage("docs/settings.md")]) {
+    it(`${page.path} has the keys as the code has them (else: npm run generate)`, () => {
+      expect(page.text).to.include(settingsTableMarkdown());
+    });
+  }
+
+  it("are what other pages speak of", () => {
+    const names = Object.values(SETTING_KEYS).map(({ name }) => name);
+    for (const path of [
+      "README.md",
+      "docs/settings.md",
+      "docs/operations.md",
+      "docs/errors.md",
+      "docs/lifecycle.md",
+      "docs/protocol.md",
+    ]) {
+      for (const [name] of new MarkdownPage(path).text.matchAll(/\bWebexPresence\.[A-Z]\w+/g))
+        expect(names, path).to.include(name);
+    }
+  });
+});
+
+describe("docs/errors.md", () => {
+  it("has each problem with its severity, and no other", () => {
+    const [rows = []] = errors.section("Problems").tables;
+    expect(rows.map(([code = "", severity]) => [codesIn(code)[0], severity])).to.deep.equal(Object.entries(PROBLEM_SEVERITY));
+  });
+
+  it("has each error of the protocol, and no other", () => {
+    const [rows = []] = errors.section("Errors").tables;
+    const documented = rows.map(([code, name = ""]) => [codesIn(name)[0] ?? "", Number(code)] as const);
+    expect(Object.fromEntries(documented)).to.deep.equal(RpcCode);
+  });
+
+  it("has each exit code, and no other; docs/lifecycle.md too", () => {
+    const ends = exitCodesOf("src/worker/worker.ts", /export type ExitCode = ([\d |]+);/);
+    const refusal = exitCodesOf("src/main.ts", /process\.exitCode = (\d+);/);
+    const all = [...ends, ...refusal].sort((a, b) => a - b);
+    expect(all).to.deep.equal([0, 1, 2, 65, 70]);
+    const codesOf = (page: MarkdownPage): number[] => page.tables.at(-1)!.map(([code]) => Number(code));
+    expect(codesOf(errors.section("Exit codes"))).to.deep.equal(all);
+    expect(codesOf(lifecycle.section("Stop"))).to.deep.equal(all);
+  });
+});
+
+describe("the README's troubleshooting", () => {
+  it("speaks of problems that there are", () => {
+    const [problems = []] = readme.section("When something is wrong").tables;
+    const codes = problems.flatMap(([code = ""]) => codesIn(code));
+    expect(codes.length).to.be.greaterThan(8);
+    for (const code of codes) expect(PROBLEM_SEVERITY).to.have.property(code);
+  });
+});
+
+describe("docs/protocol.md", () => {
+  it("has each launch option, and no other", () => {
+    const launch = new MarkdownPage("docs/protocol.md").section("Launch");
+    const [rows = []] = launch.tables;
+    const options = [...USAGE.matchAll(/--[a-z-]+/g)].map(([option]) => option);
+    expect(rows.map(([option = ""]) => codesIn(option)[0])).to.deep.equal(options);
+    expect(launch.fences[0]?.text.trim()).to.equal(USAGE.replace("usage: worker", "node dist/worker.cjs"));
+  });
+});
+
+describe("docs/lifecycle.md", () => {
+  it("has every phase", () => {
+    const [rows = []] = lifecycle.section("Phases").tables;
+    expect(rows.map(([phase = ""]) => codesIn(phase)[0])).to.have.members([
+      "starting",
+      "disabled",
+      "blocked",
+      "polling",
+      "stopping",
+    ]);
+  });
+
+  const [decisions = []] = lifecycle.section("What decides the phase").tables;
+  const order = (cells: string[]): Record<string, string> => {
+    const [settings = "", host = "", authorizations = "", webex = "", phase = ""] = cells;
+    return { settings, host, authorizations, webex, phase: codesIn(phase)[0] ?? "" };
+  };
+
+  /** The events that make the facts of a row; `any` stands for each value that the column has elsewhere. */
+  function situations(row: Record<string, string>): SupervisorEvent[][] {
+    const choices: Record<string, Record<string, SupervisorEvent[]>> = {
+      settings: {
+        "not read": [],
+        "0": [{ kind: "settingsRead", enabled: false }],
+        "1": [{ kind: "settingsRead", enabled: true }],
+      },
+      host: { accepted: [{ kind: "gateChanged", shut: false }], refused: [{ kind: "gateChanged", shut: true }] },
+      authorizations: {
+        "not read": [],
+        none: [{ kind: "grantsRead", organizations: [] }],
+        some: [{ kind: "grantsRead", organizations: ["a", "b"] }],
+      },
+      webex: {
+        "refuses none": [],
+        "refuses some": [{ kind: "askingChanged", orgId: "a", asking: false }],
+        "refuses all": [
+          { kind: "askingChanged", orgId: "a", asking: false },
+          { kind: "askingChanged", orgId: "b", asking: false },
+        ],
+      },
+    };
+    return Object.entries(choices).reduce<SupervisorEvent[][]>(
+      (before, [column, values]) => {
+        const wanted = row[column]!;
+        if (wanted !== "any" && !(wanted in values)) throw new Error(`${column} has no value "${wanted}".`);
+        const lists = wanted === "any" ? Object.values(values) : [values[wanted]!];
+        return before.flatMap((events) => lists.map((list) => [...events, ...list]));
+      },
+      [[]],
+    );
+  }
+
+  for (const row of decisions.map(order)) {
+    it(`decides as the code does: ${Object.values(row).join(", ")}`, () => {
+      const earlier = decisions.map(order).slice(
+        0,
+        decisions.map(order).findIndex((each) => JSON.stringify(each) === JSON.stringify(row)),
+      );
+      const taken = new Set(earlier.flatMap(situations).map((events) => JSON.stringify(events)));
+      const left = situations(row).filter((events) => !taken.has(JSON.stringify(events)));
+      expect(left).not.to.be.empty;
+      for (const events of left) {
+        const end = events.reduce<SupervisorState>((state, event) => transition(state, event).state, INITIAL_STATE);
+        expect(end.phase, JSON.stringify(events)).to.equal(row.phase);
+      }
+    });
+  }
+});
+
+describe("docs/architecture.md", () => {
+  const { forbidden } = createRequire(import.meta.url)(`${process.cwd()}/.dependency-cruiser.cjs`) as {
+    forbidden: { name: string; from: { path?: string }; to: { path?: string; pathNot?: string } }[];
+  };
+
+  it("says who may import whom as the rules do (else: npm run generate)", () => {
+    const [rows = []] = architecture.section("Who may import whom").tables;
+    const roomRules = forbidden.filter(({ name }) => name.endsWith("-imports"));
+    expect(rows.map(([room = ""]) => `${codesIn(room)[0]}-imports`)).to.have.members(roomRules.map(({ name }) => name));
+    for (const [room = "", whole = "", types = ""] of rows) {
+      const name = codesIn(room)[0]!;
+      const { from, to } = roomRules.find((rule) => rule.name === `${name}-imports`)!;
+      expect(new RegExp(from.path!).test(`src/${name}/x.ts`)).to.equal(true);
+      const allowed = new Set([name, ...codesIn(whole), ...codesIn(types)]);
+      for (const target of readdirSync("src").filter((entry) => statSync(`src/${entry}`).isDirectory())) {
+        const refused = new RegExp(to.path!).test(`src/${target}/x.ts`) && !new RegExp(to.pathNot!).test(`src/${target}/x.ts`);
+        expect(refused, `${name} to ${target}`).to.equal(!allowed.has(target));
+      }
+      const typesRule = forbidden.find((rule) => rule.name === `${name}-imports-types`);
+      const onlyTypes = codesIn(types);
+      expect(typesRule !== undefined, name).to.equal(onlyTypes.length > 0);
+      for (const target of onlyTypes) expect(new RegExp(typesRule!.to.path!).test(`src/${target}/x.ts`), target).to.equal(true);
+    }
+  });
+
+  const entries = readdirSync("src").map((name) => (statSync(`src/${name}`).isDirectory() ? `${name}/` : name));
+
+  it("has every room, and so has the README's diagram", () => {
+    const [rooms = []] = architecture.section("The rooms").tables;
+    expect(rooms.map(([folder = ""]) => codesIn(folder)[0])).to.have.members(entries.map((entry) => `src/${entry}`));
+    const diagram = readme.section("Inside").fences.find(({ text }) => text.includes("src/\n"));
+    const drawn = [...(diagram?.text ?? "").matchAll(/^[├└]── (\S+)/gm)].map((match) => match[1]);
+    expect(drawn).to.have.members(entries);
+  });
+
+  it("tells where to begin reading", () => {
+    const [rooms = []] = architecture.section("The rooms").tables;
+    for (const [folder = "", , files = ""] of rooms) {
+      const [room = ""] = codesIn(folder);
+      for (const file of codesIn(files)) expect(readdirSync(room), room).to.include(file);
+    }
+  });
+
+  it("has every port with its adapters", () => {
+    const [rows = []] = architecture.section("Ports and their adapters").tables;
+    const ports = readdirSync("src/ports").filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"));
+    expect(rows.map(([port = ""]) => codesIn(port)[0])).to.have.members(ports.map((name) => `ports/${name}`));
+    const files = readdirSync("src/platform", { recursive: true, encoding: "utf8" }).map(
+      (name) => `platform/${name.replaceAll("\\", "/")}`,
+    );
+    for (const [, adapters = ""] of rows) {
+      for (const adapter of codesIn(adapters).filter((code) => !code.includes("*"))) expect(files).to.include(adapter);
+    }
+  });
+});

@@ -1,0 +1,101 @@
+import { PassThrough } from "node:stream";
+import { expect } from "chai";
+
+import { UsageError } from "../../../src/cli/usage-error.js";
+import { readClient } from "../../../src/cli/client-input.js";
+import { readGrant } from "../../../src/cli/command-import.js";
+import { SecretInput } from "../../../src/cli/secret-input.js";
+import { Fault } from "../../../src/faults/fault.js";
+
+function piped(text: string, signal = new AbortController().signal): SecretInput {
+  const stream = new PassThrough();
+  stream.end(text);
+  return new SecretInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), signal);
+}
+
+async function thrownBy(work: () => unknown): Promise<unknown> {
+  try {
+    await work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("cli: what is piped in", () => {
+  it("is read by lines, whatever ends them, without a byte order mark", async () => {
+    expect(await piped("\ufeffid\r\nsecret\r\n").lines(2)).to.deep.equal(["id", "secret"]);
+    expect(await piped("id\nsecret").lines(2)).to.deep.equal(["id", "secret"]);
+    expect(await piped("id").lines(2)).to.deep.equal(["id"]);
+    expect(await piped("").lines(2)).to.deep.equal([]);
+    expect(await piped("\n").lines(1)).to.deep.equal([""]);
+  });
+
+  it("does not wait for the end once there are lines enough", async () => {
+    const stream = new PassThrough();
+    const input = new SecretInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), new AbortController().signal);
+    stream.write("id\nsecret\n");
+    expect(await input.lines(2)).to.deep.equal(["id", "secret"]);
+  });
+
+  it("may not be endless, and is given up with the command", async () => {
+    expect(await thrownBy(() => piped("x".repeat(70_000)).all())).to.be.instanceOf(UsageError);
+    const ending = new AbortController();
+    const stream = new PassThrough();
+    const waiting = new SecretInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), ending.signal).all();
+    ending.abort();
+    expect(await thrownBy(() => waiting))
+      .to.be.instanceOf(Fault)
+      .and.to.include({ code: "cancelled" });
+  });
+});
+
+describe("cli: the client", () => {
+  it("is two lines, trimmed", async () => {
+    const client = await readClient(piped(" id \nsecret \n"), null);
+    expect(client?.clientId).to.equal("id");
+    expect(client?.clientSecret.reveal()).to.equal("secret");
+  });
+
+  it("stays as it is when nothing, or its id alone, is piped in", async () => {
+    expect(await readClient(piped(""), { clientId: "id" })).to.equal(null);
+    expect(await readClient(piped("id\n"), { clientId: "id" })).to.equal(null);
+  });
+
+  it("is never half of one, and what was given is not repeated", async () => {
+    for (const [text, kept] of [
+      ["", null],
+      ["hush\n", null],
+      ["\nhush\n", { clientId: "id" }],
+      ["other\n", { clientId: "id" }],
+    ] as const) {
+      const error = await thrownBy(() => readClient(piped(text), kept));
+      expect(error).to.be.instanceOf(UsageError);
+      expect((error as UsageError).message).to.not.include("hush");
+    }
+  });
+});
+
+describe("cli: a grant on stdin", () => {
+  it("is what authorization/import takes", () => {
+    const grant = readGrant('{"refreshToken":"r","accessToken":"a","expiresIn":5,"scope":"x y","orgId":"ignored"}');
+    expect(grant.refreshToken.reveal()).to.equal("r");
+    expect(grant.accessToken?.reveal()).to.equal("a");
+    expect(grant).to.include({ expiresIn: 5, refreshTokenExpiresIn: null, scope: "x y" });
+  });
+
+  it("is refused with what is wrong, never with what was given", async () => {
+    for (const [text, word] of [
+      [" ", "no grant"],
+      ["{hush", "not JSON"],
+      ["[]", "object"],
+      ['{"refreshToken":""}', "refreshToken"],
+      ['{"refreshToken":"r","expiresIn":"hush"}', "expiresIn"],
+    ] as const) {
+      const error = (await thrownBy(() => readGrant(text))) as UsageError;
+      expect(error).to.be.instanceOf(UsageError);
+      expect(error.message).to.include(word);
+      expect(error.message).to.not.include("hush");
+    }
+  });
+});
