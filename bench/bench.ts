@@ -19,6 +19,8 @@ export interface Findings {
   readonly panels: readonly Panel[];
   /** Sentences for the reader of the results. */
   readonly notes: readonly string[];
+  /** Markdown that follows the table in the results' file. */
+  readonly appendix?: string;
 }
 
 export interface BenchContext {

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 
 import type { Bench, BenchContext } from "./bench.js";
 import { flip } from "./flip.js";
+import { freshness } from "./freshness.js";
 import { machine } from "./machine.js";
 import { memory } from "./memory.js";
 import { textTable, writeResults } from "./report.js";
@@ -10,7 +11,7 @@ import { rpc } from "./rpc.js";
 import { snapshot } from "./snapshot.js";
 import { start } from "./start.js";
 
-const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot];
+const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness];
 const USAGE = `Usage: npm run bench -- [name…] [options]
   names: ${BENCHES.map(({ name }) => name).join(" ")} (all unless said)
   --worker <file>   another build of the worker (dist/worker.cjs)

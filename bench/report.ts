@@ -30,6 +30,7 @@ export async function writeResults(bench: Bench, findings: Findings, machine: st
     markdownTable(findings.rows),
     ...(findings.notes.length === 0 ? [] : [findings.notes.map((note) => `- ${note}`).join("\n")]),
     `![${bench.title}](${bench.name}.svg)`,
+    ...(findings.appendix === undefined ? [] : [findings.appendix]),
     `Made by \`npm run bench -- ${bench.name}\`, ${new Date().toISOString().slice(0, 10)}:\n\n\`\`\`\n${machine}\n\`\`\``,
   ].join("\n\n");
   await writeFile(join(RESULTS, `${bench.name}.md`), `${markdown}\n`);

@@ -3,9 +3,10 @@ import type { Logger } from "../ports/logger.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
 import type { Lookups } from "./lookups.js";
 import type { OrganizationHealth } from "./organization-health.js";
-import type { PlannedAction } from "./planner.js";
 import type { RequestBudget } from "./request-budget.js";
+import type { Rereads } from "./rereads.js";
 import type { RosterSweeps } from "./roster-sweeps.js";
+import type { PlannedAction } from "./situation.js";
 import { judge, missingScopes, type Question } from "./verdict.js";
 
 /** A request the poller makes: a planned one, or the administrator's own record. */
@@ -19,6 +20,7 @@ export interface FailuresParts {
   readonly grantedScopes: () => readonly string[];
   readonly health: OrganizationHealth;
   readonly sweeps: RosterSweeps;
+  readonly rereads: Rereads;
   readonly lookups: Lookups;
 }
 
@@ -32,7 +34,7 @@ export class Failures {
 
   /** `askedAt` is a time of `clock.monotonic()`. */
   take(fault: Fault, action: RequestedAction, askedAt: number, pollIntervalMs: number): void {
-    const { budget, grantedScopes, health, lookups, roster, sweeps } = this.#parts;
+    const { budget, grantedScopes, health, lookups, rereads, roster, sweeps } = this.#parts;
     const scopes = grantedScopes();
     const verdict = judge(fault, question(action), scopes);
     const page = action.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
@@ -46,22 +48,28 @@ export class Failures {
         health.refusedBy(verdict.code, fault, missingScopes(scopes), pollIntervalMs);
         return;
       case "nobody":
-        if (action.kind === "lookup") roster.applyLookup(action.address, []);
+        if (action.kind === "lookup") {
+          roster.applyLookup(action.address, []);
+          lookups.found(action.address, 0);
+        }
         health.answered(null);
         return;
       case "linkBroken":
-        sweeps.linkBroken(fault);
+        if (action.kind === "again") rereads.linkBroken(action.page);
+        else sweeps.linkBroken(fault);
         return;
       case "calledOff":
         health.tryLater();
         return;
       case "tooLarge":
         health.failed("webexError", fault, askedAt, page);
-        sweeps.pageFailed(fault, true);
+        if (action.kind === "page") sweeps.pageFailed(fault, true);
+        if (action.kind === "again") rereads.failed(action.page);
         return;
       case "passing":
         health.failed(verdict.code, fault, askedAt, page);
         if (action.kind === "lookup") lookups.failed(action.address);
+        if (action.kind === "again") rereads.failed(action.page);
         if (page !== null && verdict.code === "webexError") sweeps.pageFailed(fault, false);
     }
   }
@@ -76,6 +84,7 @@ export class Failures {
 }
 
 function question(action: RequestedAction): Question {
+  if (action.kind === "again") return action.page === 0 ? "firstPage" : "nextPage";
   if (action.kind !== "page") return action.kind;
   return action.page.kind === "first" ? "firstPage" : "nextPage";
 }

@@ -1,41 +1,62 @@
 import type { Clock } from "../ports/clock.js";
-import type { PolledRoster } from "../presence/polled-roster.js";
+import type { LookupCandidate, PolledRoster, WatchedDemand } from "../presence/polled-roster.js";
 
-const MINUTE_MS = 60_000;
 /** An address whose lookup failed lets the others go first for this long. */
 const ASIDE_MS = 60_000;
+/** An address that finds nobody although somebody has it (it is no e-mail) is not looked up again for this long. */
+const IN_VAIN_MS = 3_600_000;
 
-/** Which watched addresses to look up next, and how many lookups were made lately. */
+/** Which watched addresses to look up next. */
 export class Lookups {
   readonly #clock: Clock;
   readonly #roster: PolledRoster;
   readonly #asideUntil = new Map<string, number>();
-  #madeAt: readonly number[] = [];
+  /** What the roster weighed a moment ago may be answered by now. */
+  readonly #answeredAt = new Map<string, number>();
 
   constructor(clock: Clock, roster: PolledRoster) {
     this.#clock = clock;
     this.#roster = roster;
   }
 
-  get lastMinute(): number {
-    const since = this.#clock.monotonic() - MINUTE_MS;
-    this.#madeAt = this.#madeAt.filter((at) => at > since);
-    return this.#madeAt.length;
+  /** Watched addresses that match nobody and have no answer, up to `max`. */
+  strangers(max: number): readonly string[] {
+    this.#forget();
+    const unanswered = this.#roster.unansweredAddresses(this.#asideUntil.size + max);
+    return unanswered.filter((address) => !this.#asideUntil.has(address)).slice(0, max);
   }
 
-  /** At most one: the next to look up. */
-  candidates(): readonly string[] {
+  /** The same demand without those whom a lookup does not help, or helped just now. */
+  refined(demand: WatchedDemand): WatchedDemand {
+    if (this.#asideUntil.size === 0 && this.#answeredAt.size === 0) return demand;
+    return { ...demand, lookups: this.#refined(demand.lookups), homeless: this.#refined(demand.homeless) };
+  }
+
+  /** The address has been looked up; so many persons were found. */
+  found(address: string, persons: number): void {
     const now = this.#clock.monotonic();
-    for (const [address, until] of this.#asideUntil) if (until <= now) this.#asideUntil.delete(address);
-    const unanswered = this.#roster.unansweredAddresses(this.#asideUntil.size + 1);
-    return unanswered.filter((address) => !this.#asideUntil.has(address)).slice(0, 1);
-  }
-
-  made(): void {
-    this.#madeAt = [...this.#madeAt, this.#clock.monotonic()];
+    if (persons === 0) this.#asideUntil.set(address, now + IN_VAIN_MS);
+    else this.#answeredAt.set(address, now);
   }
 
   failed(address: string): void {
     this.#asideUntil.set(address, this.#clock.monotonic() + ASIDE_MS);
+  }
+
+  #refined(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {
+    return candidates.flatMap((candidate) => {
+      if (this.#asideUntil.has(candidate.address)) return [];
+      const answeredAt = this.#answeredAt.get(candidate.address) ?? 0;
+      return answeredAt > candidate.observedAt ? [{ ...candidate, observedAt: answeredAt }] : [candidate];
+    });
+  }
+
+  #forget(): void {
+    const now = this.#clock.monotonic();
+    for (const [address, until] of this.#asideUntil) if (until <= now) this.#asideUntil.delete(address);
+    for (const [address, at] of this.#answeredAt) {
+      if (now - at < ASIDE_MS) return;
+      this.#answeredAt.delete(address);
+    }
   }
 }

@@ -129,9 +129,11 @@ export class OrganizationHealth {
     if (this.#blip !== null && this.#clock.monotonic() - this.#blip.since >= BLIP_MS) this.#showBlip();
   }
 
-  ages({ watchedP95 }: WatchedAges, staleAfterSeconds: number): void {
+  /** `remedyFor`: what would help where the 95th percentile is that many seconds. */
+  ages({ watchedP95 }: WatchedAges, staleAfterSeconds: number, remedyFor: (watchedP95: number) => string | undefined): void {
     if (watchedP95 !== null && watchedP95 > staleAfterSeconds) {
-      this.problems.raise("freshnessMissed", { watchedP95, staleAfterSeconds });
+      const remedy = remedyFor(watchedP95);
+      this.problems.raise("freshnessMissed", { watchedP95, staleAfterSeconds, ...(remedy === undefined ? {} : { remedy }) });
     } else this.problems.clear("freshnessMissed");
   }
 

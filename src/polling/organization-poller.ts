@@ -1,30 +1,34 @@
 import { asFault } from "../faults/fault.js";
 import { Feed, type Disposer } from "../faults/feed.js";
 import type { Clock } from "../ports/clock.js";
-import type { PageReference } from "../webex/people-api.js";
+import type { WatchedDemand } from "../presence/polled-roster.js";
 import { Failures, type RequestedAction } from "./failures.js";
+import { freshnessRemedy } from "./freshness-remedy.js";
 import { Lookups } from "./lookups.js";
 import { OrganizationHealth } from "./organization-health.js";
+import { PageMap } from "./page-map.js";
 import { Pause } from "./pause.js";
-import { sweepPlanner, type PlannedAction, type Planner } from "./planner.js";
+import { freshnessPlanner } from "./planner.js";
 import type { PollingProblem, PollingReport } from "./polling-report.js";
+import type { PollingSettings } from "./polling-settings.js";
+import { Questions } from "./questions.js";
 import { lookEvery } from "./recurring-look.js";
+import { Rereads } from "./rereads.js";
+import { reportOf, wallTime } from "./report-of.js";
+import { RequestsMade } from "./requests-made.js";
 import { RosterSweeps, type RosterSweepsParts } from "./roster-sweeps.js";
+import type { PlannedAction, Planner } from "./situation.js";
 
 /** How often ages and lasting failures are looked at between requests. */
 const LOOK_EVERY_MS = 5_000;
+/** The roster weighs the watched anew after this long: whoever began to be watched meanwhile is seen then. */
+const DEMAND_SETTLES_MS = 1_001;
 
 /** `people` passes its requests through `budget`. */
 export interface OrganizationPollerParts extends RosterSweepsParts {
   readonly grantedScopes: () => readonly string[];
-  /** Defaults to the sweep planner. */
+  /** Defaults to the freshness planner. */
   readonly planner?: Planner;
-}
-
-export interface PollingSettings {
-  readonly pollIntervalSeconds: number;
-  readonly requestsPerMinute: number;
-  readonly staleAfterSeconds: number;
 }
 
 interface Run {
@@ -45,27 +49,33 @@ export class OrganizationPoller {
   readonly #pause: Pause;
   readonly #health: OrganizationHealth;
   readonly #lookups: Lookups;
+  readonly #map = new PageMap();
   readonly #sweeps: RosterSweeps;
+  readonly #questions: Questions;
   readonly #failures: Failures;
-  #intervalMs = 20_000;
-  #staleAfterSeconds = 180;
+  readonly #made: RequestsMade;
+  #settings: PollingSettings;
   #run: Run | null = null;
   #ending: Promise<void> = Promise.resolve();
   /** The request under way. */
   #request: AbortController | null = null;
   #callOff: readonly Disposer[] = [];
-  #lookupsTurn = false;
-  #meDue = false;
+  #demandSettles: Disposer | null = null;
 
   constructor(parts: OrganizationPollerParts) {
     this.#parts = parts;
     this.#clock = parts.clock;
-    this.#planner = parts.planner ?? sweepPlanner;
+    this.#planner = parts.planner ?? freshnessPlanner;
     this.#pause = new Pause(parts.clock);
     this.#health = new OrganizationHealth(parts.clock, parts.chance);
     this.#lookups = new Lookups(parts.clock, parts.roster);
-    this.#sweeps = new RosterSweeps(parts, this.#health);
-    this.#failures = new Failures({ ...parts, health: this.#health, sweeps: this.#sweeps, lookups: this.#lookups });
+    this.#sweeps = new RosterSweeps(parts, this.#health, this.#map);
+    this.#made = new RequestsMade(parts.clock);
+    const rooms = { health: this.#health, sweeps: this.#sweeps, lookups: this.#lookups, made: this.#made };
+    const rereads = new Rereads(parts, this.#health, this.#map);
+    this.#questions = new Questions({ ...parts, ...rooms, rereads });
+    this.#failures = new Failures({ ...parts, ...rooms, rereads });
+    this.#settings = { pollIntervalSeconds: 20, requestsPerMinute: parts.budget.perMinuteLimit, staleAfterSeconds: 180 };
   }
 
   /** Asks Webex at once (after an earlier run's last request has ended). Does nothing while running. */
@@ -77,8 +87,12 @@ export class OrganizationPoller {
         this.#look();
       }),
       this.#parts.roster.onDemand(() => {
-        this.#pause.wake();
+        this.#demanded();
       }),
+      () => {
+        this.#demandSettles?.();
+        this.#demandSettles = null;
+      },
     ];
     this.#run = { controller, ended: this.#poll(controller.signal, this.#ending) };
   }
@@ -94,7 +108,8 @@ export class OrganizationPoller {
     run.controller.abort();
     this.#request?.abort();
     this.#sweeps.abandon();
-    this.#meDue = false;
+    this.#map.forget();
+    this.#questions.forget();
     this.#health.reset();
     this.#tell();
     return run.ended;
@@ -102,8 +117,7 @@ export class OrganizationPoller {
 
   /** In force at once, a wait under way included. */
   apply(settings: PollingSettings): void {
-    this.#intervalMs = settings.pollIntervalSeconds * 1_000;
-    this.#staleAfterSeconds = settings.staleAfterSeconds;
+    this.#settings = settings;
     this.#parts.budget.setLimit(settings.requestsPerMinute);
     if (this.#run === null) return;
     this.#look();
@@ -115,7 +129,10 @@ export class OrganizationPoller {
     this.#sweeps.request();
     this.#health.tryNow();
     this.#pause.wake();
-    return { accepted: true, nextPossibleAt: this.#wall(Math.max(this.#clock.monotonic(), this.#parts.budget.nextPossibleAt())) };
+    return {
+      accepted: true,
+      nextPossibleAt: wallTime(this.#clock, Math.max(this.#clock.monotonic(), this.#parts.budget.nextPossibleAt())),
+    };
   }
 
   /** The grant changed: what was refused or failed is forgotten, a request under the old one is dropped, and Webex is asked at once. */
@@ -138,26 +155,8 @@ export class OrganizationPoller {
   }
 
   report(): PollingReport {
-    const { budget, roster } = this.#parts;
-    const sweep = this.#sweeps.current;
-    const blocked = budget.blockedUntil > this.#clock.monotonic();
-    return {
-      persons: roster.personCount,
-      watched: roster.watchedCount,
-      mode: this.#lookups.lastMinute > 0 ? "mixed" : "sweep",
-      lastSweep: this.#sweeps.lastComplete,
-      sweepProgress: sweep === null ? null : { persons: sweep.persons, pages: sweep.pages },
-      requests: {
-        perMinuteLimit: budget.perMinuteLimit,
-        lastMinute: budget.lastMinute,
-        total: budget.total,
-        rateLimited: budget.rateLimited,
-        failed: budget.failed,
-      },
-      rateLimitedUntil: blocked ? iso(this.#wall(budget.blockedUntil)) : null,
-      nextRequestAt: this.#pause.until === null ? null : iso(this.#wall(this.#pause.until)),
-      ageSeconds: roster.watchedAges(),
-    };
+    const { budget, clock, roster } = this.#parts;
+    return reportOf({ budget, clock, roster, sweeps: this.#sweeps, made: this.#made, waitsUntil: this.#pause.until });
   }
 
   async #poll(signal: AbortSignal, earlierRun: Promise<void>): Promise<void> {
@@ -173,20 +172,24 @@ export class OrganizationPoller {
     const now = this.#clock.monotonic();
     const nextPossibleAt = this.#parts.budget.nextPossibleAt();
     const notBefore = this.#health.notBefore;
-    if (this.#meDue && Math.max(notBefore, nextPossibleAt) <= now) return { kind: "me" };
+    if (this.#questions.meDue && Math.max(notBefore, nextPossibleAt) <= now) return { kind: "me" };
+    this.#map.lookAtTheClock(now);
     return this.#planner.next({
       now,
       notBefore,
       nextPossibleAt,
-      requestsPerMinute: this.#parts.budget.perMinuteLimit,
+      requestsPerMinute: this.#parts.budget.pace,
       pollIntervalMs: this.#intervalMs,
       pageSize: this.#sweeps.pageSize,
       sweep: this.#sweeps.current,
       previousSweep: this.#sweeps.previous,
       sweepRequested: this.#sweeps.requested,
-      unanswered: this.#sweeps.everThrough ? this.#lookups.candidates() : [],
-      lookupsLastMinute: this.#lookups.lastMinute,
-      lookupsTurn: this.#lookupsTurn,
+      strangers: this.#lookups.strangers(this.#map.count + 1),
+      strangersLastMinute: this.#made.lastMinute("stranger"),
+      strangersTurn: this.#made.strangersTurn,
+      pages: this.#map,
+      watched: this.#watched(),
+      sinceSweepPage: this.#made.sinceSweepPage,
     });
   }
 
@@ -195,47 +198,51 @@ export class OrganizationPoller {
     this.#request = request;
     const askedAt = this.#clock.monotonic();
     try {
-      if (action.kind === "page") await this.#readPage(action.page, request.signal);
-      else if (action.kind === "lookup") await this.#lookUp(action.address, request.signal);
-      else await this.#askAboutMe(request.signal);
+      await this.#questions.ask(action, request.signal);
     } catch (thrown) {
       if (!request.signal.aborted) this.#failures.take(asFault(thrown), action, askedAt, this.#intervalMs);
     } finally {
       this.#request = null;
     }
-    if (!request.signal.aborted) this.#tell();
+    if (request.signal.aborted) return;
+    if (action.kind === "page" && this.#sweeps.current === null) this.#judgeAges();
+    this.#tell();
   }
 
-  async #readPage(reference: PageReference, signal: AbortSignal): Promise<void> {
-    const nobodysStatus = await this.#sweeps.readPage(reference, signal);
-    if (signal.aborted) return;
-    this.#lookupsTurn = true;
-    if (this.#sweeps.current !== null) return;
-    // An administrator who shares no status gets nobody's; only their own record tells that from a quiet organization.
-    this.#meDue = nobodysStatus;
-    this.#health.ages(this.#parts.roster.watchedAges(), this.#staleAfterSeconds);
+  get #intervalMs(): number {
+    return this.#settings.pollIntervalSeconds * 1_000;
   }
 
-  async #lookUp(address: string, signal: AbortSignal): Promise<void> {
-    this.#lookupsTurn = false;
-    this.#lookups.made();
-    const persons = await this.#parts.people.findByEmail(address, signal);
-    if (signal.aborted) return;
-    this.#parts.roster.applyLookup(address, persons);
-    this.#health.answered(null);
+  #watched(): WatchedDemand {
+    return this.#lookups.refined(this.#parts.roster.watchedDemand(this.#map.count, this.#intervalMs));
   }
 
-  async #askAboutMe(signal: AbortSignal): Promise<void> {
-    this.#meDue = false;
-    const me = await this.#parts.people.me(signal);
-    if (signal.aborted) return;
-    this.#health.answered(null);
-    this.#health.statusShared(me.sharesStatus);
+  #demanded(): void {
+    this.#pause.wake();
+    this.#demandSettles ??= this.#clock.timer(DEMAND_SETTLES_MS, () => {
+      this.#demandSettles = null;
+      this.#pause.wake();
+    });
+  }
+
+  #judgeAges(): void {
+    const { budget, roster } = this.#parts;
+    this.#health.ages(roster.watchedAges(), this.#settings.staleAfterSeconds, (watchedP95) =>
+      freshnessRemedy({
+        settings: this.#settings,
+        watchedP95,
+        lastMinute: budget.lastMinute,
+        pace: budget.pace,
+        refusedAbove: budget.refusedAbove,
+        pages: this.#map.count,
+        watched: this.#watched(),
+      }),
+    );
   }
 
   #look(): void {
     this.#health.lookAtTheClock();
-    this.#health.ages(this.#parts.roster.watchedAges(), this.#staleAfterSeconds);
+    this.#judgeAges();
     this.#tell();
     // What an address was told may have grown too old meanwhile, and lookups may have a turn again.
     this.#pause.wake();
@@ -250,12 +257,4 @@ export class OrganizationPoller {
       this.#parts.logger.error("A listener to polling failed.", { orgId: this.#parts.orgId, error: thrown });
     }
   }
-
-  #wall(monotonic: number): number {
-    return this.#clock.now() + (monotonic - this.#clock.monotonic());
-  }
-}
-
-function iso(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }

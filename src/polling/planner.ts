@@ -1,70 +1,71 @@
-import type { PageReference } from "../webex/people-api.js";
+import type { PlannedAction, Planner, Situation } from "./situation.js";
+import { targetOf } from "./targets.js";
 
-/** One thing to do next. `untilMs` is a time of `clock.monotonic()`, later than now. */
-export type PlannedAction =
-  | { readonly kind: "page"; readonly page: PageReference }
-  | { readonly kind: "lookup"; readonly address: string }
-  | { readonly kind: "wait"; readonly untilMs: number };
-
-/** All that a plan is made from. Times are those of `clock.monotonic()`, in milliseconds. */
-export interface Situation {
-  readonly now: number;
-  /** No request before this time: the last one failed, or Webex refuses the organization. */
-  readonly notBefore: number;
-  /** When the request budget allows the next request. */
-  readonly nextPossibleAt: number;
-  readonly requestsPerMinute: number;
-  readonly pollIntervalMs: number;
-  /** How many persons to ask for on a first page. */
-  readonly pageSize: number;
-  /** The sweep under way and its page to read next. */
-  readonly sweep: { readonly page: PageReference } | null;
-  /** The sweep begun last, with the factor (about 1) drawn for the interval after it. */
-  readonly previousSweep: { readonly startedAt: number; readonly jitter: number } | null;
-  /** Somebody asked for a sweep now. */
-  readonly sweepRequested: boolean;
-  /** Watched addresses worth a lookup; none before a first sweep is through. */
-  readonly unanswered: readonly string[];
-  readonly lookupsLastMinute: number;
-  /** A page was read since the last lookup. */
-  readonly lookupsTurn: boolean;
-}
-
-/** Decides what to ask Webex next. Pure: the same situation gives the same plan. */
-export interface Planner {
-  next(situation: Situation): PlannedAction;
-}
-
-/** Lookups may use this part of the budget, so that they never starve the sweeps. */
+/** Lookups of addresses that match nobody may use this part of the budget, so that they never starve the rest. */
 const LOOKUP_SHARE = 1 / 4;
+/** Of this many requests one goes to the sweep, so that those whom nobody watches come round too, and newcomers are found. */
+const SWEEP_TURN = 16;
+/** The same while somebody waits for the sweep itself. */
+const URGENT_SWEEP_TURN = 2;
+/** A sweep begun because it answers for many strangers is not begun anew sooner than this. */
+const STRANGERS_PAUSE_MS = 5_000;
+/** How many pages of a first sweep show whether it finds the watched faster than lookups. */
+const TELLING_PAGES = 2;
 
 /**
- * Reads every page each interval, start to start, whether or not anybody watches; a sweep that takes longer is followed by the
- * next at once. Watched addresses that matched nobody are looked up between sweeps, and one at a time between pages.
+ * Keeps the mean age of the watched persons least. Where a sweep through all pages fits into the interval, it is the cheapest way and
+ * there is nothing else to do. Where it does not, pages with watched persons (or, where Webex does not honour old links, the
+ * watched persons themselves) are asked more often, each as often as the square root of its worth (Cho and Garcia-Molina,
+ * "Effective page refresh policies for Web crawlers", 2003), and the sweep goes on with its part of the requests.
  */
-export const sweepPlanner: Planner = {
+export const freshnessPlanner: Planner = {
   next(situation) {
-    const { now } = situation;
     const possibleAt = Math.max(situation.notBefore, situation.nextPossibleAt);
-    const address = lookupAllowed(situation) ? situation.unanswered[0] : undefined;
-    const dueAt = sweepDueAt(situation);
-    const busy = situation.sweep !== null || dueAt <= now || address !== undefined;
-    if (!busy) return { kind: "wait", untilMs: Math.max(dueAt, possibleAt) };
-    if (possibleAt > now) return { kind: "wait", untilMs: possibleAt };
-    if (situation.sweep !== null) {
-      const lookupsTurn = situation.lookupsTurn && address !== undefined;
-      return lookupsTurn ? { kind: "lookup", address } : { kind: "page", page: situation.sweep.page };
-    }
-    if (dueAt > now && address !== undefined) return { kind: "lookup", address };
-    return { kind: "page", page: { kind: "first", max: situation.pageSize } };
+    const wish = wishOf(situation);
+    if (wish.kind === "wait") return { kind: "wait", untilMs: Math.max(wish.untilMs, possibleAt) };
+    return possibleAt > situation.now ? { kind: "wait", untilMs: possibleAt } : wish;
   },
 };
 
-function sweepDueAt({ previousSweep, sweepRequested, pollIntervalMs, now }: Situation): number {
-  if (previousSweep === null || sweepRequested) return now;
-  return previousSweep.startedAt + pollIntervalMs * previousSweep.jitter;
+function wishOf(situation: Situation): PlannedAction {
+  const { now, sweep, strangersTurn, sinceSweepPage } = situation;
+  const sweepDueAt = sweepDue(situation);
+  const sweepPage = sweep?.page ?? (sweepDueAt <= now ? ({ kind: "first", max: situation.pageSize } as const) : null);
+  const address = strangerToLookUp(situation);
+  if (address !== undefined && (sweepPage === null || (sweep !== null && strangersTurn)))
+    return { kind: "lookup", address, stranger: true };
+  // Nothing is known without a sweep, and after a refusal only a page of it proves that all is well.
+  if (sweepPage !== null && situation.previousSweep === null) return { kind: "page", page: sweepPage };
+  const target = targetOf(situation);
+  const turn = isUrgent(situation) ? URGENT_SWEEP_TURN : SWEEP_TURN;
+  const targeted = target?.action ?? null;
+  if (targeted !== null && (sweepPage === null || sinceSweepPage + 1 < turn)) return targeted;
+  if (sweepPage !== null) return { kind: "page", page: sweepPage };
+  return { kind: "wait", untilMs: Math.min(sweepDueAt, target?.dueAt ?? sweepDueAt) };
 }
 
-function lookupAllowed({ lookupsLastMinute, requestsPerMinute }: Situation): boolean {
-  return lookupsLastMinute < Math.floor(requestsPerMinute * LOOKUP_SHARE);
+function sweepDue(situation: Situation): number {
+  const { previousSweep, pollIntervalMs, now } = situation;
+  if (previousSweep === null || situation.sweepRequested) return now;
+  const pauseMs = sweepIsCheaper(situation) ? Math.min(STRANGERS_PAUSE_MS, pollIntervalMs) : pollIntervalMs;
+  return previousSweep.startedAt + pauseMs * previousSweep.jitter;
+}
+
+/** One sweep answers for all strangers at less than a lookup each. */
+function sweepIsCheaper({ pages, strangers }: Situation): boolean {
+  return pages.whole && strangers.length > pages.count;
+}
+
+/** Somebody waits for the sweep itself. */
+function isUrgent(situation: Situation): boolean {
+  return situation.sweepRequested || !situation.pages.whole || sweepIsCheaper(situation);
+}
+
+function strangerToLookUp(situation: Situation): string | undefined {
+  const { strangersLastMinute, requestsPerMinute, pages, sweep, strangers, watched } = situation;
+  if (strangersLastMinute >= Math.floor(requestsPerMinute * LOOKUP_SHARE)) return undefined;
+  if (pages.whole) return sweepIsCheaper(situation) ? undefined : strangers[0];
+  // A first sweep that finds somebody watched on each page is as good as lookups, and brings everybody else as well.
+  const worthIt = sweep !== null && sweep.pages >= TELLING_PAGES && watched.persons < sweep.pages;
+  return worthIt || (sweep === null && pages.count > 0) ? strangers[0] : undefined;
 }

@@ -17,6 +17,8 @@ export interface PollingProblemDetail {
   readonly missingScopes?: readonly string[];
   /** One sentence for the administrator, where the code alone does not say it. */
   readonly sentence?: string;
+  /** What to do, where more is known than the code says. */
+  readonly remedy?: string;
 }
 
 export interface PollingProblem {

@@ -1,6 +1,7 @@
 import { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { RequestGate } from "../webex/people-api.js";
+import { LearnedLimit } from "./learned-limit.js";
 
 /** A little more than the minute that Webex counts in, because it counts by its own clock. */
 const WINDOW_MS = 60_250;
@@ -13,6 +14,7 @@ interface CountedRequest {
   /** When it no longer counts. Webex counts a request on arrival, which is some time between its admission and its end. */
   leavesAt: number;
   ended: boolean;
+  refused: boolean;
 }
 
 interface Waiter {
@@ -21,11 +23,15 @@ interface Waiter {
 
 /**
  * One organization's share of Webex: at most `perMinuteLimit` requests arrive there in any sliding 60 s, and none while Webex
- * has asked for silence. Waiters go in the order they came. Times are those of `clock.monotonic()`.
+ * has asked for silence. Below that it keeps to what Webex was found to give, and spreads requests over the minute but for a few
+ * that may go at once. Waiters go in the order they came. Times are those of `clock.monotonic()`.
  */
 export class RequestBudget implements RequestGate {
   readonly #clock: Clock;
+  readonly #learned: LearnedLimit;
   #limit: number;
+  /** When the requests so far would have gone, had each waited for its place in the minute (the generic cell rate algorithm of ITU-T I.371). */
+  #paidUntil = Number.NEGATIVE_INFINITY;
   #blockedUntil = Number.NEGATIVE_INFINITY;
   #counted: CountedRequest[] = [];
   readonly #waiters: Waiter[] = [];
@@ -37,6 +43,7 @@ export class RequestBudget implements RequestGate {
   constructor(clock: Clock, requestsPerMinute: number) {
     this.#clock = clock;
     this.#limit = requestsPerMinute;
+    this.#learned = new LearnedLimit(requestsPerMinute);
   }
 
   /** Waits for the budget and counts one request. Fault: `cancelled`, and the waiter has left the queue. */
@@ -55,20 +62,31 @@ export class RequestBudget implements RequestGate {
     // Which of several under way has ended does not matter: only the times count, not whose they are.
     const request = this.#counted.find((r) => !r.ended);
     if (request === undefined) return;
+    const now = this.#clock.monotonic();
     request.ended = true;
-    request.leavesAt = Math.min(request.leavesAt, this.#clock.monotonic() + WINDOW_MS);
+    request.leavesAt = Math.min(request.leavesAt, now + WINDOW_MS);
+    if (outcome === "rateLimited") {
+      request.refused = true;
+      const since = request.admittedAt - MINUTE_MS;
+      this.#learned.refused(now, this.#counted.filter((r) => !r.refused && r.admittedAt > since).length);
+    }
     this.#letGo();
   }
 
   /** In force at once: a waiter that the new limit allows goes now. */
   setLimit(requestsPerMinute: number): void {
     this.#limit = requestsPerMinute;
+    this.#learned.ceiling = requestsPerMinute;
+    this.#paidUntil = Math.min(this.#paidUntil, this.#clock.monotonic() + this.#tolerance);
     this.#letGo();
   }
 
   /** No request before this time: Webex said so. A shorter block never shortens a longer one. */
   blockUntil(monotonic: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, monotonic);
+    // A silence is no time saved up for a burst after it.
+    const { burst, burstAfterRefusal } = this.#learned;
+    this.#paidUntil = Math.max(this.#paidUntil, this.#blockedUntil + this.#gap * (burst - burstAfterRefusal));
     this.#letGo();
   }
 
@@ -83,9 +101,19 @@ export class RequestBudget implements RequestGate {
   nextPossibleAt(): number {
     const now = this.#clock.monotonic();
     this.#counted = this.#counted.filter((r) => r.leavesAt > now);
-    const tooMany = this.#counted.length - this.#limit;
+    const tooMany = this.#counted.length - this.#mostInWindow;
     const slotAt = tooMany < 0 ? undefined : this.#counted.map((r) => r.leavesAt).sort((a, b) => a - b)[tooMany];
-    return Math.max(this.#blockedUntil, slotAt ?? Number.NEGATIVE_INFINITY);
+    return Math.max(this.#blockedUntil, slotAt ?? Number.NEGATIVE_INFINITY, this.#paidUntil - this.#tolerance);
+  }
+
+  /** Requests a minute that may be reckoned with now: what the settings allow, or less where Webex gives less. */
+  get pace(): number {
+    return this.#learned.perMinute;
+  }
+
+  /** What Webex was found to give a minute where that is less than the settings allow, else null. */
+  get refusedAbove(): number | null {
+    return this.#learned.refusedAbove;
   }
 
   get perMinuteLimit(): number {
@@ -148,8 +176,26 @@ export class RequestBudget implements RequestGate {
 
   #count(): void {
     const admittedAt = this.#clock.monotonic();
-    this.#counted.push({ admittedAt, leavesAt: admittedAt + TRAVEL_MS + WINDOW_MS, ended: false });
+    this.#learned.sent(admittedAt, this.lastMinute);
+    this.#paidUntil = Math.max(admittedAt, this.#paidUntil) + this.#gap;
+    this.#counted.push({ admittedAt, leavesAt: admittedAt + TRAVEL_MS + WINDOW_MS, ended: false, refused: false });
     this.#total += 1;
+    if (this.#counted.length < this.#mostInWindow || this.#mostInWindow <= this.#learned.burst) return;
+    // Nor is the time that a full minute costs, else the burst at its beginning would come again with each minute.
+    const freeAt = Math.min(...this.#counted.map((r) => r.leavesAt));
+    this.#paidUntil = Math.max(this.#paidUntil, freeAt + this.#tolerance);
+  }
+
+  get #mostInWindow(): number {
+    return Math.min(this.#limit, Math.ceil(this.pace));
+  }
+
+  get #gap(): number {
+    return MINUTE_MS / this.pace;
+  }
+
+  get #tolerance(): number {
+    return this.#gap * (this.#learned.burst - 1);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from "../ports/logger.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
 import type { PageReference, PeopleApi } from "../webex/people-api.js";
 import type { OrganizationHealth } from "./organization-health.js";
+import type { PageMap } from "./page-map.js";
 import { PageSize } from "./page-size.js";
 import type { PollingReport } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
@@ -23,6 +24,7 @@ export interface RosterSweepsParts {
 export class RosterSweeps {
   readonly #parts: RosterSweepsParts;
   readonly #health: OrganizationHealth;
+  readonly #map: PageMap;
   readonly #pageSize = new PageSize();
   #current: Sweep | null = null;
   #previous: { readonly startedAt: number; readonly jitter: number } | null = null;
@@ -30,9 +32,10 @@ export class RosterSweeps {
   #requested = false;
   #everThrough = false;
 
-  constructor(parts: RosterSweepsParts, health: OrganizationHealth) {
+  constructor(parts: RosterSweepsParts, health: OrganizationHealth, map: PageMap) {
     this.#parts = parts;
     this.#health = health;
+    this.#map = map;
   }
 
   get current(): Sweep | null {
@@ -48,13 +51,9 @@ export class RosterSweeps {
     return this.#lastComplete;
   }
 
+  /** Somebody asked for a sweep, or for the one under way. */
   get requested(): boolean {
     return this.#requested;
-  }
-
-  /** A sweep has come to an end, so that who is not known now is worth a lookup. */
-  get everThrough(): boolean {
-    return this.#everThrough;
   }
 
   get pageSize(): number {
@@ -63,7 +62,7 @@ export class RosterSweeps {
 
   /** Wants a sweep now; one under way counts. */
   request(): void {
-    if (this.#current === null) this.#requested = true;
+    this.#requested = true;
   }
 
   /** Unless one is under way, the next sweep is due at once. */
@@ -82,14 +81,15 @@ export class RosterSweeps {
    * True once a complete sweep found persons but nobody's status.
    */
   async readPage(reference: PageReference, signal: AbortSignal): Promise<boolean> {
-    const { budget, people, roster } = this.#parts;
+    const { budget, clock, people, roster } = this.#parts;
     const sweep = (this.#current ??= this.#begin(reference));
     const requestsBefore = budget.total;
     const page = await people.listPage(reference, signal).finally(() => {
       sweep.requests += budget.total - requestsBefore;
     });
     if (signal.aborted) return false;
-    roster.applyPage(sweep.number, page.persons);
+    roster.applyPage(sweep.number, page.persons, sweep.pages);
+    this.#map.swept(sweep.pages, reference, page.next, clock.monotonic());
     const course = sweep.take(page);
     this.#pageSize.pageCame(page.itemCount, page.next !== null);
     this.#health.answered(sweep.pages);
@@ -106,13 +106,16 @@ export class RosterSweeps {
   pageFailed(fault: Fault, tooLarge: boolean): void {
     const sweep = this.#current;
     if (sweep === null) return;
-    if (tooLarge && this.#pageSize.shrink()) this.#beginAgain(sweep);
-    else if (sweep.pageFailed()) this.linkBroken(fault);
+    if (tooLarge && this.#pageSize.shrink()) {
+      this.#map.forget();
+      this.#beginAgain(sweep);
+    } else if (sweep.pageFailed()) this.linkBroken(fault);
   }
 
   /** Webex does not take its own link to the present page. */
   linkBroken(fault: Fault): void {
     if (this.#current === null) return;
+    this.#map.sweepLost(this.#parts.clock.monotonic());
     if (this.#current.linkBroken()) this.#beginAgain(this.#current);
     else this.#giveUp("Webex does not answer its own link to the next page; people on later pages may be missing.", fault);
   }
@@ -120,7 +123,6 @@ export class RosterSweeps {
   #begin(first: PageReference): Sweep {
     const { chance, clock, roster } = this.#parts;
     const startedAt = clock.monotonic();
-    this.#requested = false;
     // Several workers may poll one organization: the jitter keeps them from asking in step.
     this.#previous = { startedAt, jitter: 0.9 + 0.2 * chance.random() };
     return new Sweep(roster.beginSweep(), first, startedAt, clock.now());
@@ -140,6 +142,7 @@ export class RosterSweeps {
     const { pages, persons, requests } = sweep;
     this.#lastComplete = { startedAt, seconds, persons, requests };
     this.#current = null;
+    this.#requested = false;
     if (this.#everThrough) logger.debug("Sweep completed.", { orgId, seconds, persons, requests, pages });
     else logger.info("First sweep completed.", { orgId, seconds, persons, requests, pages });
     this.#everThrough = true;
@@ -149,6 +152,7 @@ export class RosterSweeps {
   #giveUp(sentence: string, fault?: Fault): void {
     const { clock, logger, orgId } = this.#parts;
     this.#current = null;
+    this.#requested = false;
     this.#everThrough = true;
     this.#previous = { startedAt: clock.monotonic(), jitter: this.#previous?.jitter ?? 1 };
     this.#health.sweepGivenUp(sentence, fault);

@@ -1,6 +1,7 @@
 import { Feed, type Disposer } from "../faults/feed.js";
+import { DemandScan, NO_DEMAND } from "./demand-scan.js";
 import type { PersonSnapshot } from "./person.js";
-import type { PolledRoster, WatchedAges } from "./polled-roster.js";
+import type { PolledRoster, WatchedAges, WatchedDemand } from "./polled-roster.js";
 import type { Roster } from "./roster.js";
 import type { WatchedCensus } from "./watched-census.js";
 
@@ -12,6 +13,7 @@ export class OrganizationRoster implements PolledRoster {
   readonly roster: Roster;
   readonly demand = new Feed<undefined>();
   readonly #census: WatchedCensus;
+  readonly #scan: DemandScan;
   readonly #onNews: (news: RosterNews) => void;
   #closed = false;
 
@@ -19,6 +21,7 @@ export class OrganizationRoster implements PolledRoster {
     this.roster = roster;
     this.#census = census;
     this.#onNews = onNews;
+    this.#scan = new DemandScan(roster, (visit) => census.eachWatched(roster, visit));
   }
 
   get personCount(): number {
@@ -37,10 +40,21 @@ export class OrganizationRoster implements PolledRoster {
     return this.roster.beginSweep();
   }
 
-  applyPage(sweep: number, persons: readonly PersonSnapshot[]): void {
+  applyPage(sweep: number, persons: readonly PersonSnapshot[], page = 0): void {
     if (this.#closed) return;
-    this.roster.applyPage(sweep, persons);
+    this.roster.applyPage(sweep, persons, page);
     this.#onNews("observed");
+  }
+
+  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number {
+    if (this.#closed) return 0;
+    const there = this.roster.applyPageAgain(page, persons);
+    this.#onNews("observed");
+    return there;
+  }
+
+  watchedDemand(pages: number, freshMs: number): WatchedDemand {
+    return this.#closed ? NO_DEMAND : this.#scan.take(this.#census.now, pages, freshMs);
   }
 
   completeSweep(sweep: number): void {

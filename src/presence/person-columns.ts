@@ -1,3 +1,4 @@
+import { changeRateAfter, FIRST_CHANGE_RATE } from "./change-rate.js";
 import * as personText from "./person-text.js";
 import type { PackedPerson } from "./person-text.js";
 
@@ -29,6 +30,10 @@ export class PersonColumns {
   missed = new Uint8Array(SMALLEST);
   /** When last queried, in whole monotonic seconds plus one; 0 for never. */
   queried = new Uint32Array(SMALLEST);
+  /** The page of the list that the person was last seen on, counted from 1; 0 where that is not known. */
+  page = new Uint16Array(SMALLEST);
+  /** How often the status changes, as `change-rate.ts` writes it. */
+  changeRate = new Uint16Array(SMALLEST);
   #lastActivity = new Float64Array(SMALLEST);
   readonly #oddActivity = new Map<number, string>();
   readonly #wideName = new Map<number, string>();
@@ -43,6 +48,8 @@ export class PersonColumns {
     this.sweep[slot] = 0;
     this.missed[slot] = 0;
     this.queried[slot] = 0;
+    this.page[slot] = 0;
+    this.changeRate[slot] = FIRST_CHANGE_RATE;
     this.text[slot] = null;
     this.status[slot] = null;
     return slot;
@@ -70,6 +77,12 @@ export class PersonColumns {
 
   setStatus(slot: number, status: string | null): void {
     this.status[slot] = status === null ? null : this.#intern(status);
+  }
+
+  /** Before `setObserved`: another look at a person who was known. */
+  learnChange(slot: number, at: Moment, changed: boolean): void {
+    const elapsedMs = at.mono - (this.observedMono[slot] ?? at.mono);
+    this.changeRate[slot] = changeRateAfter(this.changeRate[slot] ?? FIRST_CHANGE_RATE, elapsedMs, changed);
   }
 
   setObserved(slot: number, at: Moment): void {
@@ -117,10 +130,12 @@ export class PersonColumns {
     this.sweep = grown(this.sweep, new Uint32Array(capacity));
     this.queried = grown(this.queried, new Uint32Array(capacity));
     this.missed = grown(this.missed, new Uint8Array(capacity));
+    this.page = grown(this.page, new Uint16Array(capacity));
+    this.changeRate = grown(this.changeRate, new Uint16Array(capacity));
   }
 }
 
-function grown<A extends Float64Array | Uint32Array | Uint8Array>(from: A, to: A): A {
+function grown<A extends Float64Array | Uint32Array | Uint16Array | Uint8Array>(from: A, to: A): A {
   to.set(from);
   return to;
 }

@@ -7,6 +7,36 @@ export interface WatchedAges {
   readonly watchedP95: number | null;
 }
 
+/** A watched person whom a lookup by e-mail would refresh. */
+export interface LookupCandidate {
+  readonly address: string;
+  /** See `WatchedDemand.pageWorth`. */
+  readonly worth: number;
+  /** When Webex last told of the person, monotonic milliseconds. */
+  readonly observedAt: number;
+  /** Began to be watched while not fresh, and was not confirmed since. */
+  readonly newcomer: boolean;
+}
+
+/**
+ * The watched persons that are known, as polling weighs them. What a fresh look at somebody is worth (1/4 to 1) follows from how
+ * often their status changes.
+ */
+export interface WatchedDemand {
+  /** For each page of the list: the worth of the watched persons on it. */
+  readonly pageWorth: Float64Array;
+  /** For each page: how many on it began to be watched while not fresh, and were not confirmed since. */
+  readonly pageNewcomers: Uint32Array;
+  readonly persons: number;
+  readonly newcomers: number;
+  /** How many persons of equal worth they come to for one who visits each as often as the square root of their worth: (sum of roots)² / sum. */
+  readonly personsEffort: number;
+  /** A few that are most worth a lookup, best first. */
+  readonly lookups: readonly LookupCandidate[];
+  /** The same of those alone who were on no page yet. */
+  readonly homeless: readonly LookupCandidate[];
+}
+
 /** One organization's roster as polling sees it: what Webex told goes in, who is looked at comes out. */
 export interface PolledRoster {
   readonly personCount: number;
@@ -16,8 +46,10 @@ export interface PolledRoster {
 
   /** A walk over all pages begins; the number names it in the calls below. */
   beginSweep(): number;
-  /** Persons of one page, as of now. Subscribers hear of changes soon after. */
-  applyPage(sweep: number, persons: readonly PersonSnapshot[]): void;
+  /** Persons of one page, as of now; `page` is its number in the walk, counted from 0. Subscribers hear of changes soon after. */
+  applyPage(sweep: number, persons: readonly PersonSnapshot[], page?: number): void;
+  /** Persons of a page read again out of turn. Returns how many of them were known to stand there. */
+  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number;
   /** Every page was seen: a person missed by two complete sweeps running is dropped, and what matched nobody is `notFound`. */
   completeSweep(sweep: number): void;
 
@@ -26,8 +58,10 @@ export interface PolledRoster {
    * only such as Webex can look up (`local@domain`).
    */
   unansweredAddresses(max: number): readonly string[];
+  /** Over `pages` pages; made anew at most once a second. Somebody is fresh up to an age of `freshMs`. */
+  watchedDemand(pages: number, freshMs: number): WatchedDemand;
   /** Webex's answer to a lookup of `address`, as of now: the persons found, or none. */
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void;
-  /** Calls when somebody not known or not yet answered begins to be watched. */
+  /** Calls when somebody not known or not yet answered begins to be watched, or somebody known whom nobody watched. */
   onDemand(listener: () => void): Disposer;
 }

@@ -125,8 +125,11 @@ export class PresenceDirectory implements PresenceService {
       const address = normalizeAddress(uri);
       if (address === null) return this.#resolver.invalid(uri);
       const sight = this.#resolver.find(address);
-      if (sight.person !== null) this.#census.markQueried(sight.person.roster, sight.person.slot, now);
-      else if (this.#census.unmatched.add(address, now) && !this.#watchList.isNamed(address)) this.#demand(address, demanded);
+      if (sight.person !== null) {
+        if (this.#census.markQueried(sight.person.roster, sight.person.slot, now)) demanded.add(sight.person.roster);
+      } else if (this.#census.unmatched.add(address, now) && !this.#watchList.isNamed(address)) {
+        this.#demand(address, demanded);
+      }
       if (sight.outlook === NOT_READY) unready.push(address);
       return this.#resolver.toRecord(uri, sight);
     });
@@ -151,7 +154,8 @@ export class PresenceDirectory implements PresenceService {
         continue;
       }
       const sight = this.#resolver.find(address);
-      if (!sight.matched) this.#demand(address, demanded);
+      if (sight.person === null) this.#demand(address, demanded);
+      else demanded.add(sight.person.roster);
       this.#watchList.add(subscription, uri, address, sight);
       records.push(this.#resolver.toRecord(uri, sight));
     }

@@ -51,9 +51,15 @@ export class Roster {
     return this.#sweep;
   }
 
-  applyPage(sweep: number, persons: readonly PersonSnapshot[]): void {
+  /** `page`: its number in the walk, counted from 0. */
+  applyPage(sweep: number, persons: readonly PersonSnapshot[], page: number): void {
     if (sweep === this.#sweep) this.#seenInSweep += persons.length;
-    this.#apply(persons);
+    this.#applyOn(page, persons);
+  }
+
+  /** A page read out of turn. Returns how many of its persons were known to stand there. */
+  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number {
+    return this.#applyOn(page, persons);
   }
 
   /** Returns whether addresses that match nobody have an answer now that had none. */
@@ -124,16 +130,36 @@ export class Roster {
     return this.#book.idOf(slot);
   }
 
+  /** Normalized, the one that lists show first. */
+  addressesOf(slot: number): readonly string[] {
+    return this.#book.addressesOf(slot);
+  }
+
   *slots(): Generator<number> {
     for (let slot = 0; slot < this.persons.extent; slot += 1) if (this.persons.text[slot] !== null) yield slot;
   }
 
   #apply(persons: readonly PersonSnapshot[]): void {
-    const at = { wall: this.#clock.now(), mono: this.#clock.monotonic() };
+    const at = this.#moment();
     for (const person of persons) this.#upsert(person, at);
   }
 
-  #upsert(person: PersonSnapshot, at: Moment): void {
+  #applyOn(page: number, persons: readonly PersonSnapshot[]): number {
+    const at = this.#moment();
+    let there = 0;
+    for (const person of persons) {
+      const slot = this.#upsert(person, at);
+      if (this.persons.page[slot] === page + 1) there += 1;
+      this.persons.page[slot] = page + 1;
+    }
+    return there;
+  }
+
+  #moment(): Moment {
+    return { wall: this.#clock.now(), mono: this.#clock.monotonic() };
+  }
+
+  #upsert(person: PersonSnapshot, at: Moment): number {
     const packed = packPerson(person);
     const known = this.#book.byId(person.id);
     const slot = known === -1 ? this.#enter(person.id, packed) : known;
@@ -142,13 +168,15 @@ export class Roster {
     const isNews = known === -1 || this.isStale(slot, at.mono);
     if (known !== -1) this.#rename(slot, packed);
     columns.setLastActivity(slot, person.lastActivity);
+    if (known !== -1) columns.learnChange(slot, at, before !== person.status);
     columns.setObserved(slot, at);
     columns.missed[slot] = 0;
     if (this.#sweepUnderWay) columns.sweep[slot] = this.#sweep;
-    if (!isNews && before === person.status) return;
+    if (!isNews && before === person.status) return slot;
     if (isNews || outlookOfStatus(before) !== outlookOfStatus(person.status)) columns.since[slot] = at.wall;
     columns.setStatus(slot, person.status);
     this.#touch(slot);
+    return slot;
   }
 
   #enter(id: string, packed: PackedPerson): number {

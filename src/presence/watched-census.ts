@@ -26,15 +26,23 @@ export class WatchedCensus {
     this.unmatched = unmatched;
   }
 
-  /** Somebody asked for this person at `time`, monotonic milliseconds. */
-  markQueried(roster: Roster, slot: number, time: number): void {
-    roster.persons.queried[slot] = Math.ceil(time / 1000) + 1;
+  /** Monotonic milliseconds. */
+  get now(): number {
+    return this.#clock.monotonic();
+  }
+
+  /** Somebody asked for this person at `time`, monotonic milliseconds. Returns whether nobody had in the time before that counts. */
+  markQueried(roster: Roster, slot: number, time: number): boolean {
+    const { queried } = roster.persons;
+    const before = queried[slot] ?? 0;
+    queried[slot] = Math.ceil(time / 1000) + 1;
+    return before === 0 || before < (time - TEN_MINUTES_MS) / 1000 + 1;
   }
 
   /** Distinct watched persons of the roster, and watched addresses that match nobody. */
   count(roster: Roster): number {
     let count = 0;
-    this.#eachWatched(roster, () => (count += 1));
+    this.eachWatched(roster, () => (count += 1));
     return count + [...this.#unmatchedAddresses()].length;
   }
 
@@ -57,7 +65,7 @@ export class WatchedCensus {
     // A page of persons shares one time, so there are few distinct ones to be sorted.
     const counts = new Map<number, number>();
     let total = 0;
-    this.#eachWatched(roster, (slot) => {
+    this.eachWatched(roster, (slot) => {
       const time = observedMono[slot] ?? 0;
       counts.set(time, (counts.get(time) ?? 0) + 1);
       total += 1;
@@ -72,7 +80,8 @@ export class WatchedCensus {
     return { watchedP50: percentile(0.5), watchedP95: percentile(0.95) };
   }
 
-  #eachWatched(roster: Roster, visit: (slot: number) => void): void {
+  /** Looks at everybody's mark, so it is not for each query. */
+  eachWatched(roster: Roster, visit: (slot: number) => void): void {
     this.#take();
     const { text, queried, extent } = roster.persons;
     const all = this.#watchList.watchesAll;

@@ -2,8 +2,10 @@ import { expect } from "chai";
 
 import { Backoff } from "../../../src/polling/backoff.js";
 import { PageSize } from "../../../src/polling/page-size.js";
-import { sweepPlanner, type Situation } from "../../../src/polling/planner.js";
+import { freshnessPlanner } from "../../../src/polling/planner.js";
+import type { Situation } from "../../../src/polling/situation.js";
 import { Sweep } from "../../../src/polling/sweep.js";
+import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
 import { SeededChance } from "../../support/fake-clock.js";
 import { person } from "./polling-bench.js";
 
@@ -110,7 +112,7 @@ describe("sweep", () => {
   });
 });
 
-describe("sweep planner", () => {
+describe("planner where nobody known is watched", () => {
   const situation: Situation = {
     now: 100_000,
     notBefore: 0,
@@ -121,9 +123,12 @@ describe("sweep planner", () => {
     sweep: null,
     previousSweep: { startedAt: 95_000, jitter: 1.1 },
     sweepRequested: false,
-    unanswered: [],
-    lookupsLastMinute: 0,
-    lookupsTurn: true,
+    strangers: [],
+    strangersLastMinute: 0,
+    strangersTurn: true,
+    pages: { count: 1, whole: true, rereadable: true, readAt: [95_000] },
+    watched: NO_DEMAND,
+    sinceSweepPage: 0,
   };
   const first = { kind: "page", page: { kind: "first", max: 1_000 } } as const;
   const next = { kind: "page", page: { kind: "next", url: "n" } } as const;
@@ -133,23 +138,27 @@ describe("sweep planner", () => {
     ["a new interval changes the wait", { pollIntervalMs: 10_000 }, { kind: "wait", untilMs: 106_000 }],
     ["the next at once when the interval is over", { previousSweep: { startedAt: 70_000, jitter: 1.1 } }, first],
     ["a sweep asked for", { sweepRequested: true }, first],
-    ["the next page at once", { sweep: { page: next.page } }, next],
+    ["the next page at once", { sweep: { page: next.page, pages: 1 } }, next],
     [
       "no page before the budget allows",
-      { sweep: { page: next.page }, nextPossibleAt: 103_000 },
+      { sweep: { page: next.page, pages: 1 }, nextPossibleAt: 103_000 },
       { kind: "wait", untilMs: 103_000 },
     ],
     ["no page before the backoff is over", { sweepRequested: true, notBefore: 104_000 }, { kind: "wait", untilMs: 104_000 }],
     ["a wait ends late enough for the budget", { nextPossibleAt: 130_000 }, { kind: "wait", untilMs: 130_000 }],
-    ["a lookup between sweeps", { unanswered: ["x@y"] }, { kind: "lookup", address: "x@y" }],
-    ["a due sweep goes before a lookup", { unanswered: ["x@y"], sweepRequested: true }, first],
-    ["one lookup between two pages", { unanswered: ["x@y"], sweep: { page: next.page } }, { kind: "lookup", address: "x@y" }],
-    ["but only one", { unanswered: ["x@y"], sweep: { page: next.page }, lookupsTurn: false }, next],
-    ["lookups keep to a quarter", { unanswered: ["x@y"], lookupsLastMinute: 15 }, { kind: "wait", untilMs: 117_000 }],
-    ["none with a tiny budget", { unanswered: ["x@y"], requestsPerMinute: 3 }, { kind: "wait", untilMs: 117_000 }],
-    ["a lookup waits for the budget", { unanswered: ["x@y"], nextPossibleAt: 101_000 }, { kind: "wait", untilMs: 101_000 }],
+    ["a lookup between sweeps", { strangers: ["x@y"] }, { kind: "lookup", address: "x@y", stranger: true }],
+    ["a due sweep goes before a lookup", { strangers: ["x@y"], sweepRequested: true }, first],
+    [
+      "one lookup between two pages",
+      { strangers: ["x@y"], sweep: { page: next.page, pages: 1 } },
+      { kind: "lookup", address: "x@y", stranger: true },
+    ],
+    ["but only one", { strangers: ["x@y"], sweep: { page: next.page, pages: 1 }, strangersTurn: false }, next],
+    ["lookups keep to a quarter", { strangers: ["x@y"], strangersLastMinute: 15 }, { kind: "wait", untilMs: 117_000 }],
+    ["none with a tiny budget", { strangers: ["x@y"], requestsPerMinute: 3 }, { kind: "wait", untilMs: 117_000 }],
+    ["a lookup waits for the budget", { strangers: ["x@y"], nextPossibleAt: 101_000 }, { kind: "wait", untilMs: 101_000 }],
   ];
   for (const [name, change, action] of rows) {
-    it(name, () => expect(sweepPlanner.next({ ...situation, ...change })).to.deep.equal(action));
+    it(name, () => expect(freshnessPlanner.next({ ...situation, ...change })).to.deep.equal(action));
   }
 });

@@ -3,7 +3,8 @@ import { Feed, type Disposer } from "../../../src/faults/feed.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
 import type { PersonSnapshot } from "../../../src/presence/person.js";
-import type { PolledRoster, WatchedAges } from "../../../src/presence/polled-roster.js";
+import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
+import type { PolledRoster, WatchedAges, WatchedDemand } from "../../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../../src/webex/people-api.js";
 import { FakeClock, SeededChance } from "../../support/fake-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
@@ -29,6 +30,8 @@ export class FakeRoster implements PolledRoster {
   unanswered: string[] = [];
   ages: WatchedAges = { watchedP50: null, watchedP95: null };
   sizeTold: number | null = null;
+  demandTold: (pages: number) => WatchedDemand = () => NO_DEMAND;
+  readonly reread: { page: number; ids: string[] }[] = [];
   #sweeps = 0;
   readonly #demand = new Feed<void>();
 
@@ -47,6 +50,13 @@ export class FakeRoster implements PolledRoster {
   applyPage(sweep: number, persons: readonly PersonSnapshot[]): void {
     this.applied.push({ sweep, ids: persons.map((p) => p.id) });
     for (const p of persons) this.known.set(p.id, p);
+  }
+  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number {
+    this.reread.push({ page, ids: persons.map((p) => p.id) });
+    return persons.filter((p) => this.known.has(p.id)).length;
+  }
+  watchedDemand(pages: number): WatchedDemand {
+    return this.demandTold(pages);
   }
   completeSweep(sweep: number): void {
     this.completed.push(sweep);
@@ -87,6 +97,7 @@ export class FakePeople implements PeopleApi {
     const persons = this.pages[index] ?? [];
     return { persons, itemCount: persons.length, next: index + 1 < this.pages.length ? `next=${index + 1}` : null };
   };
+  found: (email: string) => readonly PersonSnapshot[] = () => [];
   inFlight = 0;
   readonly #clock: FakeClock;
   readonly #budget: RequestBudget;
@@ -106,7 +117,7 @@ export class FakePeople implements PeopleApi {
   }
 
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
-    return this.#ask(`lookup ${email}`, signal, () => []);
+    return this.#ask(`lookup ${email}`, signal, () => this.found(email));
   }
 
   me(signal: AbortSignal): Promise<Me> {

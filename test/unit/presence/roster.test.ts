@@ -14,7 +14,7 @@ function makeRoster(): Roster {
 
 function sweepOf(roster: Roster, ...pages: (readonly PersonSnapshot[])[]): void {
   const number = roster.beginSweep();
-  for (const page of pages) roster.applyPage(number, page);
+  for (const page of pages) roster.applyPage(number, page, 0);
   roster.completeSweep(number);
 }
 
@@ -116,7 +116,7 @@ describe("Roster", () => {
     sweepOf(roster, [person("bob")]);
     expect(roster.byAddress("ada@example.com")).not.to.equal(-1);
     const broken = roster.beginSweep();
-    roster.applyPage(broken, [person("bob")]);
+    roster.applyPage(broken, [person("bob")], 0);
     sweepOf(roster, [person("bob")]);
     roster.completeSweep(broken);
     expect(roster.byAddress("ada@example.com")).to.equal(-1);
@@ -158,8 +158,8 @@ describe("Roster", () => {
         for (const { persons, complete } of steps) {
           const number = roster.beginSweep();
           const half = persons.length >> 1;
-          roster.applyPage(number, persons.slice(0, half));
-          roster.applyPage(number, persons.slice(half));
+          roster.applyPage(number, persons.slice(0, half), 0);
+          roster.applyPage(number, persons.slice(half), 0);
           for (const each of persons) model.set(each.id, { person: each, missed: 0 });
           if (complete) {
             roster.completeSweep(number);

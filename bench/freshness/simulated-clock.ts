@@ -1,0 +1,88 @@
+import { setImmediate } from "node:timers/promises";
+
+import type { Disposer } from "../../src/faults/feed.js";
+import type { Clock } from "../../src/ports/clock.js";
+
+interface Timer {
+  readonly due: number;
+  readonly order: number;
+  readonly callback: () => void;
+  live: boolean;
+}
+
+/** A clock that jumps from timer to timer. `now()` is `epoch` plus the time simulated, in milliseconds. */
+export class SimulatedClock implements Clock {
+  readonly #epoch: number;
+  #elapsed = 0;
+  #order = 0;
+  #heap: Timer[] = [];
+
+  constructor(epoch: number) {
+    this.#epoch = epoch;
+  }
+
+  now(): number {
+    return this.#epoch + this.#elapsed;
+  }
+
+  monotonic(): number {
+    return this.#elapsed;
+  }
+
+  timer(delayMs: number, callback: () => void): Disposer {
+    const timer: Timer = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback, live: true };
+    this.#push(timer);
+    return () => {
+      timer.live = false;
+    };
+  }
+
+  /** Runs all that is due until then, letting promises settle after each timer. */
+  async runUntil(end: number): Promise<void> {
+    await setImmediate();
+    for (let timer = this.#heap[0]; timer !== undefined && timer.due <= end; timer = this.#heap[0]) {
+      this.#pop();
+      if (!timer.live) continue;
+      this.#elapsed = timer.due;
+      timer.callback();
+      await setImmediate();
+    }
+    this.#elapsed = end;
+  }
+
+  #push(timer: Timer): void {
+    const heap = this.#heap;
+    let at = heap.push(timer) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || isBefore(above, timer)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = timer;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const left = heap[child];
+      const right = heap[child + 1];
+      if (left === undefined) break;
+      if (right !== undefined && isBefore(right, left)) child += 1;
+      const below = heap[child];
+      if (below === undefined || isBefore(last, below)) break;
+      heap[at] = below;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(one: Timer, other: Timer): boolean {
+  return one.due < other.due || (one.due === other.due && one.order < other.order);
+}

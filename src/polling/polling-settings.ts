@@ -1,0 +1,6 @@
+/** What `Presence.ini` says about polling. */
+export interface PollingSettings {
+  readonly pollIntervalSeconds: number;
+  readonly requestsPerMinute: number;
+  readonly staleAfterSeconds: number;
+}

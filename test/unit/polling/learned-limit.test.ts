@@ -1,0 +1,127 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import { RequestBudget } from "../../../src/polling/request-budget.js";
+import { FakeClock, settle } from "../../support/fake-clock.js";
+
+const never = new AbortController().signal;
+const LATENCY_MS = 100;
+
+/** A service with a hidden limit in any sliding minute, asked as fast as the budget allows. */
+async function asked(options: { ceiling: number; limit: (now: number) => number; minutes: number }) {
+  const clock = new FakeClock();
+  const budget = new RequestBudget(clock, options.ceiling);
+  const admitted: number[] = [];
+  const refused: number[] = [];
+  const ask = async (): Promise<void> => {
+    for (;;) {
+      await budget.admit(never);
+      const now = clock.monotonic();
+      const inWindow = admitted.filter((at) => at > now - 60_000);
+      const ok = inWindow.length < options.limit(now);
+      await new Promise<void>((resolve) => void clock.timer(LATENCY_MS, resolve));
+      if (ok) admitted.push(now);
+      else {
+        refused.push(now);
+        const first = inWindow[inWindow.length - options.limit(now)] ?? now;
+        budget.blockUntil(clock.monotonic() + Math.ceil((first + 60_000 - now) / 1_000) * 1_000);
+      }
+      budget.ended(ok ? "answered" : "rateLimited");
+    }
+  };
+  void ask();
+  await clock.advance(options.minutes * 60_000);
+  const between = (times: readonly number[], from: number, to: number): number =>
+    times.filter((at) => at >= from * 60_000 && at < to * 60_000).length;
+  return { budget, admitted, refused, between };
+}
+
+describe("request budget that learns", () => {
+  for (const limit of [30, 120]) {
+    it(`finds a hidden limit of ${limit} a minute, uses it up, and is hardly ever refused again`, async () => {
+      const { admitted, refused, between, budget } = await asked({ ceiling: 600, limit: () => limit, minutes: 70 });
+      expect(budget.refusedAbove).to.be.within(limit * 0.9, limit * 1.15);
+      const inAnHour = between(admitted, 10, 70);
+      expect(inAnHour).to.be.at.least(limit * 60 * 0.93);
+      expect(between(refused, 10, 70) / inAnHour).to.be.lessThan(1 / 200);
+    }).timeout(30_000);
+  }
+
+  it("asks the setting's share where Webex gives as much, and is not refused", async () => {
+    const { admitted, refused, between, budget } = await asked({ ceiling: 60, limit: () => 60, minutes: 20 });
+    expect(refused).to.deep.equal([]);
+    expect(between(admitted, 1, 20)).to.be.at.least(60 * 19 * 0.98);
+    expect(budget.refusedAbove).to.equal(null);
+  });
+
+  it("gives way at once where others eat from the same limit, and takes it back", async () => {
+    const eaten = (now: number): number => (now > 20 * 60_000 && now < 40 * 60_000 ? 20 : 60);
+    const { admitted, refused, between } = await asked({ ceiling: 600, limit: eaten, minutes: 80 });
+    expect(between(admitted, 25, 40)).to.be.at.least(15 * 20 * 0.85);
+    expect(between(refused, 24, 40)).to.be.at.most(6);
+    expect(between(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
+  }).timeout(30_000);
+
+  it("does not begin with a burst, and is at its full pace within a minute", async () => {
+    for (const ceiling of [60, 600]) {
+      const { admitted } = await asked({ ceiling, limit: () => 10_000, minutes: 3 });
+      expect(admitted.filter((at) => at < 1_000).length).to.be.at.most(10 + Math.ceil(ceiling / 120));
+      const inFirst = admitted.filter((at) => at < 10_000).length;
+      expect(inFirst).to.be.at.most(10 + Math.max(60, ceiling / 4) / 4);
+      const later = admitted.filter((at) => at >= 60_000 && at < 120_000).length;
+      expect(later).to.be.at.least(ceiling * 0.9);
+    }
+  }).timeout(30_000);
+
+  it("spreads requests once a limit is learned", async () => {
+    const { admitted } = await asked({ ceiling: 600, limit: () => 30, minutes: 30 });
+    const late = admitted.filter((at) => at > 15 * 60_000);
+    const gaps = late.slice(1).map((at, i) => at - late[i]!);
+    expect(Math.max(...gaps)).to.be.lessThan(12_000);
+    for (const [i, at] of late.entries()) expect(late.slice(i).filter((t) => t < at + 10_000).length).to.be.at.most(8);
+  });
+
+  it("is not put off by one refusal out of nowhere", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, 60);
+    for (const outcome of ["answered", "rateLimited"] as const) {
+      await budget.admit(never);
+      budget.ended(outcome);
+    }
+    budget.blockUntil(2_000);
+    await clock.advance(2_000);
+    let gone = 0;
+    for (let i = 0; i < 3; i += 1) void budget.admit(never).then(() => (gone += 1));
+    await settle();
+    expect(gone).to.equal(3);
+    expect([budget.pace, budget.refusedAbove]).to.deep.equal([60, null]);
+  });
+
+  it("never exceeds the setting, whatever it has learned and however the setting moves", async () => {
+    const step = fc.record({
+      afterMs: fc.integer({ min: 0, max: 4_000 }),
+      outcome: fc.constantFrom("answered", "answered", "answered", "rateLimited", "failed"),
+      ceiling: fc.option(fc.integer({ min: 1, max: 40 }), { freq: 10, nil: null }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+        const clock = new FakeClock();
+        const budget = new RequestBudget(clock, 20);
+        let most = 20;
+        const gone: number[] = [];
+        for (const { afterMs, outcome, ceiling } of steps) {
+          await clock.advance(afterMs);
+          if (ceiling !== null) budget.setLimit(ceiling);
+          most = Math.max(most, ceiling ?? 0);
+          if (budget.nextPossibleAt() > clock.monotonic()) continue;
+          await budget.admit(never);
+          gone.push(clock.monotonic());
+          budget.ended(outcome);
+          expect(budget.pace).to.be.within(1, budget.perMinuteLimit);
+          expect(gone.filter((at) => at > clock.monotonic() - 60_000).length).to.be.at.most(most);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }).timeout(30_000);
+});
