@@ -190,7 +190,10 @@ function announceStart(model: PageModel): Announcement {
     state: "required",
     tone: "neutral",
     title: again.length > 0 ? `${again.join(", ")}: authorization is needed again` : "Authorization is needed",
-    text: "Presence from Webex starts once an administrator of your Webex organization has authorized this worker. Press AUTHORIZE and sign in at Webex.",
+    text:
+      again.length > 0
+        ? "Its earlier authorization cannot be used any more, so presence from it has stopped. Press AUTHORIZE and sign in at Webex as an administrator of that organization."
+        : "Presence from Webex starts once an administrator of your Webex organization has authorized this worker. Press AUTHORIZE and sign in at Webex.",
     said: null,
   };
 }

@@ -53,6 +53,7 @@ main > section { margin-bottom: 1rem; }
 .rows, .scopes { margin: 0; padding: 0; list-style: none; }
 .row { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem 1.25rem; padding: .875rem 0; border-top: 1px solid var(--line); }
 .row:first-child { border-top: 0; padding-top: .25rem; }
+.row:last-child { padding-bottom: .25rem; }
 .who { flex: 1 1 16rem; min-width: 0; }
 .name { margin-right: .375rem; }
 .badge { display: inline-block; padding: 0 .5rem; border: 1px solid currentColor; border-radius: 1rem; color: var(--quiet); font-size: .75rem; font-weight: 600; line-height: 1.25rem; white-space: nowrap; }
