@@ -14,6 +14,7 @@ import { Feed } from "../../src/faults/feed.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
+import type { Clock } from "../../src/ports/clock.js";
 import { systemChance, systemClock } from "../../src/platform/system-clock.js";
 import { WebexIdentity } from "../../src/webex/identity.js";
 import { webexEndpoints } from "../../src/webex/oauth-endpoints.js";
@@ -62,7 +63,8 @@ export class BrowserFlowRig {
   readonly #http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
   readonly #changed = new Feed<void>();
 
-  async start(): Promise<void> {
+  /** `clock`: the flow's own, for its deadline; everything else goes by the real one. */
+  async start(clock: Clock = systemClock): Promise<void> {
     const { apiUrl } = await this.simulator.start();
     const parts = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
     const identity = new WebexIdentity(parts);
@@ -91,7 +93,7 @@ export class BrowserFlowRig {
       client: () => ({ clientId, clientSecret: new Secret(clientSecret) }),
       keeper,
       notices: this.notices,
-      clock: systemClock,
+      clock,
       chance: systemChance,
       logger: this.logger,
       listen: listenOnLoopback,

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
+import { FakeClock } from "../support/fake-clock.js";
 import { BrowserFlowRig, launchChromium } from "./browser-flow-rig.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
@@ -116,6 +117,28 @@ describe("browser flow over HTTP", () => {
         expect(rig.flow.open).to.equal(false);
       });
     }
+
+    it("says on the page that its time is over, and serves it no more", async () => {
+      await rig.stop();
+      const clock = new FakeClock();
+      rig = new BrowserFlowRig();
+      await rig.start(clock);
+      await open();
+      await stateIs("required");
+      expect(await page.locator("main").innerText()).to.match(/10:00|9:5\d/);
+      await clock.advance(599_000);
+      await stateIs("required");
+      await clock.advance(1_000);
+      await stateIs("expired");
+      expect(await page.getByTestId("authorize").count()).to.equal(0);
+      expect(rig.flow.view.state).to.equal("expired");
+      expect(rig.flow.open).to.equal(false);
+      const gone = await page.goto(rig.url).then(
+        () => "served",
+        (error: unknown) => String(error),
+      );
+      expect(gone).to.include("ERR_CONNECTION_REFUSED");
+    });
 
     it("shows declined and a wrong scope, and lets another organization in after that", async () => {
       await open();
