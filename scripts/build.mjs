@@ -34,6 +34,15 @@ const withoutUnused = {
   },
 };
 
+/** The log turns to its next file without compressing the last one. */
+const withoutCompression = {
+  name: "without-compression",
+  setup(context) {
+    context.onResolve({ filter: /^(zlib|child_process)$/ }, ({ path }) => ({ path, namespace: "unused" }));
+    context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
+  },
+};
+
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 
 const common = {
@@ -158,7 +167,7 @@ await Promise.all([
       ...common,
       stdin: { contents: `module.exports = require(${JSON.stringify(name)});`, resolveDir: process.cwd() },
       outfile: `dist/lib/${name}.cjs`,
-      plugins: [withoutUnused],
+      plugins: name === "rotating-file-stream" ? [withoutCompression] : [withoutUnused],
     }),
   ),
 ]);

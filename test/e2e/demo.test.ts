@@ -34,7 +34,9 @@ describe("the demo", function () {
   });
 
   function run(command: string, args: readonly string[]): Run {
-    const env = { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary, TERM: "xterm-256color" };
+    // Node takes CI for a terminal without colours (tty.WriteStream.getColorDepth).
+    const { CI: _ci, ...surroundings } = process.env;
+    const env = { ...surroundings, TMPDIR: temporary, TEMP: temporary, TMP: temporary, TERM: "xterm-256color" };
     const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
