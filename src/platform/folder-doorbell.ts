@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { FSWatcher } from "chokidar";
+import { monotonicMs } from "./system-clock.js";
 
 /** Before a folder watch that has failed is tried again. */
 const REOPEN_MS = 5000;
@@ -33,8 +34,8 @@ export class FolderDoorbell {
     if (this.#watcher !== null && folder === this.#watched) return;
     this.#giveUp();
     // Not more often than that, also where a network share numbers its folders anew at each look.
-    if (folder === null || performance.now() - this.#openedAt < REOPEN_MS) return;
-    this.#openedAt = performance.now();
+    if (folder === null || monotonicMs() - this.#openedAt < REOPEN_MS) return;
+    this.#openedAt = monotonicMs();
     this.#watched = folder;
     await this.#open().catch(() => undefined);
   }

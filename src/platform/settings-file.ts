@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import type { Disposer } from "../faults/feed.js";
 import type { FileContent, SettingsFile } from "../ports/settings-file.js";
 import { FolderDoorbell } from "./folder-doorbell.js";
+import { monotonicMs } from "./system-clock.js";
 
 /** How long a file must stay unchanged before it is read: longer than an editor that writes in pieces pauses (200 ms). */
 const QUIET_MS = 350;
@@ -105,7 +106,7 @@ class Watch {
     this.#rung = false;
     const found = await examineFile(this.#path);
     if (this.#isStopped()) return;
-    const now = performance.now();
+    const now = monotonicMs();
     if (!isFirst && found.signature !== this.#seen) this.#changedAt = now;
     // A ring alone is a change too: where a file system keeps times in whole seconds, the signature may not show a second write. But it
     // never puts off a reading that is due, for rings can come late.
@@ -119,7 +120,7 @@ class Watch {
     const after = read.kind === "content" ? await examineFile(this.#path) : found;
     if (this.#isStopped()) return;
     if (read.kind === "changing" || after.signature !== found.signature) {
-      this.#changedAt = performance.now();
+      this.#changedAt = monotonicMs();
       return;
     }
     const mayPass = read.kind === "unreadable" && read.busy && this.#told?.kind !== "unreadable";

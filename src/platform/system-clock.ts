@@ -5,9 +5,14 @@ import { lateCrypto } from "./late-builtin.js";
 /** Node's longest timer; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Milliseconds that never jump. Not `performance.now`, which loads all of perf_hooks at its first use. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic: monotonicMs,
   timer(delayMs: number, callback: () => void): Disposer {
     let handle: NodeJS.Timeout;
     const arm = (remaining: number): void => {
