@@ -1,3 +1,4 @@
+import type { PollingReport } from "../polling/polling-report.js";
 import type { ProblemCode, ProblemSeverity } from "./problem-catalog.js";
 
 export type Phase = "starting" | "disabled" | "blocked" | "polling" | "stopping";
@@ -13,29 +14,10 @@ export interface Problem {
   readonly orgId: string | null;
 }
 
-export interface OrganizationStatus {
+/** One organization, with what its polling says of itself. */
+export interface OrganizationStatus extends PollingReport {
   readonly orgId: string;
   readonly orgName: string;
-  readonly persons: number;
-  readonly watched: number;
-  readonly mode: "sweep" | "lookup" | "mixed";
-  readonly lastSweep: {
-    readonly startedAt: string;
-    readonly seconds: number;
-    readonly persons: number;
-    readonly requests: number;
-  } | null;
-  readonly sweepProgress: { readonly persons: number; readonly pages: number } | null;
-  readonly requests: {
-    readonly perMinuteLimit: number;
-    readonly lastMinute: number;
-    readonly total: number;
-    readonly rateLimited: number;
-    readonly failed: number;
-  };
-  readonly rateLimitedUntil: string | null;
-  readonly nextRequestAt: string | null;
-  readonly ageSeconds: { readonly watchedP50: number | null; readonly watchedP95: number | null };
 }
 
 export interface WorkerStatus {
