@@ -20,6 +20,8 @@ const SETTLE_IN_MS = 5;
 const STOP_WORK_MS = 500;
 const FLUSH_MS = 150;
 const LOG_MS = 200;
+/** Whatever hangs or fails on the way out, the process is gone by then. */
+const LAST_RESORT_MS = 950;
 
 export type ExitCode = 0 | 1 | 65 | 70;
 
@@ -92,7 +94,10 @@ export class Worker {
 
   /** Stops the polling, closes everything and lets `run` resolve, within a second. Idempotent: the first code counts. */
   stop(code: ExitCode, why: string): Promise<void> {
-    this.#ending ??= this.#end(code, why);
+    if (this.#ending === null) {
+      this.#ports.clock.timer(LAST_RESORT_MS, () => this.#exit(code));
+      this.#ending = this.#end(code, why);
+    }
     return this.#ending;
   }
 
@@ -166,7 +171,7 @@ export class Worker {
     } catch (error) {
       log.error("Ending failed.", { error: asFault(error) });
     }
-    await log.close(LOG_MS);
+    await log.close(LOG_MS).catch(() => undefined);
     this.#exit(code);
   }
 

@@ -1,0 +1,89 @@
+import { expect } from "chai";
+import sinon from "sinon";
+
+import { Fault } from "../../../src/faults/fault.js";
+import { readIniLine } from "../../../src/platform/ini-line.js";
+import { MemoryStore } from "../../../src/platform/memory-store.js";
+import { Worker } from "../../../src/worker/worker.js";
+import { FakeChannel } from "../../support/fake-channel.js";
+import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { FakeSettingsFile } from "../../support/fake-settings-file.js";
+import { RecordingLogger } from "../../support/recording-logger.js";
+
+const nothing = (): void => undefined;
+
+function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promise<void> } = {}) {
+  const clock = new FakeClock();
+  const channel = new FakeChannel();
+  const gone: (() => void)[] = [];
+  const file = new FakeSettingsFile("/Presence.ini", "WebexPresence.Enable=1\nWebexPresence.Authorize=off\n");
+  const log = Object.assign(new RecordingLogger(), { setLevel: sinon.spy(), close: ways.closeLog ?? (() => Promise.resolve()) });
+  const worker = new Worker(
+    {
+      clock,
+      chance: new SeededChance(),
+      log,
+      process: {
+        pid: 1,
+        account: "svc",
+        platform: "linux",
+        onGone: (_pid, listener) => {
+          gone.push(listener);
+          return nothing;
+        },
+      },
+      channel,
+      settingsFile: file,
+      readIniLine,
+      readTextFile: () => Promise.reject(new Fault("refused", "There is no such file.")),
+      secretStore: new MemoryStore(),
+      http: () => ({ send: () => Promise.reject(new Fault("webexUnreachable", "No network.")), close: nothing }),
+      statusFile: { write: ways.writeStatus ?? (() => Promise.resolve()) },
+      openRpc: () => Promise.resolve({}),
+      version: "1.2.3",
+      listenOnLoopback: () => Promise.reject(new Fault("redirectPortInUse", "The port is taken.")),
+    },
+    { settingsPath: "/Presence.ini", hostPid: 7, logDirectory: "/log", logLevel: null, secretStore: "memory" },
+  );
+  return { clock, channel, gone, file, log, worker };
+}
+
+describe("worker/worker", () => {
+  it("reads settings and keychain, is blocked without a grant, and leaves no timer behind", async () => {
+    const { clock, channel, file, log, worker } = bench();
+    const ended = worker.run();
+    await clock.advance(1_000);
+    const { result } = await channel.request("worker/status");
+    expect(result).to.include({ phase: "blocked", enabled: true, version: "1.2.3" });
+    expect(file.watchers).to.equal(1);
+    expect(log.setLevel.calledWith("info")).to.equal(true);
+    void worker.stop(0, "a test");
+    expect(await clock.until(ended, 1_000)).to.equal(0);
+    await clock.advance(1_000);
+    expect(file.watchers).to.equal(0);
+    expect(clock.pendingTimers).to.equal(0);
+  });
+
+  it("ends when its host's process is gone; the first reason to end counts", async () => {
+    const { clock, gone, worker } = bench();
+    const ended = worker.run();
+    await clock.advance(10);
+    gone[0]!();
+    void worker.stop(70, "too late");
+    expect(await clock.until(ended, 1_000)).to.equal(0);
+  });
+
+  for (const [what, ways] of [
+    ["the log never closes", { closeLog: () => new Promise<void>(nothing) }],
+    ["the log cannot be closed", { closeLog: () => Promise.reject(new Error("broken")) }],
+    ["the status file hangs", { writeStatus: () => new Promise<void>(nothing) }],
+  ] as const) {
+    it(`ends within a second although ${what}`, async () => {
+      const { clock, worker } = bench(ways);
+      const ended = worker.run();
+      await clock.advance(100);
+      worker.stop(65, "a test").catch(nothing);
+      expect(await clock.until(ended, 1_000)).to.equal(65);
+    });
+  }
+});
