@@ -17,7 +17,7 @@ const lazyLibraries = [
   "rotating-file-stream",
 ];
 
-/** What libraries bring along, nothing here uses, and costs memory: winston's colours and own debugging 3 MB, axios' MIME types 5 MB. */
+/** What libraries bring along, nothing here uses, and costs memory: winston's colours and own debugging, axios' MIME types. */
 const withoutUnused = {
   name: "without-unused",
   setup(context) {
@@ -70,8 +70,8 @@ const lazyLibrariesApart = {
 };
 
 /**
- * The worker is a program of its own beside a launcher that gives V8 what it compiled when the program was built: reading 300 KB of
- * JavaScript is a third of the time to the first answer. Another Node finds no file of its name, or V8 refuses it: then it compiles.
+ * The worker is a program of its own beside a launcher that gives V8 what it compiled when the program was built: reading the
+ * program is a good part of the time to the first answer. Another Node finds no file of its name, or V8 refuses it: then it compiles.
  */
 const PARAMETERS = "exports, require, module, __filename, __dirname";
 const cacheName = (node) => `worker.${node.version}-${node.platform}-${node.arch}.cache`;
