@@ -38,11 +38,12 @@ function productSweeper(apiUrl: string, token: string, withRoster: boolean): Swe
   return async () => {
     let items = 0;
     const sweep = roster.beginSweep();
-    for (let page: PageReference | null = { kind: "first", max: PAGE }; page !== null;) {
-      const { persons, itemCount, next } = await people.listPage(page, signal);
-      if (withRoster) roster.applyPage(sweep, persons);
-      items += itemCount;
-      page = next === null ? null : { kind: "next", url: next };
+    let reference: PageReference | null = { kind: "first", max: PAGE };
+    for (let page = 0; reference !== null; page += 1) {
+      const content = await people.listPage(reference, signal);
+      if (withRoster) roster.applyPage(sweep, content.items, page);
+      items += content.items.length;
+      reference = content.next === null ? null : { kind: "next", url: content.next };
     }
     if (withRoster) roster.completeSweep(sweep);
     return items;

@@ -1,5 +1,4 @@
 // The worker's channel, protocol and presence without Webex: `worker/poll` changes the record of everybody at once.
-import { decodePersons } from "../../src/webex/person-decoder.js";
 import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
@@ -8,6 +7,7 @@ import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
+import { listedPersons } from "../../src/webex/listed-persons.js";
 import { personJson } from "../../simulator/person-json.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 
@@ -72,10 +72,11 @@ function fill(persons: number): void {
   const [organization] = webex.organizations;
   if (organization === undefined) throw new Error("The simulator has no organization.");
   const view = { withStatus: true, sharingOff: false, roleLost: false, strangeStatus: "", booleansAsStrings: false };
-  const items = webex.people().map((person) => JSON.parse(personJson(person, organization, view)) as unknown);
+  const items = webex.people().map((person) => personJson(person, organization, view));
   presence.setCondition("polling");
   const roster = presence.addOrganization(organization.id);
   const sweep = roster.beginSweep();
-  roster.applyPage(sweep, decodePersons({ items }).persons);
+  const body = Buffer.from(`{"items":[${items.join(",")}]}`);
+  roster.applyPage(sweep, listedPersons({ status: 200, headers: {}, body }), 0);
   roster.completeSweep(sweep);
 }

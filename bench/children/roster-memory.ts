@@ -4,8 +4,7 @@ import { personJson } from "../../simulator/person-json.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
-import { jsonAnswer } from "../../src/webex/json-answer.js";
-import { decodePersons } from "../../src/webex/person-decoder.js";
+import { listedPersons } from "../../src/webex/listed-persons.js";
 
 export interface RosterMemory {
   readonly persons: number;
@@ -41,7 +40,7 @@ function inUse(): number {
 function sweep(directory: PresenceDirectory, pages: readonly Buffer[], orgId: string): void {
   const roster = directory.addOrganization(orgId);
   const number = roster.beginSweep();
-  for (const body of pages) roster.applyPage(number, decodePersons(jsonAnswer({ status: 200, headers: {}, body })).persons);
+  pages.forEach((body, page) => roster.applyPage(number, listedPersons({ status: 200, headers: {}, body }), page));
   roster.completeSweep(number);
 }
 

@@ -6,8 +6,8 @@ import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import { changeRateAfter, FIRST_CHANGE_RATE } from "../../src/presence/change-rate.js";
 import { DemandScan } from "../../src/presence/demand-scan.js";
-import type { PersonSnapshot } from "../../src/presence/person.js";
-import type { PolledRoster, WatchedAges, WatchedDemand } from "../../src/presence/polled-roster.js";
+import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
+import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
 import { seededRandom } from "../../simulator/random.js";
 import { INTERVAL_MS, LATENCY_MS, type Scene } from "./point.js";
@@ -49,6 +49,8 @@ export async function product(scene: Scene, { requestsPerMinute, oldLinksHonoure
   return service.outcome();
 }
 
+const NOBODY_IN_PARTICULAR: ListedPerson = { fingerprint: Number.NaN, read: () => null };
+
 /** Pages of persons of whom nothing but their number matters; the service keeps what is known of the watched. */
 class ModelPeople implements PeopleApi {
   readonly #clock: SimulatedClock;
@@ -56,7 +58,7 @@ class ModelPeople implements PeopleApi {
   readonly #budget: RequestBudget;
   readonly #oldLinksHonoured: boolean;
   readonly #pages = new Map<number, PeoplePage>();
-  readonly #pageOf = new Map<readonly PersonSnapshot[], number>();
+  readonly #pageOf = new Map<readonly ListedPerson[], number>();
   #newest = "";
   #links = 0;
 
@@ -67,8 +69,8 @@ class ModelPeople implements PeopleApi {
     this.#oldLinksHonoured = oldLinksHonoured;
   }
 
-  pageOf(persons: readonly PersonSnapshot[]): number {
-    return this.#pageOf.get(persons) ?? -1;
+  pageOf(items: readonly ListedPerson[]): number {
+    return this.#pageOf.get(items) ?? -1;
   }
 
   listPage(reference: PageReference, signal: AbortSignal): Promise<PeoplePage> {
@@ -103,10 +105,10 @@ class ModelPeople implements PeopleApi {
     if (known !== undefined) return known;
     const { persons: total, pageSize } = this.#service.scene.point;
     const first = page * pageSize;
-    const persons = Array.from({ length: Math.min(pageSize, total - first) }, (_, i) => snapshot(first + i));
-    const made = { persons, itemCount: persons.length, next: first + persons.length < total ? "next" : null };
+    const items = Array.from({ length: Math.min(pageSize, total - first) }, () => NOBODY_IN_PARTICULAR);
+    const made = { items, next: first + items.length < total ? "next" : null };
     this.#pages.set(page, made);
-    this.#pageOf.set(persons, page);
+    this.#pageOf.set(items, page);
     return made;
   }
 
@@ -140,6 +142,7 @@ class WatchedRoster implements PolledRoster {
   readonly #changesTold: Uint32Array;
   readonly #demand = new Feed<undefined>();
   #sweeps = 0;
+  #seenInSweep = 0;
 
   constructor(clock: SimulatedClock, service: Service, people: ModelPeople) {
     this.#clock = clock;
@@ -173,20 +176,23 @@ class WatchedRoster implements PolledRoster {
   }
 
   beginSweep(): number {
+    this.#seenInSweep = 0;
     return (this.#sweeps += 1);
   }
 
-  applyPage(_sweep: number, persons: readonly PersonSnapshot[], page = 0): void {
-    this.applyPageAgain(page, persons);
+  applyPage(_sweep: number, items: readonly ListedPerson[], page: number): PageTold {
+    this.#seenInSweep += items.length;
+    return this.applyPageAgain(page, items);
   }
 
-  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number {
-    const real = this.#people.pageOf(persons);
+  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
+    const real = this.#people.pageOf(items);
     for (const slot of this.#service.scene.onPage[real] ?? []) {
       this.#observe(slot);
       this.persons.page[slot] = page + 1;
     }
-    return real === page ? persons.length : 0;
+    const there = real === page ? items.length : 0;
+    return { persons: items.length, there, sharesStatus: true, seenInSweep: this.#seenInSweep };
   }
 
   completeSweep(): void {

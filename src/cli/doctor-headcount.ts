@@ -15,8 +15,11 @@ export async function countPeople(people: Pick<PeopleApi, "listPage">, signal: A
   const ids = new Set<string>();
   let page: PageReference = { kind: "first", max: PAGE };
   for (let read = 0; read < MOST_PAGES; read += 1) {
-    const { persons, next } = await people.listPage(page, signal);
-    for (const { id } of persons) ids.add(id);
+    const { items, next } = await people.listPage(page, signal);
+    for (const item of items) {
+      const person = item.read();
+      if (person !== null) ids.add(person.id);
+    }
     if (next === null) return { persons: ids.size, complete: true };
     page = { kind: "next", url: next };
   }

@@ -1,4 +1,5 @@
-import type { PageReference, PeoplePage } from "../webex/people-api.js";
+import type { PageTold } from "../presence/polled-roster.js";
+import type { PageReference } from "../webex/people-api.js";
 
 const FIRST_DISTRUST_MS = 30 * 60_000;
 const LAST_DISTRUST_MS = 6 * 3_600_000;
@@ -58,13 +59,13 @@ export class PageMap implements KnownPages {
     this.whole = true;
   }
 
-  /** The page was read out of turn; `there` of its persons were known to stand on it. Returns whether links are still trusted. */
-  readAgain(page: number, content: PeoplePage, there: number, now: number): boolean {
+  /** The page was read out of turn; `next` is the link it met there. Returns whether links are still trusted. */
+  readAgain(page: number, next: string | null, { persons, there }: PageTold, now: number): boolean {
     this.readAt[page] = now;
     this.#readAgainLately = true;
-    if (content.persons.length > 0 && there * 2 >= content.persons.length) {
+    if (persons > 0 && there * 2 >= persons) {
       this.#oddRunning = 0;
-      if (content.next !== null && page + 1 < this.count) this.#references[page + 1] = { kind: "next", url: content.next };
+      if (next !== null && page + 1 < this.count) this.#references[page + 1] = { kind: "next", url: next };
       return true;
     }
     this.#oddRunning += 1;

@@ -32,8 +32,8 @@ export class Rereads {
     if (reference === undefined) return;
     const content = await people.listPage(reference, signal);
     if (signal.aborted) return;
-    const there = roster.applyPageAgain(page, content.persons);
-    if (!this.#map.readAgain(page, content, there, clock.monotonic())) this.#tellOfDistrust();
+    const told = roster.applyPageAgain(page, content.items);
+    if (!this.#map.readAgain(page, content.next, told, clock.monotonic())) this.#tellOfDistrust();
     this.#health.answered(null);
   }
 

@@ -88,10 +88,10 @@ export class RosterSweeps {
       sweep.requests += budget.total - requestsBefore;
     });
     if (signal.aborted) return false;
-    roster.applyPage(sweep.number, page.persons, sweep.pages);
+    const told = roster.applyPage(sweep.number, page.items, sweep.pages);
     this.#map.swept(sweep.pages, reference, page.next, clock.monotonic());
-    const course = sweep.take(page);
-    this.#pageSize.pageCame(page.itemCount, page.next !== null);
+    const course = sweep.take(page, told);
+    this.#pageSize.pageCame(page.items.length, page.next !== null);
     this.#health.answered(sweep.pages);
     if (sweep.sharesStatus) this.#health.statusShared(true);
     if (course === "endless") {

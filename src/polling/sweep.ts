@@ -1,3 +1,4 @@
+import type { PageTold } from "../presence/polled-roster.js";
 import type { PageReference, PeoplePage } from "../webex/people-api.js";
 
 const MOST_PAGES = 10_000;
@@ -16,9 +17,10 @@ export class Sweep {
   page: PageReference;
   pages = 0;
   requests = 0;
+  /** Distinct persons seen. */
+  persons = 0;
   /** Somebody's status came. */
   sharesStatus = false;
-  readonly #ids = new Set<string>();
   readonly #visited = new Set<string>();
   #pagesWithoutNews = 0;
   #restarts = 0;
@@ -31,23 +33,17 @@ export class Sweep {
     this.startedAtWall = startedAtWall;
   }
 
-  get persons(): number {
-    return this.#ids.size;
-  }
-
-  /** Counts the page in. `endless`: the links lead in a circle, or nowhere. */
-  take(page: PeoplePage): "more" | "last" | "endless" {
+  /** Counts the page and what it told in. `endless`: the links lead in a circle, or nowhere. */
+  take(page: PeoplePage, told: PageTold): "more" | "last" | "endless" {
     this.pages += 1;
     this.#failuresHere = 0;
-    const known = this.#ids.size;
-    for (const person of page.persons) {
-      this.#ids.add(person.id);
-      if (person.status !== null) this.sharesStatus = true;
-    }
+    const known = this.persons;
+    this.persons = told.seenInSweep;
+    this.sharesStatus ||= told.sharesStatus;
     if (page.next === null) return "last";
-    // Bots are left out of `persons`: a page of nothing else is no sign of a circle.
-    const onlyBots = page.persons.length === 0 && page.itemCount > 0;
-    if (this.#ids.size > known) this.#pagesWithoutNews = 0;
+    // A page of bots alone is no sign of a circle.
+    const onlyBots = told.persons === 0 && page.items.length > 0;
+    if (this.persons > known) this.#pagesWithoutNews = 0;
     else if (!onlyBots) this.#pagesWithoutNews += 1;
     if (this.#visited.has(page.next)) return "endless";
     if (this.pages >= MOST_PAGES || this.#pagesWithoutNews >= MOST_PAGES_WITHOUT_NEWS) return "endless";
@@ -62,7 +58,7 @@ export class Sweep {
     this.page = page;
     this.pages = 0;
     this.sharesStatus = false;
-    this.#ids.clear();
+    this.persons = 0;
     this.#visited.clear();
     this.#pagesWithoutNews = 0;
     this.#failuresHere = 0;

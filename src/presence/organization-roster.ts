@@ -1,12 +1,14 @@
 import { Feed, type Disposer } from "../faults/feed.js";
 import { DemandScan, NO_DEMAND } from "./demand-scan.js";
-import type { PersonSnapshot } from "./person.js";
-import type { PolledRoster, WatchedAges, WatchedDemand } from "./polled-roster.js";
+import type { ListedPerson, PersonSnapshot } from "./person.js";
+import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "./polled-roster.js";
 import type { Roster } from "./roster.js";
 import type { WatchedCensus } from "./watched-census.js";
 
 /** What happened in a roster, once it is over. */
 export type RosterNews = "observed" | "answered";
+
+const NOTHING_TOLD: PageTold = { persons: 0, there: 0, sharesStatus: false, seenInSweep: 0 };
 
 /** A roster as polling sees it. Once closed it takes nothing more: results of a revoked grant must not bring anybody back. */
 export class OrganizationRoster implements PolledRoster {
@@ -40,17 +42,12 @@ export class OrganizationRoster implements PolledRoster {
     return this.roster.beginSweep();
   }
 
-  applyPage(sweep: number, persons: readonly PersonSnapshot[], page = 0): void {
-    if (this.#closed) return;
-    this.roster.applyPage(sweep, persons, page);
-    this.#onNews("observed");
+  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageTold {
+    return this.#apply(() => this.roster.applyPage(sweep, items, page));
   }
 
-  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number {
-    if (this.#closed) return 0;
-    const there = this.roster.applyPageAgain(page, persons);
-    this.#onNews("observed");
-    return there;
+  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
+    return this.#apply(() => this.roster.applyPageAgain(page, items));
   }
 
   watchedDemand(pages: number, freshMs: number): WatchedDemand {
@@ -78,5 +75,14 @@ export class OrganizationRoster implements PolledRoster {
 
   close(): void {
     this.#closed = true;
+  }
+
+  #apply(page: () => PageTold): PageTold {
+    if (this.#closed) return NOTHING_TOLD;
+    try {
+      return page();
+    } finally {
+      this.#onNews("observed");
+    }
   }
 }

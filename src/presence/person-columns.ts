@@ -32,6 +32,10 @@ export class PersonColumns {
   queried = new Uint32Array(SMALLEST);
   /** The page of the list that the person was last seen on, counted from 1; 0 where that is not known. */
   page = new Uint16Array(SMALLEST);
+  /** Of what stood in Webex's list (`ListedPerson.fingerprint`); NaN where something else has been told since. */
+  fingerprint = new Float64Array(SMALLEST);
+  /** Who came after the person in Webex's list, as slot + 1; 0 where that is not known. */
+  next = new Uint32Array(SMALLEST);
   /** How often the status changes, as `change-rate.ts` writes it. */
   changeRate = new Uint16Array(SMALLEST);
   #lastActivity = new Float64Array(SMALLEST);
@@ -49,6 +53,8 @@ export class PersonColumns {
     this.missed[slot] = 0;
     this.queried[slot] = 0;
     this.page[slot] = 0;
+    this.fingerprint[slot] = Number.NaN;
+    this.next[slot] = 0;
     this.changeRate[slot] = FIRST_CHANGE_RATE;
     this.text[slot] = null;
     this.status[slot] = null;
@@ -58,6 +64,7 @@ export class PersonColumns {
   free(slot: number): void {
     this.text[slot] = null;
     this.status[slot] = null;
+    this.fingerprint[slot] = Number.NaN;
     this.#oddActivity.delete(slot);
     this.#wideName.delete(slot);
     this.#free.push(slot);
@@ -131,6 +138,8 @@ export class PersonColumns {
     this.queried = grown(this.queried, new Uint32Array(capacity));
     this.missed = grown(this.missed, new Uint8Array(capacity));
     this.page = grown(this.page, new Uint16Array(capacity));
+    this.fingerprint = grown(this.fingerprint, new Float64Array(capacity));
+    this.next = grown(this.next, new Uint32Array(capacity));
     this.changeRate = grown(this.changeRate, new Uint16Array(capacity));
   }
 }

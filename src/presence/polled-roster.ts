@@ -1,5 +1,5 @@
 import type { Disposer } from "../faults/feed.js";
-import type { PersonSnapshot } from "./person.js";
+import type { ListedPerson, PersonSnapshot } from "./person.js";
 
 /** How old (in seconds) what is known of the watched persons is: the median and the 95th percentile; null when nobody is watched. */
 export interface WatchedAges {
@@ -37,6 +37,17 @@ export interface WatchedDemand {
   readonly homeless: readonly LookupCandidate[];
 }
 
+/** What a page told. */
+export interface PageTold {
+  /** Persons on it, bots and guests left out. */
+  readonly persons: number;
+  /** Of them, those who were known to stand on this page. */
+  readonly there: number;
+  readonly sharesStatus: boolean;
+  /** Distinct persons that Webex told of since the present sweep began, on this page or otherwise. */
+  readonly seenInSweep: number;
+}
+
 /** One organization's roster as polling sees it: what Webex told goes in, who is looked at comes out. */
 export interface PolledRoster {
   readonly personCount: number;
@@ -46,10 +57,13 @@ export interface PolledRoster {
 
   /** A walk over all pages begins; the number names it in the calls below. */
   beginSweep(): number;
-  /** Persons of one page, as of now; `page` is its number in the walk, counted from 0. Subscribers hear of changes soon after. */
-  applyPage(sweep: number, persons: readonly PersonSnapshot[], page?: number): void;
-  /** Persons of a page read again out of turn. Returns how many of them were known to stand there. */
-  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number;
+  /**
+   * What stands on one page, as of now; `page` is its number in the walk, counted from 0. Subscribers hear of changes soon after. Fault: that of
+   * `ListedPerson.read`; those before it are applied.
+   */
+  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageTold;
+  /** The same of a page read again out of turn. */
+  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold;
   /** Every page was seen: a person missed by two complete sweeps running is dropped, and what matched nobody is `notFound`. */
   completeSweep(sweep: number): void;
 

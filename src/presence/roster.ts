@@ -1,8 +1,10 @@
 import type { Clock } from "../ports/clock.js";
 import { AddressBook } from "./address-book.js";
-import type { PersonSnapshot } from "./person.js";
+import { ListOrder } from "./list-order.js";
+import type { ListedPerson, PersonSnapshot } from "./person.js";
 import { PersonColumns, type Moment } from "./person-columns.js";
 import { packPerson, type PackedPerson } from "./person-text.js";
+import type { PageTold } from "./polled-roster.js";
 import { RecentAddresses } from "./recent-addresses.js";
 import { outlookOfStatus } from "./state-table.js";
 
@@ -29,11 +31,15 @@ export class Roster {
   blockedSince: number | null = null;
   staleAfterMs: number;
   readonly #book = new AddressBook(this.persons);
+  readonly #order = new ListOrder(this.persons);
   readonly #clock: Clock;
   readonly #listener: RosterListener;
   readonly #notFound = new RecentAddresses(TEN_MINUTES_MS);
   #sweep = 0;
   #sweepUnderWay = false;
+  /** Persons on the pages of the sweep. */
+  #listedInSweep = 0;
+  /** Distinct persons told of since the sweep began. */
   #seenInSweep = 0;
   #sweptAt: number | null = null;
 
@@ -47,19 +53,35 @@ export class Roster {
   beginSweep(): number {
     this.#sweep += 1;
     this.#sweepUnderWay = true;
+    this.#listedInSweep = 0;
     this.#seenInSweep = 0;
     return this.#sweep;
   }
 
   /** `page`: its number in the walk, counted from 0. */
-  applyPage(sweep: number, persons: readonly PersonSnapshot[], page: number): void {
-    if (sweep === this.#sweep) this.#seenInSweep += persons.length;
-    this.#applyOn(page, persons);
+  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageTold {
+    const told = this.applyPageAgain(page, items);
+    if (sweep === this.#sweep) this.#listedInSweep += told.persons;
+    return told;
   }
 
-  /** A page read out of turn. Returns how many of its persons were known to stand there. */
-  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number {
-    return this.#applyOn(page, persons);
+  /** A page read out of turn. */
+  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
+    const at = this.#moment();
+    const columns = this.persons;
+    let persons = 0;
+    let there = 0;
+    let sharesStatus = false;
+    this.#order.turnTo(page);
+    for (const item of items) {
+      const slot = this.#take(item, at);
+      if (slot === -1) continue;
+      persons += 1;
+      if (columns.page[slot] === page + 1) there += 1;
+      columns.page[slot] = page + 1;
+      sharesStatus ||= columns.status[slot] !== null;
+    }
+    return { persons, there, sharesStatus, seenInSweep: this.#seenInSweep };
   }
 
   /** Returns whether addresses that match nobody have an answer now that had none. */
@@ -67,7 +89,7 @@ export class Roster {
     if (sweep !== this.#sweep || !this.#sweepUnderWay) return false;
     this.#sweepUnderWay = false;
     // A list without anybody is a fault of the service (the administrator who asks is a person too): it says nothing of who left.
-    if (this.#seenInSweep > 0) this.#dropMissed(sweep);
+    if (this.#listedInSweep > 0) this.#dropMissed(sweep);
     const now = this.#clock.monotonic();
     const wasAnswered = this.sweepAnswers(now);
     this.#sweptAt = now;
@@ -144,15 +166,19 @@ export class Roster {
     for (const person of persons) this.#upsert(person, at);
   }
 
-  #applyOn(page: number, persons: readonly PersonSnapshot[]): number {
-    const at = this.#moment();
-    let there = 0;
-    for (const person of persons) {
-      const slot = this.#upsert(person, at);
-      if (this.persons.page[slot] === page + 1) there += 1;
-      this.persons.page[slot] = page + 1;
+  /** The slot of the person, or -1 for a bot. */
+  #take(item: ListedPerson, at: Moment): number {
+    let slot = this.#order.sameAsBefore(item.fingerprint);
+    if (slot === -1) {
+      const person = item.read();
+      if (person === null) return -1;
+      slot = this.#upsert(person, at);
+    } else {
+      this.persons.learnChange(slot, at, false);
+      this.#observe(slot, this.persons.status[slot] ?? null, at, this.isStale(slot, at.mono));
     }
-    return there;
+    this.#order.met(slot, item.fingerprint);
+    return slot;
   }
 
   #moment(): Moment {
@@ -163,20 +189,28 @@ export class Roster {
     const packed = packPerson(person);
     const known = this.#book.byId(person.id);
     const slot = known === -1 ? this.#enter(person.id, packed) : known;
+    if (known !== -1) this.#rename(slot, packed);
+    this.persons.setLastActivity(slot, person.lastActivity);
+    this.persons.fingerprint[slot] = Number.NaN;
+    if (known !== -1) this.persons.learnChange(slot, at, this.persons.status[slot] !== person.status);
+    this.#observe(slot, person.status, at, known === -1 || this.isStale(slot, at.mono));
+    return slot;
+  }
+
+  /** `isNews`: what was told of the person before counts no more. */
+  #observe(slot: number, status: string | null, at: Moment, isNews: boolean): void {
     const columns = this.persons;
     const before = columns.status[slot] ?? null;
-    const isNews = known === -1 || this.isStale(slot, at.mono);
-    if (known !== -1) this.#rename(slot, packed);
-    columns.setLastActivity(slot, person.lastActivity);
-    if (known !== -1) columns.learnChange(slot, at, before !== person.status);
     columns.setObserved(slot, at);
     columns.missed[slot] = 0;
-    if (this.#sweepUnderWay) columns.sweep[slot] = this.#sweep;
-    if (!isNews && before === person.status) return slot;
-    if (isNews || outlookOfStatus(before) !== outlookOfStatus(person.status)) columns.since[slot] = at.wall;
-    columns.setStatus(slot, person.status);
+    if (this.#sweepUnderWay && columns.sweep[slot] !== this.#sweep) {
+      columns.sweep[slot] = this.#sweep;
+      this.#seenInSweep += 1;
+    }
+    if (!isNews && before === status) return;
+    if (isNews || outlookOfStatus(before) !== outlookOfStatus(status)) columns.since[slot] = at.wall;
+    columns.setStatus(slot, status);
     this.#touch(slot);
-    return slot;
   }
 
   #enter(id: string, packed: PackedPerson): number {

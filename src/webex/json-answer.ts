@@ -3,22 +3,25 @@ import { unreadableAnswer } from "./rest-faults.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+const decoder = new TextDecoder();
+
 /** The body as a JSON object. Throws a `Fault` `webexError` that says what it is instead; never its text, which may name people. */
 export function jsonAnswer(response: HttpResponse): JsonObject {
   if (response.body.length === 0) throw unreadableAnswer("has no body", response.status);
-  const value = parsed(response);
+  const value = parseJson(response.body, response.status);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw unreadableAnswer("is JSON, but not an object", response.status);
 }
 
-function parsed(response: HttpResponse): unknown {
-  const text = new TextDecoder().decode(response.body);
+/** JSON in UTF-8. Throws as `jsonAnswer`. */
+export function parseJson(body: Uint8Array, status?: number): unknown {
+  const text = decoder.decode(body);
   try {
     return JSON.parse(text);
   } catch {
     throw unreadableAnswer(
       /^\s*</.test(text.slice(0, 100)) ? "is a page of HTML or XML instead of JSON" : "is not JSON, or not all of it",
-      response.status,
+      status,
     );
   }
 }

@@ -1,14 +1,12 @@
 import type { Secret } from "../faults/secret.js";
-import type { PersonSnapshot } from "../presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
 
 /** Where a page of the roster comes from: the beginning, or Webex's own link to the next one. */
 export type PageReference = { readonly kind: "first"; readonly max: number } | { readonly kind: "next"; readonly url: string };
 
 export interface PeoplePage {
-  /** Persons only: bots and guests are left out. */
-  readonly persons: readonly PersonSnapshot[];
-  /** How many items Webex put on the page, bots included: the page size learned. */
-  readonly itemCount: number;
+  /** All that Webex put on the page, bots and guests included: their number is the page size learned. */
+  readonly items: readonly ListedPerson[];
   /** Webex's link to the next page (same origin as `ApiUrl`, checked), or null on the last one. */
   readonly next: string | null;
 }

@@ -1,7 +1,9 @@
 import type { PersonSnapshot } from "../presence/person.js";
+import { jsonAnswer } from "./json-answer.js";
 import { nextLink } from "./link-header.js";
+import { listedPersons } from "./listed-persons.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "./people-api.js";
-import { decodeMe, decodePersons } from "./person-decoder.js";
+import { decodeMe, decodePerson, itemsOf } from "./person-decoder.js";
 import { PAGE_LIMITS, SMALL_LIMITS } from "./rest.js";
 import type { RestClient } from "./rest.js";
 
@@ -15,19 +17,18 @@ export class WebexPeople implements PeopleApi {
 
   async listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
     const asked = page.kind === "first" ? `${this.#rest.apiUrl}/people?max=${page.max}` : page.url;
-    const { body, headers, url } = await this.#rest.get(asked, PAGE_LIMITS, signal);
-    const { persons, itemCount } = decodePersons(body);
-    return { persons, itemCount, next: nextLink(headers.link, url, this.#rest.apiUrl) };
+    const { response, url } = await this.#rest.get(asked, PAGE_LIMITS, signal);
+    return { items: listedPersons(response), next: nextLink(response.headers.link, url, this.#rest.apiUrl) };
   }
 
   async findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
     const url = `${this.#rest.apiUrl}/people?email=${encodeURIComponent(email)}`;
-    const { body } = await this.#rest.get(url, SMALL_LIMITS, signal);
-    return decodePersons(body).persons;
+    const { response } = await this.#rest.get(url, SMALL_LIMITS, signal);
+    return itemsOf(jsonAnswer(response)).flatMap((item) => decodePerson(item) ?? []);
   }
 
   async me(signal: AbortSignal): Promise<Me> {
-    const { body } = await this.#rest.get(`${this.#rest.apiUrl}/people/me`, SMALL_LIMITS, signal);
-    return decodeMe(body);
+    const { response } = await this.#rest.get(`${this.#rest.apiUrl}/people/me`, SMALL_LIMITS, signal);
+    return decodeMe(jsonAnswer(response));
   }
 }

@@ -4,29 +4,19 @@ import { optionalText, requiredText } from "./json-answer.js";
 import type { JsonObject } from "./json-answer.js";
 import type { Me } from "./people-api.js";
 
-export interface DecodedPersons {
-  readonly persons: readonly PersonSnapshot[];
-  readonly itemCount: number;
-}
-
 const NONE: readonly string[] = [];
 
-/**
- * The persons in `{items: [...]}`, bots and guests left out. Plain loops, since a sweep decodes thousands: members that are missing
- * or of another type are taken as absent, and an item without an id is left out. Throws a `Fault` `webexError` without `items`.
- */
-export function decodePersons(body: JsonObject): DecodedPersons {
-  const { items } = body;
+/** Throws a `Fault` `webexError` where there is no list `items`. */
+export function itemsOf({ items }: JsonObject): readonly unknown[] {
   if (!Array.isArray(items)) throw unreadableAnswer("has no list of items");
-  const persons: PersonSnapshot[] = [];
-  for (const item of items as unknown[]) {
-    const person = decodePerson(item);
-    if (person !== null) persons.push(person);
-  }
-  return { persons, itemCount: items.length };
+  return items;
 }
 
-function decodePerson(item: unknown): PersonSnapshot | null {
+/**
+ * A person of Webex's; null for a bot, a guest and what has no id. Plain loops, since a sweep may decode thousands: members that are
+ * missing or of another type are taken as absent.
+ */
+export function decodePerson(item: unknown): PersonSnapshot | null {
   if (typeof item !== "object" || item === null) return null;
   const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item as JsonObject;
   if (typeof id !== "string" || id === "") return null;

@@ -2,8 +2,6 @@ import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Http, HttpResponse } from "../ports/http.js";
 import { readErrorAnswer } from "./error-answer.js";
-import { jsonAnswer } from "./json-answer.js";
-import type { JsonObject } from "./json-answer.js";
 import { sameOriginUrl } from "./link-header.js";
 import type { RequestGate } from "./people-api.js";
 import { restFault, throwIfCancelled, unreadableAnswer } from "./rest-faults.js";
@@ -29,8 +27,7 @@ export interface RestLimits {
 }
 
 export interface RestAnswer {
-  readonly body: JsonObject;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly response: HttpResponse;
   /** Where the answer came from in the end. */
   readonly url: string;
 }
@@ -58,7 +55,7 @@ export class RestClient {
   }
 
   /**
-   * The JSON object at `url`. A rejected token is replaced and the request replayed once; up to three redirects within the origin
+   * What is at `url`, answered with 2xx. A rejected token is replaced and the request replayed once; up to three redirects within the origin
    * are followed. Faults: those of `PeopleApi`.
    */
   async get(url: string, limits: RestLimits, signal: AbortSignal): Promise<RestAnswer> {
@@ -68,8 +65,7 @@ export class RestClient {
     let replayed = false;
     for (let redirects = 0; ;) {
       const response = await this.#exchange(target, bearer, limits, signal);
-      if (response.status >= 200 && response.status < 300)
-        return { body: jsonAnswer(response), headers: response.headers, url: target };
+      if (response.status >= 200 && response.status < 300) return { response, url: target };
       if (REDIRECTS.includes(response.status)) {
         redirects += 1;
         if (redirects > MOST_REDIRECTS) throw unreadableAnswer("redirects again and again", response.status);

@@ -10,7 +10,9 @@ import { factLines, paragraph } from "../../../src/cli/paragraph.js";
 import { isWrong, statusLines } from "../../../src/cli/status-text.js";
 import { dateTime, remaining, span } from "../../../src/cli/time-text.js";
 import { paintFor } from "../../../src/cli/terminal-style.js";
+import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
+import { listed } from "../../support/listed-persons.js";
 
 const plain = paintFor(false);
 const WIDE = Number.POSITIVE_INFINITY;
@@ -101,13 +103,12 @@ describe("cli: the doctor's figures", () => {
   });
 
   it("people are counted once, over all pages, up to a limit", async () => {
-    const person = (id: number) => ({ id: String(id) }) as never;
+    const person = (id: number) => ({ id: String(id) }) as PersonSnapshot;
     const pages = (last: number) => ({
       listPage: (page: { kind: string; url?: string }) => {
         const number = page.kind === "first" ? 0 : Number(page.url);
         return Promise.resolve({
-          persons: [person(number), person(number + 1)],
-          itemCount: 2,
+          items: listed([person(number), person(number + 1)], 1),
           next: number === last ? null : String(number + 1),
         });
       },

@@ -187,11 +187,7 @@ describe("planner where somebody is watched", () => {
 });
 
 describe("page map", () => {
-  const content = (next: string | null, persons: number) => ({
-    persons: Array.from({ length: persons }, () => ({}) as never),
-    itemCount: persons,
-    next,
-  });
+  const told = (persons: number, there: number) => ({ persons, there, sharesStatus: true, seenInSweep: persons });
   function mapped(): PageMap {
     const map = new PageMap();
     map.swept(0, { kind: "first", max: 2 }, "b", 1_000);
@@ -205,7 +201,7 @@ describe("page map", () => {
     const map = mapped();
     expect([map.count, map.whole, map.rereadable]).to.deep.equal([3, true, true]);
     expect(map.readAt).to.deep.equal([1_000, 2_000, 3_000]);
-    map.readAgain(0, content("b2", 2), 2, 9_000);
+    map.readAgain(0, "b2", told(2, 2), 9_000);
     expect(map.referenceOf(1)).to.deep.equal({ kind: "next", url: "b2" });
     expect(map.readAt[0]).to.equal(9_000);
     map.swept(1, { kind: "next", url: "b3" }, null, 10_000);
@@ -215,12 +211,12 @@ describe("page map", () => {
 
   it("notices pages of other people, two running, and tries again half an hour later", () => {
     const map = mapped();
-    map.readAgain(1, content("x", 2), 0, 10_000);
+    map.readAgain(1, "x", told(2, 0), 10_000);
     expect([map.rereadable, map.referenceOf(2)]).to.deep.equal([true, { kind: "next", url: "c" }]);
-    map.readAgain(1, content("x", 2), 2, 11_000);
-    map.readAgain(1, content("x", 2), 0, 12_000);
+    map.readAgain(1, "x", told(2, 2), 11_000);
+    map.readAgain(1, "x", told(2, 0), 12_000);
     expect(map.rereadable).to.equal(true);
-    map.readAgain(2, content(null, 0), 0, 13_000);
+    map.readAgain(2, null, told(0, 0), 13_000);
     expect(map.rereadable).to.equal(false);
     map.lookAtTheClock(13_000 + 30 * 60_000 - 1);
     expect(map.rereadable).to.equal(false);
@@ -229,7 +225,7 @@ describe("page map", () => {
     map.swept(0, { kind: "first", max: 2 }, "b", 1_940_000);
     map.sweepLost(1_950_000);
     expect(map.rereadable).to.equal(true);
-    map.readAgain(1, content("y", 2), 2, 1_999_000);
+    map.readAgain(1, "y", told(2, 2), 1_999_000);
     map.sweepLost(2_000_000);
     map.lookAtTheClock(2_000_000 + 45 * 60_000);
     expect(map.rereadable).to.equal(false);

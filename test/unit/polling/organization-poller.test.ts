@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { FakeClock, settle } from "../../support/fake-clock.js";
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
+import { listed } from "../../support/listed-persons.js";
 import { fault, person, pollingBench } from "./polling-bench.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
@@ -206,7 +207,7 @@ describe("organization poller", () => {
     people.listPage = () => {
       calls += 1;
       return new Promise((resolve) => {
-        release = () => resolve({ persons: [person("late")], itemCount: 1, next: null });
+        release = () => resolve({ items: listed([person("late")]), next: null });
       });
     };
     poller.start();

@@ -7,6 +7,7 @@ import type { Situation } from "../../../src/polling/situation.js";
 import { Sweep } from "../../../src/polling/sweep.js";
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
 import { SeededChance } from "../../support/fake-clock.js";
+import { listed } from "../../support/listed-persons.js";
 import { person } from "./polling-bench.js";
 
 describe("backoff", () => {
@@ -83,31 +84,38 @@ describe("page size", () => {
 });
 
 describe("sweep", () => {
-  const page = (next: string | null, ids: string[], itemCount = ids.length) => ({
-    persons: ids.map((id) => person(id)),
-    itemCount,
-    next,
-  });
+  const ids = new WeakMap<Sweep, Set<string>>();
+  /** A page of persons and bots is read, and its link followed. */
+  function taken(sweep: Sweep, next: string | null, persons: string[], bots = 0): ReturnType<Sweep["take"]> {
+    const seen = new Set([...(ids.get(sweep) ?? []), ...persons]);
+    ids.set(sweep, seen);
+    const told = { persons: persons.length, there: 0, sharesStatus: true, seenInSweep: seen.size };
+    const items = listed(
+      persons.map((id) => person(id)),
+      bots,
+    );
+    return sweep.take({ items, next }, told);
+  }
 
   it("follows links over empty pages and pages of bots alone", () => {
     const sweep = new Sweep(1, { kind: "first", max: 1_000 }, 0, 0);
-    for (let i = 0; i < 500; i += 1) expect(sweep.take(page(`bots=${i}`, [], 50))).to.equal("more");
-    for (let i = 0; i < 50; i += 1) expect(sweep.take(page(`empty=${i}`, []))).to.equal("more");
-    expect(sweep.take(page(null, ["a"]))).to.equal("last");
+    for (let i = 0; i < 500; i += 1) expect(taken(sweep, `bots=${i}`, [], 50)).to.equal("more");
+    for (let i = 0; i < 50; i += 1) expect(taken(sweep, `empty=${i}`, [])).to.equal("more");
+    expect(taken(sweep, null, ["a"])).to.equal("last");
   });
 
   it("is endless when a link comes again, when nothing new comes, and after ten thousand pages", () => {
     const circle = new Sweep(1, { kind: "first", max: 1_000 }, 0, 0);
-    expect(circle.take(page("x", ["a"]))).to.equal("more");
-    expect(circle.take(page("y", ["b"]))).to.equal("more");
-    expect(circle.take(page("x", ["c"]))).to.equal("endless");
+    expect(taken(circle, "x", ["a"])).to.equal("more");
+    expect(taken(circle, "y", ["b"])).to.equal("more");
+    expect(taken(circle, "x", ["c"])).to.equal("endless");
     const sameOnes = new Sweep(1, { kind: "first", max: 1_000 }, 0, 0);
     let pages = 1;
-    while (sameOnes.take(page(`p=${pages}`, ["a"])) === "more") pages += 1;
+    while (taken(sameOnes, `p=${pages}`, ["a"]) === "more") pages += 1;
     expect(pages).to.equal(101);
     const long = new Sweep(1, { kind: "first", max: 1_000 }, 0, 0);
     pages = 1;
-    while (long.take(page(`p=${pages}`, [`id ${pages}`])) === "more") pages += 1;
+    while (taken(long, `p=${pages}`, [`id ${pages}`]) === "more") pages += 1;
     expect(pages).to.equal(10_000);
   });
 });

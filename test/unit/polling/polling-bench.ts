@@ -2,11 +2,12 @@ import { Fault, type FaultCode } from "../../../src/faults/fault.js";
 import { Feed, type Disposer } from "../../../src/faults/feed.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
-import type { PersonSnapshot } from "../../../src/presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../../../src/presence/person.js";
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import type { PolledRoster, WatchedAges, WatchedDemand } from "../../../src/presence/polled-roster.js";
+import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "../../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../../src/webex/people-api.js";
 import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { listed } from "../../support/listed-persons.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
 export function person(id: string, status: string | null = "active"): PersonSnapshot {
@@ -33,6 +34,7 @@ export class FakeRoster implements PolledRoster {
   demandTold: (pages: number) => WatchedDemand = () => NO_DEMAND;
   readonly reread: { page: number; ids: string[] }[] = [];
   #sweeps = 0;
+  readonly #seen = new Set<string>();
   readonly #demand = new Feed<void>();
 
   get personCount(): number {
@@ -45,15 +47,22 @@ export class FakeRoster implements PolledRoster {
     return this.ages;
   }
   beginSweep(): number {
+    this.#seen.clear();
     return ++this.#sweeps;
   }
-  applyPage(sweep: number, persons: readonly PersonSnapshot[]): void {
+  applyPage(sweep: number, items: readonly ListedPerson[]): PageTold {
+    const persons = personsOf(items);
     this.applied.push({ sweep, ids: persons.map((p) => p.id) });
-    for (const p of persons) this.known.set(p.id, p);
+    for (const p of persons) {
+      this.known.set(p.id, p);
+      this.#seen.add(p.id);
+    }
+    return this.#told(persons, 0);
   }
-  applyPageAgain(page: number, persons: readonly PersonSnapshot[]): number {
+  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
+    const persons = personsOf(items);
     this.reread.push({ page, ids: persons.map((p) => p.id) });
-    return persons.filter((p) => this.known.has(p.id)).length;
+    return this.#told(persons, persons.filter((p) => this.known.has(p.id)).length);
   }
   watchedDemand(pages: number): WatchedDemand {
     return this.demandTold(pages);
@@ -75,6 +84,15 @@ export class FakeRoster implements PolledRoster {
     this.unanswered.push(address);
     this.#demand.emit();
   }
+
+  #told(persons: readonly PersonSnapshot[], there: number): PageTold {
+    const sharesStatus = persons.some((p) => p.status !== null);
+    return { persons: persons.length, there, sharesStatus, seenInSweep: this.#seen.size };
+  }
+}
+
+function personsOf(items: readonly ListedPerson[]): PersonSnapshot[] {
+  return items.flatMap((item) => item.read() ?? []);
 }
 
 export interface Asked {
@@ -95,7 +113,7 @@ export class FakePeople implements PeopleApi {
   answerPage: (page: PageReference) => PeoplePage = (page) => {
     const index = page.kind === "first" ? 0 : Number(page.url.split("=")[1]);
     const persons = this.pages[index] ?? [];
-    return { persons, itemCount: persons.length, next: index + 1 < this.pages.length ? `next=${index + 1}` : null };
+    return { items: listed(persons), next: index + 1 < this.pages.length ? `next=${index + 1}` : null };
   };
   found: (email: string) => readonly PersonSnapshot[] = () => [];
   inFlight = 0;

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
 import { settle } from "../../support/fake-clock.js";
+import { listed } from "../../support/listed-persons.js";
 import { fault, person, pollingBench } from "./polling-bench.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
@@ -200,8 +201,7 @@ describe("polling when Webex fails", () => {
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(fault("webexError", 502), null, fault("webexError", 504));
     people.answerPage = (page) => ({
-      persons: [person(page.kind === "first" ? "a" : "b")],
-      itemCount: page.kind === "first" ? 500 : 3,
+      items: listed([person(page.kind === "first" ? "a" : "b")], page.kind === "first" ? 499 : 2),
       next: page.kind === "first" ? "next=1" : null,
     });
     poller.start();
@@ -261,7 +261,7 @@ describe("polling when Webex fails", () => {
 
   it("does not run in a circle of links", async () => {
     const { clock, people, poller, codes, roster } = pollingBench();
-    people.answerPage = () => ({ persons: [person("a")], itemCount: 1, next: "next=1" });
+    people.answerPage = () => ({ items: listed([person("a")]), next: "next=1" });
     poller.start();
     await clock.advance(1_000);
     expect(people.whats).to.deep.equal(["first 1000", "next=1"]);

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { changeRateAfter, FIRST_CHANGE_RATE, worthOf } from "../../../src/presence/change-rate.js";
 import type { OrganizationRoster } from "../../../src/presence/organization-roster.js";
+import { listed } from "../../support/listed-persons.js";
 import { Fixture, person } from "./presence-fixture.js";
 
 const MINUTE_MS = 60_000;
@@ -10,8 +11,8 @@ describe("what polling is told of the watched", () => {
   it("weighs each page by the watched persons on it, and names those on none", async () => {
     const fixture = new Fixture();
     const sweep = fixture.roster.beginSweep();
-    fixture.roster.applyPage(sweep, [person("ada"), person("bob")], 0);
-    fixture.roster.applyPage(sweep, [person("eve"), person("joe")], 1);
+    fixture.roster.applyPage(sweep, listed([person("ada"), person("bob")]), 0);
+    fixture.roster.applyPage(sweep, listed([person("eve"), person("joe")]), 1);
     fixture.roster.completeSweep(sweep);
     fixture.roster.applyLookup("zoe@example.com", [person("zoe")]);
     fixture.directory.subscribe({ uris: ["ada@example.com", "bob@example.com", "zoe@example.com"] });
@@ -22,7 +23,7 @@ describe("what polling is told of the watched", () => {
     expect(demand.homeless.map(({ address }) => address)).to.deep.equal(["zoe@example.com"]);
     expect(demand.lookups.length).to.equal(4);
     await fixture.clock.advance(1_000);
-    expect(fixture.roster.applyPageAgain(1, [person("bob"), person("eve")])).to.equal(1);
+    expect(fixture.roster.applyPageAgain(1, listed([person("bob"), person("eve")])).there).to.equal(1);
     expect([...fixture.roster.watchedDemand(2, 5_000).pageWorth]).to.deep.equal([1, 2]);
   });
 
@@ -30,9 +31,9 @@ describe("what polling is told of the watched", () => {
     const fixture = new Fixture();
     for (let round = 0; round < 3; round += 1) {
       const sweep = fixture.roster.beginSweep();
-      fixture.roster.applyPage(sweep, [person("ada")], 0);
+      fixture.roster.applyPage(sweep, listed([person("ada")]), 0);
       fixture.roster.completeSweep(sweep);
-      if (round === 0) fixture.roster.applyPageAgain(1, [person("bob")]);
+      if (round === 0) fixture.roster.applyPageAgain(1, listed([person("bob")]));
       expect(fixture.roster.personCount).to.equal(round === 0 ? 2 : round === 1 ? 2 : 1);
     }
   });
@@ -40,7 +41,7 @@ describe("what polling is told of the watched", () => {
   it("counts as newcomers those who begin to be watched when they are not fresh, until Webex tells of them", async () => {
     const fixture = new Fixture();
     const sweep = fixture.roster.beginSweep();
-    fixture.roster.applyPage(sweep, [person("ada"), person("bob")], 0);
+    fixture.roster.applyPage(sweep, listed([person("ada"), person("bob")]), 0);
     fixture.roster.completeSweep(sweep);
     fixture.get("ada@example.com");
     expect(fixture.roster.watchedDemand(1, 5_000).newcomers).to.equal(0);
@@ -57,7 +58,7 @@ describe("what polling is told of the watched", () => {
       "bob@example.com true",
       "ada@example.com false",
     ]);
-    fixture.roster.applyPageAgain(0, [person("bob")]);
+    fixture.roster.applyPageAgain(0, listed([person("bob")]));
     await fixture.clock.advance(1_000);
     expect(fixture.roster.watchedDemand(1, 5_000).newcomers).to.equal(0);
     await fixture.clock.advance(60_000);
@@ -87,11 +88,7 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     const fixture = new Fixture();
     const sweep = fixture.roster.beginSweep();
     for (let page = 0; page < 100; page += 1) {
-      fixture.roster.applyPage(
-        sweep,
-        Array.from({ length: 1_000 }, (_, i) => person(`user${page * 1_000 + i}`)),
-        page,
-      );
+      fixture.roster.applyPage(sweep, listed(Array.from({ length: 1_000 }, (_, i) => person(`user${page * 1_000 + i}`))), page);
     }
     fixture.roster.completeSweep(sweep);
     const uri = (number: number): string => `user${number}@example.com`;
@@ -113,7 +110,7 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     for (let i = 0; i < 100; i += 1) fixture.get(uri(i * 997));
     expect(looks / 100, "a query").to.be.lessThan(30);
     looks = 0;
-    for (let i = 0; i < 20; i += 1) fixture.roster.applyPageAgain(i % 2, [person(`user${i * 500}`, "call")]);
+    for (let i = 0; i < 20; i += 1) fixture.roster.applyPageAgain(i % 2, listed([person(`user${i * 500}`, "call")]));
     fixture.changes();
     expect(looks / 20, "a change").to.be.lessThan(60);
     looks = 0;

@@ -5,6 +5,7 @@ import type { PolledRoster } from "../../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../../src/presence/presence-directory.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { FakeClock } from "../../support/fake-clock.js";
+import { listed } from "../../support/listed-persons.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
 export const NEVER = new AbortController().signal;
@@ -30,7 +31,7 @@ export function person(name: string, status: string | null = "active", more: Par
 
 export function sweep(roster: PolledRoster, ...pages: readonly (readonly PersonSnapshot[])[]): void {
   const number = roster.beginSweep();
-  for (const page of pages) roster.applyPage(number, page);
+  for (const page of pages) roster.applyPage(number, listed(page), 0);
   roster.completeSweep(number);
 }
 

@@ -4,6 +4,7 @@ import { PresenceDirectory } from "../../../src/presence/presence-directory.js";
 import type { PolledRoster } from "../../../src/presence/polled-roster.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { FakeClock } from "../../support/fake-clock.js";
+import { listed } from "../../support/listed-persons.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 import { Fixture, NEVER, person, sweep } from "./presence-fixture.js";
 
@@ -86,7 +87,7 @@ describe("notFound", () => {
   it("is said by a full sweep, not by a part of one, and ends 10 minutes after it", async () => {
     const fixture = new Fixture();
     const number = fixture.roster.beginSweep();
-    fixture.roster.applyPage(number, [person("ada")]);
+    fixture.roster.applyPage(number, listed([person("ada")]), 0);
     expect(fixture.says("x@example.com")).to.equal("unknown/notReady");
     fixture.roster.completeSweep(number);
     expect(fixture.says("x@example.com")).to.equal("unknown/notFound");
@@ -198,7 +199,7 @@ describe("several organizations", () => {
     const fixture = new Fixture();
     const number = fixture.roster.beginSweep();
     fixture.directory.removeOrganization("org-1");
-    fixture.roster.applyPage(number, [person("ada")]);
+    fixture.roster.applyPage(number, listed([person("ada")]), 0);
     fixture.roster.completeSweep(number);
     fixture.roster.applyLookup("x@example.com", [person("x")]);
     expect(fixture.roster.personCount + fixture.roster.watchedCount).to.equal(0);

@@ -1,9 +1,10 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import type { PersonSnapshot } from "../../../src/presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../../../src/presence/person.js";
 import { Roster, type RosterListener } from "../../../src/presence/roster.js";
 import { FakeClock } from "../../support/fake-clock.js";
+import { listed } from "../../support/listed-persons.js";
 import { person, personId } from "./presence-fixture.js";
 
 const silent: RosterListener = { touched: () => undefined, claimed: () => undefined, arrived: () => undefined };
@@ -14,9 +15,19 @@ function makeRoster(): Roster {
 
 function sweepOf(roster: Roster, ...pages: (readonly PersonSnapshot[])[]): void {
   const number = roster.beginSweep();
-  for (const page of pages) roster.applyPage(number, page, 0);
+  for (const page of pages) roster.applyPage(number, listed(page), 0);
   roster.completeSweep(number);
 }
+
+/** As `listed`, with a number for each different text. */
+function recognizable(persons: readonly PersonSnapshot[]): readonly ListedPerson[] {
+  return persons.map((each) => {
+    const text = JSON.stringify(each);
+    if (!numbers.has(text)) numbers.set(text, numbers.size);
+    return { fingerprint: numbers.get(text)!, read: () => each };
+  });
+}
+const numbers = new Map<string, number>();
 
 describe("Roster", () => {
   it("gives texts back verbatim, whatever they are", () => {
@@ -116,7 +127,7 @@ describe("Roster", () => {
     sweepOf(roster, [person("bob")]);
     expect(roster.byAddress("ada@example.com")).not.to.equal(-1);
     const broken = roster.beginSweep();
-    roster.applyPage(broken, [person("bob")], 0);
+    roster.applyPage(broken, listed([person("bob")]), 0);
     sweepOf(roster, [person("bob")]);
     roster.completeSweep(broken);
     expect(roster.byAddress("ada@example.com")).to.equal(-1);
@@ -139,6 +150,73 @@ describe("Roster", () => {
     expect(roster.persons.count).to.equal(1);
   });
 
+  it("reads nobody who is told again as before, wherever the page is cut and whoever comes and goes", () => {
+    const roster = makeRoster();
+    const reads: string[] = [];
+    const page = (...names: string[]) =>
+      recognizable(names.map((name) => person(name))).map((item, index) => ({
+        ...item,
+        read: () => (reads.push(names[index]!), item.read()),
+      }));
+    const sweepPages = (...pages: string[][]): string => {
+      reads.length = 0;
+      const number = roster.beginSweep();
+      pages.forEach((names, index) => roster.applyPage(number, page(...names), index));
+      roster.completeSweep(number);
+      return reads.join(" ");
+    };
+    expect(sweepPages(["a", "b", "c"], ["d", "e"])).to.equal("a b c d e");
+    expect(sweepPages(["a", "b", "c"], ["d", "e"])).to.equal("");
+    expect(sweepPages(["a", "x", "b", "c"], ["d", "e"])).to.equal("x b");
+    expect(sweepPages(["a", "x", "b", "c"], ["d", "e"])).to.equal("");
+    expect(sweepPages(["a", "c"], ["d", "e"])).to.equal("c");
+    expect(sweepPages(["c"], ["d", "e"])).to.equal("c");
+    expect(sweepPages(["c"], ["d", "e"])).to.equal("");
+    reads.length = 0;
+    roster.applyPageAgain(1, page("d", "e"));
+    expect(reads).to.deep.equal([]);
+    expect(
+      [...roster.slots()]
+        .map((slot) => roster.uriOf(slot))
+        .sort()
+        .join(),
+    ).to.equal("c@example.com,d@example.com,e@example.com");
+  });
+
+  it("confirms whoever is told again as before: seen, fresh, no longer missed, and not stale", async () => {
+    const clock = new FakeClock();
+    const touched: string[] = [];
+    const roster = new Roster("org-1", clock, 180_000, { ...silent, touched: (address) => touched.push(address) });
+    const told = () => {
+      const number = roster.beginSweep();
+      return roster.applyPage(number, recognizable([person("ada"), person("bob", null)]), 0);
+    };
+    expect(told()).to.deep.equal({ persons: 2, there: 0, sharesStatus: true, seenInSweep: 2 });
+    touched.length = 0;
+    await clock.advance(60_000);
+    expect(told()).to.deep.equal({ persons: 2, there: 2, sharesStatus: true, seenInSweep: 2 });
+    expect(touched).to.deep.equal([]);
+    const ada = roster.byAddress("ada@example.com");
+    expect(roster.persons.observedMono[ada]).to.equal(clock.monotonic());
+    const since = roster.persons.since[ada];
+    await clock.advance(200_000);
+    expect(roster.isStale(ada, clock.monotonic())).to.equal(true);
+    told();
+    expect(roster.isStale(ada, clock.monotonic())).to.equal(false);
+    expect(touched).to.deep.equal(["ada@example.com", "bob@example.com"]);
+    expect(roster.persons.since[ada]).to.be.greaterThan(since!);
+  });
+
+  it("reads whoever a lookup told something else of, although the page says what it said before", () => {
+    const roster = makeRoster();
+    sweepOf(roster, [person("ada", "call")]);
+    const number = roster.beginSweep();
+    roster.applyPage(number, recognizable([person("ada", "active")]), 0);
+    roster.applyLookup("ada@example.com", [person("ada", "meeting")]);
+    roster.applyPage(number, recognizable([person("ada", "active")]), 0);
+    expect(roster.persons.status[roster.byAddress("ada@example.com")]).to.equal("active");
+  });
+
   it("knows what a naive map knows, whatever comes, moves and goes", () => {
     const local = fc.integer({ min: 0, max: 30 }).map((number) => `u${number}@example.com`);
     const snapshot = fc.record({
@@ -158,8 +236,8 @@ describe("Roster", () => {
         for (const { persons, complete } of steps) {
           const number = roster.beginSweep();
           const half = persons.length >> 1;
-          roster.applyPage(number, persons.slice(0, half), 0);
-          roster.applyPage(number, persons.slice(half), 0);
+          roster.applyPage(number, recognizable(persons.slice(0, half)), 0);
+          roster.applyPage(number, recognizable(persons.slice(half)), 1);
           for (const each of persons) model.set(each.id, { person: each, missed: 0 });
           if (complete) {
             roster.completeSweep(number);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
+import { listed } from "../../support/listed-persons.js";
 import { Fixture, NEVER, person, personId, sweep } from "./presence-fixture.js";
 
 describe("subscriptions", () => {
@@ -260,7 +261,7 @@ describe("subscriptions", () => {
           if ("sweep" in each) {
             const roster = directory.addOrganization(each.org);
             const number = roster.beginSweep();
-            roster.applyPage(number, each.sweep);
+            roster.applyPage(number, listed(each.sweep), 0);
             if (each.complete) roster.completeSweep(number);
           } else if ("lookup" in each) directory.addOrganization(each.org).applyLookup(each.lookup, each.found);
           else if ("subscribe" in each) open({ uris: each.subscribe });

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import type { PresenceRecord } from "../../../src/presence/record.js";
+import { listed } from "../../support/listed-persons.js";
 import { Fixture, NEVER, person, sweep } from "./presence-fixture.js";
 
 function waitFor(fixture: Fixture, uris: readonly string[], maxWaitMs = 30_000, signal = NEVER): Promise<PresenceRecord[]> {
@@ -24,7 +25,7 @@ describe("a query that waits", () => {
     const fixture = new Fixture();
     const answer = waitFor(fixture, ["ada@example.com", "x@example.com", "ada@example.com"]);
     const number = fixture.roster.beginSweep();
-    fixture.roster.applyPage(number, [person("ada")]);
+    fixture.roster.applyPage(number, listed([person("ada")]), 0);
     await fixture.clock.advance(100);
     fixture.roster.applyLookup("x@example.com", []);
     expect(reasons(await answer)).to.deep.equal([null, "notFound", null]);
