@@ -8,6 +8,7 @@ import { PresenceDirectory } from "../src/presence/presence-directory.js";
 import type { PageReference } from "../src/webex/people-api.js";
 import { WebexPeople } from "../src/webex/people.js";
 import { RestClient } from "../src/webex/rest.js";
+import { ciscoSdkSweeper } from "./cisco-sdk.js";
 
 /** Reads all pages once and resolves with how many items there were. */
 export type Sweeper = () => Promise<number>;
@@ -22,6 +23,7 @@ export const sweepers = {
   productWithoutRoster: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, false)),
   raw: (apiUrl: string, token: string) => Promise.resolve(rawSweeper(apiUrl, token)),
   axios: axiosSweeper,
+  ciscoSdk: (apiUrl: string, token: string): Promise<Sweeper> => ciscoSdkSweeper(apiUrl, token, PAGE),
 };
 
 /** What the worker does: its HTTP, its REST client, its decoding, and (unless told otherwise) its presence room. */
