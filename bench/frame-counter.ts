@@ -8,6 +8,13 @@ export class FrameCounter {
     return Buffer.from(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
 
+  /** The text of the first message of several. */
+  static firstBody(bytes: Buffer): string {
+    const header = /^Content-Length: (\d+)\r\n\r\n/.exec(bytes.toString("latin1", 0, 64));
+    if (header === null) throw new Error("That is not the protocol.");
+    return bytes.toString("utf8", header[0].length, header[0].length + Number(header[1]));
+  }
+
   /** How many messages have become whole with this chunk. */
   push(chunk: Buffer): number {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);

@@ -46,6 +46,13 @@ export class SimulatedService {
     return [`WebexPresence.ApiUrl=${this.apiUrl}`, "WebexPresence.Authorize=off", ...more];
   }
 
+  /** The offices' time is later by so much, and presence as it is then. */
+  async letTimePass(ms: number): Promise<void> {
+    const passed = once(this.#child, "message");
+    this.#child.send(ms);
+    await passed;
+  }
+
   async stop(): Promise<void> {
     const exit = once(this.#child, "exit");
     this.#child.disconnect();

@@ -96,8 +96,7 @@ async function firstAnswer(args: readonly string[]): Promise<{ ms: number; answe
     child.once("exit", (code) => reject(new Error(`It ended (${String(code)}) without an answer: ${args.join(" ")}`)));
   });
   await ended(child);
-  const text = Buffer.concat(chunks).toString("utf8");
-  return { ms, answer: text.slice(text.indexOf("\r\n\r\n") + 4) };
+  return { ms, answer: FrameCounter.firstBody(Buffer.concat(chunks)) };
 }
 
 function withoutTimes({ answer }: { answer: string }): unknown {

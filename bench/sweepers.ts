@@ -19,35 +19,36 @@ const logger: Logger = { error: () => undefined, warn: () => undefined, info: ()
 
 /** Each way of reading an organization, made ready. Other clients of Webex's API join here. */
 export const sweepers = {
-  product: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, true)),
-  productWithoutRoster: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, false)),
+  product: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, "known")),
+  productAtFirst: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, "unknown")),
   raw: (apiUrl: string, token: string) => Promise.resolve(rawSweeper(apiUrl, token)),
   axios: axiosSweeper,
   ciscoSdk: (apiUrl: string, token: string): Promise<Sweeper> => ciscoSdkSweeper(apiUrl, token, PAGE),
 };
 
-/** What the worker does: its HTTP, its REST client, its decoding, and (unless told otherwise) its presence room. */
-function productSweeper(apiUrl: string, token: string, withRoster: boolean): Sweeper {
+/** What the worker does: its HTTP, its REST client, its decoding and its presence room, which knows the people from the last sweep, or nobody. */
+function productSweeper(apiUrl: string, token: string, people: "known" | "unknown"): Sweeper {
   const bearer = new Secret(token);
   const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
   const tokens = { token: () => Promise.resolve(bearer), replace: () => Promise.resolve(null) };
   const gate = { admit: () => Promise.resolve(), ended: () => undefined };
-  const people = new WebexPeople(new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate));
+  const webex = new WebexPeople(new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate));
   const directory = new PresenceDirectory(systemClock, logger);
   directory.setCondition("polling");
-  const roster = directory.addOrganization("organization");
   const { signal } = new AbortController();
   return async () => {
     let items = 0;
+    if (people === "unknown") directory.removeOrganization("organization");
+    const roster = directory.addOrganization("organization");
     const sweep = roster.beginSweep();
     let reference: PageReference | null = { kind: "first", max: PAGE };
     for (let page = 0; reference !== null; page += 1) {
-      const content = await people.listPage(reference, signal);
-      if (withRoster) roster.applyPage(sweep, content.items, page);
+      const content = await webex.listPage(reference, signal);
+      roster.applyPage(sweep, content.items, page);
       items += content.items.length;
       reference = content.next === null ? null : { kind: "next", url: content.next };
     }
-    if (withRoster) roster.completeSweep(sweep);
+    roster.completeSweep(sweep);
     return items;
   };
 }

@@ -1,10 +1,12 @@
-// The simulated Webex for one bench: tells its address and a grant, and ends with its parent.
+// The simulated Webex for one bench: tells its address and a grant, lets time pass when told to, and ends with its parent.
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import type { SimulatedServiceFacts } from "../simulated-service.js";
 
 const ADDRESSES = 1_000;
 const [persons = "100", speed = "0"] = process.argv.slice(2);
+let passedMs = 0;
 const webex = new WebexSimulator({
+  now: () => Date.now() + passedMs,
   organizations: [{ name: "Example Ltd", persons: Number(persons), seed: 7 }],
   speed: Number(speed),
 });
@@ -21,4 +23,8 @@ const facts: SimulatedServiceFacts = {
   addresses,
 };
 process.send?.(facts);
+process.on("message", (ms) => {
+  passedMs += Number(ms);
+  process.send?.("passed");
+});
 process.on("disconnect", () => process.exit(0));

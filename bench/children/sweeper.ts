@@ -4,7 +4,8 @@ import { sweepers, type SweeperName } from "../sweepers.js";
 export interface SweepCost {
   readonly persons: number;
   readonly cpuMs: number;
-  readonly wallMs: number;
+  /** Resident memory afterwards, in 10^6 bytes. */
+  readonly residentMb: number;
 }
 
 const [name = "", apiUrl = "", token = ""] = process.argv.slice(2);
@@ -15,9 +16,7 @@ process.send?.("ready");
 
 async function sweepOnce(): Promise<SweepCost> {
   const cpu = process.cpuUsage();
-  const began = performance.now();
   const persons = await sweeper();
-  const wallMs = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
-  return { persons, cpuMs: (user + system) / 1_000, wallMs };
+  return { persons, cpuMs: (user + system) / 1_000, residentMb: process.memoryUsage.rss() / 1e6 };
 }

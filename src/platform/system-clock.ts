@@ -14,9 +14,10 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: monotonicMs,
   timer(delayMs: number, callback: () => void): Disposer {
+    if (delayMs <= 0) return afterThisTurn(callback);
     let handle: NodeJS.Timeout;
     const arm = (remaining: number): void => {
-      const step = Math.min(Math.max(0, remaining), LONGEST_TIMER_MS);
+      const step = Math.min(remaining, LONGEST_TIMER_MS);
       handle = setTimeout(() => {
         if (remaining > step) arm(remaining - step);
         else callback();
@@ -29,6 +30,17 @@ export const systemClock: Clock = {
     };
   },
 };
+
+/**
+ * Node makes a timeout of 0 one of a millisecond, and a host that reads eagerly would wait for each. Not unref'd: the event loop would
+ * sleep on it until something else happens.
+ */
+function afterThisTurn(callback: () => void): Disposer {
+  const handle = setImmediate(callback);
+  return () => {
+    clearImmediate(handle);
+  };
+}
 
 export const systemChance: Chance = {
   random: () => Math.random(),

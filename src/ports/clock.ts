@@ -6,7 +6,10 @@ export interface Clock {
   now(): number;
   /** A clock that never jumps, milliseconds from an arbitrary start: for intervals, budgets and ages. */
   monotonic(): number;
-  /** Calls `callback` once after `delayMs`; the disposer calls it off. Never keeps the process alive. */
+  /**
+   * Calls `callback` once after `delayMs`, and never in the present turn of the event loop; the disposer calls it off. Never keeps the process
+   * alive.
+   */
   timer(delayMs: number, callback: () => void): Disposer;
 }
 

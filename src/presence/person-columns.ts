@@ -1,4 +1,5 @@
 import { changeRateAfter, FIRST_CHANGE_RATE } from "./change-rate.js";
+import { isoTime } from "./iso-time.js";
 import * as personText from "./person-text.js";
 import type { PackedPerson } from "./person-text.js";
 
@@ -100,7 +101,7 @@ export class PersonColumns {
   /** Kept as a number where that gives the text back exactly. */
   setLastActivity(slot: number, text: string | null): void {
     const time = text === null ? Number.NaN : Date.parse(text);
-    const odd = text !== null && (Number.isNaN(time) || new Date(time).toISOString() !== text);
+    const odd = text !== null && (Number.isNaN(time) || isoTime(time) !== text);
     this.#lastActivity[slot] = odd ? Number.NaN : time;
     if (odd) this.#oddActivity.set(slot, text);
     else if (this.#oddActivity.size > 0) this.#oddActivity.delete(slot);
@@ -108,7 +109,7 @@ export class PersonColumns {
 
   lastActivityOf(slot: number): string | null {
     const time = this.#lastActivity[slot] ?? Number.NaN;
-    return Number.isNaN(time) ? (this.#oddActivity.get(slot) ?? null) : new Date(time).toISOString();
+    return Number.isNaN(time) ? (this.#oddActivity.get(slot) ?? null) : isoTime(time);
   }
 
   textOf(slot: number): string {

@@ -1,5 +1,5 @@
 import type { Clock } from "../ports/clock.js";
-import { IsoTimes } from "./iso-times.js";
+import { isoTime } from "./iso-time.js";
 import type { PresenceRecord } from "./record.js";
 import type { Roster } from "./roster.js";
 import { BLOCKED, DISABLED, INVALID_URI, NOT_FOUND, NOT_READY, outlookOfStatus, STALE, type Outlook } from "./state-table.js";
@@ -22,7 +22,6 @@ export class Resolver implements Findings<Sight> {
   /** In order of authorization: where two have an address, the first wins. */
   rosters: readonly Roster[] = [];
   readonly #clock: Clock;
-  readonly #iso = new IsoTimes();
   #condition: PresenceCondition = "notReady";
   #conditionSince: number;
 
@@ -87,8 +86,8 @@ export class Resolver implements Findings<Sight> {
       personId: person?.roster.idOf(slot) ?? null,
       orgId: person?.roster.orgId ?? null,
       lastActivity: persons?.lastActivityOf(slot) ?? null,
-      since: since === null ? null : this.#iso.of(since),
-      observedAt: persons === undefined ? null : this.#iso.of(persons.observedWall[slot] ?? 0),
+      since: since === null ? null : isoTime(since),
+      observedAt: persons === undefined ? null : isoTime(persons.observedWall[slot] ?? 0),
     };
   }
 

@@ -24,6 +24,8 @@ const CHANGES_A_NOTIFICATION = 500;
 /** After so many in a row the event loop gets its turn, and a peer that stopped reading is noticed. */
 const NOTIFICATIONS_A_TURN = 8;
 const STATUS_INTERVAL_MS = 1_000;
+/** What belongs together changes within this time, and is told once. */
+const STATUS_SETTLES_MS = 1;
 
 /**
  * Tells the host what changed, only while it reads: what waits meanwhile is kept once, in its latest state, so that a host that
@@ -110,7 +112,7 @@ export class Notifier {
   #tellStatusSoon(): void {
     if (!this.#running || this.#statusTimer !== null) return;
     const { clock } = this.#parts;
-    const wait = Math.max(0, this.#statusToldAt + STATUS_INTERVAL_MS - clock.monotonic());
+    const wait = Math.max(STATUS_SETTLES_MS, this.#statusToldAt + STATUS_INTERVAL_MS - clock.monotonic());
     this.#statusTimer = clock.timer(wait, () => {
       this.#statusTimer = null;
       this.#tellStatus();

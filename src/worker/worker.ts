@@ -113,7 +113,7 @@ export class Worker {
     authorizations.start();
     flows.start();
     this.#disposers.push(settingsFeed.start());
-    this.#disposers.push(clock.timer(0, () => void vault.start()));
+    this.#disposers.push(clock.timer(1, () => void vault.start()));
     this.#board.start();
   }
 

@@ -3,11 +3,12 @@ import type { Writable } from "node:stream";
 import { AbstractMessageWriter } from "vscode-jsonrpc";
 import type { Message, MessageWriter } from "vscode-jsonrpc";
 
+import { FrameBuffer } from "./frame-buffer.js";
 import type { RequestIds } from "./request-ids.js";
 
 /** More unsent output than this is too much: nothing that asks for more is taken until it has left. */
 const OVERFULL_BYTES = 16 * 1024 * 1024;
-/** What is collected in one tick is written early from this size on, so that no text grows without bound. */
+/** What is collected in one tick is written early from this size on, so that it does not grow without bound. */
 const EARLY_WRITE_BYTES = 1024 * 1024;
 const DONE = Promise.resolve();
 
@@ -28,8 +29,7 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
   readonly #output: Writable;
   readonly #ids: RequestIds;
   readonly #events: WriterEvents;
-  #collected: string[] = [];
-  #collectedBytes = 0;
+  readonly #collected = new FrameBuffer();
   #scheduled = false;
   #writesUnderWay = 0;
   #congested = false;
@@ -70,11 +70,8 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
 
   send(message: object): void {
     if (this.#sealed) return;
-    const body = this.#toJson(message);
-    const bytes = Buffer.byteLength(body);
-    this.#collected.push(`Content-Length: ${bytes}\r\n\r\n`, body);
-    this.#collectedBytes += bytes;
-    if (this.#collectedBytes > EARLY_WRITE_BYTES) {
+    this.#collected.add(this.#toJson(message));
+    if (this.#collected.length > EARLY_WRITE_BYTES) {
       this.#writeCollected();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
@@ -126,11 +123,8 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
 
   #writeCollected(): void {
     if (this.#collected.length === 0 || this.#broken) return;
-    const text = this.#collected.join("");
-    this.#collected = [];
-    this.#collectedBytes = 0;
     this.#writesUnderWay += 1;
-    const goOn = this.#output.write(text, "utf8", (error) => {
+    const goOn = this.#output.write(this.#collected.take(), (error) => {
       this.#writesUnderWay -= 1;
       if (error) this.#break();
       this.#settleIdle();
@@ -155,7 +149,7 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
     if (this.#broken) return;
     this.#broken = true;
     this.#sealed = true;
-    this.#collected = [];
+    this.#collected.clear();
     this.#resolveAll(this.#drainWaiters);
     this.#settleIdle();
     this.#events.broken();
