@@ -151,18 +151,18 @@ describe("notifier: status", () => {
     await clock.advance(2_000);
     expect(phases()).to.deep.equal([]);
     status.set({ phase: "polling" });
-    await clock.advance(0);
+    await clock.advance(1);
     expect(phases()).to.deep.equal(["polling"]);
     await clock.advance(1_000);
     status.set({ problems: [problem("rateLimited")] });
-    await clock.advance(0);
+    await clock.advance(1);
     expect(phases()).to.deep.equal(["polling", "polling"]);
   });
 
   it("tells at most one a second, the latest", async () => {
     const { status, clock, phases } = launch();
     status.set({ phase: "disabled" });
-    await clock.advance(0);
+    await clock.advance(1);
     status.set({ phase: "blocked" });
     await clock.advance(500);
     status.set({ phase: "polling" });
@@ -175,7 +175,7 @@ describe("notifier: status", () => {
   it("says nothing of what was taken back within the second", async () => {
     const { status, clock, phases } = launch();
     status.set({ phase: "polling" });
-    await clock.advance(0);
+    await clock.advance(1);
     status.set({ phase: "blocked" });
     status.set({ phase: "polling" });
     await clock.advance(5_000);
@@ -191,7 +191,7 @@ describe("notifier: status", () => {
     await clock.advance(3_000);
     expect(phases()).to.deep.equal([]);
     channel.readAgain();
-    await clock.advance(0);
+    await clock.advance(1);
     expect(phases()).to.deep.equal(["polling"]);
   });
 });
