@@ -16,9 +16,9 @@ import { asGrantFault, grantRefused, proveIdentity } from "./grant-proof.js";
 import type { ProvenIdentity } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 import { misfit, toAuthorization } from "./grant-standing.js";
+import { expiry } from "./lifetime.js";
 import { revokeAtWebex } from "./revocation.js";
 import { throwIfCancelled } from "./single-flight.js";
-import { expiry } from "./token-source.js";
 import type { GrantVault } from "./vault.js";
 
 export interface AuthorizationsParts {

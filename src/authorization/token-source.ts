@@ -9,6 +9,7 @@ import { effectiveClient } from "./effective-client.js";
 import type { Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 import { misfit, noGrant } from "./grant-standing.js";
+import { expiry } from "./lifetime.js";
 import { RenewalPlan } from "./renewal-plan.js";
 import { cancelled, SingleFlight, throwIfCancelled } from "./single-flight.js";
 import type { GrantVault } from "./vault.js";
@@ -232,9 +233,4 @@ export function afterRefresh(grant: Grant, answer: TokenAnswer, now: number): Gr
     refreshTokenExpiresAt: expiry(answer.refreshTokenExpiresInSeconds, now) ?? (sameRefresh ? grant.refreshTokenExpiresAt : null),
     scopes: answer.scopes ?? grant.scopes,
   };
-}
-
-/** Epoch milliseconds; null where Webex gave no lifetime, or none that means anything. */
-export function expiry(seconds: number | null, now: number): number | null {
-  return seconds === null || seconds <= 0 ? null : now + seconds * 1000;
 }
