@@ -9,11 +9,16 @@ import { WebexPeople } from "../webex/people.js";
 import type { TokenSource } from "../webex/people-api.js";
 import { RestClient } from "../webex/rest.js";
 
+/** What hands out an organization's tokens, and puts their renewal off where it fails. */
+interface PatientTokens extends TokenSource {
+  wayChanged(): void;
+}
+
 export interface OrganizationParts {
   readonly orgId: string;
   readonly apiUrl: string;
   readonly version: string;
-  readonly tokens: TokenSource;
+  readonly tokens: PatientTokens;
   readonly grantedScopes: () => readonly string[];
   readonly roster: PolledRoster;
   readonly budget: RequestBudget;
@@ -28,12 +33,18 @@ export interface OrganizationParts {
 export interface Organization {
   readonly orgId: string;
   readonly poller: OrganizationPoller;
+  /** The way to Webex changed: nothing waits any more for what failed on the old one. */
+  readonly wayChanged: () => void;
 }
 
 export function makeOrganization(parts: OrganizationParts): Organization {
-  const { orgId, apiUrl, version, http, clock, chance, logger, roster, budget, grantedScopes } = parts;
-  const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, parts.tokens, budget));
+  const { orgId, apiUrl, version, tokens, http, clock, chance, logger, roster, budget, grantedScopes } = parts;
+  const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, tokens, budget));
   const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, chance, logger, grantedScopes });
   poller.apply(parts.settings);
-  return { orgId, poller };
+  const wayChanged = (): void => {
+    tokens.wayChanged();
+    poller.wayChanged();
+  };
+  return { orgId, poller, wayChanged };
 }
