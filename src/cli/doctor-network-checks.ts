@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { asFault, type Fault } from "../faults/fault.js";
 import { proxyFor } from "../platform/http-proxy.js";
 import { readProductDocument } from "../platform/installation.js";
+import { SETTING_KEYS } from "../settings/keys.js";
 import { type Check, failed, failedBy, type Finding, ok, skipped, warning } from "./doctor-finding.js";
 import { clockOffset, deadline, type Reach, Reacher } from "./doctor-reach.js";
 import type { Session } from "./session.js";
@@ -53,13 +54,9 @@ async function dnsFinding(session: Session, webex: URL): Promise<Finding> {
   }
 }
 
-function tlsFinding({ network, settings }: Session, webex: URL, reach: Reach): Finding {
-  if (network.caProblem !== null) {
-    return failed(
-      `WebexPresence.CaFile = ${settings.caFile ?? ""}: ${network.caProblem}, so only the usual roots are trusted.`,
-      "Name a PEM file that the worker's account may read.",
-    );
-  }
+function tlsFinding({ settings, settingsState }: Session, webex: URL, reach: Reach): Finding {
+  const refused = settingsState?.problems.find(({ key }) => key === SETTING_KEYS.caFile.name);
+  if (refused !== undefined) return failed(refused.message, refused.hint);
   if (reach.kind === "fault") {
     const { reason } = reach.fault.data;
     if (reason === "dns" || reason === "proxy") return skipped(`not checked: ${webex.host} was not reached`);

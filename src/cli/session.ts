@@ -8,7 +8,6 @@ import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
 import { systemChance, systemClock } from "../platform/system-clock.js";
-import { readTextFile } from "../platform/text-file.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-feed.js";
@@ -38,7 +37,7 @@ export class Session {
     this.settingsState = settingsState;
     this.store = store;
     this.vault = new GrantVault(store, systemClock, quietLog);
-    this.network = new Network(createAxiosHttp, readTextFile, quietLog);
+    this.network = new Network(createAxiosHttp);
     const { authorizations, tokensOf } = authorizationParts({
       ports: { clock: systemClock, chance: systemChance, log: quietLog, listenOnLoopback, version },
       vault: this.vault,
@@ -62,9 +61,12 @@ export class Session {
   /** Reads the keychain and opens the way to Webex; a keychain out of reach is the fault of whoever needs it. */
   async open(): Promise<void> {
     await this.vault.reload().catch(() => undefined);
-    const { proxy, caFile } = this.settings;
     const vault = this.vault.state;
-    this.network.apply({ proxy, caFile, proxyPassword: vault.kind === "ready" ? vault.proxyPassword : null });
+    this.network.apply({
+      proxy: this.settings.proxy,
+      certificates: this.settingsState?.certificates ?? null,
+      proxyPassword: vault.kind === "ready" ? vault.proxyPassword : null,
+    });
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { readCertificates } from "../platform/certificate-file.js";
 import { readIniLine } from "../platform/ini-line.js";
 import { DiskSettingsFile } from "../platform/settings-file.js";
 import { systemClock } from "../platform/system-clock.js";
@@ -15,7 +16,13 @@ const impatientClock: Clock = {
 
 /** Reads a settings file once, as the worker reads it. A file that is missing or unreadable means the defaults, with its problem. */
 export function readSettingsOnce(path: string): Promise<SettingsState> {
-  const feed = new SettingsFeed({ file: new DiskSettingsFile(path), clock: impatientClock, readIniLine, logger: quietLog });
+  const feed = new SettingsFeed({
+    file: new DiskSettingsFile(path),
+    clock: impatientClock,
+    readIniLine,
+    readCertificates,
+    logger: quietLog,
+  });
   return new Promise((resolve) => {
     feed.subscribe((state) => {
       // Once the feed has come to rest: it may tell within `start`, before there is anything to stop.

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import type { LogLevel } from "../ports/logger.js";
 import { createAxiosHttp } from "./axios-http.js";
+import { readCertificates } from "./certificate-file.js";
 import { readIniLine } from "./ini-line.js";
 import { readProductDocument, version } from "./installation.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
@@ -13,7 +14,6 @@ import { DiskSettingsFile } from "./settings-file.js";
 import { nodeStatusFile } from "./status-file.js";
 import type { claimStdio } from "./stdio.js";
 import { systemChance, systemClock } from "./system-clock.js";
-import { readTextFile } from "./text-file.js";
 import { WinstonLog } from "./winston-log.js";
 
 /** What of the launch options decides which adapters there are. */
@@ -35,7 +35,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     channel: new JsonRpcChannel(stdio.input, stdio.output),
     settingsFile: new DiskSettingsFile(options.settingsPath),
     readIniLine,
-    readTextFile,
+    readCertificates,
     secretStore: options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform }),
     http: createAxiosHttp,
     statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),

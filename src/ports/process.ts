@@ -14,6 +14,3 @@ export interface ProcessPort {
 export interface StatusFile {
   write(text: string): Promise<void>;
 }
-
-/** Reads a small text file (a PEM file). Throws a `Fault` `refused` with a sentence for the administrator. */
-export type ReadTextFile = (path: string) => Promise<string>;

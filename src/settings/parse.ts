@@ -20,6 +20,8 @@ export interface ParsedSettings {
   readonly problems: readonly SettingProblem[];
   /** Names under our prefix that mean nothing to us: most likely a typing error. */
   readonly unknownKeys: readonly { readonly name: string; readonly line: number }[];
+  /** Where each key that counts stands. */
+  readonly lines: ReadonlyMap<keyof Settings, number>;
 }
 
 interface Occurrence {
@@ -43,14 +45,24 @@ export function parseSettings(text: string, readIniLine: ReadIniLine, inForce: S
     const reading = SETTING_KEYS[field].read(found.value);
     values[field] = reading.ok ? reading.value : inForce[field];
     if (reading.ok) continue;
-    const key = SETTING_KEYS[field].name;
-    const value = presentable(reading.shown ?? found.value);
-    const stays = inWords(shownValue(field, inForce[field]));
-    const message = `${key}=${value} (line ${found.line}) ${reading.complaint}; it stays ${stays}.`;
-    problems.push({ key, value, line: found.line, message, hint: reading.hint });
+    problems.push(invalid(field, { value: reading.shown ?? found.value, line: found.line }, reading, inForce));
   }
   problems.sort((a, b) => a.line - b.line);
-  return { settings: values as Settings, problems, unknownKeys };
+  const lines = new Map([...last].map(([field, { line }]) => [field, line]));
+  return { settings: values as Settings, problems, unknownKeys, lines };
+}
+
+/** The problem of a value that cannot be taken. */
+export function invalid(
+  field: keyof Settings,
+  found: Occurrence,
+  { complaint, hint }: { readonly complaint: string; readonly hint: string },
+  inForce: Settings,
+): SettingProblem {
+  const key = SETTING_KEYS[field].name;
+  const value = presentable(found.value);
+  const stays = inWords(shownValue(field, inForce[field]));
+  return { key, value, line: found.line, message: `${key}=${value} (line ${found.line}) ${complaint}; it stays ${stays}.`, hint };
 }
 
 function collect(text: string, readIniLine: ReadIniLine) {

@@ -23,6 +23,7 @@ export class Conductor {
   readonly #log: Logger;
   readonly #onSettings: (settings: Settings) => void;
   #settings: Settings = defaultSettings;
+  #certificates: string | null = null;
   #client: OAuthClient | null = null;
   #gateShut = false;
   #state: SupervisorState = INITIAL_STATE;
@@ -40,14 +41,13 @@ export class Conductor {
 
   /** Listens to the rooms from now on. */
   start(): Disposer {
-    const { settingsFeed, vault, authorizations, flows, organizations, network } = this.#rooms;
+    const { settingsFeed, vault, authorizations, flows, organizations } = this.#rooms;
     const follow = (): void => this.#follow();
     const disposers = [
       settingsFeed.subscribe((state) => this.#applySettings(state)),
       vault.onChanged(() => this.#applyVault()),
       authorizations.onChanged(follow),
       flows.onChanged(follow),
-      network.changed.subscribe(follow),
       organizations.changed.subscribe(({ orgId, poller }) =>
         this.#dispatch({ kind: "askingChanged", orgId, asking: poller.asking }),
       ),
@@ -82,10 +82,11 @@ export class Conductor {
     return { accepted: accepted.length > 0, nextPossibleAt };
   }
 
-  #applySettings({ settings }: SettingsState): void {
+  #applySettings({ settings, certificates }: SettingsState): void {
     const { organizations, presence, authorizations, vault } = this.#rooms;
     const before = this.#settings;
     this.#settings = settings;
+    this.#certificates = certificates;
     this.#onSettings(settings);
     presence.setStaleAfter(settings.staleAfterSeconds);
     if (settings.apiUrl !== before.apiUrl && vault.state.kind === "ready") {
@@ -103,9 +104,8 @@ export class Conductor {
   #applyVault(): void {
     const { organizations, presence, vault, network, flows } = this.#rooms;
     const { state } = vault;
-    const { proxy, caFile } = this.#settings;
     const proxyPassword = state.kind === "ready" ? state.proxyPassword : null;
-    if (network.apply({ proxy, caFile, proxyPassword })) {
+    if (network.apply({ proxy: this.#settings.proxy, certificates: this.#certificates, proxyPassword })) {
       organizations.wayChanged();
       flows.retryNow();
     }

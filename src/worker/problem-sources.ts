@@ -14,7 +14,6 @@ export interface ProblemSources {
   readonly account: string;
   readonly settings: SettingsState | null;
   readonly authorizationSettings: AuthorizationSettings;
-  readonly caProblem: string | null;
   readonly gate: GateVerdict;
   readonly vault: VaultState;
   readonly standings: readonly Standing[];
@@ -81,16 +80,8 @@ function flowProblems({ flow, account }: ProblemSources): ProblemReport[] {
   return problems;
 }
 
-function settingsProblems({ settings, caProblem }: ProblemSources): ProblemReport[] {
-  const problems = (settings?.problems ?? []).map(({ code, message, hint }) =>
-    report(code, null, { sentence: message, remedy: hint }),
-  );
-  if (caProblem === null) return problems;
-  const sentence = `WebexPresence.CaFile = ${settings?.settings.caFile ?? ""}: ${caProblem}. Only the usual roots are trusted, so an inspected connection to Webex fails.`;
-  return [
-    ...problems,
-    report("settingsInvalid", null, { sentence, remedy: "Name a PEM file that the worker's account may read." }),
-  ];
+function settingsProblems({ settings }: ProblemSources): ProblemReport[] {
+  return (settings?.problems ?? []).map(({ code, message, hint }) => report(code, null, { sentence: message, remedy: hint }));
 }
 
 function keychainProblem(fault: Fault, account: string): ProblemReport {

@@ -28,9 +28,15 @@ export interface Rooms {
 /** `notices`: what the authorization page shows of the worker's problems. */
 export function makeRooms(ports: WorkerPorts, notices: NoticeBoard): Rooms {
   const { clock, chance, log, version } = ports;
-  const settingsFeed = new SettingsFeed({ file: ports.settingsFile, clock, readIniLine: ports.readIniLine, logger: log });
+  const settingsFeed = new SettingsFeed({
+    file: ports.settingsFile,
+    clock,
+    readIniLine: ports.readIniLine,
+    readCertificates: ports.readCertificates,
+    logger: log,
+  });
   const settings = (): Settings => settingsFeed.current?.settings ?? defaultSettings;
-  const network = new Network(ports.http, ports.readTextFile, log);
+  const network = new Network(ports.http);
   const vault = new GrantVault(ports.secretStore, clock, log);
   const presence = new PresenceDirectory(clock, log);
   const { authorizations, tokensOf } = authorizationParts({

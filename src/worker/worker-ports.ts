@@ -1,9 +1,10 @@
+import type { ReadCertificates } from "../ports/certificates.js";
 import type { Channel } from "../ports/channel.js";
 import type { Chance, Clock } from "../ports/clock.js";
 import type { HttpFactory } from "../ports/http.js";
 import type { ListenOnLoopback } from "../ports/loopback-server.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
-import type { ProcessPort, ReadTextFile, StatusFile } from "../ports/process.js";
+import type { ProcessPort, StatusFile } from "../ports/process.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 
@@ -16,7 +17,7 @@ export interface WorkerPorts {
   readonly channel: Channel;
   readonly settingsFile: SettingsFile;
   readonly readIniLine: ReadIniLine;
-  readonly readTextFile: ReadTextFile;
+  readonly readCertificates: ReadCertificates;
   readonly secretStore: SecretStore;
   readonly http: HttpFactory;
   readonly statusFile: StatusFile;

@@ -135,12 +135,11 @@ export class Worker {
   }
 
   #problems(): ProblemReport[] {
-    const { settingsFeed, network, vault, authorizations, flows, organizations } = this.#rooms;
+    const { settingsFeed, vault, authorizations, flows, organizations } = this.#rooms;
     return collectProblems({
       account: this.#ports.process.account,
       settings: settingsFeed.current,
       authorizationSettings: authorizationSettings(settingsFeed.current?.settings ?? defaultSettings),
-      caProblem: network.caProblem,
       gate: this.#gate,
       vault: vault.state,
       standings: authorizations.standings(),

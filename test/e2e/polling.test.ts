@@ -1,5 +1,10 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 
+import { WebexSimulator } from "../../simulator/webex-simulator.js";
+import { makeCertificates } from "../support/http-fixtures.js";
+import { requireTool } from "../support/require-tool.js";
 import { WorkerRig } from "../support/worker-rig.js";
 
 interface Record_ {
@@ -74,6 +79,36 @@ describe("e2e: from Presence.ini to presence", function () {
     await rig.eventually("no problem", async () =>
       (await rig.status()).problems.some((p) => p.severity !== "info") ? null : true,
     );
+  });
+
+  it("goes on trusting the certificates in force while CaFile names a file that cannot be used", async function () {
+    requireTool(this, "openssl", "openssl");
+    const { authority, good: tls } = makeCertificates();
+    const secure = new WebexSimulator({ organizations: [{ name: "Secure Ltd", persons: 3, seed: 7 }] });
+    await secure.start({ tls });
+    try {
+      const caFile = join(rig.folder, "ca.pem");
+      await writeFile(caFile, authority);
+      const lines = (path: string): string[] => [`WebexPresence.ApiUrl=${secure.apiUrl}`, `WebexPresence.CaFile=${path}`];
+      await rig.writeSettings(1, lines(caFile));
+      await rig.eventually("settings", async () => ((await rig.status()).enabled ? true : null));
+      await rig.host.request("authorization/setClient", secure.client);
+      const { orgId: _orgId, ...grant } = secure.issueGrant();
+      await rig.host.request("authorization/import", grant);
+      await rig.phase("polling");
+      await rig.writeSettings(1, lines(`${caFile}.gone`));
+      const { problems, settings } = await rig.eventually("the problem", async () => {
+        const status = await rig.status();
+        return status.problems.some(({ code }) => code === "settingsInvalid") ? status : null;
+      });
+      expect(problems.find(({ code }) => code === "settingsInvalid")?.message).to.include(
+        `WebexPresence.CaFile=${caFile}.gone (line 6) names a file that is not there (ENOENT); it stays ${caFile}.`,
+      );
+      expect(settings.values["WebexPresence.CaFile"]).to.equal(caFile);
+      await secure.nextRequest({ path: "/v1/people" }, 8_000);
+    } finally {
+      await secure.stop();
+    }
   });
 
   it("answers for an address in any spelling, and tells subscribers what changes", async () => {

@@ -158,6 +158,7 @@ export interface Status {
   readonly phase: string;
   readonly enabled: boolean;
   readonly pid: number;
+  readonly settings: { readonly values: Readonly<Record<string, unknown>> };
   readonly problems: readonly {
     readonly code: string;
     readonly severity: string;

@@ -48,7 +48,7 @@ describe("The table of settings", () => {
 
   it("takes its own defaults, written into a file", () => {
     const lines = manifestSettingKeys().map((key) => `${key.name}=${key.default ?? ""}`);
-    expect(parseSettings(lines.join("\n"), readIniLine, defaultSettings)).to.deep.equal({
+    expect(parseSettings(lines.join("\n"), readIniLine, defaultSettings)).to.deep.include({
       settings: defaultSettings,
       problems: [],
       unknownKeys: [],

@@ -22,7 +22,7 @@ describe("The text of a settings file", () => {
       "Sip.Enable=1\nEnable=1\n[Sip]\nEnable=1\nWebexPresenceX.Enable=1",
       "; WebexPresence.Enable=1",
     ]) {
-      expect(parsed(text)).to.deep.equal({ settings: defaultSettings, problems: [], unknownKeys: [] });
+      expect(parsed(text)).to.deep.include({ settings: defaultSettings, problems: [], unknownKeys: [] });
     }
   });
 
@@ -40,7 +40,7 @@ describe("The text of a settings file", () => {
       "WebexPresence.CaFile=C:\\ProgramData\\certs\\new.pem",
       "WebexPresence.LogLevel=DEBUG",
     ].join("\r\n");
-    expect(parsed(text)).to.deep.equal({
+    expect(parsed(text)).to.deep.include({
       settings: {
         enable: true,
         pollIntervalSeconds: 5,

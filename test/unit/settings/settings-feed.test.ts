@@ -10,6 +10,7 @@ import { FakeSettingsFile } from "../../support/fake-settings-file.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
 const ON = "WebexPresence.Enable=1\n";
+const readCertificates = () => Promise.reject(new Error("No certificates are named."));
 const enabled = { ...defaultSettings, enable: true };
 
 describe("The feed of settings", () => {
@@ -22,7 +23,7 @@ describe("The feed of settings", () => {
 
   const begin = async (text?: string): Promise<void> => {
     file = new FakeSettingsFile("/etc/ucx/Presence.ini", text);
-    feed = new SettingsFeed({ file, clock, readIniLine, logger });
+    feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger });
     feed.subscribe((state) => heard.push(state));
     stop = feed.start();
     await clock.advance(0);
@@ -38,14 +39,14 @@ describe("The feed of settings", () => {
 
   it("knows nothing until the file is read, then its settings and when it was read", async () => {
     file = new FakeSettingsFile("/etc/ucx/Presence.ini", ON);
-    feed = new SettingsFeed({ file, clock, readIniLine, logger });
+    feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger });
     expect(feed.path).to.equal("/etc/ucx/Presence.ini");
     await clock.advance(0);
     expect(file.watchers).to.equal(0);
     stop = feed.start();
     expect(feed.current).to.equal(null);
     await clock.advance(0);
-    expect(feed.current).to.deep.equal({ settings: enabled, loadedAt: clock.now(), problems: [] });
+    expect(feed.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
   });
 
   it("tells each edit that changes something, and no other", async () => {
@@ -61,7 +62,7 @@ describe("The feed of settings", () => {
 
   it("tells defaults as the first settings, too", async () => {
     await begin("");
-    expect(heard).to.deep.equal([{ settings: defaultSettings, loadedAt: clock.now(), problems: [] }]);
+    expect(heard).to.deep.equal([{ settings: defaultSettings, certificates: null, loadedAt: clock.now(), problems: [] }]);
   });
 
   it("keeps a value in force when an edit makes it invalid, tells all that is invalid, and stops telling once it is mended", async () => {
@@ -77,7 +78,7 @@ describe("The feed of settings", () => {
     expect(codes()).to.deep.equal(["settingsInvalid"]);
     expect(feed.current?.settings).to.deep.equal({ ...defaultSettings, pollIntervalSeconds: 30, redirectPort: 2000 });
     file.put(ON);
-    expect(feed.current).to.deep.equal({ settings: enabled, loadedAt: clock.now(), problems: [] });
+    expect(feed.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
     expect(heard).to.have.length(4);
   });
 
@@ -109,7 +110,7 @@ describe("The feed of settings", () => {
   it("means the defaults when it cannot be read at the start", async () => {
     file = new FakeSettingsFile();
     file.obstruct("it is a folder");
-    feed = new SettingsFeed({ file, clock, readIniLine, logger });
+    feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger });
     stop = feed.start();
     await clock.advance(0);
     expect(feed.current?.settings).to.deep.equal(defaultSettings);

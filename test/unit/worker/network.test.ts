@@ -1,19 +1,16 @@
 import { expect } from "chai";
 import sinon from "sinon";
 
-import { Fault } from "../../../src/faults/fault.js";
+import type { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Http, HttpRequest, HttpRoute } from "../../../src/ports/http.js";
 import { Network } from "../../../src/worker/network.js";
-import { RecordingLogger } from "../../support/recording-logger.js";
-
-const PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n";
 
 function request(signal = new AbortController().signal): HttpRequest {
   return { method: "GET", url: "https://webex.example/", headers: {}, timeoutMs: 1, maxBytes: 1, signal };
 }
 
-function bench(readTextFile: (path: string) => Promise<string> = () => Promise.resolve(PEM)) {
+function bench() {
   const made: { route: HttpRoute; http: { send: sinon.SinonStub; close: sinon.SinonStub } }[] = [];
   const factory = (route: HttpRoute): Http => {
     const http = {
@@ -23,7 +20,7 @@ function bench(readTextFile: (path: string) => Promise<string> = () => Promise.r
     made.push({ route, http });
     return http;
   };
-  const network = new Network(factory, readTextFile, new RecordingLogger());
+  const network = new Network(factory);
   return { network, made };
 }
 
@@ -35,7 +32,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe("worker/network", () => {
-  const direct = { proxy: "none", caFile: null, proxyPassword: null };
+  const direct = { proxy: "none", certificates: null, proxyPassword: null };
 
   it("sends nothing before the settings are read, nor for a request that was called off", async () => {
     const { network, made } = bench();
@@ -64,27 +61,12 @@ describe("worker/network", () => {
     expect(made.map(({ http }) => http.close.callCount)).to.deep.equal([1, 1, 1, 0]);
   });
 
-  it("trusts the certificates of the file; a file that cannot be used is told and not used", async () => {
-    const files: Record<string, string> = { "good.pem": PEM, "bad.pem": "no certificate" };
-    const { network, made } = bench((path) => {
-      const text = files[path];
-      return text === undefined
-        ? Promise.reject(new Fault("refused", "The file cannot be read (ENOENT)."))
-        : Promise.resolve(text);
-    });
-    const changed = sinon.spy();
-    network.changed.subscribe(changed);
-    const problemWith = async (caFile: string | null): Promise<string | null> => {
-      network.apply({ ...direct, caFile });
-      await network.send(request());
-      return network.caProblem;
-    };
-    expect(await problemWith("good.pem")).to.equal(null);
-    expect(made.at(-1)?.route.extraCertificates).to.equal(PEM);
-    expect(await problemWith("bad.pem")).to.include("no PEM certificate");
-    expect(made.at(-1)?.route.extraCertificates).to.equal(null);
-    expect(await problemWith("gone.pem")).to.include("ENOENT");
-    expect(await problemWith(null)).to.equal(null);
-    expect(changed.callCount).to.equal(3);
+  it("goes another way where other certificates are trusted, and says so", async () => {
+    const { network, made } = bench();
+    expect(network.apply({ ...direct, certificates: "PEM A" })).to.equal(false);
+    expect(network.apply({ ...direct, certificates: "PEM A" })).to.equal(false);
+    expect(network.apply({ ...direct, certificates: "PEM B" })).to.equal(true);
+    expect(network.apply(direct)).to.equal(true);
+    expect(made.map(({ route }) => route.extraCertificates)).to.deep.equal(["PEM A", "PEM B", null]);
   });
 });

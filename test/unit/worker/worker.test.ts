@@ -35,7 +35,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
       channel,
       settingsFile: file,
       readIniLine,
-      readTextFile: () => Promise.reject(new Fault("refused", "There is no such file.")),
+      readCertificates: () => Promise.resolve({ ok: false, complaint: "names a file that is not there", hint: "Name another." }),
       secretStore: new MemoryStore(),
       http: () => ({ send: () => Promise.reject(new Fault("webexUnreachable", "No network.")), close: nothing }),
       statusFile: { write: ways.writeStatus ?? (() => Promise.resolve()) },
