@@ -138,7 +138,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     hint: "Look at status.webex.com; Cisco's support asks for the tracking id in the log. The worker keeps trying.",
   }),
   freshnessMissed: (d) => ({
-    message: `What is known of watched users of ${of(d)} is up to ${d.watchedP95 ?? "?"} s old, more than WebexPresence.StaleAfterSeconds${d.staleAfterSeconds === undefined ? "" : ` (${d.staleAfterSeconds})`}.`,
+    message: `What is known of watched users of ${of(d)} is up to ${d.watchedP95 === undefined ? "?" : Math.ceil(d.watchedP95)} s old, more than WebexPresence.StaleAfterSeconds${d.staleAfterSeconds === undefined ? "" : ` (${d.staleAfterSeconds})`}.`,
     hint: "Raise WebexPresence.RequestsPerMinute if Webex allows it, or raise WebexPresence.StaleAfterSeconds.",
   }),
   consoleTooOld: (d) => ({

@@ -25,6 +25,12 @@ describe("supervisor/problems", () => {
     });
   }
 
+  it("tells ages in whole seconds, never below the limit they exceed", () => {
+    const { message } = problemText("freshnessMissed", { watchedP95: 44.70886265999999, staleAfterSeconds: 30 });
+    expect(message).to.include(" is up to 45 s old, more than WebexPresence.StaleAfterSeconds (30).");
+    expect(problemText("freshnessMissed", { watchedP95: 180.2, staleAfterSeconds: 180 }).message).to.include("up to 181 s");
+  });
+
   it("lets the place that saw a problem speak for itself", () => {
     expect(problemText("webexError", { sentence: "A.", remedy: "B." })).to.deep.equal({ message: "A.", hint: "B." });
   });
