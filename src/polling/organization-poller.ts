@@ -43,6 +43,8 @@ interface Run {
 export class OrganizationPoller {
   /** Emits when `problems` or `asking` changed. */
   readonly onChanged = new Feed<void>();
+  /** Emits when the first sweep is through, and when a later one finds another number of persons. */
+  readonly onCounted = new Feed<void>();
   readonly #parts: OrganizationPollerParts;
   readonly #clock: Clock;
   readonly #planner: Planner;
@@ -55,6 +57,7 @@ export class OrganizationPoller {
   readonly #failures: Failures;
   readonly #made: RequestsMade;
   #settings: PollingSettings;
+  #counted: number | null = null;
   #run: Run | null = null;
   #ending: Promise<void> = Promise.resolve();
   /** The request under way. */
@@ -263,11 +266,18 @@ export class OrganizationPoller {
     this.#pause.wake();
   }
 
-  /** A listener's failure is not polling's: it is logged, and polling goes on. */
   #tell(): void {
-    if (!this.#health.problems.takeChanged()) return;
+    const persons = this.#sweeps.lastComplete?.persons ?? null;
+    const recounted = persons !== this.#counted;
+    this.#counted = persons;
+    if (this.#health.problems.takeChanged()) this.#emit(this.onChanged);
+    if (recounted) this.#emit(this.onCounted);
+  }
+
+  /** A listener's failure is not polling's: it is logged, and polling goes on. */
+  #emit(feed: Feed<void>): void {
     try {
-      this.onChanged.emit();
+      feed.emit();
     } catch (thrown) {
       this.#parts.logger.error("A listener to polling failed.", { orgId: this.#parts.orgId, error: thrown });
     }

@@ -48,6 +48,7 @@ export class Conductor {
       vault.onChanged(() => this.#applyVault()),
       authorizations.onChanged(follow),
       flows.onChanged(follow),
+      organizations.counted.subscribe(() => this.changed.emit()),
       organizations.changed.subscribe(({ orgId, poller }) =>
         this.#dispatch({ kind: "askingChanged", orgId, asking: poller.asking }),
       ),

@@ -15,6 +15,8 @@ interface Entry {
 export class Organizations {
   /** An organization's polling has news: problems, or whether Webex answers for it at all. */
   readonly changed = new Feed<Organization>();
+  /** How many persons an organization has is known for the first time, or anew. */
+  readonly counted = new Feed<void>();
   readonly #make: (grant: Grant) => Organization;
   readonly #forget: (orgId: string) => void;
   #entries = new Map<string, Entry>();
@@ -80,9 +82,14 @@ export class Organizations {
 
   #add(grant: Grant): Entry {
     const organization = this.#make(grant);
-    const dispose = organization.poller.onChanged.subscribe(() => {
-      this.changed.emit(organization);
-    });
+    const { onChanged, onCounted } = organization.poller;
+    const disposers = [
+      onChanged.subscribe(() => this.changed.emit(organization)),
+      onCounted.subscribe(() => this.counted.emit()),
+    ];
+    const dispose = (): void => {
+      for (const each of disposers) each();
+    };
     return { organization, grant, dispose };
   }
 

@@ -8,6 +8,8 @@ import { ProblemBook, type ProblemReport } from "../supervisor/problem-book.js";
 import type { OrganizationStatus, Phase, WorkerStatus } from "../supervisor/status.js";
 
 const FILE_EVERY_MS = 10_000;
+/** A changed number of persons waits for this long since the file was last written: it changes with every sweep of a busy organization. */
+const COUNTS_EVERY_MS = 1_000;
 
 /** What the status is made of, asked for when it is shown. */
 export interface StatusSources {
@@ -36,7 +38,10 @@ export class StatusBoard {
   #phase: Phase = "starting";
   #phaseSince: string;
   #writtenEssence = "";
+  #writtenCounts = "";
+  #writtenAt = Number.NEGATIVE_INFINITY;
   #callOffWrite: Disposer | null = null;
+  #callOffCounts: Disposer | null = null;
 
   constructor(sources: StatusSources, facts: StatusFacts, clock: Clock, file: StatusFile) {
     this.#sources = sources;
@@ -86,8 +91,9 @@ export class StatusBoard {
       this.#phaseSince = new Date(this.#clock.now()).toISOString();
     }
     const problemsChanged = this.#book.replace(this.#sources.problems());
-    const essence = this.#essence();
-    if (essence !== this.#writtenEssence) this.#write(essence);
+    const status = this.current();
+    if (essenceOf(status) !== this.#writtenEssence) this.#write(status);
+    else if (countsOf(status) !== this.#writtenCounts) this.#writeSoon(status);
     if (phaseChanged || problemsChanged) this.#changed.emit();
   }
 
@@ -101,31 +107,47 @@ export class StatusBoard {
     this.#callOffWrite?.();
     this.#callOffWrite = null;
     this.refresh();
-    await this.#file.write(this.#text());
+    this.#callOffCounts?.();
+    this.#callOffCounts = null;
+    await this.#file.write(textOf(this.current()));
   }
 
-  /** What of the status makes a new file at once: not the counters, which wait for the next regular one. */
-  #essence(): string {
-    const { phase, settings, problems, organizations } = this.current();
-    return JSON.stringify([phase, settings, problems, organizations.map(({ orgId, orgName }) => [orgId, orgName])]);
+  #write(status: WorkerStatus): void {
+    this.#callOffCounts?.();
+    this.#callOffCounts = null;
+    this.#writtenEssence = essenceOf(status);
+    this.#writtenCounts = countsOf(status);
+    this.#writtenAt = this.#clock.monotonic();
+    void this.#file.write(textOf(status));
   }
 
-  #write(essence: string): void {
-    this.#writtenEssence = essence;
-    void this.#file.write(this.#text());
-  }
-
-  #text(): string {
-    return `${JSON.stringify(this.current(), null, 2)}\n`;
+  #writeSoon(status: WorkerStatus): void {
+    const wait = this.#writtenAt + COUNTS_EVERY_MS - this.#clock.monotonic();
+    if (wait <= 0) this.#write(status);
+    else this.#callOffCounts ??= this.#clock.timer(Math.ceil(wait), () => this.#write(this.current()));
   }
 
   #writeRegularly(): void {
     this.#callOffWrite = this.#clock.timer(FILE_EVERY_MS, () => {
       this.refresh();
-      this.#write(this.#essence());
+      this.#write(this.current());
       this.#writeRegularly();
     });
   }
+}
+
+/** What of the status makes a new file at once: not the counters, which wait for the next regular one. */
+function essenceOf({ phase, settings, problems, organizations }: WorkerStatus): string {
+  return JSON.stringify([phase, settings, problems, organizations.map(({ orgId, orgName }) => [orgId, orgName])]);
+}
+
+/** What makes a new file within a second: how many persons there are, and whether that is known already. */
+function countsOf({ organizations }: WorkerStatus): string {
+  return JSON.stringify(organizations.map(({ persons, lastSweep }) => [persons, lastSweep !== null]));
+}
+
+function textOf(status: WorkerStatus): string {
+  return `${JSON.stringify(status, null, 2)}\n`;
 }
 
 function isoOrNull(time: number | null): string | null {

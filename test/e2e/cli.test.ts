@@ -98,7 +98,7 @@ describe("e2e: the command line", function () {
       await rig.eventually(
         "people in the status file",
         () => (status("--json").stdout.includes('"persons": 30') ? true : null),
-        20_000,
+        5_000,
       );
       const shown = status();
       expect(shown.status, shown.stderr).to.equal(0);

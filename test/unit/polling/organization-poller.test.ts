@@ -8,6 +8,19 @@ import { fault, person, pollingBench } from "./polling-bench.js";
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 
 describe("organization poller", () => {
+  it("tells when the persons are counted for the first time, and when there are more or fewer", async () => {
+    const { clock, people, poller } = pollingBench();
+    const counts: number[] = [];
+    poller.onCounted.subscribe(() => counts.push(poller.report().lastSweep?.persons ?? -1));
+    poller.start();
+    await clock.advance(70_000);
+    expect(counts).to.deep.equal([2]);
+    people.pages = [[person("a"), person("b"), person("c")]];
+    await clock.advance(30_000);
+    expect(counts).to.deep.equal([2, 3]);
+    await poller.stop();
+  });
+
   it("does nothing before start and asks for the first page at once", async () => {
     const { clock, people, poller, roster } = pollingBench();
     expect(people.asked).to.deep.equal([]);

@@ -31,6 +31,22 @@ function bench() {
   return { clock, world, written, board, told };
 }
 
+function organization(persons: number, swept: boolean): OrganizationStatus {
+  return {
+    orgId: "org",
+    orgName: "Org",
+    persons,
+    watched: 0,
+    mode: "sweep",
+    lastSweep: swept ? { startedAt: "2026-01-01T00:00:00.000Z", seconds: 1, persons, requests: 1 } : null,
+    sweepProgress: null,
+    requests: { perMinuteLimit: 60, lastMinute: 1, total: 1, rateLimited: 0, failed: 0 },
+    rateLimitedUntil: null,
+    nextRequestAt: null,
+    ageSeconds: { watchedP50: null, watchedP95: null },
+  };
+}
+
 const PROBLEM: ProblemReport = { code: "webexUnreachable", orgId: null, detail: {} };
 
 describe("worker/status-board", () => {
@@ -63,6 +79,35 @@ describe("worker/status-board", () => {
     await clock.advance(1_000);
     board.refresh();
     expect(board.current().problems[0]?.since).to.equal("2026-01-01T00:00:07.000Z");
+  });
+
+  it("writes the file when the persons are counted, within a second, and no oftener than once a second", async () => {
+    const { clock, world, written, board } = bench();
+    const counted = (persons: number, swept = true): void => {
+      world.organizations = [organization(persons, swept)];
+      board.refresh();
+    };
+    board.start();
+    await clock.advance(2_000);
+    counted(0, false);
+    expect(written.map(({ organizations }) => organizations[0]?.persons)).to.deep.equal([undefined, 0]);
+    counted(30);
+    expect(written).to.have.length(2);
+    await clock.advance(1_000);
+    expect(written.at(-1)?.organizations[0]?.persons).to.equal(30);
+    for (let persons = 31; persons < 60; persons += 1) {
+      counted(persons);
+      await clock.advance(100);
+    }
+    expect(written.length).to.be.within(5, 7);
+    await clock.advance(1_000);
+    expect(written.at(-1)?.organizations[0]?.persons).to.equal(59);
+    await clock.advance(1_000);
+    counted(60);
+    expect(written.at(-1)?.organizations[0]?.persons).to.equal(60);
+    counted(61);
+    await board.stop();
+    expect(clock.pendingTimers).to.equal(0);
   });
 
   it("writes the file at a change, every 10 s, and a last time at the end", async () => {
