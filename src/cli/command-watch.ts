@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
+import { isWrong } from "./status-text.js";
 import { UsageError } from "./usage-error.js";
 import { settingsPathFor } from "./surroundings.js";
 import { Watch } from "./watch.js";
@@ -58,7 +59,7 @@ async function follow({ console, signal }: CommandContext, worker: WorkerClient,
 async function lookOnce({ console, signal }: CommandContext, worker: WorkerClient, uris: readonly string[]): Promise<ExitCode> {
   const seen: { status: WorkerStatus; records: readonly PresenceRecord[] } = await look(worker, uris, signal);
   const { phase, problems, organizations } = seen.status;
-  const ok = phase === "polling";
+  const ok = phase === "polling" && !isWrong(seen.status);
   console.result({ ok, phase, problems, organizations, records: seen.records });
   return ok ? 0 : 1;
 }

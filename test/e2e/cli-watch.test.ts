@@ -61,4 +61,13 @@ describe("e2e: watch with an authorization", function () {
     expect(one.value.records.map(({ uri }) => uri)).to.deep.equal([`sip:${email}`]);
     expect(one.value.records[0]!.observedAt).to.not.equal(null);
   });
+
+  it("--json is wrong, as status is, while a problem of severity error stands beside the presence it shows", async () => {
+    const { orgId: _orgId, ...grant } = rig.webex.issueGrant({ scopes: ["spark-admin:people_read"] });
+    expect((await rig.run(["import"], JSON.stringify(grant))).code).to.equal(0);
+    const { code, value } = await rig.json(["watch"]);
+    expect(value.records).to.have.length(12);
+    expect(value).to.include({ ok: false, phase: "polling" });
+    expect(code).to.equal(1);
+  });
 });
