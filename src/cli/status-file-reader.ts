@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 
 import { isAlive } from "../platform/node-process.js";
+import { workerStatus } from "../rpc/results.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 
 /** The worker writes it every 10 s: one this old was written by nobody who is still there. */
@@ -42,15 +43,11 @@ export async function readStatusFile(path: string): Promise<StatusReading> {
   return { running: true, status, ageMs };
 }
 
+/** A file of another version may lack what is shown here: then it says nothing. */
 function parse(text: string): WorkerStatus | null {
   try {
-    const status = JSON.parse(text) as Partial<WorkerStatus> | null;
-    const whole =
-      Number.isInteger(status?.pid) &&
-      typeof status?.phase === "string" &&
-      Array.isArray(status.problems) &&
-      Array.isArray(status.organizations);
-    return whole ? (status as WorkerStatus) : null;
+    const status: unknown = JSON.parse(text);
+    return workerStatus.safeParse(status).success ? (status as WorkerStatus) : null;
   } catch {
     return null;
   }
