@@ -7,6 +7,8 @@ type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "colum
 
 const LINES_NEVER_END = Number.POSITIVE_INFINITY;
 const WIDEST = 110;
+/** Of a terminal that does not say, or says 0 (a serial line, a pseudo terminal that nobody has given a size). */
+const USUAL_WIDTH = 80;
 const CLEAR_LINE = "\r\u001b[K";
 
 /**
@@ -36,7 +38,9 @@ export class CommandConsole {
 
   /** How wide a line may get. */
   get width(): number {
-    return this.#human.isTTY === true ? Math.min(WIDEST, (this.#human.columns ?? 80) - 1) : LINES_NEVER_END;
+    if (this.#human.isTTY !== true) return LINES_NEVER_END;
+    const { columns = 0 } = this.#human;
+    return Math.min(WIDEST, (columns > 0 ? columns : USUAL_WIDTH) - 1);
   }
 
   /** A line of the result, for people: with `--json` the object says it. */

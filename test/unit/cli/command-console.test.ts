@@ -52,6 +52,15 @@ describe("cli: where a command speaks", () => {
     expect(stdout()).to.equal("\r\u001b[Kwaiting\r\u001b[Kdone\n");
   });
 
+  it("takes a terminal that says it has no columns for one of 80", () => {
+    const { out, err, stdout, stderr } = streams({ columns: 0, colours: false });
+    const console = new CommandConsole(out, err, false);
+    console.text(long);
+    console.failure("It failed for a reason.", "Mend it.");
+    expect(stdout()).to.equal(`${long}\n`);
+    expect(stderr()).to.equal("Error: It failed for a reason.\n       → Mend it.\n");
+  });
+
   it("paints nothing where the terminal has no colours, as NO_COLOR says", () => {
     const { out, err } = streams({ columns: 80, colours: false });
     expect(new CommandConsole(out, err, false).paint("red", "red")).to.equal("red");
