@@ -148,6 +148,11 @@ export class Roster {
     return this.#book.uriOf(slot);
   }
 
+  /** Whether somebody is listed by this text, whose normalized form is `address`. */
+  isListed(uri: string, address: string): boolean {
+    return this.#book.holdersOf(address).some((slot) => this.uriOf(slot) === uri);
+  }
+
   idOf(slot: number): string {
     return this.#book.idOf(slot);
   }
@@ -208,7 +213,7 @@ export class Roster {
       this.#seenInSweep += 1;
     }
     if (!isNews && before === status) return;
-    if (isNews || outlookOfStatus(before) !== outlookOfStatus(status)) columns.since[slot] = at.wall;
+    if (isNews || outlookOfStatus(before).state !== outlookOfStatus(status).state) columns.since[slot] = at.wall;
     columns.setStatus(slot, status);
     this.#touch(slot);
   }
@@ -240,7 +245,10 @@ export class Roster {
     columns.setText(slot, packed);
     for (const address of removed) this.#listener.touched(address);
     if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri) this.#announce(slot, added);
-    if (this.uriOf(slot) !== uri) this.#listener.arrived(this.uriOf(slot));
+    if (this.uriOf(slot) === uri) return;
+    this.#listener.arrived(this.uriOf(slot));
+    // Lists do not name anybody by the former text any more, also where it is an address still.
+    for (const address of before.slice(0, 1)) this.#listener.touched(address);
   }
 
   #announce(slot: number, added: readonly string[]): void {
