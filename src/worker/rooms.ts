@@ -43,7 +43,7 @@ export function makeRooms(ports: WorkerPorts, notices: NoticeBoard): Rooms {
   // Kept when an organization goes and comes back: Webex still counts what was asked before.
   const budgets = new Map<string, RequestBudget>();
   const budgetOf = (orgId: string): RequestBudget => {
-    const budget = budgets.get(orgId) ?? new RequestBudget(clock, settings().requestsPerMinute);
+    const budget = budgets.get(orgId) ?? new RequestBudget(clock, chance, settings().requestsPerMinute);
     budgets.set(orgId, budget);
     return budget;
   };
