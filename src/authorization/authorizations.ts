@@ -17,9 +17,9 @@ import { GrantImports } from "./grant-import.js";
 import { grantRefused, proveIdentity } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 import { misfit, toAuthorization } from "./grant-standing.js";
+import { expiry } from "./renewed-grant.js";
 import { revokeAtWebex } from "./revocation.js";
 import { throwIfCancelled } from "./single-flight.js";
-import { expiry } from "./token-source.js";
 import type { GrantVault } from "./vault.js";
 
 export interface AuthorizationsParts {

@@ -11,7 +11,6 @@ import type { Http } from "../ports/http.js";
 import { WebexIdentity } from "../webex/identity.js";
 import { WebexOAuth } from "../webex/oauth.js";
 import { webexEndpoints } from "../webex/oauth-endpoints.js";
-import type { TokenSource } from "../webex/people-api.js";
 import type { WorkerPorts } from "./worker-ports.js";
 
 export interface AuthorizationWiring {
@@ -26,7 +25,7 @@ export interface AuthorizationWiring {
 /** The authorization room, put together: the service, and the tokens of each organization. */
 export function authorizationParts(wiring: AuthorizationWiring): {
   readonly authorizations: Authorizations;
-  readonly tokensOf: (orgId: string) => TokenSource;
+  readonly tokensOf: (orgId: string) => OrganizationTokenSource;
 } {
   const { vault, network: http, settings, notices } = wiring;
   const { clock, chance, log: logger, listenOnLoopback: listen, version } = wiring.ports;
