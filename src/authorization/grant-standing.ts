@@ -1,7 +1,7 @@
 import { Fault } from "../faults/fault.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
+import { changedSince } from "./counterpart.js";
 import type { AuthorizationSettings } from "./effective-client.js";
-import { effectiveClientId, originOf } from "./effective-client.js";
 import type { Authorization, Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 
@@ -17,12 +17,11 @@ export function noGrant(orgId: string): Fault {
  * Without any client id to compare with, the client is the problem, not the grant.
  */
 export function misfit(grant: Grant, settings: AuthorizationSettings, kept: OAuthClient | null): Fault | null {
-  const clientId = effectiveClientId(settings, kept);
-  const otherClient = clientId !== null && clientId !== grant.clientId;
-  if (!otherClient && grant.apiOrigin === originOf(settings.apiUrl)) return null;
+  const changed = changedSince(grant, settings, kept);
+  if (changed === null) return null;
   return new Fault(
     "authorizationRequired",
-    otherClient
+    changed === "client"
       ? "The organization's authorization was given to another Webex integration: it is not used."
       : "The organization's authorization was given for another WebexPresence.ApiUrl: it is not used.",
     {

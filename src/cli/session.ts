@@ -38,7 +38,7 @@ export class Session {
     this.settingsState = settingsState;
     this.store = store;
     this.vault = new GrantVault(store, systemClock, quietLog);
-    this.network = new Network(createAxiosHttp, readTextFile, quietLog);
+    this.network = new Network(createAxiosHttp, readTextFile, systemClock, quietLog);
     const { authorizations, tokensOf } = authorizationParts({
       ports: { clock: systemClock, chance: systemChance, log: quietLog, listenOnLoopback, version },
       vault: this.vault,

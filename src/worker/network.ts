@@ -1,6 +1,7 @@
 import { Fault } from "../faults/fault.js";
 import { Feed } from "../faults/feed.js";
 import type { Secret } from "../faults/secret.js";
+import type { Clock } from "../ports/clock.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import type { Logger } from "../ports/logger.js";
 import type { ReadTextFile } from "../ports/process.js";
@@ -12,23 +13,36 @@ export interface RouteSettings {
   readonly proxyPassword: Secret | null;
 }
 
+/** One way out, and how many answers that exist only once are under way on it. */
+interface Way {
+  readonly http: Promise<Http>;
+  onlyOnce: number;
+  onFree: () => void;
+}
+
+/** How long an old way stays open for such answers: with the time it takes to notice an edit, less than the second of the contract. */
+const LAST_ANSWER_MS = 500;
+
 /**
  * The one way to Webex. A change of proxy, password or certificates is in force with the next request; requests under way on the
- * old way are cut off, as its settings are no longer wanted.
+ * old way are cut off, as its settings are no longer wanted, but for new tokens: what is on its way then may arrive first.
  */
 export class Network implements Http {
   /** Whether the additional certificates can be used has changed. */
   readonly changed = new Feed<void>();
   readonly #factory: HttpFactory;
   readonly #readTextFile: ReadTextFile;
+  readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #closing = new Set<() => void>();
   #settings: RouteSettings | null = null;
-  #current: Promise<Http> | null = null;
+  #current: Way | null = null;
   #caProblem: string | null = null;
 
-  constructor(factory: HttpFactory, readTextFile: ReadTextFile, log: Logger) {
+  constructor(factory: HttpFactory, readTextFile: ReadTextFile, clock: Clock, log: Logger) {
     this.#factory = factory;
     this.#readTextFile = readTextFile;
+    this.#clock = clock;
     this.#log = log;
   }
 
@@ -45,21 +59,45 @@ export class Network implements Http {
       oldPassword === null || newPassword === null ? oldPassword === newPassword : oldPassword.equals(newPassword);
     if (before !== null && before.proxy === settings.proxy && before.caFile === settings.caFile && samePassword) return;
     this.#settings = settings;
-    this.close();
-    this.#current = this.#open(settings);
+    if (this.#current !== null) this.#closeWhenFree(this.#current);
+    this.#current = { http: this.#open(settings), onlyOnce: 0, onFree: () => undefined };
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    if (this.#current === null) throw new Fault("cancelled", "The settings are not read yet.");
-    const http = await this.#current;
+    const way = this.#current;
+    if (way === null) throw new Fault("cancelled", "The settings are not read yet.");
+    const http = await way.http;
     if (request.signal.aborted) throw new Fault("cancelled", "The request was called off.");
-    return http.send(request);
+    if (request.onlyOnce !== true) return http.send(request);
+    way.onlyOnce += 1;
+    try {
+      return await http.send(request);
+    } finally {
+      way.onlyOnce -= 1;
+      if (way.onlyOnce === 0) way.onFree();
+    }
   }
 
+  /** At once, whatever is under way. */
   close(): void {
-    const old = this.#current;
+    for (const close of [...this.#closing]) close();
+    if (this.#current !== null) closeNow(this.#current);
     this.#current = null;
-    void old?.then((http) => http.close());
+  }
+
+  #closeWhenFree(way: Way): void {
+    if (way.onlyOnce === 0) {
+      closeNow(way);
+      return;
+    }
+    const close = (): void => {
+      callOff();
+      this.#closing.delete(close);
+      closeNow(way);
+    };
+    const callOff = this.#clock.timer(LAST_ANSWER_MS, close);
+    this.#closing.add(close);
+    way.onFree = close;
   }
 
   async #open(settings: RouteSettings): Promise<Http> {
@@ -90,4 +128,8 @@ export class Network implements Http {
     if (problem !== null) this.#log.warn("The file with additional certificates is not used.", { reason: problem });
     this.changed.emit();
   }
+}
+
+function closeNow(way: Way): void {
+  void way.http.then((http) => http.close());
 }

@@ -9,11 +9,17 @@ import { WebexPeople } from "../webex/people.js";
 import type { TokenSource } from "../webex/people-api.js";
 import { RestClient } from "../webex/rest.js";
 
+/** Tokens that can be called off; `settled` resolves when a refresh that was under way then is over, and stored. */
+export interface OrganizationTokens extends TokenSource {
+  callOff(): void;
+  settled(): Promise<void>;
+}
+
 export interface OrganizationParts {
   readonly orgId: string;
   readonly apiUrl: string;
   readonly version: string;
-  readonly tokens: TokenSource;
+  readonly tokens: OrganizationTokens;
   readonly grantedScopes: () => readonly string[];
   readonly roster: PolledRoster;
   readonly budget: RequestBudget;
@@ -28,6 +34,8 @@ export interface OrganizationParts {
 export interface Organization {
   readonly orgId: string;
   readonly poller: OrganizationPoller;
+  /** Ends the polling and the renewals ahead of time; resolves when a refresh that was under way is over, too. */
+  stop(): Promise<void>;
 }
 
 export function makeOrganization(parts: OrganizationParts): Organization {
@@ -35,5 +43,11 @@ export function makeOrganization(parts: OrganizationParts): Organization {
   const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, parts.tokens, budget));
   const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, chance, logger, grantedScopes });
   poller.apply(parts.settings);
-  return { orgId, poller };
+  const stop = async (): Promise<void> => {
+    const { tokens } = parts;
+    tokens.callOff();
+    await poller.stop();
+    await tokens.settled();
+  };
+  return { orgId, poller, stop };
 }

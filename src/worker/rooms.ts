@@ -30,7 +30,7 @@ export function makeRooms(ports: WorkerPorts, notices: NoticeBoard): Rooms {
   const { clock, chance, log, version } = ports;
   const settingsFeed = new SettingsFeed({ file: ports.settingsFile, clock, readIniLine: ports.readIniLine, logger: log });
   const settings = (): Settings => settingsFeed.current?.settings ?? defaultSettings;
-  const network = new Network(ports.http, ports.readTextFile, log);
+  const network = new Network(ports.http, ports.readTextFile, clock, log);
   const vault = new GrantVault(ports.secretStore, clock, log);
   const presence = new PresenceDirectory(clock, log);
   const { authorizations, tokensOf } = authorizationParts({

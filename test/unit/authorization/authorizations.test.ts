@@ -81,8 +81,7 @@ describe("authorizations", () => {
     service = new Authorizations({
       ...{ vault, refusals, clock, logger },
       settings: () => bench.settings,
-      oauth: () => bench.oauth,
-      identity: () => identity,
+      webex: () => bench.webex(identity),
       flowFactory: (method) => {
         const flow = new FakeFlow(method);
         flows.push(flow);
@@ -197,8 +196,10 @@ describe("authorizations", () => {
   });
 
   it("completeGrant needs a refresh token, and keeps what it gets", async () => {
-    expect((await faultOf(service.completeGrant(answerOf("1", { refreshToken: null }), never))).code).to.equal("grantRefused");
-    expect((await service.completeGrant(answerOf("1"), never)).orgId).to.equal(orgA);
+    expect(
+      (await faultOf(service.completeGrant(service.counterpart(), answerOf("1", { refreshToken: null }), never))).code,
+    ).to.equal("grantRefused");
+    expect((await service.completeGrant(service.counterpart(), answerOf("1"), never)).orgId).to.equal(orgA);
     expect(told.at(-1)?.authorizations).to.have.length(1);
   });
 
@@ -213,8 +214,7 @@ describe("authorizations", () => {
       const blind = new Authorizations({
         ...{ vault, refusals, clock, logger },
         settings: () => fresh.settings,
-        oauth: () => fresh.oauth,
-        identity: () => identity,
+        webex: () => fresh.webex(identity),
         flowFactory: (method) => new FakeFlow(method),
       });
       expect((await faultOf(blind.list())).code).to.equal("keychainLocked");
