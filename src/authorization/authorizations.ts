@@ -17,7 +17,7 @@ import { GrantImports } from "./grant-import.js";
 import { grantRefused, proveIdentity } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 import { misfit, toAuthorization } from "./grant-standing.js";
-import { expiry } from "./renewed-grant.js";
+import { expiry } from "./lifetime.js";
 import { revokeAtWebex } from "./revocation.js";
 import { throwIfCancelled } from "./single-flight.js";
 import type { GrantVault } from "./vault.js";

@@ -25,6 +25,7 @@ export class FlowKeeper {
   #own: FlowMethod | null = null;
   #open = false;
   #beginning: AbortController | null = null;
+  #retryAsked = false;
   #retry: Disposer | null = null;
   #fault: Fault | null = null;
   #denied = false;
@@ -78,9 +79,10 @@ export class FlowKeeper {
     if (wanted.kind === "none" || other) this.#schedule(0);
   }
 
-  /** Something that kept a flow from beginning may have changed (the client, the keychain): tries now. */
+  /** Something that keeps a flow from beginning may have changed (the client, the keychain, the way to Webex): tries now. */
   retryNow(): void {
-    if (this.#fault !== null) this.#schedule(0);
+    this.#retryAsked = this.#beginning !== null;
+    if (this.#fault !== null && this.#fault.retryAfterMs === undefined) this.#schedule(0);
   }
 
   async stop(): Promise<void> {
@@ -131,9 +133,10 @@ export class FlowKeeper {
       // A flow that the host began itself is as good; and what was called off here is no fault.
       const untold = fault.code === "authorizationInProgress" || fault.code === "cancelled" || this.#wanted.kind !== "open";
       this.#setFault(untold ? null : fault);
-      this.#schedule(TRY_AGAIN_MS);
+      this.#schedule(this.#retryAsked && fault.retryAfterMs === undefined ? 0 : TRY_AGAIN_MS);
     } finally {
       this.#beginning = null;
+      this.#retryAsked = false;
     }
     if (this.#wanted !== wanted) this.#schedule(0);
   }

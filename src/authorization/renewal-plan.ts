@@ -20,6 +20,8 @@ export class RenewalPlan {
   #leadMs = 0;
   #notBefore = -Infinity;
   #refreshTokenNotBefore = -Infinity;
+  /** Whether the pause is our own, after a failure. */
+  #failed = false;
 
   constructor(clock: Clock, chance: Chance) {
     this.#clock = clock;
@@ -46,13 +48,21 @@ export class RenewalPlan {
   }
 
   succeeded(sameToken: boolean): void {
+    this.#failed = false;
     this.#notBefore = sameToken ? this.#clock.monotonic() + SAME_TOKEN_PAUSE_MS : -Infinity;
   }
 
   /** `waitMs`: what Webex asked for, or 0. */
   failed(waitMs: number): void {
+    this.#failed = waitMs === 0;
     this.#notBefore = this.#clock.monotonic() + Math.max(FAILURE_PAUSE_MS, waitMs);
     this.#refreshTokenNotBefore = -Infinity;
+  }
+
+  /** What made an attempt fail may be over. */
+  tryFailedAgain(): void {
+    if (this.#failed) this.#notBefore = -Infinity;
+    this.#failed = false;
   }
 
   #meet(grant: Grant): void {

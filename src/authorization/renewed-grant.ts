@@ -1,5 +1,6 @@
 import type { TokenAnswer } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
+import { expiry } from "./lifetime.js";
 
 /** The grant after a token answer: what Webex did not say stays as it was. `now`: epoch milliseconds. */
 export function afterRefresh(grant: Grant, answer: TokenAnswer, now: number): Grant {
@@ -13,9 +14,4 @@ export function afterRefresh(grant: Grant, answer: TokenAnswer, now: number): Gr
     refreshTokenExpiresAt: expiry(answer.refreshTokenExpiresInSeconds, now) ?? (sameRefresh ? grant.refreshTokenExpiresAt : null),
     scopes: answer.scopes ?? grant.scopes,
   };
-}
-
-/** Epoch milliseconds; null where Webex gave no lifetime, or none that means anything. */
-export function expiry(seconds: number | null, now: number): number | null {
-  return seconds === null || seconds <= 0 ? null : now + seconds * 1000;
 }

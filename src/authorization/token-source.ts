@@ -98,6 +98,11 @@ export class OrganizationTokenSource implements TokenSource {
     return other === undefined ? this.#refresh(signal) : other.accessToken;
   }
 
+  /** A renewal that failed on the old way to Webex is not put off any longer, unless Webex itself asked for it. */
+  wayChanged(): void {
+    this.#plan.tryFailedAgain();
+  }
+
   async #ensureRead(signal: AbortSignal): Promise<void> {
     if (this.#parts.vault.state.kind === "ready") return;
     await this.#parts.vault.reload();

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { Secret } from "../faults/secret.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
+import { isTime } from "./lifetime.js";
 
 /** The accounts under the keychain's service (contract: keychain). */
 export const CLIENT_ACCOUNT = "client";
@@ -82,14 +83,25 @@ export function encodeGrant(grant: Grant): string {
 export function decodeGrant(text: string): Grant | null {
   const record = read(grantRecord, text);
   if (record === null) return null;
-  const { orgId, orgName, authorizedBy, scopes, grantedAt, clientId, apiOrigin, accessTokenExpiresAt, refreshTokenExpiresAt } =
-    record;
-  const accessToken = new Secret(record.accessToken);
-  const refreshToken = new Secret(record.refreshToken);
+  // In the order in which a grant is made: contents are compared by their text.
   return {
-    ...{ orgId, orgName, authorizedBy, scopes, grantedAt, clientId, apiOrigin },
-    ...{ accessToken, accessTokenExpiresAt, refreshToken, refreshTokenExpiresAt },
+    orgId: record.orgId,
+    orgName: record.orgName,
+    authorizedBy: record.authorizedBy,
+    scopes: record.scopes,
+    grantedAt: timeOrNull(record.grantedAt) ?? 0,
+    clientId: record.clientId,
+    apiOrigin: record.apiOrigin,
+    accessToken: new Secret(record.accessToken),
+    accessTokenExpiresAt: timeOrNull(record.accessTokenExpiresAt),
+    refreshToken: new Secret(record.refreshToken),
+    refreshTokenExpiresAt: timeOrNull(record.refreshTokenExpiresAt),
   };
+}
+
+/** A number that is no time, which an earlier version let in, must not take the grant with it: then the time is not known. */
+function timeOrNull(time: number | null): number | null {
+  return time !== null && isTime(time) ? time : null;
 }
 
 function read<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {

@@ -1,7 +1,8 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import type { StatusFile } from "../ports/process.js";
+import { makeFolder } from "./make-folder.js";
 
 /** Windows refuses to replace a file that somebody is reading just now. */
 const HELD_CODES = new Set(["EPERM", "EACCES", "EBUSY"]);
@@ -10,7 +11,7 @@ const HELD_PAUSE_MS = 20;
 
 /**
  * A status file at `path`, replaced whole (written beside it, then renamed), so that a reader never sees half of one. Writes never
- * overlap: the latest text wins.
+ * overlap, also where a disk does not answer, since each one that hangs would hold a thread: the latest text wins.
  */
 export function nodeStatusFile(path: string): StatusFile {
   const beside = `${path}.${process.pid}.new`;
@@ -22,7 +23,7 @@ export function nodeStatusFile(path: string): StatusFile {
       const text = waiting;
       waiting = null;
       try {
-        await mkdir(dirname(path), { recursive: true });
+        await makeFolder(dirname(path));
         await writeFile(beside, text);
         await replace(beside, path);
       } catch {

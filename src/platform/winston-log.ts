@@ -1,12 +1,10 @@
-import { mkdir } from "node:fs/promises";
 import { Writable } from "node:stream";
 import type * as Winston from "winston";
 
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
+import { LogFile } from "./log-file.js";
 import { redact, redactText } from "./redaction.js";
 
-const FILE_SIZE = "10M";
-const FILE_COUNT = 10;
 /** Records kept while winston is being loaded, or while a host does not read stderr. */
 const MOST_PENDING = 1_000;
 const MOST_UNREAD_STDERR_BYTES = 1024 * 1024;
@@ -23,8 +21,8 @@ interface Pending {
 }
 
 /**
- * The log: a line a record on stderr, and JSON lines in `<directory>/worker.log` (10 files of 10 MB). A disk that is full or
- * read-only, or a host that does not read stderr, costs records, never the service.
+ * The log: a line a record on stderr, and JSON lines in `<directory>/worker.log`. A disk that is full or read-only, or a host that
+ * does not read stderr, costs records, never the service; neither waits for the other.
  */
 export class WinstonLog implements Logger {
   readonly #directory: string;
@@ -33,7 +31,7 @@ export class WinstonLog implements Logger {
   #pending: Pending[] = [];
   #logger: Winston.Logger | null = null;
   #loading: Promise<void> | null = null;
-  #file: Writable | null = null;
+  #file: LogFile | null = null;
   #closed = false;
 
   constructor(directory: string, level: LogLevel, stderr: NodeJS.WritableStream & { writableLength?: number } = process.stderr) {
@@ -73,8 +71,7 @@ export class WinstonLog implements Logger {
   async #drain(): Promise<void> {
     if (this.#pending.length > 0 || this.#loading !== null) await (this.#loading ??= this.#load());
     this.#logger?.end();
-    const file = this.#file;
-    if (file !== null) await new Promise<void>((resolve) => file.end(resolve));
+    await this.#file?.close();
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
@@ -106,9 +103,11 @@ export class WinstonLog implements Logger {
       JSON.stringify({ time: info.timestamp, level: info.level, message: info.message, ...(info.fields as object) }),
     );
     // Not winston's Console: it writes most levels to stdout, which belongs to the protocol.
-    const transports = [new winston.transports.Stream({ stream: this.#boundedStderr(), format: line })];
-    this.#file = await this.#openFile();
-    if (this.#file !== null) transports.push(new winston.transports.Stream({ stream: this.#file, format: json }));
+    this.#file = new LogFile(this.#directory, (error) => this.#tellOfNoFile(error));
+    const transports = [
+      new winston.transports.Stream({ stream: this.#boundedStderr(), format: line }),
+      new winston.transports.Stream({ stream: this.#file.sink, format: json }),
+    ];
     const logger = winston.createLogger({ level: "debug", transports, exitOnError: false });
     logger.on("error", () => undefined);
     this.#logger = logger;
@@ -117,19 +116,11 @@ export class WinstonLog implements Logger {
     for (const record of pending) this.#hand(logger, record);
   }
 
-  /** Not winston's File: it loses records that come while it turns to the next file. Null where there can be no file. */
-  async #openFile(): Promise<Writable | null> {
-    const there = await mkdir(this.#directory, { recursive: true }).then(
-      () => true,
-      () => false,
-    );
-    if (!there) return null;
-    const { createStream } = await import("rotating-file-stream");
-    const nameOf = (index: number | Date | null): string => (typeof index === "number" ? `worker.${index}.log` : "worker.log");
-    const file = createStream(nameOf, { path: this.#directory, size: FILE_SIZE, rotate: FILE_COUNT - 1 });
-    file.on("error", () => undefined);
-    file.on("warning", () => undefined);
-    return file;
+  #tellOfNoFile(error: unknown): void {
+    this.warn("There can be no log file in this folder, so the log goes to stderr alone: name another one with --log-dir.", {
+      directory: this.#directory,
+      code: (error as NodeJS.ErrnoException).code,
+    });
   }
 
   #boundedStderr(): Writable {

@@ -11,6 +11,8 @@ export class Lookups {
   readonly #clock: Clock;
   readonly #roster: PolledRoster;
   readonly #asideUntil = new Map<string, number>();
+  /** Those of them that Webex was not heard about. */
+  readonly #failed = new Set<string>();
   /** What the roster weighed a moment ago may be answered by now. */
   readonly #answeredAt = new Map<string, number>();
 
@@ -35,12 +37,20 @@ export class Lookups {
   /** The address has been looked up; so many persons were found. */
   found(address: string, persons: number): void {
     const now = this.#clock.monotonic();
+    this.#failed.delete(address);
     if (persons === 0) this.#asideUntil.set(address, now + IN_VAIN_MS);
     else this.#answeredAt.set(address, now);
   }
 
   failed(address: string): void {
     this.#asideUntil.set(address, this.#clock.monotonic() + ASIDE_MS);
+    this.#failed.add(address);
+  }
+
+  /** What made lookups fail may be over. */
+  tryFailedAgain(): void {
+    for (const address of this.#failed) this.#asideUntil.delete(address);
+    this.#failed.clear();
   }
 
   #refined(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {
@@ -53,7 +63,11 @@ export class Lookups {
 
   #forget(): void {
     const now = this.#clock.monotonic();
-    for (const [address, until] of this.#asideUntil) if (until <= now) this.#asideUntil.delete(address);
+    for (const [address, until] of this.#asideUntil) {
+      if (until > now) continue;
+      this.#asideUntil.delete(address);
+      this.#failed.delete(address);
+    }
     for (const [address, at] of this.#answeredAt) {
       if (now - at < ASIDE_MS) return;
       this.#answeredAt.delete(address);

@@ -139,10 +139,18 @@ export class OrganizationPoller {
   retryNow(): void {
     if (this.#run === null) return;
     this.#health.forget();
-    this.#sweeps.makeDue();
-    this.#request?.abort();
-    this.#tell();
-    this.#pause.wake();
+    this.#askAnew();
+  }
+
+  /**
+   * The way to Webex changed: a request on the old one is dropped, and Webex is asked at once, without regard to what failed there.
+   * What Webex has asked to wait for lies in the budget, and goes on to count.
+   */
+  wayChanged(): void {
+    if (this.#run === null) return;
+    this.#health.tryNow();
+    this.#lookups.tryFailedAgain();
+    this.#askAnew();
   }
 
   get problems(): readonly PollingProblem[] {
@@ -157,6 +165,13 @@ export class OrganizationPoller {
   report(): PollingReport {
     const { budget, clock, roster } = this.#parts;
     return reportOf({ budget, clock, roster, sweeps: this.#sweeps, made: this.#made, waitsUntil: this.#pause.until });
+  }
+
+  #askAnew(): void {
+    this.#sweeps.makeDue();
+    this.#request?.abort();
+    this.#tell();
+    this.#pause.wake();
   }
 
   async #poll(signal: AbortSignal, earlierRun: Promise<void>): Promise<void> {

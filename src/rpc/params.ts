@@ -8,11 +8,13 @@ z.config({ jitless: true });
 const MAX_URIS = 10_000;
 const MAX_WAIT_MS = 30_000;
 const MAX_LIST = 5_000;
+/** Ten years: a longer life no token has, and a date far enough off is none that can be written. */
+const MAX_LIFETIME_SECONDS = 315_360_000;
 
 const text = () => z.string().check(z.minLength(1));
 const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_URIS));
 const maxWaitMs = () => z._default(z.int().check(z.minimum(0), z.maximum(MAX_WAIT_MS)), 0);
-const seconds = () => z.optional(z.number().check(z.minimum(0)));
+const seconds = () => z.optional(z.number().check(z.minimum(0), z.maximum(MAX_LIFETIME_SECONDS)));
 
 /**
  * What each method takes (contract: JSON-RPC methods). Made when the method is first called: building all of them would delay the

@@ -6,6 +6,8 @@ import type { DeviceCode, TokenAnswer } from "./oauth-api.js";
 /** RFC 8628 3.2 and 3.5: what holds where the answer does not say. */
 const DEFAULT_INTERVAL_SECONDS = 5;
 const DEFAULT_DEVICE_SECONDS = 300;
+/** A code is not asked after for longer, whatever the answer says. Where it ends sooner than it had to, the next one is shown. */
+const LONGEST_DEVICE_SECONDS = 86_400;
 
 /** A token endpoint's answer (RFC 6749 5.1). Throws a `Fault` `webexError` without `access_token`. */
 export function decodeTokenAnswer(body: JsonObject): TokenAnswer {
@@ -23,13 +25,16 @@ export function decodeTokenAnswer(body: JsonObject): TokenAnswer {
 /** RFC 8628 3.2. Throws a `Fault` `webexError` where a person could not go on with it. */
 export function decodeDeviceCode(body: JsonObject): DeviceCode {
   const { user_code: userCode } = body;
+  const expiresInSeconds = Math.min(seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS, LONGEST_DEVICE_SECONDS);
+  const intervalSeconds = seconds(body, "interval") ?? DEFAULT_INTERVAL_SECONDS;
   return {
     deviceCode: new Secret(requiredText(body, "device_code")),
     userCode: typeof userCode === "number" ? String(userCode) : requiredText(body, "user_code"),
     verificationUri: requiredText(body, "verification_uri"),
     verificationUriComplete: optionalText(body, "verification_uri_complete"),
-    expiresInSeconds: seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS,
-    intervalSeconds: seconds(body, "interval") ?? DEFAULT_INTERVAL_SECONDS,
+    expiresInSeconds,
+    // At an interval past its end the code would never be asked after: that is no interval.
+    intervalSeconds: intervalSeconds < expiresInSeconds ? intervalSeconds : DEFAULT_INTERVAL_SECONDS,
   };
 }
 

@@ -104,7 +104,11 @@ export class Conductor {
     const { organizations, presence, vault, network, flows } = this.#rooms;
     const { state } = vault;
     const { proxy, caFile } = this.#settings;
-    network.apply({ proxy, caFile, proxyPassword: state.kind === "ready" ? state.proxyPassword : null });
+    const proxyPassword = state.kind === "ready" ? state.proxyPassword : null;
+    if (network.apply({ proxy, caFile, proxyPassword })) {
+      organizations.wayChanged();
+      flows.retryNow();
+    }
     if (state.kind === "unavailable") this.#dispatch({ kind: "grantsRead", organizations: [] });
     if (state.kind !== "ready") return;
     organizations.sync(state.grants);

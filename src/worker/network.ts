@@ -51,16 +51,18 @@ export class Network implements Http {
     return this.#caProblem;
   }
 
-  apply(settings: RouteSettings): void {
+  /** True where this is another way than the one before. */
+  apply(settings: RouteSettings): boolean {
     const before = this.#settings;
     const oldPassword = before?.proxyPassword ?? null;
     const newPassword = settings.proxyPassword;
     const samePassword =
       oldPassword === null || newPassword === null ? oldPassword === newPassword : oldPassword.equals(newPassword);
-    if (before !== null && before.proxy === settings.proxy && before.caFile === settings.caFile && samePassword) return;
+    if (before !== null && before.proxy === settings.proxy && before.caFile === settings.caFile && samePassword) return false;
     this.#settings = settings;
     if (this.#current !== null) this.#closeWhenFree(this.#current);
     this.#current = { http: this.#open(settings), onlyOnce: 0, onFree: () => undefined };
+    return before !== null;
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {

@@ -9,10 +9,14 @@ import { WebexPeople } from "../webex/people.js";
 import type { TokenSource } from "../webex/people-api.js";
 import { RestClient } from "../webex/rest.js";
 
-/** Tokens that can be called off; `settled` resolves when a refresh that was under way then is over, and stored. */
+/**
+ * Tokens that can be called off; `settled` resolves when a refresh that was under way then is over, and stored. Renewals that failed are put off
+ * until `wayChanged`.
+ */
 export interface OrganizationTokens extends TokenSource {
   callOff(): void;
   settled(): Promise<void>;
+  wayChanged(): void;
 }
 
 export interface OrganizationParts {
@@ -36,18 +40,23 @@ export interface Organization {
   readonly poller: OrganizationPoller;
   /** Ends the polling and the renewals ahead of time; resolves when a refresh that was under way is over, too. */
   stop(): Promise<void>;
+  /** The way to Webex changed: nothing waits any more for what failed on the old one. */
+  wayChanged(): void;
 }
 
 export function makeOrganization(parts: OrganizationParts): Organization {
-  const { orgId, apiUrl, version, http, clock, chance, logger, roster, budget, grantedScopes } = parts;
-  const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, parts.tokens, budget));
+  const { orgId, apiUrl, version, tokens, http, clock, chance, logger, roster, budget, grantedScopes } = parts;
+  const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, tokens, budget));
   const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, chance, logger, grantedScopes });
   poller.apply(parts.settings);
   const stop = async (): Promise<void> => {
-    const { tokens } = parts;
     tokens.callOff();
     await poller.stop();
     await tokens.settled();
   };
-  return { orgId, poller, stop };
+  const wayChanged = (): void => {
+    tokens.wayChanged();
+    poller.wayChanged();
+  };
+  return { orgId, poller, stop, wayChanged };
 }

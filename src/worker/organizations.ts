@@ -62,6 +62,10 @@ export class Organizations {
     for (const { poller } of this.all) poller.apply(settings);
   }
 
+  wayChanged(): void {
+    for (const organization of this.all) organization.wayChanged();
+  }
+
   status(): OrganizationStatus[] {
     return [...this.#entries.values()].map(({ organization, grant }) => ({
       orgId: grant.orgId,

@@ -55,6 +55,27 @@ describe("e2e: from Presence.ini to presence", function () {
     expect(rig.webex.requestsSince(after)).to.deep.equal([]);
   });
 
+  it("asks Webex within 1 s of a corrected proxy, however long the wrong one has failed", async () => {
+    await rig.authorize();
+    await rig.writeSettings(1, ["WebexPresence.Proxy=http://127.0.0.1:1"]);
+    await rig.eventually(
+      "a wait of seconds between two tries",
+      async () => {
+        const { nextRequestAt } = (await rig.status()).organizations[0]!;
+        return nextRequestAt !== null && Date.parse(nextRequestAt) > Date.now() + 2_500 ? true : null;
+      },
+      25_000,
+    );
+    const next = rig.webex.nextRequest({ path: "/v1/people" }, 3_000);
+    const correctedAt = Date.now();
+    await rig.writeSettings(1, ["WebexPresence.Proxy=none"]);
+    await next;
+    expect(Date.now() - correctedAt).to.be.lessThan(1_000);
+    await rig.eventually("no problem", async () =>
+      (await rig.status()).problems.some((p) => p.severity !== "info") ? null : true,
+    );
+  });
+
   it("answers for an address in any spelling, and tells subscribers what changes", async () => {
     const person = rig.webex.people()[3]!;
     const email = person.emails[0]!;

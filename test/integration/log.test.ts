@@ -1,10 +1,13 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { expect } from "chai";
+import sinon from "sinon";
 
 import { Secret } from "../../src/faults/secret.js";
+import { LogFile } from "../../src/platform/log-file.js";
+import { makeFolder } from "../../src/platform/make-folder.js";
 import { nodeStatusFile } from "../../src/platform/status-file.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 
@@ -72,6 +75,70 @@ describe("log and status file on a real disk", function () {
     const log = new WinstonLog("/dev/null/nowhere", "info", broken);
     for (let i = 0; i < 10; i += 1) log.info("Nobody hears this.");
     await log.close(5_000);
+  });
+
+  it("makes folders one by one, and gives up where the system makes none", async () => {
+    await Promise.all([1, 2, 3].map(() => makeFolder(join(folder, "a", "b", "c"))));
+    await makeFolder(join(folder, "a", "b", "c"));
+    expect(await readdir(join(folder, "a", "b"))).to.deep.equal(["c"]);
+    await writeFile(join(folder, "file"), "");
+    await symlink(join(folder, "nowhere"), join(folder, "dangling"));
+    for (const path of ["file", "file/below", "dangling", "dangling/below"]) {
+      expect(await makeFolder(join(folder, path)).catch(() => "refused"), path).to.equal("refused");
+    }
+  });
+
+  it("tells stderr all the same, and burns no time, where a folder that is there can hold none", async function () {
+    if (process.platform !== "linux") this.skip();
+    const log = new WinstonLog("/proc/1/nothing", "info", stderr);
+    log.info("Heard.");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(heard)
+      .to.include("Heard.")
+      .and.to.match(/warn There can be no log file .*"\/proc\/1\/nothing","code":"ENOENT"/);
+    const before = process.cpuUsage();
+    await nodeStatusFile("/proc/1/nothing/status.json").write("{}");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(process.cpuUsage(before).user + process.cpuUsage(before).system).to.be.lessThan(150_000);
+    await log.close(5_000);
+  });
+
+  it("keeps lines for a file that is slow to open, for a while, and never waits for one that does not", async () => {
+    let open: (file: Writable) => void = () => undefined;
+    const written: string[] = [];
+    const collector = (): Writable =>
+      new Writable({
+        decodeStrings: false,
+        write: (chunk: string, _encoding, done) => {
+          written.push(chunk);
+          done();
+        },
+      });
+    const clock = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const slow = new LogFile(folder, sinon.stub(), () => new Promise((resolve) => (open = resolve)));
+      slow.sink.write("early");
+      clock.tick(4_999);
+      slow.sink.write("later");
+      open(collector());
+      await Promise.resolve().then(() => undefined);
+      slow.sink.write("at once");
+      await slow.close();
+      expect(written).to.deep.equal(["early", "later", "at once"]);
+
+      written.length = 0;
+      const late = new LogFile(folder, sinon.stub(), () => new Promise((resolve) => (open = resolve)));
+      late.sink.write("forgotten");
+      clock.tick(5_000);
+      late.sink.write("forgotten too");
+      open(collector());
+      await Promise.resolve().then(() => undefined);
+      late.sink.write("heard");
+      await late.close();
+      expect(written).to.deep.equal(["heard"]);
+    } finally {
+      clock.restore();
+    }
   });
 
   it("replaces the status file whole: a reader never sees half of one", async () => {

@@ -171,5 +171,6 @@ export interface Status {
     readonly watched: number;
     readonly lastSweep: { readonly persons: number; readonly requests: number } | null;
     readonly requests: { readonly total: number };
+    readonly nextRequestAt: string | null;
   }[];
 }

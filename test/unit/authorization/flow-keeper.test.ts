@@ -129,6 +129,27 @@ describe("authorization/flow-keeper", () => {
     await keeper.stop();
   });
 
+  it("tries again at once what failed while something changed, but not before Webex's own time", async () => {
+    const clock = new FakeClock();
+    const begun: ((fault: Fault) => void)[] = [];
+    const begin = (): Promise<FlowView> => new Promise((_resolve, reject) => begun.push(reject));
+    const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
+    const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
+    keeper.start();
+    keeper.want({ kind: "open", method: "device" });
+    await clock.advance(0);
+    keeper.retryNow();
+    begun[0]?.(new Fault("cancelled", "The way was closed."));
+    await clock.advance(0);
+    expect(begun).to.have.length(2);
+    begun[1]?.(new Fault("rateLimited", "Later.", { retryAfterMs: 30_000 }));
+    await clock.advance(0);
+    keeper.retryNow();
+    await clock.advance(1_000);
+    expect(begun).to.have.length(2);
+    await keeper.stop();
+  });
+
   it("remembers that a person said no, until one says yes or nobody asks any more", async () => {
     const { clock, keeper, end, tell } = bench();
     keeper.want({ kind: "open", method: "device" });

@@ -211,6 +211,24 @@ describe("token source", () => {
     expect((await tokens.token(never)).reveal()).to.equal("SECRET-access-2");
   });
 
+  it("ahead of expiry is tried again at once on a new way to Webex, unless Webex asked to wait", async () => {
+    const tokens = await start();
+    await tokens.token(never);
+    await bench.clock.advance(14 * DAY - 0.5 * HOUR);
+    const tries = async (): Promise<number> => {
+      await tokens.token(never);
+      await settle();
+      return bench.oauth.refreshedWith.length;
+    };
+    bench.oauth.outcomes.push(new Fault("webexUnreachable", "No way."));
+    expect([await tries(), await tries()]).to.deep.equal([1, 1]);
+    tokens.wayChanged();
+    bench.oauth.outcomes.push(new Fault("rateLimited", "Later.", { retryAfterMs: 120_000 }));
+    expect(await tries()).to.equal(2);
+    tokens.wayChanged();
+    expect(await tries()).to.equal(2);
+  });
+
   it("keychain locked while storing: the old token serves while it works, nothing is lost", async () => {
     const tokens = await start({ accessTokenExpiresAt: bench.clock.now() + 2 * HOUR });
     await bench.vault.start();

@@ -212,6 +212,16 @@ describe("vault", () => {
     bench = new Bench();
   });
 
+  it("takes a stored number that is no time for one not known, and keeps the grant", () => {
+    const text = encodeGrant(grantOf(orgA, "a", DAY));
+    for (const odd of ["1e18", "9007199254740991000", "8640000000000000", "-1"]) {
+      const healed = decodeGrant(
+        text.replace(/ExpiresAt":\d+/g, `ExpiresAt":${odd}`).replace(/grantedAt":\d+/, `grantedAt":${odd}`),
+      );
+      expect(healed, odd).to.include({ orgId: orgA, grantedAt: 0, accessTokenExpiresAt: null, refreshTokenExpiresAt: null });
+    }
+  });
+
   it("round-trips a grant, and refuses records of another shape", () => {
     const grant = grantOf(orgA, "a", DAY, { refreshTokenExpiresAt: null });
     const back = decodeGrant(encodeGrant(grant));

@@ -300,6 +300,76 @@ describe("polling when Webex fails", () => {
     await poller.stop();
   });
 
+  it("asks at once when the way to Webex changed: the next page, who was set aside, and whom Webex refuses", async () => {
+    const { clock, people, poller, roster, codes } = pollingBench();
+    people.refuse = () => fault("webexUnreachable");
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
+    poller.start();
+    await clock.advance(60_000);
+    const asked = people.asked.length;
+    poller.wayChanged();
+    await settle();
+    expect(people.asked.length).to.equal(asked + 1);
+    expect(codes()).to.deep.equal(["webexUnreachable"]);
+    people.refuse = () => null;
+    poller.wayChanged();
+    await settle();
+    expect(people.whats[asked + 1]).to.equal("first 1000");
+    expect(codes()).to.deep.equal([]);
+
+    people.refuse = () => fault("webexUnreachable");
+    roster.watch("stranger@example.com");
+    await clock.advance(5_000);
+    people.refuse = () => null;
+    poller.wayChanged();
+    await settle();
+    expect(roster.lookedUp).to.deep.equal([{ address: "stranger@example.com", found: 0 }]);
+
+    people.refuse = () => fault("forbidden");
+    poller.wayChanged();
+    await settle();
+    expect(poller.asking).to.equal(false);
+    people.refuse = () => null;
+    poller.wayChanged();
+    await settle();
+    expect(poller.asking).to.equal(true);
+    await poller.stop();
+  });
+
+  it("drops what is under way on an old way to Webex without a word, and begins at once on the new one", async () => {
+    const { clock, people, poller, codes } = pollingBench();
+    people.latencyMs = 30_000;
+    poller.start();
+    await clock.advance(100);
+    poller.wayChanged();
+    people.latencyMs = 0;
+    await settle();
+    expect(people.whats.slice(0, 2)).to.deep.equal(["first 1000", "first 1000"]);
+    expect(poller.report().lastSweep).to.not.equal(null);
+    expect(codes()).to.deep.equal([]);
+    await poller.stop();
+  });
+
+  it("does not ask against Webex's wish on a new way either, nor beyond the budget, nor while stopped", async () => {
+    const { clock, people, poller } = pollingBench(5);
+    poller.wayChanged();
+    people.faults.push(fault("rateLimited", 429, 30_000));
+    poller.start();
+    await clock.advance(1_000);
+    for (let i = 0; i < 20; i += 1) {
+      poller.wayChanged();
+      await clock.advance(1_000);
+    }
+    expect(people.asked).to.have.length(1);
+    await clock.advance(12_000);
+    for (let i = 0; i < 25; i += 1) {
+      poller.wayChanged();
+      await clock.advance(1_000);
+    }
+    expect(people.asked.length).to.be.within(2, 5);
+    await poller.stop();
+  });
+
   it("retries at once when a poll is asked for during a backoff", async () => {
     const { clock, people, poller } = pollingBench();
     people.refuse = () => fault("webexUnreachable");

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import { LONGEST_LIFETIME_SECONDS } from "../../../src/authorization/lifetime.js";
 import { Fault } from "../../../src/faults/fault.js";
 import type { FaultCode, FaultDetails } from "../../../src/faults/fault.js";
 import type { ChannelEnd } from "../../../src/ports/channel.js";
@@ -184,6 +185,9 @@ describe("rpc: parameters", () => {
     ["authorization/setClient", { clientId: "", clientSecret: "s" }, ["clientId"]],
     ["authorization/begin", { method: "post" }, ["method"]],
     ["authorization/import", { refreshToken: "r", expiresIn: -1 }, ["expiresIn"]],
+    ["authorization/import", { refreshToken: "r", expiresIn: 1e15 }, ["expiresIn"]],
+    ["authorization/import", { refreshToken: "r", expiresIn: Infinity }, ["expiresIn"]],
+    ["authorization/import", { refreshToken: "r", refreshTokenExpiresIn: 2 ** 53 - 1 }, ["refreshTokenExpiresIn"]],
     ["authorization/setProxyPassword", {}, ["password"]],
     ["authorization/revoke", { orgId: 1 }, ["orgId"]],
     ["worker/poll", { orgId: 1 }, ["orgId"]],
@@ -203,6 +207,7 @@ describe("rpc: parameters", () => {
       ["presence/list", { limit: 5_000 }],
       ["presence/list", { limit: 1, states: [] }],
       ["presence/get", { uri: "", maxWaitMs: 0 }],
+      ["authorization/import", { refreshToken: "r", expiresIn: 0.5, refreshTokenExpiresIn: LONGEST_LIFETIME_SECONDS }],
     ] as const) {
       expect((await channel.request(method, params)).error).to.equal(undefined);
     }

@@ -141,6 +141,29 @@ describe("WebexOAuth", () => {
     expect(code).to.include({ userCode: "729703", verificationUriComplete: null, expiresInSeconds: 300, intervalSeconds: 5 });
   });
 
+  it("asks after a device code for a day at most, and not at an interval past its end", async () => {
+    const body = { device_code: "DC", user_code: "1", verification_uri: "https://v" };
+    const odd: [object, object][] = [
+      [{ expires_in: 1e15 }, { expiresInSeconds: 86_400, intervalSeconds: 5 }],
+      [
+        { expires_in: 300, interval: 1e15 },
+        { expiresInSeconds: 300, intervalSeconds: 5 },
+      ],
+      [
+        { expires_in: -1, interval: -1 },
+        { expiresInSeconds: 300, intervalSeconds: 5 },
+      ],
+      [
+        { expires_in: 1.5, interval: 0.5 },
+        { expiresInSeconds: 1.5, intervalSeconds: 0.5 },
+      ],
+    ];
+    for (const [given, meant] of odd) {
+      const http = new ScriptedHttp([{ body: { ...body, ...given } }]);
+      expect(await oauthOver(http).beginDevice(CLIENT, "a", never)).to.include(meant);
+    }
+  });
+
   it("polls a device flow with client authentication", async () => {
     const http = new ScriptedHttp([{ body: TOKENS }]);
     const poll = await oauthOver(http).pollDevice(CLIENT, DEVICE, never);
