@@ -60,6 +60,12 @@ export class RequestBudget implements RequestGate {
     await this.#turn(signal);
   }
 
+  /** A request that did not wait for the budget: it counts all the same. */
+  countPast(): void {
+    this.#count();
+    this.ended("answered");
+  }
+
   ended(outcome: "answered" | "rateLimited" | "failed"): void {
     if (outcome === "rateLimited") this.#rateLimited += 1;
     if (outcome === "failed") this.#failed += 1;

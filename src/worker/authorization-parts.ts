@@ -18,6 +18,8 @@ export interface AuthorizationWiring {
   readonly vault: GrantVault;
   readonly network: Http;
   readonly settings: () => AuthorizationSettings;
+  /** A request with the organization's bearer was made apart from polling. */
+  readonly onAsked?: (orgId: string) => void;
   /** What the authorization page shows of the worker's problems. */
   readonly notices: NoticeBoard;
 }
@@ -27,7 +29,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
   readonly authorizations: Authorizations;
   readonly tokensOf: (orgId: string) => OrganizationTokenSource;
 } {
-  const { vault, network: http, settings, notices } = wiring;
+  const { vault, network: http, settings, notices, onAsked = () => undefined } = wiring;
   const { clock, chance, log: logger, listenOnLoopback: listen, version } = wiring.ports;
   const refusals = new GrantRefusals();
   const webex = (): WebexService => {
@@ -36,7 +38,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     return {
       apiOrigin: originOf(apiUrl),
       oauth: new WebexOAuth(rest, webexEndpoints(apiUrl)),
-      identity: new WebexIdentity(rest),
+      identity: new WebexIdentity(rest, onAsked),
     };
   };
   const flowFactory = (method: FlowMethod): Flow => {

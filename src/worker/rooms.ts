@@ -33,13 +33,6 @@ export function makeRooms(ports: WorkerPorts, notices: NoticeBoard): Rooms {
   const network = new Network(ports.http, ports.readTextFile, clock, log);
   const vault = new GrantVault(ports.secretStore, clock, log);
   const presence = new PresenceDirectory(clock, log);
-  const { authorizations, tokensOf } = authorizationParts({
-    ports,
-    vault,
-    network,
-    settings: () => authorizationSettings(settings()),
-    notices,
-  });
   // Kept when an organization goes and comes back: Webex still counts what was asked before.
   const budgets = new Map<string, RequestBudget>();
   const budgetOf = (orgId: string): RequestBudget => {
@@ -47,6 +40,14 @@ export function makeRooms(ports: WorkerPorts, notices: NoticeBoard): Rooms {
     budgets.set(orgId, budget);
     return budget;
   };
+  const { authorizations, tokensOf } = authorizationParts({
+    ports,
+    vault,
+    network,
+    settings: () => authorizationSettings(settings()),
+    notices,
+    onAsked: (orgId) => budgetOf(orgId).countPast(),
+  });
   const organizations: Organizations = new Organizations(
     ({ orgId }) =>
       makeOrganization({

@@ -67,7 +67,7 @@ export class BrowserFlowRig {
   async start(clock: Clock = systemClock): Promise<void> {
     const { apiUrl } = await this.simulator.start();
     const parts = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
-    const identity = new WebexIdentity(parts);
+    const identity = new WebexIdentity(parts, () => undefined);
     const keeper: GrantKeeper = {
       completeGrant: async (_counterpart, answer, signal) => {
         const proven = await proveIdentity(identity, answer.accessToken, signal);

@@ -54,7 +54,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     const shared = { vault, refusals, settings, clock, logger };
     authorizations = new Authorizations({
       ...shared,
-      webex: () => ({ apiOrigin: new URL(apiUrl).origin, oauth, identity: new WebexIdentity(rest) }),
+      webex: () => ({ apiOrigin: new URL(apiUrl).origin, oauth, identity: new WebexIdentity(rest, () => undefined) }),
       flowFactory: (method) => {
         const parts = {
           counterpart: () => authorizations.counterpart(),

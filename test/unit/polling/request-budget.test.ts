@@ -158,6 +158,15 @@ describe("request budget", () => {
     expect(budget.total).to.equal(1);
   });
 
+  it("counts also what did not wait for it", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, NO_JITTER, 3);
+    for (let i = 0; i < 2; i += 1) budget.countPast();
+    await budget.admit(never);
+    budget.ended("answered");
+    expect([budget.total, budget.lastMinute, budget.nextPossibleAt()]).to.deep.equal([3, 3, 60_250]);
+  });
+
   it("counts what was asked and how it ended", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 60);
