@@ -16,11 +16,12 @@ import { REQUIRED_SCOPES } from "./grant.js";
 import { GrantImports } from "./grant-import.js";
 import { grantRefused, proveIdentity } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { misfit, toAuthorization } from "./grant-standing.js";
+import { lostGrant, misfit, toAuthorization } from "./grant-standing.js";
 import { expiry } from "./lifetime.js";
 import { revokeAtWebex } from "./revocation.js";
 import { throwIfCancelled } from "./single-flight.js";
 import type { GrantVault } from "./vault.js";
+import { nameless } from "./vault-records.js";
 
 export interface AuthorizationsParts {
   readonly vault: GrantVault;
@@ -42,7 +43,8 @@ interface AuthorizationChange {
 export interface Standing {
   readonly orgId: string;
   readonly orgName: string;
-  readonly scopes: readonly string[];
+  /** Null where the grant's record cannot be read. */
+  readonly scopes: readonly string[] | null;
   readonly fault: Fault | null;
 }
 
@@ -99,15 +101,17 @@ export class Authorizations implements AuthorizationService {
     return { client: this.client(), ...this.#parts.webex() };
   }
 
-  /** In the order of authorization; empty while the keychain was never read. */
+  /** In the order of authorization, those without a readable record last; empty while the keychain was never read. */
   standings(): readonly Standing[] {
     const kept = this.#kept();
-    return this.#grants().map((grant) => ({
+    const standings: Standing[] = this.#grants().map((grant) => ({
       orgId: grant.orgId,
       orgName: grant.orgName,
       scopes: grant.scopes,
       fault: misfit(grant, this.#parts.settings(), kept) ?? this.#parts.refusals.of(grant, kept)?.fault ?? null,
     }));
+    for (const orgId of this.#lost()) standings.push({ orgId, orgName: nameless(orgId), scopes: null, fault: lostGrant(orgId) });
+    return standings;
   }
 
   async setClient(clientId: string, clientSecret: Secret): Promise<void> {
@@ -149,12 +153,12 @@ export class Authorizations implements AuthorizationService {
     await this.#parts.vault.reload();
     throwIfCancelled(signal);
     const grant = this.#grants().find((g) => g.orgId === orgId);
-    if (grant === undefined) {
+    if (grant === undefined && !this.#lost().includes(orgId)) {
       throw new Fault("unknownOrganization", "There is no authorization for this organization.", { data: { orgId } });
     }
     const { settings, webex, clock, logger } = this.#parts;
-    const mayBeSent = misfit(grant, settings(), this.#kept()) === null;
     const way = { oauth: webex().oauth, client: () => this.client(), clock, logger };
+    const mayBeSent = grant !== undefined && misfit(grant, settings(), this.#kept()) === null;
     const revokedAtWebex = mayBeSent && (await revokeAtWebex(grant, way, signal));
     await this.#parts.vault.removeGrant(orgId);
     this.#parts.refusals.clear(orgId);
@@ -213,6 +217,11 @@ export class Authorizations implements AuthorizationService {
   #grants(): readonly Grant[] {
     const { state } = this.#parts.vault;
     return state.kind === "ready" ? state.grants : [];
+  }
+
+  #lost(): readonly string[] {
+    const { state } = this.#parts.vault;
+    return state.kind === "ready" ? state.lost : [];
   }
 
   #change(): AuthorizationChange {

@@ -12,6 +12,17 @@ export function noGrant(orgId: string): Fault {
   });
 }
 
+export function lostGrant(orgId: string): Fault {
+  return new Fault(
+    "authorizationRequired",
+    "The keychain names an authorization of this organization, but its record is missing or cannot be read: its presence is not known.",
+    {
+      hint: `Authorize the organization again, or take the rest of the authorization out: ucx-webex-presence revoke ${orgId}`,
+      data: { orgId },
+    },
+  );
+}
+
 /**
  * Why the grant may not be used with the settings as they are: it was given for another client or another API origin. Null if it may.
  * Without any client id to compare with, the client is the problem, not the grant.

@@ -268,6 +268,25 @@ describe("authorizations", () => {
       expect(bench.oauth.revoked).to.deep.equal([]);
     });
 
+    it("takes out an authorization whose record is missing or cannot be read, and stands for its problem until then", async () => {
+      for (const rest of [null, '{"version":2}']) {
+        await service.import(given(), never);
+        if (rest === null) await bench.store.inner.delete(grantAccount(orgA));
+        else await bench.store.inner.set(grantAccount(orgA), rest);
+        await bench.vault.reload();
+        expect(await service.list()).to.deep.equal([]);
+        const [standing] = service.standings();
+        expect(standing).to.include({ orgId: orgA, orgName: "Organization 11111111 (name not readable)", scopes: null });
+        expect(standing?.fault).to.include({ code: "authorizationRequired" });
+        expect(standing?.fault?.hint).to.include(`revoke ${orgA}`);
+        expect(await service.revoke(orgA, never)).to.deep.equal({ revokedAtWebex: false });
+        expect(await bench.store.inner.get(grantAccount(orgA))).to.equal(null);
+        expect(service.standings()).to.deep.equal([]);
+        expect((await faultOf(service.revoke(orgA, never))).code).to.equal("unknownOrganization");
+      }
+      expect(bench.oauth.revoked).to.deep.equal([]);
+    });
+
     it("knows which organizations there are", async () => {
       expect((await faultOf(service.revoke(orgB, never))).code).to.equal("unknownOrganization");
       bench.store.fault = locked();
