@@ -1,5 +1,5 @@
 // Fills the parts of README.md and docs/ that stand between `<!-- generated: NAME -->` and `<!-- end of generated -->` from the
-// compiled sources (npm run compile first). --check only compares: exit 1 when a page differs. --from <dir> names another folder of
+// compiled sources (npm run compile first) and from the last results of the benches. --check only compares: exit 1 when a page differs. --from <dir> names another folder of
 // compiled output.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -78,8 +78,34 @@ function imports() {
   return table(["Room", "May import", "Types only"], rows);
 }
 
-const parts = { settings: settingsTableMarkdown, problems, "wire-errors": wireErrors, imports };
-const pages = ["README.md", "docs/architecture.md", "docs/settings.md", "docs/errors.md"];
+/** The table of bench/results/<name>.md, a row each, as cells. */
+function benchRows(name) {
+  const text = readFileSync(new URL(`bench/results/${name}.md`, root), "utf8");
+  const [, , ...rows] = /(^\|.*\|\n)+/m.exec(text)[0].trim().split("\n");
+  return rows.map((row) =>
+    row
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** What the product sets itself a bound for, as it was measured last. */
+function measured() {
+  const rows = ["freshness", "snapshot", "rpc", "start", "flip", "memory"].flatMap((name) =>
+    benchRows(name)
+      .filter(([, , , , wanted]) => wanted !== "")
+      .map(([measure, , , figure, wanted, verdict]) => [`[${name}](bench/results/${name}.md)`, measure, figure, wanted, verdict]),
+  );
+  return table(["Bench", "Measure", "Figure", "Wanted", ""], rows);
+}
+
+function freshness() {
+  return table(["measure", "worker", "against", "figure", "wanted", "verdict"], benchRows("freshness"));
+}
+
+const parts = { settings: settingsTableMarkdown, problems, "wire-errors": wireErrors, imports, measured, freshness };
+const pages = ["README.md", "docs/architecture.md", "docs/settings.md", "docs/errors.md", "docs/freshness.md"];
 
 for (const page of pages) {
   const file = new URL(page, root);

@@ -27,11 +27,11 @@ export interface ProductOptions {
 export async function product(scene: Scene, { requestsPerMinute, oldLinksHonoured }: ProductOptions): Promise<Outcome> {
   const clock = new SimulatedClock(scene.epoch);
   const service = new Service(scene);
-  const budget = new RequestBudget(clock, requestsPerMinute);
-  const people = new ModelPeople(clock, service, budget, oldLinksHonoured);
-  const roster = new WatchedRoster(clock, service, people);
   const random = seededRandom(7);
   const chance: Chance = { random, token: () => "", uuid: () => "", sha256: () => "" };
+  const budget = new RequestBudget(clock, chance, requestsPerMinute);
+  const people = new ModelPeople(clock, service, budget, oldLinksHonoured);
+  const roster = new WatchedRoster(clock, service, people);
   const poller = new OrganizationPoller({
     orgId: "organization",
     people,

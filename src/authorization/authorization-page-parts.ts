@@ -203,10 +203,10 @@ function finishPart(model: PageModel): Markup {
 function helpPart(model: PageModel): Markup {
   if (model.phase !== "open") return html`<section data-part="help" hidden></section>`;
   return html`<section class="card" data-part="help" data-testid="help" aria-labelledby="help-title">
-    <h2 id="help-title">If Webex says “Access denied”</h2>
+    <h2 id="help-title">If Webex says &ldquo;Access denied&rdquo;</h2>
     <p>
-      “Your administrator denied access to the integration” is shown at Webex and never comes back to this page. An administrator
-      of the organization has to allow the integration first:
+      &ldquo;Your administrator denied access to the integration&rdquo; is shown at Webex and never comes back to this page. An
+      administrator of the organization has to allow the integration first:
     </p>
     <ol>
       <li>Open <strong>Control Hub</strong> at <code>admin.webex.com</code>.</li>

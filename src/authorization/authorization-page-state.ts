@@ -19,6 +19,7 @@ export interface PageModel {
   readonly key: string;
   readonly clientId: string | null;
   readonly phase: PagePhase;
+  readonly endReason: string | null;
   readonly attempt: Attempt;
   readonly organizations: readonly Authorization[];
   readonly notices: readonly PageNotice[];
@@ -96,7 +97,7 @@ export function flowOutcome(model: PageModel, kept: readonly string[]): { state:
   if (model.phase === "completed")
     return { state: "authorized", message: kept.length > 0 ? `${kept.join(", ")}: authorized.` : null };
   if (model.phase === "expired") return { state: "expired", message: "Nobody authorized in time." };
-  if (model.phase === "cancelled") return { state: "cancelled", message: "The authorization was called off." };
+  if (model.phase === "cancelled") return { state: "cancelled", message: model.endReason ?? "The authorization was called off." };
   if (model.attempt.kind !== "denied" && model.attempt.kind !== "failed") return { state: "waiting", message: null };
   const { title, text } = announce(model);
   return { state: model.attempt.kind, message: `${title}. ${text}` };
@@ -242,7 +243,7 @@ function announceEnd(model: PageModel): Announcement {
       state: "expired",
       tone: "caution",
       title: "This page is closed",
-      text: "The authorization was called off from the UCX side. To authorize later, open the address the worker gives then.",
+      text: `${model.endReason ?? "The authorization was called off from the UCX side."} To authorize later, open the address the worker gives then.`,
       said: null,
     };
   }

@@ -4,29 +4,31 @@ import { Feed } from "../faults/feed.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { IdentityApi, OAuthApi, OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
+import type { OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
 import type { AuthorizationService, ImportedGrant } from "./authorization-service.js";
+import { type Counterpart, reasonToEnd, type WebexService } from "./counterpart.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient, originOf } from "./effective-client.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
 import { FlowSlot } from "./flow-slot.js";
 import type { Authorization, Grant } from "./grant.js";
 import { REQUIRED_SCOPES } from "./grant.js";
-import { asGrantFault, grantRefused, proveIdentity } from "./grant-proof.js";
-import type { ProvenIdentity } from "./grant-proof.js";
+import { GrantImports } from "./grant-import.js";
+import { grantRefused, proveIdentity } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { misfit, toAuthorization } from "./grant-standing.js";
+import { lostGrant, misfit, toAuthorization } from "./grant-standing.js";
 import { expiry } from "./lifetime.js";
 import { revokeAtWebex } from "./revocation.js";
 import { throwIfCancelled } from "./single-flight.js";
 import type { GrantVault } from "./vault.js";
+import { nameless } from "./vault-records.js";
 
 export interface AuthorizationsParts {
   readonly vault: GrantVault;
   readonly refusals: GrantRefusals;
   readonly settings: () => AuthorizationSettings;
-  readonly oauth: () => OAuthApi;
-  readonly identity: () => IdentityApi;
+  /** The service that the settings name now. */
+  readonly webex: () => WebexService;
   readonly flowFactory: (method: FlowMethod) => Flow;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -41,7 +43,8 @@ interface AuthorizationChange {
 export interface Standing {
   readonly orgId: string;
   readonly orgName: string;
-  readonly scopes: readonly string[];
+  /** Null where the grant's record cannot be read. */
+  readonly scopes: readonly string[] | null;
   readonly fault: Fault | null;
 }
 
@@ -50,12 +53,14 @@ export class Authorizations implements AuthorizationService {
   readonly #parts: AuthorizationsParts;
   readonly #changed = new Feed<AuthorizationChange>();
   readonly #flows: FlowSlot;
+  readonly #imports: GrantImports;
   #told = "";
   #disposers: Disposer[] = [];
 
   constructor(parts: AuthorizationsParts) {
     this.#parts = parts;
     this.#flows = new FlowSlot(parts.flowFactory, () => this.#tell());
+    this.#imports = new GrantImports({ keep: (...asked) => this.#keep(...asked) });
   }
 
   /** Hears the vault from now on. */
@@ -63,7 +68,10 @@ export class Authorizations implements AuthorizationService {
     if (this.#disposers.length > 0) return;
     this.#told = JSON.stringify(this.#change());
     this.#disposers = [
-      this.#parts.vault.onChanged(() => this.#tell()),
+      this.#parts.vault.onChanged(() => {
+        this.#endWhatBelongsElsewhere();
+        this.#tell();
+      }),
       this.#parts.refusals.changed.subscribe(() => this.#tell()),
     ];
   }
@@ -73,8 +81,9 @@ export class Authorizations implements AuthorizationService {
     await this.#flows.cancel();
   }
 
-  /** The client id or the API address has changed: grants may have come to fit, or not to. */
+  /** The client id or the API address has changed: grants may have come to fit, or not to, and what is under way may be at the wrong place. */
   settingsChanged(): void {
+    this.#endWhatBelongsElsewhere();
     this.#tell();
   }
 
@@ -87,15 +96,22 @@ export class Authorizations implements AuthorizationService {
     return effectiveClient(this.#parts.settings(), this.#kept());
   }
 
-  /** In the order of authorization; empty while the keychain was never read. */
+  /** That integration and the service in force now, for something that begins. Fault: `clientNotConfigured`. */
+  counterpart(): Counterpart {
+    return { client: this.client(), ...this.#parts.webex() };
+  }
+
+  /** In the order of authorization, those without a readable record last; empty while the keychain was never read. */
   standings(): readonly Standing[] {
     const kept = this.#kept();
-    return this.#grants().map((grant) => ({
+    const standings: Standing[] = this.#grants().map((grant) => ({
       orgId: grant.orgId,
       orgName: grant.orgName,
       scopes: grant.scopes,
       fault: misfit(grant, this.#parts.settings(), kept) ?? this.#parts.refusals.of(grant, kept)?.fault ?? null,
     }));
+    for (const orgId of this.#lost()) standings.push({ orgId, orgName: nameless(orgId), scopes: null, fault: lostGrant(orgId) });
+    return standings;
   }
 
   async setClient(clientId: string, clientSecret: Secret): Promise<void> {
@@ -115,43 +131,14 @@ export class Authorizations implements AuthorizationService {
     // Before Webex is asked, because a refresh may use up the refresh token that the caller has.
     await this.#parts.vault.reload();
     throwIfCancelled(signal);
-    const client = this.client();
-    const scopes = given.scope === null ? null : splitScopes(given.scope);
-    const { accessToken } = given;
-    if (accessToken !== null && (given.expiresIn === null || given.expiresIn > 0)) {
-      const answer: TokenAnswer = {
-        accessToken,
-        expiresInSeconds: given.expiresIn,
-        refreshToken: given.refreshToken,
-        refreshTokenExpiresInSeconds: given.refreshTokenExpiresIn,
-        scopes,
-      };
-      try {
-        return await this.#keep(client, answer, given.refreshToken, signal);
-      } catch (error) {
-        const rejected = error instanceof Fault && error.code === "grantRefused" && error.status === 401;
-        if (!rejected) throw error;
-      }
-    }
-    const refreshed = await this.#parts
-      .oauth()
-      .refresh(client, given.refreshToken, signal)
-      .catch((error: unknown) => {
-        throw asGrantFault(error);
-      });
-    const answer: TokenAnswer = {
-      ...refreshed,
-      scopes: refreshed.scopes ?? scopes,
-      refreshTokenExpiresInSeconds: refreshed.refreshTokenExpiresInSeconds ?? given.refreshTokenExpiresIn,
-    };
-    return this.#keep(client, answer, given.refreshToken, signal);
+    return this.#imports.take(this.counterpart(), given, signal);
   }
 
   /**
-   * Proves and keeps what a flow was given. Faults: `grantRefused`, `webexUnreachable`, `clientNotConfigured`, `cancelled` and the
+   * Proves and keeps what a flow was given by its counterpart. Faults: `grantRefused`, `webexUnreachable`, `cancelled` and the
    * keychain's: with a transient one the answer is still good, and may be handed in again.
    */
-  async completeGrant(answer: TokenAnswer, signal: AbortSignal): Promise<Authorization> {
+  async completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal: AbortSignal): Promise<Authorization> {
     throwIfCancelled(signal);
     if (answer.refreshToken === null) {
       throw grantRefused(
@@ -159,19 +146,19 @@ export class Authorizations implements AuthorizationService {
         "Webex gave no refresh token: check in the developer portal that the application is an integration.",
       );
     }
-    return this.#keep(this.client(), answer, answer.refreshToken, signal);
+    return this.#keep(counterpart, answer, answer.refreshToken, signal);
   }
 
   async revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }> {
     await this.#parts.vault.reload();
     throwIfCancelled(signal);
     const grant = this.#grants().find((g) => g.orgId === orgId);
-    if (grant === undefined) {
+    if (grant === undefined && !this.#lost().includes(orgId)) {
       throw new Fault("unknownOrganization", "There is no authorization for this organization.", { data: { orgId } });
     }
-    const { settings, oauth, clock, logger } = this.#parts;
-    const mayBeSent = misfit(grant, settings(), this.#kept()) === null;
-    const way = { oauth, client: () => this.client(), clock, logger };
+    const { settings, webex, clock, logger } = this.#parts;
+    const way = { oauth: webex().oauth, client: () => this.client(), clock, logger };
+    const mayBeSent = grant !== undefined && misfit(grant, settings(), this.#kept()) === null;
     const revokedAtWebex = mayBeSent && (await revokeAtWebex(grant, way, signal));
     await this.#parts.vault.removeGrant(orgId);
     this.#parts.refusals.clear(orgId);
@@ -185,7 +172,7 @@ export class Authorizations implements AuthorizationService {
   async begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView> {
     return this.#flows.begin(method, signal, async () => {
       await this.#parts.vault.reload();
-      this.client();
+      return this.counterpart();
     });
   }
 
@@ -193,10 +180,17 @@ export class Authorizations implements AuthorizationService {
     return this.#flows.cancel();
   }
 
-  async #keep(client: OAuthClient, answer: TokenAnswer, refreshToken: Secret, signal: AbortSignal): Promise<Authorization> {
-    const { vault, refusals, settings, identity, clock } = this.#parts;
-    const apiOrigin = originOf(settings().apiUrl);
-    const proven: ProvenIdentity = await proveIdentity(identity(), answer.accessToken, signal);
+  #endWhatBelongsElsewhere(): void {
+    const settings = this.#parts.settings();
+    const kept = this.#kept();
+    this.#imports.keepTo(originOf(settings.apiUrl));
+    this.#flows.endWhere((counterpart) => reasonToEnd(counterpart, settings, kept));
+  }
+
+  async #keep(counterpart: Counterpart, answer: TokenAnswer, refreshToken: Secret, signal: AbortSignal): Promise<Authorization> {
+    const { vault, refusals, settings, clock } = this.#parts;
+    const { client, apiOrigin, identity } = counterpart;
+    const proven = await proveIdentity(identity, answer.accessToken, signal);
     throwIfCancelled(signal);
     const now = clock.now();
     const grant: Grant = {
@@ -225,6 +219,11 @@ export class Authorizations implements AuthorizationService {
     return state.kind === "ready" ? state.grants : [];
   }
 
+  #lost(): readonly string[] {
+    const { state } = this.#parts.vault;
+    return state.kind === "ready" ? state.lost : [];
+  }
+
   #change(): AuthorizationChange {
     const { settings, refusals } = this.#parts;
     const kept = this.#kept();
@@ -241,8 +240,4 @@ export class Authorizations implements AuthorizationService {
     this.#told = text;
     this.#changed.emit(change);
   }
-}
-
-function splitScopes(scope: string): readonly string[] {
-  return scope.split(/\s+/).filter((s) => s !== "");
 }

@@ -2,15 +2,15 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { Chance, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { OAuthApi, OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
+import type { TokenAnswer } from "../webex/oauth-api.js";
 import { foreignText } from "./authorization-page-markup.js";
 import { type Attempt, faultyAttempt, refusedAttempt } from "./authorization-page-state.js";
+import type { Counterpart } from "./counterpart.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
 import { type GrantKeeper, keepGrant } from "./grant-keeper.js";
 
 interface AttemptParts {
-  readonly oauth: () => OAuthApi;
-  readonly client: () => OAuthClient;
+  readonly counterpart: () => Counterpart;
   readonly keeper: GrantKeeper;
   readonly clock: Clock;
   readonly chance: Chance;
@@ -19,8 +19,7 @@ interface AttemptParts {
 
 /** One visit to Webex that is under way: everything its answer has to be checked against. */
 interface Departure {
-  readonly oauth: OAuthApi;
-  readonly client: OAuthClient;
+  readonly counterpart: Counterpart;
   readonly verifier: Secret;
 }
 
@@ -82,10 +81,11 @@ export class BrowserAttempts {
     const voyage = this.#voyage;
     if (voyage === null) return null;
     try {
-      const departure = { oauth: this.#parts.oauth(), client: this.#parts.client(), verifier: new Secret(chance.token(32)) };
+      const counterpart = this.#parts.counterpart();
+      const departure = { counterpart, verifier: new Secret(chance.token(32)) };
       const state = chance.token(32);
-      const url = departure.oauth.authorizeUrl({
-        clientId: departure.client.clientId,
+      const url = counterpart.oauth.authorizeUrl({
+        clientId: counterpart.client.clientId,
         redirectUri: voyage.redirectUri,
         scope: REQUIRED_SCOPES.join(" "),
         state,
@@ -138,23 +138,24 @@ export class BrowserAttempts {
     this.#turn({ kind: "finishing" });
     try {
       const grant = { code, redirectUri: voyage.redirectUri, codeVerifier: departure.verifier };
-      const answer = await departure.oauth.exchangeCode(departure.client, grant, voyage.signal);
-      if (voyage.signal.aborted) return;
-      await this.#keep(answer, voyage);
+      const { counterpart } = departure;
+      const answer = await counterpart.oauth.exchangeCode(counterpart.client, grant, voyage.signal);
+      await this.#keep(counterpart, answer, voyage);
     } catch (thrown) {
       if (!voyage.signal.aborted) this.#fail(asFault(thrown));
     }
   }
 
   /** Resolves at the first outcome: kept, refused, or a trouble that passes; after a trouble the keeping goes on behind. */
-  #keep(answer: TokenAnswer, voyage: Voyage): Promise<void> {
-    const { keeper, clock } = this.#parts;
+  #keep(counterpart: Counterpart, answer: TokenAnswer, voyage: Voyage): Promise<void> {
+    const { keeper, clock, logger } = this.#parts;
     return new Promise((resolve) => {
       const onTrouble = (fault: Fault): void => {
         this.#fail(fault, true);
         resolve();
       };
-      keepGrant(answer, { keeper, clock, deadline: voyage.deadline, onTrouble }, voyage.signal)
+      const way = { keeper, clock, logger, deadline: voyage.deadline, onTrouble };
+      keepGrant(counterpart, answer, way, voyage.signal)
         .then(
           (authorization) => this.#succeed(authorization),
           (thrown: unknown) => {

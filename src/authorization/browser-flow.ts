@@ -3,12 +3,12 @@ import { type Disposer, Feed } from "../faults/feed.js";
 import type { Chance, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { ListenOnLoopback, LoopbackAnswer, LoopbackRequest, LoopbackServer } from "../ports/loopback-server.js";
-import type { OAuthApi, OAuthClient } from "../webex/oauth-api.js";
 import { authorizationPage, GUARDED_HEADERS, redirect, refusalPage, scriptAnswer } from "./authorization-page.js";
 import { pageParts } from "./authorization-page-parts.js";
 import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./authorization-page-state.js";
 import { BrowserAttempts } from "./browser-attempts.js";
 import { PAGE_NOT_OPEN, type Refusal, refusalOf, UNEXPECTED_ANSWER, visitOf, WRONG_KEY } from "./browser-flow-guard.js";
+import type { Counterpart } from "./counterpart.js";
 import type { Flow, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
 import type { GrantKeeper } from "./grant-keeper.js";
@@ -22,10 +22,8 @@ export interface NoticeBoard {
 }
 
 export interface BrowserFlowParts {
-  /** The endpoints in force now. */
-  readonly oauth: () => OAuthApi;
-  /** The integration in force now. Fault: `clientNotConfigured`. */
-  readonly client: () => OAuthClient;
+  /** In force now: asked at each AUTHORIZE. Fault: `clientNotConfigured`. */
+  readonly counterpart: () => Counterpart;
   readonly keeper: GrantKeeper;
   readonly notices: NoticeBoard;
   readonly clock: Clock;
@@ -57,6 +55,7 @@ export class BrowserFlow implements Flow {
   #expiresAt: string | null = null;
   #organizations: readonly Authorization[] = [];
   #phase: PagePhase = "open";
+  #endReason: string | null = null;
   #told: FlowView;
   #closing: Promise<void> | null = null;
 
@@ -90,7 +89,7 @@ export class BrowserFlow implements Flow {
 
   async start(signal: AbortSignal): Promise<FlowView> {
     const { clock, chance, keeper, notices, logger } = this.#parts;
-    this.#parts.client();
+    this.#parts.counterpart();
     this.#key = chance.token(32);
     const server = await this.#parts.listen(this.#parts.redirectPort, (request) => this.#serve(request));
     if (signal.aborted || this.#abort.signal.aborted) {
@@ -117,7 +116,8 @@ export class BrowserFlow implements Flow {
     return this.view;
   }
 
-  async stop(): Promise<void> {
+  async stop(reason: string | null = null): Promise<void> {
+    this.#endReason ??= reason;
     this.#abort.abort();
     await this.#close("cancelled");
   }
@@ -226,6 +226,7 @@ export class BrowserFlow implements Flow {
       key: this.#key,
       clientId: this.#clientId(),
       phase: this.#phase,
+      endReason: this.#endReason,
       attempt: this.#attempts.latest,
       organizations: this.#organizations,
       notices: this.#parts.notices.list(),
@@ -236,7 +237,7 @@ export class BrowserFlow implements Flow {
   /** The integration that AUTHORIZE goes by now; null while there is none. */
   #clientId(): string | null {
     try {
-      return this.#parts.client().clientId;
+      return this.#parts.counterpart().client.clientId;
     } catch {
       return null;
     }

@@ -2,17 +2,16 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { type Disposer, Feed } from "../faults/feed.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { DeviceCode, DevicePoll, OAuthApi, OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
+import type { DeviceCode, DevicePoll, TokenAnswer } from "../webex/oauth-api.js";
+import type { Counterpart } from "./counterpart.js";
 import type { Flow, FlowState, FlowView } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import { type GrantKeeper, keepGrant, pause } from "./grant-keeper.js";
 import { cancelled } from "./single-flight.js";
 
 export interface DeviceFlowParts {
-  /** The endpoints in force now. */
-  readonly oauth: () => OAuthApi;
-  /** The integration in force now. Fault: `clientNotConfigured`. */
-  readonly client: () => OAuthClient;
+  /** In force now: asked once, when the flow begins. Fault: `clientNotConfigured`. */
+  readonly counterpart: () => Counterpart;
   readonly keeper: GrantKeeper;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -70,8 +69,8 @@ export class DeviceFlow implements Flow {
 
   async start(signal: AbortSignal): Promise<FlowView> {
     const { clock, logger } = this.#parts;
-    const client = this.#parts.client();
-    const oauth = this.#parts.oauth();
+    const counterpart = this.#parts.counterpart();
+    const { client, oauth } = counterpart;
     const device = await oauth.beginDevice(client, REQUIRED_SCOPES.join(" "), AbortSignal.any([signal, this.#abort.signal]));
     if (signal.aborted || this.#abort.signal.aborted) throw cancelled();
     this.#device = device;
@@ -83,20 +82,20 @@ export class DeviceFlow implements Flow {
       userCode: device.userCode,
       expiresAt: this.#expiresAt,
     });
-    this.#polling = this.#run(oauth, client, device);
+    this.#polling = this.#run(counterpart, device);
     return this.view;
   }
 
-  async stop(): Promise<void> {
+  async stop(reason = "The authorization was called off."): Promise<void> {
     this.#abort.abort();
-    this.#end({ state: "cancelled", message: "The authorization was called off." });
+    this.#end({ state: "cancelled", message: reason });
     await this.#polling;
   }
 
-  async #run(oauth: OAuthApi, client: OAuthClient, device: DeviceCode): Promise<void> {
+  async #run(counterpart: Counterpart, device: DeviceCode): Promise<void> {
     try {
-      const answer = await this.#poll(oauth, client, device);
-      if (answer !== null) await this.#keep(answer);
+      const answer = await this.#poll(counterpart, device);
+      if (answer !== null) await this.#keep(counterpart, answer);
     } catch (thrown) {
       if (this.#abort.signal.aborted) return;
       this.#fail(asFault(thrown));
@@ -104,7 +103,7 @@ export class DeviceFlow implements Flow {
   }
 
   /** The grant, or null when the flow ended without one. */
-  async #poll(oauth: OAuthApi, client: OAuthClient, device: DeviceCode): Promise<TokenAnswer | null> {
+  async #poll({ oauth, client }: Counterpart, device: DeviceCode): Promise<TokenAnswer | null> {
     const { clock } = this.#parts;
     const signal = this.#abort.signal;
     let intervalMs = Math.max(SHORTEST_INTERVAL_MS, device.intervalSeconds * 1_000);
@@ -114,8 +113,8 @@ export class DeviceFlow implements Flow {
       if (clock.monotonic() >= this.#deadline) return this.#expire();
       try {
         const poll = await oauth.pollDevice(client, device.deviceCode, signal);
-        if (signal.aborted) return null;
         if (poll.kind === "authorized") return poll.answer;
+        if (signal.aborted) return null;
         if (poll.kind === "expired") return this.#expire();
         if (poll.kind === "denied") return this.#deny();
         intervalMs += slowedBy(poll);
@@ -131,14 +130,19 @@ export class DeviceFlow implements Flow {
     }
   }
 
-  async #keep(answer: TokenAnswer): Promise<void> {
-    const { keeper, clock } = this.#parts;
+  async #keep(counterpart: Counterpart, answer: TokenAnswer): Promise<void> {
+    const { keeper, clock, logger } = this.#parts;
     const deadline = clock.monotonic() + KEEPING_MS;
     const onTrouble = (fault: Fault): void => {
       this.#tell({ state: "waiting", message: `${fault.message} The authorization is kept as soon as this passes.` });
     };
-    const authorization = await keepGrant(answer, { keeper, clock, deadline, onTrouble }, this.#abort.signal);
-    this.#parts.logger.info("An organization was authorized.", { method: "device", orgId: authorization.orgId });
+    const authorization = await keepGrant(
+      counterpart,
+      answer,
+      { keeper, clock, logger, deadline, onTrouble },
+      this.#abort.signal,
+    );
+    logger.info("An organization was authorized.", { method: "device", orgId: authorization.orgId });
     this.#end({ state: "authorized", message: `${authorization.orgName} is authorized.` });
   }
 

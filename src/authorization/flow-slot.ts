@@ -1,5 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/feed.js";
+import type { Counterpart } from "./counterpart.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
 import { cancelled, throwIfCancelled } from "./single-flight.js";
 
@@ -10,6 +11,10 @@ interface LiveFlow {
   /** Resolves when there is something for a person to do. */
   started: Promise<void>;
   begun: boolean;
+  /** Null until it is known. */
+  counterpart: Counterpart | null;
+  /** Ended because it was begun with another counterpart than is wanted now. */
+  outdated: boolean;
 }
 
 /** Room for one flow at a time. Each change is told; the end of a flow twice: with its last state, then as none. */
@@ -29,12 +34,14 @@ export class FlowSlot {
     return this.#live?.begun === true ? this.#live.flow.view : null;
   }
 
-  /** The flow of that method that is open, or a new one; `prepare` runs before it starts. Fault: `authorizationInProgress`. */
-  async begin(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<void>): Promise<FlowView> {
+  /**
+   * The flow of that method that is open, or a new one; `prepare` runs before it starts and says what it is begun with. Fault:
+   * `authorizationInProgress`.
+   */
+  async begin(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<Counterpart>): Promise<FlowView> {
     throwIfCancelled(signal);
     const open = this.#live;
-    if (open === null) return this.#launch(method, signal, prepare);
-    if (open.flow.method !== method) {
+    if (open !== null && open.flow.method !== method) {
       throw new Fault(
         "authorizationInProgress",
         `An authorization by ${open.flow.method} is open: it ends first, or is cancelled.`,
@@ -43,26 +50,40 @@ export class FlowSlot {
         },
       );
     }
+    const live = open ?? this.#launch(method, signal, prepare);
     try {
-      await open.started;
-      return open.flow.view;
+      await live.started;
+      return live.flow.view;
     } catch (error) {
-      // Who began it has called it off: whoever joined still wants it.
-      if (error instanceof Fault && error.code === "cancelled" && !signal.aborted) return this.begin(method, signal, prepare);
+      // Who began it has called it off, or it went to the wrong place: whoever asked still wants one.
+      const stillWanted = !signal.aborted && (open !== null || live.outdated);
+      if (stillWanted && error instanceof Fault && error.code === "cancelled") return this.begin(method, signal, prepare);
       throw error;
     }
   }
 
   async cancel(): Promise<void> {
+    if (this.#live !== null) await this.#callOff(this.#live);
+  }
+
+  /** Ends the flow that is open if there is a reason to, by what it was begun with. */
+  endWhere(reasonToEnd: (counterpart: Counterpart) => string | null): void {
     const live = this.#live;
-    if (live === null) return;
+    if (!live?.counterpart) return;
+    const reason = reasonToEnd(live.counterpart);
+    if (reason === null) return;
+    live.outdated = true;
+    void this.#callOff(live, reason);
+  }
+
+  async #callOff(live: LiveFlow, reason?: string): Promise<void> {
     live.abort.abort();
-    await live.flow.stop();
+    await live.flow.stop(reason);
     await live.started.catch(() => undefined);
     this.#end(live);
   }
 
-  async #launch(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<void>): Promise<FlowView> {
+  #launch(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<Counterpart>): LiveFlow {
     const flow = this.#make(method);
     const abort = new AbortController();
     const live: LiveFlow = {
@@ -71,18 +92,19 @@ export class FlowSlot {
       dispose: flow.onChanged(() => this.#hear(live)),
       started: Promise.resolve(),
       begun: false,
+      counterpart: null,
+      outdated: false,
     };
     this.#live = live;
     live.started = this.#start(live, AbortSignal.any([signal, abort.signal]), prepare);
-    await live.started;
-    return flow.view;
+    return live;
   }
 
-  async #start(live: LiveFlow, signal: AbortSignal, prepare: () => Promise<void>): Promise<void> {
+  async #start(live: LiveFlow, signal: AbortSignal, prepare: () => Promise<Counterpart>): Promise<void> {
     try {
       // The one before may still be closing its port.
       await this.#previous?.stop();
-      await prepare();
+      live.counterpart = await prepare();
       if (signal.aborted) throw cancelled();
       await live.flow.start(signal);
     } catch (error) {

@@ -29,6 +29,7 @@ export interface Flow {
   readonly open: boolean;
   /** Resolves when there is something for a person to do. Faults: `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`, keychain faults. */
   start(signal: AbortSignal): Promise<FlowView>;
-  stop(): Promise<void>;
+  /** `reason`: why it is over, where nobody has simply called it off. */
+  stop(reason?: string): Promise<void>;
   onChanged(listener: (view: FlowView) => void): Disposer;
 }

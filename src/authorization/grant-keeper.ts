@@ -1,16 +1,26 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/feed.js";
 import type { Clock } from "../ports/clock.js";
+import type { Logger } from "../ports/logger.js";
 import type { TokenAnswer } from "../webex/oauth-api.js";
+import type { Counterpart } from "./counterpart.js";
 import type { Authorization } from "./grant.js";
 import { cancelled } from "./single-flight.js";
 
 /** What a flow needs of the vault. */
 export interface GrantKeeper {
-  /** Asks Webex whose grant this is and keeps it. Faults: those of `IdentityApi` and of the keychain. */
-  completeGrant(answer: TokenAnswer, signal: AbortSignal): Promise<Authorization>;
+  /** Asks Webex whose grant this is and keeps it as its counterpart's. Faults: those of `IdentityApi` and of the keychain. */
+  completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal: AbortSignal): Promise<Authorization>;
   list(): Promise<readonly Authorization[]>;
   onChanged(listener: () => void): Disposer;
+}
+
+interface KeepingWay {
+  readonly keeper: GrantKeeper;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly deadline: number;
+  readonly onTrouble: (fault: Fault) => void;
 }
 
 /** A store out of reach is tried again at least this often (contract: keychain). */
@@ -21,13 +31,33 @@ const RETRY_MS = 10_000;
  * trouble is told, and tried again until `deadline` (of the monotonic clock); then, or with a lasting fault, it is thrown.
  */
 export async function keepGrant(
+  counterpart: Counterpart,
   answer: TokenAnswer,
-  way: { keeper: GrantKeeper; clock: Clock; deadline: number; onTrouble: (fault: Fault) => void },
+  way: KeepingWay,
+  signal: AbortSignal,
+): Promise<Authorization> {
+  try {
+    return await keepTrying(counterpart, answer, way, signal);
+  } catch (thrown) {
+    // Told by nobody else: the flow itself only says that it is over.
+    if (signal.aborted) {
+      way.logger.warn(
+        "An authorization that Webex had given already was not kept, because its flow ended first: the organization has to be authorized again.",
+      );
+    }
+    throw thrown;
+  }
+}
+
+async function keepTrying(
+  counterpart: Counterpart,
+  answer: TokenAnswer,
+  way: KeepingWay,
   signal: AbortSignal,
 ): Promise<Authorization> {
   for (;;) {
     try {
-      return await way.keeper.completeGrant(answer, signal);
+      return await way.keeper.completeGrant(counterpart, answer, signal);
     } catch (thrown) {
       const fault = asFault(thrown);
       const wait = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);

@@ -1,7 +1,7 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { IdentityApi } from "../webex/oauth-api.js";
-import { organizationUuid } from "./vault-records.js";
+import { nameless } from "./vault-records.js";
 
 /** Whose grant it is, as Webex says. */
 export interface ProvenIdentity {
@@ -45,7 +45,7 @@ async function organizationName(identity: IdentityApi, accessToken: Secret, orgI
     const { code } = asFault(error);
     if (code !== "forbidden" && code !== "notFound" && code !== "refused") throw error;
   }
-  return `Organization ${(organizationUuid(orgId) ?? orgId).slice(0, 8)} (name not readable)`;
+  return nameless(orgId);
 }
 
 /** What a call that needs Webex says when Webex refuses a grant or cannot be asked. */

@@ -1,7 +1,7 @@
 import { Fault } from "../faults/fault.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
+import { changedSince } from "./counterpart.js";
 import type { AuthorizationSettings } from "./effective-client.js";
-import { effectiveClientId, originOf } from "./effective-client.js";
 import type { Authorization, Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 
@@ -12,17 +12,27 @@ export function noGrant(orgId: string): Fault {
   });
 }
 
+export function lostGrant(orgId: string): Fault {
+  return new Fault(
+    "authorizationRequired",
+    "The keychain names an authorization of this organization, but its record is missing or cannot be read: its presence is not known.",
+    {
+      hint: `Authorize the organization again, or take the rest of the authorization out: ucx-webex-presence revoke ${orgId}`,
+      data: { orgId },
+    },
+  );
+}
+
 /**
  * Why the grant may not be used with the settings as they are: it was given for another client or another API origin. Null if it may.
  * Without any client id to compare with, the client is the problem, not the grant.
  */
 export function misfit(grant: Grant, settings: AuthorizationSettings, kept: OAuthClient | null): Fault | null {
-  const clientId = effectiveClientId(settings, kept);
-  const otherClient = clientId !== null && clientId !== grant.clientId;
-  if (!otherClient && grant.apiOrigin === originOf(settings.apiUrl)) return null;
+  const changed = changedSince(grant, settings, kept);
+  if (changed === null) return null;
   return new Fault(
     "authorizationRequired",
-    otherClient
+    changed === "client"
       ? "The organization's authorization was given to another Webex integration: it is not used."
       : "The organization's authorization was given for another WebexPresence.ApiUrl: it is not used.",
     {

@@ -8,7 +8,7 @@ import type { Grant } from "./grant.js";
 const DEADLINE_MS = 5_000;
 
 interface RevocationParts {
-  readonly oauth: () => OAuthApi;
+  readonly oauth: OAuthApi;
   /** Fault: `clientNotConfigured`. */
   readonly client: () => OAuthClient;
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export async function revokeAtWebex(grant: Grant, parts: RevocationParts, signal
     });
   });
   try {
-    const revocation = parts.oauth().revoke(parts.client(), grant.refreshToken, AbortSignal.any([signal, deadline.signal]));
+    const revocation = parts.oauth.revoke(parts.client(), grant.refreshToken, AbortSignal.any([signal, deadline.signal]));
     await Promise.race([revocation, late]);
     return true;
   } catch (error) {

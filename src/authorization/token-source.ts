@@ -9,9 +9,9 @@ import { effectiveClient } from "./effective-client.js";
 import type { Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 import { misfit, noGrant } from "./grant-standing.js";
-import { expiry } from "./lifetime.js";
 import { RenewalPlan } from "./renewal-plan.js";
-import { cancelled, SingleFlight, throwIfCancelled } from "./single-flight.js";
+import { afterRefresh } from "./renewed-grant.js";
+import { cancelled, type Crew, SingleFlight, throwIfCancelled } from "./single-flight.js";
 import type { GrantVault } from "./vault.js";
 
 /** How long a refused grant is left alone, while neither the keychain nor the client has changed. */
@@ -19,6 +19,11 @@ const REFUSED_PAUSE_MS = 3_600_000;
 /** How long a rejected token that Webex gave again is not asked for again. */
 const SAME_TOKEN_PAUSE_MS = 60_000;
 const MOST_REJECTED = 8;
+/**
+ * How long Webex may still answer a refresh that nobody waits for any more. With the time it takes to notice an edit of the settings,
+ * everything has ended within the second of the contract.
+ */
+const LAST_ANSWER_MS = 500;
 
 export interface TokenSourceParts {
   readonly orgId: string;
@@ -31,23 +36,45 @@ export interface TokenSourceParts {
   readonly logger: Logger;
 }
 
+/** One refresh: the grant, and whom it goes to. */
+interface Renewal {
+  readonly grant: Grant;
+  readonly client: OAuthClient;
+  readonly oauth: OAuthApi;
+}
+
 /**
  * Access tokens of one organization, from the grant in the vault. Renewed ahead of their expiry without holding up the request at
  * hand; after a 401, at once, one refresh for all who wait. The keychain is read before every refresh and after a refused one, since
  * another process may have been first, and what a refresh gives is stored before it is used. While it cannot be stored, it is held
- * and used only when the stored token is over.
+ * and used only when the stored token is over. A refresh that Webex has already may end although nobody wants its token any more: its
+ * answer may hold the only refresh token that is still good.
  */
 export class OrganizationTokenSource implements TokenSource {
   readonly #parts: TokenSourceParts;
   readonly #plan: RenewalPlan;
-  readonly #refreshing = new SingleFlight<Secret>();
+  readonly #refreshing: SingleFlight<Secret>;
   /** Tokens that Webex has answered with 401 and not vouched for since; the last few. */
   #rejected: readonly Secret[] = [];
   #sameTokenUntil = -Infinity;
+  /** The latest renewal ahead of time. It outlives the request that it was begun at. */
+  #ahead = { controller: new AbortController(), over: Promise.resolve() };
 
   constructor(parts: TokenSourceParts) {
     this.#parts = parts;
     this.#plan = new RenewalPlan(parts.clock, parts.chance);
+    this.#refreshing = new SingleFlight(parts.clock, LAST_ANSWER_MS);
+  }
+
+  /** Nobody wants tokens any more: a renewal ahead of time is called off. */
+  callOff(): void {
+    this.#ahead.controller.abort();
+  }
+
+  /** Resolves when nothing is under way any more of what was called off. */
+  async settled(): Promise<void> {
+    await this.#ahead.over;
+    await this.#refreshing.ended();
   }
 
   async token(signal: AbortSignal): Promise<Secret> {
@@ -59,8 +86,7 @@ export class OrganizationTokenSource implements TokenSource {
     const newest = grants.at(-1) ?? working;
     const refused = this.#freshRefusal(newest, client) !== null;
     // A grant that is held unsaved has just been renewed: first it has to be stored.
-    if (grants.length === 1 && !refused && !this.#refreshing.busy && this.#plan.isDue(newest))
-      void this.#renewAhead(newest, signal);
+    if (grants.length === 1 && !refused && !this.#refreshing.busy && this.#plan.isDue(newest)) this.#beginAhead(newest);
     return working.accessToken;
   }
 
@@ -83,16 +109,16 @@ export class OrganizationTokenSource implements TokenSource {
     throwIfCancelled(signal);
   }
 
-  /** The stored grant, then the one held unsaved, if there is one; both given for the client and the origin in use. */
-  #usable(): { client: OAuthClient; grants: readonly Grant[] } {
-    const { vault, settings, orgId } = this.#parts;
+  /** The stored grant, then the one held unsaved, if there is one; both given for the client and the origin in use, whose `oauth` it is. */
+  #usable(): { client: OAuthClient; oauth: OAuthApi; grants: readonly Grant[] } {
+    const { vault, settings, oauth, orgId } = this.#parts;
     const kept = vault.state.kind === "ready" ? vault.state.client : null;
     const client = effectiveClient(settings(), kept);
     const { stored, held } = vault.grantOf(orgId);
     if (stored === null) throw noGrant(orgId);
     const reason = misfit(stored, settings(), kept);
     if (reason !== null) throw reason;
-    return { client, grants: held === null ? [stored] : [stored, held] };
+    return { client, oauth: oauth(), grants: held === null ? [stored] : [stored, held] };
   }
 
   #works(grant: Grant): boolean {
@@ -111,7 +137,7 @@ export class OrganizationTokenSource implements TokenSource {
 
   /** A working token by a refresh, this caller's or one under way. */
   async #refresh(signal: AbortSignal): Promise<Secret> {
-    const secret = await this.#refreshing.join(signal, (inner) => this.#run(inner, (g) => this.#works(g)));
+    const secret = await this.#refreshing.join(signal, (crew) => this.#run(crew, (g) => this.#works(g)));
     if (this.#isRejected(secret)) {
       // Webex vouches for the token that it rejected: it gets another chance, but is not asked about again at every request.
       this.#rejected = this.#rejected.filter((r) => !r.equals(secret));
@@ -120,13 +146,18 @@ export class OrganizationTokenSource implements TokenSource {
     return secret;
   }
 
+  #beginAhead(grant: Grant): void {
+    const controller = new AbortController();
+    this.#ahead = { controller, over: this.#renewAhead(grant, controller.signal) };
+  }
+
   async #renewAhead(grant: Grant, signal: AbortSignal): Promise<void> {
     const { logger, orgId } = this.#parts;
     this.#plan.began();
     try {
       // Done already if another process has renewed it: then the keychain holds other tokens than those that were due.
       const done = (g: Grant): boolean => this.#works(g) && !g.accessToken.equals(grant.accessToken);
-      const secret = await this.#refreshing.join(signal, (inner) => this.#run(inner, done));
+      const secret = await this.#refreshing.join(signal, (crew) => this.#run(crew, done));
       this.#plan.succeeded(secret.equals(grant.accessToken));
     } catch (error) {
       const fault = asFault(error);
@@ -145,11 +176,11 @@ export class OrganizationTokenSource implements TokenSource {
   }
 
   /** One refresh. `done` tells a grant, found in the keychain meanwhile, that makes it unnecessary. */
-  async #run(signal: AbortSignal, done: (grant: Grant) => boolean): Promise<Secret> {
+  async #run(crew: Crew, done: (grant: Grant) => boolean): Promise<Secret> {
     const { vault, refusals, clock } = this.#parts;
     await vault.reload().catch(() => undefined);
-    throwIfCancelled(signal);
-    const { client, grants } = this.#usable();
+    throwIfCancelled(crew.signal);
+    const { client, oauth, grants } = this.#usable();
     const found = grants.find(done);
     if (found !== undefined) return found.accessToken;
     const newest = grants.at(-1);
@@ -158,33 +189,33 @@ export class OrganizationTokenSource implements TokenSource {
     if (refusal !== null) throw refusal;
     if (clock.monotonic() < this.#sameTokenUntil) throw sameTokenAgain();
     try {
-      return await this.#exchange(newest, client, signal);
+      return await this.#exchange({ grant: newest, client, oauth }, crew);
     } catch (error) {
       const fault = asFault(error);
       if (fault.code !== "grantRefused") throw fault;
-      const second = await this.#newerThan(newest, signal);
+      const second = await this.#newerThan(newest, crew.signal);
       if (second !== null && done(second.grant)) return second.grant.accessToken;
-      if (second !== null) return await this.#exchange(second.grant, second.client, signal, true);
+      if (second !== null) return await this.#exchange(second, crew, true);
       throw this.#dead(newest, client, fault, refusals);
     }
   }
 
   /** The keychain's grant, where it holds another refresh token than the one refused. */
-  async #newerThan(refused: Grant, signal: AbortSignal): Promise<{ grant: Grant; client: OAuthClient } | null> {
+  async #newerThan(refused: Grant, signal: AbortSignal): Promise<Renewal | null> {
     await this.#parts.vault.reload().catch(() => undefined);
     throwIfCancelled(signal);
-    const { client, grants } = this.#usable();
+    const { client, oauth, grants } = this.#usable();
     const newest = grants.at(-1);
-    return newest === undefined || newest.refreshToken.equals(refused.refreshToken) ? null : { grant: newest, client };
+    return newest === undefined || newest.refreshToken.equals(refused.refreshToken) ? null : { grant: newest, client, oauth };
   }
 
-  async #exchange(grant: Grant, client: OAuthClient, signal: AbortSignal, last = false): Promise<Secret> {
-    const { vault, refusals, oauth, clock, logger, orgId } = this.#parts;
+  async #exchange({ grant, client, oauth }: Renewal, crew: Crew, last = false): Promise<Secret> {
+    const { vault, refusals, clock, logger, orgId } = this.#parts;
     let answer: TokenAnswer;
     try {
-      answer = await oauth().refresh(client, grant.refreshToken, signal);
+      answer = await crew.seeThrough((signal) => oauth.refresh(client, grant.refreshToken, signal));
     } catch (error) {
-      const fault = signal.aborted ? cancelled() : asFault(error);
+      const fault = crew.signal.aborted ? cancelled() : asFault(error);
       throw last && fault.code === "grantRefused" ? this.#dead(grant, client, fault, refusals) : fault;
     }
     const renewed = afterRefresh(grant, answer, clock.now());
@@ -224,18 +255,4 @@ function sameTokenAgain(): Fault {
   return new Fault("unauthorized", "Webex rejects the organization's access token and gives no other one.", {
     hint: "If this goes on, a Webex administrator of the organization has to authorize the integration again.",
   });
-}
-
-/** The grant after a token answer: what Webex did not say stays as it was. `now`: epoch milliseconds. */
-export function afterRefresh(grant: Grant, answer: TokenAnswer, now: number): Grant {
-  const sameAccess = answer.accessToken.equals(grant.accessToken);
-  const sameRefresh = answer.refreshToken?.equals(grant.refreshToken) ?? true;
-  return {
-    ...grant,
-    accessToken: answer.accessToken,
-    accessTokenExpiresAt: expiry(answer.expiresInSeconds, now) ?? (sameAccess ? grant.accessTokenExpiresAt : null),
-    refreshToken: answer.refreshToken ?? grant.refreshToken,
-    refreshTokenExpiresAt: expiry(answer.refreshTokenExpiresInSeconds, now) ?? (sameRefresh ? grant.refreshTokenExpiresAt : null),
-    scopes: answer.scopes ?? grant.scopes,
-  };
 }

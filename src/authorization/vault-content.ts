@@ -21,6 +21,8 @@ export interface VaultContent {
   /** In the order of authorization. */
   readonly grants: readonly Grant[];
   readonly proxyPassword: Secret | null;
+  /** Organizations that the index names and whose record is missing or cannot be read. */
+  readonly lost: readonly string[];
   /** Accounts that hold a record of another version, or one that cannot be read, or (grants) that the index names in vain. */
   readonly unusable: readonly string[];
 }
@@ -37,14 +39,20 @@ export async function readVault(store: SecretStore): Promise<VaultContent> {
   };
   const client = await record(CLIENT_ACCOUNT, decodeClient);
   const grants: Grant[] = [];
+  const lost: string[] = [];
   for (const orgId of (await record(INDEX_ACCOUNT, decodeIndex)) ?? []) {
     const account = grantAccount(orgId);
     const grant = await record(account, decodeGrant);
-    if (grant?.orgId === orgId) grants.push(grant);
-    else if (!unusable.includes(account)) unusable.push(account);
+    if (grant?.orgId === orgId) {
+      grants.push(grant);
+      continue;
+    }
+    // A record that names another spelling of the same organization is nobody's loss.
+    if (grant === null) lost.push(orgId);
+    if (!unusable.includes(account)) unusable.push(account);
   }
   const proxyPassword = await record(PROXY_ACCOUNT, decodeProxy);
-  return { client, grants, proxyPassword, unusable };
+  return { client, grants, lost, proxyPassword, unusable };
 }
 
 /** The content once a grant was stored: in the place of the organization's old one if there is one, else the last. */
@@ -55,7 +63,18 @@ export function withGrant(content: VaultContent, grant: Grant): VaultContent {
   return {
     ...content,
     grants: known ? grants.map((g) => (g.orgId === grant.orgId ? grant : g)) : [...grants, grant],
+    lost: content.lost.filter((orgId) => orgId !== grant.orgId),
     unusable: content.unusable.filter((account) => !stored.includes(account)),
+  };
+}
+
+/** The content once an organization's grant was removed, or what was left of it. */
+export function withoutGrant(content: VaultContent, orgId: string): VaultContent {
+  return {
+    ...content,
+    grants: content.grants.filter((grant) => grant.orgId !== orgId),
+    lost: content.lost.filter((one) => one !== orgId),
+    unusable: content.unusable.filter((account) => account !== grantAccount(orgId)),
   };
 }
 
@@ -73,6 +92,7 @@ function fingerprint(content: VaultContent): string {
     content.client && encodeClient(content.client),
     content.grants.map(encodeGrant),
     content.proxyPassword?.reveal() ?? null,
+    content.lost,
     content.unusable,
   ]);
 }

@@ -24,6 +24,11 @@ export function organizationUuid(orgId: string): string | null {
   }
 }
 
+/** What stands in for the name of an organization that cannot be read. */
+export function nameless(orgId: string): string {
+  return `Organization ${(organizationUuid(orgId) ?? orgId).slice(0, 8)} (name not readable)`;
+}
+
 // Made at the first read of the keychain, because building schemas would delay the worker's first answer.
 const version = () => z.literal(1);
 const filled = () => z.string().check(z.minLength(1));

@@ -9,7 +9,7 @@ import type { SecretStore } from "../ports/secret-store.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
 import type { VaultContent } from "./vault-content.js";
-import { readVault, sameTokens, withGrant } from "./vault-content.js";
+import { readVault, sameTokens, withGrant, withoutGrant } from "./vault-content.js";
 import {
   CLIENT_ACCOUNT,
   decodeGrant,
@@ -141,7 +141,7 @@ export class GrantVault {
         await this.#changeIndex((orgs) => orgs.filter((o) => o !== orgId));
         this.#held.delete(orgId);
       },
-      (content) => ({ ...content, grants: content.grants.filter((g) => g.orgId !== orgId) }),
+      (content) => withoutGrant(content, orgId),
     );
   }
 

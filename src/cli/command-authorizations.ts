@@ -7,7 +7,8 @@ export async function listAuthorizations(context: CommandContext): Promise<ExitC
   const { console } = context;
   return inSession<ExitCode>(context, async (session) => {
     const authorizations = await session.authorizations.list();
-    const again = authorizations.filter(({ state }) => state === "required");
+    const standings = session.authorizations.standings();
+    const usable = standings.every(({ fault }) => fault === null);
     const { state: vault } = session.vault;
     for (const account of vault.kind === "ready" ? vault.unusable : []) {
       console.note(`the keychain's record "${account}" is missing or cannot be read; it is left alone and not used.`);
@@ -20,10 +21,10 @@ export async function listAuthorizations(context: CommandContext): Promise<ExitC
       if (index > 0) console.line();
       for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);
     }
-    for (const { fault, orgName } of session.authorizations.standings()) {
+    for (const { fault, orgName } of standings) {
       if (fault !== null) console.failure(`${orgName}: ${fault.message}`, fault.hint);
     }
-    console.result({ ok: again.length === 0, account: session.account, authorizations });
-    return again.length === 0 ? 0 : 1;
+    console.result({ ok: usable, account: session.account, authorizations });
+    return usable ? 0 : 1;
   });
 }

@@ -6,7 +6,8 @@ import { inSession } from "./session.js";
 export async function revoke(context: CommandContext, orgId: string): Promise<ExitCode> {
   const { console, signal } = context;
   return inSession<ExitCode>(context, async (session) => {
-    const known = (await session.authorizations.list()).find((authorization) => authorization.orgId === orgId);
+    await session.authorizations.list();
+    const known = session.authorizations.standings().find((standing) => standing.orgId === orgId);
     if (known === undefined) {
       throw new Fault(
         "unknownOrganization",

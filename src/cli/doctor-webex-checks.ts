@@ -47,7 +47,7 @@ export function webexChecks(session: Session): Check[] {
         const { state } = session.vault;
         if (state.kind !== "ready") return [skipped("not checked: the keychain cannot be read")];
         const found = await each("grant", grantFinding).run(signal);
-        if (state.grants.length > 0) return found;
+        if (state.grants.length > 0 || state.lost.length > 0) return found;
         const { message, hint } = problemText("authorizationRequired", { account: session.account });
         return [failed(message, hint)];
       },
@@ -91,7 +91,9 @@ async function grantFinding({ standing, me }: Examined, signal: AbortSignal): Pr
 }
 
 function scopesFinding({ standing }: Examined): Finding {
-  const missingScopes = REQUIRED_SCOPES.filter((scope) => !standing.scopes.includes(scope));
+  const { scopes } = standing;
+  if (scopes === null) return skipped("not checked: the authorization cannot be read");
+  const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
   if (missingScopes.length === 0) return ok(REQUIRED_SCOPES.join(", "));
   const { message, hint } = problemText("scopeMissing", { organization: standing.orgName, missingScopes });
   return failed(message, hint);
@@ -102,7 +104,7 @@ async function roleFinding({ standing, me, count }: Examined, signal: AbortSigna
   if (isFault(answer)) return skipped("not checked: Webex does not accept the authorization");
   const counted = await count(signal);
   const refused = isFault(counted) && (counted.code === "refused" || counted.code === "forbidden");
-  if (refused && REQUIRED_SCOPES.every((scope) => standing.scopes.includes(scope))) {
+  if (refused && REQUIRED_SCOPES.every((scope) => standing.scopes?.includes(scope))) {
     const { message, hint } = problemText("adminRoleLost", { organization: standing.orgName });
     return failed(message, hint);
   }

@@ -37,7 +37,7 @@ export class Session {
     this.settingsState = settingsState;
     this.store = store;
     this.vault = new GrantVault(store, systemClock, quietLog);
-    this.network = new Network(createAxiosHttp);
+    this.network = new Network(createAxiosHttp, systemClock);
     const { authorizations, tokensOf } = authorizationParts({
       ports: { clock: systemClock, chance: systemChance, log: quietLog, listenOnLoopback, version },
       vault: this.vault,

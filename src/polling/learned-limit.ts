@@ -1,18 +1,24 @@
+import type { Chance } from "../ports/clock.js";
+import { jitter } from "./jitter.js";
+
 const MINUTE_MS = 60_000;
-/** What may go at once before anything is known: enough for a sweep of a small organization. */
-const FIRST_BURST = 10;
+/** What may go at once after a pause, and at the start: a worker that ended a moment ago may have used up the minute. */
+const BURST_SHARE = 1 / 12;
 const LEAST_BURST = 3;
-/** Where a worker starts that may ask more often than that: a restart does not begin with a burst. */
+const LARGEST_BURST = 10;
+/** Where a worker starts that may ask more often than that. */
 const FIRST_PACE = 60;
 const FIRST_DOUBLING_MS = 15_000;
 /** Below this many requests in the minute before it, a refusal says more of other users of the limit than of the limit itself. */
 const TELLING = 10;
 const DECREASE = 0.9;
+const EARLY_DECREASE = 0.7;
 /** The same refusal, met again by trying too early. */
 const SAME_REFUSAL_MS = 60_000;
 const SOON_AGAIN_MS = 300_000;
 const FIRST_PROBE_MS = 60_000;
 const LAST_PROBE_MS = 600_000;
+const PROBE_JITTER = 0.2;
 
 /**
  * How many requests a minute Webex really gives, which it tells nobody: found by additive increase and multiplicative decrease (Chiu
@@ -20,12 +26,13 @@ const LAST_PROBE_MS = 600_000;
  * intervals. Other workers may use up the same limit at any time. Times are monotonic milliseconds.
  */
 export class LearnedLimit {
+  readonly #chance: Pick<Chance, "random">;
   #ceiling: number;
   #allowed: number;
   /** What Webex refused to exceed; null while nothing below the ceiling is known. */
   #limit: number | null = null;
   #startedAt: number | null = null;
-  #grownAt = 0;
+  #grownAt = Number.POSITIVE_INFINITY;
   #refusedAt = Number.NEGATIVE_INFINITY;
   #probeAt = 0;
   #probeEveryMs = FIRST_PROBE_MS;
@@ -33,8 +40,9 @@ export class LearnedLimit {
   #floor = TELLING;
 
   /** `ceiling`: requests a minute that the settings allow. */
-  constructor(ceiling: number) {
+  constructor(ceiling: number, chance: Pick<Chance, "random">) {
     this.#ceiling = ceiling;
+    this.#chance = chance;
     this.#allowed = firstPace(ceiling);
   }
 
@@ -57,23 +65,17 @@ export class LearnedLimit {
 
   /** How many may go at once after a pause. */
   get burst(): number {
-    return this.#limit === null ? FIRST_BURST : this.burstAfterRefusal;
-  }
-
-  /** How many may go at once when Webex asked for silence and it is over. */
-  get burstAfterRefusal(): number {
-    return Math.max(LEAST_BURST, Math.min(FIRST_BURST, Math.floor(this.perMinute / 12)));
+    return Math.max(LEAST_BURST, Math.min(LARGEST_BURST, Math.floor(this.perMinute * BURST_SHARE)));
   }
 
   /** A request goes; `lastMinute` went in the minute before. */
   sent(now: number, lastMinute: number): void {
     this.#startedAt ??= now;
-    if (this.#limit === null) {
-      const doublings = (now - this.#startedAt) / FIRST_DOUBLING_MS;
-      if (this.#allowed < this.#ceiling) {
-        this.#allowed = Math.min(this.#ceiling, Math.max(this.#allowed, firstPace(this.#ceiling) * 2 ** doublings));
-      }
-    } else this.#grow(now, lastMinute, this.#limit);
+    if (this.#limit !== null) this.#grow(now, lastMinute, this.#limit);
+    else if (this.#allowed < this.#ceiling) {
+      const doublings = Math.max(0, now - this.#grownAt) / FIRST_DOUBLING_MS;
+      this.#allowed = Math.min(this.#ceiling, this.#allowed * 2 ** doublings);
+    }
     this.#grownAt = now;
   }
 
@@ -82,6 +84,12 @@ export class LearnedLimit {
     const sinceLast = now - this.#refusedAt;
     const confirmed = this.#limit !== null && answered >= this.#limit * 0.8;
     this.#refusedAt = now;
+    if (now - (this.#startedAt ?? now) < MINUTE_MS) {
+      // A worker before this one may have used up the minute, so the number of answers says nothing yet.
+      this.#allowed = Math.max(LEAST_BURST, this.#allowed * EARLY_DECREASE);
+      this.#grownAt = now;
+      return;
+    }
     // Where hardly anything went before it, a refusal is obeyed, but only several of them say how much is too much.
     if (answered < TELLING && (answered === 0 || sinceLast > SOON_AGAIN_MS)) return;
     if (!(confirmed && sinceLast < SAME_REFUSAL_MS)) {
@@ -92,8 +100,13 @@ export class LearnedLimit {
     this.#limit = limit;
     this.#allowed = Math.max(1, limit * DECREASE);
     this.#step = Math.max(1, limit * 0.03);
-    this.#probeAt = now + this.#probeEveryMs;
+    this.#probeAfter(now, this.#probeEveryMs);
     this.#grownAt = now;
+  }
+
+  /** Several workers that were refused at one moment must not all try again at another. */
+  #probeAfter(now: number, ms: number): void {
+    this.#probeAt = now + ms * jitter(this.#chance, PROBE_JITTER);
   }
 
   #grow(now: number, lastMinute: number, limit: number): void {
@@ -112,7 +125,7 @@ export class LearnedLimit {
     }
     this.#limit = limit + this.#step;
     this.#step *= 2;
-    this.#probeAt = now + FIRST_PROBE_MS;
+    this.#probeAfter(now, FIRST_PROBE_MS);
   }
 }
 

@@ -4,7 +4,7 @@ import { targetOf } from "./targets.js";
 /** Lookups of addresses that match nobody may use this part of the budget, so that they never starve the rest. */
 const LOOKUP_SHARE = 1 / 4;
 /** Of this many requests one goes to the sweep, so that those whom nobody watches come round too, and newcomers are found. */
-const SWEEP_TURN = 16;
+const SWEEP_TURN = 20;
 /** The same while somebody waits for the sweep itself. */
 const URGENT_SWEEP_TURN = 2;
 /** A sweep begun because it answers for many strangers is not begun anew sooner than this. */

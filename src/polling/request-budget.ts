@@ -1,6 +1,7 @@
 import { Fault } from "../faults/fault.js";
-import type { Clock } from "../ports/clock.js";
+import type { Chance, Clock } from "../ports/clock.js";
 import type { RequestGate } from "../webex/people-api.js";
+import { jitter } from "./jitter.js";
 import { LearnedLimit } from "./learned-limit.js";
 
 /** A little more than the minute that Webex counts in, because it counts by its own clock. */
@@ -8,6 +9,7 @@ const WINDOW_MS = 60_250;
 /** How long a request nobody reported the end of may still have been on its way. */
 const TRAVEL_MS = 10_000;
 const MINUTE_MS = 60_000;
+const GAP_JITTER = 0.1;
 
 interface CountedRequest {
   readonly admittedAt: number;
@@ -28,6 +30,7 @@ interface Waiter {
  */
 export class RequestBudget implements RequestGate {
   readonly #clock: Clock;
+  readonly #chance: Pick<Chance, "random">;
   readonly #learned: LearnedLimit;
   #limit: number;
   /** When the requests so far would have gone, had each waited for its place in the minute (the generic cell rate algorithm of ITU-T I.371). */
@@ -40,10 +43,11 @@ export class RequestBudget implements RequestGate {
   #rateLimited = 0;
   #failed = 0;
 
-  constructor(clock: Clock, requestsPerMinute: number) {
+  constructor(clock: Clock, chance: Pick<Chance, "random">, requestsPerMinute: number) {
     this.#clock = clock;
+    this.#chance = chance;
     this.#limit = requestsPerMinute;
-    this.#learned = new LearnedLimit(requestsPerMinute);
+    this.#learned = new LearnedLimit(requestsPerMinute, chance);
   }
 
   /** Waits for the budget and counts one request. Fault: `cancelled`, and the waiter has left the queue. */
@@ -54,6 +58,12 @@ export class RequestBudget implements RequestGate {
       return;
     }
     await this.#turn(signal);
+  }
+
+  /** A request that did not wait for the budget: it counts all the same. */
+  countPast(): void {
+    this.#count();
+    this.ended("answered");
   }
 
   ended(outcome: "answered" | "rateLimited" | "failed"): void {
@@ -85,8 +95,7 @@ export class RequestBudget implements RequestGate {
   blockUntil(monotonic: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, monotonic);
     // A silence is no time saved up for a burst after it.
-    const { burst, burstAfterRefusal } = this.#learned;
-    this.#paidUntil = Math.max(this.#paidUntil, this.#blockedUntil + this.#gap * (burst - burstAfterRefusal));
+    this.#paidUntil = Math.max(this.#paidUntil, this.#blockedUntil);
     this.#letGo();
   }
 
@@ -177,7 +186,7 @@ export class RequestBudget implements RequestGate {
   #count(): void {
     const admittedAt = this.#clock.monotonic();
     this.#learned.sent(admittedAt, this.lastMinute);
-    this.#paidUntil = Math.max(admittedAt, this.#paidUntil) + this.#gap;
+    this.#paidUntil = Math.max(admittedAt, this.#paidUntil) + this.#gap * jitter(this.#chance, GAP_JITTER);
     this.#counted.push({ admittedAt, leavesAt: admittedAt + TRAVEL_MS + WINDOW_MS, ended: false, refused: false });
     this.#total += 1;
     if (this.#counted.length < this.#mostInWindow || this.#mostInWindow <= this.#learned.burst) return;

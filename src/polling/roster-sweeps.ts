@@ -5,10 +5,13 @@ import type { PolledRoster } from "../presence/polled-roster.js";
 import type { PageReference, PeopleApi } from "../webex/people-api.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
+import { jitter } from "./jitter.js";
 import { PageSize } from "./page-size.js";
 import type { PollingReport } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
 import { Sweep } from "./sweep.js";
+
+const INTERVAL_JITTER = 0.1;
 
 export interface RosterSweepsParts {
   readonly orgId: string;
@@ -123,8 +126,7 @@ export class RosterSweeps {
   #begin(first: PageReference): Sweep {
     const { chance, clock, roster } = this.#parts;
     const startedAt = clock.monotonic();
-    // Several workers may poll one organization: the jitter keeps them from asking in step.
-    this.#previous = { startedAt, jitter: 0.9 + 0.2 * chance.random() };
+    this.#previous = { startedAt, jitter: jitter(chance, INTERVAL_JITTER) };
     return new Sweep(roster.beginSweep(), first, startedAt, clock.now());
   }
 

@@ -9,9 +9,9 @@ export interface Target {
 
 const MINUTE_MS = 60_000;
 /** What the sweep leaves over (see the planner). */
-const TARGETED_SHARE = 15 / 16;
+const TARGETED_SHARE = 19 / 20;
 /** A gain smaller than this is not worth a second way of asking. */
-const WORTH_THE_TROUBLE = 0.97;
+const WORTH_THE_TROUBLE = 0.93;
 /** While the first sweep is under way, what it has read already can wait a little. */
 const FIRST_SWEEP_PATIENCE_MS = 30_000;
 

@@ -11,6 +11,8 @@ export interface HttpRequest {
   readonly timeoutMs: number;
   /** A longer body ends the exchange with a fault. */
   readonly maxBytes: number;
+  /** The answer exists once, like tokens: where the way out is about to change, it is let through first. */
+  readonly onlyOnce?: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -40,6 +40,12 @@ export class AddressBook {
     return this.#addresses.find(address);
   }
 
+  /** Everybody who has the address, by slot. */
+  holdersOf(address: string): readonly number[] {
+    const found = this.#addresses.find(address);
+    return this.#contested.get(address) ?? (found === -1 ? [] : [found]);
+  }
+
   /** Before the columns and the book begin to differ: makes room for that many more addresses. */
   reserve(addresses: number): void {
     this.#ids.reserve(1);

@@ -31,6 +31,8 @@ export class Audience {
   readonly ids: readonly string[];
   /** Whether a subscription among them named its addresses. */
   readonly byName: boolean;
+  /** Whether a subscription among them is told of everybody. */
+  readonly ofAll: boolean;
   readonly dirty = new Set<WatchEntry>();
   entries = 0;
 
@@ -39,6 +41,7 @@ export class Audience {
     this.members = members;
     this.ids = members.map((member) => member.id);
     this.byName = members.some((member) => !member.all);
+    this.ofAll = members.some((member) => member.all);
   }
 }
 

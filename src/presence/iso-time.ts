@@ -1,7 +1,7 @@
 const MINUTE_MS = 60_000;
 const MOST_KEPT = 1_024;
-const SECONDS = Array.from({ length: 60 }, (_, second) => `:${String(second).padStart(2, "0")}`);
-const MILLISECONDS = Array.from({ length: 1_000 }, (_, millisecond) => `.${String(millisecond).padStart(3, "0")}Z`);
+const DIGITS = Array.from("0123456789");
+const TWO_DIGITS = DIGITS.flatMap((tens) => DIGITS.map((units) => tens + units));
 
 /** Minutes since 1970 as ISO 8601 writes them; the times that a worker tells lie in few of them. */
 const minutes = new Map<number, string>();
@@ -11,8 +11,9 @@ export function isoTime(time: number): string {
   const whole = Math.trunc(time);
   const minute = Math.floor(whole / MINUTE_MS);
   const rest = whole - minute * MINUTE_MS;
-  const second = Math.floor(rest / 1_000);
-  return `${minuteText(minute)}${SECONDS[second] ?? ""}${MILLISECONDS[rest - second * 1_000] ?? ""}`;
+  const tenths = Math.floor(rest / 100);
+  const seconds = Math.floor(tenths / 10);
+  return `${minuteText(minute)}:${TWO_DIGITS[seconds] ?? ""}.${tenths - seconds * 10}${TWO_DIGITS[rest - tenths * 100] ?? ""}Z`;
 }
 
 function minuteText(minute: number): string {

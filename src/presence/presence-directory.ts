@@ -49,7 +49,7 @@ export class PresenceDirectory implements PresenceService {
     this.#watchList = new WatchList(this.#resolver);
     this.#census = new WatchedCensus(clock, this.#resolver, this.#watchList, new RecentAddresses(TEN_MINUTES_MS));
     this.#list = new PresenceList(this.#resolver);
-    this.#waiting = new WaitingRoom(clock, (address) => this.#resolver.find(address).outlook !== NOT_READY);
+    this.#waiting = new WaitingRoom(clock, (address) => !this.#isOnItsWay(address, this.#resolver.find(address)));
     this.#upkeep = new Upkeep(clock, this.#resolver, this.#watchList, () => this.#afterChange());
     this.#claimLog = new ClaimLog(logger);
     this.#listener = {
@@ -130,7 +130,7 @@ export class PresenceDirectory implements PresenceService {
       } else if (this.#census.unmatched.add(address, now) && !this.#watchList.isNamed(address)) {
         this.#demand(address, demanded);
       }
-      if (sight.outlook === NOT_READY) unready.push(address);
+      if (this.#isOnItsWay(address, sight)) unready.push(address);
       return this.#resolver.toRecord(uri, sight);
     });
     this.#tellDemand(demanded);
@@ -175,6 +175,10 @@ export class PresenceDirectory implements PresenceService {
     const batch = this.#stopped ? null : this.#watchList.take(max);
     this.#announced = this.#watchList.anyMarked;
     return batch;
+  }
+
+  #isOnItsWay(address: string, { outlook }: Sight): boolean {
+    return outlook === NOT_READY && this.#resolver.isAwaited(address);
   }
 
   #recordOf(uri: string): PresenceRecord {

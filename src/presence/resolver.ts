@@ -47,6 +47,10 @@ export class Resolver implements Findings<Sight> {
       const slot = roster.byAddress(address);
       if (slot !== -1) return this.see(roster, slot);
     }
+    return this.unmatched(address);
+  }
+
+  unmatched(address: string): Sight {
     const outlook = OUTLOOK_OF_CONDITION[this.#condition] ?? (this.isAnswered(address) ? NOT_FOUND : NOT_READY);
     return { outlook, webexStatus: null, matched: false, person: null };
   }
@@ -55,6 +59,19 @@ export class Resolver implements Findings<Sight> {
   isAnswered(address: string): boolean {
     const now = this.#clock.monotonic();
     return this.rosters.length > 0 && this.rosters.every((roster) => roster.hasAnswered(address, now));
+  }
+
+  isListed(uri: string, address: string, { person }: Sight): boolean {
+    if (person === null) return false;
+    if (person.roster.uriOf(person.slot) === uri) return true;
+    return this.rosters.some((roster) => roster.isListed(uri, address));
+  }
+
+  /** Of an address that is not ready: whether an answer may come by itself. An organization that cannot be asked gives none. */
+  isAwaited(address: string): boolean {
+    if (this.#condition !== "polling" || this.rosters.length === 0) return true;
+    const now = this.#clock.monotonic();
+    return this.rosters.some((roster) => roster.blockedSince === null && !roster.hasAnswered(address, now));
   }
 
   see(roster: Roster, slot: number): Sight {

@@ -7,6 +7,7 @@ import { packPerson, type PackedPerson } from "./person-text.js";
 import type { PageTold } from "./polled-roster.js";
 import { RecentAddresses } from "./recent-addresses.js";
 import { outlookOfStatus } from "./state-table.js";
+import { SweepMarks } from "./sweep-marks.js";
 
 /** How long "not found" is an answer, and how long a query keeps somebody watched. */
 export const TEN_MINUTES_MS = 600_000;
@@ -35,12 +36,7 @@ export class Roster {
   readonly #clock: Clock;
   readonly #listener: RosterListener;
   readonly #notFound = new RecentAddresses(TEN_MINUTES_MS);
-  #sweep = 0;
-  #sweepUnderWay = false;
-  /** Persons on the pages of the sweep. */
-  #listedInSweep = 0;
-  /** Distinct persons told of since the sweep began. */
-  #seenInSweep = 0;
+  readonly #marks = new SweepMarks(this.persons);
   #sweptAt: number | null = null;
 
   constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: RosterListener) {
@@ -51,17 +47,13 @@ export class Roster {
   }
 
   beginSweep(): number {
-    this.#sweep += 1;
-    this.#sweepUnderWay = true;
-    this.#listedInSweep = 0;
-    this.#seenInSweep = 0;
-    return this.#sweep;
+    return this.#marks.begin();
   }
 
   /** `page`: its number in the walk, counted from 0. */
   applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageTold {
     const told = this.applyPageAgain(page, items);
-    if (sweep === this.#sweep) this.#listedInSweep += told.persons;
+    this.#marks.pageCame(sweep, told.persons);
     return told;
   }
 
@@ -81,15 +73,15 @@ export class Roster {
       columns.page[slot] = page + 1;
       sharesStatus ||= columns.status[slot] !== null;
     }
-    return { persons, there, sharesStatus, seenInSweep: this.#seenInSweep };
+    return { persons, there, sharesStatus, seenInSweep: this.#marks.seen };
   }
 
   /** Returns whether addresses that match nobody have an answer now that had none. */
   completeSweep(sweep: number): boolean {
-    if (sweep !== this.#sweep || !this.#sweepUnderWay) return false;
-    this.#sweepUnderWay = false;
-    // A list without anybody is a fault of the service (the administrator who asks is a person too): it says nothing of who left.
-    if (this.#listedInSweep > 0) this.#dropMissed(sweep);
+    const gone = this.#marks.complete(sweep);
+    if (gone === null) return false;
+    for (const slot of gone) this.#drop(slot);
+    for (const address of this.#book.preferPresent()) this.#listener.touched(address);
     const now = this.#clock.monotonic();
     const wasAnswered = this.sweepAnswers(now);
     this.#sweptAt = now;
@@ -148,6 +140,11 @@ export class Roster {
     return this.#book.uriOf(slot);
   }
 
+  /** Whether somebody is listed by this text, whose normalized form is `address`. */
+  isListed(uri: string, address: string): boolean {
+    return this.#book.holdersOf(address).some((slot) => this.uriOf(slot) === uri);
+  }
+
   idOf(slot: number): string {
     return this.#book.idOf(slot);
   }
@@ -202,13 +199,9 @@ export class Roster {
     const columns = this.persons;
     const before = columns.status[slot] ?? null;
     columns.setObserved(slot, at);
-    columns.missed[slot] = 0;
-    if (this.#sweepUnderWay && columns.sweep[slot] !== this.#sweep) {
-      columns.sweep[slot] = this.#sweep;
-      this.#seenInSweep += 1;
-    }
+    this.#marks.met(slot);
     if (!isNews && before === status) return;
-    if (isNews || outlookOfStatus(before) !== outlookOfStatus(status)) columns.since[slot] = at.wall;
+    if (isNews || outlookOfStatus(before).state !== outlookOfStatus(status).state) columns.since[slot] = at.wall;
     columns.setStatus(slot, status);
     this.#touch(slot);
   }
@@ -240,7 +233,10 @@ export class Roster {
     columns.setText(slot, packed);
     for (const address of removed) this.#listener.touched(address);
     if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri) this.#announce(slot, added);
-    if (this.uriOf(slot) !== uri) this.#listener.arrived(this.uriOf(slot));
+    if (this.uriOf(slot) === uri) return;
+    this.#listener.arrived(this.uriOf(slot));
+    // Lists do not name anybody by the former text any more, also where it is an address still.
+    for (const address of before.slice(0, 1)) this.#listener.touched(address);
   }
 
   #announce(slot: number, added: readonly string[]): void {
@@ -249,18 +245,6 @@ export class Roster {
       this.#listener.claimed(this, slot, address);
       this.#listener.touched(address);
     }
-  }
-
-  #dropMissed(sweep: number): void {
-    const { sweep: seen, missed } = this.persons;
-    const gone: number[] = [];
-    for (const slot of this.slots()) {
-      if (seen[slot] === sweep) continue;
-      missed[slot] = (missed[slot] ?? 0) + 1;
-      if (missed[slot] >= 2) gone.push(slot);
-    }
-    for (const slot of gone) this.#drop(slot);
-    for (const address of this.#book.preferPresent()) this.#listener.touched(address);
   }
 
   #drop(slot: number): void {

@@ -16,6 +16,10 @@ export interface Finding {
 
 export interface Findings<F extends Finding> {
   find(address: string): F;
+  /** What is known of an address that nobody has. */
+  unmatched(address: string): F;
+  /** Whether lists name somebody by this text; `finding` is what is known under its address. */
+  isListed(uri: string, address: string, finding: F): boolean;
   toRecord(uri: string, finding: F): PresenceRecord;
 }
 
@@ -148,7 +152,15 @@ export class WatchList<F extends Finding> {
   }
 
   #look(entry: WatchEntry): PresenceRecord | null {
-    const finding = this.#findings.find(entry.address);
+    let finding = this.#findings.find(entry.address);
+    if (entry.audience.ofAll && !this.#findings.isListed(entry.uri, entry.address, finding)) {
+      // Somebody else may have the address: those who named it hear of them, those who are told of everybody have their own text for them.
+      if (entry.audience.byName) {
+        this.#part(entry);
+        return null;
+      }
+      finding = this.#findings.unmatched(entry.address);
+    }
     const nobodyYet = entry.toldOutlook === null && !finding.matched;
     let change: PresenceRecord | null = null;
     if (!nobodyYet && !wasTold(entry, finding)) {
@@ -162,6 +174,17 @@ export class WatchList<F extends Finding> {
       this.#leave(entry, this.#ofAll, new Map());
     }
     return change;
+  }
+
+  /** Those who are told of everybody, and those who named the text, are told apart from now on. */
+  #part(entry: WatchEntry): void {
+    const { members } = entry.audience;
+    const { address, uri, toldOutlook, toldStatus } = entry;
+    this.#move(entry, this.#audiences.of(members.filter((member) => !member.all)));
+    const apart = this.#enter(uri, address, this.#audiences.of(members.filter((member) => member.all)), null);
+    Object.assign(apart, { toldOutlook, toldStatus });
+    this.#audiences.mark(entry);
+    this.#audiences.mark(apart);
   }
 
   /** Audiences that were told differently for a while are one again. */

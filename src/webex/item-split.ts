@@ -13,7 +13,7 @@ interface ItemsMember {
   readonly open: number;
 }
 
-const ITEMS_KEY = new TextEncoder().encode('"items"');
+const ITEMS_KEY = Array.from('"items"', (character) => character.charCodeAt(0));
 
 /**
  * Where the objects of the member `items` stand in a JSON object, without reading them; everything around them is parsed, to be sure. Null for

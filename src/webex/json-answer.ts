@@ -3,7 +3,8 @@ import { unreadableAnswer } from "./rest-faults.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-const decoder = new TextDecoder();
+/** Made when first needed: it costs memory that a worker at rest has no use for. */
+let decoder: InstanceType<typeof TextDecoder> | null = null;
 
 /** The body as a JSON object. Throws a `Fault` `webexError` that says what it is instead; never its text, which may name people. */
 export function jsonAnswer(response: HttpResponse): JsonObject {
@@ -15,6 +16,7 @@ export function jsonAnswer(response: HttpResponse): JsonObject {
 
 /** JSON in UTF-8. Throws as `jsonAnswer`. */
 export function parseJson(body: Uint8Array, status?: number): unknown {
+  decoder ??= new TextDecoder();
   const text = decoder.decode(body);
   try {
     return JSON.parse(text);

@@ -17,6 +17,8 @@ interface Form {
   readonly fields: Readonly<Record<string, string>>;
   /** Whose id and secret go into HTTP Basic, where the endpoint wants it. */
   readonly basic?: OAuthClient;
+  /** Whether the answer may hold tokens, which Webex gives only once. */
+  readonly onlyOnce?: boolean;
   /** What the form holds and no message may. */
   readonly secrets: readonly Secret[];
 }
@@ -82,7 +84,7 @@ export class WebexOAuth implements OAuthApi {
 
   async pollDevice(client: OAuthClient, deviceCode: Secret, signal: AbortSignal): Promise<DevicePoll> {
     const fields = { grant_type: DEVICE_GRANT, device_code: deviceCode.reveal(), client_id: client.clientId };
-    const form = { url: this.#endpoints.deviceToken, fields, basic: client, secrets: [deviceCode] };
+    const form = { url: this.#endpoints.deviceToken, fields, basic: client, onlyOnce: true, secrets: [deviceCode] };
     const { response, error } = await this.#post(form, signal);
     if (error === null) return { kind: "authorized", answer: decodeTokenAnswer(jsonAnswer(response)) };
     return devicePoll(response.status, error);
@@ -102,7 +104,7 @@ export class WebexOAuth implements OAuthApi {
     signal: AbortSignal,
   ): Promise<TokenAnswer> {
     const fields = { ...grant, client_id: client.clientId, client_secret: client.clientSecret.reveal() };
-    const form = { url: this.#endpoints.token, fields, secrets: [...secrets, client.clientSecret] };
+    const form = { url: this.#endpoints.token, fields, onlyOnce: true, secrets: [...secrets, client.clientSecret] };
     const { response, error } = await this.#post(form, signal);
     if (error !== null) throw oauthFault(response.status, error);
     return decodeTokenAnswer(jsonAnswer(response));
@@ -121,6 +123,7 @@ export class WebexOAuth implements OAuthApi {
       },
       body: new URLSearchParams({ ...form.fields }).toString(),
       ...SMALL_LIMITS,
+      ...(form.onlyOnce === true && { onlyOnce: true }),
       signal,
     });
     if (response.status >= 200 && response.status < 300) return { response, error: null };

@@ -1,7 +1,8 @@
 import { Authorizations } from "../authorization/authorizations.js";
 import { BrowserFlow, type NoticeBoard } from "../authorization/browser-flow.js";
 import { DeviceFlow } from "../authorization/device-flow.js";
-import type { AuthorizationSettings } from "../authorization/effective-client.js";
+import type { WebexService } from "../authorization/counterpart.js";
+import { type AuthorizationSettings, originOf } from "../authorization/effective-client.js";
 import type { Flow, FlowMethod } from "../authorization/flow.js";
 import { GrantRefusals } from "../authorization/grant-refusals.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
@@ -10,7 +11,6 @@ import type { Http } from "../ports/http.js";
 import { WebexIdentity } from "../webex/identity.js";
 import { WebexOAuth } from "../webex/oauth.js";
 import { webexEndpoints } from "../webex/oauth-endpoints.js";
-import type { OAuthApi } from "../webex/oauth-api.js";
 import type { WorkerPorts } from "./worker-ports.js";
 
 export interface AuthorizationWiring {
@@ -18,6 +18,8 @@ export interface AuthorizationWiring {
   readonly vault: GrantVault;
   readonly network: Http;
   readonly settings: () => AuthorizationSettings;
+  /** A request with the organization's bearer was made apart from polling. */
+  readonly onAsked?: (orgId: string) => void;
   /** What the authorization page shows of the worker's problems. */
   readonly notices: NoticeBoard;
 }
@@ -27,12 +29,20 @@ export function authorizationParts(wiring: AuthorizationWiring): {
   readonly authorizations: Authorizations;
   readonly tokensOf: (orgId: string) => OrganizationTokenSource;
 } {
-  const { vault, network: http, settings, notices } = wiring;
+  const { vault, network: http, settings, notices, onAsked = () => undefined } = wiring;
   const { clock, chance, log: logger, listenOnLoopback: listen, version } = wiring.ports;
   const refusals = new GrantRefusals();
-  const oauth = (): OAuthApi => new WebexOAuth({ version, http, clock }, webexEndpoints(settings().apiUrl));
+  const webex = (): WebexService => {
+    const { apiUrl } = settings();
+    const rest = { apiUrl, version, http, clock };
+    return {
+      apiOrigin: originOf(apiUrl),
+      oauth: new WebexOAuth(rest, webexEndpoints(apiUrl)),
+      identity: new WebexIdentity(rest, onAsked),
+    };
+  };
   const flowFactory = (method: FlowMethod): Flow => {
-    const parts = { oauth, client: () => authorizations.client(), keeper: authorizations, clock, chance, logger };
+    const parts = { counterpart: () => authorizations.counterpart(), keeper: authorizations, clock, chance, logger };
     return method === "device"
       ? new DeviceFlow(parts)
       : new BrowserFlow({ ...parts, notices, listen, redirectPort: settings().redirectPort });
@@ -41,14 +51,17 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     vault,
     refusals,
     settings,
-    oauth,
-    identity: () => new WebexIdentity({ apiUrl: settings().apiUrl, version, http, clock }),
+    webex,
     flowFactory,
     clock,
     logger,
   });
   return {
     authorizations,
-    tokensOf: (orgId) => new OrganizationTokenSource({ orgId, vault, refusals, settings, oauth, clock, chance, logger }),
+    tokensOf: (orgId) =>
+      new OrganizationTokenSource({
+        ...{ orgId, vault, refusals, settings, clock, chance, logger },
+        oauth: () => webex().oauth,
+      }),
   };
 }

@@ -127,9 +127,9 @@ export class Conductor {
     if (state.phase !== this.#state.phase) this.#log.info("The phase changed.", { from: this.#state.phase, to: state.phase });
     this.#state = state;
     for (const { kind, orgId } of effects) {
-      const poller = this.#rooms.organizations.get(orgId)?.poller;
-      if (kind === "run") poller?.start();
-      else void poller?.stop();
+      const organization = this.#rooms.organizations.get(orgId);
+      if (kind === "run") organization?.poller.start();
+      else void organization?.stop();
     }
     this.#follow();
   }

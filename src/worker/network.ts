@@ -1,5 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
+import type { Clock } from "../ports/clock.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse } from "../ports/http.js";
 
 /** What of the settings and the keychain decides the way out. */
@@ -10,17 +11,30 @@ export interface RouteSettings {
   readonly proxyPassword: Secret | null;
 }
 
+/** One way out, and how many answers that exist only once are under way on it. */
+interface Way {
+  readonly http: Http;
+  onlyOnce: number;
+  onFree: () => void;
+}
+
+/** How long an old way stays open for such answers: with the time it takes to notice an edit, less than the second of the contract. */
+const LAST_ANSWER_MS = 500;
+
 /**
  * The one way to Webex. A change of proxy, password or certificates is in force with the next request; requests under way on the
- * old way are cut off, as its settings are no longer wanted.
+ * old way are cut off, as its settings are no longer wanted, but for new tokens: what is on its way then may arrive first.
  */
 export class Network implements Http {
   readonly #factory: HttpFactory;
+  readonly #clock: Clock;
+  readonly #closing = new Set<() => void>();
   #settings: RouteSettings | null = null;
-  #current: Http | null = null;
+  #current: Way | null = null;
 
-  constructor(factory: HttpFactory) {
+  constructor(factory: HttpFactory, clock: Clock) {
     this.#factory = factory;
+    this.#clock = clock;
   }
 
   /** True where this is another way than the one before. */
@@ -28,21 +42,50 @@ export class Network implements Http {
     const before = this.#settings;
     if (before !== null && sameRoute(before, settings)) return false;
     this.#settings = settings;
-    this.close();
+    if (this.#current !== null) this.#closeWhenFree(this.#current);
     const { proxy, proxyPassword, certificates } = settings;
-    this.#current = this.#factory({ proxy, proxyPassword, extraCertificates: certificates });
+    this.#current = {
+      http: this.#factory({ proxy, proxyPassword, extraCertificates: certificates }),
+      onlyOnce: 0,
+      onFree: () => undefined,
+    };
     return before !== null;
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    if (this.#current === null) throw new Fault("cancelled", "The settings are not read yet.");
+    const way = this.#current;
+    if (way === null) throw new Fault("cancelled", "The settings are not read yet.");
     if (request.signal.aborted) throw new Fault("cancelled", "The request was called off.");
-    return this.#current.send(request);
+    if (request.onlyOnce !== true) return way.http.send(request);
+    way.onlyOnce += 1;
+    try {
+      return await way.http.send(request);
+    } finally {
+      way.onlyOnce -= 1;
+      if (way.onlyOnce === 0) way.onFree();
+    }
   }
 
+  /** At once, whatever is under way. */
   close(): void {
-    this.#current?.close();
+    for (const close of [...this.#closing]) close();
+    this.#current?.http.close();
     this.#current = null;
+  }
+
+  #closeWhenFree(way: Way): void {
+    if (way.onlyOnce === 0) {
+      way.http.close();
+      return;
+    }
+    const close = (): void => {
+      callOff();
+      this.#closing.delete(close);
+      way.http.close();
+    };
+    const callOff = this.#clock.timer(LAST_ANSWER_MS, close);
+    this.#closing.add(close);
+    way.onFree = close;
   }
 }
 

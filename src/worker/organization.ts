@@ -9,8 +9,13 @@ import { WebexPeople } from "../webex/people.js";
 import type { TokenSource } from "../webex/people-api.js";
 import { RestClient } from "../webex/rest.js";
 
-/** What hands out an organization's tokens, and puts their renewal off where it fails. */
-interface PatientTokens extends TokenSource {
+/**
+ * Tokens that can be called off; `settled` resolves when a refresh that was under way then is over, and stored. Renewals that failed are put off
+ * until `wayChanged`.
+ */
+export interface OrganizationTokens extends TokenSource {
+  callOff(): void;
+  settled(): Promise<void>;
   wayChanged(): void;
 }
 
@@ -18,7 +23,7 @@ export interface OrganizationParts {
   readonly orgId: string;
   readonly apiUrl: string;
   readonly version: string;
-  readonly tokens: PatientTokens;
+  readonly tokens: OrganizationTokens;
   readonly grantedScopes: () => readonly string[];
   readonly roster: PolledRoster;
   readonly budget: RequestBudget;
@@ -33,8 +38,10 @@ export interface OrganizationParts {
 export interface Organization {
   readonly orgId: string;
   readonly poller: OrganizationPoller;
+  /** Ends the polling and the renewals ahead of time; resolves when a refresh that was under way is over, too. */
+  stop(): Promise<void>;
   /** The way to Webex changed: nothing waits any more for what failed on the old one. */
-  readonly wayChanged: () => void;
+  wayChanged(): void;
 }
 
 export function makeOrganization(parts: OrganizationParts): Organization {
@@ -42,9 +49,14 @@ export function makeOrganization(parts: OrganizationParts): Organization {
   const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, tokens, budget));
   const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, chance, logger, grantedScopes });
   poller.apply(parts.settings);
+  const stop = async (): Promise<void> => {
+    tokens.callOff();
+    await poller.stop();
+    await tokens.settled();
+  };
   const wayChanged = (): void => {
     tokens.wayChanged();
     poller.wayChanged();
   };
-  return { orgId, poller, wayChanged };
+  return { orgId, poller, stop, wayChanged };
 }

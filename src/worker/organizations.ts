@@ -77,7 +77,7 @@ export class Organizations {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.all.map(({ poller }) => poller.stop()));
+    await Promise.all(this.all.map((organization) => organization.stop()));
   }
 
   #add(grant: Grant): Entry {
@@ -98,7 +98,7 @@ export class Organizations {
     if (entry === undefined) return;
     this.#entries.delete(orgId);
     entry.dispose();
-    void entry.organization.poller.stop();
+    void entry.organization.stop();
     this.#forget(orgId);
   }
 }

@@ -50,7 +50,7 @@ function vaultProblems({ vault, standings, account, authorizationSettings }: Pro
       const own = fault.data.secretRefused === true ? spoken("authorizationExpired", orgId, fault, account).detail : {};
       problems.push(report("authorizationExpired", orgId, { organization: orgName, ...answerOf(fault), ...own }));
     }
-    const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
+    const missingScopes = scopes === null ? [] : REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
     if (missingScopes.length > 0) problems.push(report("scopeMissing", orgId, { organization: orgName, missingScopes }));
   }
   return problems;

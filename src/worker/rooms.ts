@@ -36,23 +36,24 @@ export function makeRooms(ports: WorkerPorts, notices: NoticeBoard): Rooms {
     logger: log,
   });
   const settings = (): Settings => settingsFeed.current?.settings ?? defaultSettings;
-  const network = new Network(ports.http);
+  const network = new Network(ports.http, clock);
   const vault = new GrantVault(ports.secretStore, clock, log);
   const presence = new PresenceDirectory(clock, log);
+  // Kept when an organization goes and comes back: Webex still counts what was asked before.
+  const budgets = new Map<string, RequestBudget>();
+  const budgetOf = (orgId: string): RequestBudget => {
+    const budget = budgets.get(orgId) ?? new RequestBudget(clock, chance, settings().requestsPerMinute);
+    budgets.set(orgId, budget);
+    return budget;
+  };
   const { authorizations, tokensOf } = authorizationParts({
     ports,
     vault,
     network,
     settings: () => authorizationSettings(settings()),
     notices,
+    onAsked: (orgId) => budgetOf(orgId).countPast(),
   });
-  // Kept when an organization goes and comes back: Webex still counts what was asked before.
-  const budgets = new Map<string, RequestBudget>();
-  const budgetOf = (orgId: string): RequestBudget => {
-    const budget = budgets.get(orgId) ?? new RequestBudget(clock, settings().requestsPerMinute);
-    budgets.set(orgId, budget);
-    return budget;
-  };
   const organizations: Organizations = new Organizations(
     ({ orgId }) =>
       makeOrganization({

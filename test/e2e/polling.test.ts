@@ -195,6 +195,8 @@ describe("e2e: from Presence.ini to presence", function () {
     expect(uris).to.deep.equal([...uris].sort());
     const status = await rig.status();
     expect(status.organizations[0]).to.include({ orgId, persons: 30 });
+    // Those that proved the grant are among them.
+    expect(status.organizations[0]?.requests.total).to.equal(rig.webex.requestsSince(0, { bearer: true, orgId }).length);
     expect(status.problems.map((p) => p.code)).to.deep.equal(["memorySecretStore"]);
   });
 

@@ -17,6 +17,7 @@ const MODEL: PageModel = {
   key: "key",
   clientId: `C${"4f1b0e7a9d24c6f8".repeat(4)}`,
   phase: "open",
+  endReason: null,
   attempt: { kind: "none" },
   organizations: [],
   notices: [],

@@ -67,9 +67,9 @@ export class BrowserFlowRig {
   async start(clock: Clock = systemClock): Promise<void> {
     const { apiUrl } = await this.simulator.start();
     const parts = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
-    const identity = new WebexIdentity(parts);
+    const identity = new WebexIdentity(parts, () => undefined);
     const keeper: GrantKeeper = {
-      completeGrant: async (answer, signal) => {
+      completeGrant: async (_counterpart, answer, signal) => {
         const proven = await proveIdentity(identity, answer.accessToken, signal);
         const authorization = {
           ...proven,
@@ -89,8 +89,7 @@ export class BrowserFlowRig {
     const { clientId, clientSecret } = this.simulator.client;
     const oauth = new WebexOAuth(parts, webexEndpoints(apiUrl));
     this.flow = new BrowserFlow({
-      oauth: () => oauth,
-      client: () => ({ clientId, clientSecret: new Secret(clientSecret) }),
+      counterpart: () => ({ client: { clientId, clientSecret: new Secret(clientSecret) }, apiOrigin: apiUrl, oauth, identity }),
       keeper,
       notices: this.notices,
       clock,

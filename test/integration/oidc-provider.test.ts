@@ -51,14 +51,13 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
       apiUrl,
       redirectPort: 0,
     });
-    const shared = { vault, refusals, settings, oauth: () => oauth, clock, logger };
+    const shared = { vault, refusals, settings, clock, logger };
     authorizations = new Authorizations({
       ...shared,
-      identity: () => new WebexIdentity(rest),
+      webex: () => ({ apiOrigin: new URL(apiUrl).origin, oauth, identity: new WebexIdentity(rest, () => undefined) }),
       flowFactory: (method) => {
         const parts = {
-          oauth: () => oauth,
-          client: () => authorizations.client(),
+          counterpart: () => authorizations.counterpart(),
           keeper: authorizations,
           clock,
           chance,
@@ -69,7 +68,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
           : new BrowserFlow({ ...parts, notices: new FakeNotices(), listen: listenOnLoopback, redirectPort: 0 });
       },
     });
-    tokens = new OrganizationTokenSource({ ...shared, orgId: site.orgId, chance });
+    tokens = new OrganizationTokenSource({ ...shared, oauth: () => oauth, orgId: site.orgId, chance });
     await vault.reload();
     authorizations.start();
     views = [];

@@ -87,6 +87,9 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
+/** Chance that always draws the middle. */
+export const NO_JITTER: Pick<Chance, "random"> = { random: () => 0.5 };
+
 /** Reproducible chance (mulberry32). */
 export class SeededChance implements Chance {
   #state: number;

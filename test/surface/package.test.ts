@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 import { expect } from "chai";
 
@@ -38,6 +38,13 @@ describe("the package", function () {
     const loaded = [...new Set([...bundle.matchAll(/["'`]\.\/(lib\/[\w-]+\.cjs)["'`]/g)].map((match) => `dist/${match[1]}`))];
     expect(loaded).to.include.members(["dist/lib/axios.cjs", "dist/lib/winston.cjs", "dist/lib/chokidar.cjs"]);
     expect(files).to.include.members(loaded);
+  });
+
+  it("holds programs in ASCII: with a single other character V8 would keep two bytes for each", () => {
+    for (const name of readdirSync("dist/lib").filter((each) => each.endsWith(".cjs"))) {
+      const strange = /[^\0-\x7f]+/.exec(readFileSync(`dist/lib/${name}`, "utf8"));
+      expect(strange?.[0] ?? "", name).to.equal("");
+    }
   });
 
   it("holds no sources, tests or tools, and nothing of the machine that made it", () => {

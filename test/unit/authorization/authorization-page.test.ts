@@ -9,6 +9,7 @@ const MODEL: PageModel = {
   key: "the-key",
   clientId: "the-client",
   phase: "open",
+  endReason: null,
   attempt: { kind: "none" },
   organizations: [],
   notices: [],

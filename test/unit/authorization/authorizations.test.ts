@@ -81,8 +81,7 @@ describe("authorizations", () => {
     service = new Authorizations({
       ...{ vault, refusals, clock, logger },
       settings: () => bench.settings,
-      oauth: () => bench.oauth,
-      identity: () => identity,
+      webex: () => bench.webex(identity),
       flowFactory: (method) => {
         const flow = new FakeFlow(method);
         flows.push(flow);
@@ -197,8 +196,10 @@ describe("authorizations", () => {
   });
 
   it("completeGrant needs a refresh token, and keeps what it gets", async () => {
-    expect((await faultOf(service.completeGrant(answerOf("1", { refreshToken: null }), never))).code).to.equal("grantRefused");
-    expect((await service.completeGrant(answerOf("1"), never)).orgId).to.equal(orgA);
+    expect(
+      (await faultOf(service.completeGrant(service.counterpart(), answerOf("1", { refreshToken: null }), never))).code,
+    ).to.equal("grantRefused");
+    expect((await service.completeGrant(service.counterpart(), answerOf("1"), never)).orgId).to.equal(orgA);
     expect(told.at(-1)?.authorizations).to.have.length(1);
   });
 
@@ -213,8 +214,7 @@ describe("authorizations", () => {
       const blind = new Authorizations({
         ...{ vault, refusals, clock, logger },
         settings: () => fresh.settings,
-        oauth: () => fresh.oauth,
-        identity: () => identity,
+        webex: () => fresh.webex(identity),
         flowFactory: (method) => new FakeFlow(method),
       });
       expect((await faultOf(blind.list())).code).to.equal("keychainLocked");
@@ -265,6 +265,25 @@ describe("authorizations", () => {
     it("sends nothing of a grant for another API origin", async () => {
       bench.settings = { ...bench.settings, apiUrl: "https://other.example/v1" };
       expect(await service.revoke(orgA, never)).to.deep.equal({ revokedAtWebex: false });
+      expect(bench.oauth.revoked).to.deep.equal([]);
+    });
+
+    it("takes out an authorization whose record is missing or cannot be read, and stands for its problem until then", async () => {
+      for (const rest of [null, '{"version":2}']) {
+        await service.import(given(), never);
+        if (rest === null) await bench.store.inner.delete(grantAccount(orgA));
+        else await bench.store.inner.set(grantAccount(orgA), rest);
+        await bench.vault.reload();
+        expect(await service.list()).to.deep.equal([]);
+        const [standing] = service.standings();
+        expect(standing).to.include({ orgId: orgA, orgName: "Organization 11111111 (name not readable)", scopes: null });
+        expect(standing?.fault).to.include({ code: "authorizationRequired" });
+        expect(standing?.fault?.hint).to.include(`revoke ${orgA}`);
+        expect(await service.revoke(orgA, never)).to.deep.equal({ revokedAtWebex: false });
+        expect(await bench.store.inner.get(grantAccount(orgA))).to.equal(null);
+        expect(service.standings()).to.deep.equal([]);
+        expect((await faultOf(service.revoke(orgA, never))).code).to.equal("unknownOrganization");
+      }
       expect(bench.oauth.revoked).to.deep.equal([]);
     });
 

@@ -71,6 +71,16 @@ describe("browser flow: to Webex and back", () => {
       expect(rig.keeper.completed).to.equal(1);
     });
 
+    it("keeps the grant as the client's that AUTHORIZE was pressed for", async () => {
+      rig.oauth.exchangeAnswers.push(ANSWER);
+      const state = await rig.depart();
+      rig.client = () => ({ ...CLIENT, clientId: "another-client" });
+      await rig.get(`/oauth/callback?code=code-1-text&state=${state}`);
+      expect(rig.keeper.counterparts.map(({ client }) => client.clientId)).to.deep.equal([CLIENT.clientId]);
+      await rig.depart();
+      expect(rig.oauth.authorizeRequests.at(-1)?.clientId).to.equal("another-client");
+    });
+
     it("shows a refusal of Webex as text, and may be tried again", async () => {
       const said = encodeURIComponent('<b>no</b>\u0007\u202e & "never"' + "x".repeat(400));
       const callback = `/oauth/callback?error=access_denied&error_description=${said}&state=${await rig.depart()}`;

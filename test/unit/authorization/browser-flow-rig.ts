@@ -7,7 +7,7 @@ import type { OAuthClient } from "../../../src/webex/oauth-api.js";
 import { FakeLoopback } from "../../contract/loopback-server.fake.js";
 import { FakeClock, SeededChance } from "../../support/fake-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
-import { CLIENT, FakeKeeper, FakeNotices, ScriptedOAuth } from "./flow-fixtures.js";
+import { CLIENT, counterpartOf, FakeKeeper, FakeNotices, ScriptedOAuth } from "./flow-fixtures.js";
 
 export const PORT = 8467;
 export const FORM = { host: `localhost:${PORT}`, "content-type": "application/x-www-form-urlencoded" };
@@ -29,10 +29,8 @@ export class FlowRig {
   constructor() {
     const { oauth, keeper, notices, clock, chance, logger } = this;
     const listen = this.machine.listen;
-    const client = (): OAuthClient => this.client();
     this.flow = new BrowserFlow({
-      oauth: () => oauth,
-      client,
+      counterpart: () => counterpartOf(oauth, this.client()),
       keeper,
       notices,
       clock,

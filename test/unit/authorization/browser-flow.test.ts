@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { Fault } from "../../../src/faults/fault.js";
 import type { TokenAnswer } from "../../../src/webex/oauth-api.js";
 import { FlowRig, PORT, stateOf } from "./browser-flow-rig.js";
-import { ANSWER, authorizationOf, CLIENT, faultOf } from "./flow-fixtures.js";
+import { ANSWER, authorizationOf, CLIENT, counterpartOf, faultOf } from "./flow-fixtures.js";
 
 describe("browser flow", () => {
   let rig: FlowRig;
@@ -104,7 +104,7 @@ describe("browser flow", () => {
     it("follows what another way of authorizing has brought", async () => {
       await rig.start();
       const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
-      await rig.keeper.completeGrant(ANSWER);
+      await rig.keeper.completeGrant(counterpartOf(rig.oauth), ANSWER);
       await rig.clock.advance(0);
       expect(stateOf(stream.received.at(-1) ?? "")).to.equal("authorized");
     });
@@ -180,6 +180,14 @@ describe("browser flow", () => {
       expect(rig.views).to.have.length(1);
     });
 
+    it("and says why, to the host and on the page, where nobody has simply called it off", async () => {
+      await rig.start();
+      const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
+      await rig.flow.stop("The client was changed.");
+      expect(rig.flow.view).to.include({ state: "cancelled", message: "The client was changed." });
+      expect(stream.received.at(-1)).to.contain("The client was changed.");
+    });
+
     it("without keeping what Webex answers after that", async () => {
       await rig.start();
       let give: (answer: TokenAnswer) => void = () => undefined;
@@ -191,6 +199,7 @@ describe("browser flow", () => {
       await callback;
       expect(rig.keeper.completed).to.equal(0);
       expect(rig.flow.view.state).to.equal("cancelled");
+      expect(rig.logger.text).to.contain("given already was not kept");
     });
   });
 });

@@ -6,7 +6,7 @@ import { Fault } from "../../../src/faults/fault.js";
 import type { DevicePoll } from "../../../src/webex/oauth-api.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
-import { ANSWER, CLIENT, FakeKeeper, faultOf, ScriptedOAuth } from "./flow-fixtures.js";
+import { ANSWER, counterpartOf, FakeKeeper, faultOf, ScriptedOAuth } from "./flow-fixtures.js";
 
 const PENDING: DevicePoll = { kind: "pending" };
 const AUTHORIZED: DevicePoll = { kind: "authorized", answer: ANSWER };
@@ -26,7 +26,7 @@ describe("device flow", () => {
     keeper = new FakeKeeper();
     logger = new RecordingLogger();
     views = [];
-    flow = new DeviceFlow({ oauth: () => oauth, client: () => CLIENT, keeper, clock, logger });
+    flow = new DeviceFlow({ counterpart: () => counterpartOf(oauth), keeper, clock, logger });
     flow.onChanged((view) => views.push(view));
   });
 
@@ -156,8 +156,7 @@ describe("device flow", () => {
 
   it("does not begin without a client or with Webex out of reach", async () => {
     const without = new DeviceFlow({
-      oauth: () => oauth,
-      client: () => {
+      counterpart: () => {
         throw faultOf("clientNotConfigured");
       },
       keeper,

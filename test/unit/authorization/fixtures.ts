@@ -1,5 +1,7 @@
 import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
+import type { WebexService } from "../../../src/authorization/counterpart.js";
+import { originOf } from "../../../src/authorization/effective-client.js";
 import { GrantRefusals } from "../../../src/authorization/grant-refusals.js";
 import type { Grant } from "../../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../../src/authorization/grant.js";
@@ -175,6 +177,11 @@ export class Bench {
     this.store = store;
     this.clock = clock;
     this.vault = new GrantVault(store, clock, this.logger);
+  }
+
+  /** The service that the settings name now. */
+  webex(identity: IdentityApi): WebexService {
+    return { apiOrigin: originOf(this.settings.apiUrl), oauth: this.oauth, identity };
   }
 
   tokens(orgId: string): OrganizationTokenSource {

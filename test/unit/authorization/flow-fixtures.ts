@@ -2,9 +2,10 @@ import { Fault } from "../../../src/faults/fault.js";
 import { type Disposer, Feed } from "../../../src/faults/feed.js";
 import { Secret } from "../../../src/faults/secret.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../../src/authorization/grant.js";
+import type { Counterpart } from "../../../src/authorization/counterpart.js";
 import type { GrantKeeper } from "../../../src/authorization/grant-keeper.js";
 import type { PageNotice } from "../../../src/authorization/page-notice.js";
-import type { DeviceCode, DevicePoll, OAuthApi, OAuthClient, TokenAnswer } from "../../../src/webex/oauth-api.js";
+import type { DeviceCode, DevicePoll, IdentityApi, OAuthApi, OAuthClient, TokenAnswer } from "../../../src/webex/oauth-api.js";
 
 export const CLIENT: OAuthClient = { clientId: "C0ffee-client", clientSecret: new Secret("client-secret-text") };
 
@@ -83,16 +84,27 @@ export class ScriptedOAuth implements OAuthApi {
   }
 }
 
+/** What a flow is begun with; its keeper here is the fake one, so that nobody is asked whose grant it is. */
+export function counterpartOf(oauth: OAuthApi, client = CLIENT, apiOrigin = "https://webex.example"): Counterpart {
+  const unasked = (): Promise<never> => Promise.reject(new Error("The flow itself asks nobody."));
+  const identity: IdentityApi = { me: unasked, organizationName: unasked, organizations: unasked };
+  return { client, apiOrigin, oauth, identity };
+}
+
 /** A vault in memory; `troubles` are thrown first, one a call. */
 export class FakeKeeper implements GrantKeeper {
   readonly troubles: Fault[] = [];
   readonly next: Authorization[] = [];
   authorizations: Authorization[] = [];
   completed = 0;
+  /** Whose grants were handed in, refused ones included. */
+  readonly counterparts: Counterpart[] = [];
   listFault: Fault | null = null;
   readonly #changes = new Feed<void>();
 
-  async completeGrant(answer: TokenAnswer): Promise<Authorization> {
+  async completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal?: AbortSignal): Promise<Authorization> {
+    this.counterparts.push(counterpart);
+    if (signal?.aborted === true) throw new Fault("cancelled", "Called off.");
     const trouble = this.troubles.shift();
     if (trouble !== undefined) throw trouble;
     if (!answer.accessToken.equals(ANSWER.accessToken)) throw new Error("Another grant than the one Webex gave.");

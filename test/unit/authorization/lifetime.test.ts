@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { expiry, isTime, LONGEST_LIFETIME_SECONDS } from "../../../src/authorization/lifetime.js";
-import { afterRefresh } from "../../../src/authorization/token-source.js";
+import { afterRefresh } from "../../../src/authorization/renewed-grant.js";
 import { answerOf, grantOf, orgA } from "./fixtures.js";
 
 const NOW = Date.UTC(2026, 0, 1);

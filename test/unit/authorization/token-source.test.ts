@@ -327,7 +327,7 @@ describe("token source", () => {
     expect((await tokens.token(never)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("cancelling leaves at once, and ends the request when nobody waits for it any more", async () => {
+  it("cancelling leaves at once, and ends the request half a second after nobody waits for it any more", async () => {
     const tokens = await start();
     bench.oauth.outcomes.push(new Promise(() => undefined));
     const [one, two] = [new AbortController(), new AbortController()];
@@ -339,22 +339,98 @@ describe("token source", () => {
     expect(bench.oauth.signals[0]?.aborted).to.equal(false);
     two.abort();
     expect((await second).code).to.equal("cancelled");
+    await bench.clock.advance(499);
+    expect(bench.oauth.signals[0]?.aborted).to.equal(false);
+    await bench.clock.advance(1);
     expect(bench.oauth.signals[0]?.aborted).to.equal(true);
     bench.oauth.outcomes.push(answerOf("2"));
     expect((await tokens.token(never)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("stores what Webex gave although the caller has gone meanwhile", async () => {
+  describe("turned away from in the middle of a refresh", () => {
+    const rejected = new Secret("SECRET-access-1");
+    /** Leaves while Webex has the refresh token; gives what answers it. */
+    const left = async () => {
+      const tokens = await start();
+      const caller = new AbortController();
+      let answer: (a: TokenAnswer | Promise<never>) => void = () => undefined;
+      bench.oauth.outcomes.push(new Promise((resolve) => (answer = resolve)));
+      const asked = faultOf(tokens.replace(rejected, caller.signal));
+      await settle();
+      caller.abort();
+      expect((await asked).code).to.equal("cancelled");
+      return { tokens, answer };
+    };
+
+    it("stores what Webex gives within half a second, and is settled only then", async () => {
+      const { tokens, answer } = await left();
+      let settled = false;
+      const settling = tokens.settled().then(() => (settled = true));
+      await bench.clock.advance(450);
+      expect(bench.oauth.signals[0]?.aborted).to.equal(false);
+      expect(settled).to.equal(false);
+      answer(answerOf("2"));
+      await settling;
+      expect(await storedText()).to.include("SECRET-refresh-2");
+      expect(bench.clock.pendingTimers).to.equal(0);
+    });
+
+    it("does not send that refresh token again meanwhile: who comes back gets what it gave", async () => {
+      const { tokens, answer } = await left();
+      const again = tokens.replace(rejected, never);
+      const impatient = new AbortController();
+      const gone = faultOf(tokens.replace(rejected, impatient.signal));
+      await settle();
+      impatient.abort();
+      expect((await gone).code).to.equal("cancelled");
+      answer(answerOf("2"));
+      expect((await again).reveal()).to.equal("SECRET-access-2");
+      expect(bench.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
+    });
+
+    it("asks anew for who came back, when nothing has come", async () => {
+      const { tokens } = await left();
+      const again = tokens.replace(rejected, never);
+      await settle();
+      bench.oauth.outcomes.push(answerOf("2"));
+      expect((await bench.clock.until(again)).reveal()).to.equal("SECRET-access-2");
+      expect(bench.oauth.refreshedWith).to.have.length(2);
+    });
+
+    it("sends nothing more after a refusal, though the keychain holds a newer refresh token", async () => {
+      const { answer } = await left();
+      const over = { accessTokenExpiresAt: bench.clock.now() - 1 };
+      await (await bench.other()).vault.storeGrant(grantOf(orgA, "2", bench.clock.now(), over));
+      answer(Promise.reject(refused()));
+      await bench.clock.advance(1_000);
+      expect(bench.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
+    });
+
+    it("sends nothing when the keychain was still being read", async () => {
+      const tokens = await start();
+      const caller = new AbortController();
+      const asked = faultOf(tokens.replace(rejected, caller.signal));
+      caller.abort();
+      expect((await asked).code).to.equal("cancelled");
+      await bench.clock.advance(1_000);
+      expect(bench.oauth.refreshedWith).to.deep.equal([]);
+    });
+  });
+
+  it("a renewal ahead of time outlives the request that it was begun at, and can be called off", async () => {
     const tokens = await start();
-    const caller = new AbortController();
-    let answer: (a: TokenAnswer) => void = () => undefined;
-    bench.oauth.outcomes.push(new Promise((resolve) => (answer = resolve)));
-    const asked = faultOf(tokens.replace(new Secret("SECRET-access-1"), caller.signal));
+    await tokens.token(never);
+    await bench.clock.advance(14 * DAY - 0.5 * HOUR);
+    const request = new AbortController();
+    bench.oauth.outcomes.push(new Promise(() => undefined));
+    await tokens.token(request.signal);
     await settle();
-    caller.abort();
-    await asked;
-    answer(answerOf("2"));
-    await settle();
-    expect(await storedText()).to.include("SECRET-refresh-2");
+    request.abort();
+    await bench.clock.advance(5_000);
+    expect(bench.oauth.signals[0]?.aborted).to.equal(false);
+    tokens.callOff();
+    await bench.clock.until(tokens.settled(), 500);
+    expect(bench.oauth.signals[0]?.aborted).to.equal(true);
+    expect(bench.logger.records.filter((r) => r.level === "warn")).to.deep.equal([]);
   });
 });

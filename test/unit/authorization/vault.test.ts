@@ -121,20 +121,37 @@ describe("vault", () => {
     await bench.clock.advance(120_000);
     expect(ready().unusable).to.deep.equal(["client", account]);
     expect(ready().grants).to.deep.equal([]);
+    expect(ready().lost).to.deep.equal([orgA]);
     expect(await bench.store.inner.get(account)).to.equal('{"version":2,"future":true}');
     expect(bench.logger.records.filter((r) => r.fields.account === account)).to.have.length(1);
     await bench.vault.storeGrant(grantOf(orgA, "new", 0));
     expect(ready().grants).to.have.length(1);
+    expect(ready().lost).to.deep.equal([]);
     expect(ready().unusable).to.deep.equal(["client"]);
   });
 
-  it("passes over a grant that the index names and nobody has", async () => {
+  it("counts a grant that the index names and nobody has as lost, until its place is removed", async () => {
     await bench.vault.storeGrant(grantOf(orgA, "a", 0));
     await bench.vault.storeGrant(grantOf(orgB, "b", 0));
     await bench.store.inner.delete(grantAccount(orgA));
     await bench.vault.reload();
     expect(ready().grants.map((g) => g.orgId)).to.deep.equal([orgB]);
     expect(ready().unusable).to.deep.equal([grantAccount(orgA)]);
+    expect(ready().lost).to.deep.equal([orgA]);
+    await bench.vault.removeGrant(orgA);
+    const { lost, unusable } = ready();
+    expect({ lost, unusable }).to.deep.equal({ lost: [], unusable: [] });
+    await bench.vault.reload();
+    expect(ready().lost).to.deep.equal([]);
+  });
+
+  it("loses nothing where the index spells one organization in two ways", async () => {
+    const european = Buffer.from(orgA, "base64url").toString().replace("//us/", "//eu/");
+    await bench.vault.storeGrant(grantOf(Buffer.from(european).toString("base64url"), "a", 0));
+    await bench.vault.storeGrant(grantOf(orgA, "a", 0));
+    await bench.vault.reload();
+    expect(ready().grants.map((g) => g.orgId)).to.deep.equal([orgA]);
+    expect(ready().lost).to.deep.equal([]);
   });
 
   it("begins an unreadable index anew only for a new authorization, and says so", async () => {

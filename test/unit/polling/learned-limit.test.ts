@@ -2,44 +2,71 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { RequestBudget } from "../../../src/polling/request-budget.js";
-import { FakeClock, settle } from "../../support/fake-clock.js";
+import { FakeClock, NO_JITTER, SeededChance, settle } from "../../support/fake-clock.js";
 
 const never = new AbortController().signal;
 const LATENCY_MS = 100;
 
-/** A service with a hidden limit in any sliding minute, asked as fast as the budget allows. */
-async function asked(options: { ceiling: number; limit: (now: number) => number; minutes: number }) {
+/** One worker's budget, and when its requests were answered and refused. */
+interface Node {
+  readonly budget: RequestBudget;
+  readonly admitted: number[];
+  readonly refused: number[];
+}
+
+/** A service with a hidden limit in any sliding minute, asked by each node as fast as its budget allows. */
+async function askedBy(
+  nodes: number,
+  options: { ceiling: number; limit: (now: number) => number; minutes: number; restartAfterMinutes?: number },
+) {
   const clock = new FakeClock();
-  const budget = new RequestBudget(clock, options.ceiling);
   const admitted: number[] = [];
-  const refused: number[] = [];
-  const ask = async (): Promise<void> => {
+  const ask = async (node: Node, signal = never): Promise<void> => {
     for (;;) {
-      await budget.admit(never);
+      await node.budget.admit(signal);
       const now = clock.monotonic();
       const inWindow = admitted.filter((at) => at > now - 60_000);
       const ok = inWindow.length < options.limit(now);
-      await new Promise<void>((resolve) => void clock.timer(LATENCY_MS, resolve));
       if (ok) admitted.push(now);
+      await new Promise<void>((resolve) => void clock.timer(LATENCY_MS, resolve));
+      if (ok) node.admitted.push(now);
       else {
-        refused.push(now);
+        node.refused.push(now);
         const first = inWindow[inWindow.length - options.limit(now)] ?? now;
-        budget.blockUntil(clock.monotonic() + Math.ceil((first + 60_000 - now) / 1_000) * 1_000);
+        node.budget.blockUntil(clock.monotonic() + Math.ceil((first + 60_000 - now) / 1_000) * 1_000);
       }
-      budget.ended(ok ? "answered" : "rateLimited");
+      node.budget.ended(ok ? "answered" : "rateLimited");
     }
   };
-  void ask();
+  const launched = (_: unknown, index: number): Node => {
+    const chance = nodes === 1 ? NO_JITTER : new SeededChance(index + 1);
+    return { budget: new RequestBudget(clock, chance, options.ceiling), admitted: [], refused: [] };
+  };
+  if (options.restartAfterMinutes !== undefined) {
+    const first = new AbortController();
+    ask(launched(null, 0), first.signal).catch(() => undefined);
+    await clock.advance(options.restartAfterMinutes * 60_000);
+    first.abort();
+  }
+  const all = Array.from({ length: nodes }, launched);
+  for (const node of all) void ask(node);
   await clock.advance(options.minutes * 60_000);
-  const between = (times: readonly number[], from: number, to: number): number =>
-    times.filter((at) => at >= from * 60_000 && at < to * 60_000).length;
-  return { budget, admitted, refused, between };
+  return all;
+}
+
+function between(times: readonly number[], from: number, to: number): number {
+  return times.filter((at) => at >= from * 60_000 && at < to * 60_000).length;
+}
+
+async function asked(options: Parameters<typeof askedBy>[1]): Promise<Node> {
+  const [node] = await askedBy(1, options);
+  return node!;
 }
 
 describe("request budget that learns", () => {
   for (const limit of [30, 120]) {
     it(`finds a hidden limit of ${limit} a minute, uses it up, and is hardly ever refused again`, async () => {
-      const { admitted, refused, between, budget } = await asked({ ceiling: 600, limit: () => limit, minutes: 70 });
+      const { admitted, refused, budget } = await asked({ ceiling: 600, limit: () => limit, minutes: 70 });
       expect(budget.refusedAbove).to.be.within(limit * 0.9, limit * 1.15);
       const inAnHour = between(admitted, 10, 70);
       expect(inAnHour).to.be.at.least(limit * 60 * 0.93);
@@ -48,7 +75,7 @@ describe("request budget that learns", () => {
   }
 
   it("asks the setting's share where Webex gives as much, and is not refused", async () => {
-    const { admitted, refused, between, budget } = await asked({ ceiling: 60, limit: () => 60, minutes: 20 });
+    const { admitted, refused, budget } = await asked({ ceiling: 60, limit: () => 60, minutes: 20 });
     expect(refused).to.deep.equal([]);
     expect(between(admitted, 1, 20)).to.be.at.least(60 * 19 * 0.98);
     expect(budget.refusedAbove).to.equal(null);
@@ -56,11 +83,31 @@ describe("request budget that learns", () => {
 
   it("gives way at once where others eat from the same limit, and takes it back", async () => {
     const eaten = (now: number): number => (now > 20 * 60_000 && now < 40 * 60_000 ? 20 : 60);
-    const { admitted, refused, between } = await asked({ ceiling: 600, limit: eaten, minutes: 80 });
+    const { admitted, refused } = await asked({ ceiling: 600, limit: eaten, minutes: 80 });
     expect(between(admitted, 25, 40)).to.be.at.least(15 * 20 * 0.85);
     expect(between(refused, 24, 40)).to.be.at.most(6);
     expect(between(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
   }).timeout(30_000);
+
+  for (const nodes of [2, 3]) {
+    it(`shares a limit with ${nodes - 1} other worker(s): nobody starves, and little is refused`, async () => {
+      const all = await askedBy(nodes, { ceiling: 600, limit: () => 120, minutes: 100 });
+      const counts = all.map(({ admitted }) => between(admitted, 20, 100));
+      const refused = all.map((node) => between(node.refused, 20, 100));
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      expect(total).to.be.at.least(120 * 80 * 0.85);
+      expect(Math.min(...counts)).to.be.at.least((total / nodes) * 0.4);
+      expect(refused.reduce((sum, count) => sum + count, 0) / total).to.be.lessThan(1 / 100);
+    }).timeout(60_000);
+  }
+
+  for (const limit of [60, 20]) {
+    it(`is soon at its pace after a restart, although the worker before it has used up the ${limit} of this minute`, async () => {
+      const node = await asked({ ceiling: 60, limit: () => limit, minutes: 5, restartAfterMinutes: 10 });
+      expect(node.refused.length).to.be.at.most(10);
+      expect(node.admitted.length).to.be.at.least(limit * 5 * 0.8);
+    });
+  }
 
   it("does not begin with a burst, and is at its full pace within a minute", async () => {
     for (const ceiling of [60, 600]) {
@@ -83,7 +130,7 @@ describe("request budget that learns", () => {
 
   it("is not put off by one refusal out of nowhere", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 60);
+    const budget = new RequestBudget(clock, NO_JITTER, 60);
     for (const outcome of ["answered", "rateLimited"] as const) {
       await budget.admit(never);
       budget.ended(outcome);
@@ -94,6 +141,19 @@ describe("request budget that learns", () => {
     for (let i = 0; i < 3; i += 1) void budget.admit(never).then(() => (gone += 1));
     await settle();
     expect(gone).to.equal(3);
+    await clock.advance(15_000);
+    await budget.admit(never);
+    expect([budget.pace, budget.refusedAbove]).to.deep.equal([60, null]);
+  });
+
+  it("is not put off by one refusal out of nowhere later either, while little is asked", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, NO_JITTER, 60);
+    for (const outcome of ["answered", "answered", "rateLimited"] as const) {
+      await clock.advance(120_000);
+      await budget.admit(never);
+      budget.ended(outcome);
+    }
     expect([budget.pace, budget.refusedAbove]).to.deep.equal([60, null]);
   });
 
@@ -106,7 +166,7 @@ describe("request budget that learns", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
         const clock = new FakeClock();
-        const budget = new RequestBudget(clock, 20);
+        const budget = new RequestBudget(clock, NO_JITTER, 20);
         let most = 20;
         const gone: number[] = [];
         for (const { afterMs, outcome, ceiling } of steps) {

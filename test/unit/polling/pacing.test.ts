@@ -87,8 +87,9 @@ describe("sweep", () => {
   const ids = new WeakMap<Sweep, Set<string>>();
   /** A page of persons and bots is read, and its link followed. */
   function taken(sweep: Sweep, next: string | null, persons: string[], bots = 0): ReturnType<Sweep["take"]> {
-    const seen = new Set([...(ids.get(sweep) ?? []), ...persons]);
+    const seen = ids.get(sweep) ?? new Set<string>();
     ids.set(sweep, seen);
+    for (const id of persons) seen.add(id);
     const told = { persons: persons.length, there: 0, sharesStatus: true, seenInSweep: seen.size };
     const items = listed(
       persons.map((id) => person(id)),

@@ -6,7 +6,7 @@ import type { ListedPerson, PersonSnapshot } from "../../../src/presence/person.
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
 import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "../../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../../src/webex/people-api.js";
-import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { FakeClock, NO_JITTER, SeededChance } from "../../support/fake-clock.js";
 import { listed } from "../../support/listed-persons.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
@@ -191,7 +191,7 @@ export function fault(code: FaultCode, status?: number, retryAfterMs?: number): 
 }
 
 export function pollingBench(requestsPerMinute = 60, clock = new FakeClock()) {
-  const budget = new RequestBudget(clock, requestsPerMinute);
+  const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute);
   const people = new FakePeople(clock, budget);
   const roster = new FakeRoster();
   const logger = new RecordingLogger();

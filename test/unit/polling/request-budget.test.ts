@@ -3,14 +3,14 @@ import fc from "fast-check";
 
 import type { Fault } from "../../../src/faults/fault.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
-import { FakeClock, settle } from "../../support/fake-clock.js";
+import { FakeClock, NO_JITTER, settle } from "../../support/fake-clock.js";
 
 const never = new AbortController().signal;
 
 describe("request budget", () => {
   it("lets as many requests go at once as fit into a minute, and the next when the first have left it", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 2);
+    const budget = new RequestBudget(clock, NO_JITTER, 2);
     const gone: number[] = [];
     const go = async (): Promise<void> => {
       await budget.admit(never);
@@ -45,7 +45,7 @@ describe("request budget", () => {
     await fc.assert(
       fc.asyncProperty(scenario, async ({ limit, arrivals }) => {
         const clock = new FakeClock();
-        const budget = new RequestBudget(clock, limit);
+        const budget = new RequestBudget(clock, NO_JITTER, limit);
         const admitted: number[] = [];
         const arrived: number[] = [];
         const limits = [{ at: 0, limit }];
@@ -84,7 +84,7 @@ describe("request budget", () => {
 
   it("counts a slow request until it cannot be arriving any more", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 1);
+    const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.admit(never);
     await clock.advance(3_000);
     budget.ended("answered");
@@ -93,7 +93,7 @@ describe("request budget", () => {
 
   it("wakes a waiter that a new limit allows, and holds those that a lower one does not", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 1);
+    const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.admit(never);
     let second = false;
     void budget.admit(never).then(() => (second = true));
@@ -109,7 +109,7 @@ describe("request budget", () => {
 
   it("obeys a block, and the longer of two", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 10);
+    const budget = new RequestBudget(clock, NO_JITTER, 10);
     budget.blockUntil(30_000);
     budget.blockUntil(5_000);
     let gone = -1;
@@ -123,7 +123,7 @@ describe("request budget", () => {
 
   it("goes in the order asked; who is called off leaves the queue with `cancelled`", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 1);
+    const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.admit(never);
     const order: string[] = [];
     const second = new AbortController();
@@ -146,7 +146,7 @@ describe("request budget", () => {
 
   it("leaves no timer when the last waiter is called off, and refuses a fired signal at once", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 1);
+    const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.admit(never);
     const controller = new AbortController();
     const waiting = budget.admit(controller.signal).catch((thrown: unknown) => thrown);
@@ -158,10 +158,19 @@ describe("request budget", () => {
     expect(budget.total).to.equal(1);
   });
 
+  it("counts also what did not wait for it", async () => {
+    const clock = new FakeClock();
+    const budget = new RequestBudget(clock, NO_JITTER, 3);
+    for (let i = 0; i < 2; i += 1) budget.countPast();
+    await budget.admit(never);
+    budget.ended("answered");
+    expect([budget.total, budget.lastMinute, budget.nextPossibleAt()]).to.deep.equal([3, 3, 60_250]);
+  });
+
   it("counts what was asked and how it ended", async () => {
     const clock = new FakeClock();
-    const budget = new RequestBudget(clock, 10);
-    for (const outcome of ["answered", "rateLimited", "failed", "failed"] as const) {
+    const budget = new RequestBudget(clock, NO_JITTER, 60);
+    for (const outcome of ["answered", "failed", "failed", "rateLimited"] as const) {
       await budget.admit(never);
       budget.ended(outcome);
     }
@@ -170,6 +179,6 @@ describe("request budget", () => {
     expect([budget.total, budget.lastMinute, budget.rateLimited, budget.failed]).to.deep.equal([5, 5, 1, 2]);
     await clock.advance(1);
     expect(budget.lastMinute).to.equal(1);
-    expect(budget.perMinuteLimit).to.equal(10);
+    expect(budget.perMinuteLimit).to.equal(60);
   });
 });

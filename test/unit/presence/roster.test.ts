@@ -7,7 +7,11 @@ import { FakeClock } from "../../support/fake-clock.js";
 import { listed } from "../../support/listed-persons.js";
 import { person, personId } from "./presence-fixture.js";
 
-const silent: RosterListener = { touched: () => undefined, claimed: () => undefined, arrived: () => undefined };
+const silent: RosterListener = {
+  touched: () => undefined,
+  claimed: () => undefined,
+  arrived: () => undefined,
+};
 
 function makeRoster(): Roster {
   return new Roster("org-1", new FakeClock(), 180_000, silent);

@@ -21,6 +21,20 @@ describe("a query that waits", () => {
     expect(fixture.directory.get(["y@example.com"], 30_000, NEVER)).to.be.an("array");
   });
 
+  it("waits for no organization that cannot be asked, but for the others", async () => {
+    const fixture = new Fixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.directory.addOrganization("org-2");
+    const answer = waitFor(fixture, ["x@example.com"]);
+    fixture.directory.setBlocked("org-2", true);
+    expect(reasons(await answer)).to.deep.equal(["notReady"]);
+    expect(fixture.directory.get(["y@example.com"], 30_000, NEVER)).to.be.an("array");
+    fixture.directory.setBlocked("org-2", false);
+    const later = waitFor(fixture, ["z@example.com"], 500);
+    expect(reasons(await fixture.clock.until(later))).to.deep.equal(["notReady"]);
+    expect(fixture.clock.monotonic()).to.equal(500);
+  });
+
   it("answers once the last of its addresses is known", async () => {
     const fixture = new Fixture();
     const answer = waitFor(fixture, ["ada@example.com", "x@example.com", "ada@example.com"]);

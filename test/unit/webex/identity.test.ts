@@ -7,8 +7,8 @@ import { ScriptedHttp } from "../../support/scripted-http.js";
 import { API, CLOCK, never } from "./webex-harness.js";
 
 const TOKEN = new Secret("on-trial");
-const identityOver = (http: ScriptedHttp): WebexIdentity =>
-  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK });
+const identityOver = (http: ScriptedHttp, asked: string[] = []): WebexIdentity =>
+  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) => asked.push(orgId));
 
 describe("WebexIdentity", () => {
   it("asks with the token given", async () => {
@@ -16,9 +16,11 @@ describe("WebexIdentity", () => {
       { body: { id: "P", orgId: "O" } },
       { body: { id: "O", displayName: "Corp", created: "2020" } },
     ]);
-    const identity = identityOver(http);
+    const asked: string[] = [];
+    const identity = identityOver(http, asked);
     expect((await identity.me(TOKEN, never)).orgId).to.equal("O");
     expect(await identity.organizationName(TOKEN, "O/1", never)).to.equal("Corp");
+    expect(asked).to.deep.equal(["O", "O/1"]);
     expect(http.requests.map((r) => [r.url, r.headers.Authorization])).to.deep.equal([
       [`${API}/people/me`, "Bearer on-trial"],
       [`${API}/organizations/O%2F1`, "Bearer on-trial"],

@@ -5,6 +5,7 @@ import type { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Http, HttpRequest, HttpRoute } from "../../../src/ports/http.js";
 import { Network } from "../../../src/worker/network.js";
+import { FakeClock, settle } from "../../support/fake-clock.js";
 
 function request(signal = new AbortController().signal): HttpRequest {
   return { method: "GET", url: "https://webex.example/", headers: {}, timeoutMs: 1, maxBytes: 1, signal };
@@ -20,8 +21,9 @@ function bench() {
     made.push({ route, http });
     return http;
   };
-  const network = new Network(factory);
-  return { network, made };
+  const clock = new FakeClock();
+  const network = new Network(factory, clock);
+  return { network, made, clock };
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -59,6 +61,48 @@ describe("worker/network", () => {
       ["http://proxy:3128", "q"],
     ]);
     expect(made.map(({ http }) => http.close.callCount)).to.deep.equal([1, 1, 1, 0]);
+  });
+
+  describe("with new tokens on their way", () => {
+    const changed = { ...direct, proxy: "http://proxy:3128" };
+    const asked = async () => {
+      const { network, made, clock } = bench();
+      network.apply(direct);
+      await settle();
+      let answer: (response: unknown) => void = () => undefined;
+      made[0]?.http.send.returns(new Promise((resolve) => (answer = resolve)));
+      const sent = network.send({ ...request(), onlyOnce: true });
+      await settle();
+      const closed = (): number[] => made.map(({ http }) => http.close.callCount);
+      return { network, clock, sent, answer, closed };
+    };
+
+    it("closes the old way when they are there, and sends everything else by the new one at once", async () => {
+      const { network, clock, sent, answer, closed } = await asked();
+      network.apply(changed);
+      await clock.advance(400);
+      expect(closed()).to.deep.equal([0, 0]);
+      expect(await codeOf(network.send(request()))).to.equal("sent");
+      answer({ status: 200 });
+      expect(await sent).to.deep.equal({ status: 200 });
+      await settle();
+      expect(closed()).to.deep.equal([1, 0]);
+      expect(clock.pendingTimers).to.equal(0);
+    });
+
+    it("closes it without them when they do not come, and at once at the end", async () => {
+      const late = await asked();
+      late.network.apply(changed);
+      await late.clock.advance(500);
+      expect(late.closed()).to.deep.equal([1, 0]);
+      const ended = await asked();
+      ended.network.apply(changed);
+      await settle();
+      ended.network.close();
+      await settle();
+      expect(ended.closed()).to.deep.equal([1, 1]);
+      expect(ended.clock.pendingTimers).to.equal(0);
+    });
   });
 
   it("goes another way where other certificates are trusted, and says so", async () => {

@@ -16,6 +16,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
   const clock = new FakeClock();
   const channel = new FakeChannel();
   const gone: (() => void)[] = [];
+  const store = new MemoryStore();
   const file = new FakeSettingsFile("/Presence.ini", "WebexPresence.Enable=1\nWebexPresence.Authorize=off\n");
   const log = Object.assign(new RecordingLogger(), { setLevel: sinon.spy(), close: ways.closeLog ?? (() => Promise.resolve()) });
   const worker = new Worker(
@@ -36,7 +37,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
       settingsFile: file,
       readIniLine,
       readCertificates: () => Promise.resolve({ ok: false, complaint: "names a file that is not there", hint: "Name another." }),
-      secretStore: new MemoryStore(),
+      secretStore: store,
       http: () => ({ send: () => Promise.reject(new Fault("webexUnreachable", "No network.")), close: nothing }),
       statusFile: { write: ways.writeStatus ?? (() => Promise.resolve()) },
       openRpc: () => Promise.resolve({}),
@@ -45,7 +46,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
     },
     { settingsPath: "/Presence.ini", hostPid: 7, logDirectory: "/log", logLevel: null, secretStore: "memory" },
   );
-  return { clock, channel, gone, file, log, worker };
+  return { clock, channel, gone, file, log, store, worker };
 }
 
 describe("worker/worker", () => {
@@ -62,6 +63,24 @@ describe("worker/worker", () => {
     await clock.advance(1_000);
     expect(file.watchers).to.equal(0);
     expect(clock.pendingTimers).to.equal(0);
+  });
+
+  it("names the organization whose grant the keychain's index names in vain, and lets it be revoked", async () => {
+    const { clock, channel, store, worker } = bench();
+    const orgId = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8xMTExMTExMQ";
+    await store.set("grants", JSON.stringify({ version: 1, organizations: [orgId] }));
+    const ended = worker.run();
+    await clock.advance(1_000);
+    const problems = async (): Promise<{ code: string; orgId: string | null; message: string }[]> =>
+      ((await channel.request("worker/status")).result as { problems: [] }).problems;
+    const required = async () => (await problems()).filter(({ code }) => code === "authorizationRequired");
+    expect((await required()).map((problem) => problem.orgId)).to.deep.equal([orgId]);
+    expect((await required())[0]?.message).to.include("missing or cannot be read");
+    expect((await problems()).map(({ code }) => code)).to.not.include("scopeMissing");
+    expect((await channel.request("authorization/revoke", { orgId })).result).to.deep.equal({ revokedAtWebex: false });
+    expect((await required()).map((problem) => problem.orgId)).to.deep.equal([null]);
+    void worker.stop(0, "a test");
+    expect(await clock.until(ended, 1_000)).to.equal(0);
   });
 
   it("ends when its host's process is gone; the first reason to end counts", async () => {

@@ -1,0 +1,45 @@
+import type { IdentityApi, OAuthApi, OAuthClient } from "../webex/oauth-api.js";
+import type { AuthorizationSettings } from "./effective-client.js";
+import { effectiveClientId, originOf } from "./effective-client.js";
+
+/** The service behind one `WebexPresence.ApiUrl`, as far as authorization asks it. */
+export interface WebexService {
+  readonly apiOrigin: string;
+  readonly oauth: OAuthApi;
+  readonly identity: IdentityApi;
+}
+
+/**
+ * The integration and the service that a grant is asked of, taken together when the asking begins. Codes, tokens and the grant belong
+ * to both, whatever the settings say by the time they arrive.
+ */
+export interface Counterpart extends WebexService {
+  readonly client: OAuthClient;
+}
+
+/**
+ * What is another one now than it was for something given for this client and origin. Without any client id to compare with, the
+ * client is missing, not another.
+ */
+export function changedSince(
+  given: { readonly clientId: string; readonly apiOrigin: string },
+  settings: AuthorizationSettings,
+  kept: OAuthClient | null,
+): "client" | "apiOrigin" | null {
+  const clientId = effectiveClientId(settings, kept);
+  if (clientId !== null && clientId !== given.clientId) return "client";
+  return given.apiOrigin === originOf(settings.apiUrl) ? null : "apiOrigin";
+}
+
+/** Why a flow is over that was begun with another counterpart than the settings name now; null while they name the same. */
+export function reasonToEnd(counterpart: Counterpart, settings: AuthorizationSettings, kept: OAuthClient | null): string | null {
+  const { client, apiOrigin } = counterpart;
+  switch (changedSince({ clientId: client.clientId, apiOrigin }, settings, kept)) {
+    case "client":
+      return "The Webex integration's client id was changed, so this authorization of the one before is over. It has to be begun again, and given to the integration that is in use now.";
+    case "apiOrigin":
+      return "WebexPresence.ApiUrl was changed, so this authorization at the address before is over. It has to be begun again, and given at the address that is set now.";
+    case null:
+      return null;
+  }
+}
