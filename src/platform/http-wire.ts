@@ -6,8 +6,9 @@ import type { AxiosInstance, AxiosResponse } from "axios";
 
 import { Fault } from "../faults/fault.js";
 import type { HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
+import { readBody } from "./http-body.js";
 import { ABANDONED, AgentPool } from "./http-agents.js";
-import { networkFault, proxyFault, tooLongFault } from "./http-faults.js";
+import { networkFault, proxyFault } from "./http-faults.js";
 
 export type Attempt =
   | { readonly kind: "answer"; readonly response: HttpResponse }
@@ -28,7 +29,7 @@ export class Wire {
     const axios = (await import("axios")).default;
     const asItIs = (data: unknown): unknown => data;
     const instance = axios.create({
-      responseType: "arraybuffer",
+      responseType: "stream",
       decompress: false,
       maxRedirects: 0,
       maxBodyLength: Infinity,
@@ -56,12 +57,11 @@ export class Wire {
       const agents = await this.#pool.agentsFor(target);
       observed.target = target.host;
       observed.proxy = agents.proxy;
-      const response = await this.#axios.request<Uint8Array>({
+      const response = await this.#axios.request<IncomingMessage>({
         method: request.method,
         url: request.url,
         headers: { ...request.headers, "Accept-Encoding": "identity" },
         data: request.body,
-        maxContentLength: request.maxBytes,
         httpAgent: agents.http,
         httpsAgent: agents.https,
         transport: observed,
@@ -69,11 +69,10 @@ export class Wire {
       });
       if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));
       if (agents.proxy !== null && response.status === 407) return failure(proxyFault(407, observed));
-      return { kind: "answer", response: plain(response) };
+      return { kind: "answer", response: plain(response, await readBody(response.data, request)) };
     } catch (error) {
       if (error instanceof Fault) return failure(error);
       if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));
-      if (isTooLong(error)) return failure(tooLongFault(request.maxBytes));
       const fault = networkFault(error, observed);
       const staleSocket = observed.onReusedSocket && !observed.answering && fault.data.reason === "reset" && !signal.aborted;
       return { kind: "failure", fault, staleSocket };
@@ -85,17 +84,12 @@ function failure(fault: Fault): Attempt {
   return { kind: "failure", fault, staleSocket: false };
 }
 
-/** axios gives this error no code of its own. */
-function isTooLong(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("maxContentLength size of ");
-}
-
-function plain(response: AxiosResponse<Uint8Array>): HttpResponse {
+function plain(response: AxiosResponse, body: Uint8Array): HttpResponse {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     headers[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : String(value);
   }
-  return { status: response.status, headers, body: response.data };
+  return { status: response.status, headers, body };
 }
 
 /** The transport that axios is given: Node's own, with an eye on what axios's errors do not tell. */
@@ -122,7 +116,11 @@ class ObservedRequest {
       this.proxyReached = true;
       if (statusCode !== undefined && statusCode !== 200) this.tunnelRefusal = statusCode;
     });
-    request.once("response", () => (this.answering = true));
+    request.once("response", (response: IncomingMessage) => {
+      this.answering = true;
+      // Whoever reads the body comes a moment later; an error without a listener would end the process.
+      response.on("error", () => undefined);
+    });
     request.once("socket", () => {
       if (request.reusedSocket) this.proxyReached = true;
     });

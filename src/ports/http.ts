@@ -1,5 +1,10 @@
 import type { Secret } from "../faults/secret.js";
 
+/** Where bodies are put one after another, each over the one before: for who reads a body at once and keeps nothing of it. */
+export interface BodyRoom {
+  bytes: Uint8Array;
+}
+
 /** One HTTP exchange. Redirects are never followed here: the caller sees the 3xx and decides. */
 export interface HttpRequest {
   readonly method: "GET" | "POST";
@@ -13,6 +18,8 @@ export interface HttpRequest {
   readonly maxBytes: number;
   /** The answer exists once, like tokens: where the way out is about to change, it is let through first. */
   readonly onlyOnce?: boolean;
+  /** Without it the body is the caller's to keep. */
+  readonly room?: BodyRoom;
   readonly signal: AbortSignal;
 }
 

@@ -5,7 +5,10 @@ import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
 export type PageReference = { readonly kind: "first"; readonly max: number } | { readonly kind: "next"; readonly url: string };
 
 export interface PeoplePage {
-  /** All that Webex put on the page, bots and guests included: their number is the page size learned. */
+  /**
+   * All that Webex put on the page, bots and guests included: their number is the page size learned. They can be read until the next page is
+   * asked for, which takes their place in memory.
+   */
   readonly items: readonly ListedPerson[];
   /** Webex's link to the next page (same origin as `ApiUrl`, checked), or null on the last one. */
   readonly next: string | null;

@@ -1,3 +1,4 @@
+import type { BodyRoom } from "../ports/http.js";
 import type { PersonSnapshot } from "../presence/person.js";
 import { jsonAnswer } from "./json-answer.js";
 import { nextLink } from "./link-header.js";
@@ -10,6 +11,7 @@ import type { RestClient } from "./rest.js";
 /** `PeopleApi` over the REST service of one organization. */
 export class WebexPeople implements PeopleApi {
   readonly #rest: RestClient;
+  readonly #room: BodyRoom = { bytes: new Uint8Array(0) };
 
   constructor(rest: RestClient) {
     this.#rest = rest;
@@ -17,7 +19,7 @@ export class WebexPeople implements PeopleApi {
 
   async listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
     const asked = page.kind === "first" ? `${this.#rest.apiUrl}/people?max=${page.max}` : page.url;
-    const { response, url } = await this.#rest.get(asked, PAGE_LIMITS, signal);
+    const { response, url } = await this.#rest.get(asked, { ...PAGE_LIMITS, room: this.#room }, signal);
     return { items: listedPersons(response), next: nextLink(response.headers.link, url, this.#rest.apiUrl) };
   }
 

@@ -1,6 +1,6 @@
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
-import type { Http, HttpResponse } from "../ports/http.js";
+import type { BodyRoom, Http, HttpResponse } from "../ports/http.js";
 import { readErrorAnswer } from "./error-answer.js";
 import { sameOriginUrl } from "./link-header.js";
 import type { RequestGate } from "./people-api.js";
@@ -24,6 +24,7 @@ export interface RestParts {
 export interface RestLimits {
   readonly timeoutMs: number;
   readonly maxBytes: number;
+  readonly room?: BodyRoom;
 }
 
 export interface RestAnswer {

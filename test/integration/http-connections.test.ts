@@ -50,6 +50,61 @@ describe("connections", () => {
     expect([server.requests.length, server.connections]).to.deep.equal([20, 1]);
   });
 
+  describe("with a room for bodies", () => {
+    const text = (body: Uint8Array): string => new TextDecoder().decode(body);
+
+    it("put each body over the one before, and make the room larger where one needs it", async () => {
+      const bodies = ["a".repeat(100_000), "b", "c".repeat(300_000), ""];
+      const server = await serve((request, response) => {
+        const body = bodies[Number(request.url?.slice(1))] ?? "";
+        // One tells its length before, another does not.
+        if (body.startsWith("c")) response.write(body.slice(0, 9));
+        response.end(body.startsWith("c") ? body.slice(9) : body);
+      });
+      const room = { bytes: new Uint8Array(0) };
+      const rooms: Uint8Array[] = [];
+      for (const [index, body] of bodies.entries()) {
+        const answer = await http.send(getRequest(server.url(`/${index}`), { room }));
+        expect(text(answer.body) === body, `body ${index}`).to.equal(true);
+        expect(answer.body.buffer).to.equal(room.bytes.buffer);
+        rooms.push(room.bytes);
+      }
+      expect(rooms[1]).to.equal(rooms[0]);
+      expect(rooms[3]).to.equal(rooms[2]);
+      expect(rooms[2]).not.to.equal(rooms[1]);
+    });
+
+    it("refuse a body over maxBytes all the same", async () => {
+      const server = await serve((_request, response) => response.end("x".repeat(1_000)));
+      const room = { bytes: new Uint8Array(0) };
+      expect((await faultOf(http.send(getRequest(server.url("/"), { room, maxBytes: 999 })))).code).to.equal("webexError");
+      expect(text((await http.send(getRequest(server.url("/"), { room, maxBytes: 1_000 }))).body)).to.have.length(1_000);
+    });
+
+    it("write nothing into it any more once a request is called off", async () => {
+      const late: (() => void)[] = [];
+      const server = await serve((request, response) => {
+        if (request.url === "/slow") {
+          response.write("old ");
+          late.push(() => response.end("old old old"));
+        } else {
+          response.write("new ");
+          late.push(() => response.end("new"));
+        }
+      });
+      const room = { bytes: new Uint8Array(64) };
+      const controller = new AbortController();
+      const slow = faultOf(http.send(getRequest(server.url("/slow"), { room, signal: controller.signal })));
+      while (room.bytes[0] !== "o".charCodeAt(0)) await new Promise((resolve) => setImmediate(resolve));
+      const fresh = http.send(getRequest(server.url("/fresh"), { room }));
+      controller.abort();
+      expect((await slow).code).to.equal("cancelled");
+      while (late.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      for (const end of late) end();
+      expect(text((await fresh).body)).to.equal("new new");
+    });
+  });
+
   it("ask for no compression and name no client of their own", async () => {
     const server = await serve((_request, response) => response.end());
     await http.send(getRequest(server.url("/"), { headers: { "User-Agent": "mine", Accept: "application/json" } }));
