@@ -18,6 +18,7 @@ import { reportOf, wallTime } from "./report-of.js";
 import { RequestsMade } from "./requests-made.js";
 import { RosterSweeps, type RosterSweepsParts } from "./roster-sweeps.js";
 import type { PlannedAction, Planner } from "./situation.js";
+import { type SituationSources, situationOf } from "./situation-of.js";
 
 /** How often ages and lasting failures are looked at between requests. */
 const LOOK_EVERY_MS = 5_000;
@@ -55,7 +56,7 @@ export class OrganizationPoller {
   readonly #sweeps: RosterSweeps;
   readonly #questions: Questions;
   readonly #failures: Failures;
-  readonly #made: RequestsMade;
+  readonly #sources: SituationSources;
   #settings: PollingSettings;
   #counted: number | null = null;
   #run: Run | null = null;
@@ -73,8 +74,9 @@ export class OrganizationPoller {
     this.#health = new OrganizationHealth(parts.clock, parts.chance);
     this.#lookups = new Lookups(parts.clock, parts.roster);
     this.#sweeps = new RosterSweeps(parts, this.#health, this.#map);
-    this.#made = new RequestsMade(parts.clock);
-    const rooms = { health: this.#health, sweeps: this.#sweeps, lookups: this.#lookups, made: this.#made };
+    const made = new RequestsMade(parts.clock);
+    const rooms = { health: this.#health, sweeps: this.#sweeps, lookups: this.#lookups, made };
+    this.#sources = { budget: parts.budget, map: this.#map, ...rooms };
     const rereads = new Rereads(parts, this.#health, this.#map);
     this.#questions = new Questions({ ...parts, ...rooms, rereads });
     this.#failures = new Failures({ ...parts, ...rooms, rereads });
@@ -167,7 +169,7 @@ export class OrganizationPoller {
 
   report(): PollingReport {
     const { budget, clock, roster } = this.#parts;
-    return reportOf({ budget, clock, roster, sweeps: this.#sweeps, made: this.#made, waitsUntil: this.#pause.until });
+    return reportOf({ budget, clock, roster, sweeps: this.#sweeps, made: this.#sources.made, waitsUntil: this.#pause.until });
   }
 
   #askAnew(): void {
@@ -188,27 +190,10 @@ export class OrganizationPoller {
 
   #nextAction(): PlannedAction | RequestedAction {
     const now = this.#clock.monotonic();
-    const nextPossibleAt = this.#parts.budget.nextPossibleAt();
-    const notBefore = this.#health.notBefore;
-    if (this.#questions.meDue && Math.max(notBefore, nextPossibleAt) <= now) return { kind: "me" };
     this.#map.lookAtTheClock(now);
-    return this.#planner.next({
-      now,
-      notBefore,
-      nextPossibleAt,
-      requestsPerMinute: this.#parts.budget.pace,
-      pollIntervalMs: this.#intervalMs,
-      pageSize: this.#sweeps.pageSize,
-      sweep: this.#sweeps.current,
-      previousSweep: this.#sweeps.previous,
-      sweepRequested: this.#sweeps.requested,
-      strangers: this.#lookups.strangers(this.#map.count + 1),
-      strangersLastMinute: this.#made.lastMinute("stranger"),
-      strangersTurn: this.#made.strangersTurn,
-      pages: this.#map,
-      watched: this.#watched(),
-      sinceSweepPage: this.#made.sinceSweepPage,
-    });
+    const situation = situationOf(this.#sources, this.#watched(), this.#intervalMs, now);
+    if (this.#questions.meDue && Math.max(situation.notBefore, situation.nextPossibleAt) <= now) return { kind: "me" };
+    return this.#planner.next(situation);
   }
 
   async #take(action: RequestedAction): Promise<void> {
