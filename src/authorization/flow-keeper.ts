@@ -73,7 +73,7 @@ export class FlowKeeper {
     if (wanted.kind !== "open") this.#setFault(null);
     if (wanted.kind === "none" && before.kind !== "none") this.#setDenied(false);
     this.#settleOutcome();
-    const other = wanted.kind === "open" && (before.kind !== "open" || before.method !== wanted.method);
+    const other = wanted.kind === "open" && !isSame(wanted, before);
     // A disabled worker asks Webex for nothing more, a device code that is on its way included.
     if (wanted.kind === "none" || (other && before.kind === "open")) this.#beginning?.abort();
     if (wanted.kind === "none" || other) this.#schedule(0);
@@ -138,7 +138,7 @@ export class FlowKeeper {
       this.#beginning = null;
       this.#retryAsked = false;
     }
-    if (this.#wanted !== wanted) this.#schedule(0);
+    if (beginning.signal.aborted || !isSame(this.#wanted, wanted)) this.#schedule(0);
   }
 
   #setFault(fault: Fault | null): void {
@@ -154,4 +154,8 @@ export class FlowKeeper {
     this.#denied = denied;
     this.#changed.emit();
   }
+}
+
+function isSame(one: WantedFlow, other: WantedFlow): boolean {
+  return one.kind === "open" ? other.kind === "open" && one.method === other.method : one.kind === other.kind;
 }

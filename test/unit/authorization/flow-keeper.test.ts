@@ -129,6 +129,24 @@ describe("authorization/flow-keeper", () => {
     await keeper.stop();
   });
 
+  it("does not try again at once because the same is asked for again meanwhile", async () => {
+    const clock = new FakeClock();
+    const begun: ((fault: Fault) => void)[] = [];
+    const begin = (): Promise<FlowView> => new Promise((_resolve, reject) => begun.push(reject));
+    const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
+    const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
+    keeper.start();
+    keeper.want({ kind: "open", method: "browser" });
+    await clock.advance(0);
+    keeper.want({ kind: "open", method: "browser" });
+    begun[0]?.(new Fault("redirectPortInUse", "The port is held."));
+    await clock.advance(9_999);
+    expect(begun).to.have.length(1);
+    await clock.advance(1);
+    expect(begun).to.have.length(2);
+    await keeper.stop();
+  });
+
   it("tries again at once what failed while something changed, but not before Webex's own time", async () => {
     const clock = new FakeClock();
     const begun: ((fault: Fault) => void)[] = [];
