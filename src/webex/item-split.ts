@@ -35,7 +35,7 @@ function itemsMember(json: JsonBytes): ItemsMember | null {
   do {
     const key = json.afterSpace(at + 1);
     if (bytes[key] !== QUOTE) return null;
-    const colon = json.afterSpace(json.afterString(key));
+    const colon = json.afterSpace(json.afterNested(key));
     if (bytes[colon] !== COLON) return null;
     const value = json.afterSpace(colon + 1);
     if (ITEMS_KEY.every((code, index) => bytes[key + index] === code)) {

@@ -24,45 +24,35 @@ export class JsonBytes {
     return at;
   }
 
-  /** Past the text whose opening quote is at `open`. */
-  afterString(open: number): number {
+  /** Past the text, object or array that opens at `open`, and all that is in it. One loop, since a sweep passes over megabytes. */
+  afterNested(open: number): number {
     const { bytes } = this;
     const view = this.#view;
     const length = bytes.length;
     const lastWord = length - 4;
-    for (let at = open + 1; at < length;) {
-      while (at <= lastWord && !endsText(view.getInt32(at, true))) at += 4;
-      const code = bytes[at];
-      if (code === QUOTE) return at + 1;
-      at += code === BACKSLASH ? 2 : 1;
-    }
-    return length;
-  }
-
-  /** Past the object or array that opens at `open`, and all that is in it. */
-  afterNested(open: number): number {
-    const { bytes } = this;
     let depth = 0;
-    for (let at = open; at < bytes.length;) {
+    for (let at = open; at < length;) {
       const code = bytes[at];
-      if (code === QUOTE) {
-        at = this.afterString(at);
-        continue;
-      }
       at += 1;
-      if (code === OPEN_BRACE || code === OPEN_BRACKET) depth += 1;
+      if (code === QUOTE) {
+        for (let inside = -1; inside !== QUOTE;) {
+          if (at >= length) return length;
+          while (at <= lastWord && !endsText(view.getInt32(at, true))) at += 4;
+          inside = bytes[at] ?? QUOTE;
+          at += inside === BACKSLASH ? 2 : 1;
+        }
+      } else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth += 1;
       else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth -= 1;
       if (depth === 0) return at;
     }
-    return bytes.length;
+    return length;
   }
 
   /** Past a member's value. */
   afterValue(from: number): number {
     const { bytes } = this;
     const first = bytes[from];
-    if (first === QUOTE) return this.afterString(from);
-    if (first === OPEN_BRACE || first === OPEN_BRACKET) return this.afterNested(from);
+    if (first === QUOTE || first === OPEN_BRACE || first === OPEN_BRACKET) return this.afterNested(from);
     let at = from;
     while (at < bytes.length && bytes[at] !== COMMA && bytes[at] !== CLOSE_BRACE) at += 1;
     return at;
