@@ -46,11 +46,11 @@ export class SimulatedService {
     return [`WebexPresence.ApiUrl=${this.apiUrl}`, "WebexPresence.Authorize=off", ...more];
   }
 
-  /** The offices' time is later by so much, and presence as it is then. */
-  async letTimePass(ms: number): Promise<void> {
-    const passed = once(this.#child, "message");
+  /** The offices' time is later by so much, and presence as it is then. Resolves with how many persons have another status. */
+  async letTimePass(ms: number): Promise<number> {
+    const passed = once(this.#child, "message").then(([changed]) => Number(changed));
     this.#child.send(ms);
-    await passed;
+    return passed;
   }
 
   async stop(): Promise<void> {

@@ -31,6 +31,8 @@ type ByContender<T> = Record<Exclude<SweeperName, "ciscoSdk">, T> & { readonly c
 interface Costs {
   readonly cpu: ByContender<number[]>;
   readonly residentMb: ByContender<number>;
+  /** Share of the people who had another status than at a contender's sweep before, in percent. */
+  readonly changedPercent: number;
 }
 
 export const snapshot: Bench = {
@@ -38,7 +40,7 @@ export const snapshot: Bench = {
   title: "Reading a whole organization",
   about:
     "A sweep of all pages of 1,000 over HTTP on this machine, the simulated Webex in a process of its own, each contender in a process of its own and warm. Between two sweeps " +
-    "of a contender 20 s pass in the simulated offices, so that some 3 % of the people have changed. Measured is processor time (`process.cpuUsage`, collector and compiler threads " +
+    "of a contender 20 s pass in the simulated offices, where people work. Measured is processor time (`process.cpuUsage`, collector and compiler threads " +
     "included) for one sweep. The worker's path is its HTTP, REST client, decoding and roster; the floor is Node's own request with one `JSON.parse` a page and nothing done with the result.",
   async run({ rounds, say }) {
     const missing = await installCiscoSdk(say).then(
@@ -49,10 +51,12 @@ export const snapshot: Bench = {
     const names = (Object.keys(LABELS) as SweeperName[]).filter((name) => name !== "ciscoSdk" || missing === null);
     const rows: Row[] = [];
     const panels: Panel[] = [];
+    const changed: number[] = [];
     for (const persons of SIZES) {
       const count = rounds(persons > 10_000 ? 9 : 15);
       say(`${persons} persons, ${count} sweeps by each`);
       const costs = await sweeps(persons, count, names);
+      changed.push(costs.changedPercent);
       rows.push(...rowsOf(`sweep of ${whole(persons)}`, costs));
       panels.push({
         title: `Processor time for a sweep of ${whole(persons)}`,
@@ -61,7 +65,11 @@ export const snapshot: Bench = {
         bound: { value: median(costs.cpu.raw) * BOUND, label: `${BOUND} × raw` },
       });
     }
-    return { rows, panels, notes: [missing ?? `${LABELS.ciscoSdk}, installed apart by the bench: ${CISCO_SDK_VERSIONS}.`] };
+    const notes = [
+      `From one sweep of a contender to its next, ${readable(median(changed))} % of the people had got another status.`,
+      missing ?? `${LABELS.ciscoSdk}, installed apart by the bench: ${CISCO_SDK_VERSIONS}.`,
+    ];
+    return { rows, panels, notes };
   },
 };
 
@@ -108,20 +116,24 @@ async function sweeps(persons: number, count: number, names: readonly SweeperNam
   const service = await SimulatedService.start(persons, 1);
   const children = new Map<SweeperName, ChildProcess>();
   const residentMb = {} as ByContender<number>;
+  let changed = 0;
+  let steps = 0;
   try {
     const contenders = {} as Record<SweeperName, () => Promise<number>>;
     for (const name of names) {
       const child = await sweeperProcess(name, service);
       children.set(name, child);
       contenders[name] = async () => {
-        await service.letTimePass(INTERVAL_MS / names.length);
+        changed += await service.letTimePass(INTERVAL_MS / names.length);
+        steps += 1;
         const cost = await costOfSweep(child, persons);
         Object.assign(residentMb, { [name]: cost.residentMb });
         return cost.cpuMs;
       };
     }
     for (let round = 0; round < WARM_UP; round += 1) for (const sweep of Object.values(contenders)) await sweep();
-    return { cpu: await interleaved(contenders, count), residentMb };
+    const cpu = await interleaved(contenders, count);
+    return { cpu, residentMb, changedPercent: (100 * changed * names.length) / steps / persons };
   } finally {
     for (const child of children.values()) child.disconnect();
     await service.stop();

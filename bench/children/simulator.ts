@@ -23,8 +23,11 @@ const facts: SimulatedServiceFacts = {
   addresses,
 };
 process.send?.(facts);
+let statuses = webex.people().map(({ status }) => status);
 process.on("message", (ms) => {
   passedMs += Number(ms);
-  process.send?.("passed");
+  const before = statuses;
+  statuses = webex.people().map(({ status }) => status);
+  process.send?.(statuses.filter((status, index) => status !== before[index]).length);
 });
 process.on("disconnect", () => process.exit(0));
