@@ -67,9 +67,11 @@ export class Wire {
         transport: observed,
         signal,
       });
+      // A refusal's body, too: its connection would never be free again.
+      const body = await readBody(response.data, request);
       if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));
       if (agents.proxy !== null && response.status === 407) return failure(proxyFault(407, observed));
-      return { kind: "answer", response: plain(response, await readBody(response.data, request)) };
+      return { kind: "answer", response: plain(response, body) };
     } catch (error) {
       if (error instanceof Fault) return failure(error);
       if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));

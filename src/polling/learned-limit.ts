@@ -13,6 +13,8 @@ const FIRST_DOUBLING_MS = 15_000;
 const TELLING = 10;
 const DECREASE = 0.9;
 const EARLY_DECREASE = 0.7;
+/** No refusal of the first minute slows down further than this. */
+const LEAST_EARLY_PACE = 3;
 /** The same refusal, met again by trying too early. */
 const SAME_REFUSAL_MS = 60_000;
 const SOON_AGAIN_MS = 300_000;
@@ -86,7 +88,7 @@ export class LearnedLimit {
     this.#refusedAt = now;
     if (now - (this.#startedAt ?? now) < MINUTE_MS) {
       // A worker before this one may have used up the minute, so the number of answers says nothing yet.
-      this.#allowed = Math.max(LEAST_BURST, this.#allowed * EARLY_DECREASE);
+      this.#allowed = Math.max(LEAST_EARLY_PACE, this.#allowed * EARLY_DECREASE);
       this.#grownAt = now;
       return;
     }

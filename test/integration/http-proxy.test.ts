@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { createServer as createTcpServer } from "node:net";
@@ -126,6 +127,34 @@ describe("a real proxy", function () {
       const fault = await faultOf(send(url, { proxy }));
       expectCredentialsHint(fault);
       expect(fault.message).to.contain("(407)");
+    }
+  });
+
+  it("leaves no connection behind that a proxy refused, however often it does", async () => {
+    const sockets = new Set<Socket>();
+    const refusing = createServer((_request, response) => response.writeHead(407).end("Who are you?"));
+    refusing.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+    });
+    refusing.on("connect", (_request, socket: Socket) => {
+      // Read on, or its end would not be noticed.
+      socket.resume().end("HTTP/1.1 407 Who\r\nContent-Length: 12\r\n\r\nWho are you?");
+    });
+    await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
+    const { port } = refusing.address() as AddressInfo;
+    const http = createAxiosHttp({ proxy: `http://127.0.0.1:${port}`, proxyPassword: null, extraCertificates: null });
+    try {
+      for (const url of [plain.url("/"), secure.url("/", "localhost")]) {
+        // More than the connections that a route has at a time.
+        for (let i = 0; i < 20; i += 1) expectCredentialsHint(await faultOf(http.send(getRequest(url))));
+        while (sockets.size > 1) await once([...sockets].at(-1)!, "close", { signal: AbortSignal.timeout(2_000) });
+      }
+    } finally {
+      http.close();
+      refusing.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => refusing.close(resolve));
     }
   });
 
