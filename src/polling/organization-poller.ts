@@ -15,6 +15,7 @@ import { Questions } from "./questions.js";
 import { lookEvery } from "./recurring-look.js";
 import { Rereads } from "./rereads.js";
 import { reportOf, wallTime } from "./report-of.js";
+import { RequestTimes } from "./request-times.js";
 import { RequestsMade } from "./requests-made.js";
 import { RosterSweeps, type RosterSweepsParts } from "./roster-sweeps.js";
 import type { PlannedAction, Planner } from "./situation.js";
@@ -76,7 +77,7 @@ export class OrganizationPoller {
     this.#sweeps = new RosterSweeps(parts, this.#health, this.#map);
     const made = new RequestsMade(parts.clock);
     const rooms = { health: this.#health, sweeps: this.#sweeps, lookups: this.#lookups, made };
-    this.#sources = { budget: parts.budget, map: this.#map, ...rooms };
+    this.#sources = { budget: parts.budget, map: this.#map, times: new RequestTimes(), ...rooms };
     const rereads = new Rereads(parts, this.#health, this.#map);
     this.#questions = new Questions({ ...parts, ...rooms, rereads });
     this.#failures = new Failures({ ...parts, ...rooms, rereads });
@@ -202,6 +203,9 @@ export class OrganizationPoller {
     const askedAt = this.#clock.monotonic();
     try {
       await this.#questions.ask(action, request.signal);
+      if (action.kind !== "me") {
+        this.#sources.times.took(action.kind === "lookup" ? "lookup" : "page", this.#clock.monotonic() - askedAt);
+      }
     } catch (thrown) {
       if (!request.signal.aborted) this.#failures.take(asFault(thrown), action, askedAt, this.#intervalMs);
     } finally {

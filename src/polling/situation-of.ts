@@ -3,6 +3,7 @@ import type { Lookups } from "./lookups.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import type { RequestBudget } from "./request-budget.js";
+import type { RequestTimes } from "./request-times.js";
 import type { RequestsMade } from "./requests-made.js";
 import type { RosterSweeps } from "./roster-sweeps.js";
 import type { Situation } from "./situation.js";
@@ -14,11 +15,12 @@ export interface SituationSources {
   readonly lookups: Lookups;
   readonly made: RequestsMade;
   readonly map: PageMap;
+  readonly times: RequestTimes;
 }
 
 /** What the planner decides from, as it is at `now` (monotonic milliseconds). */
 export function situationOf(
-  { budget, health, sweeps, lookups, made, map }: SituationSources,
+  { budget, health, sweeps, lookups, made, map, times }: SituationSources,
   watched: WatchedDemand,
   pollIntervalMs: number,
   now: number,
@@ -28,6 +30,7 @@ export function situationOf(
     notBefore: health.notBefore,
     nextPossibleAt: budget.nextPossibleAt(),
     requestsPerMinute: budget.pace,
+    requestMs: times,
     pollIntervalMs,
     pageSize: sweeps.pageSize,
     sweep: sweeps.current,

@@ -20,6 +20,8 @@ export interface Situation {
   readonly nextPossibleAt: number;
   /** What can be reckoned with: the setting, or what Webex was found to give. */
   readonly requestsPerMinute: number;
+  /** How long they take, milliseconds, one at a time; 0 while that is not known. */
+  readonly requestMs: { readonly page: number; readonly lookup: number };
   readonly pollIntervalMs: number;
   /** How many persons to ask for on a first page. */
   readonly pageSize: number;

@@ -28,7 +28,7 @@ export function targetOf(situation: Situation): Target | null {
   const { pages, watched } = situation;
   if (watched.persons === 0) return null;
   if (!pages.rereadable) return lookupTarget(situation);
-  const useful = beatsSweeps(situation, pagesEffort(watched.pageWorth) + watched.homeless.length);
+  const useful = beatsSweeps(situation, { page: pagesEffort(watched.pageWorth), lookup: watched.homeless.length });
   const newcomersFirst = useful || pagesWithNewcomers(situation) * 2 <= pages.count;
   const items = new Choice(situation);
   for (const candidate of watched.homeless) if (useful || candidate.newcomer) items.offer(personItem(candidate));
@@ -44,7 +44,7 @@ export function targetOf(situation: Situation): Target | null {
 
 function lookupTarget(situation: Situation): Target | null {
   const { pages, watched } = situation;
-  const useful = beatsSweeps(situation, watched.personsEffort);
+  const useful = beatsSweeps(situation, { page: 0, lookup: watched.personsEffort });
   const items = new Choice(situation);
   const newcomersFirst = useful || watched.newcomers * 2 <= pages.count;
   for (const candidate of watched.lookups) {
@@ -57,12 +57,16 @@ function personItem({ address, worth, observedAt, newcomer }: LookupCandidate): 
   return { action: { kind: "lookup", address, stranger: false }, worth, readAt: observedAt, newcomer };
 }
 
-/** Whether `effort` requests, over and over, keep the watched clearly fresher than sweep after sweep. */
-function beatsSweeps({ pages, pollIntervalMs, requestsPerMinute }: Situation, effort: number): boolean {
+/** Whether so many requests, over and over, keep the watched clearly fresher than sweep after sweep. */
+function beatsSweeps(situation: Situation, effort: { readonly page: number; readonly lookup: number }): boolean {
+  const { pages, pollIntervalMs, requestsPerMinute, requestMs } = situation;
   if (!pages.whole) return true;
+  // One request goes at a time: the next has to wait for its turn in the minute, and for the end of the one before.
   const every = MINUTE_MS / requestsPerMinute;
-  const bySweeps = Math.max(pollIntervalMs, pages.count * every);
-  const byTargets = Math.max(pollIntervalMs, (effort * every) / TARGETED_SHARE);
+  const pageMs = Math.max(every, requestMs.page);
+  const lookupMs = Math.max(every, requestMs.lookup);
+  const bySweeps = Math.max(pollIntervalMs, pages.count * pageMs);
+  const byTargets = Math.max(pollIntervalMs, (effort.page * pageMs + effort.lookup * lookupMs) / TARGETED_SHARE);
   return byTargets < bySweeps * WORTH_THE_TROUBLE;
 }
 

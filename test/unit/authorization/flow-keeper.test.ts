@@ -61,6 +61,17 @@ function bench() {
   };
 }
 
+/** A service whose flows begin or fail when the test says so. */
+function undecided() {
+  const clock = new FakeClock();
+  const begun: ((fault: Fault) => void)[] = [];
+  const begin = (): Promise<FlowView> => new Promise((_resolve, reject) => begun.push(reject));
+  const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
+  const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
+  keeper.start();
+  return { clock, keeper, begun };
+}
+
 describe("authorization/flow-keeper", () => {
   it("keeps the flow open that is wanted, and begins it again when it expires", async () => {
     const { clock, keeper, end, methods } = bench();
@@ -130,12 +141,7 @@ describe("authorization/flow-keeper", () => {
   });
 
   it("does not try again at once because the same is asked for again meanwhile", async () => {
-    const clock = new FakeClock();
-    const begun: ((fault: Fault) => void)[] = [];
-    const begin = (): Promise<FlowView> => new Promise((_resolve, reject) => begun.push(reject));
-    const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
-    const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
-    keeper.start();
+    const { clock, keeper, begun } = undecided();
     keeper.want({ kind: "open", method: "browser" });
     await clock.advance(0);
     keeper.want({ kind: "open", method: "browser" });
@@ -148,12 +154,7 @@ describe("authorization/flow-keeper", () => {
   });
 
   it("tries again at once what failed while something changed, but not before Webex's own time", async () => {
-    const clock = new FakeClock();
-    const begun: ((fault: Fault) => void)[] = [];
-    const begin = (): Promise<FlowView> => new Promise((_resolve, reject) => begun.push(reject));
-    const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
-    const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
-    keeper.start();
+    const { clock, keeper, begun } = undecided();
     keeper.want({ kind: "open", method: "device" });
     await clock.advance(0);
     keeper.retryNow();

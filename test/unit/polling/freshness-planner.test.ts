@@ -32,6 +32,7 @@ function situation(change: Partial<Situation> = {}): Situation {
     notBefore: 0,
     nextPossibleAt: 0,
     requestsPerMinute: 60,
+    requestMs: { page: 0, lookup: 0 },
     pollIntervalMs: 20_000,
     pageSize: 1_000,
     sweep: { page: next.page, pages: 50 },
@@ -159,6 +160,16 @@ describe("planner where somebody is watched", () => {
       { kind: "wait", untilMs: NOW + 7_900 },
     ],
   ];
+  it("looks up twice as many persons as there are pages, where a page takes that much longer", () => {
+    const many = {
+      pages: { ...situation().pages, rereadable: false },
+      watched: watchedOn([], { persons: 200, personsEffort: 200, lookups: [candidate("b@y", 50_000)] }),
+    };
+    const taking = (page: number, lookup: number): string =>
+      freshnessPlanner.next(situation({ ...many, requestMs: { page, lookup } })).kind;
+    expect([taking(900, 200), taking(3_000, 200), taking(3_000, 3_000)]).to.deep.equal(["page", "lookup", "page"]);
+  });
+
   for (const [name, change, action] of rows) {
     it(name, () => expect(freshnessPlanner.next(situation(change))).to.deep.equal(action));
   }

@@ -1,6 +1,9 @@
 import { expect } from "chai";
 
-import { FakeClock, settle } from "../../support/fake-clock.js";
+import { FakeClock, SeededChance, settle } from "../../support/fake-clock.js";
+import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
+import { freshnessPlanner } from "../../../src/polling/planner.js";
+import type { Planner } from "../../../src/polling/situation.js";
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
 import { listed } from "../../support/listed-persons.js";
 import { fault, person, pollingBench } from "./polling-bench.js";
@@ -262,6 +265,39 @@ describe("organization poller", () => {
     await clock.advance(5_000);
     expect(people.asked.length).to.equal(2);
     expect(logger.records.some((r) => r.level === "error")).to.equal(true);
+    await poller.stop();
+  });
+
+  it("tells the planner how long pages and lookups take, those that were answered", async () => {
+    const { clock, people, roster, budget, logger } = pollingBench();
+    let told = { page: 0, lookup: 0 };
+    const planner: Planner = {
+      next: (situation) => {
+        told = { page: situation.requestMs.page, lookup: situation.requestMs.lookup };
+        return freshnessPlanner.next(situation);
+      },
+    };
+    const chance = new SeededChance(7);
+    const poller = new OrganizationPoller({
+      ...{ orgId: "org", people, roster, budget, clock, chance, logger, planner },
+      grantedScopes: () => [],
+    });
+    people.latencyMs = 400;
+    poller.start();
+    await clock.advance(1_000);
+    expect(told).to.deep.equal({ page: 400, lookup: 0 });
+    people.latencyMs = 100;
+    roster.watch("x@example.com");
+    await clock.advance(1_000);
+    expect(told).to.deep.equal({ page: 400, lookup: 100 });
+    people.latencyMs = 4_000;
+    people.faults.push(fault("webexError", 500));
+    poller.pollNow();
+    await clock.advance(4_500);
+    expect(told.page).to.equal(400);
+    people.latencyMs = 800;
+    await clock.advance(60_000);
+    expect(told.page).to.be.within(500, 800);
     await poller.stop();
   });
 

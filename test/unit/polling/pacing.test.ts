@@ -127,6 +127,7 @@ describe("planner where nobody known is watched", () => {
     notBefore: 0,
     nextPossibleAt: 100_000,
     requestsPerMinute: 60,
+    requestMs: { page: 0, lookup: 0 },
     pollIntervalMs: 20_000,
     pageSize: 1_000,
     sweep: null,
