@@ -1,4 +1,5 @@
 // The worker's channel, protocol and presence without Webex: `worker/poll` changes the record of everybody at once.
+import { Emitter } from "../../src/faults/emitter.js";
 import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
@@ -26,7 +27,7 @@ const authorization: AuthorizationService = {
   revoke: never,
   begin: never,
   cancel: never,
-  onChanged: () => () => undefined,
+  events: new Emitter(),
 };
 const startedAt = new Date().toISOString();
 const status: WorkerStatus = {
@@ -48,7 +49,7 @@ const server = new RpcServer({
   authorization,
   status: {
     current: () => status,
-    onChanged: () => () => undefined,
+    events: new Emitter(),
   },
   poll: () => {
     enabled = !enabled;

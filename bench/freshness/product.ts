@@ -1,5 +1,5 @@
 import { Fault } from "../../src/faults/fault.js";
-import { Feed, type Disposer } from "../../src/faults/feed.js";
+import { Emitter } from "../../src/faults/emitter.js";
 import type { Chance } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
@@ -7,7 +7,7 @@ import { RequestBudget } from "../../src/polling/request-budget.js";
 import { changeRateAfter, FIRST_CHANGE_RATE } from "../../src/presence/change-rate.js";
 import { DemandScan } from "../../src/presence/demand-scan.js";
 import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
-import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "../../src/presence/polled-roster.js";
+import type { PageTold, PolledRoster, RosterEvents, WatchedAges, WatchedDemand } from "../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
 import { seededRandom } from "../../simulator/random.js";
 import { INTERVAL_MS, LATENCY_MS, type Scene } from "./point.js";
@@ -140,7 +140,7 @@ class WatchedRoster implements PolledRoster {
   readonly #people: ModelPeople;
   readonly #scan: DemandScan;
   readonly #changesTold: Uint32Array;
-  readonly #demand = new Feed<undefined>();
+  readonly events = new Emitter<RosterEvents>();
   #sweeps = 0;
   #seenInSweep = 0;
 
@@ -213,10 +213,6 @@ class WatchedRoster implements PolledRoster {
 
   watchedDemand(pages: number, freshMs: number): WatchedDemand {
     return this.#scan.take(this.#clock.monotonic(), pages, freshMs);
-  }
-
-  onDemand(listener: () => void): Disposer {
-    return this.#demand.subscribe(listener);
   }
 
   #observe(slot: number): void {

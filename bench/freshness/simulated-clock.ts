@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import type { Clock } from "../../src/ports/clock.js";
 
 interface Timer {

@@ -1,11 +1,10 @@
 import { Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
-import { Feed } from "../faults/feed.js";
+import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
-import type { AuthorizationService, ImportedGrant } from "./authorization-service.js";
+import type { AuthorizationChange, AuthorizationEvents, AuthorizationService, ImportedGrant } from "./authorization-service.js";
 import { type Counterpart, reasonToEnd, type WebexService } from "./counterpart.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient, originOf } from "./effective-client.js";
@@ -34,11 +33,6 @@ export interface AuthorizationsParts {
   readonly logger: Logger;
 }
 
-interface AuthorizationChange {
-  readonly authorizations: readonly Authorization[];
-  readonly flow: FlowView | null;
-}
-
 /** One organization's authorization with what keeps it from being used: `authorizationRequired`, `grantRefused` (dead), or nothing. */
 export interface Standing {
   readonly orgId: string;
@@ -51,7 +45,7 @@ export interface Standing {
 /** What the protocol and the command line may ask of authorization; the flows hand in their grants here (`completeGrant`). */
 export class Authorizations implements AuthorizationService {
   readonly #parts: AuthorizationsParts;
-  readonly #changed = new Feed<AuthorizationChange>();
+  readonly events = new Emitter<AuthorizationEvents>();
   readonly #flows: FlowSlot;
   readonly #imports: GrantImports;
   #told = "";
@@ -68,11 +62,11 @@ export class Authorizations implements AuthorizationService {
     if (this.#disposers.length > 0) return;
     this.#told = JSON.stringify(this.#change());
     this.#disposers = [
-      this.#parts.vault.onChanged(() => {
+      this.#parts.vault.events.on("contentChanged", () => {
         this.#endWhatBelongsElsewhere();
         this.#tell();
       }),
-      this.#parts.refusals.changed.subscribe(() => this.#tell()),
+      this.#parts.refusals.events.on("refusalChanged", () => this.#tell()),
     ];
   }
 
@@ -85,10 +79,6 @@ export class Authorizations implements AuthorizationService {
   settingsChanged(): void {
     this.#endWhatBelongsElsewhere();
     this.#tell();
-  }
-
-  onChanged(listener: (change: AuthorizationChange) => void): Disposer {
-    return this.#changed.subscribe(listener);
   }
 
   /** The integration in force now. Fault: `clientNotConfigured`. */
@@ -238,6 +228,6 @@ export class Authorizations implements AuthorizationService {
     const text = JSON.stringify(change);
     if (text === this.#told) return;
     this.#told = text;
-    this.#changed.emit(change);
+    this.events.emit("authorizationsChanged", change);
   }
 }

@@ -1,5 +1,5 @@
 import { asFault } from "../faults/fault.js";
-import { type Disposer, Feed } from "../faults/feed.js";
+import { type Disposer, Emitter, type Subscribable } from "../faults/emitter.js";
 import type { Chance, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { ListenOnLoopback, LoopbackAnswer, LoopbackRequest, LoopbackServer } from "../ports/loopback-server.js";
@@ -9,16 +9,20 @@ import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./auth
 import { BrowserAttempts } from "./browser-attempts.js";
 import { PAGE_NOT_OPEN, type Refusal, refusalOf, UNEXPECTED_ANSWER, visitOf, WRONG_KEY } from "./browser-flow-guard.js";
 import type { Counterpart } from "./counterpart.js";
-import type { Flow, FlowView } from "./flow.js";
+import type { Flow, FlowEvents, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
 import type { GrantKeeper } from "./grant-keeper.js";
 import type { PageNotice } from "./page-notice.js";
 import { cancelled } from "./single-flight.js";
 
+export interface PageNoticesEvents {
+  readonly problemsChanged: undefined;
+}
+
 /** The worker's problems, as far as they concern whoever authorizes. */
 export interface NoticeBoard {
   list(): readonly PageNotice[];
-  onChanged(listener: () => void): Disposer;
+  readonly events: Subscribable<PageNoticesEvents>;
 }
 
 export interface BrowserFlowParts {
@@ -44,7 +48,7 @@ const LIFETIME_MS = 600_000;
 export class BrowserFlow implements Flow {
   readonly method = "browser";
   readonly #parts: BrowserFlowParts;
-  readonly #changes = new Feed<FlowView>();
+  readonly events = new Emitter<FlowEvents>();
   readonly #streams = new Set<(data: string) => void>();
   readonly #abort = new AbortController();
   readonly #attempts: BrowserAttempts;
@@ -83,10 +87,6 @@ export class BrowserFlow implements Flow {
     };
   }
 
-  onChanged(listener: (view: FlowView) => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
-
   async start(signal: AbortSignal): Promise<FlowView> {
     const { clock, chance, keeper, notices, logger } = this.#parts;
     this.#parts.counterpart();
@@ -106,8 +106,8 @@ export class BrowserFlow implements Flow {
     });
     this.#disposers.push(
       clock.timer(LIFETIME_MS, () => void this.#attempts.idle().then(() => this.#close("expired"))),
-      keeper.onChanged(() => void this.#readOrganizations()),
-      notices.onChanged(() => this.#publish()),
+      keeper.events.on("authorizationsChanged", () => void this.#readOrganizations()),
+      notices.events.on("problemsChanged", () => this.#publish()),
     );
     this.#told = this.view;
     await this.#readOrganizations();
@@ -204,7 +204,7 @@ export class BrowserFlow implements Flow {
     const view = this.view;
     if (view.state === this.#told.state && view.message === this.#told.message) return;
     this.#told = view;
-    this.#changes.emit(view);
+    this.events.emit("viewChanged", view);
   }
 
   /** Ends the flow, as completed where it has brought a grant. The windows hear the last word before their streams end. */

@@ -1,10 +1,10 @@
 import { asFault, type Fault } from "../faults/fault.js";
-import { type Disposer, Feed } from "../faults/feed.js";
+import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { DeviceCode, DevicePoll, TokenAnswer } from "../webex/oauth-api.js";
 import type { Counterpart } from "./counterpart.js";
-import type { Flow, FlowState, FlowView } from "./flow.js";
+import type { Flow, FlowEvents, FlowState, FlowView } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import { type GrantKeeper, keepGrant, pause } from "./grant-keeper.js";
 import { cancelled } from "./single-flight.js";
@@ -33,7 +33,7 @@ interface Told {
 export class DeviceFlow implements Flow {
   readonly method = "device";
   readonly #parts: DeviceFlowParts;
-  readonly #changes = new Feed<FlowView>();
+  readonly events = new Emitter<FlowEvents>();
   readonly #abort = new AbortController();
   #device: DeviceCode | null = null;
   #expiresAt: string | null = null;
@@ -61,10 +61,6 @@ export class DeviceFlow implements Flow {
       expiresAt: this.#expiresAt,
       ...this.#told,
     };
-  }
-
-  onChanged(listener: (view: FlowView) => void): Disposer {
-    return this.#changes.subscribe(listener);
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
@@ -185,7 +181,7 @@ export class DeviceFlow implements Flow {
   #tell(told: Told): void {
     if (told.state === this.#told.state && told.message === this.#told.message) return;
     this.#told = told;
-    this.#changes.emit(this.view);
+    this.events.emit("viewChanged", this.view);
   }
 }
 

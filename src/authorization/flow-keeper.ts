@@ -1,5 +1,5 @@
 import { asFault, type Fault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { AuthorizationService } from "./authorization-service.js";
@@ -15,12 +15,17 @@ export type WantedFlow =
 const TRY_AGAIN_MS = 10_000;
 const PAUSE_BETWEEN_FLOWS_MS = 500;
 
+export interface FlowSupervisorEvents {
+  /** `fault` or `denied` has changed. */
+  readonly outcomeChanged: undefined;
+}
+
 /** Keeps the flow open that the settings ask for, whatever happens to it: level-triggered, begun again when it ends. */
 export class FlowKeeper {
   readonly #service: AuthorizationService;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #changed = new Feed<void>();
+  readonly events = new Emitter<FlowSupervisorEvents>();
   #wanted: WantedFlow = { kind: "none" };
   #own: FlowMethod | null = null;
   #open = false;
@@ -48,13 +53,9 @@ export class FlowKeeper {
     return this.#denied;
   }
 
-  onChanged(listener: () => void): Disposer {
-    return this.#changed.subscribe(listener);
-  }
-
   start(): void {
     this.#disposers.push(
-      this.#service.onChanged(({ flow }) => {
+      this.#service.events.on("authorizationsChanged", ({ flow }) => {
         const wasOpen = this.#open;
         if (flow !== null) this.#hear(flow.state, wasOpen);
         this.#open = flow !== null;
@@ -146,13 +147,13 @@ export class FlowKeeper {
     this.#fault = fault;
     if (fault !== null)
       this.#log.warn("The authorization cannot be begun; it is tried again.", { fault: fault.code, reason: fault.message });
-    this.#changed.emit();
+    this.events.emit("outcomeChanged");
   }
 
   #setDenied(denied: boolean): void {
     if (this.#denied === denied) return;
     this.#denied = denied;
-    this.#changed.emit();
+    this.events.emit("outcomeChanged");
   }
 }
 

@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { Counterpart } from "./counterpart.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
 import { cancelled, throwIfCancelled } from "./single-flight.js";
@@ -89,7 +89,7 @@ export class FlowSlot {
     const live: LiveFlow = {
       flow,
       abort,
-      dispose: flow.onChanged(() => this.#hear(live)),
+      dispose: flow.events.on("viewChanged", () => this.#hear(live)),
       started: Promise.resolve(),
       begun: false,
       counterpart: null,

@@ -1,8 +1,9 @@
 import { asFault, type Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenAnswer } from "../webex/oauth-api.js";
+import type { AuthorizationEvents } from "./authorization-service.js";
 import type { Counterpart } from "./counterpart.js";
 import type { Authorization } from "./grant.js";
 import { cancelled } from "./single-flight.js";
@@ -12,7 +13,7 @@ export interface GrantKeeper {
   /** Asks Webex whose grant this is and keeps it as its counterpart's. Faults: those of `IdentityApi` and of the keychain. */
   completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal: AbortSignal): Promise<Authorization>;
   list(): Promise<readonly Authorization[]>;
-  onChanged(listener: () => void): Disposer;
+  readonly events: Subscribable<AuthorizationEvents>;
 }
 
 interface KeepingWay {

@@ -1,4 +1,4 @@
-import { Feed } from "../faults/feed.js";
+import { Emitter } from "../faults/emitter.js";
 import type { Fault } from "../faults/fault.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
@@ -14,23 +14,27 @@ interface Entry extends Refusal {
   readonly client: OAuthClient;
 }
 
+export interface RefusalEvents {
+  /** The organization whose standing changed. */
+  readonly refusalChanged: string;
+}
+
 /**
  * Which grants Webex has refused to renew. The tokens stay in the keychain: a refusal holds for one refresh token with one client,
  * so that a new authorization, another process's refresh or another client secret end it by themselves.
  */
 export class GrantRefusals {
-  /** The organization whose standing changed. */
-  readonly changed = new Feed<string>();
+  readonly events = new Emitter<RefusalEvents>();
   readonly #entries = new Map<string, Entry>();
 
   refuse(grant: Grant, client: OAuthClient, fault: Fault, at: number): void {
     const known = this.of(grant, client) !== null;
     this.#entries.set(grant.orgId, { grant, client, fault, at });
-    if (!known) this.changed.emit(grant.orgId);
+    if (!known) this.events.emit("refusalChanged", grant.orgId);
   }
 
   clear(orgId: string): void {
-    if (this.#entries.delete(orgId)) this.changed.emit(orgId);
+    if (this.#entries.delete(orgId)) this.events.emit("refusalChanged", orgId);
   }
 
   /** The refusal that holds for this grant with this client, or null. */

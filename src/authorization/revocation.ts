@@ -1,5 +1,5 @@
 import { asFault, Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { OAuthApi, OAuthClient } from "../webex/oauth-api.js";

@@ -1,7 +1,7 @@
 import type { Fault } from "../faults/fault.js";
 import { asFault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
-import { Feed } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
+import { Emitter } from "../faults/emitter.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -32,6 +32,10 @@ const RETRY_MS = 5_000;
 /** How long a stop waits for a call under way: a keyring that hangs must not keep the worker from ending. */
 const STOP_MS = 500;
 
+export interface GrantStoreEvents {
+  readonly contentChanged: VaultState;
+}
+
 interface HeldGrant {
   /** What the keychain held when `grant` was obtained. */
   readonly base: Grant;
@@ -47,7 +51,7 @@ export class GrantVault {
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #changed = new Feed<VaultState>();
+  readonly events = new Emitter<GrantStoreEvents>();
   readonly #held = new Map<string, HeldGrant>();
   #state: VaultState = { kind: "unread" };
   #queue: Promise<unknown> = Promise.resolve();
@@ -66,10 +70,6 @@ export class GrantVault {
 
   get state(): VaultState {
     return this.#state;
-  }
-
-  onChanged(listener: (state: VaultState) => void): Disposer {
-    return this.#changed.subscribe(listener);
   }
 
   /** Resolves after the first try to read; a failure is in the state. */
@@ -245,7 +245,7 @@ export class GrantVault {
     reportVaultState(this.#logger, before, next);
     if (sameVaultState(before, next)) return;
     try {
-      this.#changed.emit(next);
+      this.events.emit("contentChanged", next);
     } catch (error) {
       // A listener's defect must not pass for a failure of the keychain.
       this.#logger.error("A listener to the keychain's content failed.", { cause: asFault(error).cause });

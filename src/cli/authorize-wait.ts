@@ -1,3 +1,4 @@
+import type { AuthorizationChange } from "../authorization/authorization-service.js";
 import type { Authorizations } from "../authorization/authorizations.js";
 import type { FlowState, FlowView } from "../authorization/flow.js";
 import type { CommandContext } from "./command.js";
@@ -25,7 +26,7 @@ export function awaitGrant({ console, input, signal }: CommandContext, authoriza
   let settle: (end: FlowEnd) => void = () => undefined;
   const ended = new Promise<FlowEnd>((resolve) => (settle = resolve));
 
-  const hear = (change: Parameters<Parameters<Authorizations["onChanged"]>[0]>[0]): void => {
+  const hear = (change: AuthorizationChange): void => {
     const granted = change.authorizations.filter((one) => Date.parse(one.grantedAt) >= beganAt);
     if (granted.length > names.length) {
       names = granted.map(({ orgName }) => orgName);
@@ -55,7 +56,7 @@ export function awaitGrant({ console, input, signal }: CommandContext, authoriza
     console.passing(console.paint(what, "faint"));
   };
 
-  const disposers = [authorizations.onChanged(hear)];
+  const disposers = [authorizations.events.on("authorizationsChanged", hear)];
   authorizations.start();
   return {
     async end(view: FlowView): Promise<FlowEnd> {

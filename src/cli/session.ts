@@ -1,3 +1,4 @@
+import { Emitter } from "../faults/emitter.js";
 import type { Authorizations } from "../authorization/authorizations.js";
 import type { AuthorizationSettings } from "../authorization/effective-client.js";
 import { GrantVault } from "../authorization/vault.js";
@@ -43,7 +44,7 @@ export class Session {
       vault: this.vault,
       network: this.network,
       settings: () => this.authorizationSettings,
-      notices: { list: () => [], onChanged: () => () => undefined },
+      notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;
     this.tokensOf = tokensOf;

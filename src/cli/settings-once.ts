@@ -24,7 +24,7 @@ export function readSettingsOnce(path: string): Promise<SettingsState> {
     logger: quietLog,
   });
   return new Promise((resolve) => {
-    feed.subscribe((state) => {
+    feed.events.on("settingsChanged", (state) => {
       // Once the feed has come to rest: it may tell within `start`, before there is anything to stop.
       setImmediate(() => stop());
       resolve(state);

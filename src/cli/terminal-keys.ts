@@ -1,6 +1,6 @@
 import type { ReadStream } from "node:tty";
 
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 // Ctrl+C and Ctrl+D arrive as bytes while the terminal leaves keys to us.
 const END_KEYS = ["q", "Q", "\u0003", "\u0004"];

@@ -1,7 +1,7 @@
 import type { WriteStream } from "node:tty";
 import { writeSync } from "node:fs";
 
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 export interface TerminalSize {
   readonly columns: number;

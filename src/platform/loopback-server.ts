@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 
 import { lateHttp } from "./late-builtin.js";
 import { Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type {
   ListenOnLoopback,
   LoopbackAnswer,

@@ -2,7 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { FileContent, SettingsFile } from "../ports/settings-file.js";
 import { FolderDoorbell } from "./folder-doorbell.js";
 import { monotonicMs } from "./system-clock.js";

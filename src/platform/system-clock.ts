@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { Chance, Clock } from "../ports/clock.js";
 import { lateCrypto } from "./late-builtin.js";
 

@@ -1,5 +1,5 @@
 import { asFault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { WatchedDemand } from "../presence/polled-roster.js";
 import { Failures, type RequestedAction } from "./failures.js";
@@ -33,6 +33,13 @@ export interface OrganizationPollerParts extends RosterSweepsParts {
   readonly planner?: Planner;
 }
 
+export interface PollerEvents {
+  /** `problems` or `asking` has changed. */
+  readonly stateChanged: undefined;
+  /** The first sweep has completed, or a later one found another number of persons. */
+  readonly personsCounted: undefined;
+}
+
 interface Run {
   readonly controller: AbortController;
   readonly ended: Promise<void>;
@@ -43,10 +50,7 @@ interface Run {
  * as problems and is tried again; nothing is thrown.
  */
 export class OrganizationPoller {
-  /** Emits when `problems` or `asking` changed. */
-  readonly onChanged = new Feed<void>();
-  /** Emits when the first sweep is through, and when a later one finds another number of persons. */
-  readonly onCounted = new Feed<void>();
+  readonly events = new Emitter<PollerEvents>();
   readonly #parts: OrganizationPollerParts;
   readonly #clock: Clock;
   readonly #planner: Planner;
@@ -92,7 +96,7 @@ export class OrganizationPoller {
       lookEvery(this.#clock, LOOK_EVERY_MS, () => {
         this.#look();
       }),
-      this.#parts.roster.onDemand(() => {
+      this.#parts.roster.events.on("demandChanged", () => {
         this.#demanded();
       }),
       () => {
@@ -259,14 +263,14 @@ export class OrganizationPoller {
     const persons = this.#sweeps.lastComplete?.persons ?? null;
     const recounted = persons !== this.#counted;
     this.#counted = persons;
-    if (this.#health.problems.takeChanged()) this.#emit(this.onChanged);
-    if (recounted) this.#emit(this.onCounted);
+    if (this.#health.problems.takeChanged()) this.#emit("stateChanged");
+    if (recounted) this.#emit("personsCounted");
   }
 
   /** A listener's failure is not polling's: it is logged, and polling goes on. */
-  #emit(feed: Feed<void>): void {
+  #emit(event: keyof PollerEvents): void {
     try {
-      feed.emit();
+      this.events.emit(event);
     } catch (thrown) {
       this.#parts.logger.error("A listener to polling failed.", { orgId: this.#parts.orgId, error: thrown });
     }

@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 
 /** Calls `look` every `everyMs` until disposed. */

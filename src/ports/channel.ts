@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 
 /** The shape of what a request handler throws: the peer sees exactly this. `rpc/` turns every other failure into it first. */
 export interface WireError {
@@ -24,6 +24,11 @@ export interface ChannelHandlers {
 /** Why a channel is over. */
 export type ChannelEnd = "inputEnded" | "notTheProtocol" | "outputBroken";
 
+export interface ChannelEvents {
+  /** `congested` has turned false. */
+  readonly drained: undefined;
+}
+
 /** JSON-RPC 2.0 with `Content-Length` framing over two byte streams. */
 export interface Channel {
   /** Starts reading. Called once. */
@@ -32,8 +37,7 @@ export interface Channel {
   notify(method: string, params: unknown): void;
   /** True while the peer is not reading: write nothing that can be coalesced. */
   readonly congested: boolean;
-  /** Calls once each time `congested` turns false. */
-  onDrain(listener: () => void): Disposer;
+  readonly events: Subscribable<ChannelEvents>;
   /** Waits until everything written has left, or `deadlineMs` is over. */
   flush(deadlineMs: number): Promise<void>;
   dispose(): void;

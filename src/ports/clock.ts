@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 /** Time, from outside. Durations are milliseconds. */
 export interface Clock {

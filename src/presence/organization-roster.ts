@@ -1,7 +1,7 @@
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter } from "../faults/emitter.js";
 import { DemandScan, NO_DEMAND } from "./demand-scan.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
-import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "./polled-roster.js";
+import type { PageTold, PolledRoster, WatchedAges, WatchedDemand, RosterEvents } from "./polled-roster.js";
 import type { Roster } from "./roster.js";
 import type { WatchedCensus } from "./watched-census.js";
 
@@ -13,7 +13,7 @@ const NOTHING_TOLD: PageTold = { persons: 0, there: 0, sharesStatus: false, seen
 /** A roster as polling sees it. Once closed it takes nothing more: results of a revoked grant must not bring anybody back. */
 export class OrganizationRoster implements PolledRoster {
   readonly roster: Roster;
-  readonly demand = new Feed<undefined>();
+  readonly events = new Emitter<RosterEvents>();
   readonly #census: WatchedCensus;
   readonly #scan: DemandScan;
   readonly #onNews: (news: RosterNews) => void;
@@ -67,10 +67,6 @@ export class OrganizationRoster implements PolledRoster {
     if (this.#closed) return;
     this.roster.applyLookup(address, persons);
     this.#onNews("observed");
-  }
-
-  onDemand(listener: () => void): Disposer {
-    return this.demand.subscribe(listener);
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
 
 /** How old (in seconds) what is known of the watched persons is: the median and the 95th percentile; null when nobody is watched. */
@@ -48,6 +48,11 @@ export interface PageTold {
   readonly seenInSweep: number;
 }
 
+export interface RosterEvents {
+  /** What is watched and lacks an answer may have changed. */
+  readonly demandChanged: undefined;
+}
+
 /** One organization's roster as polling sees it: what Webex told goes in, who is looked at comes out. */
 export interface PolledRoster {
   readonly personCount: number;
@@ -77,5 +82,5 @@ export interface PolledRoster {
   /** Webex's answer to a lookup of `address`, as of now: the persons found, or none. */
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void;
   /** Calls when somebody not known or not yet answered begins to be watched, or somebody known whom nobody watched. */
-  onDemand(listener: () => void): Disposer;
+  readonly events: Subscribable<RosterEvents>;
 }

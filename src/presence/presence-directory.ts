@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import { normalizeAddress } from "./address.js";
@@ -11,6 +11,7 @@ import type {
   ChangeBatch,
   PresenceListPage,
   PresenceListQuery,
+  PresenceEvents,
   PresenceService,
   SubscriptionTarget,
 } from "./presence-service.js";
@@ -36,7 +37,7 @@ export class PresenceDirectory implements PresenceService {
   readonly #waiting: WaitingRoom;
   readonly #upkeep: Upkeep;
   readonly #claimLog: ClaimLog;
-  readonly #changesWaiting = new Feed<undefined>();
+  readonly events = new Emitter<PresenceEvents>();
   readonly #organizations = new Map<string, OrganizationRoster>();
   readonly #listener: RosterListener;
   #staleAfterMs = DEFAULT_STALE_AFTER_MS;
@@ -167,10 +168,6 @@ export class PresenceDirectory implements PresenceService {
     this.#watchList.close(subscriptionId);
   }
 
-  onChangesWaiting(listener: () => void): Disposer {
-    return this.#changesWaiting.subscribe(listener);
-  }
-
   takeChanges(max: number): ChangeBatch | null {
     const batch = this.#stopped ? null : this.#watchList.take(max);
     this.#announced = this.#watchList.anyMarked;
@@ -192,7 +189,7 @@ export class PresenceDirectory implements PresenceService {
   }
 
   #tellDemand(demanded: ReadonlySet<Roster>): void {
-    for (const { orgId } of demanded) this.#organizations.get(orgId)?.demand.emit(undefined);
+    for (const { orgId } of demanded) this.#organizations.get(orgId)?.events.emit("demandChanged");
   }
 
   #claimed(roster: Roster, slot: number, address: string): void {
@@ -226,6 +223,6 @@ export class PresenceDirectory implements PresenceService {
     this.#waiting.recheck();
     if (this.#announced || !this.#watchList.anyMarked) return;
     this.#announced = true;
-    this.#changesWaiting.emit(undefined);
+    this.events.emit("changesPending");
   }
 }

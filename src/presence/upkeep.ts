@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Resolver, Sight } from "./resolver.js";
 import { NOT_FOUND } from "./state-table.js";

@@ -1,15 +1,15 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer, Subscribable } from "../faults/emitter.js";
 import type { AuthorizationService } from "../authorization/authorization-service.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock } from "../ports/clock.js";
 import type { PresenceService } from "../presence/presence-service.js";
-import type { WorkerStatus } from "../supervisor/status.js";
+import type { StatusEvents, WorkerStatus } from "../supervisor/status.js";
 import { authorizationChangedParams } from "./authorization-results.js";
 
 /** What `worker/status` and `worker/statusChanged` tell. */
 export interface StatusSource {
   current(): WorkerStatus;
-  onChanged(listener: () => void): Disposer;
+  readonly events: Subscribable<StatusEvents>;
 }
 
 export interface NotifierParts {
@@ -52,13 +52,13 @@ export class Notifier {
     this.#running = true;
     this.#statusTold = essenceOf(status.current());
     this.#disposers.push(
-      presence.onChangesWaiting(() => this.#tellChangesSoon()),
-      authorization.onChanged((change) => {
+      presence.events.on("changesPending", () => this.#tellChangesSoon()),
+      authorization.events.on("authorizationsChanged", (change) => {
         this.#authorization = change;
         this.#tellAuthorization();
       }),
-      status.onChanged(() => this.#tellStatusSoon()),
-      channel.onDrain(() => {
+      status.events.on("statusChanged", () => this.#tellStatusSoon()),
+      channel.events.on("drained", () => {
         this.#tellChangesSoon();
         this.#tellAuthorization();
         this.#tellStatusSoon();

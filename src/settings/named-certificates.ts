@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { CertificateReading, ReadCertificates } from "../ports/certificates.js";
 import type { Clock } from "../ports/clock.js";
 

@@ -1,5 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
-import { Feed } from "../faults/feed.js";
+import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { CertificateReading, ReadCertificates } from "../ports/certificates.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -29,6 +28,11 @@ export interface SettingsState {
   readonly problems: readonly SettingsProblem[];
 }
 
+export interface SettingsEvents {
+  /** The values in force or the problems have changed; the first time when `current` stops being null. */
+  readonly settingsChanged: SettingsState;
+}
+
 export interface SettingsFeedParts {
   readonly file: SettingsFile;
   readonly clock: Clock;
@@ -52,7 +56,7 @@ interface Loaded extends ParsedSettings {
 /** Follows the settings file and keeps the last good settings: a file that cannot be used never replaces them. */
 export class SettingsFeed {
   readonly #parts: SettingsFeedParts;
-  readonly #changes = new Feed<SettingsState>();
+  readonly events = new Emitter<SettingsEvents>();
   #current: SettingsState | null = null;
   #callOffAbsence: Disposer | null = null;
   readonly #certificates: NamedCertificates;
@@ -72,11 +76,6 @@ export class SettingsFeed {
   /** null until the file was read, or is known to be missing or unreadable. */
   get current(): SettingsState | null {
     return this.#current;
-  }
-
-  /** Called when the values in force or the problems have changed; the first time when `current` stops being null. */
-  subscribe(listener: (state: SettingsState) => void): Disposer {
-    return this.#changes.subscribe(listener);
   }
 
   /** Called once. The disposer stops the watching; `current` stays. */
@@ -209,7 +208,7 @@ export class SettingsFeed {
     const { logger } = this.#parts;
     for (const { code, message, hint } of news) logger.warn(message, { code, hint });
     logger.info("Settings are in force.", { path: this.path, changed, values: settingsValues(next.settings) });
-    this.#changes.emit(next);
+    this.events.emit("settingsChanged", next);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { WantedFlow } from "../authorization/flow-keeper.js";
 import { misfit } from "../authorization/grant-standing.js";
 import { Fault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Logger } from "../ports/logger.js";
 import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-feed.js";
@@ -18,7 +18,7 @@ import { authorizationSettings, type Rooms } from "./rooms.js";
  */
 export class Conductor {
   /** Something that the status shows may have changed. */
-  readonly changed = new Feed<void>();
+  readonly events = new Emitter<{ changed: undefined }>();
   readonly #rooms: Rooms;
   readonly #log: Logger;
   readonly #onSettings: (settings: Settings) => void;
@@ -44,12 +44,12 @@ export class Conductor {
     const { settingsFeed, vault, authorizations, flows, organizations } = this.#rooms;
     const follow = (): void => this.#follow();
     const disposers = [
-      settingsFeed.subscribe((state) => this.#applySettings(state)),
-      vault.onChanged(() => this.#applyVault()),
-      authorizations.onChanged(follow),
-      flows.onChanged(follow),
-      organizations.counted.subscribe(() => this.changed.emit()),
-      organizations.changed.subscribe(({ orgId, poller }) =>
+      settingsFeed.events.on("settingsChanged", (state) => this.#applySettings(state)),
+      vault.events.on("contentChanged", () => this.#applyVault()),
+      authorizations.events.on("authorizationsChanged", follow),
+      flows.events.on("outcomeChanged", follow),
+      organizations.events.on("personsCounted", () => this.events.emit("changed")),
+      organizations.events.on("stateChanged", ({ orgId, poller }) =>
         this.#dispatch({ kind: "askingChanged", orgId, asking: poller.asking }),
       ),
     ];
@@ -144,7 +144,7 @@ export class Conductor {
       for (const { orgId, poller } of organizations.all) presence.setBlocked(orgId, !running.includes(orgId) || !poller.asking);
       flows.want(this.#wantedFlow());
     }
-    this.changed.emit();
+    this.events.emit("changed");
   }
 
   #wantedFlow(): WantedFlow {

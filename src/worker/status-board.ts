@@ -1,11 +1,11 @@
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { StatusFile } from "../ports/process.js";
 import { settingsValues } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-feed.js";
 import { defaultSettings } from "../settings/keys.js";
 import { ProblemBook, type ProblemReport } from "../supervisor/problem-book.js";
-import type { OrganizationStatus, Phase, WorkerStatus } from "../supervisor/status.js";
+import type { OrganizationStatus, Phase, StatusEvents, WorkerStatus } from "../supervisor/status.js";
 
 const FILE_EVERY_MS = 10_000;
 /** A changed number of persons waits for this long since the file was last written: it changes with every sweep of a busy organization. */
@@ -33,7 +33,7 @@ export class StatusBoard {
   readonly #clock: Clock;
   readonly #file: StatusFile;
   readonly #book: ProblemBook;
-  readonly #changed = new Feed<void>();
+  readonly events = new Emitter<StatusEvents>();
   readonly #startedAt: string;
   #phase: Phase = "starting";
   #phaseSince: string;
@@ -55,10 +55,6 @@ export class StatusBoard {
 
   get problems(): WorkerStatus["problems"] {
     return this.#book.problems;
-  }
-
-  onChanged(listener: () => void): Disposer {
-    return this.#changed.subscribe(listener);
   }
 
   current(): WorkerStatus {
@@ -94,7 +90,7 @@ export class StatusBoard {
     const status = this.current();
     if (essenceOf(status) !== this.#writtenEssence) this.#write(status);
     else if (countsOf(status) !== this.#writtenCounts) this.#writeSoon(status);
-    if (phaseChanged || problemsChanged) this.#changed.emit();
+    if (phaseChanged || problemsChanged) this.events.emit("statusChanged");
   }
 
   /** Writes the file every 10 s from now on, too. */

@@ -1,5 +1,6 @@
 import { asFault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
+import type { PageNoticesEvents } from "../authorization/browser-flow.js";
 import type { ChannelEnd } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
 import type { HostIntroduction } from "../rpc/session.js";
@@ -33,7 +34,8 @@ export class Worker {
   readonly #conductor: Conductor;
   readonly #board: StatusBoard;
   readonly #rpc: RpcServer;
-  readonly #settingsRead = new Feed<void>();
+  readonly #events = new Emitter<{ settingsRead: undefined }>();
+  readonly #notices = new Emitter<PageNoticesEvents>();
   readonly #disposers: Disposer[] = [];
   #gate: GateVerdict = OPEN_GATE;
   #ending: Promise<void> | null = null;
@@ -45,11 +47,11 @@ export class Worker {
     const { clock, chance, log, version } = ports;
     this.#rooms = makeRooms(ports, {
       list: () => this.#board.problems,
-      onChanged: (listener) => this.#board.onChanged(listener),
+      events: this.#notices,
     });
     this.#conductor = new Conductor(this.#rooms, log, ({ logLevel }) => {
       log.setLevel(options.logLevel ?? logLevel);
-      this.#settingsRead.emit();
+      this.#events.emit("settingsRead");
     });
     const { settingsFeed, organizations, presence, authorizations } = this.#rooms;
     this.#board = new StatusBoard(
@@ -63,7 +65,7 @@ export class Worker {
       clock,
       ports.statusFile,
     );
-    const settingsRead = new Promise<void>((resolve) => void this.#settingsRead.subscribe(resolve));
+    const settingsRead = new Promise<void>((resolve) => void this.#events.on("settingsRead", () => resolve()));
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence,
@@ -107,7 +109,8 @@ export class Worker {
     log.info("The worker is starting.", { version, pid: process.pid, account: process.account, secretStore: vault.kind });
     this.#disposers.push(
       this.#conductor.start(),
-      this.#conductor.changed.subscribe(() => this.#board.refresh()),
+      this.#conductor.events.on("changed", () => this.#board.refresh()),
+      this.#board.events.on("statusChanged", () => this.#notices.emit("problemsChanged")),
     );
     if (this.#options.hostPid !== null) this.#followHost(this.#options.hostPid);
     authorizations.start();

@@ -119,7 +119,7 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       const harness = make();
       listen(harness, () => null);
       let drains = 0;
-      const dispose = harness.channel.onDrain(() => (drains += 1));
+      const dispose = harness.channel.events.on("drained", () => (drains += 1));
       expect(harness.channel.congested).to.equal(false);
       harness.stopReading();
       harness.channel.notify("big", { text: "x".repeat(100_000) });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import type { FileContent, SettingsFile } from "../../src/ports/settings-file.js";
 
 /** What a suite needs to play the administrator. `obstruct` puts something there that is no readable file. */

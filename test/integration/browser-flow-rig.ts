@@ -1,3 +1,4 @@
+import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { request as httpRequest } from "node:http";
@@ -10,7 +11,7 @@ import type { GrantKeeper } from "../../src/authorization/grant-keeper.js";
 import { proveIdentity } from "../../src/authorization/grant-proof.js";
 import type { FlowView } from "../../src/authorization/flow.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
-import { Feed } from "../../src/faults/feed.js";
+import { Emitter } from "../../src/faults/emitter.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
@@ -61,7 +62,7 @@ export class BrowserFlowRig {
   flow!: BrowserFlow;
   authorizations: Authorization[] = [];
   readonly #http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
-  readonly #changed = new Feed<void>();
+  readonly #events = new Emitter<AuthorizationEvents>();
 
   /** `clock`: the flow's own, for its deadline; everything else goes by the real one. */
   async start(clock: Clock = systemClock): Promise<void> {
@@ -80,11 +81,11 @@ export class BrowserFlowRig {
           state: "valid" as const,
         };
         this.authorizations = [...this.authorizations.filter((one) => one.orgId !== proven.orgId), authorization];
-        this.#changed.emit();
+        this.#events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
         return authorization;
       },
       list: async () => this.authorizations,
-      onChanged: (listener) => this.#changed.subscribe(listener),
+      events: this.#events,
     };
     const { clientId, clientSecret } = this.simulator.client;
     const oauth = new WebexOAuth(parts, webexEndpoints(apiUrl));
@@ -98,7 +99,7 @@ export class BrowserFlowRig {
       listen: listenOnLoopback,
       redirectPort: 0,
     });
-    this.flow.onChanged((view) => this.views.push(view));
+    this.flow.events.on("viewChanged", (view) => this.views.push(view));
     const view = await this.flow.start(new AbortController().signal);
     this.simulator.addRedirectUri(view.redirectUri ?? "");
   }

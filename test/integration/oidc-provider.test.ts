@@ -72,7 +72,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     await vault.reload();
     authorizations.start();
     views = [];
-    authorizations.onChanged(({ flow }) => {
+    authorizations.events.on("authorizationsChanged", ({ flow }) => {
       if (flow !== null) views.push(flow);
     });
     await authorizations.setClient(clientId, new Secret(site.clientSecret));
@@ -151,7 +151,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
   it("authorizes with a device code, asked after as RFC 8628 says", async () => {
     const flow = await authorizations.begin("device", never);
     const ended = new Promise<void>((resolve) => {
-      authorizations.onChanged(({ flow: now }) => {
+      authorizations.events.on("authorizationsChanged", ({ flow: now }) => {
         if (now === null) resolve();
       });
     });

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import { DiskSettingsFile } from "../../src/platform/settings-file.js";
 import type { FileContent } from "../../src/ports/settings-file.js";
 

@@ -1,6 +1,5 @@
-import { Feed } from "../../src/faults/feed.js";
-import type { Disposer } from "../../src/faults/feed.js";
-import type { Channel, ChannelEnd, ChannelHandlers, RequestCall, WireError } from "../../src/ports/channel.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import type { Channel, ChannelEnd, ChannelEvents, ChannelHandlers, RequestCall, WireError } from "../../src/ports/channel.js";
 
 export interface Outcome {
   readonly result?: unknown;
@@ -18,7 +17,7 @@ export class FakeChannel implements Channel {
   #onEnd: ((end: ChannelEnd) => void) | null = null;
   #ended = false;
   #congested = false;
-  readonly #drains = new Feed<undefined>();
+  readonly events = new Emitter<ChannelEvents>();
   readonly #live = new Map<string | number, AbortController>();
 
   listen(handlers: ChannelHandlers, onEnd: (end: ChannelEnd) => void): void {
@@ -34,10 +33,6 @@ export class FakeChannel implements Channel {
 
   get congested(): boolean {
     return this.#congested;
-  }
-
-  onDrain(listener: () => void): Disposer {
-    return this.#drains.subscribe(listener);
   }
 
   flush(): Promise<void> {
@@ -93,7 +88,7 @@ export class FakeChannel implements Channel {
 
   readAgain(): void {
     this.#congested = false;
-    this.#drains.emit(undefined);
+    this.events.emit("drained");
   }
 
   /** The parameters of each notification of that name. */

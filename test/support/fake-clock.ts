@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import type { Chance, Clock } from "../../src/ports/clock.js";
 
 interface Timer {

@@ -1,17 +1,18 @@
 import { Fault } from "../../src/faults/fault.js";
-import { Feed } from "../../src/faults/feed.js";
-import type { AuthorizationService, ImportedGrant } from "../../src/authorization/authorization-service.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import type { AuthorizationEvents, AuthorizationService, ImportedGrant } from "../../src/authorization/authorization-service.js";
 import type { FlowMethod, FlowView } from "../../src/authorization/flow.js";
 import type { Authorization } from "../../src/authorization/grant.js";
 import type {
   ChangeBatch,
   PresenceListPage,
   PresenceListQuery,
+  PresenceEvents,
   PresenceService,
   SubscriptionTarget,
 } from "../../src/presence/presence-service.js";
 import type { PresenceRecord } from "../../src/presence/record.js";
-import type { Problem, WorkerStatus } from "../../src/supervisor/status.js";
+import type { StatusEvents, Problem, WorkerStatus } from "../../src/supervisor/status.js";
 
 export function presenceRecord(uri: string, webexStatus = "active"): PresenceRecord {
   return {
@@ -39,7 +40,7 @@ export class FakePresence implements PresenceService {
   #waiting = new Map<string, PresenceRecord>();
   readonly #subscriptions = new Set<string>();
   #next = 0;
-  readonly #changes = new Feed<undefined>();
+  readonly events = new Emitter<PresenceEvents>();
 
   get(uris: readonly string[], maxWaitMs: number, signal: AbortSignal): PresenceRecord[] | Promise<PresenceRecord[]> {
     this.calls.push({ get: uris, maxWaitMs });
@@ -75,10 +76,6 @@ export class FakePresence implements PresenceService {
     if (!this.#subscriptions.delete(subscriptionId)) throw new Fault("unknownSubscription", "There is no such subscription.");
   }
 
-  onChangesWaiting(listener: () => void): () => void {
-    return this.#changes.subscribe(listener);
-  }
-
   takeChanges(max: number): ChangeBatch | null {
     if (this.#waiting.size === 0) return null;
     const changes = [...this.#waiting.values()].slice(0, max);
@@ -93,7 +90,7 @@ export class FakePresence implements PresenceService {
   change(...records: PresenceRecord[]): void {
     const none = this.#waiting.size === 0;
     for (const record of records) this.#waiting.set(record.uri, record);
-    if (none && records.length > 0) this.#changes.emit(undefined);
+    if (none && records.length > 0) this.events.emit("changesPending");
   }
 }
 
@@ -127,7 +124,7 @@ export function flowView(method: FlowMethod, state: FlowView["state"] = "waiting
 export class FakeAuthorization implements AuthorizationService {
   fails: unknown = null;
   calls: unknown[] = [];
-  readonly #changes = new Feed<{ authorizations: readonly Authorization[]; flow: FlowView | null }>();
+  readonly events = new Emitter<AuthorizationEvents>();
 
   async setClient(clientId: string, clientSecret: { reveal(): string }): Promise<void> {
     this.#called({ setClient: clientId, secret: clientSecret.reveal() });
@@ -163,12 +160,11 @@ export class FakeAuthorization implements AuthorizationService {
     this.#called("cancel");
   }
 
-  onChanged(listener: (change: { authorizations: readonly Authorization[]; flow: FlowView | null }) => void): () => void {
-    return this.#changes.subscribe(listener);
-  }
-
   change(flow: FlowView | null): void {
-    this.#changes.emit({ authorizations: [{ ...AUTHORIZATION, accessToken: "leak" } as Authorization], flow });
+    this.events.emit("authorizationsChanged", {
+      authorizations: [{ ...AUTHORIZATION, accessToken: "leak" } as Authorization],
+      flow,
+    });
   }
 
   #called(call: unknown): void {
@@ -189,7 +185,7 @@ export function problem(code: Problem["code"]): Problem {
 }
 
 export class FakeStatus {
-  readonly #changes = new Feed<undefined>();
+  readonly events = new Emitter<StatusEvents>();
   #status: WorkerStatus = {
     phase: "starting",
     enabled: false,
@@ -207,12 +203,8 @@ export class FakeStatus {
     return this.#status;
   }
 
-  onChanged(listener: () => void): () => void {
-    return this.#changes.subscribe(() => listener());
-  }
-
   set(change: Partial<WorkerStatus>): void {
     this.#status = { ...this.#status, ...change };
-    this.#changes.emit(undefined);
+    this.events.emit("statusChanged");
   }
 }

@@ -1,4 +1,4 @@
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import type { FileContent, SettingsFile } from "../../src/ports/settings-file.js";
 
 /** A settings file in memory: each `put`, `remove` and `obstruct` is one settled edit. */

@@ -3,9 +3,8 @@ import type { Readable, Writable } from "node:stream";
 import { createMessageConnection, Message, ResponseError } from "vscode-jsonrpc";
 import type { CancellationToken, MessageConnection } from "vscode-jsonrpc";
 
-import { Feed } from "../../faults/feed.js";
-import type { Disposer } from "../../faults/feed.js";
-import type { Channel, ChannelEnd, ChannelHandlers, WireError } from "../../ports/channel.js";
+import { Emitter } from "../../faults/emitter.js";
+import type { Channel, ChannelEnd, ChannelEvents, ChannelHandlers, WireError } from "../../ports/channel.js";
 import { CallCancellation } from "./call-cancellation.js";
 import { GuardedReader } from "./guarded-reader.js";
 import { RequestIds } from "./request-ids.js";
@@ -23,7 +22,7 @@ export class JsonRpcChannel implements Channel {
   readonly #output: Writable;
   readonly #ids = new RequestIds();
   readonly #live = new Set<CallCancellation>();
-  readonly #drains = new Feed<undefined>();
+  readonly events = new Emitter<ChannelEvents>();
   #connection: MessageConnection | null = null;
   #writer: TickWriter | null = null;
   #waitingRequests = 0;
@@ -42,7 +41,7 @@ export class JsonRpcChannel implements Channel {
       overfull: () => reader.hold(),
       drained: () => {
         reader.release();
-        this.#drains.emit(undefined);
+        this.events.emit("drained");
       },
       broken: () => this.#end("outputBroken"),
     });
@@ -79,10 +78,6 @@ export class JsonRpcChannel implements Channel {
 
   get congested(): boolean {
     return this.#writer?.congested ?? false;
-  }
-
-  onDrain(listener: () => void): Disposer {
-    return this.#drains.subscribe(listener);
   }
 
   async flush(deadlineMs: number): Promise<void> {

@@ -2,17 +2,17 @@ import { inspect } from "node:util";
 import { expect } from "chai";
 
 import { Fault } from "../../../src/faults/fault.js";
-import { Feed } from "../../../src/faults/feed.js";
+import { Emitter } from "../../../src/faults/emitter.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { ImportedGrant } from "../../../src/authorization/authorization-service.js";
 import { Authorizations } from "../../../src/authorization/authorizations.js";
-import type { Flow, FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
+import type { Flow, FlowEvents, FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
 import type { Authorization } from "../../../src/authorization/grant.js";
 import { grantAccount } from "../../../src/authorization/vault-records.js";
 import { answerOf, Bench, client, DAY, FakeIdentity, faultOf, grantOf, locked, never, orgA, orgB, refused } from "./fixtures.js";
 
 class FakeFlow implements Flow {
-  readonly changes = new Feed<FlowView>();
+  readonly events = new Emitter<FlowEvents>();
   readonly method: FlowMethod;
   open = false;
   state: FlowState = "waiting";
@@ -46,14 +46,10 @@ class FakeFlow implements Flow {
     if (this.open) this.tell("cancelled", false);
   }
 
-  onChanged(listener: (view: FlowView) => void) {
-    return this.changes.subscribe(listener);
-  }
-
   tell(state: FlowState, open: boolean): void {
     this.state = state;
     this.open = open;
-    this.changes.emit(this.view);
+    this.events.emit("viewChanged", this.view);
   }
 }
 
@@ -91,7 +87,7 @@ describe("authorizations", () => {
     told = [];
     await service.setClient(client.clientId, client.clientSecret);
     service.start();
-    service.onChanged((change) => told.push(change));
+    service.events.on("authorizationsChanged", (change) => told.push(change));
   });
   afterEach(async () => {
     await service.stop();

@@ -39,7 +39,7 @@ export class FlowRig {
       listen,
       redirectPort: PORT,
     });
-    this.flow.onChanged((view) => this.views.push(view));
+    this.flow.events.on("viewChanged", (view) => this.views.push(view));
   }
 
   start(): Promise<FlowView> {

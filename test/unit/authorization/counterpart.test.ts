@@ -100,7 +100,7 @@ describe("what a grant is asked of changes while it is asked for", () => {
     await service.setClient(client.clientId, client.clientSecret);
     service.start();
     flows = [];
-    service.onChanged(({ flow }) => flows.push(flow));
+    service.events.on("authorizationsChanged", ({ flow }) => flows.push(flow));
   });
 
   afterEach(async () => {

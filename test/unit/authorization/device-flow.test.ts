@@ -27,7 +27,7 @@ describe("device flow", () => {
     logger = new RecordingLogger();
     views = [];
     flow = new DeviceFlow({ counterpart: () => counterpartOf(oauth), keeper, clock, logger });
-    flow.onChanged((view) => views.push(view));
+    flow.events.on("viewChanged", (view) => views.push(view));
   });
 
   afterEach(async () => {
@@ -58,7 +58,7 @@ describe("device flow", () => {
     oauth.deviceAnswers.push(PENDING, PENDING, AUTHORIZED);
     await start();
     let completedWhenTold = 0;
-    flow.onChanged((view) => {
+    flow.events.on("viewChanged", (view) => {
       if (view.state === "authorized") completedWhenTold = keeper.completed;
     });
     await clock.advance(10_000);

@@ -1,5 +1,7 @@
+import type { AuthorizationEvents } from "../../../src/authorization/authorization-service.js";
+import type { PageNoticesEvents } from "../../../src/authorization/browser-flow.js";
 import { Fault } from "../../../src/faults/fault.js";
-import { type Disposer, Feed } from "../../../src/faults/feed.js";
+import { Emitter } from "../../../src/faults/emitter.js";
 import { Secret } from "../../../src/faults/secret.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../../src/authorization/grant.js";
 import type { Counterpart } from "../../../src/authorization/counterpart.js";
@@ -100,7 +102,7 @@ export class FakeKeeper implements GrantKeeper {
   /** Whose grants were handed in, refused ones included. */
   readonly counterparts: Counterpart[] = [];
   listFault: Fault | null = null;
-  readonly #changes = new Feed<void>();
+  readonly events = new Emitter<AuthorizationEvents>();
 
   async completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal?: AbortSignal): Promise<Authorization> {
     this.counterparts.push(counterpart);
@@ -111,7 +113,7 @@ export class FakeKeeper implements GrantKeeper {
     const authorization = this.next.shift() ?? authorizationOf("Acme");
     this.completed += 1;
     this.authorizations = [...this.authorizations.filter((one) => one.orgId !== authorization.orgId), authorization];
-    this.#changes.emit();
+    this.events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
     return authorization;
   }
 
@@ -119,27 +121,19 @@ export class FakeKeeper implements GrantKeeper {
     if (this.listFault !== null) throw this.listFault;
     return this.authorizations;
   }
-
-  onChanged(listener: () => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
 }
 
 export class FakeNotices {
   notices: PageNotice[] = [];
-  readonly #changes = new Feed<void>();
+  readonly events = new Emitter<PageNoticesEvents>();
 
   list(): readonly PageNotice[] {
     return this.notices;
   }
 
-  onChanged(listener: () => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
-
   tell(...notices: PageNotice[]): void {
     this.notices = notices;
-    this.#changes.emit();
+    this.events.emit("problemsChanged");
   }
 }
 

@@ -1,15 +1,13 @@
 import { expect } from "chai";
 import sinon from "sinon";
 
-import type { AuthorizationService } from "../../../src/authorization/authorization-service.js";
+import type { AuthorizationEvents, AuthorizationService } from "../../../src/authorization/authorization-service.js";
 import { FlowKeeper } from "../../../src/authorization/flow-keeper.js";
 import type { FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";
-import { Feed } from "../../../src/faults/feed.js";
+import { Emitter } from "../../../src/faults/emitter.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
-
-type Change = Parameters<Parameters<AuthorizationService["onChanged"]>[0]>[0];
 
 function view(method: FlowMethod, state: FlowState): FlowView {
   const nothing = { url: null, redirectUri: null, verificationUri: null, verificationUriComplete: null, userCode: null };
@@ -19,11 +17,11 @@ function view(method: FlowMethod, state: FlowState): FlowView {
 /** The service with one place for a flow, as the keeper sees it. */
 function bench() {
   const clock = new FakeClock();
-  const changes = new Feed<Change>();
+  const events = new Emitter<AuthorizationEvents>();
   const log = new RecordingLogger();
   let open: FlowMethod | null = null;
   const tell = (flow: FlowView | null): void => {
-    changes.emit({ authorizations: [], flow });
+    events.emit("authorizationsChanged", { authorizations: [], flow });
   };
   const begin = sinon.spy((method: FlowMethod): Promise<FlowView> => {
     if (begin.callCount <= failures.length) {
@@ -45,7 +43,7 @@ function bench() {
     return Promise.resolve();
   });
   const failures: Fault[] = [];
-  const service = { begin, cancel, onChanged: (listener: (change: Change) => void) => changes.subscribe(listener) };
+  const service = { begin, cancel, events };
   const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, log);
   keeper.start();
   return {
@@ -66,7 +64,7 @@ function undecided() {
   const clock = new FakeClock();
   const begun: ((fault: Fault) => void)[] = [];
   const begin = (): Promise<FlowView> => new Promise((_resolve, reject) => begun.push(reject));
-  const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
+  const service = { begin, cancel: () => Promise.resolve(), events: new Emitter() };
   const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
   keeper.start();
   return { clock, keeper, begun };
@@ -222,7 +220,7 @@ describe("authorization/flow-keeper", () => {
           reject(new Fault("cancelled", "Cancelled."));
         });
       });
-    const service = { begin, cancel: () => Promise.resolve(), onChanged: () => () => undefined };
+    const service = { begin, cancel: () => Promise.resolve(), events: new Emitter() };
     const keeper = new FlowKeeper(service as unknown as AuthorizationService, clock, new RecordingLogger());
     keeper.start();
     keeper.want({ kind: "open", method: "device" });

@@ -141,7 +141,7 @@ describe("token source", () => {
   it("dead grant: says so, keeps the tokens, asks again only once an hour", async () => {
     const tokens = await start();
     const changed: string[] = [];
-    bench.refusals.changed.subscribe((orgId) => changed.push(orgId));
+    bench.refusals.events.on("refusalChanged", (orgId) => changed.push(orgId));
     bench.oauth.outcomes.push(refused());
     expect((await faultOf(tokens.replace(new Secret("SECRET-access-1"), never))).code).to.equal("grantRefused");
     for (let i = 0; i < 5; i += 1) expect((await faultOf(tokens.token(never))).code).to.equal("grantRefused");

@@ -95,7 +95,7 @@ describe("vault", () => {
   it("notices within 60 s what another process changed", async () => {
     await bench.vault.start();
     const states: VaultState[] = [];
-    bench.vault.onChanged((s) => states.push(s));
+    bench.vault.events.on("contentChanged", (s) => states.push(s));
     await (await bench.other()).vault.storeGrant(grantOf(orgA, "a", 0));
     await bench.clock.advance(60_000);
     expect(ready().grants).to.have.length(1);
@@ -106,7 +106,7 @@ describe("vault", () => {
     await bench.vault.storeGrant(grantOf(orgA, "a", 0));
     await bench.vault.start();
     const states: VaultState[] = [];
-    bench.vault.onChanged((s) => states.push(s));
+    bench.vault.events.on("contentChanged", (s) => states.push(s));
     await bench.clock.advance(300_000);
     await bench.vault.storeGrant(grantOf(orgA, "a", 0));
     expect(states).to.deep.equal([]);

@@ -14,7 +14,7 @@ describe("organization poller", () => {
   it("tells when the persons are counted for the first time, and when there are more or fewer", async () => {
     const { clock, people, poller } = pollingBench();
     const counts: number[] = [];
-    poller.onCounted.subscribe(() => counts.push(poller.report().lastSweep?.persons ?? -1));
+    poller.events.on("personsCounted", () => counts.push(poller.report().lastSweep?.persons ?? -1));
     poller.start();
     await clock.advance(70_000);
     expect(counts).to.deep.equal([2]);
@@ -258,7 +258,7 @@ describe("organization poller", () => {
   it("goes on when a listener fails", async () => {
     const { clock, people, poller, logger } = pollingBench();
     people.faults.push(fault("rateLimited", 429, 1_000));
-    poller.onChanged.subscribe(() => {
+    poller.events.on("stateChanged", () => {
       throw new Error("listener");
     });
     poller.start();

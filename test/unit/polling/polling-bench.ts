@@ -1,10 +1,10 @@
 import { Fault, type FaultCode } from "../../../src/faults/fault.js";
-import { Feed, type Disposer } from "../../../src/faults/feed.js";
+import { Emitter } from "../../../src/faults/emitter.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
 import type { ListedPerson, PersonSnapshot } from "../../../src/presence/person.js";
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "../../../src/presence/polled-roster.js";
+import type { PageTold, PolledRoster, RosterEvents, WatchedAges, WatchedDemand } from "../../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../../src/webex/people-api.js";
 import { FakeClock, NO_JITTER, SeededChance } from "../../support/fake-clock.js";
 import { listed } from "../../support/listed-persons.js";
@@ -35,7 +35,7 @@ export class FakeRoster implements PolledRoster {
   readonly reread: { page: number; ids: string[] }[] = [];
   #sweeps = 0;
   readonly #seen = new Set<string>();
-  readonly #demand = new Feed<void>();
+  readonly events = new Emitter<RosterEvents>();
 
   get personCount(): number {
     return this.sizeTold ?? this.known.size;
@@ -77,12 +77,9 @@ export class FakeRoster implements PolledRoster {
     this.lookedUp.push({ address, found: persons.length });
     this.unanswered = this.unanswered.filter((a) => a !== address);
   }
-  onDemand(listener: () => void): Disposer {
-    return this.#demand.subscribe(listener);
-  }
   watch(address: string): void {
     this.unanswered.push(address);
-    this.#demand.emit();
+    this.events.emit("demandChanged");
   }
 
   #told(persons: readonly PersonSnapshot[], there: number): PageTold {
@@ -208,7 +205,7 @@ export function pollingBench(requestsPerMinute = 60, clock = new FakeClock()) {
     grantedScopes: () => scopes.granted,
   });
   const changes: string[][] = [];
-  poller.onChanged.subscribe(() => changes.push(poller.problems.map((p) => p.code)));
+  poller.events.on("stateChanged", () => changes.push(poller.problems.map((p) => p.code)));
   const codes = (): string[] => poller.problems.map((p) => p.code);
   return { clock, budget, people, roster, logger, scopes, poller, changes, codes };
 }

@@ -46,7 +46,7 @@ describe("what polling is told of the watched", () => {
     fixture.get("ada@example.com");
     expect(fixture.roster.watchedDemand(1, 5_000).newcomers).to.equal(0);
     let demands = 0;
-    fixture.roster.onDemand(() => (demands += 1));
+    fixture.roster.events.on("demandChanged", () => (demands += 1));
     await fixture.clock.advance(20_000);
     fixture.get("ada@example.com");
     expect(demands).to.equal(0);

@@ -26,7 +26,7 @@ describe("subscriptions", () => {
   it("announce changes once, and again after all were taken", () => {
     const fixture = new Fixture();
     let announced = 0;
-    const stop = fixture.directory.onChangesWaiting(() => (announced += 1));
+    const stop = fixture.directory.events.on("changesPending", () => (announced += 1));
     sweep(fixture.roster, [person("ada")]);
     expect(announced).to.equal(0);
     fixture.directory.subscribe({ uris: ["ada@example.com"] });
@@ -234,7 +234,7 @@ describe("subscriptions", () => {
     const fixture = new Fixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ all: true });
-    fixture.directory.onChangesWaiting(() => expect.fail("announced"));
+    fixture.directory.events.on("changesPending", () => expect.fail("announced"));
     fixture.directory.stop();
     fixture.directory.stop();
     sweep(fixture.roster, [person("ada", "call")]);

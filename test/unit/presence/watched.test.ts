@@ -88,7 +88,7 @@ describe("who is watched", () => {
   it("is announced where somebody unanswered begins to be watched", () => {
     const fixture = new Fixture();
     let demands = 0;
-    const stop = fixture.roster.onDemand(() => (demands += 1));
+    const stop = fixture.roster.events.on("demandChanged", () => (demands += 1));
     fixture.getMany(["a@example.com", "b@example.com"]);
     expect(demands).to.equal(1);
     fixture.get("a@example.com");

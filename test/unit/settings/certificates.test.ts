@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { Disposer } from "../../../src/faults/feed.js";
+import type { Disposer } from "../../../src/faults/emitter.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 import type { CertificateReading } from "../../../src/ports/certificates.js";
 import type { SettingsState } from "../../../src/settings/settings-feed.js";
@@ -39,7 +39,7 @@ describe("The certificates that the settings name", () => {
         clock.timer(latencyMs, () => resolve(disk.get(path) ?? GONE));
       });
     feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger: new RecordingLogger() });
-    feed.subscribe((state) => heard.push(state));
+    feed.events.on("settingsChanged", (state) => heard.push(state));
     stop = feed.start();
     await clock.advance(0);
   });

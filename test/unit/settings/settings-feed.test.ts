@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { Disposer } from "../../../src/faults/feed.js";
+import type { Disposer } from "../../../src/faults/emitter.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 import { defaultSettings } from "../../../src/settings/keys.js";
 import type { SettingsState } from "../../../src/settings/settings-feed.js";
@@ -24,7 +24,7 @@ describe("The feed of settings", () => {
   const begin = async (text?: string): Promise<void> => {
     file = new FakeSettingsFile("/etc/ucx/Presence.ini", text);
     feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger });
-    feed.subscribe((state) => heard.push(state));
+    feed.events.on("settingsChanged", (state) => heard.push(state));
     stop = feed.start();
     await clock.advance(0);
   };

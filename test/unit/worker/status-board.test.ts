@@ -27,7 +27,7 @@ function bench() {
     file,
   );
   const told = sinon.spy();
-  board.onChanged(told);
+  board.events.on("statusChanged", told);
   return { clock, world, written, board, told };
 }
 
