@@ -30,7 +30,7 @@ export interface Flow {
   readonly method: FlowMethod;
   readonly view: FlowView;
   /** From a successful `start` until the flow is over. */
-  readonly open: boolean;
+  readonly isOpen: boolean;
   /** Resolves when there is something for a person to do. Faults: `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`, keychain faults. */
   start(signal: AbortSignal): Promise<FlowView>;
   /** `reason`: why it is over, where nobody has simply called it off. */

@@ -3,13 +3,13 @@ import type { Fault } from "../faults/fault.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
 
-export interface Refusal {
+export interface GrantRefusal {
   readonly fault: Fault;
   /** `Clock.monotonic()` of the last time Webex refused. */
-  readonly at: number;
+  readonly refusedAt: number;
 }
 
-interface Entry extends Refusal {
+interface Entry extends GrantRefusal {
   readonly grant: Grant;
   readonly client: OAuthClient;
 }
@@ -27,10 +27,10 @@ export class GrantRefusals {
   readonly events = new Emitter<RefusalEvents>();
   readonly #entries = new Map<string, Entry>();
 
-  refuse(grant: Grant, client: OAuthClient, fault: Fault, at: number): void {
-    const known = this.of(grant, client) !== null;
-    this.#entries.set(grant.orgId, { grant, client, fault, at });
-    if (!known) this.events.emit("refusalChanged", grant.orgId);
+  record(grant: Grant, client: OAuthClient, fault: Fault, refusedAt: number): void {
+    const isKnown = this.find(grant, client) !== null;
+    this.#entries.set(grant.orgId, { grant, client, fault, refusedAt });
+    if (!isKnown) this.events.emit("refusalChanged", grant.orgId);
   }
 
   clear(orgId: string): void {
@@ -38,7 +38,7 @@ export class GrantRefusals {
   }
 
   /** The refusal that holds for this grant with this client, or null. */
-  of(grant: Grant, client: OAuthClient | null): Refusal | null {
+  find(grant: Grant, client: OAuthClient | null): GrantRefusal | null {
     const entry = this.#entries.get(grant.orgId);
     if (entry?.grant.refreshToken.equals(grant.refreshToken) !== true) return null;
     if (client !== null && !(client.clientId === entry.client.clientId && client.clientSecret.equals(entry.client.clientSecret)))

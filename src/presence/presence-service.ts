@@ -49,5 +49,5 @@ export interface PresenceService {
    * Takes up to `max` waiting changes that share their subscriptions, as they are now: a person who changed twice meanwhile is
    * told once, one who changed back not at all. Null when none wait.
    */
-  takeChanges(max: number): ChangeBatch | null;
+  drainChanges(max: number): ChangeBatch | null;
 }

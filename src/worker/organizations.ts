@@ -69,7 +69,7 @@ export class Organizations {
   }
 
   wayChanged(): void {
-    for (const organization of this.all) organization.wayChanged();
+    for (const organization of this.all) organization.routeChanged();
   }
 
   status(): OrganizationStatus[] {

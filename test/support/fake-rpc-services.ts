@@ -34,17 +34,17 @@ export function presenceRecord(uri: string, webexStatus = "active"): PresenceRec
 /** Presence that answers from nothing, keeps changes once for each address, and can be made to fail or to wait. */
 export class FakePresence implements PresenceService {
   calls: unknown[] = [];
-  fails: unknown = null;
+  failure: unknown = null;
   /** With `maxWaitMs`, `get` waits for `release()` or the signal. */
   #release: (() => void) | null = null;
-  #waiting = new Map<string, PresenceRecord>();
+  #pending = new Map<string, PresenceRecord>();
   readonly #subscriptions = new Set<string>();
   #next = 0;
   readonly events = new Emitter<PresenceEvents>();
 
   get(uris: readonly string[], maxWaitMs: number, signal: AbortSignal): PresenceRecord[] | Promise<PresenceRecord[]> {
     this.calls.push({ get: uris, maxWaitMs });
-    if (this.fails !== null) throw this.fails as Error;
+    if (this.failure !== null) throw this.failure as Error;
     const records = uris.map((uri) => presenceRecord(uri));
     if (maxWaitMs === 0) return records;
     return new Promise((resolve, reject) => {
@@ -76,20 +76,20 @@ export class FakePresence implements PresenceService {
     if (!this.#subscriptions.delete(subscriptionId)) throw new Fault("unknownSubscription", "There is no such subscription.");
   }
 
-  takeChanges(max: number): ChangeBatch | null {
-    if (this.#waiting.size === 0) return null;
-    const changes = [...this.#waiting.values()].slice(0, max);
-    for (const record of changes) this.#waiting.delete(record.uri);
+  drainChanges(max: number): ChangeBatch | null {
+    if (this.#pending.size === 0) return null;
+    const changes = [...this.#pending.values()].slice(0, max);
+    for (const record of changes) this.#pending.delete(record.uri);
     return { subscriptionIds: [...this.#subscriptions], changes };
   }
 
-  get waiting(): number {
-    return this.#waiting.size;
+  get pendingCount(): number {
+    return this.#pending.size;
   }
 
   change(...records: PresenceRecord[]): void {
-    const none = this.#waiting.size === 0;
-    for (const record of records) this.#waiting.set(record.uri, record);
+    const none = this.#pending.size === 0;
+    for (const record of records) this.#pending.set(record.uri, record);
     if (none && records.length > 0) this.events.emit("changesPending");
   }
 }
@@ -122,42 +122,42 @@ export function flowView(method: FlowMethod, state: FlowView["state"] = "waiting
 
 /** Authorization whose every call does as told: what is in `fails` is thrown. Its answers hold a member too many, which must not get out. */
 export class FakeAuthorization implements AuthorizationService {
-  fails: unknown = null;
+  failure: unknown = null;
   calls: unknown[] = [];
   readonly events = new Emitter<AuthorizationEvents>();
 
   async setClient(clientId: string, clientSecret: { reveal(): string }): Promise<void> {
-    this.#called({ setClient: clientId, secret: clientSecret.reveal() });
+    this.#record({ setClient: clientId, secret: clientSecret.reveal() });
   }
 
   async setProxyPassword(password: { reveal(): string } | null): Promise<void> {
-    this.#called({ setProxyPassword: password?.reveal() ?? null });
+    this.#record({ setProxyPassword: password?.reveal() ?? null });
   }
 
   async import(grant: ImportedGrant): Promise<Authorization> {
-    this.#called({
+    this.#record({
       import: { ...grant, refreshToken: grant.refreshToken.reveal(), accessToken: grant.accessToken?.reveal() ?? null },
     });
     return { ...AUTHORIZATION, accessToken: "leak" } as Authorization;
   }
 
   async list(): Promise<readonly Authorization[]> {
-    this.#called("list");
+    this.#record("list");
     return [{ ...AUTHORIZATION, accessToken: "leak" } as Authorization];
   }
 
   async revoke(orgId: string): Promise<{ revokedAtWebex: boolean }> {
-    this.#called({ revoke: orgId });
+    this.#record({ revoke: orgId });
     return { revokedAtWebex: true };
   }
 
   async begin(method: FlowMethod): Promise<FlowView> {
-    this.#called({ begin: method });
+    this.#record({ begin: method });
     return { ...flowView(method), deviceCode: "leak" } as FlowView;
   }
 
   async cancel(): Promise<void> {
-    this.#called("cancel");
+    this.#record("cancel");
   }
 
   change(flow: FlowView | null): void {
@@ -167,9 +167,9 @@ export class FakeAuthorization implements AuthorizationService {
     });
   }
 
-  #called(call: unknown): void {
+  #record(call: unknown): void {
     this.calls.push(call);
-    if (this.fails !== null) throw this.fails as Error;
+    if (this.failure !== null) throw this.failure as Error;
   }
 }
 
