@@ -2,10 +2,10 @@ import { fileURLToPath } from "node:url";
 import { resolve } from "node:path";
 
 import { boundedRow, infoRow, type Bench, type BenchContext, type BenchResult } from "./bench.js";
-import { lowerBoundSeconds, pageCount, Scenario, type GridPoint } from "./freshness/point.js";
-import { measureWorker } from "./freshness/product.js";
-import { simulateLookups, simulateSweeps, simulateSweepsIgnoringRetryAfter } from "./freshness/rivals.js";
-import type { Outcome } from "./freshness/service.js";
+import { lowerBoundSeconds, pageCount, Scenario, type GridPoint } from "./freshness/scenario.js";
+import { measureWorker } from "./freshness/worker-measurement.js";
+import { simulateLookups, simulateSweeps, simulateSweepsIgnoringRetryAfter } from "./freshness/baselines.js";
+import type { Outcome } from "./freshness/service-model.js";
 import { formatNumber } from "./samples.js";
 
 interface Result {

@@ -9,9 +9,9 @@ import { chromium } from "playwright-core";
 const compiled = resolve(process.argv[2] ?? "build");
 const out = resolve("build/screenshots");
 const load = (path) => import(pathToFileURL(resolve(compiled, "src", path)).href);
-const { authorizationPage, refusalPage } = await load("authorization/authorization-page.js");
-const { faultyAttempt, refusedAttempt } = await load("authorization/authorization-page-state.js");
-const { WRONG_KEY } = await load("authorization/browser-flow-guard.js");
+const { authorizationPage, refusalPage } = await load("authorization/page/authorization-page.js");
+const { faultyAttempt, refusedAttempt } = await load("authorization/page/page-model.js");
+const { WRONG_KEY } = await load("authorization/page/page-request.js");
 const { Fault } = await load("faults/fault.js");
 const { listenOnLoopback } = await load("platform/loopback-server.js");
 

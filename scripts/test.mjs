@@ -45,7 +45,7 @@ const folder = mkdtempSync(join(tmpdir(), "ucx-test-"));
 async function tests(title, specs, options) {
   console.error(`\n== ${title}`);
   const report = join(folder, "report.json");
-  const reporter = ["--reporter", "build/test/support/spec-and-json.js", "--reporter-option", `output=${report}`];
+  const reporter = ["--reporter", "build/test/support/spec-json-reporter.js", "--reporter-option", `output=${report}`];
   const args = ["node_modules/mocha/bin/mocha.js", ...specs, ...reporter, ...options, ...process.argv.slice(2)];
   const status = await new Promise((resolve) => spawn(process.execPath, args, { stdio: "inherit" }).on("close", resolve));
   const failedBefore = failed;

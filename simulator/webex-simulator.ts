@@ -2,7 +2,7 @@ import { ClientRegistry, type SimulatedClient } from "./client-registry.js";
 import { controlRoute } from "./control-routes.js";
 import { FaultQueue, type FaultRule } from "./faults.js";
 import { ForeignOrigin, type ForeignRequest } from "./foreign-origin.js";
-import { SimulatorServer, type ListenOptions } from "./front-door.js";
+import { SimulatorServer, type ListenOptions } from "./http-server.js";
 import { initialKnobs, knobProblems, type Knobs } from "./knobs.js";
 import type { OrganizationOptions, SimulatedOrganization, SimulatedPerson } from "./people-factory.js";
 import { Population } from "./population.js";

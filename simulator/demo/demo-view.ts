@@ -6,9 +6,9 @@ import {
   personCapacity,
   type PresenceChange,
   type PresenceTableModel,
-} from "../../src/cli/presence-table.js";
-import { onQuitKey } from "../../src/cli/terminal-keys.js";
-import { TerminalScreen, type TerminalOutput } from "../../src/cli/terminal-screen.js";
+} from "../../src/cli/terminal/presence-table.js";
+import { onQuitKey } from "../../src/cli/terminal/keys.js";
+import { TerminalScreen, type TerminalOutput } from "../../src/cli/terminal/screen.js";
 
 /** Where the demo shows what happens. */
 export interface DemoView {

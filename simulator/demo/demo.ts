@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { totalsText, type PresenceTableModel } from "../../src/cli/presence-table.js";
+import { totalsText, type PresenceTableModel } from "../../src/cli/terminal/presence-table.js";
 import type { DemoOptions } from "./demo-options.js";
 import { ORGANIZATION, type DemoEnvironment } from "./demo-stage.js";
 import type { DemoView } from "./demo-view.js";

@@ -1,4 +1,4 @@
-import type { PresenceChange, PresenceTableModel } from "../../src/cli/presence-table.js";
+import type { PresenceChange, PresenceTableModel } from "../../src/cli/terminal/presence-table.js";
 
 export type PresenceRecord = PresenceTableModel["records"][number];
 type PresenceState = PresenceRecord["state"];

@@ -1,5 +1,5 @@
 import { html, type Markup } from "./authorization-page-markup.js";
-import { describeStatus, canComplete, missingScopes, needsAttention, type PageModel } from "./authorization-page-state.js";
+import { describeStatus, canComplete, missingScopes, needsAttention, type PageModel } from "./page/page-model.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
 import type { PageNotice } from "./page-notice.js";
 

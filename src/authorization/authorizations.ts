@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { OAuthClient, TokenResponse } from "../webex/oauth-api.js";
 import type { AuthorizationChange, AuthorizationEvents, AuthorizationService, ImportedGrant } from "./authorization-service.js";
-import { type OAuthContext, findCancelReason, type WebexService } from "./counterpart.js";
+import { type OAuthContext, findCancelReason, type WebexService } from "./oauth-context.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient, originOf } from "./effective-client.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
@@ -15,12 +15,12 @@ import { REQUIRED_SCOPES } from "./grant.js";
 import { GrantImporter } from "./grant-import.js";
 import { grantRefused, fetchTokenOwner } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { unreadableGrantFault, grantMismatch, toAuthorization } from "./grant-standing.js";
+import { unreadableGrantFault, grantMismatch, toAuthorization } from "./grant-status.js";
 import { computeExpiry } from "./lifetime.js";
 import { revokeAtWebex } from "./revocation.js";
-import { throwIfCancelled } from "./single-flight.js";
-import type { GrantStore } from "./vault.js";
-import { fallbackOrgName } from "./vault-records.js";
+import { throwIfCancelled } from "./shared-task.js";
+import type { GrantStore } from "./grant-store.js";
+import { fallbackOrgName } from "./keychain-records.js";
 
 export interface AuthorizationsOptions {
   readonly vault: GrantStore;

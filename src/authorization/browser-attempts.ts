@@ -4,8 +4,8 @@ import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
 import { sanitizeText } from "./authorization-page-markup.js";
-import { type Attempt, attemptFromFault, attemptFromError } from "./authorization-page-state.js";
-import type { OAuthContext } from "./counterpart.js";
+import { type Attempt, attemptFromFault, attemptFromError } from "./page/page-model.js";
+import type { OAuthContext } from "./oauth-context.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
 import { type GrantSink, storeGrant } from "./grant-keeper.js";
 

@@ -3,9 +3,9 @@ import { type Disposer, Emitter, type Subscribable } from "../faults/emitter.js"
 import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { ListenOnLoopback, LoopbackResponse, LoopbackRequest, LoopbackServer } from "../ports/loopback-server.js";
-import { authorizationPage, GUARDED_HEADERS, redirect, rejectionPage, scriptResponse } from "./authorization-page.js";
+import { authorizationPage, GUARDED_HEADERS, redirect, rejectionPage, scriptResponse } from "./page/authorization-page.js";
 import { pageParts } from "./authorization-page-parts.js";
-import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./authorization-page-state.js";
+import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./page/page-model.js";
 import { BrowserAttempts } from "./browser-attempts.js";
 import {
   PAGE_NOT_OPEN,
@@ -14,13 +14,13 @@ import {
   UNEXPECTED_CALLBACK,
   parsePageRequest,
   INVALID_KEY,
-} from "./browser-flow-guard.js";
-import type { OAuthContext } from "./counterpart.js";
+} from "./page/page-request.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Flow, FlowEvents, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
 import type { GrantSink } from "./grant-keeper.js";
 import type { PageNotice } from "./page-notice.js";
-import { cancelled } from "./single-flight.js";
+import { cancelled } from "./shared-task.js";
 
 export interface PageNoticesEvents {
   readonly problemsChanged: undefined;

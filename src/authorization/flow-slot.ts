@@ -1,8 +1,8 @@
 import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/emitter.js";
-import type { OAuthContext } from "./counterpart.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
-import { cancelled, throwIfCancelled } from "./single-flight.js";
+import { cancelled, throwIfCancelled } from "./shared-task.js";
 
 interface ActiveFlow {
   readonly flow: Flow;

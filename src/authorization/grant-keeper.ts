@@ -4,9 +4,9 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
 import type { AuthorizationEvents } from "./authorization-service.js";
-import type { OAuthContext } from "./counterpart.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Authorization } from "./grant.js";
-import { cancelled } from "./single-flight.js";
+import { cancelled } from "./shared-task.js";
 
 /** What a flow needs of the vault. */
 export interface GrantSink {

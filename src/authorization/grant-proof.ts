@@ -1,7 +1,7 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { IdentityApi } from "../webex/oauth-api.js";
-import { fallbackOrgName } from "./vault-records.js";
+import { fallbackOrgName } from "./keychain-records.js";
 
 /** Whose grant it is, as Webex says. */
 export interface TokenOwner {

@@ -8,11 +8,11 @@ import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient } from "./effective-client.js";
 import type { Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { grantMismatch, missingGrantFault } from "./grant-standing.js";
+import { grantMismatch, missingGrantFault } from "./grant-status.js";
 import { RenewalSchedule } from "./renewal-plan.js";
 import { applyRefresh } from "./renewed-grant.js";
-import { cancelled, type TaskContext, SharedTask, throwIfCancelled } from "./single-flight.js";
-import type { GrantStore } from "./vault.js";
+import { cancelled, type TaskContext, SharedTask, throwIfCancelled } from "./shared-task.js";
+import type { GrantStore } from "./grant-store.js";
 
 /** How long a refused grant is left alone, while neither the keychain nor the client has changed. */
 const REFUSED_GRANT_DELAY_MS = 3_600_000;

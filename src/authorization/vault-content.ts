@@ -13,7 +13,7 @@ import {
   grantAccount,
   INDEX_ACCOUNT,
   PROXY_ACCOUNT,
-} from "./vault-records.js";
+} from "./keychain-records.js";
 
 /** Everything the keychain holds for the worker. */
 export interface StoredContent {

@@ -1,7 +1,7 @@
 import type { Authorization } from "../authorization/grant.js";
 import { fieldLines } from "./paragraph.js";
 import type { Paint } from "./terminal-style.js";
-import { sanitize } from "./terminal-text.js";
+import { sanitize } from "./terminal/text.js";
 import { formatDateTime } from "./time-text.js";
 
 const SCOPE_DESCRIPTIONS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import type { FlowView } from "../authorization/flow.js";
 import type { Paint } from "./terminal-style.js";
-import { sanitize } from "./terminal-text.js";
+import { sanitize } from "./terminal/text.js";
 
 export function introText(account: string): string {
   return `Authorizing Webex presence for account ${account}: the worker has to run under the same account.`;

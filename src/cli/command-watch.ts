@@ -7,7 +7,7 @@ import type { WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { needsAttention } from "./status-text.js";
 import { UsageError } from "./usage-error.js";
-import { settingsPathFor } from "./surroundings.js";
+import { settingsPathFor } from "./worker-files.js";
 import { LiveWatch } from "./watch.js";
 import { fetchSnapshot } from "./watch-once.js";
 import { createView } from "./watch-view.js";

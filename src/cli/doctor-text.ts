@@ -1,7 +1,7 @@
 import type { Finding, FindingState } from "./doctor-finding.js";
 import { wrapWords } from "./paragraph.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { sanitize } from "./terminal-text.js";
+import { sanitize } from "./terminal/text.js";
 
 const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
   ok: ["ok  ", ["green"]],

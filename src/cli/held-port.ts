@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readStatusFile } from "./status-file-reader.js";
-import { logDirectoryFor, statusFilePath } from "./surroundings.js";
+import { logDirectoryFor, statusFilePath } from "./worker-files.js";
 
 const TAIL_BYTES = 512 * 1024;
 

@@ -1,4 +1,4 @@
-import { displayWidth } from "./terminal-text.js";
+import { displayWidth } from "./terminal/text.js";
 
 /** Breaks a text between words into lines of at most `width` columns; later lines are indented. A word too long stays whole: it may be an address. */
 export function wrapWords(text: string, width: number, indent: number): string[] {

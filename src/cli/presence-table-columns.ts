@@ -1,7 +1,7 @@
 import type { PresenceRecord } from "../presence/record.js";
 import { stateText, STATE_STYLES } from "./presence-table-states.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { fit, sanitize } from "./terminal-text.js";
+import { fit, sanitize } from "./terminal/text.js";
 
 interface Column {
   readonly heading: string;

@@ -1,8 +1,8 @@
 import { asFault } from "../faults/fault.js";
 import type { CommandContext, CommonOptions, ExitCode } from "./command.js";
 import { UsageError } from "./usage-error.js";
-import { CommandConsole } from "./command-console.js";
-import { CommandInput } from "./secret-input.js";
+import { CommandConsole } from "./terminal/console.js";
+import { CommandInput } from "./terminal/input.js";
 
 const FORCED_EXIT_CODE = 130;
 

@@ -1,17 +1,17 @@
 import { Emitter } from "../faults/emitter.js";
 import type { Authorizations } from "../authorization/authorizations.js";
 import type { AuthorizationSettings } from "../authorization/effective-client.js";
-import { GrantStore } from "../authorization/vault.js";
+import { GrantStore } from "../authorization/grant-store.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
 import { version } from "../platform/installation.js";
-import { KeytarStore } from "../platform/keytar-store.js";
+import { KeytarStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
 import { systemRandom, systemClock } from "../platform/system-clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings } from "../settings/keys.js";
-import type { SettingsState } from "../settings/settings-feed.js";
+import type { SettingsState } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
 import type { TokenSource } from "../webex/people-api.js";
 import { authorizationParts } from "../worker/authorization-parts.js";
@@ -19,7 +19,7 @@ import { Network } from "../worker/network.js";
 import type { CommandContext } from "./command.js";
 import { silentLogger } from "./quiet-log.js";
 import { readSettingsOnce } from "./settings-once.js";
-import { settingsPathFor } from "./surroundings.js";
+import { settingsPathFor } from "./worker-files.js";
 
 /** Settings, keychain, network and authorizations for one command: the worker's own rooms, without the worker. */
 export class Session {

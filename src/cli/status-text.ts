@@ -1,7 +1,7 @@
 import type { OrganizationStatus, Problem, WorkerStatus } from "../supervisor/status.js";
 import { fieldLines, wrapWords } from "./paragraph.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { clip, displayWidth, fit, sanitize } from "./terminal-text.js";
+import { clip, displayWidth, fit, sanitize } from "./terminal/text.js";
 import { formatDateTime, formatDuration } from "./time-text.js";
 
 interface RenderOptions {

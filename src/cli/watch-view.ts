@@ -1,11 +1,11 @@
 import type { ReadStream } from "node:tty";
 
 import type { PresenceRecord } from "../presence/record.js";
-import { changeText, formatTime, renderPresenceTable, type PresenceChange, type PresenceTableModel } from "./presence-table.js";
+import { changeText, formatTime, renderPresenceTable, type PresenceChange, type PresenceTableModel } from "./terminal/presence-table.js";
 import { displayNameOf } from "./presence-table-columns.js";
 import { stateText } from "./presence-table-states.js";
-import { onQuitKey } from "./terminal-keys.js";
-import { TerminalScreen, type TerminalOutput } from "./terminal-screen.js";
+import { onQuitKey } from "./terminal/keys.js";
+import { TerminalScreen, type TerminalOutput } from "./terminal/screen.js";
 
 /** Where presence is shown. */
 export interface WatchView {

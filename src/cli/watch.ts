@@ -1,7 +1,7 @@
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
-import type { PresenceTableModel } from "./presence-table.js";
-import { totalsText } from "./presence-table.js";
+import type { PresenceTableModel } from "./terminal/presence-table.js";
+import { totalsText } from "./terminal/presence-table.js";
 import { PresenceTracker } from "./watch-ledger.js";
 import type { WatchView } from "./watch-view.js";
 import type { WorkerClient } from "./worker-client.js";

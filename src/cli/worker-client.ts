@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { productDirectory } from "../platform/installation.js";
-import { FrameParser } from "../platform/json-rpc/frame-parser.js";
+import { FrameParser } from "../platform/json-rpc/framing.js";
 
 export interface WorkerLaunch {
   readonly settingsPath: string;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { lazyHttp } from "./late-builtin.js";
+import { lazyHttp } from "./lazy-modules.js";
 import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/emitter.js";
 import type {

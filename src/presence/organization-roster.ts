@@ -1,9 +1,9 @@
 import { Emitter } from "../faults/emitter.js";
-import { RefreshDemandScanner, NO_DEMAND } from "./demand-scan.js";
+import { RefreshDemandScanner, NO_DEMAND } from "./refresh-demand.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
 import type { PageResult, PolledRoster, WatchedAges, RefreshDemand, RosterEvents } from "./polled-roster.js";
-import type { PersonStore } from "./roster.js";
-import type { WatchStatistics } from "./watched-census.js";
+import type { PersonStore } from "./store/person-store.js";
+import type { WatchStatistics } from "./watch-statistics.js";
 
 /** What happened in a roster, once it is over. */
 export type RosterUpdate = "observed" | "answered";

@@ -18,12 +18,12 @@ import type {
 import { RecentAddresses } from "./recent-addresses.js";
 import type { PresenceRecord } from "./record.js";
 import { Resolver, type PresenceCondition, type Match } from "./resolver.js";
-import { PersonStore, NOT_FOUND_TTL_MS, type PersonStoreListener } from "./roster.js";
+import { PersonStore, NOT_FOUND_TTL_MS, type PersonStoreListener } from "./store/person-store.js";
 import { NOT_READY } from "./state-table.js";
-import { StalenessTimer } from "./upkeep.js";
+import { StalenessTimer } from "./staleness-timer.js";
 import { PendingQueries } from "./waiting-room.js";
-import { WatchStatistics } from "./watched-census.js";
-import { SubscriptionIndex } from "./watch-list.js";
+import { WatchStatistics } from "./watch-statistics.js";
+import { SubscriptionIndex } from "./subscription-index.js";
 
 const DEFAULT_STALE_AFTER_MS = 180_000;
 

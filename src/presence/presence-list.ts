@@ -2,7 +2,7 @@ import { Fault } from "../faults/fault.js";
 import type { PresenceListPage, PresenceListQuery } from "./presence-service.js";
 import type { PresenceRecord } from "./record.js";
 import type { Resolver } from "./resolver.js";
-import type { PersonStore } from "./roster.js";
+import type { PersonStore } from "./store/person-store.js";
 
 interface ListPosition {
   readonly uri: string;

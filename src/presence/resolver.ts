@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.js";
 import { formatIsoTime } from "./iso-time.js";
 import type { PresenceRecord } from "./record.js";
-import type { PersonStore } from "./roster.js";
+import type { PersonStore } from "./store/person-store.js";
 import {
   BLOCKED,
   DISABLED,
@@ -12,7 +12,7 @@ import {
   STALE,
   type PresenceValue,
 } from "./state-table.js";
-import type { Resolution, PresenceSource } from "./watch-list.js";
+import type { Resolution, PresenceSource } from "./subscription-index.js";
 
 /**
  * What the worker is able to say at all: `notReady` until the settings are read, `disabled` and `blocked` as its phase of that

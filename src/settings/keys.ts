@@ -1,5 +1,5 @@
 import type { Settings } from "./settings.js";
-import type { ParseResult } from "./value-readers.js";
+import type { ParseResult } from "./value-parsers.js";
 import {
   parseApiUrl,
   choiceParser,
@@ -9,7 +9,7 @@ import {
   parseBoolean,
   parseText,
   withoutUserInfo,
-} from "./value-readers.js";
+} from "./value-parsers.js";
 
 /** What plain names in a section of this name, and dotted names that begin with it, belong to. */
 export const SETTINGS_PREFIX = "WebexPresence";

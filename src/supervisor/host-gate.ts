@@ -1,5 +1,5 @@
 import { compareVersions, OLDEST_CONSOLE, OLDEST_HOST } from "./host-version.js";
-import type { ProblemReport } from "./problem-book.js";
+import type { ProblemReport } from "./problem-list.js";
 
 /** What `initialize` says of the host, as far as it said it. */
 export interface HostDescription {

@@ -1,6 +1,6 @@
 import type { Secret } from "../faults/secret.js";
-import { parseJsonObject, optionalString, requiredString } from "./json-answer.js";
-import type { JsonObject } from "./json-answer.js";
+import { parseJsonObject, optionalString, requiredString } from "./json-response.js";
+import type { JsonObject } from "./json-response.js";
 import type { IdentityApi } from "./oauth-api.js";
 import type { Me, RequestLimiter } from "./people-api.js";
 import { decodeMe, requiredItems } from "./person-decoder.js";

@@ -1,7 +1,7 @@
 import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
-import { findItemRanges, type ByteRange } from "./item-split.js";
-import { parseJsonObject, parseJson } from "./json-answer.js";
+import { findItemRanges, type ByteRange } from "./item-ranges.js";
+import { parseJsonObject, parseJson } from "./json-response.js";
 import { decodePerson, requiredItems } from "./person-decoder.js";
 
 /**

@@ -1,9 +1,9 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
-import { parseErrorResponse } from "./error-answer.js";
-import type { ErrorResponse } from "./error-answer.js";
-import { parseJsonObject } from "./json-answer.js";
+import { parseErrorResponse } from "./error-response.js";
+import type { ErrorResponse } from "./error-response.js";
+import { parseJsonObject } from "./json-response.js";
 import type { DeviceAuthorization, DeviceTokenPoll, OAuthApi, OAuthClient, OAuthEndpoints, TokenResponse } from "./oauth-api.js";
 import { SMALL_LIMITS } from "./rest.js";
 import type { RestOptions } from "./rest.js";

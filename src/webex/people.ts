@@ -1,6 +1,6 @@
 import type { ReusableBuffer } from "../ports/http.js";
 import type { PersonSnapshot } from "../presence/person.js";
-import { parseJsonObject } from "./json-answer.js";
+import { parseJsonObject } from "./json-response.js";
 import { nextLink } from "./link-header.js";
 import { parseListedPersons } from "./listed-persons.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "./people-api.js";

@@ -1,7 +1,7 @@
 import type { PersonSnapshot } from "../presence/person.js";
 import { malformedResponse } from "./rest-faults.js";
-import { optionalString, requiredString } from "./json-answer.js";
-import type { JsonObject } from "./json-answer.js";
+import { optionalString, requiredString } from "./json-response.js";
+import type { JsonObject } from "./json-response.js";
 import type { Me } from "./people-api.js";
 
 const EMPTY: readonly string[] = [];

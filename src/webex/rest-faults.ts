@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import type { ErrorResponse } from "./error-answer.js";
+import type { ErrorResponse } from "./error-response.js";
 
 /** The fault that an answer of the REST service stands for, once it is neither a success nor a redirect. */
 export function restFault(status: number, error: ErrorResponse): Fault {

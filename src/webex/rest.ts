@@ -1,7 +1,7 @@
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { ReusableBuffer, Http, HttpResponse } from "../ports/http.js";
-import { parseErrorResponse } from "./error-answer.js";
+import { parseErrorResponse } from "./error-response.js";
 import { sameOriginUrl } from "./link-header.js";
 import type { RequestLimiter } from "./people-api.js";
 import { restFault, throwIfCancelled, malformedResponse } from "./rest-faults.js";

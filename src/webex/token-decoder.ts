@@ -1,6 +1,6 @@
 import { Secret } from "../faults/secret.js";
-import { optionalString, requiredString } from "./json-answer.js";
-import type { JsonObject } from "./json-answer.js";
+import { optionalString, requiredString } from "./json-response.js";
+import type { JsonObject } from "./json-response.js";
 import type { DeviceAuthorization, TokenResponse } from "./oauth-api.js";
 
 /** RFC 8628 3.2 and 3.5: what holds where the answer does not say. */

@@ -1,12 +1,12 @@
-import type { FlowSupervisor } from "../authorization/flow-keeper.js";
+import type { FlowSupervisor } from "../authorization/flow-supervisor.js";
 import type { GrantStatus } from "../authorization/authorizations.js";
 import { effectiveClient, type AuthorizationSettings } from "../authorization/effective-client.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import type { GrantStoreState } from "../authorization/vault-state.js";
 import { asFault, type Fault } from "../faults/fault.js";
-import type { SettingsState } from "../settings/settings-feed.js";
+import type { SettingsState } from "../settings/settings-store.js";
 import type { HostCheck } from "../supervisor/host-gate.js";
-import type { ProblemReport } from "../supervisor/problem-book.js";
+import type { ProblemReport } from "../supervisor/problem-list.js";
 import type { ProblemCode } from "../supervisor/problem-catalog.js";
 import type { Organizations } from "./organizations.js";
 

@@ -6,13 +6,13 @@ import { RpcServer } from "../rpc/rpc-server.js";
 import type { HostInfo } from "../rpc/session.js";
 import { defaultSettings } from "../settings/keys.js";
 import { checkHost, UNKNOWN_HOST, type HostCheck } from "../supervisor/host-gate.js";
-import type { ProblemReport } from "../supervisor/problem-book.js";
+import type { ProblemReport } from "../supervisor/problem-list.js";
 import { AuthorizationAfterSettings } from "./authorization-after-settings.js";
-import { Reconciler } from "./conductor.js";
+import { Reconciler } from "./reconciler.js";
 import type { LaunchOptions } from "./launch-options.js";
 import { collectProblems } from "./problem-sources.js";
-import { authorizationSettings, createComponents, type Components } from "./rooms.js";
-import { StatusPublisher } from "./status-board.js";
+import { authorizationSettings, createComponents, type Components } from "./components.js";
+import { StatusPublisher } from "./status-publisher.js";
 import type { WorkerPorts } from "./worker-ports.js";
 
 /** Reading settings and keychain begins this long after the host is listened to, so that a first query is answered before it. */

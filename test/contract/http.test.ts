@@ -1,8 +1,8 @@
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { Fault } from "../../src/faults/fault.js";
-import { TestServer, closedPort } from "../support/http-fixtures.js";
-import { ScriptedHttp } from "../support/scripted-http.js";
-import { CONTRACT_PATHS, httpContract } from "./http.contract.js";
+import { TestServer, closedPort } from "../support/http-fixture.js";
+import { ScriptedHttp } from "../support/http-fake.js";
+import { CONTRACT_PATHS, httpContract } from "../support/http-contract.js";
 
 const ORIGIN = "http://scripted.example";
 

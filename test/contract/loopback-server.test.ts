@@ -6,8 +6,8 @@ import { networkInterfaces } from "node:os";
 import { expect } from "chai";
 
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
-import { type LoopbackReader, loopbackServerContract } from "./loopback-server.contract.js";
-import { FakeLoopback } from "./loopback-server.fake.js";
+import { type LoopbackReader, loopbackServerContract } from "../support/loopback-server-contract.js";
+import { FakeLoopback } from "../support/loopback-server-fake.js";
 
 loopbackServerContract("fake", () => {
   const machine = new FakeLoopback();

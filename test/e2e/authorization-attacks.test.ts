@@ -3,8 +3,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 
-import { launchChromium } from "../integration/browser-flow-rig.js";
-import { AuthorizationHarness, hasIpv6, holdPort, releasePort } from "./authorization-rig.js";
+import { launchChromium } from "../support/browser-flow-http-harness.js";
+import { AuthorizationHarness, hasIpv6, holdPort, releasePort } from "../support/authorization-harness.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 

@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 
-import { findSeriousViolations } from "../integration/axe-findings.js";
-import { launchChromium } from "../integration/browser-flow-rig.js";
-import { AuthorizationHarness, type AuthorizationHarnessOptions } from "./authorization-rig.js";
+import { findSeriousViolations } from "../support/axe.js";
+import { launchChromium } from "../support/browser-flow-http-harness.js";
+import { AuthorizationHarness, type AuthorizationHarnessOptions } from "../support/authorization-harness.js";
 
 describe("e2e: authorization in a browser", function () {
   this.timeout(60_000);

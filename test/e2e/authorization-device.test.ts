@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { approveDevice } from "../../simulator/administrator.js";
-import { AuthorizationHarness, type AuthorizationHarnessOptions, type Flow } from "./authorization-rig.js";
+import { AuthorizationHarness, type AuthorizationHarnessOptions, type Flow } from "../support/authorization-harness.js";
 
 describe("e2e: authorization with a code, for a server without a browser", function () {
   this.timeout(40_000);

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { approveDevice } from "../../simulator/administrator.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { AuthorizationHarness } from "./authorization-rig.js";
+import { AuthorizationHarness } from "../support/authorization-harness.js";
 
 describe("e2e: WebexPresence.ApiUrl and the client change while somebody authorizes", function () {
   this.timeout(40_000);

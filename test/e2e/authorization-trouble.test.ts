@@ -1,9 +1,9 @@
 import { expect } from "chai";
 
 import type { Knobs } from "../../simulator/knobs.js";
-import { startKeyring, type Keyring } from "../support/keyring.js";
+import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { AuthorizationHarness, type AuthorizationHarnessOptions, POLL_TIMEOUT_MS } from "./authorization-rig.js";
+import { AuthorizationHarness, type AuthorizationHarnessOptions, POLL_TIMEOUT_MS } from "../support/authorization-harness.js";
 
 interface Listed {
   readonly orgId: string;

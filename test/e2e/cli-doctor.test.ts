@@ -2,10 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { makeCertificates } from "../support/http-fixtures.js";
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring.js";
+import { makeCertificates } from "../support/http-fixture.js";
+import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { CliHarness, type Finding } from "./cli-rig.js";
+import { CliHarness, type Finding } from "../support/cli-harness.js";
 
 const ALL_CHECKS = [
   "settings",

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring.js";
+import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { CliHarness } from "./cli-rig.js";
+import { CliHarness } from "../support/cli-harness.js";
 
 describe("e2e: watch with an authorization", function () {
   this.timeout(60_000);

@@ -4,8 +4,8 @@ import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { WorkerHarness } from "../support/worker-rig.js";
-import { CliHarness } from "./cli-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
+import { CliHarness } from "../support/cli-harness.js";
 
 const CLI = "dist/cli.cjs";
 

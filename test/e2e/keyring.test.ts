@@ -1,9 +1,9 @@
 import { userInfo } from "node:os";
 import { expect } from "chai";
 
-import { startKeyring, type Keyring } from "../support/keyring.js";
+import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 describe("e2e: a real keyring under a real session bus", function () {
   this.timeout(60_000);

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 const WORKER = "dist/worker.cjs";
 

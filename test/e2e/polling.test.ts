@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { makeCertificates } from "../support/http-fixtures.js";
+import { makeCertificates } from "../support/http-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 interface ChangedRecord {
   uri: string;

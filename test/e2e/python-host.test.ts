@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { expect } from "chai";
 
 import { requireTool } from "../support/require-tool.js";
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 // Debian's, which sees Debian's packages; another python3 may come first on the PATH.
 const PYTHON = "/usr/bin/python3";

@@ -1,15 +1,15 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
 
-import { authorizationPage, rejectionPage } from "../../src/authorization/authorization-page.js";
-import { attemptFromFault, type PageModel, attemptFromError } from "../../src/authorization/authorization-page-state.js";
-import { INVALID_KEY } from "../../src/authorization/browser-flow-guard.js";
+import { authorizationPage, rejectionPage } from "../../src/authorization/page/authorization-page.js";
+import { attemptFromFault, type PageModel, attemptFromError } from "../../src/authorization/page/page-model.js";
+import { INVALID_KEY } from "../../src/authorization/page/page-request.js";
 import type { PageNotice } from "../../src/authorization/page-notice.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
-import { authorizationOf, faultOf } from "../unit/authorization/flow-fixtures.js";
-import { findSeriousViolations } from "./axe-findings.js";
-import { launchChromium } from "./browser-flow-rig.js";
+import { authorizationOf, faultOf } from "../support/authorization-flow-fixture.js";
+import { findSeriousViolations } from "../support/axe.js";
+import { launchChromium } from "../support/browser-flow-http-harness.js";
 
 const ACME = authorizationOf("Acme");
 const BETA = authorizationOf("Beta", { state: "required" });

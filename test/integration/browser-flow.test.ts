@@ -2,8 +2,8 @@ import { expect } from "chai";
 
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
-import { FakeClock } from "../support/fake-clock.js";
-import { HttpBrowserFlowHarness, launchChromium } from "./browser-flow-rig.js";
+import { FakeClock } from "../support/clock-fake.js";
+import { HttpBrowserFlowHarness, launchChromium } from "../support/browser-flow-http-harness.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 

@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { Http } from "../../src/ports/http.js";
-import { TestServer, faultOf, getRequest } from "../support/http-fixtures.js";
+import { TestServer, faultOf, getRequest } from "../support/http-fixture.js";
 
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => (socket.closed ? resolve() : void socket.once("close", () => resolve())));

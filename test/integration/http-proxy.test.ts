@@ -9,8 +9,8 @@ import type { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { HttpResponse, HttpRoute } from "../../src/ports/http.js";
-import { TestServer, closedPort, faultOf, getRequest, makeCertificates } from "../support/http-fixtures.js";
-import type { TestCertificates } from "../support/http-fixtures.js";
+import { TestServer, closedPort, faultOf, getRequest, makeCertificates } from "../support/http-fixture.js";
+import type { TestCertificates } from "../support/http-fixture.js";
 import { TestProxy } from "../support/http-proxy-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 

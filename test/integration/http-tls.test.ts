@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
-import { TestServer, faultOf, getRequest, makeCertificates } from "../support/http-fixtures.js";
-import type { TestCertificates } from "../support/http-fixtures.js";
+import { TestServer, faultOf, getRequest, makeCertificates } from "../support/http-fixture.js";
+import type { TestCertificates } from "../support/http-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
 describe("https with certificates of one's own", () => {

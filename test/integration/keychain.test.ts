@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect } from "chai";
 
-import { KeytarStore } from "../../src/platform/keytar-store.js";
-import type { Keyring } from "../support/keyring.js";
-import { KEYRING_TOOLS, startKeyring } from "../support/keyring.js";
+import { KeytarStore } from "../../src/platform/secret-store.js";
+import type { Keyring } from "../support/keyring-fixture.js";
+import { KEYRING_TOOLS, startKeyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>

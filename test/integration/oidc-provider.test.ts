@@ -7,7 +7,7 @@ import type { FlowView } from "../../src/authorization/flow.js";
 import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
-import { GrantStore } from "../../src/authorization/vault.js";
+import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
@@ -16,10 +16,10 @@ import { systemRandom as chance, systemClock as clock } from "../../src/platform
 import type { Http } from "../../src/ports/http.js";
 import { WebexIdentity } from "../../src/webex/identity.js";
 import { WebexOAuth } from "../../src/webex/oauth.js";
-import { RecordingLogger } from "../support/recording-logger.js";
-import { PageNoticesFake } from "../unit/authorization/flow-fixtures.js";
-import { FormBrowser } from "./oidc-browser.js";
-import { OidcProviderFixture } from "./oidc-site.js";
+import { RecordingLogger } from "../support/logger-fake.js";
+import { PageNoticesFake } from "../support/authorization-flow-fixture.js";
+import { FormBrowser } from "../support/form-browser.js";
+import { OidcProviderFixture } from "../support/oidc-provider-fixture.js";
 
 const neverAborted = new AbortController().signal;
 const LOGIN = { login: "ada", password: "any" };

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { createMessageConnection } from "vscode-jsonrpc/node";
 
-import { frame, parseFrames, request } from "../support/byte-host.js";
+import { frame, parseFrames, request } from "../support/byte-host-fake.js";
 
 const WORKER = fileURLToPath(new URL("./rpc-worker.js", import.meta.url));
 const runProgram = promisify(spawnChild);

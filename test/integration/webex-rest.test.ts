@@ -5,8 +5,8 @@ import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { Http } from "../../src/ports/http.js";
 import { WebexPeople } from "../../src/webex/people.js";
 import { RestClient } from "../../src/webex/rest.js";
-import { FakeClock } from "../support/fake-clock.js";
-import { TestServer, faultOf } from "../support/http-fixtures.js";
+import { FakeClock } from "../support/clock-fake.js";
+import { TestServer, faultOf } from "../support/http-fixture.js";
 
 describe("people over a real connection", () => {
   const servers: TestServer[] = [];

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { closedPort } from "./http-fixtures.js";
+import { closedPort } from "./http-fixture.js";
 
 /** A real tinyproxy on a loopback port of its own. */
 export class TestProxy {

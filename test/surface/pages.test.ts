@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 
 import { expect } from "chai";
 
-import { MarkdownPage, publishedPages } from "./markdown-page.js";
+import { MarkdownPage, publishedPages } from "../support/markdown-page.js";
 
 describe("README.md, CHANGELOG.md and docs/", () => {
   for (const page of publishedPages()) {

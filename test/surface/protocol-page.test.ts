@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { normalizeAddress } from "../../src/presence/address.js";
 import { PRESENCE_REASONS } from "../../src/presence/record.js";
 import { mapWebexStatus } from "../../src/presence/state-table.js";
-import { codesIn, MarkdownPage, publishedPages } from "./markdown-page.js";
+import { codesIn, MarkdownPage, publishedPages } from "../support/markdown-page.js";
 
 interface Descriptor {
   readonly name: string;

@@ -8,7 +8,7 @@ import { settingsTableMarkdown, SETTING_KEYS } from "../../src/settings/keys.js"
 import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../../src/supervisor/phase.js";
 import { PROBLEM_SEVERITY } from "../../src/supervisor/problem-catalog.js";
 import { USAGE } from "../../src/worker/launch-options.js";
-import { codesIn, MarkdownPage } from "./markdown-page.js";
+import { codesIn, MarkdownPage } from "../support/markdown-page.js";
 
 const readme = new MarkdownPage("README.md");
 const errors = new MarkdownPage("docs/errors.md");

@@ -6,10 +6,10 @@ import type { CancellationToken, MessageConnection } from "vscode-jsonrpc";
 import { Emitter } from "../../faults/emitter.js";
 import type { Channel, ChannelEndReason, ChannelEvents, ChannelHandlers, WireError } from "../../ports/channel.js";
 import { RequestCancellation } from "./call-cancellation.js";
-import { ValidatingReader } from "./guarded-reader.js";
+import { ValidatingReader } from "./validating-reader.js";
 import { RequestIds } from "./request-ids.js";
 import { installRuntimeLayer } from "./runtime-layer.js";
-import { BatchingWriter } from "./tick-writer.js";
+import { BatchingWriter } from "./batching-writer.js";
 
 const REQUEST_CANCELLED = -32800;
 const INTERNAL_ERROR = -32603;

@@ -7,8 +7,8 @@ import {
   attemptFromFault,
   type PageModel,
   attemptFromError,
-} from "../../../src/authorization/authorization-page-state.js";
-import { authorizationOf, faultOf } from "./flow-fixtures.js";
+} from "../../../src/authorization/page/page-model.js";
+import { authorizationOf, faultOf } from "../../support/authorization-flow-fixture.js";
 
 const MODEL: PageModel = {
   key: "the-key",

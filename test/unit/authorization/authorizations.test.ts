@@ -8,7 +8,7 @@ import type { ImportedGrant } from "../../../src/authorization/authorization-ser
 import { Authorizations } from "../../../src/authorization/authorizations.js";
 import type { Flow, FlowEvents, FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
 import type { Authorization } from "../../../src/authorization/grant.js";
-import { grantAccount } from "../../../src/authorization/vault-records.js";
+import { grantAccount } from "../../../src/authorization/keychain-records.js";
 import {
   tokenResponseOf,
   AuthorizationHarness,
@@ -22,7 +22,7 @@ import {
   orgA,
   orgB,
   grantRefusedFault,
-} from "./fixtures.js";
+} from "../../support/authorization-fixture.js";
 
 class FlowFake implements Flow {
   readonly events = new Emitter<FlowEvents>();

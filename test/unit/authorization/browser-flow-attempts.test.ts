@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
 import type { TokenResponse } from "../../../src/webex/oauth-api.js";
-import { BrowserFlowHarness, stateOf } from "./browser-flow-rig.js";
-import { TOKEN_RESPONSE, authorizationOf, CLIENT, faultOf } from "./flow-fixtures.js";
+import { BrowserFlowHarness, stateOf } from "../../support/browser-flow-harness.js";
+import { TOKEN_RESPONSE, authorizationOf, CLIENT, faultOf } from "../../support/authorization-flow-fixture.js";
 
 describe("browser flow: to Webex and back", () => {
   let harness: BrowserFlowHarness;

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
 import type { LoopbackRequest } from "../../../src/ports/loopback-server.js";
-import { BrowserFlowHarness, FORM, PORT } from "./browser-flow-rig.js";
-import { TOKEN_RESPONSE, authorizationOf } from "./flow-fixtures.js";
+import { BrowserFlowHarness, FORM, PORT } from "../../support/browser-flow-harness.js";
+import { TOKEN_RESPONSE, authorizationOf } from "../../support/authorization-flow-fixture.js";
 
 describe("browser flow: what it refuses", () => {
   let harness: BrowserFlowHarness;

@@ -2,8 +2,8 @@ import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
 import type { TokenResponse } from "../../../src/webex/oauth-api.js";
-import { BrowserFlowHarness, PORT, stateOf } from "./browser-flow-rig.js";
-import { TOKEN_RESPONSE, authorizationOf, CLIENT, oauthContextOf, faultOf } from "./flow-fixtures.js";
+import { BrowserFlowHarness, PORT, stateOf } from "../../support/browser-flow-harness.js";
+import { TOKEN_RESPONSE, authorizationOf, CLIENT, oauthContextOf, faultOf } from "../../support/authorization-flow-fixture.js";
 
 describe("browser flow", () => {
   let harness: BrowserFlowHarness;

@@ -4,9 +4,9 @@ import { DeviceFlow } from "../../../src/authorization/device-flow.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";
 import type { DeviceTokenPoll } from "../../../src/webex/oauth-api.js";
-import { FakeClock } from "../../support/fake-clock.js";
-import { RecordingLogger } from "../../support/recording-logger.js";
-import { TOKEN_RESPONSE, oauthContextOf, GrantSinkFake, faultOf, OAuthFake } from "./flow-fixtures.js";
+import { FakeClock } from "../../support/clock-fake.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
+import { TOKEN_RESPONSE, oauthContextOf, GrantSinkFake, faultOf, OAuthFake } from "../../support/authorization-flow-fixture.js";
 
 const PENDING: DeviceTokenPoll = { kind: "pending" };
 const AUTHORIZED: DeviceTokenPoll = { kind: "authorized", tokens: TOKEN_RESPONSE };

@@ -3,9 +3,9 @@ import { expect } from "chai";
 import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Grant } from "../../../src/authorization/grant.js";
-import { grantAccount } from "../../../src/authorization/vault-records.js";
+import { grantAccount } from "../../../src/authorization/keychain-records.js";
 import type { TokenResponse } from "../../../src/webex/oauth-api.js";
-import { settle } from "../../support/fake-clock.js";
+import { settle } from "../../support/clock-fake.js";
 import {
   tokenResponseOf,
   AuthorizationHarness,
@@ -17,7 +17,7 @@ import {
   neverAborted,
   orgA,
   grantRefusedFault,
-} from "./fixtures.js";
+} from "../../support/authorization-fixture.js";
 
 const HOUR = 3_600_000;
 const busy = (): Fault => new Fault("webexError", "503", { status: 503 });

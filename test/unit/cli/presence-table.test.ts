@@ -7,8 +7,8 @@ import {
   personCapacity,
   totalsText,
   type PresenceTableModel,
-} from "../../../src/cli/presence-table.js";
-import { displayWidth } from "../../../src/cli/terminal-text.js";
+} from "../../../src/cli/terminal/presence-table.js";
+import { displayWidth } from "../../../src/cli/terminal/text.js";
 import { PRESENCE_REASONS, PRESENCE_STATES, type PresenceRecord } from "../../../src/presence/record.js";
 
 const NOW = new Date(2026, 2, 4, 14, 2, 11).getTime();

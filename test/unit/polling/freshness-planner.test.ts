@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { PageMap } from "../../../src/polling/page-map.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
 import type { PlannedAction, PlannerInput } from "../../../src/polling/situation.js";
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import type { LookupCandidate, RefreshDemand } from "../../../src/presence/polled-roster.js";
 
 const NOW = 1_000_000;

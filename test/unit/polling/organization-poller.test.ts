@@ -1,12 +1,12 @@
 import { expect } from "chai";
 
-import { FakeClock, SeededRandom, settle } from "../../support/fake-clock.js";
+import { FakeClock, SeededRandom, settle } from "../../support/clock-fake.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
 import type { Planner } from "../../../src/polling/situation.js";
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import { listed } from "../../support/listed-persons.js";
-import { fault, person, createPollingHarness } from "./polling-bench.js";
+import { fault, person, createPollingHarness } from "../../support/polling-harness.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 

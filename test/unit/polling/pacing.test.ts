@@ -5,10 +5,10 @@ import { PageSize } from "../../../src/polling/page-size.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
 import type { PlannerInput } from "../../../src/polling/situation.js";
 import { Sweep } from "../../../src/polling/sweep.js";
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import { SeededRandom } from "../../support/fake-clock.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
+import { SeededRandom } from "../../support/clock-fake.js";
 import { listed } from "../../support/listed-persons.js";
-import { person } from "./polling-bench.js";
+import { person } from "../../support/polling-harness.js";
 
 describe("backoff", () => {
   it("obeys Retry-After to the second, with a little more and never less", () => {

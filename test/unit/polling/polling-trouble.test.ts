@@ -1,9 +1,9 @@
 import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
-import { settle } from "../../support/fake-clock.js";
+import { settle } from "../../support/clock-fake.js";
 import { listed } from "../../support/listed-persons.js";
-import { fault, person, createPollingHarness } from "./polling-bench.js";
+import { fault, person, createPollingHarness } from "../../support/polling-harness.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 

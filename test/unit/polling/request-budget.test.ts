@@ -3,7 +3,7 @@ import fc from "fast-check";
 
 import type { Fault } from "../../../src/faults/fault.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
-import { FakeClock, NO_JITTER, settle } from "../../support/fake-clock.js";
+import { FakeClock, NO_JITTER, settle } from "../../support/clock-fake.js";
 
 const never = new AbortController().signal;
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import { fault, person, createPollingHarness } from "./polling-bench.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
+import { fault, person, createPollingHarness } from "../../support/polling-harness.js";
 
 const SETTINGS = { pollIntervalSeconds: 5, requestsPerMinute: 60, staleAfterSeconds: 180 };
 

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import type { PresenceListQuery } from "../../../src/presence/presence-service.js";
-import { PresenceFixture, person, sweep } from "./presence-fixture.js";
+import { PresenceFixture, person, sweep } from "../../support/presence-fixture.js";
 
 const EVERYBODY: PresenceListQuery = { limit: 1000, cursor: null, states: null, orgId: null };
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { listed } from "../../support/listed-persons.js";
-import { PresenceFixture, NEVER, person, personId, sweep } from "./presence-fixture.js";
+import { PresenceFixture, NEVER, person, personId, sweep } from "../../support/presence-fixture.js";
 
 describe("subscriptions", () => {
   it("tell the state now, each spelling once, also what is no address", () => {

@@ -3,8 +3,8 @@ import fc from "fast-check";
 
 import { JsonRpcChannel } from "../../../src/platform/json-rpc/channel.js";
 import type { ChannelEndReason, RequestCall } from "../../../src/ports/channel.js";
-import { settle } from "../../support/fake-clock.js";
-import { ByteHost, frame, request } from "../../support/byte-host.js";
+import { settle } from "../../support/clock-fake.js";
+import { ByteHost, frame, request } from "../../support/byte-host-fake.js";
 
 type Answer = (method: string, params: unknown, call: RequestCall) => unknown;
 

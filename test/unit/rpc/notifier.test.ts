@@ -3,8 +3,8 @@ import { expect } from "chai";
 import { NOTIFICATIONS } from "../../../src/rpc/results.js";
 import { Notifier } from "../../../src/rpc/notifier.js";
 import type { WorkerStatus } from "../../../src/supervisor/status.js";
-import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock } from "../../support/fake-clock.js";
+import { FakeChannel } from "../../support/channel-fake.js";
+import { FakeClock } from "../../support/clock-fake.js";
 import {
   FakeAuthorization,
   FakePresence,

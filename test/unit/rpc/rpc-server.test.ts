@@ -9,10 +9,10 @@ import { isMethodName, PARAMS } from "../../../src/rpc/params.js";
 import type { MethodName } from "../../../src/rpc/params.js";
 import { RESULTS } from "../../../src/rpc/results.js";
 import type { HostInfo } from "../../../src/rpc/session.js";
-import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
+import { FakeChannel } from "../../support/channel-fake.js";
+import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
 import { FakeAuthorization, FakePresence, FakeStatus, presenceRecord } from "../../support/fake-rpc-services.js";
-import { RecordingLogger } from "../../support/recording-logger.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
 
 function launch() {
   const channel = new FakeChannel();

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { ProblemList } from "../../../src/supervisor/problem-book.js";
+import { ProblemList } from "../../../src/supervisor/problem-list.js";
 import { PROBLEM_SEVERITY, problemText, type ProblemCode } from "../../../src/supervisor/problem-catalog.js";
 
 const DETAIL = {

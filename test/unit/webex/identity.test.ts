@@ -2,9 +2,9 @@ import { expect } from "chai";
 
 import { Secret } from "../../../src/faults/secret.js";
 import { WebexIdentity } from "../../../src/webex/identity.js";
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
-import { API, CLOCK, never } from "./webex-harness.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
+import { API, CLOCK, never } from "../../support/webex-harness.js";
 
 const TOKEN = new Secret("on-trial");
 const identityOver = (http: ScriptedHttp, requestedOrgs: string[] = []): WebexIdentity =>

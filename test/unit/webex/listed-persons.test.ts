@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { faultOf } from "../../support/http-fixtures.js";
-import { findItemRanges } from "../../../src/webex/item-split.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { findItemRanges } from "../../../src/webex/item-ranges.js";
 import { parseListedPersons } from "../../../src/webex/listed-persons.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -4,10 +4,10 @@ import { inspect } from "node:util";
 import { Secret } from "../../../src/faults/secret.js";
 import { WebexOAuth } from "../../../src/webex/oauth.js";
 import { webexEndpoints } from "../../../src/webex/oauth-endpoints.js";
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
-import type { ScriptedResponse } from "../../support/scripted-http.js";
-import { API, CLOCK, never } from "./webex-harness.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
+import type { ScriptedResponse } from "../../support/http-fake.js";
+import { API, CLOCK, never } from "../../support/webex-harness.js";
 
 const CLIENT = { clientId: "C:1 é", clientSecret: new Secret("s+e/c r€t") };
 /** RFC 6749 2.3.1 by hand: form-encoded, joined, base64. */

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
 import type { PeoplePage } from "../../../src/webex/people-api.js";
 import { decodePerson } from "../../../src/webex/person-decoder.js";
-import { API, never, peopleOver } from "./webex-harness.js";
+import { API, never, peopleOver } from "../../support/webex-harness.js";
 
 const roleId = (name: string): string => Buffer.from(`ciscospark://us/ROLE/${name}`).toString("base64").replace(/=+$/, "");
 

@@ -2,10 +2,10 @@ import { expect } from "chai";
 import { inspect } from "node:util";
 
 import { Fault } from "../../../src/faults/fault.js";
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
-import type { ScriptedResponse } from "../../support/scripted-http.js";
-import { API, RecordingGate, never, peopleOver } from "./webex-harness.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
+import type { ScriptedResponse } from "../../support/http-fake.js";
+import { API, RecordingGate, never, peopleOver } from "../../support/webex-harness.js";
 
 const ME = { id: "P1", orgId: "O1", status: "active" };
 const redirect = (location: string): ScriptedResponse => ({ status: 307, headers: { Location: location } });

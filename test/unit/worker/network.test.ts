@@ -5,7 +5,7 @@ import type { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Http, HttpRequest, HttpRoute } from "../../../src/ports/http.js";
 import { Network } from "../../../src/worker/network.js";
-import { FakeClock, settle } from "../../support/fake-clock.js";
+import { FakeClock, settle } from "../../support/clock-fake.js";
 
 function request(signal = new AbortController().signal): HttpRequest {
   return { method: "GET", url: "https://webex.example/", headers: {}, timeoutMs: 1, maxBytes: 1, signal };

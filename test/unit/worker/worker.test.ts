@@ -5,10 +5,10 @@ import { Fault } from "../../../src/faults/fault.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 import { MemoryStore } from "../../../src/platform/memory-store.js";
 import { Worker } from "../../../src/worker/worker.js";
-import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
-import { FakeSettingsFile } from "../../support/fake-settings-file.js";
-import { RecordingLogger } from "../../support/recording-logger.js";
+import { FakeChannel } from "../../support/channel-fake.js";
+import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
+import { FakeSettingsFile } from "../../support/settings-file-fake.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
 
 const nothing = (): void => undefined;
 
