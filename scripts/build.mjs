@@ -26,11 +26,16 @@ const withoutUnused = {
       "@dabh/diagnostics": "module.exports = () => () => undefined;",
       "mime-db": "module.exports = {};",
     };
-    context.onResolve({ filter: /^(@colors\/colors|@dabh\/diagnostics|mime-db)(\/|$)/ }, ({ path }) => ({
-      path: Object.keys(contents).find((name) => path.startsWith(name)),
-      namespace: "unused",
+    context.onResolve(
+      { filter: /^(@colors\/colors|@dabh\/diagnostics|mime-db)(\/|$)/ },
+      ({ path }) => ({
+        path: Object.keys(contents).find((name) => path.startsWith(name)),
+        namespace: "unused",
+      }),
+    );
+    context.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({
+      contents: contents[path],
     }));
-    context.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({ contents: contents[path] }));
   },
 };
 
@@ -38,8 +43,13 @@ const withoutUnused = {
 const withoutCompression = {
   name: "without-compression",
   setup(context) {
-    context.onResolve({ filter: /^(zlib|child_process)$/ }, ({ path }) => ({ path, namespace: "unused" }));
-    context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
+    context.onResolve({ filter: /^(zlib|child_process)$/ }, ({ path }) => ({
+      path,
+      namespace: "unused",
+    }));
+    context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({
+      contents: "module.exports = {};",
+    }));
   },
 };
 
@@ -63,7 +73,8 @@ const lazyLibrariesApart = {
   setup(context) {
     const wanted = new RegExp(`^(${lazyLibraries.join("|")})$`);
     context.onResolve({ filter: wanted }, ({ path, kind, importer }) => {
-      if (kind !== "dynamic-import") throw new Error(`${path} must be loaded lazily, by import(): ${importer}`);
+      if (kind !== "dynamic-import")
+        throw new Error(`${path} must be loaded lazily, by import(): ${importer}`);
       return { path: `./lib/${path}.cjs`, external: true };
     });
   },
@@ -90,7 +101,12 @@ program.runInThisContext()(${PARAMETERS});
 
 /** Launches the worker once, asks it something, and keeps what V8 has compiled by then. */
 async function writeCodeCache() {
-  const request = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "presence/get", params: { uri: "someone@example.com" } });
+  const request = JSON.stringify({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "presence/get",
+    params: { uri: "someone@example.com" },
+  });
   const folder = join(tmpdir(), `ucx-build-${process.pid}`);
   const trial = `
     const { readFileSync, writeFileSync } = require("node:fs");
@@ -107,7 +123,14 @@ async function writeCodeCache() {
     };
     const folder = dirname(dirname(filename));
     program.runInThisContext()({}, require("node:module").createRequire(join(folder, "worker.cjs")), {}, filename, folder);`;
-  const options = ["--settings", join(folder, "Presence.ini"), "--secret-store", "memory", "--log-dir", folder];
+  const options = [
+    "--settings",
+    join(folder, "Presence.ini"),
+    "--secret-store",
+    "memory",
+    "--log-dir",
+    folder,
+  ];
   const running = promisify(execFile)(
     process.execPath,
     ["-e", trial, join(process.cwd(), "dist", "lib", "worker.cjs"), ...options],
@@ -127,7 +150,9 @@ const exists = (path) =>
     () => false,
   );
 const present = async (entries) => {
-  const found = await Promise.all(entries.map(async (entry) => ((await exists(entry.in)) ? [entry] : [])));
+  const found = await Promise.all(
+    entries.map(async (entry) => ((await exists(entry.in)) ? [entry] : [])),
+  );
   return found.flat();
 };
 
@@ -165,7 +190,10 @@ await Promise.all([
   ...lazyLibraries.map((name) =>
     build({
       ...common,
-      stdin: { contents: `module.exports = require(${JSON.stringify(name)});`, resolveDir: process.cwd() },
+      stdin: {
+        contents: `module.exports = require(${JSON.stringify(name)});`,
+        resolveDir: process.cwd(),
+      },
       outfile: `dist/lib/${name}.cjs`,
       plugins: name === "rotating-file-stream" ? [withoutCompression] : [withoutUnused],
     }),
@@ -173,5 +201,7 @@ await Promise.all([
 ]);
 await writeFile("dist/worker.cjs", launcher);
 await writeCodeCache().catch((error) =>
-  console.error(`Built without V8's code cache, so the worker starts more slowly: ${error.message}`),
+  console.error(
+    `Built without V8's code cache, so the worker starts more slowly: ${error.message}`,
+  ),
 );

@@ -1,5 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
@@ -35,7 +41,8 @@ export class SimulatorServer {
   /** Resolves with the address, such as `http://127.0.0.1:49152`. */
   async start(options: ListenOptions): Promise<string> {
     const host = options.host ?? "127.0.0.1";
-    const listener: RequestListener = (request, response) => void this.#serve(request, response, options.tls !== undefined);
+    const listener: RequestListener = (request, response) =>
+      void this.#serve(request, response, options.tls !== undefined);
     const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
@@ -55,11 +62,19 @@ export class SimulatorServer {
     await closed;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse, isSecure: boolean): Promise<void> {
-    const url = new URL(request.url ?? "/", `${isSecure ? "https" : "http"}://${request.headers.host ?? "127.0.0.1"}`);
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    isSecure: boolean,
+  ): Promise<void> {
+    const url = new URL(
+      request.url ?? "/",
+      `${isSecure ? "https" : "http"}://${request.headers.host ?? "127.0.0.1"}`,
+    );
     const isControl = url.pathname === "/simulator" || url.pathname.startsWith("/simulator/");
     const bearer = bearerToken(request);
-    const orgId = bearer === null ? null : (this.#context.tokens.findOrganization(bearer)?.id ?? null);
+    const orgId =
+      bearer === null ? null : (this.#context.tokens.findOrganization(bearer)?.id ?? null);
     const logEntry = isControl
       ? null
       : this.#context.requests.open({
@@ -83,8 +98,12 @@ export class SimulatorServer {
         request.socket.resetAndDestroy();
         return;
       }
-      const reply = (fault && this.#faultReply(exchange, fault)) ?? (await this.#routeReply(exchange));
-      if (!isControl && !(await delay((reply.persons ?? 0) * this.#context.knobs.latencyPerPersonMs, response))) {
+      const reply =
+        (fault && this.#faultReply(exchange, fault)) ?? (await this.#routeReply(exchange));
+      if (
+        !isControl &&
+        !(await delay((reply.persons ?? 0) * this.#context.knobs.latencyPerPersonMs, response))
+      ) {
         this.#closeLogEntry(logEntry, null);
         return;
       }
@@ -105,7 +124,10 @@ export class SimulatorServer {
   #faultReply(exchange: Exchange, fault: FaultRule): Reply | null {
     if (fault.kind === "redirect") {
       const to = fault.to ?? this.#context.foreignUrl;
-      return { status: fault.status ?? 302, headers: { location: `${to}${exchange.url.pathname}${exchange.url.search}` } };
+      return {
+        status: fault.status ?? 302,
+        headers: { location: `${to}${exchange.url.pathname}${exchange.url.search}` },
+      };
     }
     if (fault.kind !== "status") return null;
     const status = fault.status ?? 503;
@@ -119,7 +141,11 @@ export class SimulatorServer {
       case undefined:
         return { status, headers: { "content-type": "text/html", ...headers }, body: GATEWAY_PAGE };
       default:
-        return { status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(fault.body) };
+        return {
+          status,
+          headers: { "content-type": "application/json", ...headers },
+          body: JSON.stringify(fault.body),
+        };
     }
   }
 
@@ -127,19 +153,33 @@ export class SimulatorServer {
     try {
       return await this.#handler(exchange);
     } catch (error) {
-      if (error instanceof RangeError || error instanceof URIError) return webexError(exchange, 400, error.message);
+      if (error instanceof RangeError || error instanceof URIError)
+        return webexError(exchange, 400, error.message);
       throw error;
     }
   }
 
-  async #write(exchange: Exchange, response: ServerResponse, reply: Reply, isControl: boolean): Promise<void> {
+  async #write(
+    exchange: Exchange,
+    response: ServerResponse,
+    reply: Reply,
+    isControl: boolean,
+  ): Promise<void> {
     const { knobs } = this.#context;
-    const trackingIds = new Array<string>(isControl ? 0 : knobs.trackingIdRepeats).fill(exchange.trackingId);
-    for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
+    const trackingIds = new Array<string>(isControl ? 0 : knobs.trackingIdRepeats).fill(
+      exchange.trackingId,
+    );
+    for (const [name, value] of Object.entries(reply.headers ?? {}))
+      response.setHeader(name, value);
     if (trackingIds.length > 0) response.setHeader("TrackingID", trackingIds);
     let body = Buffer.from(reply.body ?? "");
     const padding = reply.padding ?? 0;
-    if (knobs.gzip && padding === 0 && body.length > 1000 && /\bgzip\b/.test(exchange.request.headers["accept-encoding"] ?? "")) {
+    if (
+      knobs.gzip &&
+      padding === 0 &&
+      body.length > 1000 &&
+      /\bgzip\b/.test(exchange.request.headers["accept-encoding"] ?? "")
+    ) {
       body = Buffer.from(await compress(body, { level: 1 }));
       response.setHeader("content-encoding", "gzip");
     }

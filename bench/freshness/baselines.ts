@@ -29,13 +29,22 @@ function simulateRoundRobin(
 }
 
 export function simulateSweeps(scene: Scenario): Outcome {
-  return simulateRoundRobin(scene, scene.pages, (service, page, now) => service.observePage(page, now));
+  return simulateRoundRobin(scene, scene.pages, (service, page, now) =>
+    service.observePage(page, now),
+  );
 }
 
 export function simulateLookups(scene: Scenario): Outcome {
-  return simulateRoundRobin(scene, scene.positions.length, (service, person, now) => service.observePerson(person, now));
+  return simulateRoundRobin(scene, scene.positions.length, (service, person, now) =>
+    service.observePerson(person, now),
+  );
 }
 
 export function simulateSweepsIgnoringRetryAfter(scene: Scenario): Outcome {
-  return simulateRoundRobin(scene, scene.pages, (service, page, now) => service.observePage(page, now), false);
+  return simulateRoundRobin(
+    scene,
+    scene.pages,
+    (service, page, now) => service.observePage(page, now),
+    false,
+  );
 }

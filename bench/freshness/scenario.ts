@@ -30,7 +30,12 @@ export function secondsForRequests(requests: number, { limit }: GridPoint): numb
 
 /** max(interval, min(ceil(N / page), watched) / rate) / 2, in seconds: what plain polling of either kind could reach at best. */
 export function lowerBoundSeconds(point: GridPoint): number {
-  return Math.max(INTERVAL_MS / 1_000, secondsForRequests(Math.min(pageCount(point), point.watched), point)) / 2;
+  return (
+    Math.max(
+      INTERVAL_MS / 1_000,
+      secondsForRequests(Math.min(pageCount(point), point.watched), point),
+    ) / 2
+  );
 }
 
 /** Who is watched at a point, and when their presence changes. Times are milliseconds from the start of the simulation. */
@@ -56,10 +61,14 @@ export class Scenario {
     this.epoch = MEASURED_FROM - this.warmUpMs;
     this.positions = drawWatchedPositions(point);
     const onPage: number[][] = Array.from({ length: this.pages }, () => []);
-    this.positions.forEach((place, index) => onPage[Math.floor(place / point.pageSize)]?.push(index));
+    this.positions.forEach((place, index) =>
+      onPage[Math.floor(place / point.pageSize)]?.push(index),
+    );
     this.onPage = onPage;
     const walk = new PresenceWalk({ seed: SEED });
-    this.changes = this.positions.map((place) => changeTimesOf(walk, place, this.epoch, this.endMs));
+    this.changes = this.positions.map((place) =>
+      changeTimesOf(walk, place, this.epoch, this.endMs),
+    );
   }
 }
 
@@ -70,9 +79,18 @@ function drawWatchedPositions({ persons, watched }: GridPoint): readonly number[
   return [...positions].sort((a, b) => a - b);
 }
 
-function changeTimesOf(walk: PresenceWalk, person: number, epoch: number, endMs: number): readonly number[] {
+function changeTimesOf(
+  walk: PresenceWalk,
+  person: number,
+  epoch: number,
+  endMs: number,
+): readonly number[] {
   const changes: number[] = [];
-  for (let at = walk.segmentAt(person, epoch).until; at < epoch + endMs; at = walk.segmentAt(person, at).until) {
+  for (
+    let at = walk.segmentAt(person, epoch).until;
+    at < epoch + endMs;
+    at = walk.segmentAt(person, at).until
+  ) {
     changes.push(at - epoch);
   }
   return changes;

@@ -43,7 +43,8 @@ export class ServiceModel {
   handleRequest(now: number): number {
     const isMeasured = now >= this.scene.warmUpMs;
     if (isMeasured) this.#requests += 1;
-    while (this.#admitted.length > 0 && (this.#admitted[0] ?? 0) <= now - WINDOW_MS) this.#admitted.shift();
+    while (this.#admitted.length > 0 && (this.#admitted[0] ?? 0) <= now - WINDOW_MS)
+      this.#admitted.shift();
     if (this.#admitted.length < this.scene.point.limit) {
       this.#admitted.push(now);
       return 0;
@@ -99,13 +100,18 @@ export class ServiceModel {
       if (at < warmUpMs || at > endMs - SEEN_WITHIN_MS) continue;
       this.#changes += 1;
       const isLast = (personChanges[next + 1] ?? Number.POSITIVE_INFINITY) > now;
-      if (isObserved && isLast && now + LATENCY_MS / 2 - at <= SEEN_WITHIN_MS) this.#seenWithin30s += 1;
+      if (isObserved && isLast && now + LATENCY_MS / 2 - at <= SEEN_WITHIN_MS)
+        this.#seenWithin30s += 1;
     }
     this.#nextChange[index] = next;
   }
 
   #sampleUntil(now: number): void {
-    for (; this.#nextSampleAt < Math.min(now, this.scene.endMs); this.#nextSampleAt += SAMPLE_EVERY_MS) {
+    for (
+      ;
+      this.#nextSampleAt < Math.min(now, this.scene.endMs);
+      this.#nextSampleAt += SAMPLE_EVERY_MS
+    ) {
       for (const observedAt of this.#observedAt) {
         const age = this.#nextSampleAt - observedAt;
         const bucket = Math.floor((age / 1_000) * BUCKETS_PER_SECOND);

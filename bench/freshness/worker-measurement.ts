@@ -7,14 +7,25 @@ import { RequestBudget } from "../../src/polling/request-budget.js";
 import { updateChangeRate, INITIAL_CHANGE_RATE } from "../../src/presence/change-rate.js";
 import { RefreshDemandScanner } from "../../src/presence/refresh-demand.js";
 import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
-import type { PageResult, PolledRoster, RosterEvents, WatchedAges, RefreshDemand } from "../../src/presence/polled-roster.js";
+import type {
+  PageResult,
+  PolledRoster,
+  RosterEvents,
+  WatchedAges,
+  RefreshDemand,
+} from "../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
 import { seededRandom } from "../../simulator/random.js";
 import { INTERVAL_MS, LATENCY_MS, type Scenario } from "./scenario.js";
 import { ServiceModel, type Outcome } from "./service-model.js";
 import { SimulatedClock } from "./simulated-clock.js";
 
-const SILENT_LOGGER: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const SILENT_LOGGER: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
 
 export interface ProductOptions {
   /** `WebexPresence.RequestsPerMinute` */
@@ -24,7 +35,10 @@ export interface ProductOptions {
 }
 
 /** The worker's own poller, planner and budget against the service, with a roster that keeps the watched persons alone. */
-export async function measureWorker(scene: Scenario, { requestsPerMinute, honorsOldLinks }: ProductOptions): Promise<Outcome> {
+export async function measureWorker(
+  scene: Scenario,
+  { requestsPerMinute, honorsOldLinks }: ProductOptions,
+): Promise<Outcome> {
   const clock = new SimulatedClock(scene.epoch);
   const service = new ServiceModel(scene);
   const nextRandom = seededRandom(7);
@@ -42,7 +56,11 @@ export async function measureWorker(scene: Scenario, { requestsPerMinute, honors
     logger: SILENT_LOGGER,
     grantedScopes: () => [],
   });
-  poller.apply({ pollIntervalSeconds: INTERVAL_MS / 1_000, requestsPerMinute, staleAfterSeconds: 180 });
+  poller.apply({
+    pollIntervalSeconds: INTERVAL_MS / 1_000,
+    requestsPerMinute,
+    staleAfterSeconds: 180,
+  });
   poller.start();
   await clock.runUntil(scene.endMs);
   void poller.stop();
@@ -62,7 +80,12 @@ class SimulatedPeopleApi implements PeopleApi {
   #newestLink = "";
   #linkCount = 0;
 
-  constructor(clock: SimulatedClock, service: ServiceModel, budget: RequestBudget, honorsOldLinks: boolean) {
+  constructor(
+    clock: SimulatedClock,
+    service: ServiceModel,
+    budget: RequestBudget,
+    honorsOldLinks: boolean,
+  ) {
     this.#clock = clock;
     this.#service = service;
     this.#budget = budget;
@@ -76,7 +99,11 @@ class SimulatedPeopleApi implements PeopleApi {
   listPage(reference: PageReference, signal: AbortSignal): Promise<PeoplePage> {
     return this.#request(signal, (now) => {
       const page = reference.kind === "first" ? 0 : Number(reference.url.split("=")[1]);
-      if (reference.kind === "next" && !this.#honorsOldLinks && reference.url !== this.#newestLink) {
+      if (
+        reference.kind === "next" &&
+        !this.#honorsOldLinks &&
+        reference.url !== this.#newestLink
+      ) {
         throw new Fault("refused", "The cursor is not valid any more.", { status: 400 });
       }
       this.#service.observePage(page, now);
@@ -105,7 +132,10 @@ class SimulatedPeopleApi implements PeopleApi {
     if (known !== undefined) return known;
     const { persons: total, pageSize } = this.#service.scene.point;
     const first = page * pageSize;
-    const items = Array.from({ length: Math.min(pageSize, total - first) }, () => PLACEHOLDER_PERSON);
+    const items = Array.from(
+      { length: Math.min(pageSize, total - first) },
+      () => PLACEHOLDER_PERSON,
+    );
     const made = { items, next: first + items.length < total ? "next" : null };
     this.#pages.set(page, made);
     this.#pageOf.set(items, page);
@@ -118,7 +148,8 @@ class SimulatedPeopleApi implements PeopleApi {
     const now = this.#clock.monotonic();
     const retryAfterMs = this.#service.handleRequest(now);
     try {
-      if (retryAfterMs > 0) throw new Fault("rateLimited", "Too many requests.", { status: 429, retryAfterMs });
+      if (retryAfterMs > 0)
+        throw new Fault("rateLimited", "Too many requests.", { status: 429, retryAfterMs });
       return respond(now);
     } finally {
       await this.#delay();
@@ -192,7 +223,12 @@ class WatchedRoster implements PolledRoster {
       this.persons.page[slot] = page + 1;
     }
     const there = real === page ? items.length : 0;
-    return { persons: items.length, alreadyOnPage: there, sharesStatus: true, seenInSweep: this.#seenInSweep };
+    return {
+      persons: items.length,
+      alreadyOnPage: there,
+      sharesStatus: true,
+      seenInSweep: this.#seenInSweep,
+    };
   }
 
   completeSweep(): void {
@@ -221,7 +257,11 @@ class WatchedRoster implements PolledRoster {
     const before = observedElapsed[slot] ?? Number.NaN;
     const changes = this.#service.countChanges(slot);
     if (!Number.isNaN(before)) {
-      changeRate[slot] = updateChangeRate(changeRate[slot] ?? 0, now - before, changes !== this.#observedChanges[slot]);
+      changeRate[slot] = updateChangeRate(
+        changeRate[slot] ?? 0,
+        now - before,
+        changes !== this.#observedChanges[slot],
+      );
     }
     this.#observedChanges[slot] = changes;
     observedElapsed[slot] = now;

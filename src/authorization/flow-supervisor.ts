@@ -10,7 +10,9 @@ import type { FlowMethod, FlowState } from "./flow.js";
  * stays until COMPLETE REQUEST); or none (disabled, or `WebexPresence.Authorize=off`).
  */
 export type DesiredFlow =
-  { readonly kind: "open"; readonly method: FlowMethod } | { readonly kind: "leave" } | { readonly kind: "none" };
+  | { readonly kind: "open"; readonly method: FlowMethod }
+  | { readonly kind: "leave" }
+  | { readonly kind: "none" };
 
 const RETRY_INTERVAL_MS = 10_000;
 const RESTART_DELAY_MS = 500;
@@ -118,7 +120,8 @@ export class FlowSupervisor {
     if (this.#stopped || this.#pendingBegin !== null) return;
     const desired = this.#desired;
     const isUndesired =
-      this.#ownMethod !== null && (desired.kind === "none" || (desired.kind === "open" && desired.method !== this.#ownMethod));
+      this.#ownMethod !== null &&
+      (desired.kind === "none" || (desired.kind === "open" && desired.method !== this.#ownMethod));
     if (isUndesired) {
       this.#ownMethod = null;
       await this.#service.cancel();
@@ -133,9 +136,14 @@ export class FlowSupervisor {
     } catch (error) {
       const fault = asFault(error);
       // A flow that the host began itself is as good; and what was called off here is no fault.
-      const isExpected = fault.code === "authorizationInProgress" || fault.code === "cancelled" || this.#desired.kind !== "open";
+      const isExpected =
+        fault.code === "authorizationInProgress" ||
+        fault.code === "cancelled" ||
+        this.#desired.kind !== "open";
       this.#setFault(isExpected ? null : fault);
-      this.#schedule(this.#isRetryRequested && fault.retryAfterMs === undefined ? 0 : RETRY_INTERVAL_MS);
+      this.#schedule(
+        this.#isRetryRequested && fault.retryAfterMs === undefined ? 0 : RETRY_INTERVAL_MS,
+      );
     } finally {
       this.#pendingBegin = null;
       this.#isRetryRequested = false;
@@ -147,7 +155,10 @@ export class FlowSupervisor {
     if (this.#fault?.code === fault?.code) return;
     this.#fault = fault;
     if (fault !== null)
-      this.#log.warn("The authorization cannot be begun; it is tried again.", { fault: fault.code, reason: fault.message });
+      this.#log.warn("The authorization cannot be begun; it is tried again.", {
+        fault: fault.code,
+        reason: fault.message,
+      });
     this.events.emit("outcomeChanged");
   }
 
@@ -159,5 +170,7 @@ export class FlowSupervisor {
 }
 
 function isSame(one: DesiredFlow, other: DesiredFlow): boolean {
-  return one.kind === "open" ? other.kind === "open" && one.method === other.method : one.kind === other.kind;
+  return one.kind === "open"
+    ? other.kind === "open" && one.method === other.method
+    : one.kind === other.kind;
 }

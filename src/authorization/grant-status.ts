@@ -6,10 +6,14 @@ import type { Authorization, Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 
 export function missingGrantFault(orgId: string): Fault {
-  return new Fault("authorizationRequired", "There is no authorization for this organization: its presence cannot be read.", {
-    hint: "A Webex administrator of the organization has to authorize the integration.",
-    data: { orgId },
-  });
+  return new Fault(
+    "authorizationRequired",
+    "There is no authorization for this organization: its presence cannot be read.",
+    {
+      hint: "A Webex administrator of the organization has to authorize the integration.",
+      data: { orgId },
+    },
+  );
 }
 
 export function unreadableGrantFault(orgId: string): Fault {
@@ -27,7 +31,11 @@ export function unreadableGrantFault(orgId: string): Fault {
  * Why the grant may not be used with the settings as they are: it was given for another client or another API origin. Null if it may.
  * Without any client id to compare with, the client is the problem, not the grant.
  */
-export function grantMismatch(grant: Grant, settings: AuthorizationSettings, storedClient: OAuthClient | null): Fault | null {
+export function grantMismatch(
+  grant: Grant,
+  settings: AuthorizationSettings,
+  storedClient: OAuthClient | null,
+): Fault | null {
   const change = findContextChange(grant, settings, storedClient);
   if (change === null) return null;
   return new Fault(
@@ -49,7 +57,9 @@ export function toAuthorization(
   storedClient: OAuthClient | null,
   refusals: GrantRefusals,
 ): Authorization {
-  const required = grantMismatch(grant, settings, storedClient) !== null || refusals.find(grant, storedClient) !== null;
+  const required =
+    grantMismatch(grant, settings, storedClient) !== null ||
+    refusals.find(grant, storedClient) !== null;
   return {
     orgId: grant.orgId,
     orgName: grant.orgName,

@@ -99,13 +99,20 @@ export class GrantStore {
   /** The organization's grant as stored, and a renewed one that could not be stored yet. */
   findGrant(orgId: string): { stored: Grant | null; unsaved: Grant | null } {
     const grants = this.#state.kind === "ready" ? this.#state.grants : [];
-    return { stored: grants.find((g) => g.orgId === orgId) ?? null, unsaved: this.#unsaved.get(orgId)?.grant ?? null };
+    return {
+      stored: grants.find((g) => g.orgId === orgId) ?? null,
+      unsaved: this.#unsaved.get(orgId)?.grant ?? null,
+    };
   }
 
   setClient(client: OAuthClient): Promise<void> {
     return this.#write(
       () => this.#store.set(CLIENT_ACCOUNT, encodeClient(client)),
-      (content) => ({ ...content, client, unreadableAccounts: content.unreadableAccounts.filter((a) => a !== CLIENT_ACCOUNT) }),
+      (content) => ({
+        ...content,
+        client,
+        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== CLIENT_ACCOUNT),
+      }),
     );
   }
 
@@ -130,7 +137,9 @@ export class GrantStore {
     return this.#write(
       async () => {
         await this.#store.set(account, encodeGrant(grant));
-        await this.#changeIndex((orgs) => (orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId]));
+        await this.#changeIndex((orgs) =>
+          orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId],
+        );
         this.#unsaved.delete(grant.orgId);
       },
       (content) => withGrant(content, grant),
@@ -180,7 +189,8 @@ export class GrantStore {
     this.#timer?.();
     this.#timer = null;
     if (!this.#running) return;
-    const isHealthy = this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;
+    const isHealthy =
+      this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;
     this.#timer = this.#clock.schedule(isHealthy ? POLL_MS : RETRY_MS, () => void this.#poll());
   }
 
@@ -202,26 +212,40 @@ export class GrantStore {
       const present = text === null ? null : decodeGrant(text);
       if (present !== null && hasSameTokens(present, base)) {
         await this.#store.set(account, encodeGrant(grant));
-        this.#apply((content) => ({ ...content, grants: content.grants.map((g) => (g.orgId === orgId ? grant : g)) }));
+        this.#apply((content) => ({
+          ...content,
+          grants: content.grants.map((g) => (g.orgId === orgId ? grant : g)),
+        }));
       } else if (present === null || !hasSameTokens(present, grant)) {
-        this.#logger.info("Another process has replaced or revoked this authorization meanwhile: its own is used.", { orgId });
+        this.#logger.info(
+          "Another process has replaced or revoked this authorization meanwhile: its own is used.",
+          { orgId },
+        );
       }
       this.#unsaved.delete(orgId);
     }
   }
 
-  async #changeIndex(change: (organizations: readonly string[]) => readonly string[]): Promise<void> {
+  async #changeIndex(
+    change: (organizations: readonly string[]) => readonly string[],
+  ): Promise<void> {
     const text = await this.#store.get(INDEX_ACCOUNT);
     const before = text === null ? [] : decodeIndex(text);
     if (before === null)
-      this.#logger.warn("The index of authorizations in the keychain cannot be read and is begun anew.", {
-        account: INDEX_ACCOUNT,
-      });
+      this.#logger.warn(
+        "The index of authorizations in the keychain cannot be read and is begun anew.",
+        {
+          account: INDEX_ACCOUNT,
+        },
+      );
     const after = change(before ?? []);
     if (after.join() !== before?.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
   }
 
-  #write(act: () => Promise<void>, apply: (content: StoredContent) => StoredContent): Promise<void> {
+  #write(
+    act: () => Promise<void>,
+    apply: (content: StoredContent) => StoredContent,
+  ): Promise<void> {
     return this.#exclusive(async () => {
       try {
         await act();
@@ -255,7 +279,9 @@ export class GrantStore {
       this.events.emit("contentChanged", next);
     } catch (error) {
       // A listener's defect must not pass for a failure of the keychain.
-      this.#logger.error("A listener to the keychain's content failed.", { cause: asFault(error).cause });
+      this.#logger.error("A listener to the keychain's content failed.", {
+        cause: asFault(error).cause,
+      });
     }
   }
 

@@ -33,7 +33,8 @@ export function fallbackOrgName(orgId: string): string {
 const version = () => z.literal(1);
 const nonEmpty = () => z.string().check(z.minLength(1));
 const time = () => z.nullable(z.number());
-const clientRecord = () => z.object({ version: version(), clientId: nonEmpty(), clientSecret: nonEmpty() });
+const clientRecord = () =>
+  z.object({ version: version(), clientId: nonEmpty(), clientSecret: nonEmpty() });
 const indexRecord = () => z.object({ version: version(), organizations: z.array(nonEmpty()) });
 const proxyRecord = () => z.object({ version: version(), password: z.string() });
 const grantRecord = () =>
@@ -53,13 +54,19 @@ const grantRecord = () =>
   });
 
 export function encodeClient(client: OAuthClient): string {
-  return JSON.stringify({ version: 1, clientId: client.clientId, clientSecret: client.clientSecret.reveal() });
+  return JSON.stringify({
+    version: 1,
+    clientId: client.clientId,
+    clientSecret: client.clientSecret.reveal(),
+  });
 }
 
 /** Each decoder gives null for a record of another version or one that cannot be read. */
 export function decodeClient(text: string): OAuthClient | null {
   const record = parseRecord(clientRecord, text);
-  return record === null ? null : { clientId: record.clientId, clientSecret: new Secret(record.clientSecret) };
+  return record === null
+    ? null
+    : { clientId: record.clientId, clientSecret: new Secret(record.clientSecret) };
 }
 
 export function encodeIndex(organizations: readonly string[]): string {
@@ -82,7 +89,12 @@ export function decodeProxy(text: string): Secret | null {
 
 export function encodeGrant(grant: Grant): string {
   const { accessToken, refreshToken, ...rest } = grant;
-  return JSON.stringify({ version: 1, ...rest, accessToken: accessToken.reveal(), refreshToken: refreshToken.reveal() });
+  return JSON.stringify({
+    version: 1,
+    ...rest,
+    accessToken: accessToken.reveal(),
+    refreshToken: refreshToken.reveal(),
+  });
 }
 
 export function decodeGrant(text: string): Grant | null {

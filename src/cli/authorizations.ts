@@ -11,7 +11,9 @@ export async function listAuthorizations(context: CommandContext): Promise<ExitC
     const allUsable = statuses.every(({ fault }) => fault === null);
     const { state: storeState } = session.grantStore;
     for (const account of storeState.kind === "ready" ? storeState.unreadableAccounts : []) {
-      console.note(`the keychain's record "${account}" is missing or cannot be read; it is left alone and not used.`);
+      console.note(
+        `the keychain's record "${account}" is missing or cannot be read; it is left alone and not used.`,
+      );
     }
     if (authorizations.length === 0) {
       console.text(`No organization is authorized in the keychain of account ${session.account}.`);
@@ -19,7 +21,8 @@ export async function listAuthorizations(context: CommandContext): Promise<ExitC
     }
     for (const [index, authorization] of authorizations.entries()) {
       if (index > 0) console.line();
-      for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);
+      for (const line of authorizationLines(authorization, console.paint, console.width))
+        console.line(line);
     }
     for (const { fault, orgName } of statuses) {
       if (fault !== null) console.error(`${orgName}: ${fault.message}`, fault.hint);

@@ -1,6 +1,11 @@
 import { Fault } from "../faults/fault.js";
 import { authorizationLines } from "./authorization-text.js";
-import { introText, deviceInstructions, browserInstructions, renderQrCode } from "./authorize-invitation.js";
+import {
+  introText,
+  deviceInstructions,
+  browserInstructions,
+  renderQrCode,
+} from "./authorize-invitation.js";
 import { followFlow, type FlowOutcome } from "./authorize-wait.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { ensureClient } from "./secret.js";
@@ -18,16 +23,26 @@ export async function authorize(context: CommandContext, device: boolean): Promi
     if (!changed) console.noticeText("The client id and secret in the keychain are used.");
     const startedAt = Date.now();
     const outcome = await runFlow(context, session, device);
-    const granted = (await session.authorizations.list()).filter(({ grantedAt }) => Date.parse(grantedAt) >= startedAt);
+    const granted = (await session.authorizations.list()).filter(
+      ({ grantedAt }) => Date.parse(grantedAt) >= startedAt,
+    );
     for (const authorization of granted) {
       console.line();
-      for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);
+      for (const line of authorizationLines(authorization, console.paint, console.width))
+        console.line(line);
     }
     if (granted.length > 0) {
       console.line();
-      console.text("A running worker of this account reads its presence within a minute, as soon as WebexPresence.Enable is 1.");
-    } else if (outcome.state === "cancelled") console.error("Given up: nothing was authorized.", undefined);
-    else console.error(outcome.message ?? "Nothing was authorized.", "Run the command again for a new page or code.");
+      console.text(
+        "A running worker of this account reads its presence within a minute, as soon as WebexPresence.Enable is 1.",
+      );
+    } else if (outcome.state === "cancelled")
+      console.error("Given up: nothing was authorized.", undefined);
+    else
+      console.error(
+        outcome.message ?? "Nothing was authorized.",
+        "Run the command again for a new page or code.",
+      );
     console.result({
       ok: granted.length > 0,
       account: session.account,
@@ -39,7 +54,11 @@ export async function authorize(context: CommandContext, device: boolean): Promi
   });
 }
 
-async function runFlow(context: CommandContext, session: Session, device: boolean): Promise<FlowOutcome> {
+async function runFlow(
+  context: CommandContext,
+  session: Session,
+  device: boolean,
+): Promise<FlowOutcome> {
   const { console, signal } = context;
   const { authorizations, settings } = session;
   const flow = followFlow(context, authorizations);
@@ -49,7 +68,9 @@ async function runFlow(context: CommandContext, session: Session, device: boolea
     const completeUri = console.isTerminal ? view.verificationUriComplete : null;
     const qr = completeUri === null ? [] : await renderQrCode(completeUri);
     const fittingQr = qr.every((line) => line.length + 4 <= console.width) ? qr : [];
-    const instructions = device ? deviceInstructions(view, console.paint, fittingQr) : browserInstructions(view, console.paint);
+    const instructions = device
+      ? deviceInstructions(view, console.paint, fittingQr)
+      : browserInstructions(view, console.paint);
     for (const line of instructions) console.notice(line);
     console.notice();
     return await flow.waitForOutcome(view);

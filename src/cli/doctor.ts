@@ -25,17 +25,28 @@ export async function doctor(context: CommandContext): Promise<ExitCode> {
   } finally {
     await session.close();
   }
-  const count = (state: FindingState): number => told.filter((finding) => finding.state === state).length;
+  const count = (state: FindingState): number =>
+    told.filter((finding) => finding.state === state).length;
   const failures = count("failed");
   const warnings = count("warning");
   console.line();
   console.line(summaryText(failures, warnings, console.paint));
-  const checks = told.map(({ name, state, message, hint, orgId }) => ({ name, state, message, hint, orgId: orgId ?? null }));
+  const checks = told.map(({ name, state, message, hint, orgId }) => ({
+    name,
+    state,
+    message,
+    hint,
+    orgId: orgId ?? null,
+  }));
   console.result({ ok: failures === 0, failed: failures, warnings, checks });
   return failures === 0 ? 0 : 1;
 }
 
-async function runChecks(checks: readonly Check[], console: CommandConsole, signal: AbortSignal): Promise<NamedFinding[]> {
+async function runChecks(
+  checks: readonly Check[],
+  console: CommandConsole,
+  signal: AbortSignal,
+): Promise<NamedFinding[]> {
   const told: NamedFinding[] = [];
   for (const check of checks) {
     const { name } = check;
@@ -43,7 +54,8 @@ async function runChecks(checks: readonly Check[], console: CommandConsole, sign
     console.progress(console.paint(`      ${name} …`, "faint"));
     const findings = await check.run(signal).catch((error: unknown) => [failedWith(error)]);
     for (const finding of findings) {
-      for (const line of findingLines(name, finding, console.paint, console.width)) console.line(line);
+      for (const line of findingLines(name, finding, console.paint, console.width))
+        console.line(line);
       told.push({ name, ...finding });
     }
   }

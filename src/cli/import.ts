@@ -21,7 +21,8 @@ export async function importGrant(context: CommandContext): Promise<ExitCode> {
   return withSession<ExitCode>(context, async (session) => {
     const authorization = await session.authorizations.import(grant, signal);
     console.text(`The grant is kept in the keychain of account ${session.account}.`);
-    for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);
+    for (const line of authorizationLines(authorization, console.paint, console.width))
+      console.line(line);
     console.result({ ok: true, account: session.account, authorization });
     return 0;
   });
@@ -37,7 +38,10 @@ export function readGrant(text: string): ImportedGrant {
     throw new UsageError("What came on stdin is not JSON.", SHAPE);
   }
   try {
-    const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = checkParams("authorization/import", parsed);
+    const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = checkParams(
+      "authorization/import",
+      parsed,
+    );
     return {
       refreshToken: new Secret(refreshToken),
       accessToken: accessToken === undefined ? null : new Secret(accessToken),
@@ -53,5 +57,7 @@ export function readGrant(text: string): ImportedGrant {
 
 function describeIssues({ data }: ProtocolError): string {
   const { issues = [] } = (data ?? {}) as { issues?: readonly { path: string; message: string }[] };
-  return issues.map(({ path, message }) => `${path === "" ? "the whole" : path}: ${message}`).join(" ");
+  return issues
+    .map(({ path, message }) => `${path === "" ? "the whole" : path}: ${message}`)
+    .join(" ");
 }

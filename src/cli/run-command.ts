@@ -44,9 +44,13 @@ function reportFailure(error: unknown, console: CommandConsole): ExitCode {
   }
   const { code, message, hint, trackingId } = asFault(error);
   const text = code === "defect" ? `${message} ${describeDefect(error)}` : message;
-  const fullText = trackingId === undefined ? text : `${text} (Tracking id for Cisco's support: ${trackingId})`;
+  const fullText =
+    trackingId === undefined ? text : `${text} (Tracking id for Cisco's support: ${trackingId})`;
   console.error(fullText, hint);
-  console.result({ ok: false, error: { code, message: text, hint: hint ?? null, trackingId: trackingId ?? null } });
+  console.result({
+    ok: false,
+    error: { code, message: text, hint: hint ?? null, trackingId: trackingId ?? null },
+  });
   return 1;
 }
 

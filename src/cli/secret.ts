@@ -31,7 +31,8 @@ export async function ensureClient(
   if (storeState.kind === "unavailable") throw storeState.fault;
   const stored = storeState.kind === "ready" ? storeState.client : null;
   const entered = await readClient(input, stored);
-  if (entered !== null) await session.authorizations.setClient(entered.clientId, entered.clientSecret);
+  if (entered !== null)
+    await session.authorizations.setClient(entered.clientId, entered.clientSecret);
   return { clientId: entered?.clientId ?? stored?.clientId ?? "", changed: entered !== null };
 }
 
@@ -41,10 +42,14 @@ export async function storeProxyPassword(context: CommandContext): Promise<ExitC
   return withSession<ExitCode>(context, async (session) => {
     const { proxy } = session.settings;
     if (session.settingsPath !== null && !proxy.includes("@")) {
-      console.note("WebexPresence.Proxy names no user, so a password is not used. Write it as http://user@host:port.");
+      console.note(
+        "WebexPresence.Proxy names no user, so a password is not used. Write it as http://user@host:port.",
+      );
     }
     const password = input.isInteractive
-      ? await input.prompt("Password of the proxy (not shown; Enter alone deletes it): ", { echo: false })
+      ? await input.prompt("Password of the proxy (not shown; Enter alone deletes it): ", {
+          echo: false,
+        })
       : ((await input.readLines(1))[0] ?? "");
     await session.authorizations.setProxyPassword(password === "" ? null : new Secret(password));
     const outcome = password === "" ? "deleted" : "kept";

@@ -33,14 +33,24 @@ export class Session {
   readonly tokensOf: (orgId: string) => TokenSource;
   readonly account = nodeProcess.account;
 
-  constructor(settingsPath: string | null, settingsState: SettingsState | null, store: SecretStore) {
+  constructor(
+    settingsPath: string | null,
+    settingsState: SettingsState | null,
+    store: SecretStore,
+  ) {
     this.settingsPath = settingsPath;
     this.settingsState = settingsState;
     this.store = store;
     this.grantStore = new GrantStore(store, systemClock, silentLogger);
     this.network = new Network(createAxiosHttp, systemClock);
     const { authorizations, tokensOf } = authorizationParts({
-      ports: { clock: systemClock, random: systemRandom, log: silentLogger, listenOnLoopback, version },
+      ports: {
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLogger,
+        listenOnLoopback,
+        version,
+      },
       grantStore: this.grantStore,
       network: this.network,
       settings: () => this.authorizationSettings,
@@ -78,16 +88,22 @@ export class Session {
 }
 
 /** Reads the settings; neither keychain nor network is touched yet. */
-export async function createSession({ options }: Pick<CommandContext, "options">): Promise<Session> {
+export async function createSession({
+  options,
+}: Pick<CommandContext, "options">): Promise<Session> {
   const { account, platform } = nodeProcess;
   const path = settingsPathFor(options.settings);
   const state = path === null ? null : await readSettingsOnce(path);
-  const store = options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform });
+  const store =
+    options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform });
   return new Session(path, state, store);
 }
 
 /** Runs a command's work in an open session, and closes it however that ends. What is odd about the settings is told first. */
-export async function withSession<T>(context: CommandContext, action: (session: Session) => Promise<T>): Promise<T> {
+export async function withSession<T>(
+  context: CommandContext,
+  action: (session: Session) => Promise<T>,
+): Promise<T> {
   const session = await createSession(context);
   if (session.settingsState === null) {
     context.console.note(

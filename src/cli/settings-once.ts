@@ -11,7 +11,8 @@ const MISSING_AFTER_MS = 300;
 
 const shortTimeoutClock: Clock = {
   ...systemClock,
-  schedule: (delayMs, callback) => systemClock.schedule(Math.min(delayMs, MISSING_AFTER_MS), callback),
+  schedule: (delayMs, callback) =>
+    systemClock.schedule(Math.min(delayMs, MISSING_AFTER_MS), callback),
 };
 
 /** Reads a settings file once, as the worker reads it. A file that is missing or unreadable means the defaults, with its problem. */

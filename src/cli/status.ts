@@ -4,7 +4,10 @@ import { needsAttention, statusLines } from "./status-text.js";
 import { logDirectoryFor, settingsPathFor, statusFilePath } from "./worker-files.js";
 
 /** Shows the running worker's status file. 1 where no worker runs, or the one that does cannot do its work. */
-export async function status({ console, options }: CommandContext, logDirectory: string | null): Promise<ExitCode> {
+export async function status(
+  { console, options }: CommandContext,
+  logDirectory: string | null,
+): Promise<ExitCode> {
   const file = statusFilePath(logDirectoryFor(logDirectory));
   const reading = await readStatusFile(file);
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
@@ -18,8 +21,13 @@ export async function status({ console, options }: CommandContext, logDirectory:
     return 1;
   }
   const hasFault = needsAttention(reading.status);
-  if (options.settings !== null && settingsPathFor(options.settings) !== reading.status.settings.path) {
-    console.note(`this worker reads other settings than those named: ${reading.status.settings.path}`);
+  if (
+    options.settings !== null &&
+    settingsPathFor(options.settings) !== reading.status.settings.path
+  ) {
+    console.note(
+      `this worker reads other settings than those named: ${reading.status.settings.path}`,
+    );
   }
   for (const line of statusLines(reading.status, reading.ageMs, {
     paint: console.paint,

@@ -36,7 +36,8 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     settingsFile: new DiskSettingsFile(options.settingsPath),
     readIniLine,
     readCertificates,
-    secretStore: options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform }),
+    secretStore:
+      options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform }),
     http: createAxiosHttp,
     statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
     openRpc: () => readProductDocument("openrpc.json"),

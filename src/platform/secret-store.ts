@@ -5,7 +5,15 @@ import type { KeytarBinding } from "./keytar-binding.js";
 import { InProcessKeytar, ChildProcessKeytar } from "./keytar-binding.js";
 import { lazyCrypto } from "./lazy-modules.js";
 import type { PartSet } from "./split-value.js";
-import { digestOf, formatIndex, mustSplit, otherPartSet, parseIndex, partAccount, splitText } from "./split-value.js";
+import {
+  digestOf,
+  formatIndex,
+  mustSplit,
+  otherPartSet,
+  parseIndex,
+  partAccount,
+  splitText,
+} from "./split-value.js";
 
 const SERVICE = "ucx-webex-presence";
 const CALL_DEADLINE_MS = 3_000;
@@ -42,7 +50,10 @@ export class KeytarStore implements SecretStore {
   constructor(options: KeytarStoreOptions) {
     this.#account = { account: options.account, platform: options.platform };
     this.#binding =
-      options.binding ?? (options.platform === "windows" ? new InProcessKeytar() : new ChildProcessKeytar(options.environment));
+      options.binding ??
+      (options.platform === "windows"
+        ? new InProcessKeytar()
+        : new ChildProcessKeytar(options.environment));
     this.#deadlineMs = options.callDeadlineMs ?? CALL_DEADLINE_MS;
   }
 
@@ -56,13 +67,17 @@ export class KeytarStore implements SecretStore {
       const previous = parseIndex((await this.#readVerified(account)) ?? "");
       const generation: PartSet = previous === null ? "a" : otherPartSet(previous.partSet);
       const parts = mustSplit(value) ? splitText(value) : [];
-      for (const [index, part] of parts.entries()) await this.#write(partAccount(account, generation, index), part);
+      for (const [index, part] of parts.entries())
+        await this.#write(partAccount(account, generation, index), part);
       await this.#write(
         account,
-        parts.length === 0 ? value : formatIndex({ partSet: generation, count: parts.length, digest: digestOf(value) }),
+        parts.length === 0
+          ? value
+          : formatIndex({ partSet: generation, count: parts.length, digest: digestOf(value) }),
       );
       if (previous !== null) await this.#deleteParts(account, previous.partSet, 0);
-      if (previous !== null || parts.length > 0) await this.#deleteParts(account, generation, parts.length);
+      if (previous !== null || parts.length > 0)
+        await this.#deleteParts(account, generation, parts.length);
     });
   }
 
@@ -131,7 +146,8 @@ export class KeytarStore implements SecretStore {
     await this.#write(this.#probeAccount, value);
     const readBack = await this.#read(this.#probeAccount);
     await this.#remove(this.#probeAccount);
-    if (readBack !== value) throw keychainUnavailable(this.#account, "does not give back what was written to it");
+    if (readBack !== value)
+      throw keychainUnavailable(this.#account, "does not give back what was written to it");
     this.#isVerified = true;
     this.#mayReconnect = false;
   }
@@ -153,7 +169,8 @@ export class KeytarStore implements SecretStore {
   }
 
   async #call<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#hasHungCall) throw keychainUnavailable(this.#account, "has not answered an earlier call yet");
+    if (this.#hasHungCall)
+      throw keychainUnavailable(this.#account, "has not answered an earlier call yet");
     const call = run();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<"late">((resolve) => {

@@ -26,7 +26,10 @@ export class Delay {
         this.#endsAt = null;
         resolve();
       };
-      const cancelTimer = this.#clock.schedule(Math.ceil(monotonic - this.#clock.monotonic()), finish);
+      const cancelTimer = this.#clock.schedule(
+        Math.ceil(monotonic - this.#clock.monotonic()),
+        finish,
+      );
       signal.addEventListener("abort", finish, { once: true });
       this.#resolve = finish;
       this.#endsAt = monotonic;

@@ -70,7 +70,8 @@ export class FailureHandler {
         health.recordFailure(classification.code, fault, sentAt, page);
         if (action.kind === "lookup") lookups.recordFailure(action.address);
         if (action.kind === "again") refetcher.defer(action.page);
-        if (page !== null && classification.code === "webexError") sweeps.handlePageFailure(fault, false);
+        if (page !== null && classification.code === "webexError")
+          sweeps.handlePageFailure(fault, false);
     }
   }
 
@@ -84,10 +85,18 @@ export class FailureHandler {
       trackingId: fault.trackingId,
       verdict: classification,
     };
-    if (fault.kind === "defect") logger.error("Polling met a defect in the worker.", { ...fields, error: fault.cause ?? fault });
+    if (fault.kind === "defect")
+      logger.error("Polling met a defect in the worker.", {
+        ...fields,
+        error: fault.cause ?? fault,
+      });
     else if (classification === "nobody" || classification === "calledOff")
       logger.debug("A request to Webex brought nothing.", fields);
-    else logger.warn("A request to Webex failed; presence may be out of date until one succeeds.", fields);
+    else
+      logger.warn(
+        "A request to Webex failed; presence may be out of date until one succeeds.",
+        fields,
+      );
   }
 }
 

@@ -61,7 +61,9 @@ export class LookupScheduler {
     return candidates.flatMap((candidate) => {
       if (this.#deferredUntil.has(candidate.address)) return [];
       const answeredAt = this.#answeredAt.get(candidate.address) ?? 0;
-      return answeredAt > candidate.observedAt ? [{ ...candidate, observedAt: answeredAt }] : [candidate];
+      return answeredAt > candidate.observedAt
+        ? [{ ...candidate, observedAt: answeredAt }]
+        : [candidate];
     });
   }
 

@@ -80,12 +80,26 @@ export class OrganizationPoller {
     this.#lookups = new LookupScheduler(options.clock, options.roster);
     this.#sweepRunner = new SweepRunner(options, this.#health, this.#pageMap);
     const made = new RequestHistory(options.clock);
-    const components = { health: this.#health, sweeps: this.#sweepRunner, lookups: this.#lookups, made };
-    this.#sources = { budget: options.budget, pageMap: this.#pageMap, durations: new RequestDurations(), ...components };
+    const components = {
+      health: this.#health,
+      sweeps: this.#sweepRunner,
+      lookups: this.#lookups,
+      made,
+    };
+    this.#sources = {
+      budget: options.budget,
+      pageMap: this.#pageMap,
+      durations: new RequestDurations(),
+      ...components,
+    };
     const refetcher = new PageRefetcher(options, this.#health, this.#pageMap);
     this.#executor = new RequestExecutor({ ...options, ...components, refetcher });
     this.#failureHandler = new FailureHandler({ ...options, ...components, refetcher });
-    this.#settings = { pollIntervalSeconds: 20, requestsPerMinute: options.budget.perMinuteLimit, staleAfterSeconds: 180 };
+    this.#settings = {
+      pollIntervalSeconds: 20,
+      requestsPerMinute: options.budget.perMinuteLimit,
+      staleAfterSeconds: 180,
+    };
   }
 
   /** Asks Webex at once (after an earlier run's last request has ended). Does nothing while running. */
@@ -141,7 +155,10 @@ export class OrganizationPoller {
     this.#delay.wake();
     return {
       accepted: true,
-      nextPossibleAt: toWallTime(this.#clock, Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt())),
+      nextPossibleAt: toWallTime(
+        this.#clock,
+        Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt()),
+      ),
     };
   }
 
@@ -204,7 +221,8 @@ export class OrganizationPoller {
     const now = this.#clock.monotonic();
     this.#pageMap.expireSuspension(now);
     const input = createPlannerInput(this.#sources, this.#demand(), this.#intervalMs, now);
-    if (this.#executor.isMeDue && Math.max(input.notBefore, input.nextPossibleAt) <= now) return { kind: "me" };
+    if (this.#executor.isMeDue && Math.max(input.notBefore, input.nextPossibleAt) <= now)
+      return { kind: "me" };
     return this.#planner.next(input);
   }
 
@@ -215,10 +233,14 @@ export class OrganizationPoller {
     try {
       await this.#executor.execute(action, request.signal);
       if (action.kind !== "me") {
-        this.#sources.durations.record(action.kind === "lookup" ? "lookup" : "page", this.#clock.monotonic() - sentAt);
+        this.#sources.durations.record(
+          action.kind === "lookup" ? "lookup" : "page",
+          this.#clock.monotonic() - sentAt,
+        );
       }
     } catch (thrown) {
-      if (!request.signal.aborted) this.#failureHandler.handle(asFault(thrown), action, sentAt, this.#intervalMs);
+      if (!request.signal.aborted)
+        this.#failureHandler.handle(asFault(thrown), action, sentAt, this.#intervalMs);
     } finally {
       this.#request = null;
     }
@@ -232,7 +254,9 @@ export class OrganizationPoller {
   }
 
   #demand(): RefreshDemand {
-    return this.#lookups.filterDemand(this.#options.roster.refreshDemand(this.#pageMap.count, this.#intervalMs));
+    return this.#lookups.filterDemand(
+      this.#options.roster.refreshDemand(this.#pageMap.count, this.#intervalMs),
+    );
   }
 
   #handleDemandChange(): void {
@@ -279,7 +303,10 @@ export class OrganizationPoller {
     try {
       this.events.emit(event);
     } catch (thrown) {
-      this.#options.logger.error("A listener to polling failed.", { orgId: this.#options.orgId, error: thrown });
+      this.#options.logger.error("A listener to polling failed.", {
+        orgId: this.#options.orgId,
+        error: thrown,
+      });
     }
   }
 }

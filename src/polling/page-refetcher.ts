@@ -33,7 +33,8 @@ export class PageRefetcher {
     const content = await people.listPage(reference, signal);
     if (signal.aborted) return;
     const result = roster.applyRefetchedPage(page, content.items);
-    if (!this.#pageMap.recordRefetchedPage(page, content.next, result, clock.monotonic())) this.#logSuspension();
+    if (!this.#pageMap.recordRefetchedPage(page, content.next, result, clock.monotonic()))
+      this.#logSuspension();
     this.#health.recordResponse(null);
   }
 
@@ -51,6 +52,9 @@ export class PageRefetcher {
 
   #logSuspension(): void {
     const { logger, orgId } = this.#options;
-    logger.info("Webex does not repeat a page of the list on request; whole sweeps and lookups are used for a while.", { orgId });
+    logger.info(
+      "Webex does not repeat a page of the list on request; whole sweeps and lookups are used for a while.",
+      { orgId },
+    );
   }
 }

@@ -16,7 +16,14 @@ export interface ReportSources {
 }
 
 /** How polling stands now. */
-export function createReport({ budget, clock, roster, sweeps, made, waitingUntil }: ReportSources): PollingReport {
+export function createReport({
+  budget,
+  clock,
+  roster,
+  sweeps,
+  made,
+  waitingUntil,
+}: ReportSources): PollingReport {
   const sweep = sweeps.current;
   const isBlocked = budget.blockedUntil > clock.monotonic();
   return {

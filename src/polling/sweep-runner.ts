@@ -98,7 +98,9 @@ export class SweepRunner {
     this.#health.recordResponse(sweep.pages);
     if (sweep.sharesStatus) this.#health.recordStatusSharing(true);
     if (outcome === "endless") {
-      this.#abandon("Webex's links to further pages lead in a circle; people on later pages may be missing.");
+      this.#abandon(
+        "Webex's links to further pages lead in a circle; people on later pages may be missing.",
+      );
     }
     if (outcome !== "last") return false;
     this.#complete(sweep);
@@ -120,7 +122,11 @@ export class SweepRunner {
     if (this.#current === null) return;
     this.#pageMap.recordBrokenSweepLink(this.#options.clock.monotonic());
     if (this.#current.recordBrokenLink()) this.#restart(this.#current);
-    else this.#abandon("Webex does not answer its own link to the next page; people on later pages may be missing.", fault);
+    else
+      this.#abandon(
+        "Webex does not answer its own link to the next page; people on later pages may be missing.",
+        fault,
+      );
   }
 
   #begin(first: PageReference): Sweep {
@@ -145,7 +151,8 @@ export class SweepRunner {
     this.#lastCompleted = { startedAt, seconds, persons, requests };
     this.#current = null;
     this.#isRequested = false;
-    if (this.#hasFinishedOnce) logger.debug("Sweep completed.", { orgId, seconds, persons, requests, pages });
+    if (this.#hasFinishedOnce)
+      logger.debug("Sweep completed.", { orgId, seconds, persons, requests, pages });
     else logger.info("First sweep completed.", { orgId, seconds, persons, requests, pages });
     this.#hasFinishedOnce = true;
   }

@@ -44,7 +44,8 @@ export class RefreshDemandScanner {
 
   /** See `PolledRoster.watchedDemand`; `now` is monotonic milliseconds. */
   currentDemand(now: number, pages: number, freshMs: number): RefreshDemand {
-    if (now - this.#scannedAt < SCAN_INTERVAL_MS && pages === this.#scannedPages) return this.#lastDemand;
+    if (now - this.#scannedAt < SCAN_INTERVAL_MS && pages === this.#scannedPages)
+      return this.#lastDemand;
     this.#scannedAt = now;
     this.#scannedPages = pages;
     this.#lastDemand = this.#scan(now, pages, freshMs);
@@ -66,7 +67,8 @@ export class RefreshDemandScanner {
     this.#forEachWatched((slot) => {
       const observedAt = observedElapsed[slot] ?? 0;
       const mark = before[slot] ?? 0;
-      const isNewlyWatched = now - observedAt > freshMs && (mark === 0 || (mark & NEWLY_WATCHED) !== 0);
+      const isNewlyWatched =
+        now - observedAt > freshMs && (mark === 0 || (mark & NEWLY_WATCHED) !== 0);
       const weight = refreshWeight(changeRate[slot] ?? 0);
       const at = (page[slot] ?? 0) - 1;
       marks[slot] = isNewlyWatched ? WATCHED | NEWLY_WATCHED : WATCHED;
@@ -116,7 +118,8 @@ class TopCandidates {
     const age = this.#now - observedAt;
     const score = isNewlyWatched ? Number.MAX_VALUE : weight * age * age;
     const worst = this.#slots.at(-1);
-    if (worst !== undefined && this.#slots.length === MAX_CANDIDATES && worst.score >= score) return;
+    if (worst !== undefined && this.#slots.length === MAX_CANDIDATES && worst.score >= score)
+      return;
     let at = this.#slots.length;
     while (at > 0 && (this.#slots[at - 1]?.score ?? 0) < score) at -= 1;
     this.#slots.splice(at, 0, { slot, weight, observedAt, isNewlyWatched, score });

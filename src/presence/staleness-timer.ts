@@ -18,7 +18,12 @@ export class StalenessTimer {
   /** Those last confirmed earlier than this have been touched, monotonic milliseconds. */
   #reportedUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, resolver: Resolver, subscriptions: SubscriptionIndex<Match>, onChanged: () => void) {
+  constructor(
+    clock: Clock,
+    resolver: Resolver,
+    subscriptions: SubscriptionIndex<Match>,
+    onChanged: () => void,
+  ) {
     this.#clock = clock;
     this.#resolver = resolver;
     this.#subscriptions = subscriptions;
@@ -61,7 +66,9 @@ export class StalenessTimer {
     const staleAfterMs = this.#resolver.stores[0]?.staleAfterMs;
     if (staleAfterMs === undefined) return;
     const until = this.#clock.monotonic() - staleAfterMs;
-    const oldest = Math.min(...this.#resolver.stores.map((roster) => roster.reportStale(this.#reportedUntil, until)));
+    const oldest = Math.min(
+      ...this.#resolver.stores.map((roster) => roster.reportStale(this.#reportedUntil, until)),
+    );
     this.#reportedUntil = until;
     if (Number.isFinite(oldest)) this.#armStale(oldest - until);
   }
@@ -72,7 +79,8 @@ export class StalenessTimer {
     this.#expiryTimer = this.#clock.schedule(Math.max(0, Math.min(...ends) - now) + 1, () => {
       this.#expiryTimer = null;
       const later = this.#clock.monotonic();
-      if (!this.#resolver.stores.every((roster) => roster.hasSweepAnswer(later))) this.#subscriptions.markLastNotified(NOT_FOUND);
+      if (!this.#resolver.stores.every((roster) => roster.hasSweepAnswer(later)))
+        this.#subscriptions.markLastNotified(NOT_FOUND);
       this.#armExpiry(later);
       this.#onChanged();
     });

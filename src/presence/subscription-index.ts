@@ -1,5 +1,10 @@
 import { Fault } from "../faults/fault.js";
-import { SubscriberSets, type SubscriberSet, type Subscription, type WatchedUri } from "./audience.js";
+import {
+  SubscriberSets,
+  type SubscriberSet,
+  type Subscription,
+  type WatchedUri,
+} from "./audience.js";
 import type { ChangeBatch } from "./presence-service.js";
 import type { PresenceRecord } from "./record.js";
 import { NOT_FOUND, type PresenceValue } from "./state-table.js";
@@ -53,9 +58,13 @@ export class SubscriptionIndex<F extends Resolution> {
   /** Fault: `tooManySubscriptions`. */
   open(all: boolean): Subscription {
     if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      throw new Fault("tooManySubscriptions", "There are 1,000 live presence subscriptions already.", {
-        hint: "Unsubscribe those that are no longer needed.",
-      });
+      throw new Fault(
+        "tooManySubscriptions",
+        "There are 1,000 live presence subscriptions already.",
+        {
+          hint: "Unsubscribe those that are no longer needed.",
+        },
+      );
     }
     this.#rank += 1;
     const subscription = { id: `s${this.#rank}`, rank: this.#rank, all, addresses: [] };
@@ -68,7 +77,11 @@ export class SubscriptionIndex<F extends Resolution> {
   /** For the subscription opened last; `finding` is what it is told now. Each spelling once. */
   add(subscription: Subscription, uri: string, address: string, resolution: F): void {
     if (!subscription.all) subscription.addresses.push(address);
-    for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+    for (
+      let watched = this.#chains.get(address) ?? null;
+      watched !== null;
+      watched = watched.next
+    ) {
       if (watched.uri !== uri || !isUpToDate(watched, resolution)) continue;
       this.#move(watched, this.#subscriberSets.extend(watched.subscribers, subscription));
       return;
@@ -79,24 +92,36 @@ export class SubscriptionIndex<F extends Resolution> {
   /** Somebody is named by this text whom nobody was told of. */
   addToAll(uri: string, address: string): void {
     let members = this.#allSubscriptions;
-    for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+    for (
+      let watched = this.#chains.get(address) ?? null;
+      watched !== null;
+      watched = watched.next
+    ) {
       const { subscribers } = watched;
-      if (watched.uri === uri) members = members.filter((member) => !subscribers.members.includes(member));
+      if (watched.uri === uri)
+        members = members.filter((member) => !subscribers.members.includes(member));
     }
     if (members.length === 0) return;
-    this.#subscriberSets.markDirty(this.#insert(uri, address, this.#subscriberSets.get(members), null));
+    this.#subscriberSets.markDirty(
+      this.#insert(uri, address, this.#subscriberSets.get(members), null),
+    );
   }
 
   /** Fault: `unknownSubscription`. */
   close(id: string): void {
     const subscription = this.#subscriptions.get(id);
-    if (subscription === undefined) throw new Fault("unknownSubscription", "There is no such presence subscription.");
+    if (subscription === undefined)
+      throw new Fault("unknownSubscription", "There is no such presence subscription.");
     this.#subscriptions.delete(id);
     this.#allSubscriptions = this.#allSubscriptions.filter((other) => other !== subscription);
     this.version += 1;
     const without = new Map<SubscriberSet, SubscriberSet | null>();
     for (const address of subscription.all ? [...this.#chains.keys()] : subscription.addresses) {
-      for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+      for (
+        let watched = this.#chains.get(address) ?? null;
+        watched !== null;
+        watched = watched.next
+      ) {
         this.#unsubscribe(watched, [subscription], without);
       }
     }
@@ -132,7 +157,11 @@ export class SubscriptionIndex<F extends Resolution> {
   }
 
   isSubscribed(address: string): boolean {
-    for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+    for (
+      let watched = this.#chains.get(address) ?? null;
+      watched !== null;
+      watched = watched.next
+    ) {
       if (watched.subscribers.includesNamed) return true;
     }
     return false;
@@ -154,7 +183,10 @@ export class SubscriptionIndex<F extends Resolution> {
 
   #drainOne(watched: WatchedUri): PresenceRecord | null {
     let resolution = this.#source.resolve(watched.address);
-    if (watched.subscribers.includesAll && !this.#source.isListUri(watched.uri, watched.address, resolution)) {
+    if (
+      watched.subscribers.includesAll &&
+      !this.#source.isListUri(watched.uri, watched.address, resolution)
+    ) {
       // Somebody else may have the address: those who named it hear of them, those who are told of everybody have their own text for them.
       if (watched.subscribers.includesNamed) {
         this.#split(watched);
@@ -182,7 +214,12 @@ export class SubscriptionIndex<F extends Resolution> {
     const { members } = watched.subscribers;
     const { address, uri, lastNotifiedValue, lastNotifiedStatus } = watched;
     this.#move(watched, this.#subscriberSets.get(members.filter((member) => !member.all)));
-    const separate = this.#insert(uri, address, this.#subscriberSets.get(members.filter((member) => member.all)), null);
+    const separate = this.#insert(
+      uri,
+      address,
+      this.#subscriberSets.get(members.filter((member) => member.all)),
+      null,
+    );
     Object.assign(separate, { lastNotifiedValue, lastNotifiedStatus });
     this.#subscriberSets.markDirty(watched);
     this.#subscriberSets.markDirty(separate);
@@ -207,7 +244,12 @@ export class SubscriptionIndex<F extends Resolution> {
     }
   }
 
-  #insert(uri: string, address: string, subscribers: SubscriberSet, resolution: F | null): WatchedUri {
+  #insert(
+    uri: string,
+    address: string,
+    subscribers: SubscriberSet,
+    resolution: F | null,
+  ): WatchedUri {
     const watched: WatchedUri = {
       address,
       uri,
@@ -228,12 +270,21 @@ export class SubscriptionIndex<F extends Resolution> {
     this.#subscriberSets.attach(subscribers, watched);
   }
 
-  #unsubscribe(watched: WatchedUri, removed: readonly Subscription[], known: Map<SubscriberSet, SubscriberSet | null>): void {
+  #unsubscribe(
+    watched: WatchedUri,
+    removed: readonly Subscription[],
+    known: Map<SubscriberSet, SubscriberSet | null>,
+  ): void {
     const from = watched.subscribers;
     let to = known.get(from);
     if (to === undefined) {
       const remaining = from.members.filter((member) => !removed.includes(member));
-      to = remaining.length === from.members.length ? from : remaining.length === 0 ? null : this.#subscriberSets.get(remaining);
+      to =
+        remaining.length === from.members.length
+          ? from
+          : remaining.length === 0
+            ? null
+            : this.#subscriberSets.get(remaining);
       known.set(from, to);
     }
     if (to === null) this.#remove(watched);
@@ -255,5 +306,8 @@ export class SubscriptionIndex<F extends Resolution> {
 }
 
 function isUpToDate(watched: WatchedUri, resolution: Resolution): boolean {
-  return watched.lastNotifiedValue === resolution.value && watched.lastNotifiedStatus === resolution.webexStatus;
+  return (
+    watched.lastNotifiedValue === resolution.value &&
+    watched.lastNotifiedStatus === resolution.webexStatus
+  );
 }

@@ -19,7 +19,12 @@ export class WatchStatistics {
   #storesSeen: readonly PersonStore[] = [];
   #versionsSeen = "";
 
-  constructor(clock: Clock, resolver: Resolver, subscriptions: SubscriptionIndex<Match>, queriedUnmatched: RecentAddresses) {
+  constructor(
+    clock: Clock,
+    resolver: Resolver,
+    subscriptions: SubscriptionIndex<Match>,
+    queriedUnmatched: RecentAddresses,
+  ) {
     this.#clock = clock;
     this.#resolver = resolver;
     this.#subscriptions = subscriptions;
@@ -89,7 +94,8 @@ export class WatchStatistics {
     const earliest = (this.#clock.monotonic() - NOT_FOUND_TTL_MS) / 1000 + 1;
     for (let slot = 0; slot < slotLimit; slot += 1) {
       const mark = queried[slot] ?? 0;
-      if (text[slot] !== null && (all || named?.[slot] === 1 || (mark > 0 && mark >= earliest))) visit(slot);
+      if (text[slot] !== null && (all || named?.[slot] === 1 || (mark > 0 && mark >= earliest)))
+        visit(slot);
     }
   }
 
@@ -97,7 +103,8 @@ export class WatchStatistics {
     this.#refresh();
     const named = this.#subscribedUnmatched;
     yield* named;
-    for (const address of this.queriedUnmatched.within(this.#clock.monotonic())) if (!named.has(address)) yield address;
+    for (const address of this.queriedUnmatched.within(this.#clock.monotonic()))
+      if (!named.has(address)) yield address;
   }
 
   /** Looks up all that subscriptions named, if that may have changed since the last time. */
@@ -107,7 +114,9 @@ export class WatchStatistics {
     if (moment === this.#versionsSeen && stores === this.#storesSeen) return;
     this.#storesSeen = stores;
     this.#versionsSeen = moment;
-    this.#subscribed = new Map(stores.map((store) => [store, new Uint8Array(store.persons.slotLimit)]));
+    this.#subscribed = new Map(
+      stores.map((store) => [store, new Uint8Array(store.persons.slotLimit)]),
+    );
     this.#subscribedUnmatched = new Set();
     for (const address of this.#subscriptions.subscribedAddresses()) {
       const { person } = this.#resolver.resolve(address);

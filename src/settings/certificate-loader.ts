@@ -45,7 +45,10 @@ export class CertificateLoader {
     const previous = this.#result;
     this.#result = result;
     this.#cancelRetry?.();
-    this.#cancelRetry = result.ok ? null : this.#clock.schedule(RETRY_MS, () => void this.#loadFile(path));
-    if (result.ok || previous === null || previous.ok || previous.reason !== result.reason) this.#onLoaded();
+    this.#cancelRetry = result.ok
+      ? null
+      : this.#clock.schedule(RETRY_MS, () => void this.#loadFile(path));
+    if (result.ok || previous === null || previous.ok || previous.reason !== result.reason)
+      this.#onLoaded();
   }
 }

@@ -66,7 +66,9 @@ export class SettingsStore {
 
   constructor(options: SettingsStoreOptions) {
     this.#options = options;
-    this.#certificates = new CertificateLoader(options.readCertificates, options.clock, () => this.#applyLoaded(false));
+    this.#certificates = new CertificateLoader(options.readCertificates, options.clock, () =>
+      this.#applyLoaded(false),
+    );
   }
 
   get path(): string {
@@ -134,14 +136,20 @@ export class SettingsStore {
     const current = this.#current ?? INITIAL_SETTINGS;
     const fileResult = this.#certificatesFor(loaded.settings.caFile, current);
     if (fileResult === null && canWait) {
-      this.#cancelCertificateWait = this.#options.clock.schedule(MAX_CERTIFICATE_WAIT_MS, () => this.#applyLoaded(false));
+      this.#cancelCertificateWait = this.#options.clock.schedule(MAX_CERTIFICATE_WAIT_MS, () =>
+        this.#applyLoaded(false),
+      );
       return;
     }
     const isAccepted = fileResult?.ok === true;
     const problems =
-      fileResult?.ok === false ? [...loaded.problems, certificateProblem(loaded, fileResult, current)] : [...loaded.problems];
+      fileResult?.ok === false
+        ? [...loaded.problems, certificateProblem(loaded, fileResult, current)]
+        : [...loaded.problems];
     this.#setCurrent({
-      settings: isAccepted ? loaded.settings : { ...loaded.settings, caFile: current.settings.caFile },
+      settings: isAccepted
+        ? loaded.settings
+        : { ...loaded.settings, caFile: current.settings.caFile },
       certificates: isAccepted ? fileResult.pem : current.certificates,
       loadedAt: loaded.at,
       problems: problems
@@ -154,7 +162,8 @@ export class SettingsStore {
     caFile: string | null,
     current: EffectiveSettings,
   ): { ok: true; pem: string | null } | CertificateFileResult | null {
-    if (caFile !== null && caFile !== current.settings.caFile) return this.#certificates.load(caFile);
+    if (caFile !== null && caFile !== current.settings.caFile)
+      return this.#certificates.load(caFile);
     this.#certificates.reset();
     return { ok: true, pem: caFile === null ? null : current.certificates };
   }
@@ -186,7 +195,9 @@ export class SettingsStore {
 
   #applyUnreadable(reason: string): void {
     const consequence =
-      this.#current === null ? "the defaults are in force, and presence from Webex is off" : "all settings stay as they were";
+      this.#current === null
+        ? "the defaults are in force, and presence from Webex is off"
+        : "all settings stay as they were";
     this.#discardLoaded();
     this.#setCurrent({
       settings: this.#current?.settings ?? defaultSettings,
@@ -219,7 +230,11 @@ export class SettingsStore {
       return;
     const { logger } = this.#options;
     for (const { code, message, hint } of newProblems) logger.warn(message, { code, hint });
-    logger.info("Settings are in force.", { path: this.path, changed, values: settingsValues(next.settings) });
+    logger.info("Settings are in force.", {
+      path: this.path,
+      changed,
+      values: settingsValues(next.settings),
+    });
     this.events.emit("settingsChanged", next);
   }
 }
@@ -231,7 +246,10 @@ function certificateProblem(
 ): InvalidValue {
   const found = { value: settings.caFile ?? "", line: lines.get("caFile") ?? 0 };
   const problem = invalidValue("caFile", found, fileResult, current);
-  const consequence = certificates === null ? "Only the usual roots are trusted." : "Its certificates go on being trusted.";
+  const consequence =
+    certificates === null
+      ? "Only the usual roots are trusted."
+      : "Its certificates go on being trusted.";
   return { ...problem, message: `${problem.message} ${consequence}` };
 }
 

@@ -35,11 +35,17 @@ export function integerParser(min: number, max: number): (text: string) => Parse
   };
 }
 
-export function choiceParser<T extends string>(choices: readonly T[]): (text: string) => ParseResult<T> {
+export function choiceParser<T extends string>(
+  choices: readonly T[],
+): (text: string) => ParseResult<T> {
   return (text) => {
     const value = choices.find((choice) => choice === text.toLowerCase());
     if (value !== undefined) return valid(value);
-    return { ok: false, reason: `is not one of ${choices.join(", ")}`, hint: `Write one of ${choices.join(", ")}.` };
+    return {
+      ok: false,
+      reason: `is not one of ${choices.join(", ")}`,
+      hint: `Write one of ${choices.join(", ")}.`,
+    };
   };
 }
 
@@ -76,7 +82,8 @@ export function parseApiUrl(text: string): ParseResult<string> {
 
 function apiUrlError(text: string): string | null {
   // The URL standard is lenient (it drops line ends and turns backslashes round); an administrator's typing error should be told.
-  if (!/^https?:\/\/[^/]/i.test(text) || /[\s\\]/.test(text) || !URL.canParse(text)) return "is not an https address";
+  if (!/^https?:\/\/[^/]/i.test(text) || /[\s\\]/.test(text) || !URL.canParse(text))
+    return "is not an https address";
   const url = new URL(text);
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     return "is an http address: what is sent there, tokens included, could be read on the way";
@@ -91,13 +98,16 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-const PROXY_HINT = "Write http://host:port or http://user@host:port, none for no proxy, or nothing for HTTPS_PROXY and NO_PROXY.";
+const PROXY_HINT =
+  "Write http://host:port or http://user@host:port, none for no proxy, or nothing for HTTPS_PROXY and NO_PROXY.";
 
 /** "", "none", or `http://[user@]host:port` with the user percent-encoded. A password is refused: its place is the keychain. */
 export function parseProxy(text: string): ParseResult<string> {
   if (text === "") return valid("");
   if (text.toLowerCase() === "none") return valid("none");
-  const parts = /^http:\/\/(?:([^/]*)@)?(\[[0-9a-f:.]+\]|[^:/@[\]\s\\?#]+):(\d{1,5})\/?$/i.exec(text);
+  const parts = /^http:\/\/(?:([^/]*)@)?(\[[0-9a-f:.]+\]|[^:/@[\]\s\\?#]+):(\d{1,5})\/?$/i.exec(
+    text,
+  );
   const user = percentDecode(parts?.[1] ?? "");
   if (user.includes(":") || /\/\/.*:.*@/.test(text)) {
     return {
@@ -110,9 +120,16 @@ export function parseProxy(text: string): ParseResult<string> {
   const host = parts?.[2] ?? "";
   const port = Number(parts?.[3] ?? 0);
   if (parts === null || port < 1 || port > 65535 || !URL.canParse(`http://${host}:${port}`)) {
-    return { ok: false, reason: "is not an http proxy", hint: PROXY_HINT, displayText: redactProxy(text) };
+    return {
+      ok: false,
+      reason: "is not an http proxy",
+      hint: PROXY_HINT,
+      displayText: redactProxy(text),
+    };
   }
-  return valid(`http://${user === "" ? "" : `${encodeURIComponent(user)}@`}${host.toLowerCase()}:${port}`);
+  return valid(
+    `http://${user === "" ? "" : `${encodeURIComponent(user)}@`}${host.toLowerCase()}:${port}`,
+  );
 }
 
 function percentDecode(text: string): string {
@@ -131,6 +148,7 @@ export function withoutUserInfo(proxy: string): string {
 /** An invalid proxy as it may be shown: what does not look like an address could be a piece of a password. */
 function redactProxy(text: string): string {
   if (/^([a-z][a-z0-9+.-]*:\/\/)?[^:@]*(:\d*)?\/?$/i.test(text)) return text;
-  const [, scheme = "", afterUser = ""] = /^([a-z][a-z0-9+.-]*:\/\/)?(?:.*@)?(.*)$/is.exec(text) ?? [];
+  const [, scheme = "", afterUser = ""] =
+    /^([a-z][a-z0-9+.-]*:\/\/)?(?:.*@)?(.*)$/is.exec(text) ?? [];
   return text.includes("@") ? `${scheme}…@${afterUser}` : `${scheme}…`;
 }

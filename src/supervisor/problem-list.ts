@@ -1,4 +1,9 @@
-import { PROBLEM_SEVERITY, problemText, type ProblemCode, type ProblemDetail } from "./problem-catalog.js";
+import {
+  PROBLEM_SEVERITY,
+  problemText,
+  type ProblemCode,
+  type ProblemDetail,
+} from "./problem-catalog.js";
 import type { Problem } from "./status.js";
 
 /** A problem as the place that sees it tells it. */
@@ -32,7 +37,13 @@ export class ProblemList {
       if (problems.has(key)) continue;
       const began = this.#since.get(key) ?? new Date(this.#now()).toISOString();
       since.set(key, began);
-      problems.set(key, { code, severity: PROBLEM_SEVERITY[code], ...problemText(code, detail), since: began, orgId });
+      problems.set(key, {
+        code,
+        severity: PROBLEM_SEVERITY[code],
+        ...problemText(code, detail),
+        since: began,
+        orgId,
+      });
     }
     this.#since = since;
     this.#problems = [...problems.values()];

@@ -39,16 +39,24 @@ const OAUTH_ERRORS = [
  * Reads `{message, errors: [{description}], trackingId}`, `{error, error_description}`, a gateway's HTML or nothing at all.
  * `secrets` are those of the request: a service may echo them. `nowMs` is milliseconds since the epoch.
  */
-export function parseErrorResponse(response: HttpResponse, nowMs: number, secrets: readonly Secret[]): ErrorResponse {
+export function parseErrorResponse(
+  response: HttpResponse,
+  nowMs: number,
+  secrets: readonly Secret[],
+): ErrorResponse {
   const body = tryParseObject(response.body);
-  const descriptions = Array.isArray(body?.errors) ? body.errors.map((e: unknown) => stringMember(e, "description")) : [];
+  const descriptions = Array.isArray(body?.errors)
+    ? body.errors.map((e: unknown) => stringMember(e, "description"))
+    : [];
   const texts = [
     stringMember(body, "message"),
     ...descriptions,
     stringMember(body, "error_description"),
     stringMember(body, "error"),
   ];
-  const trackingId = parseTrackingId(stringMember(body, "trackingId")) ?? parseTrackingId(response.headers.trackingid ?? "");
+  const trackingId =
+    parseTrackingId(stringMember(body, "trackingId")) ??
+    parseTrackingId(response.headers.trackingid ?? "");
   const delayMs = retryAfterMs(response.headers["retry-after"], serverTime(response, nowMs));
   return {
     text: sanitize([...new Set(texts.filter((text) => text !== ""))].join(" - "), secrets),
@@ -100,12 +108,15 @@ function oauthError(error: string, texts: readonly string[]): string | null {
 
 function sanitize(text: string, secrets: readonly Secret[]): string {
   let sanitized = text;
-  for (const secret of secrets) if (secret.reveal() !== "") sanitized = sanitized.replaceAll(secret.reveal(), "[secret]");
+  for (const secret of secrets)
+    if (secret.reveal() !== "") sanitized = sanitized.replaceAll(secret.reveal(), "[secret]");
   sanitized = sanitized
     .slice(0, MAX_INPUT_LENGTH)
     .replace(/[^\s<>"'=?&,;()]+(@|%40)[^\s<>"'&,;()]+/gi, "[address]")
     .replace(/[\w+/=.~-]{40,}/g, "[secret]")
     .replace(/\s+/g, " ")
     .trim();
-  return sanitized.length > MAX_MESSAGE_LENGTH ? `${sanitized.slice(0, MAX_MESSAGE_LENGTH - 1)}…` : sanitized;
+  return sanitized.length > MAX_MESSAGE_LENGTH
+    ? `${sanitized.slice(0, MAX_MESSAGE_LENGTH - 1)}…`
+    : sanitized;
 }

@@ -1,5 +1,13 @@
 import { parseJson } from "./json-response.js";
-import { CLOSE_BRACKET, COLON, COMMA, JsonScanner, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.js";
+import {
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  JsonScanner,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from "./json-bytes.js";
 
 /** From `start` up to, but not including, `end`. */
 export interface ByteRange {
@@ -65,8 +73,14 @@ function collectObjects(scanner: JsonScanner, open: number, ranges: ByteRange[])
 /** Whether all that stands around the items is JSON, with no second `items` in any spelling. */
 function isValidAround(body: Uint8Array, { key, open }: ItemsMember, close: number): boolean {
   // The member stays, with no name and nothing in its array.
-  const segments = [body.subarray(0, key + 1), body.subarray(key + ITEMS_KEY.length - 1, open + 1), body.subarray(close)];
-  const remainder = new Uint8Array(segments.reduce((length, segment) => length + segment.length, 0));
+  const segments = [
+    body.subarray(0, key + 1),
+    body.subarray(key + ITEMS_KEY.length - 1, open + 1),
+    body.subarray(close),
+  ];
+  const remainder = new Uint8Array(
+    segments.reduce((length, segment) => length + segment.length, 0),
+  );
   let at = 0;
   for (const segment of segments) {
     remainder.set(segment, at);

@@ -10,7 +10,8 @@ let decoder: InstanceType<typeof TextDecoder> | null = null;
 export function parseJsonObject(response: HttpResponse): JsonObject {
   if (response.body.length === 0) throw malformedResponse("has no body", response.status);
   const value = parseJson(response.body, response.status);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as JsonObject;
   throw malformedResponse("is JSON, but not an object", response.status);
 }
 
@@ -22,7 +23,9 @@ export function parseJson(body: Uint8Array, status?: number): unknown {
     return JSON.parse(text);
   } catch {
     throw malformedResponse(
-      /^\s*</.test(text.slice(0, 100)) ? "is a page of HTML or XML instead of JSON" : "is not JSON, or not all of it",
+      /^\s*</.test(text.slice(0, 100))
+        ? "is a page of HTML or XML instead of JSON"
+        : "is not JSON, or not all of it",
       status,
     );
   }

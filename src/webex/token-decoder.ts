@@ -25,7 +25,10 @@ export function decodeTokenResponse(body: JsonObject): TokenResponse {
 /** RFC 8628 3.2. Throws a `Fault` `webexError` where a person could not go on with it. */
 export function decodeDeviceAuthorization(body: JsonObject): DeviceAuthorization {
   const { user_code: userCode } = body;
-  const expiresInSeconds = Math.min(seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS, MAX_DEVICE_SECONDS);
+  const expiresInSeconds = Math.min(
+    seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS,
+    MAX_DEVICE_SECONDS,
+  );
   const intervalSeconds = seconds(body, "interval") ?? DEFAULT_INTERVAL_SECONDS;
   return {
     deviceCode: new Secret(requiredString(body, "device_code")),
@@ -34,7 +37,8 @@ export function decodeDeviceAuthorization(body: JsonObject): DeviceAuthorization
     verificationUriComplete: optionalString(body, "verification_uri_complete"),
     expiresInSeconds,
     // At an interval past its end the code would never be asked after: that is no interval.
-    intervalSeconds: intervalSeconds < expiresInSeconds ? intervalSeconds : DEFAULT_INTERVAL_SECONDS,
+    intervalSeconds:
+      intervalSeconds < expiresInSeconds ? intervalSeconds : DEFAULT_INTERVAL_SECONDS,
   };
 }
 

@@ -42,7 +42,13 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     };
   };
   const flowFactory = (method: FlowMethod): Flow => {
-    const parts = { oauthContext: () => authorizations.oauthContext(), grantSink: authorizations, clock, chance: random, logger };
+    const parts = {
+      oauthContext: () => authorizations.oauthContext(),
+      grantSink: authorizations,
+      clock,
+      chance: random,
+      logger,
+    };
     return method === "device"
       ? new DeviceFlow(parts)
       : new BrowserFlow({ ...parts, notices, listen, redirectPort: settings().redirectPort });

@@ -42,7 +42,8 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
   // Kept when an organization goes and comes back: Webex still counts what was asked before.
   const budgets = new Map<string, RequestBudget>();
   const budgetOf = (orgId: string): RequestBudget => {
-    const budget = budgets.get(orgId) ?? new RequestBudget(clock, random, settings().requestsPerMinute);
+    const budget =
+      budgets.get(orgId) ?? new RequestBudget(clock, random, settings().requestsPerMinute);
     budgets.set(orgId, budget);
     return budget;
   };
@@ -76,6 +77,10 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
   return { settingsStore, network, vault, authorizations, flows, organizations, presence };
 }
 
-export function authorizationSettings({ clientId, apiUrl, redirectPort }: Settings): AuthorizationSettings {
+export function authorizationSettings({
+  clientId,
+  apiUrl,
+  redirectPort,
+}: Settings): AuthorizationSettings {
   return { clientId, apiUrl, redirectPort };
 }

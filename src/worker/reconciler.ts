@@ -7,7 +7,12 @@ import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
 import type { HostCheck } from "../supervisor/host-gate.js";
-import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../supervisor/phase.js";
+import {
+  INITIAL_STATE,
+  transition,
+  type SupervisorEvent,
+  type SupervisorState,
+} from "../supervisor/phase.js";
 import type { Phase } from "../supervisor/status.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import { authorizationSettings, type Components } from "./components.js";
@@ -41,7 +46,13 @@ export class Reconciler {
 
   /** Listens to the rooms from now on. */
   start(): Disposer {
-    const { settingsStore: settingsFeed, vault, authorizations, flows, organizations } = this.#components;
+    const {
+      settingsStore: settingsFeed,
+      vault,
+      authorizations,
+      flows,
+      organizations,
+    } = this.#components;
     const follow = (): void => this.#follow();
     const disposers = [
       settingsFeed.events.on("settingsChanged", (state) => this.#applySettings(state)),
@@ -76,9 +87,15 @@ export class Reconciler {
     if (orgId !== null && organizations.get(orgId) === undefined) {
       throw new Fault("unknownOrganization", "There is no authorization for this organization.");
     }
-    const asked = organizations.all.filter((organization) => orgId === null || organization.orgId === orgId);
-    const accepted = asked.map(({ poller }) => poller.pollNow()).filter((answer) => answer.accepted);
-    const times = accepted.map(({ nextPossibleAt }) => nextPossibleAt).filter((time) => time !== null);
+    const asked = organizations.all.filter(
+      (organization) => orgId === null || organization.orgId === orgId,
+    );
+    const accepted = asked
+      .map(({ poller }) => poller.pollNow())
+      .filter((answer) => answer.accepted);
+    const times = accepted
+      .map(({ nextPossibleAt }) => nextPossibleAt)
+      .filter((time) => time !== null);
     const nextPossibleAt = times.length === 0 ? null : new Date(Math.min(...times)).toISOString();
     return { accepted: accepted.length > 0, nextPossibleAt };
   }
@@ -106,7 +123,13 @@ export class Reconciler {
     const { organizations, presence, vault, network, flows } = this.#components;
     const { state } = vault;
     const proxyPassword = state.kind === "ready" ? state.proxyPassword : null;
-    if (network.apply({ proxy: this.#settings.proxy, certificates: this.#certificates, proxyPassword })) {
+    if (
+      network.apply({
+        proxy: this.#settings.proxy,
+        certificates: this.#certificates,
+        proxyPassword,
+      })
+    ) {
       organizations.wayChanged();
       flows.retryNow();
     }
@@ -126,7 +149,8 @@ export class Reconciler {
 
   #dispatch(event: SupervisorEvent): void {
     const { state, effects } = transition(this.#state, event);
-    if (state.phase !== this.#state.phase) this.#log.info("The phase changed.", { from: this.#state.phase, to: state.phase });
+    if (state.phase !== this.#state.phase)
+      this.#log.info("The phase changed.", { from: this.#state.phase, to: state.phase });
     this.#state = state;
     for (const { kind, orgId } of effects) {
       const organization = this.#components.organizations.get(orgId);
@@ -153,7 +177,8 @@ export class Reconciler {
   #wantedFlow(): DesiredFlow {
     const { vault, authorizations } = this.#components;
     const { authorize } = this.#settings;
-    if (!("running" in this.#state) || this.#gateShut || authorize === "off") return { kind: "none" };
+    if (!("running" in this.#state) || this.#gateShut || authorize === "off")
+      return { kind: "none" };
     if (vault.state.kind !== "ready") return { kind: "leave" };
     const standings = authorizations.grantStatuses();
     const missing = standings.length === 0 || standings.some(({ fault }) => fault !== null);

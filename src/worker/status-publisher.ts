@@ -5,7 +5,12 @@ import { settingsValues } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
 import { defaultSettings } from "../settings/keys.js";
 import { ProblemList, type ProblemReport } from "../supervisor/problem-list.js";
-import type { OrganizationStatus, Phase, StatusEvents, WorkerStatus } from "../supervisor/status.js";
+import type {
+  OrganizationStatus,
+  Phase,
+  StatusEvents,
+  WorkerStatus,
+} from "../supervisor/status.js";
 
 const FILE_EVERY_MS = 10_000;
 /** A changed number of persons waits for this long since the file was last written: it changes with every sweep of a busy organization. */
@@ -120,7 +125,10 @@ export class StatusPublisher {
   #writeSoon(status: WorkerStatus): void {
     const wait = this.#writtenAt + COUNTS_EVERY_MS - this.#clock.monotonic();
     if (wait <= 0) this.#write(status);
-    else this.#callOffCounts ??= this.#clock.schedule(Math.ceil(wait), () => this.#write(this.current()));
+    else
+      this.#callOffCounts ??= this.#clock.schedule(Math.ceil(wait), () =>
+        this.#write(this.current()),
+      );
   }
 
   #writeRegularly(): void {
@@ -134,12 +142,19 @@ export class StatusPublisher {
 
 /** What of the status makes a new file at once: not the counters, which wait for the next regular one. */
 function changeKey({ phase, settings, problems, organizations }: WorkerStatus): string {
-  return JSON.stringify([phase, settings, problems, organizations.map(({ orgId, orgName }) => [orgId, orgName])]);
+  return JSON.stringify([
+    phase,
+    settings,
+    problems,
+    organizations.map(({ orgId, orgName }) => [orgId, orgName]),
+  ]);
 }
 
 /** What makes a new file within a second: how many persons there are, and whether that is known already. */
 function countsOf({ organizations }: WorkerStatus): string {
-  return JSON.stringify(organizations.map(({ persons, lastSweep }) => [persons, lastSweep !== null]));
+  return JSON.stringify(
+    organizations.map(({ persons, lastSweep }) => [persons, lastSweep !== null]),
+  );
 }
 
 function textOf(status: WorkerStatus): string {

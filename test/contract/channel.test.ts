@@ -36,7 +36,9 @@ channelContract("JSON-RPC over streams", () => {
     resumeReading: () => host.resumeReading(),
     received: async () =>
       host.received.map((m): [string | number, unknown] =>
-        m.method === undefined ? [m.id!, m.error === undefined ? m.result : m.error.code] : [m.method, m.params],
+        m.method === undefined
+          ? [m.id!, m.error === undefined ? m.result : m.error.code]
+          : [m.method, m.params],
       ),
   };
 });

@@ -12,7 +12,9 @@ httpContract("ScriptedHttp", async () => {
     if (origin !== ORIGIN) return new Fault("webexUnreachable", "Refused.");
     if (pathname === "/silence") return "silence";
     if (pathname === "/echo")
-      return { body: { method: request.method, body: request.body, type: request.headers["Content-Type"] } };
+      return {
+        body: { method: request.method, body: request.body, type: request.headers["Content-Type"] },
+      };
     return CONTRACT_PATHS[pathname as keyof typeof CONTRACT_PATHS];
   });
   return {
@@ -32,7 +34,9 @@ httpContract("AxiosHttp", async () => {
       let body = "";
       request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
       request.on("end", () =>
-        response.end(JSON.stringify({ method: request.method, body, type: request.headers["content-type"] })),
+        response.end(
+          JSON.stringify({ method: request.method, body, type: request.headers["content-type"] }),
+        ),
       );
       return;
     }

@@ -21,7 +21,12 @@ describe("keychain store: what keytar does badly", () => {
   let store: KeytarStore;
   beforeEach(() => {
     keytar = new FakeKeytar();
-    store = new KeytarStore({ account: "svc-ucx", platform: "linux", binding: keytar, callDeadlineMs: 40 });
+    store = new KeytarStore({
+      account: "svc-ucx",
+      platform: "linux",
+      binding: keytar,
+      callDeadlineMs: 40,
+    });
   });
 
   it("never takes a locked keyring's null for an answer, and names the account", async () => {
@@ -84,7 +89,13 @@ describe("keychain store: what keytar does badly", () => {
   });
 
   it("never has two calls in flight", async () => {
-    await Promise.all([store.set("a", "1"), store.get("a"), store.get("b"), store.delete("a"), store.set("c", "2".repeat(6000))]);
+    await Promise.all([
+      store.set("a", "1"),
+      store.get("a"),
+      store.get("b"),
+      store.delete("a"),
+      store.set("c", "2".repeat(6000)),
+    ]);
     expect(keytar.maxInFlight).to.equal(1);
   });
 
@@ -94,9 +105,14 @@ describe("keychain store: what keytar does badly", () => {
       for (const after of values) {
         for (let writes = 0; writes < 8; writes += 1) {
           const crashing = new FakeKeytar();
-          await new KeytarStore({ account: "a", platform: "windows", binding: crashing }).set("v", before);
+          await new KeytarStore({ account: "a", platform: "windows", binding: crashing }).set(
+            "v",
+            before,
+          );
           crashing.crashAfterWrites = writes;
-          await new KeytarStore({ account: "a", platform: "windows", binding: crashing }).set("v", after).catch(() => undefined);
+          await new KeytarStore({ account: "a", platform: "windows", binding: crashing })
+            .set("v", after)
+            .catch(() => undefined);
           crashing.crashAfterWrites = Infinity;
           const again = new KeytarStore({ account: "a", platform: "windows", binding: crashing });
           expect(await again.get("v")).to.be.oneOf([before, after]);
@@ -127,14 +143,18 @@ describe("keychain store: what keytar does badly", () => {
 
   it("cuts texts into parts that fit and join to the text, surrogate pairs whole", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 300 }), fc.integer({ min: 4, max: 40 }), (text, max) => {
-        const parts = splitText(text, max);
-        expect(parts.join("")).to.equal(text);
-        for (const part of parts) {
-          expect(Buffer.byteLength(part)).to.be.at.most(max);
-          expect(Buffer.from(part).toString()).to.equal(part);
-        }
-      }),
+      fc.property(
+        fc.string({ unit: "binary", maxLength: 300 }),
+        fc.integer({ min: 4, max: 40 }),
+        (text, max) => {
+          const parts = splitText(text, max);
+          expect(parts.join("")).to.equal(text);
+          for (const part of parts) {
+            expect(Buffer.byteLength(part)).to.be.at.most(max);
+            expect(Buffer.from(part).toString()).to.equal(part);
+          }
+        },
+      ),
     );
   });
 });

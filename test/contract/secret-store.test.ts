@@ -19,7 +19,9 @@ describe("secret store: keychain on a fake keytar", () => {
   beforeEach(() => {
     keytar = new FakeKeytar();
   });
-  secretStoreContract(() => new KeytarStore({ account: "svc", platform: "windows", binding: keytar }));
+  secretStoreContract(
+    () => new KeytarStore({ account: "svc", platform: "windows", binding: keytar }),
+  );
 });
 
 describe("secret store: keychain on a real Secret Service", function () {

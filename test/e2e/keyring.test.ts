@@ -25,7 +25,8 @@ describe("e2e: a real keyring under a real session bus", function () {
     await keyring.stop();
   });
 
-  const start = (): Promise<WorkerHarness> => WorkerHarness.start({ secretStore: "keychain", env: keyring.env });
+  const start = (): Promise<WorkerHarness> =>
+    WorkerHarness.start({ secretStore: "keychain", env: keyring.env });
 
   it("brings presence back after kill -9, from the keychain alone", async () => {
     harness = await start();

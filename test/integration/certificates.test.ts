@@ -38,17 +38,26 @@ describe("a file of certificates", () => {
     expect(await reasonOf(pem)).to.equal(null);
     expect(await reasonOf(two)).to.equal(null);
     expect(await reasonOf(pem.replaceAll("\n", "\r\n"))).to.equal(null);
-    expect(await reasonOf(`\ufeffsubject: somebody\n${pem}\nissuer: somebody else\n${two}`)).to.equal(null);
+    expect(
+      await reasonOf(`\ufeffsubject: somebody\n${pem}\nissuer: somebody else\n${two}`),
+    ).to.equal(null);
     expect(await reasonOf(pem.replaceAll(" CERTIFICATE", " X509 CERTIFICATE"))).to.equal(null);
-    const trusted = execFileSync("openssl", ["x509", "-trustout"], { input: pem, encoding: "utf8" });
+    const trusted = execFileSync("openssl", ["x509", "-trustout"], {
+      input: pem,
+      encoding: "utf8",
+    });
     expect(trusted).to.include("BEGIN TRUSTED CERTIFICATE");
     expect(await reasonOf(trusted)).to.equal(null);
   });
 
   it("is refused with the number and the line of the certificate that cannot be read", async () => {
     const line = pem.split("\n").length;
-    expect(await reasonOf(BROKEN)).to.equal("names a file whose certificate 1 (its line 1) cannot be read");
-    expect(await reasonOf(pem + BROKEN)).to.equal(`names a file whose certificate 2 (its line ${line}) cannot be read`);
+    expect(await reasonOf(BROKEN)).to.equal(
+      "names a file whose certificate 1 (its line 1) cannot be read",
+    );
+    expect(await reasonOf(pem + BROKEN)).to.equal(
+      `names a file whose certificate 2 (its line ${line}) cannot be read`,
+    );
     expect(await reasonOf(pem + pem.slice(0, -40) + two)).to.include("certificate 2 ");
     expect(await reasonOf(pem.replace(/-----END[^]*$/, ""))).to.include("certificate 1 ");
     expect(await reasonOf(pem.replace("\nMII", "\nAAA"))).to.include("certificate 1 ");
@@ -60,6 +69,8 @@ describe("a file of certificates", () => {
     expect(await reasonOf(der)).to.equal("names a file without a PEM certificate");
     expect(await reasonOf(" ".repeat(1024 * 1024 + 1))).to.include("more than 1048576 bytes");
     expect(await readCertificates(folder)).to.include({ ok: false, reason: "names no file" });
-    expect(await readCertificates(join(folder, "gone.pem"))).to.include({ reason: "names a file that is not there (ENOENT)" });
+    expect(await readCertificates(join(folder, "gone.pem"))).to.include({
+      reason: "names a file that is not there (ENOENT)",
+    });
   });
 });

@@ -24,14 +24,22 @@ import { RecordingLogger } from "./logger-fake.js";
 export const DAY = 86_400_000;
 export const orgA = orgIdOf("11111111-aaaa-4aaa-8aaa-111111111111");
 export const orgB = orgIdOf("22222222-bbbb-4bbb-8bbb-222222222222");
-export const client: OAuthClient = { clientId: "client-1", clientSecret: new Secret("SECRET-client") };
+export const client: OAuthClient = {
+  clientId: "client-1",
+  clientSecret: new Secret("SECRET-client"),
+};
 export const neverAborted = new AbortController().signal;
 
 export function orgIdOf(uuid: string): string {
   return Buffer.from(`ciscospark://us/ORGANIZATION/${uuid}`).toString("base64url");
 }
 
-export function grantOf(orgId: string, name: string, now: number, changes: Partial<Grant> = {}): Grant {
+export function grantOf(
+  orgId: string,
+  name: string,
+  now: number,
+  changes: Partial<Grant> = {},
+): Grant {
   return {
     orgId,
     orgName: `Org ${name}`,
@@ -111,10 +119,15 @@ export class RefreshFake implements OAuthApi {
   readonly signals: AbortSignal[] = [];
   revocation: () => Promise<void> = () => Promise.resolve();
 
-  async refresh(_client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenResponse> {
+  async refresh(
+    _client: OAuthClient,
+    refreshToken: Secret,
+    signal: AbortSignal,
+  ): Promise<TokenResponse> {
     this.refreshedWith.push(refreshToken.reveal());
     this.signals.push(signal);
-    const outcome = this.outcomes.shift() ?? new Fault("defect", "A refresh that the test did not expect.");
+    const outcome =
+      this.outcomes.shift() ?? new Fault("defect", "A refresh that the test did not expect.");
     await Promise.resolve();
     if (outcome instanceof Fault) throw outcome;
     return outcome;
@@ -147,9 +160,17 @@ export class IdentityFake implements IdentityApi {
 
   async me(accessToken: Secret): Promise<Me> {
     this.requests.push(accessToken.reveal());
-    const answer = this.owners.get(accessToken.reveal()) ?? new Fault("unauthorized", "401", { status: 401 });
+    const answer =
+      this.owners.get(accessToken.reveal()) ?? new Fault("unauthorized", "401", { status: 401 });
     if (answer instanceof Fault) throw answer;
-    return { personId: "p", orgId: answer, displayName: "Ada Admin", email: null, sharesStatus: true, isFullAdmin: true };
+    return {
+      personId: "p",
+      orgId: answer,
+      displayName: "Ada Admin",
+      email: null,
+      sharesStatus: true,
+      isFullAdmin: true,
+    };
   }
 
   async organizationName(): Promise<string> {
@@ -158,7 +179,11 @@ export class IdentityFake implements IdentityApi {
   }
 
   /** What the token sees; refused unless said. */
-  visibleOrganizations: readonly { orgId: string; orgName: string }[] | Fault = new Fault("forbidden", "403", { status: 403 });
+  visibleOrganizations: readonly { orgId: string; orgName: string }[] | Fault = new Fault(
+    "forbidden",
+    "403",
+    { status: 403 },
+  );
 
   async organizations(): Promise<readonly { orgId: string; orgName: string }[]> {
     if (this.visibleOrganizations instanceof Fault) throw this.visibleOrganizations;

@@ -16,7 +16,10 @@ import type {
   TokenResponse,
 } from "../../src/webex/oauth-api.js";
 
-export const CLIENT: OAuthClient = { clientId: "C0ffee-client", clientSecret: new Secret("client-secret-text") };
+export const CLIENT: OAuthClient = {
+  clientId: "C0ffee-client",
+  clientSecret: new Secret("client-secret-text"),
+};
 
 export const TOKEN_RESPONSE: TokenResponse = {
   accessToken: new Secret("access-token-text"),
@@ -26,7 +29,10 @@ export const TOKEN_RESPONSE: TokenResponse = {
   scopes: REQUIRED_SCOPES,
 };
 
-export function authorizationOf(orgName: string, changes: Partial<Authorization> = {}): Authorization {
+export function authorizationOf(
+  orgName: string,
+  changes: Partial<Authorization> = {},
+): Authorization {
   return {
     orgId: `org-${orgName}`,
     orgName,
@@ -40,7 +46,10 @@ export function authorizationOf(orgName: string, changes: Partial<Authorization>
   };
 }
 
-export function faultOf(code: ConstructorParameters<typeof Fault>[0], hint = "Do something about it."): Fault {
+export function faultOf(
+  code: ConstructorParameters<typeof Fault>[0],
+  hint = "Do something about it.",
+): Fault {
   return new Fault(code, `What ${code} means.`, { hint });
 }
 
@@ -71,7 +80,11 @@ export class OAuthFake implements OAuthApi {
     grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
     _signal: AbortSignal,
   ): Promise<TokenResponse> {
-    this.exchanges.push({ code: grant.code.reveal(), redirectUri: grant.redirectUri, verifier: grant.codeVerifier.reveal() });
+    this.exchanges.push({
+      code: grant.code.reveal(),
+      redirectUri: grant.redirectUri,
+      verifier: grant.codeVerifier.reveal(),
+    });
     return resolvePrepared(await this.exchangeAnswers.shift());
   }
 
@@ -94,9 +107,18 @@ export class OAuthFake implements OAuthApi {
 }
 
 /** What a flow is begun with; its keeper here is the fake one, so that nobody is asked whose grant it is. */
-export function oauthContextOf(oauth: OAuthApi, client = CLIENT, apiOrigin = "https://webex.example"): OAuthContext {
-  const unexpected = (): Promise<never> => Promise.reject(new Error("The flow itself asks nobody."));
-  const identity: IdentityApi = { me: unexpected, organizationName: unexpected, organizations: unexpected };
+export function oauthContextOf(
+  oauth: OAuthApi,
+  client = CLIENT,
+  apiOrigin = "https://webex.example",
+): OAuthContext {
+  const unexpected = (): Promise<never> =>
+    Promise.reject(new Error("The flow itself asks nobody."));
+  const identity: IdentityApi = {
+    me: unexpected,
+    organizationName: unexpected,
+    organizations: unexpected,
+  };
   return { client, apiOrigin, oauth, identity };
 }
 
@@ -111,15 +133,23 @@ export class GrantSinkFake implements GrantSink {
   listFault: Fault | null = null;
   readonly events = new Emitter<AuthorizationEvents>();
 
-  async completeGrant(oauthContext: OAuthContext, answer: TokenResponse, signal?: AbortSignal): Promise<Authorization> {
+  async completeGrant(
+    oauthContext: OAuthContext,
+    answer: TokenResponse,
+    signal?: AbortSignal,
+  ): Promise<Authorization> {
     this.oauthContexts.push(oauthContext);
     if (signal?.aborted === true) throw new Fault("cancelled", "Called off.");
     const fault = this.faults.shift();
     if (fault !== undefined) throw fault;
-    if (!answer.accessToken.equals(TOKEN_RESPONSE.accessToken)) throw new Error("Another grant than the one Webex gave.");
+    if (!answer.accessToken.equals(TOKEN_RESPONSE.accessToken))
+      throw new Error("Another grant than the one Webex gave.");
     const authorization = this.next.shift() ?? authorizationOf("Acme");
     this.completedCount += 1;
-    this.authorizations = [...this.authorizations.filter((one) => one.orgId !== authorization.orgId), authorization];
+    this.authorizations = [
+      ...this.authorizations.filter((one) => one.orgId !== authorization.orgId),
+      authorization,
+    ];
     this.events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
     return authorization;
   }

@@ -21,7 +21,11 @@ export interface Flow {
 }
 
 interface Changed {
-  readonly authorizations: readonly { readonly orgId: string; readonly orgName: string; readonly state: string }[];
+  readonly authorizations: readonly {
+    readonly orgId: string;
+    readonly orgName: string;
+    readonly state: string;
+  }[];
   readonly flow: Flow | null;
 }
 
@@ -57,7 +61,11 @@ export class AuthorizationHarness {
     const { authorize = "browser", ...rest } = options;
     const port = await freePort();
     const ini = [`WebexPresence.Authorize=${authorize}`, `WebexPresence.RedirectPort=${port}`];
-    const harness = new AuthorizationHarness(await WorkerHarness.start({ speed: 0, ...rest, ini }), port, authorize);
+    const harness = new AuthorizationHarness(
+      await WorkerHarness.start({ speed: 0, ...rest, ini }),
+      port,
+      authorize,
+    );
     harness.worker.webex.addRedirectUri(`http://localhost:${port}/oauth/callback`);
     await harness.worker.host.request("authorization/setClient", harness.worker.webex.client);
     return harness;
@@ -69,7 +77,10 @@ export class AuthorizationHarness {
 
   /** In the ini from now on, beside the port. */
   async writeSettings(enable: 0 | 1, authorize = this.#authorize): Promise<void> {
-    const lines = [`WebexPresence.Authorize=${authorize}`, `WebexPresence.RedirectPort=${this.port}`];
+    const lines = [
+      `WebexPresence.Authorize=${authorize}`,
+      `WebexPresence.RedirectPort=${this.port}`,
+    ];
     await this.worker.writeSettings(enable, lines);
   }
 
@@ -86,12 +97,20 @@ export class AuthorizationHarness {
 
   /** Waits until the flow told last is one that `accepts` takes. */
   waitForFlow(what: string, accepts: (flow: Flow) => boolean, timeoutMs = 10_000): Promise<Flow> {
-    return this.worker.waitFor(`a flow: ${what}`, () => (this.flow !== null && accepts(this.flow) ? this.flow : null), timeoutMs);
+    return this.worker.waitFor(
+      `a flow: ${what}`,
+      () => (this.flow !== null && accepts(this.flow) ? this.flow : null),
+      timeoutMs,
+    );
   }
 
   /** The address of the page that is open, once it is another than `before`. */
   async waitForPage(before: string | null = null, timeoutMs = 15_000): Promise<string> {
-    const { url } = await this.waitForFlow("a page", (flow) => flow.url !== null && flow.url !== before, timeoutMs);
+    const { url } = await this.waitForFlow(
+      "a page",
+      (flow) => flow.url !== null && flow.url !== before,
+      timeoutMs,
+    );
     return url ?? "";
   }
 
@@ -112,29 +131,46 @@ export class AuthorizationHarness {
 
   waitForProblem(code: string, timeoutMs = POLL_TIMEOUT_MS): Promise<Status["problems"][number]> {
     const find = async (): Promise<Status["problems"][number] | null> =>
-      (await this.worker.status()).problems.find((waitForProblem) => waitForProblem.code === code) ?? null;
+      (await this.worker.status()).problems.find(
+        (waitForProblem) => waitForProblem.code === code,
+      ) ?? null;
     return this.worker.waitFor(`the problem ${code}`, find, timeoutMs);
   }
 
   waitForProblemEnd(code: string, timeoutMs = POLL_TIMEOUT_MS): Promise<true> {
     const gone = async (): Promise<true | null> =>
-      (await this.worker.status()).problems.some((waitForProblem) => waitForProblem.code === code) ? null : true;
+      (await this.worker.status()).problems.some((waitForProblem) => waitForProblem.code === code)
+        ? null
+        : true;
     return this.worker.waitFor(`an end of the problem ${code}`, gone, timeoutMs);
   }
 
   async waitForPresence(uri: string, state: string, timeoutMs = POLL_TIMEOUT_MS): Promise<void> {
-    const comes = async (): Promise<true | null> => ((await this.worker.get(uri, 1_000)).state === state ? true : null);
+    const comes = async (): Promise<true | null> =>
+      (await this.worker.get(uri, 1_000)).state === state ? true : null;
     await this.worker.waitFor(`${uri} ${state}`, comes, timeoutMs);
   }
 
   /** A request as no browser would make it, with any headers. */
   async request(
     target: string,
-    options: { method?: string; headers?: Record<string, string>; body?: string; host?: string } = {},
+    options: {
+      method?: string;
+      headers?: Record<string, string>;
+      body?: string;
+      host?: string;
+    } = {},
   ): Promise<Response> {
     const { method = "GET", headers = {}, body = "", host = "127.0.0.1" } = options;
     const own = { host: `localhost:${this.port}`, "content-length": Buffer.byteLength(body) };
-    const request = httpRequest({ host, port: this.port, method, path: target, headers: { ...own, ...headers }, agent: false });
+    const request = httpRequest({
+      host,
+      port: this.port,
+      method,
+      path: target,
+      headers: { ...own, ...headers },
+      agent: false,
+    });
     request.end(body);
     const [response] = (await once(request, "response")) as [IncomingMessage];
     response.setEncoding("utf8");
@@ -160,7 +196,9 @@ export class AuthorizationHarness {
 
   /** Decides at Webex without following the way back, and tells where it would lead. */
   async callbackUrl(address: string, choice: ConsentChoice = {}): Promise<URL> {
-    const { redirectedTo } = await consent(await this.authorizeUrl(address), choice, { follow: false });
+    const { redirectedTo } = await consent(await this.authorizeUrl(address), choice, {
+      follow: false,
+    });
     return new URL(redirectedTo ?? "");
   }
 
@@ -202,9 +240,11 @@ export class AuthorizationHarness {
   /** Neither a token nor a code nor a secret is in anything that the worker has written, said or served. */
   async #expectNoSecretLeaked(): Promise<void> {
     const { issuedSecrets, client } = this.webex;
-    const everything = [await this.worker.readAllOutput(), JSON.stringify(this.worker.notifications), ...this.#responses].join(
-      "\n",
-    );
+    const everything = [
+      await this.worker.readAllOutput(),
+      JSON.stringify(this.worker.notifications),
+      ...this.#responses,
+    ].join("\n");
     expect(this.worker.host.transcript.dropped).to.equal(0);
     const basic = Buffer.from(`${client.clientId}:${client.clientSecret}`).toString("base64");
     for (const secret of [...issuedSecrets, basic]) {
@@ -224,7 +264,9 @@ export class AuthorizationHarness {
 
 /** Whether this machine has the loopback address of IPv6. */
 export function hasIpv6(): boolean {
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === "::1") === true);
+  return Object.values(networkInterfaces()).some(
+    (addresses) => addresses?.some(({ address }) => address === "::1") === true,
+  );
 }
 
 /** Another program that listens on a port. */

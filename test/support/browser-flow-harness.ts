@@ -7,10 +7,19 @@ import type { OAuthClient } from "../../src/webex/oauth-api.js";
 import { FakeLoopback } from "./loopback-server-fake.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";
 import { RecordingLogger } from "./logger-fake.js";
-import { CLIENT, oauthContextOf, GrantSinkFake, PageNoticesFake, OAuthFake } from "./authorization-flow-fixture.js";
+import {
+  CLIENT,
+  oauthContextOf,
+  GrantSinkFake,
+  PageNoticesFake,
+  OAuthFake,
+} from "./authorization-flow-fixture.js";
 
 export const PORT = 8467;
-export const FORM = { host: `localhost:${PORT}`, "content-type": "application/x-www-form-urlencoded" };
+export const FORM = {
+  host: `localhost:${PORT}`,
+  "content-type": "application/x-www-form-urlencoded",
+};
 
 /** A browser flow with everything around it in memory, and a visitor to its page who remembers all that was served. */
 export class BrowserFlowHarness {
@@ -52,8 +61,16 @@ export class BrowserFlowHarness {
     expect(this.loopback.isListening(PORT)).to.equal(false);
     expect(this.clock.pendingTimers).to.equal(0);
     const verifiers = this.oauth.exchanges.map((one) => one.verifier);
-    for (const secret of ["access-token-text", "refresh-token-text", "client-secret-text", "code-1-text", ...verifiers]) {
-      expect(this.#responses + this.logger.text + JSON.stringify(this.views)).not.to.contain(secret);
+    for (const secret of [
+      "access-token-text",
+      "refresh-token-text",
+      "client-secret-text",
+      "code-1-text",
+      ...verifiers,
+    ]) {
+      expect(this.#responses + this.logger.text + JSON.stringify(this.views)).not.to.contain(
+        secret,
+      );
     }
   }
 
@@ -82,11 +99,19 @@ export class BrowserFlowHarness {
   /** Presses AUTHORIZE; gives the `state` that went to Webex. */
   async authorize(): Promise<string> {
     const answer = await this.get(`/authorize?key=${this.key}`);
-    return new URL(answer.headers.location ?? "", "http://localhost").searchParams.get("state") ?? "";
+    return (
+      new URL(answer.headers.location ?? "", "http://localhost").searchParams.get("state") ?? ""
+    );
   }
 
   complete(changes: Partial<LoopbackRequest> = {}): Promise<LoopbackPage> {
-    return this.visit({ method: "POST", target: "/complete", headers: FORM, body: `key=${this.key}`, ...changes });
+    return this.visit({
+      method: "POST",
+      target: "/complete",
+      headers: FORM,
+      body: `key=${this.key}`,
+      ...changes,
+    });
   }
 }
 

@@ -77,11 +77,19 @@ export class HttpBrowserFlowHarness {
           scopes: answer.scopes ?? REQUIRED_SCOPES,
           grantedAt: new Date().toISOString(),
           accessTokenExpiresAt: null,
-          refreshTokenExpiresAt: new Date(Date.now() + (answer.refreshTokenExpiresInSeconds ?? 0) * 1_000).toISOString(),
+          refreshTokenExpiresAt: new Date(
+            Date.now() + (answer.refreshTokenExpiresInSeconds ?? 0) * 1_000,
+          ).toISOString(),
           state: "valid" as const,
         };
-        this.authorizations = [...this.authorizations.filter((one) => one.orgId !== owner.orgId), authorization];
-        this.#events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
+        this.authorizations = [
+          ...this.authorizations.filter((one) => one.orgId !== owner.orgId),
+          authorization,
+        ];
+        this.#events.emit("authorizationsChanged", {
+          authorizations: this.authorizations,
+          flow: null,
+        });
         return authorization;
       },
       list: async () => this.authorizations,
@@ -90,7 +98,12 @@ export class HttpBrowserFlowHarness {
     const { clientId, clientSecret } = this.simulator.client;
     const oauth = new WebexOAuth(parts, webexEndpoints(apiUrl));
     this.flow = new BrowserFlow({
-      oauthContext: () => ({ client: { clientId, clientSecret: new Secret(clientSecret) }, apiOrigin: apiUrl, oauth, identity }),
+      oauthContext: () => ({
+        client: { clientId, clientSecret: new Secret(clientSecret) },
+        apiOrigin: apiUrl,
+        oauth,
+        identity,
+      }),
       grantSink,
       notices: this.notices,
       clock,
@@ -137,6 +150,10 @@ export class HttpBrowserFlowHarness {
     response.setEncoding("utf8");
     let text = "";
     for await (const chunk of response) text += chunk as string;
-    return { status: response.statusCode ?? 0, location: response.headers.location ?? "", body: text };
+    return {
+      status: response.statusCode ?? 0,
+      location: response.headers.location ?? "",
+      body: text,
+    };
   }
 }

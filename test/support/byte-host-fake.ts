@@ -70,7 +70,9 @@ export class ByteHost {
       const timer = setTimeout(() => {
         this.#listeners.delete(check);
         reject(
-          new Error(`Only ${this.received.length} of ${count} messages: ${Buffer.concat(this.writes).toString().slice(0, 500)}`),
+          new Error(
+            `Only ${this.received.length} of ${count} messages: ${Buffer.concat(this.writes).toString().slice(0, 500)}`,
+          ),
         );
       }, deadlineMs);
       const check = (): void => {

@@ -1,6 +1,12 @@
 import { expect } from "chai";
 
-import type { Channel, ChannelEndReason, ChannelHandlers, RequestCall, WireError } from "../../src/ports/channel.js";
+import type {
+  Channel,
+  ChannelEndReason,
+  ChannelHandlers,
+  RequestCall,
+  WireError,
+} from "../../src/ports/channel.js";
 import { settle } from "./clock-fake.js";
 
 export interface ChannelHarness {
@@ -21,8 +27,9 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
     function listen(harness: ChannelHarness, request: ChannelHandlers["request"]) {
       const ends: ChannelEndReason[] = [];
       const notes: [string, unknown][] = [];
-      harness.channel.listen({ request, notification: (method, params) => notes.push([method, params]) }, (end) =>
-        ends.push(end),
+      harness.channel.listen(
+        { request, notification: (method, params) => notes.push([method, params]) },
+        (end) => ends.push(end),
       );
       return { ends, notes };
     }
@@ -62,7 +69,10 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
     it("answers as requests finish, and both of two with one id", async () => {
       const harness = make();
       const finish: (() => void)[] = [];
-      listen(harness, (_method, params) => new Promise((resolve) => finish.push(() => resolve(params))));
+      listen(
+        harness,
+        (_method, params) => new Promise((resolve) => finish.push(() => resolve(params))),
+      );
       harness.request(1, "a", { n: 1 });
       harness.request(1, "a", { n: 2 });
       await settle();
@@ -82,7 +92,9 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       listen(harness, (_method, _params, requestCall) => {
         call = requestCall;
         return new Promise((_resolve, reject) => {
-          requestCall.signal.addEventListener("abort", () => reject(Object.assign(new Error("cancelled"), { code: -32800 })));
+          requestCall.signal.addEventListener("abort", () =>
+            reject(Object.assign(new Error("cancelled"), { code: -32800 })),
+          );
         });
       });
       harness.request(9, "slow");

@@ -14,7 +14,11 @@ export interface JsonOutput {
   readonly authorizations: readonly Authorization[];
   readonly authorization: Authorization;
   readonly checks: readonly Finding[];
-  readonly records: readonly { readonly uri: string; readonly state: string; readonly observedAt: string | null }[];
+  readonly records: readonly {
+    readonly uri: string;
+    readonly state: string;
+    readonly observedAt: string | null;
+  }[];
 }
 
 interface Authorization {
@@ -44,7 +48,10 @@ export class CliRun {
   #stdout = "";
   #stderr = "";
 
-  constructor(args: readonly string[], options: { env: NodeJS.ProcessEnv; input: string | null; output: string[] }) {
+  constructor(
+    args: readonly string[],
+    options: { env: NodeJS.ProcessEnv; input: string | null; output: string[] },
+  ) {
     const child = spawn(process.execPath, [CLI, ...args], { env: options.env, stdio: "pipe" });
     child.stdout.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
@@ -92,14 +99,24 @@ export class CliHarness {
 
   static async start(
     env: NodeJS.ProcessEnv,
-    options: Partial<SimulatorOptions> & { readonly tls?: { readonly key: string; readonly cert: string } } = {},
+    options: Partial<SimulatorOptions> & {
+      readonly tls?: { readonly key: string; readonly cert: string };
+    } = {},
   ): Promise<CliHarness> {
     const { tls, ...webexOptions } = options;
-    const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 12, seed: 7 }], ...webexOptions });
+    const webex = new WebexSimulator({
+      organizations: [{ name: "Example Ltd", persons: 12, seed: 7 }],
+      ...webexOptions,
+    });
     await webex.start(tls === undefined ? {} : { tls });
     const folder = await mkdtemp(join(tmpdir(), "ucx-cli-"));
-    const clean = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)));
-    const harness = new CliHarness(webex, folder, { ...clean, XDG_STATE_HOME: join(folder, "state") });
+    const clean = Object.fromEntries(
+      Object.entries(env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)),
+    );
+    const harness = new CliHarness(webex, folder, {
+      ...clean,
+      XDG_STATE_HOME: join(folder, "state"),
+    });
     await harness.writeSettings();
     return harness;
   }
@@ -120,7 +137,11 @@ export class CliHarness {
 
   /** Launches a command with the rig's settings. `input: null` leaves stdin open. */
   launch(args: readonly string[], input: string | null = ""): CliRun {
-    return new CliRun([...args, "--settings", this.settingsPath], { env: this.env, input, output: this.output });
+    return new CliRun([...args, "--settings", this.settingsPath], {
+      env: this.env,
+      input,
+      output: this.output,
+    });
   }
 
   run(args: readonly string[], input = ""): Promise<CliResult> {
@@ -128,7 +149,10 @@ export class CliHarness {
   }
 
   /** Runs with `--json`; the whole of stdout has to be one object. */
-  async json(args: readonly string[], input = ""): Promise<{ readonly code: number | null; readonly value: JsonOutput }> {
+  async json(
+    args: readonly string[],
+    input = "",
+  ): Promise<{ readonly code: number | null; readonly value: JsonOutput }> {
     const { code, stdout, stderr } = await this.run([...args, "--json"], input);
     try {
       return { code, value: JSON.parse(stdout) as JsonOutput };

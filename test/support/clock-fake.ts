@@ -53,7 +53,9 @@ export class FakeClock implements Clock {
     const end = this.#elapsed + ms;
     await settle();
     for (;;) {
-      const next = [...this.#timers].filter((t) => t.due <= end).sort((a, b) => a.due - b.due || a.order - b.order)[0];
+      const next = [...this.#timers]
+        .filter((t) => t.due <= end)
+        .sort((a, b) => a.due - b.due || a.order - b.order)[0];
       if (next === undefined) break;
       this.#timers.delete(next);
       this.#elapsed = Math.max(this.#elapsed, next.due);
@@ -107,7 +109,9 @@ export class SeededRandom implements Random {
   }
 
   token(byteCount: number): string {
-    const bytes = Buffer.from(Array.from({ length: byteCount }, () => Math.floor(this.random() * 256)));
+    const bytes = Buffer.from(
+      Array.from({ length: byteCount }, () => Math.floor(this.random() * 256)),
+    );
     return bytes.toString("base64url");
   }
 

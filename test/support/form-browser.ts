@@ -9,14 +9,18 @@ export class FormBrowser {
   }
 
   /** Opens a page and submits what it asks for until there is no form left. Tells the last address and text. */
-  async walk(url: string, fields: Readonly<Record<string, string>>): Promise<{ url: string; text: string }> {
+  async walk(
+    url: string,
+    fields: Readonly<Record<string, string>>,
+  ): Promise<{ url: string; text: string }> {
     let page = await this.#open(url);
     for (let step = 0; step < 8 && page.text.includes("<form"); step++) {
       const action = /<form[^>]*\baction="([^"]*)"/.exec(page.text)?.[1] ?? page.url;
       const form = new URLSearchParams();
       for (const [input] of page.text.matchAll(/<input[^>]*>/g)) {
         const name = /\bname="([^"]*)"/.exec(input)?.[1];
-        if (name !== undefined) form.set(name, fields[name] ?? /\bvalue="([^"]*)"/.exec(input)?.[1] ?? "");
+        if (name !== undefined)
+          form.set(name, fields[name] ?? /\bvalue="([^"]*)"/.exec(input)?.[1] ?? "");
       }
       page = await this.#open(new URL(action, page.url).href, form);
     }
@@ -54,6 +58,8 @@ export class FormBrowser {
   }
 
   #cookieHeader(url: string): string {
-    return [...(this.#cookies.get(new URL(url).origin) ?? [])].map(([name, value]) => `${name}=${value}`).join("; ");
+    return [...(this.#cookies.get(new URL(url).origin) ?? [])]
+      .map(([name, value]) => `${name}=${value}`)
+      .join("; ");
   }
 }

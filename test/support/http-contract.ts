@@ -7,7 +7,11 @@ import { getRequest } from "./http-fixture.js";
 /** What a suite's server answers at each path; the contract knows no other. */
 export const CONTRACT_PATHS = {
   "/teapot": { status: 418, headers: {}, body: "short and stout" },
-  "/headers": { status: 200, headers: { "X-Mixed-Case": "As It Is", Link: '<https://a.example/?b=1>; rel="next"' }, body: "{}" },
+  "/headers": {
+    status: 200,
+    headers: { "X-Mixed-Case": "As It Is", Link: '<https://a.example/?b=1>; rel="next"' },
+    body: "{}",
+  },
   "/bytes": { status: 200, headers: {}, body: Uint8Array.from([0, 255, 128, 10, 13, 195]) },
   "/redirect": { status: 302, headers: { Location: "/teapot" }, body: "" },
   "/empty": { status: 204, headers: {}, body: "" },
@@ -60,41 +64,57 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
         getRequest(harness.url("/echo"), { method: "POST", headers, body: "a=%20b&c=%C3%A9" }),
       );
       const echo: unknown = JSON.parse(new TextDecoder().decode(answer.body));
-      expect(echo).to.deep.equal({ method: "POST", body: "a=%20b&c=%C3%A9", type: "application/x-www-form-urlencoded" });
+      expect(echo).to.deep.equal({
+        method: "POST",
+        body: "a=%20b&c=%C3%A9",
+        type: "application/x-www-form-urlencoded",
+      });
     });
 
     it("does not follow a redirect", async () => {
       const answer = await harness.http.send(getRequest(harness.url("/redirect")));
-      expect([answer.status, answer.headers.location, harness.received()]).to.deep.equal([302, "/teapot", 1]);
+      expect([answer.status, answer.headers.location, harness.received()]).to.deep.equal([
+        302,
+        "/teapot",
+        1,
+      ]);
     });
 
     it("refuses a body over maxBytes, and takes one of just that length", async () => {
-      expect(await codeOf(harness.http.send(getRequest(harness.url("/long"), { maxBytes: 9_999 })))).to.equal("webexError");
+      expect(
+        await codeOf(harness.http.send(getRequest(harness.url("/long"), { maxBytes: 9_999 }))),
+      ).to.equal("webexError");
       const whole = await harness.http.send(getRequest(harness.url("/long"), { maxBytes: 10_000 }));
       expect(whole.body.length).to.equal(10_000);
     });
 
     it("ends at the deadline", async () => {
-      expect(await codeOf(harness.http.send(getRequest(harness.url("/silence"), { timeoutMs: 60 })))).to.equal(
-        "webexUnreachable",
-      );
+      expect(
+        await codeOf(harness.http.send(getRequest(harness.url("/silence"), { timeoutMs: 60 }))),
+      ).to.equal("webexUnreachable");
     });
 
     it("ends at once when cancelled", async () => {
       const controller = new AbortController();
-      const sending = harness.http.send(getRequest(harness.url("/silence"), { signal: controller.signal, timeoutMs: 60_000 }));
+      const sending = harness.http.send(
+        getRequest(harness.url("/silence"), { signal: controller.signal, timeoutMs: 60_000 }),
+      );
       setTimeout(() => controller.abort(), 30);
       expect(await codeOf(sending)).to.equal("cancelled");
     });
 
     it("sends nothing that was cancelled before", async () => {
       const signal = AbortSignal.abort();
-      expect(await codeOf(harness.http.send(getRequest(harness.url("/teapot"), { signal })))).to.equal("cancelled");
+      expect(
+        await codeOf(harness.http.send(getRequest(harness.url("/teapot"), { signal }))),
+      ).to.equal("cancelled");
       expect(harness.received()).to.equal(0);
     });
 
     it("tells a refused connection as unreachable", async () => {
-      expect(await codeOf(harness.http.send(getRequest(harness.refusedUrl)))).to.equal("webexUnreachable");
+      expect(await codeOf(harness.http.send(getRequest(harness.refusedUrl)))).to.equal(
+        "webexUnreachable",
+      );
     });
 
     it("cancels what is under way when closed, and stays closed", async () => {
@@ -102,7 +122,9 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
       setTimeout(() => harness.http.close(), 30);
       expect(await codeOf(sending)).to.equal("cancelled");
       harness.http.close();
-      expect(await codeOf(harness.http.send(getRequest(harness.url("/teapot"))))).to.equal("cancelled");
+      expect(await codeOf(harness.http.send(getRequest(harness.url("/teapot"))))).to.equal(
+        "cancelled",
+      );
     });
   });
 }

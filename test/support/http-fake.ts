@@ -11,7 +11,8 @@ export interface ScriptedResponse {
 /** An answer, a fault of the network, or silence until the deadline or the signal. */
 export type ScriptedReply = ScriptedResponse | Fault | "silence";
 
-type Script = readonly ScriptedReply[] | ((request: HttpRequest) => ScriptedReply | Promise<ScriptedReply>);
+type Script =
+  readonly ScriptedReply[] | ((request: HttpRequest) => ScriptedReply | Promise<ScriptedReply>);
 
 /** `Http` by script: replies in order, or from a function. A request beyond the script is the test's failure. */
 export class ScriptedHttp implements Http {
@@ -39,7 +40,9 @@ export class ScriptedHttp implements Http {
     if (reply === "silence") return silence(request, signal);
     const body = bytes(reply.body ?? "");
     if (body.length > request.maxBytes) throw new Fault("webexError", "The answer is too long.");
-    const headers = Object.entries(reply.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const);
+    const headers = Object.entries(reply.headers ?? {}).map(
+      ([name, value]) => [name.toLowerCase(), value] as const,
+    );
     return { status: reply.status ?? 200, headers: Object.fromEntries(headers), body };
   }
 
@@ -50,7 +53,8 @@ export class ScriptedHttp implements Http {
   async #reply(request: HttpRequest): Promise<ScriptedReply> {
     if (typeof this.#script === "function") return this.#script(request);
     const reply = this.#script[this.#next++];
-    if (reply === undefined) throw new Error(`A request that the script does not know: ${request.method} ${request.url}`);
+    if (reply === undefined)
+      throw new Error(`A request that the script does not know: ${request.method} ${request.url}`);
     return reply;
   }
 }
@@ -61,7 +65,10 @@ function throwIfEnded(signal: AbortSignal): void {
 
 function silence(request: HttpRequest, signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    const deadline = setTimeout(() => reject(new Fault("webexUnreachable", "No answer in time.")), request.timeoutMs);
+    const deadline = setTimeout(
+      () => reject(new Fault("webexUnreachable", "No answer in time.")),
+      request.timeoutMs,
+    );
     signal.addEventListener(
       "abort",
       () => {

@@ -49,7 +49,8 @@ export class TestServer {
       this.requests.push(request);
       listener(request, response);
     };
-    this.#server = secure === undefined ? createServer(recording) : createSecureServer(secure, recording);
+    this.#server =
+      secure === undefined ? createServer(recording) : createSecureServer(secure, recording);
     this.#scheme = secure === undefined ? "http" : "https";
     this.#server.on("connection", (socket: Socket) => {
       this.connections += 1;
@@ -101,17 +102,45 @@ export interface TestCertificates {
 
 export function makeCertificates(): TestCertificates {
   const folder = mkdtempSync(join(tmpdir(), "ucx-certs-"));
-  const openssl = (...args: string[]): void => void execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
+  const openssl = (...args: string[]): void =>
+    void execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
   const read = (name: string): string => readFileSync(join(folder, name), "utf8");
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const issue = (name: string, subject: string, extensions: string, issuer: string, ...validity: string[]): void => {
+  const issue = (
+    name: string,
+    subject: string,
+    extensions: string,
+    issuer: string,
+    ...validity: string[]
+  ): void => {
     writeFileSync(join(folder, `${name}.ext`), extensions);
     openssl("req", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", subject);
-    const issuing = ["-CA", `${issuer}.pem`, "-CAkey", `${issuer}.key`, "-CAcreateserial", "-extfile", `${name}.ext`];
+    const issuing = [
+      "-CA",
+      `${issuer}.pem`,
+      "-CAkey",
+      `${issuer}.key`,
+      "-CAcreateserial",
+      "-extfile",
+      `${name}.ext`,
+    ];
     openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.pem`, ...issuing, ...validity);
   };
   const self = (name: string, subject: string, ...more: string[]): void =>
-    openssl("req", "-x509", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.pem`, "-days", "30", "-subj", subject, ...more);
+    openssl(
+      "req",
+      "-x509",
+      ...newKey,
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.pem`,
+      "-days",
+      "30",
+      "-subj",
+      subject,
+      ...more,
+    );
   const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
   const pair = (name: string, chain = ""): { key: string; cert: string } => ({
     key: read(`${name}.key`),
@@ -119,10 +148,24 @@ export function makeCertificates(): TestCertificates {
   });
   try {
     self("root", "/CN=Test authority");
-    issue("middle", "/CN=Test intermediate", "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign", "root", "-days", "30");
+    issue(
+      "middle",
+      "/CN=Test intermediate",
+      "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign",
+      "root",
+      "-days",
+      "30",
+    );
     issue("good", "/CN=localhost", names, "middle", "-days", "30");
     issue("name", "/CN=localhost", "subjectAltName=DNS:localhost", "root", "-days", "30");
-    issue("other", "/CN=elsewhere.example", "subjectAltName=DNS:elsewhere.example", "root", "-days", "30");
+    issue(
+      "other",
+      "/CN=elsewhere.example",
+      "subjectAltName=DNS:elsewhere.example",
+      "root",
+      "-days",
+      "30",
+    );
     issue("expired", "/CN=localhost", names, "root", "-days", "-1");
     self("alone", "/CN=localhost", "-addext", names);
     return {

@@ -17,7 +17,9 @@ export const KEYRING_TOOLS = [
 ] as const;
 
 // No service folders: nothing may be started behind the test's back when the daemon is gone.
-const busConfig = (socket: string): string => `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+const busConfig = (
+  socket: string,
+): string => `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=${socket}</listen>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`;
@@ -32,7 +34,8 @@ export class Keyring {
   constructor() {
     this.env = Object.fromEntries(
       Object.entries(process.env).filter(
-        (e): e is [string, string] => !["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL"].includes(e[0]),
+        (e): e is [string, string] =>
+          !["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL"].includes(e[0]),
       ),
     );
     const folders = {
@@ -52,11 +55,17 @@ export class Keyring {
   }
 
   async startBus(): Promise<void> {
-    this.#bus = spawn("dbus-daemon", ["--nofork", "--nopidfile", `--config-file=${join(this.home, "bus.conf")}`], {
-      env: this.env,
-      stdio: "ignore",
-    });
-    await eventually("the bus", () => this.#send("org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId"));
+    this.#bus = spawn(
+      "dbus-daemon",
+      ["--nofork", "--nopidfile", `--config-file=${join(this.home, "bus.conf")}`],
+      {
+        env: this.env,
+        stdio: "ignore",
+      },
+    );
+    await eventually("the bus", () =>
+      this.#send("org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId"),
+    );
   }
 
   async stopBus(): Promise<void> {
@@ -66,10 +75,14 @@ export class Keyring {
 
   /** Starts the daemon with its login keyring unlocked (made at the first time). */
   async startDaemon(): Promise<void> {
-    const daemon = spawn("gnome-keyring-daemon", ["--unlock", "--components=secrets", "--foreground"], {
-      env: this.env,
-      stdio: ["pipe", "ignore", "ignore"],
-    });
+    const daemon = spawn(
+      "gnome-keyring-daemon",
+      ["--unlock", "--components=secrets", "--foreground"],
+      {
+        env: this.env,
+        stdio: ["pipe", "ignore", "ignore"],
+      },
+    );
     this.#daemon = daemon;
     daemon.stdin.end(PASSWORD);
     await eventually("the unlocked keyring", async () => {
@@ -117,9 +130,13 @@ export class Keyring {
   /** What another program reads: `secret-tool lookup`; null where it finds nothing. */
   async lookup(account: string): Promise<string | null> {
     try {
-      const { stdout } = await run("secret-tool", ["lookup", "service", "ucx-webex-presence", "account", account], {
-        env: this.env,
-      });
+      const { stdout } = await run(
+        "secret-tool",
+        ["lookup", "service", "ucx-webex-presence", "account", account],
+        {
+          env: this.env,
+        },
+      );
       return stdout;
     } catch {
       return null;
@@ -137,10 +154,23 @@ export class Keyring {
     return reply.includes("boolean true");
   }
 
-  async #send(destination: string, path: string, method: string, ...values: string[]): Promise<string> {
+  async #send(
+    destination: string,
+    path: string,
+    method: string,
+    ...values: string[]
+  ): Promise<string> {
     const { stdout } = await run(
       "dbus-send",
-      ["--session", "--print-reply", "--reply-timeout=2000", `--dest=${destination}`, path, method, ...values],
+      [
+        "--session",
+        "--print-reply",
+        "--reply-timeout=2000",
+        `--dest=${destination}`,
+        path,
+        method,
+        ...values,
+      ],
       { env: this.env },
     );
     return stdout;

@@ -13,7 +13,9 @@ export class FakeKeytar implements KeytarBinding {
   #frozenCalls: (() => void)[] = [];
 
   getPassword(_service: string, account: string): Promise<string | null> {
-    return this.#call(`get ${account}`, () => (this.state === "locked" ? null : (this.values.get(account) ?? null)));
+    return this.#call(`get ${account}`, () =>
+      this.state === "locked" ? null : (this.values.get(account) ?? null),
+    );
   }
 
   setPassword(_service: string, account: string, password: string): Promise<void> {
@@ -46,7 +48,8 @@ export class FakeKeytar implements KeytarBinding {
     this.calls.push(call);
     this.inFlight += 1;
     this.maxInFlight = Math.max(this.maxInFlight, this.inFlight);
-    if (this.state === "frozen") await new Promise<void>((resolve) => this.#frozenCalls.push(resolve));
+    if (this.state === "frozen")
+      await new Promise<void>((resolve) => this.#frozenCalls.push(resolve));
     await Promise.resolve();
     this.inFlight -= 1;
     if (this.state === "gone") throw new Error("The connection is closed");

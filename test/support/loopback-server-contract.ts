@@ -34,7 +34,11 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       servers.push(server);
       return server;
     };
-    const page = (body: string, status = 200, headers: Record<string, string> = {}): LoopbackResponse => ({
+    const page = (
+      body: string,
+      status = 200,
+      headers: Record<string, string> = {},
+    ): LoopbackResponse => ({
       kind: "page",
       status,
       headers,
@@ -75,10 +79,18 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
         handled += 1;
         return page("ok");
       });
-      const long = await harness.request(server.port, { method: "POST", target: "/", body: "x".repeat(16 * 1024 + 1) });
+      const long = await harness.request(server.port, {
+        method: "POST",
+        target: "/",
+        body: "x".repeat(16 * 1024 + 1),
+      });
       expect(long.status).to.equal(413);
       expect(handled).to.equal(0);
-      const fits = await harness.request(server.port, { method: "POST", target: "/", body: "x".repeat(16 * 1024) });
+      const fits = await harness.request(server.port, {
+        method: "POST",
+        target: "/",
+        body: "x".repeat(16 * 1024),
+      });
       expect(fits.status).to.equal(200);
     });
 

@@ -36,7 +36,8 @@ export class FakeLoopback {
 
   readonly listen: ListenOnLoopback = async (wanted, handler) => {
     const port = wanted === 0 ? this.#nextFree++ : wanted;
-    if (this.#handlers.has(port)) throw new Fault("redirectPortInUse", "Another program listens there.", { data: { port } });
+    if (this.#handlers.has(port))
+      throw new Fault("redirectPortInUse", "Another program listens there.", { data: { port } });
     this.#handlers.set(port, handler);
     this.#streams.set(port, new Set());
     return {
@@ -61,21 +62,37 @@ export class FakeLoopback {
 
   async open(port: number, target: string): Promise<FakeEventStream> {
     const answer = await this.#handle(port, { target });
-    if (answer.kind !== "events") throw new Error(`A page (${answer.status}) came where an event stream was expected.`);
+    if (answer.kind !== "events")
+      throw new Error(`A page (${answer.status}) came where an event stream was expected.`);
     const stream = new FakeEventStream(answer);
     this.#streams.get(port)?.add(stream);
     return stream;
   }
 
-  async #handle(port: number, request: Partial<LoopbackRequest>): Promise<LoopbackPage | LoopbackEventStream> {
+  async #handle(
+    port: number,
+    request: Partial<LoopbackRequest>,
+  ): Promise<LoopbackPage | LoopbackEventStream> {
     const handler = this.#handlers.get(port);
     if (handler === undefined) throw new Error(`Nothing listens on ${port}.`);
-    const whole = { method: "GET", target: "/", headers: { host: `localhost:${port}` }, body: "", ...request };
-    if (Buffer.byteLength(whole.body) > MAX_BODY_BYTES) return { kind: "page", status: 413, headers: {}, body: "" };
+    const whole = {
+      method: "GET",
+      target: "/",
+      headers: { host: `localhost:${port}` },
+      body: "",
+      ...request,
+    };
+    if (Buffer.byteLength(whole.body) > MAX_BODY_BYTES)
+      return { kind: "page", status: 413, headers: {}, body: "" };
     try {
       return await handler(whole);
     } catch {
-      return { kind: "page", status: 500, headers: {}, body: "Something went wrong inside the worker; its log says what." };
+      return {
+        kind: "page",
+        status: 500,
+        headers: {},
+        body: "Something went wrong inside the worker; its log says what.",
+      };
     }
   }
 }

@@ -43,7 +43,10 @@ export class MarkdownPage {
         .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
         .replaceAll(" ", "-"),
     );
-    return [...made, ...[...this.text.matchAll(/<a id="([^"]+)">/g)].map((match) => match[1] ?? "")];
+    return [
+      ...made,
+      ...[...this.text.matchAll(/<a id="([^"]+)">/g)].map((match) => match[1] ?? ""),
+    ];
   }
 
   get links(): string[] {
@@ -53,26 +56,34 @@ export class MarkdownPage {
   /** The part under a heading, up to the next of its level or a higher one. */
   section(heading: string): MarkdownPage {
     const lines = this.text.split("\n");
-    const start = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, "") === heading);
+    const start = lines.findIndex(
+      (line) => /^#+ /.test(line) && line.replace(/^#+ /, "") === heading,
+    );
     if (start < 0) throw new Error(`${this.path} has no heading "${heading}".`);
     const level = /^#+/.exec(lines[start] ?? "")?.[0].length ?? 0;
-    const end = lines.findIndex((line, index) => index > start && (/^(#+) /.exec(line)?.[1]?.length ?? level + 1) <= level);
-    return new MarkdownPage(`${this.path} (${heading})`, lines.slice(start, end < 0 ? undefined : end).join("\n"));
+    const end = lines.findIndex(
+      (line, index) => index > start && (/^(#+) /.exec(line)?.[1]?.length ?? level + 1) <= level,
+    );
+    return new MarkdownPage(
+      `${this.path} (${heading})`,
+      lines.slice(start, end < 0 ? undefined : end).join("\n"),
+    );
   }
 
   /** The rows of each table, head and rule left out; cells trimmed, `\|` taken back. */
   get tables(): string[][][] {
-    return [...this.prose.matchAll(/^ *\|.*\|\n *\|(?: *-+ *\|)+\n((?: *\|.*\|(?:\n|$))*)/gm)].map((match) =>
-      (match[1] ?? "")
-        .split("\n")
-        .filter((line) => line.trim() !== "")
-        .map((line) =>
-          line
-            .trim()
-            .slice(1, -1)
-            .split(/(?<!\\)\|/)
-            .map((cell) => cell.trim().replaceAll("\\|", "|")),
-        ),
+    return [...this.prose.matchAll(/^ *\|.*\|\n *\|(?: *-+ *\|)+\n((?: *\|.*\|(?:\n|$))*)/gm)].map(
+      (match) =>
+        (match[1] ?? "")
+          .split("\n")
+          .filter((line) => line.trim() !== "")
+          .map((line) =>
+            line
+              .trim()
+              .slice(1, -1)
+              .split(/(?<!\\)\|/)
+              .map((cell) => cell.trim().replaceAll("\\|", "|")),
+          ),
     );
   }
 }
@@ -80,7 +91,9 @@ export class MarkdownPage {
 /** The pages that ship with the package. */
 export function publishedPages(): MarkdownPage[] {
   const inDocs = readdirSync("docs").filter((name) => name.endsWith(".md"));
-  return ["README.md", "CHANGELOG.md", ...inDocs.map((name) => `docs/${name}`)].map((path) => new MarkdownPage(path));
+  return ["README.md", "CHANGELOG.md", ...inDocs.map((name) => `docs/${name}`)].map(
+    (path) => new MarkdownPage(path),
+  );
 }
 
 /** What stands in backticks in a cell. */

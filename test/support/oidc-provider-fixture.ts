@@ -23,7 +23,9 @@ interface Discovery {
 export class OidcProviderFixture {
   readonly clientId = "presence-worker";
   readonly clientSecret = randomBytes(24).toString("base64url");
-  readonly orgId = Buffer.from("ciscospark://us/ORGANIZATION/11111111-aaaa-4aaa-8aaa-111111111111").toString("base64url");
+  readonly orgId = Buffer.from(
+    "ciscospark://us/ORGANIZATION/11111111-aaaa-4aaa-8aaa-111111111111",
+  ).toString("base64url");
   /** Method and path of every request, with the status of its answer. */
   readonly requests: string[] = [];
   #server!: Server;
@@ -44,19 +46,37 @@ export class OidcProviderFixture {
           client_secret: this.clientSecret,
           redirect_uris: [redirectUri],
           response_types: ["code"],
-          grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+          grant_types: [
+            "authorization_code",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:device_code",
+          ],
           token_endpoint_auth_method: "client_secret_basic",
           application_type: "native",
         },
       ],
       scopes: [...REQUIRED_SCOPES],
       pkce: { required: () => true },
-      features: { deviceFlow: { enabled: true }, revocation: { enabled: true }, devInteractions: { enabled: true } },
+      features: {
+        deviceFlow: { enabled: true },
+        revocation: { enabled: true },
+        devInteractions: { enabled: true },
+      },
       rotateRefreshToken: true,
       issueRefreshToken: () => true,
-      findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id }) }),
+      findAccount: (_context: unknown, id: string) => ({
+        accountId: id,
+        claims: () => ({ sub: id }),
+      }),
       cookies: { keys: [randomBytes(16).toString("hex")] },
-      ttl: { AccessToken: 3_600, RefreshToken: 30 * 86_400, DeviceCode: 300, Session: 600, Interaction: 600, Grant: 86_400 },
+      ttl: {
+        AccessToken: 3_600,
+        RefreshToken: 30 * 86_400,
+        DeviceCode: 300,
+        Session: 600,
+        Interaction: 600,
+        Grant: 86_400,
+      },
     });
   }
 
@@ -76,7 +96,9 @@ export class OidcProviderFixture {
 
   /** From the discovery document (RFC 8414). The device code is polled for at the token endpoint, as in RFC 8628. */
   async endpoints(): Promise<OAuthEndpoints> {
-    const document = (await (await fetch(`${this.origin}/.well-known/openid-configuration`)).json()) as Discovery;
+    const document = (await (
+      await fetch(`${this.origin}/.well-known/openid-configuration`)
+    ).json()) as Discovery;
     return {
       authorize: document.authorization_endpoint,
       token: document.token_endpoint,
@@ -94,7 +116,9 @@ export class OidcProviderFixture {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "").split("?")[0] ?? "";
-    response.once("finish", () => this.requests.push(`${request.method ?? ""} ${path} ${response.statusCode}`));
+    response.once("finish", () =>
+      this.requests.push(`${request.method ?? ""} ${path} ${response.statusCode}`),
+    );
     if (path.startsWith("/v1/")) {
       await this.#identity(path, request, response);
       return;
@@ -110,7 +134,13 @@ export class OidcProviderFixture {
     const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
     const token = await this.#provider.AccessToken.find(bearer);
     const bodies: Record<string, object> = {
-      "/v1/people/me": { id: "person", orgId: this.orgId, displayName: "Ada Admin", emails: ["ada@acme.example"], roles: [] },
+      "/v1/people/me": {
+        id: "person",
+        orgId: this.orgId,
+        displayName: "Ada Admin",
+        emails: ["ada@acme.example"],
+        roles: [],
+      },
       [`/v1/organizations/${this.orgId}`]: { id: this.orgId, displayName: "Acme" },
     };
     const body = token === undefined || token.isExpired ? null : (bodies[path] ?? null);

@@ -4,7 +4,13 @@ import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
 import { NO_DEMAND } from "../../src/presence/refresh-demand.js";
-import type { PageResult, PolledRoster, RosterEvents, WatchedAges, RefreshDemand } from "../../src/presence/polled-roster.js";
+import type {
+  PageResult,
+  PolledRoster,
+  RosterEvents,
+  WatchedAges,
+  RefreshDemand,
+} from "../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
 import { FakeClock, NO_JITTER, SeededRandom } from "./clock-fake.js";
 import { listed } from "./listed-persons.js";
@@ -84,7 +90,12 @@ export class FakeRoster implements PolledRoster {
 
   #pageResult(persons: readonly PersonSnapshot[], there: number): PageResult {
     const sharesStatus = persons.some((p) => p.status !== null);
-    return { persons: persons.length, alreadyOnPage: there, sharesStatus, seenInSweep: this.#seen.size };
+    return {
+      persons: persons.length,
+      alreadyOnPage: there,
+      sharesStatus,
+      seenInSweep: this.#seen.size,
+    };
   }
 }
 
@@ -110,7 +121,10 @@ export class FakePeopleApi implements PeopleApi {
   respondWithPage: (page: PageReference) => PeoplePage = (page) => {
     const index = page.kind === "first" ? 0 : Number(page.url.split("=")[1]);
     const persons = this.pages[index] ?? [];
-    return { items: listed(persons), next: index + 1 < this.pages.length ? `next=${index + 1}` : null };
+    return {
+      items: listed(persons),
+      next: index + 1 < this.pages.length ? `next=${index + 1}` : null,
+    };
   };
   found: (email: string) => readonly PersonSnapshot[] = () => [];
   inFlight = 0;

@@ -15,8 +15,15 @@ export function personId(number: number): string {
   return btoa(`ciscospark://us/PEOPLE/${uuid}`).replaceAll("=", "");
 }
 
-export function person(name: string, status: string | null = "active", more: Partial<PersonSnapshot> = {}): PersonSnapshot {
-  const number = Array.from(name).reduce((sum, character) => (sum * 31 + character.codePointAt(0)!) % 1e12, 7);
+export function person(
+  name: string,
+  status: string | null = "active",
+  more: Partial<PersonSnapshot> = {},
+): PersonSnapshot {
+  const number = Array.from(name).reduce(
+    (sum, character) => (sum * 31 + character.codePointAt(0)!) % 1e12,
+    7,
+  );
   return {
     id: personId(number),
     displayName: name,
@@ -29,7 +36,10 @@ export function person(name: string, status: string | null = "active", more: Par
   };
 }
 
-export function sweep(roster: PolledRoster, ...pages: readonly (readonly PersonSnapshot[])[]): void {
+export function sweep(
+  roster: PolledRoster,
+  ...pages: readonly (readonly PersonSnapshot[])[]
+): void {
   const number = roster.beginSweep();
   for (const page of pages) roster.applyPage(number, listed(page), 0);
   roster.completeSweep(number);
@@ -66,7 +76,11 @@ export class PresenceFixture {
   /** Everything that waits, in the order taken. */
   drainAll(max = 500): { ids: readonly string[]; record: PresenceRecord }[] {
     const drained: { ids: readonly string[]; record: PresenceRecord }[] = [];
-    for (let batch = this.directory.drainChanges(max); batch !== null; batch = this.directory.drainChanges(max)) {
+    for (
+      let batch = this.directory.drainChanges(max);
+      batch !== null;
+      batch = this.directory.drainChanges(max)
+    ) {
       expect(batch.changes.length).to.be.within(1, max);
       for (const record of batch.changes) drained.push({ ids: batch.subscriptionIds, record });
     }
@@ -75,6 +89,8 @@ export class PresenceFixture {
 
   /** `uri state/reason` of everything that waits. */
   drainChanges(): string[] {
-    return this.drainAll().map(({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`);
+    return this.drainAll().map(
+      ({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`,
+    );
   }
 }

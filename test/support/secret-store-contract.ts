@@ -4,7 +4,8 @@ import type { SecretStore } from "../../src/ports/secret-store.js";
 
 /** What every secret store promises. `open` gives a store on the same content each time it is called within one test. */
 export function secretStoreContract(open: () => SecretStore): void {
-  const long = (bytes: number): string => JSON.stringify({ version: 1, text: "é𝄞x".repeat(Math.ceil(bytes / 7)) });
+  const long = (bytes: number): string =>
+    JSON.stringify({ version: 1, text: "é𝄞x".repeat(Math.ceil(bytes / 7)) });
 
   it("has nothing at first", async () => {
     expect(await open().get("absent")).to.equal(null);
@@ -57,7 +58,9 @@ export function secretStoreContract(open: () => SecretStore): void {
 
   it("runs calls made at once one after another", async () => {
     const store = open();
-    await Promise.all(Array.from({ length: 10 }, (_, i) => store.set(`many:${i}`, long(i * 700 + 1))));
+    await Promise.all(
+      Array.from({ length: 10 }, (_, i) => store.set(`many:${i}`, long(i * 700 + 1))),
+    );
     const values = await Promise.all(Array.from({ length: 10 }, (_, i) => store.get(`many:${i}`)));
     expect(values).to.deep.equal(Array.from({ length: 10 }, (_, i) => long(i * 700 + 1)));
   });

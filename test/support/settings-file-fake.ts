@@ -17,7 +17,10 @@ export class FakeSettingsFile implements SettingsFile {
   }
 
   put(content: string | Uint8Array): void {
-    this.#replace({ kind: "content", bytes: typeof content === "string" ? Buffer.from(content) : content });
+    this.#replace({
+      kind: "content",
+      bytes: typeof content === "string" ? Buffer.from(content) : content,
+    });
   }
 
   remove(): void {
@@ -45,12 +48,15 @@ export class FakeSettingsFile implements SettingsFile {
 
   #notify(listener: (content: FileContent) => void): void {
     const last = this.#listeners.get(listener);
-    if (last === undefined || (last !== null && fingerprint(last) === fingerprint(this.#content))) return;
+    if (last === undefined || (last !== null && fingerprint(last) === fingerprint(this.#content)))
+      return;
     this.#listeners.set(listener, this.#content);
     listener(this.#content);
   }
 }
 
 function fingerprint(content: FileContent): string {
-  return content.kind === "content" ? `content ${Buffer.from(content.bytes).toString("hex")}` : JSON.stringify(content);
+  return content.kind === "content"
+    ? `content ${Buffer.from(content.bytes).toString("hex")}`
+    : JSON.stringify(content);
 }

@@ -36,6 +36,15 @@ export class CountingTokens implements TokenSource {
   }
 }
 
-export function peopleOver(http: ScriptedHttp, limiter: RequestLimiter = new RecordingGate()): WebexPeople {
-  return new WebexPeople(new RestClient({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, new CountingTokens(), limiter));
+export function peopleOver(
+  http: ScriptedHttp,
+  limiter: RequestLimiter = new RecordingGate(),
+): WebexPeople {
+  return new WebexPeople(
+    new RestClient(
+      { apiUrl: API, version: "1.2.3", http, clock: CLOCK },
+      new CountingTokens(),
+      limiter,
+    ),
+  );
 }

@@ -48,7 +48,10 @@ export class WorkerHarness {
       hostPid: _pid,
       ...webexOptions
     } = options;
-    const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 30, seed: 7 }], ...webexOptions });
+    const webex = new WebexSimulator({
+      organizations: [{ name: "Example Ltd", persons: 30, seed: 7 }],
+      ...webexOptions,
+    });
     await webex.start();
     const harness = new WorkerHarness(webex, await mkdtemp(join(tmpdir(), "ucx-worker-")), options);
     await harness.writeSettings(options.enable ?? 0, options.ini);
@@ -62,7 +65,13 @@ export class WorkerHarness {
     const host = new ReferenceHost({
       manifestPath: MANIFEST,
       settingsPath: this.settingsPath,
-      extraArgs: ["--secret-store", secretStore ?? "memory", "--log-dir", this.logDirectory, ...(extraArgs ?? [])],
+      extraArgs: [
+        "--secret-store",
+        secretStore ?? "memory",
+        "--log-dir",
+        this.logDirectory,
+        ...(extraArgs ?? []),
+      ],
       restart: restart ?? false,
       ...(env === undefined ? {} : { env }),
       ...(hostPid === undefined ? {} : { hostPid }),
@@ -82,7 +91,10 @@ export class WorkerHarness {
     ].join("\r\n");
   }
 
-  async writeSettings(enable: 0 | 1, lines: readonly string[] = this.#options.ini ?? []): Promise<void> {
+  async writeSettings(
+    enable: 0 | 1,
+    lines: readonly string[] = this.#options.ini ?? [],
+  ): Promise<void> {
     await writeFile(this.settingsPath, this.settingsText(enable, lines));
   }
 
@@ -103,14 +115,20 @@ export class WorkerHarness {
   }
 
   /** Waits until `look` gives something other than null; the last status is in the error when it does not in time. */
-  async waitFor<T>(description: string, probe: () => Promise<T | null> | T | null, timeoutMs = 5_000): Promise<T> {
+  async waitFor<T>(
+    description: string,
+    probe: () => Promise<T | null> | T | null,
+    timeoutMs = 5_000,
+  ): Promise<T> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const result = await probe();
       if (result !== null) return result;
       if (Date.now() > deadline) {
         const status = await this.status().catch((error: unknown) => error);
-        throw new Error(`Not within ${timeoutMs} ms: ${description}. Last status: ${JSON.stringify(status, null, 1)}`);
+        throw new Error(
+          `Not within ${timeoutMs} ms: ${description}. Last status: ${JSON.stringify(status, null, 1)}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -130,9 +148,15 @@ export class WorkerHarness {
   /** Everything that the worker has written: both streams, log and status file. */
   async readAllOutput(): Promise<string> {
     const files = await Promise.all(
-      ["worker.log", "status.json"].map((name) => readFile(join(this.logDirectory, name), "utf8").catch(() => "")),
+      ["worker.log", "status.json"].map((name) =>
+        readFile(join(this.logDirectory, name), "utf8").catch(() => ""),
+      ),
     );
-    return [this.host.transcript.text("stdout"), this.host.transcript.text("stderr"), ...files].join("\n");
+    return [
+      this.host.transcript.text("stdout"),
+      this.host.transcript.text("stderr"),
+      ...files,
+    ].join("\n");
   }
 
   /** What must hold of every status ever told: whoever is blocked is told by an error what to do. */
@@ -140,8 +164,13 @@ export class WorkerHarness {
     for (const { method, params } of this.notifications) {
       if (method !== "worker/statusChanged") continue;
       const status = params as Status;
-      if (status.waitForPhase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
-        throw new Error(`Blocked without a problem that says what to do: ${JSON.stringify(status)}`);
+      if (
+        status.waitForPhase === "blocked" &&
+        !status.problems.some((p) => p.severity === "error")
+      ) {
+        throw new Error(
+          `Blocked without a problem that says what to do: ${JSON.stringify(status)}`,
+        );
       }
     }
   }

@@ -43,7 +43,9 @@ export function rejectionPage(rejection: Rejection, nonce: string): LoopbackPage
       </section>
     </main>`,
   });
-  return rejection.allow === undefined ? page : { ...page, headers: { ...page.headers, allow: rejection.allow } };
+  return rejection.allow === undefined
+    ? page
+    : { ...page, headers: { ...page.headers, allow: rejection.allow } };
 }
 
 export function scriptResponse(): LoopbackPage {
@@ -59,7 +61,11 @@ export function redirect(status: 302 | 303, location: string): LoopbackPage {
   return { kind: "page", status, headers: { ...GUARDED_HEADERS, location }, body: "" };
 }
 
-function document(status: number, nonce: string, page: { script: Markup | null; events: string; content: Markup }): LoopbackPage {
+function document(
+  status: number,
+  nonce: string,
+  page: { script: Markup | null; events: string; content: Markup },
+): LoopbackPage {
   const body = html`<!doctype html>
     <html lang="en">
       <head>
@@ -88,15 +94,26 @@ function document(status: number, nonce: string, page: { script: Markup | null; 
           <h1>${TITLE}</h1>
         </header>
         <div id="lost" class="lost" role="alert" hidden>
-          <p>This page has lost touch with the worker, and tries to find it again. What it shows may be old.</p>
+          <p>
+            This page has lost touch with the worker, and tries to find it again. What it shows may
+            be old.
+          </p>
         </div>
         ${page.content}
         <footer>
-          <p>Served by the presence worker, to this machine only. The authorization stays on this machine.</p>
+          <p>
+            Served by the presence worker, to this machine only. The authorization stays on this
+            machine.
+          </p>
         </footer>
       </body>
     </html>`;
-  return { kind: "page", status, headers: { ...GUARDED_HEADERS, ...contentHeaders(nonce) }, body: body.text };
+  return {
+    kind: "page",
+    status,
+    headers: { ...GUARDED_HEADERS, ...contentHeaders(nonce) },
+    body: body.text,
+  };
 }
 
 function contentHeaders(nonce: string): Record<string, string> {

@@ -10,7 +10,12 @@ export type Attempt =
   | { readonly kind: "finishing" }
   | { readonly kind: "authorized"; readonly authorization: Authorization }
   | { readonly kind: "denied"; readonly webexMessage: string | null }
-  | { readonly kind: "failed"; readonly title: string; readonly hint: string; readonly webexMessage: string | null };
+  | {
+      readonly kind: "failed";
+      readonly title: string;
+      readonly hint: string;
+      readonly webexMessage: string | null;
+    };
 
 export type PagePhase = "open" | "completed" | "expired" | "cancelled";
 
@@ -45,12 +50,18 @@ export function missingScopes(authorization: Authorization): readonly string[] {
 }
 
 /** The errors that the worker has met with an organization: authorized or not, its presence does not come. */
-export function findErrors(model: Pick<PageModel, "notices">, orgId: string): readonly PageNotice[] {
+export function findErrors(
+  model: Pick<PageModel, "notices">,
+  orgId: string,
+): readonly PageNotice[] {
   return model.notices.filter((notice) => notice.severity === "error" && notice.orgId === orgId);
 }
 
 /** Whether an organization's authorization has to be given anew, or somebody has to mend something before it is any use. */
-export function needsAttention(model: Pick<PageModel, "notices">, organization: Authorization): boolean {
+export function needsAttention(
+  model: Pick<PageModel, "notices">,
+  organization: Authorization,
+): boolean {
   return (
     organization.state === "required" ||
     missingScopes(organization).length > 0 ||
@@ -82,7 +93,10 @@ export function describeStatus(model: PageModel): StatusMessage {
         webexMessage: null,
       };
     case "authorized":
-      return describeAuthorized(attempt.authorization, findErrors(model, attempt.authorization.orgId));
+      return describeAuthorized(
+        attempt.authorization,
+        findErrors(model, attempt.authorization.orgId),
+      );
     case "denied":
       return {
         state: "denied",
@@ -92,17 +106,31 @@ export function describeStatus(model: PageModel): StatusMessage {
         webexMessage: attempt.webexMessage,
       };
     case "failed":
-      return { state: "failed", tone: "bad", title: attempt.title, text: attempt.hint, webexMessage: attempt.webexMessage };
+      return {
+        state: "failed",
+        tone: "bad",
+        title: attempt.title,
+        text: attempt.hint,
+        webexMessage: attempt.webexMessage,
+      };
   }
 }
 
 /** What the host hears of the flow; `kept`: the organizations authorized in it. */
-export function flowOutcome(model: PageModel, isRetrying: readonly string[]): { state: FlowState; message: string | null } {
+export function flowOutcome(
+  model: PageModel,
+  isRetrying: readonly string[],
+): { state: FlowState; message: string | null } {
   if (model.phase === "completed")
-    return { state: "authorized", message: isRetrying.length > 0 ? `${isRetrying.join(", ")}: authorized.` : null };
+    return {
+      state: "authorized",
+      message: isRetrying.length > 0 ? `${isRetrying.join(", ")}: authorized.` : null,
+    };
   if (model.phase === "expired") return { state: "expired", message: "Nobody authorized in time." };
-  if (model.phase === "cancelled") return { state: "cancelled", message: model.endReason ?? "The authorization was called off." };
-  if (model.attempt.kind !== "denied" && model.attempt.kind !== "failed") return { state: "waiting", message: null };
+  if (model.phase === "cancelled")
+    return { state: "cancelled", message: model.endReason ?? "The authorization was called off." };
+  if (model.attempt.kind !== "denied" && model.attempt.kind !== "failed")
+    return { state: "waiting", message: null };
   const { title, text } = describeStatus(model);
   return { state: model.attempt.kind, message: `${title}. ${text}` };
 }
@@ -195,7 +223,10 @@ function describeStart(model: PageModel): StatusMessage {
   return {
     state: "required",
     tone: "neutral",
-    title: orgNames.length > 0 ? `${orgNames.join(", ")}: authorization is needed again` : "Authorization is needed",
+    title:
+      orgNames.length > 0
+        ? `${orgNames.join(", ")}: authorization is needed again`
+        : "Authorization is needed",
     text:
       orgNames.length > 0
         ? "Its earlier authorization cannot be used any more, so presence from it has stopped. Press AUTHORIZE and sign in at Webex as an administrator of that organization."
@@ -204,7 +235,10 @@ function describeStart(model: PageModel): StatusMessage {
   };
 }
 
-function describeAuthorized(authorization: Authorization, errors: readonly PageNotice[]): StatusMessage {
+function describeAuthorized(
+  authorization: Authorization,
+  errors: readonly PageNotice[],
+): StatusMessage {
   const missing = missingScopes(authorization);
   if (missing.length > 0) {
     return {

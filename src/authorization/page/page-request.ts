@@ -46,11 +46,18 @@ function findAllowedMethod(path: string): "GET" | "POST" | null {
 export function parsePageRequest(request: LoopbackRequest): PageRequest {
   const queryStart = request.target.indexOf("?");
   if (queryStart === -1) return { path: request.target, query: new URLSearchParams("") };
-  return { path: request.target.slice(0, queryStart), query: new URLSearchParams(request.target.slice(queryStart + 1)) };
+  return {
+    path: request.target.slice(0, queryStart),
+    query: new URLSearchParams(request.target.slice(queryStart + 1)),
+  };
 }
 
 /** What is refused whatever its key: names that only DNS rebinding brings here, unknown paths, foreign forms. */
-export function checkRequest(request: LoopbackRequest, pageRequest: PageRequest, port: number): Rejection | null {
+export function checkRequest(
+  request: LoopbackRequest,
+  pageRequest: PageRequest,
+  port: number,
+): Rejection | null {
   const allowedHosts = [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`];
   const host = (request.headers.host ?? "").toLowerCase();
   if (!allowedHosts.includes(host)) {
@@ -62,7 +69,11 @@ export function checkRequest(request: LoopbackRequest, pageRequest: PageRequest,
   }
   const method = findAllowedMethod(pageRequest.path);
   if (method === null) {
-    return { status: 404, title: "There is nothing here", hint: "Open the address that the worker gave, with its key." };
+    return {
+      status: 404,
+      title: "There is nothing here",
+      hint: "Open the address that the worker gave, with its key.",
+    };
   }
   if (request.method !== method) {
     return {
@@ -82,7 +93,8 @@ export function checkRequest(request: LoopbackRequest, pageRequest: PageRequest,
 function checkForm(request: LoopbackRequest, host: string): Rejection | null {
   const { origin, "sec-fetch-site": site, "content-type": type } = request.headers;
   const isSameSite = site === "same-origin" || site === "none";
-  const isSameOrigin = origin === undefined || origin === `http://${host}` || (origin === "null" && isSameSite);
+  const isSameOrigin =
+    origin === undefined || origin === `http://${host}` || (origin === "null" && isSameSite);
   if (!isSameOrigin || (site !== undefined && !isSameSite)) {
     return {
       status: 403,

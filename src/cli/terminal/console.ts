@@ -79,7 +79,9 @@ export class CommandConsole {
     const [first = "", ...others] = wrapWords(`Error: ${message}`, width, 7);
     const lines = [first.replace(/^Error:/, paint("Error:", "red", "bold")), ...others];
     const hintLines =
-      hint === undefined || hint === "" ? [] : wrapWords(`→ ${hint}`, width - 7, 2).map((line) => `       ${line}`);
+      hint === undefined || hint === ""
+        ? []
+        : wrapWords(`→ ${hint}`, width - 7, 2).map((line) => `       ${line}`);
     for (const line of [...lines, ...hintLines]) this.#stderr.write(`${line}\n`);
   }
 

@@ -41,7 +41,8 @@ export class CommandInput {
         this.#promptOutput.write("\n");
         settle();
       };
-      const cancel = (): void => finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
+      const cancel = (): void =>
+        finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
       const handleData = (chunk: Buffer | string): void => {
         const { echo, outcome } = this.#editor.feed(String(chunk));
         this.#promptOutput.write(echo);
@@ -92,11 +93,19 @@ export class CommandInput {
         settle();
       };
       const complete = (): void => finish(() => resolve(text.replace(BYTE_ORDER_MARK, "")));
-      const cancel = (): void => finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
+      const cancel = (): void =>
+        finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
       const handleData = (chunk: Buffer | string): void => {
         text += String(chunk);
         if (text.length > MAX_LENGTH) {
-          finish(() => reject(new UsageError("Far too much was piped in.", "Pipe in just what the command asks for (--help).")));
+          finish(() =>
+            reject(
+              new UsageError(
+                "Far too much was piped in.",
+                "Pipe in just what the command asks for (--help).",
+              ),
+            ),
+          );
         } else if (isComplete(text)) complete();
       };
       this.#signal.addEventListener("abort", cancel, { once: true });

@@ -1,5 +1,10 @@
 import type { PresenceRecord, PresenceState } from "../../presence/record.js";
-import { selectColumns, renderHeading, displayNameOf, renderRecord } from "../presence-table-columns.js";
+import {
+  selectColumns,
+  renderHeading,
+  displayNameOf,
+  renderRecord,
+} from "../presence-table-columns.js";
 import { STATE_STYLES, stateText } from "../presence-table-states.js";
 import { paintFor, type Paint, type Style } from "../terminal-style.js";
 import { clip, displayWidth, fit, sanitize, wrap } from "./text.js";
@@ -51,9 +56,13 @@ export function renderPresenceTable(model: PresenceTableModel, size: TableSize):
     ...summaryLines(model, size, paint),
   ];
   const changes = changeLines(model.changes, size, paint);
-  const footer = size.rows >= 8 ? [...changes, paint(clip(sanitize(model.footer), size.columns), "faint")] : [];
+  const footer =
+    size.rows >= 8 ? [...changes, paint(clip(sanitize(model.footer), size.columns), "faint")] : [];
   const availableRows = Math.max(1, size.rows - header.length - footer.length);
-  return [...header, ...tableLines(model, availableRows, size, paint), ...footer].slice(0, size.rows);
+  return [...header, ...tableLines(model, availableRows, size, paint), ...footer].slice(
+    0,
+    size.rows,
+  );
 }
 
 /** How many persons a picture has room for, once its notes are down to one line. */
@@ -71,7 +80,9 @@ export function changeText({ from, to }: PresenceChange): string {
 /** Local time as HH:MM:SS. */
 export function formatTime(at: number): string {
   const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => String(part).padStart(2, "0"))
+    .join(":");
 }
 
 /** How many persons are in which state, in the order of the states: `● 20 available  ○ 7 away`. */
@@ -84,7 +95,9 @@ export function totalsText(totals: ReadonlyMap<PresenceState, number>): string {
 function totalItems(totals: ReadonlyMap<PresenceState, number>) {
   return Object.entries(STATE_STYLES).flatMap(([state, { symbol, label: word, styles }]) => {
     const count = totals.get(state as PresenceState) ?? 0;
-    return count === 0 ? [] : [{ text: `${symbol} ${count} ${word}`, shortText: `${symbol} ${count}`, styles }];
+    return count === 0
+      ? []
+      : [{ text: `${symbol} ${count} ${word}`, shortText: `${symbol} ${count}`, styles }];
   });
 }
 
@@ -98,22 +111,41 @@ function noteLines(notes: readonly string[], { columns, rows }: TableSize, paint
   const wrapped = notes.flatMap((note) => wrap(sanitize(note), columns, 3));
   const last = notes.at(-1);
   const lastNoteHeight = last === undefined ? 0 : wrap(sanitize(last), columns, 3).length;
-  return wrapped.map((line, index) => (index >= wrapped.length - lastNoteHeight ? line : paint(line, "faint"))).slice(-maxLines);
+  return wrapped
+    .map((line, index) => (index >= wrapped.length - lastNoteHeight ? line : paint(line, "faint")))
+    .slice(-maxLines);
 }
 
-function summaryLines({ sweep, totals }: PresenceTableModel, { columns, rows }: TableSize, paint: Paint): string[] {
+function summaryLines(
+  { sweep, totals }: PresenceTableModel,
+  { columns, rows }: TableSize,
+  paint: Paint,
+): string[] {
   const availableRows = columns < SINGLE_LINE_TOTALS_WIDTH && rows >= 24 ? 2 : 1;
-  const lines = sweep ? [progressLine(sweep, columns, paint)] : totalsLines(totals, availableRows, columns, paint);
+  const lines = sweep
+    ? [progressLine(sweep, columns, paint)]
+    : totalsLines(totals, availableRows, columns, paint);
   while (lines.length < availableRows) lines.push("");
   return lines;
 }
 
 /** The totals in words where all of them fit, else with the symbols alone, which the table explains. */
-function totalsLines(totals: PresenceTableModel["totals"], availableRows: number, columns: number, paint: Paint): string[] {
-  const known = { text: `${[...totals.values()].reduce((sum, count) => sum + count, 0)} people`, styles: [] };
+function totalsLines(
+  totals: PresenceTableModel["totals"],
+  availableRows: number,
+  columns: number,
+  paint: Paint,
+): string[] {
+  const known = {
+    text: `${[...totals.values()].reduce((sum, count) => sum + count, 0)} people`,
+    styles: [],
+  };
   const inWords = pack([known, ...totalItems(totals)], columns, paint);
   if (inWords.length <= availableRows) return inWords;
-  const inSymbols = totalItems(totals).map(({ shortText, styles }) => ({ text: shortText, styles }));
+  const inSymbols = totalItems(totals).map(({ shortText, styles }) => ({
+    text: shortText,
+    styles,
+  }));
   return pack([known, ...inSymbols], columns, paint).slice(0, availableRows);
 }
 
@@ -138,7 +170,11 @@ function pack(
   return lines;
 }
 
-function progressLine(sweep: NonNullable<PresenceTableModel["sweep"]>, columns: number, paint: Paint): string {
+function progressLine(
+  sweep: NonNullable<PresenceTableModel["sweep"]>,
+  columns: number,
+  paint: Paint,
+): string {
   const { persons, expected } = sweep;
   if (expected === null) return clip(`First sweep: ${persons} people so far`, columns);
   const fraction = Math.min(1, persons / Math.max(1, expected));
@@ -149,17 +185,27 @@ function progressLine(sweep: NonNullable<PresenceTableModel["sweep"]>, columns: 
   return `${text}  ${paint("█".repeat(filled), "green")}${paint("░".repeat(availableRows - filled), "grey")}`;
 }
 
-function tableLines(model: PresenceTableModel, availableRows: number, size: TableSize, paint: Paint): string[] {
+function tableLines(
+  model: PresenceTableModel,
+  availableRows: number,
+  size: TableSize,
+  paint: Paint,
+): string[] {
   const columns = selectColumns(size.columns);
-  const fresh = new Set(model.changes.filter(({ at }) => model.now - at < HIGHLIGHT_MS).map(({ to }) => to.uri));
+  const fresh = new Set(
+    model.changes.filter(({ at }) => model.now - at < HIGHLIGHT_MS).map(({ to }) => to.uri),
+  );
   const lines = availableRows > 1 ? [renderHeading(columns, paint)] : [];
   const left = availableRows - lines.length;
   const shown = model.records.length <= left ? left : left - 1;
   for (const record of model.records.slice(0, shown)) {
-    lines.push(renderRecord(record, columns, { now: model.now, fresh: fresh.has(record.uri), paint }));
+    lines.push(
+      renderRecord(record, columns, { now: model.now, fresh: fresh.has(record.uri), paint }),
+    );
   }
   const hidden = model.records.length - shown;
-  if (hidden > 0) lines.push(paint(clip(`and ${hidden} more, for a taller window`, size.columns), "faint"));
+  if (hidden > 0)
+    lines.push(paint(clip(`and ${hidden} more, for a taller window`, size.columns), "faint"));
   while (lines.length < availableRows) lines.push("");
   return lines;
 }
@@ -168,7 +214,11 @@ function changeCapacity(rows: number): number {
   return rows < 14 ? 0 : Math.min(MAX_CHANGES, Math.floor(rows / 5));
 }
 
-function changeLines(changes: readonly PresenceChange[], { columns, rows }: TableSize, paint: Paint): string[] {
+function changeLines(
+  changes: readonly PresenceChange[],
+  { columns, rows }: TableSize,
+  paint: Paint,
+): string[] {
   const availableRows = changeCapacity(rows);
   if (availableRows === 0) return [];
   const lines = changes.slice(0, availableRows).map((change) => changeLine(change, columns, paint));
@@ -182,7 +232,10 @@ function changeLine({ at, from, to }: PresenceChange, columns: number, paint: Pa
   const availableRows = columns - time.length - 4;
   const nameWidth = Math.max(8, Math.min(24, availableRows - displayWidth(states)));
   const before = clip(stateText(from), Math.max(1, availableRows - nameWidth - 4));
-  const after = clip(stateText(to), Math.max(0, availableRows - nameWidth - displayWidth(before) - 3));
+  const after = clip(
+    stateText(to),
+    Math.max(0, availableRows - nameWidth - displayWidth(before) - 3),
+  );
   if (availableRows < 24) return clip(`${time}  ${displayNameOf(to)}`, columns);
   return `${paint(time, "faint")}  ${fit(displayNameOf(to), nameWidth)}  ${before} → ${paint(after, ...STATE_STYLES[to.state].styles)}`;
 }

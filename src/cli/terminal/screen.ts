@@ -31,7 +31,10 @@ export class TerminalScreen {
 
   /** What may be drawn on. The last column stays free: after writing there, erasing to the end of the line would take that character. */
   get size(): TerminalSize {
-    return { columns: Math.max(1, (this.#output.columns || 80) - 1), rows: this.#output.rows || 24 };
+    return {
+      columns: Math.max(1, (this.#output.columns || 80) - 1),
+      rows: this.#output.rows || 24,
+    };
   }
 
   get hasColors(): boolean {
@@ -50,11 +53,17 @@ export class TerminalScreen {
   draw(lines: readonly string[]): void {
     if (!this.#isOpen) return;
     const previous = this.#lastFrame;
-    const changed = lines.flatMap((line, row) => (previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`]));
-    const below = previous === null || previous.length > lines.length ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
+    const changed = lines.flatMap((line, row) =>
+      previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`],
+    );
+    const below =
+      previous === null || previous.length > lines.length
+        ? `\u001b[${lines.length + 1};1H\u001b[J`
+        : "";
     this.#lastFrame = lines;
     const eraseBelow = lines.length < this.size.rows ? below : "";
-    if (changed.length > 0 || eraseBelow !== "") this.#output.write(BEGIN_FRAME + changed.join("") + eraseBelow + END_FRAME);
+    if (changed.length > 0 || eraseBelow !== "")
+      this.#output.write(BEGIN_FRAME + changed.join("") + eraseBelow + END_FRAME);
   }
 
   onResize(listener: () => void): Disposer {

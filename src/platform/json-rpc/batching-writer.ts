@@ -117,7 +117,11 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     } catch {
       // A result that JSON cannot hold is a defect, and its request has to be answered all the same.
       const id = (message as { id?: unknown }).id ?? null;
-      return JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message: "The result cannot be written as JSON." } });
+      return JSON.stringify({
+        jsonrpc: "2.0",
+        id,
+        error: { code: -32603, message: "The result cannot be written as JSON." },
+      });
     }
   }
 

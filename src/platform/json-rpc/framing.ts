@@ -8,7 +8,9 @@ const LINE_FEED = 10;
 const COLON = 58;
 
 /** RFC 9110 `token`: what a header's name is made of. */
-const IS_TOKEN_BYTE = Array.from({ length: 256 }, (_, byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)));
+const IS_TOKEN_BYTE = Array.from({ length: 256 }, (_, byte) =>
+  /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)),
+);
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)"?/i;
 
 export interface FrameHandler {
@@ -86,7 +88,9 @@ export class FrameParser {
       return;
     }
     const name = this.#line.toString("latin1", 0, this.#colonAt).toLowerCase();
-    const value = this.#line.toString("latin1", this.#colonAt + 1, this.#lineLength).replace(/^[ \t]+|[ \t]+$/g, "");
+    const value = this.#line
+      .toString("latin1", this.#colonAt + 1, this.#lineLength)
+      .replace(/^[ \t]+|[ \t]+$/g, "");
     this.#lineLength = 0;
     this.#colonAt = -1;
     this.#afterCarriageReturn = false;
@@ -103,7 +107,8 @@ export class FrameParser {
 
   #checkContentType(value: string): void {
     const charset = CHARSET.exec(value)?.[1]?.toLowerCase();
-    if (charset !== undefined && charset !== "utf-8" && charset !== "utf8") this.#fail("a body is not UTF-8");
+    if (charset !== undefined && charset !== "utf-8" && charset !== "utf8")
+      this.#fail("a body is not UTF-8");
   }
 
   #endHeader(): void {

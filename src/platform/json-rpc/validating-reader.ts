@@ -51,7 +51,11 @@ export class ValidatingReader extends AbstractMessageReader {
 
   override listen(callback: DataCallback): Disposable {
     this.#callback = callback;
-    this.#input.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onEnd).on("error", this.#onEnd);
+    this.#input
+      .on("data", this.#onData)
+      .on("end", this.#onEnd)
+      .on("close", this.#onEnd)
+      .on("error", this.#onEnd);
     return { dispose: () => this.dispose() };
   }
 
@@ -109,7 +113,11 @@ export class ValidatingReader extends AbstractMessageReader {
         return;
       case "request":
         this.#events.requestQueued();
-        this.#deliver({ id: this.#ids.add(message.id), method: message.method, params: message.params });
+        this.#deliver({
+          id: this.#ids.add(message.id),
+          method: message.method,
+          params: message.params,
+        });
         return;
       case "notification":
         if (message.method === CANCEL) this.#cancel(message.params);
@@ -122,7 +130,8 @@ export class ValidatingReader extends AbstractMessageReader {
 
   #cancel(params: unknown): void {
     const { id } = (params ?? {}) as { id?: unknown };
-    for (const serial of this.#ids.findSerials(id)) this.#deliver({ method: CANCEL, params: { id: serial } });
+    for (const serial of this.#ids.findSerials(id))
+      this.#deliver({ method: CANCEL, params: { id: serial } });
   }
 
   #deliver(message: { id?: number; method: string; params: unknown }): void {

@@ -90,7 +90,11 @@ export class PersonColumns {
   /** Before `setObserved`: another look at a person who was known. */
   updateChangeRate(slot: number, at: Timestamp, changed: boolean): void {
     const elapsedMs = at.elapsed - (this.observedElapsed[slot] ?? at.elapsed);
-    this.changeRate[slot] = updateChangeRate(this.changeRate[slot] ?? INITIAL_CHANGE_RATE, elapsedMs, changed);
+    this.changeRate[slot] = updateChangeRate(
+      this.changeRate[slot] ?? INITIAL_CHANGE_RATE,
+      elapsedMs,
+      changed,
+    );
   }
 
   setObserved(slot: number, at: Timestamp): void {
@@ -145,7 +149,10 @@ export class PersonColumns {
   }
 }
 
-function copyInto<A extends Float64Array | Uint32Array | Uint16Array | Uint8Array>(from: A, to: A): A {
+function copyInto<A extends Float64Array | Uint32Array | Uint16Array | Uint8Array>(
+  from: A,
+  to: A,
+): A {
   to.set(from);
   return to;
 }

@@ -90,7 +90,9 @@ export class PersonIndex {
     this.#addresses.reserve(this.#sharedAddresses.size);
     for (const [address, owners] of this.#sharedAddresses) {
       const previous = owners[0] ?? -1;
-      owners.sort((a, b) => (this.#persons.missedSweeps[a] ?? 0) - (this.#persons.missedSweeps[b] ?? 0));
+      owners.sort(
+        (a, b) => (this.#persons.missedSweeps[a] ?? 0) - (this.#persons.missedSweeps[b] ?? 0),
+      );
       const owner = owners[0] ?? -1;
       if (owner === previous) continue;
       this.#transfer(address, previous, owner);

@@ -155,7 +155,8 @@ export class PersonStore {
   }
 
   *slots(): Generator<number> {
-    for (let slot = 0; slot < this.persons.slotLimit; slot += 1) if (this.persons.text[slot] !== null) yield slot;
+    for (let slot = 0; slot < this.persons.slotLimit; slot += 1)
+      if (this.persons.text[slot] !== null) yield slot;
   }
 
   #upsertAll(persons: readonly PersonSnapshot[]): void {
@@ -172,7 +173,12 @@ export class PersonStore {
       slot = this.#upsert(person, at);
     } else {
       this.persons.updateChangeRate(slot, at, false);
-      this.#recordObservation(slot, this.persons.status[slot] ?? null, at, this.isStale(slot, at.elapsed));
+      this.#recordObservation(
+        slot,
+        this.persons.status[slot] ?? null,
+        at,
+        this.isStale(slot, at.elapsed),
+      );
     }
     this.#listIndex.recordPosition(slot, item.fingerprint);
     return slot;
@@ -189,8 +195,14 @@ export class PersonStore {
     if (knownSlot !== -1) this.#updateText(slot, packed);
     this.persons.setLastActivity(slot, person.lastActivity);
     this.persons.fingerprint[slot] = Number.NaN;
-    if (knownSlot !== -1) this.persons.updateChangeRate(slot, at, this.persons.status[slot] !== person.status);
-    this.#recordObservation(slot, person.status, at, knownSlot === -1 || this.isStale(slot, at.elapsed));
+    if (knownSlot !== -1)
+      this.persons.updateChangeRate(slot, at, this.persons.status[slot] !== person.status);
+    this.#recordObservation(
+      slot,
+      person.status,
+      at,
+      knownSlot === -1 || this.isStale(slot, at.elapsed),
+    );
     return slot;
   }
 
@@ -201,7 +213,8 @@ export class PersonStore {
     columns.setObserved(slot, at);
     this.#sweepTracker.markSeen(slot);
     if (!isReset && previous === status) return;
-    if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state) columns.since[slot] = at.wall;
+    if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state)
+      columns.since[slot] = at.wall;
     columns.setStatus(slot, status);
     this.#reportChange(slot);
   }
@@ -232,7 +245,8 @@ export class PersonStore {
     for (const address of added) this.#index.addAddress(address, slot);
     columns.setText(slot, packed);
     for (const address of removed) this.#listener.addressChanged(address);
-    if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri) this.#reportAddresses(slot, added);
+    if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri)
+      this.#reportAddresses(slot, added);
     if (this.uriOf(slot) === uri) return;
     this.#listener.uriListed(this.uriOf(slot));
     // Lists do not name anybody by the former text any more, also where it is an address still.

@@ -1,7 +1,10 @@
 import { expect } from "chai";
 import sinon from "sinon";
 
-import type { AuthorizationEvents, AuthorizationService } from "../../../src/authorization/authorization-service.js";
+import type {
+  AuthorizationEvents,
+  AuthorizationService,
+} from "../../../src/authorization/authorization-service.js";
 import { FlowSupervisor } from "../../../src/authorization/flow-supervisor.js";
 import type { FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";
@@ -10,7 +13,13 @@ import { FakeClock } from "../../support/clock-fake.js";
 import { RecordingLogger } from "../../support/logger-fake.js";
 
 function view(method: FlowMethod, state: FlowState): FlowView {
-  const nothing = { url: null, redirectUri: null, verificationUri: null, verificationUriComplete: null, userCode: null };
+  const nothing = {
+    url: null,
+    redirectUri: null,
+    verificationUri: null,
+    verificationUriComplete: null,
+    userCode: null,
+  };
   return { method, ...nothing, expiresAt: null, state, message: null };
 }
 
@@ -65,7 +74,11 @@ function createPendingHarness() {
   const rejections: ((fault: Fault) => void)[] = [];
   const begin = (): Promise<FlowView> => new Promise((_resolve, reject) => rejections.push(reject));
   const service = { begin, cancel: () => Promise.resolve(), events: new Emitter() };
-  const supervisor = new FlowSupervisor(service as unknown as AuthorizationService, clock, new RecordingLogger());
+  const supervisor = new FlowSupervisor(
+    service as unknown as AuthorizationService,
+    clock,
+    new RecordingLogger(),
+  );
   supervisor.start();
   return { clock, keeper: supervisor, begun: rejections };
 }
@@ -221,7 +234,11 @@ describe("authorization/flow-keeper", () => {
         });
       });
     const service = { begin, cancel: () => Promise.resolve(), events: new Emitter() };
-    const supervisor = new FlowSupervisor(service as unknown as AuthorizationService, clock, new RecordingLogger());
+    const supervisor = new FlowSupervisor(
+      service as unknown as AuthorizationService,
+      clock,
+      new RecordingLogger(),
+    );
     supervisor.start();
     supervisor.setDesired({ kind: "open", method: "device" });
     await clock.advance(0);

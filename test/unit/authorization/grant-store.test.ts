@@ -1,7 +1,11 @@
 import { expect } from "chai";
 
 import { Secret } from "../../../src/faults/secret.js";
-import { decodeGrant, encodeGrant, grantAccount } from "../../../src/authorization/keychain-records.js";
+import {
+  decodeGrant,
+  encodeGrant,
+  grantAccount,
+} from "../../../src/authorization/keychain-records.js";
 import type { GrantStoreState } from "../../../src/authorization/vault-state.js";
 import {
   AuthorizationHarness,
@@ -25,13 +29,17 @@ describe("vault", () => {
   afterEach(() => harness.grantStore.stop());
 
   const ready = (b: AuthorizationHarness = harness): Ready => {
-    if (b.grantStore.state.kind !== "ready") throw new Error(`The vault is ${b.grantStore.state.kind}.`);
+    if (b.grantStore.state.kind !== "ready")
+      throw new Error(`The vault is ${b.grantStore.state.kind}.`);
     return b.grantStore.state;
   };
 
   it("gives the same content to a new process, grants in the order of authorization", async () => {
     const now = harness.clock.now();
-    const [a, b] = [grantOf(orgB, "b", now), grantOf(orgA, "a", now, { accessTokenExpiresAt: null, authorizedBy: null })];
+    const [a, b] = [
+      grantOf(orgB, "b", now),
+      grantOf(orgA, "a", now, { accessTokenExpiresAt: null, authorizedBy: null }),
+    ];
     await harness.grantStore.setClient(client);
     await harness.grantStore.setProxyPassword(new Secret("SECRET-proxy"));
     await harness.grantStore.storeGrant(a);
@@ -50,23 +58,40 @@ describe("vault", () => {
     ] as const)
       await harness.grantStore.storeGrant(grantOf(org, name, 0));
     expect(ready().grants.map((g) => g.orgName)).to.deep.equal(["Org a2", "Org b"]);
-    expect(ready(await harness.otherProcess()).grants.map((g) => g.orgName)).to.deep.equal(["Org a2", "Org b"]);
+    expect(ready(await harness.otherProcess()).grants.map((g) => g.orgName)).to.deep.equal([
+      "Org a2",
+      "Org b",
+    ]);
   });
 
   it("uses the accounts of the contract, and version 1", async () => {
     await harness.grantStore.setClient(client);
     await harness.grantStore.setProxyPassword(new Secret("x"));
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
-    for (const account of ["client", "proxy", "grants", "grant:11111111-aaaa-4aaa-8aaa-111111111111"]) {
-      expect(JSON.parse((await harness.store.inner.get(account)) ?? "null")).to.have.property("version", 1);
+    for (const account of [
+      "client",
+      "proxy",
+      "grants",
+      "grant:11111111-aaaa-4aaa-8aaa-111111111111",
+    ]) {
+      expect(JSON.parse((await harness.store.inner.get(account)) ?? "null")).to.have.property(
+        "version",
+        1,
+      );
     }
-    expect(JSON.parse((await harness.store.inner.get("grants")) ?? "")).to.deep.equal({ version: 1, organizations: [orgA] });
+    expect(JSON.parse((await harness.store.inner.get("grants")) ?? "")).to.deep.equal({
+      version: 1,
+      organizations: [orgA],
+    });
     expect(grantAccount("not base64/ä")).to.equal("grant:not%20base64%2F%C3%A4");
   });
 
   it("writes the grant before the index", async () => {
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
-    expect(harness.store.log.filter((l) => l.startsWith("set"))).to.deep.equal([`set ${grantAccount(orgA)}`, "set grants"]);
+    expect(harness.store.log.filter((l) => l.startsWith("set"))).to.deep.equal([
+      `set ${grantAccount(orgA)}`,
+      "set grants",
+    ]);
   });
 
   it("removes a grant with its place in the index, and deletes the proxy's password", async () => {
@@ -157,7 +182,9 @@ describe("vault", () => {
 
   it("loses nothing where the index spells one organization in two ways", async () => {
     const european = Buffer.from(orgA, "base64url").toString().replace("//us/", "//eu/");
-    await harness.grantStore.storeGrant(grantOf(Buffer.from(european).toString("base64url"), "a", 0));
+    await harness.grantStore.storeGrant(
+      grantOf(Buffer.from(european).toString("base64url"), "a", 0),
+    );
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     await harness.grantStore.reload();
     expect(ready().grants.map((g) => g.orgId)).to.deep.equal([orgA]);
@@ -199,7 +226,9 @@ describe("vault", () => {
       else await other.grantStore.removeGrant(orgA);
       harness.store.fault = null;
       await harness.grantStore.reload();
-      expect(ready().grants.map((g) => g.orgName)).to.deep.equal(act === "replace" ? ["Org other"] : []);
+      expect(ready().grants.map((g) => g.orgName)).to.deep.equal(
+        act === "replace" ? ["Org other"] : [],
+      );
       expect(harness.grantStore.findGrant(orgA).unsaved).to.equal(null);
     }
   });
@@ -247,9 +276,16 @@ describe("vault", () => {
     const text = encodeGrant(grantOf(orgA, "a", DAY));
     for (const odd of ["1e18", "9007199254740991000", "8640000000000000", "-1"]) {
       const healed = decodeGrant(
-        text.replace(/ExpiresAt":\d+/g, `ExpiresAt":${odd}`).replace(/grantedAt":\d+/, `grantedAt":${odd}`),
+        text
+          .replace(/ExpiresAt":\d+/g, `ExpiresAt":${odd}`)
+          .replace(/grantedAt":\d+/, `grantedAt":${odd}`),
       );
-      expect(healed, odd).to.include({ orgId: orgA, grantedAt: 0, accessTokenExpiresAt: null, refreshTokenExpiresAt: null });
+      expect(healed, odd).to.include({
+        orgId: orgA,
+        grantedAt: 0,
+        accessTokenExpiresAt: null,
+        refreshTokenExpiresAt: null,
+      });
     }
   });
 
@@ -257,7 +293,14 @@ describe("vault", () => {
     const grant = grantOf(orgA, "a", DAY, { refreshTokenExpiresAt: null });
     const back = decodeGrant(encodeGrant(grant));
     expect(back && encodeGrant(back)).to.equal(encodeGrant(grant));
-    for (const text of ["", "null", "[]", "{}", '{"version":1}', encodeGrant(grant).replace('"version":1', '"version":2')]) {
+    for (const text of [
+      "",
+      "null",
+      "[]",
+      "{}",
+      '{"version":1}',
+      encodeGrant(grant).replace('"version":1', '"version":2'),
+    ]) {
       expect(decodeGrant(text)).to.equal(null);
     }
   });

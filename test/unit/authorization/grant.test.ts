@@ -1,6 +1,10 @@
 import { expect } from "chai";
 
-import { computeExpiry, isValidTime, MAX_LIFETIME_SECONDS } from "../../../src/authorization/lifetime.js";
+import {
+  computeExpiry,
+  isValidTime,
+  MAX_LIFETIME_SECONDS,
+} from "../../../src/authorization/lifetime.js";
 import { applyRefresh } from "../../../src/authorization/renewed-grant.js";
 import { tokenResponseOf, grantOf, orgA } from "../../support/authorization-fixture.js";
 
@@ -14,7 +18,16 @@ describe("lifetimes of tokens", () => {
   });
 
   it("are not known where they mean nothing", () => {
-    for (const odd of [null, 0, -1, NaN, Infinity, MAX_LIFETIME_SECONDS + 1, 1e15, Number.MAX_VALUE]) {
+    for (const odd of [
+      null,
+      0,
+      -1,
+      NaN,
+      Infinity,
+      MAX_LIFETIME_SECONDS + 1,
+      1e15,
+      Number.MAX_VALUE,
+    ]) {
       expect(computeExpiry(odd, NOW), String(odd)).to.equal(null);
     }
   });

@@ -17,11 +17,21 @@ import type {
 } from "../../../src/webex/oauth-api.js";
 import type { Me } from "../../../src/webex/people-api.js";
 import { settle } from "../../support/clock-fake.js";
-import { tokenResponseOf, AuthorizationHarness, client, faultOf, neverAborted, orgA } from "../../support/authorization-fixture.js";
+import {
+  tokenResponseOf,
+  AuthorizationHarness,
+  client,
+  faultOf,
+  neverAborted,
+  orgA,
+} from "../../support/authorization-fixture.js";
 
 const OLD = "https://old.example/v1";
 const NEW = "https://new.example/v1";
-const otherClient: OAuthClient = { clientId: "client-2", clientSecret: new Secret("SECRET-client-2") };
+const otherClient: OAuthClient = {
+  clientId: "client-2",
+  clientSecret: new Secret("SECRET-client-2"),
+};
 
 /** One address of Webex: answers everybody, keeps who asked for what, and can be made to wait. */
 class WebexFake implements OAuthApi, IdentityApi {
@@ -52,7 +62,11 @@ class WebexFake implements OAuthApi, IdentityApi {
   refresh(grant: OAuthClient, _token: Secret, signal: AbortSignal): Promise<TokenResponse> {
     return this.#answer(`refresh of ${grant.clientId}`, signal, tokenResponseOf(this.#name));
   }
-  authorizeDevice(grant: OAuthClient, _scope: string, signal: AbortSignal): Promise<DeviceAuthorization> {
+  authorizeDevice(
+    grant: OAuthClient,
+    _scope: string,
+    signal: AbortSignal,
+  ): Promise<DeviceAuthorization> {
     return this.#answer(`device code for ${grant.clientId}`, signal, {
       deviceCode: new Secret(`SECRET-device-${this.#name}`),
       userCode: this.#name,
@@ -62,7 +76,11 @@ class WebexFake implements OAuthApi, IdentityApi {
       intervalSeconds: 1,
     });
   }
-  pollDeviceToken(grant: OAuthClient, _code: Secret, signal: AbortSignal): Promise<DeviceTokenPoll> {
+  pollDeviceToken(
+    grant: OAuthClient,
+    _code: Secret,
+    signal: AbortSignal,
+  ): Promise<DeviceTokenPoll> {
     const poll: DeviceTokenPoll = this.approved
       ? { kind: "authorized", tokens: tokenResponseOf(this.#name) }
       : { kind: "pending" };
@@ -72,7 +90,14 @@ class WebexFake implements OAuthApi, IdentityApi {
     this.requests.push("revoke");
   }
   me(token: Secret, signal: AbortSignal): Promise<Me> {
-    const me = { personId: "p", orgId: orgA, displayName: "Ada", email: null, sharesStatus: true, isFullAdmin: true };
+    const me = {
+      personId: "p",
+      orgId: orgA,
+      displayName: "Ada",
+      email: null,
+      sharesStatus: true,
+      isFullAdmin: true,
+    };
     return this.#answer(`me with ${token.reveal()}`, signal, me);
   }
   async organizationName(): Promise<string> {
@@ -192,8 +217,15 @@ describe("what a grant is asked of changes while it is asked for", () => {
       expect((await service.begin("device", neverAborted)).userCode).to.equal("new");
       after.approved = true;
       await harness.clock.advance(2_000);
-      expect(after.requests).to.deep.equal(["device code for client-1", "poll of client-1", "me with SECRET-access-new"]);
-      expect(harness.grantStore.findGrant(orgA).stored).to.include({ apiOrigin: "https://new.example", clientId: "client-1" });
+      expect(after.requests).to.deep.equal([
+        "device code for client-1",
+        "poll of client-1",
+        "me with SECRET-access-new",
+      ]);
+      expect(harness.grantStore.findGrant(orgA).stored).to.include({
+        apiOrigin: "https://new.example",
+        clientId: "client-1",
+      });
     });
 
     it("ends a flow whose grant Webex has given already, and says in the log that it was not kept", async () => {
@@ -225,9 +257,14 @@ describe("what a grant is asked of changes while it is asked for", () => {
     const oauthContext = service.oauthContext();
     set({ apiUrl: NEW });
     await service.setClient(otherClient.clientId, otherClient.clientSecret);
-    expect((await service.completeGrant(oauthContext, tokenResponseOf("old"), neverAborted)).state).to.equal("required");
+    expect(
+      (await service.completeGrant(oauthContext, tokenResponseOf("old"), neverAborted)).state,
+    ).to.equal("required");
     expect(after.requests).to.deep.equal([]);
-    expect(harness.grantStore.findGrant(orgA).stored).to.include({ apiOrigin: "https://old.example", clientId: "client-1" });
+    expect(harness.grantStore.findGrant(orgA).stored).to.include({
+      apiOrigin: "https://old.example",
+      clientId: "client-1",
+    });
   });
 
   describe("the client", () => {
@@ -253,13 +290,18 @@ describe("what a grant is asked of changes while it is asked for", () => {
         await service.begin("device", neverAborted);
         await change();
         expect(flows.at(-1)).to.equal(null);
-        expect(flows.find((flow) => flow?.state === "cancelled")?.message).to.include("client id was changed");
+        expect(flows.find((flow) => flow?.state === "cancelled")?.message).to.include(
+          "client id was changed",
+        );
         before.approved = true;
         await harness.clock.advance(10_000);
         expect(before.requests).to.deep.equal(["device code for client-1"]);
         await service.begin("device", neverAborted);
         await harness.clock.advance(2_000);
-        expect(before.requests.slice(1, 3)).to.deep.equal(["device code for client-2", "poll of client-2"]);
+        expect(before.requests.slice(1, 3)).to.deep.equal([
+          "device code for client-2",
+          "poll of client-2",
+        ]);
         expect(harness.grantStore.findGrant(orgA).stored?.clientId).to.equal("client-2");
         expect((await service.list())[0]?.state).to.equal("valid");
       });

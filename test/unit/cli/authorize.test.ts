@@ -8,6 +8,8 @@ describe("cli/authorize-invitation", () => {
     const width = lines[0]!.length;
     expect(lines.every((line) => line.length === width && /^[ █▀▄]+$/.test(line))).to.equal(true);
     expect(lines.length).to.be.within(width / 2, width / 2 + 1);
-    expect(await renderQrCode("https://login.webex.com/verify?userCode=729704")).to.not.deep.equal(lines);
+    expect(await renderQrCode("https://login.webex.com/verify?userCode=729704")).to.not.deep.equal(
+      lines,
+    );
   });
 });

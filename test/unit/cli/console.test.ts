@@ -6,7 +6,12 @@ import { CommandConsole } from "../../../src/cli/terminal/console.js";
 function streams(terminal: { columns: number; colours: boolean } | null) {
   const createStream = () => {
     const stream = new PassThrough();
-    if (terminal !== null) Object.assign(stream, { isTTY: true, columns: terminal.columns, hasColors: () => terminal.colours });
+    if (terminal !== null)
+      Object.assign(stream, {
+        isTTY: true,
+        columns: terminal.columns,
+        hasColors: () => terminal.colours,
+      });
     return stream;
   };
   const [out, err] = [createStream(), createStream()];
@@ -44,7 +49,11 @@ describe("cli: where a command speaks", () => {
     const { out, err, stdout } = streams({ columns: 25, colours: true });
     const console = new CommandConsole(out, err, false);
     console.text(long, 2);
-    expect(stdout().trimEnd().split("\n")).to.deep.equal(["one two three four five", "  six seven eight nine", "  ten"]);
+    expect(stdout().trimEnd().split("\n")).to.deep.equal([
+      "one two three four five",
+      "  six seven eight nine",
+      "  ten",
+    ]);
     console.line(console.paint("red", "red"));
     expect(stdout()).to.equal("\u001b[31mred\u001b[0m\n");
     console.progress("waiting");

@@ -33,16 +33,26 @@ describe("cli: what is piped in", () => {
 
   it("does not wait for the end once there are lines enough", async () => {
     const stream = new PassThrough();
-    const input = new CommandInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), new AbortController().signal);
+    const input = new CommandInput(
+      stream as unknown as NodeJS.ReadStream,
+      new PassThrough(),
+      new AbortController().signal,
+    );
     stream.write("id\nsecret\n");
     expect(await input.readLines(2)).to.deep.equal(["id", "secret"]);
   });
 
   it("may not be endless, and is given up with the command", async () => {
-    expect(await catchError(() => piped("x".repeat(70_000)).readAll())).to.be.instanceOf(UsageError);
+    expect(await catchError(() => piped("x".repeat(70_000)).readAll())).to.be.instanceOf(
+      UsageError,
+    );
     const abort = new AbortController();
     const stream = new PassThrough();
-    const reading = new CommandInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), abort.signal).readAll();
+    const reading = new CommandInput(
+      stream as unknown as NodeJS.ReadStream,
+      new PassThrough(),
+      abort.signal,
+    ).readAll();
     abort.abort();
     expect(await catchError(() => reading))
       .to.be.instanceOf(Fault)
@@ -78,7 +88,9 @@ describe("cli: the client", () => {
 
 describe("cli: a grant on stdin", () => {
   it("is what authorization/import takes", () => {
-    const grant = readGrant('{"refreshToken":"r","accessToken":"a","expiresIn":5,"scope":"x y","orgId":"ignored"}');
+    const grant = readGrant(
+      '{"refreshToken":"r","accessToken":"a","expiresIn":5,"scope":"x y","orgId":"ignored"}',
+    );
     expect(grant.refreshToken.reveal()).to.equal("r");
     expect(grant.accessToken?.reveal()).to.equal("a");
     expect(grant).to.include({ expiresIn: 5, refreshTokenExpiresIn: null, scope: "x y" });

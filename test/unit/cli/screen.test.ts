@@ -114,10 +114,17 @@ describe("terminal screen", () => {
 describe("the end keys", () => {
   it("are q, Ctrl+C and Ctrl+D; the terminal is as before afterwards", () => {
     const modes: boolean[] = [];
-    const input = Object.assign(new EventEmitter(), { setRawMode: (raw: boolean) => modes.push(raw), pause: () => undefined });
+    const input = Object.assign(new EventEmitter(), {
+      setRawMode: (raw: boolean) => modes.push(raw),
+      pause: () => undefined,
+    });
     let quits = 0;
-    const dispose = onQuitKey(input as unknown as Parameters<typeof onQuitKey>[0], () => (quits += 1));
-    for (const key of ["x", "q", "\u0003", "\u0004", "\u001b[A"]) input.emit("data", Buffer.from(key));
+    const dispose = onQuitKey(
+      input as unknown as Parameters<typeof onQuitKey>[0],
+      () => (quits += 1),
+    );
+    for (const key of ["x", "q", "\u0003", "\u0004", "\u001b[A"])
+      input.emit("data", Buffer.from(key));
     expect(quits).to.equal(3);
     dispose();
     input.emit("data", Buffer.from("q"));

@@ -23,9 +23,14 @@ describe("cli: what watch knows", () => {
   it("tells a first word from a change", () => {
     const tracker = new PresenceTracker();
     tracker.setInitial([record("a@x", { state: "unknown", reason: "notReady" }), record("b@x")]);
-    const result = tracker.apply([record("a@x"), record("b@x", { state: "onCall" }), record("c@x", { state: "away" })], 5);
+    const result = tracker.apply(
+      [record("a@x"), record("b@x", { state: "onCall" }), record("c@x", { state: "away" })],
+      5,
+    );
     expect(result.added.map(({ uri }) => uri)).to.deep.equal(["a@x", "c@x"]);
-    expect(result.changes.map(({ at, from, to }) => [at, from.state, to.state])).to.deep.equal([[5, "available", "onCall"]]);
+    expect(result.changes.map(({ at, from, to }) => [at, from.state, to.state])).to.deep.equal([
+      [5, "available", "onCall"],
+    ]);
     expect([...tracker.totals]).to.have.deep.members([
       ["available", 1],
       ["onCall", 1],
@@ -49,8 +54,14 @@ describe("cli: what watch knows", () => {
   it("takes a later observation of the same state, and leaves another state to its own notification", () => {
     const tracker = new PresenceTracker();
     tracker.setInitial([record("a@x"), record("b@x")]);
-    tracker.refresh([record("a@x", { observedAt: "later" }), record("b@x", { state: "away" }), record("c@x")]);
-    expect(tracker.records.map(({ uri, state, observedAt }) => [uri, state, observedAt])).to.deep.equal([
+    tracker.refresh([
+      record("a@x", { observedAt: "later" }),
+      record("b@x", { state: "away" }),
+      record("c@x"),
+    ]);
+    expect(
+      tracker.records.map(({ uri, state, observedAt }) => [uri, state, observedAt]),
+    ).to.deep.equal([
       ["a@x", "available", "later"],
       ["b@x", "available", null],
     ]);

@@ -17,7 +17,12 @@ interface SimulatedWorker {
 /** A service with a hidden limit in any sliding minute, asked by each node as fast as its budget allows. */
 async function simulateWorkers(
   workerCount: number,
-  options: { ceiling: number; limit: (now: number) => number; minutes: number; restartAfterMinutes?: number },
+  options: {
+    ceiling: number;
+    limit: (now: number) => number;
+    minutes: number;
+    restartAfterMinutes?: number;
+  },
 ) {
   const clock = new FakeClock();
   const admitted: number[] = [];
@@ -33,14 +38,20 @@ async function simulateWorkers(
       else {
         worker.rejected.push(now);
         const first = inWindow[inWindow.length - options.limit(now)] ?? now;
-        worker.budget.blockUntil(clock.monotonic() + Math.ceil((first + 60_000 - now) / 1_000) * 1_000);
+        worker.budget.blockUntil(
+          clock.monotonic() + Math.ceil((first + 60_000 - now) / 1_000) * 1_000,
+        );
       }
       worker.budget.complete(ok ? "answered" : "rateLimited");
     }
   };
   const createWorker = (_: unknown, index: number): SimulatedWorker => {
     const random = workerCount === 1 ? NO_JITTER : new SeededRandom(index + 1);
-    return { budget: new RequestBudget(clock, random, options.ceiling), admitted: [], rejected: [] };
+    return {
+      budget: new RequestBudget(clock, random, options.ceiling),
+      admitted: [],
+      rejected: [],
+    };
   };
   if (options.restartAfterMinutes !== undefined) {
     const first = new AbortController();
@@ -58,7 +69,9 @@ function between(times: readonly number[], from: number, to: number): number {
   return times.filter((at) => at >= from * 60_000 && at < to * 60_000).length;
 }
 
-async function simulateWorker(options: Parameters<typeof simulateWorkers>[1]): Promise<SimulatedWorker> {
+async function simulateWorker(
+  options: Parameters<typeof simulateWorkers>[1],
+): Promise<SimulatedWorker> {
   const [worker] = await simulateWorkers(1, options);
   return worker!;
 }
@@ -66,7 +79,11 @@ async function simulateWorker(options: Parameters<typeof simulateWorkers>[1]): P
 describe("request budget that learns", () => {
   for (const limit of [30, 120]) {
     it(`finds a hidden limit of ${limit} a minute, uses it up, and is hardly ever refused again`, async () => {
-      const { admitted, rejected, budget } = await simulateWorker({ ceiling: 600, limit: () => limit, minutes: 70 });
+      const { admitted, rejected, budget } = await simulateWorker({
+        ceiling: 600,
+        limit: () => limit,
+        minutes: 70,
+      });
       expect(budget.observedLimit).to.be.within(limit * 0.9, limit * 1.15);
       const inAnHour = between(admitted, 10, 70);
       expect(inAnHour).to.be.at.least(limit * 60 * 0.93);
@@ -75,7 +92,11 @@ describe("request budget that learns", () => {
   }
 
   it("asks the setting's share where Webex gives as much, and is not refused", async () => {
-    const { admitted, rejected, budget } = await simulateWorker({ ceiling: 60, limit: () => 60, minutes: 20 });
+    const { admitted, rejected, budget } = await simulateWorker({
+      ceiling: 60,
+      limit: () => 60,
+      minutes: 20,
+    });
     expect(rejected).to.deep.equal([]);
     expect(between(admitted, 1, 20)).to.be.at.least(60 * 19 * 0.98);
     expect(budget.observedLimit).to.equal(null);
@@ -83,7 +104,11 @@ describe("request budget that learns", () => {
 
   it("gives way at once where others eat from the same limit, and takes it back", async () => {
     const limitAt = (now: number): number => (now > 20 * 60_000 && now < 40 * 60_000 ? 20 : 60);
-    const { admitted, rejected } = await simulateWorker({ ceiling: 600, limit: limitAt, minutes: 80 });
+    const { admitted, rejected } = await simulateWorker({
+      ceiling: 600,
+      limit: limitAt,
+      minutes: 80,
+    });
     expect(between(admitted, 25, 40)).to.be.at.least(15 * 20 * 0.85);
     expect(between(rejected, 24, 40)).to.be.at.most(6);
     expect(between(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
@@ -91,7 +116,11 @@ describe("request budget that learns", () => {
 
   for (const workerCount of [2, 3]) {
     it(`shares a limit with ${workerCount - 1} other worker(s): nobody starves, and little is refused`, async () => {
-      const all = await simulateWorkers(workerCount, { ceiling: 600, limit: () => 120, minutes: 100 });
+      const all = await simulateWorkers(workerCount, {
+        ceiling: 600,
+        limit: () => 120,
+        minutes: 100,
+      });
       const counts = all.map(({ admitted }) => between(admitted, 20, 100));
       const rejected = all.map((worker) => between(worker.rejected, 20, 100));
       const total = counts.reduce((sum, count) => sum + count, 0);
@@ -103,7 +132,12 @@ describe("request budget that learns", () => {
 
   for (const limit of [60, 20]) {
     it(`is soon at its pace after a restart, although the worker before it has used up the ${limit} of this minute`, async () => {
-      const worker = await simulateWorker({ ceiling: 60, limit: () => limit, minutes: 5, restartAfterMinutes: 10 });
+      const worker = await simulateWorker({
+        ceiling: 60,
+        limit: () => limit,
+        minutes: 5,
+        restartAfterMinutes: 10,
+      });
       expect(worker.rejected.length).to.be.at.most(10);
       expect(worker.admitted.length).to.be.at.least(limit * 5 * 0.8);
     });
@@ -112,7 +146,9 @@ describe("request budget that learns", () => {
   it("does not begin with a burst, and is at its full pace within a minute", async () => {
     for (const ceiling of [60, 600]) {
       const { admitted } = await simulateWorker({ ceiling, limit: () => 10_000, minutes: 3 });
-      expect(admitted.filter((at) => at < 1_000).length).to.be.at.most(10 + Math.ceil(ceiling / 120));
+      expect(admitted.filter((at) => at < 1_000).length).to.be.at.most(
+        10 + Math.ceil(ceiling / 120),
+      );
       const inFirst = admitted.filter((at) => at < 10_000).length;
       expect(inFirst).to.be.at.most(10 + Math.max(60, ceiling / 4) / 4);
       const later = admitted.filter((at) => at >= 60_000 && at < 120_000).length;
@@ -125,7 +161,8 @@ describe("request budget that learns", () => {
     const late = admitted.filter((at) => at > 15 * 60_000);
     const gaps = late.slice(1).map((at, i) => at - late[i]!);
     expect(Math.max(...gaps)).to.be.lessThan(12_000);
-    for (const [i, at] of late.entries()) expect(late.slice(i).filter((t) => t < at + 10_000).length).to.be.at.most(8);
+    for (const [i, at] of late.entries())
+      expect(late.slice(i).filter((t) => t < at + 10_000).length).to.be.at.most(8);
   });
 
   it("is not put off by one refusal out of nowhere", async () => {
@@ -178,7 +215,9 @@ describe("request budget that learns", () => {
           admittedCount.push(clock.monotonic());
           budget.complete(outcome);
           expect(budget.ratePerMinute).to.be.within(1, budget.perMinuteLimit);
-          expect(admittedCount.filter((at) => at > clock.monotonic() - 60_000).length).to.be.at.most(most);
+          expect(
+            admittedCount.filter((at) => at > clock.monotonic() - 60_000).length,
+          ).to.be.at.most(most);
         }
       }),
       { numRuns: 40 },

@@ -15,13 +15,16 @@ function waitFor(
   return answer as Promise<PresenceRecord[]>;
 }
 
-const reasons = (records: readonly PresenceRecord[]): (string | null)[] => records.map((record) => record.reason);
+const reasons = (records: readonly PresenceRecord[]): (string | null)[] =>
+  records.map((record) => record.reason);
 
 describe("a query that waits", () => {
   it("answers at once where nothing is on its way", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
-    expect(fixture.directory.get(["ada@example.com", "x@example.com", "tel:1"], 30_000, NEVER)).to.be.an("array");
+    expect(
+      fixture.directory.get(["ada@example.com", "x@example.com", "tel:1"], 30_000, NEVER),
+    ).to.be.an("array");
     fixture.directory.setCondition("disabled");
     expect(fixture.directory.get(["y@example.com"], 30_000, NEVER)).to.be.an("array");
   });

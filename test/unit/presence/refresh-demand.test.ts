@@ -1,6 +1,10 @@
 import { expect } from "chai";
 
-import { updateChangeRate, INITIAL_CHANGE_RATE, refreshWeight } from "../../../src/presence/change-rate.js";
+import {
+  updateChangeRate,
+  INITIAL_CHANGE_RATE,
+  refreshWeight,
+} from "../../../src/presence/change-rate.js";
 import type { OrganizationRoster } from "../../../src/presence/organization-roster.js";
 import { listed } from "../../support/listed-persons.js";
 import { PresenceFixture, person } from "../../support/presence-fixture.js";
@@ -15,7 +19,9 @@ describe("what polling is told of the watched", () => {
     fixture.roster.applyPage(sweep, listed([person("eve"), person("joe")]), 1);
     fixture.roster.completeSweep(sweep);
     fixture.roster.applyLookup("zoe@example.com", [person("zoe")]);
-    fixture.directory.subscribe({ uris: ["ada@example.com", "bob@example.com", "zoe@example.com"] });
+    fixture.directory.subscribe({
+      uris: ["ada@example.com", "bob@example.com", "zoe@example.com"],
+    });
     fixture.get("eve@example.com");
     const demand = fixture.roster.refreshDemand(2, 5_000);
     expect([...demand.pageWeights]).to.deep.equal([2, 1]);
@@ -23,7 +29,9 @@ describe("what polling is told of the watched", () => {
     expect(demand.notOnAnyPage.map(({ address }) => address)).to.deep.equal(["zoe@example.com"]);
     expect(demand.lookupCandidates.length).to.equal(4);
     await fixture.clock.advance(1_000);
-    expect(fixture.roster.applyRefetchedPage(1, listed([person("bob"), person("eve")])).alreadyOnPage).to.equal(1);
+    expect(
+      fixture.roster.applyRefetchedPage(1, listed([person("bob"), person("eve")])).alreadyOnPage,
+    ).to.equal(1);
     expect([...fixture.roster.refreshDemand(2, 5_000).pageWeights]).to.deep.equal([1, 2]);
   });
 
@@ -54,10 +62,11 @@ describe("what polling is told of the watched", () => {
     expect(demands).to.equal(1);
     const demand = fixture.roster.refreshDemand(1, 5_000);
     expect([demand.newlyWatched, [...demand.pageNewlyWatched]]).to.deep.equal([1, [1]]);
-    expect(demand.lookupCandidates.map(({ address, isNewlyWatched: newcomer }) => `${address} ${newcomer}`)).to.deep.equal([
-      "bob@example.com true",
-      "ada@example.com false",
-    ]);
+    expect(
+      demand.lookupCandidates.map(
+        ({ address, isNewlyWatched: newcomer }) => `${address} ${newcomer}`,
+      ),
+    ).to.deep.equal(["bob@example.com true", "ada@example.com false"]);
     fixture.roster.applyRefetchedPage(0, listed([person("bob")]));
     await fixture.clock.advance(1_000);
     expect(fixture.roster.refreshDemand(1, 5_000).newlyWatched).to.equal(0);
@@ -72,8 +81,13 @@ describe("what polling is told of the watched", () => {
       busy = updateChangeRate(busy, MINUTE_MS, minute % 10 === 0);
       quiet = updateChangeRate(quiet, MINUTE_MS, false);
     }
-    expect([refreshWeight(INITIAL_CHANGE_RATE), refreshWeight(busy), refreshWeight(quiet)]).to.deep.equal([1, 1, 0.25]);
-    for (let second = 0; second < 3_600; second += 1) quiet = updateChangeRate(quiet, 1_000, second % 600 === 0);
+    expect([
+      refreshWeight(INITIAL_CHANGE_RATE),
+      refreshWeight(busy),
+      refreshWeight(quiet),
+    ]).to.deep.equal([1, 1, 0.25]);
+    for (let second = 0; second < 3_600; second += 1)
+      quiet = updateChangeRate(quiet, 1_000, second % 600 === 0);
     expect(refreshWeight(quiet)).to.equal(1);
     let fast = INITIAL_CHANGE_RATE;
     let slow = INITIAL_CHANGE_RATE;
@@ -88,7 +102,11 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     const fixture = new PresenceFixture();
     const sweep = fixture.roster.beginSweep();
     for (let page = 0; page < 100; page += 1) {
-      fixture.roster.applyPage(sweep, listed(Array.from({ length: 1_000 }, (_, i) => person(`user${page * 1_000 + i}`))), page);
+      fixture.roster.applyPage(
+        sweep,
+        listed(Array.from({ length: 1_000 }, (_, i) => person(`user${page * 1_000 + i}`))),
+        page,
+      );
     }
     fixture.roster.completeSweep(sweep);
     const uri = (number: number): string => `user${number}@example.com`;
@@ -110,7 +128,8 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     for (let i = 0; i < 100; i += 1) fixture.get(uri(i * 997));
     expect(accesses / 100, "a query").to.be.lessThan(30);
     accesses = 0;
-    for (let i = 0; i < 20; i += 1) fixture.roster.applyRefetchedPage(i % 2, listed([person(`user${i * 500}`, "call")]));
+    for (let i = 0; i < 20; i += 1)
+      fixture.roster.applyRefetchedPage(i % 2, listed([person(`user${i * 500}`, "call")]));
     fixture.drainChanges();
     expect(accesses / 20, "a change").to.be.lessThan(60);
     accesses = 0;

@@ -12,7 +12,12 @@ describe("the order of reasons", () => {
   // Each row makes one more cause true; the causes of the rows below it stay true.
   const ladder: [string, (directory: PresenceDirectory) => void, string, string][] = [
     ["fresh", () => undefined, "available/-", "unknown/notFound"],
-    ["blocked organization", (d) => d.setBlocked("org-1", true), "unknown/blocked", "unknown/notFound"],
+    [
+      "blocked organization",
+      (d) => d.setBlocked("org-1", true),
+      "unknown/blocked",
+      "unknown/notFound",
+    ],
     ["blocked", (d) => d.setCondition("blocked"), "unknown/blocked", "unknown/blocked"],
     ["disabled", (d) => d.setCondition("disabled"), "unknown/disabled", "unknown/disabled"],
     ["not ready", (d) => d.setCondition("notReady"), "unknown/notReady", "unknown/notReady"],
@@ -54,7 +59,8 @@ describe("the order of reasons", () => {
 
   it("is notReady before anything is set, and where there is no organization", () => {
     const directory = new PresenceDirectory(new FakeClock(), new RecordingLogger());
-    const says = (): string | null => (directory.get(["ada@example.com"], 0, NEVER) as PresenceRecord[])[0]!.reason;
+    const says = (): string | null =>
+      (directory.get(["ada@example.com"], 0, NEVER) as PresenceRecord[])[0]!.reason;
     expect(says()).to.equal("notReady");
     directory.setCondition("polling");
     expect(says()).to.equal("notReady");
@@ -135,10 +141,16 @@ describe("staleness and since", () => {
       since: "2026-01-01T00:00:30.000Z",
     });
     fixture.directory.setStaleAfter(60);
-    expect(fixture.get("ada@example.com")).to.include({ state: "onCall", since: "2026-01-01T00:00:00.000Z" });
+    expect(fixture.get("ada@example.com")).to.include({
+      state: "onCall",
+      since: "2026-01-01T00:00:00.000Z",
+    });
     fixture.directory.setStaleAfter(30);
     sweep(fixture.roster, [person("ada", "call")]);
-    expect(fixture.get("ada@example.com")).to.include({ state: "onCall", since: "2026-01-01T00:00:35.000Z" });
+    expect(fixture.get("ada@example.com")).to.include({
+      state: "onCall",
+      since: "2026-01-01T00:00:35.000Z",
+    });
   });
 
   it("goes by a clock that never jumps", () => {
@@ -175,7 +187,9 @@ describe("several organizations", () => {
     expect(warnings).to.have.length(1);
     expect(warnings[0]!.fields).to.deep.equal({ orgId: "org-1", otherOrgId: "org-2" });
     expect(JSON.stringify(warnings)).not.to.match(/ada|bob/);
-    const named = fixture.logger.records.filter((record) => record.level === "debug").map((record) => record.fields.address);
+    const named = fixture.logger.records
+      .filter((record) => record.level === "debug")
+      .map((record) => record.fields.address);
     expect(named).to.have.members(["ada@example.com", "bob@example.com"]).and.have.length(2);
     fixture.directory.setOrder(["org-2", "org-1"]);
     expect(fixture.get("ada@example.com")).to.include({ state: "onCall", orgId: "org-2" });
@@ -190,7 +204,10 @@ describe("several organizations", () => {
     await fixture.clock.advance(1000);
     fixture.directory.setBlocked("org-2", true);
     expect(fixture.stateOf("ada@example.com")).to.equal("available/-");
-    expect(fixture.get("bob@example.com")).to.include({ reason: "blocked", since: "2026-01-01T00:00:01.000Z" });
+    expect(fixture.get("bob@example.com")).to.include({
+      reason: "blocked",
+      since: "2026-01-01T00:00:01.000Z",
+    });
     fixture.directory.setBlocked("org-2", false);
     expect(fixture.stateOf("bob@example.com")).to.equal("available/-");
   });
@@ -203,7 +220,9 @@ describe("several organizations", () => {
     fixture.roster.completeSweep(number);
     fixture.roster.applyLookup("x@example.com", [person("x")]);
     expect(fixture.roster.personCount + fixture.roster.watchedCount).to.equal(0);
-    expect(fixture.directory.list({ limit: 10, cursor: null, states: null, orgId: null }).total).to.equal(0);
+    expect(
+      fixture.directory.list({ limit: 10, cursor: null, states: null, orgId: null }).total,
+    ).to.equal(0);
     const again = fixture.directory.addOrganization("org-1");
     expect(again).not.to.equal(fixture.roster);
     expect(fixture.stateOf("ada@example.com")).to.equal("unknown/notReady");

@@ -5,9 +5,19 @@ import { PresenceFixture, person, sweep } from "../../support/presence-fixture.j
 describe("who is watched", () => {
   it("counts distinct persons and addresses of nobody, not spellings", () => {
     const fixture = new PresenceFixture();
-    sweep(fixture.roster, [person("ada", "active", { sipAddresses: ["desk@example.com"] }), person("bob")]);
+    sweep(fixture.roster, [
+      person("ada", "active", { sipAddresses: ["desk@example.com"] }),
+      person("bob"),
+    ]);
     expect(fixture.roster.watchedCount).to.equal(0);
-    fixture.getMany(["ada@example.com", "sip:ADA@example.com", "desk@example.com", "x@example.com", "X@example.com", "tel:1"]);
+    fixture.getMany([
+      "ada@example.com",
+      "sip:ADA@example.com",
+      "desk@example.com",
+      "x@example.com",
+      "X@example.com",
+      "tel:1",
+    ]);
     expect(fixture.roster.watchedCount).to.equal(2);
     const { subscriptionId } = fixture.directory.subscribe({
       uris: ["desk@example.com", "bob@example.com", "y@example.com", "x@example.com"],
@@ -46,7 +56,10 @@ describe("who is watched", () => {
     fixture.get("ada@example.com");
     fixture.directory.subscribe({ uris: ["bob@example.com"] });
     expect(fixture.roster.watchedCount).to.equal(2);
-    sweep(fixture.roster, [person("ada", "active", { sipAddresses: ["bob@example.com"] }), person("eve")]);
+    sweep(fixture.roster, [
+      person("ada", "active", { sipAddresses: ["bob@example.com"] }),
+      person("eve"),
+    ]);
     expect(fixture.roster.watchedCount).to.equal(1);
     sweep(fixture.roster, [person("ada"), person("eve")]);
     expect(fixture.roster.watchedCount).to.equal(2);
@@ -74,13 +87,20 @@ describe("who is watched", () => {
     const fixture = new PresenceFixture();
     fixture.directory.subscribe({ uris: ["a@example.com", "b@example.com", "tel:1"] });
     fixture.getMany(["c@example.com", "SIP:A@example.com"]);
-    expect(fixture.roster.unansweredAddresses(10)).to.have.members(["a@example.com", "b@example.com", "c@example.com"]);
+    expect(fixture.roster.unansweredAddresses(10)).to.have.members([
+      "a@example.com",
+      "b@example.com",
+      "c@example.com",
+    ]);
     expect(fixture.roster.unansweredAddresses(2)).to.have.length(2);
     fixture.roster.applyLookup("b@example.com", []);
     fixture.roster.applyLookup("c@example.com", [person("c")]);
     expect(fixture.roster.unansweredAddresses(10)).to.deep.equal(["a@example.com"]);
     await fixture.clock.advance(600_001);
-    expect(fixture.roster.unansweredAddresses(10)).to.deep.equal(["a@example.com", "b@example.com"]);
+    expect(fixture.roster.unansweredAddresses(10)).to.deep.equal([
+      "a@example.com",
+      "b@example.com",
+    ]);
     sweep(fixture.roster, [person("c")]);
     expect(fixture.roster.unansweredAddresses(10)).to.deep.equal([]);
   });

@@ -1,7 +1,11 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { FrameParser, MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../../../src/platform/json-rpc/framing.js";
+import {
+  FrameParser,
+  MAX_BODY_BYTES,
+  MAX_HEADER_BYTES,
+} from "../../../src/platform/json-rpc/framing.js";
 
 type Event = { readonly body: string } | { readonly broken: true };
 
@@ -20,7 +24,9 @@ const BROKEN: Event[] = [{ broken: true }];
 describe("frame parser", () => {
   it("takes bodies by their length, whatever the case and the order of the header's names", () => {
     expect(
-      parse("content-LENGTH:2\r\nX-Other: y: z\r\n\r\nabContent-Length:\t 0 \r\n\r\nContent-Length: 1\r\n\r\nc"),
+      parse(
+        "content-LENGTH:2\r\nX-Other: y: z\r\n\r\nabContent-Length:\t 0 \r\n\r\nContent-Length: 1\r\n\r\nc",
+      ),
     ).to.deep.equal([{ body: "ab" }, { body: "" }, { body: "c" }]);
   });
 
@@ -29,8 +35,12 @@ describe("frame parser", () => {
       const header = `Content-Type: application/vscode-jsonrpc; charset=${charset}\r\nContent-Length: 1\r\n\r\n`;
       expect(parse(`${header}a`), charset).to.deep.equal([{ body: "a" }]);
     }
-    expect(parse("Content-Type: application/json\r\nContent-Length: 1\r\n\r\na")).to.deep.equal([{ body: "a" }]);
-    expect(parse("Content-Length: 1\r\nContent-Type: application/json; charset=utf-16\r\n")).to.deep.equal(BROKEN);
+    expect(parse("Content-Type: application/json\r\nContent-Length: 1\r\n\r\na")).to.deep.equal([
+      { body: "a" },
+    ]);
+    expect(
+      parse("Content-Length: 1\r\nContent-Type: application/json; charset=utf-16\r\n"),
+    ).to.deep.equal(BROKEN);
   });
 
   const broken: Record<string, string> = {
@@ -70,7 +80,9 @@ describe("frame parser", () => {
     const header = "Content-Length: 1\r\nX: ";
     const full = `${header}${"a".repeat(MAX_HEADER_BYTES - header.length - 4)}\r\n\r\n`;
     expect(full).to.have.length(MAX_HEADER_BYTES);
-    expect(parse(`${full}${full.replace("1", "2")}`.replace("\r\n\r\n", "\r\n\r\na"))).to.deep.equal([{ body: "a" }]);
+    expect(
+      parse(`${full}${full.replace("1", "2")}`.replace("\r\n\r\n", "\r\n\r\na")),
+    ).to.deep.equal([{ body: "a" }]);
     expect(parse("a".repeat(MAX_HEADER_BYTES))).to.deep.equal([]);
   });
 
@@ -102,7 +114,10 @@ describe("frame parser", () => {
 
   it("collects a large body in time that grows with its size alone", () => {
     const events: number[] = [];
-    const parser = new FrameParser({ body: (bytes) => events.push(bytes.length), invalid: () => events.push(-1) });
+    const parser = new FrameParser({
+      body: (bytes) => events.push(bytes.length),
+      invalid: () => events.push(-1),
+    });
     parser.push(Buffer.from(`Content-Length: ${MAX_BODY_BYTES}\r\n\r\n`));
     const chunk = Buffer.alloc(4_096, 32);
     const started = performance.now();

@@ -9,7 +9,11 @@ import { FakeClock } from "../../support/clock-fake.js";
 import { FakeSettingsFile } from "../../support/settings-file-fake.js";
 import { RecordingLogger } from "../../support/logger-fake.js";
 
-const MISSING: CertificateFileResult = { ok: false, reason: "names a file that is not there", hint: "Name another." };
+const MISSING: CertificateFileResult = {
+  ok: false,
+  reason: "names a file that is not there",
+  hint: "Name another.",
+};
 const good = (pem: string): CertificateFileResult => ({ ok: true, pem });
 
 describe("The certificates that the settings name", () => {
@@ -38,7 +42,13 @@ describe("The certificates that the settings name", () => {
         reads.push(path);
         clock.schedule(latencyMs, () => resolve(disk.get(path) ?? MISSING));
       });
-    store = new SettingsStore({ file, clock, readIniLine, readCertificates, logger: new RecordingLogger() });
+    store = new SettingsStore({
+      file,
+      clock,
+      readIniLine,
+      readCertificates,
+      logger: new RecordingLogger(),
+    });
     store.events.on("settingsChanged", (state) => notifiedStates.push(state));
     stop = store.start();
     await clock.advance(0);

@@ -46,7 +46,12 @@ describe("The feed of settings", () => {
     stop = store.start();
     expect(store.current).to.equal(null);
     await clock.advance(0);
-    expect(store.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
+    expect(store.current).to.deep.equal({
+      settings: enabled,
+      certificates: null,
+      loadedAt: clock.now(),
+      problems: [],
+    });
   });
 
   it("tells each edit that changes something, and no other", async () => {
@@ -69,18 +74,35 @@ describe("The feed of settings", () => {
 
   it("keeps a value in force when an edit makes it invalid, tells all that is invalid, and stops telling once it is mended", async () => {
     await startStore(`${ON}WebexPresence.PollIntervalSeconds=30`);
-    file.put("WebexPresence.Enable=maybe\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000");
-    expect(store.current?.settings).to.deep.equal({ ...enabled, pollIntervalSeconds: 30, redirectPort: 2000 });
+    file.put(
+      "WebexPresence.Enable=maybe\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000",
+    );
+    expect(store.current?.settings).to.deep.equal({
+      ...enabled,
+      pollIntervalSeconds: 30,
+      redirectPort: 2000,
+    });
     expect(codes()).to.deep.equal(["settingsInvalid", "settingsInvalid"]);
     expect(store.current?.problems[1]?.message)
       .to.contain("WebexPresence.PollIntervalSeconds=3 (line 2)")
       .and.contain("it stays 30");
     expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(2);
-    file.put("WebexPresence.Enable=0\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000");
+    file.put(
+      "WebexPresence.Enable=0\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000",
+    );
     expect(codes()).to.deep.equal(["settingsInvalid"]);
-    expect(store.current?.settings).to.deep.equal({ ...defaultSettings, pollIntervalSeconds: 30, redirectPort: 2000 });
+    expect(store.current?.settings).to.deep.equal({
+      ...defaultSettings,
+      pollIntervalSeconds: 30,
+      redirectPort: 2000,
+    });
     file.put(ON);
-    expect(store.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
+    expect(store.current).to.deep.equal({
+      settings: enabled,
+      certificates: null,
+      loadedAt: clock.now(),
+      problems: [],
+    });
     expect(notifiedStates).to.have.length(4);
   });
 
@@ -97,12 +119,17 @@ describe("The feed of settings", () => {
     await startStore(ON);
     const loadedAt = clock.now();
     await clock.advance(1000);
-    for (const makeUnusable of [() => file.makeUnreadable(), () => file.put(Uint8Array.of(0x61, 0))]) {
+    for (const makeUnusable of [
+      () => file.makeUnreadable(),
+      () => file.put(Uint8Array.of(0x61, 0)),
+    ]) {
       makeUnusable();
       expect(store.current?.settings).to.deep.equal(enabled);
       expect(store.current?.loadedAt).to.equal(loadedAt);
       expect(codes()).to.deep.equal(["settingsUnreadable"]);
-      expect(store.current?.problems[0]?.message).to.contain(file.path).and.contain("all settings stay as they were");
+      expect(store.current?.problems[0]?.message)
+        .to.contain(file.path)
+        .and.contain("all settings stay as they were");
     }
     expect(notifiedStates).to.have.length(3);
     file.put(ON);
@@ -117,7 +144,9 @@ describe("The feed of settings", () => {
     await clock.advance(0);
     expect(store.current?.settings).to.deep.equal(defaultSettings);
     expect(store.current?.loadedAt).to.equal(null);
-    expect(store.current?.problems[0]?.message).to.contain("it is a folder").and.contain("defaults");
+    expect(store.current?.problems[0]?.message)
+      .to.contain("it is a folder")
+      .and.contain("defaults");
   });
 
   it("waits 2 s for a file that is not there at the start, then means the defaults", async () => {
@@ -178,12 +207,17 @@ describe("The feed of settings", () => {
   });
 
   it("says in the log what is unknown, by name only, and never who uses the proxy", async () => {
-    await startStore("WebexPresence.ClientSecret=hunter2\nWebexPresence.Proxy=http://alice@proxy:3128");
+    await startStore(
+      "WebexPresence.ClientSecret=hunter2\nWebexPresence.Proxy=http://alice@proxy:3128",
+    );
     expect(logger.records.find(({ level }) => level === "debug")?.fields).to.deep.equal({
       name: "WebexPresence.ClientSecret",
       line: 1,
     });
-    expect(logger.text).to.contain("http://proxy:3128").and.not.contain("hunter2").and.not.contain("alice");
+    expect(logger.text)
+      .to.contain("http://proxy:3128")
+      .and.not.contain("hunter2")
+      .and.not.contain("alice");
   });
 
   it("is silent once stopped, keeps what it knew, and leaves no timer and no watch", async () => {

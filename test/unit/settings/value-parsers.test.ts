@@ -8,7 +8,11 @@ import type { Settings } from "../../../src/settings/settings.js";
 const read = (line: string) => parseSettings(`WebexPresence.${line}`, readIniLine, defaultSettings);
 
 /** Each value is taken as `value`. */
-function accepts<F extends keyof Settings>(key: string, field: F, cases: readonly (readonly [string, Settings[F]])[]): void {
+function accepts<F extends keyof Settings>(
+  key: string,
+  field: F,
+  cases: readonly (readonly [string, Settings[F]])[],
+): void {
   for (const [text, value] of cases) {
     it(`${key}=${text} is ${JSON.stringify(value)}`, () => {
       const { settings, problems } = read(`${key}=${text}`);
@@ -32,9 +36,15 @@ function rejects(key: string, texts: readonly string[], message: RegExp): void {
 }
 
 describe("The values of settings", () => {
-  for (const text of ["1", "true", "True", "TRUE", "yes", "on", "ON", '"1"', "'on'"]) accepts("Enable", "enable", [[text, true]]);
-  for (const text of ["0", "false", "False", "no", "NO", "off", '"false"']) accepts("Enable", "enable", [[text, false]]);
-  rejects("Enable", ["", "2", "01", "enabled", "null", "-1", "1.0", "ja", "\\"], /is neither 0 nor 1; it stays 0/);
+  for (const text of ["1", "true", "True", "TRUE", "yes", "on", "ON", '"1"', "'on'"])
+    accepts("Enable", "enable", [[text, true]]);
+  for (const text of ["0", "false", "False", "no", "NO", "off", '"false"'])
+    accepts("Enable", "enable", [[text, false]]);
+  rejects(
+    "Enable",
+    ["", "2", "01", "enabled", "null", "-1", "1.0", "ja", "\\"],
+    /is neither 0 nor 1; it stays 0/,
+  );
 
   accepts("PollIntervalSeconds", "pollIntervalSeconds", [
     ["5", 5],
@@ -44,7 +54,21 @@ describe("The values of settings", () => {
   ]);
   rejects(
     "PollIntervalSeconds",
-    ["4", "3601", "", "-5", "+5", "5.0", "0x10", "1e2", "5 s", "٥", "true", "Infinity", "9".repeat(400)],
+    [
+      "4",
+      "3601",
+      "",
+      "-5",
+      "+5",
+      "5.0",
+      "0x10",
+      "1e2",
+      "5 s",
+      "٥",
+      "true",
+      "Infinity",
+      "9".repeat(400),
+    ],
     /5 to 3600; it stays 20/,
   );
   accepts("RequestsPerMinute", "requestsPerMinute", [
@@ -83,14 +107,22 @@ describe("The values of settings", () => {
     ["DEVICE", "device"],
     ["Off", "off"],
   ]);
-  rejects("Authorize", ["", "0", "none", "browser,device"], /is not one of browser, device, off; it stays browser/);
+  rejects(
+    "Authorize",
+    ["", "0", "none", "browser,device"],
+    /is not one of browser, device, off; it stays browser/,
+  );
   accepts("LogLevel", "logLevel", [
     ["error", "error"],
     ["Warn", "warn"],
     ["INFO", "info"],
     ["debug", "debug"],
   ]);
-  rejects("LogLevel", ["", "warning", "trace", "3"], /is not one of error, warn, info, debug; it stays info/);
+  rejects(
+    "LogLevel",
+    ["", "warning", "trace", "3"],
+    /is not one of error, warn, info, debug; it stays info/,
+  );
 
   accepts("ApiUrl", "apiUrl", [
     ["https://webexapis.com/v1", "https://webexapis.com/v1"],
@@ -132,10 +164,19 @@ describe("The values of settings", () => {
     ],
     /could be read on the way/,
   );
-  rejects("ApiUrl", ["https://me@webexapis.com", "https://me:pw@webexapis.com/v1"], /holds a user name or a password/);
   rejects(
     "ApiUrl",
-    ["https://webexapis.com/v1?a=b", "https://webexapis.com/v1?", '"https://webexapis.com/v1#x"', '"https://webexapis.com/v1#"'],
+    ["https://me@webexapis.com", "https://me:pw@webexapis.com/v1"],
+    /holds a user name or a password/,
+  );
+  rejects(
+    "ApiUrl",
+    [
+      "https://webexapis.com/v1?a=b",
+      "https://webexapis.com/v1?",
+      '"https://webexapis.com/v1#x"',
+      '"https://webexapis.com/v1#"',
+    ],
     /holds a query or a fragment/,
   );
 

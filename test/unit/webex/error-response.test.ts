@@ -3,7 +3,8 @@ import { expect } from "chai";
 import { Secret } from "../../../src/faults/secret.js";
 import { parseErrorResponse } from "../../../src/webex/error-response.js";
 
-const encode = (body: unknown): Uint8Array => new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
+const encode = (body: unknown): Uint8Array =>
+  new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
 const read = (body: unknown, headers: Record<string, string> = {}, secrets: Secret[] = []) =>
   parseErrorResponse({ status: 400, headers, body: encode(body) }, 0, secrets);
 
@@ -24,7 +25,10 @@ describe("readErrorAnswer", () => {
 
   it("reads OAuth's form", () => {
     const answer = read({ error: "invalid_grant", error_description: "Refresh token is dead." });
-    expect([answer.oauthError, answer.text]).to.deep.equal(["invalid_grant", "Refresh token is dead. - invalid_grant"]);
+    expect([answer.oauthError, answer.text]).to.deep.equal([
+      "invalid_grant",
+      "Refresh token is dead. - invalid_grant",
+    ]);
   });
 
   it("takes no error code but a known one", () => {
@@ -40,7 +44,11 @@ describe("readErrorAnswer", () => {
   ] as const) {
     it(`has no words for ${name}, and takes the tracking id from the header`, () => {
       const answer = read(body, { trackingid: "NA_aa-1, NA_aa-2" });
-      expect([answer.text, answer.isJson, answer.details.trackingId]).to.deep.equal(["", false, "NA_aa-1"]);
+      expect([answer.text, answer.isJson, answer.details.trackingId]).to.deep.equal([
+        "",
+        false,
+        "NA_aa-1",
+      ]);
     });
   }
 
@@ -52,7 +60,9 @@ describe("readErrorAnswer", () => {
     const long = "A1b2_".repeat(20);
     const message = `No user ann.smith+x@corp.example nor bob%40corp.example; token tok-1 and ${long} at https://a.example/?email=c@d.example`;
     const { text } = read({ message }, {}, [new Secret("tok-1")]);
-    expect(text).to.equal("No user [address] nor [address]; token [secret] and [secret] at https://a.example/?email=[address]");
+    expect(text).to.equal(
+      "No user [address] nor [address]; token [secret] and [secret] at https://a.example/?email=[address]",
+    );
   });
 
   it("cuts the words to one line of 200 characters", () => {
@@ -68,7 +78,10 @@ describe("readErrorAnswer", () => {
   });
 
   it("measures a Retry-After date by the server's own clock", () => {
-    const headers = { date: "Sun, 22 Nov 2026 12:00:00 GMT", "retry-after": "Sun, 22 Nov 2026 12:00:20 GMT" };
+    const headers = {
+      date: "Sun, 22 Nov 2026 12:00:00 GMT",
+      "retry-after": "Sun, 22 Nov 2026 12:00:20 GMT",
+    };
     expect(read("", headers).details.retryAfterMs).to.equal(20_000);
   });
 });

@@ -21,7 +21,12 @@ function bench() {
     },
   };
   const board = new StatusPublisher(
-    { phase: () => world.phase, settings: () => null, problems: () => world.problems, organizations: () => world.organizations },
+    {
+      phase: () => world.phase,
+      settings: () => null,
+      problems: () => world.problems,
+      organizations: () => world.organizations,
+    },
     { version: "1.2.3", pid: 7, secretStore: "memory", settingsPath: "/p.ini" },
     clock,
     file,
@@ -38,7 +43,9 @@ function organization(persons: number, swept: boolean): OrganizationStatus {
     persons,
     watched: 0,
     mode: "sweep",
-    lastSweep: swept ? { startedAt: "2026-01-01T00:00:00.000Z", seconds: 1, persons, requests: 1 } : null,
+    lastSweep: swept
+      ? { startedAt: "2026-01-01T00:00:00.000Z", seconds: 1, persons, requests: 1 }
+      : null,
     sweepProgress: null,
     requests: { perMinuteLimit: 60, lastMinute: 1, total: 1, rateLimited: 0, failed: 0 },
     rateLimitedUntil: null,
@@ -71,8 +78,15 @@ describe("worker/status-board", () => {
     await clock.advance(5_000);
     board.refresh();
     const status = board.current();
-    expect(status).to.include({ phase: "polling", since: "2026-01-01T00:00:01.000Z", startedAt: "2026-01-01T00:00:00.000Z" });
-    expect(status.problems[0]).to.include({ since: "2026-01-01T00:00:01.000Z", severity: "warning" });
+    expect(status).to.include({
+      phase: "polling",
+      since: "2026-01-01T00:00:01.000Z",
+      startedAt: "2026-01-01T00:00:00.000Z",
+    });
+    expect(status.problems[0]).to.include({
+      since: "2026-01-01T00:00:01.000Z",
+      severity: "warning",
+    });
     world.problems = [];
     board.refresh();
     world.problems = [PROBLEM];
@@ -90,7 +104,10 @@ describe("worker/status-board", () => {
     board.start();
     await clock.advance(2_000);
     counted(0, false);
-    expect(written.map(({ organizations }) => organizations[0]?.persons)).to.deep.equal([undefined, 0]);
+    expect(written.map(({ organizations }) => organizations[0]?.persons)).to.deep.equal([
+      undefined,
+      0,
+    ]);
     counted(30);
     expect(written).to.have.length(2);
     await clock.advance(1_000);

@@ -2,7 +2,10 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import type { ListedPerson, PersonSnapshot } from "../../../../src/presence/person.js";
-import { PersonStore, type PersonStoreListener } from "../../../../src/presence/store/person-store.js";
+import {
+  PersonStore,
+  type PersonStoreListener,
+} from "../../../../src/presence/store/person-store.js";
 import { FakeClock } from "../../../support/clock-fake.js";
 import { listed } from "../../../support/listed-persons.js";
 import { person, personId } from "../../../support/presence-fixture.js";
@@ -77,18 +80,27 @@ describe("Roster", () => {
       person("one", "active", { userName: "User.Name@Example.com", emails }),
       person("two", "active", { userName: null, emails: ["y@example.com", "X@example.com"] }),
       person("three", "active", { userName: "no address", emails: ["three@example.com"] }),
-      person("four", "active", { userName: null, emails: [], sipAddresses: ["sip:Four@calls.example.com"] }),
+      person("four", "active", {
+        userName: null,
+        emails: [],
+        sipAddresses: ["sip:Four@calls.example.com"],
+      }),
     ]);
     expect(roster.uriOf(roster.findByAddress("zoe@example.com"))).to.equal("User.Name@Example.com");
     expect(roster.uriOf(roster.findByAddress("x@example.com"))).to.equal("X@example.com");
     expect(roster.uriOf(roster.findByAddress("three@example.com"))).to.equal("three@example.com");
-    expect(roster.uriOf(roster.findByAddress("four@calls.example.com"))).to.equal("sip:Four@calls.example.com");
+    expect(roster.uriOf(roster.findByAddress("four@calls.example.com"))).to.equal(
+      "sip:Four@calls.example.com",
+    );
   });
 
   it("survives persons without any address", () => {
     const roster = makeRoster();
     const bare = { userName: null, emails: [], sipAddresses: [] };
-    sweepOf(roster, [person("a", "active", bare), person("b", "active", { ...bare, userName: "nobody" })]);
+    sweepOf(roster, [
+      person("a", "active", bare),
+      person("b", "active", { ...bare, userName: "nobody" }),
+    ]);
     expect([...roster.slots()].map((slot) => roster.uriOf(slot))).to.deep.equal(["", "nobody"]);
     sweepOf(roster, [person("a", "call", { ...bare, emails: ["a@example.com"] })]);
     expect(roster.findByAddress("a@example.com")).to.equal(0);
@@ -98,18 +110,27 @@ describe("Roster", () => {
   it("finds a person by no part of an address, and not by the name", () => {
     const roster = makeRoster();
     sweepOf(roster, [person("ada", "active", { displayName: "x@example.com" })]);
-    for (const text of ["da@example.com", "ada@example.co", "x@example.com"]) expect(roster.findByAddress(text)).to.equal(-1);
+    for (const text of ["da@example.com", "ada@example.co", "x@example.com"])
+      expect(roster.findByAddress(text)).to.equal(-1);
   });
 
   it("gives an address of two persons to the one who had it first, for as long as they have it", () => {
     const roster = makeRoster();
     const shared = { sipAddresses: ["desk@example.com"] };
     const holder = (): string => roster.idOf(roster.findByAddress("desk@example.com"));
-    sweepOf(roster, [person("ada", "active", shared), person("bob", "call", shared), person("eve", "call", shared)]);
+    sweepOf(roster, [
+      person("ada", "active", shared),
+      person("bob", "call", shared),
+      person("eve", "call", shared),
+    ]);
     expect(holder()).to.equal(person("ada").id);
     sweepOf(roster, [person("eve", "call", shared), person("bob", "call", shared), person("ada")]);
     expect(holder()).to.equal(person("bob").id);
-    sweepOf(roster, [person("ada", "active", shared), person("bob", "call", shared), person("eve")]);
+    sweepOf(roster, [
+      person("ada", "active", shared),
+      person("bob", "call", shared),
+      person("eve"),
+    ]);
     expect(holder()).to.equal(person("bob").id);
     sweepOf(roster, [person("ada"), person("bob"), person("eve")]);
     expect(roster.findByAddress("desk@example.com")).to.equal(-1);
@@ -117,8 +138,14 @@ describe("Roster", () => {
 
   it("does not let one who was missed stand in the way of who has the address now", () => {
     const roster = makeRoster();
-    sweepOf(roster, [person("old", "active", { userName: null, emails: ["desk@example.com"] }), person("x")]);
-    sweepOf(roster, [person("new", "active", { userName: null, emails: ["desk@example.com"] }), person("x")]);
+    sweepOf(roster, [
+      person("old", "active", { userName: null, emails: ["desk@example.com"] }),
+      person("x"),
+    ]);
+    sweepOf(roster, [
+      person("new", "active", { userName: null, emails: ["desk@example.com"] }),
+      person("x"),
+    ]);
     expect(roster.idOf(roster.findByAddress("desk@example.com"))).to.equal(person("new").id);
   });
 
@@ -190,15 +217,28 @@ describe("Roster", () => {
   it("confirms whoever is told again as before: seen, fresh, no longer missed, and not stale", async () => {
     const clock = new FakeClock();
     const changed: string[] = [];
-    const roster = new PersonStore("org-1", clock, 180_000, { ...silent, addressChanged: (address) => changed.push(address) });
+    const roster = new PersonStore("org-1", clock, 180_000, {
+      ...silent,
+      addressChanged: (address) => changed.push(address),
+    });
     const notified = () => {
       const number = roster.beginSweep();
       return roster.applyPage(number, recognizable([person("ada"), person("bob", null)]), 0);
     };
-    expect(notified()).to.deep.equal({ persons: 2, alreadyOnPage: 0, sharesStatus: true, seenInSweep: 2 });
+    expect(notified()).to.deep.equal({
+      persons: 2,
+      alreadyOnPage: 0,
+      sharesStatus: true,
+      seenInSweep: 2,
+    });
     changed.length = 0;
     await clock.advance(60_000);
-    expect(notified()).to.deep.equal({ persons: 2, alreadyOnPage: 2, sharesStatus: true, seenInSweep: 2 });
+    expect(notified()).to.deep.equal({
+      persons: 2,
+      alreadyOnPage: 2,
+      sharesStatus: true,
+      seenInSweep: 2,
+    });
     expect(changed).to.deep.equal([]);
     const ada = roster.findByAddress("ada@example.com");
     expect(roster.persons.observedElapsed[ada]).to.equal(clock.monotonic());
@@ -232,7 +272,10 @@ describe("Roster", () => {
       status: fc.constantFrom(null, "active", "call", "new"),
       lastActivity: fc.constantFrom(null, "2026-01-01T00:00:00.000Z", "odd"),
     });
-    const step = fc.record({ persons: fc.array(snapshot, { maxLength: 25 }), complete: fc.boolean() });
+    const step = fc.record({
+      persons: fc.array(snapshot, { maxLength: 25 }),
+      complete: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const roster = makeRoster();
@@ -251,22 +294,28 @@ describe("Roster", () => {
               if (known.missed >= 2) model.delete(id);
             }
           }
-          expect([...roster.slots()].map((slot) => roster.idOf(slot)).sort()).to.deep.equal([...model.keys()].sort());
+          expect([...roster.slots()].map((slot) => roster.idOf(slot)).sort()).to.deep.equal(
+            [...model.keys()].sort(),
+          );
           for (const slot of roster.slots()) {
             const { person: known } = model.get(roster.idOf(slot))!;
             expect(roster.persons.nameOf(slot)).to.equal(known.displayName);
             expect(roster.persons.status[slot]).to.equal(known.status);
             expect(roster.persons.lastActivityOf(slot)).to.equal(known.lastActivity);
-            expect(roster.uriOf(slot)).to.equal(known.userName ?? [...known.emails].sort()[0] ?? known.sipAddresses[0] ?? "");
+            expect(roster.uriOf(slot)).to.equal(
+              known.userName ?? [...known.emails].sort()[0] ?? known.sipAddresses[0] ?? "",
+            );
           }
           for (let n = 0; n <= 30; n += 1) {
             const address = `u${n}@example.com`;
-            const holders = [...model.values()].filter(({ person: { userName, emails, sipAddresses } }) =>
-              [userName, ...emails, ...sipAddresses].includes(address),
+            const holders = [...model.values()].filter(
+              ({ person: { userName, emails, sipAddresses } }) =>
+                [userName, ...emails, ...sipAddresses].includes(address),
             );
             const slot = roster.findByAddress(address);
             const found = slot === -1 ? "nobody" : roster.idOf(slot);
-            const ids = holders.length === 0 ? ["nobody"] : holders.map((holder) => holder.person.id);
+            const ids =
+              holders.length === 0 ? ["nobody"] : holders.map((holder) => holder.person.id);
             if (!ids.includes(found)) expect.fail(`${address}: ${found}, not one of ${ids.join()}`);
           }
         }
