@@ -98,7 +98,7 @@ describe("the demo", function () {
     demo.process.stdin?.write("q");
     expect(await demo.ended).to.equal(0);
     const afterwards = demo.output().slice(demo.output().lastIndexOf("\u001b[?25h\u001b[?1049l"));
-    expect(afterwards).to.contain("Shown: 60 people known");
+    expect(afterwards).to.contain("Summary: 60 people known");
     expect(await readdir(temporary)).to.deep.equal([]);
   });
 
@@ -129,7 +129,7 @@ describe("the demo", function () {
     await writeFile(join(installation, "plugin.manifest.json"), JSON.stringify(manifest));
     const withCrashingWorker = run(process.execPath, [copy, "--once"]);
     expect(await withCrashingWorker.ended, withCrashingWorker.output()).to.equal(1);
-    expect(withCrashingWorker.output()).to.contain("The worker has ended (3). no more");
+    expect(withCrashingWorker.output()).to.contain("The worker exited (code 3). no more");
     expect(await readdir(temporary)).to.deep.equal(["installation"]);
   });
 

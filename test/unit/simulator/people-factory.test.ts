@@ -1,6 +1,9 @@
 import { expect } from "chai";
-import { createOrganization } from "../../../simulator/people-factory.js";
-import { personJson, type PersonJsonOptions } from "../../../simulator/person-json.js";
+import {
+  personJson,
+  createOrganization,
+  type PersonJsonOptions,
+} from "../../../simulator/people-factory.js";
 
 const PLAIN: PersonJsonOptions = {
   withStatus: true,

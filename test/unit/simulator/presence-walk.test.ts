@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { PresenceWalk } from "../../../simulator/presence-walk.js";
-import { DEFAULT_OFFICE_TIME, WalkClock } from "../../../simulator/walk-clock.js";
+import { DEFAULT_OFFICE_TIME, PresenceWalk } from "../../../simulator/presence-walk.js";
+import { OfficeClock } from "../../../simulator/presence-walk.js";
 
 const HOUR = 3_600_000;
 const MORNING = Date.parse("2026-03-04T09:00:00.000Z");
@@ -82,7 +82,7 @@ describe("presence walk", () => {
 describe("walk clock", () => {
   const at = (day: string, elapsedHours: number, nights = false): string => {
     let real = 0;
-    const clock = new WalkClock({
+    const clock = new OfficeClock({
       realNow: () => real,
       startsAt: Date.parse(day),
       speed: 60,
@@ -102,7 +102,7 @@ describe("walk clock", () => {
 
   it("keeps its time when the speed changes, and stands still at 0", () => {
     let real = 0;
-    const clock = new WalkClock({
+    const clock = new OfficeClock({
       realNow: () => real,
       startsAt: MORNING,
       speed: 10,

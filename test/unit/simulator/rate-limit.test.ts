@@ -57,7 +57,14 @@ describe("fault queue", () => {
 });
 
 describe("request log", () => {
-  const entry = (path: string) => ({ at: 0, method: "GET", path, query: {}, bearer: true });
+  const entry = (path: string) => ({
+    at: 0,
+    method: "GET",
+    path,
+    query: {},
+    orgId: null,
+    bearer: true,
+  });
 
   it("stays bounded and keeps the latest", () => {
     const log = new RequestLog(100);

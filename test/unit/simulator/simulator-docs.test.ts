@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { knobTable } from "../../../simulator/knob-table.js";
+import { knobTable } from "../../../simulator/knobs.js";
 
 describe("docs/simulator.md", () => {
   const page = readFileSync("docs/simulator.md", "utf8");
