@@ -289,7 +289,7 @@ function percent(share: number): string {
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const { describeMachine: machine } = await import("./machine.js");
+  const { describeMachine: machine } = await import("./report.js");
   const { textTable, writeResults } = await import("./report.js");
   const result = await run({
     worker: "",

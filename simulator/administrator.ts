@@ -13,7 +13,7 @@ export interface ConsentOutcome {
   readonly status: number;
   readonly url: string;
   readonly text: string;
-  /** The redirect to the integration with its code and state, or null if the flow ended at Webex. */
+  /** The redirect to the integration with code and state; null if the flow ended at Webex. */
   readonly redirectedTo: string | null;
 }
 

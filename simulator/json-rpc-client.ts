@@ -26,7 +26,7 @@ interface PendingCall {
   reject(error: Error): void;
 }
 
-/** A pending request. `cancel` sends `$/cancelRequest`; the worker then usually responds with -32800. */
+/** `cancel` sends `$/cancelRequest`, to which the worker usually responds with -32800. */
 export interface PendingRequest extends Promise<unknown> {
   cancel(): void;
 }

@@ -1,6 +1,6 @@
 interface KnobDefinition<T = unknown> {
   readonly initial: T;
-  /** The valid values. Default: any value of the type of `initial`; numbers must be 0 or greater. */
+  /** Default: any value of the type of `initial`; numbers must be 0 or greater. */
   readonly choices?: readonly T[];
   readonly description: string;
 }
@@ -48,7 +48,7 @@ export const KNOBS = {
   ),
   movePersons: number(
     0,
-    "Persons that move to another page after each page, so that a sweep misses some and returns others twice",
+    "Persons who change pages after each page: a sweep misses some and returns others twice",
   ),
   botsInList: flag(true, "Include bots and guests in the list"),
   booleansAsStrings: flag(false, 'Send `"true"` instead of `true`'),

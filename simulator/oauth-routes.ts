@@ -19,7 +19,7 @@ import {
 import { ADMIN_SCOPES, type SimulatedClient, type TokenResponse } from "./token-store.js";
 
 const DEVICE_GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code";
-/** Both sides measure whole milliseconds, so a poll may arrive slightly before its interval ends. */
+/** Both sides round to milliseconds, so a poll may arrive slightly before its interval ends. */
 const POLL_TOLERANCE_MS = 50;
 
 /** An authorization code that has not been redeemed yet. */
@@ -294,8 +294,8 @@ export class OAuthRoutes {
 }
 
 /**
- * Validates an authorization request (RFC 6749, section 4.1.1). An invalid client or redirect URI is
- * reported on a page of its own, every other error to the redirect URI.
+ * Validates an authorization request (RFC 6749, section 4.1.1). An invalid client or redirect URI
+ * is reported on a page of its own, every other error to the redirect URI.
  */
 function parseAuthorizationRequest(
   { context }: Exchange,

@@ -30,7 +30,7 @@ export function handlePeopleRequest(exchange: Exchange): Reply {
     : organizationsReply(exchange, access);
 }
 
-/** The access that the bearer token grants, or a reply: 401 for a bad token, 429 or 423 over the limit. */
+/** The access that the bearer token grants, or a 401, 429 or 423. */
 function authorize(exchange: Exchange): Access | Reply {
   const { knobs, tokens, limiter, now } = exchange.context;
   const grant = exchange.bearer === null ? null : tokens.findGrant(exchange.bearer);

@@ -80,7 +80,7 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     return this.#worker?.stdin ?? null;
   }
 
-  /** Launches the worker. Resolves when the process exists; the worker is then ready for requests. */
+  /** Launches the worker. Resolves when its process exists, which accepts requests immediately. */
   async start(): Promise<void> {
     this.#stopping = false;
     await this.#launch();
@@ -98,7 +98,7 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     this.#rpc?.notify(method, params);
   }
 
-  /** Resolves with the parameters of the next notification that matches; rejects after `timeoutMs`. */
+  /** Resolves with the parameters of the next matching notification; rejects after `timeoutMs`. */
   nextNotification(
     method: string,
     matches: (params: unknown) => boolean = () => true,
@@ -234,7 +234,7 @@ function readManifest(path: string): WorkerManifest {
 const STREAMS = ["stdin", "stdout", "stderr"] as const;
 type StreamName = (typeof STREAMS)[number];
 
-/** The bytes on the worker's pipes, for tests that search them. Drops the oldest beyond a capacity. */
+/** The bytes on the worker's pipes, for tests that search them; bounded, dropping the oldest. */
 class Transcript {
   readonly #capacity = 64 * 1024 * 1024;
   #chunks: { readonly stream: StreamName; readonly bytes: Buffer }[] = [];

@@ -109,7 +109,7 @@ export class TokenStore {
     if (entry) entry.grant.alive = false;
   }
 
-  /** Ends grants, as a changed password, a deactivated administrator or a revoked integration does. */
+  /** Ends grants, as a changed password or a deactivated administrator does. */
   endGrants(matches: (grant: SimulatedGrant) => boolean): void {
     for (const grant of this.#grants.filter(matches)) grant.alive = false;
   }

@@ -26,7 +26,7 @@ export interface SimulatorOptions extends Partial<Knobs> {
   readonly organizations: readonly OrganizationOptions[];
   /** The integration. */
   readonly client?: ClientOptions;
-  /** The initial time in the offices, in milliseconds since the epoch. Default: a workday at 10:00. */
+  /** The initial simulated time, in milliseconds since the epoch. Default: a workday at 10:00. */
   readonly officeTime?: number;
   /** Whether simulated time includes nights and weekends. Default: false. */
   readonly nights?: boolean;

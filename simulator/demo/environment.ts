@@ -14,7 +14,7 @@ const PAGES_PER_SWEEP = 3;
 const LATENCY_MS = 500;
 const MAX_LIST_LIMIT = 5000;
 
-/** What the demo sets up and removes: a simulated Webex, a temporary folder, a host and its worker. */
+/** Everything that the demo sets up: a simulated Webex, a temporary folder, a host and a worker. */
 export class DemoEnvironment {
   readonly simulator: WebexSimulator;
   readonly host: ReferenceHost;
@@ -72,7 +72,7 @@ export class DemoEnvironment {
     writeFileSync(this.settingsPath, `${lines.join("\r\n")}\r\n`);
   }
 
-  /** Counts the secrets that were issued, and those found in the worker's output or `displayedText`. */
+  /** Counts the issued secrets, and those found in the worker's output or in `displayedText`. */
   searchForSecrets(displayedText: string): { readonly issued: number; readonly found: number } {
     const { transcript } = this.host;
     const streams = [transcript.text("stdout"), transcript.text("stderr")];
@@ -130,7 +130,7 @@ export interface DemoStatus {
   }[];
 }
 
-/** The worker's methods as the demo calls them. They throw an Error that names the failed method. */
+/** The worker's methods that the demo calls. They throw an Error that names the method. */
 class DemoWorker {
   readonly #host: ReferenceHost;
 
