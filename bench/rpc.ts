@@ -186,19 +186,19 @@ async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResul
     const { result } = JSON.parse(answer.slice(answer.indexOf("{"))) as {
       result: { records: object[] };
     };
-    const load = {
+    const setPeople = {
       jsonrpc: "2.0",
       id: 1,
       method: "setPeople",
       params: { records: result.records },
     };
-    await lines.peer.exchange(lines.peer.bytes([load]), 1);
+    await lines.peer.exchange(lines.peer.bytes([setPeople]), 1);
     const change = ours.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "worker/poll", params: {} }]);
-    const storm = lines.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "changeAll" }]);
+    const changeAll = lines.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "changeAll" }]);
     const messages = CHANGED_PERSONS / BATCH + 1;
     for (const text of [
       await ours.peer.collect(change, messages),
-      await lines.peer.collect(storm, messages),
+      await lines.peer.collect(changeAll, messages),
     ]) {
       const records = text.split('"observedAt":').length - 1;
       if (records !== CHANGED_PERSONS)
@@ -210,7 +210,7 @@ async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResul
     const changesResult = await interleaved(
       {
         worker: async () => rate(await ours.peer.exchange(change, messages)),
-        lines: async () => rate(await lines.peer.exchange(storm, messages)),
+        lines: async () => rate(await lines.peer.exchange(changeAll, messages)),
       },
       count,
     );
