@@ -114,7 +114,7 @@ export class WorkerHarness {
     return (await this.host.request("presence/get", { uri, maxWaitMs })) as Record<string, unknown>;
   }
 
-  /** Polls `probe` until it returns something other than null. The error contains the last status. */
+  /** Polls `probe` until it returns anything but null. The error contains the last status. */
   async waitFor<T>(
     description: string,
     probe: () => Promise<T | null> | T | null,
@@ -139,7 +139,7 @@ export class WorkerHarness {
       `phase ${expected}`,
       async () => {
         const status = await this.status();
-        return status.waitForPhase === expected ? status : null;
+        return status.phase === expected ? status : null;
       },
       timeoutMs,
     );
@@ -164,10 +164,7 @@ export class WorkerHarness {
     for (const { method, params } of this.notifications) {
       if (method !== "worker/statusChanged") continue;
       const status = params as Status;
-      if (
-        status.waitForPhase === "blocked" &&
-        !status.problems.some((p) => p.severity === "error")
-      ) {
+      if (status.phase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
         throw new Error(`Blocked without a problem of severity error: ${JSON.stringify(status)}`);
       }
     }
@@ -182,7 +179,7 @@ export class WorkerHarness {
 }
 
 export interface Status {
-  readonly waitForPhase: string;
+  readonly phase: string;
   readonly enabled: boolean;
   readonly pid: number;
   readonly settings: { readonly values: Readonly<Record<string, unknown>> };
