@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Fault } from "../faults/fault.js";
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
@@ -72,8 +73,15 @@ async function printSnapshot(
   worker: WorkerClient,
   uris: readonly string[],
 ): Promise<ExitCode> {
-  const snapshot: { status: WorkerStatus; records: readonly PresenceRecord[] } =
-    await fetchSnapshot(worker, uris, signal);
+  const cancelled = new Promise<never>((_, reject) => {
+    const cancel = (): void =>
+      reject(new Fault("cancelled", "Cancelled before presence was available."));
+    if (signal.aborted) cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+  });
+  const snapshot: { status: WorkerStatus; records: readonly PresenceRecord[] } = await Promise.race(
+    [fetchSnapshot(worker, uris, signal), cancelled],
+  );
   const { phase, problems, organizations } = snapshot.status;
   const ok = phase === "polling" && !needsAttention(snapshot.status);
   console.result({ ok, phase, problems, organizations, records: snapshot.records });

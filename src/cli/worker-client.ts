@@ -32,12 +32,15 @@ export class WorkerClient {
   #lastId = 0;
   #lastStderrLine = "";
   #isStopping = false;
+  #endReason: string | null = null;
   onNotification: (method: string, params: unknown) => void = () => undefined;
   /** Resolves when the process is gone: null where it was asked to end, else a sentence that says how. */
   readonly ended: Promise<string | null>;
 
-  constructor({ settingsPath, secretStore, logDirectory }: WorkerLaunch) {
-    const program = join(productDirectory, "dist", "worker.cjs");
+  constructor(
+    { settingsPath, secretStore, logDirectory }: WorkerLaunch,
+    program = join(productDirectory, "dist", "worker.cjs"),
+  ) {
     const args = [
       program,
       "--settings",
@@ -70,6 +73,7 @@ export class WorkerClient {
     worker.stdin.on("error", () => undefined);
     this.ended = new Promise((resolve) => {
       const handleEnd = (reason: string): void => {
+        this.#endReason = reason;
         this.#rejectAll(new Error(reason));
         resolve(this.#isStopping ? null : reason);
       };
@@ -86,6 +90,7 @@ export class WorkerClient {
 
   /** Rejects with an Error whose message names the method where the worker refuses, or has ended. */
   request<T>(method: string, params: object = {}): Promise<T> {
+    if (this.#endReason !== null) return Promise.reject(new Error(`${method}: ${this.#endReason}`));
     const id = ++this.#lastId;
     return new Promise<T>((resolve, reject) => {
       this.#pending.set(id, {

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, utimes, writeFile } from "node:fs/promises";
+import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
+import { requireTool } from "../support/require-tool.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 import { CliHarness } from "../support/cli-harness.js";
 
@@ -187,6 +188,18 @@ describe("e2e: the command line", function () {
       ).to.equal(true);
     });
 
+    it("--json ends at the first Ctrl+C, even while the worker does not answer", async function () {
+      requireTool(this, "pgrep", "procps");
+      await rm(harness.settingsPath);
+      const watching = harness.launch(["watch", "--json", "--secret-store", "memory"], null);
+      const worker = await findChild(watching.pid);
+      process.kill(worker, "SIGSTOP");
+      watching.kill("SIGINT");
+      const { code, stdout } = await watching.ended();
+      expect(code).to.equal(1);
+      expect(JSON.parse(stdout)).to.nested.include({ ok: false, "error.code": "cancelled" });
+    });
+
     it("--json looks once", async () => {
       const { code, value } = await harness.json([
         "watch",
@@ -212,6 +225,14 @@ describe("e2e: the command line", function () {
     expect(code).to.equal(1);
   });
 });
+
+async function findChild(pid: number): Promise<number> {
+  for (;;) {
+    const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
+    if (stdout !== "") return Number(stdout);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 function frame(method: string): string {
   const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method });

@@ -69,6 +69,10 @@ export class CliRun {
     return this.#ended;
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
