@@ -5,7 +5,7 @@ import { expect } from "chai";
 
 import { WorkerClient } from "../../../src/cli/worker-client.js";
 
-/** Answers every request with its method, sends one notification, and exits at the first `exit`. */
+/** Sends one notification, and responds to each request with its method or as the method says. */
 const ECHO_WORKER = `
 const send = (message) => {
   const body = JSON.stringify({ jsonrpc: "2.0", ...message });
@@ -29,27 +29,24 @@ send({ method: "worker/statusChanged", params: { phase: "polling" } });
 
 describe("cli/worker-client", () => {
   let folder: string;
-  let program: string;
   let client: WorkerClient;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "ucx-worker-client-"));
-    program = join(folder, "worker.cjs");
-    await writeFile(program, ECHO_WORKER);
-    client = launch(program);
+    const script = join(folder, "worker.cjs");
+    await writeFile(script, ECHO_WORKER);
+    client = new WorkerClient({
+      settingsPath: "Presence.ini",
+      secretStore: "memory",
+      logDirectory: folder,
+      script,
+    });
   });
 
   afterEach(async () => {
     await client.stop();
     await rm(folder, { recursive: true, force: true });
   });
-
-  function launch(path: string): WorkerClient {
-    return new WorkerClient(
-      { settingsPath: "Presence.ini", secretStore: "memory", logDirectory: folder },
-      path,
-    );
-  }
 
   const failureOf = (request: Promise<unknown>) =>
     request.then(
@@ -62,31 +59,29 @@ describe("cli/worker-client", () => {
     expect(await failureOf(client.request("unknown"))).to.equal("unknown: no such method");
   });
 
-  it("passes notifications on", async () => {
-    const notification = await new Promise((resolve) => {
-      client.onNotification = (...notified) => resolve(notified);
-    });
-    expect(notification).to.deep.equal(["worker/statusChanged", { phase: "polling" }]);
+  it("emits notifications", async () => {
+    const status = await new Promise((resolve) => client.events.on("statusChanged", resolve));
+    expect(status).to.deep.equal({ phase: "polling" });
   });
 
   it("rejects requests in flight when the worker crashes", async () => {
-    expect(await failureOf(client.request("crash"))).to.match(/crash: .*code 70.*out of memory/);
-    expect(await client.ended).to.match(/code 70.*out of memory/);
+    expect(await failureOf(client.request("crash"))).to.match(/exit code 70.*out of memory/);
+    expect(await failureOf(client.failed)).to.match(/exit code 70.*out of memory/);
   });
 
   it("rejects requests made after the worker crashed", async () => {
     await failureOf(client.request("crash"));
-    await client.ended;
-    expect(await failureOf(client.request("worker/status"))).to.match(/worker\/status: .*code 70/);
+    expect(await failureOf(client.request("worker/status"))).to.match(/exit code 70/);
   });
 
-  it("stops a worker that writes something else than the protocol", async () => {
-    expect(await failureOf(client.request("garbage"))).to.match(/not the protocol/);
+  it("kills a worker whose output is not JSON-RPC", async () => {
+    expect(await failureOf(client.request("garbage"))).to.match(/not valid JSON-RPC/);
   });
 
-  it("reports no failure for a worker that it has stopped itself", async () => {
+  it("reports no failure for a worker that it stops", async () => {
     await client.request("worker/status");
     await client.stop();
-    expect(await client.ended).to.equal(null);
+    const pending = Symbol("pending");
+    expect(await Promise.race([client.failed, Promise.resolve(pending)])).to.equal(pending);
   });
 });
