@@ -88,7 +88,7 @@ function createOrganization(session: Session, grantStatus: GrantStatus): Organiz
   const { apiUrl } = session.settings;
   const options = { apiUrl, version, http: session.network, clock: systemClock };
   const people = new WebexPeople(
-    new RestClient(options, session.tokensOf(grantStatus.orgId), UNLIMITED),
+    new RestClient(options, session.createTokenSource(grantStatus.orgId), UNLIMITED),
   );
   return {
     grantStatus,

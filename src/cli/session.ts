@@ -11,16 +11,15 @@ import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
 import { DiskSettingsFile } from "../platform/settings-file.js";
-import { systemRandom, systemClock } from "../platform/system-clock.js";
+import { systemClock, systemCrypto, systemRandom } from "../platform/system-clock.js";
 import type { Clock } from "../ports/clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings } from "../settings/keys.js";
 import { SettingsStore, type SettingsState } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
 import type { TokenSource } from "../webex/people-api.js";
-import { authorizationParts } from "../worker/authorization-parts.js";
+import { createAuthorization, type WorkerPorts } from "../worker/components.js";
 import { Network } from "../worker/network.js";
-import type { WorkerPorts } from "../worker/worker-ports.js";
 import type { CommandContext } from "./command.js";
 import { settingsPathFor } from "./worker-files.js";
 
@@ -51,7 +50,7 @@ export class Session {
   readonly grantStore: GrantStore;
   readonly network: Network;
   readonly authorizations: Authorizations;
-  readonly tokensOf: (orgId: string) => TokenSource;
+  readonly createTokenSource: (orgId: string) => TokenSource;
   readonly account = nodeProcess.account;
 
   constructor(
@@ -64,21 +63,22 @@ export class Session {
     this.store = store;
     this.grantStore = new GrantStore(store, systemClock, silentLogger);
     this.network = new Network(createAxiosHttp, systemClock);
-    const { authorizations, tokensOf } = authorizationParts({
+    const { authorizations, createTokenSource } = createAuthorization({
       ports: {
         clock: systemClock,
         random: systemRandom,
+        crypto: systemCrypto,
         log: silentLogger,
         listenOnLoopback,
         version,
       },
       grantStore: this.grantStore,
-      network: this.network,
+      http: this.network,
       settings: () => this.authorizationSettings,
       notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;
-    this.tokensOf = tokensOf;
+    this.createTokenSource = createTokenSource;
   }
 
   get settings(): Settings {
