@@ -10,7 +10,7 @@ const SCOPE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   "spark-admin:organizations_read": "the organization's name",
 };
 
-/** Lists the authorizations in the keychain. 1 if one is unusable. Faults: those of the keychain. */
+/** Lists the authorizations. 1 if one is unusable. Faults: those of the keychain. */
 export async function listAuthorizations(context: CommandContext): Promise<ExitCode> {
   const { console } = context;
   return withSession<ExitCode>(context, async ({ authorizations, grantStore, account }) => {

@@ -95,8 +95,8 @@ async function runFlow(
 
 /**
  * Follows a flow; call it before the flow begins. The outcome settles when the flow ends, when the
- * command is stopped, and, once something is authorized, when the user presses Enter or, if none can,
- * `PAGE_GRACE_MS` after the latest grant.
+ * command is stopped, and, once something is authorized, when the user presses Enter or, if none
+ * can, `PAGE_GRACE_MS` after the latest grant.
  */
 function followFlow({ console, input, signal }: CommandContext, authorizations: Authorizations) {
   const startedAt = Date.now();
@@ -221,7 +221,7 @@ export async function renderQrCode(text: string): Promise<string[]> {
   return renderUnicodeCompact(text, { border: 2 }).split("\n");
 }
 
-/** Usually the port of the authorization page is in use because the running worker has its own page open. */
+/** The port is usually in use because the running worker has its own page open. */
 async function portInUseHint(port: number): Promise<string> {
   const folder = logDirectoryFor(null);
   const reading = await readStatusFile(statusFilePath(folder));

@@ -72,7 +72,7 @@ function reportFailure(error: unknown, console: CommandConsole): ExitCode {
   return 1;
 }
 
-/** The class and location of an unexpected error. Its message is left out: it may contain user input. */
+/** Where an unexpected error occurred. Its message is omitted, as it may contain user input. */
 function describeCause({ code, cause }: ReturnType<typeof asFault>): string {
   if (code !== "defect" || !(cause instanceof Error)) return "";
   const location = cause.stack?.split("\n").find((line) => /^\s+at /.test(line));

@@ -43,8 +43,8 @@ const KEYCHAIN_UNREADABLE = skipped("not checked: the keychain cannot be read");
 const NOT_ACCEPTED = skipped("not checked: Webex does not accept the authorization");
 
 /**
- * Checks the client and, for each organization, the grant, scopes, role, status sharing and size. The
- * session has to be open.
+ * Checks the client and, for each organization, the grant, scopes, role, status sharing and size.
+ * The session has to be open.
  */
 export function webexChecks(session: Session): Check[] {
   const organizations = session.authorizations

@@ -14,7 +14,7 @@ import { createSession } from "./session.js";
 
 type NamedFinding = Finding & Pick<Check, "name">;
 
-/** Checks everything that presence depends on, and prints each finding at once. 1 if a check failed. */
+/** Runs all checks, and prints each finding at once. 1 if a check failed. */
 export async function doctor(context: CommandContext): Promise<ExitCode> {
   const { console } = context;
   const session = await createSession(context);

@@ -10,7 +10,7 @@ import { UsageError } from "./terminal/input.js";
 const SHAPE =
   "Pipe in one JSON object: {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}, with lifetimes in seconds.";
 
-/** Stores a grant from stdin after Webex has accepted it. Faults: those of `AuthorizationService.import`. */
+/** Stores a grant from stdin if Webex accepts it. Faults: see `AuthorizationService.import`. */
 export async function importGrant(context: CommandContext): Promise<ExitCode> {
   const { console, input, signal } = context;
   if (input.isInteractive)
@@ -28,8 +28,8 @@ export async function importGrant(context: CommandContext): Promise<ExitCode> {
 }
 
 /**
- * Parses the parameters of `authorization/import`. Throws a `UsageError` that names invalid members but
- * not their values.
+ * Parses the parameters of `authorization/import`. Throws a `UsageError` that names invalid members
+ * but not their values.
  */
 export function readGrant(text: string): ImportedGrant {
   if (text.trim() === "") throw new UsageError("Stdin contains no grant.", SHAPE);

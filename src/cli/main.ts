@@ -10,7 +10,7 @@ const [command, ...rest] = process.argv.slice(2);
 if (command === "worker" && rest.some((word) => word === "--help" || word === "-h")) {
   process.stdout.write(`${USAGE.replace("usage: ", "usage: ucx-webex-presence ")}\n`);
 } else if (command === "worker") {
-  // The worker parses the arguments itself, and starts without loading the code of the other commands.
+  // The worker parses its arguments itself, and needs none of the code of other commands.
   process.argv.splice(2, 1);
   const worker = join(productDirectory, "dist", "worker.cjs");
   createRequire(worker)(worker);

@@ -28,7 +28,7 @@ export async function storeClient(context: CommandContext): Promise<ExitCode> {
   });
 }
 
-/** Reads the client, and stores it unless the user keeps the stored one. Faults: those of the keychain. */
+/** Reads and stores the client, or keeps the stored one. Faults: those of the keychain. */
 export async function ensureClient(
   { input }: Pick<CommandContext, "input">,
   { grantStore, authorizations }: Session,
@@ -91,7 +91,7 @@ function findClientFault({ authorizations }: Session): Fault | null {
   }
 }
 
-/** Stores the proxy's password in the keychain; an empty one deletes it. Faults: those of the keychain. */
+/** Stores the proxy's password; an empty one deletes it. Faults: those of the keychain. */
 export async function storeProxyPassword(context: CommandContext): Promise<ExitCode> {
   const { console, input } = context;
   return withSession<ExitCode>(context, async (session) => {

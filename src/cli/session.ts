@@ -41,7 +41,7 @@ const shortTimeoutClock: Clock = {
     systemClock.schedule(Math.min(delayMs, SETTINGS_MISSING_AFTER_MS), callback),
 };
 
-/** Settings, keychain, network and authorizations for one command, made of the worker's components. */
+/** The worker's settings, keychain, network and authorizations, for one command. */
 export class Session {
   /** Null if no settings file is named and the platform has no default path. */
   readonly settingsPath: string | null;
@@ -143,7 +143,7 @@ export async function withSession<T>(
   }
 }
 
-/** Reads a settings file as the worker does. If it is missing or unreadable: the defaults, and a problem. */
+/** Like the worker, uses the defaults if the file is missing or unreadable. */
 function readSettingsOnce(path: string): Promise<SettingsState> {
   const store = new SettingsStore({
     file: new DiskSettingsFile(path),

@@ -101,7 +101,7 @@ export function needsAttention({ phase, problems }: WorkerStatus): boolean {
   );
 }
 
-/** Renders the status: general fields, a table of the organizations, and the problems with hints. */
+/** Renders general fields, a table of the organizations, and the problems with hints. */
 export function statusLines(status: WorkerStatus, ageMs: number, options: RenderOptions): string[] {
   const { paint, width, now } = options;
   const [phase, style] = PHASES[status.phase];

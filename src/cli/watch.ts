@@ -93,7 +93,7 @@ async function printSnapshot(
   return ok ? 0 : 1;
 }
 
-/** Settles as the task does, but rejects if the worker exits and resolves with null if the signal fires. */
+/** Awaits a task. Rejects if the worker exits; resolves with null if the signal fires. */
 async function untilStopped<T>(
   task: Promise<T>,
   worker: WorkerClient,
@@ -182,7 +182,7 @@ class LiveWatch {
     }
   }
 
-  /** Requests what no notification reports: statistics, and when Webex confirmed unchanged presence. */
+  /** Requests what notifications leave out: statistics and when Webex confirmed presence. */
   async #refresh(): Promise<void> {
     this.#handleStatus(await this.#worker.request<WorkerStatus>("worker/status"));
     const uris = this.#tracker.records.slice(0, this.#view.capacity).map(({ uri }) => uri);
@@ -245,7 +245,7 @@ export class PresenceTracker {
     this.#sorted = null;
   }
 
-  /** Applies a `presence/changed`, and tells people who had no presence yet from changes of state. */
+  /** Applies a `presence/changed`. `added` had no presence before. */
   apply(
     records: readonly PresenceRecord[],
     at: number,

@@ -105,7 +105,7 @@ export class WorkerClient {
     });
   }
 
-  /** Rejects with an Error that names the method if the worker returns one, with a Fault if it exits. */
+  /** Rejects with an Error if the worker returns one, with a Fault if it exits. */
   request<T>(method: string, params: object = {}): Promise<T> {
     if (this.#endFault !== null) return Promise.reject(this.#endFault);
     const id = ++this.#lastId;

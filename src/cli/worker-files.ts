@@ -28,7 +28,7 @@ const env = {
   resolve,
 };
 
-/** The settings file that a worker would read with this `--settings`; null if it would not start. */
+/** The settings file that a worker would read; null if it would not start. */
 export function settingsPathFor(option: string | null): string | null {
   const options = checkLaunchOptions(
     { settings: option, hostPid: null, logDir: null, logLevel: null, secretStore: null },

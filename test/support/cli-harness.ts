@@ -91,7 +91,7 @@ export class CliRun {
   }
 }
 
-/** Runs the built command line with a simulated Webex and settings in a temporary folder, and keeps all output. */
+/** Runs the built command line with a simulated Webex, and keeps all output. */
 export class CliHarness {
   readonly output: string[] = [];
 

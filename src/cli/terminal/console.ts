@@ -10,8 +10,9 @@ const DEFAULT_WIDTH = 80;
 const CLEAR_LINE = "\r\u001b[K";
 
 /**
- * The output of a command. With `--json`, stdout receives one JSON object and nothing else, and texts
- * for the user go to stderr. Only terminals get colors (https://no-color.org) and wrapped lines.
+ * The output of a command. With `--json`, stdout receives one JSON object and nothing else, and
+ * texts for the user go to stderr. Only terminals get colors (https://no-color.org) and wrapped
+ * lines.
  */
 export class CommandConsole {
   readonly json: boolean;

@@ -24,8 +24,8 @@ export class UsageError extends Error {
 }
 
 /**
- * What the user types or pipes in. Secrets are read only here, because every user of the machine can
- * read command lines. Every method rejects with Fault `cancelled` when the signal fires.
+ * What the user types or pipes in. Secrets are read only here, because every user of the machine
+ * can read command lines. Every method rejects with Fault `cancelled` when the signal fires.
  */
 export class CommandInput {
   readonly #input: NodeJS.ReadStream;

@@ -17,7 +17,7 @@ const ENTER = /\r\n|\r|\n/;
 // eslint-disable-next-line no-control-regex -- terminals send these
 const ESCAPE_SEQUENCE = /\u001b(?:[[O][0-9;?]*[A-Za-z~])?/g;
 
-/** Calls the listener when the user presses q, Ctrl+C or Ctrl+D. Until disposed, keys are not echoed. */
+/** Reports q, Ctrl+C and Ctrl+D. Until disposed, the terminal does not echo keys. */
 export function onQuitKey(input: ReadStream, listener: () => void): Disposer {
   const handleData = (chunk: Buffer): void => {
     const keys = chunk.toString("latin1");
@@ -46,7 +46,7 @@ export class LineEditor {
     this.#echo = echo;
   }
 
-  /** `echo` is the text to write to the terminal. Input after the end of the line is kept for the next one. */
+  /** `echo` is to be written to the terminal. Input after the line is kept for the next one. */
   feed(chunk: string): { readonly echo: string; readonly outcome: LineInput } {
     const text = this.#pending + chunk.replaceAll(ESCAPE_SEQUENCE, "");
     this.#pending = "";

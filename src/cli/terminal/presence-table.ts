@@ -24,7 +24,7 @@ export interface PresenceTableModel {
   readonly title: string;
   /** Shown to the right of the title if there is space. */
   readonly summary: string;
-  /** Sentences above the table, the latest last. If there is no space for all, the latest are shown. */
+  /** Sentences above the table, the latest last. If not all fit, the latest are shown. */
   readonly notes: readonly string[];
   /** Progress of the first sweep, shown instead of the totals; `expected` is null if unknown. */
   readonly sweep: { readonly persons: number; readonly expected: number | null } | null;

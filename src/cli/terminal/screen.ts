@@ -18,8 +18,8 @@ const END_FRAME = "\u001b[?2026l";
 export type TerminalOutput = WriteStream & { readonly fd: number };
 
 /**
- * A terminal's alternate screen. Drawing writes only the lines that differ, so that nothing flickers.
- * When the process exits, whatever the reason except SIGKILL, the terminal is restored.
+ * A terminal's alternate screen. Drawing writes only the lines that differ, so that nothing
+ * flickers. When the process exits, whatever the reason except SIGKILL, the terminal is restored.
  */
 export class TerminalScreen {
   readonly #output: TerminalOutput;
@@ -32,7 +32,7 @@ export class TerminalScreen {
     this.#output = output;
   }
 
-  /** The drawable area. It excludes the last column: erasing to the end of the line would clear it. */
+  /** Excludes the last column, which erasing to the end of the line would clear. */
   get size(): TerminalSize {
     return {
       columns: Math.max(1, (this.#output.columns || 80) - 1),

@@ -1,5 +1,5 @@
-// The sixteen colors that every terminal has, so that the user's theme decides how they look (Select
-// Graphic Rendition, ECMA-48 8.3.117).
+// The sixteen colors that every terminal has, so that the user's theme decides how they look
+// (Select Graphic Rendition, ECMA-48 8.3.117).
 const STYLES = {
   bold: "1",
   faint: "2",
@@ -32,8 +32,8 @@ const WIDE =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})/u;
 const EMOJI_STYLE = "\ufe0f";
 const ZERO_WIDTH = /^(?:\p{Mark}|\p{Default_Ignorable_Code_Point}|\p{Control})+$/u;
-// Control characters and bidirectional overrides. A display name may contain them, but they must not
-// reach the terminal.
+// Control characters and bidirectional overrides. A display name may contain them, but they must
+// not reach the terminal.
 const UNPRINTABLE = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
 // A fast path, because segmenting is slow: Latin letters and the table's symbols, one column each.
 const PLAIN =
@@ -53,7 +53,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** Shortens a text to at most `width` columns; an ellipsis takes the last one if anything is cut. */
+/** Shortens a text to at most `width` columns, the last of which is then an ellipsis. */
 export function clip(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width <= 0) return "";

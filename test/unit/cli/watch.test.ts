@@ -20,7 +20,7 @@ const record = (uri: string, changes: Partial<PresenceRecord> = {}): PresenceRec
 });
 
 describe("cli/watch PresenceTracker", () => {
-  it("tells added people from changes", () => {
+  it("separates added people from changes", () => {
     const tracker = new PresenceTracker();
     tracker.setInitial([record("a@x", { state: "unknown", reason: "notReady" }), record("b@x")]);
     const result = tracker.apply(
