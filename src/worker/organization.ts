@@ -2,7 +2,7 @@ import type { Random, Clock } from "../ports/clock.js";
 import type { Http } from "../ports/http.js";
 import type { Logger } from "../ports/logger.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
-import type { PollingSettings } from "../polling/polling-settings.js";
+import type { PollingSettings } from "../polling/polling-report.js";
 import type { RequestBudget } from "../polling/request-budget.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
 import { WebexPeople } from "../webex/people.js";

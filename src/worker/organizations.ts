@@ -1,7 +1,7 @@
 import type { Grant } from "../authorization/grant.js";
 import { Emitter } from "../faults/emitter.js";
 import type { PollingReport } from "../polling/polling-report.js";
-import type { PollingSettings } from "../polling/polling-settings.js";
+import type { PollingSettings } from "../polling/polling-report.js";
 import type { OrganizationStatus } from "../supervisor/status.js";
 import type { Organization } from "./organization.js";
 

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { PageMap } from "../../../src/polling/page-map.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
-import type { PlannedAction, PlannerInput } from "../../../src/polling/situation.js";
+import type { PlannedAction, PlannerInput } from "../../../src/polling/planner.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import type { LookupCandidate, RefreshDemand } from "../../../src/presence/polled-roster.js";
 
@@ -48,7 +48,7 @@ function plannerInput(change: Partial<PlannerInput> = {}): PlannerInput {
       count: 100,
       isComplete: true,
       isRefetchable: true,
-      readAt: Array.from({ length: 100 }, () => NOW - 60_000),
+      fetchedAt: Array.from({ length: 100 }, () => NOW - 60_000),
     },
     demand: NO_DEMAND,
     requestsSinceSweepPage: 0,
@@ -74,12 +74,12 @@ describe("planner where somebody is watched", () => {
     [
       "reads a page with watched persons again",
       { demand: demandOn({ 7: 1 }) },
-      { kind: "again", page: 7 },
+      { kind: "refetch", page: 7 },
     ],
     [
       "of two the one with more of them",
       { demand: demandOn({ 7: 1, 8: 3 }) },
-      { kind: "again", page: 8 },
+      { kind: "refetch", page: 8 },
     ],
     ["gives the sweep its turn", { demand: demandOn({ 7: 1 }), requestsSinceSweepPage: 19 }, next],
     [
@@ -114,7 +114,7 @@ describe("planner where somebody is watched", () => {
           pageNewlyWatched: Uint32Array.from({ length: 100 }, (_, page) => (page === 3 ? 2 : 0)),
         }),
       },
-      { kind: "again", page: 3 },
+      { kind: "refetch", page: 3 },
     ],
     [
       "no page for newcomers' sake where a sweep is cheaper",
@@ -161,7 +161,7 @@ describe("planner where somebody is watched", () => {
           count: 3,
           isComplete: false,
           isRefetchable: true,
-          readAt: [NOW - 29_000, NOW, NOW],
+          fetchedAt: [NOW - 29_000, NOW, NOW],
         },
         pollIntervalMs: 5_000,
         demand: demandOnPages([1, 0, 0]),
@@ -175,12 +175,12 @@ describe("planner where somebody is watched", () => {
           count: 3,
           isComplete: false,
           isRefetchable: true,
-          readAt: [NOW - 31_000, NOW, NOW],
+          fetchedAt: [NOW - 31_000, NOW, NOW],
         },
         pollIntervalMs: 5_000,
         demand: demandOnPages([1, 0, 0]),
       },
-      { kind: "again", page: 0 },
+      { kind: "refetch", page: 0 },
     ],
     [
       "looks strangers up during a first sweep that finds none",
@@ -190,7 +190,7 @@ describe("planner where somebody is watched", () => {
     [
       "but not while it finds as many as there are pages",
       {
-        pages: { count: 1, isComplete: false, isRefetchable: true, readAt: [NOW] },
+        pages: { count: 1, isComplete: false, isRefetchable: true, fetchedAt: [NOW] },
         unmatchedAddresses: ["x@y"],
         demand: demandOnPages([50], { persons: 50 }),
       },
@@ -212,7 +212,10 @@ describe("planner where somebody is watched", () => {
         requestsPerMinute: 300,
         pollIntervalMs: 18_000,
         previousSweep: { startedAt: NOW, jitter: 1 },
-        pages: { ...plannerInput().pages, readAt: Array.from({ length: 100 }, () => NOW - 10_000) },
+        pages: {
+          ...plannerInput().pages,
+          fetchedAt: Array.from({ length: 100 }, () => NOW - 10_000),
+        },
         demand: demandOn({ 7: 1 }),
       },
       { kind: "wait", untilMs: NOW + 7_900 },
@@ -244,11 +247,11 @@ describe("planner where somebody is watched", () => {
     const weights = Object.fromEntries(
       Array.from({ length: 30 }, (_, page) => [page, [1, 4, 16][page % 3] ?? 0]),
     );
-    const readAt = Array.from({ length: 100 }, () => NOW);
+    const fetchedAt = Array.from({ length: 100 }, () => NOW);
     const requestCounts = new Map<string, number>();
     let sinceSweepPage = 0;
     for (let now = NOW; now < NOW + 10_000_000; now += 1_000) {
-      const pages = { count: 100, isComplete: true, isRefetchable: true, readAt };
+      const pages = { count: 100, isComplete: true, isRefetchable: true, fetchedAt };
       const action = freshnessPlanner.next(
         plannerInput({
           now,
@@ -258,11 +261,11 @@ describe("planner where somebody is watched", () => {
           demand: demandOn(weights),
         }),
       );
-      if (action.kind === "again") {
-        readAt[action.page] = now;
+      if (action.kind === "refetch") {
+        fetchedAt[action.page] = now;
         sinceSweepPage += 1;
       } else sinceSweepPage = 0;
-      const key = action.kind === "again" ? `worth ${weights[action.page]}` : action.kind;
+      const key = action.kind === "refetch" ? `worth ${weights[action.page]}` : action.kind;
       requestCounts.set(key, (requestCounts.get(key) ?? 0) + 1);
     }
     expect(requestCounts.get("page")! / 10_000).to.be.within(0.048, 0.052);
@@ -290,10 +293,10 @@ describe("page map", () => {
   it("knows each page by the link to it, and takes a newer link where one comes", () => {
     const map = createSweptPageMap();
     expect([map.count, map.isComplete, map.isRefetchable]).to.deep.equal([3, true, true]);
-    expect(map.readAt).to.deep.equal([1_000, 2_000, 3_000]);
+    expect(map.fetchedAt).to.deep.equal([1_000, 2_000, 3_000]);
     map.recordRefetchedPage(0, "b2", pageResult(2, 2), 9_000);
     expect(map.referenceOf(1)).to.deep.equal({ kind: "next", url: "b2" });
-    expect(map.readAt[0]).to.equal(9_000);
+    expect(map.fetchedAt[0]).to.equal(9_000);
     map.recordSweptPage(1, { kind: "next", url: "b3" }, null, 10_000);
     expect(map.count).to.equal(2);
     expect(map.referenceOf(2)).to.equal(undefined);

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { FakeClock, SeededRandom, settle } from "../../support/clock-fake.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
-import type { Planner } from "../../../src/polling/situation.js";
+import type { Planner } from "../../../src/polling/planner.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import { listed } from "../../support/listed-persons.js";
 import { fault, person, createPollingHarness } from "../../support/polling-harness.js";

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
 import { Backoff } from "../../../src/polling/backoff.js";
-import { PageSize } from "../../../src/polling/page-size.js";
+import { PageSize } from "../../../src/polling/sweep-runner.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
-import type { PlannerInput } from "../../../src/polling/situation.js";
-import { Sweep } from "../../../src/polling/sweep.js";
+import type { PlannerInput } from "../../../src/polling/planner.js";
+import { Sweep } from "../../../src/polling/sweep-runner.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import { SeededRandom } from "../../support/clock-fake.js";
 import { listed } from "../../support/listed-persons.js";
@@ -148,7 +148,7 @@ describe("planner where nobody known is watched", () => {
     unmatchedAddresses: [],
     unmatchedLookupsLastMinute: 0,
     isUnmatchedLookupTurn: true,
-    pages: { count: 1, isComplete: true, isRefetchable: true, readAt: [95_000] },
+    pages: { count: 1, isComplete: true, isRefetchable: true, fetchedAt: [95_000] },
     demand: NO_DEMAND,
     requestsSinceSweepPage: 0,
   };
