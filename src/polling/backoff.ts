@@ -14,7 +14,7 @@ export class Backoff {
   }
 
   /**
-   * Returns `retryAfterMs` plus up to a tenth (at most 1 s), so that several workers do not return
+   * Returns `retryAfterMs` plus up to a tenth (at most 1 s), so that several workers do not retry
    * at the same moment. Without it, returns between half and all of 1 s, 2 s, 4 s, … `maxDelayMs`.
    */
   nextDelay(retryAfterMs: number | undefined, maxDelayMs = MAX_DELAY_MS): number {

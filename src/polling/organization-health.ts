@@ -50,7 +50,9 @@ export class OrganizationHealth {
   #notBefore = 0;
   #failures = 0;
   #pendingFailure: (PollingProblem & { readonly since: number }) | null = null;
-  /** The page of a sweep from which on a response clears `webexError`; Infinity: only its end does. */
+  /**
+   * The page of a sweep from which on a response clears `webexError`; Infinity: only its end does.
+   */
   #webexErrorPage = 0;
 
   constructor(clock: Clock, random: Random) {
@@ -80,7 +82,10 @@ export class OrganizationHealth {
     return haveChanged;
   }
 
-  /** `page`: the number of the sweep's page that Webex returned, from 1, or null for other responses. */
+  /**
+   * `page`: the number of the sweep's page that Webex returned, from 1, or null for other
+   * responses.
+   */
   recordResponse(page: number | null): void {
     this.clearBackoff();
     this.#forgetPendingFailure();
@@ -247,13 +252,23 @@ function suggestFreshnessRemedy(
   { pollIntervalSeconds, staleAfterSeconds, requestsPerMinute }: PollingSettings,
   { requestsLastMinute, ratePerMinute, observedLimit, pages, demand }: FreshnessConditions,
 ): string | undefined {
-  const reachableAge = Math.ceil((watchedP95 * 1.2) / 10) * 10;
-  if (pollIntervalSeconds * 1.2 >= staleAfterSeconds) {
-    return `The poll interval is too long: set WebexPresence.PollIntervalSeconds (now ${pollIntervalSeconds}) well below WebexPresence.StaleAfterSeconds (now ${staleAfterSeconds}).`;
-  }
   const size = `the user list has ${pages} pages with ${demand.persons} watched users on them`;
+  const reachableAge = Math.ceil((watchedP95 * 1.2) / 10) * 10;
+  const staleAfter = `WebexPresence.StaleAfterSeconds to ${reachableAge} or more`;
+  if (pollIntervalSeconds * 1.2 >= staleAfterSeconds) {
+    return (
+      `The poll interval is too long: set WebexPresence.PollIntervalSeconds ` +
+      `(now ${pollIntervalSeconds}) well below WebexPresence.StaleAfterSeconds ` +
+      `(now ${staleAfterSeconds}).`
+    );
+  }
   if (observedLimit !== null) {
-    return `Webex accepts about ${Math.floor(observedLimit)} requests per minute for this organization, fewer than WebexPresence.RequestsPerMinute (${requestsPerMinute}); ${size}. Watch fewer users, keep other programs and nodes from using up the same limit, or raise WebexPresence.StaleAfterSeconds to ${reachableAge} or more.`;
+    return (
+      `Webex accepts about ${Math.floor(observedLimit)} requests per minute for this ` +
+      `organization, fewer than WebexPresence.RequestsPerMinute (${requestsPerMinute}); ${size}. ` +
+      `Watch fewer users, keep other programs and nodes from using up the same limit, or raise ` +
+      `${staleAfter}.`
+    );
   }
   // If the budget was not used up, an outage has caused the ages, and no setting can help.
   if (requestsLastMinute < ratePerMinute * 0.8) return undefined;
@@ -261,7 +276,10 @@ function suggestFreshnessRemedy(
     Math.ceil((requestsPerMinute * watchedP95 * 1.1) / staleAfterSeconds / 10) * 10;
   const cause = `All ${requestsPerMinute} requests per minute are in use (${size})`;
   if (neededPerMinute <= MAX_REQUESTS_PER_MINUTE) {
-    return `${cause}. Raise WebexPresence.RequestsPerMinute to about ${neededPerMinute} if Webex allows it, or WebexPresence.StaleAfterSeconds to ${reachableAge} or more.`;
+    return (
+      `${cause}. Raise WebexPresence.RequestsPerMinute to about ${neededPerMinute} if Webex ` +
+      `allows it, or ${staleAfter}.`
+    );
   }
-  return `${cause}, and no setting allows enough. Watch fewer users, or raise WebexPresence.StaleAfterSeconds to ${reachableAge} or more.`;
+  return `${cause}, and no setting allows enough. Watch fewer users, or raise ${staleAfter}.`;
 }

@@ -2,20 +2,34 @@ import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.j
 import type { PageReference } from "../webex/people-api.js";
 
 const MINUTE_MS = 60_000;
-/** Lookups of unmatched addresses may use this share of the budget, so that they never starve other requests. */
+/**
+ * Lookups of unmatched addresses may use this share of the budget, so that they never starve other
+ * requests.
+ */
 const UNMATCHED_LOOKUP_SHARE = 1 / 4;
-/** One in this many requests goes to the sweep, which refreshes persons whom nobody watches and finds new ones. */
+/**
+ * One in this many requests goes to the sweep, which refreshes persons whom nobody watches and
+ * finds new ones.
+ */
 const REQUESTS_PER_SWEEP_PAGE = 20;
 const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
 /** The share of requests that the sweep leaves to watched persons. */
 const TARGETED_SHARE = 1 - 1 / REQUESTS_PER_SWEEP_PAGE;
 /** Targeted requests pay off only if their cycle is shorter than this share of a sweep. */
 const MAX_RELATIVE_CYCLE_TIME = 0.93;
-/** Minimum time between sweeps that run early because they answer many unmatched addresses at once. */
+/**
+ * Minimum time between sweeps that run early because they answer many unmatched addresses at once.
+ */
 const UNMATCHED_SWEEP_INTERVAL_MS = 5_000;
-/** After this many pages of the first sweep, it is known whether it finds watched persons faster than lookups do. */
+/**
+ * After this many pages of the first sweep, it is known whether it finds watched persons faster
+ * than lookups do.
+ */
 const MIN_SAMPLE_PAGES = 2;
-/** During the first sweep, pages that were already fetched are not fetched again before they are this old. */
+/**
+ * During the first sweep, pages that were already fetched are not fetched again before they are
+ * this old.
+ */
 const FIRST_SWEEP_MIN_AGE_MS = 30_000;
 /** Ranks newly watched persons above all others. */
 const NEWLY_WATCHED_BOOST = 1e12;
@@ -59,7 +73,9 @@ export interface PlannerInput {
   readonly previousSweep: { readonly startedAt: number; readonly jitter: number } | null;
   /** Whether a caller requested a sweep that has not completed yet. */
   readonly isSweepRequested: boolean;
-  /** Watched addresses that match nobody and have no answer, at most one more than there are pages. */
+  /**
+   * Watched addresses that match nobody and have no answer, at most one more than there are pages.
+   */
   readonly unmatchedAddresses: readonly string[];
   readonly unmatchedLookupsLastMinute: number;
   /** Whether the last request was something other than a lookup of an unmatched address. */
@@ -108,7 +124,8 @@ function selectAction(input: PlannerInput): PlannedAction {
     ? REQUESTS_PER_URGENT_SWEEP_PAGE
     : REQUESTS_PER_SWEEP_PAGE;
   const isTargetTurn = page === null || input.requestsSinceSweepPage + 1 < sweepPageEvery;
-  if (target !== null && target.action !== null && isTargetTurn) return target.action;
+  const targetAction = target?.action ?? null;
+  if (targetAction !== null && isTargetTurn) return targetAction;
   if (page !== null) return { kind: "page", page };
   return { kind: "wait", untilMs: Math.min(sweepDueAt, target?.dueAt ?? sweepDueAt) };
 }
