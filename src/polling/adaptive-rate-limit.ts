@@ -34,7 +34,7 @@ const PROBE_JITTER = 0.2;
  * other workers may use the same limit at any time. Times are monotonic milliseconds.
  */
 export class AdaptiveRateLimit {
-  readonly #random: Pick<Random, "random">;
+  readonly #random: Random;
   #ceiling: number;
   #rate: number;
   /** Null while nothing below the ceiling was rejected. */
@@ -48,7 +48,7 @@ export class AdaptiveRateLimit {
   #minSample = MIN_SAMPLE;
 
   /** `ceiling`: the configured limit in requests per minute. */
-  constructor(ceiling: number, random: Pick<Random, "random">) {
+  constructor(ceiling: number, random: Random) {
     this.#ceiling = ceiling;
     this.#random = random;
     this.#rate = initialRate(ceiling);

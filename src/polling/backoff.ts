@@ -6,10 +6,10 @@ const MAX_RETRY_AFTER_JITTER_MS = 1_000;
 
 /** Exponential backoff with jitter. Durations are milliseconds. */
 export class Backoff {
-  readonly #random: Pick<Random, "random">;
+  readonly #random: Random;
   #failures = 0;
 
-  constructor(random: Pick<Random, "random">) {
+  constructor(random: Random) {
     this.#random = random;
   }
 
@@ -36,6 +36,6 @@ export class Backoff {
  * Returns a random factor between `1 - maxDeviation` and `1 + maxDeviation`. Several workers may
  * poll one organization, and their requests must not synchronize.
  */
-export function jitter(random: Pick<Random, "random">, maxDeviation: number): number {
+export function jitter(random: Random, maxDeviation: number): number {
   return 1 - maxDeviation + 2 * maxDeviation * random.random();
 }

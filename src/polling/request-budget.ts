@@ -31,7 +31,7 @@ interface CountedRequest {
  */
 export class RequestBudget implements RequestLimiter {
   readonly #clock: Clock;
-  readonly #random: Pick<Random, "random">;
+  readonly #random: Random;
   readonly #adaptiveLimit: AdaptiveRateLimit;
   #perMinuteLimit: number;
   /** Of the next request, by the generic cell rate algorithm (GCRA, ITU-T I.371). */
@@ -44,7 +44,7 @@ export class RequestBudget implements RequestLimiter {
   #rateLimited = 0;
   #failed = 0;
 
-  constructor(clock: Clock, random: Pick<Random, "random">, requestsPerMinute: number) {
+  constructor(clock: Clock, random: Random, requestsPerMinute: number) {
     this.#clock = clock;
     this.#random = random;
     this.#perMinuteLimit = requestsPerMinute;
