@@ -1,5 +1,5 @@
 import type { Fault } from "../faults/fault.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Random } from "../ports/clock.js";
 import type { RefreshDemand, WatchedAges } from "../presence/polled-roster.js";
 import { Backoff, jitter } from "./backoff.js";
 import type {

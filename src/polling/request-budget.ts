@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Random } from "../ports/clock.js";
 import type { RequestLimiter } from "../webex/people-api.js";
 import { AdaptiveRateLimit } from "./adaptive-rate-limit.js";
 import { jitter } from "./backoff.js";

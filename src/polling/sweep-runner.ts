@@ -1,5 +1,5 @@
 import type { Fault } from "../faults/fault.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Random } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { PageResult, PolledRoster } from "../presence/polled-roster.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../webex/people-api.js";
