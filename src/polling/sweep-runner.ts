@@ -109,7 +109,9 @@ export class SweepRunner {
     this.#health.recordResponse(sweep.pages);
     if (sweep.sharesStatus) this.#health.recordStatusSharing(true);
     if (outcome === "endless") {
-      this.#abandon("Webex's links to further pages form a loop; later pages may be missing.");
+      this.#abandon(
+        "Webex's links to further pages form a loop; people on later pages may be missing.",
+      );
     }
     if (outcome !== "last") return false;
     this.#complete(sweep);
@@ -133,7 +135,7 @@ export class SweepRunner {
     if (this.#current.recordBrokenLink()) this.#restart(this.#current);
     else {
       this.#abandon(
-        "Webex rejects its own link to the next page; later pages may be missing.",
+        "Webex rejects its own link to the next page; people on later pages may be missing.",
         fault,
       );
     }
