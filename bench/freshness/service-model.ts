@@ -17,7 +17,7 @@ export interface Outcome {
   readonly rejectedShare: number;
 }
 
-/** A model of Webex with a hidden rate limit, which measures how fresh its responses keep clients. */
+/** Models Webex with a hidden rate limit, and measures how fresh its responses keep a client. */
 export class ServiceModel {
   readonly scenario: Scenario;
   readonly #admitted: number[] = [];

@@ -2,19 +2,14 @@ import type { Random } from "../ports/clock.js";
 import { jitter } from "./backoff.js";
 
 const MINUTE_MS = 60_000;
-/**
- * How much of a minute's requests may go at once: a previous worker may have used up the minute.
- */
+/** The share of a minute's requests that may go at once: others may have used up the minute. */
 const BURST_SHARE = 1 / 12;
 const MIN_BURST = 3;
 const MAX_BURST = 10;
 /** Requests per minute at the start. */
 const INITIAL_RATE = 60;
 const SLOW_START_DOUBLING_MS = 15_000;
-/**
- * With fewer answers in the minute before it, a rejection says more about other clients than about
- * the limit.
- */
+/** After fewer answers in a minute, a rejection says more about other clients than the limit. */
 const MIN_SAMPLE = 10;
 const DECREASE_FACTOR = 0.9;
 const EARLY_DECREASE_FACTOR = 0.7;

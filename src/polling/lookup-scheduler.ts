@@ -1,19 +1,14 @@
 import type { Clock } from "../ports/clock.js";
 import type { LookupCandidate, PolledRoster, RefreshDemand } from "../presence/polled-roster.js";
 
-/** How long an address whose lookup failed is skipped, so that it does not hold up the others. */
+/** How long an address is skipped whose lookup failed, so that it does not delay the others. */
 const FAILED_LOOKUP_DELAY_MS = 60_000;
-/**
- * How long an address is skipped that finds nobody although a person has it (a SIP address is not
- * an e-mail address).
- */
+/** How long an address is skipped that finds nobody, such as a person's SIP address. */
 const FUTILE_LOOKUP_DELAY_MS = 3_600_000;
 /** Outlasts the interval at which the roster computes its demand. */
 const RESULT_RETENTION_MS = 60_000;
 
-/**
- * Selects the watched addresses that lookups may request next. Times are monotonic milliseconds.
- */
+/** Selects the watched addresses to look up next. Times are monotonic milliseconds. */
 export class LookupScheduler {
   readonly #clock: Clock;
   readonly #roster: PolledRoster;

@@ -50,9 +50,7 @@ export class OrganizationHealth {
   #notBefore = 0;
   #failures = 0;
   #pendingFailure: (PollingProblem & { readonly since: number }) | null = null;
-  /**
-   * The page of a sweep from which on a response clears `webexError`; Infinity: only its end does.
-   */
+  /** A response clears `webexError` from this page of a sweep on; Infinity: only its end does. */
   #webexErrorPage = 0;
 
   constructor(clock: Clock, random: Random) {
@@ -82,10 +80,7 @@ export class OrganizationHealth {
     return haveChanged;
   }
 
-  /**
-   * `page`: the number of the sweep's page that Webex returned, from 1, or null for other
-   * responses.
-   */
+  /** `page`: the number of the sweep's page, from 1, or null for other responses. */
   recordResponse(page: number | null): void {
     this.clearBackoff();
     this.#forgetPendingFailure();
@@ -139,7 +134,7 @@ export class OrganizationHealth {
       this.#clock.monotonic() + retryMs * jitter(this.#random, REFUSED_RETRY_JITTER);
   }
 
-  /** `page`: the number of the sweep's page that failed, from 1, or null for other requests. */
+  /** `page`: the number of the sweep's page, from 1, or null for other requests. */
   recordFailure(code: TransientCode, fault: Fault, sentAt: number, page: number | null): void {
     const isKeychainFailure = code === "keychainLocked" || code === "keychainUnavailable";
     this.backOff(isKeychainFailure ? KEYCHAIN_RETRY_MS : undefined);

@@ -11,9 +11,7 @@ import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 
 /** How often ages and pending failures are checked between requests. */
 const CHECK_INTERVAL_MS = 5_000;
-/**
- * The roster computes its demand once a second; after this time it includes the latest watchers.
- */
+/** The roster computes its demand once a second; after this time it includes new watchers. */
 const DEMAND_REFRESH_MS = 1_001;
 
 /** `people` has to pass its requests through `budget`. */

@@ -2,34 +2,20 @@ import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.j
 import type { PageReference } from "../webex/people-api.js";
 
 const MINUTE_MS = 60_000;
-/**
- * Lookups of unmatched addresses may use this share of the budget, so that they never starve other
- * requests.
- */
+/** The share of the budget for lookups of unmatched addresses, which must not starve others. */
 const UNMATCHED_LOOKUP_SHARE = 1 / 4;
-/**
- * One in this many requests goes to the sweep, which refreshes persons whom nobody watches and
- * finds new ones.
- */
+/** How often the sweep, which finds new persons and refreshes unwatched ones, gets its turn. */
 const REQUESTS_PER_SWEEP_PAGE = 20;
 const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
 /** The share of requests that the sweep leaves to watched persons. */
 const TARGETED_SHARE = 1 - 1 / REQUESTS_PER_SWEEP_PAGE;
 /** Targeted requests pay off only if their cycle is shorter than this share of a sweep. */
 const MAX_RELATIVE_CYCLE_TIME = 0.93;
-/**
- * Minimum time between sweeps that run early because they answer many unmatched addresses at once.
- */
+/** Minimum interval of sweeps that start early because they answer many unmatched addresses. */
 const UNMATCHED_SWEEP_INTERVAL_MS = 5_000;
-/**
- * After this many pages of the first sweep, it is known whether it finds watched persons faster
- * than lookups do.
- */
+/** Pages of the first sweep that show whether it finds watched persons faster than lookups do. */
 const MIN_SAMPLE_PAGES = 2;
-/**
- * During the first sweep, pages that were already fetched are not fetched again before they are
- * this old.
- */
+/** Minimum age of a page that is refetched during the first sweep. */
 const FIRST_SWEEP_MIN_AGE_MS = 30_000;
 /** Ranks newly watched persons above all others. */
 const NEWLY_WATCHED_BOOST = 1e12;
@@ -73,9 +59,7 @@ export interface PlannerInput {
   readonly previousSweep: { readonly startedAt: number; readonly jitter: number } | null;
   /** Whether a caller requested a sweep that has not completed yet. */
   readonly isSweepRequested: boolean;
-  /**
-   * Watched addresses that match nobody and have no answer, at most one more than there are pages.
-   */
+  /** Watched addresses that match nobody and have no answer; at most one more than pages. */
   readonly unmatchedAddresses: readonly string[];
   readonly unmatchedLookupsLastMinute: number;
   /** Whether the last request was something other than a lookup of an unmatched address. */

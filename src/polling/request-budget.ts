@@ -6,18 +6,14 @@ import { jitter } from "./backoff.js";
 
 /** Slightly more than a minute, because Webex counts by its own clock. */
 const WINDOW_MS = 60_250;
-/**
- * How long after its admission a request may arrive at Webex if its completion was not reported.
- */
+/** How long a request may take to arrive at Webex if its completion was not reported. */
 const MAX_TRANSIT_MS = 10_000;
 const MINUTE_MS = 60_000;
 const INTERVAL_JITTER = 0.1;
 
 interface CountedRequest {
   readonly admittedAt: number;
-  /**
-   * When it leaves the window. Webex counts a request on arrival, between admission and completion.
-   */
+  /** Webex counts a request on arrival, at some time between admission and completion. */
   expiresAt: number;
   isCompleted: boolean;
   isRejected: boolean;

@@ -14,9 +14,7 @@ const MAX_PAGES = 10_000;
 const MAX_PAGES_WITHOUT_NEW_PERSONS = 100;
 const MAX_RESTARTS = 2;
 const MAX_ATTEMPTS_PER_PAGE = 4;
-/**
- * Common practice for the unfiltered list; if Webex allows less, it silently returns smaller pages.
- */
+/** Common for the unfiltered list; if Webex allows less, it silently returns smaller pages. */
 const MAX_PAGE_SIZE = 1_000;
 const MIN_PAGE_SIZE = 50;
 const INITIAL_REQUIRED_SWEEPS = 3;
@@ -54,9 +52,7 @@ export class SweepRunner {
     return this.#current;
   }
 
-  /**
-   * The sweep that started last, with the jitter of the interval after it; null if one is due now.
-   */
+  /** The sweep that started last, with the jitter of the interval after it; null: due now. */
   get previous(): { readonly startedAt: number; readonly jitter: number } | null {
     return this.#previous;
   }
