@@ -87,7 +87,8 @@ export class SimulatorServer {
 
   /** Control requests are not logged, delayed or subject to faults. */
   async #serveControl(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const exchange = new Exchange(this.#context, request, { url, trackingId: "", fault: null });
+    const options = { url, trackingId: newTrackingId(), fault: null };
+    const exchange = new Exchange(this.#context, request, options);
     await this.#write(exchange, response, await replyOf(exchange, this.#handleControl));
   }
 
@@ -104,7 +105,7 @@ export class SimulatorServer {
       bearer: bearer !== null,
     });
     const fault = faults.consume({ path: url.pathname, orgId });
-    const trackingId = `ROUTER_${randomUUID().toUpperCase()}`;
+    const trackingId = newTrackingId();
     const exchange = new Exchange(this.#context, request, { url, trackingId, fault });
     const reply = await this.#delayedReply(exchange, response);
     requests.close(logEntry, reply?.status ?? null);
@@ -160,6 +161,10 @@ export class SimulatorServer {
     }
     response.end(body);
   }
+}
+
+function newTrackingId(): string {
+  return `ROUTER_${randomUUID().toUpperCase()}`;
 }
 
 /** A route's reply; a RangeError or URIError that it throws becomes a 400. */
