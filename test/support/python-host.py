@@ -21,13 +21,14 @@ def main():
             available.set()
 
     endpoint = Endpoint({"presence/changed": changed}, JsonRpcStreamWriter(worker.stdin).write)
-    reader = threading.Thread(target=JsonRpcStreamReader(worker.stdout).listen, args=(endpoint.consume,), daemon=True)
-    reader.start()
+    listen = JsonRpcStreamReader(worker.stdout).listen
+    threading.Thread(target=listen, args=(endpoint.consume,), daemon=True).start()
 
     def call(method, params=None):
         return endpoint.request(method, params).result(timeout=20)
 
-    out = {"initialize": call("initialize", {"protocolVersion": "1.0", "host": {"name": "UCX", "version": "2024.Winter.1"}})}
+    host = {"name": "UCX", "version": "2024.Winter.1"}
+    out = {"initialize": call("initialize", {"protocolVersion": "1.0", "host": host})}
     call("authorization/setClient", credentials["client"])
     out["authorization"] = call("authorization/import", credentials["grant"])
     out["subscription"] = call("presence/subscribe", {"uris": [address]})
