@@ -10,7 +10,7 @@ import {
   FakePresence,
   FakeStatus,
   presenceRecord,
-} from "../support/fake-rpc-services.js";
+} from "../support/rpc-services-fake.js";
 import { RecordingLogger } from "../support/logger-fake.js";
 
 const EXIT_CODE = { inputEnded: 0, outputBroken: 0, notTheProtocol: 65 } as const;
