@@ -1,12 +1,11 @@
-/** What a value's text means, or what is wrong with it. */
 export type ParseResult<T> =
   | { readonly ok: true; readonly value: T }
   | {
       readonly ok: false;
-      /** Follows "KEY=VALUE (line N) ". */
+      /** Continues the text "KEY=VALUE (line N) ". */
       readonly reason: string;
       readonly hint: string;
-      /** The text as it may be shown, where the text itself could hold a password. */
+      /** Replaces the value in messages if it may contain a password. */
       readonly displayText?: string;
     };
 
@@ -22,7 +21,6 @@ export function parseBoolean(text: string): ParseResult<boolean> {
   return { ok: false, reason: "is neither 0 nor 1", hint: "Write 0 or 1." };
 }
 
-/** A whole number in decimal digits, `min` and `max` included. */
 export function integerParser(min: number, max: number): (text: string) => ParseResult<number> {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : NaN;
@@ -54,18 +52,18 @@ export function parseText(text: string): ParseResult<string | null> {
 }
 
 export function parsePath(text: string): ParseResult<string | null> {
-  // In double quotes the ini package takes \t and \n for a tab and a line's end, as JSON does: no path of anybody's.
+  // In double quotes, the ini package reads \t and \n as JSON does: as a tab and a line feed.
   if (/\p{Cc}/u.test(text)) {
     return {
       ok: false,
-      reason: "holds control characters and cannot be a path",
-      hint: "Write the path without quotes, or with each backslash doubled.",
+      reason: "contains control characters, which no path does",
+      hint: "Write the path without quotes, or double each backslash.",
     };
   }
   return parseText(text);
 }
 
-/** An https URL, or http on a loopback address; without its trailing slashes. */
+/** Accepts https, and http on a loopback address. Removes trailing slashes. */
 export function parseApiUrl(text: string): ParseResult<string> {
   const error = apiUrlError(text);
   if (error === null) {
@@ -75,33 +73,33 @@ export function parseApiUrl(text: string): ParseResult<string> {
   return {
     ok: false,
     reason: error,
-    hint: "Write an address such as https://webexapis.com/v1, or leave the key out.",
+    hint: "Write an address such as https://webexapis.com/v1, or remove the key.",
     displayText: text.replace(/\/\/.*@/, "//…@").replace(/[?#].*$/s, "?…"),
   };
 }
 
 function apiUrlError(text: string): string | null {
-  // The URL standard is lenient (it drops line ends and turns backslashes round); an administrator's typing error should be told.
+  // The URL parser tolerates line feeds and backslashes, which here are typing errors.
   if (!/^https?:\/\/[^/]/i.test(text) || /[\s\\]/.test(text) || !URL.canParse(text))
     return "is not an https address";
   const url = new URL(text);
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    return "is an http address: what is sent there, tokens included, could be read on the way";
+    return "is an http address, which would expose the tokens that are sent to it";
   }
-  if (url.username !== "" || url.password !== "") return "holds a user name or a password";
-  if (/[?#]/.test(text)) return "holds a query or a fragment";
+  if (url.username !== "" || url.password !== "") return "contains a user name or a password";
+  if (/[?#]/.test(text)) return "contains a query or a fragment";
   return null;
 }
 
-/** For a host name as `URL` gives it, which has already brought every spelling of an IPv4 address to four decimal numbers. */
+/** `hostname` is from a `URL`, which has normalized every spelling of an IPv4 address. */
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 const PROXY_HINT =
-  "Write http://host:port or http://user@host:port, none for no proxy, or nothing for HTTPS_PROXY and NO_PROXY.";
+  "Write http://host:port or http://user@host:port, write none for no proxy, or leave the value empty to use HTTPS_PROXY and NO_PROXY.";
 
-/** "", "none", or `http://[user@]host:port` with the user percent-encoded. A password is refused: its place is the keychain. */
+/** Accepts "", "none" and `http://[user@]host:port`, and percent-encodes the user. Rejects a password. */
 export function parseProxy(text: string): ParseResult<string> {
   if (text === "") return valid("");
   if (text.toLowerCase() === "none") return valid("none");
@@ -112,8 +110,8 @@ export function parseProxy(text: string): ParseResult<string> {
   if (user.includes(":") || /\/\/.*:.*@/.test(text)) {
     return {
       ok: false,
-      reason: "holds a password, which must not be in this file",
-      hint: "Write http://user@host:port here and keep the password in the keychain: ucx-webex-presence secret proxy",
+      reason: "contains a password, which must not be in this file",
+      hint: "Write http://user@host:port here and store the password in the keychain: ucx-webex-presence secret proxy",
       displayText: redactProxy(text),
     };
   }
@@ -140,12 +138,11 @@ function percentDecode(text: string): string {
   }
 }
 
-/** A valid proxy without its user. */
 export function withoutUserInfo(proxy: string): string {
   return proxy.replace(/\/\/.*@/, "//");
 }
 
-/** An invalid proxy as it may be shown: what does not look like an address could be a piece of a password. */
+/** Anything in an invalid proxy that does not look like an address may be part of a password. */
 function redactProxy(text: string): string {
   if (/^([a-z][a-z0-9+.-]*:\/\/)?[^:@]*(:\d*)?\/?$/i.test(text)) return text;
   const [, scheme = "", afterUser = ""] =

@@ -3,9 +3,8 @@ import { grantMismatch } from "../authorization/grant-status.js";
 import { Fault } from "../faults/fault.js";
 import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Logger } from "../ports/logger.js";
-import { defaultSettings } from "../settings/keys.js";
+import { defaultSettings, type Settings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
-import type { Settings } from "../settings/settings.js";
 import type { HostCheck } from "../supervisor/host-gate.js";
 import {
   INITIAL_STATE,
