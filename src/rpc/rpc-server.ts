@@ -2,7 +2,7 @@ import { asFault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { FlowView } from "../authorization/flow.js";
 import type { ChannelEndReason, RequestCall } from "../ports/channel.js";
-import type { Random } from "../ports/clock.js";
+import type { Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import { ProtocolError, RpcCode, toProtocolError } from "./errors.js";
 import { authorizationResult, Notifier, type NotifierOptions } from "./notifier.js";
@@ -15,7 +15,7 @@ export interface RpcServerOptions extends NotifierOptions {
   readonly version: string;
   /** Loads the OpenRPC document. */
   readonly openRpc: () => Promise<unknown>;
-  readonly random: Random;
+  readonly crypto: Crypto;
   readonly logger: Logger;
   readonly onInitialize: (hostInfo: HostInfo) => void;
   /** Called after `shutdown` is accepted and before it is answered. */
@@ -84,7 +84,7 @@ export class RpcServer {
   #toWireError(error: unknown, method: string, call: RequestCall): ProtocolError {
     const expected = toProtocolError(error, call.isCancelled);
     if (expected !== null) return expected;
-    const correlationId = this.#options.random.uuid();
+    const correlationId = this.#options.crypto.uuid();
     this.#options.logger.error(
       "A request failed unexpectedly. Its response contains only the correlation id.",
       { correlationId, method, error },
