@@ -1,5 +1,5 @@
 import { Secret } from "../faults/secret.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import { UsageError } from "./usage-error.js";
 import type { CommandInput } from "./terminal/input.js";
 

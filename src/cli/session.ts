@@ -12,7 +12,7 @@ import { systemClock, systemCrypto, systemRandom } from "../platform/system-cloc
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings, type Settings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
-import type { TokenSource } from "../webex/people-api.js";
+import type { TokenSource } from "../webex/rest.js";
 import { createAuthorization } from "../worker/components.js";
 import { Network } from "../worker/network.js";
 import type { CommandContext } from "./command.js";

@@ -1,5 +1,5 @@
 import type { PageResult } from "../presence/polled-roster.js";
-import type { PageReference } from "../webex/people-api.js";
+import type { PageReference } from "../webex/people.js";
 
 const INITIAL_SUSPENSION_MS = 30 * 60_000;
 const MAX_SUSPENSION_MS = 6 * 3_600_000;

@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { Random, Clock } from "../ports/clock.js";
-import type { RequestLimiter } from "../webex/people-api.js";
+import type { RequestLimiter } from "../webex/rest.js";
 import { jitter } from "./jitter.js";
 import { AdaptiveRateLimit } from "./learned-limit.js";
 

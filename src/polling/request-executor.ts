@@ -1,4 +1,4 @@
-import type { PageReference, PeopleApi } from "../webex/people-api.js";
+import type { PageReference, PeopleApi } from "../webex/people.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
 import type { PollingRequest } from "./failure-handler.js";
 import type { LookupScheduler } from "./lookup-scheduler.js";

@@ -1,5 +1,5 @@
 import type { RefreshDemand } from "../presence/polled-roster.js";
-import type { PageReference } from "../webex/people-api.js";
+import type { PageReference } from "../webex/people.js";
 import type { KnownPages } from "./page-map.js";
 
 /** One thing to do next. `untilMs` is a time of `clock.monotonic()`, later than now. */

@@ -2,7 +2,7 @@ import type { Fault } from "../faults/fault.js";
 import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
-import type { PageReference, PeopleApi } from "../webex/people-api.js";
+import type { PageReference, PeopleApi } from "../webex/people.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import { jitter } from "./jitter.js";

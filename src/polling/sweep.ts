@@ -1,5 +1,5 @@
 import type { PageResult } from "../presence/polled-roster.js";
-import type { PageReference, PeoplePage } from "../webex/people-api.js";
+import type { PageReference, PeoplePage } from "../webex/people.js";
 
 const MAX_PAGES = 10_000;
 const MAX_PAGES_WITHOUT_NEW_PERSONS = 100;

@@ -54,8 +54,9 @@ const WIRE_ERRORS: Partial<
 };
 
 /**
- * Returns the error response for what a handler threw, or null if the protocol does not name it: then
- * nothing of it may reach the host. In a cancelled request, a library's own abort error is expected.
+ * Returns the error response for what a handler threw, or null if the protocol does not name it:
+ * then nothing of it may reach the host. In a cancelled request, a library's own abort error is
+ * expected.
  */
 export function toProtocolError(thrown: unknown, isCancelled: boolean): ProtocolError | null {
   if (thrown instanceof ProtocolError) return thrown;
@@ -75,7 +76,10 @@ function memberOf(fault: Fault, member: "hint" | "method" | "port"): unknown {
   return fault.hint ?? fault.data.hint ?? fault.message;
 }
 
-/** Some parameters, such as a cursor, are only checked by the service, which names the issues or the member. */
+/**
+ * Some parameters, such as a cursor, are only checked by the service, which names the issues or the
+ * member.
+ */
 function fromInvalidParams(fault: Fault): ProtocolError {
   const { issues, path } = fault.data;
   const list = Array.isArray(issues)

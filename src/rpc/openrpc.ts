@@ -100,7 +100,10 @@ const ERROR_MESSAGE: Record<keyof typeof RpcCode, string> = {
   webexUnreachable: "Webex does not respond, and this method requires it.",
 };
 
-/** Builds the OpenRPC document (https://spec.open-rpc.org) from the schemas that check the parameters. */
+/**
+ * Builds the OpenRPC document (https://spec.open-rpc.org) from the schemas that check the
+ * parameters.
+ */
 export function openRpcDocument(version: string): Record<string, unknown> {
   const schemas = z.registry<{ id: string }>();
   schemas.add(presenceRecord, { id: "PresenceRecord" });

@@ -78,7 +78,9 @@ export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(PARAMS, name);
 }
 
-/** An invalid member. `path` is, for example, `uris[3]` or `host.version`, or "" for all parameters. */
+/**
+ * An invalid member. `path` is, for example, `uris[3]` or `host.version`, or "" for all parameters.
+ */
 interface ParamIssue {
   readonly path: string;
   readonly message: string;

@@ -4,8 +4,8 @@ import { PRESENCE_REASONS, PRESENCE_STATES } from "../presence/record.js";
 import { PROBLEM_SEVERITY } from "../supervisor/problem-catalog.js";
 import type { MethodName } from "./params.js";
 
-// The schemas of results and notifications, for the published document and for the tests. The worker
-// does not check its own output.
+// The schemas of results and notifications, for the published document and for the tests. The
+// worker does not check its own output.
 
 const string = () => z.string();
 const stringOrNull = () => z.nullable(z.string());

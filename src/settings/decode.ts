@@ -12,8 +12,8 @@ const WINDOWS_1252_UPPER = [
 const CHUNK_LENGTH = 8192;
 
 /**
- * Decodes UTF-8 with or without a byte order mark, UTF-16 with one, and otherwise Windows-1252. Since
- * any bytes are valid Windows-1252, what looks like another, damaged encoding is undecodable.
+ * Decodes UTF-8 with or without a byte order mark, UTF-16 with one, and otherwise Windows-1252.
+ * Since any bytes are valid Windows-1252, what looks like another, damaged encoding is undecodable.
  */
 export function decodeSettings(bytes: Uint8Array): DecodedText {
   if (startsWith(bytes, [0xff, 0xfe, 0, 0]))
@@ -61,7 +61,10 @@ function decodeUtf16(bytes: Uint8Array, lowByteOffset: 0 | 1): DecodedText {
     : { kind: "text", text };
 }
 
-/** Not by TextDecoder, since that of Node 20 decodes "windows-1252" as Latin-1, without € and curly quotes. */
+/**
+ * Not by TextDecoder, since that of Node 20 decodes "windows-1252" as Latin-1, without € and curly
+ * quotes.
+ */
 function decodeWindows1252(bytes: Uint8Array): string {
   return fromCharCodes(bytes.length, (index) => {
     const byte = bytes[index] ?? 0;

@@ -182,7 +182,9 @@ export function displayValue<F extends keyof Settings>(
   return display === undefined ? value : display(value);
 }
 
-/** `settings.values` of a status: full names, the proxy without its user, no keys without a value. */
+/**
+ * `settings.values` of a status: full names, the proxy without its user, no keys without a value.
+ */
 export function settingsValues(settings: Settings): Record<string, SettingValue> {
   const values: Record<string, SettingValue> = {};
   for (const field of SETTING_FIELDS) {

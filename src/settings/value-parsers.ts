@@ -99,7 +99,10 @@ function isLoopback(hostname: string): boolean {
 const PROXY_HINT =
   "Write http://host:port or http://user@host:port, write none for no proxy, or leave the value empty to use HTTPS_PROXY and NO_PROXY.";
 
-/** Accepts "", "none" and `http://[user@]host:port`, and percent-encodes the user. Rejects a password. */
+/**
+ * Accepts "", "none" and `http://[user@]host:port`, and percent-encodes the user. Rejects a
+ * password.
+ */
 export function parseProxy(text: string): ParseResult<string> {
   if (text === "") return valid("");
   if (text.toLowerCase() === "none") return valid("none");

@@ -12,7 +12,7 @@ import {
 } from "../supervisor/desired-state.js";
 import { detectProblems } from "../supervisor/problems.js";
 import type { Phase } from "../supervisor/status.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { Components } from "./components.js";
 import type { StatusPublisher } from "./status-publisher.js";
 
