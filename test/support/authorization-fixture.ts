@@ -9,7 +9,13 @@ import { OrganizationTokenSource } from "../../src/authorization/token-source.js
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { MemoryStore } from "../../src/platform/memory-store.js";
 import type { SecretStore } from "../../src/ports/secret-store.js";
-import type { DeviceAuthorization, DeviceTokenPoll, OAuthApi, OAuthClient, TokenResponse } from "../../src/webex/oauth.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../src/webex/oauth.js";
 import type { IdentityApi } from "../../src/webex/identity.js";
 import type { Me } from "../../src/webex/person-decoder.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";

@@ -7,7 +7,13 @@ import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/gra
 import type { OAuthContext } from "../../src/authorization/oauth-context.js";
 import type { GrantSink } from "../../src/authorization/grant-keeper.js";
 import type { PageNotice } from "../../src/authorization/page-notice.js";
-import type { DeviceAuthorization, DeviceTokenPoll, OAuthApi, OAuthClient, TokenResponse } from "../../src/webex/oauth.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../src/webex/oauth.js";
 import type { IdentityApi } from "../../src/webex/identity.js";
 
 export const CLIENT: OAuthClient = {

@@ -139,7 +139,7 @@ export class WorkerHarness {
       `phase ${expected}`,
       async () => {
         const status = await this.status();
-        return status.waitForPhase === expected ? status : null;
+        return status.phase === expected ? status : null;
       },
       timeoutMs,
     );
@@ -164,10 +164,7 @@ export class WorkerHarness {
     for (const { method, params } of this.notifications) {
       if (method !== "worker/statusChanged") continue;
       const status = params as Status;
-      if (
-        status.waitForPhase === "blocked" &&
-        !status.problems.some((p) => p.severity === "error")
-      ) {
+      if (status.phase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
         throw new Error(
           `Blocked without a problem that says what to do: ${JSON.stringify(status)}`,
         );
@@ -184,7 +181,7 @@ export class WorkerHarness {
 }
 
 export interface Status {
-  readonly waitForPhase: string;
+  readonly phase: string;
   readonly enabled: boolean;
   readonly pid: number;
   readonly settings: { readonly values: Readonly<Record<string, unknown>> };

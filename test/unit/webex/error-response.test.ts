@@ -11,13 +11,13 @@ const read = (body: unknown, headers: Record<string, string> = {}, secrets: Secr
 
 describe("readErrorAnswer", () => {
   it("parses the form of Webex", () => {
-    const answer = read({
+    const error = read({
       message: "The server understood the request.",
       errors: [{ description: "First." }, { description: "Second." }, {}, null, 7],
       trackingId: "ROUTER_1-2-3",
     });
-    expect(answer.text).to.equal("The server understood the request. - First. - Second.");
-    expect(answer.details.trackingId).to.equal("ROUTER_1-2-3");
+    expect(error.text).to.equal("The server understood the request. - First. - Second.");
+    expect(error.details.trackingId).to.equal("ROUTER_1-2-3");
   });
 
   it("removes repeated texts", () => {
@@ -25,8 +25,8 @@ describe("readErrorAnswer", () => {
   });
 
   it("parses the form of OAuth", () => {
-    const answer = read({ error: "invalid_grant", error_description: "Refresh token is dead." });
-    expect([answer.oauthError, answer.text]).to.deep.equal([
+    const error = read({ error: "invalid_grant", error_description: "Refresh token is dead." });
+    expect([error.oauthError, error.text]).to.deep.equal([
       "invalid_grant",
       "Refresh token is dead. - invalid_grant",
     ]);
@@ -45,8 +45,8 @@ describe("readErrorAnswer", () => {
     ["a JSON array", "[]"],
   ] as const) {
     it(`has no text for ${name}, and takes the tracking id from the header`, () => {
-      const answer = read(body, { trackingid: "NA_aa-1, NA_aa-2" });
-      expect([answer.text, answer.isJson, answer.details.trackingId]).to.deep.equal([
+      const error = read(body, { trackingid: "NA_aa-1, NA_aa-2" });
+      expect([error.text, error.isJson, error.details.trackingId]).to.deep.equal([
         "",
         false,
         "NA_aa-1",

@@ -6,7 +6,7 @@ import { findItemRanges } from "../../../src/webex/item-ranges.js";
 import { parseListedPersons } from "../../../src/webex/person-decoder.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const answer = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });
+const response = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });
 
 function split(text: string): string[] | null {
   const body = bytes(text);
@@ -129,7 +129,7 @@ describe("findItemRanges", () => {
 describe("listed persons", () => {
   it("identify a change of a single byte by their fingerprints", () => {
     const page = (name: string) =>
-      parseListedPersons(answer(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
+      parseListedPersons(response(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
     const numbers = new Set<number>();
     for (let i = 0; i < 20_000; i += 1) numbers.add(page(`Ann ${i}`).fingerprint);
     expect(numbers.size).to.equal(20_000);
@@ -137,13 +137,15 @@ describe("listed persons", () => {
       if (!Number.isSafeInteger(number) || number < 0) expect.fail(String(number));
     expect(page("Ann").fingerprint).to.equal(page("Ann").fingerprint);
     const elsewhere = parseListedPersons(
-      answer(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`),
+      response(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`),
     )[1]!;
     expect(elsewhere.fingerprint).to.equal(page("Ann").fingerprint);
   });
 
   it("are decoded without fingerprints if their ranges cannot be found", () => {
-    const items = parseListedPersons(answer('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'));
+    const items = parseListedPersons(
+      response('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'),
+    );
     expect(items.map((item) => item.read()?.id ?? null)).to.deep.equal(["1", null, null]);
     expect(items.map((item) => item.fingerprint)).to.deep.equal([
       Number.NaN,
@@ -153,7 +155,7 @@ describe("listed persons", () => {
   });
 
   it("cause a webexError when read if they are not JSON", async () => {
-    const [good, broken] = parseListedPersons(answer('{"items":[{"id":"1"},{"id":tru}]}'));
+    const [good, broken] = parseListedPersons(response('{"items":[{"id":"1"},{"id":tru}]}'));
     expect(good?.read()?.id).to.equal("1");
     expect((await faultOf(Promise.resolve().then(() => broken?.read()))).code).to.equal(
       "webexError",

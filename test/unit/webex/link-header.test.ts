@@ -5,7 +5,7 @@ import { Fault } from "../../../src/faults/fault.js";
 import { nextLink, parseLinks } from "../../../src/webex/link-header.js";
 
 const API = "https://webexapis.com/v1";
-const ASKED = "https://webexapis.com/v1/people?max=1000";
+const REQUEST_URL = "https://webexapis.com/v1/people?max=1000";
 const NEXT = "https://webexapis.com/v1/people?max=1000&cursor=b3BhcXVl";
 
 describe("nextLink", () => {
@@ -42,7 +42,7 @@ describe("nextLink", () => {
     ],
   ];
   for (const [header, what] of found)
-    it(`reads ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(NEXT));
+    it(`reads ${what}`, () => expect(nextLink(header, REQUEST_URL, API)).to.equal(NEXT));
 
   const none: [string | undefined, string][] = [
     [undefined, "no header"],
@@ -55,7 +55,7 @@ describe("nextLink", () => {
     [`rel="next"`, "no address"],
   ];
   for (const [header, what] of none)
-    it(`returns null for ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(null));
+    it(`returns null for ${what}`, () => expect(nextLink(header, REQUEST_URL, API)).to.equal(null));
 
   const foreign = [
     "https://evil.example/v1/people?cursor=1",
@@ -71,7 +71,7 @@ describe("nextLink", () => {
   ];
   for (const target of foreign) {
     it(`rejects ${target}`, () => {
-      const follow = (): string | null => nextLink(`<${target}>; rel="next"`, ASKED, API);
+      const follow = (): string | null => nextLink(`<${target}>; rel="next"`, REQUEST_URL, API);
       expect(follow).to.throw(Fault).with.property("code", "webexError");
     });
   }

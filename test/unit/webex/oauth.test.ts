@@ -67,7 +67,7 @@ describe("WebexOAuth", () => {
       redirectUri: "http://localhost:8467/oauth/callback",
       codeVerifier: new Secret("ver"),
     };
-    const answer = await oauthOver(http).exchangeCode(CLIENT, grant, never);
+    const response = await oauthOver(http).exchangeCode(CLIENT, grant, never);
     expect(http.requests[0]).to.include({
       method: "POST",
       url: `${API}/access_token`,
@@ -86,14 +86,14 @@ describe("WebexOAuth", () => {
       client_id: "C:1 é",
       client_secret: "s+e/c r€t",
     });
-    expect([answer.accessToken.reveal(), answer.refreshToken?.reveal()]).to.deep.equal([
+    expect([response.accessToken.reveal(), response.refreshToken?.reveal()]).to.deep.equal([
       "AT",
       "RT",
     ]);
-    expect([answer.expiresInSeconds, answer.refreshTokenExpiresInSeconds]).to.deep.equal([
+    expect([response.expiresInSeconds, response.refreshTokenExpiresInSeconds]).to.deep.equal([
       1209599, 7775999,
     ]);
-    expect(answer.scopes).to.deep.equal([
+    expect(response.scopes).to.deep.equal([
       "spark-admin:people_read",
       "spark-admin:organizations_read",
     ]);
@@ -101,12 +101,12 @@ describe("WebexOAuth", () => {
 
   it("refreshes, and returns null for members that Webex did not send", async () => {
     const http = new ScriptedHttp([{ body: { access_token: "AT" } }]);
-    const answer = await oauthOver(http).refresh(CLIENT, REFRESH, never);
+    const response = await oauthOver(http).refresh(CLIENT, REFRESH, never);
     expect(sentForm(http)).to.include({
       grant_type: "refresh_token",
       refresh_token: "refresh-secret",
     });
-    expect(answer).to.deep.include({
+    expect(response).to.deep.include({
       expiresInSeconds: null,
       refreshToken: null,
       refreshTokenExpiresInSeconds: null,
@@ -122,8 +122,8 @@ describe("WebexOAuth", () => {
       refresh_token_expires_in: -1,
       scope: " ",
     };
-    const answer = await oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never);
-    expect(answer).to.deep.include({
+    const response = await oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never);
+    expect(response).to.deep.include({
       expiresInSeconds: 3600,
       refreshToken: null,
       refreshTokenExpiresInSeconds: null,
@@ -175,7 +175,7 @@ describe("WebexOAuth", () => {
 
   it("limits a device code to one day, and its interval to its lifetime", async () => {
     const body = { device_code: "DC", user_code: "1", verification_uri: "https://v" };
-    const odd: [object, object][] = [
+    const unusual: [object, object][] = [
       [{ expires_in: 1e15 }, { expiresInSeconds: 86_400, intervalSeconds: 5 }],
       [
         { expires_in: 300, interval: 1e15 },
@@ -190,7 +190,7 @@ describe("WebexOAuth", () => {
         { expiresInSeconds: 1.5, intervalSeconds: 0.5 },
       ],
     ];
-    for (const [overrides, expected] of odd) {
+    for (const [overrides, expected] of unusual) {
       const http = new ScriptedHttp([{ body: { ...body, ...overrides } }]);
       expect(await oauthOver(http).authorizeDevice(CLIENT, "a", never)).to.include(expected);
     }
@@ -230,10 +230,10 @@ describe("WebexOAuth", () => {
     [{ status: 403, body: { error: "access_denied", error_description: "no" } }, "denied"],
     [{ status: 400, body: { error: "expired_token" } }, "expired"],
   ];
-  for (const [answer, kind] of polls) {
-    it(`maps ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")} of a device flow to ${kind}`, async () => {
+  for (const [response, kind] of polls) {
+    it(`maps ${response.status ?? 200} ${JSON.stringify(response.body ?? "")} of a device flow to ${kind}`, async () => {
       expect(
-        (await oauthOver(new ScriptedHttp([answer])).pollDeviceToken(CLIENT, DEVICE, never)).kind,
+        (await oauthOver(new ScriptedHttp([response])).pollDeviceToken(CLIENT, DEVICE, never)).kind,
       ).to.equal(kind);
     });
   }
@@ -316,13 +316,13 @@ describe("WebexOAuth", () => {
     [{ status: 503, body: "" }, "webexError", undefined],
     [{ status: 504 }, "webexError", undefined],
   ];
-  for (const [answer, code, error] of refusals) {
-    it(`maps ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")} to ${code}${error === undefined ? "" : ` (${error})`}`, async () => {
-      const http = new ScriptedHttp([answer]);
+  for (const [response, code, error] of refusals) {
+    it(`maps ${response.status ?? 200} ${JSON.stringify(response.body ?? "")} to ${code}${error === undefined ? "" : ` (${error})`}`, async () => {
+      const http = new ScriptedHttp([response]);
       const fault = await faultOf(oauthOver(http).refresh(CLIENT, REFRESH, never));
       expect([fault.code, fault.status, fault.data.error]).to.deep.equal([
         code,
-        answer.status,
+        response.status,
         error,
       ]);
       expect(http.requests).to.have.length(1);

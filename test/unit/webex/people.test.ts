@@ -60,7 +60,7 @@ describe("WebexPeople", () => {
       status: null,
       lastActivity: null,
     };
-    const odd = {
+    const malformed = {
       id: "2",
       displayName: 5,
       userName: {},
@@ -75,7 +75,7 @@ describe("WebexPeople", () => {
       emails: ["a@b.example", null, 4],
       sipAddresses: [null, "x", { value: 5 }, { value: "s@b.example" }],
     };
-    expect([{ id: "1" }, odd, mixed].map(decodePerson)).to.deep.equal([
+    expect([{ id: "1" }, malformed, mixed].map(decodePerson)).to.deep.equal([
       { id: "1", ...nothing },
       { id: "2", ...nothing },
       { id: "3", ...nothing, emails: ["a@b.example"], sipAddresses: ["s@b.example"] },

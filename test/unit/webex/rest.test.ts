@@ -80,12 +80,12 @@ describe("RestClient", () => {
     [{ status: 200, body: "[]" }, "webexError", "answered"],
     [{ status: 200, body: "" }, "webexError", "answered"],
   ];
-  for (const [answer, code, outcome] of faults) {
-    const body = typeof answer.body === "string" ? ` ${JSON.stringify(answer.body)}` : "";
-    it(`maps ${answer.status ?? 200}${body} to ${code} and reports "${outcome}" to the limiter`, async () => {
+  for (const [response, code, outcome] of faults) {
+    const body = typeof response.body === "string" ? ` ${JSON.stringify(response.body)}` : "";
+    it(`maps ${response.status ?? 200}${body} to ${code} and reports "${outcome}" to the limiter`, async () => {
       const limiter = new LimiterFake();
-      const fault = await faultOf(peopleOver(new ScriptedHttp([answer]), limiter).me(never));
-      expect([fault.code, fault.status]).to.deep.equal([code, answer.status]);
+      const fault = await faultOf(peopleOver(new ScriptedHttp([response]), limiter).me(never));
+      expect([fault.code, fault.status]).to.deep.equal([code, response.status]);
       expect(limiter.events).to.deep.equal(["admit", outcome]);
     });
   }
