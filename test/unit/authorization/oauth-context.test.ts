@@ -7,7 +7,13 @@ import { DeviceFlow } from "../../../src/authorization/device-flow.js";
 import { originOf } from "../../../src/authorization/effective-client.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Secret } from "../../../src/faults/secret.js";
-import type { DeviceAuthorization, DeviceTokenPoll, OAuthApi, OAuthClient, TokenResponse } from "../../../src/webex/oauth.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../../src/webex/oauth.js";
 import type { IdentityApi } from "../../../src/webex/identity.js";
 import type { Me } from "../../../src/webex/person-decoder.js";
 import { settle } from "../../support/clock-fake.js";
