@@ -50,7 +50,6 @@ interface SettingKey<T> {
   readonly display?: (value: T) => SettingValue;
 }
 
-const AT_ONCE = "immediately";
 const AUTHORIZE = ["browser", "device", "off"] as const;
 const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 
@@ -70,7 +69,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "integer",
     values: "5–3600",
     default: 20,
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description:
       "Interval between two sweeps of an organization in seconds, randomized by up to 20 %.",
     parse: integerParser(5, 3600),
@@ -80,7 +79,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "integer",
     values: "1–600, per organization",
     default: 60,
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description: "Maximum number of requests to Webex for one organization in any 60 seconds.",
     parse: integerParser(1, 600),
   },
@@ -89,7 +88,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "integer",
     values: "30–86400",
     default: 180,
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description: "Seconds after which presence that Webex has not confirmed becomes unknown.",
     parse: integerParser(30, 86400),
   },
@@ -108,7 +107,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "`browser`, `device`, `off`",
     default: "browser",
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description:
       "Authorization flow that the worker keeps open while presence is enabled and a grant is missing. Its address is in the log and in `authorization/changed`.",
     parse: choiceParser(AUTHORIZE),
@@ -128,7 +127,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "an https URL, or http on a loopback address",
     default: "https://webexapis.com/v1",
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description: "Base URL of the Webex REST API.",
     parse: parseApiUrl,
   },
@@ -148,7 +147,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "path of a PEM file",
     default: null,
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description:
       "Additional trusted root certificates, for a proxy or firewall that inspects https.",
     parse: parsePath,
@@ -158,7 +157,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "error, warn, info, debug",
     default: "info",
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description: "Level of detail of the log. The launch option --log-level takes precedence.",
     parse: choiceParser(LOG_LEVELS),
   },
@@ -216,12 +215,8 @@ export function settingsTableMarkdown(): string {
   const rows = SETTING_FIELDS.map((field) => {
     const key = SETTING_KEYS[field];
     const value = key.default;
-    const displayText =
-      value === null
-        ? "–"
-        : value === ""
-          ? "empty"
-          : `\`${typeof value === "boolean" ? Number(value) : value}\``;
+    const code = `\`${typeof value === "boolean" ? Number(value) : value}\``;
+    const displayText = value === null ? "–" : value === "" ? "empty" : code;
     return [`\`${key.name}\``, key.values, displayText, key.takesEffect, key.description];
   });
   const table = [

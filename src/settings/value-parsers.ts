@@ -10,6 +10,12 @@ export type ParseResult<T> =
     };
 
 const valid = <T>(value: T): ParseResult<T> => ({ ok: true, value });
+const invalid = (reason: string, hint: string, displayText?: string): ParseResult<never> => ({
+  ok: false,
+  reason,
+  hint,
+  ...(displayText !== undefined && { displayText }),
+});
 
 const TRUE_WORDS = new Set(["1", "true", "yes", "on"]);
 const FALSE_WORDS = new Set(["0", "false", "no", "off"]);
@@ -18,18 +24,17 @@ export function parseBoolean(text: string): ParseResult<boolean> {
   const word = text.toLowerCase();
   if (TRUE_WORDS.has(word)) return valid(true);
   if (FALSE_WORDS.has(word)) return valid(false);
-  return { ok: false, reason: "is neither 0 nor 1", hint: "Write 0 or 1." };
+  return invalid("is neither 0 nor 1", "Write 0 or 1.");
 }
 
 export function integerParser(min: number, max: number): (text: string) => ParseResult<number> {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : NaN;
     if (value >= min && value <= max) return valid(value);
-    return {
-      ok: false,
-      reason: `is not a whole number from ${min} to ${max}`,
-      hint: `Write a whole number from ${min} to ${max}, in digits.`,
-    };
+    return invalid(
+      `is not a whole number from ${min} to ${max}`,
+      `Write a whole number from ${min} to ${max}, in digits.`,
+    );
   };
 }
 
@@ -39,11 +44,7 @@ export function choiceParser<T extends string>(
   return (text) => {
     const value = choices.find((choice) => choice === text.toLowerCase());
     if (value !== undefined) return valid(value);
-    return {
-      ok: false,
-      reason: `is not one of ${choices.join(", ")}`,
-      hint: `Write one of ${choices.join(", ")}.`,
-    };
+    return invalid(`is not one of ${choices.join(", ")}`, `Write one of ${choices.join(", ")}.`);
   };
 }
 
@@ -54,11 +55,10 @@ export function parseText(text: string): ParseResult<string | null> {
 export function parsePath(text: string): ParseResult<string | null> {
   // In double quotes, the ini package reads \t and \n as JSON does: as a tab and a line feed.
   if (/\p{Cc}/u.test(text)) {
-    return {
-      ok: false,
-      reason: "contains control characters, which no path does",
-      hint: "Write the path without quotes, or double each backslash.",
-    };
+    return invalid(
+      "contains control characters, which no path does",
+      "Write the path without quotes, or double each backslash.",
+    );
   }
   return parseText(text);
 }
@@ -70,12 +70,11 @@ export function parseApiUrl(text: string): ParseResult<string> {
     const url = new URL(text);
     return valid(`${url.origin}${url.pathname.replace(/\/+$/, "")}`);
   }
-  return {
-    ok: false,
-    reason: error,
-    hint: "Write an address such as https://webexapis.com/v1, or remove the key.",
-    displayText: text.replace(/\/\/.*@/, "//…@").replace(/[?#].*$/s, "?…"),
-  };
+  return invalid(
+    error,
+    "Write an address such as https://webexapis.com/v1, or remove the key.",
+    text.replace(/\/\/.*@/, "//…@").replace(/[?#].*$/s, "?…"),
+  );
 }
 
 function apiUrlError(text: string): string | null {
@@ -111,22 +110,16 @@ export function parseProxy(text: string): ParseResult<string> {
   );
   const user = percentDecode(parts?.[1] ?? "");
   if (user.includes(":") || /\/\/.*:.*@/.test(text)) {
-    return {
-      ok: false,
-      reason: "contains a password, which must not be in this file",
-      hint: "Write http://user@host:port here and store the password in the keychain: ucx-webex-presence secret proxy",
-      displayText: redactProxy(text),
-    };
+    return invalid(
+      "contains a password, which must not be in this file",
+      "Write http://user@host:port here and store the password in the keychain: ucx-webex-presence secret proxy",
+      redactProxy(text),
+    );
   }
   const host = parts?.[2] ?? "";
   const port = Number(parts?.[3] ?? 0);
   if (parts === null || port < 1 || port > 65535 || !URL.canParse(`http://${host}:${port}`)) {
-    return {
-      ok: false,
-      reason: "is not an http proxy",
-      hint: PROXY_HINT,
-      displayText: redactProxy(text),
-    };
+    return invalid("is not an http proxy", PROXY_HINT, redactProxy(text));
   }
   return valid(
     `http://${user === "" ? "" : `${encodeURIComponent(user)}@`}${host.toLowerCase()}:${port}`,
