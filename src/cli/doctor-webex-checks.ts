@@ -3,7 +3,7 @@ import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import { version } from "../platform/installation.js";
 import { systemClock } from "../platform/system-clock.js";
-import { problemText } from "../supervisor/problem-catalog.js";
+import { problemText } from "../faults/problem-catalog.js";
 import type { Me } from "../webex/person-decoder.js";
 import { WebexPeople, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";

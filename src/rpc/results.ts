@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 
 import { PRESENCE_REASONS, PRESENCE_STATES } from "../presence/record.js";
-import { PROBLEM_SEVERITY } from "../supervisor/problem-catalog.js";
+import { PROBLEM_SEVERITY } from "../faults/problem-catalog.js";
 import type { MethodName } from "./params.js";
 
 // The schemas of results and notifications, for the published document and for the tests. The

@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { RpcCode } from "../../src/rpc/errors.js";
 import { settingsTableMarkdown, SETTING_KEYS } from "../../src/settings/keys.js";
 import { desiredState } from "../../src/supervisor/desired-state.js";
-import { PROBLEM_SEVERITY } from "../../src/supervisor/problem-catalog.js";
+import { PROBLEM_SEVERITY } from "../../src/faults/problem-catalog.js";
 import { USAGE } from "../../src/worker/launch-options.js";
 import { observedState, type ObservedFacts } from "../support/observed-state-fixture.js";
 import { codesIn, MarkdownPage } from "../support/markdown-page.js";
