@@ -170,5 +170,5 @@ mkdirSync(IMAGES, { recursive: true });
 writeFileSync(`${IMAGES}/demo.svg`, svgOf(await runDemo()));
 const { status } = spawnSync(process.execPath, ["scripts/screenshots.mjs"], { stdio: "inherit" });
 if (status !== 0) throw new Error("scripts/screenshots.mjs failed.");
-copyFileSync("build/screenshots/required-1280-light.png", `${IMAGES}/authorization-page.png`);
+copyFileSync("build/screenshots/authorized-1280-light.png", `${IMAGES}/authorization-page.png`);
 console.log(`Wrote ${IMAGES}/demo.svg and ${IMAGES}/authorization-page.png`);
