@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
 import { asFault, type Fault } from "../faults/fault.js";
-import { proxyFor } from "../platform/http-proxy.js";
+import { proxyFor } from "../platform/http-agents.js";
 import { readProductDocument } from "../platform/installation.js";
 import { SETTING_KEYS } from "../settings/keys.js";
 import {

@@ -1,5 +1,5 @@
 import type { Disposer } from "../faults/emitter.js";
-import type { CertificateFileResult, ReadCertificates } from "../ports/certificates.js";
+import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import type { Clock } from "../ports/clock.js";
 
 /** A file that cannot be used is looked at again after this long: it may be copied there later than its name. */

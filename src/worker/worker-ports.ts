@@ -1,4 +1,4 @@
-import type { ReadCertificates } from "../ports/certificates.js";
+import type { ReadCertificates } from "../ports/http.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import type { HttpFactory } from "../ports/http.js";
