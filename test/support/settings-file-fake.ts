@@ -27,7 +27,6 @@ export class FakeSettingsFile implements SettingsFile {
     this.#replace({ kind: "absent" });
   }
 
-  /** Something keeps the file from being read. */
   makeUnreadable(reason = "the worker's account is not allowed to read it"): void {
     this.#replace({ kind: "unreadable", reason });
   }
