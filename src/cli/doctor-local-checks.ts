@@ -58,7 +58,7 @@ async function keychainFinding(session: Session): Promise<Finding> {
     const deleted = await store.delete(probe);
     if (readBack !== value || !deleted) {
       return failed(
-        `The keychain of account ${account} does not give back what was written to it: no authorization can be kept.`,
+        `The keychain of account ${account} does not return what was written to it: authorizations cannot be saved.`,
         "Repair or reset this account's keychain; other programs lose what they keep there, too.",
       );
     }

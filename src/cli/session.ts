@@ -4,9 +4,8 @@ import type { AuthorizationSettings } from "../authorization/effective-client.js
 import { GrantStore } from "../authorization/grant-store.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
 import { version } from "../platform/installation.js";
-import { KeytarStore } from "../platform/secret-store.js";
+import { KeytarStore, MemoryStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
-import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
 import { systemClock, systemCrypto, systemRandom } from "../platform/system-clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
