@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 
 import { asFault, type Fault } from "../faults/fault.js";
 import { proxyFor } from "../platform/http-agents.js";
-import { readProductDocument } from "../platform/installation.js";
+import { readProductDocument } from "../platform/node-process.js";
 import { SETTING_KEYS } from "../settings/keys.js";
 import {
   type Check,

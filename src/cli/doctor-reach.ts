@@ -1,5 +1,5 @@
 import { asFault, type Fault } from "../faults/fault.js";
-import { version } from "../platform/installation.js";
+import { version } from "../platform/node-process.js";
 import type { Session } from "./session.js";
 
 export interface ProbeResponse {

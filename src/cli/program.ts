@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 
-import { version } from "../platform/installation.js";
+import { version } from "../platform/node-process.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { runCommand } from "./run-command.js";
 

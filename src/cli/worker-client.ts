@@ -2,7 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { productDirectory } from "../platform/installation.js";
+import { productDirectory } from "../platform/node-process.js";
 import { FrameParser } from "../platform/json-rpc/framing.js";
 
 export interface WorkerLaunch {

@@ -193,7 +193,9 @@ export class ChildProcessKeytar implements KeytarBinding {
   }
 }
 
-const UNLOCK_HINT: Record<KeychainAccount["platform"], (account: string) => string> = {
+type Hints = Record<KeychainAccount["platform"], (account: string) => string>;
+
+const UNLOCK_HINTS: Hints = {
   windows: (account) =>
     `Sign in once as "${account}", or restart the service under that account, so that Windows opens its Credential Manager.`,
   macos: (account) =>
@@ -202,7 +204,7 @@ const UNLOCK_HINT: Record<KeychainAccount["platform"], (account: string) => stri
     `Unlock the login keyring of account "${account}": sign in to its desktop session, or run "gnome-keyring-daemon --unlock" in its D-Bus session.`,
 };
 
-const REPAIR_HINT: Record<KeychainAccount["platform"], (account: string) => string> = {
+const REPAIR_HINTS: Hints = {
   windows: (account) =>
     `Check that the Windows service "Credential Manager" (VaultSvc) runs and that account "${account}" has a user profile.`,
   macos: (account) =>
@@ -211,55 +213,41 @@ const REPAIR_HINT: Record<KeychainAccount["platform"], (account: string) => stri
     `Check that a keyring service (gnome-keyring-daemon or KWallet) runs, unlocked, in the D-Bus session of account "${account}", and that DBUS_SESSION_BUS_ADDRESS names that session.`,
 };
 
-const INSTALL_HINT: Record<KeychainAccount["platform"], string> = {
-  windows:
-    "Install the worker again, for this machine's processor: its module keytar is missing or was built for another one.",
-  macos:
-    "Install the worker again, for this machine's processor: its module keytar is missing or was built for another one.",
-  linux:
-    "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker.",
-};
+const REINSTALL_HINT =
+  "Install the worker again, for this machine's processor: its module keytar is missing or was built for another one.";
+const LIBSECRET_HINT =
+  "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker.";
 
-export function keychainLocked(owner: KeychainAccount, cause?: unknown): Fault {
-  return new Fault(
-    "keychainLocked",
-    `The keychain of account "${owner.account}" is locked: authorizations can be neither read nor saved.`,
-    {
-      hint: UNLOCK_HINT[owner.platform](owner.account),
-      cause,
-    },
-  );
-}
-
+/** `condition` continues the sentence "The keychain of account … …". */
 export function keychainUnavailable(
-  owner: KeychainAccount,
+  { account, platform }: KeychainAccount,
   condition: string,
   cause?: unknown,
 ): Fault {
   return new Fault(
     "keychainUnavailable",
-    `The keychain of account "${owner.account}" ${condition}: authorizations can be neither read nor saved.`,
-    {
-      hint: REPAIR_HINT[owner.platform](owner.account),
-      cause,
-    },
+    `The keychain of account "${account}" ${condition}: authorizations can be neither read nor saved.`,
+    { hint: REPAIR_HINTS[platform](account), cause },
   );
 }
 
 /** Translates an error of keytar, which has no code: only the text distinguishes the causes. */
-export function translateKeytarError(owner: KeychainAccount, thrown: unknown): Fault {
-  if (thrown instanceof Fault) return thrown;
-  if (thrown instanceof KeytarLoadError) {
+export function translateKeytarError(owner: KeychainAccount, error: unknown): Fault {
+  const { account, platform } = owner;
+  if (error instanceof Fault) return error;
+  if (error instanceof KeytarLoadError) {
     return new Fault(
       "keychainUnavailable",
       "The operating system's keychain library cannot be loaded: authorizations can be neither read nor saved.",
-      {
-        hint: INSTALL_HINT[owner.platform],
-        cause: thrown,
-      },
+      { hint: platform === "linux" ? LIBSECRET_HINT : REINSTALL_HINT, cause: error },
     );
   }
-  const text = thrown instanceof Error ? thrown.message : "";
-  if (/\blocked\b|interaction is not allowed/i.test(text)) return keychainLocked(owner, thrown);
-  return keychainUnavailable(owner, "cannot be reached", thrown);
+  const text = error instanceof Error ? error.message : "";
+  if (!/\blocked\b|interaction is not allowed/i.test(text))
+    return keychainUnavailable(owner, "cannot be reached", error);
+  return new Fault(
+    "keychainLocked",
+    `The keychain of account "${account}" is locked: authorizations can be neither read nor saved.`,
+    { hint: UNLOCK_HINTS[platform](account), cause: error },
+  );
 }
