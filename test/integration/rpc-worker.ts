@@ -14,7 +14,7 @@ import {
 } from "../support/fake-rpc-services.js";
 import { RecordingLogger } from "../support/logger-fake.js";
 
-const EXIT_CODE = { inputEnded: 0, outputBroken: 0, notTheProtocol: 65 } as const;
+const EXIT_CODE = { inputEnded: 0, outputBroken: 0, protocolError: 65 } as const;
 const { input, output } = claimStdio();
 console.log("a stray line by console"); // eslint-disable-line no-console
 process.stdout.write("a stray line by process.stdout\n");
