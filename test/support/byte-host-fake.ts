@@ -89,16 +89,17 @@ export class ByteHost {
 /** Parses all complete frames. */
 export function parseFrames(bytes: Buffer): WireMessage[] {
   const messages: WireMessage[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const headerEnd = bytes.indexOf("\r\n\r\n", at);
+  let index = 0;
+  while (index < bytes.length) {
+    const headerEnd = bytes.indexOf("\r\n\r\n", index);
     if (headerEnd < 0) break;
-    const match = /^Content-Length: (\d+)$/.exec(bytes.toString("latin1", at, headerEnd));
-    if (match === null) throw new Error(`Not a header: ${bytes.toString("latin1", at, headerEnd)}`);
+    const match = /^Content-Length: (\d+)$/.exec(bytes.toString("latin1", index, headerEnd));
+    if (match === null)
+      throw new Error(`Not a header: ${bytes.toString("latin1", index, headerEnd)}`);
     const end = headerEnd + 4 + Number(match[1]);
     if (end > bytes.length) break;
     messages.push(JSON.parse(bytes.toString("utf8", headerEnd + 4, end)) as WireMessage);
-    at = end;
+    index = end;
   }
   return messages;
 }

@@ -45,12 +45,11 @@ export class TestServer {
   readonly #scheme: string;
 
   constructor(listener: RequestListener, secure?: { key: string; cert: string }) {
-    const recording = (request: IncomingMessage, response: ServerResponse): void => {
+    const record = (request: IncomingMessage, response: ServerResponse): void => {
       this.requests.push(request);
       listener(request, response);
     };
-    this.#server =
-      secure === undefined ? createServer(recording) : createSecureServer(secure, recording);
+    this.#server = secure === undefined ? createServer(record) : createSecureServer(secure, record);
     this.#scheme = secure === undefined ? "http" : "https";
     this.#server.on("connection", (socket: Socket) => {
       this.connections += 1;

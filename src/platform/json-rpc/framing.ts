@@ -37,8 +37,8 @@ export class FrameParser {
   readonly #line = Buffer.allocUnsafe(MAX_HEADER_BYTES);
   #lineLength = 0;
   #headerBytes = 0;
-  #colonAt = -1;
-  #afterCarriageReturn = false;
+  #colonIndex = -1;
+  #isAfterCarriageReturn = false;
   #contentLength: number | null = null;
   #isInBody = false;
   #missingBytes = 0;
@@ -49,28 +49,28 @@ export class FrameParser {
   }
 
   push(chunk: Buffer): void {
-    let at = 0;
-    while (at < chunk.length && !this.#isInvalid) {
-      at = this.#isInBody ? this.#readBody(chunk, at) : this.#readHeader(chunk, at);
+    let index = 0;
+    while (index < chunk.length && !this.#isInvalid) {
+      index = this.#isInBody ? this.#readBody(chunk, index) : this.#readHeader(chunk, index);
     }
   }
 
   #readHeader(chunk: Buffer, start: number): number {
-    for (let at = start; at < chunk.length && !this.#isInvalid; at += 1) {
-      const byte = chunk[at] ?? 0;
+    for (let index = start; index < chunk.length && !this.#isInvalid; index += 1) {
+      const byte = chunk[index] ?? 0;
       this.#headerBytes += 1;
       if (this.#headerBytes > MAX_HEADER_BYTES) {
         this.#fail("a header is longer than 8 KiB");
       } else if (byte === LINE_FEED) {
-        if (!this.#afterCarriageReturn) this.#fail("a header line does not end with CR LF");
+        if (!this.#isAfterCarriageReturn) this.#fail("a header line does not end with CR LF");
         else if (this.#lineLength === 0) {
           this.#endHeader();
-          return at + 1;
+          return index + 1;
         } else this.#endLine();
-      } else if (this.#afterCarriageReturn) {
+      } else if (this.#isAfterCarriageReturn) {
         this.#fail("a header line holds a lone CR");
       } else if (byte === CARRIAGE_RETURN) {
-        this.#afterCarriageReturn = true;
+        this.#isAfterCarriageReturn = true;
       } else {
         this.#addToLine(byte);
       }
@@ -79,8 +79,8 @@ export class FrameParser {
   }
 
   #addToLine(byte: number): void {
-    if (this.#colonAt < 0) {
-      if (byte === COLON && this.#lineLength > 0) this.#colonAt = this.#lineLength;
+    if (this.#colonIndex < 0) {
+      if (byte === COLON && this.#lineLength > 0) this.#colonIndex = this.#lineLength;
       else if (IS_TOKEN_BYTE[byte] !== true) this.#fail("a header line does not begin with a name");
     }
     this.#line[this.#lineLength] = byte;
@@ -88,17 +88,17 @@ export class FrameParser {
   }
 
   #endLine(): void {
-    if (this.#colonAt < 0) {
+    if (this.#colonIndex < 0) {
       this.#fail("a header line has no colon");
       return;
     }
-    const name = this.#line.toString("latin1", 0, this.#colonAt).toLowerCase();
+    const name = this.#line.toString("latin1", 0, this.#colonIndex).toLowerCase();
     const value = this.#line
-      .toString("latin1", this.#colonAt + 1, this.#lineLength)
+      .toString("latin1", this.#colonIndex + 1, this.#lineLength)
       .replace(/^[ \t]+|[ \t]+$/g, "");
     this.#lineLength = 0;
-    this.#colonAt = -1;
-    this.#afterCarriageReturn = false;
+    this.#colonIndex = -1;
+    this.#isAfterCarriageReturn = false;
     if (name === "content-length") this.#parseContentLength(value);
     else if (name === "content-type") this.#checkContentType(value);
   }
@@ -124,7 +124,7 @@ export class FrameParser {
     this.#missingBytes = this.#contentLength;
     this.#contentLength = null;
     this.#headerBytes = 0;
-    this.#afterCarriageReturn = false;
+    this.#isAfterCarriageReturn = false;
     if (this.#missingBytes === 0) this.#handler.body(Buffer.alloc(0));
     else this.#isInBody = true;
   }

@@ -1,18 +1,18 @@
-// A worker of channel and protocol alone, its services faked: what the tests beside it launch.
+// A program with the channel and the RPC server, on fake services.
 import { randomUUID } from "node:crypto";
 
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/node-process.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { SeededRandom } from "../support/clock-fake.js";
+import { SeededRandom } from "./clock-fake.js";
 import {
   FakeAuthorization,
   FakePresence,
   FakeStatus,
   presenceRecord,
-} from "../support/fake-rpc-services.js";
-import { RecordingLogger } from "../support/logger-fake.js";
+} from "./fake-rpc-services.js";
+import { RecordingLogger } from "./logger-fake.js";
 
 const EXIT_CODE = { inputEnded: 0, outputBroken: 0, protocolError: 65 } as const;
 const { input, output } = claimStdio();
@@ -28,7 +28,7 @@ const server = new RpcServer({
   presence,
   authorization: new FakeAuthorization(),
   status: new FakeStatus(),
-  // A poll makes ten thousand persons change state without end: a storm for the test of congestion.
+  // After a poll, ten thousand persons change their state every 100 ms, for the test of congestion.
   poll: () => {
     let round = 0;
     interval ??= setInterval(() => {
