@@ -1,7 +1,7 @@
 import type { Disposer } from "../../src/faults/emitter.js";
 import type { FileContent, SettingsFile } from "../../src/ports/settings-file.js";
 
-/** A settings file in memory: each `put`, `remove` and `obstruct` is one settled edit. */
+/** A settings file in memory: each `put`, `remove` and `makeUnreadable` is one settled edit. */
 export class FakeSettingsFile implements SettingsFile {
   readonly path: string;
   #content: FileContent = { kind: "absent" };
