@@ -33,7 +33,7 @@ if ("error" in options) {
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
-  // The worker's own timers do not keep the process alive, and what libraries hold open must not either.
+  // Timers and handles of the worker and its libraries must not decide how long the process lives.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
   void worker.run().then((code) => {
     clearInterval(keepAlive);

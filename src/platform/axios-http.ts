@@ -26,7 +26,7 @@ import { lazyHttp, lazyHttps } from "./lazy-modules.js";
 /** A reusable buffer that has grown larger is released, because few bodies need that size. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
-/** `Http` on axios with persistent connections. Nothing is loaded or opened before the first `send`. */
+/** `Http` on axios, with persistent connections. Nothing is loaded before the first `send`. */
 export const createAxiosHttp: HttpFactory = (route) => new AxiosHttp(route);
 
 /** One route's axios instance and connections. */
@@ -199,7 +199,7 @@ class Attempt implements RequestContext {
     });
     request.once("response", (response: IncomingMessage) => {
       this.responseStarted = true;
-      // The body is read a moment later; until then, an error without a listener would end the process.
+      // The body is read later: until then, an error without a listener would end the process.
       response.on("error", () => undefined);
     });
     request.once("socket", () => {
@@ -212,7 +212,7 @@ class Attempt implements RequestContext {
   };
 }
 
-/** Reads the whole body. Rejects with the stream's error, or with a `Fault` `webexError` above `maxBytes`. */
+/** Rejects with the stream's error, or with a `Fault` `webexError` above `maxBytes`. */
 function readBody(
   response: IncomingMessage,
   { maxBytes, buffer }: HttpRequest,
@@ -228,7 +228,7 @@ function readBody(
       if (length <= maxBytes) body.add(chunk);
       else fail(responseTooLargeFault(maxBytes));
     };
-    // The next request may use the buffer as soon as this one has failed: nothing is written after that.
+    // Nothing is written to the buffer after that: the next request may use it.
     const fail = (error: Error): void => {
       response.off("data", onData);
       response.destroy();
@@ -257,7 +257,7 @@ class ChunkedBody {
   }
 }
 
-/** V8 frees buffers only in full collections of its heap: one buffer for all pages halves their number. */
+/** V8 frees buffers in full collections only; one buffer for all pages halves their number. */
 class BufferedBody {
   readonly #buffer: ReusableBuffer;
   #bytes: Uint8Array;

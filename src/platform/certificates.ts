@@ -14,11 +14,11 @@ const CHOOSE_ANOTHER_FILE =
 const EXPORT_AS_PEM =
   "Export each certificate as Base-64 encoded X.509 (PEM: -----BEGIN CERTIFICATE-----), unchanged, into the file.";
 
-/** A certificate in the spellings that OpenSSL accepts; where the END line is missing, the BEGIN line alone. */
+/** A certificate as OpenSSL accepts it; without an END line, the BEGIN line alone. */
 const BLOCK =
   /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(?:(?:(?!-----BEGIN )[^])*?-----END \1-----)?/g;
 
-/** Reads a PEM file and parses each certificate: OpenSSL would silently skip one that it cannot read, and all after it. */
+/** Parses each certificate: OpenSSL silently skips an unreadable one and all after it. */
 export const readCertificates: ReadCertificates = async (path) => {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<CertificateFileResult>((resolve) => {
@@ -78,10 +78,10 @@ function invalid(reason: string, hint = CHOOSE_ANOTHER_FILE): CertificateFileRes
 }
 
 /**
- * Returns a TLS context that trusts Node's roots and the given PEM certificates, or undefined (Node's
- * defaults) for null. Created once for each route: the `ca` option would be parsed for each connection
- * and be part of each request's pool key. Throws a `Fault` `webexUnreachable` if the text holds no
- * certificate.
+ * Returns a TLS context that trusts Node's roots and the given PEM certificates, or undefined
+ * (Node's defaults) for null. Created once for each route: the `ca` option would be parsed for each
+ * connection and be part of each request's pool key. Throws a `Fault` `webexUnreachable` if the
+ * text holds no certificate.
  */
 export function createTrustedContext(pem: string | null): SecureContext | undefined {
   if (pem === null) return undefined;

@@ -34,7 +34,7 @@ const POOL = {
   timeout: 45_000,
 } as const;
 
-/** The agents of one route, created on demand: one pool for all direct connections, one for each proxy. */
+/** The agents of one route: one pool for all direct connections, and one for each proxy. */
 export class AgentPool {
   readonly #route: HttpRoute;
   readonly #byOrigin = new Map<string, Promise<Agents>>();
@@ -112,8 +112,7 @@ async function createProxyAgents(proxy: URL, context: SecureContext | undefined)
     override connect(
       ...[request, target]: Parameters<HttpsProxy<string>["connect"]>
     ): Promise<Socket> {
-      // Inside a tunnel, Node does not know a numeric target and would check the certificate against
-      // the proxy's name.
+      // Inside a tunnel, Node would check the certificate of a numeric target against another name.
       const checked = Object.assign({}, target, {
         checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
           checkServerIdentity(target.host ?? "", certificate),
@@ -135,7 +134,7 @@ async function createProxyAgents(proxy: URL, context: SecureContext | undefined)
   return { http: new ForwardAgent(proxy.href, options), https: tunnel, proxy: proxy.host };
 }
 
-/** Aborts the connection to a proxy together with its request; otherwise it would last until TCP times out. */
+/** Aborts the connection to a proxy with its request; it would last until TCP times out. */
 async function connectUntilAborted<T>(
   request: ClientRequest,
   agent: { connectOpts: object },
@@ -154,8 +153,8 @@ async function connectUntilAborted<T>(
 
 /**
  * Returns the proxy for a target, its credentials percent-encoded in the URL, or null for a direct
- * connection. If the route names no proxy, the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) decides
- * for https; http is used on loopback only and connects directly. Rejects with a `Fault`
+ * connection. If the route names no proxy, the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY)
+ * decides for https; http is used on loopback only and connects directly. Rejects with a `Fault`
  * `webexUnreachable` if the proxy's address cannot be used.
  */
 export async function proxyFor(
@@ -177,7 +176,7 @@ export async function proxyFor(
     : parseProxy(withOriginalScheme(fromEnvironment), "HTTPS_PROXY");
 }
 
-/** Everywhere else (curl, git), `HTTPS_PROXY=host:port` is an http proxy; proxy-from-env makes it an https one. */
+/** `HTTPS_PROXY=host:port` is an http proxy (curl, git); proxy-from-env returns an https one. */
 function withOriginalScheme(proxy: string): string {
   if (!proxy.startsWith("https://")) return proxy;
   const address = proxy.slice("https://".length);

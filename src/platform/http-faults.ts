@@ -40,8 +40,8 @@ const TLS_CODE =
   /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
 
 /**
- * Translates an error of the network stack. Of axios's errors only code and message of the root cause
- * are kept, because they hold the request with its token.
+ * Translates an error of the network stack. Of axios's errors only code and message of the root
+ * cause are kept, because they hold the request with its token.
  */
 export function networkFault(error: unknown, request: RequestContext): Fault {
   const { code, message } = rootCause(error);
@@ -126,7 +126,7 @@ export function proxyFault(status: number, { proxy, target }: RequestContext): F
   );
 }
 
-/** Loads a library that requests need. Rejects with a `Fault`: the cause is this installation, not Webex. */
+/** Loads a library for requests. Rejects with a `Fault` that blames this installation. */
 export async function loadHttpLibrary<Name extends LibraryName>(
   name: Name,
 ): Promise<Library<Name>> {

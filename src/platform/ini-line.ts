@@ -8,12 +8,12 @@ const MARKER = "\u0001marker";
 type Section = Record<string, unknown>;
 
 /**
- * Reads one line like the ini package: its comments, quotes and escapes. `key[]=x` is an entry `key`,
- * and `key` without `=` an entry with an empty value.
+ * Reads one line like the ini package: its comments, quotes and escapes. `key[]=x` is an entry
+ * `key`, and `key` without `=` an entry with an empty value.
  *
- * The package does not report the line of a value, so it parses each line alone: inside a section of our
- * own, because it splits dotted names at the top level, and followed by an entry of our own, which shows
- * whether the line began another section.
+ * The package does not report the line of a value, so it parses each line alone: inside a section
+ * of our own, because it splits dotted names at the top level, and followed by an entry of our own,
+ * which shows whether the line began another section.
  */
 export function readIniLine(line: string): IniLine {
   let document: Section;

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 
 import { Fault } from "../faults/fault.js";
 
-/** An account's keychain. Messages name the account, because an administrator in another account finds nothing. */
+/** An account's keychain. Messages name the account: another account has another keychain. */
 export interface KeychainAccount {
   readonly account: string;
   readonly platform: "windows" | "macos" | "linux";
@@ -22,7 +22,7 @@ export interface KeytarBinding {
   discard(): void;
 }
 
-/** keytar in this process: for Windows, whose Credential Manager responds at once and has no connection. */
+/** For Windows, whose Credential Manager responds at once and has no connection. */
 export class InProcessKeytar implements KeytarBinding {
   async getPassword(service: string, account: string): Promise<string | null> {
     return (await this.#load()).getPassword(service, account);
@@ -63,7 +63,7 @@ interface PendingCall {
   reject(error: Error): void;
 }
 
-// SIGKILL, because an ordinary exit waits for libuv's threads, and one of them may hang in a keyring call.
+// SIGKILL, because an ordinary exit waits for libuv's threads, which may hang in the keyring.
 const CHILD_SCRIPT = `
 let keytar = null;
 try { keytar = require(process.argv[1]); } catch {}
@@ -79,10 +79,10 @@ process.send({ ready: keytar !== null });
 const IDLE_TIMEOUT_MS = 5_000;
 
 /**
- * keytar in a child process, for Linux and macOS. In the worker's own process, a call that hangs would
- * keep Node from exiting (libuv joins its threads), libsecret would keep a connection to a bus or keyring
- * daemon that has ended, and a crash in the library would end the service. The child starts at the first
- * call, and ends with the worker, when idle and when discarded.
+ * keytar in a child process, for Linux and macOS. In the worker's own process, a call that hangs
+ * would keep Node from exiting (libuv joins its threads), libsecret would keep a connection to a
+ * bus or keyring daemon that has ended, and a crash in the library would end the service. The child
+ * starts at the first call, and ends with the worker, when idle and when discarded.
  */
 export class ChildProcessKeytar implements KeytarBinding {
   readonly #environment: NodeJS.ProcessEnv;
@@ -149,7 +149,7 @@ export class ChildProcessKeytar implements KeytarBinding {
     ]);
     let library: string;
     try {
-      // Resolved from the program that was started, which is the bundle: a module inside it has no path of its own.
+      // Resolved from the program (the bundle): a module inside it has no path of its own.
       const program =
         process.argv[1] === undefined
           ? `${process.cwd()}/program.js`

@@ -1,11 +1,11 @@
-/** Built-in modules that cost a millisecond or a megabyte to load, and that the first answer does not need. */
+/** Built-in modules that the first answer does not need: loading one costs about a millisecond. */
 export const lazyCrypto = (): typeof import("node:crypto") =>
   process.getBuiltinModule("node:crypto");
 export const lazyHttp = (): typeof import("node:http") => process.getBuiltinModule("node:http");
 export const lazyHttps = (): typeof import("node:https") => process.getBuiltinModule("node:https");
 export const lazyTls = (): typeof import("node:tls") => process.getBuiltinModule("node:tls");
 
-/** The npm packages that are loaded when they are first needed. The build puts each into a file of its own. */
+/** The packages that are loaded on demand. The build puts each into a file of its own. */
 export const importers = {
   axios: () => import("axios"),
   chokidar: () => import("chokidar"),
@@ -19,7 +19,7 @@ export const importers = {
 export type LibraryName = keyof typeof importers;
 export type Library<Name extends LibraryName> = Awaited<ReturnType<(typeof importers)[Name]>>;
 
-/** A package of this installation cannot be loaded: its file is missing or damaged, or the system refuses to open it. */
+/** A package's file is missing or damaged, or the system refuses to open it. */
 export class LibraryLoadError extends Error {
   override readonly name = "LibraryLoadError";
   readonly code: string;
@@ -35,8 +35,8 @@ export class LibraryLoadError extends Error {
 }
 
 /**
- * Loads a package. Rejects with a `LibraryLoadError`. A failure may be a passing one (a virus scanner
- * that holds the file, no free file descriptor), so callers do not keep a rejected promise.
+ * Loads a package. Rejects with a `LibraryLoadError`. A failure may be a passing one (a virus
+ * scanner that holds the file, no free file descriptor), so callers do not keep a rejected promise.
  */
 export async function loadLibrary<Name extends LibraryName>(name: Name): Promise<Library<Name>> {
   try {

@@ -63,8 +63,8 @@ class NodeLoopbackServer implements LoopbackServer {
       (request, response) => void this.#handle(request, response),
     );
     return new Promise((resolve, reject) => {
-      // The listener stays: a connection that could not be accepted (EMFILE) is an "error" event too,
-      // and would end the process without one. The server goes on listening.
+      // The listener stays: a connection that could not be accepted (EMFILE) is an "error" event
+      // too, and would end the process without one. The server goes on listening.
       server.on("error", reject);
       server.listen({ host, port }, () => {
         this.port = (server.address() as AddressInfo).port;

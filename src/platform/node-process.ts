@@ -45,7 +45,7 @@ export function isAlive(pid: number): boolean {
   return !isZombie(pid);
 }
 
-/** Linux keeps a dead process until its parent has read the exit code; proc(5): the state follows the name. */
+/** Linux keeps a dead process until its parent reads the exit code. proc(5): state after name. */
 function isZombie(pid: number): boolean {
   if (process.platform !== "linux") return false;
   try {
@@ -56,7 +56,7 @@ function isZombie(pid: number): boolean {
   }
 }
 
-/** Returns `DOMAIN\user` on Windows, where services have accounts of their own, and the login name elsewhere. */
+/** `DOMAIN\user` on Windows, where services have their own accounts; else the login name. */
 function accountName(): string {
   const { USERDOMAIN: domain, USERNAME: user } = process.env;
   if (process.platform === "win32" && user !== undefined)
@@ -69,14 +69,15 @@ function accountName(): string {
 }
 
 /**
- * Reserves stdin and stdout for the protocol. After that, `process.stdout` is stderr, for `console` too:
- * the host could not recover from a stray line on the real stdout. Must run before anything can print.
+ * Reserves stdin and stdout for the protocol. After that, `process.stdout` is stderr, for `console`
+ * too: the host could not recover from a stray line on the real stdout. Must run before anything
+ * can print.
  */
 export function claimStdio(): { readonly input: Readable; readonly output: Writable } {
-  // On Windows, Node makes stdout blocking if it is a pipe (net.Socket, `setBlocking`): a host that stops
-  // reading would block the whole worker, its timers and its watch on the host included. A file stream on
-  // the same descriptor writes in libuv's thread pool instead. Elsewhere the descriptor of a pipe may be
-  // non-blocking, which a file stream cannot handle (EAGAIN).
+  // On Windows, Node makes stdout blocking if it is a pipe (net.Socket, `setBlocking`): a host that
+  // stops reading would block the whole worker, its timers and its watch on the host included. A
+  // file stream on the same descriptor writes in libuv's thread pool instead. Elsewhere the
+  // descriptor of a pipe may be non-blocking, which a file stream cannot handle (EAGAIN).
   const output =
     process.platform === "win32"
       ? createWriteStream("", { fd: 1, autoClose: false })
@@ -102,8 +103,8 @@ export interface LaunchArguments {
 }
 
 /**
- * Parses `--name value` and `--name=value`. `error` is a sentence about the first unknown or repeated
- * option, missing value or positional argument.
+ * Parses `--name value` and `--name=value`. `error` is a sentence about the first unknown or
+ * repeated option, missing value or positional argument.
  */
 export function readLaunchArguments(
   argv: readonly string[],
@@ -142,7 +143,7 @@ declare const WORKER_VERSION: string | undefined;
 /** The version of the package; the bundler defines it. */
 export const version: string = typeof WORKER_VERSION === "undefined" ? "0.0.0" : WORKER_VERSION;
 
-/** The folder of `dist/`, the manifest and the OpenRPC document; the current one if compiled sources run. */
+/** The folder of `dist/` and the manifest; the current folder if compiled sources run. */
 export const productDirectory: string =
   typeof __dirname === "undefined" ? process.cwd() : join(__dirname, "..");
 

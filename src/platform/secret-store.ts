@@ -15,19 +15,19 @@ const CALL_TIMEOUT_MS = 3_000;
 const MAX_VALUE_BYTES = 2_560;
 
 export interface KeytarStoreOptions extends KeychainAccount {
-  /** The environment that names the keyring's session, if it is not that of this process (Linux, macOS). */
+  /** Names the keyring's session, if it is not that of this process (Linux, macOS). */
   readonly environment?: NodeJS.ProcessEnv;
   readonly binding?: KeytarBinding;
   readonly callTimeoutMs?: number;
 }
 
 /**
- * The operating system's keychain through keytar, service `ucx-webex-presence`. Calls run one at a time,
- * each for 3 s at most; until a call that hangs has returned, every other fails at once with
- * `keychainUnavailable`. "No value" and "nothing to delete" count only after a probe value was written,
- * read and deleted, because a locked keyring answers the same. A value over 2,560 bytes is split: first
- * its parts are written, then the entry that names them, then the old parts are deleted, so that a crash
- * leaves either value whole.
+ * The operating system's keychain through keytar, service `ucx-webex-presence`. Calls run one at a
+ * time, each for 3 s at most; until a call that hangs has returned, every other fails at once with
+ * `keychainUnavailable`. "No value" and "nothing to delete" count only after a probe value was
+ * written, read and deleted, because a locked keyring answers the same. A value over 2,560 bytes is
+ * split: first its parts are written, then the entry that names them, then the old parts are
+ * deleted, so that a crash leaves either value whole.
  */
 export class KeytarStore implements SecretStore {
   readonly kind = "keychain";
@@ -118,7 +118,7 @@ export class KeytarStore implements SecretStore {
         value += part;
       }
       if (digestOf(value) === index.digest) return value;
-      // Another process may have replaced the value in the meantime, and its entry names other parts.
+      // Another process may have replaced the value: its entry names other parts.
       stored = await this.#readVerified(account);
     }
     return stored;
@@ -245,7 +245,7 @@ function mustSplit(value: string): boolean {
   return Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
 }
 
-/** Splits a text into parts of at most `maxBytes` UTF-8 bytes each (at least 4), never inside a surrogate pair. */
+/** Splits into parts of at most `maxBytes` (>= 4) UTF-8 bytes, not inside a surrogate pair. */
 export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): string[] {
   const parts: string[] = [];
   let start = 0;

@@ -9,14 +9,15 @@ import type { FileContent, SettingsFile } from "../ports/settings-file.js";
 import { loadLibrary } from "./lazy-modules.js";
 import { monotonicMs } from "./system-clock.js";
 
-/** How long a file must stay unchanged before it is read: longer than the pauses of an editor that writes in pieces (200 ms). */
+/** How long a file must stay unchanged: longer than an editor's pauses between writes (200 ms). */
 const SETTLE_MS = 350;
 /** The interval between checks while the file is changing. */
 const SETTLING_POLL_MS = 50;
 /**
- * The interval between checks without an event. Events alone are not enough: network shares send none,
- * a missing folder cannot be watched, and every system drops some. Two `stat` calls four times a second
- * cost next to nothing, and with SETTLE_MS they detect an edit within a second without any event.
+ * The interval between checks without an event. Events alone are not enough: network shares send
+ * none, a missing folder cannot be watched, and every system drops some. Two `stat` calls four
+ * times a second cost next to nothing, and with SETTLE_MS they detect an edit within a second
+ * without any event.
  */
 const IDLE_POLL_MS = 250;
 /** How often a file is tried that a backup, a virus scanner or an editor holds for a moment. */
@@ -26,7 +27,7 @@ const MAX_BYTES = 1024 * 1024;
 /** The interval between attempts to watch a folder. */
 const REOPEN_MS = 5_000;
 
-/** A file on disk, read once it has settled; unchanged content is not reported again. Symbolic links are followed. */
+/** A file on disk, read once it has settled. Symbolic links are followed. */
 export class DiskSettingsFile implements SettingsFile {
   readonly path: string;
 
@@ -42,9 +43,9 @@ export class DiskSettingsFile implements SettingsFile {
 }
 
 /**
- * Checks the file in a loop, and reads it when all checks within SETTLE_MS have found the same. An event
- * from chokidar on the folder triggers a check at once. chokidar's own `awaitWriteFinish` is not used,
- * because it compares sizes only.
+ * Checks the file in a loop, and reads it when all checks within SETTLE_MS have found the same. An
+ * event from chokidar on the folder triggers a check at once. chokidar's own `awaitWriteFinish` is
+ * not used, because it compares sizes only.
  */
 class FileWatch {
   readonly #path: string;
@@ -107,8 +108,8 @@ class FileWatch {
     if (this.#isStopped) return;
     const now = monotonicMs();
     if (!isFirst && state.signature !== this.#signature) this.#changedAt = now;
-    // Where a file system keeps times in whole seconds, only the event shows a second write. It does not
-    // defer a read that is due, because events can come late.
+    // Where a file system keeps times in whole seconds, only the event shows a second write. It
+    // does not defer a read that is due, because events can come late.
     else if (hadEvent) this.#changedAt ??= now;
     // The cause (a lock, a permission) can disappear without a trace on the file itself.
     else if (this.#lastContent?.kind === "unreadable") this.#changedAt ??= now - SETTLE_MS;
@@ -141,8 +142,8 @@ class FileWatch {
 }
 
 /**
- * Calls back on events of one file. chokidar watches the file's folder; the watch is closed when the
- * folder disappears, because on Windows an open watch keeps it from being deleted.
+ * Calls back on events of one file. chokidar watches the file's folder; the watch is closed when
+ * the folder disappears, because on Windows an open watch keeps it from being deleted.
  */
 class FolderWatcher {
   readonly #folder: string;
@@ -190,7 +191,7 @@ class FolderWatcher {
       // Both would delay events; the checks decide what one edit is.
       atomic: false,
       awaitWriteFinish: false,
-      // With false, chokidar does not listen for errors of its watches, and one would end the process.
+      // With false, chokidar ignores errors of its watches, and one would end the process.
       persistent: true,
       ignored: (path) =>
         resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,

@@ -9,9 +9,9 @@ const MAX_RENAME_ATTEMPTS = 5;
 const RENAME_RETRY_MS = 20;
 
 /**
- * A status file at `path`, replaced atomically: written beside it, then renamed. Writes never overlap,
- * even if the disk does not respond, because each hanging write would occupy a thread; the latest text
- * wins.
+ * A status file at `path`, replaced atomically: written beside it, then renamed. Writes never
+ * overlap, even if the disk does not respond, because each hanging write would occupy a thread; the
+ * latest text wins.
  */
 export function nodeStatusFile(path: string): StatusFile {
   const temporaryPath = `${path}.${process.pid}.new`;
@@ -27,7 +27,7 @@ export function nodeStatusFile(path: string): StatusFile {
         await writeFile(temporaryPath, text);
         await replace(temporaryPath, path);
       } catch {
-        // A full or read-only disk costs the file, but not the service; the next change writes again.
+        // A full or read-only disk costs only the file; the next change writes again.
         await rm(temporaryPath, { force: true }).catch(() => undefined);
       }
     }
@@ -58,7 +58,8 @@ async function replace(from: string, to: string): Promise<void> {
 
 /**
  * Creates a folder and its parents, one call each, and rejects where the system refuses. Node's own
- * recursive `mkdir` loops forever if the answer is "no such file" although the parent exists (/proc).
+ * recursive `mkdir` loops forever if the answer is "no such file" although the parent exists
+ * (/proc).
  */
 export async function makeFolder(path: string): Promise<void> {
   const missing: string[] = [];

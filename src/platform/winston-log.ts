@@ -12,7 +12,7 @@ import { monotonicMs } from "./system-clock.js";
 const MAX_PENDING_RECORDS = 1_000;
 /** Output kept for a host that does not read stderr. */
 const MAX_UNREAD_STDERR_BYTES = 1024 * 1024;
-/** Lets the first answer go before winston is loaded. */
+/** Delays the loading of winston, so that it does not delay the first answer. */
 const LOAD_DELAY_MS = 50;
 
 const MAX_FILE_SIZE = "10M";
@@ -43,8 +43,8 @@ export interface WinstonLogOptions {
 
 /**
  * Writes one line for each record to stderr, and JSON lines to `<directory>/worker.log`. A full or
- * read-only disk, or a host that does not read stderr, costs records, but never blocks the service or
- * the other output.
+ * read-only disk, or a host that does not read stderr, costs records, but never blocks the service
+ * or the other output.
  */
 export class WinstonLog implements Logger {
   readonly #directory: string;
@@ -208,7 +208,7 @@ export class LogFile {
   #reopenAt = 0;
   #hasFailed = false;
 
-  /** Opens the file. Calls `onFailure` if it cannot be opened, once until it can: later lines try again. */
+  /** Calls `onFailure` if the file cannot be opened, once until it can: later lines try again. */
   constructor(openFile: () => Promise<Writable>, onFailure: (error: unknown) => void) {
     this.#openFile = openFile;
     this.#onFailure = onFailure;
@@ -271,7 +271,7 @@ export class LogFile {
   }
 }
 
-/** Opens `<directory>/worker.log`. Not winston's File, which loses records while it turns to the next file. */
+/** Opens `<directory>/worker.log`. winston's own File loses records while it rotates. */
 async function openRotatingFile(directory: string, maxFileSize: string): Promise<Writable> {
   await makeFolder(directory);
   const { createStream } = await loadLibrary("rotating-file-stream");
@@ -296,9 +296,9 @@ const SECRETS_IN_TEXT = [
 const MAX_DEPTH = 6;
 
 /**
- * Returns a copy of a log field without secrets: a `Secret`, and a text whose name says that it is one,
- * becomes `[secret]`; credentials inside texts are replaced. Errors become plain objects with their stack
- * and causes, and nothing is nested deeper than six levels.
+ * Returns a copy of a log field without secrets: a `Secret`, and a text whose name says that it is
+ * one, becomes `[secret]`; credentials inside texts are replaced. Errors become plain objects with
+ * their stack and causes, and nothing is nested deeper than six levels.
  */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return redactText(value);

@@ -1,6 +1,6 @@
 import type { Subscribable } from "../faults/emitter.js";
 
-/** What a request handler throws: the peer gets exactly this. `rpc/` converts every other failure first. */
+/** What a request handler throws, and the peer gets. `rpc/` converts every other failure. */
 export interface WireError {
   readonly code: number;
   readonly message: string;
@@ -9,14 +9,14 @@ export interface WireError {
 
 /** A request that is being answered. */
 export interface RequestCall {
-  /** Fires on `$/cancelRequest` and at the end of the channel. Created when first read: few requests need it. */
+  /** Fires on `$/cancelRequest` and at the end of the channel. Created when first read. */
   readonly signal: AbortSignal;
   /** Whether the signal has fired; does not create it. */
   readonly isCancelled: boolean;
 }
 
 export interface ChannelHandlers {
-  /** Returns the result, or throws (or rejects with) a `WireError`. Not called for a request that was cancelled before its turn. */
+  /** Returns the result, or throws or rejects with a `WireError`. Not called once cancelled. */
   request(method: string, params: unknown, call: RequestCall): unknown;
   notification(method: string, params: unknown): void;
 }
@@ -33,7 +33,7 @@ export interface ChannelEvents {
 export interface Channel {
   /** Starts reading. Called once. */
   listen(handlers: ChannelHandlers, onEnd: (reason: ChannelEndReason) => void): void;
-  /** Sends a notification, in one write with everything else of the tick. Ignored after the end of the channel. */
+  /** Sends a notification, in one write with all else of the tick; ignored after the end. */
   notify(method: string, params: unknown): void;
   /** True while the peer does not read: callers defer what they can coalesce. */
   readonly isCongested: boolean;

@@ -1,6 +1,6 @@
 import type { Secret } from "../faults/secret.js";
 
-/** Receives one body after another, each overwriting the last: for callers that decode a body at once. */
+/** Receives body after body, each overwriting the last: for callers that decode it at once. */
 export interface ReusableBuffer {
   bytes: Uint8Array;
 }
@@ -16,7 +16,7 @@ export interface HttpRequest {
   readonly timeoutMs: number;
   /** A longer response body ends the exchange with a fault. */
   readonly maxBytes: number;
-  /** The response cannot be fetched again (tokens): a change of the route lets the request finish first. */
+  /** The response cannot be fetched again (tokens): a change of route lets it finish. */
   readonly isIrreplaceable?: boolean;
   /** Without it, the body belongs to the caller. */
   readonly buffer?: ReusableBuffer;
@@ -33,9 +33,9 @@ export interface HttpResponse {
 /** An HTTP client. */
 export interface Http {
   /**
-   * Resolves with any HTTP status. Rejects with a `Fault`: `webexUnreachable` (DNS, TCP, TLS, proxy,
-   * deadline, a library that cannot be loaded), `webexError` (a body over `maxBytes`, a response that
-   * is not HTTP) or `cancelled` (the signal).
+   * Resolves with any HTTP status. Rejects with a `Fault`: `webexUnreachable` (DNS, TCP, TLS,
+   * proxy, deadline, a library that cannot be loaded), `webexError` (a body over `maxBytes`, a
+   * response that is not HTTP) or `cancelled` (the signal).
    */
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Closes idle connections; requests in flight reject as `cancelled`. Idempotent. */
@@ -44,7 +44,7 @@ export interface Http {
 
 /** The network route that `Presence.ini` and the keychain configure. */
 export interface HttpRoute {
-  /** `http://[user@]host:port`, "none" (direct, whatever the environment says) or "" (HTTPS_PROXY and NO_PROXY). */
+  /** `http://[user@]host:port`, "none" (direct) or "" (environment: HTTPS_PROXY, NO_PROXY). */
   readonly proxy: string;
   readonly proxyPassword: Secret | null;
   /** PEM certificates trusted in addition to Node's roots, or null. */
@@ -64,5 +64,5 @@ export type CertificateFileResult =
       readonly hint: string;
     };
 
-/** Reads a PEM file. Resolves within seconds, even if the disk does not respond, and never rejects. */
+/** Resolves within seconds, even if the disk does not respond, and never rejects. */
 export type ReadCertificates = (path: string) => Promise<CertificateFileResult>;

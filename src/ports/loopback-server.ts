@@ -32,12 +32,13 @@ export type LoopbackHandler = (request: LoopbackRequest) => Promise<LoopbackResp
 export interface LoopbackServer {
   /** The requested port, or the free one that was chosen for 0. */
   readonly port: number;
-  /** Stops listening, ends event streams at once and gives responses in flight half a second. Idempotent. */
+  /** Ends event streams at once, and gives responses in flight half a second. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Listens on 127.0.0.1 and, if the machine has it, on ::1, and on nothing else. Rejects with a `Fault`
- * `redirectPortInUse` with `data.port` if the port is taken on either address, or reserved by the system.
+ * Listens on 127.0.0.1 and, if the machine has it, on ::1, and on nothing else. Rejects with a
+ * `Fault` `redirectPortInUse` with `data.port` if the port is taken on either address, or reserved
+ * by the system.
  */
 export type ListenOnLoopback = (port: number, handler: LoopbackHandler) => Promise<LoopbackServer>;

@@ -11,6 +11,6 @@ export interface ProcessPort {
 }
 
 export interface StatusFile {
-  /** Replaces the file atomically. Never rejects: a full or read-only disk costs the file, but not the service. */
+  /** Replaces the file atomically. Never rejects: a full or read-only disk costs only the file. */
   write(text: string): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /**
- * The operating system's keychain, or a replacement in memory, under the service `ucx-webex-presence`.
- * Concurrent calls run one after another. Every method rejects with a `Fault`: `keychainLocked` or
- * `keychainUnavailable`.
+ * The operating system's keychain, or a replacement in memory, under the service
+ * `ucx-webex-presence`. Concurrent calls run one after another. Every method rejects with a
+ * `Fault`: `keychainLocked` or `keychainUnavailable`.
  */
 export interface SecretStore {
   readonly kind: "keychain" | "memory";

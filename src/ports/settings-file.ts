@@ -9,7 +9,7 @@ export type FileContent =
 /** Watches one file. Its folder may be missing, disappear and come back. */
 export interface SettingsFile {
   readonly path: string;
-  /** Reads the file at once, then within 1 s of the last write of each edit. The disposer releases everything. */
+  /** Reads at once, then within 1 s of each edit's last write. The disposer releases everything. */
   watch(listener: (content: FileContent) => void): Disposer;
 }
 

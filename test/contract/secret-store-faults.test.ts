@@ -113,11 +113,15 @@ describe("KeytarStore on a faulty keyring", () => {
             .set("v", after)
             .catch(() => undefined);
           crashing.crashAfterWrites = Infinity;
-          const again = new KeytarStore({ account: "a", platform: "windows", binding: crashing });
-          expect(await again.get("v")).to.be.oneOf([before, after]);
-          await again.set("v", after);
-          expect(await again.get("v")).to.equal(after);
-          await again.delete("v");
+          const reopened = new KeytarStore({
+            account: "a",
+            platform: "windows",
+            binding: crashing,
+          });
+          expect(await reopened.get("v")).to.be.oneOf([before, after]);
+          await reopened.set("v", after);
+          expect(await reopened.get("v")).to.equal(after);
+          await reopened.delete("v");
           expect([...crashing.values.keys()].filter((k) => k.startsWith("v"))).to.deep.equal([]);
         }
       }

@@ -174,11 +174,11 @@ describe("the protocol over the pipes of a process", () => {
     }
     this.timeout(40_000);
     const results = JSON.parse(
-      await runProgram(python, ["test/integration/rpc-pylsp-client.py", process.execPath, WORKER]),
+      await runProgram(python, ["test/support/pylsp-client-fixture.py", process.execPath, WORKER]),
     ) as Record<string, { result?: Record<string, unknown>; code?: number; data?: unknown }>;
     expect(results.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
     expect(results.many).to.equal(10_000);
-    expect(results.wrong).to.deep.equal({
+    expect(results.invalid).to.deep.equal({
       code: -32602,
       data: { issues: [{ path: "uri", message: "Expected a string." }] },
     });
@@ -188,7 +188,7 @@ describe("the protocol over the pipes of a process", () => {
     expect(results.cancelled).to.deep.equal({ code: -32800 });
     expect(results.shutdown).to.deep.equal({ result: null });
     expect(results.afterShutdown!.code).to.equal(-32600);
-    expect(results.firstTold).to.deep.equal({ sequence: 1, changes: 500 });
+    expect(results.firstChange).to.deep.equal({ sequence: 1, changes: 500 });
     expect(results.exitCode).to.equal(0);
   });
 });

@@ -13,7 +13,7 @@ export interface Outcome {
   readonly error?: WireError;
 }
 
-/** A channel without bytes, driven by the test as its host. It delivers everything; `isCongested` only reports. */
+/** A channel without bytes, driven by the test as its host. Congestion delays nothing. */
 export class FakeChannel implements Channel {
   /** All notifications to the host, in order. */
   readonly notifications: { readonly method: string; readonly params: unknown }[] = [];

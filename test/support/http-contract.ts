@@ -20,7 +20,7 @@ export const CONTRACT_PATHS = {
 
 export interface HttpHarness {
   readonly http: Http;
-  /** A path of `CONTRACT_PATHS`, `/silence` (no response) or `/echo` (method, body and content type as JSON). */
+  /** Also `/silence` (no response) and `/echo` (method, body and content type as JSON). */
   url(path: keyof typeof CONTRACT_PATHS | "/silence" | "/echo"): string;
   readonly refusedUrl: string;
   /** The number of requests received. */

@@ -24,7 +24,7 @@ const busConfig = (
 <busconfig><type>session</type><listen>unix:path=${socket}</listen>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`;
 
-/** A real Secret Service on its own bus, in a temporary home. A process launched with `env` sees only this keyring. */
+/** A real Secret Service on its own bus. A process with `env` sees only this keyring. */
 export class Keyring {
   readonly home = mkdtempSync(join(tmpdir(), "keyring-"));
   readonly env: Record<string, string>;
@@ -107,7 +107,7 @@ export class Keyring {
     });
   }
 
-  /** Starts a new daemon on the same files: without a display, gnome-keyring can be unlocked in no other way. */
+  /** Starts a new daemon on the same files: without a display, there is no other way. */
   async unlock(): Promise<void> {
     await this.stopDaemon();
     await this.startDaemon();

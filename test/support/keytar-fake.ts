@@ -1,6 +1,6 @@
 import type { KeytarBinding } from "../../src/platform/keytar-binding.js";
 
-/** Behaves like keytar: a locked keyring reads as empty, a frozen one never responds, Windows accepts 2,560 bytes. */
+/** Like keytar: a locked keyring reads as empty, a frozen one hangs, 2,560 bytes at most. */
 export class FakeKeytar implements KeytarBinding {
   readonly values = new Map<string, string>();
   readonly calls: string[] = [];

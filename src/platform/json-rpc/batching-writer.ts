@@ -23,8 +23,8 @@ export interface WriterCallbacks {
 
 /**
  * Writes all messages of one tick in one call: one call for each message would cost most of
- * vscode-jsonrpc's throughput. `write` never rejects and an output error is never an uncaught exception:
- * the only sign of a lost host is `failed`.
+ * vscode-jsonrpc's throughput. `write` never rejects and an output error is never an uncaught
+ * exception: the only sign of a lost host is `failed`.
  */
 export class BatchingWriter extends AbstractMessageWriter implements MessageWriter {
   readonly #output: Writable;

@@ -137,7 +137,7 @@ export class JsonRpcChannel implements Channel {
     }
   }
 
-  /** Requests that arrived before the end of the input are answered first, unless they have to wait. */
+  /** Requests before the end of the input are answered first, unless they have to wait. */
   async #endAfterQueued(end: ChannelEndReason, writer: BatchingWriter): Promise<void> {
     while (this.#queuedRequests > 0 && !writer.isOverloaded && !this.#hasEnded) await nextTurn();
     await nextTurn();
@@ -180,9 +180,9 @@ function isWireError(error: unknown): error is WireError {
 }
 
 /**
- * Presents vscode-jsonrpc's cancellation of one request as an `AbortSignal`. It is its own token, and
- * creates the signal when it is first read: an AbortController for each request would cost as much as
- * answering a query.
+ * Presents vscode-jsonrpc's cancellation of one request as an `AbortSignal`. It is its own token,
+ * and creates the signal when it is first read: an AbortController for each request would cost as
+ * much as answering a query.
  */
 class RequestCancellation
   implements AbstractCancellationTokenSource, CancellationToken, RequestCall
@@ -225,11 +225,12 @@ const queue: (() => void)[] = [];
 let scheduled = false;
 
 /**
- * Gives the platform-independent part of vscode-jsonrpc the runtime functions that it needs. Loading
- * `vscode-jsonrpc/node` instead would delay the first answer by about 10 ms (net, crypto, os and readers
- * that are not used here), and it handles one message in each turn of the event loop, while a batch of
- * requests is answered in one write only if it is handled in one turn. Where that module is loaded (host
- * and worker in one process, as in tests), its buffers and encoders stay.
+ * Gives the platform-independent part of vscode-jsonrpc the runtime functions that it needs.
+ * Loading `vscode-jsonrpc/node` instead would delay the first answer by about 10 ms (net, crypto,
+ * os and readers that are not used here), and it handles one message in each turn of the event
+ * loop, while a batch of requests is answered in one write only if it is handled in one turn. Where
+ * that module is loaded (host and worker in one process, as in tests), its buffers and encoders
+ * stay.
  */
 function installRuntimeLayer(): void {
   // Buffers, encoders and streams are needed only by the library's own reader and writer.

@@ -27,9 +27,10 @@ export interface FrameHandler {
 }
 
 /**
- * Splits a byte stream into bodies by their `Content-Length` headers (the base protocol of LSP 3.17). The
- * result does not depend on the chunks: headers are checked byte by byte, so that a stray line is detected
- * at its first invalid byte, and a peer that speaks another protocol gets an error instead of silence.
+ * Splits a byte stream into bodies by their `Content-Length` headers (the base protocol of LSP
+ * 3.17). The result does not depend on the chunks: headers are checked byte by byte, so that a
+ * stray line is detected at its first invalid byte, and a peer that speaks another protocol gets an
+ * error instead of silence.
  */
 export class FrameParser {
   readonly #handler: FrameHandler;

@@ -24,9 +24,9 @@ export interface ReaderCallbacks {
 }
 
 /**
- * Replaces vscode-jsonrpc's own reader, which cannot recover from a stray line and silently drops batches
- * and absurd lengths. This one answers everything that is not a message, and reports when the stream can
- * no longer be parsed.
+ * Replaces vscode-jsonrpc's own reader, which cannot recover from a stray line and silently drops
+ * batches and absurd lengths. This one answers everything that is not a message, and reports when
+ * the stream can no longer be parsed.
  */
 export class ValidatingReader extends AbstractMessageReader {
   readonly #input: Readable;
@@ -144,9 +144,9 @@ export class ValidatingReader extends AbstractMessageReader {
 }
 
 /**
- * Gives each live request a serial number. vscode-jsonrpc keeps waiting requests by id, treats 1 and "1"
- * as the same, and replaces the first of two requests with the same id; by serial number, each is
- * answered, under the id of its sender.
+ * Gives each live request a serial number. vscode-jsonrpc keeps waiting requests by id, treats 1
+ * and "1" as the same, and replaces the first of two requests with the same id; by serial number,
+ * each is answered, under the id of its sender.
  */
 export class RequestIds {
   readonly #live = new Map<number, RequestId>();
@@ -231,7 +231,7 @@ function isResponse(message: Record<string, unknown>): boolean {
   return message.id === null || isValidId(message.id);
 }
 
-/** An integer beyond 2^53 would be returned as another number, and the host could not match its answer. */
+/** An integer beyond 2^53 would be returned as another number, which the host does not know. */
 function isValidId(id: unknown): id is RequestId {
   if (typeof id === "string") return true;
   return (
