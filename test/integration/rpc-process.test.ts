@@ -46,10 +46,7 @@ class WorkerProcess {
     while (!found(this.#err)) {
       if (Date.now() > deadline)
         throw new Error(`Not on stderr within ${deadlineMs} ms: ${this.#err.slice(-500)}`);
-      await Promise.race([
-        once(this.process.stderr, "data"),
-        new Promise((resolve) => setTimeout(resolve, 50)),
-      ]);
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }

@@ -117,7 +117,7 @@ const SAVE_METHODS: Record<string, (path: string) => Promise<void>> = {
 };
 
 describe("DiskSettingsFile", function () {
-  this.timeout(15_000);
+  this.timeout(30_000);
   let folder: string;
   let path: string;
   let recorder: ContentRecorder;

@@ -57,9 +57,9 @@ export class TestProxy {
 
   async stop(): Promise<void> {
     if (this.#process.exitCode === null) {
-      const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+      const exited = new Promise((resolve) => this.#process.once("exit", resolve));
       this.#process.kill("SIGKILL");
-      await gone;
+      await exited;
     }
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -192,9 +192,9 @@ export async function startKeyring(options: { locked?: boolean } = {}): Promise<
 
 async function end(child: ChildProcess | null): Promise<void> {
   if (child?.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once("exit", resolve));
+  const exited = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGKILL");
-  await gone;
+  await exited;
 }
 
 async function eventually(what: string, attempt: () => Promise<unknown>): Promise<void> {

@@ -17,7 +17,8 @@ const DEADLINE_MS = 3000;
 const SILENCE_MS = 1200;
 
 export function settingsFileContract(name: string, make: () => Promise<SettingsFileHarness>): void {
-  describe(`SettingsFile contract: ${name}`, () => {
+  describe(`SettingsFile contract: ${name}`, function () {
+    this.timeout(20_000);
     let harness: SettingsFileHarness;
     let contents: string[];
     let wake: () => void = () => undefined;
