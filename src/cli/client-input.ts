@@ -1,7 +1,6 @@
 import { Secret } from "../faults/secret.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
-import { UsageError } from "./usage-error.js";
-import type { CommandInput } from "./terminal/input.js";
+import type { OAuthClient } from "../webex/oauth.js";
+import { UsageError, type CommandInput } from "./terminal/input.js";
 
 const STDIN_HINT =
   "Pipe in the client id and the client secret as two lines, or run the command in a terminal to be asked.";

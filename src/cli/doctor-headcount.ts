@@ -1,4 +1,4 @@
-import type { PageReference, PeopleApi } from "../webex/people-api.js";
+import type { PageReference, PeopleApi } from "../webex/people.js";
 
 export interface Headcount {
   readonly persons: number;

@@ -68,8 +68,8 @@ describe("the protocol over the pipes of a process", () => {
     expect(await worker.exitCode()).to.equal(0);
     expect(parseFrames(worker.stdout).map((m) => m.id)).to.deep.equal([1]);
     expect(worker.stderr)
-      .to.contain("a stray line by console")
-      .and.to.contain("a stray line by process.stdout");
+      .to.contain("stray output of console")
+      .and.to.contain("stray output of process.stdout");
   });
 
   it("answers the requests before the end of stdin", async () => {
@@ -81,6 +81,16 @@ describe("the protocol over the pipes of a process", () => {
     );
     await worker.exitCode();
     expect(parseFrames(worker.stdout)).to.have.length(500);
+  });
+
+  it("responds to authorization/begin before it notifies about the flow", async () => {
+    const worker = launch().read();
+    worker.process.stdin.write(request(1, "authorization/begin", { method: "browser" }));
+    const deadline = Date.now() + 5_000;
+    while (parseFrames(worker.stdout).length < 2 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    const order = parseFrames(worker.stdout).map((message) => message.id ?? message.method);
+    expect(order).to.deep.equal([1, "authorization/changed"]);
   });
 
   it("exits with 65 after a -32700 reply, with 1 on exit alone, and with 0 after shutdown", async () => {
@@ -185,7 +195,7 @@ describe("the protocol over the pipes of a process", () => {
     expect(results.cancelled).to.deep.equal({ code: -32800 });
     expect(results.shutdown).to.deep.equal({ result: null });
     expect(results.afterShutdown!.code).to.equal(-32600);
-    expect(results.firstChange).to.deep.equal({ sequence: 1, changes: 500 });
+    expect(results.firstNotification).to.deep.equal({ sequence: 1, changes: 500 });
     expect(results.exitCode).to.equal(0);
   });
 });

@@ -1,7 +1,4 @@
-"""Calls every kind of method through python-lsp-jsonrpc, which shares no code with the worker.
-
-Prints the results as one JSON object.
-"""
+"""A client of the worker with python-lsp-jsonrpc, an independent implementation of JSON-RPC. Prints one JSON object."""
 
 import itertools
 import json
@@ -14,13 +11,13 @@ from pylsp_jsonrpc.exceptions import JsonRpcException
 from pylsp_jsonrpc.streams import JsonRpcStreamReader, JsonRpcStreamWriter
 
 worker = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-changes = []
-first_change = threading.Event()
+notifications = []
+notified = threading.Event()
 
 
 def changed(params):
-    changes.append({"sequence": params["sequence"], "changes": len(params["changes"])})
-    first_change.set()
+    notifications.append({"sequence": params["sequence"], "changes": len(params["changes"])})
+    notified.set()
 
 
 reader = JsonRpcStreamReader(worker.stdout)
@@ -56,16 +53,16 @@ results = {
     "poll": call("worker/poll"),
 }
 waiting = endpoint.request("presence/get", {"uri": "a@x.example", "maxWaitMs": 30000})
-# waiting.cancel() would make the library fail on the answer to the cancellation.
+# Not waiting.cancel(): the library then fails on the response to the cancelled request.
 endpoint.notify("$/cancelRequest", {"id": last_id})
 try:
     waiting.result(timeout=10)
 except JsonRpcException as error:
     results["cancelled"] = {"code": error.code}
-first_change.wait(10)
+notified.wait(10)
 results["shutdown"] = call("shutdown")
 results["afterShutdown"] = call("worker/status")
 endpoint.notify("exit")
 results["exitCode"] = worker.wait(timeout=10)
-results["firstChange"] = changes[0]
+results["firstNotification"] = notifications[0]
 print(json.dumps(results))
