@@ -52,6 +52,13 @@ describe("docs/errors.md", () => {
     );
   });
 
+  it("suggests remedies for problems that exist", () => {
+    const [problems = []] = errors.section("Troubleshooting").tables;
+    const codes = problems.flatMap(([code = ""]) => codesIn(code));
+    expect(codes.length).to.be.greaterThan(8);
+    for (const code of codes) expect(PROBLEM_SEVERITY).to.have.property(code);
+  });
+
   it("documents each error of the protocol, and no other", () => {
     const [rows = []] = errors.section("Errors").tables;
     const documented = rows.map(
@@ -69,15 +76,6 @@ describe("docs/errors.md", () => {
       page.tables.at(-1)!.map(([code]) => Number(code));
     expect(codesOf(errors.section("Exit codes"))).to.deep.equal(all);
     expect(codesOf(lifecycle.section("Stop"))).to.deep.equal(all);
-  });
-});
-
-describe("the README's troubleshooting", () => {
-  it("refers to problems that exist", () => {
-    const [problems = []] = readme.section("When something is wrong").tables;
-    const codes = problems.flatMap(([code = ""]) => codesIn(code));
-    expect(codes.length).to.be.greaterThan(8);
-    for (const code of codes) expect(PROBLEM_SEVERITY).to.have.property(code);
   });
 });
 
