@@ -1,7 +1,7 @@
 import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
-import type { Resolver, Match } from "./resolver.js";
-import { NOT_FOUND } from "./state-table.js";
+import { NOT_FOUND } from "./record.js";
+import type { Match, Resolver } from "./resolver.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
 
 /**

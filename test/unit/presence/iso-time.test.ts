@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { formatIsoTime } from "../../../src/presence/iso-time.js";
+import { formatIsoTime } from "../../../src/presence/record.js";
 
 describe("isoTime", () => {
   it("writes any time as Date does", () => {

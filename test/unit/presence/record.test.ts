@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { mapWebexStatus } from "../../../src/presence/state-table.js";
+import { mapWebexStatus } from "../../../src/presence/record.js";
 
 describe("the state table", () => {
   const rows: [string | null, string, string | null, string[], string | null][] = [

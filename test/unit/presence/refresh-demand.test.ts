@@ -1,12 +1,13 @@
 import { expect } from "chai";
+import sinon from "sinon";
 
 import {
   updateChangeRate,
   INITIAL_CHANGE_RATE,
   refreshWeight,
-} from "../../../src/presence/change-rate.js";
-import type { OrganizationRoster } from "../../../src/presence/organization-roster.js";
+} from "../../../src/presence/refresh-demand.js";
 import { listed } from "../../support/listed-persons.js";
+import { PersonColumns } from "../../../src/presence/store/person-columns.js";
 import { PresenceFixture, person } from "../../support/presence-fixture.js";
 
 const MINUTE_MS = 60_000;
@@ -100,6 +101,10 @@ describe("what polling is told of the watched", () => {
 describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
   it("no query, change or subscription looks at everybody", async () => {
     const fixture = new PresenceFixture();
+    const allocate = sinon.spy(PersonColumns.prototype, "allocate");
+    fixture.roster.applyRefetchedPage(0, listed([person("user0")]));
+    const [columns] = allocate.thisValues as [PersonColumns];
+    allocate.restore();
     const sweep = fixture.roster.beginSweep();
     for (let page = 0; page < 100; page += 1) {
       fixture.roster.applyPage(
@@ -116,15 +121,14 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     fixture.roster.refreshDemand(100, 5_000);
     await fixture.clock.advance(500);
 
-    const { persons } = (fixture.roster as OrganizationRoster).store;
     let accesses = 0;
-    const counted = new Proxy(persons.text, {
+    const counted = new Proxy(columns.text, {
       get: (target, key) => {
         accesses += 1;
         return Reflect.get(target, key) as unknown;
       },
     });
-    Object.defineProperty(persons, "text", { value: counted });
+    Object.defineProperty(columns, "text", { value: counted });
     for (let i = 0; i < 100; i += 1) fixture.get(uri(i * 997));
     expect(accesses / 100, "a query").to.be.lessThan(30);
     accesses = 0;

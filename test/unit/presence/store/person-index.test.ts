@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { SlotIndex } from "../../../../src/presence/slot-index.js";
+import { SlotIndex } from "../../../../src/presence/store/person-index.js";
 
 describe("SlotIndex", () => {
   it("finds what a map finds, through removals and growth", () => {

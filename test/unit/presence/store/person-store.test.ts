@@ -58,10 +58,10 @@ describe("Roster", () => {
       const given = person(`p${number}`, "active", more);
       roster.applyLookup(`p${number}@example.com`, [given]);
       const slot = roster.findByAddress(`p${number}@example.com`);
-      expect(roster.persons.nameOf(slot)).to.equal(given.displayName);
-      expect(roster.persons.lastActivityOf(slot)).to.equal(given.lastActivity);
+      expect(roster.nameOf(slot)).to.equal(given.displayName);
+      expect(roster.lastActivityOf(slot)).to.equal(given.lastActivity);
       expect(roster.idOf(slot)).to.equal(given.id);
-      expect(roster.persons.status[slot]).to.equal(given.status);
+      expect(roster.statusOf(slot)).to.equal(given.status);
     }
   });
 
@@ -69,7 +69,7 @@ describe("Roster", () => {
     const roster = makeRoster();
     for (const displayName of ["Ада", "Адам", "Adam", "Ада", null, "Адам"]) {
       sweepOf(roster, [person("ada", "active", { displayName })]);
-      expect(roster.persons.nameOf(roster.findByAddress("ada@example.com"))).to.equal(displayName);
+      expect(roster.nameOf(roster.findByAddress("ada@example.com"))).to.equal(displayName);
     }
   });
 
@@ -153,7 +153,7 @@ describe("Roster", () => {
     const roster = makeRoster();
     sweepOf(roster, [person("ada"), person("bob")]);
     sweepOf(roster, [person("bob")]);
-    expect(roster.persons.personCount).to.equal(2);
+    expect(roster.personCount).to.equal(2);
     sweepOf(roster, [person("bob"), person("ada")]);
     sweepOf(roster, [person("bob")]);
     expect(roster.findByAddress("ada@example.com")).not.to.equal(-1);
@@ -162,7 +162,7 @@ describe("Roster", () => {
     sweepOf(roster, [person("bob")]);
     roster.completeSweep(broken);
     expect(roster.findByAddress("ada@example.com")).to.equal(-1);
-    expect(roster.persons.personCount).to.equal(1);
+    expect(roster.personCount).to.equal(1);
   });
 
   it("takes a lookup for having seen somebody", () => {
@@ -178,7 +178,7 @@ describe("Roster", () => {
     const roster = makeRoster();
     sweepOf(roster, [person("ada")]);
     for (let round = 0; round < 5; round += 1) sweepOf(roster, [], []);
-    expect(roster.persons.personCount).to.equal(1);
+    expect(roster.personCount).to.equal(1);
   });
 
   it("reads nobody who is told again as before, wherever the page is cut and whoever comes and goes", () => {
@@ -241,14 +241,14 @@ describe("Roster", () => {
     });
     expect(changed).to.deep.equal([]);
     const ada = roster.findByAddress("ada@example.com");
-    expect(roster.persons.observedElapsed[ada]).to.equal(clock.monotonic());
-    const since = roster.persons.since[ada];
+    expect(roster.observedElapsedOf(ada)).to.equal(clock.monotonic());
+    const since = roster.sinceOf(ada);
     await clock.advance(200_000);
     expect(roster.isStale(ada, clock.monotonic())).to.equal(true);
     notified();
     expect(roster.isStale(ada, clock.monotonic())).to.equal(false);
     expect(changed).to.deep.equal(["ada@example.com", "bob@example.com"]);
-    expect(roster.persons.since[ada]).to.be.greaterThan(since!);
+    expect(roster.sinceOf(ada)).to.be.greaterThan(since!);
   });
 
   it("reads whoever a lookup told something else of, although the page says what it said before", () => {
@@ -258,7 +258,7 @@ describe("Roster", () => {
     roster.applyPage(number, recognizable([person("ada", "active")]), 0);
     roster.applyLookup("ada@example.com", [person("ada", "meeting")]);
     roster.applyPage(number, recognizable([person("ada", "active")]), 0);
-    expect(roster.persons.status[roster.findByAddress("ada@example.com")]).to.equal("active");
+    expect(roster.statusOf(roster.findByAddress("ada@example.com"))).to.equal("active");
   });
 
   it("knows what a naive map knows, whatever comes, moves and goes", () => {
@@ -299,9 +299,9 @@ describe("Roster", () => {
           );
           for (const slot of roster.slots()) {
             const { person: known } = model.get(roster.idOf(slot))!;
-            expect(roster.persons.nameOf(slot)).to.equal(known.displayName);
-            expect(roster.persons.status[slot]).to.equal(known.status);
-            expect(roster.persons.lastActivityOf(slot)).to.equal(known.lastActivity);
+            expect(roster.nameOf(slot)).to.equal(known.displayName);
+            expect(roster.statusOf(slot)).to.equal(known.status);
+            expect(roster.lastActivityOf(slot)).to.equal(known.lastActivity);
             expect(roster.uriOf(slot)).to.equal(
               known.userName ?? [...known.emails].sort()[0] ?? known.sipAddresses[0] ?? "",
             );
