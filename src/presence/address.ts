@@ -90,6 +90,10 @@ export class RecentAddresses {
     this.#ttlMs = ttlMs;
   }
 
+  get isEmpty(): boolean {
+    return this.#times.size === 0;
+  }
+
   /** Returns whether the address is new. */
   add(address: string, now: number): boolean {
     const isKnown = this.has(address, now);
@@ -106,7 +110,6 @@ export class RecentAddresses {
 
   /** Returns the time of the removed address, or null if it was unknown or had expired. */
   remove(address: string, now: number): number | null {
-    if (this.#times.size === 0) return null;
     const time = this.has(address, now) ? this.#times.get(address) : undefined;
     this.#times.delete(address);
     return time ?? null;

@@ -135,7 +135,7 @@ export class PresenceDirectory implements PresenceService {
     signal: AbortSignal,
   ): PresenceRecord[] | Promise<PresenceRecord[]> {
     if (signal.aborted) throw new Fault("cancelled", "The query was cancelled.");
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     const pending: string[] = [];
     const demanded = new Set<PersonStore>();
     const records = uris.map((uri) => {
@@ -160,11 +160,11 @@ export class PresenceDirectory implements PresenceService {
   }
 
   list(query: PresenceListQuery): PresenceListPage {
-    return this.#list.getPage(query, this.#clock.monotonic());
+    return this.#list.getPage(query, this.#clock.elapsed());
   }
 
   subscribe(target: SubscriptionTarget): { subscriptionId: string; records: PresenceRecord[] } {
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     const subscription = this.#subscriptions.open("all" in target);
     const uris = new Set("all" in target ? this.#list.uris() : target.uris);
     const demanded = new Set<PersonStore>();
@@ -190,13 +190,13 @@ export class PresenceDirectory implements PresenceService {
   }
 
   drainChanges(max: number): ChangeBatch | null {
-    const batch = this.#isStopped ? null : this.#subscriptions.drain(max, this.#clock.monotonic());
+    const batch = this.#isStopped ? null : this.#subscriptions.drain(max, this.#clock.elapsed());
     this.#isAnnounced = this.#subscriptions.hasChanges;
     return batch;
   }
 
   #recordsOf(uris: readonly string[]): PresenceRecord[] {
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     return uris.map((uri) => {
       const address = normalizeAddress(uri);
       return address === null
@@ -217,8 +217,11 @@ export class PresenceDirectory implements PresenceService {
   }
 
   #onAddressAdded(store: PersonStore, slot: number, address: string): void {
-    const queriedAt = this.#statistics.queriedUnmatched.remove(address, this.#clock.monotonic());
-    if (queriedAt !== null) store.markQueried(slot, queriedAt);
+    const { queriedUnmatched } = this.#statistics;
+    if (!queriedUnmatched.isEmpty) {
+      const queriedAt = queriedUnmatched.remove(address, this.#clock.elapsed());
+      if (queriedAt !== null) store.markQueried(slot, queriedAt);
+    }
     const { stores } = this.#resolver;
     if (stores.length < 2) return;
     const [winner, loser] = stores.filter((candidate) => candidate.findByAddress(address) !== -1);
@@ -281,7 +284,7 @@ class OrganizationRoster implements PolledRoster {
     this.#statistics = statistics;
     this.#onUpdated = onUpdated;
     this.#demandScanner = new RefreshDemandScanner(clock, store, (visit) =>
-      statistics.forEachWatched(store, clock.monotonic(), visit),
+      statistics.forEachWatched(store, clock.elapsed(), visit),
     );
   }
 
@@ -290,12 +293,12 @@ class OrganizationRoster implements PolledRoster {
   }
 
   get watchedCount(): number {
-    return this.#isClosed ? 0 : this.#statistics.countWatched(this.store, this.#clock.monotonic());
+    return this.#isClosed ? 0 : this.#statistics.countWatched(this.store, this.#clock.elapsed());
   }
 
   watchedAges(): WatchedAges {
     if (this.#isClosed) return { watchedP50: null, watchedP95: null };
-    return this.#statistics.computeAges(this.store, this.#clock.monotonic());
+    return this.#statistics.computeAges(this.store, this.#clock.elapsed());
   }
 
   beginSweep(): number {
@@ -322,7 +325,7 @@ class OrganizationRoster implements PolledRoster {
 
   unansweredAddresses(max: number): readonly string[] {
     if (this.#isClosed) return [];
-    return this.#statistics.findUnanswered(this.store, this.#clock.monotonic(), max);
+    return this.#statistics.findUnanswered(this.store, this.#clock.elapsed(), max);
   }
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
@@ -387,7 +390,7 @@ class PendingQueries {
   /** Cheap: it looks no further than the first address of each query that is not ready. */
   recheck(): void {
     if (this.#queries.size === 0) return;
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     const isReady = (address: string): boolean =>
       !this.#resolver.isPending(address, this.#resolver.resolve(address, now), now);
     for (const query of [...this.#queries]) {

@@ -66,7 +66,7 @@ export class PresenceList {
     if (orgId === null) return this.#resolver.stores;
     const store = this.#resolver.stores.find((candidate) => candidate.orgId === orgId);
     if (store === undefined) {
-      throw new Fault("unknownOrganization", "There is no authorization for this organization.");
+      throw new Fault("unknownOrganization", "No authorization names this organization.");
     }
     return [store];
   }

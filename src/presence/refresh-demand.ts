@@ -87,7 +87,7 @@ export class RefreshDemandScanner {
 
   /** See `PolledRoster.refreshDemand`. */
   currentDemand(pages: number, freshMs: number): RefreshDemand {
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     if (now - this.#scannedAt < SCAN_INTERVAL_MS && pages === this.#scannedPages) {
       return this.#lastDemand;
     }

@@ -100,7 +100,7 @@ export class PersonStore {
     if (missing === null) return false;
     for (const slot of missing) this.#remove(slot);
     for (const address of this.#index.preferPresentOwners()) this.#listener.addressChanged(address);
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     const hadAnswer = this.hasSweepAnswer(now);
     this.#lastSweepAt = now;
     return !hadAnswer;
@@ -241,7 +241,7 @@ export class PersonStore {
   }
 
   #timestamp(): Timestamp {
-    return { wall: this.#clock.now(), elapsed: this.#clock.monotonic() };
+    return { wall: this.#clock.now(), elapsed: this.#clock.elapsed() };
   }
 
   /** Returns the slot of the person, or -1 for a bot. */

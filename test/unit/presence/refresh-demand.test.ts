@@ -36,6 +36,17 @@ describe("what polling is told of the watched", () => {
     expect([...fixture.roster.refreshDemand(2, 5_000).pageWeights]).to.deep.equal([1, 2]);
   });
 
+  it("gives lookup candidates the time of observation in monotonic milliseconds", async () => {
+    const fixture = new PresenceFixture();
+    fixture.directory.subscribe({ uris: ["ada@example.com"] });
+    await fixture.clock.advance(10_000);
+    fixture.roster.applyLookup("ada@example.com", [person("ada")]);
+    await fixture.clock.advance(1_000);
+    fixture.clock.suspend(60_000);
+    const [candidate] = fixture.roster.refreshDemand(0, 5_000).lookupCandidates;
+    expect(fixture.clock.monotonic() - candidate!.observedAt).to.equal(61_000);
+  });
+
   it("does not take a page read again for a part of a sweep", () => {
     const fixture = new PresenceFixture();
     for (let round = 0; round < 3; round += 1) {

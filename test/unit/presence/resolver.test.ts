@@ -153,10 +153,22 @@ describe("staleness and since", () => {
     });
   });
 
-  it("goes by a clock that never jumps", () => {
+  it("counts time during which the machine was suspended", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
-    fixture.clock.jumpWall(86_400_000);
+    fixture.get("ada@example.com");
+    fixture.clock.suspend(180_001);
+    expect(fixture.stateOf("ada@example.com")).to.equal("unknown/stale");
+    expect(fixture.roster.watchedAges().watchedP50).to.equal(180.001);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
+    fixture.clock.suspend(420_000);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+  });
+
+  it("ignores a wall clock that is set back", () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.clock.jumpWall(-86_400_000);
     expect(fixture.stateOf("ada@example.com")).to.equal("available/-");
   });
 

@@ -158,6 +158,21 @@ describe("subscriptions", () => {
     expect(fixture.drainChanges()).to.deep.equal(["ada@example.com unknown/stale"]);
   });
 
+  it("report within seconds of a resume what became stale while the machine was suspended", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.directory.subscribe({ uris: ["ada@example.com", "x@example.com"] });
+    await fixture.clock.advance(1_000);
+    fixture.clock.suspend(3_600_000);
+    await fixture.clock.advance(5_001);
+    expect(fixture.drainChanges()).to.have.members([
+      "ada@example.com unknown/stale",
+      "x@example.com unknown/notReady",
+    ]);
+    await fixture.clock.advance(600_000);
+    expect(fixture.clock.pendingTimers).to.equal(0);
+  });
+
   it("hear when not found is an answer no more, and when it is one again", async () => {
     const fixture = new PresenceFixture();
     fixture.directory.subscribe({ uris: ["x@example.com", "y@example.com"] });

@@ -248,7 +248,7 @@ describe("Roster", () => {
     notified();
     expect(roster.isStale(ada, clock.monotonic())).to.equal(false);
     expect(changed).to.deep.equal(["ada@example.com", "bob@example.com"]);
-    expect(roster.sinceOf(ada)).to.be.greaterThan(since!);
+    expect(roster.sinceOf(ada)).to.be.greaterThan(since);
   });
 
   it("reads whoever a lookup told something else of, although the page says what it said before", () => {
