@@ -15,17 +15,16 @@ export function personId(number: number): string {
   return btoa(`ciscospark://us/PEOPLE/${uuid}`).replaceAll("=", "");
 }
 
+const numbers = new Map<string, number>();
+
 export function person(
   name: string,
   status: string | null = "active",
   more: Partial<PersonSnapshot> = {},
 ): PersonSnapshot {
-  const number = Array.from(name).reduce(
-    (sum, character) => (sum * 31 + character.codePointAt(0)!) % 1e12,
-    7,
-  );
+  if (!numbers.has(name)) numbers.set(name, numbers.size);
   return {
-    id: personId(number),
+    id: personId(numbers.get(name)!),
     displayName: name,
     userName: `${name}@example.com`,
     emails: [`${name}@example.com`],

@@ -77,11 +77,14 @@ export class SweepTracker {
     this.#seenPersons += 1;
   }
 
-  /** Returns the slots to remove, or null if the sweep was superseded or proves nothing. */
+  /**
+   * Returns the slots to remove, or null if the sweep proves nothing: it was superseded, or it listed
+   * no person, although every organization has an administrator.
+   */
   complete(sweep: number): readonly number[] | null {
     if (sweep !== this.#sweep || !this.#isActive) return null;
     this.#isActive = false;
-    if (this.#listedPersons === 0) return [];
+    if (this.#listedPersons === 0) return null;
     const { lastSweep, missedSweeps, text, slotLimit } = this.#columns;
     const missing: number[] = [];
     for (let slot = 0; slot < slotLimit; slot += 1) {

@@ -103,6 +103,19 @@ describe("notFound", () => {
     expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
   });
 
+  it("does not follow from a sweep without any person", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, []);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+    expect(fixture.roster.unansweredAddresses(10)).to.deep.equal(["x@example.com"]);
+    sweep(fixture.roster, [person("ada")]);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
+    await fixture.clock.advance(400_000);
+    sweep(fixture.roster, [], []);
+    await fixture.clock.advance(200_001);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+  });
+
   it("is said by a lookup, of that address alone", async () => {
     const fixture = new PresenceFixture();
     fixture.roster.applyLookup("x@example.com", []);
