@@ -22,7 +22,7 @@ export function person(
   status: string | null = "active",
   more: Partial<PersonSnapshot> = {},
 ): PersonSnapshot {
-  if (!numbers.has(name)) numbers.set(name, numbers.size);
+  if (!numbers.has(name)) numbers.set(name, 1_000_000 + numbers.size);
   return {
     id: personId(numbers.get(name)!),
     displayName: name,
