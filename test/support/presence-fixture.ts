@@ -8,7 +8,7 @@ import { FakeClock } from "./clock-fake.js";
 import { listed } from "./listed-persons.js";
 import { RecordingLogger } from "./logger-fake.js";
 
-export const NEVER = new AbortController().signal;
+export const NEVER_ABORTED = new AbortController().signal;
 
 export function personId(number: number): string {
   const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
@@ -44,7 +44,7 @@ export function sweep(
   roster.completeSweep(number);
 }
 
-/** A directory that polls, with one organization. */
+/** A directory in the condition `polling`, with one organization. */
 export class PresenceFixture {
   readonly clock = new FakeClock();
   readonly logger = new RecordingLogger();
@@ -61,18 +61,18 @@ export class PresenceFixture {
   }
 
   getMany(uris: readonly string[]): PresenceRecord[] {
-    const records = this.directory.get(uris, 0, NEVER);
+    const records = this.directory.get(uris, 0, NEVER_ABORTED);
     expect(records).to.be.an("array");
     return records as PresenceRecord[];
   }
 
-  /** `state/reason` of an address. */
+  /** Returns `state/reason` of an address. */
   stateOf(uri: string): string {
     const { state, reason } = this.get(uri);
     return `${state}/${reason ?? "-"}`;
   }
 
-  /** Everything that waits, in the order taken. */
+  /** Returns all pending changes, in order. */
   drainAll(max = 500): { ids: readonly string[]; record: PresenceRecord }[] {
     const drained: { ids: readonly string[]; record: PresenceRecord }[] = [];
     for (
@@ -86,7 +86,7 @@ export class PresenceFixture {
     return drained;
   }
 
-  /** `uri state/reason` of everything that waits. */
+  /** Returns `uri state/reason` of all pending changes. */
   drainChanges(): string[] {
     return this.drainAll().map(
       ({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`,

@@ -12,8 +12,8 @@ import { PresenceFixture, person } from "../../support/presence-fixture.js";
 
 const MINUTE_MS = 60_000;
 
-describe("what polling is told of the watched", () => {
-  it("weighs each page by the watched persons on it, and names those on none", async () => {
+describe("RefreshDemandScanner", () => {
+  it("weights each page by the watched persons on it, and lists those on none", async () => {
     const fixture = new PresenceFixture();
     const sweep = fixture.roster.beginSweep();
     fixture.roster.applyPage(sweep, listed([person("ada"), person("bob")]), 0);
@@ -36,7 +36,7 @@ describe("what polling is told of the watched", () => {
     expect([...fixture.roster.refreshDemand(2, 5_000).pageWeights]).to.deep.equal([1, 2]);
   });
 
-  it("gives lookup candidates the time of observation in monotonic milliseconds", async () => {
+  it("returns times of observation in monotonic milliseconds", async () => {
     const fixture = new PresenceFixture();
     fixture.directory.subscribe({ uris: ["ada@example.com"] });
     await fixture.clock.advance(10_000);
@@ -47,7 +47,7 @@ describe("what polling is told of the watched", () => {
     expect(fixture.clock.monotonic() - candidate!.observedAt).to.equal(61_000);
   });
 
-  it("does not take a page read again for a part of a sweep", () => {
+  it("does not count a refetched page as part of a sweep", () => {
     const fixture = new PresenceFixture();
     for (let round = 0; round < 3; round += 1) {
       const sweep = fixture.roster.beginSweep();
@@ -58,7 +58,7 @@ describe("what polling is told of the watched", () => {
     }
   });
 
-  it("counts as newcomers those who begin to be watched when they are not fresh, until Webex tells of them", async () => {
+  it("counts as newly watched those who were not fresh when the watch began, until they are observed", async () => {
     const fixture = new PresenceFixture();
     const sweep = fixture.roster.beginSweep();
     fixture.roster.applyPage(sweep, listed([person("ada"), person("bob")]), 0);
@@ -86,7 +86,7 @@ describe("what polling is told of the watched", () => {
     expect(fixture.roster.refreshDemand(1, 5_000).newlyWatched).to.equal(0);
   });
 
-  it("learns whose status hardly ever changes, and never gives them up", () => {
+  it("learns whose status hardly ever changes, and keeps a quarter of their weight", () => {
     let busy = INITIAL_CHANGE_RATE;
     let quiet = INITIAL_CHANGE_RATE;
     for (let minute = 0; minute < 8 * 60; minute += 1) {
@@ -109,8 +109,8 @@ describe("what polling is told of the watched", () => {
   });
 });
 
-describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
-  it("no query, change or subscription looks at everybody", async () => {
+describe("100,000 persons, 5,000 of them watched, in 200 subscriptions", () => {
+  it("are not visited by a query, a change or a subscription", async () => {
     const fixture = new PresenceFixture();
     const allocate = sinon.spy(PersonColumns.prototype, "allocate");
     fixture.roster.applyRefetchedPage(0, listed([person("user0")]));
@@ -149,9 +149,9 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     expect(accesses / 20, "a change").to.be.lessThan(60);
     accesses = 0;
     fixture.directory.subscribe({ uris: Array.from({ length: 25 }, (_, i) => uri(99_000 + i)) });
-    expect(accesses / 25, "a uri subscribed to").to.be.lessThan(30);
+    expect(accesses / 25, "a subscribed URI").to.be.lessThan(30);
     accesses = 0;
     for (let i = 0; i < 100; i += 1) fixture.roster.refreshDemand(100, 5_000);
-    expect(accesses, "a plan within the second").to.equal(0);
+    expect(accesses, "a scan within the second").to.equal(0);
   }).timeout(20_000);
 });
