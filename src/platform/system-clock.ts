@@ -1,5 +1,5 @@
 import type { Disposer } from "../faults/emitter.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Crypto, Random } from "../ports/clock.js";
 import { lazyCrypto } from "./lazy-modules.js";
 
 /** Node fires a timer with a longer delay at once. */
@@ -57,6 +57,9 @@ export const systemClock: Clock = {
 
 export const systemRandom: Random = {
   random: () => Math.random(),
+};
+
+export const systemCrypto: Crypto = {
   token: (byteCount) => lazyCrypto().randomBytes(byteCount).toString("base64url"),
   uuid: () => lazyCrypto().randomUUID(),
   sha256: (text) => lazyCrypto().createHash("sha256").update(text, "utf8").digest("base64url"),

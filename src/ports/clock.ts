@@ -25,7 +25,11 @@ export interface Clock {
 export interface Random {
   /** Evenly distributed in [0, 1): for jitter, never for keys. */
   random(): number;
-  /** `byteCount` unguessable bytes, as base64url without padding. */
+}
+
+/** Keys, identifiers and digests. */
+export interface Crypto {
+  /** `byteCount` unguessable bytes, as base64url without padding (RFC 4648). */
   token(byteCount: number): string;
   uuid(): string;
   /** SHA-256 of the UTF-8 text, as base64url without padding (PKCE S256, RFC 7636). */

@@ -46,7 +46,7 @@ const server = new RpcServer({
   version: "1.0.0",
   openRpc: async () => ({ openrpc: "1.3.2" }),
   clock: systemClock,
-  random: Object.assign(new SeededRandom(), { uuid: randomUUID }),
+  crypto: Object.assign(new SeededRandom(), { uuid: randomUUID }),
   logger: new RecordingLogger(),
   onInitialize: () => undefined,
   onShutdown: () => clearInterval(interval),

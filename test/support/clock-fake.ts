@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { Disposer } from "../../src/faults/emitter.js";
-import type { Random, Clock } from "../../src/ports/clock.js";
+import type { Clock, Crypto, Random } from "../../src/ports/clock.js";
 
 interface Timer {
   readonly due: number;
@@ -110,11 +110,11 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Chance that always draws the middle. */
-export const NO_JITTER: Pick<Random, "random"> = { random: () => 0.5 };
+/** Always the middle of the range. */
+export const NO_JITTER: Random = { random: () => 0.5 };
 
-/** Reproducible chance (mulberry32). */
-export class SeededRandom implements Random {
+/** Reproducible numbers and keys (mulberry32). */
+export class SeededRandom implements Random, Crypto {
   #state: number;
 
   constructor(seed = 1) {
