@@ -1,5 +1,6 @@
-// What the persons of an organization add to a process. Run it with --expose-gc, a number of persons,
-// and `store` (the product's) or `objects` (the same in plain objects). Prints one JSON object.
+// What the persons of an organization add to a process. Run it with --expose-gc, a number of
+// persons, and `store` (the product's) or `objects` (the same in plain objects). Prints one JSON
+// object.
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { personJson } from "../../simulator/person-json.js";
 import type { Logger } from "../../src/ports/logger.js";

@@ -12,10 +12,10 @@ for (const character of "abcdefghijklmnopqrstuvwxyz0123456789._-+'") {
 }
 
 /**
- * Returns the form in which addresses are compared: `local@domain` in lower case, without surrounding
- * space, `<>` and a display name before it, scheme, parameters and headers, and with percent-escapes
- * decoded. Returns null for anything else: `tel:` and unknown schemes, a password or a port, spaces
- * or control characters inside, more than 1,024 characters.
+ * Returns the form in which addresses are compared: `local@domain` in lower case, without
+ * surrounding space, `<>` and a display name before it, scheme, parameters and headers, and with
+ * percent-escapes decoded. Returns null for anything else: `tel:` and unknown schemes, a password
+ * or a port, spaces or control characters inside, more than 1,024 characters.
  */
 export function normalizeAddress(text: string): string | null {
   if (text.length > MAX_LENGTH) return null;
@@ -50,8 +50,8 @@ function parseAddress(text: string): string | null {
 }
 
 /**
- * Parses an RFC 3261 name-addr: `"Ada" <sip:ada@example.com>;tag=1`. A display name may contain `<`,
- * so the last one is the bracket.
+ * Parses an RFC 3261 name-addr: `"Ada" <sip:ada@example.com>;tag=1`. A display name may contain
+ * `<`, so the last one is the bracket.
  */
 function stripBrackets(text: string): string | null {
   const open = text.lastIndexOf("<");
@@ -78,9 +78,9 @@ function decodePercent(text: string): string | null {
 }
 
 /**
- * Addresses with the time of their latest event (elapsed milliseconds), each kept for a limited time.
- * Every operation takes constant time: entries are in order of time, and each addition evicts up to
- * two expired ones.
+ * Addresses with the time of their latest event (elapsed milliseconds), each kept for a limited
+ * time. Every operation takes constant time: entries are in order of time, and each addition evicts
+ * up to two expired ones.
  */
 export class RecentAddresses {
   readonly #ttlMs: number;

@@ -30,8 +30,8 @@ export interface RefreshDemand {
   readonly persons: number;
   readonly newlyWatched: number;
   /**
-   * The number of equally weighted persons that would cost as many requests, if each is refreshed in
-   * proportion to the square root of the weight: (Σ√w)² / Σw.
+   * The number of equally weighted persons that would cost as many requests, if each is refreshed
+   * in proportion to the square root of the weight: (Σ√w)² / Σw.
    */
   readonly effectivePersons: number;
   /** The few persons with the greatest need of a lookup, in order. */
@@ -56,7 +56,9 @@ export interface RosterEvents {
   readonly demandChanged: undefined;
 }
 
-/** The roster of one organization, for polling: takes what Webex reports, and says who is watched. */
+/**
+ * The roster of one organization, for polling: takes what Webex reports, and says who is watched.
+ */
 export interface PolledRoster {
   readonly events: Subscribable<RosterEvents>;
   readonly personCount: number;
@@ -83,13 +85,13 @@ export interface PolledRoster {
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void;
 
   /**
-   * Returns up to `max` watched addresses that match nobody and have no valid answer ("not found" is
-   * valid for 10 minutes). Each has the form `local@domain`.
+   * Returns up to `max` watched addresses that match nobody and have no valid answer ("not found"
+   * is valid for 10 minutes). Each has the form `local@domain`.
    */
   unansweredAddresses(max: number): readonly string[];
   /**
-   * Returns the demand over `pages` pages, computed at most once a second. A person is fresh up to an
-   * age of `freshMs`.
+   * Returns the demand over `pages` pages, computed at most once a second. A person is fresh up to
+   * an age of `freshMs`.
    */
   refreshDemand(pages: number, freshMs: number): RefreshDemand;
 }

@@ -31,7 +31,9 @@ import { WatchStatistics } from "./watch-statistics.js";
 const DEFAULT_STALE_AFTER_MS = 180_000;
 const MAX_LOGGED_ADDRESSES = 10_000;
 
-/** The presence of all organizations: queries, lists, subscriptions, and a roster for each poller. */
+/**
+ * The presence of all organizations: queries, lists, subscriptions, and a roster for each poller.
+ */
 export class PresenceDirectory implements PresenceService {
   readonly events = new Emitter<PresenceEvents>();
   readonly #clock: Clock;
@@ -89,8 +91,8 @@ export class PresenceDirectory implements PresenceService {
   }
 
   /**
-   * Sets the order of authorization: if two organizations have an address, the first takes precedence.
-   * Organizations that are not in `orgIds` come last.
+   * Sets the order of authorization: if two organizations have an address, the first takes
+   * precedence. Organizations that are not in `orgIds` come last.
    */
   setOrder(orgIds: readonly string[]): void {
     const rankOf = ({ orgId }: PersonStore): number =>
@@ -364,7 +366,9 @@ class PendingQueries {
     this.#resolver = resolver;
   }
 
-  /** Resolves when all addresses are ready, or after `maxWaitMs`. Rejects with `Fault` `cancelled`. */
+  /**
+   * Resolves when all addresses are ready, or after `maxWaitMs`. Rejects with `Fault` `cancelled`.
+   */
   wait(addresses: readonly string[], maxWaitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
@@ -387,7 +391,7 @@ class PendingQueries {
     });
   }
 
-  /** Cheap: it looks no further than the first address of each query that is not ready. */
+  /** Cheap: it stops at the first address of each query that is not ready. */
   recheck(): void {
     if (this.#queries.size === 0) return;
     const now = this.#clock.elapsed();

@@ -35,8 +35,9 @@ export interface PresenceService {
   readonly events: Subscribable<PresenceEvents>;
   /**
    * Returns the record of each address, in order. It waits up to `maxWaitMs` for records that are
-   * `notReady` while an answer is on its way, and is synchronous if there is nothing to wait for. It
-   * does not fail because Webex, a grant or the setting is in a bad state. Throws `Fault` `cancelled`.
+   * `notReady` while an answer is on its way, and is synchronous if there is nothing to wait for.
+   * It does not fail because Webex, a grant or the setting is in a bad state. Throws `Fault`
+   * `cancelled`.
    */
   get(
     uris: readonly string[],
@@ -51,8 +52,8 @@ export interface PresenceService {
   unsubscribe(subscriptionId: string): void;
   /**
    * Returns up to `max` pending changes that concern the same subscriptions, or null if there are
-   * none. Each is the current record: somebody who has changed twice is in it once, and somebody who
-   * has changed back is not.
+   * none. Each is the current record: somebody who has changed twice is in it once, and somebody
+   * who has changed back is not.
    */
   drainChanges(max: number): ChangeBatch | null;
 }

@@ -103,8 +103,8 @@ const TWO_DIGITS = DIGITS.flatMap((tens) => DIGITS.map((units) => tens + units))
 const minuteCache = new Map<number, string>();
 
 /**
- * Formats epoch milliseconds as `Date.prototype.toISOString` does, in a fraction of the time. Throws
- * a `RangeError` for a time out of range.
+ * Formats epoch milliseconds as `Date.prototype.toISOString` does, in a fraction of the time.
+ * Throws a `RangeError` for a time out of range.
  */
 export function formatIsoTime(time: number): string {
   const whole = Math.trunc(time);

@@ -15,8 +15,9 @@ import type { PersonStore } from "./store/person-store.js";
 import type { PresenceSource, Resolution } from "./subscription-index.js";
 
 /**
- * Whether there can be presence at all: `notReady` until the settings have been read, `disabled` and
- * `blocked` in the worker's phases of these names, `polling` if an organization is or will be polled.
+ * Whether there can be presence at all: `notReady` until the settings have been read, `disabled`
+ * and `blocked` in the worker's phases of these names, `polling` if an organization is or will be
+ * polled.
  */
 export type PresenceCondition = "notReady" | "disabled" | "blocked" | "polling";
 
@@ -36,7 +37,9 @@ export interface Match extends Resolution {
  * `Clock.elapsed()`; callers read it once for many addresses.
  */
 export class Resolver implements PresenceSource<Match> {
-  /** In order of authorization: if two organizations have an address, the first takes precedence. */
+  /**
+   * In order of authorization: if two organizations have an address, the first takes precedence.
+   */
   stores: readonly PersonStore[] = [];
   readonly #clock: Clock;
   #condition: PresenceCondition = "notReady";

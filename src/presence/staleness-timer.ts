@@ -5,8 +5,8 @@ import type { Match, Resolver } from "./resolver.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
 
 /**
- * The longest sleep. Timers do not count time during which the machine is suspended: after a resume,
- * one that is set for the due time itself would sleep on for all of its remaining time.
+ * The longest sleep. Timers do not count time during which the machine is suspended: after a
+ * resume, one that is set for the due time itself would sleep on for all of its remaining time.
  */
 const MAX_SLEEP_MS = 5_000;
 

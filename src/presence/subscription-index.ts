@@ -46,9 +46,10 @@ interface WatchedUri {
 }
 
 /**
- * Finds the subscriptions to notify of a change. A change only marks its URIs as dirty; their presence
- * is compared with the last notification when changes are drained. So memory stays bounded if nobody
- * drains, somebody who changed twice is reported once, and somebody who changed back not at all.
+ * Finds the subscriptions to notify of a change. A change only marks its URIs as dirty; their
+ * presence is compared with the last notification when changes are drained. So memory stays bounded
+ * if nobody drains, somebody who changed twice is reported once, and somebody who changed back not
+ * at all.
  */
 export class SubscriptionIndex<R extends Resolution> {
   readonly #source: PresenceSource<R>;
@@ -95,7 +96,9 @@ export class SubscriptionIndex<R extends Resolution> {
     return subscription;
   }
 
-  /** Adds a URI to the latest subscription, once for each spelling; `resolution` is its first state. */
+  /**
+   * Adds a URI to the latest subscription, once for each spelling; `resolution` is its first state.
+   */
   add(subscription: Subscription, uri: string, address: string, resolution: R): void {
     if (!subscription.isAll) subscription.addresses.push(address);
     for (let watched = this.#first(address); watched !== null; watched = watched.next) {
@@ -204,7 +207,7 @@ export class SubscriptionIndex<R extends Resolution> {
       change = this.#source.toRecord(uri, resolution);
       this.#mergeEqual(watched);
     }
-    // Subscriptions that cover everybody hear once that somebody is gone.
+    // Subscriptions that cover everybody are notified once that a URI has ceased to exist.
     if (isUnannounced || (!resolution.isMatched && resolution.value === NOT_FOUND)) {
       this.#unsubscribe(watched, this.#allSubscriptions, new Map());
     }
@@ -356,7 +359,9 @@ class SubscriberSets {
     return this.#inUse.get(key) ?? new SubscriberSet(key, members);
   }
 
-  /** Returns `from` with the latest subscription added. Successive URIs mostly need the same set. */
+  /**
+   * Returns `from` with the latest subscription added. Successive URIs mostly need the same set.
+   */
   extend(from: SubscriberSet | null, member: Subscription): SubscriberSet {
     const last = this.#lastExtension;
     if (last?.member === member && last.from === from && this.#inUse.get(last.to.key) === last.to) {

@@ -8,8 +8,8 @@ const NO_MARKS = new Uint8Array(0);
 
 /**
  * Who is watched: named by a live subscription, or queried within 10 minutes. Queried persons are
- * marked in their store, which costs a query next to nothing; queried addresses that match nobody are
- * in `queriedUnmatched`. `now` is `Clock.elapsed()`.
+ * marked in their store, which costs a query next to nothing; queried addresses that match nobody
+ * are in `queriedUnmatched`. `now` is `Clock.elapsed()`.
  */
 export class WatchStatistics {
   readonly queriedUnmatched = new RecentAddresses(QUERY_WATCH_MS);

@@ -3,9 +3,9 @@ import type { PersonSnapshot } from "../person.js";
 import { formatIsoTime } from "../record.js";
 import { INITIAL_CHANGE_RATE, updateChangeRate } from "../refresh-demand.js";
 
-// All texts of a person are packed into one string: `id NUL name NUL uri SOH address SOH address SOH`.
-// One flat string costs a fraction of six, and one native search finds an address in it. `uri` is
-// empty if it equals the first address.
+// All texts of a person are packed into one string: `id NUL name NUL uri SOH address SOH address
+// SOH`. One flat string costs a fraction of six, and one native search finds an address in it.
+// `uri` is empty if it equals the first address.
 const FIELD_END = "\u0000";
 const ADDRESS_MARK = "\u0001";
 const ADDRESS_MARK_CODE = 1;
@@ -21,7 +21,9 @@ const BEYOND_LATIN_1 = /[\u0100-\uffff]/;
 const INITIAL_CAPACITY = 64;
 const MAX_INTERNED = 256;
 
-/** A moment by the wall clock, for display, and in elapsed milliseconds (`Clock.elapsed`), for ages. */
+/**
+ * A moment by the wall clock, for display, and in elapsed milliseconds (`Clock.elapsed`), for ages.
+ */
 export interface Timestamp {
   readonly wall: number;
   readonly elapsed: number;
@@ -203,7 +205,9 @@ export class PersonColumns {
     return this.text[slot] ?? "";
   }
 
-  /** Limited, because a service that sends a new status for each person must not fill the memory. */
+  /**
+   * Limited, because a service that sends a new status for each person must not fill the memory.
+   */
   #intern(status: string): string {
     const known = this.#interned.get(status);
     if (known !== undefined) return known;

@@ -116,8 +116,8 @@ export class PersonIndex {
   }
 }
 
-// An entry of the hash table is 32 bits: the slot plus 2 in the low 22, and above them 10 bits of the
-// key's hash, which save most comparisons of texts.
+// An entry of the hash table is 32 bits: the slot plus 2 in the low 22, and above them 10 bits of
+// the key's hash, which save most comparisons of texts.
 const SLOT_BITS = 22;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const EMPTY = 0;
@@ -134,8 +134,8 @@ export interface SlotKeys {
 }
 
 /**
- * A hash table from text to slot: open addressing in one typed array, about 10 bytes a key. It holds
- * no texts; their owner compares them.
+ * A hash table from text to slot: open addressing in one typed array, about 10 bytes a key. It
+ * holds no texts; their owner compares them.
  */
 export class SlotIndex {
   readonly #keys: SlotKeys;

@@ -24,8 +24,8 @@ export interface PersonStoreListener {
 
 /**
  * The persons of one organization, as Webex last reported them. A slot number stands for a person
- * until that person is removed. All times are elapsed milliseconds (`Clock.elapsed`), unless they are
- * called wall-clock. docs/person-store.md describes the layout and its cost.
+ * until that person is removed. All times are elapsed milliseconds (`Clock.elapsed`), unless they
+ * are called wall-clock. docs/person-store.md describes the layout and its cost.
  */
 export class PersonStore {
   readonly orgId: string;
@@ -210,8 +210,8 @@ export class PersonStore {
   }
 
   /**
-   * Visits the slots of all persons who have been queried within `QUERY_WATCH_MS` or are marked 1 in
-   * `subscribed`. It reads every slot, so it is too expensive for each query.
+   * Visits the slots of all persons who have been queried within `QUERY_WATCH_MS` or are marked 1
+   * in `subscribed`. It reads every slot, so it is too expensive for each query.
    */
   forEachWatched(subscribed: Uint8Array | "all", now: number, visit: (slot: number) => void): void {
     const { text, lastQueried, slotLimit } = this.#columns;
@@ -225,8 +225,8 @@ export class PersonStore {
   }
 
   /**
-   * Reports the addresses of persons last observed at `from` or later, but before `until`. Returns the
-   * earliest time of the other observations since `from`, or infinity.
+   * Reports the addresses of persons last observed at `from` or later, but before `until`. Returns
+   * the earliest time of the other observations since `from`, or infinity.
    */
   reportStale(from: number, until: number): number {
     const { text, observedElapsed, slotLimit } = this.#columns;

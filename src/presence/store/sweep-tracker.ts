@@ -1,8 +1,9 @@
 import type { PersonColumns } from "./person-columns.js";
 
 /**
- * Predicts the next person of Webex's list. The order and most items of the list stay the same, so a
- * matching fingerprint identifies a person without decoding. A wrong prediction costs one decoding.
+ * Predicts the next person of Webex's list. The order and most items of the list stay the same, so
+ * a matching fingerprint identifies a person without decoding. A wrong prediction costs one
+ * decoding.
  */
 export class ListIndex {
   readonly #columns: PersonColumns;
@@ -78,8 +79,8 @@ export class SweepTracker {
   }
 
   /**
-   * Returns the slots to remove, or null if the sweep proves nothing: it was superseded, or it listed
-   * no person, although every organization has an administrator.
+   * Returns the slots to remove, or null if the sweep proves nothing: it was superseded, or it
+   * listed no person, although every organization has an administrator.
    */
   complete(sweep: number): readonly number[] | null {
     if (sweep !== this.#sweep || !this.#isActive) return null;

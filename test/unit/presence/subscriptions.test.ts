@@ -427,7 +427,8 @@ describe("subscriptions", () => {
           });
           const names = new Set(list.map((record) => record.uri));
           for (const [spelled, text] of records) {
-            // Subscriptions to all hear once that a URI is gone, and no more, even if it is still an address.
+            // Subscriptions to all hear once that a URI is gone, and no more, even if it is still
+            // an address.
             if (all && !names.has(spelled)) expect(text, spelled).to.match(/^unknown\//);
             else expect(text, spelled).to.equal(key(fixture.get(spelled)));
           }
