@@ -2,13 +2,13 @@
 import { Emitter } from "../../src/faults/emitter.js";
 import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
-import { claimStdio } from "../../src/platform/stdio.js";
+import { claimStdio } from "../../src/platform/node-process.js";
 import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { parseListedPersons } from "../../src/webex/listed-persons.js";
+import { parseListedPersons } from "../../src/webex/person-decoder.js";
 import { personJson } from "../../simulator/person-json.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 

@@ -1,23 +1,23 @@
-// A worker of channel and protocol alone, its services faked: what the tests beside it launch.
+// A worker process with the real channel and RPC server, and with fake services.
 import { randomUUID } from "node:crypto";
 
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
-import { claimStdio } from "../../src/platform/stdio.js";
+import { claimStdio } from "../../src/platform/node-process.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { SeededRandom } from "../support/clock-fake.js";
+import { SeededRandom } from "./clock-fake.js";
 import {
   FakeAuthorization,
   FakePresence,
   FakeStatus,
   presenceRecord,
-} from "../support/fake-rpc-services.js";
-import { RecordingLogger } from "../support/logger-fake.js";
+} from "./rpc-services-fake.js";
+import { RecordingLogger } from "./logger-fake.js";
 
-const EXIT_CODE = { inputEnded: 0, outputBroken: 0, notTheProtocol: 65 } as const;
+const EXIT_CODE = { inputEnded: 0, outputBroken: 0, protocolError: 65 } as const;
 const { input, output } = claimStdio();
-console.log("a stray line by console"); // eslint-disable-line no-console
-process.stdout.write("a stray line by process.stdout\n");
+console.log("stray output of console"); // eslint-disable-line no-console
+process.stdout.write("stray output of process.stdout\n");
 
 const channel = new JsonRpcChannel(input, output);
 const presence = new FakePresence();
@@ -28,7 +28,7 @@ const server = new RpcServer({
   presence,
   authorization: new FakeAuthorization(),
   status: new FakeStatus(),
-  // A poll makes ten thousand persons change state without end: a storm for the test of congestion.
+  // A poll starts endless changes of 10,000 persons, for the test of congestion.
   poll: () => {
     let round = 0;
     interval ??= setInterval(() => {
