@@ -1,6 +1,6 @@
 // The worker's channel, protocol and presence without Webex: `worker/poll` changes the record of everybody at once.
 import { Emitter } from "../../src/faults/emitter.js";
-import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
+import type { AuthorizationService } from "../../src/authorization/authorizations.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
 import { systemRandom, systemClock } from "../../src/platform/system-clock.js";

@@ -4,10 +4,10 @@ import {
   canComplete,
   missingScopes,
   needsAttention,
+  type PageNotice,
   type PageModel,
 } from "./page/page-model.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
-import type { PageNotice } from "./page-notice.js";
 
 const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> = {
   "spark-admin:people_read": "Read the people of the organization and their presence status",

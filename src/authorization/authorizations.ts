@@ -1,31 +1,63 @@
-import { Fault } from "../faults/fault.js";
-import { type Disposer, Emitter } from "../faults/emitter.js";
+import { Emitter, type Subscribable, type Disposer } from "../faults/emitter.js";
+import { Fault, asFault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { OAuthClient, TokenResponse } from "../webex/oauth-api.js";
-import type {
-  AuthorizationChange,
-  AuthorizationEvents,
-  AuthorizationService,
-  ImportedGrant,
-} from "./authorization-service.js";
-import { type OAuthContext, findCancelReason, type WebexService } from "./oauth-context.js";
-import type { AuthorizationSettings } from "./effective-client.js";
-import { effectiveClient, originOf } from "./effective-client.js";
-import type { Flow, FlowMethod, FlowView } from "./flow.js";
-import { FlowSlot } from "./flow-slot.js";
-import type { Authorization, Grant } from "./grant.js";
-import { REQUIRED_SCOPES } from "./grant.js";
-import { GrantImporter } from "./grant-import.js";
-import { grantRefused, fetchTokenOwner } from "./grant-proof.js";
-import type { GrantRefusals } from "./grant-refusals.js";
-import { unreadableGrantFault, grantMismatch, toAuthorization } from "./grant-status.js";
-import { computeExpiry } from "./lifetime.js";
-import { revokeAtWebex } from "./revocation.js";
-import { throwIfCancelled } from "./shared-task.js";
+import type { OAuthClient, TokenResponse, OAuthApi } from "../webex/oauth-api.js";
+import {
+  effectiveClient,
+  originOf,
+  findCancelReason,
+  type AuthorizationSettings,
+  type OAuthContext,
+  type WebexService,
+} from "./oauth-context.js";
+import { FlowSlot, type FlowMethod, type FlowView, type Flow } from "./flow.js";
+import { grantRefused, fetchTokenOwner, GrantImporter } from "./grant-import.js";
+import {
+  unreadableGrantFault,
+  grantMismatch,
+  toAuthorization,
+  type GrantRefusals,
+} from "./grant-status.js";
+import { computeExpiry, REQUIRED_SCOPES, type Authorization, type Grant } from "./grant.js";
 import type { GrantStore } from "./grant-store.js";
 import { fallbackOrgName } from "./keychain-records.js";
+import { throwIfCancelled } from "./shared-task.js";
+
+export interface ImportedGrant {
+  readonly refreshToken: Secret;
+  readonly accessToken: Secret | null;
+  /** Seconds. */
+  readonly expiresIn: number | null;
+  readonly refreshTokenExpiresIn: number | null;
+  /** Space-separated, as in OAuth. */
+  readonly scope: string | null;
+}
+
+export interface AuthorizationChange {
+  readonly authorizations: readonly Authorization[];
+  readonly flow: FlowView | null;
+}
+
+export interface AuthorizationEvents {
+  readonly authorizationsChanged: AuthorizationChange;
+}
+
+/** What the protocol and the command line may ask of authorization. Every keychain failure is a fault of each call. */
+export interface AuthorizationService {
+  setClient(clientId: string, clientSecret: Secret): Promise<void>;
+  setProxyPassword(password: Secret | null): Promise<void>;
+  /** Proves the grant by a call to Webex, then keeps it. Faults: `clientNotConfigured`, `grantRefused`, `webexUnreachable`. */
+  import(grant: ImportedGrant, signal: AbortSignal): Promise<Authorization>;
+  list(): Promise<readonly Authorization[]>;
+  /** Gone from the keychain whatever Webex says. Fault: `unknownOrganization`. */
+  revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }>;
+  /** The flow of that method that is open already, or a new one. Faults: `authorizationInProgress`, `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`. */
+  begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView>;
+  cancel(): Promise<void>;
+  readonly events: Subscribable<AuthorizationEvents>;
+}
 
 export interface AuthorizationsOptions {
   readonly vault: GrantStore;
@@ -259,5 +291,54 @@ export class Authorizations implements AuthorizationService {
     if (text === this.#lastNotified) return;
     this.#lastNotified = text;
     this.events.emit("authorizationsChanged", change);
+  }
+}
+
+const DEADLINE_MS = 5_000;
+
+interface RevocationOptions {
+  readonly oauth: OAuthApi;
+  /** Fault: `clientNotConfigured`. */
+  readonly client: () => OAuthClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Tells Webex that the grant is over: best effort, within 5 s; false where Webex was not told. Never rejects. */
+export async function revokeAtWebex(
+  grant: Grant,
+  options: RevocationOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = new AbortController();
+  let cancelTimer: Disposer = () => undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    cancelTimer = options.clock.schedule(DEADLINE_MS, () => {
+      deadline.abort();
+      reject(new Fault("webexUnreachable", "Webex did not answer in time."));
+    });
+  });
+  try {
+    const revocation = options.oauth.revoke(
+      options.client(),
+      grant.refreshToken,
+      AbortSignal.any([signal, deadline.signal]),
+    );
+    await Promise.race([revocation, timeout]);
+    return true;
+  } catch (error) {
+    const { code, status, trackingId } = asFault(error);
+    options.logger.warn(
+      "Webex was not told that the authorization is revoked: revoke it in Control Hub as well.",
+      {
+        orgId: grant.orgId,
+        code,
+        status,
+        trackingId,
+      },
+    );
+    return false;
+  } finally {
+    cancelTimer();
   }
 }

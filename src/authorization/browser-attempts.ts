@@ -7,7 +7,7 @@ import { sanitizeText } from "./authorization-page-markup.js";
 import { type Attempt, attemptFromFault, attemptFromError } from "./page/page-model.js";
 import type { OAuthContext } from "./oauth-context.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
-import { type GrantSink, storeGrant } from "./grant-keeper.js";
+import { storeGrant, type GrantSink } from "./flow.js";
 
 interface AttemptOptions {
   readonly oauthContext: () => OAuthContext;

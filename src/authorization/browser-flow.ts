@@ -16,7 +16,14 @@ import {
   scriptResponse,
 } from "./page/authorization-page.js";
 import { pageParts } from "./authorization-page-parts.js";
-import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./page/page-model.js";
+import type { GrantSink, Flow, FlowEvents, FlowView } from "./flow.js";
+import {
+  canComplete,
+  flowOutcome,
+  type PageNotice,
+  type PageModel,
+  type PagePhase,
+} from "./page/page-model.js";
 import { BrowserAttempts } from "./browser-attempts.js";
 import {
   PAGE_NOT_OPEN,
@@ -27,10 +34,7 @@ import {
   INVALID_KEY,
 } from "./page/page-request.js";
 import type { OAuthContext } from "./oauth-context.js";
-import type { Flow, FlowEvents, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
-import type { GrantSink } from "./grant-keeper.js";
-import type { PageNotice } from "./page-notice.js";
 import { cancelled } from "./shared-task.js";
 
 export interface PageNoticesEvents {

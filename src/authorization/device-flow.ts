@@ -4,9 +4,16 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { DeviceAuthorization, DeviceTokenPoll, TokenResponse } from "../webex/oauth-api.js";
 import type { OAuthContext } from "./oauth-context.js";
-import type { Flow, FlowEvents, FlowState, FlowView } from "./flow.js";
+import {
+  storeGrant,
+  delay,
+  type GrantSink,
+  type Flow,
+  type FlowEvents,
+  type FlowState,
+  type FlowView,
+} from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
-import { type GrantSink, storeGrant, delay } from "./grant-keeper.js";
 import { cancelled } from "./shared-task.js";
 
 export interface DeviceFlowOptions {

@@ -2,7 +2,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { AuthorizationService } from "./authorization-service.js";
+import type { AuthorizationService } from "./authorizations.js";
 import type { FlowMethod, FlowState } from "./flow.js";
 
 /**

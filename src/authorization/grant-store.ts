@@ -1,16 +1,17 @@
-import type { Fault } from "../faults/fault.js";
-import { asFault } from "../faults/fault.js";
-import type { Disposer } from "../faults/emitter.js";
-import { Emitter } from "../faults/emitter.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
+import { asFault, type Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
-import type { StoredContent } from "./vault-content.js";
-import { readContent, hasSameTokens, withGrant, withoutGrant } from "./vault-content.js";
 import {
+  readContent,
+  hasSameTokens,
+  withGrant,
+  withoutGrant,
+  isSameContent,
   CLIENT_ACCOUNT,
   decodeGrant,
   decodeIndex,
@@ -21,9 +22,8 @@ import {
   grantAccount,
   INDEX_ACCOUNT,
   PROXY_ACCOUNT,
+  type StoredContent,
 } from "./keychain-records.js";
-import type { GrantStoreState } from "./vault-state.js";
-import { logStateChange, isSameState } from "./vault-state.js";
 
 /** Another process's change is noticed within this (the contract allows 60 s). */
 const POLL_MS = 30_000;
@@ -290,4 +290,39 @@ export class GrantStore {
     this.#queue = result.catch(() => undefined);
     return result;
   }
+}
+
+export type GrantStoreState =
+  | { readonly kind: "unread" }
+  | { readonly kind: "unavailable"; readonly fault: Fault }
+  /** `fault`: the store has gone out of reach since; the content is the last known, and still good. */
+  | ({ readonly kind: "ready"; readonly fault: Fault | null } & StoredContent);
+
+export function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
+  if (a.kind !== b.kind || faultOf(a)?.message !== faultOf(b)?.message) return false;
+  return a.kind !== "ready" || b.kind !== "ready" || isSameContent(a, b);
+}
+
+/** Logs what an administrator should know of the step from one state to the next: each trouble once, and its end. */
+export function logStateChange(
+  logger: Logger,
+  before: GrantStoreState,
+  next: GrantStoreState,
+): void {
+  const [previousFault, fault] = [faultOf(before), faultOf(next)];
+  if (fault !== null && fault.code !== previousFault?.code)
+    logger.warn(fault.message, { code: fault.code, hint: fault.hint });
+  if (fault === null && previousFault !== null) logger.info("The keychain answers again.");
+  if (next.kind !== "ready") return;
+  const knownAccounts = before.kind === "ready" ? before.unreadableAccounts : [];
+  for (const account of next.unreadableAccounts.filter((a) => !knownAccounts.includes(a))) {
+    logger.warn(
+      "A record in the keychain is missing or cannot be read: it is left alone and not used.",
+      { account },
+    );
+  }
+}
+
+function faultOf(state: GrantStoreState): Fault | null {
+  return state.kind === "unread" ? null : state.fault;
 }

@@ -1,5 +1,4 @@
-import type { AuthorizationChange } from "../authorization/authorization-service.js";
-import type { Authorizations } from "../authorization/authorizations.js";
+import type { AuthorizationChange, Authorizations } from "../authorization/authorizations.js";
 import type { FlowState, FlowView } from "../authorization/flow.js";
 import type { CommandContext } from "./command.js";
 import { formatCountdown } from "./time-text.js";

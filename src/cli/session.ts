@@ -1,6 +1,6 @@
 import { Emitter } from "../faults/emitter.js";
 import type { Authorizations } from "../authorization/authorizations.js";
-import type { AuthorizationSettings } from "../authorization/effective-client.js";
+import type { AuthorizationSettings } from "../authorization/oauth-context.js";
 import { GrantStore } from "../authorization/grant-store.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
 import { version } from "../platform/installation.js";

@@ -1,5 +1,5 @@
 import { Secret } from "../faults/secret.js";
-import type { AuthorizationService } from "../authorization/authorization-service.js";
+import type { AuthorizationService } from "../authorization/authorizations.js";
 import type { RequestCall } from "../ports/channel.js";
 import type { PresenceService } from "../presence/presence-service.js";
 import type { WorkerStatus } from "../supervisor/status.js";

@@ -1,5 +1,5 @@
 import type { Disposer, Subscribable } from "../faults/emitter.js";
-import type { AuthorizationService } from "../authorization/authorization-service.js";
+import type { AuthorizationService } from "../authorization/authorizations.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock } from "../ports/clock.js";
 import type { PresenceService } from "../presence/presence-service.js";

@@ -1,5 +1,5 @@
 import { asFault } from "../faults/fault.js";
-import type { AuthorizationService } from "../authorization/authorization-service.js";
+import type { AuthorizationService } from "../authorization/authorizations.js";
 import type { Channel, ChannelEndReason, RequestCall } from "../ports/channel.js";
 import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";

@@ -1,10 +1,13 @@
 import { Authorizations } from "../authorization/authorizations.js";
 import { BrowserFlow, type PageNotices } from "../authorization/browser-flow.js";
 import { DeviceFlow } from "../authorization/device-flow.js";
-import type { WebexService } from "../authorization/oauth-context.js";
-import { type AuthorizationSettings, originOf } from "../authorization/effective-client.js";
+import {
+  originOf,
+  type AuthorizationSettings,
+  type WebexService,
+} from "../authorization/oauth-context.js";
+import { GrantRefusals } from "../authorization/grant-status.js";
 import type { Flow, FlowMethod } from "../authorization/flow.js";
-import { GrantRefusals } from "../authorization/grant-refusals.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import type { GrantStore } from "../authorization/grant-store.js";
 import type { Http } from "../ports/http.js";

@@ -1,6 +1,6 @@
 import type { Authorizations } from "../authorization/authorizations.js";
 import type { PageNotices } from "../authorization/browser-flow.js";
-import type { AuthorizationSettings } from "../authorization/effective-client.js";
+import type { AuthorizationSettings } from "../authorization/oauth-context.js";
 import { FlowSupervisor } from "../authorization/flow-supervisor.js";
 import { GrantStore } from "../authorization/grant-store.js";
 import { RequestBudget } from "../polling/request-budget.js";

@@ -1,8 +1,8 @@
 import type { FlowSupervisor } from "../authorization/flow-supervisor.js";
 import type { GrantStatus } from "../authorization/authorizations.js";
-import { effectiveClient, type AuthorizationSettings } from "../authorization/effective-client.js";
+import { effectiveClient, type AuthorizationSettings } from "../authorization/oauth-context.js";
+import type { GrantStoreState } from "../authorization/grant-store.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
-import type { GrantStoreState } from "../authorization/vault-state.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import type { SettingsState } from "../settings/settings-store.js";
 import type { HostCheck } from "../supervisor/host-gate.js";

@@ -7,11 +7,11 @@ import {
 } from "../../src/authorization/page/authorization-page.js";
 import {
   attemptFromFault,
-  type PageModel,
   attemptFromError,
+  type PageNotice,
+  type PageModel,
 } from "../../src/authorization/page/page-model.js";
 import { INVALID_KEY } from "../../src/authorization/page/page-request.js";
-import type { PageNotice } from "../../src/authorization/page-notice.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
 import { authorizationOf, faultOf } from "../support/authorization-flow-fixture.js";

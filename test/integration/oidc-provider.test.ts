@@ -5,7 +5,7 @@ import { BrowserFlow } from "../../src/authorization/browser-flow.js";
 import { DeviceFlow } from "../../src/authorization/device-flow.js";
 import type { FlowView } from "../../src/authorization/flow.js";
 import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
-import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
+import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";

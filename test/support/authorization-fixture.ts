@@ -1,8 +1,7 @@
 import { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
-import type { WebexService } from "../../src/authorization/oauth-context.js";
-import { originOf } from "../../src/authorization/effective-client.js";
-import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
+import { originOf, type WebexService } from "../../src/authorization/oauth-context.js";
+import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import type { Grant } from "../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";

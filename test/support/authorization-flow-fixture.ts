@@ -1,12 +1,12 @@
-import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
+import type { AuthorizationEvents } from "../../src/authorization/authorizations.js";
+import type { GrantSink } from "../../src/authorization/flow.js";
+import type { PageNotice } from "../../src/authorization/page/page-model.js";
 import type { PageNoticesEvents } from "../../src/authorization/browser-flow.js";
 import { Fault } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
 import { Secret } from "../../src/faults/secret.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import type { OAuthContext } from "../../src/authorization/oauth-context.js";
-import type { GrantSink } from "../../src/authorization/grant-keeper.js";
-import type { PageNotice } from "../../src/authorization/page-notice.js";
 import type {
   DeviceAuthorization,
   DeviceTokenPoll,

@@ -1,4 +1,6 @@
-import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
+import type { AuthorizationEvents } from "../../src/authorization/authorizations.js";
+import type { GrantSink, FlowView } from "../../src/authorization/flow.js";
+import { fetchTokenOwner } from "../../src/authorization/grant-import.js";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { request as httpRequest } from "node:http";
@@ -7,9 +9,6 @@ import type { Context } from "mocha";
 import { type Browser, chromium } from "playwright-core";
 
 import { BrowserFlow } from "../../src/authorization/browser-flow.js";
-import type { GrantSink } from "../../src/authorization/grant-keeper.js";
-import { fetchTokenOwner } from "../../src/authorization/grant-proof.js";
-import type { FlowView } from "../../src/authorization/flow.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { Emitter } from "../../src/faults/emitter.js";
 import { Secret } from "../../src/faults/secret.js";

@@ -4,7 +4,7 @@ import type {
   AuthorizationEvents,
   AuthorizationService,
   ImportedGrant,
-} from "../../src/authorization/authorization-service.js";
+} from "../../src/authorization/authorizations.js";
 import type { FlowMethod, FlowView } from "../../src/authorization/flow.js";
 import type { Authorization } from "../../src/authorization/grant.js";
 import type {

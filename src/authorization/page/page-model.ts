@@ -1,7 +1,15 @@
 import type { Fault } from "../../faults/fault.js";
 import type { FlowState } from "../flow.js";
-import { type Authorization, REQUIRED_SCOPES } from "../grant.js";
-import type { PageNotice } from "../page-notice.js";
+import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
+
+/** Something the worker knows and the person at the authorization page should: a problem of the status, in the same words. */
+export interface PageNotice {
+  readonly code: string;
+  readonly severity: "error" | "warning" | "info";
+  readonly message: string;
+  readonly hint: string;
+  readonly orgId: string | null;
+}
 
 /** Where the latest try of this flow stands; `said` is Webex's own text, made fit to show. */
 export type Attempt =

@@ -4,8 +4,7 @@ import { expect } from "chai";
 import { Fault } from "../../../src/faults/fault.js";
 import { Emitter } from "../../../src/faults/emitter.js";
 import { Secret } from "../../../src/faults/secret.js";
-import type { ImportedGrant } from "../../../src/authorization/authorization-service.js";
-import { Authorizations } from "../../../src/authorization/authorizations.js";
+import { Authorizations, type ImportedGrant } from "../../../src/authorization/authorizations.js";
 import type {
   Flow,
   FlowEvents,

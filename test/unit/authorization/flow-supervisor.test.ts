@@ -4,7 +4,7 @@ import sinon from "sinon";
 import type {
   AuthorizationEvents,
   AuthorizationService,
-} from "../../../src/authorization/authorization-service.js";
+} from "../../../src/authorization/authorizations.js";
 import { FlowSupervisor } from "../../../src/authorization/flow-supervisor.js";
 import type { FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";

@@ -6,7 +6,7 @@ import {
   encodeGrant,
   grantAccount,
 } from "../../../src/authorization/keychain-records.js";
-import type { GrantStoreState } from "../../../src/authorization/vault-state.js";
+import type { GrantStoreState } from "../../../src/authorization/grant-store.js";
 import {
   AuthorizationHarness,
   client,

@@ -4,8 +4,8 @@ import {
   computeExpiry,
   isValidTime,
   MAX_LIFETIME_SECONDS,
-} from "../../../src/authorization/lifetime.js";
-import { applyRefresh } from "../../../src/authorization/renewed-grant.js";
+  applyRefresh,
+} from "../../../src/authorization/grant.js";
 import { tokenResponseOf, grantOf, orgA } from "../../support/authorization-fixture.js";
 
 const NOW = Date.UTC(2026, 0, 1);

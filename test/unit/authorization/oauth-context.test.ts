@@ -1,10 +1,8 @@
 import { expect } from "chai";
 
-import type { ImportedGrant } from "../../../src/authorization/authorization-service.js";
-import { Authorizations } from "../../../src/authorization/authorizations.js";
-import type { WebexService } from "../../../src/authorization/oauth-context.js";
+import { Authorizations, type ImportedGrant } from "../../../src/authorization/authorizations.js";
+import { originOf, type WebexService } from "../../../src/authorization/oauth-context.js";
 import { DeviceFlow } from "../../../src/authorization/device-flow.js";
-import { originOf } from "../../../src/authorization/effective-client.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type {
