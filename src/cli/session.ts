@@ -8,7 +8,7 @@ import { KeytarStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
-import { systemRandom, systemClock } from "../platform/system-clock.js";
+import { systemClock, systemCrypto, systemRandom } from "../platform/system-clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
@@ -47,6 +47,7 @@ export class Session {
       ports: {
         clock: systemClock,
         random: systemRandom,
+        crypto: systemCrypto,
         log: silentLogger,
         listenOnLoopback,
         version,

@@ -17,7 +17,10 @@ import { webexEndpoints } from "../webex/oauth-endpoints.js";
 import type { WorkerPorts } from "./worker-ports.js";
 
 export interface AuthorizationWiring {
-  readonly ports: Pick<WorkerPorts, "clock" | "random" | "log" | "listenOnLoopback" | "version">;
+  readonly ports: Pick<
+    WorkerPorts,
+    "clock" | "random" | "crypto" | "log" | "listenOnLoopback" | "version"
+  >;
   readonly grantStore: GrantStore;
   readonly network: Http;
   readonly settings: () => AuthorizationSettings;
@@ -33,7 +36,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
   readonly tokensOf: (orgId: string) => OrganizationTokenSource;
 } {
   const { grantStore: vault, network: http, settings, notices, onAsked = () => undefined } = wiring;
-  const { clock, random, log: logger, listenOnLoopback: listen, version } = wiring.ports;
+  const { clock, random, crypto, log: logger, listenOnLoopback: listen, version } = wiring.ports;
   const refusals = new GrantRefusals();
   const webex = (): WebexService => {
     const { apiUrl } = settings();
@@ -49,7 +52,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
       oauthContext: () => authorizations.oauthContext(),
       grantSink: authorizations,
       clock,
-      chance: random,
+      crypto,
       logger,
     };
     return method === "device"
@@ -69,7 +72,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     authorizations,
     tokensOf: (orgId) =>
       new OrganizationTokenSource({
-        ...{ orgId, vault, refusals, settings, clock, chance: random, logger },
+        ...{ orgId, vault, refusals, settings, clock, random, logger },
         oauth: () => webex().oauth,
       }),
   };

@@ -1,6 +1,6 @@
 import type { ReadCertificates } from "../ports/certificates.js";
 import type { Channel } from "../ports/channel.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Crypto, Random } from "../ports/clock.js";
 import type { HttpFactory } from "../ports/http.js";
 import type { ListenOnLoopback } from "../ports/loopback-server.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
@@ -12,6 +12,7 @@ import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 export interface WorkerPorts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly crypto: Crypto;
   readonly log: Logger & {
     setLevel(level: LogLevel): void;
     close(deadlineMs: number): Promise<void>;

@@ -44,7 +44,7 @@ export class Worker {
   constructor(ports: WorkerPorts, options: LaunchOptions) {
     this.#ports = ports;
     this.#options = options;
-    const { clock, random, log, version } = ports;
+    const { clock, crypto, log, version } = ports;
     this.#components = createComponents(ports, {
       list: () => this.#status.problems,
       events: this.#notices,
@@ -87,7 +87,7 @@ export class Worker {
       version,
       openRpc: ports.openRpc,
       clock,
-      random,
+      crypto,
       logger: log,
       onInitialize: (introduction) => this.#meetHost(introduction),
       onShutdown: () => this.#halt(),
