@@ -1,9 +1,8 @@
-import type { Subscribable, Disposer } from "../faults/emitter.js";
+import type { Disposer, Subscribable } from "../faults/emitter.js";
 import { asFault, Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
-import type { AuthorizationEvents } from "./authorizations.js";
 import type { Authorization } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
 import { cancelled, throwIfCancelled } from "./shared-task.js";
@@ -11,7 +10,7 @@ import { cancelled, throwIfCancelled } from "./shared-task.js";
 export type FlowMethod = "browser" | "device";
 export type FlowState = "waiting" | "authorized" | "denied" | "failed" | "expired" | "cancelled";
 
-/** What a person needs to authorize; members a method does not have are null. `expiresAt` is ISO 8601. */
+/** What a person needs to authorize. Members that a method does not have are null. */
 export interface FlowView {
   readonly method: FlowMethod;
   readonly url: string | null;
@@ -19,6 +18,7 @@ export interface FlowView {
   readonly verificationUri: string | null;
   readonly verificationUriComplete: string | null;
   readonly userCode: string | null;
+  /** ISO 8601. */
   readonly expiresAt: string | null;
   readonly state: FlowState;
   readonly message: string | null;
@@ -29,94 +29,92 @@ export interface FlowEvents {
 }
 
 /**
- * One way to get a grant from a person: the browser flow and the device flow are two of these. A flow ends by itself (authorized,
- * denied, failed, expired) or by `stop`; whether it has ended is `open`, not `view.state`, because the browser flow tells a declined
- * or failed attempt as `denied` or `failed` and lets the person try again until its deadline. A grant it obtains goes to the vault
- * before `authorized` is told.
+ * An interactive authorization. A flow ends by itself (authorized, denied, failed, expired) or by
+ * `stop`. `isOpen` says whether it has ended, not `view.state`: the browser flow reports a declined or
+ * failed attempt as `denied` or `failed`, and stays open for further attempts until its deadline. The
+ * grant is stored before the state becomes `authorized`.
  */
 export interface Flow {
   readonly method: FlowMethod;
   readonly view: FlowView;
-  /** From a successful `start` until the flow is over. */
+  /** True from a successful `start` until the flow is over. */
   readonly isOpen: boolean;
-  /** Resolves when there is something for a person to do. Faults: `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`, keychain faults. */
-  start(signal: AbortSignal): Promise<FlowView>;
-  /** `reason`: why it is over, where nobody has simply called it off. */
-  stop(reason?: string): Promise<void>;
   readonly events: Subscribable<FlowEvents>;
+  /**
+   * Resolves when a person can act. Faults: `clientNotConfigured`, `redirectPortInUse`,
+   * `webexUnreachable`, and those of the keychain.
+   */
+  start(signal: AbortSignal): Promise<FlowView>;
+  /** `reason`: why the flow ends, if it was not simply cancelled. */
+  stop(reason?: string): Promise<void>;
 }
 
-/** What a flow needs of the vault. */
+export interface AuthorizationChange {
+  readonly authorizations: readonly Authorization[];
+  /** The open flow, or one that has just ended. */
+  readonly flow: FlowView | null;
+}
+
+export interface AuthorizationEvents {
+  readonly authorizationsChanged: AuthorizationChange;
+}
+
+/** Accepts the tokens that a flow obtains. */
 export interface GrantSink {
-  /** Asks Webex whose grant this is and keeps it as its counterpart's. Faults: those of `IdentityApi` and of the keychain. */
+  readonly events: Subscribable<AuthorizationEvents>;
+  /** Verifies the tokens with Webex and stores them as a grant of their context. */
   completeGrant(
-    oauthContext: OAuthContext,
-    answer: TokenResponse,
+    context: OAuthContext,
+    tokens: TokenResponse,
     signal: AbortSignal,
   ): Promise<Authorization>;
   list(): Promise<readonly Authorization[]>;
-  readonly events: Subscribable<AuthorizationEvents>;
 }
 
-interface StoreGrantOptions {
-  readonly keeper: GrantSink;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly deadline: number;
-  readonly onTrouble: (fault: Fault) => void;
-}
-
-/** A store out of reach is tried again at least this often (contract: keychain). */
+/** An unavailable keychain has to be retried within 10 s. */
 const RETRY_MS = 10_000;
 
 /**
- * Keeps a grant that Webex has already given, through whatever passes: a locked keychain, a network that is gone. Each passing
- * trouble is told, and tried again until `deadline` (of the monotonic clock); then, or with a lasting fault, it is thrown.
+ * Stores tokens that Webex has issued. Transient faults, such as a locked keychain, are reported to
+ * `onRetry` and retried until `deadline`, a time of `Clock.monotonic()`. Other faults are thrown.
  */
 export async function storeGrant(
-  oauthContext: OAuthContext,
-  answer: TokenResponse,
-  options: StoreGrantOptions,
+  context: OAuthContext,
+  tokens: TokenResponse,
+  options: {
+    readonly grantSink: GrantSink;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly deadline: number;
+    readonly onRetry: (fault: Fault) => void;
+  },
   signal: AbortSignal,
 ): Promise<Authorization> {
+  const { grantSink, clock, logger, deadline, onRetry } = options;
   try {
-    return await storeWithRetry(oauthContext, answer, options, signal);
-  } catch (thrown) {
-    // Told by nobody else: the flow itself only says that it is over.
-    if (signal.aborted) {
-      options.logger.warn(
-        "An authorization that Webex had given already was not kept, because its flow ended first: the organization has to be authorized again.",
+    for (;;) {
+      try {
+        return await grantSink.completeGrant(context, tokens, signal);
+      } catch (thrown) {
+        const fault = asFault(thrown);
+        const delayMs = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);
+        const isLate = clock.monotonic() + delayMs >= deadline;
+        if (signal.aborted || fault.kind !== "transient" || isLate) throw fault;
+        onRetry(fault);
+        await delay(clock, delayMs, signal);
+      }
+    }
+  } catch (fault) {
+    // The flow itself only reports that it has ended.
+    if (signal.aborted)
+      logger.warn(
+        "Webex had granted an authorization, but its flow ended before it was stored. The organization has to be authorized again.",
       );
-    }
-    throw thrown;
+    throw fault;
   }
 }
 
-async function storeWithRetry(
-  oauthContext: OAuthContext,
-  answer: TokenResponse,
-  options: StoreGrantOptions,
-  signal: AbortSignal,
-): Promise<Authorization> {
-  for (;;) {
-    try {
-      return await options.keeper.completeGrant(oauthContext, answer, signal);
-    } catch (thrown) {
-      const fault = asFault(thrown);
-      const wait = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);
-      if (
-        signal.aborted ||
-        fault.kind !== "transient" ||
-        options.clock.monotonic() + wait >= options.deadline
-      )
-        throw fault;
-      options.onTrouble(fault);
-      await delay(options.clock, wait, signal);
-    }
-  }
-}
-
-/** Waits on the clock; ends with the fault `cancelled` as soon as the signal fires. */
+/** Waits for `ms`. Rejects with the fault `cancelled` as soon as the signal is aborted. */
 export function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
@@ -124,10 +122,10 @@ export function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
       return;
     }
     const onAbort = (): void => {
-      dispose();
+      cancelTimer();
       reject(cancelled());
     };
-    const dispose = clock.schedule(ms, () => {
+    const cancelTimer = clock.schedule(ms, () => {
       signal.removeEventListener("abort", onAbort);
       resolve();
     });
@@ -139,16 +137,19 @@ interface ActiveFlow {
   readonly flow: Flow;
   readonly abort: AbortController;
   readonly dispose: Disposer;
-  /** Resolves when there is something for a person to do. */
+  /** Resolves when a person can act. */
   started: Promise<void>;
   isStarted: boolean;
   /** Null until it is known. */
-  oauthContext: OAuthContext | null;
-  /** Ended because it was begun with another counterpart than is wanted now. */
+  context: OAuthContext | null;
+  /** The flow was ended because the settings name another context now. */
   isOutdated: boolean;
 }
 
-/** Room for one flow at a time. Each change is told; the end of a flow twice: with its last state, then as none. */
+/**
+ * Holds at most one flow. `onChange` is called on each change of its view, and twice when it ends:
+ * once with its final state, and once without a flow.
+ */
 export class FlowSlot {
   readonly #createFlow: (method: FlowMethod) => Flow;
   readonly #onChange: () => void;
@@ -160,14 +161,15 @@ export class FlowSlot {
     this.#onChange = onChange;
   }
 
-  /** The flow that is open, or has just ended; null otherwise. */
+  /** The flow that is open or has just ended, or null. */
   get view(): FlowView | null {
     return this.#active?.isStarted === true ? this.#active.flow.view : null;
   }
 
   /**
-   * The flow of that method that is open, or a new one; `prepare` runs before it starts and says what it is begun with. Fault:
-   * `authorizationInProgress`.
+   * Returns the open flow of this method, or starts one. `prepare` runs before the start and returns
+   * the context of the new flow. Throws `authorizationInProgress` if a flow of the other method is
+   * open.
    */
   async begin(
     method: FlowMethod,
@@ -179,10 +181,8 @@ export class FlowSlot {
     if (open !== null && open.flow.method !== method) {
       throw new Fault(
         "authorizationInProgress",
-        `An authorization by ${open.flow.method} is open: it ends first, or is cancelled.`,
-        {
-          data: { method: open.flow.method },
-        },
+        `An authorization by ${open.flow.method} is in progress. Wait for its end, or cancel it.`,
+        { data: { method: open.flow.method } },
       );
     }
     const active = open ?? this.#create(method, signal, prepare);
@@ -190,7 +190,7 @@ export class FlowSlot {
       await active.started;
       return active.flow.view;
     } catch (error) {
-      // Who began it has called it off, or it went to the wrong place: whoever asked still wants one.
+      // This caller still needs a flow if another one cancelled it, or if the context changed.
       const shouldRetry = !signal.aborted && (open !== null || active.isOutdated);
       if (shouldRetry && error instanceof Fault && error.code === "cancelled")
         return this.begin(method, signal, prepare);
@@ -202,11 +202,11 @@ export class FlowSlot {
     if (this.#active !== null) await this.#cancel(this.#active);
   }
 
-  /** Ends the flow that is open if there is a reason to, by what it was begun with. */
-  cancelIf(cancelReason: (oauthContext: OAuthContext) => string | null): void {
+  /** Cancels the flow if `findReason` returns a reason for its context. */
+  cancelIf(findReason: (context: OAuthContext) => string | null): void {
     const active = this.#active;
-    if (!active?.oauthContext) return;
-    const reason = cancelReason(active.oauthContext);
+    if (!active?.context) return;
+    const reason = findReason(active.context);
     if (reason === null) return;
     active.isOutdated = true;
     void this.#cancel(active, reason);
@@ -232,7 +232,7 @@ export class FlowSlot {
       dispose: flow.events.on("viewChanged", () => this.#handleChange(active)),
       started: Promise.resolve(),
       isStarted: false,
-      oauthContext: null,
+      context: null,
       isOutdated: false,
     };
     this.#active = active;
@@ -246,9 +246,9 @@ export class FlowSlot {
     prepare: () => Promise<OAuthContext>,
   ): Promise<void> {
     try {
-      // The one before may still be closing its port.
+      // The previous flow may still be closing its port.
       await this.#previous?.stop();
-      active.oauthContext = await prepare();
+      active.context = await prepare();
       if (signal.aborted) throw cancelled();
       await active.flow.start(signal);
     } catch (error) {

@@ -1,83 +1,22 @@
 import { Emitter } from "../faults/emitter.js";
 import { Fault } from "../faults/fault.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
-import { findContextChange, type AuthorizationSettings } from "./oauth-context.js";
 import type { Authorization, Grant } from "./grant.js";
+import { findContextChange, type AuthorizationSettings } from "./oauth-context.js";
 
-export function missingGrantFault(orgId: string): Fault {
-  return new Fault(
-    "authorizationRequired",
-    "There is no authorization for this organization: its presence cannot be read.",
-    {
-      hint: "A Webex administrator of the organization has to authorize the integration.",
-      data: { orgId },
-    },
-  );
-}
-
-export function unreadableGrantFault(orgId: string): Fault {
-  return new Fault(
-    "authorizationRequired",
-    "The keychain names an authorization of this organization, but its record is missing or cannot be read: its presence is not known.",
-    {
-      hint: `Authorize the organization again, or take the rest of the authorization out: ucx-webex-presence revoke ${orgId}`,
-      data: { orgId },
-    },
-  );
-}
-
-/**
- * Why the grant may not be used with the settings as they are: it was given for another client or another API origin. Null if it may.
- * Without any client id to compare with, the client is the problem, not the grant.
- */
-export function grantMismatch(
-  grant: Grant,
-  settings: AuthorizationSettings,
-  storedClient: OAuthClient | null,
-): Fault | null {
-  const change = findContextChange(grant, settings, storedClient);
-  if (change === null) return null;
-  return new Fault(
-    "authorizationRequired",
-    change === "client"
-      ? "The organization's authorization was given to another Webex integration: it is not used."
-      : "The organization's authorization was given for another WebexPresence.ApiUrl: it is not used.",
-    {
-      hint: "Authorize the organization again, or set back what was changed (WebexPresence.ClientId, the client in the keychain, WebexPresence.ApiUrl).",
-      data: { orgId: grant.orgId },
-    },
-  );
-}
-
-/** The grant as the host sees it. */
-export function toAuthorization(
-  grant: Grant,
-  settings: AuthorizationSettings,
-  storedClient: OAuthClient | null,
-  refusals: GrantRefusals,
-): Authorization {
-  const required =
-    grantMismatch(grant, settings, storedClient) !== null ||
-    refusals.find(grant, storedClient) !== null;
-  return {
-    orgId: grant.orgId,
-    orgName: grant.orgName,
-    authorizedBy: grant.authorizedBy,
-    scopes: grant.scopes,
-    grantedAt: new Date(grant.grantedAt).toISOString(),
-    accessTokenExpiresAt: isoOrNull(grant.accessTokenExpiresAt),
-    refreshTokenExpiresAt: isoOrNull(grant.refreshTokenExpiresAt),
-    state: required ? "required" : "valid",
-  };
-}
-
-function isoOrNull(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
+/** An organization's grant, and what prevents its use: a fault, or null if nothing does. */
+export interface GrantStatus {
+  readonly orgId: string;
+  readonly orgName: string;
+  /** Null if the grant's record cannot be read. */
+  readonly scopes: readonly string[] | null;
+  /** `authorizationRequired` or `grantRefused`. */
+  readonly fault: Fault | null;
 }
 
 export interface GrantRefusal {
   readonly fault: Fault;
-  /** `Clock.monotonic()` of the last time Webex refused. */
+  /** `Clock.monotonic()` of the latest refusal. */
   readonly refusedAt: number;
 }
 
@@ -87,13 +26,14 @@ interface Entry extends GrantRefusal {
 }
 
 export interface RefusalEvents {
-  /** The organization whose standing changed. */
+  /** The organization whose grant was refused, or is no longer refused. */
   readonly refusalChanged: string;
 }
 
 /**
- * Which grants Webex has refused to renew. The tokens stay in the keychain: a refusal holds for one refresh token with one client,
- * so that a new authorization, another process's refresh or another client secret end it by themselves.
+ * The grants that Webex refused to refresh. Their tokens stay in the keychain. A refusal applies to
+ * one refresh token with one client, so that a new authorization, a refresh by another process or a
+ * new client secret end it.
  */
 export class GrantRefusals {
   readonly events = new Emitter<RefusalEvents>();
@@ -109,18 +49,73 @@ export class GrantRefusals {
     if (this.#entries.delete(orgId)) this.events.emit("refusalChanged", orgId);
   }
 
-  /** The refusal that holds for this grant with this client, or null. */
+  /** Returns the refusal that applies to this grant with this client, or null. */
   find(grant: Grant, client: OAuthClient | null): GrantRefusal | null {
     const entry = this.#entries.get(grant.orgId);
     if (entry?.grant.refreshToken.equals(grant.refreshToken) !== true) return null;
-    if (
-      client !== null &&
-      !(
-        client.clientId === entry.client.clientId &&
-        client.clientSecret.equals(entry.client.clientSecret)
-      )
-    )
-      return null;
-    return entry;
+    const isSameClient =
+      client === null ||
+      (client.clientId === entry.client.clientId &&
+        client.clientSecret.equals(entry.client.clientSecret));
+    return isSameClient ? entry : null;
   }
+}
+
+export function missingGrantFault(orgId: string): Fault {
+  return new Fault("authorizationRequired", "The organization is not authorized.", {
+    hint: "Have a Webex administrator of the organization authorize the integration.",
+    data: { orgId },
+  });
+}
+
+export function unreadableGrantFault(orgId: string): Fault {
+  return new Fault(
+    "authorizationRequired",
+    "The keychain lists an authorization of this organization, but its record is missing or cannot be read.",
+    {
+      hint: `Authorize the organization again, or remove what is left of the authorization: ucx-webex-presence revoke ${orgId}`,
+      data: { orgId },
+    },
+  );
+}
+
+/**
+ * Why the grant cannot be used with the current settings: it was issued for another client or
+ * another API origin. Returns null if it can.
+ */
+export function grantMismatch(
+  grant: Grant,
+  settings: AuthorizationSettings,
+  storedClient: OAuthClient | null,
+): Fault | null {
+  const change = findContextChange(grant, settings, storedClient);
+  if (change === null) return null;
+  return new Fault(
+    "authorizationRequired",
+    change === "client"
+      ? "The authorization of the organization was given to another Webex integration and is not used."
+      : "The authorization of the organization was given for another WebexPresence.ApiUrl and is not used.",
+    {
+      hint: "Authorize the organization again, or restore the previous setting (WebexPresence.ClientId, the client in the keychain, or WebexPresence.ApiUrl).",
+      data: { orgId: grant.orgId },
+    },
+  );
+}
+
+/** Returns the grant as the host sees it. `fault` is what prevents its use, or null. */
+export function toAuthorization(grant: Grant, fault: Fault | null): Authorization {
+  return {
+    orgId: grant.orgId,
+    orgName: grant.orgName,
+    authorizedBy: grant.authorizedBy,
+    scopes: grant.scopes,
+    grantedAt: new Date(grant.grantedAt).toISOString(),
+    accessTokenExpiresAt: isoOrNull(grant.accessTokenExpiresAt),
+    refreshTokenExpiresAt: isoOrNull(grant.refreshTokenExpiresAt),
+    state: fault === null ? "valid" : "required",
+  };
+}
+
+function isoOrNull(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
 }

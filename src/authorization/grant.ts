@@ -1,21 +1,24 @@
 import type { Secret } from "../faults/secret.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
 
-/** The scopes asked for; nothing else is (contract: Webex). */
+/** The only scopes that the worker requests. */
 export const REQUIRED_SCOPES = [
   "spark-admin:people_read",
   "spark-admin:organizations_read",
 ] as const;
 
-/** What an administrator's authorization gave us for one organization. Times are epoch milliseconds; null where Webex did not say. */
+/**
+ * The tokens of one organization and where they came from. Times are milliseconds since the epoch,
+ * or null if Webex did not report them.
+ */
 export interface Grant {
   readonly orgId: string;
   readonly orgName: string;
-  /** Display name or e-mail of the administrator. */
+  /** Display name or e-mail address of the administrator. */
   readonly authorizedBy: string | null;
   readonly scopes: readonly string[];
   readonly grantedAt: number;
-  /** The integration and the API origin this grant was given for: it is used with no other. */
+  /** The integration and the API origin that the grant was issued for. It is used with no other. */
   readonly clientId: string;
   readonly apiOrigin: string;
   readonly accessToken: Secret;
@@ -24,7 +27,7 @@ export interface Grant {
   readonly refreshTokenExpiresAt: number | null;
 }
 
-/** A grant as the host sees it: no token in it. Times are ISO 8601 UTC. */
+/** A grant without its tokens, as the host sees it. Times are ISO 8601 in UTC. */
 export interface Authorization {
   readonly orgId: string;
   readonly orgName: string;
@@ -33,42 +36,45 @@ export interface Authorization {
   readonly grantedAt: string;
   readonly accessTokenExpiresAt: string | null;
   readonly refreshTokenExpiresAt: string | null;
-  /** `required`: a person has to authorize again (dead grant, other client, other API origin). */
+  /** `required`: refused by Webex, or issued for another client or API origin. */
   readonly state: "valid" | "required";
 }
 
-/** Ten years. No token of Webex lives longer than 90 days: whoever names more names no lifetime that one could go by. */
+/** Ten years. Webex issues no token for longer than 90 days, so a longer lifetime is meaningless. */
 export const MAX_LIFETIME_SECONDS = 315_360_000;
 
-/** The last millisecond whose ISO 8601 text has a year of four digits: later ones are no times to many a reader, or to no one. */
+/** The last millisecond whose ISO 8601 form has a four-digit year. Many parsers reject later ones. */
 const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** Epoch milliseconds; null where Webex gave no lifetime, or none that means anything: the token is used until it is refused. */
+/**
+ * Converts a lifetime to milliseconds since the epoch. Returns null if Webex reported no usable
+ * lifetime; such a token is used until Webex rejects it.
+ */
 export function computeExpiry(seconds: number | null, now: number): number | null {
   return seconds !== null && seconds > 0 && seconds <= MAX_LIFETIME_SECONDS
     ? Math.floor(now + seconds * 1000)
     : null;
 }
 
-/** Whether epoch milliseconds that were stored can be shown as a time. */
+/** Whether a stored number of milliseconds since the epoch can be shown as a date. */
 export function isValidTime(time: number): boolean {
   return time >= 0 && time <= MAX_TIME;
 }
 
-/** The grant after a token answer: what Webex did not say stays as it was. `now`: epoch milliseconds. */
-export function applyRefresh(grant: Grant, answer: TokenResponse, now: number): Grant {
-  const isSameAccessToken = answer.accessToken.equals(grant.accessToken);
-  const isSameRefreshToken = answer.refreshToken?.equals(grant.refreshToken) ?? true;
+/** Returns the grant with the refreshed tokens. What the response omits stays as it was. */
+export function applyRefresh(grant: Grant, tokens: TokenResponse, now: number): Grant {
+  const isSameAccessToken = tokens.accessToken.equals(grant.accessToken);
+  const isSameRefreshToken = tokens.refreshToken?.equals(grant.refreshToken) ?? true;
   return {
     ...grant,
-    accessToken: answer.accessToken,
+    accessToken: tokens.accessToken,
     accessTokenExpiresAt:
-      computeExpiry(answer.expiresInSeconds, now) ??
+      computeExpiry(tokens.expiresInSeconds, now) ??
       (isSameAccessToken ? grant.accessTokenExpiresAt : null),
-    refreshToken: answer.refreshToken ?? grant.refreshToken,
+    refreshToken: tokens.refreshToken ?? grant.refreshToken,
     refreshTokenExpiresAt:
-      computeExpiry(answer.refreshTokenExpiresInSeconds, now) ??
+      computeExpiry(tokens.refreshTokenExpiresInSeconds, now) ??
       (isSameRefreshToken ? grant.refreshTokenExpiresAt : null),
-    scopes: answer.scopes ?? grant.scopes,
+    scopes: tokens.scopes ?? grant.scopes,
   };
 }

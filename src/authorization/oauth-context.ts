@@ -1,34 +1,47 @@
 import { Fault } from "../faults/fault.js";
-import type { OAuthClient, IdentityApi, OAuthApi } from "../webex/oauth-api.js";
+import type { IdentityApi, OAuthApi, OAuthClient } from "../webex/oauth-api.js";
 
-/** What `Presence.ini` says about authorization, now. */
+/** The current settings that concern authorization. */
 export interface AuthorizationSettings {
-  /** `WebexPresence.ClientId`; null or empty where it is not set. */
+  /** `WebexPresence.ClientId`; null or empty if it is not set. */
   readonly clientId: string | null;
   readonly apiUrl: string;
   readonly redirectPort: number;
 }
 
-/** The id of the integration in use: the settings' goes before the keychain's. Null where neither has one. */
-export function effectiveClientId(
-  settings: Pick<AuthorizationSettings, "clientId">,
-  storedClient: OAuthClient | null,
-): string | null {
-  const configured = settings.clientId?.trim() ?? "";
-  return configured === "" ? (storedClient?.clientId ?? null) : configured;
+/** The Webex service behind one value of `WebexPresence.ApiUrl`. */
+export interface WebexService {
+  readonly apiOrigin: string;
+  readonly oauth: OAuthApi;
+  readonly identity: IdentityApi;
 }
 
-/** The integration in use with its secret, or the fault `clientNotConfigured`: none kept, or one kept for another id. */
+/**
+ * The client and the service that a grant is requested with, captured when the request starts. The
+ * resulting codes and tokens belong to both, even if the settings change in the meantime.
+ */
+export interface OAuthContext extends WebexService {
+  readonly client: OAuthClient;
+}
+
+export function originOf(apiUrl: string): string {
+  return new URL(apiUrl).origin;
+}
+
+/**
+ * Returns the integration's client id and secret. Throws `clientNotConfigured` if the keychain has
+ * none, or has them for another client id than the settings name.
+ */
 export function effectiveClient(
-  settings: Pick<AuthorizationSettings, "clientId">,
+  settings: AuthorizationSettings,
   storedClient: OAuthClient | null,
 ): OAuthClient {
   if (storedClient === null) {
     throw new Fault(
       "clientNotConfigured",
-      "The Webex integration's client id and secret are not in the keychain: Webex cannot be asked.",
+      "The keychain does not contain the client id and secret of the Webex integration.",
       {
-        hint: 'Keep them with the command "ucx-webex-presence secret client", in the account that the worker runs under.',
+        hint: 'Run "ucx-webex-presence secret client" in the account that the worker runs under.',
       },
     );
   }
@@ -37,35 +50,16 @@ export function effectiveClient(
       "clientNotConfigured",
       "The client secret in the keychain belongs to another client id than WebexPresence.ClientId.",
       {
-        hint: 'Keep the id and its secret with the command "ucx-webex-presence secret client", or take WebexPresence.ClientId out of the settings.',
+        hint: 'Run "ucx-webex-presence secret client" to store the id with its secret, or remove WebexPresence.ClientId from the settings.',
       },
     );
   }
   return storedClient;
 }
 
-export function originOf(apiUrl: string): string {
-  return new URL(apiUrl).origin;
-}
-
-/** The service behind one `WebexPresence.ApiUrl`, as far as authorization asks it. */
-export interface WebexService {
-  readonly apiOrigin: string;
-  readonly oauth: OAuthApi;
-  readonly identity: IdentityApi;
-}
-
 /**
- * The integration and the service that a grant is asked of, taken together when the asking begins. Codes, tokens and the grant belong
- * to both, whatever the settings say by the time they arrive.
- */
-export interface OAuthContext extends WebexService {
-  readonly client: OAuthClient;
-}
-
-/**
- * What is another one now than it was for something given for this client and origin. Without any client id to compare with, the
- * client is missing, not another.
+ * Compares the client and the API origin that something was issued for with the current ones, and
+ * returns which of them differs. A missing client id is a problem of the client, not a difference.
  */
 export function findContextChange(
   issuedFor: { readonly clientId: string; readonly apiOrigin: string },
@@ -77,19 +71,27 @@ export function findContextChange(
   return issuedFor.apiOrigin === originOf(settings.apiUrl) ? null : "apiOrigin";
 }
 
-/** Why a flow is over that was begun with another counterpart than the settings name now; null while they name the same. */
+/** Why an open flow has to end because the settings name another context now, or null. */
 export function findCancelReason(
-  oauthContext: OAuthContext,
+  { client, apiOrigin }: OAuthContext,
   settings: AuthorizationSettings,
   storedClient: OAuthClient | null,
 ): string | null {
-  const { client, apiOrigin } = oauthContext;
   switch (findContextChange({ clientId: client.clientId, apiOrigin }, settings, storedClient)) {
     case "client":
-      return "The Webex integration's client id was changed, so this authorization of the one before is over. It has to be begun again, and given to the integration that is in use now.";
+      return "The client id of the Webex integration was changed, which ended this authorization. Start again with the new integration.";
     case "apiOrigin":
-      return "WebexPresence.ApiUrl was changed, so this authorization at the address before is over. It has to be begun again, and given at the address that is set now.";
+      return "WebexPresence.ApiUrl was changed, which ended this authorization. Start again at the new address.";
     case null:
       return null;
   }
+}
+
+/** The client id in the settings takes precedence over the one in the keychain. */
+function effectiveClientId(
+  { clientId }: AuthorizationSettings,
+  storedClient: OAuthClient | null,
+): string | null {
+  const configured = clientId?.trim() ?? "";
+  return configured === "" ? (storedClient?.clientId ?? null) : configured;
 }

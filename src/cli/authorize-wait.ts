@@ -1,5 +1,5 @@
-import type { AuthorizationChange, Authorizations } from "../authorization/authorizations.js";
-import type { FlowState, FlowView } from "../authorization/flow.js";
+import type { AuthorizationChange, FlowState, FlowView } from "../authorization/flow.js";
+import type { Authorizations } from "../authorization/authorizations.js";
 import type { CommandContext } from "./command.js";
 import { formatCountdown } from "./time-text.js";
 

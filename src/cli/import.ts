@@ -1,4 +1,4 @@
-import type { ImportedGrant } from "../authorization/authorizations.js";
+import type { ImportedGrant } from "../authorization/grant-import.js";
 import { Secret } from "../faults/secret.js";
 import { ProtocolError } from "../rpc/errors.js";
 import { checkParams } from "../rpc/param-check.js";

@@ -3,7 +3,7 @@ import type { Authorizations } from "../authorization/authorizations.js";
 import type { AuthorizationSettings } from "../authorization/oauth-context.js";
 import { GrantStore } from "../authorization/grant-store.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
-import { version } from "../platform/installation.js";
+import { readAsset, version } from "../platform/installation.js";
 import { KeytarStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
@@ -50,11 +50,13 @@ export class Session {
         crypto: systemCrypto,
         log: silentLogger,
         listenOnLoopback,
+        readAsset,
         version,
       },
       grantStore: this.grantStore,
       network: this.network,
       settings: () => this.authorizationSettings,
+      settingsLoaded: Promise.resolve(),
       notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;

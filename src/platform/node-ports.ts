@@ -4,7 +4,7 @@ import type { LogLevel } from "../ports/logger.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { readCertificates } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
-import { readProductDocument, version } from "./installation.js";
+import { readAsset, readProductDocument, version } from "./installation.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
 import { KeytarStore } from "./secret-store.js";
 import { listenOnLoopback } from "./loopback-server.js";
@@ -43,6 +43,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,
+    readAsset,
     version,
   };
 }

@@ -1,4 +1,5 @@
-import type { AuthorizationService, ImportedGrant } from "../authorization/authorizations.js";
+import type { AuthorizationService } from "../authorization/authorizations.js";
+import type { ImportedGrant } from "../authorization/grant-import.js";
 import type { FlowMethod, FlowView } from "../authorization/flow.js";
 import type { Authorization } from "../authorization/grant.js";
 import type { Secret } from "../faults/secret.js";

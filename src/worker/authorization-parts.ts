@@ -1,5 +1,5 @@
 import { Authorizations } from "../authorization/authorizations.js";
-import { BrowserFlow, type PageNotices } from "../authorization/browser-flow.js";
+import { BrowserFlow } from "../authorization/browser-flow.js";
 import { DeviceFlow } from "../authorization/device-flow.js";
 import {
   originOf,
@@ -10,6 +10,7 @@ import { GrantRefusals } from "../authorization/grant-status.js";
 import type { Flow, FlowMethod } from "../authorization/flow.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import type { GrantStore } from "../authorization/grant-store.js";
+import type { PageNotices } from "../authorization/page/page-model.js";
 import type { Http } from "../ports/http.js";
 import { WebexIdentity } from "../webex/identity.js";
 import { WebexOAuth } from "../webex/oauth.js";
@@ -19,11 +20,12 @@ import type { WorkerPorts } from "./worker-ports.js";
 export interface AuthorizationWiring {
   readonly ports: Pick<
     WorkerPorts,
-    "clock" | "random" | "crypto" | "log" | "listenOnLoopback" | "version"
+    "clock" | "random" | "crypto" | "log" | "listenOnLoopback" | "readAsset" | "version"
   >;
   readonly grantStore: GrantStore;
   readonly network: Http;
   readonly settings: () => AuthorizationSettings;
+  readonly settingsLoaded: Promise<void>;
   /** A request with the organization's bearer was made apart from polling. */
   readonly onAsked?: (orgId: string) => void;
   /** What the authorization page shows of the worker's problems. */
@@ -35,8 +37,10 @@ export function authorizationParts(wiring: AuthorizationWiring): {
   readonly authorizations: Authorizations;
   readonly tokensOf: (orgId: string) => OrganizationTokenSource;
 } {
-  const { grantStore: vault, network: http, settings, notices, onAsked = () => undefined } = wiring;
-  const { clock, random, crypto, log: logger, listenOnLoopback: listen, version } = wiring.ports;
+  const { grantStore, network: http, settings, settingsLoaded, notices } = wiring;
+  const { onAsked = () => undefined } = wiring;
+  const { clock, random, crypto, log: logger, version } = wiring.ports;
+  const { listenOnLoopback: listen, readAsset } = wiring.ports;
   const refusals = new GrantRefusals();
   const webex = (): WebexService => {
     const { apiUrl } = settings();
@@ -47,7 +51,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
       identity: new WebexIdentity(rest, onAsked),
     };
   };
-  const flowFactory = (method: FlowMethod): Flow => {
+  const createFlow = (method: FlowMethod): Flow => {
     const parts = {
       oauthContext: () => authorizations.oauthContext(),
       grantSink: authorizations,
@@ -57,14 +61,18 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     };
     return method === "device"
       ? new DeviceFlow(parts)
-      : new BrowserFlow({ ...parts, notices, listen, redirectPort: settings().redirectPort });
+      : new BrowserFlow({
+          ...{ ...parts, notices, readAsset, listen },
+          redirectPort: settings().redirectPort,
+        });
   };
   const authorizations: Authorizations = new Authorizations({
-    vault,
+    grantStore,
     refusals,
     settings,
+    settingsLoaded,
     webex,
-    createFlow: flowFactory,
+    createFlow,
     clock,
     logger,
   });
@@ -72,7 +80,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     authorizations,
     tokensOf: (orgId) =>
       new OrganizationTokenSource({
-        ...{ orgId, vault, refusals, settings, clock, random, logger },
+        ...{ orgId, grantStore, refusals, settings, clock, random, logger },
         oauth: () => webex().oauth,
       }),
   };

@@ -1,5 +1,5 @@
 import type { Authorizations } from "../authorization/authorizations.js";
-import type { PageNotices } from "../authorization/browser-flow.js";
+import type { PageNotices } from "../authorization/page/page-model.js";
 import type { AuthorizationSettings } from "../authorization/oauth-context.js";
 import { FlowSupervisor } from "../authorization/flow-supervisor.js";
 import { GrantStore } from "../authorization/grant-store.js";
@@ -52,6 +52,9 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
     grantStore: vault,
     network,
     settings: () => authorizationSettings(settings()),
+    settingsLoaded: new Promise((resolve) => {
+      settingsStore.events.on("settingsChanged", () => resolve());
+    }),
     notices,
     onAsked: (orgId) => budgetOf(orgId).countUngated(),
   });

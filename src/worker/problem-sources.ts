@@ -1,5 +1,5 @@
 import type { FlowSupervisor } from "../authorization/flow-supervisor.js";
-import type { GrantStatus } from "../authorization/authorizations.js";
+import type { GrantStatus } from "../authorization/grant-status.js";
 import { effectiveClient, type AuthorizationSettings } from "../authorization/oauth-context.js";
 import type { GrantStoreState } from "../authorization/grant-store.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
@@ -18,7 +18,7 @@ export interface ProblemSources {
   readonly vault: GrantStoreState;
   readonly standings: readonly GrantStatus[];
   readonly memoryStore: boolean;
-  readonly flow: Pick<FlowSupervisor, "fault" | "denied">;
+  readonly flow: Pick<FlowSupervisor, "fault" | "isDenied">;
   readonly organizations: Organizations;
 }
 
@@ -91,7 +91,7 @@ function organizationProblems({ organizations, account }: ProblemSources): Probl
 
 function flowProblems({ flow, account }: ProblemSources): ProblemReport[] {
   const problems: ProblemReport[] = [];
-  if (flow.denied) problems.push(report("authorizationDenied"));
+  if (flow.isDenied) problems.push(report("authorizationDenied"));
   if (flow.fault?.code === "redirectPortInUse") {
     const { port } = flow.fault.data;
     problems.push(report("redirectPortInUse", null, typeof port === "number" ? { port } : {}));

@@ -179,10 +179,10 @@ export class Reconciler {
     const { authorize } = this.#settings;
     if (!("running" in this.#state) || this.#gateShut || authorize === "off")
       return { kind: "none" };
-    if (vault.state.kind !== "ready") return { kind: "leave" };
+    if (vault.state.kind !== "ready") return { kind: "drain" };
     const standings = authorizations.grantStatuses();
     const missing = standings.length === 0 || standings.some(({ fault }) => fault !== null);
-    return missing ? { kind: "open", method: authorize } : { kind: "leave" };
+    return missing ? { kind: "open", method: authorize } : { kind: "drain" };
   }
 }
 

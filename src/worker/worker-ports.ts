@@ -1,3 +1,4 @@
+import type { ReadAsset } from "../ports/assets.js";
 import type { ReadCertificates } from "../ports/certificates.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
@@ -28,4 +29,5 @@ export interface WorkerPorts {
   readonly openRpc: () => Promise<unknown>;
   readonly version: string;
   readonly listenOnLoopback: ListenOnLoopback;
+  readonly readAsset: ReadAsset;
 }

@@ -1,6 +1,6 @@
 import { asFault } from "../faults/fault.js";
 import { Emitter, type Disposer } from "../faults/emitter.js";
-import type { PageNoticesEvents } from "../authorization/browser-flow.js";
+import type { PageNoticesEvents } from "../authorization/page/page-model.js";
 import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
 import type { HostInfo } from "../rpc/session.js";
