@@ -7,8 +7,8 @@ import {
   type Flow,
 } from "../support/authorization-harness.js";
 
-describe("e2e: authorization with a code, for a server without a browser", function () {
-  this.timeout(40_000);
+describe("e2e: authorization with a device code", function () {
+  this.timeout(60_000);
   let harness: AuthorizationHarness;
 
   afterEach(async () => {
@@ -33,7 +33,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     harness.changes.some(({ flow }) => flow?.state === state);
 
   for (const devicePendingForm of ["428", "authorization_pending"] as const) {
-    it(`gives code and address to the host and to the log, waits (${devicePendingForm}), and presence comes`, async () => {
+    it(`reports the code to the host and the log, polls (${devicePendingForm}), and starts presence`, async () => {
       await start({ devicePendingForm });
       await harness.writeSettings(1);
       const flow = await code();
@@ -65,7 +65,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
   const refusals = [
     { what: "slow_down", answers: [{ status: 400, body: { error: "slow_down" } }] },
     {
-      what: "429, after a gateway's error",
+      what: "429 after an error of a gateway",
       answers: [
         { status: 502, body: "html" },
         { status: 429, body: "webex" },
@@ -73,7 +73,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     },
   ] as const;
   for (const { what, answers } of refusals) {
-    it(`waits 5 s longer for ${what}, and is refused by none of it`, async () => {
+    it(`waits 5 s longer after ${what}, and does not fail`, async () => {
       await start();
       for (const answer of answers)
         harness.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
@@ -92,7 +92,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     });
   }
 
-  it("begins again with a new code when one has expired", async () => {
+  it("starts again with a new code when one has expired", async () => {
     await start({ deviceSeconds: 2 });
     await harness.writeSettings(1);
     const first = await code();
@@ -103,7 +103,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     await harness.worker.waitForPhase("polling");
   });
 
-  it("says that it was declined, and begins again", async () => {
+  it("reports a declined request, and starts again", async () => {
     await start();
     await harness.writeSettings(1);
     const first = await code();
@@ -118,7 +118,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     await harness.waitForProblemEnd("authorizationDenied", 1_000);
   });
 
-  it("stops asking Webex within 1 s of Enable=0, also while the code is still on its way", async () => {
+  it("stops polling within 1 s of Enable=0, even while it waits for a code", async () => {
     await start();
     await harness.writeSettings(1);
     const first = await code();
@@ -145,7 +145,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     await code(first.userCode);
   });
 
-  it("is begun and called off by the host, also while disabled; one flow at a time", async () => {
+  it("is started and cancelled by the host, even while disabled, one flow at a time", async () => {
     await start({ authorize: "off" });
     const begun = (await harness.worker.host.request("authorization/begin", {
       method: "device",

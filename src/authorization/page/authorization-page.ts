@@ -14,8 +14,8 @@ import type { Rejection } from "./page-request.js";
 
 /** What the scopes allow the worker to read. */
 const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> = {
-  "spark-admin:people_read": "the people of the organization and their presence status",
-  "spark-admin:organizations_read": "the name of the organization",
+  "spark-admin:people_read": "people and presence status",
+  "spark-admin:organizations_read": "organization name",
 };
 
 /** The page shows missing authorizations in another way. */
@@ -226,7 +226,7 @@ export class AuthorizationPage {
     const details: [string, string | Html | null][] = [
       ["Authorized by", authorizedBy],
       ["Valid until", expiry],
-      ["Can read", labels.length === 0 ? "Nothing that presence requires" : labels.join("; ")],
+      ["Can read", labels.length === 0 ? "Nothing that presence requires" : labels.join(", ")],
       ["Missing scopes", missing.length === 0 ? null : missing.join(", ")],
     ];
     return this.#templates.render("details", {

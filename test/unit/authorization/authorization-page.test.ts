@@ -121,7 +121,9 @@ describe("authorization page", () => {
 
   it("describes a grant in the words of a person", () => {
     const content = page.content({ ...MODEL, organizations: [ACME] });
-    expect(content).to.match(/<dt>Can read<\/dt>\s*<dd>the people of the organization/);
+    expect(content).to.match(
+      /<dt>Can read<\/dt>\s*<dd>people and presence status, organization name</,
+    );
     expect(content).to.contain("31 March 2026");
     expect(content).not.to.contain("Missing scopes");
     const partial = authorizationOf("Acme", { scopes: ["spark-admin:people_read"] });
