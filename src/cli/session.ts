@@ -14,7 +14,7 @@ import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
 import type { TokenSource } from "../webex/people-api.js";
-import { authorizationParts } from "../worker/authorization-parts.js";
+import { createAuthorization } from "../worker/components.js";
 import { Network } from "../worker/network.js";
 import type { CommandContext } from "./command.js";
 import { silentLogger } from "./quiet-log.js";
@@ -43,7 +43,7 @@ export class Session {
     this.store = store;
     this.grantStore = new GrantStore(store, systemClock, silentLogger);
     this.network = new Network(createAxiosHttp, systemClock);
-    const { authorizations, tokensOf } = authorizationParts({
+    const { authorizations, createTokenSource } = createAuthorization({
       ports: {
         clock: systemClock,
         random: systemRandom,
@@ -54,13 +54,13 @@ export class Session {
         version,
       },
       grantStore: this.grantStore,
-      network: this.network,
+      http: this.network,
       settings: () => this.authorizationSettings,
       settingsLoaded: Promise.resolve(),
       notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;
-    this.tokensOf = tokensOf;
+    this.tokensOf = createTokenSource;
   }
 
   get settings(): Settings {

@@ -1,0 +1,417 @@
+import { expect } from "chai";
+
+import type { Fault } from "../../../src/faults/fault.js";
+import { settle } from "../../support/clock-fake.js";
+import { listed } from "../../support/listed-persons.js";
+import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
+
+describe("polling when Webex refuses the organization", () => {
+  const rows: [string, Fault, string][] = [
+    ["400 on the unfiltered list", fault("refused", 400), "adminRoleLost"],
+    ["403 with all scopes", fault("forbidden", 403), "adminRoleLost"],
+    ["401 with a fresh token", fault("unauthorized", 401), "authorizationExpired"],
+    ["a rejected grant", fault("grantRefused"), "authorizationExpired"],
+    ["no grant", fault("authorizationRequired"), "authorizationRequired"],
+    ["no client", fault("clientNotConfigured"), "clientNotConfigured"],
+  ];
+  for (const [name, refusal, code] of rows) {
+    it(`reports ${name} as ${code}, and retries every minute until a page arrives`, async () => {
+      const { clock, people, poller, codes, changes } = createPollingHarness();
+      poller.start();
+      await clock.advance(1_000);
+      people.failRequest = () => refusal;
+      await clock.advance(23_000);
+      expect(codes()).to.deep.equal([code]);
+      expect(poller.isAccepted).to.equal(false);
+      expect(poller.pollNow()).to.deep.equal({ accepted: false, nextPossibleAt: null });
+      const requestCount = people.requests.length;
+      await clock.advance(300_000);
+      expect(people.requests.length - requestCount).to.be.within(4, 6);
+      people.failRequest = () => null;
+      await clock.advance(67_000);
+      expect(codes()).to.deep.equal([]);
+      expect(poller.isAccepted).to.equal(true);
+      expect(changes).to.deep.equal([[code], []]);
+    });
+  }
+
+  it("reports 403 as scopeMissing with the missing scopes if the grant lacks some", async () => {
+    const { clock, people, poller, scopes } = createPollingHarness();
+    scopes.granted = ["spark-admin:organizations_read"];
+    people.failRequest = () => fault("forbidden", 403);
+    poller.start();
+    await clock.advance(10);
+    expect(poller.problems).to.deep.equal([
+      {
+        code: "scopeMissing",
+        detail: { status: 403, trackingId: "TRACK_1", missingScopes: ["spark-admin:people_read"] },
+      },
+    ]);
+  });
+
+  it("polls immediately with a new grant, and drops the request with the old one", async () => {
+    const { clock, people, poller, codes } = createPollingHarness();
+    people.failRequest = () => fault("grantRefused");
+    poller.start();
+    await clock.advance(1_000);
+    people.failRequest = () => null;
+    poller.retryNow();
+    expect(poller.isAccepted).to.equal(true);
+    await settle();
+    expect(codes()).to.deep.equal([]);
+    people.latencyMs = 5_000;
+    poller.pollNow();
+    await clock.advance(100);
+    poller.retryNow();
+    await clock.advance(10);
+    expect(people.inFlight).to.equal(1);
+    expect(people.requests.length).to.equal(4);
+    await clock.advance(5_000);
+    expect(poller.report().sweepProgress).to.equal(null);
+    expect(codes()).to.deep.equal([]);
+  });
+
+  it("reports within one poll that the administrator does not share their status", async () => {
+    const { clock, people, poller, codes } = createPollingHarness();
+    people.pages = [[person("a", null)]];
+    people.sharesStatus = false;
+    poller.start();
+    await clock.advance(100);
+    expect(people.requestNames).to.deep.equal(["first 1000", "me"]);
+    expect(codes()).to.deep.equal(["statusSharingOff"]);
+    expect(poller.isAccepted).to.equal(true);
+    people.pages = [[person("a")]];
+    people.sharesStatus = true;
+    await clock.advance(23_000);
+    expect(codes()).to.deep.equal([]);
+  });
+
+  it("reports no problem if the administrator shares, or their record is not accessible", async () => {
+    for (const refusal of [null, fault("forbidden", 403), fault("notFound", 404)]) {
+      const { clock, people, poller, codes } = createPollingHarness();
+      people.pages = [[person("a", null)]];
+      people.failRequest = (name) => (name === "me" ? refusal : null);
+      poller.start();
+      await clock.advance(1_000);
+      expect(people.requestNames).to.deep.equal(["first 1000", "me"]);
+      expect(codes()).to.deep.equal([]);
+      expect(poller.isAccepted).to.equal(true);
+    }
+  });
+});
+
+describe("polling when Webex limits the rate", () => {
+  it("waits for Retry-After, reports its end, and resumes at the same page", async () => {
+    const { clock, people, poller, codes, roster } = createPollingHarness();
+    people.pages = [[person("a")], [person("b")], [person("c")]];
+    people.faults.push(null, fault("rateLimited", 429, 30_000));
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
+    poller.start();
+    await clock.advance(100);
+    expect(codes()).to.deep.equal(["rateLimited"]);
+    const { rateLimitedUntil, nextRequestAt, requests } = poller.report();
+    expect(Date.parse(rateLimitedUntil!) - Date.UTC(2026, 0, 1)).to.be.within(30_000, 31_000);
+    expect(nextRequestAt).to.equal(rateLimitedUntil);
+    expect(poller.problems[0]?.detail.until).to.equal(rateLimitedUntil);
+    expect(requests.rateLimited).to.equal(1);
+    expect(poller.pollNow().accepted).to.equal(true);
+    await clock.advance(29_800);
+    expect(people.requests.length).to.equal(2);
+    await clock.advance(1_200);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "next=1", "next=2"]);
+    expect(roster.completed).to.deep.equal([1]);
+    expect(codes()).to.deep.equal([]);
+    expect(poller.report().rateLimitedUntil).to.equal(null);
+  });
+
+  it("waits longer each time without Retry-After", async () => {
+    const { clock, people, poller } = createPollingHarness();
+    people.failRequest = () => fault("rateLimited", 429);
+    poller.start();
+    await clock.advance(300_000);
+    const gaps = people.requests.slice(1).map((a, i) => a.at - people.requests[i]!.at);
+    expect(gaps[0]).to.be.within(500, 1_000);
+    expect(gaps[3]).to.be.within(4_000, 8_000);
+    expect(gaps.at(-1)).to.be.within(30_000, 60_000);
+  });
+});
+
+describe("polling when Webex fails", () => {
+  it("does not report a single short failure", async () => {
+    const { clock, people, poller, changes } = createPollingHarness();
+    people.faults.push(fault("webexUnreachable"));
+    poller.start();
+    await clock.advance(5_000);
+    expect(people.requests.length).to.equal(2);
+    expect(changes).to.deep.equal([]);
+  });
+
+  it("reports the second consecutive failure, and a single one that lasts", async () => {
+    const twice = createPollingHarness();
+    twice.people.failRequest = () => fault("webexError", 500);
+    twice.poller.start();
+    await twice.clock.advance(1_100);
+    expect(twice.poller.problems).to.deep.equal([
+      { code: "webexError", detail: { status: 500, trackingId: "TRACK_1" } },
+    ]);
+    expect(twice.poller.isAccepted).to.equal(true);
+    await twice.poller.stop();
+
+    const slow = createPollingHarness();
+    slow.people.latencyMs = 30_000;
+    slow.people.faults.push(fault("webexUnreachable"));
+    slow.poller.start();
+    await slow.clock.advance(30_100);
+    expect(slow.codes()).to.deep.equal(["webexUnreachable"]);
+    await slow.poller.stop();
+
+    const lasting = createPollingHarness();
+    lasting.people.faults.push(fault("webexUnreachable"));
+    lasting.poller.start();
+    await settle();
+    lasting.people.latencyMs = 60_000;
+    await lasting.clock.advance(76_000);
+    expect(lasting.changes).to.deep.equal([["webexUnreachable"], []]);
+  });
+
+  it("resumes an interrupted sweep at its page, and clears the problem", async () => {
+    const { clock, people, poller, changes, roster } = createPollingHarness();
+    people.pages = [[person("a")], [person("b")]];
+    people.faults.push(null, fault("webexUnreachable"), fault("webexUnreachable"));
+    poller.start();
+    await clock.advance(4_000);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "next=1", "next=1"]);
+    expect(changes).to.deep.equal([["webexUnreachable"], []]);
+    expect(roster.applied).to.deep.equal([
+      { sweep: 1, ids: ["a"] },
+      { sweep: 1, ids: ["b"] },
+    ]);
+    expect(poller.report().lastSweep).to.include({ persons: 2, requests: 4 });
+  });
+
+  it("halves the page size on 502 and 504, and restarts the sweep", async () => {
+    const { clock, people, poller, codes, roster } = createPollingHarness();
+    people.pages = [[person("a")], [person("b")]];
+    people.faults.push(fault("webexError", 502), null, fault("webexError", 504));
+    people.respondWithPage = (page) => ({
+      items: listed([person(page.kind === "first" ? "a" : "b")], page.kind === "first" ? 499 : 2),
+      next: page.kind === "first" ? "next=1" : null,
+    });
+    poller.start();
+    await clock.advance(4_000);
+    expect(people.requestNames).to.deep.equal([
+      "first 1000",
+      "first 500",
+      "next=1",
+      "first 250",
+      "next=1",
+    ]);
+    expect(roster.completed).to.deep.equal([3]);
+    expect(codes()).to.deep.equal([]);
+  });
+
+  it("restarts the sweep when Webex rejects its own link, without reporting a lost role", async () => {
+    const { clock, people, poller, codes, roster } = createPollingHarness();
+    people.pages = [[person("a")], [person("b")]];
+    people.faults.push(null, fault("refused", 400));
+    poller.start();
+    await clock.advance(100);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "first 1000", "next=1"]);
+    expect(codes()).to.deep.equal([]);
+    expect(roster.completed).to.deep.equal([2]);
+  });
+
+  it("abandons a sweep if its link never works, and reports it until a sweep completes", async () => {
+    for (const broken of [fault("notFound", 404), fault("webexError", 500)]) {
+      const { clock, people, poller, roster, changes } = createPollingHarness();
+      people.pages = [[person("a")], [person("b")]];
+      people.failRequest = (name) => (name === "next=1" ? broken : null);
+      poller.apply({ ...SETTINGS, pollIntervalSeconds: 120 });
+      poller.start();
+      await clock.advance(60_000);
+      expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
+      expect(poller.problems[0]?.detail.sentence).to.be.a("string");
+      expect(roster.completed).to.deep.equal([]);
+      expect(people.requests.length).to.be.lessThan(20);
+      await clock.advance(240_000);
+      expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
+      expect(changes).to.deep.equal([["webexError"]]);
+      people.failRequest = () => null;
+      await clock.advance(140_000);
+      expect(poller.problems).to.deep.equal([]);
+      expect(roster.completed.length).to.be.greaterThan(0);
+    }
+  });
+
+  it("does not report other rejections of the list as a lost role", async () => {
+    for (const status of [404, 405, 410]) {
+      const { clock, people, poller, codes } = createPollingHarness();
+      people.failRequest = () => fault(status === 404 ? "notFound" : "refused", status);
+      poller.start();
+      await clock.advance(1_100);
+      expect(codes()).to.deep.equal(["webexError"]);
+      expect(poller.isAccepted).to.equal(true);
+    }
+  });
+
+  it("does not follow a loop of links", async () => {
+    const { clock, people, poller, codes, roster } = createPollingHarness();
+    people.respondWithPage = () => ({ items: listed([person("a")]), next: "next=1" });
+    poller.start();
+    await clock.advance(1_000);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1"]);
+    expect(codes()).to.deep.equal(["webexError"]);
+    expect(roster.completed).to.deep.equal([]);
+    expect(roster.known.size).to.equal(1);
+    await clock.advance(10_000);
+    expect(people.requests.length).to.equal(2);
+    await clock.advance(13_000);
+    expect(people.requests.length).to.equal(4);
+  });
+
+  it("reports an unreachable keychain, and retries at least every 10 s", async () => {
+    const { clock, people, poller, codes } = createPollingHarness();
+    people.failRequest = () => fault("keychainLocked");
+    poller.start();
+    await clock.advance(120_000);
+    expect(codes()).to.deep.equal(["keychainLocked"]);
+    const gaps = people.requests.slice(1).map((a, i) => a.at - people.requests[i]!.at);
+    for (const gap of gaps) expect(gap).to.be.at.most(10_000);
+    people.failRequest = () => null;
+    await clock.advance(10_000);
+    expect(codes()).to.deep.equal([]);
+  });
+
+  it("retries silently after the worker cancelled the request, and survives a defect", async () => {
+    const { clock, people, poller, changes, logger, roster } = createPollingHarness();
+    people.faults.push(fault("cancelled"), new Error("boom") as unknown as Fault);
+    poller.start();
+    await clock.advance(10_000);
+    expect(changes).to.deep.equal([]);
+    expect(roster.completed).to.deep.equal([1]);
+    expect(logger.records.filter((r) => r.level === "error").length).to.equal(1);
+  });
+
+  it("polls immediately over a new route: pages, deferred lookups, and if refused", async () => {
+    const { clock, people, poller, roster, codes } = createPollingHarness();
+    people.failRequest = () => fault("webexUnreachable");
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
+    poller.start();
+    await clock.advance(60_000);
+    const requestCount = people.requests.length;
+    poller.routeChanged();
+    await settle();
+    expect(people.requests.length).to.equal(requestCount + 1);
+    expect(codes()).to.deep.equal(["webexUnreachable"]);
+    people.failRequest = () => null;
+    poller.routeChanged();
+    await settle();
+    expect(people.requestNames[requestCount + 1]).to.equal("first 1000");
+    expect(codes()).to.deep.equal([]);
+
+    people.failRequest = () => fault("webexUnreachable");
+    roster.watch("unmatched@example.com");
+    await clock.advance(5_000);
+    people.failRequest = () => null;
+    poller.routeChanged();
+    await settle();
+    expect(roster.lookups).to.deep.equal([{ address: "unmatched@example.com", found: 0 }]);
+
+    people.failRequest = () => fault("forbidden");
+    poller.routeChanged();
+    await settle();
+    expect(poller.isAccepted).to.equal(false);
+    people.failRequest = () => null;
+    poller.routeChanged();
+    await settle();
+    expect(poller.isAccepted).to.equal(true);
+  });
+
+  it("drops the request on the old route silently, and polls immediately over the new one", async () => {
+    const { clock, people, poller, codes } = createPollingHarness();
+    people.latencyMs = 30_000;
+    poller.start();
+    await clock.advance(100);
+    poller.routeChanged();
+    people.latencyMs = 0;
+    await settle();
+    expect(people.requestNames.slice(0, 2)).to.deep.equal(["first 1000", "first 1000"]);
+    expect(poller.report().lastSweep).to.not.equal(null);
+    expect(codes()).to.deep.equal([]);
+  });
+
+  it("respects Retry-After, the budget and stop() on a new route as well", async () => {
+    const { clock, people, poller } = createPollingHarness(5);
+    poller.routeChanged();
+    people.faults.push(fault("rateLimited", 429, 30_000));
+    poller.start();
+    await clock.advance(1_000);
+    for (let i = 0; i < 20; i += 1) {
+      poller.routeChanged();
+      await clock.advance(1_000);
+    }
+    expect(people.requests).to.have.length(1);
+    await clock.advance(12_000);
+    for (let i = 0; i < 25; i += 1) {
+      poller.routeChanged();
+      await clock.advance(1_000);
+    }
+    expect(people.requests.length).to.be.within(2, 5);
+  });
+
+  it("retries immediately when a poll is requested during a backoff", async () => {
+    const { clock, people, poller } = createPollingHarness();
+    people.failRequest = () => fault("webexUnreachable");
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
+    poller.start();
+    await clock.advance(60_000);
+    const requestCount = people.requests.length;
+    people.failRequest = () => null;
+    poller.pollNow();
+    await settle();
+    expect(people.requests.length).to.equal(requestCount + 1);
+  });
+});
+
+describe("problems of polling", () => {
+  it("include an organization with over 1,000 persons, after a complete sweep", async () => {
+    const { clock, poller, roster } = createPollingHarness();
+    roster.fixedPersonCount = 1_001;
+    poller.start();
+    await clock.advance(10);
+    expect(poller.problems).to.deep.equal([
+      { code: "organizationTooLarge", detail: { persons: 1_001 } },
+    ]);
+    roster.fixedPersonCount = 1_000;
+    await clock.advance(23_000);
+    expect(poller.problems).to.deep.equal([]);
+  });
+
+  it("include watched persons that are too old, even without responses, by the current setting", async () => {
+    const { clock, people, poller, roster, codes } = createPollingHarness();
+    people.latencyMs = 50_000;
+    poller.start();
+    roster.ages = { watchedP50: 10, watchedP95: 181 };
+    await clock.advance(9_900);
+    expect(poller.problems).to.deep.equal([
+      { code: "freshnessMissed", detail: { watchedP95: 181, staleAfterSeconds: 180 } },
+    ]);
+    poller.apply({ ...SETTINGS, staleAfterSeconds: 181 });
+    expect(codes()).to.deep.equal([]);
+    poller.apply(SETTINGS);
+    expect(codes()).to.deep.equal(["freshnessMissed"]);
+    roster.ages = { watchedP50: 10, watchedP95: 180 };
+    await clock.advance(9_900);
+    expect(codes()).to.deep.equal([]);
+  });
+
+  it("keep persons and addresses out of the log above debug", async () => {
+    const { clock, people, poller, roster, logger } = createPollingHarness();
+    roster.unanswered = ["secret.person@example.com"];
+    people.failRequest = (name) => (name.startsWith("lookup") ? fault("webexError", 500) : null);
+    poller.start();
+    await clock.advance(30_000);
+    expect(logger.records.length).to.be.greaterThan(1);
+    expect(logger.text).not.to.contain("secret.person");
+  });
+});
