@@ -114,7 +114,9 @@ export class Authorizations implements AuthorizationService, GrantSink {
     await this.#flows.cancel();
   }
 
-  /** Reevaluates the grants, and cancels what uses another client or API origin than the settings. */
+  /**
+   * Reevaluates the grants, and cancels what uses another client or API origin than the settings.
+   */
   handleSettingsChange(): void {
     this.#cancelMismatched();
     this.#notifyIfChanged();
@@ -267,7 +269,7 @@ export class Authorizations implements AuthorizationService, GrantSink {
     const timedOut = new Promise<never>((_resolve, reject) => {
       cancelTimer = clock.schedule(REVOKE_TIMEOUT_MS, () => {
         timeout.abort();
-        reject(new Fault("webexUnreachable", "Webex did not answer in time."));
+        reject(new Fault("webexUnreachable", "Webex did not respond in time."));
       });
     });
     try {

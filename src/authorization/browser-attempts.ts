@@ -66,7 +66,9 @@ export class BrowserAttempts {
     return [...this.#authorizedOrgNames.values()];
   }
 
-  /** Resolves when no callback is being processed, so that the deadline does not discard a consent. */
+  /**
+   * Resolves when no callback is being processed, so that the deadline does not discard a consent.
+   */
   async whenIdle(): Promise<void> {
     await this.#pendingCallbacks;
   }
@@ -138,7 +140,9 @@ export class BrowserAttempts {
     }
   }
 
-  /** Resolves at the first outcome. After a transient fault, retrying continues in the background. */
+  /**
+   * Resolves at the first outcome. After a transient fault, retrying continues in the background.
+   */
   #store(context: OAuthContext, tokens: TokenResponse): Promise<void> {
     const { signal } = this.#options;
     return new Promise((resolve) => {

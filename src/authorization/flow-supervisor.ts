@@ -6,9 +6,9 @@ import type { AuthorizationService } from "./authorizations.js";
 import type { FlowMethod, FlowState } from "./flow.js";
 
 /**
- * `open`: keep a flow of this method open, because a grant is missing. `drain`: let an open flow end
- * by itself, since its page stays until COMPLETE REQUEST. `none`: close it, because the worker is
- * disabled or `WebexPresence.Authorize` is `off`.
+ * `open`: keep a flow of this method open, because a grant is missing. `drain`: let an open flow
+ * end by itself, since its page stays until COMPLETE REQUEST. `none`: close it, because the worker
+ * is disabled or `WebexPresence.Authorize` is `off`.
  */
 export type DesiredFlow =
   | { readonly kind: "open"; readonly method: FlowMethod }
@@ -23,7 +23,9 @@ export interface FlowSupervisorEvents {
   readonly outcomeChanged: undefined;
 }
 
-/** Reconciles the open flow with the desired one. A flow that ends is started again if necessary. */
+/**
+ * Reconciles the open flow with the desired one. A flow that ends is started again if necessary.
+ */
 export class FlowSupervisor {
   readonly events = new Emitter<FlowSupervisorEvents>();
   readonly #service: AuthorizationService;
@@ -53,7 +55,7 @@ export class FlowSupervisor {
     return this.#fault;
   }
 
-  /** Whether the person who was asked last has declined. */
+  /** Whether the latest request was declined. */
   get isDenied(): boolean {
     return this.#isDenied;
   }
@@ -78,7 +80,8 @@ export class FlowSupervisor {
     if (desired.kind === "none" && previous.kind !== "none") this.#setDenied(false);
     this.#clearStaleDenial();
     const isNewlyOpen = desired.kind === "open" && !isSame(desired, previous);
-    // A disabled worker sends nothing to Webex, so a pending request for a device code is cancelled.
+    // A disabled worker sends nothing to Webex, so a pending request for a device code is
+    // cancelled.
     if (desired.kind === "none" || (isNewlyOpen && previous.kind === "open"))
       this.#pendingBegin?.abort();
     if (desired.kind === "none" || isNewlyOpen) this.#schedule(0);
@@ -105,7 +108,8 @@ export class FlowSupervisor {
 
   #trackOutcome(state: FlowState, wasFlowOpen: boolean): void {
     if (state === "denied") this.#setDenied(true);
-    // On the page, a person can try again in the same flow. A new flow does not mean a new decision.
+    // On the page, a person can try again in the same flow. A new flow does not mean a new
+    // decision.
     else if (state === "authorized" || (state === "waiting" && wasFlowOpen)) this.#setDenied(false);
   }
 
@@ -128,7 +132,8 @@ export class FlowSupervisor {
         this.#ownMethod = null;
         await this.#service.cancel();
       }
-      // The desired flow may have changed during the wait, and the supervisor may have been stopped.
+      // The desired flow may have changed during the wait, and the supervisor may have been
+      // stopped.
       if (isSame(initial, this.#desired)) wasAborted = await this.#beginIfDesired();
     } finally {
       this.#isReconciling = false;
@@ -178,6 +183,7 @@ export class FlowSupervisor {
       this.#logger.warn("The authorization could not be started. The worker tries again.", {
         fault: fault.code,
         reason: fault.message,
+        ...(fault.code === "defect" ? { error: fault } : {}),
       });
     this.events.emit("outcomeChanged");
   }

@@ -30,9 +30,9 @@ export interface FlowEvents {
 
 /**
  * An interactive authorization. A flow ends by itself (authorized, denied, failed, expired) or by
- * `stop`. `isOpen` says whether it has ended, not `view.state`: the browser flow reports a declined or
- * failed attempt as `denied` or `failed`, and stays open for further attempts until its deadline. The
- * grant is stored before the state becomes `authorized`.
+ * `stop`. `isOpen` says whether it has ended, not `view.state`: the browser flow reports a declined
+ * or failed attempt as `denied` or `failed`, and stays open for further attempts until its
+ * deadline. The grant is stored before the state becomes `authorized`.
  */
 export interface Flow {
   readonly method: FlowMethod;
@@ -167,9 +167,9 @@ export class FlowSlot {
   }
 
   /**
-   * Returns the open flow of this method, or starts one. `prepare` runs before the start and returns
-   * the context of the new flow. Throws `authorizationInProgress` if a flow of the other method is
-   * open.
+   * Returns the open flow of this method, or starts one. `prepare` runs before the start and
+   * returns the context of the new flow. Throws `authorizationInProgress` if a flow of the other
+   * method is open.
    */
   async begin(
     method: FlowMethod,

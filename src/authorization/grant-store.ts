@@ -39,7 +39,9 @@ export interface GrantStoreEvents {
 const POLL_MS = 30_000;
 /** An unavailable keychain has to be retried within 10 s. A call itself can take 3 s. */
 const RETRY_MS = 5_000;
-/** How long `stop` waits for a pending call. A keyring that hangs must not keep the worker running. */
+/**
+ * How long `stop` waits for a pending call. A keyring that hangs must not keep the worker running.
+ */
 const STOP_TIMEOUT_MS = 500;
 
 interface UnsavedGrant {
@@ -49,9 +51,9 @@ interface UnsavedGrant {
 }
 
 /**
- * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, or every
- * 5 s while the keychain is unavailable. Reads and writes run one after another. A record that cannot
- * be read stays as it is until a new authorization or `setClient` replaces it.
+ * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, or
+ * every 5 s while the keychain is unavailable. Reads and writes run one after another. A record
+ * that cannot be read stays as it is until a new authorization or `setClient` replaces it.
  */
 export class GrantStore {
   readonly events = new Emitter<GrantStoreEvents>();
@@ -102,7 +104,9 @@ export class GrantStore {
     cancelTimer();
   }
 
-  /** Reads the keychain now. Rejects with the fault of the secret store, which `state` shows too. */
+  /**
+   * Reads the keychain now. Rejects with the fault of the secret store, which `state` shows too.
+   */
   reload(): Promise<void> {
     return this.#exclusive(() => this.#read());
   }

@@ -40,10 +40,14 @@ export interface Authorization {
   readonly state: "valid" | "required";
 }
 
-/** Ten years. Webex issues no token for longer than 90 days, so a longer lifetime is meaningless. */
+/**
+ * Ten years. Webex issues no token for longer than 90 days, so a longer lifetime is meaningless.
+ */
 export const MAX_LIFETIME_SECONDS = 315_360_000;
 
-/** The last millisecond whose ISO 8601 form has a four-digit year. Many parsers reject later ones. */
+/**
+ * The last millisecond whose ISO 8601 form has a four-digit year. Many parsers reject later ones.
+ */
 const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /**

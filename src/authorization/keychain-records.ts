@@ -119,7 +119,9 @@ export function decodeGrant(text: string): Grant | null {
   };
 }
 
-/** Earlier versions stored numbers that are no valid time. They must not make the grant unreadable. */
+/**
+ * Earlier versions stored numbers that are no valid time. They must not make the grant unreadable.
+ */
 function timeOrNull(time: number | null): number | null {
   return time !== null && isValidTime(time) ? time : null;
 }
@@ -178,7 +180,10 @@ export async function readContent(store: SecretStore): Promise<StoredContent> {
   return { client, grants, unreadableOrgIds, proxyPassword, unreadableAccounts };
 }
 
-/** Returns the content with the grant in the place of the organization's previous one, or at the end. */
+/**
+ * Returns the content with the grant in the place of the organization's previous one, or at the
+ * end.
+ */
 export function withGrant(content: StoredContent, grant: Grant): StoredContent {
   const { grants } = content;
   const isKnown = grants.some((g) => g.orgId === grant.orgId);

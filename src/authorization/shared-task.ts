@@ -28,8 +28,8 @@ interface TaskRun<T> {
 
 /**
  * Runs a task once for all callers that need its result at the same time. A caller that cancels
- * leaves at once. When the last one leaves, the task is aborted, or gets up to `graceMs` to finish a
- * shielded call. Callers that come during that time wait for the end, then start the task again.
+ * leaves at once. When the last one leaves, the task is aborted, or gets up to `graceMs` to finish
+ * a shielded call. Callers that come during that time wait for the end, then start the task again.
  */
 export class SharedTask<T> {
   readonly #clock: Clock;

@@ -12,14 +12,17 @@ import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./sha
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** A refused grant is not sent again within this time, unless the keychain or the client changes. */
+/**
+ * A refused grant is not sent again within this time, unless the keychain or the client changes.
+ */
 const REFUSED_GRANT_DELAY_MS = HOUR_MS;
 /** If a refresh returns the token that Webex rejected, the next refresh waits this long. */
 const SAME_TOKEN_DELAY_MS = 60_000;
 const MAX_REJECTED_TOKENS = 8;
 /**
- * How long Webex may take to answer a refresh whose callers have left. Together with the time to
- * notice an edit of the settings, it stays below the second within which all requests have to stop.
+ * How long Webex may take to respond to a refresh whose callers have left. Together with the time
+ * to notice an edit of the settings, it stays below the second within which all requests have to
+ * stop.
  */
 const SHIELD_MS = 500;
 
@@ -44,9 +47,10 @@ interface Refresh {
  * Access tokens of one organization. A token is renewed in the background before it expires, and in
  * the foreground after a 401, with one refresh for all callers. The keychain is read before each
  * refresh and after a refused one, because another process may have refreshed the grant. Refreshed
- * tokens are stored before they are used. While the keychain is unavailable, they stay in memory and
- * are used only when the stored token is no longer usable. A refresh that has reached Webex finishes
- * even if all callers cancel, because its response may contain the only valid refresh token.
+ * tokens are stored before they are used. While the keychain is unavailable, they stay in memory
+ * and are used only when the stored token is no longer usable. A refresh that has reached Webex
+ * finishes even if all callers cancel, because its response may contain the only valid refresh
+ * token.
  */
 export class OrganizationTokenSource implements TokenSource {
   readonly #options: TokenSourceOptions;
@@ -110,7 +114,10 @@ export class OrganizationTokenSource implements TokenSource {
     throwIfCancelled(signal);
   }
 
-  /** Returns the stored grant, followed by the unsaved one if there is one. Throws if it is not usable. */
+  /**
+   * Returns the stored grant, followed by the unsaved one if there is one. Throws if it is not
+   * usable.
+   */
   #requireGrants(): { client: OAuthClient; oauth: OAuthApi; grants: readonly Grant[] } {
     const { grantStore, settings, oauth, orgId } = this.#options;
     const storedClient = grantStore.content?.client ?? null;
@@ -144,7 +151,8 @@ export class OrganizationTokenSource implements TokenSource {
       this.#refreshOnce(task, (grant) => this.#isUsable(grant)),
     );
     if (this.#isRejected(secret)) {
-      // Webex confirms the token that it rejected. Use it again, but do not refresh at each request.
+      // Webex confirms the token that it rejected. Use it again, but do not refresh at each
+      // request.
       this.#rejected = this.#rejected.filter((rejected) => !rejected.equals(secret));
       this.#sameTokenUntil = this.#options.clock.monotonic() + SAME_TOKEN_DELAY_MS;
     }
@@ -160,7 +168,8 @@ export class OrganizationTokenSource implements TokenSource {
   async #renewInBackground(due: Grant, signal: AbortSignal): Promise<void> {
     this.#schedule.recordStart();
     try {
-      // Another process has renewed the grant if the keychain contains another token than the due one.
+      // Another process has renewed the grant if the keychain contains another token than the due
+      // one.
       const isDone = (grant: Grant): boolean =>
         this.#isUsable(grant) && !grant.accessToken.equals(due.accessToken);
       const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
@@ -240,7 +249,8 @@ export class OrganizationTokenSource implements TokenSource {
   }
 
   #recordRefusal(grant: Grant, client: OAuthClient, cause: Fault): Fault {
-    // In this case the client secret is wrong and the grant is good, so nobody has to authorize again.
+    // In this case the client secret is wrong and the grant is good, so nobody has to authorize
+    // again.
     const isSecretRefused = cause.data.error === "invalid_client";
     const fault = new Fault(
       "grantRefused",

@@ -48,11 +48,11 @@ describe("e2e: attacks on the authorization page", function () {
       `/events?key=${wrong}`,
       `/page.js?key=${wrong}`,
     ]) {
-      const answer = await harness.request(target);
-      expect(answer.status, target).to.equal(403);
-      expect(answer.headers.location, target).to.equal(undefined);
-      expect(answer.body).to.not.include(harness.webex.client.clientId);
-      expect(answer.body).to.not.include(search.slice(5));
+      const response = await harness.request(target);
+      expect(response.status, target).to.equal(403);
+      expect(response.headers.location, target).to.equal(undefined);
+      expect(response.body).to.not.include(harness.webex.client.clientId);
+      expect(response.body).to.not.include(search.slice(5));
     }
     const complete = await harness.request("/complete", {
       method: "POST",
@@ -115,9 +115,9 @@ describe("e2e: attacks on the authorization page", function () {
       `localhost:${harness.port}.evil.example`,
       "[::1]",
     ]) {
-      const answer = await harness.request(`/${search}`, { headers: { host } });
-      expect(answer.status, host).to.equal(421);
-      expect(answer.body).to.not.include(harness.webex.client.clientId);
+      const response = await harness.request(`/${search}`, { headers: { host } });
+      expect(response.status, host).to.equal(421);
+      expect(response.body).to.not.include(harness.webex.client.clientId);
     }
     for (const host of [
       `localhost:${harness.port}`,
@@ -171,12 +171,12 @@ describe("e2e: attacks on the authorization page", function () {
       { origin: `http://localhost:${harness.port + 1}`, "sec-fetch-site": "same-site" },
     ];
     for (const headers of foreign) {
-      const answer = await harness.request("/complete", {
+      const response = await harness.request("/complete", {
         method: "POST",
         body: search.slice(1),
         headers: { ...FORM, ...headers },
       });
-      expect(answer.status, JSON.stringify(headers)).to.equal(403);
+      expect(response.status, JSON.stringify(headers)).to.equal(403);
     }
     expect(harness.flow?.state).to.equal("waiting");
     expect((await harness.complete(address)).status).to.equal(200);

@@ -9,7 +9,7 @@ import {
 } from "../support/authorization-harness.js";
 
 describe("e2e: authorization in a browser", function () {
-  this.timeout(60_000);
+  this.timeout(90_000);
   let browser: Browser | null = null;
   let harness: AuthorizationHarness;
   let page: Page;

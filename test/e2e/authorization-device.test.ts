@@ -63,31 +63,34 @@ describe("e2e: authorization with a device code", function () {
   }
 
   const refusals = [
-    { what: "slow_down", answers: [{ status: 400, body: { error: "slow_down" } }] },
+    { what: "slow_down", responses: [{ status: 400, body: { error: "slow_down" } }] },
     {
-      what: "429 after an error of a gateway",
-      answers: [
+      what: "a gateway error and 429",
+      responses: [
         { status: 502, body: "html" },
         { status: 429, body: "webex" },
       ],
     },
   ] as const;
-  for (const { what, answers } of refusals) {
+  for (const { what, responses } of refusals) {
     it(`waits 5 s longer after ${what}, and does not fail`, async () => {
       await start();
-      for (const answer of answers)
-        harness.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
+      for (const response of responses)
+        harness.webex.fail({ kind: "status", path: "/v1/device/token", ...response });
       await harness.writeSettings(1);
       const flow = await code();
-      await harness.webex.nextRequest({ path: "/v1/device/token", status: answers.at(-1)!.status });
+      await harness.webex.nextRequest({
+        path: "/v1/device/token",
+        status: responses.at(-1)!.status,
+      });
       await approve(flow);
-      const asked = Date.now();
+      const approvedAt = Date.now();
       await harness.worker.waitForPhase("polling", 20_000);
-      expect(Date.now() - asked).to.be.greaterThan(5_000);
+      expect(Date.now() - approvedAt).to.be.greaterThan(5_000);
       const statuses = harness.webex
         .requestsSince(0, { path: "/v1/device/token" })
         .map(({ status }) => status);
-      expect(statuses).to.deep.equal([...answers.map(({ status }) => status), 200]);
+      expect(statuses).to.deep.equal([...responses.map(({ status }) => status), 200]);
       expect(hasReported("failed")).to.equal(false);
     });
   }
@@ -129,9 +132,9 @@ describe("e2e: authorization with a device code", function () {
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(harness.webex.requestsSince(mark)).to.deep.equal([]);
     harness.webex.set({ latencyMs: 3_000 });
-    const asked = new Promise((resolve) => setTimeout(resolve, 1_200));
+    const waited = new Promise((resolve) => setTimeout(resolve, 1_200));
     await harness.writeSettings(1);
-    await asked;
+    await waited;
     await harness.writeSettings(0);
     await harness.worker.waitForPhase("disabled", 1_500);
     const before = harness.changes.length;

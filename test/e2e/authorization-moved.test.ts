@@ -38,7 +38,7 @@ describe("e2e: a change of WebexPresence.ApiUrl or the client during an authoriz
     ]);
   };
   const list = async (): Promise<unknown> => harness.worker.host.request("authorization/list");
-  const nobody = { authorizations: [] };
+  const noAuthorizations = { authorizations: [] };
   const waitForCancellation = (text: string): Promise<true> =>
     harness.worker.waitFor(`an end that says ${text}`, () =>
       harness.changes.some(
@@ -59,7 +59,7 @@ describe("e2e: a change of WebexPresence.ApiUrl or the client during an authoriz
     expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
     expect(new URL(await harness.authorizeUrl(next)).origin).to.equal(new URL(other.apiUrl).origin);
     expect(harness.webex.requestsSince(mark)).to.deep.equal([]);
-    expect(await list()).to.deep.equal(nobody);
+    expect(await list()).to.deep.equal(noAuthorizations);
   });
 
   it("stops polling for a code of the old address, and fails a pending import", async () => {
@@ -90,7 +90,7 @@ describe("e2e: a change of WebexPresence.ApiUrl or the client during an authoriz
     );
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(harness.webex.requestsSince(mark, { path: "/v1/device/token" })).to.deep.equal([]);
-    expect(await list()).to.deep.equal(nobody);
+    expect(await list()).to.deep.equal(noAuthorizations);
   });
 
   it("replaces a code of the old client by one of the new client, which owns the grant", async () => {

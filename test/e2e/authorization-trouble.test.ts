@@ -16,7 +16,7 @@ interface Listed {
 }
 
 describe("e2e: an authorization that fails later", function () {
-  this.timeout(60_000);
+  this.timeout(90_000);
   let harness: AuthorizationHarness;
   let orgId: string;
   let uri: string;
@@ -196,7 +196,7 @@ describe("e2e: an authorization that fails later", function () {
       code: "webexError",
     },
     { what: "a reset", fault: { kind: "reset" }, code: "webexUnreachable" },
-    { what: "half an answer", fault: { kind: "truncate" }, code: null },
+    { what: "a truncated response", fault: { kind: "truncate" }, code: null },
   ] as const;
   it("keeps the grant after transient errors of the token endpoint", async () => {
     await start();

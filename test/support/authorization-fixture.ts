@@ -110,7 +110,9 @@ export function grantRefusedFault(status = 400): Fault {
   return new Fault("grantRefused", "Webex refused.", { status });
 }
 
-/** The token endpoint. Each refresh has the next of `outcomes`; an unexpected one fails the test. */
+/**
+ * The token endpoint. Each refresh has the next of `outcomes`; an unexpected one fails the test.
+ */
 export class RefreshFake implements OAuthApi {
   readonly outcomes: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
   readonly refreshedWith: string[] = [];

@@ -22,7 +22,9 @@ export const FORM = {
   "content-type": "application/x-www-form-urlencoded",
 };
 
-/** A browser flow with fakes for all of its dependencies. Records everything that its page sends. */
+/**
+ * A browser flow with fakes for all of its dependencies. Records everything that its page sends.
+ */
 export class BrowserFlowHarness {
   readonly clock = new FakeClock();
   readonly crypto = new SeededRandom(7);

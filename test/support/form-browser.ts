@@ -1,4 +1,6 @@
-/** A minimal browser that stores cookies, follows redirects and submits the first form of a page. */
+/**
+ * A minimal browser that stores cookies, follows redirects and submits the first form of a page.
+ */
 export class FormBrowser {
   readonly #cookies = new Map<string, Map<string, string>>();
   readonly #stopAt: string;

@@ -95,7 +95,10 @@ export class OidcProviderFixture {
     return `${this.origin}/v1`;
   }
 
-  /** From the discovery document (RFC 8414). Device codes are polled at the token endpoint (RFC 8628). */
+  /**
+   * From the discovery document (RFC 8414). Device codes are polled at the token endpoint (RFC
+   * 8628).
+   */
   async endpoints(): Promise<OAuthEndpoints> {
     const document = (await (
       await fetch(`${this.origin}/.well-known/openid-configuration`)
@@ -125,7 +128,8 @@ export class OidcProviderFixture {
       return;
     }
     if (path === "/device/auth") {
-      // RFC 8628, 3.1, requires client authentication here. Webex and thus the worker do not use it.
+      // RFC 8628, 3.1, requires client authentication here. Webex and thus the worker do not use
+      // it.
       request.headers.authorization = `Basic ${Buffer.from(`${this.clientId}:${this.clientSecret}`).toString("base64")}`;
     }
     this.#provider.callback()(request, response);

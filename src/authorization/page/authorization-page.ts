@@ -163,7 +163,8 @@ export class AuthorizationPage {
   #organizations(model: PageModel): Html {
     const { organizations } = model;
     const isOpen = model.phase === "open";
-    // There is only one AUTHORIZE: which organization it authorizes depends on who signs in at Webex.
+    // There is only one AUTHORIZE: which organization it authorizes depends on who signs in at
+    // Webex.
     const first =
       organizations.find(({ state }) => state === "required") ??
       organizations.find((organization) => needsAttention(model, organization));

@@ -87,9 +87,9 @@ export function checkRequest(
 }
 
 /**
- * Refuses forms of other sites. Under `Referrer-Policy: no-referrer`, a browser sends `Origin: null`
- * with the page's own form too (Fetch standard, "append a request Origin header"). In that case,
- * `Sec-Fetch-Site`, which no page can forge, has to confirm the origin.
+ * Refuses forms of other sites. Under `Referrer-Policy: no-referrer`, a browser sends `Origin:
+ * null` with the page's own form too (Fetch standard, "append a request Origin header"). In that
+ * case, `Sec-Fetch-Site`, which no page can forge, has to confirm the origin.
  */
 function checkForm({ headers }: LoopbackRequest, host: string): Rejection | null {
   const { origin, "sec-fetch-site": site, "content-type": type = "" } = headers;

@@ -21,8 +21,8 @@ describe("browser flow: attempts", () => {
   beforeEach(() => harness.start());
 
   it("sends a new state and verifier with each request, the scopes and the redirect URI", async () => {
-    const answer = await harness.get(`/authorize?key=${harness.key}`);
-    expect(answer.status).to.equal(302);
+    const response = await harness.get(`/authorize?key=${harness.key}`);
+    expect(response.status).to.equal(302);
     await harness.authorize();
     const [one, two] = harness.oauth.authorizeRequests;
     expect(one).to.include({
@@ -46,9 +46,9 @@ describe("browser flow: attempts", () => {
     harness.oauth.exchangeOutcomes.push(TOKEN_RESPONSE);
     const state1 = await harness.authorize();
     await harness.authorize();
-    const answer = await harness.get(`/oauth/callback?code=code-1-text&state=${state1}`);
-    expect(answer).to.include({ status: 303 });
-    expect(answer.headers.location).to.equal(`/?key=${harness.key}`);
+    const response = await harness.get(`/oauth/callback?code=code-1-text&state=${state1}`);
+    expect(response).to.include({ status: 303 });
+    expect(response.headers.location).to.equal(`/?key=${harness.key}`);
     const [exchange] = harness.oauth.exchanges;
     expect(exchange).to.include({
       code: "code-1-text",
@@ -66,8 +66,10 @@ describe("browser flow: attempts", () => {
   });
 
   it("waits for a pending exchange at the deadline, and stores the grant", async () => {
-    let give: (answer: TokenResponse) => void = () => undefined;
-    harness.oauth.exchangeOutcomes.push(new Promise<TokenResponse>((resolve) => (give = resolve)));
+    let resolveExchange: (tokens: TokenResponse) => void = () => undefined;
+    harness.oauth.exchangeOutcomes.push(
+      new Promise<TokenResponse>((resolve) => (resolveExchange = resolve)),
+    );
     const callback = harness.get(
       `/oauth/callback?code=code-1-text&state=${await harness.authorize()}`,
     );
@@ -75,7 +77,7 @@ describe("browser flow: attempts", () => {
     expect(await harness.state()).to.equal("waiting");
     await harness.clock.advance(600_000);
     expect(harness.flow.isOpen).to.equal(true);
-    give(TOKEN_RESPONSE);
+    resolveExchange(TOKEN_RESPONSE);
     expect((await callback).status).to.equal(303);
     await harness.clock.advance(0);
     expect(harness.flow.view.state).to.equal("authorized");
@@ -191,8 +193,8 @@ describe("browser flow: attempts", () => {
     harness.client = () => {
       throw faultOf("clientNotConfigured");
     };
-    const answer = await harness.get(`/authorize?key=${harness.key}`);
-    expect(answer).to.include({ status: 303 });
+    const response = await harness.get(`/authorize?key=${harness.key}`);
+    expect(response).to.include({ status: 303 });
     expect(await harness.state()).to.equal("failed");
   });
 

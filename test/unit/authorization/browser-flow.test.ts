@@ -228,7 +228,7 @@ describe("browser flow", () => {
 
     it("discards a later response of Webex", async () => {
       await harness.start();
-      let resolveExchange: (answer: TokenResponse) => void = () => undefined;
+      let resolveExchange: (tokens: TokenResponse) => void = () => undefined;
       harness.oauth.exchangeOutcomes.push(
         new Promise<TokenResponse>((resolve) => (resolveExchange = resolve)),
       );

@@ -143,7 +143,7 @@ describe("flow supervisor", () => {
 
   it("reports why a flow cannot be started, and retries every 10 s or on demand", async () => {
     const { clock, supervisor, failures, methods } = createHarness();
-    const port = new Fault("redirectPortInUse", "Port 8467 is taken.", { data: { port: 8467 } });
+    const port = new Fault("redirectPortInUse", "Port 8467 is in use.", { data: { port: 8467 } });
     failures.push(port, port, port);
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
@@ -171,7 +171,7 @@ describe("flow supervisor", () => {
     await supervisor.stop();
   });
 
-  it("retries an attempt at once if asked to during it, but not before the delay that Webex demands", async () => {
+  it("retries at once if requested during an attempt, but not before the delay that Webex demands", async () => {
     const { clock, supervisor, rejections } = createPendingHarness();
     supervisor.setDesired({ kind: "open", method: "device" });
     await clock.advance(0);
@@ -221,7 +221,7 @@ describe("flow supervisor", () => {
 
   it("clears the fault of a flow that is no longer desired", async () => {
     const { clock, supervisor, failures } = createHarness();
-    failures.push(new Fault("redirectPortInUse", "Port 8467 is taken."));
+    failures.push(new Fault("redirectPortInUse", "Port 8467 is in use."));
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
     expect(supervisor.fault?.code).to.equal("redirectPortInUse");

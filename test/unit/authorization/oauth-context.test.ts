@@ -157,7 +157,7 @@ describe("a change of the OAuth context during a request", () => {
     service.handleSettingsChange();
   };
   const grant = (accessToken: string | null): ImportedGrant => ({
-    refreshToken: new Secret("SECRET-refresh-given"),
+    refreshToken: new Secret("SECRET-refresh-imported"),
     accessToken: accessToken === null ? null : new Secret(accessToken),
     expiresIn: null,
     refreshTokenExpiresIn: null,
@@ -172,7 +172,7 @@ describe("a change of the OAuth context during a request", () => {
   describe("WebexPresence.ApiUrl", () => {
     for (const [stage, accessToken] of [
       ["refreshed", null],
-      ["verified", "SECRET-access-given"],
+      ["verified", "SECRET-access-imported"],
     ] as const) {
       it(`ends an import that is being ${stage}, sends nothing to the new address and stores nothing`, async () => {
         const open = wait(before);
@@ -193,17 +193,17 @@ describe("a change of the OAuth context during a request", () => {
 
     it("does not end an import if only the path changes, and reports a cancellation by the caller as such", async () => {
       const open = wait(before);
-      const imported = service.import(grant("SECRET-access-given"), neverAborted);
+      const imported = service.import(grant("SECRET-access-imported"), neverAborted);
       await settle();
       set({ apiUrl: "https://old.example/v2" });
       open();
       expect((await imported).state).to.equal("valid");
       wait(before);
       const caller = new AbortController();
-      const called = faultOf(service.import(grant("SECRET-access-given"), caller.signal));
+      const cancelled = faultOf(service.import(grant("SECRET-access-imported"), caller.signal));
       await settle();
       caller.abort();
-      expect((await called).message).to.not.include("ApiUrl");
+      expect((await cancelled).message).to.not.include("ApiUrl");
     });
 
     it("ends a device flow at once and stops polling, and starts the next flow at the new address", async () => {

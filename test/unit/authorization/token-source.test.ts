@@ -410,37 +410,37 @@ describe("token source", () => {
     const abandonRefresh = async () => {
       const tokens = await start();
       const caller = new AbortController();
-      let answer: (a: TokenResponse | Promise<never>) => void = () => undefined;
-      harness.oauth.outcomes.push(new Promise((resolve) => (answer = resolve)));
-      const asked = faultOf(tokens.replace(rejected, caller.signal));
+      let complete: (outcome: TokenResponse | Promise<never>) => void = () => undefined;
+      harness.oauth.outcomes.push(new Promise((resolve) => (complete = resolve)));
+      const cancelled = faultOf(tokens.replace(rejected, caller.signal));
       await settle();
       caller.abort();
-      expect((await asked).code).to.equal("cancelled");
-      return { tokens, answer };
+      expect((await cancelled).code).to.equal("cancelled");
+      return { tokens, complete };
     };
 
     it("stores a response that comes within 500 ms, and is idle only then", async () => {
-      const { tokens, answer } = await abandonRefresh();
+      const { tokens, complete } = await abandonRefresh();
       let isIdle = false;
       const idle = tokens.whenIdle().then(() => (isIdle = true));
       await harness.clock.advance(450);
       expect(harness.oauth.signals[0]?.aborted).to.equal(false);
       expect(isIdle).to.equal(false);
-      answer(tokenResponseOf("2"));
+      complete(tokenResponseOf("2"));
       await idle;
       expect(await storedText()).to.include("SECRET-refresh-2");
       expect(harness.clock.pendingTimers).to.equal(0);
     });
 
     it("does not send the refresh token again, and gives new callers the result", async () => {
-      const { tokens, answer } = await abandonRefresh();
+      const { tokens, complete } = await abandonRefresh();
       const again = tokens.replace(rejected, neverAborted);
       const impatient = new AbortController();
-      const gone = faultOf(tokens.replace(rejected, impatient.signal));
+      const impatientCancelled = faultOf(tokens.replace(rejected, impatient.signal));
       await settle();
       impatient.abort();
-      expect((await gone).code).to.equal("cancelled");
-      answer(tokenResponseOf("2"));
+      expect((await impatientCancelled).code).to.equal("cancelled");
+      complete(tokenResponseOf("2"));
       expect((await again).reveal()).to.equal("SECRET-access-2");
       expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
     });
@@ -455,12 +455,12 @@ describe("token source", () => {
     });
 
     it("sends nothing after a refusal, even if the keychain contains a newer refresh token", async () => {
-      const { answer } = await abandonRefresh();
+      const { complete } = await abandonRefresh();
       const over = { accessTokenExpiresAt: harness.clock.now() - 1 };
       await (
         await harness.otherProcess()
       ).grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now(), over));
-      answer(Promise.reject(grantRefusedFault()));
+      complete(Promise.reject(grantRefusedFault()));
       await harness.clock.advance(1_000);
       expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
     });
@@ -468,9 +468,9 @@ describe("token source", () => {
     it("sends nothing if it was still reading the keychain", async () => {
       const tokens = await start();
       const caller = new AbortController();
-      const asked = faultOf(tokens.replace(rejected, caller.signal));
+      const cancelled = faultOf(tokens.replace(rejected, caller.signal));
       caller.abort();
-      expect((await asked).code).to.equal("cancelled");
+      expect((await cancelled).code).to.equal("cancelled");
       await harness.clock.advance(1_000);
       expect(harness.oauth.refreshedWith).to.deep.equal([]);
     });
