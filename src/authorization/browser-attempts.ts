@@ -2,7 +2,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { Clock, Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { TokenResponse } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth.js";
 import { storeGrant, type GrantSink } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";

@@ -2,7 +2,7 @@ import { Emitter } from "../faults/emitter.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { DeviceAuthorization, TokenResponse } from "../webex/oauth-api.js";
+import type { DeviceAuthorization, TokenResponse } from "../webex/oauth.js";
 import {
   delay,
   storeGrant,

@@ -2,7 +2,7 @@ import type { Disposer, Subscribable } from "../faults/emitter.js";
 import { asFault, Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { TokenResponse } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth.js";
 import type { Authorization } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
 import { cancelled, throwIfCancelled } from "./shared-task.js";

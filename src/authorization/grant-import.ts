@@ -1,6 +1,7 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
-import type { IdentityApi, TokenResponse } from "../webex/oauth-api.js";
+import type { IdentityApi } from "../webex/identity.js";
+import type { TokenResponse } from "../webex/oauth.js";
 import type { Authorization } from "./grant.js";
 import { fallbackOrgName } from "./keychain-records.js";
 import type { OAuthContext } from "./oauth-context.js";

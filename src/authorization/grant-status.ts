@@ -1,6 +1,6 @@
 import { Emitter } from "../faults/emitter.js";
 import { Fault } from "../faults/fault.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { Authorization, Grant } from "./grant.js";
 import { findContextChange, type AuthorizationSettings } from "./oauth-context.js";
 

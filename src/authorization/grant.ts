@@ -1,5 +1,5 @@
 import type { Secret } from "../faults/secret.js";
-import type { TokenResponse } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth.js";
 
 /** The only scopes that the worker requests. */
 export const REQUIRED_SCOPES = [

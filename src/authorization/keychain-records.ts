@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 
 import { Secret } from "../faults/secret.js";
 import type { SecretStore } from "../ports/secret-store.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import { isValidTime, type Grant } from "./grant.js";
 
 // The accounts of the keychain's service `ucx-webex-presence`.

@@ -1,5 +1,6 @@
 import { Fault } from "../faults/fault.js";
-import type { IdentityApi, OAuthApi, OAuthClient } from "../webex/oauth-api.js";
+import type { IdentityApi } from "../webex/identity.js";
+import type { OAuthApi, OAuthClient } from "../webex/oauth.js";
 
 /** The current settings that concern authorization. */
 export interface AuthorizationSettings {
