@@ -13,7 +13,7 @@ const load = (path) => import(pathToFileURL(resolve(compiled, "src", path)).href
 const { AuthorizationPage } = await load("authorization/page/authorization-page.js");
 const { attemptFromError, attemptFromFault } = await load("authorization/page/page-model.js");
 const { INVALID_KEY } = await load("authorization/page/page-request.js");
-const { readAsset } = await load("platform/installation.js");
+const { readAsset } = await load("platform/node-process.js");
 const { Fault } = await load("faults/fault.js");
 const { listenOnLoopback } = await load("platform/loopback-server.js");
 

@@ -1,6 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
 import { asFault } from "../faults/fault.js";
-import type { ReadAsset } from "../ports/assets.js";
 import type { Clock, Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type {
@@ -8,6 +7,7 @@ import type {
   LoopbackRequest,
   LoopbackResponse,
   LoopbackServer,
+  ReadAsset,
 } from "../ports/loopback-server.js";
 import { BrowserAttempts } from "./browser-attempts.js";
 import type { Flow, FlowEvents, FlowView, GrantSink } from "./flow.js";

@@ -111,7 +111,7 @@ describe("e2e: from Presence.ini to presence", function () {
         return status.problems.some(({ code }) => code === "settingsInvalid") ? status : null;
       });
       expect(problems.find(({ code }) => code === "settingsInvalid")?.message).to.include(
-        `WebexPresence.CaFile=${caFile}.gone (line 6) names a file that is not there (ENOENT); it stays ${caFile}.`,
+        `WebexPresence.CaFile=${caFile}.gone (line 6) names a file that does not exist (ENOENT); it stays ${caFile}.`,
       );
       expect(settings.values["WebexPresence.CaFile"]).to.equal(caFile);
       await secure.nextRequest({ path: "/v1/people" }, 8_000);

@@ -9,7 +9,7 @@ import {
   type PageModel,
 } from "../../src/authorization/page/page-model.js";
 import { INVALID_KEY } from "../../src/authorization/page/page-request.js";
-import { readAsset } from "../../src/platform/installation.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
 import { authorizationOf, faultOf } from "../support/authorization-flow-fixture.js";

@@ -10,9 +10,9 @@ import { OrganizationTokenSource } from "../../src/authorization/token-source.js
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
-import { readAsset } from "../../src/platform/installation.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
-import { MemoryStore } from "../../src/platform/memory-store.js";
+import { MemoryStore } from "../../src/platform/secret-store.js";
 import {
   systemClock as clock,
   systemCrypto as crypto,

@@ -6,7 +6,7 @@ import type { Grant } from "../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
-import { MemoryStore } from "../../src/platform/memory-store.js";
+import { MemoryStore } from "../../src/platform/secret-store.js";
 import type { SecretStore } from "../../src/ports/secret-store.js";
 import type {
   DeviceAuthorization,

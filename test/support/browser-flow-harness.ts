@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { BrowserFlow } from "../../src/authorization/browser-flow.js";
 import type { FlowView } from "../../src/authorization/flow.js";
-import { readAsset } from "../../src/platform/installation.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import type { LoopbackPage, LoopbackRequest } from "../../src/ports/loopback-server.js";
 import type { OAuthClient } from "../../src/webex/oauth.js";
 import { FakeLoopback } from "./loopback-server-fake.js";

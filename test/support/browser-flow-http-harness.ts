@@ -12,7 +12,7 @@ import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/gra
 import { Emitter } from "../../src/faults/emitter.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
-import { readAsset } from "../../src/platform/installation.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { Clock } from "../../src/ports/clock.js";
 import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";

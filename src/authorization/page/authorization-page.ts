@@ -1,5 +1,4 @@
-import type { ReadAsset } from "../../ports/assets.js";
-import type { LoopbackPage } from "../../ports/loopback-server.js";
+import type { LoopbackPage, ReadAsset } from "../../ports/loopback-server.js";
 import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 import { Html, HtmlTemplates } from "./html-template.js";
 import {

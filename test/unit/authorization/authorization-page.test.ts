@@ -8,7 +8,7 @@ import {
   describeStatus,
   type PageModel,
 } from "../../../src/authorization/page/page-model.js";
-import { readAsset } from "../../../src/platform/installation.js";
+import { readAsset } from "../../../src/platform/node-process.js";
 import { authorizationOf, faultOf } from "../../support/authorization-flow-fixture.js";
 
 const MODEL: PageModel = {

@@ -2,19 +2,19 @@
 import { randomUUID } from "node:crypto";
 
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
-import { claimStdio } from "../../src/platform/stdio.js";
+import { claimStdio } from "../../src/platform/node-process.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { SeededRandom } from "../support/clock-fake.js";
+import { SeededRandom } from "./clock-fake.js";
 import {
   FakeAuthorization,
   FakePresence,
   FakeStatus,
   presenceRecord,
-} from "../support/rpc-services-fake.js";
-import { RecordingLogger } from "../support/logger-fake.js";
+} from "./rpc-services-fake.js";
+import { RecordingLogger } from "./logger-fake.js";
 
-const EXIT_CODE = { inputEnded: 0, outputBroken: 0, notTheProtocol: 65 } as const;
+const EXIT_CODE = { inputEnded: 0, outputBroken: 0, protocolError: 65 } as const;
 const { input, output } = claimStdio();
 console.log("stray output of console"); // eslint-disable-line no-console
 process.stdout.write("stray output of process.stdout\n");

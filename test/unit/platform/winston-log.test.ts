@@ -3,12 +3,12 @@ import { expect } from "chai";
 
 import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
-import { redact, redactText } from "../../../src/platform/redaction.js";
+import { redact, redactText } from "../../../src/platform/winston-log.js";
 
-const SECRET_TEXT = "tell-nobody-0123456789";
+const SECRET_TEXT = "secret-text-0123456789";
 
-describe("platform/redaction", () => {
-  it("prints a Secret as [secret], however it is printed", () => {
+describe("platform/winston-log: redaction", () => {
+  it("prints a Secret as [secret] in every form", () => {
     const secret = new Secret(SECRET_TEXT);
     for (const text of [
       String(secret),
@@ -23,7 +23,7 @@ describe("platform/redaction", () => {
     expect(secret.reveal()).to.equal(SECRET_TEXT);
   });
 
-  it("hides secrets wherever they stand in a field", () => {
+  it("hides secrets anywhere in a field", () => {
     const cause = new Error(`request failed with Bearer ${SECRET_TEXT}`);
     const fields = {
       secret: new Secret(SECRET_TEXT),
@@ -44,7 +44,7 @@ describe("platform/redaction", () => {
     expect(text).to.include("state=1");
   });
 
-  it("keeps what is no secret, and ends where an object contains itself", () => {
+  it("keeps everything else, and stops where an object contains itself", () => {
     const self: Record<string, unknown> = { code: "webexUnreachable", count: 3, none: null };
     self.self = self;
     const text = JSON.stringify(redact(self));
