@@ -1,41 +1,39 @@
 import type { ReadStream } from "node:tty";
+import { onQuitKey } from "../../src/cli/terminal/keys.js";
 import {
   changeText,
   formatTime,
-  renderPresenceTable,
   personCapacity,
+  renderPresenceTable,
   type PresenceChange,
   type PresenceTableModel,
 } from "../../src/cli/terminal/presence-table.js";
-import { onQuitKey } from "../../src/cli/terminal/keys.js";
 import { TerminalScreen, type TerminalOutput } from "../../src/cli/terminal/screen.js";
 
-/** Where the demo shows what happens. */
+/** The demo's output. */
 export interface DemoView {
-  /** How many people fit; null where any number does. */
+  /** The number of persons that fit; null if there is no limit. */
   readonly capacity: number | null;
-  /** Whether somebody reads along, so that steps take their time. */
+  /** Whether somebody watches the steps as they happen. */
   readonly isLive: boolean;
-  /** A step of the story. */
-  showStep(sentence: string): void;
-  showChange(showChange: PresenceChange): void;
+  showStep(text: string): void;
+  showChange(change: PresenceChange): void;
   render(model: PresenceTableModel): void;
-  /** Gives the terminal back. */
+  /** Restores the terminal. */
   close(): void;
 }
 
 export function viewFor(
   output: TerminalOutput,
   input: NodeJS.ReadStream,
-  onEnd: () => void,
+  onQuit: () => void,
 ): DemoView {
-  const dumb = process.env.TERM === "dumb";
-  return output.isTTY && !dumb
-    ? new LiveView(output, input.isTTY ? input : null, onEnd)
+  return output.isTTY && process.env.TERM !== "dumb"
+    ? new LiveView(output, input.isTTY ? input : null, onQuit)
     : new PlainView(output);
 }
 
-/** A line for each step and each change, for pipes, files and terminals that cannot move their cursor. */
+/** One line per step and change, for pipes, files and terminals without cursor control. */
 class PlainView implements DemoView {
   readonly capacity = null;
   readonly isLive = false;
@@ -45,39 +43,39 @@ class PlainView implements DemoView {
     this.#output = output;
   }
 
-  showStep(sentence: string): void {
-    this.#line(Date.now(), sentence);
+  showStep(text: string): void {
+    this.#writeLine(Date.now(), text);
   }
 
-  showChange(showChange: PresenceChange): void {
-    this.#line(showChange.at, `   ${changeText(showChange)}`);
+  showChange(change: PresenceChange): void {
+    this.#writeLine(change.at, `   ${changeText(change)}`);
   }
 
   render(): void {
-    // Lines that are written cannot be redrawn.
+    // There is no table to redraw.
   }
 
   close(): void {
-    // Nothing was taken from the terminal.
+    // There is nothing to restore.
   }
 
-  #line(at: number, text: string): void {
+  #writeLine(at: number, text: string): void {
     this.#output.write(`${formatTime(at)}  ${text}\n`);
   }
 }
 
-/** A table that is redrawn in place. */
+/** A table that is redrawn in place, and contains the steps and changes. */
 class LiveView implements DemoView {
   readonly isLive = true;
   readonly #screen: TerminalScreen;
   readonly #disposers: (() => void)[] = [];
   #latest: PresenceTableModel | null = null;
 
-  constructor(output: TerminalOutput, input: ReadStream | null, onEnd: () => void) {
+  constructor(output: TerminalOutput, input: ReadStream | null, onQuit: () => void) {
     this.#screen = new TerminalScreen(output);
     this.#screen.open();
     this.#disposers.push(this.#screen.onResize(() => this.#draw()));
-    if (input) this.#disposers.push(onQuitKey(input, onEnd));
+    if (input) this.#disposers.push(onQuitKey(input, onQuit));
   }
 
   get capacity(): number {
@@ -85,11 +83,11 @@ class LiveView implements DemoView {
   }
 
   showStep(): void {
-    // The picture has the story in its notes.
+    // The model contains the steps.
   }
 
   showChange(): void {
-    // The picture has the changes.
+    // The model contains the changes.
   }
 
   render(model: PresenceTableModel): void {
@@ -103,12 +101,8 @@ class LiveView implements DemoView {
   }
 
   #draw(): void {
-    if (this.#latest)
-      this.#screen.draw(
-        renderPresenceTable(this.#latest, {
-          ...this.#screen.size,
-          hasColors: this.#screen.hasColors,
-        }),
-      );
+    if (!this.#latest) return;
+    const { size, hasColors } = this.#screen;
+    this.#screen.draw(renderPresenceTable(this.#latest, { ...size, hasColors }));
   }
 }
