@@ -58,6 +58,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
       listenOnLoopback: () => Promise.reject(new Fault("redirectPortInUse", "The port is taken.")),
+      readAsset: () => Promise.resolve(""),
     },
     {
       settingsPath: "/Presence.ini",
