@@ -1,21 +1,15 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import type { Clock, Crypto } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
+import type { Crypto } from "../ports/clock.js";
 import type { TokenResponse } from "../webex/oauth.js";
-import { storeGrant, type GrantSink } from "./flow.js";
+import { logFailure, storeGrant, type FlowOptions } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
 import { sanitizeText } from "./page/html-template.js";
 import { attemptFromError, attemptFromFault, type Attempt } from "./page/page-model.js";
 
-export interface BrowserAttemptsOptions {
-  /** Returns the current context. Throws `clientNotConfigured`. */
-  readonly oauthContext: () => OAuthContext;
-  readonly grantSink: GrantSink;
-  readonly clock: Clock;
+export interface BrowserAttemptsOptions extends FlowOptions {
   readonly crypto: Crypto;
-  readonly logger: Logger;
   readonly redirectUri: string;
   /** A time of `Clock.monotonic()`. */
   readonly deadline: number;
@@ -144,21 +138,18 @@ export class BrowserAttempts {
    * Resolves at the first outcome. After a transient fault, retrying continues in the background.
    */
   #store(context: OAuthContext, tokens: TokenResponse): Promise<void> {
-    const { signal } = this.#options;
+    const { signal, logger } = this.#options;
     return new Promise((resolve) => {
       const onRetry = (fault: Fault): void => {
         this.#fail(fault, true);
         resolve();
       };
-      storeGrant(context, tokens, { ...this.#options, onRetry }, signal)
+      storeGrant(context, tokens, { ...this.#options, onRetry })
         .then(
           (authorization) => {
             const { orgId, orgName } = authorization;
             this.#authorizedOrgNames.set(orgId, orgName);
-            this.#options.logger.info("An organization was authorized.", {
-              method: "browser",
-              orgId,
-            });
+            logger.info("An organization was authorized.", { method: "browser", orgId });
             this.#setLatest({ kind: "authorized", authorization });
           },
           (thrown: unknown) => {
@@ -170,14 +161,7 @@ export class BrowserAttempts {
   }
 
   #fail(fault: Fault, isRetrying = false): void {
-    this.#options.logger.error("The authorization failed.", {
-      method: "browser",
-      fault: fault.code,
-      status: fault.status,
-      trackingId: fault.trackingId,
-      ...(fault.code === "defect" ? { error: fault } : {}),
-      isRetrying,
-    });
+    logFailure(this.#options.logger, "browser", fault, isRetrying);
     this.#setLatest(attemptFromFault(fault, isRetrying));
   }
 

@@ -183,7 +183,7 @@ export class FlowSupervisor {
       this.#logger.warn("The authorization could not be started. The worker tries again.", {
         fault: fault.code,
         reason: fault.message,
-        ...(fault.code === "defect" ? { error: fault } : {}),
+        error: fault.code === "defect" ? fault : undefined,
       });
     this.events.emit("outcomeChanged");
   }

@@ -24,6 +24,7 @@ import {
   withoutGrant,
   type StoredContent,
 } from "./keychain-records.js";
+import { delay } from "./shared-task.js";
 
 export type GrantStoreState =
   | { readonly kind: "unread" }
@@ -39,9 +40,7 @@ export interface GrantStoreEvents {
 const POLL_MS = 30_000;
 /** An unavailable keychain has to be retried within 10 s. A call itself can take 3 s. */
 const RETRY_MS = 5_000;
-/**
- * How long `stop` waits for a pending call. A keyring that hangs must not keep the worker running.
- */
+/** How long `stop` waits for a pending call, because a keyring can hang. */
 const STOP_TIMEOUT_MS = 500;
 
 interface UnsavedGrant {
@@ -96,12 +95,9 @@ export class GrantStore {
     this.#isRunning = false;
     this.#timer?.();
     this.#timer = null;
-    let cancelTimer: Disposer = () => undefined;
-    const timeout = new Promise<void>((resolve) => {
-      cancelTimer = this.#clock.schedule(STOP_TIMEOUT_MS, resolve);
-    });
-    await Promise.race([this.#queue, timeout]);
-    cancelTimer();
+    const end = new AbortController();
+    await Promise.race([this.#queue, delay(this.#clock, STOP_TIMEOUT_MS, end.signal)]);
+    end.abort();
   }
 
   /**
@@ -121,27 +117,21 @@ export class GrantStore {
 
   setClient(client: OAuthClient): Promise<void> {
     return this.#write(
+      [CLIENT_ACCOUNT],
       () => this.#store.set(CLIENT_ACCOUNT, encodeClient(client)),
-      (content) => ({
-        ...content,
-        client,
-        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== CLIENT_ACCOUNT),
-      }),
+      (content) => ({ ...content, client }),
     );
   }
 
   /** Null deletes the password. */
   setProxyPassword(password: Secret | null): Promise<void> {
     return this.#write(
+      [PROXY_ACCOUNT],
       async () => {
         if (password === null) await this.#store.delete(PROXY_ACCOUNT);
         else await this.#store.set(PROXY_ACCOUNT, encodeProxy(password));
       },
-      (content) => ({
-        ...content,
-        proxyPassword: password,
-        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== PROXY_ACCOUNT),
-      }),
+      (content) => ({ ...content, proxyPassword: password }),
     );
   }
 
@@ -149,11 +139,10 @@ export class GrantStore {
   storeGrant(grant: Grant): Promise<void> {
     const account = grantAccount(grant.orgId);
     return this.#write(
+      [account, INDEX_ACCOUNT],
       async () => {
         await this.#store.set(account, encodeGrant(grant));
-        await this.#changeIndex((orgs) =>
-          orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId],
-        );
+        await this.#changeIndex((orgIds) => [...new Set([...orgIds, grant.orgId])]);
         this.#unsaved.delete(grant.orgId);
       },
       (content) => withGrant(content, grant),
@@ -162,10 +151,12 @@ export class GrantStore {
 
   /** Deletes the tokens before the index entry, so that a failure in between leaves no tokens. */
   removeGrant(orgId: string): Promise<void> {
+    const account = grantAccount(orgId);
     return this.#write(
+      [account],
       async () => {
-        await this.#store.delete(grantAccount(orgId));
-        await this.#changeIndex((orgs) => orgs.filter((o) => o !== orgId));
+        await this.#store.delete(account);
+        await this.#changeIndex((orgIds) => orgIds.filter((id) => id !== orgId));
         this.#unsaved.delete(orgId);
       },
       (content) => withoutGrant(content, orgId),
@@ -241,9 +232,7 @@ export class GrantStore {
     }
   }
 
-  async #changeIndex(
-    change: (organizations: readonly string[]) => readonly string[],
-  ): Promise<void> {
+  async #changeIndex(change: (orgIds: readonly string[]) => readonly string[]): Promise<void> {
     const text = await this.#store.get(INDEX_ACCOUNT);
     const before = text === null ? [] : decodeIndex(text);
     if (before === null)
@@ -255,9 +244,11 @@ export class GrantStore {
     if (after.join() !== before?.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
   }
 
+  /** `change`: what `write` changes in the content. The records of `accounts` are readable then. */
   #write(
+    accounts: readonly string[],
     write: () => Promise<void>,
-    apply: (content: StoredContent) => StoredContent,
+    change: (content: StoredContent) => StoredContent,
   ): Promise<void> {
     return this.#exclusive(async () => {
       try {
@@ -268,8 +259,12 @@ export class GrantStore {
         this.#schedule();
         throw fault;
       }
-      if (this.#state.kind === "ready") this.#apply(apply);
-      else await this.#read().catch(() => undefined);
+      if (this.#state.kind !== "ready") await this.#read().catch(() => undefined);
+      else
+        this.#apply((content) => ({
+          ...change(content),
+          unreadableAccounts: content.unreadableAccounts.filter((a) => !accounts.includes(a)),
+        }));
     });
   }
 

@@ -9,6 +9,25 @@ export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled();
 }
 
+/** Waits for `ms`. Rejects with the fault `cancelled` as soon as the signal is aborted. */
+export function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(cancelled());
+      return;
+    }
+    const onAbort = (): void => {
+      cancelTimer();
+      reject(cancelled());
+    };
+    const cancelTimer = clock.schedule(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
 export interface TaskContext {
   /** Aborted when no caller waits any more, or later if a call is shielded. */
   readonly signal: AbortSignal;
@@ -97,7 +116,7 @@ export class SharedTask<T> {
     const onSettled = (): void => {
       if (this.#run === run) this.#run = null;
     };
-    run.result.then(onSettled, onSettled);
+    result.then(onSettled, onSettled);
     return run;
   }
 
