@@ -5,7 +5,6 @@ import type { TokenResponse } from "../webex/oauth.js";
 import { logFailure, storeGrant, type FlowOptions } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
-import { sanitizeText } from "./page/html-template.js";
 import { attemptFromError, attemptFromFault, type Attempt } from "./page/page-model.js";
 
 export interface BrowserAttemptsOptions extends FlowOptions {
@@ -110,7 +109,7 @@ export class BrowserAttempts {
       logger.warn("Webex refused the authorization.", {
         error: KNOWN_ERRORS.has(error) ? error : "other",
       });
-      this.#setLatest(attemptFromError(error, sanitizeText(query.get("error_description"))));
+      this.#setLatest(attemptFromError(error, query.get("error_description")));
       return true;
     }
     const digest = crypto.sha256(code);
