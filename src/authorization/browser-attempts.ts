@@ -1,18 +1,14 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { Crypto } from "../ports/clock.js";
-import type { TokenResponse } from "../webex/oauth.js";
-import { logFailure, storeGrant, type FlowOptions } from "./flow.js";
+import { logFailure, storeGrant, type StoreGrantOptions } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
 import { attemptFromError, attemptFromFault, type Attempt } from "./page/page-model.js";
 
-export interface BrowserAttemptsOptions extends FlowOptions {
+export interface BrowserAttemptsOptions extends Omit<StoreGrantOptions, "onRetry"> {
   readonly crypto: Crypto;
   readonly redirectUri: string;
-  /** A time of `Clock.monotonic()`. */
-  readonly deadline: number;
-  readonly signal: AbortSignal;
   readonly onChange: () => void;
 }
 
@@ -59,9 +55,7 @@ export class BrowserAttempts {
     return [...this.#authorizedOrgNames.values()];
   }
 
-  /**
-   * Resolves when no callback is being processed, so that the deadline does not discard a consent.
-   */
+  /** Resolves when no callback is being processed: the deadline must not discard a consent. */
   async whenIdle(): Promise<void> {
     await this.#pendingCallbacks;
   }
@@ -121,42 +115,35 @@ export class BrowserAttempts {
     return true;
   }
 
-  async #exchange({ context, codeVerifier }: PendingRequest, code: Secret): Promise<void> {
-    const { redirectUri, signal } = this.#options;
+  /** Resolves at the first outcome. After a transient fault, storing continues in the background. */
+  #exchange(request: PendingRequest, code: Secret): Promise<void> {
     this.#setLatest({ kind: "finishing" });
-    try {
-      const codeGrant = { code, redirectUri, codeVerifier };
-      const tokens = await context.oauth.exchangeCode(context.client, codeGrant, signal);
-      await this.#store(context, tokens);
-    } catch (thrown) {
-      if (!signal.aborted) this.#fail(asFault(thrown));
-    }
-  }
-
-  /**
-   * Resolves at the first outcome. After a transient fault, retrying continues in the background.
-   */
-  #store(context: OAuthContext, tokens: TokenResponse): Promise<void> {
-    const { signal, logger } = this.#options;
     return new Promise((resolve) => {
       const onRetry = (fault: Fault): void => {
         this.#fail(fault, true);
         resolve();
       };
-      storeGrant(context, tokens, { ...this.#options, onRetry })
-        .then(
-          (authorization) => {
-            const { orgId, orgName } = authorization;
-            this.#authorizedOrgNames.set(orgId, orgName);
-            logger.info("An organization was authorized.", { method: "browser", orgId });
-            this.#setLatest({ kind: "authorized", authorization });
-          },
-          (thrown: unknown) => {
-            if (!signal.aborted) this.#fail(asFault(thrown));
-          },
-        )
+      this.#exchangeAndStore(request, code, onRetry)
+        .catch((thrown: unknown) => {
+          if (!this.#options.signal.aborted) this.#fail(asFault(thrown));
+        })
         .finally(resolve);
     });
+  }
+
+  async #exchangeAndStore(
+    { context, codeVerifier }: PendingRequest,
+    code: Secret,
+    onRetry: (fault: Fault) => void,
+  ): Promise<void> {
+    const { redirectUri, signal, logger } = this.#options;
+    const codeGrant = { code, redirectUri, codeVerifier };
+    const tokens = await context.oauth.exchangeCode(context.client, codeGrant, signal);
+    const authorization = await storeGrant(context, tokens, { ...this.#options, onRetry });
+    const { orgId, orgName } = authorization;
+    this.#authorizedOrgNames.set(orgId, orgName);
+    logger.info("An organization was authorized.", { method: "browser", orgId });
+    this.#setLatest({ kind: "authorized", authorization });
   }
 
   #fail(fault: Fault, isRetrying = false): void {

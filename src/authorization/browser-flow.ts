@@ -319,7 +319,7 @@ function checkRequest(request: LoopbackRequest, path: string, port: number): Rej
       status: 405,
       title: "Method not allowed",
       hint: "Open the address that the worker has reported, and use the buttons on the page.",
-      allow: method,
+      headers: { allow: method },
     };
   }
   return method === "POST" ? checkForm(request, host) : null;

@@ -32,10 +32,6 @@ export type GrantStoreState =
   /** `fault`: the keychain has become unavailable since. The content is the last known one. */
   | ({ readonly kind: "ready"; readonly fault: Fault | null } & StoredContent);
 
-export interface GrantStoreEvents {
-  readonly contentChanged: GrantStoreState;
-}
-
 /** A change by another process has to be noticed within 60 s. */
 const POLL_MS = 30_000;
 /** An unavailable keychain has to be retried within 10 s. A call itself can take 3 s. */
@@ -55,7 +51,7 @@ interface UnsavedGrant {
  * that cannot be read stays as it is until a new authorization or `setClient` replaces it.
  */
 export class GrantStore {
-  readonly events = new Emitter<GrantStoreEvents>();
+  readonly events = new Emitter<{ readonly contentChanged: GrantStoreState }>();
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;

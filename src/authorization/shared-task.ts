@@ -80,20 +80,11 @@ export class SharedTask<T> {
     signal.addEventListener("abort", stopWaiting, { once: true });
     try {
       while (this.#draining !== null) await Promise.race([this.#draining, stoppedWaiting]);
-      return await this.#join(work, stoppedWaiting);
+      const run = this.#run ?? this.#start(work);
+      run.waiterCount += 1;
+      return await Promise.race([run.result, stoppedWaiting]).finally(() => this.#leave(run));
     } finally {
       signal.removeEventListener("abort", stopWaiting);
-    }
-  }
-
-  async #join(work: (task: TaskContext) => Promise<T>, stoppedWaiting: Promise<never>): Promise<T> {
-    const run = this.#run ?? this.#start(work);
-    run.waiterCount += 1;
-    try {
-      return await Promise.race([run.result, stoppedWaiting]);
-    } finally {
-      run.waiterCount -= 1;
-      if (run.waiterCount === 0 && this.#run === run) this.#release(run);
     }
   }
 
@@ -120,7 +111,9 @@ export class SharedTask<T> {
     return run;
   }
 
-  #release(run: TaskRun<T>): void {
+  #leave(run: TaskRun<T>): void {
+    run.waiterCount -= 1;
+    if (run.waiterCount > 0 || this.#run !== run) return;
     this.#run = null;
     if (!run.isShielded) {
       run.controller.abort();

@@ -93,8 +93,7 @@ export interface Rejection {
   readonly status: number;
   readonly title: string;
   readonly hint: string;
-  /** The method to use instead, with status 405. */
-  readonly allow?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The HTML, CSS and script of the authorization page. */
@@ -142,9 +141,12 @@ export class AuthorizationPage {
   }
 
   /** A page that reveals nothing about the flow. */
-  rejection({ status, title, hint, allow }: Rejection): LoopbackPage {
-    const content = this.#templates.render("rejection", { title, hint });
-    return this.#document(status, { content }, allow === undefined ? {} : { allow });
+  rejection({ status, title, hint, headers }: Rejection): LoopbackPage {
+    return this.#document(
+      status,
+      { content: this.#templates.render("rejection", { title, hint }) },
+      headers,
+    );
   }
 
   script(): LoopbackPage {
@@ -180,15 +182,10 @@ export class AuthorizationPage {
   }
 
   #status(model: PageModel): Html {
-    const { state, tone, title, text, webexMessage = null } = describeStatus(model);
-    return this.#templates.render("status", {
-      state,
-      tone,
-      title,
-      text,
-      final: model.phase === "open" ? "no" : "yes",
-      webexMessage: webexMessage && this.#templates.render("webex-message", { text: webexMessage }),
-    });
+    const { state, tone, title, text, webexMessage: quote = null } = describeStatus(model);
+    const final = model.phase === "open" ? "no" : "yes";
+    const webexMessage = quote && this.#templates.render("webex-message", { text: quote });
+    return this.#templates.render("status", { state, tone, title, text, final, webexMessage });
   }
 
   #notices({ notices, organizations }: PageModel): Html {
@@ -206,8 +203,7 @@ export class AuthorizationPage {
   #organizations(model: PageModel): Html {
     const { organizations } = model;
     const isOpen = model.phase === "open";
-    // There is only one AUTHORIZE: which organization it authorizes depends on who signs in at
-    // Webex.
+    // There is only one AUTHORIZE, because who signs in at Webex decides on the organization.
     const first =
       organizations.find(({ state }) => state === "required") ??
       organizations.find((organization) => needsAttention(model, organization));
@@ -218,11 +214,9 @@ export class AuthorizationPage {
     const scopes = REQUIRED_SCOPES.map((scope) =>
       this.#templates.render("permission", { scope, label: SCOPE_LABELS[scope] }),
     );
-    return this.#templates.render("organizations", {
-      rows,
-      permissions: isOpen ? this.#templates.render("permissions", { scopes }) : null,
-      hidden: rows.length === 0 ? "hidden" : null,
-    });
+    const permissions = isOpen ? this.#templates.render("permissions", { scopes }) : null;
+    const hidden = rows.length === 0 ? "hidden" : null;
+    return this.#templates.render("organizations", { rows, permissions, hidden });
   }
 
   #organization(model: PageModel, organization: Authorization, hasLink: boolean): Html {
@@ -267,10 +261,9 @@ export class AuthorizationPage {
       ["Can read", labels || "Nothing that presence requires"],
       ["Missing scopes", missingScopes(organization).join(", ") || null],
     ];
+    const known = details.filter(([, value]) => value !== null);
     return this.#templates.render("details", {
-      details: details
-        .filter(([, value]) => value !== null)
-        .map(([label, value]) => this.#templates.render("detail", { label, value })),
+      details: known.map(([label, value]) => this.#templates.render("detail", { label, value })),
     });
   }
 
@@ -281,11 +274,8 @@ export class AuthorizationPage {
   #authorizeLink({ key, attempt, organizations }: PageModel, name: string): Html {
     const isInProgress = attempt.kind === "waiting" || attempt.kind === "finishing";
     const isSecondary = isInProgress || organizations.some(({ state }) => state === "valid");
-    return this.#templates.render("authorize", {
-      key,
-      name,
-      emphasis: isSecondary ? "second" : "first",
-    });
+    const emphasis = isSecondary ? "second" : "first";
+    return this.#templates.render("authorize", { key, name, emphasis });
   }
 
   #finish(model: PageModel): Html {
@@ -306,9 +296,8 @@ export class AuthorizationPage {
 
   #help({ phase, clientId }: PageModel): Html {
     if (phase !== "open") return this.#templates.render("hidden-part", { part: "help" });
-    return this.#templates.render("help", {
-      clientId: clientId && this.#templates.render("client-id", { clientId }),
-    });
+    const which = clientId && this.#templates.render("client-id", { clientId });
+    return this.#templates.render("help", { clientId: which });
   }
 }
 
