@@ -99,7 +99,12 @@ export class BrowserFlow implements Flow {
     const { grantSink, notices } = this.#options;
     oauthContext();
     const page = await AuthorizationPage.load(readAsset, () => crypto.token(16));
-    const server = await listen(redirectPort, (request) => this.#handle(page, request));
+    const server = await listen(redirectPort, (request) =>
+      this.#respond(page, request).catch((thrown: unknown) => {
+        logger.error("The authorization page failed to respond.", { error: asFault(thrown) });
+        throw thrown;
+      }),
+    );
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
@@ -135,18 +140,8 @@ export class BrowserFlow implements Flow {
     await this.#close("cancelled");
   }
 
-  async #handle(page: AuthorizationPage, request: LoopbackRequest): Promise<LoopbackResponse> {
-    try {
-      return await this.#respond(page, request);
-    } catch (thrown) {
-      this.#options.logger.error("The authorization page failed to respond.", {
-        error: asFault(thrown),
-      });
-      throw thrown;
-    }
-  }
-
   async #respond(page: AuthorizationPage, request: LoopbackRequest): Promise<LoopbackResponse> {
+    const { crypto } = this.#options;
     const session = this.#session;
     if (session === null || !this.isOpen) return page.rejection(PAGE_NOT_OPEN);
     const path = request.target.replace(/\?.*$/s, "");
@@ -158,7 +153,9 @@ export class BrowserFlow implements Flow {
       return isExpected ? redirect(303, `/?key=${this.#key}`) : page.rejection(UNEXPECTED_CALLBACK);
     }
     const form = request.method === "POST" ? new URLSearchParams(request.body) : query;
-    if (!this.#isKey(form.get("key"))) return page.rejection(INVALID_KEY);
+    // Compares digests, so that the duration reveals nothing about the key.
+    if (crypto.sha256(form.get("key") ?? "") !== crypto.sha256(this.#key))
+      return page.rejection(INVALID_KEY);
     switch (path) {
       case "/authorize": {
         const url = session.attempts.start();
@@ -258,12 +255,6 @@ export class BrowserFlow implements Flow {
     } catch {
       return null;
     }
-  }
-
-  /** Compares digests, so that the duration reveals nothing about the key. */
-  #isKey(text: string | null): boolean {
-    const { crypto } = this.#options;
-    return text !== null && crypto.sha256(text) === crypto.sha256(this.#key);
   }
 }
 

@@ -27,7 +27,7 @@ import {
 import { delay } from "./shared-task.js";
 
 export type GrantStoreState =
-  | { readonly kind: "unread" }
+  | { readonly kind: "unread"; readonly fault: null }
   | { readonly kind: "unavailable"; readonly fault: Fault }
   /** `fault`: the keychain has become unavailable since. The content is the last known one. */
   | ({ readonly kind: "ready"; readonly fault: Fault | null } & StoredContent);
@@ -56,7 +56,7 @@ export class GrantStore {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #unsaved = new Map<string, UnsavedGrant>();
-  #state: GrantStoreState = { kind: "unread" };
+  #state: GrantStoreState = { kind: "unread", fault: null };
   #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposer | null = null;
   #isRunning = false;
@@ -175,8 +175,7 @@ export class GrantStore {
         await this.#saveUnsaved();
         return "stored";
       } catch (error) {
-        this.#handleFailure(asFault(error));
-        this.#schedule();
+        this.#handleFailure(error);
         return "unsaved";
       }
     });
@@ -201,9 +200,7 @@ export class GrantStore {
       await this.#saveUnsaved();
       this.#setState({ kind: "ready", fault: null, ...(await readContent(this.#store)) });
     } catch (error) {
-      const fault = asFault(error);
-      this.#handleFailure(fault);
-      throw fault;
+      throw this.#handleFailure(error);
     }
   }
 
@@ -250,10 +247,7 @@ export class GrantStore {
       try {
         await write();
       } catch (error) {
-        const fault = asFault(error);
-        this.#handleFailure(fault);
-        this.#schedule();
-        throw fault;
+        throw this.#handleFailure(error);
       }
       if (this.#state.kind !== "ready") await this.#read().catch(() => undefined);
       else
@@ -269,9 +263,12 @@ export class GrantStore {
     this.#setState({ kind: "ready", fault: this.#state.fault, ...change(this.#state) });
   }
 
-  #handleFailure(fault: Fault): void {
+  #handleFailure(error: unknown): Fault {
+    const fault = asFault(error);
     const before = this.#state;
     this.#setState(before.kind === "ready" ? { ...before, fault } : { kind: "unavailable", fault });
+    this.#schedule();
+    return fault;
   }
 
   #setState(next: GrantStoreState): void {
@@ -297,16 +294,16 @@ export class GrantStore {
 }
 
 function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
-  if (a.kind !== b.kind || faultOf(a)?.message !== faultOf(b)?.message) return false;
+  if (a.kind !== b.kind || a.fault?.message !== b.fault?.message) return false;
   return a.kind !== "ready" || b.kind !== "ready" || isSameContent(a, b);
 }
 
 /** Logs each problem once, and its end. */
 function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
-  const [previousFault, fault] = [faultOf(before), faultOf(next)];
-  if (fault !== null && fault.code !== previousFault?.code)
+  const { fault } = next;
+  if (fault !== null && fault.code !== before.fault?.code)
     logger.warn(fault.message, { code: fault.code, hint: fault.hint });
-  if (fault === null && previousFault !== null) logger.info("The keychain is available again.");
+  if (fault === null && before.fault !== null) logger.info("The keychain is available again.");
   if (next.kind !== "ready") return;
   const knownAccounts = before.kind === "ready" ? before.unreadableAccounts : [];
   for (const account of next.unreadableAccounts.filter((a) => !knownAccounts.includes(a))) {
@@ -315,8 +312,4 @@ function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStor
       { account },
     );
   }
-}
-
-function faultOf(state: GrantStoreState): Fault | null {
-  return state.kind === "unread" ? null : state.fault;
 }

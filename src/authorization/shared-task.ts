@@ -10,12 +10,9 @@ export function throwIfCancelled(signal: AbortSignal): void {
 }
 
 /** Waits for `ms`. Rejects with the fault `cancelled` as soon as the signal is aborted. */
-export function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(cancelled());
-      return;
-    }
+export async function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  throwIfCancelled(signal);
+  await new Promise<void>((resolve, reject) => {
     const onAbort = (): void => {
       cancelTimer();
       reject(cancelled());
