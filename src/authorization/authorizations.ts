@@ -1,4 +1,4 @@
-import { Emitter, type Disposer, type Subscribable } from "../faults/emitter.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
@@ -46,29 +46,11 @@ import { delay, throwIfCancelled } from "./shared-task.js";
 
 const REVOKE_TIMEOUT_MS = 5_000;
 
-/**
- * What the protocol and the command line can do with authorizations. Each call can fail with a
- * fault of the keychain.
- */
-export interface AuthorizationService {
-  readonly events: Subscribable<AuthorizationEvents>;
-  setClient(clientId: string, clientSecret: Secret): Promise<void>;
-  setProxyPassword(password: Secret | null): Promise<void>;
-  /**
-   * Verifies a grant with Webex and stores it. Faults: `clientNotConfigured`, `grantRefused`,
-   * `webexUnreachable`.
-   */
-  import(grant: ImportedGrant, signal: AbortSignal): Promise<Authorization>;
-  list(): Promise<readonly Authorization[]>;
-  /** Deletes a grant, even if Webex does not revoke it. Fault: `unknownOrganization`. */
-  revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }>;
-  /**
-   * Returns the open flow of this method, or starts one. Faults: `authorizationInProgress`,
-   * `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`.
-   */
-  begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView>;
-  cancel(): Promise<void>;
-}
+/** What the protocol can do with authorizations. */
+export type AuthorizationService = Pick<
+  Authorizations,
+  "events" | "setClient" | "setProxyPassword" | "import" | "list" | "revoke" | "begin" | "cancel"
+>;
 
 export interface AuthorizationsOptions {
   readonly grantStore: GrantStore;
@@ -86,8 +68,11 @@ export interface AuthorizationsOptions {
   readonly logger: Logger;
 }
 
-/** Manages the grants of all organizations, and the flow that obtains the next one. */
-export class Authorizations implements AuthorizationService, GrantSink {
+/**
+ * Manages the grants of all organizations, and the flow that obtains the next one. Each call that
+ * returns a promise can also fail with a fault of the keychain.
+ */
+export class Authorizations implements GrantSink {
   readonly events = new Emitter<AuthorizationEvents>();
   readonly #options: AuthorizationsOptions;
   readonly #flows: FlowSlot;
@@ -148,18 +133,15 @@ export class Authorizations implements AuthorizationService, GrantSink {
    */
   grantStatuses(): readonly GrantStatus[] {
     const { grants = [], unreadableOrgIds = [] } = this.#options.grantStore.content ?? {};
-    return [
-      ...grants.map((grant) => {
-        const { orgId, orgName, scopes } = grant;
-        return { orgId, orgName, scopes, fault: this.#findFault(grant) };
-      }),
-      ...unreadableOrgIds.map((orgId) => ({
-        orgId,
-        orgName: fallbackOrgName(orgId),
-        scopes: null,
-        fault: authorizationRequired(orgId, "unreadable"),
-      })),
-    ];
+    const readable = grants.map((grant) => {
+      const { orgId, orgName, scopes } = grant;
+      return { orgId, orgName, scopes, fault: this.#findFault(grant) };
+    });
+    const unreadable = unreadableOrgIds.map((orgId) => {
+      const fault = authorizationRequired(orgId, "unreadable");
+      return { orgId, orgName: fallbackOrgName(orgId), scopes: null, fault };
+    });
+    return [...readable, ...unreadable];
   }
 
   async setClient(clientId: string, clientSecret: Secret): Promise<void> {
@@ -177,6 +159,7 @@ export class Authorizations implements AuthorizationService, GrantSink {
     return this.#snapshot().authorizations;
   }
 
+  /** Verifies a grant and stores it. Faults as `completeGrant`, and `clientNotConfigured`. */
   async import(grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
     await this.#options.settingsLoaded;
     // Check that the keychain is available first: a refresh may invalidate the caller's token.
@@ -186,8 +169,8 @@ export class Authorizations implements AuthorizationService, GrantSink {
   }
 
   /**
-   * Faults: `grantRefused`, `webexUnreachable`, `cancelled`, and those of the keychain. After a
-   * transient one, the tokens are still good and can be passed in again.
+   * Faults: `grantRefused`, `webexUnreachable` and `cancelled`. After a transient one, the tokens
+   * are still good and can be passed in again.
    */
   async completeGrant(
     { client, apiOrigin, identity }: OAuthContext,
@@ -221,6 +204,7 @@ export class Authorizations implements AuthorizationService, GrantSink {
     return toAuthorization(grant, this.#findFault(grant));
   }
 
+  /** Deletes a grant, even if Webex does not revoke it. Fault: `unknownOrganization`. */
   async revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }> {
     const { grantStore, refusals, settingsLoaded, logger } = this.#options;
     await settingsLoaded;
@@ -241,6 +225,10 @@ export class Authorizations implements AuthorizationService, GrantSink {
     return { revokedAtWebex };
   }
 
+  /**
+   * Returns the open flow of this method, or starts one. Faults: `authorizationInProgress`,
+   * `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`.
+   */
   async begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView> {
     await this.#options.settingsLoaded;
     return this.#flows.begin(method, signal);

@@ -95,8 +95,8 @@ export class BrowserFlow implements Flow {
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { oauthContext, readAsset, listen, redirectPort, clock, crypto, logger } = this.#options;
-    const { grantSink, notices } = this.#options;
+    const { oauthContext, grantSink, notices, clock, crypto, logger } = this.#options;
+    const { readAsset, listen, redirectPort } = this.#options;
     oauthContext();
     const page = await AuthorizationPage.load(readAsset, () => crypto.token(16));
     const server = await listen(redirectPort, (request) =>
@@ -274,14 +274,7 @@ const UNEXPECTED_CALLBACK: Rejection = {
   hint: "It belongs to no open request, or was used before. Go back to the authorization page and press AUTHORIZE again.",
 };
 
-const ALLOWED_METHODS: ReadonlyMap<string, "GET" | "POST"> = new Map([
-  ["/", "GET"],
-  ["/authorize", "GET"],
-  ["/oauth/callback", "GET"],
-  ["/events", "GET"],
-  ["/page.js", "GET"],
-  ["/complete", "POST"],
-]);
+const PATHS = ["/", "/authorize", "/oauth/callback", "/events", "/page.js", "/complete"];
 
 /**
  * Refuses requests that are wrong whatever their key is: host names that only DNS rebinding leads
@@ -297,14 +290,14 @@ function checkRequest(request: LoopbackRequest, path: string, port: number): Rej
       hint: "This page is available at localhost only. Open the address that the worker has reported.",
     };
   }
-  const method = ALLOWED_METHODS.get(path);
-  if (method === undefined) {
+  if (!PATHS.includes(path)) {
     return {
       status: 404,
       title: "Page not found",
       hint: "Open the address that the worker has reported, including its key.",
     };
   }
+  const method = path === "/complete" ? "POST" : "GET";
   if (request.method !== method) {
     return {
       status: 405,
@@ -326,19 +319,14 @@ function checkForm({ headers }: LoopbackRequest, host: string): Rejection | null
   const isSameSite = site === "same-origin" || site === "none";
   const isSameOrigin =
     origin === undefined || origin === `http://${host}` || (origin === "null" && isSameSite);
+  const title = "Request refused";
   if (!isSameOrigin || (site !== undefined && !isSameSite)) {
     return {
       status: 403,
-      title: "Request refused",
+      title,
       hint: "The request came from another site. Use the button on the authorization page.",
     };
   }
-  if (!type.toLowerCase().startsWith("application/x-www-form-urlencoded")) {
-    return {
-      status: 415,
-      title: "Request refused",
-      hint: "Use the button on the authorization page.",
-    };
-  }
-  return null;
+  const isForm = type.toLowerCase().startsWith("application/x-www-form-urlencoded");
+  return isForm ? null : { status: 415, title, hint: "Use the button on the authorization page." };
 }

@@ -96,9 +96,7 @@ export class GrantStore {
     end.abort();
   }
 
-  /**
-   * Reads the keychain now. Rejects with the fault of the secret store, which `state` shows too.
-   */
+  /** Reads the keychain now. Rejects with the fault that `state` shows too. */
   reload(): Promise<void> {
     return this.#exclusive(() => this.#read());
   }

@@ -35,12 +35,16 @@ export function fallbackOrgName(orgId: string): string {
 // Built when the keychain is first read, because building schemas would delay the first response.
 const versionRecord = () => z.object({ version: z.literal(1) });
 const nonEmpty = () => z.string().check(z.minLength(1));
-const secret = () => z.pipe(nonEmpty(), z.transform(toSecret));
+const secret = (text = nonEmpty()) =>
+  z.pipe(
+    text,
+    z.transform((value) => new Secret(value)),
+  );
 /** Earlier versions stored numbers that are no valid time. Such a grant stays readable. */
 const time = () => z.pipe(z.nullable(z.number()), z.transform(toTime));
 const clientRecord = () => z.object({ clientId: nonEmpty(), clientSecret: secret() });
 const indexRecord = () => z.object({ organizations: z.array(nonEmpty()) });
-const proxyRecord = () => z.object({ password: z.pipe(z.string(), z.transform(toSecret)) });
+const proxyRecord = () => z.object({ password: secret(z.string()) });
 /** The order of the members matters, because contents are compared by their JSON form. */
 const grantRecord = () =>
   z.object({
@@ -59,10 +63,6 @@ const grantRecord = () =>
     refreshToken: secret(),
     refreshTokenExpiresAt: time(),
   });
-
-function toSecret(text: string): Secret {
-  return new Secret(text);
-}
 
 function toTime(ms: number | null): number | null {
   return ms !== null && isValidTime(ms) ? ms : null;

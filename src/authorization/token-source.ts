@@ -17,9 +17,7 @@ import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./sha
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/**
- * A refused grant is not sent again within this time, unless the keychain or the client changes.
- */
+/** A refused grant is not sent again within this time, unless the grant or the client changes. */
 const REFUSED_GRANT_DELAY_MS = HOUR_MS;
 /** If a refresh returns the token that Webex rejected, the next refresh waits this long. */
 const SAME_TOKEN_DELAY_MS = 60_000;
@@ -72,7 +70,7 @@ export class OrganizationTokenSource implements TokenSource {
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
-    this.#schedule = new RenewalSchedule(options.clock, options.random);
+    this.#schedule = new RenewalSchedule(options);
     this.#refreshing = new SharedTask(options.clock, SHIELD_MS);
   }
 
@@ -154,8 +152,7 @@ export class OrganizationTokenSource implements TokenSource {
       this.#refreshOnce(task, (grant) => this.#isUsable(grant)),
     );
     if (this.#isRejected(secret)) {
-      // Webex confirms the token that it rejected. Use it again, but do not refresh at each
-      // request.
+      // Webex confirms the token that it rejected. Use it, but do not refresh at each request.
       this.#rejected = this.#rejected.filter((rejected) => !rejected.equals(secret));
       this.#sameTokenUntil = this.#options.clock.monotonic() + SAME_TOKEN_DELAY_MS;
     }
@@ -165,8 +162,7 @@ export class OrganizationTokenSource implements TokenSource {
   async #renewInBackground(due: Grant, signal: AbortSignal): Promise<void> {
     this.#schedule.recordStart();
     try {
-      // Another process has renewed the grant if the keychain contains another token than the due
-      // one.
+      // Another process has renewed the grant if the token in the keychain is not the due one.
       const isDone = (grant: Grant): boolean =>
         this.#isUsable(grant) && !grant.accessToken.equals(due.accessToken);
       const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
@@ -263,8 +259,7 @@ const FAILURE_DELAY_MS = 60_000;
 
 /** Decides when the tokens of one organization are renewed in advance. */
 class RenewalSchedule {
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #options: TokenSourceOptions;
   #token: Secret | null = null;
   #leadMs = 0;
   #notBefore = -Infinity;
@@ -272,18 +267,17 @@ class RenewalSchedule {
   /** Whether the delay is the worker's own, and not demanded by Webex. */
   #hasFailed = false;
 
-  constructor(clock: Clock, random: Random) {
-    this.#clock = clock;
-    this.#random = random;
+  constructor(options: TokenSourceOptions) {
+    this.#options = options;
   }
 
   /** Whether a grant with a usable access token should be renewed now. */
   isDue(grant: Grant): boolean {
     this.#trackToken(grant);
     const { accessTokenExpiresAt, refreshTokenExpiresAt } = grant;
-    const monotonic = this.#clock.monotonic();
+    const monotonic = this.#options.clock.monotonic();
     if (monotonic < this.#notBefore) return false;
-    const now = this.#clock.now();
+    const now = this.#options.clock.now();
     if (accessTokenExpiresAt !== null && accessTokenExpiresAt - now <= this.#leadMs) return true;
     return (
       refreshTokenExpiresAt !== null &&
@@ -294,20 +288,20 @@ class RenewalSchedule {
 
   /** Unless the attempt fails, a refresh token close to its expiry is not used again for a day. */
   recordStart(): void {
-    this.#refreshTokenNotBefore = this.#clock.monotonic() + DAY_MS;
+    this.#refreshTokenNotBefore = this.#options.clock.monotonic() + DAY_MS;
   }
 
   recordSuccess(isSameToken: boolean): void {
     this.#hasFailed = false;
     this.#notBefore = isSameToken
-      ? this.#clock.monotonic() + SAME_TOKEN_RENEWAL_DELAY_MS
+      ? this.#options.clock.monotonic() + SAME_TOKEN_RENEWAL_DELAY_MS
       : -Infinity;
   }
 
   /** `retryAfterMs`: the delay that Webex demanded, or 0. */
   recordFailure(retryAfterMs: number): void {
     this.#hasFailed = retryAfterMs === 0;
-    this.#notBefore = this.#clock.monotonic() + Math.max(FAILURE_DELAY_MS, retryAfterMs);
+    this.#notBefore = this.#options.clock.monotonic() + Math.max(FAILURE_DELAY_MS, retryAfterMs);
     this.#refreshTokenNotBefore = -Infinity;
   }
 
@@ -320,8 +314,9 @@ class RenewalSchedule {
     if (this.#token?.equals(grant.accessToken) === true) return;
     this.#token = grant.accessToken;
     if (grant.accessTokenExpiresAt === null) return;
-    const left = grant.accessTokenExpiresAt - this.#clock.now();
+    const left = grant.accessTokenExpiresAt - this.#options.clock.now();
     // The jitter keeps the nodes of a cluster, which share a grant, from refreshing it together.
-    this.#leadMs = Math.min(ACCESS_LEAD_MS, left / 10) * (0.8 + 0.4 * this.#random.random());
+    this.#leadMs =
+      Math.min(ACCESS_LEAD_MS, left / 10) * (0.8 + 0.4 * this.#options.random.random());
   }
 }

@@ -129,9 +129,7 @@ export function flowOutcome(
   }
 }
 
-/**
- * An error that Webex reported in the redirect (RFC 6749, 4.1.2.1). `description` is untrusted.
- */
+/** An error that Webex reported in the redirect (RFC 6749, 4.1.2.1), with untrusted text. */
 export function attemptFromError(error: string, description: string | null): Attempt {
   const webexMessage = sanitizeText(description);
   switch (error) {
