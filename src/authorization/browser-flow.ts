@@ -37,7 +37,6 @@ export interface BrowserFlowOptions extends FlowOptions {
 
 /** What exists from the start of the flow on. */
 interface Session {
-  readonly page: AuthorizationPage;
   readonly server: LoopbackServer;
   readonly url: string;
   readonly redirectUri: string;
@@ -60,7 +59,8 @@ export class BrowserFlow implements Flow {
   readonly events = new Emitter<FlowEvents>();
   readonly #options: BrowserFlowOptions;
   readonly #key: string;
-  readonly #eventStreams = new Set<(data: string) => void>();
+  /** Each sends the current content to an open page. */
+  readonly #eventStreams = new Set<() => void>();
   readonly #abort = new AbortController();
   readonly #disposers: Disposer[] = [];
   #session: Session | null = null;
@@ -120,7 +120,7 @@ export class BrowserFlow implements Flow {
       signal: this.#abort.signal,
       onChange: () => this.#publish(),
     });
-    this.#session = { page, server, url, redirectUri, attempts, deadline, expiresAt };
+    this.#session = { server, url, redirectUri, attempts, deadline, expiresAt };
     const expire = (): void => void attempts.whenIdle().then(() => this.#close("expired"));
     this.#disposers.push(
       clock.schedule(LIFETIME_MS, expire),
@@ -181,9 +181,10 @@ export class BrowserFlow implements Flow {
       kind: "events",
       headers: SECURITY_HEADERS,
       open: (send) => {
-        send(page.content(this.#model()));
-        this.#eventStreams.add(send);
-        return () => this.#eventStreams.delete(send);
+        const update = (): void => send(page.content(this.#model()));
+        update();
+        this.#eventStreams.add(update);
+        return () => this.#eventStreams.delete(update);
       },
     };
   }
@@ -201,14 +202,8 @@ export class BrowserFlow implements Flow {
   }
 
   #publish(): void {
-    this.#broadcast();
+    for (const update of this.#eventStreams) update();
     this.#notifyIfChanged();
-  }
-
-  #broadcast(): void {
-    if (this.#session === null || this.#eventStreams.size === 0) return;
-    const content = this.#session.page.content(this.#model());
-    for (const send of this.#eventStreams) send(content);
   }
 
   #notifyIfChanged(): void {
@@ -225,7 +220,7 @@ export class BrowserFlow implements Flow {
       const { attempts, server } = this.#session;
       this.#phase = attempts.authorizedOrgNames.length > 0 ? "completed" : phase;
       for (const dispose of this.#disposers.splice(0)) dispose();
-      this.#broadcast();
+      for (const update of this.#eventStreams) update();
       this.#closing = server.close();
       this.#abort.abort();
       this.#notifyIfChanged();

@@ -31,10 +31,18 @@ export class DeviceFlow implements Flow {
   readonly events = new Emitter<FlowEvents>();
   readonly #options: FlowOptions;
   readonly #abort = new AbortController();
-  #code: DeviceAuthorization | null = null;
-  #expiresAt: string | null = null;
+  #view: FlowView = {
+    method: "device",
+    url: null,
+    redirectUri: null,
+    verificationUri: null,
+    verificationUriComplete: null,
+    userCode: null,
+    expiresAt: null,
+    state: "waiting",
+    message: null,
+  };
   #deadline = 0;
-  #outcome: Outcome = { state: "waiting", message: null };
   #isOpen = false;
   #polling: Promise<void> = Promise.resolve();
 
@@ -47,16 +55,7 @@ export class DeviceFlow implements Flow {
   }
 
   get view(): FlowView {
-    return {
-      method: "device",
-      url: null,
-      redirectUri: null,
-      verificationUri: this.#code?.verificationUri ?? null,
-      verificationUriComplete: this.#code?.verificationUriComplete ?? null,
-      userCode: this.#code?.userCode ?? null,
-      expiresAt: this.#expiresAt,
-      ...this.#outcome,
-    };
+    return this.#view;
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
@@ -66,11 +65,10 @@ export class DeviceFlow implements Flow {
     const scope = REQUIRED_SCOPES.join(" ");
     const code = await context.oauth.authorizeDevice(context.client, scope, either);
     throwIfCancelled(either);
-    const { verificationUri, userCode, expiresInSeconds } = code;
+    const { verificationUri, verificationUriComplete, userCode, expiresInSeconds } = code;
     const expiresAt = new Date(clock.now() + expiresInSeconds * 1_000).toISOString();
-    this.#code = code;
+    this.#view = { ...this.#view, verificationUri, verificationUriComplete, userCode, expiresAt };
     this.#deadline = clock.monotonic() + expiresInSeconds * 1_000;
-    this.#expiresAt = expiresAt;
     this.#isOpen = true;
     const fields = { verificationUri, userCode, expiresAt };
     logger.info("To authorize, open the address on any device and enter the code.", fields);
@@ -177,9 +175,9 @@ export class DeviceFlow implements Flow {
   }
 
   #setOutcome(outcome: Outcome): void {
-    const { state, message } = this.#outcome;
+    const { state, message } = this.#view;
     if (outcome.state === state && outcome.message === message) return;
-    this.#outcome = outcome;
-    this.events.emit("viewChanged", this.view);
+    this.#view = { ...this.#view, ...outcome };
+    this.events.emit("viewChanged", this.#view);
   }
 }

@@ -14,10 +14,10 @@ import {
   encodeGrant,
   encodeIndex,
   encodeProxy,
+  fingerprint,
   grantAccount,
   hasSameTokens,
   INDEX_ACCOUNT,
-  isSameContent,
   PROXY_ACCOUNT,
   readContent,
   withGrant,
@@ -293,7 +293,7 @@ export class GrantStore {
 
 function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
   if (a.kind !== b.kind || a.fault?.message !== b.fault?.message) return false;
-  return a.kind !== "ready" || b.kind !== "ready" || isSameContent(a, b);
+  return a.kind !== "ready" || b.kind !== "ready" || fingerprint(a) === fingerprint(b);
 }
 
 /** Logs each problem once, and its end. */

@@ -171,12 +171,8 @@ export function hasSameTokens(a: Grant, b: Grant): boolean {
   return a.refreshToken.equals(b.refreshToken) && a.accessToken.equals(b.accessToken);
 }
 
-export function isSameContent(a: StoredContent, b: StoredContent): boolean {
-  return fingerprint(a) === fingerprint(b);
-}
-
-/** Contains secrets; only for comparison. */
-function fingerprint(content: StoredContent): string {
+/** Equal for equal contents. Contains secrets; only for comparison. */
+export function fingerprint(content: StoredContent): string {
   return JSON.stringify([
     content.client && encodeClient(content.client),
     content.grants.map(encodeGrant),

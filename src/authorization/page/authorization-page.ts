@@ -14,9 +14,6 @@ const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> =
   "spark-admin:organizations_read": "organization name",
 };
 
-/** The page shows missing authorizations in another way. */
-const HIDDEN_NOTICES: ReadonlySet<string> = new Set(["authorizationRequired"]);
-
 /** Sent with every response, to keep it out of caches, frames and other sites. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
@@ -190,7 +187,8 @@ export class AuthorizationPage {
 
   #notices({ notices, organizations }: PageModel): Html {
     const shown = notices
-      .filter(({ code, severity }) => severity !== "info" && !HIDDEN_NOTICES.has(code))
+      // The page shows missing authorizations in another way.
+      .filter(({ code, severity }) => severity !== "info" && code !== "authorizationRequired")
       .map(({ code, severity, message, hint, orgId }) => {
         const orgName = organizations.find((organization) => organization.orgId === orgId)?.orgName;
         const text = orgName === undefined ? message : `${orgName}: ${message}`;
