@@ -75,10 +75,8 @@ export class BrowserAttempts {
         codeChallenge: crypto.sha256(codeVerifier.reveal()),
       });
       this.#pendingRequests.set(state, { context, codeVerifier });
-      for (const oldest of this.#pendingRequests.keys()) {
-        if (this.#pendingRequests.size <= MAX_PENDING_REQUESTS) break;
-        this.#pendingRequests.delete(oldest);
-      }
+      const [oldest = ""] = this.#pendingRequests.keys();
+      if (this.#pendingRequests.size > MAX_PENDING_REQUESTS) this.#pendingRequests.delete(oldest);
       this.#setLatest({ kind: "waiting" });
       return url;
     } catch (thrown) {

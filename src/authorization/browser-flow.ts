@@ -67,13 +67,12 @@ export class BrowserFlow implements Flow {
   #organizations: readonly Authorization[] = [];
   #phase: PagePhase = "open";
   #endReason: string | null = null;
-  #lastView: FlowView;
+  #lastView: FlowView | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: BrowserFlowOptions) {
     this.#options = options;
     this.#key = options.crypto.token(32);
-    this.#lastView = this.view;
   }
 
   get isOpen(): boolean {
@@ -208,7 +207,7 @@ export class BrowserFlow implements Flow {
 
   #notifyIfChanged(): void {
     const view = this.view;
-    if (view.state === this.#lastView.state && view.message === this.#lastView.message) return;
+    if (view.state === this.#lastView?.state && view.message === this.#lastView.message) return;
     this.#lastView = view;
     this.events.emit("viewChanged", view);
   }

@@ -79,9 +79,8 @@ export class GrantImporter {
         if (code !== "grantRefused" || status !== 401) throw error;
       }
     }
-    const refreshed = await context.oauth
-      .refresh(context.client, refreshToken, signal)
-      .catch(throwGrantFault);
+    const { oauth, client } = context;
+    const refreshed = await oauth.refresh(client, refreshToken, signal).catch(throwGrantFault);
     const tokens: TokenResponse = {
       ...refreshed,
       refreshToken: refreshed.refreshToken ?? refreshToken,

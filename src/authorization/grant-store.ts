@@ -90,7 +90,6 @@ export class GrantStore {
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#timer?.();
-    this.#timer = null;
     const end = new AbortController();
     await Promise.race([this.#queue, delay(this.#clock, STOP_TIMEOUT_MS, end.signal)]);
     end.abort();
@@ -186,7 +185,6 @@ export class GrantStore {
 
   #schedule(): void {
     this.#timer?.();
-    this.#timer = null;
     if (!this.#isRunning) return;
     const isHealthy =
       this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;

@@ -77,8 +77,11 @@ export function findCancelReason(
   settings: AuthorizationSettings,
   storedClient: OAuthClient | null,
 ): string | null {
-  const issuedFor = { clientId: client.clientId, apiOrigin };
-  const change = findContextChange(issuedFor, settings, storedClient);
+  const change = findContextChange(
+    { clientId: client.clientId, apiOrigin },
+    settings,
+    storedClient,
+  );
   if (change === null) return null;
   return change === "client"
     ? "The client id of the Webex integration was changed, which ended this authorization. Start again with the new integration."

@@ -141,9 +141,8 @@ export class OrganizationTokenSource implements TokenSource {
 
   #findRecentRefusal(grant: Grant, client: OAuthClient): Fault | null {
     const { refusals, clock } = this.#options;
-    const refusal = refusals.find(grant, client);
-    if (refusal === null) return null;
-    return clock.monotonic() - refusal.refusedAt < REFUSED_GRANT_DELAY_MS ? refusal.fault : null;
+    const { fault = null, refusedAt = -Infinity } = refusals.find(grant, client) ?? {};
+    return clock.monotonic() - refusedAt < REFUSED_GRANT_DELAY_MS ? fault : null;
   }
 
   /** Refreshes, or joins the refresh in progress. */

@@ -139,11 +139,8 @@ export class AuthorizationPage {
 
   /** A page that reveals nothing about the flow. */
   rejection({ status, title, hint, headers }: Rejection): LoopbackPage {
-    return this.#document(
-      status,
-      { content: this.#templates.render("rejection", { title, hint }) },
-      headers,
-    );
+    const content = this.#templates.render("rejection", { title, hint });
+    return this.#document(status, { content }, headers);
   }
 
   script(): LoopbackPage {

@@ -340,7 +340,7 @@ describe("authorizations", () => {
       expect(await harness.store.inner.get(grantAccount(orgA))).to.equal(null);
     });
 
-    it("deletes the grant if Webex refuses or does not answer", async () => {
+    it("deletes the grant if Webex refuses or does not respond", async () => {
       harness.oauth.revocation = () => Promise.reject(grantRefusedFault());
       expect(await service.revoke(orgA, neverAborted)).to.deep.equal({ revokedAtWebex: false });
       await service.import(grant(), neverAborted);
