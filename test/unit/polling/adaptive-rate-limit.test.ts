@@ -208,7 +208,7 @@ describe("adaptive rate limit", () => {
           await budget.acquire(never);
           admittedAt.push(clock.monotonic());
           budget.complete(outcome);
-          expect(budget.ratePerMinute).to.be.within(1, budget.perMinuteLimit);
+          expect(budget.ratePerMinute).to.be.within(1, budget.report().perMinuteLimit);
           const lastMinute = admittedAt.filter((at) => at > clock.monotonic() - 60_000);
           expect(lastMinute.length).to.be.at.most(highestCeiling);
         }

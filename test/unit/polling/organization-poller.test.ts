@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { FakeClock, SeededRandom, settle } from "../../support/clock-fake.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
-import { freshnessPlanner, type Planner } from "../../../src/polling/planner.js";
+import { planForFreshness, type Planner } from "../../../src/polling/planner.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
@@ -283,11 +283,9 @@ describe("organization poller", () => {
   it("passes the average duration of answered pages and lookups to the planner", async () => {
     const { clock, people, roster, budget, logger } = createPollingHarness();
     let durations = { page: 0, lookup: 0 };
-    const planner: Planner = {
-      next: (input) => {
-        durations = { ...input.requestDurationMs };
-        return freshnessPlanner.next(input);
-      },
+    const planner: Planner = (input) => {
+      durations = { ...input.requestDurationMs };
+      return planForFreshness(input);
     };
     const random = new SeededRandom(7);
     const poller = new OrganizationPoller({

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
 import {
-  freshnessPlanner,
   type KnownPages,
+  planForFreshness,
   type PlannedAction,
   type PlannerInput,
 } from "../../../src/polling/planner.js";
@@ -22,6 +22,7 @@ const IDLE: PlannerInput = {
   requestsPerMinute: 60,
   requestDurationMs: { page: 0, lookup: 0 },
   pollIntervalMs: 20_000,
+  isMeDue: false,
   pageSize: 1_000,
   sweep: null,
   previousSweep: { startedAt: NOW - 5_000, jitter: 1.1 },
@@ -101,7 +102,7 @@ function waitUntil(untilMs: number): PlannedAction {
 
 function itPlans(input: PlannerInput, rows: readonly Row[]): void {
   for (const [name, change, action] of rows) {
-    it(name, () => expect(freshnessPlanner.next({ ...input, ...change })).to.deep.equal(action));
+    it(name, () => expect(planForFreshness({ ...input, ...change })).to.deep.equal(action));
   }
 }
 
@@ -133,6 +134,7 @@ describe("planner without watched persons", () => {
       { nextPossibleAt: NOW + 30_000 },
       waitUntil(NOW + 30_000),
     ],
+    ["prefers the administrator's own record", { isMeDue: true, sweep: SWEEP }, { kind: "me" }],
     ["looks up between sweeps", { unmatchedAddresses }, lookup("x@y", true)],
     ["prefers a due sweep to a lookup", { unmatchedAddresses, isSweepRequested: true }, FIRST_PAGE],
     ["looks up between two pages", { unmatchedAddresses, sweep: SWEEP }, lookup("x@y", true)],
@@ -280,7 +282,7 @@ describe("planner with watched persons", () => {
   it("looks up twice as many persons as there are pages if a page takes much longer", () => {
     const actionKindFor = (page: number, lookupMs: number): string => {
       const requestDurationMs = { page, lookup: lookupMs };
-      return freshnessPlanner.next({ ...SWEEPING, ...MANY_LOOKUPS, requestDurationMs }).kind;
+      return planForFreshness({ ...SWEEPING, ...MANY_LOOKUPS, requestDurationMs }).kind;
     };
     expect(actionKindFor(900, 200)).to.equal("page");
     expect(actionKindFor(3_000, 200)).to.equal("lookup");
@@ -297,7 +299,7 @@ describe("planner with watched persons", () => {
     const requestCounts = new Map<string | number, number>();
     let requestsSinceSweepPage = 0;
     for (let now = NOW; now < NOW + 10_000_000; now += 1_000) {
-      const action = freshnessPlanner.next({ ...input, now, requestsSinceSweepPage });
+      const action = planForFreshness({ ...input, now, requestsSinceSweepPage });
       if (action.kind === "refetch") fetchedAt[action.page] = now;
       requestsSinceSweepPage = action.kind === "refetch" ? requestsSinceSweepPage + 1 : 0;
       const key = action.kind === "refetch" ? (weights[action.page] ?? 0) : action.kind;
