@@ -55,9 +55,7 @@ export class RequestBudget implements RequestLimiter {
   /** Each admits one request, in order. */
   readonly #waiters = new Set<() => void>();
   #cancelTimer: (() => void) | null = null;
-  #total = 0;
-  #rateLimited = 0;
-  #failed = 0;
+  readonly #counts = { total: 0, rateLimited: 0, failed: 0 };
 
   constructor(clock: Clock, random: Random, requestsPerMinute: number) {
     this.#clock = clock;
@@ -94,8 +92,7 @@ export class RequestBudget implements RequestLimiter {
   }
 
   complete(outcome: "answered" | "rateLimited" | "failed"): void {
-    if (outcome === "rateLimited") this.#rateLimited += 1;
-    if (outcome === "failed") this.#failed += 1;
+    if (outcome !== "answered") this.#counts[outcome] += 1;
     // Only the times matter, so it makes no difference which of several requests has completed.
     const request = this.#window.find((r) => !r.isCompleted);
     if (request === undefined) return;
@@ -165,16 +162,14 @@ export class RequestBudget implements RequestLimiter {
 
   /** Requests admitted so far. */
   get total(): number {
-    return this.#total;
+    return this.#counts.total;
   }
 
   report(): PollingReport["requests"] {
     return {
       perMinuteLimit: this.#adaptiveLimit.ceiling,
       lastMinute: this.lastMinute,
-      total: this.#total,
-      rateLimited: this.#rateLimited,
-      failed: this.#failed,
+      ...this.#counts,
     };
   }
 
@@ -201,7 +196,7 @@ export class RequestBudget implements RequestLimiter {
     this.#theoreticalArrivalAt = Math.max(admittedAt, this.#theoreticalArrivalAt) + intervalMs;
     const expiresAt = admittedAt + MAX_TRANSIT_MS + WINDOW_MS;
     this.#window.push({ admittedAt, expiresAt, isCompleted: false, isRejected: false });
-    this.#total += 1;
+    this.#counts.total += 1;
     const capacity = Math.ceil(this.ratePerMinute);
     if (this.#window.length < capacity || capacity <= this.#adaptiveLimit.burst) return;
     // Waiting for a full window does not count towards the next burst either, or the burst at its
@@ -255,12 +250,10 @@ class AdaptiveRateLimit {
     this.#rate = Math.min(ceiling, Math.max(this.#rate, minRate));
   }
 
-  /** The current rate, at least 1. */
   get ratePerMinute(): number {
     return Math.max(1, Math.min(this.ceiling, this.#rate));
   }
 
-  /** The estimated limit in requests per minute, or null if it is not below the ceiling. */
   get observedLimit(): number | null {
     const limit = this.#estimatedLimit;
     return limit !== null && limit < this.ceiling ? limit : null;

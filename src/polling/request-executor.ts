@@ -208,11 +208,7 @@ function classifyFailure(
 export class RequestHistory {
   readonly #clock: Clock;
   /** Monotonic milliseconds of the last minute's requests. */
-  readonly #sentAt: Record<"sweep" | "watched" | "unmatched", number[]> = {
-    sweep: [],
-    watched: [],
-    unmatched: [],
-  };
+  readonly #sentAt = { sweep: [] as number[], watched: [] as number[], unmatched: [] as number[] };
   /** Moving averages; 0 until a request was answered. */
   readonly #durationMs = { page: 0, lookup: 0 };
   #requestsSinceSweepPage = 0;

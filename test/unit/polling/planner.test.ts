@@ -49,15 +49,9 @@ const SWEEPING: PlannerInput = {
   pages: PAGES,
 };
 /** Old links are not honored, and there are twice as many watched persons as pages. */
-const MANY_LOOKUPS: Partial<PlannerInput> = {
-  pages: { ...PAGES, isRefetchable: false },
-  demand: {
-    ...NO_DEMAND,
-    persons: 200,
-    effectivePersons: 200,
-    lookupCandidates: [candidate("b@y", 50_000)],
-  },
-};
+const MANY_LOOKUPS = withoutOldLinks(200, [candidate("b@y", 50_000)]);
+
+const EVERYWHERE = new Array<number>(100).fill(9);
 
 type Row = [string, Partial<PlannerInput>, PlannedAction];
 
@@ -66,13 +60,12 @@ function demandOnPages(
   newlyWatchedOn: (page: number) => number = () => 0,
 ): RefreshDemand {
   const persons = pageWeights.reduce((sum, weight) => sum + weight, 0);
-  const pageNewlyWatched = Uint32Array.from(pageWeights, (_, page) => newlyWatchedOn(page));
   return {
     ...NO_DEMAND,
-    pageWeights: Float64Array.from(pageWeights),
-    pageNewlyWatched,
     persons,
     effectivePersons: persons,
+    pageWeights: Float64Array.from(pageWeights),
+    pageNewlyWatched: Uint32Array.from(pageWeights, (_, page) => newlyWatchedOn(page)),
   };
 }
 
@@ -81,11 +74,22 @@ function demandOn(weights: Readonly<Record<number, number>>): RefreshDemand {
   return demandOnPages(Array.from({ length: 100 }, (_, page) => weights[page] ?? 0));
 }
 
-const EVERYWHERE = new Array<number>(100).fill(9);
+function withoutOldLinks(
+  persons: number,
+  lookupCandidates: readonly LookupCandidate[],
+): Partial<PlannerInput> {
+  const demand = { ...NO_DEMAND, persons, effectivePersons: persons, lookupCandidates };
+  return { pages: { ...PAGES, isRefetchable: false }, demand };
+}
 
 function firstSweepPages(fetchedMsAgo: number): KnownPages {
   const fetchedAt = [NOW - fetchedMsAgo, NOW, NOW];
   return { count: 3, isComplete: false, isRefetchable: true, fetchedAt };
+}
+
+/** Between two sweeps. */
+function afterSweep(startedMsAgo: number): Partial<PlannerInput> {
+  return { sweep: null, previousSweep: { startedAt: NOW - startedMsAgo, jitter: 1 } };
 }
 
 function candidate(address: string, ageMs: number): LookupCandidate {
@@ -94,6 +98,10 @@ function candidate(address: string, ageMs: number): LookupCandidate {
 
 function lookup(address: string, isUnmatched: boolean): PlannedAction {
   return { kind: "lookup", address, isUnmatched };
+}
+
+function refetch(page: number): PlannedAction {
+  return { kind: "refetch", page };
 }
 
 function waitUntil(untilMs: number): PlannedAction {
@@ -163,16 +171,8 @@ describe("planner without watched persons", () => {
 
 describe("planner with watched persons", () => {
   itPlans(SWEEPING, [
-    [
-      "refetches a page with watched persons",
-      { demand: demandOn({ 7: 1 }) },
-      { kind: "refetch", page: 7 },
-    ],
-    [
-      "prefers the page with more of them",
-      { demand: demandOn({ 7: 1, 8: 3 }) },
-      { kind: "refetch", page: 8 },
-    ],
+    ["refetches a page with watched persons", { demand: demandOn({ 7: 1 }) }, refetch(7)],
+    ["prefers the page with more of them", { demand: demandOn({ 7: 1, 8: 3 }) }, refetch(8)],
     [
       "gives the sweep its turn",
       { demand: demandOn({ 7: 1 }), requestsSinceSweepPage: 19 },
@@ -195,18 +195,13 @@ describe("planner with watched persons", () => {
     ],
     [
       "only sweeps if a sweep fits into the interval",
-      {
-        demand: demandOn({ 7: 1 }),
-        requestsPerMinute: 600,
-        sweep: null,
-        previousSweep: { startedAt: NOW - 5_000, jitter: 1 },
-      },
+      { ...afterSweep(5_000), demand: demandOn({ 7: 1 }), requestsPerMinute: 600 },
       waitUntil(NOW + 15_000),
     ],
     [
       "refetches pages with newly watched persons even if sweeps are enough for the others",
       { demand: demandOnPages(EVERYWHERE, (page) => (page === 3 ? 2 : 0)) },
-      { kind: "refetch", page: 3 },
+      refetch(3),
     ],
     [
       "refetches no page for newly watched persons if a sweep is cheaper",
@@ -215,15 +210,7 @@ describe("planner with watched persons", () => {
     ],
     [
       "looks up persons if old links are not honored",
-      {
-        pages: { ...PAGES, isRefetchable: false },
-        demand: {
-          ...NO_DEMAND,
-          persons: 2,
-          effectivePersons: 2,
-          lookupCandidates: [candidate("b@y", 50_000), candidate("a@y", 40_000)],
-        },
-      },
+      withoutOldLinks(2, [candidate("b@y", 50_000), candidate("a@y", 40_000)]),
       lookup("b@y", false),
     ],
     ["does not look up more persons than there are pages", MANY_LOOKUPS, NEXT_PAGE],
@@ -240,7 +227,7 @@ describe("planner with watched persons", () => {
     [
       "then refetches the pages that it has fetched",
       { pages: firstSweepPages(31_000), pollIntervalMs: 5_000, demand: demandOnPages([1, 0, 0]) },
-      { kind: "refetch", page: 0 },
+      refetch(0),
     ],
     [
       "looks up unmatched addresses during a first sweep that finds no watched persons",
@@ -249,29 +236,20 @@ describe("planner with watched persons", () => {
     ],
     [
       "does not look them up while it finds a watched person per page",
-      {
-        pages: { count: 1, isComplete: false, isRefetchable: true, fetchedAt: [NOW] },
-        unmatchedAddresses: ["x@y"],
-        demand: demandOnPages([50]),
-      },
+      { pages: firstSweepPages(0), unmatchedAddresses: ["x@y"], demand: demandOnPages([50]) },
       NEXT_PAGE,
     ],
     [
       "sweeps early for more unmatched addresses than there are pages",
-      {
-        sweep: null,
-        previousSweep: { startedAt: NOW - 6_000, jitter: 1 },
-        unmatchedAddresses: Array.from({ length: 101 }, (_, i) => `${i}@y`),
-      },
+      { ...afterSweep(6_000), unmatchedAddresses: Array.from({ length: 101 }, (_, i) => `${i}@y`) },
       FIRST_PAGE,
     ],
     [
       "waits for the page that is due first",
       {
-        sweep: null,
+        ...afterSweep(0),
         requestsPerMinute: 300,
         pollIntervalMs: 18_000,
-        previousSweep: { startedAt: NOW, jitter: 1 },
         pages: { ...PAGES, fetchedAt: new Array<number>(100).fill(NOW - 10_000) },
         demand: demandOn({ 7: 1 }),
       },
@@ -290,9 +268,7 @@ describe("planner with watched persons", () => {
   });
 
   it("requests pages at the square root of their weight, and the sweep every 20th time", () => {
-    const weights = Object.fromEntries(
-      Array.from({ length: 30 }, (_, page) => [page, [1, 4, 16][page % 3] ?? 0]),
-    );
+    const weights = Array.from({ length: 30 }, (_, page) => [1, 4, 16][page % 3] ?? 0);
     const demand = demandOn(weights);
     const fetchedAt = new Array<number>(100).fill(NOW);
     const input = { ...SWEEPING, pages: { ...PAGES, fetchedAt }, pollIntervalMs: 2_000, demand };
