@@ -147,13 +147,6 @@ function selectUnmatchedAddress(input: PlannerInput): string | undefined {
   return sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages ? address : undefined;
 }
 
-interface RefreshCandidate {
-  readonly request: PollingRequest;
-  readonly weight: number;
-  readonly observedAt: number;
-  readonly isNewlyWatched: boolean;
-}
-
 /**
  * Selects a request for watched persons, or waits until one is due. Newly watched persons come
  * first, then the highest weight times age squared, which requests each at a rate proportional to
@@ -168,51 +161,63 @@ function selectTarget(input: PlannerInput): PlannedAction {
   const otherMinAge = pages.isComplete
     ? newlyWatchedMinAge
     : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
-  let best: PollingRequest | null = null;
+  let best = null as PollingRequest | null;
   let bestScore = 0;
   let untilMs = Number.POSITIVE_INFINITY;
-  for (const { request, weight, observedAt, isNewlyWatched } of findCandidates(input)) {
+  offerCandidates(input, (request, weight, observedAt, isNewlyWatched) => {
     const age = now - observedAt;
     const minAge = isNewlyWatched ? newlyWatchedMinAge : otherMinAge;
     const score = weight * age * age * (isNewlyWatched ? NEWLY_WATCHED_BOOST : 1);
     untilMs = Math.min(untilMs, observedAt + minAge);
-    if (age < minAge || (best !== null && score <= bestScore)) continue;
+    if (age < minAge || (best !== null && score <= bestScore)) return;
     best = request;
     bestScore = score;
-  }
+  });
   return best ?? { kind: "wait", untilMs };
 }
 
-/** Returns nothing if sweeps alone keep the watched persons as fresh. */
-function findCandidates(input: PlannerInput): readonly RefreshCandidate[] {
+type Offer = (
+  request: PollingRequest,
+  weight: number,
+  observedAt: number,
+  isNewlyWatched: boolean,
+) => void;
+
+/** Offers nothing if sweeps alone keep the watched persons as fresh. */
+function offerCandidates(input: PlannerInput, offer: Offer): void {
   const { pages, demand } = input;
-  if (demand.persons === 0) return [];
+  if (demand.persons === 0) return;
+  const offerLookups = (
+    candidates: readonly LookupCandidate[],
+    onlyNewlyWatched: boolean,
+  ): void => {
+    for (const { address, weight, observedAt, isNewlyWatched } of candidates) {
+      if (onlyNewlyWatched && !isNewlyWatched) continue;
+      offer({ kind: "lookup", address, isUnmatched: false }, weight, observedAt, isNewlyWatched);
+    }
+  };
   if (!pages.isRefetchable) {
     const isTargetingFaster = isFasterThanSweeps(input, 0, demand.effectivePersons);
-    const includesNewlyWatched = demand.newlyWatched * 2 <= pages.count;
-    return demand.lookupCandidates
-      .filter((person) => isTargetingFaster || (includesNewlyWatched && person.isNewlyWatched))
-      .map(lookupOf);
+    if (!isTargetingFaster && demand.newlyWatched * 2 > pages.count) return;
+    offerLookups(demand.lookupCandidates, !isTargetingFaster);
+    return;
   }
   const effectivePages = effectiveCount(demand.pageWeights);
   const isTargetingFaster = isFasterThanSweeps(input, effectivePages, demand.notOnAnyPage.length);
-  const candidates = demand.notOnAnyPage
-    .filter((person) => isTargetingFaster || person.isNewlyWatched)
-    .map(lookupOf);
-  const pagesWithNewlyWatched = demand.pageNewlyWatched.filter((persons) => persons > 0).length;
-  if (!isTargetingFaster && pagesWithNewlyWatched * 2 > pages.count) return candidates;
+  offerLookups(demand.notOnAnyPage, !isTargetingFaster);
+  if (!isTargetingFaster && countPositive(demand.pageNewlyWatched) * 2 > pages.count) return;
   for (let page = 0; page < pages.count; page += 1) {
     const isNewlyWatched = (demand.pageNewlyWatched[page] ?? 0) > 0;
     const weight = demand.pageWeights[page] ?? 0;
     if (weight === 0 || !(isTargetingFaster || isNewlyWatched)) continue;
-    const observedAt = pages.fetchedAt[page] ?? 0;
-    candidates.push({ request: { kind: "refetch", page }, weight, observedAt, isNewlyWatched });
+    offer({ kind: "refetch", page }, weight, pages.fetchedAt[page] ?? 0, isNewlyWatched);
   }
-  return candidates;
 }
 
-function lookupOf({ address, ...candidate }: LookupCandidate): RefreshCandidate {
-  return { request: { kind: "lookup", address, isUnmatched: false }, ...candidate };
+function countPositive(counts: Uint32Array): number {
+  let positive = 0;
+  for (const count of counts) if (count > 0) positive += 1;
+  return positive;
 }
 
 /**

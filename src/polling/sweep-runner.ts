@@ -160,7 +160,12 @@ export class SweepRunner {
   }
 
   #restart(sweep: Sweep): void {
-    sweep.restart(this.#options.roster.beginSweep(), { kind: "first", max: this.#pageSize.max });
+    const first = { kind: "first", max: this.#pageSize.max } as const;
+    const id = this.#options.roster.beginSweep();
+    const restarted = new Sweep(id, first, sweep.startedAt, sweep.startedAtWall);
+    restarted.requests = sweep.requests;
+    restarted.brokenLinks = sweep.brokenLinks;
+    this.#current = restarted;
   }
 
   #complete(sweep: Sweep): void {
@@ -201,7 +206,7 @@ export class Sweep {
   /** Epoch milliseconds. */
   readonly startedAtWall: number;
   /** The roster's number for this sweep; a restart gets a new one. */
-  id: number;
+  readonly id: number;
   page: PageReference;
   pages = 0;
   requests = 0;
@@ -242,17 +247,6 @@ export class Sweep {
     this.#visited.add(page.next);
     this.page = { kind: "next", url: page.next };
     return "more";
-  }
-
-  restart(id: number, page: PageReference): void {
-    this.id = id;
-    this.page = page;
-    this.pages = 0;
-    this.sharesStatus = false;
-    this.persons = 0;
-    this.#visited.clear();
-    this.#pagesWithoutNewPersons = 0;
-    this.pageFailures = 0;
   }
 }
 
