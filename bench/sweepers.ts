@@ -5,8 +5,7 @@ import { createAxiosHttp } from "../src/platform/axios-http.js";
 import { systemClock } from "../src/platform/system-clock.js";
 import type { Logger } from "../src/ports/logger.js";
 import { PresenceDirectory } from "../src/presence/presence-directory.js";
-import type { PageReference } from "../src/webex/people-api.js";
-import { WebexPeople } from "../src/webex/people.js";
+import { WebexPeople, type PageReference } from "../src/webex/people.js";
 import { RestClient } from "../src/webex/rest.js";
 import { ciscoSdkSweeper } from "./cisco-sdk.js";
 

@@ -8,7 +8,7 @@ import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { parseListedPersons } from "../../src/webex/listed-persons.js";
+import { parseListedPersons } from "../../src/webex/person-decoder.js";
 import { personJson } from "../../simulator/person-json.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 

@@ -4,7 +4,7 @@ import { personJson } from "../../simulator/person-json.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
-import { parseListedPersons } from "../../src/webex/listed-persons.js";
+import { parseListedPersons } from "../../src/webex/person-decoder.js";
 
 export interface RosterMemory {
   readonly persons: number;

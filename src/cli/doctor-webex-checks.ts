@@ -3,9 +3,9 @@ import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import { version } from "../platform/installation.js";
 import { systemClock } from "../platform/system-clock.js";
-import { problemText } from "../supervisor/problem-catalog.js";
-import type { Me, PageReference, PeopleApi } from "../webex/people-api.js";
-import { WebexPeople } from "../webex/people.js";
+import { problemText } from "../faults/problem-catalog.js";
+import type { Me } from "../webex/person-decoder.js";
+import { WebexPeople, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import {
   failed,

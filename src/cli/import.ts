@@ -1,7 +1,7 @@
 import type { ImportedGrant } from "../authorization/authorization-service.js";
 import { Secret } from "../faults/secret.js";
 import { ProtocolError } from "../rpc/errors.js";
-import { checkParams } from "../rpc/param-check.js";
+import { checkParams } from "../rpc/params.js";
 import { printAuthorization } from "./authorizations.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { withSession } from "./session.js";

@@ -1,6 +1,6 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { withSession, type Session } from "./session.js";
 import { type CommandInput, UsageError } from "./terminal/input.js";

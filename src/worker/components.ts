@@ -18,12 +18,10 @@ import type { ProcessPort, StatusFile } from "../ports/process.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
-import { defaultSettings } from "../settings/keys.js";
+import type { Settings } from "../settings/keys.js";
 import { SettingsStore } from "../settings/settings-store.js";
-import type { Settings } from "../settings/settings.js";
 import { WebexIdentity } from "../webex/identity.js";
-import { webexEndpoints } from "../webex/oauth-endpoints.js";
-import { WebexOAuth } from "../webex/oauth.js";
+import { webexEndpoints, WebexOAuth } from "../webex/oauth.js";
 import { WebexPeople } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import { Network } from "./network.js";
@@ -71,7 +69,7 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
     readCertificates,
     logger,
   });
-  const settings = (): Settings => settingsStore.current?.settings ?? defaultSettings;
+  const settings = (): Settings => settingsStore.settings;
   const network = new Network(ports.http, clock);
   const grantStore = new GrantStore(ports.secretStore, clock, logger);
   const presence = new PresenceDirectory(clock, logger);

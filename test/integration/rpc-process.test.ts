@@ -71,8 +71,8 @@ describe("protocol in a process", () => {
     expect(await worker.exitCode()).to.equal(0);
     expect(parseFrames(worker.stdout).map((m) => m.id)).to.deep.equal([1]);
     expect(worker.stderr)
-      .to.contain("a stray line by console")
-      .and.to.contain("a stray line by process.stdout");
+      .to.contain("stray output of console")
+      .and.to.contain("stray output of process.stdout");
   });
 
   it("answers what came before the end of stdin", async () => {
@@ -84,6 +84,16 @@ describe("protocol in a process", () => {
     );
     await worker.exitCode();
     expect(parseFrames(worker.stdout)).to.have.length(500);
+  });
+
+  it("responds to authorization/begin before it notifies about the flow", async () => {
+    const worker = launch().read();
+    worker.process.stdin.write(request(1, "authorization/begin", { method: "browser" }));
+    const deadline = Date.now() + 5_000;
+    while (parseFrames(worker.stdout).length < 2 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    const order = parseFrames(worker.stdout).map((message) => message.id ?? message.method);
+    expect(order).to.deep.equal([1, "authorization/changed"]);
   });
 
   it("leaves with 65 after the -32700 reply, with 1 for exit alone, with 0 after shutdown", async () => {
@@ -178,7 +188,7 @@ describe("protocol in a process", () => {
     ) as Record<string, { result?: Record<string, unknown>; code?: number; data?: unknown }>;
     expect(results.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
     expect(results.many).to.equal(10_000);
-    expect(results.wrong).to.deep.equal({
+    expect(results.invalid).to.deep.equal({
       code: -32602,
       data: { issues: [{ path: "uri", message: "Expected a string." }] },
     });
@@ -188,7 +198,7 @@ describe("protocol in a process", () => {
     expect(results.cancelled).to.deep.equal({ code: -32800 });
     expect(results.shutdown).to.deep.equal({ result: null });
     expect(results.afterShutdown!.code).to.equal(-32600);
-    expect(results.firstTold).to.deep.equal({ sequence: 1, changes: 500 });
+    expect(results.firstNotification).to.deep.equal({ sequence: 1, changes: 500 });
     expect(results.exitCode).to.equal(0);
   });
 });

@@ -1,4 +1,4 @@
-"""Talks to the worker by python-lsp-jsonrpc, which shares no line with the worker's own library. Prints one JSON object."""
+"""A client of the worker with python-lsp-jsonrpc, an independent implementation of JSON-RPC. Prints one JSON object."""
 
 import itertools
 import json
@@ -11,13 +11,13 @@ from pylsp_jsonrpc.exceptions import JsonRpcException
 from pylsp_jsonrpc.streams import JsonRpcStreamReader, JsonRpcStreamWriter
 
 worker = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-told = []
-told_once = threading.Event()
+notifications = []
+notified = threading.Event()
 
 
 def changed(params):
-    told.append({"sequence": params["sequence"], "changes": len(params["changes"])})
-    told_once.set()
+    notifications.append({"sequence": params["sequence"], "changes": len(params["changes"])})
+    notified.set()
 
 
 reader = JsonRpcStreamReader(worker.stdout)
@@ -36,33 +36,33 @@ endpoint = Endpoint({"presence/changed": changed}, writer.write, id_generator=ne
 threading.Thread(target=reader.listen, args=(endpoint.consume,), daemon=True).start()
 
 
-def ask(method, params=None):
+def call(method, params=None):
     try:
         return {"result": endpoint.request(method, params).result(timeout=10)}
     except JsonRpcException as error:
         return {"code": error.code, "data": error.data}
 
 
-seen = {
-    "get": ask("presence/get", {"uri": "ü@x.example"}),
-    "many": len(ask("presence/getMany", {"uris": ["p%d@x.example" % n for n in range(10000)]})["result"]["records"]),
-    "wrong": ask("presence/get", {"uri": 1}),
-    "unknown": ask("nothing"),
-    "initialize": ask("initialize", {"protocolVersion": "1.0", "host": {"name": "pylsp", "version": "2021.Summer.3"}}),
-    "subscribe": ask("presence/subscribe", {"uris": ["a@x.example"]}),
-    "poll": ask("worker/poll"),
+results = {
+    "get": call("presence/get", {"uri": "ü@x.example"}),
+    "many": len(call("presence/getMany", {"uris": ["p%d@x.example" % n for n in range(10000)]})["result"]["records"]),
+    "invalid": call("presence/get", {"uri": 1}),
+    "unknown": call("nothing"),
+    "initialize": call("initialize", {"protocolVersion": "1.0", "host": {"name": "pylsp", "version": "2021.Summer.3"}}),
+    "subscribe": call("presence/subscribe", {"uris": ["a@x.example"]}),
+    "poll": call("worker/poll"),
 }
 waiting = endpoint.request("presence/get", {"uri": "a@x.example", "maxWaitMs": 30000})
-# Not waiting.cancel(): the library then fails on the very answer that the cancelling asks for.
+# Not waiting.cancel(): the library then fails on the response to the cancelled request.
 endpoint.notify("$/cancelRequest", {"id": last_id})
 try:
     waiting.result(timeout=10)
 except JsonRpcException as error:
-    seen["cancelled"] = {"code": error.code}
-told_once.wait(10)
-seen["shutdown"] = ask("shutdown")
-seen["afterShutdown"] = ask("worker/status")
+    results["cancelled"] = {"code": error.code}
+notified.wait(10)
+results["shutdown"] = call("shutdown")
+results["afterShutdown"] = call("worker/status")
 endpoint.notify("exit")
-seen["exitCode"] = worker.wait(timeout=10)
-seen["firstTold"] = told[0]
-print(json.dumps(seen))
+results["exitCode"] = worker.wait(timeout=10)
+results["firstNotification"] = notifications[0]
+print(json.dumps(results))

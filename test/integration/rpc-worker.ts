@@ -1,4 +1,4 @@
-// A worker of channel and protocol alone, its services faked: what the tests beside it launch.
+// A worker process with the real channel and RPC server, and with fake services.
 import { randomUUID } from "node:crypto";
 
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
@@ -11,13 +11,13 @@ import {
   FakePresence,
   FakeStatus,
   presenceRecord,
-} from "../support/fake-rpc-services.js";
+} from "../support/rpc-services-fake.js";
 import { RecordingLogger } from "../support/logger-fake.js";
 
 const EXIT_CODE = { inputEnded: 0, outputBroken: 0, notTheProtocol: 65 } as const;
 const { input, output } = claimStdio();
-console.log("a stray line by console"); // eslint-disable-line no-console
-process.stdout.write("a stray line by process.stdout\n");
+console.log("stray output of console"); // eslint-disable-line no-console
+process.stdout.write("stray output of process.stdout\n");
 
 const channel = new JsonRpcChannel(input, output);
 const presence = new FakePresence();
@@ -28,7 +28,7 @@ const server = new RpcServer({
   presence,
   authorization: new FakeAuthorization(),
   status: new FakeStatus(),
-  // A poll makes ten thousand persons change state without end: a storm for the test of congestion.
+  // A poll starts endless changes of 10,000 persons, for the test of congestion.
   poll: () => {
     let round = 0;
     interval ??= setInterval(() => {

@@ -12,12 +12,12 @@ import type { SecretStore } from "../../src/ports/secret-store.js";
 import type {
   DeviceAuthorization,
   DeviceTokenPoll,
-  IdentityApi,
   OAuthApi,
   OAuthClient,
   TokenResponse,
-} from "../../src/webex/oauth-api.js";
-import type { Me } from "../../src/webex/people-api.js";
+} from "../../src/webex/oauth.js";
+import type { IdentityApi } from "../../src/webex/identity.js";
+import type { Me } from "../../src/webex/person-decoder.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";
 import { RecordingLogger } from "./logger-fake.js";
 

@@ -11,7 +11,8 @@ import type {
   WatchedAges,
   RefreshDemand,
 } from "../../src/presence/polled-roster.js";
-import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
+import type { Me } from "../../src/webex/person-decoder.js";
+import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";
 import { FakeClock, NO_JITTER, SeededRandom } from "./clock-fake.js";
 import { listed } from "./listed-persons.js";
 import { RecordingLogger } from "./logger-fake.js";

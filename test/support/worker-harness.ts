@@ -164,10 +164,7 @@ export class WorkerHarness {
     for (const { method, params } of this.notifications) {
       if (method !== "worker/statusChanged") continue;
       const status = params as Status;
-      if (
-        status.phase === "blocked" &&
-        !status.problems.some((p) => p.severity === "error")
-      ) {
+      if (status.phase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
         throw new Error(
           `Blocked without a problem that says what to do: ${JSON.stringify(status)}`,
         );

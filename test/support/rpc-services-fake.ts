@@ -35,11 +35,11 @@ export function presenceRecord(uri: string, webexStatus = "active"): PresenceRec
   };
 }
 
-/** Presence that answers from nothing, keeps changes once for each address, and can be made to fail or to wait. */
+/** Invents a record for every address and keeps one pending change per address. */
 export class FakePresence implements PresenceService {
   calls: unknown[] = [];
   failure: unknown = null;
-  /** With `maxWaitMs`, `get` waits for `release()` or the signal. */
+  /** With `maxWaitMs`, `get` waits for `release()` or the abort signal. */
   #release: (() => void) | null = null;
   #pending = new Map<string, PresenceRecord>();
   readonly #subscriptions = new Set<string>();
@@ -138,7 +138,10 @@ export function flowView(method: FlowMethod, state: FlowView["state"] = "waiting
   };
 }
 
-/** Authorization whose every call does as told: what is in `fails` is thrown. Its answers hold a member too many, which must not get out. */
+/**
+ * Every call throws `failure` if that is set. Results have an undocumented member "leak", which must
+ * not reach the host. As in the real service, `begin` emits its event before it resolves.
+ */
 export class FakeAuthorization implements AuthorizationService {
   failure: unknown = null;
   calls: unknown[] = [];
@@ -175,7 +178,9 @@ export class FakeAuthorization implements AuthorizationService {
 
   async begin(method: FlowMethod): Promise<FlowView> {
     this.#record({ begin: method });
-    return { ...flowView(method), deviceCode: "leak" } as FlowView;
+    const flow = { ...flowView(method), deviceCode: "leak" } as FlowView;
+    this.change(flow);
+    return flow;
   }
 
   async cancel(): Promise<void> {

@@ -3,12 +3,11 @@ import fc from "fast-check";
 
 import { faultOf } from "../../support/http-fixture.js";
 import { findItemRanges } from "../../../src/webex/item-ranges.js";
-import { parseListedPersons } from "../../../src/webex/listed-persons.js";
+import { parseListedPersons } from "../../../src/webex/person-decoder.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const answer = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });
+const response = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });
 
-/** The texts that the split found, or null. */
 function split(text: string): string[] | null {
   const body = bytes(text);
   const ranges = findItemRanges(body);
@@ -17,7 +16,7 @@ function split(text: string): string[] | null {
   );
 }
 
-/** What JSON.parse says the items are, where all of them are objects; else null. */
+/** The items according to JSON.parse if all of them are objects, else null. */
 function parsedItems(text: string): unknown[] | null {
   try {
     const value = JSON.parse(text) as { items?: unknown } | null;
@@ -34,8 +33,8 @@ function parsedItems(text: string): unknown[] | null {
 const pageOf = (items: string, space: string, more: string): string =>
   `{"notFoundIds":null,${space}"items"${space}:${space}[${space}${items}${space}]${more}}`;
 
-describe("the items of a page", () => {
-  it("are found without being read, whatever stands in them and around them", () => {
+describe("findItemRanges", () => {
+  it("finds items without parsing them, whatever they and their surroundings contain", () => {
     const items = ['{"a":"}]\\\\\\" ,{"}', '{ "b" : [1,{"c":[]}] }', '{"ж":"🙂 \\u0022"}', "{}"];
     expect(split(`{"notFoundIds":null,"items":[${items.join(",")}]}`)).to.deep.equal(items);
     expect(
@@ -73,12 +72,12 @@ describe("the items of a page", () => {
     '{"a" "items":[{}]}',
     "{items:[{}]}",
   ]) {
-    it(`are not looked for in ${text === "" ? "nothing" : text}`, () => {
+    it(`returns null for ${text === "" ? "an empty body" : text}`, () => {
       expect(split(text)).to.equal(null);
     });
   }
 
-  it("are found in whatever Webex may send, so that no page is parsed as a whole without need", () => {
+  it("finds the items of any valid page, so that no page is parsed as a whole", () => {
     const object = fc.dictionary(fc.string(), fc.jsonValue()).map((o) => JSON.stringify(o));
     fc.assert(
       fc.property(fc.array(object), fc.constantFrom("", " ", "\n"), (items, space) => {
@@ -89,7 +88,7 @@ describe("the items of a page", () => {
     );
   });
 
-  it("are what JSON.parse finds, in any JSON and in what is left of it when something is missing or too much", () => {
+  it("agrees with JSON.parse on any JSON, also with parts of it removed or added", () => {
     const plain = fc.json({ depthSize: "small" });
     const object = fc
       .dictionary(fc.oneof(fc.constantFrom("items", 'a"b', "\\"), fc.string()), fc.jsonValue())
@@ -113,7 +112,7 @@ describe("the items of a page", () => {
         const found = split(text);
         const expected = parsedItems(text);
         if (found === null) return;
-        // Whoever reads an item parses it; until then only its ends are known.
+        // Items are only parsed when they are read.
         let read: unknown[] | null;
         try {
           read = found.map((item) => JSON.parse(item) as unknown);
@@ -125,10 +124,12 @@ describe("the items of a page", () => {
       { numRuns: 3_000 },
     );
   }).timeout(20_000);
+});
 
-  it("tell by a number whether a single byte has changed", () => {
+describe("listed persons", () => {
+  it("identify a change of a single byte by their fingerprints", () => {
     const page = (name: string) =>
-      parseListedPersons(answer(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
+      parseListedPersons(response(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
     const numbers = new Set<number>();
     for (let i = 0; i < 20_000; i += 1) numbers.add(page(`Ann ${i}`).fingerprint);
     expect(numbers.size).to.equal(20_000);
@@ -136,13 +137,15 @@ describe("the items of a page", () => {
       if (!Number.isSafeInteger(number) || number < 0) expect.fail(String(number));
     expect(page("Ann").fingerprint).to.equal(page("Ann").fingerprint);
     const elsewhere = parseListedPersons(
-      answer(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`),
+      response(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`),
     )[1]!;
     expect(elsewhere.fingerprint).to.equal(page("Ann").fingerprint);
   });
 
-  it("are read also where they cannot be told apart, and then have no number", () => {
-    const items = parseListedPersons(answer('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'));
+  it("are decoded without fingerprints if their ranges cannot be found", () => {
+    const items = parseListedPersons(
+      response('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'),
+    );
     expect(items.map((item) => item.read()?.id ?? null)).to.deep.equal(["1", null, null]);
     expect(items.map((item) => item.fingerprint)).to.deep.equal([
       Number.NaN,
@@ -151,8 +154,8 @@ describe("the items of a page", () => {
     ]);
   });
 
-  it("that are no JSON inside are a fault of Webex's when they are read", async () => {
-    const [good, broken] = parseListedPersons(answer('{"items":[{"id":"1"},{"id":tru}]}'));
+  it("cause a webexError when read if they are not JSON", async () => {
+    const [good, broken] = parseListedPersons(response('{"items":[{"id":"1"},{"id":tru}]}'));
     expect(good?.read()?.id).to.equal("1");
     expect((await faultOf(Promise.resolve().then(() => broken?.read()))).code).to.equal(
       "webexError",

@@ -5,7 +5,7 @@ import {
   PROBLEM_SEVERITY,
   problemText,
   type ProblemCode,
-} from "../../../src/supervisor/problem-catalog.js";
+} from "../../../src/faults/problem-catalog.js";
 
 const DETAIL = {
   organization: "Example Ltd",
