@@ -4,9 +4,8 @@ import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { asFault, type Fault } from "../faults/fault.js";
-import { proxyFor } from "../platform/http-proxy.js";
-import { readProductDocument, version } from "../platform/installation.js";
-import { nodeProcess } from "../platform/node-process.js";
+import { proxyFor } from "../platform/http-agents.js";
+import { readProductDocument, version, nodeProcess } from "../platform/node-process.js";
 import { SETTING_KEYS } from "../settings/keys.js";
 import {
   failed,

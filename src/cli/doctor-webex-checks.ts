@@ -1,7 +1,7 @@
-import type { GrantStatus } from "../authorization/authorizations.js";
+import type { GrantStatus } from "../authorization/grant-status.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
-import { version } from "../platform/installation.js";
+import { version } from "../platform/node-process.js";
 import { systemClock } from "../platform/system-clock.js";
 import { problemText } from "../faults/problem-catalog.js";
 import type { Me } from "../webex/person-decoder.js";

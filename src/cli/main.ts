@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-import { productDirectory } from "../platform/installation.js";
+import { productDirectory } from "../platform/node-process.js";
 import { USAGE } from "../worker/launch-options.js";
 
 const [command, ...rest] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 
-import { version } from "../platform/installation.js";
+import { version } from "../platform/node-process.js";
 import { type CommandHandler, type CommonOptions, runCommand } from "./command.js";
 
 interface CommandArgs {

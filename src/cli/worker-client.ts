@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 import { Emitter } from "../faults/emitter.js";
 import { Fault } from "../faults/fault.js";
-import { productDirectory } from "../platform/installation.js";
+import { productDirectory } from "../platform/node-process.js";
 import { FrameParser } from "../platform/json-rpc/framing.js";
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";

@@ -1,5 +1,5 @@
 import type { Disposer } from "../faults/emitter.js";
-import type { CertificateFileResult, ReadCertificates } from "../ports/certificates.js";
+import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import type { Clock } from "../ports/clock.js";
 
 /** An administrator may copy the file after naming it in the settings. */

@@ -1,5 +1,5 @@
 import { type Disposer, Emitter } from "../faults/emitter.js";
-import type { CertificateFileResult, ReadCertificates } from "../ports/certificates.js";
+import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { FileContent, ReadIniLine, SettingsFile } from "../ports/settings-file.js";

@@ -1,8 +1,7 @@
-import type { GrantStatus } from "../authorization/authorizations.js";
+import { grantMismatch, type GrantStatus } from "../authorization/grant-status.js";
+import type { GrantStoreState } from "../authorization/grant-store.js";
 import type { DesiredFlow } from "../authorization/flow-supervisor.js";
 import type { Grant } from "../authorization/grant.js";
-import { grantMismatch } from "../authorization/grant-status.js";
-import type { GrantStoreState } from "../authorization/vault-state.js";
 import type { Fault } from "../faults/fault.js";
 import type { PollingProblem } from "../polling/polling-report.js";
 import type { SettingsState } from "../settings/settings-store.js";
@@ -102,8 +101,8 @@ function desiredFlow(
 ): DesiredFlow {
   const method = settings?.settings.authorize ?? "off";
   if (!mayPoll || host.isRejected || method === "off") return { kind: "none" };
-  if (grantStore.kind !== "ready") return { kind: "leave" };
+  if (grantStore.kind !== "ready") return { kind: "drain" };
   const isGrantMissing =
     grantStatuses.length === 0 || grantStatuses.some(({ fault }) => fault !== null);
-  return isGrantMissing ? { kind: "open", method } : { kind: "leave" };
+  return isGrantMissing ? { kind: "open", method } : { kind: "drain" };
 }

@@ -1,4 +1,4 @@
-import { effectiveClient } from "../authorization/effective-client.js";
+import { effectiveClient } from "../authorization/oauth-context.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import { defaultSettings } from "../settings/keys.js";

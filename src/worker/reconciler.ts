@@ -122,7 +122,7 @@ export class Reconciler {
       grantStore: grantStore.state,
       grantStatuses: authorizations.grantStatuses(),
       organizations: organizations.observe(),
-      flow: { fault: flows.fault, isDenied: flows.denied },
+      flow: { fault: flows.fault, isDenied: flows.isDenied },
       account: this.#options.account,
       secretStore: grantStore.kind,
     };

@@ -1,4 +1,4 @@
-import type { PageNotices, PageNoticesEvents } from "../authorization/browser-flow.js";
+import type { PageNotices, PageNoticesEvents } from "../authorization/page/page-model.js";
 import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { StatusFile } from "../ports/process.js";

@@ -4,7 +4,6 @@ import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
 import type { HostInfo } from "../rpc/session.js";
 import { checkHost } from "../supervisor/host-check.js";
-import { AuthorizationAfterSettings } from "./authorization-after-settings.js";
 import { type Components, createComponents, type WorkerPorts } from "./components.js";
 import type { LaunchOptions } from "./launch-options.js";
 import { Reconciler } from "./reconciler.js";
@@ -51,7 +50,7 @@ export class Worker {
     const settingsLoaded = new Promise<void>((resolve) => {
       this.#events.on("settingsLoaded", resolve);
     });
-    this.#components = createComponents(ports, this.#status);
+    this.#components = createComponents(ports, this.#status, settingsLoaded);
     this.#reconciler = new Reconciler({
       components: this.#components,
       status: this.#status,
@@ -67,7 +66,7 @@ export class Worker {
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence,
-      authorization: new AuthorizationAfterSettings(authorizations, settingsLoaded),
+      authorization: authorizations,
       status: {
         events: this.#status.events,
         current: () => {
@@ -187,5 +186,5 @@ export class Worker {
 
 function exitCodeAfter(end: ChannelEndReason): ExitCode {
   // A host that no longer reads is a host that is gone.
-  return end === "notTheProtocol" ? 65 : 0;
+  return end === "protocolError" ? 65 : 0;
 }

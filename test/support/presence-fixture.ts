@@ -1,31 +1,40 @@
 import { expect } from "chai";
 
-import type { PersonSnapshot } from "../../src/presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
 import type { PolledRoster } from "../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { PresenceRecord } from "../../src/presence/record.js";
 import { FakeClock } from "./clock-fake.js";
-import { listed } from "./listed-persons.js";
 import { RecordingLogger } from "./logger-fake.js";
 
-export const NEVER = new AbortController().signal;
+/** Persons as decoded from a page of Webex's list, without fingerprints, followed by bots. */
+export function listedPersons(
+  persons: readonly PersonSnapshot[],
+  bots = 0,
+): readonly ListedPerson[] {
+  return [...persons, ...Array.from({ length: bots }, () => null)].map((person) => ({
+    fingerprint: Number.NaN,
+    read: () => person,
+  }));
+}
+
+export const NEVER_ABORTED = new AbortController().signal;
 
 export function personId(number: number): string {
   const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
   return btoa(`ciscospark://us/PEOPLE/${uuid}`).replaceAll("=", "");
 }
 
+const numbers = new Map<string, number>();
+
 export function person(
   name: string,
   status: string | null = "active",
   more: Partial<PersonSnapshot> = {},
 ): PersonSnapshot {
-  const number = Array.from(name).reduce(
-    (sum, character) => (sum * 31 + character.codePointAt(0)!) % 1e12,
-    7,
-  );
+  if (!numbers.has(name)) numbers.set(name, 1_000_000 + numbers.size);
   return {
-    id: personId(number),
+    id: personId(numbers.get(name)!),
     displayName: name,
     userName: `${name}@example.com`,
     emails: [`${name}@example.com`],
@@ -41,11 +50,11 @@ export function sweep(
   ...pages: readonly (readonly PersonSnapshot[])[]
 ): void {
   const number = roster.beginSweep();
-  for (const page of pages) roster.applyPage(number, listed(page), 0);
+  for (const page of pages) roster.applyPage(number, listedPersons(page), 0);
   roster.completeSweep(number);
 }
 
-/** A directory that polls, with one organization. */
+/** A directory in the condition `polling`, with one organization. */
 export class PresenceFixture {
   readonly clock = new FakeClock();
   readonly logger = new RecordingLogger();
@@ -62,18 +71,18 @@ export class PresenceFixture {
   }
 
   getMany(uris: readonly string[]): PresenceRecord[] {
-    const records = this.directory.get(uris, 0, NEVER);
+    const records = this.directory.get(uris, 0, NEVER_ABORTED);
     expect(records).to.be.an("array");
     return records as PresenceRecord[];
   }
 
-  /** `state/reason` of an address. */
+  /** Returns `state/reason` of an address. */
   stateOf(uri: string): string {
     const { state, reason } = this.get(uri);
     return `${state}/${reason ?? "-"}`;
   }
 
-  /** Everything that waits, in the order taken. */
+  /** Returns all pending changes, in order. */
   drainAll(max = 500): { ids: readonly string[]; record: PresenceRecord }[] {
     const drained: { ids: readonly string[]; record: PresenceRecord }[] = [];
     for (
@@ -87,7 +96,7 @@ export class PresenceFixture {
     return drained;
   }
 
-  /** `uri state/reason` of everything that waits. */
+  /** Returns `uri state/reason` of all pending changes. */
   drainChanges(): string[] {
     return this.drainAll().map(
       ({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`,

@@ -5,7 +5,7 @@ import { clockOffset } from "../../../src/cli/doctor-system-checks.js";
 import { countPeople } from "../../../src/cli/doctor-webex-checks.js";
 import { paintFor } from "../../../src/cli/terminal/text.js";
 import type { PersonSnapshot } from "../../../src/presence/person.js";
-import { listed } from "../../support/listed-persons.js";
+import { listedPersons } from "../../support/presence-fixture.js";
 
 const plain = paintFor(false);
 const UNLIMITED = Number.POSITIVE_INFINITY;
@@ -56,7 +56,7 @@ describe("cli/doctor", () => {
       listPage: (page: { kind: string; url?: string }) => {
         const number = page.kind === "first" ? 0 : Number(page.url);
         return Promise.resolve({
-          items: listed([person(number), person(number + 1)], 1),
+          items: listedPersons([person(number), person(number + 1)], 1),
           next: number === last ? null : String(number + 1),
         });
       },

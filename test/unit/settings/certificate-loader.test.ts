@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import type { Disposer } from "../../../src/faults/emitter.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import type { CertificateFileResult } from "../../../src/ports/certificates.js";
+import type { CertificateFileResult } from "../../../src/ports/http.js";
 import type { SettingsState } from "../../../src/settings/settings-store.js";
 import { SettingsStore } from "../../../src/settings/settings-store.js";
 import { FakeClock } from "../../support/clock-fake.js";

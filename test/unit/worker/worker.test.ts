@@ -3,7 +3,7 @@ import sinon from "sinon";
 
 import { Fault } from "../../../src/faults/fault.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import { MemoryStore } from "../../../src/platform/memory-store.js";
+import { MemoryStore } from "../../../src/platform/secret-store.js";
 import { Worker } from "../../../src/worker/worker.js";
 import { FakeChannel } from "../../support/channel-fake.js";
 import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
@@ -58,6 +58,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
       listenOnLoopback: () => Promise.reject(new Fault("redirectPortInUse", "The port is taken.")),
+      readAsset: () => Promise.resolve(""),
     },
     {
       settingsPath: "/Presence.ini",
