@@ -6,8 +6,11 @@ import type { Clock, Random } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
-import { updateChangeRate, INITIAL_CHANGE_RATE } from "../../src/presence/change-rate.js";
-import { RefreshDemandScanner } from "../../src/presence/refresh-demand.js";
+import {
+  updateChangeRate,
+  INITIAL_CHANGE_RATE,
+  RefreshDemandScanner,
+} from "../../src/presence/refresh-demand.js";
 import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
 import type {
   PageResult,
@@ -210,7 +213,10 @@ class SimulatedPeopleApi implements PeopleApi {
 class WatchedRoster implements PolledRoster {
   readonly personCount: number;
   readonly watchedCount: number;
-  readonly persons;
+  readonly slotLimit: number;
+  readonly #observedAt: Float64Array;
+  readonly #changeRate: Uint16Array;
+  readonly #page: Uint16Array;
   readonly #clock: SimulatedClock;
   readonly #service: ServiceModel;
   readonly #people: SimulatedPeopleApi;
@@ -228,18 +234,28 @@ class WatchedRoster implements PolledRoster {
     const slotLimit = positions.length;
     this.personCount = point.persons;
     this.watchedCount = slotLimit;
-    this.persons = {
-      observedElapsed: new Float64Array(slotLimit).fill(Number.NaN),
-      changeRate: new Uint16Array(slotLimit).fill(INITIAL_CHANGE_RATE),
-      page: new Uint16Array(slotLimit),
-      slotLimit,
-    };
+    this.slotLimit = slotLimit;
+    this.#observedAt = new Float64Array(slotLimit).fill(Number.NaN);
+    this.#changeRate = new Uint16Array(slotLimit).fill(INITIAL_CHANGE_RATE);
+    this.#page = new Uint16Array(slotLimit);
     this.#observedChanges = new Uint32Array(slotLimit);
-    this.#scanner = new RefreshDemandScanner(this, (visit) =>
-      this.persons.observedElapsed.forEach((observedAt, slot) => {
+    this.#scanner = new RefreshDemandScanner(clock, this, (visit) =>
+      this.#observedAt.forEach((observedAt, slot) => {
         if (!Number.isNaN(observedAt)) visit(slot);
       }),
     );
+  }
+
+  observedElapsedOf(slot: number): number {
+    return this.#observedAt[slot] ?? 0;
+  }
+
+  changeRateOf(slot: number): number {
+    return this.#changeRate[slot] ?? 0;
+  }
+
+  pageOf(slot: number): number {
+    return this.#page[slot] ?? 0;
   }
 
   addressesOf(slot: number): readonly string[] {
@@ -264,7 +280,7 @@ class WatchedRoster implements PolledRoster {
     const actualPage = this.#people.pageOf(items);
     for (const slot of this.#service.scenario.onPage[actualPage] ?? []) {
       this.#observe(slot);
-      this.persons.page[slot] = page + 1;
+      this.#page[slot] = page + 1;
     }
     const persons = items.length;
     const alreadyOnPage = actualPage === page ? persons : 0;
@@ -277,8 +293,8 @@ class WatchedRoster implements PolledRoster {
 
   unansweredAddresses(max: number): readonly string[] {
     const addresses: string[] = [];
-    for (let slot = 0; slot < this.persons.slotLimit && addresses.length < max; slot += 1) {
-      if (Number.isNaN(this.persons.observedElapsed[slot])) addresses.push(`${slot}@example.com`);
+    for (let slot = 0; slot < this.slotLimit && addresses.length < max; slot += 1) {
+      if (Number.isNaN(this.#observedAt[slot])) addresses.push(`${slot}@example.com`);
     }
     return addresses;
   }
@@ -288,20 +304,19 @@ class WatchedRoster implements PolledRoster {
   }
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
-    return this.#scanner.currentDemand(this.#clock.monotonic(), pages, freshMs);
+    return this.#scanner.currentDemand(pages, freshMs);
   }
 
   #observe(slot: number): void {
-    const { observedElapsed, changeRate } = this.persons;
     const now = this.#clock.monotonic();
-    const elapsedMs = now - (observedElapsed[slot] ?? Number.NaN);
+    const elapsedMs = now - (this.#observedAt[slot] ?? Number.NaN);
     const changes = this.#service.countChanges(slot);
     const hasChanged = changes !== this.#observedChanges[slot];
     if (!Number.isNaN(elapsedMs)) {
-      changeRate[slot] = updateChangeRate(changeRate[slot] ?? 0, elapsedMs, hasChanged);
+      this.#changeRate[slot] = updateChangeRate(this.changeRateOf(slot), elapsedMs, hasChanged);
     }
     this.#observedChanges[slot] = changes;
-    observedElapsed[slot] = now;
+    this.#observedAt[slot] = now;
   }
 }
 
