@@ -12,6 +12,23 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+/** Resolves or rejects like `promise`, or resolves with `fallback` after `timeoutMs`. */
+export async function withTimeout<T, F>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  fallback: F,
+): Promise<T | F> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<F>((resolve) => {
+    timer = setTimeout(() => resolve(fallback), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Returns `Clock.elapsed` for a wall clock and a monotonic clock. Where the wall clock advances
  * further than the monotonic one, the machine was suspended, or somebody set the clock forward: the
