@@ -36,9 +36,7 @@ export function nodeStatusFile(path: string): StatusFile {
   return {
     write(text: string): Promise<void> {
       pendingText = text;
-      writing ??= writePending().finally(() => {
-        writing = null;
-      });
+      writing ??= writePending().finally(() => (writing = null));
       return writing;
     },
   };
