@@ -209,9 +209,8 @@ function readBody(
     const onData = (chunk: Buffer): void => {
       const needed = length + chunk.length;
       if (needed > maxBytes) {
-        fail(
-          new Fault("webexError", `A response of Webex exceeds the limit of ${maxBytes} bytes.`),
-        );
+        const text = `A response of Webex exceeds the limit of ${maxBytes} bytes.`;
+        fail(new Fault("webexError", text));
         return;
       }
       reserve(needed);

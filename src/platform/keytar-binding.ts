@@ -1,12 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 
 import { Fault } from "../faults/fault.js";
+import type { ProcessPort } from "../ports/process.js";
 
 /** An account's keychain. Messages name the account: another account has another keychain. */
-export interface KeychainAccount {
-  readonly account: string;
-  readonly platform: "windows" | "macos" | "linux";
-}
+export type KeychainAccount = Pick<ProcessPort, "account" | "platform">;
 
 /** keytar could not be loaded. */
 export class KeytarLoadError extends Error {

@@ -77,7 +77,10 @@ export class KeytarStore implements SecretStore {
       checkValue(value);
       const previous = parseIndex((await this.#readVerified(account)) ?? "");
       const partSet = previous?.partSet === "a" ? "b" : "a";
-      const parts = mustSplit(value) ? splitText(value) : [];
+      // A value that looks like an index entry is split too, or it would be read as one.
+      const mustSplit =
+        Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
+      const parts = mustSplit ? splitText(value) : [];
       for (const [index, part] of parts.entries())
         await this.#write(partAccount(account, partSet, index), part);
       const index = `${INDEX_PREFIX}${partSet}:${parts.length}:${digestOf(value)}`;
@@ -213,21 +216,8 @@ function checkValue(value: string): void {
 /** The two sets of accounts for the parts of a value, used in turn. */
 type PartSet = "a" | "b";
 
-/** The entry stored in place of a long value. */
-interface SplitIndex {
-  readonly partSet: PartSet;
-  readonly count: number;
-  /** Distinguishes a whole value from a mixture of two. */
-  readonly digest: string;
-}
-
 const INDEX_PREFIX = "split:";
 const INDEX = /^split:(a|b):([1-9]\d{0,4}):([0-9a-f]{16})$/;
-
-/** A value that looks like an index entry is split too, or it would be read as one. */
-function mustSplit(value: string): boolean {
-  return Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
-}
 
 /** Splits into parts of at most `maxBytes` (>= 4) UTF-8 bytes, not inside a surrogate pair. */
 export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): string[] {
@@ -249,15 +239,16 @@ export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): str
   return parts;
 }
 
+/** Distinguishes a whole value from a mixture of two. */
 function digestOf(value: string): string {
   return lazyCrypto().createHash("sha256").update(value, "utf8").digest("hex").slice(0, 16);
 }
 
-/** Returns null for an ordinary value. */
-function parseIndex(stored: string): SplitIndex | null {
-  const match = INDEX.exec(stored);
-  if (match === null) return null;
-  return { partSet: match[1] === "a" ? "a" : "b", count: Number(match[2]), digest: match[3] ?? "" };
+/** Parses the entry stored in place of a long value; returns null for an ordinary value. */
+function parseIndex(stored: string) {
+  const [match, set, count, digest] = INDEX.exec(stored) ?? [];
+  if (match === undefined) return null;
+  return { partSet: set === "a" ? "a" : "b", count: Number(count), digest } as const;
 }
 
 function partAccount(account: string, partSet: PartSet, index: number): string {

@@ -61,8 +61,11 @@ class FileWatch {
   #isChecking = false;
   #hasEvent = false;
   #signature: string | null = null;
-  /** When the file was last found changed; null: the current state has been reported. */
-  #changedAt: number | null = null;
+  /**
+   * When the file was last found changed; null: the current state has been reported. At launch, the
+   * file is reported as it is: nobody waits for it to settle.
+   */
+  #changedAt: number | null = -Infinity;
   #busyReads = 0;
   #lastContent: FileContent | null = null;
 
@@ -76,8 +79,6 @@ class FileWatch {
   }
 
   start(): void {
-    // At launch, the file is reported as it is: nobody waits for it to settle.
-    this.#changedAt = -Infinity;
     void this.#check();
   }
 
@@ -237,15 +238,10 @@ async function inspectFile(path: string): Promise<FileState> {
     return { signature: code, ...unreadable(code) };
   }
   const signature = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
-  const invalid = (reason: string): FileState => ({
-    kind: "unreadable",
-    signature,
-    reason,
-    isBusy: false,
-  });
-  if (stats.isDirectory()) return invalid("it is a folder");
-  if (!stats.isFile()) return invalid("it is not a file");
-  if (stats.size > MAX_BYTES) return invalid("it is larger than 1 MB");
+  const unusable = { kind: "unreadable", signature, isBusy: false } as const;
+  if (stats.isDirectory()) return { ...unusable, reason: "it is a folder" };
+  if (!stats.isFile()) return { ...unusable, reason: "it is not a file" };
+  if (stats.size > MAX_BYTES) return { ...unusable, reason: "it is larger than 1 MB" };
   return { kind: "file", signature };
 }
 

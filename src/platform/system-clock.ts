@@ -1,4 +1,3 @@
-import type { Disposer } from "../faults/emitter.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import { lazyCrypto } from "./lazy-modules.js";
 
@@ -50,7 +49,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: monotonicMs,
   elapsed: createElapsed(() => Date.now(), monotonicMs),
-  schedule(delayMs: number, callback: () => void): Disposer {
+  schedule(delayMs, callback) {
     // Node turns a timeout of 0 into one of 1 ms, for which a fast host would wait.
     if (delayMs <= 0) return systemClock.endOfTurn(callback);
     let handle: NodeJS.Timeout;
@@ -65,16 +64,14 @@ export const systemClock: Clock = {
     arm(delayMs);
     return () => clearTimeout(handle);
   },
-  endOfTurn(callback: () => void): Disposer {
+  endOfTurn(callback) {
     // Not unref'd: the event loop would then sleep until something else happens.
     const handle = setImmediate(callback);
     return () => clearImmediate(handle);
   },
 };
 
-export const systemRandom: Random = {
-  random: () => Math.random(),
-};
+export const systemRandom: Random = { random: () => Math.random() };
 
 export const systemCrypto: Crypto = {
   token: (byteCount) => lazyCrypto().randomBytes(byteCount).toString("base64url"),

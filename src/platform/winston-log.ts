@@ -153,11 +153,8 @@ export class WinstonLog implements Logger {
 
   #warnNoFile(error: unknown): void {
     if (error instanceof LibraryLoadError) {
-      const { message: cause, hint } = error;
-      this.warn("A library of the worker could not be loaded, so the log goes to stderr only.", {
-        cause,
-        hint,
-      });
+      const text = "A library of the worker could not be loaded, so the log goes to stderr only.";
+      this.warn(text, { cause: error.message, hint: error.hint });
       return;
     }
     this.warn(

@@ -145,37 +145,33 @@ export class FrameParser {
 
 /** Messages with their headers as one sequence of bytes; each text is encoded only once. */
 export class FrameBuffer {
-  #bytes = Buffer.alloc(0);
-  #length = 0;
-
   /** In bytes. */
-  get length(): number {
-    return this.#length;
-  }
+  length = 0;
+  #bytes = Buffer.alloc(0);
 
   add(body: string): void {
     const maxBytes = MAX_FRAME_HEADER_BYTES + body.length * MAX_BYTES_PER_CHARACTER;
-    const needed = this.#length + maxBytes;
+    const needed = this.length + maxBytes;
     if (needed > this.#bytes.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, this.#bytes.length * 2, needed));
-      this.#bytes.copy(grown, 0, 0, this.#length);
+      this.#bytes.copy(grown, 0, 0, this.length);
       this.#bytes = grown;
     }
     // Most bodies are ASCII: then this header is right, and the body need not be moved.
     const asciiHeader = headerFor(body.length);
-    const start = this.#length + asciiHeader.length;
+    const start = this.length + asciiHeader.length;
     const bytes = this.#bytes.write(body, start, "utf8");
     const header = bytes === body.length ? asciiHeader : headerFor(bytes);
     const shift = header.length - asciiHeader.length;
     if (shift > 0) this.#bytes.copyWithin(start + shift, start, start + bytes);
-    this.#bytes.write(header, this.#length, "latin1");
-    this.#length += header.length + bytes;
+    this.#bytes.write(header, this.length, "latin1");
+    this.length += header.length + bytes;
   }
 
   /** Returns everything that was added, and empties the buffer. */
   drain(): Buffer {
-    const drained = this.#bytes.subarray(0, this.#length);
-    this.#length = 0;
+    const drained = this.#bytes.subarray(0, this.length);
+    this.length = 0;
     if (this.#bytes.length <= MAX_KEPT_BYTES) return Buffer.from(drained);
     this.#bytes = Buffer.alloc(0);
     return drained;
@@ -183,7 +179,7 @@ export class FrameBuffer {
 
   clear(): void {
     this.#bytes = Buffer.alloc(0);
-    this.#length = 0;
+    this.length = 0;
   }
 }
 
