@@ -5,7 +5,6 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { parseArgs } from "node:util";
 
-import type { Disposer } from "../faults/emitter.js";
 import type { ReadAsset } from "../ports/loopback-server.js";
 import type { ProcessPort } from "../ports/process.js";
 
