@@ -33,7 +33,6 @@ export interface PresenceTableModel {
   readonly records: readonly PresenceRecord[];
   /** The latest first. */
   readonly changes: readonly PresenceChange[];
-  readonly footer: string;
 }
 
 export interface TableSize {
@@ -88,6 +87,7 @@ const REASON_LABELS: Readonly<Record<PresenceReason, string>> = {
   invalidUri: "invalid address",
 };
 
+const FOOTER = "FOR: time in this state. AGE: time since Webex confirmed it. Press q to quit.";
 const GAP = "  ";
 const HIGHLIGHT_MS = 4000;
 const MAX_CHANGES = 6;
@@ -111,10 +111,7 @@ export function renderPresenceTable(model: PresenceTableModel, size: TableSize):
   const footer =
     size.rows < 8
       ? []
-      : [
-          ...changeLines(model.changes, size, paint),
-          paint(clip(sanitize(model.footer), size.columns), "faint"),
-        ];
+      : [...changeLines(model.changes, size, paint), paint(clip(FOOTER, size.columns), "faint")];
   const tableRows = Math.max(1, size.rows - header.length - footer.length);
   const table = tableLines(model, tableRows, size.columns, paint);
   return [...header, ...table, ...footer].slice(0, size.rows);

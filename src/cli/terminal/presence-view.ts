@@ -1,12 +1,13 @@
-import type { WriteStream } from "node:tty";
 import { writeSync } from "node:fs";
+import type { WriteStream } from "node:tty";
 
-import type { Disposer } from "../../faults/emitter.js";
-
-export interface TerminalSize {
-  readonly columns: number;
-  readonly rows: number;
-}
+import { onQuitKey } from "./input.js";
+import {
+  formatTime,
+  renderPresenceTable,
+  type PresenceTableModel,
+  type TableSize,
+} from "./presence-table.js";
 
 const ENTER_ALTERNATE_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[2J";
 const LEAVE_ALTERNATE_SCREEN = "\u001b[?25h\u001b[?1049l";
@@ -16,6 +17,57 @@ const END_FRAME = "\u001b[?2026l";
 
 /** `process.stdout` if it is a terminal. */
 export type TerminalOutput = WriteStream & { readonly fd: number };
+
+/** Shows live presence. */
+export interface PresenceView {
+  /** The height of the table; 0 if there is none. */
+  readonly rows: number;
+  /** Prints a line, unless the table shows its content. */
+  log(text: string, at?: number): void;
+  /** Draws the table, if there is one. */
+  render(model: PresenceTableModel): void;
+  /** Restores the terminal. */
+  close(): void;
+}
+
+/** A table if the output is a terminal that can move its cursor, else lines. */
+export function createPresenceView(
+  output: TerminalOutput,
+  input: NodeJS.ReadStream,
+  onQuit: () => void,
+): PresenceView {
+  if (!output.isTTY || process.env.TERM === "dumb") {
+    return {
+      rows: 0,
+      log: (text, at = Date.now()) => void output.write(`${formatTime(at)}  ${text}\n`),
+      render: () => undefined,
+      close: () => undefined,
+    };
+  }
+  const screen = new TerminalScreen(output);
+  let latest: PresenceTableModel | null = null;
+  const draw = (): void => {
+    if (latest !== null) screen.draw(renderPresenceTable(latest, screen.size));
+  };
+  screen.open();
+  output.on("resize", draw);
+  const stopInput = input.isTTY ? onQuitKey(input, onQuit) : () => undefined;
+  return {
+    get rows() {
+      return screen.size.rows;
+    },
+    log: () => undefined,
+    render(model) {
+      latest = model;
+      draw();
+    },
+    close() {
+      output.off("resize", draw);
+      stopInput();
+      screen.close();
+    },
+  };
+}
 
 /**
  * A terminal's alternate screen. Drawing writes only the lines that differ, so that nothing
@@ -33,19 +85,16 @@ export class TerminalScreen {
   }
 
   /** Excludes the last column, which erasing to the end of the line would clear. */
-  get size(): TerminalSize {
+  get size(): TableSize {
+    const { columns, rows } = this.#output;
     return {
-      columns: Math.max(1, (this.#output.columns || 80) - 1),
-      rows: this.#output.rows || 24,
+      columns: Math.max(1, (columns || 80) - 1),
+      rows: rows || 24,
+      hasColors: this.#output.hasColors(),
     };
   }
 
-  get hasColors(): boolean {
-    return this.#output.hasColors();
-  }
-
   open(): void {
-    if (this.#isOpen) return;
     this.#isOpen = true;
     process.once("exit", this.#handleExit);
     this.#output.on("resize", this.#invalidate);
@@ -67,18 +116,12 @@ export class TerminalScreen {
       this.#output.write(BEGIN_FRAME + changed.join("") + eraseBelow + END_FRAME);
   }
 
-  onResize(listener: () => void): Disposer {
-    this.#output.on("resize", listener);
-    return () => void this.#output.off("resize", listener);
-  }
-
   /** Restores the terminal, cursor included. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     process.off("exit", this.#handleExit);
     this.#output.off("resize", this.#invalidate);
-    this.#lastFrame = null;
     try {
       // Synchronously, because an exiting process does not wait for its streams.
       writeSync(this.#output.fd, END_FRAME + LEAVE_ALTERNATE_SCREEN);
