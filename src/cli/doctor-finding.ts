@@ -1,20 +1,26 @@
 import { asFault } from "../faults/fault.js";
-import { sanitize, wrap, type Paint, type Style } from "./terminal/text.js";
+import { describeTrackingId } from "./command.js";
+import { sanitize, wrap, type Paint, type Style, type TextFormat } from "./terminal/text.js";
 
 export type FindingState = "ok" | "warning" | "failed" | "skipped";
 
-/** The result of a check. `hint` says how to fix it; null if there is nothing to fix. */
+/**
+ * The result of a check. `hint` says how to fix it; null if there is nothing to fix. `orgId` is null
+ * if it concerns no single organization.
+ */
 export interface Finding {
   readonly state: FindingState;
   readonly message: string;
   readonly hint: string | null;
-  readonly orgId?: string;
+  readonly orgId: string | null;
 }
 
-/** `run` rejects only if the check itself does not work. */
+export type CheckResult = Finding | readonly Finding[];
+
+/** If `run` throws or rejects, the check has failed. */
 export interface Check {
   readonly name: string;
-  run(signal: AbortSignal): Promise<readonly Finding[]>;
+  readonly run: () => CheckResult | Promise<CheckResult>;
 }
 
 const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
@@ -26,27 +32,27 @@ const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Sty
 const NAME_WIDTH = "organization size".length;
 
 export function ok(message: string): Finding {
-  return { state: "ok", message, hint: null };
+  return { state: "ok", message, hint: null, orgId: null };
 }
 
 export function warning(message: string, hint: string): Finding {
-  return { state: "warning", message, hint };
+  return { state: "warning", message, hint, orgId: null };
 }
 
 export function failed(message: string, hint: string): Finding {
-  return { state: "failed", message, hint };
+  return { state: "failed", message, hint, orgId: null };
 }
 
 /** For what cannot be checked because of another finding. */
 export function skipped(message: string): Finding {
-  return { state: "skipped", message, hint: null };
+  return { state: "skipped", message, hint: null, orgId: null };
 }
 
 export function failedWith(error: unknown): Finding {
-  const { message, hint, trackingId } = asFault(error);
+  const fault = asFault(error);
   return failed(
-    trackingId === undefined ? message : `${message} (Webex tracking ID: ${trackingId})`,
-    hint ?? "Run the check again. If it fails again, see the worker's log.",
+    fault.message + describeTrackingId(fault),
+    fault.hint ?? "Run the check again. If it fails again, see the worker's log.",
   );
 }
 
@@ -54,8 +60,7 @@ export function failedWith(error: unknown): Finding {
 export function findingLines(
   name: string,
   { state, message, hint }: Finding,
-  paint: Paint,
-  width: number,
+  { paint, width }: TextFormat,
 ): string[] {
   const [label, styles] = STATE_STYLES[state];
   const head = `${paint(label, ...styles)}  ${name.padEnd(NAME_WIDTH)}  `;

@@ -88,8 +88,7 @@ async function printSnapshot(
   const { status, records } = snapshot;
   const { phase, problems, organizations } = status;
   const ok = phase === "polling" && !needsAttention(status);
-  console.result({ ok, phase, problems, organizations, records });
-  return ok ? 0 : 1;
+  return console.result({ ok, phase, problems, organizations, records });
 }
 
 /** Awaits a task. Rejects if the worker exits; resolves with null if the signal fires. */

@@ -18,6 +18,12 @@ export type Style = keyof typeof STYLES;
 /** Applies styles to a text. */
 export type Paint = (text: string, ...styles: readonly Style[]) => string;
 
+/** How texts for a user are laid out. `width` is infinite unless they go to a terminal. */
+export interface TextFormat {
+  readonly paint: Paint;
+  readonly width: number;
+}
+
 /** Without colors, the returned function leaves every text unchanged. */
 export function paintFor(hasColors: boolean): Paint {
   if (!hasColors) return (text) => text;
@@ -95,17 +101,15 @@ export function wrap(text: string, width: number, indent: number): string[] {
   return [...lines, line];
 }
 
-/** Names and values in two columns; a long value continues below itself. */
+/** Names and values in two columns, indented by two; a long value continues below itself. */
 export function fieldLines(
   fields: readonly (readonly [name: string, value: string])[],
   width: number,
-  margin: number,
 ): string[] {
-  const nameWidth = Math.max(0, ...fields.map(([name]) => displayWidth(name)));
-  const indent = " ".repeat(margin + nameWidth + 2);
+  const nameWidth = Math.max(...fields.map(([name]) => displayWidth(name)));
   return fields.flatMap(([name, value]) =>
-    wrap(value, width - indent.length, 0).map((line, index) =>
-      index === 0 ? `${" ".repeat(margin)}${fit(name, nameWidth)}  ${line}` : indent + line,
+    wrap(value, width - nameWidth - 4, 0).map(
+      (line, index) => `  ${fit(index === 0 ? name : "", nameWidth)}  ${line}`,
     ),
   );
 }

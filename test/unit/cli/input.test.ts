@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 
 import { readClient } from "../../../src/cli/secret.js";
-import { readGrant } from "../../../src/cli/import.js";
+import { readGrant } from "../../../src/cli/authorizations.js";
 import {
   CommandInput,
   LineEditor,
@@ -73,16 +73,16 @@ describe("cli/secret readClient", () => {
   });
 
   it("keeps the stored client if stdin is empty or contains only its ID", async () => {
-    expect(await readClient(piped(""), { clientId: "id" })).to.equal(null);
-    expect(await readClient(piped("id\n"), { clientId: "id" })).to.equal(null);
+    expect(await readClient(piped(""), "id")).to.equal(null);
+    expect(await readClient(piped("id\n"), "id")).to.equal(null);
   });
 
   it("rejects half a client without repeating it", async () => {
     for (const [text, stored] of [
       ["", null],
       ["hush\n", null],
-      ["\nhush\n", { clientId: "id" }],
-      ["other\n", { clientId: "id" }],
+      ["\nhush\n", "id"],
+      ["other\n", "id"],
     ] as const) {
       const error = await catchError(() => readClient(piped(text), stored));
       expect(error).to.be.instanceOf(UsageError);
@@ -91,7 +91,7 @@ describe("cli/secret readClient", () => {
   });
 });
 
-describe("cli/import readGrant", () => {
+describe("cli/authorizations readGrant", () => {
   it("parses the parameters of authorization/import", () => {
     const grant = readGrant(
       '{"refreshToken":"r","accessToken":"a","expiresIn":5,"scope":"x y","orgId":"ignored"}',
