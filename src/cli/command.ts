@@ -62,7 +62,7 @@ function reportFailure(error: unknown, console: CommandConsole): ExitCode {
   const fault = asFault(error);
   const { code, hint, trackingId = null } = fault;
   const message = fault.message + describeCause(fault);
-  console.error(message + describeTrackingId(fault), hint);
+  console.error(message + describeTrackingId(trackingId), hint);
   return console.result({ ok: false, error: { code, message, hint: hint ?? null, trackingId } });
 }
 
@@ -73,7 +73,7 @@ function describeCause({ code, cause }: Fault): string {
   return ` (${cause.name}${location.replace(/^\s+/, " ")})`;
 }
 
-/** Follows the message of a fault; empty unless Webex returned a tracking ID. */
-export function describeTrackingId({ trackingId }: Fault): string {
-  return trackingId === undefined ? "" : ` (Webex tracking ID: ${trackingId})`;
+/** Follows an error message; empty unless Webex returned a tracking ID. */
+export function describeTrackingId(trackingId: string | null = null): string {
+  return trackingId === null ? "" : ` (Webex tracking ID: ${trackingId})`;
 }

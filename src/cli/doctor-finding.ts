@@ -1,4 +1,5 @@
-import { asFault } from "../faults/fault.js";
+import type { Fault } from "../faults/fault.js";
+import type { Problem } from "../supervisor/status.js";
 import { describeTrackingId } from "./command.js";
 import { sanitize, wrap, type Paint, type Style, type TextFormat } from "./terminal/text.js";
 
@@ -15,12 +16,10 @@ export interface Finding {
   readonly orgId: string | null;
 }
 
-export type CheckResult = Finding | readonly Finding[];
-
 /** If `run` throws or rejects, the check has failed. */
 export interface Check {
   readonly name: string;
-  readonly run: () => CheckResult | Promise<CheckResult>;
+  readonly run: () => Finding | Finding[] | Promise<Finding | Finding[]>;
 }
 
 const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
@@ -35,25 +34,23 @@ export function ok(message: string): Finding {
   return { state: "ok", message, hint: null, orgId: null };
 }
 
-export function warning(message: string, hint: string): Finding {
+export function warning({ message, hint }: Pick<Problem, "message" | "hint">): Finding {
   return { state: "warning", message, hint, orgId: null };
 }
 
-export function failed(message: string, hint: string): Finding {
-  return { state: "failed", message, hint, orgId: null };
+/** The reason may be a fault or the text of a problem. */
+export function failed({
+  message,
+  hint = "Run the check again. If it fails again, see the worker's log.",
+  trackingId,
+}: Pick<Fault, "message"> & Partial<Pick<Fault, "hint" | "trackingId">>): Finding {
+  const text = message + describeTrackingId(trackingId);
+  return { state: "failed", message: text, hint, orgId: null };
 }
 
 /** For what cannot be checked because of another finding. */
 export function skipped(message: string): Finding {
   return { state: "skipped", message, hint: null, orgId: null };
-}
-
-export function failedWith(error: unknown): Finding {
-  const fault = asFault(error);
-  return failed(
-    fault.message + describeTrackingId(fault),
-    fault.hint ?? "Run the check again. If it fails again, see the worker's log.",
-  );
 }
 
 /** One line with the hint or, on a terminal, wrapped lines with the hint below. */

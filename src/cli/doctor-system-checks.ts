@@ -7,16 +7,7 @@ import { asFault, Fault } from "../faults/fault.js";
 import { proxyFor } from "../platform/http-agents.js";
 import { readProductDocument, version, nodeProcess } from "../platform/node-process.js";
 import { SETTING_KEYS } from "../settings/keys.js";
-import {
-  failed,
-  failedWith,
-  ok,
-  skipped,
-  warning,
-  type Check,
-  type CheckResult,
-  type Finding,
-} from "./doctor-finding.js";
+import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
 import type { Session } from "./session.js";
 import { formatDuration } from "./terminal/text.js";
 
@@ -52,12 +43,12 @@ export function localChecks(session: Session): Check[] {
 export async function networkChecks(session: Session, signal: AbortSignal): Promise<Check[]> {
   const probe = createProbe(session, signal);
   const webex = new URL(session.settings.apiUrl);
-  const addresses = await manifestAddresses();
+  const manifest = (await readProductDocument("plugin.manifest.json")) as { network: string[] };
   return [
     { name: "DNS", run: () => checkDns(session, webex) },
     { name: "TLS", run: async () => checkTls(session, webex, await probe(webex.href)) },
     { name: "proxy", run: async () => checkProxy(session, webex, await probe(webex.href)) },
-    ...addresses.map((address) => ({
+    ...manifest.network.map((address) => ({
       name: "address",
       run: () => checkAddress(address, webex, probe),
     })),
@@ -65,24 +56,24 @@ export async function networkChecks(session: Session, signal: AbortSignal): Prom
   ];
 }
 
-function checkSettings({ settingsPath, settingsState, settings }: Session): CheckResult {
+function checkSettings({ settingsPath, settingsState, settings }: Session): Finding | Finding[] {
   if (settingsState === null) {
-    return warning(
-      "No settings file is given, so the defaults are checked.",
-      "Pass the file that the worker reads: --settings <Presence.ini>",
-    );
+    return warning({
+      message: "No settings file is given, so the defaults are checked.",
+      hint: "Pass the file that the worker reads: --settings <Presence.ini>",
+    });
   }
-  const findings = settingsState.problems.map(({ code, message, hint }) =>
-    code === "settingsInvalid" ? warning(message, hint) : failed(message, hint),
+  const findings = settingsState.problems.map((problem) =>
+    problem.code === "settingsInvalid" ? warning(problem) : failed(problem),
   );
   if (findings.some(({ state }) => state === "failed")) return findings;
   const { enable, pollIntervalSeconds } = settings;
   const enabled = enable
     ? ok(`${settingsPath ?? ""}: presence is enabled, polled every ${pollIntervalSeconds} s`)
-    : warning(
-        `${settingsPath ?? ""}: presence is disabled (WebexPresence.Enable is 0).`,
-        "To enable it, set WebexPresence.Enable=1.",
-      );
+    : warning({
+        message: `${settingsPath ?? ""}: presence is disabled (WebexPresence.Enable is 0).`,
+        hint: "To enable it, set WebexPresence.Enable=1.",
+      });
   return [...findings, enabled];
 }
 
@@ -100,25 +91,26 @@ async function checkKeychain({ store, account, grantStore, open }: Session): Pro
   const storedValue = await store.get(name);
   const wasDeleted = await store.delete(name);
   if (storedValue !== value || !wasDeleted) {
-    return failed(
-      `The keychain of account ${account} does not return what was written to it, so it cannot store authorizations.`,
-      "Repair or reset this account's keychain. A reset also deletes the secrets of other programs.",
-    );
+    return failed({
+      message: `The keychain of account ${account} does not return what was written to it, so it cannot store authorizations.`,
+      hint: "Repair or reset this account's keychain. A reset also deletes the secrets of other programs.",
+    });
   }
   if (store.kind === "memory") {
-    return warning(
-      "The keychain was not checked, because --secret-store memory keeps secrets in memory.",
-      "Run the check without --secret-store memory.",
-    );
+    return warning({
+      message:
+        "The keychain was not checked, because --secret-store memory keeps secrets in memory.",
+      hint: "Run the check without --secret-store memory.",
+    });
   }
   await open();
   const { state } = grantStore;
-  if (state.kind === "unavailable") return failedWith(state.fault);
+  if (state.kind === "unavailable") return failed(state.fault);
   if (state.kind === "ready" && state.unreadableAccounts.length > 0) {
-    return warning(
-      `The keychain works, but these entries of the worker are unreadable: ${state.unreadableAccounts.join(", ")}.`,
-      "To replace them, authorize again or store the client again (ucx-webex-presence secret client).",
-    );
+    return warning({
+      message: `The keychain works, but these entries of the worker are unreadable: ${state.unreadableAccounts.join(", ")}.`,
+      hint: "To replace them, authorize again or store the client again (ucx-webex-presence secret client).",
+    });
   }
   return ok("wrote, read and deleted a test value");
 }
@@ -135,19 +127,19 @@ async function checkDns(session: Session, webex: URL): Promise<Finding> {
       sleep(DNS_TIMEOUT_MS, null, { ref: false }),
     ]);
     if (addresses === null) {
-      return failed(
-        `${subject}: DNS did not answer within ${DNS_TIMEOUT_MS / 1000} s.`,
-        "Check the DNS servers of this machine.",
-      );
+      return failed({
+        message: `${subject}: DNS did not answer within ${DNS_TIMEOUT_MS / 1000} s.`,
+        hint: "Check the DNS servers of this machine.",
+      });
     }
     const shown = addresses.slice(0, 3).map(({ address }) => address);
     return ok(`${subject}: resolves to ${shown.join(", ")}`);
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    return failed(
-      `${subject}: the name could not be resolved (${code}).`,
-      "Check the DNS servers of this machine. If it uses a proxy to reach the internet, set WebexPresence.Proxy.",
-    );
+    return failed({
+      message: `${subject}: the name could not be resolved (${code}).`,
+      hint: "Check the DNS servers of this machine. If it uses a proxy to reach the internet, set WebexPresence.Proxy.",
+    });
   }
 }
 
@@ -157,12 +149,12 @@ function checkTls(
   result: ProbeResult,
 ): Finding {
   const caFileProblem = settingsState?.problems.find(({ key }) => key === SETTING_KEYS.caFile.name);
-  if (caFileProblem !== undefined) return failed(caFileProblem.message, caFileProblem.hint);
+  if (caFileProblem !== undefined) return failed(caFileProblem);
   if (result instanceof Fault) {
     const { reason } = result.data;
     if (reason === "dns" || reason === "proxy")
       return skipped(`not checked: ${host} could not be reached`);
-    return failedWith(result);
+    return failed(result);
   }
   if (protocol === "http:") return ok(`${host}: not used for http`);
   const source = settings.caFile === null ? "" : `, using the certificates in ${settings.caFile}`;
@@ -177,34 +169,28 @@ async function checkProxy(session: Session, webex: URL, result: ProbeResult): Pr
   const source = setting === "" ? "HTTPS_PROXY" : "WebexPresence.Proxy";
   const subject = `${proxy.host} (${source})`;
   if (!(result instanceof Fault)) return ok(`${subject}: forwards requests`);
-  if (result.data.reason === "proxy") return failedWith(result);
+  if (result.data.reason === "proxy") return failed(result);
   return skipped(`${subject}: unknown, because Webex could not be reached through it`);
 }
 
-/** For a wildcard, the domain itself is probed. */
-async function manifestAddresses(): Promise<string[]> {
-  const { network } = (await readProductDocument("plugin.manifest.json")) as {
-    network: readonly string[];
-  };
-  return network.map((address) => address.replace("://*.", "://"));
-}
-
 async function checkAddress(address: string, webex: URL, probe: Probe): Promise<Finding> {
-  const { host, origin } = new URL(address);
+  // For a wildcard, the domain itself is probed.
+  const { host, origin } = new URL(address.replace("://*.", "://"));
   const result = await probe(origin === webex.origin ? webex.href : `${origin}/`);
   if (!(result instanceof Fault)) return ok(`${host}: reachable`);
   const text = `${host}: ${result.message}`;
-  if (origin === webex.origin) return failed(text, result.hint ?? UNREACHABLE_HINT);
+  if (origin === webex.origin)
+    return failed({ message: text, hint: result.hint ?? UNREACHABLE_HINT });
   if (host.endsWith("webexapis.com")) {
-    return warning(
-      `${text} The worker uses ${webex.origin} instead.`,
-      "No action is needed while WebexPresence.ApiUrl is set to another address.",
-    );
+    return warning({
+      message: `${text} The worker uses ${webex.origin} instead.`,
+      hint: "No action is needed while WebexPresence.ApiUrl is set to another address.",
+    });
   }
-  return warning(
-    `${text} Presence works without it, but other services of the UCX Suite may not.`,
-    UNREACHABLE_HINT,
-  );
+  return warning({
+    message: `${text} Presence works without it, but other services of the UCX Suite may not.`,
+    hint: UNREACHABLE_HINT,
+  });
 }
 
 function checkClock(result: ProbeResult): Finding {
@@ -214,10 +200,10 @@ function checkClock(result: ProbeResult): Finding {
   const text = `${formatDuration(difference)} ${offset > 0 ? "ahead of" : "behind"} Webex`;
   if (difference < 2_000) return ok("in sync with Webex");
   if (difference <= MAX_CLOCK_OFFSET_MS) return ok(text);
-  return warning(
-    `This machine's clock is ${text}, so expiry and presence times are off by as much.`,
-    "Set the clock and synchronize it with a time server (Windows: w32tm /resync).",
-  );
+  return warning({
+    message: `This machine's clock is ${text}, so expiry and presence times are off by as much.`,
+    hint: "Set the clock and synchronize it with a time server (Windows: w32tm /resync).",
+  });
 }
 
 /**

@@ -7,16 +7,7 @@ import { problemText } from "../faults/problem-catalog.js";
 import type { Me } from "../webex/person-decoder.js";
 import { WebexPeople, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
-import {
-  failed,
-  failedWith,
-  ok,
-  skipped,
-  warning,
-  type Check,
-  type CheckResult,
-  type Finding,
-} from "./doctor-finding.js";
+import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
 import type { Session } from "./session.js";
 
 interface PeopleCount {
@@ -50,7 +41,7 @@ export function webexChecks(session: Session, signal: AbortSignal): Check[] {
     .map((grantStatus) => createOrganization(session, grantStatus, signal));
   const checkEach = async (
     check: (organization: Organization) => Finding | Promise<Finding>,
-  ): Promise<CheckResult> => {
+  ): Promise<Finding | Finding[]> => {
     if (organizations.length === 0) return skipped("not checked: no organization is authorized");
     return Promise.all(
       organizations.map(async (organization) => {
@@ -95,16 +86,16 @@ function checkClient({ grantStore, authorizations }: Session): Finding {
 function checkGrants({ grantStore: { state }, account }: Session): Finding | null {
   if (state.kind !== "ready") return KEYCHAIN_UNREADABLE;
   if (state.grants.length > 0 || state.unreadableOrgIds.length > 0) return null;
-  return failedWithProblem("authorizationRequired", { account });
+  return failed(problemText("authorizationRequired", { account }));
 }
 
 async function checkGrant({ fault, orgName, me }: Organization): Promise<Finding> {
-  if (fault !== null) return failedWith(fault);
+  if (fault !== null) return failed(fault);
   const user = await me();
   if (user instanceof Fault) {
     return user.code === "grantRefused" || user.code === "unauthorized"
-      ? failedWithProblem("authorizationExpired", { organization: orgName })
-      : failedWith(user);
+      ? failed(problemText("authorizationExpired", { organization: orgName }))
+      : failed(user);
   }
   const { displayName, email } = user;
   return ok(`Webex accepts the authorization of ${displayName ?? email ?? "the administrator"}`);
@@ -114,7 +105,7 @@ function checkScopes({ scopes, orgName: organization }: Organization): Finding {
   if (scopes === null) return skipped("not checked: the authorization cannot be read");
   const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
   if (missingScopes.length === 0) return ok(REQUIRED_SCOPES.join(", "));
-  return failedWithProblem("scopeMissing", { organization, missingScopes });
+  return failed(problemText("scopeMissing", { organization, missingScopes }));
 }
 
 async function checkRole({ scopes, orgName, me, count }: Organization): Promise<Finding> {
@@ -123,14 +114,15 @@ async function checkRole({ scopes, orgName, me, count }: Organization): Promise<
   const people = await count();
   if (people instanceof Fault && (people.code === "refused" || people.code === "forbidden")) {
     return REQUIRED_SCOPES.every((scope) => scopes?.includes(scope))
-      ? failedWithProblem("adminRoleLost", { organization: orgName })
+      ? failed(problemText("adminRoleLost", { organization: orgName }))
       : skipped("not checked: a scope is missing");
   }
   if (user.isFullAdmin) return ok("Full Admin, can list everyone");
-  return warning(
-    "The administrator who authorized it is not a Full Admin. For now, Webex lists people to them nevertheless.",
-    problemText("adminRoleLost", { organization: orgName }).hint,
-  );
+  return warning({
+    message:
+      "The administrator who authorized it is not a Full Admin. For now, Webex lists people to them nevertheless.",
+    hint: problemText("adminRoleLost", { organization: orgName }).hint,
+  });
 }
 
 async function checkStatusSharing({ orgName, me }: Organization): Promise<Finding> {
@@ -138,7 +130,7 @@ async function checkStatusSharing({ orgName, me }: Organization): Promise<Findin
   if (user instanceof Fault) return NOT_ACCEPTED;
   if (user.sharesStatus)
     return ok("the administrator shares their status, so Webex reports everyone's");
-  return failedWithProblem("statusSharingOff", { organization: orgName });
+  return failed(problemText("statusSharingOff", { organization: orgName }));
 }
 
 async function checkSize({ orgName: organization, count }: Organization): Promise<Finding> {
@@ -147,10 +139,8 @@ async function checkSize({ orgName: organization, count }: Organization): Promis
   const { persons, isComplete } = people;
   if (isComplete && persons <= RECOMMENDED_MAX_PERSONS) return ok(`${persons} people`);
   const { message, hint } = problemText("organizationTooLarge", { organization, persons });
-  return warning(
-    isComplete ? message : message.replace(String(persons), `more than ${persons}`),
-    hint,
-  );
+  if (isComplete) return warning({ message, hint });
+  return warning({ message: message.replace(String(persons), `more than ${persons}`), hint });
 }
 
 /** Counts the people that Webex lists. Faults: those of `PeopleApi`. */
@@ -170,11 +160,6 @@ export async function countPeople(
     page = { kind: "next", url: next };
   }
   return { persons: ids.size, isComplete: false };
-}
-
-function failedWithProblem(...problem: Parameters<typeof problemText>): Finding {
-  const { message, hint } = problemText(...problem);
-  return failed(message, hint);
 }
 
 function memoize<T>(load: () => Promise<T>): () => Promise<T> {

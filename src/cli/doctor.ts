@@ -1,12 +1,6 @@
-import { Fault } from "../faults/fault.js";
+import { asFault, Fault } from "../faults/fault.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import {
-  failedWith,
-  findingLines,
-  summaryText,
-  type Check,
-  type Finding,
-} from "./doctor-finding.js";
+import { failed, findingLines, summaryText, type Check, type Finding } from "./doctor-finding.js";
 import { localChecks, networkChecks } from "./doctor-system-checks.js";
 import { webexChecks } from "./doctor-webex-checks.js";
 import { createSession } from "./session.js";
@@ -19,7 +13,9 @@ export async function doctor({ console, options, signal }: CommandContext): Prom
       if (signal.aborted)
         throw new Fault("cancelled", "Cancelled. The remaining checks were not run.");
       console.progress(console.paint(`      ${name} …`, "faint"));
-      const result = await Promise.resolve().then(run).catch(failedWith);
+      const result = await Promise.resolve()
+        .then(run)
+        .catch((error: unknown) => failed(asFault(error)));
       for (const finding of [result].flat()) {
         console.lines(findingLines(name, finding, console));
         findings.push({ name, ...finding });

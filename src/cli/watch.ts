@@ -131,10 +131,8 @@ async function fetchSnapshot(
 }
 
 function isIncomplete({ phase, organizations }: WorkerStatus): boolean {
-  return (
-    phase === "starting" ||
-    (phase === "polling" && organizations.some(({ lastSweep }) => lastSweep === null))
-  );
+  if (phase === "starting") return true;
+  return phase === "polling" && organizations.some(({ lastSweep }) => lastSweep === null);
 }
 
 async function fetchEveryone(worker: WorkerClient): Promise<readonly PresenceRecord[]> {

@@ -71,9 +71,7 @@ export class WorkerClient {
       },
     });
     worker.stdout.on("data", (chunk: Buffer) => parser.push(chunk));
-    createInterface({ input: worker.stderr }).on("line", (line) => {
-      this.#lastStderrLine = line;
-    });
+    createInterface({ input: worker.stderr }).on("line", (line) => (this.#lastStderrLine = line));
     // A failed write means that the worker has exited, which is reported below.
     worker.stdin.on("error", () => undefined);
 

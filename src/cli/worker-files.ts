@@ -50,9 +50,8 @@ export async function readStatusFile(path: string): Promise<StatusFileResult> {
     text = await readFile(path, "utf8");
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    const reason =
-      code === "ENOENT" ? `${path} does not exist` : `${path} cannot be read (${code})`;
-    return { running: false, status: null, reason, ageMs: null };
+    const problem = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
+    return { running: false, status: null, reason: `${path} ${problem}`, ageMs: null };
   }
   const status = parseStatus(text);
   let reason: string;

@@ -97,8 +97,7 @@ export class CommandConsole {
     this.#clearProgress();
     const paint = paintFor(this.#stderr.hasColors?.() === true);
     const lines = wrap(`${label} ${text}`, widthOf(this.#stderr), label.length + 1);
-    for (const [index, line] of lines.entries())
-      this.#stderr.write(`${index === 0 ? line.replace(label, paint(label, ...styles)) : line}\n`);
+    this.#stderr.write(`${lines.join("\n").replace(label, paint(label, ...styles))}\n`);
   }
 
   #clearProgress(): void {

@@ -79,9 +79,8 @@ export class CommandInput {
   /** Calls the listener when the user presses Enter; never if nobody can. */
   onEnter(listener: () => void): Disposer {
     if (!this.isInteractive) return () => undefined;
-    const handleData = (): void => listener();
-    this.#input.on("data", handleData).resume();
-    return () => void this.#input.off("data", handleData).pause();
+    this.#input.on("data", listener).resume();
+    return () => void this.#input.off("data", listener).pause();
   }
 
   /** Reads lines from a pipe without waiting for its end; fewer if it ends early. */

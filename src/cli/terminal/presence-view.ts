@@ -44,13 +44,11 @@ export function createPresenceView(
       close: () => undefined,
     };
   }
-  const screen = new TerminalScreen(output);
   let latest: PresenceTableModel | null = null;
   const draw = (): void => {
     if (latest !== null) screen.draw(renderPresenceTable(latest, screen.size));
   };
-  screen.open();
-  output.on("resize", draw);
+  const screen = openScreen(output, draw);
   const stopInput = input.isTTY ? onQuitKey(input, onQuit) : () => undefined;
   return {
     get rows() {
@@ -62,7 +60,6 @@ export function createPresenceView(
       draw();
     },
     close() {
-      output.off("resize", draw);
       stopInput();
       screen.close();
     },
@@ -70,63 +67,54 @@ export function createPresenceView(
 }
 
 /**
- * A terminal's alternate screen. Drawing writes only the lines that differ, so that nothing
+ * Opens a terminal's alternate screen. Drawing writes only the lines that differ, so that nothing
  * flickers. When the process exits, whatever the reason except SIGKILL, the terminal is restored.
  */
-export class TerminalScreen {
-  readonly #output: TerminalOutput;
-  readonly #handleExit = (): void => this.close();
-  readonly #invalidate = (): void => void (this.#lastFrame = null);
-  #lastFrame: readonly string[] | null = null;
-  #isOpen = false;
+export function openScreen(output: TerminalOutput, onResize: () => void) {
+  let isOpen = true;
+  let lastFrame: readonly string[] | null = null;
+  const handleResize = (): void => {
+    lastFrame = null;
+    onResize();
+  };
+  const screen = {
+    /** Excludes the last column, which erasing to the end of the line would clear. */
+    get size(): TableSize {
+      const { columns, rows } = output;
+      const hasColors = output.hasColors();
+      return { columns: Math.max(1, (columns || 80) - 1), rows: rows || 24, hasColors };
+    },
 
-  constructor(output: TerminalOutput) {
-    this.#output = output;
-  }
+    /** The lines must fit into `size`; rows below the last line are cleared. */
+    draw(lines: readonly string[]): void {
+      if (!isOpen) return;
+      const previous = lastFrame;
+      const changed = lines.flatMap((line, row) =>
+        previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`],
+      );
+      const isShorter = previous === null || previous.length > lines.length;
+      if (isShorter && lines.length < screen.size.rows)
+        changed.push(`\u001b[${lines.length + 1};1H\u001b[J`);
+      lastFrame = lines;
+      if (changed.length > 0) output.write(BEGIN_FRAME + changed.join("") + END_FRAME);
+    },
 
-  /** Excludes the last column, which erasing to the end of the line would clear. */
-  get size(): TableSize {
-    const { columns, rows } = this.#output;
-    return {
-      columns: Math.max(1, (columns || 80) - 1),
-      rows: rows || 24,
-      hasColors: this.#output.hasColors(),
-    };
-  }
-
-  open(): void {
-    this.#isOpen = true;
-    process.once("exit", this.#handleExit);
-    this.#output.on("resize", this.#invalidate);
-    this.#output.write(ENTER_ALTERNATE_SCREEN);
-  }
-
-  /** The lines must fit into `size`; rows below the last line are cleared. */
-  draw(lines: readonly string[]): void {
-    if (!this.#isOpen) return;
-    const previous = this.#lastFrame;
-    const changed = lines.flatMap((line, row) =>
-      previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`],
-    );
-    const isShorter = previous === null || previous.length > lines.length;
-    const eraseBelow =
-      isShorter && lines.length < this.size.rows ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
-    this.#lastFrame = lines;
-    if (changed.length > 0 || eraseBelow !== "")
-      this.#output.write(BEGIN_FRAME + changed.join("") + eraseBelow + END_FRAME);
-  }
-
-  /** Restores the terminal, cursor included. */
-  close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    process.off("exit", this.#handleExit);
-    this.#output.off("resize", this.#invalidate);
-    try {
-      // Synchronously, because an exiting process does not wait for its streams.
-      writeSync(this.#output.fd, END_FRAME + LEAVE_ALTERNATE_SCREEN);
-    } catch {
-      // The terminal is closed.
-    }
-  }
+    /** Restores the terminal, cursor included. */
+    close: (): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      process.off("exit", screen.close);
+      output.off("resize", handleResize);
+      try {
+        // Synchronously, because an exiting process does not wait for its streams.
+        writeSync(output.fd, END_FRAME + LEAVE_ALTERNATE_SCREEN);
+      } catch {
+        // The terminal is closed.
+      }
+    },
+  };
+  process.once("exit", screen.close);
+  output.on("resize", handleResize);
+  output.write(ENTER_ALTERNATE_SCREEN);
+  return screen;
 }

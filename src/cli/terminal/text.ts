@@ -116,12 +116,10 @@ export function fieldLines(
 
 /** Local time as `2026-11-22 14:05`; a dash if there is none or it cannot be parsed. */
 export function formatDateTime(iso: string | null): string {
-  const at = iso === null ? Number.NaN : Date.parse(iso);
-  if (Number.isNaN(at)) return "–";
-  const date = new Date(at);
-  const pad = (part: number): string => String(part).padStart(2, "0");
-  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  const date = new Date(iso ?? Number.NaN);
+  if (Number.isNaN(date.getTime())) return "–";
+  const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 16).replace("T", " ");
 }
 
 /** Remaining time as on a stopwatch: `9:58`. */

@@ -11,11 +11,13 @@ const paint = paintFor(false);
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
 describe("cli/doctor", () => {
+  const unresolved = failed({ message: "No name.", hint: "Fix it." });
+
   it("prints a finding in one line, but on a terminal the hint below it", () => {
-    expect(
-      findingLines("DNS", failed("No name.", "Fix it."), { paint, width: UNLIMITED }),
-    ).to.deep.equal(["FAIL  DNS                No name. → Fix it."]);
-    expect(findingLines("DNS", failed("No name.", "Fix it."), { paint, width: 80 })).to.deep.equal([
+    expect(findingLines("DNS", unresolved, { paint, width: UNLIMITED })).to.deep.equal([
+      "FAIL  DNS                No name. → Fix it.",
+    ]);
+    expect(findingLines("DNS", unresolved, { paint, width: 80 })).to.deep.equal([
       "FAIL  DNS                No name.",
       "                         → Fix it.",
     ]);

@@ -7,7 +7,7 @@ import { expect } from "chai";
 
 import {
   createPresenceView,
-  TerminalScreen,
+  openScreen,
   type TerminalOutput,
 } from "../../../src/cli/terminal/presence-view.js";
 
@@ -51,14 +51,15 @@ class FileTerminal extends EventEmitter {
   }
 }
 
-describe("cli/terminal/presence-view TerminalScreen", () => {
+describe("cli/terminal/presence-view openScreen", () => {
   let terminal: FileTerminal;
-  let screen: TerminalScreen;
+  let screen: ReturnType<typeof openScreen>;
+  let resizes: number;
 
   beforeEach(() => {
     terminal = new FileTerminal();
-    screen = new TerminalScreen(terminal as unknown as TerminalOutput);
-    screen.open();
+    resizes = 0;
+    screen = openScreen(terminal as unknown as TerminalOutput, () => (resizes += 1));
   });
 
   afterEach(() => {
@@ -78,8 +79,7 @@ describe("cli/terminal/presence-view TerminalScreen", () => {
 
   it("restores the terminal when the process exits", () => {
     const before = process.listeners("exit");
-    const other = new TerminalScreen(terminal as unknown as TerminalOutput);
-    other.open();
+    openScreen(terminal as unknown as TerminalOutput, () => undefined);
     const added = process.listeners("exit").filter((listener) => !before.includes(listener));
     expect(added).to.have.length(1);
     terminal.readNew();
@@ -103,6 +103,7 @@ describe("cli/terminal/presence-view TerminalScreen", () => {
   it("redraws everything after a resize", () => {
     screen.draw(["one", "two"]);
     terminal.resize(60, 20);
+    expect(resizes).to.equal(1);
     expect(screen.size).to.deep.equal({ columns: 59, rows: 20, hasColors: true });
     terminal.readNew();
     screen.draw(["one", "two"]);
