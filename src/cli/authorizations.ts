@@ -1,4 +1,4 @@
-import type { ImportedGrant } from "../authorization/authorization-service.js";
+import type { ImportedGrant } from "../authorization/grant-import.js";
 import type { Authorization } from "../authorization/grant.js";
 import { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";

@@ -2,9 +2,8 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
-import type { AuthorizationChange } from "../authorization/authorization-service.js";
 import type { Authorizations } from "../authorization/authorizations.js";
-import type { FlowView } from "../authorization/flow.js";
+import type { AuthorizationChange, FlowView } from "../authorization/flow.js";
 import type { Authorization } from "../authorization/grant.js";
 import { Fault } from "../faults/fault.js";
 import { authorizationLines } from "./authorizations.js";

@@ -4,7 +4,7 @@ import { createAxiosHttp } from "../platform/axios-http.js";
 import { readCertificates } from "../platform/certificates.js";
 import { readIniLine } from "../platform/ini-line.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
-import { version, nodeProcess } from "../platform/node-process.js";
+import { nodeProcess, readAsset, version } from "../platform/node-process.js";
 import { MemoryStore, KeytarStore } from "../platform/secret-store.js";
 import { DiskSettingsFile } from "../platform/settings-file.js";
 import { systemClock, systemCrypto, systemRandom } from "../platform/system-clock.js";
@@ -54,11 +54,13 @@ export async function createSession(options: CommandOptions) {
       crypto: systemCrypto,
       log: silentLogger,
       listenOnLoopback,
+      readAsset,
       version,
     },
     grantStore,
     http: network,
     settings: () => settings,
+    settingsLoaded: Promise.resolve(),
     notices: { list: () => [], events: new Emitter() },
   });
   return {
