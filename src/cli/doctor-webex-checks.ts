@@ -4,8 +4,7 @@ import { asFault, Fault } from "../faults/fault.js";
 import { version } from "../platform/node-process.js";
 import { systemClock } from "../platform/system-clock.js";
 import { problemText } from "../faults/problem-catalog.js";
-import type { Me } from "../webex/person-decoder.js";
-import { WebexPeople, type PageReference, type PeopleApi } from "../webex/people.js";
+import { createPeopleApi, type Me, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
 import type { Session } from "./session.js";
@@ -67,7 +66,7 @@ function createOrganization(
   signal: AbortSignal,
 ): Organization {
   const options = { apiUrl: settings.apiUrl, version, http: network, clock: systemClock };
-  const people = new WebexPeople(
+  const people = createPeopleApi(
     new RestClient(options, createTokenSource(grantStatus.orgId), UNLIMITED),
   );
   return {
