@@ -14,7 +14,7 @@ export interface Row {
   readonly met: boolean | null;
 }
 
-export interface Findings {
+export interface BenchResult {
   readonly rows: readonly Row[];
   readonly panels: readonly Panel[];
   /** Sentences for the reader of the results. */
@@ -29,21 +29,21 @@ export interface BenchContext {
   /** Rounds counted, at least; a first one goes before them and is dropped. */
   readonly rounds: (atLeast: number) => number;
   /** Says what is under way, on stderr. */
-  readonly say: (text: string) => void;
+  readonly log: (text: string) => void;
 }
 
 export interface Bench {
   readonly name: string;
   readonly title: string;
-  readonly about: string;
-  run(context: BenchContext): Promise<Findings>;
+  readonly description: string;
+  run(context: BenchContext): Promise<BenchResult>;
 }
 
 /** A row that is met when `value` is at most, or at least, `bound`. */
-export function judged(row: Omit<Row, "wanted" | "met">, wanted: string, met: boolean): Row {
+export function boundedRow(row: Omit<Row, "wanted" | "met">, wanted: string, met: boolean): Row {
   return { ...row, wanted, met };
 }
 
-export function informing(row: Omit<Row, "wanted" | "met">): Row {
+export function infoRow(row: Omit<Row, "wanted" | "met">): Row {
   return { ...row, wanted: null, met: null };
 }

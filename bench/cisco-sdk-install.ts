@@ -14,8 +14,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   // The three need it and do not say so: only `webex` does.
   "@babel/runtime-corejs2": "7.29.13",
 };
-const STILL_MS = 10_000;
-const LIMIT_MS = 180_000;
+const PROGRESS_INTERVAL_MS = 10_000;
+const INSTALL_TIMEOUT_MS = 180_000;
 
 /** For those who read the results. */
 export const CISCO_SDK_VERSIONS = Object.entries(PACKAGES)
@@ -23,22 +23,22 @@ export const CISCO_SDK_VERSIONS = Object.entries(PACKAGES)
   .join(", ");
 
 /** Sees that Cisco's SDK lies in its folder in these versions; rejects, saying why, when it cannot be had. */
-export async function installCiscoSdk(say: (text: string) => void): Promise<void> {
+export async function installCiscoSdk(log: (text: string) => void): Promise<void> {
   if (await isInstalled()) return;
-  const began = performance.now();
-  const seconds = (): string => `${Math.round((performance.now() - began) / 1_000)} s`;
-  say(`installing Cisco's JavaScript SDK into ${CISCO_SDK_FOLDER}: some 40 MB, some seconds`);
-  const still = setInterval(() => say(`still installing, ${seconds()}`), STILL_MS);
+  const startedAt = performance.now();
+  const elapsedText = (): string => `${Math.round((performance.now() - startedAt) / 1_000)} s`;
+  log(`installing Cisco's JavaScript SDK into ${CISCO_SDK_FOLDER}: some 40 MB, some seconds`);
+  const progressTimer = setInterval(() => log(`still installing, ${elapsedText()}`), PROGRESS_INTERVAL_MS);
   try {
     await install();
   } catch (error) {
-    throw new Error(`Cisco's JavaScript SDK could not be installed into ${CISCO_SDK_FOLDER}: ${reasonOf(error)}`, {
+    throw new Error(`Cisco's JavaScript SDK could not be installed into ${CISCO_SDK_FOLDER}: ${npmErrorSummary(error)}`, {
       cause: error,
     });
   } finally {
-    clearInterval(still);
+    clearInterval(progressTimer);
   }
-  say(`installed in ${seconds()}`);
+  log(`installed in ${elapsedText()}`);
 }
 
 /** By what npm writes when all else is done: an installation that was cut off does not count. */
@@ -49,20 +49,26 @@ async function isInstalled(): Promise<boolean> {
 }
 
 async function install(): Promise<void> {
-  const quietly = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+  const outputOptions = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
   // npm's own patience is minutes where there is no network.
-  const soon = ["--prefer-offline", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"];
-  const wanted = Object.entries(PACKAGES).map(([name, version]) => `${name}@${version}`);
+  const networkOptions = ["--prefer-offline", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"];
+  const packages = Object.entries(PACKAGES).map(([name, version]) => `${name}@${version}`);
   // npm is a batch file on Windows, which Node starts through a shell only.
-  const options = { timeout: LIMIT_MS, shell: process.platform === "win32" };
-  await promisify(execFile)("npm", ["install", "--prefix", CISCO_SDK_FOLDER, ...quietly, ...soon, ...wanted], options);
+  const options = { timeout: INSTALL_TIMEOUT_MS, shell: process.platform === "win32" };
+  await promisify(execFile)(
+    "npm",
+    ["install", "--prefix", CISCO_SDK_FOLDER, ...outputOptions, ...networkOptions, ...packages],
+    options,
+  );
 }
 
 /** npm's first words about it. What follows them is advice and places on this machine, which have no business in the results. */
-function reasonOf(error: unknown): string {
+function npmErrorSummary(error: unknown): string {
   const { killed, stderr, message } = error as { killed?: boolean; stderr?: string; message: string };
-  if (killed === true) return `npm had not ended after ${LIMIT_MS / 1_000} s`;
+  if (killed === true) return `npm had not ended after ${INSTALL_TIMEOUT_MS / 1_000} s`;
   const lines = (stderr ?? "").split("\n").filter((line) => line.startsWith("npm error "));
-  const words = lines.slice(0, 2).map((line) => line.slice("npm error ".length).trim());
-  return words.length === 0 ? message : words.filter((line) => !/^(syscall|path|errno) |:\/\//.test(line)).join("; ");
+  const summaryLines = lines.slice(0, 2).map((line) => line.slice("npm error ".length).trim());
+  return summaryLines.length === 0
+    ? message
+    : summaryLines.filter((line) => !/^(syscall|path|errno) |:\/\//.test(line)).join("; ");
 }

@@ -2,9 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { watch } from "chokidar";
 
 import { WebexSimulator } from "../simulator/webex-simulator.js";
-import { informing, judged, type Bench } from "./bench.js";
-import { median, readable, whole } from "./samples.js";
-import { pause, WorkerProcess } from "./worker-process.js";
+import { infoRow, boundedRow, type Bench } from "./bench.js";
+import { median, formatNumber, formatCount } from "./samples.js";
+import { sleep, WorkerProcess } from "./worker-process.js";
 
 const FLIPS = 9;
 /** Contract: an edit is in force within a second of the last write, its effect on polling included. */
@@ -14,20 +14,20 @@ const DEADLINE_MS = 5_000;
 export const flip: Bench = {
   name: "flip",
   title: "From the switch in Presence.ini to the first request",
-  about:
+  description:
     "`WebexPresence.Enable` is written from 0 to 1 in place; measured is the time from the beginning of the write to the first request that the simulated Webex " +
     "hears. Held against chokidar's own `change` event, with its documented defaults, for the same write. The worker waits on purpose: " +
     "an editor that saves in pieces with pauses of up to 200 ms must be one edit, which chokidar's event does not promise.",
-  async run({ worker, rounds, say }) {
+  async run({ worker, rounds, log }) {
     const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 100, seed: 7 }], speed: 0 });
     await webex.start();
-    const lines = (enable: 0 | 1): string[] => [
+    const settingsLines = (enable: 0 | 1): string[] => [
       `WebexPresence.Enable=${enable}`,
       `WebexPresence.ApiUrl=${webex.apiUrl}`,
       "WebexPresence.Authorize=off",
       "WebexPresence.RequestsPerMinute=600",
     ];
-    const process = await WorkerProcess.launch(worker, lines(0));
+    const process = await WorkerProcess.launch(worker, settingsLines(0));
     const watcher = watch(process.settingsPath);
     try {
       await new Promise<void>((resolve) => watcher.once("ready", resolve));
@@ -37,42 +37,42 @@ export const flip: Bench = {
       const requests: number[] = [];
       const events: number[] = [];
       const count = rounds(FLIPS);
-      say(`${count} flips`);
+      log(`${count} flips`);
       for (let round = 0; round <= count; round += 1) {
-        await process.until("disabled", ({ phase }) => phase === "disabled", DEADLINE_MS);
-        await pause(600 + 37 * round);
+        await process.waitForStatus("disabled", ({ phase }) => phase === "disabled", DEADLINE_MS);
+        await sleep(600 + 37 * round);
         let writtenAt = Number.NaN;
         const since = (): number => performance.now() - writtenAt;
-        const heard = webex.nextRequest({}, DEADLINE_MS).then(since);
-        const event = new Promise<void>((resolve) => watcher.once("change", () => resolve())).then(since);
-        const written = writeFile(process.settingsPath, lines(1).join("\r\n"));
+        const firstRequest = webex.nextRequest({}, DEADLINE_MS).then(since);
+        const changeEvent = new Promise<void>((resolve) => watcher.once("change", () => resolve())).then(since);
+        const written = writeFile(process.settingsPath, settingsLines(1).join("\r\n"));
         // The event may be there before the promise of the write is: both clocks start when the write was begun.
         writtenAt = performance.now();
         await written;
-        const [request, change] = [await heard, await event];
+        const [request, change] = [await firstRequest, await changeEvent];
         if (round > 0) {
           requests.push(request);
           events.push(change);
         }
-        await pause(600);
-        await writeFile(process.settingsPath, lines(0).join("\r\n"));
+        await sleep(600);
+        await writeFile(process.settingsPath, settingsLines(0).join("\r\n"));
       }
       return {
         rows: [
-          judged(
+          boundedRow(
             {
               measure: "Enable=1 to the first request",
-              ours: `${readable(median(requests))} ms`,
-              against: `chokidar's event ${readable(median(events))} ms`,
-              figure: `+${readable(median(requests) - median(events))} ms (median of ${count})`,
+              ours: `${formatNumber(median(requests))} ms`,
+              against: `chokidar's event ${formatNumber(median(events))} ms`,
+              figure: `+${formatNumber(median(requests) - median(events))} ms (median of ${count})`,
             },
-            `≤ ${whole(BOUND_MS)} ms`,
+            `≤ ${formatCount(BOUND_MS)} ms`,
             median(requests) <= BOUND_MS,
           ),
-          informing({
+          infoRow({
             measure: "the slowest",
-            ours: `${readable(Math.max(...requests))} ms`,
-            against: `chokidar's event ${readable(Math.max(...events))} ms`,
+            ours: `${formatNumber(Math.max(...requests))} ms`,
+            against: `chokidar's event ${formatNumber(Math.max(...events))} ms`,
             figure: "",
           }),
         ],

@@ -1,6 +1,6 @@
 /** Counts the messages in a byte stream without looking into them, so that counting costs each contender the same, and little. */
 export class FrameCounter {
-  #rest: Buffer = Buffer.alloc(0);
+  #partial: Buffer = Buffer.alloc(0);
   #bodyBytesLeft = 0;
 
   static frame(message: object): Buffer {
@@ -17,26 +17,26 @@ export class FrameCounter {
 
   /** How many messages have become whole with this chunk. */
   push(chunk: Buffer): number {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    this.#rest = Buffer.alloc(0);
-    let whole = 0;
-    for (let at = 0; at < bytes.length;) {
+    const bytes = this.#partial.length === 0 ? chunk : Buffer.concat([this.#partial, chunk]);
+    this.#partial = Buffer.alloc(0);
+    let complete = 0;
+    for (let offset = 0; offset < bytes.length;) {
       if (this.#bodyBytesLeft === 0) {
-        const headerEnd = bytes.indexOf("\r\n\r\n", at);
+        const headerEnd = bytes.indexOf("\r\n\r\n", offset);
         if (headerEnd < 0) {
-          this.#rest = bytes.subarray(at);
+          this.#partial = bytes.subarray(offset);
           break;
         }
-        this.#bodyBytesLeft = Number(/Content-Length: (\d+)/.exec(bytes.toString("latin1", at, headerEnd))?.[1]);
+        this.#bodyBytesLeft = Number(/Content-Length: (\d+)/.exec(bytes.toString("latin1", offset, headerEnd))?.[1]);
         if (!(this.#bodyBytesLeft > 0)) throw new Error("That is not the protocol.");
-        at = headerEnd + 4;
+        offset = headerEnd + 4;
       }
-      const taken = Math.min(this.#bodyBytesLeft, bytes.length - at);
-      this.#bodyBytesLeft -= taken;
-      at += taken;
-      if (this.#bodyBytesLeft === 0) whole += 1;
+      const consumed = Math.min(this.#bodyBytesLeft, bytes.length - offset);
+      this.#bodyBytesLeft -= consumed;
+      offset += consumed;
+      if (this.#bodyBytesLeft === 0) complete += 1;
     }
-    return whole;
+    return complete;
   }
 }
 
@@ -47,8 +47,8 @@ export class LineCounter {
   }
 
   push(chunk: Buffer): number {
-    let whole = 0;
-    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) whole += 1;
-    return whole;
+    let complete = 0;
+    for (let offset = chunk.indexOf(10); offset !== -1; offset = chunk.indexOf(10, offset + 1)) complete += 1;
+    return complete;
   }
 }

@@ -4,7 +4,7 @@ import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } fr
 const PACKAGES = ["vscode-jsonrpc", "axios", "winston", "chokidar", "zod", "esbuild"];
 
 /** Where and with what the figures were made: they mean nothing without it. */
-export function machine(): string {
+export function describeMachine(): string {
   const processor = cpus()[0]?.model.trim() ?? "unknown processor";
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   const [load = 0] = loadavg();

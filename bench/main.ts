@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { Bench, BenchContext } from "./bench.js";
 import { flip } from "./flip.js";
 import { freshness } from "./freshness.js";
-import { machine } from "./machine.js";
+import { describeMachine } from "./machine.js";
 import { memory } from "./memory.js";
 import { textTable, writeResults } from "./report.js";
 import { rpc } from "./rpc.js";
@@ -37,19 +37,19 @@ async function main(): Promise<void> {
   const context: BenchContext = {
     worker: resolve(values.worker),
     rounds: (atLeast) => Math.max(atLeast, Number(values.rounds) || 0),
-    say: (text) => void process.stderr.write(`  ${text}\n`),
+    log: (text) => void process.stderr.write(`  ${text}\n`),
   };
-  const where = machine();
-  console.log(`${where}\n`);
+  const machineDescription = describeMachine();
+  console.log(`${machineDescription}\n`);
   for (const bench of BENCHES) {
     if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
     console.error(`${bench.name}: ${bench.title}`);
     try {
-      const findings = await bench.run(context);
-      console.log(`${bench.name}: ${bench.title}\n\n${textTable(findings.rows)}\n`);
-      for (const note of findings.notes) console.log(`- ${note}`);
-      if (findings.notes.length > 0) console.log();
-      if (!values.dry) await writeResults(bench, findings, where);
+      const result = await bench.run(context);
+      console.log(`${bench.name}: ${bench.title}\n\n${textTable(result.rows)}\n`);
+      for (const note of result.notes) console.log(`- ${note}`);
+      if (result.notes.length > 0) console.log();
+      if (!values.dry) await writeResults(bench, result, machineDescription);
     } catch (error) {
       console.error(`${bench.name} could not run:`, error);
       process.exitCode = 1;

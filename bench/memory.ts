@@ -3,36 +3,36 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { informing, judged, type Bench, type BenchContext, type Findings } from "./bench.js";
+import { infoRow, boundedRow, type Bench, type BenchContext, type BenchResult } from "./bench.js";
 import type { RosterMemory } from "./children/roster-memory.js";
-import { median, readable, whole } from "./samples.js";
+import { median, formatNumber, formatCount } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import type { Panel } from "./svg-plot.js";
 import { memoryOf, type ProcessMemory } from "./process-memory.js";
-import { ended, pause, WorkerProcess } from "./worker-process.js";
+import { endChild, sleep, WorkerProcess } from "./worker-process.js";
 
-const WORKERS = 5;
-const REST_PERSONS = 100;
-const REST_MS = 16_000;
+const WORKER_COUNT = 5;
+const IDLE_PERSONS = 100;
+const POLLING_MS = 16_000;
 const IDLE_MS = 30_000;
-const REST_BOUND_MB = 50;
+const IDLE_BOUND_MB = 50;
 const ROSTER_BOUND_MB = 25;
-const LARGE = 50_000;
+const LARGE_PERSONS = 50_000;
 const BARE = join("bench", "peers", "bare-process.cjs");
 const POLLER = join("bench", "peers", "bare-poller.cjs");
 
 export const memory: Bench = {
   name: "memory",
   title: "Memory at rest, and what a large organization adds",
-  about:
+  description:
     "Resident memory (VmRSS, in 10^6 bytes, the Node binary's pages included) of the built worker while it polls a simulated organization; " +
     "and, in a process with an exposed garbage collector, heap and buffers (heapUsed + external, which holds the array buffers) before and after the " +
     "presence room has taken a large organization, decoded as in production.",
   async run(context) {
-    const idle = await whileDisabled(context);
-    const rest = await whilePolling(context);
-    const rosters = await rosterMemory(context);
-    const large = await afterLargeSweep(context);
+    const idle = await measureDisabled(context);
+    const rest = await measurePolling(context);
+    const rosters = await measureRoster(context);
+    const large = await measureLargeSweep(context);
     return {
       rows: [...idle.rows, ...rest.rows, ...rosters.rows, ...large.rows],
       panels: [...idle.panels, ...rest.panels, ...rosters.panels, ...large.panels],
@@ -42,42 +42,42 @@ export const memory: Bench = {
 };
 
 /** At rest: launched, settings read, nothing to do; V8 gives back what the start took within half a minute. */
-async function whileDisabled({ worker, rounds, say }: BenchContext): Promise<Findings> {
-  const count = rounds(WORKERS);
-  say(`${count} workers rest for ${IDLE_MS / 1000} s`);
+async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<BenchResult> {
+  const count = rounds(WORKER_COUNT);
+  log(`${count} workers rest for ${IDLE_MS / 1000} s`);
   const workers = await Promise.all(
     Array.from({ length: count }, () => WorkerProcess.launch(worker, ["WebexPresence.Enable=0"])),
   );
   const bare = Array.from({ length: count }, () => spawn(process.execPath, [BARE], { stdio: ["pipe", "pipe", "ignore"] }));
   try {
-    await pause(IDLE_MS);
-    const ours = workers.map(({ pid }) => memoryOf(pid)).map(total);
-    const node = bare.map(({ pid }) => memoryOf(pid ?? 0)).map(total);
+    await sleep(IDLE_MS);
+    const ours = workers.map(({ pid }) => memoryOf(pid)).map(totalMemory);
+    const node = bare.map(({ pid }) => memoryOf(pid ?? 0)).map(totalMemory);
     return {
       rows: [
-        judged(
+        boundedRow(
           {
             measure: "resident, at rest (disabled)",
-            ours: `${readable(median(ours))} MB`,
-            against: `bare Node ${readable(median(node))} MB`,
-            figure: `bare Node + ${readable(median(ours) - median(node))} MB (median of ${count})`,
+            ours: `${formatNumber(median(ours))} MB`,
+            against: `bare Node ${formatNumber(median(node))} MB`,
+            figure: `bare Node + ${formatNumber(median(ours) - median(node))} MB (median of ${count})`,
           },
-          `< ${REST_BOUND_MB} MB`,
-          median(ours) < REST_BOUND_MB,
+          `< ${IDLE_BOUND_MB} MB`,
+          median(ours) < IDLE_BOUND_MB,
         ),
       ],
       panels: [],
       notes: [],
     };
   } finally {
-    await Promise.all([...workers.map((each) => each.stop()), ...bare.map((child) => ended(child))]);
+    await Promise.all([...workers.map((each) => each.stop()), ...bare.map((child) => endChild(child))]);
   }
 }
 
-async function whilePolling({ worker, rounds, say }: BenchContext): Promise<Findings> {
-  const count = rounds(WORKERS);
-  say(`${count} workers poll ${REST_PERSONS} persons for ${REST_MS / 1000} s`);
-  const service = await SimulatedService.start(REST_PERSONS, 60);
+async function measurePolling({ worker, rounds, log }: BenchContext): Promise<BenchResult> {
+  const count = rounds(WORKER_COUNT);
+  log(`${count} workers poll ${IDLE_PERSONS} persons for ${POLLING_MS / 1000} s`);
+  const service = await SimulatedService.start(IDLE_PERSONS, 60);
   const settings = service.settings("WebexPresence.Enable=1", "WebexPresence.PollIntervalSeconds=5");
   const workers = await Promise.all(Array.from({ length: count }, () => WorkerProcess.launch(worker, settings)));
   const peer = (...args: string[]) => spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
@@ -87,34 +87,34 @@ async function whilePolling({ worker, rounds, say }: BenchContext): Promise<Find
     await Promise.all(workers.map((each) => each.authorize(service)));
     await Promise.all(
       workers.map((each) =>
-        each.until("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === REST_PERSONS, 20_000),
+        each.waitForStatus("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === IDLE_PERSONS, 20_000),
       ),
     );
-    await pause(REST_MS);
+    await sleep(POLLING_MS);
     const ours = workers.map(({ pid }) => memoryOf(pid));
     const node = bare.map(({ pid }) => memoryOf(pid ?? 0));
     const least = pollers.map(({ pid }) => memoryOf(pid ?? 0));
-    const resident = { ours: ours.map(total), node: node.map(total), least: least.map(total) };
-    const own = { ours: ours.map(anonymous), node: node.map(anonymous), least: least.map(anonymous) };
+    const resident = { ours: ours.map(totalMemory), node: node.map(totalMemory), least: least.map(totalMemory) };
+    const own = { ours: ours.map(ownMemory), node: node.map(ownMemory), least: least.map(ownMemory) };
     const against = (of: typeof own): string =>
-      `bare Node ${readable(median(of.node))} MB, bare poller ${readable(median(of.least))} MB`;
+      `bare Node ${formatNumber(median(of.node))} MB, bare poller ${formatNumber(median(of.least))} MB`;
     return {
       rows: [
-        informing({
-          measure: `resident, polling ${REST_PERSONS} persons`,
-          ours: `${readable(median(resident.ours))} MB`,
+        infoRow({
+          measure: `resident, polling ${IDLE_PERSONS} persons`,
+          ours: `${formatNumber(median(resident.ours))} MB`,
           against: against(resident),
-          figure: `bare Node + ${readable(median(resident.ours) - median(resident.node))} MB (median of ${count})`,
+          figure: `bare Node + ${formatNumber(median(resident.ours) - median(resident.node))} MB (median of ${count})`,
         }),
-        informing({
+        infoRow({
           measure: "of it the process's own (RssAnon)",
-          ours: `${readable(median(own.ours))} MB`,
+          ours: `${formatNumber(median(own.ours))} MB`,
           against: against(own),
-          figure: `bare Node + ${readable(median(own.ours) - median(own.node))} MB`,
+          figure: `bare Node + ${formatNumber(median(own.ours) - median(own.node))} MB`,
         }),
       ],
       panels: [
-        panel(`Resident memory, polling ${REST_PERSONS} persons`, resident),
+        panel(`Resident memory, polling ${IDLE_PERSONS} persons`, resident),
         panel("Of it the process's own, without the mapped Node binary", own),
       ],
       notes: [
@@ -125,7 +125,7 @@ async function whilePolling({ worker, rounds, say }: BenchContext): Promise<Find
   } finally {
     await Promise.all([
       ...workers.map((each) => each.stop()),
-      ...[...bare, ...pollers].map((child) => ended(child)),
+      ...[...bare, ...pollers].map((child) => endChild(child)),
       service.stop(),
     ]);
   }
@@ -144,21 +144,21 @@ function panel(title: string, of: Record<"ours" | "node" | "least", readonly num
   };
 }
 
-function total(of: ProcessMemory): number {
+function totalMemory(of: ProcessMemory): number {
   return of.totalMB;
 }
 
-function anonymous(of: ProcessMemory): number {
+function ownMemory(of: ProcessMemory): number {
   return of.ownMB;
 }
 
-async function rosterMemory({ rounds, say }: BenchContext): Promise<Findings> {
+async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult> {
   const child = fileURLToPath(new URL("children/roster-memory.js", import.meta.url));
   const measured: { persons: number; added: number[] }[] = [];
-  for (const persons of [LARGE, 2 * LARGE]) {
+  for (const persons of [LARGE_PERSONS, 2 * LARGE_PERSONS]) {
     const added: number[] = [];
     for (let round = 0; round < rounds(5); round += 1) {
-      say(`a roster of ${persons} persons, ${round + 1}`);
+      log(`a roster of ${persons} persons, ${round + 1}`);
       const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", child, String(persons)]);
       added.push((JSON.parse(stdout) as RosterMemory).bytes / 1e6);
     }
@@ -166,12 +166,12 @@ async function rosterMemory({ rounds, say }: BenchContext): Promise<Findings> {
   }
   const rows = measured.map(({ persons, added }) => {
     const row = {
-      measure: `added by ${whole(persons)} persons`,
-      ours: `${readable(median(added))} MB`,
+      measure: `added by ${formatCount(persons)} persons`,
+      ours: `${formatNumber(median(added))} MB`,
       against: "",
-      figure: `${readable((median(added) * 1e6) / persons)} bytes a person`,
+      figure: `${formatNumber((median(added) * 1e6) / persons)} bytes a person`,
     };
-    return persons === LARGE ? judged(row, `< ${ROSTER_BOUND_MB} MB`, median(added) < ROSTER_BOUND_MB) : informing(row);
+    return persons === LARGE_PERSONS ? boundedRow(row, `< ${ROSTER_BOUND_MB} MB`, median(added) < ROSTER_BOUND_MB) : infoRow(row);
   });
   return {
     rows,
@@ -179,32 +179,36 @@ async function rosterMemory({ rounds, say }: BenchContext): Promise<Findings> {
       {
         title: "Heap and buffers that a roster adds",
         unit: "MB",
-        series: measured.map(({ persons, added }) => ({ label: `${whole(persons)} persons`, samples: added, ours: true })),
-        bound: { value: ROSTER_BOUND_MB, label: `${ROSTER_BOUND_MB} MB for ${whole(LARGE)}` },
+        series: measured.map(({ persons, added }) => ({ label: `${formatCount(persons)} persons`, samples: added, ours: true })),
+        bound: { value: ROSTER_BOUND_MB, label: `${ROSTER_BOUND_MB} MB for ${formatCount(LARGE_PERSONS)}` },
       },
     ],
     notes: [],
   };
 }
 
-async function afterLargeSweep({ worker, say }: BenchContext): Promise<Findings> {
-  say(`a worker sweeps ${LARGE} persons`);
-  const service = await SimulatedService.start(LARGE, 60);
+async function measureLargeSweep({ worker, log }: BenchContext): Promise<BenchResult> {
+  log(`a worker sweeps ${LARGE_PERSONS} persons`);
+  const service = await SimulatedService.start(LARGE_PERSONS, 60);
   const large = await WorkerProcess.launch(
     worker,
     service.settings("WebexPresence.Enable=1", "WebexPresence.RequestsPerMinute=600", "WebexPresence.PollIntervalSeconds=3600"),
   );
   try {
     await large.authorize(service);
-    await large.until("the large sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === LARGE, 120_000);
-    const atOnce = memoryOf(large.pid).totalMB;
-    await pause(REST_MS);
+    await large.waitForStatus(
+      "the large sweep",
+      ({ organizations }) => organizations[0]?.lastSweep?.persons === LARGE_PERSONS,
+      120_000,
+    );
+    const afterSweep = memoryOf(large.pid).totalMB;
+    await sleep(POLLING_MS);
     const row = (measure: string, value: number) =>
-      informing({ measure, ours: `${readable(value)} MB`, against: "", figure: "" });
+      infoRow({ measure, ours: `${formatNumber(value)} MB`, against: "", figure: "" });
     return {
       rows: [
-        row(`resident, just after a sweep of ${whole(LARGE)}`, atOnce),
-        row(`resident, ${REST_MS / 1000} s later`, memoryOf(large.pid).totalMB),
+        row(`resident, just after a sweep of ${formatCount(LARGE_PERSONS)}`, afterSweep),
+        row(`resident, ${POLLING_MS / 1000} s later`, memoryOf(large.pid).totalMB),
       ],
       panels: [],
       notes: ["After a large sweep V8 keeps for a while what it took for the pages; the roster itself is the row above."],

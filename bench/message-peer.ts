@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 
 import type { FrameCounter, LineCounter } from "./frame-counter.js";
-import { ended } from "./worker-process.js";
+import { endChild } from "./worker-process.js";
 
 type Framing = typeof FrameCounter | typeof LineCounter;
 
@@ -11,22 +11,22 @@ export class MessagePeer {
   readonly #input: Writable;
   readonly #counter: FrameCounter | LineCounter;
   readonly #framing: Framing;
-  #missing = 0;
-  #done: () => void = () => undefined;
-  #fail: (error: Error) => void = () => undefined;
-  #kept: Buffer[] | null = null;
+  #remaining = 0;
+  #onDone: () => void = () => undefined;
+  #onFail: (error: Error) => void = () => undefined;
+  #collected: Buffer[] | null = null;
 
   constructor(input: Writable, output: Readable, framing: Framing) {
     this.#input = input;
     this.#framing = framing;
     this.#counter = new framing();
     output.on("data", (chunk: Buffer) => {
-      this.#kept?.push(chunk);
-      const before = this.#missing;
-      this.#missing -= this.#counter.push(chunk);
-      if (before > 0 && this.#missing <= 0) this.#done();
+      this.#collected?.push(chunk);
+      const previouslyRemaining = this.#remaining;
+      this.#remaining -= this.#counter.push(chunk);
+      if (previouslyRemaining > 0 && this.#remaining <= 0) this.#onDone();
     });
-    output.on("end", () => this.#fail(new Error("The peer has ended.")));
+    output.on("end", () => this.#onFail(new Error("The peer has ended.")));
   }
 
   static spawn(
@@ -37,8 +37,8 @@ export class MessagePeer {
     return { peer: new MessagePeer(child.stdin, child.stdout, framing), child };
   }
 
-  static async end(child: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
-    await ended(child);
+  static async stop(child: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
+    await endChild(child);
   }
 
   /** The messages as bytes, made before the clock runs. */
@@ -49,22 +49,22 @@ export class MessagePeer {
   /** Milliseconds from the write of `bytes` until `count` messages have come. */
   async exchange(bytes: Buffer, count: number): Promise<number> {
     const done = new Promise<void>((resolve, reject) => {
-      this.#done = resolve;
-      this.#fail = reject;
+      this.#onDone = resolve;
+      this.#onFail = reject;
     });
-    this.#missing = count;
-    const began = performance.now();
+    this.#remaining = count;
+    const startedAt = performance.now();
     this.#input.write(bytes);
     await done;
-    return performance.now() - began;
+    return performance.now() - startedAt;
   }
 
   /** As `exchange`, for a look at what came. */
   async collect(bytes: Buffer, count: number): Promise<string> {
-    this.#kept = [];
+    this.#collected = [];
     await this.exchange(bytes, count);
-    const text = Buffer.concat(this.#kept).toString("utf8");
-    this.#kept = null;
+    const text = Buffer.concat(this.#collected).toString("utf8");
+    this.#collected = null;
     return text;
   }
 }

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Bench, Findings, Row } from "./bench.js";
+import type { Bench, BenchResult, Row } from "./bench.js";
 import { svgPlot } from "./svg-plot.js";
 
 const RESULTS = join("bench", "results");
@@ -22,19 +22,19 @@ export function textTable(rows: readonly Row[]): string {
 }
 
 /** Writes `bench/results/<name>.md` and `.svg`. */
-export async function writeResults(bench: Bench, findings: Findings, machine: string): Promise<void> {
+export async function writeResults(bench: Bench, result: BenchResult, machine: string): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
   const markdown = [
     `# ${bench.title}`,
-    bench.about,
-    markdownTable(findings.rows),
-    ...(findings.notes.length === 0 ? [] : [findings.notes.map((note) => `- ${note}`).join("\n")]),
+    bench.description,
+    markdownTable(result.rows),
+    ...(result.notes.length === 0 ? [] : [result.notes.map((note) => `- ${note}`).join("\n")]),
     `![${bench.title}](${bench.name}.svg)`,
-    ...(findings.appendix === undefined ? [] : [findings.appendix]),
+    ...(result.appendix === undefined ? [] : [result.appendix]),
     `Made by \`npm run bench -- ${bench.name}\`, ${new Date().toISOString().slice(0, 10)}:\n\n\`\`\`\n${machine}\n\`\`\``,
   ].join("\n\n");
   await writeFile(join(RESULTS, `${bench.name}.md`), `${markdown}\n`);
-  await writeFile(join(RESULTS, `${bench.name}.svg`), svgPlot(bench.title, findings.panels));
+  await writeFile(join(RESULTS, `${bench.name}.svg`), svgPlot(bench.title, result.panels));
 }
 
 function markdownTable(rows: readonly Row[]): string {

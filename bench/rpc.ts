@@ -1,124 +1,128 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { informing, judged, type Bench, type BenchContext, type Findings } from "./bench.js";
+import { infoRow, boundedRow, type Bench, type BenchContext, type BenchResult } from "./bench.js";
 import { FrameCounter, LineCounter } from "./frame-counter.js";
 import { MessagePeer } from "./message-peer.js";
-import { interleaved, median, pairedRatio, readable, whole } from "./samples.js";
+import { interleaved, median, pairedRatio, formatNumber, formatCount } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import { WorkerProcess } from "./worker-process.js";
 
 const ROUNDS = 11;
 const PERSONS = 1_000;
-const ONE_BY_ONE = 2_000;
+const SEQUENTIAL = 2_000;
 const PIPELINED = 10_000;
 const MANY = 100;
 const MANY_CALLS = 200;
-const CHANGING = 20_000;
+const CHANGED_PERSONS = 20_000;
 const BATCH = 500;
-const ONE_BY_ONE_BOUND = 1.15;
+const SEQUENTIAL_BOUND = 1.15;
 const PIPELINED_BOUND = 1.2;
 const CHANGES_BOUND = 1_200_000;
-const ECHO = join("bench", "peers", "echo-jsonrpc.mjs");
-const FLOOR = join("bench", "peers", "echo-lines.mjs");
+const ECHO_PEER = join("bench", "peers", "echo-jsonrpc.mjs");
+const LINES_PEER = join("bench", "peers", "echo-lines.mjs");
 
 export const rpc: Bench = {
   name: "rpc",
   title: "Answers and changes over JSON-RPC",
-  about:
+  description:
     `The built worker, polling ${PERSONS} simulated persons, answers \`presence/get\` one at a time, ${PIPELINED} pipelined, and \`presence/getMany\` of ` +
     `${MANY}. Held against a bare vscode-jsonrpc worker that echoes a record of the same size, and a floor that speaks newline-JSON without a library. Changes: the worker's ` +
-    `channel, protocol and presence rooms tell a subscriber of everybody that ${CHANGING} records changed, against a floor that makes and writes as many, of the same people.`,
+    `channel, protocol and presence rooms tell a subscriber of everybody that ${CHANGED_PERSONS} records changed, against a floor that makes and writes as many, of the same people.`,
   async run(context) {
-    const asked = await answers(context);
-    const told = await changes(context);
-    return { rows: [...asked.rows, ...told.rows], panels: [...asked.panels, ...told.panels], notes: [] };
+    const answersResult = await measureAnswers(context);
+    const changesResult = await measureChanges(context);
+    return {
+      rows: [...answersResult.rows, ...changesResult.rows],
+      panels: [...answersResult.panels, ...changesResult.panels],
+      notes: [],
+    };
   },
 };
 
-async function answers({ worker, rounds, say }: BenchContext): Promise<Findings> {
+async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<BenchResult> {
   const service = await SimulatedService.start(PERSONS, 0);
   const ours = await WorkerProcess.launch(
     worker,
     service.settings("WebexPresence.Enable=1", "WebexPresence.PollIntervalSeconds=3600"),
   );
-  const echo = MessagePeer.spawn([ECHO], FrameCounter);
-  const lines = MessagePeer.spawn([FLOOR], LineCounter);
+  const echo = MessagePeer.spawn([ECHO_PEER], FrameCounter);
+  const lines = MessagePeer.spawn([LINES_PEER], LineCounter);
   try {
     await ours.authorize(service);
-    await ours.until("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === PERSONS, 30_000);
-    const { input, output } = ours.takeOver();
+    await ours.waitForStatus("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === PERSONS, 30_000);
+    const { input, output } = ours.detachStreams();
     const peers = { worker: new MessagePeer(input, output, FrameCounter), echo: echo.peer, lines: lines.peer };
     const count = rounds(ROUNDS);
-    const measured = async (run: (peer: MessagePeer) => Promise<number>) =>
+    const measure = async (run: (peer: MessagePeer) => Promise<number>) =>
       interleaved({ worker: () => run(peers.worker), echo: () => run(peers.echo), lines: () => run(peers.lines) }, count);
     const uri = (index: number): string => `sip:${service.addresses[index % service.addresses.length] ?? ""}`;
     const get = (id: number) => ({ jsonrpc: "2.0", id, method: "presence/get", params: { uri: uri(id) } });
     const first = await peers.worker.collect(peers.worker.bytes([get(1)]), 1);
     if (!first.includes('"personId":"')) throw new Error(`The worker does not know whom it is asked for: ${first}`);
 
-    say(`${count} × ${ONE_BY_ONE} presence/get one at a time`);
-    const singles = await measured(async (peer) => {
-      const requests = Array.from({ length: ONE_BY_ONE }, (_, id) => peer.bytes([get(id + 1)]));
-      const began = performance.now();
+    log(`${count} × ${SEQUENTIAL} presence/get one at a time`);
+    const sequential = await measure(async (peer) => {
+      const requests = Array.from({ length: SEQUENTIAL }, (_, id) => peer.bytes([get(id + 1)]));
+      const startedAt = performance.now();
       for (const request of requests) await peer.exchange(request, 1);
-      return ((performance.now() - began) * 1_000) / ONE_BY_ONE;
+      return ((performance.now() - startedAt) * 1_000) / SEQUENTIAL;
     });
-    say(`${count} × ${PIPELINED} presence/get pipelined`);
-    const pipelined = await measured(async (peer) => {
+    log(`${count} × ${PIPELINED} presence/get pipelined`);
+    const pipelined = await measure(async (peer) => {
       const bytes = peer.bytes(Array.from({ length: PIPELINED }, (_, id) => get(id + 1)));
       return PIPELINED / ((await peer.exchange(bytes, PIPELINED)) / 1_000);
     });
-    say(`${count} × ${MANY_CALLS} presence/getMany of ${MANY}`);
-    const many = await measured(async (peer) => {
+    log(`${count} × ${MANY_CALLS} presence/getMany of ${MANY}`);
+    const many = await measure(async (peer) => {
       const requests = Array.from({ length: MANY_CALLS }, (_, id) => {
         const uris = Array.from({ length: MANY }, (_, index) => uri(id * MANY + index));
         return peer.bytes([{ jsonrpc: "2.0", id: id + 1, method: "presence/getMany", params: { uris } }]);
       });
-      const began = performance.now();
+      const startedAt = performance.now();
       for (const request of requests) await peer.exchange(request, 1);
-      return ((performance.now() - began) * 1_000) / MANY_CALLS;
+      return ((performance.now() - startedAt) * 1_000) / MANY_CALLS;
     });
-    const oneRatio = pairedRatio(singles.worker, singles.echo);
+    const sequentialRatio = pairedRatio(sequential.worker, sequential.echo);
     const pipelinedRatio = pairedRatio(pipelined.worker, pipelined.echo);
     return {
       rows: [
-        judged(
+        boundedRow(
           {
             measure: "presence/get one at a time",
-            ours: `${readable(median(singles.worker))} µs`,
-            against: `echo ${readable(median(singles.echo))} µs, floor ${readable(median(singles.lines))} µs`,
-            figure: `${oneRatio.toFixed(2)} × the echo's time`,
+            ours: `${formatNumber(median(sequential.worker))} µs`,
+            against: `echo ${formatNumber(median(sequential.echo))} µs, floor ${formatNumber(median(sequential.lines))} µs`,
+            figure: `${sequentialRatio.toFixed(2)} × the echo's time`,
           },
-          `≤ ${ONE_BY_ONE_BOUND} ×`,
-          oneRatio <= ONE_BY_ONE_BOUND,
+          `≤ ${SEQUENTIAL_BOUND} ×`,
+          sequentialRatio <= SEQUENTIAL_BOUND,
         ),
-        judged(
+        boundedRow(
           {
-            measure: `presence/get, ${whole(PIPELINED)} pipelined`,
-            ours: `${readable(median(pipelined.worker))}/s`,
-            against: `echo ${readable(median(pipelined.echo))}/s, floor ${readable(median(pipelined.lines))}/s`,
+            measure: `presence/get, ${formatCount(PIPELINED)} pipelined`,
+            ours: `${formatNumber(median(pipelined.worker))}/s`,
+            against: `echo ${formatNumber(median(pipelined.echo))}/s, floor ${formatNumber(median(pipelined.lines))}/s`,
             figure: `${pipelinedRatio.toFixed(2)} × the echo's rate`,
           },
           `≥ ${PIPELINED_BOUND} ×`,
           pipelinedRatio >= PIPELINED_BOUND,
         ),
-        informing({
+        infoRow({
           measure: `presence/getMany of ${MANY}`,
-          ours: `${readable(median(many.worker))} µs`,
-          against: `echo ${readable(median(many.echo))} µs, floor ${readable(median(many.lines))} µs`,
+          ours: `${formatNumber(median(many.worker))} µs`,
+          against: `echo ${formatNumber(median(many.echo))} µs, floor ${formatNumber(median(many.lines))} µs`,
           figure: `${pairedRatio(many.worker, many.echo).toFixed(2)} × the echo's time`,
         }),
       ],
       panels: [
-        panel("presence/get one at a time", "µs, less is better", singles),
-        panel(`presence/get, ${whole(PIPELINED)} pipelined`, "a second, more is better", pipelined),
+        panel("presence/get one at a time", "µs, less is better", sequential),
+        panel(`presence/get, ${formatCount(PIPELINED)} pipelined`, "a second, more is better", pipelined),
         panel(`presence/getMany of ${MANY}`, "µs, less is better", many),
       ],
       notes: [],
     };
   } finally {
-    await Promise.all([ours.stop(), MessagePeer.end(echo.child), MessagePeer.end(lines.child)]);
+    await Promise.all([ours.stop(), MessagePeer.stop(echo.child), MessagePeer.stop(lines.child)]);
     await service.stop();
   }
 }
@@ -127,7 +131,7 @@ function panel(
   title: string,
   unit: string,
   samples: Record<"worker" | "echo" | "lines", readonly number[]>,
-): Findings["panels"][number] {
+): BenchResult["panels"][number] {
   return {
     title,
     unit,
@@ -139,61 +143,61 @@ function panel(
   };
 }
 
-async function changes({ rounds, say }: BenchContext): Promise<Findings> {
+async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResult> {
   const child = fileURLToPath(new URL("children/changing-worker.js", import.meta.url));
-  const ours = MessagePeer.spawn([child, String(CHANGING)], FrameCounter);
-  const lines = MessagePeer.spawn([FLOOR], LineCounter);
+  const ours = MessagePeer.spawn([child, String(CHANGED_PERSONS)], FrameCounter);
+  const lines = MessagePeer.spawn([LINES_PEER], LineCounter);
   try {
     const subscribe = ours.peer.bytes([{ jsonrpc: "2.0", id: 1, method: "presence/subscribe", params: { all: true } }]);
     const answer = await ours.peer.collect(subscribe, 1);
     // Both tell of the same people: texts of one's own for each are part of the work.
     const { result } = JSON.parse(answer.slice(answer.indexOf("{"))) as { result: { records: object[] } };
-    const know = { jsonrpc: "2.0", id: 1, method: "know", params: { records: result.records } };
-    await lines.peer.exchange(lines.peer.bytes([know]), 1);
+    const load = { jsonrpc: "2.0", id: 1, method: "know", params: { records: result.records } };
+    await lines.peer.exchange(lines.peer.bytes([load]), 1);
     const change = ours.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "worker/poll", params: {} }]);
     const storm = lines.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "storm" }]);
-    const messages = CHANGING / BATCH + 1;
+    const messages = CHANGED_PERSONS / BATCH + 1;
     for (const text of [await ours.peer.collect(change, messages), await lines.peer.collect(storm, messages)]) {
       const records = text.split('"observedAt":').length - 1;
-      if (records !== CHANGING) throw new Error(`${records} changes were told, not ${CHANGING}.`);
+      if (records !== CHANGED_PERSONS) throw new Error(`${records} changes were told, not ${CHANGED_PERSONS}.`);
     }
     const count = rounds(ROUNDS);
-    say(`${count} × ${CHANGING} changes`);
-    const rate = (ms: number): number => CHANGING / (ms / 1_000);
-    const told = await interleaved(
+    log(`${count} × ${CHANGED_PERSONS} changes`);
+    const rate = (ms: number): number => CHANGED_PERSONS / (ms / 1_000);
+    const changesResult = await interleaved(
       {
         worker: async () => rate(await ours.peer.exchange(change, messages)),
         lines: async () => rate(await lines.peer.exchange(storm, messages)),
       },
       count,
     );
-    const ratio = pairedRatio(told.worker, told.lines);
+    const ratio = pairedRatio(changesResult.worker, changesResult.lines);
     return {
       rows: [
-        judged(
+        boundedRow(
           {
-            measure: `changes told, ${whole(CHANGING)} at once`,
-            ours: `${readable(median(told.worker))} records/s`,
-            against: `floor ${readable(median(told.lines))} records/s`,
+            measure: `changes told, ${formatCount(CHANGED_PERSONS)} at once`,
+            ours: `${formatNumber(median(changesResult.worker))} records/s`,
+            against: `floor ${formatNumber(median(changesResult.lines))} records/s`,
             figure: `${ratio.toFixed(2)} × the floor's rate`,
           },
-          `≥ ${whole(CHANGES_BOUND)} records/s or ≥ 0.5 ×`,
-          median(told.worker) >= CHANGES_BOUND || ratio >= 0.5,
+          `≥ ${formatCount(CHANGES_BOUND)} records/s or ≥ 0.5 ×`,
+          median(changesResult.worker) >= CHANGES_BOUND || ratio >= 0.5,
         ),
       ],
       panels: [
         {
-          title: `Changes told, ${whole(CHANGING)} at once`,
+          title: `Changes told, ${formatCount(CHANGED_PERSONS)} at once`,
           unit: "records a second, more is better",
           series: [
-            { label: "worker", samples: told.worker, ours: true },
-            { label: "newline-JSON floor", samples: told.lines },
+            { label: "worker", samples: changesResult.worker, ours: true },
+            { label: "newline-JSON floor", samples: changesResult.lines },
           ],
         },
       ],
       notes: [],
     };
   } finally {
-    await Promise.all([MessagePeer.end(ours.child), MessagePeer.end(lines.child)]);
+    await Promise.all([MessagePeer.stop(ours.child), MessagePeer.stop(lines.child)]);
   }
 }

@@ -33,12 +33,12 @@ export async function interleaved<Name extends string>(
 }
 
 /** A number as one reads it: three significant digits or so, thousands apart. */
-export function readable(value: number): string {
+export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** A count, thousands apart. */
-export function whole(count: number): string {
+export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }

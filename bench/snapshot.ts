@@ -1,10 +1,10 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-import { informing, judged, type Bench, type Row } from "./bench.js";
+import { infoRow, boundedRow, type Bench, type Row } from "./bench.js";
 import { CISCO_SDK_VERSIONS, installCiscoSdk } from "./cisco-sdk-install.js";
 import type { SweepCost } from "./children/sweeper.js";
-import { interleaved, median, pairedRatio, readable, whole } from "./samples.js";
+import { interleaved, median, pairedRatio, formatNumber, formatCount } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import type { SweeperName } from "./sweepers.js";
 import type { Panel } from "./svg-plot.js";
@@ -38,54 +38,58 @@ interface Costs {
 export const snapshot: Bench = {
   name: "snapshot",
   title: "Reading a whole organization",
-  about:
+  description:
     "A sweep of all pages of 1,000 over HTTP on this machine, the simulated Webex in a process of its own, each contender in a process of its own and warm. Between two sweeps " +
     "of a contender 20 s pass in the simulated offices, where people work. Measured is processor time (`process.cpuUsage`, collector and compiler threads " +
     "included) for one sweep. The worker's path is its HTTP, REST client, decoding and roster; the floor is Node's own request with one `JSON.parse` a page and nothing done with the result.",
-  async run({ rounds, say }) {
-    const missing = await installCiscoSdk(say).then(
+  async run({ rounds, log }) {
+    const installError = await installCiscoSdk(log).then(
       () => null,
       (error: unknown) => `LEFT OUT, so nothing is said of it here: ${(error as Error).message}`,
     );
-    if (missing !== null) say(missing);
-    const names = (Object.keys(LABELS) as SweeperName[]).filter((name) => name !== "ciscoSdk" || missing === null);
+    if (installError !== null) log(installError);
+    const contenderNames = (Object.keys(LABELS) as SweeperName[]).filter((name) => name !== "ciscoSdk" || installError === null);
     const rows: Row[] = [];
     const panels: Panel[] = [];
-    const changed: number[] = [];
+    const changedCount: number[] = [];
     for (const persons of SIZES) {
       const count = rounds(persons > 10_000 ? 9 : 15);
-      say(`${persons} persons, ${count} sweeps by each`);
-      const costs = await sweeps(persons, count, names);
-      changed.push(costs.changedPercent);
-      rows.push(...rowsOf(`sweep of ${whole(persons)}`, costs));
+      log(`${persons} persons, ${count} sweeps by each`);
+      const costs = await measureSweeps(persons, count, contenderNames);
+      changedCount.push(costs.changedPercent);
+      rows.push(...createRows(`sweep of ${formatCount(persons)}`, costs));
       panels.push({
-        title: `Processor time for a sweep of ${whole(persons)}`,
+        title: `Processor time for a sweep of ${formatCount(persons)}`,
         unit: "ms",
-        series: names.map((name) => ({ label: LABELS[name], samples: costs.cpu[name] ?? [], ours: name.startsWith("product") })),
+        series: contenderNames.map((name) => ({
+          label: LABELS[name],
+          samples: costs.cpu[name] ?? [],
+          ours: name.startsWith("product"),
+        })),
         bound: { value: median(costs.cpu.raw) * BOUND, label: `${BOUND} × raw` },
       });
     }
     const notes = [
-      `From one sweep of a contender to its next, ${readable(median(changed))} % of the people had got another status.`,
-      missing ?? `${LABELS.ciscoSdk}, installed apart by the bench: ${CISCO_SDK_VERSIONS}.`,
+      `From one sweep of a contender to its next, ${formatNumber(median(changedCount))} % of the people had got another status.`,
+      installError ?? `${LABELS.ciscoSdk}, installed apart by the bench: ${CISCO_SDK_VERSIONS}.`,
     ];
     return { rows, panels, notes };
   },
 };
 
-function rowsOf(sweep: string, { cpu, residentMb }: Costs): Row[] {
+function createRows(sweep: string, { cpu, residentMb }: Costs): Row[] {
   const ratio = pairedRatio(cpu.product, cpu.raw);
-  const ms = (values: readonly number[]): string => `${readable(median(values))} ms`;
-  const mb = (value: number): string => `${readable(value)} MB`;
+  const ms = (values: readonly number[]): string => `${formatNumber(median(values))} ms`;
+  const mb = (value: number): string => `${formatNumber(value)} MB`;
   const sdk = cpu.ciscoSdk;
   const ahead = Math.min(...[cpu.axios, ...(sdk === undefined ? [] : [sdk])].map((other) => pairedRatio(other, cpu.product)));
   return [
-    judged(
+    boundedRow(
       { measure: sweep, ours: ms(cpu.product), against: `raw ${ms(cpu.raw)}`, figure: `${ratio.toFixed(2)} × raw` },
       `≤ ${BOUND} ×`,
       ratio <= BOUND,
     ),
-    judged(
+    boundedRow(
       {
         measure: `${sweep}, ahead of the others`,
         ours: ms(cpu.product),
@@ -95,13 +99,13 @@ function rowsOf(sweep: string, { cpu, residentMb }: Costs): Row[] {
       "> 1 ×",
       ahead > 1,
     ),
-    informing({
+    infoRow({
       measure: `${sweep}, nobody known before`,
       ours: ms(cpu.productAtFirst),
       against: `raw ${ms(cpu.raw)}`,
       figure: `${pairedRatio(cpu.productAtFirst, cpu.raw).toFixed(2)} × raw`,
     }),
-    informing({
+    infoRow({
       measure: `resident after sweeps of ${sweep.split(" ").at(-1) ?? ""}`,
       ours: mb(residentMb.product),
       against: `raw ${mb(residentMb.raw)}, axios ${mb(residentMb.axios)}${
@@ -112,28 +116,28 @@ function rowsOf(sweep: string, { cpu, residentMb }: Costs): Row[] {
   ];
 }
 
-async function sweeps(persons: number, count: number, names: readonly SweeperName[]): Promise<Costs> {
+async function measureSweeps(persons: number, count: number, contenderNames: readonly SweeperName[]): Promise<Costs> {
   const service = await SimulatedService.start(persons, 1);
   const children = new Map<SweeperName, ChildProcess>();
   const residentMb = {} as ByContender<number>;
-  let changed = 0;
+  let changedCount = 0;
   let steps = 0;
   try {
     const contenders = {} as Record<SweeperName, () => Promise<number>>;
-    for (const name of names) {
-      const child = await sweeperProcess(name, service);
+    for (const name of contenderNames) {
+      const child = await startSweeper(name, service);
       children.set(name, child);
       contenders[name] = async () => {
-        changed += await service.letTimePass(INTERVAL_MS / names.length);
+        changedCount += await service.advanceTime(INTERVAL_MS / contenderNames.length);
         steps += 1;
-        const cost = await costOfSweep(child, persons);
+        const cost = await measureSweep(child, persons);
         Object.assign(residentMb, { [name]: cost.residentMb });
         return cost.cpuMs;
       };
     }
     for (let round = 0; round < WARM_UP; round += 1) for (const sweep of Object.values(contenders)) await sweep();
     const cpu = await interleaved(contenders, count);
-    return { cpu, residentMb, changedPercent: (100 * changed * names.length) / steps / persons };
+    return { cpu, residentMb, changedPercent: (100 * changedCount * contenderNames.length) / steps / persons };
   } finally {
     for (const child of children.values()) child.disconnect();
     await service.stop();
@@ -141,26 +145,26 @@ async function sweeps(persons: number, count: number, names: readonly SweeperNam
 }
 
 /** A contender's process: the first message says that it is ready, each further one what a sweep has cost. */
-async function sweeperProcess(name: SweeperName, service: SimulatedService): Promise<ChildProcess> {
+async function startSweeper(name: SweeperName, service: SimulatedService): Promise<ChildProcess> {
   const args = [name, service.apiUrl, service.grant.accessToken];
   const child = fork(fileURLToPath(new URL("children/sweeper.js", import.meta.url)), args);
-  await answerOf(child);
+  await nextMessage(child);
   return child;
 }
 
-async function costOfSweep(child: ChildProcess, persons: number): Promise<SweepCost> {
+async function measureSweep(child: ChildProcess, persons: number): Promise<SweepCost> {
   child.send("sweep");
-  const cost = (await answerOf(child)) as SweepCost;
+  const cost = (await nextMessage(child)) as SweepCost;
   if (cost.persons < persons) throw new Error(`A sweep told ${cost.persons} of ${persons} persons.`);
   return cost;
 }
 
-function answerOf(child: ChildProcess): Promise<unknown> {
+function nextMessage(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const ended = (): void => reject(new Error("A contender has ended."));
-    child.once("exit", ended);
+    const onExit = (): void => reject(new Error("A contender has ended."));
+    child.once("exit", onExit);
     child.once("message", (message) => {
-      child.off("exit", ended);
+      child.off("exit", onExit);
       resolve(message);
     });
   });

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { informing, judged, type Bench } from "./bench.js";
+import { infoRow, boundedRow, type Bench } from "./bench.js";
 import { FrameCounter } from "./frame-counter.js";
-import { interleaved, median, pairedRatio, readable } from "./samples.js";
-import { ended, launchArguments } from "./worker-process.js";
+import { interleaved, median, pairedRatio, formatNumber } from "./samples.js";
+import { endChild, launchArguments } from "./worker-process.js";
 
 const PAIRS = 25;
 const BOUND = 1.25;
@@ -22,10 +22,10 @@ const REQUEST = FrameCounter.frame({
 export const start: Bench = {
   name: "start",
   title: "From launch to the first answer",
-  about:
+  description:
     "The built worker is launched with a `presence/get` in its input already; measured is the time from the launch to the last byte of the answer. Held " +
     "against a bare Node process that gives the same answer without a library or a check.",
-  async run({ worker, rounds, say }) {
+  async run({ worker, rounds, log }) {
     const folder = await mkdtemp(join(tmpdir(), "ucx-bench-"));
     try {
       const ours = [worker, ...launchArguments(folder)];
@@ -35,31 +35,31 @@ export const start: Bench = {
         "The two answer differently.",
       );
       const pairs = rounds(PAIRS);
-      say(`${pairs} pairs of launches`);
-      const took = await interleaved(
+      log(`${pairs} pairs of launches`);
+      const durations = await interleaved(
         { worker: async () => (await firstAnswer(ours)).ms, bare: async () => (await firstAnswer([BARE])).ms },
         pairs,
       );
-      const ratio = pairedRatio(took.worker, took.bare);
-      const least = Math.min(...took.worker) / Math.min(...took.bare);
-      const bareMs = median(took.bare);
+      const ratio = pairedRatio(durations.worker, durations.bare);
+      const bestRatio = Math.min(...durations.worker) / Math.min(...durations.bare);
+      const bareMs = median(durations.bare);
       return {
         rows: [
-          judged(
+          boundedRow(
             {
               measure: "first answer",
-              ours: `${readable(median(took.worker))} ms`,
-              against: `bare Node ${readable(bareMs)} ms`,
+              ours: `${formatNumber(median(durations.worker))} ms`,
+              against: `bare Node ${formatNumber(bareMs)} ms`,
               figure: `${ratio.toFixed(2)} × (median of ${pairs} pairs)`,
             },
             `≤ ${BOUND} ×`,
             ratio <= BOUND,
           ),
-          informing({
+          infoRow({
             measure: "first answer, best of all",
-            ours: `${readable(Math.min(...took.worker))} ms`,
-            against: `bare Node ${readable(Math.min(...took.bare))} ms`,
-            figure: `${least.toFixed(2)} ×`,
+            ours: `${formatNumber(Math.min(...durations.worker))} ms`,
+            against: `bare Node ${formatNumber(Math.min(...durations.bare))} ms`,
+            figure: `${bestRatio.toFixed(2)} ×`,
           }),
         ],
         panels: [
@@ -67,8 +67,8 @@ export const start: Bench = {
             title: "From launch to the first answer",
             unit: "ms",
             series: [
-              { label: "worker", samples: took.worker, ours: true },
-              { label: "bare Node", samples: took.bare },
+              { label: "worker", samples: durations.worker, ours: true },
+              { label: "bare Node", samples: durations.bare },
             ],
             bound: { value: bareMs * BOUND, label: `${BOUND} × bare Node` },
           },
@@ -95,7 +95,7 @@ async function firstAnswer(args: readonly string[]): Promise<{ ms: number; answe
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`It ended (${String(code)}) without an answer: ${args.join(" ")}`)));
   });
-  await ended(child);
+  await endChild(child);
   return { ms, answer: FrameCounter.firstBody(Buffer.concat(chunks)) };
 }
 

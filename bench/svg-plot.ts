@@ -1,4 +1,4 @@
-import { median, readable } from "./samples.js";
+import { median, formatNumber } from "./samples.js";
 
 export interface Series {
   readonly label: string;
@@ -39,53 +39,53 @@ export function svgPlot(title: string, panels: readonly Panel[]): string {
   let top = 30;
   const parts: string[] = [];
   for (const panel of panels) {
-    parts.push(drawnPanel(panel, top));
+    parts.push(renderPanel(panel, top));
     top += HEAD + panel.series.length * LINE + FOOT;
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="${escaped(title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="${escapeXml(title)}">
 <style>${STYLE}
 </style>
-<text class="title" x="12" y="20">${escaped(title)}</text>
+<text class="title" x="12" y="20">${escapeXml(title)}</text>
 ${parts.join("\n")}
 </svg>
 `;
 }
 
-function drawnPanel(panel: Panel, top: number): string {
-  const most = Math.max(...panel.series.flatMap(({ samples }) => samples), panel.bound?.value ?? 0);
-  const x = (value: number): string => (LABELS + (most === 0 ? 0 : (value / most) * PLOT)).toFixed(1);
+function renderPanel(panel: Panel, top: number): string {
+  const maximum = Math.max(...panel.series.flatMap(({ samples }) => samples), panel.bound?.value ?? 0);
+  const x = (value: number): string => (LABELS + (maximum === 0 ? 0 : (value / maximum) * PLOT)).toFixed(1);
   const first = top + HEAD;
   const last = first + panel.series.length * LINE;
   const lines = [
-    `<text class="soft" x="12" y="${top + 20}">${escaped(panel.title)} (${escaped(panel.unit)})</text>`,
+    `<text class="soft" x="12" y="${top + 20}">${escapeXml(panel.title)} (${escapeXml(panel.unit)})</text>`,
     `<line class="axis" x1="${LABELS}" x2="${LABELS}" y1="${first - 6}" y2="${last}"/>`,
   ];
-  panel.series.forEach((series, index) => lines.push(drawnSeries(series, first + index * LINE, x)));
+  panel.series.forEach((series, index) => lines.push(renderSeries(series, first + index * LINE, x)));
   if (panel.bound !== undefined) {
     const at = x(panel.bound.value);
     const onTheRight = Number(at) > LABELS + PLOT / 2;
     lines.push(
       `<line class="bound" x1="${at}" x2="${at}" y1="${first - 6}" y2="${last}"/>`,
-      `<text class="boundText" x="${at}" y="${first - 10}" text-anchor="${onTheRight ? "end" : "start"}">${escaped(panel.bound.label)}</text>`,
+      `<text class="boundText" x="${at}" y="${first - 10}" text-anchor="${onTheRight ? "end" : "start"}">${escapeXml(panel.bound.label)}</text>`,
     );
   }
   return lines.join("\n");
 }
 
-function drawnSeries({ label, samples, ours }: Series, top: number, x: (value: number) => string): string {
-  const kind = ours === true ? "ours" : "theirs";
-  const middle = top + LINE / 2;
+function renderSeries({ label, samples, ours }: Series, top: number, x: (value: number) => string): string {
+  const seriesClass = ours === true ? "ours" : "theirs";
+  const center = top + LINE / 2;
   const value = median(samples);
-  const dots = samples.map((sample) => `<circle class="dot ${kind}" cx="${x(sample)}" cy="${middle}" r="2.5"/>`).join("");
+  const dots = samples.map((sample) => `<circle class="dot ${seriesClass}" cx="${x(sample)}" cy="${center}" r="2.5"/>`).join("");
   return [
-    `<text x="${LABELS - 10}" y="${middle + 4}" text-anchor="end">${escaped(label)}</text>`,
-    `<rect class="bar ${kind}" x="${LABELS}" y="${top + 5}" width="${(Number(x(value)) - LABELS).toFixed(1)}" height="${LINE - 10}"/>`,
+    `<text x="${LABELS - 10}" y="${center + 4}" text-anchor="end">${escapeXml(label)}</text>`,
+    `<rect class="bar ${seriesClass}" x="${LABELS}" y="${top + 5}" width="${(Number(x(value)) - LABELS).toFixed(1)}" height="${LINE - 10}"/>`,
     dots,
-    `<line class="median ${kind}" x1="${x(value)}" x2="${x(value)}" y1="${top + 3}" y2="${top + LINE - 3}"/>`,
-    `<text x="${WIDTH - 12}" y="${middle + 4}" text-anchor="end">${readable(value)}</text>`,
+    `<line class="median ${seriesClass}" x1="${x(value)}" x2="${x(value)}" y1="${top + 3}" y2="${top + LINE - 3}"/>`,
+    `<text x="${WIDTH - 12}" y="${center + 4}" text-anchor="end">${formatNumber(value)}</text>`,
   ].join("\n");
 }
 
-function escaped(text: string): string {
+function escapeXml(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

@@ -14,34 +14,34 @@ import { ciscoSdkSweeper } from "./cisco-sdk.js";
 export type Sweeper = () => Promise<number>;
 export type SweeperName = keyof typeof sweepers;
 
-const PAGE = 1_000;
+const PAGE_SIZE = 1_000;
 const logger: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
 /** Each way of reading an organization, made ready. Other clients of Webex's API join here. */
 export const sweepers = {
-  product: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, "known")),
-  productAtFirst: (apiUrl: string, token: string) => Promise.resolve(productSweeper(apiUrl, token, "unknown")),
-  raw: (apiUrl: string, token: string) => Promise.resolve(rawSweeper(apiUrl, token)),
+  product: (apiUrl: string, getToken: string) => Promise.resolve(productSweeper(apiUrl, getToken, "known")),
+  productAtFirst: (apiUrl: string, getToken: string) => Promise.resolve(productSweeper(apiUrl, getToken, "unknown")),
+  raw: (apiUrl: string, getToken: string) => Promise.resolve(rawSweeper(apiUrl, getToken)),
   axios: axiosSweeper,
-  ciscoSdk: (apiUrl: string, token: string): Promise<Sweeper> => ciscoSdkSweeper(apiUrl, token, PAGE),
+  ciscoSdk: (apiUrl: string, getToken: string): Promise<Sweeper> => ciscoSdkSweeper(apiUrl, getToken, PAGE_SIZE),
 };
 
 /** What the worker does: its HTTP, its REST client, its decoding and its presence room, which knows the people from the last sweep, or nobody. */
-function productSweeper(apiUrl: string, token: string, people: "known" | "unknown"): Sweeper {
-  const bearer = new Secret(token);
+function productSweeper(apiUrl: string, getToken: string, previousPeople: "known" | "unknown"): Sweeper {
+  const bearer = new Secret(getToken);
   const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
-  const tokens = { token: () => Promise.resolve(bearer), replace: () => Promise.resolve(null) };
-  const gate = { admit: () => Promise.resolve(), ended: () => undefined };
+  const tokens = { getToken: () => Promise.resolve(bearer), replace: () => Promise.resolve(null) };
+  const gate = { acquire: () => Promise.resolve(), complete: () => undefined };
   const webex = new WebexPeople(new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate));
   const directory = new PresenceDirectory(systemClock, logger);
   directory.setCondition("polling");
   const { signal } = new AbortController();
   return async () => {
     let items = 0;
-    if (people === "unknown") directory.removeOrganization("organization");
+    if (previousPeople === "unknown") directory.removeOrganization("organization");
     const roster = directory.addOrganization("organization");
     const sweep = roster.beginSweep();
-    let reference: PageReference | null = { kind: "first", max: PAGE };
+    let reference: PageReference | null = { kind: "first", max: PAGE_SIZE };
     for (let page = 0; reference !== null; page += 1) {
       const content = await webex.listPage(reference, signal);
       roster.applyPage(sweep, content.items, page);
@@ -54,12 +54,12 @@ function productSweeper(apiUrl: string, token: string, people: "known" | "unknow
 }
 
 /** The floor: Node's own request, one `JSON.parse` a page, and nothing done with it. */
-function rawSweeper(apiUrl: string, token: string): Sweeper {
+function rawSweeper(apiUrl: string, getToken: string): Sweeper {
   const agent = new Agent({ keepAlive: true });
-  const headers = { authorization: `Bearer ${token}`, accept: "application/json" };
+  const headers = { authorization: `Bearer ${getToken}`, accept: "application/json" };
   return async () => {
     let items = 0;
-    for (let url: string | null = `${apiUrl}/people?max=${PAGE}`; url !== null;) {
+    for (let url: string | null = `${apiUrl}/people?max=${PAGE_SIZE}`; url !== null;) {
       const page = await rawPage(url, agent, headers);
       items += page.items;
       url = page.next;
@@ -76,27 +76,27 @@ function rawPage(url: string, agent: Agent, headers: Record<string, string>): Pr
       response.on("error", reject);
       response.on("end", () => {
         const { items } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { items: unknown[] };
-        resolve({ items: items.length, next: nextOf(response.headers.link) });
+        resolve({ items: items.length, next: nextLink(response.headers.link) });
       });
     }).on("error", reject);
   });
 }
 
 /** axios as one would use it without a thought. */
-async function axiosSweeper(apiUrl: string, token: string): Promise<Sweeper> {
+async function axiosSweeper(apiUrl: string, getToken: string): Promise<Sweeper> {
   const { default: axios } = await import("axios");
   return async () => {
     let items = 0;
-    for (let url: string | null = `${apiUrl}/people?max=${PAGE}`; url !== null;) {
-      const response = await axios.get<{ items: unknown[] }>(url, { headers: { Authorization: `Bearer ${token}` } });
+    for (let url: string | null = `${apiUrl}/people?max=${PAGE_SIZE}`; url !== null;) {
+      const response = await axios.get<{ items: unknown[] }>(url, { headers: { Authorization: `Bearer ${getToken}` } });
       items += response.data.items.length;
       const { link } = response.headers;
-      url = nextOf(typeof link === "string" ? link : undefined);
+      url = nextLink(typeof link === "string" ? link : undefined);
     }
     return items;
   };
 }
 
-function nextOf(link: string | string[] | undefined): string | null {
+function nextLink(link: string | string[] | undefined): string | null {
   return /<([^>]+)>; *rel="?next"?/.exec(String(link ?? ""))?.[1] ?? null;
 }

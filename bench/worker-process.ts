@@ -13,7 +13,7 @@ export interface WorkerStatus {
   readonly organizations: readonly { readonly persons: number; readonly lastSweep: { readonly persons: number } | null }[];
 }
 
-const LOOK_EVERY_MS = 50;
+const STATUS_POLL_MS = 50;
 
 /** The built worker in a folder of its own, as a host launches it. */
 export class WorkerProcess {
@@ -52,24 +52,24 @@ export class WorkerProcess {
   }
 
   /** Waits until `found` says yes of the worker's status. */
-  async until(what: string, found: (status: WorkerStatus) => boolean, timeoutMs: number): Promise<void> {
+  async waitForStatus(description: string, isReached: (status: WorkerStatus) => boolean, timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const status = await this.request<WorkerStatus>("worker/status");
-      if (found(status)) return;
-      if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}. ${JSON.stringify(status)}`);
-      await pause(LOOK_EVERY_MS);
+      if (isReached(status)) return;
+      if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${description}. ${JSON.stringify(status)}`);
+      await sleep(STATUS_POLL_MS);
     }
   }
 
   /** The bare streams, for a bench that counts bytes itself. The requests above answer no more. */
-  takeOver(): { readonly input: Writable; readonly output: Readable } {
+  detachStreams(): { readonly input: Writable; readonly output: Readable } {
     this.child.stdout.removeAllListeners("data");
     return { input: this.child.stdin, output: this.child.stdout };
   }
 
   async stop(): Promise<void> {
-    await ended(this.child);
+    await endChild(this.child);
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
@@ -79,7 +79,7 @@ export function launchArguments(folder: string): string[] {
 }
 
 /** Ends a child by the end of its input, and by force where that is not enough. */
-export async function ended(child: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
+export async function endChild(child: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, "exit");
   child.stdout.resume();
@@ -89,6 +89,6 @@ export async function ended(child: ChildProcessByStdio<Writable, Readable, null>
   clearTimeout(force);
 }
 
-export function pause(ms: number): Promise<void> {
+export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,6 @@
 import type { Role } from "./token-store.js";
 
-export interface Decision {
+export interface ConsentChoice {
   /** Which organization's login; the first unless said. */
   readonly orgIndex?: number;
   readonly role?: Role;
@@ -24,28 +24,32 @@ export interface ConsentOutcome {
  */
 export async function consent(
   authorizeUrl: string,
-  choice: Decision = {},
+  choice: ConsentChoice = {},
   options: { follow?: boolean } = {},
 ): Promise<ConsentOutcome> {
   const page = await fetch(authorizeUrl, { redirect: "manual" });
-  const answer =
+  const response =
     page.status === 200 ? await submit(new URL("/v1/authorize", authorizeUrl), new URL(authorizeUrl).searchParams, choice) : page;
-  const redirectedTo = answer.headers.get("location");
+  const redirectedTo = response.headers.get("location");
   if (redirectedTo === null || options.follow === false) {
-    return { status: answer.status, url: answer.url, text: await answer.text(), redirectedTo };
+    return { status: response.status, url: response.url, text: await response.text(), redirectedTo };
   }
-  const back = await fetch(redirectedTo);
-  return { status: back.status, url: back.url, text: await back.text(), redirectedTo };
+  const callbackResponse = await fetch(redirectedTo);
+  return { status: callbackResponse.status, url: callbackResponse.url, text: await callbackResponse.text(), redirectedTo };
 }
 
 /** Enters a device flow's code on the page where Webex asks for it. */
-export async function approveDevice(verificationUri: string, userCode: string, choice: Decision = {}): Promise<ConsentOutcome> {
-  const answer = await submit(new URL("/device", verificationUri), new URLSearchParams({ user_code: userCode }), choice);
-  return { status: answer.status, url: answer.url, text: await answer.text(), redirectedTo: null };
+export async function approveDevice(
+  verificationUri: string,
+  userCode: string,
+  choice: ConsentChoice = {},
+): Promise<ConsentOutcome> {
+  const response = await submit(new URL("/device", verificationUri), new URLSearchParams({ user_code: userCode }), choice);
+  return { status: response.status, url: response.url, text: await response.text(), redirectedTo: null };
 }
 
-function submit(url: URL, hidden: URLSearchParams, choice: Decision): Promise<Response> {
-  const form = new URLSearchParams(hidden);
+function submit(url: URL, hiddenFields: URLSearchParams, choice: ConsentChoice): Promise<Response> {
+  const form = new URLSearchParams(hiddenFields);
   form.set("login", `${choice.orgIndex ?? 0}:${choice.role ?? "fullAdmin"}`);
   form.set("decision", choice.decision ?? "accept");
   return fetch(url, { method: "POST", body: form, redirect: "manual" });

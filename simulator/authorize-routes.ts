@@ -1,7 +1,7 @@
-import { accessDeniedPage, consentPage, messagePage, readLogin, type Login } from "./consent-page.js";
+import { accessDeniedPage, consentPage, messagePage, parseLogin, type Login } from "./consent-page.js";
 import { htmlReply, redirectReply, type Exchange, type Reply } from "./exchange.js";
 import type { SimulatedClient } from "./client-registry.js";
-import type { World } from "./world.js";
+import type { SimulatorContext } from "./world.js";
 
 /** An authorization code on its way to the token endpoint. */
 export interface PendingCode {
@@ -22,80 +22,83 @@ interface AuthorizeRequest {
 
 /** The page /v1/authorize (RFC 6749 4.1.1, RFC 7636): what is wrong with the client or its address is told here, all else to the redirect URI. */
 export class AuthorizeRoutes {
-  readonly #world: World;
+  readonly #context: SimulatorContext;
   readonly #codes = new Map<string, PendingCode>();
 
-  constructor(world: World) {
-    this.#world = world;
+  constructor(context: SimulatorContext) {
+    this.#context = context;
   }
 
   async handle(exchange: Exchange): Promise<Reply> {
-    const posted = exchange.method === "POST";
-    const params = posted ? await exchange.form() : exchange.url.searchParams;
-    const request = this.#read(params);
+    const isPost = exchange.method === "POST";
+    const params = isPost ? await exchange.form() : exchange.url.searchParams;
+    const request = this.#parseRequest(params);
     if ("reply" in request) return request.reply;
-    if (!posted) {
-      const hidden = Object.fromEntries(params);
-      const { organizations } = this.#world;
+    if (!isPost) {
+      const hiddenFields = Object.fromEntries(params);
+      const { organizations } = this.#context;
       return htmlReply(
         200,
-        consentPage({ action: "/v1/authorize", scopes: request.scopes, hidden, organizations, device: false }),
+        consentPage({ action: "/v1/authorize", scopes: request.scopes, hiddenFields, organizations, isDeviceFlow: false }),
       );
     }
-    return this.#decide(request, params);
+    return this.#applyDecision(request, params);
   }
 
   /** The code's grant, once: a code is gone when it has been shown. */
-  take(code: string): PendingCode | null {
+  redeemCode(code: string): PendingCode | null {
     const pending = this.#codes.get(code);
     this.#codes.delete(code);
-    return pending && pending.expiresAt > this.#world.now() ? pending : null;
+    return pending && pending.expiresAt > this.#context.now() ? pending : null;
   }
 
-  #decide(request: AuthorizeRequest, params: URLSearchParams): Reply {
-    const login = readLogin(params.get("login"), this.#world.organizations);
+  #applyDecision(request: AuthorizeRequest, params: URLSearchParams): Reply {
+    const login = parseLogin(params.get("login"), this.#context.organizations);
     const decision = params.get("decision");
     if (decision === "decline") {
-      return back(params, { error: "access_denied", error_description: "The resource owner denied the request." });
+      return redirectToClient(params, { error: "access_denied", error_description: "The resource owner denied the request." });
     }
-    if (decision === "wrongScope") return back(params, { error: "invalid_scope" });
+    if (decision === "wrongScope") return redirectToClient(params, { error: "invalid_scope" });
     if (!login) return htmlReply(400, messagePage("Sign-in failed", "There is no such login.", "consent-error"));
-    if (decision === "blocked" || this.#world.knobs.integrationBlocked) return htmlReply(200, accessDeniedPage());
-    const code = this.#world.tokens.mintSecret(32);
-    const expiresAt = this.#world.now() + this.#world.knobs.codeSeconds * 1000;
+    if (decision === "blocked" || this.#context.knobs.integrationBlocked) return htmlReply(200, accessDeniedPage());
+    const code = this.#context.tokens.createSecret(32);
+    const expiresAt = this.#context.now() + this.#context.knobs.codeSeconds * 1000;
     const { redirectUri, scopes, challenge, client } = request;
     this.#codes.set(code, { login, clientId: client.clientId, redirectUri, scopes, challenge, expiresAt });
-    return back(params, { code });
+    return redirectToClient(params, { code });
   }
 
-  #read(params: URLSearchParams): AuthorizeRequest | { readonly reply: Reply } {
-    const client = this.#world.clients.find(params.get("client_id"));
+  #parseRequest(params: URLSearchParams): AuthorizeRequest | { readonly reply: Reply } {
+    const client = this.#context.clients.find(params.get("client_id"));
     const redirectUri = params.get("redirect_uri") ?? "";
-    if (!client) return refuse("The client_id is not known.");
+    if (!client) return errorPage("The client_id is not known.");
     if (!client.redirectUris.has(redirectUri))
-      return refuse("The redirect_uri is not one of those registered for this integration.");
-    if (params.get("response_type") !== "code") return { reply: back(params, { error: "unsupported_response_type" }) };
+      return errorPage("The redirect_uri is not one of those registered for this integration.");
+    if (params.get("response_type") !== "code")
+      return { reply: redirectToClient(params, { error: "unsupported_response_type" }) };
     const scopes = (params.get("scope") ?? "").split(" ").filter((scope) => scope !== "");
     if (scopes.length === 0 || scopes.some((scope) => !client.scopes.has(scope))) {
-      return { reply: back(params, { error: "invalid_scope", error_description: "The requested scope is invalid." }) };
+      return {
+        reply: redirectToClient(params, { error: "invalid_scope", error_description: "The requested scope is invalid." }),
+      };
     }
     const challenge = params.get("code_challenge");
     if (challenge !== null && params.get("code_challenge_method") !== "S256") {
-      return { reply: back(params, { error: "invalid_request", error_description: "Only S256 is supported." }) };
+      return { reply: redirectToClient(params, { error: "invalid_request", error_description: "Only S256 is supported." }) };
     }
     return { client, redirectUri, scopes, challenge };
   }
 }
 
-function refuse(message: string): { readonly reply: Reply } {
+function errorPage(message: string): { readonly reply: Reply } {
   return { reply: htmlReply(400, messagePage("Something is wrong with the integration", message, "consent-error")) };
 }
 
 /** Sends the browser back to the integration, `state` included. */
-function back(params: URLSearchParams, answer: Readonly<Record<string, string>>): Reply {
+function redirectToClient(params: URLSearchParams, result: Readonly<Record<string, string>>): Reply {
   const url = new URL(params.get("redirect_uri") ?? "");
   const state = params.get("state");
-  for (const [name, value] of Object.entries(answer)) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(result)) url.searchParams.set(name, value);
   if (state !== null) url.searchParams.set("state", state);
   return redirectReply(url.href);
 }

@@ -24,12 +24,12 @@ export class ClientRegistry {
   register(
     options: { clientId?: string; clientSecret?: string; redirectUris?: readonly string[]; scopes?: readonly string[] } = {},
   ): SimulatedClient {
-    const known = options.clientId === undefined ? undefined : this.#clients.get(options.clientId);
+    const existing = options.clientId === undefined ? undefined : this.#clients.get(options.clientId);
     const client: SimulatedClient = {
       clientId: options.clientId ?? `C${randomBytes(32).toString("hex")}`,
-      clientSecret: options.clientSecret ?? known?.clientSecret ?? this.#tokens.mintSecret(32),
-      redirectUris: new Set(options.redirectUris ?? known?.redirectUris ?? [DEFAULT_REDIRECT_URI]),
-      scopes: new Set(options.scopes ?? known?.scopes ?? ADMIN_SCOPES),
+      clientSecret: options.clientSecret ?? existing?.clientSecret ?? this.#tokens.createSecret(32),
+      redirectUris: new Set(options.redirectUris ?? existing?.redirectUris ?? [DEFAULT_REDIRECT_URI]),
+      scopes: new Set(options.scopes ?? existing?.scopes ?? ADMIN_SCOPES),
     };
     this.#tokens.issuedSecrets.add(client.clientSecret);
     this.#clients.set(client.clientId, client);
@@ -44,8 +44,8 @@ export class ClientRegistry {
   authenticate(clientId: string | null, clientSecret: string | null): SimulatedClient | null {
     const client = this.find(clientId);
     if (!client || clientSecret === null) return null;
-    const given = Buffer.from(clientSecret);
-    const right = Buffer.from(client.clientSecret);
-    return given.length === right.length && timingSafeEqual(given, right) ? client : null;
+    const actual = Buffer.from(clientSecret);
+    const expected = Buffer.from(client.clientSecret);
+    return actual.length === expected.length && timingSafeEqual(actual, expected) ? client : null;
   }
 }

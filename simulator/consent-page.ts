@@ -13,7 +13,7 @@ const ROLE_NAMES: Readonly<Record<Role, string>> = {
   user: "user without a role",
 };
 
-export function readLogin(text: string | null, organizations: readonly SimulatedOrganization[]): Login | null {
+export function parseLogin(text: string | null, organizations: readonly SimulatedOrganization[]): Login | null {
   const [index, role] = (text ?? "").split(":");
   const organization = organizations[Number(index)];
   return organization && (role === "fullAdmin" || role === "partnerAdmin" || role === "user") ? { organization, role } : null;
@@ -23,17 +23,17 @@ export function readLogin(text: string | null, organizations: readonly Simulated
 export function consentPage(options: {
   readonly action: string;
   readonly scopes: readonly string[];
-  readonly hidden: Readonly<Record<string, string>>;
+  readonly hiddenFields: Readonly<Record<string, string>>;
   readonly organizations: readonly SimulatedOrganization[];
   /** The device flow has fewer ways to go wrong. */
-  readonly device: boolean;
+  readonly isDeviceFlow: boolean;
 }): string {
-  const hidden = Object.entries(options.hidden).map(
+  const hiddenFields = Object.entries(options.hiddenFields).map(
     ([name, value]) => `<input type="hidden" name="${escape(name)}" value="${escape(value)}">`,
   );
   const logins = options.organizations.flatMap((organization) =>
     (["fullAdmin", "partnerAdmin", "user"] as const).map((role) => {
-      const person = role === "user" ? organization.ordinary : organization.administrator;
+      const person = role === "user" ? organization.regularUser : organization.administrator;
       const label = `${organization.name}: ${person.displayName} (${ROLE_NAMES[role]})`;
       return `<option value="${organization.index}:${role}">${escape(label)}</option>`;
     }),
@@ -42,13 +42,13 @@ export function consentPage(options: {
   return layout(
     "Webex (simulated): sign in",
     `<main data-testid="consent-page"><h1>Presence connector wants to access Webex</h1>
-<form method="post" action="${escape(options.action)}">${hidden.join("")}
+<form method="post" action="${escape(options.action)}">${hiddenFields.join("")}
 <label for="login">Sign in as</label>
 <select id="login" name="login" data-testid="consent-admin">${logins.join("")}</select>
-${options.device && options.hidden.user_code === undefined ? userCodeField() : ""}
+${options.isDeviceFlow && options.hiddenFields.user_code === undefined ? userCodeField() : ""}
 <p>It will be able to:</p><ul>${options.scopes.map((scope) => `<li><code>${escape(scope)}</code></li>`).join("")}</ul>
 <div class="buttons">${button("accept", "consent-accept", "Accept", true)}${button("decline", "consent-decline", "Decline")}</div>
-<div class="buttons">${options.device ? "" : wrongScope}${button("blocked", "consent-blocked", "Accept, but blocked in Control Hub")}</div>
+<div class="buttons">${options.isDeviceFlow ? "" : wrongScope}${button("blocked", "consent-blocked", "Accept, but blocked in Control Hub")}</div>
 </form></main>`,
   );
 }

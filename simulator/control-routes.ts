@@ -16,7 +16,7 @@ export async function controlRoute(exchange: Exchange, webex: SimulatorControls)
     case "GET knobs":
       return jsonReply(200, { ...webex.knobs, faults: webex.faults });
     case "PUT knobs":
-      return putKnobs(await exchange.json(), webex);
+      return putKnobsReply(await exchange.json(), webex);
     case "POST faults":
       webex.fail(readFaultRule(await exchange.json()));
       return jsonReply(200, { faults: webex.faults });
@@ -24,18 +24,18 @@ export async function controlRoute(exchange: Exchange, webex: SimulatorControls)
       webex.clearFaults();
       return jsonReply(200, { faults: [] });
     case "GET requests":
-      return requests(exchange.url.searchParams, webex);
+      return requestsReply(exchange.url.searchParams, webex);
     case "GET people":
-      return person(key, webex);
+      return personReply(key, webex);
     case "POST people":
-      return setPerson(key, await exchange.json(), webex);
+      return setPersonReply(key, await exchange.json(), webex);
     case "POST grants":
-      return issueGrant(await exchange.json(), webex);
+      return issueGrantReply(await exchange.json(), webex);
     case "DELETE grants":
-      webex.endGrants(chosenOrganization(exchange.url.searchParams.get("organization")));
+      webex.endGrants(parseOrganization(exchange.url.searchParams.get("organization")));
       return jsonReply(200, {});
     case "POST clients":
-      return registerClient(await exchange.json(), webex);
+      return registerClientReply(await exchange.json(), webex);
     default:
       return jsonReply(404, { message: `There is no ${exchange.method} ${exchange.url.pathname}.` });
   }
@@ -52,11 +52,11 @@ function overview(webex: SimulatorControls): unknown {
       domain,
       persons: people.filter((candidate) => candidate.type === "person").length,
     })),
-    requests: webex.mark(),
+    requestsReply: webex.mark(),
   };
 }
 
-function putKnobs(body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function putKnobsReply(body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { faults, ...patch } = body;
   const problems = knobProblems(patch);
   if (problems.length > 0) return jsonReply(400, { message: problems.join(" ") });
@@ -69,7 +69,7 @@ function putKnobs(body: Record<string, unknown>, webex: SimulatorControls): Repl
   return jsonReply(200, { ...webex.knobs, faults: webex.faults });
 }
 
-function requests(query: URLSearchParams, webex: SimulatorControls): Reply {
+function requestsReply(query: URLSearchParams, webex: SimulatorControls): Reply {
   const filter: RequestFilter = {
     ...(query.has("path") ? { path: query.get("path") ?? "" } : {}),
     ...(query.has("method") ? { method: query.get("method") ?? "" } : {}),
@@ -78,45 +78,45 @@ function requests(query: URLSearchParams, webex: SimulatorControls): Reply {
   };
   const found = webex.requestsSince(Number(query.get("since") ?? 0), filter);
   const limit = Number(query.get("limit") ?? 1000);
-  return jsonReply(200, { total: webex.mark(), count: found.length, requests: found.slice(-limit) });
+  return jsonReply(200, { total: webex.mark(), count: found.length, requestsReply: found.slice(-limit) });
 }
 
-function person(key: string, webex: SimulatorControls): Reply {
+function personReply(key: string, webex: SimulatorControls): Reply {
   const found = webex.person(key);
   if (!found) return jsonReply(404, { message: "There is no person with this address or id." });
   const { id, emails, displayName, status, lastActivity, pinned } = found;
   return jsonReply(200, { id, emails, displayName, status, lastActivity, pinned });
 }
 
-function setPerson(key: string, body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function setPersonReply(key: string, body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { status, walk } = body;
-  if (!webex.person(key)) return person(key, webex);
+  if (!webex.person(key)) return personReply(key, webex);
   if (walk === true) webex.release(key);
   else if (typeof status === "string" || status === null) webex.setStatus(key, status);
   else return jsonReply(400, { message: 'Say {"status": "call"}, {"status": null} (none is told) or {"walk": true}.' });
-  return person(key, webex);
+  return personReply(key, webex);
 }
 
-function issueGrant(body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function issueGrantReply(body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { organization, role, scopes, clientId } = body;
   return jsonReply(
     200,
     webex.issueGrant({
       orgIndex: typeof organization === "number" ? organization : 0,
       ...(role === "fullAdmin" || role === "partnerAdmin" || role === "user" ? { role: role satisfies Role } : {}),
-      ...(isTexts(scopes) ? { scopes } : {}),
+      ...(isStringArray(scopes) ? { scopes } : {}),
       ...(typeof clientId === "string" ? { clientId } : {}),
     }),
   );
 }
 
-function registerClient(body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function registerClientReply(body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { clientId, clientSecret, redirectUris, scopes } = body;
   const client = webex.registerClient({
     ...(typeof clientId === "string" ? { clientId } : {}),
     ...(typeof clientSecret === "string" ? { clientSecret } : {}),
-    ...(isTexts(redirectUris) ? { redirectUris } : {}),
-    ...(isTexts(scopes) ? { scopes } : {}),
+    ...(isStringArray(redirectUris) ? { redirectUris } : {}),
+    ...(isStringArray(scopes) ? { scopes } : {}),
   });
   return jsonReply(200, {
     clientId: client.clientId,
@@ -126,10 +126,10 @@ function registerClient(body: Record<string, unknown>, webex: SimulatorControls)
   });
 }
 
-function chosenOrganization(index: string | null): { orgIndex?: number } {
+function parseOrganization(index: string | null): { orgIndex?: number } {
   return index === null ? {} : { orgIndex: Number(index) };
 }
 
-function isTexts(value: unknown): value is string[] {
+function isStringArray(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

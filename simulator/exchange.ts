@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { FaultRule } from "./faults.js";
 
-const LONGEST_BODY = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /** What a route answers. */
 export interface Reply {
@@ -38,11 +38,11 @@ export class Exchange {
   }
 
   get bearer(): string | null {
-    return bearerOf(this.request);
+    return bearerToken(this.request);
   }
 
   /** The id and secret of HTTP Basic, where they are given. */
-  get basic(): { id: string; secret: string } | null {
+  get basicCredentials(): { id: string; secret: string } | null {
     const match = /^Basic (.+)$/i.exec(this.request.headers.authorization ?? "");
     if (!match?.[1]) return null;
     const [id = "", ...rest] = Buffer.from(match[1], "base64").toString("utf8").split(":");
@@ -73,14 +73,14 @@ export class Exchange {
     let length = 0;
     for await (const chunk of this.request as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > LONGEST_BODY) throw new RangeError("The body is too long.");
+      if (length > MAX_BODY_BYTES) throw new RangeError("The body is too long.");
       chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString("utf8");
   }
 }
 
-export function bearerOf(request: IncomingMessage): string | null {
+export function bearerToken(request: IncomingMessage): string | null {
   return /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? null;
 }
 

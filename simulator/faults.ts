@@ -52,31 +52,35 @@ export function readFaultRule(value: unknown): FaultRule {
 
 /** The rules in force, in the order in which they were added; the first that matches a request strikes it. */
 export class FaultQueue {
-  #waiting: { rule: FaultRule; left: number; skip: number }[] = [];
+  #entries: { rule: FaultRule; remaining: number; skip: number }[] = [];
 
   add(rule: FaultRule): void {
-    this.#waiting.push({ rule, left: rule.times === null ? Infinity : (rule.times ?? 1), skip: rule.skip ?? 0 });
+    this.#entries.push({ rule, remaining: rule.times === null ? Infinity : (rule.times ?? 1), skip: rule.skip ?? 0 });
   }
 
   clear(): void {
-    this.#waiting = [];
+    this.#entries = [];
   }
 
   /** The rules that have not run out, `times` being what is left of it. */
   list(): FaultRule[] {
-    return this.#waiting.map(({ rule, left, skip }) => ({ ...rule, times: left === Infinity ? null : left, skip }));
+    return this.#entries.map(({ rule, remaining, skip }) => ({
+      ...rule,
+      times: remaining === Infinity ? null : remaining,
+      skip,
+    }));
   }
 
-  take(request: { readonly path: string; readonly orgId: string | null }): FaultRule | null {
-    for (const waiting of this.#waiting) {
-      if (!matches(waiting.rule, request)) continue;
-      if (waiting.skip > 0) {
-        waiting.skip--;
+  consume(request: { readonly path: string; readonly orgId: string | null }): FaultRule | null {
+    for (const entry of this.#entries) {
+      if (!matches(entry.rule, request)) continue;
+      if (entry.skip > 0) {
+        entry.skip--;
         continue;
       }
-      waiting.left--;
-      if (waiting.left <= 0) this.#waiting = this.#waiting.filter((other) => other !== waiting);
-      return waiting.rule;
+      entry.remaining--;
+      if (entry.remaining <= 0) this.#entries = this.#entries.filter((other) => other !== entry);
+      return entry.rule;
     }
     return null;
   }

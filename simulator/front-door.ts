@@ -4,17 +4,17 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { bearerOf, Exchange, webexError, type Reply } from "./exchange.js";
+import { bearerToken, Exchange, webexError, type Reply } from "./exchange.js";
 import type { FaultRule } from "./faults.js";
 import type { LoggedRequest } from "./request-log.js";
-import type { World } from "./world.js";
+import type { SimulatorContext } from "./world.js";
 
 const compress = promisify(gzip);
 const PADDING = Buffer.alloc(1024 * 1024, " ");
 const GATEWAY_PAGE =
   "<html><head><title>Bad gateway</title></head><body><center><h1>The upstream is not well</h1></center></body></html>";
 
-export interface Listening {
+export interface ListenOptions {
   readonly host?: string;
   readonly port?: number;
   /** Serve https with this key and certificate (PEM). */
@@ -22,28 +22,28 @@ export interface Listening {
 }
 
 /** The HTTP server: reads requests, lets faults strike, asks the routes, writes answers. */
-export class FrontDoor {
-  readonly #world: World;
-  readonly #route: (exchange: Exchange) => Promise<Reply>;
+export class SimulatorServer {
+  readonly #context: SimulatorContext;
+  readonly #handler: (exchange: Exchange) => Promise<Reply>;
   #server: Server | null = null;
 
-  constructor(world: World, route: (exchange: Exchange) => Promise<Reply>) {
-    this.#world = world;
-    this.#route = route;
+  constructor(context: SimulatorContext, handler: (exchange: Exchange) => Promise<Reply>) {
+    this.#context = context;
+    this.#handler = handler;
   }
 
   /** Resolves with the address, such as `http://127.0.0.1:49152`. */
-  async start(listening: Listening): Promise<string> {
-    const host = listening.host ?? "127.0.0.1";
-    const answer: RequestListener = (request, response) => void this.#serve(request, response, listening.tls !== undefined);
-    const server = listening.tls ? createTlsServer(listening.tls, answer) : createServer(answer);
+  async start(options: ListenOptions): Promise<string> {
+    const host = options.host ?? "127.0.0.1";
+    const listener: RequestListener = (request, response) => void this.#serve(request, response, options.tls !== undefined);
+    const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(listening.port ?? 0, host, resolve);
+      server.listen(options.port ?? 0, host, resolve);
     });
     const { port } = server.address() as AddressInfo;
-    return `${listening.tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    return `${options.tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   }
 
   async stop(): Promise<void> {
@@ -55,41 +55,41 @@ export class FrontDoor {
     await closed;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse, secure: boolean): Promise<void> {
-    const url = new URL(request.url ?? "/", `${secure ? "https" : "http"}://${request.headers.host ?? "127.0.0.1"}`);
-    const control = url.pathname === "/simulator" || url.pathname.startsWith("/simulator/");
-    const bearer = bearerOf(request);
-    const orgId = bearer === null ? null : (this.#world.tokens.organizationOf(bearer)?.id ?? null);
-    const entry = control
+  async #serve(request: IncomingMessage, response: ServerResponse, isSecure: boolean): Promise<void> {
+    const url = new URL(request.url ?? "/", `${isSecure ? "https" : "http"}://${request.headers.host ?? "127.0.0.1"}`);
+    const isControl = url.pathname === "/simulator" || url.pathname.startsWith("/simulator/");
+    const bearer = bearerToken(request);
+    const orgId = bearer === null ? null : (this.#context.tokens.findOrganization(bearer)?.id ?? null);
+    const logEntry = isControl
       ? null
-      : this.#world.requests.open({
-          at: this.#world.now(),
+      : this.#context.requests.open({
+          at: this.#context.now(),
           method: request.method ?? "GET",
           path: url.pathname,
           query: Object.fromEntries(url.searchParams),
           bearer: bearer !== null,
         });
-    if (entry) entry.orgId = orgId;
-    const fault = control ? null : this.#world.faults.take({ path: url.pathname, orgId });
+    if (logEntry) logEntry.orgId = orgId;
+    const fault = isControl ? null : this.#context.faults.consume({ path: url.pathname, orgId });
     const exchange = new Exchange(request, url, `ROUTER_${randomUUID().toUpperCase()}`, fault);
     try {
-      const waited = control || (await pause(this.#world.knobs.latencyMs, response));
-      if (!waited || fault?.kind === "hang") {
-        this.#close(entry, null);
+      const isConnected = isControl || (await delay(this.#context.knobs.latencyMs, response));
+      if (!isConnected || fault?.kind === "hang") {
+        this.#closeLogEntry(logEntry, null);
         return;
       }
       if (fault?.kind === "reset") {
-        this.#close(entry, null);
+        this.#closeLogEntry(logEntry, null);
         request.socket.resetAndDestroy();
         return;
       }
-      const reply = (fault && this.#struck(exchange, fault)) ?? (await this.#routed(exchange));
-      if (!control && !(await pause((reply.persons ?? 0) * this.#world.knobs.latencyPerPersonMs, response))) {
-        this.#close(entry, null);
+      const reply = (fault && this.#faultReply(exchange, fault)) ?? (await this.#routeReply(exchange));
+      if (!isControl && !(await delay((reply.persons ?? 0) * this.#context.knobs.latencyPerPersonMs, response))) {
+        this.#closeLogEntry(logEntry, null);
         return;
       }
-      this.#close(entry, reply.status);
-      await this.#write(exchange, response, reply, control);
+      this.#closeLogEntry(logEntry, reply.status);
+      await this.#write(exchange, response, reply, isControl);
     } catch (error) {
       // A client that hangs up in the middle is everyday life here; anything else is a defect of the simulator and must be seen.
       if (!response.destroyed) process.stderr.write(`simulator: ${String(error)}\n`);
@@ -97,14 +97,14 @@ export class FrontDoor {
     }
   }
 
-  #close(entry: LoggedRequest | null, status: number | null): void {
-    if (entry) this.#world.requests.close(entry, status);
+  #closeLogEntry(logEntry: LoggedRequest | null, status: number | null): void {
+    if (logEntry) this.#context.requests.close(logEntry, status);
   }
 
   /** The answer that a fault gives in place of the routes, or null where the routes play it. */
-  #struck(exchange: Exchange, fault: FaultRule): Reply | null {
+  #faultReply(exchange: Exchange, fault: FaultRule): Reply | null {
     if (fault.kind === "redirect") {
-      const to = fault.to ?? this.#world.foreignUrl;
+      const to = fault.to ?? this.#context.foreignUrl;
       return { status: fault.status ?? 302, headers: { location: `${to}${exchange.url.pathname}${exchange.url.search}` } };
     }
     if (fault.kind !== "status") return null;
@@ -123,18 +123,18 @@ export class FrontDoor {
     }
   }
 
-  async #routed(exchange: Exchange): Promise<Reply> {
+  async #routeReply(exchange: Exchange): Promise<Reply> {
     try {
-      return await this.#route(exchange);
+      return await this.#handler(exchange);
     } catch (error) {
       if (error instanceof RangeError || error instanceof URIError) return webexError(exchange, 400, error.message);
       throw error;
     }
   }
 
-  async #write(exchange: Exchange, response: ServerResponse, reply: Reply, control: boolean): Promise<void> {
-    const { knobs } = this.#world;
-    const trackingIds = new Array<string>(control ? 0 : knobs.trackingIdRepeats).fill(exchange.trackingId);
+  async #write(exchange: Exchange, response: ServerResponse, reply: Reply, isControl: boolean): Promise<void> {
+    const { knobs } = this.#context;
+    const trackingIds = new Array<string>(isControl ? 0 : knobs.trackingIdRepeats).fill(exchange.trackingId);
     for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
     if (trackingIds.length > 0) response.setHeader("TrackingID", trackingIds);
     let body = Buffer.from(reply.body ?? "");
@@ -150,16 +150,16 @@ export class FrontDoor {
     }
     if (padding > 0) {
       response.write(body.subarray(0, -1));
-      await pad(response, padding);
+      await writePadding(response, padding);
       body = body.subarray(-1);
     }
     response.end(body);
   }
 }
 
-async function pad(response: ServerResponse, bytes: number): Promise<void> {
-  for (let left = bytes; left > 0 && !response.destroyed; left -= PADDING.length) {
-    if (response.write(PADDING.subarray(0, Math.min(left, PADDING.length)))) continue;
+async function writePadding(response: ServerResponse, bytes: number): Promise<void> {
+  for (let remaining = bytes; remaining > 0 && !response.destroyed; remaining -= PADDING.length) {
+    if (response.write(PADDING.subarray(0, Math.min(remaining, PADDING.length)))) continue;
     await new Promise<void>((resolve) => {
       response.once("drain", resolve);
       response.once("close", resolve);
@@ -168,17 +168,17 @@ async function pad(response: ServerResponse, bytes: number): Promise<void> {
 }
 
 /** Waits; false when the client has gone meanwhile. */
-function pause(ms: number, response: ServerResponse): Promise<boolean> {
+function delay(ms: number, response: ServerResponse): Promise<boolean> {
   if (ms <= 0) return Promise.resolve(true);
   return new Promise((resolve) => {
-    const gone = (): void => {
+    const onClose = (): void => {
       clearTimeout(timer);
       resolve(false);
     };
     const timer = setTimeout(() => {
-      response.off("close", gone);
+      response.off("close", onClose);
       resolve(true);
     }, ms);
-    response.once("close", gone);
+    response.once("close", onClose);
   });
 }

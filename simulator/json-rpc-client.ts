@@ -21,7 +21,7 @@ interface Message {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
 }
 
-interface Waiting {
+interface PendingCall {
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -41,7 +41,7 @@ export interface PendingRequest extends Promise<unknown> {
  */
 export class JsonRpcClient {
   readonly #output: Writable;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new Map<number, PendingCall>();
   #received: Buffer = Buffer.alloc(0);
   #nextId = 1;
   #closed: Error | null = null;
@@ -59,15 +59,15 @@ export class JsonRpcClient {
   /** Sends a request. Rejects with an `RpcError` where the worker answers with an error, or with the reason of `close`. */
   request(method: string, params?: object): PendingRequest {
     const id = this.#nextId++;
-    const answer = new Promise<unknown>((resolve, reject) => {
+    const response = new Promise<unknown>((resolve, reject) => {
       if (this.#closed) {
         reject(this.#closed);
         return;
       }
-      this.#waiting.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject });
       this.#send({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) });
     });
-    return Object.assign(answer, { cancel: () => this.notify("$/cancelRequest", { id }) });
+    return Object.assign(response, { cancel: () => this.notify("$/cancelRequest", { id }) });
   }
 
   notify(method: string, params?: object): void {
@@ -77,8 +77,8 @@ export class JsonRpcClient {
   /** Rejects what is under way and all that comes later. */
   close(reason: Error): void {
     this.#closed ??= reason;
-    for (const waiting of this.#waiting.values()) waiting.reject(reason);
-    this.#waiting.clear();
+    for (const pendingCall of this.#pending.values()) pendingCall.reject(reason);
+    this.#pending.clear();
   }
 
   #send(message: object): void {
@@ -123,14 +123,14 @@ export class JsonRpcClient {
       else this.#send({ jsonrpc: "2.0", id: message.id, error: { code: -32601, message: "The host offers no methods." } });
       return;
     }
-    const waiting = typeof message.id === "number" ? this.#waiting.get(message.id) : undefined;
-    if (!waiting) {
+    const pendingCall = typeof message.id === "number" ? this.#pending.get(message.id) : undefined;
+    if (!pendingCall) {
       this.onProtocolError(new Error(`An answer to no request: ${message.error?.message ?? "no error"}`));
       return;
     }
-    this.#waiting.delete(message.id as number);
+    this.#pending.delete(message.id as number);
     const { error } = message;
-    if (error) waiting.reject(new RpcError(error.code, error.message, error.data));
-    else waiting.resolve(message.result);
+    if (error) pendingCall.reject(new RpcError(error.code, error.message, error.data));
+    else pendingCall.resolve(message.result);
   }
 }

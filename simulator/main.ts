@@ -12,7 +12,7 @@ const USAGE = `Usage: npm run simulator -- [options]
   --client-id <id> --client-secret <secret>   the integration (random)
   --redirect-uri <uri> where its flows may come back (http://localhost:8467/oauth/callback)`;
 
-const NAMES = ["Northwind Trading", "Contoso Health", "Fabrikam Energy", "Tailspin Toys", "Litware Bank"];
+const ORGANIZATION_NAMES = ["Northwind Trading", "Contoso Health", "Fabrikam Energy", "Tailspin Toys", "Litware Bank"];
 
 function wholeNumber(name: string, text: string): number {
   if (!/^\d+$/.test(text)) throw new RangeError(`--${name} takes a whole number, not "${text}".`);
@@ -42,7 +42,7 @@ function createSimulator(values: ReturnType<typeof readOptions>): WebexSimulator
   const seed = wholeNumber("seed", values.seed);
   const persons = wholeNumber("persons", values.persons);
   const organizations = Array.from({ length: wholeNumber("organizations", values.organizations) }, (_, index) => ({
-    name: NAMES[index] ?? `Organization ${index + 1}`,
+    name: ORGANIZATION_NAMES[index] ?? `Organization ${index + 1}`,
     domain: `org${index + 1}.example`,
     persons,
     seed: seed * 1000 + index,
@@ -62,15 +62,15 @@ function createSimulator(values: ReturnType<typeof readOptions>): WebexSimulator
   });
 }
 
-function describe(webex: WebexSimulator, url: string): string {
+function banner(webex: WebexSimulator, url: string): string {
   const organizations = webex.organizations.map((organization) => {
     const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = webex.issueGrant({
       orgIndex: organization.index,
     });
     const grant = JSON.stringify({ refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope });
-    const [someone] = webex.people(organization.index)[1]?.emails ?? webex.people(organization.index)[0]?.emails ?? [];
+    const [exampleAddress] = webex.people(organization.index)[1]?.emails ?? webex.people(organization.index)[0]?.emails ?? [];
     return `
-${organization.name}: ${webex.people(organization.index).length} persons, ${someone ?? ""} for one
+${organization.name}: ${webex.people(organization.index).length} persons, ${exampleAddress ?? ""} for one
   for authorization/import: ${grant}`;
   });
   return `Simulated Webex is listening.
@@ -87,7 +87,7 @@ Ctrl+C ends it.`;
 
 async function main(): Promise<void> {
   let webex: WebexSimulator;
-  let listening: { host: string; port: number };
+  let listenOptions: { host: string; port: number };
   try {
     const values = readOptions();
     if (values.help) {
@@ -95,26 +95,26 @@ async function main(): Promise<void> {
       return;
     }
     webex = createSimulator(values);
-    listening = { host: values.host, port: wholeNumber("port", values.port) };
+    listenOptions = { host: values.host, port: wholeNumber("port", values.port) };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     process.exitCode = 2;
     return;
   }
   try {
-    const { url } = await webex.start(listening);
-    console.log(describe(webex, url));
+    const { url } = await webex.start(listenOptions);
+    console.log(banner(webex, url));
   } catch (error) {
     await webex.stop();
     console.error(
-      `The simulator cannot listen on ${listening.host}:${listening.port} (${(error as NodeJS.ErrnoException).code ?? "?"}): choose another --port.`,
+      `The simulator cannot listen on ${listenOptions.host}:${listenOptions.port} (${(error as NodeJS.ErrnoException).code ?? "?"}): choose another --port.`,
     );
     process.exitCode = 1;
     return;
   }
-  const end = (): void => void webex.stop();
-  process.once("SIGINT", end);
-  process.once("SIGTERM", end);
+  const stop = (): void => void webex.stop();
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
 }
 
 await main();

@@ -3,8 +3,8 @@ import type { FaultRule } from "./faults.js";
 import type { Knobs } from "./knobs.js";
 
 const DEFAULT_PAGE_SIZE = 100;
-const MOST_WITH_CALLING_DATA = 100;
-const MOST_WITH_LOCATION = 50;
+const MAX_WITH_CALLING_DATA = 100;
+const MAX_WITH_LOCATION = 50;
 
 /** A stretch of the list. */
 export interface PageRequest {
@@ -20,19 +20,19 @@ interface Cursor extends PageRequest {
 let nextNonce = 1;
 
 /** What the query asks for, `max` clipped to what the service gives; null when `max` or `cursor` makes no sense. */
-export function readPageRequest(query: URLSearchParams, knobs: Readonly<Knobs>): PageRequest | null {
+export function parsePageRequest(query: URLSearchParams, knobs: Readonly<Knobs>): PageRequest | null {
   const cursor = query.get("cursor");
-  const from = cursor === null ? null : decodeCursor(cursor);
-  if (cursor !== null && !from) return null;
-  const asked = query.get("max");
-  const max = asked === null ? (from?.max ?? DEFAULT_PAGE_SIZE) : Number(asked);
+  const decoded = cursor === null ? null : decodeCursor(cursor);
+  if (cursor !== null && !decoded) return null;
+  const requestedMax = query.get("max");
+  const max = requestedMax === null ? (decoded?.max ?? DEFAULT_PAGE_SIZE) : Number(requestedMax);
   if (!Number.isInteger(max) || max < 1) return null;
-  const most = Math.min(
+  const limit = Math.min(
     knobs.maxPageSize,
-    query.get("callingData") === "true" ? MOST_WITH_CALLING_DATA : Infinity,
-    query.has("locationId") ? MOST_WITH_LOCATION : Infinity,
+    query.get("callingData") === "true" ? MAX_WITH_CALLING_DATA : Infinity,
+    query.has("locationId") ? MAX_WITH_LOCATION : Infinity,
   );
-  return { offset: from?.offset ?? 0, max: Math.min(max, most) };
+  return { offset: decoded?.offset ?? 0, max: Math.min(max, limit) };
 }
 
 /** The `Link` header to the page that begins at `offset` (RFC 8288), as the knobs and a fault want it. */
@@ -41,10 +41,10 @@ export function linkHeader(
   next: PageRequest,
   options: { knobs: Readonly<Knobs>; foreignUrl: string; fault: FaultRule | null },
 ): string {
-  const loop = options.fault?.kind === "linkLoop";
+  const isLoop = options.fault?.kind === "linkLoop";
   const url = new URL(exchange.url.href);
   url.searchParams.set("max", String(next.max));
-  url.searchParams.set("cursor", encodeCursor(loop ? { offset: 0, max: next.max, nonce: 0 } : { ...next, nonce: nextNonce++ }));
+  url.searchParams.set("cursor", encodeCursor(isLoop ? { offset: 0, max: next.max, nonce: 0 } : { ...next, nonce: nextNonce++ }));
   const address =
     options.fault?.kind === "foreignLink" ? url.href.replace(url.origin, options.fault.to ?? options.foreignUrl) : url.href;
   switch (options.knobs.linkForm) {

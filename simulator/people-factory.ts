@@ -45,7 +45,7 @@ export interface SimulatedOrganization {
   readonly byId: Map<string, SimulatedPerson>;
   /** The Full Admin, and somebody who is none. */
   readonly administrator: SimulatedPerson;
-  readonly ordinary: SimulatedPerson;
+  readonly regularUser: SimulatedPerson;
 }
 
 export interface OrganizationOptions {
@@ -72,13 +72,13 @@ export function createOrganization(options: OrganizationOptions, index: number):
   const slug = asciiName(options.name) || `organization${index}`;
   const domain = options.domain ?? `${slug}.example`;
   const people: SimulatedPerson[] = [];
-  const taken = new Set<string>();
+  const usedAddresses = new Set<string>();
   for (let number = 0; number < Math.max(1, options.persons); number++) {
-    people.push(createPerson({ seed, number, domain, taken, isFullAdmin: number === 0 }));
+    people.push(createPerson({ seed, number, domain, usedAddresses, isFullAdmin: number === 0 }));
   }
   const [administrator] = people;
   if (!administrator) throw new Error("An organization has at least one person.");
-  const ordinary = people[1] ?? administrator;
+  const regularUser = people[1] ?? administrator;
   const bots = options.bots ?? Math.ceil(options.persons / 100);
   for (let number = 0; number < bots; number++) {
     const bot = createBot({ seed, number, index: options.persons + number, slug });
@@ -97,7 +97,7 @@ export function createOrganization(options: OrganizationOptions, index: number):
     byEmail: new Map(people.flatMap((person) => person.emails.map((email) => [email.toLowerCase(), person] as const))),
     byId: new Map(people.map((person) => [person.id, person])),
     administrator,
-    ordinary,
+    regularUser,
   };
 }
 
@@ -105,7 +105,7 @@ export interface PersonOptions {
   readonly seed: number;
   readonly number: number;
   readonly domain: string;
-  readonly taken: Set<string>;
+  readonly usedAddresses: Set<string>;
   readonly isFullAdmin?: boolean;
   /** Instead of a seeded one. */
   readonly email?: string;
@@ -119,8 +119,8 @@ export function createPerson(options: PersonOptions): SimulatedPerson {
   const firstName = pick(FIRST_NAMES, random);
   const lastName = pick(LAST_NAMES, random);
   const [department, titles] = pick(DEPARTMENTS, random);
-  const primary = options.email ?? freeAddress(firstName, lastName, options);
-  options.taken.add(primary.toLowerCase());
+  const primary = options.email ?? uniqueAddress(firstName, lastName, options);
+  options.usedAddresses.add(primary.toLowerCase());
   const emails = [primary];
   if (random() < 0.08) emails.push(aliasOf(primary));
   if (random() < 0.5) emails.reverse();
@@ -138,7 +138,7 @@ export function createPerson(options: PersonOptions): SimulatedPerson {
     department,
     title: pick(titles, random),
     isFullAdmin: options.isFullAdmin ?? false,
-    ...blankPresence(),
+    ...initialPresence(),
   };
 }
 
@@ -160,18 +160,18 @@ function createBot(options: { seed: number; number: number; index: number; slug:
     department: "",
     title: "",
     isFullAdmin: false,
-    ...blankPresence(),
+    ...initialPresence(),
   };
 }
 
-function blankPresence(): Pick<SimulatedPerson, "status" | "lastActivity" | "nextChangeAt" | "pinned" | "json"> {
+function initialPresence(): Pick<SimulatedPerson, "status" | "lastActivity" | "nextChangeAt" | "pinned" | "json"> {
   return { status: null, lastActivity: null, nextChangeAt: -Infinity, pinned: false, json: null };
 }
 
-function freeAddress(firstName: string, lastName: string, options: PersonOptions): string {
+function uniqueAddress(firstName: string, lastName: string, options: PersonOptions): string {
   const local = `${asciiName(firstName)}.${asciiName(lastName)}`;
   const plain = `${local}@${options.domain}`;
-  return options.taken.has(plain) ? `${local}${options.number}@${options.domain}` : plain;
+  return options.usedAddresses.has(plain) ? `${local}${options.number}@${options.domain}` : plain;
 }
 
 function aliasOf(address: string): string {

@@ -1,77 +1,94 @@
 import { forbidden, type Access } from "./api-access.js";
 import { jsonReply, notFound, webexError, type Exchange, type Reply } from "./exchange.js";
-import { linkHeader, readPageRequest } from "./paging.js";
+import { linkHeader, parsePageRequest } from "./paging.js";
 import type { SimulatedOrganization, SimulatedPerson } from "./people-factory.js";
-import { personJson, type PersonView } from "./person-json.js";
-import type { World } from "./world.js";
+import { personJson, type PersonJsonOptions } from "./person-json.js";
+import type { SimulatorContext } from "./world.js";
 
 const PEOPLE_SCOPES: readonly string[] = ["spark-admin:people_read", "spark:people_read"];
-const MOST_IDS = 85;
+const MAX_IDS = 85;
 const DEFAULT_OVERSIZE_BYTES = 80 * 1024 * 1024;
 
-type Admitted = Extract<Access, { grant: unknown }>;
+type GrantedAccess = Extract<Access, { grant: unknown }>;
 
 /** GET /v1/people, /v1/people/me and /v1/people/{id}. */
-export function peopleRoute(exchange: Exchange, world: World, access: Admitted): Reply {
+export function peopleRoute(exchange: Exchange, context: SimulatorContext, access: GrantedAccess): Reply {
   if (exchange.method !== "GET") return webexError(exchange, 405, "Method Not Allowed");
   if (!PEOPLE_SCOPES.some((scope) => access.scopes.has(scope))) return forbidden(exchange);
-  const organization = organizationAsked(exchange, world, access);
+  const organization = requestedOrganization(exchange, context, access);
   if (!organization) return forbidden(exchange);
   const id = /^\/v1\/people\/([^/]+)$/.exec(exchange.url.pathname)?.[1];
-  if (id !== undefined) return onePerson(exchange, world, access, organization, decodeURIComponent(id));
-  return list(exchange, world, access, organization);
+  if (id !== undefined) return personReply(exchange, context, access, organization, decodeURIComponent(id));
+  return listReply(exchange, context, access, organization);
 }
 
-function onePerson(exchange: Exchange, world: World, access: Admitted, organization: SimulatedOrganization, id: string): Reply {
-  const me = access.grant.role === "user" ? access.grant.organization.ordinary : access.grant.organization.administrator;
+function personReply(
+  exchange: Exchange,
+  context: SimulatorContext,
+  access: GrantedAccess,
+  organization: SimulatedOrganization,
+  id: string,
+): Reply {
+  const me = access.grant.role === "user" ? access.grant.organization.regularUser : access.grant.organization.administrator;
   const person = id === "me" ? me : organization.byId.get(id.replaceAll("=", ""));
   if (!person) return notFound(exchange);
-  const body = bodies(world, organization, [person], view(exchange, world, true));
+  const body = serializePeople(context, organization, [person], personView(exchange, context, true));
   return { ...jsonReply(200, null), body };
 }
 
-function list(exchange: Exchange, world: World, access: Admitted, organization: SimulatedOrganization): Reply {
+function listReply(
+  exchange: Exchange,
+  context: SimulatorContext,
+  access: GrantedAccess,
+  organization: SimulatedOrganization,
+): Reply {
   const query = exchange.url.searchParams;
   const email = query.get("email");
   const ids = query.get("id");
   const displayName = query.get("displayName");
   if (ids !== null) {
-    const asked = ids.split(",").filter((id) => id !== "");
-    if (asked.length > MOST_IDS) return webexError(exchange, 400, `No more than ${MOST_IDS} ids can be specified.`);
-    const found = asked.flatMap((id) => organization.byId.get(id.replaceAll("=", "")) ?? []);
-    const missing = asked.filter((id) => !organization.byId.has(id.replaceAll("=", "")));
-    return items(world, organization, found, view(exchange, world, false), missing.length > 0 ? missing : null);
+    const requestedIds = ids.split(",").filter((id) => id !== "");
+    if (requestedIds.length > MAX_IDS) return webexError(exchange, 400, `No more than ${MAX_IDS} ids can be specified.`);
+    const found = requestedIds.flatMap((id) => organization.byId.get(id.replaceAll("=", "")) ?? []);
+    const missing = requestedIds.filter((id) => !organization.byId.has(id.replaceAll("=", "")));
+    return itemsReply(context, organization, found, personView(exchange, context, false), missing.length > 0 ? missing : null);
   }
   if (email !== null) {
     const person = organization.byEmail.get(email.toLowerCase());
-    return items(world, organization, person ? [person] : [], view(exchange, world, true), null);
+    return itemsReply(context, organization, person ? [person] : [], personView(exchange, context, true), null);
   }
-  const maySeeAll = access.grant.role !== "user" && !world.knobs.roleLost;
-  if (displayName === null && !maySeeAll) {
+  const canListAll = access.grant.role !== "user" && !context.knobs.roleLost;
+  if (displayName === null && !canListAll) {
     return webexError(exchange, 400, "Email, displayName, or id list should be specified.", { errors: false });
   }
   if (displayName === null && !access.scopes.has("spark-admin:people_read")) return forbidden(exchange);
-  return page(exchange, world, organization, displayName);
+  return pageReply(exchange, context, organization, displayName);
 }
 
-function page(exchange: Exchange, world: World, organization: SimulatedOrganization, displayName: string | null): Reply {
-  const request = readPageRequest(exchange.url.searchParams, world.knobs);
+function pageReply(
+  exchange: Exchange,
+  context: SimulatorContext,
+  organization: SimulatedOrganization,
+  displayName: string | null,
+): Reply {
+  const request = parsePageRequest(exchange.url.searchParams, context.knobs);
   if (!request) return webexError(exchange, 400, "One of the query parameters is not valid.");
   const prefix = displayName?.toLowerCase() ?? null;
-  const listed = organization.people.filter(
+  const candidates = organization.people.filter(
     (person) =>
-      (world.knobs.botsInList || person.type === "person") &&
+      (context.knobs.botsInList || person.type === "person") &&
       (prefix === null || person.displayName.toLowerCase().startsWith(prefix)),
   );
-  const empty = exchange.fault?.kind === "emptyPage";
-  const served = empty ? [] : listed.slice(request.offset, request.offset + request.max);
-  const end = request.offset + served.length;
-  const hasNext = empty || end < listed.length || exchange.fault?.kind === "linkLoop" || exchange.fault?.kind === "foreignLink";
-  const { knobs, foreignUrl } = world;
+  const isEmpty = exchange.fault?.kind === "emptyPage";
+  const pagePeople = isEmpty ? [] : candidates.slice(request.offset, request.offset + request.max);
+  const end = request.offset + pagePeople.length;
+  const hasNext =
+    isEmpty || end < candidates.length || exchange.fault?.kind === "linkLoop" || exchange.fault?.kind === "foreignLink";
+  const { knobs, foreignUrl } = context;
   const next = { offset: end, max: request.max };
   const link = hasNext ? { link: linkHeader(exchange, next, { knobs, foreignUrl, fault: exchange.fault }) } : {};
-  const reply = items(world, organization, served, view(exchange, world, true), null);
-  if (end < listed.length) movePersons(organization, listed.slice(end, end + knobs.movePersons));
+  const reply = itemsReply(context, organization, pagePeople, personView(exchange, context, true), null);
+  if (end < candidates.length) movePersons(organization, candidates.slice(end, end + knobs.movePersons));
   return {
     ...reply,
     headers: { ...reply.headers, ...link },
@@ -87,37 +104,41 @@ function movePersons(organization: SimulatedOrganization, moving: readonly Simul
   }
 }
 
-function items(
-  world: World,
+function itemsReply(
+  context: SimulatorContext,
   organization: SimulatedOrganization,
   people: readonly SimulatedPerson[],
-  personView: PersonView,
+  options: PersonJsonOptions,
   notFoundIds: readonly string[] | null,
 ): Reply {
-  const body = `{"notFoundIds":${JSON.stringify(notFoundIds)},"items":[${bodies(world, organization, people, personView)}]}`;
+  const body = `{"notFoundIds":${JSON.stringify(notFoundIds)},"items":[${serializePeople(context, organization, people, options)}]}`;
   return { ...jsonReply(200, null), body, persons: people.length };
 }
 
-function bodies(
-  world: World,
+function serializePeople(
+  context: SimulatorContext,
   organization: SimulatedOrganization,
   people: readonly SimulatedPerson[],
-  personView: PersonView,
+  options: PersonJsonOptions,
 ): string {
-  world.presence.refresh(organization, people);
-  return people.map((person) => personJson(person, organization, personView)).join(",");
+  context.presence.refresh(organization, people);
+  return people.map((person) => personJson(person, organization, options)).join(",");
 }
 
-function view(exchange: Exchange, world: World, withStatus: boolean): PersonView {
-  const { sharingOff, roleLost, strangeStatus, booleansAsStrings } = world.knobs;
-  const excluded = exchange.url.searchParams.get("excludeStatus") === "true";
-  return { withStatus: withStatus && !excluded, sharingOff, roleLost, strangeStatus, booleansAsStrings };
+function personView(exchange: Exchange, context: SimulatorContext, withStatus: boolean): PersonJsonOptions {
+  const { sharingOff, roleLost, strangeStatus, booleansAsStrings } = context.knobs;
+  const isStatusExcluded = exchange.url.searchParams.get("excludeStatus") === "true";
+  return { withStatus: withStatus && !isStatusExcluded, sharingOff, roleLost, strangeStatus, booleansAsStrings };
 }
 
-function organizationAsked(exchange: Exchange, world: World, access: Admitted): SimulatedOrganization | null {
+function requestedOrganization(
+  exchange: Exchange,
+  context: SimulatorContext,
+  access: GrantedAccess,
+): SimulatedOrganization | null {
   const orgId = exchange.url.searchParams.get("orgId");
   const own = access.grant.organization;
   if (orgId === null || orgId === own.id) return own;
   if (access.grant.role !== "partnerAdmin") return null;
-  return world.organizations.find((organization) => organization.id === orgId) ?? null;
+  return context.organizations.find((organization) => organization.id === orgId) ?? null;
 }

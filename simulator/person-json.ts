@@ -4,7 +4,7 @@ import { pick, seededRandom, seededUuid } from "./random.js";
 
 const FULL_ADMIN_ROLE = webexId("ROLE", "id_full_admin");
 
-export interface PersonView {
+export interface PersonJsonOptions {
   /** The list by `id=` never tells presence, and `excludeStatus` asks for none. */
   readonly withStatus: boolean;
   /** The administrator's own sharing is off: nobody's presence is told. */
@@ -17,14 +17,16 @@ export interface PersonView {
 }
 
 /** A person as Webex answers, in about 1.2 KB. What never changes is made once a person. */
-export function personJson(person: SimulatedPerson, organization: SimulatedOrganization, view: PersonView): string {
-  const usual = !view.booleansAsStrings && !(view.roleLost && person.isFullAdmin);
-  const fixed = usual ? (person.json ??= fixedJson(person, organization, view)) : fixedJson(person, organization, view);
-  if (!view.withStatus || view.sharingOff) return `${fixed}}`;
+export function personJson(person: SimulatedPerson, organization: SimulatedOrganization, options: PersonJsonOptions): string {
+  const isCacheable = !options.booleansAsStrings && !(options.roleLost && person.isFullAdmin);
+  const fixedMembers = isCacheable
+    ? (person.json ??= fixedMembersJson(person, organization, options))
+    : fixedMembersJson(person, organization, options);
+  if (!options.withStatus || options.sharingOff) return `${fixedMembers}}`;
   const activity = person.lastActivity === null ? "" : `,"lastActivity":"${new Date(person.lastActivity).toISOString()}"`;
   const status =
-    view.strangeStatus !== "" && person.status !== null && person.index % 10 === 9 ? view.strangeStatus : person.status;
-  return `${fixed}${activity}${status === null ? "" : `,"status":${JSON.stringify(status)}`}}`;
+    options.strangeStatus !== "" && person.status !== null && person.index % 10 === 9 ? options.strangeStatus : person.status;
+  return `${fixedMembers}${activity}${status === null ? "" : `,"status":${JSON.stringify(status)}`}}`;
 }
 
 /** The SIP addresses that Webex gives a person: personal room, enterprise and cloud calling. */
@@ -41,9 +43,9 @@ export function sipAddressesOf(
   ];
 }
 
-function fixedJson(person: SimulatedPerson, organization: SimulatedOrganization, view: PersonView): string {
+function fixedMembersJson(person: SimulatedPerson, organization: SimulatedOrganization, options: PersonJsonOptions): string {
   const random = seededRandom(person.seed ^ 0x5eed);
-  const truth = (value: boolean): boolean | string => (view.booleansAsStrings ? String(value) : value);
+  const booleanValue = (value: boolean): boolean | string => (options.booleansAsStrings ? String(value) : value);
   const isPerson = person.type === "person";
   const extension = String(2000 + (person.index % 7999));
   const created = new Date(Date.parse("2020-01-07T08:00:00.000Z") + Math.floor(random() * 1.5e11)).toISOString();
@@ -66,15 +68,15 @@ function fixedJson(person: SimulatedPerson, organization: SimulatedOrganization,
     lastName: person.lastName,
     avatar: `https://avatar-prod-us-east-2.webexcontent.com/Avtr~V1~${organization.uuid}/V1~${seededUuid(random)}~1600`,
     orgId: organization.id,
-    roles: person.isFullAdmin && !view.roleLost ? [FULL_ADMIN_ROLE] : [],
+    roles: person.isFullAdmin && !options.roleLost ? [FULL_ADMIN_ROLE] : [],
     licenses: isPerson ? [licence(), licence()] : [],
     ...(isPerson ? { department: person.department, title: person.title } : {}),
     created,
     lastModified: new Date(Date.parse(created) + Math.floor(random() * 4e10)).toISOString(),
     timezone: pick(TIMEZONES, random),
     siteUrls: isPerson ? [`${organization.slug}.webex.com`] : [],
-    invitePending: truth(false),
-    loginEnabled: truth(true),
+    invitePending: booleanValue(false),
+    loginEnabled: booleanValue(true),
     type: person.type,
   };
   return JSON.stringify(body).slice(0, -1);

@@ -7,7 +7,7 @@ import {
 } from "./people-factory.js";
 import type { PresenceEngine } from "./presence-engine.js";
 
-interface Place {
+interface FoundPerson {
   readonly organization: SimulatedOrganization;
   readonly person: SimulatedPerson;
 }
@@ -29,10 +29,10 @@ export class Population {
   }
 
   person(key: string, orgIndex?: number): SimulatedPerson | null {
-    const place = this.#find(key, orgIndex);
-    if (!place) return null;
-    this.#presence.refresh(place.organization, [place.person]);
-    return place.person;
+    const found = this.#find(key, orgIndex);
+    if (!found) return null;
+    this.#presence.refresh(found.organization, [found.person]);
+    return found.person;
   }
 
   people(orgIndex: number): SimulatedPerson[] {
@@ -42,19 +42,19 @@ export class Population {
   }
 
   setStatus(key: string, status: string | null, orgIndex?: number): void {
-    this.#presence.pin(this.#known(key, orgIndex).person, status);
+    this.#presence.pin(this.#require(key, orgIndex).person, status);
   }
 
   release(key: string, orgIndex?: number): void {
-    this.#presence.release(this.#known(key, orgIndex).person);
+    this.#presence.release(this.#require(key, orgIndex).person);
   }
 
   add(orgIndex: number, options: { email?: string; displayName?: string; status?: string | null }): SimulatedPerson {
     const organization = this.organization(orgIndex);
     const number = organization.people.reduce((highest, person) => Math.max(highest, person.index), 0) + 1;
-    const { status, ...named } = options;
-    const taken = new Set(organization.byEmail.keys());
-    const person = createPerson({ seed: organization.seed, number, domain: organization.domain, taken, ...named });
+    const { status, ...identity } = options;
+    const usedAddresses = new Set(organization.byEmail.keys());
+    const person = createPerson({ seed: organization.seed, number, domain: organization.domain, usedAddresses, ...identity });
     organization.people.push(person);
     organization.byId.set(person.id, person);
     for (const email of person.emails) organization.byEmail.set(email.toLowerCase(), person);
@@ -63,24 +63,24 @@ export class Population {
   }
 
   remove(key: string, orgIndex?: number): void {
-    const { organization, person } = this.#known(key, orgIndex);
+    const { organization, person } = this.#require(key, orgIndex);
     organization.people.splice(organization.people.indexOf(person), 1);
     organization.byId.delete(person.id);
     for (const email of person.emails) organization.byEmail.delete(email.toLowerCase());
   }
 
-  #find(key: string, orgIndex?: number): Place | null {
-    const where = orgIndex === undefined ? this.organizations : [this.organization(orgIndex)];
-    for (const organization of where) {
+  #find(key: string, orgIndex?: number): FoundPerson | null {
+    const searched = orgIndex === undefined ? this.organizations : [this.organization(orgIndex)];
+    for (const organization of searched) {
       const person = organization.byEmail.get(key.toLowerCase()) ?? organization.byId.get(key);
       if (person) return { organization, person };
     }
     return null;
   }
 
-  #known(key: string, orgIndex?: number): Place {
-    const place = this.#find(key, orgIndex);
-    if (!place) throw new RangeError(`There is no person ${key}.`);
-    return place;
+  #require(key: string, orgIndex?: number): FoundPerson {
+    const found = this.#find(key, orgIndex);
+    if (!found) throw new RangeError(`There is no person ${key}.`);
+    return found;
   }
 }

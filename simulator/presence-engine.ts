@@ -3,7 +3,7 @@ import { PresenceWalk } from "./presence-walk.js";
 import type { WalkClock } from "./walk-clock.js";
 
 const AWAY_AFTER_MS = 10 * 60_000;
-const LONGEST_LOOK_BACK_MS = 12 * 3_600_000;
+const MAX_ACTIVITY_AGE_MS = 12 * 3_600_000;
 
 /** Keeps each person's presence as the walk says, when somebody looks: without a timer, so 100,000 persons cost nothing. */
 export class PresenceEngine {
@@ -46,8 +46,8 @@ export class PresenceEngine {
       person.lastActivity = null;
       return;
     }
-    const lookBack = Math.min(LONGEST_LOOK_BACK_MS, (now - segment.since) / (this.#clock.speed || 1));
-    const away = segment.status === "inactive" ? AWAY_AFTER_MS : 0;
-    person.lastActivity = this.#realNow() - Math.floor(lookBack) - away;
+    const activityAgeMs = Math.min(MAX_ACTIVITY_AGE_MS, (now - segment.since) / (this.#clock.speed || 1));
+    const awayMs = segment.status === "inactive" ? AWAY_AFTER_MS : 0;
+    person.lastActivity = this.#realNow() - Math.floor(activityAgeMs) - awayMs;
   }
 }

@@ -1,4 +1,4 @@
-import { mixSeeds, seededRandom, type Random } from "./random.js";
+import { mixSeeds, seededRandom, type RandomFunction } from "./random.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -17,16 +17,16 @@ interface Step {
 }
 
 /** What a person turns to from "active", with the share of the turns and the typical length in minutes. */
-const TURNS: readonly { status: string; share: number; minutes: number; least: number }[] = [
-  { status: "call", share: 0.5, minutes: 4, least: 0.4 },
-  { status: "inactive", share: 0.3, minutes: 14, least: 2 },
-  { status: "unknown", share: 0.08, minutes: 25, least: 5 },
-  { status: "DoNotDisturb", share: 0.05, minutes: 40, least: 10 },
-  { status: "presenting", share: 0.07, minutes: 15, least: 5 },
+const TRANSITIONS: readonly { status: string; share: number; minutes: number; minMinutes: number }[] = [
+  { status: "call", share: 0.5, minutes: 4, minMinutes: 0.4 },
+  { status: "inactive", share: 0.3, minutes: 14, minMinutes: 2 },
+  { status: "unknown", share: 0.08, minutes: 25, minMinutes: 5 },
+  { status: "DoNotDisturb", share: 0.05, minutes: 40, minMinutes: 10 },
+  { status: "presenting", share: 0.07, minutes: 15, minMinutes: 5 },
 ];
 
 const NEVER_SIGNED_IN_SHARE = 0.02;
-const FRESH_USER_SHARE = 0.01;
+const NEW_USER_SHARE = 0.01;
 const OUT_OF_OFFICE_SHARE = 0.04;
 const MEETING_AT_HALF_HOUR_SHARE = 0.13;
 
@@ -48,11 +48,15 @@ export class PresenceWalk {
     const constant = this.#constantStatus(person);
     if (constant !== null) return { status: constant, since: -Infinity, until: Infinity };
     const day = Math.floor(now / DAY);
-    const steps = this.#day(person, day);
+    const steps = this.#stepsOfDay(person, day);
     let index = steps.length - 1;
     while (index > 0 && (steps[index]?.from ?? 0) > now) index--;
     const current = steps[index] ?? { from: day * DAY, status: "inactive" };
-    return { status: current.status, since: current.from, until: this.#endOf(person, current.status, steps[index + 1], day) };
+    return {
+      status: current.status,
+      since: current.from,
+      until: this.#segmentEnd(person, current.status, steps[index + 1], day),
+    };
   }
 
   statusAt(person: number, now: number): string {
@@ -73,69 +77,69 @@ export class PresenceWalk {
   }
 
   #constantStatus(person: number): "pending" | "unknown" | null {
-    const lot = seededRandom(mixSeeds(this.#seed, person, 7))();
-    if (lot < NEVER_SIGNED_IN_SHARE) return "pending";
-    return lot < NEVER_SIGNED_IN_SHARE + FRESH_USER_SHARE ? "unknown" : null;
+    const draw = seededRandom(mixSeeds(this.#seed, person, 7))();
+    if (draw < NEVER_SIGNED_IN_SHARE) return "pending";
+    return draw < NEVER_SIGNED_IN_SHARE + NEW_USER_SHARE ? "unknown" : null;
   }
 
-  #endOf(person: number, status: string, next: Step | undefined, day: number): number {
+  #segmentEnd(person: number, status: string, next: Step | undefined, day: number): number {
     if (next) return next.from;
     for (let later = day + 1; later < day + 30; later++) {
-      const other = this.#day(person, later).find((step) => step.status !== status);
+      const other = this.#stepsOfDay(person, later).find((step) => step.status !== status);
       if (other) return other.from;
     }
     return Infinity;
   }
 
-  #day(person: number, day: number): readonly Step[] {
+  #stepsOfDay(person: number, day: number): readonly Step[] {
     const random = seededRandom(mixSeeds(this.#seed, person, day));
     const midnight = day * DAY;
     const weekday = new Date(midnight).getUTCDay();
     if (weekday === 0 || weekday === 6) return [{ from: midnight, status: "inactive" }];
     if (random() < OUT_OF_OFFICE_SHARE) return [{ from: midnight, status: "OutOfOffice" }];
-    const arrival = midnight + 7.5 * HOUR + random() * 1.5 * HOUR;
+    const workStart = midnight + 7.5 * HOUR + random() * 1.5 * HOUR;
     const lunch = midnight + 12 * HOUR + random() * HOUR;
     const afterLunch = lunch + (25 + random() * 35) * MINUTE;
-    const departure = midnight + 16.5 * HOUR + random() * 2 * HOUR;
+    const workEnd = midnight + 16.5 * HOUR + random() * 2 * HOUR;
     const steps: Step[] = [{ from: midnight, status: "inactive" }];
-    work(steps, arrival, lunch, random);
+    addWorkSteps(steps, workStart, lunch, random);
     steps.push({ from: lunch, status: "inactive" });
-    work(steps, afterLunch, departure, random);
-    steps.push({ from: departure, status: "inactive" });
+    addWorkSteps(steps, afterLunch, workEnd, random);
+    steps.push({ from: workEnd, status: "inactive" });
     return steps.filter((step, index) => steps[index - 1]?.status !== step.status);
   }
 }
 
-function work(steps: Step[], from: number, until: number, random: Random): void {
+function addWorkSteps(steps: Step[], from: number, until: number, random: RandomFunction): void {
   let time = from;
   while (time < until) {
     steps.push({ from: time, status: "active" });
-    const end = time + Math.max(MINUTE, spread(13, random));
+    const end = time + Math.max(MINUTE, randomDuration(13, random));
     const halfHour = Math.ceil(time / (30 * MINUTE)) * 30 * MINUTE;
-    const meets = halfHour <= end && halfHour < until && random() < MEETING_AT_HALF_HOUR_SHARE;
-    time = meets ? halfHour : end;
+    const startsMeeting = halfHour <= end && halfHour < until && random() < MEETING_AT_HALF_HOUR_SHARE;
+    time = startsMeeting ? halfHour : end;
     if (time >= until) return;
-    if (meets) {
+    if (startsMeeting) {
       steps.push({ from: time, status: "meeting" });
       time += (random() < 0.6 ? 30 : 60) * MINUTE - random() * 5 * MINUTE;
     } else {
-      const turn = drawTurn(random);
-      steps.push({ from: time, status: turn.status });
-      time += Math.max(turn.least * MINUTE, spread(turn.minutes, random));
+      const transition = pickTransition(random);
+      steps.push({ from: time, status: transition.status });
+      time += Math.max(transition.minMinutes * MINUTE, randomDuration(transition.minutes, random));
     }
   }
 }
 
-function drawTurn(random: Random): (typeof TURNS)[number] {
-  let lot = random();
-  for (const turn of TURNS) {
-    if (lot < turn.share) return turn;
-    lot -= turn.share;
+function pickTransition(random: RandomFunction): (typeof TRANSITIONS)[number] {
+  let draw = random();
+  for (const transition of TRANSITIONS) {
+    if (draw < transition.share) return transition;
+    draw -= transition.share;
   }
-  return { status: "inactive", share: 0, minutes: 14, least: 2 };
+  return { status: "inactive", share: 0, minutes: 14, minMinutes: 2 };
 }
 
 /** An exponentially distributed length around a mean in minutes, cut at four means. */
-function spread(meanMinutes: number, random: Random): number {
+function randomDuration(meanMinutes: number, random: RandomFunction): number {
   return Math.min(4, -Math.log(1 - random())) * meanMinutes * MINUTE;
 }

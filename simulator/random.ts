@@ -1,7 +1,7 @@
 /** A seeded generator of numbers in [0, 1): the same seed tells the same story each time (mulberry32). */
-export type Random = () => number;
+export type RandomFunction = () => number;
 
-export function seededRandom(seed: number): Random {
+export function seededRandom(seed: number): RandomFunction {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -24,14 +24,14 @@ export function mixSeeds(...numbers: readonly number[]): number {
 }
 
 /** An item of a list that is known not to be empty. */
-export function pick<T>(items: readonly T[], random: Random): T {
+export function pick<T>(items: readonly T[], random: RandomFunction): T {
   const item = items[Math.floor(random() * items.length)];
   if (item === undefined) throw new Error("There is nothing to pick from.");
   return item;
 }
 
 /** A version 4 UUID that follows from the generator. */
-export function seededUuid(random: Random): string {
+export function seededUuid(random: RandomFunction): string {
   let digits = "";
   for (let word = 0; word < 4; word++) {
     digits += Math.floor(random() * 4_294_967_296)

@@ -4,13 +4,13 @@ const WINDOW_MS = 60_000;
 
 /** Counts requests per organization in a sliding minute. A refused request does not count: it was not processed. */
 export class RateLimiter {
-  readonly #admitted = new Map<string, number[]>();
+  readonly #timestamps = new Map<string, number[]>();
 
   /** 0 when the request may pass, else the ms until one may. */
-  admit(orgId: string, now: number, limit: number): number {
+  acquire(orgId: string, now: number, limit: number): number {
     if (limit <= 0) return 0;
-    const times = (this.#admitted.get(orgId) ?? []).filter((time) => time > now - WINDOW_MS);
-    this.#admitted.set(orgId, times);
+    const times = (this.#timestamps.get(orgId) ?? []).filter((time) => time > now - WINDOW_MS);
+    this.#timestamps.set(orgId, times);
     if (times.length < limit) {
       times.push(now);
       return 0;
@@ -19,12 +19,12 @@ export class RateLimiter {
   }
 
   /** Takes up the minute of an organization, as other users of the limit do. */
-  fill(orgId: string, now: number, requests: number): void {
-    this.#admitted.set(orgId, [...(this.#admitted.get(orgId) ?? []), ...new Array<number>(requests).fill(now)]);
+  consume(orgId: string, now: number, requests: number): void {
+    this.#timestamps.set(orgId, [...(this.#timestamps.get(orgId) ?? []), ...new Array<number>(requests).fill(now)]);
   }
 
   reset(): void {
-    this.#admitted.clear();
+    this.#timestamps.clear();
   }
 }
 

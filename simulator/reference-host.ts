@@ -37,7 +37,7 @@ interface HostEvents {
   protocolError: [error: Error];
 }
 
-const CALM_AFTER_MS = 60_000;
+const STABLE_AFTER_MS = 60_000;
 
 /** Launches a worker from its manifest, speaks JSON-RPC with it, and launches it again when it fails: what a UCX Presence host does, in small. */
 export class ReferenceHost extends EventEmitter<HostEvents> {
@@ -87,13 +87,13 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
   }
 
   /** The next notification of a method that `accepts` takes; rejects after `timeoutMs`. */
-  nextNotification(method: string, accepts: (params: unknown) => boolean = () => true, timeoutMs = 10_000): Promise<unknown> {
-    return new Promise((resolvePromise, reject) => {
+  nextNotification(method: string, matches: (params: unknown) => boolean = () => true, timeoutMs = 10_000): Promise<unknown> {
+    return new Promise((resolveExit, reject) => {
       const listener = (name: string, params: unknown): void => {
-        if (name !== method || !accepts(params)) return;
+        if (name !== method || !matches(params)) return;
         clearTimeout(deadline);
         this.off("notification", listener);
-        resolvePromise(params);
+        resolveExit(params);
       };
       const deadline = setTimeout(() => {
         this.off("notification", listener);
@@ -164,29 +164,29 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     rpc.onProtocolError = (error) => this.emit("protocolError", error);
     this.#worker = worker;
     this.#rpc = rpc;
-    this.#exited = new Promise((resolvePromise) => {
+    this.#exited = new Promise((resolveExit) => {
       worker.once("close", (code, signal) => {
         rpc.close(new Error(`The worker has ended (${signal ?? String(code)}).`));
         this.#worker = null;
         this.#rpc = null;
         this.emit("exit", { code, signal });
-        resolvePromise({ code, signal });
-        if (code !== 0) this.#restartLater(Date.now() - launchedAt);
+        resolveExit({ code, signal });
+        if (code !== 0) this.#scheduleRestart(Date.now() - launchedAt);
       });
     });
   }
 
   /** The last delay is kept for every further failure; a worker that ran for a minute starts from the first one again. */
-  #restartLater(ranForMs: number): void {
+  #scheduleRestart(ranForMs: number): void {
     const { policy, delaysSeconds } = this.#manifest.restart;
     if (this.#stopping || this.#options.restart === false || policy !== "on-failure") return;
-    if (ranForMs >= CALM_AFTER_MS) this.#failures = 0;
+    if (ranForMs >= STABLE_AFTER_MS) this.#failures = 0;
     const delaySeconds = delaysSeconds[Math.min(this.#failures, delaysSeconds.length - 1)] ?? 1;
     const attempt = ++this.#failures;
     this.#relaunch = setTimeout(() => {
       this.#launch().then(
         () => this.emit("restart", { attempt, delaySeconds }),
-        () => this.#restartLater(0),
+        () => this.#scheduleRestart(0),
       );
     }, delaySeconds * 1000);
   }

@@ -71,13 +71,13 @@ export class RequestLog {
   next(filter: RequestFilter, timeoutMs: number): Promise<LoggedRequest> {
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => {
-        stop();
+        unsubscribe();
         reject(new Error(`No request like ${JSON.stringify(filter)} came within ${timeoutMs} ms.`));
       }, timeoutMs);
-      const stop = this.subscribe((entry) => {
+      const unsubscribe = this.subscribe((entry) => {
         if (!matches(entry, filter)) return;
         clearTimeout(deadline);
-        stop();
+        unsubscribe();
         resolve(entry);
       });
     });

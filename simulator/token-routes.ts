@@ -2,20 +2,20 @@ import { createHash } from "node:crypto";
 import type { AuthorizeRoutes } from "./authorize-routes.js";
 import type { SimulatedClient } from "./client-registry.js";
 import { jsonReply, oauthError, webexError, type Exchange, type Reply } from "./exchange.js";
-import type { TokenAnswerBody } from "./token-store.js";
-import type { World } from "./world.js";
+import type { TokenResponse } from "./token-store.js";
+import type { SimulatorContext } from "./world.js";
 
 /** POST /v1/access_token: codes and refresh tokens against access tokens. The secret is needed with PKCE, too. */
-export async function tokenRoute(exchange: Exchange, world: World, authorize: AuthorizeRoutes): Promise<Reply> {
+export async function tokenRoute(exchange: Exchange, context: SimulatorContext, authorize: AuthorizeRoutes): Promise<Reply> {
   const form = await exchange.form();
-  const client = clientOf(exchange, form, world);
+  const client = authenticateClient(exchange, form, context);
   if (!client) return oauthError(401, "invalid_client", "The client credentials are not valid.");
   switch (form.get("grant_type")) {
     case "authorization_code":
-      return exchangeCode(form, client, world, authorize);
+      return exchangeCode(form, client, context, authorize);
     case "refresh_token": {
-      const answer = world.tokens.refresh(form.get("refresh_token") ?? "", client.clientId);
-      return answer ? tokenReply(answer) : deadRefreshToken(exchange, world);
+      const tokens = context.tokens.refresh(form.get("refresh_token") ?? "", client.clientId);
+      return tokens ? tokenReply(tokens) : deadRefreshTokenReply(exchange, context);
     }
     default:
       return oauthError(400, "unsupported_grant_type", "The grant type is not supported.");
@@ -23,41 +23,46 @@ export async function tokenRoute(exchange: Exchange, world: World, authorize: Au
 }
 
 /** POST /idb/oauth2/v1/revoke (RFC 7009): 200 also for a token that nobody knows. */
-export async function revokeRoute(exchange: Exchange, world: World): Promise<Reply> {
+export async function revokeRoute(exchange: Exchange, context: SimulatorContext): Promise<Reply> {
   const form = await exchange.form();
-  const { basic } = exchange;
-  if (!basic || !world.clients.authenticate(basic.id, basic.secret)) {
+  const { basicCredentials: basic } = exchange;
+  if (!basic || !context.clients.authenticate(basic.id, basic.secret)) {
     return oauthError(401, "invalid_client", "The client credentials are not valid.");
   }
-  world.tokens.revoke(form.get("token") ?? "");
+  context.tokens.revoke(form.get("token") ?? "");
   return { status: 200 };
 }
 
-export function tokenReply(answer: TokenAnswerBody): Reply {
-  return jsonReply(200, answer, { "cache-control": "no-store", pragma: "no-cache" });
+export function tokenReply(tokens: TokenResponse): Reply {
+  return jsonReply(200, tokens, { "cache-control": "no-store", pragma: "no-cache" });
 }
 
 /** The refusal where a user has too many grants for one client, else null. */
-export function overTokenLimit(world: World, clientId: string, organizationIndex: number): Reply | null {
-  const cap = world.knobs.tokensPerUser;
-  const held = world.tokens.livingGrants(
+export function tokenLimitError(context: SimulatorContext, clientId: string, organizationIndex: number): Reply | null {
+  const limit = context.knobs.tokensPerUser;
+  const activeGrants = context.tokens.countActiveGrants(
     (grant) => grant.clientId === clientId && grant.organization.index === organizationIndex,
   );
-  return cap > 0 && held >= cap
+  return limit > 0 && activeGrants >= limit
     ? oauthError(400, "tokenlimit_reached", "The token limit of this user and client is reached.")
     : null;
 }
 
 /** The client that authenticates itself by HTTP Basic or in the form. */
-export function clientOf(exchange: Exchange, form: URLSearchParams, world: World): SimulatedClient | null {
-  const { basic } = exchange;
+export function authenticateClient(exchange: Exchange, form: URLSearchParams, context: SimulatorContext): SimulatedClient | null {
+  const { basicCredentials: basic } = exchange;
   return basic
-    ? world.clients.authenticate(basic.id, basic.secret)
-    : world.clients.authenticate(form.get("client_id"), form.get("client_secret"));
+    ? context.clients.authenticate(basic.id, basic.secret)
+    : context.clients.authenticate(form.get("client_id"), form.get("client_secret"));
 }
 
-function exchangeCode(form: URLSearchParams, client: SimulatedClient, world: World, authorize: AuthorizeRoutes): Reply {
-  const pending = authorize.take(form.get("code") ?? "");
+function exchangeCode(
+  form: URLSearchParams,
+  client: SimulatedClient,
+  context: SimulatorContext,
+  authorize: AuthorizeRoutes,
+): Reply {
+  const pending = authorize.redeemCode(form.get("code") ?? "");
   if (pending?.clientId !== client.clientId) return oauthError(400, "invalid_grant", "The code is not valid.");
   if (pending.redirectUri !== form.get("redirect_uri"))
     return oauthError(400, "invalid_grant", "The redirect_uri does not match.");
@@ -68,13 +73,13 @@ function exchangeCode(form: URLSearchParams, client: SimulatedClient, world: Wor
     return oauthError(400, "invalid_grant", "The code_verifier does not match.");
   }
   const { organization, role } = pending.login;
-  const refusal = overTokenLimit(world, client.clientId, organization.index);
-  if (refusal) return refusal;
-  return tokenReply(world.tokens.issue({ organization, role, scopes: pending.scopes, clientId: client.clientId }));
+  const limitError = tokenLimitError(context, client.clientId, organization.index);
+  if (limitError) return limitError;
+  return tokenReply(context.tokens.issue({ organization, role, scopes: pending.scopes, clientId: client.clientId }));
 }
 
-function deadRefreshToken(exchange: Exchange, world: World): Reply {
-  const form = world.knobs.deadRefreshTokenForm;
+function deadRefreshTokenReply(exchange: Exchange, context: SimulatorContext): Reply {
+  const form = context.knobs.deadRefreshTokenForm;
   if (form === "webex") return webexError(exchange, 400, "The refresh token provided is expired, revoked or malformed.");
   return oauthError(400, form, "The refresh token provided is expired, revoked, malformed, or invalid.");
 }

@@ -29,7 +29,7 @@ interface RefreshToken {
 }
 
 /** What the token endpoint answers. */
-export interface TokenAnswerBody {
+export interface TokenResponse {
   readonly access_token: string;
   readonly expires_in: number;
   readonly refresh_token: string;
@@ -43,8 +43,8 @@ export class TokenStore {
   readonly issuedSecrets = new Set<string>();
   readonly #knobs: () => Readonly<Knobs>;
   readonly #now: () => number;
-  readonly #access = new Map<string, AccessToken>();
-  readonly #refresh = new Map<string, RefreshToken>();
+  readonly #accessTokens = new Map<string, AccessToken>();
+  readonly #refreshTokens = new Map<string, RefreshToken>();
   readonly #grants: SimulatedGrant[] = [];
 
   constructor(options: { readonly knobs: () => Readonly<Knobs>; readonly now: () => number }) {
@@ -53,98 +53,98 @@ export class TokenStore {
   }
 
   /** A random text that counts as a secret. */
-  mintSecret(bytes = 32): string {
+  createSecret(bytes = 32): string {
     const secret = randomBytes(bytes).toString("hex");
     this.issuedSecrets.add(secret);
     return secret;
   }
 
-  issue(grant: Omit<SimulatedGrant, "alive">): TokenAnswerBody {
-    const living: SimulatedGrant = { ...grant, alive: true };
-    this.#grants.push(living);
-    const access = this.#newAccessToken(living);
-    return this.#answer(access, this.#newRefreshToken(living, access));
+  issue(grant: Omit<SimulatedGrant, "alive">): TokenResponse {
+    const activeGrant: SimulatedGrant = { ...grant, alive: true };
+    this.#grants.push(activeGrant);
+    const access = this.#newAccessToken(activeGrant);
+    return this.#tokenResponse(access, this.#newRefreshToken(activeGrant, access));
   }
 
   /** New tokens for a refresh token; null = it is dead. */
-  refresh(refreshToken: string, clientId: string): TokenAnswerBody | null {
-    const entry = this.#refresh.get(refreshToken);
-    const dead = !entry?.grant.alive || entry.grant.clientId !== clientId || entry.expiresAt <= this.#now();
-    if (dead || this.#knobs().integrationBlocked) return null;
+  refresh(refreshToken: string, clientId: string): TokenResponse | null {
+    const entry = this.#refreshTokens.get(refreshToken);
+    const isInvalid = !entry?.grant.alive || entry.grant.clientId !== clientId || entry.expiresAt <= this.#now();
+    if (isInvalid || this.#knobs().integrationBlocked) return null;
     const { latestAccess } = entry;
-    const keep = this.#knobs().sameAccessToken && latestAccess !== null && latestAccess.expiresAt > this.#now();
-    const access = keep ? latestAccess : this.#newAccessToken(entry.grant);
+    const canReuse = this.#knobs().sameAccessToken && latestAccess !== null && latestAccess.expiresAt > this.#now();
+    const access = canReuse ? latestAccess : this.#newAccessToken(entry.grant);
     entry.latestAccess = access;
     entry.expiresAt = this.#now() + this.#knobs().refreshTokenSeconds * 1000;
-    if (!this.#knobs().rotateRefreshToken) return this.#answer(access, refreshToken);
-    this.#refresh.delete(refreshToken);
-    return this.#answer(access, this.#newRefreshToken(entry.grant, access));
+    if (!this.#knobs().rotateRefreshToken) return this.#tokenResponse(access, refreshToken);
+    this.#refreshTokens.delete(refreshToken);
+    return this.#tokenResponse(access, this.#newRefreshToken(entry.grant, access));
   }
 
   /** The grant of an access token that is good now, else null. */
-  grantOf(accessToken: string): SimulatedGrant | null {
-    const entry = this.#access.get(accessToken);
+  findGrant(accessToken: string): SimulatedGrant | null {
+    const entry = this.#accessTokens.get(accessToken);
     return entry?.grant.alive === true && entry.expiresAt > this.#now() ? entry.grant : null;
   }
 
   /** The organization of a token, good or not: for the request log. */
-  organizationOf(accessToken: string): SimulatedOrganization | null {
-    return this.#access.get(accessToken)?.grant.organization ?? null;
+  findOrganization(accessToken: string): SimulatedOrganization | null {
+    return this.#accessTokens.get(accessToken)?.grant.organization ?? null;
   }
 
   /** RFC 7009: a refresh token takes its whole grant with it, an access token goes alone. */
   revoke(token: string): void {
-    this.#access.delete(token);
-    const entry = this.#refresh.get(token);
+    this.#accessTokens.delete(token);
+    const entry = this.#refreshTokens.get(token);
     if (entry) entry.grant.alive = false;
   }
 
   /** Ends grants (a changed password, a deactivated administrator, a revoked integration). */
-  endGrants(which: (grant: SimulatedGrant) => boolean): void {
-    for (const grant of this.#grants.filter(which)) grant.alive = false;
+  endGrants(matches: (grant: SimulatedGrant) => boolean): void {
+    for (const grant of this.#grants.filter(matches)) grant.alive = false;
   }
 
   /** Lets access tokens expire now; the grants live on. */
-  expireAccessTokens(which: (grant: SimulatedGrant) => boolean): void {
-    for (const entry of this.#access.values()) if (which(entry.grant)) entry.expiresAt = 0;
+  expireAccessTokens(matches: (grant: SimulatedGrant) => boolean): void {
+    for (const entry of this.#accessTokens.values()) if (matches(entry.grant)) entry.expiresAt = 0;
   }
 
-  livingGrants(which: (grant: SimulatedGrant) => boolean): number {
-    return this.#grants.filter((grant) => grant.alive && which(grant)).length;
+  countActiveGrants(matches: (grant: SimulatedGrant) => boolean): number {
+    return this.#grants.filter((grant) => grant.alive && matches(grant)).length;
   }
 
   /** Whether a refresh token would be taken now. */
-  isAlive(refreshToken: string): boolean {
-    const entry = this.#refresh.get(refreshToken);
+  isRefreshTokenValid(refreshToken: string): boolean {
+    const entry = this.#refreshTokens.get(refreshToken);
     return entry?.grant.alive === true && entry.expiresAt > this.#now();
   }
 
   #newAccessToken(grant: SimulatedGrant): AccessToken {
-    const token = `${this.mintSecret(36)}_PF84_${grant.organization.uuid}`;
+    const token = `${this.createSecret(36)}_PF84_${grant.organization.uuid}`;
     this.issuedSecrets.add(token);
     const access = { token, grant, expiresAt: this.#now() + this.#knobs().accessTokenSeconds * 1000 };
-    this.#access.set(token, access);
+    this.#accessTokens.set(token, access);
     return access;
   }
 
   #newRefreshToken(grant: SimulatedGrant, access: AccessToken): string {
-    const token = `${this.mintSecret(36)}_PF84_${grant.organization.uuid}`;
+    const token = `${this.createSecret(36)}_PF84_${grant.organization.uuid}`;
     this.issuedSecrets.add(token);
     const expiresAt = this.#now() + this.#knobs().refreshTokenSeconds * 1000;
-    this.#refresh.set(token, { grant, expiresAt, latestAccess: access });
+    this.#refreshTokens.set(token, { grant, expiresAt, latestAccess: access });
     return token;
   }
 
-  #answer(access: AccessToken, refreshToken: string): TokenAnswerBody {
+  #tokenResponse(access: AccessToken, refreshToken: string): TokenResponse {
     const { grant } = access;
-    const hidden = this.#knobs().scopeMissing ? "spark-admin:people_read" : "";
+    const hiddenScope = this.#knobs().scopeMissing ? "spark-admin:people_read" : "";
     return {
       access_token: access.token,
       expires_in: Math.max(0, Math.floor((access.expiresAt - this.#now()) / 1000)),
       refresh_token: refreshToken,
       refresh_token_expires_in: this.#knobs().refreshTokenSeconds,
       token_type: "Bearer",
-      ...(this.#knobs().scopeInAnswer ? { scope: grant.scopes.filter((scope) => scope !== hidden).join(" ") } : {}),
+      ...(this.#knobs().scopeInAnswer ? { scope: grant.scopes.filter((scope) => scope !== hiddenScope).join(" ") } : {}),
     };
   }
 }

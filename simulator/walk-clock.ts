@@ -1,10 +1,10 @@
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const WORK_BEGINS = 9 * HOUR;
+const WORK_START = 9 * HOUR;
 const WORK_HOURS = 8.5 * HOUR;
 
 /** A Wednesday at ten in the morning: a lively hour, whatever the time of day at which a demo or a test runs. */
-export const LIVELY_HOUR = Date.parse("2026-03-04T10:00:00.000Z");
+export const DEFAULT_OFFICE_TIME = Date.parse("2026-03-04T10:00:00.000Z");
 
 /**
  * The time of day in the simulated offices: runs `speed` times as fast as the real one (0 = it stands still). Unless nights are
@@ -45,13 +45,13 @@ export class WalkClock {
   now(): number {
     const elapsed = this.#simulatedElapsed();
     const timeOfDay = this.#startsAt % DAY;
-    if (this.#nights || timeOfDay < WORK_BEGINS || timeOfDay >= WORK_BEGINS + WORK_HOURS) return this.#startsAt + elapsed;
-    const worked = timeOfDay - WORK_BEGINS + elapsed;
+    if (this.#nights || timeOfDay < WORK_START || timeOfDay >= WORK_START + WORK_HOURS) return this.#startsAt + elapsed;
+    const worked = timeOfDay - WORK_START + elapsed;
     const midnight = this.#startsAt - timeOfDay;
     const weekday = (new Date(midnight).getUTCDay() + 6) % 7;
     const days = Math.floor(worked / WORK_HOURS);
     const weekends = Math.floor((Math.min(weekday, 4) + days) / 5);
-    return midnight + (days + 2 * weekends) * DAY + WORK_BEGINS + (worked % WORK_HOURS);
+    return midnight + (days + 2 * weekends) * DAY + WORK_START + (worked % WORK_HOURS);
   }
 
   #simulatedElapsed(): number {

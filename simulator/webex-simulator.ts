@@ -2,7 +2,7 @@ import { ClientRegistry, type SimulatedClient } from "./client-registry.js";
 import { controlRoute } from "./control-routes.js";
 import { FaultQueue, type FaultRule } from "./faults.js";
 import { ForeignOrigin, type ForeignRequest } from "./foreign-origin.js";
-import { FrontDoor, type Listening } from "./front-door.js";
+import { SimulatorServer, type ListenOptions } from "./front-door.js";
 import { initialKnobs, knobProblems, type Knobs } from "./knobs.js";
 import type { OrganizationOptions, SimulatedOrganization, SimulatedPerson } from "./people-factory.js";
 import { Population } from "./population.js";
@@ -11,7 +11,7 @@ import { RateLimiter } from "./rate-limit.js";
 import { RequestLog, type LoggedRequest, type RequestFilter } from "./request-log.js";
 import { Router } from "./router.js";
 import { ADMIN_SCOPES, TokenStore, type Role, type SimulatedGrant } from "./token-store.js";
-import { LIVELY_HOUR, WalkClock } from "./walk-clock.js";
+import { DEFAULT_OFFICE_TIME, WalkClock } from "./walk-clock.js";
 
 export interface SimulatorOptions extends Partial<Knobs> {
   readonly organizations: readonly OrganizationOptions[];
@@ -48,7 +48,7 @@ export class WebexSimulator {
   readonly #faults = new FaultQueue();
   readonly #limiter = new RateLimiter();
   readonly #foreign = new ForeignOrigin();
-  readonly #door: FrontDoor;
+  readonly #server: SimulatorServer;
   #url = "";
 
   constructor(options: SimulatorOptions) {
@@ -56,14 +56,19 @@ export class WebexSimulator {
     this.#now = now ?? Date.now;
     this.#knobs = initialKnobs();
     const { speed } = this.#knobs;
-    this.#clock = new WalkClock({ realNow: this.#now, startsAt: officeTime ?? LIVELY_HOUR, speed, nights: nights ?? false });
+    this.#clock = new WalkClock({
+      realNow: this.#now,
+      startsAt: officeTime ?? DEFAULT_OFFICE_TIME,
+      speed,
+      nights: nights ?? false,
+    });
     const presence = new PresenceEngine({ clock: this.#clock, realNow: this.#now });
     this.#population = new Population(organizations, presence);
     this.#tokens = new TokenStore({ knobs: () => this.#knobs, now: this.#now });
     this.#clients = new ClientRegistry(this.#tokens);
     this.#client = this.#clients.register(client);
-    const foreign = this.#foreign;
-    const world = {
+    const foreignOrigin = this.#foreign;
+    const context = {
       organizations: this.#population.organizations,
       knobs: this.#knobs,
       tokens: this.#tokens,
@@ -74,23 +79,23 @@ export class WebexSimulator {
       requests: this.#requests,
       now: this.#now,
       get foreignUrl(): string {
-        return foreign.url;
+        return foreignOrigin.url;
       },
     };
-    const router = new Router(world, (exchange) => controlRoute(exchange, this));
-    this.#door = new FrontDoor(world, (exchange) => router.route(exchange));
+    const router = new Router(context, (exchange) => controlRoute(exchange, this));
+    this.#server = new SimulatorServer(context, (exchange) => router.route(exchange));
     this.set(knobs);
   }
 
   /** Listens on a free port of 127.0.0.1 unless told another. */
-  async start(listening: Listening = {}): Promise<{ url: string; apiUrl: string }> {
+  async start(listenOptions: ListenOptions = {}): Promise<{ url: string; apiUrl: string }> {
     await this.#foreign.start();
-    this.#url = await this.#door.start(listening);
+    this.#url = await this.#server.start(listenOptions);
     return { url: this.#url, apiUrl: this.apiUrl };
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#door.stop(), this.#foreign.stop()]);
+    await Promise.all([this.#server.stop(), this.#foreign.stop()]);
   }
 
   get url(): string {
@@ -178,12 +183,12 @@ export class WebexSimulator {
     const organization = this.#population.organization(options.orgIndex ?? 0);
     const scopes = options.scopes ?? ADMIN_SCOPES;
     const clientId = options.clientId ?? this.#client.clientId;
-    const answer = this.#tokens.issue({ organization, role: options.role ?? "fullAdmin", scopes, clientId });
+    const tokens = this.#tokens.issue({ organization, role: options.role ?? "fullAdmin", scopes, clientId });
     return {
-      refreshToken: answer.refresh_token,
-      accessToken: answer.access_token,
-      expiresIn: answer.expires_in,
-      refreshTokenExpiresIn: answer.refresh_token_expires_in,
+      refreshToken: tokens.refresh_token,
+      accessToken: tokens.access_token,
+      expiresIn: tokens.expires_in,
+      refreshTokenExpiresIn: tokens.refresh_token_expires_in,
       scope: scopes.join(" "),
       orgId: organization.id,
     };
@@ -191,16 +196,16 @@ export class WebexSimulator {
 
   /** Ends the grants of one organization, or all: 401 to their access tokens, 400 to their refresh tokens. */
   endGrants(options: { orgIndex?: number } = {}): void {
-    this.#tokens.endGrants(inOrganization(options.orgIndex));
+    this.#tokens.endGrants(organizationFilter(options.orgIndex));
   }
 
   /** Lets access tokens expire now; refresh tokens stay good. */
   expireAccessTokens(options: { orgIndex?: number } = {}): void {
-    this.#tokens.expireAccessTokens(inOrganization(options.orgIndex));
+    this.#tokens.expireAccessTokens(organizationFilter(options.orgIndex));
   }
 
-  isRefreshTokenAlive(refreshToken: string): boolean {
-    return this.#tokens.isAlive(refreshToken);
+  isRefreshTokenValid(refreshToken: string): boolean {
+    return this.#tokens.isRefreshTokenValid(refreshToken);
   }
 
   /** Every token, code and client secret ever given out: none of them may be found anywhere. */
@@ -210,7 +215,7 @@ export class WebexSimulator {
 
   /** Others use up an organization's limit: so many of its requests of this minute are gone. */
   occupy(orgIndex: number, requests: number): void {
-    this.#limiter.fill(this.#population.organization(orgIndex).id, this.#now(), requests);
+    this.#limiter.consume(this.#population.organization(orgIndex).id, this.#now(), requests);
   }
 
   /** Forgets all requests of the last minute. */
@@ -244,6 +249,6 @@ export class WebexSimulator {
   }
 }
 
-function inOrganization(orgIndex: number | undefined): (grant: SimulatedGrant) => boolean {
+function organizationFilter(orgIndex: number | undefined): (grant: SimulatedGrant) => boolean {
   return (grant) => orgIndex === undefined || grant.organization.index === orgIndex;
 }

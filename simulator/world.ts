@@ -8,7 +8,7 @@ import type { RequestLog } from "./request-log.js";
 import type { TokenStore } from "./token-store.js";
 
 /** Everything that the routes share. */
-export interface World {
+export interface SimulatorContext {
   readonly organizations: readonly SimulatedOrganization[];
   readonly knobs: Readonly<Knobs>;
   readonly tokens: TokenStore;

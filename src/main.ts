@@ -9,12 +9,12 @@ import { checkLaunchOptions, USAGE } from "./worker/launch-options.js";
 import { Worker } from "./worker/worker.js";
 
 const stdio = claimStdio();
-const given = readLaunchArguments(process.argv.slice(2));
-const around = { platform: nodeProcess.platform, environment: process.env, homeDirectory: homedir(), resolve };
-const options = "wrong" in given ? given : checkLaunchOptions(given, around);
+const args = readLaunchArguments(process.argv.slice(2));
+const env = { platform: nodeProcess.platform, environment: process.env, homeDirectory: homedir(), resolve };
+const options = "error" in args ? args : checkLaunchOptions(args, env);
 
-if ("wrong" in options) {
-  process.stderr.write(`${options.wrong}\n${USAGE}\n`);
+if ("error" in options) {
+  process.stderr.write(`${options.error}\n${USAGE}\n`);
   process.exitCode = 2;
 } else {
   const ports = nodePorts(options, stdio);
@@ -30,9 +30,9 @@ if ("wrong" in options) {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   // The worker's own timers keep no process alive, and what others hold must not keep one that has ended.
-  const alive = setInterval(() => undefined, 2 ** 30);
+  const keepAlive = setInterval(() => undefined, 2 ** 30);
   void worker.run().then((code) => {
-    clearInterval(alive);
+    clearInterval(keepAlive);
     process.exit(code);
   });
 }

@@ -1,32 +1,33 @@
 // The worker's channel, protocol and presence without Webex: `worker/poll` changes the record of everybody at once.
+import { Emitter } from "../../src/faults/emitter.js";
 import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
-import { systemChance, systemClock } from "../../src/platform/system-clock.js";
+import { systemRandom, systemClock } from "../../src/platform/system-clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { listedPersons } from "../../src/webex/listed-persons.js";
+import { parseListedPersons } from "../../src/webex/listed-persons.js";
 import { personJson } from "../../simulator/person-json.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 
 const { input, output } = claimStdio();
 const logger: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 const presence = new PresenceDirectory(systemClock, logger);
-fill(Number(process.argv[2] ?? "20000"));
+addPeople(Number(process.argv[2] ?? "20000"));
 
 let enabled = true;
-const never = (): Promise<never> => Promise.reject(new Error("Not measured here."));
+const notMeasured = (): Promise<never> => Promise.reject(new Error("Not measured here."));
 const authorization: AuthorizationService = {
-  setClient: never,
-  setProxyPassword: never,
-  import: never,
-  list: never,
-  revoke: never,
-  begin: never,
-  cancel: never,
-  onChanged: () => () => undefined,
+  setClient: notMeasured,
+  setProxyPassword: notMeasured,
+  import: notMeasured,
+  list: notMeasured,
+  revoke: notMeasured,
+  begin: notMeasured,
+  cancel: notMeasured,
+  events: new Emitter(),
 };
 const startedAt = new Date().toISOString();
 const status: WorkerStatus = {
@@ -41,14 +42,14 @@ const status: WorkerStatus = {
   problems: [],
   organizations: [],
 };
-const leave = (): void => process.exit(0);
+const exit = (): void => process.exit(0);
 const server = new RpcServer({
   channel: new JsonRpcChannel(input, output),
   presence,
   authorization,
   status: {
     current: () => status,
-    onChanged: () => () => undefined,
+    events: new Emitter(),
   },
   poll: () => {
     enabled = !enabled;
@@ -56,18 +57,18 @@ const server = new RpcServer({
     return { accepted: true, nextPossibleAt: null };
   },
   version: "0.0.0",
-  openRpc: never,
+  openRpc: notMeasured,
   clock: systemClock,
-  chance: systemChance,
+  random: systemRandom,
   logger,
   onInitialize: () => undefined,
   onShutdown: () => undefined,
-  onExit: leave,
-  onEnd: leave,
+  onExit: exit,
+  onEnd: exit,
 });
 server.start();
 
-function fill(persons: number): void {
+function addPeople(persons: number): void {
   const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons, seed: 7 }], speed: 0 });
   const [organization] = webex.organizations;
   if (organization === undefined) throw new Error("The simulator has no organization.");
@@ -77,6 +78,6 @@ function fill(persons: number): void {
   const roster = presence.addOrganization(organization.id);
   const sweep = roster.beginSweep();
   const body = Buffer.from(`{"items":[${items.join(",")}]}`);
-  roster.applyPage(sweep, listedPersons({ status: 200, headers: {}, body }), 0);
+  roster.applyPage(sweep, parseListedPersons({ status: 200, headers: {}, body }), 0);
   roster.completeSweep(sweep);
 }

@@ -4,7 +4,7 @@ import { personJson } from "../../simulator/person-json.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
-import { listedPersons } from "../../src/webex/listed-persons.js";
+import { parseListedPersons } from "../../src/webex/listed-persons.js";
 
 export interface RosterMemory {
   readonly persons: number;
@@ -40,7 +40,7 @@ function inUse(): number {
 function sweep(directory: PresenceDirectory, pages: readonly Buffer[], orgId: string): void {
   const roster = directory.addOrganization(orgId);
   const number = roster.beginSweep();
-  pages.forEach((body, page) => roster.applyPage(number, listedPersons({ status: 200, headers: {}, body }), page));
+  pages.forEach((body, page) => roster.applyPage(number, parseListedPersons({ status: 200, headers: {}, body }), page));
   roster.completeSweep(number);
 }
 

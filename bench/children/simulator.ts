@@ -1,12 +1,12 @@
 // The simulated Webex for one bench: tells its address and a grant, lets time pass when told to, and ends with its parent.
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import type { SimulatedServiceFacts } from "../simulated-service.js";
+import type { SimulatedServiceInfo } from "../simulated-service.js";
 
 const ADDRESSES = 1_000;
 const [persons = "100", speed = "0"] = process.argv.slice(2);
-let passedMs = 0;
+let offsetMs = 0;
 const webex = new WebexSimulator({
-  now: () => Date.now() + passedMs,
+  now: () => Date.now() + offsetMs,
   organizations: [{ name: "Example Ltd", persons: Number(persons), seed: 7 }],
   speed: Number(speed),
 });
@@ -16,16 +16,16 @@ const addresses = webex
   .people()
   .slice(0, ADDRESSES)
   .map(({ emails }) => emails[0] ?? "");
-const facts: SimulatedServiceFacts = {
+const info: SimulatedServiceInfo = {
   apiUrl: webex.apiUrl,
   client: webex.client,
   grant: { refreshToken, accessToken, expiresIn, scope },
   addresses,
 };
-process.send?.(facts);
+process.send?.(info);
 let statuses = webex.people().map(({ status }) => status);
 process.on("message", (ms) => {
-  passedMs += Number(ms);
+  offsetMs += Number(ms);
   const before = statuses;
   statuses = webex.people().map(({ status }) => status);
   process.send?.(statuses.filter((status, index) => status !== before[index]).length);

@@ -1,36 +1,36 @@
 import { Fault } from "../../src/faults/fault.js";
-import { Feed, type Disposer } from "../../src/faults/feed.js";
-import type { Chance } from "../../src/ports/clock.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import type { Random } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
-import { changeRateAfter, FIRST_CHANGE_RATE } from "../../src/presence/change-rate.js";
-import { DemandScan } from "../../src/presence/demand-scan.js";
+import { updateChangeRate, INITIAL_CHANGE_RATE } from "../../src/presence/change-rate.js";
+import { RefreshDemandScanner } from "../../src/presence/demand-scan.js";
 import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
-import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "../../src/presence/polled-roster.js";
+import type { PageResult, PolledRoster, RosterEvents, WatchedAges, RefreshDemand } from "../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
 import { seededRandom } from "../../simulator/random.js";
-import { INTERVAL_MS, LATENCY_MS, type Scene } from "./point.js";
-import { Service, type Outcome } from "./service.js";
+import { INTERVAL_MS, LATENCY_MS, type Scenario } from "./point.js";
+import { ServiceModel, type Outcome } from "./service.js";
 import { SimulatedClock } from "./simulated-clock.js";
 
-const SILENT: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const SILENT_LOGGER: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
 export interface ProductOptions {
   /** `WebexPresence.RequestsPerMinute` */
   readonly requestsPerMinute: number;
   /** Whether Webex answers an old link with the page that it led to, or not at all. */
-  readonly oldLinksHonoured: boolean;
+  readonly honorsOldLinks: boolean;
 }
 
 /** The worker's own poller, planner and budget against the service, with a roster that keeps the watched persons alone. */
-export async function product(scene: Scene, { requestsPerMinute, oldLinksHonoured }: ProductOptions): Promise<Outcome> {
+export async function measureWorker(scene: Scenario, { requestsPerMinute, honorsOldLinks }: ProductOptions): Promise<Outcome> {
   const clock = new SimulatedClock(scene.epoch);
-  const service = new Service(scene);
-  const random = seededRandom(7);
-  const chance: Chance = { random, token: () => "", uuid: () => "", sha256: () => "" };
-  const budget = new RequestBudget(clock, chance, requestsPerMinute);
-  const people = new ModelPeople(clock, service, budget, oldLinksHonoured);
+  const service = new ServiceModel(scene);
+  const nextRandom = seededRandom(7);
+  const random: Random = { random: nextRandom, token: () => "", uuid: () => "", sha256: () => "" };
+  const budget = new RequestBudget(clock, random, requestsPerMinute);
+  const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
   const roster = new WatchedRoster(clock, service, people);
   const poller = new OrganizationPoller({
     orgId: "organization",
@@ -38,8 +38,8 @@ export async function product(scene: Scene, { requestsPerMinute, oldLinksHonoure
     roster,
     budget,
     clock,
-    chance,
-    logger: SILENT,
+    random,
+    logger: SILENT_LOGGER,
     grantedScopes: () => [],
   });
   poller.apply({ pollIntervalSeconds: INTERVAL_MS / 1_000, requestsPerMinute, staleAfterSeconds: 180 });
@@ -49,24 +49,24 @@ export async function product(scene: Scene, { requestsPerMinute, oldLinksHonoure
   return service.outcome();
 }
 
-const NOBODY_IN_PARTICULAR: ListedPerson = { fingerprint: Number.NaN, read: () => null };
+const PLACEHOLDER_PERSON: ListedPerson = { fingerprint: Number.NaN, read: () => null };
 
 /** Pages of persons of whom nothing but their number matters; the service keeps what is known of the watched. */
-class ModelPeople implements PeopleApi {
+class SimulatedPeopleApi implements PeopleApi {
   readonly #clock: SimulatedClock;
-  readonly #service: Service;
+  readonly #service: ServiceModel;
   readonly #budget: RequestBudget;
-  readonly #oldLinksHonoured: boolean;
+  readonly #honorsOldLinks: boolean;
   readonly #pages = new Map<number, PeoplePage>();
   readonly #pageOf = new Map<readonly ListedPerson[], number>();
-  #newest = "";
-  #links = 0;
+  #newestLink = "";
+  #linkCount = 0;
 
-  constructor(clock: SimulatedClock, service: Service, budget: RequestBudget, oldLinksHonoured: boolean) {
+  constructor(clock: SimulatedClock, service: ServiceModel, budget: RequestBudget, honorsOldLinks: boolean) {
     this.#clock = clock;
     this.#service = service;
     this.#budget = budget;
-    this.#oldLinksHonoured = oldLinksHonoured;
+    this.#honorsOldLinks = honorsOldLinks;
   }
 
   pageOf(items: readonly ListedPerson[]): number {
@@ -74,24 +74,24 @@ class ModelPeople implements PeopleApi {
   }
 
   listPage(reference: PageReference, signal: AbortSignal): Promise<PeoplePage> {
-    return this.#ask(signal, (now) => {
+    return this.#request(signal, (now) => {
       const page = reference.kind === "first" ? 0 : Number(reference.url.split("=")[1]);
-      if (reference.kind === "next" && !this.#oldLinksHonoured && reference.url !== this.#newest) {
+      if (reference.kind === "next" && !this.#honorsOldLinks && reference.url !== this.#newestLink) {
         throw new Fault("refused", "The cursor is not valid any more.", { status: 400 });
       }
-      this.#service.tellPage(page, now);
+      this.#service.observePage(page, now);
       const known = this.#page(page);
       if (known.next === null) return known;
-      this.#links += 1;
-      this.#newest = `${this.#links}page=${page + 1}`;
-      return { ...known, next: this.#newest };
+      this.#linkCount += 1;
+      this.#newestLink = `${this.#linkCount}page=${page + 1}`;
+      return { ...known, next: this.#newestLink };
     });
   }
 
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
-    return this.#ask(signal, (now) => {
+    return this.#request(signal, (now) => {
       const index = Number(email.split("@")[0]);
-      this.#service.tellPerson(index, now);
+      this.#service.observePerson(index, now);
       return [snapshot(index)];
     });
   }
@@ -105,29 +105,29 @@ class ModelPeople implements PeopleApi {
     if (known !== undefined) return known;
     const { persons: total, pageSize } = this.#service.scene.point;
     const first = page * pageSize;
-    const items = Array.from({ length: Math.min(pageSize, total - first) }, () => NOBODY_IN_PARTICULAR);
+    const items = Array.from({ length: Math.min(pageSize, total - first) }, () => PLACEHOLDER_PERSON);
     const made = { items, next: first + items.length < total ? "next" : null };
     this.#pages.set(page, made);
     this.#pageOf.set(items, page);
     return made;
   }
 
-  async #ask<T>(signal: AbortSignal, answer: (now: number) => T): Promise<T> {
-    await this.#budget.admit(signal);
-    await this.#travel();
+  async #request<T>(signal: AbortSignal, respond: (now: number) => T): Promise<T> {
+    await this.#budget.acquire(signal);
+    await this.#delay();
     const now = this.#clock.monotonic();
-    const retryAfterMs = this.#service.arrive(now);
+    const retryAfterMs = this.#service.handleRequest(now);
     try {
       if (retryAfterMs > 0) throw new Fault("rateLimited", "Too many requests.", { status: 429, retryAfterMs });
-      return answer(now);
+      return respond(now);
     } finally {
-      await this.#travel();
-      this.#budget.ended(retryAfterMs > 0 ? "rateLimited" : "answered");
+      await this.#delay();
+      this.#budget.complete(retryAfterMs > 0 ? "rateLimited" : "answered");
     }
   }
 
-  #travel(): Promise<void> {
-    return new Promise((resolve) => void this.#clock.timer(LATENCY_MS / 2, resolve));
+  #delay(): Promise<void> {
+    return new Promise((resolve) => void this.#clock.schedule(LATENCY_MS / 2, resolve));
   }
 }
 
@@ -136,35 +136,35 @@ class WatchedRoster implements PolledRoster {
   readonly watchedCount: number;
   readonly persons;
   readonly #clock: SimulatedClock;
-  readonly #service: Service;
-  readonly #people: ModelPeople;
-  readonly #scan: DemandScan;
-  readonly #changesTold: Uint32Array;
-  readonly #demand = new Feed<undefined>();
+  readonly #service: ServiceModel;
+  readonly #people: SimulatedPeopleApi;
+  readonly #scan: RefreshDemandScanner;
+  readonly #observedChanges: Uint32Array;
+  readonly events = new Emitter<RosterEvents>();
   #sweeps = 0;
   #seenInSweep = 0;
 
-  constructor(clock: SimulatedClock, service: Service, people: ModelPeople) {
+  constructor(clock: SimulatedClock, service: ServiceModel, people: SimulatedPeopleApi) {
     this.#clock = clock;
     this.#service = service;
     this.#people = people;
-    const { places, point } = service.scene;
+    const { positions: places, point } = service.scene;
     this.personCount = point.persons;
     this.watchedCount = places.length;
-    const extent = places.length;
+    const slotLimit = places.length;
     this.persons = {
-      observedMono: new Float64Array(extent).fill(Number.NaN),
-      changeRate: new Uint16Array(extent).fill(FIRST_CHANGE_RATE),
-      page: new Uint16Array(extent),
-      extent,
+      observedElapsed: new Float64Array(slotLimit).fill(Number.NaN),
+      changeRate: new Uint16Array(slotLimit).fill(INITIAL_CHANGE_RATE),
+      page: new Uint16Array(slotLimit),
+      slotLimit,
     };
-    this.#changesTold = new Uint32Array(extent);
+    this.#observedChanges = new Uint32Array(slotLimit);
     const known = (visit: (slot: number) => void): void => {
-      this.persons.observedMono.forEach((at, slot) => {
+      this.persons.observedElapsed.forEach((at, slot) => {
         if (!Number.isNaN(at)) visit(slot);
       });
     };
-    this.#scan = new DemandScan(this, known);
+    this.#scan = new RefreshDemandScanner(this, known);
   }
 
   addressesOf(slot: number): readonly string[] {
@@ -180,19 +180,19 @@ class WatchedRoster implements PolledRoster {
     return (this.#sweeps += 1);
   }
 
-  applyPage(_sweep: number, items: readonly ListedPerson[], page: number): PageTold {
+  applyPage(_sweep: number, items: readonly ListedPerson[], page: number): PageResult {
     this.#seenInSweep += items.length;
-    return this.applyPageAgain(page, items);
+    return this.applyRefetchedPage(page, items);
   }
 
-  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
+  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
     const real = this.#people.pageOf(items);
     for (const slot of this.#service.scene.onPage[real] ?? []) {
       this.#observe(slot);
       this.persons.page[slot] = page + 1;
     }
     const there = real === page ? items.length : 0;
-    return { persons: items.length, there, sharesStatus: true, seenInSweep: this.#seenInSweep };
+    return { persons: items.length, alreadyOnPage: there, sharesStatus: true, seenInSweep: this.#seenInSweep };
   }
 
   completeSweep(): void {
@@ -201,8 +201,8 @@ class WatchedRoster implements PolledRoster {
 
   unansweredAddresses(max: number): readonly string[] {
     const addresses: string[] = [];
-    for (let slot = 0; slot < this.persons.extent && addresses.length < max; slot += 1) {
-      if (Number.isNaN(this.persons.observedMono[slot])) addresses.push(`${slot}@example.com`);
+    for (let slot = 0; slot < this.persons.slotLimit && addresses.length < max; slot += 1) {
+      if (Number.isNaN(this.persons.observedElapsed[slot])) addresses.push(`${slot}@example.com`);
     }
     return addresses;
   }
@@ -211,24 +211,20 @@ class WatchedRoster implements PolledRoster {
     this.#observe(Number(address.split("@")[0]));
   }
 
-  watchedDemand(pages: number, freshMs: number): WatchedDemand {
-    return this.#scan.take(this.#clock.monotonic(), pages, freshMs);
-  }
-
-  onDemand(listener: () => void): Disposer {
-    return this.#demand.subscribe(listener);
+  refreshDemand(pages: number, freshMs: number): RefreshDemand {
+    return this.#scan.currentDemand(this.#clock.monotonic(), pages, freshMs);
   }
 
   #observe(slot: number): void {
-    const { observedMono, changeRate } = this.persons;
+    const { observedElapsed, changeRate } = this.persons;
     const now = this.#clock.monotonic();
-    const before = observedMono[slot] ?? Number.NaN;
-    const changes = this.#service.changesBy(slot);
+    const before = observedElapsed[slot] ?? Number.NaN;
+    const changes = this.#service.countChanges(slot);
     if (!Number.isNaN(before)) {
-      changeRate[slot] = changeRateAfter(changeRate[slot] ?? 0, now - before, changes !== this.#changesTold[slot]);
+      changeRate[slot] = updateChangeRate(changeRate[slot] ?? 0, now - before, changes !== this.#observedChanges[slot]);
     }
-    this.#changesTold[slot] = changes;
-    observedMono[slot] = now;
+    this.#observedChanges[slot] = changes;
+    observedElapsed[slot] = now;
   }
 }
 

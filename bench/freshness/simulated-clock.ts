@@ -1,13 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import type { Clock } from "../../src/ports/clock.js";
 
 interface Timer {
   readonly due: number;
   readonly order: number;
   readonly callback: () => void;
-  live: boolean;
+  isActive: boolean;
 }
 
 /** A clock that jumps from timer to timer. `now()` is `epoch` plus the time simulated, in milliseconds. */
@@ -29,11 +29,11 @@ export class SimulatedClock implements Clock {
     return this.#elapsed;
   }
 
-  timer(delayMs: number, callback: () => void): Disposer {
-    const timer: Timer = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback, live: true };
+  schedule(delayMs: number, callback: () => void): Disposer {
+    const timer: Timer = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback, isActive: true };
     this.#push(timer);
     return () => {
-      timer.live = false;
+      timer.isActive = false;
     };
   }
 
@@ -42,7 +42,7 @@ export class SimulatedClock implements Clock {
     await setImmediate();
     for (let timer = this.#heap[0]; timer !== undefined && timer.due <= end; timer = this.#heap[0]) {
       this.#pop();
-      if (!timer.live) continue;
+      if (!timer.isActive) continue;
       this.#elapsed = timer.due;
       timer.callback();
       await setImmediate();
@@ -55,9 +55,9 @@ export class SimulatedClock implements Clock {
     let at = heap.push(timer) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      const above = heap[parent];
-      if (above === undefined || isBefore(above, timer)) break;
-      heap[at] = above;
+      const parentTimer = heap[parent];
+      if (parentTimer === undefined || isBefore(parentTimer, timer)) break;
+      heap[at] = parentTimer;
       at = parent;
     }
     heap[at] = timer;
@@ -74,9 +74,9 @@ export class SimulatedClock implements Clock {
       const right = heap[child + 1];
       if (left === undefined) break;
       if (right !== undefined && isBefore(right, left)) child += 1;
-      const below = heap[child];
-      if (below === undefined || isBefore(last, below)) break;
-      heap[at] = below;
+      const childTimer = heap[child];
+      if (childTimer === undefined || isBefore(last, childTimer)) break;
+      heap[at] = childTimer;
       at = child;
     }
     heap[at] = last;

@@ -22,16 +22,16 @@ export const DEMO_USAGE = `Usage: npm run demo -- [options]
 /** Reads the demo's arguments. Throws a RangeError or TypeError whose message is for who typed them; null = asked for help. */
 export function readDemoOptions(args: readonly string[]): DemoOptions | null {
   const text = { type: "string" } as const;
-  const flag = { type: "boolean", default: false } as const;
+  const booleanOption = { type: "boolean", default: false } as const;
   const { values } = parseArgs({
     args: [...args],
     options: {
-      once: flag,
+      once: booleanOption,
       users: { ...text, default: "60" },
       watch: text,
       seed: { ...text, default: "1" },
       speed: { ...text, default: "30" },
-      help: { ...flag, short: "h" },
+      help: { ...booleanOption, short: "h" },
     },
   });
   if (values.help) return null;
@@ -44,8 +44,8 @@ export function readDemoOptions(args: readonly string[]): DemoOptions | null {
   };
 }
 
-function wholeNumber(name: string, text: string, least: number, most: number): number {
+function wholeNumber(name: string, text: string, minimum: number, maximum: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw new RangeError(`--${name} takes a whole number from ${least} to ${most}, not "${text}".`);
+  if (value >= minimum && value <= maximum) return value;
+  throw new RangeError(`--${name} takes a whole number from ${minimum} to ${maximum}, not "${text}".`);
 }

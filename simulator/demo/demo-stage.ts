@@ -7,17 +7,17 @@ import { WebexSimulator } from "../webex-simulator.js";
 import type { DemoOptions } from "./demo-options.js";
 
 export const ORGANIZATION = "Northwind Trading";
-const PAGES_OF_A_SWEEP = 3;
+const PAGES_PER_SWEEP = 3;
 const LATENCY_MS = 500;
 
 /** Everything that the demo sets up and takes down: a simulated Webex, a temporary folder with a Presence.ini, a host with its worker. */
-export class DemoStage {
+export class DemoEnvironment {
   readonly simulator: WebexSimulator;
   readonly host: ReferenceHost;
   readonly folder: string;
   readonly settingsPath: string;
   readonly #logDirectory: string;
-  readonly #strikeAtExit = (): void => this.#strikeNow();
+  readonly #cleanUpAtExit = (): void => this.#cleanUpNow();
 
   /** Throws an Error for a manifest that is missing or that no host could launch. */
   constructor(manifestPath: string, options: DemoOptions) {
@@ -29,7 +29,7 @@ export class DemoStage {
       organizations: [{ name: ORGANIZATION, domain: "northwind.example", persons: options.users, seed: options.seed }],
       speed: options.speed,
       // A few slow pages, as a large organization would have, so that the first sweep can be seen.
-      maxPageSize: Math.min(1000, Math.ceil(options.users / PAGES_OF_A_SWEEP) + 1),
+      maxPageSize: Math.min(1000, Math.ceil(options.users / PAGES_PER_SWEEP) + 1),
       latencyMs: LATENCY_MS,
     });
     this.host = new ReferenceHost({
@@ -39,7 +39,7 @@ export class DemoStage {
       restart: false,
     });
     mkdirSync(this.folder, { mode: 0o700 });
-    process.once("exit", this.#strikeAtExit);
+    process.once("exit", this.#cleanUpAtExit);
   }
 
   /** Saves Presence.ini as an administrator would: other technologies' keys stand in it, too. */
@@ -57,27 +57,27 @@ export class DemoStage {
   }
 
   /** How many secrets Webex gave out, and how many of them stand in what the worker answered or wrote, or in `shown`. */
-  searchForSecrets(shown: string): { readonly issued: number; readonly found: number } {
+  searchForSecrets(displayedText: string): { readonly issued: number; readonly found: number } {
     const { transcript } = this.host;
-    const texts = [shown, transcript.text("stdout"), transcript.text("stderr"), ...this.#filesOfWorker()];
+    const texts = [displayedText, transcript.text("stdout"), transcript.text("stderr"), ...this.#readWorkerFiles()];
     const issued = [...this.simulator.issuedSecrets];
     return { issued: issued.length, found: issued.filter((secret) => texts.some((text) => text.includes(secret))).length };
   }
 
-  async strike(): Promise<void> {
+  async dispose(): Promise<void> {
     await this.host.shutdown();
     await this.simulator.stop();
     this.#removeFolder();
-    process.off("exit", this.#strikeAtExit);
+    process.off("exit", this.#cleanUpAtExit);
   }
 
-  #filesOfWorker(): string[] {
+  #readWorkerFiles(): string[] {
     if (!existsSync(this.#logDirectory)) return [];
     return readdirSync(this.#logDirectory).map((name) => readFileSync(join(this.#logDirectory, name), "utf8"));
   }
 
   /** What can still be done while the process exits. */
-  #strikeNow(): void {
+  #cleanUpNow(): void {
     this.host.kill();
     this.#removeFolder();
   }

@@ -1,13 +1,13 @@
 import type { ReadStream } from "node:tty";
 import {
   changeText,
-  clockTime,
-  presenceTable,
-  roomForPersons,
+  formatTime,
+  renderPresenceTable,
+  personCapacity,
   type PresenceChange,
   type PresenceTableModel,
 } from "../../src/cli/presence-table.js";
-import { onEndKey } from "../../src/cli/terminal-keys.js";
+import { onQuitKey } from "../../src/cli/terminal-keys.js";
 import { TerminalScreen, type TerminalOutput } from "../../src/cli/terminal-screen.js";
 
 /** Where the demo shows what happens. */
@@ -15,11 +15,11 @@ export interface DemoView {
   /** How many people fit; null where any number does. */
   readonly capacity: number | null;
   /** Whether somebody reads along, so that steps take their time. */
-  readonly live: boolean;
+  readonly isLive: boolean;
   /** A step of the story. */
-  tell(sentence: string): void;
-  change(change: PresenceChange): void;
-  picture(model: PresenceTableModel): void;
+  showStep(sentence: string): void;
+  showChange(showChange: PresenceChange): void;
+  render(model: PresenceTableModel): void;
   /** Gives the terminal back. */
   close(): void;
 }
@@ -32,22 +32,22 @@ export function viewFor(output: TerminalOutput, input: NodeJS.ReadStream, onEnd:
 /** A line for each step and each change, for pipes, files and terminals that cannot move their cursor. */
 class PlainView implements DemoView {
   readonly capacity = null;
-  readonly live = false;
+  readonly isLive = false;
   readonly #output: NodeJS.WritableStream;
 
   constructor(output: NodeJS.WritableStream) {
     this.#output = output;
   }
 
-  tell(sentence: string): void {
+  showStep(sentence: string): void {
     this.#line(Date.now(), sentence);
   }
 
-  change(change: PresenceChange): void {
-    this.#line(change.at, `   ${changeText(change)}`);
+  showChange(showChange: PresenceChange): void {
+    this.#line(showChange.at, `   ${changeText(showChange)}`);
   }
 
-  picture(): void {
+  render(): void {
     // Lines that are written cannot be redrawn.
   }
 
@@ -56,13 +56,13 @@ class PlainView implements DemoView {
   }
 
   #line(at: number, text: string): void {
-    this.#output.write(`${clockTime(at)}  ${text}\n`);
+    this.#output.write(`${formatTime(at)}  ${text}\n`);
   }
 }
 
 /** A table that is redrawn in place. */
 class LiveView implements DemoView {
-  readonly live = true;
+  readonly isLive = true;
   readonly #screen: TerminalScreen;
   readonly #disposers: (() => void)[] = [];
   #latest: PresenceTableModel | null = null;
@@ -71,22 +71,22 @@ class LiveView implements DemoView {
     this.#screen = new TerminalScreen(output);
     this.#screen.open();
     this.#disposers.push(this.#screen.onResize(() => this.#draw()));
-    if (input) this.#disposers.push(onEndKey(input, onEnd));
+    if (input) this.#disposers.push(onQuitKey(input, onEnd));
   }
 
   get capacity(): number {
-    return roomForPersons(this.#screen.size.rows);
+    return personCapacity(this.#screen.size.rows);
   }
 
-  tell(): void {
+  showStep(): void {
     // The picture has the story in its notes.
   }
 
-  change(): void {
+  showChange(): void {
     // The picture has the changes.
   }
 
-  picture(model: PresenceTableModel): void {
+  render(model: PresenceTableModel): void {
     this.#latest = model;
     this.#draw();
   }
@@ -97,6 +97,7 @@ class LiveView implements DemoView {
   }
 
   #draw(): void {
-    if (this.#latest) this.#screen.draw(presenceTable(this.#latest, { ...this.#screen.size, colours: this.#screen.colours }));
+    if (this.#latest)
+      this.#screen.draw(renderPresenceTable(this.#latest, { ...this.#screen.size, hasColors: this.#screen.hasColors }));
   }
 }

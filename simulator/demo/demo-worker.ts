@@ -41,14 +41,14 @@ export class DemoWorker {
 
   async importGrant(grant: IssuedGrant): Promise<{ readonly orgName: string; readonly authorizedBy: string }> {
     const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = grant;
-    const answer = await this.#call("authorization/import", {
+    const authorization = await this.#call("authorization/import", {
       refreshToken,
       accessToken,
       expiresIn,
       refreshTokenExpiresIn,
       scope,
     });
-    return answer as { orgName: string; authorizedBy: string };
+    return authorization as { orgName: string; authorizedBy: string };
   }
 
   async subscribe(uris: readonly string[]): Promise<readonly PresenceRecord[]> {

@@ -3,38 +3,39 @@ import type { PresenceChange, PresenceTableModel } from "../../src/cli/presence-
 export type PresenceRecord = PresenceTableModel["records"][number];
 type PresenceState = PresenceRecord["state"];
 
-const KEPT_CHANGES = 50;
+const MAX_CHANGES = 50;
 
 /** What the host was told of the people it subscribed to: the latest record of each, and what changed. */
-export class PresenceDiary {
+export class PresenceHistory {
   readonly #records = new Map<string, PresenceRecord>();
   #changes: readonly PresenceChange[] = [];
-  #counted = 0;
+  #changeCount = 0;
 
   /** Takes the answer to a subscription. */
-  begin(records: readonly PresenceRecord[]): void {
+  add(records: readonly PresenceRecord[]): void {
     for (const record of records) this.#records.set(record.uri, record);
   }
 
   /** Takes a `presence/changed`. Returns the changes worth telling: those from one state that Webex told to another. */
-  take(records: readonly PresenceRecord[], at: number): PresenceChange[] {
-    const told: PresenceChange[] = [];
+  applyChanges(records: readonly PresenceRecord[], at: number): PresenceChange[] {
+    const reported: PresenceChange[] = [];
     for (const to of records) {
       const from = this.#records.get(to.uri);
       this.#records.set(to.uri, to);
-      if (from && fromWebex(from) && fromWebex(to)) told.push({ at, from, to });
+      if (from && isFromWebex(from) && isFromWebex(to)) reported.push({ at, from, to });
     }
-    this.#counted += told.length;
-    this.#changes = [...told.toReversed(), ...this.#changes].slice(0, KEPT_CHANGES);
-    return told;
+    this.#changeCount += reported.length;
+    this.#changes = [...reported.toReversed(), ...this.#changes].slice(0, MAX_CHANGES);
+    return reported;
   }
 
   /** Takes what the worker says when asked again: newer ages. A change that is on its way as a notification is left to that. */
-  confirm(records: readonly PresenceRecord[]): void {
+  refresh(records: readonly PresenceRecord[]): void {
     for (const record of records) {
-      const known = this.#records.get(record.uri);
-      const same = known?.state === record.state && known.reason === record.reason && known.webexStatus === record.webexStatus;
-      if (same) this.#records.set(record.uri, record);
+      const existing = this.#records.get(record.uri);
+      const isUnchanged =
+        existing?.state === record.state && existing.reason === record.reason && existing.webexStatus === record.webexStatus;
+      if (isUnchanged) this.#records.set(record.uri, record);
     }
   }
 
@@ -48,12 +49,12 @@ export class PresenceDiary {
   }
 
   get changeCount(): number {
-    return this.#counted;
+    return this.#changeCount;
   }
 
   /** Whether Webex has told of everybody. */
-  get complete(): boolean {
-    return this.records.every(fromWebex);
+  get isComplete(): boolean {
+    return this.records.every(isFromWebex);
   }
 }
 
@@ -63,6 +64,6 @@ export function countStates(records: readonly PresenceRecord[]): Map<PresenceSta
   return counts;
 }
 
-function fromWebex({ observedAt, reason }: PresenceRecord): boolean {
+function isFromWebex({ observedAt, reason }: PresenceRecord): boolean {
   return observedAt !== null && reason !== "disabled" && reason !== "notReady" && reason !== "blocked";
 }

@@ -1,15 +1,15 @@
 import { html, type Markup } from "./authorization-page-markup.js";
-import { announce, canComplete, missingScopes, needsAttention, type PageModel } from "./authorization-page-state.js";
+import { describeStatus, canComplete, missingScopes, needsAttention, type PageModel } from "./authorization-page-state.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
 import type { PageNotice } from "./page-notice.js";
 
-const SCOPE_IN_WORDS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> = {
+const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> = {
   "spark-admin:people_read": "Read the people of the organization and their presence status",
   "spark-admin:organizations_read": "Read the name of the organization",
 };
 
 /** The page itself says when an authorization is missing; informational notices would only distract here. */
-const UNTOLD = new Set(["authorizationRequired"]);
+const HIDDEN_NOTICES = new Set(["authorizationRequired"]);
 
 /** The body of the page: parts that the page's script exchanges one by one, each under its `data-part`. */
 export function pageParts(model: PageModel): Markup {
@@ -19,7 +19,7 @@ export function pageParts(model: PageModel): Markup {
 }
 
 function statePart(model: PageModel): Markup {
-  const { state, tone, title, text, said } = announce(model);
+  const { state, tone, title, text, webexMessage } = describeStatus(model);
   return html`<section
     class="state ${tone}"
     data-part="state"
@@ -34,20 +34,20 @@ function statePart(model: PageModel): Markup {
     <div>
       <h2>${title}</h2>
       <p>${text}</p>
-      ${said === null ? null : html`<p class="said">Webex said: <q>${said}</q></p>`}
+      ${webexMessage === null ? null : html`<p class="said">Webex said: <q>${webexMessage}</q></p>`}
     </div>
   </section>`;
 }
 
 function noticesPart(model: PageModel): Markup {
-  const told = model.notices.filter((notice) => notice.severity !== "info" && !UNTOLD.has(notice.code));
-  return html`<section data-part="notices" aria-label="Problems" aria-live="polite" ${attribute(told.length === 0, "hidden")}>
-    ${told.map((notice) => noticeMarkup(model, notice))}
+  const shown = model.notices.filter((notice) => notice.severity !== "info" && !HIDDEN_NOTICES.has(notice.code));
+  return html`<section data-part="notices" aria-label="Problems" aria-live="polite" ${attribute(shown.length === 0, "hidden")}>
+    ${shown.map((notice) => noticeMarkup(model, notice))}
   </section>`;
 }
 
 function noticeMarkup(model: PageModel, notice: PageNotice): Markup {
-  const organization = model.organizations.find((one) => one.orgId === notice.orgId);
+  const organization = model.organizations.find((organization) => organization.orgId === notice.orgId);
   return html`<div class="notice ${notice.severity}" data-code="${notice.code}">
     <p><strong>${organization === undefined ? null : `${organization.orgName}: `}${notice.message}</strong></p>
     <p>${notice.hint}</p>
@@ -58,9 +58,10 @@ function organizationsPart(model: PageModel): Markup {
   const open = model.phase === "open";
   // One button on the page: what it leads to is decided by who signs in at Webex.
   const first =
-    model.organizations.find((one) => one.state === "required") ?? model.organizations.find((one) => needsAttention(model, one));
-  const rows = model.organizations.map((one) => organizationRow(model, one, open && one === first));
-  if (open && first === undefined) rows.push(newRow(model));
+    model.organizations.find((organization) => organization.state === "required") ??
+    model.organizations.find((organization) => needsAttention(model, organization));
+  const rows = model.organizations.map((organization) => organizationRow(model, organization, open && organization === first));
+  if (open && first === undefined) rows.push(newOrganizationRow(model));
   return html`<section
     class="card"
     data-part="organizations"
@@ -78,48 +79,48 @@ function organizationsPart(model: PageModel): Markup {
 function scopesMarkup(): Markup {
   return html`<h3>What is asked for</h3>
     <ul class="scopes">
-      ${REQUIRED_SCOPES.map((scope) => html`<li>${SCOPE_IN_WORDS[scope]} <code>${scope}</code></li>`)}
+      ${REQUIRED_SCOPES.map((scope) => html`<li>${SCOPE_LABELS[scope]} <code>${scope}</code></li>`)}
     </ul>
     <p class="quiet">Nothing else is asked for, and nothing is written to Webex.</p>`;
 }
 
-function organizationRow(model: PageModel, one: Authorization, withLink: boolean): Markup {
-  const missing = missingScopes(one);
-  const valid = one.state === "valid";
-  const good = !needsAttention(model, one);
+function organizationRow(model: PageModel, organization: Authorization, withLink: boolean): Markup {
+  const missing = missingScopes(organization);
+  const isValid = organization.state === "valid";
+  const isUsable = !needsAttention(model, organization);
   return html`<li class="row">
     <div class="who">
-      <strong class="name">${one.orgName}</strong>
-      <span class="badge ${good ? "good" : "caution"}"
-        >${good ? "Authorized" : valid ? "Needs attention" : "Needs authorization"}</span
+      <strong class="name">${organization.orgName}</strong>
+      <span class="badge ${isUsable ? "good" : "caution"}"
+        >${isUsable ? "Authorized" : isValid ? "Needs attention" : "Needs authorization"}</span
       >
-      ${valid ? validDetails(one, missing) : html`<p class="quiet">The earlier authorization cannot be used any more.</p>`}
+      ${isValid ? validDetails(organization, missing) : html`<p class="quiet">The earlier authorization cannot be used any more.</p>`}
     </div>
-    ${withLink ? authorizeLink(model, one.orgName) : null}
+    ${withLink ? authorizeLink(model, organization.orgName) : null}
   </li>`;
 }
 
-function validDetails(one: Authorization, missing: readonly string[]): Markup {
+function validDetails(organization: Authorization, missing: readonly string[]): Markup {
   return html`<dl>
     ${
-      one.authorizedBy === null
+      organization.authorizedBy === null
         ? null
         : html`<div>
             <dt>Authorized by</dt>
-            <dd>${one.authorizedBy}</dd>
+            <dd>${organization.authorizedBy}</dd>
           </div>`
     }
     ${
-      one.refreshTokenExpiresAt === null
+      organization.refreshTokenExpiresAt === null
         ? null
         : html`<div>
             <dt>Valid until</dt>
-            <dd>${day(one.refreshTokenExpiresAt)}, renewed by use</dd>
+            <dd>${day(organization.refreshTokenExpiresAt)}, renewed by use</dd>
           </div>`
     }
     <div>
       <dt>May</dt>
-      <dd>${grantedWords(one)}</dd>
+      <dd>${describeScopes(organization)}</dd>
     </div>
     ${
       missing.length === 0
@@ -132,12 +133,14 @@ function validDetails(one: Authorization, missing: readonly string[]): Markup {
   </dl>`;
 }
 
-function grantedWords(one: Authorization): string {
-  const words = REQUIRED_SCOPES.filter((scope) => one.scopes.includes(scope)).map((scope) => SCOPE_IN_WORDS[scope].toLowerCase());
+function describeScopes(organization: Authorization): string {
+  const words = REQUIRED_SCOPES.filter((scope) => organization.scopes.includes(scope)).map((scope) =>
+    SCOPE_LABELS[scope].toLowerCase(),
+  );
   return words.length === 0 ? "nothing that presence needs" : words.join("; ");
 }
 
-function newRow(model: PageModel): Markup {
+function newOrganizationRow(model: PageModel): Markup {
   const another = model.organizations.length > 0;
   const name = another ? "Another organization" : "Your Webex organization";
   return html`<li class="row">
@@ -157,11 +160,11 @@ function newRow(model: PageModel): Markup {
 }
 
 function authorizeLink(model: PageModel, name: string): Markup {
-  const underWay = model.attempt.kind === "waiting" || model.attempt.kind === "finishing";
-  const calm = underWay || model.organizations.some((one) => one.state === "valid");
+  const isInProgress = model.attempt.kind === "waiting" || model.attempt.kind === "finishing";
+  const isSecondary = isInProgress || model.organizations.some((organization) => organization.state === "valid");
   return html`<a
     id="authorize"
-    class="button ${calm ? "second" : "first"}"
+    class="button ${isSecondary ? "second" : "first"}"
     data-testid="authorize"
     href="/authorize?key=${encodeURIComponent(model.key)}"
     >AUTHORIZE<span class="unseen"> ${name}</span></a
@@ -170,26 +173,26 @@ function authorizeLink(model: PageModel, name: string): Markup {
 
 function finishPart(model: PageModel): Markup {
   if (model.phase !== "open") return html`<section data-part="finish" hidden></section>`;
-  const ready = canComplete(model);
+  const isReady = canComplete(model);
   return html`<section class="card finish" data-part="finish" aria-label="Finish">
     <form method="post" action="/complete">
       <input type="hidden" name="key" value="${model.key}" />
       <button
         id="complete"
-        class="button ${ready ? "first" : "second"}"
+        class="button ${isReady ? "first" : "second"}"
         type="submit"
         data-testid="complete"
         aria-describedby="complete-when"
-        ${attribute(!ready, "disabled")}
+        ${attribute(!isReady, "disabled")}
       >
         COMPLETE REQUEST
       </button>
     </form>
     <div>
-      <p id="complete-when">${ready ? "Closes this page; presence goes on." : "Works once an organization is authorized."}</p>
+      <p id="complete-when">${isReady ? "Closes this page; presence goes on." : "Works once an organization is authorized."}</p>
       <p class="quiet">
         This page closes in
-        <span class="clock" data-remaining="${model.remainingSeconds}">${remaining(model.remainingSeconds)}</span>.
+        <span class="clock" data-remaining="${model.remainingSeconds}">${formatRemaining(model.remainingSeconds)}</span>.
       </p>
       <noscript
         ><p class="quiet">
@@ -234,6 +237,6 @@ function day(iso: string): Markup {
   return html`<time datetime="${iso}">${words}</time>`;
 }
 
-function remaining(seconds: number): string {
+function formatRemaining(seconds: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

@@ -4,7 +4,7 @@ import { pageParts } from "./authorization-page-parts.js";
 import { PAGE_SCRIPT } from "./authorization-page-script.js";
 import type { PageModel } from "./authorization-page-state.js";
 import { PAGE_STYLE } from "./authorization-page-style.js";
-import type { Refusal } from "./browser-flow-guard.js";
+import type { Rejection } from "./browser-flow-guard.js";
 
 const TITLE = "Webex integration authorization";
 
@@ -20,33 +20,33 @@ export const GUARDED_HEADERS: Readonly<Record<string, string>> = {
 /** The page of a flow. `nonce`: fresh for each answer. An ended flow's page asks for nothing any more: its server is closing. */
 export function authorizationPage(model: PageModel, status: number, nonce: string): LoopbackPage {
   const key = encodeURIComponent(model.key);
-  const live = model.phase === "open";
+  const isLive = model.phase === "open";
   return document(status, nonce, {
-    script: live ? html`<script src="/page.js?key=${key}" defer></script>` : null,
-    events: live ? `/events?key=${key}` : "",
+    script: isLive ? html`<script src="/page.js?key=${key}" defer></script>` : null,
+    events: isLive ? `/events?key=${key}` : "",
     content: pageParts(model),
   });
 }
 
 /** A refusal: one sentence, and nothing of the flow. */
-export function refusalPage(refusal: Refusal, nonce: string): LoopbackPage {
-  const page = document(refusal.status, nonce, {
+export function rejectionPage(rejection: Rejection, nonce: string): LoopbackPage {
+  const page = document(rejection.status, nonce, {
     script: null,
     events: "",
     content: html`<main id="content">
       <section class="state caution">
         <span class="mark" aria-hidden="true"></span>
         <div>
-          <h2>${refusal.title}</h2>
-          <p>${refusal.advice}</p>
+          <h2>${rejection.title}</h2>
+          <p>${rejection.hint}</p>
         </div>
       </section>
     </main>`,
   });
-  return refusal.allow === undefined ? page : { ...page, headers: { ...page.headers, allow: refusal.allow } };
+  return rejection.allow === undefined ? page : { ...page, headers: { ...page.headers, allow: rejection.allow } };
 }
 
-export function scriptAnswer(): LoopbackPage {
+export function scriptResponse(): LoopbackPage {
   return {
     kind: "page",
     status: 200,

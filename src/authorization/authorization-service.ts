@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 import type { Secret } from "../faults/secret.js";
 import type { FlowMethod, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
@@ -13,6 +13,15 @@ export interface ImportedGrant {
   readonly scope: string | null;
 }
 
+export interface AuthorizationChange {
+  readonly authorizations: readonly Authorization[];
+  readonly flow: FlowView | null;
+}
+
+export interface AuthorizationEvents {
+  readonly authorizationsChanged: AuthorizationChange;
+}
+
 /** What the protocol and the command line may ask of authorization. Every keychain failure is a fault of each call. */
 export interface AuthorizationService {
   setClient(clientId: string, clientSecret: Secret): Promise<void>;
@@ -25,5 +34,5 @@ export interface AuthorizationService {
   /** The flow of that method that is open already, or a new one. Faults: `authorizationInProgress`, `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`. */
   begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView>;
   cancel(): Promise<void>;
-  onChanged(listener: (change: { authorizations: readonly Authorization[]; flow: FlowView | null }) => void): Disposer;
+  readonly events: Subscribable<AuthorizationEvents>;
 }

@@ -1,46 +1,40 @@
 import { Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
-import { Feed } from "../faults/feed.js";
+import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
-import type { AuthorizationService, ImportedGrant } from "./authorization-service.js";
-import { type Counterpart, reasonToEnd, type WebexService } from "./counterpart.js";
+import type { OAuthClient, TokenResponse } from "../webex/oauth-api.js";
+import type { AuthorizationChange, AuthorizationEvents, AuthorizationService, ImportedGrant } from "./authorization-service.js";
+import { type OAuthContext, findCancelReason, type WebexService } from "./counterpart.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient, originOf } from "./effective-client.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
 import { FlowSlot } from "./flow-slot.js";
 import type { Authorization, Grant } from "./grant.js";
 import { REQUIRED_SCOPES } from "./grant.js";
-import { GrantImports } from "./grant-import.js";
-import { grantRefused, proveIdentity } from "./grant-proof.js";
+import { GrantImporter } from "./grant-import.js";
+import { grantRefused, fetchTokenOwner } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { lostGrant, misfit, toAuthorization } from "./grant-standing.js";
-import { expiry } from "./lifetime.js";
+import { unreadableGrantFault, grantMismatch, toAuthorization } from "./grant-standing.js";
+import { computeExpiry } from "./lifetime.js";
 import { revokeAtWebex } from "./revocation.js";
 import { throwIfCancelled } from "./single-flight.js";
-import type { GrantVault } from "./vault.js";
-import { nameless } from "./vault-records.js";
+import type { GrantStore } from "./vault.js";
+import { fallbackOrgName } from "./vault-records.js";
 
-export interface AuthorizationsParts {
-  readonly vault: GrantVault;
+export interface AuthorizationsOptions {
+  readonly vault: GrantStore;
   readonly refusals: GrantRefusals;
   readonly settings: () => AuthorizationSettings;
   /** The service that the settings name now. */
   readonly webex: () => WebexService;
-  readonly flowFactory: (method: FlowMethod) => Flow;
+  readonly createFlow: (method: FlowMethod) => Flow;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-interface AuthorizationChange {
-  readonly authorizations: readonly Authorization[];
-  readonly flow: FlowView | null;
-}
-
 /** One organization's authorization with what keeps it from being used: `authorizationRequired`, `grantRefused` (dead), or nothing. */
-export interface Standing {
+export interface GrantStatus {
   readonly orgId: string;
   readonly orgName: string;
   /** Null where the grant's record cannot be read. */
@@ -50,29 +44,29 @@ export interface Standing {
 
 /** What the protocol and the command line may ask of authorization; the flows hand in their grants here (`completeGrant`). */
 export class Authorizations implements AuthorizationService {
-  readonly #parts: AuthorizationsParts;
-  readonly #changed = new Feed<AuthorizationChange>();
+  readonly #options: AuthorizationsOptions;
+  readonly events = new Emitter<AuthorizationEvents>();
   readonly #flows: FlowSlot;
-  readonly #imports: GrantImports;
-  #told = "";
+  readonly #imports: GrantImporter;
+  #lastNotified = "";
   #disposers: Disposer[] = [];
 
-  constructor(parts: AuthorizationsParts) {
-    this.#parts = parts;
-    this.#flows = new FlowSlot(parts.flowFactory, () => this.#tell());
-    this.#imports = new GrantImports({ keep: (...asked) => this.#keep(...asked) });
+  constructor(options: AuthorizationsOptions) {
+    this.#options = options;
+    this.#flows = new FlowSlot(options.createFlow, () => this.#notifyIfChanged());
+    this.#imports = new GrantImporter({ verifyAndStore: (...asked) => this.#verifyAndStore(...asked) });
   }
 
   /** Hears the vault from now on. */
   start(): void {
     if (this.#disposers.length > 0) return;
-    this.#told = JSON.stringify(this.#change());
+    this.#lastNotified = JSON.stringify(this.#snapshot());
     this.#disposers = [
-      this.#parts.vault.onChanged(() => {
-        this.#endWhatBelongsElsewhere();
-        this.#tell();
+      this.#options.vault.events.on("contentChanged", () => {
+        this.#cancelMismatched();
+        this.#notifyIfChanged();
       }),
-      this.#parts.refusals.changed.subscribe(() => this.#tell()),
+      this.#options.refusals.events.on("refusalChanged", () => this.#notifyIfChanged()),
     ];
   }
 
@@ -82,63 +76,63 @@ export class Authorizations implements AuthorizationService {
   }
 
   /** The client id or the API address has changed: grants may have come to fit, or not to, and what is under way may be at the wrong place. */
-  settingsChanged(): void {
-    this.#endWhatBelongsElsewhere();
-    this.#tell();
-  }
-
-  onChanged(listener: (change: AuthorizationChange) => void): Disposer {
-    return this.#changed.subscribe(listener);
+  handleSettingsChange(): void {
+    this.#cancelMismatched();
+    this.#notifyIfChanged();
   }
 
   /** The integration in force now. Fault: `clientNotConfigured`. */
   client(): OAuthClient {
-    return effectiveClient(this.#parts.settings(), this.#kept());
+    return effectiveClient(this.#options.settings(), this.#storedClient());
   }
 
   /** That integration and the service in force now, for something that begins. Fault: `clientNotConfigured`. */
-  counterpart(): Counterpart {
-    return { client: this.client(), ...this.#parts.webex() };
+  oauthContext(): OAuthContext {
+    return { client: this.client(), ...this.#options.webex() };
   }
 
   /** In the order of authorization, those without a readable record last; empty while the keychain was never read. */
-  standings(): readonly Standing[] {
-    const kept = this.#kept();
-    const standings: Standing[] = this.#grants().map((grant) => ({
+  grantStatuses(): readonly GrantStatus[] {
+    const storedClient = this.#storedClient();
+    const grantStatuses: GrantStatus[] = this.#grants().map((grant) => ({
       orgId: grant.orgId,
       orgName: grant.orgName,
       scopes: grant.scopes,
-      fault: misfit(grant, this.#parts.settings(), kept) ?? this.#parts.refusals.of(grant, kept)?.fault ?? null,
+      fault:
+        grantMismatch(grant, this.#options.settings(), storedClient) ??
+        this.#options.refusals.find(grant, storedClient)?.fault ??
+        null,
     }));
-    for (const orgId of this.#lost()) standings.push({ orgId, orgName: nameless(orgId), scopes: null, fault: lostGrant(orgId) });
-    return standings;
+    for (const orgId of this.#unreadableOrgIds())
+      grantStatuses.push({ orgId, orgName: fallbackOrgName(orgId), scopes: null, fault: unreadableGrantFault(orgId) });
+    return grantStatuses;
   }
 
   async setClient(clientId: string, clientSecret: Secret): Promise<void> {
-    await this.#parts.vault.setClient({ clientId, clientSecret });
+    await this.#options.vault.setClient({ clientId, clientSecret });
   }
 
   async setProxyPassword(password: Secret | null): Promise<void> {
-    await this.#parts.vault.setProxyPassword(password);
+    await this.#options.vault.setProxyPassword(password);
   }
 
   async list(): Promise<readonly Authorization[]> {
-    if (this.#parts.vault.state.kind !== "ready") await this.#parts.vault.reload();
-    return this.#change().authorizations;
+    if (this.#options.vault.state.kind !== "ready") await this.#options.vault.reload();
+    return this.#snapshot().authorizations;
   }
 
-  async import(given: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
+  async import(grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
     // Before Webex is asked, because a refresh may use up the refresh token that the caller has.
-    await this.#parts.vault.reload();
+    await this.#options.vault.reload();
     throwIfCancelled(signal);
-    return this.#imports.take(this.counterpart(), given, signal);
+    return this.#imports.import(this.oauthContext(), grant, signal);
   }
 
   /**
    * Proves and keeps what a flow was given by its counterpart. Faults: `grantRefused`, `webexUnreachable`, `cancelled` and the
    * keychain's: with a transient one the answer is still good, and may be handed in again.
    */
-  async completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal: AbortSignal): Promise<Authorization> {
+  async completeGrant(oauthContext: OAuthContext, answer: TokenResponse, signal: AbortSignal): Promise<Authorization> {
     throwIfCancelled(signal);
     if (answer.refreshToken === null) {
       throw grantRefused(
@@ -146,22 +140,22 @@ export class Authorizations implements AuthorizationService {
         "Webex gave no refresh token: check in the developer portal that the application is an integration.",
       );
     }
-    return this.#keep(counterpart, answer, answer.refreshToken, signal);
+    return this.#verifyAndStore(oauthContext, answer, answer.refreshToken, signal);
   }
 
   async revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }> {
-    await this.#parts.vault.reload();
+    await this.#options.vault.reload();
     throwIfCancelled(signal);
     const grant = this.#grants().find((g) => g.orgId === orgId);
-    if (grant === undefined && !this.#lost().includes(orgId)) {
+    if (grant === undefined && !this.#unreadableOrgIds().includes(orgId)) {
       throw new Fault("unknownOrganization", "There is no authorization for this organization.", { data: { orgId } });
     }
-    const { settings, webex, clock, logger } = this.#parts;
-    const way = { oauth: webex().oauth, client: () => this.client(), clock, logger };
-    const mayBeSent = grant !== undefined && misfit(grant, settings(), this.#kept()) === null;
-    const revokedAtWebex = mayBeSent && (await revokeAtWebex(grant, way, signal));
-    await this.#parts.vault.removeGrant(orgId);
-    this.#parts.refusals.clear(orgId);
+    const { settings, webex, clock, logger } = this.#options;
+    const options = { oauth: webex().oauth, client: () => this.client(), clock, logger };
+    const canBeSent = grant !== undefined && grantMismatch(grant, settings(), this.#storedClient()) === null;
+    const revokedAtWebex = canBeSent && (await revokeAtWebex(grant, options, signal));
+    await this.#options.vault.removeGrant(orgId);
+    this.#options.refusals.clear(orgId);
     logger.info("An authorization was revoked: the organization's presence is no longer read.", {
       orgId,
       revokedAtWebex,
@@ -171,8 +165,8 @@ export class Authorizations implements AuthorizationService {
 
   async begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView> {
     return this.#flows.begin(method, signal, async () => {
-      await this.#parts.vault.reload();
-      return this.counterpart();
+      await this.#options.vault.reload();
+      return this.oauthContext();
     });
   }
 
@@ -180,64 +174,69 @@ export class Authorizations implements AuthorizationService {
     return this.#flows.cancel();
   }
 
-  #endWhatBelongsElsewhere(): void {
-    const settings = this.#parts.settings();
-    const kept = this.#kept();
-    this.#imports.keepTo(originOf(settings.apiUrl));
-    this.#flows.endWhere((counterpart) => reasonToEnd(counterpart, settings, kept));
+  #cancelMismatched(): void {
+    const settings = this.#options.settings();
+    const storedClient = this.#storedClient();
+    this.#imports.cancelOtherOrigins(originOf(settings.apiUrl));
+    this.#flows.cancelIf((oauthContext) => findCancelReason(oauthContext, settings, storedClient));
   }
 
-  async #keep(counterpart: Counterpart, answer: TokenAnswer, refreshToken: Secret, signal: AbortSignal): Promise<Authorization> {
-    const { vault, refusals, settings, clock } = this.#parts;
-    const { client, apiOrigin, identity } = counterpart;
-    const proven = await proveIdentity(identity, answer.accessToken, signal);
+  async #verifyAndStore(
+    oauthContext: OAuthContext,
+    answer: TokenResponse,
+    refreshToken: Secret,
+    signal: AbortSignal,
+  ): Promise<Authorization> {
+    const { vault, refusals, settings, clock } = this.#options;
+    const { client, apiOrigin, identity } = oauthContext;
+    const owner = await fetchTokenOwner(identity, answer.accessToken, signal);
     throwIfCancelled(signal);
     const now = clock.now();
     const grant: Grant = {
-      ...proven,
+      ...owner,
       scopes: answer.scopes ?? REQUIRED_SCOPES,
       grantedAt: now,
       clientId: client.clientId,
       apiOrigin,
       accessToken: answer.accessToken,
-      accessTokenExpiresAt: expiry(answer.expiresInSeconds, now),
+      accessTokenExpiresAt: computeExpiry(answer.expiresInSeconds, now),
       refreshToken: answer.refreshToken ?? refreshToken,
-      refreshTokenExpiresAt: expiry(answer.refreshTokenExpiresInSeconds, now),
+      refreshTokenExpiresAt: computeExpiry(answer.refreshTokenExpiresInSeconds, now),
     };
     await vault.storeGrant(grant);
     refusals.clear(grant.orgId);
-    return toAuthorization(grant, settings(), this.#kept(), refusals);
+    return toAuthorization(grant, settings(), this.#storedClient(), refusals);
   }
 
-  #kept(): OAuthClient | null {
-    const { state } = this.#parts.vault;
+  #storedClient(): OAuthClient | null {
+    const { state } = this.#options.vault;
     return state.kind === "ready" ? state.client : null;
   }
 
   #grants(): readonly Grant[] {
-    const { state } = this.#parts.vault;
+    const { state } = this.#options.vault;
     return state.kind === "ready" ? state.grants : [];
   }
 
-  #lost(): readonly string[] {
-    const { state } = this.#parts.vault;
-    return state.kind === "ready" ? state.lost : [];
+  #unreadableOrgIds(): readonly string[] {
+    const { state } = this.#options.vault;
+    return state.kind === "ready" ? state.unreadableOrgIds : [];
   }
 
-  #change(): AuthorizationChange {
-    const { settings, refusals } = this.#parts;
-    const kept = this.#kept();
+  #snapshot(): AuthorizationChange {
+    const { settings, refusals } = this.#options;
+    const storedClient = this.#storedClient();
     return {
-      authorizations: this.#grants().map((grant) => toAuthorization(grant, settings(), kept, refusals)),
+      authorizations: this.#grants().map((grant) => toAuthorization(grant, settings(), storedClient, refusals)),
       flow: this.#flows.view,
     };
   }
 
-  #tell(): void {
-    const change = this.#change();
+  #notifyIfChanged(): void {
+    const change = this.#snapshot();
     const text = JSON.stringify(change);
-    if (text === this.#told) return;
-    this.#told = text;
-    this.#changed.emit(change);
+    if (text === this.#lastNotified) return;
+    this.#lastNotified = text;
+    this.events.emit("authorizationsChanged", change);
   }
 }

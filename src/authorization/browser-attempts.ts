@@ -1,29 +1,29 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import type { Chance, Clock } from "../ports/clock.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { TokenAnswer } from "../webex/oauth-api.js";
-import { foreignText } from "./authorization-page-markup.js";
-import { type Attempt, faultyAttempt, refusedAttempt } from "./authorization-page-state.js";
-import type { Counterpart } from "./counterpart.js";
+import type { TokenResponse } from "../webex/oauth-api.js";
+import { sanitizeText } from "./authorization-page-markup.js";
+import { type Attempt, attemptFromFault, attemptFromError } from "./authorization-page-state.js";
+import type { OAuthContext } from "./counterpart.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
-import { type GrantKeeper, keepGrant } from "./grant-keeper.js";
+import { type GrantSink, storeGrant } from "./grant-keeper.js";
 
-interface AttemptParts {
-  readonly counterpart: () => Counterpart;
-  readonly keeper: GrantKeeper;
+interface AttemptOptions {
+  readonly oauthContext: () => OAuthContext;
+  readonly grantSink: GrantSink;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly chance: Random;
   readonly logger: Logger;
 }
 
 /** One visit to Webex that is under way: everything its answer has to be checked against. */
-interface Departure {
-  readonly counterpart: Counterpart;
+interface PendingRequest {
+  readonly oauthContext: OAuthContext;
   readonly verifier: Secret;
 }
 
-interface Voyage {
+interface FlowContext {
   readonly redirectUri: string;
   /** Of the monotonic clock. */
   readonly deadline: number;
@@ -31,7 +31,7 @@ interface Voyage {
 }
 
 /** More visits than this at a time are not a person's doing; the oldest is forgotten. */
-const MOST_DEPARTURES = 32;
+const MAX_PENDING_REQUESTS = 32;
 const KNOWN_ERRORS = new Set([
   "access_denied",
   "invalid_scope",
@@ -43,17 +43,17 @@ const KNOWN_ERRORS = new Set([
 
 /** The visits to Webex of one browser flow: each leaves with its own state and PKCE verifier, and its answer is taken once. */
 export class BrowserAttempts {
-  readonly #parts: AttemptParts;
+  readonly #options: AttemptOptions;
   readonly #onChange: () => void;
-  readonly #departures = new Map<string, Departure>();
+  readonly #pendingRequests = new Map<string, PendingRequest>();
   readonly #usedCodes = new Set<string>();
-  readonly #kept = new Map<string, string>();
-  #voyage: Voyage | null = null;
+  readonly #authorizedOrgNames = new Map<string, string>();
+  #flowContext: FlowContext | null = null;
   #latest: Attempt = { kind: "none" };
-  #arriving: Promise<unknown> = Promise.resolve();
+  #pendingCallbacks: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: AttemptParts, onChange: () => void) {
-    this.#parts = parts;
+  constructor(options: AttemptOptions, onChange: () => void) {
+    this.#options = options;
     this.#onChange = onChange;
   }
 
@@ -62,41 +62,41 @@ export class BrowserAttempts {
   }
 
   /** The names of the organizations authorized in this flow. */
-  get kept(): readonly string[] {
-    return [...this.#kept.values()];
+  get authorizedOrgNames(): readonly string[] {
+    return [...this.#authorizedOrgNames.values()];
   }
 
-  begin(voyage: Voyage): void {
-    this.#voyage = voyage;
+  setFlowContext(flowContext: FlowContext): void {
+    this.#flowContext = flowContext;
   }
 
   /** Settles when no answer of Webex is being worked on: a consent just given is not lost to the deadline. */
-  async idle(): Promise<void> {
-    await this.#arriving;
+  async whenIdle(): Promise<void> {
+    await this.#pendingCallbacks;
   }
 
   /** Webex's address to go to, or null when the integration is not configured any more (`latest` says so). */
-  depart(): string | null {
-    const { chance } = this.#parts;
-    const voyage = this.#voyage;
-    if (voyage === null) return null;
+  start(): string | null {
+    const { chance } = this.#options;
+    const flowContext = this.#flowContext;
+    if (flowContext === null) return null;
     try {
-      const counterpart = this.#parts.counterpart();
-      const departure = { counterpart, verifier: new Secret(chance.token(32)) };
+      const oauthContext = this.#options.oauthContext();
+      const pendingRequest = { oauthContext, verifier: new Secret(chance.token(32)) };
       const state = chance.token(32);
-      const url = counterpart.oauth.authorizeUrl({
-        clientId: counterpart.client.clientId,
-        redirectUri: voyage.redirectUri,
+      const url = oauthContext.oauth.authorizeUrl({
+        clientId: oauthContext.client.clientId,
+        redirectUri: flowContext.redirectUri,
         scope: REQUIRED_SCOPES.join(" "),
         state,
-        codeChallenge: chance.sha256(departure.verifier.reveal()),
+        codeChallenge: chance.sha256(pendingRequest.verifier.reveal()),
       });
-      this.#departures.set(state, departure);
-      for (const oldest of this.#departures.keys()) {
-        if (this.#departures.size <= MOST_DEPARTURES) break;
-        this.#departures.delete(oldest);
+      this.#pendingRequests.set(state, pendingRequest);
+      for (const oldest of this.#pendingRequests.keys()) {
+        if (this.#pendingRequests.size <= MAX_PENDING_REQUESTS) break;
+        this.#pendingRequests.delete(oldest);
       }
-      this.#turn({ kind: "waiting" });
+      this.#setLatest({ kind: "waiting" });
       return url;
     } catch (thrown) {
       this.#fail(asFault(thrown));
@@ -108,58 +108,58 @@ export class BrowserAttempts {
    * Takes Webex's answer (RFC 6749, 4.1.2): false when it belongs to no visit of this flow, or was used before. Otherwise resolves
    * when there is something to show; `latest` says what.
    */
-  async arrive(query: URLSearchParams): Promise<boolean> {
+  async handleCallback(query: URLSearchParams): Promise<boolean> {
     const state = query.get("state");
-    const departure = state === null ? undefined : this.#departures.get(state);
-    if (state === null || departure === undefined) return false;
+    const pendingRequest = state === null ? undefined : this.#pendingRequests.get(state);
+    if (state === null || pendingRequest === undefined) return false;
     const code = query.get("code");
     const error = query.get("error");
     if (error === null && (code === null || code === "")) return false;
-    this.#departures.delete(state);
+    this.#pendingRequests.delete(state);
     if (error !== null) {
-      this.#parts.logger.warn("Webex answered the authorization with a refusal.", {
+      this.#options.logger.warn("Webex answered the authorization with a refusal.", {
         error: KNOWN_ERRORS.has(error) ? error : "other",
       });
-      this.#turn(refusedAttempt(error, foreignText(query.get("error_description"))));
+      this.#setLatest(attemptFromError(error, sanitizeText(query.get("error_description"))));
       return true;
     }
-    const digest = this.#parts.chance.sha256(code ?? "");
+    const digest = this.#options.chance.sha256(code ?? "");
     if (this.#usedCodes.has(digest)) return false;
     this.#usedCodes.add(digest);
-    const work = this.#finish(departure, new Secret(code ?? ""));
-    this.#arriving = Promise.all([this.#arriving, work]);
+    const work = this.#finish(pendingRequest, new Secret(code ?? ""));
+    this.#pendingCallbacks = Promise.all([this.#pendingCallbacks, work]);
     await work;
     return true;
   }
 
-  async #finish(departure: Departure, code: Secret): Promise<void> {
-    const voyage = this.#voyage;
-    if (voyage === null) return;
-    this.#turn({ kind: "finishing" });
+  async #finish(pendingRequest: PendingRequest, code: Secret): Promise<void> {
+    const flowContext = this.#flowContext;
+    if (flowContext === null) return;
+    this.#setLatest({ kind: "finishing" });
     try {
-      const grant = { code, redirectUri: voyage.redirectUri, codeVerifier: departure.verifier };
-      const { counterpart } = departure;
-      const answer = await counterpart.oauth.exchangeCode(counterpart.client, grant, voyage.signal);
-      await this.#keep(counterpart, answer, voyage);
+      const grant = { code, redirectUri: flowContext.redirectUri, codeVerifier: pendingRequest.verifier };
+      const { oauthContext } = pendingRequest;
+      const answer = await oauthContext.oauth.exchangeCode(oauthContext.client, grant, flowContext.signal);
+      await this.#store(oauthContext, answer, flowContext);
     } catch (thrown) {
-      if (!voyage.signal.aborted) this.#fail(asFault(thrown));
+      if (!flowContext.signal.aborted) this.#fail(asFault(thrown));
     }
   }
 
   /** Resolves at the first outcome: kept, refused, or a trouble that passes; after a trouble the keeping goes on behind. */
-  #keep(counterpart: Counterpart, answer: TokenAnswer, voyage: Voyage): Promise<void> {
-    const { keeper, clock, logger } = this.#parts;
+  #store(oauthContext: OAuthContext, answer: TokenResponse, flowContext: FlowContext): Promise<void> {
+    const { grantSink, clock, logger } = this.#options;
     return new Promise((resolve) => {
       const onTrouble = (fault: Fault): void => {
         this.#fail(fault, true);
         resolve();
       };
-      const way = { keeper, clock, logger, deadline: voyage.deadline, onTrouble };
-      keepGrant(counterpart, answer, way, voyage.signal)
+      const options = { keeper: grantSink, clock, logger, deadline: flowContext.deadline, onTrouble };
+      storeGrant(oauthContext, answer, options, flowContext.signal)
         .then(
           (authorization) => this.#succeed(authorization),
           (thrown: unknown) => {
-            if (!voyage.signal.aborted) this.#fail(asFault(thrown));
+            if (!flowContext.signal.aborted) this.#fail(asFault(thrown));
           },
         )
         .finally(resolve);
@@ -167,24 +167,24 @@ export class BrowserAttempts {
   }
 
   #succeed(authorization: Authorization): void {
-    this.#kept.set(authorization.orgId, authorization.orgName);
-    this.#parts.logger.info("An organization was authorized.", { method: "browser", orgId: authorization.orgId });
-    this.#turn({ kind: "authorized", authorization });
+    this.#authorizedOrgNames.set(authorization.orgId, authorization.orgName);
+    this.#options.logger.info("An organization was authorized.", { method: "browser", orgId: authorization.orgId });
+    this.#setLatest({ kind: "authorized", authorization });
   }
 
-  #fail(fault: Fault, kept = false): void {
-    this.#parts.logger.error("The authorization failed.", {
+  #fail(fault: Fault, authorizedOrgNames = false): void {
+    this.#options.logger.error("The authorization failed.", {
       method: "browser",
       fault: fault.code,
       status: fault.status,
       trackingId: fault.trackingId,
       ...(fault.code === "defect" ? { error: fault } : {}),
-      goesOn: kept,
+      goesOn: authorizedOrgNames,
     });
-    this.#turn(faultyAttempt(fault, kept));
+    this.#setLatest(attemptFromFault(fault, authorizedOrgNames));
   }
 
-  #turn(attempt: Attempt): void {
+  #setLatest(attempt: Attempt): void {
     this.#latest = attempt;
     this.#onChange();
   }

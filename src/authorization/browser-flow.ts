@@ -1,33 +1,44 @@
 import { asFault } from "../faults/fault.js";
-import { type Disposer, Feed } from "../faults/feed.js";
-import type { Chance, Clock } from "../ports/clock.js";
+import { type Disposer, Emitter, type Subscribable } from "../faults/emitter.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { ListenOnLoopback, LoopbackAnswer, LoopbackRequest, LoopbackServer } from "../ports/loopback-server.js";
-import { authorizationPage, GUARDED_HEADERS, redirect, refusalPage, scriptAnswer } from "./authorization-page.js";
+import type { ListenOnLoopback, LoopbackResponse, LoopbackRequest, LoopbackServer } from "../ports/loopback-server.js";
+import { authorizationPage, GUARDED_HEADERS, redirect, rejectionPage, scriptResponse } from "./authorization-page.js";
 import { pageParts } from "./authorization-page-parts.js";
 import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./authorization-page-state.js";
 import { BrowserAttempts } from "./browser-attempts.js";
-import { PAGE_NOT_OPEN, type Refusal, refusalOf, UNEXPECTED_ANSWER, visitOf, WRONG_KEY } from "./browser-flow-guard.js";
-import type { Counterpart } from "./counterpart.js";
-import type { Flow, FlowView } from "./flow.js";
+import {
+  PAGE_NOT_OPEN,
+  type Rejection,
+  checkRequest,
+  UNEXPECTED_CALLBACK,
+  parsePageRequest,
+  INVALID_KEY,
+} from "./browser-flow-guard.js";
+import type { OAuthContext } from "./counterpart.js";
+import type { Flow, FlowEvents, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
-import type { GrantKeeper } from "./grant-keeper.js";
+import type { GrantSink } from "./grant-keeper.js";
 import type { PageNotice } from "./page-notice.js";
 import { cancelled } from "./single-flight.js";
 
-/** The worker's problems, as far as they concern whoever authorizes. */
-export interface NoticeBoard {
-  list(): readonly PageNotice[];
-  onChanged(listener: () => void): Disposer;
+export interface PageNoticesEvents {
+  readonly problemsChanged: undefined;
 }
 
-export interface BrowserFlowParts {
+/** The worker's problems, as far as they concern whoever authorizes. */
+export interface PageNotices {
+  list(): readonly PageNotice[];
+  readonly events: Subscribable<PageNoticesEvents>;
+}
+
+export interface BrowserFlowOptions {
   /** In force now: asked at each AUTHORIZE. Fault: `clientNotConfigured`. */
-  readonly counterpart: () => Counterpart;
-  readonly keeper: GrantKeeper;
-  readonly notices: NoticeBoard;
+  readonly oauthContext: () => OAuthContext;
+  readonly grantSink: GrantSink;
+  readonly notices: PageNotices;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly chance: Random;
   readonly logger: Logger;
   readonly listen: ListenOnLoopback;
   /** 0 takes any free port: for tests. */
@@ -43,9 +54,9 @@ const LIFETIME_MS = 600_000;
  */
 export class BrowserFlow implements Flow {
   readonly method = "browser";
-  readonly #parts: BrowserFlowParts;
-  readonly #changes = new Feed<FlowView>();
-  readonly #streams = new Set<(data: string) => void>();
+  readonly #options: BrowserFlowOptions;
+  readonly events = new Emitter<FlowEvents>();
+  readonly #eventStreams = new Set<(data: string) => void>();
   readonly #abort = new AbortController();
   readonly #attempts: BrowserAttempts;
   readonly #disposers: Disposer[] = [];
@@ -56,16 +67,16 @@ export class BrowserFlow implements Flow {
   #organizations: readonly Authorization[] = [];
   #phase: PagePhase = "open";
   #endReason: string | null = null;
-  #told: FlowView;
+  #lastView: FlowView;
   #closing: Promise<void> | null = null;
 
-  constructor(parts: BrowserFlowParts) {
-    this.#parts = parts;
-    this.#attempts = new BrowserAttempts(parts, () => this.#publish());
-    this.#told = this.view;
+  constructor(options: BrowserFlowOptions) {
+    this.#options = options;
+    this.#attempts = new BrowserAttempts(options, () => this.#publish());
+    this.#lastView = this.view;
   }
 
-  get open(): boolean {
+  get isOpen(): boolean {
     return this.#server !== null && this.#phase === "open";
   }
 
@@ -79,19 +90,15 @@ export class BrowserFlow implements Flow {
       verificationUriComplete: null,
       userCode: null,
       expiresAt: this.#expiresAt,
-      ...flowOutcome(this.#model(), this.#attempts.kept),
+      ...flowOutcome(this.#model(), this.#attempts.authorizedOrgNames),
     };
   }
 
-  onChanged(listener: (view: FlowView) => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
-
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { clock, chance, keeper, notices, logger } = this.#parts;
-    this.#parts.counterpart();
+    const { clock, chance, grantSink, notices, logger } = this.#options;
+    this.#options.oauthContext();
     this.#key = chance.token(32);
-    const server = await this.#parts.listen(this.#parts.redirectPort, (request) => this.#serve(request));
+    const server = await this.#options.listen(this.#options.redirectPort, (request) => this.#handle(request));
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
@@ -99,19 +106,19 @@ export class BrowserFlow implements Flow {
     this.#server = server;
     this.#deadline = clock.monotonic() + LIFETIME_MS;
     this.#expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
-    this.#attempts.begin({
+    this.#attempts.setFlowContext({
       redirectUri: `http://localhost:${server.port}/oauth/callback`,
       deadline: this.#deadline,
       signal: this.#abort.signal,
     });
     this.#disposers.push(
-      clock.timer(LIFETIME_MS, () => void this.#attempts.idle().then(() => this.#close("expired"))),
-      keeper.onChanged(() => void this.#readOrganizations()),
-      notices.onChanged(() => this.#publish()),
+      clock.schedule(LIFETIME_MS, () => void this.#attempts.whenIdle().then(() => this.#close("expired"))),
+      grantSink.events.on("authorizationsChanged", () => void this.#readOrganizations()),
+      notices.events.on("problemsChanged", () => this.#publish()),
     );
-    this.#told = this.view;
+    this.#lastView = this.view;
     await this.#readOrganizations();
-    if (!this.open) throw cancelled();
+    if (!this.isOpen) throw cancelled();
     logger.info("To authorize, open this page on this machine.", { url: this.view.url, expiresAt: this.#expiresAt });
     return this.view;
   }
@@ -122,26 +129,28 @@ export class BrowserFlow implements Flow {
     await this.#close("cancelled");
   }
 
-  async #serve(request: LoopbackRequest): Promise<LoopbackAnswer> {
+  async #handle(request: LoopbackRequest): Promise<LoopbackResponse> {
     try {
-      return await this.#answer(request);
+      return await this.#respond(request);
     } catch (thrown) {
-      this.#parts.logger.error("The authorization page could not answer.", { error: asFault(thrown) });
+      this.#options.logger.error("The authorization page could not answer.", { error: asFault(thrown) });
       throw thrown;
     }
   }
 
-  async #answer(request: LoopbackRequest): Promise<LoopbackAnswer> {
-    if (!this.open) return this.#refuse(PAGE_NOT_OPEN);
-    const visit = visitOf(request);
-    const refusal = refusalOf(request, visit, this.#server?.port ?? 0);
-    if (refusal !== null) return this.#refuse(refusal);
-    if (visit.path === "/oauth/callback") {
-      return (await this.#attempts.arrive(visit.query)) ? redirect(303, `/?key=${this.#key}`) : this.#refuse(UNEXPECTED_ANSWER);
+  async #respond(request: LoopbackRequest): Promise<LoopbackResponse> {
+    if (!this.isOpen) return this.#reject(PAGE_NOT_OPEN);
+    const pageRequest = parsePageRequest(request);
+    const rejection = checkRequest(request, pageRequest, this.#server?.port ?? 0);
+    if (rejection !== null) return this.#reject(rejection);
+    if (pageRequest.path === "/oauth/callback") {
+      return (await this.#attempts.handleCallback(pageRequest.query))
+        ? redirect(303, `/?key=${this.#key}`)
+        : this.#reject(UNEXPECTED_CALLBACK);
     }
-    const key = visit.path === "/complete" ? new URLSearchParams(request.body).get("key") : visit.query.get("key");
-    if (key === null || !this.#isKey(key)) return this.#refuse(WRONG_KEY);
-    switch (visit.path) {
+    const key = pageRequest.path === "/complete" ? new URLSearchParams(request.body).get("key") : pageRequest.query.get("key");
+    if (key === null || !this.#isKey(key)) return this.#reject(INVALID_KEY);
+    switch (pageRequest.path) {
       case "/authorize":
         return this.#authorize();
       case "/complete":
@@ -149,32 +158,32 @@ export class BrowserFlow implements Flow {
       case "/events":
         return this.#events();
       case "/page.js":
-        return scriptAnswer();
+        return scriptResponse();
       default:
         return authorizationPage(this.#model(), 200, this.#nonce());
     }
   }
 
-  #authorize(): LoopbackAnswer {
-    const url = this.#attempts.depart();
+  #authorize(): LoopbackResponse {
+    const url = this.#attempts.start();
     return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
   }
 
-  async #complete(): Promise<LoopbackAnswer> {
+  async #complete(): Promise<LoopbackResponse> {
     await this.#readOrganizations();
     if (!canComplete(this.#model())) return authorizationPage(this.#model(), 409, this.#nonce());
     void this.#close("completed");
     return authorizationPage(this.#model(), 200, this.#nonce());
   }
 
-  #events(): LoopbackAnswer {
+  #events(): LoopbackResponse {
     return {
       kind: "events",
       headers: GUARDED_HEADERS,
       open: (send) => {
         send(pageParts(this.#model()).text);
-        this.#streams.add(send);
-        return () => this.#streams.delete(send);
+        this.#eventStreams.add(send);
+        return () => this.#eventStreams.delete(send);
       },
     };
   }
@@ -182,41 +191,41 @@ export class BrowserFlow implements Flow {
   /** A keychain out of reach does not keep the page away: the notices say so. */
   async #readOrganizations(): Promise<void> {
     try {
-      this.#organizations = await this.#parts.keeper.list();
+      this.#organizations = await this.#options.grantSink.list();
     } catch (thrown) {
-      this.#parts.logger.debug("The authorizations could not be listed for the page.", { fault: asFault(thrown).code });
+      this.#options.logger.debug("The authorizations could not be listed for the page.", { fault: asFault(thrown).code });
     }
     this.#publish();
   }
 
   #publish(): void {
     this.#broadcast();
-    this.#tell();
+    this.#notifyIfChanged();
   }
 
   #broadcast(): void {
-    if (this.#streams.size === 0) return;
-    const parts = pageParts(this.#model()).text;
-    for (const send of this.#streams) send(parts);
+    if (this.#eventStreams.size === 0) return;
+    const options = pageParts(this.#model()).text;
+    for (const send of this.#eventStreams) send(options);
   }
 
-  #tell(): void {
+  #notifyIfChanged(): void {
     const view = this.view;
-    if (view.state === this.#told.state && view.message === this.#told.message) return;
-    this.#told = view;
-    this.#changes.emit(view);
+    if (view.state === this.#lastView.state && view.message === this.#lastView.message) return;
+    this.#lastView = view;
+    this.events.emit("viewChanged", view);
   }
 
   /** Ends the flow, as completed where it has brought a grant. The windows hear the last word before their streams end. */
   #close(phase: PagePhase): Promise<void> {
     if (this.#server === null) return Promise.resolve();
     if (this.#closing === null) {
-      this.#phase = this.#attempts.kept.length > 0 ? "completed" : phase;
+      this.#phase = this.#attempts.authorizedOrgNames.length > 0 ? "completed" : phase;
       for (const dispose of this.#disposers.splice(0)) dispose();
       this.#broadcast();
       this.#closing = this.#server.close();
       this.#abort.abort();
-      this.#tell();
+      this.#notifyIfChanged();
     }
     return this.#closing;
   }
@@ -229,15 +238,15 @@ export class BrowserFlow implements Flow {
       endReason: this.#endReason,
       attempt: this.#attempts.latest,
       organizations: this.#organizations,
-      notices: this.#parts.notices.list(),
-      remainingSeconds: Math.max(0, Math.ceil((this.#deadline - this.#parts.clock.monotonic()) / 1_000)),
+      notices: this.#options.notices.list(),
+      remainingSeconds: Math.max(0, Math.ceil((this.#deadline - this.#options.clock.monotonic()) / 1_000)),
     };
   }
 
   /** The integration that AUTHORIZE goes by now; null while there is none. */
   #clientId(): string | null {
     try {
-      return this.#parts.counterpart().client.clientId;
+      return this.#options.oauthContext().client.clientId;
     } catch {
       return null;
     }
@@ -245,15 +254,15 @@ export class BrowserFlow implements Flow {
 
   /** Digests are compared, so that the time it takes tells nothing of the key. */
   #isKey(text: string): boolean {
-    const { chance } = this.#parts;
+    const { chance } = this.#options;
     return chance.sha256(text) === chance.sha256(this.#key);
   }
 
-  #refuse(refusal: Refusal): LoopbackAnswer {
-    return refusalPage(refusal, this.#nonce());
+  #reject(rejection: Rejection): LoopbackResponse {
+    return rejectionPage(rejection, this.#nonce());
   }
 
   #nonce(): string {
-    return this.#parts.chance.token(16);
+    return this.#options.chance.token(16);
   }
 }

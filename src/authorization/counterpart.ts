@@ -13,7 +13,7 @@ export interface WebexService {
  * The integration and the service that a grant is asked of, taken together when the asking begins. Codes, tokens and the grant belong
  * to both, whatever the settings say by the time they arrive.
  */
-export interface Counterpart extends WebexService {
+export interface OAuthContext extends WebexService {
   readonly client: OAuthClient;
 }
 
@@ -21,20 +21,24 @@ export interface Counterpart extends WebexService {
  * What is another one now than it was for something given for this client and origin. Without any client id to compare with, the
  * client is missing, not another.
  */
-export function changedSince(
-  given: { readonly clientId: string; readonly apiOrigin: string },
+export function findContextChange(
+  issuedFor: { readonly clientId: string; readonly apiOrigin: string },
   settings: AuthorizationSettings,
-  kept: OAuthClient | null,
+  storedClient: OAuthClient | null,
 ): "client" | "apiOrigin" | null {
-  const clientId = effectiveClientId(settings, kept);
-  if (clientId !== null && clientId !== given.clientId) return "client";
-  return given.apiOrigin === originOf(settings.apiUrl) ? null : "apiOrigin";
+  const clientId = effectiveClientId(settings, storedClient);
+  if (clientId !== null && clientId !== issuedFor.clientId) return "client";
+  return issuedFor.apiOrigin === originOf(settings.apiUrl) ? null : "apiOrigin";
 }
 
 /** Why a flow is over that was begun with another counterpart than the settings name now; null while they name the same. */
-export function reasonToEnd(counterpart: Counterpart, settings: AuthorizationSettings, kept: OAuthClient | null): string | null {
-  const { client, apiOrigin } = counterpart;
-  switch (changedSince({ clientId: client.clientId, apiOrigin }, settings, kept)) {
+export function findCancelReason(
+  oauthContext: OAuthContext,
+  settings: AuthorizationSettings,
+  storedClient: OAuthClient | null,
+): string | null {
+  const { client, apiOrigin } = oauthContext;
+  switch (findContextChange({ clientId: client.clientId, apiOrigin }, settings, storedClient)) {
     case "client":
       return "The Webex integration's client id was changed, so this authorization of the one before is over. It has to be begun again, and given to the integration that is in use now.";
     case "apiOrigin":

@@ -1,30 +1,30 @@
 import { asFault, type Fault } from "../faults/fault.js";
-import { type Disposer, Feed } from "../faults/feed.js";
+import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { DeviceCode, DevicePoll, TokenAnswer } from "../webex/oauth-api.js";
-import type { Counterpart } from "./counterpart.js";
-import type { Flow, FlowState, FlowView } from "./flow.js";
+import type { DeviceAuthorization, DeviceTokenPoll, TokenResponse } from "../webex/oauth-api.js";
+import type { OAuthContext } from "./counterpart.js";
+import type { Flow, FlowEvents, FlowState, FlowView } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
-import { type GrantKeeper, keepGrant, pause } from "./grant-keeper.js";
+import { type GrantSink, storeGrant, delay } from "./grant-keeper.js";
 import { cancelled } from "./single-flight.js";
 
-export interface DeviceFlowParts {
+export interface DeviceFlowOptions {
   /** In force now: asked once, when the flow begins. Fault: `clientNotConfigured`. */
-  readonly counterpart: () => Counterpart;
-  readonly keeper: GrantKeeper;
+  readonly oauthContext: () => OAuthContext;
+  readonly grantSink: GrantSink;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** RFC 8628, 3.5: `slow_down` adds five seconds, for this and all later requests. */
 const SLOW_DOWN_MS = 5_000;
-const LONGEST_WAIT_MS = 60_000;
-const SHORTEST_INTERVAL_MS = 1_000;
+const MAX_WAIT_MS = 60_000;
+const MIN_INTERVAL_MS = 1_000;
 /** How long a grant already given is kept in memory while the keychain or Webex is out of reach. */
-const KEEPING_MS = 600_000;
+const STORE_DEADLINE_MS = 600_000;
 
-interface Told {
+interface Outcome {
   readonly state: FlowState;
   readonly message: string | null;
 }
@@ -32,22 +32,22 @@ interface Told {
 /** Authorization from another device (RFC 8628): a code to type at Webex, asked after until it is used, refused or too old. */
 export class DeviceFlow implements Flow {
   readonly method = "device";
-  readonly #parts: DeviceFlowParts;
-  readonly #changes = new Feed<FlowView>();
+  readonly #options: DeviceFlowOptions;
+  readonly events = new Emitter<FlowEvents>();
   readonly #abort = new AbortController();
-  #device: DeviceCode | null = null;
+  #deviceCode: DeviceAuthorization | null = null;
   #expiresAt: string | null = null;
   #deadline = 0;
-  #told: Told = { state: "waiting", message: null };
-  #open = false;
+  #outcome: Outcome = { state: "waiting", message: null };
+  #isOpen = false;
   #polling: Promise<void> = Promise.resolve();
 
-  constructor(parts: DeviceFlowParts) {
-    this.#parts = parts;
+  constructor(options: DeviceFlowOptions) {
+    this.#options = options;
   }
 
-  get open(): boolean {
-    return this.#open;
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   get view(): FlowView {
@@ -55,34 +55,34 @@ export class DeviceFlow implements Flow {
       method: "device",
       url: null,
       redirectUri: null,
-      verificationUri: this.#device?.verificationUri ?? null,
-      verificationUriComplete: this.#device?.verificationUriComplete ?? null,
-      userCode: this.#device?.userCode ?? null,
+      verificationUri: this.#deviceCode?.verificationUri ?? null,
+      verificationUriComplete: this.#deviceCode?.verificationUriComplete ?? null,
+      userCode: this.#deviceCode?.userCode ?? null,
       expiresAt: this.#expiresAt,
-      ...this.#told,
+      ...this.#outcome,
     };
   }
 
-  onChanged(listener: (view: FlowView) => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
-
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { clock, logger } = this.#parts;
-    const counterpart = this.#parts.counterpart();
+    const { clock, logger } = this.#options;
+    const counterpart = this.#options.oauthContext();
     const { client, oauth } = counterpart;
-    const device = await oauth.beginDevice(client, REQUIRED_SCOPES.join(" "), AbortSignal.any([signal, this.#abort.signal]));
+    const deviceCode = await oauth.authorizeDevice(
+      client,
+      REQUIRED_SCOPES.join(" "),
+      AbortSignal.any([signal, this.#abort.signal]),
+    );
     if (signal.aborted || this.#abort.signal.aborted) throw cancelled();
-    this.#device = device;
-    this.#deadline = clock.monotonic() + device.expiresInSeconds * 1_000;
-    this.#expiresAt = new Date(clock.now() + device.expiresInSeconds * 1_000).toISOString();
-    this.#open = true;
+    this.#deviceCode = deviceCode;
+    this.#deadline = clock.monotonic() + deviceCode.expiresInSeconds * 1_000;
+    this.#expiresAt = new Date(clock.now() + deviceCode.expiresInSeconds * 1_000).toISOString();
+    this.#isOpen = true;
     logger.info("To authorize, open the address on any device and type the code.", {
-      verificationUri: device.verificationUri,
-      userCode: device.userCode,
+      verificationUri: deviceCode.verificationUri,
+      userCode: deviceCode.userCode,
       expiresAt: this.#expiresAt,
     });
-    this.#polling = this.#run(counterpart, device);
+    this.#polling = this.#run(counterpart, deviceCode);
     return this.view;
   }
 
@@ -92,10 +92,10 @@ export class DeviceFlow implements Flow {
     await this.#polling;
   }
 
-  async #run(counterpart: Counterpart, device: DeviceCode): Promise<void> {
+  async #run(counterpart: OAuthContext, deviceCode: DeviceAuthorization): Promise<void> {
     try {
-      const answer = await this.#poll(counterpart, device);
-      if (answer !== null) await this.#keep(counterpart, answer);
+      const answer = await this.#poll(counterpart, deviceCode);
+      if (answer !== null) await this.#store(counterpart, answer);
     } catch (thrown) {
       if (this.#abort.signal.aborted) return;
       this.#fail(asFault(thrown));
@@ -103,40 +103,43 @@ export class DeviceFlow implements Flow {
   }
 
   /** The grant, or null when the flow ended without one. */
-  async #poll({ oauth, client }: Counterpart, device: DeviceCode): Promise<TokenAnswer | null> {
-    const { clock } = this.#parts;
+  async #poll({ oauth, client }: OAuthContext, deviceCode: DeviceAuthorization): Promise<TokenResponse | null> {
+    const { clock } = this.#options;
     const signal = this.#abort.signal;
-    let intervalMs = Math.max(SHORTEST_INTERVAL_MS, device.intervalSeconds * 1_000);
+    let intervalMs = Math.max(MIN_INTERVAL_MS, deviceCode.intervalSeconds * 1_000);
     let waitMs = intervalMs;
     for (;;) {
-      await pause(clock, Math.min(waitMs, Math.max(0, this.#deadline - clock.monotonic())), signal);
+      await delay(clock, Math.min(waitMs, Math.max(0, this.#deadline - clock.monotonic())), signal);
       if (clock.monotonic() >= this.#deadline) return this.#expire();
       try {
-        const poll = await oauth.pollDevice(client, device.deviceCode, signal);
-        if (poll.kind === "authorized") return poll.answer;
+        const poll = await oauth.pollDeviceToken(client, deviceCode.deviceCode, signal);
+        if (poll.kind === "authorized") return poll.tokens;
         if (signal.aborted) return null;
         if (poll.kind === "expired") return this.#expire();
         if (poll.kind === "denied") return this.#deny();
-        intervalMs += slowedBy(poll);
+        intervalMs += slowDownMs(poll);
         waitMs = intervalMs;
       } catch (thrown) {
         const fault = asFault(thrown);
         if (signal.aborted || fault.kind !== "transient") throw fault;
         if (fault.code === "rateLimited") intervalMs += SLOW_DOWN_MS;
         // RFC 8628, 3.5: after a failed connection the client slows down by itself, exponentially.
-        waitMs = Math.max(intervalMs, Math.min(waitMs * 2, LONGEST_WAIT_MS), fault.retryAfterMs ?? 0);
-        this.#parts.logger.debug("Asking Webex after the device code failed; it is asked again.", { fault: fault.code, waitMs });
+        waitMs = Math.max(intervalMs, Math.min(waitMs * 2, MAX_WAIT_MS), fault.retryAfterMs ?? 0);
+        this.#options.logger.debug("Asking Webex after the device code failed; it is asked again.", {
+          fault: fault.code,
+          waitMs,
+        });
       }
     }
   }
 
-  async #keep(counterpart: Counterpart, answer: TokenAnswer): Promise<void> {
-    const { keeper, clock, logger } = this.#parts;
-    const deadline = clock.monotonic() + KEEPING_MS;
+  async #store(counterpart: OAuthContext, answer: TokenResponse): Promise<void> {
+    const { grantSink: keeper, clock, logger } = this.#options;
+    const deadline = clock.monotonic() + STORE_DEADLINE_MS;
     const onTrouble = (fault: Fault): void => {
-      this.#tell({ state: "waiting", message: `${fault.message} The authorization is kept as soon as this passes.` });
+      this.#setOutcome({ state: "waiting", message: `${fault.message} The authorization is kept as soon as this passes.` });
     };
-    const authorization = await keepGrant(
+    const authorization = await storeGrant(
       counterpart,
       answer,
       { keeper, clock, logger, deadline, onTrouble },
@@ -147,13 +150,13 @@ export class DeviceFlow implements Flow {
   }
 
   #expire(): null {
-    this.#parts.logger.warn("The device code was not used in time.");
+    this.#options.logger.warn("The device code was not used in time.");
     this.#end({ state: "expired", message: "The code was not used in time. Begin again for a new one." });
     return null;
   }
 
   #deny(): null {
-    this.#parts.logger.warn("The authorization was declined at Webex.", { method: "device" });
+    this.#options.logger.warn("The authorization was declined at Webex.", { method: "device" });
     this.#end({
       state: "denied",
       message:
@@ -163,7 +166,7 @@ export class DeviceFlow implements Flow {
   }
 
   #fail(fault: Fault): void {
-    this.#parts.logger.error("The authorization failed.", {
+    this.#options.logger.error("The authorization failed.", {
       method: "device",
       fault: fault.code,
       trackingId: fault.trackingId,
@@ -176,19 +179,19 @@ export class DeviceFlow implements Flow {
     this.#end({ state: "failed", message: sentence });
   }
 
-  #end(told: Told): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#tell(told);
+  #end(outcome: Outcome): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#setOutcome(outcome);
   }
 
-  #tell(told: Told): void {
-    if (told.state === this.#told.state && told.message === this.#told.message) return;
-    this.#told = told;
-    this.#changes.emit(this.view);
+  #setOutcome(outcome: Outcome): void {
+    if (outcome.state === this.#outcome.state && outcome.message === this.#outcome.message) return;
+    this.#outcome = outcome;
+    this.events.emit("viewChanged", this.view);
   }
 }
 
-function slowedBy(poll: DevicePoll): number {
+function slowDownMs(poll: DeviceTokenPoll): number {
   return poll.kind === "slowDown" ? SLOW_DOWN_MS : 0;
 }

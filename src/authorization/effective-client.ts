@@ -10,14 +10,20 @@ export interface AuthorizationSettings {
 }
 
 /** The id of the integration in use: the settings' goes before the keychain's. Null where neither has one. */
-export function effectiveClientId(settings: Pick<AuthorizationSettings, "clientId">, kept: OAuthClient | null): string | null {
-  const set = settings.clientId?.trim() ?? "";
-  return set === "" ? (kept?.clientId ?? null) : set;
+export function effectiveClientId(
+  settings: Pick<AuthorizationSettings, "clientId">,
+  storedClient: OAuthClient | null,
+): string | null {
+  const configured = settings.clientId?.trim() ?? "";
+  return configured === "" ? (storedClient?.clientId ?? null) : configured;
 }
 
 /** The integration in use with its secret, or the fault `clientNotConfigured`: none kept, or one kept for another id. */
-export function effectiveClient(settings: Pick<AuthorizationSettings, "clientId">, kept: OAuthClient | null): OAuthClient {
-  if (kept === null) {
+export function effectiveClient(
+  settings: Pick<AuthorizationSettings, "clientId">,
+  storedClient: OAuthClient | null,
+): OAuthClient {
+  if (storedClient === null) {
     throw new Fault(
       "clientNotConfigured",
       "The Webex integration's client id and secret are not in the keychain: Webex cannot be asked.",
@@ -26,7 +32,7 @@ export function effectiveClient(settings: Pick<AuthorizationSettings, "clientId"
       },
     );
   }
-  if (effectiveClientId(settings, kept) !== kept.clientId) {
+  if (effectiveClientId(settings, storedClient) !== storedClient.clientId) {
     throw new Fault(
       "clientNotConfigured",
       "The client secret in the keychain belongs to another client id than WebexPresence.ClientId.",
@@ -35,7 +41,7 @@ export function effectiveClient(settings: Pick<AuthorizationSettings, "clientId"
       },
     );
   }
-  return kept;
+  return storedClient;
 }
 
 export function originOf(apiUrl: string): string {

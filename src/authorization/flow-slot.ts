@@ -1,46 +1,46 @@
 import { Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
-import type { Counterpart } from "./counterpart.js";
+import type { Disposer } from "../faults/emitter.js";
+import type { OAuthContext } from "./counterpart.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
 import { cancelled, throwIfCancelled } from "./single-flight.js";
 
-interface LiveFlow {
+interface ActiveFlow {
   readonly flow: Flow;
   readonly abort: AbortController;
   readonly dispose: Disposer;
   /** Resolves when there is something for a person to do. */
   started: Promise<void>;
-  begun: boolean;
+  isStarted: boolean;
   /** Null until it is known. */
-  counterpart: Counterpart | null;
+  oauthContext: OAuthContext | null;
   /** Ended because it was begun with another counterpart than is wanted now. */
-  outdated: boolean;
+  isOutdated: boolean;
 }
 
 /** Room for one flow at a time. Each change is told; the end of a flow twice: with its last state, then as none. */
 export class FlowSlot {
-  readonly #make: (method: FlowMethod) => Flow;
+  readonly #createFlow: (method: FlowMethod) => Flow;
   readonly #onChange: () => void;
-  #live: LiveFlow | null = null;
+  #active: ActiveFlow | null = null;
   #previous: Flow | null = null;
 
-  constructor(make: (method: FlowMethod) => Flow, onChange: () => void) {
-    this.#make = make;
+  constructor(createFlow: (method: FlowMethod) => Flow, onChange: () => void) {
+    this.#createFlow = createFlow;
     this.#onChange = onChange;
   }
 
   /** The flow that is open, or has just ended; null otherwise. */
   get view(): FlowView | null {
-    return this.#live?.begun === true ? this.#live.flow.view : null;
+    return this.#active?.isStarted === true ? this.#active.flow.view : null;
   }
 
   /**
    * The flow of that method that is open, or a new one; `prepare` runs before it starts and says what it is begun with. Fault:
    * `authorizationInProgress`.
    */
-  async begin(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<Counterpart>): Promise<FlowView> {
+  async begin(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<OAuthContext>): Promise<FlowView> {
     throwIfCancelled(signal);
-    const open = this.#live;
+    const open = this.#active;
     if (open !== null && open.flow.method !== method) {
       throw new Fault(
         "authorizationInProgress",
@@ -50,84 +50,84 @@ export class FlowSlot {
         },
       );
     }
-    const live = open ?? this.#launch(method, signal, prepare);
+    const active = open ?? this.#create(method, signal, prepare);
     try {
-      await live.started;
-      return live.flow.view;
+      await active.started;
+      return active.flow.view;
     } catch (error) {
       // Who began it has called it off, or it went to the wrong place: whoever asked still wants one.
-      const stillWanted = !signal.aborted && (open !== null || live.outdated);
-      if (stillWanted && error instanceof Fault && error.code === "cancelled") return this.begin(method, signal, prepare);
+      const shouldRetry = !signal.aborted && (open !== null || active.isOutdated);
+      if (shouldRetry && error instanceof Fault && error.code === "cancelled") return this.begin(method, signal, prepare);
       throw error;
     }
   }
 
   async cancel(): Promise<void> {
-    if (this.#live !== null) await this.#callOff(this.#live);
+    if (this.#active !== null) await this.#cancel(this.#active);
   }
 
   /** Ends the flow that is open if there is a reason to, by what it was begun with. */
-  endWhere(reasonToEnd: (counterpart: Counterpart) => string | null): void {
-    const live = this.#live;
-    if (!live?.counterpart) return;
-    const reason = reasonToEnd(live.counterpart);
+  cancelIf(cancelReason: (oauthContext: OAuthContext) => string | null): void {
+    const active = this.#active;
+    if (!active?.oauthContext) return;
+    const reason = cancelReason(active.oauthContext);
     if (reason === null) return;
-    live.outdated = true;
-    void this.#callOff(live, reason);
+    active.isOutdated = true;
+    void this.#cancel(active, reason);
   }
 
-  async #callOff(live: LiveFlow, reason?: string): Promise<void> {
-    live.abort.abort();
-    await live.flow.stop(reason);
-    await live.started.catch(() => undefined);
-    this.#end(live);
+  async #cancel(active: ActiveFlow, reason?: string): Promise<void> {
+    active.abort.abort();
+    await active.flow.stop(reason);
+    await active.started.catch(() => undefined);
+    this.#end(active);
   }
 
-  #launch(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<Counterpart>): LiveFlow {
-    const flow = this.#make(method);
+  #create(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<OAuthContext>): ActiveFlow {
+    const flow = this.#createFlow(method);
     const abort = new AbortController();
-    const live: LiveFlow = {
+    const active: ActiveFlow = {
       flow,
       abort,
-      dispose: flow.onChanged(() => this.#hear(live)),
+      dispose: flow.events.on("viewChanged", () => this.#handleChange(active)),
       started: Promise.resolve(),
-      begun: false,
-      counterpart: null,
-      outdated: false,
+      isStarted: false,
+      oauthContext: null,
+      isOutdated: false,
     };
-    this.#live = live;
-    live.started = this.#start(live, AbortSignal.any([signal, abort.signal]), prepare);
-    return live;
+    this.#active = active;
+    active.started = this.#start(active, AbortSignal.any([signal, abort.signal]), prepare);
+    return active;
   }
 
-  async #start(live: LiveFlow, signal: AbortSignal, prepare: () => Promise<Counterpart>): Promise<void> {
+  async #start(active: ActiveFlow, signal: AbortSignal, prepare: () => Promise<OAuthContext>): Promise<void> {
     try {
       // The one before may still be closing its port.
       await this.#previous?.stop();
-      live.counterpart = await prepare();
+      active.oauthContext = await prepare();
       if (signal.aborted) throw cancelled();
-      await live.flow.start(signal);
+      await active.flow.start(signal);
     } catch (error) {
-      live.dispose();
-      if (this.#live === live) this.#live = null;
-      await live.flow.stop();
+      active.dispose();
+      if (this.#active === active) this.#active = null;
+      await active.flow.stop();
       throw signal.aborted ? cancelled() : error;
     }
-    live.begun = true;
-    this.#hear(live);
+    active.isStarted = true;
+    this.#handleChange(active);
   }
 
-  #hear(live: LiveFlow): void {
-    if (this.#live !== live || !live.begun) return;
+  #handleChange(active: ActiveFlow): void {
+    if (this.#active !== active || !active.isStarted) return;
     this.#onChange();
-    if (!live.flow.open) this.#end(live);
+    if (!active.flow.isOpen) this.#end(active);
   }
 
-  #end(live: LiveFlow): void {
-    if (this.#live !== live) return;
-    live.dispose();
-    this.#previous = live.flow;
-    this.#live = null;
+  #end(active: ActiveFlow): void {
+    if (this.#active !== active) return;
+    active.dispose();
+    this.#previous = active.flow;
+    this.#active = null;
     this.#onChange();
   }
 }

@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 
 export type FlowMethod = "browser" | "device";
 export type FlowState = "waiting" | "authorized" | "denied" | "failed" | "expired" | "cancelled";
@@ -16,6 +16,10 @@ export interface FlowView {
   readonly message: string | null;
 }
 
+export interface FlowEvents {
+  readonly viewChanged: FlowView;
+}
+
 /**
  * One way to get a grant from a person: the browser flow and the device flow are two of these. A flow ends by itself (authorized,
  * denied, failed, expired) or by `stop`; whether it has ended is `open`, not `view.state`, because the browser flow tells a declined
@@ -26,10 +30,10 @@ export interface Flow {
   readonly method: FlowMethod;
   readonly view: FlowView;
   /** From a successful `start` until the flow is over. */
-  readonly open: boolean;
+  readonly isOpen: boolean;
   /** Resolves when there is something for a person to do. Faults: `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`, keychain faults. */
   start(signal: AbortSignal): Promise<FlowView>;
   /** `reason`: why it is over, where nobody has simply called it off. */
   stop(reason?: string): Promise<void>;
-  onChanged(listener: (view: FlowView) => void): Disposer;
+  readonly events: Subscribable<FlowEvents>;
 }

@@ -1,86 +1,88 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
-import type { TokenAnswer } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth-api.js";
 import type { ImportedGrant } from "./authorization-service.js";
-import type { Counterpart } from "./counterpart.js";
+import type { OAuthContext } from "./counterpart.js";
 import type { Authorization } from "./grant.js";
-import { asGrantFault } from "./grant-proof.js";
+import { toGrantFault } from "./grant-proof.js";
 
-interface ImportParts {
+interface GrantImporterOptions {
   /** Proves what Webex gave, and keeps it. Faults: `grantRefused`, `webexUnreachable`, `cancelled`, the keychain's. */
-  readonly keep: (
-    counterpart: Counterpart,
-    answer: TokenAnswer,
+  readonly verifyAndStore: (
+    oauthContext: OAuthContext,
+    answer: TokenResponse,
     refreshToken: Secret,
     signal: AbortSignal,
   ) => Promise<Authorization>;
 }
 
 /** Grants obtained elsewhere: proved with their access token, or after a refresh where there is none or Webex does not take it. */
-export class GrantImports {
-  readonly #parts: ImportParts;
-  readonly #underWay = new Map<AbortController, Counterpart>();
+export class GrantImporter {
+  readonly #options: GrantImporterOptions;
+  readonly #inProgress = new Map<AbortController, OAuthContext>();
 
-  constructor(parts: ImportParts) {
-    this.#parts = parts;
+  constructor(options: GrantImporterOptions) {
+    this.#options = options;
   }
 
-  async take(counterpart: Counterpart, given: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
-    const ending = new AbortController();
-    this.#underWay.set(ending, counterpart);
+  async import(oauthContext: OAuthContext, grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
+    const cancellation = new AbortController();
+    this.#inProgress.set(cancellation, oauthContext);
     try {
-      return await this.#take(counterpart, given, AbortSignal.any([signal, ending.signal]));
+      return await this.#import(oauthContext, grant, AbortSignal.any([signal, cancellation.signal]));
     } catch (error) {
-      throw ending.signal.aborted && !signal.aborted ? askedElsewhere() : error;
+      throw cancellation.signal.aborted && !signal.aborted ? importInterrupted() : error;
     } finally {
-      this.#underWay.delete(ending);
+      this.#inProgress.delete(cancellation);
     }
   }
 
   /** Ends those begun at another origin than this one. */
-  keepTo(apiOrigin: string): void {
-    for (const [ending, counterpart] of this.#underWay) if (counterpart.apiOrigin !== apiOrigin) ending.abort();
+  cancelOtherOrigins(apiOrigin: string): void {
+    for (const [cancellation, oauthContext] of this.#inProgress) if (oauthContext.apiOrigin !== apiOrigin) cancellation.abort();
   }
 
-  async #take(counterpart: Counterpart, given: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
-    const { keep } = this.#parts;
-    const scopes = given.scope === null ? null : splitScopes(given.scope);
-    const { accessToken } = given;
-    if (accessToken !== null && (given.expiresIn === null || given.expiresIn > 0)) {
-      const answer: TokenAnswer = {
+  async #import(oauthContext: OAuthContext, grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
+    const { verifyAndStore } = this.#options;
+    const scopes = grant.scope === null ? null : parseScopes(grant.scope);
+    const { accessToken } = grant;
+    if (accessToken !== null && (grant.expiresIn === null || grant.expiresIn > 0)) {
+      const answer: TokenResponse = {
         accessToken,
-        expiresInSeconds: given.expiresIn,
-        refreshToken: given.refreshToken,
-        refreshTokenExpiresInSeconds: given.refreshTokenExpiresIn,
+        expiresInSeconds: grant.expiresIn,
+        refreshToken: grant.refreshToken,
+        refreshTokenExpiresInSeconds: grant.refreshTokenExpiresIn,
         scopes,
       };
       try {
-        return await keep(counterpart, answer, given.refreshToken, signal);
+        return await verifyAndStore(oauthContext, answer, grant.refreshToken, signal);
       } catch (error) {
-        const rejected = error instanceof Fault && error.code === "grantRefused" && error.status === 401;
-        if (!rejected) throw error;
+        const isRejected = error instanceof Fault && error.code === "grantRefused" && error.status === 401;
+        if (!isRejected) throw error;
       }
     }
-    const refreshed = await counterpart.oauth.refresh(counterpart.client, given.refreshToken, signal).catch((error: unknown) => {
-      throw asGrantFault(error);
-    });
-    const answer: TokenAnswer = {
+    const refreshed = await oauthContext.oauth
+      .refresh(oauthContext.client, grant.refreshToken, signal)
+      .catch((error: unknown) => {
+        throw toGrantFault(error);
+      });
+    const answer: TokenResponse = {
       ...refreshed,
       scopes: refreshed.scopes ?? scopes,
-      refreshTokenExpiresInSeconds: refreshed.refreshTokenExpiresInSeconds ?? given.refreshTokenExpiresIn,
+      refreshTokenExpiresInSeconds: refreshed.refreshTokenExpiresInSeconds ?? grant.refreshTokenExpiresIn,
     };
-    return keep(counterpart, answer, given.refreshToken, signal);
+    return verifyAndStore(oauthContext, answer, grant.refreshToken, signal);
   }
 }
 
 /** Not `cancelled`: the caller has called nothing off, and can do something about it. */
-function askedElsewhere(): Fault {
+function importInterrupted(): Fault {
   return new Fault(
     "webexUnreachable",
     "WebexPresence.ApiUrl was changed while the grant was being imported, so it was not kept. Import it again at the address that it was given for; if it was renewed meanwhile, a new grant has to be obtained first.",
   );
 }
 
-function splitScopes(scope: string): readonly string[] {
+function parseScopes(scope: string): readonly string[] {
   return scope.split(/\s+/).filter((s) => s !== "");
 }

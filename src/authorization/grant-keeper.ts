@@ -1,22 +1,23 @@
 import { asFault, type Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { TokenAnswer } from "../webex/oauth-api.js";
-import type { Counterpart } from "./counterpart.js";
+import type { TokenResponse } from "../webex/oauth-api.js";
+import type { AuthorizationEvents } from "./authorization-service.js";
+import type { OAuthContext } from "./counterpart.js";
 import type { Authorization } from "./grant.js";
 import { cancelled } from "./single-flight.js";
 
 /** What a flow needs of the vault. */
-export interface GrantKeeper {
+export interface GrantSink {
   /** Asks Webex whose grant this is and keeps it as its counterpart's. Faults: those of `IdentityApi` and of the keychain. */
-  completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal: AbortSignal): Promise<Authorization>;
+  completeGrant(oauthContext: OAuthContext, answer: TokenResponse, signal: AbortSignal): Promise<Authorization>;
   list(): Promise<readonly Authorization[]>;
-  onChanged(listener: () => void): Disposer;
+  readonly events: Subscribable<AuthorizationEvents>;
 }
 
-interface KeepingWay {
-  readonly keeper: GrantKeeper;
+interface StoreGrantOptions {
+  readonly keeper: GrantSink;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly deadline: number;
@@ -30,18 +31,18 @@ const RETRY_MS = 10_000;
  * Keeps a grant that Webex has already given, through whatever passes: a locked keychain, a network that is gone. Each passing
  * trouble is told, and tried again until `deadline` (of the monotonic clock); then, or with a lasting fault, it is thrown.
  */
-export async function keepGrant(
-  counterpart: Counterpart,
-  answer: TokenAnswer,
-  way: KeepingWay,
+export async function storeGrant(
+  oauthContext: OAuthContext,
+  answer: TokenResponse,
+  options: StoreGrantOptions,
   signal: AbortSignal,
 ): Promise<Authorization> {
   try {
-    return await keepTrying(counterpart, answer, way, signal);
+    return await storeWithRetry(oauthContext, answer, options, signal);
   } catch (thrown) {
     // Told by nobody else: the flow itself only says that it is over.
     if (signal.aborted) {
-      way.logger.warn(
+      options.logger.warn(
         "An authorization that Webex had given already was not kept, because its flow ended first: the organization has to be authorized again.",
       );
     }
@@ -49,27 +50,27 @@ export async function keepGrant(
   }
 }
 
-async function keepTrying(
-  counterpart: Counterpart,
-  answer: TokenAnswer,
-  way: KeepingWay,
+async function storeWithRetry(
+  oauthContext: OAuthContext,
+  answer: TokenResponse,
+  options: StoreGrantOptions,
   signal: AbortSignal,
 ): Promise<Authorization> {
   for (;;) {
     try {
-      return await way.keeper.completeGrant(counterpart, answer, signal);
+      return await options.keeper.completeGrant(oauthContext, answer, signal);
     } catch (thrown) {
       const fault = asFault(thrown);
       const wait = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);
-      if (signal.aborted || fault.kind !== "transient" || way.clock.monotonic() + wait >= way.deadline) throw fault;
-      way.onTrouble(fault);
-      await pause(way.clock, wait, signal);
+      if (signal.aborted || fault.kind !== "transient" || options.clock.monotonic() + wait >= options.deadline) throw fault;
+      options.onTrouble(fault);
+      await delay(options.clock, wait, signal);
     }
   }
 }
 
 /** Waits on the clock; ends with the fault `cancelled` as soon as the signal fires. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+export function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(cancelled());
@@ -79,7 +80,7 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
       dispose();
       reject(cancelled());
     };
-    const dispose = clock.timer(ms, () => {
+    const dispose = clock.schedule(ms, () => {
       signal.removeEventListener("abort", onAbort);
       resolve();
     });

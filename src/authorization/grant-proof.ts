@@ -1,10 +1,10 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { IdentityApi } from "../webex/oauth-api.js";
-import { nameless } from "./vault-records.js";
+import { fallbackOrgName } from "./vault-records.js";
 
 /** Whose grant it is, as Webex says. */
-export interface ProvenIdentity {
+export interface TokenOwner {
   readonly orgId: string;
   readonly orgName: string;
   readonly authorizedBy: string | null;
@@ -14,18 +14,18 @@ export interface ProvenIdentity {
  * Proves an access token by asking Webex who it belongs to. Faults: `grantRefused` (with `data.hint`), `webexUnreachable` (also for
  * 429 and 5xx: the grant may be good), `cancelled`. An organization whose name may not be read has a stand-in for it.
  */
-export async function proveIdentity(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<ProvenIdentity> {
+export async function fetchTokenOwner(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<TokenOwner> {
   try {
-    return await identityOf(identity, accessToken, signal);
+    return await requestOwner(identity, accessToken, signal);
   } catch (error) {
-    throw asGrantFault(error);
+    throw toGrantFault(error);
   }
 }
 
-async function identityOf(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<ProvenIdentity> {
+async function requestOwner(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<TokenOwner> {
   try {
     const me = await identity.me(accessToken, signal);
-    const orgName = await organizationName(identity, accessToken, me.orgId, signal);
+    const orgName = await requestOrganizationName(identity, accessToken, me.orgId, signal);
     return { orgId: me.orgId, orgName, authorizedBy: me.displayName ?? me.email };
   } catch (error) {
     const fault = asFault(error);
@@ -37,7 +37,12 @@ async function identityOf(identity: IdentityApi, accessToken: Secret, signal: Ab
   }
 }
 
-async function organizationName(identity: IdentityApi, accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string> {
+async function requestOrganizationName(
+  identity: IdentityApi,
+  accessToken: Secret,
+  orgId: string,
+  signal: AbortSignal,
+): Promise<string> {
   try {
     const name = await identity.organizationName(accessToken, orgId, signal);
     if (name !== "") return name;
@@ -45,17 +50,17 @@ async function organizationName(identity: IdentityApi, accessToken: Secret, orgI
     const { code } = asFault(error);
     if (code !== "forbidden" && code !== "notFound" && code !== "refused") throw error;
   }
-  return nameless(orgId);
+  return fallbackOrgName(orgId);
 }
 
 /** What a call that needs Webex says when Webex refuses a grant or cannot be asked. */
-export function asGrantFault(error: unknown): Fault {
+export function toGrantFault(error: unknown): Fault {
   const fault = asFault(error);
   switch (fault.code) {
     case "rateLimited":
     case "webexError":
       return new Fault("webexUnreachable", "Webex cannot be asked at the moment: the authorization is neither proved nor kept.", {
-        ...detailsOf(fault),
+        ...faultDetails(fault),
         hint: "Try again later; if it goes on, look at status.webex.com and at the way out to the internet.",
       });
     case "unauthorized":
@@ -75,13 +80,13 @@ export function asGrantFault(error: unknown): Fault {
 
 export function grantRefused(fault: Fault | null, hint: string): Fault {
   return new Fault("grantRefused", "Webex refused the grant: it was not kept.", {
-    ...(fault === null ? {} : detailsOf(fault)),
+    ...(fault === null ? {} : faultDetails(fault)),
     hint,
     data: { hint },
   });
 }
 
-function detailsOf(fault: Fault): { cause: Fault; status?: number; trackingId?: string; retryAfterMs?: number } {
+function faultDetails(fault: Fault): { cause: Fault; status?: number; trackingId?: string; retryAfterMs?: number } {
   return {
     cause: fault,
     ...(fault.status === undefined ? {} : { status: fault.status }),

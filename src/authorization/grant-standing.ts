@@ -1,18 +1,18 @@
 import { Fault } from "../faults/fault.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
-import { changedSince } from "./counterpart.js";
+import { findContextChange } from "./counterpart.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import type { Authorization, Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
 
-export function noGrant(orgId: string): Fault {
+export function missingGrantFault(orgId: string): Fault {
   return new Fault("authorizationRequired", "There is no authorization for this organization: its presence cannot be read.", {
     hint: "A Webex administrator of the organization has to authorize the integration.",
     data: { orgId },
   });
 }
 
-export function lostGrant(orgId: string): Fault {
+export function unreadableGrantFault(orgId: string): Fault {
   return new Fault(
     "authorizationRequired",
     "The keychain names an authorization of this organization, but its record is missing or cannot be read: its presence is not known.",
@@ -27,12 +27,12 @@ export function lostGrant(orgId: string): Fault {
  * Why the grant may not be used with the settings as they are: it was given for another client or another API origin. Null if it may.
  * Without any client id to compare with, the client is the problem, not the grant.
  */
-export function misfit(grant: Grant, settings: AuthorizationSettings, kept: OAuthClient | null): Fault | null {
-  const changed = changedSince(grant, settings, kept);
-  if (changed === null) return null;
+export function grantMismatch(grant: Grant, settings: AuthorizationSettings, storedClient: OAuthClient | null): Fault | null {
+  const change = findContextChange(grant, settings, storedClient);
+  if (change === null) return null;
   return new Fault(
     "authorizationRequired",
-    changed === "client"
+    change === "client"
       ? "The organization's authorization was given to another Webex integration: it is not used."
       : "The organization's authorization was given for another WebexPresence.ApiUrl: it is not used.",
     {
@@ -46,10 +46,10 @@ export function misfit(grant: Grant, settings: AuthorizationSettings, kept: OAut
 export function toAuthorization(
   grant: Grant,
   settings: AuthorizationSettings,
-  kept: OAuthClient | null,
+  storedClient: OAuthClient | null,
   refusals: GrantRefusals,
 ): Authorization {
-  const required = misfit(grant, settings, kept) !== null || refusals.of(grant, kept) !== null;
+  const required = grantMismatch(grant, settings, storedClient) !== null || refusals.find(grant, storedClient) !== null;
   return {
     orgId: grant.orgId,
     orgName: grant.orgName,

@@ -1,4 +1,4 @@
-import type { Chance, Clock } from "../ports/clock.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { Secret } from "../faults/secret.js";
 import type { Grant } from "./grant.js";
 
@@ -9,28 +9,28 @@ const ACCESS_LEAD_MS = HOUR_MS;
 /** A refresh token that would expire unused is used this long before. */
 const REFRESH_LEAD_MS = 14 * DAY_MS;
 /** Webex gives the same token again when asked often: then there is no sense in asking soon. */
-const SAME_TOKEN_PAUSE_MS = HOUR_MS;
-const FAILURE_PAUSE_MS = 60_000;
+const SAME_TOKEN_DELAY_MS = HOUR_MS;
+const FAILURE_DELAY_MS = 60_000;
 
 /** When the tokens of one organization are renewed ahead of time, and when not yet again. */
-export class RenewalPlan {
+export class RenewalSchedule {
   readonly #clock: Clock;
-  readonly #chance: Chance;
+  readonly #random: Random;
   #token: Secret | null = null;
   #leadMs = 0;
   #notBefore = -Infinity;
   #refreshTokenNotBefore = -Infinity;
   /** Whether the pause is our own, after a failure. */
-  #failed = false;
+  #hasFailed = false;
 
-  constructor(clock: Clock, chance: Chance) {
+  constructor(clock: Clock, random: Random) {
     this.#clock = clock;
-    this.#chance = chance;
+    this.#random = random;
   }
 
   /** Whether the grant, whose access token still works, should be renewed now. */
   isDue(grant: Grant): boolean {
-    this.#meet(grant);
+    this.#trackToken(grant);
     const monotonic = this.#clock.monotonic();
     if (monotonic < this.#notBefore) return false;
     const now = this.#clock.now();
@@ -43,34 +43,34 @@ export class RenewalPlan {
   }
 
   /** An attempt starts: whatever comes of it, a refresh token near its end is not used again within a day but after a failure. */
-  began(): void {
+  recordStart(): void {
     this.#refreshTokenNotBefore = this.#clock.monotonic() + DAY_MS;
   }
 
-  succeeded(sameToken: boolean): void {
-    this.#failed = false;
-    this.#notBefore = sameToken ? this.#clock.monotonic() + SAME_TOKEN_PAUSE_MS : -Infinity;
+  recordSuccess(isSameToken: boolean): void {
+    this.#hasFailed = false;
+    this.#notBefore = isSameToken ? this.#clock.monotonic() + SAME_TOKEN_DELAY_MS : -Infinity;
   }
 
   /** `waitMs`: what Webex asked for, or 0. */
-  failed(waitMs: number): void {
-    this.#failed = waitMs === 0;
-    this.#notBefore = this.#clock.monotonic() + Math.max(FAILURE_PAUSE_MS, waitMs);
+  recordFailure(waitMs: number): void {
+    this.#hasFailed = waitMs === 0;
+    this.#notBefore = this.#clock.monotonic() + Math.max(FAILURE_DELAY_MS, waitMs);
     this.#refreshTokenNotBefore = -Infinity;
   }
 
   /** What made an attempt fail may be over. */
-  tryFailedAgain(): void {
-    if (this.#failed) this.#notBefore = -Infinity;
-    this.#failed = false;
+  retryFailed(): void {
+    if (this.#hasFailed) this.#notBefore = -Infinity;
+    this.#hasFailed = false;
   }
 
-  #meet(grant: Grant): void {
+  #trackToken(grant: Grant): void {
     if (this.#token?.equals(grant.accessToken) === true) return;
     this.#token = grant.accessToken;
     if (grant.accessTokenExpiresAt === null) return;
     const left = grant.accessTokenExpiresAt - this.#clock.now();
     // Jitter, because the nodes of a cluster share one organization.
-    this.#leadMs = Math.min(ACCESS_LEAD_MS, left / 10) * (0.8 + 0.4 * this.#chance.random());
+    this.#leadMs = Math.min(ACCESS_LEAD_MS, left / 10) * (0.8 + 0.4 * this.#random.random());
   }
 }

@@ -10,109 +10,109 @@ export function throwIfCancelled(signal: AbortSignal): void {
 }
 
 /** What the work of a flight is given. */
-export interface Crew {
+export interface TaskContext {
   /** Fires when nobody waits for the flight any more; during `seeThrough`, that much later. */
   readonly signal: AbortSignal;
   /** Makes a call whose answer is lost if it is cut off: it may still come for a while, but nothing is sent after it. */
-  seeThrough<R>(call: (signal: AbortSignal) => Promise<R>): Promise<R>;
+  shield<R>(call: (signal: AbortSignal) => Promise<R>): Promise<R>;
 }
 
-interface Flight<T> {
+interface TaskRun<T> {
   readonly controller: AbortController;
   readonly result: Promise<T>;
-  waiting: number;
-  seesThrough: boolean;
+  waiterCount: number;
+  isShielded: boolean;
 }
 
 /**
  * Work that is done once for all who want it at the same time. Whoever leaves is gone at once; when the last one leaves it is aborted,
  * or given up to `graceMs` for the call that it sees through. Who comes during that time waits for its end, then begins anew.
  */
-export class SingleFlight<T> {
+export class SharedTask<T> {
   readonly #clock: Clock;
   readonly #graceMs: number;
-  #flight: Flight<T> | null = null;
-  #ending: Promise<void> | null = null;
+  #run: TaskRun<T> | null = null;
+  #draining: Promise<void> | null = null;
 
   constructor(clock: Clock, graceMs: number) {
     this.#clock = clock;
     this.#graceMs = graceMs;
   }
 
-  get busy(): boolean {
-    return this.#flight !== null || this.#ending !== null;
+  get isBusy(): boolean {
+    return this.#run !== null || this.#draining !== null;
   }
 
   /** Resolves when a flight that everybody has left is over. */
-  async ended(): Promise<void> {
-    await this.#ending;
+  async drained(): Promise<void> {
+    await this.#draining;
   }
 
-  async join(signal: AbortSignal, work: (crew: Crew) => Promise<T>): Promise<T> {
+  async join(signal: AbortSignal, work: (crew: TaskContext) => Promise<T>): Promise<T> {
     throwIfCancelled(signal);
-    let leave: () => void = () => undefined;
-    const left = new Promise<never>((_resolve, reject) => {
-      leave = () => reject(cancelled());
+    let stopWaiting: () => void = () => undefined;
+    const stoppedWaiting = new Promise<never>((_resolve, reject) => {
+      stopWaiting = () => reject(cancelled());
     });
-    left.catch(() => undefined);
-    signal.addEventListener("abort", leave, { once: true });
+    stoppedWaiting.catch(() => undefined);
+    signal.addEventListener("abort", stopWaiting, { once: true });
     try {
-      while (this.#ending !== null) await Promise.race([this.#ending, left]);
-      return await this.#board(work, left);
+      while (this.#draining !== null) await Promise.race([this.#draining, stoppedWaiting]);
+      return await this.#join(work, stoppedWaiting);
     } finally {
-      signal.removeEventListener("abort", leave);
+      signal.removeEventListener("abort", stopWaiting);
     }
   }
 
-  async #board(work: (crew: Crew) => Promise<T>, left: Promise<never>): Promise<T> {
-    const flight = this.#flight ?? this.#takeOff(work);
-    flight.waiting += 1;
+  async #join(work: (crew: TaskContext) => Promise<T>, stoppedWaiting: Promise<never>): Promise<T> {
+    const run = this.#run ?? this.#start(work);
+    run.waiterCount += 1;
     try {
-      return await Promise.race([flight.result, left]);
+      return await Promise.race([run.result, stoppedWaiting]);
     } finally {
-      flight.waiting -= 1;
-      if (flight.waiting === 0 && this.#flight === flight) this.#abandon(flight);
+      run.waiterCount -= 1;
+      if (run.waiterCount === 0 && this.#run === run) this.#release(run);
     }
   }
 
-  #takeOff(work: (crew: Crew) => Promise<T>): Flight<T> {
+  #start(work: (crew: TaskContext) => Promise<T>): TaskRun<T> {
     const controller = new AbortController();
-    const seeThrough = async <R>(call: (signal: AbortSignal) => Promise<R>): Promise<R> => {
-      flight.seesThrough = true;
+    const shield = async <R>(call: (signal: AbortSignal) => Promise<R>): Promise<R> => {
+      run.isShielded = true;
       try {
         return await call(controller.signal);
       } catch (error) {
-        if (flight.waiting === 0) controller.abort();
+        if (run.waiterCount === 0) controller.abort();
         throw error;
       } finally {
-        flight.seesThrough = false;
+        run.isShielded = false;
       }
     };
-    const result = Promise.resolve().then(() => work({ signal: controller.signal, seeThrough }));
-    const flight: Flight<T> = { controller, result, waiting: 0, seesThrough: false };
-    this.#flight = flight;
-    const landed = (): void => {
-      if (this.#flight === flight) this.#flight = null;
+    const result = Promise.resolve().then(() => work({ signal: controller.signal, shield }));
+    const run: TaskRun<T> = { controller, result, waiterCount: 0, isShielded: false };
+    this.#run = run;
+    const onSettled = (): void => {
+      if (this.#run === run) this.#run = null;
     };
-    flight.result.then(landed, landed);
-    return flight;
+    run.result.then(onSettled, onSettled);
+    return run;
   }
 
-  #abandon(flight: Flight<T>): void {
-    this.#flight = null;
-    if (!flight.seesThrough) {
-      flight.controller.abort();
+  #release(run: TaskRun<T>): void {
+    this.#run = null;
+    if (!run.isShielded) {
+      run.controller.abort();
       return;
     }
-    this.#ending = new Promise((resolve) => {
+    this.#draining = new Promise((resolve) => {
       const end = (): void => {
         dispose();
-        flight.controller.abort();
-        this.#ending = null;
+        run.controller.abort();
+        this.#draining = null;
         resolve();
       };
-      const dispose = this.#clock.timer(this.#graceMs, end);
-      flight.result.then(end, end);
+      const dispose = this.#clock.schedule(this.#graceMs, end);
+      run.result.then(end, end);
     });
   }
 }

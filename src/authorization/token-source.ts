@@ -1,38 +1,38 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
-import type { Chance, Clock } from "../ports/clock.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { OAuthApi, OAuthClient, TokenAnswer } from "../webex/oauth-api.js";
+import type { OAuthApi, OAuthClient, TokenResponse } from "../webex/oauth-api.js";
 import type { TokenSource } from "../webex/people-api.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient } from "./effective-client.js";
 import type { Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { misfit, noGrant } from "./grant-standing.js";
-import { RenewalPlan } from "./renewal-plan.js";
-import { afterRefresh } from "./renewed-grant.js";
-import { cancelled, type Crew, SingleFlight, throwIfCancelled } from "./single-flight.js";
-import type { GrantVault } from "./vault.js";
+import { grantMismatch, missingGrantFault } from "./grant-standing.js";
+import { RenewalSchedule } from "./renewal-plan.js";
+import { applyRefresh } from "./renewed-grant.js";
+import { cancelled, type TaskContext, SharedTask, throwIfCancelled } from "./single-flight.js";
+import type { GrantStore } from "./vault.js";
 
 /** How long a refused grant is left alone, while neither the keychain nor the client has changed. */
-const REFUSED_PAUSE_MS = 3_600_000;
+const REFUSED_GRANT_DELAY_MS = 3_600_000;
 /** How long a rejected token that Webex gave again is not asked for again. */
-const SAME_TOKEN_PAUSE_MS = 60_000;
-const MOST_REJECTED = 8;
+const SAME_TOKEN_DELAY_MS = 60_000;
+const MAX_REJECTED_TOKENS = 8;
 /**
  * How long Webex may still answer a refresh that nobody waits for any more. With the time it takes to notice an edit of the settings,
  * everything has ended within the second of the contract.
  */
-const LAST_ANSWER_MS = 500;
+const SHIELD_MS = 500;
 
-export interface TokenSourceParts {
+export interface TokenSourceOptions {
   readonly orgId: string;
-  readonly vault: GrantVault;
+  readonly vault: GrantStore;
   readonly refusals: GrantRefusals;
   readonly settings: () => AuthorizationSettings;
   readonly oauth: () => OAuthApi;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly chance: Random;
   readonly logger: Logger;
 }
 
@@ -51,117 +51,120 @@ interface Renewal {
  * answer may hold the only refresh token that is still good.
  */
 export class OrganizationTokenSource implements TokenSource {
-  readonly #parts: TokenSourceParts;
-  readonly #plan: RenewalPlan;
-  readonly #refreshing: SingleFlight<Secret>;
+  readonly #options: TokenSourceOptions;
+  readonly #schedule: RenewalSchedule;
+  readonly #refreshing: SharedTask<Secret>;
   /** Tokens that Webex has answered with 401 and not vouched for since; the last few. */
   #rejected: readonly Secret[] = [];
   #sameTokenUntil = -Infinity;
   /** The latest renewal ahead of time. It outlives the request that it was begun at. */
-  #ahead = { controller: new AbortController(), over: Promise.resolve() };
+  #backgroundRenewal = { controller: new AbortController(), finished: Promise.resolve() };
 
-  constructor(parts: TokenSourceParts) {
-    this.#parts = parts;
-    this.#plan = new RenewalPlan(parts.clock, parts.chance);
-    this.#refreshing = new SingleFlight(parts.clock, LAST_ANSWER_MS);
+  constructor(options: TokenSourceOptions) {
+    this.#options = options;
+    this.#schedule = new RenewalSchedule(options.clock, options.chance);
+    this.#refreshing = new SharedTask(options.clock, SHIELD_MS);
   }
 
   /** Nobody wants tokens any more: a renewal ahead of time is called off. */
-  callOff(): void {
-    this.#ahead.controller.abort();
+  cancel(): void {
+    this.#backgroundRenewal.controller.abort();
   }
 
   /** Resolves when nothing is under way any more of what was called off. */
-  async settled(): Promise<void> {
-    await this.#ahead.over;
-    await this.#refreshing.ended();
+  async whenIdle(): Promise<void> {
+    await this.#backgroundRenewal.finished;
+    await this.#refreshing.drained();
   }
 
-  async token(signal: AbortSignal): Promise<Secret> {
+  async getToken(signal: AbortSignal): Promise<Secret> {
     throwIfCancelled(signal);
     await this.#ensureRead(signal);
-    const { client, grants } = this.#usable();
-    const working = grants.find((g) => this.#works(g));
-    if (working === undefined) return this.#refresh(signal);
-    const newest = grants.at(-1) ?? working;
-    const refused = this.#freshRefusal(newest, client) !== null;
+    const { client, grants } = this.#requireGrants();
+    const usable = grants.find((g) => this.#isUsable(g));
+    if (usable === undefined) return this.#refresh(signal);
+    const newest = grants.at(-1) ?? usable;
+    const refused = this.#findRecentRefusal(newest, client) !== null;
     // A grant that is held unsaved has just been renewed: first it has to be stored.
-    if (grants.length === 1 && !refused && !this.#refreshing.busy && this.#plan.isDue(newest)) this.#beginAhead(newest);
-    return working.accessToken;
+    if (grants.length === 1 && !refused && !this.#refreshing.isBusy && this.#schedule.isDue(newest))
+      this.#startBackgroundRenewal(newest);
+    return usable.accessToken;
   }
 
   async replace(rejected: Secret, signal: AbortSignal): Promise<Secret> {
     throwIfCancelled(signal);
-    if (!this.#isRejected(rejected)) this.#rejected = [rejected, ...this.#rejected].slice(0, MOST_REJECTED);
+    if (!this.#isRejected(rejected)) this.#rejected = [rejected, ...this.#rejected].slice(0, MAX_REJECTED_TOKENS);
     await this.#ensureRead(signal);
-    const other = this.#usable().grants.find((g) => this.#works(g));
+    const other = this.#requireGrants().grants.find((g) => this.#isUsable(g));
     return other === undefined ? this.#refresh(signal) : other.accessToken;
   }
 
   /** A renewal that failed on the old way to Webex is not put off any longer, unless Webex itself asked for it. */
-  wayChanged(): void {
-    this.#plan.tryFailedAgain();
+  routeChanged(): void {
+    this.#schedule.retryFailed();
   }
 
   async #ensureRead(signal: AbortSignal): Promise<void> {
-    if (this.#parts.vault.state.kind === "ready") return;
-    await this.#parts.vault.reload();
+    if (this.#options.vault.state.kind === "ready") return;
+    await this.#options.vault.reload();
     throwIfCancelled(signal);
   }
 
   /** The stored grant, then the one held unsaved, if there is one; both given for the client and the origin in use, whose `oauth` it is. */
-  #usable(): { client: OAuthClient; oauth: OAuthApi; grants: readonly Grant[] } {
-    const { vault, settings, oauth, orgId } = this.#parts;
-    const kept = vault.state.kind === "ready" ? vault.state.client : null;
-    const client = effectiveClient(settings(), kept);
-    const { stored, held } = vault.grantOf(orgId);
-    if (stored === null) throw noGrant(orgId);
-    const reason = misfit(stored, settings(), kept);
+  #requireGrants(): { client: OAuthClient; oauth: OAuthApi; grants: readonly Grant[] } {
+    const { vault, settings, oauth, orgId } = this.#options;
+    const storedClient = vault.state.kind === "ready" ? vault.state.client : null;
+    const client = effectiveClient(settings(), storedClient);
+    const { stored, unsaved: held } = vault.findGrant(orgId);
+    if (stored === null) throw missingGrantFault(orgId);
+    const reason = grantMismatch(stored, settings(), storedClient);
     if (reason !== null) throw reason;
     return { client, oauth: oauth(), grants: held === null ? [stored] : [stored, held] };
   }
 
-  #works(grant: Grant): boolean {
+  #isUsable(grant: Grant): boolean {
     if (this.#isRejected(grant.accessToken)) return false;
-    return grant.accessTokenExpiresAt === null || grant.accessTokenExpiresAt > this.#parts.clock.now();
+    return grant.accessTokenExpiresAt === null || grant.accessTokenExpiresAt > this.#options.clock.now();
   }
 
   #isRejected(token: Secret): boolean {
     return this.#rejected.some((r) => r.equals(token));
   }
 
-  #freshRefusal(grant: Grant, client: OAuthClient): Fault | null {
-    const refusal = this.#parts.refusals.of(grant, client);
-    return refusal !== null && this.#parts.clock.monotonic() - refusal.at < REFUSED_PAUSE_MS ? refusal.fault : null;
+  #findRecentRefusal(grant: Grant, client: OAuthClient): Fault | null {
+    const refusal = this.#options.refusals.find(grant, client);
+    return refusal !== null && this.#options.clock.monotonic() - refusal.refusedAt < REFUSED_GRANT_DELAY_MS
+      ? refusal.fault
+      : null;
   }
 
   /** A working token by a refresh, this caller's or one under way. */
   async #refresh(signal: AbortSignal): Promise<Secret> {
-    const secret = await this.#refreshing.join(signal, (crew) => this.#run(crew, (g) => this.#works(g)));
+    const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, (g) => this.#isUsable(g)));
     if (this.#isRejected(secret)) {
       // Webex vouches for the token that it rejected: it gets another chance, but is not asked about again at every request.
       this.#rejected = this.#rejected.filter((r) => !r.equals(secret));
-      this.#sameTokenUntil = this.#parts.clock.monotonic() + SAME_TOKEN_PAUSE_MS;
+      this.#sameTokenUntil = this.#options.clock.monotonic() + SAME_TOKEN_DELAY_MS;
     }
     return secret;
   }
 
-  #beginAhead(grant: Grant): void {
+  #startBackgroundRenewal(grant: Grant): void {
     const controller = new AbortController();
-    this.#ahead = { controller, over: this.#renewAhead(grant, controller.signal) };
+    this.#backgroundRenewal = { controller, finished: this.#renewInBackground(grant, controller.signal) };
   }
 
-  async #renewAhead(grant: Grant, signal: AbortSignal): Promise<void> {
-    const { logger, orgId } = this.#parts;
-    this.#plan.began();
+  async #renewInBackground(grant: Grant, signal: AbortSignal): Promise<void> {
+    const { logger, orgId } = this.#options;
+    this.#schedule.recordStart();
     try {
       // Done already if another process has renewed it: then the keychain holds other tokens than those that were due.
-      const done = (g: Grant): boolean => this.#works(g) && !g.accessToken.equals(grant.accessToken);
-      const secret = await this.#refreshing.join(signal, (crew) => this.#run(crew, done));
-      this.#plan.succeeded(secret.equals(grant.accessToken));
+      const isDone = (g: Grant): boolean => this.#isUsable(g) && !g.accessToken.equals(grant.accessToken);
+      const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
+      this.#schedule.recordSuccess(secret.equals(grant.accessToken));
     } catch (error) {
       const fault = asFault(error);
-      this.#plan.failed(fault.retryAfterMs ?? 0);
+      this.#schedule.recordFailure(fault.retryAfterMs ?? 0);
       if (fault.code === "cancelled") return;
       logger.warn(
         "The access token could not be renewed ahead of time; the present one goes on being used while Webex takes it.",
@@ -176,82 +179,82 @@ export class OrganizationTokenSource implements TokenSource {
   }
 
   /** One refresh. `done` tells a grant, found in the keychain meanwhile, that makes it unnecessary. */
-  async #run(crew: Crew, done: (grant: Grant) => boolean): Promise<Secret> {
-    const { vault, refusals, clock } = this.#parts;
+  async #refreshOnce(task: TaskContext, isDone: (grant: Grant) => boolean): Promise<Secret> {
+    const { vault, refusals, clock } = this.#options;
     await vault.reload().catch(() => undefined);
-    throwIfCancelled(crew.signal);
-    const { client, oauth, grants } = this.#usable();
-    const found = grants.find(done);
+    throwIfCancelled(task.signal);
+    const { client, oauth, grants } = this.#requireGrants();
+    const found = grants.find(isDone);
     if (found !== undefined) return found.accessToken;
     const newest = grants.at(-1);
-    if (newest === undefined) throw noGrant(this.#parts.orgId);
-    const refusal = this.#freshRefusal(newest, client);
+    if (newest === undefined) throw missingGrantFault(this.#options.orgId);
+    const refusal = this.#findRecentRefusal(newest, client);
     if (refusal !== null) throw refusal;
-    if (clock.monotonic() < this.#sameTokenUntil) throw sameTokenAgain();
+    if (clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
     try {
-      return await this.#exchange({ grant: newest, client, oauth }, crew);
+      return await this.#exchange({ grant: newest, client, oauth }, task);
     } catch (error) {
       const fault = asFault(error);
       if (fault.code !== "grantRefused") throw fault;
-      const second = await this.#newerThan(newest, crew.signal);
-      if (second !== null && done(second.grant)) return second.grant.accessToken;
-      if (second !== null) return await this.#exchange(second, crew, true);
-      throw this.#dead(newest, client, fault, refusals);
+      const second = await this.#findNewerGrant(newest, task.signal);
+      if (second !== null && isDone(second.grant)) return second.grant.accessToken;
+      if (second !== null) return await this.#exchange(second, task, true);
+      throw this.#recordRefusal(newest, client, fault, refusals);
     }
   }
 
   /** The keychain's grant, where it holds another refresh token than the one refused. */
-  async #newerThan(refused: Grant, signal: AbortSignal): Promise<Renewal | null> {
-    await this.#parts.vault.reload().catch(() => undefined);
+  async #findNewerGrant(refused: Grant, signal: AbortSignal): Promise<Renewal | null> {
+    await this.#options.vault.reload().catch(() => undefined);
     throwIfCancelled(signal);
-    const { client, oauth, grants } = this.#usable();
+    const { client, oauth, grants } = this.#requireGrants();
     const newest = grants.at(-1);
     return newest === undefined || newest.refreshToken.equals(refused.refreshToken) ? null : { grant: newest, client, oauth };
   }
 
-  async #exchange({ grant, client, oauth }: Renewal, crew: Crew, last = false): Promise<Secret> {
-    const { vault, refusals, clock, logger, orgId } = this.#parts;
-    let answer: TokenAnswer;
+  async #exchange({ grant, client, oauth }: Renewal, task: TaskContext, isLastAttempt = false): Promise<Secret> {
+    const { vault, refusals, clock, logger, orgId } = this.#options;
+    let answer: TokenResponse;
     try {
-      answer = await crew.seeThrough((signal) => oauth.refresh(client, grant.refreshToken, signal));
+      answer = await task.shield((signal) => oauth.refresh(client, grant.refreshToken, signal));
     } catch (error) {
-      const fault = crew.signal.aborted ? cancelled() : asFault(error);
-      throw last && fault.code === "grantRefused" ? this.#dead(grant, client, fault, refusals) : fault;
+      const fault = task.signal.aborted ? cancelled() : asFault(error);
+      throw isLastAttempt && fault.code === "grantRefused" ? this.#recordRefusal(grant, client, fault, refusals) : fault;
     }
-    const renewed = afterRefresh(grant, answer, clock.now());
-    const kept = await vault.keepRefreshed(grant, renewed);
+    const renewed = applyRefresh(grant, answer, clock.now());
+    const storedClient = await vault.storeRefreshed(grant, renewed);
     refusals.clear(orgId);
-    if (kept === "held")
+    if (storedClient === "held")
       logger.warn("A renewed token could not be stored in the keychain yet: it is held in memory and tried again.", { orgId });
     else logger.info("The access token was renewed.", { orgId });
     return renewed.accessToken;
   }
 
-  #dead(grant: Grant, client: OAuthClient, fault: Fault, refusals: GrantRefusals): Fault {
+  #recordRefusal(grant: Grant, client: OAuthClient, fault: Fault, refusals: GrantRefusals): Fault {
     // Then nobody has to authorize again: the grant is good, the integration's secret is not.
-    const secretRefused = fault.data.error === "invalid_client";
+    const isSecretRefused = fault.data.error === "invalid_client";
     const refused = new Fault(
       "grantRefused",
-      secretRefused
+      isSecretRefused
         ? "Webex does not take the integration's client id and secret: the organization's presence cannot be read."
         : "Webex no longer accepts the organization's authorization: its presence cannot be read.",
       {
         cause: fault,
-        hint: secretRefused
+        hint: isSecretRefused
           ? 'Keep the integration\'s present secret, as developer.webex.com gives it, with the command "ucx-webex-presence secret client" in the account that the worker runs under. The authorization itself is kept, and goes on then.'
           : "A Webex administrator of the organization has to authorize the integration again.",
         ...(fault.status === undefined ? {} : { status: fault.status }),
         ...(fault.trackingId === undefined ? {} : { trackingId: fault.trackingId }),
-        data: { orgId: grant.orgId, secretRefused },
+        data: { orgId: grant.orgId, secretRefused: isSecretRefused },
       },
     );
-    this.#parts.logger.warn(refused.message, { orgId: grant.orgId, status: fault.status, trackingId: fault.trackingId });
-    refusals.refuse(grant, client, refused, this.#parts.clock.monotonic());
+    this.#options.logger.warn(refused.message, { orgId: grant.orgId, status: fault.status, trackingId: fault.trackingId });
+    refusals.record(grant, client, refused, this.#options.clock.monotonic());
     return refused;
   }
 }
 
-function sameTokenAgain(): Fault {
+function sameTokenFault(): Fault {
   return new Fault("unauthorized", "Webex rejects the organization's access token and gives no other one.", {
     hint: "If this goes on, a Webex administrator of the organization has to authorize the integration again.",
   });

@@ -16,30 +16,30 @@ import {
 } from "./vault-records.js";
 
 /** Everything the keychain holds for the worker. */
-export interface VaultContent {
+export interface StoredContent {
   readonly client: OAuthClient | null;
   /** In the order of authorization. */
   readonly grants: readonly Grant[];
   readonly proxyPassword: Secret | null;
   /** Organizations that the index names and whose record is missing or cannot be read. */
-  readonly lost: readonly string[];
+  readonly unreadableOrgIds: readonly string[];
   /** Accounts that hold a record of another version, or one that cannot be read, or (grants) that the index names in vain. */
-  readonly unusable: readonly string[];
+  readonly unreadableAccounts: readonly string[];
 }
 
 /** Reads all of it. Rejects with the store's fault. */
-export async function readVault(store: SecretStore): Promise<VaultContent> {
-  const unusable: string[] = [];
+export async function readContent(store: SecretStore): Promise<StoredContent> {
+  const unreadableAccounts: string[] = [];
   const record = async <T>(account: string, decode: (text: string) => T | null): Promise<T | null> => {
     const text = await store.get(account);
     if (text === null) return null;
     const decoded = decode(text);
-    if (decoded === null) unusable.push(account);
+    if (decoded === null) unreadableAccounts.push(account);
     return decoded;
   };
   const client = await record(CLIENT_ACCOUNT, decodeClient);
   const grants: Grant[] = [];
-  const lost: string[] = [];
+  const unreadableOrgIds: string[] = [];
   for (const orgId of (await record(INDEX_ACCOUNT, decodeIndex)) ?? []) {
     const account = grantAccount(orgId);
     const grant = await record(account, decodeGrant);
@@ -48,51 +48,51 @@ export async function readVault(store: SecretStore): Promise<VaultContent> {
       continue;
     }
     // A record that names another spelling of the same organization is nobody's loss.
-    if (grant === null) lost.push(orgId);
-    if (!unusable.includes(account)) unusable.push(account);
+    if (grant === null) unreadableOrgIds.push(orgId);
+    if (!unreadableAccounts.includes(account)) unreadableAccounts.push(account);
   }
   const proxyPassword = await record(PROXY_ACCOUNT, decodeProxy);
-  return { client, grants, lost, proxyPassword, unusable };
+  return { client, grants, unreadableOrgIds, proxyPassword, unreadableAccounts };
 }
 
 /** The content once a grant was stored: in the place of the organization's old one if there is one, else the last. */
-export function withGrant(content: VaultContent, grant: Grant): VaultContent {
+export function withGrant(content: StoredContent, grant: Grant): StoredContent {
   const { grants } = content;
-  const known = grants.some((g) => g.orgId === grant.orgId);
+  const isKnown = grants.some((g) => g.orgId === grant.orgId);
   const stored = [grantAccount(grant.orgId), INDEX_ACCOUNT];
   return {
     ...content,
-    grants: known ? grants.map((g) => (g.orgId === grant.orgId ? grant : g)) : [...grants, grant],
-    lost: content.lost.filter((orgId) => orgId !== grant.orgId),
-    unusable: content.unusable.filter((account) => !stored.includes(account)),
+    grants: isKnown ? grants.map((g) => (g.orgId === grant.orgId ? grant : g)) : [...grants, grant],
+    unreadableOrgIds: content.unreadableOrgIds.filter((orgId) => orgId !== grant.orgId),
+    unreadableAccounts: content.unreadableAccounts.filter((account) => !stored.includes(account)),
   };
 }
 
 /** The content once an organization's grant was removed, or what was left of it. */
-export function withoutGrant(content: VaultContent, orgId: string): VaultContent {
+export function withoutGrant(content: StoredContent, orgId: string): StoredContent {
   return {
     ...content,
     grants: content.grants.filter((grant) => grant.orgId !== orgId),
-    lost: content.lost.filter((one) => one !== orgId),
-    unusable: content.unusable.filter((account) => account !== grantAccount(orgId)),
+    unreadableOrgIds: content.unreadableOrgIds.filter((one) => one !== orgId),
+    unreadableAccounts: content.unreadableAccounts.filter((account) => account !== grantAccount(orgId)),
   };
 }
 
-export function sameTokens(a: Grant, b: Grant): boolean {
+export function hasSameTokens(a: Grant, b: Grant): boolean {
   return a.refreshToken.equals(b.refreshToken) && a.accessToken.equals(b.accessToken);
 }
 
-export function sameContent(a: VaultContent, b: VaultContent): boolean {
+export function isSameContent(a: StoredContent, b: StoredContent): boolean {
   return fingerprint(a) === fingerprint(b);
 }
 
 /** Holds secrets: for comparing only. */
-function fingerprint(content: VaultContent): string {
+function fingerprint(content: StoredContent): string {
   return JSON.stringify([
     content.client && encodeClient(content.client),
     content.grants.map(encodeGrant),
     content.proxyPassword?.reveal() ?? null,
-    content.lost,
-    content.unusable,
+    content.unreadableOrgIds,
+    content.unreadableAccounts,
   ]);
 }

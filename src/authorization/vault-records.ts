@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { Secret } from "../faults/secret.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
-import { isTime } from "./lifetime.js";
+import { isValidTime } from "./lifetime.js";
 
 /** The accounts under the keychain's service (contract: keychain). */
 export const CLIENT_ACCOUNT = "client";
@@ -25,30 +25,30 @@ export function organizationUuid(orgId: string): string | null {
 }
 
 /** What stands in for the name of an organization that cannot be read. */
-export function nameless(orgId: string): string {
+export function fallbackOrgName(orgId: string): string {
   return `Organization ${(organizationUuid(orgId) ?? orgId).slice(0, 8)} (name not readable)`;
 }
 
 // Made at the first read of the keychain, because building schemas would delay the worker's first answer.
 const version = () => z.literal(1);
-const filled = () => z.string().check(z.minLength(1));
+const nonEmpty = () => z.string().check(z.minLength(1));
 const time = () => z.nullable(z.number());
-const clientRecord = () => z.object({ version: version(), clientId: filled(), clientSecret: filled() });
-const indexRecord = () => z.object({ version: version(), organizations: z.array(filled()) });
+const clientRecord = () => z.object({ version: version(), clientId: nonEmpty(), clientSecret: nonEmpty() });
+const indexRecord = () => z.object({ version: version(), organizations: z.array(nonEmpty()) });
 const proxyRecord = () => z.object({ version: version(), password: z.string() });
 const grantRecord = () =>
   z.object({
     version: version(),
-    orgId: filled(),
+    orgId: nonEmpty(),
     orgName: z.string(),
     authorizedBy: z.nullable(z.string()),
     scopes: z.array(z.string()),
     grantedAt: z.number(),
-    clientId: filled(),
-    apiOrigin: filled(),
-    accessToken: filled(),
+    clientId: nonEmpty(),
+    apiOrigin: nonEmpty(),
+    accessToken: nonEmpty(),
     accessTokenExpiresAt: time(),
-    refreshToken: filled(),
+    refreshToken: nonEmpty(),
     refreshTokenExpiresAt: time(),
   });
 
@@ -58,7 +58,7 @@ export function encodeClient(client: OAuthClient): string {
 
 /** Each decoder gives null for a record of another version or one that cannot be read. */
 export function decodeClient(text: string): OAuthClient | null {
-  const record = read(clientRecord, text);
+  const record = parseRecord(clientRecord, text);
   return record === null ? null : { clientId: record.clientId, clientSecret: new Secret(record.clientSecret) };
 }
 
@@ -67,7 +67,7 @@ export function encodeIndex(organizations: readonly string[]): string {
 }
 
 export function decodeIndex(text: string): readonly string[] | null {
-  const record = read(indexRecord, text);
+  const record = parseRecord(indexRecord, text);
   return record === null ? null : [...new Set(record.organizations)];
 }
 
@@ -76,7 +76,7 @@ export function encodeProxy(password: Secret): string {
 }
 
 export function decodeProxy(text: string): Secret | null {
-  const record = read(proxyRecord, text);
+  const record = parseRecord(proxyRecord, text);
   return record === null ? null : new Secret(record.password);
 }
 
@@ -86,7 +86,7 @@ export function encodeGrant(grant: Grant): string {
 }
 
 export function decodeGrant(text: string): Grant | null {
-  const record = read(grantRecord, text);
+  const record = parseRecord(grantRecord, text);
   if (record === null) return null;
   // In the order in which a grant is made: contents are compared by their text.
   return {
@@ -106,10 +106,10 @@ export function decodeGrant(text: string): Grant | null {
 
 /** A number that is no time, which an earlier version let in, must not take the grant with it: then the time is not known. */
 function timeOrNull(time: number | null): number | null {
-  return time !== null && isTime(time) ? time : null;
+  return time !== null && isValidTime(time) ? time : null;
 }
 
-function read<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
+function parseRecord<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

@@ -1,15 +1,15 @@
 import type { Fault } from "../faults/fault.js";
 import { asFault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
-import { Feed } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
+import { Emitter } from "../faults/emitter.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import type { Grant } from "./grant.js";
-import type { VaultContent } from "./vault-content.js";
-import { readVault, sameTokens, withGrant, withoutGrant } from "./vault-content.js";
+import type { StoredContent } from "./vault-content.js";
+import { readContent, hasSameTokens, withGrant, withoutGrant } from "./vault-content.js";
 import {
   CLIENT_ACCOUNT,
   decodeGrant,
@@ -22,17 +22,21 @@ import {
   INDEX_ACCOUNT,
   PROXY_ACCOUNT,
 } from "./vault-records.js";
-import type { VaultState } from "./vault-state.js";
-import { reportVaultState, sameVaultState } from "./vault-state.js";
+import type { GrantStoreState } from "./vault-state.js";
+import { logStateChange, isSameState } from "./vault-state.js";
 
 /** Another process's change is noticed within this (the contract allows 60 s). */
-const REREAD_MS = 30_000;
+const POLL_MS = 30_000;
 /** With the store's own deadline of 3 s a call, under the 10 s of the contract. */
 const RETRY_MS = 5_000;
 /** How long a stop waits for a call under way: a keyring that hangs must not keep the worker from ending. */
 const STOP_MS = 500;
 
-interface HeldGrant {
+export interface GrantStoreEvents {
+  readonly contentChanged: GrantStoreState;
+}
+
+interface UnsavedGrant {
   /** What the keychain held when `grant` was obtained. */
   readonly base: Grant;
   readonly grant: Grant;
@@ -43,13 +47,13 @@ interface HeldGrant {
  * reach. Reads and writes run one after another. A record that cannot be read is left as it is; only a new one written by a person's
  * act (an authorization, `setClient`) takes its place.
  */
-export class GrantVault {
+export class GrantStore {
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #changed = new Feed<VaultState>();
-  readonly #held = new Map<string, HeldGrant>();
-  #state: VaultState = { kind: "unread" };
+  readonly events = new Emitter<GrantStoreEvents>();
+  readonly #unsaved = new Map<string, UnsavedGrant>();
+  #state: GrantStoreState = { kind: "unread" };
   #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposer | null = null;
   #running = false;
@@ -64,31 +68,27 @@ export class GrantVault {
     return this.#store.kind;
   }
 
-  get state(): VaultState {
+  get state(): GrantStoreState {
     return this.#state;
-  }
-
-  onChanged(listener: (state: VaultState) => void): Disposer {
-    return this.#changed.subscribe(listener);
   }
 
   /** Resolves after the first try to read; a failure is in the state. */
   async start(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    await this.#cycle();
+    await this.#poll();
   }
 
   async stop(): Promise<void> {
     this.#running = false;
     this.#timer?.();
     this.#timer = null;
-    let dispose: Disposer = () => undefined;
-    const late = new Promise<void>((resolve) => {
-      dispose = this.#clock.timer(STOP_MS, resolve);
+    let cancelTimer: Disposer = () => undefined;
+    const timeout = new Promise<void>((resolve) => {
+      cancelTimer = this.#clock.schedule(STOP_MS, resolve);
     });
-    await Promise.race([this.#queue, late]);
-    dispose();
+    await Promise.race([this.#queue, timeout]);
+    cancelTimer();
   }
 
   /** Reads the keychain now. Rejects with the store's fault, which is in the state as well. */
@@ -97,15 +97,15 @@ export class GrantVault {
   }
 
   /** The organization's grant as stored, and a renewed one that could not be stored yet. */
-  grantOf(orgId: string): { stored: Grant | null; held: Grant | null } {
+  findGrant(orgId: string): { stored: Grant | null; unsaved: Grant | null } {
     const grants = this.#state.kind === "ready" ? this.#state.grants : [];
-    return { stored: grants.find((g) => g.orgId === orgId) ?? null, held: this.#held.get(orgId)?.grant ?? null };
+    return { stored: grants.find((g) => g.orgId === orgId) ?? null, unsaved: this.#unsaved.get(orgId)?.grant ?? null };
   }
 
   setClient(client: OAuthClient): Promise<void> {
     return this.#write(
       () => this.#store.set(CLIENT_ACCOUNT, encodeClient(client)),
-      (content) => ({ ...content, client, unusable: content.unusable.filter((a) => a !== CLIENT_ACCOUNT) }),
+      (content) => ({ ...content, client, unreadableAccounts: content.unreadableAccounts.filter((a) => a !== CLIENT_ACCOUNT) }),
     );
   }
 
@@ -116,7 +116,11 @@ export class GrantVault {
         if (password === null) await this.#store.delete(PROXY_ACCOUNT);
         else await this.#store.set(PROXY_ACCOUNT, encodeProxy(password));
       },
-      (content) => ({ ...content, proxyPassword: password, unusable: content.unusable.filter((a) => a !== PROXY_ACCOUNT) }),
+      (content) => ({
+        ...content,
+        proxyPassword: password,
+        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== PROXY_ACCOUNT),
+      }),
     );
   }
 
@@ -127,7 +131,7 @@ export class GrantVault {
       async () => {
         await this.#store.set(account, encodeGrant(grant));
         await this.#changeIndex((orgs) => (orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId]));
-        this.#held.delete(grant.orgId);
+        this.#unsaved.delete(grant.orgId);
       },
       (content) => withGrant(content, grant),
     );
@@ -139,7 +143,7 @@ export class GrantVault {
       async () => {
         await this.#store.delete(grantAccount(orgId));
         await this.#changeIndex((orgs) => orgs.filter((o) => o !== orgId));
-        this.#held.delete(orgId);
+        this.#unsaved.delete(orgId);
       },
       (content) => withoutGrant(content, orgId),
     );
@@ -149,22 +153,25 @@ export class GrantVault {
    * Keeps what a refresh of `base` gave. Never rejects and never loses it: while the store is out of reach the grant is held here
    * and stored at the next try. Dropped only where another process has replaced or revoked the grant meanwhile.
    */
-  keepRefreshed(base: Grant, grant: Grant): Promise<"stored" | "held"> {
+  storeRefreshed(base: Grant, grant: Grant): Promise<"stored" | "held"> {
     return this.#exclusive(async () => {
-      const held = this.#held.get(base.orgId);
-      this.#held.set(base.orgId, { base: held !== undefined && sameTokens(held.grant, base) ? held.base : base, grant });
+      const unsaved = this.#unsaved.get(base.orgId);
+      this.#unsaved.set(base.orgId, {
+        base: unsaved !== undefined && hasSameTokens(unsaved.grant, base) ? unsaved.base : base,
+        grant,
+      });
       try {
-        await this.#saveHeld();
+        await this.#saveUnsaved();
         return "stored";
       } catch (error) {
-        this.#failed(asFault(error));
+        this.#handleFailure(asFault(error));
         this.#schedule();
         return "held";
       }
     });
   }
 
-  async #cycle(): Promise<void> {
+  async #poll(): Promise<void> {
     await this.reload().catch(() => undefined);
     this.#schedule();
   }
@@ -173,33 +180,33 @@ export class GrantVault {
     this.#timer?.();
     this.#timer = null;
     if (!this.#running) return;
-    const healthy = this.#state.kind === "ready" && this.#state.fault === null && this.#held.size === 0;
-    this.#timer = this.#clock.timer(healthy ? REREAD_MS : RETRY_MS, () => void this.#cycle());
+    const isHealthy = this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;
+    this.#timer = this.#clock.schedule(isHealthy ? POLL_MS : RETRY_MS, () => void this.#poll());
   }
 
   async #read(): Promise<void> {
     try {
-      await this.#saveHeld();
-      this.#become({ kind: "ready", fault: null, ...(await readVault(this.#store)) });
+      await this.#saveUnsaved();
+      this.#setState({ kind: "ready", fault: null, ...(await readContent(this.#store)) });
     } catch (error) {
       const fault = asFault(error);
-      this.#failed(fault);
+      this.#handleFailure(fault);
       throw fault;
     }
   }
 
-  async #saveHeld(): Promise<void> {
-    for (const [orgId, { base, grant }] of [...this.#held]) {
+  async #saveUnsaved(): Promise<void> {
+    for (const [orgId, { base, grant }] of [...this.#unsaved]) {
       const account = grantAccount(orgId);
       const text = await this.#store.get(account);
       const present = text === null ? null : decodeGrant(text);
-      if (present !== null && sameTokens(present, base)) {
+      if (present !== null && hasSameTokens(present, base)) {
         await this.#store.set(account, encodeGrant(grant));
         this.#apply((content) => ({ ...content, grants: content.grants.map((g) => (g.orgId === orgId ? grant : g)) }));
-      } else if (present === null || !sameTokens(present, grant)) {
+      } else if (present === null || !hasSameTokens(present, grant)) {
         this.#logger.info("Another process has replaced or revoked this authorization meanwhile: its own is used.", { orgId });
       }
-      this.#held.delete(orgId);
+      this.#unsaved.delete(orgId);
     }
   }
 
@@ -214,13 +221,13 @@ export class GrantVault {
     if (after.join() !== before?.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
   }
 
-  #write(act: () => Promise<void>, apply: (content: VaultContent) => VaultContent): Promise<void> {
+  #write(act: () => Promise<void>, apply: (content: StoredContent) => StoredContent): Promise<void> {
     return this.#exclusive(async () => {
       try {
         await act();
       } catch (error) {
         const fault = asFault(error);
-        this.#failed(fault);
+        this.#handleFailure(fault);
         this.#schedule();
         throw fault;
       }
@@ -229,23 +236,23 @@ export class GrantVault {
     });
   }
 
-  #apply(change: (content: VaultContent) => VaultContent): void {
+  #apply(change: (content: StoredContent) => StoredContent): void {
     if (this.#state.kind !== "ready") return;
-    this.#become({ kind: "ready", fault: this.#state.fault, ...change(this.#state) });
+    this.#setState({ kind: "ready", fault: this.#state.fault, ...change(this.#state) });
   }
 
-  #failed(fault: Fault): void {
+  #handleFailure(fault: Fault): void {
     const before = this.#state;
-    this.#become(before.kind === "ready" ? { ...before, fault } : { kind: "unavailable", fault });
+    this.#setState(before.kind === "ready" ? { ...before, fault } : { kind: "unavailable", fault });
   }
 
-  #become(next: VaultState): void {
+  #setState(next: GrantStoreState): void {
     const before = this.#state;
     this.#state = next;
-    reportVaultState(this.#logger, before, next);
-    if (sameVaultState(before, next)) return;
+    logStateChange(this.#logger, before, next);
+    if (isSameState(before, next)) return;
     try {
-      this.#changed.emit(next);
+      this.events.emit("contentChanged", next);
     } catch (error) {
       // A listener's defect must not pass for a failure of the keychain.
       this.#logger.error("A listener to the keychain's content failed.", { cause: asFault(error).cause });

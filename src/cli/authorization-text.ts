@@ -1,10 +1,10 @@
 import type { Authorization } from "../authorization/grant.js";
-import { factLines } from "./paragraph.js";
+import { fieldLines } from "./paragraph.js";
 import type { Paint } from "./terminal-style.js";
-import { printable } from "./terminal-text.js";
-import { dateTime } from "./time-text.js";
+import { sanitize } from "./terminal-text.js";
+import { formatDateTime } from "./time-text.js";
 
-const IN_PLAIN_WORDS: Readonly<Record<string, string>> = {
+const SCOPE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   "spark-admin:people_read": "people and their presence",
   "spark-admin:organizations_read": "the organization's name",
 };
@@ -12,22 +12,26 @@ const IN_PLAIN_WORDS: Readonly<Record<string, string>> = {
 /** An authorization as a heading with facts under it. */
 export function authorizationLines(authorization: Authorization, paint: Paint, width: number): string[] {
   const { orgId, orgName, authorizedBy, scopes, state, grantedAt, accessTokenExpiresAt, refreshTokenExpiresAt } = authorization;
-  const standing = state === "valid" ? paint("valid", "green") : paint("authorize again", "red", "bold");
-  const read = scopes.map((scope) => (IN_PLAIN_WORDS[scope] === undefined ? scope : `${scope} (${IN_PLAIN_WORDS[scope]})`));
+  const stateText = state === "valid" ? paint("valid", "green") : paint("authorize again", "red", "bold");
+  const permissions = scopes.map((scope) =>
+    SCOPE_DESCRIPTIONS[scope] === undefined ? scope : `${scope} (${SCOPE_DESCRIPTIONS[scope]})`,
+  );
   const facts: [string, string][] = [
     ["Organization", orgId],
-    ["Authorized by", `${printable(authorizedBy ?? "an administrator")}, ${dateTime(grantedAt)}`],
-    ["May read", read.length === 0 ? "nothing" : read.join(", ")],
+    ["Authorized by", `${sanitize(authorizedBy ?? "an administrator")}, ${formatDateTime(grantedAt)}`],
+    ["May read", permissions.length === 0 ? "nothing" : permissions.join(", ")],
     [
       "Access until",
       accessTokenExpiresAt === null
         ? "not told by Webex; renewed by itself"
-        : `${dateTime(accessTokenExpiresAt)}, renewed by itself`,
+        : `${formatDateTime(accessTokenExpiresAt)}, renewed by itself`,
     ],
     [
       "Valid until",
-      refreshTokenExpiresAt === null ? "not told by Webex" : `${dateTime(refreshTokenExpiresAt)}, later whenever it is used`,
+      refreshTokenExpiresAt === null
+        ? "not told by Webex"
+        : `${formatDateTime(refreshTokenExpiresAt)}, later whenever it is used`,
     ],
   ];
-  return [`${paint(printable(orgName), "bold")}  ${standing}`, ...factLines(facts, width, 2)];
+  return [`${paint(sanitize(orgName), "bold")}  ${stateText}`, ...fieldLines(facts, width, 2)];
 }

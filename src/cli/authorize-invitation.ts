@@ -1,13 +1,13 @@
 import type { FlowView } from "../authorization/flow.js";
 import type { Paint } from "./terminal-style.js";
-import { printable } from "./terminal-text.js";
+import { sanitize } from "./terminal-text.js";
 
-export function begunText(account: string): string {
+export function introText(account: string): string {
   return `Authorizing Webex presence for account ${account}: the worker has to run under the same account.`;
 }
 
 /** What to do at the page of this machine's own. */
-export function pagePrompt({ url }: FlowView, paint: Paint): string[] {
+export function browserInstructions({ url }: FlowView, paint: Paint): string[] {
   return [
     "Open this page in a browser on this machine:",
     "",
@@ -19,21 +19,21 @@ export function pagePrompt({ url }: FlowView, paint: Paint): string[] {
 }
 
 /** The address as a QR code to point a telephone at, a line of blocks each two modules high. */
-export async function qrLines(address: string): Promise<string[]> {
+export async function renderQrCode(address: string): Promise<string[]> {
   const { renderUnicodeCompact } = await import("uqr");
   return renderUnicodeCompact(address, { border: 2 }).split("\n");
 }
 
 /** What to do at Webex, on any device; `qr` are the lines of a QR code, none where there is no room for one. */
-export function devicePrompt(view: FlowView, paint: Paint, qr: readonly string[] = []): string[] {
+export function deviceInstructions(view: FlowView, paint: Paint, qr: readonly string[] = []): string[] {
   const { verificationUri, verificationUriComplete, userCode } = view;
-  const complete = printable(verificationUriComplete ?? "");
+  const completeUri = sanitize(verificationUriComplete ?? "");
   return [
     "On any device, open this address and type the code:",
     "",
-    `    Address  ${paint(printable(verificationUri ?? ""), "cyan", "bold")}`,
-    `    Code     ${paint(printable(userCode ?? ""), "bold")}`,
-    ...(complete === "" ? [] : ["", "Or open this one, which has the code in it:", "", `    ${paint(complete, "cyan")}`]),
+    `    Address  ${paint(sanitize(verificationUri ?? ""), "cyan", "bold")}`,
+    `    Code     ${paint(sanitize(userCode ?? ""), "bold")}`,
+    ...(completeUri === "" ? [] : ["", "Or open this one, which has the code in it:", "", `    ${paint(completeUri, "cyan")}`]),
     ...(qr.length === 0 ? [] : ["", ...qr.map((line) => `    ${line}`)]),
     "",
     "Sign in at Webex as a Full Admin of the organization, and accept.",

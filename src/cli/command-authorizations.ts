@@ -1,16 +1,16 @@
 import type { CommandContext, ExitCode } from "./command.js";
 import { authorizationLines } from "./authorization-text.js";
-import { inSession } from "./session.js";
+import { withSession } from "./session.js";
 
 /** Lists what the keychain of this account holds. 1 where an organization has to be authorized again. Faults: the keychain's. */
 export async function listAuthorizations(context: CommandContext): Promise<ExitCode> {
   const { console } = context;
-  return inSession<ExitCode>(context, async (session) => {
+  return withSession<ExitCode>(context, async (session) => {
     const authorizations = await session.authorizations.list();
-    const standings = session.authorizations.standings();
-    const usable = standings.every(({ fault }) => fault === null);
-    const { state: vault } = session.vault;
-    for (const account of vault.kind === "ready" ? vault.unusable : []) {
+    const statuses = session.authorizations.grantStatuses();
+    const allUsable = statuses.every(({ fault }) => fault === null);
+    const { state: storeState } = session.grantStore;
+    for (const account of storeState.kind === "ready" ? storeState.unreadableAccounts : []) {
       console.note(`the keychain's record "${account}" is missing or cannot be read; it is left alone and not used.`);
     }
     if (authorizations.length === 0) {
@@ -21,10 +21,10 @@ export async function listAuthorizations(context: CommandContext): Promise<ExitC
       if (index > 0) console.line();
       for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);
     }
-    for (const { fault, orgName } of standings) {
-      if (fault !== null) console.failure(`${orgName}: ${fault.message}`, fault.hint);
+    for (const { fault, orgName } of statuses) {
+      if (fault !== null) console.error(`${orgName}: ${fault.message}`, fault.hint);
     }
-    console.result({ ok: usable, account: session.account, authorizations });
-    return usable ? 0 : 1;
+    console.result({ ok: allUsable, account: session.account, authorizations });
+    return allUsable ? 0 : 1;
   });
 }

@@ -1,14 +1,14 @@
 import type { WriteStream } from "node:tty";
 
-import { paragraph } from "./paragraph.js";
+import { wrapWords } from "./paragraph.js";
 import { paintFor, type Paint } from "./terminal-style.js";
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "hasColors">>;
 
-const LINES_NEVER_END = Number.POSITIVE_INFINITY;
-const WIDEST = 110;
+const UNLIMITED = Number.POSITIVE_INFINITY;
+const MAX_WIDTH = 110;
 /** Of a terminal that does not say, or says 0 (a serial line, a pseudo terminal that nobody has given a size). */
-const USUAL_WIDTH = 80;
+const DEFAULT_WIDTH = 80;
 const CLEAR_LINE = "\r\u001b[K";
 
 /**
@@ -19,74 +19,75 @@ export class CommandConsole {
   readonly json: boolean;
   readonly #stdout: Output;
   readonly #stderr: Output;
-  readonly #human: Output;
+  readonly #text: Output;
   readonly paint: Paint;
-  #passing = false;
+  #hasProgress = false;
 
   constructor(stdout: Output, stderr: Output, json: boolean) {
     this.json = json;
     this.#stdout = stdout;
     this.#stderr = stderr;
-    this.#human = json ? stderr : stdout;
-    this.paint = paintFor(this.live && this.#human.hasColors?.() === true);
+    this.#text = json ? stderr : stdout;
+    this.paint = paintFor(this.isTerminal && this.#text.hasColors?.() === true);
   }
 
   /** Whether somebody looks on, at a terminal that can clear a line. */
-  get live(): boolean {
-    return this.#human.isTTY === true && process.env.TERM !== "dumb";
+  get isTerminal(): boolean {
+    return this.#text.isTTY === true && process.env.TERM !== "dumb";
   }
 
   /** How wide a line may get. */
   get width(): number {
-    if (this.#human.isTTY !== true) return LINES_NEVER_END;
-    const { columns = 0 } = this.#human;
-    return Math.min(WIDEST, (columns > 0 ? columns : USUAL_WIDTH) - 1);
+    if (this.#text.isTTY !== true) return UNLIMITED;
+    const { columns = 0 } = this.#text;
+    return Math.min(MAX_WIDTH, (columns > 0 ? columns : DEFAULT_WIDTH) - 1);
   }
 
   /** A line of the result, for people: with `--json` the object says it. */
   line(text = ""): void {
-    if (!this.json) this.say(text);
+    if (!this.json) this.notice(text);
   }
 
   /** Sentences of the result, broken to fit; continued lines are indented. */
   text(text: string, indent = 0): void {
-    for (const line of paragraph(text, this.width, indent)) this.line(line);
+    for (const line of wrapWords(text, this.width, indent)) this.line(line);
   }
 
   /** A line that somebody has to read for the command to go on, with `--json` too. */
-  say(text = ""): void {
-    this.#settle();
-    this.#human.write(`${text}\n`);
+  notice(text = ""): void {
+    this.#clearProgress();
+    this.#text.write(`${text}\n`);
   }
 
   /** Sentences that somebody has to read. */
-  sayText(text: string): void {
-    for (const line of paragraph(text, this.width, 0)) this.say(line);
+  noticeText(text: string): void {
+    for (const line of wrapWords(text, this.width, 0)) this.notice(line);
   }
 
   /** Something worth knowing that is no result: on stderr always. */
   note(text: string): void {
-    this.#settle();
-    const width = this.#stderr.isTTY === true ? this.width : LINES_NEVER_END;
-    for (const line of paragraph(`Note: ${text}`, width, 6)) this.#stderr.write(`${line}\n`);
+    this.#clearProgress();
+    const width = this.#stderr.isTTY === true ? this.width : UNLIMITED;
+    for (const line of wrapWords(`Note: ${text}`, width, 6)) this.#stderr.write(`${line}\n`);
   }
 
   /** A failure with what to do about it: on stderr always. */
-  failure(message: string, hint: string | undefined): void {
-    this.#settle();
+  error(message: string, hint: string | undefined): void {
+    this.#clearProgress();
     const paint = paintFor(this.#stderr.isTTY === true && this.#stderr.hasColors?.() === true);
-    const width = this.#stderr.isTTY === true ? this.width : LINES_NEVER_END;
-    const [first = "", ...others] = paragraph(`Error: ${message}`, width, 7);
+    const width = this.#stderr.isTTY === true ? this.width : UNLIMITED;
+    const [first = "", ...others] = wrapWords(`Error: ${message}`, width, 7);
     const lines = [first.replace(/^Error:/, paint("Error:", "red", "bold")), ...others];
-    const remedy = hint === undefined || hint === "" ? [] : paragraph(`→ ${hint}`, width - 7, 2).map((line) => `       ${line}`);
-    for (const line of [...lines, ...remedy]) this.#stderr.write(`${line}\n`);
+    const hintLines =
+      hint === undefined || hint === "" ? [] : wrapWords(`→ ${hint}`, width - 7, 2).map((line) => `       ${line}`);
+    for (const line of [...lines, ...hintLines]) this.#stderr.write(`${line}\n`);
   }
 
   /** A line that stands until the next one; terminals only. */
-  passing(text: string): void {
-    if (!this.live) return;
-    this.#human.write(`${CLEAR_LINE}${text}`);
-    this.#passing = true;
+  progress(text: string): void {
+    if (!this.isTerminal) return;
+    this.#text.write(`${CLEAR_LINE}${text}`);
+    this.#hasProgress = true;
   }
 
   /** The one object of `--json`. */
@@ -94,9 +95,9 @@ export class CommandConsole {
     if (this.json) this.#stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 
-  #settle(): void {
-    if (!this.#passing) return;
-    this.#passing = false;
-    this.#human.write(CLEAR_LINE);
+  #clearProgress(): void {
+    if (!this.#hasProgress) return;
+    this.#hasProgress = false;
+    this.#text.write(CLEAR_LINE);
   }
 }

@@ -5,7 +5,7 @@ import { checkParams } from "../rpc/param-check.js";
 import { authorizationLines } from "./authorization-text.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { UsageError } from "./usage-error.js";
-import { inSession } from "./session.js";
+import { withSession } from "./session.js";
 
 const SHAPE =
   "Pipe in one JSON object: {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}, lifetimes in seconds.";
@@ -13,12 +13,12 @@ const SHAPE =
 /** Keeps a grant from stdin once Webex has proved it. Faults: those of `AuthorizationService.import`. */
 export async function importGrant(context: CommandContext): Promise<ExitCode> {
   const { console, input, signal } = context;
-  if (input.interactive)
+  if (input.isInteractive)
     console.note(
       "paste the grant as JSON and end with Ctrl+D (Windows: Ctrl+Z and Enter). The terminal shows what you paste; piping it in does not.",
     );
-  const grant = readGrant(await input.all());
-  return inSession<ExitCode>(context, async (session) => {
+  const grant = readGrant(await input.readAll());
+  return withSession<ExitCode>(context, async (session) => {
     const authorization = await session.authorizations.import(grant, signal);
     console.text(`The grant is kept in the keychain of account ${session.account}.`);
     for (const line of authorizationLines(authorization, console.paint, console.width)) console.line(line);
@@ -47,11 +47,11 @@ export function readGrant(text: string): ImportedGrant {
     };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    throw new UsageError(`What came on stdin is not a grant: ${issuesOf(error)}`, SHAPE);
+    throw new UsageError(`What came on stdin is not a grant: ${describeIssues(error)}`, SHAPE);
   }
 }
 
-function issuesOf({ data }: ProtocolError): string {
+function describeIssues({ data }: ProtocolError): string {
   const { issues = [] } = (data ?? {}) as { issues?: readonly { path: string; message: string }[] };
   return issues.map(({ path, message }) => `${path === "" ? "the whole" : path}: ${message}`).join(" ");
 }

@@ -1,13 +1,13 @@
 import { Fault } from "../faults/fault.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import { inSession } from "./session.js";
+import { withSession } from "./session.js";
 
 /** Takes an organization's grant out of the keychain, and tells Webex. Faults: `unknownOrganization`, the keychain's. */
 export async function revoke(context: CommandContext, orgId: string): Promise<ExitCode> {
   const { console, signal } = context;
-  return inSession<ExitCode>(context, async (session) => {
+  return withSession<ExitCode>(context, async (session) => {
     await session.authorizations.list();
-    const known = session.authorizations.standings().find((standing) => standing.orgId === orgId);
+    const known = session.authorizations.grantStatuses().find((standing) => standing.orgId === orgId);
     if (known === undefined) {
       throw new Fault(
         "unknownOrganization",

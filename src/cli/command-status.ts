@@ -1,23 +1,23 @@
 import type { CommandContext, ExitCode } from "./command.js";
 import { readStatusFile } from "./status-file-reader.js";
-import { isWrong, statusLines } from "./status-text.js";
-import { logDirectoryFor, settingsPathFor, statusFileIn } from "./surroundings.js";
+import { needsAttention, statusLines } from "./status-text.js";
+import { logDirectoryFor, settingsPathFor, statusFilePath } from "./surroundings.js";
 
 /** Shows the running worker's status file. 1 where no worker runs, or the one that does cannot do its work. */
 export async function status({ console, options }: CommandContext, logDirectory: string | null): Promise<ExitCode> {
-  const file = statusFileIn(logDirectoryFor(logDirectory));
+  const file = statusFilePath(logDirectoryFor(logDirectory));
   const reading = await readStatusFile(file);
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
   if (!reading.running) {
     const why = `The worker is not running: ${reading.why}.`;
-    console.failure(
+    console.error(
       why,
       "Start the UCX Presence service, which launches the worker; where it writes elsewhere, name the folder with --log-dir. See its worker.log for why it ended.",
     );
     console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
     return 1;
   }
-  const wrong = isWrong(reading.status);
+  const hasFault = needsAttention(reading.status);
   if (options.settings !== null && settingsPathFor(options.settings) !== reading.status.settings.path) {
     console.note(`this worker reads other settings than those named: ${reading.status.settings.path}`);
   }
@@ -28,6 +28,6 @@ export async function status({ console, options }: CommandContext, logDirectory:
   })) {
     console.line(line);
   }
-  console.result({ ok: !wrong, running: true, file, ageSeconds, ...reading.status });
-  return wrong ? 1 : 0;
+  console.result({ ok: !hasFault, running: true, file, ageSeconds, ...reading.status });
+  return hasFault ? 1 : 0;
 }

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import { isWrong } from "./status-text.js";
+import { needsAttention } from "./status-text.js";
 import { UsageError } from "./usage-error.js";
 import { settingsPathFor } from "./surroundings.js";
-import { Watch } from "./watch.js";
-import { look } from "./watch-once.js";
-import { viewFor } from "./watch-view.js";
+import { LiveWatch } from "./watch.js";
+import { fetchSnapshot } from "./watch-once.js";
+import { createView } from "./watch-view.js";
 import { WorkerClient } from "./worker-client.js";
 
 /** Launches a worker as a host would, and shows presence until the command is ended; with `--json`, once. 1 where the worker ends before. */
@@ -26,7 +26,7 @@ export async function watch(context: CommandContext, uris: readonly string[]): P
   const logDirectory = await mkdtemp(join(tmpdir(), "ucx-webex-presence-watch-"));
   const worker = new WorkerClient({ settingsPath, secretStore: options.secretStore, logDirectory });
   try {
-    return console.json ? await lookOnce(context, worker, uris) : await follow(context, worker, uris);
+    return console.json ? await printSnapshot(context, worker, uris) : await showLive(context, worker, uris);
   } finally {
     await worker.stop();
     // Windows keeps a file for a moment after the process that had it open is gone.
@@ -34,32 +34,36 @@ export async function watch(context: CommandContext, uris: readonly string[]): P
   }
 }
 
-async function follow({ console, signal }: CommandContext, worker: WorkerClient, uris: readonly string[]): Promise<ExitCode> {
-  const leaving = new AbortController();
-  const view = viewFor(process.stdout, process.stdin, () => leaving.abort());
-  const until = AbortSignal.any([signal, leaving.signal]);
-  let died: string | null = null;
+async function showLive({ console, signal }: CommandContext, worker: WorkerClient, uris: readonly string[]): Promise<ExitCode> {
+  const quit = new AbortController();
+  const view = createView(process.stdout, process.stdin, () => quit.abort());
+  const stopSignal = AbortSignal.any([signal, quit.signal]);
+  let failure: string | null = null;
   try {
-    const running = new Watch(worker, view, uris).run(until);
-    died = await Promise.race([running.then(() => null), worker.ended]);
+    const running = new LiveWatch(worker, view, uris).run(stopSignal);
+    failure = await Promise.race([running.then(() => null), worker.ended]);
     // Ctrl+C reaches the worker as well as us, and its end is then no failure.
-    if (until.aborted) died = null;
+    if (stopSignal.aborted) failure = null;
     running.catch(() => undefined);
   } catch (error) {
-    if (!until.aborted) died = (await worker.ended) ?? (error as Error).message;
+    if (!stopSignal.aborted) failure = (await worker.ended) ?? (error as Error).message;
   } finally {
-    leaving.abort();
+    quit.abort();
     view.close();
   }
-  if (died === null) return 0;
-  console.failure(died, "Check the settings and the worker's own launch: ucx-webex-presence doctor");
+  if (failure === null) return 0;
+  console.error(failure, "Check the settings and the worker's own launch: ucx-webex-presence doctor");
   return 1;
 }
 
-async function lookOnce({ console, signal }: CommandContext, worker: WorkerClient, uris: readonly string[]): Promise<ExitCode> {
-  const seen: { status: WorkerStatus; records: readonly PresenceRecord[] } = await look(worker, uris, signal);
-  const { phase, problems, organizations } = seen.status;
-  const ok = phase === "polling" && !isWrong(seen.status);
-  console.result({ ok, phase, problems, organizations, records: seen.records });
+async function printSnapshot(
+  { console, signal }: CommandContext,
+  worker: WorkerClient,
+  uris: readonly string[],
+): Promise<ExitCode> {
+  const snapshot: { status: WorkerStatus; records: readonly PresenceRecord[] } = await fetchSnapshot(worker, uris, signal);
+  const { phase, problems, organizations } = snapshot.status;
+  const ok = phase === "polling" && !needsAttention(snapshot.status);
+  console.result({ ok, phase, problems, organizations, records: snapshot.records });
   return ok ? 0 : 1;
 }

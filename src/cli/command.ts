@@ -1,5 +1,5 @@
 import type { CommandConsole } from "./command-console.js";
-import type { SecretInput } from "./secret-input.js";
+import type { CommandInput } from "./secret-input.js";
 
 /** 0 all is well, 1 something is wrong, 2 bad usage. */
 export type ExitCode = 0 | 1 | 2;
@@ -15,7 +15,7 @@ export interface CommonOptions {
 export interface CommandContext {
   readonly options: CommonOptions;
   readonly console: CommandConsole;
-  readonly input: SecretInput;
+  readonly input: CommandInput;
   /** Fires when somebody ends the command (Ctrl+C, SIGTERM). */
   readonly signal: AbortSignal;
 }

@@ -23,8 +23,8 @@ export const failed = (message: string, hint: string): Finding => ({ state: "fai
 export const skipped = (message: string): Finding => ({ state: "skipped", message, hint: null });
 
 /** A failure in the words of the place that saw it. */
-export function failedBy(error: unknown): Finding {
+export function failedWith(error: unknown): Finding {
   const { message, hint, trackingId } = asFault(error);
-  const tracked = trackingId === undefined ? message : `${message} (tracking id ${trackingId})`;
-  return failed(tracked, hint ?? "Run the check again; if it goes on, look into the worker's log.");
+  const text = trackingId === undefined ? message : `${message} (tracking id ${trackingId})`;
+  return failed(text, hint ?? "Run the check again; if it goes on, look into the worker's log.");
 }

@@ -6,15 +6,15 @@ export interface Headcount {
   readonly complete: boolean;
 }
 
-const PAGE = 1_000;
+const PAGE_SIZE = 1_000;
 /** The worker shares the organization's request limit with this count. */
-const MOST_PAGES = 20;
+const MAX_PAGES = 20;
 
 /** How many people Webex lists. Faults: those of `PeopleApi`. */
 export async function countPeople(people: Pick<PeopleApi, "listPage">, signal: AbortSignal): Promise<Headcount> {
   const ids = new Set<string>();
-  let page: PageReference = { kind: "first", max: PAGE };
-  for (let read = 0; read < MOST_PAGES; read += 1) {
+  let page: PageReference = { kind: "first", max: PAGE_SIZE };
+  for (let pagesRead = 0; pagesRead < MAX_PAGES; pagesRead += 1) {
     const { items, next } = await people.listPage(page, signal);
     for (const item of items) {
       const person = item.read();

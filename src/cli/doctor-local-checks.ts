@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import { nodeProcess } from "../platform/node-process.js";
-import { type Check, failed, failedBy, type Finding, ok, warning } from "./doctor-finding.js";
+import { type Check, failed, failedWith, type Finding, ok, warning } from "./doctor-finding.js";
 import type { Session } from "./session.js";
 
 /** Settings, account and keychain: what is on this machine. */
@@ -39,9 +39,9 @@ function settingsFindings({ settingsPath, settingsState, settings }: Session): F
 }
 
 function accountFinding({ account }: Session): Finding {
-  const said = `${account}: a keychain belongs to one account, so the worker has to run under this one`;
-  if (nodeProcess.platform !== "windows") return ok(said);
-  return ok(`${said} (services.msc shows the account of the UCX Presence service)`);
+  const text = `${account}: a keychain belongs to one account, so the worker has to run under this one`;
+  if (nodeProcess.platform !== "windows") return ok(text);
+  return ok(`${text} (services.msc shows the account of the UCX Presence service)`);
 }
 
 /** Writes, reads and deletes a value of its own: a locked keychain says "nothing there" as an empty one does. */
@@ -51,30 +51,30 @@ async function keychainFinding(session: Session): Promise<Finding> {
   const value = randomBytes(16).toString("hex");
   try {
     await store.set(probe, value);
-    const back = await store.get(probe);
+    const readBack = await store.get(probe);
     const deleted = await store.delete(probe);
-    if (back !== value || !deleted) {
+    if (readBack !== value || !deleted) {
       return failed(
         `The keychain of account ${account} does not give back what was written to it: no authorization can be kept.`,
         "Repair or reset this account's keychain; other programs lose what they keep there, too.",
       );
     }
   } catch (error) {
-    return failedBy(error);
+    return failedWith(error);
   }
   await session.open();
-  const { state } = session.vault;
+  const { state } = session.grantStore;
   if (store.kind === "memory") {
     return warning(
       "Secrets are kept in memory only (--secret-store memory): nothing of the keychain is checked.",
       "Leave out --secret-store memory.",
     );
   }
-  if (state.kind === "ready" && state.unusable.length > 0) {
+  if (state.kind === "ready" && state.unreadableAccounts.length > 0) {
     return warning(
-      `Written, read and deleted; but of the worker's records, these cannot be read: ${state.unusable.join(", ")}.`,
+      `Written, read and deleted; but of the worker's records, these cannot be read: ${state.unreadableAccounts.join(", ")}.`,
       "Authorize again, or keep the client again (ucx-webex-presence secret client): that replaces them.",
     );
   }
-  return state.kind === "unavailable" ? failedBy(state.fault) : ok("written, read and deleted");
+  return state.kind === "unavailable" ? failedWith(state.fault) : ok("written, read and deleted");
 }

@@ -5,26 +5,26 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { proxyFor } from "../platform/http-proxy.js";
 import { readProductDocument } from "../platform/installation.js";
 import { SETTING_KEYS } from "../settings/keys.js";
-import { type Check, failed, failedBy, type Finding, ok, skipped, warning } from "./doctor-finding.js";
-import { clockOffset, deadline, type Reach, Reacher } from "./doctor-reach.js";
+import { type Check, failed, failedWith, type Finding, ok, skipped, warning } from "./doctor-finding.js";
+import { clockOffset, withTimeout, type ProbeResult, HttpProbe } from "./doctor-reach.js";
 import type { Session } from "./session.js";
-import { span } from "./time-text.js";
+import { formatDuration } from "./time-text.js";
 
-const DNS_MS = 6_000;
-const MOST_OFF_MS = 60_000;
+const DNS_TIMEOUT_MS = 6_000;
+const MAX_CLOCK_OFFSET_MS = 60_000;
 const ADDRESSES_HINT = "Let this machine reach it over HTTPS (port 443): check firewall and proxy.";
 
 /** DNS, TLS, proxy, each address of the manifest, and the clock: the way to Webex. The session has to be open by then. */
 export async function networkChecks(session: Session): Promise<Check[]> {
-  const reacher = new Reacher(session);
+  const probe = new HttpProbe(session);
   const webex = new URL(session.settings.apiUrl);
-  const reachWebex = (signal: AbortSignal): Promise<Reach> => reacher.reach(webex.href, signal);
+  const probeWebex = (signal: AbortSignal): Promise<ProbeResult> => probe.send(webex.href, signal);
   return [
     { name: "DNS", run: async () => [await dnsFinding(session, webex)] },
-    { name: "TLS", run: async (signal) => [tlsFinding(session, webex, await reachWebex(signal))] },
-    { name: "proxy", run: async (signal) => [await proxyFinding(session, webex, await reachWebex(signal))] },
-    ...(await manifestAddresses()).map((address) => addressCheck(address, webex, reacher)),
-    { name: "clock", run: async (signal) => [clockFinding(await reachWebex(signal))] },
+    { name: "TLS", run: async (signal) => [tlsFinding(session, webex, await probeWebex(signal))] },
+    { name: "proxy", run: async (signal) => [await proxyFinding(session, webex, await probeWebex(signal))] },
+    ...(await manifestAddresses()).map((address) => addressCheck(address, webex, probe)),
+    { name: "clock", run: async (signal) => [clockFinding(await probeWebex(signal))] },
   ];
 }
 
@@ -33,48 +33,48 @@ async function dnsFinding(session: Session, webex: URL): Promise<Finding> {
   if (proxy instanceof Error) return skipped("not checked: the proxy's address cannot be used");
   const { hostname } = proxy ?? webex;
   const host = hostname.replace(/^\[|\]$/g, "");
-  const whose = proxy === null ? host : `the proxy ${host} (it resolves ${webex.hostname} itself)`;
-  if (isIP(host) !== 0) return ok(`${whose}: an address already, no name to resolve`);
+  const subject = proxy === null ? host : `the proxy ${host} (it resolves ${webex.hostname} itself)`;
+  if (isIP(host) !== 0) return ok(`${subject}: an address already, no name to resolve`);
   try {
-    const found = await deadline(lookup(host, { all: true }), DNS_MS);
-    if (found !== null)
+    const addresses = await withTimeout(lookup(host, { all: true }), DNS_TIMEOUT_MS);
+    if (addresses !== null)
       return ok(
-        `${whose}: ${found
+        `${subject}: ${addresses
           .map(({ address }) => address)
           .slice(0, 3)
           .join(", ")}`,
       );
-    return failed(`${whose}: no answer from DNS within ${DNS_MS / 1000} s.`, "Check the DNS servers of this machine.");
+    return failed(`${subject}: no answer from DNS within ${DNS_TIMEOUT_MS / 1000} s.`, "Check the DNS servers of this machine.");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return failed(
-      `${whose}: the name could not be resolved (${code ?? "unknown error"}).`,
+      `${subject}: the name could not be resolved (${code ?? "unknown error"}).`,
       "Check this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.",
     );
   }
 }
 
-function tlsFinding({ settings, settingsState }: Session, webex: URL, reach: Reach): Finding {
-  const refused = settingsState?.problems.find(({ key }) => key === SETTING_KEYS.caFile.name);
-  if (refused !== undefined) return failed(refused.message, refused.hint);
-  if (reach.kind === "fault") {
-    const { reason } = reach.fault.data;
+function tlsFinding({ settings, settingsState }: Session, webex: URL, result: ProbeResult): Finding {
+  const caFileProblem = settingsState?.problems.find(({ key }) => key === SETTING_KEYS.caFile.name);
+  if (caFileProblem !== undefined) return failed(caFileProblem.message, caFileProblem.hint);
+  if (result.kind === "fault") {
+    const { reason } = result.fault.data;
     if (reason === "dns" || reason === "proxy") return skipped(`not checked: ${webex.host} was not reached`);
-    return failedBy(reach.fault);
+    return failedWith(result.fault);
   }
   if (webex.protocol === "http:") return ok(`${webex.host}: not needed for an http address on this machine`);
-  const trusted = settings.caFile === null ? "" : `, with the certificates of ${settings.caFile}`;
-  return ok(`${webex.host}: a secure connection, and its certificate is trusted${trusted}`);
+  const addition = settings.caFile === null ? "" : `, with the certificates of ${settings.caFile}`;
+  return ok(`${webex.host}: a secure connection, and its certificate is trusted${addition}`);
 }
 
-async function proxyFinding(session: Session, webex: URL, reach: Reach): Promise<Finding> {
+async function proxyFinding(session: Session, webex: URL, result: ProbeResult): Promise<Finding> {
   const proxy = await proxyOf(session, webex);
-  if (proxy instanceof Error) return failedBy(proxy);
+  if (proxy instanceof Error) return failedWith(proxy);
   const { proxy: setting } = session.settings;
   if (proxy === null) return ok(setting === "none" ? "none, as WebexPresence.Proxy says" : "none: Webex is asked directly");
-  if (reach.kind === "fault" && reach.fault.data.reason === "proxy") return failedBy(reach.fault);
+  if (result.kind === "fault" && result.fault.data.reason === "proxy") return failedWith(result.fault);
   const origin = setting === "" ? "HTTPS_PROXY" : "WebexPresence.Proxy";
-  if (reach.kind === "fault") return skipped(`${proxy.host} (${origin}): not known, because Webex was not reached through it`);
+  if (result.kind === "fault") return skipped(`${proxy.host} (${origin}): not known, because Webex was not reached through it`);
   return ok(`${proxy.host} (${origin}) passes requests on`);
 }
 
@@ -84,33 +84,33 @@ async function manifestAddresses(): Promise<string[]> {
   return network.map((address) => address.replace("://*.", "://"));
 }
 
-function addressCheck(address: string, webex: URL, reacher: Reacher): Check {
+function addressCheck(address: string, webex: URL, probe: HttpProbe): Check {
   const { host, origin } = new URL(address);
   const run = async (signal: AbortSignal): Promise<readonly Finding[]> => {
-    const reach = await reacher.reach(origin === webex.origin ? webex.href : `${origin}/`, signal);
-    if (reach.kind === "answer") return [ok(`${host}: reached`)];
-    const said = `${host}: ${reach.fault.message}`;
-    if (origin === webex.origin) return [failed(said, reach.fault.hint ?? ADDRESSES_HINT)];
+    const result = await probe.send(origin === webex.origin ? webex.href : `${origin}/`, signal);
+    if (result.kind === "answer") return [ok(`${host}: reached`)];
+    const text = `${host}: ${result.fault.message}`;
+    if (origin === webex.origin) return [failed(text, result.fault.hint ?? ADDRESSES_HINT)];
     if (host.endsWith("webexapis.com"))
       return [
         warning(
-          `${said} Webex is asked at ${webex.origin} instead.`,
+          `${text} Webex is asked at ${webex.origin} instead.`,
           "Nothing to do while WebexPresence.ApiUrl names another address.",
         ),
       ];
-    return [warning(`${said} Presence works without it; other services of the UCX Suite may not.`, ADDRESSES_HINT)];
+    return [warning(`${text} Presence works without it; other services of the UCX Suite may not.`, ADDRESSES_HINT)];
   };
   return { name: "address", run };
 }
 
-function clockFinding(reach: Reach): Finding {
-  const offset = reach.kind === "answer" ? clockOffset(reach) : null;
+function clockFinding(result: ProbeResult): Finding {
+  const offset = result.kind === "answer" ? clockOffset(result) : null;
   if (offset === null) return skipped("not checked: Webex told no time");
   const off = Math.abs(offset);
-  if (off <= MOST_OFF_MS)
-    return ok(off < 2_000 ? "agrees with Webex's" : `${span(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's`);
+  if (off <= MAX_CLOCK_OFFSET_MS)
+    return ok(off < 2_000 ? "agrees with Webex's" : `${formatDuration(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's`);
   return warning(
-    `This machine's clock is ${span(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's: times of expiry and of presence are wrong by as much.`,
+    `This machine's clock is ${formatDuration(off)} ${offset > 0 ? "ahead of" : "behind"} Webex's: times of expiry and of presence are wrong by as much.`,
     "Set the clock, and let it follow a time server (Windows: w32tm /resync).",
   );
 }

@@ -1,9 +1,9 @@
 import type { Finding, FindingState } from "./doctor-finding.js";
-import { paragraph } from "./paragraph.js";
+import { wrapWords } from "./paragraph.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { printable } from "./terminal-text.js";
+import { sanitize } from "./terminal-text.js";
 
-const LOOKS: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
+const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
   ok: ["ok  ", ["green"]],
   warning: ["warn", ["yellow", "bold"]],
   failed: ["FAIL", ["red", "bold"]],
@@ -14,24 +14,26 @@ const INDENT = 4 + 2 + NAME_WIDTH + 2;
 
 /** A finding as one line with its remedy; on a terminal broken to fit, the remedy on lines of its own. */
 export function findingLines(name: string, { state, message, hint }: Finding, paint: Paint, width: number): string[] {
-  const [word, styles] = LOOKS[state];
+  const [word, styles] = STATE_STYLES[state];
   const head = `${paint(word, ...styles)}  ${name.padEnd(NAME_WIDTH)}  `;
-  const said = printable(message);
-  if (!Number.isFinite(width)) return [`${head}${said}${hint === null ? "" : ` → ${printable(hint)}`}`];
+  const text = sanitize(message);
+  if (!Number.isFinite(width)) return [`${head}${text}${hint === null ? "" : ` → ${sanitize(hint)}`}`];
   const margin = " ".repeat(INDENT);
-  const [first = "", ...others] = paragraph(said, width - INDENT, 0);
-  const remedy = hint === null ? [] : paragraph(`→ ${printable(hint)}`, width - INDENT, 2);
+  const [first = "", ...others] = wrapWords(text, width - INDENT, 0);
+  const hintLines = hint === null ? [] : wrapWords(`→ ${sanitize(hint)}`, width - INDENT, 2);
   return [
     head + (state === "skipped" ? paint(first, "grey") : first),
     ...others.map((line) => margin + line),
-    ...remedy.map((line) => margin + line),
+    ...hintLines.map((line) => margin + line),
   ];
 }
 
-export function verdict(failures: number, warnings: number, paint: Paint): string {
-  const warned = warnings === 0 ? "" : warnings === 1 ? "1 warning" : `${warnings} warnings`;
+export function summaryText(failures: number, warnings: number, paint: Paint): string {
+  const warningText = warnings === 0 ? "" : warnings === 1 ? "1 warning" : `${warnings} warnings`;
   if (failures === 0)
-    return warned === "" ? paint("All is well.", "green", "bold") : `${paint("Nothing failed", "green", "bold")}, ${warned}.`;
-  const failing = failures === 1 ? "1 check failed" : `${failures} checks failed`;
-  return paint(`${failing}${warned === "" ? "" : `, ${warned}`}.`, "red", "bold");
+    return warningText === ""
+      ? paint("All is well.", "green", "bold")
+      : `${paint("Nothing failed", "green", "bold")}, ${warningText}.`;
+  const failureText = failures === 1 ? "1 check failed" : `${failures} checks failed`;
+  return paint(`${failureText}${warningText === "" ? "" : `, ${warningText}`}.`, "red", "bold");
 }

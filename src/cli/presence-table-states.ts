@@ -1,27 +1,27 @@
 import type { PresenceReason, PresenceRecord, PresenceState } from "../presence/record.js";
 import type { Style } from "./terminal-style.js";
 
-interface Look {
+interface StateStyle {
   /** From the Windows Glyph List 4, which every console font has; told apart by form alone, never by colour. */
   readonly symbol: string;
-  readonly word: string;
+  readonly label: string;
   readonly styles: readonly Style[];
 }
 
 /** Each state has a symbol, a word and a colour; the order is the one in which totals are told. */
-export const STATE_LOOKS: Readonly<Record<PresenceState, Look>> = {
-  available: { symbol: "●", word: "available", styles: ["green"] },
-  away: { symbol: "○", word: "away", styles: ["yellow"] },
-  onCall: { symbol: "♪", word: "on call", styles: ["red"] },
-  inMeeting: { symbol: "■", word: "in meeting", styles: ["magenta"] },
-  presenting: { symbol: "►", word: "presenting", styles: ["magenta", "bold"] },
-  doNotDisturb: { symbol: "▬", word: "do not disturb", styles: ["brightRed", "bold"] },
-  outOfOffice: { symbol: "◊", word: "out of office", styles: ["cyan"] },
-  offline: { symbol: "×", word: "offline", styles: ["grey"] },
-  unknown: { symbol: "?", word: "unknown", styles: ["grey"] },
+export const STATE_STYLES: Readonly<Record<PresenceState, StateStyle>> = {
+  available: { symbol: "●", label: "available", styles: ["green"] },
+  away: { symbol: "○", label: "away", styles: ["yellow"] },
+  onCall: { symbol: "♪", label: "on call", styles: ["red"] },
+  inMeeting: { symbol: "■", label: "in meeting", styles: ["magenta"] },
+  presenting: { symbol: "►", label: "presenting", styles: ["magenta", "bold"] },
+  doNotDisturb: { symbol: "▬", label: "do not disturb", styles: ["brightRed", "bold"] },
+  outOfOffice: { symbol: "◊", label: "out of office", styles: ["cyan"] },
+  offline: { symbol: "×", label: "offline", styles: ["grey"] },
+  unknown: { symbol: "?", label: "unknown", styles: ["grey"] },
 };
 
-const REASON_WORDS: Readonly<Record<PresenceReason, string>> = {
+const REASON_LABELS: Readonly<Record<PresenceReason, string>> = {
   disabled: "disabled",
   blocked: "blocked",
   notReady: "not ready",
@@ -36,6 +36,6 @@ const REASON_WORDS: Readonly<Record<PresenceReason, string>> = {
 
 /** Symbol and words of a state, with the reason where there is one: `? unknown (stale)`. */
 export function stateText({ state, reason }: Pick<PresenceRecord, "state" | "reason">): string {
-  const { symbol, word } = STATE_LOOKS[state];
-  return reason === null ? `${symbol} ${word}` : `${symbol} ${word} (${REASON_WORDS[reason]})`;
+  const { symbol, label } = STATE_STYLES[state];
+  return reason === null ? `${symbol} ${label}` : `${symbol} ${label} (${REASON_LABELS[reason]})`;
 }

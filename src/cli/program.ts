@@ -4,14 +4,14 @@ import { version } from "../platform/installation.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { runCommand } from "./run-command.js";
 
-type Work = (context: CommandContext) => Promise<ExitCode>;
-interface Given {
+type CommandHandler = (context: CommandContext) => Promise<ExitCode>;
+interface CommandArgs {
   readonly settings?: string;
   readonly json?: true;
   readonly secretStore: "keychain" | "memory";
 }
 
-const BAD_USAGE = 2;
+const USAGE_ERROR = 2;
 
 /** Reads the command line and runs the command it names; ends the process with its exit code. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
@@ -19,7 +19,7 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
     await buildProgram().parseAsync([...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    process.exitCode = error.exitCode === 0 ? 0 : BAD_USAGE;
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE_ERROR;
   }
 }
 
@@ -30,25 +30,25 @@ function buildProgram(): Command {
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
+    .configureOutput({ outputError: (text, write) => write(redactOptionValues(text)) })
     .showHelpAfterError("Try --help.");
   program.command("worker").description("run the worker itself (worker --help)").allowUnknownOption();
 
   command(program, "authorize", "authorize a Webex organization, as its administrator")
     .option("--device", "with a code to type on another device, instead of a page on this machine")
-    .action((given: Given & { device?: true }) =>
-      run(given, async (context) => (await import("./command-authorize.js")).authorize(context, given.device === true)),
+    .action((args: CommandArgs & { device?: true }) =>
+      run(args, async (context) => (await import("./command-authorize.js")).authorize(context, args.device === true)),
     );
-  command(program, "authorizations", "list the organizations authorized in this account").action((given: Given) =>
-    run(given, async (context) => (await import("./command-authorizations.js")).listAuthorizations(context)),
+  command(program, "authorizations", "list the organizations authorized in this account").action((args: CommandArgs) =>
+    run(args, async (context) => (await import("./command-authorizations.js")).listAuthorizations(context)),
   );
   command(program, "revoke", "give an organization's authorization back")
     .argument("<orgId>", "as `authorizations` lists it")
-    .action((orgId: string, given: Given) =>
-      run(given, async (context) => (await import("./command-revoke.js")).revoke(context, orgId)),
+    .action((orgId: string, args: CommandArgs) =>
+      run(args, async (context) => (await import("./command-revoke.js")).revoke(context, orgId)),
     );
-  command(program, "import", "keep a grant obtained elsewhere: JSON from stdin").action((given: Given) =>
-    run(given, async (context) => (await import("./command-import.js")).importGrant(context)),
+  command(program, "import", "keep a grant obtained elsewhere: JSON from stdin").action((args: CommandArgs) =>
+    run(args, async (context) => (await import("./command-import.js")).importGrant(context)),
   );
 
   const secret = program
@@ -56,24 +56,24 @@ function buildProgram(): Command {
     .description("keep a secret in this account's keychain: client or proxy")
     .helpCommand(false);
   command(secret, "client", "the Webex integration's client id and secret: asked for, or two lines from stdin").action(
-    (given: Given) => run(given, async (context) => (await import("./command-secret.js")).keepClient(context)),
+    (args: CommandArgs) => run(args, async (context) => (await import("./command-secret.js")).storeClient(context)),
   );
   command(secret, "proxy", "the proxy's password: asked for, or a line from stdin; an empty one deletes it").action(
-    (given: Given) => run(given, async (context) => (await import("./command-secret.js")).keepProxyPassword(context)),
+    (args: CommandArgs) => run(args, async (context) => (await import("./command-secret.js")).storeProxyPassword(context)),
   );
 
-  command(program, "doctor", "check everything that presence needs, with a remedy for what fails").action((given: Given) =>
-    run(given, async (context) => (await import("./command-doctor.js")).doctor(context)),
+  command(program, "doctor", "check everything that presence needs, with a remedy for what fails").action((args: CommandArgs) =>
+    run(args, async (context) => (await import("./command-doctor.js")).doctor(context)),
   );
   command(program, "status", "show what the running worker says of itself")
     .option("--log-dir <dir>", "the folder that the worker writes to, where it is not the usual one")
-    .action((given: Given & { logDir?: string }) =>
-      run(given, async (context) => (await import("./command-status.js")).status(context, given.logDir ?? null)),
+    .action((args: CommandArgs & { logDir?: string }) =>
+      run(args, async (context) => (await import("./command-status.js")).status(context, args.logDir ?? null)),
     );
   command(program, "watch", "launch a worker and show presence as it changes; with --json, once")
     .argument("[uri...]", "whom to watch; everyone unless said")
-    .action((uris: string[], given: Given) =>
-      run(given, async (context) => (await import("./command-watch.js")).watch(context, uris)),
+    .action((uris: string[], args: CommandArgs) =>
+      run(args, async (context) => (await import("./command-watch.js")).watch(context, uris)),
     );
   return program;
 }
@@ -87,12 +87,12 @@ function command(parent: Command, name: string, description: string): Command {
     .addOption(new Option("--secret-store <kind>").choices(["keychain", "memory"]).default("keychain").hideHelp());
 }
 
-async function run(given: Given, work: Work): Promise<void> {
-  const options = { settings: given.settings ?? null, secretStore: given.secretStore };
-  await runCommand({ options, json: given.json === true }, work);
+async function run(args: CommandArgs, handler: CommandHandler): Promise<void> {
+  const options = { settings: args.settings ?? null, secretStore: args.secretStore };
+  await runCommand({ options, json: args.json === true }, handler);
 }
 
 /** What somebody wrote after an option that does not exist may be a secret. */
-function withoutValues(text: string): string {
+function redactOptionValues(text: string): string {
   return text.replace(/(--?[\w-]+)=[^'\n]*/g, "$1=…");
 }

@@ -1,13 +1,13 @@
 import type { WorkerPorts } from "../worker/worker-ports.js";
 
-const nothing = (): void => undefined;
+const noop = (): void => undefined;
 
 /** A command says itself what its reader should know; the log belongs to the worker. */
-export const quietLog: WorkerPorts["log"] = {
-  error: nothing,
-  warn: nothing,
-  info: nothing,
-  debug: nothing,
-  setLevel: nothing,
+export const silentLogger: WorkerPorts["log"] = {
+  error: noop,
+  warn: noop,
+  info: noop,
+  debug: noop,
+  setLevel: noop,
   close: () => Promise.resolve(),
 };

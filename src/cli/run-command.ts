@@ -2,56 +2,56 @@ import { asFault } from "../faults/fault.js";
 import type { CommandContext, CommonOptions, ExitCode } from "./command.js";
 import { UsageError } from "./usage-error.js";
 import { CommandConsole } from "./command-console.js";
-import { SecretInput } from "./secret-input.js";
+import { CommandInput } from "./secret-input.js";
 
-const HURRIED = 130;
+const FORCED_EXIT_CODE = 130;
 
 /** Runs one command, tells how it failed, and ends the process with its exit code once everything written has left. */
 export async function runCommand(
   { options, json }: { readonly options: CommonOptions; readonly json: boolean },
-  work: (context: CommandContext) => Promise<ExitCode>,
+  handler: (context: CommandContext) => Promise<ExitCode>,
 ): Promise<void> {
   // The timers of the worker's rooms keep no process alive.
-  const alive = setInterval(() => undefined, 2 ** 30);
-  const ending = new AbortController();
+  const keepAlive = setInterval(() => undefined, 2 ** 30);
+  const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"] as const) {
     // Windows and POSIX know different ones; listening to an unknown one throws.
     if (process.platform !== "win32" && signal === "SIGBREAK") continue;
     process.on(signal, () => {
       // Asked twice, somebody is in a hurry.
-      if (ending.signal.aborted) process.exit(HURRIED);
-      ending.abort();
+      if (abort.signal.aborted) process.exit(FORCED_EXIT_CODE);
+      abort.abort();
     });
   }
   // Who reads along may stop reading, as `head` does.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => ending.abort());
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => abort.abort());
   const console = new CommandConsole(process.stdout, process.stderr, json);
-  const input = new SecretInput(process.stdin, process.stderr, ending.signal);
+  const input = new CommandInput(process.stdin, process.stderr, abort.signal);
   let code: ExitCode;
   try {
-    code = await work({ options, console, input, signal: ending.signal });
+    code = await handler({ options, console, input, signal: abort.signal });
   } catch (error) {
-    code = tell(error, console);
+    code = reportFailure(error, console);
   }
-  clearInterval(alive);
+  clearInterval(keepAlive);
   process.stdout.write("", () => process.exit(code));
 }
 
-function tell(error: unknown, console: CommandConsole): ExitCode {
+function reportFailure(error: unknown, console: CommandConsole): ExitCode {
   if (error instanceof UsageError) {
-    console.failure(error.message, error.hint);
+    console.error(error.message, error.hint);
     return 2;
   }
   const { code, message, hint, trackingId } = asFault(error);
-  const said = code === "defect" ? `${message} ${causeOf(error)}` : message;
-  const tracked = trackingId === undefined ? said : `${said} (Tracking id for Cisco's support: ${trackingId})`;
-  console.failure(tracked, hint);
-  console.result({ ok: false, error: { code, message: said, hint: hint ?? null, trackingId: trackingId ?? null } });
+  const text = code === "defect" ? `${message} ${describeDefect(error)}` : message;
+  const fullText = trackingId === undefined ? text : `${text} (Tracking id for Cisco's support: ${trackingId})`;
+  console.error(fullText, hint);
+  console.result({ ok: false, error: { code, message: text, hint: hint ?? null, trackingId: trackingId ?? null } });
   return 1;
 }
 
 /** Kind and place of a failure nobody foresaw; not its text, which may hold what was typed. */
-function causeOf(error: unknown): string {
+function describeDefect(error: unknown): string {
   const { cause } = asFault(error);
   if (!(cause instanceof Error)) return "";
   const place = cause.stack?.split("\n").find((line) => /^\s+at /.test(line));

@@ -5,103 +5,103 @@ import { LineEditor } from "./line-editor.js";
 import { UsageError } from "./usage-error.js";
 
 /** A grant is a few kilobytes; more than this is the wrong file. */
-const MOST_BYTES = 64 * 1024;
+const MAX_LENGTH = 64 * 1024;
 /** PowerShell puts one before what it pipes. */
 const BYTE_ORDER_MARK = /^\ufeff/;
 
 /** What an administrator types or pipes in. Secrets come this way only: a command line can be seen by everybody on the machine. */
-export class SecretInput {
+export class CommandInput {
   readonly #input: NodeJS.ReadStream;
-  readonly #prompts: NodeJS.WritableStream;
+  readonly #promptOutput: NodeJS.WritableStream;
   readonly #signal: AbortSignal;
   readonly #editor = new LineEditor();
 
   constructor(input: NodeJS.ReadStream, prompts: NodeJS.WritableStream, signal: AbortSignal) {
     this.#input = input;
-    this.#prompts = prompts;
+    this.#promptOutput = prompts;
     this.#signal = signal;
   }
 
   /** Whether somebody is there to be asked. */
-  get interactive(): boolean {
+  get isInteractive(): boolean {
     return this.#input.isTTY;
   }
 
   /** Asks for a line. Fault: `cancelled` (Ctrl+C, Ctrl+D, the end of the command). */
-  ask(prompt: string, options: { readonly echo: boolean }): Promise<string> {
+  prompt(prompt: string, options: { readonly echo: boolean }): Promise<string> {
     const input: ReadStream = this.#input;
-    this.#prompts.write(prompt);
-    this.#editor.begin(options.echo);
+    this.#promptOutput.write(prompt);
+    this.#editor.startLine(options.echo);
     return new Promise((resolve, reject) => {
-      const end = (settle: () => void): void => {
-        this.#signal.removeEventListener("abort", giveUp);
-        input.off("data", read);
+      const finish = (settle: () => void): void => {
+        this.#signal.removeEventListener("abort", cancel);
+        input.off("data", handleData);
         input.setRawMode(false);
         input.pause();
-        this.#prompts.write("\n");
+        this.#promptOutput.write("\n");
         settle();
       };
-      const giveUp = (): void => end(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
-      const read = (chunk: Buffer | string): void => {
-        const { echo, outcome } = this.#editor.type(String(chunk));
-        this.#prompts.write(echo);
-        if (outcome.kind === "line") end(() => resolve(outcome.text));
-        else if (outcome.kind === "givenUp") giveUp();
+      const cancel = (): void => finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
+      const handleData = (chunk: Buffer | string): void => {
+        const { echo, outcome } = this.#editor.feed(String(chunk));
+        this.#promptOutput.write(echo);
+        if (outcome.kind === "line") finish(() => resolve(outcome.text));
+        else if (outcome.kind === "givenUp") cancel();
       };
-      this.#signal.addEventListener("abort", giveUp, { once: true });
+      this.#signal.addEventListener("abort", cancel, { once: true });
       input.setEncoding("utf8");
       input.setRawMode(true);
-      input.on("data", read).resume();
+      input.on("data", handleData).resume();
       // Lines pasted at once after an earlier question.
-      read("");
+      handleData("");
     });
   }
 
   /** Calls when somebody presses Enter. The returned function ends the listening. */
   onEnter(listener: () => void): () => void {
-    if (!this.interactive) return () => undefined;
-    const read = (): void => listener();
-    this.#input.on("data", read).resume();
+    if (!this.isInteractive) return () => undefined;
+    const handleData = (): void => listener();
+    this.#input.on("data", handleData).resume();
     return () => {
-      this.#input.off("data", read);
+      this.#input.off("data", handleData);
       this.#input.pause();
     };
   }
 
   /** The first lines that are piped in; fewer where the input ends before. */
-  async lines(count: number): Promise<string[]> {
-    const text = await this.#piped((read) => read.split("\n").length > count);
-    const lines = text.split(/\r?\n/);
-    if (lines.at(-1) === "") lines.pop();
-    return lines.slice(0, count);
+  async readLines(count: number): Promise<string[]> {
+    const text = await this.#readPiped((handleData) => handleData.split("\n").length > count);
+    const readLines = text.split(/\r?\n/);
+    if (readLines.at(-1) === "") readLines.pop();
+    return readLines.slice(0, count);
   }
 
   /** All that is piped in. */
-  all(): Promise<string> {
-    return this.#piped(() => false);
+  readAll(): Promise<string> {
+    return this.#readPiped(() => false);
   }
 
-  #piped(enough: (text: string) => boolean): Promise<string> {
+  #readPiped(isComplete: (text: string) => boolean): Promise<string> {
     const input = this.#input;
     return new Promise((resolve, reject) => {
       let text = "";
-      const end = (settle: () => void): void => {
-        this.#signal.removeEventListener("abort", giveUp);
-        input.off("data", read).off("end", over).off("error", over);
+      const finish = (settle: () => void): void => {
+        this.#signal.removeEventListener("abort", cancel);
+        input.off("data", handleData).off("end", complete).off("error", complete);
         input.pause();
         settle();
       };
-      const over = (): void => end(() => resolve(text.replace(BYTE_ORDER_MARK, "")));
-      const giveUp = (): void => end(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
-      const read = (chunk: Buffer | string): void => {
+      const complete = (): void => finish(() => resolve(text.replace(BYTE_ORDER_MARK, "")));
+      const cancel = (): void => finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
+      const handleData = (chunk: Buffer | string): void => {
         text += String(chunk);
-        if (text.length > MOST_BYTES) {
-          end(() => reject(new UsageError("Far too much was piped in.", "Pipe in just what the command asks for (--help).")));
-        } else if (enough(text)) over();
+        if (text.length > MAX_LENGTH) {
+          finish(() => reject(new UsageError("Far too much was piped in.", "Pipe in just what the command asks for (--help).")));
+        } else if (isComplete(text)) complete();
       };
-      this.#signal.addEventListener("abort", giveUp, { once: true });
+      this.#signal.addEventListener("abort", cancel, { once: true });
       input.setEncoding("utf8");
-      input.on("data", read).on("end", over).on("error", over).resume();
+      input.on("data", handleData).on("end", complete).on("error", complete).resume();
     });
   }
 }

@@ -1,13 +1,14 @@
+import { Emitter } from "../faults/emitter.js";
 import type { Authorizations } from "../authorization/authorizations.js";
 import type { AuthorizationSettings } from "../authorization/effective-client.js";
-import { GrantVault } from "../authorization/vault.js";
+import { GrantStore } from "../authorization/vault.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
 import { version } from "../platform/installation.js";
 import { KeytarStore } from "../platform/keytar-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
-import { systemChance, systemClock } from "../platform/system-clock.js";
+import { systemRandom, systemClock } from "../platform/system-clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-feed.js";
@@ -16,7 +17,7 @@ import type { TokenSource } from "../webex/people-api.js";
 import { authorizationParts } from "../worker/authorization-parts.js";
 import { Network } from "../worker/network.js";
 import type { CommandContext } from "./command.js";
-import { quietLog } from "./quiet-log.js";
+import { silentLogger } from "./quiet-log.js";
 import { readSettingsOnce } from "./settings-once.js";
 import { settingsPathFor } from "./surroundings.js";
 
@@ -26,7 +27,7 @@ export class Session {
   readonly settingsPath: string | null;
   readonly settingsState: SettingsState | null;
   readonly store: SecretStore;
-  readonly vault: GrantVault;
+  readonly grantStore: GrantStore;
   readonly network: Network;
   readonly authorizations: Authorizations;
   readonly tokensOf: (orgId: string) => TokenSource;
@@ -36,14 +37,14 @@ export class Session {
     this.settingsPath = settingsPath;
     this.settingsState = settingsState;
     this.store = store;
-    this.vault = new GrantVault(store, systemClock, quietLog);
+    this.grantStore = new GrantStore(store, systemClock, silentLogger);
     this.network = new Network(createAxiosHttp, systemClock);
     const { authorizations, tokensOf } = authorizationParts({
-      ports: { clock: systemClock, chance: systemChance, log: quietLog, listenOnLoopback, version },
-      vault: this.vault,
+      ports: { clock: systemClock, random: systemRandom, log: silentLogger, listenOnLoopback, version },
+      grantStore: this.grantStore,
       network: this.network,
       settings: () => this.authorizationSettings,
-      notices: { list: () => [], onChanged: () => () => undefined },
+      notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;
     this.tokensOf = tokensOf;
@@ -60,24 +61,24 @@ export class Session {
 
   /** Reads the keychain and opens the way to Webex; a keychain out of reach is the fault of whoever needs it. */
   async open(): Promise<void> {
-    await this.vault.reload().catch(() => undefined);
-    const vault = this.vault.state;
+    await this.grantStore.reload().catch(() => undefined);
+    const grantStore = this.grantStore.state;
     this.network.apply({
       proxy: this.settings.proxy,
       certificates: this.settingsState?.certificates ?? null,
-      proxyPassword: vault.kind === "ready" ? vault.proxyPassword : null,
+      proxyPassword: grantStore.kind === "ready" ? grantStore.proxyPassword : null,
     });
   }
 
   async close(): Promise<void> {
     await this.authorizations.stop();
-    await this.vault.stop();
+    await this.grantStore.stop();
     this.network.close();
   }
 }
 
 /** Reads the settings; neither keychain nor network is touched yet. */
-export async function readySession({ options }: Pick<CommandContext, "options">): Promise<Session> {
+export async function createSession({ options }: Pick<CommandContext, "options">): Promise<Session> {
   const { account, platform } = nodeProcess;
   const path = settingsPathFor(options.settings);
   const state = path === null ? null : await readSettingsOnce(path);
@@ -86,8 +87,8 @@ export async function readySession({ options }: Pick<CommandContext, "options">)
 }
 
 /** Runs a command's work in an open session, and closes it however that ends. What is odd about the settings is told first. */
-export async function inSession<T>(context: CommandContext, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await readySession(context);
+export async function withSession<T>(context: CommandContext, action: (session: Session) => Promise<T>): Promise<T> {
+  const session = await createSession(context);
   if (session.settingsState === null) {
     context.console.note(
       "without --settings, the default settings are in force. If your Presence.ini sets WebexPresence.ApiUrl, ClientId, Proxy, CaFile or RedirectPort, name the file.",
@@ -96,7 +97,7 @@ export async function inSession<T>(context: CommandContext, work: (session: Sess
   for (const { message } of session.settingsState?.problems ?? []) context.console.note(message);
   try {
     await session.open();
-    return await work(session);
+    return await action(session);
   } finally {
     await session.close();
   }

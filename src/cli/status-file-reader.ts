@@ -5,7 +5,7 @@ import { workerStatus } from "../rpc/results.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 
 /** The worker writes it every 10 s: one this old was written by nobody who is still there. */
-const TOO_OLD_MS = 30_000;
+const MAX_AGE_MS = 30_000;
 
 /** What a status file says, and whether there is a worker behind it. */
 export type StatusReading =
@@ -32,7 +32,7 @@ export async function readStatusFile(path: string): Promise<StatusReading> {
   const status = parse(text);
   if (status === null) return { running: false, status, why: `the status file ${path} is not one of the worker's`, ageMs };
   if (!isAlive(status.pid)) return { running: false, status, why: `its process ${status.pid} is gone`, ageMs };
-  if (ageMs > TOO_OLD_MS) {
+  if (ageMs > MAX_AGE_MS) {
     return {
       running: false,
       status,

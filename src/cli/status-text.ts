@@ -1,10 +1,10 @@
 import type { OrganizationStatus, Problem, WorkerStatus } from "../supervisor/status.js";
-import { factLines, paragraph } from "./paragraph.js";
+import { fieldLines, wrapWords } from "./paragraph.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { clip, displayWidth, fit, printable } from "./terminal-text.js";
-import { dateTime, span } from "./time-text.js";
+import { clip, displayWidth, fit, sanitize } from "./terminal-text.js";
+import { formatDateTime, formatDuration } from "./time-text.js";
 
-interface Look {
+interface RenderOptions {
   readonly paint: Paint;
   readonly width: number;
   /** ms since 1970 */
@@ -28,7 +28,7 @@ const SEVERITY: Readonly<Record<Problem["severity"], Style>> = { error: "red", w
 const LONGEST_NAME = 30;
 
 const COLUMNS: readonly Column[] = [
-  { heading: "ORGANIZATION", align: "left", text: ({ orgName }) => clip(printable(orgName), LONGEST_NAME) },
+  { heading: "ORGANIZATION", align: "left", text: ({ orgName }) => clip(sanitize(orgName), LONGEST_NAME) },
   { heading: "PEOPLE", align: "right", text: ({ persons }) => String(persons) },
   { heading: "WATCHED", align: "right", text: ({ watched }) => String(watched) },
   { heading: "MODE", align: "left", text: ({ mode }) => mode },
@@ -38,32 +38,32 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /** Whether somebody has to do something: a worker switched off is as it should be. */
-export function isWrong({ phase, problems }: WorkerStatus): boolean {
+export function needsAttention({ phase, problems }: WorkerStatus): boolean {
   return phase === "blocked" || (phase === "polling" && problems.some(({ severity }) => severity === "error"));
 }
 
 /** A running worker's status for people: facts, a table of organizations, problems with what to do. */
-export function statusLines(status: WorkerStatus, ageMs: number, look: Look): string[] {
-  const { paint, width, now } = look;
+export function statusLines(status: WorkerStatus, ageMs: number, options: RenderOptions): string[] {
+  const { paint, width, now } = options;
   const [phase, style] = PHASE[status.phase];
   const { path, loadedAt } = status.settings;
   const facts: [string, string][] = [
-    ["Phase", `${paint(phase, style)}, for ${span(now - Date.parse(status.since))}`],
-    ["Process", `${status.pid}, version ${status.version}, started ${dateTime(status.startedAt)}`],
-    ["Settings", `${path} (${loadedAt === null ? "not read" : `read ${dateTime(loadedAt)}`})`],
+    ["Phase", `${paint(phase, style)}, for ${formatDuration(now - Date.parse(status.since))}`],
+    ["Process", `${status.pid}, version ${status.version}, started ${formatDateTime(status.startedAt)}`],
+    ["Settings", `${path} (${loadedAt === null ? "not read" : `read ${formatDateTime(loadedAt)}`})`],
     ["Secrets", status.secretStore === "keychain" ? "in the keychain" : "in memory only: gone when the worker ends"],
-    ["Written", `${span(ageMs)} ago`],
+    ["Written", `${formatDuration(ageMs)} ago`],
   ];
   return [
     paint("Webex presence worker", "bold"),
-    ...factLines(facts, width, 2),
+    ...fieldLines(facts, width, 2),
     "",
-    ...organizationLines(status.organizations, look),
-    ...problemLines(status.problems, look),
+    ...organizationLines(status.organizations, options),
+    ...problemLines(status.problems, options),
   ];
 }
 
-function organizationLines(organizations: readonly OrganizationStatus[], { paint, now }: Look): string[] {
+function organizationLines(organizations: readonly OrganizationStatus[], { paint, now }: RenderOptions): string[] {
   if (organizations.length === 0) return ["No organization is authorized."];
   const rows = organizations.map((organization) => COLUMNS.map(({ text }) => text(organization, now)));
   const widths = COLUMNS.map(({ heading }, column) =>
@@ -77,15 +77,15 @@ function organizationLines(organizations: readonly OrganizationStatus[], { paint
   return [paint(line(COLUMNS.map(({ heading }) => heading)), "bold"), ...rows.map(line)];
 }
 
-function problemLines(problems: readonly Problem[], { paint, width }: Look): string[] {
+function problemLines(problems: readonly Problem[], { paint, width }: RenderOptions): string[] {
   if (problems.length === 0) return ["", "No problems."];
   return [
     "",
     paint("PROBLEMS", "bold"),
     ...problems.flatMap(({ severity, code, message, hint }) => {
-      const [first = "", ...others] = paragraph(`${severity} ${code}: ${printable(message)}`, width, 2);
+      const [first = "", ...others] = wrapWords(`${severity} ${code}: ${sanitize(message)}`, width, 2);
       const painted = first.replace(severity, paint(severity, SEVERITY[severity], "bold"));
-      return [painted, ...others, ...paragraph(`→ ${printable(hint)}`, width - 2, 2).map((line) => `  ${line}`)];
+      return [painted, ...others, ...wrapWords(`→ ${sanitize(hint)}`, width - 2, 2).map((line) => `  ${line}`)];
     }),
   ];
 }
@@ -94,7 +94,7 @@ function lastSweep({ lastSweep: sweep, sweepProgress }: OrganizationStatus, now:
   if (sweepProgress !== null) return `under way, ${sweepProgress.persons} so far`;
   if (sweep === null) return "none yet";
   const ended = Date.parse(sweep.startedAt) + sweep.seconds * 1000;
-  return `${span(now - ended)} ago, took ${sweep.seconds.toFixed(1)} s`;
+  return `${formatDuration(now - ended)} ago, took ${sweep.seconds.toFixed(1)} s`;
 }
 
 function ages({ ageSeconds: { watchedP50, watchedP95 } }: OrganizationStatus): string {

@@ -1,20 +1,20 @@
 import type { ReadStream } from "node:tty";
 
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 // Ctrl+C and Ctrl+D arrive as bytes while the terminal leaves keys to us.
-const END_KEYS = ["q", "Q", "\u0003", "\u0004"];
+const QUIT_KEYS = ["q", "Q", "\u0003", "\u0004"];
 
 /** Calls when somebody presses q, Ctrl+C or Ctrl+D; meanwhile keys are not echoed into the picture. */
-export function onEndKey(input: ReadStream, listener: () => void): Disposer {
-  const read = (chunk: Buffer): void => {
+export function onQuitKey(input: ReadStream, listener: () => void): Disposer {
+  const handleData = (chunk: Buffer): void => {
     const keys = chunk.toString("latin1");
-    if (END_KEYS.some((key) => keys.includes(key))) listener();
+    if (QUIT_KEYS.some((key) => keys.includes(key))) listener();
   };
   input.setRawMode(true);
-  input.on("data", read);
+  input.on("data", handleData);
   return () => {
-    input.off("data", read);
+    input.off("data", handleData);
     input.setRawMode(false);
     input.pause();
   };

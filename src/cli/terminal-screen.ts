@@ -1,15 +1,15 @@
 import type { WriteStream } from "node:tty";
 import { writeSync } from "node:fs";
 
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 export interface TerminalSize {
   readonly columns: number;
   readonly rows: number;
 }
 
-const ENTER = "\u001b[?1049h\u001b[?25l\u001b[2J";
-const LEAVE = "\u001b[?25h\u001b[?1049l";
+const ENTER_ALTERNATE_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[2J";
+const LEAVE_ALTERNATE_SCREEN = "\u001b[?25h\u001b[?1049l";
 // Synchronized output: terminals that know it show a frame whole, the others ignore it.
 const BEGIN_FRAME = "\u001b[?2026h";
 const END_FRAME = "\u001b[?2026l";
@@ -20,10 +20,10 @@ export type TerminalOutput = WriteStream & { readonly fd: number };
 /** A terminal's alternate screen, drawn without flicker: only lines that differ are written. It is left again however the process ends, short of SIGKILL. */
 export class TerminalScreen {
   readonly #output: TerminalOutput;
-  readonly #leave = (): void => this.close();
-  readonly #forget = (): void => void (this.#drawn = null);
-  #drawn: readonly string[] | null = null;
-  #open = false;
+  readonly #handleExit = (): void => this.close();
+  readonly #invalidate = (): void => void (this.#lastFrame = null);
+  #lastFrame: readonly string[] | null = null;
+  #isOpen = false;
 
   constructor(output: TerminalOutput) {
     this.#output = output;
@@ -34,27 +34,27 @@ export class TerminalScreen {
     return { columns: Math.max(1, (this.#output.columns || 80) - 1), rows: this.#output.rows || 24 };
   }
 
-  get colours(): boolean {
+  get hasColors(): boolean {
     return this.#output.hasColors();
   }
 
   open(): void {
-    if (this.#open) return;
-    this.#open = true;
-    process.once("exit", this.#leave);
-    this.#output.on("resize", this.#forget);
-    this.#output.write(ENTER);
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    process.once("exit", this.#handleExit);
+    this.#output.on("resize", this.#invalidate);
+    this.#output.write(ENTER_ALTERNATE_SCREEN);
   }
 
   /** Shows lines that are no wider than `size`; rows beyond the last one are blank. */
   draw(lines: readonly string[]): void {
-    if (!this.#open) return;
-    const known = this.#drawn;
-    const changed = lines.flatMap((line, row) => (known?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`]));
-    const below = known === null || known.length > lines.length ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
-    this.#drawn = lines;
-    const rest = lines.length < this.size.rows ? below : "";
-    if (changed.length > 0 || rest !== "") this.#output.write(BEGIN_FRAME + changed.join("") + rest + END_FRAME);
+    if (!this.#isOpen) return;
+    const previous = this.#lastFrame;
+    const changed = lines.flatMap((line, row) => (previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`]));
+    const below = previous === null || previous.length > lines.length ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
+    this.#lastFrame = lines;
+    const eraseBelow = lines.length < this.size.rows ? below : "";
+    if (changed.length > 0 || eraseBelow !== "") this.#output.write(BEGIN_FRAME + changed.join("") + eraseBelow + END_FRAME);
   }
 
   onResize(listener: () => void): Disposer {
@@ -64,14 +64,14 @@ export class TerminalScreen {
 
   /** Gives the terminal back as it was, cursor included. */
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    process.off("exit", this.#leave);
-    this.#output.off("resize", this.#forget);
-    this.#drawn = null;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    process.off("exit", this.#handleExit);
+    this.#output.off("resize", this.#invalidate);
+    this.#lastFrame = null;
     try {
       // Not through the stream: a process that is exiting waits for no stream.
-      writeSync(this.#output.fd, END_FRAME + LEAVE);
+      writeSync(this.#output.fd, END_FRAME + LEAVE_ALTERNATE_SCREEN);
     } catch {
       // The terminal is gone, and nobody looks at it any more.
     }

@@ -18,8 +18,8 @@ export type Style = keyof typeof STYLES;
 export type Paint = (text: string, ...styles: readonly Style[]) => string;
 
 /** Without colours, a paint that leaves every text as it is. */
-export function paintFor(colours: boolean): Paint {
-  if (!colours) return (text) => text;
+export function paintFor(hasColors: boolean): Paint {
+  if (!hasColors) return (text) => text;
   return (text, ...styles) =>
     styles.length === 0 || text === "" ? text : `\u001b[${styles.map((style) => STYLES[style]).join(";")}m${text}\u001b[0m`;
 }

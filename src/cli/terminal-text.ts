@@ -2,7 +2,7 @@
 const WIDE =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})/u;
 const EMOJI_STYLE = "\ufe0f";
-const WITHOUT_WIDTH = /^(?:\p{Mark}|\p{Default_Ignorable_Code_Point}|\p{Control})+$/u;
+const ZERO_WIDTH = /^(?:\p{Mark}|\p{Default_Ignorable_Code_Point}|\p{Control})+$/u;
 // Control characters, and those that turn the reading direction around: a name may hold them, a terminal must not obey them.
 const UNPRINTABLE = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
 // Latin letters and the table's own symbols, one column each: most texts need no closer look, which is slow.
@@ -10,7 +10,7 @@ const PLAIN = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2013\u2026\u2190-\u219
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** Text from outside, safe to put into a line of a terminal: what a terminal would obey becomes a space. */
-export function printable(text: string): string {
+export function sanitize(text: string): string {
   return text.replaceAll(UNPRINTABLE, " ");
 }
 
@@ -26,14 +26,14 @@ export function displayWidth(text: string): number {
 export function clip(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width <= 0) return "";
-  let taken = "";
+  let kept = "";
   let columns = 0;
   for (const { segment } of graphemes.segment(text)) {
     columns += graphemeWidth(segment);
     if (columns > width - 1) break;
-    taken += segment;
+    kept += segment;
   }
-  return `${taken.trimEnd()}…`;
+  return `${kept.trimEnd()}…`;
 }
 
 /** Exactly `width` columns: clipped, or filled up with spaces. */
@@ -48,9 +48,9 @@ export function wrap(text: string, width: number, indent: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (displayWidth(longer) <= width || line === "") {
-      line = longer;
+    const extended = line === "" ? word : `${line} ${word}`;
+    if (displayWidth(extended) <= width || line === "") {
+      line = extended;
     } else {
       lines.push(line);
       line = " ".repeat(indent) + word;
@@ -60,6 +60,6 @@ export function wrap(text: string, width: number, indent: number): string[] {
 }
 
 function graphemeWidth(grapheme: string): number {
-  if (WITHOUT_WIDTH.test(grapheme)) return 0;
+  if (ZERO_WIDTH.test(grapheme)) return 0;
   return WIDE.test(grapheme) || grapheme.includes(EMOJI_STYLE) ? 2 : 1;
 }

@@ -1,36 +1,36 @@
 import type { PresenceRecord, PresenceState } from "../presence/record.js";
 import type { PresenceChange } from "./presence-table.js";
 
-const KEPT_CHANGES = 50;
+const MAX_CHANGES = 50;
 
 /** What the worker has told of the people watched: the latest record of each, and what changed. */
-export class WatchLedger {
+export class PresenceTracker {
   readonly #records = new Map<string, PresenceRecord>();
   #sorted: readonly PresenceRecord[] | null = null;
   #changes: readonly PresenceChange[] = [];
 
   /** Takes the answer to the subscription. */
-  begin(records: readonly PresenceRecord[]): void {
+  setInitial(records: readonly PresenceRecord[]): void {
     for (const record of records) this.#records.set(record.uri, record);
     this.#sorted = null;
   }
 
   /** Takes a `presence/changed`. `first`: people heard of for the first time; `changes`: those who went from one state to another. */
-  take(
+  apply(
     records: readonly PresenceRecord[],
     at: number,
-  ): { readonly first: readonly PresenceRecord[]; readonly changes: readonly PresenceChange[] } {
-    const first: PresenceRecord[] = [];
+  ): { readonly added: readonly PresenceRecord[]; readonly changes: readonly PresenceChange[] } {
+    const added: PresenceRecord[] = [];
     const changes: PresenceChange[] = [];
     for (const to of records) {
       const from = this.#records.get(to.uri);
       this.#records.set(to.uri, to);
-      if (from === undefined || isPending(from)) first.push(to);
+      if (from === undefined || isPending(from)) added.push(to);
       else changes.push({ at, from, to });
     }
     this.#sorted = null;
-    this.#changes = [...changes.toReversed(), ...this.#changes].slice(0, KEPT_CHANGES);
-    return { first, changes };
+    this.#changes = [...changes.toReversed(), ...this.#changes].slice(0, MAX_CHANGES);
+    return { added, changes };
   }
 
   /** Takes what a query answered: the same states, told by Webex more lately. What differs comes as a change by itself. */
@@ -44,7 +44,7 @@ export class WatchLedger {
 
   /** By name, as people look for people. */
   get records(): readonly PresenceRecord[] {
-    this.#sorted ??= [...this.#records.values()].sort((a, b) => nameIn(a).localeCompare(nameIn(b)));
+    this.#sorted ??= [...this.#records.values()].sort((a, b) => sortName(a).localeCompare(sortName(b)));
     return this.#sorted;
   }
 
@@ -69,6 +69,6 @@ function isPending({ reason }: PresenceRecord): boolean {
   return reason === "notReady" || reason === "disabled" || reason === "blocked";
 }
 
-function nameIn({ displayName, uri }: PresenceRecord): string {
+function sortName({ displayName, uri }: PresenceRecord): string {
   return displayName ?? uri;
 }

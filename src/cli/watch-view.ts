@@ -1,10 +1,10 @@
 import type { ReadStream } from "node:tty";
 
 import type { PresenceRecord } from "../presence/record.js";
-import { changeText, clockTime, presenceTable, type PresenceChange, type PresenceTableModel } from "./presence-table.js";
-import { nameOf } from "./presence-table-columns.js";
+import { changeText, formatTime, renderPresenceTable, type PresenceChange, type PresenceTableModel } from "./presence-table.js";
+import { displayNameOf } from "./presence-table-columns.js";
 import { stateText } from "./presence-table-states.js";
-import { onEndKey } from "./terminal-keys.js";
+import { onQuitKey } from "./terminal-keys.js";
 import { TerminalScreen, type TerminalOutput } from "./terminal-screen.js";
 
 /** Where presence is shown. */
@@ -12,17 +12,17 @@ export interface WatchView {
   /** How many people fit; nobody is shown for longer than a line where it is 0. */
   readonly capacity: number;
   /** What is worth saying of the worker: its phase, its problems. */
-  tell(sentence: string): void;
-  first(records: readonly PresenceRecord[]): void;
-  changes(changes: readonly PresenceChange[]): void;
-  picture(model: PresenceTableModel): void;
+  showMessage(sentence: string): void;
+  showAdded(records: readonly PresenceRecord[]): void;
+  showChanges(showChanges: readonly PresenceChange[]): void;
+  render(model: PresenceTableModel): void;
   /** Gives the terminal back. */
   close(): void;
 }
 
-export function viewFor(output: TerminalOutput, input: NodeJS.ReadStream, onEnd: () => void): WatchView {
+export function createView(output: TerminalOutput, input: NodeJS.ReadStream, onQuit: () => void): WatchView {
   return output.isTTY && process.env.TERM !== "dumb"
-    ? new LiveView(output, input.isTTY ? input : null, onEnd)
+    ? new LiveView(output, input.isTTY ? input : null, onQuit)
     : new PlainView(output);
 }
 
@@ -35,19 +35,19 @@ class PlainView implements WatchView {
     this.#output = output;
   }
 
-  tell(sentence: string): void {
+  showMessage(sentence: string): void {
     this.#line(Date.now(), sentence);
   }
 
-  first(records: readonly PresenceRecord[]): void {
-    for (const record of records) this.#line(Date.now(), `${nameOf(record)}  ${stateText(record)}`);
+  showAdded(records: readonly PresenceRecord[]): void {
+    for (const record of records) this.#line(Date.now(), `${displayNameOf(record)}  ${stateText(record)}`);
   }
 
-  changes(changes: readonly PresenceChange[]): void {
-    for (const change of changes) this.#line(change.at, changeText(change));
+  showChanges(showChanges: readonly PresenceChange[]): void {
+    for (const change of showChanges) this.#line(change.at, changeText(change));
   }
 
-  picture(): void {
+  render(): void {
     // Lines that are written cannot be redrawn.
   }
 
@@ -56,7 +56,7 @@ class PlainView implements WatchView {
   }
 
   #line(at: number, text: string): void {
-    this.#output.write(`${clockTime(at)}  ${text}\n`);
+    this.#output.write(`${formatTime(at)}  ${text}\n`);
   }
 }
 
@@ -66,30 +66,30 @@ class LiveView implements WatchView {
   readonly #disposers: (() => void)[] = [];
   #latest: PresenceTableModel | null = null;
 
-  constructor(output: TerminalOutput, input: ReadStream | null, onEnd: () => void) {
+  constructor(output: TerminalOutput, input: ReadStream | null, onQuit: () => void) {
     this.#screen = new TerminalScreen(output);
     this.#screen.open();
     this.#disposers.push(this.#screen.onResize(() => this.#draw()));
-    if (input !== null) this.#disposers.push(onEndKey(input, onEnd));
+    if (input !== null) this.#disposers.push(onQuitKey(input, onQuit));
   }
 
   get capacity(): number {
     return this.#screen.size.rows;
   }
 
-  tell(): void {
+  showMessage(): void {
     // The picture has the worker's phase and problems.
   }
 
-  first(): void {
+  showAdded(): void {
     // The picture has everyone.
   }
 
-  changes(): void {
+  showChanges(): void {
     // The picture has the changes.
   }
 
-  picture(model: PresenceTableModel): void {
+  render(model: PresenceTableModel): void {
     this.#latest = model;
     this.#draw();
   }
@@ -101,6 +101,6 @@ class LiveView implements WatchView {
 
   #draw(): void {
     if (this.#latest !== null)
-      this.#screen.draw(presenceTable(this.#latest, { ...this.#screen.size, colours: this.#screen.colours }));
+      this.#screen.draw(renderPresenceTable(this.#latest, { ...this.#screen.size, hasColors: this.#screen.hasColors }));
   }
 }

@@ -2,7 +2,7 @@ import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 import type { PresenceTableModel } from "./presence-table.js";
 import { totalsText } from "./presence-table.js";
-import { WatchLedger } from "./watch-ledger.js";
+import { PresenceTracker } from "./watch-ledger.js";
 import type { WatchView } from "./watch-view.js";
 import type { WorkerClient } from "./worker-client.js";
 
@@ -10,14 +10,14 @@ const TICK_MS = 250;
 const STATUS_EVERY_TICKS = 4;
 
 /** Presence of some people, or of everyone, shown as the worker tells it. */
-export class Watch {
+export class LiveWatch {
   readonly #worker: WorkerClient;
   readonly #view: WatchView;
   readonly #uris: readonly string[];
-  readonly #ledger = new WatchLedger();
+  readonly #tracker = new PresenceTracker();
   #status: WorkerStatus | null = null;
-  #told = "";
-  #swept = false;
+  #lastMessage = "";
+  #isSwept = false;
 
   /** Without `uris`, everyone. */
   constructor(worker: WorkerClient, view: WatchView, uris: readonly string[]) {
@@ -29,68 +29,68 @@ export class Watch {
   /** Runs until the signal. Rejects with an Error where the worker ends before. */
   async run(signal: AbortSignal): Promise<void> {
     this.#worker.onNotification = (method, params) => {
-      if (method === "presence/changed") this.#take((params as { changes: PresenceRecord[] }).changes);
-      else if (method === "worker/statusChanged") this.#hear(params as WorkerStatus);
+      if (method === "presence/changed") this.#handleChanges((params as { changes: PresenceRecord[] }).changes);
+      else if (method === "worker/statusChanged") this.#handleStatus(params as WorkerStatus);
     };
     const everyone = this.#uris.length === 0;
     const { records } = await this.#worker.request<{ records: PresenceRecord[] }>(
       "presence/subscribe",
       everyone ? { all: true } : { uris: this.#uris },
     );
-    this.#ledger.begin(records);
+    this.#tracker.setInitial(records);
     for (let tick = 0; !signal.aborted; tick += 1) {
-      if (tick % STATUS_EVERY_TICKS === 0) await this.#ask();
-      this.#show();
-      await pause(TICK_MS, signal);
+      if (tick % STATUS_EVERY_TICKS === 0) await this.#poll();
+      this.#render();
+      await delay(TICK_MS, signal);
     }
   }
 
   /** Asks for what the worker does not tell by itself: its figures, and how old the presence is that has not changed. */
-  async #ask(): Promise<void> {
-    this.#hear(await this.#worker.request<WorkerStatus>("worker/status"));
-    const uris = this.#ledger.records.slice(0, this.#view.capacity).map(({ uri }) => uri);
+  async #poll(): Promise<void> {
+    this.#handleStatus(await this.#worker.request<WorkerStatus>("worker/status"));
+    const uris = this.#tracker.records.slice(0, this.#view.capacity).map(({ uri }) => uri);
     if (uris.length === 0) return;
-    this.#ledger.refresh((await this.#worker.request<{ records: PresenceRecord[] }>("presence/getMany", { uris })).records);
+    this.#tracker.refresh((await this.#worker.request<{ records: PresenceRecord[] }>("presence/getMany", { uris })).records);
   }
 
-  #take(records: readonly PresenceRecord[]): void {
-    const { first, changes } = this.#ledger.take(records, Date.now());
+  #handleChanges(records: readonly PresenceRecord[]): void {
+    const { added: first, changes } = this.#tracker.apply(records, Date.now());
     // Everyone at once says less than how many there are.
-    if (this.#uris.length > 0 || this.#swept) this.#view.first(first);
-    this.#view.changes(changes);
+    if (this.#uris.length > 0 || this.#isSwept) this.#view.showAdded(first);
+    this.#view.showChanges(changes);
   }
 
-  #hear(status: WorkerStatus): void {
+  #handleStatus(status: WorkerStatus): void {
     this.#status = status;
-    const told = [phaseText(status), ...problemTexts(status)];
-    if (told.join("\n") !== this.#told) for (const sentence of told) this.#view.tell(sentence);
-    this.#told = told.join("\n");
+    const messages = [phaseText(status), ...problemTexts(status)];
+    if (messages.join("\n") !== this.#lastMessage) for (const sentence of messages) this.#view.showMessage(sentence);
+    this.#lastMessage = messages.join("\n");
     const { organizations } = status;
-    if (!this.#swept && organizations.length > 0 && organizations.every(({ lastSweep }) => lastSweep !== null)) {
-      this.#swept = true;
-      this.#view.tell(`First sweep done: ${totalsText(this.#ledger.totals)}`);
+    if (!this.#isSwept && organizations.length > 0 && organizations.every(({ lastSweep }) => lastSweep !== null)) {
+      this.#isSwept = true;
+      this.#view.showMessage(`First sweep done: ${totalsText(this.#tracker.totals)}`);
     }
   }
 
-  #show(): void {
+  #render(): void {
     const status = this.#status;
     if (status === null) return;
-    const sweeping = status.organizations.filter(({ lastSweep }) => lastSweep === null).map(({ sweepProgress }) => sweepProgress);
+    const progress = status.organizations.filter(({ lastSweep }) => lastSweep === null).map(({ sweepProgress }) => sweepProgress);
     const model: PresenceTableModel = {
       now: Date.now(),
       title: `Webex presence of ${status.organizations.map(({ orgName }) => orgName).join(", ") || "nobody yet"}`,
-      figures: figures(status),
+      summary: figures(status),
       notes: status.phase === "polling" ? problemTexts(status) : [phaseText(status), ...problemTexts(status)],
       sweep:
-        sweeping.length === 0 || status.phase !== "polling"
+        progress.length === 0 || status.phase !== "polling"
           ? null
-          : { persons: sum(sweeping.map((progress) => progress?.persons ?? 0)), of: null },
-      totals: this.#ledger.totals,
-      records: this.#ledger.records,
-      changes: this.#ledger.changes,
+          : { persons: sum(progress.map((progress) => progress?.persons ?? 0)), expected: null },
+      totals: this.#tracker.totals,
+      records: this.#tracker.records,
+      changes: this.#tracker.changes,
       footer: "A worker of its own, launched for this picture. q or Ctrl+C ends it.",
     };
-    this.#view.picture(model);
+    this.#view.render(model);
   }
 }
 
@@ -127,7 +127,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
     function done(): void {

@@ -11,7 +11,7 @@ export interface WorkerLaunch {
   readonly logDirectory: string;
 }
 
-interface Waiting {
+interface PendingCall {
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -23,15 +23,15 @@ interface Incoming {
   readonly error?: { readonly message: string };
 }
 
-const END_WITHIN_MS = 2_000;
+const STOP_TIMEOUT_MS = 2_000;
 
 /** A worker launched as a host launches it, and what a host says to it: JSON-RPC with `Content-Length` framing over its stdio. */
 export class WorkerClient {
   readonly #worker: ChildProcessWithoutNullStreams;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
-  #lastWords = "";
-  #ending = false;
+  #lastStderrLine = "";
+  #isStopping = false;
   onNotification: (method: string, params: unknown) => void = () => undefined;
   /** Resolves when the process is gone: null where it was asked to end, else a sentence that says how. */
   readonly ended: Promise<string | null>;
@@ -45,21 +45,21 @@ export class WorkerClient {
     });
     this.#worker = worker;
     const parser = new FrameParser({
-      body: (bytes) => this.#take(JSON.parse(bytes.toString("utf8")) as Incoming),
-      broken: (why) => this.#give(`The worker wrote something that is not the protocol: ${why}.`),
+      body: (bytes) => this.#handleMessage(JSON.parse(bytes.toString("utf8")) as Incoming),
+      invalid: (reason) => this.#fail(`The worker wrote something that is not the protocol: ${reason}.`),
     });
     worker.stdout.on("data", (chunk: Buffer) => parser.push(chunk));
-    createInterface({ input: worker.stderr }).on("line", (line) => void (this.#lastWords = line));
+    createInterface({ input: worker.stderr }).on("line", (line) => void (this.#lastStderrLine = line));
     // Writing to a worker that has just died is no news: its end is.
     worker.stdin.on("error", () => undefined);
     this.ended = new Promise((resolve) => {
-      const over = (how: string): void => {
-        this.#rejectAll(new Error(how));
-        resolve(this.#ending ? null : how);
+      const handleEnd = (reason: string): void => {
+        this.#rejectAll(new Error(reason));
+        resolve(this.#isStopping ? null : reason);
       };
-      worker.once("error", ({ message }) => over(`The worker could not be launched: ${message}`));
+      worker.once("error", ({ message }) => handleEnd(`The worker could not be launched: ${message}`));
       worker.once("close", (code, signal) =>
-        over(`The worker has ended (${signal ?? `code ${code ?? "unknown"}`}). ${this.#lastWords}`.trim()),
+        handleEnd(`The worker has ended (${signal ?? `code ${code ?? "unknown"}`}). ${this.#lastStderrLine}`.trim()),
       );
     });
   }
@@ -68,7 +68,7 @@ export class WorkerClient {
   request<T>(method: string, params: object = {}): Promise<T> {
     const id = ++this.#lastId;
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, {
+      this.#pending.set(id, {
         resolve: (result) => resolve(result as T),
         reject: (error) => reject(new Error(`${method}: ${error.message}`, { cause: error })),
       });
@@ -78,12 +78,12 @@ export class WorkerClient {
 
   /** Ends the worker as a host does, by force when it takes too long. */
   async stop(): Promise<void> {
-    this.#ending = true;
-    const force = setTimeout(() => this.#worker.kill("SIGKILL"), END_WITHIN_MS);
+    this.#isStopping = true;
+    const killTimer = setTimeout(() => this.#worker.kill("SIGKILL"), STOP_TIMEOUT_MS);
     this.#send({ jsonrpc: "2.0", id: ++this.#lastId, method: "shutdown" });
     this.#send({ jsonrpc: "2.0", method: "exit" });
     await this.ended;
-    clearTimeout(force);
+    clearTimeout(killTimer);
   }
 
   #send(message: object): void {
@@ -91,24 +91,24 @@ export class WorkerClient {
     this.#worker.stdin.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
 
-  #take({ id, method, params, result, error }: Incoming): void {
+  #handleMessage({ id, method, params, result, error }: Incoming): void {
     if (method !== undefined) {
       this.onNotification(method, params);
       return;
     }
-    const waiting = typeof id === "number" ? this.#waiting.get(id) : undefined;
-    this.#waiting.delete(id as number);
-    if (error === undefined) waiting?.resolve(result);
-    else waiting?.reject(new Error(error.message));
+    const pending = typeof id === "number" ? this.#pending.get(id) : undefined;
+    this.#pending.delete(id as number);
+    if (error === undefined) pending?.resolve(result);
+    else pending?.reject(new Error(error.message));
   }
 
-  #give(lastWords: string): void {
-    this.#lastWords = lastWords;
+  #fail(reason: string): void {
+    this.#lastStderrLine = reason;
     this.#worker.kill("SIGKILL");
   }
 
   #rejectAll(error: Error): void {
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
-    this.#waiting.clear();
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
   }
 }

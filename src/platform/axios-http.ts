@@ -2,15 +2,15 @@ import { asFault } from "../faults/fault.js";
 import type { Fault } from "../faults/fault.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import { cancelledFault, deadlineFault } from "./http-faults.js";
-import type { Wire } from "./http-wire.js";
+import type { HttpTransport } from "./http-wire.js";
 
 /** `Http` on axios, with connections kept alive. Nothing is loaded or opened before the first `send`. */
 export const createAxiosHttp: HttpFactory = (route) => new AxiosHttp(route);
 
 class AxiosHttp implements Http {
   readonly #route: HttpRoute;
-  readonly #underWay = new Set<() => void>();
-  #wire: Promise<Wire> | null = null;
+  readonly #inFlight = new Set<() => void>();
+  #transport: Promise<HttpTransport> | null = null;
   #closed = false;
 
   constructor(route: HttpRoute) {
@@ -19,48 +19,48 @@ class AxiosHttp implements Http {
 
   async send(request: HttpRequest): Promise<HttpResponse> {
     if (this.#closed || request.signal.aborted) throw cancelledFault();
-    const ending = new AbortController();
-    let ended: Fault | null = null;
-    const end = (fault: Fault): void => {
-      ended ??= fault;
-      ending.abort();
+    const controller = new AbortController();
+    let abortFault: Fault | null = null;
+    const abortWith = (fault: Fault): void => {
+      abortFault ??= fault;
+      controller.abort();
     };
-    const cancel = (): void => end(cancelledFault());
-    const deadline = setTimeout(() => end(deadlineFault(hostOf(request.url), request.timeoutMs)), request.timeoutMs);
-    request.signal.addEventListener("abort", cancel, { once: true });
-    this.#underWay.add(cancel);
+    const cancelRequest = (): void => abortWith(cancelledFault());
+    const deadline = setTimeout(() => abortWith(deadlineFault(hostOf(request.url), request.timeoutMs)), request.timeoutMs);
+    request.signal.addEventListener("abort", cancelRequest, { once: true });
+    this.#inFlight.add(cancelRequest);
     try {
-      return await this.#exchange(request, ending.signal);
+      return await this.#exchange(request, controller.signal);
     } catch (error) {
-      throw (ended as Fault | null) ?? asFault(error);
+      throw (abortFault as Fault | null) ?? asFault(error);
     } finally {
       clearTimeout(deadline);
-      request.signal.removeEventListener("abort", cancel);
-      this.#underWay.delete(cancel);
+      request.signal.removeEventListener("abort", cancelRequest);
+      this.#inFlight.delete(cancelRequest);
     }
   }
 
   close(): void {
     this.#closed = true;
-    for (const cancel of [...this.#underWay]) cancel();
-    const wire = this.#wire;
-    this.#wire = null;
-    void wire?.then(
+    for (const cancelRequest of [...this.#inFlight]) cancelRequest();
+    const transport = this.#transport;
+    this.#transport = null;
+    void transport?.then(
       (opened) => opened.close(),
       () => undefined,
     );
   }
 
   async #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-    this.#wire ??= import("./http-wire.js").then(({ Wire: opener }) => opener.open(this.#route));
-    const wire = await this.#wire;
+    this.#transport ??= import("./http-wire.js").then(({ HttpTransport: Transport }) => Transport.open(this.#route));
+    const transport = await this.#transport;
     if (signal.aborted) throw cancelledFault();
-    const first = await wire.attempt(request, signal);
+    const first = await transport.attempt(request, signal);
     if (first.kind === "answer") return first.response;
     // RFC 9110 9.2.2: what is idempotent may be sent again where the connection was closed while it was idle.
-    if (!first.staleSocket || request.method !== "GET") throw first.fault;
-    wire.dropIdle();
-    const second = await wire.attempt(request, signal);
+    if (!first.isStaleSocket || request.method !== "GET") throw first.fault;
+    transport.closeIdle();
+    const second = await transport.attempt(request, signal);
     if (second.kind === "answer") return second.response;
     throw second.fault;
   }

@@ -10,39 +10,39 @@ const REOPEN_MS = 5000;
  * Rings when something happens to a file, for whoever then looks. It is chokidar on the file's folder, opened when the folder is there
  * and given up when it goes: on Windows an open watch keeps it from going.
  */
-export class FolderDoorbell {
+export class FolderWatcher {
   readonly #folder: string;
   readonly #fileName: string;
-  readonly #ring: () => void;
+  readonly #onChange: () => void;
   #watcher: FSWatcher | null = null;
-  #watched: string | null = null;
+  #watchedFolderId: string | null = null;
   #openedAt = -Infinity;
   #closed = false;
 
-  constructor(path: string, ring: () => void) {
+  constructor(path: string, onChange: () => void) {
     this.#folder = dirname(path);
     this.#fileName = basename(path).toLowerCase();
-    this.#ring = ring;
+    this.#onChange = onChange;
   }
 
   /** Never rejects: without the doorbell, the regular looks find everything, a little later. */
-  async keepOpen(): Promise<void> {
+  async ensureOpen(): Promise<void> {
     const folder = await stat(this.#folder, { bigint: true }).then(
       (stats) => (stats.isDirectory() ? `${stats.dev}:${stats.ino}` : null),
       () => null,
     );
-    if (this.#watcher !== null && folder === this.#watched) return;
-    this.#giveUp();
+    if (this.#watcher !== null && folder === this.#watchedFolderId) return;
+    this.#closeWatcher();
     // Not more often than that, also where a network share numbers its folders anew at each look.
     if (folder === null || monotonicMs() - this.#openedAt < REOPEN_MS) return;
     this.#openedAt = monotonicMs();
-    this.#watched = folder;
+    this.#watchedFolderId = folder;
     await this.#open().catch(() => undefined);
   }
 
   close(): void {
     this.#closed = true;
-    this.#giveUp();
+    this.#closeWatcher();
   }
 
   async #open(): Promise<void> {
@@ -60,13 +60,13 @@ export class FolderDoorbell {
       ignored: (path) => resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,
     });
     this.#watcher = watcher;
-    watcher.on("all", this.#ring);
+    watcher.on("all", this.#onChange);
     watcher.on("error", () => {
-      if (this.#watcher === watcher) this.#giveUp();
+      if (this.#watcher === watcher) this.#closeWatcher();
     });
   }
 
-  #giveUp(): void {
+  #closeWatcher(): void {
     const watcher = this.#watcher;
     this.#watcher = null;
     if (watcher === null) return;

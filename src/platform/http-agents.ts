@@ -21,7 +21,7 @@ export interface Agents {
 }
 
 /** Event of a request that is given up. Node's own `close` does not come while a request waits for its connection. */
-export const ABANDONED = "abandoned";
+export const ABORTED = "abandoned";
 
 const POOL = {
   keepAlive: true,
@@ -45,15 +45,15 @@ export class AgentPool {
 
   /** Faults: `webexUnreachable` where the proxy's address or the certificates cannot be used. */
   agentsFor(target: URL): Promise<Agents> {
-    const known = this.#byOrigin.get(target.origin);
-    if (known !== undefined) return known;
-    const made = this.#make(target);
-    this.#byOrigin.set(target.origin, made);
-    return made;
+    const cached = this.#byOrigin.get(target.origin);
+    if (cached !== undefined) return cached;
+    const created = this.#create(target);
+    this.#byOrigin.set(target.origin, created);
+    return created;
   }
 
   /** Ends the connections that nobody uses at the moment. */
-  dropIdle(): void {
+  closeIdle(): void {
     for (const socket of this.#agents().flatMap((agent) => Object.values(agent.freeSockets).flat())) socket?.destroy();
   }
 
@@ -65,14 +65,14 @@ export class AgentPool {
     return [...this.#byProxy.values()].flatMap((agents) => [agents.http, agents.https]);
   }
 
-  async #make(target: URL): Promise<Agents> {
+  async #create(target: URL): Promise<Agents> {
     const proxy = await proxyFor(target, this.#route);
     this.#context ??= trustedContext(this.#route.extraCertificates);
     const key = proxy?.href ?? "";
-    const made =
+    const created =
       this.#byProxy.get(key) ?? (proxy === null ? directAgents(this.#context) : await proxyAgents(proxy, this.#context));
     // The agents of two origins may have been on their way at once: the first pool stays.
-    const agents = this.#byProxy.get(key) ?? made;
+    const agents = this.#byProxy.get(key) ?? created;
     this.#byProxy.set(key, agents);
     return agents;
   }
@@ -89,14 +89,15 @@ async function proxyAgents(proxy: URL, context: SecureContext | undefined): Prom
   class TunnelAgent extends HttpsProxyAgent<string> {
     override connect(...[request, target]: Parameters<HttpsProxy<string>["connect"]>): Promise<Socket> {
       // Inside a tunnel Node knows a numeric target no more, and would check the certificate against another name.
-      const identity = (_name: string, certificate: PeerCertificate) => checkServerIdentity(target.host ?? "", certificate);
-      const checked = Object.assign({}, target, { checkServerIdentity: identity });
-      return givenUpWith(request, this, () => super.connect(request, checked));
+      const checkTargetIdentity = (_name: string, certificate: PeerCertificate) =>
+        checkServerIdentity(target.host ?? "", certificate);
+      const targetWithCheck = Object.assign({}, target, { checkServerIdentity: checkTargetIdentity });
+      return connectUntilAborted(request, this, () => super.connect(request, targetWithCheck));
     }
   }
   class ForwardAgent extends HttpProxyAgent<string> {
     override connect(...[request, target]: Parameters<HttpProxy<string>["connect"]>): Promise<Socket> {
-      return givenUpWith(request, this, () => super.connect(request, target));
+      return connectUntilAborted(request, this, () => super.connect(request, target));
     }
   }
   const options = { ...POOL, ...(context !== undefined && { secureContext: context }) };
@@ -107,14 +108,14 @@ async function proxyAgents(proxy: URL, context: SecureContext | undefined): Prom
 }
 
 /** Gives the connection to a proxy up together with the request that wanted it; otherwise it would linger until TCP gives up. */
-async function givenUpWith<T>(req: ClientRequest, agent: { connectOpts: object }, connect: () => Promise<T>): Promise<T> {
-  const abandoned = new AbortController();
-  const abandon = (): void => abandoned.abort();
-  req.once(ABANDONED, abandon);
-  agent.connectOpts = { ...agent.connectOpts, signal: abandoned.signal };
+async function connectUntilAborted<T>(req: ClientRequest, agent: { connectOpts: object }, connect: () => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  req.once(ABORTED, abort);
+  agent.connectOpts = { ...agent.connectOpts, signal: controller.signal };
   try {
     return await connect();
   } finally {
-    req.off(ABANDONED, abandon);
+    req.off(ABORTED, abort);
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 
-import type { BodyRoom, HttpRequest } from "../ports/http.js";
-import { tooLongFault } from "./http-faults.js";
+import type { ReusableBuffer, HttpRequest } from "../ports/http.js";
+import { responseTooLargeFault } from "./http-faults.js";
 
 /** A room is not kept at a size that few bodies need. */
 const LARGEST_KEPT_BYTES = 8 * 1024 * 1024;
@@ -10,50 +10,51 @@ const LARGEST_KEPT_BYTES = 8 * 1024 * 1024;
  * The whole body. Rejects with what the stream fails with, or with a `Fault` `webexError` once it is longer than `maxBytes`. Nothing is
  * written into the room after that.
  */
-export function readBody(response: IncomingMessage, { maxBytes, room }: HttpRequest): Promise<Uint8Array> {
-  const body = room === undefined ? new Chunks() : new InRoom(room, Number(response.headers["content-length"]), maxBytes);
+export function readBody(response: IncomingMessage, { maxBytes, buffer: room }: HttpRequest): Promise<Uint8Array> {
+  const body =
+    room === undefined ? new ChunkedBody() : new ReusedBufferBody(room, Number(response.headers["content-length"]), maxBytes);
   return new Promise((resolve, reject) => {
     let length = 0;
-    const take = (chunk: Buffer): void => {
+    const onChunk = (chunk: Buffer): void => {
       length += chunk.length;
       if (length <= maxBytes) body.add(chunk);
-      else fail(tooLongFault(maxBytes));
+      else fail(responseTooLargeFault(maxBytes));
     };
     const fail = (error: Error): void => {
-      response.off("data", take);
+      response.off("data", onChunk);
       response.destroy();
       reject(error);
     };
-    response.on("data", take);
-    response.once("end", () => resolve(body.whole()));
+    response.on("data", onChunk);
+    response.once("end", () => resolve(body.finish()));
     response.once("error", fail);
     // A connection that ends in the middle may do so without an error; after "end" this changes nothing.
     response.once("close", () => fail(Object.assign(new Error("The connection ended."), { code: "ECONNRESET" })));
   });
 }
 
-class Chunks {
+class ChunkedBody {
   readonly #chunks: Buffer[] = [];
 
   add(chunk: Buffer): void {
     this.#chunks.push(chunk);
   }
 
-  whole(): Uint8Array {
+  finish(): Uint8Array {
     return this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : Buffer.concat(this.#chunks);
   }
 }
 
 /** V8 clears away buffers together with the whole heap: one for all pages spares half of that. */
-class InRoom {
-  readonly #room: BodyRoom;
+class ReusedBufferBody {
+  readonly #buffer: ReusableBuffer;
   #bytes: Uint8Array;
   #length = 0;
 
-  constructor(room: BodyRoom, announced: number, maxBytes: number) {
-    this.#room = room;
+  constructor(room: ReusableBuffer, contentLength: number, maxBytes: number) {
+    this.#buffer = room;
     this.#bytes = room.bytes;
-    if (announced <= maxBytes) this.#reserve(announced);
+    if (contentLength <= maxBytes) this.#reserve(contentLength);
   }
 
   add(chunk: Buffer): void {
@@ -62,15 +63,15 @@ class InRoom {
     this.#length += chunk.length;
   }
 
-  whole(): Uint8Array {
-    this.#room.bytes = this.#bytes.length <= LARGEST_KEPT_BYTES ? this.#bytes : new Uint8Array(0);
+  finish(): Uint8Array {
+    this.#buffer.bytes = this.#bytes.length <= LARGEST_KEPT_BYTES ? this.#bytes : new Uint8Array(0);
     return this.#bytes.subarray(0, this.#length);
   }
 
   #reserve(length: number): void {
     if (length <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
   }
 }

@@ -12,40 +12,40 @@ export async function proxyFor(target: URL, route: HttpRoute): Promise<URL | nul
   if (target.protocol !== "https:") return null;
   const { getProxyForUrl } = await import("proxy-from-env");
   const named = getProxyForUrl(target.href);
-  return named === "" ? null : encoded(parse(withItsScheme(named), "HTTPS_PROXY"));
+  return named === "" ? null : encodeCredentials(parse(withOriginalScheme(named), "HTTPS_PROXY"));
 }
 
 /** `HTTPS_PROXY=host:port` means an http proxy everywhere (curl, git); proxy-from-env would speak TLS with it. */
-function withItsScheme(named: string): string {
+function withOriginalScheme(named: string): string {
   if (!named.startsWith("https://")) return named;
   const bare = named.slice("https://".length);
   const { https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = process.env;
   return [https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY].includes(bare) ? `http://${bare}` : named;
 }
 
-function parse(address: string, where: string): URL {
+function parse(address: string, source: string): URL {
   const url = URL.canParse(address) ? new URL(address) : null;
   if (url !== null && (url.protocol === "http:" || url.protocol === "https:") && url.hostname !== "") return url;
-  throw new Fault("webexUnreachable", `The proxy named by ${where} cannot be used; Webex is not asked.`, {
-    hint: `Write ${where} as http://host:port.`,
+  throw new Fault("webexUnreachable", `The proxy named by ${source} cannot be used; Webex is not asked.`, {
+    hint: `Write ${source} as http://host:port.`,
     data: { reason: "proxy" },
   });
 }
 
 function withPassword(proxy: URL, route: HttpRoute): URL {
-  const named = encoded(proxy);
+  const named = encodeCredentials(proxy);
   if (named.username !== "" && route.proxyPassword !== null) named.password = encodeURIComponent(route.proxyPassword.reveal());
   return named;
 }
 
 /** The agents percent-decode user and password, and a lone `%` would make that throw: encode what is not an escape. */
-function encoded(proxy: URL): URL {
-  proxy.username = encodeURIComponent(decode(proxy.username));
-  proxy.password = encodeURIComponent(decode(proxy.password));
+function encodeCredentials(proxy: URL): URL {
+  proxy.username = encodeURIComponent(decodePercent(proxy.username));
+  proxy.password = encodeURIComponent(decodePercent(proxy.password));
   return proxy;
 }
 
-function decode(text: string): string {
+function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -7,16 +7,16 @@ import type { AxiosInstance, AxiosResponse } from "axios";
 import { Fault } from "../faults/fault.js";
 import type { HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import { readBody } from "./http-body.js";
-import { ABANDONED, AgentPool } from "./http-agents.js";
+import { ABORTED, AgentPool } from "./http-agents.js";
 import { networkFault, proxyFault } from "./http-faults.js";
 
-export type Attempt =
+export type AttemptResult =
   | { readonly kind: "answer"; readonly response: HttpResponse }
   /** `staleSocket`: a connection kept alive turned out to be dead before anything was answered. */
-  | { readonly kind: "failure"; readonly fault: Fault; readonly staleSocket: boolean };
+  | { readonly kind: "failure"; readonly fault: Fault; readonly isStaleSocket: boolean };
 
 /** One route's axios instance and connections: makes one attempt at a time at sending a request. */
-export class Wire {
+export class HttpTransport {
   readonly #axios: AxiosInstance;
   readonly #pool: AgentPool;
 
@@ -25,9 +25,9 @@ export class Wire {
     this.#pool = pool;
   }
 
-  static async open(route: HttpRoute): Promise<Wire> {
+  static async open(route: HttpRoute): Promise<HttpTransport> {
     const axios = (await import("axios")).default;
-    const asItIs = (data: unknown): unknown => data;
+    const unchanged = (data: unknown): unknown => data;
     const instance = axios.create({
       responseType: "stream",
       decompress: false,
@@ -35,14 +35,14 @@ export class Wire {
       maxBodyLength: Infinity,
       proxy: false,
       validateStatus: () => true,
-      transformRequest: [asItIs],
-      transformResponse: [asItIs],
+      transformRequest: [unchanged],
+      transformResponse: [unchanged],
     });
-    return new Wire(instance, new AgentPool(route));
+    return new HttpTransport(instance, new AgentPool(route));
   }
 
-  dropIdle(): void {
-    this.#pool.dropIdle();
+  closeIdle(): void {
+    this.#pool.closeIdle();
   }
 
   close(): void {
@@ -50,7 +50,7 @@ export class Wire {
   }
 
   /** Never rejects. `signal` ends it at once. */
-  async attempt(request: HttpRequest, signal: AbortSignal): Promise<Attempt> {
+  async attempt(request: HttpRequest, signal: AbortSignal): Promise<AttemptResult> {
     const observed = new ObservedRequest(request.url, signal);
     try {
       const target = new URL(request.url);
@@ -69,24 +69,25 @@ export class Wire {
       });
       // A refusal's body, too: its connection would never be free again.
       const body = await readBody(response.data, request);
-      if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));
-      if (agents.proxy !== null && response.status === 407) return failure(proxyFault(407, observed));
-      return { kind: "answer", response: plain(response, body) };
+      if (observed.tunnelRefusal !== null) return failed(proxyFault(observed.tunnelRefusal, observed));
+      if (agents.proxy !== null && response.status === 407) return failed(proxyFault(407, observed));
+      return { kind: "answer", response: toHttpResponse(response, body) };
     } catch (error) {
-      if (error instanceof Fault) return failure(error);
-      if (observed.tunnelRefusal !== null) return failure(proxyFault(observed.tunnelRefusal, observed));
+      if (error instanceof Fault) return failed(error);
+      if (observed.tunnelRefusal !== null) return failed(proxyFault(observed.tunnelRefusal, observed));
       const fault = networkFault(error, observed);
-      const staleSocket = observed.onReusedSocket && !observed.answering && fault.data.reason === "reset" && !signal.aborted;
-      return { kind: "failure", fault, staleSocket };
+      const isStaleSocket =
+        observed.usedPooledSocket && !observed.responseStarted && fault.data.reason === "reset" && !signal.aborted;
+      return { kind: "failure", fault, isStaleSocket };
     }
   }
 }
 
-function failure(fault: Fault): Attempt {
-  return { kind: "failure", fault, staleSocket: false };
+function failed(fault: Fault): AttemptResult {
+  return { kind: "failure", fault, isStaleSocket: false };
 }
 
-function plain(response: AxiosResponse, body: Uint8Array): HttpResponse {
+function toHttpResponse(response: AxiosResponse, body: Uint8Array): HttpResponse {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     headers[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : String(value);
@@ -98,8 +99,8 @@ function plain(response: AxiosResponse, body: Uint8Array): HttpResponse {
 class ObservedRequest {
   target: string;
   proxy: string | null = null;
-  proxyReached = false;
-  answering = false;
+  isProxyReached = false;
+  responseStarted = false;
   /** The status of a proxy that did not open the tunnel. */
   tunnelRefusal: number | null = null;
   #request: ClientRequest | null = null;
@@ -115,23 +116,23 @@ class ObservedRequest {
   readonly request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest => {
     const request = (options.protocol === "https:" ? https : http).request(options, onResponse);
     request.on("proxyConnect", ({ statusCode }: { statusCode?: number }) => {
-      this.proxyReached = true;
+      this.isProxyReached = true;
       if (statusCode !== undefined && statusCode !== 200) this.tunnelRefusal = statusCode;
     });
     request.once("response", (response: IncomingMessage) => {
-      this.answering = true;
+      this.responseStarted = true;
       // Whoever reads the body comes a moment later; an error without a listener would end the process.
       response.on("error", () => undefined);
     });
     request.once("socket", () => {
-      if (request.reusedSocket) this.proxyReached = true;
+      if (request.reusedSocket) this.isProxyReached = true;
     });
-    this.#signal.addEventListener("abort", () => request.emit(ABANDONED), { once: true });
+    this.#signal.addEventListener("abort", () => request.emit(ABORTED), { once: true });
     this.#request = request;
     return request;
   };
 
-  get onReusedSocket(): boolean {
+  get usedPooledSocket(): boolean {
     return this.#request?.reusedSocket === true;
   }
 }

@@ -2,8 +2,8 @@ import { parse } from "ini";
 
 import type { IniLine } from "../ports/settings-file.js";
 
-const AROUND = "\u0001around";
-const PROBE = "\u0001probe";
+const SECTION = "\u0001around";
+const MARKER = "\u0001probe";
 
 type Section = Record<string, unknown>;
 
@@ -17,25 +17,25 @@ type Section = Record<string, unknown>;
 export function readIniLine(line: string): IniLine {
   let document: Section;
   try {
-    document = parse(`[${AROUND}]\n${line}\n${PROBE}=1`);
+    document = parse(`[${SECTION}]\n${line}\n${MARKER}=1`);
   } catch {
     // The package trips over a quoted null in place of a name.
     return { kind: "nothing" };
   }
-  const around = document[AROUND] as Section;
-  if (!(PROBE in around)) return { kind: "section", name: probedSection(document, []) ?? "__proto__" };
-  const entry = Object.entries(around).find(([name]) => name !== PROBE);
+  const section = document[SECTION] as Section;
+  if (!(MARKER in section)) return { kind: "section", name: findMarkedSection(document, []) ?? "__proto__" };
+  const entry = Object.entries(section).find(([name]) => name !== MARKER);
   if (entry === undefined) return { kind: "nothing" };
   const [name, value] = entry;
   return { kind: "entry", name, value: asText(value, line) };
 }
 
 /** The package nests `[a.b]`, and drops `[__proto__]` with all that is in it. */
-function probedSection(section: Section, path: readonly string[]): string | null {
-  if (PROBE in section) return path.join(".");
-  for (const [name, inner] of Object.entries(section)) {
-    if (typeof inner !== "object" || inner === null) continue;
-    const found = probedSection(inner as Section, [...path, name]);
+function findMarkedSection(section: Section, path: readonly string[]): string | null {
+  if (MARKER in section) return path.join(".");
+  for (const [name, nested] of Object.entries(section)) {
+    if (typeof nested !== "object" || nested === null) continue;
+    const found = findMarkedSection(nested as Section, [...path, name]);
     if (found !== null) return found;
   }
   return null;

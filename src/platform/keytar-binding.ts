@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 
-import { BindingMissing } from "./keychain-faults.js";
+import { KeytarLoadError } from "./keychain-faults.js";
 
 /** The three calls of keytar that are safe to make. (`findCredentials` ends the process when a keyring is locked.) */
 export interface KeytarBinding {
@@ -34,7 +34,7 @@ export class InProcessKeytar implements KeytarBinding {
       const module = (await import("keytar")) as typeof import("keytar") & { default?: typeof import("keytar") };
       return module.default ?? module;
     } catch (error) {
-      throw new BindingMissing("keytar cannot be loaded.", { cause: error });
+      throw new KeytarLoadError("keytar cannot be loaded.", { cause: error });
     }
   }
 }
@@ -42,13 +42,13 @@ export class InProcessKeytar implements KeytarBinding {
 type Operation = "getPassword" | "setPassword" | "deletePassword";
 type Reply = { ready: boolean } | { id: number; value: string | boolean | null } | { id: number; error: string };
 
-interface Pending {
+interface PendingCall {
   resolve(value: string | boolean | null): void;
   reject(error: Error): void;
 }
 
 // SIGKILL, because an ordinary exit waits for libuv's threads, and one of them may hang in the keyring.
-const HELPER = `
+const CHILD_SCRIPT = `
 let keytar = null;
 try { keytar = require(process.argv[1]); } catch {}
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
@@ -60,7 +60,7 @@ process.on("message", ({ id, operation, parameters }) => {
 });
 process.send({ ready: keytar !== null });
 `;
-const IDLE_MS = 5_000;
+const IDLE_TIMEOUT_MS = 5_000;
 
 /**
  * keytar in a process of its own, for Linux and macOS. In the worker's process three things could not be mended: a call that hangs
@@ -68,12 +68,12 @@ const IDLE_MS = 5_000;
  * and a crash in the library would end the service. The helper starts at the first call, and ends with the worker, when idle or when
  * discarded.
  */
-export class KeytarProcess implements KeytarBinding {
+export class ChildProcessKeytar implements KeytarBinding {
   readonly #environment: NodeJS.ProcessEnv;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, PendingCall>();
   #starting: Promise<ChildProcess> | null = null;
   #child: ChildProcess | null = null;
-  #idle: NodeJS.Timeout | null = null;
+  #idleTimer: NodeJS.Timeout | null = null;
   #lastId = 0;
 
   constructor(environment: NodeJS.ProcessEnv = process.env) {
@@ -96,14 +96,14 @@ export class KeytarProcess implements KeytarBinding {
     const child = this.#child;
     this.#starting = null;
     this.#child = null;
-    if (this.#idle !== null) clearTimeout(this.#idle);
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     child?.kill("SIGKILL");
     for (const pending of this.#pending.values()) pending.reject(new Error("The keychain helper process was ended."));
     this.#pending.clear();
   }
 
   async #call(operation: Operation, parameters: readonly string[]): Promise<string | boolean | null> {
-    if (this.#idle !== null) clearTimeout(this.#idle);
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#starting ??= this.#start();
     const child = await this.#starting;
     const id = ++this.#lastId;
@@ -116,7 +116,7 @@ export class KeytarProcess implements KeytarBinding {
       });
     } finally {
       this.#pending.delete(id);
-      if (this.#child === child) this.#idle = setTimeout(() => this.discard(), IDLE_MS).unref();
+      if (this.#child === child) this.#idleTimer = setTimeout(() => this.discard(), IDLE_TIMEOUT_MS).unref();
     }
   }
 
@@ -133,9 +133,9 @@ export class KeytarProcess implements KeytarBinding {
       library = createRequire(program).resolve("keytar");
     } catch (error) {
       this.#starting = null;
-      throw new BindingMissing("keytar is not installed.", { cause: error });
+      throw new KeytarLoadError("keytar is not installed.", { cause: error });
     }
-    const child = spawn(process.execPath, ["-e", HELPER, library], {
+    const child = spawn(process.execPath, ["-e", CHILD_SCRIPT, library], {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       env: this.#environment,
       windowsHide: true,
@@ -150,15 +150,15 @@ export class KeytarProcess implements KeytarBinding {
           resolve(child);
         } else {
           this.discard();
-          reject(new BindingMissing("keytar's native part cannot be loaded."));
+          reject(new KeytarLoadError("keytar's native part cannot be loaded."));
         }
       });
-      const over = (error: Error): void => {
+      const onEnd = (error: Error): void => {
         if (this.#child === child) this.discard();
         reject(error);
       };
-      child.on("error", over);
-      child.on("exit", () => over(new Error("The keychain helper process ended.")));
+      child.on("error", onEnd);
+      child.on("exit", () => onEnd(new Error("The keychain helper process ended.")));
     });
   }
 

@@ -1,11 +1,11 @@
 import type { SecretStore } from "../ports/secret-store.js";
-import type { KeychainOwner, KeychainPlatform } from "./keychain-faults.js";
+import type { KeychainAccount, KeychainPlatform } from "./keychain-faults.js";
 import { checkValue, keychainUnavailable, translateKeytarError } from "./keychain-faults.js";
 import type { KeytarBinding } from "./keytar-binding.js";
-import { InProcessKeytar, KeytarProcess } from "./keytar-binding.js";
-import { lateCrypto } from "./late-builtin.js";
-import type { Generation } from "./split-value.js";
-import { digestOf, formatHead, mustSplit, otherGeneration, parseHead, partAccount, splitText } from "./split-value.js";
+import { InProcessKeytar, ChildProcessKeytar } from "./keytar-binding.js";
+import { lazyCrypto } from "./late-builtin.js";
+import type { PartSet } from "./split-value.js";
+import { digestOf, formatIndex, mustSplit, otherPartSet, parseIndex, partAccount, splitText } from "./split-value.js";
 
 const SERVICE = "ucx-webex-presence";
 const CALL_DEADLINE_MS = 3_000;
@@ -28,49 +28,49 @@ export interface KeytarStoreOptions {
  */
 export class KeytarStore implements SecretStore {
   readonly kind = "keychain";
-  readonly #owner: KeychainOwner;
+  readonly #account: KeychainAccount;
   readonly #binding: KeytarBinding;
   readonly #deadlineMs: number;
   // Per process, so that the worker and the command line do not delete each other's.
   readonly #probeAccount = `probe:${process.pid}`;
   #queue: Promise<unknown> = Promise.resolve();
-  #hung = false;
-  #proved = false;
+  #hasHungCall = false;
+  #isVerified = false;
   /** The last call failed at once: a new connection may do better. */
-  #reconnectable = false;
+  #mayReconnect = false;
 
   constructor(options: KeytarStoreOptions) {
-    this.#owner = { account: options.account, platform: options.platform };
+    this.#account = { account: options.account, platform: options.platform };
     this.#binding =
-      options.binding ?? (options.platform === "windows" ? new InProcessKeytar() : new KeytarProcess(options.environment));
+      options.binding ?? (options.platform === "windows" ? new InProcessKeytar() : new ChildProcessKeytar(options.environment));
     this.#deadlineMs = options.callDeadlineMs ?? CALL_DEADLINE_MS;
   }
 
   get(account: string): Promise<string | null> {
-    return this.#exclusive(() => this.#getWhole(account));
+    return this.#enqueue(() => this.#readValue(account));
   }
 
   set(account: string, value: string): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#enqueue(async () => {
       checkValue(value);
-      const before = parseHead((await this.#provenRead(account)) ?? "");
-      const generation: Generation = before === null ? "a" : otherGeneration(before.generation);
+      const previous = parseIndex((await this.#readVerified(account)) ?? "");
+      const generation: PartSet = previous === null ? "a" : otherPartSet(previous.partSet);
       const parts = mustSplit(value) ? splitText(value) : [];
       for (const [index, part] of parts.entries()) await this.#write(partAccount(account, generation, index), part);
       await this.#write(
         account,
-        parts.length === 0 ? value : formatHead({ generation, count: parts.length, digest: digestOf(value) }),
+        parts.length === 0 ? value : formatIndex({ partSet: generation, count: parts.length, digest: digestOf(value) }),
       );
-      if (before !== null) await this.#deleteParts(account, before.generation, 0);
-      if (before !== null || parts.length > 0) await this.#deleteParts(account, generation, parts.length);
+      if (previous !== null) await this.#deleteParts(account, previous.partSet, 0);
+      if (previous !== null || parts.length > 0) await this.#deleteParts(account, generation, parts.length);
     });
   }
 
   delete(account: string): Promise<boolean> {
-    return this.#exclusive(async () => {
+    return this.#enqueue(async () => {
       let existed = await this.#remove(account);
       if (!existed) {
-        await this.#prove();
+        await this.#verify();
         existed = await this.#remove(account);
       }
       await this.#deleteParts(account, "a", 0);
@@ -79,18 +79,18 @@ export class KeytarStore implements SecretStore {
     });
   }
 
-  #exclusive<T>(operation: () => Promise<T>): Promise<T> {
+  #enqueue<T>(operation: () => Promise<T>): Promise<T> {
     const attempt = async (): Promise<T> => {
-      if (!this.#proved) await this.#prove();
+      if (!this.#isVerified) await this.#verify();
       return operation();
     };
     const result = this.#queue.then(async () => {
-      const provedBefore = this.#proved;
+      const wasVerified = this.#isVerified;
       try {
         return await attempt();
       } catch (error) {
         // A keyring that worked may only have been restarted: the library has to connect anew, which it does when discarded.
-        if (!provedBefore || !this.#reconnectable) throw error;
+        if (!wasVerified || !this.#mayReconnect) throw error;
         return await attempt();
       }
     });
@@ -98,45 +98,45 @@ export class KeytarStore implements SecretStore {
     return result;
   }
 
-  async #getWhole(account: string): Promise<string | null> {
-    let stored = await this.#provenRead(account);
+  async #readValue(account: string): Promise<string | null> {
+    let stored = await this.#readVerified(account);
     for (let tries = 0; stored !== null && tries < 3; tries += 1) {
-      const head = parseHead(stored);
+      const head = parseIndex(stored);
       if (head === null) return stored;
       const parts: string[] = [];
       for (let index = 0; index < head.count; index += 1) {
-        const part = await this.#read(partAccount(account, head.generation, index));
+        const part = await this.#read(partAccount(account, head.partSet, index));
         if (part === null) break;
         parts.push(part);
       }
       const value = parts.join("");
       if (parts.length === head.count && digestOf(value) === head.digest) return value;
       // Another process may have replaced the value meanwhile: its entry names other parts.
-      stored = await this.#provenRead(account);
+      stored = await this.#readVerified(account);
     }
     return stored;
   }
 
-  async #provenRead(account: string): Promise<string | null> {
+  async #readVerified(account: string): Promise<string | null> {
     const value = await this.#read(account);
     if (value !== null) return value;
-    await this.#prove();
+    await this.#verify();
     return this.#read(account);
   }
 
   /** Writes, reads and deletes a random value: only a store that gives it back is believed. */
-  async #prove(): Promise<void> {
-    this.#proved = false;
-    const value = lateCrypto().randomBytes(16).toString("hex");
+  async #verify(): Promise<void> {
+    this.#isVerified = false;
+    const value = lazyCrypto().randomBytes(16).toString("hex");
     await this.#write(this.#probeAccount, value);
-    const back = await this.#read(this.#probeAccount);
+    const readBack = await this.#read(this.#probeAccount);
     await this.#remove(this.#probeAccount);
-    if (back !== value) throw keychainUnavailable(this.#owner, "does not give back what was written to it");
-    this.#proved = true;
-    this.#reconnectable = false;
+    if (readBack !== value) throw keychainUnavailable(this.#account, "does not give back what was written to it");
+    this.#isVerified = true;
+    this.#mayReconnect = false;
   }
 
-  async #deleteParts(account: string, generation: Generation, from: number): Promise<void> {
+  async #deleteParts(account: string, generation: PartSet, from: number): Promise<void> {
     for (let index = from; await this.#remove(partAccount(account, generation, index)); index += 1);
   }
 
@@ -153,7 +153,7 @@ export class KeytarStore implements SecretStore {
   }
 
   async #call<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#hung) throw keychainUnavailable(this.#owner, "has not answered an earlier call yet");
+    if (this.#hasHungCall) throw keychainUnavailable(this.#account, "has not answered an earlier call yet");
     const call = run();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<"late">((resolve) => {
@@ -163,23 +163,23 @@ export class KeytarStore implements SecretStore {
       const first = await Promise.race([call.then((value) => ({ value })), deadline]);
       if (first !== "late") return first.value;
     } catch (error) {
-      this.#proved = false;
-      this.#reconnectable = true;
+      this.#isVerified = false;
+      this.#mayReconnect = true;
       this.#binding.discard();
-      throw translateKeytarError(this.#owner, error);
+      throw translateKeytarError(this.#account, error);
     } finally {
       clearTimeout(timer);
     }
-    await this.#giveUp(call);
-    throw keychainUnavailable(this.#owner, `did not answer within ${this.#deadlineMs / 1000} s`);
+    await this.#abandonCall(call);
+    throw keychainUnavailable(this.#account, `did not answer within ${this.#deadlineMs / 1000} s`);
   }
 
-  async #giveUp(call: Promise<unknown>): Promise<void> {
-    this.#proved = false;
-    this.#reconnectable = false;
-    this.#hung = true;
+  async #abandonCall(call: Promise<unknown>): Promise<void> {
+    this.#isVerified = false;
+    this.#mayReconnect = false;
+    this.#hasHungCall = true;
     const settled = (): void => {
-      this.#hung = false;
+      this.#hasHungCall = false;
     };
     call.then(settled, settled);
     this.#binding.discard();

@@ -1,5 +1,5 @@
 /**
  * Node's modules that cost a millisecond or a megabyte to load and are not needed for the first answer: loaded when first asked for.
  */
-export const lateCrypto = (): typeof import("node:crypto") => process.getBuiltinModule("node:crypto");
-export const lateHttp = (): typeof import("node:http") => process.getBuiltinModule("node:http");
+export const lazyCrypto = (): typeof import("node:crypto") => process.getBuiltinModule("node:crypto");
+export const lazyHttp = (): typeof import("node:http") => process.getBuiltinModule("node:http");

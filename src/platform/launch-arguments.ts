@@ -10,7 +10,7 @@ export interface LaunchArguments {
 }
 
 /** Reads `--name value` and `--name=value`. An unknown option, a missing value or a stray word is a sentence that says which. */
-export function readLaunchArguments(argv: readonly string[]): LaunchArguments | { readonly wrong: string } {
+export function readLaunchArguments(argv: readonly string[]): LaunchArguments | { readonly error: string } {
   const text = { type: "string", multiple: true } as const;
   try {
     const { values } = parseArgs({
@@ -19,18 +19,18 @@ export function readLaunchArguments(argv: readonly string[]): LaunchArguments | 
       strict: true,
       allowPositionals: false,
     });
-    const repeated = Object.entries(values).find(([, given]) => given.length > 1);
-    if (repeated !== undefined) return { wrong: `--${repeated[0]} is given more than once.` };
-    const one = (given: string[] | undefined): string | null => given?.[0] ?? null;
+    const repeated = Object.entries(values).find(([, occurrences]) => occurrences.length > 1);
+    if (repeated !== undefined) return { error: `--${repeated[0]} is given more than once.` };
+    const single = (occurrences: string[] | undefined): string | null => occurrences?.[0] ?? null;
     return {
-      settings: one(values.settings),
-      hostPid: one(values["host-pid"]),
-      logDir: one(values["log-dir"]),
-      logLevel: one(values["log-level"]),
-      secretStore: one(values["secret-store"]),
+      settings: single(values.settings),
+      hostPid: single(values["host-pid"]),
+      logDir: single(values["log-dir"]),
+      logLevel: single(values["log-level"]),
+      secretStore: single(values["secret-store"]),
     };
   } catch (error) {
-    const sentence = (error as Error).message.split(/[.\n]/, 1)[0] ?? "";
-    return { wrong: `${sentence}.` };
+    const message = (error as Error).message.split(/[.\n]/, 1)[0] ?? "";
+    return { error: `${message}.` };
   }
 }

@@ -5,9 +5,9 @@ import { makeFolder } from "./make-folder.js";
 const FILE_SIZE = "10M";
 const FILE_COUNT = 10;
 /** What is kept for the file while it is being opened, and while a disk does not take what it was given. */
-const MOST_UNWRITTEN_BYTES = 64 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 /** A disk that takes longer to open a file gets no records from before it did. */
-const OPEN_MS = 5_000;
+const OPEN_TIMEOUT_MS = 5_000;
 
 /**
  * `<directory>/worker.log`, ten files of 10 MB. Opened behind the writer, who never waits for it: a disk that is full, read-only or
@@ -18,8 +18,8 @@ export class LogFile {
   readonly sink: Writable;
   readonly #opened: Promise<void>;
   /** Lines for a file that is not open yet; null when none are kept. */
-  #waiting: (string | Buffer)[] | null = [];
-  #waitingBytes = 0;
+  #buffered: (string | Buffer)[] | null = [];
+  #bufferedBytes = 0;
   #file: Writable | null = null;
 
   /** `onFailure` hears why there will be no file. */
@@ -31,18 +31,18 @@ export class LogFile {
     this.sink = new Writable({
       decodeStrings: false,
       write: (chunk: string | Buffer, _encoding, done): void => {
-        this.#take(chunk);
+        this.#write(chunk);
         done();
       },
     });
-    const late = setTimeout(() => this.#forget(), OPEN_MS);
-    late.unref();
+    const timeout = setTimeout(() => this.#discardBuffered(), OPEN_TIMEOUT_MS);
+    timeout.unref();
     this.#opened = open(directory)
-      .then((file) => this.#begin(file))
+      .then((file) => this.#onOpen(file))
       .catch(onFailure)
       .finally(() => {
-        clearTimeout(late);
-        this.#forget();
+        clearTimeout(timeout);
+        this.#discardBuffered();
       });
   }
 
@@ -58,23 +58,23 @@ export class LogFile {
     });
   }
 
-  #take(chunk: string | Buffer): void {
+  #write(chunk: string | Buffer): void {
     if (this.#file !== null) {
-      if (this.#file.writableLength < MOST_UNWRITTEN_BYTES) this.#file.write(chunk);
-    } else if (this.#waiting !== null && this.#waitingBytes < MOST_UNWRITTEN_BYTES) {
-      this.#waiting.push(chunk);
-      this.#waitingBytes += chunk.length;
+      if (this.#file.writableLength < MAX_BUFFERED_BYTES) this.#file.write(chunk);
+    } else if (this.#buffered !== null && this.#bufferedBytes < MAX_BUFFERED_BYTES) {
+      this.#buffered.push(chunk);
+      this.#bufferedBytes += chunk.length;
     }
   }
 
-  #begin(file: Writable): void {
-    const waiting = this.#waiting ?? [];
+  #onOpen(file: Writable): void {
+    const buffered = this.#buffered ?? [];
     this.#file = file;
-    for (const chunk of waiting) file.write(chunk);
+    for (const chunk of buffered) file.write(chunk);
   }
 
-  #forget(): void {
-    this.#waiting = null;
+  #discardBuffered(): void {
+    this.#buffered = null;
   }
 }
 
@@ -82,8 +82,8 @@ export class LogFile {
 async function openRotating(directory: string): Promise<Writable> {
   await makeFolder(directory);
   const { createStream } = await import("rotating-file-stream");
-  const nameOf = (index: number | Date | null): string => (typeof index === "number" ? `worker.${index}.log` : "worker.log");
-  const file = createStream(nameOf, { path: directory, size: FILE_SIZE, rotate: FILE_COUNT - 1 });
+  const fileName = (index: number | Date | null): string => (typeof index === "number" ? `worker.${index}.log` : "worker.log");
+  const file = createStream(fileName, { path: directory, size: FILE_SIZE, rotate: FILE_COUNT - 1 });
   file.on("error", () => undefined);
   file.on("warning", () => undefined);
   return file;

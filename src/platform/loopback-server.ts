@@ -1,13 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { lateHttp } from "./late-builtin.js";
+import { lazyHttp } from "./late-builtin.js";
 import { Fault } from "../faults/fault.js";
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type {
   ListenOnLoopback,
-  LoopbackAnswer,
-  LoopbackEvents,
+  LoopbackResponse,
+  LoopbackEventStream,
   LoopbackHandler,
   LoopbackServer,
 } from "../ports/loopback-server.js";
@@ -17,23 +17,23 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_GRACE_MS = 500;
 
 /** What a machine without IPv6 says when asked for ::1. */
-const NO_SUCH_ADDRESS = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL", "EPROTONOSUPPORT"]);
+const ADDRESS_UNAVAILABLE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL", "EPROTONOSUPPORT"]);
 /** EACCES: Windows keeps whole ranges of ports for itself (Hyper-V, WinNAT). */
-const PORT_TAKEN = new Set(["EADDRINUSE", "EACCES"]);
+const PORT_UNAVAILABLE = new Set(["EADDRINUSE", "EACCES"]);
 
 /** The real loopback server, on node:http. */
 export const listenOnLoopback: ListenOnLoopback = async (port, handler) => {
   const exchanges = new Exchanges(handler);
-  const first = await listen(exchanges, "127.0.0.1", port);
-  const bound = (first.address() as AddressInfo).port;
+  const ipv4Server = await listen(exchanges, "127.0.0.1", port);
+  const boundPort = (ipv4Server.address() as AddressInfo).port;
   try {
-    return new NodeLoopbackServer(bound, [first, await listen(exchanges, "::1", bound)], exchanges);
+    return new NodeLoopbackServer(boundPort, [ipv4Server, await listen(exchanges, "::1", boundPort)], exchanges);
   } catch (error) {
     if (error instanceof Fault) {
-      await closed(first);
+      await closeServer(ipv4Server);
       throw error;
     }
-    return new NodeLoopbackServer(bound, [first], exchanges);
+    return new NodeLoopbackServer(boundPort, [ipv4Server], exchanges);
   }
 };
 
@@ -55,7 +55,7 @@ class NodeLoopbackServer implements LoopbackServer {
   }
 
   async #close(): Promise<void> {
-    const gone = Promise.all(this.#servers.map(closed));
+    const gone = Promise.all(this.#servers.map(closeServer));
     await this.#exchanges.end(CLOSE_GRACE_MS);
     for (const server of this.#servers) server.closeAllConnections();
     await gone;
@@ -65,9 +65,9 @@ class NodeLoopbackServer implements LoopbackServer {
 /** The answers under way, on both addresses. */
 class Exchanges {
   readonly #handler: LoopbackHandler;
-  readonly #underWay = new Set<ServerResponse>();
+  readonly #inFlight = new Set<ServerResponse>();
   readonly #streams = new Set<ServerResponse>();
-  #ending = false;
+  #isClosing = false;
   #onIdle: (() => void) | null = null;
 
   constructor(handler: LoopbackHandler) {
@@ -75,15 +75,15 @@ class Exchanges {
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#underWay.add(response);
+    this.#inFlight.add(response);
     response.once("close", () => {
-      this.#underWay.delete(response);
-      if (this.#underWay.size === 0) this.#onIdle?.();
+      this.#inFlight.delete(response);
+      if (this.#inFlight.size === 0) this.#onIdle?.();
     });
     try {
       const body = await readBody(request);
       if (body === null) writePage(response, 413, {}, "The request is too long.");
-      else this.#write(response, await this.#handler(asked(request, body)));
+      else this.#write(response, await this.#handler(toLoopbackRequest(request, body)));
     } catch {
       if (!response.headersSent) writePage(response, 500, {}, "Something went wrong inside the worker; its log says what.");
       else response.destroy();
@@ -91,9 +91,9 @@ class Exchanges {
   }
 
   async end(graceMs: number): Promise<void> {
-    this.#ending = true;
+    this.#isClosing = true;
     for (const response of this.#streams) response.end();
-    if (this.#underWay.size === 0) return;
+    if (this.#inFlight.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, graceMs);
       this.#onIdle = () => {
@@ -103,32 +103,32 @@ class Exchanges {
     });
   }
 
-  #write(response: ServerResponse, answer: LoopbackAnswer): void {
+  #write(response: ServerResponse, answer: LoopbackResponse): void {
     if (response.destroyed) return;
     if (answer.kind === "page") writePage(response, answer.status, answer.headers, answer.body);
     else this.#stream(response, answer);
   }
 
-  #stream(response: ServerResponse, events: LoopbackEvents): void {
+  #stream(response: ServerResponse, events: LoopbackEventStream): void {
     response.writeHead(200, { ...events.headers, "content-type": "text/event-stream; charset=utf-8", connection: "close" });
     response.flushHeaders();
     this.#streams.add(response);
-    let left = false;
+    let isClosed = false;
     let dispose: Disposer | null = null;
     response.once("close", () => {
-      left = true;
+      isClosed = true;
       this.#streams.delete(response);
       dispose?.();
     });
     dispose = events.open((data) => {
-      if (!left && !response.writableEnded) response.write(asEvent(data));
+      if (!isClosed && !response.writableEnded) response.write(formatEvent(data));
     });
-    if (this.#ending) response.end();
+    if (this.#isClosing) response.end();
   }
 }
 
 function listen(exchanges: Exchanges, address: string, port: number): Promise<Server> {
-  const server = lateHttp().createServer(
+  const server = lazyHttp().createServer(
     { maxHeaderSize: MAX_BODY_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {
       void exchanges.answer(request, response);
@@ -136,8 +136,8 @@ function listen(exchanges: Exchanges, address: string, port: number): Promise<Se
   );
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      if (PORT_TAKEN.has(error.code ?? "")) reject(portInUse(port, error));
-      else if (address === "::1" && NO_SUCH_ADDRESS.has(error.code ?? "")) reject(error);
+      if (PORT_UNAVAILABLE.has(error.code ?? "")) reject(portInUse(port, error));
+      else if (address === "::1" && ADDRESS_UNAVAILABLE.has(error.code ?? "")) reject(error);
       else reject(new Fault("defect", "The machine refused to listen on its loopback address.", { cause: error }));
     });
     server.listen({ host: address, port }, () => {
@@ -175,7 +175,7 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   return length <= MAX_BODY_BYTES ? Buffer.concat(chunks).toString("utf8") : null;
 }
 
-function asked(request: IncomingMessage, body: string) {
+function toLoopbackRequest(request: IncomingMessage, body: string) {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
@@ -189,14 +189,14 @@ function writePage(response: ServerResponse, status: number, headers: Readonly<R
   response.end(body);
 }
 
-function asEvent(data: string): string {
+function formatEvent(data: string): string {
   return `${data
     .split(/\r\n|\r|\n/)
     .map((line) => `data: ${line}\n`)
     .join("")}\n`;
 }
 
-function closed(server: Server): Promise<void> {
+function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => {
       resolve();

@@ -7,15 +7,15 @@ import { dirname, resolve } from "node:path";
  */
 export async function makeFolder(path: string): Promise<void> {
   const missing: string[] = [];
-  for (let folder = resolve(path); !(await isThere(folder)); folder = dirname(folder)) missing.unshift(folder);
-  for (const folder of missing) await makeOne(folder);
+  for (let folder = resolve(path); !(await folderExists(folder)); folder = dirname(folder)) missing.unshift(folder);
+  for (const folder of missing) await makeIfMissing(folder);
 }
 
 /** Rejects where something else is there, or where nothing can be known of it. */
-async function isThere(path: string): Promise<boolean> {
+async function folderExists(path: string): Promise<boolean> {
   try {
-    const found = await stat(path);
-    if (found.isDirectory()) return true;
+    const stats = await stat(path);
+    if (stats.isDirectory()) return true;
   } catch (error) {
     if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
     return false;
@@ -24,11 +24,11 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** Another process may be making it at the same time. */
-async function makeOne(folder: string): Promise<void> {
+async function makeIfMissing(folder: string): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
-    if (codeOf(error) !== "EEXIST" || !(await isThere(folder))) throw error;
+    if (codeOf(error) !== "EEXIST" || !(await folderExists(folder))) throw error;
   }
 }
 

@@ -13,7 +13,7 @@ import { nodeProcess } from "./node-process.js";
 import { DiskSettingsFile } from "./settings-file.js";
 import { nodeStatusFile } from "./status-file.js";
 import type { claimStdio } from "./stdio.js";
-import { systemChance, systemClock } from "./system-clock.js";
+import { systemRandom, systemClock } from "./system-clock.js";
 import { WinstonLog } from "./winston-log.js";
 
 /** What of the launch options decides which adapters there are. */
@@ -29,7 +29,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
   const { account, platform } = nodeProcess;
   return {
     clock: systemClock,
-    chance: systemChance,
+    random: systemRandom,
     log: new WinstonLog(options.logDirectory, options.logLevel ?? "info"),
     process: nodeProcess,
     channel: new JsonRpcChannel(stdio.input, stdio.output),

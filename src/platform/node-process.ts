@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { ProcessPort } from "../ports/process.js";
 
-const PROBE_EVERY_MS = 1_000;
+const PROBE_INTERVAL_MS = 1_000;
 
 const PLATFORM: Readonly<Record<string, ProcessPort["platform"]>> = { win32: "windows", darwin: "macos" };
 
@@ -12,18 +12,18 @@ export const nodeProcess: ProcessPort = {
   pid: process.pid,
   account: accountName(),
   platform: PLATFORM[process.platform] ?? "linux",
-  onGone(pid: number, listener: () => void): Disposer {
+  onExit(pid: number, listener: () => void): Disposer {
     const probe = (): void => {
       if (isAlive(pid)) return;
       clearInterval(timer);
       listener();
     };
-    const timer = setInterval(probe, PROBE_EVERY_MS);
+    const timer = setInterval(probe, PROBE_INTERVAL_MS);
     timer.unref();
-    const first = setImmediate(probe);
+    const firstProbe = setImmediate(probe);
     return () => {
       clearInterval(timer);
-      clearImmediate(first);
+      clearImmediate(firstProbe);
     };
   },
 };

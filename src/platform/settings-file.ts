@@ -2,23 +2,23 @@ import type { BigIntStats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { FileContent, SettingsFile } from "../ports/settings-file.js";
-import { FolderDoorbell } from "./folder-doorbell.js";
+import { FolderWatcher } from "./folder-doorbell.js";
 import { monotonicMs } from "./system-clock.js";
 
 /** How long a file must stay unchanged before it is read: longer than an editor that writes in pieces pauses (200 ms). */
-const QUIET_MS = 350;
+const SETTLE_MS = 350;
 /** Between two looks while the file is changing. */
-const SETTLING_LOOK_MS = 50;
+const SETTLING_POLL_MS = 50;
 /**
  * Between two looks while nothing has been heard. Events alone are not enough: network shares deliver none, a folder that is not
  * there cannot be watched, and each system drops some. Two `stat` calls four times a second cost next to nothing, and with QUIET_MS
  * keep an edit under a second without any event.
  */
-const IDLE_LOOK_MS = 250;
+const IDLE_POLL_MS = 250;
 /** A file that a backup, a virus scanner or an editor holds for a moment is tried so many times before that is told. */
-const BUSY_READS = 4;
+const MAX_BUSY_READS = 4;
 const BUSY_CODES = new Set(["EBUSY", "EPERM", "EACCES"]);
 const MAX_BYTES = 1024 * 1024;
 
@@ -31,7 +31,7 @@ export class DiskSettingsFile implements SettingsFile {
   }
 
   watch(listener: (content: FileContent) => void): Disposer {
-    const watch = new Watch(this.path, listener);
+    const watch = new FileWatch(this.path, listener);
     watch.start();
     return () => {
       watch.stop();
@@ -43,39 +43,39 @@ export class DiskSettingsFile implements SettingsFile {
  * One loop that looks at the file and reads it when two looks QUIET_MS apart, and all between, saw the same. Chokidar on the folder is
  * the doorbell that starts a look at once; its own `awaitWriteFinish` is not used, because it sees sizes alone.
  */
-class Watch {
+class FileWatch {
   readonly #path: string;
   readonly #listener: (content: FileContent) => void;
-  readonly #doorbell: FolderDoorbell;
+  readonly #folderWatcher: FolderWatcher;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
-  #looking = false;
-  #rung = false;
-  #seen: string | null = null;
+  #isChecking = false;
+  #hasEvent = false;
+  #signature: string | null = null;
   /** When the file was last seen to change; null: what is there has been told. */
   #changedAt: number | null = null;
   #busyReads = 0;
-  #told: FileContent | null = null;
+  #lastContent: FileContent | null = null;
 
   constructor(path: string, listener: (content: FileContent) => void) {
     this.#path = path;
     this.#listener = listener;
-    this.#doorbell = new FolderDoorbell(path, () => {
-      this.#rung = true;
-      if (!this.#looking) this.#lookIn(0);
+    this.#folderWatcher = new FolderWatcher(path, () => {
+      this.#hasEvent = true;
+      if (!this.#isChecking) this.#scheduleCheck(0);
     });
   }
 
   start(): void {
     // The first text is told as it is found, without waiting for it to settle: nobody should wait for settings at launch.
     this.#changedAt = -Infinity;
-    void this.#look();
+    void this.#check();
   }
 
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#doorbell.close();
+    this.#folderWatcher.close();
   }
 
   /** A call, because what is awaited in between can change it. */
@@ -83,61 +83,61 @@ class Watch {
     return this.#stopped;
   }
 
-  #lookIn(delayMs: number): void {
+  #scheduleCheck(delayMs: number): void {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => void this.#look(), delayMs).unref();
+    this.#timer = setTimeout(() => void this.#check(), delayMs).unref();
   }
 
-  async #look(): Promise<void> {
-    this.#looking = true;
+  async #check(): Promise<void> {
+    this.#isChecking = true;
     try {
-      await this.#examine();
-      if (!this.#isStopped()) await this.#doorbell.keepOpen();
+      await this.#checkFile();
+      if (!this.#isStopped()) await this.#folderWatcher.ensureOpen();
     } finally {
-      this.#looking = false;
-      this.#lookIn(this.#changedAt === null && !this.#rung ? IDLE_LOOK_MS : SETTLING_LOOK_MS);
+      this.#isChecking = false;
+      this.#scheduleCheck(this.#changedAt === null && !this.#hasEvent ? IDLE_POLL_MS : SETTLING_POLL_MS);
     }
   }
 
-  async #examine(): Promise<void> {
-    const isFirst = this.#seen === null;
-    const rung = this.#rung;
-    this.#rung = false;
-    const found = await examineFile(this.#path);
+  async #checkFile(): Promise<void> {
+    const isFirst = this.#signature === null;
+    const rung = this.#hasEvent;
+    this.#hasEvent = false;
+    const found = await inspectFile(this.#path);
     if (this.#isStopped()) return;
     const now = monotonicMs();
-    if (!isFirst && found.signature !== this.#seen) this.#changedAt = now;
+    if (!isFirst && found.signature !== this.#signature) this.#changedAt = now;
     // A ring alone is a change too: where a file system keeps times in whole seconds, the signature may not show a second write. But it
     // never puts off a reading that is due, for rings can come late.
     else if (rung) this.#changedAt ??= now;
     // What was in the way (a lock, a permission) can go without a trace on the file itself.
-    else if (this.#told?.kind === "unreadable") this.#changedAt ??= now - QUIET_MS;
-    this.#seen = found.signature;
-    if (this.#changedAt === null || now - this.#changedAt < QUIET_MS) return;
+    else if (this.#lastContent?.kind === "unreadable") this.#changedAt ??= now - SETTLE_MS;
+    this.#signature = found.signature;
+    if (this.#changedAt === null || now - this.#changedAt < SETTLE_MS) return;
 
-    const read = await readFound(this.#path, found);
-    const after = read.kind === "content" ? await examineFile(this.#path) : found;
+    const read = await readFile(this.#path, found);
+    const after = read.kind === "content" ? await inspectFile(this.#path) : found;
     if (this.#isStopped()) return;
     if (read.kind === "changing" || after.signature !== found.signature) {
       this.#changedAt = monotonicMs();
       return;
     }
-    const mayPass = read.kind === "unreadable" && read.busy && this.#told?.kind !== "unreadable";
-    if (mayPass && ++this.#busyReads < BUSY_READS) return;
+    const isTransient = read.kind === "unreadable" && read.busy && this.#lastContent?.kind !== "unreadable";
+    if (isTransient && ++this.#busyReads < MAX_BUSY_READS) return;
     this.#busyReads = 0;
     this.#changedAt = null;
-    this.#tell(read);
+    this.#emitIfChanged(read);
   }
 
-  #tell(content: FileContent): void {
-    if (this.#told !== null && sameContent(this.#told, content)) return;
-    this.#told = content;
+  #emitIfChanged(content: FileContent): void {
+    if (this.#lastContent !== null && sameContent(this.#lastContent, content)) return;
+    this.#lastContent = content;
     this.#listener(content);
   }
 }
 
-type Found =
+type FileState =
   | { readonly kind: "file"; readonly signature: string }
   | { readonly kind: "absent"; readonly signature: string }
   | { readonly kind: "unreadable"; readonly signature: string; readonly reason: string; readonly busy: boolean };
@@ -149,7 +149,7 @@ type ReadResult =
   | { readonly kind: "unreadable"; readonly reason: string; readonly busy: boolean };
 
 /** Never rejects. The signature changes with every write that the file system lets one see. */
-async function examineFile(path: string): Promise<Found> {
+async function inspectFile(path: string): Promise<FileState> {
   let stats: BigIntStats;
   try {
     stats = await stat(path, { bigint: true });
@@ -166,7 +166,7 @@ async function examineFile(path: string): Promise<Found> {
 }
 
 /** Never rejects. */
-async function readFound(path: string, found: Found): Promise<ReadResult> {
+async function readFile(path: string, found: FileState): Promise<ReadResult> {
   if (found.kind !== "file") return found;
   try {
     const handle = await open(path, "r");

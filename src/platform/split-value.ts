@@ -1,23 +1,23 @@
-import { lateCrypto } from "./late-builtin.js";
+import { lazyCrypto } from "./late-builtin.js";
 
 /** What one credential of Windows holds: CRED_MAX_CREDENTIAL_BLOB_SIZE (wincred.h), counted in the UTF-8 bytes that keytar stores. */
 export const MAX_VALUE_BYTES = 2560;
 
-const MARK = "split:";
-const HEAD = /^split:(a|b):([1-9]\d{0,4}):([0-9a-f]{16})$/;
+const INDEX_PREFIX = "split:";
+const INDEX = /^split:(a|b):([1-9]\d{0,4}):([0-9a-f]{16})$/;
 
-export type Generation = "a" | "b";
+export type PartSet = "a" | "b";
 
 /** The entry that stands in for a long value: which parts make it up, and a digest that tells a whole value from a mixture. */
-export interface SplitHead {
-  readonly generation: Generation;
+export interface SplitIndex {
+  readonly partSet: PartSet;
   readonly count: number;
   readonly digest: string;
 }
 
 /** Whether the value has to be stored in parts. One that looks like a head entry has to, or it would be read as one. */
 export function mustSplit(value: string): boolean {
-  return Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(MARK);
+  return Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
 }
 
 /** Cuts a text into pieces of at most `maxBytes` UTF-8 bytes each (at least 4), never inside a surrogate pair. */
@@ -41,24 +41,24 @@ export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): str
 }
 
 export function digestOf(value: string): string {
-  return lateCrypto().createHash("sha256").update(value, "utf8").digest("hex").slice(0, 16);
+  return lazyCrypto().createHash("sha256").update(value, "utf8").digest("hex").slice(0, 16);
 }
 
-export function formatHead(head: SplitHead): string {
-  return `${MARK}${head.generation}:${head.count}:${head.digest}`;
+export function formatIndex(head: SplitIndex): string {
+  return `${INDEX_PREFIX}${head.partSet}:${head.count}:${head.digest}`;
 }
 
 /** The head entry that the stored text is, or null for an ordinary value. */
-export function parseHead(stored: string): SplitHead | null {
-  const match = HEAD.exec(stored);
+export function parseIndex(stored: string): SplitIndex | null {
+  const match = INDEX.exec(stored);
   if (match === null) return null;
-  return { generation: match[1] === "a" ? "a" : "b", count: Number(match[2]), digest: match[3] ?? "" };
+  return { partSet: match[1] === "a" ? "a" : "b", count: Number(match[2]), digest: match[3] ?? "" };
 }
 
-export function partAccount(account: string, generation: Generation, index: number): string {
-  return `${account}#${generation}.${index}`;
+export function partAccount(account: string, partSet: PartSet, index: number): string {
+  return `${account}#${partSet}.${index}`;
 }
 
-export function otherGeneration(generation: Generation): Generation {
-  return generation === "a" ? "b" : "a";
+export function otherPartSet(partSet: PartSet): PartSet {
+  return partSet === "a" ? "b" : "a";
 }

@@ -7,11 +7,11 @@ import type { Readable, Writable } from "node:stream";
  */
 export function claimStdio(): { readonly input: Readable; readonly output: Writable } {
   const input = process.stdin;
-  const output = protocolOutput();
-  const elsewhere = process.stderr;
-  Object.defineProperty(process, "stdout", { configurable: true, enumerable: true, get: () => elsewhere });
+  const output = openProtocolOutput();
+  const stderr = process.stderr;
+  Object.defineProperty(process, "stdout", { configurable: true, enumerable: true, get: () => stderr });
   // The global console looks its stream up once, at its first use, and keeps it here.
-  Reflect.set(console, "_stdout", elsewhere);
+  Reflect.set(console, "_stdout", stderr);
   return { input, output };
 }
 
@@ -20,7 +20,7 @@ export function claimStdio(): { readonly input: Readable; readonly output: Writa
  * whole worker, its timers and its watch on the host included. A file stream on the same descriptor writes in libuv's thread
  * pool instead. Elsewhere pipes may be non-blocking at the descriptor, which a file stream does not cope with (EAGAIN).
  */
-function protocolOutput(): Writable {
+function openProtocolOutput(): Writable {
   if (process.platform === "win32") return createWriteStream("", { fd: 1, autoClose: false });
   return process.stdout;
 }

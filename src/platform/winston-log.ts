@@ -6,14 +6,14 @@ import { LogFile } from "./log-file.js";
 import { redact, redactText } from "./redaction.js";
 
 /** Records kept while winston is being loaded, or while a host does not read stderr. */
-const MOST_PENDING = 1_000;
-const MOST_UNREAD_STDERR_BYTES = 1024 * 1024;
+const MAX_PENDING_RECORDS = 1_000;
+const MAX_UNREAD_STDERR_BYTES = 1024 * 1024;
 /** winston is loaded this long after the first record, so that the first answer goes before it. */
-const LOAD_AFTER_MS = 50;
+const LOAD_DELAY_MS = 50;
 
 const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
-interface Pending {
+interface PendingRecord {
   readonly level: LogLevel;
   readonly message: string;
   readonly timestamp: string;
@@ -28,7 +28,7 @@ export class WinstonLog implements Logger {
   readonly #directory: string;
   readonly #stderr: NodeJS.WritableStream & { writableLength?: number };
   #level: LogLevel;
-  #pending: Pending[] = [];
+  #pending: PendingRecord[] = [];
   #logger: Winston.Logger | null = null;
   #loading: Promise<void> | null = null;
   #file: LogFile | null = null;
@@ -78,15 +78,15 @@ export class WinstonLog implements Logger {
     if (this.#closed || LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
     const record = { level, message, timestamp: new Date().toISOString(), fields };
     if (this.#logger !== null) {
-      this.#hand(this.#logger, record);
+      this.#writeTo(this.#logger, record);
       return;
     }
-    if (this.#pending.length < MOST_PENDING) this.#pending.push(record);
-    this.#loading ??= new Promise((resolve) => setTimeout(resolve, LOAD_AFTER_MS).unref()).then(() => this.#load());
+    if (this.#pending.length < MAX_PENDING_RECORDS) this.#pending.push(record);
+    this.#loading ??= new Promise((resolve) => setTimeout(resolve, LOAD_DELAY_MS).unref()).then(() => this.#load());
     this.#loading.catch(() => undefined);
   }
 
-  #hand(logger: Winston.Logger, record: Pending): void {
+  #writeTo(logger: Winston.Logger, record: PendingRecord): void {
     const fields = redact(record.fields) as Record<string, unknown>;
     logger.log({ level: record.level, message: redactText(record.message), timestamp: record.timestamp, fields });
   }
@@ -94,29 +94,29 @@ export class WinstonLog implements Logger {
   async #load(): Promise<void> {
     if (this.#logger !== null) return;
     const { default: winston } = await import("winston");
-    const line = winston.format.printf((info) => {
+    const lineFormat = winston.format.printf((info) => {
       const fields = info.fields as Record<string, unknown>;
-      const tail = Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`;
-      return `${String(info.timestamp)} ${info.level} ${String(info.message).replace(/\s*[\r\n]+\s*/g, " ")}${tail}`;
+      const suffix = Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`;
+      return `${String(info.timestamp)} ${info.level} ${String(info.message).replace(/\s*[\r\n]+\s*/g, " ")}${suffix}`;
     });
-    const json = winston.format.printf((info) =>
+    const jsonFormat = winston.format.printf((info) =>
       JSON.stringify({ time: info.timestamp, level: info.level, message: info.message, ...(info.fields as object) }),
     );
     // Not winston's Console: it writes most levels to stdout, which belongs to the protocol.
-    this.#file = new LogFile(this.#directory, (error) => this.#tellOfNoFile(error));
+    this.#file = new LogFile(this.#directory, (error) => this.#warnNoFile(error));
     const transports = [
-      new winston.transports.Stream({ stream: this.#boundedStderr(), format: line }),
-      new winston.transports.Stream({ stream: this.#file.sink, format: json }),
+      new winston.transports.Stream({ stream: this.#boundedStderr(), format: lineFormat }),
+      new winston.transports.Stream({ stream: this.#file.sink, format: jsonFormat }),
     ];
     const logger = winston.createLogger({ level: "debug", transports, exitOnError: false });
     logger.on("error", () => undefined);
     this.#logger = logger;
     const pending = this.#pending;
     this.#pending = [];
-    for (const record of pending) this.#hand(logger, record);
+    for (const record of pending) this.#writeTo(logger, record);
   }
 
-  #tellOfNoFile(error: unknown): void {
+  #warnNoFile(error: unknown): void {
     this.warn("There can be no log file in this folder, so the log goes to stderr alone: name another one with --log-dir.", {
       directory: this.#directory,
       code: (error as NodeJS.ErrnoException).code,
@@ -129,7 +129,7 @@ export class WinstonLog implements Logger {
     return new Writable({
       decodeStrings: false,
       write: (chunk: string | Buffer, _encoding, done): void => {
-        if ((stderr.writableLength ?? 0) < MOST_UNREAD_STDERR_BYTES) stderr.write(chunk);
+        if ((stderr.writableLength ?? 0) < MAX_UNREAD_STDERR_BYTES) stderr.write(chunk);
         done();
       },
     });

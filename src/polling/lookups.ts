@@ -1,18 +1,18 @@
 import type { Clock } from "../ports/clock.js";
-import type { LookupCandidate, PolledRoster, WatchedDemand } from "../presence/polled-roster.js";
+import type { LookupCandidate, PolledRoster, RefreshDemand } from "../presence/polled-roster.js";
 
 /** An address whose lookup failed lets the others go first for this long. */
-const ASIDE_MS = 60_000;
+const FAILED_LOOKUP_DELAY_MS = 60_000;
 /** An address that finds nobody although somebody has it (it is no e-mail) is not looked up again for this long. */
-const IN_VAIN_MS = 3_600_000;
+const FUTILE_LOOKUP_DELAY_MS = 3_600_000;
 
 /** Which watched addresses to look up next. */
-export class Lookups {
+export class LookupScheduler {
   readonly #clock: Clock;
   readonly #roster: PolledRoster;
-  readonly #asideUntil = new Map<string, number>();
+  readonly #deferredUntil = new Map<string, number>();
   /** Those of them that Webex was not heard about. */
-  readonly #failed = new Set<string>();
+  readonly #failedAddresses = new Set<string>();
   /** What the roster weighed a moment ago may be answered by now. */
   readonly #answeredAt = new Map<string, number>();
 
@@ -22,54 +22,58 @@ export class Lookups {
   }
 
   /** Watched addresses that match nobody and have no answer, up to `max`. */
-  strangers(max: number): readonly string[] {
-    this.#forget();
-    const unanswered = this.#roster.unansweredAddresses(this.#asideUntil.size + max);
-    return unanswered.filter((address) => !this.#asideUntil.has(address)).slice(0, max);
+  unmatchedAddresses(max: number): readonly string[] {
+    this.#evictExpired();
+    const unanswered = this.#roster.unansweredAddresses(this.#deferredUntil.size + max);
+    return unanswered.filter((address) => !this.#deferredUntil.has(address)).slice(0, max);
   }
 
   /** The same demand without those whom a lookup does not help, or helped just now. */
-  refined(demand: WatchedDemand): WatchedDemand {
-    if (this.#asideUntil.size === 0 && this.#answeredAt.size === 0) return demand;
-    return { ...demand, lookups: this.#refined(demand.lookups), homeless: this.#refined(demand.homeless) };
+  filterDemand(demand: RefreshDemand): RefreshDemand {
+    if (this.#deferredUntil.size === 0 && this.#answeredAt.size === 0) return demand;
+    return {
+      ...demand,
+      lookupCandidates: this.#filterCandidates(demand.lookupCandidates),
+      notOnAnyPage: this.#filterCandidates(demand.notOnAnyPage),
+    };
   }
 
   /** The address has been looked up; so many persons were found. */
-  found(address: string, persons: number): void {
+  recordResult(address: string, persons: number): void {
     const now = this.#clock.monotonic();
-    this.#failed.delete(address);
-    if (persons === 0) this.#asideUntil.set(address, now + IN_VAIN_MS);
+    this.#failedAddresses.delete(address);
+    if (persons === 0) this.#deferredUntil.set(address, now + FUTILE_LOOKUP_DELAY_MS);
     else this.#answeredAt.set(address, now);
   }
 
-  failed(address: string): void {
-    this.#asideUntil.set(address, this.#clock.monotonic() + ASIDE_MS);
-    this.#failed.add(address);
+  recordFailure(address: string): void {
+    this.#deferredUntil.set(address, this.#clock.monotonic() + FAILED_LOOKUP_DELAY_MS);
+    this.#failedAddresses.add(address);
   }
 
   /** What made lookups fail may be over. */
-  tryFailedAgain(): void {
-    for (const address of this.#failed) this.#asideUntil.delete(address);
-    this.#failed.clear();
+  retryFailed(): void {
+    for (const address of this.#failedAddresses) this.#deferredUntil.delete(address);
+    this.#failedAddresses.clear();
   }
 
-  #refined(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {
+  #filterCandidates(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {
     return candidates.flatMap((candidate) => {
-      if (this.#asideUntil.has(candidate.address)) return [];
+      if (this.#deferredUntil.has(candidate.address)) return [];
       const answeredAt = this.#answeredAt.get(candidate.address) ?? 0;
       return answeredAt > candidate.observedAt ? [{ ...candidate, observedAt: answeredAt }] : [candidate];
     });
   }
 
-  #forget(): void {
+  #evictExpired(): void {
     const now = this.#clock.monotonic();
-    for (const [address, until] of this.#asideUntil) {
+    for (const [address, until] of this.#deferredUntil) {
       if (until > now) continue;
-      this.#asideUntil.delete(address);
-      this.#failed.delete(address);
+      this.#deferredUntil.delete(address);
+      this.#failedAddresses.delete(address);
     }
-    for (const [address, at] of this.#answeredAt) {
-      if (now - at < ASIDE_MS) return;
+    for (const [address, answeredAt] of this.#answeredAt) {
+      if (now - answeredAt < FAILED_LOOKUP_DELAY_MS) return;
       this.#answeredAt.delete(address);
     }
   }

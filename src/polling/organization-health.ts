@@ -1,28 +1,28 @@
 import type { Fault } from "../faults/fault.js";
-import type { Chance, Clock } from "../ports/clock.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { WatchedAges } from "../presence/polled-roster.js";
 import { Backoff } from "./backoff.js";
 import { PollingProblems } from "./polling-problems.js";
 import type { PollingProblemCode, PollingProblemDetail } from "./polling-report.js";
-import type { PassingCode, RefusalCode } from "./verdict.js";
+import type { TransientCode, RefusalCode } from "./verdict.js";
 
 /** How often an organization that Webex refuses is tried again, unless the interval is longer. */
 const REFUSED_RETRY_MS = 60_000;
 /** A single failure that is over sooner is not worth a word. */
-const BLIP_MS = 10_000;
+const PENDING_FAILURE_MS = 10_000;
 /** A keychain out of reach is tried again at least this often (contract: keychain). */
 const KEYCHAIN_RETRY_MS = 10_000;
 /** Cisco's recommendation for polling. */
-const MOST_PERSONS = 1_000;
+const RECOMMENDED_MAX_PERSONS = 1_000;
 
-const OVER_WITH_A_PAGE: readonly PollingProblemCode[] = [
+const CLEARED_BY_PAGE: readonly PollingProblemCode[] = [
   "authorizationExpired",
   "authorizationRequired",
   "clientNotConfigured",
   "scopeMissing",
   "adminRoleLost",
 ];
-const OVER_WITH_AN_ANSWER: readonly PollingProblemCode[] = [
+const CLEARED_BY_RESPONSE: readonly PollingProblemCode[] = [
   "rateLimited",
   "webexUnreachable",
   "keychainLocked",
@@ -33,23 +33,23 @@ const OVER_WITH_AN_ANSWER: readonly PollingProblemCode[] = [
 export class OrganizationHealth {
   readonly problems = new PollingProblems();
   readonly #clock: Clock;
-  readonly #chance: Chance;
+  readonly #random: Random;
   readonly #backoff: Backoff;
-  #refused = false;
+  #isRefused = false;
   #notBefore = 0;
   #failures = 0;
-  #blip: { readonly code: PassingCode; readonly detail: PollingProblemDetail; readonly since: number } | null = null;
+  #pendingFailure: { readonly code: TransientCode; readonly detail: PollingProblemDetail; readonly since: number } | null = null;
   /** How far into a sweep an answer has to come before `webexError` is over; infinite: to its end. */
-  #errorAtPage = 0;
+  #webexErrorPage = 0;
 
-  constructor(clock: Clock, chance: Chance) {
+  constructor(clock: Clock, random: Random) {
     this.#clock = clock;
-    this.#chance = chance;
-    this.#backoff = new Backoff(chance);
+    this.#random = random;
+    this.#backoff = new Backoff(random);
   }
 
-  get refused(): boolean {
-    return this.#refused;
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   /** No request before this time. */
@@ -58,114 +58,115 @@ export class OrganizationHealth {
   }
 
   /** Webex answered; `page` counts the sweep's pages, the answered one included, or is null where it was none. */
-  answered(page: number | null): void {
+  recordResponse(page: number | null): void {
     this.#backoff.reset();
     this.#failures = 0;
-    this.#blip = null;
+    this.#pendingFailure = null;
     this.#notBefore = 0;
-    this.problems.clear(...OVER_WITH_AN_ANSWER);
-    if ((page ?? 0) >= this.#errorAtPage) this.problems.clear("webexError");
+    this.problems.clear(...CLEARED_BY_RESPONSE);
+    if ((page ?? 0) >= this.#webexErrorPage) this.problems.clear("webexError");
     if (page === null) return;
-    this.#refused = false;
-    this.problems.clear(...OVER_WITH_A_PAGE);
+    this.#isRefused = false;
+    this.problems.clear(...CLEARED_BY_PAGE);
   }
 
-  sweepCompleted(persons: number): void {
-    this.#errorAtPage = 0;
+  recordCompletedSweep(persons: number): void {
+    this.#webexErrorPage = 0;
     this.problems.clear("webexError");
-    if (persons > MOST_PERSONS) this.problems.raise("organizationTooLarge", { persons });
+    if (persons > RECOMMENDED_MAX_PERSONS) this.problems.raise("organizationTooLarge", { persons });
     else this.problems.clear("organizationTooLarge");
   }
 
   /** A sweep could not be brought to its end. */
-  sweepGivenUp(sentence: string, fault?: Fault): void {
-    this.#errorAtPage = Number.POSITIVE_INFINITY;
-    this.#blip = null;
+  recordAbandonedSweep(sentence: string, fault?: Fault): void {
+    this.#webexErrorPage = Number.POSITIVE_INFINITY;
+    this.#pendingFailure = null;
     this.problems.raise("webexError", { ...(fault === undefined ? {} : detailOf(fault)), sentence });
   }
 
   /** Returns until when Webex wants no request. */
-  rateLimited(fault: Fault): number {
-    const delayMs = this.#backoff.next(fault.retryAfterMs);
+  recordRateLimit(fault: Fault): number {
+    const delayMs = this.#backoff.nextDelay(fault.retryAfterMs);
     this.#failures = 0;
-    this.#blip = null;
+    this.#pendingFailure = null;
     this.problems.clear("webexUnreachable");
     this.problems.raise("rateLimited", { ...detailOf(fault), until: new Date(this.#clock.now() + delayMs).toISOString() });
     return this.#clock.monotonic() + delayMs;
   }
 
-  refusedBy(code: RefusalCode, fault: Fault, scopesMissing: readonly string[], pollIntervalMs: number): void {
-    this.#refused = true;
+  recordRefusal(code: RefusalCode, fault: Fault, missingScopes: readonly string[], pollIntervalMs: number): void {
+    this.#isRefused = true;
     this.#failures = 0;
-    this.#blip = null;
-    this.problems.clear(...OVER_WITH_A_PAGE.filter((other) => other !== code), ...OVER_WITH_AN_ANSWER, "webexError");
-    const detail = code === "scopeMissing" ? { ...detailOf(fault), missingScopes: scopesMissing } : detailOf(fault);
+    this.#pendingFailure = null;
+    this.problems.clear(...CLEARED_BY_PAGE.filter((other) => other !== code), ...CLEARED_BY_RESPONSE, "webexError");
+    const detail = code === "scopeMissing" ? { ...detailOf(fault), missingScopes: missingScopes } : detailOf(fault);
     this.problems.raise(code, detail);
-    const everyMs = Math.max(REFUSED_RETRY_MS, pollIntervalMs);
-    this.#notBefore = this.#clock.monotonic() + everyMs * (0.9 + 0.2 * this.#chance.random());
+    const retryMs = Math.max(REFUSED_RETRY_MS, pollIntervalMs);
+    this.#notBefore = this.#clock.monotonic() + retryMs * (0.9 + 0.2 * this.#random.random());
   }
 
   /** `askedAt`: when the question was put; `page`: the sweep's page that failed, counted from 1, or null where it was none. */
-  failed(code: PassingCode, fault: Fault, askedAt: number, page: number | null): void {
-    const keychain = code === "keychainLocked" || code === "keychainUnavailable";
-    this.tryLater(keychain ? KEYCHAIN_RETRY_MS : undefined);
+  recordFailure(code: TransientCode, fault: Fault, sentAt: number, page: number | null): void {
+    const isKeychainFailure = code === "keychainLocked" || code === "keychainUnavailable";
+    this.backOff(isKeychainFailure ? KEYCHAIN_RETRY_MS : undefined);
     this.#failures += 1;
-    this.#blip = { code, detail: detailOf(fault), since: this.#blip?.since ?? askedAt };
+    this.#pendingFailure = { code, detail: detailOf(fault), since: this.#pendingFailure?.since ?? sentAt };
     if (code === "webexError") {
-      this.#errorAtPage = Math.max(this.#errorAtPage, page ?? 0);
+      this.#webexErrorPage = Math.max(this.#webexErrorPage, page ?? 0);
       this.problems.clear("webexUnreachable");
     }
-    if (this.#failures > 1) this.#showBlip();
-    this.lookAtTheClock();
+    if (this.#failures > 1) this.#reportPendingFailure();
+    this.checkPendingFailure();
   }
 
   /** The next request comes after the usual delay that grows with each failure. */
-  tryLater(capMs?: number): void {
-    this.#notBefore = this.#clock.monotonic() + this.#backoff.next(undefined, capMs);
+  backOff(maxDelayMs?: number): void {
+    this.#notBefore = this.#clock.monotonic() + this.#backoff.nextDelay(undefined, maxDelayMs);
   }
 
   /** A failure that lasts is shown also while its second try is still under way. */
-  lookAtTheClock(): void {
-    if (this.#blip !== null && this.#clock.monotonic() - this.#blip.since >= BLIP_MS) this.#showBlip();
+  checkPendingFailure(): void {
+    if (this.#pendingFailure !== null && this.#clock.monotonic() - this.#pendingFailure.since >= PENDING_FAILURE_MS)
+      this.#reportPendingFailure();
   }
 
   /** `remedyFor`: what would help where the 95th percentile is that many seconds. */
-  ages({ watchedP95 }: WatchedAges, staleAfterSeconds: number, remedyFor: (watchedP95: number) => string | undefined): void {
+  checkAges({ watchedP95 }: WatchedAges, staleAfterSeconds: number, remedyFor: (watchedP95: number) => string | undefined): void {
     if (watchedP95 !== null && watchedP95 > staleAfterSeconds) {
       const remedy = remedyFor(watchedP95);
       this.problems.raise("freshnessMissed", { watchedP95, staleAfterSeconds, ...(remedy === undefined ? {} : { remedy }) });
     } else this.problems.clear("freshnessMissed");
   }
 
-  statusShared(shared: boolean): void {
-    if (shared) this.problems.clear("statusSharingOff");
+  recordStatusSharing(isShared: boolean): void {
+    if (isShared) this.problems.clear("statusSharingOff");
     else this.problems.raise("statusSharingOff", {});
   }
 
   /** The next request need not wait for an earlier failure's sake. */
-  tryNow(): void {
+  clearBackoff(): void {
     this.#backoff.reset();
     this.#notBefore = 0;
   }
 
   /** What was refused or failed was so under another grant. */
-  forget(): void {
-    this.tryNow();
-    this.#refused = false;
+  forgetFailures(): void {
+    this.clearBackoff();
+    this.#isRefused = false;
     this.#failures = 0;
-    this.#blip = null;
-    this.problems.clear(...OVER_WITH_A_PAGE, "keychainLocked", "keychainUnavailable", "webexUnreachable");
+    this.#pendingFailure = null;
+    this.problems.clear(...CLEARED_BY_PAGE, "keychainLocked", "keychainUnavailable", "webexUnreachable");
   }
 
   /** Nobody asks Webex any more, so nothing is known to be wrong. */
   reset(): void {
-    this.forget();
-    this.#errorAtPage = 0;
+    this.forgetFailures();
+    this.#webexErrorPage = 0;
     this.problems.clearAll();
   }
 
-  #showBlip(): void {
-    if (this.#blip !== null) this.problems.raise(this.#blip.code, this.#blip.detail);
+  #reportPendingFailure(): void {
+    if (this.#pendingFailure !== null) this.problems.raise(this.#pendingFailure.code, this.#pendingFailure.detail);
   }
 }
 

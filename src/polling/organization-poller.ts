@@ -1,41 +1,48 @@
 import { asFault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
-import type { WatchedDemand } from "../presence/polled-roster.js";
-import { Failures, type RequestedAction } from "./failures.js";
-import { freshnessRemedy } from "./freshness-remedy.js";
-import { Lookups } from "./lookups.js";
+import type { RefreshDemand } from "../presence/polled-roster.js";
+import { FailureHandler, type PollingRequest } from "./failures.js";
+import { suggestFreshnessRemedy } from "./freshness-remedy.js";
+import { LookupScheduler } from "./lookups.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { PageMap } from "./page-map.js";
-import { Pause } from "./pause.js";
+import { Delay } from "./pause.js";
 import { freshnessPlanner } from "./planner.js";
 import type { PollingProblem, PollingReport } from "./polling-report.js";
 import type { PollingSettings } from "./polling-settings.js";
-import { Questions } from "./questions.js";
-import { lookEvery } from "./recurring-look.js";
-import { Rereads } from "./rereads.js";
-import { reportOf, wallTime } from "./report-of.js";
-import { RequestTimes } from "./request-times.js";
-import { RequestsMade } from "./requests-made.js";
-import { RosterSweeps, type RosterSweepsParts } from "./roster-sweeps.js";
+import { RequestExecutor } from "./questions.js";
+import { repeatEvery } from "./recurring-look.js";
+import { PageRefetcher } from "./rereads.js";
+import { createReport, toWallTime } from "./report-of.js";
+import { RequestDurations } from "./request-times.js";
+import { RequestHistory } from "./requests-made.js";
+import { SweepRunner, type SweepRunnerOptions } from "./roster-sweeps.js";
 import type { PlannedAction, Planner } from "./situation.js";
-import { type SituationSources, situationOf } from "./situation-of.js";
+import { type PlannerInputSources, createPlannerInput } from "./situation-of.js";
 
 /** How often ages and lasting failures are looked at between requests. */
-const LOOK_EVERY_MS = 5_000;
+const CHECK_INTERVAL_MS = 5_000;
 /** The roster weighs the watched anew after this long: whoever began to be watched meanwhile is seen then. */
-const DEMAND_SETTLES_MS = 1_001;
+const DEMAND_REFRESH_MS = 1_001;
 
 /** `people` passes its requests through `budget`. */
-export interface OrganizationPollerParts extends RosterSweepsParts {
+export interface OrganizationPollerOptions extends SweepRunnerOptions {
   readonly grantedScopes: () => readonly string[];
   /** Defaults to the freshness planner. */
   readonly planner?: Planner;
 }
 
-interface Run {
+export interface PollerEvents {
+  /** `problems` or `asking` has changed. */
+  readonly stateChanged: undefined;
+  /** The first sweep has completed, or a later one found another number of persons. */
+  readonly personsCounted: undefined;
+}
+
+interface PollingRun {
   readonly controller: AbortController;
-  readonly ended: Promise<void>;
+  readonly completed: Promise<void>;
 }
 
 /**
@@ -43,120 +50,117 @@ interface Run {
  * as problems and is tried again; nothing is thrown.
  */
 export class OrganizationPoller {
-  /** Emits when `problems` or `asking` changed. */
-  readonly onChanged = new Feed<void>();
-  /** Emits when the first sweep is through, and when a later one finds another number of persons. */
-  readonly onCounted = new Feed<void>();
-  readonly #parts: OrganizationPollerParts;
+  readonly events = new Emitter<PollerEvents>();
+  readonly #options: OrganizationPollerOptions;
   readonly #clock: Clock;
   readonly #planner: Planner;
-  readonly #pause: Pause;
+  readonly #delay: Delay;
   readonly #health: OrganizationHealth;
-  readonly #lookups: Lookups;
-  readonly #map = new PageMap();
-  readonly #sweeps: RosterSweeps;
-  readonly #questions: Questions;
-  readonly #failures: Failures;
-  readonly #sources: SituationSources;
+  readonly #lookups: LookupScheduler;
+  readonly #pageMap = new PageMap();
+  readonly #sweepRunner: SweepRunner;
+  readonly #executor: RequestExecutor;
+  readonly #failureHandler: FailureHandler;
+  readonly #sources: PlannerInputSources;
   #settings: PollingSettings;
-  #counted: number | null = null;
-  #run: Run | null = null;
-  #ending: Promise<void> = Promise.resolve();
+  #lastPersonCount: number | null = null;
+  #run: PollingRun | null = null;
+  #previousRun: Promise<void> = Promise.resolve();
   /** The request under way. */
   #request: AbortController | null = null;
-  #callOff: readonly Disposer[] = [];
-  #demandSettles: Disposer | null = null;
+  #disposers: readonly Disposer[] = [];
+  #demandTimer: Disposer | null = null;
 
-  constructor(parts: OrganizationPollerParts) {
-    this.#parts = parts;
-    this.#clock = parts.clock;
-    this.#planner = parts.planner ?? freshnessPlanner;
-    this.#pause = new Pause(parts.clock);
-    this.#health = new OrganizationHealth(parts.clock, parts.chance);
-    this.#lookups = new Lookups(parts.clock, parts.roster);
-    this.#sweeps = new RosterSweeps(parts, this.#health, this.#map);
-    const made = new RequestsMade(parts.clock);
-    const rooms = { health: this.#health, sweeps: this.#sweeps, lookups: this.#lookups, made };
-    this.#sources = { budget: parts.budget, map: this.#map, times: new RequestTimes(), ...rooms };
-    const rereads = new Rereads(parts, this.#health, this.#map);
-    this.#questions = new Questions({ ...parts, ...rooms, rereads });
-    this.#failures = new Failures({ ...parts, ...rooms, rereads });
-    this.#settings = { pollIntervalSeconds: 20, requestsPerMinute: parts.budget.perMinuteLimit, staleAfterSeconds: 180 };
+  constructor(options: OrganizationPollerOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#planner = options.planner ?? freshnessPlanner;
+    this.#delay = new Delay(options.clock);
+    this.#health = new OrganizationHealth(options.clock, options.random);
+    this.#lookups = new LookupScheduler(options.clock, options.roster);
+    this.#sweepRunner = new SweepRunner(options, this.#health, this.#pageMap);
+    const made = new RequestHistory(options.clock);
+    const components = { health: this.#health, sweeps: this.#sweepRunner, lookups: this.#lookups, made };
+    this.#sources = { budget: options.budget, pageMap: this.#pageMap, durations: new RequestDurations(), ...components };
+    const refetcher = new PageRefetcher(options, this.#health, this.#pageMap);
+    this.#executor = new RequestExecutor({ ...options, ...components, refetcher });
+    this.#failureHandler = new FailureHandler({ ...options, ...components, refetcher });
+    this.#settings = { pollIntervalSeconds: 20, requestsPerMinute: options.budget.perMinuteLimit, staleAfterSeconds: 180 };
   }
 
   /** Asks Webex at once (after an earlier run's last request has ended). Does nothing while running. */
   start(): void {
     if (this.#run !== null) return;
     const controller = new AbortController();
-    this.#callOff = [
-      lookEvery(this.#clock, LOOK_EVERY_MS, () => {
-        this.#look();
+    this.#disposers = [
+      repeatEvery(this.#clock, CHECK_INTERVAL_MS, () => {
+        this.#check();
       }),
-      this.#parts.roster.onDemand(() => {
-        this.#demanded();
+      this.#options.roster.events.on("demandChanged", () => {
+        this.#handleDemandChange();
       }),
       () => {
-        this.#demandSettles?.();
-        this.#demandSettles = null;
+        this.#demandTimer?.();
+        this.#demandTimer = null;
       },
     ];
-    this.#run = { controller, ended: this.#poll(controller.signal, this.#ending) };
+    this.#run = { controller, completed: this.#poll(controller.signal, this.#previousRun) };
   }
 
   /** Aborts the request under way, drops its result and waits for its end; the problems are gone then. Idempotent. */
   stop(): Promise<void> {
     const run = this.#run;
-    if (run === null) return this.#ending;
+    if (run === null) return this.#previousRun;
     this.#run = null;
-    this.#ending = run.ended;
-    for (const callOff of this.#callOff) callOff();
-    this.#callOff = [];
+    this.#previousRun = run.completed;
+    for (const dispose of this.#disposers) dispose();
+    this.#disposers = [];
     run.controller.abort();
     this.#request?.abort();
-    this.#sweeps.abandon();
-    this.#map.forget();
-    this.#questions.forget();
+    this.#sweepRunner.reset();
+    this.#pageMap.clear();
+    this.#executor.reset();
     this.#health.reset();
-    this.#tell();
-    return run.ended;
+    this.#emitChanges();
+    return run.completed;
   }
 
   /** In force at once, a wait under way included. */
   apply(settings: PollingSettings): void {
     this.#settings = settings;
-    this.#parts.budget.setLimit(settings.requestsPerMinute);
+    this.#options.budget.setLimit(settings.requestsPerMinute);
     if (this.#run === null) return;
-    this.#look();
+    this.#check();
   }
 
   /** Asks for a sweep as soon as the budget allows; one under way counts. `nextPossibleAt` is epoch milliseconds, null where refused. */
   pollNow(): { accepted: boolean; nextPossibleAt: number | null } {
-    if (this.#run === null || !this.asking) return { accepted: false, nextPossibleAt: null };
-    this.#sweeps.request();
-    this.#health.tryNow();
-    this.#pause.wake();
+    if (this.#run === null || !this.isAccepted) return { accepted: false, nextPossibleAt: null };
+    this.#sweepRunner.request();
+    this.#health.clearBackoff();
+    this.#delay.wake();
     return {
       accepted: true,
-      nextPossibleAt: wallTime(this.#clock, Math.max(this.#clock.monotonic(), this.#parts.budget.nextPossibleAt())),
+      nextPossibleAt: toWallTime(this.#clock, Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt())),
     };
   }
 
   /** The grant changed: what was refused or failed is forgotten, a request under the old one is dropped, and Webex is asked at once. */
   retryNow(): void {
     if (this.#run === null) return;
-    this.#health.forget();
-    this.#askAnew();
+    this.#health.forgetFailures();
+    this.#restartRequest();
   }
 
   /**
    * The way to Webex changed: a request on the old one is dropped, and Webex is asked at once, without regard to what failed there.
    * What Webex has asked to wait for lies in the budget, and goes on to count.
    */
-  wayChanged(): void {
+  routeChanged(): void {
     if (this.#run === null) return;
-    this.#health.tryNow();
-    this.#lookups.tryFailedAgain();
-    this.#askAnew();
+    this.#health.clearBackoff();
+    this.#lookups.retryFailed();
+    this.#restartRequest();
   }
 
   get problems(): readonly PollingProblem[] {
@@ -164,111 +168,118 @@ export class OrganizationPoller {
   }
 
   /** False while Webex refuses this organization as a whole and a person has to act. */
-  get asking(): boolean {
-    return !this.#health.refused;
+  get isAccepted(): boolean {
+    return !this.#health.isRefused;
   }
 
   report(): PollingReport {
-    const { budget, clock, roster } = this.#parts;
-    return reportOf({ budget, clock, roster, sweeps: this.#sweeps, made: this.#sources.made, waitsUntil: this.#pause.until });
+    const { budget, clock, roster } = this.#options;
+    return createReport({
+      budget,
+      clock,
+      roster,
+      sweeps: this.#sweepRunner,
+      made: this.#sources.made,
+      waitingUntil: this.#delay.endsAt,
+    });
   }
 
-  #askAnew(): void {
-    this.#sweeps.makeDue();
+  #restartRequest(): void {
+    this.#sweepRunner.makeNextDue();
     this.#request?.abort();
-    this.#tell();
-    this.#pause.wake();
+    this.#emitChanges();
+    this.#delay.wake();
   }
 
-  async #poll(signal: AbortSignal, earlierRun: Promise<void>): Promise<void> {
-    await earlierRun;
+  async #poll(signal: AbortSignal, previousRun: Promise<void>): Promise<void> {
+    await previousRun;
     while (!signal.aborted) {
       const action = this.#nextAction();
-      if (action.kind === "wait") await this.#pause.wait(action.untilMs, signal);
-      else await this.#take(action);
+      if (action.kind === "wait") await this.#delay.waitUntil(action.untilMs, signal);
+      else await this.#execute(action);
     }
   }
 
-  #nextAction(): PlannedAction | RequestedAction {
+  #nextAction(): PlannedAction | PollingRequest {
     const now = this.#clock.monotonic();
-    this.#map.lookAtTheClock(now);
-    const situation = situationOf(this.#sources, this.#watched(), this.#intervalMs, now);
-    if (this.#questions.meDue && Math.max(situation.notBefore, situation.nextPossibleAt) <= now) return { kind: "me" };
-    return this.#planner.next(situation);
+    this.#pageMap.expireSuspension(now);
+    const input = createPlannerInput(this.#sources, this.#demand(), this.#intervalMs, now);
+    if (this.#executor.isMeDue && Math.max(input.notBefore, input.nextPossibleAt) <= now) return { kind: "me" };
+    return this.#planner.next(input);
   }
 
-  async #take(action: RequestedAction): Promise<void> {
+  async #execute(action: PollingRequest): Promise<void> {
     const request = new AbortController();
     this.#request = request;
-    const askedAt = this.#clock.monotonic();
+    const sentAt = this.#clock.monotonic();
     try {
-      await this.#questions.ask(action, request.signal);
+      await this.#executor.execute(action, request.signal);
       if (action.kind !== "me") {
-        this.#sources.times.took(action.kind === "lookup" ? "lookup" : "page", this.#clock.monotonic() - askedAt);
+        this.#sources.durations.record(action.kind === "lookup" ? "lookup" : "page", this.#clock.monotonic() - sentAt);
       }
     } catch (thrown) {
-      if (!request.signal.aborted) this.#failures.take(asFault(thrown), action, askedAt, this.#intervalMs);
+      if (!request.signal.aborted) this.#failureHandler.handle(asFault(thrown), action, sentAt, this.#intervalMs);
     } finally {
       this.#request = null;
     }
     if (request.signal.aborted) return;
-    if (action.kind === "page" && this.#sweeps.current === null) this.#judgeAges();
-    this.#tell();
+    if (action.kind === "page" && this.#sweepRunner.current === null) this.#checkAges();
+    this.#emitChanges();
   }
 
   get #intervalMs(): number {
     return this.#settings.pollIntervalSeconds * 1_000;
   }
 
-  #watched(): WatchedDemand {
-    return this.#lookups.refined(this.#parts.roster.watchedDemand(this.#map.count, this.#intervalMs));
+  #demand(): RefreshDemand {
+    return this.#lookups.filterDemand(this.#options.roster.refreshDemand(this.#pageMap.count, this.#intervalMs));
   }
 
-  #demanded(): void {
-    this.#pause.wake();
-    this.#demandSettles ??= this.#clock.timer(DEMAND_SETTLES_MS, () => {
-      this.#demandSettles = null;
-      this.#pause.wake();
+  #handleDemandChange(): void {
+    this.#delay.wake();
+    this.#demandTimer ??= this.#clock.schedule(DEMAND_REFRESH_MS, () => {
+      this.#demandTimer = null;
+      this.#delay.wake();
     });
   }
 
-  #judgeAges(): void {
-    const { budget, roster } = this.#parts;
-    this.#health.ages(roster.watchedAges(), this.#settings.staleAfterSeconds, (watchedP95) =>
-      freshnessRemedy({
+  #checkAges(): void {
+    const { budget, roster } = this.#options;
+    this.#health.checkAges(roster.watchedAges(), this.#settings.staleAfterSeconds, (watchedP95) =>
+      suggestFreshnessRemedy({
         settings: this.#settings,
         watchedP95,
         lastMinute: budget.lastMinute,
-        pace: budget.pace,
-        refusedAbove: budget.refusedAbove,
-        pages: this.#map.count,
-        watched: this.#watched(),
+        ratePerMinute: budget.ratePerMinute,
+        observedLimit: budget.observedLimit,
+        pages: this.#pageMap.count,
+        demand: this.#demand(),
       }),
     );
   }
 
-  #look(): void {
-    this.#health.lookAtTheClock();
-    this.#judgeAges();
-    this.#tell();
+  #check(): void {
+    this.#health.checkPendingFailure();
+    this.#checkAges();
+    this.#emitChanges();
     // What an address was told may have grown too old meanwhile, and lookups may have a turn again.
-    this.#pause.wake();
+    this.#delay.wake();
   }
 
-  #tell(): void {
-    const persons = this.#sweeps.lastComplete?.persons ?? null;
-    const recounted = persons !== this.#counted;
-    this.#counted = persons;
-    if (this.#health.problems.takeChanged()) this.#emit(this.onChanged);
-    if (recounted) this.#emit(this.onCounted);
+  #emitChanges(): void {
+    const persons = this.#sweepRunner.lastCompleted?.persons ?? null;
+    const hasCountChanged = persons !== this.#lastPersonCount;
+    this.#lastPersonCount = persons;
+    if (this.#health.problems.drainChanged()) this.#emit("stateChanged");
+    if (hasCountChanged) this.#emit("personsCounted");
   }
 
   /** A listener's failure is not polling's: it is logged, and polling goes on. */
-  #emit(feed: Feed<void>): void {
+  #emit(event: keyof PollerEvents): void {
     try {
-      feed.emit();
+      this.events.emit(event);
     } catch (thrown) {
-      this.#parts.logger.error("A listener to polling failed.", { orgId: this.#parts.orgId, error: thrown });
+      this.#options.logger.error("A listener to polling failed.", { orgId: this.#options.orgId, error: thrown });
     }
   }
 }

@@ -1,16 +1,16 @@
-import type { PlannedAction, Planner, Situation } from "./situation.js";
-import { targetOf } from "./targets.js";
+import type { PlannedAction, Planner, PlannerInput } from "./situation.js";
+import { selectTarget } from "./targets.js";
 
 /** Lookups of addresses that match nobody may use this part of the budget, so that they never starve the rest. */
-const LOOKUP_SHARE = 1 / 4;
+const UNMATCHED_LOOKUP_SHARE = 1 / 4;
 /** Of this many requests one goes to the sweep, so that those whom nobody watches come round too, and newcomers are found. */
-const SWEEP_TURN = 20;
+const REQUESTS_PER_SWEEP_PAGE = 20;
 /** The same while somebody waits for the sweep itself. */
-const URGENT_SWEEP_TURN = 2;
+const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
 /** A sweep begun because it answers for many strangers is not begun anew sooner than this. */
-const STRANGERS_PAUSE_MS = 5_000;
+const UNMATCHED_SWEEP_INTERVAL_MS = 5_000;
 /** How many pages of a first sweep show whether it finds the watched faster than lookups. */
-const TELLING_PAGES = 2;
+const MIN_SAMPLE_PAGES = 2;
 
 /**
  * Keeps the mean age of the watched persons least. Where a sweep through all pages fits into the interval, it is the cheapest way and
@@ -19,53 +19,53 @@ const TELLING_PAGES = 2;
  * "Effective page refresh policies for Web crawlers", 2003), and the sweep goes on with its part of the requests.
  */
 export const freshnessPlanner: Planner = {
-  next(situation) {
-    const possibleAt = Math.max(situation.notBefore, situation.nextPossibleAt);
-    const wish = wishOf(situation);
-    if (wish.kind === "wait") return { kind: "wait", untilMs: Math.max(wish.untilMs, possibleAt) };
-    return possibleAt > situation.now ? { kind: "wait", untilMs: possibleAt } : wish;
+  next(input) {
+    const allowedAt = Math.max(input.notBefore, input.nextPossibleAt);
+    const action = selectAction(input);
+    if (action.kind === "wait") return { kind: "wait", untilMs: Math.max(action.untilMs, allowedAt) };
+    return allowedAt > input.now ? { kind: "wait", untilMs: allowedAt } : action;
   },
 };
 
-function wishOf(situation: Situation): PlannedAction {
-  const { now, sweep, strangersTurn, sinceSweepPage } = situation;
-  const sweepDueAt = sweepDue(situation);
-  const sweepPage = sweep?.page ?? (sweepDueAt <= now ? ({ kind: "first", max: situation.pageSize } as const) : null);
-  const address = strangerToLookUp(situation);
-  if (address !== undefined && (sweepPage === null || (sweep !== null && strangersTurn)))
-    return { kind: "lookup", address, stranger: true };
+function selectAction(input: PlannerInput): PlannedAction {
+  const { now, sweep, isUnmatchedLookupTurn, requestsSinceSweepPage } = input;
+  const sweepDueAt = findSweepDueTime(input);
+  const sweepPage = sweep?.page ?? (sweepDueAt <= now ? ({ kind: "first", max: input.pageSize } as const) : null);
+  const address = selectUnmatchedAddress(input);
+  if (address !== undefined && (sweepPage === null || (sweep !== null && isUnmatchedLookupTurn)))
+    return { kind: "lookup", address, isUnmatched: true };
   // Nothing is known without a sweep, and after a refusal only a page of it proves that all is well.
-  if (sweepPage !== null && situation.previousSweep === null) return { kind: "page", page: sweepPage };
-  const target = targetOf(situation);
-  const turn = isUrgent(situation) ? URGENT_SWEEP_TURN : SWEEP_TURN;
-  const targeted = target?.action ?? null;
-  if (targeted !== null && (sweepPage === null || sinceSweepPage + 1 < turn)) return targeted;
+  if (sweepPage !== null && input.previousSweep === null) return { kind: "page", page: sweepPage };
+  const target = selectTarget(input);
+  const requestsPerSweepPage = isSweepUrgent(input) ? REQUESTS_PER_URGENT_SWEEP_PAGE : REQUESTS_PER_SWEEP_PAGE;
+  const targetAction = target?.action ?? null;
+  if (targetAction !== null && (sweepPage === null || requestsSinceSweepPage + 1 < requestsPerSweepPage)) return targetAction;
   if (sweepPage !== null) return { kind: "page", page: sweepPage };
   return { kind: "wait", untilMs: Math.min(sweepDueAt, target?.dueAt ?? sweepDueAt) };
 }
 
-function sweepDue(situation: Situation): number {
-  const { previousSweep, pollIntervalMs, now } = situation;
-  if (previousSweep === null || situation.sweepRequested) return now;
-  const pauseMs = sweepIsCheaper(situation) ? Math.min(STRANGERS_PAUSE_MS, pollIntervalMs) : pollIntervalMs;
-  return previousSweep.startedAt + pauseMs * previousSweep.jitter;
+function findSweepDueTime(input: PlannerInput): number {
+  const { previousSweep, pollIntervalMs, now } = input;
+  if (previousSweep === null || input.isSweepRequested) return now;
+  const intervalMs = isSweepCheaper(input) ? Math.min(UNMATCHED_SWEEP_INTERVAL_MS, pollIntervalMs) : pollIntervalMs;
+  return previousSweep.startedAt + intervalMs * previousSweep.jitter;
 }
 
 /** One sweep answers for all strangers at less than a lookup each. */
-function sweepIsCheaper({ pages, strangers }: Situation): boolean {
-  return pages.whole && strangers.length > pages.count;
+function isSweepCheaper({ pages, unmatchedAddresses }: PlannerInput): boolean {
+  return pages.isComplete && unmatchedAddresses.length > pages.count;
 }
 
 /** Somebody waits for the sweep itself. */
-function isUrgent(situation: Situation): boolean {
-  return situation.sweepRequested || !situation.pages.whole || sweepIsCheaper(situation);
+function isSweepUrgent(input: PlannerInput): boolean {
+  return input.isSweepRequested || !input.pages.isComplete || isSweepCheaper(input);
 }
 
-function strangerToLookUp(situation: Situation): string | undefined {
-  const { strangersLastMinute, requestsPerMinute, pages, sweep, strangers, watched } = situation;
-  if (strangersLastMinute >= Math.floor(requestsPerMinute * LOOKUP_SHARE)) return undefined;
-  if (pages.whole) return sweepIsCheaper(situation) ? undefined : strangers[0];
+function selectUnmatchedAddress(input: PlannerInput): string | undefined {
+  const { unmatchedLookupsLastMinute, requestsPerMinute, pages, sweep, unmatchedAddresses, demand } = input;
+  if (unmatchedLookupsLastMinute >= Math.floor(requestsPerMinute * UNMATCHED_LOOKUP_SHARE)) return undefined;
+  if (pages.isComplete) return isSweepCheaper(input) ? undefined : unmatchedAddresses[0];
   // A first sweep that finds somebody watched on each page is as good as lookups, and brings everybody else as well.
-  const worthIt = sweep !== null && sweep.pages >= TELLING_PAGES && watched.persons < sweep.pages;
-  return worthIt || (sweep === null && pages.count > 0) ? strangers[0] : undefined;
+  const isLookupFaster = sweep !== null && sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages;
+  return isLookupFaster || (sweep === null && pages.count > 0) ? unmatchedAddresses[0] : undefined;
 }

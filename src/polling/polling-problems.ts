@@ -15,8 +15,8 @@ export class PollingProblems {
 
   /** New details of a known problem are kept; only a new problem, or a new time it lasts until, is a change. */
   raise(code: PollingProblemCode, detail: PollingProblemDetail): void {
-    const known = this.#byCode.get(code);
-    if (known?.detail.until !== detail.until || known === undefined) this.#changed = true;
+    const existing = this.#byCode.get(code);
+    if (existing?.detail.until !== detail.until || existing === undefined) this.#changed = true;
     this.#byCode.set(code, { code, detail });
   }
 
@@ -29,7 +29,7 @@ export class PollingProblems {
   }
 
   /** Whether anything changed since this was asked last. */
-  takeChanged(): boolean {
+  drainChanged(): boolean {
     const changed = this.#changed;
     this.#changed = false;
     return changed;

@@ -1,7 +1,7 @@
-import type { PassingCode, RefusalCode } from "./verdict.js";
+import type { TransientCode, RefusalCode } from "./verdict.js";
 
 export type PollingProblemCode =
-  RefusalCode | PassingCode | "rateLimited" | "statusSharingOff" | "organizationTooLarge" | "freshnessMissed";
+  RefusalCode | TransientCode | "rateLimited" | "statusSharingOff" | "organizationTooLarge" | "freshnessMissed";
 
 /** What varies in a problem's message. */
 export interface PollingProblemDetail {

@@ -1,80 +1,80 @@
 import type { PageReference, PeopleApi } from "../webex/people-api.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
-import type { RequestedAction } from "./failures.js";
-import type { Lookups } from "./lookups.js";
+import type { PollingRequest } from "./failures.js";
+import type { LookupScheduler } from "./lookups.js";
 import type { OrganizationHealth } from "./organization-health.js";
-import type { Rereads } from "./rereads.js";
-import type { RequestsMade } from "./requests-made.js";
-import type { RosterSweeps } from "./roster-sweeps.js";
+import type { PageRefetcher } from "./rereads.js";
+import type { RequestHistory } from "./requests-made.js";
+import type { SweepRunner } from "./roster-sweeps.js";
 
-export interface QuestionsParts {
+export interface RequestExecutorOptions {
   readonly people: PeopleApi;
   readonly roster: PolledRoster;
   readonly health: OrganizationHealth;
-  readonly lookups: Lookups;
-  readonly made: RequestsMade;
-  readonly rereads: Rereads;
-  readonly sweeps: RosterSweeps;
+  readonly lookups: LookupScheduler;
+  readonly made: RequestHistory;
+  readonly refetcher: PageRefetcher;
+  readonly sweeps: SweepRunner;
 }
 
 /** Puts the questions that polling has to Webex, and passes the answers on. Nothing happens after a signal. */
-export class Questions {
-  readonly #parts: QuestionsParts;
-  #meDue = false;
+export class RequestExecutor {
+  readonly #options: RequestExecutorOptions;
+  #isMeDue = false;
 
-  constructor(parts: QuestionsParts) {
-    this.#parts = parts;
+  constructor(options: RequestExecutorOptions) {
+    this.#options = options;
   }
 
   /** The administrator's own record is to be asked for next. */
-  get meDue(): boolean {
-    return this.#meDue;
+  get isMeDue(): boolean {
+    return this.#isMeDue;
   }
 
-  forget(): void {
-    this.#meDue = false;
+  reset(): void {
+    this.#isMeDue = false;
   }
 
   /** Faults: those of `PeopleApi`. */
-  async ask(action: RequestedAction, signal: AbortSignal): Promise<void> {
-    const { made, rereads } = this.#parts;
+  async execute(action: PollingRequest, signal: AbortSignal): Promise<void> {
+    const { made, refetcher } = this.#options;
     switch (action.kind) {
       case "page":
-        made.add("sweep");
-        return this.#readPage(action.page, signal);
+        made.record("sweep");
+        return this.#fetchSweepPage(action.page, signal);
       case "again":
-        made.add("watched");
-        return rereads.read(action.page, signal);
+        made.record("watched");
+        return refetcher.refetch(action.page, signal);
       case "lookup":
-        made.add(action.stranger ? "stranger" : "watched");
-        return this.#lookUp(action.address, signal);
+        made.record(action.isUnmatched ? "stranger" : "watched");
+        return this.#lookUpAddress(action.address, signal);
       case "me":
-        return this.#askAboutMe(signal);
+        return this.#fetchMe(signal);
     }
   }
 
-  async #readPage(reference: PageReference, signal: AbortSignal): Promise<void> {
-    const { sweeps } = this.#parts;
-    const nobodysStatus = await sweeps.readPage(reference, signal);
+  async #fetchSweepPage(reference: PageReference, signal: AbortSignal): Promise<void> {
+    const { sweeps } = this.#options;
+    const lacksStatus = await sweeps.fetchPage(reference, signal);
     // An administrator who shares no status gets nobody's; only their own record tells that from a quiet organization.
-    if (!signal.aborted && sweeps.current === null) this.#meDue = nobodysStatus;
+    if (!signal.aborted && sweeps.current === null) this.#isMeDue = lacksStatus;
   }
 
-  async #lookUp(address: string, signal: AbortSignal): Promise<void> {
-    const { health, lookups, people, roster } = this.#parts;
+  async #lookUpAddress(address: string, signal: AbortSignal): Promise<void> {
+    const { health, lookups, people, roster } = this.#options;
     const persons = await people.findByEmail(address, signal);
     if (signal.aborted) return;
     roster.applyLookup(address, persons);
-    lookups.found(address, persons.length);
-    health.answered(null);
+    lookups.recordResult(address, persons.length);
+    health.recordResponse(null);
   }
 
-  async #askAboutMe(signal: AbortSignal): Promise<void> {
-    const { health, people } = this.#parts;
-    this.#meDue = false;
+  async #fetchMe(signal: AbortSignal): Promise<void> {
+    const { health, people } = this.#options;
+    this.#isMeDue = false;
     const me = await people.me(signal);
     if (signal.aborted) return;
-    health.answered(null);
-    health.statusShared(me.sharesStatus);
+    health.recordResponse(null);
+    health.recordStatusSharing(me.sharesStatus);
   }
 }

@@ -1,17 +1,17 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 
 /** Calls `look` every `everyMs` until disposed. */
-export function lookEvery(clock: Clock, everyMs: number, look: () => void): Disposer {
-  let callOff: Disposer = () => undefined;
-  const again = (): void => {
-    callOff = clock.timer(everyMs, () => {
-      again();
-      look();
+export function repeatEvery(clock: Clock, intervalMs: number, callback: () => void): Disposer {
+  let cancel: Disposer = () => undefined;
+  const schedule = (): void => {
+    cancel = clock.schedule(intervalMs, () => {
+      schedule();
+      callback();
     });
   };
-  again();
+  schedule();
   return () => {
-    callOff();
+    cancel();
   };
 }

@@ -2,28 +2,28 @@ import type { Clock } from "../ports/clock.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
 import type { PollingReport } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
-import type { RequestsMade } from "./requests-made.js";
-import type { RosterSweeps } from "./roster-sweeps.js";
+import type { RequestHistory } from "./requests-made.js";
+import type { SweepRunner } from "./roster-sweeps.js";
 
-export interface ReportedParts {
+export interface ReportSources {
   readonly budget: RequestBudget;
   readonly clock: Clock;
   readonly roster: PolledRoster;
-  readonly sweeps: RosterSweeps;
-  readonly made: RequestsMade;
+  readonly sweeps: SweepRunner;
+  readonly made: RequestHistory;
   /** Until when polling waits, monotonic milliseconds; null while it does not. */
-  readonly waitsUntil: number | null;
+  readonly waitingUntil: number | null;
 }
 
 /** How polling stands now. */
-export function reportOf({ budget, clock, roster, sweeps, made, waitsUntil }: ReportedParts): PollingReport {
+export function createReport({ budget, clock, roster, sweeps, made, waitingUntil }: ReportSources): PollingReport {
   const sweep = sweeps.current;
-  const blocked = budget.blockedUntil > clock.monotonic();
+  const isBlocked = budget.blockedUntil > clock.monotonic();
   return {
     persons: roster.personCount,
     watched: roster.watchedCount,
     mode: made.mode,
-    lastSweep: sweeps.lastComplete,
+    lastSweep: sweeps.lastCompleted,
     sweepProgress: sweep === null ? null : { persons: sweep.persons, pages: sweep.pages },
     requests: {
       perMinuteLimit: budget.perMinuteLimit,
@@ -32,17 +32,17 @@ export function reportOf({ budget, clock, roster, sweeps, made, waitsUntil }: Re
       rateLimited: budget.rateLimited,
       failed: budget.failed,
     },
-    rateLimitedUntil: blocked ? iso(wallTime(clock, budget.blockedUntil)) : null,
-    nextRequestAt: waitsUntil === null ? null : iso(wallTime(clock, waitsUntil)),
+    rateLimitedUntil: isBlocked ? toIsoString(toWallTime(clock, budget.blockedUntil)) : null,
+    nextRequestAt: waitingUntil === null ? null : toIsoString(toWallTime(clock, waitingUntil)),
     ageSeconds: roster.watchedAges(),
   };
 }
 
 /** Epoch milliseconds of a monotonic time. */
-export function wallTime(clock: Clock, monotonic: number): number {
+export function toWallTime(clock: Clock, monotonic: number): number {
   return clock.now() + (monotonic - clock.monotonic());
 }
 
-function iso(epochMs: number): string {
+function toIsoString(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }

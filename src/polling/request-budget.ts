@@ -1,26 +1,26 @@
 import { Fault } from "../faults/fault.js";
-import type { Chance, Clock } from "../ports/clock.js";
-import type { RequestGate } from "../webex/people-api.js";
+import type { Random, Clock } from "../ports/clock.js";
+import type { RequestLimiter } from "../webex/people-api.js";
 import { jitter } from "./jitter.js";
-import { LearnedLimit } from "./learned-limit.js";
+import { AdaptiveRateLimit } from "./learned-limit.js";
 
 /** A little more than the minute that Webex counts in, because it counts by its own clock. */
 const WINDOW_MS = 60_250;
 /** How long a request nobody reported the end of may still have been on its way. */
-const TRAVEL_MS = 10_000;
+const MAX_TRANSIT_MS = 10_000;
 const MINUTE_MS = 60_000;
-const GAP_JITTER = 0.1;
+const INTERVAL_JITTER = 0.1;
 
 interface CountedRequest {
   readonly admittedAt: number;
   /** When it no longer counts. Webex counts a request on arrival, which is some time between its admission and its end. */
-  leavesAt: number;
+  expiresAt: number;
   ended: boolean;
-  refused: boolean;
+  isRejected: boolean;
 }
 
 interface Waiter {
-  readonly go: () => void;
+  readonly proceed: () => void;
 }
 
 /**
@@ -28,75 +28,75 @@ interface Waiter {
  * has asked for silence. Below that it keeps to what Webex was found to give, and spreads requests over the minute but for a few
  * that may go at once. Waiters go in the order they came. Times are those of `clock.monotonic()`.
  */
-export class RequestBudget implements RequestGate {
+export class RequestBudget implements RequestLimiter {
   readonly #clock: Clock;
-  readonly #chance: Pick<Chance, "random">;
-  readonly #learned: LearnedLimit;
-  #limit: number;
+  readonly #random: Pick<Random, "random">;
+  readonly #adaptiveLimit: AdaptiveRateLimit;
+  #perMinuteLimit: number;
   /** When the requests so far would have gone, had each waited for its place in the minute (the generic cell rate algorithm of ITU-T I.371). */
-  #paidUntil = Number.NEGATIVE_INFINITY;
+  #theoreticalArrivalAt = Number.NEGATIVE_INFINITY;
   #blockedUntil = Number.NEGATIVE_INFINITY;
-  #counted: CountedRequest[] = [];
+  #window: CountedRequest[] = [];
   readonly #waiters: Waiter[] = [];
-  #callOffTimer: (() => void) | null = null;
+  #cancelTimer: (() => void) | null = null;
   #total = 0;
   #rateLimited = 0;
   #failed = 0;
 
-  constructor(clock: Clock, chance: Pick<Chance, "random">, requestsPerMinute: number) {
+  constructor(clock: Clock, random: Pick<Random, "random">, requestsPerMinute: number) {
     this.#clock = clock;
-    this.#chance = chance;
-    this.#limit = requestsPerMinute;
-    this.#learned = new LearnedLimit(requestsPerMinute, chance);
+    this.#random = random;
+    this.#perMinuteLimit = requestsPerMinute;
+    this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random);
   }
 
   /** Waits for the budget and counts one request. Fault: `cancelled`, and the waiter has left the queue. */
-  async admit(signal: AbortSignal): Promise<void> {
+  async acquire(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw cancelled();
     if (this.#waiters.length === 0 && this.nextPossibleAt() <= this.#clock.monotonic()) {
-      this.#count();
+      this.#countRequest();
       return;
     }
-    await this.#turn(signal);
+    await this.#enqueue(signal);
   }
 
   /** A request that did not wait for the budget: it counts all the same. */
-  countPast(): void {
-    this.#count();
-    this.ended("answered");
+  countUngated(): void {
+    this.#countRequest();
+    this.complete("answered");
   }
 
-  ended(outcome: "answered" | "rateLimited" | "failed"): void {
+  complete(outcome: "answered" | "rateLimited" | "failed"): void {
     if (outcome === "rateLimited") this.#rateLimited += 1;
     if (outcome === "failed") this.#failed += 1;
     // Which of several under way has ended does not matter: only the times count, not whose they are.
-    const request = this.#counted.find((r) => !r.ended);
+    const request = this.#window.find((r) => !r.ended);
     if (request === undefined) return;
     const now = this.#clock.monotonic();
     request.ended = true;
-    request.leavesAt = Math.min(request.leavesAt, now + WINDOW_MS);
+    request.expiresAt = Math.min(request.expiresAt, now + WINDOW_MS);
     if (outcome === "rateLimited") {
-      request.refused = true;
+      request.isRejected = true;
       const since = request.admittedAt - MINUTE_MS;
-      this.#learned.refused(now, this.#counted.filter((r) => !r.refused && r.admittedAt > since).length);
+      this.#adaptiveLimit.recordRejection(now, this.#window.filter((r) => !r.isRejected && r.admittedAt > since).length);
     }
-    this.#letGo();
+    this.#admitWaiters();
   }
 
   /** In force at once: a waiter that the new limit allows goes now. */
   setLimit(requestsPerMinute: number): void {
-    this.#limit = requestsPerMinute;
-    this.#learned.ceiling = requestsPerMinute;
-    this.#paidUntil = Math.min(this.#paidUntil, this.#clock.monotonic() + this.#tolerance);
-    this.#letGo();
+    this.#perMinuteLimit = requestsPerMinute;
+    this.#adaptiveLimit.ceiling = requestsPerMinute;
+    this.#theoreticalArrivalAt = Math.min(this.#theoreticalArrivalAt, this.#clock.monotonic() + this.#burstToleranceMs);
+    this.#admitWaiters();
   }
 
   /** No request before this time: Webex said so. A shorter block never shortens a longer one. */
   blockUntil(monotonic: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, monotonic);
     // A silence is no time saved up for a burst after it.
-    this.#paidUntil = Math.max(this.#paidUntil, this.#blockedUntil);
-    this.#letGo();
+    this.#theoreticalArrivalAt = Math.max(this.#theoreticalArrivalAt, this.#blockedUntil);
+    this.#admitWaiters();
   }
 
   get blockedUntil(): number {
@@ -109,29 +109,29 @@ export class RequestBudget implements RequestGate {
    */
   nextPossibleAt(): number {
     const now = this.#clock.monotonic();
-    this.#counted = this.#counted.filter((r) => r.leavesAt > now);
-    const tooMany = this.#counted.length - this.#mostInWindow;
-    const slotAt = tooMany < 0 ? undefined : this.#counted.map((r) => r.leavesAt).sort((a, b) => a - b)[tooMany];
-    return Math.max(this.#blockedUntil, slotAt ?? Number.NEGATIVE_INFINITY, this.#paidUntil - this.#tolerance);
+    this.#window = this.#window.filter((r) => r.expiresAt > now);
+    const excess = this.#window.length - this.#windowCapacity;
+    const slotAt = excess < 0 ? undefined : this.#window.map((r) => r.expiresAt).sort((a, b) => a - b)[excess];
+    return Math.max(this.#blockedUntil, slotAt ?? Number.NEGATIVE_INFINITY, this.#theoreticalArrivalAt - this.#burstToleranceMs);
   }
 
   /** Requests a minute that may be reckoned with now: what the settings allow, or less where Webex gives less. */
-  get pace(): number {
-    return this.#learned.perMinute;
+  get ratePerMinute(): number {
+    return this.#adaptiveLimit.ratePerMinute;
   }
 
   /** What Webex was found to give a minute where that is less than the settings allow, else null. */
-  get refusedAbove(): number | null {
-    return this.#learned.refusedAbove;
+  get observedLimit(): number | null {
+    return this.#adaptiveLimit.observedLimit;
   }
 
   get perMinuteLimit(): number {
-    return this.#limit;
+    return this.#perMinuteLimit;
   }
 
   get lastMinute(): number {
     const since = this.#clock.monotonic() - MINUTE_MS;
-    return this.#counted.filter((r) => r.admittedAt > since).length;
+    return this.#window.filter((r) => r.admittedAt > since).length;
   }
 
   /** Requests admitted, ever. */
@@ -147,64 +147,65 @@ export class RequestBudget implements RequestGate {
     return this.#failed;
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #enqueue(signal: AbortSignal): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const waiter: Waiter = {
-        go: () => {
-          signal.removeEventListener("abort", leave);
+        proceed: () => {
+          signal.removeEventListener("abort", onAbort);
           resolve();
         },
       };
-      const leave = (): void => {
+      const onAbort = (): void => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        this.#letGo();
+        this.#admitWaiters();
         reject(cancelled());
       };
-      signal.addEventListener("abort", leave, { once: true });
+      signal.addEventListener("abort", onAbort, { once: true });
       this.#waiters.push(waiter);
-      this.#letGo();
+      this.#admitWaiters();
     });
   }
 
-  #letGo(): void {
-    this.#callOffTimer?.();
-    this.#callOffTimer = null;
+  #admitWaiters(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     const now = this.#clock.monotonic();
     while (this.#waiters.length > 0) {
       const at = this.nextPossibleAt();
       if (at > now) {
-        this.#callOffTimer = this.#clock.timer(Math.ceil(at - now), () => {
-          this.#letGo();
+        this.#cancelTimer = this.#clock.schedule(Math.ceil(at - now), () => {
+          this.#admitWaiters();
         });
         return;
       }
-      this.#count();
-      this.#waiters.shift()?.go();
+      this.#countRequest();
+      this.#waiters.shift()?.proceed();
     }
   }
 
-  #count(): void {
+  #countRequest(): void {
     const admittedAt = this.#clock.monotonic();
-    this.#learned.sent(admittedAt, this.lastMinute);
-    this.#paidUntil = Math.max(admittedAt, this.#paidUntil) + this.#gap * jitter(this.#chance, GAP_JITTER);
-    this.#counted.push({ admittedAt, leavesAt: admittedAt + TRAVEL_MS + WINDOW_MS, ended: false, refused: false });
+    this.#adaptiveLimit.recordRequest(admittedAt, this.lastMinute);
+    this.#theoreticalArrivalAt =
+      Math.max(admittedAt, this.#theoreticalArrivalAt) + this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
+    this.#window.push({ admittedAt, expiresAt: admittedAt + MAX_TRANSIT_MS + WINDOW_MS, ended: false, isRejected: false });
     this.#total += 1;
-    if (this.#counted.length < this.#mostInWindow || this.#mostInWindow <= this.#learned.burst) return;
+    if (this.#window.length < this.#windowCapacity || this.#windowCapacity <= this.#adaptiveLimit.burst) return;
     // Nor is the time that a full minute costs, else the burst at its beginning would come again with each minute.
-    const freeAt = Math.min(...this.#counted.map((r) => r.leavesAt));
-    this.#paidUntil = Math.max(this.#paidUntil, freeAt + this.#tolerance);
+    const freeAt = Math.min(...this.#window.map((r) => r.expiresAt));
+    this.#theoreticalArrivalAt = Math.max(this.#theoreticalArrivalAt, freeAt + this.#burstToleranceMs);
   }
 
-  get #mostInWindow(): number {
-    return Math.min(this.#limit, Math.ceil(this.pace));
+  get #windowCapacity(): number {
+    return Math.min(this.#perMinuteLimit, Math.ceil(this.ratePerMinute));
   }
 
-  get #gap(): number {
-    return MINUTE_MS / this.pace;
+  get #emissionIntervalMs(): number {
+    return MINUTE_MS / this.ratePerMinute;
   }
 
-  get #tolerance(): number {
-    return this.#gap * (this.#learned.burst - 1);
+  get #burstToleranceMs(): number {
+    return this.#emissionIntervalMs * (this.#adaptiveLimit.burst - 1);
   }
 }
 

@@ -1,13 +1,13 @@
 /** Weight of the newest request: some ten of them count. */
-const NEWEST = 1 / 4;
+const NEWEST_WEIGHT = 1 / 4;
 
 /** How long requests take, milliseconds; 0 while that is not known. A page may take seconds, a lookup hardly ever does. */
-export class RequestTimes {
+export class RequestDurations {
   page = 0;
   lookup = 0;
 
-  took(kind: "page" | "lookup", ms: number): void {
-    const before = this[kind];
-    this[kind] = before === 0 ? ms : before + (ms - before) * NEWEST;
+  record(kind: "page" | "lookup", ms: number): void {
+    const previous = this[kind];
+    this[kind] = previous === 0 ? ms : previous + (ms - previous) * NEWEST_WEIGHT;
   }
 }

@@ -6,23 +6,23 @@ const MINUTE_MS = 60_000;
 export type RequestPurpose = "sweep" | "watched" | "stranger";
 
 /** What polling asked lately, as far as it decides what to ask next. */
-export class RequestsMade {
+export class RequestHistory {
   readonly #clock: Clock;
   readonly #times: Record<RequestPurpose, number[]> = { sweep: [], watched: [], stranger: [] };
-  #sinceSweepPage = 0;
-  #strangersTurn = false;
+  #requestsSinceSweepPage = 0;
+  #isUnmatchedLookupTurn = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  add(purpose: RequestPurpose): void {
+  record(purpose: RequestPurpose): void {
     this.#times[purpose].push(this.#clock.monotonic());
-    this.#sinceSweepPage = purpose === "sweep" ? 0 : this.#sinceSweepPage + 1;
-    this.#strangersTurn = purpose !== "stranger";
+    this.#requestsSinceSweepPage = purpose === "sweep" ? 0 : this.#requestsSinceSweepPage + 1;
+    this.#isUnmatchedLookupTurn = purpose !== "stranger";
   }
 
-  lastMinute(purpose: RequestPurpose): number {
+  countLastMinute(purpose: RequestPurpose): number {
     const times = this.#times[purpose];
     const since = this.#clock.monotonic() - MINUTE_MS;
     while (times.length > 0 && (times[0] ?? 0) <= since) times.shift();
@@ -30,17 +30,17 @@ export class RequestsMade {
   }
 
   /** Requests since a page of a sweep was read. */
-  get sinceSweepPage(): number {
-    return this.#sinceSweepPage;
+  get requestsSinceSweepPage(): number {
+    return this.#requestsSinceSweepPage;
   }
 
   /** Something else was asked since the last stranger. */
-  get strangersTurn(): boolean {
-    return this.#strangersTurn;
+  get isUnmatchedLookupTurn(): boolean {
+    return this.#isUnmatchedLookupTurn;
   }
 
   get mode(): "sweep" | "lookup" | "mixed" {
-    if (this.lastMinute("watched") + this.lastMinute("stranger") === 0) return "sweep";
-    return this.lastMinute("sweep") === 0 ? "lookup" : "mixed";
+    if (this.countLastMinute("watched") + this.countLastMinute("stranger") === 0) return "sweep";
+    return this.countLastMinute("sweep") === 0 ? "lookup" : "mixed";
   }
 }

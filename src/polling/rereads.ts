@@ -5,7 +5,7 @@ import type { PeopleApi } from "../webex/people-api.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 
-export interface RereadsParts {
+export interface PageRefetcherOptions {
   readonly orgId: string;
   readonly people: PeopleApi;
   readonly roster: PolledRoster;
@@ -14,43 +14,43 @@ export interface RereadsParts {
 }
 
 /** Reads pages of the list again out of turn, by the links that sweeps met, for the watched persons on them. */
-export class Rereads {
-  readonly #parts: RereadsParts;
+export class PageRefetcher {
+  readonly #options: PageRefetcherOptions;
   readonly #health: OrganizationHealth;
-  readonly #map: PageMap;
+  readonly #pageMap: PageMap;
 
-  constructor(parts: RereadsParts, health: OrganizationHealth, map: PageMap) {
-    this.#parts = parts;
+  constructor(options: PageRefetcherOptions, health: OrganizationHealth, pageMap: PageMap) {
+    this.#options = options;
     this.#health = health;
-    this.#map = map;
+    this.#pageMap = pageMap;
   }
 
   /** Nothing happens after the signal. Faults: those of `PeopleApi.listPage`. */
-  async read(page: number, signal: AbortSignal): Promise<void> {
-    const { clock, people, roster } = this.#parts;
-    const reference = this.#map.referenceOf(page);
+  async refetch(page: number, signal: AbortSignal): Promise<void> {
+    const { clock, people, roster } = this.#options;
+    const reference = this.#pageMap.referenceOf(page);
     if (reference === undefined) return;
     const content = await people.listPage(reference, signal);
     if (signal.aborted) return;
-    const told = roster.applyPageAgain(page, content.items);
-    if (!this.#map.readAgain(page, content.next, told, clock.monotonic())) this.#tellOfDistrust();
-    this.#health.answered(null);
+    const result = roster.applyRefetchedPage(page, content.items);
+    if (!this.#pageMap.recordRefetchedPage(page, content.next, result, clock.monotonic())) this.#logSuspension();
+    this.#health.recordResponse(null);
   }
 
   /** Webex does not take the link any more. */
-  linkBroken(page: number): void {
-    this.failed(page);
-    this.#map.distrust(this.#parts.clock.monotonic());
-    this.#tellOfDistrust();
+  handleBrokenLink(page: number): void {
+    this.defer(page);
+    this.#pageMap.suspendRefetching(this.#options.clock.monotonic());
+    this.#logSuspension();
   }
 
   /** Others go first. */
-  failed(page: number): void {
-    this.#map.readAt[page] = this.#parts.clock.monotonic();
+  defer(page: number): void {
+    this.#pageMap.readAt[page] = this.#options.clock.monotonic();
   }
 
-  #tellOfDistrust(): void {
-    const { logger, orgId } = this.#parts;
+  #logSuspension(): void {
+    const { logger, orgId } = this.#options;
     logger.info("Webex does not repeat a page of the list on request; whole sweeps and lookups are used for a while.", { orgId });
   }
 }

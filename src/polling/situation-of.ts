@@ -1,46 +1,46 @@
-import type { WatchedDemand } from "../presence/polled-roster.js";
-import type { Lookups } from "./lookups.js";
+import type { RefreshDemand } from "../presence/polled-roster.js";
+import type { LookupScheduler } from "./lookups.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import type { RequestBudget } from "./request-budget.js";
-import type { RequestTimes } from "./request-times.js";
-import type { RequestsMade } from "./requests-made.js";
-import type { RosterSweeps } from "./roster-sweeps.js";
-import type { Situation } from "./situation.js";
+import type { RequestDurations } from "./request-times.js";
+import type { RequestHistory } from "./requests-made.js";
+import type { SweepRunner } from "./roster-sweeps.js";
+import type { PlannerInput } from "./situation.js";
 
-export interface SituationSources {
+export interface PlannerInputSources {
   readonly budget: RequestBudget;
   readonly health: OrganizationHealth;
-  readonly sweeps: RosterSweeps;
-  readonly lookups: Lookups;
-  readonly made: RequestsMade;
-  readonly map: PageMap;
-  readonly times: RequestTimes;
+  readonly sweeps: SweepRunner;
+  readonly lookups: LookupScheduler;
+  readonly made: RequestHistory;
+  readonly pageMap: PageMap;
+  readonly durations: RequestDurations;
 }
 
 /** What the planner decides from, as it is at `now` (monotonic milliseconds). */
-export function situationOf(
-  { budget, health, sweeps, lookups, made, map, times }: SituationSources,
-  watched: WatchedDemand,
+export function createPlannerInput(
+  { budget, health, sweeps, lookups, made, pageMap, durations }: PlannerInputSources,
+  demand: RefreshDemand,
   pollIntervalMs: number,
   now: number,
-): Situation {
+): PlannerInput {
   return {
     now,
     notBefore: health.notBefore,
     nextPossibleAt: budget.nextPossibleAt(),
-    requestsPerMinute: budget.pace,
-    requestMs: times,
+    requestsPerMinute: budget.ratePerMinute,
+    requestDurationMs: durations,
     pollIntervalMs,
     pageSize: sweeps.pageSize,
     sweep: sweeps.current,
     previousSweep: sweeps.previous,
-    sweepRequested: sweeps.requested,
-    strangers: lookups.strangers(map.count + 1),
-    strangersLastMinute: made.lastMinute("stranger"),
-    strangersTurn: made.strangersTurn,
-    pages: map,
-    watched,
-    sinceSweepPage: made.sinceSweepPage,
+    isSweepRequested: sweeps.isRequested,
+    unmatchedAddresses: lookups.unmatchedAddresses(pageMap.count + 1),
+    unmatchedLookupsLastMinute: made.countLastMinute("stranger"),
+    isUnmatchedLookupTurn: made.isUnmatchedLookupTurn,
+    pages: pageMap,
+    demand,
+    requestsSinceSweepPage: made.requestsSinceSweepPage,
   };
 }

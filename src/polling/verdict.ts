@@ -1,19 +1,19 @@
 import type { Fault } from "../faults/fault.js";
 
 /** What was asked of Webex when a fault came. */
-export type Question = "firstPage" | "nextPage" | "lookup" | "me";
+export type RequestType = "firstPage" | "nextPage" | "lookup" | "me";
 
 export type RefusalCode =
   "authorizationExpired" | "authorizationRequired" | "clientNotConfigured" | "scopeMissing" | "adminRoleLost";
-export type PassingCode = "webexUnreachable" | "webexError" | "keychainLocked" | "keychainUnavailable";
+export type TransientCode = "webexUnreachable" | "webexError" | "keychainLocked" | "keychainUnavailable";
 
 /** What a fault means for the polling of an organization. */
-export type Verdict =
+export type FailureClassification =
   | { readonly kind: "rateLimited" }
   /** Webex refuses the organization as a whole until a person acts. */
   | { readonly kind: "refused"; readonly code: RefusalCode }
   /** Passes by itself: try the same again. */
-  | { readonly kind: "passing"; readonly code: PassingCode }
+  | { readonly kind: "passing"; readonly code: TransientCode }
   /** A gateway gave up: passes, perhaps only with smaller pages. */
   | { readonly kind: "tooLarge" }
   /** Webex does not take its own link to the next page any more. */
@@ -24,10 +24,10 @@ export type Verdict =
   | { readonly kind: "calledOff" };
 
 /** The scopes that the authorization asks for. */
-const NEEDED_SCOPES = ["spark-admin:people_read", "spark-admin:organizations_read"];
+const REQUIRED_SCOPES = ["spark-admin:people_read", "spark-admin:organizations_read"];
 
 export function missingScopes(granted: readonly string[]): readonly string[] {
-  return NEEDED_SCOPES.filter((scope) => !granted.includes(scope));
+  return REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
 }
 
 /**
@@ -35,12 +35,12 @@ export function missingScopes(granted: readonly string[]): readonly string[] {
  * is the role ("Email, displayName, or id list should be specified", recorded from the live service); 401 with a fresh token means
  * that Webex takes no token of this grant: somebody has to authorize again.
  */
-export function judge(fault: Fault, question: Question, grantedScopes: readonly string[]): Verdict {
+export function classifyFailure(fault: Fault, requestType: RequestType, grantedScopes: readonly string[]): FailureClassification {
   switch (fault.code) {
     case "rateLimited":
       return { kind: "rateLimited" };
     case "forbidden":
-      if (question === "me") return { kind: "nobody" };
+      if (requestType === "me") return { kind: "nobody" };
       return { kind: "refused", code: missingScopes(grantedScopes).length > 0 ? "scopeMissing" : "adminRoleLost" };
     case "unauthorized":
     case "grantRefused":
@@ -50,12 +50,12 @@ export function judge(fault: Fault, question: Question, grantedScopes: readonly 
       return { kind: "refused", code: fault.code };
     case "refused":
     case "notFound":
-      if (question === "lookup" || question === "me") return { kind: "nobody" };
-      if (question === "nextPage") return { kind: "linkBroken" };
+      if (requestType === "lookup" || requestType === "me") return { kind: "nobody" };
+      if (requestType === "nextPage") return { kind: "linkBroken" };
       if (fault.status === 400) return { kind: "refused", code: "adminRoleLost" };
       return { kind: "passing", code: "webexError" };
     case "webexError":
-      if ((question === "firstPage" || question === "nextPage") && (fault.status === 502 || fault.status === 504)) {
+      if ((requestType === "firstPage" || requestType === "nextPage") && (fault.status === 502 || fault.status === 504)) {
         return { kind: "tooLarge" };
       }
       return { kind: "passing", code: "webexError" };

@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 
 /** The shape of what a request handler throws: the peer sees exactly this. `rpc/` turns every other failure into it first. */
 export interface WireError {
@@ -12,7 +12,7 @@ export interface RequestCall {
   /** Fires on `$/cancelRequest` and when the channel ends. Made when first read: most requests are answered without it. */
   readonly signal: AbortSignal;
   /** The same, for who only wants to look. */
-  readonly cancelled: boolean;
+  readonly isCancelled: boolean;
 }
 
 export interface ChannelHandlers {
@@ -22,18 +22,22 @@ export interface ChannelHandlers {
 }
 
 /** Why a channel is over. */
-export type ChannelEnd = "inputEnded" | "notTheProtocol" | "outputBroken";
+export type ChannelEndReason = "inputEnded" | "notTheProtocol" | "outputBroken";
+
+export interface ChannelEvents {
+  /** `congested` has turned false. */
+  readonly drained: undefined;
+}
 
 /** JSON-RPC 2.0 with `Content-Length` framing over two byte streams. */
 export interface Channel {
   /** Starts reading. Called once. */
-  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEnd) => void): void;
+  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEndReason) => void): void;
   /** Sends a notification; what is written in one tick leaves in one write. Dropped once the channel is over. */
   notify(method: string, params: unknown): void;
   /** True while the peer is not reading: write nothing that can be coalesced. */
-  readonly congested: boolean;
-  /** Calls once each time `congested` turns false. */
-  onDrain(listener: () => void): Disposer;
+  readonly isCongested: boolean;
+  readonly events: Subscribable<ChannelEvents>;
   /** Waits until everything written has left, or `deadlineMs` is over. */
   flush(deadlineMs: number): Promise<void>;
   dispose(): void;

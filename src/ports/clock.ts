@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 /** Time, from outside. Durations are milliseconds. */
 export interface Clock {
@@ -10,11 +10,11 @@ export interface Clock {
    * Calls `callback` once after `delayMs`, and never in the present turn of the event loop; the disposer calls it off. Never keeps the process
    * alive.
    */
-  timer(delayMs: number, callback: () => void): Disposer;
+  schedule(delayMs: number, callback: () => void): Disposer;
 }
 
 /** Chance, from outside. */
-export interface Chance {
+export interface Random {
   /** Evenly distributed in [0, 1): for jitter, never for keys. */
   random(): number;
   /** `byteCount` unguessable bytes, as base64url without padding. */

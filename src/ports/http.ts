@@ -1,7 +1,7 @@
 import type { Secret } from "../faults/secret.js";
 
 /** Where bodies are put one after another, each over the one before: for who reads a body at once and keeps nothing of it. */
-export interface BodyRoom {
+export interface ReusableBuffer {
   bytes: Uint8Array;
 }
 
@@ -17,9 +17,9 @@ export interface HttpRequest {
   /** A longer body ends the exchange with a fault. */
   readonly maxBytes: number;
   /** The answer exists once, like tokens: where the way out is about to change, it is let through first. */
-  readonly onlyOnce?: boolean;
+  readonly isIrreplaceable?: boolean;
   /** Without it the body is the caller's to keep. */
-  readonly room?: BodyRoom;
+  readonly buffer?: ReusableBuffer;
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 export interface LoopbackRequest {
   readonly method: string;
@@ -19,15 +19,15 @@ export interface LoopbackPage {
 }
 
 /** Server-sent events (WHATWG HTML, 9.2): `open` is called once; its disposer when the peer has left or the server closes. */
-export interface LoopbackEvents {
+export interface LoopbackEventStream {
   readonly kind: "events";
   readonly headers: Readonly<Record<string, string>>;
   open(send: (data: string) => void): Disposer;
 }
 
-export type LoopbackAnswer = LoopbackPage | LoopbackEvents;
+export type LoopbackResponse = LoopbackPage | LoopbackEventStream;
 /** A handler that rejects is answered 500, with a fixed text. */
-export type LoopbackHandler = (request: LoopbackRequest) => Promise<LoopbackAnswer>;
+export type LoopbackHandler = (request: LoopbackRequest) => Promise<LoopbackResponse>;
 
 export interface LoopbackServer {
   /** The port listened on: the one asked for, or a free one where 0 was. */

@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 /** The process around us. */
 export interface ProcessPort {
@@ -7,7 +7,7 @@ export interface ProcessPort {
   readonly account: string;
   readonly platform: "windows" | "macos" | "linux";
   /** Calls once when the process `pid` is gone (at once if it already is); noticed within 3 s. */
-  onGone(pid: number, listener: () => void): Disposer;
+  onExit(pid: number, listener: () => void): Disposer;
 }
 
 /** Replaces the status file whole. Never throws: a full or read-only disk costs the file, never the service. */

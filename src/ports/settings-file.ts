@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer } from "../faults/emitter.js";
 
 /** What is found where the settings file should be. */
 export type FileContent =

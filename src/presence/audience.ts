@@ -1,4 +1,4 @@
-import type { Outlook } from "./state-table.js";
+import type { PresenceValue } from "./state-table.js";
 
 /** One live `presence/subscribe`. */
 export interface Subscription {
@@ -12,103 +12,103 @@ export interface Subscription {
 }
 
 /** One spelling of an address, and what its audience was last told of it. The spellings of one address form a chain. */
-export interface WatchEntry {
+export interface WatchedUri {
   readonly address: string;
   readonly uri: string;
-  audience: Audience;
+  subscribers: SubscriberSet;
   /** Null until the audience was told anything. */
-  toldOutlook: Outlook | null;
-  toldStatus: string | null;
+  lastNotifiedValue: PresenceValue | null;
+  lastNotifiedStatus: string | null;
   dirty: boolean;
-  next: WatchEntry | null;
+  next: WatchedUri | null;
 }
 
 /** A set of subscriptions that are told the same together. There is one object for each set in use. */
-export class Audience {
+export class SubscriberSet {
   readonly key: string;
   /** In order of creation. */
   readonly members: readonly Subscription[];
   readonly ids: readonly string[];
   /** Whether a subscription among them named its addresses. */
-  readonly byName: boolean;
+  readonly includesNamed: boolean;
   /** Whether a subscription among them is told of everybody. */
-  readonly ofAll: boolean;
-  readonly dirty = new Set<WatchEntry>();
-  entries = 0;
+  readonly includesAll: boolean;
+  readonly dirty = new Set<WatchedUri>();
+  uriCount = 0;
 
   constructor(key: string, members: readonly Subscription[]) {
     this.key = key;
     this.members = members;
     this.ids = members.map((member) => member.id);
-    this.byName = members.some((member) => !member.all);
-    this.ofAll = members.some((member) => member.all);
+    this.includesNamed = members.some((member) => !member.all);
+    this.includesAll = members.some((member) => member.all);
   }
 }
 
 /** Keeps one audience for each set, and which of them have something to be told. */
-export class Audiences {
-  readonly #inUse = new Map<string, Audience>();
-  readonly #dirty = new Set<Audience>();
-  readonly #lastWith = new Map<Subscription, { from: Audience | null; to: Audience }>();
+export class SubscriberSets {
+  readonly #inUse = new Map<string, SubscriberSet>();
+  readonly #dirty = new Set<SubscriberSet>();
+  readonly #lastExtended = new Map<Subscription, { from: SubscriberSet | null; to: SubscriberSet }>();
 
   /** The audiences with dirty entries. */
-  get dirty(): Iterable<Audience> {
+  get dirty(): Iterable<SubscriberSet> {
     return this.#dirty;
   }
 
-  get anyDirty(): boolean {
+  get hasDirty(): boolean {
     return this.#dirty.size > 0;
   }
 
-  of(members: readonly Subscription[]): Audience {
+  get(members: readonly Subscription[]): SubscriberSet {
     const key = members.map((member) => member.rank).join();
-    return this.#inUse.get(key) ?? new Audience(key, members);
+    return this.#inUse.get(key) ?? new SubscriberSet(key, members);
   }
 
   /** `from` and one more, who came last. */
-  with(from: Audience | null, member: Subscription): Audience {
-    const last = this.#lastWith.get(member);
+  extend(from: SubscriberSet | null, member: Subscription): SubscriberSet {
+    const last = this.#lastExtended.get(member);
     if (last?.from === from && this.#inUse.get(last.to.key) === last.to) return last.to;
-    const to = this.of(from === null ? [member] : [...from.members, member]);
-    this.#lastWith.clear();
-    this.#lastWith.set(member, { from, to });
+    const to = this.get(from === null ? [member] : [...from.members, member]);
+    this.#lastExtended.clear();
+    this.#lastExtended.set(member, { from, to });
     return to;
   }
 
-  union(one: Audience, other: Audience): Audience {
-    return this.of([...one.members, ...other.members].sort((a, b) => a.rank - b.rank));
+  unite(one: SubscriberSet, other: SubscriberSet): SubscriberSet {
+    return this.get([...one.members, ...other.members].sort((a, b) => a.rank - b.rank));
   }
 
-  enter(audience: Audience, entry: WatchEntry): void {
-    if (audience.entries === 0) this.#inUse.set(audience.key, audience);
-    audience.entries += 1;
-    if (entry.dirty) this.#addDirty(audience, entry);
+  attach(subscribers: SubscriberSet, watched: WatchedUri): void {
+    if (subscribers.uriCount === 0) this.#inUse.set(subscribers.key, subscribers);
+    subscribers.uriCount += 1;
+    if (watched.dirty) this.#addDirty(subscribers, watched);
   }
 
-  leave(audience: Audience, entry: WatchEntry): void {
-    audience.entries -= 1;
-    if (entry.dirty) this.#removeDirty(audience, entry);
-    if (audience.entries === 0) this.#inUse.delete(audience.key);
+  detach(subscribers: SubscriberSet, watched: WatchedUri): void {
+    subscribers.uriCount -= 1;
+    if (watched.dirty) this.#removeDirty(subscribers, watched);
+    if (subscribers.uriCount === 0) this.#inUse.delete(subscribers.key);
   }
 
-  mark(entry: WatchEntry): void {
-    if (entry.dirty) return;
-    entry.dirty = true;
-    this.#addDirty(entry.audience, entry);
+  markDirty(watched: WatchedUri): void {
+    if (watched.dirty) return;
+    watched.dirty = true;
+    this.#addDirty(watched.subscribers, watched);
   }
 
-  unmark(entry: WatchEntry): void {
-    entry.dirty = false;
-    this.#removeDirty(entry.audience, entry);
+  clearDirty(watched: WatchedUri): void {
+    watched.dirty = false;
+    this.#removeDirty(watched.subscribers, watched);
   }
 
-  #addDirty(audience: Audience, entry: WatchEntry): void {
-    audience.dirty.add(entry);
-    this.#dirty.add(audience);
+  #addDirty(subscribers: SubscriberSet, watched: WatchedUri): void {
+    subscribers.dirty.add(watched);
+    this.#dirty.add(subscribers);
   }
 
-  #removeDirty(audience: Audience, entry: WatchEntry): void {
-    audience.dirty.delete(entry);
-    if (audience.dirty.size === 0) this.#dirty.delete(audience);
+  #removeDirty(subscribers: SubscriberSet, watched: WatchedUri): void {
+    subscribers.dirty.delete(watched);
+    if (subscribers.dirty.size === 0) this.#dirty.delete(subscribers);
   }
 }

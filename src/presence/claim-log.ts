@@ -1,9 +1,9 @@
 import type { Logger } from "../ports/logger.js";
 
-const MOST_NAMED = 10_000;
+const MAX_LOGGED_ADDRESSES = 10_000;
 
 /** Says which organization wins an address that two of them have: once for each pair, and once for each address at `debug`. */
-export class ClaimLog {
+export class DuplicateAddressLog {
   readonly #logger: Logger;
   readonly #addresses = new Set<string>();
   readonly #pairs = new Set<string>();
@@ -12,7 +12,7 @@ export class ClaimLog {
     this.#logger = logger;
   }
 
-  contested(address: string, winner: string, loser: string): void {
+  report(address: string, winner: string, loser: string): void {
     const pair = `${winner} ${loser}`;
     if (!this.#pairs.has(pair)) {
       this.#pairs.add(pair);
@@ -21,7 +21,7 @@ export class ClaimLog {
         { orgId: winner, otherOrgId: loser },
       );
     }
-    if (this.#addresses.has(address) || this.#addresses.size >= MOST_NAMED) return;
+    if (this.#addresses.has(address) || this.#addresses.size >= MAX_LOGGED_ADDRESSES) return;
     this.#addresses.add(address);
     this.#logger.debug("This address is found in two Webex organizations; the one authorized first is answered for.", {
       address,

@@ -1,132 +1,132 @@
-import { worthOf } from "./change-rate.js";
-import type { LookupCandidate, WatchedDemand } from "./polled-roster.js";
+import { refreshWeight } from "./change-rate.js";
+import type { LookupCandidate, RefreshDemand } from "./polled-roster.js";
 
 /** What a scan reads of a roster: columns with a slot for each person. */
-export interface ScannedRoster {
+export interface ScannedStore {
   readonly persons: {
-    readonly observedMono: Float64Array;
+    readonly observedElapsed: Float64Array;
     readonly changeRate: Uint16Array;
     readonly page: Uint16Array;
-    readonly extent: number;
+    readonly slotLimit: number;
   };
   addressesOf(slot: number): readonly string[];
 }
 
 /** A scan looks at everybody's mark: never for each request. */
-const SCAN_EVERY_MS = 1_000;
-const MOST_CANDIDATES = 16;
+const SCAN_INTERVAL_MS = 1_000;
+const MAX_CANDIDATES = 16;
 const WATCHED = 1;
-const NEWCOMER = 2;
+const NEWLY_WATCHED = 2;
 
-export const NO_DEMAND: WatchedDemand = {
-  pageWorth: new Float64Array(0),
-  pageNewcomers: new Uint32Array(0),
+export const NO_DEMAND: RefreshDemand = {
+  pageWeights: new Float64Array(0),
+  pageNewlyWatched: new Uint32Array(0),
   persons: 0,
-  newcomers: 0,
-  personsEffort: 0,
-  lookups: [],
-  homeless: [],
+  newlyWatched: 0,
+  effectivePersons: 0,
+  lookupCandidates: [],
+  notOnAnyPage: [],
 };
 
 /** Weighs the watched persons of one roster for polling. */
-export class DemandScan {
-  readonly #roster: ScannedRoster;
-  readonly #eachWatched: (visit: (slot: number) => void) => void;
+export class RefreshDemandScanner {
+  readonly #store: ScannedStore;
+  readonly #forEachWatched: (visit: (slot: number) => void) => void;
   #marks = new Uint8Array(0);
-  #last = NO_DEMAND;
-  #takenAt = Number.NEGATIVE_INFINITY;
-  #takenOver = -1;
+  #lastDemand = NO_DEMAND;
+  #scannedAt = Number.NEGATIVE_INFINITY;
+  #scannedPages = -1;
 
-  constructor(roster: ScannedRoster, eachWatched: (visit: (slot: number) => void) => void) {
-    this.#roster = roster;
-    this.#eachWatched = eachWatched;
+  constructor(store: ScannedStore, forEachWatched: (visit: (slot: number) => void) => void) {
+    this.#store = store;
+    this.#forEachWatched = forEachWatched;
   }
 
   /** See `PolledRoster.watchedDemand`; `now` is monotonic milliseconds. */
-  take(now: number, pages: number, freshMs: number): WatchedDemand {
-    if (now - this.#takenAt < SCAN_EVERY_MS && pages === this.#takenOver) return this.#last;
-    this.#takenAt = now;
-    this.#takenOver = pages;
-    this.#last = this.#scan(now, pages, freshMs);
-    return this.#last;
+  currentDemand(now: number, pages: number, freshMs: number): RefreshDemand {
+    if (now - this.#scannedAt < SCAN_INTERVAL_MS && pages === this.#scannedPages) return this.#lastDemand;
+    this.#scannedAt = now;
+    this.#scannedPages = pages;
+    this.#lastDemand = this.#scan(now, pages, freshMs);
+    return this.#lastDemand;
   }
 
-  #scan(now: number, pages: number, freshMs: number): WatchedDemand {
-    const { observedMono, changeRate, page, extent } = this.#roster.persons;
+  #scan(now: number, pages: number, freshMs: number): RefreshDemand {
+    const { observedElapsed, changeRate, page, slotLimit } = this.#store.persons;
     const before = this.#marks;
-    const marks = new Uint8Array(extent);
-    const pageWorth = new Float64Array(pages);
-    const pageNewcomers = new Uint32Array(pages);
-    const lookups = new Best(now);
-    const homeless = new Best(now);
+    const marks = new Uint8Array(slotLimit);
+    const pageWeights = new Float64Array(pages);
+    const pageNewlyWatched = new Uint32Array(pages);
+    const lookupCandidates = new TopCandidates(now);
+    const notOnAnyPage = new TopCandidates(now);
     let persons = 0;
-    let newcomers = 0;
+    let newlyWatched = 0;
     let sum = 0;
     let roots = 0;
-    this.#eachWatched((slot) => {
-      const observedAt = observedMono[slot] ?? 0;
+    this.#forEachWatched((slot) => {
+      const observedAt = observedElapsed[slot] ?? 0;
       const mark = before[slot] ?? 0;
-      const isNewcomer = now - observedAt > freshMs && (mark === 0 || (mark & NEWCOMER) !== 0);
-      const worth = worthOf(changeRate[slot] ?? 0);
+      const isNewlyWatched = now - observedAt > freshMs && (mark === 0 || (mark & NEWLY_WATCHED) !== 0);
+      const weight = refreshWeight(changeRate[slot] ?? 0);
       const at = (page[slot] ?? 0) - 1;
-      marks[slot] = isNewcomer ? WATCHED | NEWCOMER : WATCHED;
+      marks[slot] = isNewlyWatched ? WATCHED | NEWLY_WATCHED : WATCHED;
       persons += 1;
-      sum += worth;
-      roots += Math.sqrt(worth);
-      if (isNewcomer) newcomers += 1;
-      lookups.offer(slot, worth, observedAt, isNewcomer);
-      if (at < 0 || at >= pages) homeless.offer(slot, worth, observedAt, isNewcomer);
+      sum += weight;
+      roots += Math.sqrt(weight);
+      if (isNewlyWatched) newlyWatched += 1;
+      lookupCandidates.add(slot, weight, observedAt, isNewlyWatched);
+      if (at < 0 || at >= pages) notOnAnyPage.add(slot, weight, observedAt, isNewlyWatched);
       else {
-        pageWorth[at] = (pageWorth[at] ?? 0) + worth;
-        if (isNewcomer) pageNewcomers[at] = (pageNewcomers[at] ?? 0) + 1;
+        pageWeights[at] = (pageWeights[at] ?? 0) + weight;
+        if (isNewlyWatched) pageNewlyWatched[at] = (pageNewlyWatched[at] ?? 0) + 1;
       }
     });
     this.#marks = marks;
-    const addressOf = (slot: number): string | undefined => this.#roster.addressesOf(slot)[0];
+    const addressOf = (slot: number): string | undefined => this.#store.addressesOf(slot)[0];
     return {
-      pageWorth,
-      pageNewcomers,
+      pageWeights,
+      pageNewlyWatched,
       persons,
-      newcomers,
-      personsEffort: sum === 0 ? 0 : (roots * roots) / sum,
-      lookups: lookups.candidates(addressOf),
-      homeless: homeless.candidates(addressOf),
+      newlyWatched,
+      effectivePersons: sum === 0 ? 0 : (roots * roots) / sum,
+      lookupCandidates: lookupCandidates.candidates(addressOf),
+      notOnAnyPage: notOnAnyPage.candidates(addressOf),
     };
   }
 }
 
-interface Offer {
+interface ScoredSlot {
   readonly slot: number;
-  readonly worth: number;
+  readonly weight: number;
   readonly observedAt: number;
-  readonly newcomer: boolean;
+  readonly isNewlyWatched: boolean;
   readonly score: number;
 }
 
 /** The few best of many, newcomers first; then by worth times age squared, which visits each as often as the root of its worth. */
-class Best {
+class TopCandidates {
   readonly #now: number;
-  readonly #best: Offer[] = [];
+  readonly #slots: ScoredSlot[] = [];
 
   constructor(now: number) {
     this.#now = now;
   }
 
-  offer(slot: number, worth: number, observedAt: number, newcomer: boolean): void {
+  add(slot: number, weight: number, observedAt: number, isNewlyWatched: boolean): void {
     const age = this.#now - observedAt;
-    const score = newcomer ? Number.MAX_VALUE : worth * age * age;
-    const worst = this.#best.at(-1);
-    if (worst !== undefined && this.#best.length === MOST_CANDIDATES && worst.score >= score) return;
-    let at = this.#best.length;
-    while (at > 0 && (this.#best[at - 1]?.score ?? 0) < score) at -= 1;
-    this.#best.splice(at, 0, { slot, worth, observedAt, newcomer, score });
-    if (this.#best.length > MOST_CANDIDATES) this.#best.pop();
+    const score = isNewlyWatched ? Number.MAX_VALUE : weight * age * age;
+    const worst = this.#slots.at(-1);
+    if (worst !== undefined && this.#slots.length === MAX_CANDIDATES && worst.score >= score) return;
+    let at = this.#slots.length;
+    while (at > 0 && (this.#slots[at - 1]?.score ?? 0) < score) at -= 1;
+    this.#slots.splice(at, 0, { slot, weight, observedAt, isNewlyWatched, score });
+    if (this.#slots.length > MAX_CANDIDATES) this.#slots.pop();
   }
 
   candidates(addressOf: (slot: number) => string | undefined): readonly LookupCandidate[] {
-    return this.#best.flatMap(({ slot, worth, observedAt, newcomer }) => {
+    return this.#slots.flatMap(({ slot, weight, observedAt, isNewlyWatched }) => {
       const address = addressOf(slot);
-      return address === undefined ? [] : [{ address, worth, observedAt, newcomer }];
+      return address === undefined ? [] : [{ address, weight, observedAt, isNewlyWatched }];
     });
   }
 }

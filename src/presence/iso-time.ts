@@ -1,26 +1,26 @@
 const MINUTE_MS = 60_000;
-const MOST_KEPT = 1_024;
+const MAX_CACHED = 1_024;
 const DIGITS = Array.from("0123456789");
 const TWO_DIGITS = DIGITS.flatMap((tens) => DIGITS.map((units) => tens + units));
 
 /** Minutes since 1970 as ISO 8601 writes them; the times that a worker tells lie in few of them. */
-const minutes = new Map<number, string>();
+const minuteCache = new Map<number, string>();
 
 /** Epoch milliseconds as `Date.prototype.toISOString` writes them, in a fraction of its time. Throws a `RangeError` where that does. */
-export function isoTime(time: number): string {
+export function formatIsoTime(time: number): string {
   const whole = Math.trunc(time);
   const minute = Math.floor(whole / MINUTE_MS);
   const rest = whole - minute * MINUTE_MS;
   const tenths = Math.floor(rest / 100);
   const seconds = Math.floor(tenths / 10);
-  return `${minuteText(minute)}:${TWO_DIGITS[seconds] ?? ""}.${tenths - seconds * 10}${TWO_DIGITS[rest - tenths * 100] ?? ""}Z`;
+  return `${formatMinute(minute)}:${TWO_DIGITS[seconds] ?? ""}.${tenths - seconds * 10}${TWO_DIGITS[rest - tenths * 100] ?? ""}Z`;
 }
 
-function minuteText(minute: number): string {
-  const known = minutes.get(minute);
+function formatMinute(minute: number): string {
+  const known = minuteCache.get(minute);
   if (known !== undefined) return known;
-  if (minutes.size >= MOST_KEPT) minutes.clear();
+  if (minuteCache.size >= MAX_CACHED) minuteCache.clear();
   const text = new Date(minute * MINUTE_MS).toISOString().slice(0, -":00.000Z".length);
-  minutes.set(minute, text);
+  minuteCache.set(minute, text);
   return text;
 }

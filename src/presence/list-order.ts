@@ -4,13 +4,13 @@ import type { PersonColumns } from "./person-columns.js";
  * Who stood where in Webex's list the last time. The list mostly comes in the same order with the same texts, so whoever comes next is
  * known before being read. A guess that fails costs no more than the reading.
  */
-export class ListOrder {
+export class ListIndex {
   readonly #persons: PersonColumns;
   /** For each page, who came first, as slot + 1. */
-  readonly #first: number[] = [];
+  readonly #firstOnPage: number[] = [];
   #page = 0;
   /** Who came last, or -1. */
-  #last = -1;
+  #previous = -1;
   #expected = -1;
 
   constructor(persons: PersonColumns) {
@@ -18,23 +18,23 @@ export class ListOrder {
   }
 
   /** A page begins. */
-  turnTo(page: number): void {
+  beginPage(page: number): void {
     this.#page = page;
-    this.#last = -1;
-    this.#expected = (this.#first[page] ?? 0) - 1;
+    this.#previous = -1;
+    this.#expected = (this.#firstOnPage[page] ?? 0) - 1;
   }
 
   /** The slot of who is told again as before, or -1. */
-  sameAsBefore(fingerprint: number): number {
+  findUnchanged(fingerprint: number): number {
     return this.#persons.fingerprint[this.#expected] === fingerprint ? this.#expected : -1;
   }
 
   /** That person stands here. */
-  met(slot: number, fingerprint: number): void {
+  recordPosition(slot: number, fingerprint: number): void {
     this.#persons.fingerprint[slot] = fingerprint;
-    if (this.#last === -1) this.#first[this.#page] = slot + 1;
-    else this.#persons.next[this.#last] = slot + 1;
-    this.#last = slot;
-    this.#expected = (this.#persons.next[slot] ?? 0) - 1;
+    if (this.#previous === -1) this.#firstOnPage[this.#page] = slot + 1;
+    else this.#persons.nextInList[this.#previous] = slot + 1;
+    this.#previous = slot;
+    this.#expected = (this.#persons.nextInList[slot] ?? 0) - 1;
   }
 }

@@ -1,88 +1,84 @@
-import { Feed, type Disposer } from "../faults/feed.js";
-import { DemandScan, NO_DEMAND } from "./demand-scan.js";
+import { Emitter } from "../faults/emitter.js";
+import { RefreshDemandScanner, NO_DEMAND } from "./demand-scan.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
-import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "./polled-roster.js";
-import type { Roster } from "./roster.js";
-import type { WatchedCensus } from "./watched-census.js";
+import type { PageResult, PolledRoster, WatchedAges, RefreshDemand, RosterEvents } from "./polled-roster.js";
+import type { PersonStore } from "./roster.js";
+import type { WatchStatistics } from "./watched-census.js";
 
 /** What happened in a roster, once it is over. */
-export type RosterNews = "observed" | "answered";
+export type RosterUpdate = "observed" | "answered";
 
-const NOTHING_TOLD: PageTold = { persons: 0, there: 0, sharesStatus: false, seenInSweep: 0 };
+const EMPTY_RESULT: PageResult = { persons: 0, alreadyOnPage: 0, sharesStatus: false, seenInSweep: 0 };
 
 /** A roster as polling sees it. Once closed it takes nothing more: results of a revoked grant must not bring anybody back. */
 export class OrganizationRoster implements PolledRoster {
-  readonly roster: Roster;
-  readonly demand = new Feed<undefined>();
-  readonly #census: WatchedCensus;
-  readonly #scan: DemandScan;
-  readonly #onNews: (news: RosterNews) => void;
-  #closed = false;
+  readonly store: PersonStore;
+  readonly events = new Emitter<RosterEvents>();
+  readonly #statistics: WatchStatistics;
+  readonly #demandScanner: RefreshDemandScanner;
+  readonly #onUpdate: (update: RosterUpdate) => void;
+  #isClosed = false;
 
-  constructor(roster: Roster, census: WatchedCensus, onNews: (news: RosterNews) => void) {
-    this.roster = roster;
-    this.#census = census;
-    this.#onNews = onNews;
-    this.#scan = new DemandScan(roster, (visit) => census.eachWatched(roster, visit));
+  constructor(store: PersonStore, statistics: WatchStatistics, onUpdate: (update: RosterUpdate) => void) {
+    this.store = store;
+    this.#statistics = statistics;
+    this.#onUpdate = onUpdate;
+    this.#demandScanner = new RefreshDemandScanner(store, (visit) => statistics.forEachWatched(store, visit));
   }
 
   get personCount(): number {
-    return this.#closed ? 0 : this.roster.persons.count;
+    return this.#isClosed ? 0 : this.store.persons.personCount;
   }
 
   get watchedCount(): number {
-    return this.#closed ? 0 : this.#census.count(this.roster);
+    return this.#isClosed ? 0 : this.#statistics.countWatched(this.store);
   }
 
   watchedAges(): WatchedAges {
-    return this.#closed ? { watchedP50: null, watchedP95: null } : this.#census.ages(this.roster);
+    return this.#isClosed ? { watchedP50: null, watchedP95: null } : this.#statistics.computeAges(this.store);
   }
 
   beginSweep(): number {
-    return this.roster.beginSweep();
+    return this.store.beginSweep();
   }
 
-  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageTold {
-    return this.#apply(() => this.roster.applyPage(sweep, items, page));
+  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult {
+    return this.#apply(() => this.store.applyPage(sweep, items, page));
   }
 
-  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
-    return this.#apply(() => this.roster.applyPageAgain(page, items));
+  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
+    return this.#apply(() => this.store.applyRefetchedPage(page, items));
   }
 
-  watchedDemand(pages: number, freshMs: number): WatchedDemand {
-    return this.#closed ? NO_DEMAND : this.#scan.take(this.#census.now, pages, freshMs);
+  refreshDemand(pages: number, freshMs: number): RefreshDemand {
+    return this.#isClosed ? NO_DEMAND : this.#demandScanner.currentDemand(this.#statistics.now, pages, freshMs);
   }
 
   completeSweep(sweep: number): void {
-    if (this.#closed) return;
-    this.#onNews(this.roster.completeSweep(sweep) ? "answered" : "observed");
+    if (this.#isClosed) return;
+    this.#onUpdate(this.store.completeSweep(sweep) ? "answered" : "observed");
   }
 
   unansweredAddresses(max: number): readonly string[] {
-    return this.#closed ? [] : this.#census.unanswered(this.roster, max);
+    return this.#isClosed ? [] : this.#statistics.findUnanswered(this.store, max);
   }
 
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
-    if (this.#closed) return;
-    this.roster.applyLookup(address, persons);
-    this.#onNews("observed");
-  }
-
-  onDemand(listener: () => void): Disposer {
-    return this.demand.subscribe(listener);
+    if (this.#isClosed) return;
+    this.store.applyLookup(address, persons);
+    this.#onUpdate("observed");
   }
 
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
   }
 
-  #apply(page: () => PageTold): PageTold {
-    if (this.#closed) return NOTHING_TOLD;
+  #apply(page: () => PageResult): PageResult {
+    if (this.#isClosed) return EMPTY_RESULT;
     try {
       return page();
     } finally {
-      this.#onNews("observed");
+      this.#onUpdate("observed");
     }
   }
 }

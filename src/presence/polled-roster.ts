@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
 
 /** How old (in seconds) what is known of the watched persons is: the median and the 95th percentile; null when nobody is watched. */
@@ -11,41 +11,46 @@ export interface WatchedAges {
 export interface LookupCandidate {
   readonly address: string;
   /** See `WatchedDemand.pageWorth`. */
-  readonly worth: number;
+  readonly weight: number;
   /** When Webex last told of the person, monotonic milliseconds. */
   readonly observedAt: number;
   /** Began to be watched while not fresh, and was not confirmed since. */
-  readonly newcomer: boolean;
+  readonly isNewlyWatched: boolean;
 }
 
 /**
  * The watched persons that are known, as polling weighs them. What a fresh look at somebody is worth (1/4 to 1) follows from how
  * often their status changes.
  */
-export interface WatchedDemand {
+export interface RefreshDemand {
   /** For each page of the list: the worth of the watched persons on it. */
-  readonly pageWorth: Float64Array;
+  readonly pageWeights: Float64Array;
   /** For each page: how many on it began to be watched while not fresh, and were not confirmed since. */
-  readonly pageNewcomers: Uint32Array;
+  readonly pageNewlyWatched: Uint32Array;
   readonly persons: number;
-  readonly newcomers: number;
+  readonly newlyWatched: number;
   /** How many persons of equal worth they come to for one who visits each as often as the square root of their worth: (sum of roots)² / sum. */
-  readonly personsEffort: number;
+  readonly effectivePersons: number;
   /** A few that are most worth a lookup, best first. */
-  readonly lookups: readonly LookupCandidate[];
+  readonly lookupCandidates: readonly LookupCandidate[];
   /** The same of those alone who were on no page yet. */
-  readonly homeless: readonly LookupCandidate[];
+  readonly notOnAnyPage: readonly LookupCandidate[];
 }
 
 /** What a page told. */
-export interface PageTold {
+export interface PageResult {
   /** Persons on it, bots and guests left out. */
   readonly persons: number;
   /** Of them, those who were known to stand on this page. */
-  readonly there: number;
+  readonly alreadyOnPage: number;
   readonly sharesStatus: boolean;
   /** Distinct persons that Webex told of since the present sweep began, on this page or otherwise. */
   readonly seenInSweep: number;
+}
+
+export interface RosterEvents {
+  /** What is watched and lacks an answer may have changed. */
+  readonly demandChanged: undefined;
 }
 
 /** One organization's roster as polling sees it: what Webex told goes in, who is looked at comes out. */
@@ -61,9 +66,9 @@ export interface PolledRoster {
    * What stands on one page, as of now; `page` is its number in the walk, counted from 0. Subscribers hear of changes soon after. Fault: that of
    * `ListedPerson.read`; those before it are applied.
    */
-  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageTold;
+  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult;
   /** The same of a page read again out of turn. */
-  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold;
+  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult;
   /** Every page was seen: a person missed by two complete sweeps running is dropped, and what matched nobody is `notFound`. */
   completeSweep(sweep: number): void;
 
@@ -73,9 +78,9 @@ export interface PolledRoster {
    */
   unansweredAddresses(max: number): readonly string[];
   /** Over `pages` pages; made anew at most once a second. Somebody is fresh up to an age of `freshMs`. */
-  watchedDemand(pages: number, freshMs: number): WatchedDemand;
+  refreshDemand(pages: number, freshMs: number): RefreshDemand;
   /** Webex's answer to a lookup of `address`, as of now: the persons found, or none. */
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void;
   /** Calls when somebody not known or not yet answered begins to be watched, or somebody known whom nobody watched. */
-  onDemand(listener: () => void): Disposer;
+  readonly events: Subscribable<RosterEvents>;
 }

@@ -1,28 +1,29 @@
 import { Fault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import { normalizeAddress } from "./address.js";
-import { ClaimLog } from "./claim-log.js";
-import { OrganizationRoster, type RosterNews } from "./organization-roster.js";
+import { DuplicateAddressLog } from "./claim-log.js";
+import { OrganizationRoster, type RosterUpdate } from "./organization-roster.js";
 import type { PolledRoster } from "./polled-roster.js";
 import { PresenceList } from "./presence-list.js";
 import type {
   ChangeBatch,
   PresenceListPage,
   PresenceListQuery,
+  PresenceEvents,
   PresenceService,
   SubscriptionTarget,
 } from "./presence-service.js";
 import { RecentAddresses } from "./recent-addresses.js";
 import type { PresenceRecord } from "./record.js";
-import { Resolver, type PresenceCondition, type Sight } from "./resolver.js";
-import { Roster, TEN_MINUTES_MS, type RosterListener } from "./roster.js";
+import { Resolver, type PresenceCondition, type Match } from "./resolver.js";
+import { PersonStore, NOT_FOUND_TTL_MS, type PersonStoreListener } from "./roster.js";
 import { NOT_READY } from "./state-table.js";
-import { Upkeep } from "./upkeep.js";
-import { WaitingRoom } from "./waiting-room.js";
-import { WatchedCensus } from "./watched-census.js";
-import { WatchList } from "./watch-list.js";
+import { StalenessTimer } from "./upkeep.js";
+import { PendingQueries } from "./waiting-room.js";
+import { WatchStatistics } from "./watched-census.js";
+import { SubscriptionIndex } from "./watch-list.js";
 
 const DEFAULT_STALE_AFTER_MS = 180_000;
 
@@ -30,32 +31,32 @@ const DEFAULT_STALE_AFTER_MS = 180_000;
 export class PresenceDirectory implements PresenceService {
   readonly #clock: Clock;
   readonly #resolver: Resolver;
-  readonly #watchList: WatchList<Sight>;
-  readonly #census: WatchedCensus;
+  readonly #subscriptions: SubscriptionIndex<Match>;
+  readonly #statistics: WatchStatistics;
   readonly #list: PresenceList;
-  readonly #waiting: WaitingRoom;
-  readonly #upkeep: Upkeep;
-  readonly #claimLog: ClaimLog;
-  readonly #changesWaiting = new Feed<undefined>();
+  readonly #pendingQueries: PendingQueries;
+  readonly #stalenessTimer: StalenessTimer;
+  readonly #duplicateAddressLog: DuplicateAddressLog;
+  readonly events = new Emitter<PresenceEvents>();
   readonly #organizations = new Map<string, OrganizationRoster>();
-  readonly #listener: RosterListener;
+  readonly #storeListener: PersonStoreListener;
   #staleAfterMs = DEFAULT_STALE_AFTER_MS;
-  #announced = false;
-  #stopped = false;
+  #isAnnounced = false;
+  #isStopped = false;
 
   constructor(clock: Clock, logger: Logger) {
     this.#clock = clock;
     this.#resolver = new Resolver(clock);
-    this.#watchList = new WatchList(this.#resolver);
-    this.#census = new WatchedCensus(clock, this.#resolver, this.#watchList, new RecentAddresses(TEN_MINUTES_MS));
+    this.#subscriptions = new SubscriptionIndex(this.#resolver);
+    this.#statistics = new WatchStatistics(clock, this.#resolver, this.#subscriptions, new RecentAddresses(NOT_FOUND_TTL_MS));
     this.#list = new PresenceList(this.#resolver);
-    this.#waiting = new WaitingRoom(clock, (address) => !this.#isOnItsWay(address, this.#resolver.find(address)));
-    this.#upkeep = new Upkeep(clock, this.#resolver, this.#watchList, () => this.#afterChange());
-    this.#claimLog = new ClaimLog(logger);
-    this.#listener = {
-      touched: (address) => this.#watchList.touch(address),
-      claimed: (roster, slot, address) => this.#claimed(roster, slot, address),
-      arrived: (uri) => this.#arrived(uri),
+    this.#pendingQueries = new PendingQueries(clock, (address) => !this.#isPending(address, this.#resolver.resolve(address)));
+    this.#stalenessTimer = new StalenessTimer(clock, this.#resolver, this.#subscriptions, () => this.#notifyChanges());
+    this.#duplicateAddressLog = new DuplicateAddressLog(logger);
+    this.#storeListener = {
+      addressChanged: (address) => this.#subscriptions.markChanged(address),
+      addressAdded: (roster, slot, address) => this.#onAddressAdded(roster, slot, address),
+      uriListed: (uri) => this.#onUriListed(uri),
     };
   }
 
@@ -63,11 +64,11 @@ export class PresenceDirectory implements PresenceService {
   addOrganization(orgId: string): PolledRoster {
     const known = this.#organizations.get(orgId);
     if (known !== undefined) return known;
-    const roster = new Roster(orgId, this.#clock, this.#staleAfterMs, this.#listener);
-    const organization = new OrganizationRoster(roster, this.#census, (news) => this.#onNews(news));
+    const roster = new PersonStore(orgId, this.#clock, this.#staleAfterMs, this.#storeListener);
+    const organization = new OrganizationRoster(roster, this.#statistics, (update) => this.#onUpdate(update));
     this.#organizations.set(orgId, organization);
-    this.#resolver.rosters = [...this.#resolver.rosters, roster];
-    this.#everythingChanged();
+    this.#resolver.stores = [...this.#resolver.stores, roster];
+    this.#invalidateAll();
     return organization;
   }
 
@@ -75,157 +76,154 @@ export class PresenceDirectory implements PresenceService {
   removeOrganization(orgId: string): void {
     this.#organizations.get(orgId)?.close();
     if (!this.#organizations.delete(orgId)) return;
-    this.#resolver.rosters = this.#resolver.rosters.filter((roster) => roster.orgId !== orgId);
-    this.#everythingChanged();
+    this.#resolver.stores = this.#resolver.stores.filter((roster) => roster.orgId !== orgId);
+    this.#invalidateAll();
   }
 
   /** The order of authorization: where two organizations have an address, the first wins. Those not named come last. */
   setOrder(orgIds: readonly string[]): void {
-    const rank = (roster: Roster): number => (orgIds.includes(roster.orgId) ? orgIds.indexOf(roster.orgId) : orgIds.length);
-    const before = this.#resolver.rosters;
-    const ordered = [...before].sort((a, b) => rank(a) - rank(b));
-    if (ordered.every((roster, place) => roster === before[place])) return;
-    this.#resolver.rosters = ordered;
-    this.#everythingChanged();
+    const rankOf = (roster: PersonStore): number =>
+      orgIds.includes(roster.orgId) ? orgIds.indexOf(roster.orgId) : orgIds.length;
+    const previous = this.#resolver.stores;
+    const ordered = [...previous].sort((a, b) => rankOf(a) - rankOf(b));
+    if (ordered.every((roster, place) => roster === previous[place])) return;
+    this.#resolver.stores = ordered;
+    this.#invalidateAll();
   }
 
   setCondition(condition: PresenceCondition): void {
-    if (this.#resolver.setCondition(condition)) this.#everythingChanged();
+    if (this.#resolver.setCondition(condition)) this.#invalidateAll();
   }
 
   /** That organization alone cannot be asked, and somebody has to act: its persons are `blocked` too. */
   setBlocked(orgId: string, blocked: boolean): void {
-    const roster = this.#organizations.get(orgId)?.roster;
+    const roster = this.#organizations.get(orgId)?.store;
     if (roster === undefined || (roster.blockedSince !== null) === blocked) return;
     roster.blockedSince = blocked ? this.#clock.now() : null;
-    this.#everythingChanged();
+    this.#invalidateAll();
   }
 
   setStaleAfter(seconds: number): void {
     if (seconds * 1000 === this.#staleAfterMs) return;
     this.#staleAfterMs = seconds * 1000;
-    for (const roster of this.#resolver.rosters) roster.staleAfterMs = this.#staleAfterMs;
-    if (!this.#stopped) this.#upkeep.restart();
-    this.#everythingChanged();
+    for (const roster of this.#resolver.stores) roster.staleAfterMs = this.#staleAfterMs;
+    if (!this.#isStopped) this.#stalenessTimer.restart();
+    this.#invalidateAll();
   }
 
   /** Nobody is told of anything after this, and nobody waits; queries are answered with what is known. */
   stop(): void {
-    this.#stopped = true;
-    this.#upkeep.stop();
-    this.#waiting.close();
+    this.#isStopped = true;
+    this.#stalenessTimer.stop();
+    this.#pendingQueries.settleAll();
   }
 
   get(uris: readonly string[], maxWaitMs: number, signal: AbortSignal): PresenceRecord[] | Promise<PresenceRecord[]> {
     if (signal.aborted) throw new Fault("cancelled", "The query was cancelled.");
     const now = this.#clock.monotonic();
-    const unready: string[] = [];
-    const demanded = new Set<Roster>();
+    const pending: string[] = [];
+    const demandedStores = new Set<PersonStore>();
     const records = uris.map((uri) => {
       const address = normalizeAddress(uri);
-      if (address === null) return this.#resolver.invalid(uri);
-      const sight = this.#resolver.find(address);
-      if (sight.person !== null) {
-        if (this.#census.markQueried(sight.person.roster, sight.person.slot, now)) demanded.add(sight.person.roster);
-      } else if (this.#census.unmatched.add(address, now) && !this.#watchList.isNamed(address)) {
-        this.#demand(address, demanded);
+      if (address === null) return this.#resolver.invalidRecord(uri);
+      const match = this.#resolver.resolve(address);
+      if (match.person !== null) {
+        if (this.#statistics.markQueried(match.person.store, match.person.slot, now)) demandedStores.add(match.person.store);
+      } else if (this.#statistics.queriedUnmatched.add(address, now) && !this.#subscriptions.isSubscribed(address)) {
+        this.#collectDemand(address, demandedStores);
       }
-      if (this.#isOnItsWay(address, sight)) unready.push(address);
-      return this.#resolver.toRecord(uri, sight);
+      if (this.#isPending(address, match)) pending.push(address);
+      return this.#resolver.toRecord(uri, match);
     });
-    this.#tellDemand(demanded);
-    if (maxWaitMs <= 0 || unready.length === 0 || this.#stopped) return records;
-    return this.#waiting.wait(unready, maxWaitMs, signal).then(() => uris.map((uri) => this.#recordOf(uri)));
+    this.#emitDemand(demandedStores);
+    if (maxWaitMs <= 0 || pending.length === 0 || this.#isStopped) return records;
+    return this.#pendingQueries.wait(pending, maxWaitMs, signal).then(() => uris.map((uri) => this.#recordOf(uri)));
   }
 
   list(query: PresenceListQuery): PresenceListPage {
-    return this.#list.page(query);
+    return this.#list.getPage(query);
   }
 
   subscribe(target: SubscriptionTarget): { subscriptionId: string; records: PresenceRecord[] } {
-    const subscription = this.#watchList.open("all" in target);
+    const subscription = this.#subscriptions.open("all" in target);
     const uris = new Set("all" in target ? this.#list.uris() : target.uris);
-    const demanded = new Set<Roster>();
+    const demandedStores = new Set<PersonStore>();
     const records: PresenceRecord[] = [];
     for (const uri of uris) {
       const address = normalizeAddress(uri);
       if (address === null) {
-        if (!subscription.all) records.push(this.#resolver.invalid(uri));
+        if (!subscription.all) records.push(this.#resolver.invalidRecord(uri));
         continue;
       }
-      const sight = this.#resolver.find(address);
-      if (sight.person === null) this.#demand(address, demanded);
-      else demanded.add(sight.person.roster);
-      this.#watchList.add(subscription, uri, address, sight);
-      records.push(this.#resolver.toRecord(uri, sight));
+      const match = this.#resolver.resolve(address);
+      if (match.person === null) this.#collectDemand(address, demandedStores);
+      else demandedStores.add(match.person.store);
+      this.#subscriptions.add(subscription, uri, address, match);
+      records.push(this.#resolver.toRecord(uri, match));
     }
-    this.#tellDemand(demanded);
+    this.#emitDemand(demandedStores);
     return { subscriptionId: subscription.id, records };
   }
 
   unsubscribe(subscriptionId: string): void {
-    this.#watchList.close(subscriptionId);
+    this.#subscriptions.close(subscriptionId);
   }
 
-  onChangesWaiting(listener: () => void): Disposer {
-    return this.#changesWaiting.subscribe(listener);
-  }
-
-  takeChanges(max: number): ChangeBatch | null {
-    const batch = this.#stopped ? null : this.#watchList.take(max);
-    this.#announced = this.#watchList.anyMarked;
+  drainChanges(max: number): ChangeBatch | null {
+    const batch = this.#isStopped ? null : this.#subscriptions.drain(max);
+    this.#isAnnounced = this.#subscriptions.hasChanges;
     return batch;
   }
 
-  #isOnItsWay(address: string, { outlook }: Sight): boolean {
-    return outlook === NOT_READY && this.#resolver.isAwaited(address);
+  #isPending(address: string, { value: outlook }: Match): boolean {
+    return outlook === NOT_READY && this.#resolver.isAnswerExpected(address);
   }
 
   #recordOf(uri: string): PresenceRecord {
     const address = normalizeAddress(uri);
-    return address === null ? this.#resolver.invalid(uri) : this.#resolver.toRecord(uri, this.#resolver.find(address));
+    return address === null ? this.#resolver.invalidRecord(uri) : this.#resolver.toRecord(uri, this.#resolver.resolve(address));
   }
 
-  #demand(address: string, demanded: Set<Roster>): void {
+  #collectDemand(address: string, demandedStores: Set<PersonStore>): void {
     const now = this.#clock.monotonic();
-    for (const roster of this.#resolver.rosters) if (!roster.hasAnswered(address, now)) demanded.add(roster);
+    for (const roster of this.#resolver.stores) if (!roster.hasAnswerFor(address, now)) demandedStores.add(roster);
   }
 
-  #tellDemand(demanded: ReadonlySet<Roster>): void {
-    for (const { orgId } of demanded) this.#organizations.get(orgId)?.demand.emit(undefined);
+  #emitDemand(demandedStores: ReadonlySet<PersonStore>): void {
+    for (const { orgId } of demandedStores) this.#organizations.get(orgId)?.events.emit("demandChanged");
   }
 
-  #claimed(roster: Roster, slot: number, address: string): void {
-    const queriedAt = this.#census.unmatched.take(address, this.#clock.monotonic());
-    if (queriedAt !== null) this.#census.markQueried(roster, slot, queriedAt);
-    const { rosters } = this.#resolver;
+  #onAddressAdded(roster: PersonStore, slot: number, address: string): void {
+    const queriedAt = this.#statistics.queriedUnmatched.remove(address, this.#clock.monotonic());
+    if (queriedAt !== null) this.#statistics.markQueried(roster, slot, queriedAt);
+    const { stores: rosters } = this.#resolver;
     if (rosters.length < 2) return;
-    const [winner, loser] = rosters.filter((candidate) => candidate.byAddress(address) !== -1);
-    if (winner !== undefined && loser !== undefined) this.#claimLog.contested(address, winner.orgId, loser.orgId);
+    const [winner, loser] = rosters.filter((candidate) => candidate.findByAddress(address) !== -1);
+    if (winner !== undefined && loser !== undefined) this.#duplicateAddressLog.report(address, winner.orgId, loser.orgId);
   }
 
-  #arrived(uri: string): void {
-    if (!this.#watchList.watchesAll) return;
+  #onUriListed(uri: string): void {
+    if (!this.#subscriptions.hasAllSubscription) return;
     const address = normalizeAddress(uri);
-    if (address !== null) this.#watchList.addToAll(uri, address);
+    if (address !== null) this.#subscriptions.addToAll(uri, address);
   }
 
-  #onNews(news: RosterNews): void {
-    if (news === "answered") this.#watchList.touchTold(NOT_READY);
-    if (!this.#stopped) this.#upkeep.arm();
-    this.#afterChange();
+  #onUpdate(update: RosterUpdate): void {
+    if (update === "answered") this.#subscriptions.markLastNotified(NOT_READY);
+    if (!this.#isStopped) this.#stalenessTimer.arm();
+    this.#notifyChanges();
   }
 
-  #everythingChanged(): void {
-    this.#watchList.touchAll();
-    this.#afterChange();
+  #invalidateAll(): void {
+    this.#subscriptions.markAllChanged();
+    this.#notifyChanges();
   }
 
-  #afterChange(): void {
-    if (this.#stopped) return;
-    this.#waiting.recheck();
-    if (this.#announced || !this.#watchList.anyMarked) return;
-    this.#announced = true;
-    this.#changesWaiting.emit(undefined);
+  #notifyChanges(): void {
+    if (this.#isStopped) return;
+    this.#pendingQueries.recheck();
+    if (this.#isAnnounced || !this.#subscriptions.hasChanges) return;
+    this.#isAnnounced = true;
+    this.events.emit("changesPending");
   }
 }

@@ -1,4 +1,4 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Subscribable } from "../faults/emitter.js";
 import type { PresenceRecord, PresenceState } from "./record.js";
 
 export interface PresenceListQuery {
@@ -25,6 +25,11 @@ export interface ChangeBatch {
   readonly changes: readonly PresenceRecord[];
 }
 
+export interface PresenceEvents {
+  /** The first change waits since the last one was taken. */
+  readonly changesPending: undefined;
+}
+
 /** What the protocol may ask of presence. Parameters are checked before they get here. */
 export interface PresenceService {
   /**
@@ -39,10 +44,10 @@ export interface PresenceService {
   /** Fault: `unknownSubscription`. */
   unsubscribe(subscriptionId: string): void;
   /** Calls when changes wait to be taken after none did. */
-  onChangesWaiting(listener: () => void): Disposer;
+  readonly events: Subscribable<PresenceEvents>;
   /**
    * Takes up to `max` waiting changes that share their subscriptions, as they are now: a person who changed twice meanwhile is
    * told once, one who changed back not at all. Null when none wait.
    */
-  takeChanges(max: number): ChangeBatch | null;
+  drainChanges(max: number): ChangeBatch | null;
 }

@@ -12,11 +12,11 @@ export class RecentAddresses {
 
   /** Returns whether the address was not there. */
   add(address: string, now: number): boolean {
-    const known = this.has(address, now);
+    const isKnown = this.has(address, now);
     this.#times.delete(address);
     this.#times.set(address, now);
-    this.#forget(now);
-    return !known;
+    this.#evict(now);
+    return !isKnown;
   }
 
   has(address: string, now: number): boolean {
@@ -25,7 +25,7 @@ export class RecentAddresses {
   }
 
   /** Takes the address out; returns its time, or null where it is not there any more. */
-  take(address: string, now: number): number | null {
+  remove(address: string, now: number): number | null {
     if (this.#times.size === 0) return null;
     const time = this.has(address, now) ? this.#times.get(address) : undefined;
     this.#times.delete(address);
@@ -33,21 +33,21 @@ export class RecentAddresses {
   }
 
   /** The time of the oldest one inside the window. */
-  oldest(now: number): number | null {
+  oldestTime(now: number): number | null {
     for (const time of this.#times.values()) if (now - time <= this.#windowMs) return time;
     return null;
   }
 
-  *inside(now: number): Generator<string> {
+  *within(now: number): Generator<string> {
     for (const [address, time] of this.#times) if (now - time <= this.#windowMs) yield address;
   }
 
-  #forget(now: number): void {
-    let left = 2;
+  #evict(now: number): void {
+    let remaining = 2;
     for (const [address, time] of this.#times) {
-      if (left === 0 || now - time <= this.#windowMs) return;
+      if (remaining === 0 || now - time <= this.#windowMs) return;
       this.#times.delete(address);
-      left -= 1;
+      remaining -= 1;
     }
   }
 }

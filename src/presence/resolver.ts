@@ -1,9 +1,18 @@
 import type { Clock } from "../ports/clock.js";
-import { isoTime } from "./iso-time.js";
+import { formatIsoTime } from "./iso-time.js";
 import type { PresenceRecord } from "./record.js";
-import type { Roster } from "./roster.js";
-import { BLOCKED, DISABLED, INVALID_URI, NOT_FOUND, NOT_READY, outlookOfStatus, STALE, type Outlook } from "./state-table.js";
-import type { Finding, Findings } from "./watch-list.js";
+import type { PersonStore } from "./roster.js";
+import {
+  BLOCKED,
+  DISABLED,
+  INVALID_URI,
+  NOT_FOUND,
+  NOT_READY,
+  mapWebexStatus,
+  STALE,
+  type PresenceValue,
+} from "./state-table.js";
+import type { Resolution, PresenceSource } from "./watch-list.js";
 
 /**
  * What the worker is able to say at all: `notReady` until the settings are read, `disabled` and `blocked` as its phase of that
@@ -11,16 +20,16 @@ import type { Finding, Findings } from "./watch-list.js";
  */
 export type PresenceCondition = "notReady" | "disabled" | "blocked" | "polling";
 
-const OUTLOOK_OF_CONDITION = { notReady: NOT_READY, disabled: DISABLED, blocked: BLOCKED, polling: null } as const;
+const VALUE_BY_CONDITION = { notReady: NOT_READY, disabled: DISABLED, blocked: BLOCKED, polling: null } as const;
 
-export interface Sight extends Finding {
-  readonly person: { readonly roster: Roster; readonly slot: number } | null;
+export interface Match extends Resolution {
+  readonly person: { readonly store: PersonStore; readonly slot: number } | null;
 }
 
 /** From an address to what may be said of it now, reasons in the order of the protocol. */
-export class Resolver implements Findings<Sight> {
+export class Resolver implements PresenceSource<Match> {
   /** In order of authorization: where two have an address, the first wins. */
-  rosters: readonly Roster[] = [];
+  stores: readonly PersonStore[] = [];
   readonly #clock: Clock;
   #condition: PresenceCondition = "notReady";
   #conditionSince: number;
@@ -42,84 +51,84 @@ export class Resolver implements Findings<Sight> {
     return true;
   }
 
-  find(address: string): Sight {
-    for (const roster of this.rosters) {
-      const slot = roster.byAddress(address);
-      if (slot !== -1) return this.see(roster, slot);
+  resolve(address: string): Match {
+    for (const store of this.stores) {
+      const slot = store.findByAddress(address);
+      if (slot !== -1) return this.matchOf(store, slot);
     }
-    return this.unmatched(address);
+    return this.resolveUnmatched(address);
   }
 
-  unmatched(address: string): Sight {
-    const outlook = OUTLOOK_OF_CONDITION[this.#condition] ?? (this.isAnswered(address) ? NOT_FOUND : NOT_READY);
-    return { outlook, webexStatus: null, matched: false, person: null };
+  resolveUnmatched(address: string): Match {
+    const value = VALUE_BY_CONDITION[this.#condition] ?? (this.hasAnswer(address) ? NOT_FOUND : NOT_READY);
+    return { value, webexStatus: null, isMatched: false, person: null };
   }
 
   /** Of an address that matches nobody: whether each organization said so, and not too long ago. */
-  isAnswered(address: string): boolean {
+  hasAnswer(address: string): boolean {
     const now = this.#clock.monotonic();
-    return this.rosters.length > 0 && this.rosters.every((roster) => roster.hasAnswered(address, now));
+    return this.stores.length > 0 && this.stores.every((store) => store.hasAnswerFor(address, now));
   }
 
-  isListed(uri: string, address: string, { person }: Sight): boolean {
+  isListUri(uri: string, address: string, { person }: Match): boolean {
     if (person === null) return false;
-    if (person.roster.uriOf(person.slot) === uri) return true;
-    return this.rosters.some((roster) => roster.isListed(uri, address));
+    if (person.store.uriOf(person.slot) === uri) return true;
+    return this.stores.some((store) => store.isListUri(uri, address));
   }
 
   /** Of an address that is not ready: whether an answer may come by itself. An organization that cannot be asked gives none. */
-  isAwaited(address: string): boolean {
-    if (this.#condition !== "polling" || this.rosters.length === 0) return true;
+  isAnswerExpected(address: string): boolean {
+    if (this.#condition !== "polling" || this.stores.length === 0) return true;
     const now = this.#clock.monotonic();
-    return this.rosters.some((roster) => roster.blockedSince === null && !roster.hasAnswered(address, now));
+    return this.stores.some((store) => store.blockedSince === null && !store.hasAnswerFor(address, now));
   }
 
-  see(roster: Roster, slot: number): Sight {
-    const webexStatus = roster.persons.status[slot] ?? null;
-    return { outlook: this.outlookOf(roster, slot), webexStatus, matched: true, person: { roster, slot } };
+  matchOf(store: PersonStore, slot: number): Match {
+    const webexStatus = store.persons.status[slot] ?? null;
+    return { value: this.presenceOf(store, slot), webexStatus, isMatched: true, person: { store, slot } };
   }
 
-  outlookOf(roster: Roster, slot: number): Outlook {
-    const general = OUTLOOK_OF_CONDITION[this.#condition];
-    if (general !== null) return general;
-    if (roster.blockedSince !== null) return BLOCKED;
-    if (roster.isStale(slot, this.#clock.monotonic())) return STALE;
-    return outlookOfStatus(roster.persons.status[slot] ?? null);
+  presenceOf(store: PersonStore, slot: number): PresenceValue {
+    const conditionValue = VALUE_BY_CONDITION[this.#condition];
+    if (conditionValue !== null) return conditionValue;
+    if (store.blockedSince !== null) return BLOCKED;
+    if (store.isStale(slot, this.#clock.monotonic())) return STALE;
+    return mapWebexStatus(store.persons.status[slot] ?? null);
   }
 
-  toRecord(uri: string, sight: Sight): PresenceRecord {
-    const { outlook, person } = sight;
-    const since = this.#sinceOf(sight);
-    const persons = person?.roster.persons;
+  toRecord(uri: string, match: Match): PresenceRecord {
+    const { value, person } = match;
+    const since = this.#sinceOf(match);
+    const persons = person?.store.persons;
     const slot = person?.slot ?? 0;
     return {
       uri,
-      state: outlook.state,
-      basic: outlook.basic,
-      activities: outlook.activities,
-      reason: outlook.reason,
-      webexStatus: sight.webexStatus,
+      state: value.state,
+      basic: value.basic,
+      activities: value.activities,
+      reason: value.reason,
+      webexStatus: match.webexStatus,
       displayName: persons?.nameOf(slot) ?? null,
-      personId: person?.roster.idOf(slot) ?? null,
-      orgId: person?.roster.orgId ?? null,
+      personId: person?.store.idOf(slot) ?? null,
+      orgId: person?.store.orgId ?? null,
       lastActivity: persons?.lastActivityOf(slot) ?? null,
-      since: since === null ? null : isoTime(since),
-      observedAt: persons === undefined ? null : isoTime(persons.observedWall[slot] ?? 0),
+      since: since === null ? null : formatIsoTime(since),
+      observedAt: persons === undefined ? null : formatIsoTime(persons.observedWall[slot] ?? 0),
     };
   }
 
-  invalid(uri: string): PresenceRecord {
-    return this.toRecord(uri, { outlook: INVALID_URI, webexStatus: null, matched: false, person: null });
+  invalidRecord(uri: string): PresenceRecord {
+    return this.toRecord(uri, { value: INVALID_URI, webexStatus: null, isMatched: false, person: null });
   }
 
   /** Wall-clock milliseconds. Nobody keeps when an address began to match nobody, so there it is null. */
-  #sinceOf({ outlook, person }: Sight): number | null {
-    if (outlook === INVALID_URI) return null;
+  #sinceOf({ value, person }: Match): number | null {
+    if (value === INVALID_URI) return null;
     if (this.#condition !== "polling") return this.#conditionSince;
     if (person === null) return null;
-    const { roster, slot } = person;
-    if (outlook === BLOCKED) return roster.blockedSince;
-    if (outlook === STALE) return (roster.persons.observedWall[slot] ?? 0) + roster.staleAfterMs;
-    return roster.persons.since[slot] ?? null;
+    const { store, slot } = person;
+    if (value === BLOCKED) return store.blockedSince;
+    if (value === STALE) return (store.persons.observedWall[slot] ?? 0) + store.staleAfterMs;
+    return store.persons.since[slot] ?? null;
   }
 }

@@ -1,29 +1,29 @@
 import type { Clock } from "../ports/clock.js";
-import { AddressBook } from "./address-book.js";
-import { ListOrder } from "./list-order.js";
+import { PersonIndex } from "./address-book.js";
+import { ListIndex } from "./list-order.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
-import { PersonColumns, type Moment } from "./person-columns.js";
+import { PersonColumns, type Timestamp } from "./person-columns.js";
 import { packPerson, type PackedPerson } from "./person-text.js";
-import type { PageTold } from "./polled-roster.js";
+import type { PageResult } from "./polled-roster.js";
 import { RecentAddresses } from "./recent-addresses.js";
-import { outlookOfStatus } from "./state-table.js";
-import { SweepMarks } from "./sweep-marks.js";
+import { mapWebexStatus } from "./state-table.js";
+import { SweepTracker } from "./sweep-marks.js";
 
 /** How long "not found" is an answer, and how long a query keeps somebody watched. */
-export const TEN_MINUTES_MS = 600_000;
+export const NOT_FOUND_TTL_MS = 600_000;
 
 /** What a roster tells while it changes. The calls come in the middle of a change: note them and look later. */
-export interface RosterListener {
+export interface PersonStoreListener {
   /** What is known under this address may be something else now. */
-  touched(address: string): void;
+  addressChanged(address: string): void;
   /** This person has the address, and had not before. */
-  claimed(roster: Roster, slot: number, address: string): void;
+  addressAdded(roster: PersonStore, slot: number, address: string): void;
   /** Lists name a person by this text, and did not before. */
-  arrived(uri: string): void;
+  uriListed(uri: string): void;
 }
 
 /** The persons of one organization, by slot; what Webex told of each, and when. */
-export class Roster {
+export class PersonStore {
   readonly orgId: string;
   readonly persons = new PersonColumns();
   /** Rises when somebody comes, goes or gets other addresses. */
@@ -31,15 +31,15 @@ export class Roster {
   /** When this organization alone turned out not to be askable, wall-clock milliseconds; null while it can be asked. */
   blockedSince: number | null = null;
   staleAfterMs: number;
-  readonly #book = new AddressBook(this.persons);
-  readonly #order = new ListOrder(this.persons);
+  readonly #index = new PersonIndex(this.persons);
+  readonly #listIndex = new ListIndex(this.persons);
   readonly #clock: Clock;
-  readonly #listener: RosterListener;
-  readonly #notFound = new RecentAddresses(TEN_MINUTES_MS);
-  readonly #marks = new SweepMarks(this.persons);
-  #sweptAt: number | null = null;
+  readonly #listener: PersonStoreListener;
+  readonly #notFound = new RecentAddresses(NOT_FOUND_TTL_MS);
+  readonly #sweepTracker = new SweepTracker(this.persons);
+  #lastSweepAt: number | null = null;
 
-  constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: RosterListener) {
+  constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: PersonStoreListener) {
     this.orgId = orgId;
     this.staleAfterMs = staleAfterMs;
     this.#clock = clock;
@@ -47,217 +47,217 @@ export class Roster {
   }
 
   beginSweep(): number {
-    return this.#marks.begin();
+    return this.#sweepTracker.begin();
   }
 
   /** `page`: its number in the walk, counted from 0. */
-  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageTold {
-    const told = this.applyPageAgain(page, items);
-    this.#marks.pageCame(sweep, told.persons);
-    return told;
+  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult {
+    const result = this.applyRefetchedPage(page, items);
+    this.#sweepTracker.addPage(sweep, result.persons);
+    return result;
   }
 
   /** A page read out of turn. */
-  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
-    const at = this.#moment();
+  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
+    const at = this.#timestamp();
     const columns = this.persons;
     let persons = 0;
-    let there = 0;
+    let alreadyOnPage = 0;
     let sharesStatus = false;
-    this.#order.turnTo(page);
+    this.#listIndex.beginPage(page);
     for (const item of items) {
-      const slot = this.#take(item, at);
+      const slot = this.#applyItem(item, at);
       if (slot === -1) continue;
       persons += 1;
-      if (columns.page[slot] === page + 1) there += 1;
+      if (columns.page[slot] === page + 1) alreadyOnPage += 1;
       columns.page[slot] = page + 1;
       sharesStatus ||= columns.status[slot] !== null;
     }
-    return { persons, there, sharesStatus, seenInSweep: this.#marks.seen };
+    return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#sweepTracker.seenPersons };
   }
 
   /** Returns whether addresses that match nobody have an answer now that had none. */
   completeSweep(sweep: number): boolean {
-    const gone = this.#marks.complete(sweep);
-    if (gone === null) return false;
-    for (const slot of gone) this.#drop(slot);
-    for (const address of this.#book.preferPresent()) this.#listener.touched(address);
+    const missing = this.#sweepTracker.complete(sweep);
+    if (missing === null) return false;
+    for (const slot of missing) this.#remove(slot);
+    for (const address of this.#index.preferPresentOwners()) this.#listener.addressChanged(address);
     const now = this.#clock.monotonic();
-    const wasAnswered = this.sweepAnswers(now);
-    this.#sweptAt = now;
-    return !wasAnswered;
+    const hadAnswer = this.hasSweepAnswer(now);
+    this.#lastSweepAt = now;
+    return !hadAnswer;
   }
 
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
-    this.#apply(persons);
-    if (this.byAddress(address) !== -1) return;
+    this.#upsertAll(persons);
+    if (this.findByAddress(address) !== -1) return;
     this.#notFound.add(address, this.#clock.monotonic());
-    this.#listener.touched(address);
+    this.#listener.addressChanged(address);
   }
 
   /** Whether Webex's last answer for an address that matches nobody still counts. */
-  hasAnswered(address: string, now: number): boolean {
-    return this.sweepAnswers(now) || this.#notFound.has(address, now);
+  hasAnswerFor(address: string, now: number): boolean {
+    return this.hasSweepAnswer(now) || this.#notFound.has(address, now);
   }
 
   /** Whether a complete sweep answers for every address that matches nobody. */
-  sweepAnswers(now: number): boolean {
-    return this.#sweptAt !== null && now - this.#sweptAt <= TEN_MINUTES_MS;
+  hasSweepAnswer(now: number): boolean {
+    return this.#lastSweepAt !== null && now - this.#lastSweepAt <= NOT_FOUND_TTL_MS;
   }
 
   /** When (monotonic milliseconds) the next answer of that kind ends; null where there is none. */
-  nextAnswerEnd(now: number): number | null {
-    const start = this.sweepAnswers(now) ? this.#sweptAt : this.#notFound.oldest(now);
-    return start === null ? null : start + TEN_MINUTES_MS;
+  nextAnswerExpiry(now: number): number | null {
+    const start = this.hasSweepAnswer(now) ? this.#lastSweepAt : this.#notFound.oldestTime(now);
+    return start === null ? null : start + NOT_FOUND_TTL_MS;
   }
 
   /** The slot, or -1. `address` is normalized. */
-  byAddress(address: string): number {
-    return this.#book.byAddress(address);
+  findByAddress(address: string): number {
+    return this.#index.findByAddress(address);
   }
 
   isStale(slot: number, now: number): boolean {
-    return now - (this.persons.observedMono[slot] ?? 0) > this.staleAfterMs;
+    return now - (this.persons.observedElapsed[slot] ?? 0) > this.staleAfterMs;
   }
 
   /**
    * Touches those last confirmed at `from` or later, but before `until`; returns when the oldest of the rest was confirmed
    * (monotonic milliseconds; infinity for nobody).
    */
-  touchConfirmed(from: number, until: number): number {
-    const { text, observedMono, extent } = this.persons;
+  reportStale(from: number, until: number): number {
+    const { text, observedElapsed, slotLimit } = this.persons;
     let oldest = Number.POSITIVE_INFINITY;
-    for (let slot = 0; slot < extent; slot += 1) {
-      const time = observedMono[slot] ?? 0;
+    for (let slot = 0; slot < slotLimit; slot += 1) {
+      const time = observedElapsed[slot] ?? 0;
       if (time < from || text[slot] === null) continue;
-      if (time < until) this.#touch(slot);
+      if (time < until) this.#reportChange(slot);
       else if (time < oldest) oldest = time;
     }
     return oldest;
   }
 
   uriOf(slot: number): string {
-    return this.#book.uriOf(slot);
+    return this.#index.uriOf(slot);
   }
 
   /** Whether somebody is listed by this text, whose normalized form is `address`. */
-  isListed(uri: string, address: string): boolean {
-    return this.#book.holdersOf(address).some((slot) => this.uriOf(slot) === uri);
+  isListUri(uri: string, address: string): boolean {
+    return this.#index.ownersOf(address).some((slot) => this.uriOf(slot) === uri);
   }
 
   idOf(slot: number): string {
-    return this.#book.idOf(slot);
+    return this.#index.idOf(slot);
   }
 
   /** Normalized, the one that lists show first. */
   addressesOf(slot: number): readonly string[] {
-    return this.#book.addressesOf(slot);
+    return this.#index.addressesOf(slot);
   }
 
   *slots(): Generator<number> {
-    for (let slot = 0; slot < this.persons.extent; slot += 1) if (this.persons.text[slot] !== null) yield slot;
+    for (let slot = 0; slot < this.persons.slotLimit; slot += 1) if (this.persons.text[slot] !== null) yield slot;
   }
 
-  #apply(persons: readonly PersonSnapshot[]): void {
-    const at = this.#moment();
+  #upsertAll(persons: readonly PersonSnapshot[]): void {
+    const at = this.#timestamp();
     for (const person of persons) this.#upsert(person, at);
   }
 
   /** The slot of the person, or -1 for a bot. */
-  #take(item: ListedPerson, at: Moment): number {
-    let slot = this.#order.sameAsBefore(item.fingerprint);
+  #applyItem(item: ListedPerson, at: Timestamp): number {
+    let slot = this.#listIndex.findUnchanged(item.fingerprint);
     if (slot === -1) {
       const person = item.read();
       if (person === null) return -1;
       slot = this.#upsert(person, at);
     } else {
-      this.persons.learnChange(slot, at, false);
-      this.#observe(slot, this.persons.status[slot] ?? null, at, this.isStale(slot, at.mono));
+      this.persons.updateChangeRate(slot, at, false);
+      this.#recordObservation(slot, this.persons.status[slot] ?? null, at, this.isStale(slot, at.elapsed));
     }
-    this.#order.met(slot, item.fingerprint);
+    this.#listIndex.recordPosition(slot, item.fingerprint);
     return slot;
   }
 
-  #moment(): Moment {
-    return { wall: this.#clock.now(), mono: this.#clock.monotonic() };
+  #timestamp(): Timestamp {
+    return { wall: this.#clock.now(), elapsed: this.#clock.monotonic() };
   }
 
-  #upsert(person: PersonSnapshot, at: Moment): number {
+  #upsert(person: PersonSnapshot, at: Timestamp): number {
     const packed = packPerson(person);
-    const known = this.#book.byId(person.id);
-    const slot = known === -1 ? this.#enter(person.id, packed) : known;
-    if (known !== -1) this.#rename(slot, packed);
+    const knownSlot = this.#index.findById(person.id);
+    const slot = knownSlot === -1 ? this.#insert(person.id, packed) : knownSlot;
+    if (knownSlot !== -1) this.#updateText(slot, packed);
     this.persons.setLastActivity(slot, person.lastActivity);
     this.persons.fingerprint[slot] = Number.NaN;
-    if (known !== -1) this.persons.learnChange(slot, at, this.persons.status[slot] !== person.status);
-    this.#observe(slot, person.status, at, known === -1 || this.isStale(slot, at.mono));
+    if (knownSlot !== -1) this.persons.updateChangeRate(slot, at, this.persons.status[slot] !== person.status);
+    this.#recordObservation(slot, person.status, at, knownSlot === -1 || this.isStale(slot, at.elapsed));
     return slot;
   }
 
   /** `isNews`: what was told of the person before counts no more. */
-  #observe(slot: number, status: string | null, at: Moment, isNews: boolean): void {
+  #recordObservation(slot: number, status: string | null, at: Timestamp, isReset: boolean): void {
     const columns = this.persons;
-    const before = columns.status[slot] ?? null;
+    const previous = columns.status[slot] ?? null;
     columns.setObserved(slot, at);
-    this.#marks.met(slot);
-    if (!isNews && before === status) return;
-    if (isNews || outlookOfStatus(before).state !== outlookOfStatus(status).state) columns.since[slot] = at.wall;
+    this.#sweepTracker.markSeen(slot);
+    if (!isReset && previous === status) return;
+    if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state) columns.since[slot] = at.wall;
     columns.setStatus(slot, status);
-    this.#touch(slot);
+    this.#reportChange(slot);
   }
 
-  #enter(id: string, packed: PackedPerson): number {
-    this.#book.reserve(packed.addresses.length);
+  #insert(id: string, packed: PackedPerson): number {
+    this.#index.reserve(packed.addresses.length);
     const slot = this.persons.allocate();
-    this.#book.addId(id, slot);
-    for (const address of packed.addresses) this.#book.addAddress(address, slot);
+    this.#index.addId(id, slot);
+    for (const address of packed.addresses) this.#index.addAddress(address, slot);
     this.persons.setText(slot, packed);
-    this.#announce(slot, packed.addresses);
-    this.#listener.arrived(this.uriOf(slot));
+    this.#reportAddresses(slot, packed.addresses);
+    this.#listener.uriListed(this.uriOf(slot));
     return slot;
   }
 
-  #rename(slot: number, packed: PackedPerson): void {
+  #updateText(slot: number, packed: PackedPerson): void {
     const columns = this.persons;
     if (columns.text[slot] === packed.text) {
       columns.setWideName(slot, packed);
       return;
     }
     const uri = this.uriOf(slot);
-    const before = this.#book.addressesOf(slot);
-    const added = packed.addresses.filter((address) => !before.includes(address));
-    const removed = before.filter((address) => !packed.addresses.includes(address));
-    this.#book.reserve(before.length + added.length);
-    for (const address of removed) this.#book.removeAddress(address, slot);
-    for (const address of added) this.#book.addAddress(address, slot);
+    const previous = this.#index.addressesOf(slot);
+    const added = packed.addresses.filter((address) => !previous.includes(address));
+    const removed = previous.filter((address) => !packed.addresses.includes(address));
+    this.#index.reserve(previous.length + added.length);
+    for (const address of removed) this.#index.removeAddress(address, slot);
+    for (const address of added) this.#index.addAddress(address, slot);
     columns.setText(slot, packed);
-    for (const address of removed) this.#listener.touched(address);
-    if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri) this.#announce(slot, added);
+    for (const address of removed) this.#listener.addressChanged(address);
+    if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri) this.#reportAddresses(slot, added);
     if (this.uriOf(slot) === uri) return;
-    this.#listener.arrived(this.uriOf(slot));
+    this.#listener.uriListed(this.uriOf(slot));
     // Lists do not name anybody by the former text any more, also where it is an address still.
-    for (const address of before.slice(0, 1)) this.#listener.touched(address);
+    for (const address of previous.slice(0, 1)) this.#listener.addressChanged(address);
   }
 
-  #announce(slot: number, added: readonly string[]): void {
+  #reportAddresses(slot: number, added: readonly string[]): void {
     this.version += 1;
     for (const address of added) {
-      this.#listener.claimed(this, slot, address);
-      this.#listener.touched(address);
+      this.#listener.addressAdded(this, slot, address);
+      this.#listener.addressChanged(address);
     }
   }
 
-  #drop(slot: number): void {
-    const addresses = this.#book.addressesOf(slot);
-    this.#book.reserve(addresses.length);
-    this.#book.removeId(this.idOf(slot), slot);
-    for (const address of addresses) this.#book.removeAddress(address, slot);
+  #remove(slot: number): void {
+    const addresses = this.#index.addressesOf(slot);
+    this.#index.reserve(addresses.length);
+    this.#index.removeId(this.idOf(slot), slot);
+    for (const address of addresses) this.#index.removeAddress(address, slot);
     this.persons.free(slot);
     this.version += 1;
-    for (const address of addresses) this.#listener.touched(address);
+    for (const address of addresses) this.#listener.addressChanged(address);
   }
 
-  #touch(slot: number): void {
-    for (const address of this.#book.addressesOf(slot)) this.#listener.touched(address);
+  #reportChange(slot: number): void {
+    for (const address of this.#index.addressesOf(slot)) this.#listener.addressChanged(address);
   }
 }

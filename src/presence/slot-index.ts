@@ -5,13 +5,13 @@ const EMPTY = 0;
 const DELETED = 1;
 const FIRST_SLOT = 2;
 const MAX_LOAD = 0.75;
-const SMALLEST = 64;
+const MIN_CAPACITY = 64;
 
 export interface SlotKeys {
   /** Whether `key` is one of the slot's keys. */
   has(slot: number, key: string): boolean;
   /** Calls for each key that the index has to hold: needed when it is laid out anew. */
-  each(visit: (key: string, slot: number) => void): void;
+  forEach(visit: (key: string, slot: number) => void): void;
 }
 
 /**
@@ -20,7 +20,7 @@ export interface SlotKeys {
  */
 export class SlotIndex {
   readonly #keys: SlotKeys;
-  #entries = new Uint32Array(SMALLEST);
+  #entries = new Uint32Array(MIN_CAPACITY);
   #live = 0;
   #deleted = 0;
 
@@ -46,12 +46,12 @@ export class SlotIndex {
   /** Makes room for `count` insertions. While the owner's keys and the index differ, nothing may be laid out anew, so this goes first. */
   reserve(count: number): void {
     if (this.#live + this.#deleted + count <= this.#entries.length * MAX_LOAD) return;
-    let capacity = SMALLEST;
+    let capacity = MIN_CAPACITY;
     while ((this.#live + count) * 1.15 > capacity * MAX_LOAD) capacity *= 2;
     this.#entries = new Uint32Array(capacity);
     this.#live = 0;
     this.#deleted = 0;
-    this.#keys.each((key, slot) => this.insert(key, slot));
+    this.#keys.forEach((key, slot) => this.insert(key, slot));
   }
 
   /** The key must not be in the index yet, and `reserve` must have made room. */
@@ -71,9 +71,9 @@ export class SlotIndex {
     const entries = this.#entries;
     const mask = entries.length - 1;
     const hash = hashOf(key);
-    const wanted = (((hash >>> SLOT_BITS) << SLOT_BITS) | (slot + FIRST_SLOT)) >>> 0;
+    const expected = (((hash >>> SLOT_BITS) << SLOT_BITS) | (slot + FIRST_SLOT)) >>> 0;
     for (let at = hash & mask; entries[at] !== EMPTY; at = (at + 1) & mask) {
-      if (entries[at] !== wanted) continue;
+      if (entries[at] !== expected) continue;
       entries[at] = DELETED;
       this.#live -= 1;
       this.#deleted += 1;

@@ -1,18 +1,18 @@
 import { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 
-interface Waiter {
+interface PendingQuery {
   readonly addresses: readonly string[];
   /** Those before it are ready. */
-  at: number;
-  readonly leave: (fault: Fault | null) => void;
+  nextIndex: number;
+  readonly settle: (fault: Fault | null) => void;
 }
 
 /** Queries that wait for answers on their way. */
-export class WaitingRoom {
+export class PendingQueries {
   readonly #clock: Clock;
   readonly #isReady: (address: string) => boolean;
-  readonly #waiters = new Set<Waiter>();
+  readonly #queries = new Set<PendingQuery>();
 
   constructor(clock: Clock, isReady: (address: string) => boolean) {
     this.#clock = clock;
@@ -23,39 +23,39 @@ export class WaitingRoom {
   wait(addresses: readonly string[], maxWaitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
-        waiter.leave(new Fault("cancelled", "The query was cancelled."));
+        query.settle(new Fault("cancelled", "The query was cancelled."));
       };
-      const waiter: Waiter = {
+      const query: PendingQuery = {
         addresses,
-        at: 0,
-        leave: (fault) => {
-          if (!this.#waiters.delete(waiter)) return;
+        nextIndex: 0,
+        settle: (fault) => {
+          if (!this.#queries.delete(query)) return;
           stopTimer();
           signal.removeEventListener("abort", onAbort);
           if (fault === null) resolve();
           else reject(fault);
         },
       };
-      const stopTimer = this.#clock.timer(maxWaitMs, () => waiter.leave(null));
-      this.#waiters.add(waiter);
+      const stopTimer = this.#clock.schedule(maxWaitMs, () => query.settle(null));
+      this.#queries.add(query);
       signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 
   /** Something became known. A waiter looks no further than its first address that is not ready, so this costs next to nothing. */
   recheck(): void {
-    for (const waiter of [...this.#waiters]) {
-      let next = waiter.addresses[waiter.at];
+    for (const query of [...this.#queries]) {
+      let next = query.addresses[query.nextIndex];
       while (next !== undefined && this.#isReady(next)) {
-        waiter.at += 1;
-        next = waiter.addresses[waiter.at];
+        query.nextIndex += 1;
+        next = query.addresses[query.nextIndex];
       }
-      if (next === undefined) waiter.leave(null);
+      if (next === undefined) query.settle(null);
     }
   }
 
   /** Lets everybody go with what is known. */
-  close(): void {
-    for (const waiter of [...this.#waiters]) waiter.leave(null);
+  settleAll(): void {
+    for (const query of [...this.#queries]) query.settle(null);
   }
 }

@@ -1,58 +1,58 @@
 import { Fault } from "../faults/fault.js";
-import { Audiences, type Audience, type Subscription, type WatchEntry } from "./audience.js";
+import { SubscriberSets, type SubscriberSet, type Subscription, type WatchedUri } from "./audience.js";
 import type { ChangeBatch } from "./presence-service.js";
 import type { PresenceRecord } from "./record.js";
-import { NOT_FOUND, type Outlook } from "./state-table.js";
+import { NOT_FOUND, type PresenceValue } from "./state-table.js";
 
-const MOST_SUBSCRIPTIONS = 1000;
+const MAX_SUBSCRIPTIONS = 1000;
 
 /** What is known under an address now. */
-export interface Finding {
-  readonly outlook: Outlook;
+export interface Resolution {
+  readonly value: PresenceValue;
   readonly webexStatus: string | null;
   /** Whether somebody has the address. */
-  readonly matched: boolean;
+  readonly isMatched: boolean;
 }
 
-export interface Findings<F extends Finding> {
-  find(address: string): F;
+export interface PresenceSource<F extends Resolution> {
+  resolve(address: string): F;
   /** What is known of an address that nobody has. */
-  unmatched(address: string): F;
+  resolveUnmatched(address: string): F;
   /** Whether lists name somebody by this text; `finding` is what is known under its address. */
-  isListed(uri: string, address: string, finding: F): boolean;
-  toRecord(uri: string, finding: F): PresenceRecord;
+  isListUri(uri: string, address: string, resolution: F): boolean;
+  toRecord(uri: string, resolution: F): PresenceRecord;
 }
 
 /**
  * Who is told of which address. What may have changed is only marked, and looked at when it is taken: so memory stays the same
  * when nobody takes, a person who changed twice is told once, and one who changed back not at all.
  */
-export class WatchList<F extends Finding> {
+export class SubscriptionIndex<F extends Resolution> {
   /** Rises when other addresses may be watched. */
   version = 0;
-  readonly #findings: Findings<F>;
-  readonly #audiences = new Audiences();
-  readonly #chains = new Map<string, WatchEntry>();
+  readonly #source: PresenceSource<F>;
+  readonly #subscriberSets = new SubscriberSets();
+  readonly #chains = new Map<string, WatchedUri>();
   readonly #subscriptions = new Map<string, Subscription>();
   /** Those told of everybody. */
-  #ofAll: readonly Subscription[] = [];
+  #allSubscriptions: readonly Subscription[] = [];
   #rank = 0;
 
-  constructor(findings: Findings<F>) {
-    this.#findings = findings;
+  constructor(source: PresenceSource<F>) {
+    this.#source = source;
   }
 
-  get anyMarked(): boolean {
-    return this.#audiences.anyDirty;
+  get hasChanges(): boolean {
+    return this.#subscriberSets.hasDirty;
   }
 
-  get watchesAll(): boolean {
-    return this.#ofAll.length > 0;
+  get hasAllSubscription(): boolean {
+    return this.#allSubscriptions.length > 0;
   }
 
   /** Fault: `tooManySubscriptions`. */
   open(all: boolean): Subscription {
-    if (this.#subscriptions.size >= MOST_SUBSCRIPTIONS) {
+    if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
       throw new Fault("tooManySubscriptions", "There are 1,000 live presence subscriptions already.", {
         hint: "Unsubscribe those that are no longer needed.",
       });
@@ -60,31 +60,31 @@ export class WatchList<F extends Finding> {
     this.#rank += 1;
     const subscription = { id: `s${this.#rank}`, rank: this.#rank, all, addresses: [] };
     this.#subscriptions.set(subscription.id, subscription);
-    if (all) this.#ofAll = [...this.#ofAll, subscription];
+    if (all) this.#allSubscriptions = [...this.#allSubscriptions, subscription];
     this.version += 1;
     return subscription;
   }
 
   /** For the subscription opened last; `finding` is what it is told now. Each spelling once. */
-  add(subscription: Subscription, uri: string, address: string, finding: F): void {
+  add(subscription: Subscription, uri: string, address: string, resolution: F): void {
     if (!subscription.all) subscription.addresses.push(address);
-    for (let entry = this.#chains.get(address) ?? null; entry !== null; entry = entry.next) {
-      if (entry.uri !== uri || !wasTold(entry, finding)) continue;
-      this.#move(entry, this.#audiences.with(entry.audience, subscription));
+    for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+      if (watched.uri !== uri || !isUpToDate(watched, resolution)) continue;
+      this.#move(watched, this.#subscriberSets.extend(watched.subscribers, subscription));
       return;
     }
-    this.#enter(uri, address, this.#audiences.with(null, subscription), finding);
+    this.#insert(uri, address, this.#subscriberSets.extend(null, subscription), resolution);
   }
 
   /** Somebody is named by this text whom nobody was told of. */
   addToAll(uri: string, address: string): void {
-    let members = this.#ofAll;
-    for (let entry = this.#chains.get(address) ?? null; entry !== null; entry = entry.next) {
-      const { audience } = entry;
-      if (entry.uri === uri) members = members.filter((member) => !audience.members.includes(member));
+    let members = this.#allSubscriptions;
+    for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+      const { subscribers } = watched;
+      if (watched.uri === uri) members = members.filter((member) => !subscribers.members.includes(member));
     }
     if (members.length === 0) return;
-    this.#audiences.mark(this.#enter(uri, address, this.#audiences.of(members), null));
+    this.#subscriberSets.markDirty(this.#insert(uri, address, this.#subscriberSets.get(members), null));
   }
 
   /** Fault: `unknownSubscription`. */
@@ -92,163 +92,168 @@ export class WatchList<F extends Finding> {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) throw new Fault("unknownSubscription", "There is no such presence subscription.");
     this.#subscriptions.delete(id);
-    this.#ofAll = this.#ofAll.filter((other) => other !== subscription);
+    this.#allSubscriptions = this.#allSubscriptions.filter((other) => other !== subscription);
     this.version += 1;
-    const without = new Map<Audience, Audience | null>();
+    const without = new Map<SubscriberSet, SubscriberSet | null>();
     for (const address of subscription.all ? [...this.#chains.keys()] : subscription.addresses) {
-      for (let entry = this.#chains.get(address) ?? null; entry !== null; entry = entry.next) {
-        this.#leave(entry, [subscription], without);
+      for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+        this.#unsubscribe(watched, [subscription], without);
       }
     }
   }
 
-  touch(address: string): void {
-    for (let entry = this.#chains.get(address) ?? null; entry !== null; entry = entry.next) this.#audiences.mark(entry);
+  markChanged(address: string): void {
+    for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next)
+      this.#subscriberSets.markDirty(watched);
   }
 
-  touchAll(): void {
-    for (const address of this.#chains.keys()) this.touch(address);
+  markAllChanged(): void {
+    for (const address of this.#chains.keys()) this.markChanged(address);
   }
 
   /** Touches what was last told this way. */
-  touchTold(outlook: Outlook): void {
+  markLastNotified(value: PresenceValue): void {
     for (const head of this.#chains.values()) {
-      for (let entry: WatchEntry | null = head; entry !== null; entry = entry.next) {
-        if (entry.toldOutlook === outlook) this.#audiences.mark(entry);
+      for (let watched: WatchedUri | null = head; watched !== null; watched = watched.next) {
+        if (watched.lastNotifiedValue === value) this.#subscriberSets.markDirty(watched);
       }
     }
   }
 
   /** The addresses that some live subscription named. */
-  *named(): Generator<string> {
+  *subscribedAddresses(): Generator<string> {
     for (const [address, head] of this.#chains) {
-      for (let entry: WatchEntry | null = head; entry !== null; entry = entry.next) {
-        if (!entry.audience.byName) continue;
+      for (let watched: WatchedUri | null = head; watched !== null; watched = watched.next) {
+        if (!watched.subscribers.includesNamed) continue;
         yield address;
         break;
       }
     }
   }
 
-  isNamed(address: string): boolean {
-    for (let entry = this.#chains.get(address) ?? null; entry !== null; entry = entry.next) {
-      if (entry.audience.byName) return true;
+  isSubscribed(address: string): boolean {
+    for (let watched = this.#chains.get(address) ?? null; watched !== null; watched = watched.next) {
+      if (watched.subscribers.includesNamed) return true;
     }
     return false;
   }
 
-  take(max: number): ChangeBatch | null {
-    for (const audience of this.#audiences.dirty) {
+  drain(max: number): ChangeBatch | null {
+    for (const subscribers of this.#subscriberSets.dirty) {
       const changes: PresenceRecord[] = [];
-      for (const entry of audience.dirty) {
-        this.#audiences.unmark(entry);
-        const change = this.#look(entry);
+      for (const watched of subscribers.dirty) {
+        this.#subscriberSets.clearDirty(watched);
+        const change = this.#drainOne(watched);
         if (change !== null) changes.push(change);
         if (changes.length >= max) break;
       }
-      if (changes.length > 0) return { subscriptionIds: audience.ids, changes };
+      if (changes.length > 0) return { subscriptionIds: subscribers.ids, changes };
     }
     return null;
   }
 
-  #look(entry: WatchEntry): PresenceRecord | null {
-    let finding = this.#findings.find(entry.address);
-    if (entry.audience.ofAll && !this.#findings.isListed(entry.uri, entry.address, finding)) {
+  #drainOne(watched: WatchedUri): PresenceRecord | null {
+    let resolution = this.#source.resolve(watched.address);
+    if (watched.subscribers.includesAll && !this.#source.isListUri(watched.uri, watched.address, resolution)) {
       // Somebody else may have the address: those who named it hear of them, those who are told of everybody have their own text for them.
-      if (entry.audience.byName) {
-        this.#part(entry);
+      if (watched.subscribers.includesNamed) {
+        this.#split(watched);
         return null;
       }
-      finding = this.#findings.unmatched(entry.address);
+      resolution = this.#source.resolveUnmatched(watched.address);
     }
-    const nobodyYet = entry.toldOutlook === null && !finding.matched;
+    const isUnannounced = watched.lastNotifiedValue === null && !resolution.isMatched;
     let change: PresenceRecord | null = null;
-    if (!nobodyYet && !wasTold(entry, finding)) {
-      entry.toldOutlook = finding.outlook;
-      entry.toldStatus = finding.webexStatus;
-      change = this.#findings.toRecord(entry.uri, finding);
-      this.#mergeSpelling(entry);
+    if (!isUnannounced && !isUpToDate(watched, resolution)) {
+      watched.lastNotifiedValue = resolution.value;
+      watched.lastNotifiedStatus = resolution.webexStatus;
+      change = this.#source.toRecord(watched.uri, resolution);
+      this.#mergeEqual(watched);
     }
     // Those who are told of everybody are told of somebody's end once; after that there is nobody to tell of.
-    if (nobodyYet || (!finding.matched && finding.outlook === NOT_FOUND)) {
-      this.#leave(entry, this.#ofAll, new Map());
+    if (isUnannounced || (!resolution.isMatched && resolution.value === NOT_FOUND)) {
+      this.#unsubscribe(watched, this.#allSubscriptions, new Map());
     }
     return change;
   }
 
   /** Those who are told of everybody, and those who named the text, are told apart from now on. */
-  #part(entry: WatchEntry): void {
-    const { members } = entry.audience;
-    const { address, uri, toldOutlook, toldStatus } = entry;
-    this.#move(entry, this.#audiences.of(members.filter((member) => !member.all)));
-    const apart = this.#enter(uri, address, this.#audiences.of(members.filter((member) => member.all)), null);
-    Object.assign(apart, { toldOutlook, toldStatus });
-    this.#audiences.mark(entry);
-    this.#audiences.mark(apart);
+  #split(watched: WatchedUri): void {
+    const { members } = watched.subscribers;
+    const { address, uri, lastNotifiedValue, lastNotifiedStatus } = watched;
+    this.#move(watched, this.#subscriberSets.get(members.filter((member) => !member.all)));
+    const separate = this.#insert(uri, address, this.#subscriberSets.get(members.filter((member) => member.all)), null);
+    Object.assign(separate, { lastNotifiedValue, lastNotifiedStatus });
+    this.#subscriberSets.markDirty(watched);
+    this.#subscriberSets.markDirty(separate);
   }
 
   /** Audiences that were told differently for a while are one again. */
-  #mergeSpelling(entry: WatchEntry): void {
-    let other = this.#chains.get(entry.address) ?? null;
+  #mergeEqual(watched: WatchedUri): void {
+    let other = this.#chains.get(watched.address) ?? null;
     while (other !== null) {
       const { next } = other;
-      const same = other !== entry && other.uri === entry.uri && !other.dirty;
-      if (same && other.toldOutlook === entry.toldOutlook && other.toldStatus === entry.toldStatus) {
-        const union = this.#audiences.union(entry.audience, other.audience);
+      const same = other !== watched && other.uri === watched.uri && !other.dirty;
+      if (
+        same &&
+        other.lastNotifiedValue === watched.lastNotifiedValue &&
+        other.lastNotifiedStatus === watched.lastNotifiedStatus
+      ) {
+        const union = this.#subscriberSets.unite(watched.subscribers, other.subscribers);
         this.#remove(other);
-        this.#move(entry, union);
+        this.#move(watched, union);
       }
       other = next;
     }
   }
 
-  #enter(uri: string, address: string, audience: Audience, finding: F | null): WatchEntry {
-    const entry: WatchEntry = {
+  #insert(uri: string, address: string, subscribers: SubscriberSet, resolution: F | null): WatchedUri {
+    const watched: WatchedUri = {
       address,
       uri,
-      audience,
-      toldOutlook: finding?.outlook ?? null,
-      toldStatus: finding?.webexStatus ?? null,
+      subscribers,
+      lastNotifiedValue: resolution?.value ?? null,
+      lastNotifiedStatus: resolution?.webexStatus ?? null,
       dirty: false,
       next: this.#chains.get(address) ?? null,
     };
-    this.#chains.set(address, entry);
-    this.#audiences.enter(audience, entry);
-    return entry;
+    this.#chains.set(address, watched);
+    this.#subscriberSets.attach(subscribers, watched);
+    return watched;
   }
 
-  #move(entry: WatchEntry, audience: Audience): void {
-    this.#audiences.leave(entry.audience, entry);
-    entry.audience = audience;
-    this.#audiences.enter(audience, entry);
+  #move(watched: WatchedUri, subscribers: SubscriberSet): void {
+    this.#subscriberSets.detach(watched.subscribers, watched);
+    watched.subscribers = subscribers;
+    this.#subscriberSets.attach(subscribers, watched);
   }
 
-  #leave(entry: WatchEntry, leaving: readonly Subscription[], known: Map<Audience, Audience | null>): void {
-    const from = entry.audience;
+  #unsubscribe(watched: WatchedUri, removed: readonly Subscription[], known: Map<SubscriberSet, SubscriberSet | null>): void {
+    const from = watched.subscribers;
     let to = known.get(from);
     if (to === undefined) {
-      const staying = from.members.filter((member) => !leaving.includes(member));
-      to = staying.length === from.members.length ? from : staying.length === 0 ? null : this.#audiences.of(staying);
+      const remaining = from.members.filter((member) => !removed.includes(member));
+      to = remaining.length === from.members.length ? from : remaining.length === 0 ? null : this.#subscriberSets.get(remaining);
       known.set(from, to);
     }
-    if (to === null) this.#remove(entry);
-    else if (to !== from) this.#move(entry, to);
+    if (to === null) this.#remove(watched);
+    else if (to !== from) this.#move(watched, to);
   }
 
-  #remove(entry: WatchEntry): void {
-    this.#audiences.leave(entry.audience, entry);
-    const head = this.#chains.get(entry.address);
-    if (head === entry) {
-      if (entry.next === null) this.#chains.delete(entry.address);
-      else this.#chains.set(entry.address, entry.next);
+  #remove(watched: WatchedUri): void {
+    this.#subscriberSets.detach(watched.subscribers, watched);
+    const head = this.#chains.get(watched.address);
+    if (head === watched) {
+      if (watched.next === null) this.#chains.delete(watched.address);
+      else this.#chains.set(watched.address, watched.next);
       return;
     }
     let before = head;
-    while (before !== undefined && before.next !== entry) before = before.next ?? undefined;
-    if (before !== undefined) before.next = entry.next;
+    while (before !== undefined && before.next !== watched) before = before.next ?? undefined;
+    if (before !== undefined) before.next = watched.next;
   }
 }
 
-function wasTold(entry: WatchEntry, finding: Finding): boolean {
-  return entry.toldOutlook === finding.outlook && entry.toldStatus === finding.webexStatus;
+function isUpToDate(watched: WatchedUri, resolution: Resolution): boolean {
+  return watched.lastNotifiedValue === resolution.value && watched.lastNotifiedStatus === resolution.webexStatus;
 }

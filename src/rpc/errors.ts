@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { FaultCode } from "../faults/fault.js";
-import type { Chance } from "../ports/clock.js";
+import type { Random } from "../ports/clock.js";
 import type { WireError } from "../ports/channel.js";
 import type { Logger } from "../ports/logger.js";
 
@@ -37,14 +37,14 @@ export class ProtocolError extends Error implements WireError {
   }
 }
 
-interface WireForm {
+interface WireErrorFormat {
   readonly code: number;
   /** The member of `data` that goes with the code. */
   readonly data?: "hint" | "method" | "port";
 }
 
 /** The faults a host is told by name; every other is internal. */
-const WIRE_FORM: Partial<Record<FaultCode, WireForm>> = {
+const WIRE_ERROR_OF: Partial<Record<FaultCode, WireErrorFormat>> = {
   cancelled: { code: RpcCode.cancelled },
   clientNotConfigured: { code: RpcCode.clientNotConfigured },
   authorizationInProgress: { code: RpcCode.authorizationInProgress, data: "method" },
@@ -62,11 +62,11 @@ const WIRE_FORM: Partial<Record<FaultCode, WireForm>> = {
 
 /** Turns whatever a handler threw into what the peer may see: never a stack, never a text that is not ours. */
 export class ErrorTranslator {
-  readonly #chance: Chance;
+  readonly #random: Random;
   readonly #logger: Logger;
 
-  constructor(chance: Chance, logger: Logger) {
-    this.#chance = chance;
+  constructor(random: Random, logger: Logger) {
+    this.#random = random;
     this.#logger = logger;
   }
 
@@ -75,8 +75,8 @@ export class ErrorTranslator {
     if (thrown instanceof ProtocolError) return thrown;
     if (thrown instanceof Fault) {
       if (thrown.code === "invalidParams") return fromInvalidParams(thrown);
-      const form = WIRE_FORM[thrown.code];
-      if (form !== undefined) return new ProtocolError(form.code, thrown.message, dataOf(thrown, form.data));
+      const format = WIRE_ERROR_OF[thrown.code];
+      if (format !== undefined) return new ProtocolError(format.code, thrown.message, errorData(thrown, format.data));
     } else if (cancelled) {
       return new ProtocolError(RpcCode.cancelled, "The request was cancelled.");
     }
@@ -84,7 +84,7 @@ export class ErrorTranslator {
   }
 
   #internal(thrown: unknown, method: string): ProtocolError {
-    const correlationId = this.#chance.uuid();
+    const correlationId = this.#random.uuid();
     this.#logger.error("A request failed unexpectedly; its caller was told only the correlation id.", {
       correlationId,
       method,
@@ -96,7 +96,7 @@ export class ErrorTranslator {
   }
 }
 
-function dataOf(fault: Fault, member: WireForm["data"]): Record<string, unknown> | undefined {
+function errorData(fault: Fault, member: WireErrorFormat["data"]): Record<string, unknown> | undefined {
   if (member === undefined) return undefined;
   const value = member === "hint" ? (fault.hint ?? fault.data.hint ?? fault.message) : (fault.data[member] ?? null);
   return { [member]: value };
@@ -105,8 +105,8 @@ function dataOf(fault: Fault, member: WireForm["data"]): Record<string, unknown>
 /** A check that only the service can make (a cursor): its fault names the issues, or at least the member. */
 function fromInvalidParams(fault: Fault): ProtocolError {
   const { issues, path } = fault.data;
-  const told = Array.isArray(issues)
+  const list = Array.isArray(issues)
     ? (issues as unknown[])
     : [{ path: typeof path === "string" ? path : "", message: fault.message }];
-  return new ProtocolError(RpcCode.invalidParams, fault.message, { issues: told });
+  return new ProtocolError(RpcCode.invalidParams, fault.message, { issues: list });
 }

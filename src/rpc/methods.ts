@@ -6,10 +6,10 @@ import type { WorkerStatus } from "../supervisor/status.js";
 import { authorizationResult, beginResult } from "./authorization-results.js";
 import type { MethodName, Params } from "./params.js";
 import { PROTOCOL_VERSION } from "./session.js";
-import type { HostIntroduction, Session } from "./session.js";
+import type { HostInfo, Session } from "./session.js";
 
 /** What the methods need of the worker. */
-export interface MethodParts {
+export interface MethodOptions {
   readonly session: Session;
   readonly presence: PresenceService;
   readonly authorization: AuthorizationService;
@@ -19,7 +19,7 @@ export interface MethodParts {
   readonly version: string;
   /** The OpenRPC document. */
   readonly openRpc: () => Promise<unknown>;
-  readonly onInitialize: (introduction: HostIntroduction) => void;
+  readonly onInitialize: (hostInfo: HostInfo) => void;
   /** After `shutdown` was taken, before it is answered. */
   readonly onShutdown: () => void | Promise<void>;
 }
@@ -29,14 +29,14 @@ export type Methods = {
 };
 
 /** Every request the host may send, and what answers it. */
-export function methodsOf(parts: MethodParts): Methods {
-  const { session, presence, authorization } = parts;
+export function createMethods(options: MethodOptions): Methods {
+  const { session, presence, authorization } = options;
   return {
     initialize: (params) => {
-      parts.onInitialize(session.initialize(params));
+      options.onInitialize(session.initialize(params));
       return {
         protocolVersion: PROTOCOL_VERSION,
-        worker: { name: "ucx-webex-presence", version: parts.version },
+        worker: { name: "ucx-webex-presence", version: options.version },
         capabilities: {
           presence: true,
           subscriptions: true,
@@ -47,18 +47,18 @@ export function methodsOf(parts: MethodParts): Methods {
     },
     shutdown: async () => {
       session.shutDown();
-      await parts.onShutdown();
+      await options.onShutdown();
       return null;
     },
-    "rpc.discover": () => parts.openRpc(),
+    "rpc.discover": () => options.openRpc(),
 
     "presence/get": ({ uri, maxWaitMs }, call) => {
-      const found = presence.get([uri], maxWaitMs, signalFor(maxWaitMs, call));
-      return found instanceof Promise ? found.then(([record]) => record) : found[0];
+      const result = presence.get([uri], maxWaitMs, signalOf(maxWaitMs, call));
+      return result instanceof Promise ? result.then(([record]) => record) : result[0];
     },
     "presence/getMany": ({ uris, maxWaitMs }, call) => {
-      const found = presence.get(uris, maxWaitMs, signalFor(maxWaitMs, call));
-      return found instanceof Promise ? found.then((records) => ({ records })) : { records: found };
+      const result = presence.get(uris, maxWaitMs, signalOf(maxWaitMs, call));
+      return result instanceof Promise ? result.then((records) => ({ records })) : { records: result };
     },
     "presence/list": ({ limit, cursor, states, orgId }) => {
       const page = presence.list({ limit, cursor: cursor ?? null, states: states ?? null, orgId: orgId ?? null });
@@ -102,17 +102,17 @@ export function methodsOf(parts: MethodParts): Methods {
       return null;
     },
 
-    "worker/status": () => parts.status.current(),
+    "worker/status": () => options.status.current(),
     "worker/poll": ({ orgId }) => {
-      const { accepted, nextPossibleAt } = parts.poll(orgId ?? null);
+      const { accepted, nextPossibleAt } = options.poll(orgId ?? null);
       return { accepted, nextPossibleAt };
     },
   };
 }
 
 /** A query that does not wait has nothing to cancel, and making a signal costs as much as answering it. */
-const NEVER_CANCELLED = new AbortController().signal;
+const NEVER_ABORTED = new AbortController().signal;
 
-function signalFor(maxWaitMs: number, call: RequestCall): AbortSignal {
-  return maxWaitMs === 0 ? NEVER_CANCELLED : call.signal;
+function signalOf(maxWaitMs: number, call: RequestCall): AbortSignal {
+  return maxWaitMs === 0 ? NEVER_ABORTED : call.signal;
 }

@@ -1,18 +1,18 @@
-import type { Disposer } from "../faults/feed.js";
+import type { Disposer, Subscribable } from "../faults/emitter.js";
 import type { AuthorizationService } from "../authorization/authorization-service.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock } from "../ports/clock.js";
 import type { PresenceService } from "../presence/presence-service.js";
-import type { WorkerStatus } from "../supervisor/status.js";
+import type { StatusEvents, WorkerStatus } from "../supervisor/status.js";
 import { authorizationChangedParams } from "./authorization-results.js";
 
 /** What `worker/status` and `worker/statusChanged` tell. */
 export interface StatusSource {
   current(): WorkerStatus;
-  onChanged(listener: () => void): Disposer;
+  readonly events: Subscribable<StatusEvents>;
 }
 
-export interface NotifierParts {
+export interface NotifierOptions {
   readonly channel: Channel;
   readonly presence: PresenceService;
   readonly authorization: AuthorizationService;
@@ -20,12 +20,12 @@ export interface NotifierParts {
   readonly clock: Clock;
 }
 
-const CHANGES_A_NOTIFICATION = 500;
+const MAX_CHANGES_PER_NOTIFICATION = 500;
 /** After so many in a row the event loop gets its turn, and a peer that stopped reading is noticed. */
-const NOTIFICATIONS_A_TURN = 8;
+const MAX_NOTIFICATIONS_PER_TURN = 8;
 const STATUS_INTERVAL_MS = 1_000;
 /** What belongs together changes within this time, and is told once. */
-const STATUS_SETTLES_MS = 1;
+const STATUS_DEBOUNCE_MS = 1;
 
 /**
  * Tells the host what changed, only while it reads: what waits meanwhile is kept once, in its latest state, so that a host that
@@ -33,63 +33,63 @@ const STATUS_SETTLES_MS = 1;
  * an answer is written in the turn in which its handler ends.
  */
 export class Notifier {
-  readonly #parts: NotifierParts;
+  readonly #options: NotifierOptions;
   readonly #disposers: Disposer[] = [];
   #sequence = 0;
-  #running = false;
-  #changesTimer: Disposer | null = null;
+  #isRunning = false;
+  #cancelChangesTimer: Disposer | null = null;
   #authorization: Parameters<typeof authorizationChangedParams>[0] | null = null;
-  #statusTimer: Disposer | null = null;
-  #statusTold = "";
-  #statusToldAt = -Infinity;
+  #cancelStatusTimer: Disposer | null = null;
+  #lastStatusKey = "";
+  #lastStatusSentAt = -Infinity;
 
-  constructor(parts: NotifierParts) {
-    this.#parts = parts;
+  constructor(options: NotifierOptions) {
+    this.#options = options;
   }
 
   start(): void {
-    const { channel, presence, authorization, status } = this.#parts;
-    this.#running = true;
-    this.#statusTold = essenceOf(status.current());
+    const { channel, presence, authorization, status } = this.#options;
+    this.#isRunning = true;
+    this.#lastStatusKey = changeKey(status.current());
     this.#disposers.push(
-      presence.onChangesWaiting(() => this.#tellChangesSoon()),
-      authorization.onChanged((change) => {
+      presence.events.on("changesPending", () => this.#scheduleChanges()),
+      authorization.events.on("authorizationsChanged", (change) => {
         this.#authorization = change;
-        this.#tellAuthorization();
+        this.#sendAuthorization();
       }),
-      status.onChanged(() => this.#tellStatusSoon()),
-      channel.onDrain(() => {
-        this.#tellChangesSoon();
-        this.#tellAuthorization();
-        this.#tellStatusSoon();
+      status.events.on("statusChanged", () => this.#scheduleStatus()),
+      channel.events.on("drained", () => {
+        this.#scheduleChanges();
+        this.#sendAuthorization();
+        this.#scheduleStatus();
       }),
     );
   }
 
   /** Nothing is told after it. Idempotent. */
   stop(): void {
-    this.#running = false;
+    this.#isRunning = false;
     for (const dispose of this.#disposers.splice(0)) dispose();
-    this.#changesTimer?.();
-    this.#changesTimer = null;
-    this.#statusTimer?.();
-    this.#statusTimer = null;
+    this.#cancelChangesTimer?.();
+    this.#cancelChangesTimer = null;
+    this.#cancelStatusTimer?.();
+    this.#cancelStatusTimer = null;
     this.#authorization = null;
   }
 
-  #tellChangesSoon(): void {
-    if (!this.#running) return;
-    this.#changesTimer ??= this.#parts.clock.timer(0, () => {
-      this.#changesTimer = null;
-      this.#tellChanges();
+  #scheduleChanges(): void {
+    if (!this.#isRunning) return;
+    this.#cancelChangesTimer ??= this.#options.clock.schedule(0, () => {
+      this.#cancelChangesTimer = null;
+      this.#sendChanges();
     });
   }
 
-  #tellChanges(): void {
-    const { channel, presence } = this.#parts;
-    for (let sent = 0; sent < NOTIFICATIONS_A_TURN; sent += 1) {
-      if (channel.congested) return;
-      const batch = presence.takeChanges(CHANGES_A_NOTIFICATION);
+  #sendChanges(): void {
+    const { channel, presence } = this.#options;
+    for (let sent = 0; sent < MAX_NOTIFICATIONS_PER_TURN; sent += 1) {
+      if (channel.isCongested) return;
+      const batch = presence.drainChanges(MAX_CHANGES_PER_NOTIFICATION);
       if (batch === null) return;
       this.#sequence += 1;
       channel.notify("presence/changed", {
@@ -98,39 +98,39 @@ export class Notifier {
         changes: batch.changes,
       });
     }
-    this.#tellChangesSoon();
+    this.#scheduleChanges();
   }
 
   /** At once while the host reads: each step of a flow is worth telling; the last one alone where it does not. */
-  #tellAuthorization(): void {
+  #sendAuthorization(): void {
     const change = this.#authorization;
-    if (!this.#running || change === null || this.#parts.channel.congested) return;
+    if (!this.#isRunning || change === null || this.#options.channel.isCongested) return;
     this.#authorization = null;
-    this.#parts.channel.notify("authorization/changed", authorizationChangedParams(change));
+    this.#options.channel.notify("authorization/changed", authorizationChangedParams(change));
   }
 
-  #tellStatusSoon(): void {
-    if (!this.#running || this.#statusTimer !== null) return;
-    const { clock } = this.#parts;
-    const wait = Math.max(STATUS_SETTLES_MS, this.#statusToldAt + STATUS_INTERVAL_MS - clock.monotonic());
-    this.#statusTimer = clock.timer(wait, () => {
-      this.#statusTimer = null;
-      this.#tellStatus();
+  #scheduleStatus(): void {
+    if (!this.#isRunning || this.#cancelStatusTimer !== null) return;
+    const { clock } = this.#options;
+    const delayMs = Math.max(STATUS_DEBOUNCE_MS, this.#lastStatusSentAt + STATUS_INTERVAL_MS - clock.monotonic());
+    this.#cancelStatusTimer = clock.schedule(delayMs, () => {
+      this.#cancelStatusTimer = null;
+      this.#sendStatus();
     });
   }
 
-  #tellStatus(): void {
-    const { channel, status, clock } = this.#parts;
-    if (channel.congested) return;
-    const now = status.current();
-    const essence = essenceOf(now);
-    if (essence === this.#statusTold) return;
-    this.#statusTold = essence;
-    this.#statusToldAt = clock.monotonic();
-    channel.notify("worker/statusChanged", now);
+  #sendStatus(): void {
+    const { channel, status, clock } = this.#options;
+    if (channel.isCongested) return;
+    const current = status.current();
+    const key = changeKey(current);
+    if (key === this.#lastStatusKey) return;
+    this.#lastStatusKey = key;
+    this.#lastStatusSentAt = clock.monotonic();
+    channel.notify("worker/statusChanged", current);
   }
 }
 
-function essenceOf(status: WorkerStatus): string {
+function changeKey(status: WorkerStatus): string {
   return JSON.stringify([status.phase, status.problems]);
 }

@@ -9,14 +9,14 @@ import { authorization, NOTIFICATIONS, presenceRecord, problem, RESULTS, workerS
 type JsonSchema = Readonly<Record<string, unknown>>;
 type ErrorName = Exclude<keyof typeof RpcCode, "parseError" | "invalidRequest" | "methodNotFound" | "invalidParams" | "internal">;
 
-interface Words {
+interface MethodDescription {
   readonly summary: string;
   readonly errors?: readonly ErrorName[];
 }
 
 const KEYCHAIN = "keychainUnavailable";
 
-const METHOD_WORDS: Record<MethodName, Words> = {
+const METHOD_DESCRIPTION: Record<MethodName, MethodDescription> = {
   initialize: { summary: "Introduces the host. Optional, once.", errors: ["protocolMismatch"] },
   shutdown: { summary: "Stops polling; no notification follows, later requests are refused with -32600." },
   "rpc.discover": { summary: "This document." },
@@ -86,37 +86,37 @@ export function openRpcDocument(version: string): Record<string, unknown> {
   const components: Record<string, unknown> = {};
 
   const toSchema = (schema: z.ZodMiniType): JsonSchema => {
-    const made = z.toJSONSchema(schema, { metadata: schemas, io: "input", target: "draft-7" }) as Record<string, unknown>;
-    const { definitions, ...own } = made;
+    const generated = z.toJSONSchema(schema, { metadata: schemas, io: "input", target: "draft-7" }) as Record<string, unknown>;
+    const { definitions, ...root } = generated;
     for (const [id, definition] of Object.entries((definitions ?? {}) as Record<string, JsonSchema>)) {
-      components[id] ??= asComponent(definition);
+      components[id] ??= toComponent(definition);
     }
     const registered = schemas.get(schema);
-    if (registered === undefined) return asComponent(own);
-    components[registered.id] ??= asComponent(own);
+    if (registered === undefined) return toComponent(root);
+    components[registered.id] ??= toComponent(root);
     return { $ref: `#/components/schemas/${registered.id}` };
   };
 
   const methods = (Object.keys(PARAMS) as MethodName[]).map((name) => {
-    const words = METHOD_WORDS[name];
+    const description = METHOD_DESCRIPTION[name];
     return {
       name,
-      summary: words.summary,
+      summary: description.summary,
       paramStructure: "by-name",
       params: contentDescriptors(toSchema(PARAMS[name]())),
       result: { name: "result", schema: toSchema(RESULTS[name]) },
-      errors: ["invalidParams" as const, "internal" as const, ...(words.errors ?? [])].map((error) => ({
+      errors: ["invalidParams" as const, "internal" as const, ...(description.errors ?? [])].map((error) => ({
         code: RpcCode[error],
         message: ERROR_MESSAGE[error],
       })),
     };
   });
-  const told = (Object.keys(NOTIFICATIONS) as (keyof typeof NOTIFICATIONS)[]).map((name) => ({
+  const notifications = (Object.keys(NOTIFICATIONS) as (keyof typeof NOTIFICATIONS)[]).map((name) => ({
     name,
     summary: NOTIFICATION_SUMMARY[name],
     "x-direction": "worker to host",
     paramStructure: "by-name",
-    params: contentDescriptors(inlined(toSchema(NOTIFICATIONS[name]), components)),
+    params: contentDescriptors(dereference(toSchema(NOTIFICATIONS[name]), components)),
   }));
 
   return {
@@ -128,7 +128,7 @@ export function openRpcDocument(version: string): Record<string, unknown> {
     },
     methods,
     "x-notifications": [
-      ...told,
+      ...notifications,
       { name: "exit", summary: "Ends the process: 0 after shutdown, else 1.", "x-direction": "host to worker", params: [] },
       {
         name: "$/cancelRequest",
@@ -153,13 +153,13 @@ function contentDescriptors(object: JsonSchema): { name: string; required: boole
   return Object.entries(properties).map(([name, schema]) => ({ name, required: required.includes(name), schema }));
 }
 
-function inlined(schema: JsonSchema, components: Readonly<Record<string, unknown>>): JsonSchema {
+function dereference(schema: JsonSchema, components: Readonly<Record<string, unknown>>): JsonSchema {
   if (typeof schema.$ref !== "string") return schema;
   return components[schema.$ref.slice("#/components/schemas/".length)] as JsonSchema;
 }
 
 /** Without what only a document of its own needs; what the generator calls a definition is a component of this one. */
-function asComponent(schema: JsonSchema): JsonSchema {
+function toComponent(schema: JsonSchema): JsonSchema {
   const entries = Object.entries(schema).filter(([key]) => key !== "$schema" && key !== "$id" && key !== "id");
   const text = JSON.stringify(Object.fromEntries(entries)).replaceAll("#/definitions/", "#/components/schemas/");
   return JSON.parse(text) as JsonSchema;

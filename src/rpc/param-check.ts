@@ -13,29 +13,29 @@ export interface ParamIssue {
 /** Ten thousand wrong addresses need no ten thousand explanations. */
 const MAX_ISSUES = 100;
 
-const made = new Map<MethodName, z.ZodMiniType>();
+const schemas = new Map<MethodName, z.ZodMiniType>();
 
 /** The checked parameters, defaults filled in. Throws -32602 with `data.issues`. Left-out parameters are an empty object. */
 export function checkParams<M extends MethodName>(method: M, params: unknown): Params<M> {
-  let schema = made.get(method);
+  let schema = schemas.get(method);
   if (schema === undefined) {
     schema = PARAMS[method]();
-    made.set(method, schema);
+    schemas.set(method, schema);
   }
-  const given = params ?? {};
-  if (Array.isArray(given)) throw invalidParams([{ path: "", message: "Parameters are one object." }]);
-  const outcome = schema.safeParse(given);
-  if (outcome.success) return outcome.data as Params<M>;
-  return fail(outcome.error.issues);
+  const input = params ?? {};
+  if (Array.isArray(input)) throw invalidParams([{ path: "", message: "Parameters are one object." }]);
+  const result = schema.safeParse(input);
+  if (result.success) return result.data as Params<M>;
+  return throwInvalidParams(result.error.issues);
 }
 
 export function invalidParams(issues: readonly ParamIssue[]): ProtocolError {
   const [first] = issues;
-  const what = first === undefined ? "" : ` ${first.path === "" ? "" : `${first.path}: `}${first.message}`;
-  return new ProtocolError(RpcCode.invalidParams, `The parameters are not what the method takes.${what}`, { issues });
+  const detail = first === undefined ? "" : ` ${first.path === "" ? "" : `${first.path}: `}${first.message}`;
+  return new ProtocolError(RpcCode.invalidParams, `The parameters are not what the method takes.${detail}`, { issues });
 }
 
-function fail(issues: readonly z.core.$ZodIssue[]): never {
+function throwInvalidParams(issues: readonly z.core.$ZodIssue[]): never {
   throw invalidParams(issues.slice(0, MAX_ISSUES).map((issue) => ({ path: pathOf(issue.path), message: describe(issue) })));
 }
 

@@ -11,7 +11,7 @@ const MAX_LIST = 5_000;
 /** Ten years: a longer life no token has, and a date far enough off is none that can be written. */
 const MAX_LIFETIME_SECONDS = 315_360_000;
 
-const text = () => z.string().check(z.minLength(1));
+const nonEmptyString = () => z.string().check(z.minLength(1));
 const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_URIS));
 const maxWaitMs = () => z._default(z.int().check(z.minimum(0), z.maximum(MAX_WAIT_MS)), 0);
 const seconds = () => z.optional(z.number().check(z.minimum(0), z.maximum(MAX_LIFETIME_SECONDS)));
@@ -46,13 +46,13 @@ export const PARAMS = {
       }),
     ),
   "presence/unsubscribe": () => z.object({ subscriptionId: z.string() }),
-  "authorization/setClient": () => z.object({ clientId: text(), clientSecret: text() }),
+  "authorization/setClient": () => z.object({ clientId: nonEmptyString(), clientSecret: nonEmptyString() }),
   "authorization/begin": () => z.object({ method: z.enum(["browser", "device"]) }),
   "authorization/cancel": none,
   "authorization/import": () =>
     z.object({
-      refreshToken: text(),
-      accessToken: z.optional(text()),
+      refreshToken: nonEmptyString(),
+      accessToken: z.optional(nonEmptyString()),
       expiresIn: seconds(),
       refreshTokenExpiresIn: seconds(),
       scope: z.optional(z.string()),

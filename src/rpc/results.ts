@@ -7,73 +7,73 @@ import type { MethodName } from "./params.js";
 // What the worker answers and tells. For the published document and for tests that hold real answers against it; the worker
 // itself does not check its own words.
 
-const text = () => z.string();
-const textOrNull = () => z.nullable(z.string());
+const string = () => z.string();
+const stringOrNull = () => z.nullable(z.string());
 const numberOrNull = () => z.nullable(z.number());
 const count = () => z.int().check(z.minimum(0));
-const time = () => z.string();
-const timeOrNull = () => z.nullable(z.string());
+const timestamp = () => z.string();
+const timestampOrNull = () => z.nullable(z.string());
 
 export const presenceRecord = z.object({
-  uri: text(),
+  uri: string(),
   state: z.enum(PRESENCE_STATES),
   basic: z.nullable(z.enum(["open", "closed"])),
-  activities: z.array(text()),
+  activities: z.array(string()),
   reason: z.nullable(z.enum(PRESENCE_REASONS)),
-  webexStatus: textOrNull(),
-  displayName: textOrNull(),
-  personId: textOrNull(),
-  orgId: textOrNull(),
-  lastActivity: timeOrNull(),
-  since: timeOrNull(),
-  observedAt: timeOrNull(),
+  webexStatus: stringOrNull(),
+  displayName: stringOrNull(),
+  personId: stringOrNull(),
+  orgId: stringOrNull(),
+  lastActivity: timestampOrNull(),
+  since: timestampOrNull(),
+  observedAt: timestampOrNull(),
 });
 
 export const authorization = z.object({
-  orgId: text(),
-  orgName: text(),
-  authorizedBy: textOrNull(),
-  scopes: z.array(text()),
-  grantedAt: time(),
-  accessTokenExpiresAt: timeOrNull(),
-  refreshTokenExpiresAt: timeOrNull(),
+  orgId: string(),
+  orgName: string(),
+  authorizedBy: stringOrNull(),
+  scopes: z.array(string()),
+  grantedAt: timestamp(),
+  accessTokenExpiresAt: timestampOrNull(),
+  refreshTokenExpiresAt: timestampOrNull(),
   state: z.enum(["valid", "required"]),
 });
 
 export const problem = z.object({
   code: z.enum(Object.keys(PROBLEM_SEVERITY)),
   severity: z.enum(["error", "warning", "info"]),
-  message: text(),
-  hint: text(),
-  since: time(),
-  orgId: textOrNull(),
+  message: string(),
+  hint: string(),
+  since: timestamp(),
+  orgId: stringOrNull(),
 });
 
 const organizationStatus = z.object({
-  orgId: text(),
-  orgName: text(),
+  orgId: string(),
+  orgName: string(),
   persons: count(),
   watched: count(),
   mode: z.enum(["sweep", "lookup", "mixed"]),
-  lastSweep: z.nullable(z.object({ startedAt: time(), seconds: z.number(), persons: count(), requests: count() })),
+  lastSweep: z.nullable(z.object({ startedAt: timestamp(), seconds: z.number(), persons: count(), requests: count() })),
   sweepProgress: z.nullable(z.object({ persons: count(), pages: count() })),
   requests: z.object({ perMinuteLimit: count(), lastMinute: count(), total: count(), rateLimited: count(), failed: count() }),
-  rateLimitedUntil: timeOrNull(),
-  nextRequestAt: timeOrNull(),
+  rateLimitedUntil: timestampOrNull(),
+  nextRequestAt: timestampOrNull(),
   ageSeconds: z.object({ watchedP50: numberOrNull(), watchedP95: numberOrNull() }),
 });
 
 export const workerStatus = z.object({
   phase: z.enum(["starting", "disabled", "blocked", "polling", "stopping"]),
   enabled: z.boolean(),
-  since: time(),
-  version: text(),
-  startedAt: time(),
+  since: timestamp(),
+  version: string(),
+  startedAt: timestamp(),
   pid: z.int(),
   secretStore: z.enum(["keychain", "memory"]),
   settings: z.object({
-    path: text(),
-    loadedAt: timeOrNull(),
+    path: string(),
+    loadedAt: timestampOrNull(),
     values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   }),
   problems: z.array(problem),
@@ -83,7 +83,7 @@ export const workerStatus = z.object({
 export const RESULTS = {
   initialize: z.object({
     protocolVersion: z.literal("1.0"),
-    worker: z.object({ name: text(), version: text() }),
+    worker: z.object({ name: string(), version: string() }),
     capabilities: z.object({
       presence: z.literal(true),
       subscriptions: z.literal(true),
@@ -92,21 +92,21 @@ export const RESULTS = {
     }),
   }),
   shutdown: z.null(),
-  "rpc.discover": z.looseObject({ openrpc: text() }),
+  "rpc.discover": z.looseObject({ openrpc: string() }),
   "presence/get": presenceRecord,
   "presence/getMany": z.object({ records: z.array(presenceRecord) }),
-  "presence/list": z.object({ records: z.array(presenceRecord), nextCursor: textOrNull(), total: count() }),
-  "presence/subscribe": z.object({ subscriptionId: text(), records: z.array(presenceRecord) }),
+  "presence/list": z.object({ records: z.array(presenceRecord), nextCursor: stringOrNull(), total: count() }),
+  "presence/subscribe": z.object({ subscriptionId: string(), records: z.array(presenceRecord) }),
   "presence/unsubscribe": z.null(),
   "authorization/setClient": z.null(),
   "authorization/begin": z.union([
-    z.object({ method: z.literal("browser"), url: text(), redirectUri: text(), expiresAt: time() }),
+    z.object({ method: z.literal("browser"), url: string(), redirectUri: string(), expiresAt: timestamp() }),
     z.object({
       method: z.literal("device"),
-      verificationUri: text(),
-      verificationUriComplete: textOrNull(),
-      userCode: text(),
-      expiresAt: time(),
+      verificationUri: string(),
+      verificationUriComplete: stringOrNull(),
+      userCode: string(),
+      expiresAt: timestamp(),
     }),
   ]),
   "authorization/cancel": z.null(),
@@ -115,13 +115,13 @@ export const RESULTS = {
   "authorization/revoke": z.object({ revokedAtWebex: z.boolean() }),
   "authorization/setProxyPassword": z.null(),
   "worker/status": workerStatus,
-  "worker/poll": z.object({ accepted: z.boolean(), nextPossibleAt: timeOrNull() }),
+  "worker/poll": z.object({ accepted: z.boolean(), nextPossibleAt: timestampOrNull() }),
 } as const satisfies Record<MethodName, z.ZodMiniType>;
 
 /** What the worker tells unasked. */
 export const NOTIFICATIONS = {
   "presence/changed": z.object({
-    subscriptionIds: z.array(text()),
+    subscriptionIds: z.array(string()),
     sequence: z.int().check(z.minimum(1)),
     changes: z.array(presenceRecord).check(z.minLength(1), z.maxLength(500)),
   }),
@@ -130,12 +130,12 @@ export const NOTIFICATIONS = {
     flow: z.nullable(
       z.object({
         method: z.enum(["browser", "device"]),
-        url: textOrNull(),
-        verificationUri: textOrNull(),
-        userCode: textOrNull(),
-        expiresAt: timeOrNull(),
+        url: stringOrNull(),
+        verificationUri: stringOrNull(),
+        userCode: stringOrNull(),
+        expiresAt: timestampOrNull(),
         state: z.enum(["waiting", "authorized", "denied", "failed", "expired", "cancelled"]),
-        message: textOrNull(),
+        message: stringOrNull(),
       }),
     ),
   }),

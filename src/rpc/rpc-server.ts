@@ -1,12 +1,12 @@
 import { asFault } from "../faults/fault.js";
 import type { AuthorizationService } from "../authorization/authorization-service.js";
-import type { Channel, ChannelEnd, RequestCall } from "../ports/channel.js";
-import type { Chance, Clock } from "../ports/clock.js";
+import type { Channel, ChannelEndReason, RequestCall } from "../ports/channel.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { PresenceService } from "../presence/presence-service.js";
 import { ErrorTranslator, ProtocolError, RpcCode } from "./errors.js";
-import { methodsOf } from "./methods.js";
-import type { MethodParts, Methods } from "./methods.js";
+import { createMethods } from "./methods.js";
+import type { MethodOptions, Methods } from "./methods.js";
 import { Notifier } from "./notifier.js";
 import type { StatusSource } from "./notifier.js";
 import { checkParams } from "./param-check.js";
@@ -14,44 +14,44 @@ import { isMethodName } from "./params.js";
 import type { MethodName } from "./params.js";
 import { Session } from "./session.js";
 
-export interface RpcServerParts extends Omit<MethodParts, "session"> {
+export interface RpcServerOptions extends Omit<MethodOptions, "session"> {
   readonly channel: Channel;
   readonly presence: PresenceService;
   readonly authorization: AuthorizationService;
   readonly status: StatusSource;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly logger: Logger;
   /** The host sent `exit`: 0 after `shutdown`, else 1. Called once. */
   readonly onExit: (code: 0 | 1) => void;
   /** The channel is over without `exit`. Called at most once. */
-  readonly onEnd: (end: ChannelEnd) => void;
+  readonly onEnd: (end: ChannelEndReason) => void;
 }
 
 /** The worker as its host sees it: requests in, answers and notifications out. */
 export class RpcServer {
-  readonly #parts: RpcServerParts;
+  readonly #options: RpcServerOptions;
   readonly #session = new Session();
   readonly #methods: Methods;
   readonly #errors: ErrorTranslator;
   readonly #notifier: Notifier;
 
-  constructor(parts: RpcServerParts) {
-    this.#parts = parts;
-    this.#errors = new ErrorTranslator(parts.chance, parts.logger);
-    this.#notifier = new Notifier(parts);
-    this.#methods = methodsOf({
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#errors = new ErrorTranslator(options.random, options.logger);
+    this.#notifier = new Notifier(options);
+    this.#methods = createMethods({
       session: this.#session,
-      presence: parts.presence,
-      authorization: parts.authorization,
-      status: parts.status,
-      poll: parts.poll,
-      version: parts.version,
-      openRpc: parts.openRpc,
-      onInitialize: parts.onInitialize,
+      presence: options.presence,
+      authorization: options.authorization,
+      status: options.status,
+      poll: options.poll,
+      version: options.version,
+      openRpc: options.openRpc,
+      onInitialize: options.onInitialize,
       onShutdown: () => {
         this.#notifier.stop();
-        return parts.onShutdown();
+        return options.onShutdown();
       },
     });
   }
@@ -59,14 +59,14 @@ export class RpcServer {
   /** From here on the host is heard, and told. */
   start(): void {
     this.#notifier.start();
-    this.#parts.channel.listen(
+    this.#options.channel.listen(
       {
         request: (method, params, call) => this.#request(method, params, call),
         notification: (method) => this.#notification(method),
       },
       (end) => {
         this.#notifier.stop();
-        this.#parts.onEnd(end);
+        this.#options.onEnd(end);
       },
     );
   }
@@ -74,24 +74,24 @@ export class RpcServer {
   /** Tells nothing more and hears nothing more; what was written still leaves by `channel.flush`. Idempotent. */
   stop(): void {
     this.#notifier.stop();
-    this.#parts.channel.dispose();
+    this.#options.channel.dispose();
   }
 
   #request(method: string, params: unknown, call: RequestCall): unknown {
     try {
-      this.#session.requireOpen();
+      this.#session.assertOpen();
       if (!isMethodName(method)) throw new ProtocolError(RpcCode.methodNotFound, "There is no such method.");
-      const result = this.#call(method, params, call);
+      const result = this.#dispatch(method, params, call);
       if (!(result instanceof Promise)) return result;
       return result.catch((error: unknown) => {
-        throw this.#errors.translate(error, method, call.cancelled);
+        throw this.#errors.translate(error, method, call.isCancelled);
       });
     } catch (error) {
-      throw this.#errors.translate(error, method, call.cancelled);
+      throw this.#errors.translate(error, method, call.isCancelled);
     }
   }
 
-  #call(name: MethodName, params: unknown, call: RequestCall): unknown {
+  #dispatch(name: MethodName, params: unknown, call: RequestCall): unknown {
     // `checkParams` gives what this very method takes; the compiler cannot follow one name through two tables.
     const method = this.#methods[name] as (params: unknown, call: RequestCall) => unknown;
     return method(checkParams(name, params), call);
@@ -100,16 +100,16 @@ export class RpcServer {
   /** What is no notification of ours is ignored, as JSON-RPC has it: nobody waits for an answer. */
   #notification(method: string): void {
     if (method !== "exit") {
-      this.#parts.logger.debug("A notification that the worker does not know was ignored.", { method: method.slice(0, 100) });
+      this.#options.logger.debug("A notification that the worker does not know was ignored.", { method: method.slice(0, 100) });
       return;
     }
     const code = this.#session.exit();
     if (code === null) return;
     this.#notifier.stop();
     try {
-      this.#parts.onExit(code);
+      this.#options.onExit(code);
     } catch (error) {
-      this.#parts.logger.error("Leaving on the host's word failed.", { error: asFault(error) });
+      this.#options.logger.error("Leaving on the host's word failed.", { error: asFault(error) });
     }
   }
 }

@@ -5,7 +5,7 @@ export const PROTOCOL_VERSION = "1.0";
 const MAJOR_VERSION = 1;
 
 /** What the host said of itself; null for what it left out. */
-export interface HostIntroduction {
+export interface HostInfo {
   readonly host: { readonly name: string; readonly version: string; readonly licensed: boolean | null } | null;
   readonly attendantConsole: { readonly version: string } | null;
   readonly hostPid: number | null;
@@ -21,21 +21,21 @@ type Phase =
 export class Session {
   #phase: Phase = { kind: "fresh" };
 
-  get open(): boolean {
+  get isOpen(): boolean {
     return this.#phase.kind === "fresh" || this.#phase.kind === "initialized";
   }
 
   /** Throws -32600 once `shutdown` was asked for. */
-  requireOpen(): void {
-    if (!this.open) throw new ProtocolError(RpcCode.invalidRequest, "The worker is shut down: only exit is taken now.");
+  assertOpen(): void {
+    if (!this.isOpen) throw new ProtocolError(RpcCode.invalidRequest, "The worker is shut down: only exit is taken now.");
   }
 
   /** Throws -32600 the second time, 1002 for another major version; neither changes the phase. */
-  initialize(params: Params<"initialize">): HostIntroduction {
+  initialize(params: Params<"initialize">): HostInfo {
     if (this.#phase.kind !== "fresh") {
       throw new ProtocolError(RpcCode.invalidRequest, "The session is initialized already.");
     }
-    if (majorOf(params.protocolVersion) !== MAJOR_VERSION) {
+    if (majorVersion(params.protocolVersion) !== MAJOR_VERSION) {
       throw new ProtocolError(RpcCode.protocolMismatch, "The worker does not speak this version of the protocol.", {
         supported: [PROTOCOL_VERSION],
       });
@@ -63,7 +63,7 @@ export class Session {
 }
 
 /** "1", "1.0", "1.7.2" are major 1; what is no version has none. */
-function majorOf(version: string): number | null {
+function majorVersion(version: string): number | null {
   const match = /^(\d+)(\.\d+)*$/.exec(version);
   return match === null ? null : Number(match[1]);
 }

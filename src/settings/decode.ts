@@ -7,7 +7,7 @@ const WINDOWS_1252_UPPER = [
   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e, 0x0178,
 ];
 
-const CHUNK = 8192;
+const CHUNK_LENGTH = 8192;
 
 /**
  * A settings file's text: UTF-8 with or without a byte order mark, UTF-16 of either order with one, else Windows-1252.
@@ -15,25 +15,25 @@ const CHUNK = 8192;
  */
 export function decodeSettings(bytes: Uint8Array): DecodedText {
   if (startsWith(bytes, [0xff, 0xfe, 0, 0])) return undecodable("it is UTF-32, which is not supported");
-  if (startsWith(bytes, [0xff, 0xfe])) return utf16(bytes.subarray(2), 0);
-  if (startsWith(bytes, [0xfe, 0xff])) return utf16(bytes.subarray(2), 1);
+  if (startsWith(bytes, [0xff, 0xfe])) return decodeUtf16(bytes.subarray(2), 0);
+  if (startsWith(bytes, [0xfe, 0xff])) return decodeUtf16(bytes.subarray(2), 1);
   if (startsWith(bytes, [0xef, 0xbb, 0xbf])) {
-    const text = utf8(bytes.subarray(3));
+    const text = decodeUtf8(bytes.subarray(3));
     return text === null ? undecodable("it begins as UTF-8 but holds bytes that are not UTF-8") : { kind: "text", text };
   }
   if (bytes.includes(0)) return undecodable("it holds zero bytes, as UTF-16 without a byte order mark does");
-  return { kind: "text", text: utf8(bytes) ?? windows1252(bytes) };
+  return { kind: "text", text: decodeUtf8(bytes) ?? decodeWindows1252(bytes) };
 }
 
 function undecodable(reason: string): DecodedText {
   return { kind: "undecodable", reason };
 }
 
-function startsWith(bytes: Uint8Array, mark: readonly number[]): boolean {
-  return mark.every((byte, index) => bytes[index] === byte);
+function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {
+  return prefix.every((byte, index) => bytes[index] === byte);
 }
 
-function utf8(bytes: Uint8Array): string | null {
+function decodeUtf8(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -42,29 +42,29 @@ function utf8(bytes: Uint8Array): string | null {
 }
 
 /** By hand, because a JavaScript host need not know UTF-16BE. `lowByteAt` is the place of the low byte in a pair. */
-function utf16(bytes: Uint8Array, lowByteAt: 0 | 1): DecodedText {
+function decodeUtf16(bytes: Uint8Array, lowByteOffset: 0 | 1): DecodedText {
   if (bytes.length % 2 !== 0) return undecodable("it is UTF-16 and ends in the middle of a character");
-  const text = fromCodes(bytes.length / 2, (index) => {
-    const low = bytes[2 * index + lowByteAt] ?? 0;
-    const high = bytes[2 * index + 1 - lowByteAt] ?? 0;
+  const text = fromCharCodes(bytes.length / 2, (index) => {
+    const low = bytes[2 * index + lowByteOffset] ?? 0;
+    const high = bytes[2 * index + 1 - lowByteOffset] ?? 0;
     return high * 256 + low;
   });
   return /\p{Surrogate}/u.test(text) ? undecodable("it is UTF-16 and holds half characters") : { kind: "text", text };
 }
 
 /** By hand, because Node 20's TextDecoder takes "windows-1252" for Latin-1, which turns € and curly quotes into control characters. */
-function windows1252(bytes: Uint8Array): string {
-  return fromCodes(bytes.length, (index) => {
+function decodeWindows1252(bytes: Uint8Array): string {
+  return fromCharCodes(bytes.length, (index) => {
     const byte = bytes[index] ?? 0;
     return WINDOWS_1252_UPPER[byte - 0x80] ?? byte;
   });
 }
 
 /** In chunks, because the number of arguments of a call is limited. */
-function fromCodes(count: number, codeAt: (index: number) => number): string {
+function fromCharCodes(count: number, codeAt: (index: number) => number): string {
   let text = "";
-  for (let start = 0; start < count; start += CHUNK) {
-    const length = Math.min(CHUNK, count - start);
+  for (let start = 0; start < count; start += CHUNK_LENGTH) {
+    const length = Math.min(CHUNK_LENGTH, count - start);
     text += String.fromCharCode(...Array.from({ length }, (_, offset) => codeAt(start + offset)));
   }
   return text;

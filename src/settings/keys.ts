@@ -1,6 +1,15 @@
 import type { Settings } from "./settings.js";
-import type { Reading } from "./value-readers.js";
-import { readApiUrl, readChoice, readInteger, readPath, readProxy, readSwitch, readText, withoutUser } from "./value-readers.js";
+import type { ParseResult } from "./value-readers.js";
+import {
+  parseApiUrl,
+  choiceParser,
+  integerParser,
+  parsePath,
+  parseProxy,
+  parseBoolean,
+  parseText,
+  withoutUserInfo,
+} from "./value-readers.js";
 
 /** What plain names in a section of this name, and dotted names that begin with it, belong to. */
 export const SETTINGS_PREFIX = "WebexPresence";
@@ -18,9 +27,9 @@ interface SettingKey<T> {
   readonly takesEffect: string;
   /** One sentence. */
   readonly description: string;
-  readonly read: (text: string) => Reading<T>;
+  readonly parse: (text: string) => ParseResult<T>;
   /** The value for a status or a message, where it is not the value itself. */
-  readonly show?: (value: T) => SettingValue;
+  readonly display?: (value: T) => SettingValue;
 }
 
 const AT_ONCE = "at once";
@@ -36,7 +45,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: false,
     takesEffect: "at once: polling starts or stops",
     description: "Turns presence from Webex on (1) or off (0).",
-    read: readSwitch,
+    parse: parseBoolean,
   },
   pollIntervalSeconds: {
     name: "WebexPresence.PollIntervalSeconds",
@@ -45,7 +54,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: 20,
     takesEffect: AT_ONCE,
     description: "Seconds from one look at Webex to the next, give or take a fifth.",
-    read: readInteger(5, 3600),
+    parse: integerParser(5, 3600),
   },
   requestsPerMinute: {
     name: "WebexPresence.RequestsPerMinute",
@@ -54,7 +63,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: 60,
     takesEffect: AT_ONCE,
     description: "The most requests sent to Webex for one organization in any 60 seconds.",
-    read: readInteger(1, 600),
+    parse: integerParser(1, 600),
   },
   staleAfterSeconds: {
     name: "WebexPresence.StaleAfterSeconds",
@@ -63,7 +72,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: 180,
     takesEffect: AT_ONCE,
     description: "Seconds without confirmation by Webex after which a presence counts as unknown.",
-    read: readInteger(30, 86400),
+    parse: integerParser(30, 86400),
   },
   clientId: {
     name: "WebexPresence.ClientId",
@@ -73,7 +82,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     takesEffect: "at once; goes before the id in the keychain",
     description:
       "Client id of the Webex integration; its secret lives in the keychain, and a secret kept there for another id is not used.",
-    read: readText,
+    parse: parseText,
   },
   authorize: {
     name: "WebexPresence.Authorize",
@@ -83,7 +92,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     takesEffect: AT_ONCE,
     description:
       "The authorization flow kept open while presence is enabled and a grant is missing; its address is in the log and in `authorization/changed`.",
-    read: readChoice(AUTHORIZE),
+    parse: choiceParser(AUTHORIZE),
   },
   redirectPort: {
     name: "WebexPresence.RedirectPort",
@@ -93,7 +102,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     takesEffect: "at the next flow",
     description:
       "Port on localhost to which Webex sends the administrator's browser back; it must be in the integration's redirect URI.",
-    read: readInteger(1024, 65535),
+    parse: integerParser(1024, 65535),
   },
   apiUrl: {
     name: "WebexPresence.ApiUrl",
@@ -102,7 +111,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: "https://webexapis.com/v1",
     takesEffect: AT_ONCE,
     description: "Address of the Webex REST API.",
-    read: readApiUrl,
+    parse: parseApiUrl,
   },
   proxy: {
     name: "WebexPresence.Proxy",
@@ -111,8 +120,8 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: "",
     takesEffect: "at once; always used when set, for loopback too",
     description: "HTTP proxy to Webex; https goes through it with CONNECT, and its password lives in the keychain.",
-    read: readProxy,
-    show: withoutUser,
+    parse: parseProxy,
+    display: withoutUserInfo,
   },
   caFile: {
     name: "WebexPresence.CaFile",
@@ -121,7 +130,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: null,
     takesEffect: AT_ONCE,
     description: "Certificates added to the trusted roots, for a proxy or firewall that inspects https.",
-    read: readPath,
+    parse: parsePath,
   },
   logLevel: {
     name: "WebexPresence.LogLevel",
@@ -130,7 +139,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: "info",
     takesEffect: AT_ONCE,
     description: "How much is written to the log; the launch option --log-level goes before it.",
-    read: readChoice(LOG_LEVELS),
+    parse: choiceParser(LOG_LEVELS),
   },
 };
 
@@ -142,16 +151,16 @@ export const defaultSettings: Settings = Object.freeze(
 );
 
 /** The value as a status or a message may show it, or null where there is none. */
-export function shownValue<F extends keyof Settings>(field: F, value: Settings[F]): SettingValue | null {
-  const { show } = SETTING_KEYS[field];
-  return show === undefined ? value : show(value);
+export function displayValue<F extends keyof Settings>(field: F, value: Settings[F]): SettingValue | null {
+  const { display } = SETTING_KEYS[field];
+  return display === undefined ? value : display(value);
 }
 
 /** Full dotted names and values for `settings.values` of a status: the proxy without its user, and no key that has no value. */
 export function settingsValues(settings: Settings): Record<string, SettingValue> {
   const values: Record<string, SettingValue> = {};
   for (const field of SETTING_FIELDS) {
-    const value = shownValue(field, settings[field]);
+    const value = displayValue(field, settings[field]);
     if (value !== null) values[SETTING_KEYS[field].name] = value;
   }
   return values;
@@ -179,8 +188,9 @@ export function settingsTableMarkdown(): string {
   const rows = SETTING_FIELDS.map((field) => {
     const key = SETTING_KEYS[field];
     const value = key.default;
-    const shown = value === null ? "–" : value === "" ? "empty" : `\`${typeof value === "boolean" ? Number(value) : value}\``;
-    return [`\`${key.name}\``, key.values, shown, key.takesEffect, key.description];
+    const displayText =
+      value === null ? "–" : value === "" ? "empty" : `\`${typeof value === "boolean" ? Number(value) : value}\``;
+    return [`\`${key.name}\``, key.values, displayText, key.takesEffect, key.description];
   });
   const table = [["Key", "Values", "Default", "Takes effect", "What it does"], ["---", "---", "---", "---", "---"], ...rows];
   return table.map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`).join("");

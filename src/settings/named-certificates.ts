@@ -1,51 +1,51 @@
-import type { Disposer } from "../faults/feed.js";
-import type { CertificateReading, ReadCertificates } from "../ports/certificates.js";
+import type { Disposer } from "../faults/emitter.js";
+import type { CertificateFileResult, ReadCertificates } from "../ports/certificates.js";
 import type { Clock } from "../ports/clock.js";
 
 /** A file that cannot be used is looked at again after this long: it may be copied there later than its name. */
-const LOOK_AGAIN_MS = 10_000;
+const RETRY_MS = 10_000;
 
 /** What is known of the one file of certificates that the settings name, while it is not in force. */
-export class NamedCertificates {
-  readonly #read: ReadCertificates;
+export class CertificateLoader {
+  readonly #readCertificates: ReadCertificates;
   readonly #clock: Clock;
-  readonly #onNews: () => void;
+  readonly #onLoaded: () => void;
   #path: string | null = null;
-  #known: CertificateReading | null = null;
-  #callOffNextLook: Disposer | null = null;
+  #result: CertificateFileResult | null = null;
+  #cancelRetry: Disposer | null = null;
 
   /** `onNews` is called when more is known of the file. */
-  constructor(read: ReadCertificates, clock: Clock, onNews: () => void) {
-    this.#read = read;
+  constructor(read: ReadCertificates, clock: Clock, onLoaded: () => void) {
+    this.#readCertificates = read;
     this.#clock = clock;
-    this.#onNews = onNews;
+    this.#onLoaded = onLoaded;
   }
 
   /** What the file holds; null while that is being found out. From now on this one counts, and no other. */
-  look(path: string): CertificateReading | null {
+  load(path: string): CertificateFileResult | null {
     if (path !== this.#path) {
-      this.forget();
+      this.reset();
       this.#path = path;
-      void this.#examine(path);
+      void this.#loadFile(path);
     }
-    return this.#known;
+    return this.#result;
   }
 
   /** No file counts. */
-  forget(): void {
+  reset(): void {
     this.#path = null;
-    this.#known = null;
-    this.#callOffNextLook?.();
-    this.#callOffNextLook = null;
+    this.#result = null;
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
   }
 
-  async #examine(path: string): Promise<void> {
-    const reading = await this.#read(path);
+  async #loadFile(path: string): Promise<void> {
+    const result = await this.#readCertificates(path);
     if (path !== this.#path) return;
-    const before = this.#known;
-    this.#known = reading;
-    this.#callOffNextLook?.();
-    this.#callOffNextLook = reading.ok ? null : this.#clock.timer(LOOK_AGAIN_MS, () => void this.#examine(path));
-    if (reading.ok || before === null || before.ok || before.complaint !== reading.complaint) this.#onNews();
+    const previous = this.#result;
+    this.#result = result;
+    this.#cancelRetry?.();
+    this.#cancelRetry = result.ok ? null : this.#clock.schedule(RETRY_MS, () => void this.#loadFile(path));
+    if (result.ok || previous === null || previous.ok || previous.reason !== result.reason) this.#onLoaded();
   }
 }

@@ -1,13 +1,12 @@
-import type { Disposer } from "../faults/feed.js";
-import { Feed } from "../faults/feed.js";
-import type { CertificateReading, ReadCertificates } from "../ports/certificates.js";
+import { type Disposer, Emitter } from "../faults/emitter.js";
+import type { CertificateFileResult, ReadCertificates } from "../ports/certificates.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { FileContent, ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { decodeSettings } from "./decode.js";
 import { defaultSettings, settingsValues } from "./keys.js";
-import { NamedCertificates } from "./named-certificates.js";
-import { invalid, type ParsedSettings, parseSettings, type SettingProblem } from "./parse.js";
+import { CertificateLoader } from "./named-certificates.js";
+import { invalidValue, type ParsedSettings, parseSettings, type InvalidValue } from "./parse.js";
 import type { Settings } from "./settings.js";
 
 export interface SettingsProblem {
@@ -29,7 +28,12 @@ export interface SettingsState {
   readonly problems: readonly SettingsProblem[];
 }
 
-export interface SettingsFeedParts {
+export interface SettingsEvents {
+  /** The values in force or the problems have changed; the first time when `current` stops being null. */
+  readonly settingsChanged: SettingsState;
+}
+
+export interface SettingsStoreOptions {
   readonly file: SettingsFile;
   readonly clock: Clock;
   readonly readIniLine: ReadIniLine;
@@ -38,35 +42,35 @@ export interface SettingsFeedParts {
 }
 
 /** A file away for no longer than this may be on its way back: some ways of saving delete it first. */
-const ABSENCE_MEANT_MS = 2000;
+const MISSING_GRACE_MS = 2000;
 /** How long an edit waits for the certificates that it names. They are taken later, too; nothing else of the edit waits for them longer. */
-const CERTIFICATES_WAIT_MS = 300;
+const MAX_CERTIFICATE_WAIT_MS = 300;
 
-type InForce = Pick<SettingsState, "settings" | "certificates">;
-const NOTHING_IN_FORCE: InForce = { settings: defaultSettings, certificates: null };
+type EffectiveSettings = Pick<SettingsState, "settings" | "certificates">;
+const INITIAL_SETTINGS: EffectiveSettings = { settings: defaultSettings, certificates: null };
 
 interface Loaded extends ParsedSettings {
   readonly at: number;
 }
 
 /** Follows the settings file and keeps the last good settings: a file that cannot be used never replaces them. */
-export class SettingsFeed {
-  readonly #parts: SettingsFeedParts;
-  readonly #changes = new Feed<SettingsState>();
+export class SettingsStore {
+  readonly #options: SettingsStoreOptions;
+  readonly events = new Emitter<SettingsEvents>();
   #current: SettingsState | null = null;
-  #callOffAbsence: Disposer | null = null;
-  readonly #certificates: NamedCertificates;
+  #cancelMissingTimer: Disposer | null = null;
+  readonly #certificates: CertificateLoader;
   /** The file as last read, which its certificates may not have joined yet. */
   #loaded: Loaded | null = null;
-  #callOffWait: Disposer | null = null;
+  #cancelCertificateWait: Disposer | null = null;
 
-  constructor(parts: SettingsFeedParts) {
-    this.#parts = parts;
-    this.#certificates = new NamedCertificates(parts.readCertificates, parts.clock, () => this.#settle(false));
+  constructor(options: SettingsStoreOptions) {
+    this.#options = options;
+    this.#certificates = new CertificateLoader(options.readCertificates, options.clock, () => this.#applyLoaded(false));
   }
 
   get path(): string {
-    return this.#parts.file.path;
+    return this.#options.file.path;
   }
 
   /** null until the file was read, or is known to be missing or unreadable. */
@@ -74,75 +78,71 @@ export class SettingsFeed {
     return this.#current;
   }
 
-  /** Called when the values in force or the problems have changed; the first time when `current` stops being null. */
-  subscribe(listener: (state: SettingsState) => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
-
   /** Called once. The disposer stops the watching; `current` stays. */
   start(): Disposer {
     let stopped = false;
-    const stopWatching = this.#parts.file.watch((content) => {
-      if (!stopped) this.#take(content);
+    const stopWatching = this.#options.file.watch((content) => {
+      if (!stopped) this.#handleContent(content);
     });
     return () => {
       if (stopped) return;
       stopped = true;
       stopWatching();
-      this.#callOffAbsence?.();
-      this.#callOffAbsence = null;
-      this.#unload();
+      this.#cancelMissingTimer?.();
+      this.#cancelMissingTimer = null;
+      this.#discardLoaded();
     };
   }
 
-  #take(content: FileContent): void {
+  #handleContent(content: FileContent): void {
     if (content.kind === "absent") {
-      this.#callOffAbsence ??= this.#parts.clock.timer(ABSENCE_MEANT_MS, () => {
-        this.#callOffAbsence = null;
-        this.#missing();
+      this.#cancelMissingTimer ??= this.#options.clock.schedule(MISSING_GRACE_MS, () => {
+        this.#cancelMissingTimer = null;
+        this.#applyMissing();
       });
       return;
     }
-    this.#callOffAbsence?.();
-    this.#callOffAbsence = null;
+    this.#cancelMissingTimer?.();
+    this.#cancelMissingTimer = null;
     // What came before counts: an invalid value stays as it was there.
-    if (this.#callOffWait !== null) this.#settle(false);
-    if (content.kind === "unreadable") this.#unreadable(content.reason);
+    if (this.#cancelCertificateWait !== null) this.#applyLoaded(false);
+    if (content.kind === "unreadable") this.#applyUnreadable(content.reason);
     else this.#load(content.bytes);
   }
 
   #load(bytes: Uint8Array): void {
     const decoded = decodeSettings(bytes);
     if (decoded.kind === "undecodable") {
-      this.#unreadable(decoded.reason);
+      this.#applyUnreadable(decoded.reason);
       return;
     }
-    const inForce = this.#current?.settings ?? defaultSettings;
-    const parsed = parseSettings(decoded.text, this.#parts.readIniLine, inForce);
+    const current = this.#current?.settings ?? defaultSettings;
+    const parsed = parseSettings(decoded.text, this.#options.readIniLine, current);
     for (const { name, line } of parsed.unknownKeys) {
-      this.#parts.logger.debug("A setting of this name is not known.", { name, line });
+      this.#options.logger.debug("A setting of this name is not known.", { name, line });
     }
-    this.#loaded = { ...parsed, at: this.#parts.clock.now() };
-    this.#settle(true);
+    this.#loaded = { ...parsed, at: this.#options.clock.now() };
+    this.#applyLoaded(true);
   }
 
   /** Puts in force what was loaded. A file of certificates that cannot be used, or is not read yet, leaves the one in force. */
-  #settle(mayWait: boolean): void {
-    this.#callOffWait?.();
-    this.#callOffWait = null;
+  #applyLoaded(canWait: boolean): void {
+    this.#cancelCertificateWait?.();
+    this.#cancelCertificateWait = null;
     const loaded = this.#loaded;
     if (loaded === null) return;
-    const inForce = this.#current ?? NOTHING_IN_FORCE;
-    const reading = this.#readingFor(loaded.settings.caFile, inForce);
-    if (reading === null && mayWait) {
-      this.#callOffWait = this.#parts.clock.timer(CERTIFICATES_WAIT_MS, () => this.#settle(false));
+    const current = this.#current ?? INITIAL_SETTINGS;
+    const fileResult = this.#certificatesFor(loaded.settings.caFile, current);
+    if (fileResult === null && canWait) {
+      this.#cancelCertificateWait = this.#options.clock.schedule(MAX_CERTIFICATE_WAIT_MS, () => this.#applyLoaded(false));
       return;
     }
-    const taken = reading?.ok === true;
-    const problems = reading?.ok === false ? [...loaded.problems, refusal(loaded, reading, inForce)] : [...loaded.problems];
-    this.#become({
-      settings: taken ? loaded.settings : { ...loaded.settings, caFile: inForce.settings.caFile },
-      certificates: taken ? reading.pem : inForce.certificates,
+    const isAccepted = fileResult?.ok === true;
+    const problems =
+      fileResult?.ok === false ? [...loaded.problems, certificateProblem(loaded, fileResult, current)] : [...loaded.problems];
+    this.#setCurrent({
+      settings: isAccepted ? loaded.settings : { ...loaded.settings, caFile: current.settings.caFile },
+      certificates: isAccepted ? fileResult.pem : current.certificates,
       loadedAt: loaded.at,
       problems: problems
         .sort((a, b) => a.line - b.line)
@@ -150,23 +150,26 @@ export class SettingsFeed {
     });
   }
 
-  #readingFor(caFile: string | null, inForce: InForce): { ok: true; pem: string | null } | CertificateReading | null {
-    if (caFile !== null && caFile !== inForce.settings.caFile) return this.#certificates.look(caFile);
-    this.#certificates.forget();
-    return { ok: true, pem: caFile === null ? null : inForce.certificates };
+  #certificatesFor(
+    caFile: string | null,
+    current: EffectiveSettings,
+  ): { ok: true; pem: string | null } | CertificateFileResult | null {
+    if (caFile !== null && caFile !== current.settings.caFile) return this.#certificates.load(caFile);
+    this.#certificates.reset();
+    return { ok: true, pem: caFile === null ? null : current.certificates };
   }
 
   /** What was loaded counts no more, whatever may still become known of its certificates. */
-  #unload(): void {
+  #discardLoaded(): void {
     this.#loaded = null;
-    this.#callOffWait?.();
-    this.#callOffWait = null;
-    this.#certificates.forget();
+    this.#cancelCertificateWait?.();
+    this.#cancelCertificateWait = null;
+    this.#certificates.reset();
   }
 
-  #missing(): void {
-    this.#unload();
-    this.#become({
+  #applyMissing(): void {
+    this.#discardLoaded();
+    this.#setCurrent({
       settings: defaultSettings,
       certificates: null,
       loadedAt: this.#current?.loadedAt ?? null,
@@ -181,11 +184,11 @@ export class SettingsFeed {
     });
   }
 
-  #unreadable(reason: string): void {
-    const stays =
+  #applyUnreadable(reason: string): void {
+    const consequence =
       this.#current === null ? "the defaults are in force, and presence from Webex is off" : "all settings stay as they were";
-    this.#unload();
-    this.#become({
+    this.#discardLoaded();
+    this.#setCurrent({
       settings: this.#current?.settings ?? defaultSettings,
       certificates: this.#current?.certificates ?? null,
       loadedAt: this.#current?.loadedAt ?? null,
@@ -193,40 +196,48 @@ export class SettingsFeed {
         {
           code: "settingsUnreadable",
           key: null,
-          message: `The settings file ${this.path} cannot be read: ${reason}. Until it can, ${stays}.`,
+          message: `The settings file ${this.path} cannot be read: ${reason}. Until it can, ${consequence}.`,
           hint: "Make it a text file (UTF-8, UTF-16 with a byte order mark, or Windows-1252) that the worker's account may read.",
         },
       ],
     });
   }
 
-  #become(next: SettingsState): void {
-    const before = this.#current;
+  #setCurrent(next: SettingsState): void {
+    const previous = this.#current;
     this.#current = next;
-    const changed = changedKeys(before?.settings ?? null, next.settings);
-    const news = next.problems.filter((problem) => before?.problems.some((known) => sameProblem(known, problem)) !== true);
-    if (before !== null && changed.length === 0 && news.length === 0 && before.problems.length === next.problems.length) return;
-    const { logger } = this.#parts;
-    for (const { code, message, hint } of news) logger.warn(message, { code, hint });
+    const changed = changedKeys(previous?.settings ?? null, next.settings);
+    const newProblems = next.problems.filter(
+      (problem) => previous?.problems.some((known) => sameProblem(known, problem)) !== true,
+    );
+    if (
+      previous !== null &&
+      changed.length === 0 &&
+      newProblems.length === 0 &&
+      previous.problems.length === next.problems.length
+    )
+      return;
+    const { logger } = this.#options;
+    for (const { code, message, hint } of newProblems) logger.warn(message, { code, hint });
     logger.info("Settings are in force.", { path: this.path, changed, values: settingsValues(next.settings) });
-    this.#changes.emit(next);
+    this.events.emit("settingsChanged", next);
   }
 }
 
-function refusal(
+function certificateProblem(
   { settings, lines }: Loaded,
-  reading: { readonly complaint: string; readonly hint: string },
-  { settings: inForce, certificates }: InForce,
-): SettingProblem {
+  fileResult: { readonly reason: string; readonly hint: string },
+  { settings: current, certificates }: EffectiveSettings,
+): InvalidValue {
   const found = { value: settings.caFile ?? "", line: lines.get("caFile") ?? 0 };
-  const problem = invalid("caFile", found, reading, inForce);
-  const means = certificates === null ? "Only the usual roots are trusted." : "Its certificates go on being trusted.";
-  return { ...problem, message: `${problem.message} ${means}` };
+  const problem = invalidValue("caFile", found, fileResult, current);
+  const consequence = certificates === null ? "Only the usual roots are trusted." : "Its certificates go on being trusted.";
+  return { ...problem, message: `${problem.message} ${consequence}` };
 }
 
-function changedKeys(before: Settings | null, after: Settings): string[] {
+function changedKeys(previous: Settings | null, after: Settings): string[] {
   const fields = Object.keys(after) as (keyof Settings)[];
-  return fields.filter((field) => before?.[field] !== after[field]);
+  return fields.filter((field) => previous?.[field] !== after[field]);
 }
 
 function sameProblem(a: SettingsProblem, b: SettingsProblem): boolean {

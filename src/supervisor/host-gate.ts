@@ -8,34 +8,34 @@ export interface HostDescription {
   readonly consoleVersion: string | null;
 }
 
-export interface GateVerdict {
+export interface HostCheck {
   /** True: nothing may run with this host. */
-  readonly shut: boolean;
+  readonly isRejected: boolean;
   readonly problems: readonly ProblemReport[];
   /** Versions that could not be read: a warning in the log, no obstacle. */
-  readonly unreadable: readonly string[];
+  readonly unreadableVersions: readonly string[];
 }
 
-export const OPEN_GATE: GateVerdict = { shut: false, problems: [], unreadable: [] };
+export const UNKNOWN_HOST: HostCheck = { isRejected: false, problems: [], unreadableVersions: [] };
 
 /** Whether this host may run the worker (contract: session). */
-export function judgeHost(host: HostDescription): GateVerdict {
+export function checkHost(host: HostDescription): HostCheck {
   const problems: ProblemReport[] = [];
-  const unreadable: string[] = [];
-  if (isOlder(host.hostVersion, OLDEST_HOST, unreadable)) {
+  const unreadableVersions: string[] = [];
+  if (isOlder(host.hostVersion, OLDEST_HOST, unreadableVersions)) {
     problems.push({ code: "hostTooOld", orgId: null, detail: { version: host.hostVersion ?? "", oldest: OLDEST_HOST } });
   }
   if (host.licensed === false) problems.push({ code: "licenseInvalid", orgId: null, detail: {} });
-  const shut = problems.length > 0;
-  if (isOlder(host.consoleVersion, OLDEST_CONSOLE, unreadable)) {
+  const isRejected = problems.length > 0;
+  if (isOlder(host.consoleVersion, OLDEST_CONSOLE, unreadableVersions)) {
     problems.push({ code: "consoleTooOld", orgId: null, detail: { version: host.consoleVersion ?? "", oldest: OLDEST_CONSOLE } });
   }
-  return { shut, problems, unreadable };
+  return { isRejected, problems, unreadableVersions };
 }
 
-function isOlder(version: string | null, oldest: string, unreadable: string[]): boolean {
+function isOlder(version: string | null, oldest: string, unreadableVersions: string[]): boolean {
   if (version === null) return false;
   const order = compareVersions(version, oldest);
-  if (order === null) unreadable.push(version);
+  if (order === null) unreadableVersions.push(version);
   return order !== null && order < 0;
 }

@@ -9,11 +9,11 @@ export interface ProblemReport {
 }
 
 /** The problems there are, with the time each began. Told the whole list each time; it finds out what is new. */
-export class ProblemBook {
+export class ProblemList {
   readonly #now: () => number;
   #problems: readonly Problem[] = [];
   #since = new Map<string, string>();
-  #fingerprint = "[]";
+  #changeKey = "[]";
 
   constructor(now: () => number) {
     this.#now = now;
@@ -36,9 +36,9 @@ export class ProblemBook {
     }
     this.#since = since;
     this.#problems = [...problems.values()];
-    const fingerprint = JSON.stringify(this.#problems);
-    const changed = fingerprint !== this.#fingerprint;
-    this.#fingerprint = fingerprint;
+    const changeKey = JSON.stringify(this.#problems);
+    const changed = changeKey !== this.#changeKey;
+    this.#changeKey = changeKey;
     return changed;
   }
 }

@@ -20,6 +20,11 @@ export interface OrganizationStatus extends PollingReport {
   readonly orgName: string;
 }
 
+export interface StatusEvents {
+  /** `phase` or `problems` has changed. */
+  readonly statusChanged: undefined;
+}
+
 export interface WorkerStatus {
   readonly phase: Phase;
   readonly enabled: boolean;

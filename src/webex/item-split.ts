@@ -1,5 +1,5 @@
 import { parseJson } from "./json-answer.js";
-import { CLOSE_BRACKET, COLON, COMMA, JsonBytes, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.js";
+import { CLOSE_BRACKET, COLON, COMMA, JsonScanner, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-bytes.js";
 
 /** From `start` up to, but not including, `end`. */
 export interface ByteRange {
@@ -19,61 +19,61 @@ const ITEMS_KEY = Array.from('"items"', (character) => character.charCodeAt(0));
  * Where the objects of the member `items` stand in a JSON object, without reading them; everything around them is parsed, to be sure. Null for
  * anything that is not of this form: an element that is no object, another `items` beside it, no JSON at all.
  */
-export function splitItems(body: Uint8Array): readonly ByteRange[] | null {
-  const json = new JsonBytes(body);
-  const member = itemsMember(json);
+export function findItemRanges(body: Uint8Array): readonly ByteRange[] | null {
+  const scanner = new JsonScanner(body);
+  const member = findItemsMember(scanner);
   if (member === null) return null;
   const ranges: ByteRange[] = [];
-  const close = elements(json, member.open, ranges);
-  return close !== -1 && isGoodWithout(body, member, close) ? ranges : null;
+  const close = collectObjects(scanner, member.open, ranges);
+  return close !== -1 && isValidAround(body, member, close) ? ranges : null;
 }
 
-function itemsMember(json: JsonBytes): ItemsMember | null {
-  const { bytes } = json;
-  let at = json.afterSpace(0);
+function findItemsMember(scanner: JsonScanner): ItemsMember | null {
+  const { bytes } = scanner;
+  let at = scanner.skipWhitespace(0);
   if (bytes[at] !== OPEN_BRACE) return null;
   do {
-    const key = json.afterSpace(at + 1);
+    const key = scanner.skipWhitespace(at + 1);
     if (bytes[key] !== QUOTE) return null;
-    const colon = json.afterSpace(json.afterNested(key));
+    const colon = scanner.skipWhitespace(scanner.skipNested(key));
     if (bytes[colon] !== COLON) return null;
-    const value = json.afterSpace(colon + 1);
+    const value = scanner.skipWhitespace(colon + 1);
     if (ITEMS_KEY.every((code, index) => bytes[key + index] === code)) {
       return bytes[value] === OPEN_BRACKET ? { key, open: value } : null;
     }
-    at = json.afterSpace(json.afterValue(value));
+    at = scanner.skipWhitespace(scanner.skipValue(value));
   } while (bytes[at] === COMMA);
   return null;
 }
 
 /** Finds the array's objects; returns where it closes, or -1. */
-function elements(json: JsonBytes, open: number, ranges: ByteRange[]): number {
-  const { bytes } = json;
-  let start = json.afterSpace(open + 1);
+function collectObjects(scanner: JsonScanner, open: number, ranges: ByteRange[]): number {
+  const { bytes } = scanner;
+  let start = scanner.skipWhitespace(open + 1);
   if (bytes[start] === CLOSE_BRACKET) return start;
   while (bytes[start] === OPEN_BRACE) {
-    const end = json.afterNested(start);
+    const end = scanner.skipNested(start);
     ranges.push({ start, end });
-    const next = json.afterSpace(end);
+    const next = scanner.skipWhitespace(end);
     if (bytes[next] === CLOSE_BRACKET) return next;
     if (bytes[next] !== COMMA) return -1;
-    start = json.afterSpace(next + 1);
+    start = scanner.skipWhitespace(next + 1);
   }
   return -1;
 }
 
 /** Whether all that stands around the items is JSON, with no second `items` in any spelling. */
-function isGoodWithout(body: Uint8Array, { key, open }: ItemsMember, close: number): boolean {
+function isValidAround(body: Uint8Array, { key, open }: ItemsMember, close: number): boolean {
   // The member stays, with no name and nothing in its array.
-  const parts = [body.subarray(0, key + 1), body.subarray(key + ITEMS_KEY.length - 1, open + 1), body.subarray(close)];
-  const rest = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  const segments = [body.subarray(0, key + 1), body.subarray(key + ITEMS_KEY.length - 1, open + 1), body.subarray(close)];
+  const remainder = new Uint8Array(segments.reduce((length, segment) => length + segment.length, 0));
   let at = 0;
-  for (const part of parts) {
-    rest.set(part, at);
-    at += part.length;
+  for (const segment of segments) {
+    remainder.set(segment, at);
+    at += segment.length;
   }
   try {
-    return !Object.hasOwn(parseJson(rest) as object, "items");
+    return !Object.hasOwn(parseJson(remainder) as object, "items");
   } catch {
     return false;
   }

@@ -1,5 +1,5 @@
 import type { HttpResponse } from "../ports/http.js";
-import { unreadableAnswer } from "./rest-faults.js";
+import { malformedResponse } from "./rest-faults.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -7,11 +7,11 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 let decoder: InstanceType<typeof TextDecoder> | null = null;
 
 /** The body as a JSON object. Throws a `Fault` `webexError` that says what it is instead; never its text, which may name people. */
-export function jsonAnswer(response: HttpResponse): JsonObject {
-  if (response.body.length === 0) throw unreadableAnswer("has no body", response.status);
+export function parseJsonObject(response: HttpResponse): JsonObject {
+  if (response.body.length === 0) throw malformedResponse("has no body", response.status);
   const value = parseJson(response.body, response.status);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw unreadableAnswer("is JSON, but not an object", response.status);
+  throw malformedResponse("is JSON, but not an object", response.status);
 }
 
 /** JSON in UTF-8. Throws as `jsonAnswer`. */
@@ -21,7 +21,7 @@ export function parseJson(body: Uint8Array, status?: number): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw unreadableAnswer(
+    throw malformedResponse(
       /^\s*</.test(text.slice(0, 100)) ? "is a page of HTML or XML instead of JSON" : "is not JSON, or not all of it",
       status,
     );
@@ -29,13 +29,13 @@ export function parseJson(body: Uint8Array, status?: number): unknown {
 }
 
 /** A member that must be a text with something in it. */
-export function requiredText(value: JsonObject, name: string): string {
+export function requiredString(value: JsonObject, name: string): string {
   const member = value[name];
   if (typeof member === "string" && member !== "") return member;
-  throw unreadableAnswer(`has no ${name}`);
+  throw malformedResponse(`has no ${name}`);
 }
 
-export function optionalText(value: JsonObject, name: string): string | null {
+export function optionalString(value: JsonObject, name: string): string | null {
   const member = value[name];
   return typeof member === "string" ? member : null;
 }

@@ -8,7 +8,7 @@ export const CLOSE_BRACE = 0x7d;
 const BACKSLASH = 0x5c;
 
 /** JSON (RFC 8259) in UTF-8 that is passed over without being read: where things in it end, if it is JSON at all. Offsets are in bytes. */
-export class JsonBytes {
+export class JsonScanner {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
 
@@ -17,7 +17,7 @@ export class JsonBytes {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  afterSpace(from: number): number {
+  skipWhitespace(from: number): number {
     const { bytes } = this;
     let at = from;
     while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at += 1;
@@ -25,34 +25,34 @@ export class JsonBytes {
   }
 
   /** Past the text, object or array that opens at `open`, and all that is in it. One loop, since a sweep passes over megabytes. */
-  afterNested(open: number): number {
+  skipNested(open: number): number {
     const { bytes } = this;
     const view = this.#view;
     const length = bytes.length;
-    const lastWord = length - 4;
+    const lastWordStart = length - 4;
     let depth = 0;
     for (let at = open; at < length;) {
-      const code = bytes[at];
+      const byte = bytes[at];
       at += 1;
-      if (code === QUOTE) {
-        for (let inside = -1; inside !== QUOTE;) {
+      if (byte === QUOTE) {
+        for (let stringByte = -1; stringByte !== QUOTE;) {
           if (at >= length) return length;
-          while (at <= lastWord && !endsText(view.getInt32(at, true))) at += 4;
-          inside = bytes[at] ?? QUOTE;
-          at += inside === BACKSLASH ? 2 : 1;
+          while (at <= lastWordStart && !hasQuoteOrBackslash(view.getInt32(at, true))) at += 4;
+          stringByte = bytes[at] ?? QUOTE;
+          at += stringByte === BACKSLASH ? 2 : 1;
         }
-      } else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth += 1;
-      else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth -= 1;
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
       if (depth === 0) return at;
     }
     return length;
   }
 
   /** Past a member's value. */
-  afterValue(from: number): number {
+  skipValue(from: number): number {
     const { bytes } = this;
     const first = bytes[from];
-    if (first === QUOTE || first === OPEN_BRACE || first === OPEN_BRACKET) return this.afterNested(from);
+    if (first === QUOTE || first === OPEN_BRACE || first === OPEN_BRACKET) return this.skipNested(from);
     let at = from;
     while (at < bytes.length && bytes[at] !== COMMA && bytes[at] !== CLOSE_BRACE) at += 1;
     return at;
@@ -60,7 +60,7 @@ export class JsonBytes {
 }
 
 /** Whether one of the word's four bytes is a quote or a backslash. Texts are most of a page, so they are passed over in words. */
-function endsText(word: number): boolean {
+function hasQuoteOrBackslash(word: number): boolean {
   const quote = word ^ (QUOTE * 0x01010101);
   const backslash = word ^ (BACKSLASH * 0x01010101);
   return ((((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash)) & 0x80808080) !== 0;

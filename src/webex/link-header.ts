@@ -17,12 +17,12 @@ export function nextLink(header: string | undefined, requestUrl: string, apiUrl:
 }
 
 /** `target` resolved against `base`; a `Fault` `webexError` unless it stays at the origin of `apiUrl`. `what` is for the message. */
-export function sameOriginUrl(target: string, base: string, apiUrl: string, what: string): string {
+export function sameOriginUrl(target: string, base: string, apiUrl: string, description: string): string {
   const url = URL.canParse(target, base) ? new URL(target, base) : null;
-  if (url === null) throw new Fault("webexError", `Webex's answer cannot be followed: ${what} is not an address.`);
+  if (url === null) throw new Fault("webexError", `Webex's answer cannot be followed: ${description} is not an address.`);
   // A user in the address would take the place of the bearer.
   if (url.origin === new URL(apiUrl).origin && url.username === "" && url.password === "") return url.href;
-  throw new Fault("webexError", `Webex's answer was not followed: ${what} leads to another server, ${url.host}.`, {
+  throw new Fault("webexError", `Webex's answer was not followed: ${description} leads to another server, ${url.host}.`, {
     hint: "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's answers; the access token was not sent there.",
   });
 }

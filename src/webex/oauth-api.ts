@@ -8,7 +8,7 @@ export interface OAuthClient {
 }
 
 /** A token endpoint's answer. Lifetimes are seconds from now; null where Webex did not say. */
-export interface TokenAnswer {
+export interface TokenResponse {
   readonly accessToken: Secret;
   readonly expiresInSeconds: number | null;
   /** null: keep the one you have. */
@@ -18,7 +18,7 @@ export interface TokenAnswer {
   readonly scopes: readonly string[] | null;
 }
 
-export interface DeviceCode {
+export interface DeviceAuthorization {
   readonly deviceCode: Secret;
   readonly userCode: string;
   readonly verificationUri: string;
@@ -27,8 +27,8 @@ export interface DeviceCode {
   readonly intervalSeconds: number;
 }
 
-export type DevicePoll =
-  | { readonly kind: "authorized"; readonly answer: TokenAnswer }
+export type DeviceTokenPoll =
+  | { readonly kind: "authorized"; readonly tokens: TokenResponse }
   | { readonly kind: "pending" }
   | { readonly kind: "slowDown" }
   | { readonly kind: "denied" }
@@ -54,11 +54,11 @@ export interface OAuthApi {
     client: OAuthClient,
     grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
     signal: AbortSignal,
-  ): Promise<TokenAnswer>;
-  refresh(client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenAnswer>;
+  ): Promise<TokenResponse>;
+  refresh(client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenResponse>;
   /** Device flow, RFC 8628. */
-  beginDevice(client: OAuthClient, scope: string, signal: AbortSignal): Promise<DeviceCode>;
-  pollDevice(client: OAuthClient, deviceCode: Secret, signal: AbortSignal): Promise<DevicePoll>;
+  authorizeDevice(client: OAuthClient, scope: string, signal: AbortSignal): Promise<DeviceAuthorization>;
+  pollDeviceToken(client: OAuthClient, deviceCode: Secret, signal: AbortSignal): Promise<DeviceTokenPoll>;
   /** RFC 7009. */
   revoke(client: OAuthClient, token: Secret, signal: AbortSignal): Promise<void>;
 }

@@ -1,41 +1,41 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
-import { readErrorAnswer } from "./error-answer.js";
-import type { ErrorAnswer } from "./error-answer.js";
-import { jsonAnswer } from "./json-answer.js";
-import type { DeviceCode, DevicePoll, OAuthApi, OAuthClient, OAuthEndpoints, TokenAnswer } from "./oauth-api.js";
+import { parseErrorResponse } from "./error-answer.js";
+import type { ErrorResponse } from "./error-answer.js";
+import { parseJsonObject } from "./json-answer.js";
+import type { DeviceAuthorization, DeviceTokenPoll, OAuthApi, OAuthClient, OAuthEndpoints, TokenResponse } from "./oauth-api.js";
 import { SMALL_LIMITS } from "./rest.js";
-import type { RestParts } from "./rest.js";
+import type { RestOptions } from "./rest.js";
 import { restFault, throwIfCancelled } from "./rest-faults.js";
-import { decodeDeviceCode, decodeTokenAnswer } from "./token-decoder.js";
+import { decodeDeviceAuthorization, decodeTokenResponse } from "./token-decoder.js";
 
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 
-interface Form {
+interface FormRequest {
   readonly url: string;
   readonly fields: Readonly<Record<string, string>>;
   /** Whose id and secret go into HTTP Basic, where the endpoint wants it. */
-  readonly basic?: OAuthClient;
+  readonly basicAuth?: OAuthClient;
   /** Whether the answer may hold tokens, which Webex gives only once. */
-  readonly onlyOnce?: boolean;
+  readonly isIrreplaceable?: boolean;
   /** What the form holds and no message may. */
   readonly secrets: readonly Secret[];
 }
 
-interface Answer {
+interface FormResponse {
   readonly response: HttpResponse;
   /** null for a success. */
-  readonly error: ErrorAnswer | null;
+  readonly error: ErrorResponse | null;
 }
 
 /** `OAuthApi` by HTTP. Refusals go by the status; what the body says only refines them. */
 export class WebexOAuth implements OAuthApi {
-  readonly #parts: Omit<RestParts, "apiUrl">;
+  readonly #options: Omit<RestOptions, "apiUrl">;
   readonly #endpoints: OAuthEndpoints;
 
-  constructor(parts: Omit<RestParts, "apiUrl">, endpoints: OAuthEndpoints) {
-    this.#parts = parts;
+  constructor(options: Omit<RestOptions, "apiUrl">, endpoints: OAuthEndpoints) {
+    this.#options = options;
     this.#endpoints = endpoints;
   }
 
@@ -57,8 +57,8 @@ export class WebexOAuth implements OAuthApi {
     client: OAuthClient,
     grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
     signal: AbortSignal,
-  ): Promise<TokenAnswer> {
-    return this.#token(
+  ): Promise<TokenResponse> {
+    return this.#requestTokens(
       client,
       {
         grant_type: "authorization_code",
@@ -71,78 +71,83 @@ export class WebexOAuth implements OAuthApi {
     );
   }
 
-  async refresh(client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenAnswer> {
-    return this.#token(client, { grant_type: "refresh_token", refresh_token: refreshToken.reveal() }, [refreshToken], signal);
+  async refresh(client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenResponse> {
+    return this.#requestTokens(
+      client,
+      { grant_type: "refresh_token", refresh_token: refreshToken.reveal() },
+      [refreshToken],
+      signal,
+    );
   }
 
-  async beginDevice(client: OAuthClient, scope: string, signal: AbortSignal): Promise<DeviceCode> {
+  async authorizeDevice(client: OAuthClient, scope: string, signal: AbortSignal): Promise<DeviceAuthorization> {
     const fields = { client_id: client.clientId, scope };
     const { response, error } = await this.#post({ url: this.#endpoints.deviceAuthorize, fields, secrets: [] }, signal);
     if (error !== null) throw oauthFault(response.status, error);
-    return decodeDeviceCode(jsonAnswer(response));
+    return decodeDeviceAuthorization(parseJsonObject(response));
   }
 
-  async pollDevice(client: OAuthClient, deviceCode: Secret, signal: AbortSignal): Promise<DevicePoll> {
+  async pollDeviceToken(client: OAuthClient, deviceCode: Secret, signal: AbortSignal): Promise<DeviceTokenPoll> {
     const fields = { grant_type: DEVICE_GRANT, device_code: deviceCode.reveal(), client_id: client.clientId };
-    const form = { url: this.#endpoints.deviceToken, fields, basic: client, onlyOnce: true, secrets: [deviceCode] };
+    const form = { url: this.#endpoints.deviceToken, fields, basicAuth: client, isIrreplaceable: true, secrets: [deviceCode] };
     const { response, error } = await this.#post(form, signal);
-    if (error === null) return { kind: "authorized", answer: decodeTokenAnswer(jsonAnswer(response)) };
-    return devicePoll(response.status, error);
+    if (error === null) return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
+    return toDeviceTokenPoll(response.status, error);
   }
 
   async revoke(client: OAuthClient, token: Secret, signal: AbortSignal): Promise<void> {
     const fields = { token: token.reveal(), token_type_hint: "refresh_token" };
-    const form = { url: this.#endpoints.revoke, fields, basic: client, secrets: [token] };
+    const form = { url: this.#endpoints.revoke, fields, basicAuth: client, secrets: [token] };
     const { response, error } = await this.#post(form, signal);
     if (error !== null) throw oauthFault(response.status, error);
   }
 
-  async #token(
+  async #requestTokens(
     client: OAuthClient,
     grant: Readonly<Record<string, string>>,
     secrets: readonly Secret[],
     signal: AbortSignal,
-  ): Promise<TokenAnswer> {
+  ): Promise<TokenResponse> {
     const fields = { ...grant, client_id: client.clientId, client_secret: client.clientSecret.reveal() };
-    const form = { url: this.#endpoints.token, fields, onlyOnce: true, secrets: [...secrets, client.clientSecret] };
+    const form = { url: this.#endpoints.token, fields, isIrreplaceable: true, secrets: [...secrets, client.clientSecret] };
     const { response, error } = await this.#post(form, signal);
     if (error !== null) throw oauthFault(response.status, error);
-    return decodeTokenAnswer(jsonAnswer(response));
+    return decodeTokenResponse(parseJsonObject(response));
   }
 
-  async #post(form: Form, signal: AbortSignal): Promise<Answer> {
+  async #post(form: FormRequest, signal: AbortSignal): Promise<FormResponse> {
     throwIfCancelled(signal);
-    const response = await this.#parts.http.send({
+    const response = await this.#options.http.send({
       method: "POST",
       url: form.url,
       headers: {
         Accept: "application/json",
         "Content-Type": "application/x-www-form-urlencoded",
-        "User-Agent": `ucx-webex-presence/${this.#parts.version}`,
-        ...(form.basic !== undefined && { Authorization: basicCredentials(form.basic) }),
+        "User-Agent": `ucx-webex-presence/${this.#options.version}`,
+        ...(form.basicAuth !== undefined && { Authorization: basicCredentials(form.basicAuth) }),
       },
       body: new URLSearchParams({ ...form.fields }).toString(),
       ...SMALL_LIMITS,
-      ...(form.onlyOnce === true && { onlyOnce: true }),
+      ...(form.isIrreplaceable === true && { isIrreplaceable: true }),
       signal,
     });
     if (response.status >= 200 && response.status < 300) return { response, error: null };
-    const secrets = form.basic === undefined ? form.secrets : [...form.secrets, form.basic.clientSecret];
-    return { response, error: readErrorAnswer(response, this.#parts.clock.now(), secrets) };
+    const secrets = form.basicAuth === undefined ? form.secrets : [...form.secrets, form.basicAuth.clientSecret];
+    return { response, error: parseErrorResponse(response, this.#options.clock.now(), secrets) };
   }
 }
 
 /** RFC 6749 2.3.1: id and secret are form-encoded before they are joined. */
 function basicCredentials(client: OAuthClient): string {
-  return `Basic ${btoa(`${formEncoded(client.clientId)}:${formEncoded(client.clientSecret.reveal())}`)}`;
+  return `Basic ${btoa(`${formEncode(client.clientId)}:${formEncode(client.clientSecret.reveal())}`)}`;
 }
 
-function formEncoded(text: string): string {
+function formEncode(text: string): string {
   return new URLSearchParams({ "": text }).toString().slice(1);
 }
 
 /** RFC 8628 3.5, and what Webex makes of it: 428 while nobody has consented yet. */
-function devicePoll(status: number, error: ErrorAnswer): DevicePoll {
+function toDeviceTokenPoll(status: number, error: ErrorResponse): DeviceTokenPoll {
   if (status === 429 || status === 423) return { kind: "slowDown" };
   if (status < 400 || status >= 500) throw oauthFault(status, error);
   switch (error.oauthError) {
@@ -161,17 +166,17 @@ function devicePoll(status: number, error: ErrorAnswer): DevicePoll {
 }
 
 /** 400 and 401 mean that a person has to act, 403 only in Webex's own words: a gateway's 403 passes, as everything else does. */
-function oauthFault(status: number, error: ErrorAnswer): Fault {
-  const said = error.text === "" ? "." : `: ${error.text}`;
+function oauthFault(status: number, error: ErrorResponse): Fault {
+  const detail = error.text === "" ? "." : `: ${error.text}`;
   if (status === 400 || status === 401 || (status === 403 && error.isJson)) {
-    return new Fault("grantRefused", `Webex refused the authorization (${status})${said}`, {
+    return new Fault("grantRefused", `Webex refused the authorization (${status})${detail}`, {
       ...error.details,
       hint: hintFor(error.oauthError),
       ...(error.oauthError !== null && { data: { error: error.oauthError } }),
     });
   }
   if (status === 429 || status === 423 || status >= 500) return restFault(status, error);
-  return new Fault("webexError", `Webex's authorization service gave an answer that means nothing here (${status})${said}`, {
+  return new Fault("webexError", `Webex's authorization service gave an answer that means nothing here (${status})${detail}`, {
     ...error.details,
     hint: "Check WebexPresence.ApiUrl, and whether a proxy answers in Webex's place.",
   });

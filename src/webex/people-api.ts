@@ -41,15 +41,15 @@ export interface PeopleApi {
  * Stands before every request that carries the organization's bearer: waits for the request budget to allow one, counts it, and
  * hears how it ended.
  */
-export interface RequestGate {
-  admit(signal: AbortSignal): Promise<void>;
-  ended(outcome: "answered" | "rateLimited" | "failed"): void;
+export interface RequestLimiter {
+  acquire(signal: AbortSignal): Promise<void>;
+  complete(outcome: "answered" | "rateLimited" | "failed"): void;
 }
 
 /** Access tokens of one organization. */
 export interface TokenSource {
   /** A token good for the next request: refreshed ahead of its expiry. Faults: `grantRefused`, `authorizationRequired`, `clientNotConfigured`, keychain and network faults. */
-  token(signal: AbortSignal): Promise<Secret>;
+  getToken(signal: AbortSignal): Promise<Secret>;
   /** A token other than the one Webex has just rejected with 401; single flight. Faults as `token`. */
   replace(rejected: Secret, signal: AbortSignal): Promise<Secret>;
 }

@@ -1,36 +1,36 @@
-import type { BodyRoom } from "../ports/http.js";
+import type { ReusableBuffer } from "../ports/http.js";
 import type { PersonSnapshot } from "../presence/person.js";
-import { jsonAnswer } from "./json-answer.js";
+import { parseJsonObject } from "./json-answer.js";
 import { nextLink } from "./link-header.js";
-import { listedPersons } from "./listed-persons.js";
+import { parseListedPersons } from "./listed-persons.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "./people-api.js";
-import { decodeMe, decodePerson, itemsOf } from "./person-decoder.js";
+import { decodeMe, decodePerson, requiredItems } from "./person-decoder.js";
 import { PAGE_LIMITS, SMALL_LIMITS } from "./rest.js";
 import type { RestClient } from "./rest.js";
 
 /** `PeopleApi` over the REST service of one organization. */
 export class WebexPeople implements PeopleApi {
   readonly #rest: RestClient;
-  readonly #room: BodyRoom = { bytes: new Uint8Array(0) };
+  readonly #buffer: ReusableBuffer = { bytes: new Uint8Array(0) };
 
   constructor(rest: RestClient) {
     this.#rest = rest;
   }
 
   async listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
-    const asked = page.kind === "first" ? `${this.#rest.apiUrl}/people?max=${page.max}` : page.url;
-    const { response, url } = await this.#rest.get(asked, { ...PAGE_LIMITS, room: this.#room }, signal);
-    return { items: listedPersons(response), next: nextLink(response.headers.link, url, this.#rest.apiUrl) };
+    const requestUrl = page.kind === "first" ? `${this.#rest.apiUrl}/people?max=${page.max}` : page.url;
+    const { response, url } = await this.#rest.get(requestUrl, { ...PAGE_LIMITS, buffer: this.#buffer }, signal);
+    return { items: parseListedPersons(response), next: nextLink(response.headers.link, url, this.#rest.apiUrl) };
   }
 
   async findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
     const url = `${this.#rest.apiUrl}/people?email=${encodeURIComponent(email)}`;
     const { response } = await this.#rest.get(url, SMALL_LIMITS, signal);
-    return itemsOf(jsonAnswer(response)).flatMap((item) => decodePerson(item) ?? []);
+    return requiredItems(parseJsonObject(response)).flatMap((item) => decodePerson(item) ?? []);
   }
 
   async me(signal: AbortSignal): Promise<Me> {
     const { response } = await this.#rest.get(`${this.#rest.apiUrl}/people/me`, SMALL_LIMITS, signal);
-    return decodeMe(jsonAnswer(response));
+    return decodeMe(parseJsonObject(response));
   }
 }

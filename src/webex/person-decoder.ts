@@ -1,14 +1,14 @@
 import type { PersonSnapshot } from "../presence/person.js";
-import { unreadableAnswer } from "./rest-faults.js";
-import { optionalText, requiredText } from "./json-answer.js";
+import { malformedResponse } from "./rest-faults.js";
+import { optionalString, requiredString } from "./json-answer.js";
 import type { JsonObject } from "./json-answer.js";
 import type { Me } from "./people-api.js";
 
-const NONE: readonly string[] = [];
+const EMPTY: readonly string[] = [];
 
 /** Throws a `Fault` `webexError` where there is no list `items`. */
-export function itemsOf({ items }: JsonObject): readonly unknown[] {
-  if (!Array.isArray(items)) throw unreadableAnswer("has no list of items");
+export function requiredItems({ items }: JsonObject): readonly unknown[] {
+  if (!Array.isArray(items)) throw malformedResponse("has no list of items");
   return items;
 }
 
@@ -25,23 +25,23 @@ export function decodePerson(item: unknown): PersonSnapshot | null {
     id,
     displayName: typeof displayName === "string" ? displayName : null,
     userName: typeof userName === "string" ? userName : null,
-    emails: texts(emails),
-    sipAddresses: sipValues(sipAddresses),
+    emails: strings(emails),
+    sipAddresses: sipAddressesOf(sipAddresses),
     status: typeof status === "string" ? status : null,
     lastActivity: typeof lastActivity === "string" ? lastActivity : null,
   };
 }
 
-function texts(value: unknown): readonly string[] {
-  if (!Array.isArray(value)) return NONE;
+function strings(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return EMPTY;
   for (const element of value as unknown[]) {
     if (typeof element !== "string") return value.filter((each): each is string => typeof each === "string");
   }
   return value as string[];
 }
 
-function sipValues(value: unknown): readonly string[] {
-  if (!Array.isArray(value) || value.length === 0) return NONE;
+function sipAddressesOf(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) return EMPTY;
   const addresses: string[] = [];
   for (const entry of value as unknown[]) {
     const address = typeof entry === "object" && entry !== null ? (entry as JsonObject).value : undefined;
@@ -54,10 +54,10 @@ function sipValues(value: unknown): readonly string[] {
 export function decodeMe(body: JsonObject): Me {
   const roles: unknown[] = Array.isArray(body.roles) ? body.roles : [];
   return {
-    personId: requiredText(body, "id"),
-    orgId: requiredText(body, "orgId"),
-    displayName: optionalText(body, "displayName"),
-    email: texts(body.emails)[0] ?? null,
+    personId: requiredString(body, "id"),
+    orgId: requiredString(body, "orgId"),
+    displayName: optionalString(body, "displayName"),
+    email: strings(body.emails)[0] ?? null,
     sharesStatus: typeof body.status === "string",
     isFullAdmin: roles.some((role) => typeof role === "string" && isFullAdminRole(role)),
   };

@@ -1,7 +1,6 @@
 import type { AuthorizationService, ImportedGrant } from "../authorization/authorization-service.js";
 import type { FlowMethod, FlowView } from "../authorization/flow.js";
 import type { Authorization } from "../authorization/grant.js";
-import type { Disposer } from "../faults/feed.js";
 import type { Secret } from "../faults/secret.js";
 
 /**
@@ -49,7 +48,7 @@ export class AuthorizationAfterSettings implements AuthorizationService {
     return this.#service.cancel();
   }
 
-  onChanged(listener: Parameters<AuthorizationService["onChanged"]>[0]): Disposer {
-    return this.#service.onChanged(listener);
+  get events(): AuthorizationService["events"] {
+    return this.#service.events;
   }
 }

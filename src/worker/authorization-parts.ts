@@ -1,12 +1,12 @@
 import { Authorizations } from "../authorization/authorizations.js";
-import { BrowserFlow, type NoticeBoard } from "../authorization/browser-flow.js";
+import { BrowserFlow, type PageNotices } from "../authorization/browser-flow.js";
 import { DeviceFlow } from "../authorization/device-flow.js";
 import type { WebexService } from "../authorization/counterpart.js";
 import { type AuthorizationSettings, originOf } from "../authorization/effective-client.js";
 import type { Flow, FlowMethod } from "../authorization/flow.js";
 import { GrantRefusals } from "../authorization/grant-refusals.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
-import type { GrantVault } from "../authorization/vault.js";
+import type { GrantStore } from "../authorization/vault.js";
 import type { Http } from "../ports/http.js";
 import { WebexIdentity } from "../webex/identity.js";
 import { WebexOAuth } from "../webex/oauth.js";
@@ -14,14 +14,14 @@ import { webexEndpoints } from "../webex/oauth-endpoints.js";
 import type { WorkerPorts } from "./worker-ports.js";
 
 export interface AuthorizationWiring {
-  readonly ports: Pick<WorkerPorts, "clock" | "chance" | "log" | "listenOnLoopback" | "version">;
-  readonly vault: GrantVault;
+  readonly ports: Pick<WorkerPorts, "clock" | "random" | "log" | "listenOnLoopback" | "version">;
+  readonly grantStore: GrantStore;
   readonly network: Http;
   readonly settings: () => AuthorizationSettings;
   /** A request with the organization's bearer was made apart from polling. */
   readonly onAsked?: (orgId: string) => void;
   /** What the authorization page shows of the worker's problems. */
-  readonly notices: NoticeBoard;
+  readonly notices: PageNotices;
 }
 
 /** The authorization room, put together: the service, and the tokens of each organization. */
@@ -29,8 +29,8 @@ export function authorizationParts(wiring: AuthorizationWiring): {
   readonly authorizations: Authorizations;
   readonly tokensOf: (orgId: string) => OrganizationTokenSource;
 } {
-  const { vault, network: http, settings, notices, onAsked = () => undefined } = wiring;
-  const { clock, chance, log: logger, listenOnLoopback: listen, version } = wiring.ports;
+  const { grantStore: vault, network: http, settings, notices, onAsked = () => undefined } = wiring;
+  const { clock, random, log: logger, listenOnLoopback: listen, version } = wiring.ports;
   const refusals = new GrantRefusals();
   const webex = (): WebexService => {
     const { apiUrl } = settings();
@@ -42,7 +42,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     };
   };
   const flowFactory = (method: FlowMethod): Flow => {
-    const parts = { counterpart: () => authorizations.counterpart(), keeper: authorizations, clock, chance, logger };
+    const parts = { oauthContext: () => authorizations.oauthContext(), grantSink: authorizations, clock, chance: random, logger };
     return method === "device"
       ? new DeviceFlow(parts)
       : new BrowserFlow({ ...parts, notices, listen, redirectPort: settings().redirectPort });
@@ -52,7 +52,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     refusals,
     settings,
     webex,
-    flowFactory,
+    createFlow: flowFactory,
     clock,
     logger,
   });
@@ -60,7 +60,7 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     authorizations,
     tokensOf: (orgId) =>
       new OrganizationTokenSource({
-        ...{ orgId, vault, refusals, settings, clock, chance, logger },
+        ...{ orgId, vault, refusals, settings, clock, chance: random, logger },
         oauth: () => webex().oauth,
       }),
   };

@@ -1,25 +1,25 @@
-import type { WantedFlow } from "../authorization/flow-keeper.js";
-import { misfit } from "../authorization/grant-standing.js";
+import type { DesiredFlow } from "../authorization/flow-keeper.js";
+import { grantMismatch } from "../authorization/grant-standing.js";
 import { Fault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Logger } from "../ports/logger.js";
 import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-feed.js";
 import type { Settings } from "../settings/settings.js";
-import type { GateVerdict } from "../supervisor/host-gate.js";
+import type { HostCheck } from "../supervisor/host-gate.js";
 import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../supervisor/phase.js";
 import type { Phase } from "../supervisor/status.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
-import { authorizationSettings, type Rooms } from "./rooms.js";
+import { authorizationSettings, type Components } from "./rooms.js";
 
 /**
  * Brings news from room to room: settings and grants to the supervisor's state, its effects to the organizations, and what follows
  * from both to presence and to the authorization flow.
  */
-export class Conductor {
+export class Reconciler {
   /** Something that the status shows may have changed. */
-  readonly changed = new Feed<void>();
-  readonly #rooms: Rooms;
+  readonly events = new Emitter<{ changed: undefined }>();
+  readonly #components: Components;
   readonly #log: Logger;
   readonly #onSettings: (settings: Settings) => void;
   #settings: Settings = defaultSettings;
@@ -29,8 +29,8 @@ export class Conductor {
   #state: SupervisorState = INITIAL_STATE;
 
   /** `onSettings` hears of settings before anything acts on them. */
-  constructor(rooms: Rooms, log: Logger, onSettings: (settings: Settings) => void) {
-    this.#rooms = rooms;
+  constructor(components: Components, log: Logger, onSettings: (settings: Settings) => void) {
+    this.#components = components;
     this.#log = log;
     this.#onSettings = onSettings;
   }
@@ -41,16 +41,16 @@ export class Conductor {
 
   /** Listens to the rooms from now on. */
   start(): Disposer {
-    const { settingsFeed, vault, authorizations, flows, organizations } = this.#rooms;
+    const { settingsStore: settingsFeed, vault, authorizations, flows, organizations } = this.#components;
     const follow = (): void => this.#follow();
     const disposers = [
-      settingsFeed.subscribe((state) => this.#applySettings(state)),
-      vault.onChanged(() => this.#applyVault()),
-      authorizations.onChanged(follow),
-      flows.onChanged(follow),
-      organizations.counted.subscribe(() => this.changed.emit()),
-      organizations.changed.subscribe(({ orgId, poller }) =>
-        this.#dispatch({ kind: "askingChanged", orgId, asking: poller.asking }),
+      settingsFeed.events.on("settingsChanged", (state) => this.#applySettings(state)),
+      vault.events.on("contentChanged", () => this.#applyVault()),
+      authorizations.events.on("authorizationsChanged", follow),
+      flows.events.on("outcomeChanged", follow),
+      organizations.events.on("personsCounted", () => this.events.emit("changed")),
+      organizations.events.on("stateChanged", ({ orgId, poller }) =>
+        this.#dispatch({ kind: "askingChanged", orgId, asking: poller.isAccepted }),
       ),
     ];
     return () => {
@@ -59,7 +59,7 @@ export class Conductor {
   }
 
   /** What the host says of itself may forbid everything, or no longer. */
-  applyGate({ shut }: GateVerdict): void {
+  applyGate({ isRejected: shut }: HostCheck): void {
     this.#gateShut = shut;
     this.#dispatch({ kind: "gateChanged", shut });
   }
@@ -67,12 +67,12 @@ export class Conductor {
   /** No organization is asked any more, for good. */
   halt(): void {
     this.#dispatch({ kind: "stopRequested" });
-    this.#rooms.flows.want({ kind: "none" });
+    this.#components.flows.setDesired({ kind: "none" });
   }
 
   /** Asks for a sweep of one organization, or of all (null). Fault: `unknownOrganization`. */
   poll(orgId: string | null): { accepted: boolean; nextPossibleAt: string | null } {
-    const { organizations } = this.#rooms;
+    const { organizations } = this.#components;
     if (orgId !== null && organizations.get(orgId) === undefined) {
       throw new Fault("unknownOrganization", "There is no authorization for this organization.");
     }
@@ -84,7 +84,7 @@ export class Conductor {
   }
 
   #applySettings({ settings, certificates }: SettingsState): void {
-    const { organizations, presence, authorizations, vault } = this.#rooms;
+    const { organizations, presence, authorizations, vault } = this.#components;
     const before = this.#settings;
     this.#settings = settings;
     this.#certificates = certificates;
@@ -96,14 +96,14 @@ export class Conductor {
       this.#dispatch({ kind: "grantsRead", organizations: [] });
     }
     organizations.apply(settings);
-    authorizations.settingsChanged();
+    authorizations.handleSettingsChange();
     this.#applyVault();
     this.#dispatch({ kind: "settingsRead", enabled: settings.enable });
   }
 
   /** What the keychain holds, or which of it fits the settings, has changed. */
   #applyVault(): void {
-    const { organizations, presence, vault, network, flows } = this.#rooms;
+    const { organizations, presence, vault, network, flows } = this.#components;
     const { state } = vault;
     const proxyPassword = state.kind === "ready" ? state.proxyPassword : null;
     if (network.apply({ proxy: this.#settings.proxy, certificates: this.#certificates, proxyPassword })) {
@@ -114,7 +114,9 @@ export class Conductor {
     if (state.kind !== "ready") return;
     organizations.sync(state.grants);
     presence.setOrder(state.grants.map(({ orgId }) => orgId));
-    const usable = state.grants.filter((grant) => misfit(grant, authorizationSettings(this.#settings), state.client) === null);
+    const usable = state.grants.filter(
+      (grant) => grantMismatch(grant, authorizationSettings(this.#settings), state.client) === null,
+    );
     this.#dispatch({ kind: "grantsRead", organizations: usable.map(({ orgId }) => orgId) });
     if (sameClient(this.#client, state.client)) return;
     this.#client = state.client;
@@ -127,7 +129,7 @@ export class Conductor {
     if (state.phase !== this.#state.phase) this.#log.info("The phase changed.", { from: this.#state.phase, to: state.phase });
     this.#state = state;
     for (const { kind, orgId } of effects) {
-      const organization = this.#rooms.organizations.get(orgId);
+      const organization = this.#components.organizations.get(orgId);
       if (kind === "run") organization?.poller.start();
       else void organization?.stop();
     }
@@ -136,23 +138,24 @@ export class Conductor {
 
   /** What follows from the state: what records say, which flow is open, what the status shows. */
   #follow(): void {
-    const { organizations, presence, flows } = this.#rooms;
+    const { organizations, presence, flows } = this.#components;
     const state = this.#state;
     if (state.phase !== "stopping") {
       presence.setCondition(state.phase === "starting" ? "notReady" : state.phase);
       const running = "running" in state ? state.running : [];
-      for (const { orgId, poller } of organizations.all) presence.setBlocked(orgId, !running.includes(orgId) || !poller.asking);
-      flows.want(this.#wantedFlow());
+      for (const { orgId, poller } of organizations.all)
+        presence.setBlocked(orgId, !running.includes(orgId) || !poller.isAccepted);
+      flows.setDesired(this.#wantedFlow());
     }
-    this.changed.emit();
+    this.events.emit("changed");
   }
 
-  #wantedFlow(): WantedFlow {
-    const { vault, authorizations } = this.#rooms;
+  #wantedFlow(): DesiredFlow {
+    const { vault, authorizations } = this.#components;
     const { authorize } = this.#settings;
     if (!("running" in this.#state) || this.#gateShut || authorize === "off") return { kind: "none" };
     if (vault.state.kind !== "ready") return { kind: "leave" };
-    const standings = authorizations.standings();
+    const standings = authorizations.grantStatuses();
     const missing = standings.length === 0 || standings.some(({ fault }) => fault !== null);
     return missing ? { kind: "open", method: authorize } : { kind: "leave" };
   }

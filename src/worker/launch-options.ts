@@ -15,7 +15,7 @@ export const USAGE =
 /** The path in the product's manual. */
 const WINDOWS_SETTINGS = "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini";
 
-interface Given {
+interface LaunchArguments {
   readonly settings: string | null;
   readonly hostPid: string | null;
   readonly logDir: string | null;
@@ -23,7 +23,7 @@ interface Given {
   readonly secretStore: string | null;
 }
 
-interface Surroundings {
+interface LaunchEnvironment {
   readonly platform: "windows" | "macos" | "linux";
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly homeDirectory: string;
@@ -32,32 +32,32 @@ interface Surroundings {
 }
 
 /** The launch options checked, with their defaults; or the sentence that says which one is wrong (contract: launch). */
-export function checkLaunchOptions(given: Given, around: Surroundings): LaunchOptions | { readonly wrong: string } {
-  const settings = given.settings ?? (around.platform === "windows" ? WINDOWS_SETTINGS : null);
-  if (settings === null || settings === "") return { wrong: "--settings is required: the path of Presence.ini." };
-  const hostPid = given.hostPid === null ? null : decimal(given.hostPid);
-  if (given.hostPid !== null && hostPid === null) return { wrong: `--host-pid must be a process id, not "${given.hostPid}".` };
-  if (given.logDir === "") return { wrong: "--log-dir must be a folder's path." };
-  const { logLevel, secretStore } = given;
+export function checkLaunchOptions(args: LaunchArguments, env: LaunchEnvironment): LaunchOptions | { readonly error: string } {
+  const settings = args.settings ?? (env.platform === "windows" ? WINDOWS_SETTINGS : null);
+  if (settings === null || settings === "") return { error: "--settings is required: the path of Presence.ini." };
+  const hostPid = args.hostPid === null ? null : decimal(args.hostPid);
+  if (args.hostPid !== null && hostPid === null) return { error: `--host-pid must be a process id, not "${args.hostPid}".` };
+  if (args.logDir === "") return { error: "--log-dir must be a folder's path." };
+  const { logLevel, secretStore } = args;
   if (logLevel !== null && !isLogLevel(logLevel))
-    return { wrong: `--log-level must be error, warn, info or debug, not "${logLevel}".` };
+    return { error: `--log-level must be error, warn, info or debug, not "${logLevel}".` };
   if (secretStore !== null && secretStore !== "keychain" && secretStore !== "memory") {
-    return { wrong: `--secret-store must be keychain or memory, not "${secretStore}".` };
+    return { error: `--secret-store must be keychain or memory, not "${secretStore}".` };
   }
   return {
-    settingsPath: around.resolve(settings),
+    settingsPath: env.resolve(settings),
     hostPid,
-    logDirectory: given.logDir === null ? defaultLogDirectory(around) : around.resolve(given.logDir),
+    logDirectory: args.logDir === null ? defaultLogDirectory(env) : env.resolve(args.logDir),
     logLevel,
     secretStore: secretStore ?? "keychain",
   };
 }
 
 /** Where the worker writes, without `--log-dir` (contract: files). */
-export function defaultLogDirectory(around: Omit<Surroundings, "resolve">): string {
+export function defaultLogDirectory(env: Omit<LaunchEnvironment, "resolve">): string {
   const name = "ucx-webex-presence";
-  const { environment, homeDirectory } = around;
-  switch (around.platform) {
+  const { environment, homeDirectory } = env;
+  switch (env.platform) {
     case "windows":
       return `${environment.PROGRAMDATA ?? "C:\\ProgramData"}\\${name}`;
     case "macos":

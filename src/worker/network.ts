@@ -56,7 +56,7 @@ export class Network implements Http {
     const way = this.#current;
     if (way === null) throw new Fault("cancelled", "The settings are not read yet.");
     if (request.signal.aborted) throw new Fault("cancelled", "The request was called off.");
-    if (request.onlyOnce !== true) return way.http.send(request);
+    if (request.isIrreplaceable !== true) return way.http.send(request);
     way.onlyOnce += 1;
     try {
       return await way.http.send(request);
@@ -83,7 +83,7 @@ export class Network implements Http {
       this.#closing.delete(close);
       way.http.close();
     };
-    const callOff = this.#clock.timer(LAST_ANSWER_MS, close);
+    const callOff = this.#clock.schedule(LAST_ANSWER_MS, close);
     this.#closing.add(close);
     way.onFree = close;
   }

@@ -1,4 +1,4 @@
-import type { Chance, Clock } from "../ports/clock.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { Http } from "../ports/http.js";
 import type { Logger } from "../ports/logger.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
@@ -14,12 +14,12 @@ import { RestClient } from "../webex/rest.js";
  * until `wayChanged`.
  */
 export interface OrganizationTokens extends TokenSource {
-  callOff(): void;
-  settled(): Promise<void>;
-  wayChanged(): void;
+  cancel(): void;
+  whenIdle(): Promise<void>;
+  routeChanged(): void;
 }
 
-export interface OrganizationParts {
+export interface OrganizationOptions {
   readonly orgId: string;
   readonly apiUrl: string;
   readonly version: string;
@@ -30,7 +30,7 @@ export interface OrganizationParts {
   readonly settings: PollingSettings;
   readonly http: Http;
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
@@ -41,22 +41,22 @@ export interface Organization {
   /** Ends the polling and the renewals ahead of time; resolves when a refresh that was under way is over, too. */
   stop(): Promise<void>;
   /** The way to Webex changed: nothing waits any more for what failed on the old one. */
-  wayChanged(): void;
+  routeChanged(): void;
 }
 
-export function makeOrganization(parts: OrganizationParts): Organization {
-  const { orgId, apiUrl, version, tokens, http, clock, chance, logger, roster, budget, grantedScopes } = parts;
+export function createOrganization(parts: OrganizationOptions): Organization {
+  const { orgId, apiUrl, version, tokens, http, clock, random, logger, roster, budget, grantedScopes } = parts;
   const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, tokens, budget));
-  const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, chance, logger, grantedScopes });
+  const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, random, logger, grantedScopes });
   poller.apply(parts.settings);
   const stop = async (): Promise<void> => {
-    tokens.callOff();
+    tokens.cancel();
     await poller.stop();
-    await tokens.settled();
+    await tokens.whenIdle();
   };
-  const wayChanged = (): void => {
-    tokens.wayChanged();
-    poller.wayChanged();
+  const routeChanged = (): void => {
+    tokens.routeChanged();
+    poller.routeChanged();
   };
-  return { orgId, poller, stop, wayChanged };
+  return { orgId, poller, stop, routeChanged };
 }

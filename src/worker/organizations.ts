@@ -1,5 +1,5 @@
 import type { Grant } from "../authorization/grant.js";
-import { Feed } from "../faults/feed.js";
+import { Emitter } from "../faults/emitter.js";
 import type { PollingReport } from "../polling/polling-report.js";
 import type { PollingSettings } from "../polling/polling-settings.js";
 import type { OrganizationStatus } from "../supervisor/status.js";
@@ -11,12 +11,16 @@ interface Entry {
   readonly dispose: () => void;
 }
 
+export interface OrganizationsEvents {
+  /** An organization's problems have changed, or whether Webex answers for it at all. */
+  readonly stateChanged: Organization;
+  /** How many persons an organization has is known for the first time, or anew. */
+  readonly personsCounted: undefined;
+}
+
 /** The organizations that there are grants for, in the order of authorization. */
 export class Organizations {
-  /** An organization's polling has news: problems, or whether Webex answers for it at all. */
-  readonly changed = new Feed<Organization>();
-  /** How many persons an organization has is known for the first time, or anew. */
-  readonly counted = new Feed<void>();
+  readonly events = new Emitter<OrganizationsEvents>();
   readonly #make: (grant: Grant) => Organization;
   readonly #forget: (orgId: string) => void;
   #entries = new Map<string, Entry>();
@@ -65,7 +69,7 @@ export class Organizations {
   }
 
   wayChanged(): void {
-    for (const organization of this.all) organization.wayChanged();
+    for (const organization of this.all) organization.routeChanged();
   }
 
   status(): OrganizationStatus[] {
@@ -82,10 +86,10 @@ export class Organizations {
 
   #add(grant: Grant): Entry {
     const organization = this.#make(grant);
-    const { onChanged, onCounted } = organization.poller;
+    const { events } = organization.poller;
     const disposers = [
-      onChanged.subscribe(() => this.changed.emit(organization)),
-      onCounted.subscribe(() => this.counted.emit()),
+      events.on("stateChanged", () => this.events.emit("stateChanged", organization)),
+      events.on("personsCounted", () => this.events.emit("personsCounted")),
     ];
     const dispose = (): void => {
       for (const each of disposers) each();

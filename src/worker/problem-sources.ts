@@ -1,11 +1,11 @@
-import type { FlowKeeper } from "../authorization/flow-keeper.js";
-import type { Standing } from "../authorization/authorizations.js";
+import type { FlowSupervisor } from "../authorization/flow-keeper.js";
+import type { GrantStatus } from "../authorization/authorizations.js";
 import { effectiveClient, type AuthorizationSettings } from "../authorization/effective-client.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
-import type { VaultState } from "../authorization/vault-state.js";
+import type { GrantStoreState } from "../authorization/vault-state.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import type { SettingsState } from "../settings/settings-feed.js";
-import type { GateVerdict } from "../supervisor/host-gate.js";
+import type { HostCheck } from "../supervisor/host-gate.js";
 import type { ProblemReport } from "../supervisor/problem-book.js";
 import type { ProblemCode } from "../supervisor/problem-catalog.js";
 import type { Organizations } from "./organizations.js";
@@ -14,11 +14,11 @@ export interface ProblemSources {
   readonly account: string;
   readonly settings: SettingsState | null;
   readonly authorizationSettings: AuthorizationSettings;
-  readonly gate: GateVerdict;
-  readonly vault: VaultState;
-  readonly standings: readonly Standing[];
+  readonly gate: HostCheck;
+  readonly vault: GrantStoreState;
+  readonly standings: readonly GrantStatus[];
   readonly memoryStore: boolean;
-  readonly flow: Pick<FlowKeeper, "fault" | "denied">;
+  readonly flow: Pick<FlowSupervisor, "fault" | "denied">;
   readonly organizations: Organizations;
 }
 

@@ -1,11 +1,11 @@
-import { Feed, type Disposer } from "../faults/feed.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { StatusFile } from "../ports/process.js";
 import { settingsValues } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-feed.js";
 import { defaultSettings } from "../settings/keys.js";
-import { ProblemBook, type ProblemReport } from "../supervisor/problem-book.js";
-import type { OrganizationStatus, Phase, WorkerStatus } from "../supervisor/status.js";
+import { ProblemList, type ProblemReport } from "../supervisor/problem-book.js";
+import type { OrganizationStatus, Phase, StatusEvents, WorkerStatus } from "../supervisor/status.js";
 
 const FILE_EVERY_MS = 10_000;
 /** A changed number of persons waits for this long since the file was last written: it changes with every sweep of a busy organization. */
@@ -27,17 +27,17 @@ export interface StatusFacts {
 }
 
 /** The worker's status: what a host asks for, hears of when it changes, and what stands in the status file. */
-export class StatusBoard {
+export class StatusPublisher {
   readonly #sources: StatusSources;
   readonly #facts: StatusFacts;
   readonly #clock: Clock;
   readonly #file: StatusFile;
-  readonly #book: ProblemBook;
-  readonly #changed = new Feed<void>();
+  readonly #book: ProblemList;
+  readonly events = new Emitter<StatusEvents>();
   readonly #startedAt: string;
   #phase: Phase = "starting";
   #phaseSince: string;
-  #writtenEssence = "";
+  #writtenKey = "";
   #writtenCounts = "";
   #writtenAt = Number.NEGATIVE_INFINITY;
   #callOffWrite: Disposer | null = null;
@@ -48,17 +48,13 @@ export class StatusBoard {
     this.#facts = facts;
     this.#clock = clock;
     this.#file = file;
-    this.#book = new ProblemBook(() => clock.now());
+    this.#book = new ProblemList(() => clock.now());
     this.#startedAt = new Date(clock.now()).toISOString();
     this.#phaseSince = this.#startedAt;
   }
 
   get problems(): WorkerStatus["problems"] {
     return this.#book.problems;
-  }
-
-  onChanged(listener: () => void): Disposer {
-    return this.#changed.subscribe(listener);
   }
 
   current(): WorkerStatus {
@@ -92,9 +88,9 @@ export class StatusBoard {
     }
     const problemsChanged = this.#book.replace(this.#sources.problems());
     const status = this.current();
-    if (essenceOf(status) !== this.#writtenEssence) this.#write(status);
+    if (changeKey(status) !== this.#writtenKey) this.#write(status);
     else if (countsOf(status) !== this.#writtenCounts) this.#writeSoon(status);
-    if (phaseChanged || problemsChanged) this.#changed.emit();
+    if (phaseChanged || problemsChanged) this.events.emit("statusChanged");
   }
 
   /** Writes the file every 10 s from now on, too. */
@@ -115,7 +111,7 @@ export class StatusBoard {
   #write(status: WorkerStatus): void {
     this.#callOffCounts?.();
     this.#callOffCounts = null;
-    this.#writtenEssence = essenceOf(status);
+    this.#writtenKey = changeKey(status);
     this.#writtenCounts = countsOf(status);
     this.#writtenAt = this.#clock.monotonic();
     void this.#file.write(textOf(status));
@@ -124,11 +120,11 @@ export class StatusBoard {
   #writeSoon(status: WorkerStatus): void {
     const wait = this.#writtenAt + COUNTS_EVERY_MS - this.#clock.monotonic();
     if (wait <= 0) this.#write(status);
-    else this.#callOffCounts ??= this.#clock.timer(Math.ceil(wait), () => this.#write(this.current()));
+    else this.#callOffCounts ??= this.#clock.schedule(Math.ceil(wait), () => this.#write(this.current()));
   }
 
   #writeRegularly(): void {
-    this.#callOffWrite = this.#clock.timer(FILE_EVERY_MS, () => {
+    this.#callOffWrite = this.#clock.schedule(FILE_EVERY_MS, () => {
       this.refresh();
       this.#write(this.current());
       this.#writeRegularly();
@@ -137,7 +133,7 @@ export class StatusBoard {
 }
 
 /** What of the status makes a new file at once: not the counters, which wait for the next regular one. */
-function essenceOf({ phase, settings, problems, organizations }: WorkerStatus): string {
+function changeKey({ phase, settings, problems, organizations }: WorkerStatus): string {
   return JSON.stringify([phase, settings, problems, organizations.map(({ orgId, orgName }) => [orgId, orgName])]);
 }
 

@@ -1,6 +1,6 @@
 import type { ReadCertificates } from "../ports/certificates.js";
 import type { Channel } from "../ports/channel.js";
-import type { Chance, Clock } from "../ports/clock.js";
+import type { Random, Clock } from "../ports/clock.js";
 import type { HttpFactory } from "../ports/http.js";
 import type { ListenOnLoopback } from "../ports/loopback-server.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
@@ -11,7 +11,7 @@ import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 /** Everything outside that the worker needs. */
 export interface WorkerPorts {
   readonly clock: Clock;
-  readonly chance: Chance;
+  readonly random: Random;
   readonly log: Logger & { setLevel(level: LogLevel): void; close(deadlineMs: number): Promise<void> };
   readonly process: ProcessPort;
   readonly channel: Channel;

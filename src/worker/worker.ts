@@ -1,17 +1,18 @@
 import { asFault } from "../faults/fault.js";
-import { Feed, type Disposer } from "../faults/feed.js";
-import type { ChannelEnd } from "../ports/channel.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
+import type { PageNoticesEvents } from "../authorization/browser-flow.js";
+import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
-import type { HostIntroduction } from "../rpc/session.js";
+import type { HostInfo } from "../rpc/session.js";
 import { defaultSettings } from "../settings/keys.js";
-import { judgeHost, OPEN_GATE, type GateVerdict } from "../supervisor/host-gate.js";
+import { checkHost, UNKNOWN_HOST, type HostCheck } from "../supervisor/host-gate.js";
 import type { ProblemReport } from "../supervisor/problem-book.js";
 import { AuthorizationAfterSettings } from "./authorization-after-settings.js";
-import { Conductor } from "./conductor.js";
+import { Reconciler } from "./conductor.js";
 import type { LaunchOptions } from "./launch-options.js";
 import { collectProblems } from "./problem-sources.js";
-import { authorizationSettings, makeRooms, type Rooms } from "./rooms.js";
-import { StatusBoard } from "./status-board.js";
+import { authorizationSettings, createComponents, type Components } from "./rooms.js";
+import { StatusPublisher } from "./status-board.js";
 import type { WorkerPorts } from "./worker-ports.js";
 
 /** Reading settings and keychain begins this long after the host is listened to, so that a first query is answered before it. */
@@ -29,32 +30,33 @@ export type ExitCode = 0 | 1 | 65 | 70;
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: LaunchOptions;
-  readonly #rooms: Rooms;
-  readonly #conductor: Conductor;
-  readonly #board: StatusBoard;
+  readonly #components: Components;
+  readonly #reconciler: Reconciler;
+  readonly #status: StatusPublisher;
   readonly #rpc: RpcServer;
-  readonly #settingsRead = new Feed<void>();
+  readonly #events = new Emitter<{ settingsRead: undefined }>();
+  readonly #notices = new Emitter<PageNoticesEvents>();
   readonly #disposers: Disposer[] = [];
-  #gate: GateVerdict = OPEN_GATE;
+  #gate: HostCheck = UNKNOWN_HOST;
   #ending: Promise<void> | null = null;
   #exit: (code: ExitCode) => void = () => undefined;
 
   constructor(ports: WorkerPorts, options: LaunchOptions) {
     this.#ports = ports;
     this.#options = options;
-    const { clock, chance, log, version } = ports;
-    this.#rooms = makeRooms(ports, {
-      list: () => this.#board.problems,
-      onChanged: (listener) => this.#board.onChanged(listener),
+    const { clock, random, log, version } = ports;
+    this.#components = createComponents(ports, {
+      list: () => this.#status.problems,
+      events: this.#notices,
     });
-    this.#conductor = new Conductor(this.#rooms, log, ({ logLevel }) => {
+    this.#reconciler = new Reconciler(this.#components, log, ({ logLevel }) => {
       log.setLevel(options.logLevel ?? logLevel);
-      this.#settingsRead.emit();
+      this.#events.emit("settingsRead");
     });
-    const { settingsFeed, organizations, presence, authorizations } = this.#rooms;
-    this.#board = new StatusBoard(
+    const { settingsStore: settingsFeed, organizations, presence, authorizations } = this.#components;
+    this.#status = new StatusPublisher(
       {
-        phase: () => this.#conductor.phase,
+        phase: () => this.#reconciler.phase,
         settings: () => settingsFeed.current,
         problems: () => this.#problems(),
         organizations: () => organizations.status(),
@@ -63,17 +65,17 @@ export class Worker {
       clock,
       ports.statusFile,
     );
-    const settingsRead = new Promise<void>((resolve) => void this.#settingsRead.subscribe(resolve));
+    const settingsRead = new Promise<void>((resolve) => void this.#events.on("settingsRead", () => resolve()));
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence,
       authorization: new AuthorizationAfterSettings(authorizations, settingsRead),
-      status: this.#board,
-      poll: (orgId) => this.#conductor.poll(orgId),
+      status: this.#status,
+      poll: (orgId) => this.#reconciler.poll(orgId),
       version,
       openRpc: ports.openRpc,
       clock,
-      chance,
+      random,
       logger: log,
       onInitialize: (introduction) => this.#meetHost(introduction),
       onShutdown: () => this.#halt(),
@@ -88,14 +90,14 @@ export class Worker {
       this.#exit = resolve;
     });
     this.#rpc.start();
-    this.#disposers.push(this.#ports.clock.timer(SETTLE_IN_MS, () => this.#begin()));
+    this.#disposers.push(this.#ports.clock.schedule(SETTLE_IN_MS, () => this.#begin()));
     return ended;
   }
 
   /** Stops the polling, closes everything and lets `run` resolve, within a second. Idempotent: the first code counts. */
   stop(code: ExitCode, why: string): Promise<void> {
     if (this.#ending === null) {
-      this.#ports.clock.timer(LAST_RESORT_MS, () => this.#exit(code));
+      this.#ports.clock.schedule(LAST_RESORT_MS, () => this.#exit(code));
       this.#ending = this.#end(code, why);
     }
     return this.#ending;
@@ -103,46 +105,47 @@ export class Worker {
 
   #begin(): void {
     const { clock, log, process, version } = this.#ports;
-    const { settingsFeed, vault, authorizations, flows } = this.#rooms;
+    const { settingsStore: settingsFeed, vault, authorizations, flows } = this.#components;
     log.info("The worker is starting.", { version, pid: process.pid, account: process.account, secretStore: vault.kind });
     this.#disposers.push(
-      this.#conductor.start(),
-      this.#conductor.changed.subscribe(() => this.#board.refresh()),
+      this.#reconciler.start(),
+      this.#reconciler.events.on("changed", () => this.#status.refresh()),
+      this.#status.events.on("statusChanged", () => this.#notices.emit("problemsChanged")),
     );
     if (this.#options.hostPid !== null) this.#followHost(this.#options.hostPid);
     authorizations.start();
     flows.start();
     this.#disposers.push(settingsFeed.start());
-    this.#disposers.push(clock.timer(1, () => void vault.start()));
-    this.#board.start();
+    this.#disposers.push(clock.schedule(1, () => void vault.start()));
+    this.#status.start();
   }
 
-  #meetHost({ host, attendantConsole, hostPid }: HostIntroduction): void {
-    this.#gate = judgeHost({
+  #meetHost({ host, attendantConsole, hostPid }: HostInfo): void {
+    this.#gate = checkHost({
       hostVersion: host?.version ?? null,
       licensed: host?.licensed ?? null,
       consoleVersion: attendantConsole?.version ?? null,
     });
-    for (const version of this.#gate.unreadable) {
+    for (const version of this.#gate.unreadableVersions) {
       this.#ports.log.warn("The host names a version that cannot be read; it is taken to be new enough.", { version });
     }
     if (hostPid !== null) this.#followHost(hostPid);
-    this.#conductor.applyGate(this.#gate);
+    this.#reconciler.applyGate(this.#gate);
   }
 
   #followHost(pid: number): void {
-    this.#disposers.push(this.#ports.process.onGone(pid, () => void this.stop(0, "the host's process is gone")));
+    this.#disposers.push(this.#ports.process.onExit(pid, () => void this.stop(0, "the host's process is gone")));
   }
 
   #problems(): ProblemReport[] {
-    const { settingsFeed, vault, authorizations, flows, organizations } = this.#rooms;
+    const { settingsStore: settingsFeed, vault, authorizations, flows, organizations } = this.#components;
     return collectProblems({
       account: this.#ports.process.account,
       settings: settingsFeed.current,
       authorizationSettings: authorizationSettings(settingsFeed.current?.settings ?? defaultSettings),
       gate: this.#gate,
       vault: vault.state,
-      standings: authorizations.standings(),
+      standings: authorizations.grantStatuses(),
       memoryStore: vault.kind === "memory",
       flow: flows,
       organizations,
@@ -150,19 +153,19 @@ export class Worker {
   }
 
   async #halt(): Promise<void> {
-    this.#conductor.halt();
-    await Promise.race([this.#rooms.organizations.stop(), this.#after(STOP_WORK_MS)]);
+    this.#reconciler.halt();
+    await Promise.race([this.#components.organizations.stop(), this.#after(STOP_WORK_MS)]);
   }
 
   async #end(code: ExitCode, why: string): Promise<void> {
     const { channel, log } = this.#ports;
-    const { organizations, presence, flows, authorizations, vault, network } = this.#rooms;
+    const { organizations, presence, flows, authorizations, vault, network } = this.#components;
     log.info("The worker is ending.", { code, why });
     try {
-      this.#conductor.halt();
+      this.#reconciler.halt();
       for (const dispose of this.#disposers.splice(0)) dispose();
       presence.stop();
-      const work = [organizations.stop(), flows.stop(), authorizations.stop(), vault.stop(), this.#board.stop()];
+      const work = [organizations.stop(), flows.stop(), authorizations.stop(), vault.stop(), this.#status.stop()];
       await Promise.race([Promise.allSettled(work), this.#after(STOP_WORK_MS)]);
       network.close();
       await channel.flush(FLUSH_MS);
@@ -175,11 +178,11 @@ export class Worker {
   }
 
   #after(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#ports.clock.timer(ms, resolve));
+    return new Promise((resolve) => void this.#ports.clock.schedule(ms, resolve));
   }
 }
 
-function exitCodeAfter(end: ChannelEnd): ExitCode {
+function exitCodeAfter(end: ChannelEndReason): ExitCode {
   // A host that no longer reads is a host that is gone.
   return end === "notTheProtocol" ? 65 : 0;
 }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { Channel, ChannelEnd, ChannelHandlers, RequestCall, WireError } from "../../src/ports/channel.js";
+import type { Channel, ChannelEndReason, ChannelHandlers, RequestCall, WireError } from "../../src/ports/channel.js";
 import { settle } from "../support/fake-clock.js";
 
 export interface ChannelHarness {
@@ -10,7 +10,7 @@ export interface ChannelHarness {
   cancel(id: string | number): void;
   endInput(): void;
   stopReading(): void;
-  readAgain(): void;
+  resumeReading(): void;
   /** What the host got: `[id, result or error code]` and `[method, params]`. */
   received(): Promise<[string | number, unknown][]>;
 }
@@ -19,7 +19,7 @@ export interface ChannelHarness {
 export function channelContract(name: string, make: () => ChannelHarness): void {
   describe(`channel contract: ${name}`, () => {
     function listen(harness: ChannelHarness, request: ChannelHandlers["request"]) {
-      const ends: ChannelEnd[] = [];
+      const ends: ChannelEndReason[] = [];
       const notes: [string, unknown][] = [];
       harness.channel.listen({ request, notification: (method, params) => notes.push([method, params]) }, (end) =>
         ends.push(end),
@@ -79,29 +79,29 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
     it("tells a cancel by the signal", async () => {
       const harness = make();
       let call: RequestCall | null = null;
-      listen(harness, (_method, _params, given) => {
-        call = given;
+      listen(harness, (_method, _params, requestCall) => {
+        call = requestCall;
         return new Promise((_resolve, reject) => {
-          given.signal.addEventListener("abort", () => reject(Object.assign(new Error("cancelled"), { code: -32800 })));
+          requestCall.signal.addEventListener("abort", () => reject(Object.assign(new Error("cancelled"), { code: -32800 })));
         });
       });
       harness.request(9, "slow");
       await settle();
-      expect(call!.cancelled).to.equal(false);
+      expect(call!.isCancelled).to.equal(false);
       harness.cancel(8);
       await settle();
-      expect(call!.cancelled).to.equal(false);
+      expect(call!.isCancelled).to.equal(false);
       harness.cancel(9);
       await settle();
-      expect(call!.cancelled).to.equal(true);
+      expect(call!.isCancelled).to.equal(true);
       expect(await harness.received()).to.deep.equal([[9, -32800]]);
     });
 
     it("ends once with the input, aborts what is live and tells nothing more", async () => {
       const harness = make();
       let call: RequestCall | null = null;
-      const { ends } = listen(harness, (_method, _params, given) => {
-        call = given;
+      const { ends } = listen(harness, (_method, _params, requestCall) => {
+        call = requestCall;
         return new Promise(() => undefined);
       });
       harness.request(1, "slow");
@@ -119,15 +119,15 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       const harness = make();
       listen(harness, () => null);
       let drains = 0;
-      const dispose = harness.channel.onDrain(() => (drains += 1));
-      expect(harness.channel.congested).to.equal(false);
+      const dispose = harness.channel.events.on("drained", () => (drains += 1));
+      expect(harness.channel.isCongested).to.equal(false);
       harness.stopReading();
       harness.channel.notify("big", { text: "x".repeat(100_000) });
       await settle();
-      expect(harness.channel.congested).to.equal(true);
-      harness.readAgain();
+      expect(harness.channel.isCongested).to.equal(true);
+      harness.resumeReading();
       await settle();
-      expect(harness.channel.congested).to.equal(false);
+      expect(harness.channel.isCongested).to.equal(false);
       expect(drains).to.equal(1);
       dispose();
       await harness.channel.flush(1_000);

@@ -16,8 +16,11 @@ channelContract("fake", () => {
     cancel: (id) => channel.cancel(id),
     endInput: () => channel.end("inputEnded"),
     stopReading: () => channel.stopReading(),
-    readAgain: () => channel.readAgain(),
-    received: async () => [...received, ...channel.told.map(({ method, params }): [string, unknown] => [method, params])],
+    resumeReading: () => channel.resumeReading(),
+    received: async () => [
+      ...received,
+      ...channel.notifications.map(({ method, params }): [string, unknown] => [method, params]),
+    ],
   };
 });
 
@@ -30,7 +33,7 @@ channelContract("JSON-RPC over streams", () => {
     cancel: (id) => host.send(frame({ jsonrpc: "2.0", method: "$/cancelRequest", params: { id } })),
     endInput: () => host.input.end(),
     stopReading: () => host.stopReading(),
-    readAgain: () => host.readAgain(),
+    resumeReading: () => host.resumeReading(),
     received: async () =>
       host.received.map((m): [string | number, unknown] =>
         m.method === undefined ? [m.id!, m.error === undefined ? m.result : m.error.code] : [m.method, m.params],

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { Fault } from "../../src/faults/fault.js";
 import type {
   ListenOnLoopback,
-  LoopbackAnswer,
+  LoopbackResponse,
   LoopbackHandler,
   LoopbackRequest,
   LoopbackServer,
@@ -12,7 +12,7 @@ import type {
 export interface LoopbackReader {
   /** The next event's data, or null when the stream has ended. */
   next(): Promise<string | null>;
-  leave(): void;
+  disconnect(): void;
 }
 
 /** How a suite reaches what it made listen. */
@@ -34,7 +34,7 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       servers.push(server);
       return server;
     };
-    const page = (body: string, status = 200, headers: Record<string, string> = {}): LoopbackAnswer => ({
+    const page = (body: string, status = 200, headers: Record<string, string> = {}): LoopbackResponse => ({
       kind: "page",
       status,
       headers,
@@ -51,9 +51,9 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
     });
 
     it("hands on method, target, headers and body, and answers with status, headers and body", async () => {
-      const seen: LoopbackRequest[] = [];
+      const requests: LoopbackRequest[] = [];
       const server = await listen(async (request) => {
-        seen.push(request);
+        requests.push(request);
         return page("grüß", 201, { "x-test": "yes", "content-type": "text/plain; charset=utf-8" });
       });
       const answer = await harness.request(server.port, {
@@ -62,22 +62,22 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
         headers: { "X-Asked": "1", host: "example.test" },
         body: "k=ü",
       });
-      expect(seen).to.have.length(1);
-      expect(seen[0]).to.include({ method: "POST", target: "/a/b?c=d&e=%2F", body: "k=ü" });
-      expect(seen[0]?.headers).to.include({ "x-asked": "1", host: "example.test" });
+      expect(requests).to.have.length(1);
+      expect(requests[0]).to.include({ method: "POST", target: "/a/b?c=d&e=%2F", body: "k=ü" });
+      expect(requests[0]?.headers).to.include({ "x-asked": "1", host: "example.test" });
       expect(answer).to.include({ status: 201, body: "grüß" });
       expect(answer.headers["x-test"]).to.equal("yes");
     });
 
     it("answers 413 to a body over 16 KiB without asking the handler, and takes one of exactly 16 KiB", async () => {
-      let asked = 0;
+      let handled = 0;
       const server = await listen(async () => {
-        asked += 1;
+        handled += 1;
         return page("ok");
       });
       const long = await harness.request(server.port, { method: "POST", target: "/", body: "x".repeat(16 * 1024 + 1) });
       expect(long.status).to.equal(413);
-      expect(asked).to.equal(0);
+      expect(handled).to.equal(0);
       const fits = await harness.request(server.port, { method: "POST", target: "/", body: "x".repeat(16 * 1024) });
       expect(fits.status).to.equal(200);
     });
@@ -106,7 +106,7 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
     it("sends events as they come, lines kept together, and hears when the reader leaves", async () => {
       let send: (data: string) => void = () => undefined;
       let left: () => void = () => undefined;
-      const gone = new Promise<void>((resolve) => (left = resolve));
+      const disconnected = new Promise<void>((resolve) => (left = resolve));
       const server = await listen(async () => ({
         kind: "events",
         headers: {},
@@ -122,8 +122,8 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       expect(await reader.next()).to.equal("hello");
       send("one\ntwo");
       expect(await reader.next()).to.equal("one\ntwo");
-      reader.leave();
-      await gone;
+      reader.disconnect();
+      await disconnected;
     });
 
     it("ends event streams at once on close, after what was sent, and disposes of them", async () => {

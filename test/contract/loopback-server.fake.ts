@@ -1,7 +1,7 @@
 import { Fault } from "../../src/faults/fault.js";
 import type {
   ListenOnLoopback,
-  LoopbackEvents,
+  LoopbackEventStream,
   LoopbackHandler,
   LoopbackPage,
   LoopbackRequest,
@@ -10,12 +10,12 @@ import type {
 const MAX_BODY_BYTES = 16 * 1024;
 
 /** An event stream as its reader sees it. */
-export class FakeStream {
+export class FakeEventStream {
   readonly received: string[] = [];
   ended = false;
   #dispose: () => void = () => undefined;
 
-  constructor(events: LoopbackEvents) {
+  constructor(events: LoopbackEventStream) {
     this.#dispose = events.open((data) => {
       if (!this.ended) this.received.push(data);
     });
@@ -31,7 +31,7 @@ export class FakeStream {
 /** Loopback in memory: the ports of one machine. */
 export class FakeLoopback {
   readonly #handlers = new Map<number, LoopbackHandler>();
-  readonly #streams = new Map<number, Set<FakeStream>>();
+  readonly #streams = new Map<number, Set<FakeEventStream>>();
   #nextFree = 50_000;
 
   readonly listen: ListenOnLoopback = async (wanted, handler) => {
@@ -53,21 +53,21 @@ export class FakeLoopback {
     return this.#handlers.has(port);
   }
 
-  async visit(port: number, request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
-    const answer = await this.#ask(port, request);
+  async request(port: number, request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
+    const answer = await this.#handle(port, request);
     if (answer.kind !== "page") throw new Error("An event stream came where a page was expected.");
     return answer;
   }
 
-  async open(port: number, target: string): Promise<FakeStream> {
-    const answer = await this.#ask(port, { target });
+  async open(port: number, target: string): Promise<FakeEventStream> {
+    const answer = await this.#handle(port, { target });
     if (answer.kind !== "events") throw new Error(`A page (${answer.status}) came where an event stream was expected.`);
-    const stream = new FakeStream(answer);
+    const stream = new FakeEventStream(answer);
     this.#streams.get(port)?.add(stream);
     return stream;
   }
 
-  async #ask(port: number, request: Partial<LoopbackRequest>): Promise<LoopbackPage | LoopbackEvents> {
+  async #handle(port: number, request: Partial<LoopbackRequest>): Promise<LoopbackPage | LoopbackEventStream> {
     const handler = this.#handlers.get(port);
     if (handler === undefined) throw new Error(`Nothing listens on ${port}.`);
     const whole = { method: "GET", target: "/", headers: { host: `localhost:${port}` }, body: "", ...request };

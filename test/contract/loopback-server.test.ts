@@ -14,14 +14,14 @@ loopbackServerContract("fake", () => {
   return {
     listen: machine.listen,
     request: (port, { headers = {}, ...request }) =>
-      machine.visit(port, {
+      machine.request(port, {
         ...request,
         headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
       }),
     stream: async (port, target) => {
       const stream = await machine.open(port, target);
       let read = 0;
-      return { next: async () => stream.received[read++] ?? null, leave: () => stream.end() };
+      return { next: async () => stream.received[read++] ?? null, disconnect: () => stream.end() };
     },
   };
 });
@@ -115,18 +115,18 @@ function reader(response: IncomingMessage): LoopbackReader {
         text += chunk.value;
       }
     },
-    leave: () => response.destroy(),
+    disconnect: () => response.destroy(),
   };
 }
 
 function reaches(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 1_000 });
-    const say = (answer: boolean) => () => {
+    const settle = (answer: boolean) => () => {
       socket.destroy();
       resolve(answer);
     };
-    socket.once("connect", say(true)).once("error", say(false)).once("timeout", say(false));
+    socket.once("connect", settle(true)).once("error", settle(false)).once("timeout", settle(false));
   });
 }
 

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { Fault } from "../../src/faults/fault.js";
-import { BindingMissing } from "../../src/platform/keychain-faults.js";
+import { KeytarLoadError } from "../../src/platform/keychain-faults.js";
 import { KeytarStore } from "../../src/platform/keytar-store.js";
 import { splitText } from "../../src/platform/split-value.js";
 import { FakeKeytar } from "../support/keyring-fake.js";
@@ -58,10 +58,10 @@ describe("keychain store: what keytar does badly", () => {
     const calls = keytar.calls.length;
     expect((await faultOf(store.get("client"))).code).to.equal("keychainUnavailable");
     expect(keytar.calls).to.have.length(calls);
-    keytar.thaw();
+    keytar.unfreeze();
     await new Promise((resolve) => setImmediate(resolve));
     expect(await store.get("client")).to.equal("x");
-    expect(keytar.mostInFlight).to.equal(1);
+    expect(keytar.maxInFlight).to.equal(1);
   });
 
   it("connects anew when the keyring was restarted", async () => {
@@ -77,7 +77,7 @@ describe("keychain store: what keytar does badly", () => {
   });
 
   it("says what to install where the library cannot be loaded", async () => {
-    keytar.setPassword = () => Promise.reject(new BindingMissing("no libsecret"));
+    keytar.setPassword = () => Promise.reject(new KeytarLoadError("no libsecret"));
     const fault = await faultOf(store.get("client"));
     expect(fault.code).to.equal("keychainUnavailable");
     expect(fault.hint).to.include("libsecret-1-0");
@@ -85,7 +85,7 @@ describe("keychain store: what keytar does badly", () => {
 
   it("never has two calls in flight", async () => {
     await Promise.all([store.set("a", "1"), store.get("a"), store.get("b"), store.delete("a"), store.set("c", "2".repeat(6000))]);
-    expect(keytar.mostInFlight).to.equal(1);
+    expect(keytar.maxInFlight).to.equal(1);
   });
 
   it("leaves the old value or the new one, whole, wherever a crash comes", async () => {

@@ -10,9 +10,9 @@ settingsFileContract("FakeSettingsFile", async () => {
   const file = new FakeSettingsFile();
   return {
     file,
-    put: async (text) => file.put(text),
+    write: async (text) => file.put(text),
     remove: async () => file.remove(),
-    obstruct: async () => file.obstruct(),
+    makeUnreadable: async () => file.makeUnreadable(),
     dispose: async () => undefined,
   };
 });
@@ -22,9 +22,9 @@ settingsFileContract("DiskSettingsFile", async () => {
   const path = join(folder, "Presence.ini");
   return {
     file: new DiskSettingsFile(path),
-    put: (text) => writeFile(path, text),
+    write: (text) => writeFile(path, text),
     remove: () => rm(path, { recursive: true }),
-    obstruct: async () => {
+    makeUnreadable: async () => {
       await rm(path, { force: true });
       await mkdir(path);
     },

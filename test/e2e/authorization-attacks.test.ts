@@ -4,31 +4,31 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 
 import { launchChromium } from "../integration/browser-flow-rig.js";
-import { AuthorizationRig, hasIpv6, holdPort, letGo } from "./authorization-rig.js";
+import { AuthorizationHarness, hasIpv6, holdPort, releasePort } from "./authorization-rig.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
 describe("e2e: attacks on the authorization page", function () {
   this.timeout(30_000);
-  let rig: AuthorizationRig;
+  let harness: AuthorizationHarness;
   let address: string;
   let search: string;
 
   beforeEach(async () => {
-    rig = await AuthorizationRig.start();
-    address = await rig.open();
+    harness = await AuthorizationHarness.start();
+    address = await harness.open();
     ({ search } = new URL(address));
   });
 
   afterEach(async () => {
-    await rig.stop();
+    await harness.stop();
   });
 
   const grants = async (): Promise<number> => {
-    const { authorizations } = (await rig.worker.host.request("authorization/list")) as { authorizations: unknown[] };
+    const { authorizations } = (await harness.worker.host.request("authorization/list")) as { authorizations: unknown[] };
     return authorizations.length;
   };
-  const tokenRequests = (): number => rig.webex.requestsSince(0, { path: "/v1/access_token" }).length;
+  const tokenRequests = (): number => harness.webex.requestsSince(0, { path: "/v1/access_token" }).length;
 
   it("refuses a wrong key everywhere, and tells nothing of the flow", async () => {
     const wrong = "A".repeat(search.length - 5);
@@ -40,125 +40,135 @@ describe("e2e: attacks on the authorization page", function () {
       `/events?key=${wrong}`,
       `/page.js?key=${wrong}`,
     ]) {
-      const answer = await rig.ask(target);
+      const answer = await harness.request(target);
       expect(answer.status, target).to.equal(403);
       expect(answer.headers.location, target).to.equal(undefined);
-      expect(answer.body).to.not.include(rig.webex.client.clientId);
+      expect(answer.body).to.not.include(harness.webex.client.clientId);
       expect(answer.body).to.not.include(search.slice(5));
     }
-    const complete = await rig.ask("/complete", { method: "POST", headers: FORM, body: `key=${wrong}` });
+    const complete = await harness.request("/complete", { method: "POST", headers: FORM, body: `key=${wrong}` });
     expect(complete.status).to.equal(403);
-    expect((await rig.ask(`/${search}`)).status).to.equal(200);
+    expect((await harness.request(`/${search}`)).status).to.equal(200);
   });
 
   it("refuses an answer with a wrong state or none, and keeps the visit under way good", async () => {
-    const back = await rig.wayBack(address);
-    const code = back.searchParams.get("code") ?? "";
+    const callback = await harness.callbackUrl(address);
+    const code = callback.searchParams.get("code") ?? "";
     for (const query of [`code=${code}&state=wrong`, `code=${code}`, `code=${code}&state=`, `error=access_denied&state=wrong`]) {
-      expect((await rig.ask(`/oauth/callback?${query}`)).status, query.replace(code, "…")).to.equal(400);
+      expect((await harness.request(`/oauth/callback?${query}`)).status, query.replace(code, "…")).to.equal(400);
     }
     expect(tokenRequests()).to.equal(0);
-    expect(rig.flow?.state).to.equal("waiting");
-    expect((await rig.ask(back.pathname + back.search)).status).to.equal(303);
+    expect(harness.flow?.state).to.equal("waiting");
+    expect((await harness.request(callback.pathname + callback.search)).status).to.equal(303);
     expect(await grants()).to.equal(1);
   });
 
   it("takes a code once, with its own state or another's", async () => {
-    const back = await rig.wayBack(address);
-    expect((await rig.ask(back.pathname + back.search)).status).to.equal(303);
-    expect((await rig.ask(back.pathname + back.search)).status).to.equal(400);
-    const second = await rig.wayBack(address);
-    const stolen = `/oauth/callback?code=${back.searchParams.get("code")}&state=${second.searchParams.get("state")}`;
-    expect((await rig.ask(stolen)).status).to.equal(400);
+    const callback = await harness.callbackUrl(address);
+    expect((await harness.request(callback.pathname + callback.search)).status).to.equal(303);
+    expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
+    const second = await harness.callbackUrl(address);
+    const stolen = `/oauth/callback?code=${callback.searchParams.get("code")}&state=${second.searchParams.get("state")}`;
+    expect((await harness.request(stolen)).status).to.equal(400);
     expect(tokenRequests()).to.equal(1);
     expect(await grants()).to.equal(1);
   });
 
   it("refuses a code that was given for another visit's PKCE challenge", async () => {
-    const [mine, other] = [await rig.wayBack(address), await rig.wayBack(address)];
+    const [mine, other] = [await harness.callbackUrl(address), await harness.callbackUrl(address)];
     const mixed = `/oauth/callback?code=${other.searchParams.get("code")}&state=${mine.searchParams.get("state")}`;
-    expect((await rig.ask(mixed)).status).to.equal(303);
-    expect(rig.webex.requestsSince(0, { path: "/v1/access_token" }).map(({ status }) => status)).to.deep.equal([400]);
-    expect((await rig.flowWhere("failed", ({ state }) => state === "failed")).message).to.include("Webex refused");
+    expect((await harness.request(mixed)).status).to.equal(303);
+    expect(harness.webex.requestsSince(0, { path: "/v1/access_token" }).map(({ status }) => status)).to.deep.equal([400]);
+    expect((await harness.waitForFlow("failed", ({ state }) => state === "failed")).message).to.include("Webex refused");
     expect(await grants()).to.equal(0);
   });
 
   it("refuses every name but its own in Host, also with the right key", async () => {
-    for (const host of ["evil.example", `evil.example:${rig.port}`, "localhost", `localhost:${rig.port}.evil.example`, "[::1]"]) {
-      const answer = await rig.ask(`/${search}`, { headers: { host } });
+    for (const host of [
+      "evil.example",
+      `evil.example:${harness.port}`,
+      "localhost",
+      `localhost:${harness.port}.evil.example`,
+      "[::1]",
+    ]) {
+      const answer = await harness.request(`/${search}`, { headers: { host } });
       expect(answer.status, host).to.equal(421);
-      expect(answer.body).to.not.include(rig.webex.client.clientId);
+      expect(answer.body).to.not.include(harness.webex.client.clientId);
     }
-    for (const host of [`localhost:${rig.port}`, `127.0.0.1:${rig.port}`, `[::1]:${rig.port}`]) {
-      expect((await rig.ask(`/${search}`, { headers: { host } })).status, host).to.equal(200);
+    for (const host of [`localhost:${harness.port}`, `127.0.0.1:${harness.port}`, `[::1]:${harness.port}`]) {
+      expect((await harness.request(`/${search}`, { headers: { host } })).status, host).to.equal(200);
     }
-    if (hasIpv6()) expect((await rig.ask(`/${search}`, { host: "::1" })).status).to.equal(200);
+    if (hasIpv6()) expect((await harness.request(`/${search}`, { host: "::1" })).status).to.equal(200);
   });
 
   it("refuses a callback that nobody has asked for, and listens to none without a flow", async () => {
     for (const query of ["", "?code=abc&state=abc", "?error=access_denied&state=", "?code=abc&state=__proto__"]) {
-      expect((await rig.ask(`/oauth/callback${query}`)).status, query).to.equal(400);
+      expect((await harness.request(`/oauth/callback${query}`)).status, query).to.equal(400);
     }
-    const back = await rig.wayBack(address);
-    await rig.worker.host.request("authorization/cancel");
-    address = await rig.pageAddress(address);
-    expect((await rig.ask(back.pathname + back.search)).status).to.equal(400);
+    const callback = await harness.callbackUrl(address);
+    await harness.worker.host.request("authorization/cancel");
+    address = await harness.waitForPage(address);
+    expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
     expect(tokenRequests()).to.equal(0);
-    await rig.set(0);
-    await rig.worker.eventually("a closed page", async () => ((await rig.listens()) ? null : true));
-    expect(await rig.listens("::1")).to.equal(false);
+    await harness.writeSettings(0);
+    await harness.worker.waitFor("a closed page", async () => ((await harness.isListening()) ? null : true));
+    expect(await harness.isListening("::1")).to.equal(false);
   });
 
   it("refuses a form of another origin, whatever it posts to", async () => {
-    const back = await rig.wayBack(address);
+    const callback = await harness.callbackUrl(address);
     const origin = "http://evil.example";
-    const posted = { method: "POST", body: back.search.slice(1), headers: { ...FORM, origin } };
-    expect((await rig.ask("/oauth/callback", posted)).status).to.equal(405);
-    expect((await rig.ask(back.pathname + back.search, posted)).status).to.equal(405);
+    const posted = { method: "POST", body: callback.search.slice(1), headers: { ...FORM, origin } };
+    expect((await harness.request("/oauth/callback", posted)).status).to.equal(405);
+    expect((await harness.request(callback.pathname + callback.search, posted)).status).to.equal(405);
     expect(tokenRequests()).to.equal(0);
-    await rig.ask(back.pathname + back.search);
+    await harness.request(callback.pathname + callback.search);
     expect(await grants()).to.equal(1);
     const foreign: Record<string, string>[] = [
       { origin },
       { origin: "null" },
       { origin: "null", "sec-fetch-site": "cross-site" },
-      { origin: `http://localhost:${rig.port + 1}`, "sec-fetch-site": "same-site" },
+      { origin: `http://localhost:${harness.port + 1}`, "sec-fetch-site": "same-site" },
     ];
     for (const headers of foreign) {
-      const answer = await rig.ask("/complete", { method: "POST", body: search.slice(1), headers: { ...FORM, ...headers } });
+      const answer = await harness.request("/complete", {
+        method: "POST",
+        body: search.slice(1),
+        headers: { ...FORM, ...headers },
+      });
       expect(answer.status, JSON.stringify(headers)).to.equal(403);
     }
-    expect(rig.flow?.state).to.equal("waiting");
-    expect((await rig.complete(address)).status).to.equal(200);
+    expect(harness.flow?.state).to.equal("waiting");
+    expect((await harness.complete(address)).status).to.equal(200);
   });
 
   it("shows what Webex is said to say as text: no header, no markup, no control character", async () => {
-    const departure = new URL(await rig.departure(address));
+    const departure = new URL(await harness.authorizeUrl(address));
     const said = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'\r\nSet-Cookie: a=b\r\n\r\n<h1>\u202eowned";
     const query = new URLSearchParams({
       error: "access_denied\r\nX-Evil: 1",
       error_description: said,
       state: departure.searchParams.get("state") ?? "",
     });
-    const back = await rig.ask(`/oauth/callback?${query.toString()}`);
-    expect(back.status).to.equal(303);
-    expect((await rig.ask(`/oauth/callback?${query.toString()}`)).status).to.equal(400);
-    expect(back.headers.location).to.equal(`/${search}`);
-    expect(back.headers).to.not.have.any.keys("set-cookie", "x-evil");
-    const { body, headers } = await rig.ask(`/${search}`);
+    const callback = await harness.request(`/oauth/callback?${query.toString()}`);
+    expect(callback.status).to.equal(303);
+    expect((await harness.request(`/oauth/callback?${query.toString()}`)).status).to.equal(400);
+    expect(callback.headers.location).to.equal(`/${search}`);
+    expect(callback.headers).to.not.have.any.keys("set-cookie", "x-evil");
+    const { body, headers } = await harness.request(`/${search}`);
     expect(headers).to.not.have.any.keys("set-cookie", "x-evil");
     expect(body).to.include(
       "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt;&quot;&#39;Set-Cookie: a=b&lt;h1&gt;owned",
     );
     expect(body).to.not.match(/<script>alert|<img|<h1>owned|\u202e/);
-    expect(rig.worker.host.transcript.text("stderr")).to.not.include("X-Evil").and.to.not.include("alert(1)");
+    expect(harness.worker.host.transcript.text("stderr")).to.not.include("X-Evil").and.to.not.include("alert(1)");
   });
 
   it("keeps the page out of caches and frames, and lets in no script from elsewhere", async () => {
     const policy = (csp: string): Map<string, string> =>
       new Map(csp.split("; ").map((part) => [part.split(" ")[0] ?? "", part.split(" ").slice(1).join(" ")]));
     for (const target of [`/${search}`, "/?key=wrong", "/nothing"]) {
-      const { headers } = await rig.ask(target);
+      const { headers } = await harness.request(target);
       expect(headers["cache-control"], target).to.equal("no-store");
       expect(headers["x-frame-options"], target).to.equal("DENY");
       expect(headers["referrer-policy"], target).to.equal("no-referrer");
@@ -171,9 +181,9 @@ describe("e2e: attacks on the authorization page", function () {
       expect(csp.get("base-uri"), target).to.equal("'none'");
       expect(csp.get("form-action"), target).to.equal("'self'");
     }
-    const back = await rig.wayBack(address);
-    for (const target of [`/authorize${search}`, back.pathname + back.search]) {
-      const { headers } = await rig.ask(target);
+    const callback = await harness.callbackUrl(address);
+    for (const target of [`/authorize${search}`, callback.pathname + callback.search]) {
+      const { headers } = await harness.request(target);
       expect(headers["cache-control"]).to.equal("no-store");
       expect(headers["referrer-policy"]).to.equal("no-referrer");
     }
@@ -181,12 +191,12 @@ describe("e2e: attacks on the authorization page", function () {
 
   it("answers a request that is too long or no HTTP, and goes on", async () => {
     const long = "x".repeat(40_000);
-    expect((await rig.ask("/complete", { method: "POST", headers: FORM, body: long })).status).to.equal(413);
-    expect((await rig.ask(`/?key=${long}`)).status).to.equal(431);
-    expect((await rig.ask(`/${search}`, { method: "TRACE" })).status).to.equal(405);
-    expect((await rig.ask(`http://evil.example/${search}`)).status).to.equal(404);
-    expect((await rig.ask(`//${search}`)).status).to.equal(404);
-    expect((await rig.ask(`/${search}`)).status).to.equal(200);
+    expect((await harness.request("/complete", { method: "POST", headers: FORM, body: long })).status).to.equal(413);
+    expect((await harness.request(`/?key=${long}`)).status).to.equal(431);
+    expect((await harness.request(`/${search}`, { method: "TRACE" })).status).to.equal(405);
+    expect((await harness.request(`http://evil.example/${search}`)).status).to.equal(404);
+    expect((await harness.request(`//${search}`)).status).to.equal(404);
+    expect((await harness.request(`/${search}`)).status).to.equal(200);
   });
 
   it("is not shown in a frame of another page", async function () {
@@ -201,7 +211,7 @@ describe("e2e: attacks on the authorization page", function () {
       page.on("console", (message) => refused.push(message.text()));
       await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
       const frame = page.frames()[1];
-      await rig.worker.eventually("the refusal", () =>
+      await harness.worker.waitFor("the refusal", () =>
         refused.some((line) => /frame-ancestors|X-Frame-Options/i.test(line)) ? true : null,
       );
       expect(await frame?.locator('[data-testid="authorize"]').count()).to.equal(0);
@@ -220,27 +230,27 @@ describe("e2e: the authorization page's port in other hands", function () {
 
   for (const host of hasIpv6() ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
     it(`says that another program holds the port at ${host}, and opens the page when it is free`, async () => {
-      const rig = await AuthorizationRig.start();
+      const harness = await AuthorizationHarness.start();
       try {
-        const other = await holdPort(rig.port, host);
-        await rig.set(1);
-        const problem = await rig.problem("redirectPortInUse");
+        const other = await holdPort(harness.port, host);
+        await harness.writeSettings(1);
+        const problem = await harness.waitForProblem("redirectPortInUse");
         expect(problem).to.include({ severity: "warning" });
-        expect(problem.message).to.include(String(rig.port));
+        expect(problem.message).to.include(String(harness.port));
         expect(problem.hint).to.include("WebexPresence.RedirectPort");
         let refused: { code?: number; data?: { port?: number } } = {};
-        await rig.worker.host
+        await harness.worker.host
           .request("authorization/begin", { method: "browser" })
           .catch((error: unknown) => (refused = error as typeof refused));
         expect(refused.code).to.equal(1106);
-        expect(refused.data?.port).to.equal(rig.port);
-        expect(rig.flow).to.equal(null);
-        await letGo(other);
-        const address = await rig.pageAddress(null, 15_000);
-        await rig.noProblem("redirectPortInUse", 2_000);
-        expect((await rig.ask(`/${new URL(address).search}`, { host })).status).to.equal(200);
+        expect(refused.data?.port).to.equal(harness.port);
+        expect(harness.flow).to.equal(null);
+        await releasePort(other);
+        const address = await harness.waitForPage(null, 15_000);
+        await harness.waitForProblemEnd("redirectPortInUse", 2_000);
+        expect((await harness.request(`/${new URL(address).search}`, { host })).status).to.equal(200);
       } finally {
-        await rig.stop();
+        await harness.stop();
       }
     });
   }

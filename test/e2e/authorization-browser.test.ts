@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 
-import { seriousFindings } from "../integration/axe-findings.js";
+import { findSeriousViolations } from "../integration/axe-findings.js";
 import { launchChromium } from "../integration/browser-flow-rig.js";
-import { AuthorizationRig, type AuthorizationRigOptions } from "./authorization-rig.js";
+import { AuthorizationHarness, type AuthorizationHarnessOptions } from "./authorization-rig.js";
 
 describe("e2e: authorization in a browser", function () {
   this.timeout(60_000);
   let browser: Browser | null = null;
-  let rig: AuthorizationRig;
+  let harness: AuthorizationHarness;
   let page: Page;
   let address: string;
   let complaints: string[];
@@ -23,20 +23,20 @@ describe("e2e: authorization in a browser", function () {
 
   afterEach(async () => {
     await page.context().close();
-    await rig.stop();
+    await harness.stop();
     expect(complaints).to.deep.equal([]);
   });
 
-  const open = async (options: AuthorizationRigOptions = {}): Promise<void> => {
-    rig = await AuthorizationRig.start(options);
-    address = await rig.open();
+  const open = async (options: AuthorizationHarnessOptions = {}): Promise<void> => {
+    harness = await AuthorizationHarness.start(options);
+    address = await harness.open();
     page = await (await browser!.newContext()).newPage();
     complaints = [];
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
       if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text());
     });
-    rig.watch(page);
+    harness.recordResponses(page);
     await page.goto(address);
   };
   const authorize = async (decision: string, login = "0:fullAdmin"): Promise<void> => {
@@ -47,47 +47,47 @@ describe("e2e: authorization in a browser", function () {
   };
   const stateIs = async (state: string): Promise<void> => {
     await page.locator(`[data-testid="state"][data-state="${state}"]`).waitFor({ timeout: 10_000 });
-    await rig.keepContent(page);
-    expect(await seriousFindings(page), `accessibility, ${state}`).to.deep.equal([]);
+    await harness.recordContent(page);
+    expect(await findSeriousViolations(page), `accessibility, ${state}`).to.deep.equal([]);
   };
   const text = (testId: string): Promise<string> => page.getByTestId(testId).innerText();
-  const email = (organization = 0): string => rig.webex.people(organization)[2]!.emails[0]!;
+  const email = (organization = 0): string => harness.webex.people(organization)[2]!.emails[0]!;
 
   it("gives the address in the log and to the host; AUTHORIZE, accept, COMPLETE REQUEST, and presence comes", async () => {
     await open();
-    expect(address).to.match(new RegExp(`^http://localhost:${rig.port}/\\?key=[\\w-]{40,}$`));
-    expect(rig.worker.host.transcript.text("stderr")).to.include(address);
-    await rig.logged(address);
-    expect(Date.parse(rig.flow?.expiresAt ?? "") - Date.now()).to.be.within(540_000, 600_000);
-    expect((await rig.worker.status()).phase).to.equal("blocked");
-    expect(await rig.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
+    expect(address).to.match(new RegExp(`^http://localhost:${harness.port}/\\?key=[\\w-]{40,}$`));
+    expect(harness.worker.host.transcript.text("stderr")).to.include(address);
+    await harness.waitForLog(address);
+    expect(Date.parse(harness.flow?.expiresAt ?? "") - Date.now()).to.be.within(540_000, 600_000);
+    expect((await harness.worker.status()).waitForPhase).to.equal("blocked");
+    expect(await harness.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
     expect(await page.title()).to.equal("Webex integration authorization");
     await stateIs("required");
     expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
     expect(await text("help"))
       .to.include("Control Hub")
-      .and.to.include(rig.webex.client.clientId);
+      .and.to.include(harness.webex.client.clientId);
 
-    rig.webex.setStatus(email(), "meeting");
+    harness.webex.setStatus(email(), "meeting");
     await authorize("accept");
     await stateIs("authorized");
     expect(page.url()).to.equal(address);
     const row = await page.locator(".row").first().innerText();
-    expect(row).to.include("Example Ltd").and.to.include(rig.webex.organizations[0]!.administrator.displayName);
+    expect(row).to.include("Example Ltd").and.to.include(harness.webex.organizations[0]!.administrator.displayName);
     expect(row)
       .to.match(/valid until/i)
       .and.to.match(/read the name of the organization/i);
     await page.getByTestId("complete").click();
     await page.getByText("Presence starts now").waitFor();
-    await rig.presence(email(), "inMeeting");
-    await rig.worker.phase("polling");
-    expect((await rig.worker.status()).problems.map(({ code }) => code)).to.deep.equal(["memorySecretStore"]);
+    await harness.waitForPresence(email(), "inMeeting");
+    await harness.worker.waitForPhase("polling");
+    expect((await harness.worker.status()).problems.map(({ code }) => code)).to.deep.equal(["memorySecretStore"]);
     expect(
-      rig.changes.some(({ flow }) => flow?.state === "authorized" && flow.message?.includes("Example Ltd") === true),
+      harness.changes.some(({ flow }) => flow?.state === "authorized" && flow.message?.includes("Example Ltd") === true),
     ).to.equal(true);
-    expect(rig.flow).to.equal(null);
-    expect(rig.changes.at(-1)?.authorizations).to.have.lengthOf(1);
-    expect(await rig.listens()).to.equal(false);
+    expect(harness.flow).to.equal(null);
+    expect(harness.changes.at(-1)?.authorizations).to.have.lengthOf(1);
+    expect(await harness.isListening()).to.equal(false);
   });
 
   it("says what was declined and what scope is wrong, and AUTHORIZE works again after each", async () => {
@@ -95,16 +95,16 @@ describe("e2e: authorization in a browser", function () {
     await authorize("decline");
     await stateIs("denied");
     expect(await text("state")).to.include("Webex said: The resource owner denied the request.");
-    await rig.flowWhere("declined", (flow) => flow.state === "denied" && flow.url === address);
-    expect((await rig.problem("authorizationDenied")).hint).to.include("Control Hub");
+    await harness.waitForFlow("declined", (flow) => flow.state === "denied" && flow.url === address);
+    expect((await harness.waitForProblem("authorizationDenied")).hint).to.include("Control Hub");
     await authorize("wrong-scope");
     await stateIs("failed");
     expect(await text("state")).to.include("spark-admin:people_read");
-    await rig.flowWhere("failed", (flow) => flow.state === "failed" && flow.message?.includes("scope") === true);
+    await harness.waitForFlow("failed", (flow) => flow.state === "failed" && flow.message?.includes("scope") === true);
     await authorize("accept");
     await stateIs("authorized");
-    await rig.worker.phase("polling");
-    await rig.noProblem("authorizationDenied", 3_000);
+    await harness.worker.waitForPhase("polling");
+    await harness.waitForProblemEnd("authorizationDenied", 3_000);
     await page.getByTestId("complete").click();
     await page.getByText("Presence starts now").waitFor();
   });
@@ -118,11 +118,11 @@ describe("e2e: authorization in a browser", function () {
     expect(await page.locator(".row").first().innerText()).to.include("Needs attention");
     expect(await page.locator('.notice[data-code="adminRoleLost"]').innerText()).to.include("Full Admin");
     await stateIs("authorized");
-    expect((await rig.worker.phase("blocked")).problems.map(({ code }) => code)).to.include("adminRoleLost");
-    expect(await rig.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
+    expect((await harness.worker.waitForPhase("blocked")).problems.map(({ code }) => code)).to.include("adminRoleLost");
+    expect(await harness.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
     await authorize("accept");
     await page.locator('.notice[data-code="adminRoleLost"]').waitFor({ state: "detached" });
-    await rig.worker.phase("polling");
+    await harness.worker.waitForPhase("polling");
     await page.getByTestId("complete").click();
     await page.getByText("Presence starts now").waitFor();
   });
@@ -130,14 +130,14 @@ describe("e2e: authorization in a browser", function () {
   it("helps while Control Hub blocks the integration: nothing comes back, and AUTHORIZE works again", async () => {
     await open();
     const watching = await page.context().newPage();
-    rig.watch(watching);
+    harness.recordResponses(watching);
     await watching.goto(address);
     await authorize("blocked");
     await page.getByTestId("access-denied").waitFor();
     await watching.locator('[data-state="waiting"]').waitFor();
     expect(await watching.getByTestId("help").innerText())
       .to.include("Integrations")
-      .and.to.include(rig.webex.client.clientId);
+      .and.to.include(harness.webex.client.clientId);
     await page.goto(address);
     await stateIs("waiting");
     await authorize("accept");
@@ -163,10 +163,10 @@ describe("e2e: authorization in a browser", function () {
     await page.getByTestId("complete").click();
     await page.getByText("Presence starts now").waitFor();
     for (const organization of [0, 1]) {
-      rig.webex.setStatus(email(organization), "call", organization);
-      await rig.presence(email(organization), "onCall");
+      harness.webex.setStatus(email(organization), "call", organization);
+      await harness.waitForPresence(email(organization), "onCall");
     }
-    const { organizations } = await rig.worker.status();
+    const { organizations } = await harness.worker.status();
     expect(organizations).to.have.lengthOf(2);
   });
 
@@ -174,11 +174,11 @@ describe("e2e: authorization in a browser", function () {
     await open();
     await authorize("accept");
     await stateIs("authorized");
-    rig.webex.set({ sharingOff: true });
+    harness.webex.set({ sharingOff: true });
     await page.locator('.notice[data-code="statusSharingOff"]').waitFor({ timeout: 12_000 });
     expect(await text("state")).to.include("its presence does not come");
     await stateIs("authorized");
-    rig.webex.set({ sharingOff: false });
+    harness.webex.set({ sharingOff: false });
     await page.locator('.notice[data-code="statusSharingOff"]').waitFor({ state: "detached", timeout: 12_000 });
   });
 
@@ -188,35 +188,35 @@ describe("e2e: authorization in a browser", function () {
     await stateIs("authorized");
     await page.getByTestId("complete").click();
     await page.getByText("Presence starts now").waitFor();
-    await rig.worker.phase("polling");
-    rig.webex.endGrants();
-    const again = await rig.pageAddress(address);
+    await harness.worker.waitForPhase("polling");
+    harness.webex.endGrants();
+    const again = await harness.waitForPage(address);
     await page.goto(again);
     await stateIs("required");
     expect(await text("state")).to.include("Example Ltd: authorization is needed again");
     expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
     await authorize("accept");
     await stateIs("authorized");
-    await rig.worker.phase("polling");
+    await harness.worker.waitForPhase("polling");
   });
 
   it("closes the page within 1 s of Enable=0 or Authorize=off, and opens another with a new key", async () => {
     await open();
     await stateIs("required");
     for (const [close, how] of [
-      [() => rig.set(0), "Enable=0"],
-      [() => rig.set(1, "off"), "Authorize=off"],
+      [() => harness.writeSettings(0), "Enable=0"],
+      [() => harness.writeSettings(1, "off"), "Authorize=off"],
     ] as const) {
       const before = address;
       await close();
       const closedAt = Date.now();
-      await rig.worker.eventually(`the page closed by ${how}`, async () => ((await rig.listens()) ? null : true), 3_000);
+      await harness.worker.waitFor(`the page closed by ${how}`, async () => ((await harness.isListening()) ? null : true), 3_000);
       expect(Date.now() - closedAt, how).to.be.lessThan(1_000);
       await page.locator('[data-state="expired"]').waitFor();
-      await rig.worker.eventually("no flow", () => (rig.flow === null ? true : null));
-      await rig.set(1);
-      address = await rig.pageAddress(before, 3_000);
-      expect((await rig.ask(`/${new URL(before).search}`)).status).to.equal(403);
+      await harness.worker.waitFor("no flow", () => (harness.flow === null ? true : null));
+      await harness.writeSettings(1);
+      address = await harness.waitForPage(before, 3_000);
+      expect((await harness.request(`/${new URL(before).search}`)).status).to.equal(403);
       await page.goto(address);
       await stateIs("required");
     }

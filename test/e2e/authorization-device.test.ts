@@ -1,43 +1,43 @@
 import { expect } from "chai";
 
 import { approveDevice } from "../../simulator/administrator.js";
-import { AuthorizationRig, type AuthorizationRigOptions, type Flow } from "./authorization-rig.js";
+import { AuthorizationHarness, type AuthorizationHarnessOptions, type Flow } from "./authorization-rig.js";
 
 describe("e2e: authorization with a code, for a server without a browser", function () {
   this.timeout(40_000);
-  let rig: AuthorizationRig;
+  let harness: AuthorizationHarness;
 
   afterEach(async () => {
-    await rig.stop();
+    await harness.stop();
   });
 
-  const start = async (options: AuthorizationRigOptions = {}): Promise<void> => {
-    rig = await AuthorizationRig.start({ authorize: "device", deviceIntervalSeconds: 1, ...options });
+  const start = async (options: AuthorizationHarnessOptions = {}): Promise<void> => {
+    harness = await AuthorizationHarness.start({ authorize: "device", deviceIntervalSeconds: 1, ...options });
   };
   const code = (before: string | null = null): Promise<Flow> =>
-    rig.flowWhere("a code", ({ state, userCode }) => state === "waiting" && userCode !== null && userCode !== before);
+    harness.waitForFlow("a code", ({ state, userCode }) => state === "waiting" && userCode !== null && userCode !== before);
   const approve = (flow: Flow, decision: "accept" | "decline" = "accept"): Promise<unknown> =>
     approveDevice(flow.verificationUri ?? "", flow.userCode ?? "", { decision });
-  const told = (state: string): boolean => rig.changes.some(({ flow }) => flow?.state === state);
+  const hasReported = (state: string): boolean => harness.changes.some(({ flow }) => flow?.state === state);
 
   for (const devicePendingForm of ["428", "authorization_pending"] as const) {
     it(`gives code and address to the host and to the log, waits (${devicePendingForm}), and presence comes`, async () => {
       await start({ devicePendingForm });
-      await rig.set(1);
+      await harness.writeSettings(1);
       const flow = await code();
-      expect(flow).to.include({ method: "device", url: null, verificationUri: `${rig.webex.url}/device` });
+      expect(flow).to.include({ method: "device", url: null, verificationUri: `${harness.webex.url}/device` });
       expect(Date.parse(flow.expiresAt ?? "") - Date.now()).to.be.within(270_000, 300_000);
-      await rig.logged(flow.userCode ?? "-", flow.verificationUri ?? "-");
-      expect(rig.worker.host.transcript.text("stderr")).to.include(flow.userCode).and.to.include(flow.verificationUri);
-      await rig.webex.nextRequest({ path: "/v1/device/token", status: devicePendingForm === "428" ? 428 : 400 }, 5_000);
-      expect(await rig.listens()).to.equal(false);
-      const person = rig.webex.people()[0]!.emails[0]!;
-      rig.webex.setStatus(person, "presenting");
+      await harness.waitForLog(flow.userCode ?? "-", flow.verificationUri ?? "-");
+      expect(harness.worker.host.transcript.text("stderr")).to.include(flow.userCode).and.to.include(flow.verificationUri);
+      await harness.webex.nextRequest({ path: "/v1/device/token", status: devicePendingForm === "428" ? 428 : 400 }, 5_000);
+      expect(await harness.isListening()).to.equal(false);
+      const person = harness.webex.people()[0]!.emails[0]!;
+      harness.webex.setStatus(person, "presenting");
       await approve(flow);
-      await rig.worker.phase("polling");
-      await rig.presence(person, "presenting");
-      expect(told("authorized")).to.equal(true);
-      expect(rig.flow).to.equal(null);
+      await harness.worker.waitForPhase("polling");
+      await harness.waitForPresence(person, "presenting");
+      expect(hasReported("authorized")).to.equal(true);
+      expect(harness.flow).to.equal(null);
     });
   }
 
@@ -54,88 +54,88 @@ describe("e2e: authorization with a code, for a server without a browser", funct
   for (const { what, answers } of refusals) {
     it(`waits 5 s longer for ${what}, and is refused by none of it`, async () => {
       await start();
-      for (const answer of answers) rig.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
-      await rig.set(1);
+      for (const answer of answers) harness.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
+      await harness.writeSettings(1);
       const flow = await code();
-      await rig.webex.nextRequest({ path: "/v1/device/token", status: answers.at(-1)!.status });
+      await harness.webex.nextRequest({ path: "/v1/device/token", status: answers.at(-1)!.status });
       await approve(flow);
       const asked = Date.now();
-      await rig.worker.phase("polling", 20_000);
+      await harness.worker.waitForPhase("polling", 20_000);
       expect(Date.now() - asked).to.be.greaterThan(5_000);
-      const statuses = rig.webex.requestsSince(0, { path: "/v1/device/token" }).map(({ status }) => status);
+      const statuses = harness.webex.requestsSince(0, { path: "/v1/device/token" }).map(({ status }) => status);
       expect(statuses).to.deep.equal([...answers.map(({ status }) => status), 200]);
-      expect(told("failed")).to.equal(false);
+      expect(hasReported("failed")).to.equal(false);
     });
   }
 
   it("begins again with a new code when one has expired", async () => {
     await start({ deviceSeconds: 2 });
-    await rig.set(1);
+    await harness.writeSettings(1);
     const first = await code();
-    rig.webex.set({ deviceSeconds: 300 });
+    harness.webex.set({ deviceSeconds: 300 });
     const second = await code(first.userCode);
-    expect(told("expired")).to.equal(true);
+    expect(hasReported("expired")).to.equal(true);
     await approve(second);
-    await rig.worker.phase("polling");
+    await harness.worker.waitForPhase("polling");
   });
 
   it("says that it was declined, and begins again", async () => {
     await start();
-    await rig.set(1);
+    await harness.writeSettings(1);
     const first = await code();
     await approve(first, "decline");
     const second = await code(first.userCode);
-    expect(told("denied")).to.equal(true);
-    const problem = await rig.problem("authorizationDenied");
+    expect(hasReported("denied")).to.equal(true);
+    const problem = await harness.waitForProblem("authorizationDenied");
     expect(problem.severity).to.equal("error");
     expect(problem.hint).to.include("Control Hub");
     await approve(second);
-    await rig.worker.phase("polling");
-    await rig.noProblem("authorizationDenied", 1_000);
+    await harness.worker.waitForPhase("polling");
+    await harness.waitForProblemEnd("authorizationDenied", 1_000);
   });
 
   it("stops asking Webex within 1 s of Enable=0, also while the code is still on its way", async () => {
     await start();
-    await rig.set(1);
+    await harness.writeSettings(1);
     const first = await code();
-    await rig.set(0);
-    await rig.worker.phase("disabled", 1_500);
-    await rig.worker.eventually("no flow", () => (rig.flow === null ? true : null), 1_000);
-    const mark = rig.webex.mark();
+    await harness.writeSettings(0);
+    await harness.worker.waitForPhase("disabled", 1_500);
+    await harness.worker.waitFor("no flow", () => (harness.flow === null ? true : null), 1_000);
+    const mark = harness.webex.mark();
     await new Promise((resolve) => setTimeout(resolve, 2_500));
-    expect(rig.webex.requestsSince(mark)).to.deep.equal([]);
-    rig.webex.set({ latencyMs: 3_000 });
+    expect(harness.webex.requestsSince(mark)).to.deep.equal([]);
+    harness.webex.set({ latencyMs: 3_000 });
     const asked = new Promise((resolve) => setTimeout(resolve, 1_200));
-    await rig.set(1);
+    await harness.writeSettings(1);
     await asked;
-    await rig.set(0);
-    await rig.worker.phase("disabled", 1_500);
-    const before = rig.changes.length;
-    rig.webex.set({ latencyMs: 0 });
+    await harness.writeSettings(0);
+    await harness.worker.waitForPhase("disabled", 1_500);
+    const before = harness.changes.length;
+    harness.webex.set({ latencyMs: 0 });
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    expect(rig.changes.slice(before)).to.deep.equal([]);
-    expect((await rig.worker.status()).problems.map(({ code: name }) => name)).to.not.include("webexUnreachable");
-    await rig.set(1);
+    expect(harness.changes.slice(before)).to.deep.equal([]);
+    expect((await harness.worker.status()).problems.map(({ code: name }) => name)).to.not.include("webexUnreachable");
+    await harness.writeSettings(1);
     await code(first.userCode);
   });
 
   it("is begun and called off by the host, also while disabled; one flow at a time", async () => {
     await start({ authorize: "off" });
-    const begun = (await rig.worker.host.request("authorization/begin", { method: "device" })) as Record<string, unknown>;
+    const begun = (await harness.worker.host.request("authorization/begin", { method: "device" })) as Record<string, unknown>;
     expect(begun).to.have.all.keys("method", "verificationUri", "verificationUriComplete", "userCode", "expiresAt");
-    expect(await rig.worker.host.request("authorization/begin", { method: "device" })).to.deep.equal(begun);
+    expect(await harness.worker.host.request("authorization/begin", { method: "device" })).to.deep.equal(begun);
     let refused: { code?: number; data?: unknown } = {};
-    await rig.worker.host
+    await harness.worker.host
       .request("authorization/begin", { method: "browser" })
       .catch((error: unknown) => (refused = error as typeof refused));
     expect(refused.code).to.equal(1102);
     expect(refused.data).to.deep.include({ method: "device" });
-    expect(await rig.worker.host.request("authorization/cancel")).to.equal(null);
-    await rig.worker.eventually("its end", () => (told("cancelled") && rig.flow === null ? true : null));
-    const again = (await rig.worker.host.request("authorization/begin", { method: "device" })) as { userCode: string };
-    await approveDevice(`${rig.webex.url}/device`, again.userCode);
-    await rig.worker.eventually("the grant", () => (told("authorized") ? true : null));
-    expect((await rig.worker.status()).phase).to.equal("disabled");
-    expect(rig.webex.requestsSince(0, { path: "/v1/people" })).to.deep.equal([]);
+    expect(await harness.worker.host.request("authorization/cancel")).to.equal(null);
+    await harness.worker.waitFor("its end", () => (hasReported("cancelled") && harness.flow === null ? true : null));
+    const again = (await harness.worker.host.request("authorization/begin", { method: "device" })) as { userCode: string };
+    await approveDevice(`${harness.webex.url}/device`, again.userCode);
+    await harness.worker.waitFor("the grant", () => (hasReported("authorized") ? true : null));
+    expect((await harness.worker.status()).waitForPhase).to.equal("disabled");
+    expect(harness.webex.requestsSince(0, { path: "/v1/people" })).to.deep.equal([]);
   });
 });

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 
-import { consent, type ConsentOutcome, type Decision } from "../../simulator/administrator.js";
-import { type RigOptions, type Status, WorkerRig } from "../support/worker-rig.js";
+import { consent, type ConsentOutcome, type ConsentChoice } from "../../simulator/administrator.js";
+import { type WorkerHarnessOptions, type Status, WorkerHarness } from "../support/worker-rig.js";
 
 export interface Flow {
   readonly method: "browser" | "device";
@@ -25,50 +25,50 @@ interface Changed {
   readonly flow: Flow | null;
 }
 
-export interface Answer {
+export interface Response {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
 }
 
-export interface AuthorizationRigOptions extends RigOptions {
+export interface AuthorizationHarnessOptions extends WorkerHarnessOptions {
   readonly authorize?: "browser" | "device" | "off";
 }
 
 /** One poll: the interval, a fifth of jitter, and the time an answer takes. */
-export const ONE_POLL_MS = 8_000;
+export const POLL_TIMEOUT_MS = 8_000;
 
 /** The built worker with an authorization flow of its own, and everything that whoever authorizes gets to see of it. */
-export class AuthorizationRig {
-  readonly worker: WorkerRig;
+export class AuthorizationHarness {
+  readonly worker: WorkerHarness;
   readonly port: number;
   readonly #authorize: string;
   /** What was served, by hand or in a browser. */
-  readonly #served: string[] = [];
+  readonly #responses: string[] = [];
 
-  private constructor(worker: WorkerRig, port: number, authorize: string) {
+  private constructor(worker: WorkerHarness, port: number, authorize: string) {
     this.worker = worker;
     this.port = port;
     this.#authorize = authorize;
   }
 
   /** The worker runs, disabled, with its client; nobody has authorized. */
-  static async start(options: AuthorizationRigOptions = {}): Promise<AuthorizationRig> {
+  static async start(options: AuthorizationHarnessOptions = {}): Promise<AuthorizationHarness> {
     const { authorize = "browser", ...rest } = options;
     const port = await freePort();
     const ini = [`WebexPresence.Authorize=${authorize}`, `WebexPresence.RedirectPort=${port}`];
-    const rig = new AuthorizationRig(await WorkerRig.start({ speed: 0, ...rest, ini }), port, authorize);
-    rig.worker.webex.addRedirectUri(`http://localhost:${port}/oauth/callback`);
-    await rig.worker.host.request("authorization/setClient", rig.worker.webex.client);
-    return rig;
+    const harness = new AuthorizationHarness(await WorkerHarness.start({ speed: 0, ...rest, ini }), port, authorize);
+    harness.worker.webex.addRedirectUri(`http://localhost:${port}/oauth/callback`);
+    await harness.worker.host.request("authorization/setClient", harness.worker.webex.client);
+    return harness;
   }
 
-  get webex(): WorkerRig["webex"] {
+  get webex(): WorkerHarness["webex"] {
     return this.worker.webex;
   }
 
   /** In the ini from now on, beside the port. */
-  async set(enable: 0 | 1, authorize = this.#authorize): Promise<void> {
+  async writeSettings(enable: 0 | 1, authorize = this.#authorize): Promise<void> {
     const lines = [`WebexPresence.Authorize=${authorize}`, `WebexPresence.RedirectPort=${this.port}`];
     await this.worker.writeSettings(enable, lines);
   }
@@ -85,57 +85,53 @@ export class AuthorizationRig {
   }
 
   /** Waits until the flow told last is one that `accepts` takes. */
-  flowWhere(what: string, accepts: (flow: Flow) => boolean, timeoutMs = 10_000): Promise<Flow> {
-    return this.worker.eventually(
-      `a flow: ${what}`,
-      () => (this.flow !== null && accepts(this.flow) ? this.flow : null),
-      timeoutMs,
-    );
+  waitForFlow(what: string, accepts: (flow: Flow) => boolean, timeoutMs = 10_000): Promise<Flow> {
+    return this.worker.waitFor(`a flow: ${what}`, () => (this.flow !== null && accepts(this.flow) ? this.flow : null), timeoutMs);
   }
 
   /** The address of the page that is open, once it is another than `before`. */
-  async pageAddress(before: string | null = null, timeoutMs = 15_000): Promise<string> {
-    const { url } = await this.flowWhere("a page", (flow) => flow.url !== null && flow.url !== before, timeoutMs);
+  async waitForPage(before: string | null = null, timeoutMs = 15_000): Promise<string> {
+    const { url } = await this.waitForFlow("a page", (flow) => flow.url !== null && flow.url !== before, timeoutMs);
     return url ?? "";
   }
 
   /** Enable=1, and the page's address. */
   async open(): Promise<string> {
-    await this.set(1);
-    return this.pageAddress();
+    await this.writeSettings(1);
+    return this.waitForPage();
   }
 
   /** Waits until the log file holds all these texts. */
-  async logged(...texts: readonly string[]): Promise<void> {
+  async waitForLog(...texts: readonly string[]): Promise<void> {
     const path = join(this.worker.logDirectory, "worker.log");
-    await this.worker.eventually(`worker.log with ${texts.join(", ")}`, async () => {
+    await this.worker.waitFor(`worker.log with ${texts.join(", ")}`, async () => {
       const log = await readFile(path, "utf8").catch(() => "");
       return texts.every((text) => log.includes(text)) ? true : null;
     });
   }
 
-  problem(code: string, timeoutMs = ONE_POLL_MS): Promise<Status["problems"][number]> {
+  waitForProblem(code: string, timeoutMs = POLL_TIMEOUT_MS): Promise<Status["problems"][number]> {
     const find = async (): Promise<Status["problems"][number] | null> =>
-      (await this.worker.status()).problems.find((problem) => problem.code === code) ?? null;
-    return this.worker.eventually(`the problem ${code}`, find, timeoutMs);
+      (await this.worker.status()).problems.find((waitForProblem) => waitForProblem.code === code) ?? null;
+    return this.worker.waitFor(`the problem ${code}`, find, timeoutMs);
   }
 
-  noProblem(code: string, timeoutMs = ONE_POLL_MS): Promise<true> {
+  waitForProblemEnd(code: string, timeoutMs = POLL_TIMEOUT_MS): Promise<true> {
     const gone = async (): Promise<true | null> =>
-      (await this.worker.status()).problems.some((problem) => problem.code === code) ? null : true;
-    return this.worker.eventually(`an end of the problem ${code}`, gone, timeoutMs);
+      (await this.worker.status()).problems.some((waitForProblem) => waitForProblem.code === code) ? null : true;
+    return this.worker.waitFor(`an end of the problem ${code}`, gone, timeoutMs);
   }
 
-  async presence(uri: string, state: string, timeoutMs = ONE_POLL_MS): Promise<void> {
+  async waitForPresence(uri: string, state: string, timeoutMs = POLL_TIMEOUT_MS): Promise<void> {
     const comes = async (): Promise<true | null> => ((await this.worker.get(uri, 1_000)).state === state ? true : null);
-    await this.worker.eventually(`${uri} ${state}`, comes, timeoutMs);
+    await this.worker.waitFor(`${uri} ${state}`, comes, timeoutMs);
   }
 
   /** A request as no browser would make it, with any headers. */
-  async ask(
+  async request(
     target: string,
     options: { method?: string; headers?: Record<string, string>; body?: string; host?: string } = {},
-  ): Promise<Answer> {
+  ): Promise<Response> {
     const { method = "GET", headers = {}, body = "", host = "127.0.0.1" } = options;
     const own = { host: `localhost:${this.port}`, "content-length": Buffer.byteLength(body) };
     const request = httpRequest({ host, port: this.port, method, path: target, headers: { ...own, ...headers }, agent: false });
@@ -144,32 +140,32 @@ export class AuthorizationRig {
     response.setEncoding("utf8");
     let text = "";
     for await (const chunk of response) text += chunk as string;
-    this.#served.push(JSON.stringify(response.headers), text);
+    this.#responses.push(JSON.stringify(response.headers), text);
     return { status: response.statusCode ?? 0, headers: response.headers, body: text };
   }
 
   /** AUTHORIZE: where it leads to at Webex. */
-  async departure(address: string): Promise<string> {
-    const { status, headers } = await this.ask(`/authorize${new URL(address).search}`);
+  async authorizeUrl(address: string): Promise<string> {
+    const { status, headers } = await this.request(`/authorize${new URL(address).search}`);
     expect(status).to.equal(302);
     return headers.location ?? "";
   }
 
   /** AUTHORIZE, the decision at Webex, and the way back. */
-  async decide(address: string, choice: Decision = {}): Promise<ConsentOutcome> {
-    const outcome = await consent(await this.departure(address), choice);
-    if (new URL(outcome.url).port === String(this.port)) this.#served.push(outcome.text);
+  async decide(address: string, choice: ConsentChoice = {}): Promise<ConsentOutcome> {
+    const outcome = await consent(await this.authorizeUrl(address), choice);
+    if (new URL(outcome.url).port === String(this.port)) this.#responses.push(outcome.text);
     return outcome;
   }
 
   /** Decides at Webex without following the way back, and tells where it would lead. */
-  async wayBack(address: string, choice: Decision = {}): Promise<URL> {
-    const { redirectedTo } = await consent(await this.departure(address), choice, { follow: false });
+  async callbackUrl(address: string, choice: ConsentChoice = {}): Promise<URL> {
+    const { redirectedTo } = await consent(await this.authorizeUrl(address), choice, { follow: false });
     return new URL(redirectedTo ?? "");
   }
 
-  complete(address: string): Promise<Answer> {
-    return this.ask("/complete", {
+  complete(address: string): Promise<Response> {
+    return this.request("/complete", {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: new URL(address).search.slice(1),
@@ -177,9 +173,9 @@ export class AuthorizationRig {
   }
 
   /** Whether somebody listens on the page's port. */
-  async listens(host = "127.0.0.1"): Promise<boolean> {
+  async isListening(host = "127.0.0.1"): Promise<boolean> {
     try {
-      await this.ask("/", { host });
+      await this.request("/", { host });
       return true;
     } catch {
       return false;
@@ -187,26 +183,28 @@ export class AuthorizationRig {
   }
 
   /** Keeps what the worker serves to a browser. */
-  watch(page: Page): void {
+  recordResponses(page: Page): void {
     page.on("response", (response) => {
       if (new URL(response.url()).port !== String(this.port)) return;
-      this.#served.push(JSON.stringify(response.headers()));
+      this.#responses.push(JSON.stringify(response.headers()));
       response.text().then(
-        (text) => this.#served.push(text),
+        (text) => this.#responses.push(text),
         () => undefined,
       );
     });
   }
 
   /** What a browser shows now: parts that came as events included. */
-  async keepContent(page: Page): Promise<void> {
-    this.#served.push(await page.content());
+  async recordContent(page: Page): Promise<void> {
+    this.#responses.push(await page.content());
   }
 
   /** Neither a token nor a code nor a secret is in anything that the worker has written, said or served. */
-  async #expectNoSecretTold(): Promise<void> {
+  async #expectNoSecretLeaked(): Promise<void> {
     const { issuedSecrets, client } = this.webex;
-    const everything = [await this.worker.written(), JSON.stringify(this.worker.notifications), ...this.#served].join("\n");
+    const everything = [await this.worker.readAllOutput(), JSON.stringify(this.worker.notifications), ...this.#responses].join(
+      "\n",
+    );
     expect(this.worker.host.transcript.dropped).to.equal(0);
     const basic = Buffer.from(`${client.clientId}:${client.clientSecret}`).toString("base64");
     for (const secret of [...issuedSecrets, basic]) {
@@ -217,7 +215,7 @@ export class AuthorizationRig {
   async stop(): Promise<void> {
     await this.worker.host.shutdown();
     try {
-      await this.#expectNoSecretTold();
+      await this.#expectNoSecretLeaked();
     } finally {
       await this.worker.stop();
     }
@@ -237,7 +235,7 @@ export async function holdPort(port: number, host: string): Promise<Server> {
   return server;
 }
 
-export async function letGo(server: Server): Promise<void> {
+export async function releasePort(server: Server): Promise<void> {
   server.close();
   await once(server, "close");
 }
@@ -245,6 +243,6 @@ export async function letGo(server: Server): Promise<void> {
 async function freePort(): Promise<number> {
   const server = await holdPort(0, "127.0.0.1");
   const address = server.address();
-  await letGo(server);
+  await releasePort(server);
   return typeof address === "object" && address !== null ? address.port : 0;
 }

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { Knobs } from "../../simulator/knobs.js";
 import { startKeyring, type Keyring } from "../support/keyring.js";
 import { requireTool } from "../support/require-tool.js";
-import { AuthorizationRig, type AuthorizationRigOptions, ONE_POLL_MS } from "./authorization-rig.js";
+import { AuthorizationHarness, type AuthorizationHarnessOptions, POLL_TIMEOUT_MS } from "./authorization-rig.js";
 
 interface Listed {
   readonly orgId: string;
@@ -13,32 +13,35 @@ interface Listed {
 
 describe("e2e: when an authorization breaks", function () {
   this.timeout(60_000);
-  let rig: AuthorizationRig;
+  let harness: AuthorizationHarness;
   let orgId: string;
   let uri: string;
 
   afterEach(async () => {
-    await rig.stop();
+    await harness.stop();
   });
 
   /** Polling, with a grant by import: what is told afterwards was caused by the test. */
-  const start = async (options: AuthorizationRigOptions = {}): Promise<void> => {
-    rig = await AuthorizationRig.start(options);
-    orgId = await rig.worker.authorize();
-    uri = rig.webex.people()[1]!.emails[0]!;
-    rig.webex.setStatus(uri, "call");
-    await rig.set(1);
-    await rig.presence(uri, "onCall");
+  const start = async (options: AuthorizationHarnessOptions = {}): Promise<void> => {
+    harness = await AuthorizationHarness.start(options);
+    orgId = await harness.worker.authorize();
+    uri = harness.webex.people()[1]!.emails[0]!;
+    harness.webex.setStatus(uri, "call");
+    await harness.writeSettings(1);
+    await harness.waitForPresence(uri, "onCall");
   };
   const list = async (): Promise<readonly Listed[]> =>
-    ((await rig.worker.host.request("authorization/list")) as { authorizations: Listed[] }).authorizations;
+    ((await harness.worker.host.request("authorization/list")) as { authorizations: Listed[] }).authorizations;
   const expectBlocked = async (code: string): Promise<void> => {
-    expect((await rig.worker.phase("blocked")).problems.find((p) => p.code === code)).to.include({ severity: "error", orgId });
-    expect(await rig.worker.get(uri)).to.include({ state: "unknown", reason: "blocked", basic: null });
+    expect((await harness.worker.waitForPhase("blocked")).problems.find((p) => p.code === code)).to.include({
+      severity: "error",
+      orgId,
+    });
+    expect(await harness.worker.get(uri)).to.include({ state: "unknown", reason: "blocked", basic: null });
   };
   /** A poll now: for tests that do not ask how long one takes. */
-  const poll = (): Promise<unknown> => rig.worker.host.request("worker/poll");
-  const consents = (): number => rig.webex.requestsSince(0, { path: "/v1/authorize" }).length;
+  const poll = (): Promise<unknown> => harness.worker.host.request("worker/poll");
+  const consents = (): number => harness.webex.requestsSince(0, { path: "/v1/authorize" }).length;
 
   for (const deadRefreshTokenForm of [
     "invalid_grant",
@@ -47,20 +50,20 @@ describe("e2e: when an authorization breaks", function () {
   ] as const satisfies Knobs["deadRefreshTokenForm"][]) {
     it(`says within one poll that the grant has ended (${deadRefreshTokenForm}), and opens the page again`, async () => {
       await start({ deadRefreshTokenForm });
-      expect(rig.flow).to.equal(null);
-      rig.webex.endGrants();
-      const problem = await rig.problem("authorizationExpired");
+      expect(harness.flow).to.equal(null);
+      harness.webex.endGrants();
+      const problem = await harness.waitForProblem("authorizationExpired");
       expect(problem.hint).to.include("authorize again");
       expect(problem.message).to.include("Example Ltd");
       await expectBlocked("authorizationExpired");
       expect((await list())[0]?.state).to.equal("required");
-      const address = await rig.pageAddress();
-      expect((await rig.decide(address)).status).to.equal(200);
-      await rig.noProblem("authorizationExpired", 2_000);
-      await rig.worker.phase("polling");
-      await rig.presence(uri, "onCall");
+      const address = await harness.waitForPage();
+      expect((await harness.decide(address)).status).to.equal(200);
+      await harness.waitForProblemEnd("authorizationExpired", 2_000);
+      await harness.worker.waitForPhase("polling");
+      await harness.waitForPresence(uri, "onCall");
       expect((await list())[0]?.state).to.equal("valid");
-      expect((await rig.complete(address)).body).to.include("Presence starts now");
+      expect((await harness.complete(address)).body).to.include("Presence starts now");
     });
   }
 
@@ -71,93 +74,93 @@ describe("e2e: when an authorization breaks", function () {
         { name: "Beta", persons: 5, seed: 2 },
       ],
     });
-    const other = await rig.worker.authorize(1);
-    const colleague = rig.webex.people(1)[1]!.emails[0]!;
-    rig.webex.setStatus(colleague, "meeting", 1);
-    await rig.presence(colleague, "inMeeting");
-    rig.webex.endGrants({ orgIndex: 1 });
-    expect((await rig.problem("authorizationExpired")).orgId).to.equal(other);
-    expect((await rig.worker.status()).phase).to.equal("polling");
-    expect(await rig.worker.get(colleague)).to.include({ state: "unknown", reason: "blocked" });
-    expect(await rig.worker.get(uri)).to.include({ state: "onCall", reason: null });
-    const page = await rig.ask(`/${new URL(await rig.pageAddress()).search}`);
+    const other = await harness.worker.authorize(1);
+    const colleague = harness.webex.people(1)[1]!.emails[0]!;
+    harness.webex.setStatus(colleague, "meeting", 1);
+    await harness.waitForPresence(colleague, "inMeeting");
+    harness.webex.endGrants({ orgIndex: 1 });
+    expect((await harness.waitForProblem("authorizationExpired")).orgId).to.equal(other);
+    expect((await harness.worker.status()).waitForPhase).to.equal("polling");
+    expect(await harness.worker.get(colleague)).to.include({ state: "unknown", reason: "blocked" });
+    expect(await harness.worker.get(uri)).to.include({ state: "onCall", reason: null });
+    const page = await harness.request(`/${new URL(await harness.waitForPage()).search}`);
     expect(page.body).to.include("Beta: authorization is needed again");
   });
 
   it("says within one poll that the administrator has lost the role, keeps the grant, and goes on with another's", async () => {
     await start();
-    rig.webex.set({ roleLost: true });
-    expect((await rig.problem("adminRoleLost")).hint).to.include("Full Admin");
+    harness.webex.set({ roleLost: true });
+    expect((await harness.waitForProblem("adminRoleLost")).hint).to.include("Full Admin");
     await expectBlocked("adminRoleLost");
     expect((await list())[0]?.state).to.equal("valid");
-    rig.webex.set({ roleLost: false });
-    await rig.worker.authorize();
-    await rig.noProblem("adminRoleLost", 3_000);
-    await rig.presence(uri, "onCall");
+    harness.webex.set({ roleLost: false });
+    await harness.worker.authorize();
+    await harness.waitForProblemEnd("adminRoleLost", 3_000);
+    await harness.waitForPresence(uri, "onCall");
   });
 
   for (const missing of ["spark-admin:people_read", "spark-admin:organizations_read"]) {
     it(`keeps a grant without ${missing}, and names the scope`, async () => {
-      rig = await AuthorizationRig.start();
-      await rig.set(1);
+      harness = await AuthorizationHarness.start();
+      await harness.writeSettings(1);
       const scopes = ["spark-admin:people_read", "spark-admin:organizations_read"].filter((scope) => scope !== missing);
-      const { orgId: organization, ...grant } = rig.webex.issueGrant({ scopes });
+      const { orgId: organization, ...grant } = harness.webex.issueGrant({ scopes });
       orgId = organization;
-      uri = rig.webex.people()[1]!.emails[0]!;
-      await rig.worker.host.request("authorization/import", grant);
-      const problem = await rig.problem("scopeMissing");
+      uri = harness.webex.people()[1]!.emails[0]!;
+      await harness.worker.host.request("authorization/import", grant);
+      const problem = await harness.waitForProblem("scopeMissing");
       expect(problem).to.include({ severity: "error", orgId });
       expect(problem.message).to.include(missing);
       expect(problem.hint).to.include("developer.webex.com");
       expect((await list())[0]).to.deep.include({ orgId, scopes });
       if (missing === "spark-admin:people_read") await expectBlocked("scopeMissing");
-      await rig.worker.authorize();
-      await rig.noProblem("scopeMissing", 3_000);
-      await rig.worker.phase("polling");
+      await harness.worker.authorize();
+      await harness.waitForProblemEnd("scopeMissing", 3_000);
+      await harness.worker.waitForPhase("polling");
     });
   }
 
   it("says on the page that the grant just given lacks a scope", async () => {
-    rig = await AuthorizationRig.start({ scopeMissing: true });
-    const address = await rig.open();
-    const { text } = await rig.decide(address);
+    harness = await AuthorizationHarness.start({ scopeMissing: true });
+    const address = await harness.open();
+    const { text } = await harness.decide(address);
     expect(text).to.include("is authorized, but a scope is missing").and.to.include("spark-admin:people_read");
-    await rig.problem("scopeMissing");
-    rig.webex.set({ scopeMissing: false });
-    expect((await rig.decide(address)).text).to.match(/data-state="authorized"/);
-    await rig.noProblem("scopeMissing", 3_000);
-    await rig.worker.phase("polling");
+    await harness.waitForProblem("scopeMissing");
+    harness.webex.set({ scopeMissing: false });
+    expect((await harness.decide(address)).text).to.match(/data-state="authorized"/);
+    await harness.waitForProblemEnd("scopeMissing", 3_000);
+    await harness.worker.waitForPhase("polling");
   });
 
   it("says within one poll that status sharing is off, and stops saying so when it is on again", async () => {
     await start();
-    rig.webex.set({ sharingOff: true });
-    const problem = await rig.problem("statusSharingOff");
+    harness.webex.set({ sharingOff: true });
+    const problem = await harness.waitForProblem("statusSharingOff");
     expect(problem).to.include({ severity: "error", orgId });
-    expect(await rig.worker.get(uri)).to.include({ state: "unknown", reason: "notShared" });
-    expect((await rig.worker.status()).phase).to.equal("polling");
-    rig.webex.set({ sharingOff: false });
-    await rig.noProblem("statusSharingOff");
-    await rig.presence(uri, "onCall");
+    expect(await harness.worker.get(uri)).to.include({ state: "unknown", reason: "notShared" });
+    expect((await harness.worker.status()).waitForPhase).to.equal("polling");
+    harness.webex.set({ sharingOff: false });
+    await harness.waitForProblemEnd("statusSharingOff");
+    await harness.waitForPresence(uri, "onCall");
   });
 
   it("names the client secret when that is what Webex refuses, and goes on with the new one without a consent", async () => {
     await start();
-    const { clientId } = rig.webex.client;
-    rig.webex.registerClient({ clientId, clientSecret: "a-new-secret-of-the-integration" });
-    rig.webex.expireAccessTokens();
-    const problem = await rig.problem("authorizationExpired");
+    const { clientId } = harness.webex.client;
+    harness.webex.registerClient({ clientId, clientSecret: "a-new-secret-of-the-integration" });
+    harness.webex.expireAccessTokens();
+    const problem = await harness.waitForProblem("authorizationExpired");
     expect(problem.message).to.include("client id and secret");
     expect(problem.hint).to.include("secret client");
     await expectBlocked("authorizationExpired");
-    const { text } = await rig.decide(await rig.pageAddress());
+    const { text } = await harness.decide(await harness.waitForPage());
     expect(text)
       .to.match(/data-state="failed"/)
       .and.to.include("client id and secret");
     const before = consents();
-    await rig.worker.host.request("authorization/setClient", { clientId, clientSecret: "a-new-secret-of-the-integration" });
-    await rig.noProblem("authorizationExpired", 3_000);
-    await rig.presence(uri, "onCall");
+    await harness.worker.host.request("authorization/setClient", { clientId, clientSecret: "a-new-secret-of-the-integration" });
+    await harness.waitForProblemEnd("authorizationExpired", 3_000);
+    await harness.waitForPresence(uri, "onCall");
     expect((await list())[0]?.state).to.equal("valid");
     expect(consents()).to.equal(before);
   });
@@ -172,50 +175,50 @@ describe("e2e: when an authorization breaks", function () {
   it("loses no grant to errors of the token endpoint that pass", async () => {
     await start();
     for (const { what, fault, code } of passing) {
-      rig.webex.fail({ ...fault, path: "/v1/access_token", times: null });
-      rig.webex.expireAccessTokens();
+      harness.webex.fail({ ...fault, path: "/v1/access_token", times: null });
+      harness.webex.expireAccessTokens();
       await poll();
-      if (code !== null) await rig.problem(code, 20_000);
-      expect((await rig.worker.status()).phase, what).to.equal("polling");
+      if (code !== null) await harness.waitForProblem(code, 20_000);
+      expect((await harness.worker.status()).waitForPhase, what).to.equal("polling");
       expect((await list())[0]?.state, what).to.equal("valid");
-      expect(rig.flow, what).to.equal(null);
-      if (code === null) await rig.webex.nextRequest({ path: "/v1/access_token" });
-      const recovered = rig.webex.nextRequest({ path: "/v1/people", status: 200 }, 20_000);
-      rig.webex.clearFaults();
+      expect(harness.flow, what).to.equal(null);
+      if (code === null) await harness.webex.nextRequest({ path: "/v1/access_token" });
+      const recovered = harness.webex.nextRequest({ path: "/v1/people", status: 200 }, 20_000);
+      harness.webex.clearFaults();
       await poll();
       await recovered;
-      if (code !== null) await rig.noProblem(code, 10_000);
+      if (code !== null) await harness.waitForProblemEnd(code, 10_000);
     }
     expect(consents()).to.equal(0);
   });
 
   it("loses no grant while the token endpoint hangs, and lets go of it with Enable=0", async () => {
     await start();
-    rig.webex.fail({ kind: "hang", path: "/v1/access_token", times: null });
-    rig.webex.expireAccessTokens();
-    await rig.webex.nextRequest({ path: "/v1/people", status: 401 }, ONE_POLL_MS);
+    harness.webex.fail({ kind: "hang", path: "/v1/access_token", times: null });
+    harness.webex.expireAccessTokens();
+    await harness.webex.nextRequest({ path: "/v1/people", status: 401 }, POLL_TIMEOUT_MS);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect((await list())[0]?.state).to.equal("valid");
-    await rig.set(0);
-    await rig.worker.phase("disabled", 1_500);
-    rig.webex.clearFaults();
-    await rig.set(1);
-    await rig.webex.nextRequest({ path: "/v1/people", status: 200 }, 5_000);
-    await rig.presence(uri, "onCall");
+    await harness.writeSettings(0);
+    await harness.worker.waitForPhase("disabled", 1_500);
+    harness.webex.clearFaults();
+    await harness.writeSettings(1);
+    await harness.webex.nextRequest({ path: "/v1/people", status: 200 }, 5_000);
+    await harness.waitForPresence(uri, "onCall");
     expect(consents()).to.equal(0);
   });
 
   it("goes on with a refresh token that Webex has changed", async () => {
     await start({ rotateRefreshToken: true });
     for (let time = 0; time < 3; time++) {
-      const refreshed = rig.webex.nextRequest({ path: "/v1/access_token", status: 200 }, ONE_POLL_MS);
-      const read = rig.webex.nextRequest({ path: "/v1/people", status: 200 }, ONE_POLL_MS);
-      rig.webex.expireAccessTokens();
+      const refreshed = harness.webex.nextRequest({ path: "/v1/access_token", status: 200 }, POLL_TIMEOUT_MS);
+      const read = harness.webex.nextRequest({ path: "/v1/people", status: 200 }, POLL_TIMEOUT_MS);
+      harness.webex.expireAccessTokens();
       await poll();
       await refreshed;
       await read;
     }
-    expect((await rig.worker.status()).problems.filter(({ severity }) => severity === "error")).to.deep.equal([]);
+    expect((await harness.worker.status()).problems.filter(({ severity }) => severity === "error")).to.deep.equal([]);
   });
 
   describe("with a real keyring", () => {
@@ -234,25 +237,25 @@ describe("e2e: when an authorization breaks", function () {
       keyring = await startKeyring();
       await start({ rotateRefreshToken: true, secretStore: "keychain", env: keyring.env });
       await keyring.lock();
-      const refreshed = rig.webex.nextRequest({ path: "/v1/access_token", status: 200 }, 2 * ONE_POLL_MS);
-      rig.webex.expireAccessTokens();
+      const refreshed = harness.webex.nextRequest({ path: "/v1/access_token", status: 200 }, 2 * POLL_TIMEOUT_MS);
+      harness.webex.expireAccessTokens();
       await refreshed;
-      await rig.webex.nextRequest({ path: "/v1/people", status: 200 }, 2 * ONE_POLL_MS);
-      await rig.problem("keychainLocked", 15_000);
-      expect((await rig.worker.status()).phase).to.equal("polling");
+      await harness.webex.nextRequest({ path: "/v1/people", status: 200 }, 2 * POLL_TIMEOUT_MS);
+      await harness.waitForProblem("keychainLocked", 15_000);
+      expect((await harness.worker.status()).waitForPhase).to.equal("polling");
       await keyring.unlock();
-      await rig.noProblem("keychainLocked", 15_000);
-      await rig.worker
-        .eventually(
+      await harness.waitForProblemEnd("keychainLocked", 15_000);
+      await harness.worker
+        .waitFor(
           "the stored grant",
-          () => (rig.worker.host.transcript.text("stderr").includes("keychainLocked") ? true : null),
+          () => (harness.worker.host.transcript.text("stderr").includes("keychainLocked") ? true : null),
           1_000,
         )
         .catch(() => undefined);
-      await rig.worker.host.shutdown();
-      await rig.worker.host.start();
-      await rig.worker.phase("polling", 10_000);
-      await rig.presence(uri, "onCall");
+      await harness.worker.host.shutdown();
+      await harness.worker.host.start();
+      await harness.worker.waitForPhase("polling", 10_000);
+      await harness.waitForPresence(uri, "onCall");
       expect((await list())[0]?.state).to.equal("valid");
       expect(consents()).to.equal(0);
     });

@@ -4,14 +4,14 @@ import { approveDevice, consent } from "../../simulator/administrator.js";
 import { closedPort } from "../support/http-fixtures.js";
 import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring.js";
 import { requireTool } from "../support/require-tool.js";
-import { CliRig, type CliRun } from "./cli-rig.js";
+import { CliHarness, type CliRun } from "./cli-rig.js";
 
 const KEY_ADDRESS = /http:\/\/localhost:(\d+)\/\?key=([\w-]+)/;
 
 describe("e2e: the command line authorizes", function () {
   this.timeout(60_000);
   let keyring: Keyring;
-  let rig: CliRig;
+  let harness: CliHarness;
   let port: number;
 
   before(function () {
@@ -20,75 +20,77 @@ describe("e2e: the command line authorizes", function () {
 
   beforeEach(async () => {
     keyring = await startKeyring();
-    rig = await CliRig.start(keyring.env);
+    harness = await CliHarness.start(keyring.env);
     port = await closedPort();
-    rig.webex.addRedirectUri(`http://localhost:${port}/oauth/callback`);
-    await rig.writeSettings(`WebexPresence.RedirectPort=${port}`);
+    harness.webex.addRedirectUri(`http://localhost:${port}/oauth/callback`);
+    await harness.writeSettings(`WebexPresence.RedirectPort=${port}`);
   });
 
   afterEach(async () => {
-    const said = rig.said.join("\n");
-    const leaked = [...rig.webex.issuedSecrets, rig.webex.client.clientSecret].filter((secret) => said.includes(secret));
-    await rig.stop();
+    const output = harness.output.join("\n");
+    const leaked = [...harness.webex.issuedSecrets, harness.webex.client.clientSecret].filter((secret) =>
+      output.includes(secret),
+    );
+    await harness.stop();
     await keyring.stop();
     expect(leaked.length, "secrets printed").to.equal(0);
   });
 
-  const import_ = (orgIndex = 0) => {
-    const { orgId, ...grant } = rig.webex.issueGrant({ orgIndex });
+  const issueGrant = (orgIndex = 0) => {
+    const { orgId, ...grant } = harness.webex.issueGrant({ orgIndex });
     return { orgId, grant };
   };
 
   /** Goes the administrator's way through the page of a running `authorize`. */
-  async function acceptAt(run: CliRun): Promise<{ page: string; key: string }> {
-    const [, at = "", key = ""] = await run.finds(KEY_ADDRESS);
+  async function acceptConsent(run: CliRun): Promise<{ page: string; key: string }> {
+    const [, at = "", key = ""] = await run.waitForOutput(KEY_ADDRESS);
     const page = `http://localhost:${at}`;
-    const departure = await fetch(`${page}/authorize?key=${key}`, { redirect: "manual" });
-    const back = await consent(departure.headers.get("location") ?? "");
+    const redirect = await fetch(`${page}/authorize?key=${key}`, { redirect: "manual" });
+    const back = await consent(redirect.headers.get("location") ?? "");
     expect(back.status).to.equal(200);
     return { page, key };
   }
 
   it("client, page, list and revocation, as an administrator would do it", async () => {
-    const kept = await rig.run(["secret", "client"], rig.clientLines());
-    expect(kept).to.include({ code: 0, stderr: "" });
-    expect(JSON.parse((await keyring.lookup("client")) ?? "{}")).to.include(rig.webex.client);
+    const stored = await harness.run(["secret", "client"], harness.clientLines());
+    expect(stored).to.include({ code: 0, stderr: "" });
+    expect(JSON.parse((await keyring.lookup("client")) ?? "{}")).to.include(harness.webex.client);
 
-    const authorizing = rig.launch(["authorize"]);
-    const { page, key } = await acceptAt(authorizing);
+    const authorizing = harness.launch(["authorize"]);
+    const { page, key } = await acceptConsent(authorizing);
     const title = await (await fetch(`${page}/?key=${key}`)).text();
     expect(title).to.include("Webex integration authorization");
     expect((await fetch(`${page}/complete`, { method: "POST", body: new URLSearchParams({ key }) })).status).to.equal(200);
     const authorized = await authorizing.ended();
     expect(authorized.code, authorized.stderr).to.equal(0);
-    const { orgId } = import_();
+    const { orgId } = issueGrant();
     for (const fact of ["Example Ltd", orgId, "spark-admin:people_read", "Authorized by", "Valid until"]) {
       expect(authorized.stdout).to.include(fact);
     }
 
-    const listed = await rig.run(["authorizations"]);
+    const listed = await harness.run(["authorizations"]);
     expect(listed.code).to.equal(0);
     expect(listed.stdout).to.match(/Example Ltd {2}valid/);
-    const { code, value } = await rig.json(["authorizations"]);
+    const { code, value } = await harness.json(["authorizations"]);
     expect(code).to.equal(0);
     expect(value).to.deep.include({ ok: true });
     expect(value.authorizations).to.have.length(1);
     expect(value.authorizations[0]).to.include({ orgId, orgName: "Example Ltd", state: "valid" });
 
-    const revoked = await rig.json(["revoke", orgId]);
+    const revoked = await harness.json(["revoke", orgId]);
     expect(revoked.code).to.equal(0);
     expect(revoked.value).to.include({ ok: true, orgId, revokedAtWebex: true });
-    const empty = await rig.run(["authorizations"]);
+    const empty = await harness.run(["authorizations"]);
     expect(empty.code).to.equal(0);
     expect(empty.stdout).to.include("No organization is authorized");
-    const again = await rig.run(["revoke", orgId]);
-    expect(again.code).to.equal(1);
-    expect(again.stderr).to.include("ucx-webex-presence authorizations");
+    const repeated = await harness.run(["revoke", orgId]);
+    expect(repeated.code).to.equal(1);
+    expect(repeated.stderr).to.include("ucx-webex-presence authorizations");
   });
 
   it("takes the client with authorize, and ends by itself soon after the grant when nobody is at the terminal", async () => {
-    const authorizing = rig.launch(["authorize", "--json"], rig.clientLines());
-    await acceptAt(authorizing);
+    const authorizing = harness.launch(["authorize", "--json"], harness.clientLines());
+    await acceptConsent(authorizing);
     const { code, stdout, stderr } = await authorizing.ended();
     expect(code, stderr).to.equal(0);
     const value = JSON.parse(stdout) as { ok: boolean; state: string; authorizations: { orgName: string }[] };
@@ -97,10 +99,10 @@ describe("e2e: the command line authorizes", function () {
   });
 
   it("authorizes with a code", async () => {
-    rig.webex.set({ deviceIntervalSeconds: 1 });
-    const authorizing = rig.launch(["authorize", "--device"], rig.clientLines());
-    const [, address = ""] = await authorizing.finds(/Address +(\S+)/);
-    const [, code = ""] = await authorizing.finds(/Code +(\d+)/);
+    harness.webex.set({ deviceIntervalSeconds: 1 });
+    const authorizing = harness.launch(["authorize", "--device"], harness.clientLines());
+    const [, address = ""] = await authorizing.waitForOutput(/Address +(\S+)/);
+    const [, code = ""] = await authorizing.waitForOutput(/Code +(\d+)/);
     await approveDevice(address, code);
     const outcome = await authorizing.ended();
     expect(outcome.code, outcome.stderr).to.equal(0);
@@ -108,10 +110,10 @@ describe("e2e: the command line authorizes", function () {
   });
 
   it("fails with what to do when the code is declined", async () => {
-    rig.webex.set({ deviceIntervalSeconds: 1 });
-    const authorizing = rig.launch(["authorize", "--device"], rig.clientLines());
-    const [, address = ""] = await authorizing.finds(/Address +(\S+)/);
-    const [, code = ""] = await authorizing.finds(/Code +(\d+)/);
+    harness.webex.set({ deviceIntervalSeconds: 1 });
+    const authorizing = harness.launch(["authorize", "--device"], harness.clientLines());
+    const [, address = ""] = await authorizing.waitForOutput(/Address +(\S+)/);
+    const [, code = ""] = await authorizing.waitForOutput(/Code +(\d+)/);
     await approveDevice(address, code, { decision: "decline" });
     const outcome = await authorizing.ended();
     expect(outcome.code).to.equal(1);
@@ -119,18 +121,18 @@ describe("e2e: the command line authorizes", function () {
   });
 
   it("can be given up, with the client kept and nothing authorized", async () => {
-    const authorizing = rig.launch(["authorize"], rig.clientLines());
-    await authorizing.finds(KEY_ADDRESS);
+    const authorizing = harness.launch(["authorize"], harness.clientLines());
+    await authorizing.waitForOutput(KEY_ADDRESS);
     authorizing.kill("SIGINT");
     expect((await authorizing.ended()).code).to.equal(1);
-    expect((await rig.json(["authorizations"])).value.authorizations).to.deep.equal([]);
+    expect((await harness.json(["authorizations"])).value.authorizations).to.deep.equal([]);
   });
 
   it("says that the running worker has its own page open, and where", async () => {
-    await rig.run(["secret", "client"], rig.clientLines());
-    const worker = rig.launch(["worker"], null);
-    await worker.finds(KEY_ADDRESS);
-    const refused = await rig.run(["authorize"]);
+    await harness.run(["secret", "client"], harness.clientLines());
+    const worker = harness.launch(["worker"], null);
+    await worker.waitForOutput(KEY_ADDRESS);
+    const refused = await harness.run(["authorize"]);
     worker.kill("SIGTERM");
     const { stderr } = await worker.ended();
     const [page = "none"] = KEY_ADDRESS.exec(stderr) ?? [];
@@ -139,51 +141,51 @@ describe("e2e: the command line authorizes", function () {
   });
 
   it("keeps a grant from stdin once Webex has proved it, and says what is wrong with one", async () => {
-    const { orgId, grant } = import_();
-    const early = await rig.run(["import"], JSON.stringify(grant));
-    expect(early.code).to.equal(1);
-    expect(early.stderr).to.include("secret client");
-    await rig.run(["secret", "client"], rig.clientLines());
+    const { orgId, grant } = issueGrant();
+    const premature = await harness.run(["import"], JSON.stringify(grant));
+    expect(premature.code).to.equal(1);
+    expect(premature.stderr).to.include("secret client");
+    await harness.run(["secret", "client"], harness.clientLines());
 
-    const imported = await rig.json(["import"], `\ufeff${JSON.stringify(grant)}`);
+    const imported = await harness.json(["import"], `\ufeff${JSON.stringify(grant)}`);
     expect(imported.code).to.equal(0);
     expect(imported.value.authorization).to.include({ orgId, state: "valid" });
 
-    rig.webex.endGrants();
-    const dead = await rig.json(["import"], JSON.stringify(grant));
-    expect(dead.code).to.equal(1);
-    expect(dead.value).to.nested.include({ ok: false, "error.code": "grantRefused" });
-    for (const [input, word] of [
+    harness.webex.endGrants();
+    const refused = await harness.json(["import"], JSON.stringify(grant));
+    expect(refused.code).to.equal(1);
+    expect(refused.value).to.nested.include({ ok: false, "error.code": "grantRefused" });
+    for (const [input, fragment] of [
       ["", "no grant"],
       ["not json", "not JSON"],
       ['{"accessToken":"x"}', "refreshToken"],
       [`{"refreshToken":"${grant.refreshToken}","expiresIn":"soon"}`, "expiresIn"],
     ] as const) {
-      const { code, stderr } = await rig.run(["import"], input);
+      const { code, stderr } = await harness.run(["import"], input);
       expect(code, input).to.equal(2);
-      expect(stderr).to.include(word);
+      expect(stderr).to.include(fragment);
     }
   });
 
   it("keeps and deletes the proxy's password, without a word of it", async () => {
-    await rig.writeSettings("WebexPresence.Proxy=http://user@127.0.0.1:1");
-    const kept = await rig.json(["secret", "proxy"], "pass word!\n");
-    expect(kept).to.deep.include({ code: 0 });
-    expect(kept.value).to.include({ ok: true, proxyPassword: "kept" });
+    await harness.writeSettings("WebexPresence.Proxy=http://user@127.0.0.1:1");
+    const stored = await harness.json(["secret", "proxy"], "pass word!\n");
+    expect(stored).to.deep.include({ code: 0 });
+    expect(stored.value).to.include({ ok: true, proxyPassword: "kept" });
     expect(JSON.parse((await keyring.lookup("proxy")) ?? "{}")).to.include({ password: "pass word!" });
-    expect((await rig.json(["secret", "proxy"], "\n")).value).to.include({ proxyPassword: "deleted" });
+    expect((await harness.json(["secret", "proxy"], "\n")).value).to.include({ proxyPassword: "deleted" });
     expect(await keyring.lookup("proxy")).to.equal(null);
-    expect(rig.said.join()).to.not.include("pass word!");
+    expect(harness.output.join()).to.not.include("pass word!");
   });
 
   it("needs both lines of a client, and keeps the one there is when nothing is piped in", async () => {
-    const half = await rig.run(["secret", "client"], "just-an-id\n");
-    expect(half.code).to.equal(2);
-    expect((await rig.run(["secret", "client"], "")).code).to.equal(2);
-    await rig.run(["secret", "client"], rig.clientLines());
-    expect((await rig.json(["secret", "client"], "")).value).to.include({ ok: true, changed: false });
-    await rig.writeSettings("WebexPresence.ClientId=another");
-    const other = await rig.json(["secret", "client"], "");
+    const incomplete = await harness.run(["secret", "client"], "just-an-id\n");
+    expect(incomplete.code).to.equal(2);
+    expect((await harness.run(["secret", "client"], "")).code).to.equal(2);
+    await harness.run(["secret", "client"], harness.clientLines());
+    expect((await harness.json(["secret", "client"], "")).value).to.include({ ok: true, changed: false });
+    await harness.writeSettings("WebexPresence.ClientId=another");
+    const other = await harness.json(["secret", "client"], "");
     expect(other.code).to.equal(1);
     expect(other.value).to.include({ ok: false });
   });
@@ -191,7 +193,7 @@ describe("e2e: the command line authorizes", function () {
   it("says that the keychain is locked, and never that nothing is there", async () => {
     await keyring.lock();
     for (const command of [["authorizations"], ["secret", "client"], ["revoke", "x"]]) {
-      const { code, value } = await rig.json(command, rig.clientLines());
+      const { code, value } = await harness.json(command, harness.clientLines());
       expect(code).to.equal(1);
       expect(value.error.code, command[0]).to.equal("keychainLocked");
       expect(value.error.hint).to.match(/unlock/i);

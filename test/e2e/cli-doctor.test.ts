@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { makeCertificates } from "../support/http-fixtures.js";
 import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring.js";
 import { requireTool } from "../support/require-tool.js";
-import { CliRig, type Finding } from "./cli-rig.js";
+import { CliHarness, type Finding } from "./cli-rig.js";
 
 const ALL_CHECKS = [
   "settings",
@@ -27,7 +27,7 @@ const ALL_CHECKS = [
 describe("e2e: doctor", function () {
   this.timeout(90_000);
   let keyring: Keyring;
-  let rig: CliRig;
+  let harness: CliHarness;
 
   before(function () {
     for (const [tool, debianPackage] of KEYRING_TOOLS) requireTool(this, tool, debianPackage);
@@ -35,41 +35,41 @@ describe("e2e: doctor", function () {
 
   beforeEach(async () => {
     keyring = await startKeyring();
-    rig = await CliRig.start(keyring.env);
+    harness = await CliHarness.start(keyring.env);
   });
 
   afterEach(async () => {
-    const said = rig.said.join("\n");
-    const leaked = [...rig.webex.issuedSecrets].filter((secret) => said.includes(secret));
-    await rig.stop();
+    const output = harness.output.join("\n");
+    const leaked = [...harness.webex.issuedSecrets].filter((secret) => output.includes(secret));
+    await harness.stop();
     await keyring.stop();
     expect(leaked.length, "secrets printed").to.equal(0);
   });
 
-  async function authorize(options: Parameters<CliRig["webex"]["issueGrant"]>[0] = {}): Promise<string> {
-    await rig.run(["secret", "client"], rig.clientLines());
-    const { orgId, ...grant } = rig.webex.issueGrant(options);
-    const { code, stderr } = await rig.run(["import"], JSON.stringify(grant));
+  async function authorize(options: Parameters<CliHarness["webex"]["issueGrant"]>[0] = {}): Promise<string> {
+    await harness.run(["secret", "client"], harness.clientLines());
+    const { orgId, ...grant } = harness.webex.issueGrant(options);
+    const { code, stderr } = await harness.run(["import"], JSON.stringify(grant));
     expect(code, stderr).to.equal(0);
     return orgId;
   }
 
-  async function examine(): Promise<{ code: number | null; found: (name: string) => Finding; checks: readonly Finding[] }> {
-    const { code, value } = await rig.json(["doctor"]);
+  async function runDoctor(): Promise<{ code: number | null; finding: (name: string) => Finding; checks: readonly Finding[] }> {
+    const { code, value } = await harness.json(["doctor"]);
     const { checks } = value;
-    const found = (name: string): Finding => {
+    const finding = (name: string): Finding => {
       const finding = checks.find((check) => check.name === name);
       if (finding === undefined) throw new Error(`no ${name} in ${JSON.stringify(checks)}`);
       return finding;
     };
     expect(value.ok).to.equal(code === 0);
     for (const { state, hint } of checks) expect(hint !== null, state).to.equal(state === "warning" || state === "failed");
-    return { code, found, checks };
+    return { code, finding, checks };
   }
 
   it("says one line each, and exits 0 with nothing worse than addresses out of reach", async () => {
     const orgId = await authorize();
-    const { code, checks } = await examine();
+    const { code, checks } = await runDoctor();
     expect(code, JSON.stringify(checks, null, 1)).to.equal(0);
     expect([...new Set(checks.map(({ name }) => name))]).to.deep.equal(ALL_CHECKS);
     expect(checks.filter(({ name, state }) => name !== "address" && state !== "ok")).to.deep.equal([]);
@@ -80,7 +80,7 @@ describe("e2e: doctor", function () {
       "api.imagicle.com",
     ]);
 
-    const plain = await rig.run(["doctor"]);
+    const plain = await harness.run(["doctor"]);
     const lines = plain.stdout.trimEnd().split("\n");
     expect(lines).to.have.length(checks.length + 2);
     expect(lines[0]).to.match(/^ok {4}settings /);
@@ -88,82 +88,82 @@ describe("e2e: doctor", function () {
   });
 
   it("names what is missing, and goes on with the rest", async () => {
-    await rig.writeSettings("WebexPresence.PollIntervalSeconds=1", "WebexPresence.ClientId=nobody");
-    const { code, found } = await examine();
+    await harness.writeSettings("WebexPresence.PollIntervalSeconds=1", "WebexPresence.ClientId=nobody");
+    const { code, finding } = await runDoctor();
     expect(code).to.equal(1);
-    expect(found("settings")).to.include({ state: "warning" });
-    expect(found("settings").message).to.include("PollIntervalSeconds=1");
-    expect(found("keychain").state).to.equal("ok");
-    expect(found("client").state).to.equal("failed");
-    expect(found("clock").state).to.equal("ok");
+    expect(finding("settings")).to.include({ state: "warning" });
+    expect(finding("settings").message).to.include("PollIntervalSeconds=1");
+    expect(finding("keychain").state).to.equal("ok");
+    expect(finding("client").state).to.equal("failed");
+    expect(finding("clock").state).to.equal("ok");
   });
 
   it("fails where Webex is out of reach", async () => {
     await authorize();
-    await rig.writeSettings("WebexPresence.ApiUrl=http://127.0.0.1:1/v1");
-    const { code, found } = await examine();
+    await harness.writeSettings("WebexPresence.ApiUrl=http://127.0.0.1:1/v1");
+    const { code, finding } = await runDoctor();
     expect(code).to.equal(1);
-    expect(found("TLS").state).to.equal("failed");
-    expect(found("TLS").message).to.include("refused");
-    expect(found("clock").state).to.equal("skipped");
-    expect(found("grant").state, "a grant of another address").to.equal("failed");
+    expect(finding("TLS").state).to.equal("failed");
+    expect(finding("TLS").message).to.include("refused");
+    expect(finding("clock").state).to.equal("skipped");
+    expect(finding("grant").state, "a grant of another address").to.equal("failed");
   });
 
   it("trusts https by the usual roots and WebexPresence.CaFile alone", async function () {
     requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
-    await rig.stop();
-    rig = await CliRig.start(keyring.env, { tls });
-    const untrusted = await examine();
+    await harness.stop();
+    harness = await CliHarness.start(keyring.env, { tls });
+    const untrusted = await runDoctor();
     expect(untrusted.code).to.equal(1);
-    expect(untrusted.found("TLS").state).to.equal("failed");
-    expect(untrusted.found("TLS").hint).to.include("WebexPresence.CaFile");
+    expect(untrusted.finding("TLS").state).to.equal("failed");
+    expect(untrusted.finding("TLS").hint).to.include("WebexPresence.CaFile");
 
-    const caFile = join(rig.folder, "ca.pem");
+    const caFile = join(harness.folder, "ca.pem");
     await writeFile(caFile, authority);
-    await rig.writeSettings(`WebexPresence.CaFile=${caFile}`);
+    await harness.writeSettings(`WebexPresence.CaFile=${caFile}`);
     await authorize();
-    const trusted = await examine();
-    expect(trusted.found("TLS").state, trusted.found("TLS").message).to.equal("ok");
+    const trusted = await runDoctor();
+    expect(trusted.finding("TLS").state, trusted.finding("TLS").message).to.equal("ok");
     expect(trusted.code).to.equal(0);
 
-    await rig.writeSettings(`WebexPresence.CaFile=${caFile}.gone`);
-    expect((await examine()).found("TLS").state).to.equal("failed");
+    await harness.writeSettings(`WebexPresence.CaFile=${caFile}.gone`);
+    expect((await runDoctor()).finding("TLS").state).to.equal("failed");
   });
 
   it("fails where the proxy is out of reach or cannot be used", async () => {
     await authorize();
-    await rig.writeSettings("WebexPresence.Proxy=http://127.0.0.1:1");
-    const { code, found } = await examine();
+    await harness.writeSettings("WebexPresence.Proxy=http://127.0.0.1:1");
+    const { code, finding } = await runDoctor();
     expect(code).to.equal(1);
-    expect(found("proxy").state).to.equal("failed");
-    expect(found("TLS").state).to.equal("skipped");
+    expect(finding("proxy").state).to.equal("failed");
+    expect(finding("TLS").state).to.equal("skipped");
   });
 
   it("fails where the grant is dead, a scope is missing, the role is lost, or sharing is off", async () => {
     await authorize();
-    rig.webex.set({ sharingOff: true });
-    expect((await examine()).found("status sharing").state).to.equal("failed");
-    rig.webex.set({ sharingOff: false, roleLost: true });
-    expect((await examine()).found("role").state).to.equal("failed");
-    rig.webex.set({ roleLost: false });
-    rig.webex.endGrants();
-    const dead = await examine();
-    expect(dead.code).to.equal(1);
-    expect(dead.found("grant").state).to.equal("failed");
-    expect(dead.found("role").state).to.equal("skipped");
+    harness.webex.set({ sharingOff: true });
+    expect((await runDoctor()).finding("status sharing").state).to.equal("failed");
+    harness.webex.set({ sharingOff: false, roleLost: true });
+    expect((await runDoctor()).finding("role").state).to.equal("failed");
+    harness.webex.set({ roleLost: false });
+    harness.webex.endGrants();
+    const revoked = await runDoctor();
+    expect(revoked.code).to.equal(1);
+    expect(revoked.finding("grant").state).to.equal("failed");
+    expect(revoked.finding("role").state).to.equal("skipped");
     await authorize({ scopes: ["spark-admin:people_read"] });
-    expect((await examine()).found("scopes").state).to.equal("failed");
+    expect((await runDoctor()).finding("scopes").state).to.equal("failed");
   });
 
   it("warns of a clock that is off and of an organization that is large", async () => {
-    await rig.stop();
-    rig = await CliRig.start(keyring.env, {
+    await harness.stop();
+    harness = await CliHarness.start(keyring.env, {
       organizations: [{ name: "Large", persons: 1_050, seed: 3 }],
       maxPageSize: 500,
     });
     await authorize();
-    rig.webex.fail({
+    harness.webex.fail({
       kind: "status",
       path: "/v1",
       times: 1,
@@ -171,17 +171,17 @@ describe("e2e: doctor", function () {
       body: "empty",
       headers: { Date: new Date(Date.now() - 120_000).toUTCString() },
     });
-    const { code, found } = await examine();
+    const { code, finding } = await runDoctor();
     expect(code).to.equal(0);
-    expect(found("clock").state).to.equal("warning");
-    expect(found("clock").message).to.include("ahead");
-    expect(found("organization size").state).to.equal("warning");
-    expect(found("organization size").message).to.include("1050");
+    expect(finding("clock").state).to.equal("warning");
+    expect(finding("clock").message).to.include("ahead");
+    expect(finding("organization size").state).to.equal("warning");
+    expect(finding("organization size").message).to.include("1050");
   });
 
   it("fails where the keychain is locked or the settings file is missing", async () => {
     const locked = await startKeyring({ locked: true });
-    const other = await CliRig.start(locked.env);
+    const other = await CliHarness.start(locked.env);
     const { code, value } = await other.json(["doctor"]);
     await other.stop();
     await locked.stop();
@@ -190,7 +190,7 @@ describe("e2e: doctor", function () {
     expect(keychain).to.include({ state: "failed" });
     expect(keychain?.hint).to.match(/unlock/i);
 
-    const missing = await rig.run(["doctor", "--settings", `${rig.folder}/none.ini`]);
+    const missing = await harness.run(["doctor", "--settings", `${harness.folder}/none.ini`]);
     expect(missing.code).to.not.equal(0);
   });
 });

@@ -8,7 +8,7 @@ import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-sim
 const CLI = resolve("dist/cli.cjs");
 
 /** What the objects of `--json` hold, all commands together. */
-export interface JsonAnswer {
+export interface JsonOutput {
   readonly ok: boolean;
   readonly error: { readonly code: string; readonly message: string; readonly hint: string | null };
   readonly authorizations: readonly Authorization[];
@@ -31,7 +31,7 @@ export interface Finding {
   readonly orgId: string | null;
 }
 
-export interface CliOutcome {
+export interface CliResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -40,25 +40,25 @@ export interface CliOutcome {
 /** One run of the built command line. */
 export class CliRun {
   readonly #process: ChildProcessWithoutNullStreams;
-  readonly #ended: Promise<CliOutcome>;
+  readonly #ended: Promise<CliResult>;
   #stdout = "";
   #stderr = "";
 
-  constructor(args: readonly string[], options: { env: NodeJS.ProcessEnv; input: string | null; said: string[] }) {
+  constructor(args: readonly string[], options: { env: NodeJS.ProcessEnv; input: string | null; output: string[] }) {
     const child = spawn(process.execPath, [CLI, ...args], { env: options.env, stdio: "pipe" });
     child.stdout.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
     if (options.input !== null) child.stdin.end(options.input);
     this.#process = child;
-    this.#ended = new Promise((settle) => {
+    this.#ended = new Promise((resolve) => {
       child.once("close", (code) => {
-        options.said.push(this.#stdout, this.#stderr);
-        settle({ code, stdout: this.#stdout, stderr: this.#stderr });
+        options.output.push(this.#stdout, this.#stderr);
+        resolve({ code, stdout: this.#stdout, stderr: this.#stderr });
       });
     });
   }
 
-  ended(): Promise<CliOutcome> {
+  ended(): Promise<CliResult> {
     return this.#ended;
   }
 
@@ -67,22 +67,22 @@ export class CliRun {
   }
 
   /** The first match in what was printed so far on both streams, once it is there. */
-  async finds(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+  async waitForOutput(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const found = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
-      if (found !== null) return found;
+      const match = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
+      if (match !== null) return match;
       if (Date.now() > deadline || this.#process.exitCode !== null) {
         throw new Error(`${String(pattern)} was not printed:\n${this.#stdout}\n${this.#stderr}`);
       }
-      await new Promise((go) => setTimeout(go, 20));
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 }
 
 /** The built command line beside a simulated Webex, with settings in a temporary folder; what every run printed is kept. */
-export class CliRig {
-  readonly said: string[] = [];
+export class CliHarness {
+  readonly output: string[] = [];
 
   private constructor(
     readonly webex: WebexSimulator,
@@ -93,15 +93,15 @@ export class CliRig {
   static async start(
     env: NodeJS.ProcessEnv,
     options: Partial<SimulatorOptions> & { readonly tls?: { readonly key: string; readonly cert: string } } = {},
-  ): Promise<CliRig> {
+  ): Promise<CliHarness> {
     const { tls, ...webexOptions } = options;
     const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 12, seed: 7 }], ...webexOptions });
     await webex.start(tls === undefined ? {} : { tls });
     const folder = await mkdtemp(join(tmpdir(), "ucx-cli-"));
     const clean = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)));
-    const rig = new CliRig(webex, folder, { ...clean, XDG_STATE_HOME: join(folder, "state") });
-    await rig.writeSettings();
-    return rig;
+    const harness = new CliHarness(webex, folder, { ...clean, XDG_STATE_HOME: join(folder, "state") });
+    await harness.writeSettings();
+    return harness;
   }
 
   get settingsPath(): string {
@@ -120,18 +120,18 @@ export class CliRig {
 
   /** Launches a command with the rig's settings. `input: null` leaves stdin open. */
   launch(args: readonly string[], input: string | null = ""): CliRun {
-    return new CliRun([...args, "--settings", this.settingsPath], { env: this.env, input, said: this.said });
+    return new CliRun([...args, "--settings", this.settingsPath], { env: this.env, input, output: this.output });
   }
 
-  run(args: readonly string[], input = ""): Promise<CliOutcome> {
+  run(args: readonly string[], input = ""): Promise<CliResult> {
     return this.launch(args, input).ended();
   }
 
   /** Runs with `--json`; the whole of stdout has to be one object. */
-  async json(args: readonly string[], input = ""): Promise<{ readonly code: number | null; readonly value: JsonAnswer }> {
+  async json(args: readonly string[], input = ""): Promise<{ readonly code: number | null; readonly value: JsonOutput }> {
     const { code, stdout, stderr } = await this.run([...args, "--json"], input);
     try {
-      return { code, value: JSON.parse(stdout) as JsonAnswer };
+      return { code, value: JSON.parse(stdout) as JsonOutput };
     } catch (error) {
       throw new Error(`Not one JSON object:\n${stdout}\n${stderr}`, { cause: error });
     }

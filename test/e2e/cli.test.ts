@@ -4,8 +4,8 @@ import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { WorkerRig } from "../support/worker-rig.js";
-import { CliRig } from "./cli-rig.js";
+import { WorkerHarness } from "../support/worker-rig.js";
+import { CliHarness } from "./cli-rig.js";
 
 const CLI = "dist/cli.cjs";
 
@@ -67,35 +67,35 @@ describe("e2e: the command line", function () {
   });
 
   it("worker: is the worker itself", async () => {
-    const rig = await CliRig.start(process.env);
-    const worker = rig.launch(
-      ["worker", "--secret-store", "memory", "--log-dir", join(rig.folder, "log")],
+    const harness = await CliHarness.start(process.env);
+    const worker = harness.launch(
+      ["worker", "--secret-store", "memory", "--log-dir", join(harness.folder, "log")],
       frame("worker/status"),
     );
     const { code, stdout } = await worker.ended();
-    await rig.stop();
+    await harness.stop();
     expect(code).to.equal(0);
     expect(stdout).to.match(/"id":1,"result":\{"phase":"starting"/);
   });
 
   describe("status", () => {
-    let rig: WorkerRig;
+    let harness: WorkerHarness;
 
     beforeEach(async () => {
-      rig = await WorkerRig.start({ enable: 1 });
+      harness = await WorkerHarness.start({ enable: 1 });
     });
 
     afterEach(async () => {
-      await rig.stop();
+      await harness.stop();
     });
 
     const status = (...args: string[]) =>
-      spawnSync(process.execPath, [CLI, "status", "--log-dir", rig.logDirectory, ...args], { encoding: "utf8" });
+      spawnSync(process.execPath, [CLI, "status", "--log-dir", harness.logDirectory, ...args], { encoding: "utf8" });
 
     it("shows the running worker as a table, and its file as JSON", async () => {
-      await rig.authorize();
-      await rig.phase("polling");
-      await rig.eventually(
+      await harness.authorize();
+      await harness.waitForPhase("polling");
+      await harness.waitFor(
         "people in the status file",
         () => (status("--json").stdout.includes('"persons": 30') ? true : null),
         5_000,
@@ -106,60 +106,60 @@ describe("e2e: the command line", function () {
         .to.match(/Phase +polling/)
         .and.to.match(/Example Ltd +30/);
       const value = JSON.parse(status("--json").stdout) as Record<string, unknown>;
-      expect(value).to.include({ ok: true, running: true, phase: "polling", pid: rig.host.pid });
+      expect(value).to.include({ ok: true, running: true, phase: "polling", pid: harness.host.pid });
     });
 
     it("exits 1 while the worker is blocked, with what to do", async () => {
-      await rig.phase("blocked");
-      const shown = await rig.eventually("the file", () => (status().stdout.includes("blocked") ? status() : null));
+      await harness.waitForPhase("blocked");
+      const shown = await harness.waitFor("the file", () => (status().stdout.includes("blocked") ? status() : null));
       expect(shown.status).to.equal(1);
       expect(shown.stdout).to.include("error clientNotConfigured").and.to.include("secret client");
     });
 
     it("says not running when the process is gone, the file is old, or there is none", async () => {
-      await rig.phase("blocked");
-      await rig.eventually("the file", () => (status().stdout.includes("blocked") ? true : null));
-      const file = join(rig.logDirectory, "status.json");
+      await harness.waitForPhase("blocked");
+      await harness.waitFor("the file", () => (status().stdout.includes("blocked") ? true : null));
+      const file = join(harness.logDirectory, "status.json");
       const hourAgo = new Date(Date.now() - 3_600_000);
       await utimes(file, hourAgo, hourAgo);
       const old = status("--json");
       expect(old.status).to.equal(1);
       expect(JSON.parse(old.stdout)).to.include({ ok: false, running: false });
 
-      const gone = rig.host.exited();
-      rig.host.kill();
+      const gone = harness.host.exited();
+      harness.host.kill();
       await gone;
       const dead = status();
       expect(dead.status).to.equal(1);
       expect(dead.stderr).to.include("not running");
 
-      await mkdir(join(rig.folder, "empty"));
-      const none = spawnSync(process.execPath, [CLI, "status", "--json", "--log-dir", join(rig.folder, "empty")], {
+      await mkdir(join(harness.folder, "empty"));
+      const none = spawnSync(process.execPath, [CLI, "status", "--json", "--log-dir", join(harness.folder, "empty")], {
         encoding: "utf8",
       });
       expect(none.status).to.equal(1);
       expect(JSON.parse(none.stdout)).to.include({ running: false });
-      await writeFile(join(rig.folder, "empty", "status.json"), "{");
-      expect(status("--log-dir", join(rig.folder, "empty")).status).to.equal(1);
+      await writeFile(join(harness.folder, "empty", "status.json"), "{");
+      expect(status("--log-dir", join(harness.folder, "empty")).status).to.equal(1);
     });
   });
 
   describe("watch", () => {
-    let rig: CliRig;
+    let harness: CliHarness;
 
     beforeEach(async () => {
-      rig = await CliRig.start(process.env);
-      await rig.writeSettings("WebexPresence.Authorize=off");
+      harness = await CliHarness.start(process.env);
+      await harness.writeSettings("WebexPresence.Authorize=off");
     });
 
     afterEach(async () => {
-      await rig.stop();
+      await harness.stop();
     });
 
     it("says what keeps presence away, a line each, and ends cleanly on Ctrl+C", async () => {
-      const watching = rig.launch(["watch", "--secret-store", "memory", "a@example.com"]);
-      await watching.finds(/blocked: somebody has to act/);
-      await watching.finds(/error: .*secret client/);
+      const watching = harness.launch(["watch", "--secret-store", "memory", "a@example.com"]);
+      await watching.waitForOutput(/blocked: somebody has to act/);
+      await watching.waitForOutput(/error: .*secret client/);
       watching.kill("SIGINT");
       const { code, stdout, stderr } = await watching.ended();
       expect(code, stderr).to.equal(0);
@@ -174,7 +174,7 @@ describe("e2e: the command line", function () {
     });
 
     it("--json looks once", async () => {
-      const { code, value } = await rig.json(["watch", "--secret-store", "memory", "a@example.com"]);
+      const { code, value } = await harness.json(["watch", "--secret-store", "memory", "a@example.com"]);
       expect(code).to.equal(1);
       expect(value).to.include({ ok: false, phase: "blocked" });
       expect(value.records[0]).to.include({ uri: "a@example.com", state: "unknown", reason: "blocked" });

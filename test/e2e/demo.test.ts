@@ -48,11 +48,11 @@ describe("the demo", function () {
   }
 
   /** Resolves when the output holds a text; rejects when the demo ends without it. */
-  async function shows(demo: Run, text: RegExp): Promise<void> {
-    const end = { came: false };
-    void demo.ended.then(() => (end.came = true));
+  async function waitForOutput(demo: Run, text: RegExp): Promise<void> {
+    const exit = { came: false };
+    void demo.ended.then(() => (exit.came = true));
     while (!text.test(demo.output())) {
-      if (end.came) throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
+      if (exit.came) throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
       await new Promise((later) => setTimeout(later, 50));
     }
   }
@@ -84,8 +84,8 @@ describe("the demo", function () {
     requireTool(this, "script", "bsdutils");
     const inTerminal = `stty cols 100 rows 30; exec '${process.execPath}' '${DEMO}' --speed 120`;
     const demo = run("script", ["-qec", inTerminal, "/dev/null"]);
-    await shows(demo, /\u2588/);
-    await shows(demo, /LATEST CHANGES[^]*\d\d:\d\d:\d\d[^]*→/);
+    await waitForOutput(demo, /\u2588/);
+    await waitForOutput(demo, /LATEST CHANGES[^]*\d\d:\d\d:\d\d[^]*→/);
     expect(demo.output()).to.contain("\u001b[?1049h\u001b[?25l");
     expect(demo.output()).to.contain("\u001b[32m● available");
     demo.process.stdin?.write("q");
@@ -98,7 +98,7 @@ describe("the demo", function () {
   it("cleans up when it is ended by a signal", async function () {
     if (process.platform === "win32") this.skip();
     const demo = run(process.execPath, [DEMO, "--once", "--speed", "1"]);
-    await shows(demo, /7\. First sweep/);
+    await waitForOutput(demo, /7\. First sweep/);
     demo.process.kill("SIGTERM");
     expect(await demo.ended).to.equal(130);
     expect(await readdir(temporary)).to.deep.equal([]);
@@ -109,22 +109,22 @@ describe("the demo", function () {
     await mkdir(join(installation, "dist"), { recursive: true });
     const copy = join(installation, "dist", "demo.mjs");
     await copyFile(DEMO, copy);
-    const without = run(process.execPath, [copy, "--once"]);
-    expect(await without.ended).to.equal(1);
-    expect(without.output()).to.contain("plugin.manifest.json").and.to.contain("npm run build");
+    const withoutManifest = run(process.execPath, [copy, "--once"]);
+    expect(await withoutManifest.ended).to.equal(1);
+    expect(withoutManifest.output()).to.contain("plugin.manifest.json").and.to.contain("npm run build");
 
     const manifest = JSON.parse(await readFile("plugin.manifest.json", "utf8")) as { worker: { args: string[] } };
     manifest.worker.args = ["-e", "process.stderr.write('no more\\n'); process.exit(3)", "--"];
     await writeFile(join(installation, "plugin.manifest.json"), JSON.stringify(manifest));
-    const dying = run(process.execPath, [copy, "--once"]);
-    expect(await dying.ended, dying.output()).to.equal(1);
-    expect(dying.output()).to.contain("The worker has ended (3). no more");
+    const withCrashingWorker = run(process.execPath, [copy, "--once"]);
+    expect(await withCrashingWorker.ended, withCrashingWorker.output()).to.equal(1);
+    expect(withCrashingWorker.output()).to.contain("The worker has ended (3). no more");
     expect(await readdir(temporary)).to.deep.equal(["installation"]);
   });
 
   it("refuses options that it does not know, with the usage and exit code 2", async () => {
-    for (const wrong of [["--users", "many"], ["--nonsense"]]) {
-      const demo = run(process.execPath, [DEMO, ...wrong]);
+    for (const invalidArgs of [["--users", "many"], ["--nonsense"]]) {
+      const demo = run(process.execPath, [DEMO, ...invalidArgs]);
       expect(await demo.ended).to.equal(2);
       expect(demo.output()).to.contain("Usage: npm run demo");
     }

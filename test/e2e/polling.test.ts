@@ -5,9 +5,9 @@ import { expect } from "chai";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { makeCertificates } from "../support/http-fixtures.js";
 import { requireTool } from "../support/require-tool.js";
-import { WorkerRig } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-rig.js";
 
-interface Record_ {
+interface ChangedRecord {
   uri: string;
   state: string;
   reason: string | null;
@@ -19,65 +19,65 @@ interface Record_ {
 interface Changed {
   subscriptionIds: string[];
   sequence: number;
-  changes: Record_[];
+  changes: ChangedRecord[];
 }
 
 describe("e2e: from Presence.ini to presence", function () {
   this.timeout(30_000);
-  let rig: WorkerRig;
+  let harness: WorkerHarness;
 
   beforeEach(async () => {
-    rig = await WorkerRig.start();
+    harness = await WorkerHarness.start();
   });
 
   afterEach(async () => {
-    await rig.stop();
+    await harness.stop();
   });
 
   it("asks Webex within 1 s of Enable=1 and stops within 1 s of Enable=0", async () => {
-    await rig.authorize();
-    await rig.phase("disabled");
-    const before = rig.webex.mark();
+    await harness.authorize();
+    await harness.waitForPhase("disabled");
+    const before = harness.webex.mark();
     const enabledAt = Date.now();
-    const first = rig.webex.nextRequest({ path: "/v1/people" }, 3_000);
-    await rig.writeSettings(1);
+    const first = harness.webex.nextRequest({ path: "/v1/people" }, 3_000);
+    await harness.writeSettings(1);
     await first;
     expect(Date.now() - enabledAt).to.be.lessThan(1_000);
-    const status = await rig.phase("polling");
-    await rig.eventually(
+    const status = await harness.waitForPhase("polling");
+    await harness.waitFor(
       "a complete sweep",
-      async () => ((await rig.status()).organizations[0]?.lastSweep ?? null) !== null || null,
+      async () => ((await harness.status()).organizations[0]?.lastSweep ?? null) !== null || null,
     );
     expect(status.enabled).to.equal(true);
-    expect(rig.webex.requestsSince(before).length).to.be.greaterThan(0);
+    expect(harness.webex.requestsSince(before).length).to.be.greaterThan(0);
 
     const disabledAt = Date.now();
-    await rig.writeSettings(0);
-    await rig.phase("disabled", 1_000);
+    await harness.writeSettings(0);
+    await harness.waitForPhase("disabled", 1_000);
     expect(Date.now() - disabledAt).to.be.lessThan(1_000);
-    const after = rig.webex.mark();
+    const after = harness.webex.mark();
     await new Promise((resolve) => setTimeout(resolve, 6_500));
-    expect(rig.webex.requestsSince(after)).to.deep.equal([]);
+    expect(harness.webex.requestsSince(after)).to.deep.equal([]);
   });
 
   it("asks Webex within 1 s of a corrected proxy, however long the wrong one has failed", async () => {
-    await rig.authorize();
-    await rig.writeSettings(1, ["WebexPresence.Proxy=http://127.0.0.1:1"]);
-    await rig.eventually(
+    await harness.authorize();
+    await harness.writeSettings(1, ["WebexPresence.Proxy=http://127.0.0.1:1"]);
+    await harness.waitFor(
       "a wait of seconds between two tries",
       async () => {
-        const { nextRequestAt } = (await rig.status()).organizations[0]!;
+        const { nextRequestAt } = (await harness.status()).organizations[0]!;
         return nextRequestAt !== null && Date.parse(nextRequestAt) > Date.now() + 2_500 ? true : null;
       },
       25_000,
     );
-    const next = rig.webex.nextRequest({ path: "/v1/people" }, 3_000);
+    const next = harness.webex.nextRequest({ path: "/v1/people" }, 3_000);
     const correctedAt = Date.now();
-    await rig.writeSettings(1, ["WebexPresence.Proxy=none"]);
+    await harness.writeSettings(1, ["WebexPresence.Proxy=none"]);
     await next;
     expect(Date.now() - correctedAt).to.be.lessThan(1_000);
-    await rig.eventually("no problem", async () =>
-      (await rig.status()).problems.some((p) => p.severity !== "info") ? null : true,
+    await harness.waitFor("no problem", async () =>
+      (await harness.status()).problems.some((p) => p.severity !== "info") ? null : true,
     );
   });
 
@@ -87,18 +87,18 @@ describe("e2e: from Presence.ini to presence", function () {
     const secure = new WebexSimulator({ organizations: [{ name: "Secure Ltd", persons: 3, seed: 7 }] });
     await secure.start({ tls });
     try {
-      const caFile = join(rig.folder, "ca.pem");
+      const caFile = join(harness.folder, "ca.pem");
       await writeFile(caFile, authority);
       const lines = (path: string): string[] => [`WebexPresence.ApiUrl=${secure.apiUrl}`, `WebexPresence.CaFile=${path}`];
-      await rig.writeSettings(1, lines(caFile));
-      await rig.eventually("settings", async () => ((await rig.status()).enabled ? true : null));
-      await rig.host.request("authorization/setClient", secure.client);
+      await harness.writeSettings(1, lines(caFile));
+      await harness.waitFor("settings", async () => ((await harness.status()).enabled ? true : null));
+      await harness.host.request("authorization/setClient", secure.client);
       const { orgId: _orgId, ...grant } = secure.issueGrant();
-      await rig.host.request("authorization/import", grant);
-      await rig.phase("polling");
-      await rig.writeSettings(1, lines(`${caFile}.gone`));
-      const { problems, settings } = await rig.eventually("the problem", async () => {
-        const status = await rig.status();
+      await harness.host.request("authorization/import", grant);
+      await harness.waitForPhase("polling");
+      await harness.writeSettings(1, lines(`${caFile}.gone`));
+      const { problems, settings } = await harness.waitFor("the problem", async () => {
+        const status = await harness.status();
         return status.problems.some(({ code }) => code === "settingsInvalid") ? status : null;
       });
       expect(problems.find(({ code }) => code === "settingsInvalid")?.message).to.include(
@@ -112,13 +112,13 @@ describe("e2e: from Presence.ini to presence", function () {
   });
 
   it("answers for an address in any spelling, and tells subscribers what changes", async () => {
-    const person = rig.webex.people()[3]!;
+    const person = harness.webex.people()[3]!;
     const email = person.emails[0]!;
-    rig.webex.setStatus(email, "meeting");
-    await rig.authorize();
-    expect(await rig.get(email)).to.include({ state: "unknown", reason: "disabled" });
-    await rig.writeSettings(1);
-    await rig.phase("polling");
+    harness.webex.setStatus(email, "meeting");
+    await harness.authorize();
+    expect(await harness.get(email)).to.include({ state: "unknown", reason: "disabled" });
+    await harness.writeSettings(1);
+    await harness.waitForPhase("polling");
     for (const spelling of [
       email,
       email.toUpperCase(),
@@ -126,7 +126,7 @@ describe("e2e: from Presence.ini to presence", function () {
       ` <SIPS:${email}?subject=x> `,
       email.replace("@", "%40"),
     ]) {
-      const record = await rig.get(spelling, 10_000);
+      const record = await harness.get(spelling, 10_000);
       expect(record, spelling).to.include({
         uri: spelling,
         state: "inMeeting",
@@ -136,34 +136,34 @@ describe("e2e: from Presence.ini to presence", function () {
       });
       expect(record.activities).to.deep.equal(["meeting"]);
     }
-    expect(await rig.get("nobody@example.com", 10_000)).to.include({ state: "unknown", reason: "notFound" });
-    expect(await rig.get("tel:+4711")).to.include({ state: "unknown", reason: "invalidUri" });
+    expect(await harness.get("nobody@example.com", 10_000)).to.include({ state: "unknown", reason: "notFound" });
+    expect(await harness.get("tel:+4711")).to.include({ state: "unknown", reason: "invalidUri" });
 
     const spellings = [email, `SIP:${email}`];
-    const { subscriptionId, records } = (await rig.host.request("presence/subscribe", { uris: spellings })) as {
+    const { subscriptionId, records } = (await harness.host.request("presence/subscribe", { uris: spellings })) as {
       subscriptionId: string;
-      records: Record_[];
+      records: ChangedRecord[];
     };
     expect(records.map((r) => [r.uri, r.state])).to.deep.equal(spellings.map((s) => [s, "inMeeting"]));
-    const heard = rig.host.nextNotification(
+    const change = harness.host.nextNotification(
       "presence/changed",
       (p) => (p as Changed).changes.some((c) => c.uri === email),
       12_000,
     );
-    rig.webex.setStatus(email, "DoNotDisturb");
-    const changed = (await heard) as Changed;
+    harness.webex.setStatus(email, "DoNotDisturb");
+    const changed = (await change) as Changed;
     expect(changed.subscriptionIds).to.deep.equal([subscriptionId]);
     expect(changed.changes.map((c) => [c.uri, c.state])).to.have.deep.members(spellings.map((s) => [s, "doNotDisturb"]));
 
-    const off = rig.host.nextNotification(
+    const disabledChange = harness.host.nextNotification(
       "presence/changed",
       (p) => (p as Changed).changes.some((c) => c.reason === "disabled"),
       5_000,
     );
-    await rig.writeSettings(0);
-    const toldOff = (await off) as Changed;
-    expect(toldOff.sequence).to.be.greaterThan(changed.sequence);
-    expect(await rig.get(email)).to.include({
+    await harness.writeSettings(0);
+    const disabledNotification = (await disabledChange) as Changed;
+    expect(disabledNotification.sequence).to.be.greaterThan(changed.sequence);
+    expect(await harness.get(email)).to.include({
       state: "unknown",
       basic: null,
       reason: "disabled",
@@ -173,17 +173,17 @@ describe("e2e: from Presence.ini to presence", function () {
   });
 
   it("lists everyone, page by page, and reports the organization", async () => {
-    const orgId = await rig.authorize();
-    await rig.writeSettings(1);
-    await rig.eventually(
+    const orgId = await harness.authorize();
+    await harness.writeSettings(1);
+    await harness.waitFor(
       "a complete sweep",
-      async () => ((await rig.status()).organizations[0]?.lastSweep ?? null) !== null || null,
+      async () => ((await harness.status()).organizations[0]?.lastSweep ?? null) !== null || null,
     );
     const uris: string[] = [];
     let cursor: string | null = null;
     do {
-      const page = (await rig.host.request("presence/list", { limit: 7, ...(cursor === null ? {} : { cursor }) })) as {
-        records: Record_[];
+      const page = (await harness.host.request("presence/list", { limit: 7, ...(cursor === null ? {} : { cursor }) })) as {
+        records: ChangedRecord[];
         nextCursor: string | null;
         total: number;
       };
@@ -193,67 +193,70 @@ describe("e2e: from Presence.ini to presence", function () {
     } while (cursor !== null);
     expect(uris).to.have.length(30);
     expect(uris).to.deep.equal([...uris].sort());
-    const status = await rig.status();
+    const status = await harness.status();
     expect(status.organizations[0]).to.include({ orgId, persons: 30 });
     // Those that proved the grant are among them.
-    expect(status.organizations[0]?.requests.total).to.equal(rig.webex.requestsSince(0, { bearer: true, orgId }).length);
+    expect(status.organizations[0]?.requests.total).to.equal(harness.webex.requestsSince(0, { bearer: true, orgId }).length);
     expect(status.problems.map((p) => p.code)).to.deep.equal(["memorySecretStore"]);
   });
 
   it("is blocked with a problem for each thing to do, then polls as soon as it is done", async () => {
-    await rig.writeSettings(1);
-    const blocked = await rig.phase("blocked");
+    await harness.writeSettings(1);
+    const blocked = await harness.waitForPhase("blocked");
     expect(blocked.problems.map((p) => p.code)).to.include.members(["clientNotConfigured", "authorizationRequired"]);
-    expect(await rig.get("a@example.com")).to.include({ state: "unknown", reason: "blocked" });
-    await rig.authorize();
-    await rig.phase("polling");
+    expect(await harness.get("a@example.com")).to.include({ state: "unknown", reason: "blocked" });
+    await harness.authorize();
+    await harness.waitForPhase("polling");
   });
 
   it("says blocked while Webex refuses, and why", async () => {
-    await rig.authorize();
-    await rig.writeSettings(1);
-    await rig.phase("polling");
-    rig.webex.endGrants();
-    const blocked = await rig.phase("blocked", 15_000);
+    await harness.authorize();
+    await harness.writeSettings(1);
+    await harness.waitForPhase("polling");
+    harness.webex.endGrants();
+    const blocked = await harness.waitForPhase("blocked", 15_000);
     expect(blocked.problems.map((p) => p.code)).to.include("authorizationExpired");
-    const email = rig.webex.people()[0]!.emails[0]!;
-    expect(await rig.get(email)).to.include({ state: "unknown", reason: "blocked" });
+    const email = harness.webex.people()[0]!.emails[0]!;
+    expect(await harness.get(email)).to.include({ state: "unknown", reason: "blocked" });
   });
 
   it("serves several organizations side by side", async () => {
-    await rig.stop();
-    rig = await WorkerRig.start({
+    await harness.stop();
+    harness = await WorkerHarness.start({
       organizations: [
         { name: "First", persons: 5, seed: 1 },
         { name: "Second", persons: 6, seed: 2 },
       ],
     });
-    const first = await rig.authorize(0);
-    const second = await rig.authorize(1);
-    await rig.writeSettings(1);
-    await rig.eventually("two sweeps", async () => (await rig.status()).organizations.every((o) => o.lastSweep !== null) || null);
-    expect((await rig.status()).organizations.map((o) => [o.orgId, o.persons])).to.deep.equal([
+    const first = await harness.authorize(0);
+    const second = await harness.authorize(1);
+    await harness.writeSettings(1);
+    await harness.waitFor(
+      "two sweeps",
+      async () => (await harness.status()).organizations.every((o) => o.lastSweep !== null) || null,
+    );
+    expect((await harness.status()).organizations.map((o) => [o.orgId, o.persons])).to.deep.equal([
       [first, 5],
       [second, 6],
     ]);
-    await rig.host.request("authorization/revoke", { orgId: first });
-    expect((await rig.status()).organizations.map((o) => o.orgId)).to.deep.equal([second]);
-    expect(((await rig.host.request("presence/list", {})) as { total: number }).total).to.equal(6);
+    await harness.host.request("authorization/revoke", { orgId: first });
+    expect((await harness.status()).organizations.map((o) => o.orgId)).to.deep.equal([second]);
+    expect(((await harness.host.request("presence/list", {})) as { total: number }).total).to.equal(6);
   });
 
   it("writes none of the secrets that Webex issued, in any stream or file", async () => {
-    await rig.authorize();
-    await rig.writeSettings(1, ["WebexPresence.LogLevel=debug"]);
-    await rig.phase("polling");
-    rig.webex.expireAccessTokens();
-    await rig.eventually(
+    await harness.authorize();
+    await harness.writeSettings(1, ["WebexPresence.LogLevel=debug"]);
+    await harness.waitForPhase("polling");
+    harness.webex.expireAccessTokens();
+    await harness.waitFor(
       "a refresh",
-      () => (rig.webex.requestsSince(0, { path: "/v1/access_token" }).length > 0 ? true : null),
+      () => (harness.webex.requestsSince(0, { path: "/v1/access_token" }).length > 0 ? true : null),
       15_000,
     );
-    await rig.host.shutdown();
-    const written = await rig.written();
+    await harness.host.shutdown();
+    const written = await harness.readAllOutput();
     expect(written.length).to.be.greaterThan(1_000);
-    for (const secret of rig.webex.issuedSecrets) expect(written.includes(secret), "a secret was written").to.equal(false);
+    for (const secret of harness.webex.issuedSecrets) expect(written.includes(secret), "a secret was written").to.equal(false);
   });
 });

@@ -3,12 +3,12 @@ import { execFile } from "node:child_process";
 import { expect } from "chai";
 
 import { requireTool } from "../support/require-tool.js";
-import { WorkerRig } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-rig.js";
 
 // Debian's, which sees Debian's packages; another python3 may come first on the PATH.
 const PYTHON = "/usr/bin/python3";
 
-interface Heard {
+interface HostOutput {
   initialize: { protocolVersion: string; worker: { name: string } };
   authorization: { state: string };
   subscription: { records: { uri: string; state: string; reason: string }[] };
@@ -28,44 +28,44 @@ describe("e2e: a host in Python, with a JSON-RPC library that is not ours", func
   });
 
   it("launches the worker, authorizes, flips the setting, hears of presence and ends it", async () => {
-    const rig = await WorkerRig.start();
+    const harness = await WorkerHarness.start();
     try {
-      await rig.host.shutdown();
-      const address = rig.webex.people()[2]!.emails[0]!;
-      rig.webex.setStatus(address, "active");
-      const { orgId: _orgId, ...grant } = rig.webex.issueGrant();
+      await harness.host.shutdown();
+      const address = harness.webex.people()[2]!.emails[0]!;
+      harness.webex.setStatus(address, "active");
+      const { orgId: _orgId, ...grant } = harness.webex.issueGrant();
       const worker = [
         "node",
         "dist/worker.cjs",
         "--settings",
-        rig.settingsPath,
+        harness.settingsPath,
         "--secret-store",
         "memory",
         "--log-dir",
-        rig.logDirectory,
+        harness.logDirectory,
       ];
-      const heard = await new Promise<Heard>((resolve, reject) => {
+      const output = await new Promise<HostOutput>((resolve, reject) => {
         const python = execFile(
           PYTHON,
-          ["test/support/python-host.py", rig.settingsPath, `SIP:${address}`, ...worker],
+          ["test/support/python-host.py", harness.settingsPath, `SIP:${address}`, ...worker],
           (error, stdout, stderr) => {
-            if (error === null) resolve(JSON.parse(stdout) as Heard);
+            if (error === null) resolve(JSON.parse(stdout) as HostOutput);
             else reject(new Error(stderr));
           },
         );
-        python.stdin?.end(`${JSON.stringify({ client: rig.webex.client, grant })}\n`);
+        python.stdin?.end(`${JSON.stringify({ client: harness.webex.client, grant })}\n`);
       });
-      expect(heard.initialize).to.deep.include({ protocolVersion: "1.0" });
-      expect(heard.authorization.state).to.equal("valid");
-      expect(heard.subscription.records[0]).to.include({ uri: `SIP:${address}`, state: "unknown", reason: "disabled" });
-      expect(heard.heardInTime).to.equal(true);
-      expect(heard.changed.at(-1)?.changes[0]).to.include({ uri: `SIP:${address}`, state: "available" });
-      expect(heard.status.phase).to.equal("polling");
-      expect(heard.error.code).to.equal(-32602);
-      expect(heard.error.data.issues[0]?.path).to.equal("uri");
-      expect(heard.exitCode).to.equal(0);
+      expect(output.initialize).to.deep.include({ protocolVersion: "1.0" });
+      expect(output.authorization.state).to.equal("valid");
+      expect(output.subscription.records[0]).to.include({ uri: `SIP:${address}`, state: "unknown", reason: "disabled" });
+      expect(output.heardInTime).to.equal(true);
+      expect(output.changed.at(-1)?.changes[0]).to.include({ uri: `SIP:${address}`, state: "available" });
+      expect(output.status.phase).to.equal("polling");
+      expect(output.error.code).to.equal(-32602);
+      expect(output.error.data.issues[0]?.path).to.equal("uri");
+      expect(output.exitCode).to.equal(0);
     } finally {
-      await rig.stop();
+      await harness.stop();
     }
   });
 });

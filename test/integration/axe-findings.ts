@@ -12,7 +12,7 @@ interface Violation {
 const SOURCE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /** What axe-core finds serious or critical in a page as it is now, a line each; the page's own policy stays in force. */
-export async function seriousFindings(page: Page): Promise<string[]> {
+export async function findSeriousViolations(page: Page): Promise<string[]> {
   await page.evaluate(`if (!globalThis.axe) { ${await readFile(SOURCE, "utf8")} }`);
   const { violations } = await page.evaluate<{ violations: Violation[] }>("axe.run(document, { resultTypes: ['violations'] })");
   return violations

@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
 
-import { authorizationPage, refusalPage } from "../../src/authorization/authorization-page.js";
-import { faultyAttempt, type PageModel, refusedAttempt } from "../../src/authorization/authorization-page-state.js";
-import { WRONG_KEY } from "../../src/authorization/browser-flow-guard.js";
+import { authorizationPage, rejectionPage } from "../../src/authorization/authorization-page.js";
+import { attemptFromFault, type PageModel, attemptFromError } from "../../src/authorization/authorization-page-state.js";
+import { INVALID_KEY } from "../../src/authorization/browser-flow-guard.js";
 import type { PageNotice } from "../../src/authorization/page-notice.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
 import { authorizationOf, faultOf } from "../unit/authorization/flow-fixtures.js";
-import { seriousFindings } from "./axe-findings.js";
+import { findSeriousViolations } from "./axe-findings.js";
 import { launchChromium } from "./browser-flow-rig.js";
 
 const ACME = authorizationOf("Acme");
@@ -42,9 +42,9 @@ const MODELS: Readonly<Record<string, PageModel>> = {
     organizations: [ACME],
     notices: [notice("adminRoleLost", "error", ACME.orgId), notice("webexError", "warning", null)],
   },
-  denied: { ...MODEL, attempt: refusedAttempt("access_denied", "The resource owner denied the request.") },
-  failed: { ...MODEL, attempt: refusedAttempt("invalid_scope", null) },
-  "keychain locked": { ...MODEL, attempt: faultyAttempt(faultOf("keychainLocked"), true) },
+  denied: { ...MODEL, attempt: attemptFromError("access_denied", "The resource owner denied the request.") },
+  failed: { ...MODEL, attempt: attemptFromError("invalid_scope", null) },
+  "keychain locked": { ...MODEL, attempt: attemptFromFault(faultOf("keychainLocked"), true) },
   expired: { ...MODEL, phase: "expired" },
   "called off": { ...MODEL, phase: "cancelled" },
   completed: { ...MODEL, phase: "completed", organizations: [ACME] },
@@ -59,7 +59,7 @@ describe("accessibility of the authorization page", function () {
     browser = await launchChromium(this);
     server = await listenOnLoopback(0, ({ target }) => {
       const model = MODELS[decodeURIComponent(target.slice(1))];
-      return Promise.resolve(model === undefined ? refusalPage(WRONG_KEY, "nonce") : authorizationPage(model, 200, "nonce"));
+      return Promise.resolve(model === undefined ? rejectionPage(INVALID_KEY, "nonce") : authorizationPage(model, 200, "nonce"));
     });
   });
 
@@ -75,7 +75,7 @@ describe("accessibility of the authorization page", function () {
         const page = await context.newPage();
         for (const state of [...Object.keys(MODELS), "refused"]) {
           await page.goto(`http://localhost:${server!.port}/${encodeURIComponent(state)}`);
-          expect(await seriousFindings(page), state).to.deep.equal([]);
+          expect(await findSeriousViolations(page), state).to.deep.equal([]);
           expect(await page.evaluate<number>("document.documentElement.scrollWidth"), state).to.be.at.most(width);
         }
         await context.close();

@@ -1,3 +1,4 @@
+import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { request as httpRequest } from "node:http";
@@ -6,22 +7,22 @@ import type { Context } from "mocha";
 import { type Browser, chromium } from "playwright-core";
 
 import { BrowserFlow } from "../../src/authorization/browser-flow.js";
-import type { GrantKeeper } from "../../src/authorization/grant-keeper.js";
-import { proveIdentity } from "../../src/authorization/grant-proof.js";
+import type { GrantSink } from "../../src/authorization/grant-keeper.js";
+import { fetchTokenOwner } from "../../src/authorization/grant-proof.js";
 import type { FlowView } from "../../src/authorization/flow.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
-import { Feed } from "../../src/faults/feed.js";
+import { Emitter } from "../../src/faults/emitter.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { Clock } from "../../src/ports/clock.js";
-import { systemChance, systemClock } from "../../src/platform/system-clock.js";
+import { systemRandom, systemClock } from "../../src/platform/system-clock.js";
 import { WebexIdentity } from "../../src/webex/identity.js";
 import { webexEndpoints } from "../../src/webex/oauth-endpoints.js";
 import { WebexOAuth } from "../../src/webex/oauth.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { RecordingLogger } from "../support/recording-logger.js";
-import { FakeNotices } from "../unit/authorization/flow-fixtures.js";
+import { PageNoticesFake } from "../unit/authorization/flow-fixtures.js";
 
 const CHROMIUM = "/usr/bin/chromium";
 
@@ -48,9 +49,9 @@ export async function launchChromium(context: Context): Promise<Browser> {
 }
 
 /** A browser flow over real HTTP, against the simulated Webex; the vault alone is in memory. */
-export class BrowserFlowRig {
+export class HttpBrowserFlowHarness {
   readonly logger = new RecordingLogger();
-  readonly notices = new FakeNotices();
+  readonly notices = new PageNoticesFake();
   readonly views: FlowView[] = [];
   readonly simulator = new WebexSimulator({
     organizations: [
@@ -61,44 +62,44 @@ export class BrowserFlowRig {
   flow!: BrowserFlow;
   authorizations: Authorization[] = [];
   readonly #http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
-  readonly #changed = new Feed<void>();
+  readonly #events = new Emitter<AuthorizationEvents>();
 
   /** `clock`: the flow's own, for its deadline; everything else goes by the real one. */
   async start(clock: Clock = systemClock): Promise<void> {
     const { apiUrl } = await this.simulator.start();
     const parts = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
     const identity = new WebexIdentity(parts, () => undefined);
-    const keeper: GrantKeeper = {
+    const grantSink: GrantSink = {
       completeGrant: async (_counterpart, answer, signal) => {
-        const proven = await proveIdentity(identity, answer.accessToken, signal);
+        const owner = await fetchTokenOwner(identity, answer.accessToken, signal);
         const authorization = {
-          ...proven,
+          ...owner,
           scopes: answer.scopes ?? REQUIRED_SCOPES,
           grantedAt: new Date().toISOString(),
           accessTokenExpiresAt: null,
           refreshTokenExpiresAt: new Date(Date.now() + (answer.refreshTokenExpiresInSeconds ?? 0) * 1_000).toISOString(),
           state: "valid" as const,
         };
-        this.authorizations = [...this.authorizations.filter((one) => one.orgId !== proven.orgId), authorization];
-        this.#changed.emit();
+        this.authorizations = [...this.authorizations.filter((one) => one.orgId !== owner.orgId), authorization];
+        this.#events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
         return authorization;
       },
       list: async () => this.authorizations,
-      onChanged: (listener) => this.#changed.subscribe(listener),
+      events: this.#events,
     };
     const { clientId, clientSecret } = this.simulator.client;
     const oauth = new WebexOAuth(parts, webexEndpoints(apiUrl));
     this.flow = new BrowserFlow({
-      counterpart: () => ({ client: { clientId, clientSecret: new Secret(clientSecret) }, apiOrigin: apiUrl, oauth, identity }),
-      keeper,
+      oauthContext: () => ({ client: { clientId, clientSecret: new Secret(clientSecret) }, apiOrigin: apiUrl, oauth, identity }),
+      grantSink,
       notices: this.notices,
       clock,
-      chance: systemChance,
+      chance: systemRandom,
       logger: this.logger,
       listen: listenOnLoopback,
       redirectPort: 0,
     });
-    this.flow.onChanged((view) => this.views.push(view));
+    this.flow.events.on("viewChanged", (view) => this.views.push(view));
     const view = await this.flow.start(new AbortController().signal);
     this.simulator.addRedirectUri(view.redirectUri ?? "");
   }

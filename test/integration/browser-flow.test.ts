@@ -3,28 +3,29 @@ import { expect } from "chai";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 import { FakeClock } from "../support/fake-clock.js";
-import { BrowserFlowRig, launchChromium } from "./browser-flow-rig.js";
+import { HttpBrowserFlowHarness, launchChromium } from "./browser-flow-rig.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
 describe("browser flow over HTTP", () => {
-  let rig: BrowserFlowRig;
+  let harness: HttpBrowserFlowHarness;
 
   beforeEach(async () => {
-    rig = new BrowserFlowRig();
-    await rig.start();
+    harness = new HttpBrowserFlowHarness();
+    await harness.start();
   });
 
   afterEach(async () => {
-    await rig.stop();
-    for (const secret of rig.simulator.issuedSecrets) expect(rig.logger.text + JSON.stringify(rig.views)).not.to.contain(secret);
+    await harness.stop();
+    for (const secret of harness.simulator.issuedSecrets)
+      expect(harness.logger.text + JSON.stringify(harness.views)).not.to.contain(secret);
   });
 
   it("refuses what it has to, whoever asks", async () => {
-    const { port } = new URL(rig.url);
-    const page = `/?key=${rig.key}`;
-    const ask = async (target: string, options: Parameters<BrowserFlowRig["request"]>[1] = {}): Promise<number> =>
-      (await rig.request(target, options)).status;
+    const { port } = new URL(harness.url);
+    const page = `/?key=${harness.key}`;
+    const ask = async (target: string, options: Parameters<HttpBrowserFlowHarness["request"]>[1] = {}): Promise<number> =>
+      (await harness.request(target, options)).status;
     expect(await ask(page)).to.equal(200);
     expect(await ask(page)).to.equal(200);
     expect(await ask(page, { headers: { host: `[::1]:${port}` } })).to.equal(200);
@@ -33,14 +34,14 @@ describe("browser flow over HTTP", () => {
     expect(await ask("/nothing")).to.equal(404);
     expect(await ask(page, { method: "DELETE" })).to.equal(405);
     expect(await ask("/oauth/callback?code=abc&state=abc")).to.equal(400);
-    const body = `key=${rig.key}`;
+    const body = `key=${harness.key}`;
     expect(await ask("/complete", { method: "POST", headers: { ...FORM, origin: "http://evil.example" }, body })).to.equal(403);
     expect(await ask("/complete", { method: "POST", headers: FORM, body })).to.equal(409);
     expect(await ask("/complete", { method: "POST", headers: FORM, body: "x".repeat(20_000) })).to.equal(413);
   });
 
   it("takes a code once", async () => {
-    const departure = await rig.request(`/authorize?key=${rig.key}`);
+    const departure = await harness.request(`/authorize?key=${harness.key}`);
     expect(departure.status).to.equal(302);
     const consent = new URL(departure.location);
     expect(consent.searchParams.get("code_challenge_method")).to.equal("S256");
@@ -49,12 +50,12 @@ describe("browser flow over HTTP", () => {
     form.set("decision", "accept");
     const accepted = await fetch(`${consent.origin}${consent.pathname}`, { method: "POST", body: form, redirect: "manual" });
     const back = new URL(accepted.headers.get("location") ?? "");
-    const first = await rig.request(back.pathname + back.search);
-    expect(first).to.include({ status: 303, location: `/?key=${rig.key}` });
-    expect((await rig.request(back.pathname + back.search)).status).to.equal(400);
-    expect(rig.authorizations.map((one) => one.orgName)).to.deep.equal(["Acme"]);
-    const page = (await rig.request(`/?key=${rig.key}`)).body;
-    for (const secret of rig.simulator.issuedSecrets) expect(page).not.to.contain(secret);
+    const first = await harness.request(back.pathname + back.search);
+    expect(first).to.include({ status: 303, location: `/?key=${harness.key}` });
+    expect((await harness.request(back.pathname + back.search)).status).to.equal(400);
+    expect(harness.authorizations.map((one) => one.orgName)).to.deep.equal(["Acme"]);
+    const page = (await harness.request(`/?key=${harness.key}`)).body;
+    for (const secret of harness.simulator.issuedSecrets) expect(page).not.to.contain(secret);
   });
 
   describe("in Chromium", function () {
@@ -84,7 +85,7 @@ describe("browser flow over HTTP", () => {
       page.on("console", (message) => {
         if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text());
       });
-      await page.goto(rig.url);
+      await page.goto(harness.url);
     };
     const authorize = async (decision: string, login = "0:fullAdmin"): Promise<void> => {
       await page.getByTestId("authorize").click();
@@ -102,27 +103,27 @@ describe("browser flow over HTTP", () => {
         expect(await page.title()).to.equal("Webex integration authorization");
         await stateIs("required");
         expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
-        expect(await page.getByTestId("help").innerText()).to.contain(rig.simulator.client.clientId);
+        expect(await page.getByTestId("help").innerText()).to.contain(harness.simulator.client.clientId);
         await page.reload();
         await authorize("accept");
         await stateIs("authorized");
-        expect(page.url()).to.equal(rig.url);
+        expect(page.url()).to.equal(harness.url);
         expect(await page.locator("main").innerText()).to.contain("Acme");
         await page.reload();
         await stateIs("authorized");
         await page.getByTestId("complete").click();
         await page.getByText("Presence starts now").waitFor();
         await stateIs("authorized");
-        expect(rig.flow.view.state).to.equal("authorized");
-        expect(rig.flow.open).to.equal(false);
+        expect(harness.flow.view.state).to.equal("authorized");
+        expect(harness.flow.isOpen).to.equal(false);
       });
     }
 
     it("says on the page that its time is over, and serves it no more", async () => {
-      await rig.stop();
+      await harness.stop();
       const clock = new FakeClock();
-      rig = new BrowserFlowRig();
-      await rig.start(clock);
+      harness = new HttpBrowserFlowHarness();
+      await harness.start(clock);
       await open();
       await stateIs("required");
       expect(await page.locator("main").innerText()).to.match(/10:00|9:5\d/);
@@ -131,9 +132,9 @@ describe("browser flow over HTTP", () => {
       await clock.advance(1_000);
       await stateIs("expired");
       expect(await page.getByTestId("authorize").count()).to.equal(0);
-      expect(rig.flow.view.state).to.equal("expired");
-      expect(rig.flow.open).to.equal(false);
-      const gone = await page.goto(rig.url).then(
+      expect(harness.flow.view.state).to.equal("expired");
+      expect(harness.flow.isOpen).to.equal(false);
+      const gone = await page.goto(harness.url).then(
         () => "served",
         (error: unknown) => String(error),
       );
@@ -144,7 +145,7 @@ describe("browser flow over HTTP", () => {
       await open();
       await authorize("decline");
       await stateIs("denied");
-      expect(rig.flow.view.state).to.equal("denied");
+      expect(harness.flow.view.state).to.equal("denied");
       await authorize("wrong-scope");
       await stateIs("failed");
       await authorize("accept");
@@ -152,14 +153,14 @@ describe("browser flow over HTTP", () => {
       await authorize("accept", "1:fullAdmin");
       await page.getByText("Beta is authorized").waitFor();
       expect(await page.locator(".row .badge.good").count()).to.equal(2);
-      expect(rig.views.map((view) => view.state)).to.deep.equal(["denied", "waiting", "failed", "waiting"]);
+      expect(harness.views.map((view) => view.state)).to.deep.equal(["denied", "waiting", "failed", "waiting"]);
     });
 
     it("helps when Webex denies access and sends nobody back", async () => {
       await open();
       await authorize("blocked");
       await page.getByTestId("access-denied").waitFor();
-      await page.goto(rig.url);
+      await page.goto(harness.url);
       await stateIs("waiting");
       expect(await page.getByTestId("help").isVisible()).to.equal(true);
     });
@@ -167,13 +168,13 @@ describe("browser flow over HTTP", () => {
     it("keeps a second window up to date by itself, focus included, and says when the worker is gone", async () => {
       await open();
       const other = await page.context().newPage();
-      await other.goto(rig.url);
+      await other.goto(harness.url);
       await other.getByTestId("authorize").focus();
       await authorize("accept");
       await stateIs("authorized", other);
       expect(await other.evaluate<string>("document.activeElement.dataset.testid")).to.equal("authorize");
       expect(await other.getByTestId("complete").isEnabled()).to.equal(true);
-      rig.notices.tell({
+      harness.notices.set({
         code: "statusSharingOff",
         severity: "error",
         message: "Sharing is off.",
@@ -181,7 +182,7 @@ describe("browser flow over HTTP", () => {
         orgId: null,
       });
       await other.getByText("Sharing is off.").waitFor();
-      await rig.flow.stop();
+      await harness.flow.stop();
       await other.locator('[data-final="yes"]').waitFor({ state: "attached" });
       expect(await other.locator("#lost").isVisible()).to.equal(false);
     });

@@ -30,11 +30,11 @@ describe("connections", () => {
   }
 
   /** A server of bytes: `talk` gets each connection. */
-  async function serveBytes(talk: (socket: Socket) => void): Promise<string> {
+  async function serveBytes(onConnection: (socket: Socket) => void): Promise<string> {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket.on("error", () => undefined));
-      talk(socket);
+      onConnection(socket);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     stops.push(() => {
@@ -62,46 +62,48 @@ describe("connections", () => {
         response.end(body.startsWith("c") ? body.slice(9) : body);
       });
       const room = { bytes: new Uint8Array(0) };
-      const rooms: Uint8Array[] = [];
+      const buffers: Uint8Array[] = [];
       for (const [index, body] of bodies.entries()) {
-        const answer = await http.send(getRequest(server.url(`/${index}`), { room }));
+        const answer = await http.send(getRequest(server.url(`/${index}`), { buffer: room }));
         expect(text(answer.body) === body, `body ${index}`).to.equal(true);
         expect(answer.body.buffer).to.equal(room.bytes.buffer);
-        rooms.push(room.bytes);
+        buffers.push(room.bytes);
       }
-      expect(rooms[1]).to.equal(rooms[0]);
-      expect(rooms[3]).to.equal(rooms[2]);
-      expect(rooms[2]).not.to.equal(rooms[1]);
+      expect(buffers[1]).to.equal(buffers[0]);
+      expect(buffers[3]).to.equal(buffers[2]);
+      expect(buffers[2]).not.to.equal(buffers[1]);
     });
 
     it("refuse a body over maxBytes all the same", async () => {
       const server = await serve((_request, response) => response.end("x".repeat(1_000)));
       const room = { bytes: new Uint8Array(0) };
-      expect((await faultOf(http.send(getRequest(server.url("/"), { room, maxBytes: 999 })))).code).to.equal("webexError");
-      expect(text((await http.send(getRequest(server.url("/"), { room, maxBytes: 1_000 }))).body)).to.have.length(1_000);
+      expect((await faultOf(http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 999 })))).code).to.equal(
+        "webexError",
+      );
+      expect(text((await http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 1_000 }))).body)).to.have.length(1_000);
     });
 
     it("write nothing into it any more once a request is called off", async () => {
-      const late: (() => void)[] = [];
+      const finish: (() => void)[] = [];
       const server = await serve((request, response) => {
         if (request.url === "/slow") {
           response.write("old ");
-          late.push(() => response.end("old old old"));
+          finish.push(() => response.end("old old old"));
         } else {
           response.write("new ");
-          late.push(() => response.end("new"));
+          finish.push(() => response.end("new"));
         }
       });
       const room = { bytes: new Uint8Array(64) };
       const controller = new AbortController();
-      const slow = faultOf(http.send(getRequest(server.url("/slow"), { room, signal: controller.signal })));
+      const first = faultOf(http.send(getRequest(server.url("/slow"), { buffer: room, signal: controller.signal })));
       while (room.bytes[0] !== "o".charCodeAt(0)) await new Promise((resolve) => setImmediate(resolve));
-      const fresh = http.send(getRequest(server.url("/fresh"), { room }));
+      const second = http.send(getRequest(server.url("/fresh"), { buffer: room }));
       controller.abort();
-      expect((await slow).code).to.equal("cancelled");
-      while (late.length < 2) await new Promise((resolve) => setImmediate(resolve));
-      for (const end of late) end();
-      expect(text((await fresh).body)).to.equal("new new");
+      expect((await first).code).to.equal("cancelled");
+      while (finish.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      for (const end of finish) end();
+      expect(text((await second).body)).to.equal("new new");
     });
   });
 
@@ -186,8 +188,8 @@ describe("connections", () => {
     controller.abort();
     expect((await sending).code).to.equal("cancelled");
     if (socket !== undefined) await closed(socket);
-    const late = await faultOf(http.send(getRequest(server.url("/"), { timeoutMs: 80 })));
-    expect([late.code, late.data.reason]).to.deep.equal(["webexUnreachable", "timeout"]);
+    const finish = await faultOf(http.send(getRequest(server.url("/"), { timeoutMs: 80 })));
+    expect([finish.code, finish.data.reason]).to.deep.equal(["webexUnreachable", "timeout"]);
   });
 
   it("that fail leave no token behind in what is thrown", async () => {

@@ -24,12 +24,12 @@ function expectCredentialsHint(fault: Fault): void {
 }
 
 describe("a real proxy", function () {
-  const parts: { stop(): Promise<void> }[] = [];
+  const resources: { stop(): Promise<void> }[] = [];
   let certificates: TestCertificates;
   let secure: TestServer;
   let plain: TestServer;
   let open: TestProxy;
-  let guarded: TestProxy;
+  let authenticated: TestProxy;
 
   before(async function () {
     requireTool(this, "openssl", "openssl");
@@ -38,14 +38,14 @@ describe("a real proxy", function () {
     secure = new TestServer((_request, response) => response.end("secure"), certificates.good);
     plain = new TestServer((_request, response) => response.end("plain"));
     await Promise.all([secure.start(), plain.start()]);
-    parts.push(secure, plain);
+    resources.push(secure, plain);
     open = await TestProxy.start();
-    parts.push(open);
-    guarded = await TestProxy.start({ user: "presence", password: PASSWORD });
-    parts.push(guarded);
+    resources.push(open);
+    authenticated = await TestProxy.start({ user: "presence", password: PASSWORD });
+    resources.push(authenticated);
   });
   after(async () => {
-    for (const part of parts) await part.stop();
+    for (const part of resources) await part.stop();
   });
 
   async function send(url: string, route: Partial<HttpRoute>, timeoutMs = 5_000): Promise<HttpResponse> {
@@ -81,19 +81,19 @@ describe("a real proxy", function () {
   });
 
   it("gives user and password", async () => {
-    const route = { proxy: `http://presence@127.0.0.1:${guarded.port}`, proxyPassword: new Secret(PASSWORD) };
+    const route = { proxy: `http://presence@127.0.0.1:${authenticated.port}`, proxyPassword: new Secret(PASSWORD) };
     expect(await bodyOf(send(secure.url("/", "localhost"), route))).to.equal("secure");
     expect(await bodyOf(send(plain.url("/"), route))).to.equal("plain");
   });
 
   it("gives them as they are meant: the user percent-decoded, the password verbatim", async () => {
-    const seen: (string | undefined)[] = [];
+    const authorizationHeaders: (string | undefined)[] = [];
     const recorder = createServer((request, response) => {
-      seen.push(request.headers["proxy-authorization"]);
+      authorizationHeaders.push(request.headers["proxy-authorization"]);
       response.end();
     });
     recorder.on("connect", (request: IncomingMessage, socket: Socket) => {
-      seen.push(request.headers["proxy-authorization"]);
+      authorizationHeaders.push(request.headers["proxy-authorization"]);
       socket.end("HTTP/1.1 503 No\r\n\r\n");
     });
     await new Promise<void>((resolve) => recorder.listen(0, "127.0.0.1", resolve));
@@ -106,7 +106,7 @@ describe("a real proxy", function () {
       await send(plain.url("/"), route);
       await faultOf(send(secure.url("/"), route));
       const expected = `Basic ${Buffer.from(`${decoded}:p@ss:w%rd €`).toString("base64")}`;
-      expect(seen.splice(0)).to.deep.equal([expected, expected]);
+      expect(authorizationHeaders.splice(0)).to.deep.equal([expected, expected]);
     }
     await new Promise((resolve) => recorder.close(resolve));
   });
@@ -116,13 +116,13 @@ describe("a real proxy", function () {
     ["no password", null],
   ] as const) {
     it(`names the password's command after ${what}`, async () => {
-      const route = { proxy: `http://presence@127.0.0.1:${guarded.port}`, proxyPassword };
+      const route = { proxy: `http://presence@127.0.0.1:${authenticated.port}`, proxyPassword };
       expectCredentialsHint(await faultOf(send(secure.url("/", "localhost"), route)));
     });
   }
 
   it("names the password's command where no user is set", async () => {
-    const proxy = `http://127.0.0.1:${guarded.port}`;
+    const proxy = `http://127.0.0.1:${authenticated.port}`;
     for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
       const fault = await faultOf(send(url, { proxy }));
       expectCredentialsHint(fault);
@@ -160,13 +160,13 @@ describe("a real proxy", function () {
 
   it("tells a proxy that cannot reach the target from one that cannot be reached", async () => {
     const refusing = await closedPort();
-    const beyond = await faultOf(send(`https://127.0.0.1:${refusing}/`, { proxy: `http://127.0.0.1:${open.port}` }));
-    expect([beyond.code, beyond.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
-    expect(beyond.message).to.match(/answered 5\d\d instead of connecting/);
+    const targetFault = await faultOf(send(`https://127.0.0.1:${refusing}/`, { proxy: `http://127.0.0.1:${open.port}` }));
+    expect([targetFault.code, targetFault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+    expect(targetFault.message).to.match(/answered 5\d\d instead of connecting/);
     for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
-      const here = await faultOf(send(url, { proxy: `http://127.0.0.1:${refusing}` }));
-      expect([here.code, here.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
-      expect(here.message).to.equal(`The proxy 127.0.0.1:${refusing} refused the connection.`);
+      const proxyFault = await faultOf(send(url, { proxy: `http://127.0.0.1:${refusing}` }));
+      expect([proxyFault.code, proxyFault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+      expect(proxyFault.message).to.equal(`The proxy 127.0.0.1:${refusing} refused the connection.`);
     }
     const unknown = await faultOf(send(secure.url("/"), { proxy: "http://proxy.invalid:3128" }));
     expect(unknown.message).to.contain("The name of the proxy proxy.invalid:3128 could not be resolved");
@@ -229,7 +229,7 @@ describe("a real proxy", function () {
     });
 
     it("is asked with the user and password that the environment gives", async () => {
-      environment({ HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@127.0.0.1:${guarded.port}` });
+      environment({ HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@127.0.0.1:${authenticated.port}` });
       expect(await bodyOf(send(secure.url("/", "localhost"), {}))).to.equal("secure");
     });
 

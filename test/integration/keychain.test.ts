@@ -16,11 +16,11 @@ const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
 describe("keychain: a real keyring that misbehaves", function () {
   this.timeout(60_000);
   let keyring: Keyring | null = null;
-  const ring = (): Keyring => {
+  const requireKeyring = (): Keyring => {
     if (keyring === null) throw new Error("No keyring.");
     return keyring;
   };
-  const open = (): KeytarStore => new KeytarStore({ account: "svc", platform: "linux", environment: ring().env });
+  const open = (): KeytarStore => new KeytarStore({ account: "svc", platform: "linux", environment: requireKeyring().env });
 
   before(function () {
     for (const [tool, debianPackage] of [...KEYRING_TOOLS, ["secret-tool", "libsecret-tools"] as const])
@@ -34,56 +34,56 @@ describe("keychain: a real keyring that misbehaves", function () {
   it("keeps a value where secret-tool finds it, and 10 KB in parts", async () => {
     const store = open();
     await store.set("client", '{"version":1}');
-    expect(await ring().lookup("client")).to.equal('{"version":1}');
+    expect(await requireKeyring().lookup("client")).to.equal('{"version":1}');
     const value = JSON.stringify({ version: 1, text: "𝄞".repeat(2_560) });
     await store.set("grant:o", value);
-    expect(await ring().lookup("grant:o")).to.match(/^split:a:\d+:/);
+    expect(await requireKeyring().lookup("grant:o")).to.match(/^split:a:\d+:/);
     expect(await open().get("grant:o")).to.equal(value);
     await store.delete("grant:o");
-    expect(await ring().lookup("grant:o#a.0")).to.equal(null);
-    expect(await ring().lookup(`probe:${process.pid}`)).to.equal(null);
+    expect(await requireKeyring().lookup("grant:o#a.0")).to.equal(null);
+    expect(await requireKeyring().lookup(`probe:${process.pid}`)).to.equal(null);
   });
 
   it("locked: says so, and recovers when unlocked", async () => {
     const store = open();
     await store.set("client", "x");
-    await ring().lock();
+    await requireKeyring().lock();
     expect(await codeOf(store.get("client"))).to.equal("keychainLocked");
     expect(await codeOf(store.set("client", "y"))).to.equal("keychainLocked");
     expect(await codeOf(store.delete("client"))).to.equal("keychainLocked");
-    await ring().unlock();
+    await requireKeyring().unlock();
     expect(await store.get("client")).to.equal("x");
   });
 
   it("frozen: gives up after 3 s, and recovers when thawed", async () => {
     const store = open();
     await store.set("client", "x");
-    ring().freeze();
+    requireKeyring().freeze();
     const started = Date.now();
     expect(await codeOf(store.get("client"))).to.equal("keychainUnavailable");
     expect(Date.now() - started).to.be.within(2_900, 4_500);
-    ring().thaw();
+    requireKeyring().unfreeze();
     expect(await store.get("client")).to.equal("x");
   });
 
   it("daemon restarted: nobody notices", async () => {
     const store = open();
     await store.set("client", "x");
-    await ring().stopDaemon();
+    await requireKeyring().stopDaemon();
     expect(await codeOf(store.get("client"))).to.equal("keychainUnavailable");
-    await ring().startDaemon();
+    await requireKeyring().startDaemon();
     expect(await store.get("client")).to.equal("x");
-    await ring().unlock();
+    await requireKeyring().unlock();
     expect(await store.get("client")).to.equal("x");
   });
 
   it("bus absent: says so, and recovers when it comes", async () => {
     const store = open();
     await store.set("client", "x");
-    await ring().stopBus();
+    await requireKeyring().stopBus();
     expect(await codeOf(store.get("client"))).to.equal("keychainUnavailable");
-    await ring().startBus();
-    await ring().unlock();
+    await requireKeyring().startBus();
+    await requireKeyring().unlock();
     expect(await store.get("client")).to.equal("x");
   });
 
@@ -93,22 +93,22 @@ describe("keychain: a real keyring that misbehaves", function () {
       for (let i = 0; i < 10; i += 1) if ((await store.get("absent:" + i)) !== null) process.exit(1);
     `);
     const codes = await Promise.all([
-      runScript(script, ring().env),
-      runScript(script, ring().env),
-      runScript(script, ring().env),
+      runScript(script, requireKeyring().env),
+      runScript(script, requireKeyring().env),
+      runScript(script, requireKeyring().env),
     ]);
     expect(codes).to.deep.equal([0, 0, 0]);
   });
 
   it("a frozen keyring does not keep the process from ending", async () => {
-    ring().freeze();
+    requireKeyring().freeze();
     const script = storeScript(`
       const store = new KeytarStore({ account: "svc", platform: "linux" });
       void store.get("client").catch(() => undefined);
       setTimeout(() => process.exit(7), 300);
     `);
     const started = Date.now();
-    expect(await runScript(script, ring().env)).to.equal(7);
+    expect(await runScript(script, requireKeyring().env)).to.equal(7);
     expect(Date.now() - started).to.be.below(3_000);
   });
 
@@ -118,14 +118,14 @@ describe("keychain: a real keyring that misbehaves", function () {
       await store.set("grant:o", "v".repeat(6000));
       if ((await store.get("grant:o")) !== "v".repeat(6000) || (await store.get("absent")) !== null) process.exit(1);
     `);
-    expect(await runScript(script, ring().env)).to.equal(0);
+    expect(await runScript(script, requireKeyring().env)).to.equal(0);
     expect(await open().get("grant:o")).to.equal("v".repeat(6000));
   });
 
   it("holds no process alive", async () => {
     const script = storeScript(`await new KeytarStore({ account: "svc", platform: "linux" }).set("client", "x");`);
     const started = Date.now();
-    expect(await runScript(script, ring().env)).to.equal(0);
+    expect(await runScript(script, requireKeyring().env)).to.equal(0);
     expect(Date.now() - started).to.be.below(4_500);
   });
 });

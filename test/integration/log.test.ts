@@ -15,14 +15,14 @@ describe("log and status file on a real disk", function () {
   this.timeout(20_000);
   let folder: string;
   let stderr: Writable;
-  let heard: string;
+  let stderrText: string;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "ucx-log-"));
-    heard = "";
+    stderrText = "";
     stderr = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
-        heard += chunk.toString();
+        stderrText += chunk.toString();
         done();
       },
     });
@@ -43,19 +43,19 @@ describe("log and status file on a real disk", function () {
       ["info", "First."],
       ["warn", "Second\nwith a line break."],
     ]);
-    expect(heard.trim().split("\n")).to.have.length(2);
-    expect(heard + lines.join()).to.not.include("hidden-text");
+    expect(stderrText.trim().split("\n")).to.have.length(2);
+    expect(stderrText + lines.join()).to.not.include("hidden-text");
   });
 
   /** Waits until the record of that number, or a later one, stands in the file or in the one before. */
-  async function onDisk(wanted: number): Promise<void> {
+  async function waitUntilWritten(index: number): Promise<void> {
     for (const deadline = performance.now() + 30_000; performance.now() < deadline;) {
       for (const name of ["worker.log", "worker.1.log"]) {
         const last = (await readFile(join(folder, name), "utf8").catch(() => "")).split("\n").at(-2);
-        if (wanted < 0 || (last !== undefined && (JSON.parse(last) as { i: number }).i >= wanted)) return;
+        if (index < 0 || (last !== undefined && (JSON.parse(last) as { i: number }).i >= index)) return;
       }
     }
-    expect.fail(`Record ${wanted} is not in the file.`);
+    expect.fail(`Record ${index} is not in the file.`);
   }
 
   it("keeps the latest ten files of 10 MB, and every record while it turns to the next", async () => {
@@ -65,7 +65,7 @@ describe("log and status file on a real disk", function () {
     for (let i = 0; i < count; i += 1) {
       log.info("Much.", { i, text });
       // A disk that cannot keep up costs records, and that is not the question here.
-      if (i % 50 === 0) await onDisk(i - 200);
+      if (i % 50 === 0) await waitUntilWritten(i - 200);
     }
     await log.close(15_000);
     const names = (await readdir(folder)).sort();
@@ -105,7 +105,7 @@ describe("log and status file on a real disk", function () {
     const log = new WinstonLog("/proc/1/nothing", "info", stderr);
     log.info("Heard.");
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(heard)
+    expect(stderrText)
       .to.include("Heard.")
       .and.to.match(/warn There can be no log file .*"\/proc\/1\/nothing","code":"ENOENT"/);
     const before = process.cpuUsage();

@@ -7,28 +7,28 @@ import type { FlowView } from "../../src/authorization/flow.js";
 import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
-import { GrantVault } from "../../src/authorization/vault.js";
+import { GrantStore } from "../../src/authorization/vault.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import { MemoryStore } from "../../src/platform/memory-store.js";
-import { systemChance as chance, systemClock as clock } from "../../src/platform/system-clock.js";
+import { systemRandom as chance, systemClock as clock } from "../../src/platform/system-clock.js";
 import type { Http } from "../../src/ports/http.js";
 import { WebexIdentity } from "../../src/webex/identity.js";
 import { WebexOAuth } from "../../src/webex/oauth.js";
 import { RecordingLogger } from "../support/recording-logger.js";
-import { FakeNotices } from "../unit/authorization/flow-fixtures.js";
+import { PageNoticesFake } from "../unit/authorization/flow-fixtures.js";
 import { FormBrowser } from "./oidc-browser.js";
-import { OidcSite } from "./oidc-site.js";
+import { OidcProviderFixture } from "./oidc-site.js";
 
-const never = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 const LOGIN = { login: "ada", password: "any" };
 
 describe("authorization at a server that is not Webex (oidc-provider)", function () {
   this.timeout(30_000);
-  let site: OidcSite;
+  let site: OidcProviderFixture;
   let http: Http;
-  let vault: GrantVault;
+  let vault: GrantStore;
   let logger: RecordingLogger;
   let authorizations: Authorizations;
   let tokens: OrganizationTokenSource;
@@ -36,7 +36,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
   let views: FlowView[];
 
   beforeEach(async () => {
-    site = new OidcSite();
+    site = new OidcProviderFixture();
     // A native client's loopback address may have any port (RFC 8252, 7.3).
     await site.start("http://localhost/oauth/callback");
     const { apiUrl, clientId } = site;
@@ -44,7 +44,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     logger = new RecordingLogger();
     const rest = { apiUrl, version: "1.0.0", http, clock };
     oauth = new WebexOAuth(rest, await site.endpoints());
-    vault = new GrantVault(new MemoryStore(), clock, logger);
+    vault = new GrantStore(new MemoryStore(), clock, logger);
     const refusals = new GrantRefusals();
     const settings = (): { clientId: null; apiUrl: string; redirectPort: number } => ({
       clientId: null,
@@ -55,24 +55,24 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     authorizations = new Authorizations({
       ...shared,
       webex: () => ({ apiOrigin: new URL(apiUrl).origin, oauth, identity: new WebexIdentity(rest, () => undefined) }),
-      flowFactory: (method) => {
+      createFlow: (method) => {
         const parts = {
-          counterpart: () => authorizations.counterpart(),
-          keeper: authorizations,
+          oauthContext: () => authorizations.oauthContext(),
+          grantSink: authorizations,
           clock,
           chance,
           logger,
         };
         return method === "device"
           ? new DeviceFlow(parts)
-          : new BrowserFlow({ ...parts, notices: new FakeNotices(), listen: listenOnLoopback, redirectPort: 0 });
+          : new BrowserFlow({ ...parts, notices: new PageNoticesFake(), listen: listenOnLoopback, redirectPort: 0 });
       },
     });
     tokens = new OrganizationTokenSource({ ...shared, oauth: () => oauth, orgId: site.orgId, chance });
     await vault.reload();
     authorizations.start();
     views = [];
-    authorizations.onChanged(({ flow }) => {
+    authorizations.events.on("authorizationsChanged", ({ flow }) => {
       if (flow !== null) views.push(flow);
     });
     await authorizations.setClient(clientId, new Secret(site.clientSecret));
@@ -83,23 +83,23 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     await vault.stop();
     http.close();
     await site.stop();
-    const { stored } = vault.grantOf(site.orgId);
+    const { stored } = vault.findGrant(site.orgId);
     const secrets = [site.clientSecret, stored?.accessToken.reveal(), stored?.refreshToken.reveal()];
     for (const secret of secrets) if (secret !== undefined) expect(logger.text + JSON.stringify(views)).to.not.include(secret);
   });
 
-  const kept = (): Grant => {
-    const { stored } = vault.grantOf(site.orgId);
+  const storedGrant = (): Grant => {
+    const { stored } = vault.findGrant(site.orgId);
     if (stored === null) throw new Error("There is no grant.");
     return stored;
   };
   const authorizeInBrowser = async (): Promise<FlowView> => {
-    const flow = await authorizations.begin("browser", never);
+    const flow = await authorizations.begin("browser", neverAborted);
     const address = new URL(flow.url ?? "");
-    const departure = await fetch(`${address.origin}/authorize${address.search}`, { redirect: "manual" });
-    const back = await new FormBrowser(flow.redirectUri ?? "").walk(departure.headers.get("location") ?? "", LOGIN);
-    expect(new URL(back.url).searchParams.get("iss")).to.equal(site.origin);
-    const page = await fetch(back.url);
+    const redirect = await fetch(`${address.origin}/authorize${address.search}`, { redirect: "manual" });
+    const callback = await new FormBrowser(flow.redirectUri ?? "").walk(redirect.headers.get("location") ?? "", LOGIN);
+    expect(new URL(callback.url).searchParams.get("iss")).to.equal(site.origin);
+    const page = await fetch(callback.url);
     expect(await page.text()).to.match(/data-state="authorized"/);
     return flow;
   };
@@ -107,51 +107,56 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
   it("authorizes at the page with PKCE, and knows whose grant it is", async () => {
     await authorizeInBrowser();
     expect(await authorizations.list()).to.have.lengthOf(1);
-    expect(kept()).to.include({ orgId: site.orgId, orgName: "Acme", authorizedBy: "Ada Admin", refreshTokenExpiresAt: null });
-    expect(kept().scopes).to.deep.equal([...REQUIRED_SCOPES]);
-    expect(kept().accessTokenExpiresAt).to.be.within(Date.now() + 3_500_000, Date.now() + 3_600_000);
-    expect(await site.isAlive(kept().refreshToken.reveal())).to.equal(true);
-    expect((await tokens.token(never)).equals(kept().accessToken)).to.equal(true);
+    expect(storedGrant()).to.include({
+      orgId: site.orgId,
+      orgName: "Acme",
+      authorizedBy: "Ada Admin",
+      refreshTokenExpiresAt: null,
+    });
+    expect(storedGrant().scopes).to.deep.equal([...REQUIRED_SCOPES]);
+    expect(storedGrant().accessTokenExpiresAt).to.be.within(Date.now() + 3_500_000, Date.now() + 3_600_000);
+    expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
+    expect((await tokens.getToken(neverAborted)).equals(storedGrant().accessToken)).to.equal(true);
   });
 
   it("is refused without the challenge: PKCE is really asked for", async () => {
-    const flow = await authorizations.begin("browser", never);
+    const flow = await authorizations.begin("browser", neverAborted);
     const address = new URL(flow.url ?? "");
-    const departure = await fetch(`${address.origin}/authorize${address.search}`, { redirect: "manual" });
-    const url = new URL(departure.headers.get("location") ?? "");
+    const redirect = await fetch(`${address.origin}/authorize${address.search}`, { redirect: "manual" });
+    const url = new URL(redirect.headers.get("location") ?? "");
     url.searchParams.delete("code_challenge");
     url.searchParams.delete("code_challenge_method");
-    const back = new URL((await new FormBrowser(flow.redirectUri ?? "").walk(url.href, LOGIN)).url);
-    expect(back.searchParams.get("error")).to.equal("invalid_request");
-    expect(await (await fetch(back)).text()).to.match(/data-state="failed"/);
+    const callback = new URL((await new FormBrowser(flow.redirectUri ?? "").walk(url.href, LOGIN)).url);
+    expect(callback.searchParams.get("error")).to.equal("invalid_request");
+    expect(await (await fetch(callback)).text()).to.match(/data-state="failed"/);
   });
 
   it("keeps the refresh token that each refresh gives; the one before is dead", async () => {
     await authorizeInBrowser();
-    const first = kept();
-    const renewed = await tokens.replace(first.accessToken, never);
-    const second = kept();
+    const first = storedGrant();
+    const renewed = await tokens.replace(first.accessToken, neverAborted);
+    const second = storedGrant();
     expect(renewed.equals(second.accessToken)).to.equal(true);
     expect(second.accessToken.equals(first.accessToken)).to.equal(false);
     expect(second.refreshToken.equals(first.refreshToken)).to.equal(false);
     expect(await site.isAlive(first.refreshToken.reveal())).to.equal(false);
     expect(await site.isAlive(second.refreshToken.reveal())).to.equal(true);
-    await tokens.replace(second.accessToken, never);
-    expect(await site.isAlive(kept().refreshToken.reveal())).to.equal(true);
+    await tokens.replace(second.accessToken, neverAborted);
+    expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
     const used: unknown = await oauth
-      .refresh({ clientId: site.clientId, clientSecret: new Secret(site.clientSecret) }, first.refreshToken, never)
+      .refresh({ clientId: site.clientId, clientSecret: new Secret(site.clientSecret) }, first.refreshToken, neverAborted)
       .catch((error: unknown) => error);
     expect(used).to.include({ code: "grantRefused", status: 400 });
     // RFC 9700, 4.14.2: a refresh token used twice ends the whole grant. The worker says so, and throws nothing away.
-    const refused: unknown = await tokens.replace(kept().accessToken, never).catch((error: unknown) => error);
+    const refused: unknown = await tokens.replace(storedGrant().accessToken, neverAborted).catch((error: unknown) => error);
     expect(refused).to.include({ code: "grantRefused" });
     expect((await authorizations.list())[0]?.state).to.equal("required");
   });
 
   it("authorizes with a device code, asked after as RFC 8628 says", async () => {
-    const flow = await authorizations.begin("device", never);
+    const flow = await authorizations.begin("device", neverAborted);
     const ended = new Promise<void>((resolve) => {
-      authorizations.onChanged(({ flow: now }) => {
+      authorizations.events.on("authorizationsChanged", ({ flow: now }) => {
         if (now === null) resolve();
       });
     });
@@ -164,17 +169,17 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     expect(text).to.include("Sign-in Success");
     await ended;
     expect(views.at(-1)?.state).to.equal("authorized");
-    expect(kept().orgName).to.equal("Acme");
-    const before = kept();
-    await tokens.replace(before.accessToken, never);
+    expect(storedGrant().orgName).to.equal("Acme");
+    const before = storedGrant();
+    await tokens.replace(before.accessToken, neverAborted);
     expect(await site.isAlive(before.refreshToken.reveal())).to.equal(false);
-    expect(await site.isAlive(kept().refreshToken.reveal())).to.equal(true);
+    expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
   });
 
   it("revokes there what is revoked here", async () => {
     await authorizeInBrowser();
-    const { refreshToken } = kept();
-    expect(await authorizations.revoke(site.orgId, never)).to.deep.equal({ revokedAtWebex: true });
+    const { refreshToken } = storedGrant();
+    expect(await authorizations.revoke(site.orgId, neverAborted)).to.deep.equal({ revokedAtWebex: true });
     expect(await site.isAlive(refreshToken.reveal())).to.equal(false);
     expect(await authorizations.list()).to.deep.equal([]);
   });

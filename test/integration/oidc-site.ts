@@ -20,7 +20,7 @@ interface Discovery {
  * An authorization server that knows nothing of Webex: oidc-provider with a confidential client, PKCE required, the device flow and
  * refresh tokens that change with each use. Beside it, on the same origin, the two Webex addresses that say whose a token is.
  */
-export class OidcSite {
+export class OidcProviderFixture {
   readonly clientId = "presence-worker";
   readonly clientSecret = randomBytes(24).toString("base64url");
   readonly orgId = Buffer.from("ciscospark://us/ORGANIZATION/11111111-aaaa-4aaa-8aaa-111111111111").toString("base64url");
@@ -30,13 +30,13 @@ export class OidcSite {
   #provider!: Provider;
 
   async start(redirectUri: string): Promise<void> {
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server = createServer((request, response) => void this.#handle(request, response));
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
-    this.#provider = quietly(() => this.#makeProvider(redirectUri));
+    this.#provider = quietly(() => this.#createProvider(redirectUri));
   }
 
-  #makeProvider(redirectUri: string): Provider {
+  #createProvider(redirectUri: string): Provider {
     return new Provider(this.origin, {
       clients: [
         {
@@ -92,7 +92,7 @@ export class OidcSite {
     return token !== undefined && !token.isExpired && token.consumed === undefined;
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "").split("?")[0] ?? "";
     response.once("finish", () => this.requests.push(`${request.method ?? ""} ${path} ${response.statusCode}`));
     if (path.startsWith("/v1/")) {

@@ -10,9 +10,9 @@ import { createMessageConnection } from "vscode-jsonrpc/node";
 import { frame, parseFrames, request } from "../support/byte-host.js";
 
 const WORKER = fileURLToPath(new URL("./rpc-worker.js", import.meta.url));
-const exec = promisify(spawnChild);
+const runProgram = promisify(spawnChild);
 
-class Launched {
+class WorkerProcess {
   readonly process: ChildProcessWithoutNullStreams = spawn(process.execPath, [WORKER]);
   readonly exited = once(this.process, "exit") as Promise<[number | null, string | null]>;
   #out: Buffer[] = [];
@@ -51,9 +51,9 @@ class Launched {
 }
 
 describe("protocol in a process", () => {
-  const launched: Launched[] = [];
-  function launch(): Launched {
-    const worker = new Launched();
+  const launched: WorkerProcess[] = [];
+  function launch(): WorkerProcess {
+    const worker = new WorkerProcess();
     launched.push(worker);
     return worker;
   }
@@ -77,19 +77,19 @@ describe("protocol in a process", () => {
   });
 
   it("leaves with 65 after the -32700 reply, with 1 for exit alone, with 0 after shutdown", async () => {
-    const lost = launch().read();
-    lost.process.stdin.write("hello\n");
-    expect(await lost.exitCode()).to.equal(65);
-    expect(parseFrames(lost.stdout).map((m) => [m.id, m.error?.code])).to.deep.equal([[null, -32700]]);
+    const invalidInput = launch().read();
+    invalidInput.process.stdin.write("hello\n");
+    expect(await invalidInput.exitCode()).to.equal(65);
+    expect(parseFrames(invalidInput.stdout).map((m) => [m.id, m.error?.code])).to.deep.equal([[null, -32700]]);
 
-    const rude = launch().read();
-    rude.process.stdin.write(frame({ jsonrpc: "2.0", method: "exit" }));
-    expect(await rude.exitCode()).to.equal(1);
+    const exitOnly = launch().read();
+    exitOnly.process.stdin.write(frame({ jsonrpc: "2.0", method: "exit" }));
+    expect(await exitOnly.exitCode()).to.equal(1);
 
-    const polite = launch().read();
-    polite.process.stdin.write(Buffer.concat([request(1, "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })]));
-    expect(await polite.exitCode()).to.equal(0);
-    expect(parseFrames(polite.stdout)).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
+    const afterShutdown = launch().read();
+    afterShutdown.process.stdin.write(Buffer.concat([request(1, "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })]));
+    expect(await afterShutdown.exitCode()).to.equal(0);
+    expect(parseFrames(afterShutdown.stdout)).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
   });
 
   it("survives a host that closes the output, and ends", async () => {
@@ -122,7 +122,7 @@ describe("protocol in a process", () => {
   it("is understood by vscode-jsonrpc's own client", async () => {
     const worker = launch();
     const connection = createMessageConnection(worker.process.stdout, worker.process.stdin);
-    const told = new Promise((resolve) => connection.onNotification("presence/changed", resolve));
+    const changed = new Promise((resolve) => connection.onNotification("presence/changed", resolve));
     connection.listen();
     const records = await Promise.all(
       Array.from({ length: 200 }, (_, i) => connection.sendRequest<{ uri: string }>("presence/get", { uri: `p${i}@x.example` })),
@@ -130,7 +130,7 @@ describe("protocol in a process", () => {
     expect(records.map((r) => r.uri)).to.deep.equal(records.map((_, i) => `p${i}@x.example`));
     await connection.sendRequest("presence/subscribe", { all: true });
     await connection.sendRequest("worker/poll");
-    expect(await told).to.deep.include({ sequence: 1 });
+    expect(await changed).to.deep.include({ sequence: 1 });
     await connection.sendRequest("shutdown");
     await connection.sendNotification("exit");
     expect(await worker.exitCode()).to.equal(0);
@@ -147,21 +147,20 @@ describe("protocol in a process", () => {
       return this.skip();
     }
     this.timeout(40_000);
-    const seen = JSON.parse(await exec(python, ["test/integration/rpc-pylsp-client.py", process.execPath, WORKER])) as Record<
-      string,
-      { result?: Record<string, unknown>; code?: number; data?: unknown }
-    >;
-    expect(seen.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
-    expect(seen.many).to.equal(10_000);
-    expect(seen.wrong).to.deep.equal({ code: -32602, data: { issues: [{ path: "uri", message: "Expected a string." }] } });
-    expect(seen.unknown!.code).to.equal(-32601);
-    expect(seen.initialize!.result).to.deep.include({ protocolVersion: "1.0" });
-    expect(seen.subscribe!.result).to.have.keys("subscriptionId", "records");
-    expect(seen.cancelled).to.deep.equal({ code: -32800 });
-    expect(seen.shutdown).to.deep.equal({ result: null });
-    expect(seen.afterShutdown!.code).to.equal(-32600);
-    expect(seen.firstTold).to.deep.equal({ sequence: 1, changes: 500 });
-    expect(seen.exitCode).to.equal(0);
+    const results = JSON.parse(
+      await runProgram(python, ["test/integration/rpc-pylsp-client.py", process.execPath, WORKER]),
+    ) as Record<string, { result?: Record<string, unknown>; code?: number; data?: unknown }>;
+    expect(results.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
+    expect(results.many).to.equal(10_000);
+    expect(results.wrong).to.deep.equal({ code: -32602, data: { issues: [{ path: "uri", message: "Expected a string." }] } });
+    expect(results.unknown!.code).to.equal(-32601);
+    expect(results.initialize!.result).to.deep.include({ protocolVersion: "1.0" });
+    expect(results.subscribe!.result).to.have.keys("subscriptionId", "records");
+    expect(results.cancelled).to.deep.equal({ code: -32800 });
+    expect(results.shutdown).to.deep.equal({ result: null });
+    expect(results.afterShutdown!.code).to.equal(-32600);
+    expect(results.firstTold).to.deep.equal({ sequence: 1, changes: 500 });
+    expect(results.exitCode).to.equal(0);
   });
 });
 

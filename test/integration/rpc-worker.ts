@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { SeededChance } from "../support/fake-clock.js";
+import { SeededRandom } from "../support/fake-clock.js";
 import { FakeAuthorization, FakePresence, FakeStatus, presenceRecord } from "../support/fake-rpc-services.js";
 import { RecordingLogger } from "../support/recording-logger.js";
 
@@ -15,8 +15,8 @@ process.stdout.write("a stray line by process.stdout\n");
 
 const channel = new JsonRpcChannel(input, output);
 const presence = new FakePresence();
-const leave = (code: number): void => void channel.flush(1_000).then(() => process.exit(code));
-let churn: NodeJS.Timeout | undefined;
+const exitWith = (code: number): void => void channel.flush(1_000).then(() => process.exit(code));
+let interval: NodeJS.Timeout | undefined;
 const server = new RpcServer({
   channel,
   presence,
@@ -25,7 +25,7 @@ const server = new RpcServer({
   // A poll makes ten thousand persons change state without end: a storm for the test of congestion.
   poll: () => {
     let round = 0;
-    churn ??= setInterval(() => {
+    interval ??= setInterval(() => {
       round += 1;
       const records = Array.from({ length: 10_000 }, (_, i) =>
         presenceRecord(`p${i}@x.example`, round % 2 === 0 ? "active" : "inactive"),
@@ -40,16 +40,16 @@ const server = new RpcServer({
   clock: {
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    timer: (delayMs, callback) => {
+    schedule: (delayMs, callback) => {
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);
     },
   },
-  chance: Object.assign(new SeededChance(), { uuid: randomUUID }),
+  random: Object.assign(new SeededRandom(), { uuid: randomUUID }),
   logger: new RecordingLogger(),
   onInitialize: () => undefined,
-  onShutdown: () => clearInterval(churn),
-  onExit: leave,
-  onEnd: (end) => leave(EXIT_CODE[end]),
+  onShutdown: () => clearInterval(interval),
+  onExit: exitWith,
+  onEnd: (end) => exitWith(EXIT_CODE[end]),
 });
 server.start();

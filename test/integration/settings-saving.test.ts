@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import { DiskSettingsFile } from "../../src/platform/settings-file.js";
 import type { FileContent } from "../../src/ports/settings-file.js";
 
@@ -15,30 +15,30 @@ const IN_FORCE_WITHIN_MS = 1000;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-interface Told {
+interface ReceivedContent {
   readonly text: string;
   readonly at: number;
 }
 
 /** Everything told, and a way to wait for more. */
-class Ear {
-  readonly told: Told[] = [];
+class ContentRecorder {
+  readonly received: ReceivedContent[] = [];
   #wake: () => void = () => undefined;
 
-  readonly hear = (content: FileContent): void => {
-    const text = content.kind === "content" ? Buffer.from(content.bytes).toString("latin1") : inWords(content);
-    this.told.push({ text, at: performance.now() });
+  readonly record = (content: FileContent): void => {
+    const text = content.kind === "content" ? Buffer.from(content.bytes).toString("latin1") : describeContent(content);
+    this.received.push({ text, at: performance.now() });
     this.#wake();
   };
 
   get texts(): string[] {
-    return this.told.map(({ text }) => text);
+    return this.received.map(({ text }) => text);
   }
 
-  async until(text: string): Promise<Told> {
+  async until(text: string): Promise<ReceivedContent> {
     const deadline = performance.now() + DEADLINE_MS;
     for (;;) {
-      const last = this.told.at(-1);
+      const last = this.received.at(-1);
       if (last?.text === text) return last;
       const left = deadline - performance.now();
       if (left <= 0)
@@ -51,7 +51,7 @@ class Ear {
   }
 }
 
-function inWords(content: FileContent): string {
+function describeContent(content: FileContent): string {
   return content.kind === "unreadable" ? `unreadable: ${content.reason}` : content.kind;
 }
 
@@ -71,7 +71,7 @@ const inPieces = async (path: string, text: string, pauseMs: number): Promise<vo
   await handle.close();
 };
 
-const WAYS_OF_SAVING: Record<string, (path: string) => Promise<void>> = {
+const SAVE_METHODS: Record<string, (path: string) => Promise<void>> = {
   "in place": (path) => writeFile(path, NEW),
   "emptied, then in pieces with pauses of 200 ms": (path) => inPieces(path, NEW, 200),
   "a new file renamed over the old": async (path) => {
@@ -102,23 +102,23 @@ describe("A settings file on disk", function () {
   this.timeout(15_000);
   let folder: string;
   let path: string;
-  let ear: Ear;
+  let recorder: ContentRecorder;
   let dispose: Disposer;
 
   const watch = async (first: string): Promise<void> => {
-    dispose = new DiskSettingsFile(path).watch(ear.hear);
-    await ear.until(first);
+    dispose = new DiskSettingsFile(path).watch(recorder.record);
+    await recorder.until(first);
   };
   const expectWithinASecond = async (text: string): Promise<void> => {
     const lastWrite = performance.now();
-    const { at } = await ear.until(text);
+    const { at } = await recorder.until(text);
     expect(at - lastWrite).to.be.lessThan(IN_FORCE_WITHIN_MS);
   };
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "settings-"));
     path = join(folder, "Presence.ini");
-    ear = new Ear();
+    recorder = new ContentRecorder();
     dispose = () => undefined;
   });
   afterEach(async () => {
@@ -126,16 +126,16 @@ describe("A settings file on disk", function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  for (const [way, save] of Object.entries(WAYS_OF_SAVING)) {
+  for (const [method, save] of Object.entries(SAVE_METHODS)) {
     for (const [moment, settleMs] of Object.entries({ "right after the start": 0, "after a while": 600 })) {
-      it(`is one edit within a second, saved ${moment}: ${way}`, async () => {
+      it(`is one edit within a second, saved ${moment}: ${method}`, async () => {
         await writeFile(path, OLD);
         await watch(OLD);
         await pause(settleMs);
         await save(path);
         await expectWithinASecond(NEW);
         await pause(500);
-        expect(ear.texts).to.deep.equal([OLD, NEW]);
+        expect(recorder.texts).to.deep.equal([OLD, NEW]);
       });
     }
   }
@@ -147,7 +147,7 @@ describe("A settings file on disk", function () {
     await pause(200);
     await appendFile(path, "; two\r\n");
     await expectWithinASecond(`${OLD}; one\r\n; two\r\n`);
-    expect(ear.texts).to.have.length(2);
+    expect(recorder.texts).to.have.length(2);
   });
 
   it("is told as a burst of writes left it", async () => {
@@ -159,8 +159,8 @@ describe("A settings file on disk", function () {
     }
     await expectWithinASecond("n=50\n");
     await pause(600);
-    expect(ear.texts.at(-1)).to.equal("n=50\n");
-    for (const text of ear.texts) expect(text).to.match(/^n=\d+\n$/);
+    expect(recorder.texts.at(-1)).to.equal("n=50\n");
+    for (const text of recorder.texts) expect(text).to.match(/^n=\d+\n$/);
   });
 
   it("is told when edits follow each other with every delay", async () => {
@@ -189,7 +189,7 @@ describe("A settings file on disk", function () {
     const expected = Buffer.from("\ufeffa=é", "utf16le").toString("latin1");
     await watch(expected);
     await writeFile(path, Buffer.from([0xef, 0xbb, 0xbf, 0x61, 0x3d, 0xe9]));
-    await ear.until("\u00ef\u00bb\u00bfa=\u00e9");
+    await recorder.until("\u00ef\u00bb\u00bfa=\u00e9");
   });
 
   it("comes back with its folder, and the folder's folder", async () => {
@@ -203,9 +203,9 @@ describe("A settings file on disk", function () {
       await writeFile(path, `${text}; edited`);
       await expectWithinASecond(`${text}; edited`);
       await rm(join(folder, "Apps"), { recursive: true });
-      await ear.until("absent");
+      await recorder.until("absent");
     }
-    expect(ear.texts).to.deep.equal(["absent", "a=1\n", "a=1\n; edited", "absent", "a=2\n", "a=2\n; edited", "absent"]);
+    expect(recorder.texts).to.deep.equal(["absent", "a=1\n", "a=1\n; edited", "absent", "a=2\n", "a=2\n; edited", "absent"]);
   });
 
   it("is told when its folder is renamed away and another takes its place", async () => {
@@ -244,7 +244,7 @@ describe("A settings file on disk", function () {
     await rm(path, { recursive: true });
     await writeFile(path, "");
     await truncate(path, 1024 * 1024 + 1);
-    await ear.until("unreadable: it is larger than 1 MB");
+    await recorder.until("unreadable: it is larger than 1 MB");
     const largest = ";".repeat(1024 * 1024);
     await writeFile(path, largest);
     await expectWithinASecond(largest);
@@ -265,7 +265,7 @@ describe("A settings file on disk", function () {
     }
     await writeFile(path, NEW);
     await expectWithinASecond(NEW);
-    expect(ear.texts).to.deep.equal([OLD, NEW]);
+    expect(recorder.texts).to.deep.equal([OLD, NEW]);
   });
 
   it("is told first before chokidar is loaded, and lets the process end once disposed of", async () => {

@@ -29,8 +29,8 @@ describe("simulator: limits, faults and control", () => {
       redirect: "manual",
       ...init,
     });
-  const nextOf = (response: Response): string => /<([^>]+)>/.exec(response.headers.get("link") ?? "")![1]!;
-  async function fails(request: Promise<Response>): Promise<boolean> {
+  const nextLink = (response: Response): string => /<([^>]+)>/.exec(response.headers.get("link") ?? "")![1]!;
+  async function isRejected(request: Promise<Response>): Promise<boolean> {
     try {
       await (await request).text();
       return false;
@@ -88,12 +88,12 @@ describe("simulator: limits, faults and control", () => {
 
   it("resets connections, cuts bodies short, and hangs", async () => {
     webex.fail({ kind: "reset" });
-    expect(await fails(get())).to.equal(true);
+    expect(await isRejected(get())).to.equal(true);
     webex.fail({ kind: "truncate" });
-    expect(await fails(get())).to.equal(true);
+    expect(await isRejected(get())).to.equal(true);
     webex.fail({ kind: "hang" });
     expect(
-      await fails(get(undefined, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(80) })),
+      await isRejected(get(undefined, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(80) })),
     ).to.equal(true);
     expect((await get()).status).to.equal(200);
     expect(webex.requestsSince(0).map((request) => request.status)).to.deep.equal([null, 200, null, 200]);
@@ -101,7 +101,7 @@ describe("simulator: limits, faults and control", () => {
 
   it("links and redirects to another origin, which notes what comes", async () => {
     webex.fail({ kind: "foreignLink" });
-    const link = nextOf(await get());
+    const link = nextLink(await get());
     expect(new URL(link).origin).to.equal(webex.foreignUrl).and.not.equal(webex.url);
     webex.fail({ kind: "redirect" });
     const redirect = await get();
@@ -113,16 +113,16 @@ describe("simulator: limits, faults and control", () => {
 
   it("links in a loop", async () => {
     webex.fail({ kind: "linkLoop", times: null });
-    const first = nextOf(await get());
-    expect(nextOf(await get(first))).to.equal(first);
+    const first = nextLink(await get());
+    expect(nextLink(await get(first))).to.equal(first);
   });
 
   it("has empty pages with a next one that goes on where it should", async () => {
     webex.fail({ kind: "emptyPage", skip: 1 });
     const first = await get();
-    const empty = await get(nextOf(first));
+    const empty = await get(nextLink(first));
     expect(((await empty.json()) as Page).items).to.deep.equal([]);
-    const third = (await (await get(nextOf(empty))).json()) as { items: { id: string }[] };
+    const third = (await (await get(nextLink(empty))).json()) as { items: { id: string }[] };
     expect(third.items[0]!.id).to.equal(webex.people()[10]!.id);
   });
 
@@ -194,11 +194,11 @@ describe("simulator: limits, faults and control", () => {
 
     it("turn knobs, and refuse those that do not exist", async () => {
       expect((await control("GET", "/knobs")).body).to.have.all.keys(...Object.keys(KNOBS), "faults");
-      const turned = await control("PUT", "/knobs", { sharingOff: true, faults: [{ kind: "status", status: 500, times: 2 }] });
-      expect(turned.body).to.include({ sharingOff: true });
+      const updated = await control("PUT", "/knobs", { sharingOff: true, faults: [{ kind: "status", status: 500, times: 2 }] });
+      expect(updated.body).to.include({ sharingOff: true });
       expect((await get()).status).to.equal(500);
       expect(webex.faults).to.deep.equal([{ kind: "status", status: 500, times: 1, skip: 0 }]);
-      for (const wrong of [
+      for (const invalid of [
         { nothing: 1 },
         { latencyMs: "1" },
         { latencyMs: -1 },
@@ -206,7 +206,7 @@ describe("simulator: limits, faults and control", () => {
         { faults: [{ kind: "odd" }] },
         { toString: 1 },
       ]) {
-        expect((await control("PUT", "/knobs", wrong)).status, JSON.stringify(wrong)).to.equal(400);
+        expect((await control("PUT", "/knobs", invalid)).status, JSON.stringify(invalid)).to.equal(400);
       }
       expect((await control("DELETE", "/faults")).body).to.deep.equal({ faults: [] });
       expect((await control("POST", "/faults", { kind: "reset" })).body.faults).to.have.length(1);

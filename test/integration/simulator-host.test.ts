@@ -96,9 +96,9 @@ describe("reference host", () => {
 
   it("speaks in bytes, not characters, and hears notifications, also in pieces", async () => {
     await launch();
-    const told = host.nextNotification("told");
+    const notification = host.nextNotification("told");
     expect(await host.request("echo", { text: "Zoë 💬 Yılmaz" })).to.deep.equal({ text: "Zoë 💬 Yılmaz" });
-    expect(await told).to.deep.equal({ text: "Zoë 💬 Yılmaz" });
+    expect(await notification).to.deep.equal({ text: "Zoë 💬 Yılmaz" });
     const many = await Promise.all(Array.from({ length: 50 }, (_, number) => host.request("echo", { number })));
     expect(many).to.deep.equal(Array.from({ length: 50 }, (_, number) => ({ number })));
   });
@@ -112,16 +112,16 @@ describe("reference host", () => {
     expect(error)
       .to.be.instanceOf(RpcError)
       .and.to.deep.include({ code: 1104, data: { orgId: "x" } });
-    const forever = host.request("forever");
-    forever.cancel();
-    expect(await forever.catch((reason: unknown) => (reason as RpcError).code)).to.equal(-32800);
+    const pendingRequest = host.request("forever");
+    pendingRequest.cancel();
+    expect(await pendingRequest.catch((reason: unknown) => (reason as RpcError).code)).to.equal(-32800);
   });
 
   it("reports bytes that are not the protocol", async () => {
     await launch();
-    const complaint = once(host, "protocolError");
+    const protocolError = once(host, "protocolError");
     host.notify("garbage");
-    expect(String((await complaint)[0])).to.contain("not the protocol");
+    expect(String((await protocolError)[0])).to.contain("not the protocol");
   });
 
   it("keeps a transcript and passes stderr on line by line", async () => {

@@ -66,7 +66,7 @@ describe("simulator: OAuth", () => {
     client_id: webex.client.clientId,
     client_secret: webex.client.clientSecret,
   });
-  async function codeFor(choice: Parameters<typeof consent>[1] = {}): Promise<string> {
+  async function requestCode(choice: Parameters<typeof consent>[1] = {}): Promise<string> {
     const outcome = await consent(authorizeUrl(), choice);
     expect(outcome.text).to.equal("back");
     return new URL(outcome.redirectedTo!).searchParams.get("code")!;
@@ -82,7 +82,7 @@ describe("simulator: OAuth", () => {
     });
   const refresh = (refreshToken: string): Promise<Response> =>
     post("/v1/access_token", { ...credentials(), grant_type: "refresh_token", refresh_token: refreshToken });
-  const people = (token: string): Promise<Response> =>
+  const fetchPeople = (token: string): Promise<Response> =>
     fetch(`${webex.apiUrl}/people`, { headers: { authorization: `Bearer ${token}` } });
 
   it("shows a page that works without script and has its test ids", async () => {
@@ -105,36 +105,36 @@ describe("simulator: OAuth", () => {
     const outcome = await consent(authorizeUrl(), { orgIndex: 1 });
     const query = new URL(outcome.redirectedTo!).searchParams;
     expect(query.get("state")).to.equal("s t");
-    const answer = (await (await exchange(query.get("code")!)).json()) as Answer;
-    expect(answer).to.include({
+    const tokens = (await (await exchange(query.get("code")!)).json()) as Answer;
+    expect(tokens).to.include({
       expires_in: 1_209_599,
       refresh_token_expires_in: 7_775_999,
       token_type: "Bearer",
       scope: SCOPES,
     });
-    const me = await fetch(`${webex.apiUrl}/people/me`, { headers: { authorization: `Bearer ${answer.access_token}` } });
+    const me = await fetch(`${webex.apiUrl}/people/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
     expect(await me.json()).to.include({ orgId: webex.organizations[1]!.id });
     expect((await exchange(query.get("code")!)).status).to.equal(400);
-    for (const secret of [query.get("code")!, answer.access_token, answer.refresh_token, webex.client.clientSecret]) {
+    for (const secret of [query.get("code")!, tokens.access_token, tokens.refresh_token, webex.client.clientSecret]) {
       expect(webex.issuedSecrets.has(secret)).to.equal(true);
     }
   });
 
   it("checks secret, redirect URI, PKCE and the code's age", async () => {
-    expect((await exchange(await codeFor(), { client_secret: "wrong" })).status).to.equal(401);
-    expect((await exchange(await codeFor(), { code_verifier: "wrong" })).status).to.equal(400);
-    expect((await exchange(await codeFor(), { redirect_uri: "http://localhost:1/" })).status).to.equal(400);
-    const old = await codeFor();
+    expect((await exchange(await requestCode(), { client_secret: "wrong" })).status).to.equal(401);
+    expect((await exchange(await requestCode(), { code_verifier: "wrong" })).status).to.equal(400);
+    expect((await exchange(await requestCode(), { redirect_uri: "http://localhost:1/" })).status).to.equal(400);
+    const expiredCode = await requestCode();
     time += 301_000;
-    expect((await exchange(old)).status).to.equal(400);
+    expect((await exchange(expiredCode)).status).to.equal(400);
   });
 
   it("tells what is wrong with client or redirect URI on its own page, all else to the redirect URI", async () => {
-    const answer = (changes: Record<string, string>): Promise<Response> => fetch(authorizeUrl(changes), { redirect: "manual" });
-    expect((await answer({ client_id: "nobody" })).status).to.equal(400);
-    expect((await answer({ redirect_uri: `${redirectUri}/other` })).status).to.equal(400);
+    const tokens = (changes: Record<string, string>): Promise<Response> => fetch(authorizeUrl(changes), { redirect: "manual" });
+    expect((await tokens({ client_id: "nobody" })).status).to.equal(400);
+    expect((await tokens({ redirect_uri: `${redirectUri}/other` })).status).to.equal(400);
     const error = async (changes: Record<string, string>): Promise<string | null> =>
-      new URL((await answer(changes)).headers.get("location")!).searchParams.get("error");
+      new URL((await tokens(changes)).headers.get("location")!).searchParams.get("error");
     expect(await error({ scope: "spark:all" })).to.equal("invalid_scope");
     expect(await error({ code_challenge_method: "plain" })).to.equal("invalid_request");
     expect(await error({ response_type: "token" })).to.equal("unsupported_response_type");
@@ -155,12 +155,14 @@ describe("simulator: OAuth", () => {
   it("refreshes: the old access token lives on, the refresh token's life begins anew", async () => {
     const grant = webex.issueGrant();
     time += 7_000_000_000;
-    const answer = (await (await refresh(grant.refreshToken)).json()) as Answer;
-    expect(answer.refresh_token).to.equal(grant.refreshToken);
+    const tokens = (await (await refresh(grant.refreshToken)).json()) as Answer;
+    expect(tokens.refresh_token).to.equal(grant.refreshToken);
     time += 1000;
     const second = (await (await refresh(grant.refreshToken)).json()) as Answer;
-    expect(second.access_token).not.to.equal(answer.access_token);
-    expect([(await people(answer.access_token)).status, (await people(second.access_token)).status]).to.deep.equal([200, 200]);
+    expect(second.access_token).not.to.equal(tokens.access_token);
+    expect([(await fetchPeople(tokens.access_token)).status, (await fetchPeople(second.access_token)).status]).to.deep.equal([
+      200, 200,
+    ]);
     time += 7_000_000_000;
     expect((await refresh(grant.refreshToken)).status).to.equal(200);
     time += 7_776_000_000;
@@ -171,23 +173,23 @@ describe("simulator: OAuth", () => {
     webex.set({ sameAccessToken: true, accessTokenSeconds: 3600, scopeInAnswer: false });
     const grant = webex.issueGrant();
     time += 600_000;
-    const same = (await (await refresh(grant.refreshToken)).json()) as Answer;
-    expect(same).to.include({ access_token: grant.accessToken, expires_in: 3000 });
-    expect(same).not.to.have.property("scope");
+    const reused = (await (await refresh(grant.refreshToken)).json()) as Answer;
+    expect(reused).to.include({ access_token: grant.accessToken, expires_in: 3000 });
+    expect(reused).not.to.have.property("scope");
     webex.set({ rotateRefreshToken: true });
     const rotated = (await (await refresh(grant.refreshToken)).json()) as Answer;
     expect(rotated.refresh_token).not.to.equal(grant.refreshToken);
     expect((await refresh(grant.refreshToken)).status).to.equal(400);
     time += 3_600_000;
-    expect((await people(grant.accessToken)).status).to.equal(401);
+    expect((await fetchPeople(grant.accessToken)).status).to.equal(401);
     expect((await refresh(rotated.refresh_token)).status).to.equal(200);
   });
 
   it("refuses a dead refresh token in each form", async () => {
     const grant = webex.issueGrant();
     webex.endGrants();
-    expect((await people(grant.accessToken)).status).to.equal(401);
-    expect(webex.isRefreshTokenAlive(grant.refreshToken)).to.equal(false);
+    expect((await fetchPeople(grant.accessToken)).status).to.equal(401);
+    expect(webex.isRefreshTokenValid(grant.refreshToken)).to.equal(false);
     for (const form of ["invalid_grant", "invalid_request", "webex"] as Knobs["deadRefreshTokenForm"][]) {
       webex.set({ deadRefreshTokenForm: form });
       const response = await refresh(grant.refreshToken);
@@ -203,8 +205,8 @@ describe("simulator: OAuth", () => {
 
   it("caps tokens per user where asked to", async () => {
     webex.set({ tokensPerUser: 1 });
-    expect((await exchange(await codeFor())).status).to.equal(200);
-    expect(((await (await exchange(await codeFor())).json()) as Answer).error).to.equal("tokenlimit_reached");
+    expect((await exchange(await requestCode())).status).to.equal(200);
+    expect(((await (await exchange(await requestCode())).json()) as Answer).error).to.equal("tokenlimit_reached");
   });
 
   it("revokes a whole grant by its refresh token, with Basic authentication only", async () => {
@@ -213,7 +215,7 @@ describe("simulator: OAuth", () => {
     expect(
       (await post("/idb/oauth2/v1/revoke", { token: grant.refreshToken, token_type_hint: "refresh_token" }, true)).status,
     ).to.equal(200);
-    expect((await people(grant.accessToken)).status).to.equal(401);
+    expect((await fetchPeople(grant.accessToken)).status).to.equal(401);
     expect((await post("/idb/oauth2/v1/revoke", { token: "nobody knows" }, true)).status).to.equal(200);
   });
 
@@ -250,7 +252,7 @@ describe("simulator: OAuth", () => {
       expect((await approveDevice(device.verification_uri, device.user_code)).text).to.contain('data-testid="device-done"');
       time += 2000;
       const done = await poll(device);
-      expect((await people(done.body.access_token)).status).to.equal(200);
+      expect((await fetchPeople(done.body.access_token)).status).to.equal(200);
       expect((await poll(device)).status).to.equal(400);
     });
 

@@ -38,28 +38,28 @@ describe("simulator: people and organizations", () => {
       redirect: "manual",
     });
   const read = async (path: string, bearer = token): Promise<Page> => (await get(path, bearer)).json() as Promise<Page>;
-  const nextOf = (response: Response): string | null =>
+  const nextLink = (response: Response): string | null =>
     /<([^>]+)>; *(?:title="[^"]*"; *)?rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1] ?? null;
   async function sweep(max: number): Promise<Person[]> {
-    const all: Person[] = [];
+    const people: Person[] = [];
     for (let url: string | null = `${webex.apiUrl}/people?max=${max}`; url !== null;) {
       const response = await get(url);
-      all.push(...((await response.json()) as Page).items);
-      url = nextOf(response);
+      people.push(...((await response.json()) as Page).items);
+      url = nextLink(response);
     }
-    return all;
+    return people;
   }
 
   it("pages through everybody, bots included, by opaque links on the origin that was asked", async () => {
     const first = await get("/people");
     expect(((await first.json()) as Page).items).to.have.length(100);
-    const next = new URL(nextOf(first)!);
+    const next = new URL(nextLink(first)!);
     expect(next.origin).to.equal(webex.url);
     expect(next.searchParams.get("max")).to.equal("100");
     expect(next.searchParams.get("cursor")).to.match(/^[\w-]+$/);
-    const all = await sweep(60);
-    expect(new Set(all.map((person) => person.id)).size).to.equal(253);
-    expect(all.filter((person) => person.type !== "person")).to.have.length(3);
+    const people = await sweep(60);
+    expect(new Set(people.map((person) => person.id)).size).to.equal(253);
+    expect(people.filter((person) => person.type !== "person")).to.have.length(3);
     webex.set({ botsInList: false });
     expect(await sweep(1000)).to.have.length(250);
   });
@@ -77,7 +77,7 @@ describe("simulator: people and organizations", () => {
     for (const linkForm of ["quoted", "unquoted", "several"] as const) {
       webex.set({ linkForm });
       const response = await get("/people");
-      expect((await get(nextOf(response)!)).status, linkForm).to.equal(200);
+      expect((await get(nextLink(response)!)).status, linkForm).to.equal(200);
     }
     expect((await get("/people")).headers.get("link")).to.match(/rel="first".*rel="next"/);
   });
@@ -92,12 +92,12 @@ describe("simulator: people and organizations", () => {
   });
 
   it("tells presence by email and by path, never by id list, and not with excludeStatus", async () => {
-    const [someone] = webex.people();
-    webex.setStatus(someone!.emails[0]!, "call");
-    const byEmail = (await read(`/people?email=${encodeURIComponent(someone!.emails[0]!.toUpperCase())}`)).items;
-    expect(byEmail[0]).to.include({ id: someone!.id, status: "call" });
-    expect(await (await get(`/people/${someone!.id}`)).json()).to.include({ status: "call" });
-    const byId = await read(`/people?id=${someone!.id},bm9ib2R5`);
+    const [person] = webex.people();
+    webex.setStatus(person!.emails[0]!, "call");
+    const byEmail = (await read(`/people?email=${encodeURIComponent(person!.emails[0]!.toUpperCase())}`)).items;
+    expect(byEmail[0]).to.include({ id: person!.id, status: "call" });
+    expect(await (await get(`/people/${person!.id}`)).json()).to.include({ status: "call" });
+    const byId = await read(`/people?id=${person!.id},bm9ib2R5`);
     expect(byId.items[0]).not.to.have.any.keys("status", "lastActivity");
     expect(byId.notFoundIds).to.deep.equal(["bm9ib2R5"]);
     expect((await read("/people?excludeStatus=true&max=5")).items[0]).not.to.have.property("status");
@@ -112,9 +112,9 @@ describe("simulator: people and organizations", () => {
   });
 
   it("finds by the beginning of the display name", async () => {
-    const [someone] = webex.people();
-    const found = (await read(`/people?displayName=${encodeURIComponent(someone!.displayName.slice(0, 5))}`)).items;
-    expect(found.map((person) => person.id)).to.include(someone!.id);
+    const [person] = webex.people();
+    const found = (await read(`/people?displayName=${encodeURIComponent(person!.displayName.slice(0, 5))}`)).items;
+    expect(found.map((person) => person.id)).to.include(person!.id);
   });
 
   it("gives whoever is no administrator the recorded 400 on the list, but answers by email", async () => {
@@ -135,7 +135,7 @@ describe("simulator: people and organizations", () => {
     expect(me.id).to.equal(webex.organizations[0]!.administrator.id);
     expect(Buffer.from(me.roles[0]!, "base64").toString()).to.equal("ciscospark://us/ROLE/id_full_admin");
     const other = webex.issueGrant({ orgIndex: 1, role: "user" }).accessToken;
-    expect(await (await get("/people/me", other)).json()).to.include({ id: webex.organizations[1]!.ordinary.id });
+    expect(await (await get("/people/me", other)).json()).to.include({ id: webex.organizations[1]!.regularUser.id });
   });
 
   it("keeps organizations apart, except for a partner", async () => {
@@ -155,9 +155,9 @@ describe("simulator: people and organizations", () => {
   });
 
   it("enforces scopes with 403 and tokens with 401", async () => {
-    const narrow = webex.issueGrant({ scopes: ["spark-admin:organizations_read"] }).accessToken;
-    expect((await get("/people", narrow)).status).to.equal(403);
-    expect((await get("/organizations", narrow)).status).to.equal(200);
+    const limitedToken = webex.issueGrant({ scopes: ["spark-admin:organizations_read"] }).accessToken;
+    expect((await get("/people", limitedToken)).status).to.equal(403);
+    expect((await get("/organizations", limitedToken)).status).to.equal(200);
     expect((await get("/organizations", webex.issueGrant({ scopes: ["spark-admin:people_read"] }).accessToken)).status).to.equal(
       403,
     );
@@ -171,24 +171,24 @@ describe("simulator: people and organizations", () => {
 
   it("tells nobody's presence when sharing is off, the administrator's own included", async () => {
     webex.set({ sharingOff: true });
-    const all = await sweep(1000);
-    expect(all.some((person) => "status" in person || "lastActivity" in person)).to.equal(false);
+    const people = await sweep(1000);
+    expect(people.some((person) => "status" in person || "lastActivity" in person)).to.equal(false);
     expect(await (await get("/people/me")).json()).not.to.have.property("status");
   });
 
   it("tells statuses nobody knows, booleans as text, and no status where none is set", async () => {
     webex.set({ strangeStatus: "hologram", booleansAsStrings: true });
-    const all = await sweep(1000);
-    expect(all.filter((person) => person.status === "hologram")).to.have.length(25);
-    expect(all[0]!.loginEnabled).to.equal("true");
-    const [someone] = webex.people();
-    webex.setStatus(someone!.id, null);
-    expect(await (await get(`/people/${someone!.id}`)).json()).not.to.have.property("status");
+    const people = await sweep(1000);
+    expect(people.filter((person) => person.status === "hologram")).to.have.length(25);
+    expect(people[0]!.loginEnabled).to.equal("true");
+    const [person] = webex.people();
+    webex.setStatus(person!.id, null);
+    expect(await (await get(`/people/${person!.id}`)).json()).not.to.have.property("status");
   });
 
   it("has people whom Webex knows nothing of: pending and unknown without lastActivity", async () => {
-    const blank = (await sweep(1000)).filter((person) => person.type === "person" && person.lastActivity === undefined);
-    expect(new Set(blank.map((person) => person.status))).to.deep.equal(new Set(["pending", "unknown"]));
+    const withoutActivity = (await sweep(1000)).filter((person) => person.type === "person" && person.lastActivity === undefined);
+    expect(new Set(withoutActivity.map((person) => person.status))).to.deep.equal(new Set(["pending", "unknown"]));
   });
 
   it("lets presence walk with the speed, except where it is set by hand", async () => {
@@ -228,7 +228,7 @@ describe("simulator: people and organizations", () => {
         while (url !== null) {
           const response: Response = await fetch(url, { headers: { authorization } });
           persons += (await response.text()).split('"invitePending"').length - 1;
-          url = nextOf(response);
+          url = nextLink(response);
         }
         expect(persons).to.equal(50_500);
         return performance.now() - start;

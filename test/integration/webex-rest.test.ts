@@ -28,10 +28,10 @@ describe("people over a real connection", () => {
 
   function peopleAt(server: TestServer): WebexPeople {
     const bearer = new Secret("top-secret-token");
-    const tokens = { token: async () => bearer, replace: async () => null };
-    const gate = { admit: async () => undefined, ended: () => undefined };
+    const tokens = { getToken: async () => bearer, replace: async () => null };
+    const limiter = { acquire: async () => undefined, complete: () => undefined };
     return new WebexPeople(
-      new RestClient({ apiUrl: server.url("/v1"), version: "1.0.0", http, clock: new FakeClock() }, tokens, gate),
+      new RestClient({ apiUrl: server.url("/v1"), version: "1.0.0", http, clock: new FakeClock() }, tokens, limiter),
     );
   }
 

@@ -27,7 +27,7 @@ export class ByteHost {
   /** Each write as it came. */
   readonly writes: Buffer[] = [];
   #reading = true;
-  #heldWrite: (() => void) | null = null;
+  #blockedWrite: (() => void) | null = null;
   #listeners = new Set<() => void>();
 
   constructor(highWaterMark = 16_384) {
@@ -38,7 +38,7 @@ export class ByteHost {
         this.writes.push(chunk);
         for (const listener of [...this.#listeners]) listener();
         if (this.#reading) done();
-        else this.#heldWrite = done;
+        else this.#blockedWrite = done;
       },
     });
   }
@@ -51,11 +51,11 @@ export class ByteHost {
     this.#reading = false;
   }
 
-  readAgain(): void {
+  resumeReading(): void {
     this.#reading = true;
-    const held = this.#heldWrite;
-    this.#heldWrite = null;
-    held?.();
+    const blocked = this.#blockedWrite;
+    this.#blockedWrite = null;
+    blocked?.();
   }
 
   /** Every message received so far. Fails on anything that is not well framed. */
@@ -68,18 +68,18 @@ export class ByteHost {
     if (this.received.length >= count) return this.received;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#listeners.delete(look);
+        this.#listeners.delete(check);
         reject(
           new Error(`Only ${this.received.length} of ${count} messages: ${Buffer.concat(this.writes).toString().slice(0, 500)}`),
         );
       }, deadlineMs);
-      const look = (): void => {
+      const check = (): void => {
         if (this.received.length < count) return;
         clearTimeout(timer);
-        this.#listeners.delete(look);
+        this.#listeners.delete(check);
         resolve(this.received);
       };
-      this.#listeners.add(look);
+      this.#listeners.add(check);
     });
   }
 }

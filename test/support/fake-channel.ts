@@ -1,6 +1,12 @@
-import { Feed } from "../../src/faults/feed.js";
-import type { Disposer } from "../../src/faults/feed.js";
-import type { Channel, ChannelEnd, ChannelHandlers, RequestCall, WireError } from "../../src/ports/channel.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import type {
+  Channel,
+  ChannelEndReason,
+  ChannelEvents,
+  ChannelHandlers,
+  RequestCall,
+  WireError,
+} from "../../src/ports/channel.js";
 
 export interface Outcome {
   readonly result?: unknown;
@@ -10,34 +16,30 @@ export interface Outcome {
 /** A channel without bytes: the test is the host. Nothing is kept from the host but what `congested` keeps the worker from telling. */
 export class FakeChannel implements Channel {
   /** Everything the host got, in order. */
-  readonly told: { readonly method: string; readonly params: unknown }[] = [];
+  readonly notifications: { readonly method: string; readonly params: unknown }[] = [];
   /** Answers and notifications in the order they left: a request's id, or a notification's method. */
   readonly order: (string | number)[] = [];
   disposed = false;
   #handlers: ChannelHandlers | null = null;
-  #onEnd: ((end: ChannelEnd) => void) | null = null;
+  #onEnd: ((end: ChannelEndReason) => void) | null = null;
   #ended = false;
   #congested = false;
-  readonly #drains = new Feed<undefined>();
+  readonly events = new Emitter<ChannelEvents>();
   readonly #live = new Map<string | number, AbortController>();
 
-  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEnd) => void): void {
+  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEndReason) => void): void {
     this.#handlers = handlers;
     this.#onEnd = onEnd;
   }
 
   notify(method: string, params: unknown): void {
     if (this.#ended || this.disposed) return;
-    this.told.push({ method, params });
+    this.notifications.push({ method, params });
     this.order.push(method);
   }
 
-  get congested(): boolean {
+  get isCongested(): boolean {
     return this.#congested;
-  }
-
-  onDrain(listener: () => void): Disposer {
-    return this.#drains.subscribe(listener);
   }
 
   flush(): Promise<void> {
@@ -56,7 +58,7 @@ export class FakeChannel implements Channel {
     this.#live.set(id, controller);
     const call: RequestCall = {
       signal: controller.signal,
-      get cancelled() {
+      get isCancelled() {
         return controller.signal.aborted;
       },
     };
@@ -80,7 +82,7 @@ export class FakeChannel implements Channel {
     this.#live.get(id)?.abort();
   }
 
-  end(end: ChannelEnd): void {
+  end(end: ChannelEndReason): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#abortLive();
@@ -91,14 +93,14 @@ export class FakeChannel implements Channel {
     this.#congested = true;
   }
 
-  readAgain(): void {
+  resumeReading(): void {
     this.#congested = false;
-    this.#drains.emit(undefined);
+    this.events.emit("drained");
   }
 
   /** The parameters of each notification of that name. */
-  toldOf(method: string): unknown[] {
-    return this.told.filter((t) => t.method === method).map((t) => t.params);
+  notificationsOf(method: string): unknown[] {
+    return this.notifications.filter((t) => t.method === method).map((t) => t.params);
   }
 
   #abortLive(): void {

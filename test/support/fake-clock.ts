@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
-import type { Disposer } from "../../src/faults/feed.js";
-import type { Chance, Clock } from "../../src/ports/clock.js";
+import type { Disposer } from "../../src/faults/emitter.js";
+import type { Random, Clock } from "../../src/ports/clock.js";
 
 interface Timer {
   readonly due: number;
@@ -31,7 +31,7 @@ export class FakeClock implements Clock {
     return this.#elapsed;
   }
 
-  timer(delayMs: number, callback: () => void): Disposer {
+  schedule(delayMs: number, callback: () => void): Disposer {
     const timer = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback };
     this.#timers.add(timer);
     return () => {
@@ -88,10 +88,10 @@ export async function settle(): Promise<void> {
 }
 
 /** Chance that always draws the middle. */
-export const NO_JITTER: Pick<Chance, "random"> = { random: () => 0.5 };
+export const NO_JITTER: Pick<Random, "random"> = { random: () => 0.5 };
 
 /** Reproducible chance (mulberry32). */
-export class SeededChance implements Chance {
+export class SeededRandom implements Random {
   #state: number;
 
   constructor(seed = 1) {

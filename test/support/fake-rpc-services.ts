@@ -1,17 +1,18 @@
 import { Fault } from "../../src/faults/fault.js";
-import { Feed } from "../../src/faults/feed.js";
-import type { AuthorizationService, ImportedGrant } from "../../src/authorization/authorization-service.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import type { AuthorizationEvents, AuthorizationService, ImportedGrant } from "../../src/authorization/authorization-service.js";
 import type { FlowMethod, FlowView } from "../../src/authorization/flow.js";
 import type { Authorization } from "../../src/authorization/grant.js";
 import type {
   ChangeBatch,
   PresenceListPage,
   PresenceListQuery,
+  PresenceEvents,
   PresenceService,
   SubscriptionTarget,
 } from "../../src/presence/presence-service.js";
 import type { PresenceRecord } from "../../src/presence/record.js";
-import type { Problem, WorkerStatus } from "../../src/supervisor/status.js";
+import type { StatusEvents, Problem, WorkerStatus } from "../../src/supervisor/status.js";
 
 export function presenceRecord(uri: string, webexStatus = "active"): PresenceRecord {
   return {
@@ -33,17 +34,17 @@ export function presenceRecord(uri: string, webexStatus = "active"): PresenceRec
 /** Presence that answers from nothing, keeps changes once for each address, and can be made to fail or to wait. */
 export class FakePresence implements PresenceService {
   calls: unknown[] = [];
-  fails: unknown = null;
+  failure: unknown = null;
   /** With `maxWaitMs`, `get` waits for `release()` or the signal. */
   #release: (() => void) | null = null;
-  #waiting = new Map<string, PresenceRecord>();
+  #pending = new Map<string, PresenceRecord>();
   readonly #subscriptions = new Set<string>();
   #next = 0;
-  readonly #changes = new Feed<undefined>();
+  readonly events = new Emitter<PresenceEvents>();
 
   get(uris: readonly string[], maxWaitMs: number, signal: AbortSignal): PresenceRecord[] | Promise<PresenceRecord[]> {
     this.calls.push({ get: uris, maxWaitMs });
-    if (this.fails !== null) throw this.fails as Error;
+    if (this.failure !== null) throw this.failure as Error;
     const records = uris.map((uri) => presenceRecord(uri));
     if (maxWaitMs === 0) return records;
     return new Promise((resolve, reject) => {
@@ -75,25 +76,21 @@ export class FakePresence implements PresenceService {
     if (!this.#subscriptions.delete(subscriptionId)) throw new Fault("unknownSubscription", "There is no such subscription.");
   }
 
-  onChangesWaiting(listener: () => void): () => void {
-    return this.#changes.subscribe(listener);
-  }
-
-  takeChanges(max: number): ChangeBatch | null {
-    if (this.#waiting.size === 0) return null;
-    const changes = [...this.#waiting.values()].slice(0, max);
-    for (const record of changes) this.#waiting.delete(record.uri);
+  drainChanges(max: number): ChangeBatch | null {
+    if (this.#pending.size === 0) return null;
+    const changes = [...this.#pending.values()].slice(0, max);
+    for (const record of changes) this.#pending.delete(record.uri);
     return { subscriptionIds: [...this.#subscriptions], changes };
   }
 
-  get waiting(): number {
-    return this.#waiting.size;
+  get pendingCount(): number {
+    return this.#pending.size;
   }
 
   change(...records: PresenceRecord[]): void {
-    const none = this.#waiting.size === 0;
-    for (const record of records) this.#waiting.set(record.uri, record);
-    if (none && records.length > 0) this.#changes.emit(undefined);
+    const none = this.#pending.size === 0;
+    for (const record of records) this.#pending.set(record.uri, record);
+    if (none && records.length > 0) this.events.emit("changesPending");
   }
 }
 
@@ -125,55 +122,54 @@ export function flowView(method: FlowMethod, state: FlowView["state"] = "waiting
 
 /** Authorization whose every call does as told: what is in `fails` is thrown. Its answers hold a member too many, which must not get out. */
 export class FakeAuthorization implements AuthorizationService {
-  fails: unknown = null;
+  failure: unknown = null;
   calls: unknown[] = [];
-  readonly #changes = new Feed<{ authorizations: readonly Authorization[]; flow: FlowView | null }>();
+  readonly events = new Emitter<AuthorizationEvents>();
 
   async setClient(clientId: string, clientSecret: { reveal(): string }): Promise<void> {
-    this.#called({ setClient: clientId, secret: clientSecret.reveal() });
+    this.#record({ setClient: clientId, secret: clientSecret.reveal() });
   }
 
   async setProxyPassword(password: { reveal(): string } | null): Promise<void> {
-    this.#called({ setProxyPassword: password?.reveal() ?? null });
+    this.#record({ setProxyPassword: password?.reveal() ?? null });
   }
 
   async import(grant: ImportedGrant): Promise<Authorization> {
-    this.#called({
+    this.#record({
       import: { ...grant, refreshToken: grant.refreshToken.reveal(), accessToken: grant.accessToken?.reveal() ?? null },
     });
     return { ...AUTHORIZATION, accessToken: "leak" } as Authorization;
   }
 
   async list(): Promise<readonly Authorization[]> {
-    this.#called("list");
+    this.#record("list");
     return [{ ...AUTHORIZATION, accessToken: "leak" } as Authorization];
   }
 
   async revoke(orgId: string): Promise<{ revokedAtWebex: boolean }> {
-    this.#called({ revoke: orgId });
+    this.#record({ revoke: orgId });
     return { revokedAtWebex: true };
   }
 
   async begin(method: FlowMethod): Promise<FlowView> {
-    this.#called({ begin: method });
+    this.#record({ begin: method });
     return { ...flowView(method), deviceCode: "leak" } as FlowView;
   }
 
   async cancel(): Promise<void> {
-    this.#called("cancel");
-  }
-
-  onChanged(listener: (change: { authorizations: readonly Authorization[]; flow: FlowView | null }) => void): () => void {
-    return this.#changes.subscribe(listener);
+    this.#record("cancel");
   }
 
   change(flow: FlowView | null): void {
-    this.#changes.emit({ authorizations: [{ ...AUTHORIZATION, accessToken: "leak" } as Authorization], flow });
+    this.events.emit("authorizationsChanged", {
+      authorizations: [{ ...AUTHORIZATION, accessToken: "leak" } as Authorization],
+      flow,
+    });
   }
 
-  #called(call: unknown): void {
+  #record(call: unknown): void {
     this.calls.push(call);
-    if (this.fails !== null) throw this.fails as Error;
+    if (this.failure !== null) throw this.failure as Error;
   }
 }
 
@@ -189,7 +185,7 @@ export function problem(code: Problem["code"]): Problem {
 }
 
 export class FakeStatus {
-  readonly #changes = new Feed<undefined>();
+  readonly events = new Emitter<StatusEvents>();
   #status: WorkerStatus = {
     phase: "starting",
     enabled: false,
@@ -207,12 +203,8 @@ export class FakeStatus {
     return this.#status;
   }
 
-  onChanged(listener: () => void): () => void {
-    return this.#changes.subscribe(() => listener());
-  }
-
   set(change: Partial<WorkerStatus>): void {
     this.#status = { ...this.#status, ...change };
-    this.#changes.emit(undefined);
+    this.events.emit("statusChanged");
   }
 }

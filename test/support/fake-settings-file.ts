@@ -1,4 +1,4 @@
-import type { Disposer } from "../../src/faults/feed.js";
+import type { Disposer } from "../../src/faults/emitter.js";
 import type { FileContent, SettingsFile } from "../../src/ports/settings-file.js";
 
 /** A settings file in memory: each `put`, `remove` and `obstruct` is one settled edit. */
@@ -17,40 +17,40 @@ export class FakeSettingsFile implements SettingsFile {
   }
 
   put(content: string | Uint8Array): void {
-    this.#become({ kind: "content", bytes: typeof content === "string" ? Buffer.from(content) : content });
+    this.#replace({ kind: "content", bytes: typeof content === "string" ? Buffer.from(content) : content });
   }
 
   remove(): void {
-    this.#become({ kind: "absent" });
+    this.#replace({ kind: "absent" });
   }
 
   /** Something keeps the file from being read. */
-  obstruct(reason = "the worker's account is not allowed to read it"): void {
-    this.#become({ kind: "unreadable", reason });
+  makeUnreadable(reason = "the worker's account is not allowed to read it"): void {
+    this.#replace({ kind: "unreadable", reason });
   }
 
   watch(listener: (content: FileContent) => void): Disposer {
-    const own = (content: FileContent): void => listener(content);
-    this.#listeners.set(own, null);
-    queueMicrotask(() => this.#tell(own));
+    const entry = (content: FileContent): void => listener(content);
+    this.#listeners.set(entry, null);
+    queueMicrotask(() => this.#notify(entry));
     return () => {
-      this.#listeners.delete(own);
+      this.#listeners.delete(entry);
     };
   }
 
-  #become(content: FileContent): void {
+  #replace(content: FileContent): void {
     this.#content = content;
-    for (const listener of [...this.#listeners.keys()]) this.#tell(listener);
+    for (const listener of [...this.#listeners.keys()]) this.#notify(listener);
   }
 
-  #tell(listener: (content: FileContent) => void): void {
-    const told = this.#listeners.get(listener);
-    if (told === undefined || (told !== null && asText(told) === asText(this.#content))) return;
+  #notify(listener: (content: FileContent) => void): void {
+    const last = this.#listeners.get(listener);
+    if (last === undefined || (last !== null && fingerprint(last) === fingerprint(this.#content))) return;
     this.#listeners.set(listener, this.#content);
     listener(this.#content);
   }
 }
 
-function asText(content: FileContent): string {
+function fingerprint(content: FileContent): string {
   return content.kind === "content" ? `content ${Buffer.from(content.bytes).toString("hex")}` : JSON.stringify(content);
 }

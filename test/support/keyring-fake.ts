@@ -8,16 +8,16 @@ export class FakeKeytar implements KeytarBinding {
   /** Ends everything after that many more writes, as a crash would. */
   crashAfterWrites = Infinity;
   inFlight = 0;
-  mostInFlight = 0;
+  maxInFlight = 0;
   discards = 0;
-  #frozen: (() => void)[] = [];
+  #frozenCalls: (() => void)[] = [];
 
   getPassword(_service: string, account: string): Promise<string | null> {
-    return this.#answer(`get ${account}`, () => (this.state === "locked" ? null : (this.values.get(account) ?? null)));
+    return this.#call(`get ${account}`, () => (this.state === "locked" ? null : (this.values.get(account) ?? null)));
   }
 
   setPassword(_service: string, account: string, password: string): Promise<void> {
-    return this.#answer(`set ${account}`, () => {
+    return this.#call(`set ${account}`, () => {
       if (this.state === "locked") throw new Error("Cannot create an item in a locked collection");
       if (Buffer.byteLength(password) > 2560) throw new Error("The stub received bad data.");
       if (this.crashAfterWrites-- <= 0) throw new Error("crash");
@@ -26,7 +26,7 @@ export class FakeKeytar implements KeytarBinding {
   }
 
   deletePassword(_service: string, account: string): Promise<boolean> {
-    return this.#answer(`delete ${account}`, () => {
+    return this.#call(`delete ${account}`, () => {
       if (this.crashAfterWrites <= 0) throw new Error("crash");
       return this.state === "locked" ? false : this.values.delete(account);
     });
@@ -37,16 +37,16 @@ export class FakeKeytar implements KeytarBinding {
   }
 
   /** The calls that hung come back. */
-  thaw(): void {
+  unfreeze(): void {
     this.state = "open";
-    for (const release of this.#frozen.splice(0)) release();
+    for (const release of this.#frozenCalls.splice(0)) release();
   }
 
-  async #answer<T>(call: string, act: () => T): Promise<T> {
+  async #call<T>(call: string, act: () => T): Promise<T> {
     this.calls.push(call);
     this.inFlight += 1;
-    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
-    if (this.state === "frozen") await new Promise<void>((resolve) => this.#frozen.push(resolve));
+    this.maxInFlight = Math.max(this.maxInFlight, this.inFlight);
+    if (this.state === "frozen") await new Promise<void>((resolve) => this.#frozenCalls.push(resolve));
     await Promise.resolve();
     this.inFlight -= 1;
     if (this.state === "gone") throw new Error("The connection is closed");

@@ -104,7 +104,7 @@ export class Keyring {
     this.#daemon?.kill("SIGSTOP");
   }
 
-  thaw(): void {
+  unfreeze(): void {
     this.#daemon?.kill("SIGCONT");
   }
 

@@ -14,8 +14,8 @@ export function hasTool(name: string): boolean {
 /** Leaves the test out where the machine lacks a real part, loudly; under CI=true leaving out is failing. */
 export function requireTool(context: Context, name: string, debianPackage: string): void {
   if (hasTool(name)) return;
-  const sentence = `LEFT OUT: ${name} is not on this machine (Debian package: ${debianPackage}).`;
-  if (process.env.CI === "true") throw new Error(sentence);
-  process.stderr.write(`${sentence}\n`);
+  const message = `LEFT OUT: ${name} is not on this machine (Debian package: ${debianPackage}).`;
+  if (process.env.CI === "true") throw new Error(message);
+  process.stderr.write(`${message}\n`);
   context.skip();
 }

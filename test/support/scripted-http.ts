@@ -1,7 +1,7 @@
 import { Fault } from "../../src/faults/fault.js";
 import type { Http, HttpRequest, HttpResponse } from "../../src/ports/http.js";
 
-export interface ScriptedAnswer {
+export interface ScriptedResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** An object is sent as JSON. */
@@ -9,7 +9,7 @@ export interface ScriptedAnswer {
 }
 
 /** An answer, a fault of the network, or silence until the deadline or the signal. */
-export type ScriptedReply = ScriptedAnswer | Fault | "silence";
+export type ScriptedReply = ScriptedResponse | Fault | "silence";
 
 type Script = readonly ScriptedReply[] | ((request: HttpRequest) => ScriptedReply | Promise<ScriptedReply>);
 
@@ -25,7 +25,7 @@ export class ScriptedHttp implements Http {
   }
 
   /** Replies not asked for yet. */
-  get left(): number {
+  get remaining(): number {
     return typeof this.#script === "function" ? 0 : this.#script.length - this.#next;
   }
 

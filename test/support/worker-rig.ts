@@ -7,7 +7,7 @@ import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-sim
 
 export const MANIFEST = "plugin.manifest.json";
 
-export interface RigOptions extends Partial<SimulatorOptions> {
+export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   /** Lines after Enable, ApiUrl and PollIntervalSeconds. */
   readonly ini?: readonly string[];
   readonly enable?: 0 | 1;
@@ -19,16 +19,16 @@ export interface RigOptions extends Partial<SimulatorOptions> {
 }
 
 /** The built worker, launched from its manifest by the reference host, beside a simulated Webex; all of it in one temporary folder. */
-export class WorkerRig {
+export class WorkerHarness {
   readonly webex: WebexSimulator;
   readonly folder: string;
   readonly settingsPath: string;
   readonly logDirectory: string;
   readonly host: ReferenceHost;
   readonly notifications: { readonly method: string; readonly params: unknown }[] = [];
-  readonly #options: RigOptions;
+  readonly #options: WorkerHarnessOptions;
 
-  private constructor(webex: WebexSimulator, folder: string, options: RigOptions) {
+  private constructor(webex: WebexSimulator, folder: string, options: WorkerHarnessOptions) {
     this.webex = webex;
     this.folder = folder;
     this.#options = options;
@@ -37,7 +37,7 @@ export class WorkerRig {
     this.host = this.newHost();
   }
 
-  static async start(options: RigOptions = {}): Promise<WorkerRig> {
+  static async start(options: WorkerHarnessOptions = {}): Promise<WorkerHarness> {
     const {
       ini: _ini,
       enable: _enable,
@@ -50,10 +50,10 @@ export class WorkerRig {
     } = options;
     const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 30, seed: 7 }], ...webexOptions });
     await webex.start();
-    const rig = new WorkerRig(webex, await mkdtemp(join(tmpdir(), "ucx-worker-")), options);
-    await rig.writeSettings(options.enable ?? 0, options.ini);
-    await rig.host.start();
-    return rig;
+    const harness = new WorkerHarness(webex, await mkdtemp(join(tmpdir(), "ucx-worker-")), options);
+    await harness.writeSettings(options.enable ?? 0, options.ini);
+    await harness.host.start();
+    return harness;
   }
 
   /** Another host for the same settings, such as after a crash. */
@@ -103,32 +103,32 @@ export class WorkerRig {
   }
 
   /** Waits until `look` gives something other than null; the last status is in the error when it does not in time. */
-  async eventually<T>(what: string, look: () => Promise<T | null> | T | null, timeoutMs = 5_000): Promise<T> {
+  async waitFor<T>(description: string, probe: () => Promise<T | null> | T | null, timeoutMs = 5_000): Promise<T> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const found = await look();
-      if (found !== null) return found;
+      const result = await probe();
+      if (result !== null) return result;
       if (Date.now() > deadline) {
         const status = await this.status().catch((error: unknown) => error);
-        throw new Error(`Not within ${timeoutMs} ms: ${what}. Last status: ${JSON.stringify(status, null, 1)}`);
+        throw new Error(`Not within ${timeoutMs} ms: ${description}. Last status: ${JSON.stringify(status, null, 1)}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
-  phase(wanted: string, timeoutMs?: number): Promise<Status> {
-    return this.eventually(
-      `phase ${wanted}`,
+  waitForPhase(expected: string, timeoutMs?: number): Promise<Status> {
+    return this.waitFor(
+      `phase ${expected}`,
       async () => {
         const status = await this.status();
-        return status.phase === wanted ? status : null;
+        return status.waitForPhase === expected ? status : null;
       },
       timeoutMs,
     );
   }
 
   /** Everything that the worker has written: both streams, log and status file. */
-  async written(): Promise<string> {
+  async readAllOutput(): Promise<string> {
     const files = await Promise.all(
       ["worker.log", "status.json"].map((name) => readFile(join(this.logDirectory, name), "utf8").catch(() => "")),
     );
@@ -140,7 +140,7 @@ export class WorkerRig {
     for (const { method, params } of this.notifications) {
       if (method !== "worker/statusChanged") continue;
       const status = params as Status;
-      if (status.phase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
+      if (status.waitForPhase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
         throw new Error(`Blocked without a problem that says what to do: ${JSON.stringify(status)}`);
       }
     }
@@ -155,7 +155,7 @@ export class WorkerRig {
 }
 
 export interface Status {
-  readonly phase: string;
+  readonly waitForPhase: string;
   readonly enabled: boolean;
   readonly pid: number;
   readonly settings: { readonly values: Readonly<Record<string, unknown>> };

@@ -29,7 +29,7 @@ describe("plugin.manifest.json", () => {
   });
 
   type Tree = Record<string, Record<string, unknown>>;
-  const breakings: Record<string, (manifest: Tree) => unknown> = {
+  const mutations: Record<string, (manifest: Tree) => unknown> = {
     "another manifest version": (m) => Object.assign(m, { manifestVersion: 2 }),
     "no id": (m) => delete m.id,
     "an id with spaces": (m) => Object.assign(m, { id: "Webex presence" }),
@@ -50,10 +50,10 @@ describe("plugin.manifest.json", () => {
     "an address without encryption": (m) => Object.assign(m, { network: ["http://webexapis.com"] }),
     "a member that nobody knows": (m) => Object.assign(m, { autostart: true }),
   };
-  for (const [what, breakIt] of Object.entries(breakings)) {
+  for (const [what, mutate] of Object.entries(mutations)) {
     it(`would not be taken with ${what}`, () => {
       const manifest = read(MANIFEST) as Tree;
-      breakIt(manifest);
+      mutate(manifest);
       expect(validate(manifest)).to.equal(false);
     });
   }

@@ -42,9 +42,9 @@ describe("openrpc.json", () => {
 
   it("documents each method and each notification, once", () => {
     expect(published.methods.map((m) => m.name)).to.deep.equal(Object.keys(PARAMS));
-    const told = published["x-notifications"].map((n) => n.name);
-    expect(told).to.include.members([...Object.keys(NOTIFICATIONS), "exit"]);
-    expect(new Set(told).size).to.equal(told.length);
+    const notifications = published["x-notifications"].map((n) => n.name);
+    expect(notifications).to.include.members([...Object.keys(NOTIFICATIONS), "exit"]);
+    expect(new Set(notifications).size).to.equal(notifications.length);
   });
 
   it("keeps the rules of OpenRPC", () => {

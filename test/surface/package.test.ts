@@ -42,14 +42,14 @@ describe("the package", function () {
 
   it("holds programs in ASCII: with a single other character V8 would keep two bytes for each", () => {
     for (const name of readdirSync("dist/lib").filter((each) => each.endsWith(".cjs"))) {
-      const strange = /[^\0-\x7f]+/.exec(readFileSync(`dist/lib/${name}`, "utf8"));
-      expect(strange?.[0] ?? "", name).to.equal("");
+      const unexpected = /[^\0-\x7f]+/.exec(readFileSync(`dist/lib/${name}`, "utf8"));
+      expect(unexpected?.[0] ?? "", name).to.equal("");
     }
   });
 
   it("holds no sources, tests or tools, and nothing of the machine that made it", () => {
-    const strange = files.filter((path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$/.test(path));
-    expect(strange).to.deep.equal([]);
+    const unexpected = files.filter((path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$/.test(path));
+    expect(unexpected).to.deep.equal([]);
     expect(files.filter((path) => /\.(map|log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);
   });
 

@@ -5,7 +5,7 @@ import { expect } from "chai";
 
 import { normalizeAddress } from "../../src/presence/address.js";
 import { PRESENCE_REASONS } from "../../src/presence/record.js";
-import { outlookOfStatus } from "../../src/presence/state-table.js";
+import { mapWebexStatus } from "../../src/presence/state-table.js";
 import { codesIn, MarkdownPage, publishedPages } from "./markdown-page.js";
 
 interface Descriptor {
@@ -25,13 +25,13 @@ const document = JSON.parse(readFileSync("openrpc.json", "utf8")) as {
   "x-notifications": (Described & { "x-direction": string })[];
   components: { schemas: Record<string, object> };
 };
-const told = document["x-notifications"].filter((notification) => notification["x-direction"] === "worker to host");
-const described = new Map([...document.methods, ...told].map((each) => [each.name, each]));
+const notifications = document["x-notifications"].filter((notification) => notification["x-direction"] === "worker to host");
+const described = new Map([...document.methods, ...notifications].map((each) => [each.name, each]));
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 
 /** Why the value is not what the schema says, members that the schema does not name included; null where it is. */
-function complaint(schema: object, value: unknown): string | null {
+function schemaError(schema: object, value: unknown): string | null {
   const validate = ajv.compile(closed({ ...schema, components: document.components }) as object);
   return validate(value) ? null : ajv.errorsText(validate.errors);
 }
@@ -52,14 +52,14 @@ function schemaOfParams({ params }: Described): object {
   };
 }
 
-function errorComplaint(method: Described, value: unknown): string | null {
+function errorSchemaError(method: Described, value: unknown): string | null {
   const codes = [-32600, ...(method.errors ?? []).map(({ code }) => code)];
   const schema = {
     type: "object",
     properties: { code: { enum: codes }, message: { type: "string" }, data: { type: "object", additionalProperties: true } },
     required: ["code", "message"],
   };
-  return complaint(schema, value);
+  return schemaError(schema, value);
 }
 
 const page = new MarkdownPage("docs/protocol.md");
@@ -77,15 +77,15 @@ describe("docs/protocol.md", () => {
       const value = JSON.parse(text) as unknown;
       const [, name = "", kind] = info.split(" ");
       if (name === "PresenceRecord") {
-        expect(complaint({ $ref: "#/components/schemas/PresenceRecord" }, value)).to.equal(null);
+        expect(schemaError({ $ref: "#/components/schemas/PresenceRecord" }, value)).to.equal(null);
         return;
       }
       const method = described.get(name);
       if (method === undefined) throw new Error(`There is no ${name}.`);
       expect(kind).to.be.oneOf(["params", "result", "error"]);
-      if (kind === "params") expect(complaint(schemaOfParams(method), value)).to.equal(null);
-      else if (kind === "error") expect(errorComplaint(method, value)).to.equal(null);
-      else expect(complaint(method.result?.schema ?? { not: {} }, value)).to.equal(null);
+      if (kind === "params") expect(schemaError(schemaOfParams(method), value)).to.equal(null);
+      else if (kind === "error") expect(errorSchemaError(method, value)).to.equal(null);
+      else expect(schemaError(method.result?.schema ?? { not: {} }, value)).to.equal(null);
     });
   }
 
@@ -99,10 +99,10 @@ describe("docs/protocol.md", () => {
 
   it("would notice an example that is wrong", () => {
     const get = described.get("presence/get")!;
-    expect(complaint(schemaOfParams(get), { uri: "a@example.com", maxWait: 5 })).to.match(/additional/);
-    expect(complaint(schemaOfParams(get), {})).to.match(/uri/);
-    expect(complaint(get.result!.schema, { uri: "a@example.com" })).to.match(/state/);
-    expect(errorComplaint(get, { code: 1104, message: "" })).to.match(/code/);
+    expect(schemaError(schemaOfParams(get), { uri: "a@example.com", maxWait: 5 })).to.match(/additional/);
+    expect(schemaError(schemaOfParams(get), {})).to.match(/uri/);
+    expect(schemaError(get.result!.schema, { uri: "a@example.com" })).to.match(/state/);
+    expect(errorSchemaError(get, { code: 1104, message: "" })).to.match(/code/);
   });
 
   it("has the states as the code has them", () => {
@@ -110,13 +110,13 @@ describe("docs/protocol.md", () => {
     expect(rows).to.have.length(11);
     for (const [status = "", state, basic, activities, reason] of rows) {
       const verbatim = status === "absent" ? null : (codesIn(status)[0] ?? "somethingNew");
-      const outlook = outlookOfStatus(verbatim);
+      const presence = mapWebexStatus(verbatim);
       const cell = (value: string | null | undefined): string => (typeof value === "string" ? `\`${value}\`` : "–");
       expect([state, basic, activities, reason], status).to.deep.equal([
-        cell(outlook.state),
-        cell(outlook.basic),
-        cell(outlook.activities[0]),
-        cell(outlook.reason),
+        cell(presence.state),
+        cell(presence.basic),
+        cell(presence.activities[0]),
+        cell(presence.reason),
       ]);
     }
   });
@@ -129,8 +129,8 @@ describe("docs/protocol.md", () => {
   it("compares addresses as the code does", () => {
     const [rows = []] = page.section("Addresses").tables;
     expect(rows.length).to.be.greaterThan(3);
-    for (const [asked = "", compared = ""] of rows) {
-      expect(normalizeAddress(codesIn(asked)[0]!) ?? "invalidUri", asked).to.equal(codesIn(compared)[0]);
+    for (const [requests = "", compared = ""] of rows) {
+      expect(normalizeAddress(codesIn(requests)[0]!) ?? "invalidUri", requests).to.equal(codesIn(compared)[0]);
     }
   });
 });
@@ -149,17 +149,17 @@ describe("messages shown with their header", () => {
   });
 
   it("count their bytes right and are what the methods take and give", () => {
-    const asked = new Map<unknown, Described>();
+    const requests = new Map<unknown, Described>();
     for (const { path, length, body } of framed) {
       expect(Number(length), `${path}: ${body!.slice(0, 60)}`).to.equal(Buffer.byteLength(body!));
       const { id, method, params, result } = JSON.parse(body!) as Record<string, unknown>;
       if (result !== undefined) {
-        expect(complaint(asked.get(`${path} ${String(id)}`)!.result!.schema, result)).to.equal(null);
+        expect(schemaError(requests.get(`${path} ${String(id)}`)!.result!.schema, result)).to.equal(null);
         continue;
       }
       const known = described.get(method as string)!;
-      expect(complaint(schemaOfParams(known), params ?? {})).to.equal(null);
-      asked.set(`${path} ${String(id)}`, known);
+      expect(schemaError(schemaOfParams(known), params ?? {})).to.equal(null);
+      requests.set(`${path} ${String(id)}`, known);
     }
   });
 });

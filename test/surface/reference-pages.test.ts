@@ -128,9 +128,9 @@ describe("docs/lifecycle.md", () => {
     };
     return Object.entries(choices).reduce<SupervisorEvent[][]>(
       (before, [column, values]) => {
-        const wanted = row[column]!;
-        if (wanted !== "any" && !(wanted in values)) throw new Error(`${column} has no value "${wanted}".`);
-        const lists = wanted === "any" ? Object.values(values) : [values[wanted]!];
+        const value = row[column]!;
+        if (value !== "any" && !(value in values)) throw new Error(`${column} has no value "${value}".`);
+        const lists = value === "any" ? Object.values(values) : [values[value]!];
         return before.flatMap((events) => lists.map((list) => [...events, ...list]));
       },
       [[]],
@@ -143,10 +143,10 @@ describe("docs/lifecycle.md", () => {
         0,
         decisions.map(order).findIndex((each) => JSON.stringify(each) === JSON.stringify(row)),
       );
-      const taken = new Set(earlier.flatMap(situations).map((events) => JSON.stringify(events)));
-      const left = situations(row).filter((events) => !taken.has(JSON.stringify(events)));
-      expect(left).not.to.be.empty;
-      for (const events of left) {
+      const covered = new Set(earlier.flatMap(situations).map((events) => JSON.stringify(events)));
+      const uncovered = situations(row).filter((events) => !covered.has(JSON.stringify(events)));
+      expect(uncovered).not.to.be.empty;
+      for (const events of uncovered) {
         const end = events.reduce<SupervisorState>((state, event) => transition(state, event).state, INITIAL_STATE);
         expect(end.phase, JSON.stringify(events)).to.equal(row.phase);
       }
@@ -185,8 +185,8 @@ describe("docs/architecture.md", () => {
     const [rooms = []] = architecture.section("The rooms").tables;
     expect(rooms.map(([folder = ""]) => codesIn(folder)[0])).to.have.members(entries.map((entry) => `src/${entry}`));
     const diagram = readme.section("Inside").fences.find(({ text }) => text.includes("src/\n"));
-    const drawn = [...(diagram?.text ?? "").matchAll(/^[├└]── (\S+)/gm)].map((match) => match[1]);
-    expect(drawn).to.have.members(entries);
+    const inDiagram = [...(diagram?.text ?? "").matchAll(/^[├└]── (\S+)/gm)].map((match) => match[1]);
+    expect(inDiagram).to.have.members(entries);
   });
 
   it("tells where to begin reading", () => {

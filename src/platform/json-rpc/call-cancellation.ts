@@ -7,33 +7,33 @@ import type { RequestCall } from "../../ports/channel.js";
  * vscode-jsonrpc's cancellation of one request, as an `AbortSignal`. It is its own token, and the signal is made when first read:
  * an AbortController a request would cost as much as answering a query.
  */
-export class CallCancellation implements AbstractCancellationTokenSource, CancellationToken, RequestCall {
+export class RequestCancellation implements AbstractCancellationTokenSource, CancellationToken, RequestCall {
   readonly onCancellationRequested: CancellationToken["onCancellationRequested"] = Event.None;
   #controller: AbortController | null = null;
-  #cancelled = false;
+  #isCancelled = false;
 
   get token(): CancellationToken {
     return this;
   }
 
   get isCancellationRequested(): boolean {
-    return this.#cancelled;
+    return this.#isCancelled;
   }
 
-  get cancelled(): boolean {
-    return this.#cancelled;
+  get isCancelled(): boolean {
+    return this.#isCancelled;
   }
 
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.#cancelled) this.#controller.abort();
+      if (this.#isCancelled) this.#controller.abort();
     }
     return this.#controller.signal;
   }
 
   cancel(): void {
-    this.#cancelled = true;
+    this.#isCancelled = true;
     this.#controller?.abort();
   }
 

@@ -3,31 +3,30 @@ import type { Readable, Writable } from "node:stream";
 import { createMessageConnection, Message, ResponseError } from "vscode-jsonrpc";
 import type { CancellationToken, MessageConnection } from "vscode-jsonrpc";
 
-import { Feed } from "../../faults/feed.js";
-import type { Disposer } from "../../faults/feed.js";
-import type { Channel, ChannelEnd, ChannelHandlers, WireError } from "../../ports/channel.js";
-import { CallCancellation } from "./call-cancellation.js";
-import { GuardedReader } from "./guarded-reader.js";
+import { Emitter } from "../../faults/emitter.js";
+import type { Channel, ChannelEndReason, ChannelEvents, ChannelHandlers, WireError } from "../../ports/channel.js";
+import { RequestCancellation } from "./call-cancellation.js";
+import { ValidatingReader } from "./guarded-reader.js";
 import { RequestIds } from "./request-ids.js";
 import { installRuntimeLayer } from "./runtime-layer.js";
-import { TickWriter } from "./tick-writer.js";
+import { BatchingWriter } from "./tick-writer.js";
 
 const REQUEST_CANCELLED = -32800;
 const INTERNAL_ERROR = -32603;
 /** How long the -32700 reply may take to leave before the end of the channel is told all the same. */
-const LAST_REPLY_MS = 500;
+const LAST_REPLY_TIMEOUT_MS = 500;
 
 /** JSON-RPC over two streams, by vscode-jsonrpc between a reader and a writer of our own. */
 export class JsonRpcChannel implements Channel {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #ids = new RequestIds();
-  readonly #live = new Set<CallCancellation>();
-  readonly #drains = new Feed<undefined>();
+  readonly #liveRequests = new Set<RequestCancellation>();
+  readonly events = new Emitter<ChannelEvents>();
   #connection: MessageConnection | null = null;
-  #writer: TickWriter | null = null;
-  #waitingRequests = 0;
-  #onEnd: ((end: ChannelEnd) => void) | null = null;
+  #writer: BatchingWriter | null = null;
+  #queuedRequests = 0;
+  #onEnd: ((end: ChannelEndReason) => void) | null = null;
   #ended = false;
 
   constructor(input: Readable, output: Writable) {
@@ -35,37 +34,37 @@ export class JsonRpcChannel implements Channel {
     this.#output = output;
   }
 
-  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEnd) => void): void {
+  listen(handlers: ChannelHandlers, onEnd: (end: ChannelEndReason) => void): void {
     installRuntimeLayer();
     this.#onEnd = onEnd;
-    const writer = new TickWriter(this.#output, this.#ids, {
-      overfull: () => reader.hold(),
+    const writer = new BatchingWriter(this.#output, this.#ids, {
+      isOverloaded: () => reader.pause(),
       drained: () => {
-        reader.release();
-        this.#drains.emit(undefined);
+        reader.resume();
+        this.events.emit("drained");
       },
       broken: () => this.#end("outputBroken"),
     });
-    const reader = new GuardedReader(this.#input, this.#ids, {
-      refuse: (id, code, message) => writer.send({ jsonrpc: "2.0", id, error: { code, message } }),
-      requestWaiting: () => {
-        this.#waitingRequests += 1;
+    const reader = new ValidatingReader(this.#input, this.#ids, {
+      reject: (id, code, message) => writer.send({ jsonrpc: "2.0", id, error: { code, message } }),
+      requestQueued: () => {
+        this.#queuedRequests += 1;
       },
-      over: (end) => void this.#endAfterAnswers(end, writer),
+      ended: (end) => void this.#endAfterQueued(end, writer),
     });
     this.#writer = writer;
     const connection = createMessageConnection(reader, writer, undefined, {
       cancellationStrategy: {
-        receiver: { createCancellationTokenSource: () => new CallCancellation() },
+        receiver: { createCancellationTokenSource: () => new RequestCancellation() },
         sender: { sendCancellation: () => Promise.resolve(), cleanup: () => undefined },
       },
       messageStrategy: {
         handleMessage: (message, next) =>
-          writer.overfull && Message.isRequest(message) ? writer.untilDrained().then(() => next(message)) : next(message),
+          writer.isOverloaded && Message.isRequest(message) ? writer.whenDrained().then(() => next(message)) : next(message),
       },
     });
     connection.onRequest((method: string, params: unknown, token: CancellationToken) =>
-      this.#answer(handlers, method, params, token as CallCancellation),
+      this.#answer(handlers, method, params, token as RequestCancellation),
     );
     connection.onNotification((method: string, params: unknown) => handlers.notification(method, params));
     connection.listen();
@@ -77,12 +76,8 @@ export class JsonRpcChannel implements Channel {
     void this.#connection?.sendNotification(method, params);
   }
 
-  get congested(): boolean {
-    return this.#writer?.congested ?? false;
-  }
-
-  onDrain(listener: () => void): Disposer {
-    return this.#drains.subscribe(listener);
+  get isCongested(): boolean {
+    return this.#writer?.isCongested ?? false;
   }
 
   async flush(deadlineMs: number): Promise<void> {
@@ -93,53 +88,53 @@ export class JsonRpcChannel implements Channel {
 
   dispose(): void {
     this.#ended = true;
-    this.#abortLive();
+    this.#cancelLive();
     this.#writer?.seal();
     this.#connection?.dispose();
     this.#connection = null;
   }
 
-  #answer(handlers: ChannelHandlers, method: string, params: unknown, call: CallCancellation): unknown {
-    this.#waitingRequests -= 1;
-    if (call.cancelled || this.#ended) return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.");
+  #answer(handlers: ChannelHandlers, method: string, params: unknown, call: RequestCancellation): unknown {
+    this.#queuedRequests -= 1;
+    if (call.isCancelled || this.#ended) return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.");
     try {
       const result = handlers.request(method, params, call);
-      return result instanceof Promise ? this.#answerLater(result, call) : result;
+      return result instanceof Promise ? this.#answerAsync(result, call) : result;
     } catch (error) {
       return toResponseError(error);
     }
   }
 
-  async #answerLater(result: Promise<unknown>, call: CallCancellation): Promise<unknown> {
-    this.#live.add(call);
+  async #answerAsync(result: Promise<unknown>, call: RequestCancellation): Promise<unknown> {
+    this.#liveRequests.add(call);
     try {
       return await result;
     } catch (error) {
       return toResponseError(error);
     } finally {
-      this.#live.delete(call);
+      this.#liveRequests.delete(call);
     }
   }
 
   /** Requests that came before the end of the input are answered first, as far as they need no waiting. */
-  async #endAfterAnswers(end: ChannelEnd, writer: TickWriter): Promise<void> {
-    while (this.#waitingRequests > 0 && !writer.overfull && !this.#ended) await nextTurn();
+  async #endAfterQueued(end: ChannelEndReason, writer: BatchingWriter): Promise<void> {
+    while (this.#queuedRequests > 0 && !writer.isOverloaded && !this.#ended) await nextTurn();
     await nextTurn();
-    if (end === "notTheProtocol") await writer.flush(LAST_REPLY_MS);
+    if (end === "notTheProtocol") await writer.flush(LAST_REPLY_TIMEOUT_MS);
     this.#end(end);
   }
 
-  #end(end: ChannelEnd): void {
+  #end(end: ChannelEndReason): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#writer?.seal();
-    this.#abortLive();
+    this.#cancelLive();
     this.#onEnd?.(end);
   }
 
-  #abortLive(): void {
-    for (const call of this.#live) call.cancel();
-    this.#live.clear();
+  #cancelLive(): void {
+    for (const call of this.#liveRequests) call.cancel();
+    this.#liveRequests.clear();
   }
 }
 

@@ -1,9 +1,9 @@
-const SMALLEST_BYTES = 16 * 1024;
+const MIN_BYTES = 16 * 1024;
 /** A larger buffer is not kept for the next messages. */
-const LARGEST_KEPT_BYTES = 2 * 1024 * 1024;
+const MAX_KEPT_BYTES = 2 * 1024 * 1024;
 /** UTF-8 takes at most three bytes for one of JavaScript's 16-bit characters. */
-const MOST_BYTES_A_CHARACTER = 3;
-const MOST_HEADER_BYTES = 40;
+const MAX_BYTES_PER_CHARACTER = 3;
+const MAX_FRAME_HEADER_BYTES = 40;
 
 /** Messages with their headers (the base protocol of LSP 3.17), one behind the other as bytes: each text is turned into bytes once. */
 export class FrameBuffer {
@@ -16,25 +16,25 @@ export class FrameBuffer {
   }
 
   add(body: string): void {
-    this.#makeRoom(MOST_HEADER_BYTES + body.length * MOST_BYTES_A_CHARACTER);
+    this.#reserve(MAX_FRAME_HEADER_BYTES + body.length * MAX_BYTES_PER_CHARACTER);
     // Most bodies are ASCII: then this is the header already, and the body need not be moved.
-    const guess = headerFor(body.length);
-    const start = this.#length + guess.length;
+    const asciiHeader = headerFor(body.length);
+    const start = this.#length + asciiHeader.length;
     const bytes = this.#bytes.write(body, start, "utf8");
-    const header = bytes === body.length ? guess : headerFor(bytes);
-    const shift = header.length - guess.length;
+    const header = bytes === body.length ? asciiHeader : headerFor(bytes);
+    const shift = header.length - asciiHeader.length;
     if (shift > 0) this.#bytes.copyWithin(start + shift, start, start + bytes);
     this.#bytes.write(header, this.#length, "latin1");
     this.#length += header.length + bytes;
   }
 
   /** All that was added, for the caller to keep; the buffer is empty then. */
-  take(): Buffer {
-    const taken = this.#bytes.subarray(0, this.#length);
+  drain(): Buffer {
+    const drained = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
-    if (this.#bytes.length <= LARGEST_KEPT_BYTES) return Buffer.from(taken);
+    if (this.#bytes.length <= MAX_KEPT_BYTES) return Buffer.from(drained);
     this.#bytes = Buffer.alloc(0);
-    return taken;
+    return drained;
   }
 
   clear(): void {
@@ -42,12 +42,12 @@ export class FrameBuffer {
     this.#length = 0;
   }
 
-  #makeRoom(bytes: number): void {
-    const wanted = this.#length + bytes;
-    if (wanted <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(SMALLEST_BYTES, this.#bytes.length * 2, wanted));
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, this.#bytes.length * 2, needed));
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
   }
 }
 

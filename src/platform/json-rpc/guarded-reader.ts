@@ -4,36 +4,36 @@ import { AbstractMessageReader } from "vscode-jsonrpc";
 import type { DataCallback, Disposable, Message } from "vscode-jsonrpc";
 
 import { FrameParser } from "./frame-parser.js";
-import { PARSE_ERROR, readMessage } from "./incoming-message.js";
+import { PARSE_ERROR, parseMessage } from "./incoming-message.js";
 import type { RequestId } from "./incoming-message.js";
 import type { RequestIds } from "./request-ids.js";
 
 /** While held, this much unread input is kept before the stream itself is paused. */
-const HELD_BYTES = 1024 * 1024;
+const MAX_HELD_BYTES = 1024 * 1024;
 const CANCEL = "$/cancelRequest";
 
 export interface ReaderEvents {
   /** A reply to something that is no request: goes out as it is. */
-  refuse(id: RequestId | null, code: number, message: string): void;
+  reject(id: RequestId | null, code: number, message: string): void;
   /** A request was handed over and waits for its turn. */
-  requestWaiting(): void;
+  requestQueued(): void;
   /** Once: the input is over, or not the protocol. Nothing is read after it. */
-  over(end: "inputEnded" | "notTheProtocol"): void;
+  ended(end: "inputEnded" | "notTheProtocol"): void;
 }
 
 /**
  * vscode-jsonrpc's own reader loses its place for good after one stray line and swallows batches and absurd lengths without a
  * word. This one answers everything that is not a message, and says when the stream cannot be followed.
  */
-export class GuardedReader extends AbstractMessageReader {
+export class ValidatingReader extends AbstractMessageReader {
   readonly #input: Readable;
   readonly #ids: RequestIds;
   readonly #events: ReaderEvents;
   readonly #parser: FrameParser;
   #callback: DataCallback | null = null;
-  #over = false;
-  #held: Buffer[] | null = null;
-  #heldBytes = 0;
+  #isOver = false;
+  #pausedChunks: Buffer[] | null = null;
+  #pausedBytes = 0;
 
   constructor(input: Readable, ids: RequestIds, events: ReaderEvents) {
     super();
@@ -41,9 +41,9 @@ export class GuardedReader extends AbstractMessageReader {
     this.#ids = ids;
     this.#events = events;
     this.#parser = new FrameParser({
-      body: (bytes) => this.#take(bytes),
-      broken: (why) => {
-        events.refuse(null, PARSE_ERROR, `The input is not the protocol any more: ${why}.`);
+      body: (bytes) => this.#handleBody(bytes),
+      invalid: (why) => {
+        events.reject(null, PARSE_ERROR, `The input is not the protocol any more: ${why}.`);
         this.#end("notTheProtocol");
       },
     });
@@ -56,60 +56,60 @@ export class GuardedReader extends AbstractMessageReader {
   }
 
   /** Takes no message until `release`. The end of the input is still noticed while the peer sends little. */
-  hold(): void {
-    this.#held ??= [];
+  pause(): void {
+    this.#pausedChunks ??= [];
   }
 
-  release(): void {
-    const held = this.#held;
-    if (held === null) return;
-    this.#held = null;
-    this.#heldBytes = 0;
-    for (const chunk of held) this.#onData(chunk);
-    if (!this.#over && !this.#isHeld()) this.#input.resume();
+  resume(): void {
+    const chunks = this.#pausedChunks;
+    if (chunks === null) return;
+    this.#pausedChunks = null;
+    this.#pausedBytes = 0;
+    for (const chunk of chunks) this.#onData(chunk);
+    if (!this.#isOver && !this.#isPaused()) this.#input.resume();
   }
 
   override dispose(): void {
     super.dispose();
-    this.#over = true;
-    this.#held = null;
+    this.#isOver = true;
+    this.#pausedChunks = null;
     this.#input.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onEnd);
     // The error listener stays: an error after the end must not become an uncaught one.
     this.#input.pause();
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#over) return;
-    if (this.#held === null) {
+    if (this.#isOver) return;
+    if (this.#pausedChunks === null) {
       this.#parser.push(chunk);
       return;
     }
-    this.#held.push(chunk);
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes > HELD_BYTES) this.#input.pause();
+    this.#pausedChunks.push(chunk);
+    this.#pausedBytes += chunk.length;
+    if (this.#pausedBytes > MAX_HELD_BYTES) this.#input.pause();
   };
 
   readonly #onEnd = (): void => this.#end("inputEnded");
 
   #end(end: "inputEnded" | "notTheProtocol"): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#events.over(end);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#events.ended(end);
   }
 
-  #isHeld(): boolean {
-    return this.#held !== null;
+  #isPaused(): boolean {
+    return this.#pausedChunks !== null;
   }
 
-  #take(body: Buffer): void {
-    const message = readMessage(body);
+  #handleBody(body: Buffer): void {
+    const message = parseMessage(body);
     switch (message.kind) {
       case "refused":
-        this.#events.refuse(message.id, message.code, message.message);
+        this.#events.reject(message.id, message.code, message.message);
         return;
       case "request":
-        this.#events.requestWaiting();
-        this.#deliver({ id: this.#ids.enter(message.id), method: message.method, params: message.params });
+        this.#events.requestQueued();
+        this.#deliver({ id: this.#ids.add(message.id), method: message.method, params: message.params });
         return;
       case "notification":
         if (message.method === CANCEL) this.#cancel(message.params);
@@ -122,7 +122,7 @@ export class GuardedReader extends AbstractMessageReader {
 
   #cancel(params: unknown): void {
     const { id } = (params ?? {}) as { id?: unknown };
-    for (const serial of this.#ids.serialsOf(id)) this.#deliver({ method: CANCEL, params: { id: serial } });
+    for (const serial of this.#ids.findSerials(id)) this.#deliver({ method: CANCEL, params: { id: serial } });
   }
 
   #deliver(message: { id?: number; method: string; params: unknown }): void {

@@ -8,21 +8,21 @@ export class RequestIds {
   readonly #live = new Map<number, RequestId>();
   #next = 0;
 
-  enter(id: RequestId): number {
+  add(id: RequestId): number {
     this.#next += 1;
     this.#live.set(this.#next, id);
     return this.#next;
   }
 
   /** The sender's id, once: the request is answered then. */
-  leave(serial: number): RequestId | null {
+  remove(serial: number): RequestId | null {
     const id = this.#live.get(serial);
     this.#live.delete(serial);
     return id ?? null;
   }
 
   /** The live requests under that id, usually none or one. */
-  serialsOf(id: unknown): number[] {
+  findSerials(id: unknown): number[] {
     const serials: number[] = [];
     for (const [serial, liveId] of this.#live) if (liveId === id) serials.push(serial);
     return serials;

@@ -1,7 +1,7 @@
 import { RAL } from "vscode-jsonrpc";
 
 /** Messages handled before other events get their turn. */
-const MESSAGES_A_TURN = 64;
+const MESSAGES_PER_TURN = 64;
 
 const queue: (() => void)[] = [];
 let scheduled = false;
@@ -14,11 +14,12 @@ let scheduled = false;
  */
 export function installRuntimeLayer(): void {
   // Of our own, only what our reader and writer leave to the library: buffers, encoders and streams belong to its own.
-  const there = runtimeThere() ?? ({ console, timer: { setTimeout: later, setInterval: repeatedly } } as unknown as RAL);
-  if (there.timer.setImmediate !== soon) RAL.install({ ...there, timer: { ...there.timer, setImmediate: soon } });
+  const current =
+    currentRuntime() ?? ({ console, timer: { setTimeout: setTimer, setInterval: setRepeatingTimer } } as unknown as RAL);
+  if (current.timer.setImmediate !== queueTask) RAL.install({ ...current, timer: { ...current.timer, setImmediate: queueTask } });
 }
 
-function runtimeThere(): RAL | null {
+function currentRuntime(): RAL | null {
   try {
     return RAL();
   } catch {
@@ -26,7 +27,7 @@ function runtimeThere(): RAL | null {
   }
 }
 
-function soon(callback: () => void): { dispose(): void } {
+function queueTask(callback: () => void): { dispose(): void } {
   queue.push(callback);
   if (!scheduled) {
     scheduled = true;
@@ -34,24 +35,24 @@ function soon(callback: () => void): { dispose(): void } {
   }
   return {
     dispose: () => {
-      const at = queue.indexOf(callback);
-      if (at >= 0) queue.splice(at, 1);
+      const index = queue.indexOf(callback);
+      if (index >= 0) queue.splice(index, 1);
     },
   };
 }
 
 function runTurn(): void {
-  for (let handled = 0; handled < MESSAGES_A_TURN; handled += 1) queue.shift()?.();
+  for (let handled = 0; handled < MESSAGES_PER_TURN; handled += 1) queue.shift()?.();
   scheduled = queue.length > 0;
   if (scheduled) setImmediate(runTurn);
 }
 
-function later(callback: () => void, ms: number): { dispose(): void } {
+function setTimer(callback: () => void, ms: number): { dispose(): void } {
   const timer = setTimeout(callback, ms);
   return { dispose: () => clearTimeout(timer) };
 }
 
-function repeatedly(callback: () => void, ms: number): { dispose(): void } {
+function setRepeatingTimer(callback: () => void, ms: number): { dispose(): void } {
   const timer = setInterval(callback, ms);
   return { dispose: () => clearInterval(timer) };
 }

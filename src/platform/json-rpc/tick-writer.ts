@@ -7,7 +7,7 @@ import { FrameBuffer } from "./frame-buffer.js";
 import type { RequestIds } from "./request-ids.js";
 
 /** More unsent output than this is too much: nothing that asks for more is taken until it has left. */
-const OVERFULL_BYTES = 16 * 1024 * 1024;
+const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
 /** What is collected in one tick is written early from this size on, so that it does not grow without bound. */
 const EARLY_WRITE_BYTES = 1024 * 1024;
 const DONE = Promise.resolve();
@@ -16,7 +16,7 @@ export interface WriterEvents {
   /** The peer reads again and everything has left. */
   drained(): void;
   /** More than 16 MB wait to be read; `drained` follows. */
-  overfull(): void;
+  isOverloaded(): void;
   /** Once: nothing can be written any more. */
   broken(): void;
 }
@@ -25,17 +25,17 @@ export interface WriterEvents {
  * Writes what one tick produced in one piece: a write a message costs most of vscode-jsonrpc's throughput. Never rejects and
  * never lets an output error become an uncaught one: a host that is gone shows in `broken` alone.
  */
-export class TickWriter extends AbstractMessageWriter implements MessageWriter {
+export class BatchingWriter extends AbstractMessageWriter implements MessageWriter {
   readonly #output: Writable;
   readonly #ids: RequestIds;
   readonly #events: WriterEvents;
-  readonly #collected = new FrameBuffer();
+  readonly #batch = new FrameBuffer();
   #scheduled = false;
-  #writesUnderWay = 0;
-  #congested = false;
-  #overfull = false;
-  #sealed = false;
-  #broken = false;
+  #pendingWrites = 0;
+  #isCongested = false;
+  #isOverloaded = false;
+  #isSealed = false;
+  #isBroken = false;
   readonly #idleWaiters = new Set<() => void>();
   readonly #drainWaiters = new Set<() => void>();
 
@@ -44,24 +44,24 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
     this.#output = output;
     this.#ids = ids;
     this.#events = events;
-    output.on("drain", () => this.#drained());
-    output.on("error", () => this.#break());
-    output.on("close", () => this.#break());
+    output.on("drain", () => this.#onDrain());
+    output.on("error", () => this.#fail());
+    output.on("close", () => this.#fail());
   }
 
-  get congested(): boolean {
-    return this.#congested;
+  get isCongested(): boolean {
+    return this.#isCongested;
   }
 
-  get overfull(): boolean {
-    return this.#overfull;
+  get isOverloaded(): boolean {
+    return this.#isOverloaded;
   }
 
   /** What vscode-jsonrpc calls: a response leaves under the id that its request came with. */
   write(message: Message): Promise<void> {
     const response = message as Message & { id?: number | null; method?: string };
     if (response.method === undefined && typeof response.id === "number") {
-      this.send({ ...response, id: this.#ids.leave(response.id) });
+      this.send({ ...response, id: this.#ids.remove(response.id) });
     } else {
       this.send(message);
     }
@@ -69,22 +69,22 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
   }
 
   send(message: object): void {
-    if (this.#sealed) return;
-    this.#collected.add(this.#toJson(message));
-    if (this.#collected.length > EARLY_WRITE_BYTES) {
-      this.#writeCollected();
+    if (this.#isSealed) return;
+    this.#batch.add(this.#toJson(message));
+    if (this.#batch.length > EARLY_WRITE_BYTES) {
+      this.#writeBatch();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
       process.nextTick(() => {
         this.#scheduled = false;
-        this.#writeCollected();
+        this.#writeBatch();
       });
     }
   }
 
   /** Takes nothing more; what was taken still leaves. */
   seal(): void {
-    this.#sealed = true;
+    this.#isSealed = true;
   }
 
   end(): void {
@@ -106,8 +106,8 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
   }
 
   /** Resolves when the peer has read what made the output overfull, or is gone. */
-  untilDrained(): Promise<void> {
-    if (!this.#overfull || this.#broken) return DONE;
+  whenDrained(): Promise<void> {
+    if (!this.#isOverloaded || this.#isBroken) return DONE;
     return new Promise((resolve) => this.#drainWaiters.add(resolve));
   }
 
@@ -121,42 +121,42 @@ export class TickWriter extends AbstractMessageWriter implements MessageWriter {
     }
   }
 
-  #writeCollected(): void {
-    if (this.#collected.length === 0 || this.#broken) return;
-    this.#writesUnderWay += 1;
-    const goOn = this.#output.write(this.#collected.take(), (error) => {
-      this.#writesUnderWay -= 1;
-      if (error) this.#break();
+  #writeBatch(): void {
+    if (this.#batch.length === 0 || this.#isBroken) return;
+    this.#pendingWrites += 1;
+    const hasCapacity = this.#output.write(this.#batch.drain(), (error) => {
+      this.#pendingWrites -= 1;
+      if (error) this.#fail();
       this.#settleIdle();
     });
-    if (goOn) return;
-    this.#congested = true;
-    if (!this.#overfull && this.#output.writableLength > OVERFULL_BYTES) {
-      this.#overfull = true;
-      this.#events.overfull();
+    if (hasCapacity) return;
+    this.#isCongested = true;
+    if (!this.#isOverloaded && this.#output.writableLength > MAX_UNSENT_BYTES) {
+      this.#isOverloaded = true;
+      this.#events.isOverloaded();
     }
   }
 
-  #drained(): void {
-    if (this.#broken || !this.#congested) return;
-    this.#congested = false;
-    this.#overfull = false;
+  #onDrain(): void {
+    if (this.#isBroken || !this.#isCongested) return;
+    this.#isCongested = false;
+    this.#isOverloaded = false;
     this.#resolveAll(this.#drainWaiters);
     this.#events.drained();
   }
 
-  #break(): void {
-    if (this.#broken) return;
-    this.#broken = true;
-    this.#sealed = true;
-    this.#collected.clear();
+  #fail(): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#isSealed = true;
+    this.#batch.clear();
     this.#resolveAll(this.#drainWaiters);
     this.#settleIdle();
     this.#events.broken();
   }
 
   #isIdle(): boolean {
-    return this.#broken || (this.#collected.length === 0 && this.#writesUnderWay === 0);
+    return this.#isBroken || (this.#batch.length === 0 && this.#pendingWrites === 0);
   }
 
   #settleIdle(): void {

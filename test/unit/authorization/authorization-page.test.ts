@@ -1,8 +1,13 @@
 import { expect } from "chai";
 
-import { foreignText, html } from "../../../src/authorization/authorization-page-markup.js";
+import { sanitizeText, html } from "../../../src/authorization/authorization-page-markup.js";
 import { pageParts } from "../../../src/authorization/authorization-page-parts.js";
-import { announce, faultyAttempt, type PageModel, refusedAttempt } from "../../../src/authorization/authorization-page-state.js";
+import {
+  describeStatus,
+  attemptFromFault,
+  type PageModel,
+  attemptFromError,
+} from "../../../src/authorization/authorization-page-state.js";
 import { authorizationOf, faultOf } from "./flow-fixtures.js";
 
 const MODEL: PageModel = {
@@ -26,23 +31,23 @@ describe("authorization page", () => {
     ["gone to Webex", { attempt: { kind: "waiting" } }, "waiting", "Waiting for Webex"],
     ["back from Webex", { attempt: { kind: "finishing" } }, "waiting", "Finishing with Webex"],
     ["authorized", { attempt: { kind: "authorized", authorization: ACME } }, "authorized", "Acme is authorized"],
-    ["declined", { attempt: refusedAttempt("access_denied", null) }, "denied", "Declined at Webex"],
-    ["wrong scope", { attempt: refusedAttempt("invalid_scope", null) }, "failed", "The integration lacks a scope"],
-    ["locked keychain", { attempt: faultyAttempt(faultOf("keychainLocked"), true) }, "failed", "The keychain is locked"],
+    ["declined", { attempt: attemptFromError("access_denied", null) }, "denied", "Declined at Webex"],
+    ["wrong scope", { attempt: attemptFromError("invalid_scope", null) }, "failed", "The integration lacks a scope"],
+    ["locked keychain", { attempt: attemptFromFault(faultOf("keychainLocked"), true) }, "failed", "The keychain is locked"],
     [
       "broken keychain",
-      { attempt: faultyAttempt(faultOf("keychainUnavailable"), true) },
+      { attempt: attemptFromFault(faultOf("keychainUnavailable"), true) },
       "failed",
       "The keychain cannot be used",
     ],
-    ["no administrator", { attempt: faultyAttempt(faultOf("forbidden"), false) }, "failed", "This account may not authorize"],
+    ["no administrator", { attempt: attemptFromFault(faultOf("forbidden"), false) }, "failed", "This account may not authorize"],
     ["completed", { phase: "completed", organizations: [ACME] }, "authorized", "Presence starts now"],
     ["too late", { phase: "expired" }, "expired", "This page has expired"],
     ["called off", { phase: "cancelled" }, "expired", "This page is closed"],
   ];
   for (const [what, change, state, title] of announcements) {
     it(`says of "${what}": ${title}`, () => {
-      const announcement = announce({ ...MODEL, ...change });
+      const announcement = describeStatus({ ...MODEL, ...change });
       expect(announcement).to.include({ state, title });
       expect(announcement.text).to.match(/\.$/);
       const page = pageParts({ ...MODEL, ...change }).text;
@@ -60,11 +65,11 @@ describe("authorization page", () => {
       organizations: [ACME, authorizationOf("Beta")],
       notices: [notice],
     };
-    expect(announce(model)).to.include({ state: "authorized", tone: "caution" });
+    expect(describeStatus(model)).to.include({ state: "authorized", tone: "caution" });
     const page = pageParts(model).text;
     expect(page).to.match(/AUTHORIZE<span class="unseen"> Acme</);
     expect(page.match(/Needs attention/g)).to.have.lengthOf(1);
-    expect(announce({ ...model, notices: [{ ...notice, orgId: "another" }] })).to.include({ tone: "good" });
+    expect(describeStatus({ ...model, notices: [{ ...notice, orgId: "another" }] })).to.include({ tone: "good" });
   });
 
   it("offers COMPLETE REQUEST only with a valid authorization", () => {
@@ -89,9 +94,9 @@ describe("authorization page", () => {
   });
 
   it("makes foreign text fit to show", () => {
-    expect(foreignText(null)).to.equal(null);
-    expect(foreignText(" \u0000\r\n\t\u200b ")).to.equal(null);
-    expect(foreignText("a\u0000b\u001bc\u202ed\u2028e\ud800f")).to.equal("abcdef");
-    expect(Array.from(foreignText("\u{1f600}".repeat(301)) ?? "")).to.have.length(300);
+    expect(sanitizeText(null)).to.equal(null);
+    expect(sanitizeText(" \u0000\r\n\t\u200b ")).to.equal(null);
+    expect(sanitizeText("a\u0000b\u001bc\u202ed\u2028e\ud800f")).to.equal("abcdef");
+    expect(Array.from(sanitizeText("\u{1f600}".repeat(301)) ?? "")).to.have.length(300);
   });
 });

@@ -1,45 +1,45 @@
 import { expect } from "chai";
 
 import type { LoopbackRequest } from "../../../src/ports/loopback-server.js";
-import { FlowRig, FORM, PORT } from "./browser-flow-rig.js";
-import { ANSWER, authorizationOf } from "./flow-fixtures.js";
+import { BrowserFlowHarness, FORM, PORT } from "./browser-flow-rig.js";
+import { TOKEN_RESPONSE, authorizationOf } from "./flow-fixtures.js";
 
 describe("browser flow: what it refuses", () => {
-  let rig: FlowRig;
+  let harness: BrowserFlowHarness;
 
   beforeEach(() => {
-    rig = new FlowRig();
+    harness = new BrowserFlowHarness();
   });
 
-  afterEach(() => rig.end());
+  afterEach(() => harness.stop());
 
   describe("refuses", () => {
-    beforeEach(() => rig.start());
+    beforeEach(() => harness.start());
 
     const table: [string, () => Partial<LoopbackRequest>, number][] = [
       ["a missing key", () => ({ target: "/" }), 403],
-      ["a wrong key", () => ({ target: `/?key=${rig.key}x` }), 403],
+      ["a wrong key", () => ({ target: `/?key=${harness.key}x` }), 403],
       ["an empty key", () => ({ target: "/?key=" }), 403],
       ["a wrong key at AUTHORIZE", () => ({ target: "/authorize?key=wrong" }), 403],
       ["a wrong key for events", () => ({ target: "/events?key=wrong" }), 403],
       ["a wrong key for the script", () => ({ target: "/page.js" }), 403],
-      ["another host name", () => ({ target: `/?key=${rig.key}`, headers: { host: "evil.example" } }), 421],
-      ["another host's port", () => ({ target: `/?key=${rig.key}`, headers: { host: "localhost:1" } }), 421],
-      ["no host name", () => ({ target: `/?key=${rig.key}`, headers: {} }), 421],
+      ["another host name", () => ({ target: `/?key=${harness.key}`, headers: { host: "evil.example" } }), 421],
+      ["another host's port", () => ({ target: `/?key=${harness.key}`, headers: { host: "localhost:1" } }), 421],
+      ["no host name", () => ({ target: `/?key=${harness.key}`, headers: {} }), 421],
       ["a host name that begins like ours", () => ({ headers: { host: `localhost:${PORT}.evil.example` } }), 421],
-      ["an unknown path", () => ({ target: `/favicon.ico?key=${rig.key}` }), 404],
-      ["a path of Object's own", () => ({ target: `constructor?key=${rig.key}` }), 404],
-      ["a path with two slashes", () => ({ target: `//evil.example/?key=${rig.key}` }), 404],
-      ["POST to the page", () => ({ method: "POST", target: `/?key=${rig.key}` }), 405],
-      ["HEAD of AUTHORIZE", () => ({ method: "HEAD", target: `/authorize?key=${rig.key}` }), 405],
-      ["GET of COMPLETE REQUEST", () => ({ target: `/complete?key=${rig.key}` }), 405],
+      ["an unknown path", () => ({ target: `/favicon.ico?key=${harness.key}` }), 404],
+      ["a path of Object's own", () => ({ target: `constructor?key=${harness.key}` }), 404],
+      ["a path with two slashes", () => ({ target: `//evil.example/?key=${harness.key}` }), 404],
+      ["POST to the page", () => ({ method: "POST", target: `/?key=${harness.key}` }), 405],
+      ["HEAD of AUTHORIZE", () => ({ method: "HEAD", target: `/authorize?key=${harness.key}` }), 405],
+      ["GET of COMPLETE REQUEST", () => ({ target: `/complete?key=${harness.key}` }), 405],
       ["POST to the callback", () => ({ method: "POST", target: "/oauth/callback?code=1&state=2" }), 405],
     ];
     for (const [what, request, status] of table) {
       it(`${what} with ${status}`, async () => {
-        const answer = await rig.visit(request());
+        const answer = await harness.visit(request());
         expect(answer.status).to.equal(status);
-        expect(answer.body).not.to.contain(rig.key);
+        expect(answer.body).not.to.contain(harness.key);
         expect(answer.headers["content-security-policy"]).to.contain("default-src 'none'");
         if (status === 405) expect(answer.headers.allow).to.match(/^(GET|POST)$/);
       });
@@ -47,7 +47,7 @@ describe("browser flow: what it refuses", () => {
 
     it("nobody who comes by 127.0.0.1, [::1] or LOCALHOST", async () => {
       for (const host of [`127.0.0.1:${PORT}`, `[::1]:${PORT}`, `LOCALHOST:${PORT}`]) {
-        expect((await rig.visit({ target: `/?key=${rig.key}`, headers: { host } })).status).to.equal(200);
+        expect((await harness.visit({ target: `/?key=${harness.key}`, headers: { host } })).status).to.equal(200);
       }
     });
 
@@ -61,36 +61,36 @@ describe("browser flow: what it refuses", () => {
     ];
     for (const [what, query] of callbacks) {
       it(`a callback with ${what}, and asks Webex nothing`, async () => {
-        const s = await rig.depart();
-        expect((await rig.get(`/oauth/callback?${query(s)}`)).status).to.equal(400);
-        expect(rig.oauth.exchanges).to.deep.equal([]);
-        expect(await rig.state()).to.equal("waiting");
+        const s = await harness.authorize();
+        expect((await harness.get(`/oauth/callback?${query(s)}`)).status).to.equal(400);
+        expect(harness.oauth.exchanges).to.deep.equal([]);
+        expect(await harness.state()).to.equal("waiting");
       });
     }
 
     it("a callback before anybody pressed AUTHORIZE", async () => {
-      expect((await rig.get("/oauth/callback?code=code-1-text&state=x")).status).to.equal(400);
+      expect((await harness.get("/oauth/callback?code=code-1-text&state=x")).status).to.equal(400);
     });
 
     it("a code used twice, by its state and by itself", async () => {
-      rig.oauth.exchangeAnswers.push(ANSWER);
-      const first = await rig.depart();
-      const second = await rig.depart();
-      expect((await rig.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(303);
-      expect((await rig.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(400);
-      expect((await rig.get(`/oauth/callback?code=code-2&state=${first}`)).status).to.equal(400);
-      expect((await rig.get(`/oauth/callback?code=code-1-text&state=${second}`)).status).to.equal(400);
-      expect(rig.oauth.exchanges).to.have.length(1);
+      harness.oauth.exchangeAnswers.push(TOKEN_RESPONSE);
+      const first = await harness.authorize();
+      const second = await harness.authorize();
+      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(303);
+      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(400);
+      expect((await harness.get(`/oauth/callback?code=code-2&state=${first}`)).status).to.equal(400);
+      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${second}`)).status).to.equal(400);
+      expect(harness.oauth.exchanges).to.have.length(1);
     });
 
     it("COMPLETE REQUEST before an authorization is there, and with a wrong key, type or origin", async () => {
-      expect((await rig.complete()).status).to.equal(409);
-      rig.keeper.authorizations = [authorizationOf("Acme")];
+      expect((await harness.complete()).status).to.equal(409);
+      harness.grantSink.authorizations = [authorizationOf("Acme")];
       const host = `localhost:${PORT}`;
       const refusals: [Partial<LoopbackRequest>, number][] = [
         [{ body: "key=wrong" }, 403],
         [{ body: "" }, 403],
-        [{ target: `/complete?key=${rig.key}`, body: "" }, 403],
+        [{ target: `/complete?key=${harness.key}`, body: "" }, 403],
         [{ headers: { ...FORM, "content-type": "text/plain" } }, 415],
         [{ headers: { ...FORM, origin: "https://evil.example" } }, 403],
         [{ headers: { ...FORM, origin: "http://localhost:9999" } }, 403],
@@ -100,18 +100,18 @@ describe("browser flow: what it refuses", () => {
         [{ headers: { ...FORM, origin: `http://${host}`, "sec-fetch-site": "cross-site" } }, 403],
       ];
       for (const [request, status] of refusals) {
-        expect((await rig.complete(request)).status, JSON.stringify(request)).to.equal(status);
+        expect((await harness.complete(request)).status, JSON.stringify(request)).to.equal(status);
       }
-      expect(rig.flow.open).to.equal(true);
+      expect(harness.flow.isOpen).to.equal(true);
     });
 
     it("nobody's own form: with an origin, with none, and with a null one that the browser vouches for", async () => {
-      const own = [
+      const sameOriginHeaders = [
         FORM,
         { ...FORM, origin: `http://localhost:${PORT}`, "sec-fetch-site": "same-origin" },
         { ...FORM, origin: "null", "sec-fetch-site": "same-origin" },
       ];
-      for (const headers of own) expect((await rig.complete({ headers })).status).to.equal(409);
+      for (const headers of sameOriginHeaders) expect((await harness.complete({ headers })).status).to.equal(409);
     });
   });
 });

@@ -5,41 +5,41 @@ import type { FlowView } from "../../../src/authorization/flow.js";
 import type { LoopbackPage, LoopbackRequest } from "../../../src/ports/loopback-server.js";
 import type { OAuthClient } from "../../../src/webex/oauth-api.js";
 import { FakeLoopback } from "../../contract/loopback-server.fake.js";
-import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
-import { CLIENT, counterpartOf, FakeKeeper, FakeNotices, ScriptedOAuth } from "./flow-fixtures.js";
+import { CLIENT, oauthContextOf, GrantSinkFake, PageNoticesFake, OAuthFake } from "./flow-fixtures.js";
 
 export const PORT = 8467;
 export const FORM = { host: `localhost:${PORT}`, "content-type": "application/x-www-form-urlencoded" };
 
 /** A browser flow with everything around it in memory, and a visitor to its page who remembers all that was served. */
-export class FlowRig {
+export class BrowserFlowHarness {
   readonly clock = new FakeClock();
-  readonly chance = new SeededChance(7);
-  readonly oauth = new ScriptedOAuth();
-  readonly keeper = new FakeKeeper();
-  readonly notices = new FakeNotices();
-  readonly machine = new FakeLoopback();
+  readonly crypto = new SeededRandom(7);
+  readonly oauth = new OAuthFake();
+  readonly grantSink = new GrantSinkFake();
+  readonly notices = new PageNoticesFake();
+  readonly loopback = new FakeLoopback();
   readonly logger = new RecordingLogger();
   readonly views: FlowView[] = [];
   readonly flow: BrowserFlow;
   client: () => OAuthClient = () => CLIENT;
-  #served = "";
+  #responses = "";
 
   constructor() {
-    const { oauth, keeper, notices, clock, chance, logger } = this;
-    const listen = this.machine.listen;
+    const { oauth, grantSink, notices, clock, crypto, logger } = this;
+    const listen = this.loopback.listen;
     this.flow = new BrowserFlow({
-      counterpart: () => counterpartOf(oauth, this.client()),
-      keeper,
+      oauthContext: () => oauthContextOf(oauth, this.client()),
+      grantSink,
       notices,
       clock,
-      chance,
+      chance: crypto,
       logger,
       listen,
       redirectPort: PORT,
     });
-    this.flow.onChanged((view) => this.views.push(view));
+    this.flow.events.on("viewChanged", (view) => this.views.push(view));
   }
 
   start(): Promise<FlowView> {
@@ -47,13 +47,13 @@ export class FlowRig {
   }
 
   /** Ends the flow; fails when it leaves something behind, or a secret was ever served, logged or told. */
-  async end(): Promise<void> {
+  async stop(): Promise<void> {
     await this.flow.stop();
-    expect(this.machine.isListening(PORT)).to.equal(false);
+    expect(this.loopback.isListening(PORT)).to.equal(false);
     expect(this.clock.pendingTimers).to.equal(0);
     const verifiers = this.oauth.exchanges.map((one) => one.verifier);
     for (const secret of ["access-token-text", "refresh-token-text", "client-secret-text", "code-1-text", ...verifiers]) {
-      expect(this.#served + this.logger.text + JSON.stringify(this.views)).not.to.contain(secret);
+      expect(this.#responses + this.logger.text + JSON.stringify(this.views)).not.to.contain(secret);
     }
   }
 
@@ -62,8 +62,8 @@ export class FlowRig {
   }
 
   async visit(request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
-    const page = await this.machine.visit(PORT, request);
-    this.#served += page.body + JSON.stringify(page.headers);
+    const page = await this.loopback.request(PORT, request);
+    this.#responses += page.body + JSON.stringify(page.headers);
     return page;
   }
 
@@ -80,7 +80,7 @@ export class FlowRig {
   }
 
   /** Presses AUTHORIZE; gives the `state` that went to Webex. */
-  async depart(): Promise<string> {
+  async authorize(): Promise<string> {
     const answer = await this.get(`/authorize?key=${this.key}`);
     return new URL(answer.headers.location ?? "", "http://localhost").searchParams.get("state") ?? "";
   }

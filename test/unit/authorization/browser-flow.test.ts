@@ -1,22 +1,22 @@
 import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
-import type { TokenAnswer } from "../../../src/webex/oauth-api.js";
-import { FlowRig, PORT, stateOf } from "./browser-flow-rig.js";
-import { ANSWER, authorizationOf, CLIENT, counterpartOf, faultOf } from "./flow-fixtures.js";
+import type { TokenResponse } from "../../../src/webex/oauth-api.js";
+import { BrowserFlowHarness, PORT, stateOf } from "./browser-flow-rig.js";
+import { TOKEN_RESPONSE, authorizationOf, CLIENT, oauthContextOf, faultOf } from "./flow-fixtures.js";
 
 describe("browser flow", () => {
-  let rig: FlowRig;
+  let harness: BrowserFlowHarness;
 
   beforeEach(() => {
-    rig = new FlowRig();
+    harness = new BrowserFlowHarness();
   });
 
-  afterEach(() => rig.end());
+  afterEach(() => harness.stop());
 
   describe("begins", () => {
     it("with an address of this machine, a key in it, ten minutes, and a line in the log", async () => {
-      const view = await rig.start();
+      const view = await harness.start();
       expect(view.url).to.match(/^http:\/\/localhost:8467\/\?key=[\w-]{43}$/);
       expect(view).to.include({
         method: "browser",
@@ -26,39 +26,39 @@ describe("browser flow", () => {
         message: null,
         userCode: null,
       });
-      expect(rig.flow.open).to.equal(true);
-      expect(rig.logger.text).to.contain(view.url);
+      expect(harness.flow.isOpen).to.equal(true);
+      expect(harness.logger.text).to.contain(view.url);
     });
 
     it("not without a client, and not on a port that is taken", async () => {
-      rig.client = () => {
+      harness.client = () => {
         throw faultOf("clientNotConfigured");
       };
-      expect(await codeOf(rig.start())).to.equal("clientNotConfigured");
-      expect(rig.machine.isListening(PORT)).to.equal(false);
-      rig.client = () => CLIENT;
-      const other = await rig.machine.listen(PORT, () => Promise.reject(new Error()));
-      const fault = await rig.start().catch((thrown: unknown) => thrown as Fault);
+      expect(await codeOf(harness.start())).to.equal("clientNotConfigured");
+      expect(harness.loopback.isListening(PORT)).to.equal(false);
+      harness.client = () => CLIENT;
+      const other = await harness.loopback.listen(PORT, () => Promise.reject(new Error()));
+      const fault = await harness.start().catch((thrown: unknown) => thrown as Fault);
       expect(fault).to.include({ code: "redirectPortInUse" });
       expect((fault as Fault).data).to.deep.equal({ port: PORT });
       await other.close();
     });
 
     it("not once called off, and leaves nothing listening", async () => {
-      expect(await codeOf(rig.flow.start(AbortSignal.abort()))).to.equal("cancelled");
+      expect(await codeOf(harness.flow.start(AbortSignal.abort()))).to.equal("cancelled");
     });
 
     it("also while the keychain cannot be listed", async () => {
-      rig.keeper.listFault = faultOf("keychainLocked");
-      await rig.start();
-      expect(await rig.state()).to.equal("required");
+      harness.grantSink.listFault = faultOf("keychainLocked");
+      await harness.start();
+      expect(await harness.state()).to.equal("required");
     });
   });
 
   describe("the page", () => {
     it("is guarded by its headers, and each answer has its own nonce", async () => {
-      await rig.start();
-      const [one, two] = [await rig.page(), await rig.page()];
+      await harness.start();
+      const [one, two] = [await harness.page(), await harness.page()];
       expect(one.headers).to.include({
         "cache-control": "no-store",
         "referrer-policy": "no-referrer",
@@ -74,19 +74,19 @@ describe("browser flow", () => {
     });
 
     it("shows one row an organization, those that need it again with AUTHORIZE, one AUTHORIZE in all", async () => {
-      rig.keeper.authorizations = [authorizationOf("Acme & <Sons>"), authorizationOf("Beta", { state: "required" })];
-      await rig.start();
-      const { body } = await rig.page();
+      harness.grantSink.authorizations = [authorizationOf("Acme & <Sons>"), authorizationOf("Beta", { state: "required" })];
+      await harness.start();
+      const { body } = await harness.page();
       expect(body.match(/<li class="row">/g)).to.have.length(2);
       expect(body.match(/data-testid="authorize"/g)).to.have.length(1);
       expect(body).to.contain("Acme &amp; &lt;Sons&gt;").and.to.contain("Needs authorization");
     });
 
     it("tells of problems as they come and go, live, escaped, and of none that only distracts", async () => {
-      rig.keeper.authorizations = [authorizationOf("Acme")];
-      await rig.start();
-      const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
-      rig.notices.tell(
+      harness.grantSink.authorizations = [authorizationOf("Acme")];
+      await harness.start();
+      const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
+      harness.notices.set(
         { code: "statusSharingOff", severity: "error", message: "Off <now>.", hint: "Switch it on.", orgId: "org-Acme" },
         { code: "authorizationRequired", severity: "error", message: "Untold one.", hint: "", orgId: null },
         { code: "memorySecretStore", severity: "info", message: "Untold two.", hint: "", orgId: null },
@@ -96,110 +96,113 @@ describe("browser flow", () => {
         .to.contain("Acme: Off &lt;now&gt;.")
         .and.to.contain("Switch it on.")
         .and.not.to.contain("Untold");
-      rig.notices.tell();
+      harness.notices.set();
       expect(stream.received[2]).not.to.contain("Switch it on.");
-      expect(rig.views).to.deep.equal([]);
+      expect(harness.views).to.deep.equal([]);
     });
 
     it("follows what another way of authorizing has brought", async () => {
-      await rig.start();
-      const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
-      await rig.keeper.completeGrant(counterpartOf(rig.oauth), ANSWER);
-      await rig.clock.advance(0);
+      await harness.start();
+      const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
+      await harness.grantSink.completeGrant(oauthContextOf(harness.oauth), TOKEN_RESPONSE);
+      await harness.clock.advance(0);
       expect(stateOf(stream.received.at(-1) ?? "")).to.equal("authorized");
     });
 
     it("says how long it stays", async () => {
-      await rig.start();
-      await rig.clock.advance(90_000);
-      expect((await rig.page()).body)
+      await harness.start();
+      await harness.clock.advance(90_000);
+      expect((await harness.page()).body)
         .to.contain('data-remaining="510"')
         .and.to.contain("8:30");
     });
   });
 
   it("answers a defect of its own with a fixed text, and logs it", async () => {
-    await rig.start();
-    const address = `/?key=${rig.key}`;
-    rig.notices.list = () => {
+    await harness.start();
+    const address = `/?key=${harness.key}`;
+    harness.notices.list = () => {
       throw new Error("a foreign text");
     };
-    const answer = await rig.get(address);
-    rig.notices.list = () => [];
+    const answer = await harness.get(address);
+    harness.notices.list = () => [];
     expect(answer.status).to.equal(500);
     expect(answer.body).not.to.contain("foreign");
-    expect(rig.logger.records.at(-1)).to.deep.include({ level: "error", message: "The authorization page could not answer." });
+    expect(harness.logger.records.at(-1)).to.deep.include({
+      level: "error",
+      message: "The authorization page could not answer.",
+    });
   });
 
   describe("ends", () => {
     const authorize = async (): Promise<void> => {
-      rig.oauth.exchangeAnswers.push(ANSWER);
-      await rig.get(`/oauth/callback?code=code-1-text&state=${await rig.depart()}`);
+      harness.oauth.exchangeAnswers.push(TOKEN_RESPONSE);
+      await harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
     };
 
     it("with COMPLETE REQUEST: a last page, the last word to each window, and the port free", async () => {
-      await rig.start();
+      await harness.start();
       await authorize();
-      const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
-      const last = await rig.complete();
+      const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
+      const last = await harness.complete();
       expect(last.status).to.equal(200);
       expect(stateOf(last.body)).to.equal("authorized");
       expect(last.body).to.contain("Presence starts now").and.not.to.contain("<script").and.not.to.contain("/authorize");
-      expect(rig.flow.view).to.include({ state: "authorized", message: "Acme: authorized." });
-      expect(rig.flow.open).to.equal(false);
+      expect(harness.flow.view).to.include({ state: "authorized", message: "Acme: authorized." });
+      expect(harness.flow.isOpen).to.equal(false);
       expect(stream.ended).to.equal(true);
-      expect(rig.machine.isListening(PORT)).to.equal(false);
-      expect(rig.views.map((view) => view.state)).to.deep.equal(["authorized"]);
+      expect(harness.loopback.isListening(PORT)).to.equal(false);
+      expect(harness.views.map((view) => view.state)).to.deep.equal(["authorized"]);
     });
 
     it("at its deadline: expired without an authorization, authorized with one", async () => {
-      await rig.start();
-      const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
-      await rig.clock.advance(599_999);
-      expect(rig.flow.open).to.equal(true);
-      await rig.clock.advance(1);
-      expect(rig.flow.view.state).to.equal("expired");
-      expect(rig.machine.isListening(PORT)).to.equal(false);
+      await harness.start();
+      const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
+      await harness.clock.advance(599_999);
+      expect(harness.flow.isOpen).to.equal(true);
+      await harness.clock.advance(1);
+      expect(harness.flow.view.state).to.equal("expired");
+      expect(harness.loopback.isListening(PORT)).to.equal(false);
       expect(stateOf(stream.received.at(-1) ?? "")).to.equal("expired");
     });
 
     it("at its deadline as authorized, when an authorization came", async () => {
-      await rig.start();
+      await harness.start();
       await authorize();
-      await rig.clock.advance(600_000);
-      expect(rig.flow.view.state).to.equal("authorized");
+      await harness.clock.advance(600_000);
+      expect(harness.flow.view.state).to.equal("authorized");
     });
 
     it("when called off, once", async () => {
-      await rig.start();
-      const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
-      await Promise.all([rig.flow.stop(), rig.flow.stop()]);
-      expect(rig.views.map((view) => view.state)).to.deep.equal(["cancelled"]);
+      await harness.start();
+      const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
+      await Promise.all([harness.flow.stop(), harness.flow.stop()]);
+      expect(harness.views.map((view) => view.state)).to.deep.equal(["cancelled"]);
       expect(stream.received.at(-1)).to.contain("This page is closed");
-      await rig.clock.advance(600_000);
-      expect(rig.views).to.have.length(1);
+      await harness.clock.advance(600_000);
+      expect(harness.views).to.have.length(1);
     });
 
     it("and says why, to the host and on the page, where nobody has simply called it off", async () => {
-      await rig.start();
-      const stream = await rig.machine.open(PORT, `/events?key=${rig.key}`);
-      await rig.flow.stop("The client was changed.");
-      expect(rig.flow.view).to.include({ state: "cancelled", message: "The client was changed." });
+      await harness.start();
+      const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
+      await harness.flow.stop("The client was changed.");
+      expect(harness.flow.view).to.include({ state: "cancelled", message: "The client was changed." });
       expect(stream.received.at(-1)).to.contain("The client was changed.");
     });
 
     it("without keeping what Webex answers after that", async () => {
-      await rig.start();
-      let give: (answer: TokenAnswer) => void = () => undefined;
-      rig.oauth.exchangeAnswers.push(new Promise<TokenAnswer>((resolve) => (give = resolve)));
-      const callback = rig.get(`/oauth/callback?code=code-1-text&state=${await rig.depart()}`);
-      await rig.clock.advance(1);
-      await rig.flow.stop();
-      give(ANSWER);
+      await harness.start();
+      let resolveExchange: (answer: TokenResponse) => void = () => undefined;
+      harness.oauth.exchangeAnswers.push(new Promise<TokenResponse>((resolve) => (resolveExchange = resolve)));
+      const callback = harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
+      await harness.clock.advance(1);
+      await harness.flow.stop();
+      resolveExchange(TOKEN_RESPONSE);
       await callback;
-      expect(rig.keeper.completed).to.equal(0);
-      expect(rig.flow.view.state).to.equal("cancelled");
-      expect(rig.logger.text).to.contain("given already was not kept");
+      expect(harness.grantSink.completedCount).to.equal(0);
+      expect(harness.flow.view.state).to.equal("cancelled");
+      expect(harness.logger.text).to.contain("given already was not kept");
     });
   });
 });

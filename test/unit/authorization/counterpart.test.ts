@@ -7,18 +7,25 @@ import { DeviceFlow } from "../../../src/authorization/device-flow.js";
 import { originOf } from "../../../src/authorization/effective-client.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Secret } from "../../../src/faults/secret.js";
-import type { DeviceCode, DevicePoll, IdentityApi, OAuthApi, OAuthClient, TokenAnswer } from "../../../src/webex/oauth-api.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  IdentityApi,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../../src/webex/oauth-api.js";
 import type { Me } from "../../../src/webex/people-api.js";
 import { settle } from "../../support/fake-clock.js";
-import { answerOf, Bench, client, faultOf, never, orgA } from "./fixtures.js";
+import { tokenResponseOf, AuthorizationHarness, client, faultOf, neverAborted, orgA } from "./fixtures.js";
 
 const OLD = "https://old.example/v1";
 const NEW = "https://new.example/v1";
 const otherClient: OAuthClient = { clientId: "client-2", clientSecret: new Secret("SECRET-client-2") };
 
 /** One address of Webex: answers everybody, keeps who asked for what, and can be made to wait. */
-class Service implements OAuthApi, IdentityApi {
-  readonly asked: string[] = [];
+class WebexFake implements OAuthApi, IdentityApi {
+  readonly requests: string[] = [];
   readonly #name: string;
   gate: Promise<void> = Promise.resolve();
   approved = false;
@@ -28,7 +35,7 @@ class Service implements OAuthApi, IdentityApi {
   }
 
   async #answer<T>(what: string, signal: AbortSignal, value: T): Promise<T> {
-    this.asked.push(what);
+    this.requests.push(what);
     const aborted = new Promise<never>((_resolve, reject) =>
       signal.addEventListener("abort", () => reject(new Error("aborted")), { once: true }),
     );
@@ -39,14 +46,14 @@ class Service implements OAuthApi, IdentityApi {
   authorizeUrl(): string {
     return "";
   }
-  exchangeCode(given: OAuthClient, _grant: unknown, signal: AbortSignal): Promise<TokenAnswer> {
-    return this.#answer(`code of ${given.clientId}`, signal, answerOf(this.#name));
+  exchangeCode(grant: OAuthClient, _grant: unknown, signal: AbortSignal): Promise<TokenResponse> {
+    return this.#answer(`code of ${grant.clientId}`, signal, tokenResponseOf(this.#name));
   }
-  refresh(given: OAuthClient, _token: Secret, signal: AbortSignal): Promise<TokenAnswer> {
-    return this.#answer(`refresh of ${given.clientId}`, signal, answerOf(this.#name));
+  refresh(grant: OAuthClient, _token: Secret, signal: AbortSignal): Promise<TokenResponse> {
+    return this.#answer(`refresh of ${grant.clientId}`, signal, tokenResponseOf(this.#name));
   }
-  beginDevice(given: OAuthClient, _scope: string, signal: AbortSignal): Promise<DeviceCode> {
-    return this.#answer(`device code for ${given.clientId}`, signal, {
+  authorizeDevice(grant: OAuthClient, _scope: string, signal: AbortSignal): Promise<DeviceAuthorization> {
+    return this.#answer(`device code for ${grant.clientId}`, signal, {
       deviceCode: new Secret(`SECRET-device-${this.#name}`),
       userCode: this.#name,
       verificationUri: `https://${this.#name}.example/device`,
@@ -55,12 +62,14 @@ class Service implements OAuthApi, IdentityApi {
       intervalSeconds: 1,
     });
   }
-  pollDevice(given: OAuthClient, _code: Secret, signal: AbortSignal): Promise<DevicePoll> {
-    const poll: DevicePoll = this.approved ? { kind: "authorized", answer: answerOf(this.#name) } : { kind: "pending" };
-    return this.#answer(`poll of ${given.clientId}`, signal, poll);
+  pollDeviceToken(grant: OAuthClient, _code: Secret, signal: AbortSignal): Promise<DeviceTokenPoll> {
+    const poll: DeviceTokenPoll = this.approved
+      ? { kind: "authorized", tokens: tokenResponseOf(this.#name) }
+      : { kind: "pending" };
+    return this.#answer(`poll of ${grant.clientId}`, signal, poll);
   }
   async revoke(): Promise<void> {
-    this.asked.push("revoke");
+    this.requests.push("revoke");
   }
   me(token: Secret, signal: AbortSignal): Promise<Me> {
     const me = { personId: "p", orgId: orgA, displayName: "Ada", email: null, sharesStatus: true, isFullAdmin: true };
@@ -75,54 +84,59 @@ class Service implements OAuthApi, IdentityApi {
 }
 
 describe("what a grant is asked of changes while it is asked for", () => {
-  let bench: Bench;
-  let before: Service;
-  let after: Service;
+  let harness: AuthorizationHarness;
+  let before: WebexFake;
+  let after: WebexFake;
   let service: Authorizations;
   let flows: (FlowView | null)[];
 
   beforeEach(async () => {
-    bench = new Bench();
-    bench.settings = { ...bench.settings, apiUrl: OLD };
-    [before, after] = [new Service("old"), new Service("new")];
-    const { vault, refusals, clock, logger } = bench;
+    harness = new AuthorizationHarness();
+    harness.settings = { ...harness.settings, apiUrl: OLD };
+    [before, after] = [new WebexFake("old"), new WebexFake("new")];
+    const { grantStore: vault, refusals, clock, logger } = harness;
     const webex = (): WebexService => {
-      const { apiUrl } = bench.settings;
-      const asked = apiUrl.startsWith("https://old.example/") ? before : after;
-      return { apiOrigin: originOf(apiUrl), oauth: asked, identity: asked };
+      const { apiUrl } = harness.settings;
+      const requests = apiUrl.startsWith("https://old.example/") ? before : after;
+      return { apiOrigin: originOf(apiUrl), oauth: requests, identity: requests };
     };
     service = new Authorizations({
       ...{ vault, refusals, clock, logger, webex },
-      settings: () => bench.settings,
-      flowFactory: () =>
-        new DeviceFlow({ counterpart: () => service.counterpart(), keeper: service, clock: bench.clock, logger: bench.logger }),
+      settings: () => harness.settings,
+      createFlow: () =>
+        new DeviceFlow({
+          oauthContext: () => service.oauthContext(),
+          grantSink: service,
+          clock: harness.clock,
+          logger: harness.logger,
+        }),
     });
     await service.setClient(client.clientId, client.clientSecret);
     service.start();
     flows = [];
-    service.onChanged(({ flow }) => flows.push(flow));
+    service.events.on("authorizationsChanged", ({ flow }) => flows.push(flow));
   });
 
   afterEach(async () => {
     await service.stop();
-    expect(bench.clock.pendingTimers).to.equal(0);
-    expect(bench.logger.text + JSON.stringify(flows)).not.to.include("SECRET-");
+    expect(harness.clock.pendingTimers).to.equal(0);
+    expect(harness.logger.text + JSON.stringify(flows)).not.to.include("SECRET-");
   });
 
-  const set = (changes: Partial<Bench["settings"]>): void => {
-    bench.settings = { ...bench.settings, ...changes };
-    service.settingsChanged();
+  const set = (changes: Partial<AuthorizationHarness["settings"]>): void => {
+    harness.settings = { ...harness.settings, ...changes };
+    service.handleSettingsChange();
   };
-  const given = (accessToken: string | null): ImportedGrant => ({
+  const grant = (accessToken: string | null): ImportedGrant => ({
     refreshToken: new Secret("SECRET-refresh-given"),
     accessToken: accessToken === null ? null : new Secret(accessToken),
     expiresIn: null,
     refreshTokenExpiresIn: null,
     scope: null,
   });
-  const wait = (asked: Service): (() => void) => {
+  const wait = (requests: WebexFake): (() => void) => {
     let open: () => void = () => undefined;
-    asked.gate = new Promise((resolve) => (open = resolve));
+    requests.gate = new Promise((resolve) => (open = resolve));
     return open;
   };
 
@@ -133,9 +147,9 @@ describe("what a grant is asked of changes while it is asked for", () => {
     ] as const) {
       it(`ends an import that is being ${stage}, tells the new address nothing and keeps nothing`, async () => {
         const open = wait(before);
-        const fault = faultOf(service.import(given(accessToken), never));
+        const fault = faultOf(service.import(grant(accessToken), neverAborted));
         await settle();
-        expect(before.asked).to.have.length(1);
+        expect(before.requests).to.have.length(1);
         set({ apiUrl: NEW });
         expect(await fault).to.include({ code: "webexUnreachable" });
         expect((await fault).message)
@@ -143,64 +157,64 @@ describe("what a grant is asked of changes while it is asked for", () => {
           .and.to.include("Import it again");
         open();
         await settle();
-        expect(after.asked).to.deep.equal([]);
+        expect(after.requests).to.deep.equal([]);
         expect(await service.list()).to.deep.equal([]);
       });
     }
 
     it("leaves an import alone where only the path changes, or its own caller calls it off", async () => {
       const open = wait(before);
-      const imported = service.import(given("SECRET-access-given"), never);
+      const imported = service.import(grant("SECRET-access-given"), neverAborted);
       await settle();
       set({ apiUrl: "https://old.example/v2" });
       open();
       expect((await imported).state).to.equal("valid");
       wait(before);
       const caller = new AbortController();
-      const called = faultOf(service.import(given("SECRET-access-given"), caller.signal));
+      const called = faultOf(service.import(grant("SECRET-access-given"), caller.signal));
       await settle();
       caller.abort();
       expect((await called).message).to.not.include("ApiUrl");
     });
 
     it("ends a device flow at once: the old address is polled no more, and a new flow goes to the new one", async () => {
-      await service.begin("device", never);
-      await bench.clock.advance(2_500);
+      await service.begin("device", neverAborted);
+      await harness.clock.advance(2_500);
       before.approved = true;
-      const asked = before.asked.length;
+      const requests = before.requests.length;
       set({ apiUrl: NEW });
       expect(flows.at(-1)).to.equal(null);
       expect(flows.at(-2)).to.include({ state: "cancelled" });
       expect(flows.at(-2)?.message).to.include("WebexPresence.ApiUrl was changed");
-      await bench.clock.advance(10_000);
-      expect(before.asked).to.have.length(asked);
-      expect(after.asked).to.deep.equal([]);
-      expect((await service.begin("device", never)).userCode).to.equal("new");
+      await harness.clock.advance(10_000);
+      expect(before.requests).to.have.length(requests);
+      expect(after.requests).to.deep.equal([]);
+      expect((await service.begin("device", neverAborted)).userCode).to.equal("new");
       after.approved = true;
-      await bench.clock.advance(2_000);
-      expect(after.asked).to.deep.equal(["device code for client-1", "poll of client-1", "me with SECRET-access-new"]);
-      expect(bench.vault.grantOf(orgA).stored).to.include({ apiOrigin: "https://new.example", clientId: "client-1" });
+      await harness.clock.advance(2_000);
+      expect(after.requests).to.deep.equal(["device code for client-1", "poll of client-1", "me with SECRET-access-new"]);
+      expect(harness.grantStore.findGrant(orgA).stored).to.include({ apiOrigin: "https://new.example", clientId: "client-1" });
     });
 
     it("ends a flow whose grant Webex has given already, and says in the log that it was not kept", async () => {
-      await service.begin("device", never);
+      await service.begin("device", neverAborted);
       before.approved = true;
-      bench.store.writesFail = true;
-      await bench.clock.advance(2_000);
-      expect(before.asked.at(-1)).to.equal("me with SECRET-access-old");
+      harness.store.writesFail = true;
+      await harness.clock.advance(2_000);
+      expect(before.requests.at(-1)).to.equal("me with SECRET-access-old");
       set({ apiUrl: NEW });
-      bench.store.writesFail = false;
-      await bench.clock.advance(30_000);
-      expect(after.asked).to.deep.equal([]);
-      expect(bench.vault.grantOf(orgA).stored).to.equal(null);
-      expect(bench.logger.text).to.include("given already was not kept");
+      harness.store.writesFail = false;
+      await harness.clock.advance(30_000);
+      expect(after.requests).to.deep.equal([]);
+      expect(harness.grantStore.findGrant(orgA).stored).to.equal(null);
+      expect(harness.logger.text).to.include("given already was not kept");
     });
 
     it("gives a flow that is only being begun the new address", async () => {
       wait(before);
-      const begun = service.begin("device", never);
+      const begun = service.begin("device", neverAborted);
       await settle();
-      expect(before.asked).to.deep.equal(["device code for client-1"]);
+      expect(before.requests).to.deep.equal(["device code for client-1"]);
       set({ apiUrl: NEW });
       expect((await begun).verificationUri).to.equal("https://new.example/device");
       expect(flows.map((flow) => flow?.state)).to.deep.equal(["waiting"]);
@@ -208,12 +222,12 @@ describe("what a grant is asked of changes while it is asked for", () => {
   });
 
   it("a grant is proved and kept as its counterpart's, whatever the settings have become", async () => {
-    const counterpart = service.counterpart();
+    const oauthContext = service.oauthContext();
     set({ apiUrl: NEW });
     await service.setClient(otherClient.clientId, otherClient.clientSecret);
-    expect((await service.completeGrant(counterpart, answerOf("old"), never)).state).to.equal("required");
-    expect(after.asked).to.deep.equal([]);
-    expect(bench.vault.grantOf(orgA).stored).to.include({ apiOrigin: "https://old.example", clientId: "client-1" });
+    expect((await service.completeGrant(oauthContext, tokenResponseOf("old"), neverAborted)).state).to.equal("required");
+    expect(after.requests).to.deep.equal([]);
+    expect(harness.grantStore.findGrant(orgA).stored).to.include({ apiOrigin: "https://old.example", clientId: "client-1" });
   });
 
   describe("the client", () => {
@@ -222,8 +236,8 @@ describe("what a grant is asked of changes while it is asked for", () => {
       [
         "by another process",
         async () => {
-          await (await bench.other()).vault.setClient(otherClient);
-          await bench.vault.reload();
+          await (await harness.otherProcess()).grantStore.setClient(otherClient);
+          await harness.grantStore.reload();
         },
       ],
       [
@@ -236,39 +250,39 @@ describe("what a grant is asked of changes while it is asked for", () => {
     ];
     for (const [how, change] of changes) {
       it(`ends a flow when it is another one ${how}, and the next goes by the new one`, async () => {
-        await service.begin("device", never);
+        await service.begin("device", neverAborted);
         await change();
         expect(flows.at(-1)).to.equal(null);
         expect(flows.find((flow) => flow?.state === "cancelled")?.message).to.include("client id was changed");
         before.approved = true;
-        await bench.clock.advance(10_000);
-        expect(before.asked).to.deep.equal(["device code for client-1"]);
-        await service.begin("device", never);
-        await bench.clock.advance(2_000);
-        expect(before.asked.slice(1, 3)).to.deep.equal(["device code for client-2", "poll of client-2"]);
-        expect(bench.vault.grantOf(orgA).stored?.clientId).to.equal("client-2");
+        await harness.clock.advance(10_000);
+        expect(before.requests).to.deep.equal(["device code for client-1"]);
+        await service.begin("device", neverAborted);
+        await harness.clock.advance(2_000);
+        expect(before.requests.slice(1, 3)).to.deep.equal(["device code for client-2", "poll of client-2"]);
+        expect(harness.grantStore.findGrant(orgA).stored?.clientId).to.equal("client-2");
         expect((await service.list())[0]?.state).to.equal("valid");
       });
     }
 
     it("leaves a flow open for another secret of the same client, and for one that is missing", async () => {
-      await service.begin("device", never);
+      await service.begin("device", neverAborted);
       await service.setClient(client.clientId, new Secret("SECRET-of-today"));
-      await bench.store.inner.delete("client");
-      await bench.vault.reload();
+      await harness.store.inner.delete("client");
+      await harness.grantStore.reload();
       expect(flows.at(-1)?.state).to.equal("waiting");
     });
 
     it("lets an import end, as a grant of the one that it was given to", async () => {
       const open = wait(before);
-      const imported = service.import(given(null), never);
+      const imported = service.import(grant(null), neverAborted);
       await settle();
       await service.setClient(otherClient.clientId, otherClient.clientSecret);
       open();
       expect((await imported).state).to.equal("required");
-      expect(before.asked).to.deep.equal(["refresh of client-1", "me with SECRET-access-old"]);
-      expect(bench.vault.grantOf(orgA).stored?.clientId).to.equal("client-1");
-      expect(service.standings()[0]?.fault?.message).to.include("another Webex integration");
+      expect(before.requests).to.deep.equal(["refresh of client-1", "me with SECRET-access-old"]);
+      expect(harness.grantStore.findGrant(orgA).stored?.clientId).to.equal("client-1");
+      expect(service.grantStatuses()[0]?.fault?.message).to.include("another Webex integration");
     });
   });
 });

@@ -3,31 +3,31 @@ import { expect } from "chai";
 import { DeviceFlow } from "../../../src/authorization/device-flow.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";
-import type { DevicePoll } from "../../../src/webex/oauth-api.js";
+import type { DeviceTokenPoll } from "../../../src/webex/oauth-api.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
-import { ANSWER, counterpartOf, FakeKeeper, faultOf, ScriptedOAuth } from "./flow-fixtures.js";
+import { TOKEN_RESPONSE, oauthContextOf, GrantSinkFake, faultOf, OAuthFake } from "./flow-fixtures.js";
 
-const PENDING: DevicePoll = { kind: "pending" };
-const AUTHORIZED: DevicePoll = { kind: "authorized", answer: ANSWER };
+const PENDING: DeviceTokenPoll = { kind: "pending" };
+const AUTHORIZED: DeviceTokenPoll = { kind: "authorized", tokens: TOKEN_RESPONSE };
 
 describe("device flow", () => {
   let clock: FakeClock;
-  let oauth: ScriptedOAuth;
-  let keeper: FakeKeeper;
+  let oauth: OAuthFake;
+  let grantSink: GrantSinkFake;
   let logger: RecordingLogger;
   let flow: DeviceFlow;
   let views: FlowView[];
 
   beforeEach(() => {
     clock = new FakeClock();
-    oauth = new ScriptedOAuth();
+    oauth = new OAuthFake();
     oauth.now = () => clock.monotonic() / 1_000;
-    keeper = new FakeKeeper();
+    grantSink = new GrantSinkFake();
     logger = new RecordingLogger();
     views = [];
-    flow = new DeviceFlow({ counterpart: () => counterpartOf(oauth), keeper, clock, logger });
-    flow.onChanged((view) => views.push(view));
+    flow = new DeviceFlow({ oauthContext: () => oauthContextOf(oauth), grantSink, clock, logger });
+    flow.events.on("viewChanged", (view) => views.push(view));
   });
 
   afterEach(async () => {
@@ -50,7 +50,7 @@ describe("device flow", () => {
       state: "waiting",
       message: null,
     });
-    expect(flow.open).to.equal(true);
+    expect(flow.isOpen).to.equal(true);
     expect(logger.text).to.contain("729703");
   });
 
@@ -58,14 +58,14 @@ describe("device flow", () => {
     oauth.deviceAnswers.push(PENDING, PENDING, AUTHORIZED);
     await start();
     let completedWhenTold = 0;
-    flow.onChanged((view) => {
-      if (view.state === "authorized") completedWhenTold = keeper.completed;
+    flow.events.on("viewChanged", (view) => {
+      if (view.state === "authorized") completedWhenTold = grantSink.completedCount;
     });
     await clock.advance(10_000);
     expect(oauth.polledAt).to.deep.equal([2, 4, 6]);
     expect(completedWhenTold).to.equal(1);
     expect(flow.view).to.include({ state: "authorized", message: "Acme is authorized." });
-    expect(flow.open).to.equal(false);
+    expect(flow.isOpen).to.equal(false);
   });
 
   it("slows down by five seconds for good when told to", async () => {
@@ -96,7 +96,7 @@ describe("device flow", () => {
     await clock.advance(10_000);
     expect(views.map((view) => view.state)).to.deep.equal(["denied"]);
     expect(flow.view.message).to.contain("Control Hub");
-    expect(flow.open).to.equal(false);
+    expect(flow.isOpen).to.equal(false);
   });
 
   it("ends when Webex says the code is too old", async () => {
@@ -124,7 +124,7 @@ describe("device flow", () => {
   });
 
   it("tells a defect without its text", async () => {
-    keeper.troubles.push(new Error("access-token-text") as Fault);
+    grantSink.faults.push(new Error("access-token-text") as Fault);
     oauth.deviceAnswers.push(AUTHORIZED);
     await start();
     await clock.advance(5_000);
@@ -133,7 +133,7 @@ describe("device flow", () => {
   });
 
   it("keeps trying to store a grant while the keychain is locked", async () => {
-    keeper.troubles.push(faultOf("keychainLocked"), faultOf("keychainLocked"));
+    grantSink.faults.push(faultOf("keychainLocked"), faultOf("keychainLocked"));
     oauth.deviceAnswers.push(AUTHORIZED);
     await start();
     await clock.advance(5_000);
@@ -156,17 +156,17 @@ describe("device flow", () => {
 
   it("does not begin without a client or with Webex out of reach", async () => {
     const without = new DeviceFlow({
-      counterpart: () => {
+      oauthContext: () => {
         throw faultOf("clientNotConfigured");
       },
-      keeper,
+      grantSink,
       clock,
       logger,
     });
     expect(await refused(without.start(new AbortController().signal))).to.equal("clientNotConfigured");
     oauth.deviceCode = faultOf("webexUnreachable");
     expect(await refused(start())).to.equal("webexUnreachable");
-    expect(flow.open).to.equal(false);
+    expect(flow.isOpen).to.equal(false);
   });
 
   it("does not begin once called off", async () => {

@@ -6,19 +6,26 @@ import { GrantRefusals } from "../../../src/authorization/grant-refusals.js";
 import type { Grant } from "../../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../../src/authorization/token-source.js";
-import { GrantVault } from "../../../src/authorization/vault.js";
+import { GrantStore } from "../../../src/authorization/vault.js";
 import { MemoryStore } from "../../../src/platform/memory-store.js";
 import type { SecretStore } from "../../../src/ports/secret-store.js";
-import type { DeviceCode, DevicePoll, IdentityApi, OAuthApi, OAuthClient, TokenAnswer } from "../../../src/webex/oauth-api.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  IdentityApi,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../../src/webex/oauth-api.js";
 import type { Me } from "../../../src/webex/people-api.js";
-import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
 export const DAY = 86_400_000;
 export const orgA = orgIdOf("11111111-aaaa-4aaa-8aaa-111111111111");
 export const orgB = orgIdOf("22222222-bbbb-4bbb-8bbb-222222222222");
 export const client: OAuthClient = { clientId: "client-1", clientSecret: new Secret("SECRET-client") };
-export const never = new AbortController().signal;
+export const neverAborted = new AbortController().signal;
 
 export function orgIdOf(uuid: string): string {
   return Buffer.from(`ciscospark://us/ORGANIZATION/${uuid}`).toString("base64url");
@@ -41,7 +48,7 @@ export function grantOf(orgId: string, name: string, now: number, changes: Parti
   };
 }
 
-export function answerOf(name: string, changes: Partial<TokenAnswer> = {}): TokenAnswer {
+export function tokenResponseOf(name: string, changes: Partial<TokenResponse> = {}): TokenResponse {
   return {
     accessToken: new Secret(`SECRET-access-${name}`),
     expiresInSeconds: 14 * 86_400,
@@ -53,7 +60,7 @@ export function answerOf(name: string, changes: Partial<TokenAnswer> = {}): Toke
 }
 
 /** A store that can go out of reach, and remembers in which order it was written. */
-export class FlakyStore implements SecretStore {
+export class SecretStoreFake implements SecretStore {
   readonly kind = "keychain";
   readonly inner: SecretStore;
   fault: Fault | null = null;
@@ -76,7 +83,7 @@ export class FlakyStore implements SecretStore {
   async set(account: string, value: string): Promise<void> {
     this.log.push(`set ${account}`);
     if (this.fault !== null) throw this.fault;
-    if (this.writesFail) throw locked();
+    if (this.writesFail) throw keychainLockedFault();
     await this.gate;
     return this.inner.set(account, value);
   }
@@ -88,23 +95,23 @@ export class FlakyStore implements SecretStore {
   }
 }
 
-export function locked(): Fault {
+export function keychainLockedFault(): Fault {
   return new Fault("keychainLocked", "The keychain is locked.", { hint: "Unlock it." });
 }
 
-export function refused(status = 400): Fault {
+export function grantRefusedFault(status = 400): Fault {
   return new Fault("grantRefused", "Webex refused.", { status });
 }
 
 /** The token endpoint, scripted: each call takes the next outcome; one that is not scripted fails the test by its own fault. */
-export class ScriptedOAuth implements OAuthApi {
-  readonly outcomes: (TokenAnswer | Fault | Promise<TokenAnswer>)[] = [];
+export class RefreshFake implements OAuthApi {
+  readonly outcomes: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
   readonly refreshedWith: string[] = [];
   readonly revoked: string[] = [];
   readonly signals: AbortSignal[] = [];
   revocation: () => Promise<void> = () => Promise.resolve();
 
-  async refresh(_client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenAnswer> {
+  async refresh(_client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenResponse> {
     this.refreshedWith.push(refreshToken.reveal());
     this.signals.push(signal);
     const outcome = this.outcomes.shift() ?? new Fault("defect", "A refresh that the test did not expect.");
@@ -121,26 +128,26 @@ export class ScriptedOAuth implements OAuthApi {
   authorizeUrl(): string {
     throw new Error("not in these tests");
   }
-  exchangeCode(): Promise<TokenAnswer> {
+  exchangeCode(): Promise<TokenResponse> {
     throw new Error("not in these tests");
   }
-  beginDevice(): Promise<DeviceCode> {
+  authorizeDevice(): Promise<DeviceAuthorization> {
     throw new Error("not in these tests");
   }
-  pollDevice(): Promise<DevicePoll> {
+  pollDeviceToken(): Promise<DeviceTokenPoll> {
     throw new Error("not in these tests");
   }
 }
 
-export class FakeIdentity implements IdentityApi {
-  readonly asked: string[] = [];
+export class IdentityFake implements IdentityApi {
+  readonly requests: string[] = [];
   /** By access token: whose it is, or what Webex answers. */
-  readonly answers = new Map<string, string | Fault>();
+  readonly owners = new Map<string, string | Fault>();
   name: string | Fault = "Acme";
 
   async me(accessToken: Secret): Promise<Me> {
-    this.asked.push(accessToken.reveal());
-    const answer = this.answers.get(accessToken.reveal()) ?? new Fault("unauthorized", "401", { status: 401 });
+    this.requests.push(accessToken.reveal());
+    const answer = this.owners.get(accessToken.reveal()) ?? new Fault("unauthorized", "401", { status: 401 });
     if (answer instanceof Fault) throw answer;
     return { personId: "p", orgId: answer, displayName: "Ada Admin", email: null, sharesStatus: true, isFullAdmin: true };
   }
@@ -151,21 +158,21 @@ export class FakeIdentity implements IdentityApi {
   }
 
   /** What the token sees; refused unless said. */
-  seen: readonly { orgId: string; orgName: string }[] | Fault = new Fault("forbidden", "403", { status: 403 });
+  visibleOrganizations: readonly { orgId: string; orgName: string }[] | Fault = new Fault("forbidden", "403", { status: 403 });
 
   async organizations(): Promise<readonly { orgId: string; orgName: string }[]> {
-    if (this.seen instanceof Fault) throw this.seen;
-    return this.seen;
+    if (this.visibleOrganizations instanceof Fault) throw this.visibleOrganizations;
+    return this.visibleOrganizations;
   }
 }
 
 /** A vault with its parts, as one process has them. Two benches on one store are two processes. */
-export class Bench {
+export class AuthorizationHarness {
   readonly clock: FakeClock;
   readonly logger = new RecordingLogger();
-  readonly store: FlakyStore;
-  readonly vault: GrantVault;
-  readonly oauth = new ScriptedOAuth();
+  readonly store: SecretStoreFake;
+  readonly grantStore: GrantStore;
+  readonly oauth = new RefreshFake();
   readonly refusals = new GrantRefusals();
   settings: { clientId: string | null; apiUrl: string; redirectPort: number } = {
     clientId: null,
@@ -173,10 +180,10 @@ export class Bench {
     redirectPort: 8467,
   };
 
-  constructor(store = new FlakyStore(), clock = new FakeClock()) {
+  constructor(store = new SecretStoreFake(), clock = new FakeClock()) {
     this.store = store;
     this.clock = clock;
-    this.vault = new GrantVault(store, clock, this.logger);
+    this.grantStore = new GrantStore(store, clock, this.logger);
   }
 
   /** The service that the settings name now. */
@@ -184,21 +191,21 @@ export class Bench {
     return { apiOrigin: originOf(this.settings.apiUrl), oauth: this.oauth, identity };
   }
 
-  tokens(orgId: string): OrganizationTokenSource {
-    const { vault, refusals, clock, logger } = this;
+  tokenSource(orgId: string): OrganizationTokenSource {
+    const { grantStore, refusals, clock, logger } = this;
     return new OrganizationTokenSource({
-      ...{ orgId, vault, refusals, clock, logger },
-      chance: new SeededChance(),
+      ...{ orgId, vault: grantStore, refusals, clock, logger },
+      chance: new SeededRandom(),
       settings: () => this.settings,
       oauth: () => this.oauth,
     });
   }
 
   /** Another process on the same keychain. */
-  async other(): Promise<Bench> {
-    const bench = new Bench(new FlakyStore(this.store.inner), this.clock);
-    await bench.vault.reload();
-    return bench;
+  async otherProcess(): Promise<AuthorizationHarness> {
+    const harness = new AuthorizationHarness(new SecretStoreFake(this.store.inner), this.clock);
+    await harness.grantStore.reload();
+    return harness;
   }
 }
 

@@ -1,15 +1,24 @@
+import type { AuthorizationEvents } from "../../../src/authorization/authorization-service.js";
+import type { PageNoticesEvents } from "../../../src/authorization/browser-flow.js";
 import { Fault } from "../../../src/faults/fault.js";
-import { type Disposer, Feed } from "../../../src/faults/feed.js";
+import { Emitter } from "../../../src/faults/emitter.js";
 import { Secret } from "../../../src/faults/secret.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../../src/authorization/grant.js";
-import type { Counterpart } from "../../../src/authorization/counterpart.js";
-import type { GrantKeeper } from "../../../src/authorization/grant-keeper.js";
+import type { OAuthContext } from "../../../src/authorization/counterpart.js";
+import type { GrantSink } from "../../../src/authorization/grant-keeper.js";
 import type { PageNotice } from "../../../src/authorization/page-notice.js";
-import type { DeviceCode, DevicePoll, IdentityApi, OAuthApi, OAuthClient, TokenAnswer } from "../../../src/webex/oauth-api.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  IdentityApi,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../../src/webex/oauth-api.js";
 
 export const CLIENT: OAuthClient = { clientId: "C0ffee-client", clientSecret: new Secret("client-secret-text") };
 
-export const ANSWER: TokenAnswer = {
+export const TOKEN_RESPONSE: TokenResponse = {
   accessToken: new Secret("access-token-text"),
   expiresInSeconds: 1_209_599,
   refreshToken: new Secret("refresh-token-text"),
@@ -36,13 +45,13 @@ export function faultOf(code: ConstructorParameters<typeof Fault>[0], hint = "Do
 }
 
 /** Webex's OAuth endpoints as a script: each call takes the next answer prepared for it; one too many is a failure of the test. */
-export class ScriptedOAuth implements OAuthApi {
+export class OAuthFake implements OAuthApi {
   readonly exchanges: { code: string; redirectUri: string; verifier: string }[] = [];
   readonly authorizeRequests: Parameters<OAuthApi["authorizeUrl"]>[0][] = [];
   readonly polledAt: number[] = [];
-  readonly exchangeAnswers: (TokenAnswer | Fault | Promise<TokenAnswer>)[] = [];
-  readonly deviceAnswers: (DevicePoll | Fault)[] = [];
-  deviceCode: DeviceCode | Fault = {
+  readonly exchangeAnswers: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
+  readonly deviceAnswers: (DeviceTokenPoll | Fault)[] = [];
+  deviceCode: DeviceAuthorization | Fault = {
     deviceCode: new Secret("device-code-text"),
     userCode: "729703",
     verificationUri: "https://login.example/verify",
@@ -61,21 +70,21 @@ export class ScriptedOAuth implements OAuthApi {
     _client: OAuthClient,
     grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
     _signal: AbortSignal,
-  ): Promise<TokenAnswer> {
+  ): Promise<TokenResponse> {
     this.exchanges.push({ code: grant.code.reveal(), redirectUri: grant.redirectUri, verifier: grant.codeVerifier.reveal() });
-    return taken(await this.exchangeAnswers.shift());
+    return resolvePrepared(await this.exchangeAnswers.shift());
   }
 
-  async beginDevice(): Promise<DeviceCode> {
-    return taken(this.deviceCode);
+  async authorizeDevice(): Promise<DeviceAuthorization> {
+    return resolvePrepared(this.deviceCode);
   }
 
-  async pollDevice(): Promise<DevicePoll> {
+  async pollDeviceToken(): Promise<DeviceTokenPoll> {
     this.polledAt.push(this.now());
-    return taken(this.deviceAnswers.shift());
+    return resolvePrepared(this.deviceAnswers.shift());
   }
 
-  refresh(): Promise<TokenAnswer> {
+  refresh(): Promise<TokenResponse> {
     throw new Error("A flow refreshes nothing.");
   }
 
@@ -85,33 +94,33 @@ export class ScriptedOAuth implements OAuthApi {
 }
 
 /** What a flow is begun with; its keeper here is the fake one, so that nobody is asked whose grant it is. */
-export function counterpartOf(oauth: OAuthApi, client = CLIENT, apiOrigin = "https://webex.example"): Counterpart {
-  const unasked = (): Promise<never> => Promise.reject(new Error("The flow itself asks nobody."));
-  const identity: IdentityApi = { me: unasked, organizationName: unasked, organizations: unasked };
+export function oauthContextOf(oauth: OAuthApi, client = CLIENT, apiOrigin = "https://webex.example"): OAuthContext {
+  const unexpected = (): Promise<never> => Promise.reject(new Error("The flow itself asks nobody."));
+  const identity: IdentityApi = { me: unexpected, organizationName: unexpected, organizations: unexpected };
   return { client, apiOrigin, oauth, identity };
 }
 
 /** A vault in memory; `troubles` are thrown first, one a call. */
-export class FakeKeeper implements GrantKeeper {
-  readonly troubles: Fault[] = [];
+export class GrantSinkFake implements GrantSink {
+  readonly faults: Fault[] = [];
   readonly next: Authorization[] = [];
   authorizations: Authorization[] = [];
-  completed = 0;
+  completedCount = 0;
   /** Whose grants were handed in, refused ones included. */
-  readonly counterparts: Counterpart[] = [];
+  readonly oauthContexts: OAuthContext[] = [];
   listFault: Fault | null = null;
-  readonly #changes = new Feed<void>();
+  readonly events = new Emitter<AuthorizationEvents>();
 
-  async completeGrant(counterpart: Counterpart, answer: TokenAnswer, signal?: AbortSignal): Promise<Authorization> {
-    this.counterparts.push(counterpart);
+  async completeGrant(oauthContext: OAuthContext, answer: TokenResponse, signal?: AbortSignal): Promise<Authorization> {
+    this.oauthContexts.push(oauthContext);
     if (signal?.aborted === true) throw new Fault("cancelled", "Called off.");
-    const trouble = this.troubles.shift();
-    if (trouble !== undefined) throw trouble;
-    if (!answer.accessToken.equals(ANSWER.accessToken)) throw new Error("Another grant than the one Webex gave.");
+    const fault = this.faults.shift();
+    if (fault !== undefined) throw fault;
+    if (!answer.accessToken.equals(TOKEN_RESPONSE.accessToken)) throw new Error("Another grant than the one Webex gave.");
     const authorization = this.next.shift() ?? authorizationOf("Acme");
-    this.completed += 1;
+    this.completedCount += 1;
     this.authorizations = [...this.authorizations.filter((one) => one.orgId !== authorization.orgId), authorization];
-    this.#changes.emit();
+    this.events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
     return authorization;
   }
 
@@ -119,31 +128,23 @@ export class FakeKeeper implements GrantKeeper {
     if (this.listFault !== null) throw this.listFault;
     return this.authorizations;
   }
-
-  onChanged(listener: () => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
 }
 
-export class FakeNotices {
+export class PageNoticesFake {
   notices: PageNotice[] = [];
-  readonly #changes = new Feed<void>();
+  readonly events = new Emitter<PageNoticesEvents>();
 
   list(): readonly PageNotice[] {
     return this.notices;
   }
 
-  onChanged(listener: () => void): Disposer {
-    return this.#changes.subscribe(listener);
-  }
-
-  tell(...notices: PageNotice[]): void {
+  set(...notices: PageNotice[]): void {
     this.notices = notices;
-    this.#changes.emit();
+    this.events.emit("problemsChanged");
   }
 }
 
-function taken<T>(prepared: T | Fault | undefined): T {
+function resolvePrepared<T>(prepared: T | Fault | undefined): T {
   if (prepared === undefined) throw new Error("A call to Webex that the test did not prepare.");
   if (prepared instanceof Fault) throw prepared;
   return prepared;

@@ -4,12 +4,12 @@ import { expect } from "chai";
 import { CommandConsole } from "../../../src/cli/command-console.js";
 
 function streams(terminal: { columns: number; colours: boolean } | null) {
-  const make = () => {
+  const createStream = () => {
     const stream = new PassThrough();
     if (terminal !== null) Object.assign(stream, { isTTY: true, columns: terminal.columns, hasColors: () => terminal.colours });
     return stream;
   };
-  const [out, err] = [make(), make()];
+  const [out, err] = [createStream(), createStream()];
   const read = (stream: PassThrough): string => String(stream.read() ?? "");
   return { out, err, stdout: () => read(out), stderr: () => read(err) };
 }
@@ -20,10 +20,10 @@ describe("cli: where a command speaks", () => {
   it("writes a line a fact and no escape sequence into a pipe", () => {
     const { out, err, stdout, stderr } = streams(null);
     const console = new CommandConsole(out, err, false);
-    console.passing("waiting");
+    console.progress("waiting");
     console.text(long);
     console.line(console.paint("plain", "red"));
-    console.failure("It failed.", "Mend it.");
+    console.error("It failed.", "Mend it.");
     console.result({ ok: true });
     expect(stdout()).to.equal(`${long}\nplain\n`);
     expect(stderr()).to.equal("Error: It failed.\n       → Mend it.\n");
@@ -34,7 +34,7 @@ describe("cli: where a command speaks", () => {
     const console = new CommandConsole(out, err, true);
     console.line("a line");
     console.text("a text");
-    console.say("open this page");
+    console.notice("open this page");
     console.result({ ok: true });
     expect(JSON.parse(stdout())).to.deep.equal({ ok: true });
     expect(stderr()).to.equal("open this page\n");
@@ -47,7 +47,7 @@ describe("cli: where a command speaks", () => {
     expect(stdout().trimEnd().split("\n")).to.deep.equal(["one two three four five", "  six seven eight nine", "  ten"]);
     console.line(console.paint("red", "red"));
     expect(stdout()).to.equal("\u001b[31mred\u001b[0m\n");
-    console.passing("waiting");
+    console.progress("waiting");
     console.line("done");
     expect(stdout()).to.equal("\r\u001b[Kwaiting\r\u001b[Kdone\n");
   });
@@ -56,7 +56,7 @@ describe("cli: where a command speaks", () => {
     const { out, err, stdout, stderr } = streams({ columns: 0, colours: false });
     const console = new CommandConsole(out, err, false);
     console.text(long);
-    console.failure("It failed for a reason.", "Mend it.");
+    console.error("It failed for a reason.", "Mend it.");
     expect(stdout()).to.equal(`${long}\n`);
     expect(stderr()).to.equal("Error: It failed for a reason.\n       → Mend it.\n");
   });

@@ -3,12 +3,12 @@ import { expect } from "chai";
 import { authorizationLines } from "../../../src/cli/authorization-text.js";
 import { clockOffset } from "../../../src/cli/doctor-reach.js";
 import { failed, ok, skipped } from "../../../src/cli/doctor-finding.js";
-import { findingLines, verdict } from "../../../src/cli/doctor-text.js";
+import { findingLines, summaryText } from "../../../src/cli/doctor-text.js";
 import { countPeople } from "../../../src/cli/doctor-headcount.js";
-import { pageIn } from "../../../src/cli/held-port.js";
-import { factLines, paragraph } from "../../../src/cli/paragraph.js";
-import { isWrong, statusLines } from "../../../src/cli/status-text.js";
-import { dateTime, remaining, span } from "../../../src/cli/time-text.js";
+import { findPageUrl } from "../../../src/cli/held-port.js";
+import { fieldLines, wrapWords } from "../../../src/cli/paragraph.js";
+import { needsAttention, statusLines } from "../../../src/cli/status-text.js";
+import { formatDateTime, formatCountdown, formatDuration } from "../../../src/cli/time-text.js";
 import { paintFor } from "../../../src/cli/terminal-style.js";
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
@@ -19,18 +19,18 @@ const WIDE = Number.POSITIVE_INFINITY;
 
 describe("cli: texts", () => {
   it("a paragraph breaks between words, and keeps an address whole", () => {
-    expect(paragraph("see https://example.com/a-very-long-address here", 12, 2)).to.deep.equal([
+    expect(wrapWords("see https://example.com/a-very-long-address here", 12, 2)).to.deep.equal([
       "see",
       "  https://example.com/a-very-long-address",
       "  here",
     ]);
-    expect(paragraph("as it is", WIDE, 2)).to.deep.equal(["as it is"]);
-    expect(paragraph("", 10, 0)).to.deep.equal([""]);
+    expect(wrapWords("as it is", WIDE, 2)).to.deep.equal(["as it is"]);
+    expect(wrapWords("", 10, 0)).to.deep.equal([""]);
   });
 
   it("facts stand in two columns, and go on under themselves", () => {
     expect(
-      factLines(
+      fieldLines(
         [
           ["A", "one two three"],
           ["Longer", "x"],
@@ -42,11 +42,17 @@ describe("cli: texts", () => {
   });
 
   it("times read as people tell them", () => {
-    expect(dateTime(null)).to.equal("–");
-    expect(dateTime("not a time")).to.equal("–");
-    expect(dateTime(new Date(2026, 10, 5, 7, 3).toISOString())).to.equal("2026-11-05 07:03");
-    expect([0, 59_001, 598_000, -5].map(remaining)).to.deep.equal(["0:00", "1:00", "9:58", "0:00"]);
-    expect([0, 119_000, 120_000, 7_200_000, 172_800_000].map(span)).to.deep.equal(["0 s", "119 s", "2 min", "2 h", "2 days"]);
+    expect(formatDateTime(null)).to.equal("–");
+    expect(formatDateTime("not a time")).to.equal("–");
+    expect(formatDateTime(new Date(2026, 10, 5, 7, 3).toISOString())).to.equal("2026-11-05 07:03");
+    expect([0, 59_001, 598_000, -5].map(formatCountdown)).to.deep.equal(["0:00", "1:00", "9:58", "0:00"]);
+    expect([0, 119_000, 120_000, 7_200_000, 172_800_000].map(formatDuration)).to.deep.equal([
+      "0 s",
+      "119 s",
+      "2 min",
+      "2 h",
+      "2 days",
+    ]);
   });
 
   it("an authorization has its state in words, and what a terminal would obey is taken out of its names", () => {
@@ -81,25 +87,25 @@ describe("cli: texts", () => {
   });
 
   it("the verdict counts failures and warnings", () => {
-    expect(verdict(0, 0, plain)).to.equal("All is well.");
-    expect(verdict(0, 1, plain)).to.equal("Nothing failed, 1 warning.");
-    expect(verdict(1, 0, plain)).to.equal("1 check failed.");
-    expect(verdict(2, 3, plain)).to.equal("2 checks failed, 3 warnings.");
+    expect(summaryText(0, 0, plain)).to.equal("All is well.");
+    expect(summaryText(0, 1, plain)).to.equal("Nothing failed, 1 warning.");
+    expect(summaryText(1, 0, plain)).to.equal("1 check failed.");
+    expect(summaryText(2, 3, plain)).to.equal("2 checks failed, 3 warnings.");
   });
 });
 
 describe("cli: the doctor's figures", () => {
-  const answer = (date: string | undefined, sentAt: number, readAt: number) =>
+  const offset = (date: string | undefined, sentAt: number, readAt: number) =>
     clockOffset({ kind: "answer", headers: date === undefined ? {} : { date }, sentAt, readAt });
-  const there = Date.parse("Sun, 22 Nov 2026 10:00:00 GMT");
+  const serverTime = Date.parse("Sun, 22 Nov 2026 10:00:00 GMT");
 
   it("a clock is off by no less than the Date header proves", () => {
     const date = "Sun, 22 Nov 2026 10:00:00 GMT";
-    expect(answer(date, there + 100, there + 900)).to.equal(0);
-    expect(answer(date, there + 61_000, there + 61_500)).to.equal(60_000);
-    expect(answer(date, there - 61_000, there - 60_000)).to.equal(-60_000);
-    expect(answer(undefined, 0, 0)).to.equal(null);
-    expect(answer("soon", 0, 0)).to.equal(null);
+    expect(offset(date, serverTime + 100, serverTime + 900)).to.equal(0);
+    expect(offset(date, serverTime + 61_000, serverTime + 61_500)).to.equal(60_000);
+    expect(offset(date, serverTime - 61_000, serverTime - 60_000)).to.equal(-60_000);
+    expect(offset(undefined, 0, 0)).to.equal(null);
+    expect(offset("soon", 0, 0)).to.equal(null);
   });
 
   it("people are counted once, over all pages, up to a limit", async () => {
@@ -121,8 +127,8 @@ describe("cli: the doctor's figures", () => {
   it("the running worker's page is the last one that its log names for the port", () => {
     const log =
       '{"url":"http://localhost:8467/?key=old"}\n{"url":"http://localhost:8467/?key=new-_1"}\n"http://localhost:9999/?key=x"';
-    expect(pageIn(log, 8467)).to.equal("http://localhost:8467/?key=new-_1");
-    expect(pageIn(log, 1)).to.equal(null);
+    expect(findPageUrl(log, 8467)).to.equal("http://localhost:8467/?key=new-_1");
+    expect(findPageUrl(log, 1)).to.equal(null);
   });
 });
 
@@ -156,17 +162,17 @@ describe("cli: a worker's status", () => {
   });
   const problem = (severity: "error" | "warning") =>
     ({ code: "rateLimited", severity, message: "It waits.", hint: "Wait.", since: "", orgId: null }) as const;
-  const lines = (given: WorkerStatus) => statusLines(given, 3_000, { paint: plain, width: WIDE, now });
+  const lines = (workerStatus: WorkerStatus) => statusLines(workerStatus, 3_000, { paint: plain, width: WIDE, now });
 
   it("is a table whose headings stand over their columns", () => {
-    const shown = lines(status());
-    const heading = shown.find((line) => line.startsWith("ORGANIZATION")) ?? "";
-    const row = shown.find((line) => line.startsWith("Example Ltd")) ?? "";
+    const rendered = lines(status());
+    const heading = rendered.find((line) => line.startsWith("ORGANIZATION")) ?? "";
+    const row = rendered.find((line) => line.startsWith("Example Ltd")) ?? "";
     expect(row).to.match(/Example Ltd +30 +4 +sweep +8 s ago, took 2\.0 s +3\/10 s +6 of 60/);
     expect(row.indexOf("sweep")).to.equal(heading.indexOf("MODE"));
     expect(row.indexOf("30") + 2).to.equal(heading.indexOf("PEOPLE") + 6);
-    expect(shown.at(-1)).to.equal("No problems.");
-    expect(shown.join("\n"))
+    expect(rendered.at(-1)).to.equal("No problems.");
+    expect(rendered.join("\n"))
       .to.match(/Process +42, version 1\.0\.0/)
       .and.to.match(/Written +3 s ago/);
   });
@@ -194,10 +200,10 @@ describe("cli: a worker's status", () => {
   });
 
   it("is wrong while blocked, or with an error while polling; switched off, it is as it should be", () => {
-    expect(isWrong(status())).to.equal(false);
-    expect(isWrong(status({ problems: [problem("warning")] }))).to.equal(false);
-    expect(isWrong(status({ problems: [problem("error")] }))).to.equal(true);
-    expect(isWrong(status({ phase: "blocked" }))).to.equal(true);
-    expect(isWrong(status({ phase: "disabled", problems: [problem("error")] }))).to.equal(false);
+    expect(needsAttention(status())).to.equal(false);
+    expect(needsAttention(status({ problems: [problem("warning")] }))).to.equal(false);
+    expect(needsAttention(status({ problems: [problem("error")] }))).to.equal(true);
+    expect(needsAttention(status({ phase: "blocked" }))).to.equal(true);
+    expect(needsAttention(status({ phase: "disabled", problems: [problem("error")] }))).to.equal(false);
   });
 });

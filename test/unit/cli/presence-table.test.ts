@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
-import { STATE_LOOKS } from "../../../src/cli/presence-table-states.js";
+import { STATE_STYLES } from "../../../src/cli/presence-table-states.js";
 import {
   changeText,
-  presenceTable,
-  roomForPersons,
+  renderPresenceTable,
+  personCapacity,
   totalsText,
   type PresenceTableModel,
 } from "../../../src/cli/presence-table.js";
@@ -48,7 +48,7 @@ function model(options: Partial<PresenceTableModel> = {}): PresenceTableModel {
   return {
     now: NOW,
     title: "Northwind",
-    figures: "polling, 12/60 req/min",
+    summary: "polling, 12/60 req/min",
     notes: ["1. Started a simulated Webex.", "2. Launched the worker from its manifest, as a host does."],
     sweep: null,
     totals: new Map([
@@ -68,7 +68,7 @@ function plain(lines: readonly string[]): string {
 }
 
 describe("presence table", () => {
-  const busy = model({
+  const fullModel = model({
     records: people(80),
     notes: Array.from({ length: 9 }, (_, index) => `${index + 1}. A step of the story that needs quite a few words to be told.`),
     changes: people(20).map((to, index) => ({ at: NOW - index * 1000, from: record({ uri: to.uri, state: "away" }), to })),
@@ -78,94 +78,106 @@ describe("presence table", () => {
   it("fits every size of terminal, with and without colours", () => {
     for (const columns of [1, 5, 12, 30, 46, 60, 80, 100, 150]) {
       for (const rows of [1, 3, 8, 14, 20, 24, 30, 60]) {
-        for (const sweep of [null, { persons: 41, of: 60 }, { persons: 41, of: null }]) {
-          const coloured = presenceTable({ ...busy, sweep }, { columns, rows, colours: true });
-          const bare = presenceTable({ ...busy, sweep }, { columns, rows, colours: false });
-          expect(coloured.length, `${columns}x${rows}`).to.equal(rows);
-          for (const line of bare) expect(displayWidth(line), `${columns}x${rows}: ${line}`).to.be.at.most(columns);
-          expect(plain(coloured)).to.equal(bare.join("\n"));
+        for (const sweep of [null, { persons: 41, expected: 60 }, { persons: 41, expected: null }]) {
+          const coloredLines = renderPresenceTable({ ...fullModel, sweep }, { columns, rows, hasColors: true });
+          const plainLines = renderPresenceTable({ ...fullModel, sweep }, { columns, rows, hasColors: false });
+          expect(coloredLines.length, `${columns}x${rows}`).to.equal(rows);
+          for (const line of plainLines) expect(displayWidth(line), `${columns}x${rows}: ${line}`).to.be.at.most(columns);
+          expect(plain(coloredLines)).to.equal(plainLines.join("\n"));
         }
       }
     }
   });
 
   it("shows name, address, state with symbol and word, and both ages", () => {
-    const line = presenceTable(model(), { columns: 100, rows: 30, colours: false }).find((each) => each.startsWith("Ada"));
+    const line = renderPresenceTable(model(), { columns: 100, rows: 30, hasColors: false }).find((each) =>
+      each.startsWith("Ada"),
+    );
     expect(line).to.match(/^Ada Admin +ada@northwind\.example +● available +7 min +3 s$/);
   });
 
   it("gives up the address first, then the ages, never name and state", () => {
-    const narrow = plain(presenceTable(model(), { columns: 60, rows: 20, colours: false }));
+    const narrow = plain(renderPresenceTable(model(), { columns: 60, rows: 20, hasColors: false }));
     expect(narrow).to.match(/^Ada Admin +● available +7 min +3 s$/m);
-    const narrowest = plain(presenceTable(model(), { columns: 40, rows: 20, colours: false }));
+    const narrowest = plain(renderPresenceTable(model(), { columns: 40, rows: 20, hasColors: false }));
     expect(narrowest).to.match(/^Ada Admin +● available *$/m);
   });
 
   it("tells each state by a symbol of its own, with or without colour", () => {
-    const symbols = PRESENCE_STATES.map((state) => STATE_LOOKS[state].symbol);
+    const symbols = PRESENCE_STATES.map((state) => STATE_STYLES[state].symbol);
     expect(new Set(symbols).size).to.equal(PRESENCE_STATES.length);
     for (const state of PRESENCE_STATES) {
-      const { symbol, word } = STATE_LOOKS[state];
-      const lines = presenceTable(model({ records: [record({ state })] }), { columns: 100, rows: 30, colours: false });
+      const { symbol, label: word } = STATE_STYLES[state];
+      const lines = renderPresenceTable(model({ records: [record({ state })] }), { columns: 100, rows: 30, hasColors: false });
       expect(plain(lines)).to.contain(`${symbol} ${word}`);
     }
   });
 
   it("writes escape sequences only when colours are wanted", () => {
     const size = { columns: 100, rows: 30 };
-    expect(presenceTable(busy, { ...size, colours: false }).join("")).not.to.contain("\u001b");
-    expect(presenceTable(model(), { ...size, colours: true }).join("")).to.contain("\u001b[32m● available");
+    expect(renderPresenceTable(fullModel, { ...size, hasColors: false }).join("")).not.to.contain("\u001b");
+    expect(renderPresenceTable(model(), { ...size, hasColors: true }).join("")).to.contain("\u001b[32m● available");
   });
 
   it("does not pass on what a name would make a terminal do", () => {
     const records = [record({ displayName: "Eve\u001b[2J", uri: "eve\u0007@northwind.example" })];
-    const lines = presenceTable(model({ records }), { columns: 100, rows: 30, colours: false }).join("");
+    const lines = renderPresenceTable(model({ records }), { columns: 100, rows: 30, hasColors: false }).join("");
     expect(lines).to.contain("Eve [2J");
     expect(lines).not.to.match(/\p{Control}/u);
   });
 
   it("shows a bar during the first sweep, and only a count while nobody knows how many there are", () => {
-    const bar = plain(presenceTable(model({ sweep: { persons: 30, of: 60 } }), { columns: 100, rows: 30, colours: true }));
+    const bar = plain(
+      renderPresenceTable(model({ sweep: { persons: 30, expected: 60 } }), { columns: 100, rows: 30, hasColors: true }),
+    );
     expect(bar).to.contain(`First sweep: 30 of 60 people  ${"█".repeat(20)}${"░".repeat(20)}`);
-    const count = plain(presenceTable(model({ sweep: { persons: 30, of: null } }), { columns: 100, rows: 30, colours: true }));
+    const count = plain(
+      renderPresenceTable(model({ sweep: { persons: 30, expected: null } }), { columns: 100, rows: 30, hasColors: true }),
+    );
     expect(count).to.contain("First sweep: 30 people so far");
   });
 
   it("keeps the totals' words where they fit and their symbols where they do not", () => {
-    expect(plain(presenceTable(busy, { columns: 100, rows: 30, colours: false }))).to.contain("▬ 1234 do not disturb");
-    expect(plain(presenceTable(busy, { columns: 60, rows: 20, colours: false }))).to.contain("● 1234  ○ 1234  ♪ 1234");
+    expect(plain(renderPresenceTable(fullModel, { columns: 100, rows: 30, hasColors: false }))).to.contain(
+      "▬ 1234 do not disturb",
+    );
+    expect(plain(renderPresenceTable(fullModel, { columns: 60, rows: 20, hasColors: false }))).to.contain(
+      "● 1234  ○ 1234  ♪ 1234",
+    );
     expect(totalsText(model().totals)).to.equal("● 24 available  ♪ 4 on call  ? 6 unknown");
   });
 
   it("says how many people there was no room for", () => {
     const records = people(80);
-    const lines = presenceTable(model({ records, notes: ["8. Polling."] }), { columns: 100, rows: 30, colours: false });
+    const lines = renderPresenceTable(model({ records, notes: ["8. Polling."] }), { columns: 100, rows: 30, hasColors: false });
     const shown = lines.filter((line) => /person\d+@/.test(line)).length;
-    expect(shown).to.equal(roomForPersons(30) - 1);
+    expect(shown).to.equal(personCapacity(30) - 1);
     expect(plain(lines)).to.contain(`and ${80 - shown} more`);
   });
 
   it("has room for exactly as many people as it says", () => {
     for (const rows of [9, 14, 20, 24, 30, 50]) {
-      const records = people(roomForPersons(rows));
-      const lines = plain(presenceTable(model({ records, notes: ["8. Polling."] }), { columns: 120, rows, colours: false }));
+      const records = people(personCapacity(rows));
+      const lines = plain(
+        renderPresenceTable(model({ records, notes: ["8. Polling."] }), { columns: 120, rows, hasColors: false }),
+      );
       expect(lines, `${rows} rows`).not.to.contain("more, for a taller window");
       expect(lines).to.contain(records.at(-1)?.uri);
     }
   });
 
   it("keeps the latest notes where there is no room for all", () => {
-    const lines = plain(presenceTable(busy, { columns: 100, rows: 14, colours: false }));
+    const lines = plain(renderPresenceTable(fullModel, { columns: 100, rows: 14, hasColors: false }));
     expect(lines).to.contain("9. A step").and.not.to.contain("5. A step");
   });
 
   it("lists the latest changes with their time, and lets who has just changed stand out", () => {
     const to = record({ state: "onCall" });
     const changed = model({ records: [to], changes: [{ at: NOW, from: record(), to }] });
-    const lines = presenceTable(changed, { columns: 100, rows: 30, colours: true });
+    const lines = renderPresenceTable(changed, { columns: 100, rows: 30, hasColors: true });
     expect(plain(lines)).to.match(/14:02:11 {2}Ada Admin +● available → ♪ on call/);
     expect(lines.some((line) => line.startsWith("\u001b[1mAda"))).to.be.true;
-    const later = presenceTable({ ...changed, now: NOW + 5000 }, { columns: 100, rows: 30, colours: true });
+    const later = renderPresenceTable({ ...changed, now: NOW + 5000 }, { columns: 100, rows: 30, hasColors: true });
     expect(later.some((line) => line.startsWith("\u001b[1mAda"))).to.be.false;
   });
 

@@ -4,16 +4,16 @@ import { expect } from "chai";
 import { UsageError } from "../../../src/cli/usage-error.js";
 import { readClient } from "../../../src/cli/client-input.js";
 import { readGrant } from "../../../src/cli/command-import.js";
-import { SecretInput } from "../../../src/cli/secret-input.js";
+import { CommandInput } from "../../../src/cli/secret-input.js";
 import { Fault } from "../../../src/faults/fault.js";
 
-function piped(text: string, signal = new AbortController().signal): SecretInput {
+function piped(text: string, signal = new AbortController().signal): CommandInput {
   const stream = new PassThrough();
   stream.end(text);
-  return new SecretInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), signal);
+  return new CommandInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), signal);
 }
 
-async function thrownBy(work: () => unknown): Promise<unknown> {
+async function catchError(work: () => unknown): Promise<unknown> {
   try {
     await work();
   } catch (error) {
@@ -24,27 +24,27 @@ async function thrownBy(work: () => unknown): Promise<unknown> {
 
 describe("cli: what is piped in", () => {
   it("is read by lines, whatever ends them, without a byte order mark", async () => {
-    expect(await piped("\ufeffid\r\nsecret\r\n").lines(2)).to.deep.equal(["id", "secret"]);
-    expect(await piped("id\nsecret").lines(2)).to.deep.equal(["id", "secret"]);
-    expect(await piped("id").lines(2)).to.deep.equal(["id"]);
-    expect(await piped("").lines(2)).to.deep.equal([]);
-    expect(await piped("\n").lines(1)).to.deep.equal([""]);
+    expect(await piped("\ufeffid\r\nsecret\r\n").readLines(2)).to.deep.equal(["id", "secret"]);
+    expect(await piped("id\nsecret").readLines(2)).to.deep.equal(["id", "secret"]);
+    expect(await piped("id").readLines(2)).to.deep.equal(["id"]);
+    expect(await piped("").readLines(2)).to.deep.equal([]);
+    expect(await piped("\n").readLines(1)).to.deep.equal([""]);
   });
 
   it("does not wait for the end once there are lines enough", async () => {
     const stream = new PassThrough();
-    const input = new SecretInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), new AbortController().signal);
+    const input = new CommandInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), new AbortController().signal);
     stream.write("id\nsecret\n");
-    expect(await input.lines(2)).to.deep.equal(["id", "secret"]);
+    expect(await input.readLines(2)).to.deep.equal(["id", "secret"]);
   });
 
   it("may not be endless, and is given up with the command", async () => {
-    expect(await thrownBy(() => piped("x".repeat(70_000)).all())).to.be.instanceOf(UsageError);
-    const ending = new AbortController();
+    expect(await catchError(() => piped("x".repeat(70_000)).readAll())).to.be.instanceOf(UsageError);
+    const abort = new AbortController();
     const stream = new PassThrough();
-    const waiting = new SecretInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), ending.signal).all();
-    ending.abort();
-    expect(await thrownBy(() => waiting))
+    const reading = new CommandInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), abort.signal).readAll();
+    abort.abort();
+    expect(await catchError(() => reading))
       .to.be.instanceOf(Fault)
       .and.to.include({ code: "cancelled" });
   });
@@ -69,7 +69,7 @@ describe("cli: the client", () => {
       ["\nhush\n", { clientId: "id" }],
       ["other\n", { clientId: "id" }],
     ] as const) {
-      const error = await thrownBy(() => readClient(piped(text), kept));
+      const error = await catchError(() => readClient(piped(text), kept));
       expect(error).to.be.instanceOf(UsageError);
       expect((error as UsageError).message).to.not.include("hush");
     }
@@ -85,16 +85,16 @@ describe("cli: a grant on stdin", () => {
   });
 
   it("is refused with what is wrong, never with what was given", async () => {
-    for (const [text, word] of [
+    for (const [text, fragment] of [
       [" ", "no grant"],
       ["{hush", "not JSON"],
       ["[]", "object"],
       ['{"refreshToken":""}', "refreshToken"],
       ['{"refreshToken":"r","expiresIn":"hush"}', "expiresIn"],
     ] as const) {
-      const error = (await thrownBy(() => readGrant(text))) as UsageError;
+      const error = (await catchError(() => readGrant(text))) as UsageError;
       expect(error).to.be.instanceOf(UsageError);
-      expect(error.message).to.include(word);
+      expect(error.message).to.include(fragment);
       expect(error.message).to.not.include("hush");
     }
   });

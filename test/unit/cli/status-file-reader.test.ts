@@ -25,15 +25,15 @@ describe("cli: a status file", () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  const reading = async (content: unknown) => {
+  const readContent = async (content: unknown) => {
     const file = join(folder, "status.json");
     await writeFile(file, typeof content === "string" ? content : JSON.stringify(content));
     return readStatusFile(file);
   };
 
   it("is the running worker's where all of it is there, whatever a later version adds", async () => {
-    expect(await reading(STATUS)).to.deep.include({ running: true, status: STATUS });
-    expect(await reading({ ...STATUS, organizations: [{ ...ORGANIZATION, more: 1 }] })).to.include({ running: true });
+    expect(await readContent(STATUS)).to.deep.include({ running: true, status: STATUS });
+    expect(await readContent({ ...STATUS, organizations: [{ ...ORGANIZATION, more: 1 }] })).to.include({ running: true });
   });
 
   it("is nobody's where something is missing or no JSON", async () => {
@@ -47,9 +47,9 @@ describe("cli: a status file", () => {
       ],
       ...[{ ...STATUS, problems: [{}] }, { ...STATUS, phase: "nonsense" }, noSettings, {}, [], null, "{", ""],
     ]) {
-      const { running, status, ...told } = await reading(broken);
+      const { running, status, ...rest } = await readContent(broken);
       expect([running, status], JSON.stringify(broken)).to.deep.equal([false, null]);
-      expect("why" in told && told.why).to.match(/^the status file \/.*status\.json is not one of the worker's$/);
+      expect("why" in rest && rest.why).to.match(/^the status file \/.*status\.json is not one of the worker's$/);
     }
   });
 });

@@ -5,11 +5,11 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { onEndKey } from "../../../src/cli/terminal-keys.js";
+import { onQuitKey } from "../../../src/cli/terminal-keys.js";
 import { TerminalScreen, type TerminalOutput } from "../../../src/cli/terminal-screen.js";
 
-const ENTERED = "\u001b[?1049h\u001b[?25l";
-const LEFT = "\u001b[?25h\u001b[?1049l";
+const ENTER_SEQUENCE = "\u001b[?1049h\u001b[?25l";
+const LEAVE_SEQUENCE = "\u001b[?25h\u001b[?1049l";
 
 /** A terminal that is a file. */
 class FileTerminal extends EventEmitter {
@@ -29,11 +29,11 @@ class FileTerminal extends EventEmitter {
   }
 
   /** What was written since the last look. */
-  look(): string {
+  readNew(): string {
     const all = readFileSync(join(this.#folder, "screen"), "utf8");
-    const news = all.slice(this.#read);
+    const added = all.slice(this.#read);
     this.#read = all.length;
-    return news;
+    return added;
   }
 
   resize(columns: number, rows: number): void {
@@ -63,12 +63,12 @@ describe("terminal screen", () => {
   });
 
   it("takes the alternate screen and gives everything back, once", () => {
-    expect(terminal.look()).to.contain(ENTERED);
+    expect(terminal.readNew()).to.contain(ENTER_SEQUENCE);
     screen.close();
-    expect(terminal.look()).to.contain(LEFT);
+    expect(terminal.readNew()).to.contain(LEAVE_SEQUENCE);
     screen.close();
     screen.draw(["late"]);
-    expect(terminal.look()).to.equal("");
+    expect(terminal.readNew()).to.equal("");
     expect(terminal.listenerCount("resize")).to.equal(0);
   });
 
@@ -78,36 +78,36 @@ describe("terminal screen", () => {
     other.open();
     const added = process.listeners("exit").filter((listener) => !before.includes(listener));
     expect(added).to.have.length(1);
-    terminal.look();
+    terminal.readNew();
     added[0]?.(0);
-    expect(terminal.look()).to.contain(LEFT);
+    expect(terminal.readNew()).to.contain(LEAVE_SEQUENCE);
     expect(process.listeners("exit")).to.deep.equal(before);
   });
 
   it("writes only the lines that differ, as one frame", () => {
-    terminal.look();
+    terminal.readNew();
     screen.draw(["one", "two", "three"]);
-    expect(terminal.look()).to.match(/^\u001b\[\?2026h.*one.*two.*three.*\u001b\[\?2026l$/s); // eslint-disable-line no-control-regex
+    expect(terminal.readNew()).to.match(/^\u001b\[\?2026h.*one.*two.*three.*\u001b\[\?2026l$/s); // eslint-disable-line no-control-regex
     screen.draw(["one", "TWO", "three"]);
-    expect(terminal.look()).to.equal("\u001b[?2026h\u001b[2;1HTWO\u001b[K\u001b[?2026l");
+    expect(terminal.readNew()).to.equal("\u001b[?2026h\u001b[2;1HTWO\u001b[K\u001b[?2026l");
     screen.draw(["one", "TWO", "three"]);
-    expect(terminal.look()).to.equal("");
+    expect(terminal.readNew()).to.equal("");
     screen.draw(["one"]);
-    expect(terminal.look()).to.equal("\u001b[?2026h\u001b[2;1H\u001b[J\u001b[?2026l");
+    expect(terminal.readNew()).to.equal("\u001b[?2026h\u001b[2;1H\u001b[J\u001b[?2026l");
   });
 
   it("draws everything again after a resize", () => {
     screen.draw(["one", "two"]);
-    let heard = 0;
-    const dispose = screen.onResize(() => (heard += 1));
+    let resizes = 0;
+    const dispose = screen.onResize(() => (resizes += 1));
     terminal.resize(60, 20);
     dispose();
     terminal.resize(61, 20);
-    expect(heard).to.equal(1);
+    expect(resizes).to.equal(1);
     expect(screen.size).to.deep.equal({ columns: 60, rows: 20 });
-    terminal.look();
+    terminal.readNew();
     screen.draw(["one", "two"]);
-    expect(terminal.look()).to.contain("one").and.to.contain("two");
+    expect(terminal.readNew()).to.contain("one").and.to.contain("two");
   });
 });
 
@@ -115,13 +115,13 @@ describe("the end keys", () => {
   it("are q, Ctrl+C and Ctrl+D; the terminal is as before afterwards", () => {
     const modes: boolean[] = [];
     const input = Object.assign(new EventEmitter(), { setRawMode: (raw: boolean) => modes.push(raw), pause: () => undefined });
-    let ends = 0;
-    const dispose = onEndKey(input as unknown as Parameters<typeof onEndKey>[0], () => (ends += 1));
+    let quits = 0;
+    const dispose = onQuitKey(input as unknown as Parameters<typeof onQuitKey>[0], () => (quits += 1));
     for (const key of ["x", "q", "\u0003", "\u0004", "\u001b[A"]) input.emit("data", Buffer.from(key));
-    expect(ends).to.equal(3);
+    expect(quits).to.equal(3);
     dispose();
     input.emit("data", Buffer.from("q"));
-    expect(ends).to.equal(3);
+    expect(quits).to.equal(3);
     expect(modes).to.deep.equal([true, false]);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { clip, displayWidth, fit, printable, wrap } from "../../../src/cli/terminal-text.js";
+import { clip, displayWidth, fit, sanitize, wrap } from "../../../src/cli/terminal-text.js";
 
 describe("text in a terminal", () => {
   const widths: readonly [text: string, width: number, what: string][] = [
@@ -36,7 +36,7 @@ describe("text in a terminal", () => {
   });
 
   it("takes away what a terminal would obey", () => {
-    expect(printable("Ada\u001b[2J\r\n\u202eevil\u009b31m")).to.equal("Ada [2J evil 31m");
+    expect(sanitize("Ada\u001b[2J\r\n\u202eevil\u009b31m")).to.equal("Ada [2J evil 31m");
   });
 
   it("wraps with an indent and clips a word that is too long", () => {

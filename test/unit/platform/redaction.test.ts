@@ -5,11 +5,11 @@ import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import { redact, redactText } from "../../../src/platform/redaction.js";
 
-const HIDDEN = "tell-nobody-0123456789";
+const SECRET_TEXT = "tell-nobody-0123456789";
 
 describe("platform/redaction", () => {
   it("prints a Secret as [secret], however it is printed", () => {
-    const secret = new Secret(HIDDEN);
+    const secret = new Secret(SECRET_TEXT);
     for (const text of [
       String(secret),
       secret.toString(),
@@ -18,25 +18,25 @@ describe("platform/redaction", () => {
       inspect({ deep: { secret } }),
     ]) {
       expect(text).to.include("[secret]");
-      expect(text).to.not.include(HIDDEN);
+      expect(text).to.not.include(SECRET_TEXT);
     }
-    expect(secret.reveal()).to.equal(HIDDEN);
+    expect(secret.reveal()).to.equal(SECRET_TEXT);
   });
 
   it("hides secrets wherever they stand in a field", () => {
-    const cause = new Error(`request failed with Bearer ${HIDDEN}`);
+    const cause = new Error(`request failed with Bearer ${SECRET_TEXT}`);
     const fields = {
-      secret: new Secret(HIDDEN),
-      headers: { Authorization: `Bearer ${HIDDEN}`, "proxy-authorization": `Basic ${HIDDEN}` },
-      accessToken: HIDDEN,
-      client_secret: HIDDEN,
-      list: [{ refresh_token: HIDDEN }],
-      url: `https://x/?code=${HIDDEN}&state=1`,
-      form: `grant_type=refresh_token&refresh_token=${HIDDEN}`,
-      error: new Fault("webexError", "It failed.", { cause, data: { token: HIDDEN } }),
+      secret: new Secret(SECRET_TEXT),
+      headers: { Authorization: `Bearer ${SECRET_TEXT}`, "proxy-authorization": `Basic ${SECRET_TEXT}` },
+      accessToken: SECRET_TEXT,
+      client_secret: SECRET_TEXT,
+      list: [{ refresh_token: SECRET_TEXT }],
+      url: `https://x/?code=${SECRET_TEXT}&state=1`,
+      form: `grant_type=refresh_token&refresh_token=${SECRET_TEXT}`,
+      error: new Fault("webexError", "It failed.", { cause, data: { token: SECRET_TEXT } }),
     };
     const text = JSON.stringify(redact(fields));
-    expect(text).to.not.include(HIDDEN);
+    expect(text).to.not.include(SECRET_TEXT);
     expect(text).to.include("It failed.");
     expect(text).to.include("state=1");
   });

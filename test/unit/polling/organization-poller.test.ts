@@ -1,20 +1,20 @@
 import { expect } from "chai";
 
-import { FakeClock, SeededChance, settle } from "../../support/fake-clock.js";
+import { FakeClock, SeededRandom, settle } from "../../support/fake-clock.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
 import type { Planner } from "../../../src/polling/situation.js";
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
 import { listed } from "../../support/listed-persons.js";
-import { fault, person, pollingBench } from "./polling-bench.js";
+import { fault, person, createPollingHarness } from "./polling-bench.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 
 describe("organization poller", () => {
   it("tells when the persons are counted for the first time, and when there are more or fewer", async () => {
-    const { clock, people, poller } = pollingBench();
+    const { clock, people, poller } = createPollingHarness();
     const counts: number[] = [];
-    poller.onCounted.subscribe(() => counts.push(poller.report().lastSweep?.persons ?? -1));
+    poller.events.on("personsCounted", () => counts.push(poller.report().lastSweep?.persons ?? -1));
     poller.start();
     await clock.advance(70_000);
     expect(counts).to.deep.equal([2]);
@@ -25,32 +25,32 @@ describe("organization poller", () => {
   });
 
   it("does nothing before start and asks for the first page at once", async () => {
-    const { clock, people, poller, roster } = pollingBench();
-    expect(people.asked).to.deep.equal([]);
+    const { clock, people, poller, roster } = createPollingHarness();
+    expect(people.requests).to.deep.equal([]);
     expect(clock.pendingTimers).to.equal(0);
     expect(poller.pollNow()).to.deep.equal({ accepted: false, nextPossibleAt: null });
     poller.start();
     poller.start();
     await settle();
-    expect(people.asked).to.deep.equal([{ at: 0, what: "first 1000" }]);
+    expect(people.requests).to.deep.equal([{ at: 0, name: "first 1000" }]);
     expect(roster.completed).to.deep.equal([1]);
     await poller.stop();
   });
 
   it("asks also when the clock moves between two looks at it, as a real one does", async () => {
-    const { clock, people, poller } = pollingBench(60, new FakeClock(0.001));
+    const { clock, people, poller } = createPollingHarness(60, new FakeClock(0.001));
     poller.start();
     await clock.advance(60_000);
-    expect(people.asked.length).to.be.within(3, 4);
+    expect(people.requests.length).to.be.within(3, 4);
     await poller.stop();
   });
 
   it("sweeps each interval, start to start, jittered by at most a fifth, also when nobody watches", async () => {
-    const { clock, people, poller } = pollingBench();
+    const { clock, people, poller } = createPollingHarness();
     people.latencyMs = 3_000;
     poller.start();
     await clock.advance(600_000);
-    const starts = people.asked.map((a) => a.at);
+    const starts = people.requests.map((a) => a.at);
     expect(starts.length).to.be.within(27, 34);
     const gaps = starts.slice(1).map((at, i) => at - starts[i]!);
     for (const gap of gaps) expect(gap).to.be.within(16_000, 24_000);
@@ -59,12 +59,12 @@ describe("organization poller", () => {
   });
 
   it("follows a sweep that took longer than the interval by the next at once, one request at a time", async () => {
-    const { clock, people, poller, roster } = pollingBench();
+    const { clock, people, poller, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")], [person("c")]];
     people.latencyMs = 10_000;
     poller.start();
     await clock.advance(59_000);
-    expect(people.whats).to.deep.equal(["first 1000", "next=1", "next=2", "first 1000", "next=1", "next=2"]);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "next=2", "first 1000", "next=1", "next=2"]);
     expect(people.inFlight).to.equal(1);
     expect(roster.applied.map((a) => a.ids[0])).to.deep.equal(["a", "b", "c", "a", "b"]);
     expect(roster.completed).to.deep.equal([1]);
@@ -72,7 +72,7 @@ describe("organization poller", () => {
   });
 
   it("reports the sweep under way, the last one and what comes next", async () => {
-    const { clock, people, poller, roster } = pollingBench();
+    const { clock, people, poller, roster } = createPollingHarness();
     people.pages = [
       [person("a"), person("b")],
       [person("b"), person("c")],
@@ -96,109 +96,109 @@ describe("organization poller", () => {
   });
 
   it("applies a new interval at once to the wait under way", async () => {
-    const { clock, people, poller } = pollingBench();
+    const { clock, people, poller } = createPollingHarness();
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 3_600 });
     poller.start();
     await clock.advance(60_000);
-    expect(people.asked.length).to.equal(1);
+    expect(people.requests.length).to.equal(1);
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 30 });
     await settle();
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 3_600 });
     await clock.advance(60_000);
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     await poller.stop();
   });
 
   it("applies a new request limit at once, and keeps to it", async () => {
-    const { clock, people, poller } = pollingBench(2);
+    const { clock, people, poller } = createPollingHarness(2);
     people.pages = [[person("a")], [person("b")], [person("c")], [person("d")]];
     poller.start();
     await clock.advance(1_000);
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     expect(poller.report().nextRequestAt).to.equal("2026-01-01T00:01:00.250Z");
     poller.apply({ ...SETTINGS, requestsPerMinute: 3 });
     await settle();
-    expect(people.asked.length).to.equal(3);
+    expect(people.requests.length).to.equal(3);
     await clock.advance(50_000);
-    expect(people.asked.length).to.equal(3);
+    expect(people.requests.length).to.equal(3);
     expect(poller.report().requests.perMinuteLimit).to.equal(3);
     await poller.stop();
   });
 
   it("polls now when asked to, inside the budget, and counts a sweep under way as that", async () => {
-    const { clock, people, poller } = pollingBench(2);
+    const { clock, people, poller } = createPollingHarness(2);
     people.latencyMs = 500;
     poller.start();
     await settle();
     expect(poller.pollNow().accepted).to.equal(true);
     await clock.advance(5_000);
-    expect(people.asked.length).to.equal(1);
+    expect(people.requests.length).to.equal(1);
     expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: clock.now() });
     await clock.advance(1_000);
-    expect(people.asked.map((a) => a.at)).to.deep.equal([0, 5_000]);
+    expect(people.requests.map((a) => a.at)).to.deep.equal([0, 5_000]);
     expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: Date.UTC(2026, 0, 1) + 60_750 });
     await clock.advance(54_000);
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     await clock.advance(1_000);
-    expect(people.asked.length).to.equal(3);
+    expect(people.requests.length).to.equal(3);
     await poller.stop();
   });
 
   it("looks up watched addresses between sweeps, once a sweep is through, within their share", async () => {
-    const { clock, people, poller, roster } = pollingBench(20);
+    const { clock, people, poller, roster } = createPollingHarness(20);
     roster.unanswered = ["x@example.com"];
     people.latencyMs = 10;
     people.pages = Array.from({ length: 15 }, (_, page) => [person(`p${page}`)]);
-    roster.demandTold = () => ({ ...NO_DEMAND, persons: 15 });
+    roster.demandFor = () => ({ ...NO_DEMAND, persons: 15 });
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 600, requestsPerMinute: 20 });
     poller.start();
     await clock.advance(60_000);
-    expect(people.whats.length).to.equal(16);
-    expect(people.whats.at(-1)).to.equal("lookup x@example.com");
-    expect(roster.lookedUp).to.deep.equal([{ address: "x@example.com", found: 0 }]);
+    expect(people.requestNames.length).to.equal(16);
+    expect(people.requestNames.at(-1)).to.equal("lookup x@example.com");
+    expect(roster.lookups).to.deep.equal([{ address: "x@example.com", found: 0 }]);
     expect(poller.report().mode).to.equal("mixed");
     for (let i = 0; i < 12; i += 1) roster.watch(`y${i}@example.com`);
     await clock.advance(15_000);
-    expect(roster.lookedUp.length).to.equal(5);
+    expect(roster.lookups.length).to.equal(5);
     await clock.advance(60_000);
-    expect(roster.lookedUp.length).to.equal(10);
+    expect(roster.lookups.length).to.equal(10);
     expect(poller.report().mode).to.equal("lookup");
     await clock.advance(130_000);
-    expect(roster.lookedUp.length).to.equal(13);
+    expect(roster.lookups.length).to.equal(13);
     expect(poller.report().mode).to.equal("sweep");
-    expect(people.whats.filter((what) => what.startsWith("first")).length).to.equal(1);
+    expect(people.requestNames.filter((what) => what.startsWith("first")).length).to.equal(1);
     await poller.stop();
   });
 
   it("takes an address that Webex refuses for nobody's, and lets others go before one whose lookup failed", async () => {
-    const { clock, people, poller, roster, codes } = pollingBench();
+    const { clock, people, poller, roster, codes } = createPollingHarness();
     people.pages = [[person("a")], [person("b")], [person("c")]];
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
     poller.start();
     await settle();
-    people.refuse = (what) =>
+    people.failRequest = (what) =>
       what.includes("odd") ? fault("refused", 400) : what.includes("bad") ? fault("webexError", 500) : null;
     roster.watch("odd@example.com");
     roster.watch("bad@example.com");
     roster.watch("good@example.com");
     await clock.advance(5_000);
-    expect(roster.lookedUp.map((l) => l.address)).to.deep.equal(["odd@example.com", "good@example.com"]);
-    expect(people.whats.filter((w) => w.includes("bad")).length).to.equal(1);
+    expect(roster.lookups.map((l) => l.address)).to.deep.equal(["odd@example.com", "good@example.com"]);
+    expect(people.requestNames.filter((w) => w.includes("bad")).length).to.equal(1);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
   });
 
   it("stops at every point of a sweep: results are dropped, nothing is left running, and a new start begins anew", async () => {
     for (let stopAt = 0; stopAt <= 6_000; stopAt += 250) {
-      const { clock, people, poller, roster } = pollingBench(3);
+      const { clock, people, poller, roster } = createPollingHarness(3);
       people.pages = [[person("a")], [person("b")]];
       people.latencyMs = 1_000;
       people.faults.push(null, fault("webexError", 500));
       roster.unanswered = ["x@example.com"];
       poller.start();
       await clock.advance(stopAt);
-      const asked = people.asked.length;
+      const requestCount = people.requests.length;
       const applied = roster.applied.length;
       const stopping = poller.stop();
       expect(poller.stop()).to.equal(stopping);
@@ -207,17 +207,17 @@ describe("organization poller", () => {
       expect(clock.pendingTimers, `timers left when stopped at ${stopAt}`).to.equal(0);
       expect(people.inFlight).to.equal(0);
       await clock.advance(600_000);
-      expect(people.asked.length).to.equal(asked);
+      expect(people.requests.length).to.equal(requestCount);
       expect(roster.applied.length).to.equal(applied);
       poller.start();
       await settle();
-      expect(people.whats.at(-1)).to.equal("first 1000");
+      expect(people.requestNames.at(-1)).to.equal("first 1000");
       await poller.stop();
     }
   });
 
   it("drops what comes back although it was aborted, and lets a restart wait for the earlier request's end", async () => {
-    const { people, poller, roster } = pollingBench();
+    const { people, poller, roster } = createPollingHarness();
     let release: () => void = () => undefined;
     let calls = 0;
     people.listPage = () => {
@@ -244,65 +244,65 @@ describe("organization poller", () => {
   });
 
   it("clears its problems when stopped", async () => {
-    const { clock, people, poller, codes, changes } = pollingBench();
-    people.refuse = () => fault("refused", 400);
+    const { clock, people, poller, codes, changes } = createPollingHarness();
+    people.failRequest = () => fault("refused", 400);
     poller.start();
     await clock.advance(10);
     expect(codes()).to.deep.equal(["adminRoleLost"]);
     await poller.stop();
     expect(codes()).to.deep.equal([]);
-    expect(poller.asking).to.equal(true);
+    expect(poller.isAccepted).to.equal(true);
     expect(changes).to.deep.equal([["adminRoleLost"], []]);
   });
 
   it("goes on when a listener fails", async () => {
-    const { clock, people, poller, logger } = pollingBench();
+    const { clock, people, poller, logger } = createPollingHarness();
     people.faults.push(fault("rateLimited", 429, 1_000));
-    poller.onChanged.subscribe(() => {
+    poller.events.on("stateChanged", () => {
       throw new Error("listener");
     });
     poller.start();
     await clock.advance(5_000);
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     expect(logger.records.some((r) => r.level === "error")).to.equal(true);
     await poller.stop();
   });
 
   it("tells the planner how long pages and lookups take, those that were answered", async () => {
-    const { clock, people, roster, budget, logger } = pollingBench();
-    let told = { page: 0, lookup: 0 };
+    const { clock, people, roster, budget, logger } = createPollingHarness();
+    let durations = { page: 0, lookup: 0 };
     const planner: Planner = {
       next: (situation) => {
-        told = { page: situation.requestMs.page, lookup: situation.requestMs.lookup };
+        durations = { page: situation.requestDurationMs.page, lookup: situation.requestDurationMs.lookup };
         return freshnessPlanner.next(situation);
       },
     };
-    const chance = new SeededChance(7);
+    const random = new SeededRandom(7);
     const poller = new OrganizationPoller({
-      ...{ orgId: "org", people, roster, budget, clock, chance, logger, planner },
+      ...{ orgId: "org", people, roster, budget, clock, random, logger, planner },
       grantedScopes: () => [],
     });
     people.latencyMs = 400;
     poller.start();
     await clock.advance(1_000);
-    expect(told).to.deep.equal({ page: 400, lookup: 0 });
+    expect(durations).to.deep.equal({ page: 400, lookup: 0 });
     people.latencyMs = 100;
     roster.watch("x@example.com");
     await clock.advance(1_000);
-    expect(told).to.deep.equal({ page: 400, lookup: 100 });
+    expect(durations).to.deep.equal({ page: 400, lookup: 100 });
     people.latencyMs = 4_000;
     people.faults.push(fault("webexError", 500));
     poller.pollNow();
     await clock.advance(4_500);
-    expect(told.page).to.equal(400);
+    expect(durations.page).to.equal(400);
     people.latencyMs = 800;
     await clock.advance(60_000);
-    expect(told.page).to.be.within(500, 800);
+    expect(durations.page).to.be.within(500, 800);
     await poller.stop();
   });
 
   it("reads ten thousand persons in pages without the sweep itself costing time", async () => {
-    const { clock, people, poller, roster } = pollingBench(600);
+    const { clock, people, poller, roster } = createPollingHarness(600);
     people.pages = Array.from({ length: 10 }, (_, page) => Array.from({ length: 1_000 }, (_, i) => person(`${page}-${i}`)));
     const begun = performance.now();
     poller.start();

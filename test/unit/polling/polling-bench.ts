@@ -1,12 +1,12 @@
 import { Fault, type FaultCode } from "../../../src/faults/fault.js";
-import { Feed, type Disposer } from "../../../src/faults/feed.js";
+import { Emitter } from "../../../src/faults/emitter.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
 import type { ListedPerson, PersonSnapshot } from "../../../src/presence/person.js";
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import type { PageTold, PolledRoster, WatchedAges, WatchedDemand } from "../../../src/presence/polled-roster.js";
+import type { PageResult, PolledRoster, RosterEvents, WatchedAges, RefreshDemand } from "../../../src/presence/polled-roster.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "../../../src/webex/people-api.js";
-import { FakeClock, NO_JITTER, SeededChance } from "../../support/fake-clock.js";
+import { FakeClock, NO_JITTER, SeededRandom } from "../../support/fake-clock.js";
 import { listed } from "../../support/listed-persons.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
@@ -27,18 +27,18 @@ export class FakeRoster implements PolledRoster {
   readonly known = new Map<string, PersonSnapshot>();
   readonly applied: { sweep: number; ids: string[] }[] = [];
   readonly completed: number[] = [];
-  readonly lookedUp: { address: string; found: number }[] = [];
+  readonly lookups: { address: string; found: number }[] = [];
   unanswered: string[] = [];
   ages: WatchedAges = { watchedP50: null, watchedP95: null };
-  sizeTold: number | null = null;
-  demandTold: (pages: number) => WatchedDemand = () => NO_DEMAND;
-  readonly reread: { page: number; ids: string[] }[] = [];
+  fixedPersonCount: number | null = null;
+  demandFor: (pages: number) => RefreshDemand = () => NO_DEMAND;
+  readonly refetched: { page: number; ids: string[] }[] = [];
   #sweeps = 0;
   readonly #seen = new Set<string>();
-  readonly #demand = new Feed<void>();
+  readonly events = new Emitter<RosterEvents>();
 
   get personCount(): number {
-    return this.sizeTold ?? this.known.size;
+    return this.fixedPersonCount ?? this.known.size;
   }
   get watchedCount(): number {
     return this.unanswered.length;
@@ -50,22 +50,22 @@ export class FakeRoster implements PolledRoster {
     this.#seen.clear();
     return ++this.#sweeps;
   }
-  applyPage(sweep: number, items: readonly ListedPerson[]): PageTold {
+  applyPage(sweep: number, items: readonly ListedPerson[]): PageResult {
     const persons = personsOf(items);
     this.applied.push({ sweep, ids: persons.map((p) => p.id) });
     for (const p of persons) {
       this.known.set(p.id, p);
       this.#seen.add(p.id);
     }
-    return this.#told(persons, 0);
+    return this.#pageResult(persons, 0);
   }
-  applyPageAgain(page: number, items: readonly ListedPerson[]): PageTold {
+  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
     const persons = personsOf(items);
-    this.reread.push({ page, ids: persons.map((p) => p.id) });
-    return this.#told(persons, persons.filter((p) => this.known.has(p.id)).length);
+    this.refetched.push({ page, ids: persons.map((p) => p.id) });
+    return this.#pageResult(persons, persons.filter((p) => this.known.has(p.id)).length);
   }
-  watchedDemand(pages: number): WatchedDemand {
-    return this.demandTold(pages);
+  refreshDemand(pages: number): RefreshDemand {
+    return this.demandFor(pages);
   }
   completeSweep(sweep: number): void {
     this.completed.push(sweep);
@@ -74,20 +74,17 @@ export class FakeRoster implements PolledRoster {
     return this.unanswered.slice(0, max);
   }
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
-    this.lookedUp.push({ address, found: persons.length });
+    this.lookups.push({ address, found: persons.length });
     this.unanswered = this.unanswered.filter((a) => a !== address);
-  }
-  onDemand(listener: () => void): Disposer {
-    return this.#demand.subscribe(listener);
   }
   watch(address: string): void {
     this.unanswered.push(address);
-    this.#demand.emit();
+    this.events.emit("demandChanged");
   }
 
-  #told(persons: readonly PersonSnapshot[], there: number): PageTold {
+  #pageResult(persons: readonly PersonSnapshot[], there: number): PageResult {
     const sharesStatus = persons.some((p) => p.status !== null);
-    return { persons: persons.length, there, sharesStatus, seenInSweep: this.#seen.size };
+    return { persons: persons.length, alreadyOnPage: there, sharesStatus, seenInSweep: this.#seen.size };
   }
 }
 
@@ -95,22 +92,22 @@ function personsOf(items: readonly ListedPerson[]): PersonSnapshot[] {
   return items.flatMap((item) => item.read() ?? []);
 }
 
-export interface Asked {
+export interface RecordedRequest {
   readonly at: number;
-  readonly what: string;
+  readonly name: string;
 }
 
 /** Webex, as the test says: each request passes the gate, takes `latencyMs` and ends as `answer` says. */
-export class FakePeople implements PeopleApi {
-  readonly asked: Asked[] = [];
+export class FakePeopleApi implements PeopleApi {
+  readonly requests: RecordedRequest[] = [];
   latencyMs = 0;
   pages: readonly (readonly PersonSnapshot[])[] = [[person("a"), person("b")]];
   sharesStatus = true;
   /** Fails the next requests, oldest first; null lets one through. */
   readonly faults: (Fault | null)[] = [];
   /** Fails every request that it returns a fault for. */
-  refuse: (what: string) => Fault | null = () => null;
-  answerPage: (page: PageReference) => PeoplePage = (page) => {
+  failRequest: (name: string) => Fault | null = () => null;
+  respondWithPage: (page: PageReference) => PeoplePage = (page) => {
     const index = page.kind === "first" ? 0 : Number(page.url.split("=")[1]);
     const persons = this.pages[index] ?? [];
     return { items: listed(persons), next: index + 1 < this.pages.length ? `next=${index + 1}` : null };
@@ -125,21 +122,21 @@ export class FakePeople implements PeopleApi {
     this.#budget = budget;
   }
 
-  get whats(): string[] {
-    return this.asked.map((a) => a.what);
+  get requestNames(): string[] {
+    return this.requests.map((a) => a.name);
   }
 
   listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
-    const what = page.kind === "first" ? `first ${page.max}` : page.url;
-    return this.#ask(what, signal, () => this.answerPage(page));
+    const name = page.kind === "first" ? `first ${page.max}` : page.url;
+    return this.#respond(name, signal, () => this.respondWithPage(page));
   }
 
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
-    return this.#ask(`lookup ${email}`, signal, () => this.found(email));
+    return this.#respond(`lookup ${email}`, signal, () => this.found(email));
   }
 
   me(signal: AbortSignal): Promise<Me> {
-    return this.#ask("me", signal, () => ({
+    return this.#respond("me", signal, () => ({
       personId: "me",
       orgId: "org",
       displayName: null,
@@ -149,33 +146,33 @@ export class FakePeople implements PeopleApi {
     }));
   }
 
-  async #ask<T>(what: string, signal: AbortSignal, answer: () => T): Promise<T> {
+  async #respond<T>(name: string, signal: AbortSignal, respond: () => T): Promise<T> {
     this.inFlight += 1;
     let outcome: "answered" | "rateLimited" | "failed" = "failed";
     let admitted = false;
     try {
-      await this.#budget.admit(signal);
+      await this.#budget.acquire(signal);
       admitted = true;
-      this.asked.push({ at: this.#clock.monotonic(), what });
-      if (this.latencyMs > 0) await this.#travel(signal);
-      const fault = this.faults.length > 0 ? this.faults.shift()! : this.refuse(what);
+      this.requests.push({ at: this.#clock.monotonic(), name });
+      if (this.latencyMs > 0) await this.#delayResponse(signal);
+      const fault = this.faults.length > 0 ? this.faults.shift()! : this.failRequest(name);
       if (fault !== null) {
         if (fault.code === "rateLimited") outcome = "rateLimited";
         throw fault;
       }
       outcome = "answered";
-      return answer();
+      return respond();
     } finally {
-      if (admitted) this.#budget.ended(outcome);
+      if (admitted) this.#budget.complete(outcome);
       this.inFlight -= 1;
     }
   }
 
-  #travel(signal: AbortSignal): Promise<void> {
+  #delayResponse(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const callOff = this.#clock.timer(this.latencyMs, resolve);
+      const cancel = this.#clock.schedule(this.latencyMs, resolve);
       signal.addEventListener("abort", () => {
-        callOff();
+        cancel();
         reject(new Fault("cancelled", "Cancelled."));
       });
     });
@@ -190,25 +187,25 @@ export function fault(code: FaultCode, status?: number, retryAfterMs?: number): 
   });
 }
 
-export function pollingBench(requestsPerMinute = 60, clock = new FakeClock()) {
+export function createPollingHarness(requestsPerMinute = 60, clock = new FakeClock()) {
   const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute);
-  const people = new FakePeople(clock, budget);
+  const people = new FakePeopleApi(clock, budget);
   const roster = new FakeRoster();
   const logger = new RecordingLogger();
   const scopes = { granted: ["spark-admin:people_read", "spark-admin:organizations_read"] };
-  const chance = new SeededChance(7);
+  const random = new SeededRandom(7);
   const poller = new OrganizationPoller({
     orgId: "org",
     people,
     roster,
     budget,
     clock,
-    chance,
+    random,
     logger,
     grantedScopes: () => scopes.granted,
   });
   const changes: string[][] = [];
-  poller.onChanged.subscribe(() => changes.push(poller.problems.map((p) => p.code)));
+  poller.events.on("stateChanged", () => changes.push(poller.problems.map((p) => p.code)));
   const codes = (): string[] => poller.problems.map((p) => p.code);
   return { clock, budget, people, roster, logger, scopes, poller, changes, codes };
 }

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { Fault } from "../../../src/faults/fault.js";
 import { settle } from "../../support/fake-clock.js";
 import { listed } from "../../support/listed-persons.js";
-import { fault, person, pollingBench } from "./polling-bench.js";
+import { fault, person, createPollingHarness } from "./polling-bench.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 
@@ -18,30 +18,30 @@ describe("polling when Webex refuses", () => {
   ];
   for (const [name, refusal, code] of rows) {
     it(`${name} is ${code} at once, asked again about each minute, and over with the next page`, async () => {
-      const { clock, people, poller, codes, changes } = pollingBench();
+      const { clock, people, poller, codes, changes } = createPollingHarness();
       poller.start();
       await clock.advance(1_000);
-      people.refuse = () => refusal;
+      people.failRequest = () => refusal;
       await clock.advance(23_000);
       expect(codes()).to.deep.equal([code]);
-      expect(poller.asking).to.equal(false);
+      expect(poller.isAccepted).to.equal(false);
       expect(poller.pollNow()).to.deep.equal({ accepted: false, nextPossibleAt: null });
-      const asked = people.asked.length;
+      const requestCount = people.requests.length;
       await clock.advance(300_000);
-      expect(people.asked.length - asked).to.be.within(4, 6);
-      people.refuse = () => null;
+      expect(people.requests.length - requestCount).to.be.within(4, 6);
+      people.failRequest = () => null;
       await clock.advance(67_000);
       expect(codes()).to.deep.equal([]);
-      expect(poller.asking).to.equal(true);
+      expect(poller.isAccepted).to.equal(true);
       expect(changes).to.deep.equal([[code], []]);
       await poller.stop();
     });
   }
 
   it("403 is scopeMissing where the grant lacks a scope, and says which", async () => {
-    const { clock, people, poller, scopes } = pollingBench();
+    const { clock, people, poller, scopes } = createPollingHarness();
     scopes.granted = ["spark-admin:organizations_read"];
-    people.refuse = () => fault("forbidden", 403);
+    people.failRequest = () => fault("forbidden", 403);
     poller.start();
     await clock.advance(10);
     expect(poller.problems).to.deep.equal([
@@ -51,13 +51,13 @@ describe("polling when Webex refuses", () => {
   });
 
   it("asks at once when the grant changed, and drops the request under the old one", async () => {
-    const { clock, people, poller, codes } = pollingBench();
-    people.refuse = () => fault("grantRefused");
+    const { clock, people, poller, codes } = createPollingHarness();
+    people.failRequest = () => fault("grantRefused");
     poller.start();
     await clock.advance(1_000);
-    people.refuse = () => null;
+    people.failRequest = () => null;
     poller.retryNow();
-    expect(poller.asking).to.equal(true);
+    expect(poller.isAccepted).to.equal(true);
     await settle();
     expect(codes()).to.deep.equal([]);
     people.latencyMs = 5_000;
@@ -66,7 +66,7 @@ describe("polling when Webex refuses", () => {
     poller.retryNow();
     await clock.advance(10);
     expect(people.inFlight).to.equal(1);
-    expect(people.asked.length).to.equal(4);
+    expect(people.requests.length).to.equal(4);
     await clock.advance(5_000);
     expect(poller.report().sweepProgress).to.equal(null);
     expect(codes()).to.deep.equal([]);
@@ -74,14 +74,14 @@ describe("polling when Webex refuses", () => {
   });
 
   it("notices within a poll that nobody's status comes because the administrator shares none, and that it is over", async () => {
-    const { clock, people, poller, codes } = pollingBench();
+    const { clock, people, poller, codes } = createPollingHarness();
     people.pages = [[person("a", null)]];
     people.sharesStatus = false;
     poller.start();
     await clock.advance(100);
-    expect(people.whats).to.deep.equal(["first 1000", "me"]);
+    expect(people.requestNames).to.deep.equal(["first 1000", "me"]);
     expect(codes()).to.deep.equal(["statusSharingOff"]);
-    expect(poller.asking).to.equal(true);
+    expect(poller.isAccepted).to.equal(true);
     people.pages = [[person("a")]];
     people.sharesStatus = true;
     await clock.advance(23_000);
@@ -91,14 +91,14 @@ describe("polling when Webex refuses", () => {
 
   it("blames nobody where the administrator shares, or the own record cannot be read", async () => {
     for (const refusal of [null, fault("forbidden", 403), fault("notFound", 404)]) {
-      const { clock, people, poller, codes } = pollingBench();
+      const { clock, people, poller, codes } = createPollingHarness();
       people.pages = [[person("a", null)]];
-      people.refuse = (what) => (what === "me" ? refusal : null);
+      people.failRequest = (what) => (what === "me" ? refusal : null);
       poller.start();
       await clock.advance(1_000);
-      expect(people.whats).to.deep.equal(["first 1000", "me"]);
+      expect(people.requestNames).to.deep.equal(["first 1000", "me"]);
       expect(codes()).to.deep.equal([]);
-      expect(poller.asking).to.equal(true);
+      expect(poller.isAccepted).to.equal(true);
       await poller.stop();
     }
   });
@@ -106,7 +106,7 @@ describe("polling when Webex refuses", () => {
 
 describe("polling when Webex asks for silence", () => {
   it("keeps silent as long as asked, shows until when, and resumes at the same page", async () => {
-    const { clock, people, poller, codes, roster } = pollingBench();
+    const { clock, people, poller, codes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")], [person("c")]];
     people.faults.push(null, fault("rateLimited", 429, 30_000));
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
@@ -120,9 +120,9 @@ describe("polling when Webex asks for silence", () => {
     expect(requests.rateLimited).to.equal(1);
     expect(poller.pollNow().accepted).to.equal(true);
     await clock.advance(29_800);
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     await clock.advance(1_200);
-    expect(people.whats).to.deep.equal(["first 1000", "next=1", "next=1", "next=2"]);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "next=1", "next=2"]);
     expect(roster.completed).to.deep.equal([1]);
     expect(codes()).to.deep.equal([]);
     expect(poller.report().rateLimitedUntil).to.equal(null);
@@ -130,11 +130,11 @@ describe("polling when Webex asks for silence", () => {
   });
 
   it("waits longer and longer where Webex does not say how long", async () => {
-    const { clock, people, poller } = pollingBench();
-    people.refuse = () => fault("rateLimited", 429);
+    const { clock, people, poller } = createPollingHarness();
+    people.failRequest = () => fault("rateLimited", 429);
     poller.start();
     await clock.advance(300_000);
-    const gaps = people.asked.slice(1).map((a, i) => a.at - people.asked[i]!.at);
+    const gaps = people.requests.slice(1).map((a, i) => a.at - people.requests[i]!.at);
     expect(gaps[0]).to.be.within(500, 1_000);
     expect(gaps[3]).to.be.within(4_000, 8_000);
     expect(gaps.at(-1)).to.be.within(30_000, 60_000);
@@ -144,25 +144,25 @@ describe("polling when Webex asks for silence", () => {
 
 describe("polling when Webex fails", () => {
   it("does not mention a single failure", async () => {
-    const { clock, people, poller, changes } = pollingBench();
+    const { clock, people, poller, changes } = createPollingHarness();
     people.faults.push(fault("webexUnreachable"));
     poller.start();
     await clock.advance(5_000);
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     expect(changes).to.deep.equal([]);
     await poller.stop();
   });
 
   it("shows the second in a row, and one that took long by itself or lasts", async () => {
-    const twice = pollingBench();
-    twice.people.refuse = () => fault("webexError", 500);
+    const twice = createPollingHarness();
+    twice.people.failRequest = () => fault("webexError", 500);
     twice.poller.start();
     await twice.clock.advance(1_100);
     expect(twice.poller.problems).to.deep.equal([{ code: "webexError", detail: { status: 500, trackingId: "TRACK_1" } }]);
-    expect(twice.poller.asking).to.equal(true);
+    expect(twice.poller.isAccepted).to.equal(true);
     await twice.poller.stop();
 
-    const slow = pollingBench();
+    const slow = createPollingHarness();
     slow.people.latencyMs = 30_000;
     slow.people.faults.push(fault("webexUnreachable"));
     slow.poller.start();
@@ -170,7 +170,7 @@ describe("polling when Webex fails", () => {
     expect(slow.codes()).to.deep.equal(["webexUnreachable"]);
     await slow.poller.stop();
 
-    const lasting = pollingBench();
+    const lasting = createPollingHarness();
     lasting.people.faults.push(fault("webexUnreachable"));
     lasting.poller.start();
     await settle();
@@ -181,12 +181,12 @@ describe("polling when Webex fails", () => {
   });
 
   it("resumes an interrupted sweep at its page, and the problem is over with the next answer", async () => {
-    const { clock, people, poller, changes, roster } = pollingBench();
+    const { clock, people, poller, changes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(null, fault("webexUnreachable"), fault("webexUnreachable"));
     poller.start();
     await clock.advance(4_000);
-    expect(people.whats).to.deep.equal(["first 1000", "next=1", "next=1", "next=1"]);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "next=1", "next=1"]);
     expect(changes).to.deep.equal([["webexUnreachable"], []]);
     expect(roster.applied).to.deep.equal([
       { sweep: 1, ids: ["a"] },
@@ -197,28 +197,28 @@ describe("polling when Webex fails", () => {
   });
 
   it("halves the page on 502 and 504 and begins the sweep again", async () => {
-    const { clock, people, poller, codes, roster } = pollingBench();
+    const { clock, people, poller, codes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(fault("webexError", 502), null, fault("webexError", 504));
-    people.answerPage = (page) => ({
+    people.respondWithPage = (page) => ({
       items: listed([person(page.kind === "first" ? "a" : "b")], page.kind === "first" ? 499 : 2),
       next: page.kind === "first" ? "next=1" : null,
     });
     poller.start();
     await clock.advance(4_000);
-    expect(people.whats).to.deep.equal(["first 1000", "first 500", "next=1", "first 250", "next=1"]);
+    expect(people.requestNames).to.deep.equal(["first 1000", "first 500", "next=1", "first 250", "next=1"]);
     expect(roster.completed).to.deep.equal([3]);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
   });
 
   it("begins again when Webex does not take its own link, which is no lost role", async () => {
-    const { clock, people, poller, codes, roster } = pollingBench();
+    const { clock, people, poller, codes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(null, fault("refused", 400));
     poller.start();
     await clock.advance(100);
-    expect(people.whats).to.deep.equal(["first 1000", "next=1", "first 1000", "next=1"]);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "first 1000", "next=1"]);
     expect(codes()).to.deep.equal([]);
     expect(roster.completed).to.deep.equal([2]);
     await poller.stop();
@@ -226,20 +226,20 @@ describe("polling when Webex fails", () => {
 
   it("gives a sweep up whose link never works, says so until one is through, and does not waste the budget", async () => {
     for (const broken of [fault("notFound", 404), fault("webexError", 500)]) {
-      const { clock, people, poller, roster, changes } = pollingBench();
+      const { clock, people, poller, roster, changes } = createPollingHarness();
       people.pages = [[person("a")], [person("b")]];
-      people.refuse = (what) => (what === "next=1" ? broken : null);
+      people.failRequest = (what) => (what === "next=1" ? broken : null);
       poller.apply({ ...SETTINGS, pollIntervalSeconds: 120 });
       poller.start();
       await clock.advance(60_000);
       expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
       expect(poller.problems[0]?.detail.sentence).to.be.a("string");
       expect(roster.completed).to.deep.equal([]);
-      expect(people.asked.length).to.be.lessThan(20);
+      expect(people.requests.length).to.be.lessThan(20);
       await clock.advance(240_000);
       expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
       expect(changes).to.deep.equal([["webexError"]]);
-      people.refuse = () => null;
+      people.failRequest = () => null;
       await clock.advance(140_000);
       expect(poller.problems).to.deep.equal([]);
       expect(roster.completed.length).to.be.greaterThan(0);
@@ -249,48 +249,48 @@ describe("polling when Webex fails", () => {
 
   it("takes no other refusal of the list for a lost role", async () => {
     for (const status of [404, 405, 410]) {
-      const { clock, people, poller, codes } = pollingBench();
-      people.refuse = () => fault(status === 404 ? "notFound" : "refused", status);
+      const { clock, people, poller, codes } = createPollingHarness();
+      people.failRequest = () => fault(status === 404 ? "notFound" : "refused", status);
       poller.start();
       await clock.advance(1_100);
       expect(codes()).to.deep.equal(["webexError"]);
-      expect(poller.asking).to.equal(true);
+      expect(poller.isAccepted).to.equal(true);
       await poller.stop();
     }
   });
 
   it("does not run in a circle of links", async () => {
-    const { clock, people, poller, codes, roster } = pollingBench();
-    people.answerPage = () => ({ items: listed([person("a")]), next: "next=1" });
+    const { clock, people, poller, codes, roster } = createPollingHarness();
+    people.respondWithPage = () => ({ items: listed([person("a")]), next: "next=1" });
     poller.start();
     await clock.advance(1_000);
-    expect(people.whats).to.deep.equal(["first 1000", "next=1"]);
+    expect(people.requestNames).to.deep.equal(["first 1000", "next=1"]);
     expect(codes()).to.deep.equal(["webexError"]);
     expect(roster.completed).to.deep.equal([]);
     expect(roster.known.size).to.equal(1);
     await clock.advance(10_000);
-    expect(people.asked.length).to.equal(2);
+    expect(people.requests.length).to.equal(2);
     await clock.advance(13_000);
-    expect(people.asked.length).to.equal(4);
+    expect(people.requests.length).to.equal(4);
     await poller.stop();
   });
 
   it("shows a keychain out of reach and tries at least every 10 s", async () => {
-    const { clock, people, poller, codes } = pollingBench();
-    people.refuse = () => fault("keychainLocked");
+    const { clock, people, poller, codes } = createPollingHarness();
+    people.failRequest = () => fault("keychainLocked");
     poller.start();
     await clock.advance(120_000);
     expect(codes()).to.deep.equal(["keychainLocked"]);
-    const gaps = people.asked.slice(1).map((a, i) => a.at - people.asked[i]!.at);
+    const gaps = people.requests.slice(1).map((a, i) => a.at - people.requests[i]!.at);
     for (const gap of gaps) expect(gap).to.be.at.most(10_000);
-    people.refuse = () => null;
+    people.failRequest = () => null;
     await clock.advance(10_000);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
   });
 
   it("tries again without a word when our own side called the request off, and survives a defect", async () => {
-    const { clock, people, poller, changes, logger, roster } = pollingBench();
+    const { clock, people, poller, changes, logger, roster } = createPollingHarness();
     people.faults.push(fault("cancelled"), new Error("boom") as unknown as Fault);
     poller.start();
     await clock.advance(10_000);
@@ -301,105 +301,105 @@ describe("polling when Webex fails", () => {
   });
 
   it("asks at once when the way to Webex changed: the next page, who was set aside, and whom Webex refuses", async () => {
-    const { clock, people, poller, roster, codes } = pollingBench();
-    people.refuse = () => fault("webexUnreachable");
+    const { clock, people, poller, roster, codes } = createPollingHarness();
+    people.failRequest = () => fault("webexUnreachable");
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
     poller.start();
     await clock.advance(60_000);
-    const asked = people.asked.length;
-    poller.wayChanged();
+    const requestCount = people.requests.length;
+    poller.routeChanged();
     await settle();
-    expect(people.asked.length).to.equal(asked + 1);
+    expect(people.requests.length).to.equal(requestCount + 1);
     expect(codes()).to.deep.equal(["webexUnreachable"]);
-    people.refuse = () => null;
-    poller.wayChanged();
+    people.failRequest = () => null;
+    poller.routeChanged();
     await settle();
-    expect(people.whats[asked + 1]).to.equal("first 1000");
+    expect(people.requestNames[requestCount + 1]).to.equal("first 1000");
     expect(codes()).to.deep.equal([]);
 
-    people.refuse = () => fault("webexUnreachable");
+    people.failRequest = () => fault("webexUnreachable");
     roster.watch("stranger@example.com");
     await clock.advance(5_000);
-    people.refuse = () => null;
-    poller.wayChanged();
+    people.failRequest = () => null;
+    poller.routeChanged();
     await settle();
-    expect(roster.lookedUp).to.deep.equal([{ address: "stranger@example.com", found: 0 }]);
+    expect(roster.lookups).to.deep.equal([{ address: "stranger@example.com", found: 0 }]);
 
-    people.refuse = () => fault("forbidden");
-    poller.wayChanged();
+    people.failRequest = () => fault("forbidden");
+    poller.routeChanged();
     await settle();
-    expect(poller.asking).to.equal(false);
-    people.refuse = () => null;
-    poller.wayChanged();
+    expect(poller.isAccepted).to.equal(false);
+    people.failRequest = () => null;
+    poller.routeChanged();
     await settle();
-    expect(poller.asking).to.equal(true);
+    expect(poller.isAccepted).to.equal(true);
     await poller.stop();
   });
 
   it("drops what is under way on an old way to Webex without a word, and begins at once on the new one", async () => {
-    const { clock, people, poller, codes } = pollingBench();
+    const { clock, people, poller, codes } = createPollingHarness();
     people.latencyMs = 30_000;
     poller.start();
     await clock.advance(100);
-    poller.wayChanged();
+    poller.routeChanged();
     people.latencyMs = 0;
     await settle();
-    expect(people.whats.slice(0, 2)).to.deep.equal(["first 1000", "first 1000"]);
+    expect(people.requestNames.slice(0, 2)).to.deep.equal(["first 1000", "first 1000"]);
     expect(poller.report().lastSweep).to.not.equal(null);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
   });
 
   it("does not ask against Webex's wish on a new way either, nor beyond the budget, nor while stopped", async () => {
-    const { clock, people, poller } = pollingBench(5);
-    poller.wayChanged();
+    const { clock, people, poller } = createPollingHarness(5);
+    poller.routeChanged();
     people.faults.push(fault("rateLimited", 429, 30_000));
     poller.start();
     await clock.advance(1_000);
     for (let i = 0; i < 20; i += 1) {
-      poller.wayChanged();
+      poller.routeChanged();
       await clock.advance(1_000);
     }
-    expect(people.asked).to.have.length(1);
+    expect(people.requests).to.have.length(1);
     await clock.advance(12_000);
     for (let i = 0; i < 25; i += 1) {
-      poller.wayChanged();
+      poller.routeChanged();
       await clock.advance(1_000);
     }
-    expect(people.asked.length).to.be.within(2, 5);
+    expect(people.requests.length).to.be.within(2, 5);
     await poller.stop();
   });
 
   it("retries at once when a poll is asked for during a backoff", async () => {
-    const { clock, people, poller } = pollingBench();
-    people.refuse = () => fault("webexUnreachable");
+    const { clock, people, poller } = createPollingHarness();
+    people.failRequest = () => fault("webexUnreachable");
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
     poller.start();
     await clock.advance(60_000);
-    const asked = people.asked.length;
-    people.refuse = () => null;
+    const requestCount = people.requests.length;
+    people.failRequest = () => null;
     poller.pollNow();
     await settle();
-    expect(people.asked.length).to.equal(asked + 1);
+    expect(people.requests.length).to.equal(requestCount + 1);
     await poller.stop();
   });
 });
 
 describe("polling's promises", () => {
   it("warns of an organization over 1,000 persons, after a complete sweep", async () => {
-    const { clock, poller, roster } = pollingBench();
-    roster.sizeTold = 1_001;
+    const { clock, poller, roster } = createPollingHarness();
+    roster.fixedPersonCount = 1_001;
     poller.start();
     await clock.advance(10);
     expect(poller.problems).to.deep.equal([{ code: "organizationTooLarge", detail: { persons: 1_001 } }]);
-    roster.sizeTold = 1_000;
+    roster.fixedPersonCount = 1_000;
     await clock.advance(23_000);
     expect(poller.problems).to.deep.equal([]);
     await poller.stop();
   });
 
   it("says when what is known of the watched grew too old, also while nothing comes, and follows the setting", async () => {
-    const { clock, people, poller, roster, codes } = pollingBench();
+    const { clock, people, poller, roster, codes } = createPollingHarness();
     people.latencyMs = 50_000;
     poller.start();
     roster.ages = { watchedP50: 10, watchedP95: 181 };
@@ -416,9 +416,9 @@ describe("polling's promises", () => {
   });
 
   it("names no person and no address in its log above debug", async () => {
-    const { clock, people, poller, roster, logger } = pollingBench();
+    const { clock, people, poller, roster, logger } = createPollingHarness();
     roster.unanswered = ["secret.person@example.com"];
-    people.refuse = (what) => (what.startsWith("lookup") ? fault("webexError", 500) : null);
+    people.failRequest = (what) => (what.startsWith("lookup") ? fault("webexError", 500) : null);
     poller.start();
     await clock.advance(30_000);
     expect(logger.records.length).to.be.greaterThan(1);

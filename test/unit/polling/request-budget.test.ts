@@ -11,22 +11,22 @@ describe("request budget", () => {
   it("lets as many requests go at once as fit into a minute, and the next when the first have left it", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 2);
-    const gone: number[] = [];
-    const go = async (): Promise<void> => {
-      await budget.admit(never);
-      gone.push(clock.monotonic());
-      budget.ended("answered");
+    const admittedAt: number[] = [];
+    const sendRequest = async (): Promise<void> => {
+      await budget.acquire(never);
+      admittedAt.push(clock.monotonic());
+      budget.complete("answered");
     };
-    void go();
+    void sendRequest();
     await clock.advance(1_000);
-    void go();
-    void go();
-    void go();
+    void sendRequest();
+    void sendRequest();
+    void sendRequest();
     await clock.advance(59_000);
-    expect(gone).to.deep.equal([0, 1_000]);
+    expect(admittedAt).to.deep.equal([0, 1_000]);
     expect(budget.nextPossibleAt()).to.equal(60_250);
     await clock.advance(5_000);
-    expect(gone).to.deep.equal([0, 1_000, 60_250, 61_250]);
+    expect(admittedAt).to.deep.equal([0, 1_000, 60_250, 61_250]);
     expect(clock.pendingTimers).to.equal(0);
   });
 
@@ -56,12 +56,12 @@ describe("request budget", () => {
             limits.push({ at: clock.monotonic(), limit: a.newLimit });
           }
           const controller = new AbortController();
-          if (a.abortAfterMs !== null) clock.timer(a.abortAfterMs, () => controller.abort());
-          budget.admit(controller.signal).then(
+          if (a.abortAfterMs !== null) clock.schedule(a.abortAfterMs, () => controller.abort());
+          budget.acquire(controller.signal).then(
             () => {
               admitted.push(clock.monotonic());
-              clock.timer(a.travelMs, () => arrived.push(clock.monotonic()));
-              clock.timer(a.travelMs + a.stayMs, () => budget.ended("answered"));
+              clock.schedule(a.travelMs, () => arrived.push(clock.monotonic()));
+              clock.schedule(a.travelMs + a.stayMs, () => budget.complete("answered"));
             },
             () => undefined,
           );
@@ -85,18 +85,18 @@ describe("request budget", () => {
   it("counts a slow request until it cannot be arriving any more", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
-    await budget.admit(never);
+    await budget.acquire(never);
     await clock.advance(3_000);
-    budget.ended("answered");
+    budget.complete("answered");
     expect(budget.nextPossibleAt()).to.equal(63_250);
   });
 
   it("wakes a waiter that a new limit allows, and holds those that a lower one does not", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
-    await budget.admit(never);
+    await budget.acquire(never);
     let second = false;
-    void budget.admit(never).then(() => (second = true));
+    void budget.acquire(never).then(() => (second = true));
     await settle();
     expect(second).to.equal(false);
     budget.setLimit(2);
@@ -112,29 +112,29 @@ describe("request budget", () => {
     const budget = new RequestBudget(clock, NO_JITTER, 10);
     budget.blockUntil(30_000);
     budget.blockUntil(5_000);
-    let gone = -1;
-    void budget.admit(never).then(() => (gone = clock.monotonic()));
+    let admittedAt = -1;
+    void budget.acquire(never).then(() => (admittedAt = clock.monotonic()));
     await clock.advance(29_999);
-    expect(gone).to.equal(-1);
+    expect(admittedAt).to.equal(-1);
     await clock.advance(1);
-    expect(gone).to.equal(30_000);
+    expect(admittedAt).to.equal(30_000);
     expect(budget.blockedUntil).to.equal(30_000);
   });
 
   it("goes in the order asked; who is called off leaves the queue with `cancelled`", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
-    await budget.admit(never);
+    await budget.acquire(never);
     const order: string[] = [];
     const second = new AbortController();
-    const ask = (name: string, signal: AbortSignal): void =>
-      void budget.admit(signal).then(
+    const enqueue = (name: string, signal: AbortSignal): void =>
+      void budget.acquire(signal).then(
         () => order.push(name),
         (thrown: unknown) => order.push(`${name} ${(thrown as Fault).code}`),
       );
-    ask("first", never);
-    ask("second", second.signal);
-    ask("third", never);
+    enqueue("first", never);
+    enqueue("second", second.signal);
+    enqueue("third", never);
     second.abort();
     await settle();
     expect(order).to.deep.equal(["second cancelled"]);
@@ -147,13 +147,13 @@ describe("request budget", () => {
   it("leaves no timer when the last waiter is called off, and refuses a fired signal at once", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
-    await budget.admit(never);
+    await budget.acquire(never);
     const controller = new AbortController();
-    const waiting = budget.admit(controller.signal).catch((thrown: unknown) => thrown);
+    const waiting = budget.acquire(controller.signal).catch((thrown: unknown) => thrown);
     controller.abort();
     expect(((await waiting) as Fault).code).to.equal("cancelled");
     expect(clock.pendingTimers).to.equal(0);
-    const refused = (await budget.admit(controller.signal).catch((thrown: unknown) => thrown)) as Fault;
+    const refused = (await budget.acquire(controller.signal).catch((thrown: unknown) => thrown)) as Fault;
     expect(refused.code).to.equal("cancelled");
     expect(budget.total).to.equal(1);
   });
@@ -161,9 +161,9 @@ describe("request budget", () => {
   it("counts also what did not wait for it", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 3);
-    for (let i = 0; i < 2; i += 1) budget.countPast();
-    await budget.admit(never);
-    budget.ended("answered");
+    for (let i = 0; i < 2; i += 1) budget.countUngated();
+    await budget.acquire(never);
+    budget.complete("answered");
     expect([budget.total, budget.lastMinute, budget.nextPossibleAt()]).to.deep.equal([3, 3, 60_250]);
   });
 
@@ -171,11 +171,11 @@ describe("request budget", () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 60);
     for (const outcome of ["answered", "failed", "failed", "rateLimited"] as const) {
-      await budget.admit(never);
-      budget.ended(outcome);
+      await budget.acquire(never);
+      budget.complete(outcome);
     }
     await clock.advance(59_999);
-    await budget.admit(never);
+    await budget.acquire(never);
     expect([budget.total, budget.lastMinute, budget.rateLimited, budget.failed]).to.deep.equal([5, 5, 1, 2]);
     await clock.advance(1);
     expect(budget.lastMinute).to.equal(1);

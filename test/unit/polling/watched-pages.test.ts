@@ -1,24 +1,29 @@
 import { expect } from "chai";
 
 import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import { fault, person, pollingBench } from "./polling-bench.js";
+import { fault, person, createPollingHarness } from "./polling-bench.js";
 
 const SETTINGS = { pollIntervalSeconds: 5, requestsPerMinute: 60, staleAfterSeconds: 180 };
 
 /** Twenty pages, watched persons on the pages named; a sweep alone would take 20 s. */
 function largeOrganization(watchedPages: readonly number[]) {
-  const bench = pollingBench();
-  bench.people.pages = Array.from({ length: 20 }, (_, page) => [person(`p${page}`)]);
-  bench.roster.demandTold = (pages) => ({
+  const harness = createPollingHarness();
+  harness.people.pages = Array.from({ length: 20 }, (_, page) => [person(`p${page}`)]);
+  harness.roster.demandFor = (pages) => ({
     ...NO_DEMAND,
     persons: watchedPages.length,
-    personsEffort: watchedPages.length,
-    pageWorth: Float64Array.from({ length: pages }, (_, page) => (watchedPages.includes(page) ? 1 : 0)),
-    pageNewcomers: new Uint32Array(pages),
-    lookups: watchedPages.map((page) => ({ address: `p${page}@example.com`, worth: 1, observedAt: 0, newcomer: false })),
+    effectivePersons: watchedPages.length,
+    pageWeights: Float64Array.from({ length: pages }, (_, page) => (watchedPages.includes(page) ? 1 : 0)),
+    pageNewlyWatched: new Uint32Array(pages),
+    lookupCandidates: watchedPages.map((page) => ({
+      address: `p${page}@example.com`,
+      weight: 1,
+      observedAt: 0,
+      isNewlyWatched: false,
+    })),
   });
-  bench.poller.apply(SETTINGS);
-  return bench;
+  harness.poller.apply(SETTINGS);
+  return harness;
 }
 
 describe("pages with watched persons", () => {
@@ -27,16 +32,16 @@ describe("pages with watched persons", () => {
     poller.start();
     await clock.advance(30_000);
     expect(roster.completed.length).to.be.at.least(1);
-    const asked = people.asked.length;
+    const requestCount = people.requests.length;
     await clock.advance(60_000);
-    const lately = people.whats.slice(asked);
+    const lately = people.requestNames.slice(requestCount);
     expect(lately.filter((what) => what === "next=3").length).to.be.at.least(9);
     expect(lately.filter((what) => what === "next=12").length).to.be.at.least(9);
     expect(lately.filter((what) => what === "next=7").length).to.be.within(1, 3);
-    expect(new Set(roster.reread.map(({ page }) => page))).to.deep.equal(new Set([3, 12]));
-    for (const { ids, page } of roster.reread) expect(ids).to.deep.equal([`p${page}`]);
+    expect(new Set(roster.refetched.map(({ page }) => page))).to.deep.equal(new Set([3, 12]));
+    for (const { ids, page } of roster.refetched) expect(ids).to.deep.equal([`p${page}`]);
     expect(poller.report().mode).to.equal("mixed");
-    const sweepsBegun = people.whats.filter((what) => what.startsWith("first")).length;
+    const sweepsBegun = people.requestNames.filter((what) => what.startsWith("first")).length;
     expect(roster.completed.length).to.be.within(sweepsBegun - 1, sweepsBegun);
     await poller.stop();
   });
@@ -46,7 +51,7 @@ describe("pages with watched persons", () => {
     people.found = (email) => [person(email)];
     const used = new Set<string>();
     let sweepAt = "";
-    people.refuse = (what) => {
+    people.failRequest = (what) => {
       if (what.startsWith("lookup")) return null;
       if (what.startsWith("first")) used.clear();
       const again = used.has(what) && sweepAt !== what;
@@ -56,8 +61,8 @@ describe("pages with watched persons", () => {
     };
     poller.start();
     await clock.advance(120_000);
-    expect(people.whats.filter((what) => what === "lookup p3@example.com").length).to.be.at.least(5);
-    expect(roster.reread.length).to.equal(0);
+    expect(people.requestNames.filter((what) => what === "lookup p3@example.com").length).to.be.at.least(5);
+    expect(roster.refetched.length).to.equal(0);
     expect(roster.completed.length).to.be.at.least(2);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
@@ -69,14 +74,14 @@ describe("pages with watched persons", () => {
     await clock.advance(22_000);
     let broken = 0;
     let before = "";
-    people.refuse = (what) => {
+    people.failRequest = (what) => {
       const outOfTurn = what === "next=3" && before !== "next=2";
       before = what;
       return outOfTurn && (broken += 1) < 5 ? fault("webexError", 504) : null;
     };
     await clock.advance(120_000);
     expect(broken).to.be.at.least(5);
-    expect(people.whats.filter((what) => what.startsWith("first")).every((what) => what === "first 1000")).to.equal(true);
+    expect(people.requestNames.filter((what) => what.startsWith("first")).every((what) => what === "first 1000")).to.equal(true);
     expect(roster.completed.length).to.be.at.least(3);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
@@ -86,21 +91,21 @@ describe("pages with watched persons", () => {
     const { clock, people, poller, roster } = largeOrganization([]);
     poller.start();
     await clock.advance(60_000);
-    while (people.whats.at(-1) !== "next=15") await clock.advance(100);
-    roster.demandTold = (pages) => ({
+    while (people.requestNames.at(-1) !== "next=15") await clock.advance(100);
+    roster.demandFor = (pages) => ({
       ...NO_DEMAND,
       persons: 300,
-      newcomers: 300,
-      personsEffort: 300,
-      pageWorth: Float64Array.from({ length: pages }, (_, page) => (page === 4 || page === 5 ? 150 : 0)),
-      pageNewcomers: Uint32Array.from({ length: pages }, (_, page) => (page === 4 || page === 5 ? 150 : 0)),
+      newlyWatched: 300,
+      effectivePersons: 300,
+      pageWeights: Float64Array.from({ length: pages }, (_, page) => (page === 4 || page === 5 ? 150 : 0)),
+      pageNewlyWatched: Uint32Array.from({ length: pages }, (_, page) => (page === 4 || page === 5 ? 150 : 0)),
     });
-    people.asked.length = 0;
+    people.requests.length = 0;
     const since = clock.monotonic();
     roster.watch("someone@example.com");
     await clock.advance(4_000);
-    const again = people.asked.filter(({ what }) => what === "next=4" || what === "next=5");
-    expect(again.map(({ what }) => what).sort()).to.deep.equal(["next=4", "next=5"]);
+    const again = people.requests.filter(({ name: what }) => what === "next=4" || what === "next=5");
+    expect(again.map(({ name: what }) => what).sort()).to.deep.equal(["next=4", "next=5"]);
     for (const { at } of again) expect(at - since).to.be.at.most(3_500);
     await poller.stop();
   });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { isoTime } from "../../../src/presence/iso-time.js";
+import { formatIsoTime } from "../../../src/presence/iso-time.js";
 
 describe("isoTime", () => {
   it("writes any time as Date does", () => {
@@ -22,7 +22,7 @@ describe("isoTime", () => {
     );
     fc.assert(
       fc.property(fc.oneof(soon, any, edges), (time) => {
-        expect(isoTime(time)).to.equal(new Date(time).toISOString());
+        expect(formatIsoTime(time)).to.equal(new Date(time).toISOString());
       }),
       { numRuns: 5_000 },
     );
@@ -30,7 +30,7 @@ describe("isoTime", () => {
 
   for (const time of [Number.NaN, Number.POSITIVE_INFINITY, 8.64e15 + 60_000]) {
     it(`refuses ${time} as Date does`, () => {
-      expect(() => isoTime(time)).to.throw(RangeError);
+      expect(() => formatIsoTime(time)).to.throw(RangeError);
     });
   }
 });

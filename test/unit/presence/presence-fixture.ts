@@ -36,7 +36,7 @@ export function sweep(roster: PolledRoster, ...pages: readonly (readonly PersonS
 }
 
 /** A directory that polls, with one organization. */
-export class Fixture {
+export class PresenceFixture {
   readonly clock = new FakeClock();
   readonly logger = new RecordingLogger();
   readonly directory = new PresenceDirectory(this.clock, this.logger);
@@ -58,23 +58,23 @@ export class Fixture {
   }
 
   /** `state/reason` of an address. */
-  says(uri: string): string {
+  stateOf(uri: string): string {
     const { state, reason } = this.get(uri);
     return `${state}/${reason ?? "-"}`;
   }
 
   /** Everything that waits, in the order taken. */
-  takeAll(max = 500): { ids: readonly string[]; record: PresenceRecord }[] {
-    const taken: { ids: readonly string[]; record: PresenceRecord }[] = [];
-    for (let batch = this.directory.takeChanges(max); batch !== null; batch = this.directory.takeChanges(max)) {
+  drainAll(max = 500): { ids: readonly string[]; record: PresenceRecord }[] {
+    const drained: { ids: readonly string[]; record: PresenceRecord }[] = [];
+    for (let batch = this.directory.drainChanges(max); batch !== null; batch = this.directory.drainChanges(max)) {
       expect(batch.changes.length).to.be.within(1, max);
-      for (const record of batch.changes) taken.push({ ids: batch.subscriptionIds, record });
+      for (const record of batch.changes) drained.push({ ids: batch.subscriptionIds, record });
     }
-    return taken;
+    return drained;
   }
 
   /** `uri state/reason` of everything that waits. */
-  changes(): string[] {
-    return this.takeAll().map(({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`);
+  drainChanges(): string[] {
+    return this.drainAll().map(({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`);
   }
 }

@@ -2,11 +2,11 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import type { PresenceListQuery } from "../../../src/presence/presence-service.js";
-import { Fixture, person, sweep } from "./presence-fixture.js";
+import { PresenceFixture, person, sweep } from "./presence-fixture.js";
 
 const EVERYBODY: PresenceListQuery = { limit: 1000, cursor: null, states: null, orgId: null };
 
-function pagesOf(fixture: Fixture, query: Partial<PresenceListQuery>, between: () => void = () => undefined): string[] {
+function pagesOf(fixture: PresenceFixture, query: Partial<PresenceListQuery>, between: () => void = () => undefined): string[] {
   const uris: string[] = [];
   let cursor: string | null = null;
   do {
@@ -21,7 +21,7 @@ function pagesOf(fixture: Fixture, query: Partial<PresenceListQuery>, between: (
 
 describe("the list", () => {
   it("has everybody of every organization by uri in code-unit order", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("b"), person("a"), person("Z"), person("ü", "active", { userName: "ü@example.com" })]);
     sweep(fixture.directory.addOrganization("org-2"), [person("c"), person("B"), person("a")]);
     const expected = ["B", "Z", "a", "a", "b", "c", "ü"].map((name) => `${name}@example.com`);
@@ -32,7 +32,7 @@ describe("the list", () => {
   });
 
   it("filters by the state as it is now", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const names = ["a", "b", "c", "d", "e"];
     sweep(
       fixture.roster,
@@ -49,7 +49,7 @@ describe("the list", () => {
   });
 
   it("has everybody as disabled while disabled", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("a"), person("b")]);
     fixture.directory.setCondition("disabled");
     const { records } = fixture.directory.list(EVERYBODY);
@@ -57,7 +57,7 @@ describe("the list", () => {
   });
 
   it("goes on where it was, whoever comes and goes meanwhile", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(
       fixture.roster,
       ["a", "c", "e", "g"].map((name) => person(name)),
@@ -73,7 +73,7 @@ describe("the list", () => {
   });
 
   it("refuses what is no cursor, and an organization that is none", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     for (const cursor of ["", "x", "!!!", btoa("[]"), btoa('["a"]'), btoa('["a","b",1]'), btoa("%"), "ü"]) {
       expect(() => fixture.directory.list({ ...EVERYBODY, cursor }), cursor)
         .to.throw()
@@ -91,7 +91,7 @@ describe("the list", () => {
     });
     fc.assert(
       fc.property(names, names, fc.integer({ min: 1, max: 9 }), (one, two, limit) => {
-        const fixture = new Fixture();
+        const fixture = new PresenceFixture();
         sweep(
           fixture.roster,
           one.map((name) => person(name)),

@@ -6,7 +6,7 @@ import type { PresenceRecord } from "../../../src/presence/record.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { listed } from "../../support/listed-persons.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
-import { Fixture, NEVER, person, sweep } from "./presence-fixture.js";
+import { PresenceFixture, NEVER, person, sweep } from "./presence-fixture.js";
 
 describe("the order of reasons", () => {
   // Each row makes one more cause true; the causes of the rows below it stay true.
@@ -18,19 +18,19 @@ describe("the order of reasons", () => {
     ["not ready", (d) => d.setCondition("notReady"), "unknown/notReady", "unknown/notReady"],
   ];
   it("goes up the ladder for a known person and for an address of nobody, and invalidUri goes first", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     for (const [what, make, known, nobody] of ladder) {
       make(fixture.directory);
-      expect(fixture.says("ada@example.com"), what).to.equal(known);
-      expect(fixture.says("nobody@example.com"), what).to.equal(nobody);
-      expect(fixture.says("tel:+39"), what).to.equal("unknown/invalidUri");
+      expect(fixture.stateOf("ada@example.com"), what).to.equal(known);
+      expect(fixture.stateOf("nobody@example.com"), what).to.equal(nobody);
+      expect(fixture.stateOf("tel:+39"), what).to.equal("unknown/invalidUri");
     }
   });
 
   for (const condition of ["notReady", "disabled", "blocked"] as const) {
     it(`keeps what is known of the person while ${condition}`, async () => {
-      const fixture = new Fixture();
+      const fixture = new PresenceFixture();
       sweep(fixture.roster, [person("ada", "DoNotDisturb")]);
       await fixture.clock.advance(5000);
       fixture.directory.setCondition(condition);
@@ -65,7 +65,7 @@ describe("the order of reasons", () => {
   });
 
   it("says nothing of a person where nobody is known", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     expect(fixture.get("x@example.com")).to.deep.equal({
       uri: "x@example.com",
       state: "unknown",
@@ -85,46 +85,46 @@ describe("the order of reasons", () => {
 
 describe("notFound", () => {
   it("is said by a full sweep, not by a part of one, and ends 10 minutes after it", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const number = fixture.roster.beginSweep();
     fixture.roster.applyPage(number, listed([person("ada")]), 0);
-    expect(fixture.says("x@example.com")).to.equal("unknown/notReady");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
     fixture.roster.completeSweep(number);
-    expect(fixture.says("x@example.com")).to.equal("unknown/notFound");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
     await fixture.clock.advance(600_000);
-    expect(fixture.says("x@example.com")).to.equal("unknown/notFound");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
     await fixture.clock.advance(1);
-    expect(fixture.says("x@example.com")).to.equal("unknown/notReady");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
   });
 
   it("is said by a lookup, of that address alone", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     fixture.roster.applyLookup("x@example.com", []);
-    expect(fixture.says("X@example.com")).to.equal("unknown/notFound");
-    expect(fixture.says("y@example.com")).to.equal("unknown/notReady");
+    expect(fixture.stateOf("X@example.com")).to.equal("unknown/notFound");
+    expect(fixture.stateOf("y@example.com")).to.equal("unknown/notReady");
     await fixture.clock.advance(600_001);
-    expect(fixture.says("x@example.com")).to.equal("unknown/notReady");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
   });
 
   it("takes an answer of each organization", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const second = fixture.directory.addOrganization("org-2");
     sweep(fixture.roster, [person("ada")]);
-    expect(fixture.says("x@example.com")).to.equal("unknown/notReady");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
     second.applyLookup("x@example.com", []);
-    expect(fixture.says("x@example.com")).to.equal("unknown/notFound");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
     fixture.directory.addOrganization("org-3");
-    expect(fixture.says("x@example.com")).to.equal("unknown/notReady");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
   });
 });
 
 describe("staleness and since", () => {
   it("is longer than the setting, keeps what is known, and ends with the next confirmation", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     fixture.directory.setStaleAfter(30);
     sweep(fixture.roster, [person("ada", "call")]);
     await fixture.clock.advance(30_000);
-    expect(fixture.says("ada@example.com")).to.equal("onCall/-");
+    expect(fixture.stateOf("ada@example.com")).to.equal("onCall/-");
     await fixture.clock.advance(5_000);
     expect(fixture.get("ada@example.com")).to.include({
       state: "unknown",
@@ -142,14 +142,14 @@ describe("staleness and since", () => {
   });
 
   it("goes by a clock that never jumps", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.clock.jumpWall(86_400_000);
-    expect(fixture.says("ada@example.com")).to.equal("available/-");
+    expect(fixture.stateOf("ada@example.com")).to.equal("available/-");
   });
 
   it("keeps since while the state is the same, and observedAt moves on", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada", "call")]);
     await fixture.clock.advance(20_000);
     sweep(fixture.roster, [person("ada", "call", { lastActivity: null })]);
@@ -165,7 +165,7 @@ describe("staleness and since", () => {
 
 describe("several organizations", () => {
   it("answers for the one authorized first, and says so once without naming anybody above debug", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const second: PolledRoster = fixture.directory.addOrganization("org-2");
     sweep(second, [person("ada", "call"), person("bob", "call")]);
     sweep(fixture.roster, [person("ada", "meeting"), person("bob", "meeting")]);
@@ -184,19 +184,19 @@ describe("several organizations", () => {
   });
 
   it("blocks the persons of one organization alone", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     sweep(fixture.directory.addOrganization("org-2"), [person("bob")]);
     await fixture.clock.advance(1000);
     fixture.directory.setBlocked("org-2", true);
-    expect(fixture.says("ada@example.com")).to.equal("available/-");
+    expect(fixture.stateOf("ada@example.com")).to.equal("available/-");
     expect(fixture.get("bob@example.com")).to.include({ reason: "blocked", since: "2026-01-01T00:00:01.000Z" });
     fixture.directory.setBlocked("org-2", false);
-    expect(fixture.says("bob@example.com")).to.equal("available/-");
+    expect(fixture.stateOf("bob@example.com")).to.equal("available/-");
   });
 
   it("ignores what still comes for an organization that was removed", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const number = fixture.roster.beginSweep();
     fixture.directory.removeOrganization("org-1");
     fixture.roster.applyPage(number, listed([person("ada")]), 0);
@@ -206,6 +206,6 @@ describe("several organizations", () => {
     expect(fixture.directory.list({ limit: 10, cursor: null, states: null, orgId: null }).total).to.equal(0);
     const again = fixture.directory.addOrganization("org-1");
     expect(again).not.to.equal(fixture.roster);
-    expect(fixture.says("ada@example.com")).to.equal("unknown/notReady");
+    expect(fixture.stateOf("ada@example.com")).to.equal("unknown/notReady");
   });
 });

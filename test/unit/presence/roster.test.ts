@@ -2,22 +2,22 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import type { ListedPerson, PersonSnapshot } from "../../../src/presence/person.js";
-import { Roster, type RosterListener } from "../../../src/presence/roster.js";
+import { PersonStore, type PersonStoreListener } from "../../../src/presence/roster.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { listed } from "../../support/listed-persons.js";
 import { person, personId } from "./presence-fixture.js";
 
-const silent: RosterListener = {
-  touched: () => undefined,
-  claimed: () => undefined,
-  arrived: () => undefined,
+const silent: PersonStoreListener = {
+  addressChanged: () => undefined,
+  addressAdded: () => undefined,
+  uriListed: () => undefined,
 };
 
-function makeRoster(): Roster {
-  return new Roster("org-1", new FakeClock(), 180_000, silent);
+function makeRoster(): PersonStore {
+  return new PersonStore("org-1", new FakeClock(), 180_000, silent);
 }
 
-function sweepOf(roster: Roster, ...pages: (readonly PersonSnapshot[])[]): void {
+function sweepOf(roster: PersonStore, ...pages: (readonly PersonSnapshot[])[]): void {
   const number = roster.beginSweep();
   for (const page of pages) roster.applyPage(number, listed(page), 0);
   roster.completeSweep(number);
@@ -54,7 +54,7 @@ describe("Roster", () => {
     for (const [number, more] of texts.entries()) {
       const given = person(`p${number}`, "active", more);
       roster.applyLookup(`p${number}@example.com`, [given]);
-      const slot = roster.byAddress(`p${number}@example.com`);
+      const slot = roster.findByAddress(`p${number}@example.com`);
       expect(roster.persons.nameOf(slot)).to.equal(given.displayName);
       expect(roster.persons.lastActivityOf(slot)).to.equal(given.lastActivity);
       expect(roster.idOf(slot)).to.equal(given.id);
@@ -66,7 +66,7 @@ describe("Roster", () => {
     const roster = makeRoster();
     for (const displayName of ["Ада", "Адам", "Adam", "Ада", null, "Адам"]) {
       sweepOf(roster, [person("ada", "active", { displayName })]);
-      expect(roster.persons.nameOf(roster.byAddress("ada@example.com"))).to.equal(displayName);
+      expect(roster.persons.nameOf(roster.findByAddress("ada@example.com"))).to.equal(displayName);
     }
   });
 
@@ -79,10 +79,10 @@ describe("Roster", () => {
       person("three", "active", { userName: "no address", emails: ["three@example.com"] }),
       person("four", "active", { userName: null, emails: [], sipAddresses: ["sip:Four@calls.example.com"] }),
     ]);
-    expect(roster.uriOf(roster.byAddress("zoe@example.com"))).to.equal("User.Name@Example.com");
-    expect(roster.uriOf(roster.byAddress("x@example.com"))).to.equal("X@example.com");
-    expect(roster.uriOf(roster.byAddress("three@example.com"))).to.equal("three@example.com");
-    expect(roster.uriOf(roster.byAddress("four@calls.example.com"))).to.equal("sip:Four@calls.example.com");
+    expect(roster.uriOf(roster.findByAddress("zoe@example.com"))).to.equal("User.Name@Example.com");
+    expect(roster.uriOf(roster.findByAddress("x@example.com"))).to.equal("X@example.com");
+    expect(roster.uriOf(roster.findByAddress("three@example.com"))).to.equal("three@example.com");
+    expect(roster.uriOf(roster.findByAddress("four@calls.example.com"))).to.equal("sip:Four@calls.example.com");
   });
 
   it("survives persons without any address", () => {
@@ -91,20 +91,20 @@ describe("Roster", () => {
     sweepOf(roster, [person("a", "active", bare), person("b", "active", { ...bare, userName: "nobody" })]);
     expect([...roster.slots()].map((slot) => roster.uriOf(slot))).to.deep.equal(["", "nobody"]);
     sweepOf(roster, [person("a", "call", { ...bare, emails: ["a@example.com"] })]);
-    expect(roster.byAddress("a@example.com")).to.equal(0);
-    expect(roster.byAddress("")).to.equal(-1);
+    expect(roster.findByAddress("a@example.com")).to.equal(0);
+    expect(roster.findByAddress("")).to.equal(-1);
   });
 
   it("finds a person by no part of an address, and not by the name", () => {
     const roster = makeRoster();
     sweepOf(roster, [person("ada", "active", { displayName: "x@example.com" })]);
-    for (const text of ["da@example.com", "ada@example.co", "x@example.com"]) expect(roster.byAddress(text)).to.equal(-1);
+    for (const text of ["da@example.com", "ada@example.co", "x@example.com"]) expect(roster.findByAddress(text)).to.equal(-1);
   });
 
   it("gives an address of two persons to the one who had it first, for as long as they have it", () => {
     const roster = makeRoster();
     const shared = { sipAddresses: ["desk@example.com"] };
-    const holder = (): string => roster.idOf(roster.byAddress("desk@example.com"));
+    const holder = (): string => roster.idOf(roster.findByAddress("desk@example.com"));
     sweepOf(roster, [person("ada", "active", shared), person("bob", "call", shared), person("eve", "call", shared)]);
     expect(holder()).to.equal(person("ada").id);
     sweepOf(roster, [person("eve", "call", shared), person("bob", "call", shared), person("ada")]);
@@ -112,30 +112,30 @@ describe("Roster", () => {
     sweepOf(roster, [person("ada", "active", shared), person("bob", "call", shared), person("eve")]);
     expect(holder()).to.equal(person("bob").id);
     sweepOf(roster, [person("ada"), person("bob"), person("eve")]);
-    expect(roster.byAddress("desk@example.com")).to.equal(-1);
+    expect(roster.findByAddress("desk@example.com")).to.equal(-1);
   });
 
   it("does not let one who was missed stand in the way of who has the address now", () => {
     const roster = makeRoster();
     sweepOf(roster, [person("old", "active", { userName: null, emails: ["desk@example.com"] }), person("x")]);
     sweepOf(roster, [person("new", "active", { userName: null, emails: ["desk@example.com"] }), person("x")]);
-    expect(roster.idOf(roster.byAddress("desk@example.com"))).to.equal(person("new").id);
+    expect(roster.idOf(roster.findByAddress("desk@example.com"))).to.equal(person("new").id);
   });
 
   it("keeps somebody through one complete sweep that misses them, and not through two", () => {
     const roster = makeRoster();
     sweepOf(roster, [person("ada"), person("bob")]);
     sweepOf(roster, [person("bob")]);
-    expect(roster.persons.count).to.equal(2);
+    expect(roster.persons.personCount).to.equal(2);
     sweepOf(roster, [person("bob"), person("ada")]);
     sweepOf(roster, [person("bob")]);
-    expect(roster.byAddress("ada@example.com")).not.to.equal(-1);
+    expect(roster.findByAddress("ada@example.com")).not.to.equal(-1);
     const broken = roster.beginSweep();
     roster.applyPage(broken, listed([person("bob")]), 0);
     sweepOf(roster, [person("bob")]);
     roster.completeSweep(broken);
-    expect(roster.byAddress("ada@example.com")).to.equal(-1);
-    expect(roster.persons.count).to.equal(1);
+    expect(roster.findByAddress("ada@example.com")).to.equal(-1);
+    expect(roster.persons.personCount).to.equal(1);
   });
 
   it("takes a lookup for having seen somebody", () => {
@@ -144,14 +144,14 @@ describe("Roster", () => {
     sweepOf(roster, [person("bob")]);
     roster.applyLookup("ada@example.com", [person("ada")]);
     sweepOf(roster, [person("bob")]);
-    expect(roster.byAddress("ada@example.com")).not.to.equal(-1);
+    expect(roster.findByAddress("ada@example.com")).not.to.equal(-1);
   });
 
   it("drops nobody for sweeps that find nobody at all", () => {
     const roster = makeRoster();
     sweepOf(roster, [person("ada")]);
     for (let round = 0; round < 5; round += 1) sweepOf(roster, [], []);
-    expect(roster.persons.count).to.equal(1);
+    expect(roster.persons.personCount).to.equal(1);
   });
 
   it("reads nobody who is told again as before, wherever the page is cut and whoever comes and goes", () => {
@@ -177,7 +177,7 @@ describe("Roster", () => {
     expect(sweepPages(["c"], ["d", "e"])).to.equal("c");
     expect(sweepPages(["c"], ["d", "e"])).to.equal("");
     reads.length = 0;
-    roster.applyPageAgain(1, page("d", "e"));
+    roster.applyRefetchedPage(1, page("d", "e"));
     expect(reads).to.deep.equal([]);
     expect(
       [...roster.slots()]
@@ -189,25 +189,25 @@ describe("Roster", () => {
 
   it("confirms whoever is told again as before: seen, fresh, no longer missed, and not stale", async () => {
     const clock = new FakeClock();
-    const touched: string[] = [];
-    const roster = new Roster("org-1", clock, 180_000, { ...silent, touched: (address) => touched.push(address) });
-    const told = () => {
+    const changed: string[] = [];
+    const roster = new PersonStore("org-1", clock, 180_000, { ...silent, addressChanged: (address) => changed.push(address) });
+    const notified = () => {
       const number = roster.beginSweep();
       return roster.applyPage(number, recognizable([person("ada"), person("bob", null)]), 0);
     };
-    expect(told()).to.deep.equal({ persons: 2, there: 0, sharesStatus: true, seenInSweep: 2 });
-    touched.length = 0;
+    expect(notified()).to.deep.equal({ persons: 2, alreadyOnPage: 0, sharesStatus: true, seenInSweep: 2 });
+    changed.length = 0;
     await clock.advance(60_000);
-    expect(told()).to.deep.equal({ persons: 2, there: 2, sharesStatus: true, seenInSweep: 2 });
-    expect(touched).to.deep.equal([]);
-    const ada = roster.byAddress("ada@example.com");
-    expect(roster.persons.observedMono[ada]).to.equal(clock.monotonic());
+    expect(notified()).to.deep.equal({ persons: 2, alreadyOnPage: 2, sharesStatus: true, seenInSweep: 2 });
+    expect(changed).to.deep.equal([]);
+    const ada = roster.findByAddress("ada@example.com");
+    expect(roster.persons.observedElapsed[ada]).to.equal(clock.monotonic());
     const since = roster.persons.since[ada];
     await clock.advance(200_000);
     expect(roster.isStale(ada, clock.monotonic())).to.equal(true);
-    told();
+    notified();
     expect(roster.isStale(ada, clock.monotonic())).to.equal(false);
-    expect(touched).to.deep.equal(["ada@example.com", "bob@example.com"]);
+    expect(changed).to.deep.equal(["ada@example.com", "bob@example.com"]);
     expect(roster.persons.since[ada]).to.be.greaterThan(since!);
   });
 
@@ -218,7 +218,7 @@ describe("Roster", () => {
     roster.applyPage(number, recognizable([person("ada", "active")]), 0);
     roster.applyLookup("ada@example.com", [person("ada", "meeting")]);
     roster.applyPage(number, recognizable([person("ada", "active")]), 0);
-    expect(roster.persons.status[roster.byAddress("ada@example.com")]).to.equal("active");
+    expect(roster.persons.status[roster.findByAddress("ada@example.com")]).to.equal("active");
   });
 
   it("knows what a naive map knows, whatever comes, moves and goes", () => {
@@ -264,7 +264,7 @@ describe("Roster", () => {
             const holders = [...model.values()].filter(({ person: { userName, emails, sipAddresses } }) =>
               [userName, ...emails, ...sipAddresses].includes(address),
             );
-            const slot = roster.byAddress(address);
+            const slot = roster.findByAddress(address);
             const found = slot === -1 ? "nobody" : roster.idOf(slot);
             const ids = holders.length === 0 ? ["nobody"] : holders.map((holder) => holder.person.id);
             if (!ids.includes(found)) expect.fail(`${address}: ${found}, not one of ${ids.join()}`);

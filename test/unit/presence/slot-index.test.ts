@@ -12,7 +12,7 @@ describe("SlotIndex", () => {
         const owner = new Map<string, number>();
         const index = new SlotIndex({
           has: (slot, wanted) => owner.get(wanted) === slot,
-          each: (visit) => owner.forEach((slot, wanted) => visit(wanted, slot)),
+          forEach: (visit) => owner.forEach((slot, wanted) => visit(wanted, slot)),
         });
         for (const { key: wanted, add } of steps) {
           const known = owner.get(wanted);
@@ -39,7 +39,7 @@ describe("SlotIndex", () => {
     const owner = new Map<string, number>();
     const index = new SlotIndex({
       has: (slot, key) => owner.get(key) === slot,
-      each: (visit) => owner.forEach((slot, key) => visit(key, slot)),
+      forEach: (visit) => owner.forEach((slot, key) => visit(key, slot)),
     });
     for (let round = 0; round < 5000; round += 1) {
       index.reserve(1);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { outlookOfStatus } from "../../../src/presence/state-table.js";
+import { mapWebexStatus } from "../../../src/presence/state-table.js";
 
 describe("the state table", () => {
   const rows: [string | null, string, string | null, string[], string | null][] = [
@@ -21,6 +21,6 @@ describe("the state table", () => {
   ];
   for (const [status, state, basic, activities, reason] of rows) {
     it(`${status ?? "(absent)"} is ${state}`, () =>
-      expect(outlookOfStatus(status)).to.deep.equal({ state, basic, activities, reason }));
+      expect(mapWebexStatus(status)).to.deep.equal({ state, basic, activities, reason }));
   }
 });

@@ -4,11 +4,11 @@ import fc from "fast-check";
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { listed } from "../../support/listed-persons.js";
-import { Fixture, NEVER, person, personId, sweep } from "./presence-fixture.js";
+import { PresenceFixture, NEVER, person, personId, sweep } from "./presence-fixture.js";
 
 describe("subscriptions", () => {
   it("tell the state now, each spelling once, also what is no address", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     const uris = ["ada@example.com", "sip:Ada@example.com", "ada@example.com", "tel:1", "x@example.com"];
     const { records } = fixture.directory.subscribe({ uris });
@@ -19,50 +19,50 @@ describe("subscriptions", () => {
       ["x@example.com", "notFound"],
     ]);
     sweep(fixture.roster, [person("ada", "call")]);
-    expect(fixture.changes()).to.have.members(["ada@example.com onCall/-", "sip:Ada@example.com onCall/-"]);
-    expect(fixture.changes()).to.deep.equal([]);
+    expect(fixture.drainChanges()).to.have.members(["ada@example.com onCall/-", "sip:Ada@example.com onCall/-"]);
+    expect(fixture.drainChanges()).to.deep.equal([]);
   });
 
   it("announce changes once, and again after all were taken", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     let announced = 0;
-    const stop = fixture.directory.onChangesWaiting(() => (announced += 1));
+    const stop = fixture.directory.events.on("changesPending", () => (announced += 1));
     sweep(fixture.roster, [person("ada")]);
     expect(announced).to.equal(0);
     fixture.directory.subscribe({ uris: ["ada@example.com"] });
     sweep(fixture.roster, [person("ada", "call")]);
     sweep(fixture.roster, [person("ada", "meeting")]);
     expect(announced).to.equal(1);
-    expect(fixture.changes()).to.deep.equal(["ada@example.com inMeeting/-"]);
+    expect(fixture.drainChanges()).to.deep.equal(["ada@example.com inMeeting/-"]);
     sweep(fixture.roster, [person("ada", "call")]);
     expect(announced).to.equal(2);
     stop();
-    fixture.takeAll();
+    fixture.drainAll();
     sweep(fixture.roster, [person("ada")]);
     expect(announced).to.equal(2);
   });
 
   it("tell what changed twice once, and what changed back not at all", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada"), person("bob")]);
     fixture.directory.subscribe({ uris: ["ada@example.com", "bob@example.com"] });
     sweep(fixture.roster, [person("ada", "call"), person("bob", "call")]);
     sweep(fixture.roster, [person("ada", "active"), person("bob", "meeting")]);
-    expect(fixture.changes()).to.deep.equal(["bob@example.com inMeeting/-"]);
+    expect(fixture.drainChanges()).to.deep.equal(["bob@example.com inMeeting/-"]);
   });
 
   it("do not tell other members than state, reason and webexStatus, and do tell a webexStatus alone", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada", "weird")]);
     fixture.directory.subscribe({ uris: ["ada@example.com"] });
     sweep(fixture.roster, [person("ada", "weird", { displayName: "Other", lastActivity: null })]);
-    expect(fixture.changes()).to.deep.equal([]);
+    expect(fixture.drainChanges()).to.deep.equal([]);
     sweep(fixture.roster, [person("ada", "weirder")]);
-    expect(fixture.takeAll()[0]!.record.webexStatus).to.equal("weirder");
+    expect(fixture.drainAll()[0]!.record.webexStatus).to.equal("weirder");
   });
 
   it("group by who is told, up to max", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const names = Array.from({ length: 7 }, (_, number) => `p${number}`);
     const uris = names.map((name) => `${name}@example.com`);
     sweep(
@@ -75,26 +75,26 @@ describe("subscriptions", () => {
       fixture.roster,
       names.map((name) => person(name, "call")),
     );
-    const taken = fixture.takeAll(2);
-    expect(taken).to.have.length(7);
-    for (const { ids, record } of taken) {
+    const drained = fixture.drainAll(2);
+    expect(drained).to.have.length(7);
+    for (const { ids, record } of drained) {
       expect(ids).to.deep.equal(uris.indexOf(record.uri) < 3 ? [one, two] : [one]);
     }
   });
 
   it("tell each subscription what differs from what it was told, then both together", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     const one = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
     sweep(fixture.roster, [person("ada", "call")]);
     const two = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
-    expect(fixture.takeAll().map(({ ids }) => ids)).to.deep.equal([[one]]);
+    expect(fixture.drainAll().map(({ ids }) => ids)).to.deep.equal([[one]]);
     sweep(fixture.roster, [person("ada", "meeting")]);
-    expect(fixture.takeAll().map(({ ids }) => ids)).to.deep.equal([[one, two]]);
+    expect(fixture.drainAll().map(({ ids }) => ids)).to.deep.equal([[one, two]]);
   });
 
   it("end with unsubscribe, also where a change waits", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     const one = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
     const two = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
@@ -102,114 +102,114 @@ describe("subscriptions", () => {
     sweep(fixture.roster, [person("ada", "call")]);
     fixture.directory.unsubscribe(one);
     fixture.directory.unsubscribe(all);
-    expect(fixture.takeAll().map(({ ids }) => ids)).to.deep.equal([[two]]);
+    expect(fixture.drainAll().map(({ ids }) => ids)).to.deep.equal([[two]]);
     fixture.directory.unsubscribe(two);
     sweep(fixture.roster, [person("ada", "meeting")]);
-    expect(fixture.takeAll()).to.deep.equal([]);
+    expect(fixture.drainAll()).to.deep.equal([]);
     expect(() => fixture.directory.unsubscribe(two))
       .to.throw()
       .with.property("code", "unknownSubscription");
   });
 
   it("are 1,000 at most", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const ids = Array.from({ length: 1000 }, () => fixture.directory.subscribe({ uris: ["a@b"] }).subscriptionId);
     expect(new Set(ids).size).to.equal(1000);
     expect(() => fixture.directory.subscribe({ all: true }))
       .to.throw()
       .with.property("code", "tooManySubscriptions");
     sweep(fixture.roster, [person("ada", "call", { userName: "a@b" })]);
-    expect(fixture.takeAll().map((taken) => taken.ids.length)).to.deep.equal([1000]);
+    expect(fixture.drainAll().map((drained) => drained.ids.length)).to.deep.equal([1000]);
     fixture.directory.unsubscribe(ids[500]!);
     fixture.directory.subscribe({ all: true });
   });
 
   it("hear of staleness by time alone, and of its end", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ uris: ["ada@example.com"] });
     await fixture.clock.advance(100_000);
     sweep(fixture.roster, [person("ada"), person("bob")]);
     await fixture.clock.advance(180_000);
-    expect(fixture.changes()).to.deep.equal([]);
+    expect(fixture.drainChanges()).to.deep.equal([]);
     await fixture.clock.advance(2);
-    expect(fixture.changes()).to.deep.equal(["ada@example.com unknown/stale"]);
+    expect(fixture.drainChanges()).to.deep.equal(["ada@example.com unknown/stale"]);
     expect(fixture.clock.pendingTimers).to.be.at.most(2);
     sweep(fixture.roster, [person("ada")]);
-    expect(fixture.changes()).to.deep.equal(["ada@example.com available/-"]);
+    expect(fixture.drainChanges()).to.deep.equal(["ada@example.com available/-"]);
     fixture.directory.setStaleAfter(30);
     await fixture.clock.advance(30_002);
-    expect(fixture.changes()).to.deep.equal(["ada@example.com unknown/stale"]);
+    expect(fixture.drainChanges()).to.deep.equal(["ada@example.com unknown/stale"]);
     fixture.directory.setStaleAfter(90);
-    expect(fixture.changes()).to.deep.equal(["ada@example.com available/-"]);
+    expect(fixture.drainChanges()).to.deep.equal(["ada@example.com available/-"]);
     await fixture.clock.advance(60_002);
-    expect(fixture.changes()).to.deep.equal(["ada@example.com unknown/stale"]);
+    expect(fixture.drainChanges()).to.deep.equal(["ada@example.com unknown/stale"]);
   });
 
   it("hear when not found is an answer no more, and when it is one again", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     fixture.directory.subscribe({ uris: ["x@example.com", "y@example.com"] });
     fixture.roster.applyLookup("x@example.com", []);
-    expect(fixture.changes()).to.deep.equal(["x@example.com unknown/notFound"]);
+    expect(fixture.drainChanges()).to.deep.equal(["x@example.com unknown/notFound"]);
     await fixture.clock.advance(600_002);
-    expect(fixture.changes()).to.deep.equal(["x@example.com unknown/notReady"]);
+    expect(fixture.drainChanges()).to.deep.equal(["x@example.com unknown/notReady"]);
     sweep(fixture.roster, [person("y")]);
-    expect(fixture.changes()).to.have.members(["x@example.com unknown/notFound", "y@example.com available/-"]);
+    expect(fixture.drainChanges()).to.have.members(["x@example.com unknown/notFound", "y@example.com available/-"]);
     await fixture.clock.advance(600_002);
-    expect(fixture.changes()).to.have.members(["x@example.com unknown/notReady", "y@example.com unknown/stale"]);
+    expect(fixture.drainChanges()).to.have.members(["x@example.com unknown/notReady", "y@example.com unknown/stale"]);
   });
 
   it("hear of the worker's condition", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ uris: ["ada@example.com", "x@example.com", "tel:1"] });
     fixture.directory.setCondition("disabled");
-    expect(fixture.changes()).to.have.members(["ada@example.com unknown/disabled", "x@example.com unknown/disabled"]);
+    expect(fixture.drainChanges()).to.have.members(["ada@example.com unknown/disabled", "x@example.com unknown/disabled"]);
     fixture.directory.setCondition("polling");
-    expect(fixture.changes()).to.have.members(["ada@example.com available/-", "x@example.com unknown/notFound"]);
+    expect(fixture.drainChanges()).to.have.members(["ada@example.com available/-", "x@example.com unknown/notFound"]);
   });
 
   it("to all tell of who comes and, once, of who goes, under the name told before", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const ada = person("ada", "active", { userName: "Ada@Example.com" });
     sweep(fixture.roster, [person("bob"), ada]);
     const { records } = fixture.directory.subscribe({ all: true });
     expect(records.map((record) => record.uri)).to.deep.equal(["Ada@Example.com", "bob@example.com"]);
     sweep(fixture.roster, [person("bob"), person("eve", "call")]);
-    expect(fixture.changes()).to.deep.equal(["eve@example.com onCall/-"]);
+    expect(fixture.drainChanges()).to.deep.equal(["eve@example.com onCall/-"]);
     sweep(fixture.roster, [person("bob")]);
-    expect(fixture.changes()).to.deep.equal(["Ada@Example.com unknown/notFound"]);
+    expect(fixture.drainChanges()).to.deep.equal(["Ada@Example.com unknown/notFound"]);
     sweep(fixture.roster, [person("bob"), ada]);
-    expect(fixture.changes()).to.have.members(["Ada@Example.com available/-", "eve@example.com unknown/notFound"]);
+    expect(fixture.drainChanges()).to.have.members(["Ada@Example.com available/-", "eve@example.com unknown/notFound"]);
     sweep(fixture.roster, [person("bob", "active", { userName: "robert@example.com", emails: [] }), ada]);
-    expect(fixture.changes()).to.have.members(["robert@example.com available/-", "bob@example.com unknown/notFound"]);
+    expect(fixture.drainChanges()).to.have.members(["robert@example.com available/-", "bob@example.com unknown/notFound"]);
   });
 
   it("to all hear under one text of somebody who got another and keeps the old address", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const named = (userName: string, status: string) =>
       person("ada", status, { userName, emails: ["lovelace@example.com", "byron@example.com"] });
     sweep(fixture.roster, [named("byron@example.com", "active")]);
     const all = fixture.directory.subscribe({ all: true }).subscriptionId;
     const one = fixture.directory.subscribe({ uris: ["byron@example.com"] }).subscriptionId;
     sweep(fixture.roster, [named("lovelace@example.com", "active")]);
-    const told = () =>
-      fixture.takeAll().map(({ ids, record }) => `${ids.join()} ${record.uri} ${record.state}/${record.reason ?? "-"}`);
-    expect(told()).to.have.members([`${all} lovelace@example.com available/-`, `${all} byron@example.com unknown/notFound`]);
+    const notified = () =>
+      fixture.drainAll().map(({ ids, record }) => `${ids.join()} ${record.uri} ${record.state}/${record.reason ?? "-"}`);
+    expect(notified()).to.have.members([`${all} lovelace@example.com available/-`, `${all} byron@example.com unknown/notFound`]);
     sweep(fixture.roster, [named("lovelace@example.com", "call")]);
-    expect(told()).to.have.members([`${all} lovelace@example.com onCall/-`, `${one} byron@example.com onCall/-`]);
+    expect(notified()).to.have.members([`${all} lovelace@example.com onCall/-`, `${one} byron@example.com onCall/-`]);
     // There and back before anybody looked: nothing has happened.
     sweep(fixture.roster, [named("byron@example.com", "call")]);
     sweep(fixture.roster, [named("lovelace@example.com", "call")]);
-    expect(told()).to.deep.equal([]);
+    expect(notified()).to.deep.equal([]);
     sweep(fixture.roster, [named("byron@example.com", "call")]);
-    expect(told()).to.have.members([`${all} byron@example.com onCall/-`, `${all} lovelace@example.com unknown/notFound`]);
+    expect(notified()).to.have.members([`${all} byron@example.com onCall/-`, `${all} lovelace@example.com unknown/notFound`]);
     sweep(fixture.roster, [named("byron@example.com", "meeting")]);
-    expect(told()).to.deep.equal([`${all},${one} byron@example.com inMeeting/-`]);
+    expect(notified()).to.deep.equal([`${all},${one} byron@example.com inMeeting/-`]);
   });
 
   it("to all go on hearing of a text by which somebody else is listed now", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada", "active", { userName: "desk@example.com", emails: ["ada@example.com"] })]);
     fixture.directory.subscribe({ all: true });
     const moved = [
@@ -217,30 +217,30 @@ describe("subscriptions", () => {
       person("ada", "active", { userName: "ada@example.com" }),
     ];
     sweep(fixture.roster, moved);
-    expect(fixture.changes()).to.have.members(["ada@example.com available/-", "desk@example.com onCall/-"]);
+    expect(fixture.drainChanges()).to.have.members(["ada@example.com available/-", "desk@example.com onCall/-"]);
   });
 
   it("to all never hear of somebody who came and went untold", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("bob")]);
     fixture.directory.subscribe({ all: true });
     sweep(fixture.roster, [person("bob"), person("eve")]);
     sweep(fixture.roster, [person("bob")]);
     sweep(fixture.roster, [person("bob")]);
-    expect(fixture.changes()).to.deep.equal([]);
+    expect(fixture.drainChanges()).to.deep.equal([]);
   });
 
   it("are not told after stop", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ all: true });
-    fixture.directory.onChangesWaiting(() => expect.fail("announced"));
+    fixture.directory.events.on("changesPending", () => expect.fail("announced"));
     fixture.directory.stop();
     fixture.directory.stop();
     sweep(fixture.roster, [person("ada", "call")]);
-    expect(fixture.directory.takeChanges(500)).to.equal(null);
+    expect(fixture.directory.drainChanges(500)).to.equal(null);
     expect(fixture.clock.pendingTimers).to.equal(0);
-    expect(fixture.says("ada@example.com")).to.equal("onCall/-");
+    expect(fixture.stateOf("ada@example.com")).to.equal("onCall/-");
   });
 
   it("replayed over their first records always give what a query gives", async () => {
@@ -272,22 +272,22 @@ describe("subscriptions", () => {
     const key = (record: PresenceRecord): string => [record.state, record.reason, record.webexStatus].join("/");
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const fixture = new Fixture();
+        const fixture = new PresenceFixture();
         const { directory } = fixture;
-        const told = new Map<string, { all: boolean; records: Map<string, string> }>();
+        const notified = new Map<string, { all: boolean; records: Map<string, string> }>();
         const gone = new Set<string>();
         const open = (target: Parameters<typeof directory.subscribe>[0]): void => {
           const { subscriptionId, records } = directory.subscribe(target);
           const texts = new Map(records.map((record) => [record.uri, key(record)]));
-          told.set(subscriptionId, { all: "all" in target, records: texts });
+          notified.set(subscriptionId, { all: "all" in target, records: texts });
         };
         const take = (max: number): boolean => {
-          const batch = directory.takeChanges(max);
+          const batch = directory.drainChanges(max);
           for (const id of batch?.subscriptionIds ?? []) {
             expect(gone.has(id)).to.equal(false);
             for (const record of batch!.changes) {
-              expect(told.get(id)!.records.get(record.uri)).not.to.equal(key(record));
-              told.get(id)!.records.set(record.uri, key(record));
+              expect(notified.get(id)!.records.get(record.uri)).not.to.equal(key(record));
+              notified.get(id)!.records.set(record.uri, key(record));
             }
           }
           return batch !== null;
@@ -302,10 +302,10 @@ describe("subscriptions", () => {
           else if ("subscribe" in each) open({ uris: each.subscribe });
           else if ("all" in each) open({ all: true });
           else if ("unsubscribe" in each) {
-            const id = [...told.keys()][each.unsubscribe];
+            const id = [...notified.keys()][each.unsubscribe];
             if (id === undefined) continue;
             directory.unsubscribe(id);
-            told.delete(id);
+            notified.delete(id);
             gone.add(id);
           } else if ("take" in each) take(each.take);
           else if ("condition" in each) directory.setCondition(each.condition);
@@ -315,7 +315,7 @@ describe("subscriptions", () => {
           else await fixture.clock.advance(each.wait);
         }
         while (take(3));
-        for (const { all, records } of told.values()) {
+        for (const { all, records } of notified.values()) {
           const { records: list } = directory.list({ limit: 5000, cursor: null, states: null, orgId: null });
           const names = new Set(list.map((record) => record.uri));
           for (const [spelled, text] of records) {

@@ -2,9 +2,14 @@ import { expect } from "chai";
 
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { listed } from "../../support/listed-persons.js";
-import { Fixture, NEVER, person, sweep } from "./presence-fixture.js";
+import { PresenceFixture, NEVER, person, sweep } from "./presence-fixture.js";
 
-function waitFor(fixture: Fixture, uris: readonly string[], maxWaitMs = 30_000, signal = NEVER): Promise<PresenceRecord[]> {
+function waitFor(
+  fixture: PresenceFixture,
+  uris: readonly string[],
+  maxWaitMs = 30_000,
+  signal = NEVER,
+): Promise<PresenceRecord[]> {
   const answer = fixture.directory.get(uris, maxWaitMs, signal);
   expect(answer).to.be.instanceOf(Promise);
   return answer as Promise<PresenceRecord[]>;
@@ -14,7 +19,7 @@ const reasons = (records: readonly PresenceRecord[]): (string | null)[] => recor
 
 describe("a query that waits", () => {
   it("answers at once where nothing is on its way", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     expect(fixture.directory.get(["ada@example.com", "x@example.com", "tel:1"], 30_000, NEVER)).to.be.an("array");
     fixture.directory.setCondition("disabled");
@@ -22,7 +27,7 @@ describe("a query that waits", () => {
   });
 
   it("waits for no organization that cannot be asked, but for the others", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.addOrganization("org-2");
     const answer = waitFor(fixture, ["x@example.com"]);
@@ -36,7 +41,7 @@ describe("a query that waits", () => {
   });
 
   it("answers once the last of its addresses is known", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const answer = waitFor(fixture, ["ada@example.com", "x@example.com", "ada@example.com"]);
     const number = fixture.roster.beginSweep();
     fixture.roster.applyPage(number, listed([person("ada")]), 0);
@@ -47,7 +52,7 @@ describe("a query that waits", () => {
   });
 
   it("answers with what is known when the time is over", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const answer = waitFor(fixture, ["ada@example.com", "x@example.com"], 500);
     fixture.roster.applyLookup("ada@example.com", [person("ada")]);
     expect(reasons(await fixture.clock.until(answer))).to.deep.equal([null, "notReady"]);
@@ -56,7 +61,7 @@ describe("a query that waits", () => {
 
   for (const condition of ["disabled", "blocked"] as const) {
     it(`answers when the worker is ${condition} meanwhile`, async () => {
-      const fixture = new Fixture();
+      const fixture = new PresenceFixture();
       const answer = waitFor(fixture, ["ada@example.com"]);
       fixture.directory.setCondition(condition);
       expect(reasons(await answer)).to.deep.equal([condition]);
@@ -64,14 +69,14 @@ describe("a query that waits", () => {
   }
 
   it("answers when the worker stops", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const answer = waitFor(fixture, ["ada@example.com"]);
     fixture.directory.stop();
     expect(reasons(await answer)).to.deep.equal(["notReady"]);
   });
 
   it("ends as cancelled, and leaves no timer", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     const controller = new AbortController();
     const answer = waitFor(fixture, ["ada@example.com"], 1000, controller.signal);
     controller.abort();

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
-import { Fixture, person, sweep } from "./presence-fixture.js";
+import { PresenceFixture, person, sweep } from "./presence-fixture.js";
 
 describe("who is watched", () => {
   it("counts distinct persons and addresses of nobody, not spellings", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada", "active", { sipAddresses: ["desk@example.com"] }), person("bob")]);
     expect(fixture.roster.watchedCount).to.equal(0);
     fixture.getMany(["ada@example.com", "sip:ADA@example.com", "desk@example.com", "x@example.com", "X@example.com", "tel:1"]);
@@ -18,7 +18,7 @@ describe("who is watched", () => {
   });
 
   it("is a matter of 10 minutes after a query, and of no time for a list", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada"), person("bob")]);
     fixture.directory.list({ limit: 10, cursor: null, states: null, orgId: null });
     expect(fixture.roster.watchedCount).to.equal(0);
@@ -30,7 +30,7 @@ describe("who is watched", () => {
   });
 
   it("is everybody with an `all` subscription", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada"), person("bob")]);
     const { subscriptionId } = fixture.directory.subscribe({ all: true });
     fixture.get("x@example.com");
@@ -42,7 +42,7 @@ describe("who is watched", () => {
   });
 
   it("follows an address to the person who turns up with it, and away", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     fixture.get("ada@example.com");
     fixture.directory.subscribe({ uris: ["bob@example.com"] });
     expect(fixture.roster.watchedCount).to.equal(2);
@@ -53,7 +53,7 @@ describe("who is watched", () => {
   });
 
   it("gives ages by nearest rank", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     expect(fixture.roster.watchedAges()).to.deep.equal({ watchedP50: null, watchedP95: null });
     const names = Array.from({ length: 20 }, (_, number) => `p${number}`);
     for (const name of names) {
@@ -71,7 +71,7 @@ describe("who is watched", () => {
   });
 
   it("names the addresses that Webex has not answered for", async () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     fixture.directory.subscribe({ uris: ["a@example.com", "b@example.com", "tel:1"] });
     fixture.getMany(["c@example.com", "SIP:A@example.com"]);
     expect(fixture.roster.unansweredAddresses(10)).to.have.members(["a@example.com", "b@example.com", "c@example.com"]);
@@ -86,9 +86,9 @@ describe("who is watched", () => {
   });
 
   it("is announced where somebody unanswered begins to be watched", () => {
-    const fixture = new Fixture();
+    const fixture = new PresenceFixture();
     let demands = 0;
-    const stop = fixture.roster.onDemand(() => (demands += 1));
+    const stop = fixture.roster.events.on("demandChanged", () => (demands += 1));
     fixture.getMany(["a@example.com", "b@example.com"]);
     expect(demands).to.equal(1);
     fixture.get("a@example.com");

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { JsonRpcChannel } from "../../../src/platform/json-rpc/channel.js";
-import type { ChannelEnd, RequestCall } from "../../../src/ports/channel.js";
+import type { ChannelEndReason, RequestCall } from "../../../src/ports/channel.js";
 import { settle } from "../../support/fake-clock.js";
 import { ByteHost, frame, request } from "../../support/byte-host.js";
 
@@ -11,16 +11,16 @@ type Answer = (method: string, params: unknown, call: RequestCall) => unknown;
 function launch(answer: Answer = (method, params) => ({ method, params: params ?? null }), highWaterMark?: number) {
   const host = new ByteHost(highWaterMark);
   const channel = new JsonRpcChannel(host.input, host.output);
-  const ends: ChannelEnd[] = [];
+  const ends: ChannelEndReason[] = [];
   const notes: { method: string; params: unknown }[] = [];
   channel.listen({ request: answer, notification: (method, params) => notes.push({ method, params }) }, (end) => ends.push(end));
   return { host, channel, ends, notes };
 }
 
 /** Lets everything run that can, until it has come about; what is expected is said by the test afterwards. */
-async function eventually(cameAbout: () => boolean, deadlineMs = 5_000): Promise<void> {
+async function waitUntil(condition: () => boolean, deadlineMs = 5_000): Promise<void> {
   const deadline = performance.now() + deadlineMs;
-  while (!cameAbout() && performance.now() < deadline) await settle();
+  while (!condition() && performance.now() < deadline) await settle();
 }
 
 const PING = request(7, "ping");
@@ -87,7 +87,7 @@ describe("channel: refusals", () => {
       [7, undefined],
       [null, -32700],
     ]);
-    await eventually(() => ends.length > 0);
+    await waitUntil(() => ends.length > 0);
     expect(ends).to.deep.equal(["notTheProtocol"]);
     expect(host.received).to.have.length(2);
   });
@@ -95,7 +95,7 @@ describe("channel: refusals", () => {
   it("answers a long pipeline before the line it breaks at", async () => {
     const { host, ends } = launch();
     host.send(Buffer.concat([...Array.from({ length: 1_000 }, (_, i) => request(i, "ping")), Buffer.from("hello\r\n")]));
-    await eventually(() => ends.length > 0);
+    await waitUntil(() => ends.length > 0);
     expect(host.received).to.have.length(1_001);
     expect(ends).to.deep.equal(["notTheProtocol"]);
   });
@@ -107,8 +107,8 @@ describe("channel: refusals", () => {
     await host.until(1);
     await settle();
     expect(ends).to.deep.equal([]);
-    host.readAgain();
-    await eventually(() => ends.length > 0);
+    host.resumeReading();
+    await waitUntil(() => ends.length > 0);
     expect(ends).to.deep.equal(["notTheProtocol"]);
   });
 });
@@ -163,9 +163,9 @@ describe("channel: the bytes", () => {
       frame("no json"),
       request(0, "echo", [1]),
     ]);
-    const whole = launch();
-    whole.host.send(stream);
-    const expected = (await whole.host.until(5)).map((m) => JSON.stringify(m)).sort();
+    const reference = launch();
+    reference.host.send(stream);
+    const expected = (await reference.host.until(5)).map((m) => JSON.stringify(m)).sort();
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: stream.length - 1 }), { maxLength: 40 }), async (cuts) => {
         const { host, notes } = launch();
@@ -200,7 +200,7 @@ describe("channel: a slow or lost host", () => {
     await settle();
     expect(answered).to.be.within(16, 120);
     host.writes.length = 0;
-    host.readAgain();
+    host.resumeReading();
     const deadline = Date.now() + 8_000;
     while (answered < 300 && Date.now() < deadline) {
       await settle();
@@ -219,14 +219,14 @@ describe("channel: a slow or lost host", () => {
     });
     host.stopReading();
     for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
-    await eventually(() => answered >= 16);
+    await waitUntil(() => answered >= 16);
     const note = frame({ jsonrpc: "2.0", method: "note", params: { text: "x".repeat(60_000) } });
     for (let i = 0; i < 60; i += 1) host.send(note);
-    await eventually(() => host.input.isPaused());
+    await waitUntil(() => host.input.isPaused());
     expect(notes).to.deep.equal([]);
     expect(host.input.isPaused()).to.equal(true);
-    host.readAgain();
-    await eventually(() => notes.length >= 60);
+    host.resumeReading();
+    await waitUntil(() => notes.length >= 60);
     expect(notes).to.have.length(60);
   });
 
@@ -236,7 +236,7 @@ describe("channel: a slow or lost host", () => {
     for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
     await settle();
     host.input.end();
-    await eventually(() => ends.length > 0);
+    await waitUntil(() => ends.length > 0);
     expect(ends).to.deep.equal(["inputEnded"]);
   });
 

@@ -28,7 +28,7 @@ describe("FrameBuffer", () => {
           for (const each of bodies) buffer.add(each);
           const expected = Buffer.concat(bodies.map(frame));
           expect(buffer.length).to.equal(expected.length);
-          kept.push([buffer.take(), expected]);
+          kept.push([buffer.drain(), expected]);
           expect(buffer.length).to.equal(0);
         }
         // What was taken stays as it was while others are added.
@@ -43,6 +43,6 @@ describe("FrameBuffer", () => {
     buffer.add("gone");
     buffer.clear();
     buffer.add("{}");
-    expect(buffer.take().toString()).to.equal("Content-Length: 2\r\n\r\n{}");
+    expect(buffer.drain().toString()).to.equal("Content-Length: 2\r\n\r\n{}");
   });
 });

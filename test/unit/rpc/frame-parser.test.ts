@@ -9,7 +9,7 @@ function parse(...chunks: (string | Buffer)[]): Event[] {
   const events: Event[] = [];
   const parser = new FrameParser({
     body: (bytes) => events.push({ body: bytes.toString("latin1") }),
-    broken: () => events.push({ broken: true }),
+    invalid: () => events.push({ broken: true }),
   });
   for (const chunk of chunks) parser.push(Buffer.from(chunk as string, "latin1"));
   return events;
@@ -102,7 +102,7 @@ describe("frame parser", () => {
 
   it("collects a large body in time that grows with its size alone", () => {
     const events: number[] = [];
-    const parser = new FrameParser({ body: (bytes) => events.push(bytes.length), broken: () => events.push(-1) });
+    const parser = new FrameParser({ body: (bytes) => events.push(bytes.length), invalid: () => events.push(-1) });
     parser.push(Buffer.from(`Content-Length: ${MAX_BODY_BYTES}\r\n\r\n`));
     const chunk = Buffer.alloc(4_096, 32);
     const started = performance.now();

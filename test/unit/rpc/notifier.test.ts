@@ -37,18 +37,18 @@ function launch() {
     status,
     clock,
     notifier,
-    changed: () => channel.toldOf("presence/changed") as Changed[],
-    phases: () => (channel.toldOf("worker/statusChanged") as WorkerStatus[]).map((s) => s.phase),
+    changed: () => channel.notificationsOf("presence/changed") as Changed[],
+    phases: () => (channel.notificationsOf("worker/statusChanged") as WorkerStatus[]).map((s) => s.phase),
   };
 }
 
-const people = (count: number, status = "active") =>
+const records = (count: number, status = "active") =>
   Array.from({ length: count }, (_, i) => presenceRecord(`p${i}@x.example`, status));
 
 describe("notifier: presence", () => {
   it("tells changes in portions of 500, counted from 1, never in the turn they happen in", async () => {
     const { presence, clock, changed, channel } = launch();
-    presence.change(...people(1_200));
+    presence.change(...records(1_200));
     expect(changed()).to.deep.equal([]);
     await clock.advance(0);
     expect(changed().map((c) => [c.sequence, c.changes.length])).to.deep.equal([
@@ -59,28 +59,28 @@ describe("notifier: presence", () => {
     presence.change(presenceRecord("a@x.example"));
     await clock.advance(0);
     expect(changed()[3]).to.deep.include({ sequence: 4, subscriptionIds: ["s1"] });
-    for (const params of channel.toldOf("presence/changed"))
+    for (const params of channel.notificationsOf("presence/changed"))
       expect(NOTIFICATIONS["presence/changed"].parse(params)).to.deep.equal(params);
   });
 
   it("tells more than one turn's worth, over several turns", async () => {
     const { presence, clock, changed } = launch();
-    presence.change(...people(10_000));
+    presence.change(...records(10_000));
     await clock.advance(0);
     expect(changed()).to.have.length(20);
-    expect(presence.waiting).to.equal(0);
+    expect(presence.pendingCount).to.equal(0);
   });
 
   it("takes nothing while the host does not read, then the latest alone", async () => {
     const { presence, clock, changed, channel } = launch();
     channel.stopReading();
     for (const status of ["active", "inactive", "active", "inactive"]) {
-      presence.change(...people(600, status));
+      presence.change(...records(600, status));
       await clock.advance(1_000);
     }
     expect(changed()).to.deep.equal([]);
-    expect(presence.waiting).to.equal(600);
-    channel.readAgain();
+    expect(presence.pendingCount).to.equal(600);
+    channel.resumeReading();
     await clock.advance(0);
     expect(changed().map((c) => [c.sequence, c.changes.length])).to.deep.equal([
       [1, 500],
@@ -96,26 +96,26 @@ describe("notifier: presence", () => {
       notify(method, params);
       channel.stopReading();
     };
-    presence.change(...people(1_500));
+    presence.change(...records(1_500));
     await clock.advance(100);
     expect(changed()).to.have.length(1);
-    channel.readAgain();
+    channel.resumeReading();
     await clock.advance(100);
     expect(changed()).to.have.length(2);
   });
 
   it("tells nothing after stop, and leaves no timer and no listener", async () => {
     const { presence, clock, channel, notifier, status, authorization } = launch();
-    presence.change(...people(1));
+    presence.change(...records(1));
     status.set({ phase: "polling" });
     notifier.stop();
     notifier.stop();
     authorization.change(null);
-    presence.change(...people(3));
-    channel.readAgain();
+    presence.change(...records(3));
+    channel.resumeReading();
     expect(clock.pendingTimers).to.equal(0);
     await clock.advance(10_000);
-    expect(channel.told).to.deep.equal([]);
+    expect(channel.notifications).to.deep.equal([]);
   });
 });
 
@@ -125,11 +125,19 @@ describe("notifier: authorization", () => {
     authorization.change(flowView("browser"));
     authorization.change(flowView("browser", "authorized"));
     authorization.change(null);
-    const told = channel.toldOf("authorization/changed") as { flow: { state: string } | null }[];
-    expect(told.map((t) => t.flow?.state ?? null)).to.deep.equal(["waiting", "authorized", null]);
-    for (const params of told) expect(NOTIFICATIONS["authorization/changed"].parse(params)).to.deep.equal(params);
-    expect(told[0]!.flow).to.have.all.keys("method", "url", "verificationUri", "userCode", "expiresAt", "state", "message");
-    expect(JSON.stringify(told)).not.to.contain("leak");
+    const notifications = channel.notificationsOf("authorization/changed") as { flow: { state: string } | null }[];
+    expect(notifications.map((t) => t.flow?.state ?? null)).to.deep.equal(["waiting", "authorized", null]);
+    for (const params of notifications) expect(NOTIFICATIONS["authorization/changed"].parse(params)).to.deep.equal(params);
+    expect(notifications[0]!.flow).to.have.all.keys(
+      "method",
+      "url",
+      "verificationUri",
+      "userCode",
+      "expiresAt",
+      "state",
+      "message",
+    );
+    expect(JSON.stringify(notifications)).not.to.contain("leak");
   });
 
   it("tells the last step alone to a host that did not read", () => {
@@ -137,10 +145,10 @@ describe("notifier: authorization", () => {
     channel.stopReading();
     authorization.change(flowView("device"));
     authorization.change(flowView("device", "expired"));
-    channel.readAgain();
-    channel.readAgain();
-    const told = channel.toldOf("authorization/changed") as { flow: { state: string } }[];
-    expect(told.map((t) => t.flow.state)).to.deep.equal(["expired"]);
+    channel.resumeReading();
+    channel.resumeReading();
+    const notifications = channel.notificationsOf("authorization/changed") as { flow: { state: string } }[];
+    expect(notifications.map((t) => t.flow.state)).to.deep.equal(["expired"]);
   });
 });
 
@@ -190,7 +198,7 @@ describe("notifier: status", () => {
     status.set({ phase: "polling" });
     await clock.advance(3_000);
     expect(phases()).to.deep.equal([]);
-    channel.readAgain();
+    channel.resumeReading();
     await clock.advance(1);
     expect(phases()).to.deep.equal(["polling"]);
   });

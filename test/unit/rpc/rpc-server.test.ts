@@ -1,16 +1,16 @@
 import { expect } from "chai";
 
-import { LONGEST_LIFETIME_SECONDS } from "../../../src/authorization/lifetime.js";
+import { MAX_LIFETIME_SECONDS } from "../../../src/authorization/lifetime.js";
 import { Fault } from "../../../src/faults/fault.js";
 import type { FaultCode, FaultDetails } from "../../../src/faults/fault.js";
-import type { ChannelEnd } from "../../../src/ports/channel.js";
+import type { ChannelEndReason } from "../../../src/ports/channel.js";
 import { RpcServer } from "../../../src/rpc/rpc-server.js";
 import { isMethodName, PARAMS } from "../../../src/rpc/params.js";
 import type { MethodName } from "../../../src/rpc/params.js";
 import { RESULTS } from "../../../src/rpc/results.js";
-import type { HostIntroduction } from "../../../src/rpc/session.js";
+import type { HostInfo } from "../../../src/rpc/session.js";
 import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
 import { FakeAuthorization, FakePresence, FakeStatus, presenceRecord } from "../../support/fake-rpc-services.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
@@ -21,10 +21,10 @@ function launch() {
   const status = new FakeStatus();
   const clock = new FakeClock();
   const logger = new RecordingLogger();
-  const introductions: HostIntroduction[] = [];
+  const hostInfos: HostInfo[] = [];
   const exits: number[] = [];
-  const ends: ChannelEnd[] = [];
-  const polled: (string | null)[] = [];
+  const ends: ChannelEndReason[] = [];
+  const polledOrgs: (string | null)[] = [];
   let shutdowns = 0;
   const server = new RpcServer({
     channel,
@@ -32,16 +32,16 @@ function launch() {
     authorization,
     status,
     poll: (orgId) => {
-      polled.push(orgId);
+      polledOrgs.push(orgId);
       if (orgId === "nobody") throw new Fault("unknownOrganization", "No authorization names this organization.");
       return { accepted: true, nextPossibleAt: null };
     },
     version: "1.2.3",
     openRpc: async () => ({ openrpc: "1.3.2" }),
     clock,
-    chance: new SeededChance(),
+    random: new SeededRandom(),
     logger,
-    onInitialize: (introduction) => introductions.push(introduction),
+    onInitialize: (hostInfo) => hostInfos.push(hostInfo),
     onShutdown: () => {
       shutdowns += 1;
     },
@@ -56,10 +56,10 @@ function launch() {
     status,
     clock,
     logger,
-    introductions,
+    introductions: hostInfos,
     exits,
     ends,
-    polled,
+    polled: polledOrgs,
     server,
     get shutdowns() {
       return shutdowns;
@@ -73,7 +73,7 @@ async function issuesOf(method: string, params: unknown): Promise<{ path: string
   return (error!.data as { issues: { path: string; message: string }[] }).issues;
 }
 
-const GOOD: Record<MethodName, unknown> = {
+const VALID: Record<MethodName, unknown> = {
   initialize: { protocolVersion: "1.0" },
   shutdown: undefined,
   "rpc.discover": undefined,
@@ -98,7 +98,7 @@ describe("rpc: every method", () => {
     it(`${method} answers what is documented, no member more`, async () => {
       const { channel } = launch();
       if (method === "presence/unsubscribe") await channel.request("presence/subscribe", { all: true });
-      const { result, error } = await channel.request(method, GOOD[method]);
+      const { result, error } = await channel.request(method, VALID[method]);
       expect(error).to.equal(undefined);
       expect(RESULTS[method].parse(result)).to.deep.equal(result);
       expect(JSON.stringify(result)).not.to.contain("leak");
@@ -107,7 +107,7 @@ describe("rpc: every method", () => {
     it(`${method} ignores members it does not know and refuses parameters by position`, async () => {
       const { channel } = launch();
       if (method === "presence/unsubscribe") await channel.request("presence/subscribe", { all: true });
-      const { error } = await channel.request(method, { ...(GOOD[method] as object), __unknown: { a: 1 } });
+      const { error } = await channel.request(method, { ...(VALID[method] as object), __unknown: { a: 1 } });
       expect(error).to.equal(undefined);
       expect(await issuesOf(method, [])).to.deep.equal([{ path: "", message: "Parameters are one object." }]);
     });
@@ -127,7 +127,7 @@ describe("rpc: every method", () => {
   });
 
   it("passes parameters on with their defaults", async () => {
-    const { channel, presence, authorization, polled } = launch();
+    const { channel, presence, authorization, polled: polledOrgs } = launch();
     await channel.request("presence/list", {});
     await channel.request("presence/list", { limit: 5, cursor: "c", states: ["away"], orgId: "o" });
     await channel.request("presence/subscribe", { all: true });
@@ -150,12 +150,12 @@ describe("rpc: every method", () => {
       { import: { refreshToken: "r", accessToken: "a", expiresIn: 1, refreshTokenExpiresIn: 2, scope: "s" } },
       { setProxyPassword: null },
     ]);
-    expect(polled).to.deep.equal([null, "org-1"]);
+    expect(polledOrgs).to.deep.equal([null, "org-1"]);
   });
 });
 
 describe("rpc: parameters", () => {
-  const wrong: [method: MethodName, params: unknown, paths: string[]][] = [
+  const invalid: [method: MethodName, params: unknown, paths: string[]][] = [
     ["presence/get", undefined, ["uri"]],
     ["presence/get", { uri: 1 }, ["uri"]],
     ["presence/get", { uri: "a", maxWaitMs: -1 }, ["maxWaitMs"]],
@@ -192,7 +192,7 @@ describe("rpc: parameters", () => {
     ["authorization/revoke", { orgId: 1 }, ["orgId"]],
     ["worker/poll", { orgId: 1 }, ["orgId"]],
   ];
-  for (const [method, params, paths] of wrong) {
+  for (const [method, params, paths] of invalid) {
     it(`${method} refuses ${JSON.stringify(params ?? null).slice(0, 60)}`, async () => {
       const issues = await issuesOf(method, params);
       expect(issues.map((issue) => issue.path)).to.deep.equal(paths);
@@ -207,7 +207,7 @@ describe("rpc: parameters", () => {
       ["presence/list", { limit: 5_000 }],
       ["presence/list", { limit: 1, states: [] }],
       ["presence/get", { uri: "", maxWaitMs: 0 }],
-      ["authorization/import", { refreshToken: "r", expiresIn: 0.5, refreshTokenExpiresIn: LONGEST_LIFETIME_SECONDS }],
+      ["authorization/import", { refreshToken: "r", expiresIn: 0.5, refreshTokenExpiresIn: MAX_LIFETIME_SECONDS }],
     ] as const) {
       expect((await channel.request(method, params)).error).to.equal(undefined);
     }
@@ -231,7 +231,7 @@ describe("rpc: parameters", () => {
 
 describe("rpc: session", () => {
   it("introduces the host once", async () => {
-    const { channel, introductions } = launch();
+    const { channel, introductions: hostInfos } = launch();
     const { result } = await channel.request("initialize", {
       protocolVersion: "1.0",
       host: { name: "UCX", version: "2021.Summer.3", licensed: false },
@@ -248,7 +248,7 @@ describe("rpc: session", () => {
         organizations: "multiple",
       },
     });
-    expect(introductions).to.deep.equal([
+    expect(hostInfos).to.deep.equal([
       {
         host: { name: "UCX", version: "2021.Summer.3", licensed: false },
         attendantConsole: { version: "2021.Summer.2" },
@@ -256,33 +256,33 @@ describe("rpc: session", () => {
       },
     ]);
     expect((await channel.request("initialize", { protocolVersion: "1.0" })).error?.code).to.equal(-32600);
-    expect(introductions).to.have.length(1);
+    expect(hostInfos).to.have.length(1);
   });
 
   it("takes any version of its major, and refuses others without spending the one initialize", async () => {
     for (const protocolVersion of ["1", "1.1", "1.0.9"]) {
       expect((await launch().channel.request("initialize", { protocolVersion })).error, protocolVersion).to.equal(undefined);
     }
-    const { channel, introductions } = launch();
+    const { channel, introductions: hostInfos } = launch();
     for (const protocolVersion of ["2.0", "0.9", "10.0", "one", ""]) {
       const { error } = await channel.request("initialize", { protocolVersion });
       expect(error, protocolVersion).to.deep.include({ code: 1002, data: { supported: ["1.0"] } });
     }
     expect((await channel.request("initialize", { protocolVersion: "1.0" })).error).to.equal(undefined);
-    expect(introductions).to.deep.equal([{ host: null, attendantConsole: null, hostPid: null }]);
+    expect(hostInfos).to.deep.equal([{ host: null, attendantConsole: null, hostPid: null }]);
   });
 
   it("after shutdown refuses requests, tells nothing and leaves with 0", async () => {
-    const all = launch();
-    const { channel, presence, clock, status, authorization, exits } = all;
+    const server = launch();
+    const { channel, presence, clock, status, authorization, exits } = server;
     await channel.request("presence/subscribe", { all: true });
     presence.change(presenceRecord("a@x.example", "inactive"));
     status.set({ phase: "polling" });
     expect((await channel.request("shutdown")).result).to.equal(null);
-    expect(all.shutdowns).to.equal(1);
+    expect(server.shutdowns).to.equal(1);
     authorization.change(null);
     await clock.advance(5_000);
-    expect(channel.told).to.deep.equal([]);
+    expect(channel.notifications).to.deep.equal([]);
     for (const method of ["shutdown", "presence/get", "nothing", "rpc.discover"]) {
       expect((await channel.request(method, { uri: "a" })).error?.code).to.equal(-32600);
     }
@@ -298,11 +298,11 @@ describe("rpc: session", () => {
   });
 
   it("ignores notifications it does not know, requests without an id among them", async () => {
-    const all = launch();
-    for (const method of ["nothing", "presence/get", "shutdown", "$/setTrace"]) all.channel.notifyWorker(method, { uri: "a" });
-    expect(all.presence.calls).to.deep.equal([]);
-    expect(all.shutdowns).to.equal(0);
-    expect(all.logger.records.map((r) => r.level)).to.deep.equal(["debug", "debug", "debug", "debug"]);
+    const server = launch();
+    for (const method of ["nothing", "presence/get", "shutdown", "$/setTrace"]) server.channel.notifyWorker(method, { uri: "a" });
+    expect(server.presence.calls).to.deep.equal([]);
+    expect(server.shutdowns).to.equal(0);
+    expect(server.logger.records.map((r) => r.level)).to.deep.equal(["debug", "debug", "debug", "debug"]);
   });
 
   it("tells the end of the channel on", async () => {
@@ -311,7 +311,7 @@ describe("rpc: session", () => {
     presence.change(presenceRecord("a@x.example"));
     await clock.advance(1_000);
     expect(ends).to.deep.equal(["inputEnded"]);
-    expect(presence.waiting).to.equal(1);
+    expect(presence.pendingCount).to.equal(1);
   });
 });
 
@@ -336,7 +336,7 @@ describe("rpc: errors", () => {
   for (const [code, details, wireCode, data] of table) {
     it(`${code} is ${wireCode}`, async () => {
       const { channel, authorization, presence } = launch();
-      authorization.fails = presence.fails = new Fault(code, "Ours.", details);
+      authorization.failure = presence.failure = new Fault(code, "Ours.", details);
       const expected = { code: wireCode, message: "Ours.", ...(data === undefined ? {} : { data }) };
       expect((await channel.request("authorization/list")).error).to.deep.equal(expected);
       expect((await channel.request("presence/get", { uri: "a" })).error).to.deep.equal(expected);
@@ -344,7 +344,7 @@ describe("rpc: errors", () => {
   }
 
   it("says a correlation id of anything else, and logs the rest under it", async () => {
-    for (const fails of [
+    for (const failure of [
       new TypeError("foreign"),
       new Fault("defect", "foreign"),
       new Fault("forbidden", "foreign"),
@@ -354,7 +354,7 @@ describe("rpc: errors", () => {
       const { channel, authorization, logger } = launch();
       authorization.list = () =>
         Promise.resolve().then(() => {
-          throw fails as Error;
+          throw failure as Error;
         });
       const { error } = await channel.request("authorization/list");
       expect(error?.code).to.equal(-32603);
@@ -362,7 +362,7 @@ describe("rpc: errors", () => {
       const { correlationId } = error!.data as { correlationId: string };
       expect(correlationId).to.match(/^[0-9a-f-]{36}$/);
       expect(logger.records).to.have.length(1);
-      expect(logger.records[0]!.fields).to.deep.include({ correlationId, method: "authorization/list", error: fails });
+      expect(logger.records[0]!.fields).to.deep.include({ correlationId, method: "authorization/list", error: failure });
     }
   });
 

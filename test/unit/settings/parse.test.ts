@@ -6,10 +6,10 @@ import { defaultSettings } from "../../../src/settings/keys.js";
 import { parseSettings } from "../../../src/settings/parse.js";
 import type { Settings } from "../../../src/settings/settings.js";
 
-const parsed = (text: string, inForce: Settings = defaultSettings) => parseSettings(text, readIniLine, inForce);
+const parsed = (text: string, current: Settings = defaultSettings) => parseSettings(text, readIniLine, current);
 const settings = (text: string) => parsed(text).settings;
-const problemOf = (text: string, inForce?: Settings) => {
-  const { problems } = parsed(text, inForce);
+const problemOf = (text: string, current?: Settings) => {
+  const { problems } = parsed(text, current);
   expect(problems, text).to.have.length(1);
   return problems[0]!;
 };
@@ -96,10 +96,10 @@ describe("The text of a settings file", () => {
     });
 
     it("where the last one is invalid, the value in force stays, and not the one before it", () => {
-      const inForce = { ...defaultSettings, pollIntervalSeconds: 33 };
+      const current = { ...defaultSettings, pollIntervalSeconds: 33 };
       const { settings: after, problems } = parsed(
         "WebexPresence.PollIntervalSeconds=50\nWebexPresence.PollIntervalSeconds=4",
-        inForce,
+        current,
       );
       expect(after.pollIntervalSeconds).to.equal(33);
       expect(problems.map(({ line, value }) => ({ line, value }))).to.deep.equal([{ line: 2, value: "4" }]);
@@ -111,12 +111,12 @@ describe("The text of a settings file", () => {
   });
 
   it("tells every problem, in the order of the lines, with what stays in force and what to do", () => {
-    const inForce = { ...defaultSettings, enable: true, pollIntervalSeconds: 30 };
+    const current = { ...defaultSettings, enable: true, pollIntervalSeconds: 30 };
     const { settings: after, problems } = parsed(
       "; first line\r\nWebexPresence.PollIntervalSeconds=4\r\n\r\n[webexpresence]\r\nLOGLEVEL=loud\r\nEnable=\r\nRedirectPort=2000",
-      inForce,
+      current,
     );
-    expect(after).to.deep.equal({ ...inForce, redirectPort: 2000 });
+    expect(after).to.deep.equal({ ...current, redirectPort: 2000 });
     expect(problems).to.deep.equal([
       {
         key: "WebexPresence.PollIntervalSeconds",

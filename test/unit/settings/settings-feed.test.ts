@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
-import type { Disposer } from "../../../src/faults/feed.js";
+import type { Disposer } from "../../../src/faults/emitter.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 import { defaultSettings } from "../../../src/settings/keys.js";
 import type { SettingsState } from "../../../src/settings/settings-feed.js";
-import { SettingsFeed } from "../../../src/settings/settings-feed.js";
+import { SettingsStore } from "../../../src/settings/settings-feed.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { FakeSettingsFile } from "../../support/fake-settings-file.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
@@ -17,166 +17,168 @@ describe("The feed of settings", () => {
   let clock: FakeClock;
   let logger: RecordingLogger;
   let file: FakeSettingsFile;
-  let feed: SettingsFeed;
-  let heard: SettingsState[];
+  let store: SettingsStore;
+  let notifiedStates: SettingsState[];
   let stop: Disposer;
 
-  const begin = async (text?: string): Promise<void> => {
+  const startStore = async (text?: string): Promise<void> => {
     file = new FakeSettingsFile("/etc/ucx/Presence.ini", text);
-    feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger });
-    feed.subscribe((state) => heard.push(state));
-    stop = feed.start();
+    store = new SettingsStore({ file, clock, readIniLine, readCertificates, logger });
+    store.events.on("settingsChanged", (state) => notifiedStates.push(state));
+    stop = store.start();
     await clock.advance(0);
   };
-  const codes = () => feed.current?.problems.map(({ code }) => code);
+  const codes = () => store.current?.problems.map(({ code }) => code);
 
   beforeEach(() => {
     clock = new FakeClock();
     logger = new RecordingLogger();
-    heard = [];
+    notifiedStates = [];
   });
   afterEach(() => stop());
 
   it("knows nothing until the file is read, then its settings and when it was read", async () => {
     file = new FakeSettingsFile("/etc/ucx/Presence.ini", ON);
-    feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger });
-    expect(feed.path).to.equal("/etc/ucx/Presence.ini");
+    store = new SettingsStore({ file, clock, readIniLine, readCertificates, logger });
+    expect(store.path).to.equal("/etc/ucx/Presence.ini");
     await clock.advance(0);
     expect(file.watchers).to.equal(0);
-    stop = feed.start();
-    expect(feed.current).to.equal(null);
+    stop = store.start();
+    expect(store.current).to.equal(null);
     await clock.advance(0);
-    expect(feed.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
+    expect(store.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
   });
 
   it("tells each edit that changes something, and no other", async () => {
-    await begin(ON);
+    await startStore(ON);
     await clock.advance(5000);
     file.put(`; a comment\n${ON}`);
-    expect(heard).to.have.length(1);
-    expect(feed.current?.loadedAt).to.equal(clock.now());
+    expect(notifiedStates).to.have.length(1);
+    expect(store.current?.loadedAt).to.equal(clock.now());
     file.put("WebexPresence.Enable=0\n");
-    expect(heard.map(({ settings }) => settings.enable)).to.deep.equal([true, false]);
-    expect(heard[1]).to.equal(feed.current);
+    expect(notifiedStates.map(({ settings }) => settings.enable)).to.deep.equal([true, false]);
+    expect(notifiedStates[1]).to.equal(store.current);
   });
 
   it("tells defaults as the first settings, too", async () => {
-    await begin("");
-    expect(heard).to.deep.equal([{ settings: defaultSettings, certificates: null, loadedAt: clock.now(), problems: [] }]);
+    await startStore("");
+    expect(notifiedStates).to.deep.equal([
+      { settings: defaultSettings, certificates: null, loadedAt: clock.now(), problems: [] },
+    ]);
   });
 
   it("keeps a value in force when an edit makes it invalid, tells all that is invalid, and stops telling once it is mended", async () => {
-    await begin(`${ON}WebexPresence.PollIntervalSeconds=30`);
+    await startStore(`${ON}WebexPresence.PollIntervalSeconds=30`);
     file.put("WebexPresence.Enable=maybe\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000");
-    expect(feed.current?.settings).to.deep.equal({ ...enabled, pollIntervalSeconds: 30, redirectPort: 2000 });
+    expect(store.current?.settings).to.deep.equal({ ...enabled, pollIntervalSeconds: 30, redirectPort: 2000 });
     expect(codes()).to.deep.equal(["settingsInvalid", "settingsInvalid"]);
-    expect(feed.current?.problems[1]?.message)
+    expect(store.current?.problems[1]?.message)
       .to.contain("WebexPresence.PollIntervalSeconds=3 (line 2)")
       .and.contain("it stays 30");
     expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(2);
     file.put("WebexPresence.Enable=0\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000");
     expect(codes()).to.deep.equal(["settingsInvalid"]);
-    expect(feed.current?.settings).to.deep.equal({ ...defaultSettings, pollIntervalSeconds: 30, redirectPort: 2000 });
+    expect(store.current?.settings).to.deep.equal({ ...defaultSettings, pollIntervalSeconds: 30, redirectPort: 2000 });
     file.put(ON);
-    expect(feed.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
-    expect(heard).to.have.length(4);
+    expect(store.current).to.deep.equal({ settings: enabled, certificates: null, loadedAt: clock.now(), problems: [] });
+    expect(notifiedStates).to.have.length(4);
   });
 
   it("tells when one invalid value takes the place of another", async () => {
-    await begin("WebexPresence.LogLevel=loud");
+    await startStore("WebexPresence.LogLevel=loud");
     file.put("WebexPresence.LogLevel=quiet");
-    expect(heard.map(({ problems }) => problems[0]?.message.slice(0, 28))).to.deep.equal([
+    expect(notifiedStates.map(({ problems }) => problems[0]?.message.slice(0, 28))).to.deep.equal([
       "WebexPresence.LogLevel=loud ",
       "WebexPresence.LogLevel=quiet",
     ]);
   });
 
   it("leaves all as it was when the file cannot be read or decoded", async () => {
-    await begin(ON);
+    await startStore(ON);
     const loadedAt = clock.now();
     await clock.advance(1000);
-    for (const spoil of [() => file.obstruct(), () => file.put(Uint8Array.of(0x61, 0))]) {
-      spoil();
-      expect(feed.current?.settings).to.deep.equal(enabled);
-      expect(feed.current?.loadedAt).to.equal(loadedAt);
+    for (const makeUnusable of [() => file.makeUnreadable(), () => file.put(Uint8Array.of(0x61, 0))]) {
+      makeUnusable();
+      expect(store.current?.settings).to.deep.equal(enabled);
+      expect(store.current?.loadedAt).to.equal(loadedAt);
       expect(codes()).to.deep.equal(["settingsUnreadable"]);
-      expect(feed.current?.problems[0]?.message).to.contain(file.path).and.contain("all settings stay as they were");
+      expect(store.current?.problems[0]?.message).to.contain(file.path).and.contain("all settings stay as they were");
     }
-    expect(heard).to.have.length(3);
+    expect(notifiedStates).to.have.length(3);
     file.put(ON);
     expect(codes()).to.deep.equal([]);
   });
 
   it("means the defaults when it cannot be read at the start", async () => {
     file = new FakeSettingsFile();
-    file.obstruct("it is a folder");
-    feed = new SettingsFeed({ file, clock, readIniLine, readCertificates, logger });
-    stop = feed.start();
+    file.makeUnreadable("it is a folder");
+    store = new SettingsStore({ file, clock, readIniLine, readCertificates, logger });
+    stop = store.start();
     await clock.advance(0);
-    expect(feed.current?.settings).to.deep.equal(defaultSettings);
-    expect(feed.current?.loadedAt).to.equal(null);
-    expect(feed.current?.problems[0]?.message).to.contain("it is a folder").and.contain("defaults");
+    expect(store.current?.settings).to.deep.equal(defaultSettings);
+    expect(store.current?.loadedAt).to.equal(null);
+    expect(store.current?.problems[0]?.message).to.contain("it is a folder").and.contain("defaults");
   });
 
   it("waits 2 s for a file that is not there at the start, then means the defaults", async () => {
-    await begin();
+    await startStore();
     await clock.advance(1999);
-    expect(feed.current).to.equal(null);
+    expect(store.current).to.equal(null);
     await clock.advance(1);
-    expect(feed.current).to.deep.include({ settings: defaultSettings, loadedAt: null });
+    expect(store.current).to.deep.include({ settings: defaultSettings, loadedAt: null });
     expect(codes()).to.deep.equal(["settingsMissing"]);
     file.put(ON);
-    expect(feed.current).to.deep.include({ settings: enabled, problems: [] });
+    expect(store.current).to.deep.include({ settings: enabled, problems: [] });
   });
 
   it("takes a file that comes within the first 2 s as if it had been there", async () => {
-    await begin();
+    await startStore();
     await clock.advance(1500);
     file.put(ON);
     await clock.advance(10_000);
-    expect(heard).to.have.length(1);
-    expect(feed.current).to.deep.include({ settings: enabled, problems: [] });
+    expect(notifiedStates).to.have.length(1);
+    expect(store.current).to.deep.include({ settings: enabled, problems: [] });
   });
 
   it("overlooks an absence of up to 2 s", async () => {
-    await begin(ON);
+    await startStore(ON);
     for (let times = 0; times < 3; times += 1) {
       file.remove();
       await clock.advance(1900);
       file.put(ON);
       await clock.advance(1900);
     }
-    expect(heard).to.have.length(1);
+    expect(notifiedStates).to.have.length(1);
   });
 
   it("means the defaults, and keeps when it was read, once a file is gone for 2 s", async () => {
-    await begin(ON);
+    await startStore(ON);
     const loadedAt = clock.now();
     await clock.advance(500);
     file.remove();
     await clock.advance(2000);
-    expect(feed.current).to.deep.include({ settings: defaultSettings, loadedAt });
+    expect(store.current).to.deep.include({ settings: defaultSettings, loadedAt });
     expect(codes()).to.deep.equal(["settingsMissing"]);
-    expect(feed.current?.problems[0]?.message).to.contain(file.path);
+    expect(store.current?.problems[0]?.message).to.contain(file.path);
   });
 
   it("counts an absence from its own beginning, also after an unreadable file", async () => {
-    await begin(ON);
+    await startStore(ON);
     file.remove();
     await clock.advance(1500);
-    file.obstruct();
+    file.makeUnreadable();
     expect(codes()).to.deep.equal(["settingsUnreadable"]);
     await clock.advance(1000);
-    expect(feed.current?.settings.enable).to.be.true;
+    expect(store.current?.settings.enable).to.be.true;
     file.remove();
     await clock.advance(1999);
-    expect(feed.current?.settings.enable).to.be.true;
+    expect(store.current?.settings.enable).to.be.true;
     await clock.advance(1);
     expect(codes()).to.deep.equal(["settingsMissing"]);
   });
 
   it("says in the log what is unknown, by name only, and never who uses the proxy", async () => {
-    await begin("WebexPresence.ClientSecret=hunter2\nWebexPresence.Proxy=http://alice@proxy:3128");
+    await startStore("WebexPresence.ClientSecret=hunter2\nWebexPresence.Proxy=http://alice@proxy:3128");
     expect(logger.records.find(({ level }) => level === "debug")?.fields).to.deep.equal({
       name: "WebexPresence.ClientSecret",
       line: 1,
@@ -185,14 +187,14 @@ describe("The feed of settings", () => {
   });
 
   it("is silent once stopped, keeps what it knew, and leaves no timer and no watch", async () => {
-    await begin(ON);
+    await startStore(ON);
     file.remove();
     stop();
     stop();
     await clock.advance(5000);
     file.put("WebexPresence.Enable=0");
-    expect(heard).to.have.length(1);
-    expect(feed.current?.settings.enable).to.be.true;
+    expect(notifiedStates).to.have.length(1);
+    expect(store.current?.settings.enable).to.be.true;
     expect(clock.pendingTimers).to.equal(0);
     expect(file.watchers).to.equal(0);
   });

@@ -8,7 +8,7 @@ import type { Settings } from "../../../src/settings/settings.js";
 const read = (line: string) => parseSettings(`WebexPresence.${line}`, readIniLine, defaultSettings);
 
 /** Each value is taken as `value`. */
-function takes<F extends keyof Settings>(key: string, field: F, cases: readonly (readonly [string, Settings[F]])[]): void {
+function accepts<F extends keyof Settings>(key: string, field: F, cases: readonly (readonly [string, Settings[F]])[]): void {
   for (const [text, value] of cases) {
     it(`${key}=${text} is ${JSON.stringify(value)}`, () => {
       const { settings, problems } = read(`${key}=${text}`);
@@ -18,7 +18,7 @@ function takes<F extends keyof Settings>(key: string, field: F, cases: readonly 
   }
 }
 
-function refuses(key: string, texts: readonly string[], message: RegExp): void {
+function rejects(key: string, texts: readonly string[], message: RegExp): void {
   for (const text of texts) {
     it(`${key}=${text} is refused`, () => {
       const { settings, problems } = read(`${key}=${text}`);
@@ -32,67 +32,67 @@ function refuses(key: string, texts: readonly string[], message: RegExp): void {
 }
 
 describe("The values of settings", () => {
-  for (const text of ["1", "true", "True", "TRUE", "yes", "on", "ON", '"1"', "'on'"]) takes("Enable", "enable", [[text, true]]);
-  for (const text of ["0", "false", "False", "no", "NO", "off", '"false"']) takes("Enable", "enable", [[text, false]]);
-  refuses("Enable", ["", "2", "01", "enabled", "null", "-1", "1.0", "ja", "\\"], /is neither 0 nor 1; it stays 0/);
+  for (const text of ["1", "true", "True", "TRUE", "yes", "on", "ON", '"1"', "'on'"]) accepts("Enable", "enable", [[text, true]]);
+  for (const text of ["0", "false", "False", "no", "NO", "off", '"false"']) accepts("Enable", "enable", [[text, false]]);
+  rejects("Enable", ["", "2", "01", "enabled", "null", "-1", "1.0", "ja", "\\"], /is neither 0 nor 1; it stays 0/);
 
-  takes("PollIntervalSeconds", "pollIntervalSeconds", [
+  accepts("PollIntervalSeconds", "pollIntervalSeconds", [
     ["5", 5],
     ["3600", 3600],
     ["0020", 20],
     ['"30"', 30],
   ]);
-  refuses(
+  rejects(
     "PollIntervalSeconds",
     ["4", "3601", "", "-5", "+5", "5.0", "0x10", "1e2", "5 s", "٥", "true", "Infinity", "9".repeat(400)],
     /5 to 3600; it stays 20/,
   );
-  takes("RequestsPerMinute", "requestsPerMinute", [
+  accepts("RequestsPerMinute", "requestsPerMinute", [
     ["1", 1],
     ["600", 600],
   ]);
-  refuses("RequestsPerMinute", ["0", "601"], /1 to 600; it stays 60/);
-  takes("StaleAfterSeconds", "staleAfterSeconds", [
+  rejects("RequestsPerMinute", ["0", "601"], /1 to 600; it stays 60/);
+  accepts("StaleAfterSeconds", "staleAfterSeconds", [
     ["30", 30],
     ["86400", 86400],
   ]);
-  refuses("StaleAfterSeconds", ["29", "86401"], /30 to 86400; it stays 180/);
-  takes("RedirectPort", "redirectPort", [
+  rejects("StaleAfterSeconds", ["29", "86401"], /30 to 86400; it stays 180/);
+  accepts("RedirectPort", "redirectPort", [
     ["1024", 1024],
     ["65535", 65535],
   ]);
-  refuses("RedirectPort", ["1023", "65536"], /1024 to 65535; it stays 8467/);
+  rejects("RedirectPort", ["1023", "65536"], /1024 to 65535; it stays 8467/);
 
-  takes("ClientId", "clientId", [
+  accepts("ClientId", "clientId", [
     ["", null],
     ["C123", "C123"],
     ["true", "true"],
     ['"a;b"', "a;b"],
   ]);
-  takes("CaFile", "caFile", [
+  accepts("CaFile", "caFile", [
     ["", null],
     ["/etc/ssl/ca.pem", "/etc/ssl/ca.pem"],
     ["C:\\certs\\ca.pem", "C:\\certs\\ca.pem"],
     ['"C:\\certs\\ca.pem"', "C:\\certs\\ca.pem"],
     ['"C:\\\\temp\\\\new.pem"', "C:\\temp\\new.pem"],
   ]);
-  refuses("CaFile", ['"C:\\temp\\new.pem"'], /control characters.*; it stays empty/);
+  rejects("CaFile", ['"C:\\temp\\new.pem"'], /control characters.*; it stays empty/);
 
-  takes("Authorize", "authorize", [
+  accepts("Authorize", "authorize", [
     ["browser", "browser"],
     ["DEVICE", "device"],
     ["Off", "off"],
   ]);
-  refuses("Authorize", ["", "0", "none", "browser,device"], /is not one of browser, device, off; it stays browser/);
-  takes("LogLevel", "logLevel", [
+  rejects("Authorize", ["", "0", "none", "browser,device"], /is not one of browser, device, off; it stays browser/);
+  accepts("LogLevel", "logLevel", [
     ["error", "error"],
     ["Warn", "warn"],
     ["INFO", "info"],
     ["debug", "debug"],
   ]);
-  refuses("LogLevel", ["", "warning", "trace", "3"], /is not one of error, warn, info, debug; it stays info/);
+  rejects("LogLevel", ["", "warning", "trace", "3"], /is not one of error, warn, info, debug; it stays info/);
 
-  takes("ApiUrl", "apiUrl", [
+  accepts("ApiUrl", "apiUrl", [
     ["https://webexapis.com/v1", "https://webexapis.com/v1"],
     ["https://webexapis.com/v1/", "https://webexapis.com/v1"],
     ["https://webexapis.com/v1//", "https://webexapis.com/v1"],
@@ -104,7 +104,7 @@ describe("The values of settings", () => {
     ["http://LOCALHOST:8080", "http://localhost:8080"],
     ["http://[::1]:8080/v1", "http://[::1]:8080/v1"],
   ]);
-  refuses(
+  rejects(
     "ApiUrl",
     [
       "",
@@ -119,7 +119,7 @@ describe("The values of settings", () => {
     ],
     /is not an https address; it stays https:\/\/webexapis.com\/v1/,
   );
-  refuses(
+  rejects(
     "ApiUrl",
     [
       "http://webexapis.com/v1",
@@ -132,14 +132,14 @@ describe("The values of settings", () => {
     ],
     /could be read on the way/,
   );
-  refuses("ApiUrl", ["https://me@webexapis.com", "https://me:pw@webexapis.com/v1"], /holds a user name or a password/);
-  refuses(
+  rejects("ApiUrl", ["https://me@webexapis.com", "https://me:pw@webexapis.com/v1"], /holds a user name or a password/);
+  rejects(
     "ApiUrl",
     ["https://webexapis.com/v1?a=b", "https://webexapis.com/v1?", '"https://webexapis.com/v1#x"', '"https://webexapis.com/v1#"'],
     /holds a query or a fragment/,
   );
 
-  takes("Proxy", "proxy", [
+  accepts("Proxy", "proxy", [
     ["", ""],
     ["none", "none"],
     ["NONE", "none"],
@@ -153,7 +153,7 @@ describe("The values of settings", () => {
     ["http://CORP%5Cme@proxy:3128", "http://CORP%5Cme@proxy:3128"],
     ["http://me@example.com@proxy:3128", "http://me%40example.com@proxy:3128"],
   ]);
-  refuses(
+  rejects(
     "Proxy",
     [
       "proxy:3128",
@@ -172,7 +172,7 @@ describe("The values of settings", () => {
     ],
     /is not an http proxy; it stays empty/,
   );
-  refuses(
+  rejects(
     "Proxy",
     [
       "http://me:hunter2@proxy:3128",

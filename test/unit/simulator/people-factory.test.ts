@@ -1,15 +1,21 @@
 import { expect } from "chai";
 import { createOrganization } from "../../../simulator/people-factory.js";
-import { personJson, type PersonView } from "../../../simulator/person-json.js";
+import { personJson, type PersonJsonOptions } from "../../../simulator/person-json.js";
 
-const PLAIN: PersonView = { withStatus: true, sharingOff: false, roleLost: false, strangeStatus: "", booleansAsStrings: false };
+const PLAIN: PersonJsonOptions = {
+  withStatus: true,
+  sharingOff: false,
+  roleLost: false,
+  strangeStatus: "",
+  booleansAsStrings: false,
+};
 
 describe("people factory", () => {
   const organization = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
 
   it("makes the same organization of the same seed, with distinct ids and addresses", () => {
-    const again = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
-    expect(again.people.map((person) => person.id)).to.deep.equal(organization.people.map((person) => person.id));
+    const repeated = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
+    expect(repeated.people.map((person) => person.id)).to.deep.equal(organization.people.map((person) => person.id));
     expect(organization.byId.size).to.equal(organization.people.length);
     const addresses = organization.people.flatMap((person) => person.emails.map((email) => email.toLowerCase()));
     expect(organization.byEmail.size).to.equal(addresses.length);
@@ -26,15 +32,15 @@ describe("people factory", () => {
     person.status = "active";
     person.lastActivity = Date.parse("2026-03-04T10:00:00.120Z");
     const text = personJson(person, organization, PLAIN);
-    const body = JSON.parse(text) as Record<string, unknown>;
+    const json = JSON.parse(text) as Record<string, unknown>;
     expect(text.length).to.be.within(900, 1600);
-    expect(Buffer.from(body.id as string, "base64").toString()).to.match(/^ciscospark:\/\/us\/PEOPLE\/[0-9a-f-]{36}$/);
-    expect(body.id).not.to.contain("=");
-    expect(body).to.include({ status: "active", lastActivity: "2026-03-04T10:00:00.120Z", type: "person", loginEnabled: true });
-    expect(body.sipAddresses).to.have.length(3);
+    expect(Buffer.from(json.id as string, "base64").toString()).to.match(/^ciscospark:\/\/us\/PEOPLE\/[0-9a-f-]{36}$/);
+    expect(json.id).not.to.contain("=");
+    expect(json).to.include({ status: "active", lastActivity: "2026-03-04T10:00:00.120Z", type: "person", loginEnabled: true });
+    expect(json.sipAddresses).to.have.length(3);
     const members =
       "emails phoneNumbers extension nickName avatar orgId roles licenses department title created lastModified timezone";
-    expect(body).to.include.all.keys([
+    expect(json).to.include.all.keys([
       ...members.split(" "),
       "siteUrls",
       "invitePending",
@@ -47,7 +53,7 @@ describe("people factory", () => {
   it("leaves presence out, gives booleans as text, and takes the role away when asked to", () => {
     const administrator = organization.administrator;
     administrator.status = "active";
-    const read = (view: Partial<PersonView>): Record<string, unknown> =>
+    const read = (view: Partial<PersonJsonOptions>): Record<string, unknown> =>
       JSON.parse(personJson(administrator, organization, { ...PLAIN, ...view })) as Record<string, unknown>;
     expect(read({ withStatus: false })).not.to.have.any.keys("status", "lastActivity");
     expect(read({ sharingOff: true })).not.to.have.any.keys("status", "lastActivity");

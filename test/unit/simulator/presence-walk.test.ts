@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { PresenceWalk } from "../../../simulator/presence-walk.js";
-import { LIVELY_HOUR, WalkClock } from "../../../simulator/walk-clock.js";
+import { DEFAULT_OFFICE_TIME, WalkClock } from "../../../simulator/walk-clock.js";
 
 const HOUR = 3_600_000;
 const MORNING = Date.parse("2026-03-04T09:00:00.000Z");
@@ -18,13 +18,13 @@ function shares(walk: PresenceWalk, now: number): Record<string, number> {
 describe("presence walk", () => {
   it("tells the same days for the same seed, and others for another", () => {
     const tell = (seed: number): string[] =>
-      Array.from({ length: 300 }, (_, person) => new PresenceWalk({ seed }).statusAt(person, LIVELY_HOUR));
+      Array.from({ length: 300 }, (_, person) => new PresenceWalk({ seed }).statusAt(person, DEFAULT_OFFICE_TIME));
     expect(tell(5)).to.deep.equal(tell(5));
     expect(tell(5)).not.to.deep.equal(tell(6));
   });
 
   it("has most people at work in the morning, in every state that Webex knows", () => {
-    const found = shares(new PresenceWalk({ seed: 1 }), LIVELY_HOUR + HOUR / 3);
+    const found = shares(new PresenceWalk({ seed: 1 }), DEFAULT_OFFICE_TIME + HOUR / 3);
     expect(found.active).to.be.within(0.4, 0.75);
     expect(found).to.include.all.keys(
       "inactive",

@@ -6,15 +6,15 @@ import { RequestLog } from "../../../simulator/request-log.js";
 describe("rate limiter", () => {
   it("admits so many in any sliding minute, per organization, and does not count refusals", () => {
     const limiter = new RateLimiter();
-    expect([0, 10_000, 20_000].map((now) => limiter.admit("a", now, 3))).to.deep.equal([0, 0, 0]);
-    expect(limiter.admit("a", 30_000, 3)).to.equal(30_000);
-    expect(limiter.admit("a", 59_999, 3)).to.equal(1);
-    expect(limiter.admit("b", 59_999, 3)).to.equal(0);
-    expect(limiter.admit("a", 60_000, 3)).to.equal(0);
-    expect(limiter.admit("a", 60_001, 3)).to.equal(9_999);
+    expect([0, 10_000, 20_000].map((now) => limiter.acquire("a", now, 3))).to.deep.equal([0, 0, 0]);
+    expect(limiter.acquire("a", 30_000, 3)).to.equal(30_000);
+    expect(limiter.acquire("a", 59_999, 3)).to.equal(1);
+    expect(limiter.acquire("b", 59_999, 3)).to.equal(0);
+    expect(limiter.acquire("a", 60_000, 3)).to.equal(0);
+    expect(limiter.acquire("a", 60_001, 3)).to.equal(9_999);
     limiter.reset();
-    limiter.fill("a", 61_000, 2);
-    expect([limiter.admit("a", 61_000, 3), limiter.admit("a", 61_000, 3)]).to.deep.equal([0, 60_000]);
+    limiter.consume("a", 61_000, 2);
+    expect([limiter.acquire("a", 61_000, 3), limiter.acquire("a", 61_000, 3)]).to.deep.equal([0, 60_000]);
   });
 
   it("writes Retry-After in every form seen", () => {
@@ -28,7 +28,7 @@ describe("fault queue", () => {
   it("strikes so many matching requests, after those it lets pass", () => {
     const faults = new FaultQueue();
     faults.add({ kind: "reset", path: "/v1/people", skip: 1, times: 2, orgId: "a" });
-    const strikes = (path: string, orgId: string): boolean => faults.take({ path, orgId }) !== null;
+    const strikes = (path: string, orgId: string): boolean => faults.consume({ path, orgId }) !== null;
     expect(strikes("/v1/organizations", "a")).to.equal(false);
     expect(strikes("/v1/people", "b")).to.equal(false);
     expect([1, 2, 3, 4].map(() => strikes("/v1/people/me", "a"))).to.deep.equal([false, true, true, false]);

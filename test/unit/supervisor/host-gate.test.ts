@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { judgeHost } from "../../../src/supervisor/host-gate.js";
+import { checkHost } from "../../../src/supervisor/host-gate.js";
 import { compareVersions } from "../../../src/supervisor/host-version.js";
 
 describe("supervisor/host-gate", () => {
@@ -24,27 +24,27 @@ describe("supervisor/host-gate", () => {
   });
 
   it("shuts for a host older than 2021.Summer.3", () => {
-    expect(judgeHost({ ...fit, hostVersion: "2021.Summer.2" }))
-      .to.include({ shut: true })
+    expect(checkHost({ ...fit, hostVersion: "2021.Summer.2" }))
+      .to.include({ isRejected: true })
       .and.to.have.nested.property("problems[0].code", "hostTooOld");
-    expect(judgeHost({ ...fit, hostVersion: "2021.Summer.3" })).to.deep.equal({ shut: false, problems: [], unreadable: [] });
+    expect(checkHost({ ...fit, hostVersion: "2021.Summer.3" })).to.deep.equal({ isRejected: false, problems: [], unreadableVersions: [] });
   });
 
   it("shuts without a licence", () => {
-    expect(judgeHost({ ...fit, licensed: false }))
-      .to.include({ shut: true })
+    expect(checkHost({ ...fit, licensed: false }))
+      .to.include({ isRejected: true })
       .and.to.have.nested.property("problems[0].code", "licenseInvalid");
-    expect(judgeHost({ ...fit, licensed: true }).shut).to.equal(false);
+    expect(checkHost({ ...fit, licensed: true }).isRejected).to.equal(false);
   });
 
   it("only warns of an old Attendant Console", () => {
-    const verdict = judgeHost({ ...fit, consoleVersion: "2021.Summer.1" });
-    expect(verdict.shut).to.equal(false);
+    const verdict = checkHost({ ...fit, consoleVersion: "2021.Summer.1" });
+    expect(verdict.isRejected).to.equal(false);
     expect(verdict.problems[0]?.code).to.equal("consoleTooOld");
-    expect(judgeHost({ ...fit, consoleVersion: "2021.Summer.2" }).problems).to.deep.equal([]);
+    expect(checkHost({ ...fit, consoleVersion: "2021.Summer.2" }).problems).to.deep.equal([]);
   });
 
   it("lets a version through that it cannot read, and names it", () => {
-    expect(judgeHost({ ...fit, hostVersion: "next" })).to.deep.equal({ shut: false, problems: [], unreadable: ["next"] });
+    expect(checkHost({ ...fit, hostVersion: "next" })).to.deep.equal({ isRejected: false, problems: [], unreadableVersions: ["next"] });
   });
 });

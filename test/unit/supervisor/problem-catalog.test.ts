@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { ProblemBook } from "../../../src/supervisor/problem-book.js";
+import { ProblemList } from "../../../src/supervisor/problem-book.js";
 import { PROBLEM_SEVERITY, problemText, type ProblemCode } from "../../../src/supervisor/problem-catalog.js";
 
 const DETAIL = {
@@ -36,7 +36,7 @@ describe("supervisor/problems", () => {
   });
 
   it("lists one problem a code and organization, but each invalid setting", () => {
-    const book = new ProblemBook(() => 0);
+    const book = new ProblemList(() => 0);
     book.replace([
       { code: "webexError", orgId: "a", detail: {} },
       { code: "webexError", orgId: "a", detail: { status: 500 } },

@@ -1,11 +1,11 @@
 import { expect } from "chai";
 
 import { Secret } from "../../../src/faults/secret.js";
-import { readErrorAnswer } from "../../../src/webex/error-answer.js";
+import { parseErrorResponse } from "../../../src/webex/error-answer.js";
 
 const encode = (body: unknown): Uint8Array => new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
 const read = (body: unknown, headers: Record<string, string> = {}, secrets: Secret[] = []) =>
-  readErrorAnswer({ status: 400, headers, body: encode(body) }, 0, secrets);
+  parseErrorResponse({ status: 400, headers, body: encode(body) }, 0, secrets);
 
 describe("readErrorAnswer", () => {
   it("reads Webex's form", () => {

@@ -7,8 +7,8 @@ import { ScriptedHttp } from "../../support/scripted-http.js";
 import { API, CLOCK, never } from "./webex-harness.js";
 
 const TOKEN = new Secret("on-trial");
-const identityOver = (http: ScriptedHttp, asked: string[] = []): WebexIdentity =>
-  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) => asked.push(orgId));
+const identityOver = (http: ScriptedHttp, requestedOrgs: string[] = []): WebexIdentity =>
+  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) => requestedOrgs.push(orgId));
 
 describe("WebexIdentity", () => {
   it("asks with the token given", async () => {
@@ -16,11 +16,11 @@ describe("WebexIdentity", () => {
       { body: { id: "P", orgId: "O" } },
       { body: { id: "O", displayName: "Corp", created: "2020" } },
     ]);
-    const asked: string[] = [];
-    const identity = identityOver(http, asked);
+    const requestedOrgs: string[] = [];
+    const identity = identityOver(http, requestedOrgs);
     expect((await identity.me(TOKEN, never)).orgId).to.equal("O");
     expect(await identity.organizationName(TOKEN, "O/1", never)).to.equal("Corp");
-    expect(asked).to.deep.equal(["O", "O/1"]);
+    expect(requestedOrgs).to.deep.equal(["O", "O/1"]);
     expect(http.requests.map((r) => [r.url, r.headers.Authorization])).to.deep.equal([
       [`${API}/people/me`, "Bearer on-trial"],
       [`${API}/organizations/O%2F1`, "Bearer on-trial"],

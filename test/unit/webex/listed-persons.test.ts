@@ -2,8 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { faultOf } from "../../support/http-fixtures.js";
-import { splitItems } from "../../../src/webex/item-split.js";
-import { listedPersons } from "../../../src/webex/listed-persons.js";
+import { findItemRanges } from "../../../src/webex/item-split.js";
+import { parseListedPersons } from "../../../src/webex/listed-persons.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const answer = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });
@@ -11,7 +11,7 @@ const answer = (text: string) => ({ status: 200, headers: {}, body: bytes(text) 
 /** The texts that the split found, or null. */
 function split(text: string): string[] | null {
   const body = bytes(text);
-  const ranges = splitItems(body);
+  const ranges = findItemRanges(body);
   return ranges?.map(({ start, end }) => new TextDecoder().decode(body.subarray(start, end))) ?? null;
 }
 
@@ -113,24 +113,24 @@ describe("the items of a page", () => {
   }).timeout(20_000);
 
   it("tell by a number whether a single byte has changed", () => {
-    const page = (name: string) => listedPersons(answer(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
+    const page = (name: string) => parseListedPersons(answer(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
     const numbers = new Set<number>();
     for (let i = 0; i < 20_000; i += 1) numbers.add(page(`Ann ${i}`).fingerprint);
     expect(numbers.size).to.equal(20_000);
     for (const number of numbers) if (!Number.isSafeInteger(number) || number < 0) expect.fail(String(number));
     expect(page("Ann").fingerprint).to.equal(page("Ann").fingerprint);
-    const elsewhere = listedPersons(answer(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`))[1]!;
+    const elsewhere = parseListedPersons(answer(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`))[1]!;
     expect(elsewhere.fingerprint).to.equal(page("Ann").fingerprint);
   });
 
   it("are read also where they cannot be told apart, and then have no number", () => {
-    const items = listedPersons(answer('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'));
+    const items = parseListedPersons(answer('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'));
     expect(items.map((item) => item.read()?.id ?? null)).to.deep.equal(["1", null, null]);
     expect(items.map((item) => item.fingerprint)).to.deep.equal([Number.NaN, Number.NaN, Number.NaN]);
   });
 
   it("that are no JSON inside are a fault of Webex's when they are read", async () => {
-    const [good, broken] = listedPersons(answer('{"items":[{"id":"1"},{"id":tru}]}'));
+    const [good, broken] = parseListedPersons(answer('{"items":[{"id":"1"},{"id":tru}]}'));
     expect(good?.read()?.id).to.equal("1");
     expect((await faultOf(Promise.resolve().then(() => broken?.read()))).code).to.equal("webexError");
   });

@@ -6,7 +6,7 @@ import { WebexOAuth } from "../../../src/webex/oauth.js";
 import { webexEndpoints } from "../../../src/webex/oauth-endpoints.js";
 import { faultOf } from "../../support/http-fixtures.js";
 import { ScriptedHttp } from "../../support/scripted-http.js";
-import type { ScriptedAnswer } from "../../support/scripted-http.js";
+import type { ScriptedResponse } from "../../support/scripted-http.js";
 import { API, CLOCK, never } from "./webex-harness.js";
 
 const CLIENT = { clientId: "C:1 é", clientSecret: new Secret("s+e/c r€t") };
@@ -127,7 +127,7 @@ describe("WebexOAuth", () => {
       interval: 2,
     };
     const http = new ScriptedHttp([{ body }]);
-    const code = await oauthOver(http).beginDevice(CLIENT, "a b", never);
+    const code = await oauthOver(http).authorizeDevice(CLIENT, "a b", never);
     expect(http.requests[0]?.url).to.equal(`${API}/device/authorize`);
     expect(sentForm(http)).to.deep.equal({ client_id: "C:1 é", scope: "a b" });
     expect(code.deviceCode.reveal()).to.equal("DC");
@@ -137,7 +137,7 @@ describe("WebexOAuth", () => {
 
   it("waits as RFC 8628 says where a device flow's answer does not say", async () => {
     const body = { device_code: "DC", user_code: 729703, verification_uri: "https://v" };
-    const code = await oauthOver(new ScriptedHttp([{ body }])).beginDevice(CLIENT, "a", never);
+    const code = await oauthOver(new ScriptedHttp([{ body }])).authorizeDevice(CLIENT, "a", never);
     expect(code).to.include({ userCode: "729703", verificationUriComplete: null, expiresInSeconds: 300, intervalSeconds: 5 });
   });
 
@@ -158,15 +158,15 @@ describe("WebexOAuth", () => {
         { expiresInSeconds: 1.5, intervalSeconds: 0.5 },
       ],
     ];
-    for (const [given, meant] of odd) {
-      const http = new ScriptedHttp([{ body: { ...body, ...given } }]);
-      expect(await oauthOver(http).beginDevice(CLIENT, "a", never)).to.include(meant);
+    for (const [overrides, expected] of odd) {
+      const http = new ScriptedHttp([{ body: { ...body, ...overrides } }]);
+      expect(await oauthOver(http).authorizeDevice(CLIENT, "a", never)).to.include(expected);
     }
   });
 
   it("polls a device flow with client authentication", async () => {
     const http = new ScriptedHttp([{ body: TOKENS }]);
-    const poll = await oauthOver(http).pollDevice(CLIENT, DEVICE, never);
+    const poll = await oauthOver(http).pollDeviceToken(CLIENT, DEVICE, never);
     expect(poll.kind).to.equal("authorized");
     expect(http.requests[0]?.url).to.equal(`${API}/device/token`);
     expect(http.requests[0]?.headers.Authorization).to.equal(BASIC);
@@ -177,7 +177,7 @@ describe("WebexOAuth", () => {
     });
   });
 
-  const polls: [ScriptedAnswer, string][] = [
+  const polls: [ScriptedResponse, string][] = [
     [{ status: 428 }, "pending"],
     [{ status: 428, body: { message: "Precondition required", errors: [{ description: "authorization_pending" }] } }, "pending"],
     [{ status: 428, body: { errors: [{ description: "slow_down" }] } }, "slowDown"],
@@ -191,7 +191,7 @@ describe("WebexOAuth", () => {
   ];
   for (const [answer, kind] of polls) {
     it(`takes ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")} of a device flow for ${kind}`, async () => {
-      expect((await oauthOver(new ScriptedHttp([answer])).pollDevice(CLIENT, DEVICE, never)).kind).to.equal(kind);
+      expect((await oauthOver(new ScriptedHttp([answer])).pollDeviceToken(CLIENT, DEVICE, never)).kind).to.equal(kind);
     });
   }
 
@@ -203,7 +203,9 @@ describe("WebexOAuth", () => {
     [404, "webexError"],
   ] as const) {
     it(`ends a device flow with ${code} at ${status}`, async () => {
-      expect((await faultOf(oauthOver(new ScriptedHttp([{ status }])).pollDevice(CLIENT, DEVICE, never))).code).to.equal(code);
+      expect((await faultOf(oauthOver(new ScriptedHttp([{ status }])).pollDeviceToken(CLIENT, DEVICE, never))).code).to.equal(
+        code,
+      );
     });
   }
 
@@ -215,28 +217,28 @@ describe("WebexOAuth", () => {
     expect(sentForm(http)).to.deep.equal({ token: "refresh-secret", token_type_hint: "refresh_token" });
   });
 
-  const usual = (message: string): object => ({ message, errors: [{ description: message }], trackingId: "NA_1-2" });
-  const refusals: [ScriptedAnswer, string, string | undefined][] = [
+  const webexError = (message: string): object => ({ message, errors: [{ description: message }], trackingId: "NA_1-2" });
+  const refusals: [ScriptedResponse, string, string | undefined][] = [
     [{ status: 400, body: { error: "invalid_grant", error_description: "Dead." } }, "grantRefused", "invalid_grant"],
     [{ status: 400, body: { error: "invalid_request", error_description: "Dead." } }, "grantRefused", "invalid_request"],
     [
-      { status: 400, body: usual("The refresh token provided is expired, revoked, malformed or invalid.") },
+      { status: 400, body: webexError("The refresh token provided is expired, revoked, malformed or invalid.") },
       "grantRefused",
       undefined,
     ],
-    [{ status: 400, body: usual("tokenlimit_reached") }, "grantRefused", "tokenlimit_reached"],
+    [{ status: 400, body: webexError("tokenlimit_reached") }, "grantRefused", "tokenlimit_reached"],
     [{ status: 400, body: { error: "something_of_their_own" } }, "grantRefused", undefined],
     [{ status: 400, body: "<html>" }, "grantRefused", undefined],
     [{ status: 400 }, "grantRefused", undefined],
     [{ status: 401, body: { error: "invalid_client" } }, "grantRefused", "invalid_client"],
     [{ status: 401 }, "grantRefused", undefined],
-    [{ status: 403, body: usual("The integration is blocked.") }, "grantRefused", undefined],
+    [{ status: 403, body: webexError("The integration is blocked.") }, "grantRefused", undefined],
     [{ status: 403, body: "<html>Blocked by the firewall</html>" }, "webexError", undefined],
     [{ status: 302, headers: { Location: "https://evil.example/" } }, "webexError", undefined],
-    [{ status: 404, body: usual("Not found.") }, "webexError", undefined],
-    [{ status: 429, headers: { "Retry-After": "rand(30),add(30)" }, body: usual("Too many.") }, "rateLimited", undefined],
+    [{ status: 404, body: webexError("Not found.") }, "webexError", undefined],
+    [{ status: 429, headers: { "Retry-After": "rand(30),add(30)" }, body: webexError("Too many.") }, "rateLimited", undefined],
     [{ status: 423, headers: { "Retry-After": "5" } }, "rateLimited", undefined],
-    [{ status: 500, body: usual("Oops.") }, "webexError", undefined],
+    [{ status: 500, body: webexError("Oops.") }, "webexError", undefined],
     [{ status: 502, body: "<html><h1>502 Bad Gateway</h1></html>" }, "webexError", undefined],
     [{ status: 503, body: "" }, "webexError", undefined],
     [{ status: 504 }, "webexError", undefined],

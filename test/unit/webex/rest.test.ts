@@ -4,11 +4,11 @@ import { inspect } from "node:util";
 import { Fault } from "../../../src/faults/fault.js";
 import { faultOf } from "../../support/http-fixtures.js";
 import { ScriptedHttp } from "../../support/scripted-http.js";
-import type { ScriptedAnswer } from "../../support/scripted-http.js";
+import type { ScriptedResponse } from "../../support/scripted-http.js";
 import { API, RecordingGate, never, peopleOver } from "./webex-harness.js";
 
 const ME = { id: "P1", orgId: "O1", status: "active" };
-const redirect = (location: string): ScriptedAnswer => ({ status: 307, headers: { Location: location } });
+const redirect = (location: string): ScriptedResponse => ({ status: 307, headers: { Location: location } });
 
 describe("RestClient", () => {
   it("sends the bearer, the agent's name and nothing else of note", async () => {
@@ -40,10 +40,10 @@ describe("RestClient", () => {
     const http = new ScriptedHttp([{ status: 401 }, { status: 401, body: { message: "No.", trackingId: "T-2" } }]);
     const fault = await faultOf(peopleOver(http).me(never));
     expect(fault).to.include({ code: "unauthorized", status: 401, trackingId: "T-2" });
-    expect(http.left).to.equal(0);
+    expect(http.remaining).to.equal(0);
   });
 
-  const faults: [ScriptedAnswer, string, string][] = [
+  const faults: [ScriptedResponse, string, string][] = [
     [{ status: 429, headers: { "Retry-After": "12" } }, "rateLimited", "rateLimited"],
     [{ status: 423 }, "rateLimited", "rateLimited"],
     [{ status: 400, body: { message: "Email, displayName, or id list should be specified." } }, "refused", "answered"],
@@ -140,7 +140,7 @@ describe("RestClient", () => {
   it("sends nothing once cancelled at the gate, and counts no failure for it", async () => {
     const controller = new AbortController();
     const gate = new RecordingGate();
-    gate.admit = async () => controller.abort();
+    gate.acquire = async () => controller.abort();
     const http = new ScriptedHttp([]);
     const fault = await faultOf(peopleOver(http, gate).me(controller.signal));
     expect([fault.code, http.requests.length, gate.events.join()]).to.deep.equal(["cancelled", 0, "answered"]);

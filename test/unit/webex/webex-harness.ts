@@ -1,5 +1,5 @@
 import { Secret } from "../../../src/faults/secret.js";
-import type { RequestGate, TokenSource } from "../../../src/webex/people-api.js";
+import type { RequestLimiter, TokenSource } from "../../../src/webex/people-api.js";
 import { WebexPeople } from "../../../src/webex/people.js";
 import { RestClient } from "../../../src/webex/rest.js";
 import { FakeClock } from "../../support/fake-clock.js";
@@ -10,14 +10,14 @@ export const CLOCK = new FakeClock();
 export const never = new AbortController().signal;
 
 /** Lets everything through and writes down what it saw. */
-export class RecordingGate implements RequestGate {
+export class RecordingGate implements RequestLimiter {
   readonly events: string[] = [];
 
-  async admit(): Promise<void> {
+  async acquire(): Promise<void> {
     this.events.push("admit");
   }
 
-  ended(outcome: "answered" | "rateLimited" | "failed"): void {
+  complete(outcome: "answered" | "rateLimited" | "failed"): void {
     this.events.push(outcome);
   }
 }
@@ -26,16 +26,16 @@ export class RecordingGate implements RequestGate {
 export class CountingTokens implements TokenSource {
   count = 1;
 
-  async token(): Promise<Secret> {
+  async getToken(): Promise<Secret> {
     return new Secret(`token-${this.count}`);
   }
 
   async replace(rejected: Secret): Promise<Secret> {
     if (rejected.reveal() === `token-${this.count}`) this.count += 1;
-    return this.token();
+    return this.getToken();
   }
 }
 
-export function peopleOver(http: ScriptedHttp, gate: RequestGate = new RecordingGate()): WebexPeople {
-  return new WebexPeople(new RestClient({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, new CountingTokens(), gate));
+export function peopleOver(http: ScriptedHttp, limiter: RequestLimiter = new RecordingGate()): WebexPeople {
+  return new WebexPeople(new RestClient({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, new CountingTokens(), limiter));
 }

@@ -16,9 +16,9 @@ const WINDOWS = {
   resolve: (path: string) => path,
 } as const;
 
-function options(args: string[], around: Parameters<typeof checkLaunchOptions>[1] = LINUX) {
-  const given = readLaunchArguments(args);
-  return "wrong" in given ? given : checkLaunchOptions(given, around);
+function options(argv: string[], env: Parameters<typeof checkLaunchOptions>[1] = LINUX) {
+  const args = readLaunchArguments(argv);
+  return "error" in args ? args : checkLaunchOptions(args, env);
 }
 
 describe("worker/launch-options", () => {
@@ -33,7 +33,7 @@ describe("worker/launch-options", () => {
   });
 
   it("needs --settings, except on Windows, where the manual names the file", () => {
-    expect(options([])).to.have.property("wrong").that.includes("--settings");
+    expect(options([])).to.have.property("error").that.includes("--settings");
     expect(options([], WINDOWS)).to.include({
       settingsPath: "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini",
       logDirectory: "D:\\Data\\ucx-webex-presence",
@@ -41,8 +41,8 @@ describe("worker/launch-options", () => {
   });
 
   it("writes its log where the system says", () => {
-    const directory = (around: Parameters<typeof checkLaunchOptions>[1]) =>
-      (options(["--settings", "x"], around) as { logDirectory: string }).logDirectory;
+    const directory = (env: Parameters<typeof checkLaunchOptions>[1]) =>
+      (options(["--settings", "x"], env) as { logDirectory: string }).logDirectory;
     expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "/state" } })).to.equal("/state/ucx-webex-presence");
     expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "relative" } })).to.equal(
       "/home/ada/.local/state/ucx-webex-presence",
@@ -65,9 +65,9 @@ describe("worker/launch-options", () => {
     ["--settings", "a", "--secret-store", "disk"],
   ]) {
     it(`says in one line what is wrong with ${args.join(" ") || "nothing"}`, () => {
-      const { wrong } = options(args) as { wrong: string };
-      expect(wrong).to.be.a("string");
-      expect(wrong.split("\n")).to.have.length(1);
+      const { error } = options(args) as { error: string };
+      expect(error).to.be.a("string");
+      expect(error.split("\n")).to.have.length(1);
     });
   }
 });

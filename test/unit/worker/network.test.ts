@@ -71,7 +71,7 @@ describe("worker/network", () => {
       await settle();
       let answer: (response: unknown) => void = () => undefined;
       made[0]?.http.send.returns(new Promise((resolve) => (answer = resolve)));
-      const sent = network.send({ ...request(), onlyOnce: true });
+      const sent = network.send({ ...request(), isIrreplaceable: true });
       await settle();
       const closed = (): number[] => made.map(({ http }) => http.close.callCount);
       return { network, clock, sent, answer, closed };

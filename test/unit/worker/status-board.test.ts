@@ -3,7 +3,7 @@ import sinon from "sinon";
 
 import type { ProblemReport } from "../../../src/supervisor/problem-book.js";
 import type { OrganizationStatus, Phase, WorkerStatus } from "../../../src/supervisor/status.js";
-import { StatusBoard } from "../../../src/worker/status-board.js";
+import { StatusPublisher } from "../../../src/worker/status-board.js";
 import { FakeClock } from "../../support/fake-clock.js";
 
 function bench() {
@@ -20,14 +20,14 @@ function bench() {
       return Promise.resolve();
     },
   };
-  const board = new StatusBoard(
+  const board = new StatusPublisher(
     { phase: () => world.phase, settings: () => null, problems: () => world.problems, organizations: () => world.organizations },
     { version: "1.2.3", pid: 7, secretStore: "memory", settingsPath: "/p.ini" },
     clock,
     file,
   );
   const told = sinon.spy();
-  board.onChanged(told);
+  board.events.on("statusChanged", told);
   return { clock, world, written, board, told };
 }
 

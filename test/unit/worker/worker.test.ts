@@ -6,7 +6,7 @@ import { readIniLine } from "../../../src/platform/ini-line.js";
 import { MemoryStore } from "../../../src/platform/memory-store.js";
 import { Worker } from "../../../src/worker/worker.js";
 import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock, SeededChance } from "../../support/fake-clock.js";
+import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
 import { FakeSettingsFile } from "../../support/fake-settings-file.js";
 import { RecordingLogger } from "../../support/recording-logger.js";
 
@@ -22,13 +22,13 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
   const worker = new Worker(
     {
       clock,
-      chance: new SeededChance(),
+      random: new SeededRandom(),
       log,
       process: {
         pid: 1,
         account: "svc",
         platform: "linux",
-        onGone: (_pid, listener) => {
+        onExit: (_pid, listener) => {
           gone.push(listener);
           return nothing;
         },
@@ -36,7 +36,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
       channel,
       settingsFile: file,
       readIniLine,
-      readCertificates: () => Promise.resolve({ ok: false, complaint: "names a file that is not there", hint: "Name another." }),
+      readCertificates: () => Promise.resolve({ ok: false, reason: "names a file that is not there", hint: "Name another." }),
       secretStore: store,
       http: () => ({ send: () => Promise.reject(new Fault("webexUnreachable", "No network.")), close: nothing }),
       statusFile: { write: ways.writeStatus ?? (() => Promise.resolve()) },
