@@ -1,4 +1,5 @@
 import { asFault } from "../faults/fault.js";
+import { mapStack } from "../platform/source-positions.js";
 import type { CommandContext, CommonOptions, ExitCode } from "./command.js";
 import { UsageError } from "./usage-error.js";
 import { CommandConsole } from "./command-console.js";
@@ -54,6 +55,8 @@ function reportFailure(error: unknown, console: CommandConsole): ExitCode {
 function describeDefect(error: unknown): string {
   const { cause } = asFault(error);
   if (!(cause instanceof Error)) return "";
-  const place = cause.stack?.split("\n").find((line) => /^\s+at /.test(line));
+  const place = mapStack(cause.stack ?? "")
+    .split("\n")
+    .find((line) => /^\s+at /.test(line));
   return `(${cause.name}${place === undefined ? "" : ` ${place.trim()}`})`;
 }

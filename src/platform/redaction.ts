@@ -1,5 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
+import { mapStack } from "./source-positions.js";
 
 const SECRET_MEMBER = /^(authorization|proxy-authorization|cookie|.*token|.*secret|password|device_?code|code_?verifier)$/i;
 const SECRETS_IN_TEXT = [
@@ -38,7 +39,7 @@ function redactError(error: Error, depth: number): Record<string, unknown> {
       ? { code: error.code, status: error.status, trackingId: error.trackingId, data: redact(error.data, depth + 1) }
       : {}),
     message: redactText(error.message),
-    stack: redactText(error.stack ?? ""),
+    stack: redactText(mapStack(error.stack ?? "")),
     ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
   };
 }
