@@ -19,7 +19,10 @@ const rooms = Object.entries(mayImport).map(([room, targets]) => ({
   comment: `src/${room} may import: ${targets.join(", ") || "nothing"}${typesOnly[room] ? `; types of ${typesOnly[room].join(", ")}` : ""}`,
   severity: "error",
   from: { path: `^src/${room}/` },
-  to: { path: "^src/", pathNot: `^src/(${[room, ...targets, ...(typesOnly[room] ?? [])].join("|")})/` },
+  to: {
+    path: "^src/",
+    pathNot: `^src/(${[room, ...targets, ...(typesOnly[room] ?? [])].join("|")})/`,
+  },
 }));
 const types = Object.entries(typesOnly).map(([room, targets]) => ({
   name: `${room}-imports-types`,
@@ -42,7 +45,8 @@ module.exports = {
     },
     {
       name: "the-core-is-pure",
-      comment: "npm packages and node: modules belong in platform/, main.ts and cli/ (zod, being pure, anywhere)",
+      comment:
+        "npm packages and node: modules belong in platform/, main.ts and cli/ (zod, being pure, anywhere)",
       severity: "error",
       from: { path: `^src/(${pure.join("|")}|worker)/` },
       to: { pathNot: "^(src/|node_modules/zod/)" },
@@ -78,6 +82,9 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "require", "node", "default", "types"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default", "types"],
+    },
   },
 };

@@ -7,13 +7,24 @@ export default tseslint.config(
   {
     files: ["**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
-      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "@typescript-eslint/consistent-type-imports": ["error", { disallowTypeAnnotations: false }],
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
+      "@typescript-eslint/no-unused-vars": [
+        "error",
+        { argsIgnorePattern: "^_", varsIgnorePattern: "^_" },
+      ],
       // winston declares its transports as interfaces beside classes; the rule takes them for strangers.
       "@typescript-eslint/no-unsafe-class-instance-assignment": "off",
       "no-console": "error",
@@ -41,6 +52,9 @@ export default tseslint.config(
       },
     },
   },
-  { files: ["simulator/**/*.ts", "bench/**/*.ts", "scripts/**", "src/cli/**/*.ts"], rules: { "no-console": "off" } },
+  {
+    files: ["simulator/**/*.ts", "bench/**/*.ts", "scripts/**", "src/cli/**/*.ts"],
+    rules: { "no-console": "off" },
+  },
   { ignores: ["src/ports/web-globals.d.ts"] },
 );

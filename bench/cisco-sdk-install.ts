@@ -28,13 +28,19 @@ export async function installCiscoSdk(log: (text: string) => void): Promise<void
   const startedAt = performance.now();
   const elapsedText = (): string => `${Math.round((performance.now() - startedAt) / 1_000)} s`;
   log(`installing Cisco's JavaScript SDK into ${CISCO_SDK_FOLDER}: some 40 MB, some seconds`);
-  const progressTimer = setInterval(() => log(`still installing, ${elapsedText()}`), PROGRESS_INTERVAL_MS);
+  const progressTimer = setInterval(
+    () => log(`still installing, ${elapsedText()}`),
+    PROGRESS_INTERVAL_MS,
+  );
   try {
     await install();
   } catch (error) {
-    throw new Error(`Cisco's JavaScript SDK could not be installed into ${CISCO_SDK_FOLDER}: ${npmErrorSummary(error)}`, {
-      cause: error,
-    });
+    throw new Error(
+      `Cisco's JavaScript SDK could not be installed into ${CISCO_SDK_FOLDER}: ${npmErrorSummary(error)}`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     clearInterval(progressTimer);
   }
@@ -43,15 +49,26 @@ export async function installCiscoSdk(log: (text: string) => void): Promise<void
 
 /** By what npm writes when all else is done: an installation that was cut off does not count. */
 async function isInstalled(): Promise<boolean> {
-  const text = await readFile(join(CISCO_SDK_FOLDER, "node_modules", ".package-lock.json"), "utf8").catch(() => "{}");
-  const { packages = {} } = JSON.parse(text) as { packages?: Record<string, { version?: string } | undefined> };
-  return Object.entries(PACKAGES).every(([name, version]) => packages[`node_modules/${name}`]?.version === version);
+  const text = await readFile(
+    join(CISCO_SDK_FOLDER, "node_modules", ".package-lock.json"),
+    "utf8",
+  ).catch(() => "{}");
+  const { packages = {} } = JSON.parse(text) as {
+    packages?: Record<string, { version?: string } | undefined>;
+  };
+  return Object.entries(PACKAGES).every(
+    ([name, version]) => packages[`node_modules/${name}`]?.version === version,
+  );
 }
 
 async function install(): Promise<void> {
   const outputOptions = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
   // npm's own patience is minutes where there is no network.
-  const networkOptions = ["--prefer-offline", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"];
+  const networkOptions = [
+    "--prefer-offline",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=2000",
+  ];
   const packages = Object.entries(PACKAGES).map(([name, version]) => `${name}@${version}`);
   // npm is a batch file on Windows, which Node starts through a shell only.
   const options = { timeout: INSTALL_TIMEOUT_MS, shell: process.platform === "win32" };
@@ -64,7 +81,11 @@ async function install(): Promise<void> {
 
 /** npm's first words about it. What follows them is advice and places on this machine, which have no business in the results. */
 function npmErrorSummary(error: unknown): string {
-  const { killed, stderr, message } = error as { killed?: boolean; stderr?: string; message: string };
+  const { killed, stderr, message } = error as {
+    killed?: boolean;
+    stderr?: string;
+    message: string;
+  };
   if (killed === true) return `npm had not ended after ${INSTALL_TIMEOUT_MS / 1_000} s`;
   const lines = (stderr ?? "").split("\n").filter((line) => line.startsWith("npm error "));
   const summaryLines = lines.slice(0, 2).map((line) => line.slice("npm error ".length).trim());

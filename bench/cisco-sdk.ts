@@ -19,12 +19,19 @@ interface WebexCoreModule {
 }
 
 /** Cisco's SDK as its documents have it: list the people, then page after page. `installCiscoSdk` goes first. */
-export async function ciscoSdkSweeper(apiUrl: string, token: string, pageSize: number): Promise<() => Promise<number>> {
+export async function ciscoSdkSweeper(
+  apiUrl: string,
+  token: string,
+  pageSize: number,
+): Promise<() => Promise<number>> {
   const load = createRequire(resolve(CISCO_SDK_FOLDER, "package.json"));
   const core = load("@webex/webex-core") as WebexCoreModule;
   // Plugins join the core when they are loaded, and count for what is made of it afterwards.
   for (const plugin of ["@webex/plugin-logger", "@webex/plugin-people"]) load(plugin);
-  const webex = new core.default({ credentials: { access_token: token }, config: configuration(apiUrl) });
+  const webex = new core.default({
+    credentials: { access_token: token },
+    config: configuration(apiUrl),
+  });
   await new Promise<void>((ready) => webex.once("ready", ready));
   return async () => {
     let items = 0;

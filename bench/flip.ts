@@ -19,7 +19,10 @@ export const flip: Bench = {
     "hears. Held against chokidar's own `change` event, with its documented defaults, for the same write. The worker waits on purpose: " +
     "an editor that saves in pieces with pauses of up to 200 ms must be one edit, which chokidar's event does not promise.",
   async run({ worker, rounds, log }) {
-    const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons: 100, seed: 7 }], speed: 0 });
+    const webex = new WebexSimulator({
+      organizations: [{ name: "Example Ltd", persons: 100, seed: 7 }],
+      speed: 0,
+    });
     await webex.start();
     const settingsLines = (enable: 0 | 1): string[] => [
       `WebexPresence.Enable=${enable}`,
@@ -33,7 +36,12 @@ export const flip: Bench = {
       await new Promise<void>((resolve) => watcher.once("ready", resolve));
       const { refreshToken, accessToken, expiresIn, scope } = webex.issueGrant();
       await process.request("authorization/setClient", webex.client);
-      await process.request("authorization/import", { refreshToken, accessToken, expiresIn, scope });
+      await process.request("authorization/import", {
+        refreshToken,
+        accessToken,
+        expiresIn,
+        scope,
+      });
       const requests: number[] = [];
       const events: number[] = [];
       const count = rounds(FLIPS);
@@ -44,7 +52,9 @@ export const flip: Bench = {
         let writtenAt = Number.NaN;
         const since = (): number => performance.now() - writtenAt;
         const firstRequest = webex.nextRequest({}, DEADLINE_MS).then(since);
-        const changeEvent = new Promise<void>((resolve) => watcher.once("change", () => resolve())).then(since);
+        const changeEvent = new Promise<void>((resolve) =>
+          watcher.once("change", () => resolve()),
+        ).then(since);
         const written = writeFile(process.settingsPath, settingsLines(1).join("\r\n"));
         // The event may be there before the promise of the write is: both clocks start when the write was begun.
         writtenAt = performance.now();

@@ -27,7 +27,9 @@ export class FrameCounter {
           this.#partial = bytes.subarray(offset);
           break;
         }
-        this.#bodyBytesLeft = Number(/Content-Length: (\d+)/.exec(bytes.toString("latin1", offset, headerEnd))?.[1]);
+        this.#bodyBytesLeft = Number(
+          /Content-Length: (\d+)/.exec(bytes.toString("latin1", offset, headerEnd))?.[1],
+        );
         if (!(this.#bodyBytesLeft > 0)) throw new Error("That is not the protocol.");
         offset = headerEnd + 4;
       }
@@ -48,7 +50,8 @@ export class LineCounter {
 
   push(chunk: Buffer): number {
     let complete = 0;
-    for (let offset = chunk.indexOf(10); offset !== -1; offset = chunk.indexOf(10, offset + 1)) complete += 1;
+    for (let offset = chunk.indexOf(10); offset !== -1; offset = chunk.indexOf(10, offset + 1))
+      complete += 1;
     return complete;
   }
 }

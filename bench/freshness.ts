@@ -2,10 +2,14 @@ import { fileURLToPath } from "node:url";
 import { resolve } from "node:path";
 
 import { boundedRow, infoRow, type Bench, type BenchContext, type BenchResult } from "./bench.js";
-import { lowerBoundSeconds, pageCount, Scenario, type GridPoint } from "./freshness/point.js";
-import { measureWorker } from "./freshness/product.js";
-import { simulateLookups, simulateSweeps, simulateSweepsIgnoringRetryAfter } from "./freshness/rivals.js";
-import type { Outcome } from "./freshness/service.js";
+import { lowerBoundSeconds, pageCount, Scenario, type GridPoint } from "./freshness/scenario.js";
+import { measureWorker } from "./freshness/worker-measurement.js";
+import {
+  simulateLookups,
+  simulateSweeps,
+  simulateSweepsIgnoringRetryAfter,
+} from "./freshness/baselines.js";
+import type { Outcome } from "./freshness/service-model.js";
 import { formatNumber } from "./samples.js";
 
 interface Result {
@@ -22,7 +26,9 @@ interface Result {
 
 const GRID: readonly GridPoint[] = [1_000, 10_000, 50_000, 100_000].flatMap((persons) =>
   [100, 1_000].flatMap((pageSize) =>
-    [10, 100, 1_000].flatMap((watched) => [30, 60, 300].map((limit) => ({ persons, pageSize, watched, limit }))),
+    [10, 100, 1_000].flatMap((watched) =>
+      [30, 60, 300].map((limit) => ({ persons, pageSize, watched, limit })),
+    ),
   ),
 );
 /** The setting at its highest, so that the limit has to be found out. */
@@ -42,12 +48,21 @@ async function run({ log }: BenchContext): Promise<BenchResult> {
     results.push({
       point,
       bound: lowerBoundSeconds(point),
-      ours: await measureWorker(scene, { requestsPerMinute: MAX_REQUESTS_PER_MINUTE, honorsOldLinks: true }),
+      ours: await measureWorker(scene, {
+        requestsPerMinute: MAX_REQUESTS_PER_MINUTE,
+        honorsOldLinks: true,
+      }),
       sweeps: simulateSweeps(scene),
       lookups: simulateLookups(scene),
       ignoringRetryAfter: simulateSweepsIgnoringRetryAfter(scene),
-      withoutOldLinks: await measureWorker(scene, { requestsPerMinute: MAX_REQUESTS_PER_MINUTE, honorsOldLinks: false }),
-      withLimitSet: await measureWorker(scene, { requestsPerMinute: point.limit, honorsOldLinks: true }),
+      withoutOldLinks: await measureWorker(scene, {
+        requestsPerMinute: MAX_REQUESTS_PER_MINUTE,
+        honorsOldLinks: false,
+      }),
+      withLimitSet: await measureWorker(scene, {
+        requestsPerMinute: point.limit,
+        honorsOldLinks: true,
+      }),
     });
     if (results.length % 9 === 0) log(`${results.length} of ${GRID.length} points`);
   }
@@ -55,8 +70,11 @@ async function run({ log }: BenchContext): Promise<BenchResult> {
 }
 
 function findings(results: readonly Result[]): BenchResult {
-  const age = (select: (result: Result) => Outcome): readonly number[] => results.map((result) => select(result).meanAge);
-  const bestBaseline = results.map(({ sweeps, lookups }) => Math.min(sweeps.meanAge, lookups.meanAge));
+  const age = (select: (result: Result) => Outcome): readonly number[] =>
+    results.map((result) => select(result).meanAge);
+  const bestBaseline = results.map(({ sweeps, lookups }) =>
+    Math.min(sweeps.meanAge, lookups.meanAge),
+  );
   const worst = Math.max(...results.map(({ ours }, at) => ours.meanAge / (bestBaseline[at] ?? 0)));
   const ratioToSweeps = geometricMean(results.map((r) => r.sweeps.meanAge / r.ours.meanAge));
   const ratioToLookups = geometricMean(results.map((r) => r.lookups.meanAge / r.ours.meanAge));
@@ -66,13 +84,22 @@ function findings(results: readonly Result[]): BenchResult {
   const ours = seconds(age((r) => r.ours));
   const rejectedTotal = sum(results.map(({ ours: { rejected: refused } }) => refused));
   const requestTotal = sum(
-    results.map(({ ours: { rejected: refused, rejectedShare: share } }) => (share === 0 ? 0 : refused / share)),
+    results.map(({ ours: { rejected: refused, rejectedShare: share } }) =>
+      share === 0 ? 0 : refused / share,
+    ),
   );
-  const withoutOldLinksRatios = results.map((r, at) => r.withoutOldLinks.meanAge / (bestBaseline[at] ?? 0));
+  const withoutOldLinksRatios = results.map(
+    (r, at) => r.withoutOldLinks.meanAge / (bestBaseline[at] ?? 0),
+  );
   return {
     rows: [
       boundedRow(
-        { measure: "age against the better rival, worst point", ours: "", against: "", figure: `${worst.toFixed(2)} ×` },
+        {
+          measure: "age against the better rival, worst point",
+          ours: "",
+          against: "",
+          figure: `${worst.toFixed(2)} ×`,
+        },
         "at most 1.1 ×",
         worst <= 1.1,
       ),
@@ -153,10 +180,17 @@ function findings(results: readonly Result[]): BenchResult {
         unit: "times the bound, cut at 20",
         series: [
           { label: "worker", samples: cappedRatios(results, (r) => r.ours), ours: true },
-          { label: "worker, no old links", samples: cappedRatios(results, (r) => r.withoutOldLinks), ours: true },
+          {
+            label: "worker, no old links",
+            samples: cappedRatios(results, (r) => r.withoutOldLinks),
+            ours: true,
+          },
           { label: "sweeps alone", samples: cappedRatios(results, (r) => r.sweeps) },
           { label: "lookups alone", samples: cappedRatios(results, (r) => r.lookups) },
-          { label: "sweeps without manners", samples: cappedRatios(results, (r) => r.ignoringRetryAfter) },
+          {
+            label: "sweeps without manners",
+            samples: cappedRatios(results, (r) => r.ignoringRetryAfter),
+          },
         ],
         bound: { value: 1, label: "bound" },
       },
@@ -170,7 +204,10 @@ function findings(results: readonly Result[]): BenchResult {
   };
 }
 
-function cappedRatios(results: readonly Result[], select: (result: Result) => Outcome): readonly number[] {
+function cappedRatios(
+  results: readonly Result[],
+  select: (result: Result) => Outcome,
+): readonly number[] {
   return results.map((result) => Math.min(20, select(result).meanAge / result.bound));
 }
 
@@ -199,36 +236,39 @@ function pointTable(results: readonly Result[]): string {
     "no old links: mean",
     "limit set: mean",
   ];
-  const rows = results.map(({ point, bound, ours, sweeps, lookups, ignoringRetryAfter, withoutOldLinks, withLimitSet }) =>
-    [
-      point.persons.toLocaleString("en-US"),
-      `${point.pageSize} (${pageCount(point)})`,
-      point.watched,
-      point.limit,
-      bound.toFixed(1),
-      `**${ours.meanAge.toFixed(1)}**`,
-      ours.p95Age.toFixed(1),
-      percent(ours.seenWithin30s),
-      ours.requestsPerMinute.toFixed(1),
-      ours.rejected,
-      sweeps.meanAge.toFixed(1),
-      sweeps.p95Age.toFixed(1),
-      percent(sweeps.seenWithin30s),
-      sweeps.rejected,
-      lookups.meanAge.toFixed(1),
-      lookups.p95Age.toFixed(1),
-      percent(lookups.seenWithin30s),
-      lookups.rejected,
-      ignoringRetryAfter.meanAge.toFixed(1),
-      percent(ignoringRetryAfter.rejectedShare),
-      withoutOldLinks.meanAge.toFixed(1),
-      withLimitSet.meanAge.toFixed(1),
-    ].join(" | "),
+  const rows = results.map(
+    ({ point, bound, ours, sweeps, lookups, ignoringRetryAfter, withoutOldLinks, withLimitSet }) =>
+      [
+        point.persons.toLocaleString("en-US"),
+        `${point.pageSize} (${pageCount(point)})`,
+        point.watched,
+        point.limit,
+        bound.toFixed(1),
+        `**${ours.meanAge.toFixed(1)}**`,
+        ours.p95Age.toFixed(1),
+        percent(ours.seenWithin30s),
+        ours.requestsPerMinute.toFixed(1),
+        ours.rejected,
+        sweeps.meanAge.toFixed(1),
+        sweeps.p95Age.toFixed(1),
+        percent(sweeps.seenWithin30s),
+        sweeps.rejected,
+        lookups.meanAge.toFixed(1),
+        lookups.p95Age.toFixed(1),
+        percent(lookups.seenWithin30s),
+        lookups.rejected,
+        ignoringRetryAfter.meanAge.toFixed(1),
+        percent(ignoringRetryAfter.rejectedShare),
+        withoutOldLinks.meanAge.toFixed(1),
+        withLimitSet.meanAge.toFixed(1),
+      ].join(" | "),
   );
   const line = (cells: string): string => `| ${cells} |`;
   return [
     "Each point: ages in seconds, limit in requests a minute, page size (and pages), 429 in the time measured.",
-    [line(head.join(" | ")), line(head.map(() => "---:").join(" | ")), ...rows.map(line)].join("\n"),
+    [line(head.join(" | ")), line(head.map(() => "---:").join(" | ")), ...rows.map(line)].join(
+      "\n",
+    ),
   ].join("\n\n");
 }
 
@@ -251,7 +291,11 @@ function percent(share: number): string {
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { describeMachine: machine } = await import("./machine.js");
   const { textTable, writeResults } = await import("./report.js");
-  const result = await run({ worker: "", rounds: (atLeast) => atLeast, log: (text) => void process.stderr.write(`  ${text}\n`) });
+  const result = await run({
+    worker: "",
+    rounds: (atLeast) => atLeast,
+    log: (text) => void process.stderr.write(`  ${text}\n`),
+  });
   console.log(`${machine()}\n\n${textTable(result.rows)}`);
   if (!process.argv.includes("--dry")) await writeResults(freshness, result, machine());
 }

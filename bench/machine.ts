@@ -16,5 +16,7 @@ export function describeMachine(): string {
 }
 
 function installedVersion(name: string): string {
-  return (JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8")) as { version: string }).version;
+  return (
+    JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8")) as { version: string }
+  ).version;
 }

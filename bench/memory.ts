@@ -48,7 +48,9 @@ async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<B
   const workers = await Promise.all(
     Array.from({ length: count }, () => WorkerProcess.launch(worker, ["WebexPresence.Enable=0"])),
   );
-  const bare = Array.from({ length: count }, () => spawn(process.execPath, [BARE], { stdio: ["pipe", "pipe", "ignore"] }));
+  const bare = Array.from({ length: count }, () =>
+    spawn(process.execPath, [BARE], { stdio: ["pipe", "pipe", "ignore"] }),
+  );
   try {
     await sleep(IDLE_MS);
     const ours = workers.map(({ pid }) => memoryOf(pid)).map(totalMemory);
@@ -70,7 +72,10 @@ async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<B
       notes: [],
     };
   } finally {
-    await Promise.all([...workers.map((each) => each.stop()), ...bare.map((child) => endChild(child))]);
+    await Promise.all([
+      ...workers.map((each) => each.stop()),
+      ...bare.map((child) => endChild(child)),
+    ]);
   }
 }
 
@@ -78,24 +83,44 @@ async function measurePolling({ worker, rounds, log }: BenchContext): Promise<Be
   const count = rounds(WORKER_COUNT);
   log(`${count} workers poll ${IDLE_PERSONS} persons for ${POLLING_MS / 1000} s`);
   const service = await SimulatedService.start(IDLE_PERSONS, 60);
-  const settings = service.settings("WebexPresence.Enable=1", "WebexPresence.PollIntervalSeconds=5");
-  const workers = await Promise.all(Array.from({ length: count }, () => WorkerProcess.launch(worker, settings)));
-  const peer = (...args: string[]) => spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
+  const settings = service.settings(
+    "WebexPresence.Enable=1",
+    "WebexPresence.PollIntervalSeconds=5",
+  );
+  const workers = await Promise.all(
+    Array.from({ length: count }, () => WorkerProcess.launch(worker, settings)),
+  );
+  const peer = (...args: string[]) =>
+    spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
   const bare = Array.from({ length: count }, () => peer(BARE));
-  const pollers = Array.from({ length: count }, () => peer(POLLER, service.apiUrl, service.grant.accessToken));
+  const pollers = Array.from({ length: count }, () =>
+    peer(POLLER, service.apiUrl, service.grant.accessToken),
+  );
   try {
     await Promise.all(workers.map((each) => each.authorize(service)));
     await Promise.all(
       workers.map((each) =>
-        each.waitForStatus("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === IDLE_PERSONS, 20_000),
+        each.waitForStatus(
+          "a sweep",
+          ({ organizations }) => organizations[0]?.lastSweep?.persons === IDLE_PERSONS,
+          20_000,
+        ),
       ),
     );
     await sleep(POLLING_MS);
     const ours = workers.map(({ pid }) => memoryOf(pid));
     const node = bare.map(({ pid }) => memoryOf(pid ?? 0));
     const least = pollers.map(({ pid }) => memoryOf(pid ?? 0));
-    const resident = { ours: ours.map(totalMemory), node: node.map(totalMemory), least: least.map(totalMemory) };
-    const own = { ours: ours.map(ownMemory), node: node.map(ownMemory), least: least.map(ownMemory) };
+    const resident = {
+      ours: ours.map(totalMemory),
+      node: node.map(totalMemory),
+      least: least.map(totalMemory),
+    };
+    const own = {
+      ours: ours.map(ownMemory),
+      node: node.map(ownMemory),
+      least: least.map(ownMemory),
+    };
     const against = (of: typeof own): string =>
       `bare Node ${formatNumber(median(of.node))} MB, bare poller ${formatNumber(median(of.least))} MB`;
     return {
@@ -131,7 +156,11 @@ async function measurePolling({ worker, rounds, log }: BenchContext): Promise<Be
   }
 }
 
-function panel(title: string, of: Record<"ours" | "node" | "least", readonly number[]>, bound?: Panel["bound"]): Panel {
+function panel(
+  title: string,
+  of: Record<"ours" | "node" | "least", readonly number[]>,
+  bound?: Panel["bound"],
+): Panel {
   return {
     title,
     unit: "MB",
@@ -159,7 +188,11 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
     const added: number[] = [];
     for (let round = 0; round < rounds(5); round += 1) {
       log(`a roster of ${persons} persons, ${round + 1}`);
-      const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", child, String(persons)]);
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        "--expose-gc",
+        child,
+        String(persons),
+      ]);
       added.push((JSON.parse(stdout) as RosterMemory).bytes / 1e6);
     }
     measured.push({ persons, added });
@@ -171,7 +204,9 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
       against: "",
       figure: `${formatNumber((median(added) * 1e6) / persons)} bytes a person`,
     };
-    return persons === LARGE_PERSONS ? boundedRow(row, `< ${ROSTER_BOUND_MB} MB`, median(added) < ROSTER_BOUND_MB) : infoRow(row);
+    return persons === LARGE_PERSONS
+      ? boundedRow(row, `< ${ROSTER_BOUND_MB} MB`, median(added) < ROSTER_BOUND_MB)
+      : infoRow(row);
   });
   return {
     rows,
@@ -179,8 +214,15 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
       {
         title: "Heap and buffers that a roster adds",
         unit: "MB",
-        series: measured.map(({ persons, added }) => ({ label: `${formatCount(persons)} persons`, samples: added, ours: true })),
-        bound: { value: ROSTER_BOUND_MB, label: `${ROSTER_BOUND_MB} MB for ${formatCount(LARGE_PERSONS)}` },
+        series: measured.map(({ persons, added }) => ({
+          label: `${formatCount(persons)} persons`,
+          samples: added,
+          ours: true,
+        })),
+        bound: {
+          value: ROSTER_BOUND_MB,
+          label: `${ROSTER_BOUND_MB} MB for ${formatCount(LARGE_PERSONS)}`,
+        },
       },
     ],
     notes: [],
@@ -192,7 +234,11 @@ async function measureLargeSweep({ worker, log }: BenchContext): Promise<BenchRe
   const service = await SimulatedService.start(LARGE_PERSONS, 60);
   const large = await WorkerProcess.launch(
     worker,
-    service.settings("WebexPresence.Enable=1", "WebexPresence.RequestsPerMinute=600", "WebexPresence.PollIntervalSeconds=3600"),
+    service.settings(
+      "WebexPresence.Enable=1",
+      "WebexPresence.RequestsPerMinute=600",
+      "WebexPresence.PollIntervalSeconds=3600",
+    ),
   );
   try {
     await large.authorize(service);
@@ -211,7 +257,9 @@ async function measureLargeSweep({ worker, log }: BenchContext): Promise<BenchRe
         row(`resident, ${POLLING_MS / 1000} s later`, memoryOf(large.pid).totalMB),
       ],
       panels: [],
-      notes: ["After a large sweep V8 keeps for a while what it took for the pages; the roster itself is the row above."],
+      notes: [
+        "After a large sweep V8 keeps for a while what it took for the pages; the roster itself is the row above.",
+      ],
     };
   } finally {
     await large.stop();

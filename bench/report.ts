@@ -10,7 +10,9 @@ const HEAD = ["measure", "worker", "against", "figure", "wanted", "verdict"];
 /** The findings as a table for a terminal. */
 export function textTable(rows: readonly Row[]): string {
   const lines = [HEAD, ...rows.map(cells)];
-  const widths = HEAD.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const widths = HEAD.map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
   const text = lines.map((line) =>
     line
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -22,7 +24,11 @@ export function textTable(rows: readonly Row[]): string {
 }
 
 /** Writes `bench/results/<name>.md` and `.svg`. */
-export async function writeResults(bench: Bench, result: BenchResult, machine: string): Promise<void> {
+export async function writeResults(
+  bench: Bench,
+  result: BenchResult,
+  machine: string,
+): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
   const markdown = [
     `# ${bench.title}`,
@@ -38,8 +44,11 @@ export async function writeResults(bench: Bench, result: BenchResult, machine: s
 }
 
 function markdownTable(rows: readonly Row[]): string {
-  const line = (content: readonly string[]): string => `| ${content.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(HEAD), line(HEAD.map(() => "---")), ...rows.map((row) => line(cells(row)))].join("\n");
+  const line = (content: readonly string[]): string =>
+    `| ${content.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(HEAD), line(HEAD.map(() => "---")), ...rows.map((row) => line(cells(row)))].join(
+    "\n",
+  );
 }
 
 function cells(row: Row): string[] {

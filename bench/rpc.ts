@@ -50,16 +50,38 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
   const lines = MessagePeer.spawn([LINES_PEER], LineCounter);
   try {
     await ours.authorize(service);
-    await ours.waitForStatus("a sweep", ({ organizations }) => organizations[0]?.lastSweep?.persons === PERSONS, 30_000);
+    await ours.waitForStatus(
+      "a sweep",
+      ({ organizations }) => organizations[0]?.lastSweep?.persons === PERSONS,
+      30_000,
+    );
     const { input, output } = ours.detachStreams();
-    const peers = { worker: new MessagePeer(input, output, FrameCounter), echo: echo.peer, lines: lines.peer };
+    const peers = {
+      worker: new MessagePeer(input, output, FrameCounter),
+      echo: echo.peer,
+      lines: lines.peer,
+    };
     const count = rounds(ROUNDS);
     const measure = async (run: (peer: MessagePeer) => Promise<number>) =>
-      interleaved({ worker: () => run(peers.worker), echo: () => run(peers.echo), lines: () => run(peers.lines) }, count);
-    const uri = (index: number): string => `sip:${service.addresses[index % service.addresses.length] ?? ""}`;
-    const get = (id: number) => ({ jsonrpc: "2.0", id, method: "presence/get", params: { uri: uri(id) } });
+      interleaved(
+        {
+          worker: () => run(peers.worker),
+          echo: () => run(peers.echo),
+          lines: () => run(peers.lines),
+        },
+        count,
+      );
+    const uri = (index: number): string =>
+      `sip:${service.addresses[index % service.addresses.length] ?? ""}`;
+    const get = (id: number) => ({
+      jsonrpc: "2.0",
+      id,
+      method: "presence/get",
+      params: { uri: uri(id) },
+    });
     const first = await peers.worker.collect(peers.worker.bytes([get(1)]), 1);
-    if (!first.includes('"personId":"')) throw new Error(`The worker does not know whom it is asked for: ${first}`);
+    if (!first.includes('"personId":"'))
+      throw new Error(`The worker does not know whom it is asked for: ${first}`);
 
     log(`${count} × ${SEQUENTIAL} presence/get one at a time`);
     const sequential = await measure(async (peer) => {
@@ -77,7 +99,9 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
     const many = await measure(async (peer) => {
       const requests = Array.from({ length: MANY_CALLS }, (_, id) => {
         const uris = Array.from({ length: MANY }, (_, index) => uri(id * MANY + index));
-        return peer.bytes([{ jsonrpc: "2.0", id: id + 1, method: "presence/getMany", params: { uris } }]);
+        return peer.bytes([
+          { jsonrpc: "2.0", id: id + 1, method: "presence/getMany", params: { uris } },
+        ]);
       });
       const startedAt = performance.now();
       for (const request of requests) await peer.exchange(request, 1);
@@ -116,7 +140,11 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
       ],
       panels: [
         panel("presence/get one at a time", "µs, less is better", sequential),
-        panel(`presence/get, ${formatCount(PIPELINED)} pipelined`, "a second, more is better", pipelined),
+        panel(
+          `presence/get, ${formatCount(PIPELINED)} pipelined`,
+          "a second, more is better",
+          pipelined,
+        ),
         panel(`presence/getMany of ${MANY}`, "µs, less is better", many),
       ],
       notes: [],
@@ -148,18 +176,26 @@ async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResul
   const ours = MessagePeer.spawn([child, String(CHANGED_PERSONS)], FrameCounter);
   const lines = MessagePeer.spawn([LINES_PEER], LineCounter);
   try {
-    const subscribe = ours.peer.bytes([{ jsonrpc: "2.0", id: 1, method: "presence/subscribe", params: { all: true } }]);
+    const subscribe = ours.peer.bytes([
+      { jsonrpc: "2.0", id: 1, method: "presence/subscribe", params: { all: true } },
+    ]);
     const answer = await ours.peer.collect(subscribe, 1);
     // Both tell of the same people: texts of one's own for each are part of the work.
-    const { result } = JSON.parse(answer.slice(answer.indexOf("{"))) as { result: { records: object[] } };
+    const { result } = JSON.parse(answer.slice(answer.indexOf("{"))) as {
+      result: { records: object[] };
+    };
     const load = { jsonrpc: "2.0", id: 1, method: "know", params: { records: result.records } };
     await lines.peer.exchange(lines.peer.bytes([load]), 1);
     const change = ours.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "worker/poll", params: {} }]);
     const storm = lines.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "storm" }]);
     const messages = CHANGED_PERSONS / BATCH + 1;
-    for (const text of [await ours.peer.collect(change, messages), await lines.peer.collect(storm, messages)]) {
+    for (const text of [
+      await ours.peer.collect(change, messages),
+      await lines.peer.collect(storm, messages),
+    ]) {
       const records = text.split('"observedAt":').length - 1;
-      if (records !== CHANGED_PERSONS) throw new Error(`${records} changes were told, not ${CHANGED_PERSONS}.`);
+      if (records !== CHANGED_PERSONS)
+        throw new Error(`${records} changes were told, not ${CHANGED_PERSONS}.`);
     }
     const count = rounds(ROUNDS);
     log(`${count} × ${CHANGED_PERSONS} changes`);

@@ -33,7 +33,10 @@ export class SimulatedService {
 
   /** One organization; with a `speed` of 0 nobody's presence changes. */
   static async start(persons: number, speed: number): Promise<SimulatedService> {
-    const child = fork(fileURLToPath(new URL("children/simulator.js", import.meta.url)), [String(persons), String(speed)]);
+    const child = fork(fileURLToPath(new URL("children/simulator.js", import.meta.url)), [
+      String(persons),
+      String(speed),
+    ]);
     const info = await Promise.race([
       once(child, "message").then(([message]) => message as SimulatedServiceInfo),
       once(child, "exit").then(() => Promise.reject(new Error("The simulator has ended."))),

@@ -48,7 +48,9 @@ export const snapshot: Bench = {
       (error: unknown) => `LEFT OUT, so nothing is said of it here: ${(error as Error).message}`,
     );
     if (installError !== null) log(installError);
-    const contenderNames = (Object.keys(LABELS) as SweeperName[]).filter((name) => name !== "ciscoSdk" || installError === null);
+    const contenderNames = (Object.keys(LABELS) as SweeperName[]).filter(
+      (name) => name !== "ciscoSdk" || installError === null,
+    );
     const rows: Row[] = [];
     const panels: Panel[] = [];
     const changedCount: number[] = [];
@@ -82,10 +84,19 @@ function createRows(sweep: string, { cpu, residentMb }: Costs): Row[] {
   const ms = (values: readonly number[]): string => `${formatNumber(median(values))} ms`;
   const mb = (value: number): string => `${formatNumber(value)} MB`;
   const sdk = cpu.ciscoSdk;
-  const ahead = Math.min(...[cpu.axios, ...(sdk === undefined ? [] : [sdk])].map((other) => pairedRatio(other, cpu.product)));
+  const ahead = Math.min(
+    ...[cpu.axios, ...(sdk === undefined ? [] : [sdk])].map((other) =>
+      pairedRatio(other, cpu.product),
+    ),
+  );
   return [
     boundedRow(
-      { measure: sweep, ours: ms(cpu.product), against: `raw ${ms(cpu.raw)}`, figure: `${ratio.toFixed(2)} × raw` },
+      {
+        measure: sweep,
+        ours: ms(cpu.product),
+        against: `raw ${ms(cpu.raw)}`,
+        figure: `${ratio.toFixed(2)} × raw`,
+      },
       `≤ ${BOUND} ×`,
       ratio <= BOUND,
     ),
@@ -116,7 +127,11 @@ function createRows(sweep: string, { cpu, residentMb }: Costs): Row[] {
   ];
 }
 
-async function measureSweeps(persons: number, count: number, contenderNames: readonly SweeperName[]): Promise<Costs> {
+async function measureSweeps(
+  persons: number,
+  count: number,
+  contenderNames: readonly SweeperName[],
+): Promise<Costs> {
   const service = await SimulatedService.start(persons, 1);
   const children = new Map<SweeperName, ChildProcess>();
   const residentMb = {} as ByContender<number>;
@@ -135,9 +150,14 @@ async function measureSweeps(persons: number, count: number, contenderNames: rea
         return cost.cpuMs;
       };
     }
-    for (let round = 0; round < WARM_UP; round += 1) for (const sweep of Object.values(contenders)) await sweep();
+    for (let round = 0; round < WARM_UP; round += 1)
+      for (const sweep of Object.values(contenders)) await sweep();
     const cpu = await interleaved(contenders, count);
-    return { cpu, residentMb, changedPercent: (100 * changedCount * contenderNames.length) / steps / persons };
+    return {
+      cpu,
+      residentMb,
+      changedPercent: (100 * changedCount * contenderNames.length) / steps / persons,
+    };
   } finally {
     for (const child of children.values()) child.disconnect();
     await service.stop();
@@ -155,7 +175,8 @@ async function startSweeper(name: SweeperName, service: SimulatedService): Promi
 async function measureSweep(child: ChildProcess, persons: number): Promise<SweepCost> {
   child.send("sweep");
   const cost = (await nextMessage(child)) as SweepCost;
-  if (cost.persons < persons) throw new Error(`A sweep told ${cost.persons} of ${persons} persons.`);
+  if (cost.persons < persons)
+    throw new Error(`A sweep told ${cost.persons} of ${persons} persons.`);
   return cost;
 }
 

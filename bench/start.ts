@@ -37,7 +37,10 @@ export const start: Bench = {
       const pairs = rounds(PAIRS);
       log(`${pairs} pairs of launches`);
       const durations = await interleaved(
-        { worker: async () => (await firstAnswer(ours)).ms, bare: async () => (await firstAnswer([BARE])).ms },
+        {
+          worker: async () => (await firstAnswer(ours)).ms,
+          bare: async () => (await firstAnswer([BARE])).ms,
+        },
         pairs,
       );
       const ratio = pairedRatio(durations.worker, durations.bare);
@@ -93,7 +96,9 @@ async function firstAnswer(args: readonly string[]): Promise<{ ms: number; answe
       if (counter.push(chunk) > 0) resolve(performance.now() - launchedAt);
     });
     child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`It ended (${String(code)}) without an answer: ${args.join(" ")}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`It ended (${String(code)}) without an answer: ${args.join(" ")}`)),
+    );
   });
   await endChild(child);
   return { ms, answer: FrameCounter.firstBody(Buffer.concat(chunks)) };

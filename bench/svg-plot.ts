@@ -52,15 +52,21 @@ ${parts.join("\n")}
 }
 
 function renderPanel(panel: Panel, top: number): string {
-  const maximum = Math.max(...panel.series.flatMap(({ samples }) => samples), panel.bound?.value ?? 0);
-  const x = (value: number): string => (LABELS + (maximum === 0 ? 0 : (value / maximum) * PLOT)).toFixed(1);
+  const maximum = Math.max(
+    ...panel.series.flatMap(({ samples }) => samples),
+    panel.bound?.value ?? 0,
+  );
+  const x = (value: number): string =>
+    (LABELS + (maximum === 0 ? 0 : (value / maximum) * PLOT)).toFixed(1);
   const first = top + HEAD;
   const last = first + panel.series.length * LINE;
   const lines = [
     `<text class="soft" x="12" y="${top + 20}">${escapeXml(panel.title)} (${escapeXml(panel.unit)})</text>`,
     `<line class="axis" x1="${LABELS}" x2="${LABELS}" y1="${first - 6}" y2="${last}"/>`,
   ];
-  panel.series.forEach((series, index) => lines.push(renderSeries(series, first + index * LINE, x)));
+  panel.series.forEach((series, index) =>
+    lines.push(renderSeries(series, first + index * LINE, x)),
+  );
   if (panel.bound !== undefined) {
     const at = x(panel.bound.value);
     const onTheRight = Number(at) > LABELS + PLOT / 2;
@@ -72,11 +78,19 @@ function renderPanel(panel: Panel, top: number): string {
   return lines.join("\n");
 }
 
-function renderSeries({ label, samples, ours }: Series, top: number, x: (value: number) => string): string {
+function renderSeries(
+  { label, samples, ours }: Series,
+  top: number,
+  x: (value: number) => string,
+): string {
   const seriesClass = ours === true ? "ours" : "theirs";
   const center = top + LINE / 2;
   const value = median(samples);
-  const dots = samples.map((sample) => `<circle class="dot ${seriesClass}" cx="${x(sample)}" cy="${center}" r="2.5"/>`).join("");
+  const dots = samples
+    .map(
+      (sample) => `<circle class="dot ${seriesClass}" cx="${x(sample)}" cy="${center}" r="2.5"/>`,
+    )
+    .join("");
   return [
     `<text x="${LABELS - 10}" y="${center + 4}" text-anchor="end">${escapeXml(label)}</text>`,
     `<rect class="bar ${seriesClass}" x="${LABELS}" y="${top + 5}" width="${(Number(x(value)) - LABELS).toFixed(1)}" height="${LINE - 10}"/>`,

@@ -15,24 +15,38 @@ export type Sweeper = () => Promise<number>;
 export type SweeperName = keyof typeof sweepers;
 
 const PAGE_SIZE = 1_000;
-const logger: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const logger: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
 
 /** Each way of reading an organization, made ready. Other clients of Webex's API join here. */
 export const sweepers = {
-  product: (apiUrl: string, getToken: string) => Promise.resolve(productSweeper(apiUrl, getToken, "known")),
-  productAtFirst: (apiUrl: string, getToken: string) => Promise.resolve(productSweeper(apiUrl, getToken, "unknown")),
+  product: (apiUrl: string, getToken: string) =>
+    Promise.resolve(productSweeper(apiUrl, getToken, "known")),
+  productAtFirst: (apiUrl: string, getToken: string) =>
+    Promise.resolve(productSweeper(apiUrl, getToken, "unknown")),
   raw: (apiUrl: string, getToken: string) => Promise.resolve(rawSweeper(apiUrl, getToken)),
   axios: axiosSweeper,
-  ciscoSdk: (apiUrl: string, getToken: string): Promise<Sweeper> => ciscoSdkSweeper(apiUrl, getToken, PAGE_SIZE),
+  ciscoSdk: (apiUrl: string, getToken: string): Promise<Sweeper> =>
+    ciscoSdkSweeper(apiUrl, getToken, PAGE_SIZE),
 };
 
 /** What the worker does: its HTTP, its REST client, its decoding and its presence room, which knows the people from the last sweep, or nobody. */
-function productSweeper(apiUrl: string, getToken: string, previousPeople: "known" | "unknown"): Sweeper {
+function productSweeper(
+  apiUrl: string,
+  getToken: string,
+  previousPeople: "known" | "unknown",
+): Sweeper {
   const bearer = new Secret(getToken);
   const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
   const tokens = { getToken: () => Promise.resolve(bearer), replace: () => Promise.resolve(null) };
   const gate = { acquire: () => Promise.resolve(), complete: () => undefined };
-  const webex = new WebexPeople(new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate));
+  const webex = new WebexPeople(
+    new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate),
+  );
   const directory = new PresenceDirectory(systemClock, logger);
   directory.setCondition("polling");
   const { signal } = new AbortController();
@@ -68,14 +82,20 @@ function rawSweeper(apiUrl: string, getToken: string): Sweeper {
   };
 }
 
-function rawPage(url: string, agent: Agent, headers: Record<string, string>): Promise<{ items: number; next: string | null }> {
+function rawPage(
+  url: string,
+  agent: Agent,
+  headers: Record<string, string>,
+): Promise<{ items: number; next: string | null }> {
   return new Promise((resolve, reject) => {
     get(url, { agent, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
       response.on("end", () => {
-        const { items } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as { items: unknown[] };
+        const { items } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
+          items: unknown[];
+        };
         resolve({ items: items.length, next: nextLink(response.headers.link) });
       });
     }).on("error", reject);
@@ -88,7 +108,9 @@ async function axiosSweeper(apiUrl: string, getToken: string): Promise<Sweeper> 
   return async () => {
     let items = 0;
     for (let url: string | null = `${apiUrl}/people?max=${PAGE_SIZE}`; url !== null;) {
-      const response = await axios.get<{ items: unknown[] }>(url, { headers: { Authorization: `Bearer ${getToken}` } });
+      const response = await axios.get<{ items: unknown[] }>(url, {
+        headers: { Authorization: `Bearer ${getToken}` },
+      });
       items += response.data.items.length;
       const { link } = response.headers;
       url = nextLink(typeof link === "string" ? link : undefined);

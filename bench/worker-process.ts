@@ -10,7 +10,10 @@ import type { SimulatedService } from "./simulated-service.js";
 
 export interface WorkerStatus {
   readonly phase: string;
-  readonly organizations: readonly { readonly persons: number; readonly lastSweep: { readonly persons: number } | null }[];
+  readonly organizations: readonly {
+    readonly persons: number;
+    readonly lastSweep: { readonly persons: number } | null;
+  }[];
 }
 
 const STATUS_POLL_MS = 50;
@@ -35,7 +38,8 @@ export class WorkerProcess {
   /** `lines` is what its Presence.ini says; without any, the file is not there. */
   static async launch(worker: string, lines: readonly string[]): Promise<WorkerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "ucx-bench-"));
-    if (lines.length > 0) await writeFile(join(folder, "Presence.ini"), `${lines.join("\r\n")}\r\n`);
+    if (lines.length > 0)
+      await writeFile(join(folder, "Presence.ini"), `${lines.join("\r\n")}\r\n`);
     const args = [worker, ...launchArguments(folder)];
     const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "ignore"] });
     await once(child, "spawn");
@@ -52,12 +56,17 @@ export class WorkerProcess {
   }
 
   /** Waits until `found` says yes of the worker's status. */
-  async waitForStatus(description: string, isReached: (status: WorkerStatus) => boolean, timeoutMs: number): Promise<void> {
+  async waitForStatus(
+    description: string,
+    isReached: (status: WorkerStatus) => boolean,
+    timeoutMs: number,
+  ): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const status = await this.request<WorkerStatus>("worker/status");
       if (isReached(status)) return;
-      if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${description}. ${JSON.stringify(status)}`);
+      if (Date.now() > deadline)
+        throw new Error(`Not within ${timeoutMs} ms: ${description}. ${JSON.stringify(status)}`);
       await sleep(STATUS_POLL_MS);
     }
   }
@@ -75,11 +84,20 @@ export class WorkerProcess {
 }
 
 export function launchArguments(folder: string): string[] {
-  return ["--settings", join(folder, "Presence.ini"), "--secret-store", "memory", "--log-dir", join(folder, "log")];
+  return [
+    "--settings",
+    join(folder, "Presence.ini"),
+    "--secret-store",
+    "memory",
+    "--log-dir",
+    join(folder, "log"),
+  ];
 }
 
 /** Ends a child by the end of its input, and by force where that is not enough. */
-export async function endChild(child: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
+export async function endChild(
+  child: ChildProcessByStdio<Writable, Readable, null>,
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, "exit");
   child.stdout.resume();

@@ -52,7 +52,14 @@ async function writeCodeCache() {
     const folder = dirname(dirname(filename));
     const load = require("node:module").createRequire(join(folder, "worker.cjs"));
     program.runInThisContext()({}, load, {}, filename, folder);`;
-  const options = ["--settings", join(folder, "Presence.ini"), "--secret-store", "memory", "--log-dir", folder];
+  const options = [
+    "--settings",
+    join(folder, "Presence.ini"),
+    "--secret-store",
+    "memory",
+    "--log-dir",
+    folder,
+  ];
   const running = promisify(execFile)(
     process.execPath,
     ["-e", trial, join(process.cwd(), "dist", "lib", "worker.cjs"), ...options],
@@ -67,5 +74,7 @@ await rm("dist", { recursive: true, force: true });
 await Promise.all(bundles.map((bundle) => build(bundle)));
 await writeFile("dist/worker.cjs", launcher);
 await writeCodeCache().catch((error) =>
-  console.error(`Built without V8's code cache, so the worker starts more slowly: ${error.message}`),
+  console.error(
+    `Built without V8's code cache, so the worker starts more slowly: ${error.message}`,
+  ),
 );

@@ -28,11 +28,16 @@ const withoutUnused = {
       "@dabh/diagnostics": "module.exports = () => () => undefined;",
       "mime-db": "module.exports = {};",
     };
-    context.onResolve({ filter: /^(@colors\/colors|@dabh\/diagnostics|mime-db)(\/|$)/ }, ({ path }) => ({
-      path: Object.keys(contents).find((name) => path.startsWith(name)),
-      namespace: "unused",
+    context.onResolve(
+      { filter: /^(@colors\/colors|@dabh\/diagnostics|mime-db)(\/|$)/ },
+      ({ path }) => ({
+        path: Object.keys(contents).find((name) => path.startsWith(name)),
+        namespace: "unused",
+      }),
+    );
+    context.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({
+      contents: contents[path],
     }));
-    context.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({ contents: contents[path] }));
   },
 };
 
@@ -40,8 +45,13 @@ const withoutUnused = {
 const withoutCompression = {
   name: "without-compression",
   setup(context) {
-    context.onResolve({ filter: /^(zlib|child_process)$/ }, ({ path }) => ({ path, namespace: "unused" }));
-    context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
+    context.onResolve({ filter: /^(zlib|child_process)$/ }, ({ path }) => ({
+      path,
+      namespace: "unused",
+    }));
+    context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({
+      contents: "module.exports = {};",
+    }));
   },
 };
 
@@ -51,7 +61,8 @@ const lazyLibrariesApart = {
   setup(context) {
     const names = new RegExp(`^(${lazyLibraries.join("|")})$`);
     context.onResolve({ filter: names }, ({ path, kind, importer }) => {
-      if (kind !== "dynamic-import") throw new Error(`${path} must be loaded lazily, by import(): ${importer}`);
+      if (kind !== "dynamic-import")
+        throw new Error(`${path} must be loaded lazily, by import(): ${importer}`);
       return { path: `./lib/${path}.cjs`, external: true };
     });
   },
@@ -104,7 +115,10 @@ export const bundles = [
   },
   ...lazyLibraries.map((name) => ({
     ...common,
-    stdin: { contents: `module.exports = require(${JSON.stringify(name)});`, resolveDir: process.cwd() },
+    stdin: {
+      contents: `module.exports = require(${JSON.stringify(name)});`,
+      resolveDir: process.cwd(),
+    },
     outfile: `dist/lib/${name}.cjs`,
     plugins: name === "rotating-file-stream" ? [withoutCompression] : [withoutUnused],
   })),

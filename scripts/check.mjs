@@ -15,10 +15,15 @@ const steps = [
 
 for (const [name, command] of steps) {
   const began = Date.now();
-  const { status } = spawnSync(`npx --no-install ${command}`.replace("npx --no-install node ", "node "), {
-    stdio: "inherit",
-    shell: true,
-  });
-  console.error(`${status === 0 ? "ok  " : "FAIL"} ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+  const { status } = spawnSync(
+    `npx --no-install ${command}`.replace("npx --no-install node ", "node "),
+    {
+      stdio: "inherit",
+      shell: true,
+    },
+  );
+  console.error(
+    `${status === 0 ? "ok  " : "FAIL"} ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`,
+  );
   if (status !== 0) process.exitCode = 1;
 }

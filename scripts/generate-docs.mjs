@@ -7,7 +7,8 @@ import { pathToFileURL } from "node:url";
 
 const root = new URL("../", import.meta.url);
 const from = process.argv.indexOf("--from");
-const compiled = from < 0 ? new URL("build/", root) : new URL(`${pathToFileURL(process.argv[from + 1]).href}/`);
+const compiled =
+  from < 0 ? new URL("build/", root) : new URL(`${pathToFileURL(process.argv[from + 1]).href}/`);
 const load = (path) => import(new URL(`src/${path}`, compiled));
 
 const { settingsTableMarkdown } = await load("settings/keys.js");
@@ -51,9 +52,13 @@ function problems() {
 function wireErrors() {
   const document = openRpcDocument("");
   const rows = document["x-errors"].map(({ code, name, message }) => {
-    const methods = document.methods.filter(({ errors }) => errors.some((error) => error.code === code));
+    const methods = document.methods.filter(({ errors }) =>
+      errors.some((error) => error.code === code),
+    );
     const everywhere = methods.length === 0 || methods.length === document.methods.length;
-    const callers = everywhere ? "any message" : methods.map((method) => `\`${method.name}\``).join(", ");
+    const callers = everywhere
+      ? "any message"
+      : methods.map((method) => `\`${method.name}\``).join(", ");
     return [`${code}`, `\`${name}\``, message, callers];
   });
   return table(["Code", "Name", "When", "Answer to"], rows);
@@ -71,8 +76,11 @@ function imports() {
       const room = name.slice(0, -"-imports".length);
       const types = importRules.find((rule) => rule.name === `${room}-imports-types`);
       const typesOnly = types === undefined ? [] : roomsIn(types.to.path);
-      const whole = roomsIn(to.pathNot).filter((target) => target !== room && !typesOnly.includes(target));
-      const shown = (rooms) => (rooms.length === 0 ? "–" : rooms.map((each) => `\`${each}\``).join(", "));
+      const whole = roomsIn(to.pathNot).filter(
+        (target) => target !== room && !typesOnly.includes(target),
+      );
+      const shown = (rooms) =>
+        rooms.length === 0 ? "–" : rooms.map((each) => `\`${each}\``).join(", ");
       return [`\`${room}\``, shown(whole), shown(typesOnly)];
     });
   return table(["Room", "May import", "Types only"], rows);
@@ -95,17 +103,39 @@ function measured() {
   const rows = ["freshness", "snapshot", "rpc", "start", "flip", "memory"].flatMap((name) =>
     benchRows(name)
       .filter(([, , , , wanted]) => wanted !== "")
-      .map(([measure, , , figure, wanted, verdict]) => [`[${name}](bench/results/${name}.md)`, measure, figure, wanted, verdict]),
+      .map(([measure, , , figure, wanted, verdict]) => [
+        `[${name}](bench/results/${name}.md)`,
+        measure,
+        figure,
+        wanted,
+        verdict,
+      ]),
   );
   return table(["Bench", "Measure", "Figure", "Wanted", ""], rows);
 }
 
 function freshness() {
-  return table(["measure", "worker", "against", "figure", "wanted", "verdict"], benchRows("freshness"));
+  return table(
+    ["measure", "worker", "against", "figure", "wanted", "verdict"],
+    benchRows("freshness"),
+  );
 }
 
-const parts = { settings: settingsTableMarkdown, problems, "wire-errors": wireErrors, imports, measured, freshness };
-const pages = ["README.md", "docs/architecture.md", "docs/settings.md", "docs/errors.md", "docs/freshness.md"];
+const parts = {
+  settings: settingsTableMarkdown,
+  problems,
+  "wire-errors": wireErrors,
+  imports,
+  measured,
+  freshness,
+};
+const pages = [
+  "README.md",
+  "docs/architecture.md",
+  "docs/settings.md",
+  "docs/errors.md",
+  "docs/freshness.md",
+];
 
 for (const page of pages) {
   const file = new URL(page, root);

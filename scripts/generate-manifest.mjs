@@ -11,7 +11,8 @@ const manifest = {
   id: "ucx.webex-presence",
   name: "Webex presence",
   version,
-  description: "Shows the Cisco Webex presence of the organization's users in the Attendant Console.",
+  description:
+    "Shows the Cisco Webex presence of the organization's users in the Attendant Console.",
   host: { name: "Imagicle UCX Suite", minimumVersion: OLDEST_HOST },
   clients: [{ name: "Imagicle Attendant Console", minimumVersion: OLDEST_CONSOLE }],
   worker: {

@@ -7,7 +7,8 @@ import { format, resolveConfig } from "prettier";
 
 const root = new URL("../", import.meta.url);
 const from = process.argv.indexOf("--from");
-const compiled = from < 0 ? new URL("build/", root) : new URL(`${pathToFileURL(process.argv[from + 1]).href}/`);
+const compiled =
+  from < 0 ? new URL("build/", root) : new URL(`${pathToFileURL(process.argv[from + 1]).href}/`);
 const target = new URL("openrpc.json", root);
 
 const { openRpcDocument } = await import(new URL("src/rpc/openrpc.js", compiled));

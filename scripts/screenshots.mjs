@@ -9,9 +9,9 @@ import { chromium } from "playwright-core";
 const compiled = resolve(process.argv[2] ?? "build");
 const out = resolve("build/screenshots");
 const load = (path) => import(pathToFileURL(resolve(compiled, "src", path)).href);
-const { authorizationPage, refusalPage } = await load("authorization/authorization-page.js");
-const { faultyAttempt, refusedAttempt } = await load("authorization/authorization-page-state.js");
-const { WRONG_KEY } = await load("authorization/browser-flow-guard.js");
+const { authorizationPage, refusalPage } = await load("authorization/page/authorization-page.js");
+const { faultyAttempt, refusedAttempt } = await load("authorization/page/page-model.js");
+const { WRONG_KEY } = await load("authorization/page/page-request.js");
 const { Fault } = await load("faults/fault.js");
 const { listenOnLoopback } = await load("platform/loopback-server.js");
 
@@ -43,14 +43,23 @@ const sharingOff = {
   hint: "Have that administrator switch on “Share my status” in the Webex app’s privacy settings.",
   orgId: "acme",
 };
-const lockedKeychain = new Fault("keychainLocked", "The keychain of the account ucx is locked.", { hint: "Unlock it." });
+const lockedKeychain = new Fault("keychainLocked", "The keychain of the account ucx is locked.", {
+  hint: "Unlock it.",
+});
 
 const pages = {
   required: model,
   waiting: { ...model, attempt: { kind: "waiting" } },
-  authorized: { ...model, attempt: { kind: "authorized", authorization: acme }, organizations: [acme] },
+  authorized: {
+    ...model,
+    attempt: { kind: "authorized", authorization: acme },
+    organizations: [acme],
+  },
   again: { ...model, organizations: [acme, beta], notices: [sharingOff] },
-  denied: { ...model, attempt: refusedAttempt("access_denied", "The resource owner denied the request.") },
+  denied: {
+    ...model,
+    attempt: refusedAttempt("access_denied", "The resource owner denied the request."),
+  },
   failed: { ...model, attempt: refusedAttempt("invalid_scope", null) },
   locked: { ...model, attempt: faultyAttempt(lockedKeychain, true) },
   expired: { ...model, phase: "expired" },
@@ -64,15 +73,28 @@ const server = await listenOnLoopback(0, async ({ target }) => {
 });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+  ],
 });
 mkdirSync(out, { recursive: true });
 for (const width of [1280, 320]) {
   for (const colorScheme of ["light", "dark"]) {
-    const page = await browser.newPage({ viewport: { width, height: 720 }, colorScheme, javaScriptEnabled: false });
+    const page = await browser.newPage({
+      viewport: { width, height: 720 },
+      colorScheme,
+      javaScriptEnabled: false,
+    });
     for (const name of [...Object.keys(pages), "refused"]) {
       await page.goto(`http://localhost:${server.port}/${name}`);
-      await page.screenshot({ path: resolve(out, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+      await page.screenshot({
+        path: resolve(out, `${name}-${width}-${colorScheme}.png`),
+        fullPage: true,
+      });
     }
     await page.close();
   }

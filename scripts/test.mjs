@@ -9,7 +9,9 @@ let failed = 0;
 let skipped = 0;
 
 function count(title, status, began) {
-  console.error(`== ${title}: ${status === 0 ? "done" : "FAILED"} in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  console.error(
+    `== ${title}: ${status === 0 ? "done" : "FAILED"} in ${((Date.now() - began) / 1000).toFixed(1)} s`,
+  );
   if (status === 0) passed += 1;
   else failed += 1;
 }
@@ -17,16 +19,23 @@ function count(title, status, began) {
 function step(title, command, args) {
   console.error(`\n== ${title}`);
   const began = Date.now();
-  const { status } = spawnSync(command, args, { stdio: "inherit", shell: process.platform === "win32" });
+  const { status } = spawnSync(command, args, {
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
   count(title, status, began);
 }
 
 /** Runs beside what comes next; its output is shown when it has ended. */
 function inBackground(title, command, args) {
   const began = Date.now();
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], shell: process.platform === "win32" });
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    shell: process.platform === "win32",
+  });
   const output = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output.push(chunk));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => output.push(chunk));
   return new Promise((resolve) => {
     child.on("close", (status) => {
       console.error(`\n== ${title}\n${Buffer.concat(output).toString()}`);
@@ -39,15 +48,32 @@ function inBackground(title, command, args) {
 step("types", "npm", ["run", "-s", "compile"]);
 step("bundle", "npm", ["run", "-s", "build"]);
 spawnSync(process.execPath, ["scripts/install-real-parts.mjs"], { stdio: "inherit" });
-const checks = inBackground("format, lint, types, import rules, unused code, generated files", "npm", ["run", "-s", "check"]);
+const checks = inBackground(
+  "format, lint, types, import rules, unused code, generated files",
+  "npm",
+  ["run", "-s", "check"],
+);
 
 const folder = mkdtempSync(join(tmpdir(), "ucx-test-"));
 async function tests(title, specs, options) {
   console.error(`\n== ${title}`);
   const report = join(folder, "report.json");
-  const reporter = ["--reporter", "build/test/support/spec-and-json.js", "--reporter-option", `output=${report}`];
-  const args = ["node_modules/mocha/bin/mocha.js", ...specs, ...reporter, ...options, ...process.argv.slice(2)];
-  const status = await new Promise((resolve) => spawn(process.execPath, args, { stdio: "inherit" }).on("close", resolve));
+  const reporter = [
+    "--reporter",
+    "build/test/support/spec-json-reporter.js",
+    "--reporter-option",
+    `output=${report}`,
+  ];
+  const args = [
+    "node_modules/mocha/bin/mocha.js",
+    ...specs,
+    ...reporter,
+    ...options,
+    ...process.argv.slice(2),
+  ];
+  const status = await new Promise((resolve) =>
+    spawn(process.execPath, args, { stdio: "inherit" }).on("close", resolve),
+  );
   const failedBefore = failed;
   try {
     const { stats } = JSON.parse(readFileSync(report, "utf8"));

@@ -29,13 +29,29 @@ export async function consent(
 ): Promise<ConsentOutcome> {
   const page = await fetch(authorizeUrl, { redirect: "manual" });
   const response =
-    page.status === 200 ? await submit(new URL("/v1/authorize", authorizeUrl), new URL(authorizeUrl).searchParams, choice) : page;
+    page.status === 200
+      ? await submit(
+          new URL("/v1/authorize", authorizeUrl),
+          new URL(authorizeUrl).searchParams,
+          choice,
+        )
+      : page;
   const redirectedTo = response.headers.get("location");
   if (redirectedTo === null || options.follow === false) {
-    return { status: response.status, url: response.url, text: await response.text(), redirectedTo };
+    return {
+      status: response.status,
+      url: response.url,
+      text: await response.text(),
+      redirectedTo,
+    };
   }
   const callbackResponse = await fetch(redirectedTo);
-  return { status: callbackResponse.status, url: callbackResponse.url, text: await callbackResponse.text(), redirectedTo };
+  return {
+    status: callbackResponse.status,
+    url: callbackResponse.url,
+    text: await callbackResponse.text(),
+    redirectedTo,
+  };
 }
 
 /** Enters a device flow's code on the page where Webex asks for it. */
@@ -44,8 +60,17 @@ export async function approveDevice(
   userCode: string,
   choice: ConsentChoice = {},
 ): Promise<ConsentOutcome> {
-  const response = await submit(new URL("/device", verificationUri), new URLSearchParams({ user_code: userCode }), choice);
-  return { status: response.status, url: response.url, text: await response.text(), redirectedTo: null };
+  const response = await submit(
+    new URL("/device", verificationUri),
+    new URLSearchParams({ user_code: userCode }),
+    choice,
+  );
+  return {
+    status: response.status,
+    url: response.url,
+    text: await response.text(),
+    redirectedTo: null,
+  };
 }
 
 function submit(url: URL, hiddenFields: URLSearchParams, choice: ConsentChoice): Promise<Response> {

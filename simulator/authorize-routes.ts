@@ -1,4 +1,10 @@
-import { accessDeniedPage, consentPage, messagePage, parseLogin, type Login } from "./consent-page.js";
+import {
+  accessDeniedPage,
+  consentPage,
+  messagePage,
+  parseLogin,
+  type Login,
+} from "./consent-page.js";
 import { htmlReply, redirectReply, type Exchange, type Reply } from "./exchange.js";
 import type { SimulatedClient } from "./client-registry.js";
 import type { SimulatorContext } from "./world.js";
@@ -39,7 +45,13 @@ export class AuthorizeRoutes {
       const { organizations } = this.#context;
       return htmlReply(
         200,
-        consentPage({ action: "/v1/authorize", scopes: request.scopes, hiddenFields, organizations, isDeviceFlow: false }),
+        consentPage({
+          action: "/v1/authorize",
+          scopes: request.scopes,
+          hiddenFields,
+          organizations,
+          isDeviceFlow: false,
+        }),
       );
     }
     return this.#applyDecision(request, params);
@@ -56,15 +68,30 @@ export class AuthorizeRoutes {
     const login = parseLogin(params.get("login"), this.#context.organizations);
     const decision = params.get("decision");
     if (decision === "decline") {
-      return redirectToClient(params, { error: "access_denied", error_description: "The resource owner denied the request." });
+      return redirectToClient(params, {
+        error: "access_denied",
+        error_description: "The resource owner denied the request.",
+      });
     }
     if (decision === "wrongScope") return redirectToClient(params, { error: "invalid_scope" });
-    if (!login) return htmlReply(400, messagePage("Sign-in failed", "There is no such login.", "consent-error"));
-    if (decision === "blocked" || this.#context.knobs.integrationBlocked) return htmlReply(200, accessDeniedPage());
+    if (!login)
+      return htmlReply(
+        400,
+        messagePage("Sign-in failed", "There is no such login.", "consent-error"),
+      );
+    if (decision === "blocked" || this.#context.knobs.integrationBlocked)
+      return htmlReply(200, accessDeniedPage());
     const code = this.#context.tokens.createSecret(32);
     const expiresAt = this.#context.now() + this.#context.knobs.codeSeconds * 1000;
     const { redirectUri, scopes, challenge, client } = request;
-    this.#codes.set(code, { login, clientId: client.clientId, redirectUri, scopes, challenge, expiresAt });
+    this.#codes.set(code, {
+      login,
+      clientId: client.clientId,
+      redirectUri,
+      scopes,
+      challenge,
+      expiresAt,
+    });
     return redirectToClient(params, { code });
   }
 
@@ -79,23 +106,39 @@ export class AuthorizeRoutes {
     const scopes = (params.get("scope") ?? "").split(" ").filter((scope) => scope !== "");
     if (scopes.length === 0 || scopes.some((scope) => !client.scopes.has(scope))) {
       return {
-        reply: redirectToClient(params, { error: "invalid_scope", error_description: "The requested scope is invalid." }),
+        reply: redirectToClient(params, {
+          error: "invalid_scope",
+          error_description: "The requested scope is invalid.",
+        }),
       };
     }
     const challenge = params.get("code_challenge");
     if (challenge !== null && params.get("code_challenge_method") !== "S256") {
-      return { reply: redirectToClient(params, { error: "invalid_request", error_description: "Only S256 is supported." }) };
+      return {
+        reply: redirectToClient(params, {
+          error: "invalid_request",
+          error_description: "Only S256 is supported.",
+        }),
+      };
     }
     return { client, redirectUri, scopes, challenge };
   }
 }
 
 function errorPage(message: string): { readonly reply: Reply } {
-  return { reply: htmlReply(400, messagePage("Something is wrong with the integration", message, "consent-error")) };
+  return {
+    reply: htmlReply(
+      400,
+      messagePage("Something is wrong with the integration", message, "consent-error"),
+    ),
+  };
 }
 
 /** Sends the browser back to the integration, `state` included. */
-function redirectToClient(params: URLSearchParams, result: Readonly<Record<string, string>>): Reply {
+function redirectToClient(
+  params: URLSearchParams,
+  result: Readonly<Record<string, string>>,
+): Reply {
   const url = new URL(params.get("redirect_uri") ?? "");
   const state = params.get("state");
   for (const [name, value] of Object.entries(result)) url.searchParams.set(name, value);

@@ -22,13 +22,21 @@ export class ClientRegistry {
 
   /** Registers an integration, or changes the redirect URIs of one that is there. */
   register(
-    options: { clientId?: string; clientSecret?: string; redirectUris?: readonly string[]; scopes?: readonly string[] } = {},
+    options: {
+      clientId?: string;
+      clientSecret?: string;
+      redirectUris?: readonly string[];
+      scopes?: readonly string[];
+    } = {},
   ): SimulatedClient {
-    const existing = options.clientId === undefined ? undefined : this.#clients.get(options.clientId);
+    const existing =
+      options.clientId === undefined ? undefined : this.#clients.get(options.clientId);
     const client: SimulatedClient = {
       clientId: options.clientId ?? `C${randomBytes(32).toString("hex")}`,
       clientSecret: options.clientSecret ?? existing?.clientSecret ?? this.#tokens.createSecret(32),
-      redirectUris: new Set(options.redirectUris ?? existing?.redirectUris ?? [DEFAULT_REDIRECT_URI]),
+      redirectUris: new Set(
+        options.redirectUris ?? existing?.redirectUris ?? [DEFAULT_REDIRECT_URI],
+      ),
       scopes: new Set(options.scopes ?? existing?.scopes ?? ADMIN_SCOPES),
     };
     this.#tokens.issuedSecrets.add(client.clientSecret);

@@ -13,10 +13,15 @@ const ROLE_NAMES: Readonly<Record<Role, string>> = {
   user: "user without a role",
 };
 
-export function parseLogin(text: string | null, organizations: readonly SimulatedOrganization[]): Login | null {
+export function parseLogin(
+  text: string | null,
+  organizations: readonly SimulatedOrganization[],
+): Login | null {
   const [index, role] = (text ?? "").split(":");
   const organization = organizations[Number(index)];
-  return organization && (role === "fullAdmin" || role === "partnerAdmin" || role === "user") ? { organization, role } : null;
+  return organization && (role === "fullAdmin" || role === "partnerAdmin" || role === "user")
+    ? { organization, role }
+    : null;
 }
 
 /** The page on which an administrator lets the integration in; works without script. `hidden` goes along with the answer. */
@@ -63,7 +68,10 @@ export function accessDeniedPage(): string {
 }
 
 export function messagePage(title: string, message: string, testId: string): string {
-  return layout(title, `<main data-testid="${testId}"><h1>${escape(title)}</h1><p>${escape(message)}</p></main>`);
+  return layout(
+    title,
+    `<main data-testid="${testId}"><h1>${escape(title)}</h1><p>${escape(message)}</p></main>`,
+  );
 }
 
 function userCodeField(): string {
@@ -93,5 +101,9 @@ button:focus-visible,select:focus-visible,input:focus-visible{outline:3px solid 
 }
 
 function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
 }

@@ -37,7 +37,9 @@ export async function controlRoute(exchange: Exchange, webex: SimulatorControls)
     case "POST clients":
       return registerClientReply(await exchange.json(), webex);
     default:
-      return jsonReply(404, { message: `There is no ${exchange.method} ${exchange.url.pathname}.` });
+      return jsonReply(404, {
+        message: `There is no ${exchange.method} ${exchange.url.pathname}.`,
+      });
   }
 }
 
@@ -60,7 +62,8 @@ function putKnobsReply(body: Record<string, unknown>, webex: SimulatorControls):
   const { faults, ...patch } = body;
   const problems = knobProblems(patch);
   if (problems.length > 0) return jsonReply(400, { message: problems.join(" ") });
-  const rules: FaultRule[] | null = faults === undefined ? null : (Array.isArray(faults) ? faults : [faults]).map(readFaultRule);
+  const rules: FaultRule[] | null =
+    faults === undefined ? null : (Array.isArray(faults) ? faults : [faults]).map(readFaultRule);
   webex.set(patch);
   if (rules) {
     webex.clearFaults();
@@ -78,7 +81,11 @@ function requestsReply(query: URLSearchParams, webex: SimulatorControls): Reply 
   };
   const found = webex.requestsSince(Number(query.get("since") ?? 0), filter);
   const limit = Number(query.get("limit") ?? 1000);
-  return jsonReply(200, { total: webex.mark(), count: found.length, requestsReply: found.slice(-limit) });
+  return jsonReply(200, {
+    total: webex.mark(),
+    count: found.length,
+    requestsReply: found.slice(-limit),
+  });
 }
 
 function personReply(key: string, webex: SimulatorControls): Reply {
@@ -88,12 +95,19 @@ function personReply(key: string, webex: SimulatorControls): Reply {
   return jsonReply(200, { id, emails, displayName, status, lastActivity, pinned });
 }
 
-function setPersonReply(key: string, body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function setPersonReply(
+  key: string,
+  body: Record<string, unknown>,
+  webex: SimulatorControls,
+): Reply {
   const { status, walk } = body;
   if (!webex.person(key)) return personReply(key, webex);
   if (walk === true) webex.release(key);
   else if (typeof status === "string" || status === null) webex.setStatus(key, status);
-  else return jsonReply(400, { message: 'Say {"status": "call"}, {"status": null} (none is told) or {"walk": true}.' });
+  else
+    return jsonReply(400, {
+      message: 'Say {"status": "call"}, {"status": null} (none is told) or {"walk": true}.',
+    });
   return personReply(key, webex);
 }
 
@@ -103,7 +117,9 @@ function issueGrantReply(body: Record<string, unknown>, webex: SimulatorControls
     200,
     webex.issueGrant({
       orgIndex: typeof organization === "number" ? organization : 0,
-      ...(role === "fullAdmin" || role === "partnerAdmin" || role === "user" ? { role: role satisfies Role } : {}),
+      ...(role === "fullAdmin" || role === "partnerAdmin" || role === "user"
+        ? { role: role satisfies Role }
+        : {}),
       ...(isStringArray(scopes) ? { scopes } : {}),
       ...(typeof clientId === "string" ? { clientId } : {}),
     }),

@@ -1,6 +1,19 @@
 import { randomInt } from "node:crypto";
-import { accessDeniedPage, consentPage, messagePage, parseLogin, type Login } from "./consent-page.js";
-import { htmlReply, jsonReply, oauthError, webexError, type Exchange, type Reply } from "./exchange.js";
+import {
+  accessDeniedPage,
+  consentPage,
+  messagePage,
+  parseLogin,
+  type Login,
+} from "./consent-page.js";
+import {
+  htmlReply,
+  jsonReply,
+  oauthError,
+  webexError,
+  type Exchange,
+  type Reply,
+} from "./exchange.js";
 import { ADMIN_SCOPES } from "./token-store.js";
 import { tokenLimitError, tokenReply } from "./token-routes.js";
 import type { SimulatorContext } from "./world.js";
@@ -66,7 +79,8 @@ export class DeviceRoutes {
       return oauthError(400, "unsupported_grant_type", "The grant type is not supported.");
     const deviceCode = form.get("device_code") ?? "";
     const flow = this.#flows.get(deviceCode);
-    if (flow?.clientId !== client.clientId) return oauthError(400, "invalid_grant", "The device_code is not valid.");
+    if (flow?.clientId !== client.clientId)
+      return oauthError(400, "invalid_grant", "The device_code is not valid.");
     return this.#poll(exchange, deviceCode, flow);
   }
 
@@ -77,20 +91,33 @@ export class DeviceRoutes {
       const hiddenFields: Record<string, string> = userCode === null ? {} : { user_code: userCode };
       const scopes = this.#findByUserCode(userCode)?.scopes ?? ADMIN_SCOPES;
       const { organizations } = this.#context;
-      return htmlReply(200, consentPage({ action: "/device", scopes, hiddenFields, organizations, isDeviceFlow: true }));
+      return htmlReply(
+        200,
+        consentPage({ action: "/device", scopes, hiddenFields, organizations, isDeviceFlow: true }),
+      );
     }
     const form = await exchange.form();
     const flow = this.#findByUserCode(form.get("user_code"));
     const login = parseLogin(form.get("login"), this.#context.organizations);
     if (!flow || !login)
-      return htmlReply(400, messagePage("That did not work", "The code is not known, or it is over.", "consent-error"));
+      return htmlReply(
+        400,
+        messagePage("That did not work", "The code is not known, or it is over.", "consent-error"),
+      );
     if (form.get("decision") === "decline") {
       flow.decision = "denied";
-      return htmlReply(200, messagePage("Declined", "The device gets no access.", "device-declined"));
+      return htmlReply(
+        200,
+        messagePage("Declined", "The device gets no access.", "device-declined"),
+      );
     }
-    if (form.get("decision") === "blocked" || this.#context.knobs.integrationBlocked) return htmlReply(200, accessDeniedPage());
+    if (form.get("decision") === "blocked" || this.#context.knobs.integrationBlocked)
+      return htmlReply(200, accessDeniedPage());
     flow.decision = login;
-    return htmlReply(200, messagePage("Done", "The device is authorized. You can close this page.", "device-done"));
+    return htmlReply(
+      200,
+      messagePage("Done", "The device is authorized. You can close this page.", "device-done"),
+    );
   }
 
   #poll(exchange: Exchange, deviceCode: string, flow: DeviceFlow): Reply {
@@ -99,10 +126,14 @@ export class DeviceRoutes {
     // Clocks tick in whole ms on both sides: a poll that is a hair early is not one that comes too fast.
     const isTooFast = now - flow.lastPollAt < knobs.deviceIntervalSeconds * 1000 - 50;
     flow.lastPollAt = now;
-    if (flow.expiresAt <= now) return oauthError(400, "expired_token", "The device code has expired.");
-    if (flow.decision === "denied") return oauthError(400, "access_denied", "The request was denied.");
-    if (isTooFast && knobs.deviceTooFastForm === "slow_down") return oauthError(400, "slow_down", "Poll less often.");
-    if (isTooFast && knobs.deviceTooFastForm === "429") return webexError(exchange, 429, "Too many requests.");
+    if (flow.expiresAt <= now)
+      return oauthError(400, "expired_token", "The device code has expired.");
+    if (flow.decision === "denied")
+      return oauthError(400, "access_denied", "The request was denied.");
+    if (isTooFast && knobs.deviceTooFastForm === "slow_down")
+      return oauthError(400, "slow_down", "Poll less often.");
+    if (isTooFast && knobs.deviceTooFastForm === "429")
+      return webexError(exchange, 429, "Too many requests.");
     if (flow.decision === "waiting") {
       return knobs.devicePendingForm === "428"
         ? webexError(exchange, 428, "The authorization is pending.")
@@ -111,13 +142,21 @@ export class DeviceRoutes {
     this.#flows.delete(deviceCode);
     const { organization, role } = flow.decision;
     const limitError = tokenLimitError(this.#context, flow.clientId, organization.index);
-    return limitError ?? tokenReply(tokens.issue({ organization, role, scopes: flow.scopes, clientId: flow.clientId }));
+    return (
+      limitError ??
+      tokenReply(tokens.issue({ organization, role, scopes: flow.scopes, clientId: flow.clientId }))
+    );
   }
 
   #findByUserCode(userCode: string | null): DeviceFlow | null {
     const code = userCode?.replaceAll(/\D/g, "") ?? "";
     for (const flow of this.#flows.values()) {
-      if (flow.userCode === code && flow.expiresAt > this.#context.now() && flow.decision === "waiting") return flow;
+      if (
+        flow.userCode === code &&
+        flow.expiresAt > this.#context.now() &&
+        flow.decision === "waiting"
+      )
+        return flow;
     }
     return null;
   }

@@ -84,12 +84,24 @@ export function bearerToken(request: IncomingMessage): string | null {
   return /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? null;
 }
 
-export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
-  return { status, headers: { "content-type": "application/json;charset=UTF-8", ...headers }, body: JSON.stringify(body) };
+export function jsonReply(
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Reply {
+  return {
+    status,
+    headers: { "content-type": "application/json;charset=UTF-8", ...headers },
+    body: JSON.stringify(body),
+  };
 }
 
 export function htmlReply(status: number, body: string): Reply {
-  return { status, headers: { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" }, body };
+  return {
+    status,
+    headers: { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" },
+    body,
+  };
 }
 
 export function redirectReply(location: string): Reply {
@@ -104,12 +116,20 @@ export function webexError(
   options: { readonly errors?: boolean; readonly headers?: Readonly<Record<string, string>> } = {},
 ): Reply {
   const errors = options.errors === false ? {} : { errors: [{ description: message }] };
-  return jsonReply(status, { message, ...errors, trackingId: exchange.trackingId }, options.headers);
+  return jsonReply(
+    status,
+    { message, ...errors, trackingId: exchange.trackingId },
+    options.headers,
+  );
 }
 
 /** OAuth's error body (RFC 6749 5.2). */
 export function oauthError(status: number, error: string, description: string): Reply {
-  return jsonReply(status, { error, error_description: description }, { "cache-control": "no-store" });
+  return jsonReply(
+    status,
+    { error, error_description: description },
+    { "cache-control": "no-store" },
+  );
 }
 
 export function notFound(exchange: Exchange): Reply {

@@ -12,7 +12,15 @@ export interface FaultRule {
    * - `oversizePage`: the page with `bytes` of padding
    */
   readonly kind:
-    "status" | "reset" | "truncate" | "hang" | "redirect" | "foreignLink" | "linkLoop" | "emptyPage" | "oversizePage";
+    | "status"
+    | "reset"
+    | "truncate"
+    | "hang"
+    | "redirect"
+    | "foreignLink"
+    | "linkLoop"
+    | "emptyPage"
+    | "oversizePage";
   /** Which requests: those whose path begins so. Everything but /simulator unless said; page faults act on the list alone. */
   readonly path?: string;
   readonly orgId?: string;
@@ -46,7 +54,8 @@ const PAGE_KINDS: readonly string[] = ["foreignLink", "linkLoop", "emptyPage", "
 /** A rule out of foreign JSON. Throws a RangeError that says what is wrong. */
 export function readFaultRule(value: unknown): FaultRule {
   const rule = (typeof value === "object" && value !== null ? value : {}) as FaultRule;
-  if (!KINDS.includes(rule.kind)) throw new RangeError(`A fault's kind is one of ${KINDS.join(", ")}.`);
+  if (!KINDS.includes(rule.kind))
+    throw new RangeError(`A fault's kind is one of ${KINDS.join(", ")}.`);
   return rule;
 }
 
@@ -55,7 +64,11 @@ export class FaultQueue {
   #entries: { rule: FaultRule; remaining: number; skip: number }[] = [];
 
   add(rule: FaultRule): void {
-    this.#entries.push({ rule, remaining: rule.times === null ? Infinity : (rule.times ?? 1), skip: rule.skip ?? 0 });
+    this.#entries.push({
+      rule,
+      remaining: rule.times === null ? Infinity : (rule.times ?? 1),
+      skip: rule.skip ?? 0,
+    });
   }
 
   clear(): void {
@@ -86,7 +99,13 @@ export class FaultQueue {
   }
 }
 
-function matches(rule: FaultRule, request: { readonly path: string; readonly orgId: string | null }): boolean {
+function matches(
+  rule: FaultRule,
+  request: { readonly path: string; readonly orgId: string | null },
+): boolean {
   if (PAGE_KINDS.includes(rule.kind) && request.path !== "/v1/people") return false;
-  return request.path.startsWith(rule.path ?? "/") && (rule.orgId === undefined || rule.orgId === request.orgId);
+  return (
+    request.path.startsWith(rule.path ?? "/") &&
+    (rule.orgId === undefined || rule.orgId === request.orgId)
+  );
 }

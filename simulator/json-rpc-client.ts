@@ -71,7 +71,8 @@ export class JsonRpcClient {
   }
 
   notify(method: string, params?: object): void {
-    if (!this.#closed) this.#send({ jsonrpc: "2.0", method, ...(params === undefined ? {} : { params }) });
+    if (!this.#closed)
+      this.#send({ jsonrpc: "2.0", method, ...(params === undefined ? {} : { params }) });
   }
 
   /** Rejects what is under way and all that comes later. */
@@ -83,7 +84,9 @@ export class JsonRpcClient {
 
   #send(message: object): void {
     const body = Buffer.from(JSON.stringify(message), "utf8");
-    this.#output.write(Buffer.concat([Buffer.from(`Content-Length: ${body.length}\r\n\r\n`, "ascii"), body]));
+    this.#output.write(
+      Buffer.concat([Buffer.from(`Content-Length: ${body.length}\r\n\r\n`, "ascii"), body]),
+    );
   }
 
   #receive(chunk: Buffer): void {
@@ -95,7 +98,9 @@ export class JsonRpcClient {
       const length = Number(/^content-length: *(\d+)$/im.exec(header)?.[1] ?? Number.NaN);
       if (Number.isNaN(length)) {
         this.#received = Buffer.alloc(0);
-        this.onProtocolError(new Error(`The worker wrote something that is not the protocol: ${header.slice(0, 200)}`));
+        this.onProtocolError(
+          new Error(`The worker wrote something that is not the protocol: ${header.slice(0, 200)}`),
+        );
         return;
       }
       const end = headerEnd + 4 + length;
@@ -120,12 +125,19 @@ export class JsonRpcClient {
   #dispatch(message: Message): void {
     if (message.method !== undefined) {
       if (message.id === undefined) this.onNotification(message.method, message.params);
-      else this.#send({ jsonrpc: "2.0", id: message.id, error: { code: -32601, message: "The host offers no methods." } });
+      else
+        this.#send({
+          jsonrpc: "2.0",
+          id: message.id,
+          error: { code: -32601, message: "The host offers no methods." },
+        });
       return;
     }
     const pendingCall = typeof message.id === "number" ? this.#pending.get(message.id) : undefined;
     if (!pendingCall) {
-      this.onProtocolError(new Error(`An answer to no request: ${message.error?.message ?? "no error"}`));
+      this.onProtocolError(
+        new Error(`An answer to no request: ${message.error?.message ?? "no error"}`),
+      );
       return;
     }
     this.#pending.delete(message.id as number);

@@ -12,7 +12,13 @@ const USAGE = `Usage: npm run simulator -- [options]
   --client-id <id> --client-secret <secret>   the integration (random)
   --redirect-uri <uri> where its flows may come back (http://localhost:8467/oauth/callback)`;
 
-const ORGANIZATION_NAMES = ["Northwind Trading", "Contoso Health", "Fabrikam Energy", "Tailspin Toys", "Litware Bank"];
+const ORGANIZATION_NAMES = [
+  "Northwind Trading",
+  "Contoso Health",
+  "Fabrikam Energy",
+  "Tailspin Toys",
+  "Litware Bank",
+];
 
 function wholeNumber(name: string, text: string): number {
   if (!/^\d+$/.test(text)) throw new RangeError(`--${name} takes a whole number, not "${text}".`);
@@ -41,12 +47,15 @@ function readOptions() {
 function createSimulator(values: ReturnType<typeof readOptions>): WebexSimulator {
   const seed = wholeNumber("seed", values.seed);
   const persons = wholeNumber("persons", values.persons);
-  const organizations = Array.from({ length: wholeNumber("organizations", values.organizations) }, (_, index) => ({
-    name: ORGANIZATION_NAMES[index] ?? `Organization ${index + 1}`,
-    domain: `org${index + 1}.example`,
-    persons,
-    seed: seed * 1000 + index,
-  }));
+  const organizations = Array.from(
+    { length: wholeNumber("organizations", values.organizations) },
+    (_, index) => ({
+      name: ORGANIZATION_NAMES[index] ?? `Organization ${index + 1}`,
+      domain: `org${index + 1}.example`,
+      persons,
+      seed: seed * 1000 + index,
+    }),
+  );
   const clientId = values["client-id"];
   const clientSecret = values["client-secret"];
   const redirectUris = values["redirect-uri"];
@@ -64,11 +73,22 @@ function createSimulator(values: ReturnType<typeof readOptions>): WebexSimulator
 
 function banner(webex: WebexSimulator, url: string): string {
   const organizations = webex.organizations.map((organization) => {
-    const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = webex.issueGrant({
-      orgIndex: organization.index,
+    const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = webex.issueGrant(
+      {
+        orgIndex: organization.index,
+      },
+    );
+    const grant = JSON.stringify({
+      refreshToken,
+      accessToken,
+      expiresIn,
+      refreshTokenExpiresIn,
+      scope,
     });
-    const grant = JSON.stringify({ refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope });
-    const [exampleAddress] = webex.people(organization.index)[1]?.emails ?? webex.people(organization.index)[0]?.emails ?? [];
+    const [exampleAddress] =
+      webex.people(organization.index)[1]?.emails ??
+      webex.people(organization.index)[0]?.emails ??
+      [];
     return `
 ${organization.name}: ${webex.people(organization.index).length} persons, ${exampleAddress ?? ""} for one
   for authorization/import: ${grant}`;

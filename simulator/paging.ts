@@ -20,7 +20,10 @@ interface Cursor extends PageRequest {
 let nextNonce = 1;
 
 /** What the query asks for, `max` clipped to what the service gives; null when `max` or `cursor` makes no sense. */
-export function parsePageRequest(query: URLSearchParams, knobs: Readonly<Knobs>): PageRequest | null {
+export function parsePageRequest(
+  query: URLSearchParams,
+  knobs: Readonly<Knobs>,
+): PageRequest | null {
   const cursor = query.get("cursor");
   const decoded = cursor === null ? null : decodeCursor(cursor);
   if (cursor !== null && !decoded) return null;
@@ -44,9 +47,14 @@ export function linkHeader(
   const isLoop = options.fault?.kind === "linkLoop";
   const url = new URL(exchange.url.href);
   url.searchParams.set("max", String(next.max));
-  url.searchParams.set("cursor", encodeCursor(isLoop ? { offset: 0, max: next.max, nonce: 0 } : { ...next, nonce: nextNonce++ }));
+  url.searchParams.set(
+    "cursor",
+    encodeCursor(isLoop ? { offset: 0, max: next.max, nonce: 0 } : { ...next, nonce: nextNonce++ }),
+  );
   const address =
-    options.fault?.kind === "foreignLink" ? url.href.replace(url.origin, options.fault.to ?? options.foreignUrl) : url.href;
+    options.fault?.kind === "foreignLink"
+      ? url.href.replace(url.origin, options.fault.to ?? options.foreignUrl)
+      : url.href;
   switch (options.knobs.linkForm) {
     case "quoted":
       return `<${address}>; rel="next"`;
@@ -58,13 +66,19 @@ export function linkHeader(
 }
 
 function encodeCursor(cursor: Cursor): string {
-  return Buffer.from(JSON.stringify([cursor.offset, cursor.max, cursor.nonce])).toString("base64url");
+  return Buffer.from(JSON.stringify([cursor.offset, cursor.max, cursor.nonce])).toString(
+    "base64url",
+  );
 }
 
 function decodeCursor(text: string): Cursor | null {
   try {
-    const [offset, max, nonce] = JSON.parse(Buffer.from(text, "base64url").toString("utf8")) as unknown[];
-    return typeof offset === "number" && typeof max === "number" && typeof nonce === "number" ? { offset, max, nonce } : null;
+    const [offset, max, nonce] = JSON.parse(
+      Buffer.from(text, "base64url").toString("utf8"),
+    ) as unknown[];
+    return typeof offset === "number" && typeof max === "number" && typeof nonce === "number"
+      ? { offset, max, nonce }
+      : null;
   } catch {
     return null;
   }

@@ -60,12 +60,18 @@ export interface OrganizationOptions {
 }
 
 /** Webex's opaque ids: unpadded base64 of a `ciscospark:` URI. */
-export function webexId(kind: "PEOPLE" | "ORGANIZATION" | "ROLE" | "LICENSE", uuid: string): string {
+export function webexId(
+  kind: "PEOPLE" | "ORGANIZATION" | "ROLE" | "LICENSE",
+  uuid: string,
+): string {
   return Buffer.from(`ciscospark://us/${kind}/${uuid}`).toString("base64").replaceAll("=", "");
 }
 
 /** The same options make the same organization, ids included. */
-export function createOrganization(options: OrganizationOptions, index: number): SimulatedOrganization {
+export function createOrganization(
+  options: OrganizationOptions,
+  index: number,
+): SimulatedOrganization {
   const seed = options.seed ?? index + 1;
   const random = seededRandom(mixSeeds(seed, 1, index));
   const uuid = seededUuid(random);
@@ -94,7 +100,11 @@ export function createOrganization(options: OrganizationOptions, index: number):
     created: "2019-05-14T08:12:33.412+00:00",
     seed,
     people,
-    byEmail: new Map(people.flatMap((person) => person.emails.map((email) => [email.toLowerCase(), person] as const))),
+    byEmail: new Map(
+      people.flatMap((person) =>
+        person.emails.map((email) => [email.toLowerCase(), person] as const),
+      ),
+    ),
     byId: new Map(people.map((person) => [person.id, person])),
     administrator,
     regularUser,
@@ -142,7 +152,12 @@ export function createPerson(options: PersonOptions): SimulatedPerson {
   };
 }
 
-function createBot(options: { seed: number; number: number; index: number; slug: string }): SimulatedPerson {
+function createBot(options: {
+  seed: number;
+  number: number;
+  index: number;
+  slug: string;
+}): SimulatedPerson {
   const seed = mixSeeds(options.seed, options.number, 3);
   const uuid = seededUuid(seededRandom(seed));
   const name = `${options.slug}-assistant-${options.number + 1}`;
@@ -164,7 +179,10 @@ function createBot(options: { seed: number; number: number; index: number; slug:
   };
 }
 
-function initialPresence(): Pick<SimulatedPerson, "status" | "lastActivity" | "nextChangeAt" | "pinned" | "json"> {
+function initialPresence(): Pick<
+  SimulatedPerson,
+  "status" | "lastActivity" | "nextChangeAt" | "pinned" | "json"
+> {
   return { status: null, lastActivity: null, nextChangeAt: -Infinity, pinned: false, json: null };
 }
 

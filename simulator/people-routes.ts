@@ -12,13 +12,18 @@ const DEFAULT_OVERSIZE_BYTES = 80 * 1024 * 1024;
 type GrantedAccess = Extract<Access, { grant: unknown }>;
 
 /** GET /v1/people, /v1/people/me and /v1/people/{id}. */
-export function peopleRoute(exchange: Exchange, context: SimulatorContext, access: GrantedAccess): Reply {
+export function peopleRoute(
+  exchange: Exchange,
+  context: SimulatorContext,
+  access: GrantedAccess,
+): Reply {
   if (exchange.method !== "GET") return webexError(exchange, 405, "Method Not Allowed");
   if (!PEOPLE_SCOPES.some((scope) => access.scopes.has(scope))) return forbidden(exchange);
   const organization = requestedOrganization(exchange, context, access);
   if (!organization) return forbidden(exchange);
   const id = /^\/v1\/people\/([^/]+)$/.exec(exchange.url.pathname)?.[1];
-  if (id !== undefined) return personReply(exchange, context, access, organization, decodeURIComponent(id));
+  if (id !== undefined)
+    return personReply(exchange, context, access, organization, decodeURIComponent(id));
   return listReply(exchange, context, access, organization);
 }
 
@@ -29,10 +34,18 @@ function personReply(
   organization: SimulatedOrganization,
   id: string,
 ): Reply {
-  const me = access.grant.role === "user" ? access.grant.organization.regularUser : access.grant.organization.administrator;
+  const me =
+    access.grant.role === "user"
+      ? access.grant.organization.regularUser
+      : access.grant.organization.administrator;
   const person = id === "me" ? me : organization.byId.get(id.replaceAll("=", ""));
   if (!person) return notFound(exchange);
-  const body = serializePeople(context, organization, [person], personView(exchange, context, true));
+  const body = serializePeople(
+    context,
+    organization,
+    [person],
+    personView(exchange, context, true),
+  );
   return { ...jsonReply(200, null), body };
 }
 
@@ -48,20 +61,36 @@ function listReply(
   const displayName = query.get("displayName");
   if (ids !== null) {
     const requestedIds = ids.split(",").filter((id) => id !== "");
-    if (requestedIds.length > MAX_IDS) return webexError(exchange, 400, `No more than ${MAX_IDS} ids can be specified.`);
+    if (requestedIds.length > MAX_IDS)
+      return webexError(exchange, 400, `No more than ${MAX_IDS} ids can be specified.`);
     const found = requestedIds.flatMap((id) => organization.byId.get(id.replaceAll("=", "")) ?? []);
     const missing = requestedIds.filter((id) => !organization.byId.has(id.replaceAll("=", "")));
-    return itemsReply(context, organization, found, personView(exchange, context, false), missing.length > 0 ? missing : null);
+    return itemsReply(
+      context,
+      organization,
+      found,
+      personView(exchange, context, false),
+      missing.length > 0 ? missing : null,
+    );
   }
   if (email !== null) {
     const person = organization.byEmail.get(email.toLowerCase());
-    return itemsReply(context, organization, person ? [person] : [], personView(exchange, context, true), null);
+    return itemsReply(
+      context,
+      organization,
+      person ? [person] : [],
+      personView(exchange, context, true),
+      null,
+    );
   }
   const canListAll = access.grant.role !== "user" && !context.knobs.roleLost;
   if (displayName === null && !canListAll) {
-    return webexError(exchange, 400, "Email, displayName, or id list should be specified.", { errors: false });
+    return webexError(exchange, 400, "Email, displayName, or id list should be specified.", {
+      errors: false,
+    });
   }
-  if (displayName === null && !access.scopes.has("spark-admin:people_read")) return forbidden(exchange);
+  if (displayName === null && !access.scopes.has("spark-admin:people_read"))
+    return forbidden(exchange);
   return pageReply(exchange, context, organization, displayName);
 }
 
@@ -83,21 +112,38 @@ function pageReply(
   const pagePeople = isEmpty ? [] : candidates.slice(request.offset, request.offset + request.max);
   const end = request.offset + pagePeople.length;
   const hasNext =
-    isEmpty || end < candidates.length || exchange.fault?.kind === "linkLoop" || exchange.fault?.kind === "foreignLink";
+    isEmpty ||
+    end < candidates.length ||
+    exchange.fault?.kind === "linkLoop" ||
+    exchange.fault?.kind === "foreignLink";
   const { knobs, foreignUrl } = context;
   const next = { offset: end, max: request.max };
-  const link = hasNext ? { link: linkHeader(exchange, next, { knobs, foreignUrl, fault: exchange.fault }) } : {};
-  const reply = itemsReply(context, organization, pagePeople, personView(exchange, context, true), null);
-  if (end < candidates.length) movePersons(organization, candidates.slice(end, end + knobs.movePersons));
+  const link = hasNext
+    ? { link: linkHeader(exchange, next, { knobs, foreignUrl, fault: exchange.fault }) }
+    : {};
+  const reply = itemsReply(
+    context,
+    organization,
+    pagePeople,
+    personView(exchange, context, true),
+    null,
+  );
+  if (end < candidates.length)
+    movePersons(organization, candidates.slice(end, end + knobs.movePersons));
   return {
     ...reply,
     headers: { ...reply.headers, ...link },
-    ...(exchange.fault?.kind === "oversizePage" ? { padding: exchange.fault.bytes ?? DEFAULT_OVERSIZE_BYTES } : {}),
+    ...(exchange.fault?.kind === "oversizePage"
+      ? { padding: exchange.fault.bytes ?? DEFAULT_OVERSIZE_BYTES }
+      : {}),
   };
 }
 
 /** Puts persons of the next page to the front: they are missed this time, and the last ones of this page come twice. */
-function movePersons(organization: SimulatedOrganization, moving: readonly SimulatedPerson[]): void {
+function movePersons(
+  organization: SimulatedOrganization,
+  moving: readonly SimulatedPerson[],
+): void {
   for (const person of moving) {
     organization.people.splice(organization.people.indexOf(person), 1);
     organization.people.unshift(person);
@@ -125,10 +171,20 @@ function serializePeople(
   return people.map((person) => personJson(person, organization, options)).join(",");
 }
 
-function personView(exchange: Exchange, context: SimulatorContext, withStatus: boolean): PersonJsonOptions {
+function personView(
+  exchange: Exchange,
+  context: SimulatorContext,
+  withStatus: boolean,
+): PersonJsonOptions {
   const { sharingOff, roleLost, strangeStatus, booleansAsStrings } = context.knobs;
   const isStatusExcluded = exchange.url.searchParams.get("excludeStatus") === "true";
-  return { withStatus: withStatus && !isStatusExcluded, sharingOff, roleLost, strangeStatus, booleansAsStrings };
+  return {
+    withStatus: withStatus && !isStatusExcluded,
+    sharingOff,
+    roleLost,
+    strangeStatus,
+    booleansAsStrings,
+  };
 }
 
 function requestedOrganization(

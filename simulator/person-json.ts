@@ -17,15 +17,24 @@ export interface PersonJsonOptions {
 }
 
 /** A person as Webex answers, in about 1.2 KB. What never changes is made once a person. */
-export function personJson(person: SimulatedPerson, organization: SimulatedOrganization, options: PersonJsonOptions): string {
+export function personJson(
+  person: SimulatedPerson,
+  organization: SimulatedOrganization,
+  options: PersonJsonOptions,
+): string {
   const isCacheable = !options.booleansAsStrings && !(options.roleLost && person.isFullAdmin);
   const fixedMembers = isCacheable
     ? (person.json ??= fixedMembersJson(person, organization, options))
     : fixedMembersJson(person, organization, options);
   if (!options.withStatus || options.sharingOff) return `${fixedMembers}}`;
-  const activity = person.lastActivity === null ? "" : `,"lastActivity":"${new Date(person.lastActivity).toISOString()}"`;
+  const activity =
+    person.lastActivity === null
+      ? ""
+      : `,"lastActivity":"${new Date(person.lastActivity).toISOString()}"`;
   const status =
-    options.strangeStatus !== "" && person.status !== null && person.index % 10 === 9 ? options.strangeStatus : person.status;
+    options.strangeStatus !== "" && person.status !== null && person.index % 10 === 9
+      ? options.strangeStatus
+      : person.status;
   return `${fixedMembers}${activity}${status === null ? "" : `,"status":${JSON.stringify(status)}`}}`;
 }
 
@@ -39,16 +48,27 @@ export function sipAddressesOf(
   return [
     { type: "personal-room", value: `${local}@${organization.slug}.webex.com`, primary: false },
     { type: "enterprise", value: `${local}@${organization.slug}.rooms.webex.com`, primary: true },
-    { type: "cloud-calling", value: `${local}@${organization.slug}.calls.webex.com`, primary: true },
+    {
+      type: "cloud-calling",
+      value: `${local}@${organization.slug}.calls.webex.com`,
+      primary: true,
+    },
   ];
 }
 
-function fixedMembersJson(person: SimulatedPerson, organization: SimulatedOrganization, options: PersonJsonOptions): string {
+function fixedMembersJson(
+  person: SimulatedPerson,
+  organization: SimulatedOrganization,
+  options: PersonJsonOptions,
+): string {
   const random = seededRandom(person.seed ^ 0x5eed);
-  const booleanValue = (value: boolean): boolean | string => (options.booleansAsStrings ? String(value) : value);
+  const booleanValue = (value: boolean): boolean | string =>
+    options.booleansAsStrings ? String(value) : value;
   const isPerson = person.type === "person";
   const extension = String(2000 + (person.index % 7999));
-  const created = new Date(Date.parse("2020-01-07T08:00:00.000Z") + Math.floor(random() * 1.5e11)).toISOString();
+  const created = new Date(
+    Date.parse("2020-01-07T08:00:00.000Z") + Math.floor(random() * 1.5e11),
+  ).toISOString();
   const licence = (): string => webexId("LICENSE", `${organization.uuid}:MS_${seededUuid(random)}`);
   const body = {
     id: person.id,
@@ -56,7 +76,11 @@ function fixedMembersJson(person: SimulatedPerson, organization: SimulatedOrgani
     ...(person.userName === null ? {} : { userName: person.userName }),
     phoneNumbers: isPerson
       ? [
-          { type: "work", value: `+39 0584 ${String(900_000 + (person.index % 99_999))}`, primary: true },
+          {
+            type: "work",
+            value: `+39 0584 ${String(900_000 + (person.index % 99_999))}`,
+            primary: true,
+          },
           { type: "work_extension", value: extension },
         ]
       : [],

@@ -20,9 +20,12 @@ export function readManifest(path: string): WorkerManifest {
     worker?: Omit<WorkerManifest, "folder"> & { transport: string; framing: string };
   };
   const { worker } = manifest;
-  if (manifest.manifestVersion !== 1 || !worker) throw new Error(`${path} is not a plugin manifest of version 1.`);
+  if (manifest.manifestVersion !== 1 || !worker)
+    throw new Error(`${path} is not a plugin manifest of version 1.`);
   if (worker.transport !== "stdio" || worker.framing !== "content-length") {
-    throw new Error(`${path} asks for ${worker.transport} and ${worker.framing}; this host speaks stdio and content-length.`);
+    throw new Error(
+      `${path} asks for ${worker.transport} and ${worker.framing}; this host speaks stdio and content-length.`,
+    );
   }
   return {
     folder: dirname(resolve(path)),

@@ -18,7 +18,9 @@ export class Population {
   readonly #presence: PresenceEngine;
 
   constructor(organizations: readonly OrganizationOptions[], presence: PresenceEngine) {
-    this.organizations = organizations.map((organization, index) => createOrganization(organization, index));
+    this.organizations = organizations.map((organization, index) =>
+      createOrganization(organization, index),
+    );
     this.#presence = presence;
   }
 
@@ -49,12 +51,22 @@ export class Population {
     this.#presence.release(this.#require(key, orgIndex).person);
   }
 
-  add(orgIndex: number, options: { email?: string; displayName?: string; status?: string | null }): SimulatedPerson {
+  add(
+    orgIndex: number,
+    options: { email?: string; displayName?: string; status?: string | null },
+  ): SimulatedPerson {
     const organization = this.organization(orgIndex);
-    const number = organization.people.reduce((highest, person) => Math.max(highest, person.index), 0) + 1;
+    const number =
+      organization.people.reduce((highest, person) => Math.max(highest, person.index), 0) + 1;
     const { status, ...identity } = options;
     const usedAddresses = new Set(organization.byEmail.keys());
-    const person = createPerson({ seed: organization.seed, number, domain: organization.domain, usedAddresses, ...identity });
+    const person = createPerson({
+      seed: organization.seed,
+      number,
+      domain: organization.domain,
+      usedAddresses,
+      ...identity,
+    });
     organization.people.push(person);
     organization.byId.set(person.id, person);
     for (const email of person.emails) organization.byEmail.set(email.toLowerCase(), person);

@@ -20,7 +20,8 @@ export class PresenceEngine {
   refresh(organization: SimulatedOrganization, people: readonly SimulatedPerson[]): void {
     const now = this.#clock.now();
     for (const person of people) {
-      if (now >= person.nextChangeAt && !person.pinned && person.type === "person") this.#advance(organization, person, now);
+      if (now >= person.nextChangeAt && !person.pinned && person.type === "person")
+        this.#advance(organization, person, now);
     }
   }
 
@@ -38,7 +39,8 @@ export class PresenceEngine {
 
   #advance(organization: SimulatedOrganization, person: SimulatedPerson, now: number): void {
     let walk = this.#walks.get(organization);
-    if (!walk) this.#walks.set(organization, (walk = new PresenceWalk({ seed: organization.seed })));
+    if (!walk)
+      this.#walks.set(organization, (walk = new PresenceWalk({ seed: organization.seed })));
     const segment = walk.segmentAt(person.index, now);
     person.status = segment.status;
     person.nextChangeAt = segment.until;
@@ -46,7 +48,10 @@ export class PresenceEngine {
       person.lastActivity = null;
       return;
     }
-    const activityAgeMs = Math.min(MAX_ACTIVITY_AGE_MS, (now - segment.since) / (this.#clock.speed || 1));
+    const activityAgeMs = Math.min(
+      MAX_ACTIVITY_AGE_MS,
+      (now - segment.since) / (this.#clock.speed || 1),
+    );
     const awayMs = segment.status === "inactive" ? AWAY_AFTER_MS : 0;
     person.lastActivity = this.#realNow() - Math.floor(activityAgeMs) - awayMs;
   }

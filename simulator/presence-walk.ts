@@ -17,7 +17,12 @@ interface Step {
 }
 
 /** What a person turns to from "active", with the share of the turns and the typical length in minutes. */
-const TRANSITIONS: readonly { status: string; share: number; minutes: number; minMinutes: number }[] = [
+const TRANSITIONS: readonly {
+  status: string;
+  share: number;
+  minutes: number;
+  minMinutes: number;
+}[] = [
   { status: "call", share: 0.5, minutes: 4, minMinutes: 0.4 },
   { status: "inactive", share: 0.3, minutes: 14, minMinutes: 2 },
   { status: "unknown", share: 0.08, minutes: 25, minMinutes: 5 },
@@ -116,7 +121,8 @@ function addWorkSteps(steps: Step[], from: number, until: number, random: Random
     steps.push({ from: time, status: "active" });
     const end = time + Math.max(MINUTE, randomDuration(13, random));
     const halfHour = Math.ceil(time / (30 * MINUTE)) * 30 * MINUTE;
-    const startsMeeting = halfHour <= end && halfHour < until && random() < MEETING_AT_HALF_HOUR_SHARE;
+    const startsMeeting =
+      halfHour <= end && halfHour < until && random() < MEETING_AT_HALF_HOUR_SHARE;
     time = startsMeeting ? halfHour : end;
     if (time >= until) return;
     if (startsMeeting) {

@@ -20,7 +20,10 @@ export class RateLimiter {
 
   /** Takes up the minute of an organization, as other users of the limit do. */
   consume(orgId: string, now: number, requests: number): void {
-    this.#timestamps.set(orgId, [...(this.#timestamps.get(orgId) ?? []), ...new Array<number>(requests).fill(now)]);
+    this.#timestamps.set(orgId, [
+      ...(this.#timestamps.get(orgId) ?? []),
+      ...new Array<number>(requests).fill(now),
+    ]);
   }
 
   reset(): void {
@@ -29,7 +32,11 @@ export class RateLimiter {
 }
 
 /** The `Retry-After` of a refusal in the form asked for; null = no such header. */
-export function retryAfterHeader(form: Knobs["retryAfterForm"], waitMs: number, now: number): string | null {
+export function retryAfterHeader(
+  form: Knobs["retryAfterForm"],
+  waitMs: number,
+  now: number,
+): string | null {
   switch (form) {
     case "seconds":
       return String(Math.ceil(waitMs / 1000));

@@ -79,7 +79,9 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
 
   request(method: string, params?: object): PendingRequest {
     if (this.#rpc) return this.#rpc.request(method, params);
-    return Object.assign(Promise.reject(new Error("The worker is not running.")), { cancel: () => undefined });
+    return Object.assign(Promise.reject(new Error("The worker is not running.")), {
+      cancel: () => undefined,
+    });
   }
 
   notify(method: string, params?: object): void {
@@ -87,7 +89,11 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
   }
 
   /** The next notification of a method that `accepts` takes; rejects after `timeoutMs`. */
-  nextNotification(method: string, matches: (params: unknown) => boolean = () => true, timeoutMs = 10_000): Promise<unknown> {
+  nextNotification(
+    method: string,
+    matches: (params: unknown) => boolean = () => true,
+    timeoutMs = 10_000,
+  ): Promise<unknown> {
     return new Promise((resolveExit, reject) => {
       const listener = (name: string, params: unknown): void => {
         if (name !== method || !matches(params)) return;

@@ -46,7 +46,8 @@ export class RequestLog {
       status: null,
     };
     this.#entries.push(logged);
-    if (this.#entries.length > this.#capacity * 1.1) this.#entries = this.#entries.slice(-this.#capacity);
+    if (this.#entries.length > this.#capacity * 1.1)
+      this.#entries = this.#entries.slice(-this.#capacity);
     return logged;
   }
 

@@ -20,7 +20,12 @@ export interface SimulatorControls {
   person(key: string): SimulatedPerson | null;
   setStatus(key: string, status: string | null): number;
   release(key: string): void;
-  issueGrant(options: { orgIndex?: number; role?: Role; scopes?: readonly string[]; clientId?: string }): object;
+  issueGrant(options: {
+    orgIndex?: number;
+    role?: Role;
+    scopes?: readonly string[];
+    clientId?: string;
+  }): object;
   endGrants(options: { orgIndex?: number }): void;
   registerClient(options: {
     clientId?: string;

@@ -6,7 +6,11 @@ import type { TokenResponse } from "./token-store.js";
 import type { SimulatorContext } from "./world.js";
 
 /** POST /v1/access_token: codes and refresh tokens against access tokens. The secret is needed with PKCE, too. */
-export async function tokenRoute(exchange: Exchange, context: SimulatorContext, authorize: AuthorizeRoutes): Promise<Reply> {
+export async function tokenRoute(
+  exchange: Exchange,
+  context: SimulatorContext,
+  authorize: AuthorizeRoutes,
+): Promise<Reply> {
   const form = await exchange.form();
   const client = authenticateClient(exchange, form, context);
   if (!client) return oauthError(401, "invalid_client", "The client credentials are not valid.");
@@ -38,7 +42,11 @@ export function tokenReply(tokens: TokenResponse): Reply {
 }
 
 /** The refusal where a user has too many grants for one client, else null. */
-export function tokenLimitError(context: SimulatorContext, clientId: string, organizationIndex: number): Reply | null {
+export function tokenLimitError(
+  context: SimulatorContext,
+  clientId: string,
+  organizationIndex: number,
+): Reply | null {
   const limit = context.knobs.tokensPerUser;
   const activeGrants = context.tokens.countActiveGrants(
     (grant) => grant.clientId === clientId && grant.organization.index === organizationIndex,
@@ -49,7 +57,11 @@ export function tokenLimitError(context: SimulatorContext, clientId: string, org
 }
 
 /** The client that authenticates itself by HTTP Basic or in the form. */
-export function authenticateClient(exchange: Exchange, form: URLSearchParams, context: SimulatorContext): SimulatedClient | null {
+export function authenticateClient(
+  exchange: Exchange,
+  form: URLSearchParams,
+  context: SimulatorContext,
+): SimulatedClient | null {
   const { basicCredentials: basic } = exchange;
   return basic
     ? context.clients.authenticate(basic.id, basic.secret)
@@ -63,7 +75,8 @@ function exchangeCode(
   authorize: AuthorizeRoutes,
 ): Reply {
   const pending = authorize.redeemCode(form.get("code") ?? "");
-  if (pending?.clientId !== client.clientId) return oauthError(400, "invalid_grant", "The code is not valid.");
+  if (pending?.clientId !== client.clientId)
+    return oauthError(400, "invalid_grant", "The code is not valid.");
   if (pending.redirectUri !== form.get("redirect_uri"))
     return oauthError(400, "invalid_grant", "The redirect_uri does not match.");
   const challenge = createHash("sha256")
@@ -75,11 +88,22 @@ function exchangeCode(
   const { organization, role } = pending.login;
   const limitError = tokenLimitError(context, client.clientId, organization.index);
   if (limitError) return limitError;
-  return tokenReply(context.tokens.issue({ organization, role, scopes: pending.scopes, clientId: client.clientId }));
+  return tokenReply(
+    context.tokens.issue({ organization, role, scopes: pending.scopes, clientId: client.clientId }),
+  );
 }
 
 function deadRefreshTokenReply(exchange: Exchange, context: SimulatorContext): Reply {
   const form = context.knobs.deadRefreshTokenForm;
-  if (form === "webex") return webexError(exchange, 400, "The refresh token provided is expired, revoked or malformed.");
-  return oauthError(400, form, "The refresh token provided is expired, revoked, malformed, or invalid.");
+  if (form === "webex")
+    return webexError(
+      exchange,
+      400,
+      "The refresh token provided is expired, revoked or malformed.",
+    );
+  return oauthError(
+    400,
+    form,
+    "The refresh token provided is expired, revoked, malformed, or invalid.",
+  );
 }

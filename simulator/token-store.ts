@@ -2,7 +2,10 @@ import { randomBytes } from "node:crypto";
 import type { Knobs } from "./knobs.js";
 import type { SimulatedOrganization } from "./people-factory.js";
 
-export const ADMIN_SCOPES: readonly string[] = ["spark-admin:people_read", "spark-admin:organizations_read"];
+export const ADMIN_SCOPES: readonly string[] = [
+  "spark-admin:people_read",
+  "spark-admin:organizations_read",
+];
 
 /** Who authorized: a Full Admin, a partner's Full Admin (sees every organization), or a user without a role. */
 export type Role = "fullAdmin" | "partnerAdmin" | "user";
@@ -69,10 +72,14 @@ export class TokenStore {
   /** New tokens for a refresh token; null = it is dead. */
   refresh(refreshToken: string, clientId: string): TokenResponse | null {
     const entry = this.#refreshTokens.get(refreshToken);
-    const isInvalid = !entry?.grant.alive || entry.grant.clientId !== clientId || entry.expiresAt <= this.#now();
+    const isInvalid =
+      !entry?.grant.alive || entry.grant.clientId !== clientId || entry.expiresAt <= this.#now();
     if (isInvalid || this.#knobs().integrationBlocked) return null;
     const { latestAccess } = entry;
-    const canReuse = this.#knobs().sameAccessToken && latestAccess !== null && latestAccess.expiresAt > this.#now();
+    const canReuse =
+      this.#knobs().sameAccessToken &&
+      latestAccess !== null &&
+      latestAccess.expiresAt > this.#now();
     const access = canReuse ? latestAccess : this.#newAccessToken(entry.grant);
     entry.latestAccess = access;
     entry.expiresAt = this.#now() + this.#knobs().refreshTokenSeconds * 1000;
@@ -122,7 +129,11 @@ export class TokenStore {
   #newAccessToken(grant: SimulatedGrant): AccessToken {
     const token = `${this.createSecret(36)}_PF84_${grant.organization.uuid}`;
     this.issuedSecrets.add(token);
-    const access = { token, grant, expiresAt: this.#now() + this.#knobs().accessTokenSeconds * 1000 };
+    const access = {
+      token,
+      grant,
+      expiresAt: this.#now() + this.#knobs().accessTokenSeconds * 1000,
+    };
     this.#accessTokens.set(token, access);
     return access;
   }
@@ -144,7 +155,9 @@ export class TokenStore {
       refresh_token: refreshToken,
       refresh_token_expires_in: this.#knobs().refreshTokenSeconds,
       token_type: "Bearer",
-      ...(this.#knobs().scopeInAnswer ? { scope: grant.scopes.filter((scope) => scope !== hiddenScope).join(" ") } : {}),
+      ...(this.#knobs().scopeInAnswer
+        ? { scope: grant.scopes.filter((scope) => scope !== hiddenScope).join(" ") }
+        : {}),
     };
   }
 }

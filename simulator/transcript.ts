@@ -30,7 +30,9 @@ export class Transcript {
     const names = stream ? [stream] : (["stdin", "stdout", "stderr"] as const);
     return names
       .map((name) =>
-        Buffer.concat(this.#chunks.filter((chunk) => chunk.stream === name).map((chunk) => chunk.bytes)).toString("utf8"),
+        Buffer.concat(
+          this.#chunks.filter((chunk) => chunk.stream === name).map((chunk) => chunk.bytes),
+        ).toString("utf8"),
       )
       .join("\n");
   }

@@ -45,7 +45,8 @@ export class WalkClock {
   now(): number {
     const elapsed = this.#simulatedElapsed();
     const timeOfDay = this.#startsAt % DAY;
-    if (this.#nights || timeOfDay < WORK_START || timeOfDay >= WORK_START + WORK_HOURS) return this.#startsAt + elapsed;
+    if (this.#nights || timeOfDay < WORK_START || timeOfDay >= WORK_START + WORK_HOURS)
+      return this.#startsAt + elapsed;
     const worked = timeOfDay - WORK_START + elapsed;
     const midnight = this.#startsAt - timeOfDay;
     const weekday = (new Date(midnight).getUTCDay() + 6) % 7;

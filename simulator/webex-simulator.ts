@@ -2,9 +2,13 @@ import { ClientRegistry, type SimulatedClient } from "./client-registry.js";
 import { controlRoute } from "./control-routes.js";
 import { FaultQueue, type FaultRule } from "./faults.js";
 import { ForeignOrigin, type ForeignRequest } from "./foreign-origin.js";
-import { SimulatorServer, type ListenOptions } from "./front-door.js";
+import { SimulatorServer, type ListenOptions } from "./http-server.js";
 import { initialKnobs, knobProblems, type Knobs } from "./knobs.js";
-import type { OrganizationOptions, SimulatedOrganization, SimulatedPerson } from "./people-factory.js";
+import type {
+  OrganizationOptions,
+  SimulatedOrganization,
+  SimulatedPerson,
+} from "./people-factory.js";
 import { Population } from "./population.js";
 import { PresenceEngine } from "./presence-engine.js";
 import { RateLimiter } from "./rate-limit.js";
@@ -16,7 +20,12 @@ import { DEFAULT_OFFICE_TIME, WalkClock } from "./walk-clock.js";
 export interface SimulatorOptions extends Partial<Knobs> {
   readonly organizations: readonly OrganizationOptions[];
   /** The integration; its id and secret are random and its redirect URI the worker's default unless said. */
-  readonly client?: { clientId?: string; clientSecret?: string; redirectUris?: readonly string[]; scopes?: readonly string[] };
+  readonly client?: {
+    clientId?: string;
+    clientSecret?: string;
+    redirectUris?: readonly string[];
+    scopes?: readonly string[];
+  };
   /** The time in the offices at the start, ms since 1970; a working day at ten unless said. */
   readonly officeTime?: number;
   /** Whether the offices close for the night and the weekend; not unless said. */
@@ -170,7 +179,10 @@ export class WebexSimulator {
   }
 
   /** A newcomer at the end of the list; seeded where nothing is said. With a `status`, it is fixed. */
-  addPerson(orgIndex: number, options: { email?: string; displayName?: string; status?: string | null } = {}): SimulatedPerson {
+  addPerson(
+    orgIndex: number,
+    options: { email?: string; displayName?: string; status?: string | null } = {},
+  ): SimulatedPerson {
     return this.#population.add(orgIndex, options);
   }
 
@@ -179,11 +191,18 @@ export class WebexSimulator {
   }
 
   /** An administrator's grant without the way through a browser, ready for `authorization/import`. */
-  issueGrant(options: { orgIndex?: number; role?: Role; scopes?: readonly string[]; clientId?: string } = {}): IssuedGrant {
+  issueGrant(
+    options: { orgIndex?: number; role?: Role; scopes?: readonly string[]; clientId?: string } = {},
+  ): IssuedGrant {
     const organization = this.#population.organization(options.orgIndex ?? 0);
     const scopes = options.scopes ?? ADMIN_SCOPES;
     const clientId = options.clientId ?? this.#client.clientId;
-    const tokens = this.#tokens.issue({ organization, role: options.role ?? "fullAdmin", scopes, clientId });
+    const tokens = this.#tokens.issue({
+      organization,
+      role: options.role ?? "fullAdmin",
+      scopes,
+      clientId,
+    });
     return {
       refreshToken: tokens.refresh_token,
       accessToken: tokens.access_token,

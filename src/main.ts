@@ -10,7 +10,12 @@ import { Worker } from "./worker/worker.js";
 
 const stdio = claimStdio();
 const args = readLaunchArguments(process.argv.slice(2));
-const env = { platform: nodeProcess.platform, environment: process.env, homeDirectory: homedir(), resolve };
+const env = {
+  platform: nodeProcess.platform,
+  environment: process.env,
+  homeDirectory: homedir(),
+  resolve,
+};
 const options = "error" in args ? args : checkLaunchOptions(args, env);
 
 if ("error" in options) {
@@ -21,7 +26,8 @@ if ("error" in options) {
   const worker = new Worker(ports, options);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"] as const) {
     // Windows and POSIX know different ones; listening to an unknown one throws.
-    if (process.platform === "win32" || signal !== "SIGBREAK") process.on(signal, () => void worker.stop(0, signal));
+    if (process.platform === "win32" || signal !== "SIGBREAK")
+      process.on(signal, () => void worker.stop(0, signal));
   }
   const fail = (error: unknown): void => {
     ports.log.error("A defect in the worker: it ends, and its host starts it again.", { error });

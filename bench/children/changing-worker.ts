@@ -13,7 +13,12 @@ import { personJson } from "../../simulator/person-json.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 
 const { input, output } = claimStdio();
-const logger: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const logger: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
 const presence = new PresenceDirectory(systemClock, logger);
 addPeople(Number(process.argv[2] ?? "20000"));
 
@@ -69,10 +74,19 @@ const server = new RpcServer({
 server.start();
 
 function addPeople(persons: number): void {
-  const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons, seed: 7 }], speed: 0 });
+  const webex = new WebexSimulator({
+    organizations: [{ name: "Example Ltd", persons, seed: 7 }],
+    speed: 0,
+  });
   const [organization] = webex.organizations;
   if (organization === undefined) throw new Error("The simulator has no organization.");
-  const view = { withStatus: true, sharingOff: false, roleLost: false, strangeStatus: "", booleansAsStrings: false };
+  const view = {
+    withStatus: true,
+    sharingOff: false,
+    roleLost: false,
+    strangeStatus: "",
+    booleansAsStrings: false,
+  };
   const items = webex.people().map((person) => personJson(person, organization, view));
   presence.setCondition("polling");
   const roster = presence.addOrganization(organization.id);

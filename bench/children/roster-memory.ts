@@ -14,18 +14,34 @@ export interface RosterMemory {
 
 const PAGE = 1_000;
 const SWEEPS = 3;
-const silent: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+const silent: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
 
 /** The organization as Webex sends it: bodies outside the heap, alive before and after. */
 function bodies(persons: number): Buffer[] {
-  const webex = new WebexSimulator({ organizations: [{ name: "Example Ltd", persons, seed: 7 }], speed: 0 });
+  const webex = new WebexSimulator({
+    organizations: [{ name: "Example Ltd", persons, seed: 7 }],
+    speed: 0,
+  });
   const people = webex.people();
   const [organization] = webex.organizations;
   if (organization === undefined) throw new Error("The simulator has no organization.");
-  const view = { withStatus: true, sharingOff: false, roleLost: false, strangeStatus: "", booleansAsStrings: false };
+  const view = {
+    withStatus: true,
+    sharingOff: false,
+    roleLost: false,
+    strangeStatus: "",
+    booleansAsStrings: false,
+  };
   const pages: Buffer[] = [];
   for (let at = 0; at < people.length; at += PAGE) {
-    const items = people.slice(at, at + PAGE).map((person) => personJson(person, organization, view));
+    const items = people
+      .slice(at, at + PAGE)
+      .map((person) => personJson(person, organization, view));
     pages.push(Buffer.from(`{"notFoundIds":null,"items":[${items.join(",")}]}`));
   }
   return pages;
@@ -40,7 +56,9 @@ function inUse(): number {
 function sweep(directory: PresenceDirectory, pages: readonly Buffer[], orgId: string): void {
   const roster = directory.addOrganization(orgId);
   const number = roster.beginSweep();
-  pages.forEach((body, page) => roster.applyPage(number, parseListedPersons({ status: 200, headers: {}, body }), page));
+  pages.forEach((body, page) =>
+    roster.applyPage(number, parseListedPersons({ status: 200, headers: {}, body }), page),
+  );
   roster.completeSweep(number);
 }
 

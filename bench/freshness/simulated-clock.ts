@@ -30,7 +30,12 @@ export class SimulatedClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): Disposer {
-    const timer: Timer = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback, isActive: true };
+    const timer: Timer = {
+      due: this.#elapsed + Math.max(0, delayMs),
+      order: this.#order++,
+      callback,
+      isActive: true,
+    };
     this.#push(timer);
     return () => {
       timer.isActive = false;
@@ -40,7 +45,11 @@ export class SimulatedClock implements Clock {
   /** Runs all that is due until then, letting promises settle after each timer. */
   async runUntil(end: number): Promise<void> {
     await setImmediate();
-    for (let timer = this.#heap[0]; timer !== undefined && timer.due <= end; timer = this.#heap[0]) {
+    for (
+      let timer = this.#heap[0];
+      timer !== undefined && timer.due <= end;
+      timer = this.#heap[0]
+    ) {
       this.#pop();
       if (!timer.isActive) continue;
       this.#elapsed = timer.due;

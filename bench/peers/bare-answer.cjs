@@ -7,7 +7,9 @@ process.stdin.on("data", (chunk) => {
   if (headerEnd < 0) return;
   const length = Number(/Content-Length: (\d+)/.exec(received.toString("latin1", 0, headerEnd))[1]);
   if (received.length < headerEnd + 4 + length) return;
-  const { id, params } = JSON.parse(received.toString("utf8", headerEnd + 4, headerEnd + 4 + length));
+  const { id, params } = JSON.parse(
+    received.toString("utf8", headerEnd + 4, headerEnd + 4 + length),
+  );
   const result = {
     uri: params.uri,
     state: "unknown",

@@ -14,7 +14,8 @@ process.stdin.on("data", (text) => {
 process.stdin.on("end", () => process.exit(0));
 
 function answer({ id, method, params }) {
-  if (method === "presence/getMany") return { jsonrpc: "2.0", id, result: { records: params.uris.map(recordOf) } };
+  if (method === "presence/getMany")
+    return { jsonrpc: "2.0", id, result: { records: params.uris.map(recordOf) } };
   if (method === "know") known = params.records;
   if (method === "storm") storm();
   if (method === "know" || method === "storm") return { jsonrpc: "2.0", id, result: null };
@@ -27,6 +28,8 @@ function storm() {
   known = known.map((record) => ({ ...record, state }));
   for (let at = 0, sequence = 1; at < known.length; at += BATCH, sequence += 1) {
     const params = { subscriptionIds: ["s1"], sequence, changes: known.slice(at, at + BATCH) };
-    process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", method: "presence/changed", params })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ jsonrpc: "2.0", method: "presence/changed", params })}\n`,
+    );
   }
 }

@@ -47,5 +47,7 @@ export function readDemoOptions(args: readonly string[]): DemoOptions | null {
 function wholeNumber(name: string, text: string, minimum: number, maximum: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= minimum && value <= maximum) return value;
-  throw new RangeError(`--${name} takes a whole number from ${minimum} to ${maximum}, not "${text}".`);
+  throw new RangeError(
+    `--${name} takes a whole number from ${minimum} to ${maximum}, not "${text}".`,
+  );
 }

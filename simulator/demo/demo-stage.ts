@@ -21,12 +21,20 @@ export class DemoEnvironment {
 
   /** Throws an Error for a manifest that is missing or that no host could launch. */
   constructor(manifestPath: string, options: DemoOptions) {
-    if (!existsSync(manifestPath)) throw new Error(`There is no ${manifestPath}: run "npm run build" first.`);
+    if (!existsSync(manifestPath))
+      throw new Error(`There is no ${manifestPath}: run "npm run build" first.`);
     this.folder = join(tmpdir(), `ucx-presence-demo-${randomUUID().slice(0, 8)}`);
     this.settingsPath = join(this.folder, "Presence.ini");
     this.#logDirectory = join(this.folder, "logs");
     this.simulator = new WebexSimulator({
-      organizations: [{ name: ORGANIZATION, domain: "northwind.example", persons: options.users, seed: options.seed }],
+      organizations: [
+        {
+          name: ORGANIZATION,
+          domain: "northwind.example",
+          persons: options.users,
+          seed: options.seed,
+        },
+      ],
       speed: options.speed,
       // A few slow pages, as a large organization would have, so that the first sweep can be seen.
       maxPageSize: Math.min(1000, Math.ceil(options.users / PAGES_PER_SWEEP) + 1),
@@ -59,9 +67,17 @@ export class DemoEnvironment {
   /** How many secrets Webex gave out, and how many of them stand in what the worker answered or wrote, or in `shown`. */
   searchForSecrets(displayedText: string): { readonly issued: number; readonly found: number } {
     const { transcript } = this.host;
-    const texts = [displayedText, transcript.text("stdout"), transcript.text("stderr"), ...this.#readWorkerFiles()];
+    const texts = [
+      displayedText,
+      transcript.text("stdout"),
+      transcript.text("stderr"),
+      ...this.#readWorkerFiles(),
+    ];
     const issued = [...this.simulator.issuedSecrets];
-    return { issued: issued.length, found: issued.filter((secret) => texts.some((text) => text.includes(secret))).length };
+    return {
+      issued: issued.length,
+      found: issued.filter((secret) => texts.some((text) => text.includes(secret))).length,
+    };
   }
 
   async dispose(): Promise<void> {
@@ -73,7 +89,9 @@ export class DemoEnvironment {
 
   #readWorkerFiles(): string[] {
     if (!existsSync(this.#logDirectory)) return [];
-    return readdirSync(this.#logDirectory).map((name) => readFileSync(join(this.#logDirectory, name), "utf8"));
+    return readdirSync(this.#logDirectory).map((name) =>
+      readFileSync(join(this.#logDirectory, name), "utf8"),
+    );
   }
 
   /** What can still be done while the process exits. */

@@ -6,9 +6,9 @@ import {
   personCapacity,
   type PresenceChange,
   type PresenceTableModel,
-} from "../../src/cli/presence-table.js";
-import { onQuitKey } from "../../src/cli/terminal-keys.js";
-import { TerminalScreen, type TerminalOutput } from "../../src/cli/terminal-screen.js";
+} from "../../src/cli/terminal/presence-table.js";
+import { onQuitKey } from "../../src/cli/terminal/keys.js";
+import { TerminalScreen, type TerminalOutput } from "../../src/cli/terminal/screen.js";
 
 /** Where the demo shows what happens. */
 export interface DemoView {
@@ -24,9 +24,15 @@ export interface DemoView {
   close(): void;
 }
 
-export function viewFor(output: TerminalOutput, input: NodeJS.ReadStream, onEnd: () => void): DemoView {
+export function viewFor(
+  output: TerminalOutput,
+  input: NodeJS.ReadStream,
+  onEnd: () => void,
+): DemoView {
   const dumb = process.env.TERM === "dumb";
-  return output.isTTY && !dumb ? new LiveView(output, input.isTTY ? input : null, onEnd) : new PlainView(output);
+  return output.isTTY && !dumb
+    ? new LiveView(output, input.isTTY ? input : null, onEnd)
+    : new PlainView(output);
 }
 
 /** A line for each step and each change, for pipes, files and terminals that cannot move their cursor. */
@@ -98,6 +104,11 @@ class LiveView implements DemoView {
 
   #draw(): void {
     if (this.#latest)
-      this.#screen.draw(renderPresenceTable(this.#latest, { ...this.#screen.size, hasColors: this.#screen.hasColors }));
+      this.#screen.draw(
+        renderPresenceTable(this.#latest, {
+          ...this.#screen.size,
+          hasColors: this.#screen.hasColors,
+        }),
+      );
   }
 }

@@ -7,12 +7,24 @@ import { countStates, type PresenceRecord } from "./presence-diary.js";
 export interface DemoStatus {
   readonly phase: string;
   readonly settings: { readonly loadedAt: string | null };
-  readonly problems: readonly { readonly severity: string; readonly message: string; readonly hint: string }[];
+  readonly problems: readonly {
+    readonly severity: string;
+    readonly message: string;
+    readonly hint: string;
+  }[];
   readonly organizations: readonly {
     readonly persons: number;
-    readonly lastSweep: { readonly seconds: number; readonly persons: number; readonly requests: number } | null;
+    readonly lastSweep: {
+      readonly seconds: number;
+      readonly persons: number;
+      readonly requests: number;
+    } | null;
     readonly sweepProgress: { readonly persons: number } | null;
-    readonly requests: { readonly perMinuteLimit: number; readonly lastMinute: number; readonly total: number };
+    readonly requests: {
+      readonly perMinuteLimit: number;
+      readonly lastMinute: number;
+      readonly total: number;
+    };
   }[];
 }
 
@@ -35,11 +47,16 @@ export class DemoWorker {
     return worker;
   }
 
-  async setClient(client: { readonly clientId: string; readonly clientSecret: string }): Promise<void> {
+  async setClient(client: {
+    readonly clientId: string;
+    readonly clientSecret: string;
+  }): Promise<void> {
     await this.#call("authorization/setClient", client);
   }
 
-  async importGrant(grant: IssuedGrant): Promise<{ readonly orgName: string; readonly authorizedBy: string }> {
+  async importGrant(
+    grant: IssuedGrant,
+  ): Promise<{ readonly orgName: string; readonly authorizedBy: string }> {
     const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = grant;
     const authorization = await this.#call("authorization/import", {
       refreshToken,
@@ -52,11 +69,13 @@ export class DemoWorker {
   }
 
   async subscribe(uris: readonly string[]): Promise<readonly PresenceRecord[]> {
-    return ((await this.#call("presence/subscribe", { uris })) as { records: PresenceRecord[] }).records;
+    return ((await this.#call("presence/subscribe", { uris })) as { records: PresenceRecord[] })
+      .records;
   }
 
   async getMany(uris: readonly string[]): Promise<readonly PresenceRecord[]> {
-    return ((await this.#call("presence/getMany", { uris })) as { records: PresenceRecord[] }).records;
+    return ((await this.#call("presence/getMany", { uris })) as { records: PresenceRecord[] })
+      .records;
   }
 
   async status(): Promise<DemoStatus> {
@@ -68,7 +87,10 @@ export class DemoWorker {
     const known: PresenceRecord[] = [];
     for (let cursor: string | null = null; ;) {
       const params = cursor === null ? { limit: LIST_PAGE } : { limit: LIST_PAGE, cursor };
-      const page = (await this.#call("presence/list", params)) as { records: PresenceRecord[]; nextCursor: string | null };
+      const page = (await this.#call("presence/list", params)) as {
+        records: PresenceRecord[];
+        nextCursor: string | null;
+      };
       known.push(...page.records);
       cursor = page.nextCursor;
       if (cursor === null) return countStates(known);
@@ -80,7 +102,9 @@ export class DemoWorker {
       return await this.#host.request(method, params);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      throw new Error(`The worker refused ${method}: ${error.message} (${error.code}).`, { cause: error });
+      throw new Error(`The worker refused ${method}: ${error.message} (${error.code}).`, {
+        cause: error,
+      });
     }
   }
 }

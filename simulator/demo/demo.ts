@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { totalsText, type PresenceTableModel } from "../../src/cli/presence-table.js";
+import { totalsText, type PresenceTableModel } from "../../src/cli/terminal/presence-table.js";
 import type { DemoOptions } from "./demo-options.js";
 import { ORGANIZATION, type DemoEnvironment } from "./demo-stage.js";
 import type { DemoView } from "./demo-view.js";
@@ -38,7 +38,12 @@ export class Demo {
   #requests = 0;
 
   /** `signal` ends the demo; what it is aborted with is thrown by `run`. */
-  constructor(options: DemoOptions, environment: DemoEnvironment, view: DemoView, signal: AbortSignal) {
+  constructor(
+    options: DemoOptions,
+    environment: DemoEnvironment,
+    view: DemoView,
+    signal: AbortSignal,
+  ) {
     this.#options = options;
     this.#environment = environment;
     this.#view = view;
@@ -62,24 +67,38 @@ export class Demo {
 
   get outcome(): DemoOutcome {
     const persons = this.#status?.organizations[0]?.persons ?? 0;
-    return { persons, watched: this.#history.records.length, changes: this.#history.changeCount, requests: this.#requests };
+    return {
+      persons,
+      watched: this.#history.records.length,
+      changes: this.#history.changeCount,
+      requests: this.#requests,
+    };
   }
 
   async #startWebex(): Promise<void> {
     const { url } = await this.#environment.simulator.start();
-    await this.#step(`Started a simulated Webex at ${url} with the ${this.#options.users} people of ${ORGANIZATION}.`);
+    await this.#step(
+      `Started a simulated Webex at ${url} with the ${this.#options.users} people of ${ORGANIZATION}.`,
+    );
     this.#environment.writeSettings(0);
-    await this.#step(`Wrote ${this.#environment.settingsPath} with WebexPresence.Enable=0: the worker is to ask nobody yet.`);
+    await this.#step(
+      `Wrote ${this.#environment.settingsPath} with WebexPresence.Enable=0: the worker is to ask nobody yet.`,
+    );
   }
 
   async #launchWorker(): Promise<void> {
     const { host } = this.#environment;
     host.on("notification", (method, params) => {
-      if (method === "presence/changed") this.#applyChanges((params as { changes: PresenceRecord[] }).changes);
+      if (method === "presence/changed")
+        this.#applyChanges((params as { changes: PresenceRecord[] }).changes);
     });
     await host.start();
     const { name, version } = await this.#worker.initialize();
-    await this.#waitUntil("read its settings", READY_TIMEOUT_MS, ({ phase }) => phase !== "starting");
+    await this.#waitUntil(
+      "read its settings",
+      READY_TIMEOUT_MS,
+      ({ phase }) => phase !== "starting",
+    );
     await this.#step(
       `Launched ${name} ${version} from plugin.manifest.json, as a UCX Presence host does. It keeps secrets in memory only (--secret-store memory): your keychain is left alone.`,
     );
@@ -89,7 +108,9 @@ export class Demo {
     const { simulator } = this.#environment;
     await this.#worker.setClient(simulator.client);
     const { orgName, authorizedBy } = await this.#worker.importGrant(simulator.issueGrant());
-    await this.#step(`Authorized it for ${orgName}, with a grant of the simulated administrator ${authorizedBy}.`);
+    await this.#step(
+      `Authorized it for ${orgName}, with a grant of the simulated administrator ${authorizedBy}.`,
+    );
   }
 
   async #subscribe(): Promise<void> {
@@ -101,8 +122,11 @@ export class Demo {
 
   async #enable(): Promise<void> {
     this.#environment.writeSettings(1);
-    this.#showStep("Saved Presence.ini with WebexPresence.Enable=1: the worker notices and asks Webex for everyone.");
-    const isSwept = ({ organizations }: DemoStatus) => (organizations[0]?.lastSweep ?? null) !== null && this.#history.isComplete;
+    this.#showStep(
+      "Saved Presence.ini with WebexPresence.Enable=1: the worker notices and asks Webex for everyone.",
+    );
+    const isSwept = ({ organizations }: DemoStatus) =>
+      (organizations[0]?.lastSweep ?? null) !== null && this.#history.isComplete;
     await this.#waitUntil("finish its first sweep", CHANGES_TIMEOUT_MS, isSwept);
     const sweep = this.#status?.organizations[0]?.lastSweep;
     this.#totals = await this.#worker.totals();
@@ -117,7 +141,8 @@ export class Demo {
   async #followChanges(): Promise<void> {
     const deadline = Date.now() + CHANGES_TIMEOUT_MS;
     for (let tick = 1; ; tick++) {
-      if (this.#options.once && this.#history.changeCount >= CHANGES_SHOWN_ONCE) return this.#refresh();
+      if (this.#options.once && this.#history.changeCount >= CHANGES_SHOWN_ONCE)
+        return this.#refresh();
       if (this.#options.once && Date.now() > deadline) {
         throw new Error(
           `Only ${this.#history.changeCount} changes of state came within ${CHANGES_TIMEOUT_MS / 1000} s; a higher --speed or --watch makes more.${this.#problems()}`,
@@ -130,7 +155,11 @@ export class Demo {
   }
 
   /** Waits until the worker's status is as wished, showing what happens meanwhile. */
-  async #waitUntil(goal: string, timeoutMs: number, isReached: (status: DemoStatus) => boolean): Promise<void> {
+  async #waitUntil(
+    goal: string,
+    timeoutMs: number,
+    isReached: (status: DemoStatus) => boolean,
+  ): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       this.#status = await this.#worker.status();
@@ -158,12 +187,15 @@ export class Demo {
     const watched = this.#history.records.length;
     if (desired <= watched || watched >= this.#options.users) return;
     const people = this.#environment.simulator.people().slice(watched, desired);
-    const uris = people.flatMap(({ emails: [address] }) => (address === undefined ? [] : [address]));
+    const uris = people.flatMap(({ emails: [address] }) =>
+      address === undefined ? [] : [address],
+    );
     this.#history.add(await this.#worker.subscribe(uris));
   }
 
   #applyChanges(records: readonly PresenceRecord[]): void {
-    for (const change of this.#history.applyChanges(records, Date.now())) this.#view.showChange(change);
+    for (const change of this.#history.applyChanges(records, Date.now()))
+      this.#view.showChange(change);
     this.#render();
   }
 
@@ -187,7 +219,8 @@ export class Demo {
     const organization = this.#status?.organizations[0];
     this.#requests = Math.max(this.#requests, organization?.requests.total ?? 0);
     const sweeping = organization?.lastSweep === null ? organization.sweepProgress : null;
-    const visibleSteps = now - this.#lastStepAt < STEPS_VISIBLE_MS ? this.#steps : this.#steps.slice(-1);
+    const visibleSteps =
+      now - this.#lastStepAt < STEPS_VISIBLE_MS ? this.#steps : this.#steps.slice(-1);
     this.#view.render({
       now,
       title: `${ORGANIZATION} (simulated), secrets in memory`,

@@ -22,7 +22,9 @@ function print(text: string): void {
 }
 
 function fail(error: unknown): void {
-  process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(
+    `The demo failed: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
   process.exitCode = 1;
 }
 
@@ -38,7 +40,9 @@ function parse(): DemoOptions | null {
     if (!options) print(DEMO_USAGE);
     return options;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${DEMO_USAGE}\n`);
+    process.stderr.write(
+      `${error instanceof Error ? error.message : String(error)}\n${DEMO_USAGE}\n`,
+    );
     process.exitCode = EXIT_USAGE;
     return null;
   }
@@ -47,7 +51,10 @@ function parse(): DemoOptions | null {
 function summary(demo: Demo, environment: DemoEnvironment): string {
   const { persons, watched, changes, requests } = demo.outcome;
   const { issued, found } = environment.searchForSecrets([...printed, ...demo.steps].join("\n"));
-  if (found > 0) throw new Error(`${found} of ${issued} secrets stand in what the worker wrote: that must never be.`);
+  if (found > 0)
+    throw new Error(
+      `${found} of ${issued} secrets stand in what the worker wrote: that must never be.`,
+    );
   return `
 Shown: ${persons} people known, ${watched} of them watched, ${changes} changes of state, ${requests} requests to the simulated Webex.
 Secrets: none of the ${issued} tokens and secrets that were issued stands in the worker's answers, logs or files.
@@ -76,14 +83,17 @@ async function runDemo(options: DemoOptions): Promise<void> {
     worker.hasEnded = true;
     // Ctrl+C reaches the worker as well as us, perhaps earlier, and its end is then no failure.
     const reportExit = (): void =>
-      stopController.abort(new Error(`The worker has ended (${signal ?? String(code)}). ${worker.lastStderrLine}`));
+      stopController.abort(
+        new Error(`The worker has ended (${signal ?? String(code)}). ${worker.lastStderrLine}`),
+      );
     setTimeout(reportExit, SIGNAL_GRACE_MS);
   });
   let failure: unknown = null;
   try {
     await demo.run();
   } catch (error) {
-    if (worker.hasEnded && !stopController.signal.aborted) await once(stopController.signal, "abort");
+    if (worker.hasEnded && !stopController.signal.aborted)
+      await once(stopController.signal, "abort");
     const reason: unknown = stopController.signal.aborted ? stopController.signal.reason : error;
     if (!(reason instanceof DemoStopped)) failure = reason;
     else if (options.once) process.exitCode = EXIT_INTERRUPTED;

@@ -1,4 +1,4 @@
-import type { PresenceChange, PresenceTableModel } from "../../src/cli/presence-table.js";
+import type { PresenceChange, PresenceTableModel } from "../../src/cli/terminal/presence-table.js";
 
 export type PresenceRecord = PresenceTableModel["records"][number];
 type PresenceState = PresenceRecord["state"];
@@ -34,7 +34,9 @@ export class PresenceHistory {
     for (const record of records) {
       const existing = this.#records.get(record.uri);
       const isUnchanged =
-        existing?.state === record.state && existing.reason === record.reason && existing.webexStatus === record.webexStatus;
+        existing?.state === record.state &&
+        existing.reason === record.reason &&
+        existing.webexStatus === record.webexStatus;
       if (isUnchanged) this.#records.set(record.uri, record);
     }
   }
@@ -65,5 +67,7 @@ export function countStates(records: readonly PresenceRecord[]): Map<PresenceSta
 }
 
 function isFromWebex({ observedAt, reason }: PresenceRecord): boolean {
-  return observedAt !== null && reason !== "disabled" && reason !== "notReady" && reason !== "blocked";
+  return (
+    observedAt !== null && reason !== "disabled" && reason !== "notReady" && reason !== "blocked"
+  );
 }

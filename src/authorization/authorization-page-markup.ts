@@ -9,7 +9,13 @@ export class Markup {
 
 type Value = string | number | Markup | readonly Markup[] | null;
 
-const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
 
 /** A template whose inserted texts are escaped, for content and for quoted attributes; inserted markup stays as it is, null is nothing. */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {

@@ -1,5 +1,11 @@
 import { html, type Markup } from "./authorization-page-markup.js";
-import { describeStatus, canComplete, missingScopes, needsAttention, type PageModel } from "./authorization-page-state.js";
+import {
+  describeStatus,
+  canComplete,
+  missingScopes,
+  needsAttention,
+  type PageModel,
+} from "./page/page-model.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
 import type { PageNotice } from "./page-notice.js";
 
@@ -14,7 +20,8 @@ const HIDDEN_NOTICES = new Set(["authorizationRequired"]);
 /** The body of the page: parts that the page's script exchanges one by one, each under its `data-part`. */
 export function pageParts(model: PageModel): Markup {
   return html`<main id="content">
-    ${statePart(model)} ${noticesPart(model)} ${organizationsPart(model)} ${finishPart(model)} ${helpPart(model)}
+    ${statePart(model)} ${noticesPart(model)} ${organizationsPart(model)} ${finishPart(model)}
+    ${helpPart(model)}
   </main>`;
 }
 
@@ -40,16 +47,29 @@ function statePart(model: PageModel): Markup {
 }
 
 function noticesPart(model: PageModel): Markup {
-  const shown = model.notices.filter((notice) => notice.severity !== "info" && !HIDDEN_NOTICES.has(notice.code));
-  return html`<section data-part="notices" aria-label="Problems" aria-live="polite" ${attribute(shown.length === 0, "hidden")}>
+  const shown = model.notices.filter(
+    (notice) => notice.severity !== "info" && !HIDDEN_NOTICES.has(notice.code),
+  );
+  return html`<section
+    data-part="notices"
+    aria-label="Problems"
+    aria-live="polite"
+    ${attribute(shown.length === 0, "hidden")}
+  >
     ${shown.map((notice) => noticeMarkup(model, notice))}
   </section>`;
 }
 
 function noticeMarkup(model: PageModel, notice: PageNotice): Markup {
-  const organization = model.organizations.find((organization) => organization.orgId === notice.orgId);
+  const organization = model.organizations.find(
+    (organization) => organization.orgId === notice.orgId,
+  );
   return html`<div class="notice ${notice.severity}" data-code="${notice.code}">
-    <p><strong>${organization === undefined ? null : `${organization.orgName}: `}${notice.message}</strong></p>
+    <p>
+      <strong
+        >${organization === undefined ? null : `${organization.orgName}: `}${notice.message}</strong
+      >
+    </p>
     <p>${notice.hint}</p>
   </div>`;
 }
@@ -60,7 +80,9 @@ function organizationsPart(model: PageModel): Markup {
   const first =
     model.organizations.find((organization) => organization.state === "required") ??
     model.organizations.find((organization) => needsAttention(model, organization));
-  const rows = model.organizations.map((organization) => organizationRow(model, organization, open && organization === first));
+  const rows = model.organizations.map((organization) =>
+    organizationRow(model, organization, open && organization === first),
+  );
   if (open && first === undefined) rows.push(newOrganizationRow(model));
   return html`<section
     class="card"
@@ -134,8 +156,8 @@ function validDetails(organization: Authorization, missing: readonly string[]): 
 }
 
 function describeScopes(organization: Authorization): string {
-  const words = REQUIRED_SCOPES.filter((scope) => organization.scopes.includes(scope)).map((scope) =>
-    SCOPE_LABELS[scope].toLowerCase(),
+  const words = REQUIRED_SCOPES.filter((scope) => organization.scopes.includes(scope)).map(
+    (scope) => SCOPE_LABELS[scope].toLowerCase(),
   );
   return words.length === 0 ? "nothing that presence needs" : words.join("; ");
 }
@@ -161,7 +183,8 @@ function newOrganizationRow(model: PageModel): Markup {
 
 function authorizeLink(model: PageModel, name: string): Markup {
   const isInProgress = model.attempt.kind === "waiting" || model.attempt.kind === "finishing";
-  const isSecondary = isInProgress || model.organizations.some((organization) => organization.state === "valid");
+  const isSecondary =
+    isInProgress || model.organizations.some((organization) => organization.state === "valid");
   return html`<a
     id="authorize"
     class="button ${isSecondary ? "second" : "first"}"
@@ -189,14 +212,19 @@ function finishPart(model: PageModel): Markup {
       </button>
     </form>
     <div>
-      <p id="complete-when">${isReady ? "Closes this page; presence goes on." : "Works once an organization is authorized."}</p>
+      <p id="complete-when">
+        ${isReady ? "Closes this page; presence goes on." : "Works once an organization is authorized."}
+      </p>
       <p class="quiet">
         This page closes in
-        <span class="clock" data-remaining="${model.remainingSeconds}">${formatRemaining(model.remainingSeconds)}</span>.
+        <span class="clock" data-remaining="${model.remainingSeconds}"
+          >${formatRemaining(model.remainingSeconds)}</span
+        >.
       </p>
       <noscript
         ><p class="quiet">
-          <a href="/?key=${encodeURIComponent(model.key)}">Look again</a>: without script, the page does not update by itself.
+          <a href="/?key=${encodeURIComponent(model.key)}">Look again</a>: without script, the page
+          does not update by itself.
         </p></noscript
       >
     </div>
@@ -205,24 +233,38 @@ function finishPart(model: PageModel): Markup {
 
 function helpPart(model: PageModel): Markup {
   if (model.phase !== "open") return html`<section data-part="help" hidden></section>`;
-  return html`<section class="card" data-part="help" data-testid="help" aria-labelledby="help-title">
+  return html`<section
+    class="card"
+    data-part="help"
+    data-testid="help"
+    aria-labelledby="help-title"
+  >
     <h2 id="help-title">If Webex says &ldquo;Access denied&rdquo;</h2>
     <p>
-      &ldquo;Your administrator denied access to the integration&rdquo; is shown at Webex and never comes back to this page. An
-      administrator of the organization has to allow the integration first:
+      &ldquo;Your administrator denied access to the integration&rdquo; is shown at Webex and never
+      comes back to this page. An administrator of the organization has to allow the integration
+      first:
     </p>
     <ol>
       <li>Open <strong>Control Hub</strong> at <code>admin.webex.com</code>.</li>
-      <li>Go to <strong>Management</strong> &gt; <strong>Apps</strong> &gt; <strong>Integrations</strong>.</li>
+      <li>
+        Go to <strong>Management</strong> &gt; <strong>Apps</strong> &gt;
+        <strong>Integrations</strong>.
+      </li>
       <li>
         Find the
         integration${
           model.clientId === null
             ? null
-            : html`, by its client id:<br /><code class="long" data-testid="client-id">${model.clientId}</code>`
+            : html`, by its client id:<br /><code class="long" data-testid="client-id"
+                  >${model.clientId}</code
+                >`
         }
       </li>
-      <li>Set its access to <strong>allow</strong>, for all users or for the administrator who authorizes, and save.</li>
+      <li>
+        Set its access to <strong>allow</strong>, for all users or for the administrator who
+        authorizes, and save.
+      </li>
       <li>Come back here and press AUTHORIZE again.</li>
     </ol>
   </section>`;
@@ -233,7 +275,12 @@ function attribute(present: boolean, name: string): string {
 }
 
 function day(iso: string): Markup {
-  const words = new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  const words = new Date(iso).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    timeZone: "UTC",
+  });
   return html`<time datetime="${iso}">${words}</time>`;
 }
 

@@ -4,8 +4,13 @@ import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { OAuthClient, TokenResponse } from "../webex/oauth-api.js";
-import type { AuthorizationChange, AuthorizationEvents, AuthorizationService, ImportedGrant } from "./authorization-service.js";
-import { type OAuthContext, findCancelReason, type WebexService } from "./counterpart.js";
+import type {
+  AuthorizationChange,
+  AuthorizationEvents,
+  AuthorizationService,
+  ImportedGrant,
+} from "./authorization-service.js";
+import { type OAuthContext, findCancelReason, type WebexService } from "./oauth-context.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient, originOf } from "./effective-client.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
@@ -15,12 +20,12 @@ import { REQUIRED_SCOPES } from "./grant.js";
 import { GrantImporter } from "./grant-import.js";
 import { grantRefused, fetchTokenOwner } from "./grant-proof.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { unreadableGrantFault, grantMismatch, toAuthorization } from "./grant-standing.js";
+import { unreadableGrantFault, grantMismatch, toAuthorization } from "./grant-status.js";
 import { computeExpiry } from "./lifetime.js";
 import { revokeAtWebex } from "./revocation.js";
-import { throwIfCancelled } from "./single-flight.js";
-import type { GrantStore } from "./vault.js";
-import { fallbackOrgName } from "./vault-records.js";
+import { throwIfCancelled } from "./shared-task.js";
+import type { GrantStore } from "./grant-store.js";
+import { fallbackOrgName } from "./keychain-records.js";
 
 export interface AuthorizationsOptions {
   readonly vault: GrantStore;
@@ -54,7 +59,9 @@ export class Authorizations implements AuthorizationService {
   constructor(options: AuthorizationsOptions) {
     this.#options = options;
     this.#flows = new FlowSlot(options.createFlow, () => this.#notifyIfChanged());
-    this.#imports = new GrantImporter({ verifyAndStore: (...asked) => this.#verifyAndStore(...asked) });
+    this.#imports = new GrantImporter({
+      verifyAndStore: (...asked) => this.#verifyAndStore(...asked),
+    });
   }
 
   /** Hears the vault from now on. */
@@ -104,7 +111,12 @@ export class Authorizations implements AuthorizationService {
         null,
     }));
     for (const orgId of this.#unreadableOrgIds())
-      grantStatuses.push({ orgId, orgName: fallbackOrgName(orgId), scopes: null, fault: unreadableGrantFault(orgId) });
+      grantStatuses.push({
+        orgId,
+        orgName: fallbackOrgName(orgId),
+        scopes: null,
+        fault: unreadableGrantFault(orgId),
+      });
     return grantStatuses;
   }
 
@@ -132,7 +144,11 @@ export class Authorizations implements AuthorizationService {
    * Proves and keeps what a flow was given by its counterpart. Faults: `grantRefused`, `webexUnreachable`, `cancelled` and the
    * keychain's: with a transient one the answer is still good, and may be handed in again.
    */
-  async completeGrant(oauthContext: OAuthContext, answer: TokenResponse, signal: AbortSignal): Promise<Authorization> {
+  async completeGrant(
+    oauthContext: OAuthContext,
+    answer: TokenResponse,
+    signal: AbortSignal,
+  ): Promise<Authorization> {
     throwIfCancelled(signal);
     if (answer.refreshToken === null) {
       throw grantRefused(
@@ -148,11 +164,14 @@ export class Authorizations implements AuthorizationService {
     throwIfCancelled(signal);
     const grant = this.#grants().find((g) => g.orgId === orgId);
     if (grant === undefined && !this.#unreadableOrgIds().includes(orgId)) {
-      throw new Fault("unknownOrganization", "There is no authorization for this organization.", { data: { orgId } });
+      throw new Fault("unknownOrganization", "There is no authorization for this organization.", {
+        data: { orgId },
+      });
     }
     const { settings, webex, clock, logger } = this.#options;
     const options = { oauth: webex().oauth, client: () => this.client(), clock, logger };
-    const canBeSent = grant !== undefined && grantMismatch(grant, settings(), this.#storedClient()) === null;
+    const canBeSent =
+      grant !== undefined && grantMismatch(grant, settings(), this.#storedClient()) === null;
     const revokedAtWebex = canBeSent && (await revokeAtWebex(grant, options, signal));
     await this.#options.vault.removeGrant(orgId);
     this.#options.refusals.clear(orgId);
@@ -227,7 +246,9 @@ export class Authorizations implements AuthorizationService {
     const { settings, refusals } = this.#options;
     const storedClient = this.#storedClient();
     return {
-      authorizations: this.#grants().map((grant) => toAuthorization(grant, settings(), storedClient, refusals)),
+      authorizations: this.#grants().map((grant) =>
+        toAuthorization(grant, settings(), storedClient, refusals),
+      ),
       flow: this.#flows.view,
     };
   }

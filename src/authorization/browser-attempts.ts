@@ -4,8 +4,8 @@ import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
 import { sanitizeText } from "./authorization-page-markup.js";
-import { type Attempt, attemptFromFault, attemptFromError } from "./authorization-page-state.js";
-import type { OAuthContext } from "./counterpart.js";
+import { type Attempt, attemptFromFault, attemptFromError } from "./page/page-model.js";
+import type { OAuthContext } from "./oauth-context.js";
 import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
 import { type GrantSink, storeGrant } from "./grant-keeper.js";
 
@@ -137,9 +137,17 @@ export class BrowserAttempts {
     if (flowContext === null) return;
     this.#setLatest({ kind: "finishing" });
     try {
-      const grant = { code, redirectUri: flowContext.redirectUri, codeVerifier: pendingRequest.verifier };
+      const grant = {
+        code,
+        redirectUri: flowContext.redirectUri,
+        codeVerifier: pendingRequest.verifier,
+      };
       const { oauthContext } = pendingRequest;
-      const answer = await oauthContext.oauth.exchangeCode(oauthContext.client, grant, flowContext.signal);
+      const answer = await oauthContext.oauth.exchangeCode(
+        oauthContext.client,
+        grant,
+        flowContext.signal,
+      );
       await this.#store(oauthContext, answer, flowContext);
     } catch (thrown) {
       if (!flowContext.signal.aborted) this.#fail(asFault(thrown));
@@ -147,14 +155,24 @@ export class BrowserAttempts {
   }
 
   /** Resolves at the first outcome: kept, refused, or a trouble that passes; after a trouble the keeping goes on behind. */
-  #store(oauthContext: OAuthContext, answer: TokenResponse, flowContext: FlowContext): Promise<void> {
+  #store(
+    oauthContext: OAuthContext,
+    answer: TokenResponse,
+    flowContext: FlowContext,
+  ): Promise<void> {
     const { grantSink, clock, logger } = this.#options;
     return new Promise((resolve) => {
       const onTrouble = (fault: Fault): void => {
         this.#fail(fault, true);
         resolve();
       };
-      const options = { keeper: grantSink, clock, logger, deadline: flowContext.deadline, onTrouble };
+      const options = {
+        keeper: grantSink,
+        clock,
+        logger,
+        deadline: flowContext.deadline,
+        onTrouble,
+      };
       storeGrant(oauthContext, answer, options, flowContext.signal)
         .then(
           (authorization) => this.#succeed(authorization),
@@ -168,7 +186,10 @@ export class BrowserAttempts {
 
   #succeed(authorization: Authorization): void {
     this.#authorizedOrgNames.set(authorization.orgId, authorization.orgName);
-    this.#options.logger.info("An organization was authorized.", { method: "browser", orgId: authorization.orgId });
+    this.#options.logger.info("An organization was authorized.", {
+      method: "browser",
+      orgId: authorization.orgId,
+    });
     this.#setLatest({ kind: "authorized", authorization });
   }
 

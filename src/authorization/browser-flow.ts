@@ -2,10 +2,21 @@ import { asFault } from "../faults/fault.js";
 import { type Disposer, Emitter, type Subscribable } from "../faults/emitter.js";
 import type { Random, Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { ListenOnLoopback, LoopbackResponse, LoopbackRequest, LoopbackServer } from "../ports/loopback-server.js";
-import { authorizationPage, GUARDED_HEADERS, redirect, rejectionPage, scriptResponse } from "./authorization-page.js";
+import type {
+  ListenOnLoopback,
+  LoopbackResponse,
+  LoopbackRequest,
+  LoopbackServer,
+} from "../ports/loopback-server.js";
+import {
+  authorizationPage,
+  GUARDED_HEADERS,
+  redirect,
+  rejectionPage,
+  scriptResponse,
+} from "./page/authorization-page.js";
 import { pageParts } from "./authorization-page-parts.js";
-import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./authorization-page-state.js";
+import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./page/page-model.js";
 import { BrowserAttempts } from "./browser-attempts.js";
 import {
   PAGE_NOT_OPEN,
@@ -14,13 +25,13 @@ import {
   UNEXPECTED_CALLBACK,
   parsePageRequest,
   INVALID_KEY,
-} from "./browser-flow-guard.js";
-import type { OAuthContext } from "./counterpart.js";
+} from "./page/page-request.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Flow, FlowEvents, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
 import type { GrantSink } from "./grant-keeper.js";
 import type { PageNotice } from "./page-notice.js";
-import { cancelled } from "./single-flight.js";
+import { cancelled } from "./shared-task.js";
 
 export interface PageNoticesEvents {
   readonly problemsChanged: undefined;
@@ -98,7 +109,9 @@ export class BrowserFlow implements Flow {
     const { clock, chance, grantSink, notices, logger } = this.#options;
     this.#options.oauthContext();
     this.#key = chance.token(32);
-    const server = await this.#options.listen(this.#options.redirectPort, (request) => this.#handle(request));
+    const server = await this.#options.listen(this.#options.redirectPort, (request) =>
+      this.#handle(request),
+    );
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
@@ -112,14 +125,20 @@ export class BrowserFlow implements Flow {
       signal: this.#abort.signal,
     });
     this.#disposers.push(
-      clock.schedule(LIFETIME_MS, () => void this.#attempts.whenIdle().then(() => this.#close("expired"))),
+      clock.schedule(
+        LIFETIME_MS,
+        () => void this.#attempts.whenIdle().then(() => this.#close("expired")),
+      ),
       grantSink.events.on("authorizationsChanged", () => void this.#readOrganizations()),
       notices.events.on("problemsChanged", () => this.#publish()),
     );
     this.#lastView = this.view;
     await this.#readOrganizations();
     if (!this.isOpen) throw cancelled();
-    logger.info("To authorize, open this page on this machine.", { url: this.view.url, expiresAt: this.#expiresAt });
+    logger.info("To authorize, open this page on this machine.", {
+      url: this.view.url,
+      expiresAt: this.#expiresAt,
+    });
     return this.view;
   }
 
@@ -133,7 +152,9 @@ export class BrowserFlow implements Flow {
     try {
       return await this.#respond(request);
     } catch (thrown) {
-      this.#options.logger.error("The authorization page could not answer.", { error: asFault(thrown) });
+      this.#options.logger.error("The authorization page could not answer.", {
+        error: asFault(thrown),
+      });
       throw thrown;
     }
   }
@@ -148,7 +169,10 @@ export class BrowserFlow implements Flow {
         ? redirect(303, `/?key=${this.#key}`)
         : this.#reject(UNEXPECTED_CALLBACK);
     }
-    const key = pageRequest.path === "/complete" ? new URLSearchParams(request.body).get("key") : pageRequest.query.get("key");
+    const key =
+      pageRequest.path === "/complete"
+        ? new URLSearchParams(request.body).get("key")
+        : pageRequest.query.get("key");
     if (key === null || !this.#isKey(key)) return this.#reject(INVALID_KEY);
     switch (pageRequest.path) {
       case "/authorize":
@@ -193,7 +217,9 @@ export class BrowserFlow implements Flow {
     try {
       this.#organizations = await this.#options.grantSink.list();
     } catch (thrown) {
-      this.#options.logger.debug("The authorizations could not be listed for the page.", { fault: asFault(thrown).code });
+      this.#options.logger.debug("The authorizations could not be listed for the page.", {
+        fault: asFault(thrown).code,
+      });
     }
     this.#publish();
   }
@@ -239,7 +265,10 @@ export class BrowserFlow implements Flow {
       attempt: this.#attempts.latest,
       organizations: this.#organizations,
       notices: this.#options.notices.list(),
-      remainingSeconds: Math.max(0, Math.ceil((this.#deadline - this.#options.clock.monotonic()) / 1_000)),
+      remainingSeconds: Math.max(
+        0,
+        Math.ceil((this.#deadline - this.#options.clock.monotonic()) / 1_000),
+      ),
     };
   }
 

@@ -3,11 +3,11 @@ import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { DeviceAuthorization, DeviceTokenPoll, TokenResponse } from "../webex/oauth-api.js";
-import type { OAuthContext } from "./counterpart.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Flow, FlowEvents, FlowState, FlowView } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import { type GrantSink, storeGrant, delay } from "./grant-keeper.js";
-import { cancelled } from "./single-flight.js";
+import { cancelled } from "./shared-task.js";
 
 export interface DeviceFlowOptions {
   /** In force now: asked once, when the flow begins. Fault: `clientNotConfigured`. */
@@ -103,7 +103,10 @@ export class DeviceFlow implements Flow {
   }
 
   /** The grant, or null when the flow ended without one. */
-  async #poll({ oauth, client }: OAuthContext, deviceCode: DeviceAuthorization): Promise<TokenResponse | null> {
+  async #poll(
+    { oauth, client }: OAuthContext,
+    deviceCode: DeviceAuthorization,
+  ): Promise<TokenResponse | null> {
     const { clock } = this.#options;
     const signal = this.#abort.signal;
     let intervalMs = Math.max(MIN_INTERVAL_MS, deviceCode.intervalSeconds * 1_000);
@@ -125,10 +128,13 @@ export class DeviceFlow implements Flow {
         if (fault.code === "rateLimited") intervalMs += SLOW_DOWN_MS;
         // RFC 8628, 3.5: after a failed connection the client slows down by itself, exponentially.
         waitMs = Math.max(intervalMs, Math.min(waitMs * 2, MAX_WAIT_MS), fault.retryAfterMs ?? 0);
-        this.#options.logger.debug("Asking Webex after the device code failed; it is asked again.", {
-          fault: fault.code,
-          waitMs,
-        });
+        this.#options.logger.debug(
+          "Asking Webex after the device code failed; it is asked again.",
+          {
+            fault: fault.code,
+            waitMs,
+          },
+        );
       }
     }
   }
@@ -137,7 +143,10 @@ export class DeviceFlow implements Flow {
     const { grantSink: keeper, clock, logger } = this.#options;
     const deadline = clock.monotonic() + STORE_DEADLINE_MS;
     const onTrouble = (fault: Fault): void => {
-      this.#setOutcome({ state: "waiting", message: `${fault.message} The authorization is kept as soon as this passes.` });
+      this.#setOutcome({
+        state: "waiting",
+        message: `${fault.message} The authorization is kept as soon as this passes.`,
+      });
     };
     const authorization = await storeGrant(
       counterpart,
@@ -145,13 +154,19 @@ export class DeviceFlow implements Flow {
       { keeper, clock, logger, deadline, onTrouble },
       this.#abort.signal,
     );
-    logger.info("An organization was authorized.", { method: "device", orgId: authorization.orgId });
+    logger.info("An organization was authorized.", {
+      method: "device",
+      orgId: authorization.orgId,
+    });
     this.#end({ state: "authorized", message: `${authorization.orgName} is authorized.` });
   }
 
   #expire(): null {
     this.#options.logger.warn("The device code was not used in time.");
-    this.#end({ state: "expired", message: "The code was not used in time. Begin again for a new one." });
+    this.#end({
+      state: "expired",
+      message: "The code was not used in time. Begin again for a new one.",
+    });
     return null;
   }
 

@@ -1,8 +1,8 @@
 import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/emitter.js";
-import type { OAuthContext } from "./counterpart.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Flow, FlowMethod, FlowView } from "./flow.js";
-import { cancelled, throwIfCancelled } from "./single-flight.js";
+import { cancelled, throwIfCancelled } from "./shared-task.js";
 
 interface ActiveFlow {
   readonly flow: Flow;
@@ -38,7 +38,11 @@ export class FlowSlot {
    * The flow of that method that is open, or a new one; `prepare` runs before it starts and says what it is begun with. Fault:
    * `authorizationInProgress`.
    */
-  async begin(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<OAuthContext>): Promise<FlowView> {
+  async begin(
+    method: FlowMethod,
+    signal: AbortSignal,
+    prepare: () => Promise<OAuthContext>,
+  ): Promise<FlowView> {
     throwIfCancelled(signal);
     const open = this.#active;
     if (open !== null && open.flow.method !== method) {
@@ -57,7 +61,8 @@ export class FlowSlot {
     } catch (error) {
       // Who began it has called it off, or it went to the wrong place: whoever asked still wants one.
       const shouldRetry = !signal.aborted && (open !== null || active.isOutdated);
-      if (shouldRetry && error instanceof Fault && error.code === "cancelled") return this.begin(method, signal, prepare);
+      if (shouldRetry && error instanceof Fault && error.code === "cancelled")
+        return this.begin(method, signal, prepare);
       throw error;
     }
   }
@@ -83,7 +88,11 @@ export class FlowSlot {
     this.#end(active);
   }
 
-  #create(method: FlowMethod, signal: AbortSignal, prepare: () => Promise<OAuthContext>): ActiveFlow {
+  #create(
+    method: FlowMethod,
+    signal: AbortSignal,
+    prepare: () => Promise<OAuthContext>,
+  ): ActiveFlow {
     const flow = this.#createFlow(method);
     const abort = new AbortController();
     const active: ActiveFlow = {
@@ -100,7 +109,11 @@ export class FlowSlot {
     return active;
   }
 
-  async #start(active: ActiveFlow, signal: AbortSignal, prepare: () => Promise<OAuthContext>): Promise<void> {
+  async #start(
+    active: ActiveFlow,
+    signal: AbortSignal,
+    prepare: () => Promise<OAuthContext>,
+  ): Promise<void> {
     try {
       // The one before may still be closing its port.
       await this.#previous?.stop();

@@ -2,7 +2,7 @@ import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
 import type { ImportedGrant } from "./authorization-service.js";
-import type { OAuthContext } from "./counterpart.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Authorization } from "./grant.js";
 import { toGrantFault } from "./grant-proof.js";
 
@@ -25,11 +25,19 @@ export class GrantImporter {
     this.#options = options;
   }
 
-  async import(oauthContext: OAuthContext, grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
+  async import(
+    oauthContext: OAuthContext,
+    grant: ImportedGrant,
+    signal: AbortSignal,
+  ): Promise<Authorization> {
     const cancellation = new AbortController();
     this.#inProgress.set(cancellation, oauthContext);
     try {
-      return await this.#import(oauthContext, grant, AbortSignal.any([signal, cancellation.signal]));
+      return await this.#import(
+        oauthContext,
+        grant,
+        AbortSignal.any([signal, cancellation.signal]),
+      );
     } catch (error) {
       throw cancellation.signal.aborted && !signal.aborted ? importInterrupted() : error;
     } finally {
@@ -39,10 +47,15 @@ export class GrantImporter {
 
   /** Ends those begun at another origin than this one. */
   cancelOtherOrigins(apiOrigin: string): void {
-    for (const [cancellation, oauthContext] of this.#inProgress) if (oauthContext.apiOrigin !== apiOrigin) cancellation.abort();
+    for (const [cancellation, oauthContext] of this.#inProgress)
+      if (oauthContext.apiOrigin !== apiOrigin) cancellation.abort();
   }
 
-  async #import(oauthContext: OAuthContext, grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
+  async #import(
+    oauthContext: OAuthContext,
+    grant: ImportedGrant,
+    signal: AbortSignal,
+  ): Promise<Authorization> {
     const { verifyAndStore } = this.#options;
     const scopes = grant.scope === null ? null : parseScopes(grant.scope);
     const { accessToken } = grant;
@@ -57,7 +70,8 @@ export class GrantImporter {
       try {
         return await verifyAndStore(oauthContext, answer, grant.refreshToken, signal);
       } catch (error) {
-        const isRejected = error instanceof Fault && error.code === "grantRefused" && error.status === 401;
+        const isRejected =
+          error instanceof Fault && error.code === "grantRefused" && error.status === 401;
         if (!isRejected) throw error;
       }
     }
@@ -69,7 +83,8 @@ export class GrantImporter {
     const answer: TokenResponse = {
       ...refreshed,
       scopes: refreshed.scopes ?? scopes,
-      refreshTokenExpiresInSeconds: refreshed.refreshTokenExpiresInSeconds ?? grant.refreshTokenExpiresIn,
+      refreshTokenExpiresInSeconds:
+        refreshed.refreshTokenExpiresInSeconds ?? grant.refreshTokenExpiresIn,
     };
     return verifyAndStore(oauthContext, answer, grant.refreshToken, signal);
   }

@@ -4,14 +4,18 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
 import type { AuthorizationEvents } from "./authorization-service.js";
-import type { OAuthContext } from "./counterpart.js";
+import type { OAuthContext } from "./oauth-context.js";
 import type { Authorization } from "./grant.js";
-import { cancelled } from "./single-flight.js";
+import { cancelled } from "./shared-task.js";
 
 /** What a flow needs of the vault. */
 export interface GrantSink {
   /** Asks Webex whose grant this is and keeps it as its counterpart's. Faults: those of `IdentityApi` and of the keychain. */
-  completeGrant(oauthContext: OAuthContext, answer: TokenResponse, signal: AbortSignal): Promise<Authorization>;
+  completeGrant(
+    oauthContext: OAuthContext,
+    answer: TokenResponse,
+    signal: AbortSignal,
+  ): Promise<Authorization>;
   list(): Promise<readonly Authorization[]>;
   readonly events: Subscribable<AuthorizationEvents>;
 }
@@ -62,7 +66,12 @@ async function storeWithRetry(
     } catch (thrown) {
       const fault = asFault(thrown);
       const wait = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);
-      if (signal.aborted || fault.kind !== "transient" || options.clock.monotonic() + wait >= options.deadline) throw fault;
+      if (
+        signal.aborted ||
+        fault.kind !== "transient" ||
+        options.clock.monotonic() + wait >= options.deadline
+      )
+        throw fault;
       options.onTrouble(fault);
       await delay(options.clock, wait, signal);
     }

@@ -1,7 +1,7 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { IdentityApi } from "../webex/oauth-api.js";
-import { fallbackOrgName } from "./vault-records.js";
+import { fallbackOrgName } from "./keychain-records.js";
 
 /** Whose grant it is, as Webex says. */
 export interface TokenOwner {
@@ -14,7 +14,11 @@ export interface TokenOwner {
  * Proves an access token by asking Webex who it belongs to. Faults: `grantRefused` (with `data.hint`), `webexUnreachable` (also for
  * 429 and 5xx: the grant may be good), `cancelled`. An organization whose name may not be read has a stand-in for it.
  */
-export async function fetchTokenOwner(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<TokenOwner> {
+export async function fetchTokenOwner(
+  identity: IdentityApi,
+  accessToken: Secret,
+  signal: AbortSignal,
+): Promise<TokenOwner> {
   try {
     return await requestOwner(identity, accessToken, signal);
   } catch (error) {
@@ -22,7 +26,11 @@ export async function fetchTokenOwner(identity: IdentityApi, accessToken: Secret
   }
 }
 
-async function requestOwner(identity: IdentityApi, accessToken: Secret, signal: AbortSignal): Promise<TokenOwner> {
+async function requestOwner(
+  identity: IdentityApi,
+  accessToken: Secret,
+  signal: AbortSignal,
+): Promise<TokenOwner> {
   try {
     const me = await identity.me(accessToken, signal);
     const orgName = await requestOrganizationName(identity, accessToken, me.orgId, signal);
@@ -59,15 +67,22 @@ export function toGrantFault(error: unknown): Fault {
   switch (fault.code) {
     case "rateLimited":
     case "webexError":
-      return new Fault("webexUnreachable", "Webex cannot be asked at the moment: the authorization is neither proved nor kept.", {
-        ...faultDetails(fault),
-        hint: "Try again later; if it goes on, look at status.webex.com and at the way out to the internet.",
-      });
+      return new Fault(
+        "webexUnreachable",
+        "Webex cannot be asked at the moment: the authorization is neither proved nor kept.",
+        {
+          ...faultDetails(fault),
+          hint: "Try again later; if it goes on, look at status.webex.com and at the way out to the internet.",
+        },
+      );
     case "unauthorized":
     case "grantRefused":
     case "refused":
     case "notFound":
-      return grantRefused(fault, "Get a new grant from Webex: this one is over, was revoked, or belongs to another integration.");
+      return grantRefused(
+        fault,
+        "Get a new grant from Webex: this one is over, was revoked, or belongs to another integration.",
+      );
     case "forbidden":
       return grantRefused(
         fault,
@@ -86,7 +101,12 @@ export function grantRefused(fault: Fault | null, hint: string): Fault {
   });
 }
 
-function faultDetails(fault: Fault): { cause: Fault; status?: number; trackingId?: string; retryAfterMs?: number } {
+function faultDetails(fault: Fault): {
+  cause: Fault;
+  status?: number;
+  trackingId?: string;
+  retryAfterMs?: number;
+} {
   return {
     cause: fault,
     ...(fault.status === undefined ? {} : { status: fault.status }),

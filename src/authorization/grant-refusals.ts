@@ -41,7 +41,13 @@ export class GrantRefusals {
   find(grant: Grant, client: OAuthClient | null): GrantRefusal | null {
     const entry = this.#entries.get(grant.orgId);
     if (entry?.grant.refreshToken.equals(grant.refreshToken) !== true) return null;
-    if (client !== null && !(client.clientId === entry.client.clientId && client.clientSecret.equals(entry.client.clientSecret)))
+    if (
+      client !== null &&
+      !(
+        client.clientId === entry.client.clientId &&
+        client.clientSecret.equals(entry.client.clientSecret)
+      )
+    )
       return null;
     return entry;
   }

@@ -1,7 +1,10 @@
 import type { Secret } from "../faults/secret.js";
 
 /** The scopes asked for; nothing else is (contract: Webex). */
-export const REQUIRED_SCOPES = ["spark-admin:people_read", "spark-admin:organizations_read"] as const;
+export const REQUIRED_SCOPES = [
+  "spark-admin:people_read",
+  "spark-admin:organizations_read",
+] as const;
 
 /** What an administrator's authorization gave us for one organization. Times are epoch milliseconds; null where Webex did not say. */
 export interface Grant {

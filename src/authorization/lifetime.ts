@@ -6,7 +6,9 @@ const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** Epoch milliseconds; null where Webex gave no lifetime, or none that means anything: the token is used until it is refused. */
 export function computeExpiry(seconds: number | null, now: number): number | null {
-  return seconds !== null && seconds > 0 && seconds <= MAX_LIFETIME_SECONDS ? Math.floor(now + seconds * 1000) : null;
+  return seconds !== null && seconds > 0 && seconds <= MAX_LIFETIME_SECONDS
+    ? Math.floor(now + seconds * 1000)
+    : null;
 }
 
 /** Whether epoch milliseconds that were stored can be shown as a time. */

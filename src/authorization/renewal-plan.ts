@@ -34,7 +34,8 @@ export class RenewalSchedule {
     const monotonic = this.#clock.monotonic();
     if (monotonic < this.#notBefore) return false;
     const now = this.#clock.now();
-    if (grant.accessTokenExpiresAt !== null && grant.accessTokenExpiresAt - now <= this.#leadMs) return true;
+    if (grant.accessTokenExpiresAt !== null && grant.accessTokenExpiresAt - now <= this.#leadMs)
+      return true;
     return (
       grant.refreshTokenExpiresAt !== null &&
       grant.refreshTokenExpiresAt - now <= REFRESH_LEAD_MS &&

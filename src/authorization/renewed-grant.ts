@@ -9,10 +9,13 @@ export function applyRefresh(grant: Grant, answer: TokenResponse, now: number): 
   return {
     ...grant,
     accessToken: answer.accessToken,
-    accessTokenExpiresAt: computeExpiry(answer.expiresInSeconds, now) ?? (isSameAccessToken ? grant.accessTokenExpiresAt : null),
+    accessTokenExpiresAt:
+      computeExpiry(answer.expiresInSeconds, now) ??
+      (isSameAccessToken ? grant.accessTokenExpiresAt : null),
     refreshToken: answer.refreshToken ?? grant.refreshToken,
     refreshTokenExpiresAt:
-      computeExpiry(answer.refreshTokenExpiresInSeconds, now) ?? (isSameRefreshToken ? grant.refreshTokenExpiresAt : null),
+      computeExpiry(answer.refreshTokenExpiresInSeconds, now) ??
+      (isSameRefreshToken ? grant.refreshTokenExpiresAt : null),
     scopes: answer.scopes ?? grant.scopes,
   };
 }

@@ -16,7 +16,11 @@ interface RevocationOptions {
 }
 
 /** Tells Webex that the grant is over: best effort, within 5 s; false where Webex was not told. Never rejects. */
-export async function revokeAtWebex(grant: Grant, options: RevocationOptions, signal: AbortSignal): Promise<boolean> {
+export async function revokeAtWebex(
+  grant: Grant,
+  options: RevocationOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
   const deadline = new AbortController();
   let cancelTimer: Disposer = () => undefined;
   const timeout = new Promise<never>((_resolve, reject) => {
@@ -26,17 +30,24 @@ export async function revokeAtWebex(grant: Grant, options: RevocationOptions, si
     });
   });
   try {
-    const revocation = options.oauth.revoke(options.client(), grant.refreshToken, AbortSignal.any([signal, deadline.signal]));
+    const revocation = options.oauth.revoke(
+      options.client(),
+      grant.refreshToken,
+      AbortSignal.any([signal, deadline.signal]),
+    );
     await Promise.race([revocation, timeout]);
     return true;
   } catch (error) {
     const { code, status, trackingId } = asFault(error);
-    options.logger.warn("Webex was not told that the authorization is revoked: revoke it in Control Hub as well.", {
-      orgId: grant.orgId,
-      code,
-      status,
-      trackingId,
-    });
+    options.logger.warn(
+      "Webex was not told that the authorization is revoked: revoke it in Control Hub as well.",
+      {
+        orgId: grant.orgId,
+        code,
+        status,
+        trackingId,
+      },
+    );
     return false;
   } finally {
     cancelTimer();

@@ -8,11 +8,11 @@ import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClient } from "./effective-client.js";
 import type { Grant } from "./grant.js";
 import type { GrantRefusals } from "./grant-refusals.js";
-import { grantMismatch, missingGrantFault } from "./grant-standing.js";
+import { grantMismatch, missingGrantFault } from "./grant-status.js";
 import { RenewalSchedule } from "./renewal-plan.js";
 import { applyRefresh } from "./renewed-grant.js";
-import { cancelled, type TaskContext, SharedTask, throwIfCancelled } from "./single-flight.js";
-import type { GrantStore } from "./vault.js";
+import { cancelled, type TaskContext, SharedTask, throwIfCancelled } from "./shared-task.js";
+import type { GrantStore } from "./grant-store.js";
 
 /** How long a refused grant is left alone, while neither the keychain nor the client has changed. */
 const REFUSED_GRANT_DELAY_MS = 3_600_000;
@@ -93,7 +93,8 @@ export class OrganizationTokenSource implements TokenSource {
 
   async replace(rejected: Secret, signal: AbortSignal): Promise<Secret> {
     throwIfCancelled(signal);
-    if (!this.#isRejected(rejected)) this.#rejected = [rejected, ...this.#rejected].slice(0, MAX_REJECTED_TOKENS);
+    if (!this.#isRejected(rejected))
+      this.#rejected = [rejected, ...this.#rejected].slice(0, MAX_REJECTED_TOKENS);
     await this.#ensureRead(signal);
     const other = this.#requireGrants().grants.find((g) => this.#isUsable(g));
     return other === undefined ? this.#refresh(signal) : other.accessToken;
@@ -124,7 +125,9 @@ export class OrganizationTokenSource implements TokenSource {
 
   #isUsable(grant: Grant): boolean {
     if (this.#isRejected(grant.accessToken)) return false;
-    return grant.accessTokenExpiresAt === null || grant.accessTokenExpiresAt > this.#options.clock.now();
+    return (
+      grant.accessTokenExpiresAt === null || grant.accessTokenExpiresAt > this.#options.clock.now()
+    );
   }
 
   #isRejected(token: Secret): boolean {
@@ -133,14 +136,17 @@ export class OrganizationTokenSource implements TokenSource {
 
   #findRecentRefusal(grant: Grant, client: OAuthClient): Fault | null {
     const refusal = this.#options.refusals.find(grant, client);
-    return refusal !== null && this.#options.clock.monotonic() - refusal.refusedAt < REFUSED_GRANT_DELAY_MS
+    return refusal !== null &&
+      this.#options.clock.monotonic() - refusal.refusedAt < REFUSED_GRANT_DELAY_MS
       ? refusal.fault
       : null;
   }
 
   /** A working token by a refresh, this caller's or one under way. */
   async #refresh(signal: AbortSignal): Promise<Secret> {
-    const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, (g) => this.#isUsable(g)));
+    const secret = await this.#refreshing.join(signal, (task) =>
+      this.#refreshOnce(task, (g) => this.#isUsable(g)),
+    );
     if (this.#isRejected(secret)) {
       // Webex vouches for the token that it rejected: it gets another chance, but is not asked about again at every request.
       this.#rejected = this.#rejected.filter((r) => !r.equals(secret));
@@ -151,7 +157,10 @@ export class OrganizationTokenSource implements TokenSource {
 
   #startBackgroundRenewal(grant: Grant): void {
     const controller = new AbortController();
-    this.#backgroundRenewal = { controller, finished: this.#renewInBackground(grant, controller.signal) };
+    this.#backgroundRenewal = {
+      controller,
+      finished: this.#renewInBackground(grant, controller.signal),
+    };
   }
 
   async #renewInBackground(grant: Grant, signal: AbortSignal): Promise<void> {
@@ -159,7 +168,8 @@ export class OrganizationTokenSource implements TokenSource {
     this.#schedule.recordStart();
     try {
       // Done already if another process has renewed it: then the keychain holds other tokens than those that were due.
-      const isDone = (g: Grant): boolean => this.#isUsable(g) && !g.accessToken.equals(grant.accessToken);
+      const isDone = (g: Grant): boolean =>
+        this.#isUsable(g) && !g.accessToken.equals(grant.accessToken);
       const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
       this.#schedule.recordSuccess(secret.equals(grant.accessToken));
     } catch (error) {
@@ -209,23 +219,34 @@ export class OrganizationTokenSource implements TokenSource {
     throwIfCancelled(signal);
     const { client, oauth, grants } = this.#requireGrants();
     const newest = grants.at(-1);
-    return newest === undefined || newest.refreshToken.equals(refused.refreshToken) ? null : { grant: newest, client, oauth };
+    return newest === undefined || newest.refreshToken.equals(refused.refreshToken)
+      ? null
+      : { grant: newest, client, oauth };
   }
 
-  async #exchange({ grant, client, oauth }: Renewal, task: TaskContext, isLastAttempt = false): Promise<Secret> {
+  async #exchange(
+    { grant, client, oauth }: Renewal,
+    task: TaskContext,
+    isLastAttempt = false,
+  ): Promise<Secret> {
     const { vault, refusals, clock, logger, orgId } = this.#options;
     let answer: TokenResponse;
     try {
       answer = await task.shield((signal) => oauth.refresh(client, grant.refreshToken, signal));
     } catch (error) {
       const fault = task.signal.aborted ? cancelled() : asFault(error);
-      throw isLastAttempt && fault.code === "grantRefused" ? this.#recordRefusal(grant, client, fault, refusals) : fault;
+      throw isLastAttempt && fault.code === "grantRefused"
+        ? this.#recordRefusal(grant, client, fault, refusals)
+        : fault;
     }
     const renewed = applyRefresh(grant, answer, clock.now());
     const storedClient = await vault.storeRefreshed(grant, renewed);
     refusals.clear(orgId);
     if (storedClient === "held")
-      logger.warn("A renewed token could not be stored in the keychain yet: it is held in memory and tried again.", { orgId });
+      logger.warn(
+        "A renewed token could not be stored in the keychain yet: it is held in memory and tried again.",
+        { orgId },
+      );
     else logger.info("The access token was renewed.", { orgId });
     return renewed.accessToken;
   }
@@ -248,14 +269,22 @@ export class OrganizationTokenSource implements TokenSource {
         data: { orgId: grant.orgId, secretRefused: isSecretRefused },
       },
     );
-    this.#options.logger.warn(refused.message, { orgId: grant.orgId, status: fault.status, trackingId: fault.trackingId });
+    this.#options.logger.warn(refused.message, {
+      orgId: grant.orgId,
+      status: fault.status,
+      trackingId: fault.trackingId,
+    });
     refusals.record(grant, client, refused, this.#options.clock.monotonic());
     return refused;
   }
 }
 
 function sameTokenFault(): Fault {
-  return new Fault("unauthorized", "Webex rejects the organization's access token and gives no other one.", {
-    hint: "If this goes on, a Webex administrator of the organization has to authorize the integration again.",
-  });
+  return new Fault(
+    "unauthorized",
+    "Webex rejects the organization's access token and gives no other one.",
+    {
+      hint: "If this goes on, a Webex administrator of the organization has to authorize the integration again.",
+    },
+  );
 }

@@ -13,7 +13,7 @@ import {
   grantAccount,
   INDEX_ACCOUNT,
   PROXY_ACCOUNT,
-} from "./vault-records.js";
+} from "./keychain-records.js";
 
 /** Everything the keychain holds for the worker. */
 export interface StoredContent {
@@ -30,7 +30,10 @@ export interface StoredContent {
 /** Reads all of it. Rejects with the store's fault. */
 export async function readContent(store: SecretStore): Promise<StoredContent> {
   const unreadableAccounts: string[] = [];
-  const record = async <T>(account: string, decode: (text: string) => T | null): Promise<T | null> => {
+  const record = async <T>(
+    account: string,
+    decode: (text: string) => T | null,
+  ): Promise<T | null> => {
     const text = await store.get(account);
     if (text === null) return null;
     const decoded = decode(text);
@@ -74,7 +77,9 @@ export function withoutGrant(content: StoredContent, orgId: string): StoredConte
     ...content,
     grants: content.grants.filter((grant) => grant.orgId !== orgId),
     unreadableOrgIds: content.unreadableOrgIds.filter((one) => one !== orgId),
-    unreadableAccounts: content.unreadableAccounts.filter((account) => account !== grantAccount(orgId)),
+    unreadableAccounts: content.unreadableAccounts.filter(
+      (account) => account !== grantAccount(orgId),
+    ),
   };
 }
 

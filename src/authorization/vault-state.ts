@@ -15,14 +15,22 @@ export function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
 }
 
 /** Logs what an administrator should know of the step from one state to the next: each trouble once, and its end. */
-export function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
+export function logStateChange(
+  logger: Logger,
+  before: GrantStoreState,
+  next: GrantStoreState,
+): void {
   const [previousFault, fault] = [faultOf(before), faultOf(next)];
-  if (fault !== null && fault.code !== previousFault?.code) logger.warn(fault.message, { code: fault.code, hint: fault.hint });
+  if (fault !== null && fault.code !== previousFault?.code)
+    logger.warn(fault.message, { code: fault.code, hint: fault.hint });
   if (fault === null && previousFault !== null) logger.info("The keychain answers again.");
   if (next.kind !== "ready") return;
   const knownAccounts = before.kind === "ready" ? before.unreadableAccounts : [];
   for (const account of next.unreadableAccounts.filter((a) => !knownAccounts.includes(a))) {
-    logger.warn("A record in the keychain is missing or cannot be read: it is left alone and not used.", { account });
+    logger.warn(
+      "A record in the keychain is missing or cannot be read: it is left alone and not used.",
+      { account },
+    );
   }
 }
 

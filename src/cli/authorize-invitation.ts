@@ -1,6 +1,6 @@
 import type { FlowView } from "../authorization/flow.js";
 import type { Paint } from "./terminal-style.js";
-import { sanitize } from "./terminal-text.js";
+import { sanitize } from "./terminal/text.js";
 
 export function introText(account: string): string {
   return `Authorizing Webex presence for account ${account}: the worker has to run under the same account.`;
@@ -25,7 +25,11 @@ export async function renderQrCode(address: string): Promise<string[]> {
 }
 
 /** What to do at Webex, on any device; `qr` are the lines of a QR code, none where there is no room for one. */
-export function deviceInstructions(view: FlowView, paint: Paint, qr: readonly string[] = []): string[] {
+export function deviceInstructions(
+  view: FlowView,
+  paint: Paint,
+  qr: readonly string[] = [],
+): string[] {
   const { verificationUri, verificationUriComplete, userCode } = view;
   const completeUri = sanitize(verificationUriComplete ?? "");
   return [
@@ -33,7 +37,14 @@ export function deviceInstructions(view: FlowView, paint: Paint, qr: readonly st
     "",
     `    Address  ${paint(sanitize(verificationUri ?? ""), "cyan", "bold")}`,
     `    Code     ${paint(sanitize(userCode ?? ""), "bold")}`,
-    ...(completeUri === "" ? [] : ["", "Or open this one, which has the code in it:", "", `    ${paint(completeUri, "cyan")}`]),
+    ...(completeUri === ""
+      ? []
+      : [
+          "",
+          "Or open this one, which has the code in it:",
+          "",
+          `    ${paint(completeUri, "cyan")}`,
+        ]),
     ...(qr.length === 0 ? [] : ["", ...qr.map((line) => `    ${line}`)]),
     "",
     "Sign in at Webex as a Full Admin of the organization, and accept.",

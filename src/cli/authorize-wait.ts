@@ -18,7 +18,10 @@ const PAGE_GRACE_MS = 10_000;
  * Follows a flow from before it begins. It is over when it ends by itself, when the command is ended, and, once something is
  * authorized, when somebody presses Enter (without a terminal: ten seconds after the latest grant).
  */
-export function followFlow({ console, input, signal }: CommandContext, authorizations: Authorizations) {
+export function followFlow(
+  { console, input, signal }: CommandContext,
+  authorizations: Authorizations,
+) {
   const startedAt = Date.now();
   let latest: FlowView | null = null;
   let grantedNames: readonly string[] = [];
@@ -31,14 +34,16 @@ export function followFlow({ console, input, signal }: CommandContext, authoriza
     if (granted.length > grantedNames.length) {
       grantedNames = granted.map(({ orgName }) => orgName);
       grantedAt = Date.now();
-      if (latest?.method === "browser" && change.flow?.state === "waiting") announceGrant(grantedNames.at(-1) ?? "");
+      if (latest?.method === "browser" && change.flow?.state === "waiting")
+        announceGrant(grantedNames.at(-1) ?? "");
     }
     if (change.flow === null) {
       if (latest !== null) settle({ state: latest.state, message: latest.message });
       return;
     }
     const { message } = change.flow;
-    if (latest !== null && message !== null && message !== latest.message && isOngoing(change.flow)) console.noticeText(message);
+    if (latest !== null && message !== null && message !== latest.message && isOngoing(change.flow))
+      console.noticeText(message);
     latest = change.flow;
   };
   const announceGrant = (name: string): void => {
@@ -47,13 +52,17 @@ export function followFlow({ console, input, signal }: CommandContext, authoriza
     );
   };
   const finish = (): void => {
-    if (grantedNames.length > 0) settle({ state: "authorized", message: `${grantedNames.join(", ")}: authorized.` });
+    if (grantedNames.length > 0)
+      settle({ state: "authorized", message: `${grantedNames.join(", ")}: authorized.` });
   };
   const tick = (expiresAt: string | null): void => {
     if (!input.isInteractive && grantedAt > 0 && Date.now() - grantedAt >= PAGE_GRACE_MS) finish();
-    const timeLeft = expiresAt === null ? "" : `, ${formatCountdown(Date.parse(expiresAt) - Date.now())} left`;
+    const timeLeft =
+      expiresAt === null ? "" : `, ${formatCountdown(Date.parse(expiresAt) - Date.now())} left`;
     const text =
-      grantedNames.length === 0 ? `Waiting${timeLeft}. Ctrl+C gives up.` : `The page is open${timeLeft}. Enter finishes.`;
+      grantedNames.length === 0
+        ? `Waiting${timeLeft}. Ctrl+C gives up.`
+        : `The page is open${timeLeft}. Enter finishes.`;
     console.progress(console.paint(text, "faint"));
   };
 
@@ -62,10 +71,12 @@ export function followFlow({ console, input, signal }: CommandContext, authoriza
   return {
     async waitForOutcome(view: FlowView): Promise<FlowOutcome> {
       latest ??= view;
-      if (!console.isTerminal) console.notice(`Waiting for the authorization, until ${view.expiresAt ?? "it ends"}.`);
+      if (!console.isTerminal)
+        console.notice(`Waiting for the authorization, until ${view.expiresAt ?? "it ends"}.`);
       tick(view.expiresAt);
       const timer = setInterval(() => tick(view.expiresAt), TICK_MS);
-      const cancel = (): void => settle({ state: "cancelled", message: "The authorization was called off." });
+      const cancel = (): void =>
+        settle({ state: "cancelled", message: "The authorization was called off." });
       signal.addEventListener("abort", cancel, { once: true });
       if (signal.aborted) cancel();
       disposers.push(
@@ -83,5 +94,7 @@ export function followFlow({ console, input, signal }: CommandContext, authoriza
 
 /** A browser flow that was declined or failed can be tried again at its page; a device flow is over then, and told of at the end. */
 function isOngoing({ method, state }: FlowView): boolean {
-  return state === "waiting" || (method === "browser" && (state === "denied" || state === "failed"));
+  return (
+    state === "waiting" || (method === "browser" && (state === "denied" || state === "failed"))
+  );
 }

@@ -1,16 +1,22 @@
 import { Secret } from "../faults/secret.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
 import { UsageError } from "./usage-error.js";
-import type { CommandInput } from "./secret-input.js";
+import type { CommandInput } from "./terminal/input.js";
 
-const STDIN_HINT = "Pipe in the client id and the client secret as two lines, or run the command in a terminal to be asked.";
+const STDIN_HINT =
+  "Pipe in the client id and the client secret as two lines, or run the command in a terminal to be asked.";
 
 /**
  * The integration's id and secret, asked for (the secret without echo) or from two lines of stdin; null to keep the one there is:
  * Enter, or nothing piped in. Throws a `UsageError` where only half of it comes.
  */
-export async function readClient(input: CommandInput, stored: { readonly clientId: string } | null): Promise<OAuthClient | null> {
-  const [idLine, secretLine] = input.isInteractive ? await promptForClient(input, stored) : await input.readLines(2);
+export async function readClient(
+  input: CommandInput,
+  stored: { readonly clientId: string } | null,
+): Promise<OAuthClient | null> {
+  const [idLine, secretLine] = input.isInteractive
+    ? await promptForClient(input, stored)
+    : await input.readLines(2);
   const clientId = idLine?.trim() ?? "";
   const clientSecret = secretLine?.trim() ?? "";
   if (clientId === "" && clientSecret === "") {
@@ -24,9 +30,14 @@ export async function readClient(input: CommandInput, stored: { readonly clientI
   return { clientId, clientSecret: new Secret(clientSecret) };
 }
 
-async function promptForClient(input: CommandInput, stored: { readonly clientId: string } | null): Promise<[string, string]> {
+async function promptForClient(
+  input: CommandInput,
+  stored: { readonly clientId: string } | null,
+): Promise<[string, string]> {
   const enterHint = stored === null ? "" : ` (Enter keeps ${abbreviate(stored.clientId)})`;
-  const clientId = await input.prompt(`Client id of the Webex integration${enterHint}: `, { echo: true });
+  const clientId = await input.prompt(`Client id of the Webex integration${enterHint}: `, {
+    echo: true,
+  });
   if (clientId.trim() === "" && stored !== null) return ["", ""];
   const clientSecret = await input.prompt("Client secret (not shown): ", { echo: false });
   return [clientId, clientSecret];

@@ -7,7 +7,9 @@ export async function revoke(context: CommandContext, orgId: string): Promise<Ex
   const { console, signal } = context;
   return withSession<ExitCode>(context, async (session) => {
     await session.authorizations.list();
-    const known = session.authorizations.grantStatuses().find((standing) => standing.orgId === orgId);
+    const known = session.authorizations
+      .grantStatuses()
+      .find((standing) => standing.orgId === orgId);
     if (known === undefined) {
       throw new Fault(
         "unknownOrganization",
@@ -22,7 +24,9 @@ export async function revoke(context: CommandContext, orgId: string): Promise<Ex
       `The authorization of ${known.orgName} is gone from the keychain; a running worker stops reading its presence within a minute.`,
     );
     if (!revokedAtWebex) {
-      console.text("Webex could not be told, so the authorization still stands there until it runs out.");
+      console.text(
+        "Webex could not be told, so the authorization still stands there until it runs out.",
+      );
       console.text("→ Revoke it in Control Hub as well: Management > Apps > Integrations.", 2);
     }
     console.result({ ok: true, orgId, orgName: known.orgName, revokedAtWebex });

@@ -7,7 +7,7 @@ import type { WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { needsAttention } from "./status-text.js";
 import { UsageError } from "./usage-error.js";
-import { settingsPathFor } from "./surroundings.js";
+import { settingsPathFor } from "./worker-files.js";
 import { LiveWatch } from "./watch.js";
 import { fetchSnapshot } from "./watch-once.js";
 import { createView } from "./watch-view.js";
@@ -26,15 +26,23 @@ export async function watch(context: CommandContext, uris: readonly string[]): P
   const logDirectory = await mkdtemp(join(tmpdir(), "ucx-webex-presence-watch-"));
   const worker = new WorkerClient({ settingsPath, secretStore: options.secretStore, logDirectory });
   try {
-    return console.json ? await printSnapshot(context, worker, uris) : await showLive(context, worker, uris);
+    return console.json
+      ? await printSnapshot(context, worker, uris)
+      : await showLive(context, worker, uris);
   } finally {
     await worker.stop();
     // Windows keeps a file for a moment after the process that had it open is gone.
-    await rm(logDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }).catch(() => undefined);
+    await rm(logDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }).catch(
+      () => undefined,
+    );
   }
 }
 
-async function showLive({ console, signal }: CommandContext, worker: WorkerClient, uris: readonly string[]): Promise<ExitCode> {
+async function showLive(
+  { console, signal }: CommandContext,
+  worker: WorkerClient,
+  uris: readonly string[],
+): Promise<ExitCode> {
   const quit = new AbortController();
   const view = createView(process.stdout, process.stdin, () => quit.abort());
   const stopSignal = AbortSignal.any([signal, quit.signal]);
@@ -52,7 +60,10 @@ async function showLive({ console, signal }: CommandContext, worker: WorkerClien
     view.close();
   }
   if (failure === null) return 0;
-  console.error(failure, "Check the settings and the worker's own launch: ucx-webex-presence doctor");
+  console.error(
+    failure,
+    "Check the settings and the worker's own launch: ucx-webex-presence doctor",
+  );
   return 1;
 }
 
@@ -61,7 +72,8 @@ async function printSnapshot(
   worker: WorkerClient,
   uris: readonly string[],
 ): Promise<ExitCode> {
-  const snapshot: { status: WorkerStatus; records: readonly PresenceRecord[] } = await fetchSnapshot(worker, uris, signal);
+  const snapshot: { status: WorkerStatus; records: readonly PresenceRecord[] } =
+    await fetchSnapshot(worker, uris, signal);
   const { phase, problems, organizations } = snapshot.status;
   const ok = phase === "polling" && !needsAttention(snapshot.status);
   console.result({ ok, phase, problems, organizations, records: snapshot.records });

@@ -1,5 +1,5 @@
-import type { CommandConsole } from "./command-console.js";
-import type { CommandInput } from "./secret-input.js";
+import type { CommandConsole } from "./terminal/console.js";
+import type { CommandInput } from "./terminal/input.js";
 
 /** 0 all is well, 1 something is wrong, 2 bad usage. */
 export type ExitCode = 0 | 1 | 2;

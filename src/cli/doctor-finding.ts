@@ -17,8 +17,16 @@ export interface Check {
 }
 
 export const ok = (message: string): Finding => ({ state: "ok", message, hint: null });
-export const warning = (message: string, hint: string): Finding => ({ state: "warning", message, hint });
-export const failed = (message: string, hint: string): Finding => ({ state: "failed", message, hint });
+export const warning = (message: string, hint: string): Finding => ({
+  state: "warning",
+  message,
+  hint,
+});
+export const failed = (message: string, hint: string): Finding => ({
+  state: "failed",
+  message,
+  hint,
+});
 /** Could not be checked, because of something that another line says. */
 export const skipped = (message: string): Finding => ({ state: "skipped", message, hint: null });
 

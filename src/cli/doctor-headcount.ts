@@ -11,7 +11,10 @@ const PAGE_SIZE = 1_000;
 const MAX_PAGES = 20;
 
 /** How many people Webex lists. Faults: those of `PeopleApi`. */
-export async function countPeople(people: Pick<PeopleApi, "listPage">, signal: AbortSignal): Promise<Headcount> {
+export async function countPeople(
+  people: Pick<PeopleApi, "listPage">,
+  signal: AbortSignal,
+): Promise<Headcount> {
   const ids = new Set<string>();
   let page: PageReference = { kind: "first", max: PAGE_SIZE };
   for (let pagesRead = 0; pagesRead < MAX_PAGES; pagesRead += 1) {

@@ -35,7 +35,10 @@ function settingsFindings({ settingsPath, settingsState, settings }: Session): F
       ),
     ];
   }
-  return [...problems, ok(`${settingsPath ?? ""}: presence is on, asked for every ${settings.pollIntervalSeconds} s`)];
+  return [
+    ...problems,
+    ok(`${settingsPath ?? ""}: presence is on, asked for every ${settings.pollIntervalSeconds} s`),
+  ];
 }
 
 function accountFinding({ account }: Session): Finding {

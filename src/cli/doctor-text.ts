@@ -1,7 +1,7 @@
 import type { Finding, FindingState } from "./doctor-finding.js";
 import { wrapWords } from "./paragraph.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { sanitize } from "./terminal-text.js";
+import { sanitize } from "./terminal/text.js";
 
 const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
   ok: ["ok  ", ["green"]],
@@ -13,11 +13,17 @@ const NAME_WIDTH = 17;
 const INDENT = 4 + 2 + NAME_WIDTH + 2;
 
 /** A finding as one line with its remedy; on a terminal broken to fit, the remedy on lines of its own. */
-export function findingLines(name: string, { state, message, hint }: Finding, paint: Paint, width: number): string[] {
+export function findingLines(
+  name: string,
+  { state, message, hint }: Finding,
+  paint: Paint,
+  width: number,
+): string[] {
   const [word, styles] = STATE_STYLES[state];
   const head = `${paint(word, ...styles)}  ${name.padEnd(NAME_WIDTH)}  `;
   const text = sanitize(message);
-  if (!Number.isFinite(width)) return [`${head}${text}${hint === null ? "" : ` → ${sanitize(hint)}`}`];
+  if (!Number.isFinite(width))
+    return [`${head}${text}${hint === null ? "" : ` → ${sanitize(hint)}`}`];
   const margin = " ".repeat(INDENT);
   const [first = "", ...others] = wrapWords(text, width - INDENT, 0);
   const hintLines = hint === null ? [] : wrapWords(`→ ${sanitize(hint)}`, width - INDENT, 2);

@@ -7,7 +7,15 @@ import { problemText } from "../supervisor/problem-catalog.js";
 import type { Me } from "../webex/people-api.js";
 import { WebexPeople } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
-import { type Check, failed, failedWith, type Finding, ok, skipped, warning } from "./doctor-finding.js";
+import {
+  type Check,
+  failed,
+  failedWith,
+  type Finding,
+  ok,
+  skipped,
+  warning,
+} from "./doctor-finding.js";
 import { countPeople, type Headcount } from "./doctor-headcount.js";
 import type { Session } from "./session.js";
 
@@ -25,13 +33,21 @@ interface AuthorizedOrganization {
 /** Client, grant, scopes, role, status sharing and size of each organization. The session has to be open by then. */
 export function webexChecks(session: Session): Check[] {
   const listOrganizations = memoize(() =>
-    Promise.resolve(session.authorizations.grantStatuses().map((grantStatus) => organizationFor(session, grantStatus))),
+    Promise.resolve(
+      session.authorizations
+        .grantStatuses()
+        .map((grantStatus) => organizationFor(session, grantStatus)),
+    ),
   );
-  const each = (name: string, check: (organization: AuthorizedOrganization, signal: AbortSignal) => Promise<Finding>): Check => ({
+  const each = (
+    name: string,
+    check: (organization: AuthorizedOrganization, signal: AbortSignal) => Promise<Finding>,
+  ): Check => ({
     name,
     run: async (signal) => {
       const organizations = await listOrganizations(signal);
-      if (organizations.length === 0) return [skipped("not checked: no organization is authorized")];
+      if (organizations.length === 0)
+        return [skipped("not checked: no organization is authorized")];
       return Promise.all(
         organizations.map(async (organization) => {
           const { orgId, orgName } = organization.grantStatus;
@@ -50,7 +66,9 @@ export function webexChecks(session: Session): Check[] {
         if (state.kind !== "ready") return [skipped("not checked: the keychain cannot be read")];
         const findings = await each("grant", grantFinding).run(signal);
         if (state.grants.length > 0 || state.unreadableOrgIds.length > 0) return findings;
-        const { message, hint } = problemText("authorizationRequired", { account: session.account });
+        const { message, hint } = problemText("authorizationRequired", {
+          account: session.account,
+        });
         return [failed(message, hint)];
       },
     },
@@ -64,7 +82,9 @@ export function webexChecks(session: Session): Check[] {
 function organizationFor(session: Session, grantStatus: GrantStatus): AuthorizedOrganization {
   const { apiUrl } = session.settings;
   const parts = { apiUrl, version, http: session.network, clock: systemClock };
-  const people = new WebexPeople(new RestClient(parts, session.tokensOf(grantStatus.orgId), UNLIMITED_GATE));
+  const people = new WebexPeople(
+    new RestClient(parts, session.tokensOf(grantStatus.orgId), UNLIMITED_GATE),
+  );
   return {
     grantStatus,
     me: memoize((signal) => people.me(signal).catch(asFault)),
@@ -82,13 +102,20 @@ function clientFinding({ grantStore: vault, authorizations }: Session): Finding 
   }
 }
 
-async function grantFinding({ grantStatus, me }: AuthorizedOrganization, signal: AbortSignal): Promise<Finding> {
+async function grantFinding(
+  { grantStatus, me }: AuthorizedOrganization,
+  signal: AbortSignal,
+): Promise<Finding> {
   if (grantStatus.fault !== null) return failedWith(grantStatus.fault);
   const answer = await me(signal);
   if (!isFault(answer))
-    return ok(`Webex accepts the authorization of ${answer.displayName ?? answer.email ?? "the administrator"}`);
+    return ok(
+      `Webex accepts the authorization of ${answer.displayName ?? answer.email ?? "the administrator"}`,
+    );
   if (answer.code !== "grantRefused" && answer.code !== "unauthorized") return failedWith(answer);
-  const { message, hint } = problemText("authorizationExpired", { organization: grantStatus.orgName });
+  const { message, hint } = problemText("authorizationExpired", {
+    organization: grantStatus.orgName,
+  });
   return failed(message, hint);
 }
 
@@ -97,11 +124,17 @@ function scopesFinding({ grantStatus }: AuthorizedOrganization): Finding {
   if (scopes === null) return skipped("not checked: the authorization cannot be read");
   const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
   if (missingScopes.length === 0) return ok(REQUIRED_SCOPES.join(", "));
-  const { message, hint } = problemText("scopeMissing", { organization: grantStatus.orgName, missingScopes });
+  const { message, hint } = problemText("scopeMissing", {
+    organization: grantStatus.orgName,
+    missingScopes,
+  });
   return failed(message, hint);
 }
 
-async function roleFinding({ grantStatus, me, count }: AuthorizedOrganization, signal: AbortSignal): Promise<Finding> {
+async function roleFinding(
+  { grantStatus, me, count }: AuthorizedOrganization,
+  signal: AbortSignal,
+): Promise<Finding> {
   const answer = await me(signal);
   if (isFault(answer)) return skipped("not checked: Webex does not accept the authorization");
   const counted = await count(signal);
@@ -113,24 +146,40 @@ async function roleFinding({ grantStatus, me, count }: AuthorizedOrganization, s
   if (refused) return skipped("not checked: a scope is missing");
   if (answer.isFullAdmin) return ok("Full Admin, and may list everyone");
   const { hint } = problemText("adminRoleLost", { organization: grantStatus.orgName });
-  return warning("the administrator who authorized is no Full Admin; Webex lists people to them all the same, for now.", hint);
+  return warning(
+    "the administrator who authorized is no Full Admin; Webex lists people to them all the same, for now.",
+    hint,
+  );
 }
 
-async function sharingFinding({ grantStatus, me }: AuthorizedOrganization, signal: AbortSignal): Promise<Finding> {
+async function sharingFinding(
+  { grantStatus, me }: AuthorizedOrganization,
+  signal: AbortSignal,
+): Promise<Finding> {
   const answer = await me(signal);
   if (isFault(answer)) return skipped("not checked: Webex does not accept the authorization");
-  if (answer.sharesStatus) return ok("the administrator who authorized shares their status, so Webex tells everyone's");
+  if (answer.sharesStatus)
+    return ok("the administrator who authorized shares their status, so Webex tells everyone's");
   const { message, hint } = problemText("statusSharingOff", { organization: grantStatus.orgName });
   return failed(message, hint);
 }
 
-async function sizeFinding({ grantStatus, count }: AuthorizedOrganization, signal: AbortSignal): Promise<Finding> {
+async function sizeFinding(
+  { grantStatus, count }: AuthorizedOrganization,
+  signal: AbortSignal,
+): Promise<Finding> {
   const counted = await count(signal);
   if (isFault(counted)) return skipped("not counted: Webex does not list the people");
   const { persons, complete } = counted;
   if (!complete || persons > RECOMMENDED_MAX_PERSONS) {
-    const { message, hint } = problemText("organizationTooLarge", { organization: grantStatus.orgName, persons });
-    return warning(complete ? message : message.replace(String(persons), `more than ${persons}`), hint);
+    const { message, hint } = problemText("organizationTooLarge", {
+      organization: grantStatus.orgName,
+      persons,
+    });
+    return warning(
+      complete ? message : message.replace(String(persons), `more than ${persons}`),
+      hint,
+    );
   }
   return ok(`${persons} people`);
 }
@@ -139,7 +188,9 @@ function isFault(answer: object): answer is Fault {
   return answer instanceof Error;
 }
 
-function memoize<T>(load: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+function memoize<T>(
+  load: (signal: AbortSignal) => Promise<T>,
+): (signal: AbortSignal) => Promise<T> {
   let result: Promise<T> | null = null;
   return (signal) => (result ??= load(signal));
 }

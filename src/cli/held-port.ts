@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 import { readStatusFile } from "./status-file-reader.js";
-import { logDirectoryFor, statusFilePath } from "./surroundings.js";
+import { logDirectoryFor, statusFilePath } from "./worker-files.js";
 
 const TAIL_BYTES = 512 * 1024;
 
@@ -16,7 +16,10 @@ export async function portInUseHint(port: number): Promise<string> {
   }
   const log = join(folder, "worker.log");
   const pageUrl = findPageUrl(await readTail(log), port);
-  const pageHint = pageUrl === null ? `its address is in ${log}` : `open it in a browser on this machine: ${pageUrl}`;
+  const pageHint =
+    pageUrl === null
+      ? `its address is in ${log}`
+      : `open it in a browser on this machine: ${pageUrl}`;
   return `The running worker (process ${reading.status.pid}) keeps its own authorization page open on this port; ${pageHint} – ${device}`;
 }
 

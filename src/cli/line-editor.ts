@@ -1,5 +1,7 @@
 export type LineInput =
-  { readonly kind: "line"; readonly text: string } | { readonly kind: "more" } | { readonly kind: "givenUp" };
+  | { readonly kind: "line"; readonly text: string }
+  | { readonly kind: "more" }
+  | { readonly kind: "givenUp" };
 
 // Arrow keys and the like: an escape, a bracket or O, parameters, a letter (ECMA-48).
 // eslint-disable-next-line no-control-regex -- these are what a terminal sends

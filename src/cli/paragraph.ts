@@ -1,4 +1,4 @@
-import { displayWidth } from "./terminal-text.js";
+import { displayWidth } from "./terminal/text.js";
 
 /** Breaks a text between words into lines of at most `width` columns; later lines are indented. A word too long stays whole: it may be an address. */
 export function wrapWords(text: string, width: number, indent: number): string[] {
@@ -17,7 +17,11 @@ export function wrapWords(text: string, width: number, indent: number): string[]
 }
 
 /** Names and values in two columns; a value that does not fit goes on under itself. */
-export function fieldLines(fields: readonly (readonly [string, string])[], width: number, margin: number): string[] {
+export function fieldLines(
+  fields: readonly (readonly [string, string])[],
+  width: number,
+  margin: number,
+): string[] {
   const nameWidth = Math.max(0, ...fields.map(([name]) => displayWidth(name)));
   return fields.flatMap(([name, value]) => {
     const head = " ".repeat(margin) + name + " ".repeat(nameWidth - displayWidth(name) + 2);

@@ -1,7 +1,7 @@
 import type { PresenceRecord } from "../presence/record.js";
 import { stateText, STATE_STYLES } from "./presence-table-states.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { fit, sanitize } from "./terminal-text.js";
+import { fit, sanitize } from "./terminal/text.js";
 
 interface Column {
   readonly heading: string;
@@ -23,23 +23,51 @@ export function selectColumns(width: number): readonly Column[] {
   const withAges = width >= 46;
   const name = column("NAME", width, "left", displayNameOf);
   if (width < MIN_WIDTH_FOR_STATE) return [name];
-  const stateWidth = width >= 56 ? Math.min(MAX_STATE_WIDTH, Math.floor(width * 0.4)) : Math.min(NARROW_STATE_WIDTH, width - 8);
+  const stateWidth =
+    width >= 56
+      ? Math.min(MAX_STATE_WIDTH, Math.floor(width * 0.4))
+      : Math.min(NARROW_STATE_WIDTH, width - 8);
   const ages = withAges
-    ? [column("FOR", 6, "right", timeInState, "faint"), column("AGE", 6, "right", timeSinceObserved, "faint")]
+    ? [
+        column("FOR", 6, "right", timeInState, "faint"),
+        column("AGE", 6, "right", timeSinceObserved, "faint"),
+      ]
     : [];
-  const usedWidth = [stateWidth, ...ages.map(({ width: each }) => each)].reduce((sum, each) => sum + each + GAP.length, 0);
+  const usedWidth = [stateWidth, ...ages.map(({ width: each }) => each)].reduce(
+    (sum, each) => sum + each + GAP.length,
+    0,
+  );
   const remaining = Math.max(1, width - usedWidth - (withAddress ? GAP.length : 0));
   const nameWidth = withAddress ? Math.min(26, Math.floor(remaining * 0.38)) : remaining;
   return [
     { ...name, width: nameWidth },
-    ...(withAddress ? [column("ADDRESS", remaining - nameWidth, "left", (record) => sanitize(record.uri), "faint")] : []),
-    { heading: "STATE", width: stateWidth, align: "left", text: stateText, styles: ({ state }) => STATE_STYLES[state].styles },
+    ...(withAddress
+      ? [
+          column(
+            "ADDRESS",
+            remaining - nameWidth,
+            "left",
+            (record) => sanitize(record.uri),
+            "faint",
+          ),
+        ]
+      : []),
+    {
+      heading: "STATE",
+      width: stateWidth,
+      align: "left",
+      text: stateText,
+      styles: ({ state }) => STATE_STYLES[state].styles,
+    },
     ...ages,
   ];
 }
 
 export function renderHeading(columns: readonly Column[], paint: Paint): string {
-  return paint(columns.map(({ heading, width, align }) => fit(heading, width, align)).join(GAP), "bold");
+  return paint(
+    columns.map(({ heading, width, align }) => fit(heading, width, align)).join(GAP),
+    "bold",
+  );
 }
 
 /** A person's line; with `fresh`, it stands out because it has just changed. */
@@ -51,7 +79,9 @@ export function renderRecord(
   const { now, fresh, paint } = options;
   const emphasis: readonly Style[] = fresh ? ["bold"] : [];
   return columns
-    .map(({ width, align, text, styles }) => paint(fit(text(record, now), width, align), ...styles(record), ...emphasis))
+    .map(({ width, align, text, styles }) =>
+      paint(fit(text(record, now), width, align), ...styles(record), ...emphasis),
+    )
     .join(GAP);
 }
 

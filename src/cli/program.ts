@@ -32,43 +32,69 @@ function buildProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(redactOptionValues(text)) })
     .showHelpAfterError("Try --help.");
-  program.command("worker").description("run the worker itself (worker --help)").allowUnknownOption();
+  program
+    .command("worker")
+    .description("run the worker itself (worker --help)")
+    .allowUnknownOption();
 
   command(program, "authorize", "authorize a Webex organization, as its administrator")
     .option("--device", "with a code to type on another device, instead of a page on this machine")
     .action((args: CommandArgs & { device?: true }) =>
-      run(args, async (context) => (await import("./command-authorize.js")).authorize(context, args.device === true)),
+      run(args, async (context) =>
+        (await import("./authorize.js")).authorize(context, args.device === true),
+      ),
     );
-  command(program, "authorizations", "list the organizations authorized in this account").action((args: CommandArgs) =>
-    run(args, async (context) => (await import("./command-authorizations.js")).listAuthorizations(context)),
+  command(program, "authorizations", "list the organizations authorized in this account").action(
+    (args: CommandArgs) =>
+      run(args, async (context) =>
+        (await import("./authorizations.js")).listAuthorizations(context),
+      ),
   );
   command(program, "revoke", "give an organization's authorization back")
     .argument("<orgId>", "as `authorizations` lists it")
     .action((orgId: string, args: CommandArgs) =>
       run(args, async (context) => (await import("./command-revoke.js")).revoke(context, orgId)),
     );
-  command(program, "import", "keep a grant obtained elsewhere: JSON from stdin").action((args: CommandArgs) =>
-    run(args, async (context) => (await import("./command-import.js")).importGrant(context)),
+  command(program, "import", "keep a grant obtained elsewhere: JSON from stdin").action(
+    (args: CommandArgs) =>
+      run(args, async (context) => (await import("./import.js")).importGrant(context)),
   );
 
   const secret = program
     .command("secret")
     .description("keep a secret in this account's keychain: client or proxy")
     .helpCommand(false);
-  command(secret, "client", "the Webex integration's client id and secret: asked for, or two lines from stdin").action(
-    (args: CommandArgs) => run(args, async (context) => (await import("./command-secret.js")).storeClient(context)),
+  command(
+    secret,
+    "client",
+    "the Webex integration's client id and secret: asked for, or two lines from stdin",
+  ).action((args: CommandArgs) =>
+    run(args, async (context) => (await import("./secret.js")).storeClient(context)),
   );
-  command(secret, "proxy", "the proxy's password: asked for, or a line from stdin; an empty one deletes it").action(
-    (args: CommandArgs) => run(args, async (context) => (await import("./command-secret.js")).storeProxyPassword(context)),
+  command(
+    secret,
+    "proxy",
+    "the proxy's password: asked for, or a line from stdin; an empty one deletes it",
+  ).action((args: CommandArgs) =>
+    run(args, async (context) => (await import("./secret.js")).storeProxyPassword(context)),
   );
 
-  command(program, "doctor", "check everything that presence needs, with a remedy for what fails").action((args: CommandArgs) =>
-    run(args, async (context) => (await import("./command-doctor.js")).doctor(context)),
+  command(
+    program,
+    "doctor",
+    "check everything that presence needs, with a remedy for what fails",
+  ).action((args: CommandArgs) =>
+    run(args, async (context) => (await import("./doctor.js")).doctor(context)),
   );
   command(program, "status", "show what the running worker says of itself")
-    .option("--log-dir <dir>", "the folder that the worker writes to, where it is not the usual one")
+    .option(
+      "--log-dir <dir>",
+      "the folder that the worker writes to, where it is not the usual one",
+    )
     .action((args: CommandArgs & { logDir?: string }) =>
-      run(args, async (context) => (await import("./command-status.js")).status(context, args.logDir ?? null)),
+      run(args, async (context) =>
+        (await import("./status.js")).status(context, args.logDir ?? null),
+      ),
     );
   command(program, "watch", "launch a worker and show presence as it changes; with --json, once")
     .argument("[uri...]", "whom to watch; everyone unless said")
@@ -82,9 +108,17 @@ function command(parent: Command, name: string, description: string): Command {
   return parent
     .command(name)
     .description(description)
-    .option("--settings <Presence.ini>", "the settings file; on Windows, the product's own unless said")
+    .option(
+      "--settings <Presence.ini>",
+      "the settings file; on Windows, the product's own unless said",
+    )
     .option("--json", "print one JSON object, for programs")
-    .addOption(new Option("--secret-store <kind>").choices(["keychain", "memory"]).default("keychain").hideHelp());
+    .addOption(
+      new Option("--secret-store <kind>")
+        .choices(["keychain", "memory"])
+        .default("keychain")
+        .hideHelp(),
+    );
 }
 
 async function run(args: CommandArgs, handler: CommandHandler): Promise<void> {

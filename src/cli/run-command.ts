@@ -2,8 +2,8 @@ import { asFault } from "../faults/fault.js";
 import { mapStack } from "../platform/source-positions.js";
 import type { CommandContext, CommonOptions, ExitCode } from "./command.js";
 import { UsageError } from "./usage-error.js";
-import { CommandConsole } from "./command-console.js";
-import { CommandInput } from "./secret-input.js";
+import { CommandConsole } from "./terminal/console.js";
+import { CommandInput } from "./terminal/input.js";
 
 const FORCED_EXIT_CODE = 130;
 
@@ -45,9 +45,13 @@ function reportFailure(error: unknown, console: CommandConsole): ExitCode {
   }
   const { code, message, hint, trackingId } = asFault(error);
   const text = code === "defect" ? `${message} ${describeDefect(error)}` : message;
-  const fullText = trackingId === undefined ? text : `${text} (Tracking id for Cisco's support: ${trackingId})`;
+  const fullText =
+    trackingId === undefined ? text : `${text} (Tracking id for Cisco's support: ${trackingId})`;
   console.error(fullText, hint);
-  console.result({ ok: false, error: { code, message: text, hint: hint ?? null, trackingId: trackingId ?? null } });
+  console.result({
+    ok: false,
+    error: { code, message: text, hint: hint ?? null, trackingId: trackingId ?? null },
+  });
   return 1;
 }
 

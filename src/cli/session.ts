@@ -1,17 +1,17 @@
 import { Emitter } from "../faults/emitter.js";
 import type { Authorizations } from "../authorization/authorizations.js";
 import type { AuthorizationSettings } from "../authorization/effective-client.js";
-import { GrantStore } from "../authorization/vault.js";
+import { GrantStore } from "../authorization/grant-store.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
 import { version } from "../platform/installation.js";
-import { KeytarStore } from "../platform/keytar-store.js";
+import { KeytarStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
 import { systemRandom, systemClock } from "../platform/system-clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings } from "../settings/keys.js";
-import type { SettingsState } from "../settings/settings-feed.js";
+import type { SettingsState } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
 import type { TokenSource } from "../webex/people-api.js";
 import { authorizationParts } from "../worker/authorization-parts.js";
@@ -19,7 +19,7 @@ import { Network } from "../worker/network.js";
 import type { CommandContext } from "./command.js";
 import { silentLogger } from "./quiet-log.js";
 import { readSettingsOnce } from "./settings-once.js";
-import { settingsPathFor } from "./surroundings.js";
+import { settingsPathFor } from "./worker-files.js";
 
 /** Settings, keychain, network and authorizations for one command: the worker's own rooms, without the worker. */
 export class Session {
@@ -33,14 +33,24 @@ export class Session {
   readonly tokensOf: (orgId: string) => TokenSource;
   readonly account = nodeProcess.account;
 
-  constructor(settingsPath: string | null, settingsState: SettingsState | null, store: SecretStore) {
+  constructor(
+    settingsPath: string | null,
+    settingsState: SettingsState | null,
+    store: SecretStore,
+  ) {
     this.settingsPath = settingsPath;
     this.settingsState = settingsState;
     this.store = store;
     this.grantStore = new GrantStore(store, systemClock, silentLogger);
     this.network = new Network(createAxiosHttp, systemClock);
     const { authorizations, tokensOf } = authorizationParts({
-      ports: { clock: systemClock, random: systemRandom, log: silentLogger, listenOnLoopback, version },
+      ports: {
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLogger,
+        listenOnLoopback,
+        version,
+      },
       grantStore: this.grantStore,
       network: this.network,
       settings: () => this.authorizationSettings,
@@ -78,16 +88,22 @@ export class Session {
 }
 
 /** Reads the settings; neither keychain nor network is touched yet. */
-export async function createSession({ options }: Pick<CommandContext, "options">): Promise<Session> {
+export async function createSession({
+  options,
+}: Pick<CommandContext, "options">): Promise<Session> {
   const { account, platform } = nodeProcess;
   const path = settingsPathFor(options.settings);
   const state = path === null ? null : await readSettingsOnce(path);
-  const store = options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform });
+  const store =
+    options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform });
   return new Session(path, state, store);
 }
 
 /** Runs a command's work in an open session, and closes it however that ends. What is odd about the settings is told first. */
-export async function withSession<T>(context: CommandContext, action: (session: Session) => Promise<T>): Promise<T> {
+export async function withSession<T>(
+  context: CommandContext,
+  action: (session: Session) => Promise<T>,
+): Promise<T> {
   const session = await createSession(context);
   if (session.settingsState === null) {
     context.console.note(

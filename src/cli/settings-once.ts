@@ -1,9 +1,9 @@
-import { readCertificates } from "../platform/certificate-file.js";
+import { readCertificates } from "../platform/certificates.js";
 import { readIniLine } from "../platform/ini-line.js";
 import { DiskSettingsFile } from "../platform/settings-file.js";
 import { systemClock } from "../platform/system-clock.js";
 import type { Clock } from "../ports/clock.js";
-import { SettingsStore, type SettingsState } from "../settings/settings-feed.js";
+import { SettingsStore, type SettingsState } from "../settings/settings-store.js";
 import { silentLogger } from "./quiet-log.js";
 
 /** A file away for this long is missing: a command does not wait as long as a worker, which is still there when it comes back. */
@@ -11,7 +11,8 @@ const MISSING_AFTER_MS = 300;
 
 const shortTimeoutClock: Clock = {
   ...systemClock,
-  schedule: (delayMs, callback) => systemClock.schedule(Math.min(delayMs, MISSING_AFTER_MS), callback),
+  schedule: (delayMs, callback) =>
+    systemClock.schedule(Math.min(delayMs, MISSING_AFTER_MS), callback),
 };
 
 /** Reads a settings file once, as the worker reads it. A file that is missing or unreadable means the defaults, with its problem. */

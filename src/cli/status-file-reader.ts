@@ -11,7 +11,12 @@ const MAX_AGE_MS = 30_000;
 export type StatusReading =
   | { readonly running: true; readonly status: WorkerStatus; readonly ageMs: number }
   /** `why` completes "The worker is not running: …". */
-  | { readonly running: false; readonly status: WorkerStatus | null; readonly why: string; readonly ageMs: number | null };
+  | {
+      readonly running: false;
+      readonly status: WorkerStatus | null;
+      readonly why: string;
+      readonly ageMs: number | null;
+    };
 
 /** Never rejects: a file that is absent or unreadable is a worker that is not running, as far as anybody can see. */
 export async function readStatusFile(path: string): Promise<StatusReading> {
@@ -30,8 +35,15 @@ export async function readStatusFile(path: string): Promise<StatusReading> {
     return { running: false, status: null, why, ageMs: null };
   }
   const status = parse(text);
-  if (status === null) return { running: false, status, why: `the status file ${path} is not one of the worker's`, ageMs };
-  if (!isAlive(status.pid)) return { running: false, status, why: `its process ${status.pid} is gone`, ageMs };
+  if (status === null)
+    return {
+      running: false,
+      status,
+      why: `the status file ${path} is not one of the worker's`,
+      ageMs,
+    };
+  if (!isAlive(status.pid))
+    return { running: false, status, why: `its process ${status.pid} is gone`, ageMs };
   if (ageMs > MAX_AGE_MS) {
     return {
       running: false,

@@ -1,7 +1,7 @@
 import type { OrganizationStatus, Problem, WorkerStatus } from "../supervisor/status.js";
 import { fieldLines, wrapWords } from "./paragraph.js";
 import type { Paint, Style } from "./terminal-style.js";
-import { clip, displayWidth, fit, sanitize } from "./terminal-text.js";
+import { clip, displayWidth, fit, sanitize } from "./terminal/text.js";
 import { formatDateTime, formatDuration } from "./time-text.js";
 
 interface RenderOptions {
@@ -24,22 +24,37 @@ const PHASE: Readonly<Record<WorkerStatus["phase"], readonly [string, Style]>> =
   polling: ["polling", "green"],
   stopping: ["stopping", "yellow"],
 };
-const SEVERITY: Readonly<Record<Problem["severity"], Style>> = { error: "red", warning: "yellow", info: "grey" };
+const SEVERITY: Readonly<Record<Problem["severity"], Style>> = {
+  error: "red",
+  warning: "yellow",
+  info: "grey",
+};
 const LONGEST_NAME = 30;
 
 const COLUMNS: readonly Column[] = [
-  { heading: "ORGANIZATION", align: "left", text: ({ orgName }) => clip(sanitize(orgName), LONGEST_NAME) },
+  {
+    heading: "ORGANIZATION",
+    align: "left",
+    text: ({ orgName }) => clip(sanitize(orgName), LONGEST_NAME),
+  },
   { heading: "PEOPLE", align: "right", text: ({ persons }) => String(persons) },
   { heading: "WATCHED", align: "right", text: ({ watched }) => String(watched) },
   { heading: "MODE", align: "left", text: ({ mode }) => mode },
   { heading: "LAST SWEEP", align: "left", text: lastSweep },
   { heading: "AGE P50/P95", align: "right", text: ages },
-  { heading: "REQUESTS/MIN", align: "right", text: ({ requests }) => `${requests.lastMinute} of ${requests.perMinuteLimit}` },
+  {
+    heading: "REQUESTS/MIN",
+    align: "right",
+    text: ({ requests }) => `${requests.lastMinute} of ${requests.perMinuteLimit}`,
+  },
 ];
 
 /** Whether somebody has to do something: a worker switched off is as it should be. */
 export function needsAttention({ phase, problems }: WorkerStatus): boolean {
-  return phase === "blocked" || (phase === "polling" && problems.some(({ severity }) => severity === "error"));
+  return (
+    phase === "blocked" ||
+    (phase === "polling" && problems.some(({ severity }) => severity === "error"))
+  );
 }
 
 /** A running worker's status for people: facts, a table of organizations, problems with what to do. */
@@ -49,9 +64,20 @@ export function statusLines(status: WorkerStatus, ageMs: number, options: Render
   const { path, loadedAt } = status.settings;
   const facts: [string, string][] = [
     ["Phase", `${paint(phase, style)}, for ${formatDuration(now - Date.parse(status.since))}`],
-    ["Process", `${status.pid}, version ${status.version}, started ${formatDateTime(status.startedAt)}`],
-    ["Settings", `${path} (${loadedAt === null ? "not read" : `read ${formatDateTime(loadedAt)}`})`],
-    ["Secrets", status.secretStore === "keychain" ? "in the keychain" : "in memory only: gone when the worker ends"],
+    [
+      "Process",
+      `${status.pid}, version ${status.version}, started ${formatDateTime(status.startedAt)}`,
+    ],
+    [
+      "Settings",
+      `${path} (${loadedAt === null ? "not read" : `read ${formatDateTime(loadedAt)}`})`,
+    ],
+    [
+      "Secrets",
+      status.secretStore === "keychain"
+        ? "in the keychain"
+        : "in memory only: gone when the worker ends",
+    ],
     ["Written", `${formatDuration(ageMs)} ago`],
   ];
   return [
@@ -63,9 +89,14 @@ export function statusLines(status: WorkerStatus, ageMs: number, options: Render
   ];
 }
 
-function organizationLines(organizations: readonly OrganizationStatus[], { paint, now }: RenderOptions): string[] {
+function organizationLines(
+  organizations: readonly OrganizationStatus[],
+  { paint, now }: RenderOptions,
+): string[] {
   if (organizations.length === 0) return ["No organization is authorized."];
-  const rows = organizations.map((organization) => COLUMNS.map(({ text }) => text(organization, now)));
+  const rows = organizations.map((organization) =>
+    COLUMNS.map(({ text }) => text(organization, now)),
+  );
   const widths = COLUMNS.map(({ heading }, column) =>
     Math.max(heading.length, ...rows.map((row) => displayWidth(row[column] ?? ""))),
   );
@@ -83,9 +114,17 @@ function problemLines(problems: readonly Problem[], { paint, width }: RenderOpti
     "",
     paint("PROBLEMS", "bold"),
     ...problems.flatMap(({ severity, code, message, hint }) => {
-      const [first = "", ...others] = wrapWords(`${severity} ${code}: ${sanitize(message)}`, width, 2);
+      const [first = "", ...others] = wrapWords(
+        `${severity} ${code}: ${sanitize(message)}`,
+        width,
+        2,
+      );
       const painted = first.replace(severity, paint(severity, SEVERITY[severity], "bold"));
-      return [painted, ...others, ...wrapWords(`→ ${sanitize(hint)}`, width - 2, 2).map((line) => `  ${line}`)];
+      return [
+        painted,
+        ...others,
+        ...wrapWords(`→ ${sanitize(hint)}`, width - 2, 2).map((line) => `  ${line}`),
+      ];
     }),
   ];
 }

@@ -21,5 +21,7 @@ export type Paint = (text: string, ...styles: readonly Style[]) => string;
 export function paintFor(hasColors: boolean): Paint {
   if (!hasColors) return (text) => text;
   return (text, ...styles) =>
-    styles.length === 0 || text === "" ? text : `\u001b[${styles.map((style) => STYLES[style]).join(";")}m${text}\u001b[0m`;
+    styles.length === 0 || text === ""
+      ? text
+      : `\u001b[${styles.map((style) => STYLES[style]).join(";")}m${text}\u001b[0m`;
 }

@@ -1,5 +1,5 @@
 import type { PresenceRecord, PresenceState } from "../presence/record.js";
-import type { PresenceChange } from "./presence-table.js";
+import type { PresenceChange } from "./terminal/presence-table.js";
 
 const MAX_CHANGES = 50;
 
@@ -37,14 +37,17 @@ export class PresenceTracker {
   refresh(records: readonly PresenceRecord[]): void {
     for (const record of records) {
       const known = this.#records.get(record.uri);
-      if (known?.state === record.state && known.reason === record.reason) this.#records.set(record.uri, record);
+      if (known?.state === record.state && known.reason === record.reason)
+        this.#records.set(record.uri, record);
     }
     this.#sorted = null;
   }
 
   /** By name, as people look for people. */
   get records(): readonly PresenceRecord[] {
-    this.#sorted ??= [...this.#records.values()].sort((a, b) => sortName(a).localeCompare(sortName(b)));
+    this.#sorted ??= [...this.#records.values()].sort((a, b) =>
+      sortName(a).localeCompare(sortName(b)),
+    );
     return this.#sorted;
   }
 

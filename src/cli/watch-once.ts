@@ -21,24 +21,37 @@ export async function fetchSnapshot(
     await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
     status = await worker.request<WorkerStatus>("worker/status");
   }
-  const records = uris.length > 0 ? await fetchSome(worker, uris, deadline) : await fetchEveryone(worker);
+  const records =
+    uris.length > 0 ? await fetchSome(worker, uris, deadline) : await fetchEveryone(worker);
   return { status, records };
 }
 
 function isIncomplete({ phase, organizations }: WorkerStatus): boolean {
-  return phase === "starting" || (phase === "polling" && organizations.some(({ lastSweep }) => lastSweep === null));
+  return (
+    phase === "starting" ||
+    (phase === "polling" && organizations.some(({ lastSweep }) => lastSweep === null))
+  );
 }
 
-async function fetchSome(worker: WorkerClient, uris: readonly string[], deadline: number): Promise<readonly PresenceRecord[]> {
+async function fetchSome(
+  worker: WorkerClient,
+  uris: readonly string[],
+  deadline: number,
+): Promise<readonly PresenceRecord[]> {
   const maxWaitMs = Math.min(MAX_WAIT_MS, Math.max(0, deadline - Date.now()));
-  return (await worker.request<{ records: PresenceRecord[] }>("presence/getMany", { uris, maxWaitMs })).records;
+  return (
+    await worker.request<{ records: PresenceRecord[] }>("presence/getMany", { uris, maxWaitMs })
+  ).records;
 }
 
 async function fetchEveryone(worker: WorkerClient): Promise<readonly PresenceRecord[]> {
   const records: PresenceRecord[] = [];
   for (let cursor: string | null = null; ;) {
     const params: object = cursor === null ? { limit: LIST_PAGE } : { limit: LIST_PAGE, cursor };
-    const page: { records: PresenceRecord[]; nextCursor: string | null } = await worker.request("presence/list", params);
+    const page: { records: PresenceRecord[]; nextCursor: string | null } = await worker.request(
+      "presence/list",
+      params,
+    );
     records.push(...page.records);
     cursor = page.nextCursor;
     if (cursor === null) return records;

@@ -1,11 +1,17 @@
 import type { ReadStream } from "node:tty";
 
 import type { PresenceRecord } from "../presence/record.js";
-import { changeText, formatTime, renderPresenceTable, type PresenceChange, type PresenceTableModel } from "./presence-table.js";
+import {
+  changeText,
+  formatTime,
+  renderPresenceTable,
+  type PresenceChange,
+  type PresenceTableModel,
+} from "./terminal/presence-table.js";
 import { displayNameOf } from "./presence-table-columns.js";
 import { stateText } from "./presence-table-states.js";
-import { onQuitKey } from "./terminal-keys.js";
-import { TerminalScreen, type TerminalOutput } from "./terminal-screen.js";
+import { onQuitKey } from "./terminal/keys.js";
+import { TerminalScreen, type TerminalOutput } from "./terminal/screen.js";
 
 /** Where presence is shown. */
 export interface WatchView {
@@ -20,7 +26,11 @@ export interface WatchView {
   close(): void;
 }
 
-export function createView(output: TerminalOutput, input: NodeJS.ReadStream, onQuit: () => void): WatchView {
+export function createView(
+  output: TerminalOutput,
+  input: NodeJS.ReadStream,
+  onQuit: () => void,
+): WatchView {
   return output.isTTY && process.env.TERM !== "dumb"
     ? new LiveView(output, input.isTTY ? input : null, onQuit)
     : new PlainView(output);
@@ -40,7 +50,8 @@ class PlainView implements WatchView {
   }
 
   showAdded(records: readonly PresenceRecord[]): void {
-    for (const record of records) this.#line(Date.now(), `${displayNameOf(record)}  ${stateText(record)}`);
+    for (const record of records)
+      this.#line(Date.now(), `${displayNameOf(record)}  ${stateText(record)}`);
   }
 
   showChanges(showChanges: readonly PresenceChange[]): void {
@@ -101,6 +112,11 @@ class LiveView implements WatchView {
 
   #draw(): void {
     if (this.#latest !== null)
-      this.#screen.draw(renderPresenceTable(this.#latest, { ...this.#screen.size, hasColors: this.#screen.hasColors }));
+      this.#screen.draw(
+        renderPresenceTable(this.#latest, {
+          ...this.#screen.size,
+          hasColors: this.#screen.hasColors,
+        }),
+      );
   }
 }

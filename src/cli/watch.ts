@@ -1,7 +1,7 @@
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
-import type { PresenceTableModel } from "./presence-table.js";
-import { totalsText } from "./presence-table.js";
+import type { PresenceTableModel } from "./terminal/presence-table.js";
+import { totalsText } from "./terminal/presence-table.js";
 import { PresenceTracker } from "./watch-ledger.js";
 import type { WatchView } from "./watch-view.js";
 import type { WorkerClient } from "./worker-client.js";
@@ -29,7 +29,8 @@ export class LiveWatch {
   /** Runs until the signal. Rejects with an Error where the worker ends before. */
   async run(signal: AbortSignal): Promise<void> {
     this.#worker.onNotification = (method, params) => {
-      if (method === "presence/changed") this.#handleChanges((params as { changes: PresenceRecord[] }).changes);
+      if (method === "presence/changed")
+        this.#handleChanges((params as { changes: PresenceRecord[] }).changes);
       else if (method === "worker/statusChanged") this.#handleStatus(params as WorkerStatus);
     };
     const everyone = this.#uris.length === 0;
@@ -50,7 +51,10 @@ export class LiveWatch {
     this.#handleStatus(await this.#worker.request<WorkerStatus>("worker/status"));
     const uris = this.#tracker.records.slice(0, this.#view.capacity).map(({ uri }) => uri);
     if (uris.length === 0) return;
-    this.#tracker.refresh((await this.#worker.request<{ records: PresenceRecord[] }>("presence/getMany", { uris })).records);
+    this.#tracker.refresh(
+      (await this.#worker.request<{ records: PresenceRecord[] }>("presence/getMany", { uris }))
+        .records,
+    );
   }
 
   #handleChanges(records: readonly PresenceRecord[]): void {
@@ -63,10 +67,15 @@ export class LiveWatch {
   #handleStatus(status: WorkerStatus): void {
     this.#status = status;
     const messages = [phaseText(status), ...problemTexts(status)];
-    if (messages.join("\n") !== this.#lastMessage) for (const sentence of messages) this.#view.showMessage(sentence);
+    if (messages.join("\n") !== this.#lastMessage)
+      for (const sentence of messages) this.#view.showMessage(sentence);
     this.#lastMessage = messages.join("\n");
     const { organizations } = status;
-    if (!this.#isSwept && organizations.length > 0 && organizations.every(({ lastSweep }) => lastSweep !== null)) {
+    if (
+      !this.#isSwept &&
+      organizations.length > 0 &&
+      organizations.every(({ lastSweep }) => lastSweep !== null)
+    ) {
       this.#isSwept = true;
       this.#view.showMessage(`First sweep done: ${totalsText(this.#tracker.totals)}`);
     }
@@ -75,12 +84,17 @@ export class LiveWatch {
   #render(): void {
     const status = this.#status;
     if (status === null) return;
-    const progress = status.organizations.filter(({ lastSweep }) => lastSweep === null).map(({ sweepProgress }) => sweepProgress);
+    const progress = status.organizations
+      .filter(({ lastSweep }) => lastSweep === null)
+      .map(({ sweepProgress }) => sweepProgress);
     const model: PresenceTableModel = {
       now: Date.now(),
       title: `Webex presence of ${status.organizations.map(({ orgName }) => orgName).join(", ") || "nobody yet"}`,
       summary: figures(status),
-      notes: status.phase === "polling" ? problemTexts(status) : [phaseText(status), ...problemTexts(status)],
+      notes:
+        status.phase === "polling"
+          ? problemTexts(status)
+          : [phaseText(status), ...problemTexts(status)],
       sweep:
         progress.length === 0 || status.phase !== "polling"
           ? null

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { productDirectory } from "../platform/installation.js";
-import { FrameParser } from "../platform/json-rpc/frame-parser.js";
+import { FrameParser } from "../platform/json-rpc/framing.js";
 
 export interface WorkerLaunch {
   readonly settingsPath: string;
@@ -38,18 +38,34 @@ export class WorkerClient {
 
   constructor({ settingsPath, secretStore, logDirectory }: WorkerLaunch) {
     const program = join(productDirectory, "dist", "worker.cjs");
-    const args = [program, "--settings", settingsPath, "--host-pid", String(process.pid), "--log-dir", logDirectory];
-    const worker = spawn(process.execPath, [...args, "--secret-store", secretStore, "--log-level", "warn"], {
-      stdio: "pipe",
-      windowsHide: true,
-    });
+    const args = [
+      program,
+      "--settings",
+      settingsPath,
+      "--host-pid",
+      String(process.pid),
+      "--log-dir",
+      logDirectory,
+    ];
+    const worker = spawn(
+      process.execPath,
+      [...args, "--secret-store", secretStore, "--log-level", "warn"],
+      {
+        stdio: "pipe",
+        windowsHide: true,
+      },
+    );
     this.#worker = worker;
     const parser = new FrameParser({
       body: (bytes) => this.#handleMessage(JSON.parse(bytes.toString("utf8")) as Incoming),
-      invalid: (reason) => this.#fail(`The worker wrote something that is not the protocol: ${reason}.`),
+      invalid: (reason) =>
+        this.#fail(`The worker wrote something that is not the protocol: ${reason}.`),
     });
     worker.stdout.on("data", (chunk: Buffer) => parser.push(chunk));
-    createInterface({ input: worker.stderr }).on("line", (line) => void (this.#lastStderrLine = line));
+    createInterface({ input: worker.stderr }).on(
+      "line",
+      (line) => void (this.#lastStderrLine = line),
+    );
     // Writing to a worker that has just died is no news: its end is.
     worker.stdin.on("error", () => undefined);
     this.ended = new Promise((resolve) => {
@@ -57,9 +73,13 @@ export class WorkerClient {
         this.#rejectAll(new Error(reason));
         resolve(this.#isStopping ? null : reason);
       };
-      worker.once("error", ({ message }) => handleEnd(`The worker could not be launched: ${message}`));
+      worker.once("error", ({ message }) =>
+        handleEnd(`The worker could not be launched: ${message}`),
+      );
       worker.once("close", (code, signal) =>
-        handleEnd(`The worker has ended (${signal ?? `code ${code ?? "unknown"}`}). ${this.#lastStderrLine}`.trim()),
+        handleEnd(
+          `The worker has ended (${signal ?? `code ${code ?? "unknown"}`}). ${this.#lastStderrLine}`.trim(),
+        ),
       );
     });
   }

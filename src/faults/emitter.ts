@@ -26,8 +26,13 @@ export class Emitter<Events> implements Subscribable<Events> {
     };
   }
 
-  emit<Name extends keyof Events>(event: Name, ...args: Events[Name] extends undefined ? [] : [Events[Name]]): void {
-    const listeners = [...(this.#listeners.get(event) ?? [])] as unknown as ((...payload: typeof args) => void)[];
+  emit<Name extends keyof Events>(
+    event: Name,
+    ...args: Events[Name] extends undefined ? [] : [Events[Name]]
+  ): void {
+    const listeners = [...(this.#listeners.get(event) ?? [])] as unknown as ((
+      ...payload: typeof args
+    ) => void)[];
     let failure: { readonly error: unknown } | null = null;
     for (const listener of listeners) {
       try {

@@ -26,7 +26,10 @@ class AxiosHttp implements Http {
       controller.abort();
     };
     const cancelRequest = (): void => abortWith(cancelledFault());
-    const deadline = setTimeout(() => abortWith(deadlineFault(hostOf(request.url), request.timeoutMs)), request.timeoutMs);
+    const deadline = setTimeout(
+      () => abortWith(deadlineFault(hostOf(request.url), request.timeoutMs)),
+      request.timeoutMs,
+    );
     request.signal.addEventListener("abort", cancelRequest, { once: true });
     this.#inFlight.add(cancelRequest);
     try {
@@ -52,7 +55,9 @@ class AxiosHttp implements Http {
   }
 
   async #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-    this.#transport ??= import("./http-wire.js").then(({ HttpTransport: Transport }) => Transport.open(this.#route));
+    this.#transport ??= import("./http-wire.js").then(({ HttpTransport: Transport }) =>
+      Transport.open(this.#route),
+    );
     const transport = await this.#transport;
     if (signal.aborted) throw cancelledFault();
     const first = await transport.attempt(request, signal);

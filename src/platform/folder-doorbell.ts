@@ -57,7 +57,8 @@ export class FolderWatcher {
       awaitWriteFinish: false,
       // With false, chokidar listens to no error of its watches, and one would end the process. `close` lets the process end.
       persistent: true,
-      ignored: (path) => resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,
+      ignored: (path) =>
+        resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,
     });
     this.#watcher = watcher;
     watcher.on("all", this.#onChange);

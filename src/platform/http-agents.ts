@@ -54,7 +54,8 @@ export class AgentPool {
 
   /** Ends the connections that nobody uses at the moment. */
   closeIdle(): void {
-    for (const socket of this.#agents().flatMap((agent) => Object.values(agent.freeSockets).flat())) socket?.destroy();
+    for (const socket of this.#agents().flatMap((agent) => Object.values(agent.freeSockets).flat()))
+      socket?.destroy();
   }
 
   destroy(): void {
@@ -70,7 +71,8 @@ export class AgentPool {
     this.#context ??= trustedContext(this.#route.extraCertificates);
     const key = proxy?.href ?? "";
     const created =
-      this.#byProxy.get(key) ?? (proxy === null ? directAgents(this.#context) : await proxyAgents(proxy, this.#context));
+      this.#byProxy.get(key) ??
+      (proxy === null ? directAgents(this.#context) : await proxyAgents(proxy, this.#context));
     // The agents of two origins may have been on their way at once: the first pool stays.
     const agents = this.#byProxy.get(key) ?? created;
     this.#byProxy.set(key, agents);
@@ -79,24 +81,36 @@ export class AgentPool {
 }
 
 function directAgents(context: SecureContext | undefined): Agents {
-  const https = new HttpsAgent({ ...POOL, ...(context !== undefined && { secureContext: context }) });
+  const https = new HttpsAgent({
+    ...POOL,
+    ...(context !== undefined && { secureContext: context }),
+  });
   return { http: new HttpAgent(POOL), https, proxy: null };
 }
 
 async function proxyAgents(proxy: URL, context: SecureContext | undefined): Promise<Agents> {
-  const [{ HttpsProxyAgent }, { HttpProxyAgent }] = await Promise.all([import("https-proxy-agent"), import("http-proxy-agent")]);
+  const [{ HttpsProxyAgent }, { HttpProxyAgent }] = await Promise.all([
+    import("https-proxy-agent"),
+    import("http-proxy-agent"),
+  ]);
 
   class TunnelAgent extends HttpsProxyAgent<string> {
-    override connect(...[request, target]: Parameters<HttpsProxy<string>["connect"]>): Promise<Socket> {
+    override connect(
+      ...[request, target]: Parameters<HttpsProxy<string>["connect"]>
+    ): Promise<Socket> {
       // Inside a tunnel Node knows a numeric target no more, and would check the certificate against another name.
       const checkTargetIdentity = (_name: string, certificate: PeerCertificate) =>
         checkServerIdentity(target.host ?? "", certificate);
-      const targetWithCheck = Object.assign({}, target, { checkServerIdentity: checkTargetIdentity });
+      const targetWithCheck = Object.assign({}, target, {
+        checkServerIdentity: checkTargetIdentity,
+      });
       return connectUntilAborted(request, this, () => super.connect(request, targetWithCheck));
     }
   }
   class ForwardAgent extends HttpProxyAgent<string> {
-    override connect(...[request, target]: Parameters<HttpProxy<string>["connect"]>): Promise<Socket> {
+    override connect(
+      ...[request, target]: Parameters<HttpProxy<string>["connect"]>
+    ): Promise<Socket> {
       return connectUntilAborted(request, this, () => super.connect(request, target));
     }
   }
@@ -108,7 +122,11 @@ async function proxyAgents(proxy: URL, context: SecureContext | undefined): Prom
 }
 
 /** Gives the connection to a proxy up together with the request that wanted it; otherwise it would linger until TCP gives up. */
-async function connectUntilAborted<T>(req: ClientRequest, agent: { connectOpts: object }, connect: () => Promise<T>): Promise<T> {
+async function connectUntilAborted<T>(
+  req: ClientRequest,
+  agent: { connectOpts: object },
+  connect: () => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   req.once(ABORTED, abort);

@@ -10,9 +10,14 @@ const LARGEST_KEPT_BYTES = 8 * 1024 * 1024;
  * The whole body. Rejects with what the stream fails with, or with a `Fault` `webexError` once it is longer than `maxBytes`. Nothing is
  * written into the room after that.
  */
-export function readBody(response: IncomingMessage, { maxBytes, buffer: room }: HttpRequest): Promise<Uint8Array> {
+export function readBody(
+  response: IncomingMessage,
+  { maxBytes, buffer: room }: HttpRequest,
+): Promise<Uint8Array> {
   const body =
-    room === undefined ? new ChunkedBody() : new ReusedBufferBody(room, Number(response.headers["content-length"]), maxBytes);
+    room === undefined
+      ? new ChunkedBody()
+      : new ReusedBufferBody(room, Number(response.headers["content-length"]), maxBytes);
   return new Promise((resolve, reject) => {
     let length = 0;
     const onChunk = (chunk: Buffer): void => {
@@ -29,7 +34,9 @@ export function readBody(response: IncomingMessage, { maxBytes, buffer: room }: 
     response.once("end", () => resolve(body.finish()));
     response.once("error", fail);
     // A connection that ends in the middle may do so without an error; after "end" this changes nothing.
-    response.once("close", () => fail(Object.assign(new Error("The connection ended."), { code: "ECONNRESET" })));
+    response.once("close", () =>
+      fail(Object.assign(new Error("The connection ended."), { code: "ECONNRESET" })),
+    );
   });
 }
 
@@ -41,7 +48,9 @@ class ChunkedBody {
   }
 
   finish(): Uint8Array {
-    return this.#chunks.length === 1 && this.#chunks[0] !== undefined ? this.#chunks[0] : Buffer.concat(this.#chunks);
+    return this.#chunks.length === 1 && this.#chunks[0] !== undefined
+      ? this.#chunks[0]
+      : Buffer.concat(this.#chunks);
   }
 }
 

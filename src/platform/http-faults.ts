@@ -21,7 +21,8 @@ const CA_FILE_HINT =
 
 const TLS_MESSAGES: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate comes from a self-signed authority that is not trusted here",
+  SELF_SIGNED_CERT_IN_CHAIN:
+    "its certificate comes from a self-signed authority that is not trusted here",
   UNABLE_TO_GET_ISSUER_CERT: "the issuer of its certificate is not trusted here",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the issuer of its certificate is not trusted here",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the issuer of its certificate is not trusted here",
@@ -36,7 +37,11 @@ export function networkFault(error: unknown, attempt: RequestContext): Fault {
   const { code, message } = rootCause(error);
   const cause = Object.assign(new Error(message), { code });
   if (code.startsWith("HPE_")) {
-    return new Fault("webexError", `What answered for ${attempt.target} does not speak HTTP (${code}).`, { cause });
+    return new Fault(
+      "webexError",
+      `What answered for ${attempt.target} does not speak HTTP (${code}).`,
+      { cause },
+    );
   }
   const failedAtProxy = attempt.proxy !== null && !attempt.isProxyReached;
   const peer = failedAtProxy ? `the proxy ${attempt.proxy}` : attempt.target;
@@ -49,7 +54,11 @@ export function networkFault(error: unknown, attempt: RequestContext): Fault {
   );
 }
 
-function explain(code: string, peer: string, responseStarted: boolean): readonly [Reason, string, string] {
+function explain(
+  code: string,
+  peer: string,
+  responseStarted: boolean,
+): readonly [Reason, string, string] {
   switch (code) {
     case "ENOTFOUND":
     case "EAI_AGAIN":
@@ -68,7 +77,11 @@ function explain(code: string, peer: string, responseStarted: boolean): readonly
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "EADDRNOTAVAIL":
-      return ["noRoute", `There is no route to ${peer} (${code}).`, "Check this machine's network connection."];
+      return [
+        "noRoute",
+        `There is no route to ${peer} (${code}).`,
+        "Check this machine's network connection.",
+      ];
     case "ETIMEDOUT":
       return [
         "timeout",
@@ -86,8 +99,13 @@ function explain(code: string, peer: string, responseStarted: boolean): readonly
       ];
   }
   const tls = TLS_MESSAGES[code];
-  if (tls !== undefined) return ["tls", `There is no secure connection to ${peer}: ${tls} (${code}).`, CA_FILE_HINT];
-  if (/^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/.test(code)) {
+  if (tls !== undefined)
+    return ["tls", `There is no secure connection to ${peer}: ${tls} (${code}).`, CA_FILE_HINT];
+  if (
+    /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/.test(
+      code,
+    )
+  ) {
     return ["tls", `There is no secure connection to ${peer} (${code}).`, CA_FILE_HINT];
   }
   return [
@@ -123,11 +141,18 @@ export function proxyFault(status: number, attempt: RequestContext): Fault {
 
 export function deadlineFault(target: string, timeoutMs: number): Fault {
   const hint = "Check firewall and proxy: the worker needs HTTPS to Webex.";
-  return unreachable("timeout", `${capitalize(target)} did not answer within ${timeoutMs / 1000} s.`, hint);
+  return unreachable(
+    "timeout",
+    `${capitalize(target)} did not answer within ${timeoutMs / 1000} s.`,
+    hint,
+  );
 }
 
 export function responseTooLargeFault(maxBytes: number): Fault {
-  return new Fault("webexError", `An answer of Webex is longer than the ${maxBytes} bytes that it may have.`);
+  return new Fault(
+    "webexError",
+    `An answer of Webex is longer than the ${maxBytes} bytes that it may have.`,
+  );
 }
 
 export function cancelledFault(): Fault {
@@ -135,7 +160,11 @@ export function cancelledFault(): Fault {
 }
 
 function unreachable(reason: Reason, message: string, hint: string, cause?: Error): Fault {
-  return new Fault("webexUnreachable", message, { hint, data: { reason }, ...(cause !== undefined && { cause }) });
+  return new Fault("webexUnreachable", message, {
+    hint,
+    data: { reason },
+    ...(cause !== undefined && { cause }),
+  });
 }
 
 /** The error at the bottom of the chain of causes; of several addresses tried, the first one's. */
@@ -145,7 +174,9 @@ function rootCause(error: unknown): { code: string; message: string } {
   for (let depth = 0; lowest instanceof Error && depth < 8; depth += 1) {
     const own = (lowest as { code?: unknown }).code;
     if (typeof own === "string") code = own;
-    const below: unknown = lowest.cause ?? (lowest instanceof AggregateError ? (lowest.errors as unknown[])[0] : undefined);
+    const below: unknown =
+      lowest.cause ??
+      (lowest instanceof AggregateError ? (lowest.errors as unknown[])[0] : undefined);
     if (!(below instanceof Error)) break;
     lowest = below;
   }

@@ -25,16 +25,26 @@ function withOriginalScheme(named: string): string {
 
 function parse(address: string, source: string): URL {
   const url = URL.canParse(address) ? new URL(address) : null;
-  if (url !== null && (url.protocol === "http:" || url.protocol === "https:") && url.hostname !== "") return url;
-  throw new Fault("webexUnreachable", `The proxy named by ${source} cannot be used; Webex is not asked.`, {
-    hint: `Write ${source} as http://host:port.`,
-    data: { reason: "proxy" },
-  });
+  if (
+    url !== null &&
+    (url.protocol === "http:" || url.protocol === "https:") &&
+    url.hostname !== ""
+  )
+    return url;
+  throw new Fault(
+    "webexUnreachable",
+    `The proxy named by ${source} cannot be used; Webex is not asked.`,
+    {
+      hint: `Write ${source} as http://host:port.`,
+      data: { reason: "proxy" },
+    },
+  );
 }
 
 function withPassword(proxy: URL, route: HttpRoute): URL {
   const named = encodeCredentials(proxy);
-  if (named.username !== "" && route.proxyPassword !== null) named.password = encodeURIComponent(route.proxyPassword.reveal());
+  if (named.username !== "" && route.proxyPassword !== null)
+    named.password = encodeURIComponent(route.proxyPassword.reveal());
   return named;
 }
 

@@ -33,10 +33,14 @@ export function trustedContext(extraCertificates: string | null): tls.SecureCont
       throw new Error("no PEM certificate in the file");
     return tls.createSecureContext({ ca: [...defaultRoots(), extraCertificates] });
   } catch (error) {
-    throw new Fault("webexUnreachable", "The file of additional certificates holds none that can be used; Webex is not asked.", {
-      cause: error,
-      hint: "Put PEM certificates (-----BEGIN CERTIFICATE-----) into the file that WebexPresence.CaFile names, or empty the setting.",
-      data: { reason: "tls" },
-    });
+    throw new Fault(
+      "webexUnreachable",
+      "The file of additional certificates holds none that can be used; Webex is not asked.",
+      {
+        cause: error,
+        hint: "Put PEM certificates (-----BEGIN CERTIFICATE-----) into the file that WebexPresence.CaFile names, or empty the setting.",
+        data: { reason: "tls" },
+      },
+    );
   }
 }

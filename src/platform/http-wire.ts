@@ -69,15 +69,21 @@ export class HttpTransport {
       });
       // A refusal's body, too: its connection would never be free again.
       const body = await readBody(response.data, request);
-      if (observed.tunnelRefusal !== null) return failed(proxyFault(observed.tunnelRefusal, observed));
-      if (agents.proxy !== null && response.status === 407) return failed(proxyFault(407, observed));
+      if (observed.tunnelRefusal !== null)
+        return failed(proxyFault(observed.tunnelRefusal, observed));
+      if (agents.proxy !== null && response.status === 407)
+        return failed(proxyFault(407, observed));
       return { kind: "answer", response: toHttpResponse(response, body) };
     } catch (error) {
       if (error instanceof Fault) return failed(error);
-      if (observed.tunnelRefusal !== null) return failed(proxyFault(observed.tunnelRefusal, observed));
+      if (observed.tunnelRefusal !== null)
+        return failed(proxyFault(observed.tunnelRefusal, observed));
       const fault = networkFault(error, observed);
       const isStaleSocket =
-        observed.usedPooledSocket && !observed.responseStarted && fault.data.reason === "reset" && !signal.aborted;
+        observed.usedPooledSocket &&
+        !observed.responseStarted &&
+        fault.data.reason === "reset" &&
+        !signal.aborted;
       return { kind: "failure", fault, isStaleSocket };
     }
   }
@@ -113,7 +119,10 @@ class ObservedRequest {
   }
 
   /** Node's `request`, as axios calls it. */
-  readonly request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest => {
+  readonly request = (
+    options: RequestOptions,
+    onResponse: (response: IncomingMessage) => void,
+  ): ClientRequest => {
     const request = (options.protocol === "https:" ? https : http).request(options, onResponse);
     request.on("proxyConnect", ({ statusCode }: { statusCode?: number }) => {
       this.isProxyReached = true;

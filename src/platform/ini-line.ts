@@ -23,7 +23,8 @@ export function readIniLine(line: string): IniLine {
     return { kind: "nothing" };
   }
   const section = document[SECTION] as Section;
-  if (!(MARKER in section)) return { kind: "section", name: findMarkedSection(document, []) ?? "__proto__" };
+  if (!(MARKER in section))
+    return { kind: "section", name: findMarkedSection(document, []) ?? "__proto__" };
   const entry = Object.entries(section).find(([name]) => name !== MARKER);
   if (entry === undefined) return { kind: "nothing" };
   const [name, value] = entry;

@@ -25,15 +25,19 @@ const UNLOCK_HINT: Record<KeychainPlatform, (account: string) => string> = {
 const REPAIR_HINT: Record<KeychainPlatform, (account: string) => string> = {
   windows: (account) =>
     `Check that the Windows service "Credential Manager" (VaultSvc) runs and that account "${account}" has a user profile.`,
-  macos: (account) => `Check that account "${account}" has a login keychain (Keychain Access) and answer any dialog it shows.`,
+  macos: (account) =>
+    `Check that account "${account}" has a login keychain (Keychain Access) and answer any dialog it shows.`,
   linux: (account) =>
     `Check that a keyring service (gnome-keyring-daemon or KWallet) runs, unlocked, in the D-Bus session of account "${account}", and that DBUS_SESSION_BUS_ADDRESS names that session.`,
 };
 
 const INSTALL_HINT: Record<KeychainPlatform, string> = {
-  windows: "Install the worker again, for this machine's processor: its module keytar is missing or was made for another one.",
-  macos: "Install the worker again, for this machine's processor: its module keytar is missing or was made for another one.",
-  linux: "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker.",
+  windows:
+    "Install the worker again, for this machine's processor: its module keytar is missing or was made for another one.",
+  macos:
+    "Install the worker again, for this machine's processor: its module keytar is missing or was made for another one.",
+  linux:
+    "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker.",
 };
 
 export function keychainLocked(owner: KeychainAccount, cause?: unknown): Fault {

@@ -31,7 +31,9 @@ export class InProcessKeytar implements KeytarBinding {
 
   async #load(): Promise<typeof import("keytar")> {
     try {
-      const module = (await import("keytar")) as typeof import("keytar") & { default?: typeof import("keytar") };
+      const module = (await import("keytar")) as typeof import("keytar") & {
+        default?: typeof import("keytar");
+      };
       return module.default ?? module;
     } catch (error) {
       throw new KeytarLoadError("keytar cannot be loaded.", { cause: error });
@@ -40,7 +42,10 @@ export class InProcessKeytar implements KeytarBinding {
 }
 
 type Operation = "getPassword" | "setPassword" | "deletePassword";
-type Reply = { ready: boolean } | { id: number; value: string | boolean | null } | { id: number; error: string };
+type Reply =
+  | { ready: boolean }
+  | { id: number; value: string | boolean | null }
+  | { id: number; error: string };
 
 interface PendingCall {
   resolve(value: string | boolean | null): void;
@@ -98,11 +103,15 @@ export class ChildProcessKeytar implements KeytarBinding {
     this.#child = null;
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     child?.kill("SIGKILL");
-    for (const pending of this.#pending.values()) pending.reject(new Error("The keychain helper process was ended."));
+    for (const pending of this.#pending.values())
+      pending.reject(new Error("The keychain helper process was ended."));
     this.#pending.clear();
   }
 
-  async #call(operation: Operation, parameters: readonly string[]): Promise<string | boolean | null> {
+  async #call(
+    operation: Operation,
+    parameters: readonly string[],
+  ): Promise<string | boolean | null> {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#starting ??= this.#start();
     const child = await this.#starting;
@@ -116,7 +125,8 @@ export class ChildProcessKeytar implements KeytarBinding {
       });
     } finally {
       this.#pending.delete(id);
-      if (this.#child === child) this.#idleTimer = setTimeout(() => this.discard(), IDLE_TIMEOUT_MS).unref();
+      if (this.#child === child)
+        this.#idleTimer = setTimeout(() => this.discard(), IDLE_TIMEOUT_MS).unref();
     }
   }
 
@@ -129,7 +139,10 @@ export class ChildProcessKeytar implements KeytarBinding {
     let library: string;
     try {
       // Found from the program that was started, which is the bundle: inside one, a module does not know its own place.
-      const program = process.argv[1] === undefined ? `${process.cwd()}/program.js` : realpathSync(process.argv[1]);
+      const program =
+        process.argv[1] === undefined
+          ? `${process.cwd()}/program.js`
+          : realpathSync(process.argv[1]);
       library = createRequire(program).resolve("keytar");
     } catch (error) {
       this.#starting = null;

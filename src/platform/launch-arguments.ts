@@ -10,12 +10,20 @@ export interface LaunchArguments {
 }
 
 /** Reads `--name value` and `--name=value`. An unknown option, a missing value or a stray word is a sentence that says which. */
-export function readLaunchArguments(argv: readonly string[]): LaunchArguments | { readonly error: string } {
+export function readLaunchArguments(
+  argv: readonly string[],
+): LaunchArguments | { readonly error: string } {
   const text = { type: "string", multiple: true } as const;
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { settings: text, "host-pid": text, "log-dir": text, "log-level": text, "secret-store": text },
+      options: {
+        settings: text,
+        "host-pid": text,
+        "log-dir": text,
+        "log-level": text,
+        "secret-store": text,
+      },
       strict: true,
       allowPositionals: false,
     });

@@ -82,7 +82,8 @@ export class LogFile {
 async function openRotating(directory: string): Promise<Writable> {
   await makeFolder(directory);
   const { createStream } = await import("rotating-file-stream");
-  const fileName = (index: number | Date | null): string => (typeof index === "number" ? `worker.${index}.log` : "worker.log");
+  const fileName = (index: number | Date | null): string =>
+    typeof index === "number" ? `worker.${index}.log` : "worker.log";
   const file = createStream(fileName, { path: directory, size: FILE_SIZE, rotate: FILE_COUNT - 1 });
   file.on("error", () => undefined);
   file.on("warning", () => undefined);

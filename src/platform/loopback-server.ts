@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { lazyHttp } from "./late-builtin.js";
+import { lazyHttp } from "./lazy-modules.js";
 import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/emitter.js";
 import type {
@@ -27,7 +27,11 @@ export const listenOnLoopback: ListenOnLoopback = async (port, handler) => {
   const ipv4Server = await listen(exchanges, "127.0.0.1", port);
   const boundPort = (ipv4Server.address() as AddressInfo).port;
   try {
-    return new NodeLoopbackServer(boundPort, [ipv4Server, await listen(exchanges, "::1", boundPort)], exchanges);
+    return new NodeLoopbackServer(
+      boundPort,
+      [ipv4Server, await listen(exchanges, "::1", boundPort)],
+      exchanges,
+    );
   } catch (error) {
     if (error instanceof Fault) {
       await closeServer(ipv4Server);
@@ -85,7 +89,8 @@ class Exchanges {
       if (body === null) writePage(response, 413, {}, "The request is too long.");
       else this.#write(response, await this.#handler(toLoopbackRequest(request, body)));
     } catch {
-      if (!response.headersSent) writePage(response, 500, {}, "Something went wrong inside the worker; its log says what.");
+      if (!response.headersSent)
+        writePage(response, 500, {}, "Something went wrong inside the worker; its log says what.");
       else response.destroy();
     }
   }
@@ -110,7 +115,11 @@ class Exchanges {
   }
 
   #stream(response: ServerResponse, events: LoopbackEventStream): void {
-    response.writeHead(200, { ...events.headers, "content-type": "text/event-stream; charset=utf-8", connection: "close" });
+    response.writeHead(200, {
+      ...events.headers,
+      "content-type": "text/event-stream; charset=utf-8",
+      connection: "close",
+    });
     response.flushHeaders();
     this.#streams.add(response);
     let isClosed = false;
@@ -138,7 +147,12 @@ function listen(exchanges: Exchanges, address: string, port: number): Promise<Se
     server.once("error", (error: NodeJS.ErrnoException) => {
       if (PORT_UNAVAILABLE.has(error.code ?? "")) reject(portInUse(port, error));
       else if (address === "::1" && ADDRESS_UNAVAILABLE.has(error.code ?? "")) reject(error);
-      else reject(new Fault("defect", "The machine refused to listen on its loopback address.", { cause: error }));
+      else
+        reject(
+          new Fault("defect", "The machine refused to listen on its loopback address.", {
+            cause: error,
+          }),
+        );
     });
     server.listen({ host: address, port }, () => {
       server.removeAllListeners("error");
@@ -184,8 +198,17 @@ function toLoopbackRequest(request: IncomingMessage, body: string) {
 }
 
 /** Connections are not kept: one that idles would hold up `close`. */
-function writePage(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: string): void {
-  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers, connection: "close" });
+function writePage(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): void {
+  response.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    ...headers,
+    connection: "close",
+  });
   response.end(body);
 }
 

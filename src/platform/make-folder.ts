@@ -7,7 +7,8 @@ import { dirname, resolve } from "node:path";
  */
 export async function makeFolder(path: string): Promise<void> {
   const missing: string[] = [];
-  for (let folder = resolve(path); !(await folderExists(folder)); folder = dirname(folder)) missing.unshift(folder);
+  for (let folder = resolve(path); !(await folderExists(folder)); folder = dirname(folder))
+    missing.unshift(folder);
   for (const folder of missing) await makeIfMissing(folder);
 }
 

@@ -2,11 +2,11 @@ import { join } from "node:path";
 
 import type { LogLevel } from "../ports/logger.js";
 import { createAxiosHttp } from "./axios-http.js";
-import { readCertificates } from "./certificate-file.js";
+import { readCertificates } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
 import { readProductDocument, version } from "./installation.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
-import { KeytarStore } from "./keytar-store.js";
+import { KeytarStore } from "./secret-store.js";
 import { listenOnLoopback } from "./loopback-server.js";
 import { MemoryStore } from "./memory-store.js";
 import { nodeProcess } from "./node-process.js";
@@ -36,7 +36,8 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     settingsFile: new DiskSettingsFile(options.settingsPath),
     readIniLine,
     readCertificates,
-    secretStore: options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform }),
+    secretStore:
+      options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform }),
     http: createAxiosHttp,
     statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
     openRpc: () => readProductDocument("openrpc.json"),

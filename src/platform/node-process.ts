@@ -6,7 +6,10 @@ import type { ProcessPort } from "../ports/process.js";
 
 const PROBE_INTERVAL_MS = 1_000;
 
-const PLATFORM: Readonly<Record<string, ProcessPort["platform"]>> = { win32: "windows", darwin: "macos" };
+const PLATFORM: Readonly<Record<string, ProcessPort["platform"]>> = {
+  win32: "windows",
+  darwin: "macos",
+};
 
 export const nodeProcess: ProcessPort = {
   pid: process.pid,
@@ -52,7 +55,8 @@ function isZombie(pid: number): boolean {
 /** `DOMAIN\user` on Windows, where services run under accounts of their own; the login name elsewhere. */
 function accountName(): string {
   const { USERDOMAIN: domain, USERNAME: user } = process.env;
-  if (process.platform === "win32" && user !== undefined) return domain === undefined ? user : `${domain}\\${user}`;
+  if (process.platform === "win32" && user !== undefined)
+    return domain === undefined ? user : `${domain}\\${user}`;
   try {
     return userInfo().username;
   } catch {

@@ -96,7 +96,9 @@ class FileWatch {
       if (!this.#isStopped()) await this.#folderWatcher.ensureOpen();
     } finally {
       this.#isChecking = false;
-      this.#scheduleCheck(this.#changedAt === null && !this.#hasEvent ? IDLE_POLL_MS : SETTLING_POLL_MS);
+      this.#scheduleCheck(
+        this.#changedAt === null && !this.#hasEvent ? IDLE_POLL_MS : SETTLING_POLL_MS,
+      );
     }
   }
 
@@ -123,7 +125,8 @@ class FileWatch {
       this.#changedAt = monotonicMs();
       return;
     }
-    const isTransient = read.kind === "unreadable" && read.busy && this.#lastContent?.kind !== "unreadable";
+    const isTransient =
+      read.kind === "unreadable" && read.busy && this.#lastContent?.kind !== "unreadable";
     if (isTransient && ++this.#busyReads < MAX_BUSY_READS) return;
     this.#busyReads = 0;
     this.#changedAt = null;
@@ -140,7 +143,12 @@ class FileWatch {
 type FileState =
   | { readonly kind: "file"; readonly signature: string }
   | { readonly kind: "absent"; readonly signature: string }
-  | { readonly kind: "unreadable"; readonly signature: string; readonly reason: string; readonly busy: boolean };
+  | {
+      readonly kind: "unreadable";
+      readonly signature: string;
+      readonly reason: string;
+      readonly busy: boolean;
+    };
 
 type ReadResult =
   | { readonly kind: "content"; readonly bytes: Uint8Array }
@@ -159,9 +167,12 @@ async function inspectFile(path: string): Promise<FileState> {
     return { kind: "unreadable", signature: code, ...unreadable(code) };
   }
   const signature = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
-  if (stats.isDirectory()) return { kind: "unreadable", signature, reason: "it is a folder", busy: false };
-  if (!stats.isFile()) return { kind: "unreadable", signature, reason: "it is not a file", busy: false };
-  if (stats.size > MAX_BYTES) return { kind: "unreadable", signature, reason: "it is larger than 1 MB", busy: false };
+  if (stats.isDirectory())
+    return { kind: "unreadable", signature, reason: "it is a folder", busy: false };
+  if (!stats.isFile())
+    return { kind: "unreadable", signature, reason: "it is not a file", busy: false };
+  if (stats.size > MAX_BYTES)
+    return { kind: "unreadable", signature, reason: "it is larger than 1 MB", busy: false };
   return { kind: "file", signature };
 }
 
@@ -178,7 +189,9 @@ async function readFile(path: string, found: FileState): Promise<ReadResult> {
         length += bytesRead;
         if (bytesRead === 0 || length === buffer.length) break;
       }
-      return length > MAX_BYTES ? { kind: "changing" } : { kind: "content", bytes: buffer.slice(0, length) };
+      return length > MAX_BYTES
+        ? { kind: "changing" }
+        : { kind: "content", bytes: buffer.slice(0, length) };
     } finally {
       await handle.close();
     }
@@ -190,7 +203,8 @@ async function readFile(path: string, found: FileState): Promise<ReadResult> {
 
 function unreadable(code: string): { reason: string; busy: boolean } {
   const busy = BUSY_CODES.has(code);
-  if (code === "EACCES" || code === "EPERM") return { reason: "the worker's account is not allowed to read it", busy };
+  if (code === "EACCES" || code === "EPERM")
+    return { reason: "the worker's account is not allowed to read it", busy };
   if (code === "EBUSY") return { reason: "another program keeps it locked", busy };
   return { reason: `the system answers ${code}`, busy };
 }

@@ -39,7 +39,9 @@ function sourceMapOf(bundle: string): SourceMap {
   if (parsed !== undefined) return parsed;
   // Loading a map takes about 50 ms, which only a defect is worth.
   const { SourceMap: NodeSourceMap } = process.getBuiltinModule("node:module");
-  const map = new NodeSourceMap(JSON.parse(readFileSync(`${bundle}.map`, "utf8")) as ConstructorParameters<typeof SourceMap>[0]);
+  const map = new NodeSourceMap(
+    JSON.parse(readFileSync(`${bundle}.map`, "utf8")) as ConstructorParameters<typeof SourceMap>[0],
+  );
   parsedMaps.set(bundle, new WeakRef(map));
   return map;
 }

@@ -1,4 +1,4 @@
-import { lazyCrypto } from "./late-builtin.js";
+import { lazyCrypto } from "./lazy-modules.js";
 
 /** What one credential of Windows holds: CRED_MAX_CREDENTIAL_BLOB_SIZE (wincred.h), counted in the UTF-8 bytes that keytar stores. */
 export const MAX_VALUE_BYTES = 2560;

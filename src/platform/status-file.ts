@@ -50,7 +50,11 @@ async function replace(from: string, to: string): Promise<void> {
       await rename(from, to);
       return;
     } catch (error) {
-      if (attempt === MAX_RENAME_ATTEMPTS || !LOCKED_CODES.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      if (
+        attempt === MAX_RENAME_ATTEMPTS ||
+        !LOCKED_CODES.has((error as NodeJS.ErrnoException).code ?? "")
+      )
+        throw error;
       await new Promise((resolve) => setTimeout(resolve, RENAME_RETRY_MS).unref());
     }
   }

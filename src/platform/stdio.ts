@@ -9,7 +9,11 @@ export function claimStdio(): { readonly input: Readable; readonly output: Writa
   const input = process.stdin;
   const output = openProtocolOutput();
   const stderr = process.stderr;
-  Object.defineProperty(process, "stdout", { configurable: true, enumerable: true, get: () => stderr });
+  Object.defineProperty(process, "stdout", {
+    configurable: true,
+    enumerable: true,
+    get: () => stderr,
+  });
   // The global console looks its stream up once, at its first use, and keeps it here.
   Reflect.set(console, "_stdout", stderr);
   return { input, output };

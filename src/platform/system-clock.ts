@@ -1,6 +1,6 @@
 import type { Disposer } from "../faults/emitter.js";
 import type { Random, Clock } from "../ports/clock.js";
-import { lazyCrypto } from "./late-builtin.js";
+import { lazyCrypto } from "./lazy-modules.js";
 
 /** Node's longest timer; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -34,7 +34,11 @@ export class WinstonLog implements Logger {
   #file: LogFile | null = null;
   #closed = false;
 
-  constructor(directory: string, level: LogLevel, stderr: NodeJS.WritableStream & { writableLength?: number } = process.stderr) {
+  constructor(
+    directory: string,
+    level: LogLevel,
+    stderr: NodeJS.WritableStream & { writableLength?: number } = process.stderr,
+  ) {
     this.#directory = directory;
     this.#level = level;
     this.#stderr = stderr;
@@ -82,13 +86,20 @@ export class WinstonLog implements Logger {
       return;
     }
     if (this.#pending.length < MAX_PENDING_RECORDS) this.#pending.push(record);
-    this.#loading ??= new Promise((resolve) => setTimeout(resolve, LOAD_DELAY_MS).unref()).then(() => this.#load());
+    this.#loading ??= new Promise((resolve) => setTimeout(resolve, LOAD_DELAY_MS).unref()).then(
+      () => this.#load(),
+    );
     this.#loading.catch(() => undefined);
   }
 
   #writeTo(logger: Winston.Logger, record: PendingRecord): void {
     const fields = redact(record.fields) as Record<string, unknown>;
-    logger.log({ level: record.level, message: redactText(record.message), timestamp: record.timestamp, fields });
+    logger.log({
+      level: record.level,
+      message: redactText(record.message),
+      timestamp: record.timestamp,
+      fields,
+    });
   }
 
   async #load(): Promise<void> {
@@ -100,7 +111,12 @@ export class WinstonLog implements Logger {
       return `${String(info.timestamp)} ${info.level} ${String(info.message).replace(/\s*[\r\n]+\s*/g, " ")}${suffix}`;
     });
     const jsonFormat = winston.format.printf((info) =>
-      JSON.stringify({ time: info.timestamp, level: info.level, message: info.message, ...(info.fields as object) }),
+      JSON.stringify({
+        time: info.timestamp,
+        level: info.level,
+        message: info.message,
+        ...(info.fields as object),
+      }),
     );
     // Not winston's Console: it writes most levels to stdout, which belongs to the protocol.
     this.#file = new LogFile(this.#directory, (error) => this.#warnNoFile(error));
@@ -117,10 +133,13 @@ export class WinstonLog implements Logger {
   }
 
   #warnNoFile(error: unknown): void {
-    this.warn("There can be no log file in this folder, so the log goes to stderr alone: name another one with --log-dir.", {
-      directory: this.#directory,
-      code: (error as NodeJS.ErrnoException).code,
-    });
+    this.warn(
+      "There can be no log file in this folder, so the log goes to stderr alone: name another one with --log-dir.",
+      {
+        directory: this.#directory,
+        code: (error as NodeJS.ErrnoException).code,
+      },
+    );
   }
 
   #boundedStderr(): Writable {

@@ -30,7 +30,8 @@ export function suggestFreshnessRemedy(input: FreshnessContext): string | undefi
   }
   // Ages that come from an outage, not from too few requests, are no matter of settings.
   if (lastMinute < ratePerMinute * 0.8) return undefined;
-  const neededPerMinute = Math.ceil((requestsPerMinute * watchedP95 * 1.1) / staleAfterSeconds / 10) * 10;
+  const neededPerMinute =
+    Math.ceil((requestsPerMinute * watchedP95 * 1.1) / staleAfterSeconds / 10) * 10;
   if (neededPerMinute <= MAX_REQUESTS_PER_MINUTE) {
     return `All ${requestsPerMinute} requests a minute are in use (${sizeText}). Raise WebexPresence.RequestsPerMinute to about ${neededPerMinute} if Webex allows it, or WebexPresence.StaleAfterSeconds to ${reachableAge} or more.`;
   }

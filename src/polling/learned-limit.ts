@@ -52,7 +52,10 @@ export class AdaptiveRateLimit {
     const isRaised = requestsPerMinute > this.#ceiling;
     this.#ceiling = requestsPerMinute;
     if (this.#estimatedLimit !== null) return;
-    this.#rate = Math.min(requestsPerMinute, isRaised ? Math.max(this.#rate, initialRate(requestsPerMinute)) : this.#rate);
+    this.#rate = Math.min(
+      requestsPerMinute,
+      isRaised ? Math.max(this.#rate, initialRate(requestsPerMinute)) : this.#rate,
+    );
   }
 
   /** Requests a minute that may go now, at least 1. */
@@ -62,7 +65,9 @@ export class AdaptiveRateLimit {
 
   /** What Webex gives where that is less than the ceiling, else null. */
   get observedLimit(): number | null {
-    return this.#estimatedLimit !== null && this.#estimatedLimit < this.#ceiling ? this.#estimatedLimit : null;
+    return this.#estimatedLimit !== null && this.#estimatedLimit < this.#ceiling
+      ? this.#estimatedLimit
+      : null;
   }
 
   /** How many may go at once after a pause. */
@@ -84,7 +89,8 @@ export class AdaptiveRateLimit {
   /** Webex refused a request for being one too many; `answered` were answered in the minute before. */
   recordRejection(now: number, answeredCount: number): void {
     const sinceLastMs = now - this.#rejectedAt;
-    const isConfirmed = this.#estimatedLimit !== null && answeredCount >= this.#estimatedLimit * 0.8;
+    const isConfirmed =
+      this.#estimatedLimit !== null && answeredCount >= this.#estimatedLimit * 0.8;
     this.#rejectedAt = now;
     if (now - (this.#startedAt ?? now) < MINUTE_MS) {
       // A worker before this one may have used up the minute, so the number of answers says nothing yet.
@@ -93,14 +99,16 @@ export class AdaptiveRateLimit {
       return;
     }
     // Where hardly anything went before it, a refusal is obeyed, but only several of them say how much is too much.
-    if (answeredCount < MIN_SAMPLE && (answeredCount === 0 || sinceLastMs > REPEATED_REJECTION_MS)) return;
+    if (answeredCount < MIN_SAMPLE && (answeredCount === 0 || sinceLastMs > REPEATED_REJECTION_MS))
+      return;
     if (!(isConfirmed && sinceLastMs < SAME_REJECTION_MS)) {
       this.#probeIntervalMs = isConfirmed
         ? Math.min(MAX_PROBE_INTERVAL_MS, this.#probeIntervalMs * 2)
         : INITIAL_PROBE_INTERVAL_MS;
     }
     const estimatedLimit = Math.max(answeredCount, this.#minSample);
-    this.#minSample = answeredCount < this.#minSample ? Math.max(1, this.#minSample / 2) : MIN_SAMPLE;
+    this.#minSample =
+      answeredCount < this.#minSample ? Math.max(1, this.#minSample / 2) : MIN_SAMPLE;
     this.#estimatedLimit = estimatedLimit;
     this.#rate = Math.max(1, estimatedLimit * DECREASE_FACTOR);
     this.#step = Math.max(1, estimatedLimit * 0.03);
@@ -117,7 +125,10 @@ export class AdaptiveRateLimit {
     const target = Math.min(this.#ceiling, estimatedLimit - Math.max(1, estimatedLimit * 0.02));
     if (this.#rate < target) {
       const ratePerMinute = Math.max(1, estimatedLimit * 0.02, this.#step / 2);
-      this.#rate = Math.min(target, this.#rate + (ratePerMinute * (now - this.#increasedAt)) / MINUTE_MS);
+      this.#rate = Math.min(
+        target,
+        this.#rate + (ratePerMinute * (now - this.#increasedAt)) / MINUTE_MS,
+      );
       return;
     }
     // A pace that nobody used up proves nothing.

@@ -38,7 +38,11 @@ export class OrganizationHealth {
   #isRefused = false;
   #notBefore = 0;
   #failures = 0;
-  #pendingFailure: { readonly code: TransientCode; readonly detail: PollingProblemDetail; readonly since: number } | null = null;
+  #pendingFailure: {
+    readonly code: TransientCode;
+    readonly detail: PollingProblemDetail;
+    readonly since: number;
+  } | null = null;
   /** How far into a sweep an answer has to come before `webexError` is over; infinite: to its end. */
   #webexErrorPage = 0;
 
@@ -81,7 +85,10 @@ export class OrganizationHealth {
   recordAbandonedSweep(sentence: string, fault?: Fault): void {
     this.#webexErrorPage = Number.POSITIVE_INFINITY;
     this.#pendingFailure = null;
-    this.problems.raise("webexError", { ...(fault === undefined ? {} : detailOf(fault)), sentence });
+    this.problems.raise("webexError", {
+      ...(fault === undefined ? {} : detailOf(fault)),
+      sentence,
+    });
   }
 
   /** Returns until when Webex wants no request. */
@@ -90,16 +97,31 @@ export class OrganizationHealth {
     this.#failures = 0;
     this.#pendingFailure = null;
     this.problems.clear("webexUnreachable");
-    this.problems.raise("rateLimited", { ...detailOf(fault), until: new Date(this.#clock.now() + delayMs).toISOString() });
+    this.problems.raise("rateLimited", {
+      ...detailOf(fault),
+      until: new Date(this.#clock.now() + delayMs).toISOString(),
+    });
     return this.#clock.monotonic() + delayMs;
   }
 
-  recordRefusal(code: RefusalCode, fault: Fault, missingScopes: readonly string[], pollIntervalMs: number): void {
+  recordRefusal(
+    code: RefusalCode,
+    fault: Fault,
+    missingScopes: readonly string[],
+    pollIntervalMs: number,
+  ): void {
     this.#isRefused = true;
     this.#failures = 0;
     this.#pendingFailure = null;
-    this.problems.clear(...CLEARED_BY_PAGE.filter((other) => other !== code), ...CLEARED_BY_RESPONSE, "webexError");
-    const detail = code === "scopeMissing" ? { ...detailOf(fault), missingScopes: missingScopes } : detailOf(fault);
+    this.problems.clear(
+      ...CLEARED_BY_PAGE.filter((other) => other !== code),
+      ...CLEARED_BY_RESPONSE,
+      "webexError",
+    );
+    const detail =
+      code === "scopeMissing"
+        ? { ...detailOf(fault), missingScopes: missingScopes }
+        : detailOf(fault);
     this.problems.raise(code, detail);
     const retryMs = Math.max(REFUSED_RETRY_MS, pollIntervalMs);
     this.#notBefore = this.#clock.monotonic() + retryMs * (0.9 + 0.2 * this.#random.random());
@@ -110,7 +132,11 @@ export class OrganizationHealth {
     const isKeychainFailure = code === "keychainLocked" || code === "keychainUnavailable";
     this.backOff(isKeychainFailure ? KEYCHAIN_RETRY_MS : undefined);
     this.#failures += 1;
-    this.#pendingFailure = { code, detail: detailOf(fault), since: this.#pendingFailure?.since ?? sentAt };
+    this.#pendingFailure = {
+      code,
+      detail: detailOf(fault),
+      since: this.#pendingFailure?.since ?? sentAt,
+    };
     if (code === "webexError") {
       this.#webexErrorPage = Math.max(this.#webexErrorPage, page ?? 0);
       this.problems.clear("webexUnreachable");
@@ -126,15 +152,26 @@ export class OrganizationHealth {
 
   /** A failure that lasts is shown also while its second try is still under way. */
   checkPendingFailure(): void {
-    if (this.#pendingFailure !== null && this.#clock.monotonic() - this.#pendingFailure.since >= PENDING_FAILURE_MS)
+    if (
+      this.#pendingFailure !== null &&
+      this.#clock.monotonic() - this.#pendingFailure.since >= PENDING_FAILURE_MS
+    )
       this.#reportPendingFailure();
   }
 
   /** `remedyFor`: what would help where the 95th percentile is that many seconds. */
-  checkAges({ watchedP95 }: WatchedAges, staleAfterSeconds: number, remedyFor: (watchedP95: number) => string | undefined): void {
+  checkAges(
+    { watchedP95 }: WatchedAges,
+    staleAfterSeconds: number,
+    remedyFor: (watchedP95: number) => string | undefined,
+  ): void {
     if (watchedP95 !== null && watchedP95 > staleAfterSeconds) {
       const remedy = remedyFor(watchedP95);
-      this.problems.raise("freshnessMissed", { watchedP95, staleAfterSeconds, ...(remedy === undefined ? {} : { remedy }) });
+      this.problems.raise("freshnessMissed", {
+        watchedP95,
+        staleAfterSeconds,
+        ...(remedy === undefined ? {} : { remedy }),
+      });
     } else this.problems.clear("freshnessMissed");
   }
 
@@ -155,7 +192,12 @@ export class OrganizationHealth {
     this.#isRefused = false;
     this.#failures = 0;
     this.#pendingFailure = null;
-    this.problems.clear(...CLEARED_BY_PAGE, "keychainLocked", "keychainUnavailable", "webexUnreachable");
+    this.problems.clear(
+      ...CLEARED_BY_PAGE,
+      "keychainLocked",
+      "keychainUnavailable",
+      "webexUnreachable",
+    );
   }
 
   /** Nobody asks Webex any more, so nothing is known to be wrong. */
@@ -166,7 +208,8 @@ export class OrganizationHealth {
   }
 
   #reportPendingFailure(): void {
-    if (this.#pendingFailure !== null) this.problems.raise(this.#pendingFailure.code, this.#pendingFailure.detail);
+    if (this.#pendingFailure !== null)
+      this.problems.raise(this.#pendingFailure.code, this.#pendingFailure.detail);
   }
 }
 

@@ -2,22 +2,22 @@ import { asFault } from "../faults/fault.js";
 import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
-import { FailureHandler, type PollingRequest } from "./failures.js";
+import { FailureHandler, type PollingRequest } from "./failure-handler.js";
 import { suggestFreshnessRemedy } from "./freshness-remedy.js";
-import { LookupScheduler } from "./lookups.js";
+import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { PageMap } from "./page-map.js";
-import { Delay } from "./pause.js";
+import { Delay } from "./delay.js";
 import { freshnessPlanner } from "./planner.js";
 import type { PollingProblem, PollingReport } from "./polling-report.js";
 import type { PollingSettings } from "./polling-settings.js";
-import { RequestExecutor } from "./questions.js";
+import { RequestExecutor } from "./request-executor.js";
 import { repeatEvery } from "./recurring-look.js";
-import { PageRefetcher } from "./rereads.js";
+import { PageRefetcher } from "./page-refetcher.js";
 import { createReport, toWallTime } from "./report-of.js";
 import { RequestDurations } from "./request-times.js";
 import { RequestHistory } from "./requests-made.js";
-import { SweepRunner, type SweepRunnerOptions } from "./roster-sweeps.js";
+import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 import type { PlannedAction, Planner } from "./situation.js";
 import { type PlannerInputSources, createPlannerInput } from "./situation-of.js";
 
@@ -80,12 +80,26 @@ export class OrganizationPoller {
     this.#lookups = new LookupScheduler(options.clock, options.roster);
     this.#sweepRunner = new SweepRunner(options, this.#health, this.#pageMap);
     const made = new RequestHistory(options.clock);
-    const components = { health: this.#health, sweeps: this.#sweepRunner, lookups: this.#lookups, made };
-    this.#sources = { budget: options.budget, pageMap: this.#pageMap, durations: new RequestDurations(), ...components };
+    const components = {
+      health: this.#health,
+      sweeps: this.#sweepRunner,
+      lookups: this.#lookups,
+      made,
+    };
+    this.#sources = {
+      budget: options.budget,
+      pageMap: this.#pageMap,
+      durations: new RequestDurations(),
+      ...components,
+    };
     const refetcher = new PageRefetcher(options, this.#health, this.#pageMap);
     this.#executor = new RequestExecutor({ ...options, ...components, refetcher });
     this.#failureHandler = new FailureHandler({ ...options, ...components, refetcher });
-    this.#settings = { pollIntervalSeconds: 20, requestsPerMinute: options.budget.perMinuteLimit, staleAfterSeconds: 180 };
+    this.#settings = {
+      pollIntervalSeconds: 20,
+      requestsPerMinute: options.budget.perMinuteLimit,
+      staleAfterSeconds: 180,
+    };
   }
 
   /** Asks Webex at once (after an earlier run's last request has ended). Does nothing while running. */
@@ -141,7 +155,10 @@ export class OrganizationPoller {
     this.#delay.wake();
     return {
       accepted: true,
-      nextPossibleAt: toWallTime(this.#clock, Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt())),
+      nextPossibleAt: toWallTime(
+        this.#clock,
+        Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt()),
+      ),
     };
   }
 
@@ -204,7 +221,8 @@ export class OrganizationPoller {
     const now = this.#clock.monotonic();
     this.#pageMap.expireSuspension(now);
     const input = createPlannerInput(this.#sources, this.#demand(), this.#intervalMs, now);
-    if (this.#executor.isMeDue && Math.max(input.notBefore, input.nextPossibleAt) <= now) return { kind: "me" };
+    if (this.#executor.isMeDue && Math.max(input.notBefore, input.nextPossibleAt) <= now)
+      return { kind: "me" };
     return this.#planner.next(input);
   }
 
@@ -215,10 +233,14 @@ export class OrganizationPoller {
     try {
       await this.#executor.execute(action, request.signal);
       if (action.kind !== "me") {
-        this.#sources.durations.record(action.kind === "lookup" ? "lookup" : "page", this.#clock.monotonic() - sentAt);
+        this.#sources.durations.record(
+          action.kind === "lookup" ? "lookup" : "page",
+          this.#clock.monotonic() - sentAt,
+        );
       }
     } catch (thrown) {
-      if (!request.signal.aborted) this.#failureHandler.handle(asFault(thrown), action, sentAt, this.#intervalMs);
+      if (!request.signal.aborted)
+        this.#failureHandler.handle(asFault(thrown), action, sentAt, this.#intervalMs);
     } finally {
       this.#request = null;
     }
@@ -232,7 +254,9 @@ export class OrganizationPoller {
   }
 
   #demand(): RefreshDemand {
-    return this.#lookups.filterDemand(this.#options.roster.refreshDemand(this.#pageMap.count, this.#intervalMs));
+    return this.#lookups.filterDemand(
+      this.#options.roster.refreshDemand(this.#pageMap.count, this.#intervalMs),
+    );
   }
 
   #handleDemandChange(): void {
@@ -279,7 +303,10 @@ export class OrganizationPoller {
     try {
       this.events.emit(event);
     } catch (thrown) {
-      this.#options.logger.error("A listener to polling failed.", { orgId: this.#options.orgId, error: thrown });
+      this.#options.logger.error("A listener to polling failed.", {
+        orgId: this.#options.orgId,
+        error: thrown,
+      });
     }
   }
 }

@@ -60,12 +60,18 @@ export class PageMap implements KnownPages {
   }
 
   /** The page was read out of turn; `next` is the link it met there. Returns whether links are still trusted. */
-  recordRefetchedPage(page: number, next: string | null, { persons, alreadyOnPage: there }: PageResult, now: number): boolean {
+  recordRefetchedPage(
+    page: number,
+    next: string | null,
+    { persons, alreadyOnPage: there }: PageResult,
+    now: number,
+  ): boolean {
     this.readAt[page] = now;
     this.#hasRefetched = true;
     if (persons > 0 && there * 2 >= persons) {
       this.#consecutiveMismatches = 0;
-      if (next !== null && page + 1 < this.count) this.#references[page + 1] = { kind: "next", url: next };
+      if (next !== null && page + 1 < this.count)
+        this.#references[page + 1] = { kind: "next", url: next };
       return true;
     }
     this.#consecutiveMismatches += 1;

@@ -34,7 +34,8 @@ export class PageSize {
     }
     this.#hasGrown = false;
     this.#successfulSweeps = 0;
-    const received = this.#largestReceived > 0 ? Math.min(this.#max, this.#largestReceived) : this.#max;
+    const received =
+      this.#largestReceived > 0 ? Math.min(this.#max, this.#largestReceived) : this.#max;
     this.#largestReceived = 0;
     const smaller = Math.max(MIN_PAGE_SIZE, Math.floor(received / 2));
     if (smaller >= this.#max) return false;

@@ -22,7 +22,8 @@ export const freshnessPlanner: Planner = {
   next(input) {
     const allowedAt = Math.max(input.notBefore, input.nextPossibleAt);
     const action = selectAction(input);
-    if (action.kind === "wait") return { kind: "wait", untilMs: Math.max(action.untilMs, allowedAt) };
+    if (action.kind === "wait")
+      return { kind: "wait", untilMs: Math.max(action.untilMs, allowedAt) };
     return allowedAt > input.now ? { kind: "wait", untilMs: allowedAt } : action;
   },
 };
@@ -30,16 +31,23 @@ export const freshnessPlanner: Planner = {
 function selectAction(input: PlannerInput): PlannedAction {
   const { now, sweep, isUnmatchedLookupTurn, requestsSinceSweepPage } = input;
   const sweepDueAt = findSweepDueTime(input);
-  const sweepPage = sweep?.page ?? (sweepDueAt <= now ? ({ kind: "first", max: input.pageSize } as const) : null);
+  const sweepPage =
+    sweep?.page ?? (sweepDueAt <= now ? ({ kind: "first", max: input.pageSize } as const) : null);
   const address = selectUnmatchedAddress(input);
   if (address !== undefined && (sweepPage === null || (sweep !== null && isUnmatchedLookupTurn)))
     return { kind: "lookup", address, isUnmatched: true };
   // Nothing is known without a sweep, and after a refusal only a page of it proves that all is well.
   if (sweepPage !== null && input.previousSweep === null) return { kind: "page", page: sweepPage };
   const target = selectTarget(input);
-  const requestsPerSweepPage = isSweepUrgent(input) ? REQUESTS_PER_URGENT_SWEEP_PAGE : REQUESTS_PER_SWEEP_PAGE;
+  const requestsPerSweepPage = isSweepUrgent(input)
+    ? REQUESTS_PER_URGENT_SWEEP_PAGE
+    : REQUESTS_PER_SWEEP_PAGE;
   const targetAction = target?.action ?? null;
-  if (targetAction !== null && (sweepPage === null || requestsSinceSweepPage + 1 < requestsPerSweepPage)) return targetAction;
+  if (
+    targetAction !== null &&
+    (sweepPage === null || requestsSinceSweepPage + 1 < requestsPerSweepPage)
+  )
+    return targetAction;
   if (sweepPage !== null) return { kind: "page", page: sweepPage };
   return { kind: "wait", untilMs: Math.min(sweepDueAt, target?.dueAt ?? sweepDueAt) };
 }
@@ -47,7 +55,9 @@ function selectAction(input: PlannerInput): PlannedAction {
 function findSweepDueTime(input: PlannerInput): number {
   const { previousSweep, pollIntervalMs, now } = input;
   if (previousSweep === null || input.isSweepRequested) return now;
-  const intervalMs = isSweepCheaper(input) ? Math.min(UNMATCHED_SWEEP_INTERVAL_MS, pollIntervalMs) : pollIntervalMs;
+  const intervalMs = isSweepCheaper(input)
+    ? Math.min(UNMATCHED_SWEEP_INTERVAL_MS, pollIntervalMs)
+    : pollIntervalMs;
   return previousSweep.startedAt + intervalMs * previousSweep.jitter;
 }
 
@@ -62,10 +72,19 @@ function isSweepUrgent(input: PlannerInput): boolean {
 }
 
 function selectUnmatchedAddress(input: PlannerInput): string | undefined {
-  const { unmatchedLookupsLastMinute, requestsPerMinute, pages, sweep, unmatchedAddresses, demand } = input;
-  if (unmatchedLookupsLastMinute >= Math.floor(requestsPerMinute * UNMATCHED_LOOKUP_SHARE)) return undefined;
+  const {
+    unmatchedLookupsLastMinute,
+    requestsPerMinute,
+    pages,
+    sweep,
+    unmatchedAddresses,
+    demand,
+  } = input;
+  if (unmatchedLookupsLastMinute >= Math.floor(requestsPerMinute * UNMATCHED_LOOKUP_SHARE))
+    return undefined;
   if (pages.isComplete) return isSweepCheaper(input) ? undefined : unmatchedAddresses[0];
   // A first sweep that finds somebody watched on each page is as good as lookups, and brings everybody else as well.
-  const isLookupFaster = sweep !== null && sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages;
+  const isLookupFaster =
+    sweep !== null && sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages;
   return isLookupFaster || (sweep === null && pages.count > 0) ? unmatchedAddresses[0] : undefined;
 }

@@ -1,7 +1,12 @@
 import type { TransientCode, RefusalCode } from "./verdict.js";
 
 export type PollingProblemCode =
-  RefusalCode | TransientCode | "rateLimited" | "statusSharingOff" | "organizationTooLarge" | "freshnessMissed";
+  | RefusalCode
+  | TransientCode
+  | "rateLimited"
+  | "statusSharingOff"
+  | "organizationTooLarge"
+  | "freshnessMissed";
 
 /** What varies in a problem's message. */
 export interface PollingProblemDetail {

@@ -3,7 +3,7 @@ import type { PolledRoster } from "../presence/polled-roster.js";
 import type { PollingReport } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
 import type { RequestHistory } from "./requests-made.js";
-import type { SweepRunner } from "./roster-sweeps.js";
+import type { SweepRunner } from "./sweep-runner.js";
 
 export interface ReportSources {
   readonly budget: RequestBudget;
@@ -16,7 +16,14 @@ export interface ReportSources {
 }
 
 /** How polling stands now. */
-export function createReport({ budget, clock, roster, sweeps, made, waitingUntil }: ReportSources): PollingReport {
+export function createReport({
+  budget,
+  clock,
+  roster,
+  sweeps,
+  made,
+  waitingUntil,
+}: ReportSources): PollingReport {
   const sweep = sweeps.current;
   const isBlocked = budget.blockedUntil > clock.monotonic();
   return {

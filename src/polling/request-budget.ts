@@ -78,7 +78,10 @@ export class RequestBudget implements RequestLimiter {
     if (outcome === "rateLimited") {
       request.isRejected = true;
       const since = request.admittedAt - MINUTE_MS;
-      this.#adaptiveLimit.recordRejection(now, this.#window.filter((r) => !r.isRejected && r.admittedAt > since).length);
+      this.#adaptiveLimit.recordRejection(
+        now,
+        this.#window.filter((r) => !r.isRejected && r.admittedAt > since).length,
+      );
     }
     this.#admitWaiters();
   }
@@ -87,7 +90,10 @@ export class RequestBudget implements RequestLimiter {
   setLimit(requestsPerMinute: number): void {
     this.#perMinuteLimit = requestsPerMinute;
     this.#adaptiveLimit.ceiling = requestsPerMinute;
-    this.#theoreticalArrivalAt = Math.min(this.#theoreticalArrivalAt, this.#clock.monotonic() + this.#burstToleranceMs);
+    this.#theoreticalArrivalAt = Math.min(
+      this.#theoreticalArrivalAt,
+      this.#clock.monotonic() + this.#burstToleranceMs,
+    );
     this.#admitWaiters();
   }
 
@@ -111,8 +117,13 @@ export class RequestBudget implements RequestLimiter {
     const now = this.#clock.monotonic();
     this.#window = this.#window.filter((r) => r.expiresAt > now);
     const excess = this.#window.length - this.#windowCapacity;
-    const slotAt = excess < 0 ? undefined : this.#window.map((r) => r.expiresAt).sort((a, b) => a - b)[excess];
-    return Math.max(this.#blockedUntil, slotAt ?? Number.NEGATIVE_INFINITY, this.#theoreticalArrivalAt - this.#burstToleranceMs);
+    const slotAt =
+      excess < 0 ? undefined : this.#window.map((r) => r.expiresAt).sort((a, b) => a - b)[excess];
+    return Math.max(
+      this.#blockedUntil,
+      slotAt ?? Number.NEGATIVE_INFINITY,
+      this.#theoreticalArrivalAt - this.#burstToleranceMs,
+    );
   }
 
   /** Requests a minute that may be reckoned with now: what the settings allow, or less where Webex gives less. */
@@ -187,13 +198,26 @@ export class RequestBudget implements RequestLimiter {
     const admittedAt = this.#clock.monotonic();
     this.#adaptiveLimit.recordRequest(admittedAt, this.lastMinute);
     this.#theoreticalArrivalAt =
-      Math.max(admittedAt, this.#theoreticalArrivalAt) + this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
-    this.#window.push({ admittedAt, expiresAt: admittedAt + MAX_TRANSIT_MS + WINDOW_MS, ended: false, isRejected: false });
+      Math.max(admittedAt, this.#theoreticalArrivalAt) +
+      this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
+    this.#window.push({
+      admittedAt,
+      expiresAt: admittedAt + MAX_TRANSIT_MS + WINDOW_MS,
+      ended: false,
+      isRejected: false,
+    });
     this.#total += 1;
-    if (this.#window.length < this.#windowCapacity || this.#windowCapacity <= this.#adaptiveLimit.burst) return;
+    if (
+      this.#window.length < this.#windowCapacity ||
+      this.#windowCapacity <= this.#adaptiveLimit.burst
+    )
+      return;
     // Nor is the time that a full minute costs, else the burst at its beginning would come again with each minute.
     const freeAt = Math.min(...this.#window.map((r) => r.expiresAt));
-    this.#theoreticalArrivalAt = Math.max(this.#theoreticalArrivalAt, freeAt + this.#burstToleranceMs);
+    this.#theoreticalArrivalAt = Math.max(
+      this.#theoreticalArrivalAt,
+      freeAt + this.#burstToleranceMs,
+    );
   }
 
   get #windowCapacity(): number {

@@ -1,11 +1,11 @@
 import type { RefreshDemand } from "../presence/polled-roster.js";
-import type { LookupScheduler } from "./lookups.js";
+import type { LookupScheduler } from "./lookup-scheduler.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import type { RequestBudget } from "./request-budget.js";
 import type { RequestDurations } from "./request-times.js";
 import type { RequestHistory } from "./requests-made.js";
-import type { SweepRunner } from "./roster-sweeps.js";
+import type { SweepRunner } from "./sweep-runner.js";
 import type { PlannerInput } from "./situation.js";
 
 export interface PlannerInputSources {

@@ -46,7 +46,8 @@ export class Sweep {
     if (this.persons > personsBefore) this.#pagesWithoutNewPersons = 0;
     else if (!hasOnlyBots) this.#pagesWithoutNewPersons += 1;
     if (this.#visited.has(page.next)) return "endless";
-    if (this.pages >= MAX_PAGES || this.#pagesWithoutNewPersons >= MAX_PAGES_WITHOUT_NEW_PERSONS) return "endless";
+    if (this.pages >= MAX_PAGES || this.#pagesWithoutNewPersons >= MAX_PAGES_WITHOUT_NEW_PERSONS)
+      return "endless";
     this.#visited.add(page.next);
     this.page = { kind: "next", url: page.next };
     return "more";

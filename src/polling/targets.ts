@@ -32,16 +32,23 @@ export function selectTarget(input: PlannerInput): Target | null {
     page: effectivePageCount(demand.pageWeights),
     lookup: demand.notOnAnyPage.length,
   });
-  const prefersNewlyWatched = isTargetingFaster || countPagesWithNewlyWatched(input) * 2 <= pages.count;
+  const prefersNewlyWatched =
+    isTargetingFaster || countPagesWithNewlyWatched(input) * 2 <= pages.count;
   const selection = new CandidateSelection(input);
   for (const candidate of demand.notOnAnyPage)
-    if (isTargetingFaster || candidate.isNewlyWatched) selection.offer(toRefreshCandidate(candidate));
+    if (isTargetingFaster || candidate.isNewlyWatched)
+      selection.offer(toRefreshCandidate(candidate));
   if (!isTargetingFaster && !prefersNewlyWatched) return selection.target;
   for (let page = 0; page < pages.count; page += 1) {
     const newcomer = prefersNewlyWatched && (demand.pageNewlyWatched[page] ?? 0) > 0;
     const worth = demand.pageWeights[page] ?? 0;
     if (worth === 0 || !(isTargetingFaster || newcomer)) continue;
-    selection.offer({ action: { kind: "again", page }, worth, observedAt: pages.readAt[page] ?? 0, newcomer });
+    selection.offer({
+      action: { kind: "again", page },
+      worth,
+      observedAt: pages.readAt[page] ?? 0,
+      newcomer,
+    });
   }
   return selection.target;
 }
@@ -52,17 +59,31 @@ function selectLookupTarget(input: PlannerInput): Target | null {
   const selection = new CandidateSelection(input);
   const prefersNewlyWatched = isTargetingFaster || demand.newlyWatched * 2 <= pages.count;
   for (const candidate of demand.lookupCandidates) {
-    if (isTargetingFaster || (prefersNewlyWatched && candidate.isNewlyWatched)) selection.offer(toRefreshCandidate(candidate));
+    if (isTargetingFaster || (prefersNewlyWatched && candidate.isNewlyWatched))
+      selection.offer(toRefreshCandidate(candidate));
   }
   return selection.target;
 }
 
-function toRefreshCandidate({ address, weight: worth, observedAt, isNewlyWatched: newcomer }: LookupCandidate): RefreshCandidate {
-  return { action: { kind: "lookup", address, isUnmatched: false }, worth, observedAt: observedAt, newcomer };
+function toRefreshCandidate({
+  address,
+  weight: worth,
+  observedAt,
+  isNewlyWatched: newcomer,
+}: LookupCandidate): RefreshCandidate {
+  return {
+    action: { kind: "lookup", address, isUnmatched: false },
+    worth,
+    observedAt: observedAt,
+    newcomer,
+  };
 }
 
 /** Whether so many requests, over and over, keep the watched clearly fresher than sweep after sweep. */
-function isFasterThanSweeps(input: PlannerInput, requests: { readonly page: number; readonly lookup: number }): boolean {
+function isFasterThanSweeps(
+  input: PlannerInput,
+  requests: { readonly page: number; readonly lookup: number },
+): boolean {
   const { pages, pollIntervalMs, requestsPerMinute, requestDurationMs } = input;
   if (!pages.isComplete) return true;
   // One request goes at a time: the next has to wait for its turn in the minute, and for the end of the one before.
@@ -70,7 +91,10 @@ function isFasterThanSweeps(input: PlannerInput, requests: { readonly page: numb
   const pageMs = Math.max(requestIntervalMs, requestDurationMs.page);
   const lookupMs = Math.max(requestIntervalMs, requestDurationMs.lookup);
   const sweepCycleMs = Math.max(pollIntervalMs, pages.count * pageMs);
-  const targetCycleMs = Math.max(pollIntervalMs, (requests.page * pageMs + requests.lookup * lookupMs) / TARGETED_SHARE);
+  const targetCycleMs = Math.max(
+    pollIntervalMs,
+    (requests.page * pageMs + requests.lookup * lookupMs) / TARGETED_SHARE,
+  );
   return targetCycleMs < sweepCycleMs * MAX_RELATIVE_CYCLE_TIME;
 }
 
@@ -103,8 +127,11 @@ class CandidateSelection {
   constructor({ now, pages, pollIntervalMs, requestsPerMinute }: PlannerInput) {
     this.#now = now;
     // The next request may have to wait its turn: what is due by then goes now.
-    this.#newlyWatchedMinAge = pollIntervalMs - Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
-    this.#minAge = pages.isComplete ? this.#newlyWatchedMinAge : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
+    this.#newlyWatchedMinAge =
+      pollIntervalMs - Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
+    this.#minAge = pages.isComplete
+      ? this.#newlyWatchedMinAge
+      : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
   }
 
   offer(candidate: RefreshCandidate): void {
@@ -119,6 +146,8 @@ class CandidateSelection {
   }
 
   get target(): Target | null {
-    return Number.isFinite(this.#dueAt) ? { action: this.#best?.action ?? null, dueAt: this.#dueAt } : null;
+    return Number.isFinite(this.#dueAt)
+      ? { action: this.#best?.action ?? null, dueAt: this.#dueAt }
+      : null;
   }
 }

@@ -4,8 +4,13 @@ import type { Fault } from "../faults/fault.js";
 export type RequestType = "firstPage" | "nextPage" | "lookup" | "me";
 
 export type RefusalCode =
-  "authorizationExpired" | "authorizationRequired" | "clientNotConfigured" | "scopeMissing" | "adminRoleLost";
-export type TransientCode = "webexUnreachable" | "webexError" | "keychainLocked" | "keychainUnavailable";
+  | "authorizationExpired"
+  | "authorizationRequired"
+  | "clientNotConfigured"
+  | "scopeMissing"
+  | "adminRoleLost";
+export type TransientCode =
+  "webexUnreachable" | "webexError" | "keychainLocked" | "keychainUnavailable";
 
 /** What a fault means for the polling of an organization. */
 export type FailureClassification =
@@ -35,13 +40,20 @@ export function missingScopes(granted: readonly string[]): readonly string[] {
  * is the role ("Email, displayName, or id list should be specified", recorded from the live service); 401 with a fresh token means
  * that Webex takes no token of this grant: somebody has to authorize again.
  */
-export function classifyFailure(fault: Fault, requestType: RequestType, grantedScopes: readonly string[]): FailureClassification {
+export function classifyFailure(
+  fault: Fault,
+  requestType: RequestType,
+  grantedScopes: readonly string[],
+): FailureClassification {
   switch (fault.code) {
     case "rateLimited":
       return { kind: "rateLimited" };
     case "forbidden":
       if (requestType === "me") return { kind: "nobody" };
-      return { kind: "refused", code: missingScopes(grantedScopes).length > 0 ? "scopeMissing" : "adminRoleLost" };
+      return {
+        kind: "refused",
+        code: missingScopes(grantedScopes).length > 0 ? "scopeMissing" : "adminRoleLost",
+      };
     case "unauthorized":
     case "grantRefused":
       return { kind: "refused", code: "authorizationExpired" };
@@ -55,7 +67,10 @@ export function classifyFailure(fault: Fault, requestType: RequestType, grantedS
       if (fault.status === 400) return { kind: "refused", code: "adminRoleLost" };
       return { kind: "passing", code: "webexError" };
     case "webexError":
-      if ((requestType === "firstPage" || requestType === "nextPage") && (fault.status === 502 || fault.status === 504)) {
+      if (
+        (requestType === "firstPage" || requestType === "nextPage") &&
+        (fault.status === 502 || fault.status === 504)
+      ) {
         return { kind: "tooLarge" };
       }
       return { kind: "passing", code: "webexError" };

@@ -41,12 +41,18 @@ interface URL {
   readonly searchParams: URLSearchParams;
   toString(): string;
 }
-declare const URL: { new (url: string, base?: string | URL): URL; canParse(url: string, base?: string): boolean };
+declare const URL: {
+  new (url: string, base?: string | URL): URL;
+  canParse(url: string, base?: string): boolean;
+};
 
 interface TextDecoder {
   decode(input?: Uint8Array): string;
 }
-declare const TextDecoder: new (label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean }) => TextDecoder;
+declare const TextDecoder: new (
+  label?: string,
+  options?: { fatal?: boolean; ignoreBOM?: boolean },
+) => TextDecoder;
 interface TextEncoder {
   encode(input?: string): Uint8Array;
 }

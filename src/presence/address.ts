@@ -1,5 +1,13 @@
 const MAX_LENGTH = 1024;
-const SCHEMES: ReadonlySet<string> = new Set(["sip", "sips", "mailto", "xmpp", "webex", "pres", "im"]);
+const SCHEMES: ReadonlySet<string> = new Set([
+  "sip",
+  "sips",
+  "mailto",
+  "xmpp",
+  "webex",
+  "pres",
+  "im",
+]);
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
 const FORBIDDEN_IN_ADDRESS = /[\s<>:,"\\\p{Cc}\p{Cs}]/u;
 const FORBIDDEN_IN_DOMAIN = /[/#[\]]/;
@@ -7,7 +15,8 @@ const AT = 0x40;
 
 /** 1 for the characters that need no treatment: most addresses consist of nothing else. */
 const IS_PLAIN = new Uint8Array(128);
-for (const character of "abcdefghijklmnopqrstuvwxyz0123456789._-+'") IS_PLAIN[character.charCodeAt(0)] = 1;
+for (const character of "abcdefghijklmnopqrstuvwxyz0123456789._-+'")
+  IS_PLAIN[character.charCodeAt(0)] = 1;
 
 /**
  * The form in which addresses are compared: `local@domain`, lower case, without surrounding space, `<>` (and a display name before

@@ -49,7 +49,10 @@ export class SubscriberSet {
 export class SubscriberSets {
   readonly #inUse = new Map<string, SubscriberSet>();
   readonly #dirty = new Set<SubscriberSet>();
-  readonly #lastExtended = new Map<Subscription, { from: SubscriberSet | null; to: SubscriberSet }>();
+  readonly #lastExtended = new Map<
+    Subscription,
+    { from: SubscriberSet | null; to: SubscriberSet }
+  >();
 
   /** The audiences with dirty entries. */
   get dirty(): Iterable<SubscriberSet> {

@@ -8,7 +8,10 @@ const FULL_WEIGHT_PER_HOUR = 1;
 const MIN_WEIGHT = 1 / 4;
 
 function encodeRate(perHour: number): number {
-  return Math.max(0, Math.min(MAX_CODE, Math.round(Math.log(perHour / MIN_PER_HOUR) * STEPS_PER_E)));
+  return Math.max(
+    0,
+    Math.min(MAX_CODE, Math.round(Math.log(perHour / MIN_PER_HOUR) * STEPS_PER_E)),
+  );
 }
 
 /** Of somebody just met: taken for busy until it shows that they are not. */

@@ -23,10 +23,13 @@ export class DuplicateAddressLog {
     }
     if (this.#addresses.has(address) || this.#addresses.size >= MAX_LOGGED_ADDRESSES) return;
     this.#addresses.add(address);
-    this.#logger.debug("This address is found in two Webex organizations; the one authorized first is answered for.", {
-      address,
-      orgId: winner,
-      otherOrgId: loser,
-    });
+    this.#logger.debug(
+      "This address is found in two Webex organizations; the one authorized first is answered for.",
+      {
+        address,
+        orgId: winner,
+        otherOrgId: loser,
+      },
+    );
   }
 }

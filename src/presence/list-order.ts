@@ -1,4 +1,4 @@
-import type { PersonColumns } from "./person-columns.js";
+import type { PersonColumns } from "./store/person-columns.js";
 
 /**
  * Who stood where in Webex's list the last time. The list mostly comes in the same order with the same texts, so whoever comes next is

@@ -1,14 +1,25 @@
 import { Emitter } from "../faults/emitter.js";
-import { RefreshDemandScanner, NO_DEMAND } from "./demand-scan.js";
+import { RefreshDemandScanner, NO_DEMAND } from "./refresh-demand.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
-import type { PageResult, PolledRoster, WatchedAges, RefreshDemand, RosterEvents } from "./polled-roster.js";
-import type { PersonStore } from "./roster.js";
-import type { WatchStatistics } from "./watched-census.js";
+import type {
+  PageResult,
+  PolledRoster,
+  WatchedAges,
+  RefreshDemand,
+  RosterEvents,
+} from "./polled-roster.js";
+import type { PersonStore } from "./store/person-store.js";
+import type { WatchStatistics } from "./watch-statistics.js";
 
 /** What happened in a roster, once it is over. */
 export type RosterUpdate = "observed" | "answered";
 
-const EMPTY_RESULT: PageResult = { persons: 0, alreadyOnPage: 0, sharesStatus: false, seenInSweep: 0 };
+const EMPTY_RESULT: PageResult = {
+  persons: 0,
+  alreadyOnPage: 0,
+  sharesStatus: false,
+  seenInSweep: 0,
+};
 
 /** A roster as polling sees it. Once closed it takes nothing more: results of a revoked grant must not bring anybody back. */
 export class OrganizationRoster implements PolledRoster {
@@ -19,11 +30,17 @@ export class OrganizationRoster implements PolledRoster {
   readonly #onUpdate: (update: RosterUpdate) => void;
   #isClosed = false;
 
-  constructor(store: PersonStore, statistics: WatchStatistics, onUpdate: (update: RosterUpdate) => void) {
+  constructor(
+    store: PersonStore,
+    statistics: WatchStatistics,
+    onUpdate: (update: RosterUpdate) => void,
+  ) {
     this.store = store;
     this.#statistics = statistics;
     this.#onUpdate = onUpdate;
-    this.#demandScanner = new RefreshDemandScanner(store, (visit) => statistics.forEachWatched(store, visit));
+    this.#demandScanner = new RefreshDemandScanner(store, (visit) =>
+      statistics.forEachWatched(store, visit),
+    );
   }
 
   get personCount(): number {
@@ -35,7 +52,9 @@ export class OrganizationRoster implements PolledRoster {
   }
 
   watchedAges(): WatchedAges {
-    return this.#isClosed ? { watchedP50: null, watchedP95: null } : this.#statistics.computeAges(this.store);
+    return this.#isClosed
+      ? { watchedP50: null, watchedP95: null }
+      : this.#statistics.computeAges(this.store);
   }
 
   beginSweep(): number {
@@ -51,7 +70,9 @@ export class OrganizationRoster implements PolledRoster {
   }
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
-    return this.#isClosed ? NO_DEMAND : this.#demandScanner.currentDemand(this.#statistics.now, pages, freshMs);
+    return this.#isClosed
+      ? NO_DEMAND
+      : this.#demandScanner.currentDemand(this.#statistics.now, pages, freshMs);
   }
 
   completeSweep(sweep: number): void {

@@ -60,7 +60,9 @@ export function nameOf(text: string, wideName: () => string | null): string | nu
 export function uriOf(text: string): string {
   const start = text.indexOf(FIELD_END, text.indexOf(FIELD_END) + 1) + 1;
   const mark = text.indexOf(ADDRESS_MARK, start);
-  return mark > start ? text.slice(start, mark) : text.slice(mark + 1, Math.max(mark + 1, text.indexOf(ADDRESS_MARK, mark + 1)));
+  return mark > start
+    ? text.slice(start, mark)
+    : text.slice(mark + 1, Math.max(mark + 1, text.indexOf(ADDRESS_MARK, mark + 1)));
 }
 
 export function addressesOf(text: string): readonly string[] {
@@ -70,17 +72,28 @@ export function addressesOf(text: string): readonly string[] {
 
 export function hasAddress(text: string, address: string): boolean {
   for (let at = text.indexOf(address); at !== -1; at = text.indexOf(address, at + 1)) {
-    if (text.charCodeAt(at - 1) === ADDRESS_MARK_CODE && text.charCodeAt(at + address.length) === ADDRESS_MARK_CODE) return true;
+    if (
+      text.charCodeAt(at - 1) === ADDRESS_MARK_CODE &&
+      text.charCodeAt(at + address.length) === ADDRESS_MARK_CODE
+    )
+      return true;
   }
   return false;
 }
 
 /** The userName, else the alphabetically first e-mail; one that is no address only where there is nothing better. */
 function chooseListUri(person: PersonSnapshot): string {
-  if (person.userName !== null && normalizeAddress(person.userName) === person.userName) return person.userName;
+  if (person.userName !== null && normalizeAddress(person.userName) === person.userName)
+    return person.userName;
   const emails = person.emails.length > 1 ? [...person.emails].sort() : person.emails;
-  const candidates = [...(person.userName === null ? [] : [person.userName]), ...emails, ...person.sipAddresses];
-  return stripControls(candidates.find((candidate) => normalizeAddress(candidate) !== null) ?? candidates[0] ?? "");
+  const candidates = [
+    ...(person.userName === null ? [] : [person.userName]),
+    ...emails,
+    ...person.sipAddresses,
+  ];
+  return stripControls(
+    candidates.find((candidate) => normalizeAddress(candidate) !== null) ?? candidates[0] ?? "",
+  );
 }
 
 /** Webex promises no order, so the rest is sorted: the same person always makes the same text. */

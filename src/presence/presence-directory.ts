@@ -18,12 +18,12 @@ import type {
 import { RecentAddresses } from "./recent-addresses.js";
 import type { PresenceRecord } from "./record.js";
 import { Resolver, type PresenceCondition, type Match } from "./resolver.js";
-import { PersonStore, NOT_FOUND_TTL_MS, type PersonStoreListener } from "./roster.js";
+import { PersonStore, NOT_FOUND_TTL_MS, type PersonStoreListener } from "./store/person-store.js";
 import { NOT_READY } from "./state-table.js";
-import { StalenessTimer } from "./upkeep.js";
+import { StalenessTimer } from "./staleness-timer.js";
 import { PendingQueries } from "./waiting-room.js";
-import { WatchStatistics } from "./watched-census.js";
-import { SubscriptionIndex } from "./watch-list.js";
+import { WatchStatistics } from "./watch-statistics.js";
+import { SubscriptionIndex } from "./subscription-index.js";
 
 const DEFAULT_STALE_AFTER_MS = 180_000;
 
@@ -48,10 +48,20 @@ export class PresenceDirectory implements PresenceService {
     this.#clock = clock;
     this.#resolver = new Resolver(clock);
     this.#subscriptions = new SubscriptionIndex(this.#resolver);
-    this.#statistics = new WatchStatistics(clock, this.#resolver, this.#subscriptions, new RecentAddresses(NOT_FOUND_TTL_MS));
+    this.#statistics = new WatchStatistics(
+      clock,
+      this.#resolver,
+      this.#subscriptions,
+      new RecentAddresses(NOT_FOUND_TTL_MS),
+    );
     this.#list = new PresenceList(this.#resolver);
-    this.#pendingQueries = new PendingQueries(clock, (address) => !this.#isPending(address, this.#resolver.resolve(address)));
-    this.#stalenessTimer = new StalenessTimer(clock, this.#resolver, this.#subscriptions, () => this.#notifyChanges());
+    this.#pendingQueries = new PendingQueries(
+      clock,
+      (address) => !this.#isPending(address, this.#resolver.resolve(address)),
+    );
+    this.#stalenessTimer = new StalenessTimer(clock, this.#resolver, this.#subscriptions, () =>
+      this.#notifyChanges(),
+    );
     this.#duplicateAddressLog = new DuplicateAddressLog(logger);
     this.#storeListener = {
       addressChanged: (address) => this.#subscriptions.markChanged(address),
@@ -65,7 +75,9 @@ export class PresenceDirectory implements PresenceService {
     const known = this.#organizations.get(orgId);
     if (known !== undefined) return known;
     const roster = new PersonStore(orgId, this.#clock, this.#staleAfterMs, this.#storeListener);
-    const organization = new OrganizationRoster(roster, this.#statistics, (update) => this.#onUpdate(update));
+    const organization = new OrganizationRoster(roster, this.#statistics, (update) =>
+      this.#onUpdate(update),
+    );
     this.#organizations.set(orgId, organization);
     this.#resolver.stores = [...this.#resolver.stores, roster];
     this.#invalidateAll();
@@ -118,7 +130,11 @@ export class PresenceDirectory implements PresenceService {
     this.#pendingQueries.settleAll();
   }
 
-  get(uris: readonly string[], maxWaitMs: number, signal: AbortSignal): PresenceRecord[] | Promise<PresenceRecord[]> {
+  get(
+    uris: readonly string[],
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): PresenceRecord[] | Promise<PresenceRecord[]> {
     if (signal.aborted) throw new Fault("cancelled", "The query was cancelled.");
     const now = this.#clock.monotonic();
     const pending: string[] = [];
@@ -128,8 +144,12 @@ export class PresenceDirectory implements PresenceService {
       if (address === null) return this.#resolver.invalidRecord(uri);
       const match = this.#resolver.resolve(address);
       if (match.person !== null) {
-        if (this.#statistics.markQueried(match.person.store, match.person.slot, now)) demandedStores.add(match.person.store);
-      } else if (this.#statistics.queriedUnmatched.add(address, now) && !this.#subscriptions.isSubscribed(address)) {
+        if (this.#statistics.markQueried(match.person.store, match.person.slot, now))
+          demandedStores.add(match.person.store);
+      } else if (
+        this.#statistics.queriedUnmatched.add(address, now) &&
+        !this.#subscriptions.isSubscribed(address)
+      ) {
         this.#collectDemand(address, demandedStores);
       }
       if (this.#isPending(address, match)) pending.push(address);
@@ -137,7 +157,9 @@ export class PresenceDirectory implements PresenceService {
     });
     this.#emitDemand(demandedStores);
     if (maxWaitMs <= 0 || pending.length === 0 || this.#isStopped) return records;
-    return this.#pendingQueries.wait(pending, maxWaitMs, signal).then(() => uris.map((uri) => this.#recordOf(uri)));
+    return this.#pendingQueries
+      .wait(pending, maxWaitMs, signal)
+      .then(() => uris.map((uri) => this.#recordOf(uri)));
   }
 
   list(query: PresenceListQuery): PresenceListPage {
@@ -181,16 +203,20 @@ export class PresenceDirectory implements PresenceService {
 
   #recordOf(uri: string): PresenceRecord {
     const address = normalizeAddress(uri);
-    return address === null ? this.#resolver.invalidRecord(uri) : this.#resolver.toRecord(uri, this.#resolver.resolve(address));
+    return address === null
+      ? this.#resolver.invalidRecord(uri)
+      : this.#resolver.toRecord(uri, this.#resolver.resolve(address));
   }
 
   #collectDemand(address: string, demandedStores: Set<PersonStore>): void {
     const now = this.#clock.monotonic();
-    for (const roster of this.#resolver.stores) if (!roster.hasAnswerFor(address, now)) demandedStores.add(roster);
+    for (const roster of this.#resolver.stores)
+      if (!roster.hasAnswerFor(address, now)) demandedStores.add(roster);
   }
 
   #emitDemand(demandedStores: ReadonlySet<PersonStore>): void {
-    for (const { orgId } of demandedStores) this.#organizations.get(orgId)?.events.emit("demandChanged");
+    for (const { orgId } of demandedStores)
+      this.#organizations.get(orgId)?.events.emit("demandChanged");
   }
 
   #onAddressAdded(roster: PersonStore, slot: number, address: string): void {
@@ -199,7 +225,8 @@ export class PresenceDirectory implements PresenceService {
     const { stores: rosters } = this.#resolver;
     if (rosters.length < 2) return;
     const [winner, loser] = rosters.filter((candidate) => candidate.findByAddress(address) !== -1);
-    if (winner !== undefined && loser !== undefined) this.#duplicateAddressLog.report(address, winner.orgId, loser.orgId);
+    if (winner !== undefined && loser !== undefined)
+      this.#duplicateAddressLog.report(address, winner.orgId, loser.orgId);
   }
 
   #onUriListed(uri: string): void {

@@ -2,7 +2,7 @@ import { Fault } from "../faults/fault.js";
 import type { PresenceListPage, PresenceListQuery } from "./presence-service.js";
 import type { PresenceRecord } from "./record.js";
 import type { Resolver } from "./resolver.js";
-import type { PersonStore } from "./roster.js";
+import type { PersonStore } from "./store/person-store.js";
 
 interface ListPosition {
   readonly uri: string;
@@ -19,7 +19,10 @@ interface MergeHead {
 /** Everybody known, by uri in code-unit order (then by person and organization). The order of an organization is made anew only when it changed. */
 export class PresenceList {
   readonly #resolver: Resolver;
-  readonly #orders = new WeakMap<PersonStore, { readonly version: number; readonly order: Int32Array }>();
+  readonly #orders = new WeakMap<
+    PersonStore,
+    { readonly version: number; readonly order: Int32Array }
+  >();
 
   constructor(resolver: Resolver) {
     this.#resolver = resolver;
@@ -42,7 +45,8 @@ export class PresenceList {
     let last: ListPosition | null = null;
     for (const { store, slot } of this.#merge(stores, after)) {
       if (!matchesFilter(store, slot)) continue;
-      if (records.length === limit && last !== null) return { records, nextCursor: formatCursor(last), total };
+      if (records.length === limit && last !== null)
+        return { records, nextCursor: formatCursor(last), total };
       last = positionOf(store, slot);
       records.push(this.#resolver.toRecord(last.uri, this.#resolver.matchOf(store, slot)));
     }
@@ -57,18 +61,25 @@ export class PresenceList {
   #storesOf(orgId: string | null): readonly PersonStore[] {
     if (orgId === null) return this.#resolver.stores;
     const store = this.#resolver.stores.find((candidate) => candidate.orgId === orgId);
-    if (store === undefined) throw new Fault("unknownOrganization", "No authorization names this Webex organization.");
+    if (store === undefined)
+      throw new Fault("unknownOrganization", "No authorization names this Webex organization.");
     return [store];
   }
 
-  *#merge(stores: readonly PersonStore[], after: ListPosition | null): Generator<{ store: PersonStore; slot: number }> {
+  *#merge(
+    stores: readonly PersonStore[],
+    after: ListPosition | null,
+  ): Generator<{ store: PersonStore; slot: number }> {
     const heads = stores.map((store): MergeHead => {
       const order = this.#sortedSlots(store);
       return { store, order, at: after === null ? 0 : firstAfter(store, order, after) };
     });
     for (;;) {
       const open = heads.filter((head) => head.at < head.order.length);
-      const head = open.length > 1 ? open.reduce((a, b) => (compare(headPosition(b), headPosition(a)) < 0 ? b : a)) : open[0];
+      const head =
+        open.length > 1
+          ? open.reduce((a, b) => (compare(headPosition(b), headPosition(a)) < 0 ? b : a))
+          : open[0];
       if (head === undefined) return;
       yield { store: head.store, slot: head.order[head.at] ?? 0 };
       head.at += 1;
@@ -78,7 +89,9 @@ export class PresenceList {
   #sortedSlots(store: PersonStore): Int32Array {
     const known = this.#orders.get(store);
     if (known?.version === store.version) return known.order;
-    const places = [...store.slots()].map((slot) => ({ slot, ...positionOf(store, slot) })).sort(compare);
+    const places = [...store.slots()]
+      .map((slot) => ({ slot, ...positionOf(store, slot) }))
+      .sort(compare);
     const order = Int32Array.from(places, ({ slot }) => slot);
     this.#orders.set(store, { version: store.version, order });
     return order;
@@ -126,8 +139,14 @@ function formatCursor({ uri, id, orgId }: ListPosition): string {
 
 function parseCursor(cursor: string): ListPosition {
   try {
-    const position: unknown = JSON.parse(decodeURIComponent(atob(cursor.replaceAll("-", "+").replaceAll("_", "/"))));
-    if (Array.isArray(position) && position.length === 3 && position.every((part) => typeof part === "string")) {
+    const position: unknown = JSON.parse(
+      decodeURIComponent(atob(cursor.replaceAll("-", "+").replaceAll("_", "/"))),
+    );
+    if (
+      Array.isArray(position) &&
+      position.length === 3 &&
+      position.every((part) => typeof part === "string")
+    ) {
       const [uri = "", id = "", orgId = ""] = position;
       return { uri, id, orgId };
     }

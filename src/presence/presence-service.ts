@@ -36,7 +36,11 @@ export interface PresenceService {
    * The record of each address, in the order asked. Waits up to `maxWaitMs` for those that are `notReady` while an answer is on
    * its way; never fails because Webex, a grant or the setting is in a bad state. Synchronous where there is nothing to wait for.
    */
-  get(uris: readonly string[], maxWaitMs: number, signal: AbortSignal): PresenceRecord[] | Promise<PresenceRecord[]>;
+  get(
+    uris: readonly string[],
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): PresenceRecord[] | Promise<PresenceRecord[]>;
   /** Faults: `invalidParams` (a bad cursor), `unknownOrganization`. */
   list(query: PresenceListQuery): PresenceListPage;
   /** Fault: `tooManySubscriptions`. */

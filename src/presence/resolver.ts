@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.js";
 import { formatIsoTime } from "./iso-time.js";
 import type { PresenceRecord } from "./record.js";
-import type { PersonStore } from "./roster.js";
+import type { PersonStore } from "./store/person-store.js";
 import {
   BLOCKED,
   DISABLED,
@@ -12,7 +12,7 @@ import {
   STALE,
   type PresenceValue,
 } from "./state-table.js";
-import type { Resolution, PresenceSource } from "./watch-list.js";
+import type { Resolution, PresenceSource } from "./subscription-index.js";
 
 /**
  * What the worker is able to say at all: `notReady` until the settings are read, `disabled` and `blocked` as its phase of that
@@ -20,7 +20,12 @@ import type { Resolution, PresenceSource } from "./watch-list.js";
  */
 export type PresenceCondition = "notReady" | "disabled" | "blocked" | "polling";
 
-const VALUE_BY_CONDITION = { notReady: NOT_READY, disabled: DISABLED, blocked: BLOCKED, polling: null } as const;
+const VALUE_BY_CONDITION = {
+  notReady: NOT_READY,
+  disabled: DISABLED,
+  blocked: BLOCKED,
+  polling: null,
+} as const;
 
 export interface Match extends Resolution {
   readonly person: { readonly store: PersonStore; readonly slot: number } | null;
@@ -60,7 +65,8 @@ export class Resolver implements PresenceSource<Match> {
   }
 
   resolveUnmatched(address: string): Match {
-    const value = VALUE_BY_CONDITION[this.#condition] ?? (this.hasAnswer(address) ? NOT_FOUND : NOT_READY);
+    const value =
+      VALUE_BY_CONDITION[this.#condition] ?? (this.hasAnswer(address) ? NOT_FOUND : NOT_READY);
     return { value, webexStatus: null, isMatched: false, person: null };
   }
 
@@ -80,12 +86,19 @@ export class Resolver implements PresenceSource<Match> {
   isAnswerExpected(address: string): boolean {
     if (this.#condition !== "polling" || this.stores.length === 0) return true;
     const now = this.#clock.monotonic();
-    return this.stores.some((store) => store.blockedSince === null && !store.hasAnswerFor(address, now));
+    return this.stores.some(
+      (store) => store.blockedSince === null && !store.hasAnswerFor(address, now),
+    );
   }
 
   matchOf(store: PersonStore, slot: number): Match {
     const webexStatus = store.persons.status[slot] ?? null;
-    return { value: this.presenceOf(store, slot), webexStatus, isMatched: true, person: { store, slot } };
+    return {
+      value: this.presenceOf(store, slot),
+      webexStatus,
+      isMatched: true,
+      person: { store, slot },
+    };
   }
 
   presenceOf(store: PersonStore, slot: number): PresenceValue {
@@ -118,7 +131,12 @@ export class Resolver implements PresenceSource<Match> {
   }
 
   invalidRecord(uri: string): PresenceRecord {
-    return this.toRecord(uri, { value: INVALID_URI, webexStatus: null, isMatched: false, person: null });
+    return this.toRecord(uri, {
+      value: INVALID_URI,
+      webexStatus: null,
+      isMatched: false,
+      person: null,
+    });
   }
 
   /** Wall-clock milliseconds. Nobody keeps when an address began to match nobody, so there it is null. */

@@ -1,4 +1,4 @@
-import type { PersonColumns } from "./person-columns.js";
+import type { PersonColumns } from "./store/person-columns.js";
 
 /** A person whom so many complete sweeps running have missed is given up: people move between pages while one pages. */
 const MAX_MISSED_SWEEPS = 2;

@@ -4,13 +4,39 @@ import type { Authorization } from "../authorization/grant.js";
 // Member by member: whatever else a grant or a flow may come to hold, the host is told this and no more.
 
 export function authorizationResult(authorization: Authorization): Authorization {
-  const { orgId, orgName, authorizedBy, scopes, grantedAt, accessTokenExpiresAt, refreshTokenExpiresAt, state } = authorization;
-  return { orgId, orgName, authorizedBy, scopes, grantedAt, accessTokenExpiresAt, refreshTokenExpiresAt, state };
+  const {
+    orgId,
+    orgName,
+    authorizedBy,
+    scopes,
+    grantedAt,
+    accessTokenExpiresAt,
+    refreshTokenExpiresAt,
+    state,
+  } = authorization;
+  return {
+    orgId,
+    orgName,
+    authorizedBy,
+    scopes,
+    grantedAt,
+    accessTokenExpiresAt,
+    refreshTokenExpiresAt,
+    state,
+  };
 }
 
 /** The result of `authorization/begin`: what a person needs for this method. */
 export function beginResult(flow: FlowView): Record<string, unknown> {
-  const { method, url, redirectUri, verificationUri, verificationUriComplete, userCode, expiresAt } = flow;
+  const {
+    method,
+    url,
+    redirectUri,
+    verificationUri,
+    verificationUriComplete,
+    userCode,
+    expiresAt,
+  } = flow;
   return method === "browser"
     ? { method, url, redirectUri, expiresAt }
     : { method, verificationUri, verificationUriComplete, userCode, expiresAt };

@@ -76,7 +76,8 @@ export class ErrorTranslator {
     if (thrown instanceof Fault) {
       if (thrown.code === "invalidParams") return fromInvalidParams(thrown);
       const format = WIRE_ERROR_OF[thrown.code];
-      if (format !== undefined) return new ProtocolError(format.code, thrown.message, errorData(thrown, format.data));
+      if (format !== undefined)
+        return new ProtocolError(format.code, thrown.message, errorData(thrown, format.data));
     } else if (cancelled) {
       return new ProtocolError(RpcCode.cancelled, "The request was cancelled.");
     }
@@ -85,20 +86,33 @@ export class ErrorTranslator {
 
   #internal(thrown: unknown, method: string): ProtocolError {
     const correlationId = this.#random.uuid();
-    this.#logger.error("A request failed unexpectedly; its caller was told only the correlation id.", {
-      correlationId,
-      method,
-      error: thrown,
-    });
-    return new ProtocolError(RpcCode.internal, "The worker failed unexpectedly; its log says more under this correlation id.", {
-      correlationId,
-    });
+    this.#logger.error(
+      "A request failed unexpectedly; its caller was told only the correlation id.",
+      {
+        correlationId,
+        method,
+        error: thrown,
+      },
+    );
+    return new ProtocolError(
+      RpcCode.internal,
+      "The worker failed unexpectedly; its log says more under this correlation id.",
+      {
+        correlationId,
+      },
+    );
   }
 }
 
-function errorData(fault: Fault, member: WireErrorFormat["data"]): Record<string, unknown> | undefined {
+function errorData(
+  fault: Fault,
+  member: WireErrorFormat["data"],
+): Record<string, unknown> | undefined {
   if (member === undefined) return undefined;
-  const value = member === "hint" ? (fault.hint ?? fault.data.hint ?? fault.message) : (fault.data[member] ?? null);
+  const value =
+    member === "hint"
+      ? (fault.hint ?? fault.data.hint ?? fault.message)
+      : (fault.data[member] ?? null);
   return { [member]: value };
 }
 

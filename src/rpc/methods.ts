@@ -58,14 +58,23 @@ export function createMethods(options: MethodOptions): Methods {
     },
     "presence/getMany": ({ uris, maxWaitMs }, call) => {
       const result = presence.get(uris, maxWaitMs, signalOf(maxWaitMs, call));
-      return result instanceof Promise ? result.then((records) => ({ records })) : { records: result };
+      return result instanceof Promise
+        ? result.then((records) => ({ records }))
+        : { records: result };
     },
     "presence/list": ({ limit, cursor, states, orgId }) => {
-      const page = presence.list({ limit, cursor: cursor ?? null, states: states ?? null, orgId: orgId ?? null });
+      const page = presence.list({
+        limit,
+        cursor: cursor ?? null,
+        states: states ?? null,
+        orgId: orgId ?? null,
+      });
       return { records: page.records, nextCursor: page.nextCursor, total: page.total };
     },
     "presence/subscribe": ({ uris }) => {
-      const { subscriptionId, records } = presence.subscribe(uris === undefined ? { all: true } : { uris });
+      const { subscriptionId, records } = presence.subscribe(
+        uris === undefined ? { all: true } : { uris },
+      );
       return { subscriptionId, records };
     },
     "presence/unsubscribe": ({ subscriptionId }) => {
@@ -77,12 +86,16 @@ export function createMethods(options: MethodOptions): Methods {
       await authorization.setClient(clientId, new Secret(clientSecret));
       return null;
     },
-    "authorization/begin": async ({ method }, call) => beginResult(await authorization.begin(method, call.signal)),
+    "authorization/begin": async ({ method }, call) =>
+      beginResult(await authorization.begin(method, call.signal)),
     "authorization/cancel": async () => {
       await authorization.cancel();
       return null;
     },
-    "authorization/import": async ({ refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope }, call) => {
+    "authorization/import": async (
+      { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope },
+      call,
+    ) => {
       const grant = {
         refreshToken: new Secret(refreshToken),
         accessToken: accessToken === undefined ? null : new Secret(accessToken),
@@ -92,7 +105,9 @@ export function createMethods(options: MethodOptions): Methods {
       };
       return authorizationResult(await authorization.import(grant, call.signal));
     },
-    "authorization/list": async () => ({ authorizations: (await authorization.list()).map(authorizationResult) }),
+    "authorization/list": async () => ({
+      authorizations: (await authorization.list()).map(authorizationResult),
+    }),
     "authorization/revoke": async ({ orgId }, call) => {
       const { revokedAtWebex } = await authorization.revoke(orgId, call.signal);
       return { revokedAtWebex };

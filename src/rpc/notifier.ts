@@ -112,7 +112,10 @@ export class Notifier {
   #scheduleStatus(): void {
     if (!this.#isRunning || this.#cancelStatusTimer !== null) return;
     const { clock } = this.#options;
-    const delayMs = Math.max(STATUS_DEBOUNCE_MS, this.#lastStatusSentAt + STATUS_INTERVAL_MS - clock.monotonic());
+    const delayMs = Math.max(
+      STATUS_DEBOUNCE_MS,
+      this.#lastStatusSentAt + STATUS_INTERVAL_MS - clock.monotonic(),
+    );
     this.#cancelStatusTimer = clock.schedule(delayMs, () => {
       this.#cancelStatusTimer = null;
       this.#sendStatus();

@@ -23,7 +23,8 @@ export function checkParams<M extends MethodName>(method: M, params: unknown): P
     schemas.set(method, schema);
   }
   const input = params ?? {};
-  if (Array.isArray(input)) throw invalidParams([{ path: "", message: "Parameters are one object." }]);
+  if (Array.isArray(input))
+    throw invalidParams([{ path: "", message: "Parameters are one object." }]);
   const result = schema.safeParse(input);
   if (result.success) return result.data as Params<M>;
   return throwInvalidParams(result.error.issues);
@@ -31,12 +32,21 @@ export function checkParams<M extends MethodName>(method: M, params: unknown): P
 
 export function invalidParams(issues: readonly ParamIssue[]): ProtocolError {
   const [first] = issues;
-  const detail = first === undefined ? "" : ` ${first.path === "" ? "" : `${first.path}: `}${first.message}`;
-  return new ProtocolError(RpcCode.invalidParams, `The parameters are not what the method takes.${detail}`, { issues });
+  const detail =
+    first === undefined ? "" : ` ${first.path === "" ? "" : `${first.path}: `}${first.message}`;
+  return new ProtocolError(
+    RpcCode.invalidParams,
+    `The parameters are not what the method takes.${detail}`,
+    { issues },
+  );
 }
 
 function throwInvalidParams(issues: readonly z.core.$ZodIssue[]): never {
-  throw invalidParams(issues.slice(0, MAX_ISSUES).map((issue) => ({ path: pathOf(issue.path), message: describe(issue) })));
+  throw invalidParams(
+    issues
+      .slice(0, MAX_ISSUES)
+      .map((issue) => ({ path: pathOf(issue.path), message: describe(issue) })),
+  );
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

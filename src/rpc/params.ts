@@ -24,7 +24,9 @@ export const PARAMS = {
   initialize: () =>
     z.object({
       protocolVersion: z.string(),
-      host: z.optional(z.object({ name: z.string(), version: z.string(), licensed: z.optional(z.boolean()) })),
+      host: z.optional(
+        z.object({ name: z.string(), version: z.string(), licensed: z.optional(z.boolean()) }),
+      ),
       attendantConsole: z.optional(z.object({ version: z.string() })),
       hostPid: z.optional(z.int().check(z.minimum(1))),
     }),
@@ -46,7 +48,8 @@ export const PARAMS = {
       }),
     ),
   "presence/unsubscribe": () => z.object({ subscriptionId: z.string() }),
-  "authorization/setClient": () => z.object({ clientId: nonEmptyString(), clientSecret: nonEmptyString() }),
+  "authorization/setClient": () =>
+    z.object({ clientId: nonEmptyString(), clientSecret: nonEmptyString() }),
   "authorization/begin": () => z.object({ method: z.enum(["browser", "device"]) }),
   "authorization/cancel": none,
   "authorization/import": () =>

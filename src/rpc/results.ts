@@ -55,9 +55,17 @@ const organizationStatus = z.object({
   persons: count(),
   watched: count(),
   mode: z.enum(["sweep", "lookup", "mixed"]),
-  lastSweep: z.nullable(z.object({ startedAt: timestamp(), seconds: z.number(), persons: count(), requests: count() })),
+  lastSweep: z.nullable(
+    z.object({ startedAt: timestamp(), seconds: z.number(), persons: count(), requests: count() }),
+  ),
   sweepProgress: z.nullable(z.object({ persons: count(), pages: count() })),
-  requests: z.object({ perMinuteLimit: count(), lastMinute: count(), total: count(), rateLimited: count(), failed: count() }),
+  requests: z.object({
+    perMinuteLimit: count(),
+    lastMinute: count(),
+    total: count(),
+    rateLimited: count(),
+    failed: count(),
+  }),
   rateLimitedUntil: timestampOrNull(),
   nextRequestAt: timestampOrNull(),
   ageSeconds: z.object({ watchedP50: numberOrNull(), watchedP95: numberOrNull() }),
@@ -95,12 +103,21 @@ export const RESULTS = {
   "rpc.discover": z.looseObject({ openrpc: string() }),
   "presence/get": presenceRecord,
   "presence/getMany": z.object({ records: z.array(presenceRecord) }),
-  "presence/list": z.object({ records: z.array(presenceRecord), nextCursor: stringOrNull(), total: count() }),
+  "presence/list": z.object({
+    records: z.array(presenceRecord),
+    nextCursor: stringOrNull(),
+    total: count(),
+  }),
   "presence/subscribe": z.object({ subscriptionId: string(), records: z.array(presenceRecord) }),
   "presence/unsubscribe": z.null(),
   "authorization/setClient": z.null(),
   "authorization/begin": z.union([
-    z.object({ method: z.literal("browser"), url: string(), redirectUri: string(), expiresAt: timestamp() }),
+    z.object({
+      method: z.literal("browser"),
+      url: string(),
+      redirectUri: string(),
+      expiresAt: timestamp(),
+    }),
     z.object({
       method: z.literal("device"),
       verificationUri: string(),

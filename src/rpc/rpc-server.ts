@@ -80,7 +80,8 @@ export class RpcServer {
   #request(method: string, params: unknown, call: RequestCall): unknown {
     try {
       this.#session.assertOpen();
-      if (!isMethodName(method)) throw new ProtocolError(RpcCode.methodNotFound, "There is no such method.");
+      if (!isMethodName(method))
+        throw new ProtocolError(RpcCode.methodNotFound, "There is no such method.");
       const result = this.#dispatch(method, params, call);
       if (!(result instanceof Promise)) return result;
       return result.catch((error: unknown) => {
@@ -100,7 +101,9 @@ export class RpcServer {
   /** What is no notification of ours is ignored, as JSON-RPC has it: nobody waits for an answer. */
   #notification(method: string): void {
     if (method !== "exit") {
-      this.#options.logger.debug("A notification that the worker does not know was ignored.", { method: method.slice(0, 100) });
+      this.#options.logger.debug("A notification that the worker does not know was ignored.", {
+        method: method.slice(0, 100),
+      });
       return;
     }
     const code = this.#session.exit();

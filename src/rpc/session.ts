@@ -6,13 +6,20 @@ const MAJOR_VERSION = 1;
 
 /** What the host said of itself; null for what it left out. */
 export interface HostInfo {
-  readonly host: { readonly name: string; readonly version: string; readonly licensed: boolean | null } | null;
+  readonly host: {
+    readonly name: string;
+    readonly version: string;
+    readonly licensed: boolean | null;
+  } | null;
   readonly attendantConsole: { readonly version: string } | null;
   readonly hostPid: number | null;
 }
 
 type Phase =
-  { readonly kind: "fresh" } | { readonly kind: "initialized" } | { readonly kind: "shutDown" } | { readonly kind: "ended" };
+  | { readonly kind: "fresh" }
+  | { readonly kind: "initialized" }
+  | { readonly kind: "shutDown" }
+  | { readonly kind: "ended" };
 
 /**
  * Where the conversation stands. `initialize` is optional and works once; after `shutdown` only `exit` is taken, which leaves with
@@ -27,7 +34,11 @@ export class Session {
 
   /** Throws -32600 once `shutdown` was asked for. */
   assertOpen(): void {
-    if (!this.isOpen) throw new ProtocolError(RpcCode.invalidRequest, "The worker is shut down: only exit is taken now.");
+    if (!this.isOpen)
+      throw new ProtocolError(
+        RpcCode.invalidRequest,
+        "The worker is shut down: only exit is taken now.",
+      );
   }
 
   /** Throws -32600 the second time, 1002 for another major version; neither changes the phase. */
@@ -36,15 +47,23 @@ export class Session {
       throw new ProtocolError(RpcCode.invalidRequest, "The session is initialized already.");
     }
     if (majorVersion(params.protocolVersion) !== MAJOR_VERSION) {
-      throw new ProtocolError(RpcCode.protocolMismatch, "The worker does not speak this version of the protocol.", {
-        supported: [PROTOCOL_VERSION],
-      });
+      throw new ProtocolError(
+        RpcCode.protocolMismatch,
+        "The worker does not speak this version of the protocol.",
+        {
+          supported: [PROTOCOL_VERSION],
+        },
+      );
     }
     this.#phase = { kind: "initialized" };
     const { host, attendantConsole, hostPid } = params;
     return {
-      host: host === undefined ? null : { name: host.name, version: host.version, licensed: host.licensed ?? null },
-      attendantConsole: attendantConsole === undefined ? null : { version: attendantConsole.version },
+      host:
+        host === undefined
+          ? null
+          : { name: host.name, version: host.version, licensed: host.licensed ?? null },
+      attendantConsole:
+        attendantConsole === undefined ? null : { version: attendantConsole.version },
       hostPid: hostPid ?? null,
     };
   }

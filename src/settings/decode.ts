@@ -1,10 +1,12 @@
 export type DecodedText =
-  { readonly kind: "text"; readonly text: string } | { readonly kind: "undecodable"; readonly reason: string };
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "undecodable"; readonly reason: string };
 
 /** Windows-1252 from 0x80 to 0x9F; the five bytes it leaves open keep their number (WHATWG Encoding Standard, index-windows-1252). */
 const WINDOWS_1252_UPPER = [
-  0x20ac, 0x81, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8d, 0x017d, 0x8f, 0x90,
-  0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e, 0x0178,
+  0x20ac, 0x81, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039,
+  0x0152, 0x8d, 0x017d, 0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc,
+  0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e, 0x0178,
 ];
 
 const CHUNK_LENGTH = 8192;
@@ -14,14 +16,18 @@ const CHUNK_LENGTH = 8192;
  * Any bytes at all are Windows-1252, so what looks like something else gone wrong is undecodable instead.
  */
 export function decodeSettings(bytes: Uint8Array): DecodedText {
-  if (startsWith(bytes, [0xff, 0xfe, 0, 0])) return undecodable("it is UTF-32, which is not supported");
+  if (startsWith(bytes, [0xff, 0xfe, 0, 0]))
+    return undecodable("it is UTF-32, which is not supported");
   if (startsWith(bytes, [0xff, 0xfe])) return decodeUtf16(bytes.subarray(2), 0);
   if (startsWith(bytes, [0xfe, 0xff])) return decodeUtf16(bytes.subarray(2), 1);
   if (startsWith(bytes, [0xef, 0xbb, 0xbf])) {
     const text = decodeUtf8(bytes.subarray(3));
-    return text === null ? undecodable("it begins as UTF-8 but holds bytes that are not UTF-8") : { kind: "text", text };
+    return text === null
+      ? undecodable("it begins as UTF-8 but holds bytes that are not UTF-8")
+      : { kind: "text", text };
   }
-  if (bytes.includes(0)) return undecodable("it holds zero bytes, as UTF-16 without a byte order mark does");
+  if (bytes.includes(0))
+    return undecodable("it holds zero bytes, as UTF-16 without a byte order mark does");
   return { kind: "text", text: decodeUtf8(bytes) ?? decodeWindows1252(bytes) };
 }
 
@@ -43,13 +49,16 @@ function decodeUtf8(bytes: Uint8Array): string | null {
 
 /** By hand, because a JavaScript host need not know UTF-16BE. `lowByteAt` is the place of the low byte in a pair. */
 function decodeUtf16(bytes: Uint8Array, lowByteOffset: 0 | 1): DecodedText {
-  if (bytes.length % 2 !== 0) return undecodable("it is UTF-16 and ends in the middle of a character");
+  if (bytes.length % 2 !== 0)
+    return undecodable("it is UTF-16 and ends in the middle of a character");
   const text = fromCharCodes(bytes.length / 2, (index) => {
     const low = bytes[2 * index + lowByteOffset] ?? 0;
     const high = bytes[2 * index + 1 - lowByteOffset] ?? 0;
     return high * 256 + low;
   });
-  return /\p{Surrogate}/u.test(text) ? undecodable("it is UTF-16 and holds half characters") : { kind: "text", text };
+  return /\p{Surrogate}/u.test(text)
+    ? undecodable("it is UTF-16 and holds half characters")
+    : { kind: "text", text };
 }
 
 /** By hand, because Node 20's TextDecoder takes "windows-1252" for Latin-1, which turns € and curly quotes into control characters. */

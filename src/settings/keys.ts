@@ -1,5 +1,5 @@
 import type { Settings } from "./settings.js";
-import type { ParseResult } from "./value-readers.js";
+import type { ParseResult } from "./value-parsers.js";
 import {
   parseApiUrl,
   choiceParser,
@@ -9,7 +9,7 @@ import {
   parseBoolean,
   parseText,
   withoutUserInfo,
-} from "./value-readers.js";
+} from "./value-parsers.js";
 
 /** What plain names in a section of this name, and dotted names that begin with it, belong to. */
 export const SETTINGS_PREFIX = "WebexPresence";
@@ -119,7 +119,8 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     values: "`http://[user@]host:port`, `none`, or empty = HTTPS_PROXY/NO_PROXY",
     default: "",
     takesEffect: "at once; always used when set, for loopback too",
-    description: "HTTP proxy to Webex; https goes through it with CONNECT, and its password lives in the keychain.",
+    description:
+      "HTTP proxy to Webex; https goes through it with CONNECT, and its password lives in the keychain.",
     parse: parseProxy,
     display: withoutUserInfo,
   },
@@ -129,7 +130,8 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     values: "path of a PEM file",
     default: null,
     takesEffect: AT_ONCE,
-    description: "Certificates added to the trusted roots, for a proxy or firewall that inspects https.",
+    description:
+      "Certificates added to the trusted roots, for a proxy or firewall that inspects https.",
     parse: parsePath,
   },
   logLevel: {
@@ -147,11 +149,16 @@ export const SETTING_FIELDS = Object.keys(SETTING_KEYS) as readonly (keyof Setti
 
 /** What is in force where the file says nothing. */
 export const defaultSettings: Settings = Object.freeze(
-  Object.fromEntries(SETTING_FIELDS.map((field) => [field, SETTING_KEYS[field].default])) as unknown as Settings,
+  Object.fromEntries(
+    SETTING_FIELDS.map((field) => [field, SETTING_KEYS[field].default]),
+  ) as unknown as Settings,
 );
 
 /** The value as a status or a message may show it, or null where there is none. */
-export function displayValue<F extends keyof Settings>(field: F, value: Settings[F]): SettingValue | null {
+export function displayValue<F extends keyof Settings>(
+  field: F,
+  value: Settings[F],
+): SettingValue | null {
   const { display } = SETTING_KEYS[field];
   return display === undefined ? value : display(value);
 }
@@ -189,9 +196,19 @@ export function settingsTableMarkdown(): string {
     const key = SETTING_KEYS[field];
     const value = key.default;
     const displayText =
-      value === null ? "–" : value === "" ? "empty" : `\`${typeof value === "boolean" ? Number(value) : value}\``;
+      value === null
+        ? "–"
+        : value === ""
+          ? "empty"
+          : `\`${typeof value === "boolean" ? Number(value) : value}\``;
     return [`\`${key.name}\``, key.values, displayText, key.takesEffect, key.description];
   });
-  const table = [["Key", "Values", "Default", "Takes effect", "What it does"], ["---", "---", "---", "---", "---"], ...rows];
-  return table.map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`).join("");
+  const table = [
+    ["Key", "Values", "Default", "Takes effect", "What it does"],
+    ["---", "---", "---", "---", "---"],
+    ...rows,
+  ];
+  return table
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`)
+    .join("");
 }

@@ -1,5 +1,11 @@
 import type { ReadIniLine } from "../ports/settings-file.js";
-import { defaultSettings, SETTING_FIELDS, SETTING_KEYS, SETTINGS_PREFIX, displayValue } from "./keys.js";
+import {
+  defaultSettings,
+  SETTING_FIELDS,
+  SETTING_KEYS,
+  SETTINGS_PREFIX,
+  displayValue,
+} from "./keys.js";
 import type { Settings } from "./settings.js";
 
 /** A value that could not be taken. */
@@ -31,13 +37,19 @@ interface Occurrence {
 
 const MAX_DISPLAY_LENGTH = 100;
 const PREFIX = SETTINGS_PREFIX.toLowerCase();
-const FIELD_BY_NAME = new Map(SETTING_FIELDS.map((field) => [SETTING_KEYS[field].name.toLowerCase(), field]));
+const FIELD_BY_NAME = new Map(
+  SETTING_FIELDS.map((field) => [SETTING_KEYS[field].name.toLowerCase(), field]),
+);
 
 /**
  * Reads a settings file's text. A key that is not there has its default; of several, the last one counts; a value that
  * cannot be taken leaves the one of `inForce` as it was and is told as a problem.
  */
-export function parseSettings(text: string, readIniLine: ReadIniLine, current: Settings): ParsedSettings {
+export function parseSettings(
+  text: string,
+  readIniLine: ReadIniLine,
+  current: Settings,
+): ParsedSettings {
   const { last, unknownKeys } = collectEntries(text, readIniLine);
   const values: Record<keyof Settings, unknown> = { ...defaultSettings };
   const problems: InvalidValue[] = [];
@@ -45,7 +57,14 @@ export function parseSettings(text: string, readIniLine: ReadIniLine, current: S
     const result = SETTING_KEYS[field].parse(occurrence.value);
     values[field] = result.ok ? result.value : current[field];
     if (result.ok) continue;
-    problems.push(invalidValue(field, { value: result.displayText ?? occurrence.value, line: occurrence.line }, result, current));
+    problems.push(
+      invalidValue(
+        field,
+        { value: result.displayText ?? occurrence.value, line: occurrence.line },
+        result,
+        current,
+      ),
+    );
   }
   problems.sort((a, b) => a.line - b.line);
   const lines = new Map([...last].map(([field, { line }]) => [field, line]));
@@ -101,7 +120,9 @@ function unquote(value: string): string {
 
 function truncate(value: string): string {
   const printable = value.replace(/\p{Cc}/gu, "?");
-  return printable.length > MAX_DISPLAY_LENGTH ? `${printable.slice(0, MAX_DISPLAY_LENGTH - 1)}…` : printable;
+  return printable.length > MAX_DISPLAY_LENGTH
+    ? `${printable.slice(0, MAX_DISPLAY_LENGTH - 1)}…`
+    : printable;
 }
 
 function toDisplayText(value: string | number | boolean | null): string {

@@ -1,5 +1,5 @@
 import { compareVersions, OLDEST_CONSOLE, OLDEST_HOST } from "./host-version.js";
-import type { ProblemReport } from "./problem-book.js";
+import type { ProblemReport } from "./problem-list.js";
 
 /** What `initialize` says of the host, as far as it said it. */
 export interface HostDescription {
@@ -23,12 +23,20 @@ export function checkHost(host: HostDescription): HostCheck {
   const problems: ProblemReport[] = [];
   const unreadableVersions: string[] = [];
   if (isOlder(host.hostVersion, OLDEST_HOST, unreadableVersions)) {
-    problems.push({ code: "hostTooOld", orgId: null, detail: { version: host.hostVersion ?? "", oldest: OLDEST_HOST } });
+    problems.push({
+      code: "hostTooOld",
+      orgId: null,
+      detail: { version: host.hostVersion ?? "", oldest: OLDEST_HOST },
+    });
   }
   if (host.licensed === false) problems.push({ code: "licenseInvalid", orgId: null, detail: {} });
   const isRejected = problems.length > 0;
   if (isOlder(host.consoleVersion, OLDEST_CONSOLE, unreadableVersions)) {
-    problems.push({ code: "consoleTooOld", orgId: null, detail: { version: host.consoleVersion ?? "", oldest: OLDEST_CONSOLE } });
+    problems.push({
+      code: "consoleTooOld",
+      orgId: null,
+      detail: { version: host.consoleVersion ?? "", oldest: OLDEST_CONSOLE },
+    });
   }
   return { isRejected, problems, unreadableVersions };
 }

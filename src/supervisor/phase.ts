@@ -27,7 +27,8 @@ export type SupervisorEvent =
 
 /** What must be done for the world to be as the new state says. */
 export type SupervisorEffect =
-  { readonly kind: "run"; readonly orgId: string } | { readonly kind: "halt"; readonly orgId: string };
+  | { readonly kind: "run"; readonly orgId: string }
+  | { readonly kind: "halt"; readonly orgId: string };
 
 export const INITIAL_STATE: SupervisorState = {
   phase: "starting",
@@ -43,7 +44,8 @@ export function transition(
   event: SupervisorEvent,
 ): { state: SupervisorState; effects: SupervisorEffect[] } {
   if (state.phase === "stopping") return { state, effects: [] };
-  const next: SupervisorState = event.kind === "stopRequested" ? { phase: "stopping" } : settle(learn(state.facts, event));
+  const next: SupervisorState =
+    event.kind === "stopRequested" ? { phase: "stopping" } : settle(learn(state.facts, event));
   return { state: next, effects: difference(runningIn(state), runningIn(next)) };
 }
 
@@ -83,7 +85,11 @@ function runningIn(state: SupervisorState): readonly string[] {
 
 function difference(before: readonly string[], after: readonly string[]): SupervisorEffect[] {
   return [
-    ...before.filter((orgId) => !after.includes(orgId)).map((orgId) => ({ kind: "halt" as const, orgId })),
-    ...after.filter((orgId) => !before.includes(orgId)).map((orgId) => ({ kind: "run" as const, orgId })),
+    ...before
+      .filter((orgId) => !after.includes(orgId))
+      .map((orgId) => ({ kind: "halt" as const, orgId })),
+    ...after
+      .filter((orgId) => !before.includes(orgId))
+      .map((orgId) => ({ kind: "run" as const, orgId })),
   ];
 }

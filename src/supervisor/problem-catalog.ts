@@ -61,8 +61,11 @@ export function problemText(code: ProblemCode, detail: ProblemDetail): ProblemTe
 }
 
 const of = (d: ProblemDetail): string =>
-  d.organization === undefined || d.organization === "" ? "the organization" : `"${d.organization}"`;
-const under = (d: ProblemDetail): string => (d.account === undefined ? "" : ` (account ${d.account})`);
+  d.organization === undefined || d.organization === ""
+    ? "the organization"
+    : `"${d.organization}"`;
+const under = (d: ProblemDetail): string =>
+  d.account === undefined ? "" : ` (account ${d.account})`;
 const answered = (d: ProblemDetail): string => {
   const status = d.status === undefined ? "" : ` (HTTP ${d.status})`;
   return d.trackingId === undefined ? status : `${status}, tracking id ${d.trackingId}`;

@@ -1,6 +1,6 @@
 import type { Secret } from "../faults/secret.js";
-import { parseJsonObject, optionalString, requiredString } from "./json-answer.js";
-import type { JsonObject } from "./json-answer.js";
+import { parseJsonObject, optionalString, requiredString } from "./json-response.js";
+import type { JsonObject } from "./json-response.js";
 import type { IdentityApi } from "./oauth-api.js";
 import type { Me, RequestLimiter } from "./people-api.js";
 import { decodeMe, requiredItems } from "./person-decoder.js";
@@ -34,8 +34,13 @@ export class WebexIdentity implements IdentityApi {
     return optionalString(body, "displayName") ?? orgId;
   }
 
-  async organizations(accessToken: Secret, signal: AbortSignal): Promise<readonly { orgId: string; orgName: string }[]> {
-    const items = requiredItems(await this.#get(accessToken, "organizations", signal)) as readonly JsonObject[];
+  async organizations(
+    accessToken: Secret,
+    signal: AbortSignal,
+  ): Promise<readonly { orgId: string; orgName: string }[]> {
+    const items = requiredItems(
+      await this.#get(accessToken, "organizations", signal),
+    ) as readonly JsonObject[];
     const organizations = items.map((item) => {
       const orgId = requiredString(item, "id");
       return { orgId, orgName: optionalString(item, "displayName") ?? orgId };
@@ -45,8 +50,13 @@ export class WebexIdentity implements IdentityApi {
   }
 
   async #get(accessToken: Secret, path: string, signal: AbortSignal): Promise<JsonObject> {
-    const tokens = { getToken: () => Promise.resolve(accessToken), replace: () => Promise.resolve(null) };
+    const tokens = {
+      getToken: () => Promise.resolve(accessToken),
+      replace: () => Promise.resolve(null),
+    };
     const rest = new RestClient(this.#options, tokens, UNLIMITED);
-    return parseJsonObject((await rest.get(`${this.#options.apiUrl}/${path}`, SMALL_LIMITS, signal)).response);
+    return parseJsonObject(
+      (await rest.get(`${this.#options.apiUrl}/${path}`, SMALL_LIMITS, signal)).response,
+    );
   }
 }

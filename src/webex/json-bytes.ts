@@ -20,7 +20,8 @@ export class JsonScanner {
   skipWhitespace(from: number): number {
     const { bytes } = this;
     let at = from;
-    while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) at += 1;
+    while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09)
+      at += 1;
     return at;
   }
 
@@ -52,7 +53,8 @@ export class JsonScanner {
   skipValue(from: number): number {
     const { bytes } = this;
     const first = bytes[from];
-    if (first === QUOTE || first === OPEN_BRACE || first === OPEN_BRACKET) return this.skipNested(from);
+    if (first === QUOTE || first === OPEN_BRACE || first === OPEN_BRACKET)
+      return this.skipNested(from);
     let at = from;
     while (at < bytes.length && bytes[at] !== COMMA && bytes[at] !== CLOSE_BRACE) at += 1;
     return at;
@@ -63,5 +65,7 @@ export class JsonScanner {
 function hasQuoteOrBackslash(word: number): boolean {
   const quote = word ^ (QUOTE * 0x01010101);
   const backslash = word ^ (BACKSLASH * 0x01010101);
-  return ((((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash)) & 0x80808080) !== 0;
+  return (
+    ((((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash)) & 0x80808080) !== 0
+  );
 }

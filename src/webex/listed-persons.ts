@@ -1,7 +1,7 @@
 import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
-import { findItemRanges, type ByteRange } from "./item-split.js";
-import { parseJsonObject, parseJson } from "./json-answer.js";
+import { findItemRanges, type ByteRange } from "./item-ranges.js";
+import { parseJsonObject, parseJson } from "./json-response.js";
 import { decodePerson, requiredItems } from "./person-decoder.js";
 
 /**
@@ -12,7 +12,8 @@ export function parseListedPersons(response: HttpResponse): readonly ListedPerso
   const { body } = response;
   const ranges = findItemRanges(body);
   // What cannot be split is parsed as a whole, so that its fault is told as of any other answer.
-  if (ranges === null) return requiredItems(parseJsonObject(response)).map((item) => new ParsedItem(item));
+  if (ranges === null)
+    return requiredItems(parseJsonObject(response)).map((item) => new ParsedItem(item));
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   return ranges.map((range) => new UnparsedItem(view, range));
 }

@@ -49,7 +49,13 @@ export interface OAuthEndpoints {
  */
 export interface OAuthApi {
   /** The page where a person consents (RFC 6749 4.1.1 with PKCE, RFC 7636). */
-  authorizeUrl(request: { clientId: string; redirectUri: string; scope: string; state: string; codeChallenge: string }): string;
+  authorizeUrl(request: {
+    clientId: string;
+    redirectUri: string;
+    scope: string;
+    state: string;
+    codeChallenge: string;
+  }): string;
   exchangeCode(
     client: OAuthClient,
     grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
@@ -57,8 +63,16 @@ export interface OAuthApi {
   ): Promise<TokenResponse>;
   refresh(client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenResponse>;
   /** Device flow, RFC 8628. */
-  authorizeDevice(client: OAuthClient, scope: string, signal: AbortSignal): Promise<DeviceAuthorization>;
-  pollDeviceToken(client: OAuthClient, deviceCode: Secret, signal: AbortSignal): Promise<DeviceTokenPoll>;
+  authorizeDevice(
+    client: OAuthClient,
+    scope: string,
+    signal: AbortSignal,
+  ): Promise<DeviceAuthorization>;
+  pollDeviceToken(
+    client: OAuthClient,
+    deviceCode: Secret,
+    signal: AbortSignal,
+  ): Promise<DeviceTokenPoll>;
   /** RFC 7009. */
   revoke(client: OAuthClient, token: Secret, signal: AbortSignal): Promise<void>;
 }

@@ -1,10 +1,17 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
-import { parseErrorResponse } from "./error-answer.js";
-import type { ErrorResponse } from "./error-answer.js";
-import { parseJsonObject } from "./json-answer.js";
-import type { DeviceAuthorization, DeviceTokenPoll, OAuthApi, OAuthClient, OAuthEndpoints, TokenResponse } from "./oauth-api.js";
+import { parseErrorResponse } from "./error-response.js";
+import type { ErrorResponse } from "./error-response.js";
+import { parseJsonObject } from "./json-response.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  OAuthApi,
+  OAuthClient,
+  OAuthEndpoints,
+  TokenResponse,
+} from "./oauth-api.js";
 import { SMALL_LIMITS } from "./rest.js";
 import type { RestOptions } from "./rest.js";
 import { restFault, throwIfCancelled } from "./rest-faults.js";
@@ -39,7 +46,13 @@ export class WebexOAuth implements OAuthApi {
     this.#endpoints = endpoints;
   }
 
-  authorizeUrl(request: { clientId: string; redirectUri: string; scope: string; state: string; codeChallenge: string }): string {
+  authorizeUrl(request: {
+    clientId: string;
+    redirectUri: string;
+    scope: string;
+    state: string;
+    codeChallenge: string;
+  }): string {
     // %20 rather than +: not every consent page decodes the form's way of writing a space.
     const query = Object.entries({
       response_type: "code",
@@ -71,7 +84,11 @@ export class WebexOAuth implements OAuthApi {
     );
   }
 
-  async refresh(client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenResponse> {
+  async refresh(
+    client: OAuthClient,
+    refreshToken: Secret,
+    signal: AbortSignal,
+  ): Promise<TokenResponse> {
     return this.#requestTokens(
       client,
       { grant_type: "refresh_token", refresh_token: refreshToken.reveal() },
@@ -80,18 +97,40 @@ export class WebexOAuth implements OAuthApi {
     );
   }
 
-  async authorizeDevice(client: OAuthClient, scope: string, signal: AbortSignal): Promise<DeviceAuthorization> {
+  async authorizeDevice(
+    client: OAuthClient,
+    scope: string,
+    signal: AbortSignal,
+  ): Promise<DeviceAuthorization> {
     const fields = { client_id: client.clientId, scope };
-    const { response, error } = await this.#post({ url: this.#endpoints.deviceAuthorize, fields, secrets: [] }, signal);
+    const { response, error } = await this.#post(
+      { url: this.#endpoints.deviceAuthorize, fields, secrets: [] },
+      signal,
+    );
     if (error !== null) throw oauthFault(response.status, error);
     return decodeDeviceAuthorization(parseJsonObject(response));
   }
 
-  async pollDeviceToken(client: OAuthClient, deviceCode: Secret, signal: AbortSignal): Promise<DeviceTokenPoll> {
-    const fields = { grant_type: DEVICE_GRANT, device_code: deviceCode.reveal(), client_id: client.clientId };
-    const form = { url: this.#endpoints.deviceToken, fields, basicAuth: client, isIrreplaceable: true, secrets: [deviceCode] };
+  async pollDeviceToken(
+    client: OAuthClient,
+    deviceCode: Secret,
+    signal: AbortSignal,
+  ): Promise<DeviceTokenPoll> {
+    const fields = {
+      grant_type: DEVICE_GRANT,
+      device_code: deviceCode.reveal(),
+      client_id: client.clientId,
+    };
+    const form = {
+      url: this.#endpoints.deviceToken,
+      fields,
+      basicAuth: client,
+      isIrreplaceable: true,
+      secrets: [deviceCode],
+    };
     const { response, error } = await this.#post(form, signal);
-    if (error === null) return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
+    if (error === null)
+      return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
     return toDeviceTokenPoll(response.status, error);
   }
 
@@ -108,8 +147,17 @@ export class WebexOAuth implements OAuthApi {
     secrets: readonly Secret[],
     signal: AbortSignal,
   ): Promise<TokenResponse> {
-    const fields = { ...grant, client_id: client.clientId, client_secret: client.clientSecret.reveal() };
-    const form = { url: this.#endpoints.token, fields, isIrreplaceable: true, secrets: [...secrets, client.clientSecret] };
+    const fields = {
+      ...grant,
+      client_id: client.clientId,
+      client_secret: client.clientSecret.reveal(),
+    };
+    const form = {
+      url: this.#endpoints.token,
+      fields,
+      isIrreplaceable: true,
+      secrets: [...secrets, client.clientSecret],
+    };
     const { response, error } = await this.#post(form, signal);
     if (error !== null) throw oauthFault(response.status, error);
     return decodeTokenResponse(parseJsonObject(response));
@@ -132,7 +180,8 @@ export class WebexOAuth implements OAuthApi {
       signal,
     });
     if (response.status >= 200 && response.status < 300) return { response, error: null };
-    const secrets = form.basicAuth === undefined ? form.secrets : [...form.secrets, form.basicAuth.clientSecret];
+    const secrets =
+      form.basicAuth === undefined ? form.secrets : [...form.secrets, form.basicAuth.clientSecret];
     return { response, error: parseErrorResponse(response, this.#options.clock.now(), secrets) };
   }
 }
@@ -176,10 +225,14 @@ function oauthFault(status: number, error: ErrorResponse): Fault {
     });
   }
   if (status === 429 || status === 423 || status >= 500) return restFault(status, error);
-  return new Fault("webexError", `Webex's authorization service gave an answer that means nothing here (${status})${detail}`, {
-    ...error.details,
-    hint: "Check WebexPresence.ApiUrl, and whether a proxy answers in Webex's place.",
-  });
+  return new Fault(
+    "webexError",
+    `Webex's authorization service gave an answer that means nothing here (${status})${detail}`,
+    {
+      ...error.details,
+      hint: "Check WebexPresence.ApiUrl, and whether a proxy answers in Webex's place.",
+    },
+  );
 }
 
 function hintFor(oauthError: string | null): string {

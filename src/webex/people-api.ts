@@ -2,7 +2,9 @@ import type { Secret } from "../faults/secret.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
 
 /** Where a page of the roster comes from: the beginning, or Webex's own link to the next one. */
-export type PageReference = { readonly kind: "first"; readonly max: number } | { readonly kind: "next"; readonly url: string };
+export type PageReference =
+  | { readonly kind: "first"; readonly max: number }
+  | { readonly kind: "next"; readonly url: string };
 
 export interface PeoplePage {
   /**

@@ -1,6 +1,6 @@
 import type { ReusableBuffer } from "../ports/http.js";
 import type { PersonSnapshot } from "../presence/person.js";
-import { parseJsonObject } from "./json-answer.js";
+import { parseJsonObject } from "./json-response.js";
 import { nextLink } from "./link-header.js";
 import { parseListedPersons } from "./listed-persons.js";
 import type { Me, PageReference, PeopleApi, PeoplePage } from "./people-api.js";
@@ -18,9 +18,17 @@ export class WebexPeople implements PeopleApi {
   }
 
   async listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
-    const requestUrl = page.kind === "first" ? `${this.#rest.apiUrl}/people?max=${page.max}` : page.url;
-    const { response, url } = await this.#rest.get(requestUrl, { ...PAGE_LIMITS, buffer: this.#buffer }, signal);
-    return { items: parseListedPersons(response), next: nextLink(response.headers.link, url, this.#rest.apiUrl) };
+    const requestUrl =
+      page.kind === "first" ? `${this.#rest.apiUrl}/people?max=${page.max}` : page.url;
+    const { response, url } = await this.#rest.get(
+      requestUrl,
+      { ...PAGE_LIMITS, buffer: this.#buffer },
+      signal,
+    );
+    return {
+      items: parseListedPersons(response),
+      next: nextLink(response.headers.link, url, this.#rest.apiUrl),
+    };
   }
 
   async findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
@@ -30,7 +38,11 @@ export class WebexPeople implements PeopleApi {
   }
 
   async me(signal: AbortSignal): Promise<Me> {
-    const { response } = await this.#rest.get(`${this.#rest.apiUrl}/people/me`, SMALL_LIMITS, signal);
+    const { response } = await this.#rest.get(
+      `${this.#rest.apiUrl}/people/me`,
+      SMALL_LIMITS,
+      signal,
+    );
     return decodeMe(parseJsonObject(response));
   }
 }

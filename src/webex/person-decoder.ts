@@ -1,7 +1,7 @@
 import type { PersonSnapshot } from "../presence/person.js";
 import { malformedResponse } from "./rest-faults.js";
-import { optionalString, requiredString } from "./json-answer.js";
-import type { JsonObject } from "./json-answer.js";
+import { optionalString, requiredString } from "./json-response.js";
+import type { JsonObject } from "./json-response.js";
 import type { Me } from "./people-api.js";
 
 const EMPTY: readonly string[] = [];
@@ -18,7 +18,8 @@ export function requiredItems({ items }: JsonObject): readonly unknown[] {
  */
 export function decodePerson(item: unknown): PersonSnapshot | null {
   if (typeof item !== "object" || item === null) return null;
-  const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item as JsonObject;
+  const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } =
+    item as JsonObject;
   if (typeof id !== "string" || id === "") return null;
   if (typeof type === "string" && type !== "person") return null;
   return {
@@ -35,7 +36,8 @@ export function decodePerson(item: unknown): PersonSnapshot | null {
 function strings(value: unknown): readonly string[] {
   if (!Array.isArray(value)) return EMPTY;
   for (const element of value as unknown[]) {
-    if (typeof element !== "string") return value.filter((each): each is string => typeof each === "string");
+    if (typeof element !== "string")
+      return value.filter((each): each is string => typeof each === "string");
   }
   return value as string[];
 }
@@ -44,7 +46,8 @@ function sipAddressesOf(value: unknown): readonly string[] {
   if (!Array.isArray(value) || value.length === 0) return EMPTY;
   const addresses: string[] = [];
   for (const entry of value as unknown[]) {
-    const address = typeof entry === "object" && entry !== null ? (entry as JsonObject).value : undefined;
+    const address =
+      typeof entry === "object" && entry !== null ? (entry as JsonObject).value : undefined;
     if (typeof address === "string") addresses.push(address);
   }
   return addresses;

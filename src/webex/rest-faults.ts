@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import type { ErrorResponse } from "./error-answer.js";
+import type { ErrorResponse } from "./error-response.js";
 
 /** The fault that an answer of the REST service stands for, once it is neither a success nor a redirect. */
 export function restFault(status: number, error: ErrorResponse): Fault {
@@ -21,9 +21,14 @@ export function restFault(status: number, error: ErrorResponse): Fault {
     // Locked: Webex uses it to throttle as well, and it may carry Retry-After.
     case 423:
     case 429:
-      return new Fault("rateLimited", `Webex asks for fewer requests (${status})${detail}`, details);
+      return new Fault(
+        "rateLimited",
+        `Webex asks for fewer requests (${status})${detail}`,
+        details,
+      );
   }
-  if (status >= 400 && status < 500) return new Fault("refused", `Webex refused the request (${status})${detail}`, details);
+  if (status >= 400 && status < 500)
+    return new Fault("refused", `Webex refused the request (${status})${detail}`, details);
   return new Fault("webexError", `Webex answered with an error (${status})${detail}`, {
     ...details,
     hint: "Nothing to do here unless it lasts; then see status.webex.com, and give the tracking id to Cisco's support.",

@@ -1,7 +1,7 @@
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { ReusableBuffer, Http, HttpResponse } from "../ports/http.js";
-import { parseErrorResponse } from "./error-answer.js";
+import { parseErrorResponse } from "./error-response.js";
 import { sameOriginUrl } from "./link-header.js";
 import type { RequestLimiter } from "./people-api.js";
 import { restFault, throwIfCancelled, malformedResponse } from "./rest-faults.js";
@@ -69,7 +69,8 @@ export class RestClient {
       if (response.status >= 200 && response.status < 300) return { response, url: currentUrl };
       if (REDIRECT_STATUSES.includes(response.status)) {
         redirects += 1;
-        if (redirects > MAX_REDIRECTS) throw malformedResponse("redirects again and again", response.status);
+        if (redirects > MAX_REDIRECTS)
+          throw malformedResponse("redirects again and again", response.status);
         currentUrl = sameOriginUrl(requireLocation(response), currentUrl, apiUrl, "a redirect");
         continue;
       }
@@ -86,7 +87,12 @@ export class RestClient {
   }
 
   /** One request, counted and waited for by the gate whatever comes of it. */
-  async #send(url: string, bearer: Secret, limits: RestLimits, signal: AbortSignal): Promise<HttpResponse> {
+  async #send(
+    url: string,
+    bearer: Secret,
+    limits: RestLimits,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
     throwIfCancelled(signal);
     await this.#limiter.acquire(signal);
     let outcome: Parameters<RequestLimiter["complete"]>[0] = "failed";
@@ -119,6 +125,7 @@ export class RestClient {
 
 function requireLocation(response: HttpResponse): string {
   const { location } = response.headers;
-  if (location === undefined || location === "") throw malformedResponse("is a redirect to nowhere", response.status);
+  if (location === undefined || location === "")
+    throw malformedResponse("is a redirect to nowhere", response.status);
   return location;
 }

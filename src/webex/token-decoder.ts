@@ -1,6 +1,6 @@
 import { Secret } from "../faults/secret.js";
-import { optionalString, requiredString } from "./json-answer.js";
-import type { JsonObject } from "./json-answer.js";
+import { optionalString, requiredString } from "./json-response.js";
+import type { JsonObject } from "./json-response.js";
 import type { DeviceAuthorization, TokenResponse } from "./oauth-api.js";
 
 /** RFC 8628 3.2 and 3.5: what holds where the answer does not say. */
@@ -25,7 +25,10 @@ export function decodeTokenResponse(body: JsonObject): TokenResponse {
 /** RFC 8628 3.2. Throws a `Fault` `webexError` where a person could not go on with it. */
 export function decodeDeviceAuthorization(body: JsonObject): DeviceAuthorization {
   const { user_code: userCode } = body;
-  const expiresInSeconds = Math.min(seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS, MAX_DEVICE_SECONDS);
+  const expiresInSeconds = Math.min(
+    seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS,
+    MAX_DEVICE_SECONDS,
+  );
   const intervalSeconds = seconds(body, "interval") ?? DEFAULT_INTERVAL_SECONDS;
   return {
     deviceCode: new Secret(requiredString(body, "device_code")),
@@ -34,7 +37,8 @@ export function decodeDeviceAuthorization(body: JsonObject): DeviceAuthorization
     verificationUriComplete: optionalString(body, "verification_uri_complete"),
     expiresInSeconds,
     // At an interval past its end the code would never be asked after: that is no interval.
-    intervalSeconds: intervalSeconds < expiresInSeconds ? intervalSeconds : DEFAULT_INTERVAL_SECONDS,
+    intervalSeconds:
+      intervalSeconds < expiresInSeconds ? intervalSeconds : DEFAULT_INTERVAL_SECONDS,
   };
 }
 

@@ -1,4 +1,7 @@
-import type { AuthorizationService, ImportedGrant } from "../authorization/authorization-service.js";
+import type {
+  AuthorizationService,
+  ImportedGrant,
+} from "../authorization/authorization-service.js";
 import type { FlowMethod, FlowView } from "../authorization/flow.js";
 import type { Authorization } from "../authorization/grant.js";
 import type { Secret } from "../faults/secret.js";

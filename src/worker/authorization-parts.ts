@@ -1,12 +1,12 @@
 import { Authorizations } from "../authorization/authorizations.js";
 import { BrowserFlow, type PageNotices } from "../authorization/browser-flow.js";
 import { DeviceFlow } from "../authorization/device-flow.js";
-import type { WebexService } from "../authorization/counterpart.js";
+import type { WebexService } from "../authorization/oauth-context.js";
 import { type AuthorizationSettings, originOf } from "../authorization/effective-client.js";
 import type { Flow, FlowMethod } from "../authorization/flow.js";
 import { GrantRefusals } from "../authorization/grant-refusals.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
-import type { GrantStore } from "../authorization/vault.js";
+import type { GrantStore } from "../authorization/grant-store.js";
 import type { Http } from "../ports/http.js";
 import { WebexIdentity } from "../webex/identity.js";
 import { WebexOAuth } from "../webex/oauth.js";
@@ -42,7 +42,13 @@ export function authorizationParts(wiring: AuthorizationWiring): {
     };
   };
   const flowFactory = (method: FlowMethod): Flow => {
-    const parts = { oauthContext: () => authorizations.oauthContext(), grantSink: authorizations, clock, chance: random, logger };
+    const parts = {
+      oauthContext: () => authorizations.oauthContext(),
+      grantSink: authorizations,
+      clock,
+      chance: random,
+      logger,
+    };
     return method === "device"
       ? new DeviceFlow(parts)
       : new BrowserFlow({ ...parts, notices, listen, redirectPort: settings().redirectPort });

@@ -13,7 +13,8 @@ export const USAGE =
   "usage: worker --settings <Presence.ini> [--host-pid <n>] [--log-dir <dir>] [--log-level error|warn|info|debug] [--secret-store keychain|memory]";
 
 /** The path in the product's manual. */
-const WINDOWS_SETTINGS = "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini";
+const WINDOWS_SETTINGS =
+  "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini";
 
 interface LaunchArguments {
   readonly settings: string | null;
@@ -32,11 +33,16 @@ interface LaunchEnvironment {
 }
 
 /** The launch options checked, with their defaults; or the sentence that says which one is wrong (contract: launch). */
-export function checkLaunchOptions(args: LaunchArguments, env: LaunchEnvironment): LaunchOptions | { readonly error: string } {
+export function checkLaunchOptions(
+  args: LaunchArguments,
+  env: LaunchEnvironment,
+): LaunchOptions | { readonly error: string } {
   const settings = args.settings ?? (env.platform === "windows" ? WINDOWS_SETTINGS : null);
-  if (settings === null || settings === "") return { error: "--settings is required: the path of Presence.ini." };
+  if (settings === null || settings === "")
+    return { error: "--settings is required: the path of Presence.ini." };
   const hostPid = args.hostPid === null ? null : decimal(args.hostPid);
-  if (args.hostPid !== null && hostPid === null) return { error: `--host-pid must be a process id, not "${args.hostPid}".` };
+  if (args.hostPid !== null && hostPid === null)
+    return { error: `--host-pid must be a process id, not "${args.hostPid}".` };
   if (args.logDir === "") return { error: "--log-dir must be a folder's path." };
   const { logLevel, secretStore } = args;
   if (logLevel !== null && !isLogLevel(logLevel))

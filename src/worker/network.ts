@@ -90,7 +90,11 @@ export class Network implements Http {
 }
 
 function sameRoute(a: RouteSettings, b: RouteSettings): boolean {
-  return a.proxy === b.proxy && a.certificates === b.certificates && samePassword(a.proxyPassword, b.proxyPassword);
+  return (
+    a.proxy === b.proxy &&
+    a.certificates === b.certificates &&
+    samePassword(a.proxyPassword, b.proxyPassword)
+  );
 }
 
 function samePassword(a: Secret | null, b: Secret | null): boolean {

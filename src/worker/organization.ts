@@ -45,9 +45,30 @@ export interface Organization {
 }
 
 export function createOrganization(parts: OrganizationOptions): Organization {
-  const { orgId, apiUrl, version, tokens, http, clock, random, logger, roster, budget, grantedScopes } = parts;
+  const {
+    orgId,
+    apiUrl,
+    version,
+    tokens,
+    http,
+    clock,
+    random,
+    logger,
+    roster,
+    budget,
+    grantedScopes,
+  } = parts;
   const people = new WebexPeople(new RestClient({ apiUrl, version, http, clock }, tokens, budget));
-  const poller = new OrganizationPoller({ orgId, people, roster, budget, clock, random, logger, grantedScopes });
+  const poller = new OrganizationPoller({
+    orgId,
+    people,
+    roster,
+    budget,
+    clock,
+    random,
+    logger,
+    grantedScopes,
+  });
   poller.apply(parts.settings);
   const stop = async (): Promise<void> => {
     tokens.cancel();

@@ -54,7 +54,8 @@ export class Organizations {
     for (const grant of grants) {
       const known = this.#entries.get(grant.orgId);
       ordered.set(grant.orgId, known === undefined ? this.#add(grant) : { ...known, grant });
-      if (known !== undefined && known.grant.grantedAt !== grant.grantedAt) known.organization.poller.retryNow();
+      if (known !== undefined && known.grant.grantedAt !== grant.grantedAt)
+        known.organization.poller.retryNow();
     }
     this.#entries = ordered;
   }
@@ -110,6 +111,10 @@ export class Organizations {
 /** Ages to a tenth of a second: more would only look precise. */
 function rounded(report: PollingReport): PollingReport {
   const { watchedP50, watchedP95 } = report.ageSeconds;
-  const tenth = (seconds: number | null): number | null => (seconds === null ? null : Math.round(seconds * 10) / 10);
-  return { ...report, ageSeconds: { watchedP50: tenth(watchedP50), watchedP95: tenth(watchedP95) } };
+  const tenth = (seconds: number | null): number | null =>
+    seconds === null ? null : Math.round(seconds * 10) / 10;
+  return {
+    ...report,
+    ageSeconds: { watchedP50: tenth(watchedP50), watchedP95: tenth(watchedP95) },
+  };
 }

@@ -12,7 +12,10 @@ import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 export interface WorkerPorts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger & { setLevel(level: LogLevel): void; close(deadlineMs: number): Promise<void> };
+  readonly log: Logger & {
+    setLevel(level: LogLevel): void;
+    close(deadlineMs: number): Promise<void>;
+  };
   readonly process: ProcessPort;
   readonly channel: Channel;
   readonly settingsFile: SettingsFile;

@@ -6,13 +6,13 @@ import { RpcServer } from "../rpc/rpc-server.js";
 import type { HostInfo } from "../rpc/session.js";
 import { defaultSettings } from "../settings/keys.js";
 import { checkHost, UNKNOWN_HOST, type HostCheck } from "../supervisor/host-gate.js";
-import type { ProblemReport } from "../supervisor/problem-book.js";
+import type { ProblemReport } from "../supervisor/problem-list.js";
 import { AuthorizationAfterSettings } from "./authorization-after-settings.js";
-import { Reconciler } from "./conductor.js";
+import { Reconciler } from "./reconciler.js";
 import type { LaunchOptions } from "./launch-options.js";
 import { collectProblems } from "./problem-sources.js";
-import { authorizationSettings, createComponents, type Components } from "./rooms.js";
-import { StatusPublisher } from "./status-board.js";
+import { authorizationSettings, createComponents, type Components } from "./components.js";
+import { StatusPublisher } from "./status-publisher.js";
 import type { WorkerPorts } from "./worker-ports.js";
 
 /** Reading settings and keychain begins this long after the host is listened to, so that a first query is answered before it. */
@@ -53,7 +53,12 @@ export class Worker {
       log.setLevel(options.logLevel ?? logLevel);
       this.#events.emit("settingsRead");
     });
-    const { settingsStore: settingsFeed, organizations, presence, authorizations } = this.#components;
+    const {
+      settingsStore: settingsFeed,
+      organizations,
+      presence,
+      authorizations,
+    } = this.#components;
     this.#status = new StatusPublisher(
       {
         phase: () => this.#reconciler.phase,
@@ -61,11 +66,18 @@ export class Worker {
         problems: () => this.#problems(),
         organizations: () => organizations.status(),
       },
-      { version, pid: ports.process.pid, secretStore: ports.secretStore.kind, settingsPath: options.settingsPath },
+      {
+        version,
+        pid: ports.process.pid,
+        secretStore: ports.secretStore.kind,
+        settingsPath: options.settingsPath,
+      },
       clock,
       ports.statusFile,
     );
-    const settingsRead = new Promise<void>((resolve) => void this.#events.on("settingsRead", () => resolve()));
+    const settingsRead = new Promise<void>(
+      (resolve) => void this.#events.on("settingsRead", () => resolve()),
+    );
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence,
@@ -106,7 +118,12 @@ export class Worker {
   #begin(): void {
     const { clock, log, process, version } = this.#ports;
     const { settingsStore: settingsFeed, vault, authorizations, flows } = this.#components;
-    log.info("The worker is starting.", { version, pid: process.pid, account: process.account, secretStore: vault.kind });
+    log.info("The worker is starting.", {
+      version,
+      pid: process.pid,
+      account: process.account,
+      secretStore: vault.kind,
+    });
     this.#disposers.push(
       this.#reconciler.start(),
       this.#reconciler.events.on("changed", () => this.#status.refresh()),
@@ -127,22 +144,35 @@ export class Worker {
       consoleVersion: attendantConsole?.version ?? null,
     });
     for (const version of this.#gate.unreadableVersions) {
-      this.#ports.log.warn("The host names a version that cannot be read; it is taken to be new enough.", { version });
+      this.#ports.log.warn(
+        "The host names a version that cannot be read; it is taken to be new enough.",
+        { version },
+      );
     }
     if (hostPid !== null) this.#followHost(hostPid);
     this.#reconciler.applyGate(this.#gate);
   }
 
   #followHost(pid: number): void {
-    this.#disposers.push(this.#ports.process.onExit(pid, () => void this.stop(0, "the host's process is gone")));
+    this.#disposers.push(
+      this.#ports.process.onExit(pid, () => void this.stop(0, "the host's process is gone")),
+    );
   }
 
   #problems(): ProblemReport[] {
-    const { settingsStore: settingsFeed, vault, authorizations, flows, organizations } = this.#components;
+    const {
+      settingsStore: settingsFeed,
+      vault,
+      authorizations,
+      flows,
+      organizations,
+    } = this.#components;
     return collectProblems({
       account: this.#ports.process.account,
       settings: settingsFeed.current,
-      authorizationSettings: authorizationSettings(settingsFeed.current?.settings ?? defaultSettings),
+      authorizationSettings: authorizationSettings(
+        settingsFeed.current?.settings ?? defaultSettings,
+      ),
       gate: this.#gate,
       vault: vault.state,
       standings: authorizations.grantStatuses(),
@@ -165,7 +195,13 @@ export class Worker {
       this.#reconciler.halt();
       for (const dispose of this.#disposers.splice(0)) dispose();
       presence.stop();
-      const work = [organizations.stop(), flows.stop(), authorizations.stop(), vault.stop(), this.#status.stop()];
+      const work = [
+        organizations.stop(),
+        flows.stop(),
+        authorizations.stop(),
+        vault.stop(),
+        this.#status.stop(),
+      ];
       await Promise.race([Promise.allSettled(work), this.#after(STOP_WORK_MS)]);
       network.close();
       await channel.flush(FLUSH_MS);

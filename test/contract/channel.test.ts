@@ -1,7 +1,7 @@
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
-import { ByteHost, frame, request } from "../support/byte-host.js";
-import { FakeChannel } from "../support/fake-channel.js";
-import { channelContract } from "./channel.contract.js";
+import { ByteHost, frame, request } from "../support/byte-host-fake.js";
+import { FakeChannel } from "../support/channel-fake.js";
+import { channelContract } from "../support/channel-contract.js";
 
 channelContract("fake", () => {
   const channel = new FakeChannel();
@@ -36,7 +36,9 @@ channelContract("JSON-RPC over streams", () => {
     resumeReading: () => host.resumeReading(),
     received: async () =>
       host.received.map((m): [string | number, unknown] =>
-        m.method === undefined ? [m.id!, m.error === undefined ? m.result : m.error.code] : [m.method, m.params],
+        m.method === undefined
+          ? [m.id!, m.error === undefined ? m.result : m.error.code]
+          : [m.method, m.params],
       ),
   };
 });

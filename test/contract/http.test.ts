@@ -1,8 +1,8 @@
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { Fault } from "../../src/faults/fault.js";
-import { TestServer, closedPort } from "../support/http-fixtures.js";
-import { ScriptedHttp } from "../support/scripted-http.js";
-import { CONTRACT_PATHS, httpContract } from "./http.contract.js";
+import { TestServer, closedPort } from "../support/http-fixture.js";
+import { ScriptedHttp } from "../support/http-fake.js";
+import { CONTRACT_PATHS, httpContract } from "../support/http-contract.js";
 
 const ORIGIN = "http://scripted.example";
 
@@ -12,7 +12,9 @@ httpContract("ScriptedHttp", async () => {
     if (origin !== ORIGIN) return new Fault("webexUnreachable", "Refused.");
     if (pathname === "/silence") return "silence";
     if (pathname === "/echo")
-      return { body: { method: request.method, body: request.body, type: request.headers["Content-Type"] } };
+      return {
+        body: { method: request.method, body: request.body, type: request.headers["Content-Type"] },
+      };
     return CONTRACT_PATHS[pathname as keyof typeof CONTRACT_PATHS];
   });
   return {
@@ -32,7 +34,9 @@ httpContract("AxiosHttp", async () => {
       let body = "";
       request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
       request.on("end", () =>
-        response.end(JSON.stringify({ method: request.method, body, type: request.headers["content-type"] })),
+        response.end(
+          JSON.stringify({ method: request.method, body, type: request.headers["content-type"] }),
+        ),
       );
       return;
     }

@@ -6,8 +6,11 @@ import { networkInterfaces } from "node:os";
 import { expect } from "chai";
 
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
-import { type LoopbackReader, loopbackServerContract } from "./loopback-server.contract.js";
-import { FakeLoopback } from "./loopback-server.fake.js";
+import {
+  type LoopbackReader,
+  loopbackServerContract,
+} from "../support/loopback-server-contract.js";
+import { FakeLoopback } from "../support/loopback-server-fake.js";
 
 loopbackServerContract("fake", () => {
   const machine = new FakeLoopback();
@@ -16,7 +19,9 @@ loopbackServerContract("fake", () => {
     request: (port, { headers = {}, ...request }) =>
       machine.request(port, {
         ...request,
-        headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+        headers: Object.fromEntries(
+          Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+        ),
       }),
     stream: async (port, target) => {
       const stream = await machine.open(port, target);
@@ -34,18 +39,28 @@ loopbackServerContract("node:http", () => ({
     let text = "";
     for await (const chunk of response) text += chunk as string;
     const named = Object.entries(response.headers).map(([name, value]) => [name, String(value)]);
-    return { status: response.statusCode ?? 0, headers: Object.fromEntries(named) as Record<string, string>, body: text };
+    return {
+      status: response.statusCode ?? 0,
+      headers: Object.fromEntries(named) as Record<string, string>,
+      body: text,
+    };
   },
   stream: async (port, target) => reader(await send(port, "GET", target, {}, "")),
 }));
 
 describe("LoopbackServer on node:http", () => {
   it("listens on both loopback addresses and on no other", async function () {
-    const server = await listenOnLoopback(0, async () => ({ kind: "page", status: 200, headers: {}, body: "here" }));
+    const server = await listenOnLoopback(0, async () => ({
+      kind: "page",
+      status: 200,
+      headers: {},
+      body: "here",
+    }));
     try {
       expect(await reaches("127.0.0.1", server.port)).to.equal(true);
       if (hasIpv6Loopback()) expect(await reaches("::1", server.port)).to.equal(true);
-      for (const address of outsideAddresses()) expect(await reaches(address, server.port), address).to.equal(false);
+      for (const address of outsideAddresses())
+        expect(await reaches(address, server.port), address).to.equal(false);
     } finally {
       await server.close();
     }
@@ -58,7 +73,12 @@ describe("LoopbackServer on node:http", () => {
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     try {
-      const fault = await listenOnLoopback(port, async () => ({ kind: "page", status: 200, headers: {}, body: "" })).then(
+      const fault = await listenOnLoopback(port, async () => ({
+        kind: "page",
+        status: 200,
+        headers: {},
+        body: "",
+      })).then(
         () => null,
         (thrown: unknown) => thrown,
       );
@@ -70,7 +90,12 @@ describe("LoopbackServer on node:http", () => {
   });
 
   it("is not held up on close by a connection that never asked", async () => {
-    const server = await listenOnLoopback(0, async () => ({ kind: "page", status: 200, headers: {}, body: "" }));
+    const server = await listenOnLoopback(0, async () => ({
+      kind: "page",
+      status: 200,
+      headers: {},
+      body: "",
+    }));
     const idle = connect(server.port, "127.0.0.1");
     await once(idle, "connect");
     const began = performance.now();
@@ -89,7 +114,13 @@ function send(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { host: "127.0.0.1", port, method, path, headers: { ...headers, "content-length": Buffer.byteLength(body) } },
+      {
+        host: "127.0.0.1",
+        port,
+        method,
+        path,
+        headers: { ...headers, "content-length": Buffer.byteLength(body) },
+      },
       resolve,
     );
     request.on("error", reject);
@@ -126,7 +157,10 @@ function reaches(host: string, port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-    socket.once("connect", settle(true)).once("error", settle(false)).once("timeout", settle(false));
+    socket
+      .once("connect", settle(true))
+      .once("error", settle(false))
+      .once("timeout", settle(false));
   });
 }
 

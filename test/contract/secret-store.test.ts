@@ -1,10 +1,10 @@
-import { KeytarStore } from "../../src/platform/keytar-store.js";
+import { KeytarStore } from "../../src/platform/secret-store.js";
 import { MemoryStore } from "../../src/platform/memory-store.js";
-import type { Keyring } from "../support/keyring.js";
-import { KEYRING_TOOLS, startKeyring } from "../support/keyring.js";
+import type { Keyring } from "../support/keyring-fixture.js";
+import { KEYRING_TOOLS, startKeyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { FakeKeytar } from "../support/keyring-fake.js";
-import { secretStoreContract } from "./secret-store.contract.js";
+import { FakeKeytar } from "../support/keytar-fake.js";
+import { secretStoreContract } from "../support/secret-store-contract.js";
 
 describe("secret store: memory", () => {
   let store: MemoryStore;
@@ -19,7 +19,9 @@ describe("secret store: keychain on a fake keytar", () => {
   beforeEach(() => {
     keytar = new FakeKeytar();
   });
-  secretStoreContract(() => new KeytarStore({ account: "svc", platform: "windows", binding: keytar }));
+  secretStoreContract(
+    () => new KeytarStore({ account: "svc", platform: "windows", binding: keytar }),
+  );
 });
 
 describe("secret store: keychain on a real Secret Service", function () {

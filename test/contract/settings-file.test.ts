@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { DiskSettingsFile } from "../../src/platform/settings-file.js";
-import { FakeSettingsFile } from "../support/fake-settings-file.js";
-import { settingsFileContract } from "./settings-file.contract.js";
+import { FakeSettingsFile } from "../support/settings-file-fake.js";
+import { settingsFileContract } from "../support/settings-file-contract.js";
 
 settingsFileContract("FakeSettingsFile", async () => {
   const file = new FakeSettingsFile();

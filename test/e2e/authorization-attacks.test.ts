@@ -3,8 +3,13 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 
-import { launchChromium } from "../integration/browser-flow-rig.js";
-import { AuthorizationHarness, hasIpv6, holdPort, releasePort } from "./authorization-rig.js";
+import { launchChromium } from "../support/browser-flow-http-harness.js";
+import {
+  AuthorizationHarness,
+  hasIpv6,
+  holdPort,
+  releasePort,
+} from "../support/authorization-harness.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
@@ -25,10 +30,13 @@ describe("e2e: attacks on the authorization page", function () {
   });
 
   const grants = async (): Promise<number> => {
-    const { authorizations } = (await harness.worker.host.request("authorization/list")) as { authorizations: unknown[] };
+    const { authorizations } = (await harness.worker.host.request("authorization/list")) as {
+      authorizations: unknown[];
+    };
     return authorizations.length;
   };
-  const tokenRequests = (): number => harness.webex.requestsSince(0, { path: "/v1/access_token" }).length;
+  const tokenRequests = (): number =>
+    harness.webex.requestsSince(0, { path: "/v1/access_token" }).length;
 
   it("refuses a wrong key everywhere, and tells nothing of the flow", async () => {
     const wrong = "A".repeat(search.length - 5);
@@ -46,7 +54,11 @@ describe("e2e: attacks on the authorization page", function () {
       expect(answer.body).to.not.include(harness.webex.client.clientId);
       expect(answer.body).to.not.include(search.slice(5));
     }
-    const complete = await harness.request("/complete", { method: "POST", headers: FORM, body: `key=${wrong}` });
+    const complete = await harness.request("/complete", {
+      method: "POST",
+      headers: FORM,
+      body: `key=${wrong}`,
+    });
     expect(complete.status).to.equal(403);
     expect((await harness.request(`/${search}`)).status).to.equal(200);
   });
@@ -54,8 +66,16 @@ describe("e2e: attacks on the authorization page", function () {
   it("refuses an answer with a wrong state or none, and keeps the visit under way good", async () => {
     const callback = await harness.callbackUrl(address);
     const code = callback.searchParams.get("code") ?? "";
-    for (const query of [`code=${code}&state=wrong`, `code=${code}`, `code=${code}&state=`, `error=access_denied&state=wrong`]) {
-      expect((await harness.request(`/oauth/callback?${query}`)).status, query.replace(code, "…")).to.equal(400);
+    for (const query of [
+      `code=${code}&state=wrong`,
+      `code=${code}`,
+      `code=${code}&state=`,
+      `error=access_denied&state=wrong`,
+    ]) {
+      expect(
+        (await harness.request(`/oauth/callback?${query}`)).status,
+        query.replace(code, "…"),
+      ).to.equal(400);
     }
     expect(tokenRequests()).to.equal(0);
     expect(harness.flow?.state).to.equal("waiting");
@@ -78,8 +98,12 @@ describe("e2e: attacks on the authorization page", function () {
     const [mine, other] = [await harness.callbackUrl(address), await harness.callbackUrl(address)];
     const mixed = `/oauth/callback?code=${other.searchParams.get("code")}&state=${mine.searchParams.get("state")}`;
     expect((await harness.request(mixed)).status).to.equal(303);
-    expect(harness.webex.requestsSince(0, { path: "/v1/access_token" }).map(({ status }) => status)).to.deep.equal([400]);
-    expect((await harness.waitForFlow("failed", ({ state }) => state === "failed")).message).to.include("Webex refused");
+    expect(
+      harness.webex.requestsSince(0, { path: "/v1/access_token" }).map(({ status }) => status),
+    ).to.deep.equal([400]);
+    expect(
+      (await harness.waitForFlow("failed", ({ state }) => state === "failed")).message,
+    ).to.include("Webex refused");
     expect(await grants()).to.equal(0);
   });
 
@@ -95,14 +119,26 @@ describe("e2e: attacks on the authorization page", function () {
       expect(answer.status, host).to.equal(421);
       expect(answer.body).to.not.include(harness.webex.client.clientId);
     }
-    for (const host of [`localhost:${harness.port}`, `127.0.0.1:${harness.port}`, `[::1]:${harness.port}`]) {
-      expect((await harness.request(`/${search}`, { headers: { host } })).status, host).to.equal(200);
+    for (const host of [
+      `localhost:${harness.port}`,
+      `127.0.0.1:${harness.port}`,
+      `[::1]:${harness.port}`,
+    ]) {
+      expect((await harness.request(`/${search}`, { headers: { host } })).status, host).to.equal(
+        200,
+      );
     }
-    if (hasIpv6()) expect((await harness.request(`/${search}`, { host: "::1" })).status).to.equal(200);
+    if (hasIpv6())
+      expect((await harness.request(`/${search}`, { host: "::1" })).status).to.equal(200);
   });
 
   it("refuses a callback that nobody has asked for, and listens to none without a flow", async () => {
-    for (const query of ["", "?code=abc&state=abc", "?error=access_denied&state=", "?code=abc&state=__proto__"]) {
+    for (const query of [
+      "",
+      "?code=abc&state=abc",
+      "?error=access_denied&state=",
+      "?code=abc&state=__proto__",
+    ]) {
       expect((await harness.request(`/oauth/callback${query}`)).status, query).to.equal(400);
     }
     const callback = await harness.callbackUrl(address);
@@ -111,7 +147,9 @@ describe("e2e: attacks on the authorization page", function () {
     expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
     expect(tokenRequests()).to.equal(0);
     await harness.writeSettings(0);
-    await harness.worker.waitFor("a closed page", async () => ((await harness.isListening()) ? null : true));
+    await harness.worker.waitFor("a closed page", async () =>
+      (await harness.isListening()) ? null : true,
+    );
     expect(await harness.isListening("::1")).to.equal(false);
   });
 
@@ -120,7 +158,9 @@ describe("e2e: attacks on the authorization page", function () {
     const origin = "http://evil.example";
     const posted = { method: "POST", body: callback.search.slice(1), headers: { ...FORM, origin } };
     expect((await harness.request("/oauth/callback", posted)).status).to.equal(405);
-    expect((await harness.request(callback.pathname + callback.search, posted)).status).to.equal(405);
+    expect((await harness.request(callback.pathname + callback.search, posted)).status).to.equal(
+      405,
+    );
     expect(tokenRequests()).to.equal(0);
     await harness.request(callback.pathname + callback.search);
     expect(await grants()).to.equal(1);
@@ -144,7 +184,8 @@ describe("e2e: attacks on the authorization page", function () {
 
   it("shows what Webex is said to say as text: no header, no markup, no control character", async () => {
     const departure = new URL(await harness.authorizeUrl(address));
-    const said = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'\r\nSet-Cookie: a=b\r\n\r\n<h1>\u202eowned";
+    const said =
+      "<script>alert(1)</script><img src=x onerror=alert(2)>\"'\r\nSet-Cookie: a=b\r\n\r\n<h1>\u202eowned";
     const query = new URLSearchParams({
       error: "access_denied\r\nX-Evil: 1",
       error_description: said,
@@ -161,12 +202,18 @@ describe("e2e: attacks on the authorization page", function () {
       "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt;&quot;&#39;Set-Cookie: a=b&lt;h1&gt;owned",
     );
     expect(body).to.not.match(/<script>alert|<img|<h1>owned|\u202e/);
-    expect(harness.worker.host.transcript.text("stderr")).to.not.include("X-Evil").and.to.not.include("alert(1)");
+    expect(harness.worker.host.transcript.text("stderr"))
+      .to.not.include("X-Evil")
+      .and.to.not.include("alert(1)");
   });
 
   it("keeps the page out of caches and frames, and lets in no script from elsewhere", async () => {
     const policy = (csp: string): Map<string, string> =>
-      new Map(csp.split("; ").map((part) => [part.split(" ")[0] ?? "", part.split(" ").slice(1).join(" ")]));
+      new Map(
+        csp
+          .split("; ")
+          .map((part) => [part.split(" ")[0] ?? "", part.split(" ").slice(1).join(" ")]),
+      );
     for (const target of [`/${search}`, "/?key=wrong", "/nothing"]) {
       const { headers } = await harness.request(target);
       expect(headers["cache-control"], target).to.equal("no-store");
@@ -191,7 +238,9 @@ describe("e2e: attacks on the authorization page", function () {
 
   it("answers a request that is too long or no HTTP, and goes on", async () => {
     const long = "x".repeat(40_000);
-    expect((await harness.request("/complete", { method: "POST", headers: FORM, body: long })).status).to.equal(413);
+    expect(
+      (await harness.request("/complete", { method: "POST", headers: FORM, body: long })).status,
+    ).to.equal(413);
     expect((await harness.request(`/?key=${long}`)).status).to.equal(431);
     expect((await harness.request(`/${search}`, { method: "TRACE" })).status).to.equal(405);
     expect((await harness.request(`http://evil.example/${search}`)).status).to.equal(404);
@@ -202,7 +251,9 @@ describe("e2e: attacks on the authorization page", function () {
   it("is not shown in a frame of another page", async function () {
     const browser = await launchChromium(this);
     const html = `<!doctype html><title>elsewhere</title><iframe src="${address}" width="800" height="600"></iframe>`;
-    const site: Server = createServer((_request, response) => response.writeHead(200, { "content-type": "text/html" }).end(html));
+    const site: Server = createServer((_request, response) =>
+      response.writeHead(200, { "content-type": "text/html" }).end(html),
+    );
     site.listen(0, "127.0.0.1");
     await once(site, "listening");
     try {
@@ -248,7 +299,9 @@ describe("e2e: the authorization page's port in other hands", function () {
         await releasePort(other);
         const address = await harness.waitForPage(null, 15_000);
         await harness.waitForProblemEnd("redirectPortInUse", 2_000);
-        expect((await harness.request(`/${new URL(address).search}`, { host })).status).to.equal(200);
+        expect((await harness.request(`/${new URL(address).search}`, { host })).status).to.equal(
+          200,
+        );
       } finally {
         await harness.stop();
       }

@@ -1,9 +1,12 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 
-import { findSeriousViolations } from "../integration/axe-findings.js";
-import { launchChromium } from "../integration/browser-flow-rig.js";
-import { AuthorizationHarness, type AuthorizationHarnessOptions } from "./authorization-rig.js";
+import { findSeriousViolations } from "../support/axe.js";
+import { launchChromium } from "../support/browser-flow-http-harness.js";
+import {
+  AuthorizationHarness,
+  type AuthorizationHarnessOptions,
+} from "../support/authorization-harness.js";
 
 describe("e2e: authorization in a browser", function () {
   this.timeout(60_000);
@@ -73,7 +76,9 @@ describe("e2e: authorization in a browser", function () {
     await stateIs("authorized");
     expect(page.url()).to.equal(address);
     const row = await page.locator(".row").first().innerText();
-    expect(row).to.include("Example Ltd").and.to.include(harness.webex.organizations[0]!.administrator.displayName);
+    expect(row)
+      .to.include("Example Ltd")
+      .and.to.include(harness.webex.organizations[0]!.administrator.displayName);
     expect(row)
       .to.match(/valid until/i)
       .and.to.match(/read the name of the organization/i);
@@ -81,9 +86,14 @@ describe("e2e: authorization in a browser", function () {
     await page.getByText("Presence starts now").waitFor();
     await harness.waitForPresence(email(), "inMeeting");
     await harness.worker.waitForPhase("polling");
-    expect((await harness.worker.status()).problems.map(({ code }) => code)).to.deep.equal(["memorySecretStore"]);
+    expect((await harness.worker.status()).problems.map(({ code }) => code)).to.deep.equal([
+      "memorySecretStore",
+    ]);
     expect(
-      harness.changes.some(({ flow }) => flow?.state === "authorized" && flow.message?.includes("Example Ltd") === true),
+      harness.changes.some(
+        ({ flow }) =>
+          flow?.state === "authorized" && flow.message?.includes("Example Ltd") === true,
+      ),
     ).to.equal(true);
     expect(harness.flow).to.equal(null);
     expect(harness.changes.at(-1)?.authorizations).to.have.lengthOf(1);
@@ -95,12 +105,18 @@ describe("e2e: authorization in a browser", function () {
     await authorize("decline");
     await stateIs("denied");
     expect(await text("state")).to.include("Webex said: The resource owner denied the request.");
-    await harness.waitForFlow("declined", (flow) => flow.state === "denied" && flow.url === address);
+    await harness.waitForFlow(
+      "declined",
+      (flow) => flow.state === "denied" && flow.url === address,
+    );
     expect((await harness.waitForProblem("authorizationDenied")).hint).to.include("Control Hub");
     await authorize("wrong-scope");
     await stateIs("failed");
     expect(await text("state")).to.include("spark-admin:people_read");
-    await harness.waitForFlow("failed", (flow) => flow.state === "failed" && flow.message?.includes("scope") === true);
+    await harness.waitForFlow(
+      "failed",
+      (flow) => flow.state === "failed" && flow.message?.includes("scope") === true,
+    );
     await authorize("accept");
     await stateIs("authorized");
     await harness.worker.waitForPhase("polling");
@@ -116,9 +132,13 @@ describe("e2e: authorization in a browser", function () {
     await page.locator('.notice[data-code="adminRoleLost"]').waitFor();
     expect(await text("state")).to.include("its presence does not come");
     expect(await page.locator(".row").first().innerText()).to.include("Needs attention");
-    expect(await page.locator('.notice[data-code="adminRoleLost"]').innerText()).to.include("Full Admin");
+    expect(await page.locator('.notice[data-code="adminRoleLost"]').innerText()).to.include(
+      "Full Admin",
+    );
     await stateIs("authorized");
-    expect((await harness.worker.waitForPhase("blocked")).problems.map(({ code }) => code)).to.include("adminRoleLost");
+    expect(
+      (await harness.worker.waitForPhase("blocked")).problems.map(({ code }) => code),
+    ).to.include("adminRoleLost");
     expect(await harness.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
     await authorize("accept");
     await page.locator('.notice[data-code="adminRoleLost"]').waitFor({ state: "detached" });
@@ -155,7 +175,8 @@ describe("e2e: authorization in a browser", function () {
     await authorize("accept");
     await stateIs("authorized");
     expect(await page.locator(".row").allInnerTexts()).to.satisfy(
-      (rows: string[]) => rows.length === 2 && rows[0]!.includes("Acme") && rows[1]!.includes("Another organization"),
+      (rows: string[]) =>
+        rows.length === 2 && rows[0]!.includes("Acme") && rows[1]!.includes("Another organization"),
     );
     await authorize("accept", "1:fullAdmin");
     await page.getByText("Beta is authorized").waitFor();
@@ -179,7 +200,9 @@ describe("e2e: authorization in a browser", function () {
     expect(await text("state")).to.include("its presence does not come");
     await stateIs("authorized");
     harness.webex.set({ sharingOff: false });
-    await page.locator('.notice[data-code="statusSharingOff"]').waitFor({ state: "detached", timeout: 12_000 });
+    await page
+      .locator('.notice[data-code="statusSharingOff"]')
+      .waitFor({ state: "detached", timeout: 12_000 });
   });
 
   it("opens a page again when the grant has ended, and names the organization", async () => {
@@ -210,7 +233,11 @@ describe("e2e: authorization in a browser", function () {
       const before = address;
       await close();
       const closedAt = Date.now();
-      await harness.worker.waitFor(`the page closed by ${how}`, async () => ((await harness.isListening()) ? null : true), 3_000);
+      await harness.worker.waitFor(
+        `the page closed by ${how}`,
+        async () => ((await harness.isListening()) ? null : true),
+        3_000,
+      );
       expect(Date.now() - closedAt, how).to.be.lessThan(1_000);
       await page.locator('[data-state="expired"]').waitFor();
       await harness.worker.waitFor("no flow", () => (harness.flow === null ? true : null));

@@ -1,7 +1,11 @@
 import { expect } from "chai";
 
 import { approveDevice } from "../../simulator/administrator.js";
-import { AuthorizationHarness, type AuthorizationHarnessOptions, type Flow } from "./authorization-rig.js";
+import {
+  AuthorizationHarness,
+  type AuthorizationHarnessOptions,
+  type Flow,
+} from "../support/authorization-harness.js";
 
 describe("e2e: authorization with a code, for a server without a browser", function () {
   this.timeout(40_000);
@@ -12,24 +16,41 @@ describe("e2e: authorization with a code, for a server without a browser", funct
   });
 
   const start = async (options: AuthorizationHarnessOptions = {}): Promise<void> => {
-    harness = await AuthorizationHarness.start({ authorize: "device", deviceIntervalSeconds: 1, ...options });
+    harness = await AuthorizationHarness.start({
+      authorize: "device",
+      deviceIntervalSeconds: 1,
+      ...options,
+    });
   };
   const code = (before: string | null = null): Promise<Flow> =>
-    harness.waitForFlow("a code", ({ state, userCode }) => state === "waiting" && userCode !== null && userCode !== before);
+    harness.waitForFlow(
+      "a code",
+      ({ state, userCode }) => state === "waiting" && userCode !== null && userCode !== before,
+    );
   const approve = (flow: Flow, decision: "accept" | "decline" = "accept"): Promise<unknown> =>
     approveDevice(flow.verificationUri ?? "", flow.userCode ?? "", { decision });
-  const hasReported = (state: string): boolean => harness.changes.some(({ flow }) => flow?.state === state);
+  const hasReported = (state: string): boolean =>
+    harness.changes.some(({ flow }) => flow?.state === state);
 
   for (const devicePendingForm of ["428", "authorization_pending"] as const) {
     it(`gives code and address to the host and to the log, waits (${devicePendingForm}), and presence comes`, async () => {
       await start({ devicePendingForm });
       await harness.writeSettings(1);
       const flow = await code();
-      expect(flow).to.include({ method: "device", url: null, verificationUri: `${harness.webex.url}/device` });
+      expect(flow).to.include({
+        method: "device",
+        url: null,
+        verificationUri: `${harness.webex.url}/device`,
+      });
       expect(Date.parse(flow.expiresAt ?? "") - Date.now()).to.be.within(270_000, 300_000);
       await harness.waitForLog(flow.userCode ?? "-", flow.verificationUri ?? "-");
-      expect(harness.worker.host.transcript.text("stderr")).to.include(flow.userCode).and.to.include(flow.verificationUri);
-      await harness.webex.nextRequest({ path: "/v1/device/token", status: devicePendingForm === "428" ? 428 : 400 }, 5_000);
+      expect(harness.worker.host.transcript.text("stderr"))
+        .to.include(flow.userCode)
+        .and.to.include(flow.verificationUri);
+      await harness.webex.nextRequest(
+        { path: "/v1/device/token", status: devicePendingForm === "428" ? 428 : 400 },
+        5_000,
+      );
       expect(await harness.isListening()).to.equal(false);
       const person = harness.webex.people()[0]!.emails[0]!;
       harness.webex.setStatus(person, "presenting");
@@ -54,7 +75,8 @@ describe("e2e: authorization with a code, for a server without a browser", funct
   for (const { what, answers } of refusals) {
     it(`waits 5 s longer for ${what}, and is refused by none of it`, async () => {
       await start();
-      for (const answer of answers) harness.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
+      for (const answer of answers)
+        harness.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
       await harness.writeSettings(1);
       const flow = await code();
       await harness.webex.nextRequest({ path: "/v1/device/token", status: answers.at(-1)!.status });
@@ -62,7 +84,9 @@ describe("e2e: authorization with a code, for a server without a browser", funct
       const asked = Date.now();
       await harness.worker.waitForPhase("polling", 20_000);
       expect(Date.now() - asked).to.be.greaterThan(5_000);
-      const statuses = harness.webex.requestsSince(0, { path: "/v1/device/token" }).map(({ status }) => status);
+      const statuses = harness.webex
+        .requestsSince(0, { path: "/v1/device/token" })
+        .map(({ status }) => status);
       expect(statuses).to.deep.equal([...answers.map(({ status }) => status), 200]);
       expect(hasReported("failed")).to.equal(false);
     });
@@ -114,16 +138,28 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     harness.webex.set({ latencyMs: 0 });
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(harness.changes.slice(before)).to.deep.equal([]);
-    expect((await harness.worker.status()).problems.map(({ code: name }) => name)).to.not.include("webexUnreachable");
+    expect((await harness.worker.status()).problems.map(({ code: name }) => name)).to.not.include(
+      "webexUnreachable",
+    );
     await harness.writeSettings(1);
     await code(first.userCode);
   });
 
   it("is begun and called off by the host, also while disabled; one flow at a time", async () => {
     await start({ authorize: "off" });
-    const begun = (await harness.worker.host.request("authorization/begin", { method: "device" })) as Record<string, unknown>;
-    expect(begun).to.have.all.keys("method", "verificationUri", "verificationUriComplete", "userCode", "expiresAt");
-    expect(await harness.worker.host.request("authorization/begin", { method: "device" })).to.deep.equal(begun);
+    const begun = (await harness.worker.host.request("authorization/begin", {
+      method: "device",
+    })) as Record<string, unknown>;
+    expect(begun).to.have.all.keys(
+      "method",
+      "verificationUri",
+      "verificationUriComplete",
+      "userCode",
+      "expiresAt",
+    );
+    expect(
+      await harness.worker.host.request("authorization/begin", { method: "device" }),
+    ).to.deep.equal(begun);
     let refused: { code?: number; data?: unknown } = {};
     await harness.worker.host
       .request("authorization/begin", { method: "browser" })
@@ -131,8 +167,12 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     expect(refused.code).to.equal(1102);
     expect(refused.data).to.deep.include({ method: "device" });
     expect(await harness.worker.host.request("authorization/cancel")).to.equal(null);
-    await harness.worker.waitFor("its end", () => (hasReported("cancelled") && harness.flow === null ? true : null));
-    const again = (await harness.worker.host.request("authorization/begin", { method: "device" })) as { userCode: string };
+    await harness.worker.waitFor("its end", () =>
+      hasReported("cancelled") && harness.flow === null ? true : null,
+    );
+    const again = (await harness.worker.host.request("authorization/begin", {
+      method: "device",
+    })) as { userCode: string };
     await approveDevice(`${harness.webex.url}/device`, again.userCode);
     await harness.worker.waitFor("the grant", () => (hasReported("authorized") ? true : null));
     expect((await harness.worker.status()).waitForPhase).to.equal("disabled");

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { approveDevice } from "../../simulator/administrator.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { AuthorizationHarness } from "./authorization-rig.js";
+import { AuthorizationHarness } from "../support/authorization-harness.js";
 
 describe("e2e: WebexPresence.ApiUrl and the client change while somebody authorizes", function () {
   this.timeout(40_000);
@@ -10,7 +10,10 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
   let other: WebexSimulator;
 
   beforeEach(async () => {
-    other = new WebexSimulator({ organizations: [{ name: "Other Ltd", persons: 3, seed: 3 }], speed: 0 });
+    other = new WebexSimulator({
+      organizations: [{ name: "Other Ltd", persons: 3, seed: 3 }],
+      speed: 0,
+    });
     await other.start();
   });
 
@@ -24,7 +27,10 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
   });
 
   const moveTo = async (authorize: string): Promise<void> => {
-    other.registerClient({ ...harness.webex.client, redirectUris: [`http://localhost:${harness.port}/oauth/callback`] });
+    other.registerClient({
+      ...harness.webex.client,
+      redirectUris: [`http://localhost:${harness.port}/oauth/callback`],
+    });
     await harness.worker.writeSettings(1, [
       `WebexPresence.Authorize=${authorize}`,
       `WebexPresence.RedirectPort=${harness.port}`,
@@ -35,7 +41,11 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
   const nobody = { authorizations: [] };
   const endSaying = (text: string): Promise<true> =>
     harness.worker.waitFor(`an end that says ${text}`, () =>
-      harness.changes.some(({ flow }) => flow?.state === "cancelled" && flow.message?.includes(text) === true) ? true : null,
+      harness.changes.some(
+        ({ flow }) => flow?.state === "cancelled" && flow.message?.includes(text) === true,
+      )
+        ? true
+        : null,
     );
 
   it("a consent given at the old address is exchanged nowhere, and the page that opens leads to the new one", async () => {
@@ -55,11 +65,16 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
   it("a code shown for the old address is asked after no more, and an import that is on its way fails", async () => {
     harness = await AuthorizationHarness.start({ authorize: "device", deviceIntervalSeconds: 1 });
     await harness.writeSettings(1);
-    const { userCode, verificationUri } = await harness.waitForFlow("a code", (flow) => flow.userCode !== null);
+    const { userCode, verificationUri } = await harness.waitForFlow(
+      "a code",
+      (flow) => flow.userCode !== null,
+    );
     await harness.webex.nextRequest({ path: "/v1/device/token" }, 5_000);
     const { orgId: _orgId, accessToken: _accessToken, ...grant } = harness.webex.issueGrant();
     harness.webex.set({ latencyMs: 3_000 });
-    const imported = harness.worker.host.request("authorization/import", grant).catch((error: unknown) => error);
+    const imported = harness.worker.host
+      .request("authorization/import", grant)
+      .catch((error: unknown) => error);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await moveTo("device");
     await endSaying("WebexPresence.ApiUrl was changed");
@@ -69,7 +84,10 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
     expect(refused.message).to.include("WebexPresence.ApiUrl").and.to.include("Import it again");
     const mark = harness.webex.mark();
     await approveDevice(verificationUri ?? "", userCode ?? "");
-    await harness.waitForFlow("a code of the new address", (flow) => flow.verificationUri?.startsWith(other.url) === true);
+    await harness.waitForFlow(
+      "a code of the new address",
+      (flow) => flow.verificationUri?.startsWith(other.url) === true,
+    );
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(harness.webex.requestsSince(mark, { path: "/v1/device/token" })).to.deep.equal([]);
     expect(await list()).to.deep.equal(nobody);
@@ -83,7 +101,10 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
     const { userCode } = await harness.waitForFlow("a code", (flow) => flow.userCode !== null);
     await harness.worker.host.request("authorization/setClient", next);
     await endSaying("client id was changed");
-    const flow = await harness.waitForFlow("another code", (one) => one.userCode !== null && one.userCode !== userCode);
+    const flow = await harness.waitForFlow(
+      "another code",
+      (one) => one.userCode !== null && one.userCode !== userCode,
+    );
     await approveDevice(flow.verificationUri ?? "", flow.userCode ?? "");
     await harness.worker.waitForPhase("polling", 10_000);
     harness.webex.expireAccessTokens();

@@ -1,9 +1,13 @@
 import { expect } from "chai";
 
 import type { Knobs } from "../../simulator/knobs.js";
-import { startKeyring, type Keyring } from "../support/keyring.js";
+import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { AuthorizationHarness, type AuthorizationHarnessOptions, POLL_TIMEOUT_MS } from "./authorization-rig.js";
+import {
+  AuthorizationHarness,
+  type AuthorizationHarnessOptions,
+  POLL_TIMEOUT_MS,
+} from "../support/authorization-harness.js";
 
 interface Listed {
   readonly orgId: string;
@@ -31,13 +35,20 @@ describe("e2e: when an authorization breaks", function () {
     await harness.waitForPresence(uri, "onCall");
   };
   const list = async (): Promise<readonly Listed[]> =>
-    ((await harness.worker.host.request("authorization/list")) as { authorizations: Listed[] }).authorizations;
+    ((await harness.worker.host.request("authorization/list")) as { authorizations: Listed[] })
+      .authorizations;
   const expectBlocked = async (code: string): Promise<void> => {
-    expect((await harness.worker.waitForPhase("blocked")).problems.find((p) => p.code === code)).to.include({
+    expect(
+      (await harness.worker.waitForPhase("blocked")).problems.find((p) => p.code === code),
+    ).to.include({
       severity: "error",
       orgId,
     });
-    expect(await harness.worker.get(uri)).to.include({ state: "unknown", reason: "blocked", basic: null });
+    expect(await harness.worker.get(uri)).to.include({
+      state: "unknown",
+      reason: "blocked",
+      basic: null,
+    });
   };
   /** A poll now: for tests that do not ask how long one takes. */
   const poll = (): Promise<unknown> => harness.worker.host.request("worker/poll");
@@ -103,7 +114,9 @@ describe("e2e: when an authorization breaks", function () {
     it(`keeps a grant without ${missing}, and names the scope`, async () => {
       harness = await AuthorizationHarness.start();
       await harness.writeSettings(1);
-      const scopes = ["spark-admin:people_read", "spark-admin:organizations_read"].filter((scope) => scope !== missing);
+      const scopes = ["spark-admin:people_read", "spark-admin:organizations_read"].filter(
+        (scope) => scope !== missing,
+      );
       const { orgId: organization, ...grant } = harness.webex.issueGrant({ scopes });
       orgId = organization;
       uri = harness.webex.people()[1]!.emails[0]!;
@@ -124,7 +137,9 @@ describe("e2e: when an authorization breaks", function () {
     harness = await AuthorizationHarness.start({ scopeMissing: true });
     const address = await harness.open();
     const { text } = await harness.decide(address);
-    expect(text).to.include("is authorized, but a scope is missing").and.to.include("spark-admin:people_read");
+    expect(text)
+      .to.include("is authorized, but a scope is missing")
+      .and.to.include("spark-admin:people_read");
     await harness.waitForProblem("scopeMissing");
     harness.webex.set({ scopeMissing: false });
     expect((await harness.decide(address)).text).to.match(/data-state="authorized"/);
@@ -158,7 +173,10 @@ describe("e2e: when an authorization breaks", function () {
       .to.match(/data-state="failed"/)
       .and.to.include("client id and secret");
     const before = consents();
-    await harness.worker.host.request("authorization/setClient", { clientId, clientSecret: "a-new-secret-of-the-integration" });
+    await harness.worker.host.request("authorization/setClient", {
+      clientId,
+      clientSecret: "a-new-secret-of-the-integration",
+    });
     await harness.waitForProblemEnd("authorizationExpired", 3_000);
     await harness.waitForPresence(uri, "onCall");
     expect((await list())[0]?.state).to.equal("valid");
@@ -166,9 +184,17 @@ describe("e2e: when an authorization breaks", function () {
   });
 
   const passing = [
-    { what: "429", fault: { kind: "status", status: 429, headers: { "retry-after": "1" }, body: "webex" }, code: "rateLimited" },
+    {
+      what: "429",
+      fault: { kind: "status", status: 429, headers: { "retry-after": "1" }, body: "webex" },
+      code: "rateLimited",
+    },
     { what: "503", fault: { kind: "status", status: 503 }, code: "webexError" },
-    { what: "a gateway's 403", fault: { kind: "status", status: 403, body: "html" }, code: "webexError" },
+    {
+      what: "a gateway's 403",
+      fault: { kind: "status", status: 403, body: "html" },
+      code: "webexError",
+    },
     { what: "a reset", fault: { kind: "reset" }, code: "webexUnreachable" },
     { what: "half an answer", fault: { kind: "truncate" }, code: null },
   ] as const;
@@ -211,14 +237,19 @@ describe("e2e: when an authorization breaks", function () {
   it("goes on with a refresh token that Webex has changed", async () => {
     await start({ rotateRefreshToken: true });
     for (let time = 0; time < 3; time++) {
-      const refreshed = harness.webex.nextRequest({ path: "/v1/access_token", status: 200 }, POLL_TIMEOUT_MS);
+      const refreshed = harness.webex.nextRequest(
+        { path: "/v1/access_token", status: 200 },
+        POLL_TIMEOUT_MS,
+      );
       const read = harness.webex.nextRequest({ path: "/v1/people", status: 200 }, POLL_TIMEOUT_MS);
       harness.webex.expireAccessTokens();
       await poll();
       await refreshed;
       await read;
     }
-    expect((await harness.worker.status()).problems.filter(({ severity }) => severity === "error")).to.deep.equal([]);
+    expect(
+      (await harness.worker.status()).problems.filter(({ severity }) => severity === "error"),
+    ).to.deep.equal([]);
   });
 
   describe("with a real keyring", () => {
@@ -237,7 +268,10 @@ describe("e2e: when an authorization breaks", function () {
       keyring = await startKeyring();
       await start({ rotateRefreshToken: true, secretStore: "keychain", env: keyring.env });
       await keyring.lock();
-      const refreshed = harness.webex.nextRequest({ path: "/v1/access_token", status: 200 }, 2 * POLL_TIMEOUT_MS);
+      const refreshed = harness.webex.nextRequest(
+        { path: "/v1/access_token", status: 200 },
+        2 * POLL_TIMEOUT_MS,
+      );
       harness.webex.expireAccessTokens();
       await refreshed;
       await harness.webex.nextRequest({ path: "/v1/people", status: 200 }, 2 * POLL_TIMEOUT_MS);
@@ -248,7 +282,8 @@ describe("e2e: when an authorization breaks", function () {
       await harness.worker
         .waitFor(
           "the stored grant",
-          () => (harness.worker.host.transcript.text("stderr").includes("keychainLocked") ? true : null),
+          () =>
+            harness.worker.host.transcript.text("stderr").includes("keychainLocked") ? true : null,
           1_000,
         )
         .catch(() => undefined);

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
 import { approveDevice, consent } from "../../simulator/administrator.js";
-import { closedPort } from "../support/http-fixtures.js";
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring.js";
+import { closedPort } from "../support/http-fixture.js";
+import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { CliHarness, type CliRun } from "./cli-rig.js";
+import { CliHarness, type CliRun } from "../support/cli-harness.js";
 
 const KEY_ADDRESS = /http:\/\/localhost:(\d+)\/\?key=([\w-]+)/;
 
@@ -28,8 +28,8 @@ describe("e2e: the command line authorizes", function () {
 
   afterEach(async () => {
     const output = harness.output.join("\n");
-    const leaked = [...harness.webex.issuedSecrets, harness.webex.client.clientSecret].filter((secret) =>
-      output.includes(secret),
+    const leaked = [...harness.webex.issuedSecrets, harness.webex.client.clientSecret].filter(
+      (secret) => output.includes(secret),
     );
     await harness.stop();
     await keyring.stop();
@@ -60,11 +60,20 @@ describe("e2e: the command line authorizes", function () {
     const { page, key } = await acceptConsent(authorizing);
     const title = await (await fetch(`${page}/?key=${key}`)).text();
     expect(title).to.include("Webex integration authorization");
-    expect((await fetch(`${page}/complete`, { method: "POST", body: new URLSearchParams({ key }) })).status).to.equal(200);
+    expect(
+      (await fetch(`${page}/complete`, { method: "POST", body: new URLSearchParams({ key }) }))
+        .status,
+    ).to.equal(200);
     const authorized = await authorizing.ended();
     expect(authorized.code, authorized.stderr).to.equal(0);
     const { orgId } = issueGrant();
-    for (const fact of ["Example Ltd", orgId, "spark-admin:people_read", "Authorized by", "Valid until"]) {
+    for (const fact of [
+      "Example Ltd",
+      orgId,
+      "spark-admin:people_read",
+      "Authorized by",
+      "Valid until",
+    ]) {
       expect(authorized.stdout).to.include(fact);
     }
 
@@ -93,7 +102,11 @@ describe("e2e: the command line authorizes", function () {
     await acceptConsent(authorizing);
     const { code, stdout, stderr } = await authorizing.ended();
     expect(code, stderr).to.equal(0);
-    const value = JSON.parse(stdout) as { ok: boolean; state: string; authorizations: { orgName: string }[] };
+    const value = JSON.parse(stdout) as {
+      ok: boolean;
+      state: string;
+      authorizations: { orgName: string }[];
+    };
     expect(value).to.include({ ok: true, state: "authorized" });
     expect(value.authorizations.map(({ orgName }) => orgName)).to.deep.equal(["Example Ltd"]);
   });
@@ -137,7 +150,10 @@ describe("e2e: the command line authorizes", function () {
     const { stderr } = await worker.ended();
     const [page = "none"] = KEY_ADDRESS.exec(stderr) ?? [];
     expect(refused.code).to.equal(1);
-    expect(refused.stderr).to.include("running worker").and.to.include(page).and.to.include("authorize --device");
+    expect(refused.stderr)
+      .to.include("running worker")
+      .and.to.include(page)
+      .and.to.include("authorize --device");
   });
 
   it("keeps a grant from stdin once Webex has proved it, and says what is wrong with one", async () => {
@@ -172,8 +188,12 @@ describe("e2e: the command line authorizes", function () {
     const stored = await harness.json(["secret", "proxy"], "pass word!\n");
     expect(stored).to.deep.include({ code: 0 });
     expect(stored.value).to.include({ ok: true, proxyPassword: "kept" });
-    expect(JSON.parse((await keyring.lookup("proxy")) ?? "{}")).to.include({ password: "pass word!" });
-    expect((await harness.json(["secret", "proxy"], "\n")).value).to.include({ proxyPassword: "deleted" });
+    expect(JSON.parse((await keyring.lookup("proxy")) ?? "{}")).to.include({
+      password: "pass word!",
+    });
+    expect((await harness.json(["secret", "proxy"], "\n")).value).to.include({
+      proxyPassword: "deleted",
+    });
     expect(await keyring.lookup("proxy")).to.equal(null);
     expect(harness.output.join()).to.not.include("pass word!");
   });
@@ -183,7 +203,10 @@ describe("e2e: the command line authorizes", function () {
     expect(incomplete.code).to.equal(2);
     expect((await harness.run(["secret", "client"], "")).code).to.equal(2);
     await harness.run(["secret", "client"], harness.clientLines());
-    expect((await harness.json(["secret", "client"], "")).value).to.include({ ok: true, changed: false });
+    expect((await harness.json(["secret", "client"], "")).value).to.include({
+      ok: true,
+      changed: false,
+    });
     await harness.writeSettings("WebexPresence.ClientId=another");
     const other = await harness.json(["secret", "client"], "");
     expect(other.code).to.equal(1);

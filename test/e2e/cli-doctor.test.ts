@@ -2,10 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { makeCertificates } from "../support/http-fixtures.js";
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring.js";
+import { makeCertificates } from "../support/http-fixture.js";
+import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { CliHarness, type Finding } from "./cli-rig.js";
+import { CliHarness, type Finding } from "../support/cli-harness.js";
 
 const ALL_CHECKS = [
   "settings",
@@ -46,7 +46,9 @@ describe("e2e: doctor", function () {
     expect(leaked.length, "secrets printed").to.equal(0);
   });
 
-  async function authorize(options: Parameters<CliHarness["webex"]["issueGrant"]>[0] = {}): Promise<string> {
+  async function authorize(
+    options: Parameters<CliHarness["webex"]["issueGrant"]>[0] = {},
+  ): Promise<string> {
     await harness.run(["secret", "client"], harness.clientLines());
     const { orgId, ...grant } = harness.webex.issueGrant(options);
     const { code, stderr } = await harness.run(["import"], JSON.stringify(grant));
@@ -54,7 +56,11 @@ describe("e2e: doctor", function () {
     return orgId;
   }
 
-  async function runDoctor(): Promise<{ code: number | null; finding: (name: string) => Finding; checks: readonly Finding[] }> {
+  async function runDoctor(): Promise<{
+    code: number | null;
+    finding: (name: string) => Finding;
+    checks: readonly Finding[];
+  }> {
     const { code, value } = await harness.json(["doctor"]);
     const { checks } = value;
     const finding = (name: string): Finding => {
@@ -63,7 +69,8 @@ describe("e2e: doctor", function () {
       return finding;
     };
     expect(value.ok).to.equal(code === 0);
-    for (const { state, hint } of checks) expect(hint !== null, state).to.equal(state === "warning" || state === "failed");
+    for (const { state, hint } of checks)
+      expect(hint !== null, state).to.equal(state === "warning" || state === "failed");
     return { code, finding, checks };
   }
 
@@ -72,13 +79,15 @@ describe("e2e: doctor", function () {
     const { code, checks } = await runDoctor();
     expect(code, JSON.stringify(checks, null, 1)).to.equal(0);
     expect([...new Set(checks.map(({ name }) => name))]).to.deep.equal(ALL_CHECKS);
-    expect(checks.filter(({ name, state }) => name !== "address" && state !== "ok")).to.deep.equal([]);
-    expect(checks.filter((check) => check.orgId !== null).map((check) => check.orgId)).to.include(orgId);
-    expect(checks.filter(({ name }) => name === "address").map(({ message }) => message.split(":")[0])).to.deep.equal([
-      "webexapis.com",
-      "imagicle.com",
-      "api.imagicle.com",
-    ]);
+    expect(checks.filter(({ name, state }) => name !== "address" && state !== "ok")).to.deep.equal(
+      [],
+    );
+    expect(checks.filter((check) => check.orgId !== null).map((check) => check.orgId)).to.include(
+      orgId,
+    );
+    expect(
+      checks.filter(({ name }) => name === "address").map(({ message }) => message.split(":")[0]),
+    ).to.deep.equal(["webexapis.com", "imagicle.com", "api.imagicle.com"]);
 
     const plain = await harness.run(["doctor"]);
     const lines = plain.stdout.trimEnd().split("\n");
@@ -88,7 +97,10 @@ describe("e2e: doctor", function () {
   });
 
   it("names what is missing, and goes on with the rest", async () => {
-    await harness.writeSettings("WebexPresence.PollIntervalSeconds=1", "WebexPresence.ClientId=nobody");
+    await harness.writeSettings(
+      "WebexPresence.PollIntervalSeconds=1",
+      "WebexPresence.ClientId=nobody",
+    );
     const { code, finding } = await runDoctor();
     expect(code).to.equal(1);
     expect(finding("settings")).to.include({ state: "warning" });

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring.js";
+import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { CliHarness } from "./cli-rig.js";
+import { CliHarness } from "../support/cli-harness.js";
 
 describe("e2e: watch with an authorization", function () {
   this.timeout(60_000);
@@ -63,7 +63,9 @@ describe("e2e: watch with an authorization", function () {
   });
 
   it("--json is wrong, as status is, while a problem of severity error stands beside the presence it shows", async () => {
-    const { orgId: _orgId, ...grant } = harness.webex.issueGrant({ scopes: ["spark-admin:people_read"] });
+    const { orgId: _orgId, ...grant } = harness.webex.issueGrant({
+      scopes: ["spark-admin:people_read"],
+    });
     expect((await harness.run(["import"], JSON.stringify(grant))).code).to.equal(0);
     const { code, value } = await harness.json(["watch"]);
     expect(value.records).to.have.length(12);

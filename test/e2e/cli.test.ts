@@ -4,8 +4,8 @@ import { mkdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { WorkerHarness } from "../support/worker-rig.js";
-import { CliHarness } from "./cli-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
+import { CliHarness } from "../support/cli-harness.js";
 
 const CLI = "dist/cli.cjs";
 
@@ -13,7 +13,8 @@ describe("e2e: the command line", function () {
   this.timeout(60_000);
 
   describe("usage", () => {
-    const run = (...args: string[]) => spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", input: "" });
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", input: "" });
 
     for (const [what, args] of [
       ["no command", []],
@@ -90,7 +91,9 @@ describe("e2e: the command line", function () {
     });
 
     const status = (...args: string[]) =>
-      spawnSync(process.execPath, [CLI, "status", "--log-dir", harness.logDirectory, ...args], { encoding: "utf8" });
+      spawnSync(process.execPath, [CLI, "status", "--log-dir", harness.logDirectory, ...args], {
+        encoding: "utf8",
+      });
 
     it("shows the running worker as a table, and its file as JSON", async () => {
       await harness.authorize();
@@ -106,12 +109,19 @@ describe("e2e: the command line", function () {
         .to.match(/Phase +polling/)
         .and.to.match(/Example Ltd +30/);
       const value = JSON.parse(status("--json").stdout) as Record<string, unknown>;
-      expect(value).to.include({ ok: true, running: true, phase: "polling", pid: harness.host.pid });
+      expect(value).to.include({
+        ok: true,
+        running: true,
+        phase: "polling",
+        pid: harness.host.pid,
+      });
     });
 
     it("exits 1 while the worker is blocked, with what to do", async () => {
       await harness.waitForPhase("blocked");
-      const shown = await harness.waitFor("the file", () => (status().stdout.includes("blocked") ? status() : null));
+      const shown = await harness.waitFor("the file", () =>
+        status().stdout.includes("blocked") ? status() : null,
+      );
       expect(shown.status).to.equal(1);
       expect(shown.stdout).to.include("error clientNotConfigured").and.to.include("secret client");
     });
@@ -134,9 +144,13 @@ describe("e2e: the command line", function () {
       expect(dead.stderr).to.include("not running");
 
       await mkdir(join(harness.folder, "empty"));
-      const none = spawnSync(process.execPath, [CLI, "status", "--json", "--log-dir", join(harness.folder, "empty")], {
-        encoding: "utf8",
-      });
+      const none = spawnSync(
+        process.execPath,
+        [CLI, "status", "--json", "--log-dir", join(harness.folder, "empty")],
+        {
+          encoding: "utf8",
+        },
+      );
       expect(none.status).to.equal(1);
       expect(JSON.parse(none.stdout)).to.include({ running: false });
       await writeFile(join(harness.folder, "empty", "status.json"), "{");
@@ -174,10 +188,19 @@ describe("e2e: the command line", function () {
     });
 
     it("--json looks once", async () => {
-      const { code, value } = await harness.json(["watch", "--secret-store", "memory", "a@example.com"]);
+      const { code, value } = await harness.json([
+        "watch",
+        "--secret-store",
+        "memory",
+        "a@example.com",
+      ]);
       expect(code).to.equal(1);
       expect(value).to.include({ ok: false, phase: "blocked" });
-      expect(value.records[0]).to.include({ uri: "a@example.com", state: "unknown", reason: "blocked" });
+      expect(value.records[0]).to.include({
+        uri: "a@example.com",
+        state: "unknown",
+        reason: "blocked",
+      });
     });
   });
 

@@ -28,8 +28,21 @@ describe("e2e: a defect in the log", function () {
         };`,
       );
       const request = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "rpc.discover" });
-      const settings = ["--settings", join(folder, "Presence.ini"), "--secret-store", "memory", "--log-dir", folder];
-      const worker = spawn(process.execPath, [...options, "--require", preload, "dist/worker.cjs", ...settings]);
+      const settings = [
+        "--settings",
+        join(folder, "Presence.ini"),
+        "--secret-store",
+        "memory",
+        "--log-dir",
+        folder,
+      ];
+      const worker = spawn(process.execPath, [
+        ...options,
+        "--require",
+        preload,
+        "dist/worker.cjs",
+        ...settings,
+      ]);
       let stdout = "";
       let stderr = "";
       worker.stdout.on("data", (chunk: Buffer) => {
@@ -40,7 +53,10 @@ describe("e2e: a defect in the log", function () {
       worker.stdin.write(`Content-Length: ${request.length}\r\n\r\n${request}`);
       await once(worker, "close");
       expect(stdout).to.include('"code":-32603').and.to.not.include("provoked");
-      const frame = /TypeError: provoked\\n {4}at JSON\.parse .*?\\n {4}at \S+ \((src\/[\w/-]+\.ts):(\d+):\d+\)/.exec(stderr);
+      const frame =
+        /TypeError: provoked\\n {4}at JSON\.parse .*?\\n {4}at \S+ \((src\/[\w/-]+\.ts):(\d+):\d+\)/.exec(
+          stderr,
+        );
       expect(frame, stderr).to.not.equal(null);
       const [, file = "", line = ""] = frame!;
       expect(readFileSync(file, "utf8").split("\n")[Number(line) - 1]).to.include("JSON.parse(");
@@ -53,8 +69,13 @@ describe("e2e: a defect in the log", function () {
     const [head = ""] = readFileSync(bundle, "utf8").split("process.argv.slice(2)");
     const line = head.split("\n").length;
     const column = head.length - head.lastIndexOf("\n");
-    expect(mapStack(`at ${bundle}:${line}:${column}`)).to.match(/^at (src|node_modules)\/.*\.[jt]s:\d+:\d+$/);
-    for (const frame of [`at x (${join(process.cwd(), "dist", "worker.cjs")}:11:28)`, "at x (worker.cjs)"]) {
+    expect(mapStack(`at ${bundle}:${line}:${column}`)).to.match(
+      /^at (src|node_modules)\/.*\.[jt]s:\d+:\d+$/,
+    );
+    for (const frame of [
+      `at x (${join(process.cwd(), "dist", "worker.cjs")}:11:28)`,
+      "at x (worker.cjs)",
+    ]) {
       expect(mapStack(frame)).to.equal(frame);
     }
   });

@@ -36,7 +36,13 @@ describe("the demo", function () {
   function run(command: string, args: readonly string[]): Run {
     // Node takes CI for a terminal without colours (tty.WriteStream.getColorDepth).
     const { CI: _ci, ...surroundings } = process.env;
-    const env = { ...surroundings, TMPDIR: temporary, TEMP: temporary, TMP: temporary, TERM: "xterm-256color" };
+    const env = {
+      ...surroundings,
+      TMPDIR: temporary,
+      TEMP: temporary,
+      TMP: temporary,
+      TERM: "xterm-256color",
+    };
     const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -52,7 +58,8 @@ describe("the demo", function () {
     const exit = { came: false };
     void demo.ended.then(() => (exit.came = true));
     while (!text.test(demo.output())) {
-      if (exit.came) throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
+      if (exit.came)
+        throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
       await new Promise((later) => setTimeout(later, 50));
     }
   }
@@ -111,9 +118,13 @@ describe("the demo", function () {
     await copyFile(DEMO, copy);
     const withoutManifest = run(process.execPath, [copy, "--once"]);
     expect(await withoutManifest.ended).to.equal(1);
-    expect(withoutManifest.output()).to.contain("plugin.manifest.json").and.to.contain("npm run build");
+    expect(withoutManifest.output())
+      .to.contain("plugin.manifest.json")
+      .and.to.contain("npm run build");
 
-    const manifest = JSON.parse(await readFile("plugin.manifest.json", "utf8")) as { worker: { args: string[] } };
+    const manifest = JSON.parse(await readFile("plugin.manifest.json", "utf8")) as {
+      worker: { args: string[] };
+    };
     manifest.worker.args = ["-e", "process.stderr.write('no more\\n'); process.exit(3)", "--"];
     await writeFile(join(installation, "plugin.manifest.json"), JSON.stringify(manifest));
     const withCrashingWorker = run(process.execPath, [copy, "--once"]);

@@ -1,9 +1,9 @@
 import { userInfo } from "node:os";
 import { expect } from "chai";
 
-import { startKeyring, type Keyring } from "../support/keyring.js";
+import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 describe("e2e: a real keyring under a real session bus", function () {
   this.timeout(60_000);
@@ -25,7 +25,8 @@ describe("e2e: a real keyring under a real session bus", function () {
     await keyring.stop();
   });
 
-  const start = (): Promise<WorkerHarness> => WorkerHarness.start({ secretStore: "keychain", env: keyring.env });
+  const start = (): Promise<WorkerHarness> =>
+    WorkerHarness.start({ secretStore: "keychain", env: keyring.env });
 
   it("brings presence back after kill -9, from the keychain alone", async () => {
     harness = await start();

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 const WORKER = "dist/worker.cjs";
 
@@ -20,7 +20,10 @@ describe("e2e: launch and end", function () {
     await harness.stop();
   });
 
-  async function expectExitWithin(ms: number, act: () => unknown): Promise<{ code: number | null; signal: string | null }> {
+  async function expectExitWithin(
+    ms: number,
+    act: () => unknown,
+  ): Promise<{ code: number | null; signal: string | null }> {
     const exited = harness.host.exited();
     const startedAt = Date.now();
     await act();
@@ -37,7 +40,9 @@ describe("e2e: launch and end", function () {
     ["a bad secret store", ["--settings", "x.ini", "--secret-store", "file"]],
   ] as const) {
     it(`exits 2 with the reason and the usage for ${what}`, () => {
-      const { status, stderr, stdout } = spawnSync(process.execPath, [WORKER, ...args], { encoding: "utf8" });
+      const { status, stderr, stdout } = spawnSync(process.execPath, [WORKER, ...args], {
+        encoding: "utf8",
+      });
       expect(status).to.equal(2);
       expect(stdout).to.equal("");
       const [reason, usage] = stderr.trim().split("\n");
@@ -50,9 +55,14 @@ describe("e2e: launch and end", function () {
     await harness.waitForPhase("disabled");
     await harness.host.request("shutdown");
     let rejection: { code?: number } = {};
-    await harness.host.request("worker/status").catch((error: unknown) => (rejection = error as { code: number }));
+    await harness.host
+      .request("worker/status")
+      .catch((error: unknown) => (rejection = error as { code: number }));
     expect(rejection.code).to.equal(-32600);
-    expect(await expectExitWithin(1_000, () => harness.host.notify("exit"))).to.deep.equal({ code: 0, signal: null });
+    expect(await expectExitWithin(1_000, () => harness.host.notify("exit"))).to.deep.equal({
+      code: 0,
+      signal: null,
+    });
     const log = await readFile(join(harness.logDirectory, "worker.log"), "utf8");
     const records = log
       .trim()
@@ -60,30 +70,43 @@ describe("e2e: launch and end", function () {
       .map((line) => JSON.parse(line) as { message: string });
     expect(records.at(0)?.message).to.equal("The worker is starting.");
     expect(records.at(-1)?.message).to.equal("The worker is ending.");
-    const status = JSON.parse(await readFile(join(harness.logDirectory, "status.json"), "utf8")) as { phase: string };
+    const status = JSON.parse(
+      await readFile(join(harness.logDirectory, "status.json"), "utf8"),
+    ) as { phase: string };
     expect(status.phase).to.equal("stopping");
   });
 
   it("exits 1 on exit without shutdown", async () => {
     await harness.status();
-    expect(await expectExitWithin(1_000, () => harness.host.notify("exit"))).to.deep.equal({ code: 1, signal: null });
+    expect(await expectExitWithin(1_000, () => harness.host.notify("exit"))).to.deep.equal({
+      code: 1,
+      signal: null,
+    });
   });
 
   it("exits 0 at the end of stdin", async () => {
     await harness.authorize();
     await harness.writeSettings(1);
     await harness.waitForPhase("polling");
-    expect(await expectExitWithin(1_000, () => harness.host.stdin?.end())).to.deep.equal({ code: 0, signal: null });
+    expect(await expectExitWithin(1_000, () => harness.host.stdin?.end())).to.deep.equal({
+      code: 0,
+      signal: null,
+    });
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it(`exits 0 on ${signal}, also with a request under way`, async () => {
       await harness.authorize();
       harness.webex.set({ latencyMs: 5_000 });
-      const request = harness.webex.nextRequest({ path: "/v1/people" }, 8_000).catch(() => undefined);
+      const request = harness.webex
+        .nextRequest({ path: "/v1/people" }, 8_000)
+        .catch(() => undefined);
       await harness.writeSettings(1);
       await harness.waitForPhase("polling");
-      expect(await expectExitWithin(1_000, () => harness.host.kill(signal))).to.deep.equal({ code: 0, signal: null });
+      expect(await expectExitWithin(1_000, () => harness.host.kill(signal))).to.deep.equal({
+        code: 0,
+        signal: null,
+      });
       await request;
     });
   }
@@ -105,7 +128,8 @@ describe("e2e: launch and end", function () {
     const exits = [harnessWithHostPid.host.exited(), harness.host.exited()];
     firstHost.kill("SIGKILL");
     secondHost.kill("SIGKILL");
-    for (const exit of await Promise.all(exits)) expect(exit).to.deep.equal({ code: 0, signal: null });
+    for (const exit of await Promise.all(exits))
+      expect(exit).to.deep.equal({ code: 0, signal: null });
     expect(Date.now() - killedAt).to.be.lessThan(4_000);
     await harnessWithHostPid.stop();
   });
@@ -135,7 +159,15 @@ describe("e2e: launch and end", function () {
 
   it("keeps working, with its log lost, when the log folder cannot be made", () => {
     const status = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "worker/status" });
-    const args = [WORKER, "--settings", harness.settingsPath, "--secret-store", "memory", "--log-dir", "/dev/null/log"];
+    const args = [
+      WORKER,
+      "--settings",
+      harness.settingsPath,
+      "--secret-store",
+      "memory",
+      "--log-dir",
+      "/dev/null/log",
+    ];
     const input = `Content-Length: ${status.length}\r\n\r\n${status}`;
     const worker = spawnSync(process.execPath, args, { encoding: "utf8", input });
     expect(worker.status).to.equal(0);

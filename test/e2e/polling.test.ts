@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { makeCertificates } from "../support/http-fixtures.js";
+import { makeCertificates } from "../support/http-fixture.js";
 import { requireTool } from "../support/require-tool.js";
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 interface ChangedRecord {
   uri: string;
@@ -67,7 +67,9 @@ describe("e2e: from Presence.ini to presence", function () {
       "a wait of seconds between two tries",
       async () => {
         const { nextRequestAt } = (await harness.status()).organizations[0]!;
-        return nextRequestAt !== null && Date.parse(nextRequestAt) > Date.now() + 2_500 ? true : null;
+        return nextRequestAt !== null && Date.parse(nextRequestAt) > Date.now() + 2_500
+          ? true
+          : null;
       },
       25_000,
     );
@@ -84,14 +86,21 @@ describe("e2e: from Presence.ini to presence", function () {
   it("goes on trusting the certificates in force while CaFile names a file that cannot be used", async function () {
     requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
-    const secure = new WebexSimulator({ organizations: [{ name: "Secure Ltd", persons: 3, seed: 7 }] });
+    const secure = new WebexSimulator({
+      organizations: [{ name: "Secure Ltd", persons: 3, seed: 7 }],
+    });
     await secure.start({ tls });
     try {
       const caFile = join(harness.folder, "ca.pem");
       await writeFile(caFile, authority);
-      const lines = (path: string): string[] => [`WebexPresence.ApiUrl=${secure.apiUrl}`, `WebexPresence.CaFile=${path}`];
+      const lines = (path: string): string[] => [
+        `WebexPresence.ApiUrl=${secure.apiUrl}`,
+        `WebexPresence.CaFile=${path}`,
+      ];
       await harness.writeSettings(1, lines(caFile));
-      await harness.waitFor("settings", async () => ((await harness.status()).enabled ? true : null));
+      await harness.waitFor("settings", async () =>
+        (await harness.status()).enabled ? true : null,
+      );
       await harness.host.request("authorization/setClient", secure.client);
       const { orgId: _orgId, ...grant } = secure.issueGrant();
       await harness.host.request("authorization/import", grant);
@@ -136,15 +145,22 @@ describe("e2e: from Presence.ini to presence", function () {
       });
       expect(record.activities).to.deep.equal(["meeting"]);
     }
-    expect(await harness.get("nobody@example.com", 10_000)).to.include({ state: "unknown", reason: "notFound" });
+    expect(await harness.get("nobody@example.com", 10_000)).to.include({
+      state: "unknown",
+      reason: "notFound",
+    });
     expect(await harness.get("tel:+4711")).to.include({ state: "unknown", reason: "invalidUri" });
 
     const spellings = [email, `SIP:${email}`];
-    const { subscriptionId, records } = (await harness.host.request("presence/subscribe", { uris: spellings })) as {
+    const { subscriptionId, records } = (await harness.host.request("presence/subscribe", {
+      uris: spellings,
+    })) as {
       subscriptionId: string;
       records: ChangedRecord[];
     };
-    expect(records.map((r) => [r.uri, r.state])).to.deep.equal(spellings.map((s) => [s, "inMeeting"]));
+    expect(records.map((r) => [r.uri, r.state])).to.deep.equal(
+      spellings.map((s) => [s, "inMeeting"]),
+    );
     const change = harness.host.nextNotification(
       "presence/changed",
       (p) => (p as Changed).changes.some((c) => c.uri === email),
@@ -153,7 +169,9 @@ describe("e2e: from Presence.ini to presence", function () {
     harness.webex.setStatus(email, "DoNotDisturb");
     const changed = (await change) as Changed;
     expect(changed.subscriptionIds).to.deep.equal([subscriptionId]);
-    expect(changed.changes.map((c) => [c.uri, c.state])).to.have.deep.members(spellings.map((s) => [s, "doNotDisturb"]));
+    expect(changed.changes.map((c) => [c.uri, c.state])).to.have.deep.members(
+      spellings.map((s) => [s, "doNotDisturb"]),
+    );
 
     const disabledChange = harness.host.nextNotification(
       "presence/changed",
@@ -182,7 +200,10 @@ describe("e2e: from Presence.ini to presence", function () {
     const uris: string[] = [];
     let cursor: string | null = null;
     do {
-      const page = (await harness.host.request("presence/list", { limit: 7, ...(cursor === null ? {} : { cursor }) })) as {
+      const page = (await harness.host.request("presence/list", {
+        limit: 7,
+        ...(cursor === null ? {} : { cursor }),
+      })) as {
         records: ChangedRecord[];
         nextCursor: string | null;
         total: number;
@@ -196,14 +217,19 @@ describe("e2e: from Presence.ini to presence", function () {
     const status = await harness.status();
     expect(status.organizations[0]).to.include({ orgId, persons: 30 });
     // Those that proved the grant are among them.
-    expect(status.organizations[0]?.requests.total).to.equal(harness.webex.requestsSince(0, { bearer: true, orgId }).length);
+    expect(status.organizations[0]?.requests.total).to.equal(
+      harness.webex.requestsSince(0, { bearer: true, orgId }).length,
+    );
     expect(status.problems.map((p) => p.code)).to.deep.equal(["memorySecretStore"]);
   });
 
   it("is blocked with a problem for each thing to do, then polls as soon as it is done", async () => {
     await harness.writeSettings(1);
     const blocked = await harness.waitForPhase("blocked");
-    expect(blocked.problems.map((p) => p.code)).to.include.members(["clientNotConfigured", "authorizationRequired"]);
+    expect(blocked.problems.map((p) => p.code)).to.include.members([
+      "clientNotConfigured",
+      "authorizationRequired",
+    ]);
     expect(await harness.get("a@example.com")).to.include({ state: "unknown", reason: "blocked" });
     await harness.authorize();
     await harness.waitForPhase("polling");
@@ -241,7 +267,9 @@ describe("e2e: from Presence.ini to presence", function () {
     ]);
     await harness.host.request("authorization/revoke", { orgId: first });
     expect((await harness.status()).organizations.map((o) => o.orgId)).to.deep.equal([second]);
-    expect(((await harness.host.request("presence/list", {})) as { total: number }).total).to.equal(6);
+    expect(((await harness.host.request("presence/list", {})) as { total: number }).total).to.equal(
+      6,
+    );
   });
 
   it("writes none of the secrets that Webex issued, in any stream or file", async () => {
@@ -257,6 +285,7 @@ describe("e2e: from Presence.ini to presence", function () {
     await harness.host.shutdown();
     const written = await harness.readAllOutput();
     expect(written.length).to.be.greaterThan(1_000);
-    for (const secret of harness.webex.issuedSecrets) expect(written.includes(secret), "a secret was written").to.equal(false);
+    for (const secret of harness.webex.issuedSecrets)
+      expect(written.includes(secret), "a secret was written").to.equal(false);
   });
 });

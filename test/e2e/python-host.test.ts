@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { expect } from "chai";
 
 import { requireTool } from "../support/require-tool.js";
-import { WorkerHarness } from "../support/worker-rig.js";
+import { WorkerHarness } from "../support/worker-harness.js";
 
 // Debian's, which sees Debian's packages; another python3 may come first on the PATH.
 const PYTHON = "/usr/bin/python3";
@@ -57,9 +57,16 @@ describe("e2e: a host in Python, with a JSON-RPC library that is not ours", func
       });
       expect(output.initialize).to.deep.include({ protocolVersion: "1.0" });
       expect(output.authorization.state).to.equal("valid");
-      expect(output.subscription.records[0]).to.include({ uri: `SIP:${address}`, state: "unknown", reason: "disabled" });
+      expect(output.subscription.records[0]).to.include({
+        uri: `SIP:${address}`,
+        state: "unknown",
+        reason: "disabled",
+      });
       expect(output.heardInTime).to.equal(true);
-      expect(output.changed.at(-1)?.changes[0]).to.include({ uri: `SIP:${address}`, state: "available" });
+      expect(output.changed.at(-1)?.changes[0]).to.include({
+        uri: `SIP:${address}`,
+        state: "available",
+      });
       expect(output.status.phase).to.equal("polling");
       expect(output.error.code).to.equal(-32602);
       expect(output.error.data.issues[0]?.path).to.equal("uri");

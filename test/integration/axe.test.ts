@@ -1,15 +1,22 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
 
-import { authorizationPage, rejectionPage } from "../../src/authorization/authorization-page.js";
-import { attemptFromFault, type PageModel, attemptFromError } from "../../src/authorization/authorization-page-state.js";
-import { INVALID_KEY } from "../../src/authorization/browser-flow-guard.js";
+import {
+  authorizationPage,
+  rejectionPage,
+} from "../../src/authorization/page/authorization-page.js";
+import {
+  attemptFromFault,
+  type PageModel,
+  attemptFromError,
+} from "../../src/authorization/page/page-model.js";
+import { INVALID_KEY } from "../../src/authorization/page/page-request.js";
 import type { PageNotice } from "../../src/authorization/page-notice.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
-import { authorizationOf, faultOf } from "../unit/authorization/flow-fixtures.js";
-import { findSeriousViolations } from "./axe-findings.js";
-import { launchChromium } from "./browser-flow-rig.js";
+import { authorizationOf, faultOf } from "../support/authorization-flow-fixture.js";
+import { findSeriousViolations } from "../support/axe.js";
+import { launchChromium } from "../support/browser-flow-http-harness.js";
 
 const ACME = authorizationOf("Acme");
 const BETA = authorizationOf("Beta", { state: "required" });
@@ -23,7 +30,11 @@ const MODEL: PageModel = {
   notices: [],
   remainingSeconds: 600,
 };
-const notice = (code: string, severity: PageNotice["severity"], orgId: string | null): PageNotice => ({
+const notice = (
+  code: string,
+  severity: PageNotice["severity"],
+  orgId: string | null,
+): PageNotice => ({
   code,
   severity,
   message: "Webex refuses to list the users of this organization.",
@@ -35,14 +46,21 @@ const MODELS: Readonly<Record<string, PageModel>> = {
   "required again": { ...MODEL, organizations: [ACME, BETA] },
   waiting: { ...MODEL, attempt: { kind: "waiting" } },
   finishing: { ...MODEL, attempt: { kind: "finishing" } },
-  authorized: { ...MODEL, attempt: { kind: "authorized", authorization: ACME }, organizations: [ACME] },
+  authorized: {
+    ...MODEL,
+    attempt: { kind: "authorized", authorization: ACME },
+    organizations: [ACME],
+  },
   "authorized in vain": {
     ...MODEL,
     attempt: { kind: "authorized", authorization: ACME },
     organizations: [ACME],
     notices: [notice("adminRoleLost", "error", ACME.orgId), notice("webexError", "warning", null)],
   },
-  denied: { ...MODEL, attempt: attemptFromError("access_denied", "The resource owner denied the request.") },
+  denied: {
+    ...MODEL,
+    attempt: attemptFromError("access_denied", "The resource owner denied the request."),
+  },
   failed: { ...MODEL, attempt: attemptFromError("invalid_scope", null) },
   "keychain locked": { ...MODEL, attempt: attemptFromFault(faultOf("keychainLocked"), true) },
   expired: { ...MODEL, phase: "expired" },
@@ -59,7 +77,11 @@ describe("accessibility of the authorization page", function () {
     browser = await launchChromium(this);
     server = await listenOnLoopback(0, ({ target }) => {
       const model = MODELS[decodeURIComponent(target.slice(1))];
-      return Promise.resolve(model === undefined ? rejectionPage(INVALID_KEY, "nonce") : authorizationPage(model, 200, "nonce"));
+      return Promise.resolve(
+        model === undefined
+          ? rejectionPage(INVALID_KEY, "nonce")
+          : authorizationPage(model, 200, "nonce"),
+      );
     });
   });
 
@@ -71,12 +93,19 @@ describe("accessibility of the authorization page", function () {
   for (const width of [1280, 320]) {
     for (const colorScheme of ["light", "dark"] as const) {
       it(`has nothing serious in any state at ${width} px, ${colorScheme}, and does not scroll sideways`, async () => {
-        const context = await browser!.newContext({ viewport: { width, height: 720 }, colorScheme, reducedMotion: "reduce" });
+        const context = await browser!.newContext({
+          viewport: { width, height: 720 },
+          colorScheme,
+          reducedMotion: "reduce",
+        });
         const page = await context.newPage();
         for (const state of [...Object.keys(MODELS), "refused"]) {
           await page.goto(`http://localhost:${server!.port}/${encodeURIComponent(state)}`);
           expect(await findSeriousViolations(page), state).to.deep.equal([]);
-          expect(await page.evaluate<number>("document.documentElement.scrollWidth"), state).to.be.at.most(width);
+          expect(
+            await page.evaluate<number>("document.documentElement.scrollWidth"),
+            state,
+          ).to.be.at.most(width);
         }
         await context.close();
       });

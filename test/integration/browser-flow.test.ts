@@ -2,8 +2,8 @@ import { expect } from "chai";
 
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
-import { FakeClock } from "../support/fake-clock.js";
-import { HttpBrowserFlowHarness, launchChromium } from "./browser-flow-rig.js";
+import { FakeClock } from "../support/clock-fake.js";
+import { HttpBrowserFlowHarness, launchChromium } from "../support/browser-flow-http-harness.js";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
@@ -24,8 +24,10 @@ describe("browser flow over HTTP", () => {
   it("refuses what it has to, whoever asks", async () => {
     const { port } = new URL(harness.url);
     const page = `/?key=${harness.key}`;
-    const ask = async (target: string, options: Parameters<HttpBrowserFlowHarness["request"]>[1] = {}): Promise<number> =>
-      (await harness.request(target, options)).status;
+    const ask = async (
+      target: string,
+      options: Parameters<HttpBrowserFlowHarness["request"]>[1] = {},
+    ): Promise<number> => (await harness.request(target, options)).status;
     expect(await ask(page)).to.equal(200);
     expect(await ask(page)).to.equal(200);
     expect(await ask(page, { headers: { host: `[::1]:${port}` } })).to.equal(200);
@@ -35,9 +37,17 @@ describe("browser flow over HTTP", () => {
     expect(await ask(page, { method: "DELETE" })).to.equal(405);
     expect(await ask("/oauth/callback?code=abc&state=abc")).to.equal(400);
     const body = `key=${harness.key}`;
-    expect(await ask("/complete", { method: "POST", headers: { ...FORM, origin: "http://evil.example" }, body })).to.equal(403);
+    expect(
+      await ask("/complete", {
+        method: "POST",
+        headers: { ...FORM, origin: "http://evil.example" },
+        body,
+      }),
+    ).to.equal(403);
     expect(await ask("/complete", { method: "POST", headers: FORM, body })).to.equal(409);
-    expect(await ask("/complete", { method: "POST", headers: FORM, body: "x".repeat(20_000) })).to.equal(413);
+    expect(
+      await ask("/complete", { method: "POST", headers: FORM, body: "x".repeat(20_000) }),
+    ).to.equal(413);
   });
 
   it("takes a code once", async () => {
@@ -48,7 +58,11 @@ describe("browser flow over HTTP", () => {
     const form = new URLSearchParams(consent.searchParams);
     form.set("login", "0:fullAdmin");
     form.set("decision", "accept");
-    const accepted = await fetch(`${consent.origin}${consent.pathname}`, { method: "POST", body: form, redirect: "manual" });
+    const accepted = await fetch(`${consent.origin}${consent.pathname}`, {
+      method: "POST",
+      body: form,
+      redirect: "manual",
+    });
     const back = new URL(accepted.headers.get("location") ?? "");
     const first = await harness.request(back.pathname + back.search);
     expect(first).to.include({ status: 303, location: `/?key=${harness.key}` });
@@ -103,7 +117,9 @@ describe("browser flow over HTTP", () => {
         expect(await page.title()).to.equal("Webex integration authorization");
         await stateIs("required");
         expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
-        expect(await page.getByTestId("help").innerText()).to.contain(harness.simulator.client.clientId);
+        expect(await page.getByTestId("help").innerText()).to.contain(
+          harness.simulator.client.clientId,
+        );
         await page.reload();
         await authorize("accept");
         await stateIs("authorized");
@@ -153,7 +169,12 @@ describe("browser flow over HTTP", () => {
       await authorize("accept", "1:fullAdmin");
       await page.getByText("Beta is authorized").waitFor();
       expect(await page.locator(".row .badge.good").count()).to.equal(2);
-      expect(harness.views.map((view) => view.state)).to.deep.equal(["denied", "waiting", "failed", "waiting"]);
+      expect(harness.views.map((view) => view.state)).to.deep.equal([
+        "denied",
+        "waiting",
+        "failed",
+        "waiting",
+      ]);
     });
 
     it("helps when Webex denies access and sends nobody back", async () => {
@@ -172,7 +193,9 @@ describe("browser flow over HTTP", () => {
       await other.getByTestId("authorize").focus();
       await authorize("accept");
       await stateIs("authorized", other);
-      expect(await other.evaluate<string>("document.activeElement.dataset.testid")).to.equal("authorize");
+      expect(await other.evaluate<string>("document.activeElement.dataset.testid")).to.equal(
+        "authorize",
+      );
       expect(await other.getByTestId("complete").isEnabled()).to.equal(true);
       harness.notices.set({
         code: "statusSharingOff",
@@ -192,10 +215,14 @@ describe("browser flow over HTTP", () => {
       const clock = page.locator("[data-remaining]");
       const shown = await clock.innerText();
       await clock.filter({ hasNotText: shown }).waitFor();
-      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).to.be.at.most(320);
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).to.be.at.most(
+        320,
+      );
       await page.keyboard.press("Tab");
       await page.keyboard.press("Tab");
-      expect(await page.evaluate<string>("document.activeElement.dataset.testid")).to.equal("authorize");
+      expect(await page.evaluate<string>("document.activeElement.dataset.testid")).to.equal(
+        "authorize",
+      );
       await page.keyboard.press("Enter");
       await page.getByTestId("consent-page").waitFor();
     });

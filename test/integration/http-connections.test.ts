@@ -5,10 +5,12 @@ import { inspect } from "node:util";
 
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { Http } from "../../src/ports/http.js";
-import { TestServer, faultOf, getRequest } from "../support/http-fixtures.js";
+import { TestServer, faultOf, getRequest } from "../support/http-fixture.js";
 
 function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => (socket.closed ? resolve() : void socket.once("close", () => resolve())));
+  return new Promise((resolve) =>
+    socket.closed ? resolve() : void socket.once("close", () => resolve()),
+  );
 }
 
 describe("connections", () => {
@@ -77,10 +79,15 @@ describe("connections", () => {
     it("refuse a body over maxBytes all the same", async () => {
       const server = await serve((_request, response) => response.end("x".repeat(1_000)));
       const room = { bytes: new Uint8Array(0) };
-      expect((await faultOf(http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 999 })))).code).to.equal(
-        "webexError",
-      );
-      expect(text((await http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 1_000 }))).body)).to.have.length(1_000);
+      expect(
+        (await faultOf(http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 999 }))))
+          .code,
+      ).to.equal("webexError");
+      expect(
+        text(
+          (await http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 1_000 }))).body,
+        ),
+      ).to.have.length(1_000);
     });
 
     it("write nothing into it any more once a request is called off", async () => {
@@ -96,8 +103,11 @@ describe("connections", () => {
       });
       const room = { bytes: new Uint8Array(64) };
       const controller = new AbortController();
-      const first = faultOf(http.send(getRequest(server.url("/slow"), { buffer: room, signal: controller.signal })));
-      while (room.bytes[0] !== "o".charCodeAt(0)) await new Promise((resolve) => setImmediate(resolve));
+      const first = faultOf(
+        http.send(getRequest(server.url("/slow"), { buffer: room, signal: controller.signal })),
+      );
+      while (room.bytes[0] !== "o".charCodeAt(0))
+        await new Promise((resolve) => setImmediate(resolve));
       const second = http.send(getRequest(server.url("/fresh"), { buffer: room }));
       controller.abort();
       expect((await first).code).to.equal("cancelled");
@@ -109,7 +119,11 @@ describe("connections", () => {
 
   it("ask for no compression and name no client of their own", async () => {
     const server = await serve((_request, response) => response.end());
-    await http.send(getRequest(server.url("/"), { headers: { "User-Agent": "mine", Accept: "application/json" } }));
+    await http.send(
+      getRequest(server.url("/"), {
+        headers: { "User-Agent": "mine", Accept: "application/json" },
+      }),
+    );
     expect(server.requests[0]?.headers).to.include({
       "accept-encoding": "identity",
       "user-agent": "mine",
@@ -143,7 +157,11 @@ describe("connections", () => {
       socket.once("data", () => socket.resetAndDestroy());
     });
     const fault = await faultOf(http.send(getRequest(url)));
-    expect([fault.code, fault.data.reason, connections]).to.deep.equal(["webexUnreachable", "reset", 1]);
+    expect([fault.code, fault.data.reason, connections]).to.deep.equal([
+      "webexUnreachable",
+      "reset",
+      1,
+    ]);
   });
 
   it("that break off in the middle of an answer are told so", async () => {
@@ -165,7 +183,8 @@ describe("connections", () => {
     const server = await serve((_request, response) => {
       const chunk = Buffer.alloc(65_536);
       const more = (): void => {
-        while (!response.destroyed && sent < 200 * chunk.length && response.write(chunk)) sent += chunk.length;
+        while (!response.destroyed && sent < 200 * chunk.length && response.write(chunk))
+          sent += chunk.length;
       };
       response.on("drain", more);
       more();
@@ -193,12 +212,18 @@ describe("connections", () => {
   });
 
   it("that fail leave no token behind in what is thrown", async () => {
-    const url = await serveBytes((socket) => void socket.once("data", () => socket.resetAndDestroy()));
+    const url = await serveBytes(
+      (socket) => void socket.once("data", () => socket.resetAndDestroy()),
+    );
     const headers = { Authorization: "Bearer top-secret-token" };
     for (const target of [url, "http://name.invalid/", "http://127.0.0.1:1/"]) {
-      const fault = await faultOf(http.send(getRequest(`${target}?email=ann@corp.example`, { headers })));
+      const fault = await faultOf(
+        http.send(getRequest(`${target}?email=ann@corp.example`, { headers })),
+      );
       expect(fault.code).to.equal("webexUnreachable");
-      expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(/top-secret-token|corp\.example/);
+      expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(
+        /top-secret-token|corp\.example/,
+      );
     }
   });
 

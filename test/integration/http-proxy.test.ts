@@ -9,8 +9,14 @@ import type { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { HttpResponse, HttpRoute } from "../../src/ports/http.js";
-import { TestServer, closedPort, faultOf, getRequest, makeCertificates } from "../support/http-fixtures.js";
-import type { TestCertificates } from "../support/http-fixtures.js";
+import {
+  TestServer,
+  closedPort,
+  faultOf,
+  getRequest,
+  makeCertificates,
+} from "../support/http-fixture.js";
+import type { TestCertificates } from "../support/http-fixture.js";
 import { TestProxy } from "../support/http-proxy-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
@@ -48,22 +54,39 @@ describe("a real proxy", function () {
     for (const part of resources) await part.stop();
   });
 
-  async function send(url: string, route: Partial<HttpRoute>, timeoutMs = 5_000): Promise<HttpResponse> {
-    const http = createAxiosHttp({ proxy: "", proxyPassword: null, extraCertificates: certificates.authority, ...route });
+  async function send(
+    url: string,
+    route: Partial<HttpRoute>,
+    timeoutMs = 5_000,
+  ): Promise<HttpResponse> {
+    const http = createAxiosHttp({
+      proxy: "",
+      proxyPassword: null,
+      extraCertificates: certificates.authority,
+      ...route,
+    });
     try {
-      return await http.send(getRequest(url, { timeoutMs, headers: { Authorization: "Bearer never-shown" } }));
+      return await http.send(
+        getRequest(url, { timeoutMs, headers: { Authorization: "Bearer never-shown" } }),
+      );
     } finally {
       http.close();
     }
   }
-  const bodyOf = async (sending: Promise<HttpResponse>): Promise<string> => new TextDecoder().decode((await sending).body);
+  const bodyOf = async (sending: Promise<HttpResponse>): Promise<string> =>
+    new TextDecoder().decode((await sending).body);
 
   it("carries https through CONNECT, loopback included, and CaFile with it", async () => {
     const proxy = `http://127.0.0.1:${open.port}`;
     expect(await bodyOf(send(secure.url("/", "localhost"), { proxy }))).to.equal("secure");
     expect(await bodyOf(send(secure.url("/", "127.0.0.1"), { proxy }))).to.equal("secure");
-    expect(open.requests).to.include.members([`CONNECT localhost:${secure.port}`, `CONNECT 127.0.0.1:${secure.port}`]);
-    const fault = await faultOf(send(secure.url("/", "localhost"), { proxy, extraCertificates: null }));
+    expect(open.requests).to.include.members([
+      `CONNECT localhost:${secure.port}`,
+      `CONNECT 127.0.0.1:${secure.port}`,
+    ]);
+    const fault = await faultOf(
+      send(secure.url("/", "localhost"), { proxy, extraCertificates: null }),
+    );
     expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
   });
 
@@ -76,12 +99,17 @@ describe("a real proxy", function () {
   });
 
   it("carries http to a loopback address", async () => {
-    expect(await bodyOf(send(plain.url("/some/path?a=b"), { proxy: `http://127.0.0.1:${open.port}` }))).to.equal("plain");
+    expect(
+      await bodyOf(send(plain.url("/some/path?a=b"), { proxy: `http://127.0.0.1:${open.port}` })),
+    ).to.equal("plain");
     expect(open.requests).to.include(`GET ${plain.url("/some/path?a=b")}`);
   });
 
   it("gives user and password", async () => {
-    const route = { proxy: `http://presence@127.0.0.1:${authenticated.port}`, proxyPassword: new Secret(PASSWORD) };
+    const route = {
+      proxy: `http://presence@127.0.0.1:${authenticated.port}`,
+      proxyPassword: new Secret(PASSWORD),
+    };
     expect(await bodyOf(send(secure.url("/", "localhost"), route))).to.equal("secure");
     expect(await bodyOf(send(plain.url("/"), route))).to.equal("plain");
   });
@@ -102,7 +130,10 @@ describe("a real proxy", function () {
       ["CORP%5Cus%40er", "CORP\\us@er"],
       ["100%", "100%"],
     ] as const) {
-      const route = { proxy: `http://${user}@127.0.0.1:${port}`, proxyPassword: new Secret("p@ss:w%rd €") };
+      const route = {
+        proxy: `http://${user}@127.0.0.1:${port}`,
+        proxyPassword: new Secret("p@ss:w%rd €"),
+      };
       await send(plain.url("/"), route);
       await faultOf(send(secure.url("/"), route));
       const expected = `Basic ${Buffer.from(`${decoded}:p@ss:w%rd €`).toString("base64")}`;
@@ -132,7 +163,9 @@ describe("a real proxy", function () {
 
   it("leaves no connection behind that a proxy refused, however often it does", async () => {
     const sockets = new Set<Socket>();
-    const refusing = createServer((_request, response) => response.writeHead(407).end("Who are you?"));
+    const refusing = createServer((_request, response) =>
+      response.writeHead(407).end("Who are you?"),
+    );
     refusing.on("connection", (socket: Socket) => {
       sockets.add(socket);
       socket.on("close", () => sockets.delete(socket));
@@ -143,12 +176,18 @@ describe("a real proxy", function () {
     });
     await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
     const { port } = refusing.address() as AddressInfo;
-    const http = createAxiosHttp({ proxy: `http://127.0.0.1:${port}`, proxyPassword: null, extraCertificates: null });
+    const http = createAxiosHttp({
+      proxy: `http://127.0.0.1:${port}`,
+      proxyPassword: null,
+      extraCertificates: null,
+    });
     try {
       for (const url of [plain.url("/"), secure.url("/", "localhost")]) {
         // More than the connections that a route has at a time.
-        for (let i = 0; i < 20; i += 1) expectCredentialsHint(await faultOf(http.send(getRequest(url))));
-        while (sockets.size > 1) await once([...sockets].at(-1)!, "close", { signal: AbortSignal.timeout(2_000) });
+        for (let i = 0; i < 20; i += 1)
+          expectCredentialsHint(await faultOf(http.send(getRequest(url))));
+        while (sockets.size > 1)
+          await once([...sockets].at(-1)!, "close", { signal: AbortSignal.timeout(2_000) });
       }
     } finally {
       http.close();
@@ -160,16 +199,28 @@ describe("a real proxy", function () {
 
   it("tells a proxy that cannot reach the target from one that cannot be reached", async () => {
     const refusing = await closedPort();
-    const targetFault = await faultOf(send(`https://127.0.0.1:${refusing}/`, { proxy: `http://127.0.0.1:${open.port}` }));
-    expect([targetFault.code, targetFault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+    const targetFault = await faultOf(
+      send(`https://127.0.0.1:${refusing}/`, { proxy: `http://127.0.0.1:${open.port}` }),
+    );
+    expect([targetFault.code, targetFault.data.reason]).to.deep.equal([
+      "webexUnreachable",
+      "proxy",
+    ]);
     expect(targetFault.message).to.match(/answered 5\d\d instead of connecting/);
     for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
       const proxyFault = await faultOf(send(url, { proxy: `http://127.0.0.1:${refusing}` }));
-      expect([proxyFault.code, proxyFault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
-      expect(proxyFault.message).to.equal(`The proxy 127.0.0.1:${refusing} refused the connection.`);
+      expect([proxyFault.code, proxyFault.data.reason]).to.deep.equal([
+        "webexUnreachable",
+        "proxy",
+      ]);
+      expect(proxyFault.message).to.equal(
+        `The proxy 127.0.0.1:${refusing} refused the connection.`,
+      );
     }
     const unknown = await faultOf(send(secure.url("/"), { proxy: "http://proxy.invalid:3128" }));
-    expect(unknown.message).to.contain("The name of the proxy proxy.invalid:3128 could not be resolved");
+    expect(unknown.message).to.contain(
+      "The name of the proxy proxy.invalid:3128 could not be resolved",
+    );
   });
 
   it("keeps one tunnel for many requests", async () => {
@@ -204,7 +255,16 @@ describe("a real proxy", function () {
   });
 
   describe("named by the environment", () => {
-    const names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+    const names = [
+      "HTTPS_PROXY",
+      "https_proxy",
+      "HTTP_PROXY",
+      "http_proxy",
+      "ALL_PROXY",
+      "all_proxy",
+      "NO_PROXY",
+      "no_proxy",
+    ];
     const before = Object.fromEntries(names.map((name) => [name, process.env[name]]));
     const environment = (values: Record<string, string>): void => {
       for (const name of names) Reflect.deleteProperty(process.env, name);
@@ -212,7 +272,11 @@ describe("a real proxy", function () {
     };
     afterEach(() => {
       environment(
-        Object.fromEntries(Object.entries(before).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+        Object.fromEntries(
+          Object.entries(before).filter(
+            (entry): entry is [string, string] => entry[1] !== undefined,
+          ),
+        ),
       );
     });
     const viaProxy = async (url: string, route: Partial<HttpRoute> = {}): Promise<boolean> => {
@@ -229,7 +293,9 @@ describe("a real proxy", function () {
     });
 
     it("is asked with the user and password that the environment gives", async () => {
-      environment({ HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@127.0.0.1:${authenticated.port}` });
+      environment({
+        HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@127.0.0.1:${authenticated.port}`,
+      });
       expect(await bodyOf(send(secure.url("/", "localhost"), {}))).to.equal("secure");
     });
 

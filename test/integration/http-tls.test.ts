@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
-import { TestServer, faultOf, getRequest, makeCertificates } from "../support/http-fixtures.js";
-import type { TestCertificates } from "../support/http-fixtures.js";
+import { TestServer, faultOf, getRequest, makeCertificates } from "../support/http-fixture.js";
+import type { TestCertificates } from "../support/http-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
 describe("https with certificates of one's own", () => {
@@ -24,7 +24,11 @@ describe("https with certificates of one's own", () => {
     return server;
   }
 
-  async function outcome(server: TestServer, extraCertificates: string | null, host = "localhost"): Promise<string> {
+  async function outcome(
+    server: TestServer,
+    extraCertificates: string | null,
+    host = "localhost",
+  ): Promise<string> {
     const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates });
     try {
       const answer = await http.send(getRequest(server.url("/", host)));
@@ -38,7 +42,9 @@ describe("https with certificates of one's own", () => {
     const server = await serverWith(certificates.good);
     expect(await outcome(server, certificates.authority)).to.equal("secure");
     expect(await outcome(server, certificates.authority, "127.0.0.1")).to.equal("secure");
-    expect(await outcome(server, `comment\r\n${certificates.authority.replaceAll("\n", "\r\n")}`)).to.equal("secure");
+    expect(
+      await outcome(server, `comment\r\n${certificates.authority.replaceAll("\n", "\r\n")}`),
+    ).to.equal("secure");
   });
 
   it("says what to do without it", async () => {
@@ -73,7 +79,11 @@ describe("https with certificates of one's own", () => {
 
   it("does not go on with a CaFile that holds no certificate", async () => {
     const server = await serverWith(certificates.good);
-    for (const text of ["", "not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]) {
+    for (const text of [
+      "",
+      "not a certificate",
+      "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ]) {
       const fault = await faultOf(outcome(server, text));
       expect(fault.code).to.equal("webexUnreachable");
       expect(fault.hint).to.contain("CaFile");

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect } from "chai";
 
-import { KeytarStore } from "../../src/platform/keytar-store.js";
-import type { Keyring } from "../support/keyring.js";
-import { KEYRING_TOOLS, startKeyring } from "../support/keyring.js";
+import { KeytarStore } from "../../src/platform/secret-store.js";
+import type { Keyring } from "../support/keyring-fixture.js";
+import { KEYRING_TOOLS, startKeyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -20,10 +20,14 @@ describe("keychain: a real keyring that misbehaves", function () {
     if (keyring === null) throw new Error("No keyring.");
     return keyring;
   };
-  const open = (): KeytarStore => new KeytarStore({ account: "svc", platform: "linux", environment: requireKeyring().env });
+  const open = (): KeytarStore =>
+    new KeytarStore({ account: "svc", platform: "linux", environment: requireKeyring().env });
 
   before(function () {
-    for (const [tool, debianPackage] of [...KEYRING_TOOLS, ["secret-tool", "libsecret-tools"] as const])
+    for (const [tool, debianPackage] of [
+      ...KEYRING_TOOLS,
+      ["secret-tool", "libsecret-tools"] as const,
+    ])
       requireTool(this, tool, debianPackage);
   });
   beforeEach(async () => {
@@ -123,7 +127,9 @@ describe("keychain: a real keyring that misbehaves", function () {
   });
 
   it("holds no process alive", async () => {
-    const script = storeScript(`await new KeytarStore({ account: "svc", platform: "linux" }).set("client", "x");`);
+    const script = storeScript(
+      `await new KeytarStore({ account: "svc", platform: "linux" }).set("client", "x");`,
+    );
     const started = Date.now();
     expect(await runScript(script, requireKeyring().env)).to.equal(0);
     expect(Date.now() - started).to.be.below(4_500);
@@ -137,7 +143,10 @@ function storeScript(body: string): string {
 }
 
 async function runScript(script: string, env: Record<string, string>): Promise<number | null> {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { env, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    env,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const [code] = (await once(child, "exit")) as [number | null];
   return code;
 }

@@ -37,7 +37,9 @@ describe("log and status file on a real disk", function () {
     log.setLevel("debug");
     log.warn("Second\nwith a line break.", { error: new Error("Bearer hidden-text") });
     await log.close(5_000);
-    const lines = (await readFile(join(folder, "made", "when needed", "worker.log"), "utf8")).trim().split("\n");
+    const lines = (await readFile(join(folder, "made", "when needed", "worker.log"), "utf8"))
+      .trim()
+      .split("\n");
     const records = lines.map((line) => JSON.parse(line) as { level: string; message: string });
     expect(records.map((r) => [r.level, r.message])).to.deep.equal([
       ["info", "First."],
@@ -51,15 +53,22 @@ describe("log and status file on a real disk", function () {
   async function waitUntilWritten(index: number): Promise<void> {
     for (const deadline = performance.now() + 30_000; performance.now() < deadline;) {
       for (const name of ["worker.log", "worker.1.log"]) {
-        const last = (await readFile(join(folder, name), "utf8").catch(() => "")).split("\n").at(-2);
-        if (index < 0 || (last !== undefined && (JSON.parse(last) as { i: number }).i >= index)) return;
+        const last = (await readFile(join(folder, name), "utf8").catch(() => ""))
+          .split("\n")
+          .at(-2);
+        if (index < 0 || (last !== undefined && (JSON.parse(last) as { i: number }).i >= index))
+          return;
       }
     }
     expect.fail(`Record ${index} is not in the file.`);
   }
 
   it("keeps the latest ten files of 10 MB, and every record while it turns to the next", async () => {
-    const log = new WinstonLog(folder, "info", new Writable({ write: (_chunk, _encoding, done) => done() }));
+    const log = new WinstonLog(
+      folder,
+      "info",
+      new Writable({ write: (_chunk, _encoding, done) => done() }),
+    );
     const text = "x".repeat(100_000);
     const count = 1_300;
     for (let i = 0; i < count; i += 1) {
@@ -74,7 +83,8 @@ describe("log and status file on a real disk", function () {
     for (const name of names) {
       const content = await readFile(join(folder, name), "utf8");
       expect(content.length).to.be.lessThan(11_500_000);
-      for (const line of content.split("\n")) if (line !== "") seen.push((JSON.parse(line) as { i: number }).i);
+      for (const line of content.split("\n"))
+        if (line !== "") seen.push((JSON.parse(line) as { i: number }).i);
     }
     seen.sort((a, b) => a - b);
     const first = seen[0]!;
@@ -128,7 +138,11 @@ describe("log and status file on a real disk", function () {
       });
     const clock = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
-      const slow = new LogFile(folder, sinon.stub(), () => new Promise((resolve) => (open = resolve)));
+      const slow = new LogFile(
+        folder,
+        sinon.stub(),
+        () => new Promise((resolve) => (open = resolve)),
+      );
       slow.sink.write("early");
       clock.tick(4_999);
       slow.sink.write("later");
@@ -139,7 +153,11 @@ describe("log and status file on a real disk", function () {
       expect(written).to.deep.equal(["early", "later", "at once"]);
 
       written.length = 0;
-      const late = new LogFile(folder, sinon.stub(), () => new Promise((resolve) => (open = resolve)));
+      const late = new LogFile(
+        folder,
+        sinon.stub(),
+        () => new Promise((resolve) => (open = resolve)),
+      );
       late.sink.write("forgotten");
       clock.tick(5_000);
       late.sink.write("forgotten too");
@@ -156,7 +174,9 @@ describe("log and status file on a real disk", function () {
   it("replaces the status file whole: a reader never sees half of one", async () => {
     const path = join(folder, "deep", "status.json");
     const file = nodeStatusFile(path);
-    const texts = Array.from({ length: 200 }, (_, i) => JSON.stringify({ i, fill: "y".repeat(20_000) }));
+    const texts = Array.from({ length: 200 }, (_, i) =>
+      JSON.stringify({ i, fill: "y".repeat(20_000) }),
+    );
     const reading = new AbortController();
     const reader = (async () => {
       let seen = 0;

@@ -11,6 +11,8 @@ declare module "oidc-provider" {
     constructor(issuer: string, configuration: object);
     callback(): (request: IncomingMessage, response: ServerResponse) => void;
     readonly AccessToken: { find(token: string): Promise<StoredToken | undefined> };
-    readonly RefreshToken: { find(token: string): Promise<(StoredToken & { readonly consumed?: number }) | undefined> };
+    readonly RefreshToken: {
+      find(token: string): Promise<(StoredToken & { readonly consumed?: number }) | undefined>;
+    };
   }
 }

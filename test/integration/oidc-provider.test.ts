@@ -7,7 +7,7 @@ import type { FlowView } from "../../src/authorization/flow.js";
 import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
-import { GrantStore } from "../../src/authorization/vault.js";
+import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
@@ -16,10 +16,10 @@ import { systemRandom as chance, systemClock as clock } from "../../src/platform
 import type { Http } from "../../src/ports/http.js";
 import { WebexIdentity } from "../../src/webex/identity.js";
 import { WebexOAuth } from "../../src/webex/oauth.js";
-import { RecordingLogger } from "../support/recording-logger.js";
-import { PageNoticesFake } from "../unit/authorization/flow-fixtures.js";
-import { FormBrowser } from "./oidc-browser.js";
-import { OidcProviderFixture } from "./oidc-site.js";
+import { RecordingLogger } from "../support/logger-fake.js";
+import { PageNoticesFake } from "../support/authorization-flow-fixture.js";
+import { FormBrowser } from "../support/form-browser.js";
+import { OidcProviderFixture } from "../support/oidc-provider-fixture.js";
 
 const neverAborted = new AbortController().signal;
 const LOGIN = { login: "ada", password: "any" };
@@ -54,7 +54,11 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     const shared = { vault, refusals, settings, clock, logger };
     authorizations = new Authorizations({
       ...shared,
-      webex: () => ({ apiOrigin: new URL(apiUrl).origin, oauth, identity: new WebexIdentity(rest, () => undefined) }),
+      webex: () => ({
+        apiOrigin: new URL(apiUrl).origin,
+        oauth,
+        identity: new WebexIdentity(rest, () => undefined),
+      }),
       createFlow: (method) => {
         const parts = {
           oauthContext: () => authorizations.oauthContext(),
@@ -65,10 +69,20 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
         };
         return method === "device"
           ? new DeviceFlow(parts)
-          : new BrowserFlow({ ...parts, notices: new PageNoticesFake(), listen: listenOnLoopback, redirectPort: 0 });
+          : new BrowserFlow({
+              ...parts,
+              notices: new PageNoticesFake(),
+              listen: listenOnLoopback,
+              redirectPort: 0,
+            });
       },
     });
-    tokens = new OrganizationTokenSource({ ...shared, oauth: () => oauth, orgId: site.orgId, chance });
+    tokens = new OrganizationTokenSource({
+      ...shared,
+      oauth: () => oauth,
+      orgId: site.orgId,
+      chance,
+    });
     await vault.reload();
     authorizations.start();
     views = [];
@@ -84,8 +98,13 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     http.close();
     await site.stop();
     const { stored } = vault.findGrant(site.orgId);
-    const secrets = [site.clientSecret, stored?.accessToken.reveal(), stored?.refreshToken.reveal()];
-    for (const secret of secrets) if (secret !== undefined) expect(logger.text + JSON.stringify(views)).to.not.include(secret);
+    const secrets = [
+      site.clientSecret,
+      stored?.accessToken.reveal(),
+      stored?.refreshToken.reveal(),
+    ];
+    for (const secret of secrets)
+      if (secret !== undefined) expect(logger.text + JSON.stringify(views)).to.not.include(secret);
   });
 
   const storedGrant = (): Grant => {
@@ -96,8 +115,13 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
   const authorizeInBrowser = async (): Promise<FlowView> => {
     const flow = await authorizations.begin("browser", neverAborted);
     const address = new URL(flow.url ?? "");
-    const redirect = await fetch(`${address.origin}/authorize${address.search}`, { redirect: "manual" });
-    const callback = await new FormBrowser(flow.redirectUri ?? "").walk(redirect.headers.get("location") ?? "", LOGIN);
+    const redirect = await fetch(`${address.origin}/authorize${address.search}`, {
+      redirect: "manual",
+    });
+    const callback = await new FormBrowser(flow.redirectUri ?? "").walk(
+      redirect.headers.get("location") ?? "",
+      LOGIN,
+    );
     expect(new URL(callback.url).searchParams.get("iss")).to.equal(site.origin);
     const page = await fetch(callback.url);
     expect(await page.text()).to.match(/data-state="authorized"/);
@@ -114,7 +138,10 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
       refreshTokenExpiresAt: null,
     });
     expect(storedGrant().scopes).to.deep.equal([...REQUIRED_SCOPES]);
-    expect(storedGrant().accessTokenExpiresAt).to.be.within(Date.now() + 3_500_000, Date.now() + 3_600_000);
+    expect(storedGrant().accessTokenExpiresAt).to.be.within(
+      Date.now() + 3_500_000,
+      Date.now() + 3_600_000,
+    );
     expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
     expect((await tokens.getToken(neverAborted)).equals(storedGrant().accessToken)).to.equal(true);
   });
@@ -122,11 +149,15 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
   it("is refused without the challenge: PKCE is really asked for", async () => {
     const flow = await authorizations.begin("browser", neverAborted);
     const address = new URL(flow.url ?? "");
-    const redirect = await fetch(`${address.origin}/authorize${address.search}`, { redirect: "manual" });
+    const redirect = await fetch(`${address.origin}/authorize${address.search}`, {
+      redirect: "manual",
+    });
     const url = new URL(redirect.headers.get("location") ?? "");
     url.searchParams.delete("code_challenge");
     url.searchParams.delete("code_challenge_method");
-    const callback = new URL((await new FormBrowser(flow.redirectUri ?? "").walk(url.href, LOGIN)).url);
+    const callback = new URL(
+      (await new FormBrowser(flow.redirectUri ?? "").walk(url.href, LOGIN)).url,
+    );
     expect(callback.searchParams.get("error")).to.equal("invalid_request");
     expect(await (await fetch(callback)).text()).to.match(/data-state="failed"/);
   });
@@ -144,11 +175,17 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     await tokens.replace(second.accessToken, neverAborted);
     expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
     const used: unknown = await oauth
-      .refresh({ clientId: site.clientId, clientSecret: new Secret(site.clientSecret) }, first.refreshToken, neverAborted)
+      .refresh(
+        { clientId: site.clientId, clientSecret: new Secret(site.clientSecret) },
+        first.refreshToken,
+        neverAborted,
+      )
       .catch((error: unknown) => error);
     expect(used).to.include({ code: "grantRefused", status: 400 });
     // RFC 9700, 4.14.2: a refresh token used twice ends the whole grant. The worker says so, and throws nothing away.
-    const refused: unknown = await tokens.replace(storedGrant().accessToken, neverAborted).catch((error: unknown) => error);
+    const refused: unknown = await tokens
+      .replace(storedGrant().accessToken, neverAborted)
+      .catch((error: unknown) => error);
     expect(refused).to.include({ code: "grantRefused" });
     expect((await authorizations.list())[0]?.state).to.equal("required");
   });
@@ -179,7 +216,9 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
   it("revokes there what is revoked here", async () => {
     await authorizeInBrowser();
     const { refreshToken } = storedGrant();
-    expect(await authorizations.revoke(site.orgId, neverAborted)).to.deep.equal({ revokedAtWebex: true });
+    expect(await authorizations.revoke(site.orgId, neverAborted)).to.deep.equal({
+      revokedAtWebex: true,
+    });
     expect(await site.isAlive(refreshToken.reveal())).to.equal(false);
     expect(await authorizations.list()).to.deep.equal([]);
   });

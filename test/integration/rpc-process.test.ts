@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { createMessageConnection } from "vscode-jsonrpc/node";
 
-import { frame, parseFrames, request } from "../support/byte-host.js";
+import { frame, parseFrames, request } from "../support/byte-host-fake.js";
 
 const WORKER = fileURLToPath(new URL("./rpc-worker.js", import.meta.url));
 const runProgram = promisify(spawnChild);
@@ -44,8 +44,12 @@ class WorkerProcess {
   async untilStderr(found: (text: string) => boolean, deadlineMs: number): Promise<void> {
     const deadline = Date.now() + deadlineMs;
     while (!found(this.#err)) {
-      if (Date.now() > deadline) throw new Error(`Not said on stderr in ${deadlineMs} ms: ${this.#err.slice(-500)}`);
-      await Promise.race([once(this.process.stderr, "data"), new Promise((resolve) => setTimeout(resolve, 50))]);
+      if (Date.now() > deadline)
+        throw new Error(`Not said on stderr in ${deadlineMs} ms: ${this.#err.slice(-500)}`);
+      await Promise.race([
+        once(this.process.stderr, "data"),
+        new Promise((resolve) => setTimeout(resolve, 50)),
+      ]);
     }
   }
 }
@@ -66,12 +70,18 @@ describe("protocol in a process", () => {
     worker.process.stdin.end(request(1, "presence/get", { uri: "a@x.example" }));
     expect(await worker.exitCode()).to.equal(0);
     expect(parseFrames(worker.stdout).map((m) => m.id)).to.deep.equal([1]);
-    expect(worker.stderr).to.contain("a stray line by console").and.to.contain("a stray line by process.stdout");
+    expect(worker.stderr)
+      .to.contain("a stray line by console")
+      .and.to.contain("a stray line by process.stdout");
   });
 
   it("answers what came before the end of stdin", async () => {
     const worker = launch().read();
-    worker.process.stdin.end(Buffer.concat(Array.from({ length: 500 }, (_, i) => request(i, "presence/get", { uri: "a" }))));
+    worker.process.stdin.end(
+      Buffer.concat(
+        Array.from({ length: 500 }, (_, i) => request(i, "presence/get", { uri: "a" })),
+      ),
+    );
     await worker.exitCode();
     expect(parseFrames(worker.stdout)).to.have.length(500);
   });
@@ -80,29 +90,38 @@ describe("protocol in a process", () => {
     const invalidInput = launch().read();
     invalidInput.process.stdin.write("hello\n");
     expect(await invalidInput.exitCode()).to.equal(65);
-    expect(parseFrames(invalidInput.stdout).map((m) => [m.id, m.error?.code])).to.deep.equal([[null, -32700]]);
+    expect(parseFrames(invalidInput.stdout).map((m) => [m.id, m.error?.code])).to.deep.equal([
+      [null, -32700],
+    ]);
 
     const exitOnly = launch().read();
     exitOnly.process.stdin.write(frame({ jsonrpc: "2.0", method: "exit" }));
     expect(await exitOnly.exitCode()).to.equal(1);
 
     const afterShutdown = launch().read();
-    afterShutdown.process.stdin.write(Buffer.concat([request(1, "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })]));
+    afterShutdown.process.stdin.write(
+      Buffer.concat([request(1, "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })]),
+    );
     expect(await afterShutdown.exitCode()).to.equal(0);
-    expect(parseFrames(afterShutdown.stdout)).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
+    expect(parseFrames(afterShutdown.stdout)).to.deep.equal([
+      { jsonrpc: "2.0", id: 1, result: null },
+    ]);
   });
 
   it("survives a host that closes the output, and ends", async () => {
     const worker = launch();
     worker.process.stdout.destroy();
-    for (let i = 0; i < 20; i += 1) worker.process.stdin.write(request(i, "presence/get", { uri: "a" }));
+    for (let i = 0; i < 20; i += 1)
+      worker.process.stdin.write(request(i, "presence/get", { uri: "a" }));
     expect(await worker.exitCode()).to.equal(0);
     expect(worker.stderr).not.to.match(/EPIPE|Error|at /);
   });
 
   it("costs no memory while its host does not read, tells the latest afterwards, and notices the end", async () => {
     const worker = launch();
-    worker.process.stdin.write(Buffer.concat([request(1, "presence/subscribe", { all: true }), request(2, "worker/poll")]));
+    worker.process.stdin.write(
+      Buffer.concat([request(1, "presence/subscribe", { all: true }), request(2, "worker/poll")]),
+    );
     const rss = (): number[] => [...worker.stderr.matchAll(/rss (\d+)/g)].map((m) => Number(m[1]));
     await worker.untilStderr(() => rss().length >= 60, 30_000);
     // Sixty rounds of ten thousand records are some 200 MB of notifications.
@@ -122,10 +141,14 @@ describe("protocol in a process", () => {
   it("is understood by vscode-jsonrpc's own client", async () => {
     const worker = launch();
     const connection = createMessageConnection(worker.process.stdout, worker.process.stdin);
-    const changed = new Promise((resolve) => connection.onNotification("presence/changed", resolve));
+    const changed = new Promise((resolve) =>
+      connection.onNotification("presence/changed", resolve),
+    );
     connection.listen();
     const records = await Promise.all(
-      Array.from({ length: 200 }, (_, i) => connection.sendRequest<{ uri: string }>("presence/get", { uri: `p${i}@x.example` })),
+      Array.from({ length: 200 }, (_, i) =>
+        connection.sendRequest<{ uri: string }>("presence/get", { uri: `p${i}@x.example` }),
+      ),
     );
     expect(records.map((r) => r.uri)).to.deep.equal(records.map((_, i) => `p${i}@x.example`));
     await connection.sendRequest("presence/subscribe", { all: true });
@@ -139,9 +162,12 @@ describe("protocol in a process", () => {
 
   it("is understood by python-lsp-jsonrpc", async function () {
     // Debian's package belongs to Debian's Python, which may stand behind another one on the PATH.
-    const python = ["python3", "/usr/bin/python3"].find((name) => spawnSync(name, ["-c", "import pylsp_jsonrpc"]).status === 0);
+    const python = ["python3", "/usr/bin/python3"].find(
+      (name) => spawnSync(name, ["-c", "import pylsp_jsonrpc"]).status === 0,
+    );
     if (python === undefined) {
-      const sentence = "LEFT OUT: python3 has no pylsp_jsonrpc on this machine (Debian package: python3-pylsp-jsonrpc).";
+      const sentence =
+        "LEFT OUT: python3 has no pylsp_jsonrpc on this machine (Debian package: python3-pylsp-jsonrpc).";
       if (process.env.CI === "true") throw new Error(sentence);
       process.stderr.write(`${sentence}\n`);
       return this.skip();
@@ -152,7 +178,10 @@ describe("protocol in a process", () => {
     ) as Record<string, { result?: Record<string, unknown>; code?: number; data?: unknown }>;
     expect(results.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
     expect(results.many).to.equal(10_000);
-    expect(results.wrong).to.deep.equal({ code: -32602, data: { issues: [{ path: "uri", message: "Expected a string." }] } });
+    expect(results.wrong).to.deep.equal({
+      code: -32602,
+      data: { issues: [{ path: "uri", message: "Expected a string." }] },
+    });
     expect(results.unknown!.code).to.equal(-32601);
     expect(results.initialize!.result).to.deep.include({ protocolVersion: "1.0" });
     expect(results.subscribe!.result).to.have.keys("subscriptionId", "records");
@@ -164,9 +193,15 @@ describe("protocol in a process", () => {
   });
 });
 
-function spawnChild(command: string, args: string[], done: (error: Error | null, stdout: string) => void): void {
+function spawnChild(
+  command: string,
+  args: string[],
+  done: (error: Error | null, stdout: string) => void,
+): void {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   let stdout = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  child.on("close", (code) => done(code === 0 ? null : new Error(`${command} ended with ${String(code)}.`), stdout));
+  child.on("close", (code) =>
+    done(code === 0 ? null : new Error(`${command} ended with ${String(code)}.`), stdout),
+  );
 }

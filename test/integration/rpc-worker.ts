@@ -4,9 +4,14 @@ import { randomUUID } from "node:crypto";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { SeededRandom } from "../support/fake-clock.js";
-import { FakeAuthorization, FakePresence, FakeStatus, presenceRecord } from "../support/fake-rpc-services.js";
-import { RecordingLogger } from "../support/recording-logger.js";
+import { SeededRandom } from "../support/clock-fake.js";
+import {
+  FakeAuthorization,
+  FakePresence,
+  FakeStatus,
+  presenceRecord,
+} from "../support/fake-rpc-services.js";
+import { RecordingLogger } from "../support/logger-fake.js";
 
 const EXIT_CODE = { inputEnded: 0, outputBroken: 0, notTheProtocol: 65 } as const;
 const { input, output } = claimStdio();
@@ -31,7 +36,9 @@ const server = new RpcServer({
         presenceRecord(`p${i}@x.example`, round % 2 === 0 ? "active" : "inactive"),
       );
       presence.change(...records);
-      process.stderr.write(`round ${round} rss ${Math.round(process.memoryUsage().rss / 1_048_576)}\n`);
+      process.stderr.write(
+        `round ${round} rss ${Math.round(process.memoryUsage().rss / 1_048_576)}\n`,
+      );
     }, 100);
     return { accepted: true, nextPossibleAt: null };
   },

@@ -1,4 +1,16 @@
-import { appendFile, mkdir, mkdtemp, open, readFile, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -26,7 +38,10 @@ class ContentRecorder {
   #wake: () => void = () => undefined;
 
   readonly record = (content: FileContent): void => {
-    const text = content.kind === "content" ? Buffer.from(content.bytes).toString("latin1") : describeContent(content);
+    const text =
+      content.kind === "content"
+        ? Buffer.from(content.bytes).toString("latin1")
+        : describeContent(content);
     this.received.push({ text, at: performance.now() });
     this.#wake();
   };
@@ -42,7 +57,9 @@ class ContentRecorder {
       if (last?.text === text) return last;
       const left = deadline - performance.now();
       if (left <= 0)
-        throw new Error(`Not told within ${DEADLINE_MS} ms: ${JSON.stringify(text)}, but ${JSON.stringify(this.texts)}.`);
+        throw new Error(
+          `Not told within ${DEADLINE_MS} ms: ${JSON.stringify(text)}, but ${JSON.stringify(this.texts)}.`,
+        );
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         setTimeout(resolve, left);
@@ -56,7 +73,8 @@ function describeContent(content: FileContent): string {
 }
 
 /** Long enough that a half of it would be noticed. */
-const page = (mark: string) => `; ${mark}\r\nWebexPresence.Enable=1\r\n${"; filler\r\n".repeat(500)}; end of ${mark}\r\n`;
+const page = (mark: string) =>
+  `; ${mark}\r\nWebexPresence.Enable=1\r\n${"; filler\r\n".repeat(500)}; end of ${mark}\r\n`;
 const OLD = page("old");
 const NEW = page("new and longer");
 
@@ -127,7 +145,10 @@ describe("A settings file on disk", function () {
   });
 
   for (const [method, save] of Object.entries(SAVE_METHODS)) {
-    for (const [moment, settleMs] of Object.entries({ "right after the start": 0, "after a while": 600 })) {
+    for (const [moment, settleMs] of Object.entries({
+      "right after the start": 0,
+      "after a while": 600,
+    })) {
       it(`is one edit within a second, saved ${moment}: ${method}`, async () => {
         await writeFile(path, OLD);
         await watch(OLD);
@@ -205,7 +226,15 @@ describe("A settings file on disk", function () {
       await rm(join(folder, "Apps"), { recursive: true });
       await recorder.until("absent");
     }
-    expect(recorder.texts).to.deep.equal(["absent", "a=1\n", "a=1\n; edited", "absent", "a=2\n", "a=2\n; edited", "absent"]);
+    expect(recorder.texts).to.deep.equal([
+      "absent",
+      "a=1\n",
+      "a=1\n; edited",
+      "absent",
+      "a=2\n",
+      "a=2\n; edited",
+      "absent",
+    ]);
   });
 
   it("is told when its folder is renamed away and another takes its place", async () => {
@@ -277,9 +306,13 @@ describe("A settings file on disk", function () {
         process.stdout.write(kind);
         setTimeout(dispose, 500);
       });`;
-    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script, path], {
-      timeout: 5000,
-    });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--input-type=module", "-e", script, path],
+      {
+        timeout: 5000,
+      },
+    );
     expect(stdout).to.equal("content");
     const source = await readFile(fileURLToPath(adapter), "utf8");
     expect(source).not.to.match(/^import .*chokidar/m);

@@ -17,7 +17,10 @@ describe("simulator: limits, faults and control", () => {
   let token: string;
 
   beforeEach(async () => {
-    webex = new WebexSimulator({ organizations: [{ name: "Acme", persons: 30, seed: 7, bots: 0 }], speed: 0 });
+    webex = new WebexSimulator({
+      organizations: [{ name: "Acme", persons: 30, seed: 7, bots: 0 }],
+      speed: 0,
+    });
     await webex.start();
     token = webex.issueGrant().accessToken;
   });
@@ -29,7 +32,8 @@ describe("simulator: limits, faults and control", () => {
       redirect: "manual",
       ...init,
     });
-  const nextLink = (response: Response): string => /<([^>]+)>/.exec(response.headers.get("link") ?? "")![1]!;
+  const nextLink = (response: Response): string =>
+    /<([^>]+)>/.exec(response.headers.get("link") ?? "")![1]!;
   async function isRejected(request: Promise<Response>): Promise<boolean> {
     try {
       await (await request).text();
@@ -71,18 +75,26 @@ describe("simulator: limits, faults and control", () => {
     webex.fail({ kind: "status", status: 502 });
     webex.fail({ kind: "status", status: 504, body: "empty" });
     webex.fail({ kind: "status", status: 500, body: "webex" });
-    webex.fail({ kind: "status", status: 400, body: { error: "slow_down" }, headers: { "retry-after": "7" } });
+    webex.fail({
+      kind: "status",
+      status: 400,
+      body: { error: "slow_down" },
+      headers: { "retry-after": "7" },
+    });
     const html = await get();
-    expect([html.status, html.headers.get("content-type"), (await html.text()).startsWith("<html>")]).to.deep.equal([
-      502,
-      "text/html",
-      true,
-    ]);
+    expect([
+      html.status,
+      html.headers.get("content-type"),
+      (await html.text()).startsWith("<html>"),
+    ]).to.deep.equal([502, "text/html", true]);
     const empty = await get();
     expect([empty.status, await empty.text()]).to.deep.equal([504, ""]);
     expect(await (await get()).json()).to.have.property("trackingId");
     const custom = await get();
-    expect([await custom.json(), custom.headers.get("retry-after")]).to.deep.equal([{ error: "slow_down" }, "7"]);
+    expect([await custom.json(), custom.headers.get("retry-after")]).to.deep.equal([
+      { error: "slow_down" },
+      "7",
+    ]);
     expect((await get()).status).to.equal(200);
   });
 
@@ -93,10 +105,20 @@ describe("simulator: limits, faults and control", () => {
     expect(await isRejected(get())).to.equal(true);
     webex.fail({ kind: "hang" });
     expect(
-      await isRejected(get(undefined, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(80) })),
+      await isRejected(
+        get(undefined, {
+          headers: { authorization: `Bearer ${token}` },
+          signal: AbortSignal.timeout(80),
+        }),
+      ),
     ).to.equal(true);
     expect((await get()).status).to.equal(200);
-    expect(webex.requestsSince(0).map((request) => request.status)).to.deep.equal([null, 200, null, 200]);
+    expect(webex.requestsSince(0).map((request) => request.status)).to.deep.equal([
+      null,
+      200,
+      null,
+      200,
+    ]);
   });
 
   it("links and redirects to another origin, which notes what comes", async () => {
@@ -105,7 +127,10 @@ describe("simulator: limits, faults and control", () => {
     expect(new URL(link).origin).to.equal(webex.foreignUrl).and.not.equal(webex.url);
     webex.fail({ kind: "redirect" });
     const redirect = await get();
-    expect([redirect.status, new URL(redirect.headers.get("location")!).origin]).to.deep.equal([302, webex.foreignUrl]);
+    expect([redirect.status, new URL(redirect.headers.get("location")!).origin]).to.deep.equal([
+      302,
+      webex.foreignUrl,
+    ]);
     await get(link);
     expect(webex.foreignRequests).to.have.length(1);
     expect(webex.foreignRequests[0]).to.include({ bearer: true });
@@ -147,9 +172,16 @@ describe("simulator: limits, faults and control", () => {
     const next = webex.nextRequest({ path: "/v1/people/me" });
     await get();
     await get("/v1/people/me");
-    expect(await next).to.include({ method: "GET", status: 200, bearer: true, orgId: webex.organizations[0]!.id });
+    expect(await next).to.include({
+      method: "GET",
+      status: 200,
+      bearer: true,
+      orgId: webex.organizations[0]!.id,
+    });
     expect(webex.requestsSince(mark, { path: "/v1/people*" })).to.have.length(2);
-    expect(webex.requestsSince(mark, { path: "/v1/people" })[0]?.query).to.deep.equal({ max: "10" });
+    expect(webex.requestsSince(mark, { path: "/v1/people" })[0]?.query).to.deep.equal({
+      max: "10",
+    });
     expect(JSON.stringify(webex.requestsSince(0))).not.to.contain(token);
   });
 
@@ -157,13 +189,32 @@ describe("simulator: limits, faults and control", () => {
     requireTool(this, "openssl", "openssl");
     const folder = mkdtempSync(join(tmpdir(), "simulator-tls-"));
     const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    const options = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-    execFileSync("openssl", [...options, ...subject, "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+    const subject = [
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    ];
+    const options = [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      "-days",
+      "2",
+    ];
+    execFileSync("openssl", [...options, ...subject, "-keyout", keyFile, "-out", certFile], {
+      stdio: "ignore",
+    });
     const cert = readFileSync(certFile, "utf8");
     const secure = new WebexSimulator({ organizations: [{ name: "Acme", persons: 300 }] });
     try {
-      const { url, apiUrl } = await secure.start({ tls: { key: readFileSync(keyFile, "utf8"), cert } });
+      const { url, apiUrl } = await secure.start({
+        tls: { key: readFileSync(keyFile, "utf8"), cert },
+      });
       const headers = { authorization: `Bearer ${secure.issueGrant().accessToken}` };
       const link = await new Promise((resolve, reject) => {
         httpsGet(`${apiUrl}/people`, { ca: cert, headers }, (response) => {
@@ -193,8 +244,14 @@ describe("simulator: limits, faults and control", () => {
     };
 
     it("turn knobs, and refuse those that do not exist", async () => {
-      expect((await control("GET", "/knobs")).body).to.have.all.keys(...Object.keys(KNOBS), "faults");
-      const updated = await control("PUT", "/knobs", { sharingOff: true, faults: [{ kind: "status", status: 500, times: 2 }] });
+      expect((await control("GET", "/knobs")).body).to.have.all.keys(
+        ...Object.keys(KNOBS),
+        "faults",
+      );
+      const updated = await control("PUT", "/knobs", {
+        sharingOff: true,
+        faults: [{ kind: "status", status: 500, times: 2 }],
+      });
       expect(updated.body).to.include({ sharingOff: true });
       expect((await get()).status).to.equal(500);
       expect(webex.faults).to.deep.equal([{ kind: "status", status: 500, times: 1, skip: 0 }]);
@@ -206,7 +263,9 @@ describe("simulator: limits, faults and control", () => {
         { faults: [{ kind: "odd" }] },
         { toString: 1 },
       ]) {
-        expect((await control("PUT", "/knobs", invalid)).status, JSON.stringify(invalid)).to.equal(400);
+        expect((await control("PUT", "/knobs", invalid)).status, JSON.stringify(invalid)).to.equal(
+          400,
+        );
       }
       expect((await control("DELETE", "/faults")).body).to.deep.equal({ faults: [] });
       expect((await control("POST", "/faults", { kind: "reset" })).body.faults).to.have.length(1);
@@ -214,19 +273,26 @@ describe("simulator: limits, faults and control", () => {
 
     it("set people, issue and end grants, register clients, tell requests", async () => {
       const email = webex.people()[2]!.emails[0]!;
-      expect((await control("POST", `/people/${encodeURIComponent(email)}`, { status: "meeting" })).body).to.include({
+      expect(
+        (await control("POST", `/people/${encodeURIComponent(email)}`, { status: "meeting" })).body,
+      ).to.include({
         status: "meeting",
       });
       expect(webex.person(email)?.status).to.equal("meeting");
-      expect((await control("POST", `/people/${webex.people()[2]!.id}`, { walk: true })).body).to.include({ pinned: false });
-      expect((await control("POST", "/people/nobody@acme.example", { status: "call" })).status).to.equal(404);
+      expect(
+        (await control("POST", `/people/${webex.people()[2]!.id}`, { walk: true })).body,
+      ).to.include({ pinned: false });
+      expect(
+        (await control("POST", "/people/nobody@acme.example", { status: "call" })).status,
+      ).to.equal(404);
       expect((await control("POST", `/people/${email}`, {})).status).to.equal(400);
       const grant = (await control("POST", "/grants", { organization: 0, role: "user" })).body;
       token = grant.accessToken as string;
       expect((await get()).status).to.equal(400);
       await control("DELETE", "/grants?organization=0");
       expect((await get()).status).to.equal(401);
-      const client = (await control("POST", "/clients", { redirectUris: ["http://localhost:9/x"] })).body;
+      const client = (await control("POST", "/clients", { redirectUris: ["http://localhost:9/x"] }))
+        .body;
       expect(client).to.have.all.keys("clientId", "clientSecret", "redirectUris", "scopes");
       const log = (await control("GET", "/requests?path=/v1/people&status=401")).body;
       expect(log).to.include({ count: 1, total: 2 });

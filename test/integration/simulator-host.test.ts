@@ -65,7 +65,11 @@ describe("reference host", () => {
       },
     };
     await writeFile(join(folder, "plugin.manifest.json"), JSON.stringify(manifest));
-    host = new ReferenceHost({ manifestPath: join(folder, "plugin.manifest.json"), settingsPath: "Presence.ini", ...options });
+    host = new ReferenceHost({
+      manifestPath: join(folder, "plugin.manifest.json"),
+      settingsPath: "Presence.ini",
+      ...options,
+    });
     await host.start();
     return host;
   }
@@ -81,7 +85,11 @@ describe("reference host", () => {
 
   it("launches as the manifest says, in its folder", async () => {
     await launch({ extraArgs: ["--secret-store", "memory"], env: { EXTRA: "1" } });
-    const { argv, cwd, extra } = (await host.request("launch")) as { argv: string[]; cwd: string; extra: string };
+    const { argv, cwd, extra } = (await host.request("launch")) as {
+      argv: string[];
+      cwd: string;
+      extra: string;
+    };
     expect(argv).to.deep.equal([
       "--settings",
       join(process.cwd(), "Presence.ini"),
@@ -97,9 +105,13 @@ describe("reference host", () => {
   it("speaks in bytes, not characters, and hears notifications, also in pieces", async () => {
     await launch();
     const notification = host.nextNotification("told");
-    expect(await host.request("echo", { text: "Zoë 💬 Yılmaz" })).to.deep.equal({ text: "Zoë 💬 Yılmaz" });
+    expect(await host.request("echo", { text: "Zoë 💬 Yılmaz" })).to.deep.equal({
+      text: "Zoë 💬 Yılmaz",
+    });
     expect(await notification).to.deep.equal({ text: "Zoë 💬 Yılmaz" });
-    const many = await Promise.all(Array.from({ length: 50 }, (_, number) => host.request("echo", { number })));
+    const many = await Promise.all(
+      Array.from({ length: 50 }, (_, number) => host.request("echo", { number })),
+    );
     expect(many).to.deep.equal(Array.from({ length: 50 }, (_, number) => ({ number })));
   });
 
@@ -114,7 +126,9 @@ describe("reference host", () => {
       .and.to.deep.include({ code: 1104, data: { orgId: "x" } });
     const pendingRequest = host.request("forever");
     pendingRequest.cancel();
-    expect(await pendingRequest.catch((reason: unknown) => (reason as RpcError).code)).to.equal(-32800);
+    expect(await pendingRequest.catch((reason: unknown) => (reason as RpcError).code)).to.equal(
+      -32800,
+    );
   });
 
   it("reports bytes that are not the protocol", async () => {
@@ -139,7 +153,9 @@ describe("reference host", () => {
     await launch();
     expect(await host.shutdown()).to.deep.equal({ code: 0, signal: null });
     expect(host.pid).to.equal(null);
-    expect(await host.request("echo").catch((error: unknown) => (error as Error).message)).to.contain("not running");
+    expect(
+      await host.request("echo").catch((error: unknown) => (error as Error).message),
+    ).to.contain("not running");
   });
 
   it("restarts after failures with growing delays, rejecting what was under way", async () => {
@@ -174,8 +190,8 @@ describe("reference host", () => {
   it("refuses a manifest that it cannot launch", async () => {
     await launch();
     await writeFile(join(folder, "other.json"), JSON.stringify({ manifestVersion: 2 }));
-    expect(() => new ReferenceHost({ manifestPath: join(folder, "other.json"), settingsPath: "x" })).to.throw(
-      "not a plugin manifest",
-    );
+    expect(
+      () => new ReferenceHost({ manifestPath: join(folder, "other.json"), settingsPath: "x" }),
+    ).to.throw("not a plugin manifest");
   });
 });

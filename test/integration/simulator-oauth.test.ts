@@ -60,7 +60,11 @@ describe("simulator: OAuth", () => {
     fetch(`${webex.url}${path}`, {
       method: "POST",
       body: new URLSearchParams(form),
-      headers: basic ? { authorization: `Basic ${btoa(`${webex.client.clientId}:${webex.client.clientSecret}`)}` } : {},
+      headers: basic
+        ? {
+            authorization: `Basic ${btoa(`${webex.client.clientId}:${webex.client.clientSecret}`)}`,
+          }
+        : {},
     });
   const credentials = (): Record<string, string> => ({
     client_id: webex.client.clientId,
@@ -81,7 +85,11 @@ describe("simulator: OAuth", () => {
       ...changes,
     });
   const refresh = (refreshToken: string): Promise<Response> =>
-    post("/v1/access_token", { ...credentials(), grant_type: "refresh_token", refresh_token: refreshToken });
+    post("/v1/access_token", {
+      ...credentials(),
+      grant_type: "refresh_token",
+      refresh_token: refreshToken,
+    });
   const fetchPeople = (token: string): Promise<Response> =>
     fetch(`${webex.apiUrl}/people`, { headers: { authorization: `Bearer ${token}` } });
 
@@ -112,10 +120,17 @@ describe("simulator: OAuth", () => {
       token_type: "Bearer",
       scope: SCOPES,
     });
-    const me = await fetch(`${webex.apiUrl}/people/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+    const me = await fetch(`${webex.apiUrl}/people/me`, {
+      headers: { authorization: `Bearer ${tokens.access_token}` },
+    });
     expect(await me.json()).to.include({ orgId: webex.organizations[1]!.id });
     expect((await exchange(query.get("code")!)).status).to.equal(400);
-    for (const secret of [query.get("code")!, tokens.access_token, tokens.refresh_token, webex.client.clientSecret]) {
+    for (const secret of [
+      query.get("code")!,
+      tokens.access_token,
+      tokens.refresh_token,
+      webex.client.clientSecret,
+    ]) {
       expect(webex.issuedSecrets.has(secret)).to.equal(true);
     }
   });
@@ -123,14 +138,17 @@ describe("simulator: OAuth", () => {
   it("checks secret, redirect URI, PKCE and the code's age", async () => {
     expect((await exchange(await requestCode(), { client_secret: "wrong" })).status).to.equal(401);
     expect((await exchange(await requestCode(), { code_verifier: "wrong" })).status).to.equal(400);
-    expect((await exchange(await requestCode(), { redirect_uri: "http://localhost:1/" })).status).to.equal(400);
+    expect(
+      (await exchange(await requestCode(), { redirect_uri: "http://localhost:1/" })).status,
+    ).to.equal(400);
     const expiredCode = await requestCode();
     time += 301_000;
     expect((await exchange(expiredCode)).status).to.equal(400);
   });
 
   it("tells what is wrong with client or redirect URI on its own page, all else to the redirect URI", async () => {
-    const tokens = (changes: Record<string, string>): Promise<Response> => fetch(authorizeUrl(changes), { redirect: "manual" });
+    const tokens = (changes: Record<string, string>): Promise<Response> =>
+      fetch(authorizeUrl(changes), { redirect: "manual" });
     expect((await tokens({ client_id: "nobody" })).status).to.equal(400);
     expect((await tokens({ redirect_uri: `${redirectUri}/other` })).status).to.equal(400);
     const error = async (changes: Record<string, string>): Promise<string | null> =>
@@ -142,7 +160,9 @@ describe("simulator: OAuth", () => {
 
   it("sends declines back, and nothing at all where Control Hub blocks", async () => {
     const error = async (decision: "decline" | "wrongScope"): Promise<string | null> =>
-      new URL((await consent(authorizeUrl(), { decision })).redirectedTo!).searchParams.get("error");
+      new URL((await consent(authorizeUrl(), { decision })).redirectedTo!).searchParams.get(
+        "error",
+      );
     expect(await error("decline")).to.equal("access_denied");
     expect(await error("wrongScope")).to.equal("invalid_scope");
     const blocked = await consent(authorizeUrl(), { decision: "blocked" });
@@ -160,9 +180,10 @@ describe("simulator: OAuth", () => {
     time += 1000;
     const second = (await (await refresh(grant.refreshToken)).json()) as Answer;
     expect(second.access_token).not.to.equal(tokens.access_token);
-    expect([(await fetchPeople(tokens.access_token)).status, (await fetchPeople(second.access_token)).status]).to.deep.equal([
-      200, 200,
-    ]);
+    expect([
+      (await fetchPeople(tokens.access_token)).status,
+      (await fetchPeople(second.access_token)).status,
+    ]).to.deep.equal([200, 200]);
     time += 7_000_000_000;
     expect((await refresh(grant.refreshToken)).status).to.equal(200);
     time += 7_776_000_000;
@@ -190,7 +211,11 @@ describe("simulator: OAuth", () => {
     webex.endGrants();
     expect((await fetchPeople(grant.accessToken)).status).to.equal(401);
     expect(webex.isRefreshTokenValid(grant.refreshToken)).to.equal(false);
-    for (const form of ["invalid_grant", "invalid_request", "webex"] as Knobs["deadRefreshTokenForm"][]) {
+    for (const form of [
+      "invalid_grant",
+      "invalid_request",
+      "webex",
+    ] as Knobs["deadRefreshTokenForm"][]) {
       webex.set({ deadRefreshTokenForm: form });
       const response = await refresh(grant.refreshToken);
       const body = (await response.json()) as Answer;
@@ -206,17 +231,29 @@ describe("simulator: OAuth", () => {
   it("caps tokens per user where asked to", async () => {
     webex.set({ tokensPerUser: 1 });
     expect((await exchange(await requestCode())).status).to.equal(200);
-    expect(((await (await exchange(await requestCode())).json()) as Answer).error).to.equal("tokenlimit_reached");
+    expect(((await (await exchange(await requestCode())).json()) as Answer).error).to.equal(
+      "tokenlimit_reached",
+    );
   });
 
   it("revokes a whole grant by its refresh token, with Basic authentication only", async () => {
     const grant = webex.issueGrant();
-    expect((await post("/idb/oauth2/v1/revoke", { token: grant.refreshToken, ...credentials() })).status).to.equal(401);
     expect(
-      (await post("/idb/oauth2/v1/revoke", { token: grant.refreshToken, token_type_hint: "refresh_token" }, true)).status,
+      (await post("/idb/oauth2/v1/revoke", { token: grant.refreshToken, ...credentials() })).status,
+    ).to.equal(401);
+    expect(
+      (
+        await post(
+          "/idb/oauth2/v1/revoke",
+          { token: grant.refreshToken, token_type_hint: "refresh_token" },
+          true,
+        )
+      ).status,
     ).to.equal(200);
     expect((await fetchPeople(grant.accessToken)).status).to.equal(401);
-    expect((await post("/idb/oauth2/v1/revoke", { token: "nobody knows" }, true)).status).to.equal(200);
+    expect((await post("/idb/oauth2/v1/revoke", { token: "nobody knows" }, true)).status).to.equal(
+      200,
+    );
   });
 
   describe("device flow", () => {
@@ -229,10 +266,16 @@ describe("simulator: OAuth", () => {
       expires_in: number;
     }
     const begin = async (): Promise<Device> =>
-      (await post("/v1/device/authorize", { client_id: webex.client.clientId, scope: SCOPES })).json() as Promise<Device>;
+      (
+        await post("/v1/device/authorize", { client_id: webex.client.clientId, scope: SCOPES })
+      ).json() as Promise<Device>;
     const poll = async (device: Device): Promise<{ status: number; body: Answer }> => {
       const grantType = "urn:ietf:params:oauth:grant-type:device_code";
-      const form = { grant_type: grantType, device_code: device.device_code, client_id: webex.client.clientId };
+      const form = {
+        grant_type: grantType,
+        device_code: device.device_code,
+        client_id: webex.client.clientId,
+      };
       const response = await post("/v1/device/token", form, true);
       return { status: response.status, body: (await response.json()) as Answer };
     };
@@ -248,8 +291,12 @@ describe("simulator: OAuth", () => {
       webex.set({ devicePendingForm: "authorization_pending" });
       time += 2000;
       expect((await poll(device)).body.error).to.equal("authorization_pending");
-      expect(await (await fetch(device.verification_uri_complete)).text()).to.contain(device.user_code);
-      expect((await approveDevice(device.verification_uri, device.user_code)).text).to.contain('data-testid="device-done"');
+      expect(await (await fetch(device.verification_uri_complete)).text()).to.contain(
+        device.user_code,
+      );
+      expect((await approveDevice(device.verification_uri, device.user_code)).text).to.contain(
+        'data-testid="device-done"',
+      );
       time += 2000;
       const done = await poll(device);
       expect((await fetchPeople(done.body.access_token)).status).to.equal(200);
@@ -261,14 +308,24 @@ describe("simulator: OAuth", () => {
       await approveDevice(declined.verification_uri, declined.user_code, { decision: "decline" });
       expect((await poll(declined)).body.error).to.equal("access_denied");
       const blocked = await begin();
-      expect((await approveDevice(blocked.verification_uri, blocked.user_code, { decision: "blocked" })).text).to.contain(
-        "Access denied",
-      );
+      expect(
+        (await approveDevice(blocked.verification_uri, blocked.user_code, { decision: "blocked" }))
+          .text,
+      ).to.contain("Access denied");
       expect((await poll(blocked)).status).to.equal(428);
       time += 301_000;
       expect((await poll(blocked)).body.error).to.equal("expired_token");
-      expect((await approveDevice(blocked.verification_uri, blocked.user_code)).status).to.equal(400);
-      expect((await post("/v1/device/authorize", { client_id: webex.client.clientId, scope: "spark:all" })).status).to.equal(400);
+      expect((await approveDevice(blocked.verification_uri, blocked.user_code)).status).to.equal(
+        400,
+      );
+      expect(
+        (
+          await post("/v1/device/authorize", {
+            client_id: webex.client.clientId,
+            scope: "spark:all",
+          })
+        ).status,
+      ).to.equal(400);
     });
   });
 });

@@ -37,9 +37,11 @@ describe("simulator: people and organizations", () => {
       headers: { authorization: `Bearer ${bearer}` },
       redirect: "manual",
     });
-  const read = async (path: string, bearer = token): Promise<Page> => (await get(path, bearer)).json() as Promise<Page>;
+  const read = async (path: string, bearer = token): Promise<Page> =>
+    (await get(path, bearer)).json() as Promise<Page>;
   const nextLink = (response: Response): string | null =>
-    /<([^>]+)>; *(?:title="[^"]*"; *)?rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1] ?? null;
+    /<([^>]+)>; *(?:title="[^"]*"; *)?rel="?next"?/.exec(response.headers.get("link") ?? "")?.[1] ??
+    null;
   async function sweep(max: number): Promise<Person[]> {
     const people: Person[] = [];
     for (let url: string | null = `${webex.apiUrl}/people?max=${max}`; url !== null;) {
@@ -94,18 +96,25 @@ describe("simulator: people and organizations", () => {
   it("tells presence by email and by path, never by id list, and not with excludeStatus", async () => {
     const [person] = webex.people();
     webex.setStatus(person!.emails[0]!, "call");
-    const byEmail = (await read(`/people?email=${encodeURIComponent(person!.emails[0]!.toUpperCase())}`)).items;
+    const byEmail = (
+      await read(`/people?email=${encodeURIComponent(person!.emails[0]!.toUpperCase())}`)
+    ).items;
     expect(byEmail[0]).to.include({ id: person!.id, status: "call" });
     expect(await (await get(`/people/${person!.id}`)).json()).to.include({ status: "call" });
     const byId = await read(`/people?id=${person!.id},bm9ib2R5`);
     expect(byId.items[0]).not.to.have.any.keys("status", "lastActivity");
     expect(byId.notFoundIds).to.deep.equal(["bm9ib2R5"]);
-    expect((await read("/people?excludeStatus=true&max=5")).items[0]).not.to.have.property("status");
+    expect((await read("/people?excludeStatus=true&max=5")).items[0]).not.to.have.property(
+      "status",
+    );
     expect((await get(`/people?id=${new Array(86).fill("x").join(",")}`)).status).to.equal(400);
   });
 
   it("answers an unknown email with no items and an unknown id with 404", async () => {
-    expect(await read("/people?email=nobody@acme.example")).to.deep.equal({ items: [], notFoundIds: null });
+    expect(await read("/people?email=nobody@acme.example")).to.deep.equal({
+      items: [],
+      notFoundIds: null,
+    });
     const response = await get("/people/bm9ib2R5");
     expect(response.status).to.equal(404);
     expect(await response.json()).to.have.all.keys("message", "errors", "trackingId");
@@ -113,7 +122,9 @@ describe("simulator: people and organizations", () => {
 
   it("finds by the beginning of the display name", async () => {
     const [person] = webex.people();
-    const found = (await read(`/people?displayName=${encodeURIComponent(person!.displayName.slice(0, 5))}`)).items;
+    const found = (
+      await read(`/people?displayName=${encodeURIComponent(person!.displayName.slice(0, 5))}`)
+    ).items;
     expect(found.map((person) => person.id)).to.include(person!.id);
   });
 
@@ -124,7 +135,9 @@ describe("simulator: people and organizations", () => {
     const body = (await response.json()) as Record<string, unknown>;
     expect(body).to.have.all.keys("message", "trackingId");
     expect(body.message).to.equal("Email, displayName, or id list should be specified.");
-    expect((await get(`/people?email=${webex.people()[3]!.emails[0]!}`, user)).status).to.equal(200);
+    expect((await get(`/people?email=${webex.people()[3]!.emails[0]!}`, user)).status).to.equal(
+      200,
+    );
     webex.set({ roleLost: true });
     expect((await get("/people")).status).to.equal(400);
     expect(((await (await get("/people/me")).json()) as Person).roles).to.deep.equal([]);
@@ -133,9 +146,13 @@ describe("simulator: people and organizations", () => {
   it("knows whose token it is", async () => {
     const me = (await (await get("/people/me")).json()) as Person;
     expect(me.id).to.equal(webex.organizations[0]!.administrator.id);
-    expect(Buffer.from(me.roles[0]!, "base64").toString()).to.equal("ciscospark://us/ROLE/id_full_admin");
+    expect(Buffer.from(me.roles[0]!, "base64").toString()).to.equal(
+      "ciscospark://us/ROLE/id_full_admin",
+    );
     const other = webex.issueGrant({ orgIndex: 1, role: "user" }).accessToken;
-    expect(await (await get("/people/me", other)).json()).to.include({ id: webex.organizations[1]!.regularUser.id });
+    expect(await (await get("/people/me", other)).json()).to.include({
+      id: webex.organizations[1]!.regularUser.id,
+    });
   });
 
   it("keeps organizations apart, except for a partner", async () => {
@@ -155,12 +172,19 @@ describe("simulator: people and organizations", () => {
   });
 
   it("enforces scopes with 403 and tokens with 401", async () => {
-    const limitedToken = webex.issueGrant({ scopes: ["spark-admin:organizations_read"] }).accessToken;
+    const limitedToken = webex.issueGrant({
+      scopes: ["spark-admin:organizations_read"],
+    }).accessToken;
     expect((await get("/people", limitedToken)).status).to.equal(403);
     expect((await get("/organizations", limitedToken)).status).to.equal(200);
-    expect((await get("/organizations", webex.issueGrant({ scopes: ["spark-admin:people_read"] }).accessToken)).status).to.equal(
-      403,
-    );
+    expect(
+      (
+        await get(
+          "/organizations",
+          webex.issueGrant({ scopes: ["spark-admin:people_read"] }).accessToken,
+        )
+      ).status,
+    ).to.equal(403);
     webex.set({ scopeMissing: true });
     expect((await get("/people")).status).to.equal(403);
     expect((await get("/people", "nonsense")).status).to.equal(401);
@@ -187,8 +211,12 @@ describe("simulator: people and organizations", () => {
   });
 
   it("has people whom Webex knows nothing of: pending and unknown without lastActivity", async () => {
-    const withoutActivity = (await sweep(1000)).filter((person) => person.type === "person" && person.lastActivity === undefined);
-    expect(new Set(withoutActivity.map((person) => person.status))).to.deep.equal(new Set(["pending", "unknown"]));
+    const withoutActivity = (await sweep(1000)).filter(
+      (person) => person.type === "person" && person.lastActivity === undefined,
+    );
+    expect(new Set(withoutActivity.map((person) => person.status))).to.deep.equal(
+      new Set(["pending", "unknown"]),
+    );
   });
 
   it("lets presence walk with the speed, except where it is set by hand", async () => {
@@ -209,8 +237,14 @@ describe("simulator: people and organizations", () => {
   });
 
   it("lets people come and go", async () => {
-    webex.addPerson(0, { email: "New.Comer@acme.example", displayName: "New Comer", status: "active" });
-    expect((await read("/people?email=new.comer@acme.example")).items[0]).to.include({ status: "active" });
+    webex.addPerson(0, {
+      email: "New.Comer@acme.example",
+      displayName: "New Comer",
+      status: "active",
+    });
+    expect((await read("/people?email=new.comer@acme.example")).items[0]).to.include({
+      status: "active",
+    });
     webex.removePerson("new.comer@acme.example");
     expect((await read("/people?email=new.comer@acme.example")).items).to.deep.equal([]);
   });

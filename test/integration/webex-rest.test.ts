@@ -5,8 +5,8 @@ import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { Http } from "../../src/ports/http.js";
 import { WebexPeople } from "../../src/webex/people.js";
 import { RestClient } from "../../src/webex/rest.js";
-import { FakeClock } from "../support/fake-clock.js";
-import { TestServer, faultOf } from "../support/http-fixtures.js";
+import { FakeClock } from "../support/clock-fake.js";
+import { TestServer, faultOf } from "../support/http-fixture.js";
 
 describe("people over a real connection", () => {
   const servers: TestServer[] = [];
@@ -31,7 +31,11 @@ describe("people over a real connection", () => {
     const tokens = { getToken: async () => bearer, replace: async () => null };
     const limiter = { acquire: async () => undefined, complete: () => undefined };
     return new WebexPeople(
-      new RestClient({ apiUrl: server.url("/v1"), version: "1.0.0", http, clock: new FakeClock() }, tokens, limiter),
+      new RestClient(
+        { apiUrl: server.url("/v1"), version: "1.0.0", http, clock: new FakeClock() },
+        tokens,
+        limiter,
+      ),
     );
   }
 
@@ -39,35 +43,53 @@ describe("people over a real connection", () => {
     const server = await serve((request, response) => {
       const last = request.url?.includes("cursor") === true;
       const link = `<${server.url("/v1/people?max=2&cursor=a%2Fb,c")}>; rel="next"`;
-      response.writeHead(200, { "Content-Type": "application/json", ...(!last && { Link: ["</help>; rel=help", link] }) });
+      response.writeHead(200, {
+        "Content-Type": "application/json",
+        ...(!last && { Link: ["</help>; rel=help", link] }),
+      });
       response.end(
-        JSON.stringify({ items: last ? [{ id: "3", displayName: "Žofie 🙂" }] : [{ id: "1" }, { id: "2", type: "bot" }] }),
+        JSON.stringify({
+          items: last
+            ? [{ id: "3", displayName: "Žofie 🙂" }]
+            : [{ id: "1" }, { id: "2", type: "bot" }],
+        }),
       );
     });
     const people = peopleAt(server);
     const { signal } = new AbortController();
     const first = await people.listPage({ kind: "first", max: 2 }, signal);
     const second = await people.listPage({ kind: "next", url: first.next ?? "" }, signal);
-    expect([first.items.length, first.items[1]?.read(), second.items[0]?.read()?.displayName, second.next]).to.deep.equal([
-      2,
-      null,
-      "Žofie 🙂",
-      null,
+    expect([
+      first.items.length,
+      first.items[1]?.read(),
+      second.items[0]?.read()?.displayName,
+      second.next,
+    ]).to.deep.equal([2, null, "Žofie 🙂", null]);
+    expect(server.requests.map((r) => r.url)).to.deep.equal([
+      "/v1/people?max=2",
+      "/v1/people?max=2&cursor=a%2Fb,c",
     ]);
-    expect(server.requests.map((r) => r.url)).to.deep.equal(["/v1/people?max=2", "/v1/people?max=2&cursor=a%2Fb,c"]);
-    expect(server.requests.map((r) => r.headers.authorization)).to.deep.equal(Array(2).fill("Bearer top-secret-token"));
+    expect(server.requests.map((r) => r.headers.authorization)).to.deep.equal(
+      Array(2).fill("Bearer top-secret-token"),
+    );
   });
 
   it("never shows the token to another origin, by link or by redirect", async () => {
     const foreign = await serve((_request, response) => response.end("{}"));
     const server = await serve((request, response) => {
-      if (request.url === "/v1/people/me") response.writeHead(302, { Location: foreign.url("/v1/people/me") }).end();
-      else response.writeHead(200, { Link: `<${foreign.url("/v1/people")}>; rel="next"` }).end('{"items":[]}');
+      if (request.url === "/v1/people/me")
+        response.writeHead(302, { Location: foreign.url("/v1/people/me") }).end();
+      else
+        response
+          .writeHead(200, { Link: `<${foreign.url("/v1/people")}>; rel="next"` })
+          .end('{"items":[]}');
     });
     const people = peopleAt(server);
     const { signal } = new AbortController();
     expect((await faultOf(people.me(signal))).code).to.equal("webexError");
-    expect((await faultOf(people.listPage({ kind: "first", max: 1 }, signal))).code).to.equal("webexError");
+    expect((await faultOf(people.listPage({ kind: "first", max: 1 }, signal))).code).to.equal(
+      "webexError",
+    );
     expect([server.requests.length, foreign.connections]).to.deep.equal([2, 0]);
   });
 });

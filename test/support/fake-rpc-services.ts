@@ -1,6 +1,10 @@
 import { Fault } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
-import type { AuthorizationEvents, AuthorizationService, ImportedGrant } from "../../src/authorization/authorization-service.js";
+import type {
+  AuthorizationEvents,
+  AuthorizationService,
+  ImportedGrant,
+} from "../../src/authorization/authorization-service.js";
 import type { FlowMethod, FlowView } from "../../src/authorization/flow.js";
 import type { Authorization } from "../../src/authorization/grant.js";
 import type {
@@ -42,14 +46,22 @@ export class FakePresence implements PresenceService {
   #next = 0;
   readonly events = new Emitter<PresenceEvents>();
 
-  get(uris: readonly string[], maxWaitMs: number, signal: AbortSignal): PresenceRecord[] | Promise<PresenceRecord[]> {
+  get(
+    uris: readonly string[],
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): PresenceRecord[] | Promise<PresenceRecord[]> {
     this.calls.push({ get: uris, maxWaitMs });
     if (this.failure !== null) throw this.failure as Error;
     const records = uris.map((uri) => presenceRecord(uri));
     if (maxWaitMs === 0) return records;
     return new Promise((resolve, reject) => {
       this.#release = () => resolve(records);
-      signal.addEventListener("abort", () => reject(new Fault("cancelled", "The query was cancelled.")), { once: true });
+      signal.addEventListener(
+        "abort",
+        () => reject(new Fault("cancelled", "The query was cancelled.")),
+        { once: true },
+      );
     });
   }
 
@@ -59,8 +71,10 @@ export class FakePresence implements PresenceService {
 
   list(query: PresenceListQuery): PresenceListPage {
     this.calls.push({ list: query });
-    if (query.cursor === "bad") throw new Fault("invalidParams", "No such cursor.", { data: { path: "cursor" } });
-    if (query.orgId === "nobody") throw new Fault("unknownOrganization", "No authorization names this organization.");
+    if (query.cursor === "bad")
+      throw new Fault("invalidParams", "No such cursor.", { data: { path: "cursor" } });
+    if (query.orgId === "nobody")
+      throw new Fault("unknownOrganization", "No authorization names this organization.");
     return { records: [presenceRecord("a@x.example")], nextCursor: null, total: 1 };
   }
 
@@ -69,11 +83,15 @@ export class FakePresence implements PresenceService {
     this.#next += 1;
     const subscriptionId = `s${this.#next}`;
     this.#subscriptions.add(subscriptionId);
-    return { subscriptionId, records: "uris" in target ? target.uris.map((uri) => presenceRecord(uri)) : [] };
+    return {
+      subscriptionId,
+      records: "uris" in target ? target.uris.map((uri) => presenceRecord(uri)) : [],
+    };
   }
 
   unsubscribe(subscriptionId: string): void {
-    if (!this.#subscriptions.delete(subscriptionId)) throw new Fault("unknownSubscription", "There is no such subscription.");
+    if (!this.#subscriptions.delete(subscriptionId))
+      throw new Fault("unknownSubscription", "There is no such subscription.");
   }
 
   drainChanges(max: number): ChangeBatch | null {
@@ -136,7 +154,11 @@ export class FakeAuthorization implements AuthorizationService {
 
   async import(grant: ImportedGrant): Promise<Authorization> {
     this.#record({
-      import: { ...grant, refreshToken: grant.refreshToken.reveal(), accessToken: grant.accessToken?.reveal() ?? null },
+      import: {
+        ...grant,
+        refreshToken: grant.refreshToken.reveal(),
+        accessToken: grant.accessToken?.reveal() ?? null,
+      },
     });
     return { ...AUTHORIZATION, accessToken: "leak" } as Authorization;
   }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { closedPort } from "./http-fixtures.js";
+import { closedPort } from "./http-fixture.js";
 
 /** A real tinyproxy on a loopback port of its own. */
 export class TestProxy {
@@ -32,7 +32,8 @@ export class TestProxy {
       "LogLevel Connect",
       "MaxClients 20",
     ];
-    if (credentials !== undefined) lines.push(`BasicAuth ${credentials.user} ${credentials.password}`);
+    if (credentials !== undefined)
+      lines.push(`BasicAuth ${credentials.user} ${credentials.password}`);
     writeFileSync(join(folder, "conf"), `${lines.join("\n")}\n`);
     const process = spawn("tinyproxy", ["-d", "-c", join(folder, "conf")], { stdio: "ignore" });
     const proxy = new TestProxy(port, folder, process);
@@ -49,7 +50,9 @@ export class TestProxy {
   /** What it was asked for: `CONNECT host:port` and `GET http://…` lines. */
   get requests(): string[] {
     const log = readFileSync(join(this.#folder, "log"), "utf8");
-    return [...log.matchAll(/Request \(file descriptor \d+\): (.*) HTTP\/1\.1/g)].map((match) => match[1] ?? "");
+    return [...log.matchAll(/Request \(file descriptor \d+\): (.*) HTTP\/1\.1/g)].map(
+      (match) => match[1] ?? "",
+    );
   }
 
   async stop(): Promise<void> {

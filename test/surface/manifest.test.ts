@@ -7,7 +7,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect } from "chai";
 
 import { ReferenceHost } from "../../simulator/reference-host.js";
-import { codesIn, MarkdownPage } from "./markdown-page.js";
+import { codesIn, MarkdownPage } from "../support/markdown-page.js";
 
 const MANIFEST = "plugin.manifest.json";
 
@@ -24,7 +24,10 @@ describe("plugin.manifest.json", () => {
   });
 
   it("has the version of the package, and the protocol that the worker speaks", () => {
-    expect(read(MANIFEST)).to.include({ version: read("package.json").version, rpc: "openrpc.json" });
+    expect(read(MANIFEST)).to.include({
+      version: read("package.json").version,
+      rpc: "openrpc.json",
+    });
     expect(read(MANIFEST)).to.have.nested.property("worker.protocolVersion", "1.0");
   });
 
@@ -40,12 +43,17 @@ describe("plugin.manifest.json", () => {
     "arguments in one text": (m) => Object.assign(m.worker!, { args: "dist/worker.cjs" }),
     "another transport": (m) => Object.assign(m.worker!, { transport: "socket" }),
     "another framing": (m) => Object.assign(m.worker!, { framing: "lines" }),
-    "a restart policy that is none": (m) => Object.assign(m.worker!.restart!, { policy: "sometimes" }),
+    "a restart policy that is none": (m) =>
+      Object.assign(m.worker!.restart!, { policy: "sometimes" }),
     "no restart delays": (m) => Object.assign(m.worker!.restart!, { delaysSeconds: [] }),
     "a settings key of an unknown type": (m) =>
-      Object.assign(m.settings!, { keys: [{ name: "WebexPresence.Enable", type: "switch", description: "x" }] }),
+      Object.assign(m.settings!, {
+        keys: [{ name: "WebexPresence.Enable", type: "switch", description: "x" }],
+      }),
     "a settings key whose default is null": (m) =>
-      Object.assign(m.settings!, { keys: [{ name: "WebexPresence.Enable", type: "boolean", default: null, description: "x" }] }),
+      Object.assign(m.settings!, {
+        keys: [{ name: "WebexPresence.Enable", type: "boolean", default: null, description: "x" }],
+      }),
     "no settings keys": (m) => Object.assign(m.settings!, { keys: [] }),
     "an address without encryption": (m) => Object.assign(m, { network: ["http://webexapis.com"] }),
     "a member that nobody knows": (m) => Object.assign(m, { autostart: true }),
@@ -70,7 +78,8 @@ describe("a folder with what the README says to copy", function () {
     const [rows = []] = new MarkdownPage("README.md").section("Install").tables;
     const copied = rows.flatMap(([path = ""]) => codesIn(path));
     expect(copied).to.include("dist");
-    for (const path of copied) cpSync(path, join(folder, path), { recursive: true, dereference: true });
+    for (const path of copied)
+      cpSync(path, join(folder, path), { recursive: true, dereference: true });
     writeFileSync(join(folder, "Presence.ini"), "WebexPresence.Enable=0\r\n");
     host = new ReferenceHost({
       manifestPath: join(folder, MANIFEST),
@@ -92,8 +101,14 @@ describe("a folder with what the README says to copy", function () {
       (status) => (status as { phase: string }).phase === "disabled",
     );
     expect(await host.request("rpc.discover")).to.deep.equal(read("openrpc.json"));
-    expect(await disabled).to.deep.include({ version: read("package.json").version, secretStore: "memory" });
-    expect(await host.request("presence/get", { uri: "sip:a@example.com" })).to.include({ state: "unknown", reason: "disabled" });
+    expect(await disabled).to.deep.include({
+      version: read("package.json").version,
+      secretStore: "memory",
+    });
+    expect(await host.request("presence/get", { uri: "sip:a@example.com" })).to.include({
+      state: "unknown",
+      reason: "disabled",
+    });
     expect(host.manifest.folder).to.equal(folder);
   });
 
@@ -101,7 +116,10 @@ describe("a folder with what the README says to copy", function () {
     const library = createRequire(join(folder, "dist", "worker.cjs")).resolve("keytar");
     expect(library.startsWith(folder + sep)).to.equal(true);
     for (const system of ["win32-x64", "darwin-arm64", "linux-x64"]) {
-      expect(existsSync(join(folder, "node_modules", "keytar", "prebuilds", system, "keytar.node")), system).to.equal(true);
+      expect(
+        existsSync(join(folder, "node_modules", "keytar", "prebuilds", system, "keytar.node")),
+        system,
+      ).to.equal(true);
     }
   });
 

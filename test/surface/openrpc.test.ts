@@ -55,7 +55,8 @@ describe("openrpc.json", () => {
       expect(method.summary, method.name).to.match(/\.$/);
       const names = method.params.map((p) => p.name);
       expect(new Set(names).size, method.name).to.equal(names.length);
-      for (const param of method.params) expect(param.schema, `${method.name} ${param.name}`).to.be.an("object");
+      for (const param of method.params)
+        expect(param.schema, `${method.name} ${param.name}`).to.be.an("object");
     }
     for (const method of published.methods) {
       expect(method.paramStructure).to.equal("by-name");
@@ -67,20 +68,31 @@ describe("openrpc.json", () => {
   });
 
   it("has every schema that it refers to, and refers to nothing outside", () => {
-    const references = [...JSON.stringify(published).matchAll(/"\$ref":"([^"]*)"/g)].map((m) => m[1]!);
+    const references = [...JSON.stringify(published).matchAll(/"\$ref":"([^"]*)"/g)].map(
+      (m) => m[1]!,
+    );
     expect(references).not.to.be.empty;
     for (const reference of references) {
       expect(reference).to.match(/^#\/components\/schemas\//);
-      expect(published.components.schemas).to.have.property(reference.slice("#/components/schemas/".length));
+      expect(published.components.schemas).to.have.property(
+        reference.slice("#/components/schemas/".length),
+      );
     }
   });
 
   it("gives bounds and required members as they are checked", () => {
     const params = (name: string) => published.methods.find((m) => m.name === name)!.params;
     expect(params("presence/getMany")[0]).to.deep.include({ name: "uris", required: true });
-    expect(params("presence/getMany")[0]!.schema).to.deep.include({ minItems: 1, maxItems: 10_000 });
+    expect(params("presence/getMany")[0]!.schema).to.deep.include({
+      minItems: 1,
+      maxItems: 10_000,
+    });
     expect(params("presence/get")[1]).to.deep.include({ name: "maxWaitMs", required: false });
-    expect(params("presence/get")[1]!.schema).to.deep.include({ minimum: 0, maximum: 30_000, default: 0 });
+    expect(params("presence/get")[1]!.schema).to.deep.include({
+      minimum: 0,
+      maximum: 30_000,
+      default: 0,
+    });
     expect(params("worker/status")).to.deep.equal([]);
   });
 });

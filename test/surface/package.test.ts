@@ -18,7 +18,9 @@ describe("the package", function () {
   });
 
   it("holds what a host and an administrator need", () => {
-    const { bin } = JSON.parse(readFileSync("package.json", "utf8")) as { bin: Record<string, string> };
+    const { bin } = JSON.parse(readFileSync("package.json", "utf8")) as {
+      bin: Record<string, string>;
+    };
     expect(files).to.include.members([
       "package.json",
       "dist/worker.cjs",
@@ -35,8 +37,18 @@ describe("the package", function () {
 
   it("holds each library that the worker loads when it is needed", () => {
     const bundle = readFileSync("dist/lib/worker.cjs", "utf8");
-    const loaded = [...new Set([...bundle.matchAll(/["'`]\.\/(lib\/[\w-]+\.cjs)["'`]/g)].map((match) => `dist/${match[1]}`))];
-    expect(loaded).to.include.members(["dist/lib/axios.cjs", "dist/lib/winston.cjs", "dist/lib/chokidar.cjs"]);
+    const loaded = [
+      ...new Set(
+        [...bundle.matchAll(/["'`]\.\/(lib\/[\w-]+\.cjs)["'`]/g)].map(
+          (match) => `dist/${match[1]}`,
+        ),
+      ),
+    ];
+    expect(loaded).to.include.members([
+      "dist/lib/axios.cjs",
+      "dist/lib/winston.cjs",
+      "dist/lib/chokidar.cjs",
+    ]);
     expect(files).to.include.members(loaded);
   });
 
@@ -48,7 +60,9 @@ describe("the package", function () {
   });
 
   it("holds no sources, tests or tools, and nothing of the machine that made it", () => {
-    const unexpected = files.filter((path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$|^THIRD-PARTY-NOTICES$/.test(path));
+    const unexpected = files.filter(
+      (path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$|^THIRD-PARTY-NOTICES$/.test(path),
+    );
     expect(unexpected).to.deep.equal([]);
     expect(files.filter((path) => /\.(log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);
   });

@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 
 import { expect } from "chai";
 
-import { MarkdownPage, publishedPages } from "./markdown-page.js";
+import { MarkdownPage, publishedPages } from "../support/markdown-page.js";
 
 describe("README.md, CHANGELOG.md and docs/", () => {
   for (const page of publishedPages()) {
@@ -12,7 +12,8 @@ describe("README.md, CHANGELOG.md and docs/", () => {
         const [path = "", anchor] = link.split("#");
         const target = path === "" ? page.path : normalize(join(dirname(page.path), path));
         expect(existsSync(target), `${link} in ${page.path}`).to.equal(true);
-        if (anchor !== undefined) expect(new MarkdownPage(target).anchors, `${link} in ${page.path}`).to.include(anchor);
+        if (anchor !== undefined)
+          expect(new MarkdownPage(target).anchors, `${link} in ${page.path}`).to.include(anchor);
       }
     });
 
@@ -24,19 +25,24 @@ describe("README.md, CHANGELOG.md and docs/", () => {
 
   it("links every page of docs/ in the README", () => {
     const { links } = new MarkdownPage("README.md");
-    for (const name of readdirSync("docs").filter((entry) => entry.endsWith(".md"))) expect(links).to.include(`docs/${name}`);
+    for (const name of readdirSync("docs").filter((entry) => entry.endsWith(".md")))
+      expect(links).to.include(`docs/${name}`);
   });
 
   it("names src/ files that exist", () => {
     for (const page of publishedPages()) {
-      for (const [path] of page.text.matchAll(/\b(src|simulator|scripts|test)\/[\w./-]*\w\.(ts|mjs)\b/g)) {
+      for (const [path] of page.text.matchAll(
+        /\b(src|simulator|scripts|test)\/[\w./-]*\w\.(ts|mjs)\b/g,
+      )) {
         expect(existsSync(path), `${path} in ${page.path}`).to.equal(true);
       }
     }
   });
 
   it("speaks of npm scripts that package.json has", () => {
-    const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
+    const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {
+      scripts: Record<string, string>;
+    };
     for (const page of publishedPages()) {
       for (const [, name] of page.text.matchAll(
         /\bnpm (?:run )?(?:-s )?(demo|test|check|generate|simulator|bench|build|coverage)\b/g,

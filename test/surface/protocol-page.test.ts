@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { normalizeAddress } from "../../src/presence/address.js";
 import { PRESENCE_REASONS } from "../../src/presence/record.js";
 import { mapWebexStatus } from "../../src/presence/state-table.js";
-import { codesIn, MarkdownPage, publishedPages } from "./markdown-page.js";
+import { codesIn, MarkdownPage, publishedPages } from "../support/markdown-page.js";
 
 interface Descriptor {
   readonly name: string;
@@ -25,7 +25,9 @@ const document = JSON.parse(readFileSync("openrpc.json", "utf8")) as {
   "x-notifications": (Described & { "x-direction": string })[];
   components: { schemas: Record<string, object> };
 };
-const notifications = document["x-notifications"].filter((notification) => notification["x-direction"] === "worker to host");
+const notifications = document["x-notifications"].filter(
+  (notification) => notification["x-direction"] === "worker to host",
+);
 const described = new Map([...document.methods, ...notifications].map((each) => [each.name, each]));
 
 const ajv = new Ajv({ strict: false, allErrors: true });
@@ -40,8 +42,12 @@ function schemaError(schema: object, value: unknown): string | null {
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;
-  const made = Object.fromEntries(Object.entries(schema).map(([key, inner]) => [key, closed(inner)]));
-  return "properties" in made && !("additionalProperties" in made) ? { ...made, additionalProperties: false } : made;
+  const made = Object.fromEntries(
+    Object.entries(schema).map(([key, inner]) => [key, closed(inner)]),
+  );
+  return "properties" in made && !("additionalProperties" in made)
+    ? { ...made, additionalProperties: false }
+    : made;
 }
 
 function schemaOfParams({ params }: Described): object {
@@ -56,7 +62,11 @@ function errorSchemaError(method: Described, value: unknown): string | null {
   const codes = [-32600, ...(method.errors ?? []).map(({ code }) => code)];
   const schema = {
     type: "object",
-    properties: { code: { enum: codes }, message: { type: "string" }, data: { type: "object", additionalProperties: true } },
+    properties: {
+      code: { enum: codes },
+      message: { type: "string" },
+      data: { type: "object", additionalProperties: true },
+    },
     required: ["code", "message"],
   };
   return schemaError(schema, value);
@@ -67,7 +77,9 @@ const examples = page.fences.filter(({ info }) => info.startsWith("json "));
 
 describe("docs/protocol.md", () => {
   it("has a heading for each method and each notification, and for nothing else of that kind", () => {
-    const headings = page.headings.filter((heading) => described.has(heading) || /^\$?\w+\/\w+$|^rpc\./.test(heading));
+    const headings = page.headings.filter(
+      (heading) => described.has(heading) || /^\$?\w+\/\w+$|^rpc\./.test(heading),
+    );
     expect(headings).to.have.members([...described.keys()]);
     for (const { name } of document["x-notifications"]) expect(page.text).to.include(name);
   });
@@ -99,7 +111,9 @@ describe("docs/protocol.md", () => {
 
   it("would notice an example that is wrong", () => {
     const get = described.get("presence/get")!;
-    expect(schemaError(schemaOfParams(get), { uri: "a@example.com", maxWait: 5 })).to.match(/additional/);
+    expect(schemaError(schemaOfParams(get), { uri: "a@example.com", maxWait: 5 })).to.match(
+      /additional/,
+    );
     expect(schemaError(schemaOfParams(get), {})).to.match(/uri/);
     expect(schemaError(get.result!.schema, { uri: "a@example.com" })).to.match(/state/);
     expect(errorSchemaError(get, { code: 1104, message: "" })).to.match(/code/);
@@ -111,7 +125,8 @@ describe("docs/protocol.md", () => {
     for (const [status = "", state, basic, activities, reason] of rows) {
       const verbatim = status === "absent" ? null : (codesIn(status)[0] ?? "somethingNew");
       const presence = mapWebexStatus(verbatim);
-      const cell = (value: string | null | undefined): string => (typeof value === "string" ? `\`${value}\`` : "–");
+      const cell = (value: string | null | undefined): string =>
+        typeof value === "string" ? `\`${value}\`` : "–";
       expect([state, basic, activities, reason], status).to.deep.equal([
         cell(presence.state),
         cell(presence.basic),
@@ -123,29 +138,39 @@ describe("docs/protocol.md", () => {
 
   it("names every reason", () => {
     const [rows = []] = page.section("Reasons").tables;
-    expect(new Set(rows.flatMap(([, reason = ""]) => codesIn(reason)))).to.deep.equal(new Set(PRESENCE_REASONS));
+    expect(new Set(rows.flatMap(([, reason = ""]) => codesIn(reason)))).to.deep.equal(
+      new Set(PRESENCE_REASONS),
+    );
   });
 
   it("compares addresses as the code does", () => {
     const [rows = []] = page.section("Addresses").tables;
     expect(rows.length).to.be.greaterThan(3);
     for (const [requests = "", compared = ""] of rows) {
-      expect(normalizeAddress(codesIn(requests)[0]!) ?? "invalidUri", requests).to.equal(codesIn(compared)[0]);
+      expect(normalizeAddress(codesIn(requests)[0]!) ?? "invalidUri", requests).to.equal(
+        codesIn(compared)[0],
+      );
     }
   });
 });
 
 describe("messages shown with their header", () => {
   const framed = publishedPages().flatMap(({ path, text }) =>
-    [...text.matchAll(/Content-Length: (\d+)(?:\\r\\n)?\n(?:\\r\\n)?\n(\{.*\})\n/g)].map(([, length, body]) => ({
-      path,
-      length,
-      body,
-    })),
+    [...text.matchAll(/Content-Length: (\d+)(?:\\r\\n)?\n(?:\\r\\n)?\n(\{.*\})\n/g)].map(
+      ([, length, body]) => ({
+        path,
+        length,
+        body,
+      }),
+    ),
   );
 
   it("stand in the README, the protocol and the simulator's page", () => {
-    expect(new Set(framed.map(({ path }) => path))).to.include.members(["README.md", "docs/protocol.md", "docs/simulator.md"]);
+    expect(new Set(framed.map(({ path }) => path))).to.include.members([
+      "README.md",
+      "docs/protocol.md",
+      "docs/simulator.md",
+    ]);
   });
 
   it("count their bytes right and are what the methods take and give", () => {
@@ -154,7 +179,9 @@ describe("messages shown with their header", () => {
       expect(Number(length), `${path}: ${body!.slice(0, 60)}`).to.equal(Buffer.byteLength(body!));
       const { id, method, params, result } = JSON.parse(body!) as Record<string, unknown>;
       if (result !== undefined) {
-        expect(schemaError(requests.get(`${path} ${String(id)}`)!.result!.schema, result)).to.equal(null);
+        expect(schemaError(requests.get(`${path} ${String(id)}`)!.result!.schema, result)).to.equal(
+          null,
+        );
         continue;
       }
       const known = described.get(method as string)!;

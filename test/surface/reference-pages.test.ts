@@ -5,10 +5,15 @@ import { expect } from "chai";
 
 import { RpcCode } from "../../src/rpc/errors.js";
 import { settingsTableMarkdown, SETTING_KEYS } from "../../src/settings/keys.js";
-import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../../src/supervisor/phase.js";
+import {
+  INITIAL_STATE,
+  transition,
+  type SupervisorEvent,
+  type SupervisorState,
+} from "../../src/supervisor/phase.js";
 import { PROBLEM_SEVERITY } from "../../src/supervisor/problem-catalog.js";
 import { USAGE } from "../../src/worker/launch-options.js";
-import { codesIn, MarkdownPage } from "./markdown-page.js";
+import { codesIn, MarkdownPage } from "../support/markdown-page.js";
 
 const readme = new MarkdownPage("README.md");
 const errors = new MarkdownPage("docs/errors.md");
@@ -46,12 +51,16 @@ describe("the settings' tables", () => {
 describe("docs/errors.md", () => {
   it("has each problem with its severity, and no other", () => {
     const [rows = []] = errors.section("Problems").tables;
-    expect(rows.map(([code = "", severity]) => [codesIn(code)[0], severity])).to.deep.equal(Object.entries(PROBLEM_SEVERITY));
+    expect(rows.map(([code = "", severity]) => [codesIn(code)[0], severity])).to.deep.equal(
+      Object.entries(PROBLEM_SEVERITY),
+    );
   });
 
   it("has each error of the protocol, and no other", () => {
     const [rows = []] = errors.section("Errors").tables;
-    const documented = rows.map(([code, name = ""]) => [codesIn(name)[0] ?? "", Number(code)] as const);
+    const documented = rows.map(
+      ([code, name = ""]) => [codesIn(name)[0] ?? "", Number(code)] as const,
+    );
     expect(Object.fromEntries(documented)).to.deep.equal(RpcCode);
   });
 
@@ -60,7 +69,8 @@ describe("docs/errors.md", () => {
     const refusal = exitCodesOf("src/main.ts", /process\.exitCode = (\d+);/);
     const all = [...ends, ...refusal].sort((a, b) => a - b);
     expect(all).to.deep.equal([0, 1, 2, 65, 70]);
-    const codesOf = (page: MarkdownPage): number[] => page.tables.at(-1)!.map(([code]) => Number(code));
+    const codesOf = (page: MarkdownPage): number[] =>
+      page.tables.at(-1)!.map(([code]) => Number(code));
     expect(codesOf(errors.section("Exit codes"))).to.deep.equal(all);
     expect(codesOf(lifecycle.section("Stop"))).to.deep.equal(all);
   });
@@ -81,7 +91,9 @@ describe("docs/protocol.md", () => {
     const [rows = []] = launch.tables;
     const options = [...USAGE.matchAll(/--[a-z-]+/g)].map(([option]) => option);
     expect(rows.map(([option = ""]) => codesIn(option)[0])).to.deep.equal(options);
-    expect(launch.fences[0]?.text.trim()).to.equal(USAGE.replace("usage: worker", "node dist/worker.cjs"));
+    expect(launch.fences[0]?.text.trim()).to.equal(
+      USAGE.replace("usage: worker", "node dist/worker.cjs"),
+    );
   });
 });
 
@@ -111,7 +123,10 @@ describe("docs/lifecycle.md", () => {
         "0": [{ kind: "settingsRead", enabled: false }],
         "1": [{ kind: "settingsRead", enabled: true }],
       },
-      host: { accepted: [{ kind: "gateChanged", shut: false }], refused: [{ kind: "gateChanged", shut: true }] },
+      host: {
+        accepted: [{ kind: "gateChanged", shut: false }],
+        refused: [{ kind: "gateChanged", shut: true }],
+      },
       authorizations: {
         "not read": [],
         none: [{ kind: "grantsRead", organizations: [] }],
@@ -129,7 +144,8 @@ describe("docs/lifecycle.md", () => {
     return Object.entries(choices).reduce<SupervisorEvent[][]>(
       (before, [column, values]) => {
         const value = row[column]!;
-        if (value !== "any" && !(value in values)) throw new Error(`${column} has no value "${value}".`);
+        if (value !== "any" && !(value in values))
+          throw new Error(`${column} has no value "${value}".`);
         const lists = value === "any" ? Object.values(values) : [values[value]!];
         return before.flatMap((events) => lists.map((list) => [...events, ...list]));
       },
@@ -147,7 +163,10 @@ describe("docs/lifecycle.md", () => {
       const uncovered = situations(row).filter((events) => !covered.has(JSON.stringify(events)));
       expect(uncovered).not.to.be.empty;
       for (const events of uncovered) {
-        const end = events.reduce<SupervisorState>((state, event) => transition(state, event).state, INITIAL_STATE);
+        const end = events.reduce<SupervisorState>(
+          (state, event) => transition(state, event).state,
+          INITIAL_STATE,
+        );
         expect(end.phase, JSON.stringify(events)).to.equal(row.phase);
       }
     });
@@ -155,37 +174,52 @@ describe("docs/lifecycle.md", () => {
 });
 
 describe("docs/architecture.md", () => {
-  const { forbidden } = createRequire(import.meta.url)(`${process.cwd()}/.dependency-cruiser.cjs`) as {
+  const { forbidden } = createRequire(import.meta.url)(
+    `${process.cwd()}/.dependency-cruiser.cjs`,
+  ) as {
     forbidden: { name: string; from: { path?: string }; to: { path?: string; pathNot?: string } }[];
   };
 
   it("says who may import whom as the rules do (else: npm run generate)", () => {
     const [rows = []] = architecture.section("Who may import whom").tables;
     const roomRules = forbidden.filter(({ name }) => name.endsWith("-imports"));
-    expect(rows.map(([room = ""]) => `${codesIn(room)[0]}-imports`)).to.have.members(roomRules.map(({ name }) => name));
+    expect(rows.map(([room = ""]) => `${codesIn(room)[0]}-imports`)).to.have.members(
+      roomRules.map(({ name }) => name),
+    );
     for (const [room = "", whole = "", types = ""] of rows) {
       const name = codesIn(room)[0]!;
       const { from, to } = roomRules.find((rule) => rule.name === `${name}-imports`)!;
       expect(new RegExp(from.path!).test(`src/${name}/x.ts`)).to.equal(true);
       const allowed = new Set([name, ...codesIn(whole), ...codesIn(types)]);
-      for (const target of readdirSync("src").filter((entry) => statSync(`src/${entry}`).isDirectory())) {
-        const refused = new RegExp(to.path!).test(`src/${target}/x.ts`) && !new RegExp(to.pathNot!).test(`src/${target}/x.ts`);
+      for (const target of readdirSync("src").filter((entry) =>
+        statSync(`src/${entry}`).isDirectory(),
+      )) {
+        const refused =
+          new RegExp(to.path!).test(`src/${target}/x.ts`) &&
+          !new RegExp(to.pathNot!).test(`src/${target}/x.ts`);
         expect(refused, `${name} to ${target}`).to.equal(!allowed.has(target));
       }
       const typesRule = forbidden.find((rule) => rule.name === `${name}-imports-types`);
       const onlyTypes = codesIn(types);
       expect(typesRule !== undefined, name).to.equal(onlyTypes.length > 0);
-      for (const target of onlyTypes) expect(new RegExp(typesRule!.to.path!).test(`src/${target}/x.ts`), target).to.equal(true);
+      for (const target of onlyTypes)
+        expect(new RegExp(typesRule!.to.path!).test(`src/${target}/x.ts`), target).to.equal(true);
     }
   });
 
-  const entries = readdirSync("src").map((name) => (statSync(`src/${name}`).isDirectory() ? `${name}/` : name));
+  const entries = readdirSync("src").map((name) =>
+    statSync(`src/${name}`).isDirectory() ? `${name}/` : name,
+  );
 
   it("has every room, and so has the README's diagram", () => {
     const [rooms = []] = architecture.section("The rooms").tables;
-    expect(rooms.map(([folder = ""]) => codesIn(folder)[0])).to.have.members(entries.map((entry) => `src/${entry}`));
+    expect(rooms.map(([folder = ""]) => codesIn(folder)[0])).to.have.members(
+      entries.map((entry) => `src/${entry}`),
+    );
     const diagram = readme.section("Inside").fences.find(({ text }) => text.includes("src/\n"));
-    const inDiagram = [...(diagram?.text ?? "").matchAll(/^[├└]── (\S+)/gm)].map((match) => match[1]);
+    const inDiagram = [...(diagram?.text ?? "").matchAll(/^[├└]── (\S+)/gm)].map(
+      (match) => match[1],
+    );
     expect(inDiagram).to.have.members(entries);
   });
 
@@ -199,13 +233,18 @@ describe("docs/architecture.md", () => {
 
   it("has every port with its adapters", () => {
     const [rows = []] = architecture.section("Ports and their adapters").tables;
-    const ports = readdirSync("src/ports").filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"));
-    expect(rows.map(([port = ""]) => codesIn(port)[0])).to.have.members(ports.map((name) => `ports/${name}`));
+    const ports = readdirSync("src/ports").filter(
+      (name) => name.endsWith(".ts") && !name.endsWith(".d.ts"),
+    );
+    expect(rows.map(([port = ""]) => codesIn(port)[0])).to.have.members(
+      ports.map((name) => `ports/${name}`),
+    );
     const files = readdirSync("src/platform", { recursive: true, encoding: "utf8" }).map(
       (name) => `platform/${name.replaceAll("\\", "/")}`,
     );
     for (const [, adapters = ""] of rows) {
-      for (const adapter of codesIn(adapters).filter((code) => !code.includes("*"))) expect(files).to.include(adapter);
+      for (const adapter of codesIn(adapters).filter((code) => !code.includes("*")))
+        expect(files).to.include(adapter);
     }
   });
 });

@@ -7,7 +7,9 @@ import type { RequestCall } from "../../ports/channel.js";
  * vscode-jsonrpc's cancellation of one request, as an `AbortSignal`. It is its own token, and the signal is made when first read:
  * an AbortController a request would cost as much as answering a query.
  */
-export class RequestCancellation implements AbstractCancellationTokenSource, CancellationToken, RequestCall {
+export class RequestCancellation
+  implements AbstractCancellationTokenSource, CancellationToken, RequestCall
+{
   readonly onCancellationRequested: CancellationToken["onCancellationRequested"] = Event.None;
   #controller: AbortController | null = null;
   #isCancelled = false;

@@ -4,12 +4,18 @@ import { createMessageConnection, Message, ResponseError } from "vscode-jsonrpc"
 import type { CancellationToken, MessageConnection } from "vscode-jsonrpc";
 
 import { Emitter } from "../../faults/emitter.js";
-import type { Channel, ChannelEndReason, ChannelEvents, ChannelHandlers, WireError } from "../../ports/channel.js";
+import type {
+  Channel,
+  ChannelEndReason,
+  ChannelEvents,
+  ChannelHandlers,
+  WireError,
+} from "../../ports/channel.js";
 import { RequestCancellation } from "./call-cancellation.js";
-import { ValidatingReader } from "./guarded-reader.js";
+import { ValidatingReader } from "./validating-reader.js";
 import { RequestIds } from "./request-ids.js";
 import { installRuntimeLayer } from "./runtime-layer.js";
-import { BatchingWriter } from "./tick-writer.js";
+import { BatchingWriter } from "./batching-writer.js";
 
 const REQUEST_CANCELLED = -32800;
 const INTERNAL_ERROR = -32603;
@@ -60,13 +66,17 @@ export class JsonRpcChannel implements Channel {
       },
       messageStrategy: {
         handleMessage: (message, next) =>
-          writer.isOverloaded && Message.isRequest(message) ? writer.whenDrained().then(() => next(message)) : next(message),
+          writer.isOverloaded && Message.isRequest(message)
+            ? writer.whenDrained().then(() => next(message))
+            : next(message),
       },
     });
     connection.onRequest((method: string, params: unknown, token: CancellationToken) =>
       this.#answer(handlers, method, params, token as RequestCancellation),
     );
-    connection.onNotification((method: string, params: unknown) => handlers.notification(method, params));
+    connection.onNotification((method: string, params: unknown) =>
+      handlers.notification(method, params),
+    );
     connection.listen();
     this.#connection = connection;
   }
@@ -94,9 +104,15 @@ export class JsonRpcChannel implements Channel {
     this.#connection = null;
   }
 
-  #answer(handlers: ChannelHandlers, method: string, params: unknown, call: RequestCancellation): unknown {
+  #answer(
+    handlers: ChannelHandlers,
+    method: string,
+    params: unknown,
+    call: RequestCancellation,
+  ): unknown {
     this.#queuedRequests -= 1;
-    if (call.isCancelled || this.#ended) return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.");
+    if (call.isCancelled || this.#ended)
+      return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.");
     try {
       const result = handlers.request(method, params, call);
       return result instanceof Promise ? this.#answerAsync(result, call) : result;
@@ -151,6 +167,9 @@ function toResponseError(error: unknown): ResponseError<unknown> {
 function isWireError(error: unknown): error is WireError {
   // A member of its own: a DOMException has a numeric `code` too, by inheritance.
   return (
-    typeof error === "object" && error !== null && Object.hasOwn(error, "code") && Number.isInteger((error as WireError).code)
+    typeof error === "object" &&
+    error !== null &&
+    Object.hasOwn(error, "code") &&
+    Number.isInteger((error as WireError).code)
   );
 }

@@ -7,10 +7,20 @@ export type RequestId = string | number;
 
 /** What one body turned out to be. A response is nobody's: the worker asks its host nothing. */
 export type IncomingMessage =
-  | { readonly kind: "request"; readonly id: RequestId; readonly method: string; readonly params: unknown }
+  | {
+      readonly kind: "request";
+      readonly id: RequestId;
+      readonly method: string;
+      readonly params: unknown;
+    }
   | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
   | { readonly kind: "response" }
-  | { readonly kind: "refused"; readonly id: RequestId | null; readonly code: number; readonly message: string };
+  | {
+      readonly kind: "refused";
+      readonly id: RequestId | null;
+      readonly code: number;
+      readonly message: string;
+    };
 
 /** Judges one body by JSON-RPC 2.0 (https://www.jsonrpc.org/specification, sections 4 to 6). Never throws. */
 export function parseMessage(body: Buffer): IncomingMessage {
@@ -22,24 +32,34 @@ export function parseMessage(body: Buffer): IncomingMessage {
   } catch {
     return rejected(null, PARSE_ERROR, "The body is not JSON.");
   }
-  if (Array.isArray(value)) return rejected(null, INVALID_REQUEST, "Batches are not taken: send one message a body.");
-  if (typeof value !== "object" || value === null) return rejected(null, INVALID_REQUEST, "A message is a JSON object.");
+  if (Array.isArray(value))
+    return rejected(null, INVALID_REQUEST, "Batches are not taken: send one message a body.");
+  if (typeof value !== "object" || value === null)
+    return rejected(null, INVALID_REQUEST, "A message is a JSON object.");
   return classify(value as Record<string, unknown>);
 }
 
 function classify(message: Record<string, unknown>): IncomingMessage {
   const { id, method, params } = message;
   const validId = isValidId(id) ? id : null;
-  if (message.jsonrpc !== "2.0") return rejected(validId, INVALID_REQUEST, 'The member "jsonrpc" has to be "2.0".');
+  if (message.jsonrpc !== "2.0")
+    return rejected(validId, INVALID_REQUEST, 'The member "jsonrpc" has to be "2.0".');
   if (isResponse(message)) return { kind: "response" };
-  if (typeof method !== "string") return rejected(validId, INVALID_REQUEST, 'The member "method" has to be a text.');
+  if (typeof method !== "string")
+    return rejected(validId, INVALID_REQUEST, 'The member "method" has to be a text.');
   if (id !== undefined && validId === null) {
-    return rejected(null, INVALID_REQUEST, 'The member "id" has to be a text or a number that JSON can give back exactly.');
+    return rejected(
+      null,
+      INVALID_REQUEST,
+      'The member "id" has to be a text or a number that JSON can give back exactly.',
+    );
   }
   if (params !== undefined && (typeof params !== "object" || params === null)) {
     return rejected(validId, INVALID_REQUEST, 'The member "params" has to be an object.');
   }
-  return validId === null ? { kind: "notification", method, params } : { kind: "request", id: validId, method, params };
+  return validId === null
+    ? { kind: "notification", method, params }
+    : { kind: "request", id: validId, method, params };
 }
 
 function isResponse(message: Record<string, unknown>): boolean {
@@ -50,7 +70,11 @@ function isResponse(message: Record<string, unknown>): boolean {
 /** An integer beyond 2^53 would come back as another number, and the host would never find its answer. */
 function isValidId(id: unknown): id is RequestId {
   if (typeof id === "string") return true;
-  return typeof id === "number" && Number.isFinite(id) && (!Number.isInteger(id) || Number.isSafeInteger(id));
+  return (
+    typeof id === "number" &&
+    Number.isFinite(id) &&
+    (!Number.isInteger(id) || Number.isSafeInteger(id))
+  );
 }
 
 function rejected(id: RequestId | null, code: number, message: string): IncomingMessage {

@@ -15,8 +15,13 @@ let scheduled = false;
 export function installRuntimeLayer(): void {
   // Of our own, only what our reader and writer leave to the library: buffers, encoders and streams belong to its own.
   const current =
-    currentRuntime() ?? ({ console, timer: { setTimeout: setTimer, setInterval: setRepeatingTimer } } as unknown as RAL);
-  if (current.timer.setImmediate !== queueTask) RAL.install({ ...current, timer: { ...current.timer, setImmediate: queueTask } });
+    currentRuntime() ??
+    ({
+      console,
+      timer: { setTimeout: setTimer, setInterval: setRepeatingTimer },
+    } as unknown as RAL);
+  if (current.timer.setImmediate !== queueTask)
+    RAL.install({ ...current, timer: { ...current.timer, setImmediate: queueTask } });
 }
 
 function currentRuntime(): RAL | null {

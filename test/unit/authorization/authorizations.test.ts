@@ -6,9 +6,15 @@ import { Emitter } from "../../../src/faults/emitter.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { ImportedGrant } from "../../../src/authorization/authorization-service.js";
 import { Authorizations } from "../../../src/authorization/authorizations.js";
-import type { Flow, FlowEvents, FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
+import type {
+  Flow,
+  FlowEvents,
+  FlowMethod,
+  FlowState,
+  FlowView,
+} from "../../../src/authorization/flow.js";
 import type { Authorization } from "../../../src/authorization/grant.js";
-import { grantAccount } from "../../../src/authorization/vault-records.js";
+import { grantAccount } from "../../../src/authorization/keychain-records.js";
 import {
   tokenResponseOf,
   AuthorizationHarness,
@@ -22,7 +28,7 @@ import {
   orgA,
   orgB,
   grantRefusedFault,
-} from "./fixtures.js";
+} from "../../support/authorization-fixture.js";
 
 class FlowFake implements Flow {
   readonly events = new Emitter<FlowEvents>();
@@ -45,7 +51,12 @@ class FlowFake implements Flow {
       expiresAt: null,
       message: null,
     };
-    return { ...none, method: this.method, url: this.isOpen ? "http://localhost:8467/?key=k" : null, state: this.state };
+    return {
+      ...none,
+      method: this.method,
+      url: this.isOpen ? "http://localhost:8467/?key=k" : null,
+      state: this.state,
+    };
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
@@ -84,7 +95,10 @@ describe("authorizations", () => {
   beforeEach(async () => {
     harness = new AuthorizationHarness();
     identity = new IdentityFake();
-    identity.owners.set("SECRET-access-1", orgA).set("SECRET-access-2", orgA).set("SECRET-access-b", orgB);
+    identity.owners
+      .set("SECRET-access-1", orgA)
+      .set("SECRET-access-2", orgA)
+      .set("SECRET-access-b", orgB);
     flows = [];
     const { grantStore: vault, refusals, clock, logger } = harness;
     service = new Authorizations({
@@ -115,7 +129,10 @@ describe("authorizations", () => {
 
   describe("import", () => {
     it("proves the access token and keeps the grant", async () => {
-      const authorization = await service.import(grant({ scope: "spark-admin:people_read other" }), neverAborted);
+      const authorization = await service.import(
+        grant({ scope: "spark-admin:people_read other" }),
+        neverAborted,
+      );
       const now = harness.clock.now();
       expect(authorization).to.deep.equal({
         orgId: orgA,
@@ -137,13 +154,24 @@ describe("authorizations", () => {
     });
 
     it("refreshes where there is no access token, or it is over or rejected", async () => {
-      const cases = [grant({ accessToken: null }), grant({ expiresIn: 0 }), grant({ accessToken: new Secret("SECRET-dead") })];
+      const cases = [
+        grant({ accessToken: null }),
+        grant({ expiresIn: 0 }),
+        grant({ accessToken: new Secret("SECRET-dead") }),
+      ];
       for (const one of cases) {
         harness.oauth.outcomes.push(tokenResponseOf("2", { refreshToken: null, scopes: null }));
         const authorization = await service.import(one, neverAborted);
-        expect(authorization.scopes).to.deep.equal(["spark-admin:people_read", "spark-admin:organizations_read"]);
-        expect(harness.grantStore.findGrant(orgA).stored?.accessToken.reveal()).to.equal("SECRET-access-2");
-        expect(harness.grantStore.findGrant(orgA).stored?.refreshToken.reveal()).to.equal("SECRET-refresh-1");
+        expect(authorization.scopes).to.deep.equal([
+          "spark-admin:people_read",
+          "spark-admin:organizations_read",
+        ]);
+        expect(harness.grantStore.findGrant(orgA).stored?.accessToken.reveal()).to.equal(
+          "SECRET-access-2",
+        );
+        expect(harness.grantStore.findGrant(orgA).stored?.refreshToken.reveal()).to.equal(
+          "SECRET-refresh-1",
+        );
       }
     });
 
@@ -160,7 +188,8 @@ describe("authorizations", () => {
         harness.oauth.outcomes.push(fault);
         const thrown = await faultOf(service.import(grant({ accessToken: null }), neverAborted));
         expect(thrown.code).to.equal(code);
-        if (code === "grantRefused") expect(thrown.data).to.have.property("hint").that.is.a("string");
+        if (code === "grantRefused")
+          expect(thrown.data).to.have.property("hint").that.is.a("string");
         expect(inspect(thrown, { depth: 9 })).not.to.include("SECRET-");
         expect(await service.list()).to.deep.equal([]);
       });
@@ -172,20 +201,28 @@ describe("authorizations", () => {
       expect(fault.code).to.equal("grantRefused");
       expect(fault.data.hint).to.include("full administrator");
       identity.owners.set("SECRET-access-1", new Fault("webexError", "502", { status: 502 }));
-      expect((await faultOf(service.import(grant(), neverAborted))).code).to.equal("webexUnreachable");
+      expect((await faultOf(service.import(grant(), neverAborted))).code).to.equal(
+        "webexUnreachable",
+      );
     });
 
     it("keeps a grant whose organization's name may not be read", async () => {
       identity.name = new Fault("forbidden", "403", { status: 403 });
-      expect((await service.import(grant(), neverAborted)).orgName).to.equal("Organization 11111111 (name not readable)");
+      expect((await service.import(grant(), neverAborted)).orgName).to.equal(
+        "Organization 11111111 (name not readable)",
+      );
     });
 
     it("needs a client, and a keychain that works before Webex is asked", async () => {
       harness.settings = { ...harness.settings, clientId: "client-9" };
-      expect((await faultOf(service.import(grant(), neverAborted))).code).to.equal("clientNotConfigured");
+      expect((await faultOf(service.import(grant(), neverAborted))).code).to.equal(
+        "clientNotConfigured",
+      );
       harness.settings = { ...harness.settings, clientId: null };
       harness.store.fault = keychainLockedFault();
-      expect((await faultOf(service.import(grant({ accessToken: null }), neverAborted))).code).to.equal("keychainLocked");
+      expect(
+        (await faultOf(service.import(grant({ accessToken: null }), neverAborted))).code,
+      ).to.equal("keychainLocked");
       expect(harness.oauth.refreshedWith).to.deep.equal([]);
     });
 
@@ -206,10 +243,20 @@ describe("authorizations", () => {
 
   it("completeGrant needs a refresh token, and keeps what it gets", async () => {
     expect(
-      (await faultOf(service.completeGrant(service.oauthContext(), tokenResponseOf("1", { refreshToken: null }), neverAborted)))
-        .code,
+      (
+        await faultOf(
+          service.completeGrant(
+            service.oauthContext(),
+            tokenResponseOf("1", { refreshToken: null }),
+            neverAborted,
+          ),
+        )
+      ).code,
     ).to.equal("grantRefused");
-    expect((await service.completeGrant(service.oauthContext(), tokenResponseOf("1"), neverAborted)).orgId).to.equal(orgA);
+    expect(
+      (await service.completeGrant(service.oauthContext(), tokenResponseOf("1"), neverAborted))
+        .orgId,
+    ).to.equal(orgA);
     expect(notified.at(-1)?.authorizations).to.have.length(1);
   });
 
@@ -266,7 +313,9 @@ describe("authorizations", () => {
       await service.import(grant(), neverAborted);
       harness.oauth.revocation = () => new Promise(() => undefined);
       const before = harness.clock.monotonic();
-      expect(await harness.clock.until(service.revoke(orgA, neverAborted))).to.deep.equal({ revokedAtWebex: false });
+      expect(await harness.clock.until(service.revoke(orgA, neverAborted))).to.deep.equal({
+        revokedAtWebex: false,
+      });
       expect(harness.clock.monotonic() - before).to.equal(5_000);
       expect(await service.list()).to.deep.equal([]);
       expect(harness.clock.pendingTimers).to.equal(0);
@@ -286,19 +335,27 @@ describe("authorizations", () => {
         await harness.grantStore.reload();
         expect(await service.list()).to.deep.equal([]);
         const [standing] = service.grantStatuses();
-        expect(standing).to.include({ orgId: orgA, orgName: "Organization 11111111 (name not readable)", scopes: null });
+        expect(standing).to.include({
+          orgId: orgA,
+          orgName: "Organization 11111111 (name not readable)",
+          scopes: null,
+        });
         expect(standing?.fault).to.include({ code: "authorizationRequired" });
         expect(standing?.fault?.hint).to.include(`revoke ${orgA}`);
         expect(await service.revoke(orgA, neverAborted)).to.deep.equal({ revokedAtWebex: false });
         expect(await harness.store.inner.get(grantAccount(orgA))).to.equal(null);
         expect(service.grantStatuses()).to.deep.equal([]);
-        expect((await faultOf(service.revoke(orgA, neverAborted))).code).to.equal("unknownOrganization");
+        expect((await faultOf(service.revoke(orgA, neverAborted))).code).to.equal(
+          "unknownOrganization",
+        );
       }
       expect(harness.oauth.revoked).to.deep.equal([]);
     });
 
     it("knows which organizations there are", async () => {
-      expect((await faultOf(service.revoke(orgB, neverAborted))).code).to.equal("unknownOrganization");
+      expect((await faultOf(service.revoke(orgB, neverAborted))).code).to.equal(
+        "unknownOrganization",
+      );
       harness.store.fault = keychainLockedFault();
       expect((await faultOf(service.revoke(orgA, neverAborted))).code).to.equal("keychainLocked");
     });
@@ -306,7 +363,10 @@ describe("authorizations", () => {
 
   describe("flows", () => {
     it("gives the flow of that method that is open, and refuses another", async () => {
-      const [one, two] = await Promise.all([service.begin("browser", neverAborted), service.begin("browser", neverAborted)]);
+      const [one, two] = await Promise.all([
+        service.begin("browser", neverAborted),
+        service.begin("browser", neverAborted),
+      ]);
       expect(one).to.deep.equal(two);
       expect(flows).to.have.length(1);
       const fault = await faultOf(service.begin("device", neverAborted));
@@ -317,7 +377,12 @@ describe("authorizations", () => {
       await service.begin("browser", neverAborted);
       flows[0]!.notify("denied", true);
       flows[0]!.notify("authorized", false);
-      expect(notified.map((t) => t.flow?.state ?? null)).to.deep.equal(["waiting", "denied", "authorized", null]);
+      expect(notified.map((t) => t.flow?.state ?? null)).to.deep.equal([
+        "waiting",
+        "denied",
+        "authorized",
+        null,
+      ]);
       await service.begin("device", neverAborted);
       expect(flows).to.have.length(2);
       expect(flows[0]!.stops).to.equal(1);
@@ -328,16 +393,24 @@ describe("authorizations", () => {
       await service.begin("browser", neverAborted);
       await service.cancel();
       await service.cancel();
-      expect(notified.map((t) => t.flow?.state ?? null)).to.deep.equal(["waiting", "cancelled", null]);
+      expect(notified.map((t) => t.flow?.state ?? null)).to.deep.equal([
+        "waiting",
+        "cancelled",
+        null,
+      ]);
       await service.begin("device", neverAborted);
     });
 
     it("begins none without a client or a keychain, and can begin afterwards", async () => {
       harness.settings = { ...harness.settings, clientId: "client-9" };
-      expect((await faultOf(service.begin("device", neverAborted))).code).to.equal("clientNotConfigured");
+      expect((await faultOf(service.begin("device", neverAborted))).code).to.equal(
+        "clientNotConfigured",
+      );
       harness.settings = { ...harness.settings, clientId: null };
       harness.store.fault = keychainLockedFault();
-      expect((await faultOf(service.begin("device", neverAborted))).code).to.equal("keychainLocked");
+      expect((await faultOf(service.begin("device", neverAborted))).code).to.equal(
+        "keychainLocked",
+      );
       harness.store.fault = null;
       await service.begin("browser", neverAborted);
       expect(flows.map((f) => f.isOpen)).to.deep.equal([false, false, true]);
@@ -347,7 +420,9 @@ describe("authorizations", () => {
       const caller = new AbortController();
       const first = faultOf(service.begin("browser", caller.signal));
       flows[0]!.starting = (signal) =>
-        new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted")), { once: true }));
+        new Promise((_resolve, reject) =>
+          signal.addEventListener("abort", () => reject(new Error("aborted")), { once: true }),
+        );
       const second = service.begin("browser", neverAborted);
       await new Promise((resolve) => setImmediate(resolve));
       caller.abort();

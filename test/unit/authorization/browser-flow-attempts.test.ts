@@ -1,8 +1,13 @@
 import { expect } from "chai";
 
 import type { TokenResponse } from "../../../src/webex/oauth-api.js";
-import { BrowserFlowHarness, stateOf } from "./browser-flow-rig.js";
-import { TOKEN_RESPONSE, authorizationOf, CLIENT, faultOf } from "./flow-fixtures.js";
+import { BrowserFlowHarness, stateOf } from "../../support/browser-flow-harness.js";
+import {
+  TOKEN_RESPONSE,
+  authorizationOf,
+  CLIENT,
+  faultOf,
+} from "../../support/authorization-flow-fixture.js";
 
 describe("browser flow: to Webex and back", () => {
   let harness: BrowserFlowHarness;
@@ -46,8 +51,13 @@ describe("browser flow: to Webex and back", () => {
       expect(answer).to.include({ status: 303 });
       expect(answer.headers.location).to.equal(`/?key=${harness.key}`);
       const [exchange] = harness.oauth.exchanges;
-      expect(exchange).to.include({ code: "code-1-text", redirectUri: "http://localhost:8467/oauth/callback" });
-      expect(harness.crypto.sha256(exchange?.verifier ?? "")).to.equal(harness.oauth.authorizeRequests[0]?.codeChallenge);
+      expect(exchange).to.include({
+        code: "code-1-text",
+        redirectUri: "http://localhost:8467/oauth/callback",
+      });
+      expect(harness.crypto.sha256(exchange?.verifier ?? "")).to.equal(
+        harness.oauth.authorizeRequests[0]?.codeChallenge,
+      );
       expect(harness.grantSink.completedCount).to.equal(1);
       const { body } = await harness.page();
       expect(stateOf(body)).to.equal("authorized");
@@ -59,7 +69,9 @@ describe("browser flow: to Webex and back", () => {
     it("keeps the grant although the reader has gone, and until the deadline's own exchange is over", async () => {
       let give: (answer: TokenResponse) => void = () => undefined;
       harness.oauth.exchangeAnswers.push(new Promise<TokenResponse>((resolve) => (give = resolve)));
-      const callback = harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
+      const callback = harness.get(
+        `/oauth/callback?code=code-1-text&state=${await harness.authorize()}`,
+      );
       await harness.clock.advance(1);
       expect(await harness.state()).to.equal("waiting");
       await harness.clock.advance(600_000);
@@ -76,7 +88,9 @@ describe("browser flow: to Webex and back", () => {
       const state = await harness.authorize();
       harness.client = () => ({ ...CLIENT, clientId: "another-client" });
       await harness.get(`/oauth/callback?code=code-1-text&state=${state}`);
-      expect(harness.grantSink.oauthContexts.map(({ client }) => client.clientId)).to.deep.equal([CLIENT.clientId]);
+      expect(harness.grantSink.oauthContexts.map(({ client }) => client.clientId)).to.deep.equal([
+        CLIENT.clientId,
+      ]);
       await harness.authorize();
       expect(harness.oauth.authorizeRequests.at(-1)?.clientId).to.equal("another-client");
     });
@@ -108,7 +122,9 @@ describe("browser flow: to Webex and back", () => {
       ["something<else>", "Webex refused"],
     ] as const) {
       it(`calls ${error} failed`, async () => {
-        await harness.get(`/oauth/callback?error=${encodeURIComponent(error)}&state=${await harness.authorize()}`);
+        await harness.get(
+          `/oauth/callback?error=${encodeURIComponent(error)}&state=${await harness.authorize()}`,
+        );
         expect(await harness.state()).to.equal("failed");
         expect(harness.flow.view.state).to.equal("failed");
         expect(harness.flow.view.message).to.contain(word);
@@ -122,12 +138,16 @@ describe("browser flow: to Webex and back", () => {
         await harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
         const { body } = await harness.page();
         expect(stateOf(body)).to.equal("failed");
-        expect(body).to.contain(`What ${code} means. Do something about it. Then press AUTHORIZE again.`);
+        expect(body).to.contain(
+          `What ${code} means. Do something about it. Then press AUTHORIZE again.`,
+        );
       });
     }
 
     it("does not show the text of a defect", async () => {
-      harness.oauth.exchangeAnswers.push(Promise.reject(new Error("code-1-text in a foreign message")));
+      harness.oauth.exchangeAnswers.push(
+        Promise.reject(new Error("code-1-text in a foreign message")),
+      );
       await harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
       expect(await harness.state()).to.equal("failed");
     });
@@ -135,7 +155,10 @@ describe("browser flow: to Webex and back", () => {
     it("keeps a grant in hand while the keychain is locked, says so, and stores it when it can", async () => {
       harness.grantSink.faults.push(faultOf("keychainLocked"), faultOf("keychainLocked"));
       harness.oauth.exchangeAnswers.push(TOKEN_RESPONSE);
-      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`)).status).to.equal(303);
+      expect(
+        (await harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`))
+          .status,
+      ).to.equal(303);
       expect((await harness.page()).body)
         .to.contain("The keychain is locked")
         .and.to.contain("tries again by itself");
@@ -154,7 +177,9 @@ describe("browser flow: to Webex and back", () => {
     });
 
     it("warns when a grant lacks a scope, and lets the person complete all the same", async () => {
-      harness.grantSink.next.push(authorizationOf("Acme", { scopes: ["spark-admin:organizations_read"] }));
+      harness.grantSink.next.push(
+        authorizationOf("Acme", { scopes: ["spark-admin:organizations_read"] }),
+      );
       harness.oauth.exchangeAnswers.push(TOKEN_RESPONSE);
       await harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
       expect((await harness.page()).body)
@@ -175,7 +200,9 @@ describe("browser flow: to Webex and back", () => {
     it("forgets the oldest of too many visits", async () => {
       const first = await harness.authorize();
       for (let i = 0; i < 32; i += 1) await harness.authorize();
-      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(400);
+      expect(
+        (await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status,
+      ).to.equal(400);
     });
   });
 });

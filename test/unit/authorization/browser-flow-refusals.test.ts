@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
 import type { LoopbackRequest } from "../../../src/ports/loopback-server.js";
-import { BrowserFlowHarness, FORM, PORT } from "./browser-flow-rig.js";
-import { TOKEN_RESPONSE, authorizationOf } from "./flow-fixtures.js";
+import { BrowserFlowHarness, FORM, PORT } from "../../support/browser-flow-harness.js";
+import { TOKEN_RESPONSE, authorizationOf } from "../../support/authorization-flow-fixture.js";
 
 describe("browser flow: what it refuses", () => {
   let harness: BrowserFlowHarness;
@@ -23,17 +23,37 @@ describe("browser flow: what it refuses", () => {
       ["a wrong key at AUTHORIZE", () => ({ target: "/authorize?key=wrong" }), 403],
       ["a wrong key for events", () => ({ target: "/events?key=wrong" }), 403],
       ["a wrong key for the script", () => ({ target: "/page.js" }), 403],
-      ["another host name", () => ({ target: `/?key=${harness.key}`, headers: { host: "evil.example" } }), 421],
-      ["another host's port", () => ({ target: `/?key=${harness.key}`, headers: { host: "localhost:1" } }), 421],
+      [
+        "another host name",
+        () => ({ target: `/?key=${harness.key}`, headers: { host: "evil.example" } }),
+        421,
+      ],
+      [
+        "another host's port",
+        () => ({ target: `/?key=${harness.key}`, headers: { host: "localhost:1" } }),
+        421,
+      ],
       ["no host name", () => ({ target: `/?key=${harness.key}`, headers: {} }), 421],
-      ["a host name that begins like ours", () => ({ headers: { host: `localhost:${PORT}.evil.example` } }), 421],
+      [
+        "a host name that begins like ours",
+        () => ({ headers: { host: `localhost:${PORT}.evil.example` } }),
+        421,
+      ],
       ["an unknown path", () => ({ target: `/favicon.ico?key=${harness.key}` }), 404],
       ["a path of Object's own", () => ({ target: `constructor?key=${harness.key}` }), 404],
       ["a path with two slashes", () => ({ target: `//evil.example/?key=${harness.key}` }), 404],
       ["POST to the page", () => ({ method: "POST", target: `/?key=${harness.key}` }), 405],
-      ["HEAD of AUTHORIZE", () => ({ method: "HEAD", target: `/authorize?key=${harness.key}` }), 405],
+      [
+        "HEAD of AUTHORIZE",
+        () => ({ method: "HEAD", target: `/authorize?key=${harness.key}` }),
+        405,
+      ],
       ["GET of COMPLETE REQUEST", () => ({ target: `/complete?key=${harness.key}` }), 405],
-      ["POST to the callback", () => ({ method: "POST", target: "/oauth/callback?code=1&state=2" }), 405],
+      [
+        "POST to the callback",
+        () => ({ method: "POST", target: "/oauth/callback?code=1&state=2" }),
+        405,
+      ],
     ];
     for (const [what, request, status] of table) {
       it(`${what} with ${status}`, async () => {
@@ -47,7 +67,9 @@ describe("browser flow: what it refuses", () => {
 
     it("nobody who comes by 127.0.0.1, [::1] or LOCALHOST", async () => {
       for (const host of [`127.0.0.1:${PORT}`, `[::1]:${PORT}`, `LOCALHOST:${PORT}`]) {
-        expect((await harness.visit({ target: `/?key=${harness.key}`, headers: { host } })).status).to.equal(200);
+        expect(
+          (await harness.visit({ target: `/?key=${harness.key}`, headers: { host } })).status,
+        ).to.equal(200);
       }
     });
 
@@ -76,10 +98,18 @@ describe("browser flow: what it refuses", () => {
       harness.oauth.exchangeAnswers.push(TOKEN_RESPONSE);
       const first = await harness.authorize();
       const second = await harness.authorize();
-      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(303);
-      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(400);
-      expect((await harness.get(`/oauth/callback?code=code-2&state=${first}`)).status).to.equal(400);
-      expect((await harness.get(`/oauth/callback?code=code-1-text&state=${second}`)).status).to.equal(400);
+      expect(
+        (await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status,
+      ).to.equal(303);
+      expect(
+        (await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status,
+      ).to.equal(400);
+      expect((await harness.get(`/oauth/callback?code=code-2&state=${first}`)).status).to.equal(
+        400,
+      );
+      expect(
+        (await harness.get(`/oauth/callback?code=code-1-text&state=${second}`)).status,
+      ).to.equal(400);
       expect(harness.oauth.exchanges).to.have.length(1);
     });
 
@@ -111,7 +141,8 @@ describe("browser flow: what it refuses", () => {
         { ...FORM, origin: `http://localhost:${PORT}`, "sec-fetch-site": "same-origin" },
         { ...FORM, origin: "null", "sec-fetch-site": "same-origin" },
       ];
-      for (const headers of sameOriginHeaders) expect((await harness.complete({ headers })).status).to.equal(409);
+      for (const headers of sameOriginHeaders)
+        expect((await harness.complete({ headers })).status).to.equal(409);
     });
   });
 });

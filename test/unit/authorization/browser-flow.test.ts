@@ -2,8 +2,14 @@ import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
 import type { TokenResponse } from "../../../src/webex/oauth-api.js";
-import { BrowserFlowHarness, PORT, stateOf } from "./browser-flow-rig.js";
-import { TOKEN_RESPONSE, authorizationOf, CLIENT, oauthContextOf, faultOf } from "./flow-fixtures.js";
+import { BrowserFlowHarness, PORT, stateOf } from "../../support/browser-flow-harness.js";
+import {
+  TOKEN_RESPONSE,
+  authorizationOf,
+  CLIENT,
+  oauthContextOf,
+  faultOf,
+} from "../../support/authorization-flow-fixture.js";
 
 describe("browser flow", () => {
   let harness: BrowserFlowHarness;
@@ -66,7 +72,9 @@ describe("browser flow", () => {
         "x-frame-options": "DENY",
       });
       const csp = one.headers["content-security-policy"] ?? "";
-      expect(csp).to.match(/^default-src 'none'; script-src 'self'; style-src 'nonce-[\w-]{22}'; connect-src 'self';/);
+      expect(csp).to.match(
+        /^default-src 'none'; script-src 'self'; style-src 'nonce-[\w-]{22}'; connect-src 'self';/,
+      );
       expect(csp).to.contain("form-action 'self'").and.to.contain("frame-ancestors 'none'");
       expect(csp).not.to.equal(two.headers["content-security-policy"]);
       const nonce = /nonce-([\w-]+)/.exec(csp)?.[1] ?? "";
@@ -74,7 +82,10 @@ describe("browser flow", () => {
     });
 
     it("shows one row an organization, those that need it again with AUTHORIZE, one AUTHORIZE in all", async () => {
-      harness.grantSink.authorizations = [authorizationOf("Acme & <Sons>"), authorizationOf("Beta", { state: "required" })];
+      harness.grantSink.authorizations = [
+        authorizationOf("Acme & <Sons>"),
+        authorizationOf("Beta", { state: "required" }),
+      ];
       await harness.start();
       const { body } = await harness.page();
       expect(body.match(/<li class="row">/g)).to.have.length(2);
@@ -87,9 +98,27 @@ describe("browser flow", () => {
       await harness.start();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
       harness.notices.set(
-        { code: "statusSharingOff", severity: "error", message: "Off <now>.", hint: "Switch it on.", orgId: "org-Acme" },
-        { code: "authorizationRequired", severity: "error", message: "Untold one.", hint: "", orgId: null },
-        { code: "memorySecretStore", severity: "info", message: "Untold two.", hint: "", orgId: null },
+        {
+          code: "statusSharingOff",
+          severity: "error",
+          message: "Off <now>.",
+          hint: "Switch it on.",
+          orgId: "org-Acme",
+        },
+        {
+          code: "authorizationRequired",
+          severity: "error",
+          message: "Untold one.",
+          hint: "",
+          orgId: null,
+        },
+        {
+          code: "memorySecretStore",
+          severity: "info",
+          message: "Untold two.",
+          hint: "",
+          orgId: null,
+        },
       );
       expect(stream.received).to.have.length(2);
       expect(stream.received[1])
@@ -147,7 +176,10 @@ describe("browser flow", () => {
       const last = await harness.complete();
       expect(last.status).to.equal(200);
       expect(stateOf(last.body)).to.equal("authorized");
-      expect(last.body).to.contain("Presence starts now").and.not.to.contain("<script").and.not.to.contain("/authorize");
+      expect(last.body)
+        .to.contain("Presence starts now")
+        .and.not.to.contain("<script")
+        .and.not.to.contain("/authorize");
       expect(harness.flow.view).to.include({ state: "authorized", message: "Acme: authorized." });
       expect(harness.flow.isOpen).to.equal(false);
       expect(stream.ended).to.equal(true);
@@ -187,15 +219,22 @@ describe("browser flow", () => {
       await harness.start();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
       await harness.flow.stop("The client was changed.");
-      expect(harness.flow.view).to.include({ state: "cancelled", message: "The client was changed." });
+      expect(harness.flow.view).to.include({
+        state: "cancelled",
+        message: "The client was changed.",
+      });
       expect(stream.received.at(-1)).to.contain("The client was changed.");
     });
 
     it("without keeping what Webex answers after that", async () => {
       await harness.start();
       let resolveExchange: (answer: TokenResponse) => void = () => undefined;
-      harness.oauth.exchangeAnswers.push(new Promise<TokenResponse>((resolve) => (resolveExchange = resolve)));
-      const callback = harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
+      harness.oauth.exchangeAnswers.push(
+        new Promise<TokenResponse>((resolve) => (resolveExchange = resolve)),
+      );
+      const callback = harness.get(
+        `/oauth/callback?code=code-1-text&state=${await harness.authorize()}`,
+      );
       await harness.clock.advance(1);
       await harness.flow.stop();
       resolveExchange(TOKEN_RESPONSE);

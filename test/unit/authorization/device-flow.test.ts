@@ -4,9 +4,15 @@ import { DeviceFlow } from "../../../src/authorization/device-flow.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";
 import type { DeviceTokenPoll } from "../../../src/webex/oauth-api.js";
-import { FakeClock } from "../../support/fake-clock.js";
-import { RecordingLogger } from "../../support/recording-logger.js";
-import { TOKEN_RESPONSE, oauthContextOf, GrantSinkFake, faultOf, OAuthFake } from "./flow-fixtures.js";
+import { FakeClock } from "../../support/clock-fake.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
+import {
+  TOKEN_RESPONSE,
+  oauthContextOf,
+  GrantSinkFake,
+  faultOf,
+  OAuthFake,
+} from "../../support/authorization-flow-fixture.js";
 
 const PENDING: DeviceTokenPoll = { kind: "pending" };
 const AUTHORIZED: DeviceTokenPoll = { kind: "authorized", tokens: TOKEN_RESPONSE };
@@ -120,7 +126,10 @@ describe("device flow", () => {
     oauth.deviceAnswers.push(faultOf("grantRefused", "Check the client secret."));
     await start();
     await clock.advance(5_000);
-    expect(flow.view).to.include({ state: "failed", message: "What grantRefused means. Check the client secret." });
+    expect(flow.view).to.include({
+      state: "failed",
+      message: "What grantRefused means. Check the client secret.",
+    });
   });
 
   it("tells a defect without its text", async () => {
@@ -163,7 +172,9 @@ describe("device flow", () => {
       clock,
       logger,
     });
-    expect(await refused(without.start(new AbortController().signal))).to.equal("clientNotConfigured");
+    expect(await refused(without.start(new AbortController().signal))).to.equal(
+      "clientNotConfigured",
+    );
     oauth.deviceCode = faultOf("webexUnreachable");
     expect(await refused(start())).to.equal("webexUnreachable");
     expect(flow.isOpen).to.equal(false);

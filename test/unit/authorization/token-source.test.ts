@@ -3,9 +3,9 @@ import { expect } from "chai";
 import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Grant } from "../../../src/authorization/grant.js";
-import { grantAccount } from "../../../src/authorization/vault-records.js";
+import { grantAccount } from "../../../src/authorization/keychain-records.js";
 import type { TokenResponse } from "../../../src/webex/oauth-api.js";
-import { settle } from "../../support/fake-clock.js";
+import { settle } from "../../support/clock-fake.js";
 import {
   tokenResponseOf,
   AuthorizationHarness,
@@ -17,7 +17,7 @@ import {
   neverAborted,
   orgA,
   grantRefusedFault,
-} from "./fixtures.js";
+} from "../../support/authorization-fixture.js";
 
 const HOUR = 3_600_000;
 const busy = (): Fault => new Fault("webexError", "503", { status: 503 });
@@ -29,7 +29,8 @@ describe("token source", () => {
     await b.grantStore.storeGrant(grantOf(orgA, "1", b.clock.now(), changes));
     return b.tokenSource(orgA);
   };
-  const storedText = async (): Promise<string> => (await harness.store.inner.get(grantAccount(orgA))) ?? "";
+  const storedText = async (): Promise<string> =>
+    (await harness.store.inner.get(grantAccount(orgA))) ?? "";
   beforeEach(() => {
     harness = new AuthorizationHarness();
   });
@@ -65,7 +66,9 @@ describe("token source", () => {
     let open: () => void = () => undefined;
     harness.store.gate = new Promise((resolve) => (open = resolve));
     let grant: Secret | null = null;
-    const replacing = tokens.replace(new Secret("SECRET-access-1"), neverAborted).then((secret) => (grant = secret));
+    const replacing = tokens
+      .replace(new Secret("SECRET-access-1"), neverAborted)
+      .then((secret) => (grant = secret));
     await settle();
     expect(harness.store.log.at(-1)).to.equal(`set ${grantAccount(orgA)}`);
     expect(grant).to.equal(null);
@@ -75,7 +78,9 @@ describe("token source", () => {
       .to.include(token.reveal())
       .and.to.include("SECRET-refresh-2");
     const next = await harness.otherProcess();
-    expect((await next.tokenSource(orgA).getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
+    expect((await next.tokenSource(orgA).getToken(neverAborted)).reveal()).to.equal(
+      "SECRET-access-2",
+    );
   });
 
   it("renews ahead of expiry without holding up the request", async () => {
@@ -98,7 +103,11 @@ describe("token source", () => {
     await tokens.getToken(neverAborted);
     await harness.clock.advance(9.5 * HOUR);
     for (let i = 0; i < 100; i += 1) {
-      void harness.oauth.outcomes.splice(0, Infinity, tokenResponseOf("1", { expiresInSeconds: 1_800 - i, refreshToken: null }));
+      void harness.oauth.outcomes.splice(
+        0,
+        Infinity,
+        tokenResponseOf("1", { expiresInSeconds: 1_800 - i, refreshToken: null }),
+      );
       expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-1");
       await harness.clock.advance(1_000);
     }
@@ -107,10 +116,18 @@ describe("token source", () => {
 
   it("keeps the refresh token and the scopes that Webex does not say again, and an unknown expiry means until 401", async () => {
     const tokens = await start();
-    const lean = { expiresInSeconds: null, refreshToken: null, refreshTokenExpiresInSeconds: null, scopes: null };
+    const lean = {
+      expiresInSeconds: null,
+      refreshToken: null,
+      refreshTokenExpiresInSeconds: null,
+      scopes: null,
+    };
     harness.oauth.outcomes.push(tokenResponseOf("2", lean));
     await tokens.replace(new Secret("SECRET-access-1"), neverAborted);
-    expect(JSON.parse(await storedText())).to.include({ refreshToken: "SECRET-refresh-1", accessTokenExpiresAt: null });
+    expect(JSON.parse(await storedText())).to.include({
+      refreshToken: "SECRET-refresh-1",
+      accessTokenExpiresAt: null,
+    });
     await harness.clock.advance(60 * DAY);
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
     expect(harness.oauth.refreshedWith).to.have.length(1);
@@ -128,7 +145,9 @@ describe("token source", () => {
     const other = await harness.otherProcess();
     other.oauth.outcomes.push(tokenResponseOf("2"));
     await other.tokenSource(orgA).replace(new Secret("SECRET-access-1"), neverAborted);
-    expect((await tokens.replace(new Secret("SECRET-access-1"), neverAborted)).reveal()).to.equal("SECRET-access-2");
+    expect((await tokens.replace(new Secret("SECRET-access-1"), neverAborted)).reveal()).to.equal(
+      "SECRET-access-2",
+    );
     expect(harness.oauth.refreshedWith).to.deep.equal([]);
   });
 
@@ -139,13 +158,17 @@ describe("token source", () => {
     harness.oauth.outcomes.push(
       (async (): Promise<TokenResponse> => {
         await settle();
-        const newer = grantOf(orgA, "2", harness.clock.now(), { accessTokenExpiresAt: harness.clock.now() - 1 });
+        const newer = grantOf(orgA, "2", harness.clock.now(), {
+          accessTokenExpiresAt: harness.clock.now() - 1,
+        });
         await other.grantStore.storeGrant(newer);
         throw grantRefusedFault();
       })(),
       tokenResponseOf("3"),
     );
-    expect((await tokens.replace(new Secret("SECRET-access-1"), neverAborted)).reveal()).to.equal("SECRET-access-3");
+    expect((await tokens.replace(new Secret("SECRET-access-1"), neverAborted)).reveal()).to.equal(
+      "SECRET-access-3",
+    );
     expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1", "SECRET-refresh-2"]);
   });
 
@@ -154,8 +177,11 @@ describe("token source", () => {
     const changed: string[] = [];
     harness.refusals.events.on("refusalChanged", (orgId) => changed.push(orgId));
     harness.oauth.outcomes.push(grantRefusedFault());
-    expect((await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted))).code).to.equal("grantRefused");
-    for (let i = 0; i < 5; i += 1) expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("grantRefused");
+    expect(
+      (await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted))).code,
+    ).to.equal("grantRefused");
+    for (let i = 0; i < 5; i += 1)
+      expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("grantRefused");
     expect(harness.oauth.refreshedWith).to.have.length(1);
     expect(await storedText()).to.include("SECRET-refresh-1");
     expect(changed).to.deep.equal([orgA]);
@@ -170,12 +196,17 @@ describe("token source", () => {
     await harness.grantStore.start();
     harness.oauth.outcomes.push(grantRefusedFault(401));
     await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted));
-    await (await harness.otherProcess()).grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now()));
+    await (
+      await harness.otherProcess()
+    ).grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now()));
     await harness.clock.advance(60_000);
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
     harness.oauth.outcomes.push(grantRefusedFault(401), tokenResponseOf("3"));
     await faultOf(tokens.replace(new Secret("SECRET-access-2"), neverAborted));
-    await harness.grantStore.setClient({ ...client, clientSecret: new Secret("SECRET-new-client") });
+    await harness.grantStore.setClient({
+      ...client,
+      clientSecret: new Secret("SECRET-new-client"),
+    });
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-3");
   });
 
@@ -196,9 +227,15 @@ describe("token source", () => {
 
   it("a passing fault never costs the grant", async () => {
     const tokens = await start();
-    for (const fault of [busy(), new Fault("rateLimited", "429"), new Fault("webexUnreachable", "DNS")]) {
+    for (const fault of [
+      busy(),
+      new Fault("rateLimited", "429"),
+      new Fault("webexUnreachable", "DNS"),
+    ]) {
       harness.oauth.outcomes.push(fault);
-      expect((await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted))).code).to.equal(fault.code);
+      expect(
+        (await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted))).code,
+      ).to.equal(fault.code);
     }
     harness.oauth.outcomes.push(tokenResponseOf("2"));
     // The token that Webex rejected is not given out again meanwhile.
@@ -263,8 +300,12 @@ describe("token source", () => {
     const tokens = await start();
     harness.store.writesFail = true;
     harness.oauth.outcomes.push(tokenResponseOf("2"), tokenResponseOf("3"));
-    expect((await tokens.replace(new Secret("SECRET-access-1"), neverAborted)).reveal()).to.equal("SECRET-access-2");
-    expect((await tokens.replace(new Secret("SECRET-access-2"), neverAborted)).reveal()).to.equal("SECRET-access-3");
+    expect((await tokens.replace(new Secret("SECRET-access-1"), neverAborted)).reveal()).to.equal(
+      "SECRET-access-2",
+    );
+    expect((await tokens.replace(new Secret("SECRET-access-2"), neverAborted)).reveal()).to.equal(
+      "SECRET-access-3",
+    );
     expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1", "SECRET-refresh-2"]);
     harness.store.writesFail = false;
     await harness.grantStore.reload();
@@ -301,7 +342,9 @@ describe("token source", () => {
     const tokens = await start();
     harness.settings = { ...harness.settings, apiUrl: "https://other.example/v1" };
     expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("authorizationRequired");
-    expect((await faultOf(tokens.replace(new Secret("x"), neverAborted))).code).to.equal("authorizationRequired");
+    expect((await faultOf(tokens.replace(new Secret("x"), neverAborted))).code).to.equal(
+      "authorizationRequired",
+    );
     harness.settings = { ...harness.settings, apiUrl: "https://webexapis.com/v9" };
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-1");
     await harness.grantStore.setClient({ ...client, clientId: "client-2" });
@@ -322,7 +365,9 @@ describe("token source", () => {
 
   it("without a grant a person has to authorize", async () => {
     await harness.grantStore.setClient(client);
-    expect((await faultOf(harness.tokenSource(orgA).getToken(neverAborted))).code).to.equal("authorizationRequired");
+    expect((await faultOf(harness.tokenSource(orgA).getToken(neverAborted))).code).to.equal(
+      "authorizationRequired",
+    );
   });
 
   it("gives a rejected token that Webex vouches for another chance, and does not ask at every request", async () => {
@@ -331,7 +376,8 @@ describe("token source", () => {
     harness.oauth.outcomes.push(tokenResponseOf("1"));
     expect((await tokens.replace(rejected, neverAborted)).reveal()).to.equal("SECRET-access-1");
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-1");
-    for (let i = 0; i < 5; i += 1) expect((await faultOf(tokens.replace(rejected, neverAborted))).code).to.equal("unauthorized");
+    for (let i = 0; i < 5; i += 1)
+      expect((await faultOf(tokens.replace(rejected, neverAborted))).code).to.equal("unauthorized");
     expect(harness.oauth.refreshedWith).to.have.length(1);
     await harness.clock.advance(60_000);
     harness.oauth.outcomes.push(tokenResponseOf("2"));
@@ -411,7 +457,9 @@ describe("token source", () => {
     it("sends nothing more after a refusal, though the keychain holds a newer refresh token", async () => {
       const { answer } = await abandonRefresh();
       const over = { accessTokenExpiresAt: harness.clock.now() - 1 };
-      await (await harness.otherProcess()).grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now(), over));
+      await (
+        await harness.otherProcess()
+      ).grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now(), over));
       answer(Promise.reject(grantRefusedFault()));
       await harness.clock.advance(1_000);
       expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);

@@ -45,7 +45,12 @@ describe("cli: texts", () => {
     expect(formatDateTime(null)).to.equal("–");
     expect(formatDateTime("not a time")).to.equal("–");
     expect(formatDateTime(new Date(2026, 10, 5, 7, 3).toISOString())).to.equal("2026-11-05 07:03");
-    expect([0, 59_001, 598_000, -5].map(formatCountdown)).to.deep.equal(["0:00", "1:00", "9:58", "0:00"]);
+    expect([0, 59_001, 598_000, -5].map(formatCountdown)).to.deep.equal([
+      "0:00",
+      "1:00",
+      "9:58",
+      "0:00",
+    ]);
     expect([0, 119_000, 120_000, 7_200_000, 172_800_000].map(formatDuration)).to.deep.equal([
       "0 s",
       "119 s",
@@ -71,7 +76,10 @@ describe("cli: texts", () => {
       WIDE,
     );
     expect(lines[0]).to.match(/^Example \[31m Ltd {2}authorize again$/);
-    expect(lines.join("\n")).to.include("Organization   Y2lz").and.to.include("an administrator").and.to.not.include("\u001b");
+    expect(lines.join("\n"))
+      .to.include("Organization   Y2lz")
+      .and.to.include("an administrator")
+      .and.to.not.include("\u001b");
   });
 
   it("a doctor's finding is one line with its remedy; on a terminal the remedy stands by itself", () => {
@@ -82,8 +90,12 @@ describe("cli: texts", () => {
       "FAIL  DNS                No name.",
       "                         → Mend it.",
     ]);
-    expect(findingLines("DNS", ok("fine"), plain, 80)).to.deep.equal(["ok    DNS                fine"]);
-    expect(findingLines("DNS", skipped("not checked"), plain, WIDE)).to.deep.equal(["–     DNS                not checked"]);
+    expect(findingLines("DNS", ok("fine"), plain, 80)).to.deep.equal([
+      "ok    DNS                fine",
+    ]);
+    expect(findingLines("DNS", skipped("not checked"), plain, WIDE)).to.deep.equal([
+      "–     DNS                not checked",
+    ]);
   });
 
   it("the verdict counts failures and warnings", () => {
@@ -161,8 +173,16 @@ describe("cli: a worker's status", () => {
     ...changes,
   });
   const problem = (severity: "error" | "warning") =>
-    ({ code: "rateLimited", severity, message: "It waits.", hint: "Wait.", since: "", orgId: null }) as const;
-  const lines = (workerStatus: WorkerStatus) => statusLines(workerStatus, 3_000, { paint: plain, width: WIDE, now });
+    ({
+      code: "rateLimited",
+      severity,
+      message: "It waits.",
+      hint: "Wait.",
+      since: "",
+      orgId: null,
+    }) as const;
+  const lines = (workerStatus: WorkerStatus) =>
+    statusLines(workerStatus, 3_000, { paint: plain, width: WIDE, now });
 
   it("is a table whose headings stand over their columns", () => {
     const rendered = lines(status());
@@ -187,7 +207,9 @@ describe("cli: a worker's status", () => {
     expect(lines(status({ organizations: [sweeping] })).join("\n"))
       .to.include("under way, 7 so far")
       .and.to.include("–");
-    expect(lines(status({ organizations: [{ ...sweeping, sweepProgress: null }] })).join("\n")).to.include("none yet");
+    expect(
+      lines(status({ organizations: [{ ...sweeping, sweepProgress: null }] })).join("\n"),
+    ).to.include("none yet");
     expect(lines(status({ organizations: [] }))).to.include("No organization is authorized.");
   });
 
@@ -204,6 +226,8 @@ describe("cli: a worker's status", () => {
     expect(needsAttention(status({ problems: [problem("warning")] }))).to.equal(false);
     expect(needsAttention(status({ problems: [problem("error")] }))).to.equal(true);
     expect(needsAttention(status({ phase: "blocked" }))).to.equal(true);
-    expect(needsAttention(status({ phase: "disabled", problems: [problem("error")] }))).to.equal(false);
+    expect(needsAttention(status({ phase: "disabled", problems: [problem("error")] }))).to.equal(
+      false,
+    );
   });
 });

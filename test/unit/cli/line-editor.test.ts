@@ -11,7 +11,10 @@ describe("cli: a line typed in a terminal's raw mode", () => {
   };
 
   it("shows what is typed, key by key, and ends at Enter", () => {
-    expect(feedAll(true, "a", "ü", "c\r")).to.deep.equal({ echo: "aüc", last: { kind: "line", text: "aüc" } });
+    expect(feedAll(true, "a", "ü", "c\r")).to.deep.equal({
+      echo: "aüc",
+      last: { kind: "line", text: "aüc" },
+    });
   });
 
   it("shows nothing of a secret, not even its length", () => {
@@ -23,11 +26,15 @@ describe("cli: a line typed in a terminal's raw mode", () => {
 
   it("takes back with backspace and Ctrl+U, never more than was typed", () => {
     expect(feedAll(true, "\u007fab\u0008\r").last).to.deep.equal({ kind: "line", text: "a" });
-    expect(feedAll(true, "abc\u0015d\r")).to.deep.equal({ echo: "abc\b \b\b \b\b \bd", last: { kind: "line", text: "d" } });
+    expect(feedAll(true, "abc\u0015d\r")).to.deep.equal({
+      echo: "abc\b \b\b \b\b \bd",
+      last: { kind: "line", text: "d" },
+    });
   });
 
   it("gives up at Ctrl+C and Ctrl+D", () => {
-    for (const key of ["\u0003", "\u0004"]) expect(feedAll(false, `abc${key}`).last).to.deep.equal({ kind: "givenUp" });
+    for (const key of ["\u0003", "\u0004"])
+      expect(feedAll(false, `abc${key}`).last).to.deep.equal({ kind: "givenUp" });
   });
 
   it("does nothing for arrow keys and other control keys", () => {

@@ -7,9 +7,13 @@ import {
   personCapacity,
   totalsText,
   type PresenceTableModel,
-} from "../../../src/cli/presence-table.js";
-import { displayWidth } from "../../../src/cli/terminal-text.js";
-import { PRESENCE_REASONS, PRESENCE_STATES, type PresenceRecord } from "../../../src/presence/record.js";
+} from "../../../src/cli/terminal/presence-table.js";
+import { displayWidth } from "../../../src/cli/terminal/text.js";
+import {
+  PRESENCE_REASONS,
+  PRESENCE_STATES,
+  type PresenceRecord,
+} from "../../../src/presence/record.js";
 
 const NOW = new Date(2026, 2, 4, 14, 2, 11).getTime();
 // eslint-disable-next-line no-control-regex -- escape sequences are what this looks for
@@ -49,7 +53,10 @@ function model(options: Partial<PresenceTableModel> = {}): PresenceTableModel {
     now: NOW,
     title: "Northwind",
     summary: "polling, 12/60 req/min",
-    notes: ["1. Started a simulated Webex.", "2. Launched the worker from its manifest, as a host does."],
+    notes: [
+      "1. Started a simulated Webex.",
+      "2. Launched the worker from its manifest, as a host does.",
+    ],
     sweep: null,
     totals: new Map([
       ["available", 24],
@@ -70,19 +77,37 @@ function plain(lines: readonly string[]): string {
 describe("presence table", () => {
   const fullModel = model({
     records: people(80),
-    notes: Array.from({ length: 9 }, (_, index) => `${index + 1}. A step of the story that needs quite a few words to be told.`),
-    changes: people(20).map((to, index) => ({ at: NOW - index * 1000, from: record({ uri: to.uri, state: "away" }), to })),
+    notes: Array.from(
+      { length: 9 },
+      (_, index) => `${index + 1}. A step of the story that needs quite a few words to be told.`,
+    ),
+    changes: people(20).map((to, index) => ({
+      at: NOW - index * 1000,
+      from: record({ uri: to.uri, state: "away" }),
+      to,
+    })),
     totals: new Map(PRESENCE_STATES.map((state) => [state, 1234])),
   });
 
   it("fits every size of terminal, with and without colours", () => {
     for (const columns of [1, 5, 12, 30, 46, 60, 80, 100, 150]) {
       for (const rows of [1, 3, 8, 14, 20, 24, 30, 60]) {
-        for (const sweep of [null, { persons: 41, expected: 60 }, { persons: 41, expected: null }]) {
-          const coloredLines = renderPresenceTable({ ...fullModel, sweep }, { columns, rows, hasColors: true });
-          const plainLines = renderPresenceTable({ ...fullModel, sweep }, { columns, rows, hasColors: false });
+        for (const sweep of [
+          null,
+          { persons: 41, expected: 60 },
+          { persons: 41, expected: null },
+        ]) {
+          const coloredLines = renderPresenceTable(
+            { ...fullModel, sweep },
+            { columns, rows, hasColors: true },
+          );
+          const plainLines = renderPresenceTable(
+            { ...fullModel, sweep },
+            { columns, rows, hasColors: false },
+          );
           expect(coloredLines.length, `${columns}x${rows}`).to.equal(rows);
-          for (const line of plainLines) expect(displayWidth(line), `${columns}x${rows}: ${line}`).to.be.at.most(columns);
+          for (const line of plainLines)
+            expect(displayWidth(line), `${columns}x${rows}: ${line}`).to.be.at.most(columns);
           expect(plain(coloredLines)).to.equal(plainLines.join("\n"));
         }
       }
@@ -90,8 +115,8 @@ describe("presence table", () => {
   });
 
   it("shows name, address, state with symbol and word, and both ages", () => {
-    const line = renderPresenceTable(model(), { columns: 100, rows: 30, hasColors: false }).find((each) =>
-      each.startsWith("Ada"),
+    const line = renderPresenceTable(model(), { columns: 100, rows: 30, hasColors: false }).find(
+      (each) => each.startsWith("Ada"),
     );
     expect(line).to.match(/^Ada Admin +ada@northwind\.example +● available +7 min +3 s$/);
   });
@@ -99,7 +124,9 @@ describe("presence table", () => {
   it("gives up the address first, then the ages, never name and state", () => {
     const narrow = plain(renderPresenceTable(model(), { columns: 60, rows: 20, hasColors: false }));
     expect(narrow).to.match(/^Ada Admin +● available +7 min +3 s$/m);
-    const narrowest = plain(renderPresenceTable(model(), { columns: 40, rows: 20, hasColors: false }));
+    const narrowest = plain(
+      renderPresenceTable(model(), { columns: 40, rows: 20, hasColors: false }),
+    );
     expect(narrowest).to.match(/^Ada Admin +● available *$/m);
   });
 
@@ -108,48 +135,72 @@ describe("presence table", () => {
     expect(new Set(symbols).size).to.equal(PRESENCE_STATES.length);
     for (const state of PRESENCE_STATES) {
       const { symbol, label: word } = STATE_STYLES[state];
-      const lines = renderPresenceTable(model({ records: [record({ state })] }), { columns: 100, rows: 30, hasColors: false });
+      const lines = renderPresenceTable(model({ records: [record({ state })] }), {
+        columns: 100,
+        rows: 30,
+        hasColors: false,
+      });
       expect(plain(lines)).to.contain(`${symbol} ${word}`);
     }
   });
 
   it("writes escape sequences only when colours are wanted", () => {
     const size = { columns: 100, rows: 30 };
-    expect(renderPresenceTable(fullModel, { ...size, hasColors: false }).join("")).not.to.contain("\u001b");
-    expect(renderPresenceTable(model(), { ...size, hasColors: true }).join("")).to.contain("\u001b[32m● available");
+    expect(renderPresenceTable(fullModel, { ...size, hasColors: false }).join("")).not.to.contain(
+      "\u001b",
+    );
+    expect(renderPresenceTable(model(), { ...size, hasColors: true }).join("")).to.contain(
+      "\u001b[32m● available",
+    );
   });
 
   it("does not pass on what a name would make a terminal do", () => {
     const records = [record({ displayName: "Eve\u001b[2J", uri: "eve\u0007@northwind.example" })];
-    const lines = renderPresenceTable(model({ records }), { columns: 100, rows: 30, hasColors: false }).join("");
+    const lines = renderPresenceTable(model({ records }), {
+      columns: 100,
+      rows: 30,
+      hasColors: false,
+    }).join("");
     expect(lines).to.contain("Eve [2J");
     expect(lines).not.to.match(/\p{Control}/u);
   });
 
   it("shows a bar during the first sweep, and only a count while nobody knows how many there are", () => {
     const bar = plain(
-      renderPresenceTable(model({ sweep: { persons: 30, expected: 60 } }), { columns: 100, rows: 30, hasColors: true }),
+      renderPresenceTable(model({ sweep: { persons: 30, expected: 60 } }), {
+        columns: 100,
+        rows: 30,
+        hasColors: true,
+      }),
     );
     expect(bar).to.contain(`First sweep: 30 of 60 people  ${"█".repeat(20)}${"░".repeat(20)}`);
     const count = plain(
-      renderPresenceTable(model({ sweep: { persons: 30, expected: null } }), { columns: 100, rows: 30, hasColors: true }),
+      renderPresenceTable(model({ sweep: { persons: 30, expected: null } }), {
+        columns: 100,
+        rows: 30,
+        hasColors: true,
+      }),
     );
     expect(count).to.contain("First sweep: 30 people so far");
   });
 
   it("keeps the totals' words where they fit and their symbols where they do not", () => {
-    expect(plain(renderPresenceTable(fullModel, { columns: 100, rows: 30, hasColors: false }))).to.contain(
-      "▬ 1234 do not disturb",
-    );
-    expect(plain(renderPresenceTable(fullModel, { columns: 60, rows: 20, hasColors: false }))).to.contain(
-      "● 1234  ○ 1234  ♪ 1234",
-    );
+    expect(
+      plain(renderPresenceTable(fullModel, { columns: 100, rows: 30, hasColors: false })),
+    ).to.contain("▬ 1234 do not disturb");
+    expect(
+      plain(renderPresenceTable(fullModel, { columns: 60, rows: 20, hasColors: false })),
+    ).to.contain("● 1234  ○ 1234  ♪ 1234");
     expect(totalsText(model().totals)).to.equal("● 24 available  ♪ 4 on call  ? 6 unknown");
   });
 
   it("says how many people there was no room for", () => {
     const records = people(80);
-    const lines = renderPresenceTable(model({ records, notes: ["8. Polling."] }), { columns: 100, rows: 30, hasColors: false });
+    const lines = renderPresenceTable(model({ records, notes: ["8. Polling."] }), {
+      columns: 100,
+      rows: 30,
+      hasColors: false,
+    });
     const shown = lines.filter((line) => /person\d+@/.test(line)).length;
     expect(shown).to.equal(personCapacity(30) - 1);
     expect(plain(lines)).to.contain(`and ${80 - shown} more`);
@@ -159,7 +210,11 @@ describe("presence table", () => {
     for (const rows of [9, 14, 20, 24, 30, 50]) {
       const records = people(personCapacity(rows));
       const lines = plain(
-        renderPresenceTable(model({ records, notes: ["8. Polling."] }), { columns: 120, rows, hasColors: false }),
+        renderPresenceTable(model({ records, notes: ["8. Polling."] }), {
+          columns: 120,
+          rows,
+          hasColors: false,
+        }),
       );
       expect(lines, `${rows} rows`).not.to.contain("more, for a taller window");
       expect(lines).to.contain(records.at(-1)?.uri);
@@ -167,7 +222,9 @@ describe("presence table", () => {
   });
 
   it("keeps the latest notes where there is no room for all", () => {
-    const lines = plain(renderPresenceTable(fullModel, { columns: 100, rows: 14, hasColors: false }));
+    const lines = plain(
+      renderPresenceTable(fullModel, { columns: 100, rows: 14, hasColors: false }),
+    );
     expect(lines).to.contain("9. A step").and.not.to.contain("5. A step");
   });
 
@@ -177,12 +234,17 @@ describe("presence table", () => {
     const lines = renderPresenceTable(changed, { columns: 100, rows: 30, hasColors: true });
     expect(plain(lines)).to.match(/14:02:11 {2}Ada Admin +● available → ♪ on call/);
     expect(lines.some((line) => line.startsWith("\u001b[1mAda"))).to.be.true;
-    const later = renderPresenceTable({ ...changed, now: NOW + 5000 }, { columns: 100, rows: 30, hasColors: true });
+    const later = renderPresenceTable(
+      { ...changed, now: NOW + 5000 },
+      { columns: 100, rows: 30, hasColors: true },
+    );
     expect(later.some((line) => line.startsWith("\u001b[1mAda"))).to.be.false;
   });
 
   it("tells a change in one line of text", () => {
     const stale = record({ state: "unknown", reason: "stale", displayName: null });
-    expect(changeText({ at: NOW, from: record(), to: stale })).to.equal("ada@northwind.example  ● available → ? unknown (stale)");
+    expect(changeText({ at: NOW, from: record(), to: stale })).to.equal(
+      "ada@northwind.example  ● available → ? unknown (stale)",
+    );
   });
 });

@@ -27,7 +27,10 @@ describe("platform/redaction", () => {
     const cause = new Error(`request failed with Bearer ${SECRET_TEXT}`);
     const fields = {
       secret: new Secret(SECRET_TEXT),
-      headers: { Authorization: `Bearer ${SECRET_TEXT}`, "proxy-authorization": `Basic ${SECRET_TEXT}` },
+      headers: {
+        Authorization: `Bearer ${SECRET_TEXT}`,
+        "proxy-authorization": `Basic ${SECRET_TEXT}`,
+      },
       accessToken: SECRET_TEXT,
       client_secret: SECRET_TEXT,
       list: [{ refresh_token: SECRET_TEXT }],
@@ -46,6 +49,8 @@ describe("platform/redaction", () => {
     self.self = self;
     const text = JSON.stringify(redact(self));
     expect(text).to.include('"code":"webexUnreachable","count":3,"none":null');
-    expect(redactText("the token endpoint answered 401")).to.equal("the token endpoint answered 401");
+    expect(redactText("the token endpoint answered 401")).to.equal(
+      "the token endpoint answered 401",
+    );
   });
 });

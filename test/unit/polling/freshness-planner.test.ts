@@ -3,13 +3,16 @@ import { expect } from "chai";
 import { PageMap } from "../../../src/polling/page-map.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
 import type { PlannedAction, PlannerInput } from "../../../src/polling/situation.js";
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import type { LookupCandidate, RefreshDemand } from "../../../src/presence/polled-roster.js";
 
 const NOW = 1_000_000;
 const next = { kind: "page", page: { kind: "next", url: "n" } } as const;
 
-function demandOnPages(pageWorth: readonly number[], change: Partial<RefreshDemand> = {}): RefreshDemand {
+function demandOnPages(
+  pageWorth: readonly number[],
+  change: Partial<RefreshDemand> = {},
+): RefreshDemand {
   const persons = pageWorth.reduce((sum, worth) => sum + worth, 0);
   return {
     ...NO_DEMAND,
@@ -41,30 +44,54 @@ function plannerInput(change: Partial<PlannerInput> = {}): PlannerInput {
     unmatchedAddresses: [],
     unmatchedLookupsLastMinute: 0,
     isUnmatchedLookupTurn: true,
-    pages: { count: 100, isComplete: true, isRefetchable: true, readAt: Array.from({ length: 100 }, () => NOW - 60_000) },
+    pages: {
+      count: 100,
+      isComplete: true,
+      isRefetchable: true,
+      readAt: Array.from({ length: 100 }, () => NOW - 60_000),
+    },
     demand: NO_DEMAND,
     requestsSinceSweepPage: 0,
     ...change,
   };
 }
 
-const demandOn = (weights: Readonly<Record<number, number>>, newcomers: readonly number[] = []): RefreshDemand =>
+const demandOn = (
+  weights: Readonly<Record<number, number>>,
+  newcomers: readonly number[] = [],
+): RefreshDemand =>
   demandOnPages(
     Array.from({ length: 100 }, (_, page) => weights[page] ?? 0),
-    { pageNewlyWatched: Uint32Array.from({ length: 100 }, (_, page) => (newcomers.includes(page) ? 1 : 0)) },
+    {
+      pageNewlyWatched: Uint32Array.from({ length: 100 }, (_, page) =>
+        newcomers.includes(page) ? 1 : 0,
+      ),
+    },
   );
 
 describe("planner where somebody is watched", () => {
   const rows: [string, Partial<PlannerInput>, PlannedAction][] = [
-    ["reads a page with watched persons again", { demand: demandOn({ 7: 1 }) }, { kind: "again", page: 7 }],
-    ["of two the one with more of them", { demand: demandOn({ 7: 1, 8: 3 }) }, { kind: "again", page: 8 }],
+    [
+      "reads a page with watched persons again",
+      { demand: demandOn({ 7: 1 }) },
+      { kind: "again", page: 7 },
+    ],
+    [
+      "of two the one with more of them",
+      { demand: demandOn({ 7: 1, 8: 3 }) },
+      { kind: "again", page: 8 },
+    ],
     ["gives the sweep its turn", { demand: demandOn({ 7: 1 }), requestsSinceSweepPage: 19 }, next],
     [
       "and each second one where somebody waits for it",
       { demand: demandOn({ 7: 1 }), requestsSinceSweepPage: 1, isSweepRequested: true },
       next,
     ],
-    ["no page again before the interval is over", { demand: demandOn({ 7: 1 }), pollIntervalMs: 61_000 }, next],
+    [
+      "no page again before the interval is over",
+      { demand: demandOn({ 7: 1 }), pollIntervalMs: 61_000 },
+      next,
+    ],
     [
       "nothing but sweeps where watched persons stand everywhere",
       { demand: demandOnPages(new Array<number>(100).fill(9)) },
@@ -72,7 +99,12 @@ describe("planner where somebody is watched", () => {
     ],
     [
       "nothing but sweeps where one fits into the interval",
-      { demand: demandOn({ 7: 1 }), requestsPerMinute: 600, sweep: null, previousSweep: { startedAt: NOW - 5_000, jitter: 1 } },
+      {
+        demand: demandOn({ 7: 1 }),
+        requestsPerMinute: 600,
+        sweep: null,
+        previousSweep: { startedAt: NOW - 5_000, jitter: 1 },
+      },
       { kind: "wait", untilMs: NOW + 15_000 },
     ],
     [
@@ -86,7 +118,11 @@ describe("planner where somebody is watched", () => {
     ],
     [
       "no page for newcomers' sake where a sweep is cheaper",
-      { demand: demandOnPages(new Array<number>(100).fill(9), { pageNewlyWatched: new Uint32Array(100).fill(3) }) },
+      {
+        demand: demandOnPages(new Array<number>(100).fill(9), {
+          pageNewlyWatched: new Uint32Array(100).fill(3),
+        }),
+      },
       next,
     ],
     [
@@ -105,7 +141,11 @@ describe("planner where somebody is watched", () => {
       "but not where there are more of them than pages",
       {
         pages: { ...plannerInput().pages, isRefetchable: false },
-        demand: demandOnPages([], { persons: 200, effectivePersons: 200, lookupCandidates: [candidate("b@y", 50_000)] }),
+        demand: demandOnPages([], {
+          persons: 200,
+          effectivePersons: 200,
+          lookupCandidates: [candidate("b@y", 50_000)],
+        }),
       },
       next,
     ],
@@ -117,7 +157,12 @@ describe("planner where somebody is watched", () => {
     [
       "leaves a first sweep alone for half a minute",
       {
-        pages: { count: 3, isComplete: false, isRefetchable: true, readAt: [NOW - 29_000, NOW, NOW] },
+        pages: {
+          count: 3,
+          isComplete: false,
+          isRefetchable: true,
+          readAt: [NOW - 29_000, NOW, NOW],
+        },
         pollIntervalMs: 5_000,
         demand: demandOnPages([1, 0, 0]),
       },
@@ -126,7 +171,12 @@ describe("planner where somebody is watched", () => {
     [
       "then reads again what it has read",
       {
-        pages: { count: 3, isComplete: false, isRefetchable: true, readAt: [NOW - 31_000, NOW, NOW] },
+        pages: {
+          count: 3,
+          isComplete: false,
+          isRefetchable: true,
+          readAt: [NOW - 31_000, NOW, NOW],
+        },
         pollIntervalMs: 5_000,
         demand: demandOnPages([1, 0, 0]),
       },
@@ -171,15 +221,19 @@ describe("planner where somebody is watched", () => {
   it("looks up twice as many persons as there are pages, where a page takes that much longer", () => {
     const many = {
       pages: { ...plannerInput().pages, isRefetchable: false },
-      demand: demandOnPages([], { persons: 200, effectivePersons: 200, lookupCandidates: [candidate("b@y", 50_000)] }),
+      demand: demandOnPages([], {
+        persons: 200,
+        effectivePersons: 200,
+        lookupCandidates: [candidate("b@y", 50_000)],
+      }),
     };
     const actionKindFor = (page: number, lookup: number): string =>
       freshnessPlanner.next(plannerInput({ ...many, requestDurationMs: { page, lookup } })).kind;
-    expect([actionKindFor(900, 200), actionKindFor(3_000, 200), actionKindFor(3_000, 3_000)]).to.deep.equal([
-      "page",
-      "lookup",
-      "page",
-    ]);
+    expect([
+      actionKindFor(900, 200),
+      actionKindFor(3_000, 200),
+      actionKindFor(3_000, 3_000),
+    ]).to.deep.equal(["page", "lookup", "page"]);
   });
 
   for (const [name, change, action] of rows) {
@@ -187,14 +241,22 @@ describe("planner where somebody is watched", () => {
   }
 
   it("asks pages as often as the square root of their worth, and the sweep a twentieth", () => {
-    const weights = Object.fromEntries(Array.from({ length: 30 }, (_, page) => [page, [1, 4, 16][page % 3] ?? 0]));
+    const weights = Object.fromEntries(
+      Array.from({ length: 30 }, (_, page) => [page, [1, 4, 16][page % 3] ?? 0]),
+    );
     const readAt = Array.from({ length: 100 }, () => NOW);
     const requestCounts = new Map<string, number>();
     let sinceSweepPage = 0;
     for (let now = NOW; now < NOW + 10_000_000; now += 1_000) {
       const pages = { count: 100, isComplete: true, isRefetchable: true, readAt };
       const action = freshnessPlanner.next(
-        plannerInput({ now, pages, requestsSinceSweepPage: sinceSweepPage, pollIntervalMs: 2_000, demand: demandOn(weights) }),
+        plannerInput({
+          now,
+          pages,
+          requestsSinceSweepPage: sinceSweepPage,
+          pollIntervalMs: 2_000,
+          demand: demandOn(weights),
+        }),
       );
       if (action.kind === "again") {
         readAt[action.page] = now;
@@ -240,7 +302,10 @@ describe("page map", () => {
   it("notices pages of other people, two running, and tries again half an hour later", () => {
     const map = createSweptPageMap();
     map.recordRefetchedPage(1, "x", pageResult(2, 0), 10_000);
-    expect([map.isRefetchable, map.referenceOf(2)]).to.deep.equal([true, { kind: "next", url: "c" }]);
+    expect([map.isRefetchable, map.referenceOf(2)]).to.deep.equal([
+      true,
+      { kind: "next", url: "c" },
+    ]);
     map.recordRefetchedPage(1, "x", pageResult(2, 2), 11_000);
     map.recordRefetchedPage(1, "x", pageResult(2, 0), 12_000);
     expect(map.isRefetchable).to.equal(true);

@@ -1,12 +1,12 @@
 import { expect } from "chai";
 
-import { FakeClock, SeededRandom, settle } from "../../support/fake-clock.js";
+import { FakeClock, SeededRandom, settle } from "../../support/clock-fake.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
 import type { Planner } from "../../../src/polling/situation.js";
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import { listed } from "../../support/listed-persons.js";
-import { fault, person, createPollingHarness } from "./polling-bench.js";
+import { fault, person, createPollingHarness } from "../../support/polling-harness.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 
@@ -64,7 +64,14 @@ describe("organization poller", () => {
     people.latencyMs = 10_000;
     poller.start();
     await clock.advance(59_000);
-    expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "next=2", "first 1000", "next=1", "next=2"]);
+    expect(people.requestNames).to.deep.equal([
+      "first 1000",
+      "next=1",
+      "next=2",
+      "first 1000",
+      "next=1",
+      "next=2",
+    ]);
     expect(people.inFlight).to.equal(1);
     expect(roster.applied.map((a) => a.ids[0])).to.deep.equal(["a", "b", "c", "a", "b"]);
     expect(roster.completed).to.deep.equal([1]);
@@ -87,8 +94,19 @@ describe("organization poller", () => {
     roster.ages = { watchedP50: 1, watchedP95: 2 };
     const report = poller.report();
     expect(report.sweepProgress).to.equal(null);
-    expect(report.lastSweep).to.deep.equal({ startedAt: "2026-01-01T00:00:00.000Z", seconds: 4, persons: 3, requests: 2 });
-    expect(report.requests).to.deep.equal({ perMinuteLimit: 60, lastMinute: 2, total: 2, rateLimited: 0, failed: 0 });
+    expect(report.lastSweep).to.deep.equal({
+      startedAt: "2026-01-01T00:00:00.000Z",
+      seconds: 4,
+      persons: 3,
+      requests: 2,
+    });
+    expect(report.requests).to.deep.equal({
+      perMinuteLimit: 60,
+      lastMinute: 2,
+      total: 2,
+      rateLimited: 0,
+      failed: 0,
+    });
     expect(report).to.include({ persons: 3, watched: 0, mode: "sweep", rateLimitedUntil: null });
     expect(report.ageSeconds).to.deep.equal({ watchedP50: 1, watchedP95: 2 });
     expect(Date.parse(report.nextRequestAt!) - clock.now()).to.be.within(13_000, 17_000);
@@ -137,7 +155,10 @@ describe("organization poller", () => {
     expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: clock.now() });
     await clock.advance(1_000);
     expect(people.requests.map((a) => a.at)).to.deep.equal([0, 5_000]);
-    expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: Date.UTC(2026, 0, 1) + 60_750 });
+    expect(poller.pollNow()).to.deep.equal({
+      accepted: true,
+      nextPossibleAt: Date.UTC(2026, 0, 1) + 60_750,
+    });
     await clock.advance(54_000);
     expect(people.requests.length).to.equal(2);
     await clock.advance(1_000);
@@ -178,12 +199,19 @@ describe("organization poller", () => {
     poller.start();
     await settle();
     people.failRequest = (what) =>
-      what.includes("odd") ? fault("refused", 400) : what.includes("bad") ? fault("webexError", 500) : null;
+      what.includes("odd")
+        ? fault("refused", 400)
+        : what.includes("bad")
+          ? fault("webexError", 500)
+          : null;
     roster.watch("odd@example.com");
     roster.watch("bad@example.com");
     roster.watch("good@example.com");
     await clock.advance(5_000);
-    expect(roster.lookups.map((l) => l.address)).to.deep.equal(["odd@example.com", "good@example.com"]);
+    expect(roster.lookups.map((l) => l.address)).to.deep.equal([
+      "odd@example.com",
+      "good@example.com",
+    ]);
     expect(people.requestNames.filter((w) => w.includes("bad")).length).to.equal(1);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
@@ -273,7 +301,10 @@ describe("organization poller", () => {
     let durations = { page: 0, lookup: 0 };
     const planner: Planner = {
       next: (situation) => {
-        durations = { page: situation.requestDurationMs.page, lookup: situation.requestDurationMs.lookup };
+        durations = {
+          page: situation.requestDurationMs.page,
+          lookup: situation.requestDurationMs.lookup,
+        };
         return freshnessPlanner.next(situation);
       },
     };
@@ -303,7 +334,9 @@ describe("organization poller", () => {
 
   it("reads ten thousand persons in pages without the sweep itself costing time", async () => {
     const { clock, people, poller, roster } = createPollingHarness(600);
-    people.pages = Array.from({ length: 10 }, (_, page) => Array.from({ length: 1_000 }, (_, i) => person(`${page}-${i}`)));
+    people.pages = Array.from({ length: 10 }, (_, page) =>
+      Array.from({ length: 1_000 }, (_, i) => person(`${page}-${i}`)),
+    );
     const begun = performance.now();
     poller.start();
     await clock.advance(1_000);

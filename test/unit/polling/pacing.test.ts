@@ -5,10 +5,10 @@ import { PageSize } from "../../../src/polling/page-size.js";
 import { freshnessPlanner } from "../../../src/polling/planner.js";
 import type { PlannerInput } from "../../../src/polling/situation.js";
 import { Sweep } from "../../../src/polling/sweep.js";
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import { SeededRandom } from "../../support/fake-clock.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
+import { SeededRandom } from "../../support/clock-fake.js";
 import { listed } from "../../support/listed-persons.js";
-import { person } from "./polling-bench.js";
+import { person } from "../../support/polling-harness.js";
 
 describe("backoff", () => {
   it("obeys Retry-After to the second, with a little more and never less", () => {
@@ -32,7 +32,8 @@ describe("backoff", () => {
 
   it("takes a lower cap where one is given", () => {
     const backoff = new Backoff(new SeededRandom());
-    for (let i = 0; i < 30; i += 1) expect(backoff.nextDelay(undefined, 10_000)).to.be.at.most(10_000);
+    for (let i = 0; i < 30; i += 1)
+      expect(backoff.nextDelay(undefined, 10_000)).to.be.at.most(10_000);
   });
 });
 
@@ -86,11 +87,21 @@ describe("page size", () => {
 describe("sweep", () => {
   const ids = new WeakMap<Sweep, Set<string>>();
   /** A page of persons and bots is read, and its link followed. */
-  function recordPage(sweep: Sweep, next: string | null, persons: string[], bots = 0): ReturnType<Sweep["recordPage"]> {
+  function recordPage(
+    sweep: Sweep,
+    next: string | null,
+    persons: string[],
+    bots = 0,
+  ): ReturnType<Sweep["recordPage"]> {
     const seen = ids.get(sweep) ?? new Set<string>();
     ids.set(sweep, seen);
     for (const id of persons) seen.add(id);
-    const result = { persons: persons.length, alreadyOnPage: 0, sharesStatus: true, seenInSweep: seen.size };
+    const result = {
+      persons: persons.length,
+      alreadyOnPage: 0,
+      sharesStatus: true,
+      seenInSweep: seen.size,
+    };
     const items = listed(
       persons.map((id) => person(id)),
       bots,
@@ -100,7 +111,8 @@ describe("sweep", () => {
 
   it("follows links over empty pages and pages of bots alone", () => {
     const sweep = new Sweep(1, { kind: "first", max: 1_000 }, 0, 0);
-    for (let i = 0; i < 500; i += 1) expect(recordPage(sweep, `bots=${i}`, [], 50)).to.equal("more");
+    for (let i = 0; i < 500; i += 1)
+      expect(recordPage(sweep, `bots=${i}`, [], 50)).to.equal("more");
     for (let i = 0; i < 50; i += 1) expect(recordPage(sweep, `empty=${i}`, [])).to.equal("more");
     expect(recordPage(sweep, null, ["a"])).to.equal("last");
   });
@@ -145,8 +157,16 @@ describe("planner where nobody known is watched", () => {
   const rows: [string, Partial<PlannerInput>, object][] = [
     ["the first sweep at once", { previousSweep: null }, first],
     ["waits for the interval, start to start", {}, { kind: "wait", untilMs: 117_000 }],
-    ["a new interval changes the wait", { pollIntervalMs: 10_000 }, { kind: "wait", untilMs: 106_000 }],
-    ["the next at once when the interval is over", { previousSweep: { startedAt: 70_000, jitter: 1.1 } }, first],
+    [
+      "a new interval changes the wait",
+      { pollIntervalMs: 10_000 },
+      { kind: "wait", untilMs: 106_000 },
+    ],
+    [
+      "the next at once when the interval is over",
+      { previousSweep: { startedAt: 70_000, jitter: 1.1 } },
+      first,
+    ],
     ["a sweep asked for", { isSweepRequested: true }, first],
     ["the next page at once", { sweep: { page: next.page, pages: 1 } }, next],
     [
@@ -154,22 +174,50 @@ describe("planner where nobody known is watched", () => {
       { sweep: { page: next.page, pages: 1 }, nextPossibleAt: 103_000 },
       { kind: "wait", untilMs: 103_000 },
     ],
-    ["no page before the backoff is over", { isSweepRequested: true, notBefore: 104_000 }, { kind: "wait", untilMs: 104_000 }],
-    ["a wait ends late enough for the budget", { nextPossibleAt: 130_000 }, { kind: "wait", untilMs: 130_000 }],
-    ["a lookup between sweeps", { unmatchedAddresses: ["x@y"] }, { kind: "lookup", address: "x@y", isUnmatched: true }],
-    ["a due sweep goes before a lookup", { unmatchedAddresses: ["x@y"], isSweepRequested: true }, first],
+    [
+      "no page before the backoff is over",
+      { isSweepRequested: true, notBefore: 104_000 },
+      { kind: "wait", untilMs: 104_000 },
+    ],
+    [
+      "a wait ends late enough for the budget",
+      { nextPossibleAt: 130_000 },
+      { kind: "wait", untilMs: 130_000 },
+    ],
+    [
+      "a lookup between sweeps",
+      { unmatchedAddresses: ["x@y"] },
+      { kind: "lookup", address: "x@y", isUnmatched: true },
+    ],
+    [
+      "a due sweep goes before a lookup",
+      { unmatchedAddresses: ["x@y"], isSweepRequested: true },
+      first,
+    ],
     [
       "one lookup between two pages",
       { unmatchedAddresses: ["x@y"], sweep: { page: next.page, pages: 1 } },
       { kind: "lookup", address: "x@y", isUnmatched: true },
     ],
-    ["but only one", { unmatchedAddresses: ["x@y"], sweep: { page: next.page, pages: 1 }, isUnmatchedLookupTurn: false }, next],
+    [
+      "but only one",
+      {
+        unmatchedAddresses: ["x@y"],
+        sweep: { page: next.page, pages: 1 },
+        isUnmatchedLookupTurn: false,
+      },
+      next,
+    ],
     [
       "lookups keep to a quarter",
       { unmatchedAddresses: ["x@y"], unmatchedLookupsLastMinute: 15 },
       { kind: "wait", untilMs: 117_000 },
     ],
-    ["none with a tiny budget", { unmatchedAddresses: ["x@y"], requestsPerMinute: 3 }, { kind: "wait", untilMs: 117_000 }],
+    [
+      "none with a tiny budget",
+      { unmatchedAddresses: ["x@y"], requestsPerMinute: 3 },
+      { kind: "wait", untilMs: 117_000 },
+    ],
     [
       "a lookup waits for the budget",
       { unmatchedAddresses: ["x@y"], nextPossibleAt: 101_000 },
@@ -177,6 +225,8 @@ describe("planner where nobody known is watched", () => {
     ],
   ];
   for (const [name, change, action] of rows) {
-    it(name, () => expect(freshnessPlanner.next({ ...plannerInput, ...change })).to.deep.equal(action));
+    it(name, () =>
+      expect(freshnessPlanner.next({ ...plannerInput, ...change })).to.deep.equal(action),
+    );
   }
 });

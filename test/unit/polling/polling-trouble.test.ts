@@ -1,9 +1,9 @@
 import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
-import { settle } from "../../support/fake-clock.js";
+import { settle } from "../../support/clock-fake.js";
 import { listed } from "../../support/listed-persons.js";
-import { fault, person, createPollingHarness } from "./polling-bench.js";
+import { fault, person, createPollingHarness } from "../../support/polling-harness.js";
 
 const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 
@@ -45,7 +45,10 @@ describe("polling when Webex refuses", () => {
     poller.start();
     await clock.advance(10);
     expect(poller.problems).to.deep.equal([
-      { code: "scopeMissing", detail: { status: 403, trackingId: "TRACK_1", missingScopes: ["spark-admin:people_read"] } },
+      {
+        code: "scopeMissing",
+        detail: { status: 403, trackingId: "TRACK_1", missingScopes: ["spark-admin:people_read"] },
+      },
     ]);
     await poller.stop();
   });
@@ -158,7 +161,9 @@ describe("polling when Webex fails", () => {
     twice.people.failRequest = () => fault("webexError", 500);
     twice.poller.start();
     await twice.clock.advance(1_100);
-    expect(twice.poller.problems).to.deep.equal([{ code: "webexError", detail: { status: 500, trackingId: "TRACK_1" } }]);
+    expect(twice.poller.problems).to.deep.equal([
+      { code: "webexError", detail: { status: 500, trackingId: "TRACK_1" } },
+    ]);
     expect(twice.poller.isAccepted).to.equal(true);
     await twice.poller.stop();
 
@@ -206,7 +211,13 @@ describe("polling when Webex fails", () => {
     });
     poller.start();
     await clock.advance(4_000);
-    expect(people.requestNames).to.deep.equal(["first 1000", "first 500", "next=1", "first 250", "next=1"]);
+    expect(people.requestNames).to.deep.equal([
+      "first 1000",
+      "first 500",
+      "next=1",
+      "first 250",
+      "next=1",
+    ]);
     expect(roster.completed).to.deep.equal([3]);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
@@ -391,7 +402,9 @@ describe("polling's promises", () => {
     roster.fixedPersonCount = 1_001;
     poller.start();
     await clock.advance(10);
-    expect(poller.problems).to.deep.equal([{ code: "organizationTooLarge", detail: { persons: 1_001 } }]);
+    expect(poller.problems).to.deep.equal([
+      { code: "organizationTooLarge", detail: { persons: 1_001 } },
+    ]);
     roster.fixedPersonCount = 1_000;
     await clock.advance(23_000);
     expect(poller.problems).to.deep.equal([]);
@@ -404,7 +417,9 @@ describe("polling's promises", () => {
     poller.start();
     roster.ages = { watchedP50: 10, watchedP95: 181 };
     await clock.advance(9_900);
-    expect(poller.problems).to.deep.equal([{ code: "freshnessMissed", detail: { watchedP95: 181, staleAfterSeconds: 180 } }]);
+    expect(poller.problems).to.deep.equal([
+      { code: "freshnessMissed", detail: { watchedP95: 181, staleAfterSeconds: 180 } },
+    ]);
     poller.apply({ ...SETTINGS, staleAfterSeconds: 181 });
     expect(codes()).to.deep.equal([]);
     poller.apply(SETTINGS);

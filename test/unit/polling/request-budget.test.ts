@@ -3,7 +3,7 @@ import fc from "fast-check";
 
 import type { Fault } from "../../../src/faults/fault.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
-import { FakeClock, NO_JITTER, settle } from "../../support/fake-clock.js";
+import { FakeClock, NO_JITTER, settle } from "../../support/clock-fake.js";
 
 const never = new AbortController().signal;
 
@@ -73,8 +73,12 @@ describe("request budget", () => {
             const end = start + 60_000;
             const inWindow = times.slice(i).filter((t) => t <= end).length;
             const before = limits.filter((l) => l.at <= start - 10_000).at(-1)?.limit ?? limit;
-            const allowed = Math.max(before, ...limits.filter((l) => l.at >= start - 10_000 && l.at <= end).map((l) => l.limit));
-            if (inWindow > allowed) throw new Error(`${inWindow} requests from ${start} on, ${allowed} allowed`);
+            const allowed = Math.max(
+              before,
+              ...limits.filter((l) => l.at >= start - 10_000 && l.at <= end).map((l) => l.limit),
+            );
+            if (inWindow > allowed)
+              throw new Error(`${inWindow} requests from ${start} on, ${allowed} allowed`);
           }
         }
       }),
@@ -153,7 +157,9 @@ describe("request budget", () => {
     controller.abort();
     expect(((await waiting) as Fault).code).to.equal("cancelled");
     expect(clock.pendingTimers).to.equal(0);
-    const refused = (await budget.acquire(controller.signal).catch((thrown: unknown) => thrown)) as Fault;
+    const refused = (await budget
+      .acquire(controller.signal)
+      .catch((thrown: unknown) => thrown)) as Fault;
     expect(refused.code).to.equal("cancelled");
     expect(budget.total).to.equal(1);
   });
@@ -164,7 +170,9 @@ describe("request budget", () => {
     for (let i = 0; i < 2; i += 1) budget.countUngated();
     await budget.acquire(never);
     budget.complete("answered");
-    expect([budget.total, budget.lastMinute, budget.nextPossibleAt()]).to.deep.equal([3, 3, 60_250]);
+    expect([budget.total, budget.lastMinute, budget.nextPossibleAt()]).to.deep.equal([
+      3, 3, 60_250,
+    ]);
   });
 
   it("counts what was asked and how it ended", async () => {
@@ -176,7 +184,9 @@ describe("request budget", () => {
     }
     await clock.advance(59_999);
     await budget.acquire(never);
-    expect([budget.total, budget.lastMinute, budget.rateLimited, budget.failed]).to.deep.equal([5, 5, 1, 2]);
+    expect([budget.total, budget.lastMinute, budget.rateLimited, budget.failed]).to.deep.equal([
+      5, 5, 1, 2,
+    ]);
     await clock.advance(1);
     expect(budget.lastMinute).to.equal(1);
     expect(budget.perMinuteLimit).to.equal(60);

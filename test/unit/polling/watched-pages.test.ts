@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
-import { NO_DEMAND } from "../../../src/presence/demand-scan.js";
-import { fault, person, createPollingHarness } from "./polling-bench.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
+import { fault, person, createPollingHarness } from "../../support/polling-harness.js";
 
 const SETTINGS = { pollIntervalSeconds: 5, requestsPerMinute: 60, staleAfterSeconds: 180 };
 
@@ -13,7 +13,9 @@ function largeOrganization(watchedPages: readonly number[]) {
     ...NO_DEMAND,
     persons: watchedPages.length,
     effectivePersons: watchedPages.length,
-    pageWeights: Float64Array.from({ length: pages }, (_, page) => (watchedPages.includes(page) ? 1 : 0)),
+    pageWeights: Float64Array.from({ length: pages }, (_, page) =>
+      watchedPages.includes(page) ? 1 : 0,
+    ),
     pageNewlyWatched: new Uint32Array(pages),
     lookupCandidates: watchedPages.map((page) => ({
       address: `p${page}@example.com`,
@@ -61,7 +63,9 @@ describe("pages with watched persons", () => {
     };
     poller.start();
     await clock.advance(120_000);
-    expect(people.requestNames.filter((what) => what === "lookup p3@example.com").length).to.be.at.least(5);
+    expect(
+      people.requestNames.filter((what) => what === "lookup p3@example.com").length,
+    ).to.be.at.least(5);
     expect(roster.refetched.length).to.equal(0);
     expect(roster.completed.length).to.be.at.least(2);
     expect(codes()).to.deep.equal([]);
@@ -81,7 +85,11 @@ describe("pages with watched persons", () => {
     };
     await clock.advance(120_000);
     expect(broken).to.be.at.least(5);
-    expect(people.requestNames.filter((what) => what.startsWith("first")).every((what) => what === "first 1000")).to.equal(true);
+    expect(
+      people.requestNames
+        .filter((what) => what.startsWith("first"))
+        .every((what) => what === "first 1000"),
+    ).to.equal(true);
     expect(roster.completed.length).to.be.at.least(3);
     expect(codes()).to.deep.equal([]);
     await poller.stop();
@@ -97,14 +105,20 @@ describe("pages with watched persons", () => {
       persons: 300,
       newlyWatched: 300,
       effectivePersons: 300,
-      pageWeights: Float64Array.from({ length: pages }, (_, page) => (page === 4 || page === 5 ? 150 : 0)),
-      pageNewlyWatched: Uint32Array.from({ length: pages }, (_, page) => (page === 4 || page === 5 ? 150 : 0)),
+      pageWeights: Float64Array.from({ length: pages }, (_, page) =>
+        page === 4 || page === 5 ? 150 : 0,
+      ),
+      pageNewlyWatched: Uint32Array.from({ length: pages }, (_, page) =>
+        page === 4 || page === 5 ? 150 : 0,
+      ),
     });
     people.requests.length = 0;
     const since = clock.monotonic();
     roster.watch("someone@example.com");
     await clock.advance(4_000);
-    const again = people.requests.filter(({ name: what }) => what === "next=4" || what === "next=5");
+    const again = people.requests.filter(
+      ({ name: what }) => what === "next=4" || what === "next=5",
+    );
     expect(again.map(({ name: what }) => what).sort()).to.deep.equal(["next=4", "next=5"]);
     for (const { at } of again) expect(at - since).to.be.at.most(3_500);
     await poller.stop();
@@ -117,7 +131,9 @@ describe("pages with watched persons", () => {
     roster.ages = { watchedP50: 100, watchedP95: 400 };
     await clock.advance(10_000);
     const missed = poller.problems.find(({ code }) => code === "freshnessMissed");
-    expect(missed?.detail.remedy).to.match(/Raise WebexPresence\.RequestsPerMinute to about 150 .*StaleAfterSeconds to 480/);
+    expect(missed?.detail.remedy).to.match(
+      /Raise WebexPresence\.RequestsPerMinute to about 150 .*StaleAfterSeconds to 480/,
+    );
     await poller.stop();
   });
 });

@@ -34,7 +34,8 @@ describe("normalizeAddress", () => {
     [`${"a".repeat(1012)}@example.com`, `${"a".repeat(1012)}@example.com`],
   ];
   for (const [text, address] of accepted) {
-    it(`reads ${JSON.stringify(text.slice(0, 50))}`, () => expect(normalizeAddress(text)).to.equal(address));
+    it(`reads ${JSON.stringify(text.slice(0, 50))}`, () =>
+      expect(normalizeAddress(text)).to.equal(address));
   }
 
   const refused = [
@@ -78,11 +79,29 @@ describe("normalizeAddress", () => {
     ";ada@example.com",
   ];
   for (const text of refused) {
-    it(`refuses ${JSON.stringify(text.slice(0, 50))}`, () => expect(normalizeAddress(text)).to.equal(null));
+    it(`refuses ${JSON.stringify(text.slice(0, 50))}`, () =>
+      expect(normalizeAddress(text)).to.equal(null));
   }
 
   it("never throws, and gives lower-case local@domain or null", () => {
-    const pieces = fc.constantFrom("sip:", "a", "B", "@", "<", ">", ";", "?", "%41", "%", " ", ".", "ü", "\u0001", '"', ":");
+    const pieces = fc.constantFrom(
+      "sip:",
+      "a",
+      "B",
+      "@",
+      "<",
+      ">",
+      ";",
+      "?",
+      "%41",
+      "%",
+      " ",
+      ".",
+      "ü",
+      "\u0001",
+      '"',
+      ":",
+    );
     fc.assert(
       fc.property(
         fc.oneof(
@@ -101,7 +120,16 @@ describe("normalizeAddress", () => {
 
   it("takes every decoration off an address", () => {
     const word = fc.stringMatching(/^[a-z0-9._+-]{1,12}$/);
-    const scheme = fc.constantFrom("", "sip:", "SIPS:", "mailto:", "xmpp:", "Webex:", "pres:", "im:");
+    const scheme = fc.constantFrom(
+      "",
+      "sip:",
+      "SIPS:",
+      "mailto:",
+      "xmpp:",
+      "Webex:",
+      "pres:",
+      "im:",
+    );
     fc.assert(
       fc.property(
         word,

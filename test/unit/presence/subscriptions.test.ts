@@ -4,13 +4,19 @@ import fc from "fast-check";
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { listed } from "../../support/listed-persons.js";
-import { PresenceFixture, NEVER, person, personId, sweep } from "./presence-fixture.js";
+import { PresenceFixture, NEVER, person, personId, sweep } from "../../support/presence-fixture.js";
 
 describe("subscriptions", () => {
   it("tell the state now, each spelling once, also what is no address", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
-    const uris = ["ada@example.com", "sip:Ada@example.com", "ada@example.com", "tel:1", "x@example.com"];
+    const uris = [
+      "ada@example.com",
+      "sip:Ada@example.com",
+      "ada@example.com",
+      "tel:1",
+      "x@example.com",
+    ];
     const { records } = fixture.directory.subscribe({ uris });
     expect(records.map(({ uri, reason }) => [uri, reason])).to.deep.equal([
       ["ada@example.com", null],
@@ -19,7 +25,10 @@ describe("subscriptions", () => {
       ["x@example.com", "notFound"],
     ]);
     sweep(fixture.roster, [person("ada", "call")]);
-    expect(fixture.drainChanges()).to.have.members(["ada@example.com onCall/-", "sip:Ada@example.com onCall/-"]);
+    expect(fixture.drainChanges()).to.have.members([
+      "ada@example.com onCall/-",
+      "sip:Ada@example.com onCall/-",
+    ]);
     expect(fixture.drainChanges()).to.deep.equal([]);
   });
 
@@ -113,7 +122,10 @@ describe("subscriptions", () => {
 
   it("are 1,000 at most", () => {
     const fixture = new PresenceFixture();
-    const ids = Array.from({ length: 1000 }, () => fixture.directory.subscribe({ uris: ["a@b"] }).subscriptionId);
+    const ids = Array.from(
+      { length: 1000 },
+      () => fixture.directory.subscribe({ uris: ["a@b"] }).subscriptionId,
+    );
     expect(new Set(ids).size).to.equal(1000);
     expect(() => fixture.directory.subscribe({ all: true }))
       .to.throw()
@@ -154,9 +166,15 @@ describe("subscriptions", () => {
     await fixture.clock.advance(600_002);
     expect(fixture.drainChanges()).to.deep.equal(["x@example.com unknown/notReady"]);
     sweep(fixture.roster, [person("y")]);
-    expect(fixture.drainChanges()).to.have.members(["x@example.com unknown/notFound", "y@example.com available/-"]);
+    expect(fixture.drainChanges()).to.have.members([
+      "x@example.com unknown/notFound",
+      "y@example.com available/-",
+    ]);
     await fixture.clock.advance(600_002);
-    expect(fixture.drainChanges()).to.have.members(["x@example.com unknown/notReady", "y@example.com unknown/stale"]);
+    expect(fixture.drainChanges()).to.have.members([
+      "x@example.com unknown/notReady",
+      "y@example.com unknown/stale",
+    ]);
   });
 
   it("hear of the worker's condition", () => {
@@ -164,9 +182,15 @@ describe("subscriptions", () => {
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ uris: ["ada@example.com", "x@example.com", "tel:1"] });
     fixture.directory.setCondition("disabled");
-    expect(fixture.drainChanges()).to.have.members(["ada@example.com unknown/disabled", "x@example.com unknown/disabled"]);
+    expect(fixture.drainChanges()).to.have.members([
+      "ada@example.com unknown/disabled",
+      "x@example.com unknown/disabled",
+    ]);
     fixture.directory.setCondition("polling");
-    expect(fixture.drainChanges()).to.have.members(["ada@example.com available/-", "x@example.com unknown/notFound"]);
+    expect(fixture.drainChanges()).to.have.members([
+      "ada@example.com available/-",
+      "x@example.com unknown/notFound",
+    ]);
   });
 
   it("to all tell of who comes and, once, of who goes, under the name told before", () => {
@@ -174,15 +198,27 @@ describe("subscriptions", () => {
     const ada = person("ada", "active", { userName: "Ada@Example.com" });
     sweep(fixture.roster, [person("bob"), ada]);
     const { records } = fixture.directory.subscribe({ all: true });
-    expect(records.map((record) => record.uri)).to.deep.equal(["Ada@Example.com", "bob@example.com"]);
+    expect(records.map((record) => record.uri)).to.deep.equal([
+      "Ada@Example.com",
+      "bob@example.com",
+    ]);
     sweep(fixture.roster, [person("bob"), person("eve", "call")]);
     expect(fixture.drainChanges()).to.deep.equal(["eve@example.com onCall/-"]);
     sweep(fixture.roster, [person("bob")]);
     expect(fixture.drainChanges()).to.deep.equal(["Ada@Example.com unknown/notFound"]);
     sweep(fixture.roster, [person("bob"), ada]);
-    expect(fixture.drainChanges()).to.have.members(["Ada@Example.com available/-", "eve@example.com unknown/notFound"]);
-    sweep(fixture.roster, [person("bob", "active", { userName: "robert@example.com", emails: [] }), ada]);
-    expect(fixture.drainChanges()).to.have.members(["robert@example.com available/-", "bob@example.com unknown/notFound"]);
+    expect(fixture.drainChanges()).to.have.members([
+      "Ada@Example.com available/-",
+      "eve@example.com unknown/notFound",
+    ]);
+    sweep(fixture.roster, [
+      person("bob", "active", { userName: "robert@example.com", emails: [] }),
+      ada,
+    ]);
+    expect(fixture.drainChanges()).to.have.members([
+      "robert@example.com available/-",
+      "bob@example.com unknown/notFound",
+    ]);
   });
 
   it("to all hear under one text of somebody who got another and keeps the old address", () => {
@@ -194,30 +230,49 @@ describe("subscriptions", () => {
     const one = fixture.directory.subscribe({ uris: ["byron@example.com"] }).subscriptionId;
     sweep(fixture.roster, [named("lovelace@example.com", "active")]);
     const notified = () =>
-      fixture.drainAll().map(({ ids, record }) => `${ids.join()} ${record.uri} ${record.state}/${record.reason ?? "-"}`);
-    expect(notified()).to.have.members([`${all} lovelace@example.com available/-`, `${all} byron@example.com unknown/notFound`]);
+      fixture
+        .drainAll()
+        .map(
+          ({ ids, record }) =>
+            `${ids.join()} ${record.uri} ${record.state}/${record.reason ?? "-"}`,
+        );
+    expect(notified()).to.have.members([
+      `${all} lovelace@example.com available/-`,
+      `${all} byron@example.com unknown/notFound`,
+    ]);
     sweep(fixture.roster, [named("lovelace@example.com", "call")]);
-    expect(notified()).to.have.members([`${all} lovelace@example.com onCall/-`, `${one} byron@example.com onCall/-`]);
+    expect(notified()).to.have.members([
+      `${all} lovelace@example.com onCall/-`,
+      `${one} byron@example.com onCall/-`,
+    ]);
     // There and back before anybody looked: nothing has happened.
     sweep(fixture.roster, [named("byron@example.com", "call")]);
     sweep(fixture.roster, [named("lovelace@example.com", "call")]);
     expect(notified()).to.deep.equal([]);
     sweep(fixture.roster, [named("byron@example.com", "call")]);
-    expect(notified()).to.have.members([`${all} byron@example.com onCall/-`, `${all} lovelace@example.com unknown/notFound`]);
+    expect(notified()).to.have.members([
+      `${all} byron@example.com onCall/-`,
+      `${all} lovelace@example.com unknown/notFound`,
+    ]);
     sweep(fixture.roster, [named("byron@example.com", "meeting")]);
     expect(notified()).to.deep.equal([`${all},${one} byron@example.com inMeeting/-`]);
   });
 
   it("to all go on hearing of a text by which somebody else is listed now", () => {
     const fixture = new PresenceFixture();
-    sweep(fixture.roster, [person("ada", "active", { userName: "desk@example.com", emails: ["ada@example.com"] })]);
+    sweep(fixture.roster, [
+      person("ada", "active", { userName: "desk@example.com", emails: ["ada@example.com"] }),
+    ]);
     fixture.directory.subscribe({ all: true });
     const moved = [
       person("bob", "call", { userName: "desk@example.com" }),
       person("ada", "active", { userName: "ada@example.com" }),
     ];
     sweep(fixture.roster, moved);
-    expect(fixture.drainChanges()).to.have.members(["ada@example.com available/-", "desk@example.com onCall/-"]);
+    expect(fixture.drainChanges()).to.have.members([
+      "ada@example.com available/-",
+      "desk@example.com onCall/-",
+    ]);
   });
 
   it("to all never hear of somebody who came and went untold", () => {
@@ -245,7 +300,9 @@ describe("subscriptions", () => {
 
   it("replayed over their first records always give what a query gives", async () => {
     const uri = fc.integer({ min: 0, max: 11 }).map((number) => `u${number}@example.com`);
-    const spelling = fc.tuple(fc.constantFrom("", "sip:", "MAILTO:"), uri).map((parts) => parts.join(""));
+    const spelling = fc
+      .tuple(fc.constantFrom("", "sip:", "MAILTO:"), uri)
+      .map((parts) => parts.join(""));
     const snapshot = fc.record<PersonSnapshot>({
       id: fc.integer({ min: 0, max: 9 }).map(personId),
       displayName: fc.constant(null),
@@ -257,19 +314,42 @@ describe("subscriptions", () => {
     });
     const which = fc.constantFrom("org-1", "org-2");
     const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ sweep: fc.array(snapshot, { maxLength: 8 }), org: which, complete: fc.boolean() }) },
-      { weight: 2, arbitrary: fc.record({ lookup: uri, found: fc.array(snapshot, { maxLength: 1 }), org: which }) },
-      { weight: 2, arbitrary: fc.record({ subscribe: fc.array(spelling, { minLength: 1, maxLength: 6 }) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          sweep: fc.array(snapshot, { maxLength: 8 }),
+          org: which,
+          complete: fc.boolean(),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          lookup: uri,
+          found: fc.array(snapshot, { maxLength: 1 }),
+          org: which,
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ subscribe: fc.array(spelling, { minLength: 1, maxLength: 6 }) }),
+      },
       { weight: 1, arbitrary: fc.constant({ all: true as const }) },
       { weight: 2, arbitrary: fc.record({ unsubscribe: fc.nat(20) }) },
       { weight: 2, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 4 }) }) },
-      { weight: 1, arbitrary: fc.record({ condition: fc.constantFrom("polling", "disabled", "blocked", "polling") }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          condition: fc.constantFrom("polling", "disabled", "blocked", "polling"),
+        }),
+      },
       { weight: 1, arbitrary: fc.record({ block: which, blocked: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ order: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ remove: which }) },
       { weight: 2, arbitrary: fc.record({ wait: fc.constantFrom(1, 20_000, 181_000, 601_000) }) },
     );
-    const key = (record: PresenceRecord): string => [record.state, record.reason, record.webexStatus].join("/");
+    const key = (record: PresenceRecord): string =>
+      [record.state, record.reason, record.webexStatus].join("/");
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const fixture = new PresenceFixture();
@@ -298,7 +378,8 @@ describe("subscriptions", () => {
             const number = roster.beginSweep();
             roster.applyPage(number, listed(each.sweep), 0);
             if (each.complete) roster.completeSweep(number);
-          } else if ("lookup" in each) directory.addOrganization(each.org).applyLookup(each.lookup, each.found);
+          } else if ("lookup" in each)
+            directory.addOrganization(each.org).applyLookup(each.lookup, each.found);
           else if ("subscribe" in each) open({ uris: each.subscribe });
           else if ("all" in each) open({ all: true });
           else if ("unsubscribe" in each) {
@@ -310,13 +391,19 @@ describe("subscriptions", () => {
           } else if ("take" in each) take(each.take);
           else if ("condition" in each) directory.setCondition(each.condition);
           else if ("block" in each) directory.setBlocked(each.block, each.blocked);
-          else if ("order" in each) directory.setOrder(each.order ? ["org-2", "org-1"] : ["org-1", "org-2"]);
+          else if ("order" in each)
+            directory.setOrder(each.order ? ["org-2", "org-1"] : ["org-1", "org-2"]);
           else if ("remove" in each) directory.removeOrganization(each.remove);
           else await fixture.clock.advance(each.wait);
         }
         while (take(3));
         for (const { all, records } of notified.values()) {
-          const { records: list } = directory.list({ limit: 5000, cursor: null, states: null, orgId: null });
+          const { records: list } = directory.list({
+            limit: 5000,
+            cursor: null,
+            states: null,
+            orgId: null,
+          });
           const names = new Set(list.map((record) => record.uri));
           for (const [spelled, text] of records) {
             // The end of a text is told once to those who are told of everybody; they hear no more of it, also while it is an address.

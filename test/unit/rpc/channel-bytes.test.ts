@@ -3,17 +3,23 @@ import fc from "fast-check";
 
 import { JsonRpcChannel } from "../../../src/platform/json-rpc/channel.js";
 import type { ChannelEndReason, RequestCall } from "../../../src/ports/channel.js";
-import { settle } from "../../support/fake-clock.js";
-import { ByteHost, frame, request } from "../../support/byte-host.js";
+import { settle } from "../../support/clock-fake.js";
+import { ByteHost, frame, request } from "../../support/byte-host-fake.js";
 
 type Answer = (method: string, params: unknown, call: RequestCall) => unknown;
 
-function launch(answer: Answer = (method, params) => ({ method, params: params ?? null }), highWaterMark?: number) {
+function launch(
+  answer: Answer = (method, params) => ({ method, params: params ?? null }),
+  highWaterMark?: number,
+) {
   const host = new ByteHost(highWaterMark);
   const channel = new JsonRpcChannel(host.input, host.output);
   const ends: ChannelEndReason[] = [];
   const notes: { method: string; params: unknown }[] = [];
-  channel.listen({ request: answer, notification: (method, params) => notes.push({ method, params }) }, (end) => ends.push(end));
+  channel.listen(
+    { request: answer, notification: (method, params) => notes.push({ method, params }) },
+    (end) => ends.push(end),
+  );
   return { host, channel, ends, notes };
 }
 
@@ -30,7 +36,11 @@ describe("channel: refusals", () => {
   const refusals: Record<string, [body: string | Buffer, id: unknown, code: number]> = {
     "a body that is no JSON": ["{", null, -32700],
     "an empty body": ["", null, -32700],
-    "a body that is not UTF-8": [Buffer.from('{"jsonrpc":"2.0","id":1,"method":"\xff"}', "latin1"), null, -32700],
+    "a body that is not UTF-8": [
+      Buffer.from('{"jsonrpc":"2.0","id":1,"method":"\xff"}', "latin1"),
+      null,
+      -32700,
+    ],
     "a batch": ['[{"jsonrpc":"2.0","id":1,"method":"ping"}]', null, -32600],
     "an empty batch": ["[]", null, -32600],
     "a number": ["1", null, -32600],
@@ -44,10 +54,18 @@ describe("channel: refusals", () => {
     "id null": ['{"jsonrpc":"2.0","id":null,"method":"ping"}', null, -32600],
     "an id that is an object": ['{"jsonrpc":"2.0","id":{},"method":"ping"}', null, -32600],
     "an id that is a boolean": ['{"jsonrpc":"2.0","id":true,"method":"ping"}', null, -32600],
-    "an id too large to give back": ['{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}', null, -32600],
+    "an id too large to give back": [
+      '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
+      null,
+      -32600,
+    ],
     "params that are a text": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}', 1, -32600],
     "params null": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":null}', 1, -32600],
-    "a response with result and error": ['{"jsonrpc":"2.0","id":1,"result":1,"error":{}}', 1, -32600],
+    "a response with result and error": [
+      '{"jsonrpc":"2.0","id":1,"result":1,"error":{}}',
+      1,
+      -32600,
+    ],
     "a response without an id": ['{"jsonrpc":"2.0","result":1}', null, -32600],
   };
   for (const [name, [body, id, code]] of Object.entries(refusals)) {
@@ -94,7 +112,12 @@ describe("channel: refusals", () => {
 
   it("answers a long pipeline before the line it breaks at", async () => {
     const { host, ends } = launch();
-    host.send(Buffer.concat([...Array.from({ length: 1_000 }, (_, i) => request(i, "ping")), Buffer.from("hello\r\n")]));
+    host.send(
+      Buffer.concat([
+        ...Array.from({ length: 1_000 }, (_, i) => request(i, "ping")),
+        Buffer.from("hello\r\n"),
+      ]),
+    );
     await waitUntil(() => ends.length > 0);
     expect(host.received).to.have.length(1_001);
     expect(ends).to.deep.equal(["notTheProtocol"]);
@@ -136,12 +159,15 @@ describe("channel: the bytes", () => {
     const ids = [0, "0", 1, "1", -1, 1.5, "", "ü", 1, Number.MAX_SAFE_INTEGER];
     host.send(Buffer.concat(ids.map((id, n) => request(id, "ping", { n }))));
     await host.until(ids.length);
-    expect(host.received.map((m) => [m.id, (m.result as { n: number }).n])).to.deep.equal(ids.map((id, n) => [id, n]));
+    expect(host.received.map((m) => [m.id, (m.result as { n: number }).n])).to.deep.equal(
+      ids.map((id, n) => [id, n]),
+    );
   });
 
   it("says no foreign word when a handler fails", async () => {
     const { host } = launch((method) => {
-      if (method === "wire") throw Object.assign(new Error("ours"), { code: 1101, data: { hint: "h" } });
+      if (method === "wire")
+        throw Object.assign(new Error("ours"), { code: 1101, data: { hint: "h" } });
       if (method === "abort") throw new DOMException("secret", "AbortError");
       if (method === "json") return { n: 1n };
       return Promise.reject(new Error("secret"));
@@ -167,17 +193,20 @@ describe("channel: the bytes", () => {
     reference.host.send(stream);
     const expected = (await reference.host.until(5)).map((m) => JSON.stringify(m)).sort();
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: stream.length - 1 }), { maxLength: 40 }), async (cuts) => {
-        const { host, notes } = launch();
-        let at = 0;
-        for (const cut of [...new Set([...cuts, stream.length])].sort((a, b) => a - b)) {
-          host.send(stream.subarray(at, cut));
-          at = cut;
-        }
-        const received = (await host.until(5)).map((m) => JSON.stringify(m)).sort();
-        expect(received).to.deep.equal(expected);
-        expect(notes).to.deep.equal([{ method: "note", params: { a: 1 } }]);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: stream.length - 1 }), { maxLength: 40 }),
+        async (cuts) => {
+          const { host, notes } = launch();
+          let at = 0;
+          for (const cut of [...new Set([...cuts, stream.length])].sort((a, b) => a - b)) {
+            host.send(stream.subarray(at, cut));
+            at = cut;
+          }
+          const received = (await host.until(5)).map((m) => JSON.stringify(m)).sort();
+          expect(received).to.deep.equal(expected);
+          expect(notes).to.deep.equal([{ method: "note", params: { a: 1 } }]);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -256,7 +285,10 @@ describe("channel: a slow or lost host", () => {
 
   it("survives a dispose in the middle of everything", async () => {
     const { host, channel, ends } = launch(
-      (_method, _params, call) => new Promise((_, reject) => call.signal.addEventListener("abort", () => reject(new Error("x")))),
+      (_method, _params, call) =>
+        new Promise((_, reject) =>
+          call.signal.addEventListener("abort", () => reject(new Error("x"))),
+        ),
     );
     host.send(PING);
     await settle();

@@ -3,7 +3,8 @@ import fc from "fast-check";
 
 import { FrameBuffer } from "../../../src/platform/json-rpc/frame-buffer.js";
 
-const frame = (body: string): Buffer => Buffer.from(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+const frame = (body: string): Buffer =>
+  Buffer.from(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 
 describe("FrameBuffer", () => {
   it("frames any texts by their bytes, however many are taken at once", () => {

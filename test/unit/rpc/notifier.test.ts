@@ -3,8 +3,8 @@ import { expect } from "chai";
 import { NOTIFICATIONS } from "../../../src/rpc/results.js";
 import { Notifier } from "../../../src/rpc/notifier.js";
 import type { WorkerStatus } from "../../../src/supervisor/status.js";
-import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock } from "../../support/fake-clock.js";
+import { FakeChannel } from "../../support/channel-fake.js";
+import { FakeClock } from "../../support/clock-fake.js";
 import {
   FakeAuthorization,
   FakePresence,
@@ -38,7 +38,8 @@ function launch() {
     clock,
     notifier,
     changed: () => channel.notificationsOf("presence/changed") as Changed[],
-    phases: () => (channel.notificationsOf("worker/statusChanged") as WorkerStatus[]).map((s) => s.phase),
+    phases: () =>
+      (channel.notificationsOf("worker/statusChanged") as WorkerStatus[]).map((s) => s.phase),
   };
 }
 
@@ -86,7 +87,9 @@ describe("notifier: presence", () => {
       [1, 500],
       [2, 100],
     ]);
-    expect(new Set(changed().flatMap((c) => c.changes.map((r) => r.webexStatus)))).to.deep.equal(new Set(["inactive"]));
+    expect(new Set(changed().flatMap((c) => c.changes.map((r) => r.webexStatus)))).to.deep.equal(
+      new Set(["inactive"]),
+    );
   });
 
   it("stops in the middle when the host stops reading", async () => {
@@ -125,9 +128,16 @@ describe("notifier: authorization", () => {
     authorization.change(flowView("browser"));
     authorization.change(flowView("browser", "authorized"));
     authorization.change(null);
-    const notifications = channel.notificationsOf("authorization/changed") as { flow: { state: string } | null }[];
-    expect(notifications.map((t) => t.flow?.state ?? null)).to.deep.equal(["waiting", "authorized", null]);
-    for (const params of notifications) expect(NOTIFICATIONS["authorization/changed"].parse(params)).to.deep.equal(params);
+    const notifications = channel.notificationsOf("authorization/changed") as {
+      flow: { state: string } | null;
+    }[];
+    expect(notifications.map((t) => t.flow?.state ?? null)).to.deep.equal([
+      "waiting",
+      "authorized",
+      null,
+    ]);
+    for (const params of notifications)
+      expect(NOTIFICATIONS["authorization/changed"].parse(params)).to.deep.equal(params);
     expect(notifications[0]!.flow).to.have.all.keys(
       "method",
       "url",
@@ -147,7 +157,9 @@ describe("notifier: authorization", () => {
     authorization.change(flowView("device", "expired"));
     channel.resumeReading();
     channel.resumeReading();
-    const notifications = channel.notificationsOf("authorization/changed") as { flow: { state: string } }[];
+    const notifications = channel.notificationsOf("authorization/changed") as {
+      flow: { state: string };
+    }[];
     expect(notifications.map((t) => t.flow.state)).to.deep.equal(["expired"]);
   });
 });

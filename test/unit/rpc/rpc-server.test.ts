@@ -9,10 +9,15 @@ import { isMethodName, PARAMS } from "../../../src/rpc/params.js";
 import type { MethodName } from "../../../src/rpc/params.js";
 import { RESULTS } from "../../../src/rpc/results.js";
 import type { HostInfo } from "../../../src/rpc/session.js";
-import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
-import { FakeAuthorization, FakePresence, FakeStatus, presenceRecord } from "../../support/fake-rpc-services.js";
-import { RecordingLogger } from "../../support/recording-logger.js";
+import { FakeChannel } from "../../support/channel-fake.js";
+import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
+import {
+  FakeAuthorization,
+  FakePresence,
+  FakeStatus,
+  presenceRecord,
+} from "../../support/fake-rpc-services.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
 
 function launch() {
   const channel = new FakeChannel();
@@ -33,7 +38,8 @@ function launch() {
     status,
     poll: (orgId) => {
       polledOrgs.push(orgId);
-      if (orgId === "nobody") throw new Fault("unknownOrganization", "No authorization names this organization.");
+      if (orgId === "nobody")
+        throw new Fault("unknownOrganization", "No authorization names this organization.");
       return { accepted: true, nextPossibleAt: null };
     },
     version: "1.2.3",
@@ -67,7 +73,10 @@ function launch() {
   };
 }
 
-async function issuesOf(method: string, params: unknown): Promise<{ path: string; message: string }[]> {
+async function issuesOf(
+  method: string,
+  params: unknown,
+): Promise<{ path: string; message: string }[]> {
   const { error } = await launch().channel.request(method, params);
   expect(error?.code, `${method} ${JSON.stringify(params ?? null).slice(0, 100)}`).to.equal(-32602);
   return (error!.data as { issues: { path: string; message: string }[] }).issues;
@@ -97,7 +106,8 @@ describe("rpc: every method", () => {
   for (const method of Object.keys(PARAMS) as MethodName[]) {
     it(`${method} answers what is documented, no member more`, async () => {
       const { channel } = launch();
-      if (method === "presence/unsubscribe") await channel.request("presence/subscribe", { all: true });
+      if (method === "presence/unsubscribe")
+        await channel.request("presence/subscribe", { all: true });
       const { result, error } = await channel.request(method, VALID[method]);
       expect(error).to.equal(undefined);
       expect(RESULTS[method].parse(result)).to.deep.equal(result);
@@ -106,10 +116,16 @@ describe("rpc: every method", () => {
 
     it(`${method} ignores members it does not know and refuses parameters by position`, async () => {
       const { channel } = launch();
-      if (method === "presence/unsubscribe") await channel.request("presence/subscribe", { all: true });
-      const { error } = await channel.request(method, { ...(VALID[method] as object), __unknown: { a: 1 } });
+      if (method === "presence/unsubscribe")
+        await channel.request("presence/subscribe", { all: true });
+      const { error } = await channel.request(method, {
+        ...(VALID[method] as object),
+        __unknown: { a: 1 },
+      });
       expect(error).to.equal(undefined);
-      expect(await issuesOf(method, [])).to.deep.equal([{ path: "", message: "Parameters are one object." }]);
+      expect(await issuesOf(method, [])).to.deep.equal([
+        { path: "", message: "Parameters are one object." },
+      ]);
     });
   }
 
@@ -123,7 +139,13 @@ describe("rpc: every method", () => {
   it("begins a device flow with the device's members", async () => {
     const { channel } = launch();
     const { result } = await channel.request("authorization/begin", { method: "device" });
-    expect(result).to.have.all.keys("method", "verificationUri", "verificationUriComplete", "userCode", "expiresAt");
+    expect(result).to.have.all.keys(
+      "method",
+      "verificationUri",
+      "verificationUriComplete",
+      "userCode",
+      "expiresAt",
+    );
   });
 
   it("passes parameters on with their defaults", async () => {
@@ -147,7 +169,15 @@ describe("rpc: every method", () => {
       { subscribe: { all: true } },
     ]);
     expect(authorization.calls).to.deep.equal([
-      { import: { refreshToken: "r", accessToken: "a", expiresIn: 1, refreshTokenExpiresIn: 2, scope: "s" } },
+      {
+        import: {
+          refreshToken: "r",
+          accessToken: "a",
+          expiresIn: 1,
+          refreshTokenExpiresIn: 2,
+          scope: "s",
+        },
+      },
       { setProxyPassword: null },
     ]);
     expect(polledOrgs).to.deep.equal([null, "org-1"]);
@@ -180,14 +210,22 @@ describe("rpc: parameters", () => {
     ["initialize", {}, ["protocolVersion"]],
     ["initialize", { protocolVersion: 1 }, ["protocolVersion"]],
     ["initialize", { protocolVersion: "1.0", host: { name: "h", version: 1 } }, ["host.version"]],
-    ["initialize", { protocolVersion: "1.0", host: { name: "h", version: "v", licensed: "no" } }, ["host.licensed"]],
+    [
+      "initialize",
+      { protocolVersion: "1.0", host: { name: "h", version: "v", licensed: "no" } },
+      ["host.licensed"],
+    ],
     ["initialize", { protocolVersion: "1.0", hostPid: 0 }, ["hostPid"]],
     ["authorization/setClient", { clientId: "", clientSecret: "s" }, ["clientId"]],
     ["authorization/begin", { method: "post" }, ["method"]],
     ["authorization/import", { refreshToken: "r", expiresIn: -1 }, ["expiresIn"]],
     ["authorization/import", { refreshToken: "r", expiresIn: 1e15 }, ["expiresIn"]],
     ["authorization/import", { refreshToken: "r", expiresIn: Infinity }, ["expiresIn"]],
-    ["authorization/import", { refreshToken: "r", refreshTokenExpiresIn: 2 ** 53 - 1 }, ["refreshTokenExpiresIn"]],
+    [
+      "authorization/import",
+      { refreshToken: "r", refreshTokenExpiresIn: 2 ** 53 - 1 },
+      ["refreshTokenExpiresIn"],
+    ],
     ["authorization/setProxyPassword", {}, ["password"]],
     ["authorization/revoke", { orgId: 1 }, ["orgId"]],
     ["worker/poll", { orgId: 1 }, ["orgId"]],
@@ -207,7 +245,10 @@ describe("rpc: parameters", () => {
       ["presence/list", { limit: 5_000 }],
       ["presence/list", { limit: 1, states: [] }],
       ["presence/get", { uri: "", maxWaitMs: 0 }],
-      ["authorization/import", { refreshToken: "r", expiresIn: 0.5, refreshTokenExpiresIn: MAX_LIFETIME_SECONDS }],
+      [
+        "authorization/import",
+        { refreshToken: "r", expiresIn: 0.5, refreshTokenExpiresIn: MAX_LIFETIME_SECONDS },
+      ],
     ] as const) {
       expect((await channel.request(method, params)).error).to.equal(undefined);
     }
@@ -217,7 +258,10 @@ describe("rpc: parameters", () => {
     const { channel } = launch();
     const outcomes = [
       await channel.request("authorization/setClient", { clientId: 5, clientSecret: ["s3cret"] }),
-      await channel.request("authorization/import", { refreshToken: { s3cret: 1 }, scope: ["s3cret"] }),
+      await channel.request("authorization/import", {
+        refreshToken: { s3cret: 1 },
+        scope: ["s3cret"],
+      }),
       await channel.request("authorization/begin", { method: "s3cret" }),
     ];
     for (const { error } of outcomes) expect(error?.code).to.equal(-32602);
@@ -225,7 +269,9 @@ describe("rpc: parameters", () => {
   });
 
   it("explains a hundred wrong members at most", async () => {
-    expect(await issuesOf("presence/getMany", { uris: Array.from({ length: 9_000 }, () => 1) })).to.have.length(100);
+    expect(
+      await issuesOf("presence/getMany", { uris: Array.from({ length: 9_000 }, () => 1) }),
+    ).to.have.length(100);
   });
 });
 
@@ -255,20 +301,27 @@ describe("rpc: session", () => {
         hostPid: 42,
       },
     ]);
-    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error?.code).to.equal(-32600);
+    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error?.code).to.equal(
+      -32600,
+    );
     expect(hostInfos).to.have.length(1);
   });
 
   it("takes any version of its major, and refuses others without spending the one initialize", async () => {
     for (const protocolVersion of ["1", "1.1", "1.0.9"]) {
-      expect((await launch().channel.request("initialize", { protocolVersion })).error, protocolVersion).to.equal(undefined);
+      expect(
+        (await launch().channel.request("initialize", { protocolVersion })).error,
+        protocolVersion,
+      ).to.equal(undefined);
     }
     const { channel, introductions: hostInfos } = launch();
     for (const protocolVersion of ["2.0", "0.9", "10.0", "one", ""]) {
       const { error } = await channel.request("initialize", { protocolVersion });
       expect(error, protocolVersion).to.deep.include({ code: 1002, data: { supported: ["1.0"] } });
     }
-    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error).to.equal(undefined);
+    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error).to.equal(
+      undefined,
+    );
     expect(hostInfos).to.deep.equal([{ host: null, attendantConsole: null, hostPid: null }]);
   });
 
@@ -299,10 +352,16 @@ describe("rpc: session", () => {
 
   it("ignores notifications it does not know, requests without an id among them", async () => {
     const server = launch();
-    for (const method of ["nothing", "presence/get", "shutdown", "$/setTrace"]) server.channel.notifyWorker(method, { uri: "a" });
+    for (const method of ["nothing", "presence/get", "shutdown", "$/setTrace"])
+      server.channel.notifyWorker(method, { uri: "a" });
     expect(server.presence.calls).to.deep.equal([]);
     expect(server.shutdowns).to.equal(0);
-    expect(server.logger.records.map((r) => r.level)).to.deep.equal(["debug", "debug", "debug", "debug"]);
+    expect(server.logger.records.map((r) => r.level)).to.deep.equal([
+      "debug",
+      "debug",
+      "debug",
+      "debug",
+    ]);
   });
 
   it("tells the end of the channel on", async () => {
@@ -330,14 +389,28 @@ describe("rpc: errors", () => {
     ["webexError", { status: 500, trackingId: "t" }, 1301, undefined],
     ["rateLimited", { status: 429 }, 1301, undefined],
     ["cancelled", {}, -32800, undefined],
-    ["invalidParams", { data: { path: "cursor" } }, -32602, { issues: [{ path: "cursor", message: "Ours." }] }],
-    ["invalidParams", { data: { issues: [{ path: "x", message: "m" }] } }, -32602, { issues: [{ path: "x", message: "m" }] }],
+    [
+      "invalidParams",
+      { data: { path: "cursor" } },
+      -32602,
+      { issues: [{ path: "cursor", message: "Ours." }] },
+    ],
+    [
+      "invalidParams",
+      { data: { issues: [{ path: "x", message: "m" }] } },
+      -32602,
+      { issues: [{ path: "x", message: "m" }] },
+    ],
   ];
   for (const [code, details, wireCode, data] of table) {
     it(`${code} is ${wireCode}`, async () => {
       const { channel, authorization, presence } = launch();
       authorization.failure = presence.failure = new Fault(code, "Ours.", details);
-      const expected = { code: wireCode, message: "Ours.", ...(data === undefined ? {} : { data }) };
+      const expected = {
+        code: wireCode,
+        message: "Ours.",
+        ...(data === undefined ? {} : { data }),
+      };
       expect((await channel.request("authorization/list")).error).to.deep.equal(expected);
       expect((await channel.request("presence/get", { uri: "a" })).error).to.deep.equal(expected);
     });
@@ -362,7 +435,11 @@ describe("rpc: errors", () => {
       const { correlationId } = error!.data as { correlationId: string };
       expect(correlationId).to.match(/^[0-9a-f-]{36}$/);
       expect(logger.records).to.have.length(1);
-      expect(logger.records[0]!.fields).to.deep.include({ correlationId, method: "authorization/list", error: failure });
+      expect(logger.records[0]!.fields).to.deep.include({
+        correlationId,
+        method: "authorization/list",
+        error: failure,
+      });
     }
   });
 

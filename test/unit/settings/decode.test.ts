@@ -71,7 +71,8 @@ describe("The decoding of a settings file", () => {
   });
 
   it("finds an empty text in no bytes and in a mark alone", () => {
-    for (const bytes of [[], UTF8_BOM, [0xff, 0xfe], [0xfe, 0xff]]) expect(text(bytes)).to.equal("");
+    for (const bytes of [[], UTF8_BOM, [0xff, 0xfe], [0xfe, 0xff]])
+      expect(text(bytes)).to.equal("");
   });
 
   const undecodable: Record<string, readonly number[]> = {

@@ -67,7 +67,9 @@ describe("A line as the ini package reads it", () => {
         const whole = parse(`[s]\nkey=${value}\n`) as { s: { key: unknown } };
         const read = readIniLine(`key=${value}`);
         const expected = whole.s.key;
-        expect(read).to.deep.equal(entry("key", typeof expected === "string" ? expected : JSON.stringify(expected)));
+        expect(read).to.deep.equal(
+          entry("key", typeof expected === "string" ? expected : JSON.stringify(expected)),
+        );
       }),
       { numRuns: 500 },
     );

@@ -67,14 +67,20 @@ describe("The table of settings", () => {
       "WebexPresence.Proxy": "",
       "WebexPresence.LogLevel": "info",
     });
-    const values = settingsValues({ ...defaultSettings, enable: true, clientId: "C1", caFile: "/ca.pem" });
+    const values = settingsValues({
+      ...defaultSettings,
+      enable: true,
+      clientId: "C1",
+      caFile: "/ca.pem",
+    });
     expect(Object.keys(values)).to.deep.equal(NAMES);
     expect(values["WebexPresence.Enable"]).to.be.true;
     expect(values["WebexPresence.ClientId"]).to.equal("C1");
   });
 
   it("shows the proxy without its user", () => {
-    const proxyShown = (proxy: string) => settingsValues({ ...defaultSettings, proxy })["WebexPresence.Proxy"];
+    const proxyShown = (proxy: string) =>
+      settingsValues({ ...defaultSettings, proxy })["WebexPresence.Proxy"];
     expect(proxyShown("http://CORP%5Cme@proxy:3128")).to.equal("http://proxy:3128");
     expect(proxyShown("http://proxy:3128")).to.equal("http://proxy:3128");
     expect(proxyShown("none")).to.equal("none");
@@ -88,7 +94,10 @@ describe("The table of settings", () => {
       "WebexPresence.ClientId",
       "WebexPresence.CaFile",
     ]);
-    expect(keys.find(({ name }) => name === "WebexPresence.Proxy")).to.deep.include({ type: "string", default: "" });
+    expect(keys.find(({ name }) => name === "WebexPresence.Proxy")).to.deep.include({
+      type: "string",
+      default: "",
+    });
     for (const key of keys) {
       expect(key.type).to.be.oneOf(["boolean", "integer", "string"]);
       if (key.type === "integer") expect(key.default).to.be.a("number");

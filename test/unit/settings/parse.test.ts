@@ -6,7 +6,8 @@ import { defaultSettings } from "../../../src/settings/keys.js";
 import { parseSettings } from "../../../src/settings/parse.js";
 import type { Settings } from "../../../src/settings/settings.js";
 
-const parsed = (text: string, current: Settings = defaultSettings) => parseSettings(text, readIniLine, current);
+const parsed = (text: string, current: Settings = defaultSettings) =>
+  parseSettings(text, readIniLine, current);
 const settings = (text: string) => parsed(text).settings;
 const problemOf = (text: string, current?: Settings) => {
   const { problems } = parsed(text, current);
@@ -22,7 +23,11 @@ describe("The text of a settings file", () => {
       "Sip.Enable=1\nEnable=1\n[Sip]\nEnable=1\nWebexPresenceX.Enable=1",
       "; WebexPresence.Enable=1",
     ]) {
-      expect(parsed(text)).to.deep.include({ settings: defaultSettings, problems: [], unknownKeys: [] });
+      expect(parsed(text)).to.deep.include({
+        settings: defaultSettings,
+        problems: [],
+        unknownKeys: [],
+      });
     }
   });
 
@@ -73,7 +78,8 @@ describe("The text of a settings file", () => {
       "spaces and a comment": "  WebexPresence.Enable = 1 ; on",
       quotes: 'WebexPresence.Enable="1"',
     };
-    for (const [place, text] of Object.entries(on)) it(place, () => expect(settings(text).enable).to.be.true);
+    for (const [place, text] of Object.entries(on))
+      it(place, () => expect(settings(text).enable).to.be.true);
 
     const off: Record<string, string> = {
       "a plain name at the top": "Enable=1",
@@ -82,17 +88,21 @@ describe("The text of a settings file", () => {
       "a section that ends ours, by whatever name": "[WebexPresence]\n[__proto__]\nEnable=1",
       "a comment": "# WebexPresence.Enable=1",
     };
-    for (const [place, text] of Object.entries(off)) it(`not ${place}`, () => expect(settings(text).enable).to.be.false);
+    for (const [place, text] of Object.entries(off))
+      it(`not ${place}`, () => expect(settings(text).enable).to.be.false);
   });
 
   describe("several of one key", () => {
     it("the last one counts, wherever it stands", () => {
       expect(settings("WebexPresence.Enable=0\n[WebexPresence]\nEnable=1").enable).to.be.true;
-      expect(settings("[WebexPresence]\nEnable=1\n[Sip]\nwebexpresence.enable=0").enable).to.be.false;
+      expect(settings("[WebexPresence]\nEnable=1\n[Sip]\nwebexpresence.enable=0").enable).to.be
+        .false;
     });
 
     it("the last one counts, so that an earlier invalid one is no problem", () => {
-      expect(parsed("WebexPresence.Enable=maybe\nWebexPresence.Enable=1").problems).to.deep.equal([]);
+      expect(parsed("WebexPresence.Enable=maybe\nWebexPresence.Enable=1").problems).to.deep.equal(
+        [],
+      );
     });
 
     it("where the last one is invalid, the value in force stays, and not the one before it", () => {
@@ -102,12 +112,16 @@ describe("The text of a settings file", () => {
         current,
       );
       expect(after.pollIntervalSeconds).to.equal(33);
-      expect(problems.map(({ line, value }) => ({ line, value }))).to.deep.equal([{ line: 2, value: "4" }]);
+      expect(problems.map(({ line, value }) => ({ line, value }))).to.deep.equal([
+        { line: 2, value: "4" },
+      ]);
     });
   });
 
   it("gives a key that is gone its default back", () => {
-    expect(parsed("", { ...defaultSettings, enable: true, clientId: "x" }).settings).to.deep.equal(defaultSettings);
+    expect(parsed("", { ...defaultSettings, enable: true, clientId: "x" }).settings).to.deep.equal(
+      defaultSettings,
+    );
   });
 
   it("tells every problem, in the order of the lines, with what stays in force and what to do", () => {
@@ -122,14 +136,16 @@ describe("The text of a settings file", () => {
         key: "WebexPresence.PollIntervalSeconds",
         value: "4",
         line: 2,
-        message: "WebexPresence.PollIntervalSeconds=4 (line 2) is not a whole number from 5 to 3600; it stays 30.",
+        message:
+          "WebexPresence.PollIntervalSeconds=4 (line 2) is not a whole number from 5 to 3600; it stays 30.",
         hint: "Write a whole number from 5 to 3600, in digits.",
       },
       {
         key: "WebexPresence.LogLevel",
         value: "loud",
         line: 5,
-        message: "WebexPresence.LogLevel=loud (line 5) is not one of error, warn, info, debug; it stays info.",
+        message:
+          "WebexPresence.LogLevel=loud (line 5) is not one of error, warn, info, debug; it stays info.",
         hint: "Write one of error, warn, info, debug.",
       },
       {
@@ -150,7 +166,11 @@ describe("The text of a settings file", () => {
   });
 
   it("names what is under our prefix and unknown, and is not disturbed by it", () => {
-    const { settings: after, problems, unknownKeys } = parsed("WebexPresence.Enabled=1\n[WebexPresence]\nColour=red\nEnable=1");
+    const {
+      settings: after,
+      problems,
+      unknownKeys,
+    } = parsed("WebexPresence.Enabled=1\n[WebexPresence]\nColour=red\nEnable=1");
     expect(after.enable).to.be.true;
     expect(problems).to.deep.equal([]);
     expect(unknownKeys).to.deep.equal([

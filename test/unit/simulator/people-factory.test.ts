@@ -15,9 +15,13 @@ describe("people factory", () => {
 
   it("makes the same organization of the same seed, with distinct ids and addresses", () => {
     const repeated = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
-    expect(repeated.people.map((person) => person.id)).to.deep.equal(organization.people.map((person) => person.id));
+    expect(repeated.people.map((person) => person.id)).to.deep.equal(
+      organization.people.map((person) => person.id),
+    );
     expect(organization.byId.size).to.equal(organization.people.length);
-    const addresses = organization.people.flatMap((person) => person.emails.map((email) => email.toLowerCase()));
+    const addresses = organization.people.flatMap((person) =>
+      person.emails.map((email) => email.toLowerCase()),
+    );
     expect(organization.byEmail.size).to.equal(addresses.length);
   });
 
@@ -34,9 +38,16 @@ describe("people factory", () => {
     const text = personJson(person, organization, PLAIN);
     const json = JSON.parse(text) as Record<string, unknown>;
     expect(text.length).to.be.within(900, 1600);
-    expect(Buffer.from(json.id as string, "base64").toString()).to.match(/^ciscospark:\/\/us\/PEOPLE\/[0-9a-f-]{36}$/);
+    expect(Buffer.from(json.id as string, "base64").toString()).to.match(
+      /^ciscospark:\/\/us\/PEOPLE\/[0-9a-f-]{36}$/,
+    );
     expect(json.id).not.to.contain("=");
-    expect(json).to.include({ status: "active", lastActivity: "2026-03-04T10:00:00.120Z", type: "person", loginEnabled: true });
+    expect(json).to.include({
+      status: "active",
+      lastActivity: "2026-03-04T10:00:00.120Z",
+      type: "person",
+      loginEnabled: true,
+    });
     expect(json.sipAddresses).to.have.length(3);
     const members =
       "emails phoneNumbers extension nickName avatar orgId roles licenses department title created lastModified timezone";
@@ -54,10 +65,16 @@ describe("people factory", () => {
     const administrator = organization.administrator;
     administrator.status = "active";
     const read = (view: Partial<PersonJsonOptions>): Record<string, unknown> =>
-      JSON.parse(personJson(administrator, organization, { ...PLAIN, ...view })) as Record<string, unknown>;
+      JSON.parse(personJson(administrator, organization, { ...PLAIN, ...view })) as Record<
+        string,
+        unknown
+      >;
     expect(read({ withStatus: false })).not.to.have.any.keys("status", "lastActivity");
     expect(read({ sharingOff: true })).not.to.have.any.keys("status", "lastActivity");
-    expect(read({ booleansAsStrings: true })).to.include({ loginEnabled: "true", invitePending: "false" });
+    expect(read({ booleansAsStrings: true })).to.include({
+      loginEnabled: "true",
+      invitePending: "false",
+    });
     expect(read({}).roles).to.deep.equal([
       Buffer.from("ciscospark://us/ROLE/id_full_admin").toString("base64").replaceAll("=", ""),
     ]);

@@ -18,7 +18,9 @@ function shares(walk: PresenceWalk, now: number): Record<string, number> {
 describe("presence walk", () => {
   it("tells the same days for the same seed, and others for another", () => {
     const tell = (seed: number): string[] =>
-      Array.from({ length: 300 }, (_, person) => new PresenceWalk({ seed }).statusAt(person, DEFAULT_OFFICE_TIME));
+      Array.from({ length: 300 }, (_, person) =>
+        new PresenceWalk({ seed }).statusAt(person, DEFAULT_OFFICE_TIME),
+      );
     expect(tell(5)).to.deep.equal(tell(5));
     expect(tell(5)).not.to.deep.equal(tell(6));
   });
@@ -69,7 +71,8 @@ describe("presence walk", () => {
         at = segment.until;
       }
     }
-    const median = (status: string): number => lengths[status]!.sort((a, b) => a - b)[Math.floor(lengths[status]!.length / 2)]!;
+    const median = (status: string): number =>
+      lengths[status]!.sort((a, b) => a - b)[Math.floor(lengths[status]!.length / 2)]!;
     expect(median("call")).to.be.within(1, 6);
     expect(median("meeting")).to.be.within(24, 60);
     expect(lengths.call!.length).to.be.above(300);
@@ -79,7 +82,12 @@ describe("presence walk", () => {
 describe("walk clock", () => {
   const at = (day: string, elapsedHours: number, nights = false): string => {
     let real = 0;
-    const clock = new WalkClock({ realNow: () => real, startsAt: Date.parse(day), speed: 60, nights });
+    const clock = new WalkClock({
+      realNow: () => real,
+      startsAt: Date.parse(day),
+      speed: 60,
+      nights,
+    });
     real = (elapsedHours * HOUR) / 60;
     return new Date(clock.now()).toISOString().slice(0, 16);
   };
@@ -94,7 +102,12 @@ describe("walk clock", () => {
 
   it("keeps its time when the speed changes, and stands still at 0", () => {
     let real = 0;
-    const clock = new WalkClock({ realNow: () => real, startsAt: MORNING, speed: 10, nights: true });
+    const clock = new WalkClock({
+      realNow: () => real,
+      startsAt: MORNING,
+      speed: 10,
+      nights: true,
+    });
     real = 1000;
     clock.setSpeed(0);
     real = 5000;

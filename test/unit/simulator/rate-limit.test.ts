@@ -14,13 +14,23 @@ describe("rate limiter", () => {
     expect(limiter.acquire("a", 60_001, 3)).to.equal(9_999);
     limiter.reset();
     limiter.consume("a", 61_000, 2);
-    expect([limiter.acquire("a", 61_000, 3), limiter.acquire("a", 61_000, 3)]).to.deep.equal([0, 60_000]);
+    expect([limiter.acquire("a", 61_000, 3), limiter.acquire("a", 61_000, 3)]).to.deep.equal([
+      0, 60_000,
+    ]);
   });
 
   it("writes Retry-After in every form seen", () => {
     const now = Date.parse("2026-03-04T10:00:00.000Z");
-    const forms = (["seconds", "missing", "zero", "rand", "date"] as const).map((form) => retryAfterHeader(form, 1500, now));
-    expect(forms).to.deep.equal(["2", null, "0", "rand(30),add(30)", "Wed, 04 Mar 2026 10:00:02 GMT"]);
+    const forms = (["seconds", "missing", "zero", "rand", "date"] as const).map((form) =>
+      retryAfterHeader(form, 1500, now),
+    );
+    expect(forms).to.deep.equal([
+      "2",
+      null,
+      "0",
+      "rand(30),add(30)",
+      "Wed, 04 Mar 2026 10:00:02 GMT",
+    ]);
   });
 });
 
@@ -28,10 +38,16 @@ describe("fault queue", () => {
   it("strikes so many matching requests, after those it lets pass", () => {
     const faults = new FaultQueue();
     faults.add({ kind: "reset", path: "/v1/people", skip: 1, times: 2, orgId: "a" });
-    const strikes = (path: string, orgId: string): boolean => faults.consume({ path, orgId }) !== null;
+    const strikes = (path: string, orgId: string): boolean =>
+      faults.consume({ path, orgId }) !== null;
     expect(strikes("/v1/organizations", "a")).to.equal(false);
     expect(strikes("/v1/people", "b")).to.equal(false);
-    expect([1, 2, 3, 4].map(() => strikes("/v1/people/me", "a"))).to.deep.equal([false, true, true, false]);
+    expect([1, 2, 3, 4].map(() => strikes("/v1/people/me", "a"))).to.deep.equal([
+      false,
+      true,
+      true,
+      false,
+    ]);
     expect(faults.list()).to.deep.equal([]);
     faults.add({ kind: "hang", times: null });
     expect([1, 2, 3].map(() => strikes("/x", "b"))).to.deep.equal([true, true, true]);

@@ -27,7 +27,11 @@ describe("supervisor/host-gate", () => {
     expect(checkHost({ ...fit, hostVersion: "2021.Summer.2" }))
       .to.include({ isRejected: true })
       .and.to.have.nested.property("problems[0].code", "hostTooOld");
-    expect(checkHost({ ...fit, hostVersion: "2021.Summer.3" })).to.deep.equal({ isRejected: false, problems: [], unreadableVersions: [] });
+    expect(checkHost({ ...fit, hostVersion: "2021.Summer.3" })).to.deep.equal({
+      isRejected: false,
+      problems: [],
+      unreadableVersions: [],
+    });
   });
 
   it("shuts without a licence", () => {
@@ -45,6 +49,10 @@ describe("supervisor/host-gate", () => {
   });
 
   it("lets a version through that it cannot read, and names it", () => {
-    expect(checkHost({ ...fit, hostVersion: "next" })).to.deep.equal({ isRejected: false, problems: [], unreadableVersions: ["next"] });
+    expect(checkHost({ ...fit, hostVersion: "next" })).to.deep.equal({
+      isRejected: false,
+      problems: [],
+      unreadableVersions: ["next"],
+    });
   });
 });

@@ -1,7 +1,12 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { INITIAL_STATE, transition, type SupervisorEvent, type SupervisorState } from "../../../src/supervisor/phase.js";
+import {
+  INITIAL_STATE,
+  transition,
+  type SupervisorEvent,
+  type SupervisorState,
+} from "../../../src/supervisor/phase.js";
 
 const EVENTS: Readonly<Record<string, SupervisorEvent>> = {
   enable: { kind: "settingsRead", enabled: true },
@@ -140,25 +145,29 @@ describe("supervisor/phase", () => {
 
   it("runs exactly what the state says, whatever the order of events", () => {
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(...Object.values(EVENTS)), { maxLength: 30 }), (events) => {
-        let state = INITIAL_STATE;
-        const running = new Set<string>();
-        for (const event of events) {
-          const result = transition(state, event);
-          state = result.state;
-          for (const effect of result.effects) {
-            if (effect.kind === "run") {
-              expect(running.has(effect.orgId)).to.equal(false);
-              running.add(effect.orgId);
-            } else {
-              expect(running.delete(effect.orgId)).to.equal(true);
+      fc.property(
+        fc.array(fc.constantFrom(...Object.values(EVENTS)), { maxLength: 30 }),
+        (events) => {
+          let state = INITIAL_STATE;
+          const running = new Set<string>();
+          for (const event of events) {
+            const result = transition(state, event);
+            state = result.state;
+            for (const effect of result.effects) {
+              if (effect.kind === "run") {
+                expect(running.has(effect.orgId)).to.equal(false);
+                running.add(effect.orgId);
+              } else {
+                expect(running.delete(effect.orgId)).to.equal(true);
+              }
             }
+            if (state.phase === "polling" || state.phase === "blocked")
+              expect([...running]).to.have.members([...state.running]);
+            else expect(running.size).to.equal(0);
+            if (state.phase === "polling") expect(running.size).to.be.greaterThan(0);
           }
-          if (state.phase === "polling" || state.phase === "blocked") expect([...running]).to.have.members([...state.running]);
-          else expect(running.size).to.equal(0);
-          if (state.phase === "polling") expect(running.size).to.be.greaterThan(0);
-        }
-      }),
+        },
+      ),
     );
   });
 });

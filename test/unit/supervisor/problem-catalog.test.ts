@@ -1,7 +1,11 @@
 import { expect } from "chai";
 
-import { ProblemList } from "../../../src/supervisor/problem-book.js";
-import { PROBLEM_SEVERITY, problemText, type ProblemCode } from "../../../src/supervisor/problem-catalog.js";
+import { ProblemList } from "../../../src/supervisor/problem-list.js";
+import {
+  PROBLEM_SEVERITY,
+  problemText,
+  type ProblemCode,
+} from "../../../src/supervisor/problem-catalog.js";
 
 const DETAIL = {
   organization: "Example Ltd",
@@ -26,13 +30,23 @@ describe("supervisor/problems", () => {
   }
 
   it("tells ages in whole seconds, never below the limit they exceed", () => {
-    const { message } = problemText("freshnessMissed", { watchedP95: 44.70886265999999, staleAfterSeconds: 30 });
-    expect(message).to.include(" is up to 45 s old, more than WebexPresence.StaleAfterSeconds (30).");
-    expect(problemText("freshnessMissed", { watchedP95: 180.2, staleAfterSeconds: 180 }).message).to.include("up to 181 s");
+    const { message } = problemText("freshnessMissed", {
+      watchedP95: 44.70886265999999,
+      staleAfterSeconds: 30,
+    });
+    expect(message).to.include(
+      " is up to 45 s old, more than WebexPresence.StaleAfterSeconds (30).",
+    );
+    expect(
+      problemText("freshnessMissed", { watchedP95: 180.2, staleAfterSeconds: 180 }).message,
+    ).to.include("up to 181 s");
   });
 
   it("lets the place that saw a problem speak for itself", () => {
-    expect(problemText("webexError", { sentence: "A.", remedy: "B." })).to.deep.equal({ message: "A.", hint: "B." });
+    expect(problemText("webexError", { sentence: "A.", remedy: "B." })).to.deep.equal({
+      message: "A.",
+      hint: "B.",
+    });
   });
 
   it("lists one problem a code and organization, but each invalid setting", () => {

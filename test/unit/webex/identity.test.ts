@@ -2,13 +2,15 @@ import { expect } from "chai";
 
 import { Secret } from "../../../src/faults/secret.js";
 import { WebexIdentity } from "../../../src/webex/identity.js";
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
-import { API, CLOCK, never } from "./webex-harness.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
+import { API, CLOCK, never } from "../../support/webex-harness.js";
 
 const TOKEN = new Secret("on-trial");
 const identityOver = (http: ScriptedHttp, requestedOrgs: string[] = []): WebexIdentity =>
-  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) => requestedOrgs.push(orgId));
+  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) =>
+    requestedOrgs.push(orgId),
+  );
 
 describe("WebexIdentity", () => {
   it("asks with the token given", async () => {
@@ -28,14 +30,19 @@ describe("WebexIdentity", () => {
   });
 
   it("asks once only when the token is rejected", async () => {
-    const http = new ScriptedHttp([{ status: 401, body: { message: "Bad token on-trial", trackingId: "T" } }]);
+    const http = new ScriptedHttp([
+      { status: 401, body: { message: "Bad token on-trial", trackingId: "T" } },
+    ]);
     const fault = await faultOf(identityOver(http).me(TOKEN, never));
     expect(fault).to.include({ code: "unauthorized", trackingId: "T" });
     expect(fault.message).not.to.contain("on-trial");
   });
 
   it("lists the organizations that the token sees", async () => {
-    const http = new ScriptedHttp([{ body: { items: [{ id: "O", displayName: "Corp" }, { id: "Q" }] } }, { body: {} }]);
+    const http = new ScriptedHttp([
+      { body: { items: [{ id: "O", displayName: "Corp" }, { id: "Q" }] } },
+      { body: {} },
+    ]);
     const identity = identityOver(http);
     expect(await identity.organizations(TOKEN, never)).to.deep.equal([
       { orgId: "O", orgName: "Corp" },
@@ -46,6 +53,8 @@ describe("WebexIdentity", () => {
   });
 
   it("calls an organization without a name by its id", async () => {
-    expect(await identityOver(new ScriptedHttp([{ body: {} }])).organizationName(TOKEN, "O", never)).to.equal("O");
+    expect(
+      await identityOver(new ScriptedHttp([{ body: {} }])).organizationName(TOKEN, "O", never),
+    ).to.equal("O");
   });
 });

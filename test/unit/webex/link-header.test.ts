@@ -21,9 +21,18 @@ describe("nextLink", () => {
     [`<${NEXT}>; rel="next"; title=more`, "other parameters after"],
     [`<${NEXT}>; flag; rel="next"`, "a parameter without a value"],
     [`<${NEXT}>; rel="last next"`, "several relations"],
-    [`<https://webexapis.com/v1/people?a=1,2>; rel="first", <${NEXT}>; rel="next"`, "several links, a comma inside <>"],
-    [`<${NEXT}>; rel="next", <https://webexapis.com/v1/people?x>; rel="last"`, "the next link first"],
-    [`<http://elsewhere.example/>; rel="help",<${NEXT}>;rel="next"`, "a foreign link of another relation before it"],
+    [
+      `<https://webexapis.com/v1/people?a=1,2>; rel="first", <${NEXT}>; rel="next"`,
+      "several links, a comma inside <>",
+    ],
+    [
+      `<${NEXT}>; rel="next", <https://webexapis.com/v1/people?x>; rel="last"`,
+      "the next link first",
+    ],
+    [
+      `<http://elsewhere.example/>; rel="help",<${NEXT}>;rel="next"`,
+      "a foreign link of another relation before it",
+    ],
     [`garbage, <${NEXT}>; rel="next"`, "garbage before it"],
     [`</v1/people?max=1000&cursor=b3BhcXVl>; rel="next"`, "a relative address"],
     [`<?max=1000&cursor=b3BhcXVl>; rel="next"`, "a query alone"],
@@ -32,7 +41,8 @@ describe("nextLink", () => {
       "the same origin in another spelling",
     ],
   ];
-  for (const [header, what] of found) it(`reads ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(NEXT));
+  for (const [header, what] of found)
+    it(`reads ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(NEXT));
 
   const none: [string | undefined, string][] = [
     [undefined, "no header"],
@@ -44,7 +54,8 @@ describe("nextLink", () => {
     [`<${NEXT}`, "an address that does not end"],
     [`rel="next"`, "no address"],
   ];
-  for (const [header, what] of none) it(`finds nothing in ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(null));
+  for (const [header, what] of none)
+    it(`finds nothing in ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(null));
 
   const foreign = [
     "https://evil.example/v1/people?cursor=1",

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { faultOf } from "../../support/http-fixtures.js";
-import { findItemRanges } from "../../../src/webex/item-split.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { findItemRanges } from "../../../src/webex/item-ranges.js";
 import { parseListedPersons } from "../../../src/webex/listed-persons.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -12,7 +12,9 @@ const answer = (text: string) => ({ status: 200, headers: {}, body: bytes(text) 
 function split(text: string): string[] | null {
   const body = bytes(text);
   const ranges = findItemRanges(body);
-  return ranges?.map(({ start, end }) => new TextDecoder().decode(body.subarray(start, end))) ?? null;
+  return (
+    ranges?.map(({ start, end }) => new TextDecoder().decode(body.subarray(start, end))) ?? null
+  );
 }
 
 /** What JSON.parse says the items are, where all of them are objects; else null. */
@@ -20,7 +22,9 @@ function parsedItems(text: string): unknown[] | null {
   try {
     const value = JSON.parse(text) as { items?: unknown } | null;
     const items = typeof value === "object" && value !== null ? value.items : null;
-    const objects = Array.isArray(items) && items.every((i) => typeof i === "object" && i !== null && !Array.isArray(i));
+    const objects =
+      Array.isArray(items) &&
+      items.every((i) => typeof i === "object" && i !== null && !Array.isArray(i));
     return objects ? items : null;
   } catch {
     return null;
@@ -35,7 +39,9 @@ describe("the items of a page", () => {
     const items = ['{"a":"}]\\\\\\" ,{"}', '{ "b" : [1,{"c":[]}] }', '{"ж":"🙂 \\u0022"}', "{}"];
     expect(split(`{"notFoundIds":null,"items":[${items.join(",")}]}`)).to.deep.equal(items);
     expect(
-      split(` \r\n{ "x" : {"items":[1]} , "y":"\\"items\\":[" ,\t"items" :\n[ ${items.join(" ,\n")} ] , "z":[-1.5e3] }\n`),
+      split(
+        ` \r\n{ "x" : {"items":[1]} , "y":"\\"items\\":[" ,\t"items" :\n[ ${items.join(" ,\n")} ] , "z":[-1.5e3] }\n`,
+      ),
     ).to.deep.equal(items);
     expect(split('{"items":[]}')).to.deep.equal([]);
     expect(split('{"items" : [ ] }')).to.deep.equal([]);
@@ -76,7 +82,9 @@ describe("the items of a page", () => {
     const object = fc.dictionary(fc.string(), fc.jsonValue()).map((o) => JSON.stringify(o));
     fc.assert(
       fc.property(fc.array(object), fc.constantFrom("", " ", "\n"), (items, space) => {
-        expect(split(pageOf(items.join(`${space},${space}`), space, ',"b":{}'))).to.deep.equal(items);
+        expect(split(pageOf(items.join(`${space},${space}`), space, ',"b":{}'))).to.deep.equal(
+          items,
+        );
       }),
     );
   });
@@ -86,8 +94,14 @@ describe("the items of a page", () => {
     const object = fc
       .dictionary(fc.oneof(fc.constantFrom("items", 'a"b', "\\"), fc.string()), fc.jsonValue())
       .map((o) => JSON.stringify(o));
-    const spaced = fc.tuple(fc.array(object), fc.constantFrom("", " ", "\n"), fc.constantFrom("", ',"b":1', ',"items":[]'));
-    const page = spaced.map(([items, space, more]) => pageOf(items.join(`${space},${space}`), space, more));
+    const spaced = fc.tuple(
+      fc.array(object),
+      fc.constantFrom("", " ", "\n"),
+      fc.constantFrom("", ',"b":1', ',"items":[]'),
+    );
+    const page = spaced.map(([items, space, more]) =>
+      pageOf(items.join(`${space},${space}`), space, more),
+    );
     const cut = fc
       .tuple(page, fc.nat(), fc.nat(3), fc.constantFrom("", '"', "{", "}", "]", ",", "\\"))
       .map(([text, at, length, put]) => {
@@ -113,25 +127,35 @@ describe("the items of a page", () => {
   }).timeout(20_000);
 
   it("tell by a number whether a single byte has changed", () => {
-    const page = (name: string) => parseListedPersons(answer(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
+    const page = (name: string) =>
+      parseListedPersons(answer(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
     const numbers = new Set<number>();
     for (let i = 0; i < 20_000; i += 1) numbers.add(page(`Ann ${i}`).fingerprint);
     expect(numbers.size).to.equal(20_000);
-    for (const number of numbers) if (!Number.isSafeInteger(number) || number < 0) expect.fail(String(number));
+    for (const number of numbers)
+      if (!Number.isSafeInteger(number) || number < 0) expect.fail(String(number));
     expect(page("Ann").fingerprint).to.equal(page("Ann").fingerprint);
-    const elsewhere = parseListedPersons(answer(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`))[1]!;
+    const elsewhere = parseListedPersons(
+      answer(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`),
+    )[1]!;
     expect(elsewhere.fingerprint).to.equal(page("Ann").fingerprint);
   });
 
   it("are read also where they cannot be told apart, and then have no number", () => {
     const items = parseListedPersons(answer('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'));
     expect(items.map((item) => item.read()?.id ?? null)).to.deep.equal(["1", null, null]);
-    expect(items.map((item) => item.fingerprint)).to.deep.equal([Number.NaN, Number.NaN, Number.NaN]);
+    expect(items.map((item) => item.fingerprint)).to.deep.equal([
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+    ]);
   });
 
   it("that are no JSON inside are a fault of Webex's when they are read", async () => {
     const [good, broken] = parseListedPersons(answer('{"items":[{"id":"1"},{"id":tru}]}'));
     expect(good?.read()?.id).to.equal("1");
-    expect((await faultOf(Promise.resolve().then(() => broken?.read()))).code).to.equal("webexError");
+    expect((await faultOf(Promise.resolve().then(() => broken?.read()))).code).to.equal(
+      "webexError",
+    );
   });
 });

@@ -4,10 +4,10 @@ import { inspect } from "node:util";
 import { Secret } from "../../../src/faults/secret.js";
 import { WebexOAuth } from "../../../src/webex/oauth.js";
 import { webexEndpoints } from "../../../src/webex/oauth-endpoints.js";
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
-import type { ScriptedResponse } from "../../support/scripted-http.js";
-import { API, CLOCK, never } from "./webex-harness.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
+import type { ScriptedResponse } from "../../support/http-fake.js";
+import { API, CLOCK, never } from "../../support/webex-harness.js";
 
 const CLIENT = { clientId: "C:1 é", clientSecret: new Secret("s+e/c r€t") };
 /** RFC 6749 2.3.1 by hand: form-encoded, joined, base64. */
@@ -25,7 +25,8 @@ const TOKENS = {
 
 const oauthOver = (http: ScriptedHttp): WebexOAuth =>
   new WebexOAuth({ http, clock: CLOCK, version: "1.2.3" }, webexEndpoints(API));
-const sentForm = (http: ScriptedHttp): Record<string, string> => Object.fromEntries(new URLSearchParams(http.requests[0]?.body));
+const sentForm = (http: ScriptedHttp): Record<string, string> =>
+  Object.fromEntries(new URLSearchParams(http.requests[0]?.body));
 
 describe("webexEndpoints", () => {
   it("are Cisco's for Cisco's ApiUrl", () => {
@@ -68,7 +69,11 @@ describe("WebexOAuth", () => {
       codeVerifier: new Secret("ver"),
     };
     const answer = await oauthOver(http).exchangeCode(CLIENT, grant, never);
-    expect(http.requests[0]).to.include({ method: "POST", url: `${API}/access_token`, timeoutMs: 30_000 });
+    expect(http.requests[0]).to.include({
+      method: "POST",
+      url: `${API}/access_token`,
+      timeoutMs: 30_000,
+    });
     expect(http.requests[0]?.headers).to.deep.equal({
       Accept: "application/json",
       "Content-Type": "application/x-www-form-urlencoded",
@@ -82,15 +87,26 @@ describe("WebexOAuth", () => {
       client_id: "C:1 é",
       client_secret: "s+e/c r€t",
     });
-    expect([answer.accessToken.reveal(), answer.refreshToken?.reveal()]).to.deep.equal(["AT", "RT"]);
-    expect([answer.expiresInSeconds, answer.refreshTokenExpiresInSeconds]).to.deep.equal([1209599, 7775999]);
-    expect(answer.scopes).to.deep.equal(["spark-admin:people_read", "spark-admin:organizations_read"]);
+    expect([answer.accessToken.reveal(), answer.refreshToken?.reveal()]).to.deep.equal([
+      "AT",
+      "RT",
+    ]);
+    expect([answer.expiresInSeconds, answer.refreshTokenExpiresInSeconds]).to.deep.equal([
+      1209599, 7775999,
+    ]);
+    expect(answer.scopes).to.deep.equal([
+      "spark-admin:people_read",
+      "spark-admin:organizations_read",
+    ]);
   });
 
   it("refreshes, and says null for all that Webex does not say", async () => {
     const http = new ScriptedHttp([{ body: { access_token: "AT" } }]);
     const answer = await oauthOver(http).refresh(CLIENT, REFRESH, never);
-    expect(sentForm(http)).to.include({ grant_type: "refresh_token", refresh_token: "refresh-secret" });
+    expect(sentForm(http)).to.include({
+      grant_type: "refresh_token",
+      refresh_token: "refresh-secret",
+    });
     expect(answer).to.deep.include({
       expiresInSeconds: null,
       refreshToken: null,
@@ -100,7 +116,13 @@ describe("WebexOAuth", () => {
   });
 
   it("takes lifetimes written as text and leaves odd ones out", async () => {
-    const body = { access_token: "AT", expires_in: "3600", refresh_token: 5, refresh_token_expires_in: -1, scope: " " };
+    const body = {
+      access_token: "AT",
+      expires_in: "3600",
+      refresh_token: 5,
+      refresh_token_expires_in: -1,
+      scope: " ",
+    };
     const answer = await oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never);
     expect(answer).to.deep.include({
       expiresInSeconds: 3600,
@@ -112,7 +134,9 @@ describe("WebexOAuth", () => {
 
   for (const body of [{}, { access_token: "" }, { access_token: 1 }, "<html>", "", "[]"]) {
     it(`cannot use ${JSON.stringify(body)} as tokens`, async () => {
-      const fault = await faultOf(oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never));
+      const fault = await faultOf(
+        oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never),
+      );
       expect(fault.code).to.equal("webexError");
     });
   }
@@ -131,14 +155,23 @@ describe("WebexOAuth", () => {
     expect(http.requests[0]?.url).to.equal(`${API}/device/authorize`);
     expect(sentForm(http)).to.deep.equal({ client_id: "C:1 é", scope: "a b" });
     expect(code.deviceCode.reveal()).to.equal("DC");
-    expect(code).to.include({ userCode: "729703", verificationUri: "https://v", verificationUriComplete: "https://v?c" });
+    expect(code).to.include({
+      userCode: "729703",
+      verificationUri: "https://v",
+      verificationUriComplete: "https://v?c",
+    });
     expect(code).to.include({ expiresInSeconds: 300, intervalSeconds: 2 });
   });
 
   it("waits as RFC 8628 says where a device flow's answer does not say", async () => {
     const body = { device_code: "DC", user_code: 729703, verification_uri: "https://v" };
     const code = await oauthOver(new ScriptedHttp([{ body }])).authorizeDevice(CLIENT, "a", never);
-    expect(code).to.include({ userCode: "729703", verificationUriComplete: null, expiresInSeconds: 300, intervalSeconds: 5 });
+    expect(code).to.include({
+      userCode: "729703",
+      verificationUriComplete: null,
+      expiresInSeconds: 300,
+      intervalSeconds: 5,
+    });
   });
 
   it("asks after a device code for a day at most, and not at an interval past its end", async () => {
@@ -179,7 +212,16 @@ describe("WebexOAuth", () => {
 
   const polls: [ScriptedResponse, string][] = [
     [{ status: 428 }, "pending"],
-    [{ status: 428, body: { message: "Precondition required", errors: [{ description: "authorization_pending" }] } }, "pending"],
+    [
+      {
+        status: 428,
+        body: {
+          message: "Precondition required",
+          errors: [{ description: "authorization_pending" }],
+        },
+      },
+      "pending",
+    ],
     [{ status: 428, body: { errors: [{ description: "slow_down" }] } }, "slowDown"],
     [{ status: 400, body: { error: "authorization_pending" } }, "pending"],
     [{ status: 400, body: { message: "The request is authorization_pending." } }, "pending"],
@@ -191,7 +233,9 @@ describe("WebexOAuth", () => {
   ];
   for (const [answer, kind] of polls) {
     it(`takes ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")} of a device flow for ${kind}`, async () => {
-      expect((await oauthOver(new ScriptedHttp([answer])).pollDeviceToken(CLIENT, DEVICE, never)).kind).to.equal(kind);
+      expect(
+        (await oauthOver(new ScriptedHttp([answer])).pollDeviceToken(CLIENT, DEVICE, never)).kind,
+      ).to.equal(kind);
     });
   }
 
@@ -203,9 +247,13 @@ describe("WebexOAuth", () => {
     [404, "webexError"],
   ] as const) {
     it(`ends a device flow with ${code} at ${status}`, async () => {
-      expect((await faultOf(oauthOver(new ScriptedHttp([{ status }])).pollDeviceToken(CLIENT, DEVICE, never))).code).to.equal(
-        code,
-      );
+      expect(
+        (
+          await faultOf(
+            oauthOver(new ScriptedHttp([{ status }])).pollDeviceToken(CLIENT, DEVICE, never),
+          )
+        ).code,
+      ).to.equal(code);
     });
   }
 
@@ -214,15 +262,33 @@ describe("WebexOAuth", () => {
     await oauthOver(http).revoke(CLIENT, REFRESH, never);
     expect(http.requests[0]?.url).to.equal("https://idbroker.webex.com/idb/oauth2/v1/revoke");
     expect(http.requests[0]?.headers.Authorization).to.equal(BASIC);
-    expect(sentForm(http)).to.deep.equal({ token: "refresh-secret", token_type_hint: "refresh_token" });
+    expect(sentForm(http)).to.deep.equal({
+      token: "refresh-secret",
+      token_type_hint: "refresh_token",
+    });
   });
 
-  const webexError = (message: string): object => ({ message, errors: [{ description: message }], trackingId: "NA_1-2" });
+  const webexError = (message: string): object => ({
+    message,
+    errors: [{ description: message }],
+    trackingId: "NA_1-2",
+  });
   const refusals: [ScriptedResponse, string, string | undefined][] = [
-    [{ status: 400, body: { error: "invalid_grant", error_description: "Dead." } }, "grantRefused", "invalid_grant"],
-    [{ status: 400, body: { error: "invalid_request", error_description: "Dead." } }, "grantRefused", "invalid_request"],
     [
-      { status: 400, body: webexError("The refresh token provided is expired, revoked, malformed or invalid.") },
+      { status: 400, body: { error: "invalid_grant", error_description: "Dead." } },
+      "grantRefused",
+      "invalid_grant",
+    ],
+    [
+      { status: 400, body: { error: "invalid_request", error_description: "Dead." } },
+      "grantRefused",
+      "invalid_request",
+    ],
+    [
+      {
+        status: 400,
+        body: webexError("The refresh token provided is expired, revoked, malformed or invalid."),
+      },
       "grantRefused",
       undefined,
     ],
@@ -236,7 +302,15 @@ describe("WebexOAuth", () => {
     [{ status: 403, body: "<html>Blocked by the firewall</html>" }, "webexError", undefined],
     [{ status: 302, headers: { Location: "https://evil.example/" } }, "webexError", undefined],
     [{ status: 404, body: webexError("Not found.") }, "webexError", undefined],
-    [{ status: 429, headers: { "Retry-After": "rand(30),add(30)" }, body: webexError("Too many.") }, "rateLimited", undefined],
+    [
+      {
+        status: 429,
+        headers: { "Retry-After": "rand(30),add(30)" },
+        body: webexError("Too many."),
+      },
+      "rateLimited",
+      undefined,
+    ],
     [{ status: 423, headers: { "Retry-After": "5" } }, "rateLimited", undefined],
     [{ status: 500, body: webexError("Oops.") }, "webexError", undefined],
     [{ status: 502, body: "<html><h1>502 Bad Gateway</h1></html>" }, "webexError", undefined],
@@ -247,14 +321,23 @@ describe("WebexOAuth", () => {
     it(`makes ${code}${error === undefined ? "" : ` (${error})`} of ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")}`, async () => {
       const http = new ScriptedHttp([answer]);
       const fault = await faultOf(oauthOver(http).refresh(CLIENT, REFRESH, never));
-      expect([fault.code, fault.status, fault.data.error]).to.deep.equal([code, answer.status, error]);
+      expect([fault.code, fault.status, fault.data.error]).to.deep.equal([
+        code,
+        answer.status,
+        error,
+      ]);
       expect(http.requests).to.have.length(1);
     });
   }
 
   it("shows no secret of the request, even one that Webex echoes", async () => {
-    const body = { error: "invalid_grant", error_description: "Token refresh-secret of client s+e/c r€t is dead" };
-    const fault = await faultOf(oauthOver(new ScriptedHttp([{ status: 400, body }])).refresh(CLIENT, REFRESH, never));
+    const body = {
+      error: "invalid_grant",
+      error_description: "Token refresh-secret of client s+e/c r€t is dead",
+    };
+    const fault = await faultOf(
+      oauthOver(new ScriptedHttp([{ status: 400, body }])).refresh(CLIENT, REFRESH, never),
+    );
     expect(fault.message).to.contain("is dead");
     expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(/refresh-secret|s\+e/);
   });

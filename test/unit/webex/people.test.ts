@@ -1,12 +1,13 @@
 import { expect } from "chai";
 
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
 import type { PeoplePage } from "../../../src/webex/people-api.js";
 import { decodePerson } from "../../../src/webex/person-decoder.js";
-import { API, never, peopleOver } from "./webex-harness.js";
+import { API, never, peopleOver } from "../../support/webex-harness.js";
 
-const roleId = (name: string): string => Buffer.from(`ciscospark://us/ROLE/${name}`).toString("base64").replace(/=+$/, "");
+const roleId = (name: string): string =>
+  Buffer.from(`ciscospark://us/ROLE/${name}`).toString("base64").replace(/=+$/, "");
 
 /** A person as recorded from the service, names aside. */
 const ANN = {
@@ -51,8 +52,24 @@ describe("WebexPeople", () => {
   });
 
   it("takes whatever is missing, or of another type, for absent", () => {
-    const nothing = { displayName: null, userName: null, emails: [], sipAddresses: [], status: null, lastActivity: null };
-    const odd = { id: "2", displayName: 5, userName: {}, emails: "x", sipAddresses: {}, status: ["a"], lastActivity: 0, type: 3 };
+    const nothing = {
+      displayName: null,
+      userName: null,
+      emails: [],
+      sipAddresses: [],
+      status: null,
+      lastActivity: null,
+    };
+    const odd = {
+      id: "2",
+      displayName: 5,
+      userName: {},
+      emails: "x",
+      sipAddresses: {},
+      status: ["a"],
+      lastActivity: 0,
+      type: 3,
+    };
     const mixed = {
       id: "3",
       emails: ["a@b.example", null, 4],
@@ -75,8 +92,19 @@ describe("WebexPeople", () => {
       null,
       "x",
     ];
-    const page = await peopleOver(new ScriptedHttp([{ body: { items } }])).listPage({ kind: "first", max: 1000 }, never);
-    expect(read(page).map((person) => person?.id ?? null)).to.deep.equal([null, null, "3", "4", null, null, null]);
+    const page = await peopleOver(new ScriptedHttp([{ body: { items } }])).listPage(
+      { kind: "first", max: 1000 },
+      never,
+    );
+    expect(read(page).map((person) => person?.id ?? null)).to.deep.equal([
+      null,
+      null,
+      "3",
+      "4",
+      null,
+      null,
+      null,
+    ]);
   });
 
   it("keeps duplicates and an unknown status as they are", async () => {
@@ -86,13 +114,18 @@ describe("WebexPeople", () => {
         { id: "1", status: "brandNew" },
       ],
     };
-    const page = await peopleOver(new ScriptedHttp([{ body }])).listPage({ kind: "first", max: 1000 }, never);
+    const page = await peopleOver(new ScriptedHttp([{ body }])).listPage(
+      { kind: "first", max: 1000 },
+      never,
+    );
     expect(read(page).map((person) => person?.status)).to.deep.equal(["", "brandNew"]);
   });
 
   for (const body of [{}, { items: null }, { items: {} }]) {
     it(`cannot use ${JSON.stringify(body)}`, async () => {
-      const fault = await faultOf(peopleOver(new ScriptedHttp([{ body }])).listPage({ kind: "first", max: 1 }, never));
+      const fault = await faultOf(
+        peopleOver(new ScriptedHttp([{ body }])).listPage({ kind: "first", max: 1 }, never),
+      );
       expect(fault.code).to.equal("webexError");
     });
   }
@@ -107,11 +140,17 @@ describe("WebexPeople", () => {
     const first = await people.listPage({ kind: "first", max: 1000 }, never);
     expect([first.items.length, first.next]).to.deep.equal([0, next]);
     const second = await people.listPage({ kind: "next", url: next }, never);
-    expect([second.items.length, second.next, http.requests[1]?.url]).to.deep.equal([1, null, next]);
+    expect([second.items.length, second.next, http.requests[1]?.url]).to.deep.equal([
+      1,
+      null,
+      next,
+    ]);
   });
 
   it("does not hand out a link to another server", async () => {
-    const http = new ScriptedHttp([{ body: { items: [ANN] }, headers: { link: '<https://evil.example/>; rel="next"' } }]);
+    const http = new ScriptedHttp([
+      { body: { items: [ANN] }, headers: { link: '<https://evil.example/>; rel="next"' } },
+    ]);
     const fault = await faultOf(peopleOver(http).listPage({ kind: "first", max: 1000 }, never));
     expect([fault.code, typeof fault.hint]).to.deep.equal(["webexError", "string"]);
   });
@@ -138,7 +177,12 @@ describe("WebexPeople", () => {
 
   it("sees that the administrator shares no status, and has no role", async () => {
     const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O" } }])).me(never);
-    expect(me).to.include({ sharesStatus: false, isFullAdmin: false, displayName: null, email: null });
+    expect(me).to.include({
+      sharesStatus: false,
+      isFullAdmin: false,
+      displayName: null,
+      email: null,
+    });
   });
 
   for (const [roles, expected] of [
@@ -150,14 +194,18 @@ describe("WebexPeople", () => {
     ["id_full_admin", false],
   ] as const) {
     it(`takes roles ${JSON.stringify(roles)} for ${expected ? "a full administrator's" : "those of another"}`, async () => {
-      const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O", roles } }])).me(never);
+      const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O", roles } }])).me(
+        never,
+      );
       expect(me.isFullAdmin).to.equal(expected);
     });
   }
 
   for (const body of [{ orgId: "O" }, { id: "1" }, { id: "1", orgId: "" }, { id: 1, orgId: "O" }]) {
     it(`cannot use ${JSON.stringify(body)} for itself`, async () => {
-      expect((await faultOf(peopleOver(new ScriptedHttp([{ body }])).me(never))).code).to.equal("webexError");
+      expect((await faultOf(peopleOver(new ScriptedHttp([{ body }])).me(never))).code).to.equal(
+        "webexError",
+      );
     });
   }
 });

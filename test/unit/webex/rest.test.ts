@@ -2,19 +2,26 @@ import { expect } from "chai";
 import { inspect } from "node:util";
 
 import { Fault } from "../../../src/faults/fault.js";
-import { faultOf } from "../../support/http-fixtures.js";
-import { ScriptedHttp } from "../../support/scripted-http.js";
-import type { ScriptedResponse } from "../../support/scripted-http.js";
-import { API, RecordingGate, never, peopleOver } from "./webex-harness.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp } from "../../support/http-fake.js";
+import type { ScriptedResponse } from "../../support/http-fake.js";
+import { API, RecordingGate, never, peopleOver } from "../../support/webex-harness.js";
 
 const ME = { id: "P1", orgId: "O1", status: "active" };
-const redirect = (location: string): ScriptedResponse => ({ status: 307, headers: { Location: location } });
+const redirect = (location: string): ScriptedResponse => ({
+  status: 307,
+  headers: { Location: location },
+});
 
 describe("RestClient", () => {
   it("sends the bearer, the agent's name and nothing else of note", async () => {
     const http = new ScriptedHttp([{ body: ME }]);
     await peopleOver(http).me(never);
-    expect(http.requests[0]).to.include({ method: "GET", url: `${API}/people/me`, timeoutMs: 30_000 });
+    expect(http.requests[0]).to.include({
+      method: "GET",
+      url: `${API}/people/me`,
+      timeoutMs: 30_000,
+    });
     expect(http.requests[0]?.headers).to.deep.equal({
       Authorization: "Bearer token-1",
       Accept: "application/json",
@@ -25,19 +32,29 @@ describe("RestClient", () => {
   it("gives a page 60 s and 64 MB", async () => {
     const http = new ScriptedHttp([{ body: { items: [] } }]);
     await peopleOver(http).listPage({ kind: "first", max: 1000 }, never);
-    expect(http.requests[0]).to.include({ url: `${API}/people?max=1000`, timeoutMs: 60_000, maxBytes: 64 * 1024 * 1024 });
+    expect(http.requests[0]).to.include({
+      url: `${API}/people?max=1000`,
+      timeoutMs: 60_000,
+      maxBytes: 64 * 1024 * 1024,
+    });
   });
 
   it("replaces a rejected token and replays once, each time past the gate", async () => {
     const http = new ScriptedHttp([{ status: 401 }, { body: ME }]);
     const gate = new RecordingGate();
     await peopleOver(http, gate).me(never);
-    expect(http.requests.map((r) => r.headers.Authorization)).to.deep.equal(["Bearer token-1", "Bearer token-2"]);
+    expect(http.requests.map((r) => r.headers.Authorization)).to.deep.equal([
+      "Bearer token-1",
+      "Bearer token-2",
+    ]);
     expect(gate.events).to.deep.equal(["admit", "answered", "admit", "answered"]);
   });
 
   it("gives up after the second 401", async () => {
-    const http = new ScriptedHttp([{ status: 401 }, { status: 401, body: { message: "No.", trackingId: "T-2" } }]);
+    const http = new ScriptedHttp([
+      { status: 401 },
+      { status: 401, body: { message: "No.", trackingId: "T-2" } },
+    ]);
     const fault = await faultOf(peopleOver(http).me(never));
     expect(fault).to.include({ code: "unauthorized", status: 401, trackingId: "T-2" });
     expect(http.remaining).to.equal(0);
@@ -46,7 +63,11 @@ describe("RestClient", () => {
   const faults: [ScriptedResponse, string, string][] = [
     [{ status: 429, headers: { "Retry-After": "12" } }, "rateLimited", "rateLimited"],
     [{ status: 423 }, "rateLimited", "rateLimited"],
-    [{ status: 400, body: { message: "Email, displayName, or id list should be specified." } }, "refused", "answered"],
+    [
+      { status: 400, body: { message: "Email, displayName, or id list should be specified." } },
+      "refused",
+      "answered",
+    ],
     [{ status: 403, body: { message: "Missing scope." } }, "forbidden", "answered"],
     [{ status: 404 }, "notFound", "answered"],
     [{ status: 409 }, "refused", "answered"],
@@ -71,7 +92,11 @@ describe("RestClient", () => {
 
   it("names the wait, the tracking id and Webex's words", async () => {
     const http = new ScriptedHttp([
-      { status: 429, headers: { "Retry-After": "12", TrackingID: "T-1, T-2" }, body: { message: "Too many requests" } },
+      {
+        status: 429,
+        headers: { "Retry-After": "12", TrackingID: "T-1, T-2" },
+        body: { message: "Too many requests" },
+      },
     ]);
     const fault = await faultOf(peopleOver(http).me(never));
     expect(fault).to.include({ retryAfterMs: 12_000, trackingId: "T-1" });
@@ -84,22 +109,38 @@ describe("RestClient", () => {
       errors: [{ description: "zoe@corp.example token-1" }],
     };
     for (const status of [400, 403, 404, 500]) {
-      const fault = await faultOf(peopleOver(new ScriptedHttp([{ status, body }])).findByEmail("zoe@corp.example", never));
-      expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(/zoe|corp\.example|token-1/);
+      const fault = await faultOf(
+        peopleOver(new ScriptedHttp([{ status, body }])).findByEmail("zoe@corp.example", never),
+      );
+      expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(
+        /zoe|corp\.example|token-1/,
+      );
     }
   });
 
   it("keeps nothing of an answer that is not JSON", async () => {
-    const fault = await faultOf(peopleOver(new ScriptedHttp([{ body: "zoe@corp.example" }])).me(never));
+    const fault = await faultOf(
+      peopleOver(new ScriptedHttp([{ body: "zoe@corp.example" }])).me(never),
+    );
     expect(fault.cause).to.equal(undefined);
     expect(fault.message).not.to.contain("zoe");
   });
 
   it("follows redirects within the origin, each past the gate", async () => {
-    const http = new ScriptedHttp([redirect("/v1/a"), redirect(`${API}/b`), redirect("c"), { body: ME }]);
+    const http = new ScriptedHttp([
+      redirect("/v1/a"),
+      redirect(`${API}/b`),
+      redirect("c"),
+      { body: ME },
+    ]);
     const gate = new RecordingGate();
     await peopleOver(http, gate).me(never);
-    expect(http.requests.map((r) => r.url)).to.deep.equal([`${API}/people/me`, `${API}/a`, `${API}/b`, `${API}/c`]);
+    expect(http.requests.map((r) => r.url)).to.deep.equal([
+      `${API}/people/me`,
+      `${API}/a`,
+      `${API}/b`,
+      `${API}/c`,
+    ]);
     expect(gate.events.filter((e) => e === "admit")).to.have.length(4);
   });
 
@@ -125,7 +166,9 @@ describe("RestClient", () => {
 
   it("does not ask another origin for a page either", async () => {
     const http = new ScriptedHttp([]);
-    const fault = await faultOf(peopleOver(http).listPage({ kind: "next", url: "https://evil.example/" }, never));
+    const fault = await faultOf(
+      peopleOver(http).listPage({ kind: "next", url: "https://evil.example/" }, never),
+    );
     expect([fault.code, http.requests.length]).to.deep.equal(["webexError", 0]);
     expect(fault.hint).to.be.a("string");
   });
@@ -143,7 +186,11 @@ describe("RestClient", () => {
     gate.acquire = async () => controller.abort();
     const http = new ScriptedHttp([]);
     const fault = await faultOf(peopleOver(http, gate).me(controller.signal));
-    expect([fault.code, http.requests.length, gate.events.join()]).to.deep.equal(["cancelled", 0, "answered"]);
+    expect([fault.code, http.requests.length, gate.events.join()]).to.deep.equal([
+      "cancelled",
+      0,
+      "answered",
+    ]);
   });
 
   it("cancels what is under way", async () => {

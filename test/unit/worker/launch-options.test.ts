@@ -23,7 +23,9 @@ function options(argv: string[], env: Parameters<typeof checkLaunchOptions>[1] =
 
 describe("worker/launch-options", () => {
   it("takes both ways of writing an option, and defaults for the rest", () => {
-    expect(options(["--settings", "Presence.ini", "--host-pid=42", "--log-level", "debug"])).to.deep.equal({
+    expect(
+      options(["--settings", "Presence.ini", "--host-pid=42", "--log-level", "debug"]),
+    ).to.deep.equal({
       settingsPath: "/cwd/Presence.ini",
       hostPid: 42,
       logDirectory: "/home/ada/.local/state/ucx-webex-presence",
@@ -43,11 +45,15 @@ describe("worker/launch-options", () => {
   it("writes its log where the system says", () => {
     const directory = (env: Parameters<typeof checkLaunchOptions>[1]) =>
       (options(["--settings", "x"], env) as { logDirectory: string }).logDirectory;
-    expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "/state" } })).to.equal("/state/ucx-webex-presence");
+    expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "/state" } })).to.equal(
+      "/state/ucx-webex-presence",
+    );
     expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "relative" } })).to.equal(
       "/home/ada/.local/state/ucx-webex-presence",
     );
-    expect(directory({ ...LINUX, platform: "macos" })).to.equal("/home/ada/Library/Logs/ucx-webex-presence");
+    expect(directory({ ...LINUX, platform: "macos" })).to.equal(
+      "/home/ada/Library/Logs/ucx-webex-presence",
+    );
   });
 
   for (const args of [

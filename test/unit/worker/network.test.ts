@@ -5,10 +5,17 @@ import type { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Http, HttpRequest, HttpRoute } from "../../../src/ports/http.js";
 import { Network } from "../../../src/worker/network.js";
-import { FakeClock, settle } from "../../support/fake-clock.js";
+import { FakeClock, settle } from "../../support/clock-fake.js";
 
 function request(signal = new AbortController().signal): HttpRequest {
-  return { method: "GET", url: "https://webex.example/", headers: {}, timeoutMs: 1, maxBytes: 1, signal };
+  return {
+    method: "GET",
+    url: "https://webex.example/",
+    headers: {},
+    timeoutMs: 1,
+    maxBytes: 1,
+    signal,
+  };
 }
 
 function bench() {
@@ -111,6 +118,10 @@ describe("worker/network", () => {
     expect(network.apply({ ...direct, certificates: "PEM A" })).to.equal(false);
     expect(network.apply({ ...direct, certificates: "PEM B" })).to.equal(true);
     expect(network.apply(direct)).to.equal(true);
-    expect(made.map(({ route }) => route.extraCertificates)).to.deep.equal(["PEM A", "PEM B", null]);
+    expect(made.map(({ route }) => route.extraCertificates)).to.deep.equal([
+      "PEM A",
+      "PEM B",
+      null,
+    ]);
   });
 });

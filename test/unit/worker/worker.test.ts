@@ -5,10 +5,10 @@ import { Fault } from "../../../src/faults/fault.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 import { MemoryStore } from "../../../src/platform/memory-store.js";
 import { Worker } from "../../../src/worker/worker.js";
-import { FakeChannel } from "../../support/fake-channel.js";
-import { FakeClock, SeededRandom } from "../../support/fake-clock.js";
-import { FakeSettingsFile } from "../../support/fake-settings-file.js";
-import { RecordingLogger } from "../../support/recording-logger.js";
+import { FakeChannel } from "../../support/channel-fake.js";
+import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
+import { FakeSettingsFile } from "../../support/settings-file-fake.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
 
 const nothing = (): void => undefined;
 
@@ -17,8 +17,14 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
   const channel = new FakeChannel();
   const gone: (() => void)[] = [];
   const store = new MemoryStore();
-  const file = new FakeSettingsFile("/Presence.ini", "WebexPresence.Enable=1\nWebexPresence.Authorize=off\n");
-  const log = Object.assign(new RecordingLogger(), { setLevel: sinon.spy(), close: ways.closeLog ?? (() => Promise.resolve()) });
+  const file = new FakeSettingsFile(
+    "/Presence.ini",
+    "WebexPresence.Enable=1\nWebexPresence.Authorize=off\n",
+  );
+  const log = Object.assign(new RecordingLogger(), {
+    setLevel: sinon.spy(),
+    close: ways.closeLog ?? (() => Promise.resolve()),
+  });
   const worker = new Worker(
     {
       clock,
@@ -36,15 +42,29 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
       channel,
       settingsFile: file,
       readIniLine,
-      readCertificates: () => Promise.resolve({ ok: false, reason: "names a file that is not there", hint: "Name another." }),
+      readCertificates: () =>
+        Promise.resolve({
+          ok: false,
+          reason: "names a file that is not there",
+          hint: "Name another.",
+        }),
       secretStore: store,
-      http: () => ({ send: () => Promise.reject(new Fault("webexUnreachable", "No network.")), close: nothing }),
+      http: () => ({
+        send: () => Promise.reject(new Fault("webexUnreachable", "No network.")),
+        close: nothing,
+      }),
       statusFile: { write: ways.writeStatus ?? (() => Promise.resolve()) },
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
       listenOnLoopback: () => Promise.reject(new Fault("redirectPortInUse", "The port is taken.")),
     },
-    { settingsPath: "/Presence.ini", hostPid: 7, logDirectory: "/log", logLevel: null, secretStore: "memory" },
+    {
+      settingsPath: "/Presence.ini",
+      hostPid: 7,
+      logDirectory: "/log",
+      logLevel: null,
+      secretStore: "memory",
+    },
   );
   return { clock, channel, gone, file, log, store, worker };
 }
@@ -73,11 +93,14 @@ describe("worker/worker", () => {
     await clock.advance(1_000);
     const problems = async (): Promise<{ code: string; orgId: string | null; message: string }[]> =>
       ((await channel.request("worker/status")).result as { problems: [] }).problems;
-    const required = async () => (await problems()).filter(({ code }) => code === "authorizationRequired");
+    const required = async () =>
+      (await problems()).filter(({ code }) => code === "authorizationRequired");
     expect((await required()).map((problem) => problem.orgId)).to.deep.equal([orgId]);
     expect((await required())[0]?.message).to.include("missing or cannot be read");
     expect((await problems()).map(({ code }) => code)).to.not.include("scopeMissing");
-    expect((await channel.request("authorization/revoke", { orgId })).result).to.deep.equal({ revokedAtWebex: false });
+    expect((await channel.request("authorization/revoke", { orgId })).result).to.deep.equal({
+      revokedAtWebex: false,
+    });
     expect((await required()).map((problem) => problem.orgId)).to.deep.equal([null]);
     void worker.stop(0, "a test");
     expect(await clock.until(ended, 1_000)).to.equal(0);

@@ -1,0 +1,281 @@
+import { Fault } from "../../src/faults/fault.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import type { Random } from "../../src/ports/clock.js";
+import type { Logger } from "../../src/ports/logger.js";
+import { OrganizationPoller } from "../../src/polling/organization-poller.js";
+import { RequestBudget } from "../../src/polling/request-budget.js";
+import { updateChangeRate, INITIAL_CHANGE_RATE } from "../../src/presence/change-rate.js";
+import { RefreshDemandScanner } from "../../src/presence/refresh-demand.js";
+import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
+import type {
+  PageResult,
+  PolledRoster,
+  RosterEvents,
+  WatchedAges,
+  RefreshDemand,
+} from "../../src/presence/polled-roster.js";
+import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
+import { seededRandom } from "../../simulator/random.js";
+import { INTERVAL_MS, LATENCY_MS, type Scenario } from "./scenario.js";
+import { ServiceModel, type Outcome } from "./service-model.js";
+import { SimulatedClock } from "./simulated-clock.js";
+
+const SILENT_LOGGER: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+};
+
+export interface ProductOptions {
+  /** `WebexPresence.RequestsPerMinute` */
+  readonly requestsPerMinute: number;
+  /** Whether Webex answers an old link with the page that it led to, or not at all. */
+  readonly honorsOldLinks: boolean;
+}
+
+/** The worker's own poller, planner and budget against the service, with a roster that keeps the watched persons alone. */
+export async function measureWorker(
+  scene: Scenario,
+  { requestsPerMinute, honorsOldLinks }: ProductOptions,
+): Promise<Outcome> {
+  const clock = new SimulatedClock(scene.epoch);
+  const service = new ServiceModel(scene);
+  const nextRandom = seededRandom(7);
+  const random: Random = { random: nextRandom, token: () => "", uuid: () => "", sha256: () => "" };
+  const budget = new RequestBudget(clock, random, requestsPerMinute);
+  const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
+  const roster = new WatchedRoster(clock, service, people);
+  const poller = new OrganizationPoller({
+    orgId: "organization",
+    people,
+    roster,
+    budget,
+    clock,
+    random,
+    logger: SILENT_LOGGER,
+    grantedScopes: () => [],
+  });
+  poller.apply({
+    pollIntervalSeconds: INTERVAL_MS / 1_000,
+    requestsPerMinute,
+    staleAfterSeconds: 180,
+  });
+  poller.start();
+  await clock.runUntil(scene.endMs);
+  void poller.stop();
+  return service.outcome();
+}
+
+const PLACEHOLDER_PERSON: ListedPerson = { fingerprint: Number.NaN, read: () => null };
+
+/** Pages of persons of whom nothing but their number matters; the service keeps what is known of the watched. */
+class SimulatedPeopleApi implements PeopleApi {
+  readonly #clock: SimulatedClock;
+  readonly #service: ServiceModel;
+  readonly #budget: RequestBudget;
+  readonly #honorsOldLinks: boolean;
+  readonly #pages = new Map<number, PeoplePage>();
+  readonly #pageOf = new Map<readonly ListedPerson[], number>();
+  #newestLink = "";
+  #linkCount = 0;
+
+  constructor(
+    clock: SimulatedClock,
+    service: ServiceModel,
+    budget: RequestBudget,
+    honorsOldLinks: boolean,
+  ) {
+    this.#clock = clock;
+    this.#service = service;
+    this.#budget = budget;
+    this.#honorsOldLinks = honorsOldLinks;
+  }
+
+  pageOf(items: readonly ListedPerson[]): number {
+    return this.#pageOf.get(items) ?? -1;
+  }
+
+  listPage(reference: PageReference, signal: AbortSignal): Promise<PeoplePage> {
+    return this.#request(signal, (now) => {
+      const page = reference.kind === "first" ? 0 : Number(reference.url.split("=")[1]);
+      if (
+        reference.kind === "next" &&
+        !this.#honorsOldLinks &&
+        reference.url !== this.#newestLink
+      ) {
+        throw new Fault("refused", "The cursor is not valid any more.", { status: 400 });
+      }
+      this.#service.observePage(page, now);
+      const known = this.#page(page);
+      if (known.next === null) return known;
+      this.#linkCount += 1;
+      this.#newestLink = `${this.#linkCount}page=${page + 1}`;
+      return { ...known, next: this.#newestLink };
+    });
+  }
+
+  findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
+    return this.#request(signal, (now) => {
+      const index = Number(email.split("@")[0]);
+      this.#service.observePerson(index, now);
+      return [snapshot(index)];
+    });
+  }
+
+  me(): Promise<Me> {
+    throw new Error("Somebody shares their status, so nobody asks about the administrator.");
+  }
+
+  #page(page: number): PeoplePage {
+    const known = this.#pages.get(page);
+    if (known !== undefined) return known;
+    const { persons: total, pageSize } = this.#service.scene.point;
+    const first = page * pageSize;
+    const items = Array.from(
+      { length: Math.min(pageSize, total - first) },
+      () => PLACEHOLDER_PERSON,
+    );
+    const made = { items, next: first + items.length < total ? "next" : null };
+    this.#pages.set(page, made);
+    this.#pageOf.set(items, page);
+    return made;
+  }
+
+  async #request<T>(signal: AbortSignal, respond: (now: number) => T): Promise<T> {
+    await this.#budget.acquire(signal);
+    await this.#delay();
+    const now = this.#clock.monotonic();
+    const retryAfterMs = this.#service.handleRequest(now);
+    try {
+      if (retryAfterMs > 0)
+        throw new Fault("rateLimited", "Too many requests.", { status: 429, retryAfterMs });
+      return respond(now);
+    } finally {
+      await this.#delay();
+      this.#budget.complete(retryAfterMs > 0 ? "rateLimited" : "answered");
+    }
+  }
+
+  #delay(): Promise<void> {
+    return new Promise((resolve) => void this.#clock.schedule(LATENCY_MS / 2, resolve));
+  }
+}
+
+class WatchedRoster implements PolledRoster {
+  readonly personCount: number;
+  readonly watchedCount: number;
+  readonly persons;
+  readonly #clock: SimulatedClock;
+  readonly #service: ServiceModel;
+  readonly #people: SimulatedPeopleApi;
+  readonly #scan: RefreshDemandScanner;
+  readonly #observedChanges: Uint32Array;
+  readonly events = new Emitter<RosterEvents>();
+  #sweeps = 0;
+  #seenInSweep = 0;
+
+  constructor(clock: SimulatedClock, service: ServiceModel, people: SimulatedPeopleApi) {
+    this.#clock = clock;
+    this.#service = service;
+    this.#people = people;
+    const { positions: places, point } = service.scene;
+    this.personCount = point.persons;
+    this.watchedCount = places.length;
+    const slotLimit = places.length;
+    this.persons = {
+      observedElapsed: new Float64Array(slotLimit).fill(Number.NaN),
+      changeRate: new Uint16Array(slotLimit).fill(INITIAL_CHANGE_RATE),
+      page: new Uint16Array(slotLimit),
+      slotLimit,
+    };
+    this.#observedChanges = new Uint32Array(slotLimit);
+    const known = (visit: (slot: number) => void): void => {
+      this.persons.observedElapsed.forEach((at, slot) => {
+        if (!Number.isNaN(at)) visit(slot);
+      });
+    };
+    this.#scan = new RefreshDemandScanner(this, known);
+  }
+
+  addressesOf(slot: number): readonly string[] {
+    return [`${slot}@example.com`];
+  }
+
+  watchedAges(): WatchedAges {
+    return { watchedP50: null, watchedP95: null };
+  }
+
+  beginSweep(): number {
+    this.#seenInSweep = 0;
+    return (this.#sweeps += 1);
+  }
+
+  applyPage(_sweep: number, items: readonly ListedPerson[], page: number): PageResult {
+    this.#seenInSweep += items.length;
+    return this.applyRefetchedPage(page, items);
+  }
+
+  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
+    const real = this.#people.pageOf(items);
+    for (const slot of this.#service.scene.onPage[real] ?? []) {
+      this.#observe(slot);
+      this.persons.page[slot] = page + 1;
+    }
+    const there = real === page ? items.length : 0;
+    return {
+      persons: items.length,
+      alreadyOnPage: there,
+      sharesStatus: true,
+      seenInSweep: this.#seenInSweep,
+    };
+  }
+
+  completeSweep(): void {
+    // Nobody ever leaves.
+  }
+
+  unansweredAddresses(max: number): readonly string[] {
+    const addresses: string[] = [];
+    for (let slot = 0; slot < this.persons.slotLimit && addresses.length < max; slot += 1) {
+      if (Number.isNaN(this.persons.observedElapsed[slot])) addresses.push(`${slot}@example.com`);
+    }
+    return addresses;
+  }
+
+  applyLookup(address: string): void {
+    this.#observe(Number(address.split("@")[0]));
+  }
+
+  refreshDemand(pages: number, freshMs: number): RefreshDemand {
+    return this.#scan.currentDemand(this.#clock.monotonic(), pages, freshMs);
+  }
+
+  #observe(slot: number): void {
+    const { observedElapsed, changeRate } = this.persons;
+    const now = this.#clock.monotonic();
+    const before = observedElapsed[slot] ?? Number.NaN;
+    const changes = this.#service.countChanges(slot);
+    if (!Number.isNaN(before)) {
+      changeRate[slot] = updateChangeRate(
+        changeRate[slot] ?? 0,
+        now - before,
+        changes !== this.#observedChanges[slot],
+      );
+    }
+    this.#observedChanges[slot] = changes;
+    observedElapsed[slot] = now;
+  }
+}
+
+function snapshot(number: number): PersonSnapshot {
+  return {
+    id: String(number),
+    displayName: null,
+    userName: null,
+    emails: [],
+    sipAddresses: [],
+    status: "active",
+    lastActivity: null,
+  };
+}

@@ -1,0 +1,160 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import { Fault } from "../../src/faults/fault.js";
+import { KeytarLoadError } from "../../src/platform/keychain-faults.js";
+import { KeytarStore } from "../../src/platform/secret-store.js";
+import { splitText } from "../../src/platform/split-value.js";
+import { FakeKeytar } from "../support/keytar-fake.js";
+
+const faultOf = async (promise: Promise<unknown>): Promise<Fault> => {
+  const outcome: unknown = await promise.then(
+    () => null,
+    (e: unknown) => e,
+  );
+  if (outcome instanceof Fault) return outcome;
+  throw new Error("A fault was expected.", { cause: outcome });
+};
+
+describe("keychain store: what keytar does badly", () => {
+  let keytar: FakeKeytar;
+  let store: KeytarStore;
+  beforeEach(() => {
+    keytar = new FakeKeytar();
+    store = new KeytarStore({
+      account: "svc-ucx",
+      platform: "linux",
+      binding: keytar,
+      callDeadlineMs: 40,
+    });
+  });
+
+  it("never takes a locked keyring's null for an answer, and names the account", async () => {
+    keytar.values.set("client", "x");
+    keytar.state = "locked";
+    const fault = await faultOf(store.get("client"));
+    expect(fault.code).to.equal("keychainLocked");
+    expect(fault.hint).to.include("svc-ucx");
+    expect((await faultOf(store.delete("client"))).code).to.equal("keychainLocked");
+    keytar.state = "open";
+    expect(await store.get("client")).to.equal("x");
+  });
+
+  it("notices a keyring that is locked after it has worked", async () => {
+    await store.set("client", "x");
+    keytar.state = "locked";
+    expect((await faultOf(store.get("client"))).code).to.equal("keychainLocked");
+  });
+
+  it("proves the store at its first use, once, and leaves no probe behind", async () => {
+    keytar.values.set("client", "x");
+    await store.get("client");
+    const first = keytar.calls.filter((c) => c.includes("probe:")).length;
+    await store.get("client");
+    expect(first).to.equal(3);
+    expect(keytar.calls.filter((c) => c.includes("probe:"))).to.have.length(3);
+    expect([...keytar.values.keys()]).to.deep.equal(["client"]);
+  });
+
+  it("gives up on a frozen keyring, fails fast meanwhile, and works again after", async () => {
+    await store.set("client", "x");
+    keytar.state = "frozen";
+    expect((await faultOf(store.get("client"))).code).to.equal("keychainUnavailable");
+    const calls = keytar.calls.length;
+    expect((await faultOf(store.get("client"))).code).to.equal("keychainUnavailable");
+    expect(keytar.calls).to.have.length(calls);
+    keytar.unfreeze();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await store.get("client")).to.equal("x");
+    expect(keytar.maxInFlight).to.equal(1);
+  });
+
+  it("connects anew when the keyring was restarted", async () => {
+    await store.set("client", "x");
+    keytar.state = "gone";
+    const discard = keytar.discard.bind(keytar);
+    keytar.discard = () => {
+      discard();
+      keytar.state = "open";
+    };
+    expect(await store.get("client")).to.equal("x");
+    expect(keytar.discards).to.equal(1);
+  });
+
+  it("says what to install where the library cannot be loaded", async () => {
+    keytar.setPassword = () => Promise.reject(new KeytarLoadError("no libsecret"));
+    const fault = await faultOf(store.get("client"));
+    expect(fault.code).to.equal("keychainUnavailable");
+    expect(fault.hint).to.include("libsecret-1-0");
+  });
+
+  it("never has two calls in flight", async () => {
+    await Promise.all([
+      store.set("a", "1"),
+      store.get("a"),
+      store.get("b"),
+      store.delete("a"),
+      store.set("c", "2".repeat(6000)),
+    ]);
+    expect(keytar.maxInFlight).to.equal(1);
+  });
+
+  it("leaves the old value or the new one, whole, wherever a crash comes", async () => {
+    const values = ["s", "x".repeat(9_000), "y".repeat(12_000), "z".repeat(5_000), "t"];
+    for (const before of values) {
+      for (const after of values) {
+        for (let writes = 0; writes < 8; writes += 1) {
+          const crashing = new FakeKeytar();
+          await new KeytarStore({ account: "a", platform: "windows", binding: crashing }).set(
+            "v",
+            before,
+          );
+          crashing.crashAfterWrites = writes;
+          await new KeytarStore({ account: "a", platform: "windows", binding: crashing })
+            .set("v", after)
+            .catch(() => undefined);
+          crashing.crashAfterWrites = Infinity;
+          const again = new KeytarStore({ account: "a", platform: "windows", binding: crashing });
+          expect(await again.get("v")).to.be.oneOf([before, after]);
+          await again.set("v", after);
+          expect(await again.get("v")).to.equal(after);
+          await again.delete("v");
+          expect([...crashing.values.keys()].filter((k) => k.startsWith("v"))).to.deep.equal([]);
+        }
+      }
+    }
+  });
+
+  it("reads again when another process replaces the value meanwhile", async () => {
+    await store.set("v", "x".repeat(6_000));
+    const other = new KeytarStore({ account: "a", platform: "linux", binding: keytar });
+    const get = keytar.getPassword.bind(keytar);
+    let raced = false;
+    keytar.getPassword = async (service, account) => {
+      if (account === "v#a.1" && !raced) {
+        raced = true;
+        await other.set("v", "y".repeat(6_000));
+      }
+      return get(service, account);
+    };
+    expect(await store.get("v")).to.equal("y".repeat(6_000));
+    expect(raced).to.equal(true);
+  });
+
+  it("cuts texts into parts that fit and join to the text, surrogate pairs whole", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary", maxLength: 300 }),
+        fc.integer({ min: 4, max: 40 }),
+        (text, max) => {
+          const parts = splitText(text, max);
+          expect(parts.join("")).to.equal(text);
+          for (const part of parts) {
+            expect(Buffer.byteLength(part)).to.be.at.most(max);
+            expect(Buffer.from(part).toString()).to.equal(part);
+          }
+        },
+      ),
+    );
+  });
+});

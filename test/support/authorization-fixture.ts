@@ -1,0 +1,244 @@
+import { Fault } from "../../src/faults/fault.js";
+import { Secret } from "../../src/faults/secret.js";
+import type { WebexService } from "../../src/authorization/oauth-context.js";
+import { originOf } from "../../src/authorization/effective-client.js";
+import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
+import type { Grant } from "../../src/authorization/grant.js";
+import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
+import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
+import { GrantStore } from "../../src/authorization/grant-store.js";
+import { MemoryStore } from "../../src/platform/memory-store.js";
+import type { SecretStore } from "../../src/ports/secret-store.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  IdentityApi,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../src/webex/oauth-api.js";
+import type { Me } from "../../src/webex/people-api.js";
+import { FakeClock, SeededRandom } from "./clock-fake.js";
+import { RecordingLogger } from "./logger-fake.js";
+
+export const DAY = 86_400_000;
+export const orgA = orgIdOf("11111111-aaaa-4aaa-8aaa-111111111111");
+export const orgB = orgIdOf("22222222-bbbb-4bbb-8bbb-222222222222");
+export const client: OAuthClient = {
+  clientId: "client-1",
+  clientSecret: new Secret("SECRET-client"),
+};
+export const neverAborted = new AbortController().signal;
+
+export function orgIdOf(uuid: string): string {
+  return Buffer.from(`ciscospark://us/ORGANIZATION/${uuid}`).toString("base64url");
+}
+
+export function grantOf(
+  orgId: string,
+  name: string,
+  now: number,
+  changes: Partial<Grant> = {},
+): Grant {
+  return {
+    orgId,
+    orgName: `Org ${name}`,
+    authorizedBy: "Ada Admin",
+    scopes: REQUIRED_SCOPES,
+    grantedAt: now,
+    clientId: client.clientId,
+    apiOrigin: "https://webexapis.com",
+    accessToken: new Secret(`SECRET-access-${name}`),
+    accessTokenExpiresAt: now + 14 * DAY,
+    refreshToken: new Secret(`SECRET-refresh-${name}`),
+    refreshTokenExpiresAt: now + 90 * DAY,
+    ...changes,
+  };
+}
+
+export function tokenResponseOf(name: string, changes: Partial<TokenResponse> = {}): TokenResponse {
+  return {
+    accessToken: new Secret(`SECRET-access-${name}`),
+    expiresInSeconds: 14 * 86_400,
+    refreshToken: new Secret(`SECRET-refresh-${name}`),
+    refreshTokenExpiresInSeconds: 90 * 86_400,
+    scopes: REQUIRED_SCOPES,
+    ...changes,
+  };
+}
+
+/** A store that can go out of reach, and remembers in which order it was written. */
+export class SecretStoreFake implements SecretStore {
+  readonly kind = "keychain";
+  readonly inner: SecretStore;
+  fault: Fault | null = null;
+  /** Reads still work: a keychain that is full, or read-only. */
+  writesFail = false;
+  /** Writes wait for it. */
+  gate: Promise<void> = Promise.resolve();
+  readonly log: string[] = [];
+
+  constructor(inner: SecretStore = new MemoryStore()) {
+    this.inner = inner;
+  }
+
+  async get(account: string): Promise<string | null> {
+    this.log.push(`get ${account}`);
+    if (this.fault !== null) throw this.fault;
+    return this.inner.get(account);
+  }
+
+  async set(account: string, value: string): Promise<void> {
+    this.log.push(`set ${account}`);
+    if (this.fault !== null) throw this.fault;
+    if (this.writesFail) throw keychainLockedFault();
+    await this.gate;
+    return this.inner.set(account, value);
+  }
+
+  async delete(account: string): Promise<boolean> {
+    this.log.push(`delete ${account}`);
+    if (this.fault !== null) throw this.fault;
+    return this.inner.delete(account);
+  }
+}
+
+export function keychainLockedFault(): Fault {
+  return new Fault("keychainLocked", "The keychain is locked.", { hint: "Unlock it." });
+}
+
+export function grantRefusedFault(status = 400): Fault {
+  return new Fault("grantRefused", "Webex refused.", { status });
+}
+
+/** The token endpoint, scripted: each call takes the next outcome; one that is not scripted fails the test by its own fault. */
+export class RefreshFake implements OAuthApi {
+  readonly outcomes: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
+  readonly refreshedWith: string[] = [];
+  readonly revoked: string[] = [];
+  readonly signals: AbortSignal[] = [];
+  revocation: () => Promise<void> = () => Promise.resolve();
+
+  async refresh(
+    _client: OAuthClient,
+    refreshToken: Secret,
+    signal: AbortSignal,
+  ): Promise<TokenResponse> {
+    this.refreshedWith.push(refreshToken.reveal());
+    this.signals.push(signal);
+    const outcome =
+      this.outcomes.shift() ?? new Fault("defect", "A refresh that the test did not expect.");
+    await Promise.resolve();
+    if (outcome instanceof Fault) throw outcome;
+    return outcome;
+  }
+
+  async revoke(_client: OAuthClient, token: Secret): Promise<void> {
+    this.revoked.push(token.reveal());
+    await this.revocation();
+  }
+
+  authorizeUrl(): string {
+    throw new Error("not in these tests");
+  }
+  exchangeCode(): Promise<TokenResponse> {
+    throw new Error("not in these tests");
+  }
+  authorizeDevice(): Promise<DeviceAuthorization> {
+    throw new Error("not in these tests");
+  }
+  pollDeviceToken(): Promise<DeviceTokenPoll> {
+    throw new Error("not in these tests");
+  }
+}
+
+export class IdentityFake implements IdentityApi {
+  readonly requests: string[] = [];
+  /** By access token: whose it is, or what Webex answers. */
+  readonly owners = new Map<string, string | Fault>();
+  name: string | Fault = "Acme";
+
+  async me(accessToken: Secret): Promise<Me> {
+    this.requests.push(accessToken.reveal());
+    const answer =
+      this.owners.get(accessToken.reveal()) ?? new Fault("unauthorized", "401", { status: 401 });
+    if (answer instanceof Fault) throw answer;
+    return {
+      personId: "p",
+      orgId: answer,
+      displayName: "Ada Admin",
+      email: null,
+      sharesStatus: true,
+      isFullAdmin: true,
+    };
+  }
+
+  async organizationName(): Promise<string> {
+    if (this.name instanceof Fault) throw this.name;
+    return this.name;
+  }
+
+  /** What the token sees; refused unless said. */
+  visibleOrganizations: readonly { orgId: string; orgName: string }[] | Fault = new Fault(
+    "forbidden",
+    "403",
+    { status: 403 },
+  );
+
+  async organizations(): Promise<readonly { orgId: string; orgName: string }[]> {
+    if (this.visibleOrganizations instanceof Fault) throw this.visibleOrganizations;
+    return this.visibleOrganizations;
+  }
+}
+
+/** A vault with its parts, as one process has them. Two benches on one store are two processes. */
+export class AuthorizationHarness {
+  readonly clock: FakeClock;
+  readonly logger = new RecordingLogger();
+  readonly store: SecretStoreFake;
+  readonly grantStore: GrantStore;
+  readonly oauth = new RefreshFake();
+  readonly refusals = new GrantRefusals();
+  settings: { clientId: string | null; apiUrl: string; redirectPort: number } = {
+    clientId: null,
+    apiUrl: "https://webexapis.com/v1",
+    redirectPort: 8467,
+  };
+
+  constructor(store = new SecretStoreFake(), clock = new FakeClock()) {
+    this.store = store;
+    this.clock = clock;
+    this.grantStore = new GrantStore(store, clock, this.logger);
+  }
+
+  /** The service that the settings name now. */
+  webex(identity: IdentityApi): WebexService {
+    return { apiOrigin: originOf(this.settings.apiUrl), oauth: this.oauth, identity };
+  }
+
+  tokenSource(orgId: string): OrganizationTokenSource {
+    const { grantStore, refusals, clock, logger } = this;
+    return new OrganizationTokenSource({
+      ...{ orgId, vault: grantStore, refusals, clock, logger },
+      chance: new SeededRandom(),
+      settings: () => this.settings,
+      oauth: () => this.oauth,
+    });
+  }
+
+  /** Another process on the same keychain. */
+  async otherProcess(): Promise<AuthorizationHarness> {
+    const harness = new AuthorizationHarness(new SecretStoreFake(this.store.inner), this.clock);
+    await harness.grantStore.reload();
+    return harness;
+  }
+}
+
+export async function faultOf(promise: Promise<unknown>): Promise<Fault> {
+  const outcome: unknown = await promise.then(
+    () => null,
+    (e: unknown) => e,
+  );
+  if (outcome instanceof Fault) return outcome;
+  throw new Error("A fault was expected.", { cause: outcome });
+}

@@ -1,0 +1,181 @@
+import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
+import type { PageNoticesEvents } from "../../src/authorization/browser-flow.js";
+import { Fault } from "../../src/faults/fault.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import { Secret } from "../../src/faults/secret.js";
+import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
+import type { OAuthContext } from "../../src/authorization/oauth-context.js";
+import type { GrantSink } from "../../src/authorization/grant-keeper.js";
+import type { PageNotice } from "../../src/authorization/page-notice.js";
+import type {
+  DeviceAuthorization,
+  DeviceTokenPoll,
+  IdentityApi,
+  OAuthApi,
+  OAuthClient,
+  TokenResponse,
+} from "../../src/webex/oauth-api.js";
+
+export const CLIENT: OAuthClient = {
+  clientId: "C0ffee-client",
+  clientSecret: new Secret("client-secret-text"),
+};
+
+export const TOKEN_RESPONSE: TokenResponse = {
+  accessToken: new Secret("access-token-text"),
+  expiresInSeconds: 1_209_599,
+  refreshToken: new Secret("refresh-token-text"),
+  refreshTokenExpiresInSeconds: 7_775_999,
+  scopes: REQUIRED_SCOPES,
+};
+
+export function authorizationOf(
+  orgName: string,
+  changes: Partial<Authorization> = {},
+): Authorization {
+  return {
+    orgId: `org-${orgName}`,
+    orgName,
+    authorizedBy: "Ada Admin",
+    scopes: REQUIRED_SCOPES,
+    grantedAt: "2026-01-01T00:00:00.000Z",
+    accessTokenExpiresAt: "2026-01-14T23:59:59.000Z",
+    refreshTokenExpiresAt: "2026-03-31T23:59:59.000Z",
+    state: "valid",
+    ...changes,
+  };
+}
+
+export function faultOf(
+  code: ConstructorParameters<typeof Fault>[0],
+  hint = "Do something about it.",
+): Fault {
+  return new Fault(code, `What ${code} means.`, { hint });
+}
+
+/** Webex's OAuth endpoints as a script: each call takes the next answer prepared for it; one too many is a failure of the test. */
+export class OAuthFake implements OAuthApi {
+  readonly exchanges: { code: string; redirectUri: string; verifier: string }[] = [];
+  readonly authorizeRequests: Parameters<OAuthApi["authorizeUrl"]>[0][] = [];
+  readonly polledAt: number[] = [];
+  readonly exchangeAnswers: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
+  readonly deviceAnswers: (DeviceTokenPoll | Fault)[] = [];
+  deviceCode: DeviceAuthorization | Fault = {
+    deviceCode: new Secret("device-code-text"),
+    userCode: "729703",
+    verificationUri: "https://login.example/verify",
+    verificationUriComplete: "https://login.example/verify?userCode=729703",
+    expiresInSeconds: 300,
+    intervalSeconds: 2,
+  };
+  now: () => number = () => 0;
+
+  authorizeUrl(request: Parameters<OAuthApi["authorizeUrl"]>[0]): string {
+    this.authorizeRequests.push(request);
+    return `https://webex.example/v1/authorize?state=${request.state}`;
+  }
+
+  async exchangeCode(
+    _client: OAuthClient,
+    grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
+    _signal: AbortSignal,
+  ): Promise<TokenResponse> {
+    this.exchanges.push({
+      code: grant.code.reveal(),
+      redirectUri: grant.redirectUri,
+      verifier: grant.codeVerifier.reveal(),
+    });
+    return resolvePrepared(await this.exchangeAnswers.shift());
+  }
+
+  async authorizeDevice(): Promise<DeviceAuthorization> {
+    return resolvePrepared(this.deviceCode);
+  }
+
+  async pollDeviceToken(): Promise<DeviceTokenPoll> {
+    this.polledAt.push(this.now());
+    return resolvePrepared(this.deviceAnswers.shift());
+  }
+
+  refresh(): Promise<TokenResponse> {
+    throw new Error("A flow refreshes nothing.");
+  }
+
+  revoke(): Promise<void> {
+    throw new Error("A flow revokes nothing.");
+  }
+}
+
+/** What a flow is begun with; its keeper here is the fake one, so that nobody is asked whose grant it is. */
+export function oauthContextOf(
+  oauth: OAuthApi,
+  client = CLIENT,
+  apiOrigin = "https://webex.example",
+): OAuthContext {
+  const unexpected = (): Promise<never> =>
+    Promise.reject(new Error("The flow itself asks nobody."));
+  const identity: IdentityApi = {
+    me: unexpected,
+    organizationName: unexpected,
+    organizations: unexpected,
+  };
+  return { client, apiOrigin, oauth, identity };
+}
+
+/** A vault in memory; `troubles` are thrown first, one a call. */
+export class GrantSinkFake implements GrantSink {
+  readonly faults: Fault[] = [];
+  readonly next: Authorization[] = [];
+  authorizations: Authorization[] = [];
+  completedCount = 0;
+  /** Whose grants were handed in, refused ones included. */
+  readonly oauthContexts: OAuthContext[] = [];
+  listFault: Fault | null = null;
+  readonly events = new Emitter<AuthorizationEvents>();
+
+  async completeGrant(
+    oauthContext: OAuthContext,
+    answer: TokenResponse,
+    signal?: AbortSignal,
+  ): Promise<Authorization> {
+    this.oauthContexts.push(oauthContext);
+    if (signal?.aborted === true) throw new Fault("cancelled", "Called off.");
+    const fault = this.faults.shift();
+    if (fault !== undefined) throw fault;
+    if (!answer.accessToken.equals(TOKEN_RESPONSE.accessToken))
+      throw new Error("Another grant than the one Webex gave.");
+    const authorization = this.next.shift() ?? authorizationOf("Acme");
+    this.completedCount += 1;
+    this.authorizations = [
+      ...this.authorizations.filter((one) => one.orgId !== authorization.orgId),
+      authorization,
+    ];
+    this.events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
+    return authorization;
+  }
+
+  async list(): Promise<readonly Authorization[]> {
+    if (this.listFault !== null) throw this.listFault;
+    return this.authorizations;
+  }
+}
+
+export class PageNoticesFake {
+  notices: PageNotice[] = [];
+  readonly events = new Emitter<PageNoticesEvents>();
+
+  list(): readonly PageNotice[] {
+    return this.notices;
+  }
+
+  set(...notices: PageNotice[]): void {
+    this.notices = notices;
+    this.events.emit("problemsChanged");
+  }
+}
+
+function resolvePrepared<T>(prepared: T | Fault | undefined): T {
+  if (prepared === undefined) throw new Error("A call to Webex that the test did not prepare.");
+  if (prepared instanceof Fault) throw prepared;
+  return prepared;
+}

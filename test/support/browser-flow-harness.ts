@@ -1,0 +1,120 @@
+import { expect } from "chai";
+
+import { BrowserFlow } from "../../src/authorization/browser-flow.js";
+import type { FlowView } from "../../src/authorization/flow.js";
+import type { LoopbackPage, LoopbackRequest } from "../../src/ports/loopback-server.js";
+import type { OAuthClient } from "../../src/webex/oauth-api.js";
+import { FakeLoopback } from "./loopback-server-fake.js";
+import { FakeClock, SeededRandom } from "./clock-fake.js";
+import { RecordingLogger } from "./logger-fake.js";
+import {
+  CLIENT,
+  oauthContextOf,
+  GrantSinkFake,
+  PageNoticesFake,
+  OAuthFake,
+} from "./authorization-flow-fixture.js";
+
+export const PORT = 8467;
+export const FORM = {
+  host: `localhost:${PORT}`,
+  "content-type": "application/x-www-form-urlencoded",
+};
+
+/** A browser flow with everything around it in memory, and a visitor to its page who remembers all that was served. */
+export class BrowserFlowHarness {
+  readonly clock = new FakeClock();
+  readonly crypto = new SeededRandom(7);
+  readonly oauth = new OAuthFake();
+  readonly grantSink = new GrantSinkFake();
+  readonly notices = new PageNoticesFake();
+  readonly loopback = new FakeLoopback();
+  readonly logger = new RecordingLogger();
+  readonly views: FlowView[] = [];
+  readonly flow: BrowserFlow;
+  client: () => OAuthClient = () => CLIENT;
+  #responses = "";
+
+  constructor() {
+    const { oauth, grantSink, notices, clock, crypto, logger } = this;
+    const listen = this.loopback.listen;
+    this.flow = new BrowserFlow({
+      oauthContext: () => oauthContextOf(oauth, this.client()),
+      grantSink,
+      notices,
+      clock,
+      chance: crypto,
+      logger,
+      listen,
+      redirectPort: PORT,
+    });
+    this.flow.events.on("viewChanged", (view) => this.views.push(view));
+  }
+
+  start(): Promise<FlowView> {
+    return this.flow.start(new AbortController().signal);
+  }
+
+  /** Ends the flow; fails when it leaves something behind, or a secret was ever served, logged or told. */
+  async stop(): Promise<void> {
+    await this.flow.stop();
+    expect(this.loopback.isListening(PORT)).to.equal(false);
+    expect(this.clock.pendingTimers).to.equal(0);
+    const verifiers = this.oauth.exchanges.map((one) => one.verifier);
+    for (const secret of [
+      "access-token-text",
+      "refresh-token-text",
+      "client-secret-text",
+      "code-1-text",
+      ...verifiers,
+    ]) {
+      expect(this.#responses + this.logger.text + JSON.stringify(this.views)).not.to.contain(
+        secret,
+      );
+    }
+  }
+
+  get key(): string {
+    return new URL(this.flow.view.url ?? "").searchParams.get("key") ?? "";
+  }
+
+  async visit(request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
+    const page = await this.loopback.request(PORT, request);
+    this.#responses += page.body + JSON.stringify(page.headers);
+    return page;
+  }
+
+  get(target: string): Promise<LoopbackPage> {
+    return this.visit({ target });
+  }
+
+  page(): Promise<LoopbackPage> {
+    return this.get(`/?key=${this.key}`);
+  }
+
+  async state(): Promise<string> {
+    return stateOf((await this.page()).body);
+  }
+
+  /** Presses AUTHORIZE; gives the `state` that went to Webex. */
+  async authorize(): Promise<string> {
+    const answer = await this.get(`/authorize?key=${this.key}`);
+    return (
+      new URL(answer.headers.location ?? "", "http://localhost").searchParams.get("state") ?? ""
+    );
+  }
+
+  complete(changes: Partial<LoopbackRequest> = {}): Promise<LoopbackPage> {
+    return this.visit({
+      method: "POST",
+      target: "/complete",
+      headers: FORM,
+      body: `key=${this.key}`,
+      ...changes,
+    });
+  }
+}
+
+export function stateOf(body: string): string {
+  return /data-testid="state"[^>]*data-state="(\w+)"/.exec(body)?.[1] ?? "none";
+}

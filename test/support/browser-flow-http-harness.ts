@@ -1,0 +1,159 @@
+import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import type { Context } from "mocha";
+
+import { type Browser, chromium } from "playwright-core";
+
+import { BrowserFlow } from "../../src/authorization/browser-flow.js";
+import type { GrantSink } from "../../src/authorization/grant-keeper.js";
+import { fetchTokenOwner } from "../../src/authorization/grant-proof.js";
+import type { FlowView } from "../../src/authorization/flow.js";
+import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import { Secret } from "../../src/faults/secret.js";
+import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import { listenOnLoopback } from "../../src/platform/loopback-server.js";
+import type { Clock } from "../../src/ports/clock.js";
+import { systemRandom, systemClock } from "../../src/platform/system-clock.js";
+import { WebexIdentity } from "../../src/webex/identity.js";
+import { webexEndpoints } from "../../src/webex/oauth-endpoints.js";
+import { WebexOAuth } from "../../src/webex/oauth.js";
+import { WebexSimulator } from "../../simulator/webex-simulator.js";
+import { RecordingLogger } from "./logger-fake.js";
+import { PageNoticesFake } from "./authorization-flow-fixture.js";
+
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Chromium without a window; leaves the test out, loudly, where the machine has none (under CI=true that is a failure). */
+export async function launchChromium(context: Context): Promise<Browser> {
+  if (!existsSync(CHROMIUM)) {
+    const sentence = "LEFT OUT: chromium is not on this machine (Debian package: chromium).";
+    if (process.env.CI === "true") throw new Error(sentence);
+    process.stderr.write(`${sentence}\n`);
+    context.skip();
+  }
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A browser flow over real HTTP, against the simulated Webex; the vault alone is in memory. */
+export class HttpBrowserFlowHarness {
+  readonly logger = new RecordingLogger();
+  readonly notices = new PageNoticesFake();
+  readonly views: FlowView[] = [];
+  readonly simulator = new WebexSimulator({
+    organizations: [
+      { name: "Acme", persons: 3 },
+      { name: "Beta", persons: 3 },
+    ],
+  });
+  flow!: BrowserFlow;
+  authorizations: Authorization[] = [];
+  readonly #http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
+  readonly #events = new Emitter<AuthorizationEvents>();
+
+  /** `clock`: the flow's own, for its deadline; everything else goes by the real one. */
+  async start(clock: Clock = systemClock): Promise<void> {
+    const { apiUrl } = await this.simulator.start();
+    const parts = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
+    const identity = new WebexIdentity(parts, () => undefined);
+    const grantSink: GrantSink = {
+      completeGrant: async (_counterpart, answer, signal) => {
+        const owner = await fetchTokenOwner(identity, answer.accessToken, signal);
+        const authorization = {
+          ...owner,
+          scopes: answer.scopes ?? REQUIRED_SCOPES,
+          grantedAt: new Date().toISOString(),
+          accessTokenExpiresAt: null,
+          refreshTokenExpiresAt: new Date(
+            Date.now() + (answer.refreshTokenExpiresInSeconds ?? 0) * 1_000,
+          ).toISOString(),
+          state: "valid" as const,
+        };
+        this.authorizations = [
+          ...this.authorizations.filter((one) => one.orgId !== owner.orgId),
+          authorization,
+        ];
+        this.#events.emit("authorizationsChanged", {
+          authorizations: this.authorizations,
+          flow: null,
+        });
+        return authorization;
+      },
+      list: async () => this.authorizations,
+      events: this.#events,
+    };
+    const { clientId, clientSecret } = this.simulator.client;
+    const oauth = new WebexOAuth(parts, webexEndpoints(apiUrl));
+    this.flow = new BrowserFlow({
+      oauthContext: () => ({
+        client: { clientId, clientSecret: new Secret(clientSecret) },
+        apiOrigin: apiUrl,
+        oauth,
+        identity,
+      }),
+      grantSink,
+      notices: this.notices,
+      clock,
+      chance: systemRandom,
+      logger: this.logger,
+      listen: listenOnLoopback,
+      redirectPort: 0,
+    });
+    this.flow.events.on("viewChanged", (view) => this.views.push(view));
+    const view = await this.flow.start(new AbortController().signal);
+    this.simulator.addRedirectUri(view.redirectUri ?? "");
+  }
+
+  async stop(): Promise<void> {
+    await this.flow.stop();
+    await this.simulator.stop();
+    this.#http.close();
+  }
+
+  get url(): string {
+    return this.flow.view.url ?? "";
+  }
+
+  get key(): string {
+    return new URL(this.url).searchParams.get("key") ?? "";
+  }
+
+  /** A request as no browser would make it: with headers of one's own. */
+  async request(
+    target: string,
+    options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  ): Promise<{ status: number; location: string; body: string }> {
+    const { port } = new URL(this.url);
+    const { method = "GET", headers = {}, body = "" } = options;
+    const request = httpRequest({
+      host: "127.0.0.1",
+      port,
+      method,
+      path: target,
+      headers: { host: `localhost:${port}`, "content-length": Buffer.byteLength(body), ...headers },
+    });
+    request.end(body);
+    const [response] = (await once(request, "response")) as [import("node:http").IncomingMessage];
+    response.setEncoding("utf8");
+    let text = "";
+    for await (const chunk of response) text += chunk as string;
+    return {
+      status: response.statusCode ?? 0,
+      location: response.headers.location ?? "",
+      body: text,
+    };
+  }
+}

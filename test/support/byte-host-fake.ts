@@ -1,0 +1,104 @@
+import { PassThrough, Writable } from "node:stream";
+
+export interface WireMessage {
+  readonly jsonrpc: string;
+  readonly id?: string | number | null;
+  readonly method?: string;
+  readonly params?: unknown;
+  readonly result?: unknown;
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
+
+export function frame(message: unknown): Buffer {
+  const body = Buffer.from(typeof message === "string" ? message : JSON.stringify(message));
+  return Buffer.concat([Buffer.from(`Content-Length: ${body.length}\r\n\r\n`), body]);
+}
+
+export function request(id: unknown, method: string, params?: unknown): Buffer {
+  return frame({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) });
+}
+
+/** A host on the other end of two byte streams, which looks at the very bytes. */
+export class ByteHost {
+  /** What the worker reads from. */
+  readonly input = new PassThrough();
+  /** What the worker writes to. */
+  readonly output: Writable;
+  /** Each write as it came. */
+  readonly writes: Buffer[] = [];
+  #reading = true;
+  #blockedWrite: (() => void) | null = null;
+  #listeners = new Set<() => void>();
+
+  constructor(highWaterMark = 16_384) {
+    this.output = new Writable({
+      highWaterMark,
+      decodeStrings: true,
+      write: (chunk: Buffer, _encoding, done) => {
+        this.writes.push(chunk);
+        for (const listener of [...this.#listeners]) listener();
+        if (this.#reading) done();
+        else this.#blockedWrite = done;
+      },
+    });
+  }
+
+  send(...bytes: (Buffer | string)[]): void {
+    for (const chunk of bytes) this.input.write(chunk);
+  }
+
+  stopReading(): void {
+    this.#reading = false;
+  }
+
+  resumeReading(): void {
+    this.#reading = true;
+    const blocked = this.#blockedWrite;
+    this.#blockedWrite = null;
+    blocked?.();
+  }
+
+  /** Every message received so far. Fails on anything that is not well framed. */
+  get received(): WireMessage[] {
+    return parseFrames(Buffer.concat(this.writes));
+  }
+
+  /** Waits until `count` messages are there. */
+  async until(count: number, deadlineMs = 2_000): Promise<WireMessage[]> {
+    if (this.received.length >= count) return this.received;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#listeners.delete(check);
+        reject(
+          new Error(
+            `Only ${this.received.length} of ${count} messages: ${Buffer.concat(this.writes).toString().slice(0, 500)}`,
+          ),
+        );
+      }, deadlineMs);
+      const check = (): void => {
+        if (this.received.length < count) return;
+        clearTimeout(timer);
+        this.#listeners.delete(check);
+        resolve(this.received);
+      };
+      this.#listeners.add(check);
+    });
+  }
+}
+
+/** Every whole frame of the bytes; a half one at the end is left out. */
+export function parseFrames(bytes: Buffer): WireMessage[] {
+  const messages: WireMessage[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const headerEnd = bytes.indexOf("\r\n\r\n", at);
+    if (headerEnd < 0) break;
+    const match = /^Content-Length: (\d+)$/.exec(bytes.toString("latin1", at, headerEnd));
+    if (match === null) throw new Error(`Not a header: ${bytes.toString("latin1", at, headerEnd)}`);
+    const end = headerEnd + 4 + Number(match[1]);
+    if (end > bytes.length) break;
+    messages.push(JSON.parse(bytes.toString("utf8", headerEnd + 4, end)) as WireMessage);
+    at = end;
+  }
+  return messages;
+}

@@ -1,0 +1,173 @@
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-simulator.js";
+
+const CLI = resolve("dist/cli.cjs");
+
+/** What the objects of `--json` hold, all commands together. */
+export interface JsonOutput {
+  readonly ok: boolean;
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string | null };
+  readonly authorizations: readonly Authorization[];
+  readonly authorization: Authorization;
+  readonly checks: readonly Finding[];
+  readonly records: readonly {
+    readonly uri: string;
+    readonly state: string;
+    readonly observedAt: string | null;
+  }[];
+}
+
+interface Authorization {
+  readonly orgId: string;
+  readonly orgName: string;
+  readonly state: string;
+}
+
+export interface Finding {
+  readonly name: string;
+  readonly state: string;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly orgId: string | null;
+}
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One run of the built command line. */
+export class CliRun {
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #ended: Promise<CliResult>;
+  #stdout = "";
+  #stderr = "";
+
+  constructor(
+    args: readonly string[],
+    options: { env: NodeJS.ProcessEnv; input: string | null; output: string[] },
+  ) {
+    const child = spawn(process.execPath, [CLI, ...args], { env: options.env, stdio: "pipe" });
+    child.stdout.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    if (options.input !== null) child.stdin.end(options.input);
+    this.#process = child;
+    this.#ended = new Promise((resolve) => {
+      child.once("close", (code) => {
+        options.output.push(this.#stdout, this.#stderr);
+        resolve({ code, stdout: this.#stdout, stderr: this.#stderr });
+      });
+    });
+  }
+
+  ended(): Promise<CliResult> {
+    return this.#ended;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** The first match in what was printed so far on both streams, once it is there. */
+  async waitForOutput(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const match = pattern.exec(`${this.#stdout}\n${this.#stderr}`);
+      if (match !== null) return match;
+      if (Date.now() > deadline || this.#process.exitCode !== null) {
+        throw new Error(`${String(pattern)} was not printed:\n${this.#stdout}\n${this.#stderr}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** The built command line beside a simulated Webex, with settings in a temporary folder; what every run printed is kept. */
+export class CliHarness {
+  readonly output: string[] = [];
+
+  private constructor(
+    readonly webex: WebexSimulator,
+    readonly folder: string,
+    readonly env: NodeJS.ProcessEnv,
+  ) {}
+
+  static async start(
+    env: NodeJS.ProcessEnv,
+    options: Partial<SimulatorOptions> & {
+      readonly tls?: { readonly key: string; readonly cert: string };
+    } = {},
+  ): Promise<CliHarness> {
+    const { tls, ...webexOptions } = options;
+    const webex = new WebexSimulator({
+      organizations: [{ name: "Example Ltd", persons: 12, seed: 7 }],
+      ...webexOptions,
+    });
+    await webex.start(tls === undefined ? {} : { tls });
+    const folder = await mkdtemp(join(tmpdir(), "ucx-cli-"));
+    const clean = Object.fromEntries(
+      Object.entries(env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)),
+    );
+    const harness = new CliHarness(webex, folder, {
+      ...clean,
+      XDG_STATE_HOME: join(folder, "state"),
+    });
+    await harness.writeSettings();
+    return harness;
+  }
+
+  get settingsPath(): string {
+    return join(this.folder, "Presence.ini");
+  }
+
+  async writeSettings(...lines: readonly string[]): Promise<void> {
+    const all = [
+      "WebexPresence.Enable=1",
+      `WebexPresence.ApiUrl=${this.webex.apiUrl}`,
+      "WebexPresence.PollIntervalSeconds=5",
+      ...lines,
+    ];
+    await writeFile(this.settingsPath, `${all.join("\r\n")}\r\n`);
+  }
+
+  /** Launches a command with the rig's settings. `input: null` leaves stdin open. */
+  launch(args: readonly string[], input: string | null = ""): CliRun {
+    return new CliRun([...args, "--settings", this.settingsPath], {
+      env: this.env,
+      input,
+      output: this.output,
+    });
+  }
+
+  run(args: readonly string[], input = ""): Promise<CliResult> {
+    return this.launch(args, input).ended();
+  }
+
+  /** Runs with `--json`; the whole of stdout has to be one object. */
+  async json(
+    args: readonly string[],
+    input = "",
+  ): Promise<{ readonly code: number | null; readonly value: JsonOutput }> {
+    const { code, stdout, stderr } = await this.run([...args, "--json"], input);
+    try {
+      return { code, value: JSON.parse(stdout) as JsonOutput };
+    } catch (error) {
+      throw new Error(`Not one JSON object:\n${stdout}\n${stderr}`, { cause: error });
+    }
+  }
+
+  clientLines(): string {
+    const { clientId, clientSecret } = this.webex.client;
+    return `${clientId}\n${clientSecret}\n`;
+  }
+
+  async stop(): Promise<void> {
+    await this.webex.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

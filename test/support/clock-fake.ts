@@ -1,0 +1,126 @@
+import { createHash } from "node:crypto";
+
+import type { Disposer } from "../../src/faults/emitter.js";
+import type { Random, Clock } from "../../src/ports/clock.js";
+
+interface Timer {
+  readonly due: number;
+  readonly order: number;
+  readonly callback: () => void;
+}
+
+/** A clock that moves only when told; timers run in the order they are due. `now()` starts at 2026-01-01T00:00:00Z. */
+export class FakeClock implements Clock {
+  #elapsed = 0;
+  #order = 0;
+  #wallOffset = Date.UTC(2026, 0, 1);
+  readonly #timers = new Set<Timer>();
+  readonly #tickMs: number;
+
+  /** `tickMs`: how much time each look at the monotonic clock takes. A real clock moves between two looks; code must stand that. */
+  constructor(tickMs = 0) {
+    this.#tickMs = tickMs;
+  }
+
+  now(): number {
+    return this.#wallOffset + this.#elapsed;
+  }
+
+  monotonic(): number {
+    this.#elapsed += this.#tickMs;
+    return this.#elapsed;
+  }
+
+  schedule(delayMs: number, callback: () => void): Disposer {
+    const timer = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback };
+    this.#timers.add(timer);
+    return () => {
+      this.#timers.delete(timer);
+    };
+  }
+
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
+  /** The wall clock jumps (NTP, an administrator); the monotonic one does not notice. */
+  jumpWall(ms: number): void {
+    this.#wallOffset += ms;
+  }
+
+  /** Moves time on, running each timer when it is due and letting promises settle in between. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#elapsed + ms;
+    await settle();
+    for (;;) {
+      const next = [...this.#timers]
+        .filter((t) => t.due <= end)
+        .sort((a, b) => a.due - b.due || a.order - b.order)[0];
+      if (next === undefined) break;
+      this.#timers.delete(next);
+      this.#elapsed = Math.max(this.#elapsed, next.due);
+      next.callback();
+      await settle();
+    }
+    this.#elapsed = end;
+    await settle();
+  }
+
+  /** Moves time on, timer by timer, until the promise settles; fails after `limitMs` of fake time. */
+  async until<T>(promise: Promise<T>, limitMs = 3_600_000): Promise<T> {
+    let settled = false;
+    const mark = (): void => {
+      settled = true;
+    };
+    promise.then(mark, mark);
+    const end = this.#elapsed + limitMs;
+    await settle();
+    while (!(settled as boolean)) {
+      const next = Math.min(...[...this.#timers].map((t) => t.due));
+      if (next > end) throw new Error("The promise did not settle within the given fake time.");
+      await this.advance(next - this.#elapsed);
+    }
+    return promise;
+  }
+}
+
+/** Lets every promise that can settle do so. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 3; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Chance that always draws the middle. */
+export const NO_JITTER: Pick<Random, "random"> = { random: () => 0.5 };
+
+/** Reproducible chance (mulberry32). */
+export class SeededRandom implements Random {
+  #state: number;
+
+  constructor(seed = 1) {
+    this.#state = seed >>> 0;
+  }
+
+  random(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  }
+
+  token(byteCount: number): string {
+    const bytes = Buffer.from(
+      Array.from({ length: byteCount }, () => Math.floor(this.random() * 256)),
+    );
+    return bytes.toString("base64url");
+  }
+
+  uuid(): string {
+    const hex = Buffer.from(this.token(24)).toString("hex");
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  }
+
+  sha256(text: string): string {
+    return createHash("sha256").update(text).digest("base64url");
+  }
+}

@@ -1,0 +1,211 @@
+import type { ChildProcess } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const PASSWORD = "keyring-password";
+const COLLECTION = "/org/freedesktop/secrets/collection/login";
+
+/** What a test that starts a keyring needs on the PATH, with Debian's package. */
+export const KEYRING_TOOLS = [
+  ["gnome-keyring-daemon", "gnome-keyring"],
+  ["dbus-daemon", "dbus"],
+  ["dbus-send", "dbus"],
+] as const;
+
+// No service folders: nothing may be started behind the test's back when the daemon is gone.
+const busConfig = (
+  socket: string,
+): string => `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:path=${socket}</listen>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`;
+
+/** A real Secret Service on a bus of its own, in a temporary home. Launch a process with `env` and it sees this keyring only. */
+export class Keyring {
+  readonly home = mkdtempSync(join(tmpdir(), "keyring-"));
+  readonly env: Record<string, string>;
+  #bus: ChildProcess | null = null;
+  #daemon: ChildProcess | null = null;
+
+  constructor() {
+    this.env = Object.fromEntries(
+      Object.entries(process.env).filter(
+        (e): e is [string, string] =>
+          !["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL"].includes(e[0]),
+      ),
+    );
+    const folders = {
+      XDG_RUNTIME_DIR: "run",
+      XDG_DATA_HOME: "data",
+      XDG_CONFIG_HOME: "config",
+      XDG_CACHE_HOME: "cache",
+      XDG_STATE_HOME: "state",
+    };
+    for (const [name, folder] of Object.entries(folders)) {
+      this.env[name] = join(this.home, folder);
+      mkdirSync(join(this.home, folder), { mode: 0o700 });
+    }
+    this.env.HOME = this.home;
+    this.env.DBUS_SESSION_BUS_ADDRESS = `unix:path=${join(this.home, "bus")}`;
+    writeFileSync(join(this.home, "bus.conf"), busConfig(join(this.home, "bus")));
+  }
+
+  async startBus(): Promise<void> {
+    this.#bus = spawn(
+      "dbus-daemon",
+      ["--nofork", "--nopidfile", `--config-file=${join(this.home, "bus.conf")}`],
+      {
+        env: this.env,
+        stdio: "ignore",
+      },
+    );
+    await eventually("the bus", () =>
+      this.#send("org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId"),
+    );
+  }
+
+  async stopBus(): Promise<void> {
+    await end(this.#bus);
+    this.#bus = null;
+  }
+
+  /** Starts the daemon with its login keyring unlocked (made at the first time). */
+  async startDaemon(): Promise<void> {
+    const daemon = spawn(
+      "gnome-keyring-daemon",
+      ["--unlock", "--components=secrets", "--foreground"],
+      {
+        env: this.env,
+        stdio: ["pipe", "ignore", "ignore"],
+      },
+    );
+    this.#daemon = daemon;
+    daemon.stdin.end(PASSWORD);
+    await eventually("the unlocked keyring", async () => {
+      if (await this.#isLocked()) throw new Error("locked");
+    });
+  }
+
+  async stopDaemon(): Promise<void> {
+    await end(this.#daemon);
+    this.#daemon = null;
+  }
+
+  async lock(): Promise<void> {
+    await this.#send(
+      "org.freedesktop.secrets",
+      "/org/freedesktop/secrets",
+      "org.freedesktop.Secret.Service.Lock",
+      `array:objpath:${COLLECTION}`,
+    );
+    await eventually("the locked keyring", async () => {
+      if (!(await this.#isLocked())) throw new Error("unlocked");
+    });
+  }
+
+  /** By a new daemon on the same files: gnome-keyring has no other way without a display. */
+  async unlock(): Promise<void> {
+    await this.stopDaemon();
+    await this.startDaemon();
+  }
+
+  freeze(): void {
+    this.#daemon?.kill("SIGSTOP");
+  }
+
+  unfreeze(): void {
+    this.#daemon?.kill("SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    await this.stopDaemon();
+    await this.stopBus();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  /** What another program reads: `secret-tool lookup`; null where it finds nothing. */
+  async lookup(account: string): Promise<string | null> {
+    try {
+      const { stdout } = await run(
+        "secret-tool",
+        ["lookup", "service", "ucx-webex-presence", "account", account],
+        {
+          env: this.env,
+        },
+      );
+      return stdout;
+    } catch {
+      return null;
+    }
+  }
+
+  async #isLocked(): Promise<boolean> {
+    const reply = await this.#send(
+      "org.freedesktop.secrets",
+      COLLECTION,
+      "org.freedesktop.DBus.Properties.Get",
+      "string:org.freedesktop.Secret.Collection",
+      "string:Locked",
+    );
+    return reply.includes("boolean true");
+  }
+
+  async #send(
+    destination: string,
+    path: string,
+    method: string,
+    ...values: string[]
+  ): Promise<string> {
+    const { stdout } = await run(
+      "dbus-send",
+      [
+        "--session",
+        "--print-reply",
+        "--reply-timeout=2000",
+        `--dest=${destination}`,
+        path,
+        method,
+        ...values,
+      ],
+      { env: this.env },
+    );
+    return stdout;
+  }
+}
+
+export async function startKeyring(options: { locked?: boolean } = {}): Promise<Keyring> {
+  const keyring = new Keyring();
+  try {
+    await keyring.startBus();
+    await keyring.startDaemon();
+    if (options.locked === true) await keyring.lock();
+  } catch (error) {
+    await keyring.stop();
+    throw error;
+  }
+  return keyring;
+}
+
+async function end(child: ChildProcess | null): Promise<void> {
+  if (child?.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await gone;
+}
+
+async function eventually(what: string, attempt: () => Promise<unknown>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`Gave up waiting for ${what}.`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import { expect } from "chai";
+
+import { Fault } from "../../src/faults/fault.js";
+import type {
+  ListenOnLoopback,
+  LoopbackResponse,
+  LoopbackHandler,
+  LoopbackRequest,
+  LoopbackServer,
+} from "../../src/ports/loopback-server.js";
+
+export interface LoopbackReader {
+  /** The next event's data, or null when the stream has ended. */
+  next(): Promise<string | null>;
+  disconnect(): void;
+}
+
+/** How a suite reaches what it made listen. */
+export interface LoopbackHarness {
+  readonly listen: ListenOnLoopback;
+  request(
+    port: number,
+    request: { method?: string; target: string; headers?: Record<string, string>; body?: string },
+  ): Promise<{ status: number; headers: Record<string, string>; body: string }>;
+  stream(port: number, target: string): Promise<LoopbackReader>;
+}
+
+export function loopbackServerContract(name: string, make: () => LoopbackHarness): void {
+  describe(`LoopbackServer: ${name}`, () => {
+    let harness: LoopbackHarness;
+    let servers: LoopbackServer[] = [];
+    const listen = async (handler: LoopbackHandler, port = 0): Promise<LoopbackServer> => {
+      const server = await harness.listen(port, handler);
+      servers.push(server);
+      return server;
+    };
+    const page = (
+      body: string,
+      status = 200,
+      headers: Record<string, string> = {},
+    ): LoopbackResponse => ({
+      kind: "page",
+      status,
+      headers,
+      body,
+    });
+
+    beforeEach(() => {
+      harness = make();
+    });
+
+    afterEach(async () => {
+      for (const server of servers) await server.close();
+      servers = [];
+    });
+
+    it("hands on method, target, headers and body, and answers with status, headers and body", async () => {
+      const requests: LoopbackRequest[] = [];
+      const server = await listen(async (request) => {
+        requests.push(request);
+        return page("grüß", 201, { "x-test": "yes", "content-type": "text/plain; charset=utf-8" });
+      });
+      const answer = await harness.request(server.port, {
+        method: "POST",
+        target: "/a/b?c=d&e=%2F",
+        headers: { "X-Asked": "1", host: "example.test" },
+        body: "k=ü",
+      });
+      expect(requests).to.have.length(1);
+      expect(requests[0]).to.include({ method: "POST", target: "/a/b?c=d&e=%2F", body: "k=ü" });
+      expect(requests[0]?.headers).to.include({ "x-asked": "1", host: "example.test" });
+      expect(answer).to.include({ status: 201, body: "grüß" });
+      expect(answer.headers["x-test"]).to.equal("yes");
+    });
+
+    it("answers 413 to a body over 16 KiB without asking the handler, and takes one of exactly 16 KiB", async () => {
+      let handled = 0;
+      const server = await listen(async () => {
+        handled += 1;
+        return page("ok");
+      });
+      const long = await harness.request(server.port, {
+        method: "POST",
+        target: "/",
+        body: "x".repeat(16 * 1024 + 1),
+      });
+      expect(long.status).to.equal(413);
+      expect(handled).to.equal(0);
+      const fits = await harness.request(server.port, {
+        method: "POST",
+        target: "/",
+        body: "x".repeat(16 * 1024),
+      });
+      expect(fits.status).to.equal(200);
+    });
+
+    it("answers 500 with a fixed text when the handler rejects", async () => {
+      const server = await listen(() => Promise.reject(new Error("a secret text")));
+      const answer = await harness.request(server.port, { target: "/" });
+      expect(answer.status).to.equal(500);
+      expect(answer.body).not.to.contain("secret");
+    });
+
+    it("says redirectPortInUse, with the port, when the port is taken, and gives it free on close", async () => {
+      const first = await listen(async () => page("first"));
+      const fault = await listen(async () => page("second"), first.port).then(
+        () => null,
+        (thrown: unknown) => thrown,
+      );
+      expect(fault).to.be.instanceOf(Fault);
+      expect(fault).to.have.property("code", "redirectPortInUse");
+      expect((fault as Fault).data).to.deep.equal({ port: first.port });
+      await first.close();
+      const second = await listen(async () => page("second"), first.port);
+      expect((await harness.request(second.port, { target: "/" })).body).to.equal("second");
+    });
+
+    it("sends events as they come, lines kept together, and hears when the reader leaves", async () => {
+      let send: (data: string) => void = () => undefined;
+      let left: () => void = () => undefined;
+      const disconnected = new Promise<void>((resolve) => (left = resolve));
+      const server = await listen(async () => ({
+        kind: "events",
+        headers: {},
+        open: (sender) => {
+          send = sender;
+          sender("hello");
+          return () => {
+            left();
+          };
+        },
+      }));
+      const reader = await harness.stream(server.port, "/events");
+      expect(await reader.next()).to.equal("hello");
+      send("one\ntwo");
+      expect(await reader.next()).to.equal("one\ntwo");
+      reader.disconnect();
+      await disconnected;
+    });
+
+    it("ends event streams at once on close, after what was sent, and disposes of them", async () => {
+      let send: (data: string) => void = () => undefined;
+      let disposed = 0;
+      const server = await listen(async () => ({
+        kind: "events",
+        headers: {},
+        open: (sender) => {
+          send = sender;
+          sender("hello");
+          return () => {
+            disposed += 1;
+          };
+        },
+      }));
+      const reader = await harness.stream(server.port, "/events");
+      await reader.next();
+      send("last words");
+      const began = performance.now();
+      await Promise.all([server.close(), server.close()]);
+      expect(performance.now() - began).to.be.lessThan(400);
+      expect(await reader.next()).to.equal("last words");
+      expect(await reader.next()).to.equal(null);
+      expect(disposed).to.equal(1);
+    });
+
+    it("lets an answer leave that is under way when it closes", async () => {
+      const server: LoopbackServer = await listen(async () => {
+        void server.close();
+        return page("the last page".repeat(20_000));
+      });
+      const answer = await harness.request(server.port, { target: "/" });
+      expect(answer.body).to.have.length("the last page".length * 20_000);
+    });
+  });
+}

@@ -1,0 +1,98 @@
+import { Fault } from "../../src/faults/fault.js";
+import type {
+  ListenOnLoopback,
+  LoopbackEventStream,
+  LoopbackHandler,
+  LoopbackPage,
+  LoopbackRequest,
+} from "../../src/ports/loopback-server.js";
+
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** An event stream as its reader sees it. */
+export class FakeEventStream {
+  readonly received: string[] = [];
+  ended = false;
+  #dispose: () => void = () => undefined;
+
+  constructor(events: LoopbackEventStream) {
+    this.#dispose = events.open((data) => {
+      if (!this.ended) this.received.push(data);
+    });
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#dispose();
+  }
+}
+
+/** Loopback in memory: the ports of one machine. */
+export class FakeLoopback {
+  readonly #handlers = new Map<number, LoopbackHandler>();
+  readonly #streams = new Map<number, Set<FakeEventStream>>();
+  #nextFree = 50_000;
+
+  readonly listen: ListenOnLoopback = async (wanted, handler) => {
+    const port = wanted === 0 ? this.#nextFree++ : wanted;
+    if (this.#handlers.has(port))
+      throw new Fault("redirectPortInUse", "Another program listens there.", { data: { port } });
+    this.#handlers.set(port, handler);
+    this.#streams.set(port, new Set());
+    return {
+      port,
+      close: async () => {
+        if (this.#handlers.get(port) !== handler) return;
+        this.#handlers.delete(port);
+        for (const stream of this.#streams.get(port) ?? []) stream.end();
+      },
+    };
+  };
+
+  isListening(port: number): boolean {
+    return this.#handlers.has(port);
+  }
+
+  async request(port: number, request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
+    const answer = await this.#handle(port, request);
+    if (answer.kind !== "page") throw new Error("An event stream came where a page was expected.");
+    return answer;
+  }
+
+  async open(port: number, target: string): Promise<FakeEventStream> {
+    const answer = await this.#handle(port, { target });
+    if (answer.kind !== "events")
+      throw new Error(`A page (${answer.status}) came where an event stream was expected.`);
+    const stream = new FakeEventStream(answer);
+    this.#streams.get(port)?.add(stream);
+    return stream;
+  }
+
+  async #handle(
+    port: number,
+    request: Partial<LoopbackRequest>,
+  ): Promise<LoopbackPage | LoopbackEventStream> {
+    const handler = this.#handlers.get(port);
+    if (handler === undefined) throw new Error(`Nothing listens on ${port}.`);
+    const whole = {
+      method: "GET",
+      target: "/",
+      headers: { host: `localhost:${port}` },
+      body: "",
+      ...request,
+    };
+    if (Buffer.byteLength(whole.body) > MAX_BODY_BYTES)
+      return { kind: "page", status: 413, headers: {}, body: "" };
+    try {
+      return await handler(whole);
+    } catch {
+      return {
+        kind: "page",
+        status: 500,
+        headers: {},
+        body: "Something went wrong inside the worker; its log says what.",
+      };
+    }
+  }
+}

@@ -1,0 +1,225 @@
+import { Fault, type FaultCode } from "../../src/faults/fault.js";
+import { Emitter } from "../../src/faults/emitter.js";
+import { OrganizationPoller } from "../../src/polling/organization-poller.js";
+import { RequestBudget } from "../../src/polling/request-budget.js";
+import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
+import { NO_DEMAND } from "../../src/presence/refresh-demand.js";
+import type {
+  PageResult,
+  PolledRoster,
+  RosterEvents,
+  WatchedAges,
+  RefreshDemand,
+} from "../../src/presence/polled-roster.js";
+import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
+import { FakeClock, NO_JITTER, SeededRandom } from "./clock-fake.js";
+import { listed } from "./listed-persons.js";
+import { RecordingLogger } from "./logger-fake.js";
+
+export function person(id: string, status: string | null = "active"): PersonSnapshot {
+  return {
+    id,
+    displayName: id,
+    userName: `${id}@example.com`,
+    emails: [`${id}@example.com`],
+    sipAddresses: [],
+    status,
+    lastActivity: null,
+  };
+}
+
+/** Keeps what polling tells it, and is watched as the test says. */
+export class FakeRoster implements PolledRoster {
+  readonly known = new Map<string, PersonSnapshot>();
+  readonly applied: { sweep: number; ids: string[] }[] = [];
+  readonly completed: number[] = [];
+  readonly lookups: { address: string; found: number }[] = [];
+  unanswered: string[] = [];
+  ages: WatchedAges = { watchedP50: null, watchedP95: null };
+  fixedPersonCount: number | null = null;
+  demandFor: (pages: number) => RefreshDemand = () => NO_DEMAND;
+  readonly refetched: { page: number; ids: string[] }[] = [];
+  #sweeps = 0;
+  readonly #seen = new Set<string>();
+  readonly events = new Emitter<RosterEvents>();
+
+  get personCount(): number {
+    return this.fixedPersonCount ?? this.known.size;
+  }
+  get watchedCount(): number {
+    return this.unanswered.length;
+  }
+  watchedAges(): WatchedAges {
+    return this.ages;
+  }
+  beginSweep(): number {
+    this.#seen.clear();
+    return ++this.#sweeps;
+  }
+  applyPage(sweep: number, items: readonly ListedPerson[]): PageResult {
+    const persons = personsOf(items);
+    this.applied.push({ sweep, ids: persons.map((p) => p.id) });
+    for (const p of persons) {
+      this.known.set(p.id, p);
+      this.#seen.add(p.id);
+    }
+    return this.#pageResult(persons, 0);
+  }
+  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
+    const persons = personsOf(items);
+    this.refetched.push({ page, ids: persons.map((p) => p.id) });
+    return this.#pageResult(persons, persons.filter((p) => this.known.has(p.id)).length);
+  }
+  refreshDemand(pages: number): RefreshDemand {
+    return this.demandFor(pages);
+  }
+  completeSweep(sweep: number): void {
+    this.completed.push(sweep);
+  }
+  unansweredAddresses(max: number): readonly string[] {
+    return this.unanswered.slice(0, max);
+  }
+  applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
+    this.lookups.push({ address, found: persons.length });
+    this.unanswered = this.unanswered.filter((a) => a !== address);
+  }
+  watch(address: string): void {
+    this.unanswered.push(address);
+    this.events.emit("demandChanged");
+  }
+
+  #pageResult(persons: readonly PersonSnapshot[], there: number): PageResult {
+    const sharesStatus = persons.some((p) => p.status !== null);
+    return {
+      persons: persons.length,
+      alreadyOnPage: there,
+      sharesStatus,
+      seenInSweep: this.#seen.size,
+    };
+  }
+}
+
+function personsOf(items: readonly ListedPerson[]): PersonSnapshot[] {
+  return items.flatMap((item) => item.read() ?? []);
+}
+
+export interface RecordedRequest {
+  readonly at: number;
+  readonly name: string;
+}
+
+/** Webex, as the test says: each request passes the gate, takes `latencyMs` and ends as `answer` says. */
+export class FakePeopleApi implements PeopleApi {
+  readonly requests: RecordedRequest[] = [];
+  latencyMs = 0;
+  pages: readonly (readonly PersonSnapshot[])[] = [[person("a"), person("b")]];
+  sharesStatus = true;
+  /** Fails the next requests, oldest first; null lets one through. */
+  readonly faults: (Fault | null)[] = [];
+  /** Fails every request that it returns a fault for. */
+  failRequest: (name: string) => Fault | null = () => null;
+  respondWithPage: (page: PageReference) => PeoplePage = (page) => {
+    const index = page.kind === "first" ? 0 : Number(page.url.split("=")[1]);
+    const persons = this.pages[index] ?? [];
+    return {
+      items: listed(persons),
+      next: index + 1 < this.pages.length ? `next=${index + 1}` : null,
+    };
+  };
+  found: (email: string) => readonly PersonSnapshot[] = () => [];
+  inFlight = 0;
+  readonly #clock: FakeClock;
+  readonly #budget: RequestBudget;
+
+  constructor(clock: FakeClock, budget: RequestBudget) {
+    this.#clock = clock;
+    this.#budget = budget;
+  }
+
+  get requestNames(): string[] {
+    return this.requests.map((a) => a.name);
+  }
+
+  listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
+    const name = page.kind === "first" ? `first ${page.max}` : page.url;
+    return this.#respond(name, signal, () => this.respondWithPage(page));
+  }
+
+  findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
+    return this.#respond(`lookup ${email}`, signal, () => this.found(email));
+  }
+
+  me(signal: AbortSignal): Promise<Me> {
+    return this.#respond("me", signal, () => ({
+      personId: "me",
+      orgId: "org",
+      displayName: null,
+      email: null,
+      sharesStatus: this.sharesStatus,
+      isFullAdmin: true,
+    }));
+  }
+
+  async #respond<T>(name: string, signal: AbortSignal, respond: () => T): Promise<T> {
+    this.inFlight += 1;
+    let outcome: "answered" | "rateLimited" | "failed" = "failed";
+    let admitted = false;
+    try {
+      await this.#budget.acquire(signal);
+      admitted = true;
+      this.requests.push({ at: this.#clock.monotonic(), name });
+      if (this.latencyMs > 0) await this.#delayResponse(signal);
+      const fault = this.faults.length > 0 ? this.faults.shift()! : this.failRequest(name);
+      if (fault !== null) {
+        if (fault.code === "rateLimited") outcome = "rateLimited";
+        throw fault;
+      }
+      outcome = "answered";
+      return respond();
+    } finally {
+      if (admitted) this.#budget.complete(outcome);
+      this.inFlight -= 1;
+    }
+  }
+
+  #delayResponse(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.schedule(this.latencyMs, resolve);
+      signal.addEventListener("abort", () => {
+        cancel();
+        reject(new Fault("cancelled", "Cancelled."));
+      });
+    });
+  }
+}
+
+export function fault(code: FaultCode, status?: number, retryAfterMs?: number): Fault {
+  return new Fault(code, "As the test says.", {
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    trackingId: "TRACK_1",
+  });
+}
+
+export function createPollingHarness(requestsPerMinute = 60, clock = new FakeClock()) {
+  const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute);
+  const people = new FakePeopleApi(clock, budget);
+  const roster = new FakeRoster();
+  const logger = new RecordingLogger();
+  const scopes = { granted: ["spark-admin:people_read", "spark-admin:organizations_read"] };
+  const random = new SeededRandom(7);
+  const poller = new OrganizationPoller({
+    orgId: "org",
+    people,
+    roster,
+    budget,
+    clock,
+    random,
+    logger,
+    grantedScopes: () => scopes.granted,
+  });
+  const changes: string[][] = [];
+  poller.events.on("stateChanged", () => changes.push(poller.problems.map((p) => p.code)));
+  const codes = (): string[] => poller.problems.map((p) => p.code);
+  return { clock, budget, people, roster, logger, scopes, poller, changes, codes };
+}

@@ -1,0 +1,96 @@
+import { expect } from "chai";
+
+import type { PersonSnapshot } from "../../src/presence/person.js";
+import type { PolledRoster } from "../../src/presence/polled-roster.js";
+import { PresenceDirectory } from "../../src/presence/presence-directory.js";
+import type { PresenceRecord } from "../../src/presence/record.js";
+import { FakeClock } from "./clock-fake.js";
+import { listed } from "./listed-persons.js";
+import { RecordingLogger } from "./logger-fake.js";
+
+export const NEVER = new AbortController().signal;
+
+export function personId(number: number): string {
+  const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+  return btoa(`ciscospark://us/PEOPLE/${uuid}`).replaceAll("=", "");
+}
+
+export function person(
+  name: string,
+  status: string | null = "active",
+  more: Partial<PersonSnapshot> = {},
+): PersonSnapshot {
+  const number = Array.from(name).reduce(
+    (sum, character) => (sum * 31 + character.codePointAt(0)!) % 1e12,
+    7,
+  );
+  return {
+    id: personId(number),
+    displayName: name,
+    userName: `${name}@example.com`,
+    emails: [`${name}@example.com`],
+    sipAddresses: [],
+    status,
+    lastActivity: "2025-12-31T23:00:00.000Z",
+    ...more,
+  };
+}
+
+export function sweep(
+  roster: PolledRoster,
+  ...pages: readonly (readonly PersonSnapshot[])[]
+): void {
+  const number = roster.beginSweep();
+  for (const page of pages) roster.applyPage(number, listed(page), 0);
+  roster.completeSweep(number);
+}
+
+/** A directory that polls, with one organization. */
+export class PresenceFixture {
+  readonly clock = new FakeClock();
+  readonly logger = new RecordingLogger();
+  readonly directory = new PresenceDirectory(this.clock, this.logger);
+  readonly roster: PolledRoster;
+
+  constructor() {
+    this.directory.setCondition("polling");
+    this.roster = this.directory.addOrganization("org-1");
+  }
+
+  get(uri: string): PresenceRecord {
+    return this.getMany([uri])[0]!;
+  }
+
+  getMany(uris: readonly string[]): PresenceRecord[] {
+    const records = this.directory.get(uris, 0, NEVER);
+    expect(records).to.be.an("array");
+    return records as PresenceRecord[];
+  }
+
+  /** `state/reason` of an address. */
+  stateOf(uri: string): string {
+    const { state, reason } = this.get(uri);
+    return `${state}/${reason ?? "-"}`;
+  }
+
+  /** Everything that waits, in the order taken. */
+  drainAll(max = 500): { ids: readonly string[]; record: PresenceRecord }[] {
+    const drained: { ids: readonly string[]; record: PresenceRecord }[] = [];
+    for (
+      let batch = this.directory.drainChanges(max);
+      batch !== null;
+      batch = this.directory.drainChanges(max)
+    ) {
+      expect(batch.changes.length).to.be.within(1, max);
+      for (const record of batch.changes) drained.push({ ids: batch.subscriptionIds, record });
+    }
+    return drained;
+  }
+
+  /** `uri state/reason` of everything that waits. */
+  drainChanges(): string[] {
+    return this.drainAll().map(
+      ({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`,
+    );
+  }
+}

@@ -1,0 +1,206 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { ReferenceHost } from "../../simulator/reference-host.js";
+import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-simulator.js";
+
+export const MANIFEST = "plugin.manifest.json";
+
+export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
+  /** Lines after Enable, ApiUrl and PollIntervalSeconds. */
+  readonly ini?: readonly string[];
+  readonly enable?: 0 | 1;
+  readonly secretStore?: "memory" | "keychain";
+  readonly env?: Readonly<Record<string, string>>;
+  readonly restart?: boolean;
+  readonly extraArgs?: readonly string[];
+  readonly hostPid?: number | null;
+}
+
+/** The built worker, launched from its manifest by the reference host, beside a simulated Webex; all of it in one temporary folder. */
+export class WorkerHarness {
+  readonly webex: WebexSimulator;
+  readonly folder: string;
+  readonly settingsPath: string;
+  readonly logDirectory: string;
+  readonly host: ReferenceHost;
+  readonly notifications: { readonly method: string; readonly params: unknown }[] = [];
+  readonly #options: WorkerHarnessOptions;
+
+  private constructor(webex: WebexSimulator, folder: string, options: WorkerHarnessOptions) {
+    this.webex = webex;
+    this.folder = folder;
+    this.#options = options;
+    this.settingsPath = join(folder, "Presence.ini");
+    this.logDirectory = join(folder, "log");
+    this.host = this.newHost();
+  }
+
+  static async start(options: WorkerHarnessOptions = {}): Promise<WorkerHarness> {
+    const {
+      ini: _ini,
+      enable: _enable,
+      secretStore: _store,
+      env: _env,
+      restart: _restart,
+      extraArgs: _args,
+      hostPid: _pid,
+      ...webexOptions
+    } = options;
+    const webex = new WebexSimulator({
+      organizations: [{ name: "Example Ltd", persons: 30, seed: 7 }],
+      ...webexOptions,
+    });
+    await webex.start();
+    const harness = new WorkerHarness(webex, await mkdtemp(join(tmpdir(), "ucx-worker-")), options);
+    await harness.writeSettings(options.enable ?? 0, options.ini);
+    await harness.host.start();
+    return harness;
+  }
+
+  /** Another host for the same settings, such as after a crash. */
+  newHost(): ReferenceHost {
+    const { env, restart, extraArgs, hostPid, secretStore } = this.#options;
+    const host = new ReferenceHost({
+      manifestPath: MANIFEST,
+      settingsPath: this.settingsPath,
+      extraArgs: [
+        "--secret-store",
+        secretStore ?? "memory",
+        "--log-dir",
+        this.logDirectory,
+        ...(extraArgs ?? []),
+      ],
+      restart: restart ?? false,
+      ...(env === undefined ? {} : { env }),
+      ...(hostPid === undefined ? {} : { hostPid }),
+    });
+    host.on("notification", (method, params) => this.notifications.push({ method, params }));
+    return host;
+  }
+
+  settingsText(enable: 0 | 1, lines: readonly string[] = []): string {
+    return [
+      `WebexPresence.Enable=${enable}`,
+      `WebexPresence.ApiUrl=${this.webex.apiUrl}`,
+      "WebexPresence.PollIntervalSeconds=5",
+      "WebexPresence.Authorize=off",
+      ...lines,
+      "",
+    ].join("\r\n");
+  }
+
+  async writeSettings(
+    enable: 0 | 1,
+    lines: readonly string[] = this.#options.ini ?? [],
+  ): Promise<void> {
+    await writeFile(this.settingsPath, this.settingsText(enable, lines));
+  }
+
+  /** Client and a grant by import: what a host does that has its own way to authorize. */
+  async authorize(orgIndex = 0, host = this.host): Promise<string> {
+    await host.request("authorization/setClient", this.webex.client);
+    const { orgId, ...grant } = this.webex.issueGrant({ orgIndex });
+    await host.request("authorization/import", grant);
+    return orgId;
+  }
+
+  status(host = this.host): Promise<Status> {
+    return host.request("worker/status") as Promise<Status>;
+  }
+
+  async get(uri: string, maxWaitMs = 0): Promise<Record<string, unknown>> {
+    return (await this.host.request("presence/get", { uri, maxWaitMs })) as Record<string, unknown>;
+  }
+
+  /** Waits until `look` gives something other than null; the last status is in the error when it does not in time. */
+  async waitFor<T>(
+    description: string,
+    probe: () => Promise<T | null> | T | null,
+    timeoutMs = 5_000,
+  ): Promise<T> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const result = await probe();
+      if (result !== null) return result;
+      if (Date.now() > deadline) {
+        const status = await this.status().catch((error: unknown) => error);
+        throw new Error(
+          `Not within ${timeoutMs} ms: ${description}. Last status: ${JSON.stringify(status, null, 1)}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  waitForPhase(expected: string, timeoutMs?: number): Promise<Status> {
+    return this.waitFor(
+      `phase ${expected}`,
+      async () => {
+        const status = await this.status();
+        return status.waitForPhase === expected ? status : null;
+      },
+      timeoutMs,
+    );
+  }
+
+  /** Everything that the worker has written: both streams, log and status file. */
+  async readAllOutput(): Promise<string> {
+    const files = await Promise.all(
+      ["worker.log", "status.json"].map((name) =>
+        readFile(join(this.logDirectory, name), "utf8").catch(() => ""),
+      ),
+    );
+    return [
+      this.host.transcript.text("stdout"),
+      this.host.transcript.text("stderr"),
+      ...files,
+    ].join("\n");
+  }
+
+  /** What must hold of every status ever told: whoever is blocked is told by an error what to do. */
+  #checkStatuses(): void {
+    for (const { method, params } of this.notifications) {
+      if (method !== "worker/statusChanged") continue;
+      const status = params as Status;
+      if (
+        status.waitForPhase === "blocked" &&
+        !status.problems.some((p) => p.severity === "error")
+      ) {
+        throw new Error(
+          `Blocked without a problem that says what to do: ${JSON.stringify(status)}`,
+        );
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.host.shutdown();
+    await this.webex.stop();
+    await rm(this.folder, { recursive: true, force: true });
+    this.#checkStatuses();
+  }
+}
+
+export interface Status {
+  readonly waitForPhase: string;
+  readonly enabled: boolean;
+  readonly pid: number;
+  readonly settings: { readonly values: Readonly<Record<string, unknown>> };
+  readonly problems: readonly {
+    readonly code: string;
+    readonly severity: string;
+    readonly message: string;
+    readonly hint: string;
+    readonly orgId: string | null;
+  }[];
+  readonly organizations: readonly {
+    readonly orgId: string;
+    readonly persons: number;
+    readonly watched: number;
+    readonly lastSweep: { readonly persons: number; readonly requests: number } | null;
+    readonly requests: { readonly total: number };
+    readonly nextRequestAt: string | null;
+  }[];
+}

@@ -1,0 +1,70 @@
+import { expect } from "chai";
+
+import { PresenceTracker } from "../../../src/cli/watch-ledger.js";
+import type { PresenceRecord } from "../../../src/presence/record.js";
+
+const record = (uri: string, changes: Partial<PresenceRecord> = {}): PresenceRecord => ({
+  uri,
+  state: "available",
+  basic: "open",
+  activities: [],
+  reason: null,
+  webexStatus: "active",
+  displayName: null,
+  personId: null,
+  orgId: null,
+  lastActivity: null,
+  since: null,
+  observedAt: null,
+  ...changes,
+});
+
+describe("cli: what watch knows", () => {
+  it("tells a first word from a change", () => {
+    const tracker = new PresenceTracker();
+    tracker.setInitial([record("a@x", { state: "unknown", reason: "notReady" }), record("b@x")]);
+    const result = tracker.apply(
+      [record("a@x"), record("b@x", { state: "onCall" }), record("c@x", { state: "away" })],
+      5,
+    );
+    expect(result.added.map(({ uri }) => uri)).to.deep.equal(["a@x", "c@x"]);
+    expect(result.changes.map(({ at, from, to }) => [at, from.state, to.state])).to.deep.equal([
+      [5, "available", "onCall"],
+    ]);
+    expect([...tracker.totals]).to.have.deep.members([
+      ["available", 1],
+      ["onCall", 1],
+      ["away", 1],
+    ]);
+  });
+
+  it("lists people by name, and the latest change first", () => {
+    const tracker = new PresenceTracker();
+    tracker.setInitial([record("z@x", { displayName: "Änne" }), record("b@x")]);
+    expect(tracker.records.map(({ uri }) => uri)).to.deep.equal(["z@x", "b@x"]);
+    tracker.apply([record("b@x", { state: "away" })], 1);
+    tracker.apply([record("b@x", { state: "onCall" }), record("z@x", { state: "away" })], 2);
+    expect(tracker.changes.map(({ at, to }) => [at, to.uri])).to.deep.equal([
+      [2, "z@x"],
+      [2, "b@x"],
+      [1, "b@x"],
+    ]);
+  });
+
+  it("takes a later observation of the same state, and leaves another state to its own notification", () => {
+    const tracker = new PresenceTracker();
+    tracker.setInitial([record("a@x"), record("b@x")]);
+    tracker.refresh([
+      record("a@x", { observedAt: "later" }),
+      record("b@x", { state: "away" }),
+      record("c@x"),
+    ]);
+    expect(
+      tracker.records.map(({ uri, state, observedAt }) => [uri, state, observedAt]),
+    ).to.deep.equal([
+      ["a@x", "available", "later"],
+      ["b@x", "available", null],
+    ]);
+    expect(tracker.changes).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,80 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+
+import { readStatusFile } from "../../../src/cli/status-file-reader.js";
+
+const ORGANIZATION = {
+  ...{
+    orgId: "org",
+    orgName: "Org",
+    persons: 1,
+    watched: 0,
+    mode: "sweep",
+    lastSweep: null,
+    sweepProgress: null,
+  },
+  requests: { perMinuteLimit: 60, lastMinute: 0, total: 0, rateLimited: 0, failed: 0 },
+  ...{
+    rateLimitedUntil: null,
+    nextRequestAt: null,
+    ageSeconds: { watchedP50: null, watchedP95: null },
+  },
+};
+const STATUS = {
+  ...{ phase: "polling", enabled: true, since: "2026-01-01T00:00:00.000Z", version: "1.2.3" },
+  ...{ startedAt: "2026-01-01T00:00:00.000Z", pid: process.pid, secretStore: "memory" },
+  settings: { path: "/p.ini", loadedAt: null, values: {} },
+  problems: [],
+  organizations: [ORGANIZATION],
+};
+
+describe("cli: a status file", () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ucx-status-"));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  const readContent = async (content: unknown) => {
+    const file = join(folder, "status.json");
+    await writeFile(file, typeof content === "string" ? content : JSON.stringify(content));
+    return readStatusFile(file);
+  };
+
+  it("is the running worker's where all of it is there, whatever a later version adds", async () => {
+    expect(await readContent(STATUS)).to.deep.include({ running: true, status: STATUS });
+    expect(
+      await readContent({ ...STATUS, organizations: [{ ...ORGANIZATION, more: 1 }] }),
+    ).to.include({ running: true });
+  });
+
+  it("is nobody's where something is missing or no JSON", async () => {
+    const { requests: _requests, ...noRequests } = ORGANIZATION;
+    const { settings: _settings, ...noSettings } = STATUS;
+    for (const broken of [
+      ...[
+        { ...STATUS, organizations: [noRequests] },
+        { ...STATUS, organizations: [{}] },
+        { ...STATUS, organizations: [null] },
+      ],
+      ...[
+        { ...STATUS, problems: [{}] },
+        { ...STATUS, phase: "nonsense" },
+        noSettings,
+        {},
+        [],
+        null,
+        "{",
+        "",
+      ],
+    ]) {
+      const { running, status, ...rest } = await readContent(broken);
+      expect([running, status], JSON.stringify(broken)).to.deep.equal([false, null]);
+      expect("why" in rest && rest.why).to.match(
+        /^the status file \/.*status\.json is not one of the worker's$/,
+      );
+    }
+  });
+});

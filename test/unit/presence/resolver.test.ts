@@ -1,0 +1,230 @@
+import { expect } from "chai";
+
+import { PresenceDirectory } from "../../../src/presence/presence-directory.js";
+import type { PolledRoster } from "../../../src/presence/polled-roster.js";
+import type { PresenceRecord } from "../../../src/presence/record.js";
+import { FakeClock } from "../../support/clock-fake.js";
+import { listed } from "../../support/listed-persons.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
+import { PresenceFixture, NEVER, person, sweep } from "../../support/presence-fixture.js";
+
+describe("the order of reasons", () => {
+  // Each row makes one more cause true; the causes of the rows below it stay true.
+  const ladder: [string, (directory: PresenceDirectory) => void, string, string][] = [
+    ["fresh", () => undefined, "available/-", "unknown/notFound"],
+    [
+      "blocked organization",
+      (d) => d.setBlocked("org-1", true),
+      "unknown/blocked",
+      "unknown/notFound",
+    ],
+    ["blocked", (d) => d.setCondition("blocked"), "unknown/blocked", "unknown/blocked"],
+    ["disabled", (d) => d.setCondition("disabled"), "unknown/disabled", "unknown/disabled"],
+    ["not ready", (d) => d.setCondition("notReady"), "unknown/notReady", "unknown/notReady"],
+  ];
+  it("goes up the ladder for a known person and for an address of nobody, and invalidUri goes first", () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    for (const [what, make, known, nobody] of ladder) {
+      make(fixture.directory);
+      expect(fixture.stateOf("ada@example.com"), what).to.equal(known);
+      expect(fixture.stateOf("nobody@example.com"), what).to.equal(nobody);
+      expect(fixture.stateOf("tel:+39"), what).to.equal("unknown/invalidUri");
+    }
+  });
+
+  for (const condition of ["notReady", "disabled", "blocked"] as const) {
+    it(`keeps what is known of the person while ${condition}`, async () => {
+      const fixture = new PresenceFixture();
+      sweep(fixture.roster, [person("ada", "DoNotDisturb")]);
+      await fixture.clock.advance(5000);
+      fixture.directory.setCondition(condition);
+      await fixture.clock.advance(1_000_000);
+      expect(fixture.get("sip:ADA@example.com")).to.deep.equal({
+        uri: "sip:ADA@example.com",
+        state: "unknown",
+        basic: null,
+        activities: [],
+        reason: condition,
+        webexStatus: "DoNotDisturb",
+        displayName: "ada",
+        personId: person("ada").id,
+        orgId: "org-1",
+        lastActivity: "2025-12-31T23:00:00.000Z",
+        since: "2026-01-01T00:00:05.000Z",
+        observedAt: "2026-01-01T00:00:00.000Z",
+      });
+    });
+  }
+
+  it("is notReady before anything is set, and where there is no organization", () => {
+    const directory = new PresenceDirectory(new FakeClock(), new RecordingLogger());
+    const says = (): string | null =>
+      (directory.get(["ada@example.com"], 0, NEVER) as PresenceRecord[])[0]!.reason;
+    expect(says()).to.equal("notReady");
+    directory.setCondition("polling");
+    expect(says()).to.equal("notReady");
+    sweep(directory.addOrganization("org-1"), [person("bob")]);
+    expect(says()).to.equal("notFound");
+    directory.removeOrganization("org-1");
+    expect(says()).to.equal("notReady");
+  });
+
+  it("says nothing of a person where nobody is known", () => {
+    const fixture = new PresenceFixture();
+    expect(fixture.get("x@example.com")).to.deep.equal({
+      uri: "x@example.com",
+      state: "unknown",
+      basic: null,
+      activities: [],
+      reason: "notReady",
+      webexStatus: null,
+      displayName: null,
+      personId: null,
+      orgId: null,
+      lastActivity: null,
+      since: null,
+      observedAt: null,
+    });
+  });
+});
+
+describe("notFound", () => {
+  it("is said by a full sweep, not by a part of one, and ends 10 minutes after it", async () => {
+    const fixture = new PresenceFixture();
+    const number = fixture.roster.beginSweep();
+    fixture.roster.applyPage(number, listed([person("ada")]), 0);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+    fixture.roster.completeSweep(number);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
+    await fixture.clock.advance(600_000);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
+    await fixture.clock.advance(1);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+  });
+
+  it("is said by a lookup, of that address alone", async () => {
+    const fixture = new PresenceFixture();
+    fixture.roster.applyLookup("x@example.com", []);
+    expect(fixture.stateOf("X@example.com")).to.equal("unknown/notFound");
+    expect(fixture.stateOf("y@example.com")).to.equal("unknown/notReady");
+    await fixture.clock.advance(600_001);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+  });
+
+  it("takes an answer of each organization", () => {
+    const fixture = new PresenceFixture();
+    const second = fixture.directory.addOrganization("org-2");
+    sweep(fixture.roster, [person("ada")]);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+    second.applyLookup("x@example.com", []);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
+    fixture.directory.addOrganization("org-3");
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+  });
+});
+
+describe("staleness and since", () => {
+  it("is longer than the setting, keeps what is known, and ends with the next confirmation", async () => {
+    const fixture = new PresenceFixture();
+    fixture.directory.setStaleAfter(30);
+    sweep(fixture.roster, [person("ada", "call")]);
+    await fixture.clock.advance(30_000);
+    expect(fixture.stateOf("ada@example.com")).to.equal("onCall/-");
+    await fixture.clock.advance(5_000);
+    expect(fixture.get("ada@example.com")).to.include({
+      state: "unknown",
+      reason: "stale",
+      basic: null,
+      webexStatus: "call",
+      observedAt: "2026-01-01T00:00:00.000Z",
+      since: "2026-01-01T00:00:30.000Z",
+    });
+    fixture.directory.setStaleAfter(60);
+    expect(fixture.get("ada@example.com")).to.include({
+      state: "onCall",
+      since: "2026-01-01T00:00:00.000Z",
+    });
+    fixture.directory.setStaleAfter(30);
+    sweep(fixture.roster, [person("ada", "call")]);
+    expect(fixture.get("ada@example.com")).to.include({
+      state: "onCall",
+      since: "2026-01-01T00:00:35.000Z",
+    });
+  });
+
+  it("goes by a clock that never jumps", () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.clock.jumpWall(86_400_000);
+    expect(fixture.stateOf("ada@example.com")).to.equal("available/-");
+  });
+
+  it("keeps since while the state is the same, and observedAt moves on", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada", "call")]);
+    await fixture.clock.advance(20_000);
+    sweep(fixture.roster, [person("ada", "call", { lastActivity: null })]);
+    expect(fixture.get("ada@example.com")).to.include({
+      since: "2026-01-01T00:00:00.000Z",
+      observedAt: "2026-01-01T00:00:20.000Z",
+      lastActivity: null,
+    });
+    sweep(fixture.roster, [person("ada", "meeting")]);
+    expect(fixture.get("ada@example.com").since).to.equal("2026-01-01T00:00:20.000Z");
+  });
+});
+
+describe("several organizations", () => {
+  it("answers for the one authorized first, and says so once without naming anybody above debug", () => {
+    const fixture = new PresenceFixture();
+    const second: PolledRoster = fixture.directory.addOrganization("org-2");
+    sweep(second, [person("ada", "call"), person("bob", "call")]);
+    sweep(fixture.roster, [person("ada", "meeting"), person("bob", "meeting")]);
+    sweep(fixture.roster, [person("ada", "meeting"), person("bob", "meeting")]);
+    expect(fixture.get("ada@example.com")).to.include({ state: "inMeeting", orgId: "org-1" });
+    const warnings = fixture.logger.records.filter((record) => record.level === "warn");
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]!.fields).to.deep.equal({ orgId: "org-1", otherOrgId: "org-2" });
+    expect(JSON.stringify(warnings)).not.to.match(/ada|bob/);
+    const named = fixture.logger.records
+      .filter((record) => record.level === "debug")
+      .map((record) => record.fields.address);
+    expect(named).to.have.members(["ada@example.com", "bob@example.com"]).and.have.length(2);
+    fixture.directory.setOrder(["org-2", "org-1"]);
+    expect(fixture.get("ada@example.com")).to.include({ state: "onCall", orgId: "org-2" });
+    fixture.directory.removeOrganization("org-2");
+    expect(fixture.get("ada@example.com")).to.include({ state: "inMeeting", orgId: "org-1" });
+  });
+
+  it("blocks the persons of one organization alone", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    sweep(fixture.directory.addOrganization("org-2"), [person("bob")]);
+    await fixture.clock.advance(1000);
+    fixture.directory.setBlocked("org-2", true);
+    expect(fixture.stateOf("ada@example.com")).to.equal("available/-");
+    expect(fixture.get("bob@example.com")).to.include({
+      reason: "blocked",
+      since: "2026-01-01T00:00:01.000Z",
+    });
+    fixture.directory.setBlocked("org-2", false);
+    expect(fixture.stateOf("bob@example.com")).to.equal("available/-");
+  });
+
+  it("ignores what still comes for an organization that was removed", () => {
+    const fixture = new PresenceFixture();
+    const number = fixture.roster.beginSweep();
+    fixture.directory.removeOrganization("org-1");
+    fixture.roster.applyPage(number, listed([person("ada")]), 0);
+    fixture.roster.completeSweep(number);
+    fixture.roster.applyLookup("x@example.com", [person("x")]);
+    expect(fixture.roster.personCount + fixture.roster.watchedCount).to.equal(0);
+    expect(
+      fixture.directory.list({ limit: 10, cursor: null, states: null, orgId: null }).total,
+    ).to.equal(0);
+    const again = fixture.directory.addOrganization("org-1");
+    expect(again).not.to.equal(fixture.roster);
+    expect(fixture.stateOf("ada@example.com")).to.equal("unknown/notReady");
+  });
+});
