@@ -71,7 +71,13 @@ async function writeCodeCache() {
 }
 
 await rm("dist", { recursive: true, force: true });
-await Promise.all(bundles.map((bundle) => build(bundle)));
+try {
+  await Promise.all(bundles.map((bundle) => build(bundle)));
+} catch (error) {
+  // esbuild has printed the errors that are in the sources.
+  if (error.errors === undefined) throw error;
+  process.exit(1);
+}
 await writeFile("dist/worker.cjs", launcher);
 await writeCodeCache().catch((error) =>
   console.error(

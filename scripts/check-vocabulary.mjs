@@ -60,7 +60,7 @@ const IDENTIFIER_PARTS = {
   told: "notified",
 };
 
-/** Whole identifiers; the first letter may be of either case where the list has it in upper case. */
+/** Whole identifiers, as regular expressions. A lower-case letter may begin a word of its own, as in `pause()`. */
 const IDENTIFIERS = {
   again: "refetch",
   around: "env",
@@ -68,53 +68,41 @@ const IDENTIFIERS = {
   asking: "isAccepted",
   Audience: "SubscriberSet",
   callOff: "cancel",
-  claimLog: "duplicateAddressLog",
-  demandScan: "refreshDemandScanner",
+  "[Cc]laimLog": "DuplicateAddressLog",
+  "[Dd]emandScan": "RefreshDemandScanner",
   depart: "start",
   essenceOf: "changeKey",
   Findings: "PresenceSource, BenchResult",
-  Flight: "SharedTask",
-  GateVerdict: "HostCheck",
+  "[Ff]lights?": "SharedTask",
+  "[Gg]ateVerdict": "HostCheck",
   given: "args",
-  GuardedReader: "ValidatingReader",
+  "[Gg]uardedReader": "ValidatingReader",
   judgeHost: "checkHost",
-  listOrder: "listIndex",
+  "[Ll]istOrder": "ListIndex",
   onlyOnce: "isIrreplaceable",
   Pause: "Delay",
-  ProblemBook: "ProblemList",
+  "[Pp]roblemBook": "ProblemList",
   Questions: "RequestExecutor",
   seeThrough: "shield",
   Sight: "Match",
   Standing: "GrantStatus",
-  SweepMarks: "SweepTracker",
+  "[Ss]weepMarks": "SweepTracker",
   takeOff: "start",
   Verdict: "FailureClassification",
-  WantedFlow: "DesiredFlow",
-  WatchEntry: "WatchedUri",
-  WatchList: "SubscriptionIndex",
-  WatchedDemand: "RefreshDemand",
+  "[Ww]aitingRoom": "PendingQueries",
+  "[Ww]antedFlow": "DesiredFlow",
+  "[Ww]atch(Entry|List)": "WatchedUri, SubscriptionIndex",
+  "[Ww]atchedDemand": "RefreshDemand",
   Way: "Route",
   wayChanged: "routeChanged",
   wrong: "error",
 };
-/** Of these, the name in lower case is a word of its own: a method of Node's streams, a column, a loop variable. */
-const CASE_SENSITIVE = new Set([
-  "Audience",
-  "Findings",
-  "Pause",
-  "Questions",
-  "Standing",
-  "Verdict",
-]);
 
-const identifiers = new Map(
-  Object.entries(IDENTIFIERS).flatMap(([name, better]) => {
-    const other = name[0] === name[0].toLowerCase() ? name[0].toUpperCase() : name[0].toLowerCase();
-    const both =
-      CASE_SENSITIVE.has(name) || name.length < 7 ? [name] : [name, other + name.slice(1)];
-    return both.map((each) => [each, better]);
-  }),
-);
+const identifiers = Object.entries(IDENTIFIERS).map(([pattern, better]) => [
+  new RegExp(`^(?:${pattern})$`),
+  better,
+]);
+const parts = new Map(Object.entries({ ...WORDS, ...IDENTIFIER_PARTS }));
 const phrases = Object.entries({ ...WORDS, ...PHRASES }).map(([phrase, better]) => [
   new RegExp(String.raw`\b(?:${phrase.replaceAll(" ", String.raw`\s+`)})\b`, "gi"),
   better,
@@ -135,17 +123,8 @@ function partsOf(name) {
 
 function checkName(file, line, name) {
   const bare = name.replace(/^#/, "");
-  const better =
-    identifiers.get(bare) ??
-    partsOf(bare)
-      .map((part) =>
-        Object.hasOwn(WORDS, part)
-          ? WORDS[part]
-          : Object.hasOwn(IDENTIFIER_PARTS, part)
-            ? IDENTIFIER_PARTS[part]
-            : undefined,
-      )
-      .find((found) => found !== undefined);
+  const whole = identifiers.find(([pattern]) => pattern.test(bare))?.[1];
+  const better = whole ?? parts.get(partsOf(bare).find((part) => parts.has(part)));
   if (better !== undefined) report(file, line, `${name}: rather ${better}`);
 }
 
