@@ -1,4 +1,5 @@
-// Bundles the product into dist/ (scripts/bundles.mjs says what) and adds the worker's launcher and code cache.
+// Bundles the product into dist/ (scripts/bundles.mjs says what) and adds the worker's launcher and
+// code cache.
 import { execFile } from "node:child_process";
 import { rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,10 +11,11 @@ import { build } from "esbuild";
 import { bundles, WRAPPER_PARAMETERS } from "./bundles.mjs";
 
 /**
- * Parsing the program is a good part of the time to the first answer. A launcher therefore hands V8 what it compiled
- * when the program was built. A different Node.js finds no cache under its name, or V8 rejects it: then V8 compiles.
- * The cache also holds the script's name, which therefore names no folder of the machine that built it. A debugger
- * needs the path to find the source map, so an inspected worker does without the cache.
+ * Parsing the program is a good part of the time to the first answer. A launcher therefore hands V8
+ * what it compiled when the program was built. A different Node.js finds no cache under its name,
+ * or V8 rejects it: then V8 compiles. The cache also holds the script's name, which therefore names
+ * no folder of the machine that built it. A debugger needs the path to find the source map, so an
+ * inspected worker does without the cache.
  */
 const cacheName = (node) => `worker.${node.version}-${node.platform}-${node.arch}.cache`;
 const launcher = `"use strict";

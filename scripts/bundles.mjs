@@ -1,9 +1,13 @@
-// What esbuild makes of the sources: dist/lib/worker.cjs holds what the first answer needs, and each heavy library is
-// a file of its own that is loaded on first use. The format is CommonJS, because esbuild's ESM output of these
-// libraries crashes at startup. keytar stays outside: it is native.
+// What esbuild makes of the sources: dist/lib/worker.cjs holds what the first answer needs, and
+// each heavy library is a file of its own that is loaded on first use. The format is CommonJS,
+// because esbuild's ESM output of these libraries crashes at startup. keytar stays outside: it is
+// native.
 import { readFile } from "node:fs/promises";
 
-/** The parameters of the function that the worker's bundle is wrapped in; the launcher passes Node's own. */
+/**
+ * The parameters of the function that the worker's bundle is wrapped in; the launcher passes Node's
+ * own.
+ */
 export const WRAPPER_PARAMETERS = "exports, require, module, __filename, __dirname";
 
 const lazyLibraries = [
@@ -17,8 +21,8 @@ const lazyLibraries = [
 ];
 
 /**
- * Leaves out what libraries import, nothing here uses, and costs memory: winston's colors and its own debugging, and
- * axios's table of MIME types.
+ * Leaves out what libraries import, nothing here uses, and costs memory: winston's colors and its
+ * own debugging, and axios's table of MIME types.
  */
 const withoutUnused = {
   name: "without-unused",
@@ -83,10 +87,14 @@ const common = {
   external: ["keytar"],
 };
 
-/** The worker and the command line: their stacks are mapped back to src/ (src/platform/source-positions.ts). */
+/**
+ * The worker and the command line: their stacks are mapped back to src/
+ * (src/platform/source-positions.ts).
+ */
 const product = {
   ...common,
-  // Node's own import() does not find the names that a minified CommonJS file exports; require does.
+  // Node's own import() does not find the names that a minified CommonJS file exports; require
+  // does.
   supported: { "dynamic-import": false },
   plugins: [lazyLibrariesApart],
   sourcemap: "linked",

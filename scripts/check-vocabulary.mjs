@@ -1,7 +1,9 @@
-// Finds words that the code base has given up for the field's standard terms, in identifiers, comments, texts, pages
-// and file names, and lines of comments and prose that pass column 100. docs/architecture.md has the glossary.
+// Finds words that the code base has given up for the field's standard terms, in identifiers,
+// comments, texts, pages and file names, and lines of comments and prose that pass column 100.
+// docs/architecture.md has the glossary.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 import ts from "typescript";
 
@@ -10,7 +12,10 @@ const MAX_COLUMN = 100;
 const EXCLUDED =
   /^(scripts\/check-vocabulary\.mjs|package-lock\.json|THIRD-PARTY-NOTICES|bench\/results\/.*)$/;
 
-/** Words that appear neither in identifiers (as a part in camel case) and file names nor in comments, texts and pages. */
+/**
+ * Words that appear neither in identifiers (as a part in camel case) and file names nor in
+ * comments, texts and pages.
+ */
 const WORDS = {
   blip: "pending failure",
   blips: "pending failures",
@@ -60,7 +65,10 @@ const IDENTIFIER_PARTS = {
   told: "notified",
 };
 
-/** Whole identifiers, as regular expressions. A lower-case letter may begin a word of its own, as in `pause()`. */
+/**
+ * Whole identifiers, as regular expressions. A lower-case letter may begin a word of its own, as in
+ * `pause()`.
+ */
 const IDENTIFIERS = {
   again: "refetch",
   around: "env",
@@ -126,6 +134,11 @@ function checkName(file, line, name) {
   const whole = identifiers.find(([pattern]) => pattern.test(bare))?.[1];
   const better = whole ?? parts.get(partsOf(bare).find((part) => parts.has(part)));
   if (better !== undefined) report(file, line, `${name}: rather ${better}`);
+}
+
+/** The name that a file's main declaration would have: `waiting-room` holds `WaitingRoom`. */
+function pascalCase(name) {
+  return name.replace(/(?:^|-)([a-z])/g, (_found, letter) => letter.toUpperCase());
 }
 
 function checkText(file, firstLine, text) {
@@ -198,6 +211,7 @@ for (const file of new Set(files)) {
     continue; // Deleted, and not committed yet.
   }
   checkName(file, 1, file);
+  checkName(file, 1, pascalCase(basename(file).replace(/\..*$/, "")));
   if (/\.[cm]?[jt]s$/.test(file)) checkCode(file, text);
   else if (file.endsWith(".md")) checkMarkdown(file, text);
   else if (/\.(html|css|py|json|ya?ml)$/.test(file)) checkText(file, 1, text);

@@ -1,5 +1,6 @@
-// npm run check: format, types (also of the pure folders), lint, import rules, unused code, vocabulary, and that the
-// generated files are current. Runs two steps at a time and all of them; exits with 1 if any fails.
+// npm run check: format, types (also of the pure folders), lint, import rules, unused code,
+// vocabulary, and that the generated files are current. Runs two steps at a time and all of them;
+// exits with 1 if any fails.
 import { spawn } from "node:child_process";
 
 const JOBS = 2;

@@ -1,5 +1,5 @@
-// npm run dev: builds and runs the demo, and does both again when a source file changes. Arguments go to the demo, as
-// in `npm run dev -- --users 2000`.
+// npm run dev: builds and runs the demo, and does both again when a source file changes. Arguments
+// go to the demo, as in `npm run dev -- --users 2000`.
 import { spawn } from "node:child_process";
 
 import { watch } from "chokidar";

@@ -1,5 +1,6 @@
-// Writes THIRD-PARTY-NOTICES: the license of every package that the bundles contain, and of keytar, which ships beside
-// them. With --check, compares only and exits with 1 on a difference. Fails for a package without a license text.
+// Writes THIRD-PARTY-NOTICES: the license of every package that the bundles contain, and of keytar,
+// which ships beside them. With --check, compares only and exits with 1 on a difference. Fails for
+// a package without a license text.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -10,7 +11,9 @@ import { bundles } from "./bundles.mjs";
 const TARGET = "THIRD-PARTY-NOTICES";
 const SHIPPED_UNBUNDLED = ["node_modules/keytar"];
 const LICENSE_FILE = /^(licen[cs]e|copying|notice|third-?party-?notices)([-.].*)?$/i;
-/** Packages published without a license file, and a sibling out of the same repository that has it. */
+/**
+ * Packages published without a license file, and a sibling out of the same repository that has it.
+ */
 const SAME_REPOSITORY = { "proxy-agent-negotiate": "agent-base" };
 const RULE = "-".repeat(80);
 
@@ -95,6 +98,6 @@ const text = [
 if (!process.argv.includes("--check")) {
   writeFileSync(TARGET, text);
 } else if (text !== readFileSync(TARGET, "utf8")) {
-  console.error(`${TARGET} differs from what the bundles contain: run npm run generate.`);
+  console.error(`${TARGET} is out of date: run npm run generate.`);
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
-// Installs the programs that some tests run against, where the machine lacks them. Where it cannot, it names them; the
-// tests that need a missing program say so again and, under CI=true, fail.
+// Installs the programs that some tests run against, where the machine lacks them. Where it cannot,
+// it names them; the tests that need a missing program say so again and, under CI=true, fail.
 import { execFileSync, spawnSync } from "node:child_process";
 
 const PROGRAMS = [
@@ -19,7 +19,10 @@ const PROGRAMS = [
   { package: "chromium", isInstalled: () => isOnPath("chromium") },
 ];
 
-/** Waits for another run of dpkg, and leaves out what only matters on a machine that is to survive a power cut. */
+/**
+ * Waits for another run of dpkg, and leaves out what only matters on a machine that is to survive a
+ * power cut.
+ */
 const APT_OPTIONS = [
   "-y",
   "-qq",

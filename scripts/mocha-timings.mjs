@@ -1,5 +1,6 @@
-// A mocha root hook that appends each test's duration and timeout, a JSON object a line, to the file that
-// TEST_TIMINGS names. It is a hook and no reporter, because in parallel mode reporters do not learn the timeouts.
+// A mocha root hook that appends each test's duration and timeout, a JSON object a line, to the
+// file that TEST_TIMINGS names. It is a hook and no reporter, because in parallel mode reporters do
+// not learn the timeouts.
 import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
 

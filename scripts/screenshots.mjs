@@ -1,5 +1,6 @@
-// Writes a picture of each state of the authorization page, wide and narrow, light and dark, to build/screenshots.
-// Wants the compiled sources (npm run compile) in build/, or in the folder given, and Chromium.
+// Takes a screenshot of the authorization page in each state, wide and narrow, light and dark, into
+// build/screenshots. Needs Chromium, and the compiled sources in build/ or in the folder that the
+// first argument names.
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -55,7 +56,7 @@ const pages = {
     attempt: { kind: "authorized", authorization: acme },
     organizations: [acme],
   },
-  again: { ...model, organizations: [acme, beta], notices: [sharingOff] },
+  reauthorization: { ...model, organizations: [acme, beta], notices: [sharingOff] },
   denied: {
     ...model,
     attempt: refusedAttempt("access_denied", "The resource owner denied the request."),

@@ -1,5 +1,6 @@
-// npm test: compiles, bundles, checks, installs the programs that tests need, runs every test, and ends with the line
-// "N passed, N failed". Everything that has to wait for nothing begins at once. Arguments go to mocha.
+// npm test: compiles, bundles, checks, installs the programs that tests need, runs every test, and
+// ends with the line "N passed, N failed". Everything that has to wait for nothing begins at once.
+// Arguments go to mocha.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +8,10 @@ import { join } from "node:path";
 
 /** Files of tests that run at a time. They mostly wait for processes, intervals and deadlines. */
 const JOBS = 6;
-/** A test that needs more than this share of its timeout on two quiet cores will fail on a busy machine one day. */
+/**
+ * A test that needs more than this share of its timeout on two quiet cores will fail on a busy
+ * machine one day.
+ */
 const TIMEOUT_SHARE = 0.2;
 const SLOWEST_SHOWN = 5;
 
@@ -16,8 +20,15 @@ const folder = mkdtempSync(join(tmpdir(), "ucx-test-"));
 const timings = join(folder, "timings.jsonl");
 const startedAt = Date.now();
 
-/** Runs a command beside the others and prints its output when it has ended; its success counts as a test. */
+/**
+ * Runs a command beside the others, prints its output when it has ended, and counts as one test.
+ */
 async function step(title, command, args) {
+  const status = await run(title, command, args);
+  counts[status === 0 ? "passed" : "failed"] += 1;
+}
+
+async function run(title, command, args) {
   const startedAt = Date.now();
   const shell = process.platform === "win32";
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], shell });
@@ -31,7 +42,7 @@ async function step(title, command, args) {
   console.error(
     `\n== ${title}\n${text}== ${title}: ${outcome} in ${seconds(Date.now() - startedAt)} s`,
   );
-  counts[status === 0 ? "passed" : "failed"] += 1;
+  return status;
 }
 
 /** Runs mocha and adds up what it counted. */
@@ -90,7 +101,7 @@ function printTimings() {
   console.error(`== Tests that took ${share}\n${close.map(describe).join("\n")}`);
 }
 
-const programs = step("programs for tests", process.execPath, ["scripts/install-real-parts.mjs"]);
+const programs = run("programs for tests", process.execPath, ["scripts/install-real-parts.mjs"]);
 const bundle = step("bundle", "npm", ["run", "-s", "build"]);
 await step("types", "npm", ["run", "-s", "compile"]);
 const checks = step("checks", "npm", ["run", "-s", "check"]);

@@ -7,7 +7,9 @@ import { productDirectory } from "./installation.js";
 const WORKER_BUNDLE = join(productDirectory, "dist", "lib", "worker.cjs");
 const CLI_BUNDLE = join(productDirectory, "dist", "cli.cjs");
 
-/** V8 names the worker's bundle `worker.cjs`, without a folder, when it comes from the code cache. */
+/**
+ * V8 names the worker's bundle `worker.cjs`, without a folder, when it comes from the code cache.
+ */
 const CACHED_WORKER_BUNDLE = String.raw`(?<![\w.\\/])worker\.cjs`;
 
 /** Parsed maps take several megabytes; weak references let the garbage collector reclaim them. */
@@ -15,8 +17,9 @@ const parsedMaps = new Map<string, WeakRef<SourceMap>>();
 
 /**
  * Replaces positions in the bundles by positions in the sources: `worker.cjs:14:2938` becomes
- * `src/rpc/rpc-server.ts:120:9`. Returns the stack as it is when there is no source map. Node's own mapping
- * (`--enable-source-maps`) would read the maps at startup and does not cover programs that run through vm.Script.
+ * `src/rpc/rpc-server.ts:120:9`. Returns the stack as it is when there is no source map. Node's own
+ * mapping (`--enable-source-maps`) would read the maps at startup and does not cover programs that
+ * run through vm.Script.
  */
 export function mapStack(stack: string): string {
   const files = [CACHED_WORKER_BUNDLE, escapeRegExp(WORKER_BUNDLE), escapeRegExp(CLI_BUNDLE)];
