@@ -30,6 +30,7 @@ describe("the package", function () {
       "openrpc.json",
       "README.md",
       "CHANGELOG.md",
+      "THIRD-PARTY-NOTICES",
       "docs/operations.md",
       "docs/protocol.md",
     ]);
