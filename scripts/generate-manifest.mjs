@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { manifestSettingKeys } from "../build/src/settings/keys.js";
 import { REQUIRED_SCOPES } from "../build/src/authorization/grant.js";
-import { OLDEST_CONSOLE, OLDEST_HOST } from "../build/src/supervisor/host-version.js";
+import { OLDEST_CONSOLE, OLDEST_HOST } from "../build/src/supervisor/host-check.js";
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 

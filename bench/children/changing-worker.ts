@@ -3,7 +3,7 @@ import { Emitter } from "../../src/faults/emitter.js";
 import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
-import { systemRandom, systemClock } from "../../src/platform/system-clock.js";
+import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
@@ -64,7 +64,7 @@ const server = new RpcServer({
   version: "0.0.0",
   openRpc: notMeasured,
   clock: systemClock,
-  random: systemRandom,
+  crypto: systemCrypto,
   logger,
   onInitialize: () => undefined,
   onShutdown: () => undefined,

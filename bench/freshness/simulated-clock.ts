@@ -29,6 +29,10 @@ export class SimulatedClock implements Clock {
     return this.#elapsed;
   }
 
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
   schedule(delayMs: number, callback: () => void): Disposer {
     const timer: Timer = {
       due: this.#elapsed + Math.max(0, delayMs),
@@ -40,6 +44,10 @@ export class SimulatedClock implements Clock {
     return () => {
       timer.isActive = false;
     };
+  }
+
+  endOfTurn(callback: () => void): Disposer {
+    return this.schedule(0, callback);
   }
 
   /** Runs all that is due until then, letting promises settle after each timer. */

@@ -42,7 +42,7 @@ export async function measureWorker(
   const clock = new SimulatedClock(scene.epoch);
   const service = new ServiceModel(scene);
   const nextRandom = seededRandom(7);
-  const random: Random = { random: nextRandom, token: () => "", uuid: () => "", sha256: () => "" };
+  const random: Random = { random: nextRandom };
   const budget = new RequestBudget(clock, random, requestsPerMinute);
   const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
   const roster = new WatchedRoster(clock, service, people);

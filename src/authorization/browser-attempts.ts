@@ -1,6 +1,6 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth-api.js";
 import { sanitizeText } from "./authorization-page-markup.js";
@@ -13,7 +13,7 @@ interface AttemptOptions {
   readonly oauthContext: () => OAuthContext;
   readonly grantSink: GrantSink;
   readonly clock: Clock;
-  readonly chance: Random;
+  readonly crypto: Crypto;
   readonly logger: Logger;
 }
 
@@ -77,19 +77,19 @@ export class BrowserAttempts {
 
   /** Webex's address to go to, or null when the integration is not configured any more (`latest` says so). */
   start(): string | null {
-    const { chance } = this.#options;
+    const { crypto } = this.#options;
     const flowContext = this.#flowContext;
     if (flowContext === null) return null;
     try {
       const oauthContext = this.#options.oauthContext();
-      const pendingRequest = { oauthContext, verifier: new Secret(chance.token(32)) };
-      const state = chance.token(32);
+      const pendingRequest = { oauthContext, verifier: new Secret(crypto.token(32)) };
+      const state = crypto.token(32);
       const url = oauthContext.oauth.authorizeUrl({
         clientId: oauthContext.client.clientId,
         redirectUri: flowContext.redirectUri,
         scope: REQUIRED_SCOPES.join(" "),
         state,
-        codeChallenge: chance.sha256(pendingRequest.verifier.reveal()),
+        codeChallenge: crypto.sha256(pendingRequest.verifier.reveal()),
       });
       this.#pendingRequests.set(state, pendingRequest);
       for (const oldest of this.#pendingRequests.keys()) {
@@ -123,7 +123,7 @@ export class BrowserAttempts {
       this.#setLatest(attemptFromError(error, sanitizeText(query.get("error_description"))));
       return true;
     }
-    const digest = this.#options.chance.sha256(code ?? "");
+    const digest = this.#options.crypto.sha256(code ?? "");
     if (this.#usedCodes.has(digest)) return false;
     this.#usedCodes.add(digest);
     const work = this.#finish(pendingRequest, new Secret(code ?? ""));

@@ -1,6 +1,6 @@
 import { asFault } from "../faults/fault.js";
 import { type Disposer, Emitter, type Subscribable } from "../faults/emitter.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type {
   ListenOnLoopback,
@@ -49,7 +49,7 @@ export interface BrowserFlowOptions {
   readonly grantSink: GrantSink;
   readonly notices: PageNotices;
   readonly clock: Clock;
-  readonly chance: Random;
+  readonly crypto: Crypto;
   readonly logger: Logger;
   readonly listen: ListenOnLoopback;
   /** 0 takes any free port: for tests. */
@@ -106,9 +106,9 @@ export class BrowserFlow implements Flow {
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { clock, chance, grantSink, notices, logger } = this.#options;
+    const { clock, crypto, grantSink, notices, logger } = this.#options;
     this.#options.oauthContext();
-    this.#key = chance.token(32);
+    this.#key = crypto.token(32);
     const server = await this.#options.listen(this.#options.redirectPort, (request) =>
       this.#handle(request),
     );
@@ -283,8 +283,8 @@ export class BrowserFlow implements Flow {
 
   /** Digests are compared, so that the time it takes tells nothing of the key. */
   #isKey(text: string): boolean {
-    const { chance } = this.#options;
-    return chance.sha256(text) === chance.sha256(this.#key);
+    const { crypto } = this.#options;
+    return crypto.sha256(text) === crypto.sha256(this.#key);
   }
 
   #reject(rejection: Rejection): LoopbackResponse {
@@ -292,6 +292,6 @@ export class BrowserFlow implements Flow {
   }
 
   #nonce(): string {
-    return this.#options.chance.token(16);
+    return this.#options.crypto.token(16);
   }
 }

@@ -32,7 +32,7 @@ export interface TokenSourceOptions {
   readonly settings: () => AuthorizationSettings;
   readonly oauth: () => OAuthApi;
   readonly clock: Clock;
-  readonly chance: Random;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
@@ -62,7 +62,7 @@ export class OrganizationTokenSource implements TokenSource {
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
-    this.#schedule = new RenewalSchedule(options.clock, options.chance);
+    this.#schedule = new RenewalSchedule(options.clock, options.random);
     this.#refreshing = new SharedTask(options.clock, SHIELD_MS);
   }
 

@@ -1,4 +1,4 @@
-import type { WorkerPorts } from "../worker/worker-ports.js";
+import type { WorkerPorts } from "../worker/components.js";
 
 const noop = (): void => undefined;
 

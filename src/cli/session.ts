@@ -8,13 +8,13 @@ import { KeytarStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { MemoryStore } from "../platform/memory-store.js";
 import { nodeProcess } from "../platform/node-process.js";
-import { systemRandom, systemClock } from "../platform/system-clock.js";
+import { systemClock, systemCrypto, systemRandom } from "../platform/system-clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
 import type { TokenSource } from "../webex/people-api.js";
-import { authorizationParts } from "../worker/authorization-parts.js";
+import { createAuthorization } from "../worker/components.js";
 import { Network } from "../worker/network.js";
 import type { CommandContext } from "./command.js";
 import { silentLogger } from "./quiet-log.js";
@@ -43,21 +43,22 @@ export class Session {
     this.store = store;
     this.grantStore = new GrantStore(store, systemClock, silentLogger);
     this.network = new Network(createAxiosHttp, systemClock);
-    const { authorizations, tokensOf } = authorizationParts({
+    const { authorizations, createTokenSource } = createAuthorization({
       ports: {
         clock: systemClock,
         random: systemRandom,
+        crypto: systemCrypto,
         log: silentLogger,
         listenOnLoopback,
         version,
       },
       grantStore: this.grantStore,
-      network: this.network,
+      http: this.network,
       settings: () => this.authorizationSettings,
       notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;
-    this.tokensOf = tokensOf;
+    this.tokensOf = createTokenSource;
   }
 
   get settings(): Settings {

@@ -13,7 +13,7 @@ import { nodeProcess } from "./node-process.js";
 import { DiskSettingsFile } from "./settings-file.js";
 import { nodeStatusFile } from "./status-file.js";
 import type { claimStdio } from "./stdio.js";
-import { systemRandom, systemClock } from "./system-clock.js";
+import { systemClock, systemCrypto, systemRandom } from "./system-clock.js";
 import { WinstonLog } from "./winston-log.js";
 
 /** What of the launch options decides which adapters there are. */
@@ -30,6 +30,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
   return {
     clock: systemClock,
     random: systemRandom,
+    crypto: systemCrypto,
     log: new WinstonLog(options.logDirectory, options.logLevel ?? "info"),
     process: nodeProcess,
     channel: new JsonRpcChannel(stdio.input, stdio.output),

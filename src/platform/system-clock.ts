@@ -1,20 +1,41 @@
 import type { Disposer } from "../faults/emitter.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Crypto, Random } from "../ports/clock.js";
 import { lazyCrypto } from "./lazy-modules.js";
 
-/** Node's longest timer; a longer one would fire at once. */
+/** Node fires a timer with a longer delay at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Below it, a difference between the two clocks is their resolution, or a pause between two readings. */
+const MIN_SUSPENSION_MS = 1_000;
 
-/** Milliseconds that never jump. Not `performance.now`, which loads all of perf_hooks at its first use. */
+/** `performance.now` would load all of perf_hooks at its first use. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/**
+ * Returns `Clock.elapsed` for a wall clock and a monotonic clock. Where the wall clock advances further
+ * than the monotonic one, the machine was suspended, or somebody set the clock forward: the two cannot
+ * be told apart, and data that looks older than it is does no harm.
+ */
+export function createElapsed(now: () => number, monotonic: () => number): () => number {
+  let suspendedMs = 0;
+  let offset = now() - monotonic();
+  return () => {
+    const monotonicNow = monotonic();
+    const gainMs = now() - monotonicNow - offset;
+    if (gainMs >= MIN_SUSPENSION_MS) suspendedMs += gainMs;
+    if (gainMs >= MIN_SUSPENSION_MS || gainMs < 0) offset += gainMs;
+    return monotonicNow + suspendedMs;
+  };
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: monotonicMs,
+  elapsed: createElapsed(() => Date.now(), monotonicMs),
   schedule(delayMs: number, callback: () => void): Disposer {
-    if (delayMs <= 0) return scheduleImmediate(callback);
+    // Node turns a timeout of 0 into one of 1 ms, and a host that reads eagerly would wait for each.
+    if (delayMs <= 0) return systemClock.endOfTurn(callback);
     let handle: NodeJS.Timeout;
     const arm = (remaining: number): void => {
       const step = Math.min(remaining, MAX_TIMER_MS);
@@ -25,25 +46,20 @@ export const systemClock: Clock = {
       handle.unref();
     };
     arm(delayMs);
-    return () => {
-      clearTimeout(handle);
-    };
+    return () => clearTimeout(handle);
+  },
+  endOfTurn(callback: () => void): Disposer {
+    // Not unref'd: the event loop would then sleep until something else happens.
+    const handle = setImmediate(callback);
+    return () => clearImmediate(handle);
   },
 };
 
-/**
- * Node makes a timeout of 0 one of a millisecond, and a host that reads eagerly would wait for each. Not unref'd: the event loop would
- * sleep on it until something else happens.
- */
-function scheduleImmediate(callback: () => void): Disposer {
-  const handle = setImmediate(callback);
-  return () => {
-    clearImmediate(handle);
-  };
-}
-
 export const systemRandom: Random = {
   random: () => Math.random(),
+};
+
+export const systemCrypto: Crypto = {
   token: (byteCount) => lazyCrypto().randomBytes(byteCount).toString("base64url"),
   uuid: () => lazyCrypto().randomUUID(),
   sha256: (text) => lazyCrypto().createHash("sha256").update(text, "utf8").digest("base64url"),

@@ -28,7 +28,7 @@ const PROBE_JITTER = 0.2;
  * intervals. Other workers may use up the same limit at any time. Times are monotonic milliseconds.
  */
 export class AdaptiveRateLimit {
-  readonly #random: Pick<Random, "random">;
+  readonly #random: Random;
   #ceiling: number;
   #rate: number;
   /** What Webex refused to exceed; null while nothing below the ceiling is known. */
@@ -42,7 +42,7 @@ export class AdaptiveRateLimit {
   #minSample = MIN_SAMPLE;
 
   /** `ceiling`: requests a minute that the settings allow. */
-  constructor(ceiling: number, random: Pick<Random, "random">) {
+  constructor(ceiling: number, random: Random) {
     this.#ceiling = ceiling;
     this.#random = random;
     this.#rate = initialRate(ceiling);

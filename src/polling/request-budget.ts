@@ -30,7 +30,7 @@ interface Waiter {
  */
 export class RequestBudget implements RequestLimiter {
   readonly #clock: Clock;
-  readonly #random: Pick<Random, "random">;
+  readonly #random: Random;
   readonly #adaptiveLimit: AdaptiveRateLimit;
   #perMinuteLimit: number;
   /** When the requests so far would have gone, had each waited for its place in the minute (the generic cell rate algorithm of ITU-T I.371). */
@@ -43,7 +43,7 @@ export class RequestBudget implements RequestLimiter {
   #rateLimited = 0;
   #failed = 0;
 
-  constructor(clock: Clock, random: Pick<Random, "random">, requestsPerMinute: number) {
+  constructor(clock: Clock, random: Random, requestsPerMinute: number) {
     this.#clock = clock;
     this.#random = random;
     this.#perMinuteLimit = requestsPerMinute;

@@ -1,23 +1,35 @@
 import type { Disposer } from "../faults/emitter.js";
 
-/** Time, from outside. Durations are milliseconds. */
+/** A source of time. All durations are in milliseconds. */
 export interface Clock {
-  /** Wall-clock time, milliseconds since the epoch: for what people read and for token expiry. */
+  /** Wall-clock time since the Unix epoch: for display and for the expiry of tokens. */
   now(): number;
-  /** A clock that never jumps, milliseconds from an arbitrary start: for intervals, budgets and ages. */
+  /** Time since an arbitrary start that never jumps: for intervals, deadlines and rate limits. */
   monotonic(): number;
   /**
-   * Calls `callback` once after `delayMs`, and never in the present turn of the event loop; the disposer calls it off. Never keeps the process
-   * alive.
+   * Time since an arbitrary start, for ages and staleness. Unlike `monotonic()`, which stands still
+   * on Linux while the machine is suspended, it also counts suspended time: it advances by the
+   * larger of monotonic and forward wall-clock progress, and never goes back.
+   */
+  elapsed(): number;
+  /**
+   * Calls `callback` once after `delayMs`, never in the current turn of the event loop. The disposer
+   * cancels it. A scheduled call does not keep the process alive.
    */
   schedule(delayMs: number, callback: () => void): Disposer;
+  /** Calls `callback` once at the end of the current turn of the event loop, before new input is read. */
+  endOfTurn(callback: () => void): Disposer;
 }
 
-/** Chance, from outside. */
+/** A source of random numbers. */
 export interface Random {
   /** Evenly distributed in [0, 1): for jitter, never for keys. */
   random(): number;
-  /** `byteCount` unguessable bytes, as base64url without padding. */
+}
+
+/** Keys, identifiers and digests. */
+export interface Crypto {
+  /** `byteCount` unguessable bytes, as base64url without padding (RFC 4648). */
   token(byteCount: number): string;
   uuid(): string;
   /** SHA-256 of the UTF-8 text, as base64url without padding (PKCE S256, RFC 7636). */

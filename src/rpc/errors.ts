@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { FaultCode } from "../faults/fault.js";
-import type { Random } from "../ports/clock.js";
+import type { Crypto } from "../ports/clock.js";
 import type { WireError } from "../ports/channel.js";
 import type { Logger } from "../ports/logger.js";
 
@@ -62,11 +62,11 @@ const WIRE_ERROR_OF: Partial<Record<FaultCode, WireErrorFormat>> = {
 
 /** Turns whatever a handler threw into what the peer may see: never a stack, never a text that is not ours. */
 export class ErrorTranslator {
-  readonly #random: Random;
+  readonly #crypto: Crypto;
   readonly #logger: Logger;
 
-  constructor(random: Random, logger: Logger) {
-    this.#random = random;
+  constructor(crypto: Crypto, logger: Logger) {
+    this.#crypto = crypto;
     this.#logger = logger;
   }
 
@@ -85,7 +85,7 @@ export class ErrorTranslator {
   }
 
   #internal(thrown: unknown, method: string): ProtocolError {
-    const correlationId = this.#random.uuid();
+    const correlationId = this.#crypto.uuid();
     this.#logger.error(
       "A request failed unexpectedly; its caller was told only the correlation id.",
       {

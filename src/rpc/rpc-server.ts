@@ -1,7 +1,7 @@
 import { asFault } from "../faults/fault.js";
 import type { AuthorizationService } from "../authorization/authorization-service.js";
 import type { Channel, ChannelEndReason, RequestCall } from "../ports/channel.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { PresenceService } from "../presence/presence-service.js";
 import { ErrorTranslator, ProtocolError, RpcCode } from "./errors.js";
@@ -20,7 +20,7 @@ export interface RpcServerOptions extends Omit<MethodOptions, "session"> {
   readonly authorization: AuthorizationService;
   readonly status: StatusSource;
   readonly clock: Clock;
-  readonly random: Random;
+  readonly crypto: Crypto;
   readonly logger: Logger;
   /** The host sent `exit`: 0 after `shutdown`, else 1. Called once. */
   readonly onExit: (code: 0 | 1) => void;
@@ -38,7 +38,7 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
-    this.#errors = new ErrorTranslator(options.random, options.logger);
+    this.#errors = new ErrorTranslator(options.crypto, options.logger);
     this.#notifier = new Notifier(options);
     this.#methods = createMethods({
       session: this.#session,

@@ -48,6 +48,13 @@ export interface ProblemDetail {
   readonly remedy?: string;
 }
 
+/** A problem before the catalogue has put it into words. */
+export interface ProblemReport {
+  readonly code: ProblemCode;
+  readonly orgId: string | null;
+  readonly detail: ProblemDetail;
+}
+
 interface ProblemText {
   readonly message: string;
   readonly hint: string;

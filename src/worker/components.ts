@@ -1,45 +1,81 @@
-import type { Authorizations } from "../authorization/authorizations.js";
-import type { PageNotices } from "../authorization/browser-flow.js";
-import type { AuthorizationSettings } from "../authorization/effective-client.js";
+import { Authorizations } from "../authorization/authorizations.js";
+import { BrowserFlow, type PageNotices } from "../authorization/browser-flow.js";
+import { DeviceFlow } from "../authorization/device-flow.js";
+import { type AuthorizationSettings, originOf } from "../authorization/effective-client.js";
 import { FlowSupervisor } from "../authorization/flow-supervisor.js";
+import { GrantRefusals } from "../authorization/grant-refusals.js";
 import { GrantStore } from "../authorization/grant-store.js";
+import { OrganizationTokenSource } from "../authorization/token-source.js";
+import { OrganizationPoller } from "../polling/organization-poller.js";
 import { RequestBudget } from "../polling/request-budget.js";
+import type { ReadCertificates } from "../ports/certificates.js";
+import type { Channel } from "../ports/channel.js";
+import type { Clock, Crypto, Random } from "../ports/clock.js";
+import type { Http, HttpFactory } from "../ports/http.js";
+import type { Logger, LogLevel } from "../ports/logger.js";
+import type { ListenOnLoopback } from "../ports/loopback-server.js";
+import type { ProcessPort, StatusFile } from "../ports/process.js";
+import type { SecretStore } from "../ports/secret-store.js";
+import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
 import { defaultSettings } from "../settings/keys.js";
 import { SettingsStore } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
-import { authorizationParts } from "./authorization-parts.js";
+import { WebexIdentity } from "../webex/identity.js";
+import { webexEndpoints } from "../webex/oauth-endpoints.js";
+import { WebexOAuth } from "../webex/oauth.js";
+import { WebexPeople } from "../webex/people.js";
+import { RestClient } from "../webex/rest.js";
 import { Network } from "./network.js";
-import { createOrganization } from "./organization.js";
-import { Organizations } from "./organizations.js";
-import type { WorkerPorts } from "./worker-ports.js";
+import { Organization, Organizations } from "./organizations.js";
 
-/** The rooms of the house, made and connected to their ports; nothing runs yet. */
+/** Everything outside that the worker needs. */
+export interface WorkerPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly crypto: Crypto;
+  readonly log: Logger & {
+    setLevel(level: LogLevel): void;
+    close(deadlineMs: number): Promise<void>;
+  };
+  readonly process: ProcessPort;
+  readonly channel: Channel;
+  readonly settingsFile: SettingsFile;
+  readonly readIniLine: ReadIniLine;
+  readonly readCertificates: ReadCertificates;
+  readonly secretStore: SecretStore;
+  readonly http: HttpFactory;
+  readonly statusFile: StatusFile;
+  readonly openRpc: () => Promise<unknown>;
+  readonly version: string;
+  readonly listenOnLoopback: ListenOnLoopback;
+}
+
 export interface Components {
   readonly settingsStore: SettingsStore;
   readonly network: Network;
-  readonly vault: GrantStore;
+  readonly grantStore: GrantStore;
   readonly authorizations: Authorizations;
   readonly flows: FlowSupervisor;
   readonly organizations: Organizations;
   readonly presence: PresenceDirectory;
 }
 
-/** `notices`: what the authorization page shows of the worker's problems. */
+/** Creates the components and connects them to their ports; nothing runs yet. `notices` are shown on the authorization page. */
 export function createComponents(ports: WorkerPorts, notices: PageNotices): Components {
-  const { clock, random, log, version } = ports;
+  const { clock, random, log: logger, version, readIniLine, readCertificates } = ports;
   const settingsStore = new SettingsStore({
     file: ports.settingsFile,
     clock,
-    readIniLine: ports.readIniLine,
-    readCertificates: ports.readCertificates,
-    logger: log,
+    readIniLine,
+    readCertificates,
+    logger,
   });
   const settings = (): Settings => settingsStore.current?.settings ?? defaultSettings;
   const network = new Network(ports.http, clock);
-  const vault = new GrantStore(ports.secretStore, clock, log);
-  const presence = new PresenceDirectory(clock, log);
-  // Kept when an organization goes and comes back: Webex still counts what was asked before.
+  const grantStore = new GrantStore(ports.secretStore, clock, logger);
+  const presence = new PresenceDirectory(clock, logger);
+  // Kept when an organization goes and comes back: Webex still counts its earlier requests.
   const budgets = new Map<string, RequestBudget>();
   const budgetOf = (orgId: string): RequestBudget => {
     const budget =
@@ -47,40 +83,91 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
     budgets.set(orgId, budget);
     return budget;
   };
-  const { authorizations, tokensOf } = authorizationParts({
+  const { authorizations, createTokenSource } = createAuthorization({
     ports,
-    grantStore: vault,
-    network,
-    settings: () => authorizationSettings(settings()),
+    grantStore,
+    http: network,
+    settings,
+    onRequest: (orgId) => budgetOf(orgId).countUngated(),
     notices,
-    onAsked: (orgId) => budgetOf(orgId).countUngated(),
   });
   const organizations: Organizations = new Organizations(
-    ({ orgId }) =>
-      createOrganization({
+    (orgId) => {
+      const tokens = createTokenSource(orgId);
+      const budget = budgetOf(orgId);
+      const { apiUrl } = settings();
+      const rest = new RestClient({ apiUrl, version, http: network, clock }, tokens, budget);
+      const poller = new OrganizationPoller({
         orgId,
-        apiUrl: settings().apiUrl,
-        version,
-        tokens: tokensOf(orgId),
-        grantedScopes: () => organizations.scopesOf(orgId),
+        people: new WebexPeople(rest),
         roster: presence.addOrganization(orgId),
-        budget: budgetOf(orgId),
-        settings: settings(),
-        http: network,
+        budget,
         clock,
         random,
-        logger: log,
-      }),
+        logger,
+        grantedScopes: () => organizations.grantedScopes(orgId),
+      });
+      poller.apply(settings());
+      return new Organization(orgId, poller, tokens);
+    },
     (orgId) => presence.removeOrganization(orgId),
   );
-  const flows = new FlowSupervisor(authorizations, clock, log);
-  return { settingsStore, network, vault, authorizations, flows, organizations, presence };
+  const flows = new FlowSupervisor(authorizations, clock, logger);
+  return { settingsStore, network, grantStore, authorizations, flows, organizations, presence };
 }
 
-export function authorizationSettings({
-  clientId,
-  apiUrl,
-  redirectPort,
-}: Settings): AuthorizationSettings {
-  return { clientId, apiUrl, redirectPort };
+export interface AuthorizationOptions {
+  readonly ports: Pick<
+    WorkerPorts,
+    "clock" | "random" | "crypto" | "log" | "listenOnLoopback" | "version"
+  >;
+  readonly grantStore: GrantStore;
+  readonly http: Http;
+  /** The settings in force. */
+  readonly settings: () => AuthorizationSettings;
+  /** A request with the organization's bearer was made apart from polling. */
+  readonly onRequest?: (orgId: string) => void;
+  readonly notices: PageNotices;
+}
+
+/** The part that the command line needs, too: authorizations, and the tokens of each organization. */
+export function createAuthorization(options: AuthorizationOptions): {
+  readonly authorizations: Authorizations;
+  readonly createTokenSource: (orgId: string) => OrganizationTokenSource;
+} {
+  const { grantStore, http, settings, notices, onRequest = () => undefined } = options;
+  const { clock, random, crypto, log: logger, listenOnLoopback: listen, version } = options.ports;
+  const refusals = new GrantRefusals();
+  const webex = () => {
+    const { apiUrl } = settings();
+    const rest = { apiUrl, version, http, clock };
+    return {
+      apiOrigin: originOf(apiUrl),
+      oauth: new WebexOAuth(rest, webexEndpoints(apiUrl)),
+      identity: new WebexIdentity(rest, onRequest),
+    };
+  };
+  const authorizations: Authorizations = new Authorizations({
+    vault: grantStore,
+    refusals,
+    settings,
+    webex,
+    createFlow: (method) => {
+      const oauthContext = () => authorizations.oauthContext();
+      const flow = { oauthContext, grantSink: authorizations, clock, crypto, logger };
+      return method === "device"
+        ? new DeviceFlow(flow)
+        : new BrowserFlow({ ...flow, notices, listen, redirectPort: settings().redirectPort });
+    },
+    clock,
+    logger,
+  });
+  return {
+    authorizations,
+    createTokenSource: (orgId) =>
+      new OrganizationTokenSource({
+        ...{ orgId, vault: grantStore, refusals, settings, clock, random, logger },
+        oauth: () => webex().oauth,
+      }),
+  };
 }

@@ -1,192 +1,201 @@
-import type { DesiredFlow } from "../authorization/flow-supervisor.js";
-import { grantMismatch } from "../authorization/grant-status.js";
-import { Fault } from "../faults/fault.js";
-import { Emitter, type Disposer } from "../faults/emitter.js";
+import type { Disposer } from "../faults/emitter.js";
+import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import { defaultSettings } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
 import type { Settings } from "../settings/settings.js";
-import type { HostCheck } from "../supervisor/host-gate.js";
+import { type HostCheck, UNKNOWN_HOST } from "../supervisor/host-check.js";
 import {
-  INITIAL_STATE,
-  transition,
-  type SupervisorEvent,
-  type SupervisorState,
-} from "../supervisor/phase.js";
+  desiredState,
+  type DesiredOrganization,
+  type DesiredState,
+  type ObservedState,
+} from "../supervisor/desired-state.js";
+import { detectProblems } from "../supervisor/problems.js";
 import type { Phase } from "../supervisor/status.js";
 import type { OAuthClient } from "../webex/oauth-api.js";
-import { authorizationSettings, type Components } from "./components.js";
+import type { Components } from "./components.js";
+import type { StatusPublisher } from "./status-publisher.js";
+
+export interface ReconcilerOptions {
+  readonly components: Components;
+  readonly status: StatusPublisher;
+  readonly account: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Called with new settings before anything acts on them. */
+  readonly onSettings: (settings: Settings) => void;
+}
+
+/** Applying a state may change what is observed, once or twice; more often, a defect would keep the process busy forever. */
+const MAX_ROUNDS = 8;
 
 /**
- * Brings news from room to room: settings and grants to the supervisor's state, its effects to the organizations, and what follows
- * from both to presence and to the authorization flow.
+ * The control loop: observes the components, computes the desired state, and applies the difference. It runs once at the end of a
+ * turn of the event loop, however many things changed in it, and publishes the status afterwards.
  */
 export class Reconciler {
-  /** Something that the status shows may have changed. */
-  readonly events = new Emitter<{ changed: undefined }>();
-  readonly #components: Components;
-  readonly #log: Logger;
-  readonly #onSettings: (settings: Settings) => void;
-  #settings: Settings = defaultSettings;
-  #certificates: string | null = null;
+  readonly #options: ReconcilerOptions;
+  #host: HostCheck = UNKNOWN_HOST;
+  #isStopping = false;
+  #isDirty = false;
+  #isReconciling = false;
+  #cancelScheduled: Disposer | null = null;
+  // What was applied last: only differences are applied.
+  #phase: Phase = "starting";
+  #settings: Settings | null = null;
   #client: OAuthClient | null = null;
-  #gateShut = false;
-  #state: SupervisorState = INITIAL_STATE;
 
-  /** `onSettings` hears of settings before anything acts on them. */
-  constructor(components: Components, log: Logger, onSettings: (settings: Settings) => void) {
-    this.#components = components;
-    this.#log = log;
-    this.#onSettings = onSettings;
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
   }
 
-  get phase(): Phase {
-    return this.#state.phase;
-  }
-
-  /** Listens to the rooms from now on. */
+  /** Follows the components' events from now on. */
   start(): Disposer {
-    const {
-      settingsStore: settingsFeed,
-      vault,
-      authorizations,
-      flows,
-      organizations,
-    } = this.#components;
-    const follow = (): void => this.#follow();
+    const { settingsStore, grantStore, authorizations, flows, organizations } =
+      this.#options.components;
+    const changed = (): void => this.#schedule();
     const disposers = [
-      settingsFeed.events.on("settingsChanged", (state) => this.#applySettings(state)),
-      vault.events.on("contentChanged", () => this.#applyVault()),
-      authorizations.events.on("authorizationsChanged", follow),
-      flows.events.on("outcomeChanged", follow),
-      organizations.events.on("personsCounted", () => this.events.emit("changed")),
-      organizations.events.on("stateChanged", ({ orgId, poller }) =>
-        this.#dispatch({ kind: "askingChanged", orgId, asking: poller.isAccepted }),
-      ),
+      settingsStore.events.on("settingsChanged", changed),
+      grantStore.events.on("contentChanged", changed),
+      authorizations.events.on("authorizationsChanged", changed),
+      flows.events.on("outcomeChanged", changed),
+      organizations.events.on("organizationChanged", changed),
+      () => this.#cancelScheduled?.(),
     ];
     return () => {
       for (const dispose of disposers) dispose();
     };
   }
 
-  /** What the host says of itself may forbid everything, or no longer. */
-  applyGate({ isRejected: shut }: HostCheck): void {
-    this.#gateShut = shut;
-    this.#dispatch({ kind: "gateChanged", shut });
+  /** In force when the call returns, so that the host's next request sees it. */
+  setHost(host: HostCheck): void {
+    this.#host = host;
+    this.reconcile();
   }
 
-  /** No organization is asked any more, for good. */
-  halt(): void {
-    this.#dispatch({ kind: "stopRequested" });
-    this.#components.flows.setDesired({ kind: "none" });
+  /** No organization is polled any more, for good. */
+  stop(): void {
+    this.#isStopping = true;
+    this.reconcile();
   }
 
-  /** Asks for a sweep of one organization, or of all (null). Fault: `unknownOrganization`. */
-  poll(orgId: string | null): { accepted: boolean; nextPossibleAt: string | null } {
-    const { organizations } = this.#components;
-    if (orgId !== null && organizations.get(orgId) === undefined) {
-      throw new Fault("unknownOrganization", "There is no authorization for this organization.");
+  /** Applies changes of this turn that still wait for its end, so that what is read next includes them. */
+  flush(): void {
+    if (this.#isDirty) this.reconcile();
+  }
+
+  reconcile(): void {
+    this.#isDirty = true;
+    if (this.#isReconciling) return;
+    this.#cancelScheduled?.();
+    this.#cancelScheduled = null;
+    this.#isReconciling = true;
+    try {
+      for (let round = 0; this.#isDirty && round < MAX_ROUNDS; round += 1) {
+        this.#isDirty = false;
+        const observed = this.#observe();
+        this.#apply(observed, desiredState(observed));
+      }
+    } finally {
+      this.#isReconciling = false;
     }
-    const asked = organizations.all.filter(
-      (organization) => orgId === null || organization.orgId === orgId,
-    );
-    const accepted = asked
-      .map(({ poller }) => poller.pollNow())
-      .filter((answer) => answer.accepted);
-    const times = accepted
-      .map(({ nextPossibleAt }) => nextPossibleAt)
-      .filter((time) => time !== null);
-    const nextPossibleAt = times.length === 0 ? null : new Date(Math.min(...times)).toISOString();
-    return { accepted: accepted.length > 0, nextPossibleAt };
+    this.#publish();
+    if (this.#isDirty) this.#schedule();
   }
 
-  #applySettings({ settings, certificates }: SettingsState): void {
-    const { organizations, presence, authorizations, vault } = this.#components;
-    const before = this.#settings;
-    this.#settings = settings;
-    this.#certificates = certificates;
-    this.#onSettings(settings);
-    presence.setStaleAfter(settings.staleAfterSeconds);
-    if (settings.apiUrl !== before.apiUrl && vault.state.kind === "ready") {
-      // Another service: its organizations are other ones, whatever they are called.
-      organizations.clear();
-      this.#dispatch({ kind: "grantsRead", organizations: [] });
+  #schedule(): void {
+    this.#isDirty = true;
+    if (this.#isReconciling) return;
+    this.#cancelScheduled ??= this.#options.clock.endOfTurn(() => {
+      this.#cancelScheduled = null;
+      this.flush();
+    });
+  }
+
+  #observe(): ObservedState {
+    const { settingsStore, grantStore, authorizations, flows, organizations } =
+      this.#options.components;
+    return {
+      isStopping: this.#isStopping,
+      settings: settingsStore.current,
+      host: this.#host,
+      grantStore: grantStore.state,
+      grantStatuses: authorizations.grantStatuses(),
+      organizations: organizations.observe(),
+      flow: { fault: flows.fault, isDenied: flows.denied },
+      account: this.#options.account,
+      secretStore: grantStore.kind,
+    };
+  }
+
+  #apply(observed: ObservedState, desired: DesiredState): void {
+    const { flows, organizations, presence } = this.#options.components;
+    if (desired.phase !== this.#phase) {
+      this.#options.log.info("The phase changed.", { from: this.#phase, to: desired.phase });
+      this.#phase = desired.phase;
     }
-    organizations.apply(settings);
-    authorizations.handleSettingsChange();
-    this.#applyVault();
-    this.#dispatch({ kind: "settingsRead", enabled: settings.enable });
+    if (desired.phase === "stopping") {
+      for (const organization of organizations.all) void organization.stop();
+    } else {
+      if (observed.settings !== null) this.#applySettings(observed, observed.settings);
+      if (desired.organizations !== null) this.#applyOrganizations(desired.organizations);
+      this.#applyClient(observed);
+      presence.setCondition(desired.phase === "starting" ? "notReady" : desired.phase);
+    }
+    flows.setDesired(desired.flow);
   }
 
-  /** What the keychain holds, or which of it fits the settings, has changed. */
-  #applyVault(): void {
-    const { organizations, presence, vault, network, flows } = this.#components;
-    const { state } = vault;
-    const proxyPassword = state.kind === "ready" ? state.proxyPassword : null;
-    if (
-      network.apply({
-        proxy: this.#settings.proxy,
-        certificates: this.#certificates,
-        proxyPassword,
-      })
-    ) {
-      organizations.wayChanged();
+  #applySettings({ grantStore }: ObservedState, { settings, certificates }: SettingsState): void {
+    const { organizations, presence, authorizations, network, flows } = this.#options.components;
+    const previous = this.#settings;
+    if (settings !== previous) {
+      this.#settings = settings;
+      this.#options.onSettings(settings);
+      presence.setStaleAfter(settings.staleAfterSeconds);
+      if (previous !== null && settings.apiUrl !== previous.apiUrl) organizations.clear();
+      organizations.applySettings(settings);
+    }
+    const proxyPassword = grantStore.kind === "ready" ? grantStore.proxyPassword : null;
+    if (network.apply({ proxy: settings.proxy, certificates, proxyPassword })) {
+      organizations.routeChanged();
       flows.retryNow();
     }
-    if (state.kind === "unavailable") this.#dispatch({ kind: "grantsRead", organizations: [] });
-    if (state.kind !== "ready") return;
-    organizations.sync(state.grants);
-    presence.setOrder(state.grants.map(({ orgId }) => orgId));
-    const usable = state.grants.filter(
-      (grant) => grantMismatch(grant, authorizationSettings(this.#settings), state.client) === null,
-    );
-    this.#dispatch({ kind: "grantsRead", organizations: usable.map(({ orgId }) => orgId) });
-    if (sameClient(this.#client, state.client)) return;
-    this.#client = state.client;
+    if (settings !== previous) authorizations.handleSettingsChange();
+  }
+
+  #applyOrganizations(desired: readonly DesiredOrganization[]): void {
+    const { organizations, presence } = this.#options.components;
+    organizations.sync(desired.map(({ grant }) => grant));
+    presence.setOrder(desired.map(({ grant }) => grant.orgId));
+    for (const { grant, isPolling, isBlocked } of desired) {
+      const organization = organizations.get(grant.orgId);
+      if (isPolling) organization?.start();
+      else void organization?.stop();
+      presence.setBlocked(grant.orgId, isBlocked);
+    }
+  }
+
+  /** Another client id or secret: what Webex refused the previous one is tried again at once. */
+  #applyClient({ grantStore }: ObservedState): void {
+    if (grantStore.kind !== "ready" || isSameClient(this.#client, grantStore.client)) return;
+    this.#client = grantStore.client;
+    const { organizations, flows } = this.#options.components;
     for (const { poller } of organizations.all) poller.retryNow();
     flows.retryNow();
   }
 
-  #dispatch(event: SupervisorEvent): void {
-    const { state, effects } = transition(this.#state, event);
-    if (state.phase !== this.#state.phase)
-      this.#log.info("The phase changed.", { from: this.#state.phase, to: state.phase });
-    this.#state = state;
-    for (const { kind, orgId } of effects) {
-      const organization = this.#components.organizations.get(orgId);
-      if (kind === "run") organization?.poller.start();
-      else void organization?.stop();
-    }
-    this.#follow();
-  }
-
-  /** What follows from the state: what records say, which flow is open, what the status shows. */
-  #follow(): void {
-    const { organizations, presence, flows } = this.#components;
-    const state = this.#state;
-    if (state.phase !== "stopping") {
-      presence.setCondition(state.phase === "starting" ? "notReady" : state.phase);
-      const running = "running" in state ? state.running : [];
-      for (const { orgId, poller } of organizations.all)
-        presence.setBlocked(orgId, !running.includes(orgId) || !poller.isAccepted);
-      flows.setDesired(this.#wantedFlow());
-    }
-    this.events.emit("changed");
-  }
-
-  #wantedFlow(): DesiredFlow {
-    const { vault, authorizations } = this.#components;
-    const { authorize } = this.#settings;
-    if (!("running" in this.#state) || this.#gateShut || authorize === "off")
-      return { kind: "none" };
-    if (vault.state.kind !== "ready") return { kind: "leave" };
-    const standings = authorizations.grantStatuses();
-    const missing = standings.length === 0 || standings.some(({ fault }) => fault !== null);
-    return missing ? { kind: "open", method: authorize } : { kind: "leave" };
+  #publish(): void {
+    const { settingsStore, organizations } = this.#options.components;
+    this.#options.status.publish({
+      phase: this.#phase,
+      settings: settingsStore.current,
+      problems: detectProblems(this.#observe()),
+      organizations: () => organizations.status(),
+    });
   }
 }
 
-function sameClient(a: OAuthClient | null, b: OAuthClient | null): boolean {
+function isSameClient(a: OAuthClient | null, b: OAuthClient | null): boolean {
   if (a === null || b === null) return a === b;
   return a.clientId === b.clientId && a.clientSecret.equals(b.clientSecret);
 }

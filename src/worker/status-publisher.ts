@@ -1,163 +1,162 @@
-import { Emitter, type Disposer } from "../faults/emitter.js";
+import type { PageNotices, PageNoticesEvents } from "../authorization/browser-flow.js";
+import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { StatusFile } from "../ports/process.js";
-import { settingsValues } from "../settings/keys.js";
+import { defaultSettings, settingsValues } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
-import { defaultSettings } from "../settings/keys.js";
-import { ProblemList, type ProblemReport } from "../supervisor/problem-list.js";
+import type { ProblemReport } from "../supervisor/problem-catalog.js";
+import { ProblemList } from "../supervisor/problems.js";
 import type {
   OrganizationStatus,
   Phase,
+  Problem,
   StatusEvents,
   WorkerStatus,
 } from "../supervisor/status.js";
 
-const FILE_EVERY_MS = 10_000;
-/** A changed number of persons waits for this long since the file was last written: it changes with every sweep of a busy organization. */
-const COUNTS_EVERY_MS = 1_000;
+const FILE_INTERVAL_MS = 10_000;
+/** The number of persons changes with every sweep of a busy organization: the file follows it at most this often. */
+const COUNTS_INTERVAL_MS = 1_000;
 
-/** What the status is made of, asked for when it is shown. */
-export interface StatusSources {
-  readonly phase: () => Phase;
-  readonly settings: () => SettingsState | null;
-  readonly problems: () => readonly ProblemReport[];
-  readonly organizations: () => readonly OrganizationStatus[];
-}
-
-export interface StatusFacts {
+/** What does not change while the process runs. */
+export interface ProcessFacts {
   readonly version: string;
   readonly pid: number;
   readonly secretStore: "keychain" | "memory";
   readonly settingsPath: string;
 }
 
-/** The worker's status: what a host asks for, hears of when it changes, and what stands in the status file. */
-export class StatusPublisher {
-  readonly #sources: StatusSources;
-  readonly #facts: StatusFacts;
+/** The part of the status that the reconcile loop decides, and where the counters are read from. */
+export interface PublishedState {
+  readonly phase: Phase;
+  readonly settings: SettingsState | null;
+  readonly problems: readonly ProblemReport[];
+  readonly organizations: () => readonly OrganizationStatus[];
+}
+
+/** The worker's status: answers queries, emits changes, and keeps the status file up to date. */
+export class StatusPublisher implements PageNotices {
+  readonly events = new Emitter<StatusEvents & PageNoticesEvents>();
+  readonly #facts: ProcessFacts;
   readonly #clock: Clock;
   readonly #file: StatusFile;
-  readonly #book: ProblemList;
-  readonly events = new Emitter<StatusEvents>();
+  readonly #problems: ProblemList;
   readonly #startedAt: string;
-  #phase: Phase = "starting";
+  #state: PublishedState = {
+    phase: "starting",
+    settings: null,
+    problems: [],
+    organizations: () => [],
+  };
   #phaseSince: string;
   #writtenKey = "";
   #writtenCounts = "";
   #writtenAt = Number.NEGATIVE_INFINITY;
-  #callOffWrite: Disposer | null = null;
-  #callOffCounts: Disposer | null = null;
+  #cancelRegularWrite: Disposer | null = null;
+  #cancelCountsWrite: Disposer | null = null;
 
-  constructor(sources: StatusSources, facts: StatusFacts, clock: Clock, file: StatusFile) {
-    this.#sources = sources;
+  constructor(facts: ProcessFacts, clock: Clock, file: StatusFile) {
     this.#facts = facts;
     this.#clock = clock;
     this.#file = file;
-    this.#book = new ProblemList(() => clock.now());
+    this.#problems = new ProblemList(() => clock.now());
     this.#startedAt = new Date(clock.now()).toISOString();
     this.#phaseSince = this.#startedAt;
   }
 
-  get problems(): WorkerStatus["problems"] {
-    return this.#book.problems;
+  /** The present problems, also for the authorization page. */
+  list(): readonly Problem[] {
+    return this.#problems.problems;
   }
 
   current(): WorkerStatus {
-    const state = this.#sources.settings();
-    const settings = state?.settings ?? defaultSettings;
+    const { phase, settings, organizations } = this.#state;
+    const { version, pid, secretStore, settingsPath } = this.#facts;
     return {
-      phase: this.#phase,
-      enabled: state !== null && settings.enable,
+      phase,
+      enabled: settings?.settings.enable === true,
       since: this.#phaseSince,
-      version: this.#facts.version,
+      version,
       startedAt: this.#startedAt,
-      pid: this.#facts.pid,
-      secretStore: this.#facts.secretStore,
+      pid,
+      secretStore,
       settings: {
-        path: this.#facts.settingsPath,
-        loadedAt: isoOrNull(state?.loadedAt ?? null),
-        values: settingsValues(settings),
+        path: settingsPath,
+        loadedAt: isoOrNull(settings?.loadedAt ?? null),
+        values: settingsValues(settings?.settings ?? defaultSettings),
       },
-      problems: this.#book.problems,
-      organizations: this.#sources.organizations(),
+      problems: this.#problems.problems,
+      organizations: organizations(),
     };
   }
 
-  /** Something the status is made of may have changed: looks, tells, and writes the file. */
-  refresh(): void {
-    const phase = this.#sources.phase();
-    const phaseChanged = phase !== this.#phase;
-    if (phaseChanged) {
-      this.#phase = phase;
-      this.#phaseSince = new Date(this.#clock.now()).toISOString();
-    }
-    const problemsChanged = this.#book.replace(this.#sources.problems());
+  /** Emits `statusChanged` and writes the file if the state differs from the one published before. */
+  publish(state: PublishedState): void {
+    const isPhaseChanged = state.phase !== this.#state.phase;
+    if (isPhaseChanged) this.#phaseSince = new Date(this.#clock.now()).toISOString();
+    this.#state = state;
+    const areProblemsChanged = this.#problems.replace(state.problems);
     const status = this.current();
     if (changeKey(status) !== this.#writtenKey) this.#write(status);
-    else if (countsOf(status) !== this.#writtenCounts) this.#writeSoon(status);
-    if (phaseChanged || problemsChanged) this.events.emit("statusChanged");
+    else if (countsKey(status) !== this.#writtenCounts) this.#writeCounts(status);
+    if (areProblemsChanged) this.events.emit("problemsChanged");
+    if (isPhaseChanged || areProblemsChanged) this.events.emit("statusChanged");
   }
 
-  /** Writes the file every 10 s from now on, too. */
+  /** Writes the file now, and every 10 s from now on. */
   start(): void {
-    this.refresh();
-    this.#writeRegularly();
+    this.#write(this.current());
+    this.#scheduleRegularWrite();
   }
 
+  /** Writes the file a last time. */
   async stop(): Promise<void> {
-    this.#callOffWrite?.();
-    this.#callOffWrite = null;
-    this.refresh();
-    this.#callOffCounts?.();
-    this.#callOffCounts = null;
-    await this.#file.write(textOf(this.current()));
+    this.#cancelRegularWrite?.();
+    this.#cancelCountsWrite?.();
+    await this.#file.write(fileText(this.current()));
   }
 
   #write(status: WorkerStatus): void {
-    this.#callOffCounts?.();
-    this.#callOffCounts = null;
+    this.#cancelCountsWrite?.();
+    this.#cancelCountsWrite = null;
     this.#writtenKey = changeKey(status);
-    this.#writtenCounts = countsOf(status);
+    this.#writtenCounts = countsKey(status);
     this.#writtenAt = this.#clock.monotonic();
-    void this.#file.write(textOf(status));
+    void this.#file.write(fileText(status));
   }
 
-  #writeSoon(status: WorkerStatus): void {
-    const wait = this.#writtenAt + COUNTS_EVERY_MS - this.#clock.monotonic();
-    if (wait <= 0) this.#write(status);
-    else
-      this.#callOffCounts ??= this.#clock.schedule(Math.ceil(wait), () =>
+  #writeCounts(status: WorkerStatus): void {
+    const delayMs = this.#writtenAt + COUNTS_INTERVAL_MS - this.#clock.monotonic();
+    if (delayMs <= 0) this.#write(status);
+    else {
+      this.#cancelCountsWrite ??= this.#clock.schedule(Math.ceil(delayMs), () =>
         this.#write(this.current()),
       );
+    }
   }
 
-  #writeRegularly(): void {
-    this.#callOffWrite = this.#clock.schedule(FILE_EVERY_MS, () => {
-      this.refresh();
+  #scheduleRegularWrite(): void {
+    this.#cancelRegularWrite = this.#clock.schedule(FILE_INTERVAL_MS, () => {
       this.#write(this.current());
-      this.#writeRegularly();
+      this.#scheduleRegularWrite();
     });
   }
 }
 
-/** What of the status makes a new file at once: not the counters, which wait for the next regular one. */
+/** What makes the file be written at once. Counters are left out: they wait for the next regular write. */
 function changeKey({ phase, settings, problems, organizations }: WorkerStatus): string {
-  return JSON.stringify([
-    phase,
-    settings,
-    problems,
-    organizations.map(({ orgId, orgName }) => [orgId, orgName]),
-  ]);
+  const names = organizations.map(({ orgId, orgName }) => [orgId, orgName]);
+  return JSON.stringify([phase, settings, problems, names]);
 }
 
-/** What makes a new file within a second: how many persons there are, and whether that is known already. */
-function countsOf({ organizations }: WorkerStatus): string {
+/** What makes the file be written within a second: the number of persons, and whether it is known already. */
+function countsKey({ organizations }: WorkerStatus): string {
   return JSON.stringify(
     organizations.map(({ persons, lastSweep }) => [persons, lastSweep !== null]),
   );
 }
 
-function textOf(status: WorkerStatus): string {
+function fileText(status: WorkerStatus): string {
   return `${JSON.stringify(status, null, 2)}\n`;
 }
 

@@ -1,32 +1,27 @@
 import { asFault } from "../faults/fault.js";
-import { Emitter, type Disposer } from "../faults/emitter.js";
-import type { PageNoticesEvents } from "../authorization/browser-flow.js";
+import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
 import type { HostInfo } from "../rpc/session.js";
-import { defaultSettings } from "../settings/keys.js";
-import { checkHost, UNKNOWN_HOST, type HostCheck } from "../supervisor/host-gate.js";
-import type { ProblemReport } from "../supervisor/problem-list.js";
+import { checkHost } from "../supervisor/host-check.js";
 import { AuthorizationAfterSettings } from "./authorization-after-settings.js";
-import { Reconciler } from "./reconciler.js";
+import { type Components, createComponents, type WorkerPorts } from "./components.js";
 import type { LaunchOptions } from "./launch-options.js";
-import { collectProblems } from "./problem-sources.js";
-import { authorizationSettings, createComponents, type Components } from "./components.js";
+import { Reconciler } from "./reconciler.js";
 import { StatusPublisher } from "./status-publisher.js";
-import type { WorkerPorts } from "./worker-ports.js";
 
-/** Reading settings and keychain begins this long after the host is listened to, so that a first query is answered before it. */
-const SETTLE_IN_MS = 5;
-/** Ends take at most a second in all (contract: launch). */
+/** The first query is answered before settings and keychain are read. */
+const START_DELAY_MS = 5;
+/** The worker exits within a second (contract: launch); these deadlines add up to less. */
 const STOP_WORK_MS = 500;
 const FLUSH_MS = 150;
 const LOG_MS = 200;
-/** Whatever hangs or fails on the way out, the process is gone by then. */
-const LAST_RESORT_MS = 950;
+/** Whatever hangs or fails on the way out, the process has exited by then. */
+const EXIT_DEADLINE_MS = 950;
 
 export type ExitCode = 0 | 1 | 65 | 70;
 
-/** The composition root: makes the rooms, lets the host in, and starts and stops everything in order. */
+/** The composition root: creates the components, serves the host, and starts and stops everything in order. */
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: LaunchOptions;
@@ -34,38 +29,16 @@ export class Worker {
   readonly #reconciler: Reconciler;
   readonly #status: StatusPublisher;
   readonly #rpc: RpcServer;
-  readonly #events = new Emitter<{ settingsRead: undefined }>();
-  readonly #notices = new Emitter<PageNoticesEvents>();
+  readonly #events = new Emitter<{ settingsLoaded: undefined }>();
   readonly #disposers: Disposer[] = [];
-  #gate: HostCheck = UNKNOWN_HOST;
   #ending: Promise<void> | null = null;
   #exit: (code: ExitCode) => void = () => undefined;
 
   constructor(ports: WorkerPorts, options: LaunchOptions) {
     this.#ports = ports;
     this.#options = options;
-    const { clock, random, log, version } = ports;
-    this.#components = createComponents(ports, {
-      list: () => this.#status.problems,
-      events: this.#notices,
-    });
-    this.#reconciler = new Reconciler(this.#components, log, ({ logLevel }) => {
-      log.setLevel(options.logLevel ?? logLevel);
-      this.#events.emit("settingsRead");
-    });
-    const {
-      settingsStore: settingsFeed,
-      organizations,
-      presence,
-      authorizations,
-    } = this.#components;
+    const { clock, crypto, log, version } = ports;
     this.#status = new StatusPublisher(
-      {
-        phase: () => this.#reconciler.phase,
-        settings: () => settingsFeed.current,
-        problems: () => this.#problems(),
-        organizations: () => organizations.status(),
-      },
       {
         version,
         pid: ports.process.pid,
@@ -75,145 +48,139 @@ export class Worker {
       clock,
       ports.statusFile,
     );
-    const settingsRead = new Promise<void>(
-      (resolve) => void this.#events.on("settingsRead", () => resolve()),
-    );
+    const settingsLoaded = new Promise<void>((resolve) => {
+      this.#events.on("settingsLoaded", resolve);
+    });
+    this.#components = createComponents(ports, this.#status);
+    this.#reconciler = new Reconciler({
+      components: this.#components,
+      status: this.#status,
+      account: ports.process.account,
+      clock,
+      log,
+      onSettings: ({ logLevel }) => {
+        log.setLevel(options.logLevel ?? logLevel);
+        this.#events.emit("settingsLoaded");
+      },
+    });
+    const { organizations, presence, authorizations } = this.#components;
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence,
-      authorization: new AuthorizationAfterSettings(authorizations, settingsRead),
-      status: this.#status,
-      poll: (orgId) => this.#reconciler.poll(orgId),
+      authorization: new AuthorizationAfterSettings(authorizations, settingsLoaded),
+      status: {
+        events: this.#status.events,
+        current: () => {
+          this.#reconciler.flush();
+          return this.#status.current();
+        },
+      },
+      poll: (orgId) => {
+        this.#reconciler.flush();
+        return organizations.pollNow(orgId);
+      },
       version,
       openRpc: ports.openRpc,
       clock,
-      random,
+      crypto,
       logger: log,
-      onInitialize: (introduction) => this.#meetHost(introduction),
-      onShutdown: () => this.#halt(),
+      onInitialize: (hostInfo) => this.#setHost(hostInfo),
+      onShutdown: () => this.#shutDown(),
       onExit: (code) => void this.stop(code, "the host sent exit"),
       onEnd: (end) => void this.stop(exitCodeAfter(end), end),
     });
   }
 
-  /** Listens to the host at once and begins the rest a moment later. Resolves with the exit code when everything has ended. */
+  /** Serves the host at once and starts the rest a moment later. Resolves with the exit code when everything has ended. */
   run(): Promise<ExitCode> {
     const ended = new Promise<ExitCode>((resolve) => {
       this.#exit = resolve;
     });
     this.#rpc.start();
-    this.#disposers.push(this.#ports.clock.schedule(SETTLE_IN_MS, () => this.#begin()));
+    this.#disposers.push(this.#ports.clock.schedule(START_DELAY_MS, () => this.#start()));
     return ended;
   }
 
-  /** Stops the polling, closes everything and lets `run` resolve, within a second. Idempotent: the first code counts. */
-  stop(code: ExitCode, why: string): Promise<void> {
+  /** Stops polling, closes everything and lets `run` resolve within a second. Idempotent: the first code counts. */
+  stop(code: ExitCode, reason: string): Promise<void> {
     if (this.#ending === null) {
-      this.#ports.clock.schedule(LAST_RESORT_MS, () => this.#exit(code));
-      this.#ending = this.#end(code, why);
+      this.#ports.clock.schedule(EXIT_DEADLINE_MS, () => this.#exit(code));
+      this.#ending = this.#end(code, reason);
     }
     return this.#ending;
   }
 
-  #begin(): void {
+  #start(): void {
     const { clock, log, process, version } = this.#ports;
-    const { settingsStore: settingsFeed, vault, authorizations, flows } = this.#components;
+    const { settingsStore, grantStore, authorizations, flows } = this.#components;
     log.info("The worker is starting.", {
       version,
       pid: process.pid,
       account: process.account,
-      secretStore: vault.kind,
+      secretStore: grantStore.kind,
     });
-    this.#disposers.push(
-      this.#reconciler.start(),
-      this.#reconciler.events.on("changed", () => this.#status.refresh()),
-      this.#status.events.on("statusChanged", () => this.#notices.emit("problemsChanged")),
-    );
+    this.#disposers.push(this.#reconciler.start());
     if (this.#options.hostPid !== null) this.#followHost(this.#options.hostPid);
     authorizations.start();
     flows.start();
-    this.#disposers.push(settingsFeed.start());
-    this.#disposers.push(clock.schedule(1, () => void vault.start()));
+    this.#disposers.push(settingsStore.start());
+    this.#disposers.push(clock.schedule(1, () => void grantStore.start()));
     this.#status.start();
   }
 
-  #meetHost({ host, attendantConsole, hostPid }: HostInfo): void {
-    this.#gate = checkHost({
+  #setHost({ host, attendantConsole, hostPid }: HostInfo): void {
+    const check = checkHost({
       hostVersion: host?.version ?? null,
       licensed: host?.licensed ?? null,
       consoleVersion: attendantConsole?.version ?? null,
     });
-    for (const version of this.#gate.unreadableVersions) {
-      this.#ports.log.warn(
-        "The host names a version that cannot be read; it is taken to be new enough.",
-        { version },
-      );
+    for (const version of check.unreadableVersions) {
+      this.#ports.log.warn("The host's version cannot be parsed and counts as new enough.", {
+        version,
+      });
     }
     if (hostPid !== null) this.#followHost(hostPid);
-    this.#reconciler.applyGate(this.#gate);
+    this.#reconciler.setHost(check);
   }
 
   #followHost(pid: number): void {
-    this.#disposers.push(
-      this.#ports.process.onExit(pid, () => void this.stop(0, "the host's process is gone")),
-    );
+    const stop = (): void => void this.stop(0, "the host's process is gone");
+    this.#disposers.push(this.#ports.process.onExit(pid, stop));
   }
 
-  #problems(): ProblemReport[] {
-    const {
-      settingsStore: settingsFeed,
-      vault,
-      authorizations,
-      flows,
-      organizations,
-    } = this.#components;
-    return collectProblems({
-      account: this.#ports.process.account,
-      settings: settingsFeed.current,
-      authorizationSettings: authorizationSettings(
-        settingsFeed.current?.settings ?? defaultSettings,
-      ),
-      gate: this.#gate,
-      vault: vault.state,
-      standings: authorizations.grantStatuses(),
-      memoryStore: vault.kind === "memory",
-      flow: flows,
-      organizations,
-    });
+  async #shutDown(): Promise<void> {
+    this.#reconciler.stop();
+    await Promise.race([this.#components.organizations.stop(), this.#delay(STOP_WORK_MS)]);
   }
 
-  async #halt(): Promise<void> {
-    this.#reconciler.halt();
-    await Promise.race([this.#components.organizations.stop(), this.#after(STOP_WORK_MS)]);
-  }
-
-  async #end(code: ExitCode, why: string): Promise<void> {
+  async #end(code: ExitCode, reason: string): Promise<void> {
     const { channel, log } = this.#ports;
-    const { organizations, presence, flows, authorizations, vault, network } = this.#components;
-    log.info("The worker is ending.", { code, why });
+    const { organizations, presence, flows, authorizations, grantStore, network } =
+      this.#components;
+    log.info("The worker is stopping.", { code, reason });
     try {
-      this.#reconciler.halt();
+      this.#reconciler.stop();
       for (const dispose of this.#disposers.splice(0)) dispose();
       presence.stop();
       const work = [
         organizations.stop(),
         flows.stop(),
         authorizations.stop(),
-        vault.stop(),
+        grantStore.stop(),
         this.#status.stop(),
       ];
-      await Promise.race([Promise.allSettled(work), this.#after(STOP_WORK_MS)]);
+      await Promise.race([Promise.allSettled(work), this.#delay(STOP_WORK_MS)]);
       network.close();
       await channel.flush(FLUSH_MS);
       this.#rpc.stop();
     } catch (error) {
-      log.error("Ending failed.", { error: asFault(error) });
+      log.error("The worker could not stop in order.", { error: asFault(error) });
     }
     await log.close(LOG_MS).catch(() => undefined);
     this.#exit(code);
   }
 
-  #after(ms: number): Promise<void> {
+  #delay(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#ports.clock.schedule(ms, resolve));
   }
 }

@@ -62,7 +62,7 @@ describe("e2e: authorization in a browser", function () {
     expect(harness.worker.host.transcript.text("stderr")).to.include(address);
     await harness.waitForLog(address);
     expect(Date.parse(harness.flow?.expiresAt ?? "") - Date.now()).to.be.within(540_000, 600_000);
-    expect((await harness.worker.status()).waitForPhase).to.equal("blocked");
+    expect((await harness.worker.status()).phase).to.equal("blocked");
     expect(await harness.worker.get(email())).to.include({ state: "unknown", reason: "blocked" });
     expect(await page.title()).to.equal("Webex integration authorization");
     await stateIs("required");

@@ -175,7 +175,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     })) as { userCode: string };
     await approveDevice(`${harness.webex.url}/device`, again.userCode);
     await harness.worker.waitFor("the grant", () => (hasReported("authorized") ? true : null));
-    expect((await harness.worker.status()).waitForPhase).to.equal("disabled");
+    expect((await harness.worker.status()).phase).to.equal("disabled");
     expect(harness.webex.requestsSince(0, { path: "/v1/people" })).to.deep.equal([]);
   });
 });

@@ -91,7 +91,7 @@ describe("e2e: when an authorization breaks", function () {
     await harness.waitForPresence(colleague, "inMeeting");
     harness.webex.endGrants({ orgIndex: 1 });
     expect((await harness.waitForProblem("authorizationExpired")).orgId).to.equal(other);
-    expect((await harness.worker.status()).waitForPhase).to.equal("polling");
+    expect((await harness.worker.status()).phase).to.equal("polling");
     expect(await harness.worker.get(colleague)).to.include({ state: "unknown", reason: "blocked" });
     expect(await harness.worker.get(uri)).to.include({ state: "onCall", reason: null });
     const page = await harness.request(`/${new URL(await harness.waitForPage()).search}`);
@@ -153,7 +153,7 @@ describe("e2e: when an authorization breaks", function () {
     const problem = await harness.waitForProblem("statusSharingOff");
     expect(problem).to.include({ severity: "error", orgId });
     expect(await harness.worker.get(uri)).to.include({ state: "unknown", reason: "notShared" });
-    expect((await harness.worker.status()).waitForPhase).to.equal("polling");
+    expect((await harness.worker.status()).phase).to.equal("polling");
     harness.webex.set({ sharingOff: false });
     await harness.waitForProblemEnd("statusSharingOff");
     await harness.waitForPresence(uri, "onCall");
@@ -205,7 +205,7 @@ describe("e2e: when an authorization breaks", function () {
       harness.webex.expireAccessTokens();
       await poll();
       if (code !== null) await harness.waitForProblem(code, 20_000);
-      expect((await harness.worker.status()).waitForPhase, what).to.equal("polling");
+      expect((await harness.worker.status()).phase, what).to.equal("polling");
       expect((await list())[0]?.state, what).to.equal("valid");
       expect(harness.flow, what).to.equal(null);
       if (code === null) await harness.webex.nextRequest({ path: "/v1/access_token" });
@@ -276,7 +276,7 @@ describe("e2e: when an authorization breaks", function () {
       await refreshed;
       await harness.webex.nextRequest({ path: "/v1/people", status: 200 }, 2 * POLL_TIMEOUT_MS);
       await harness.waitForProblem("keychainLocked", 15_000);
-      expect((await harness.worker.status()).waitForPhase).to.equal("polling");
+      expect((await harness.worker.status()).phase).to.equal("polling");
       await keyring.unlock();
       await harness.waitForProblemEnd("keychainLocked", 15_000);
       await harness.worker

@@ -69,7 +69,7 @@ describe("e2e: launch and end", function () {
       .split("\n")
       .map((line) => JSON.parse(line) as { message: string });
     expect(records.at(0)?.message).to.equal("The worker is starting.");
-    expect(records.at(-1)?.message).to.equal("The worker is ending.");
+    expect(records.at(-1)?.message).to.equal("The worker is stopping.");
     const status = JSON.parse(
       await readFile(join(harness.logDirectory, "status.json"), "utf8"),
     ) as { phase: string };

@@ -12,7 +12,11 @@ import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import { MemoryStore } from "../../src/platform/memory-store.js";
-import { systemRandom as chance, systemClock as clock } from "../../src/platform/system-clock.js";
+import {
+  systemClock as clock,
+  systemCrypto as crypto,
+  systemRandom as random,
+} from "../../src/platform/system-clock.js";
 import type { Http } from "../../src/ports/http.js";
 import { WebexIdentity } from "../../src/webex/identity.js";
 import { WebexOAuth } from "../../src/webex/oauth.js";
@@ -64,7 +68,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
           oauthContext: () => authorizations.oauthContext(),
           grantSink: authorizations,
           clock,
-          chance,
+          crypto,
           logger,
         };
         return method === "device"
@@ -81,7 +85,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
       ...shared,
       oauth: () => oauth,
       orgId: site.orgId,
-      chance,
+      random,
     });
     await vault.reload();
     authorizations.start();

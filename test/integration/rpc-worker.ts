@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/stdio.js";
+import { systemClock } from "../../src/platform/system-clock.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
 import { SeededRandom } from "../support/clock-fake.js";
 import {
@@ -44,15 +45,8 @@ const server = new RpcServer({
   },
   version: "1.0.0",
   openRpc: async () => ({ openrpc: "1.3.2" }),
-  clock: {
-    now: () => Date.now(),
-    monotonic: () => performance.now(),
-    schedule: (delayMs, callback) => {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
-    },
-  },
-  random: Object.assign(new SeededRandom(), { uuid: randomUUID }),
+  clock: systemClock,
+  crypto: Object.assign(new SeededRandom(), { uuid: randomUUID }),
   logger: new RecordingLogger(),
   onInitialize: () => undefined,
   onShutdown: () => clearInterval(interval),

@@ -220,7 +220,7 @@ export class AuthorizationHarness {
     const { grantStore, refusals, clock, logger } = this;
     return new OrganizationTokenSource({
       ...{ orgId, vault: grantStore, refusals, clock, logger },
-      chance: new SeededRandom(),
+      random: new SeededRandom(),
       settings: () => this.settings,
       oauth: () => this.oauth,
     });

@@ -43,7 +43,7 @@ export class BrowserFlowHarness {
       grantSink,
       notices,
       clock,
-      chance: crypto,
+      crypto,
       logger,
       listen,
       redirectPort: PORT,

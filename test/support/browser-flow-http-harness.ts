@@ -16,7 +16,7 @@ import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { Clock } from "../../src/ports/clock.js";
-import { systemRandom, systemClock } from "../../src/platform/system-clock.js";
+import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";
 import { WebexIdentity } from "../../src/webex/identity.js";
 import { webexEndpoints } from "../../src/webex/oauth-endpoints.js";
 import { WebexOAuth } from "../../src/webex/oauth.js";
@@ -107,7 +107,7 @@ export class HttpBrowserFlowHarness {
       grantSink,
       notices: this.notices,
       clock,
-      chance: systemRandom,
+      crypto: systemCrypto,
       logger: this.logger,
       listen: listenOnLoopback,
       redirectPort: 0,

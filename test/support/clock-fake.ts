@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { Disposer } from "../../src/faults/emitter.js";
-import type { Random, Clock } from "../../src/ports/clock.js";
+import type { Clock, Crypto, Random } from "../../src/ports/clock.js";
 
 interface Timer {
   readonly due: number;
@@ -9,48 +9,69 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A clock that moves only when told; timers run in the order they are due. `now()` starts at 2026-01-01T00:00:00Z. */
+/** A clock that a test moves; timers run in order of their due time. `now()` starts at 2026-01-01T00:00:00Z. */
 export class FakeClock implements Clock {
-  #elapsed = 0;
-  #order = 0;
+  #monotonic = 0;
+  #suspended = 0;
   #wallOffset = Date.UTC(2026, 0, 1);
+  #order = 0;
   readonly #timers = new Set<Timer>();
   readonly #tickMs: number;
 
-  /** `tickMs`: how much time each look at the monotonic clock takes. A real clock moves between two looks; code must stand that. */
+  /** `tickMs`: how far each reading of the monotonic clock moves it, since a real clock moves between two readings. */
   constructor(tickMs = 0) {
     this.#tickMs = tickMs;
   }
 
   now(): number {
-    return this.#wallOffset + this.#elapsed;
+    return this.#wallOffset + this.#monotonic;
   }
 
   monotonic(): number {
-    this.#elapsed += this.#tickMs;
-    return this.#elapsed;
+    this.#monotonic += this.#tickMs;
+    return this.#monotonic;
+  }
+
+  elapsed(): number {
+    return this.monotonic() + this.#suspended;
   }
 
   schedule(delayMs: number, callback: () => void): Disposer {
-    const timer = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback };
+    const timer = {
+      due: this.#monotonic + Math.max(0, delayMs),
+      order: this.#order++,
+      callback,
+    };
     this.#timers.add(timer);
     return () => {
       this.#timers.delete(timer);
     };
   }
 
+  /** Real, not simulated: `settle` and `advance` let the callback run. */
+  endOfTurn(callback: () => void): Disposer {
+    const handle = setImmediate(callback);
+    return () => clearImmediate(handle);
+  }
+
   get pendingTimers(): number {
     return this.#timers.size;
   }
 
-  /** The wall clock jumps (NTP, an administrator); the monotonic one does not notice. */
+  /** Sets the wall clock forward or back (NTP, an administrator); the monotonic clock does not change. */
   jumpWall(ms: number): void {
     this.#wallOffset += ms;
+    this.#suspended += Math.max(0, ms);
+  }
+
+  /** Suspends the machine: the wall clock moves on, the monotonic clock does not, and no timer fires. */
+  suspend(ms: number): void {
+    this.jumpWall(ms);
   }
 
   /** Moves time on, running each timer when it is due and letting promises settle in between. */
   async advance(ms: number): Promise<void> {
-    const end = this.#elapsed + ms;
+    const end = this.#monotonic + ms;
     await settle();
     for (;;) {
       const next = [...this.#timers]
@@ -58,11 +79,11 @@ export class FakeClock implements Clock {
         .sort((a, b) => a.due - b.due || a.order - b.order)[0];
       if (next === undefined) break;
       this.#timers.delete(next);
-      this.#elapsed = Math.max(this.#elapsed, next.due);
+      this.#monotonic = Math.max(this.#monotonic, next.due);
       next.callback();
       await settle();
     }
-    this.#elapsed = end;
+    this.#monotonic = end;
     await settle();
   }
 
@@ -73,12 +94,12 @@ export class FakeClock implements Clock {
       settled = true;
     };
     promise.then(mark, mark);
-    const end = this.#elapsed + limitMs;
+    const end = this.#monotonic + limitMs;
     await settle();
     while (!(settled as boolean)) {
       const next = Math.min(...[...this.#timers].map((t) => t.due));
       if (next > end) throw new Error("The promise did not settle within the given fake time.");
-      await this.advance(next - this.#elapsed);
+      await this.advance(next - this.#monotonic);
     }
     return promise;
   }
@@ -89,11 +110,11 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Chance that always draws the middle. */
-export const NO_JITTER: Pick<Random, "random"> = { random: () => 0.5 };
+/** Always the middle of the range. */
+export const NO_JITTER: Random = { random: () => 0.5 };
 
-/** Reproducible chance (mulberry32). */
-export class SeededRandom implements Random {
+/** Reproducible numbers and keys (mulberry32). */
+export class SeededRandom implements Random, Crypto {
   #state: number;
 
   constructor(seed = 1) {

@@ -139,7 +139,7 @@ export class WorkerHarness {
       `phase ${expected}`,
       async () => {
         const status = await this.status();
-        return status.waitForPhase === expected ? status : null;
+        return status.phase === expected ? status : null;
       },
       timeoutMs,
     );
@@ -165,7 +165,7 @@ export class WorkerHarness {
       if (method !== "worker/statusChanged") continue;
       const status = params as Status;
       if (
-        status.waitForPhase === "blocked" &&
+        status.phase === "blocked" &&
         !status.problems.some((p) => p.severity === "error")
       ) {
         throw new Error(
@@ -184,7 +184,7 @@ export class WorkerHarness {
 }
 
 export interface Status {
-  readonly waitForPhase: string;
+  readonly phase: string;
   readonly enabled: boolean;
   readonly pid: number;
   readonly settings: { readonly values: Readonly<Record<string, unknown>> };

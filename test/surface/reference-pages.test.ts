@@ -5,14 +5,10 @@ import { expect } from "chai";
 
 import { RpcCode } from "../../src/rpc/errors.js";
 import { settingsTableMarkdown, SETTING_KEYS } from "../../src/settings/keys.js";
-import {
-  INITIAL_STATE,
-  transition,
-  type SupervisorEvent,
-  type SupervisorState,
-} from "../../src/supervisor/phase.js";
+import { desiredState } from "../../src/supervisor/desired-state.js";
 import { PROBLEM_SEVERITY } from "../../src/supervisor/problem-catalog.js";
 import { USAGE } from "../../src/worker/launch-options.js";
+import { observedState, type ObservedFacts } from "../support/observed-state-fixture.js";
 import { codesIn, MarkdownPage } from "../support/markdown-page.js";
 
 const readme = new MarkdownPage("README.md");
@@ -115,59 +111,43 @@ describe("docs/lifecycle.md", () => {
     return { settings, host, authorizations, webex, phase: codesIn(phase)[0] ?? "" };
   };
 
-  /** The events that make the facts of a row; `any` stands for each value that the column has elsewhere. */
-  function situations(row: Record<string, string>): SupervisorEvent[][] {
-    const choices: Record<string, Record<string, SupervisorEvent[]>> = {
-      settings: {
-        "not read": [],
-        "0": [{ kind: "settingsRead", enabled: false }],
-        "1": [{ kind: "settingsRead", enabled: true }],
-      },
-      host: {
-        accepted: [{ kind: "gateChanged", shut: false }],
-        refused: [{ kind: "gateChanged", shut: true }],
-      },
+  /** The observed facts that a row stands for; `any` stands for each value that the column has elsewhere. */
+  function combinations(row: Record<string, string>): ObservedFacts[] {
+    const choices: Record<string, Record<string, Partial<ObservedFacts>>> = {
+      settings: { "not read": { enable: null }, "0": { enable: false }, "1": { enable: true } },
+      host: { accepted: { isHostRejected: false }, refused: { isHostRejected: true } },
       authorizations: {
-        "not read": [],
-        none: [{ kind: "grantsRead", organizations: [] }],
-        some: [{ kind: "grantsRead", organizations: ["a", "b"] }],
+        "not read": { grants: "unread" },
+        none: { grants: [] },
+        some: { grants: ["a", "b"] },
       },
       webex: {
-        "refuses none": [],
-        "refuses some": [{ kind: "askingChanged", orgId: "a", asking: false }],
-        "refuses all": [
-          { kind: "askingChanged", orgId: "a", asking: false },
-          { kind: "askingChanged", orgId: "b", asking: false },
-        ],
+        "refuses none": { refused: [] },
+        "refuses some": { refused: ["a"] },
+        "refuses all": { refused: ["a", "b"] },
       },
     };
-    return Object.entries(choices).reduce<SupervisorEvent[][]>(
+    return Object.entries(choices).reduce<ObservedFacts[]>(
       (before, [column, values]) => {
         const value = row[column]!;
         if (value !== "any" && !(value in values))
           throw new Error(`${column} has no value "${value}".`);
-        const lists = value === "any" ? Object.values(values) : [values[value]!];
-        return before.flatMap((events) => lists.map((list) => [...events, ...list]));
+        const facts = value === "any" ? Object.values(values) : [values[value]!];
+        return before.flatMap((known) => facts.map((fact) => ({ ...known, ...fact })));
       },
-      [[]],
+      [{ enable: null, grants: "unread" }],
     );
   }
 
-  for (const row of decisions.map(order)) {
+  for (const [position, row] of decisions.map(order).entries()) {
     it(`decides as the code does: ${Object.values(row).join(", ")}`, () => {
-      const earlier = decisions.map(order).slice(
-        0,
-        decisions.map(order).findIndex((each) => JSON.stringify(each) === JSON.stringify(row)),
-      );
-      const covered = new Set(earlier.flatMap(situations).map((events) => JSON.stringify(events)));
-      const uncovered = situations(row).filter((events) => !covered.has(JSON.stringify(events)));
+      const earlier = decisions.map(order).slice(0, position).flatMap(combinations);
+      const covered = new Set(earlier.map((facts) => JSON.stringify(facts)));
+      const uncovered = combinations(row).filter((facts) => !covered.has(JSON.stringify(facts)));
       expect(uncovered).not.to.be.empty;
-      for (const events of uncovered) {
-        const end = events.reduce<SupervisorState>(
-          (state, event) => transition(state, event).state,
-          INITIAL_STATE,
-        );
-        expect(end.phase, JSON.stringify(events)).to.equal(row.phase);
+      for (const facts of uncovered) {
+        const { phase } = desiredState(observedState(facts));
+        expect(phase, JSON.stringify(facts)).to.equal(row.phase);
       }
     });
   }

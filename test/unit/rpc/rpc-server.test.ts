@@ -45,7 +45,7 @@ function launch() {
     version: "1.2.3",
     openRpc: async () => ({ openrpc: "1.3.2" }),
     clock,
-    random: new SeededRandom(),
+    crypto: new SeededRandom(),
     logger,
     onInitialize: (hostInfo) => hostInfos.push(hostInfo),
     onShutdown: () => {

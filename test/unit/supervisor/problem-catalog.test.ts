@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { ProblemList } from "../../../src/supervisor/problem-list.js";
+import { ProblemList } from "../../../src/supervisor/problems.js";
 import {
   PROBLEM_SEVERITY,
   problemText,
@@ -19,7 +19,7 @@ const DETAIL = {
 
 describe("supervisor/problems", () => {
   for (const code of Object.keys(PROBLEM_SEVERITY) as ProblemCode[]) {
-    it(`says what ${code} means and what to do, with and without details`, () => {
+    it(`explains ${code} and its remedy, with and without details`, () => {
       for (const detail of [DETAIL, {}]) {
         const { message, hint } = problemText(code, detail);
         expect(message).to.match(/^["A-Z].*\.$/s);
@@ -29,7 +29,7 @@ describe("supervisor/problems", () => {
     });
   }
 
-  it("tells ages in whole seconds, never below the limit they exceed", () => {
+  it("rounds ages up to whole seconds, so that none reads below the limit it exceeds", () => {
     const { message } = problemText("freshnessMissed", {
       watchedP95: 44.70886265999999,
       staleAfterSeconds: 30,
@@ -42,23 +42,23 @@ describe("supervisor/problems", () => {
     ).to.include("up to 181 s");
   });
 
-  it("lets the place that saw a problem speak for itself", () => {
+  it("prefers the message and hint of whoever detected the problem", () => {
     expect(problemText("webexError", { sentence: "A.", remedy: "B." })).to.deep.equal({
       message: "A.",
       hint: "B.",
     });
   });
 
-  it("lists one problem a code and organization, but each invalid setting", () => {
-    const book = new ProblemList(() => 0);
-    book.replace([
+  it("lists one problem per code and organization, but every invalid setting", () => {
+    const list = new ProblemList(() => 0);
+    list.replace([
       { code: "webexError", orgId: "a", detail: {} },
       { code: "webexError", orgId: "a", detail: { status: 500 } },
       { code: "webexError", orgId: "b", detail: {} },
       { code: "settingsInvalid", orgId: null, detail: { sentence: "One." } },
       { code: "settingsInvalid", orgId: null, detail: { sentence: "Two." } },
     ]);
-    expect(book.problems.map((p) => [p.code, p.orgId])).to.deep.equal([
+    expect(list.problems.map((p) => [p.code, p.orgId])).to.deep.equal([
       ["webexError", "a"],
       ["webexError", "b"],
       ["settingsInvalid", null],

@@ -29,6 +29,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
     {
       clock,
       random: new SeededRandom(),
+      crypto: new SeededRandom(),
       log,
       process: {
         pid: 1,

@@ -1,0 +1,256 @@
+import { expect } from "chai";
+import sinon from "sinon";
+
+import { Emitter } from "../../../src/faults/emitter.js";
+import { Secret } from "../../../src/faults/secret.js";
+import { checkHost } from "../../../src/supervisor/host-check.js";
+import type { Components } from "../../../src/worker/components.js";
+import { Reconciler } from "../../../src/worker/reconciler.js";
+import type { PublishedState, StatusPublisher } from "../../../src/worker/status-publisher.js";
+import { FakeClock } from "../../support/clock-fake.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
+import { observedState, type ObservedFacts } from "../../support/observed-state-fixture.js";
+
+/** The reconciler between components that only record what is asked of them. */
+function createHarness(initial: ObservedFacts) {
+  const clock = new FakeClock();
+  const log = new RecordingLogger();
+  const calls: string[] = [];
+  const record =
+    (name: string) =>
+    (...args: unknown[]): void => {
+      calls.push(
+        [name, ...args.map((arg) => (typeof arg === "object" ? "…" : (arg as string)))].join(" "),
+      );
+    };
+  let observed = observedState(initial);
+  let settings: object | null = null;
+  const events = new Emitter<Record<string, undefined>>();
+  const organization = (orgId: string) => ({
+    orgId,
+    start: record(`start ${orgId}`),
+    stop: () => {
+      record(`stop ${orgId}`)();
+      return Promise.resolve();
+    },
+    poller: { retryNow: record(`retryNow ${orgId}`) },
+  });
+  const route = sinon.stub().returns(false);
+  const components = {
+    settingsStore: {
+      events,
+      get current() {
+        return settings ?? observed.settings;
+      },
+    },
+    grantStore: {
+      events,
+      kind: "keychain",
+      get state() {
+        return observed.grantStore;
+      },
+    },
+    authorizations: {
+      events,
+      grantStatuses: () => observed.grantStatuses,
+      handleSettingsChange: record("handleSettingsChange"),
+    },
+    flows: {
+      events,
+      fault: null,
+      denied: false,
+      retryNow: record("flows.retryNow"),
+      setDesired: ({ kind }: { kind: string }) => record("flow")(kind),
+    },
+    organizations: {
+      events,
+      get all() {
+        return observed.organizations.map(({ orgId }) => organization(orgId));
+      },
+      get: organization,
+      observe: () => observed.organizations,
+      status: () => [],
+      sync: record("sync"),
+      clear: record("clear"),
+      applySettings: record("applySettings"),
+      routeChanged: record("routeChanged"),
+    },
+    network: { apply: route },
+    presence: {
+      setStaleAfter: record("staleAfter"),
+      setOrder: record("order"),
+      setCondition: record("condition"),
+      setBlocked: record("blocked"),
+    },
+  };
+  const published: PublishedState[] = [];
+  const reconciler = new Reconciler({
+    components: components as unknown as Components,
+    status: {
+      publish: (state: PublishedState) => published.push(state),
+    } as unknown as StatusPublisher,
+    account: "svc",
+    clock,
+    log,
+    onSettings: record("onSettings"),
+  });
+  return {
+    clock,
+    log,
+    calls,
+    components,
+    published,
+    reconciler,
+    route,
+    emit: (event: string) => events.emit(event),
+    /** Takes the calls recorded since the last time. */
+    take: () => calls.splice(0),
+    observe: (facts: ObservedFacts) => {
+      observed = observedState(facts);
+    },
+    setSettings: (state: object) => {
+      settings = state;
+    },
+  };
+}
+
+const POLLING: ObservedFacts = { enable: true, grants: ["a"] };
+
+describe("worker/reconciler", () => {
+  it("reconciles once at the end of a turn, however many things changed in it", async () => {
+    const { clock, calls, published, reconciler, emit } = createHarness(POLLING);
+    reconciler.start();
+    for (const event of [
+      "settingsChanged",
+      "contentChanged",
+      "authorizationsChanged",
+      "outcomeChanged",
+      "organizationChanged",
+    ]) {
+      emit(event);
+      emit(event);
+    }
+    expect(calls).to.deep.equal([]);
+    await clock.advance(0);
+    expect(calls.filter((call) => call.startsWith("condition"))).to.deep.equal([
+      "condition polling",
+    ]);
+    expect(published.map(({ phase }) => phase)).to.deep.equal(["polling"]);
+  });
+
+  it("applies settings before organizations start, and log levels before anything else", () => {
+    const { reconciler, take } = createHarness(POLLING);
+    reconciler.reconcile();
+    const calls = take();
+    expect(calls[0]).to.equal("onSettings …");
+    expect(calls.indexOf("applySettings …")).to.be.lessThan(calls.indexOf("start a"));
+    expect(calls.indexOf("sync …")).to.be.lessThan(calls.indexOf("start a"));
+    reconciler.reconcile();
+    expect(take()).to.not.include.members(["applySettings …", "handleSettingsChange"]);
+  });
+
+  it("includes what applying has changed, and publishes the result once", () => {
+    const { reconciler, components, published, observe, emit } = createHarness(POLLING);
+    reconciler.start();
+    components.flows.setDesired = () => {
+      observe({ ...POLLING, refused: ["a"] });
+      emit("organizationChanged");
+      components.flows.setDesired = () => undefined;
+    };
+    reconciler.reconcile();
+    expect(published.map(({ phase }) => phase)).to.deep.equal(["blocked"]);
+  });
+
+  it("yields to the event loop when components never come to rest", async () => {
+    const { clock, reconciler, components, published, emit } = createHarness(POLLING);
+    reconciler.start();
+    const setDesired = sinon.spy(() => emit("outcomeChanged"));
+    components.flows.setDesired = setDesired;
+    reconciler.reconcile();
+    expect(published).to.have.length(1);
+    expect(setDesired.callCount).to.be.lessThan(20);
+    components.flows.setDesired = () => undefined;
+    await clock.advance(0);
+    expect(published).to.have.length(2);
+  });
+
+  it("lets a reader see changes of the same turn", () => {
+    const { reconciler, published, observe, emit } = createHarness(POLLING);
+    reconciler.start();
+    reconciler.flush();
+    expect(published).to.deep.equal([]);
+    observe({ enable: false, grants: ["a"] });
+    emit("settingsChanged");
+    reconciler.flush();
+    reconciler.flush();
+    expect(published.map(({ phase }) => phase)).to.deep.equal(["disabled"]);
+  });
+
+  it("puts a rejected host in force at once", () => {
+    const { reconciler, published, take } = createHarness(POLLING);
+    reconciler.reconcile();
+    take();
+    reconciler.setHost(
+      checkHost({ hostVersion: "2020.Winter.1", licensed: null, consoleVersion: null }),
+    );
+    expect(published.at(-1)?.phase).to.equal("blocked");
+    expect(published.at(-1)?.problems[0]?.code).to.equal("hostTooOld");
+    expect(take()).to.include.members(["stop a", "blocked a true", "flow none"]);
+  });
+
+  it("drops organizations when ApiUrl changes, and keeps them otherwise", () => {
+    const { reconciler, take, observe } = createHarness(POLLING);
+    reconciler.reconcile();
+    expect(take()).to.not.include("clear");
+    observe({ ...POLLING, settings: { pollIntervalSeconds: 60 } });
+    reconciler.reconcile();
+    expect(take()).to.not.include("clear");
+    observe({ ...POLLING, settings: { apiUrl: "https://other.example/v1" } });
+    reconciler.reconcile();
+    const calls = take();
+    expect(calls.indexOf("clear")).to.be.within(0, calls.indexOf("sync …"));
+  });
+
+  it("retries what failed when the route or the client changes", () => {
+    const { reconciler, components, take, route } = createHarness(POLLING);
+    reconciler.reconcile();
+    take();
+    route.returns(true);
+    reconciler.reconcile();
+    expect(take()).to.include.members(["routeChanged", "flows.retryNow"]);
+    route.returns(false);
+    const { grantStore } = components;
+    if (grantStore.state.kind !== "ready") throw new Error("The keychain is not ready.");
+    const changed = {
+      ...grantStore.state,
+      client: { clientId: "client-1", clientSecret: new Secret("SECRET-other") },
+    };
+    Object.defineProperty(grantStore, "state", { get: () => changed });
+    reconciler.reconcile();
+    expect(take()).to.include.members(["retryNow a", "flows.retryNow"]);
+    reconciler.reconcile();
+    expect(take()).to.not.include("retryNow a");
+  });
+
+  it("stops polling for good and leaves records as they are", () => {
+    const { reconciler, published, take } = createHarness(POLLING);
+    reconciler.reconcile();
+    take();
+    reconciler.stop();
+    expect(take()).to.deep.equal(["stop a", "flow none"]);
+    expect(published.at(-1)?.phase).to.equal("stopping");
+  });
+
+  it("logs each change of phase", () => {
+    const { log, reconciler, observe } = createHarness(POLLING);
+    reconciler.reconcile();
+    reconciler.reconcile();
+    observe({ enable: false, grants: ["a"] });
+    reconciler.reconcile();
+    const changes = log.records.filter(({ message }) => message === "The phase changed.");
+    expect(changes.map(({ fields }) => fields)).to.deep.equal([
+      { from: "starting", to: "polling" },
+      { from: "polling", to: "disabled" },
+    ]);
+  });
+});
