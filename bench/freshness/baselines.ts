@@ -1,18 +1,18 @@
 import { INTERVAL_MS, LATENCY_MS, type Scenario } from "./scenario.js";
 import { ServiceModel, type Outcome } from "./service-model.js";
 
-/** Each interval, or as fast as it goes, asks for one thing after another; waits as long as `Retry-After` says, unless it has no manners. */
+/** Requests one item after another in every interval, or continuously if that takes longer. */
 function simulateRoundRobin(
-  scene: Scenario,
+  scenario: Scenario,
   itemCount: number,
   observe: (service: ServiceModel, item: number, now: number) => void,
   honorsRetryAfter = true,
 ): Outcome {
-  const service = new ServiceModel(scene);
+  const service = new ServiceModel(scenario);
   let now = 0;
-  while (now < scene.endMs) {
+  while (now < scenario.endMs) {
     const startedAt = now;
-    for (let item = 0; item < itemCount && now < scene.endMs;) {
+    for (let item = 0; item < itemCount && now < scenario.endMs;) {
       const arrival = now + LATENCY_MS / 2;
       const retryAfterMs = service.handleRequest(arrival);
       now += LATENCY_MS;
@@ -28,22 +28,22 @@ function simulateRoundRobin(
   return service.outcome();
 }
 
-export function simulateSweeps(scene: Scenario): Outcome {
-  return simulateRoundRobin(scene, scene.pages, (service, page, now) =>
+export function simulateSweeps(scenario: Scenario): Outcome {
+  return simulateRoundRobin(scenario, scenario.pages, (service, page, now) =>
     service.observePage(page, now),
   );
 }
 
-export function simulateLookups(scene: Scenario): Outcome {
-  return simulateRoundRobin(scene, scene.positions.length, (service, person, now) =>
+export function simulateLookups(scenario: Scenario): Outcome {
+  return simulateRoundRobin(scenario, scenario.positions.length, (service, person, now) =>
     service.observePerson(person, now),
   );
 }
 
-export function simulateSweepsIgnoringRetryAfter(scene: Scenario): Outcome {
+export function simulateSweepsIgnoringRetryAfter(scenario: Scenario): Outcome {
   return simulateRoundRobin(
-    scene,
-    scene.pages,
+    scenario,
+    scenario.pages,
     (service, page, now) => service.observePage(page, now),
     false,
   );

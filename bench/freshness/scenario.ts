@@ -1,21 +1,20 @@
 import { PresenceWalk } from "../../simulator/presence-walk.js";
 import { mixSeeds, seededRandom } from "../../simulator/random.js";
 
-/** `PollIntervalSeconds` at its least, for all contenders. */
+/** The minimum of `WebexPresence.PollIntervalSeconds`, for the worker and the baselines. */
 export const INTERVAL_MS = 5_000;
-/** From a question on its way to its answer back; half of it each way. */
+/** Round-trip time of a request, half of it in each direction. */
 export const LATENCY_MS = 100;
 const MINUTE_MS = 60_000;
-/** A Monday, so that presence changes as on a working day. */
+/** On a Monday, so that presence changes as on a working day. */
 const MEASURED_FROM = Date.UTC(2026, 0, 5, 10);
 const SEED = 20_260_105;
 
-/** One point of the grid. */
 export interface GridPoint {
   readonly persons: number;
   readonly pageSize: number;
   readonly watched: number;
-  /** Requests in any sliding minute; hidden from all. */
+  /** Requests that Webex accepts in any sliding minute; unknown to the clients. */
   readonly limit: number;
 }
 
@@ -23,52 +22,51 @@ export function pageCount({ persons, pageSize }: GridPoint): number {
   return Math.ceil(persons / pageSize);
 }
 
-/** How long a round of requests takes, in seconds. */
-export function secondsForRequests(requests: number, { limit }: GridPoint): number {
-  return (requests * 60) / limit;
+function durationMs(requests: number, { limit }: GridPoint): number {
+  return (requests * MINUTE_MS) / limit;
 }
 
-/** max(interval, min(ceil(N / page), watched) / rate) / 2, in seconds: what plain polling of either kind could reach at best. */
+/**
+ * max(interval, min(pages, watched) / rate) / 2: the lowest mean age, in seconds, that sweeps alone
+ * or lookups alone can reach.
+ */
 export function lowerBoundSeconds(point: GridPoint): number {
-  return (
-    Math.max(
-      INTERVAL_MS / 1_000,
-      secondsForRequests(Math.min(pageCount(point), point.watched), point),
-    ) / 2
-  );
+  const cycleMs = durationMs(Math.min(pageCount(point), point.watched), point);
+  return Math.max(INTERVAL_MS, cycleMs) / 2_000;
 }
 
-/** Who is watched at a point, and when their presence changes. Times are milliseconds from the start of the simulation. */
+/**
+ * The watched persons of a grid point and the times at which their presence changes. Times are
+ * milliseconds from the start of the simulation.
+ */
 export class Scenario {
   readonly point: GridPoint;
   readonly pages: number;
   readonly warmUpMs: number;
   readonly endMs: number;
   readonly epoch: number;
-  /** The watched persons' places in the list, ascending. */
+  /** The positions of the watched persons in the people list, ascending. */
   readonly positions: readonly number[];
-  /** For each page, the watched persons on it, as indexes of `places`. */
+  /** For each page, the watched persons on it, as indexes into `positions`. */
   readonly onPage: readonly (readonly number[])[];
-  /** For each watched person, when their status changes. */
+  /** For each watched person, the times of their status changes. */
   readonly changes: readonly (readonly number[])[];
 
   constructor(point: GridPoint) {
     this.point = point;
     this.pages = pageCount(point);
-    const cycleMs = secondsForRequests(this.pages, point) * 1_000;
+    const cycleMs = durationMs(this.pages, point);
     this.warmUpMs = Math.max(20 * MINUTE_MS, 2.5 * cycleMs);
     this.endMs = this.warmUpMs + Math.max(30 * MINUTE_MS, 2 * cycleMs);
     this.epoch = MEASURED_FROM - this.warmUpMs;
     this.positions = drawWatchedPositions(point);
     const onPage: number[][] = Array.from({ length: this.pages }, () => []);
-    this.positions.forEach((place, index) =>
-      onPage[Math.floor(place / point.pageSize)]?.push(index),
+    this.positions.forEach((position, index) =>
+      onPage[Math.floor(position / point.pageSize)]?.push(index),
     );
     this.onPage = onPage;
     const walk = new PresenceWalk({ seed: SEED });
-    this.changes = this.positions.map((place) =>
-      changeTimesOf(walk, place, this.epoch, this.endMs),
-    );
+    this.changes = this.positions.map((person) => changeTimesOf(walk, person, this));
   }
 }
 
@@ -82,16 +80,13 @@ function drawWatchedPositions({ persons, watched }: GridPoint): readonly number[
 function changeTimesOf(
   walk: PresenceWalk,
   person: number,
-  epoch: number,
-  endMs: number,
+  { epoch, endMs }: Pick<Scenario, "epoch" | "endMs">,
 ): readonly number[] {
-  const changes: number[] = [];
-  for (
-    let at = walk.segmentAt(person, epoch).until;
-    at < epoch + endMs;
-    at = walk.segmentAt(person, at).until
-  ) {
-    changes.push(at - epoch);
+  const times: number[] = [];
+  let changesAt = walk.segmentAt(person, epoch).until;
+  while (changesAt < epoch + endMs) {
+    times.push(changesAt - epoch);
+    changesAt = walk.segmentAt(person, changesAt).until;
   }
-  return changes;
+  return times;
 }

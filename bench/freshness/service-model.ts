@@ -2,24 +2,24 @@ import { LATENCY_MS, type Scenario } from "./scenario.js";
 
 const WINDOW_MS = 60_000;
 const SEEN_WITHIN_MS = 30_000;
-/** No multiple of the interval, so that all phases are met alike. */
-const SAMPLE_EVERY_MS = 1_370;
+/** Not a multiple of the poll interval, so that samples fall into all of its phases. */
+const SAMPLE_INTERVAL_MS = 1_370;
 const BUCKETS_PER_SECOND = 10;
 
 export interface Outcome {
-  /** Of the watched persons, over the time measured, seconds. */
+  /** Ages of the watched persons during the measurement, seconds. */
   readonly meanAge: number;
   readonly p95Age: number;
-  /** Share of the watched persons' changes that were seen within 30 s. */
+  /** Share of the watched persons' changes that were displayed within 30 s. */
   readonly seenWithin30s: number;
   readonly requestsPerMinute: number;
   readonly rejected: number;
   readonly rejectedShare: number;
 }
 
-/** Webex as far as freshness goes: a hidden limit in any sliding minute, and what its answers tell of the watched persons. */
+/** Models Webex with a hidden rate limit, and measures how fresh its responses keep a client. */
 export class ServiceModel {
-  readonly scene: Scenario;
+  readonly scenario: Scenario;
   readonly #admitted: number[] = [];
   readonly #observedAt: Float64Array;
   readonly #nextChange: Uint32Array;
@@ -32,20 +32,22 @@ export class ServiceModel {
   #requests = 0;
   #rejected = 0;
 
-  constructor(scene: Scenario) {
-    this.scene = scene;
-    this.#observedAt = new Float64Array(scene.positions.length);
-    this.#nextChange = new Uint32Array(scene.positions.length);
-    this.#nextSampleAt = scene.warmUpMs;
+  constructor(scenario: Scenario) {
+    this.scenario = scenario;
+    this.#observedAt = new Float64Array(scenario.positions.length);
+    this.#nextChange = new Uint32Array(scenario.positions.length);
+    this.#nextSampleAt = scenario.warmUpMs;
   }
 
-  /** A request arrives: 0 if it is answered, else the milliseconds of `Retry-After`, whole seconds. A refused one does not count. */
+  /**
+   * Returns 0 if the request is answered, otherwise `Retry-After` in milliseconds, a multiple of
+   * 1,000. Rejected requests do not count towards the limit.
+   */
   handleRequest(now: number): number {
-    const isMeasured = now >= this.scene.warmUpMs;
+    const isMeasured = now >= this.scenario.warmUpMs;
     if (isMeasured) this.#requests += 1;
-    while (this.#admitted.length > 0 && (this.#admitted[0] ?? 0) <= now - WINDOW_MS)
-      this.#admitted.shift();
-    if (this.#admitted.length < this.scene.point.limit) {
+    while ((this.#admitted[0] ?? now) <= now - WINDOW_MS) this.#admitted.shift();
+    if (this.#admitted.length < this.scenario.point.limit) {
       this.#admitted.push(now);
       return 0;
     }
@@ -55,22 +57,21 @@ export class ServiceModel {
 
   observePage(page: number, now: number): void {
     this.#sampleUntil(now);
-    for (const index of this.scene.onPage[page] ?? []) this.#observe(index, now);
+    for (const index of this.scenario.onPage[page] ?? []) this.#observe(index, now);
   }
 
-  /** Tells of one watched person. */
   observePerson(index: number, now: number): void {
     this.#sampleUntil(now);
     this.#observe(index, now);
   }
 
-  /** How often the person's status has changed by then. */
+  /** Returns how often the person's status had changed when they were last observed. */
   countChanges(index: number): number {
     return this.#nextChange[index] ?? 0;
   }
 
   outcome(): Outcome {
-    const { warmUpMs, endMs } = this.scene;
+    const { warmUpMs, endMs } = this.scenario;
     this.#sampleUntil(endMs);
     this.#nextChange.forEach((_, index) => this.#countChanges(index, endMs, false));
     let left = Math.ceil(0.95 * this.#samples);
@@ -90,9 +91,12 @@ export class ServiceModel {
     this.#countChanges(index, now, true);
   }
 
-  /** What was told is on the screens half a latency later; a change that another has followed by then was never seen. */
+  /**
+   * Counts the person's changes up to now. A response is displayed half a round trip later, and
+   * only the latest change before it is displayed at all.
+   */
   #countChanges(index: number, now: number, isObserved: boolean): void {
-    const { warmUpMs, endMs, changes } = this.scene;
+    const { warmUpMs, endMs, changes } = this.scenario;
     const personChanges = changes[index] ?? [];
     let next = this.#nextChange[index] ?? 0;
     for (; (personChanges[next] ?? Number.POSITIVE_INFINITY) <= now; next += 1) {
@@ -100,18 +104,14 @@ export class ServiceModel {
       if (at < warmUpMs || at > endMs - SEEN_WITHIN_MS) continue;
       this.#changes += 1;
       const isLast = (personChanges[next + 1] ?? Number.POSITIVE_INFINITY) > now;
-      if (isObserved && isLast && now + LATENCY_MS / 2 - at <= SEEN_WITHIN_MS)
-        this.#seenWithin30s += 1;
+      const delayMs = now + LATENCY_MS / 2 - at;
+      if (isObserved && isLast && delayMs <= SEEN_WITHIN_MS) this.#seenWithin30s += 1;
     }
     this.#nextChange[index] = next;
   }
 
   #sampleUntil(now: number): void {
-    for (
-      ;
-      this.#nextSampleAt < Math.min(now, this.scene.endMs);
-      this.#nextSampleAt += SAMPLE_EVERY_MS
-    ) {
+    while (this.#nextSampleAt < Math.min(now, this.scenario.endMs)) {
       for (const observedAt of this.#observedAt) {
         const age = this.#nextSampleAt - observedAt;
         const bucket = Math.floor((age / 1_000) * BUCKETS_PER_SECOND);
@@ -120,6 +120,7 @@ export class ServiceModel {
         this.#ageSum += age;
         this.#samples += 1;
       }
+      this.#nextSampleAt += SAMPLE_INTERVAL_MS;
     }
   }
 }

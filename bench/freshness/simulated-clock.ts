@@ -10,7 +10,7 @@ interface Timer {
   isActive: boolean;
 }
 
-/** A clock that jumps from timer to timer. `now()` is `epoch` plus the time simulated, in milliseconds. */
+/** A clock that jumps from timer to timer. `now()` starts at `epoch` (epoch milliseconds). */
 export class SimulatedClock implements Clock {
   readonly #epoch: number;
   #elapsed = 0;
@@ -34,12 +34,8 @@ export class SimulatedClock implements Clock {
   }
 
   schedule(delayMs: number, callback: () => void): Disposer {
-    const timer: Timer = {
-      due: this.#elapsed + Math.max(0, delayMs),
-      order: this.#order++,
-      callback,
-      isActive: true,
-    };
+    const due = this.#elapsed + Math.max(0, delayMs);
+    const timer: Timer = { due, order: this.#order++, callback, isActive: true };
     this.#push(timer);
     return () => {
       timer.isActive = false;
@@ -50,14 +46,12 @@ export class SimulatedClock implements Clock {
     return this.schedule(0, callback);
   }
 
-  /** Runs all that is due until then, letting promises settle after each timer. */
+  /** Runs the timers that are due until `end`, and lets promises settle after each. */
   async runUntil(end: number): Promise<void> {
     await setImmediate();
-    for (
-      let timer = this.#heap[0];
-      timer !== undefined && timer.due <= end;
-      timer = this.#heap[0]
-    ) {
+    for (;;) {
+      const timer = this.#heap[0];
+      if (timer === undefined || timer.due > end) break;
       this.#pop();
       if (!timer.isActive) continue;
       this.#elapsed = timer.due;

@@ -27,22 +27,19 @@ const SILENT_LOGGER: Logger = {
   debug: () => undefined,
 };
 
-export interface ProductOptions {
-  /** `WebexPresence.RequestsPerMinute` */
-  readonly requestsPerMinute: number;
-  /** Whether Webex answers an old link with the page that it led to, or not at all. */
-  readonly honorsOldLinks: boolean;
-}
-
-/** The worker's own poller, planner and budget against the service, with a roster that keeps the watched persons alone. */
+/**
+ * Runs the worker's poller, planner and budget against the service model, with a roster of the
+ * watched persons. `requestsPerMinute`: the setting. `honorsOldLinks`: whether Webex answers an
+ * old link with the same page or rejects it.
+ */
 export async function measureWorker(
-  scene: Scenario,
-  { requestsPerMinute, honorsOldLinks }: ProductOptions,
+  scenario: Scenario,
+  requestsPerMinute: number,
+  { honorsOldLinks }: { readonly honorsOldLinks: boolean },
 ): Promise<Outcome> {
-  const clock = new SimulatedClock(scene.epoch);
-  const service = new ServiceModel(scene);
-  const nextRandom = seededRandom(7);
-  const random: Random = { random: nextRandom };
+  const clock = new SimulatedClock(scenario.epoch);
+  const service = new ServiceModel(scenario);
+  const random: Random = { random: seededRandom(7) };
   const budget = new RequestBudget(clock, random, requestsPerMinute);
   const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
   const roster = new WatchedRoster(clock, service, people);
@@ -62,14 +59,14 @@ export async function measureWorker(
     staleAfterSeconds: 180,
   });
   poller.start();
-  await clock.runUntil(scene.endMs);
+  await clock.runUntil(scenario.endMs);
   void poller.stop();
   return service.outcome();
 }
 
 const PLACEHOLDER_PERSON: ListedPerson = { fingerprint: Number.NaN, read: () => null };
 
-/** Pages of persons of whom nothing but their number matters; the service keeps what is known of the watched. */
+/** Returns pages of placeholders; the service model tracks the watched persons. */
 class SimulatedPeopleApi implements PeopleApi {
   readonly #clock: SimulatedClock;
   readonly #service: ServiceModel;
@@ -99,19 +96,16 @@ class SimulatedPeopleApi implements PeopleApi {
   listPage(reference: PageReference, signal: AbortSignal): Promise<PeoplePage> {
     return this.#request(signal, (now) => {
       const page = reference.kind === "first" ? 0 : Number(reference.url.split("=")[1]);
-      if (
-        reference.kind === "next" &&
-        !this.#honorsOldLinks &&
-        reference.url !== this.#newestLink
-      ) {
-        throw new Fault("refused", "The cursor is not valid any more.", { status: 400 });
+      const isOldLink = reference.kind === "next" && reference.url !== this.#newestLink;
+      if (isOldLink && !this.#honorsOldLinks) {
+        throw new Fault("refused", "The cursor is no longer valid.", { status: 400 });
       }
       this.#service.observePage(page, now);
-      const known = this.#page(page);
-      if (known.next === null) return known;
+      const content = this.#page(page);
+      if (content.next === null) return content;
       this.#linkCount += 1;
       this.#newestLink = `${this.#linkCount}page=${page + 1}`;
-      return { ...known, next: this.#newestLink };
+      return { ...content, next: this.#newestLink };
     });
   }
 
@@ -124,22 +118,20 @@ class SimulatedPeopleApi implements PeopleApi {
   }
 
   me(): Promise<Me> {
-    throw new Error("Somebody shares their status, so nobody asks about the administrator.");
+    throw new Error("Not called, because persons share their status.");
   }
 
   #page(page: number): PeoplePage {
-    const known = this.#pages.get(page);
-    if (known !== undefined) return known;
-    const { persons: total, pageSize } = this.#service.scene.point;
+    const existing = this.#pages.get(page);
+    if (existing !== undefined) return existing;
+    const { persons: total, pageSize } = this.#service.scenario.point;
     const first = page * pageSize;
-    const items = Array.from(
-      { length: Math.min(pageSize, total - first) },
-      () => PLACEHOLDER_PERSON,
-    );
-    const made = { items, next: first + items.length < total ? "next" : null };
-    this.#pages.set(page, made);
+    const length = Math.min(pageSize, total - first);
+    const items = new Array<ListedPerson>(length).fill(PLACEHOLDER_PERSON);
+    const content = { items, next: first + items.length < total ? "next" : null };
+    this.#pages.set(page, content);
     this.#pageOf.set(items, page);
-    return made;
+    return content;
   }
 
   async #request<T>(signal: AbortSignal, respond: (now: number) => T): Promise<T> {
@@ -148,8 +140,9 @@ class SimulatedPeopleApi implements PeopleApi {
     const now = this.#clock.monotonic();
     const retryAfterMs = this.#service.handleRequest(now);
     try {
-      if (retryAfterMs > 0)
+      if (retryAfterMs > 0) {
         throw new Fault("rateLimited", "Too many requests.", { status: 429, retryAfterMs });
+      }
       return respond(now);
     } finally {
       await this.#delay();
@@ -179,7 +172,7 @@ class WatchedRoster implements PolledRoster {
     this.#clock = clock;
     this.#service = service;
     this.#people = people;
-    const { positions: places, point } = service.scene;
+    const { positions: places, point } = service.scenario;
     this.personCount = point.persons;
     this.watchedCount = places.length;
     const slotLimit = places.length;
@@ -218,7 +211,7 @@ class WatchedRoster implements PolledRoster {
 
   applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
     const real = this.#people.pageOf(items);
-    for (const slot of this.#service.scene.onPage[real] ?? []) {
+    for (const slot of this.#service.scenario.onPage[real] ?? []) {
       this.#observe(slot);
       this.persons.page[slot] = page + 1;
     }
@@ -232,7 +225,7 @@ class WatchedRoster implements PolledRoster {
   }
 
   completeSweep(): void {
-    // Nobody ever leaves.
+    // The organization does not change.
   }
 
   unansweredAddresses(max: number): readonly string[] {

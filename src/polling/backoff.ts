@@ -2,8 +2,9 @@ import type { Random } from "../ports/clock.js";
 
 const INITIAL_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
+const MAX_RETRY_AFTER_JITTER_MS = 1_000;
 
-/** How long to wait after a failure. Durations are milliseconds. */
+/** Exponential backoff with jitter. Durations are milliseconds. */
 export class Backoff {
   readonly #random: Random;
   #failures = 0;
@@ -13,12 +14,13 @@ export class Backoff {
   }
 
   /**
-   * What Webex asked for (and up to a tenth, at most 1 s, more, so that several workers do not come back together), else 1 s,
-   * 2 s, 4 s ... up to `capMs`, of which a random half is taken off.
+   * Returns `retryAfterMs` plus up to a tenth (at most 1 s), so that several workers do not retry
+   * at the same moment. Without it, returns between half and all of 1 s, 2 s, 4 s, … `maxDelayMs`.
    */
   nextDelay(retryAfterMs: number | undefined, maxDelayMs = MAX_DELAY_MS): number {
     if (retryAfterMs !== undefined && retryAfterMs > 0) {
-      return retryAfterMs + Math.min(1_000, retryAfterMs / 10) * this.#random.random();
+      const maxJitterMs = Math.min(MAX_RETRY_AFTER_JITTER_MS, retryAfterMs / 10);
+      return retryAfterMs + maxJitterMs * this.#random.random();
     }
     const fullDelayMs = Math.min(maxDelayMs, INITIAL_DELAY_MS * 2 ** Math.min(this.#failures, 20));
     this.#failures += 1;
@@ -28,4 +30,12 @@ export class Backoff {
   reset(): void {
     this.#failures = 0;
   }
+}
+
+/**
+ * Returns a random factor between `1 - maxDeviation` and `1 + maxDeviation`. Several workers may
+ * poll one organization, and their requests must not synchronize.
+ */
+export function jitter(random: Random, maxDeviation: number): number {
+  return 1 - maxDeviation + 2 * maxDeviation * random.random();
 }

@@ -1,19 +1,21 @@
 import type { Clock } from "../ports/clock.js";
 import type { LookupCandidate, PolledRoster, RefreshDemand } from "../presence/polled-roster.js";
 
-/** An address whose lookup failed lets the others go first for this long. */
+/** How long an address is skipped whose lookup failed, so that it does not delay the others. */
 const FAILED_LOOKUP_DELAY_MS = 60_000;
-/** An address that finds nobody although somebody has it (it is no e-mail) is not looked up again for this long. */
+/** How long an address is skipped that finds nobody, such as a person's SIP address. */
 const FUTILE_LOOKUP_DELAY_MS = 3_600_000;
+/** Outlasts the interval at which the roster computes its demand. */
+const RESULT_RETENTION_MS = 60_000;
 
-/** Which watched addresses to look up next. */
+/** Selects the watched addresses to look up next. Times are monotonic milliseconds. */
 export class LookupScheduler {
   readonly #clock: Clock;
   readonly #roster: PolledRoster;
   readonly #deferredUntil = new Map<string, number>();
-  /** Those of them that Webex was not heard about. */
+  /** The deferred addresses whose lookup failed, as opposed to those that found nobody. */
   readonly #failedAddresses = new Set<string>();
-  /** What the roster weighed a moment ago may be answered by now. */
+  /** The roster computes its demand once a second; these addresses may have been answered since. */
   readonly #answeredAt = new Map<string, number>();
 
   constructor(clock: Clock, roster: PolledRoster) {
@@ -21,14 +23,14 @@ export class LookupScheduler {
     this.#roster = roster;
   }
 
-  /** Watched addresses that match nobody and have no answer, up to `max`. */
+  /** Returns up to `max` watched addresses that match nobody and have no answer. */
   unmatchedAddresses(max: number): readonly string[] {
     this.#evictExpired();
     const unanswered = this.#roster.unansweredAddresses(this.#deferredUntil.size + max);
     return unanswered.filter((address) => !this.#deferredUntil.has(address)).slice(0, max);
   }
 
-  /** The same demand without those whom a lookup does not help, or helped just now. */
+  /** Returns the demand without deferred addresses, and with the times of the latest lookups. */
   filterDemand(demand: RefreshDemand): RefreshDemand {
     if (this.#deferredUntil.size === 0 && this.#answeredAt.size === 0) return demand;
     return {
@@ -38,7 +40,7 @@ export class LookupScheduler {
     };
   }
 
-  /** The address has been looked up; so many persons were found. */
+  /** `persons`: how many persons the lookup found. */
   recordResult(address: string, persons: number): void {
     const now = this.#clock.monotonic();
     this.#failedAddresses.delete(address);
@@ -51,7 +53,7 @@ export class LookupScheduler {
     this.#failedAddresses.add(address);
   }
 
-  /** What made lookups fail may be over. */
+  /** Stops skipping the addresses whose lookup failed. */
   retryFailed(): void {
     for (const address of this.#failedAddresses) this.#deferredUntil.delete(address);
     this.#failedAddresses.clear();
@@ -60,10 +62,8 @@ export class LookupScheduler {
   #filterCandidates(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {
     return candidates.flatMap((candidate) => {
       if (this.#deferredUntil.has(candidate.address)) return [];
-      const answeredAt = this.#answeredAt.get(candidate.address) ?? 0;
-      return answeredAt > candidate.observedAt
-        ? [{ ...candidate, observedAt: answeredAt }]
-        : [candidate];
+      const observedAt = this.#answeredAt.get(candidate.address) ?? 0;
+      return observedAt > candidate.observedAt ? [{ ...candidate, observedAt }] : [candidate];
     });
   }
 
@@ -75,8 +75,7 @@ export class LookupScheduler {
       this.#failedAddresses.delete(address);
     }
     for (const [address, answeredAt] of this.#answeredAt) {
-      if (now - answeredAt < FAILED_LOOKUP_DELAY_MS) return;
-      this.#answeredAt.delete(address);
+      if (now - answeredAt >= RESULT_RETENTION_MS) this.#answeredAt.delete(address);
     }
   }
 }

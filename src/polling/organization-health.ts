@@ -1,19 +1,26 @@
 import type { Fault } from "../faults/fault.js";
-import type { Random, Clock } from "../ports/clock.js";
-import type { WatchedAges } from "../presence/polled-roster.js";
-import { Backoff } from "./backoff.js";
-import { PollingProblems } from "./polling-problems.js";
-import type { PollingProblemCode, PollingProblemDetail } from "./polling-report.js";
-import type { TransientCode, RefusalCode } from "./verdict.js";
+import type { Clock, Random } from "../ports/clock.js";
+import type { RefreshDemand, WatchedAges } from "../presence/polled-roster.js";
+import { Backoff, jitter } from "./backoff.js";
+import type {
+  PollingProblem,
+  PollingProblemCode,
+  PollingProblemDetail,
+  PollingSettings,
+  RefusalCode,
+  TransientCode,
+} from "./polling-report.js";
 
-/** How often an organization that Webex refuses is tried again, unless the interval is longer. */
+/** How often a refused organization is retried, unless the poll interval is longer. */
 const REFUSED_RETRY_MS = 60_000;
-/** A single failure that is over sooner is not worth a word. */
+const REFUSED_RETRY_JITTER = 0.1;
+/** A single failure is not reported unless it lasts this long. */
 const PENDING_FAILURE_MS = 10_000;
-/** A keychain out of reach is tried again at least this often (contract: keychain). */
+/** How often an unreachable keychain is retried at least (protocol: keychain). */
 const KEYCHAIN_RETRY_MS = 10_000;
-/** Cisco's recommendation for polling. */
+/** Cisco recommends polling for up to 1,000 persons. */
 const RECOMMENDED_MAX_PERSONS = 1_000;
+const MAX_REQUESTS_PER_MINUTE = 600;
 
 const CLEARED_BY_PAGE: readonly PollingProblemCode[] = [
   "authorizationExpired",
@@ -29,21 +36,21 @@ const CLEARED_BY_RESPONSE: readonly PollingProblemCode[] = [
   "keychainUnavailable",
 ];
 
-/** How it goes with one organization: what failed, when to try again, and which problems to show. Times are monotonic milliseconds. */
+/**
+ * Tracks the failures of one organization's polling: when to retry, and which problems to report.
+ * Times are monotonic milliseconds.
+ */
 export class OrganizationHealth {
-  readonly problems = new PollingProblems();
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #backoff: Backoff;
+  readonly #problems = new Map<PollingProblemCode, PollingProblem>();
+  #haveProblemsChanged = false;
   #isRefused = false;
   #notBefore = 0;
   #failures = 0;
-  #pendingFailure: {
-    readonly code: TransientCode;
-    readonly detail: PollingProblemDetail;
-    readonly since: number;
-  } | null = null;
-  /** How far into a sweep an answer has to come before `webexError` is over; infinite: to its end. */
+  #pendingFailure: (PollingProblem & { readonly since: number }) | null = null;
+  /** A response clears `webexError` from this page of a sweep on; Infinity: only its end does. */
   #webexErrorPage = 0;
 
   constructor(clock: Clock, random: Random) {
@@ -52,55 +59,59 @@ export class OrganizationHealth {
     this.#backoff = new Backoff(random);
   }
 
+  get problems(): readonly PollingProblem[] {
+    return [...this.#problems.values()];
+  }
+
+  /** Whether Webex refuses the organization as a whole. */
   get isRefused(): boolean {
     return this.#isRefused;
   }
 
-  /** No request before this time. */
+  /** Earliest time of the next request. */
   get notBefore(): number {
     return this.#notBefore;
   }
 
-  /** Webex answered; `page` counts the sweep's pages, the answered one included, or is null where it was none. */
+  /** Returns whether a problem was raised or cleared since the last call. */
+  drainProblemsChanged(): boolean {
+    const haveChanged = this.#haveProblemsChanged;
+    this.#haveProblemsChanged = false;
+    return haveChanged;
+  }
+
+  /** `page`: the number of the sweep's page, from 1, or null for other responses. */
   recordResponse(page: number | null): void {
-    this.#backoff.reset();
-    this.#failures = 0;
-    this.#pendingFailure = null;
-    this.#notBefore = 0;
-    this.problems.clear(...CLEARED_BY_RESPONSE);
-    if ((page ?? 0) >= this.#webexErrorPage) this.problems.clear("webexError");
+    this.clearBackoff();
+    this.#forgetPendingFailure();
+    this.#clear(...CLEARED_BY_RESPONSE);
+    if ((page ?? 0) >= this.#webexErrorPage) this.#clear("webexError");
     if (page === null) return;
     this.#isRefused = false;
-    this.problems.clear(...CLEARED_BY_PAGE);
+    this.#clear(...CLEARED_BY_PAGE);
   }
 
   recordCompletedSweep(persons: number): void {
     this.#webexErrorPage = 0;
-    this.problems.clear("webexError");
-    if (persons > RECOMMENDED_MAX_PERSONS) this.problems.raise("organizationTooLarge", { persons });
-    else this.problems.clear("organizationTooLarge");
+    this.#clear("webexError");
+    if (persons > RECOMMENDED_MAX_PERSONS) this.#raise("organizationTooLarge", { persons });
+    else this.#clear("organizationTooLarge");
   }
 
-  /** A sweep could not be brought to its end. */
+  /** `sentence` tells the administrator why the sweep did not complete. */
   recordAbandonedSweep(sentence: string, fault?: Fault): void {
     this.#webexErrorPage = Number.POSITIVE_INFINITY;
     this.#pendingFailure = null;
-    this.problems.raise("webexError", {
-      ...(fault === undefined ? {} : detailOf(fault)),
-      sentence,
-    });
+    this.#raise("webexError", { ...(fault === undefined ? {} : detailOf(fault)), sentence });
   }
 
-  /** Returns until when Webex wants no request. */
+  /** Returns the time before which Webex must not be requested. */
   recordRateLimit(fault: Fault): number {
     const delayMs = this.#backoff.nextDelay(fault.retryAfterMs);
-    this.#failures = 0;
-    this.#pendingFailure = null;
-    this.problems.clear("webexUnreachable");
-    this.problems.raise("rateLimited", {
-      ...detailOf(fault),
-      until: new Date(this.#clock.now() + delayMs).toISOString(),
-    });
+    this.#forgetPendingFailure();
+    this.#clear("webexUnreachable");
+    const until = new Date(this.#clock.now() + delayMs).toISOString();
+    this.#raise("rateLimited", { ...detailOf(fault), until });
     return this.#clock.monotonic() + delayMs;
   }
 
@@ -111,111 +122,159 @@ export class OrganizationHealth {
     pollIntervalMs: number,
   ): void {
     this.#isRefused = true;
-    this.#failures = 0;
-    this.#pendingFailure = null;
-    this.problems.clear(
-      ...CLEARED_BY_PAGE.filter((other) => other !== code),
-      ...CLEARED_BY_RESPONSE,
-      "webexError",
-    );
-    const detail =
-      code === "scopeMissing"
-        ? { ...detailOf(fault), missingScopes: missingScopes }
-        : detailOf(fault);
-    this.problems.raise(code, detail);
+    this.#forgetPendingFailure();
+    this.#clear(...CLEARED_BY_PAGE.filter((other) => other !== code));
+    this.#clear(...CLEARED_BY_RESPONSE, "webexError");
+    this.#raise(code, {
+      ...detailOf(fault),
+      ...(code === "scopeMissing" ? { missingScopes } : {}),
+    });
     const retryMs = Math.max(REFUSED_RETRY_MS, pollIntervalMs);
-    this.#notBefore = this.#clock.monotonic() + retryMs * (0.9 + 0.2 * this.#random.random());
+    this.#notBefore =
+      this.#clock.monotonic() + retryMs * jitter(this.#random, REFUSED_RETRY_JITTER);
   }
 
-  /** `askedAt`: when the question was put; `page`: the sweep's page that failed, counted from 1, or null where it was none. */
+  /** `page`: the number of the sweep's page, from 1, or null for other requests. */
   recordFailure(code: TransientCode, fault: Fault, sentAt: number, page: number | null): void {
     const isKeychainFailure = code === "keychainLocked" || code === "keychainUnavailable";
     this.backOff(isKeychainFailure ? KEYCHAIN_RETRY_MS : undefined);
     this.#failures += 1;
-    this.#pendingFailure = {
-      code,
-      detail: detailOf(fault),
-      since: this.#pendingFailure?.since ?? sentAt,
-    };
+    const since = this.#pendingFailure?.since ?? sentAt;
+    this.#pendingFailure = { code, detail: detailOf(fault), since };
     if (code === "webexError") {
       this.#webexErrorPage = Math.max(this.#webexErrorPage, page ?? 0);
-      this.problems.clear("webexUnreachable");
+      this.#clear("webexUnreachable");
     }
-    if (this.#failures > 1) this.#reportPendingFailure();
     this.checkPendingFailure();
   }
 
-  /** The next request comes after the usual delay that grows with each failure. */
+  /** Delays the next request, longer after each failure. */
   backOff(maxDelayMs?: number): void {
     this.#notBefore = this.#clock.monotonic() + this.#backoff.nextDelay(undefined, maxDelayMs);
   }
 
-  /** A failure that lasts is shown also while its second try is still under way. */
+  /** Reports a failure that was repeated or that lasts, even while its retry is in flight. */
   checkPendingFailure(): void {
-    if (
-      this.#pendingFailure !== null &&
-      this.#clock.monotonic() - this.#pendingFailure.since >= PENDING_FAILURE_MS
-    )
-      this.#reportPendingFailure();
+    const failure = this.#pendingFailure;
+    if (failure === null) return;
+    const hasLasted = this.#clock.monotonic() - failure.since >= PENDING_FAILURE_MS;
+    if (this.#failures > 1 || hasLasted) this.#raise(failure.code, failure.detail);
   }
 
-  /** `remedyFor`: what would help where the 95th percentile is that many seconds. */
   checkAges(
     { watchedP95 }: WatchedAges,
-    staleAfterSeconds: number,
-    remedyFor: (watchedP95: number) => string | undefined,
+    settings: PollingSettings,
+    readConditions: () => FreshnessConditions,
   ): void {
-    if (watchedP95 !== null && watchedP95 > staleAfterSeconds) {
-      const remedy = remedyFor(watchedP95);
-      this.problems.raise("freshnessMissed", {
-        watchedP95,
-        staleAfterSeconds,
-        ...(remedy === undefined ? {} : { remedy }),
-      });
-    } else this.problems.clear("freshnessMissed");
+    const { staleAfterSeconds } = settings;
+    if (watchedP95 === null || watchedP95 <= staleAfterSeconds) {
+      this.#clear("freshnessMissed");
+      return;
+    }
+    const remedy = suggestFreshnessRemedy(watchedP95, settings, readConditions());
+    this.#raise("freshnessMissed", {
+      watchedP95,
+      staleAfterSeconds,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
   }
 
   recordStatusSharing(isShared: boolean): void {
-    if (isShared) this.problems.clear("statusSharingOff");
-    else this.problems.raise("statusSharingOff", {});
+    if (isShared) this.#clear("statusSharingOff");
+    else this.#raise("statusSharingOff", {});
   }
 
-  /** The next request need not wait for an earlier failure's sake. */
+  /** Allows the next request now, whatever failed before. */
   clearBackoff(): void {
     this.#backoff.reset();
     this.#notBefore = 0;
   }
 
-  /** What was refused or failed was so under another grant. */
+  /** Forgets failures that may be due to an earlier grant. */
   forgetFailures(): void {
     this.clearBackoff();
     this.#isRefused = false;
-    this.#failures = 0;
-    this.#pendingFailure = null;
-    this.problems.clear(
-      ...CLEARED_BY_PAGE,
-      "keychainLocked",
-      "keychainUnavailable",
-      "webexUnreachable",
-    );
+    this.#forgetPendingFailure();
+    this.#clear(...CLEARED_BY_PAGE, "keychainLocked", "keychainUnavailable", "webexUnreachable");
   }
 
-  /** Nobody asks Webex any more, so nothing is known to be wrong. */
   reset(): void {
     this.forgetFailures();
     this.#webexErrorPage = 0;
-    this.problems.clearAll();
+    this.#clear(...this.#problems.keys());
   }
 
-  #reportPendingFailure(): void {
-    if (this.#pendingFailure !== null)
-      this.problems.raise(this.#pendingFailure.code, this.#pendingFailure.detail);
+  #forgetPendingFailure(): void {
+    this.#failures = 0;
+    this.#pendingFailure = null;
+  }
+
+  /** Updates the details of a known problem silently, unless its end has changed. */
+  #raise(code: PollingProblemCode, detail: PollingProblemDetail): void {
+    const existing = this.#problems.get(code);
+    if (existing === undefined || existing.detail.until !== detail.until) {
+      this.#haveProblemsChanged = true;
+    }
+    this.#problems.set(code, { code, detail });
+  }
+
+  #clear(...codes: readonly PollingProblemCode[]): void {
+    for (const code of codes) if (this.#problems.delete(code)) this.#haveProblemsChanged = true;
   }
 }
 
-function detailOf(fault: Fault): PollingProblemDetail {
+function detailOf({ status, trackingId }: Fault): PollingProblemDetail {
   return {
-    ...(fault.status === undefined ? {} : { status: fault.status }),
-    ...(fault.trackingId === undefined ? {} : { trackingId: fault.trackingId }),
+    ...(status === undefined ? {} : { status }),
+    ...(trackingId === undefined ? {} : { trackingId }),
   };
+}
+
+/** What the age of the watched persons depends on, apart from the settings. */
+export interface FreshnessConditions {
+  readonly requestsLastMinute: number;
+  /** The rate that polling may use now, requests per minute. */
+  readonly ratePerMinute: number;
+  /** The limit that Webex was found to enforce; null if it is not below the configured one. */
+  readonly observedLimit: number | null;
+  readonly pages: number;
+  readonly demand: RefreshDemand;
+}
+
+/** Returns advice that makes watched persons fresher, or undefined if the cause is unknown. */
+function suggestFreshnessRemedy(
+  watchedP95: number,
+  { pollIntervalSeconds, staleAfterSeconds, requestsPerMinute }: PollingSettings,
+  { requestsLastMinute, ratePerMinute, observedLimit, pages, demand }: FreshnessConditions,
+): string | undefined {
+  const size = `the user list has ${pages} pages with ${demand.persons} watched users on them`;
+  const reachableAge = Math.ceil((watchedP95 * 1.2) / 10) * 10;
+  const staleAfter = `WebexPresence.StaleAfterSeconds to ${reachableAge} or more`;
+  if (pollIntervalSeconds * 1.2 >= staleAfterSeconds) {
+    return (
+      `The poll interval is too long: set WebexPresence.PollIntervalSeconds ` +
+      `(now ${pollIntervalSeconds}) well below WebexPresence.StaleAfterSeconds ` +
+      `(now ${staleAfterSeconds}).`
+    );
+  }
+  if (observedLimit !== null) {
+    return (
+      `Webex accepts about ${Math.floor(observedLimit)} requests per minute for this ` +
+      `organization, fewer than WebexPresence.RequestsPerMinute (${requestsPerMinute}); ${size}. ` +
+      `Watch fewer users, keep other programs and nodes from using up the same limit, or raise ` +
+      `${staleAfter}.`
+    );
+  }
+  // If the budget was not used up, an outage has caused the ages, and no setting can help.
+  if (requestsLastMinute < ratePerMinute * 0.8) return undefined;
+  const neededPerMinute =
+    Math.ceil((requestsPerMinute * watchedP95 * 1.1) / staleAfterSeconds / 10) * 10;
+  const cause = `All ${requestsPerMinute} requests per minute are in use (${size})`;
+  if (neededPerMinute <= MAX_REQUESTS_PER_MINUTE) {
+    return (
+      `${cause}. Raise WebexPresence.RequestsPerMinute to about ${neededPerMinute} if Webex ` +
+      `allows it, or ${staleAfter}.`
+    );
+  }
+  return `${cause}, and no setting allows enough. Watch fewer users, or raise ${staleAfter}.`;
 }

@@ -1,40 +1,28 @@
-import { asFault } from "../faults/fault.js";
 import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
-import { FailureHandler, type PollingRequest } from "./failure-handler.js";
-import { suggestFreshnessRemedy } from "./freshness-remedy.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
-import { PageMap } from "./page-map.js";
-import { Delay } from "./delay.js";
-import { freshnessPlanner } from "./planner.js";
-import type { PollingProblem, PollingReport } from "./polling-report.js";
-import type { PollingSettings } from "./polling-settings.js";
-import { RequestExecutor } from "./request-executor.js";
-import { repeatEvery } from "./recurring-look.js";
-import { PageRefetcher } from "./page-refetcher.js";
-import { createReport, toWallTime } from "./report-of.js";
-import { RequestDurations } from "./request-times.js";
-import { RequestHistory } from "./requests-made.js";
+import { PageMap, PageRefetcher } from "./page-map.js";
+import { freshnessPlanner, type PlannedAction, type Planner } from "./planner.js";
+import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
+import { RequestExecutor, RequestHistory, type PollingRequest } from "./request-executor.js";
 import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
-import type { PlannedAction, Planner } from "./situation.js";
-import { type PlannerInputSources, createPlannerInput } from "./situation-of.js";
 
-/** How often ages and lasting failures are looked at between requests. */
+/** How often ages and pending failures are checked between requests. */
 const CHECK_INTERVAL_MS = 5_000;
-/** The roster weighs the watched anew after this long: whoever began to be watched meanwhile is seen then. */
+/** The roster computes its demand once a second; after this time it includes new watchers. */
 const DEMAND_REFRESH_MS = 1_001;
 
-/** `people` passes its requests through `budget`. */
+/** `people` has to pass its requests through `budget`. */
 export interface OrganizationPollerOptions extends SweepRunnerOptions {
   readonly grantedScopes: () => readonly string[];
-  /** Defaults to the freshness planner. */
+  /** Default: the freshness planner. */
   readonly planner?: Planner;
 }
 
 export interface PollerEvents {
-  /** `problems` or `asking` has changed. */
+  /** `problems` or `isAccepted` has changed. */
   readonly stateChanged: undefined;
   /** The first sweep has completed, or a later one found another number of persons. */
   readonly personsCounted: undefined;
@@ -46,8 +34,8 @@ interface PollingRun {
 }
 
 /**
- * Keeps one organization's roster up to date: one request at a time, inside the budget, as the planner says. What goes wrong shows
- * as problems and is tried again; nothing is thrown.
+ * Keeps the roster of one organization up to date: sends one request at a time, within the budget,
+ * as the planner decides. Failures are reported as problems and retried; nothing is thrown.
  */
 export class OrganizationPoller {
   readonly events = new Emitter<PollerEvents>();
@@ -56,53 +44,47 @@ export class OrganizationPoller {
   readonly #planner: Planner;
   readonly #delay: Delay;
   readonly #health: OrganizationHealth;
+  readonly #history: RequestHistory;
   readonly #lookups: LookupScheduler;
   readonly #pageMap = new PageMap();
-  readonly #sweepRunner: SweepRunner;
+  readonly #sweeps: SweepRunner;
   readonly #executor: RequestExecutor;
-  readonly #failureHandler: FailureHandler;
-  readonly #sources: PlannerInputSources;
   #settings: PollingSettings;
   #lastPersonCount: number | null = null;
   #run: PollingRun | null = null;
   #previousRun: Promise<void> = Promise.resolve();
-  /** The request under way. */
+  /** Of the request in flight. */
   #request: AbortController | null = null;
   #disposers: readonly Disposer[] = [];
   #demandTimer: Disposer | null = null;
 
   constructor(options: OrganizationPollerOptions) {
+    const { budget, clock, random, roster, planner = freshnessPlanner } = options;
     this.#options = options;
-    this.#clock = options.clock;
-    this.#planner = options.planner ?? freshnessPlanner;
-    this.#delay = new Delay(options.clock);
-    this.#health = new OrganizationHealth(options.clock, options.random);
-    this.#lookups = new LookupScheduler(options.clock, options.roster);
-    this.#sweepRunner = new SweepRunner(options, this.#health, this.#pageMap);
-    const made = new RequestHistory(options.clock);
-    const components = {
-      health: this.#health,
-      sweeps: this.#sweepRunner,
-      lookups: this.#lookups,
-      made,
-    };
-    this.#sources = {
-      budget: options.budget,
-      pageMap: this.#pageMap,
-      durations: new RequestDurations(),
-      ...components,
-    };
-    const refetcher = new PageRefetcher(options, this.#health, this.#pageMap);
-    this.#executor = new RequestExecutor({ ...options, ...components, refetcher });
-    this.#failureHandler = new FailureHandler({ ...options, ...components, refetcher });
+    this.#clock = clock;
+    this.#planner = planner;
     this.#settings = {
       pollIntervalSeconds: 20,
-      requestsPerMinute: options.budget.perMinuteLimit,
+      requestsPerMinute: budget.perMinuteLimit,
       staleAfterSeconds: 180,
     };
+    this.#delay = new Delay(clock);
+    this.#health = new OrganizationHealth(clock, random);
+    this.#history = new RequestHistory(clock);
+    this.#lookups = new LookupScheduler(clock, roster);
+    this.#sweeps = new SweepRunner(options, this.#health, this.#pageMap);
+    this.#executor = new RequestExecutor({
+      ...options,
+      pollIntervalMs: () => this.#intervalMs,
+      health: this.#health,
+      history: this.#history,
+      lookups: this.#lookups,
+      refetcher: new PageRefetcher(options, this.#health, this.#pageMap),
+      sweeps: this.#sweeps,
+    });
   }
 
-  /** Asks Webex at once (after an earlier run's last request has ended). Does nothing while running. */
+  /** Polls Webex now, or once the last request of an earlier run has ended. Idempotent. */
   start(): void {
     if (this.#run !== null) return;
     const controller = new AbortController();
@@ -121,7 +103,10 @@ export class OrganizationPoller {
     this.#run = { controller, completed: this.#poll(controller.signal, this.#previousRun) };
   }
 
-  /** Aborts the request under way, drops its result and waits for its end; the problems are gone then. Idempotent. */
+  /**
+   * Clears the problems and aborts the request in flight without applying its response; resolves
+   * when it has ended. Idempotent.
+   */
   stop(): Promise<void> {
     const run = this.#run;
     if (run === null) return this.#previousRun;
@@ -131,7 +116,7 @@ export class OrganizationPoller {
     this.#disposers = [];
     run.controller.abort();
     this.#request?.abort();
-    this.#sweepRunner.reset();
+    this.#sweeps.reset();
     this.#pageMap.clear();
     this.#executor.reset();
     this.#health.reset();
@@ -139,30 +124,27 @@ export class OrganizationPoller {
     return run.completed;
   }
 
-  /** In force at once, a wait under way included. */
+  /** Takes effect immediately, even during a wait. */
   apply(settings: PollingSettings): void {
     this.#settings = settings;
     this.#options.budget.setLimit(settings.requestsPerMinute);
-    if (this.#run === null) return;
-    this.#check();
+    if (this.#run !== null) this.#check();
   }
 
-  /** Asks for a sweep as soon as the budget allows; one under way counts. `nextPossibleAt` is epoch milliseconds, null where refused. */
+  /**
+   * Requests a sweep as soon as the budget allows; the current one counts. `nextPossibleAt` is in
+   * epoch milliseconds, or null if the organization cannot be polled.
+   */
   pollNow(): { accepted: boolean; nextPossibleAt: number | null } {
     if (this.#run === null || !this.isAccepted) return { accepted: false, nextPossibleAt: null };
-    this.#sweepRunner.request();
+    this.#sweeps.request();
     this.#health.clearBackoff();
     this.#delay.wake();
-    return {
-      accepted: true,
-      nextPossibleAt: toWallTime(
-        this.#clock,
-        Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt()),
-      ),
-    };
+    const possibleAt = Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt());
+    return { accepted: true, nextPossibleAt: this.#toEpochMs(possibleAt) };
   }
 
-  /** The grant changed: what was refused or failed is forgotten, a request under the old one is dropped, and Webex is asked at once. */
+  /** Polls immediately with a new grant: forgets failures and drops the request in flight. */
   retryNow(): void {
     if (this.#run === null) return;
     this.#health.forgetFailures();
@@ -170,8 +152,8 @@ export class OrganizationPoller {
   }
 
   /**
-   * The way to Webex changed: a request on the old one is dropped, and Webex is asked at once, without regard to what failed there.
-   * What Webex has asked to wait for lies in the budget, and goes on to count.
+   * Polls immediately over a new network route: drops the request in flight and the delays after
+   * failures. A `Retry-After` of Webex still applies, because the budget enforces it.
    */
   routeChanged(): void {
     if (this.#run === null) return;
@@ -181,28 +163,39 @@ export class OrganizationPoller {
   }
 
   get problems(): readonly PollingProblem[] {
-    return this.#health.problems.list;
+    return this.#health.problems;
   }
 
-  /** False while Webex refuses this organization as a whole and a person has to act. */
+  /** False while Webex refuses the organization as a whole and a person has to act. */
   get isAccepted(): boolean {
     return !this.#health.isRefused;
   }
 
   report(): PollingReport {
-    const { budget, clock, roster } = this.#options;
-    return createReport({
-      budget,
-      clock,
-      roster,
-      sweeps: this.#sweepRunner,
-      made: this.#sources.made,
-      waitingUntil: this.#delay.endsAt,
-    });
+    const { budget, roster } = this.#options;
+    const sweep = this.#sweeps.current;
+    const isBlocked = budget.blockedUntil > this.#clock.monotonic();
+    return {
+      persons: roster.personCount,
+      watched: roster.watchedCount,
+      mode: this.#history.mode,
+      lastSweep: this.#sweeps.lastCompleted,
+      sweepProgress: sweep === null ? null : { persons: sweep.persons, pages: sweep.pages },
+      requests: {
+        perMinuteLimit: budget.perMinuteLimit,
+        lastMinute: budget.lastMinute,
+        total: budget.total,
+        rateLimited: budget.rateLimited,
+        failed: budget.failed,
+      },
+      rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
+      nextRequestAt: this.#delay.endsAt === null ? null : this.#toIsoTime(this.#delay.endsAt),
+      ageSeconds: roster.watchedAges(),
+    };
   }
 
   #restartRequest(): void {
-    this.#sweepRunner.makeNextDue();
+    this.#sweeps.makeNextDue();
     this.#request?.abort();
     this.#emitChanges();
     this.#delay.wake();
@@ -211,41 +204,46 @@ export class OrganizationPoller {
   async #poll(signal: AbortSignal, previousRun: Promise<void>): Promise<void> {
     await previousRun;
     while (!signal.aborted) {
-      const action = this.#nextAction();
+      const action = this.#selectAction();
       if (action.kind === "wait") await this.#delay.waitUntil(action.untilMs, signal);
       else await this.#execute(action);
     }
   }
 
-  #nextAction(): PlannedAction | PollingRequest {
+  #selectAction(): PlannedAction | PollingRequest {
     const now = this.#clock.monotonic();
     this.#pageMap.expireSuspension(now);
-    const input = createPlannerInput(this.#sources, this.#demand(), this.#intervalMs, now);
-    if (this.#executor.isMeDue && Math.max(input.notBefore, input.nextPossibleAt) <= now)
-      return { kind: "me" };
-    return this.#planner.next(input);
+    const demand = this.#readDemand();
+    const { notBefore } = this.#health;
+    const nextPossibleAt = this.#options.budget.nextPossibleAt();
+    if (this.#executor.isMeDue && Math.max(notBefore, nextPossibleAt) <= now) return { kind: "me" };
+    return this.#planner.next({
+      now,
+      notBefore,
+      nextPossibleAt,
+      requestsPerMinute: this.#options.budget.ratePerMinute,
+      requestDurationMs: this.#history.durationMs,
+      pollIntervalMs: this.#intervalMs,
+      pageSize: this.#sweeps.pageSize,
+      sweep: this.#sweeps.current,
+      previousSweep: this.#sweeps.previous,
+      isSweepRequested: this.#sweeps.isRequested,
+      unmatchedAddresses: this.#lookups.unmatchedAddresses(this.#pageMap.count + 1),
+      unmatchedLookupsLastMinute: this.#history.unmatchedLookupsLastMinute,
+      isUnmatchedLookupTurn: this.#history.isUnmatchedLookupTurn,
+      pages: this.#pageMap,
+      demand,
+      requestsSinceSweepPage: this.#history.requestsSinceSweepPage,
+    });
   }
 
-  async #execute(action: PollingRequest): Promise<void> {
-    const request = new AbortController();
-    this.#request = request;
-    const sentAt = this.#clock.monotonic();
-    try {
-      await this.#executor.execute(action, request.signal);
-      if (action.kind !== "me") {
-        this.#sources.durations.record(
-          action.kind === "lookup" ? "lookup" : "page",
-          this.#clock.monotonic() - sentAt,
-        );
-      }
-    } catch (thrown) {
-      if (!request.signal.aborted)
-        this.#failureHandler.handle(asFault(thrown), action, sentAt, this.#intervalMs);
-    } finally {
-      this.#request = null;
-    }
-    if (request.signal.aborted) return;
-    if (action.kind === "page" && this.#sweepRunner.current === null) this.#checkAges();
+  async #execute(request: PollingRequest): Promise<void> {
+    const controller = new AbortController();
+    this.#request = controller;
+    await this.#executor.execute(request, controller.signal);
+    this.#request = null;
+    if (controller.signal.aborted) return;
+    if (request.kind === "page" && this.#sweeps.current === null) this.#checkAges();
     this.#emitChanges();
   }
 
@@ -253,10 +251,9 @@ export class OrganizationPoller {
     return this.#settings.pollIntervalSeconds * 1_000;
   }
 
-  #demand(): RefreshDemand {
-    return this.#lookups.filterDemand(
-      this.#options.roster.refreshDemand(this.#pageMap.count, this.#intervalMs),
-    );
+  #readDemand(): RefreshDemand {
+    const { roster } = this.#options;
+    return this.#lookups.filterDemand(roster.refreshDemand(this.#pageMap.count, this.#intervalMs));
   }
 
   #handleDemandChange(): void {
@@ -269,44 +266,100 @@ export class OrganizationPoller {
 
   #checkAges(): void {
     const { budget, roster } = this.#options;
-    this.#health.checkAges(roster.watchedAges(), this.#settings.staleAfterSeconds, (watchedP95) =>
-      suggestFreshnessRemedy({
-        settings: this.#settings,
-        watchedP95,
-        lastMinute: budget.lastMinute,
-        ratePerMinute: budget.ratePerMinute,
-        observedLimit: budget.observedLimit,
-        pages: this.#pageMap.count,
-        demand: this.#demand(),
-      }),
-    );
+    this.#health.checkAges(roster.watchedAges(), this.#settings, () => ({
+      requestsLastMinute: budget.lastMinute,
+      ratePerMinute: budget.ratePerMinute,
+      observedLimit: budget.observedLimit,
+      pages: this.#pageMap.count,
+      demand: this.#readDemand(),
+    }));
   }
 
   #check(): void {
     this.#health.checkPendingFailure();
     this.#checkAges();
     this.#emitChanges();
-    // What an address was told may have grown too old meanwhile, and lookups may have a turn again.
+    // Wakes also because an answer may have become too old, and lookups may be possible again.
     this.#delay.wake();
   }
 
   #emitChanges(): void {
-    const persons = this.#sweepRunner.lastCompleted?.persons ?? null;
+    const persons = this.#sweeps.lastCompleted?.persons ?? null;
     const hasCountChanged = persons !== this.#lastPersonCount;
     this.#lastPersonCount = persons;
-    if (this.#health.problems.drainChanged()) this.#emit("stateChanged");
+    if (this.#health.drainProblemsChanged()) this.#emit("stateChanged");
     if (hasCountChanged) this.#emit("personsCounted");
   }
 
-  /** A listener's failure is not polling's: it is logged, and polling goes on. */
+  /** Logs the error of a listener, so that polling continues. */
   #emit(event: keyof PollerEvents): void {
+    const { logger, orgId } = this.#options;
     try {
       this.events.emit(event);
-    } catch (thrown) {
-      this.#options.logger.error("A listener to polling failed.", {
-        orgId: this.#options.orgId,
-        error: thrown,
-      });
+    } catch (error) {
+      logger.error("A listener of the poller failed.", { orgId, event, error });
     }
   }
+
+  #toEpochMs(monotonic: number): number {
+    return this.#clock.now() + (monotonic - this.#clock.monotonic());
+  }
+
+  #toIsoTime(monotonic: number): string {
+    return new Date(this.#toEpochMs(monotonic)).toISOString();
+  }
+}
+
+/** A wait, one at a time, that can be ended early. */
+class Delay {
+  readonly #clock: Clock;
+  #resolve: (() => void) | null = null;
+  #endsAt: number | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Monotonic milliseconds, or null while not waiting. */
+  get endsAt(): number | null {
+    return this.#endsAt;
+  }
+
+  /** Resolves at the monotonic time, when woken, or when the signal fires; never rejects. */
+  waitUntil(monotonic: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise<void>((resolve) => {
+      const finish = (): void => {
+        cancelTimer();
+        signal.removeEventListener("abort", finish);
+        this.#resolve = null;
+        this.#endsAt = null;
+        resolve();
+      };
+      const delayMs = Math.ceil(monotonic - this.#clock.monotonic());
+      const cancelTimer = this.#clock.schedule(delayMs, finish);
+      signal.addEventListener("abort", finish, { once: true });
+      this.#resolve = finish;
+      this.#endsAt = monotonic;
+    });
+  }
+
+  wake(): void {
+    this.#resolve?.();
+  }
+}
+
+/** Calls `callback` every `intervalMs` until disposed. */
+function repeatEvery(clock: Clock, intervalMs: number, callback: () => void): Disposer {
+  let cancel: Disposer = () => undefined;
+  const schedule = (): void => {
+    cancel = clock.schedule(intervalMs, () => {
+      schedule();
+      callback();
+    });
+  };
+  schedule();
+  return () => {
+    cancel();
+  };
 }

@@ -1,54 +1,116 @@
-import type { PlannedAction, Planner, PlannerInput } from "./situation.js";
-import { selectTarget } from "./targets.js";
+import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.js";
+import type { PageReference } from "../webex/people-api.js";
 
-/** Lookups of addresses that match nobody may use this part of the budget, so that they never starve the rest. */
+const MINUTE_MS = 60_000;
+/** The share of the budget for lookups of unmatched addresses, which must not starve others. */
 const UNMATCHED_LOOKUP_SHARE = 1 / 4;
-/** Of this many requests one goes to the sweep, so that those whom nobody watches come round too, and newcomers are found. */
+/** How often the sweep, which finds new persons and refreshes unwatched ones, gets its turn. */
 const REQUESTS_PER_SWEEP_PAGE = 20;
-/** The same while somebody waits for the sweep itself. */
 const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
-/** A sweep begun because it answers for many strangers is not begun anew sooner than this. */
+/** The share of requests that the sweep leaves to watched persons. */
+const TARGETED_SHARE = 1 - 1 / REQUESTS_PER_SWEEP_PAGE;
+/** Targeted requests pay off only if their cycle is shorter than this share of a sweep. */
+const MAX_RELATIVE_CYCLE_TIME = 0.93;
+/** Minimum interval of sweeps that start early because they answer many unmatched addresses. */
 const UNMATCHED_SWEEP_INTERVAL_MS = 5_000;
-/** How many pages of a first sweep show whether it finds the watched faster than lookups. */
+/** Pages of the first sweep that show whether it finds watched persons faster than lookups do. */
 const MIN_SAMPLE_PAGES = 2;
+/** Minimum age of a page that is refetched during the first sweep. */
+const FIRST_SWEEP_MIN_AGE_MS = 30_000;
+/** Ranks newly watched persons above all others. */
+const NEWLY_WATCHED_BOOST = 1e12;
+
+/** The next step of polling. `untilMs` is in monotonic milliseconds, later than now. */
+export type PlannedAction =
+  | { readonly kind: "page"; readonly page: PageReference }
+  /** Fetches a page of the list outside the sweep; `page` counts from 0. */
+  | { readonly kind: "refetch"; readonly page: number }
+  /** `isUnmatched`: the address does not match a known person. */
+  | { readonly kind: "lookup"; readonly address: string; readonly isUnmatched: boolean }
+  | { readonly kind: "wait"; readonly untilMs: number };
+
+/** The pages of the people list. Times are monotonic milliseconds. */
+export interface KnownPages {
+  readonly count: number;
+  /** Whether a sweep has reached the last page. */
+  readonly isComplete: boolean;
+  /** Whether Webex, as far as is known, still answers the link to a page with the same page. */
+  readonly isRefetchable: boolean;
+  readonly fetchedAt: readonly number[];
+}
+
+/** Everything that a plan depends on. Times are monotonic milliseconds. */
+export interface PlannerInput {
+  readonly now: number;
+  /** Earliest time of the next request after a failure or a refusal. */
+  readonly notBefore: number;
+  /** Earliest time of the next request that the request budget allows. */
+  readonly nextPossibleAt: number;
+  /** The configured rate, or the lower one that Webex was found to accept. */
+  readonly requestsPerMinute: number;
+  /** Average duration of a request; 0 if unknown. */
+  readonly requestDurationMs: { readonly page: number; readonly lookup: number };
+  readonly pollIntervalMs: number;
+  /** How many persons to request per page. */
+  readonly pageSize: number;
+  /** The current sweep, its next page and the number of pages fetched so far. */
+  readonly sweep: { readonly page: PageReference; readonly pages: number } | null;
+  /** The sweep that started last; `jitter` (about 1) scales the interval after it. */
+  readonly previousSweep: { readonly startedAt: number; readonly jitter: number } | null;
+  /** Whether a caller requested a sweep that has not completed yet. */
+  readonly isSweepRequested: boolean;
+  /** Watched addresses that match nobody and have no answer; at most one more than pages. */
+  readonly unmatchedAddresses: readonly string[];
+  readonly unmatchedLookupsLastMinute: number;
+  /** Whether the last request was something other than a lookup of an unmatched address. */
+  readonly isUnmatchedLookupTurn: boolean;
+  readonly pages: KnownPages;
+  readonly demand: RefreshDemand;
+  readonly requestsSinceSweepPage: number;
+}
+
+/** Decides what to request next. Pure: the same input gives the same plan. */
+export interface Planner {
+  next(input: PlannerInput): PlannedAction;
+}
 
 /**
- * Keeps the mean age of the watched persons least. Where a sweep through all pages fits into the interval, it is the cheapest way and
- * there is nothing else to do. Where it does not, pages with watched persons (or, where Webex does not honour old links, the
- * watched persons themselves) are asked more often, each as often as the square root of its worth (Cho and Garcia-Molina,
- * "Effective page refresh policies for Web crawlers", 2003), and the sweep goes on with its part of the requests.
+ * Minimizes the mean age of the watched persons. If a sweep over all pages fits into the poll
+ * interval, sweeps alone are the cheapest way. Otherwise the pages with watched persons (or, if
+ * Webex does not honor old links, the watched persons themselves) are requested more often, each at
+ * a rate proportional to the square root of its weight (Cho and Garcia-Molina, "Effective page
+ * refresh policies for Web crawlers", 2003), while the sweep continues with its share of requests.
  */
 export const freshnessPlanner: Planner = {
   next(input) {
     const allowedAt = Math.max(input.notBefore, input.nextPossibleAt);
     const action = selectAction(input);
-    if (action.kind === "wait")
+    if (action.kind === "wait") {
       return { kind: "wait", untilMs: Math.max(action.untilMs, allowedAt) };
+    }
     return allowedAt > input.now ? { kind: "wait", untilMs: allowedAt } : action;
   },
 };
 
 function selectAction(input: PlannerInput): PlannedAction {
-  const { now, sweep, isUnmatchedLookupTurn, requestsSinceSweepPage } = input;
+  const { now, sweep, pageSize } = input;
   const sweepDueAt = findSweepDueTime(input);
-  const sweepPage =
-    sweep?.page ?? (sweepDueAt <= now ? ({ kind: "first", max: input.pageSize } as const) : null);
+  const firstPage = sweepDueAt <= now ? ({ kind: "first", max: pageSize } as const) : null;
+  const page = sweep?.page ?? firstPage;
   const address = selectUnmatchedAddress(input);
-  if (address !== undefined && (sweepPage === null || (sweep !== null && isUnmatchedLookupTurn)))
-    return { kind: "lookup", address, isUnmatched: true };
-  // Nothing is known without a sweep, and after a refusal only a page of it proves that all is well.
-  if (sweepPage !== null && input.previousSweep === null) return { kind: "page", page: sweepPage };
+  const isLookupTurn = page === null || (sweep !== null && input.isUnmatchedLookupTurn);
+  if (address !== undefined && isLookupTurn) return { kind: "lookup", address, isUnmatched: true };
+  // Without a sweep nothing is known, and after a refusal only a page proves that Webex accepts the
+  // organization again.
+  if (page !== null && input.previousSweep === null) return { kind: "page", page };
   const target = selectTarget(input);
-  const requestsPerSweepPage = isSweepUrgent(input)
+  const sweepPageEvery = isSweepUrgent(input)
     ? REQUESTS_PER_URGENT_SWEEP_PAGE
     : REQUESTS_PER_SWEEP_PAGE;
+  const isTargetTurn = page === null || input.requestsSinceSweepPage + 1 < sweepPageEvery;
   const targetAction = target?.action ?? null;
-  if (
-    targetAction !== null &&
-    (sweepPage === null || requestsSinceSweepPage + 1 < requestsPerSweepPage)
-  )
-    return targetAction;
-  if (sweepPage !== null) return { kind: "page", page: sweepPage };
+  if (targetAction !== null && isTargetTurn) return targetAction;
+  if (page !== null) return { kind: "page", page };
   return { kind: "wait", untilMs: Math.min(sweepDueAt, target?.dueAt ?? sweepDueAt) };
 }
 
@@ -61,30 +123,160 @@ function findSweepDueTime(input: PlannerInput): number {
   return previousSweep.startedAt + intervalMs * previousSweep.jitter;
 }
 
-/** One sweep answers for all strangers at less than a lookup each. */
+/** Whether a sweep answers all unmatched addresses with fewer requests than lookups. */
 function isSweepCheaper({ pages, unmatchedAddresses }: PlannerInput): boolean {
   return pages.isComplete && unmatchedAddresses.length > pages.count;
 }
 
-/** Somebody waits for the sweep itself. */
+/** Whether somebody waits for the sweep itself. */
 function isSweepUrgent(input: PlannerInput): boolean {
   return input.isSweepRequested || !input.pages.isComplete || isSweepCheaper(input);
 }
 
 function selectUnmatchedAddress(input: PlannerInput): string | undefined {
-  const {
-    unmatchedLookupsLastMinute,
-    requestsPerMinute,
-    pages,
-    sweep,
-    unmatchedAddresses,
-    demand,
-  } = input;
-  if (unmatchedLookupsLastMinute >= Math.floor(requestsPerMinute * UNMATCHED_LOOKUP_SHARE))
-    return undefined;
-  if (pages.isComplete) return isSweepCheaper(input) ? undefined : unmatchedAddresses[0];
-  // A first sweep that finds somebody watched on each page is as good as lookups, and brings everybody else as well.
-  const isLookupFaster =
-    sweep !== null && sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages;
-  return isLookupFaster || (sweep === null && pages.count > 0) ? unmatchedAddresses[0] : undefined;
+  const { pages, sweep, demand } = input;
+  const maxLookups = Math.floor(input.requestsPerMinute * UNMATCHED_LOOKUP_SHARE);
+  if (input.unmatchedLookupsLastMinute >= maxLookups) return undefined;
+  const address = input.unmatchedAddresses[0];
+  if (pages.isComplete) return isSweepCheaper(input) ? undefined : address;
+  if (sweep === null) return pages.count > 0 ? address : undefined;
+  // A first sweep that finds a watched person on each page is as fast as lookups, and it refreshes
+  // everybody else as well.
+  return sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages ? address : undefined;
+}
+
+/** A request for watched persons: one to send now (`action`), or else the time when one is due. */
+interface Target {
+  readonly action: PlannedAction | null;
+  readonly dueAt: number;
+}
+
+/** Returns null if sweeps alone keep the watched persons as fresh. */
+function selectTarget(input: PlannerInput): Target | null {
+  const { pages, demand } = input;
+  if (demand.persons === 0) return null;
+  if (!pages.isRefetchable) return selectLookupTarget(input);
+  const isTargetingFaster = isFasterThanSweeps(input, {
+    pages: effectiveCount(demand.pageWeights),
+    lookups: demand.notOnAnyPage.length,
+  });
+  const prefersNewlyWatched =
+    isTargetingFaster || countPagesWithNewlyWatched(input) * 2 <= pages.count;
+  const selection = new CandidateSelection(input);
+  for (const candidate of demand.notOnAnyPage) {
+    if (isTargetingFaster || candidate.isNewlyWatched) selection.offerLookup(candidate);
+  }
+  if (!prefersNewlyWatched) return selection.target;
+  for (let page = 0; page < pages.count; page += 1) {
+    const isNewlyWatched = (demand.pageNewlyWatched[page] ?? 0) > 0;
+    const weight = demand.pageWeights[page] ?? 0;
+    if (weight === 0 || !(isTargetingFaster || isNewlyWatched)) continue;
+    const observedAt = pages.fetchedAt[page] ?? 0;
+    selection.offer({ action: { kind: "refetch", page }, weight, observedAt, isNewlyWatched });
+  }
+  return selection.target;
+}
+
+function selectLookupTarget(input: PlannerInput): Target | null {
+  const { pages, demand } = input;
+  const isTargetingFaster = isFasterThanSweeps(input, {
+    pages: 0,
+    lookups: demand.effectivePersons,
+  });
+  const prefersNewlyWatched = isTargetingFaster || demand.newlyWatched * 2 <= pages.count;
+  const selection = new CandidateSelection(input);
+  for (const candidate of demand.lookupCandidates) {
+    if (isTargetingFaster || (prefersNewlyWatched && candidate.isNewlyWatched)) {
+      selection.offerLookup(candidate);
+    }
+  }
+  return selection.target;
+}
+
+/** Whether repeating these requests keeps the watched persons clearly fresher than sweeps do. */
+function isFasterThanSweeps(
+  { pages, pollIntervalMs, requestsPerMinute, requestDurationMs }: PlannerInput,
+  cycle: { readonly pages: number; readonly lookups: number },
+): boolean {
+  if (!pages.isComplete) return true;
+  // Requests are sequential: each waits for the budget and for the end of the one before it.
+  const requestIntervalMs = MINUTE_MS / requestsPerMinute;
+  const pageMs = Math.max(requestIntervalMs, requestDurationMs.page);
+  const lookupMs = Math.max(requestIntervalMs, requestDurationMs.lookup);
+  const sweepCycleMs = Math.max(pollIntervalMs, pages.count * pageMs);
+  const targetedMs = (cycle.pages * pageMs + cycle.lookups * lookupMs) / TARGETED_SHARE;
+  const targetCycleMs = Math.max(pollIntervalMs, targetedMs);
+  return targetCycleMs < sweepCycleMs * MAX_RELATIVE_CYCLE_TIME;
+}
+
+/**
+ * The effective number of items, (Σ√w)² / Σw: how many items of equal weight take as many requests
+ * if each item is requested at a rate proportional to the square root of its weight.
+ */
+function effectiveCount(weights: Float64Array): number {
+  let sum = 0;
+  let rootSum = 0;
+  for (const weight of weights) {
+    sum += weight;
+    rootSum += Math.sqrt(weight);
+  }
+  return sum === 0 ? 0 : (rootSum * rootSum) / sum;
+}
+
+function countPagesWithNewlyWatched({ demand }: PlannerInput): number {
+  let count = 0;
+  for (const newlyWatched of demand.pageNewlyWatched) if (newlyWatched > 0) count += 1;
+  return count;
+}
+
+interface RefreshCandidate {
+  readonly action: PlannedAction;
+  readonly weight: number;
+  readonly observedAt: number;
+  readonly isNewlyWatched: boolean;
+}
+
+/**
+ * Selects among the due candidates: newly watched persons first, then the highest weight times age
+ * squared, which requests each at a rate proportional to the square root of its weight.
+ */
+class CandidateSelection {
+  readonly #now: number;
+  readonly #minAge: number;
+  readonly #newlyWatchedMinAge: number;
+  #best: RefreshCandidate | null = null;
+  #bestScore = 0;
+  #dueAt = Number.POSITIVE_INFINITY;
+
+  constructor({ now, pages, pollIntervalMs, requestsPerMinute }: PlannerInput) {
+    this.#now = now;
+    // The request after the next one may have to wait for the budget, so what is due by then is
+    // due now.
+    this.#newlyWatchedMinAge =
+      pollIntervalMs - Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
+    this.#minAge = pages.isComplete
+      ? this.#newlyWatchedMinAge
+      : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
+  }
+
+  offer(candidate: RefreshCandidate): void {
+    const age = this.#now - candidate.observedAt;
+    const minAge = candidate.isNewlyWatched ? this.#newlyWatchedMinAge : this.#minAge;
+    this.#dueAt = Math.min(this.#dueAt, candidate.observedAt + minAge);
+    if (age < minAge) return;
+    const score =
+      candidate.weight * age * age * (candidate.isNewlyWatched ? NEWLY_WATCHED_BOOST : 1);
+    if (this.#best !== null && score <= this.#bestScore) return;
+    this.#best = candidate;
+    this.#bestScore = score;
+  }
+
+  offerLookup({ address, ...candidate }: LookupCandidate): void {
+    this.offer({ action: { kind: "lookup", address, isUnmatched: false }, ...candidate });
+  }
+
+  get target(): Target | null {
+    if (!Number.isFinite(this.#dueAt)) return null;
+    return { action: this.#best?.action ?? null, dueAt: this.#dueAt };
+  }
 }

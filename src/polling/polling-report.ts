@@ -1,4 +1,21 @@
-import type { TransientCode, RefusalCode } from "./verdict.js";
+/** The settings of `Presence.ini` that apply to polling. */
+export interface PollingSettings {
+  readonly pollIntervalSeconds: number;
+  readonly requestsPerMinute: number;
+  readonly staleAfterSeconds: number;
+}
+
+/** Webex refuses the organization until a person acts. */
+export type RefusalCode =
+  | "authorizationExpired"
+  | "authorizationRequired"
+  | "clientNotConfigured"
+  | "scopeMissing"
+  | "adminRoleLost";
+
+/** A retry may succeed. */
+export type TransientCode =
+  "webexUnreachable" | "webexError" | "keychainLocked" | "keychainUnavailable";
 
 export type PollingProblemCode =
   | RefusalCode
@@ -8,21 +25,21 @@ export type PollingProblemCode =
   | "organizationTooLarge"
   | "freshnessMissed";
 
-/** What varies in a problem's message. */
+/** The variable parts of a problem's message. */
 export interface PollingProblemDetail {
-  /** HTTP status of Webex's answer. */
+  /** HTTP status of Webex's response. */
   readonly status?: number;
   readonly trackingId?: string;
-  /** When requests go on, ISO 8601 UTC. */
+  /** When requests resume, ISO 8601 UTC. */
   readonly until?: string;
   readonly persons?: number;
-  /** Age of what is known of the watched persons, 95th percentile, seconds; and what was promised. */
+  /** Age of the watched persons' presence, 95th percentile, seconds. */
   readonly watchedP95?: number;
   readonly staleAfterSeconds?: number;
   readonly missingScopes?: readonly string[];
-  /** One sentence for the administrator, where the code alone does not say it. */
+  /** Replaces the message of the catalog. */
   readonly sentence?: string;
-  /** What to do, where more is known than the code says. */
+  /** Replaces the hint of the catalog. */
   readonly remedy?: string;
 }
 
@@ -31,12 +48,12 @@ export interface PollingProblem {
   readonly detail: PollingProblemDetail;
 }
 
-/** The polling of one organization, as the status shows it. Times are ISO 8601 UTC. */
+/** The polling of one organization as shown in the worker's status. Times are ISO 8601 UTC. */
 export interface PollingReport {
   readonly persons: number;
   readonly watched: number;
   readonly mode: "sweep" | "lookup" | "mixed";
-  /** The last complete one. */
+  /** The last complete sweep. */
   readonly lastSweep: {
     readonly startedAt: string;
     readonly seconds: number;

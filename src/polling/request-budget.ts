@@ -1,43 +1,40 @@
 import { Fault } from "../faults/fault.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Random } from "../ports/clock.js";
 import type { RequestLimiter } from "../webex/people-api.js";
-import { jitter } from "./jitter.js";
-import { AdaptiveRateLimit } from "./learned-limit.js";
+import { AdaptiveRateLimit } from "./adaptive-rate-limit.js";
+import { jitter } from "./backoff.js";
 
-/** A little more than the minute that Webex counts in, because it counts by its own clock. */
+/** Slightly more than a minute, because Webex counts by its own clock. */
 const WINDOW_MS = 60_250;
-/** How long a request nobody reported the end of may still have been on its way. */
+/** How long a request may take to arrive at Webex if its completion was not reported. */
 const MAX_TRANSIT_MS = 10_000;
 const MINUTE_MS = 60_000;
 const INTERVAL_JITTER = 0.1;
 
 interface CountedRequest {
   readonly admittedAt: number;
-  /** When it no longer counts. Webex counts a request on arrival, which is some time between its admission and its end. */
+  /** Webex counts a request on arrival, at some time between admission and completion. */
   expiresAt: number;
-  ended: boolean;
+  isCompleted: boolean;
   isRejected: boolean;
 }
 
-interface Waiter {
-  readonly proceed: () => void;
-}
-
 /**
- * One organization's share of Webex: at most `perMinuteLimit` requests arrive there in any sliding 60 s, and none while Webex
- * has asked for silence. Below that it keeps to what Webex was found to give, and spreads requests over the minute but for a few
- * that may go at once. Waiters go in the order they came. Times are those of `clock.monotonic()`.
+ * Limits the requests for one organization: at most `perMinuteLimit` arrive at Webex in any sliding
+ * 60 s, and none during a `Retry-After`. Below that, adapts to the limit that Webex enforces, and
+ * spreads requests over the minute except for a small burst. Waiters are admitted in order. Times
+ * are monotonic milliseconds.
  */
 export class RequestBudget implements RequestLimiter {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #adaptiveLimit: AdaptiveRateLimit;
   #perMinuteLimit: number;
-  /** When the requests so far would have gone, had each waited for its place in the minute (the generic cell rate algorithm of ITU-T I.371). */
+  /** Of the next request, by the generic cell rate algorithm (GCRA, ITU-T I.371). */
   #theoreticalArrivalAt = Number.NEGATIVE_INFINITY;
   #blockedUntil = Number.NEGATIVE_INFINITY;
   #window: CountedRequest[] = [];
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters: (() => void)[] = [];
   #cancelTimer: (() => void) | null = null;
   #total = 0;
   #rateLimited = 0;
@@ -50,7 +47,7 @@ export class RequestBudget implements RequestLimiter {
     this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random);
   }
 
-  /** Waits for the budget and counts one request. Fault: `cancelled`, and the waiter has left the queue. */
+  /** Waits for the budget and counts one request. Fault: `cancelled` if the signal fires. */
   async acquire(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw cancelled();
     if (this.#waiters.length === 0 && this.nextPossibleAt() <= this.#clock.monotonic()) {
@@ -60,7 +57,7 @@ export class RequestBudget implements RequestLimiter {
     await this.#enqueue(signal);
   }
 
-  /** A request that did not wait for the budget: it counts all the same. */
+  /** Counts a request that did not wait for the budget. */
   countUngated(): void {
     this.#countRequest();
     this.complete("answered");
@@ -69,38 +66,34 @@ export class RequestBudget implements RequestLimiter {
   complete(outcome: "answered" | "rateLimited" | "failed"): void {
     if (outcome === "rateLimited") this.#rateLimited += 1;
     if (outcome === "failed") this.#failed += 1;
-    // Which of several under way has ended does not matter: only the times count, not whose they are.
-    const request = this.#window.find((r) => !r.ended);
+    // Only the times matter, so it makes no difference which of several requests has completed.
+    const request = this.#window.find((r) => !r.isCompleted);
     if (request === undefined) return;
     const now = this.#clock.monotonic();
-    request.ended = true;
+    request.isCompleted = true;
     request.expiresAt = Math.min(request.expiresAt, now + WINDOW_MS);
     if (outcome === "rateLimited") {
       request.isRejected = true;
       const since = request.admittedAt - MINUTE_MS;
-      this.#adaptiveLimit.recordRejection(
-        now,
-        this.#window.filter((r) => !r.isRejected && r.admittedAt > since).length,
-      );
+      const answered = this.#window.filter((r) => !r.isRejected && r.admittedAt > since);
+      this.#adaptiveLimit.recordRejection(now, answered.length);
     }
     this.#admitWaiters();
   }
 
-  /** In force at once: a waiter that the new limit allows goes now. */
+  /** Takes effect immediately, also for waiters. */
   setLimit(requestsPerMinute: number): void {
     this.#perMinuteLimit = requestsPerMinute;
     this.#adaptiveLimit.ceiling = requestsPerMinute;
-    this.#theoreticalArrivalAt = Math.min(
-      this.#theoreticalArrivalAt,
-      this.#clock.monotonic() + this.#burstToleranceMs,
-    );
+    const latest = this.#clock.monotonic() + this.#burstToleranceMs;
+    this.#theoreticalArrivalAt = Math.min(this.#theoreticalArrivalAt, latest);
     this.#admitWaiters();
   }
 
-  /** No request before this time: Webex said so. A shorter block never shortens a longer one. */
+  /** Admits no request before this time. An earlier time does not shorten a block. */
   blockUntil(monotonic: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, monotonic);
-    // A silence is no time saved up for a burst after it.
+    // Blocked time does not count towards the next burst.
     this.#theoreticalArrivalAt = Math.max(this.#theoreticalArrivalAt, this.#blockedUntil);
     this.#admitWaiters();
   }
@@ -110,28 +103,27 @@ export class RequestBudget implements RequestLimiter {
   }
 
   /**
-   * From when on one more request may go: in the past (-Infinity where nothing ever stood against it) if it may go now. Never "now"
-   * itself: by the time the caller compares it with the clock, the clock has moved on.
+   * Returns the earliest time of the next request. If it may go now, that is -Infinity or a past
+   * time, never the current one, because the clock moves on before the caller compares the two.
    */
   nextPossibleAt(): number {
     const now = this.#clock.monotonic();
     this.#window = this.#window.filter((r) => r.expiresAt > now);
     const excess = this.#window.length - this.#windowCapacity;
-    const slotAt =
-      excess < 0 ? undefined : this.#window.map((r) => r.expiresAt).sort((a, b) => a - b)[excess];
+    const expiries = excess < 0 ? [] : this.#window.map((r) => r.expiresAt).sort((a, b) => a - b);
     return Math.max(
       this.#blockedUntil,
-      slotAt ?? Number.NEGATIVE_INFINITY,
+      expiries[excess] ?? Number.NEGATIVE_INFINITY,
       this.#theoreticalArrivalAt - this.#burstToleranceMs,
     );
   }
 
-  /** Requests a minute that may be reckoned with now: what the settings allow, or less where Webex gives less. */
+  /** The current rate: the configured one, or less if Webex enforces a lower limit. */
   get ratePerMinute(): number {
     return this.#adaptiveLimit.ratePerMinute;
   }
 
-  /** What Webex was found to give a minute where that is less than the settings allow, else null. */
+  /** The limit that Webex was found to enforce, or null if it is not below the configured one. */
   get observedLimit(): number | null {
     return this.#adaptiveLimit.observedLimit;
   }
@@ -140,12 +132,13 @@ export class RequestBudget implements RequestLimiter {
     return this.#perMinuteLimit;
   }
 
+  /** Requests admitted in the last minute. */
   get lastMinute(): number {
     const since = this.#clock.monotonic() - MINUTE_MS;
     return this.#window.filter((r) => r.admittedAt > since).length;
   }
 
-  /** Requests admitted, ever. */
+  /** Requests admitted so far. */
   get total(): number {
     return this.#total;
   }
@@ -160,11 +153,9 @@ export class RequestBudget implements RequestLimiter {
 
   #enqueue(signal: AbortSignal): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        proceed: () => {
-          signal.removeEventListener("abort", onAbort);
-          resolve();
-        },
+      const waiter = (): void => {
+        signal.removeEventListener("abort", onAbort);
+        resolve();
       };
       const onAbort = (): void => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
@@ -190,34 +181,25 @@ export class RequestBudget implements RequestLimiter {
         return;
       }
       this.#countRequest();
-      this.#waiters.shift()?.proceed();
+      this.#waiters.shift()?.();
     }
   }
 
   #countRequest(): void {
     const admittedAt = this.#clock.monotonic();
     this.#adaptiveLimit.recordRequest(admittedAt, this.lastMinute);
-    this.#theoreticalArrivalAt =
-      Math.max(admittedAt, this.#theoreticalArrivalAt) +
-      this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
-    this.#window.push({
-      admittedAt,
-      expiresAt: admittedAt + MAX_TRANSIT_MS + WINDOW_MS,
-      ended: false,
-      isRejected: false,
-    });
+    const intervalMs = this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
+    this.#theoreticalArrivalAt = Math.max(admittedAt, this.#theoreticalArrivalAt) + intervalMs;
+    const expiresAt = admittedAt + MAX_TRANSIT_MS + WINDOW_MS;
+    this.#window.push({ admittedAt, expiresAt, isCompleted: false, isRejected: false });
     this.#total += 1;
-    if (
-      this.#window.length < this.#windowCapacity ||
-      this.#windowCapacity <= this.#adaptiveLimit.burst
-    )
-      return;
-    // Nor is the time that a full minute costs, else the burst at its beginning would come again with each minute.
+    const capacity = this.#windowCapacity;
+    if (this.#window.length < capacity || capacity <= this.#adaptiveLimit.burst) return;
+    // Waiting for a full window does not count towards the next burst either, or the burst at its
+    // start would repeat every minute.
     const freeAt = Math.min(...this.#window.map((r) => r.expiresAt));
-    this.#theoreticalArrivalAt = Math.max(
-      this.#theoreticalArrivalAt,
-      freeAt + this.#burstToleranceMs,
-    );
+    const earliest = freeAt + this.#burstToleranceMs;
+    this.#theoreticalArrivalAt = Math.max(this.#theoreticalArrivalAt, earliest);
   }
 
   get #windowCapacity(): number {
@@ -234,5 +216,5 @@ export class RequestBudget implements RequestLimiter {
 }
 
 function cancelled(): Fault {
-  return new Fault("cancelled", "The request was called off before it was sent.");
+  return new Fault("cancelled", "The request was cancelled before it was sent.");
 }

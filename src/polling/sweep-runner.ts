@@ -1,17 +1,24 @@
 import type { Fault } from "../faults/fault.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Random } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { PolledRoster } from "../presence/polled-roster.js";
-import type { PageReference, PeopleApi } from "../webex/people-api.js";
+import type { PageResult, PolledRoster } from "../presence/polled-roster.js";
+import type { PageReference, PeopleApi, PeoplePage } from "../webex/people-api.js";
+import { jitter } from "./backoff.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
-import { jitter } from "./jitter.js";
-import { PageSize } from "./page-size.js";
 import type { PollingReport } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
-import { Sweep } from "./sweep.js";
 
 const INTERVAL_JITTER = 0.1;
+const MAX_PAGES = 10_000;
+const MAX_PAGES_WITHOUT_NEW_PERSONS = 100;
+const MAX_RESTARTS = 2;
+const MAX_ATTEMPTS_PER_PAGE = 4;
+/** Common for the unfiltered list; if Webex allows less, it silently returns smaller pages. */
+const MAX_PAGE_SIZE = 1_000;
+const MIN_PAGE_SIZE = 50;
+const INITIAL_REQUIRED_SWEEPS = 3;
+const MAX_REQUIRED_SWEEPS = 96;
 
 export interface SweepRunnerOptions {
   readonly orgId: string;
@@ -23,7 +30,7 @@ export interface SweepRunnerOptions {
   readonly logger: Logger;
 }
 
-/** The walks over an organization's pages, one after another: reads a page when told, and knows what came before. */
+/** Runs the sweeps over all pages of an organization's people, one after another, page by page. */
 export class SweepRunner {
   readonly #options: SweepRunnerOptions;
   readonly #health: OrganizationHealth;
@@ -45,7 +52,7 @@ export class SweepRunner {
     return this.#current;
   }
 
-  /** The sweep begun last, with the factor drawn for the interval after it; null: the next is due at once. */
+  /** The sweep that started last, with the jitter of the interval after it; null: due now. */
   get previous(): { readonly startedAt: number; readonly jitter: number } | null {
     return this.#previous;
   }
@@ -54,7 +61,6 @@ export class SweepRunner {
     return this.#lastCompleted;
   }
 
-  /** Somebody asked for a sweep, or for the one under way. */
   get isRequested(): boolean {
     return this.#isRequested;
   }
@@ -63,12 +69,12 @@ export class SweepRunner {
     return this.#pageSize.max;
   }
 
-  /** Wants a sweep now; one under way counts. */
+  /** Requests a sweep now; the current one counts. */
   request(): void {
     this.#isRequested = true;
   }
 
-  /** Unless one is under way, the next sweep is due at once. */
+  /** Makes a sweep due now unless one is running. */
   makeNextDue(): void {
     if (this.#current === null) this.#previous = null;
   }
@@ -80,8 +86,9 @@ export class SweepRunner {
   }
 
   /**
-   * Reads one page and tells the roster; a first page begins a sweep unless one is being begun. Nothing happens after the signal.
-   * True once a complete sweep found persons but nobody's status.
+   * Fetches a page and applies it to the roster; starts a sweep if none is running. Has no effect
+   * once the signal has fired. Returns true if this completed a sweep that found persons but no
+   * status. Faults: those of `PeopleApi.listPage`.
    */
   async fetchPage(reference: PageReference, signal: AbortSignal): Promise<boolean> {
     const { budget, clock, people, roster } = this.#options;
@@ -99,7 +106,7 @@ export class SweepRunner {
     if (sweep.sharesStatus) this.#health.recordStatusSharing(true);
     if (outcome === "endless") {
       this.#abandon(
-        "Webex's links to further pages lead in a circle; people on later pages may be missing.",
+        "Webex's links to further pages form a loop; people on later pages may be missing.",
       );
     }
     if (outcome !== "last") return false;
@@ -107,7 +114,7 @@ export class SweepRunner {
     return sweep.persons > 0 && !sweep.sharesStatus;
   }
 
-  /** The page just asked for failed at Webex; the same is asked again, unless smaller pages or another way may help. */
+  /** Webex failed on the sweep's current page. The page is retried unless a change may help. */
   handlePageFailure(fault: Fault, isTooLarge: boolean): void {
     const sweep = this.#current;
     if (sweep === null) return;
@@ -117,16 +124,17 @@ export class SweepRunner {
     } else if (sweep.recordPageFailure()) this.handleBrokenLink(fault);
   }
 
-  /** Webex does not take its own link to the present page. */
+  /** Webex rejected its own link to the sweep's current page. */
   handleBrokenLink(fault: Fault): void {
     if (this.#current === null) return;
     this.#pageMap.recordBrokenSweepLink(this.#options.clock.monotonic());
     if (this.#current.recordBrokenLink()) this.#restart(this.#current);
-    else
+    else {
       this.#abandon(
-        "Webex does not answer its own link to the next page; people on later pages may be missing.",
+        "Webex rejects its own link to the next page; people on later pages may be missing.",
         fault,
       );
+    }
   }
 
   #begin(first: PageReference): Sweep {
@@ -151,20 +159,147 @@ export class SweepRunner {
     this.#lastCompleted = { startedAt, seconds, persons, requests };
     this.#current = null;
     this.#isRequested = false;
-    if (this.#hasFinishedOnce)
-      logger.debug("Sweep completed.", { orgId, seconds, persons, requests, pages });
-    else logger.info("First sweep completed.", { orgId, seconds, persons, requests, pages });
+    const fields = { orgId, seconds, persons, requests, pages };
+    if (this.#hasFinishedOnce) logger.debug("Completed a sweep.", fields);
+    else logger.info("Completed the first sweep.", fields);
     this.#hasFinishedOnce = true;
   }
 
-  /** The sweep ends as it is: nobody is dropped for not having been seen, and the next begins an interval from now. */
-  #abandon(sentence: string, fault?: Fault): void {
+  /** Ends the sweep without dropping unseen persons. The next one starts an interval from now. */
+  #abandon(reason: string, fault?: Fault): void {
     const { clock, logger, orgId } = this.#options;
     this.#current = null;
     this.#isRequested = false;
     this.#hasFinishedOnce = true;
     this.#previous = { startedAt: clock.monotonic(), jitter: this.#previous?.jitter ?? 1 };
-    this.#health.recordAbandonedSweep(sentence, fault);
-    logger.warn("Sweep given up before its end.", { orgId, reason: sentence });
+    this.#health.recordAbandonedSweep(reason, fault);
+    logger.warn("Abandoned a sweep before its end.", { orgId, reason });
+  }
+}
+
+/** The progress of one sweep. */
+export class Sweep {
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+  /** Epoch milliseconds. */
+  readonly startedAtWall: number;
+  /** The roster's number for this sweep; a restart gets a new one. */
+  id: number;
+  page: PageReference;
+  pages = 0;
+  requests = 0;
+  /** Distinct persons seen. */
+  persons = 0;
+  /** Whether any person had a status. */
+  sharesStatus = false;
+  readonly #visited = new Set<string>();
+  #pagesWithoutNewPersons = 0;
+  #restarts = 0;
+  #pageFailures = 0;
+
+  constructor(id: number, page: PageReference, startedAt: number, startedAtWall: number) {
+    this.id = id;
+    this.page = page;
+    this.startedAt = startedAt;
+    this.startedAtWall = startedAtWall;
+  }
+
+  /** Counts a page and moves on to the next. Returns `endless` if the links do not seem to end. */
+  recordPage(page: PeoplePage, result: PageResult): "more" | "last" | "endless" {
+    this.pages += 1;
+    this.#pageFailures = 0;
+    const personsBefore = this.persons;
+    this.persons = result.seenInSweep;
+    this.sharesStatus ||= result.sharesStatus;
+    if (page.next === null) return "last";
+    // A page with only bots is not a sign of a loop.
+    const hasOnlyBots = result.persons === 0 && page.items.length > 0;
+    if (this.persons > personsBefore) this.#pagesWithoutNewPersons = 0;
+    else if (!hasOnlyBots) this.#pagesWithoutNewPersons += 1;
+    const isEndless =
+      this.#visited.has(page.next) ||
+      this.pages >= MAX_PAGES ||
+      this.#pagesWithoutNewPersons >= MAX_PAGES_WITHOUT_NEW_PERSONS;
+    if (isEndless) return "endless";
+    this.#visited.add(page.next);
+    this.page = { kind: "next", url: page.next };
+    return "more";
+  }
+
+  restart(id: number, page: PageReference): void {
+    this.id = id;
+    this.page = page;
+    this.pages = 0;
+    this.sharesStatus = false;
+    this.persons = 0;
+    this.#visited.clear();
+    this.#pagesWithoutNewPersons = 0;
+    this.#pageFailures = 0;
+  }
+
+  /** Returns whether the sweep may restart, or has already done so too often. */
+  recordBrokenLink(): boolean {
+    this.#restarts += 1;
+    return this.#restarts <= MAX_RESTARTS;
+  }
+
+  /** Returns whether the current page has failed so often that its link must be to blame. */
+  recordPageFailure(): boolean {
+    this.#pageFailures += 1;
+    return this.page.kind === "next" && this.#pageFailures >= MAX_ATTEMPTS_PER_PAGE;
+  }
+}
+
+/** Adapts the number of persons requested per page: as many as Webex can deliver. */
+export class PageSize {
+  #max = MAX_PAGE_SIZE;
+  /** The largest page before the last one: what Webex returns whatever is requested. 0: unknown. */
+  #largestReceived = 0;
+  /** The largest size of a complete sweep, unless Webex has failed on it again since. */
+  #largestProven = 0;
+  #successfulSweeps = 0;
+  #requiredSweeps = INITIAL_REQUIRED_SWEEPS;
+  #hasGrown = false;
+
+  get max(): number {
+    return this.#max;
+  }
+
+  recordPage(itemCount: number, hasNext: boolean): void {
+    if (hasNext) this.#largestReceived = Math.max(this.#largestReceived, itemCount);
+  }
+
+  /**
+   * Halves the page size after a gateway timeout (502, 504), for which Cisco recommends a smaller
+   * `max`. Starts from the size received, which may be smaller than the size requested. Returns
+   * false if the size is at its minimum.
+   */
+  shrink(): boolean {
+    if (this.#hasGrown) {
+      this.#largestProven = 0;
+      this.#requiredSweeps = Math.min(MAX_REQUIRED_SWEEPS, this.#requiredSweeps * 2);
+    }
+    this.#hasGrown = false;
+    this.#successfulSweeps = 0;
+    const received = Math.min(this.#max, this.#largestReceived || this.#max);
+    this.#largestReceived = 0;
+    const smaller = Math.max(MIN_PAGE_SIZE, Math.floor(received / 2));
+    if (smaller >= this.#max) return false;
+    this.#max = smaller;
+    return true;
+  }
+
+  /**
+   * Grows the page size after several complete sweeps. A size that worked before is restored at
+   * once, because an outage looks the same as too large a page.
+   */
+  recordCompletedSweep(): void {
+    this.#largestProven = Math.max(this.#largestProven, this.#max);
+    if (this.#max >= MAX_PAGE_SIZE) return;
+    this.#successfulSweeps += 1;
+    if (this.#successfulSweeps < this.#requiredSweeps) return;
+    this.#successfulSweeps = 0;
+    this.#max = Math.min(MAX_PAGE_SIZE, Math.max(this.#max * 2, this.#largestProven));
+    this.#hasGrown = true;
   }
 }

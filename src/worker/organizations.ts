@@ -2,8 +2,7 @@ import type { Grant } from "../authorization/grant.js";
 import { Emitter } from "../faults/emitter.js";
 import { Fault } from "../faults/fault.js";
 import type { OrganizationPoller } from "../polling/organization-poller.js";
-import type { PollingReport } from "../polling/polling-report.js";
-import type { PollingSettings } from "../polling/polling-settings.js";
+import type { PollingReport, PollingSettings } from "../polling/polling-report.js";
 import type { ObservedOrganization } from "../supervisor/desired-state.js";
 import type { OrganizationStatus } from "../supervisor/status.js";
 

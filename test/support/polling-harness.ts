@@ -28,7 +28,9 @@ export function person(id: string, status: string | null = "active"): PersonSnap
   };
 }
 
-/** Keeps what polling tells it, and is watched as the test says. */
+export const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
+
+/** Records what polling applies, and returns the demand that the test has set. */
 export class FakeRoster implements PolledRoster {
   readonly known = new Map<string, PersonSnapshot>();
   readonly applied: { sweep: number; ids: string[] }[] = [];
@@ -58,10 +60,10 @@ export class FakeRoster implements PolledRoster {
   }
   applyPage(sweep: number, items: readonly ListedPerson[]): PageResult {
     const persons = personsOf(items);
-    this.applied.push({ sweep, ids: persons.map((p) => p.id) });
-    for (const p of persons) {
-      this.known.set(p.id, p);
-      this.#seen.add(p.id);
+    this.applied.push({ sweep, ids: persons.map(({ id }) => id) });
+    for (const found of persons) {
+      this.known.set(found.id, found);
+      this.#seen.add(found.id);
     }
     return this.#pageResult(persons, 0);
   }
@@ -88,14 +90,10 @@ export class FakeRoster implements PolledRoster {
     this.events.emit("demandChanged");
   }
 
-  #pageResult(persons: readonly PersonSnapshot[], there: number): PageResult {
-    const sharesStatus = persons.some((p) => p.status !== null);
-    return {
-      persons: persons.length,
-      alreadyOnPage: there,
-      sharesStatus,
-      seenInSweep: this.#seen.size,
-    };
+  #pageResult(persons: readonly PersonSnapshot[], alreadyOnPage: number): PageResult {
+    const sharesStatus = persons.some(({ status }) => status !== null);
+    const seenInSweep = this.#seen.size;
+    return { persons: persons.length, alreadyOnPage, sharesStatus, seenInSweep };
   }
 }
 
@@ -103,30 +101,23 @@ function personsOf(items: readonly ListedPerson[]): PersonSnapshot[] {
   return items.flatMap((item) => item.read() ?? []);
 }
 
-export interface RecordedRequest {
-  readonly at: number;
-  readonly name: string;
-}
-
-/** Webex, as the test says: each request passes the gate, takes `latencyMs` and ends as `answer` says. */
+/** Answers as the test has set: each request waits for the budget, then takes `latencyMs`. */
 export class FakePeopleApi implements PeopleApi {
-  readonly requests: RecordedRequest[] = [];
+  readonly requests: { readonly at: number; readonly name: string }[] = [];
   latencyMs = 0;
   pages: readonly (readonly PersonSnapshot[])[] = [[person("a"), person("b")]];
   sharesStatus = true;
-  /** Fails the next requests, oldest first; null lets one through. */
+  /** The outcomes of the next requests; null lets one succeed. */
   readonly faults: (Fault | null)[] = [];
-  /** Fails every request that it returns a fault for. */
+  /** Decides about requests once `faults` is empty. */
   failRequest: (name: string) => Fault | null = () => null;
   respondWithPage: (page: PageReference) => PeoplePage = (page) => {
     const index = page.kind === "first" ? 0 : Number(page.url.split("=")[1]);
     const persons = this.pages[index] ?? [];
-    return {
-      items: listed(persons),
-      next: index + 1 < this.pages.length ? `next=${index + 1}` : null,
-    };
+    const next = index + 1 < this.pages.length ? `next=${index + 1}` : null;
+    return { items: listed(persons), next };
   };
-  found: (email: string) => readonly PersonSnapshot[] = () => [];
+  findPersons: (email: string) => readonly PersonSnapshot[] = () => [];
   inFlight = 0;
   readonly #clock: FakeClock;
   readonly #budget: RequestBudget;
@@ -137,7 +128,11 @@ export class FakePeopleApi implements PeopleApi {
   }
 
   get requestNames(): string[] {
-    return this.requests.map((a) => a.name);
+    return this.requests.map(({ name }) => name);
+  }
+
+  countRequests(predicate: (name: string, index: number) => boolean): number {
+    return this.requestNames.filter(predicate).length;
   }
 
   listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
@@ -146,7 +141,7 @@ export class FakePeopleApi implements PeopleApi {
   }
 
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
-    return this.#respond(`lookup ${email}`, signal, () => this.found(email));
+    return this.#respond(`lookup ${email}`, signal, () => this.findPersons(email));
   }
 
   me(signal: AbortSignal): Promise<Me> {
@@ -163,10 +158,10 @@ export class FakePeopleApi implements PeopleApi {
   async #respond<T>(name: string, signal: AbortSignal, respond: () => T): Promise<T> {
     this.inFlight += 1;
     let outcome: "answered" | "rateLimited" | "failed" = "failed";
-    let admitted = false;
+    let isAdmitted = false;
     try {
       await this.#budget.acquire(signal);
-      admitted = true;
+      isAdmitted = true;
       this.requests.push({ at: this.#clock.monotonic(), name });
       if (this.latencyMs > 0) await this.#delayResponse(signal);
       const fault = this.faults.length > 0 ? this.faults.shift()! : this.failRequest(name);
@@ -177,7 +172,7 @@ export class FakePeopleApi implements PeopleApi {
       outcome = "answered";
       return respond();
     } finally {
-      if (admitted) this.#budget.complete(outcome);
+      if (isAdmitted) this.#budget.complete(outcome);
       this.inFlight -= 1;
     }
   }
@@ -194,13 +189,14 @@ export class FakePeopleApi implements PeopleApi {
 }
 
 export function fault(code: FaultCode, status?: number, retryAfterMs?: number): Fault {
-  return new Fault(code, "As the test says.", {
+  return new Fault(code, "Set by the test.", {
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     trackingId: "TRACK_1",
   });
 }
 
+/** Needs no cleanup: without its clock, a running poller does nothing. */
 export function createPollingHarness(requestsPerMinute = 60, clock = new FakeClock()) {
   const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute);
   const people = new FakePeopleApi(clock, budget);
@@ -219,7 +215,7 @@ export function createPollingHarness(requestsPerMinute = 60, clock = new FakeClo
     grantedScopes: () => scopes.granted,
   });
   const changes: string[][] = [];
-  poller.events.on("stateChanged", () => changes.push(poller.problems.map((p) => p.code)));
-  const codes = (): string[] => poller.problems.map((p) => p.code);
+  const codes = (): string[] => poller.problems.map(({ code }) => code);
+  poller.events.on("stateChanged", () => changes.push(codes()));
   return { clock, budget, people, roster, logger, scopes, poller, changes, codes };
 }

@@ -7,14 +7,14 @@ import { FakeClock, NO_JITTER, SeededRandom, settle } from "../../support/clock-
 const never = new AbortController().signal;
 const LATENCY_MS = 100;
 
-/** One worker's budget, and when its requests were answered and refused. */
+/** The budget of a worker, and when its requests were answered and rejected. */
 interface SimulatedWorker {
   readonly budget: RequestBudget;
   readonly admitted: number[];
   readonly rejected: number[];
 }
 
-/** A service with a hidden limit in any sliding minute, asked by each node as fast as its budget allows. */
+/** Sends requests as fast as the budgets allow, to a service with a hidden limit per minute. */
 async function simulateWorkers(
   workerCount: number,
   options: {
@@ -31,27 +31,23 @@ async function simulateWorkers(
       await worker.budget.acquire(signal);
       const now = clock.monotonic();
       const inWindow = admitted.filter((at) => at > now - 60_000);
-      const ok = inWindow.length < options.limit(now);
-      if (ok) admitted.push(now);
+      const isAccepted = inWindow.length < options.limit(now);
+      if (isAccepted) admitted.push(now);
       await new Promise<void>((resolve) => void clock.schedule(LATENCY_MS, resolve));
-      if (ok) worker.admitted.push(now);
+      if (isAccepted) worker.admitted.push(now);
       else {
         worker.rejected.push(now);
         const first = inWindow[inWindow.length - options.limit(now)] ?? now;
-        worker.budget.blockUntil(
-          clock.monotonic() + Math.ceil((first + 60_000 - now) / 1_000) * 1_000,
-        );
+        const retryAfterSeconds = Math.ceil((first + 60_000 - now) / 1_000);
+        worker.budget.blockUntil(clock.monotonic() + retryAfterSeconds * 1_000);
       }
-      worker.budget.complete(ok ? "answered" : "rateLimited");
+      worker.budget.complete(isAccepted ? "answered" : "rateLimited");
     }
   };
   const createWorker = (_: unknown, index: number): SimulatedWorker => {
     const random = workerCount === 1 ? NO_JITTER : new SeededRandom(index + 1);
-    return {
-      budget: new RequestBudget(clock, random, options.ceiling),
-      admitted: [],
-      rejected: [],
-    };
+    const budget = new RequestBudget(clock, random, options.ceiling);
+    return { budget, admitted: [], rejected: [] };
   };
   if (options.restartAfterMinutes !== undefined) {
     const first = new AbortController();
@@ -65,7 +61,8 @@ async function simulateWorkers(
   return all;
 }
 
-function between(times: readonly number[], from: number, to: number): number {
+/** `from` and `to` are minutes. */
+function countBetween(times: readonly number[], from: number, to: number): number {
   return times.filter((at) => at >= from * 60_000 && at < to * 60_000).length;
 }
 
@@ -76,53 +73,53 @@ async function simulateWorker(
   return worker!;
 }
 
-describe("request budget that learns", () => {
+describe("adaptive rate limit", () => {
   for (const limit of [30, 120]) {
-    it(`finds a hidden limit of ${limit} a minute, uses it up, and is hardly ever refused again`, async () => {
+    it(`finds and uses a hidden limit of ${limit} per minute with hardly any rejections`, async () => {
       const { admitted, rejected, budget } = await simulateWorker({
         ceiling: 600,
         limit: () => limit,
         minutes: 70,
       });
       expect(budget.observedLimit).to.be.within(limit * 0.9, limit * 1.15);
-      const inAnHour = between(admitted, 10, 70);
+      const inAnHour = countBetween(admitted, 10, 70);
       expect(inAnHour).to.be.at.least(limit * 60 * 0.93);
-      expect(between(rejected, 10, 70) / inAnHour).to.be.lessThan(1 / 200);
+      expect(countBetween(rejected, 10, 70) / inAnHour).to.be.lessThan(1 / 200);
     }).timeout(30_000);
   }
 
-  it("asks the setting's share where Webex gives as much, and is not refused", async () => {
+  it("uses the configured rate without rejections if Webex accepts it", async () => {
     const { admitted, rejected, budget } = await simulateWorker({
       ceiling: 60,
       limit: () => 60,
       minutes: 20,
     });
     expect(rejected).to.deep.equal([]);
-    expect(between(admitted, 1, 20)).to.be.at.least(60 * 19 * 0.98);
+    expect(countBetween(admitted, 1, 20)).to.be.at.least(60 * 19 * 0.98);
     expect(budget.observedLimit).to.equal(null);
   });
 
-  it("gives way at once where others eat from the same limit, and takes it back", async () => {
+  it("slows down while others use the same limit, and recovers", async () => {
     const limitAt = (now: number): number => (now > 20 * 60_000 && now < 40 * 60_000 ? 20 : 60);
     const { admitted, rejected } = await simulateWorker({
       ceiling: 600,
       limit: limitAt,
       minutes: 80,
     });
-    expect(between(admitted, 25, 40)).to.be.at.least(15 * 20 * 0.85);
-    expect(between(rejected, 24, 40)).to.be.at.most(6);
-    expect(between(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
+    expect(countBetween(admitted, 25, 40)).to.be.at.least(15 * 20 * 0.85);
+    expect(countBetween(rejected, 24, 40)).to.be.at.most(6);
+    expect(countBetween(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
   }).timeout(30_000);
 
   for (const workerCount of [2, 3]) {
-    it(`shares a limit with ${workerCount - 1} other worker(s): nobody starves, and little is refused`, async () => {
+    it(`shares a limit with ${workerCount - 1} other worker(s) without starvation`, async () => {
       const all = await simulateWorkers(workerCount, {
         ceiling: 600,
         limit: () => 120,
         minutes: 100,
       });
-      const counts = all.map(({ admitted }) => between(admitted, 20, 100));
-      const rejected = all.map((worker) => between(worker.rejected, 20, 100));
+      const counts = all.map(({ admitted }) => countBetween(admitted, 20, 100));
+      const rejected = all.map((worker) => countBetween(worker.rejected, 20, 100));
       const total = counts.reduce((sum, count) => sum + count, 0);
       expect(total).to.be.at.least(120 * 80 * 0.85);
       expect(Math.min(...counts)).to.be.at.least((total / workerCount) * 0.4);
@@ -131,7 +128,7 @@ describe("request budget that learns", () => {
   }
 
   for (const limit of [60, 20]) {
-    it(`is soon at its pace after a restart, although the worker before it has used up the ${limit} of this minute`, async () => {
+    it(`recovers after a restart although its predecessor used up the limit of ${limit}`, async () => {
       const worker = await simulateWorker({
         ceiling: 60,
         limit: () => limit,
@@ -143,29 +140,26 @@ describe("request budget that learns", () => {
     });
   }
 
-  it("does not begin with a burst, and is at its full pace within a minute", async () => {
+  it("starts without a burst and reaches the full rate within a minute", async () => {
     for (const ceiling of [60, 600]) {
       const { admitted } = await simulateWorker({ ceiling, limit: () => 10_000, minutes: 3 });
-      expect(admitted.filter((at) => at < 1_000).length).to.be.at.most(
-        10 + Math.ceil(ceiling / 120),
-      );
-      const inFirst = admitted.filter((at) => at < 10_000).length;
-      expect(inFirst).to.be.at.most(10 + Math.max(60, ceiling / 4) / 4);
-      const later = admitted.filter((at) => at >= 60_000 && at < 120_000).length;
-      expect(later).to.be.at.least(ceiling * 0.9);
+      expect(countBetween(admitted, 0, 1 / 60)).to.be.at.most(10 + Math.ceil(ceiling / 120));
+      expect(countBetween(admitted, 0, 1 / 6)).to.be.at.most(10 + Math.max(60, ceiling / 4) / 4);
+      expect(countBetween(admitted, 1, 2)).to.be.at.least(ceiling * 0.9);
     }
   }).timeout(30_000);
 
-  it("spreads requests once a limit is learned", async () => {
+  it("spreads requests once the limit is known", async () => {
     const { admitted } = await simulateWorker({ ceiling: 600, limit: () => 30, minutes: 30 });
     const late = admitted.filter((at) => at > 15 * 60_000);
     const gaps = late.slice(1).map((at, i) => at - late[i]!);
     expect(Math.max(...gaps)).to.be.lessThan(12_000);
-    for (const [i, at] of late.entries())
+    for (const [i, at] of late.entries()) {
       expect(late.slice(i).filter((t) => t < at + 10_000).length).to.be.at.most(8);
+    }
   });
 
-  it("is not put off by one refusal out of nowhere", async () => {
+  it("ignores a single rejection at the start", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 60);
     for (const outcome of ["answered", "rateLimited"] as const) {
@@ -183,7 +177,7 @@ describe("request budget that learns", () => {
     expect([budget.ratePerMinute, budget.observedLimit]).to.deep.equal([60, null]);
   });
 
-  it("is not put off by one refusal out of nowhere later either, while little is asked", async () => {
+  it("ignores a single rejection among few requests later as well", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 60);
     for (const outcome of ["answered", "answered", "rateLimited"] as const) {
@@ -194,7 +188,7 @@ describe("request budget that learns", () => {
     expect([budget.ratePerMinute, budget.observedLimit]).to.deep.equal([60, null]);
   });
 
-  it("never exceeds the setting, whatever it has learned and however the setting moves", async () => {
+  it("never exceeds the configured rate, whatever happens and however it changes", async () => {
     const step = fc.record({
       afterMs: fc.integer({ min: 0, max: 4_000 }),
       outcome: fc.constantFrom("answered", "answered", "answered", "rateLimited", "failed"),
@@ -204,20 +198,19 @@ describe("request budget that learns", () => {
       fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
         const clock = new FakeClock();
         const budget = new RequestBudget(clock, NO_JITTER, 20);
-        let most = 20;
-        const admittedCount: number[] = [];
+        let highestCeiling = 20;
+        const admittedAt: number[] = [];
         for (const { afterMs, outcome, ceiling } of steps) {
           await clock.advance(afterMs);
           if (ceiling !== null) budget.setLimit(ceiling);
-          most = Math.max(most, ceiling ?? 0);
+          highestCeiling = Math.max(highestCeiling, ceiling ?? 0);
           if (budget.nextPossibleAt() > clock.monotonic()) continue;
           await budget.acquire(never);
-          admittedCount.push(clock.monotonic());
+          admittedAt.push(clock.monotonic());
           budget.complete(outcome);
           expect(budget.ratePerMinute).to.be.within(1, budget.perMinuteLimit);
-          expect(
-            admittedCount.filter((at) => at > clock.monotonic() - 60_000).length,
-          ).to.be.at.most(most);
+          const lastMinute = admittedAt.filter((at) => at > clock.monotonic() - 60_000);
+          expect(lastMinute.length).to.be.at.most(highestCeiling);
         }
       }),
       { numRuns: 40 },

@@ -8,7 +8,7 @@ import { FakeClock, NO_JITTER, settle } from "../../support/clock-fake.js";
 const never = new AbortController().signal;
 
 describe("request budget", () => {
-  it("lets as many requests go at once as fit into a minute, and the next when the first have left it", async () => {
+  it("admits as many requests as fit into a minute, and further ones as the first expire", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 2);
     const admittedAt: number[] = [];
@@ -30,7 +30,7 @@ describe("request budget", () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
-  it("never lets more arrive in any 60 s than a limit in force allowed, whatever comes and however slowly it travels", async () => {
+  it("never lets more requests arrive in any 60 s than a current limit allowed", async () => {
     const arrival = fc.record({
       afterMs: fc.integer({ min: 0, max: 20_000 }),
       travelMs: fc.integer({ min: 0, max: 5_000 }),
@@ -86,7 +86,7 @@ describe("request budget", () => {
     );
   }).timeout(60_000);
 
-  it("counts a slow request until it cannot be arriving any more", async () => {
+  it("counts a slow request for a minute after its completion", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.acquire(never);
@@ -95,7 +95,7 @@ describe("request budget", () => {
     expect(budget.nextPossibleAt()).to.equal(63_250);
   });
 
-  it("wakes a waiter that a new limit allows, and holds those that a lower one does not", async () => {
+  it("applies a new limit to waiters immediately", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.acquire(never);
@@ -111,7 +111,7 @@ describe("request budget", () => {
     expect(budget.nextPossibleAt()).to.be.greaterThan(60_000);
   });
 
-  it("obeys a block, and the longer of two", async () => {
+  it("blocks requests until the later of two times", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 10);
     budget.blockUntil(30_000);
@@ -125,7 +125,7 @@ describe("request budget", () => {
     expect(budget.blockedUntil).to.equal(30_000);
   });
 
-  it("goes in the order asked; who is called off leaves the queue with `cancelled`", async () => {
+  it("admits waiters in order, and rejects an aborted one with `cancelled`", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.acquire(never);
@@ -148,7 +148,7 @@ describe("request budget", () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
-  it("leaves no timer when the last waiter is called off, and refuses a fired signal at once", async () => {
+  it("leaves no timer when the last waiter is aborted, and rejects an aborted signal", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 1);
     await budget.acquire(never);
@@ -157,14 +157,14 @@ describe("request budget", () => {
     controller.abort();
     expect(((await waiting) as Fault).code).to.equal("cancelled");
     expect(clock.pendingTimers).to.equal(0);
-    const refused = (await budget
+    const rejected = (await budget
       .acquire(controller.signal)
       .catch((thrown: unknown) => thrown)) as Fault;
-    expect(refused.code).to.equal("cancelled");
+    expect(rejected.code).to.equal("cancelled");
     expect(budget.total).to.equal(1);
   });
 
-  it("counts also what did not wait for it", async () => {
+  it("counts requests that did not wait for it", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 3);
     for (let i = 0; i < 2; i += 1) budget.countUngated();
@@ -175,7 +175,7 @@ describe("request budget", () => {
     ]);
   });
 
-  it("counts what was asked and how it ended", async () => {
+  it("counts requests by outcome", async () => {
     const clock = new FakeClock();
     const budget = new RequestBudget(clock, NO_JITTER, 60);
     for (const outcome of ["answered", "failed", "failed", "rateLimited"] as const) {

@@ -3,21 +3,19 @@ import { expect } from "chai";
 import type { Fault } from "../../../src/faults/fault.js";
 import { settle } from "../../support/clock-fake.js";
 import { listed } from "../../support/listed-persons.js";
-import { fault, person, createPollingHarness } from "../../support/polling-harness.js";
+import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
 
-const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
-
-describe("polling when Webex refuses", () => {
+describe("polling when Webex refuses the organization", () => {
   const rows: [string, Fault, string][] = [
     ["400 on the unfiltered list", fault("refused", 400), "adminRoleLost"],
     ["403 with all scopes", fault("forbidden", 403), "adminRoleLost"],
     ["401 with a fresh token", fault("unauthorized", 401), "authorizationExpired"],
-    ["a dead grant", fault("grantRefused"), "authorizationExpired"],
+    ["a rejected grant", fault("grantRefused"), "authorizationExpired"],
     ["no grant", fault("authorizationRequired"), "authorizationRequired"],
     ["no client", fault("clientNotConfigured"), "clientNotConfigured"],
   ];
   for (const [name, refusal, code] of rows) {
-    it(`${name} is ${code} at once, asked again about each minute, and over with the next page`, async () => {
+    it(`reports ${name} as ${code}, and retries every minute until a page arrives`, async () => {
       const { clock, people, poller, codes, changes } = createPollingHarness();
       poller.start();
       await clock.advance(1_000);
@@ -34,11 +32,10 @@ describe("polling when Webex refuses", () => {
       expect(codes()).to.deep.equal([]);
       expect(poller.isAccepted).to.equal(true);
       expect(changes).to.deep.equal([[code], []]);
-      await poller.stop();
     });
   }
 
-  it("403 is scopeMissing where the grant lacks a scope, and says which", async () => {
+  it("reports 403 as scopeMissing with the missing scopes if the grant lacks some", async () => {
     const { clock, people, poller, scopes } = createPollingHarness();
     scopes.granted = ["spark-admin:organizations_read"];
     people.failRequest = () => fault("forbidden", 403);
@@ -50,10 +47,9 @@ describe("polling when Webex refuses", () => {
         detail: { status: 403, trackingId: "TRACK_1", missingScopes: ["spark-admin:people_read"] },
       },
     ]);
-    await poller.stop();
   });
 
-  it("asks at once when the grant changed, and drops the request under the old one", async () => {
+  it("polls immediately with a new grant, and drops the request with the old one", async () => {
     const { clock, people, poller, codes } = createPollingHarness();
     people.failRequest = () => fault("grantRefused");
     poller.start();
@@ -73,10 +69,9 @@ describe("polling when Webex refuses", () => {
     await clock.advance(5_000);
     expect(poller.report().sweepProgress).to.equal(null);
     expect(codes()).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("notices within a poll that nobody's status comes because the administrator shares none, and that it is over", async () => {
+  it("reports within one poll that the administrator does not share their status", async () => {
     const { clock, people, poller, codes } = createPollingHarness();
     people.pages = [[person("a", null)]];
     people.sharesStatus = false;
@@ -89,26 +84,24 @@ describe("polling when Webex refuses", () => {
     people.sharesStatus = true;
     await clock.advance(23_000);
     expect(codes()).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("blames nobody where the administrator shares, or the own record cannot be read", async () => {
+  it("reports no problem if the administrator shares, or their record is not accessible", async () => {
     for (const refusal of [null, fault("forbidden", 403), fault("notFound", 404)]) {
       const { clock, people, poller, codes } = createPollingHarness();
       people.pages = [[person("a", null)]];
-      people.failRequest = (what) => (what === "me" ? refusal : null);
+      people.failRequest = (name) => (name === "me" ? refusal : null);
       poller.start();
       await clock.advance(1_000);
       expect(people.requestNames).to.deep.equal(["first 1000", "me"]);
       expect(codes()).to.deep.equal([]);
       expect(poller.isAccepted).to.equal(true);
-      await poller.stop();
     }
   });
 });
 
-describe("polling when Webex asks for silence", () => {
-  it("keeps silent as long as asked, shows until when, and resumes at the same page", async () => {
+describe("polling when Webex limits the rate", () => {
+  it("waits for Retry-After, reports its end, and resumes at the same page", async () => {
     const { clock, people, poller, codes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")], [person("c")]];
     people.faults.push(null, fault("rateLimited", 429, 30_000));
@@ -129,10 +122,9 @@ describe("polling when Webex asks for silence", () => {
     expect(roster.completed).to.deep.equal([1]);
     expect(codes()).to.deep.equal([]);
     expect(poller.report().rateLimitedUntil).to.equal(null);
-    await poller.stop();
   });
 
-  it("waits longer and longer where Webex does not say how long", async () => {
+  it("waits longer each time without Retry-After", async () => {
     const { clock, people, poller } = createPollingHarness();
     people.failRequest = () => fault("rateLimited", 429);
     poller.start();
@@ -141,22 +133,20 @@ describe("polling when Webex asks for silence", () => {
     expect(gaps[0]).to.be.within(500, 1_000);
     expect(gaps[3]).to.be.within(4_000, 8_000);
     expect(gaps.at(-1)).to.be.within(30_000, 60_000);
-    await poller.stop();
   });
 });
 
 describe("polling when Webex fails", () => {
-  it("does not mention a single failure", async () => {
+  it("does not report a single short failure", async () => {
     const { clock, people, poller, changes } = createPollingHarness();
     people.faults.push(fault("webexUnreachable"));
     poller.start();
     await clock.advance(5_000);
     expect(people.requests.length).to.equal(2);
     expect(changes).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("shows the second in a row, and one that took long by itself or lasts", async () => {
+  it("reports the second consecutive failure, and a single one that lasts", async () => {
     const twice = createPollingHarness();
     twice.people.failRequest = () => fault("webexError", 500);
     twice.poller.start();
@@ -182,10 +172,9 @@ describe("polling when Webex fails", () => {
     lasting.people.latencyMs = 60_000;
     await lasting.clock.advance(76_000);
     expect(lasting.changes).to.deep.equal([["webexUnreachable"], []]);
-    await lasting.poller.stop();
   });
 
-  it("resumes an interrupted sweep at its page, and the problem is over with the next answer", async () => {
+  it("resumes an interrupted sweep at its page, and clears the problem", async () => {
     const { clock, people, poller, changes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(null, fault("webexUnreachable"), fault("webexUnreachable"));
@@ -198,10 +187,9 @@ describe("polling when Webex fails", () => {
       { sweep: 1, ids: ["b"] },
     ]);
     expect(poller.report().lastSweep).to.include({ persons: 2, requests: 4 });
-    await poller.stop();
   });
 
-  it("halves the page on 502 and 504 and begins the sweep again", async () => {
+  it("halves the page size on 502 and 504, and restarts the sweep", async () => {
     const { clock, people, poller, codes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(fault("webexError", 502), null, fault("webexError", 504));
@@ -220,10 +208,9 @@ describe("polling when Webex fails", () => {
     ]);
     expect(roster.completed).to.deep.equal([3]);
     expect(codes()).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("begins again when Webex does not take its own link, which is no lost role", async () => {
+  it("restarts the sweep when Webex rejects its own link, without reporting a lost role", async () => {
     const { clock, people, poller, codes, roster } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(null, fault("refused", 400));
@@ -232,14 +219,13 @@ describe("polling when Webex fails", () => {
     expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "first 1000", "next=1"]);
     expect(codes()).to.deep.equal([]);
     expect(roster.completed).to.deep.equal([2]);
-    await poller.stop();
   });
 
-  it("gives a sweep up whose link never works, says so until one is through, and does not waste the budget", async () => {
+  it("abandons a sweep if its link never works, and reports it until a sweep completes", async () => {
     for (const broken of [fault("notFound", 404), fault("webexError", 500)]) {
       const { clock, people, poller, roster, changes } = createPollingHarness();
       people.pages = [[person("a")], [person("b")]];
-      people.failRequest = (what) => (what === "next=1" ? broken : null);
+      people.failRequest = (name) => (name === "next=1" ? broken : null);
       poller.apply({ ...SETTINGS, pollIntervalSeconds: 120 });
       poller.start();
       await clock.advance(60_000);
@@ -254,11 +240,10 @@ describe("polling when Webex fails", () => {
       await clock.advance(140_000);
       expect(poller.problems).to.deep.equal([]);
       expect(roster.completed.length).to.be.greaterThan(0);
-      await poller.stop();
     }
   });
 
-  it("takes no other refusal of the list for a lost role", async () => {
+  it("does not report other rejections of the list as a lost role", async () => {
     for (const status of [404, 405, 410]) {
       const { clock, people, poller, codes } = createPollingHarness();
       people.failRequest = () => fault(status === 404 ? "notFound" : "refused", status);
@@ -266,11 +251,10 @@ describe("polling when Webex fails", () => {
       await clock.advance(1_100);
       expect(codes()).to.deep.equal(["webexError"]);
       expect(poller.isAccepted).to.equal(true);
-      await poller.stop();
     }
   });
 
-  it("does not run in a circle of links", async () => {
+  it("does not follow a loop of links", async () => {
     const { clock, people, poller, codes, roster } = createPollingHarness();
     people.respondWithPage = () => ({ items: listed([person("a")]), next: "next=1" });
     poller.start();
@@ -283,10 +267,9 @@ describe("polling when Webex fails", () => {
     expect(people.requests.length).to.equal(2);
     await clock.advance(13_000);
     expect(people.requests.length).to.equal(4);
-    await poller.stop();
   });
 
-  it("shows a keychain out of reach and tries at least every 10 s", async () => {
+  it("reports an unreachable keychain, and retries at least every 10 s", async () => {
     const { clock, people, poller, codes } = createPollingHarness();
     people.failRequest = () => fault("keychainLocked");
     poller.start();
@@ -297,10 +280,9 @@ describe("polling when Webex fails", () => {
     people.failRequest = () => null;
     await clock.advance(10_000);
     expect(codes()).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("tries again without a word when our own side called the request off, and survives a defect", async () => {
+  it("retries silently after the worker cancelled the request, and survives a defect", async () => {
     const { clock, people, poller, changes, logger, roster } = createPollingHarness();
     people.faults.push(fault("cancelled"), new Error("boom") as unknown as Fault);
     poller.start();
@@ -308,10 +290,9 @@ describe("polling when Webex fails", () => {
     expect(changes).to.deep.equal([]);
     expect(roster.completed).to.deep.equal([1]);
     expect(logger.records.filter((r) => r.level === "error").length).to.equal(1);
-    await poller.stop();
   });
 
-  it("asks at once when the way to Webex changed: the next page, who was set aside, and whom Webex refuses", async () => {
+  it("polls immediately over a new route: pages, deferred lookups, and if refused", async () => {
     const { clock, people, poller, roster, codes } = createPollingHarness();
     people.failRequest = () => fault("webexUnreachable");
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
@@ -329,12 +310,12 @@ describe("polling when Webex fails", () => {
     expect(codes()).to.deep.equal([]);
 
     people.failRequest = () => fault("webexUnreachable");
-    roster.watch("stranger@example.com");
+    roster.watch("unmatched@example.com");
     await clock.advance(5_000);
     people.failRequest = () => null;
     poller.routeChanged();
     await settle();
-    expect(roster.lookups).to.deep.equal([{ address: "stranger@example.com", found: 0 }]);
+    expect(roster.lookups).to.deep.equal([{ address: "unmatched@example.com", found: 0 }]);
 
     people.failRequest = () => fault("forbidden");
     poller.routeChanged();
@@ -344,10 +325,9 @@ describe("polling when Webex fails", () => {
     poller.routeChanged();
     await settle();
     expect(poller.isAccepted).to.equal(true);
-    await poller.stop();
   });
 
-  it("drops what is under way on an old way to Webex without a word, and begins at once on the new one", async () => {
+  it("drops the request on the old route silently, and polls immediately over the new one", async () => {
     const { clock, people, poller, codes } = createPollingHarness();
     people.latencyMs = 30_000;
     poller.start();
@@ -358,10 +338,9 @@ describe("polling when Webex fails", () => {
     expect(people.requestNames.slice(0, 2)).to.deep.equal(["first 1000", "first 1000"]);
     expect(poller.report().lastSweep).to.not.equal(null);
     expect(codes()).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("does not ask against Webex's wish on a new way either, nor beyond the budget, nor while stopped", async () => {
+  it("respects Retry-After, the budget and stop() on a new route as well", async () => {
     const { clock, people, poller } = createPollingHarness(5);
     poller.routeChanged();
     people.faults.push(fault("rateLimited", 429, 30_000));
@@ -378,10 +357,9 @@ describe("polling when Webex fails", () => {
       await clock.advance(1_000);
     }
     expect(people.requests.length).to.be.within(2, 5);
-    await poller.stop();
   });
 
-  it("retries at once when a poll is asked for during a backoff", async () => {
+  it("retries immediately when a poll is requested during a backoff", async () => {
     const { clock, people, poller } = createPollingHarness();
     people.failRequest = () => fault("webexUnreachable");
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
@@ -392,12 +370,11 @@ describe("polling when Webex fails", () => {
     poller.pollNow();
     await settle();
     expect(people.requests.length).to.equal(requestCount + 1);
-    await poller.stop();
   });
 });
 
-describe("polling's promises", () => {
-  it("warns of an organization over 1,000 persons, after a complete sweep", async () => {
+describe("problems of polling", () => {
+  it("include an organization with over 1,000 persons, after a complete sweep", async () => {
     const { clock, poller, roster } = createPollingHarness();
     roster.fixedPersonCount = 1_001;
     poller.start();
@@ -408,10 +385,9 @@ describe("polling's promises", () => {
     roster.fixedPersonCount = 1_000;
     await clock.advance(23_000);
     expect(poller.problems).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("says when what is known of the watched grew too old, also while nothing comes, and follows the setting", async () => {
+  it("include watched persons that are too old, even without responses, by the current setting", async () => {
     const { clock, people, poller, roster, codes } = createPollingHarness();
     people.latencyMs = 50_000;
     poller.start();
@@ -427,17 +403,15 @@ describe("polling's promises", () => {
     roster.ages = { watchedP50: 10, watchedP95: 180 };
     await clock.advance(9_900);
     expect(codes()).to.deep.equal([]);
-    await poller.stop();
   });
 
-  it("names no person and no address in its log above debug", async () => {
+  it("keep persons and addresses out of the log above debug", async () => {
     const { clock, people, poller, roster, logger } = createPollingHarness();
     roster.unanswered = ["secret.person@example.com"];
-    people.failRequest = (what) => (what.startsWith("lookup") ? fault("webexError", 500) : null);
+    people.failRequest = (name) => (name.startsWith("lookup") ? fault("webexError", 500) : null);
     poller.start();
     await clock.advance(30_000);
     expect(logger.records.length).to.be.greaterThan(1);
     expect(logger.text).not.to.contain("secret.person");
-    await poller.stop();
   });
 });

@@ -1,0 +1,63 @@
+import { expect } from "chai";
+
+import { PageMap } from "../../../src/polling/page-map.js";
+import type { PageResult } from "../../../src/presence/polled-roster.js";
+
+const MINUTE_MS = 60_000;
+
+function pageResult(persons: number, alreadyOnPage: number): PageResult {
+  return { persons, alreadyOnPage, sharesStatus: true, seenInSweep: persons };
+}
+
+/** After a sweep over three pages. */
+function createPageMap(): PageMap {
+  const map = new PageMap();
+  map.recordSweptPage(0, { kind: "first", max: 2 }, "b", 1_000);
+  map.recordSweptPage(1, { kind: "next", url: "b" }, "c", 2_000);
+  expect(map.isComplete).to.equal(false);
+  map.recordSweptPage(2, { kind: "next", url: "c" }, null, 3_000);
+  return map;
+}
+
+describe("page map", () => {
+  it("keeps the latest link to each page", () => {
+    const map = createPageMap();
+    expect([map.count, map.isComplete, map.isRefetchable]).to.deep.equal([3, true, true]);
+    expect(map.fetchedAt).to.deep.equal([1_000, 2_000, 3_000]);
+    map.recordRefetchedPage(0, "b2", pageResult(2, 2), 9_000);
+    expect(map.referenceOf(1)).to.deep.equal({ kind: "next", url: "b2" });
+    expect(map.fetchedAt[0]).to.equal(9_000);
+    map.recordSweptPage(1, { kind: "next", url: "b3" }, null, 10_000);
+    expect(map.count).to.equal(2);
+    expect(map.referenceOf(2)).to.equal(undefined);
+  });
+
+  it("suspends refetching for half an hour after two consecutive pages with other people", () => {
+    const map = createPageMap();
+    map.recordRefetchedPage(1, "x", pageResult(2, 0), 10_000);
+    expect(map.isRefetchable).to.equal(true);
+    expect(map.referenceOf(2)).to.deep.equal({ kind: "next", url: "c" });
+    map.recordRefetchedPage(1, "x", pageResult(2, 2), 11_000);
+    map.recordRefetchedPage(1, "x", pageResult(2, 0), 12_000);
+    expect(map.isRefetchable).to.equal(true);
+    map.recordRefetchedPage(2, null, pageResult(0, 0), 13_000);
+    expect(map.isRefetchable).to.equal(false);
+    map.expireSuspension(13_000 + 30 * MINUTE_MS - 1);
+    expect(map.isRefetchable).to.equal(false);
+    map.expireSuspension(13_000 + 30 * MINUTE_MS);
+    expect(map.isRefetchable).to.equal(true);
+  });
+
+  it("suspends refetching for longer each time, if it broke the link of a sweep", () => {
+    const map = createPageMap();
+    map.suspendRefetching(13_000);
+    map.expireSuspension(13_000 + 30 * MINUTE_MS);
+    map.recordSweptPage(0, { kind: "first", max: 2 }, "b", 1_940_000);
+    map.recordBrokenSweepLink(1_950_000);
+    expect(map.isRefetchable).to.equal(true);
+    map.recordRefetchedPage(1, "y", pageResult(2, 2), 1_999_000);
+    map.recordBrokenSweepLink(2_000_000);
+    map.expireSuspension(2_000_000 + 45 * MINUTE_MS);
+    expect(map.isRefetchable).to.equal(false);
+  });
+});

@@ -1,0 +1,310 @@
+import { expect } from "chai";
+
+import {
+  freshnessPlanner,
+  type KnownPages,
+  type PlannedAction,
+  type PlannerInput,
+} from "../../../src/polling/planner.js";
+import type { LookupCandidate, RefreshDemand } from "../../../src/presence/polled-roster.js";
+import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
+
+const NOW = 1_000_000;
+const FIRST_PAGE = { kind: "page", page: { kind: "first", max: 1_000 } } as const;
+const NEXT_PAGE = { kind: "page", page: { kind: "next", url: "n" } } as const;
+const SWEEP = { page: NEXT_PAGE.page, pages: 1 };
+
+/** Between two sweeps of a single page, at one request per second. */
+const IDLE: PlannerInput = {
+  now: NOW,
+  notBefore: 0,
+  nextPossibleAt: 0,
+  requestsPerMinute: 60,
+  requestDurationMs: { page: 0, lookup: 0 },
+  pollIntervalMs: 20_000,
+  pageSize: 1_000,
+  sweep: null,
+  previousSweep: { startedAt: NOW - 5_000, jitter: 1.1 },
+  isSweepRequested: false,
+  unmatchedAddresses: [],
+  unmatchedLookupsLastMinute: 0,
+  isUnmatchedLookupTurn: true,
+  pages: { count: 1, isComplete: true, isRefetchable: true, fetchedAt: [NOW - 5_000] },
+  demand: NO_DEMAND,
+  requestsSinceSweepPage: 0,
+};
+
+const PAGES: KnownPages = {
+  count: 100,
+  isComplete: true,
+  isRefetchable: true,
+  fetchedAt: new Array<number>(100).fill(NOW - 60_000),
+};
+/** In the middle of a sweep over a hundred pages. */
+const SWEEPING: PlannerInput = {
+  ...IDLE,
+  sweep: { page: NEXT_PAGE.page, pages: 50 },
+  previousSweep: { startedAt: NOW - 50_000, jitter: 1 },
+  pages: PAGES,
+};
+/** Old links are not honored, and there are twice as many watched persons as pages. */
+const MANY_LOOKUPS: Partial<PlannerInput> = {
+  pages: { ...PAGES, isRefetchable: false },
+  demand: {
+    ...NO_DEMAND,
+    persons: 200,
+    effectivePersons: 200,
+    lookupCandidates: [candidate("b@y", 50_000)],
+  },
+};
+
+type Row = [string, Partial<PlannerInput>, PlannedAction];
+
+function demandOnPages(
+  pageWeights: readonly number[],
+  newlyWatchedOn: (page: number) => number = () => 0,
+): RefreshDemand {
+  const persons = pageWeights.reduce((sum, weight) => sum + weight, 0);
+  const pageNewlyWatched = Uint32Array.from(pageWeights, (_, page) => newlyWatchedOn(page));
+  return {
+    ...NO_DEMAND,
+    pageWeights: Float64Array.from(pageWeights),
+    pageNewlyWatched,
+    persons,
+    effectivePersons: persons,
+  };
+}
+
+/** `weights`: by page, of the hundred pages. */
+function demandOn(weights: Readonly<Record<number, number>>): RefreshDemand {
+  return demandOnPages(Array.from({ length: 100 }, (_, page) => weights[page] ?? 0));
+}
+
+const EVERYWHERE = new Array<number>(100).fill(9);
+
+function firstSweepPages(fetchedMsAgo: number): KnownPages {
+  const fetchedAt = [NOW - fetchedMsAgo, NOW, NOW];
+  return { count: 3, isComplete: false, isRefetchable: true, fetchedAt };
+}
+
+function candidate(address: string, ageMs: number): LookupCandidate {
+  return { address, weight: 1, observedAt: NOW - ageMs, isNewlyWatched: false };
+}
+
+function lookup(address: string, isUnmatched: boolean): PlannedAction {
+  return { kind: "lookup", address, isUnmatched };
+}
+
+function waitUntil(untilMs: number): PlannedAction {
+  return { kind: "wait", untilMs };
+}
+
+function itPlans(input: PlannerInput, rows: readonly Row[]): void {
+  for (const [name, change, action] of rows) {
+    it(name, () => expect(freshnessPlanner.next({ ...input, ...change })).to.deep.equal(action));
+  }
+}
+
+describe("planner without watched persons", () => {
+  const unmatchedAddresses = ["x@y"];
+  itPlans(IDLE, [
+    ["starts the first sweep immediately", { previousSweep: null }, FIRST_PAGE],
+    ["waits for the interval between the starts of sweeps", {}, waitUntil(NOW + 17_000)],
+    ["applies a new interval to the wait", { pollIntervalMs: 10_000 }, waitUntil(NOW + 6_000)],
+    [
+      "starts a sweep when the interval is over",
+      { previousSweep: { startedAt: NOW - 30_000, jitter: 1.1 } },
+      FIRST_PAGE,
+    ],
+    ["starts a requested sweep", { isSweepRequested: true }, FIRST_PAGE],
+    ["fetches the next page immediately", { sweep: SWEEP }, NEXT_PAGE],
+    [
+      "fetches no page before the budget allows it",
+      { sweep: SWEEP, nextPossibleAt: NOW + 3_000 },
+      waitUntil(NOW + 3_000),
+    ],
+    [
+      "fetches no page before the backoff is over",
+      { isSweepRequested: true, notBefore: NOW + 4_000 },
+      waitUntil(NOW + 4_000),
+    ],
+    [
+      "extends a wait to the time that the budget allows",
+      { nextPossibleAt: NOW + 30_000 },
+      waitUntil(NOW + 30_000),
+    ],
+    ["looks up between sweeps", { unmatchedAddresses }, lookup("x@y", true)],
+    ["prefers a due sweep to a lookup", { unmatchedAddresses, isSweepRequested: true }, FIRST_PAGE],
+    ["looks up between two pages", { unmatchedAddresses, sweep: SWEEP }, lookup("x@y", true)],
+    [
+      "looks up only once between two pages",
+      { unmatchedAddresses, sweep: SWEEP, isUnmatchedLookupTurn: false },
+      NEXT_PAGE,
+    ],
+    [
+      "limits lookups to a quarter of the requests",
+      { unmatchedAddresses, unmatchedLookupsLastMinute: 15 },
+      waitUntil(NOW + 17_000),
+    ],
+    [
+      "does not look up with a tiny budget",
+      { unmatchedAddresses, requestsPerMinute: 3 },
+      waitUntil(NOW + 17_000),
+    ],
+    [
+      "delays a lookup until the budget allows it",
+      { unmatchedAddresses, nextPossibleAt: NOW + 1_000 },
+      waitUntil(NOW + 1_000),
+    ],
+  ]);
+});
+
+describe("planner with watched persons", () => {
+  itPlans(SWEEPING, [
+    [
+      "refetches a page with watched persons",
+      { demand: demandOn({ 7: 1 }) },
+      { kind: "refetch", page: 7 },
+    ],
+    [
+      "prefers the page with more of them",
+      { demand: demandOn({ 7: 1, 8: 3 }) },
+      { kind: "refetch", page: 8 },
+    ],
+    [
+      "gives the sweep its turn",
+      { demand: demandOn({ 7: 1 }), requestsSinceSweepPage: 19 },
+      NEXT_PAGE,
+    ],
+    [
+      "gives every second turn to a requested sweep",
+      { demand: demandOn({ 7: 1 }), requestsSinceSweepPage: 1, isSweepRequested: true },
+      NEXT_PAGE,
+    ],
+    [
+      "does not refetch a page before the interval is over",
+      { demand: demandOn({ 7: 1 }), pollIntervalMs: 61_000 },
+      NEXT_PAGE,
+    ],
+    [
+      "only sweeps if there are watched persons on all pages",
+      { demand: demandOnPages(EVERYWHERE) },
+      NEXT_PAGE,
+    ],
+    [
+      "only sweeps if a sweep fits into the interval",
+      {
+        demand: demandOn({ 7: 1 }),
+        requestsPerMinute: 600,
+        sweep: null,
+        previousSweep: { startedAt: NOW - 5_000, jitter: 1 },
+      },
+      waitUntil(NOW + 15_000),
+    ],
+    [
+      "refetches pages with newly watched persons even if sweeps are enough for the others",
+      { demand: demandOnPages(EVERYWHERE, (page) => (page === 3 ? 2 : 0)) },
+      { kind: "refetch", page: 3 },
+    ],
+    [
+      "refetches no page for newly watched persons if a sweep is cheaper",
+      { demand: demandOnPages(EVERYWHERE, () => 3) },
+      NEXT_PAGE,
+    ],
+    [
+      "looks up persons if old links are not honored",
+      {
+        pages: { ...PAGES, isRefetchable: false },
+        demand: {
+          ...NO_DEMAND,
+          persons: 2,
+          effectivePersons: 2,
+          lookupCandidates: [candidate("b@y", 50_000), candidate("a@y", 40_000)],
+        },
+      },
+      lookup("b@y", false),
+    ],
+    ["does not look up more persons than there are pages", MANY_LOOKUPS, NEXT_PAGE],
+    [
+      "looks up persons that no sweep has found yet",
+      { demand: { ...NO_DEMAND, persons: 1, notOnAnyPage: [candidate("b@y", 50_000)] } },
+      lookup("b@y", false),
+    ],
+    [
+      "does not interrupt a first sweep for half a minute",
+      { pages: firstSweepPages(29_000), pollIntervalMs: 5_000, demand: demandOnPages([1, 0, 0]) },
+      NEXT_PAGE,
+    ],
+    [
+      "then refetches the pages that it has fetched",
+      { pages: firstSweepPages(31_000), pollIntervalMs: 5_000, demand: demandOnPages([1, 0, 0]) },
+      { kind: "refetch", page: 0 },
+    ],
+    [
+      "looks up unmatched addresses during a first sweep that finds no watched persons",
+      { pages: { ...PAGES, isComplete: false }, unmatchedAddresses: ["x@y"] },
+      lookup("x@y", true),
+    ],
+    [
+      "does not look them up while it finds a watched person per page",
+      {
+        pages: { count: 1, isComplete: false, isRefetchable: true, fetchedAt: [NOW] },
+        unmatchedAddresses: ["x@y"],
+        demand: demandOnPages([50]),
+      },
+      NEXT_PAGE,
+    ],
+    [
+      "sweeps early for more unmatched addresses than there are pages",
+      {
+        sweep: null,
+        previousSweep: { startedAt: NOW - 6_000, jitter: 1 },
+        unmatchedAddresses: Array.from({ length: 101 }, (_, i) => `${i}@y`),
+      },
+      FIRST_PAGE,
+    ],
+    [
+      "waits for the page that is due first",
+      {
+        sweep: null,
+        requestsPerMinute: 300,
+        pollIntervalMs: 18_000,
+        previousSweep: { startedAt: NOW, jitter: 1 },
+        pages: { ...PAGES, fetchedAt: new Array<number>(100).fill(NOW - 10_000) },
+        demand: demandOn({ 7: 1 }),
+      },
+      waitUntil(NOW + 7_900),
+    ],
+  ]);
+
+  it("looks up twice as many persons as there are pages if a page takes much longer", () => {
+    const actionKindFor = (page: number, lookupMs: number): string => {
+      const requestDurationMs = { page, lookup: lookupMs };
+      return freshnessPlanner.next({ ...SWEEPING, ...MANY_LOOKUPS, requestDurationMs }).kind;
+    };
+    expect(actionKindFor(900, 200)).to.equal("page");
+    expect(actionKindFor(3_000, 200)).to.equal("lookup");
+    expect(actionKindFor(3_000, 3_000)).to.equal("page");
+  });
+
+  it("requests pages at the square root of their weight, and the sweep every 20th time", () => {
+    const weights = Object.fromEntries(
+      Array.from({ length: 30 }, (_, page) => [page, [1, 4, 16][page % 3] ?? 0]),
+    );
+    const demand = demandOn(weights);
+    const fetchedAt = new Array<number>(100).fill(NOW);
+    const input = { ...SWEEPING, pages: { ...PAGES, fetchedAt }, pollIntervalMs: 2_000, demand };
+    const requestCounts = new Map<string | number, number>();
+    let requestsSinceSweepPage = 0;
+    for (let now = NOW; now < NOW + 10_000_000; now += 1_000) {
+      const action = freshnessPlanner.next({ ...input, now, requestsSinceSweepPage });
+      if (action.kind === "refetch") fetchedAt[action.page] = now;
+      requestsSinceSweepPage = action.kind === "refetch" ? requestsSinceSweepPage + 1 : 0;
+      const key = action.kind === "refetch" ? (weights[action.page] ?? 0) : action.kind;
+      requestCounts.set(key, (requestCounts.get(key) ?? 0) + 1);
+    }
+    expect(requestCounts.get("page")! / 10_000).to.be.within(0.048, 0.052);
+    expect(requestCounts.get(4)! / requestCounts.get(1)!).to.be.within(1.8, 2.2);
+    expect(requestCounts.get(16)! / requestCounts.get(1)!).to.be.within(3.5, 4.4);
+  });
+});

@@ -1,0 +1,89 @@
+import { expect } from "chai";
+
+import { PageSize, Sweep } from "../../../src/polling/sweep-runner.js";
+import { listed } from "../../support/listed-persons.js";
+import { person } from "../../support/polling-harness.js";
+
+describe("page size", () => {
+  const completeSweeps = (size: PageSize, count: number): void => {
+    for (let i = 0; i < count; i += 1) size.recordCompletedSweep();
+  };
+
+  it("starts at 1000 and is halved down to 50", () => {
+    const size = new PageSize();
+    const sizes = [size.max];
+    while (size.shrink()) sizes.push(size.max);
+    expect(sizes).to.deep.equal([1_000, 500, 250, 125, 62, 50]);
+    expect(size.shrink()).to.equal(false);
+  });
+
+  it("is halved from the size that Webex returns if that is smaller", () => {
+    const size = new PageSize();
+    size.recordPage(200, true);
+    size.recordPage(7, false);
+    size.shrink();
+    expect(size.max).to.equal(100);
+  });
+
+  it("returns to a size that worked before after several complete sweeps", () => {
+    const size = new PageSize();
+    completeSweeps(size, 1);
+    size.shrink();
+    size.shrink();
+    completeSweeps(size, 2);
+    expect(size.max).to.equal(250);
+    completeSweeps(size, 1);
+    expect(size.max).to.equal(1_000);
+  });
+
+  it("doubles if no larger size has worked, and more slowly after each failure", () => {
+    const size = new PageSize();
+    size.shrink();
+    size.shrink();
+    completeSweeps(size, 3);
+    expect(size.max).to.equal(500);
+    size.shrink();
+    expect(size.max).to.equal(250);
+    completeSweeps(size, 5);
+    expect(size.max).to.equal(250);
+    completeSweeps(size, 1);
+    expect(size.max).to.equal(500);
+  });
+});
+
+describe("sweep", () => {
+  /** Records a page and returns the sweep's outcome. */
+  function createSweep() {
+    const sweep = new Sweep(1, { kind: "first", max: 1_000 }, 0, 0);
+    const seen = new Set<string>();
+    return (next: string | null, ids: readonly string[], bots = 0) => {
+      for (const id of ids) seen.add(id);
+      const counts = { persons: ids.length, alreadyOnPage: 0, seenInSweep: seen.size };
+      const persons = ids.map((id) => person(id));
+      const page = { items: listed(persons, bots), next };
+      return sweep.recordPage(page, { ...counts, sharesStatus: true });
+    };
+  }
+
+  it("follows links on empty pages and on pages with only bots", () => {
+    const recordPage = createSweep();
+    for (let i = 0; i < 500; i += 1) expect(recordPage(`bots=${i}`, [], 50)).to.equal("more");
+    for (let i = 0; i < 50; i += 1) expect(recordPage(`empty=${i}`, [])).to.equal("more");
+    expect(recordPage(null, ["a"])).to.equal("last");
+  });
+
+  it("is endless when a link repeats, without new persons, and after ten thousand pages", () => {
+    const recordLoop = createSweep();
+    expect(recordLoop("x", ["a"])).to.equal("more");
+    expect(recordLoop("y", ["b"])).to.equal("more");
+    expect(recordLoop("x", ["c"])).to.equal("endless");
+    const recordSamePerson = createSweep();
+    let pages = 1;
+    while (recordSamePerson(`p=${pages}`, ["a"]) === "more") pages += 1;
+    expect(pages).to.equal(101);
+    const recordNewPerson = createSweep();
+    pages = 1;
+    while (recordNewPerson(`p=${pages}`, [`id ${pages}`]) === "more") pages += 1;
+    expect(pages).to.equal(10_000);
+  });
+});
