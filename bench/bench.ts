@@ -1,15 +1,29 @@
-import type { Panel } from "./svg-plot.js";
+export interface Series {
+  readonly label: string;
+  readonly samples: readonly number[];
+  /** Whether the samples are the worker's, not those of a baseline. */
+  readonly ours?: boolean;
+}
 
-/** One line of a bench's table. */
+/** One plot: series with the same unit, on an axis from zero. */
+export interface Panel {
+  readonly title: string;
+  readonly unit: string;
+  readonly series: readonly Series[];
+  /** In the unit of the panel. */
+  readonly bound?: { readonly value: number; readonly label: string };
+}
+
+/** A row of a bench's table. */
 export interface Row {
   readonly measure: string;
-  /** The product's own figure, with its unit. */
+  /** The worker's value, with its unit. */
   readonly ours: string;
-  /** What it is held against, named, with its figure; "" where there is nothing. */
+  /** The baselines with their values, or "". */
   readonly against: string;
-  /** What counts, mostly a ratio. */
+  /** The result, usually a ratio. */
   readonly figure: string;
-  /** The bound in words; null for a row that only informs. */
+  /** The bound as text; null for a row without one. */
   readonly wanted: string | null;
   readonly met: boolean | null;
 }
@@ -17,18 +31,17 @@ export interface Row {
 export interface BenchResult {
   readonly rows: readonly Row[];
   readonly panels: readonly Panel[];
-  /** Sentences for the reader of the results. */
   readonly notes: readonly string[];
-  /** Markdown that follows the table in the results' file. */
+  /** Markdown after the plot in the results file. */
   readonly appendix?: string;
 }
 
 export interface BenchContext {
-  /** The built worker that is measured. */
+  /** The path of the built worker to measure. */
   readonly worker: string;
-  /** Rounds counted, at least; a first one goes before them and is dropped. */
+  /** The number of rounds to count, at least `atLeast`; a warm-up round precedes them. */
   readonly rounds: (atLeast: number) => number;
-  /** Says what is under way, on stderr. */
+  /** Reports progress on stderr. */
   readonly log: (text: string) => void;
 }
 
@@ -39,7 +52,7 @@ export interface Bench {
   run(context: BenchContext): Promise<BenchResult>;
 }
 
-/** A row that is met when `value` is at most, or at least, `bound`. */
+/** A row with a bound: its text, and whether the result meets it. */
 export function boundedRow(row: Omit<Row, "wanted" | "met">, wanted: string, met: boolean): Row {
   return { ...row, wanted, met };
 }

@@ -3,11 +3,11 @@ import { watch } from "chokidar";
 
 import { WebexSimulator } from "../simulator/webex-simulator.js";
 import { infoRow, boundedRow, type Bench } from "./bench.js";
-import { median, formatNumber, formatCount } from "./samples.js";
+import { median, formatNumber, formatCount, formatMedian } from "./samples.js";
 import { sleep, WorkerProcess } from "./worker-process.js";
 
 const FLIPS = 9;
-/** Contract: an edit is in force within a second of the last write, its effect on polling included. */
+/** An edit must take effect, including on polling, within one second of the last write. */
 const BOUND_MS = 1_000;
 const DEADLINE_MS = 5_000;
 
@@ -15,9 +15,9 @@ export const flip: Bench = {
   name: "flip",
   title: "From the switch in Presence.ini to the first request",
   description:
-    "`WebexPresence.Enable` is written from 0 to 1 in place; measured is the time from the beginning of the write to the first request that the simulated Webex " +
-    "hears. Held against chokidar's own `change` event, with its documented defaults, for the same write. The worker waits on purpose: " +
-    "an editor that saves in pieces with pauses of up to 200 ms must be one edit, which chokidar's event does not promise.",
+    "The time from the start of a write that changes `WebexPresence.Enable` from 0 to 1 in place to the first request at the simulated Webex, " +
+    "compared with chokidar's `change` event, with its documented defaults, for the same write. The worker waits deliberately: an editor that " +
+    "saves in parts with pauses of up to 200 ms makes one edit, which chokidar's event does not guarantee.",
   async run({ worker, rounds, log }) {
     const webex = new WebexSimulator({
       organizations: [{ name: "Example Ltd", persons: 100, seed: 7 }],
@@ -56,7 +56,7 @@ export const flip: Bench = {
           watcher.once("change", () => resolve()),
         ).then(since);
         const written = writeFile(process.settingsPath, settingsLines(1).join("\r\n"));
-        // The event may be there before the promise of the write is: both clocks start when the write was begun.
+        // The event may precede the end of the write, so both times start with the write.
         writtenAt = performance.now();
         await written;
         const [request, change] = [await firstRequest, await changeEvent];
@@ -72,8 +72,8 @@ export const flip: Bench = {
           boundedRow(
             {
               measure: "Enable=1 to the first request",
-              ours: `${formatNumber(median(requests))} ms`,
-              against: `chokidar's event ${formatNumber(median(events))} ms`,
+              ours: formatMedian(requests, "ms"),
+              against: `chokidar's event ${formatMedian(events, "ms")}`,
               figure: `+${formatNumber(median(requests) - median(events))} ms (median of ${count})`,
             },
             `≤ ${formatCount(BOUND_MS)} ms`,
@@ -98,7 +98,7 @@ export const flip: Bench = {
           },
         ],
         notes: [
-          "chokidar runs in this process with the simulator, the worker in its own: what it adds beyond the event is reading, deciding and asking.",
+          "chokidar runs in the process of the simulator and the worker in its own. Beyond the event, the worker reads the file, decides and sends a request.",
         ],
       };
     } finally {

@@ -268,8 +268,7 @@ function percent(share: number): string {
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const { describeMachine } = await import("./machine.js");
-  const { textTable, writeResults } = await import("./report.js");
+  const { describeMachine, textTable, writeResults } = await import("./report.js");
   const result = await run({
     worker: "",
     rounds: (atLeast) => atLeast,

@@ -4,19 +4,18 @@ import { resolve } from "node:path";
 import type { Bench, BenchContext } from "./bench.js";
 import { flip } from "./flip.js";
 import { freshness } from "./freshness.js";
-import { describeMachine } from "./machine.js";
+import { describeMachine, textTable, writeResults } from "./report.js";
 import { memory } from "./memory.js";
-import { textTable, writeResults } from "./report.js";
 import { rpc } from "./rpc.js";
 import { snapshot } from "./snapshot.js";
 import { start } from "./start.js";
 
 const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness];
 const USAGE = `Usage: npm run bench -- [name…] [options]
-  names: ${BENCHES.map(({ name }) => name).join(" ")} (all unless said)
+  names: ${BENCHES.map(({ name }) => name).join(" ")} (default: all)
   --worker <file>   another build of the worker (dist/worker.cjs)
-  --rounds <n>      more rounds than each bench takes by itself
-  --dry             writes nothing into bench/results`;
+  --rounds <n>      rounds per bench, if more than its default
+  --dry             do not write to bench/results`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -51,7 +50,7 @@ async function main(): Promise<void> {
       if (result.notes.length > 0) console.log();
       if (!values.dry) await writeResults(bench, result, machineDescription);
     } catch (error) {
-      console.error(`${bench.name} could not run:`, error);
+      console.error(`${bench.name} failed:`, error);
       process.exitCode = 1;
     }
   }

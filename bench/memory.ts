@@ -1,14 +1,20 @@
+import { readFileSync } from "node:fs";
 import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { infoRow, boundedRow, type Bench, type BenchContext, type BenchResult } from "./bench.js";
+import {
+  infoRow,
+  boundedRow,
+  type Panel,
+  type Bench,
+  type BenchContext,
+  type BenchResult,
+} from "./bench.js";
 import type { RosterMemory } from "./children/roster-memory.js";
-import { median, formatNumber, formatCount } from "./samples.js";
+import { median, formatNumber, formatCount, formatMedian } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
-import type { Panel } from "./svg-plot.js";
-import { memoryOf, type ProcessMemory } from "./process-memory.js";
 import { endChild, sleep, WorkerProcess } from "./worker-process.js";
 
 const WORKER_COUNT = 5;
@@ -23,11 +29,11 @@ const POLLER = join("bench", "peers", "bare-poller.cjs");
 
 export const memory: Bench = {
   name: "memory",
-  title: "Memory at rest, and what a large organization adds",
+  title: "Memory at rest, and added by a large organization",
   description:
-    "Resident memory (VmRSS, in 10^6 bytes, the Node binary's pages included) of the built worker while it polls a simulated organization; " +
-    "and, in a process with an exposed garbage collector, heap and buffers (heapUsed + external, which holds the array buffers) before and after the " +
-    "presence room has taken a large organization, decoded as in production.",
+    "Resident memory (VmRSS, in 10^6 bytes, including the pages of the Node binary) of the built worker while it polls a simulated organization; " +
+    "and, in a process with an exposed garbage collector, heap and buffers (heapUsed + external, which includes array buffers) before and after " +
+    "the presence store holds a large organization, decoded as in production.",
   async run(context) {
     const idle = await measureDisabled(context);
     const rest = await measurePolling(context);
@@ -41,10 +47,10 @@ export const memory: Bench = {
   },
 };
 
-/** At rest: launched, settings read, nothing to do; V8 gives back what the start took within half a minute. */
+/** Measures disabled workers after 30 s, when V8 has released the memory of the start. */
 async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<BenchResult> {
   const count = rounds(WORKER_COUNT);
-  log(`${count} workers rest for ${IDLE_MS / 1000} s`);
+  log(`${count} idle workers for ${IDLE_MS / 1000} s`);
   const workers = await Promise.all(
     Array.from({ length: count }, () => WorkerProcess.launch(worker, ["WebexPresence.Enable=0"])),
   );
@@ -60,8 +66,8 @@ async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<B
         boundedRow(
           {
             measure: "resident, at rest (disabled)",
-            ours: `${formatNumber(median(ours))} MB`,
-            against: `bare Node ${formatNumber(median(node))} MB`,
+            ours: formatMedian(ours, "MB"),
+            against: `bare Node ${formatMedian(node, "MB")}`,
             figure: `bare Node + ${formatNumber(median(ours) - median(node))} MB (median of ${count})`,
           },
           `< ${IDLE_BOUND_MB} MB`,
@@ -81,7 +87,7 @@ async function measureDisabled({ worker, rounds, log }: BenchContext): Promise<B
 
 async function measurePolling({ worker, rounds, log }: BenchContext): Promise<BenchResult> {
   const count = rounds(WORKER_COUNT);
-  log(`${count} workers poll ${IDLE_PERSONS} persons for ${POLLING_MS / 1000} s`);
+  log(`${count} workers polling ${IDLE_PERSONS} persons for ${POLLING_MS / 1000} s`);
   const service = await SimulatedService.start(IDLE_PERSONS, 60);
   const settings = service.settings(
     "WebexPresence.Enable=1",
@@ -98,15 +104,7 @@ async function measurePolling({ worker, rounds, log }: BenchContext): Promise<Be
   );
   try {
     await Promise.all(workers.map((each) => each.authorize(service)));
-    await Promise.all(
-      workers.map((each) =>
-        each.waitForStatus(
-          "a sweep",
-          ({ organizations }) => organizations[0]?.lastSweep?.persons === IDLE_PERSONS,
-          20_000,
-        ),
-      ),
-    );
+    await Promise.all(workers.map((each) => each.waitForSweep(IDLE_PERSONS, 20_000)));
     await sleep(POLLING_MS);
     const ours = workers.map(({ pid }) => memoryOf(pid));
     const node = bare.map(({ pid }) => memoryOf(pid ?? 0));
@@ -122,29 +120,29 @@ async function measurePolling({ worker, rounds, log }: BenchContext): Promise<Be
       least: least.map(ownMemory),
     };
     const against = (of: typeof own): string =>
-      `bare Node ${formatNumber(median(of.node))} MB, bare poller ${formatNumber(median(of.least))} MB`;
+      `bare Node ${formatMedian(of.node, "MB")}, bare poller ${formatMedian(of.least, "MB")}`;
     return {
       rows: [
         infoRow({
           measure: `resident, polling ${IDLE_PERSONS} persons`,
-          ours: `${formatNumber(median(resident.ours))} MB`,
+          ours: formatMedian(resident.ours, "MB"),
           against: against(resident),
           figure: `bare Node + ${formatNumber(median(resident.ours) - median(resident.node))} MB (median of ${count})`,
         }),
         infoRow({
-          measure: "of it the process's own (RssAnon)",
-          ours: `${formatNumber(median(own.ours))} MB`,
+          measure: "of which the process's own (RssAnon)",
+          ours: formatMedian(own.ours, "MB"),
           against: against(own),
           figure: `bare Node + ${formatNumber(median(own.ours) - median(own.node))} MB`,
         }),
       ],
       panels: [
         panel(`Resident memory, polling ${IDLE_PERSONS} persons`, resident),
-        panel("Of it the process's own, without the mapped Node binary", own),
+        panel("The process's own memory, without the mapped Node binary", own),
       ],
       notes: [
-        "The bare poller is Node's own request and `JSON.parse` every five seconds, and nothing else: the least that this runtime needs for the work.",
-        "What is resident but not the process's own is the Node binary, mapped: every Node process on the machine shares it.",
+        "The bare poller only runs Node's own request and `JSON.parse` every five seconds: the minimum that Node needs for polling.",
+        "Resident memory that is not the process's own is the mapped Node binary, which all Node processes share.",
       ],
     };
   } finally {
@@ -156,11 +154,7 @@ async function measurePolling({ worker, rounds, log }: BenchContext): Promise<Be
   }
 }
 
-function panel(
-  title: string,
-  of: Record<"ours" | "node" | "least", readonly number[]>,
-  bound?: Panel["bound"],
-): Panel {
+function panel(title: string, of: Record<"ours" | "node" | "least", readonly number[]>): Panel {
   return {
     title,
     unit: "MB",
@@ -169,7 +163,6 @@ function panel(
       { label: "bare poller", samples: of.least },
       { label: "bare Node", samples: of.node },
     ],
-    ...(bound === undefined ? {} : { bound }),
   };
 }
 
@@ -187,7 +180,7 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
   for (const persons of [LARGE_PERSONS, 2 * LARGE_PERSONS]) {
     const added: number[] = [];
     for (let round = 0; round < rounds(5); round += 1) {
-      log(`a roster of ${persons} persons, ${round + 1}`);
+      log(`a roster of ${persons} persons, round ${round + 1}`);
       const { stdout } = await promisify(execFile)(process.execPath, [
         "--expose-gc",
         child,
@@ -200,9 +193,9 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
   const rows = measured.map(({ persons, added }) => {
     const row = {
       measure: `added by ${formatCount(persons)} persons`,
-      ours: `${formatNumber(median(added))} MB`,
+      ours: formatMedian(added, "MB"),
       against: "",
-      figure: `${formatNumber((median(added) * 1e6) / persons)} bytes a person`,
+      figure: `${formatNumber((median(added) * 1e6) / persons)} bytes per person`,
     };
     return persons === LARGE_PERSONS
       ? boundedRow(row, `< ${ROSTER_BOUND_MB} MB`, median(added) < ROSTER_BOUND_MB)
@@ -212,7 +205,7 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
     rows,
     panels: [
       {
-        title: "Heap and buffers that a roster adds",
+        title: "Heap and buffers added by a roster",
         unit: "MB",
         series: measured.map(({ persons, added }) => ({
           label: `${formatCount(persons)} persons`,
@@ -230,7 +223,7 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
 }
 
 async function measureLargeSweep({ worker, log }: BenchContext): Promise<BenchResult> {
-  log(`a worker sweeps ${LARGE_PERSONS} persons`);
+  log(`a worker sweeping ${LARGE_PERSONS} persons`);
   const service = await SimulatedService.start(LARGE_PERSONS, 60);
   const large = await WorkerProcess.launch(
     worker,
@@ -242,11 +235,7 @@ async function measureLargeSweep({ worker, log }: BenchContext): Promise<BenchRe
   );
   try {
     await large.authorize(service);
-    await large.waitForStatus(
-      "the large sweep",
-      ({ organizations }) => organizations[0]?.lastSweep?.persons === LARGE_PERSONS,
-      120_000,
-    );
+    await large.waitForSweep(LARGE_PERSONS, 120_000);
     const afterSweep = memoryOf(large.pid).totalMB;
     await sleep(POLLING_MS);
     const row = (measure: string, value: number) =>
@@ -258,11 +247,27 @@ async function measureLargeSweep({ worker, log }: BenchContext): Promise<BenchRe
       ],
       panels: [],
       notes: [
-        "After a large sweep V8 keeps for a while what it took for the pages; the roster itself is the row above.",
+        "After a large sweep, V8 keeps the memory of the pages for a while; the roster itself is the row above.",
       ],
     };
   } finally {
     await large.stop();
     await service.stop();
   }
+}
+
+/** In 10^6 bytes. */
+export interface ProcessMemory {
+  /** Resident memory, including the pages of the mapped Node binary. */
+  readonly totalMB: number;
+  /** Anonymous memory: heap, buffers and stacks. */
+  readonly ownMB: number;
+}
+
+/** Reads /proc (proc(5)), so that this bench only runs on Linux. */
+export function memoryOf(pid: number): ProcessMemory {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  const megabytes = (name: string): number =>
+    (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024) / 1e6;
+  return { totalMB: megabytes("VmRSS"), ownMB: megabytes("RssAnon") };
 }

@@ -1,16 +1,18 @@
+import { readFileSync } from "node:fs";
+import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Bench, BenchResult, Row } from "./bench.js";
-import { svgPlot } from "./svg-plot.js";
+import type { Bench, BenchResult, Panel, Row, Series } from "./bench.js";
+import { median, formatNumber } from "./samples.js";
 
 const RESULTS = join("bench", "results");
-const HEAD = ["measure", "worker", "against", "figure", "wanted", "verdict"];
+const TABLE_HEADER = ["measure", "worker", "against", "figure", "wanted", "verdict"];
 
-/** The findings as a table for a terminal. */
+/** A result's rows as a table for a terminal. */
 export function textTable(rows: readonly Row[]): string {
-  const lines = [HEAD, ...rows.map(cells)];
-  const widths = HEAD.map((_, column) =>
+  const lines = [TABLE_HEADER, ...rows.map(cells)];
+  const widths = TABLE_HEADER.map((_, column) =>
     Math.max(...lines.map((line) => line[column]?.length ?? 0)),
   );
   const text = lines.map((line) =>
@@ -46,12 +48,118 @@ export async function writeResults(
 function markdownTable(rows: readonly Row[]): string {
   const line = (content: readonly string[]): string =>
     `| ${content.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(HEAD), line(HEAD.map(() => "---")), ...rows.map((row) => line(cells(row)))].join(
-    "\n",
-  );
+  const separator = line(TABLE_HEADER.map(() => "---"));
+  return [line(TABLE_HEADER), separator, ...rows.map((row) => line(cells(row)))].join("\n");
 }
 
 function cells(row: Row): string[] {
   const verdict = row.met === null ? "" : row.met ? "met" : "MISSED";
   return [row.measure, row.ours, row.against, row.figure, row.wanted ?? "", verdict];
+}
+
+const PACKAGES = ["vscode-jsonrpc", "axios", "winston", "chokidar", "zod", "esbuild"];
+
+/** The hardware and software on which the results were measured. */
+export function describeMachine(): string {
+  const processor = cpus()[0]?.model.trim() ?? "unknown processor";
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  const [load = 0] = loadavg();
+  return [
+    `${type()} ${release()} ${arch()}, ${availableParallelism()} × ${processor}, ${memory}, load ${load.toFixed(1)} at the start`,
+    `Node ${process.versions.node} (V8 ${process.versions.v8})`,
+    PACKAGES.map((name) => `${name} ${installedVersion(name)}`).join(", "),
+  ].join("\n");
+}
+
+function installedVersion(name: string): string {
+  const text = readFileSync(`node_modules/${name}/package.json`, "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const WIDTH = 760;
+const LABEL_WIDTH = 210;
+const PLOT_WIDTH = 440;
+const LINE_HEIGHT = 26;
+const PANEL_HEADER = 44;
+const PANEL_FOOTER = 18;
+
+const STYLE = `
+  text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
+  .title { font-weight: 600; font-size: 13px } .soft { fill: #59636e }
+  .axis { stroke: #d1d9e0 } .bound { stroke: #bc4c00; stroke-dasharray: 4 3 } .boundText { fill: #bc4c00 }
+  .theirs { fill: #818b98; stroke: #818b98 } .ours { fill: #0969da; stroke: #0969da } .bar { fill-opacity: .22; stroke: none }
+  .dot { fill-opacity: .5; stroke: none } .median { stroke-width: 2.5 }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 } .soft { fill: #9198a1 } .axis { stroke: #3d444d } .bound { stroke: #f0883e } .boundText { fill: #f0883e }
+    .theirs { fill: #9198a1; stroke: #9198a1 } .ours { fill: #4493f8; stroke: #4493f8 }
+  }`;
+
+/** Plots each series as a bar up to its median, with a dot per sample, for light and dark pages. */
+function svgPlot(title: string, panels: readonly Panel[]): string {
+  let top = 30;
+  const parts: string[] = [];
+  for (const panel of panels) {
+    parts.push(renderPanel(panel, top));
+    top += PANEL_HEADER + panel.series.length * LINE_HEIGHT + PANEL_FOOTER;
+  }
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" role="img" aria-label="${escapeXml(title)}">
+<style>${STYLE}
+</style>
+<text class="title" x="12" y="20">${escapeXml(title)}</text>
+${parts.join("\n")}
+</svg>
+`;
+}
+
+function renderPanel(panel: Panel, top: number): string {
+  const maximum = Math.max(
+    ...panel.series.flatMap(({ samples }) => samples),
+    panel.bound?.value ?? 0,
+  );
+  const x = (value: number): string =>
+    (LABEL_WIDTH + (maximum === 0 ? 0 : (value / maximum) * PLOT_WIDTH)).toFixed(1);
+  const first = top + PANEL_HEADER;
+  const last = first + panel.series.length * LINE_HEIGHT;
+  const lines = [
+    `<text class="soft" x="12" y="${top + 20}">${escapeXml(panel.title)} (${escapeXml(panel.unit)})</text>`,
+    `<line class="axis" x1="${LABEL_WIDTH}" x2="${LABEL_WIDTH}" y1="${first - 6}" y2="${last}"/>`,
+  ];
+  panel.series.forEach((series, index) =>
+    lines.push(renderSeries(series, first + index * LINE_HEIGHT, x)),
+  );
+  if (panel.bound !== undefined) {
+    const at = x(panel.bound.value);
+    const isRightHalf = Number(at) > LABEL_WIDTH + PLOT_WIDTH / 2;
+    lines.push(
+      `<line class="bound" x1="${at}" x2="${at}" y1="${first - 6}" y2="${last}"/>`,
+      `<text class="boundText" x="${at}" y="${first - 10}" text-anchor="${isRightHalf ? "end" : "start"}">${escapeXml(panel.bound.label)}</text>`,
+    );
+  }
+  return lines.join("\n");
+}
+
+function renderSeries(
+  { label, samples, ours }: Series,
+  top: number,
+  x: (value: number) => string,
+): string {
+  const seriesClass = ours === true ? "ours" : "theirs";
+  const center = top + LINE_HEIGHT / 2;
+  const value = median(samples);
+  const dots = samples
+    .map(
+      (sample) => `<circle class="dot ${seriesClass}" cx="${x(sample)}" cy="${center}" r="2.5"/>`,
+    )
+    .join("");
+  return [
+    `<text x="${LABEL_WIDTH - 10}" y="${center + 4}" text-anchor="end">${escapeXml(label)}</text>`,
+    `<rect class="bar ${seriesClass}" x="${LABEL_WIDTH}" y="${top + 5}" width="${(Number(x(value)) - LABEL_WIDTH).toFixed(1)}" height="${LINE_HEIGHT - 10}"/>`,
+    dots,
+    `<line class="median ${seriesClass}" x1="${x(value)}" x2="${x(value)}" y1="${top + 3}" y2="${top + LINE_HEIGHT - 3}"/>`,
+    `<text x="${WIDTH - 12}" y="${center + 4}" text-anchor="end">${formatNumber(value)}</text>`,
+  ].join("\n");
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

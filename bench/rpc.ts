@@ -2,9 +2,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { infoRow, boundedRow, type Bench, type BenchContext, type BenchResult } from "./bench.js";
-import { FrameCounter, LineCounter } from "./frame-counter.js";
-import { MessagePeer } from "./message-peer.js";
-import { interleaved, median, pairedRatio, formatNumber, formatCount } from "./samples.js";
+import { FrameCounter, LineCounter, MessagePeer } from "./message-peer.js";
+import {
+  interleaved,
+  median,
+  pairedRatio,
+  formatNumber,
+  formatCount,
+  formatMedian,
+} from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import { WorkerProcess } from "./worker-process.js";
 
@@ -19,16 +25,15 @@ const BATCH = 500;
 const SEQUENTIAL_BOUND = 1.15;
 const PIPELINED_BOUND = 1.2;
 const CHANGES_BOUND = 1_200_000;
-const ECHO_PEER = join("bench", "peers", "echo-jsonrpc.mjs");
-const LINES_PEER = join("bench", "peers", "echo-lines.mjs");
+const ECHO_PEER = join("bench", "peers", "echo.mjs");
 
 export const rpc: Bench = {
   name: "rpc",
   title: "Answers and changes over JSON-RPC",
   description:
     `The built worker, polling ${PERSONS} simulated persons, answers \`presence/get\` one at a time, ${PIPELINED} pipelined, and \`presence/getMany\` of ` +
-    `${MANY}. Held against a bare vscode-jsonrpc worker that echoes a record of the same size, and a floor that speaks newline-JSON without a library. Changes: the worker's ` +
-    `channel, protocol and presence rooms tell a subscriber of everybody that ${CHANGED_PERSONS} records changed, against a floor that makes and writes as many, of the same people.`,
+    `${MANY}, compared with a bare vscode-jsonrpc worker that echoes a record of the same size, and with a floor that speaks newline-delimited JSON without a library. ` +
+    `Changes: the worker's channel, protocol and presence code notify a subscriber of everybody of ${CHANGED_PERSONS} changed records, compared with a floor that creates and writes as many for the same people.`,
   async run(context) {
     const answersResult = await measureAnswers(context);
     const changesResult = await measureChanges(context);
@@ -46,15 +51,11 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
     worker,
     service.settings("WebexPresence.Enable=1", "WebexPresence.PollIntervalSeconds=3600"),
   );
-  const echo = MessagePeer.spawn([ECHO_PEER], FrameCounter);
-  const lines = MessagePeer.spawn([LINES_PEER], LineCounter);
+  const echo = MessagePeer.spawn([ECHO_PEER, "jsonrpc"], FrameCounter);
+  const lines = MessagePeer.spawn([ECHO_PEER, "lines"], LineCounter);
   try {
     await ours.authorize(service);
-    await ours.waitForStatus(
-      "a sweep",
-      ({ organizations }) => organizations[0]?.lastSweep?.persons === PERSONS,
-      30_000,
-    );
+    await ours.waitForSweep(PERSONS, 30_000);
     const { input, output } = ours.detachStreams();
     const peers = {
       worker: new MessagePeer(input, output, FrameCounter),
@@ -80,8 +81,9 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
       params: { uri: uri(id) },
     });
     const first = await peers.worker.collect(peers.worker.bytes([get(1)]), 1);
-    if (!first.includes('"personId":"'))
-      throw new Error(`The worker does not know whom it is asked for: ${first}`);
+    if (!first.includes('"personId":"')) {
+      throw new Error(`The worker does not know the requested person: ${first}`);
+    }
 
     log(`${count} × ${SEQUENTIAL} presence/get one at a time`);
     const sequential = await measure(async (peer) => {
@@ -114,8 +116,8 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
         boundedRow(
           {
             measure: "presence/get one at a time",
-            ours: `${formatNumber(median(sequential.worker))} µs`,
-            against: `echo ${formatNumber(median(sequential.echo))} µs, floor ${formatNumber(median(sequential.lines))} µs`,
+            ours: formatMedian(sequential.worker, "µs"),
+            against: `echo ${formatMedian(sequential.echo, "µs")}, floor ${formatMedian(sequential.lines, "µs")}`,
             figure: `${sequentialRatio.toFixed(2)} × the echo's time`,
           },
           `≤ ${SEQUENTIAL_BOUND} ×`,
@@ -133,8 +135,8 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
         ),
         infoRow({
           measure: `presence/getMany of ${MANY}`,
-          ours: `${formatNumber(median(many.worker))} µs`,
-          against: `echo ${formatNumber(median(many.echo))} µs, floor ${formatNumber(median(many.lines))} µs`,
+          ours: formatMedian(many.worker, "µs"),
+          against: `echo ${formatMedian(many.echo, "µs")}, floor ${formatMedian(many.lines, "µs")}`,
           figure: `${pairedRatio(many.worker, many.echo).toFixed(2)} × the echo's time`,
         }),
       ],
@@ -142,7 +144,7 @@ async function measureAnswers({ worker, rounds, log }: BenchContext): Promise<Be
         panel("presence/get one at a time", "µs, less is better", sequential),
         panel(
           `presence/get, ${formatCount(PIPELINED)} pipelined`,
-          "a second, more is better",
+          "per second, more is better",
           pipelined,
         ),
         panel(`presence/getMany of ${MANY}`, "µs, less is better", many),
@@ -174,28 +176,33 @@ function panel(
 async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResult> {
   const child = fileURLToPath(new URL("children/changing-worker.js", import.meta.url));
   const ours = MessagePeer.spawn([child, String(CHANGED_PERSONS)], FrameCounter);
-  const lines = MessagePeer.spawn([LINES_PEER], LineCounter);
+  const lines = MessagePeer.spawn([ECHO_PEER, "lines"], LineCounter);
   try {
     const subscribe = ours.peer.bytes([
       { jsonrpc: "2.0", id: 1, method: "presence/subscribe", params: { all: true } },
     ]);
     const answer = await ours.peer.collect(subscribe, 1);
-    // Both tell of the same people: texts of one's own for each are part of the work.
+    // Both use the same people, because each person's own strings are part of the cost.
     const { result } = JSON.parse(answer.slice(answer.indexOf("{"))) as {
       result: { records: object[] };
     };
-    const load = { jsonrpc: "2.0", id: 1, method: "know", params: { records: result.records } };
-    await lines.peer.exchange(lines.peer.bytes([load]), 1);
+    const setPeople = {
+      jsonrpc: "2.0",
+      id: 1,
+      method: "setPeople",
+      params: { records: result.records },
+    };
+    await lines.peer.exchange(lines.peer.bytes([setPeople]), 1);
     const change = ours.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "worker/poll", params: {} }]);
-    const storm = lines.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "storm" }]);
+    const changeAll = lines.peer.bytes([{ jsonrpc: "2.0", id: 2, method: "changeAll" }]);
     const messages = CHANGED_PERSONS / BATCH + 1;
     for (const text of [
       await ours.peer.collect(change, messages),
-      await lines.peer.collect(storm, messages),
+      await lines.peer.collect(changeAll, messages),
     ]) {
       const records = text.split('"observedAt":').length - 1;
       if (records !== CHANGED_PERSONS)
-        throw new Error(`${records} changes were told, not ${CHANGED_PERSONS}.`);
+        throw new Error(`${records} changes were received, not ${CHANGED_PERSONS}.`);
     }
     const count = rounds(ROUNDS);
     log(`${count} × ${CHANGED_PERSONS} changes`);
@@ -203,7 +210,7 @@ async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResul
     const changesResult = await interleaved(
       {
         worker: async () => rate(await ours.peer.exchange(change, messages)),
-        lines: async () => rate(await lines.peer.exchange(storm, messages)),
+        lines: async () => rate(await lines.peer.exchange(changeAll, messages)),
       },
       count,
     );
@@ -212,9 +219,9 @@ async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResul
       rows: [
         boundedRow(
           {
-            measure: `changes told, ${formatCount(CHANGED_PERSONS)} at once`,
-            ours: `${formatNumber(median(changesResult.worker))} records/s`,
-            against: `floor ${formatNumber(median(changesResult.lines))} records/s`,
+            measure: `changes notified, ${formatCount(CHANGED_PERSONS)} at once`,
+            ours: formatMedian(changesResult.worker, "records/s"),
+            against: `floor ${formatMedian(changesResult.lines, "records/s")}`,
             figure: `${ratio.toFixed(2)} × the floor's rate`,
           },
           `≥ ${formatCount(CHANGES_BOUND)} records/s or ≥ 0.5 ×`,
@@ -223,8 +230,8 @@ async function measureChanges({ rounds, log }: BenchContext): Promise<BenchResul
       ],
       panels: [
         {
-          title: `Changes told, ${formatCount(CHANGED_PERSONS)} at once`,
-          unit: "records a second, more is better",
+          title: `Changes notified, ${formatCount(CHANGED_PERSONS)} at once`,
+          unit: "records per second, more is better",
           series: [
             { label: "worker", samples: changesResult.worker, ours: true },
             { label: "newline-JSON floor", samples: changesResult.lines },

@@ -1,21 +1,21 @@
-/** The middle value; with an even count, the mean of the two in the middle. */
+/** Throws an Error for no samples. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const upper = Math.floor(sorted.length / 2);
   const high = sorted[upper];
   const low = sorted[sorted.length % 2 === 0 ? upper - 1 : upper];
-  if (high === undefined || low === undefined) throw new Error("No samples: there is no median.");
+  if (high === undefined || low === undefined) throw new Error("There are no samples.");
   return (high + low) / 2;
 }
 
-/** The median of a[i] / b[i]: what was measured side by side is compared side by side, so that a noisy minute hits both. */
+/** The median of a[i] / b[i]. Samples of the same round share the noise of the machine. */
 export function pairedRatio(a: readonly number[], b: readonly number[]): number {
   return median(a.map((value, index) => value / (b[index] ?? Number.NaN)));
 }
 
 /**
- * Measures contenders in turn, A B C, then C B A, and so on: what the machine does meanwhile strikes all alike. The first round warms up and is
- * dropped.
+ * Measures contenders in alternating order (A B C, C B A, …), so that the noise of the machine
+ * affects them equally. Drops a first warm-up round.
  */
 export async function interleaved<Name extends string>(
   contenders: Readonly<Record<Name, () => Promise<number>>>,
@@ -35,7 +35,7 @@ export async function interleaved<Name extends string>(
   return samples;
 }
 
-/** A number as one reads it: three significant digits or so, thousands apart. */
+/** Formats a number with about three significant digits and thousands separators. */
 export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en-US", {
@@ -44,7 +44,12 @@ export function formatNumber(value: number): string {
   });
 }
 
-/** A count, thousands apart. */
+/** The median of samples with its unit, such as `12.3 ms`. */
+export function formatMedian(values: readonly number[], unit: string): string {
+  return `${formatNumber(median(values))} ${unit}`;
+}
+
+/** Formats an integer with thousands separators. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }

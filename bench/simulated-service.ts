@@ -11,11 +11,11 @@ export interface SimulatedServiceInfo {
     readonly expiresIn: number;
     readonly scope: string;
   };
-  /** An e-mail address of each of the first persons. */
+  /** The e-mail addresses of the first persons, one each. */
   readonly addresses: readonly string[];
 }
 
-/** The simulated Webex in a process of its own: its work is not measured with the worker's. */
+/** The simulated Webex in a process of its own, so that its work is not measured. */
 export class SimulatedService {
   readonly apiUrl: string;
   readonly client: SimulatedServiceInfo["client"];
@@ -31,7 +31,7 @@ export class SimulatedService {
     this.addresses = info.addresses;
   }
 
-  /** One organization; with a `speed` of 0 nobody's presence changes. */
+  /** Starts with one organization. With a `speed` of 0, presence does not change by itself. */
   static async start(persons: number, speed: number): Promise<SimulatedService> {
     const child = fork(fileURLToPath(new URL("children/simulator.js", import.meta.url)), [
       String(persons),
@@ -39,17 +39,17 @@ export class SimulatedService {
     ]);
     const info = await Promise.race([
       once(child, "message").then(([message]) => message as SimulatedServiceInfo),
-      once(child, "exit").then(() => Promise.reject(new Error("The simulator has ended."))),
+      once(child, "exit").then(() => Promise.reject(new Error("The simulator has exited."))),
     ]);
     return new SimulatedService(child, info);
   }
 
-  /** What a Presence.ini for it says. */
+  /** The lines of a Presence.ini for this service. */
   settings(...more: readonly string[]): string[] {
     return [`WebexPresence.ApiUrl=${this.apiUrl}`, "WebexPresence.Authorize=off", ...more];
   }
 
-  /** The offices' time is later by so much, and presence as it is then. Resolves with how many persons have another status. */
+  /** Advances time and presence. Resolves with the number of persons whose status changed. */
   async advanceTime(ms: number): Promise<number> {
     const reply = once(this.#child, "message").then(([changed]) => Number(changed));
     this.#child.send(ms);

@@ -1,19 +1,24 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-import { infoRow, boundedRow, type Bench, type Row } from "./bench.js";
-import { CISCO_SDK_VERSIONS, installCiscoSdk } from "./cisco-sdk-install.js";
-import type { SweepCost } from "./children/sweeper.js";
-import { interleaved, median, pairedRatio, formatNumber, formatCount } from "./samples.js";
+import { CISCO_SDK_VERSIONS, installCiscoSdk } from "./cisco-sdk.js";
+import type { SweeperName, SweepCost } from "./children/sweeper.js";
+import { infoRow, boundedRow, type Panel, type Bench, type Row } from "./bench.js";
+import {
+  interleaved,
+  median,
+  pairedRatio,
+  formatNumber,
+  formatCount,
+  formatMedian,
+} from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
-import type { SweeperName } from "./sweepers.js";
-import type { Panel } from "./svg-plot.js";
 
 const SIZES = [1_000, 10_000, 50_000];
 const BOUND = 1.15;
-/** Sweeps before the clock counts: the compiler has seen the code by then. */
+/** Sweeps before the measurement, after which V8 has compiled the code. */
 const WARM_UP = 2;
-/** What passes in the offices between two sweeps of a contender: `PollIntervalSeconds` as it is by itself. */
+/** Simulated time between two sweeps of a contender: the default of `PollIntervalSeconds`. */
 const INTERVAL_MS = 20_000;
 
 const LABELS: Readonly<Record<SweeperName, string>> = {
@@ -24,14 +29,14 @@ const LABELS: Readonly<Record<SweeperName, string>> = {
   ciscoSdk: "Cisco's JavaScript SDK",
 };
 
-/** By contender; Cisco's SDK runs only where it can be installed. */
+/** Values by contender; Cisco's SDK is missing if it cannot be installed. */
 type ByContender<T> = Record<Exclude<SweeperName, "ciscoSdk">, T> & { readonly ciscoSdk?: T };
 
-/** What each sweep has cost, in milliseconds of processor time, and what was resident after the last one. */
+/** Milliseconds of processor time per sweep, and resident memory after the last one. */
 interface Costs {
   readonly cpu: ByContender<number[]>;
   readonly residentMb: ByContender<number>;
-  /** Share of the people who had another status than at a contender's sweep before, in percent. */
+  /** The percentage of people whose status changed between two sweeps of a contender. */
   readonly changedPercent: number;
 }
 
@@ -39,13 +44,13 @@ export const snapshot: Bench = {
   name: "snapshot",
   title: "Reading a whole organization",
   description:
-    "A sweep of all pages of 1,000 over HTTP on this machine, the simulated Webex in a process of its own, each contender in a process of its own and warm. Between two sweeps " +
-    "of a contender 20 s pass in the simulated offices, where people work. Measured is processor time (`process.cpuUsage`, collector and compiler threads " +
-    "included) for one sweep. The worker's path is its HTTP, REST client, decoding and roster; the floor is Node's own request with one `JSON.parse` a page and nothing done with the result.",
+    "Processor time (`process.cpuUsage`, including collector and compiler threads) for one sweep of all pages of 1,000 over local HTTP. The simulated Webex and each " +
+    "contender, already warm, run in processes of their own, and 20 s of simulated working time pass between two sweeps of a contender. The worker's path consists of its " +
+    "HTTP, REST client, decoding and roster; the floor is Node's own request with one `JSON.parse` per page, without using the result.",
   async run({ rounds, log }) {
     const installError = await installCiscoSdk(log).then(
       () => null,
-      (error: unknown) => `LEFT OUT, so nothing is said of it here: ${(error as Error).message}`,
+      (error: unknown) => `LEFT OUT, so there are no results for it: ${(error as Error).message}`,
     );
     if (installError !== null) log(installError);
     const contenderNames = (Object.keys(LABELS) as SweeperName[]).filter(
@@ -56,7 +61,7 @@ export const snapshot: Bench = {
     const changedCount: number[] = [];
     for (const persons of SIZES) {
       const count = rounds(persons > 10_000 ? 9 : 15);
-      log(`${persons} persons, ${count} sweeps by each`);
+      log(`${persons} persons, ${count} sweeps per contender`);
       const costs = await measureSweeps(persons, count, contenderNames);
       changedCount.push(costs.changedPercent);
       rows.push(...createRows(`sweep of ${formatCount(persons)}`, costs));
@@ -72,8 +77,9 @@ export const snapshot: Bench = {
       });
     }
     const notes = [
-      `From one sweep of a contender to its next, ${formatNumber(median(changedCount))} % of the people had got another status.`,
-      installError ?? `${LABELS.ciscoSdk}, installed apart by the bench: ${CISCO_SDK_VERSIONS}.`,
+      `Between two sweeps of a contender, the status of ${formatNumber(median(changedCount))} % of the people changed.`,
+      installError ??
+        `${LABELS.ciscoSdk}, installed separately by the bench: ${CISCO_SDK_VERSIONS}.`,
     ];
     return { rows, panels, notes };
   },
@@ -81,7 +87,7 @@ export const snapshot: Bench = {
 
 function createRows(sweep: string, { cpu, residentMb }: Costs): Row[] {
   const ratio = pairedRatio(cpu.product, cpu.raw);
-  const ms = (values: readonly number[]): string => `${formatNumber(median(values))} ms`;
+  const ms = (values: readonly number[]): string => formatMedian(values, "ms");
   const mb = (value: number): string => `${formatNumber(value)} MB`;
   const sdk = cpu.ciscoSdk;
   const ahead = Math.min(
@@ -102,16 +108,16 @@ function createRows(sweep: string, { cpu, residentMb }: Costs): Row[] {
     ),
     boundedRow(
       {
-        measure: `${sweep}, ahead of the others`,
+        measure: `${sweep}, compared with the other libraries`,
         ours: ms(cpu.product),
         against: `axios ${ms(cpu.axios)}${sdk === undefined ? "" : `, Cisco's SDK ${ms(sdk)}`}`,
-        figure: `the better one takes ${ahead.toFixed(2)} ×`,
+        figure: `the faster one takes ${ahead.toFixed(2)} ×`,
       },
       "> 1 ×",
       ahead > 1,
     ),
     infoRow({
-      measure: `${sweep}, nobody known before`,
+      measure: `${sweep}, first sweep`,
       ours: ms(cpu.productAtFirst),
       against: `raw ${ms(cpu.raw)}`,
       figure: `${pairedRatio(cpu.productAtFirst, cpu.raw).toFixed(2)} × raw`,
@@ -164,7 +170,7 @@ async function measureSweeps(
   }
 }
 
-/** A contender's process: the first message says that it is ready, each further one what a sweep has cost. */
+/** Starts a contender. Its first message reports that it is ready, each other a sweep's cost. */
 async function startSweeper(name: SweeperName, service: SimulatedService): Promise<ChildProcess> {
   const args = [name, service.apiUrl, service.grant.accessToken];
   const child = fork(fileURLToPath(new URL("children/sweeper.js", import.meta.url)), args);
@@ -176,13 +182,13 @@ async function measureSweep(child: ChildProcess, persons: number): Promise<Sweep
   child.send("sweep");
   const cost = (await nextMessage(child)) as SweepCost;
   if (cost.persons < persons)
-    throw new Error(`A sweep told ${cost.persons} of ${persons} persons.`);
+    throw new Error(`A sweep returned ${cost.persons} of ${persons} persons.`);
   return cost;
 }
 
 function nextMessage(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const onExit = (): void => reject(new Error("A contender has ended."));
+    const onExit = (): void => reject(new Error("A contender has exited."));
     child.once("exit", onExit);
     child.once("message", (message) => {
       child.off("exit", onExit);

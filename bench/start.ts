@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { infoRow, boundedRow, type Bench } from "./bench.js";
-import { FrameCounter } from "./frame-counter.js";
-import { interleaved, median, pairedRatio, formatNumber } from "./samples.js";
+import { FrameCounter } from "./message-peer.js";
+import { interleaved, median, pairedRatio, formatNumber, formatMedian } from "./samples.js";
 import { endChild, launchArguments } from "./worker-process.js";
 
 const PAIRS = 25;
@@ -23,8 +23,8 @@ export const start: Bench = {
   name: "start",
   title: "From launch to the first answer",
   description:
-    "The built worker is launched with a `presence/get` in its input already; measured is the time from the launch to the last byte of the answer. Held " +
-    "against a bare Node process that gives the same answer without a library or a check.",
+    "The time from launching the built worker, with a `presence/get` already in its input, to the last byte of the answer, compared with a bare " +
+    "Node process that gives the same answer without libraries or checks.",
   async run({ worker, rounds, log }) {
     const folder = await mkdtemp(join(tmpdir(), "ucx-bench-"));
     try {
@@ -32,7 +32,7 @@ export const start: Bench = {
       deepStrictEqual(
         withoutTimes(await firstAnswer(ours)),
         withoutTimes(await firstAnswer([BARE])),
-        "The two answer differently.",
+        "The worker and the bare process answer differently.",
       );
       const pairs = rounds(PAIRS);
       log(`${pairs} pairs of launches`);
@@ -51,7 +51,7 @@ export const start: Bench = {
           boundedRow(
             {
               measure: "first answer",
-              ours: `${formatNumber(median(durations.worker))} ms`,
+              ours: formatMedian(durations.worker, "ms"),
               against: `bare Node ${formatNumber(bareMs)} ms`,
               figure: `${ratio.toFixed(2)} × (median of ${pairs} pairs)`,
             },
@@ -59,7 +59,7 @@ export const start: Bench = {
             ratio <= BOUND,
           ),
           infoRow({
-            measure: "first answer, best of all",
+            measure: "first answer, minimum",
             ours: `${formatNumber(Math.min(...durations.worker))} ms`,
             against: `bare Node ${formatNumber(Math.min(...durations.bare))} ms`,
             figure: `${bestRatio.toFixed(2)} ×`,
@@ -97,7 +97,7 @@ async function firstAnswer(args: readonly string[]): Promise<{ ms: number; answe
     });
     child.once("error", reject);
     child.once("exit", (code) =>
-      reject(new Error(`It ended (${String(code)}) without an answer: ${args.join(" ")}`)),
+      reject(new Error(`Exited with code ${String(code)} without an answer: ${args.join(" ")}`)),
     );
   });
   await endChild(child);

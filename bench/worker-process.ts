@@ -18,7 +18,7 @@ export interface WorkerStatus {
 
 const STATUS_POLL_MS = 50;
 
-/** The built worker in a folder of its own, as a host launches it. */
+/** The built worker, launched as by a host, in a temporary folder. */
 export class WorkerProcess {
   readonly pid: number;
   readonly child: ChildProcessByStdio<Writable, Readable, null>;
@@ -27,7 +27,7 @@ export class WorkerProcess {
   readonly #rpc: JsonRpcClient;
 
   private constructor(child: ChildProcessByStdio<Writable, Readable, null>, folder: string) {
-    if (child.pid === undefined) throw new Error("The worker could not be launched.");
+    if (child.pid === undefined) throw new Error("Cannot launch the worker.");
     this.pid = child.pid;
     this.child = child;
     this.#folder = folder;
@@ -35,7 +35,7 @@ export class WorkerProcess {
     this.#rpc = new JsonRpcClient(child.stdout, child.stdin);
   }
 
-  /** `lines` is what its Presence.ini says; without any, the file is not there. */
+  /** `lines` are those of Presence.ini; without any, the file does not exist. */
   static async launch(worker: string, lines: readonly string[]): Promise<WorkerProcess> {
     const folder = await mkdtemp(join(tmpdir(), "ucx-bench-"));
     if (lines.length > 0)
@@ -55,7 +55,15 @@ export class WorkerProcess {
     await this.request("authorization/import", service.grant);
   }
 
-  /** Waits until `found` says yes of the worker's status. */
+  async waitForSweep(persons: number, timeoutMs: number): Promise<void> {
+    await this.waitForStatus(
+      "a sweep",
+      ({ organizations }) => organizations[0]?.lastSweep?.persons === persons,
+      timeoutMs,
+    );
+  }
+
+  /** Polls the status until `isReached`; rejects after `timeoutMs`. */
   async waitForStatus(
     description: string,
     isReached: (status: WorkerStatus) => boolean,
@@ -66,12 +74,14 @@ export class WorkerProcess {
       const status = await this.request<WorkerStatus>("worker/status");
       if (isReached(status)) return;
       if (Date.now() > deadline)
-        throw new Error(`Not within ${timeoutMs} ms: ${description}. ${JSON.stringify(status)}`);
+        throw new Error(
+          `Timed out after ${timeoutMs} ms waiting for ${description}. ${JSON.stringify(status)}`,
+        );
       await sleep(STATUS_POLL_MS);
     }
   }
 
-  /** The bare streams, for a bench that counts bytes itself. The requests above answer no more. */
+  /** Returns the raw streams, after which `request` no longer works. */
   detachStreams(): { readonly input: Writable; readonly output: Readable } {
     this.child.stdout.removeAllListeners("data");
     return { input: this.child.stdin, output: this.child.stdout };
@@ -94,7 +104,7 @@ export function launchArguments(folder: string): string[] {
   ];
 }
 
-/** Ends a child by the end of its input, and by force where that is not enough. */
+/** Ends a child by closing its stdin, and kills it after two seconds. */
 export async function endChild(
   child: ChildProcessByStdio<Writable, Readable, null>,
 ): Promise<void> {

@@ -13,7 +13,7 @@ const compiled =
 const load = (path) => import(new URL(`src/${path}`, compiled));
 
 const { settingsTableMarkdown } = await load("settings/keys.js");
-const { PROBLEM_SEVERITY, problemText } = await load("supervisor/problem-catalog.js");
+const { PROBLEM_SEVERITY, problemText } = await load("faults/problem-catalog.js");
 const { openRpcDocument } = await load("rpc/openrpc.js");
 const importRules = createRequire(import.meta.url)("../.dependency-cruiser.cjs").forbidden;
 

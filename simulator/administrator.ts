@@ -1,26 +1,25 @@
 import type { Role } from "./token-store.js";
 
 export interface ConsentChoice {
-  /** Which organization's login; the first unless said. */
+  /** The organization of the login. Default: the first. */
   readonly orgIndex?: number;
   readonly role?: Role;
-  /** `accept` unless said. */
+  /** Default: `accept`. */
   readonly decision?: "accept" | "decline" | "wrongScope" | "blocked";
 }
 
-/** Where the administrator's browser ended up. */
+/** The page on which the administrator's browser ends up. */
 export interface ConsentOutcome {
-  /** The page that the integration's redirect URI answered, or Webex's own where nothing went back. */
   readonly status: number;
   readonly url: string;
   readonly text: string;
-  /** The redirect back to the integration, code and state included; null where Webex kept the administrator. */
+  /** The redirect to the integration with code and state; null if the flow ended at Webex. */
   readonly redirectedTo: string | null;
 }
 
 /**
- * Does what an administrator does in a browser: opens the address of an authorization, decides on Webex's page, and follows the
- * way back to the integration.
+ * Simulates an administrator's browser: opens an authorization URL, submits a decision on the
+ * consent page, and, unless `follow` is false, follows the redirect to the integration.
  */
 export async function consent(
   authorizeUrl: string,
@@ -28,49 +27,26 @@ export async function consent(
   options: { follow?: boolean } = {},
 ): Promise<ConsentOutcome> {
   const page = await fetch(authorizeUrl, { redirect: "manual" });
-  const response =
-    page.status === 200
-      ? await submit(
-          new URL("/v1/authorize", authorizeUrl),
-          new URL(authorizeUrl).searchParams,
-          choice,
-        )
-      : page;
+  const endpoint = new URL("/v1/authorize", authorizeUrl);
+  const { searchParams } = new URL(authorizeUrl);
+  const response = page.status === 200 ? await submit(endpoint, searchParams, choice) : page;
   const redirectedTo = response.headers.get("location");
-  if (redirectedTo === null || options.follow === false) {
-    return {
-      status: response.status,
-      url: response.url,
-      text: await response.text(),
-      redirectedTo,
-    };
-  }
-  const callbackResponse = await fetch(redirectedTo);
-  return {
-    status: callbackResponse.status,
-    url: callbackResponse.url,
-    text: await callbackResponse.text(),
-    redirectedTo,
-  };
+  const follows = redirectedTo !== null && options.follow !== false;
+  return outcome(follows ? await fetch(redirectedTo) : response, redirectedTo);
 }
 
-/** Enters a device flow's code on the page where Webex asks for it. */
+/** Enters a device flow's user code on Webex's page and submits a decision. */
 export async function approveDevice(
   verificationUri: string,
   userCode: string,
   choice: ConsentChoice = {},
 ): Promise<ConsentOutcome> {
-  const response = await submit(
-    new URL("/device", verificationUri),
-    new URLSearchParams({ user_code: userCode }),
-    choice,
-  );
-  return {
-    status: response.status,
-    url: response.url,
-    text: await response.text(),
-    redirectedTo: null,
-  };
+  const hiddenFields = new URLSearchParams({ user_code: userCode });
+  return outcome(await submit(new URL("/device", verificationUri), hiddenFields, choice), null);
+}
+
+async function outcome(response: Response, redirectedTo: string | null): Promise<ConsentOutcome> {
+  return { status: response.status, url: response.url, text: await response.text(), redirectedTo };
 }
 
 function submit(url: URL, hiddenFields: URLSearchParams, choice: ConsentChoice): Promise<Response> {

@@ -1,7 +1,7 @@
 import type { SimulatedOrganization } from "./people-factory.js";
 import type { Role } from "./token-store.js";
 
-/** A login that the pages offer: `<organization's number>:<role>`. */
+/** A login that the pages offer. Its form value is `<organization index>:<role>`. */
 export interface Login {
   readonly organization: SimulatedOrganization;
   readonly role: Role;
@@ -10,7 +10,7 @@ export interface Login {
 const ROLE_NAMES: Readonly<Record<Role, string>> = {
   fullAdmin: "Full Admin",
   partnerAdmin: "Partner Full Admin",
-  user: "user without a role",
+  user: "user without an administrator role",
 };
 
 export function parseLogin(
@@ -24,13 +24,16 @@ export function parseLogin(
     : null;
 }
 
-/** The page on which an administrator lets the integration in; works without script. `hidden` goes along with the answer. */
+/**
+ * The page on which an administrator decides about an integration. It works without scripts.
+ * `hiddenFields` are submitted with the decision.
+ */
 export function consentPage(options: {
   readonly action: string;
   readonly scopes: readonly string[];
   readonly hiddenFields: Readonly<Record<string, string>>;
   readonly organizations: readonly SimulatedOrganization[];
-  /** The device flow has fewer ways to go wrong. */
+  /** Asks for a user code, and leaves out outcomes that only the browser flow has. */
   readonly isDeviceFlow: boolean;
 }): string {
   const hiddenFields = Object.entries(options.hiddenFields).map(
@@ -43,7 +46,7 @@ export function consentPage(options: {
       return `<option value="${organization.index}:${role}">${escape(label)}</option>`;
     }),
   );
-  const wrongScope = button("wrongScope", "consent-wrong-scope", "Refuse: wrong scope");
+  const wrongScope = button("wrongScope", "consent-wrong-scope", "Reject with invalid_scope");
   return layout(
     "Webex (simulated): sign in",
     `<main data-testid="consent-page"><h1>Presence connector wants to access Webex</h1>
@@ -58,7 +61,7 @@ ${options.isDeviceFlow && options.hiddenFields.user_code === undefined ? userCod
   );
 }
 
-/** Where Webex stops for good: nothing goes back to the integration. */
+/** The page on which the flow ends at Webex, without a redirect to the integration. */
 export function accessDeniedPage(): string {
   return layout(
     "Access denied",

@@ -1,22 +1,50 @@
 import { jsonReply, type Exchange, type Reply } from "./exchange.js";
 import { readFaultRule, type FaultRule } from "./faults.js";
-import { knobProblems } from "./knobs.js";
-import type { RequestFilter } from "./request-log.js";
-import type { Role } from "./token-store.js";
-import type { SimulatorControls } from "./simulator-controls.js";
+import { knobProblems, type Knobs } from "./knobs.js";
+import type { SimulatedOrganization, SimulatedPerson } from "./people-factory.js";
+import type { LoggedRequest, RequestFilter } from "./request-log.js";
+import type { ClientOptions, Role, SimulatedClient } from "./token-store.js";
 
-/** The control endpoints under /simulator, for tests in other languages and for people with curl. */
-export async function controlRoute(exchange: Exchange, webex: SimulatorControls): Promise<Reply> {
-  const [, , resource, ...rest] = exchange.url.pathname.split("/");
+/** The members of `WebexSimulator` that the control endpoints use. */
+export interface SimulatorControls {
+  readonly apiUrl: string;
+  readonly client: { readonly clientId: string; readonly clientSecret: string };
+  readonly organizations: readonly SimulatedOrganization[];
+  readonly knobs: Readonly<Knobs>;
+  readonly faults: readonly FaultRule[];
+  set(patch: Partial<Knobs>): void;
+  fail(rule: FaultRule): void;
+  clearFaults(): void;
+  mark(): number;
+  requestsSince(mark: number, filter: RequestFilter): LoggedRequest[];
+  person(key: string): SimulatedPerson | null;
+  setStatus(key: string, status: string | null): number;
+  release(key: string): void;
+  issueGrant(options: {
+    orgIndex?: number;
+    role?: Role;
+    scopes?: readonly string[];
+    clientId?: string;
+  }): object;
+  endGrants(options: { orgIndex?: number }): void;
+  registerClient(options: ClientOptions): SimulatedClient;
+}
+
+/** The control endpoints under /simulator, for tests in other languages and for curl. */
+export async function handleControlRequest(
+  exchange: Exchange,
+  webex: SimulatorControls,
+): Promise<Reply> {
+  const { method, url } = exchange;
+  const [, , resource = "", ...rest] = url.pathname.split("/");
   const key = decodeURIComponent(rest.join("/"));
-  const route = `${exchange.method} ${resource ?? ""}`;
-  switch (route) {
+  switch (`${method} ${resource}`) {
     case "GET ":
       return jsonReply(200, overview(webex));
     case "GET knobs":
       return jsonReply(200, { ...webex.knobs, faults: webex.faults });
     case "PUT knobs":
-      return putKnobsReply(await exchange.json(), webex);
+      return putKnobs(await exchange.json(), webex);
     case "POST faults":
       webex.fail(readFaultRule(await exchange.json()));
       return jsonReply(200, { faults: webex.faults });
@@ -24,26 +52,26 @@ export async function controlRoute(exchange: Exchange, webex: SimulatorControls)
       webex.clearFaults();
       return jsonReply(200, { faults: [] });
     case "GET requests":
-      return requestsReply(exchange.url.searchParams, webex);
+      return getRequests(url.searchParams, webex);
     case "GET people":
-      return personReply(key, webex);
+      return getPerson(key, webex);
     case "POST people":
-      return setPersonReply(key, await exchange.json(), webex);
+      return setPerson(key, await exchange.json(), webex);
     case "POST grants":
-      return issueGrantReply(await exchange.json(), webex);
-    case "DELETE grants":
-      webex.endGrants(parseOrganization(exchange.url.searchParams.get("organization")));
+      return issueGrant(await exchange.json(), webex);
+    case "DELETE grants": {
+      const index = url.searchParams.get("organization");
+      webex.endGrants(index === null ? {} : { orgIndex: Number(index) });
       return jsonReply(200, {});
+    }
     case "POST clients":
-      return registerClientReply(await exchange.json(), webex);
+      return registerClient(await exchange.json(), webex);
     default:
-      return jsonReply(404, {
-        message: `There is no ${exchange.method} ${exchange.url.pathname}.`,
-      });
+      return jsonReply(404, { message: `There is no ${method} ${url.pathname}.` });
   }
 }
 
-function overview(webex: SimulatorControls): unknown {
+function overview(webex: SimulatorControls): object {
   return {
     apiUrl: webex.apiUrl,
     client: webex.client,
@@ -52,17 +80,17 @@ function overview(webex: SimulatorControls): unknown {
       id,
       name,
       domain,
-      persons: people.filter((candidate) => candidate.type === "person").length,
+      persons: people.filter((person) => person.type === "person").length,
     })),
-    requestsReply: webex.mark(),
+    requests: webex.mark(),
   };
 }
 
-function putKnobsReply(body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function putKnobs(body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { faults, ...patch } = body;
   const problems = knobProblems(patch);
   if (problems.length > 0) return jsonReply(400, { message: problems.join(" ") });
-  const rules: FaultRule[] | null =
+  const rules =
     faults === undefined ? null : (Array.isArray(faults) ? faults : [faults]).map(readFaultRule);
   webex.set(patch);
   if (rules) {
@@ -72,61 +100,51 @@ function putKnobsReply(body: Record<string, unknown>, webex: SimulatorControls):
   return jsonReply(200, { ...webex.knobs, faults: webex.faults });
 }
 
-function requestsReply(query: URLSearchParams, webex: SimulatorControls): Reply {
-  const filter: RequestFilter = {
-    ...(query.has("path") ? { path: query.get("path") ?? "" } : {}),
-    ...(query.has("method") ? { method: query.get("method") ?? "" } : {}),
-    ...(query.has("orgId") ? { orgId: query.get("orgId") ?? "" } : {}),
-    ...(query.has("status") ? { status: Number(query.get("status")) } : {}),
-  };
-  const found = webex.requestsSince(Number(query.get("since") ?? 0), filter);
-  const limit = Number(query.get("limit") ?? 1000);
+function getRequests(query: URLSearchParams, webex: SimulatorControls): Reply {
+  const { path, method, orgId, status, since, limit } = Object.fromEntries(query) as Partial<
+    Record<string, string>
+  >;
+  const filter = { path, method, orgId, status: status === undefined ? status : Number(status) };
+  const found = webex.requestsSince(Number(since ?? 0), filter);
   return jsonReply(200, {
     total: webex.mark(),
     count: found.length,
-    requestsReply: found.slice(-limit),
+    requests: found.slice(-Number(limit ?? 1000)),
   });
 }
 
-function personReply(key: string, webex: SimulatorControls): Reply {
+function getPerson(key: string, webex: SimulatorControls): Reply {
   const found = webex.person(key);
-  if (!found) return jsonReply(404, { message: "There is no person with this address or id." });
+  if (!found) return jsonReply(404, { message: "No person has this address or id." });
   const { id, emails, displayName, status, lastActivity, pinned } = found;
   return jsonReply(200, { id, emails, displayName, status, lastActivity, pinned });
 }
 
-function setPersonReply(
-  key: string,
-  body: Record<string, unknown>,
-  webex: SimulatorControls,
-): Reply {
+function setPerson(key: string, body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { status, walk } = body;
-  if (!webex.person(key)) return personReply(key, webex);
+  if (!webex.person(key)) return getPerson(key, webex);
   if (walk === true) webex.release(key);
   else if (typeof status === "string" || status === null) webex.setStatus(key, status);
-  else
-    return jsonReply(400, {
-      message: 'Say {"status": "call"}, {"status": null} (none is told) or {"walk": true}.',
-    });
-  return personReply(key, webex);
+  else {
+    const message =
+      'The body must be {"status": "call"}, {"status": null} (no status) or {"walk": true}.';
+    return jsonReply(400, { message });
+  }
+  return getPerson(key, webex);
 }
 
-function issueGrantReply(body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function issueGrant(body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { organization, role, scopes, clientId } = body;
-  return jsonReply(
-    200,
-    webex.issueGrant({
-      orgIndex: typeof organization === "number" ? organization : 0,
-      ...(role === "fullAdmin" || role === "partnerAdmin" || role === "user"
-        ? { role: role satisfies Role }
-        : {}),
-      ...(isStringArray(scopes) ? { scopes } : {}),
-      ...(typeof clientId === "string" ? { clientId } : {}),
-    }),
-  );
+  const grant = webex.issueGrant({
+    orgIndex: typeof organization === "number" ? organization : 0,
+    ...(role === "fullAdmin" || role === "partnerAdmin" || role === "user" ? { role } : {}),
+    ...(isStringArray(scopes) ? { scopes } : {}),
+    ...(typeof clientId === "string" ? { clientId } : {}),
+  });
+  return jsonReply(200, grant);
 }
 
-function registerClientReply(body: Record<string, unknown>, webex: SimulatorControls): Reply {
+function registerClient(body: Record<string, unknown>, webex: SimulatorControls): Reply {
   const { clientId, clientSecret, redirectUris, scopes } = body;
   const client = webex.registerClient({
     ...(typeof clientId === "string" ? { clientId } : {}),
@@ -140,10 +158,6 @@ function registerClientReply(body: Record<string, unknown>, webex: SimulatorCont
     redirectUris: [...client.redirectUris],
     scopes: [...client.scopes],
   });
-}
-
-function parseOrganization(index: string | null): { orgIndex?: number } {
-  return index === null ? {} : { orgIndex: Number(index) };
 }
 
 function isStringArray(value: unknown): value is string[] {

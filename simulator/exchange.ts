@@ -1,47 +1,66 @@
 import type { IncomingMessage } from "node:http";
-import type { FaultRule } from "./faults.js";
+import type { FaultQueue, FaultRule, ForeignOrigin } from "./faults.js";
+import type { Knobs } from "./knobs.js";
+import type { Population } from "./population.js";
+import type { RateLimiter } from "./rate-limit.js";
+import type { RequestLog } from "./request-log.js";
+import type { ClientRegistry, TokenStore } from "./token-store.js";
 
-const MAX_BODY_BYTES = 1024 * 1024;
+/** The state that all routes share. */
+export interface SimulatorContext {
+  readonly population: Population;
+  readonly knobs: Readonly<Knobs>;
+  readonly tokens: TokenStore;
+  readonly clients: ClientRegistry;
+  readonly faults: FaultQueue;
+  readonly limiter: RateLimiter;
+  readonly requests: RequestLog;
+  readonly foreignOrigin: ForeignOrigin;
+  readonly now: () => number;
+}
 
-/** What a route answers. */
+/** A response, before faults and knobs are applied to it. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Bytes of padding to put before the last character of the body. */
+  /** Bytes of padding to insert before the last character of the body. */
   readonly padding?: number;
-  /** How many persons stand in the body: pages take their time. */
+  /** The number of persons in the body, for `latencyPerPersonMs`. */
   readonly persons?: number;
 }
 
-/** One request on its way through the routes. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** One request and what its route needs to answer it. */
 export class Exchange {
+  readonly context: SimulatorContext;
   readonly request: IncomingMessage;
   readonly method: string;
   readonly url: URL;
-  /** What stands in the `TrackingID` header and in error bodies. */
+  /** The value of the `TrackingID` header, repeated in error bodies. */
   readonly trackingId: string;
-  /** A fault that the route itself has to play. */
+  /** A fault that applies to this request; the route itself implements those of pages. */
   readonly fault: FaultRule | null;
 
-  constructor(request: IncomingMessage, url: URL, trackingId: string, fault: FaultRule | null) {
+  constructor(
+    context: SimulatorContext,
+    request: IncomingMessage,
+    options: { readonly url: URL; readonly trackingId: string; readonly fault: FaultRule | null },
+  ) {
+    this.context = context;
     this.request = request;
     this.method = request.method ?? "GET";
-    this.url = url;
-    this.trackingId = trackingId;
-    this.fault = fault;
-  }
-
-  /** The address that the client used for this server. */
-  get origin(): string {
-    return this.url.origin;
+    this.url = options.url;
+    this.trackingId = options.trackingId;
+    this.fault = options.fault;
   }
 
   get bearer(): string | null {
     return bearerToken(this.request);
   }
 
-  /** The id and secret of HTTP Basic, where they are given. */
+  /** The id and secret of HTTP Basic authentication, or null. */
   get basicCredentials(): { id: string; secret: string } | null {
     const match = /^Basic (.+)$/i.exec(this.request.headers.authorization ?? "");
     if (!match?.[1]) return null;
@@ -53,7 +72,7 @@ export class Exchange {
     return new URLSearchParams(await this.#text());
   }
 
-  /** The JSON object in the body; {} where there is none. Throws a RangeError for anything else. */
+  /** The JSON object in the body; `{}` for an empty body. Throws a RangeError for anything else. */
   async json(): Promise<Record<string, unknown>> {
     const text = await this.#text();
     if (text.trim() === "") return {};
@@ -63,8 +82,9 @@ export class Exchange {
     } catch {
       throw new RangeError("The body is not JSON.");
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value))
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new RangeError("The body is not a JSON object.");
+    }
     return value as Record<string, unknown>;
   }
 
@@ -97,39 +117,32 @@ export function jsonReply(
 }
 
 export function htmlReply(status: number, body: string): Reply {
-  return {
-    status,
-    headers: { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" },
-    body,
-  };
+  const headers = { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" };
+  return { status, headers, body };
 }
 
-export function redirectReply(location: string): Reply {
-  return { status: 302, headers: { location } };
-}
-
-/** Webex's error body. `errors` repeats the message unless it is left out, as in some answers of the live service. */
+/**
+ * Webex's error body. `errors` repeats the message unless it is false, as in some responses of the
+ * live service.
+ */
 export function webexError(
   exchange: Exchange,
   status: number,
   message: string,
-  options: { readonly errors?: boolean; readonly headers?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly errors?: boolean;
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
 ): Reply {
   const errors = options.errors === false ? {} : { errors: [{ description: message }] };
-  return jsonReply(
-    status,
-    { message, ...errors, trackingId: exchange.trackingId },
-    options.headers,
-  );
+  const body = { message, ...errors, trackingId: exchange.trackingId };
+  return jsonReply(status, body, options.headers);
 }
 
-/** OAuth's error body (RFC 6749 5.2). */
+/** OAuth's error body (RFC 6749, section 5.2). */
 export function oauthError(status: number, error: string, description: string): Reply {
-  return jsonReply(
-    status,
-    { error, error_description: description },
-    { "cache-control": "no-store" },
-  );
+  const body = { error, error_description: description };
+  return jsonReply(status, body, { "cache-control": "no-store" });
 }
 
 export function notFound(exchange: Exchange): Reply {

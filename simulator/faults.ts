@@ -1,81 +1,71 @@
-/** Something that goes wrong on purpose. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
+const PAGE_KINDS = ["foreignLink", "linkLoop", "emptyPage", "oversizePage"] as const;
+const KINDS = ["status", "reset", "truncate", "hang", "redirect", ...PAGE_KINDS] as const;
+
+/** An error that the simulator produces on purpose. */
 export interface FaultRule {
   /**
-   * - `status`: answers `status` with `body`
-   * - `reset`: the connection is reset without an answer
-   * - `truncate`: half of the body, then the connection is reset
-   * - `hang`: no answer until the client gives up
-   * - `redirect`: 302 to `to` (another origin, of the simulator's own, unless said)
+   * - `status`: responds with `status` and `body`
+   * - `reset`: resets the connection without a response
+   * - `truncate`: sends half of the body, then closes the connection
+   * - `hang`: does not respond
+   * - `redirect`: redirects to `to`, by default a second origin of the simulator
    * - `foreignLink`: the page's next link points to another origin
-   * - `linkLoop`: the page's next link leads to the first page again, always by the same address
-   * - `emptyPage`: no items, and a next link to the page that should have come
+   * - `linkLoop`: the page's next link points to the first page, always with the same URL
+   * - `emptyPage`: a page without items, whose next link points to the page that was requested
    * - `oversizePage`: the page with `bytes` of padding
    */
-  readonly kind:
-    | "status"
-    | "reset"
-    | "truncate"
-    | "hang"
-    | "redirect"
-    | "foreignLink"
-    | "linkLoop"
-    | "emptyPage"
-    | "oversizePage";
-  /** Which requests: those whose path begins so. Everything but /simulator unless said; page faults act on the list alone. */
+  readonly kind: (typeof KINDS)[number];
+  /**
+   * A path prefix. Default: all requests except /simulator. Faults of pages only apply to the list
+   * of people.
+   */
   readonly path?: string;
   readonly orgId?: string;
-  /** How many requests it strikes; 1 unless said, null = until it is taken away. */
+  /** The number of requests to apply the fault to; null = until removed. Default: 1. */
   readonly times?: number | null;
-  /** How many matching requests pass before it strikes; 0 unless said. */
+  /** The number of matching requests to let pass first. Default: 0. */
   readonly skip?: number;
-  /** 503 unless said. */
+  /** Default: 503; 302 for `redirect`. */
   readonly status?: number;
-  /** A gateway's HTML, nothing, Webex's usual error body, or this JSON; HTML unless said. */
+  /** A gateway's HTML, no body, Webex's usual error body, or this JSON. Default: `html`. */
   readonly body?: "html" | "empty" | "webex" | Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly to?: string;
-  /** 80 MiB unless said. */
+  /** Default: 80 MiB. */
   readonly bytes?: number;
 }
 
-const KINDS: readonly string[] = [
-  "status",
-  "reset",
-  "truncate",
-  "hang",
-  "redirect",
-  "foreignLink",
-  "linkLoop",
-  "emptyPage",
-  "oversizePage",
-];
-const PAGE_KINDS: readonly string[] = ["foreignLink", "linkLoop", "emptyPage", "oversizePage"];
-
-/** A rule out of foreign JSON. Throws a RangeError that says what is wrong. */
+/** Reads a rule from untrusted JSON. Throws a RangeError for an unknown kind. */
 export function readFaultRule(value: unknown): FaultRule {
   const rule = (typeof value === "object" && value !== null ? value : {}) as FaultRule;
-  if (!KINDS.includes(rule.kind))
-    throw new RangeError(`A fault's kind is one of ${KINDS.join(", ")}.`);
+  if (!KINDS.includes(rule.kind)) {
+    throw new RangeError(`The kind of a fault must be one of ${KINDS.join(", ")}.`);
+  }
   return rule;
 }
 
-/** The rules in force, in the order in which they were added; the first that matches a request strikes it. */
+interface FaultedRequest {
+  readonly path: string;
+  readonly orgId: string | null;
+}
+
+/** The active rules, in the order in which they were added. The first match applies. */
 export class FaultQueue {
   #entries: { rule: FaultRule; remaining: number; skip: number }[] = [];
 
   add(rule: FaultRule): void {
-    this.#entries.push({
-      rule,
-      remaining: rule.times === null ? Infinity : (rule.times ?? 1),
-      skip: rule.skip ?? 0,
-    });
+    const { times = 1, skip = 0 } = rule;
+    this.#entries.push({ rule, remaining: times ?? Infinity, skip });
   }
 
   clear(): void {
     this.#entries = [];
   }
 
-  /** The rules that have not run out, `times` being what is left of it. */
+  /** The active rules; `times` and `skip` are what remains of them. */
   list(): FaultRule[] {
     return this.#entries.map(({ rule, remaining, skip }) => ({
       ...rule,
@@ -84,7 +74,8 @@ export class FaultQueue {
     }));
   }
 
-  consume(request: { readonly path: string; readonly orgId: string | null }): FaultRule | null {
+  /** The rule that applies to a request, or null; counts the request. */
+  consume(request: FaultedRequest): FaultRule | null {
     for (const entry of this.#entries) {
       if (!matches(entry.rule, request)) continue;
       if (entry.skip > 0) {
@@ -99,13 +90,49 @@ export class FaultQueue {
   }
 }
 
-function matches(
-  rule: FaultRule,
-  request: { readonly path: string; readonly orgId: string | null },
-): boolean {
-  if (PAGE_KINDS.includes(rule.kind) && request.path !== "/v1/people") return false;
-  return (
-    request.path.startsWith(rule.path ?? "/") &&
-    (rule.orgId === undefined || rule.orgId === request.orgId)
-  );
+function matches(rule: FaultRule, request: FaultedRequest): boolean {
+  const isPageFault = (PAGE_KINDS as readonly string[]).includes(rule.kind);
+  if (isPageFault && request.path !== "/v1/people") return false;
+  const matchesOrganization = rule.orgId === undefined || rule.orgId === request.orgId;
+  return request.path.startsWith(rule.path ?? "/") && matchesOrganization;
+}
+
+export interface ForeignRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly bearer: boolean;
+}
+
+/**
+ * A second origin, the default target of foreign links and redirects. It records requests, none of
+ * which a correct client sends.
+ */
+export class ForeignOrigin {
+  readonly requests: ForeignRequest[] = [];
+  readonly #server: Server = createServer((request, response) => {
+    const bearer = request.headers.authorization !== undefined;
+    this.requests.push({ method: request.method ?? "GET", path: request.url ?? "/", bearer });
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end('{"items":[]}');
+  });
+  #url = "";
+
+  get url(): string {
+    return this.#url;
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(0, "127.0.0.1", resolve);
+    });
+    this.#url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
 }

@@ -10,12 +10,18 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { bearerToken, Exchange, webexError, type Reply } from "./exchange.js";
-import type { FaultRule } from "./faults.js";
-import type { LoggedRequest } from "./request-log.js";
-import type { SimulatorContext } from "./world.js";
+import {
+  bearerToken,
+  Exchange,
+  webexError,
+  type Reply,
+  type SimulatorContext,
+} from "./exchange.js";
+import { OAuthRoutes } from "./oauth-routes.js";
+import { handlePeopleRequest } from "./people-routes.js";
 
 const compress = promisify(gzip);
+const MIN_COMPRESSED_BYTES = 1000;
 const PADDING = Buffer.alloc(1024 * 1024, " ");
 const GATEWAY_PAGE =
   "<html><head><title>Bad gateway</title></head><body><center><h1>The upstream is not well</h1></center></body></html>";
@@ -23,34 +29,37 @@ const GATEWAY_PAGE =
 export interface ListenOptions {
   readonly host?: string;
   readonly port?: number;
-  /** Serve https with this key and certificate (PEM). */
+  /** Serves HTTPS with this key and certificate (PEM). */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-/** The HTTP server: reads requests, lets faults strike, asks the routes, writes answers. */
+type Handler = (exchange: Exchange) => Promise<Reply>;
+
+/** The HTTP server: logs requests, applies faults and delays, and dispatches to the routes. */
 export class SimulatorServer {
   readonly #context: SimulatorContext;
-  readonly #handler: (exchange: Exchange) => Promise<Reply>;
+  readonly #handleControl: Handler;
+  readonly #oauth = new OAuthRoutes();
   #server: Server | null = null;
 
-  constructor(context: SimulatorContext, handler: (exchange: Exchange) => Promise<Reply>) {
+  constructor(context: SimulatorContext, handleControl: Handler) {
     this.#context = context;
-    this.#handler = handler;
+    this.#handleControl = handleControl;
   }
 
-  /** Resolves with the address, such as `http://127.0.0.1:49152`. */
-  async start(options: ListenOptions): Promise<string> {
-    const host = options.host ?? "127.0.0.1";
+  /** Resolves with the base URL, such as `http://127.0.0.1:49152`. */
+  async start({ host = "127.0.0.1", port = 0, tls }: ListenOptions): Promise<string> {
+    const scheme = tls ? "https" : "http";
     const listener: RequestListener = (request, response) =>
-      void this.#serve(request, response, options.tls !== undefined);
-    const server = options.tls ? createTlsServer(options.tls, listener) : createServer(listener);
+      void this.#serve(request, response, scheme);
+    const server = tls ? createTlsServer(tls, listener) : createServer(listener);
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(options.port ?? 0, host, resolve);
+      server.listen(port, host, resolve);
     });
-    const { port } = server.address() as AddressInfo;
-    return `${options.tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const address = server.address() as AddressInfo;
+    return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
   }
 
   async stop(): Promise<void> {
@@ -62,124 +71,81 @@ export class SimulatorServer {
     await closed;
   }
 
-  async #serve(
-    request: IncomingMessage,
-    response: ServerResponse,
-    isSecure: boolean,
-  ): Promise<void> {
-    const url = new URL(
-      request.url ?? "/",
-      `${isSecure ? "https" : "http"}://${request.headers.host ?? "127.0.0.1"}`,
-    );
-    const isControl = url.pathname === "/simulator" || url.pathname.startsWith("/simulator/");
-    const bearer = bearerToken(request);
-    const orgId =
-      bearer === null ? null : (this.#context.tokens.findOrganization(bearer)?.id ?? null);
-    const logEntry = isControl
-      ? null
-      : this.#context.requests.open({
-          at: this.#context.now(),
-          method: request.method ?? "GET",
-          path: url.pathname,
-          query: Object.fromEntries(url.searchParams),
-          bearer: bearer !== null,
-        });
-    if (logEntry) logEntry.orgId = orgId;
-    const fault = isControl ? null : this.#context.faults.consume({ path: url.pathname, orgId });
-    const exchange = new Exchange(request, url, `ROUTER_${randomUUID().toUpperCase()}`, fault);
+  async #serve(request: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
     try {
-      const isConnected = isControl || (await delay(this.#context.knobs.latencyMs, response));
-      if (!isConnected || fault?.kind === "hang") {
-        this.#closeLogEntry(logEntry, null);
-        return;
-      }
-      if (fault?.kind === "reset") {
-        this.#closeLogEntry(logEntry, null);
-        request.socket.resetAndDestroy();
-        return;
-      }
-      const reply =
-        (fault && this.#faultReply(exchange, fault)) ?? (await this.#routeReply(exchange));
-      if (
-        !isControl &&
-        !(await delay((reply.persons ?? 0) * this.#context.knobs.latencyPerPersonMs, response))
-      ) {
-        this.#closeLogEntry(logEntry, null);
-        return;
-      }
-      this.#closeLogEntry(logEntry, reply.status);
-      await this.#write(exchange, response, reply, isControl);
+      const base = `${scheme}://${request.headers.host ?? "127.0.0.1"}`;
+      const url = new URL(request.url ?? "/", base);
+      const isControl = url.pathname === "/simulator" || url.pathname.startsWith("/simulator/");
+      if (isControl) await this.#serveControl(request, response, url);
+      else await this.#serveWebex(request, response, url);
     } catch (error) {
-      // A client that hangs up in the middle is everyday life here; anything else is a defect of the simulator and must be seen.
+      // Clients that disconnect early are expected; any other error is a defect of the simulator.
       if (!response.destroyed) process.stderr.write(`simulator: ${String(error)}\n`);
       response.destroy();
     }
   }
 
-  #closeLogEntry(logEntry: LoggedRequest | null, status: number | null): void {
-    if (logEntry) this.#context.requests.close(logEntry, status);
+  /** Control requests are not logged, delayed or subject to faults. */
+  async #serveControl(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const options = { url, trackingId: newTrackingId(), fault: null };
+    const exchange = new Exchange(this.#context, request, options);
+    await this.#write(exchange, response, await replyOf(exchange, this.#handleControl));
   }
 
-  /** The answer that a fault gives in place of the routes, or null where the routes play it. */
-  #faultReply(exchange: Exchange, fault: FaultRule): Reply | null {
-    if (fault.kind === "redirect") {
-      const to = fault.to ?? this.#context.foreignUrl;
-      return {
-        status: fault.status ?? 302,
-        headers: { location: `${to}${exchange.url.pathname}${exchange.url.search}` },
-      };
-    }
-    if (fault.kind !== "status") return null;
-    const status = fault.status ?? 503;
-    const headers = { ...fault.headers };
-    switch (fault.body) {
-      case "empty":
-        return { status, headers };
-      case "webex":
-        return webexError(exchange, status, "Something went wrong at Webex.", { headers });
-      case "html":
-      case undefined:
-        return { status, headers: { "content-type": "text/html", ...headers }, body: GATEWAY_PAGE };
-      default:
-        return {
-          status,
-          headers: { "content-type": "application/json", ...headers },
-          body: JSON.stringify(fault.body),
-        };
-    }
-  }
-
-  async #routeReply(exchange: Exchange): Promise<Reply> {
-    try {
-      return await this.#handler(exchange);
-    } catch (error) {
-      if (error instanceof RangeError || error instanceof URIError)
-        return webexError(exchange, 400, error.message);
-      throw error;
+  async #serveWebex(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const { tokens, requests, faults, knobs } = this.#context;
+    const bearer = bearerToken(request);
+    const orgId = bearer === null ? null : (tokens.findOrganization(bearer)?.id ?? null);
+    const logEntry = requests.open({
+      at: this.#context.now(),
+      method: request.method ?? "GET",
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      orgId,
+      bearer: bearer !== null,
+    });
+    const fault = faults.consume({ path: url.pathname, orgId });
+    const trackingId = newTrackingId();
+    const exchange = new Exchange(this.#context, request, { url, trackingId, fault });
+    const reply = await this.#delayedReply(exchange, response);
+    requests.close(logEntry, reply?.status ?? null);
+    if (reply) {
+      const trackingIds = new Array<string>(knobs.trackingIdRepeats).fill(trackingId);
+      if (trackingIds.length > 0) response.setHeader("TrackingID", trackingIds);
+      await this.#write(exchange, response, reply);
+    } else if (fault?.kind === "reset") {
+      request.socket.resetAndDestroy();
     }
   }
 
-  async #write(
-    exchange: Exchange,
-    response: ServerResponse,
-    reply: Reply,
-    isControl: boolean,
-  ): Promise<void> {
-    const { knobs } = this.#context;
-    const trackingIds = new Array<string>(isControl ? 0 : knobs.trackingIdRepeats).fill(
-      exchange.trackingId,
-    );
-    for (const [name, value] of Object.entries(reply.headers ?? {}))
+  /** Resolves with null if no response is to be sent, because of a fault or a closed connection. */
+  async #delayedReply(exchange: Exchange, response: ServerResponse): Promise<Reply | null> {
+    const { latencyMs, latencyPerPersonMs } = this.#context.knobs;
+    const { fault } = exchange;
+    const isConnected = await delay(latencyMs, response);
+    if (!isConnected || fault?.kind === "hang" || fault?.kind === "reset") return null;
+    const reply =
+      faultReply(exchange) ??
+      (await replyOf(exchange, (webexExchange) => this.#route(webexExchange)));
+    return (await delay((reply.persons ?? 0) * latencyPerPersonMs, response)) ? reply : null;
+  }
+
+  #route(exchange: Exchange): Promise<Reply> {
+    const isPeopleApi = /^\/v1\/(people|organizations)(\/|$)/.test(exchange.url.pathname);
+    return isPeopleApi
+      ? Promise.resolve(handlePeopleRequest(exchange))
+      : this.#oauth.handle(exchange);
+  }
+
+  async #write(exchange: Exchange, response: ServerResponse, reply: Reply): Promise<void> {
+    for (const [name, value] of Object.entries(reply.headers ?? {})) {
       response.setHeader(name, value);
-    if (trackingIds.length > 0) response.setHeader("TrackingID", trackingIds);
+    }
     let body = Buffer.from(reply.body ?? "");
     const padding = reply.padding ?? 0;
-    if (
-      knobs.gzip &&
-      padding === 0 &&
-      body.length > 1000 &&
-      /\bgzip\b/.test(exchange.request.headers["accept-encoding"] ?? "")
-    ) {
+    const acceptsGzip = /\bgzip\b/.test(exchange.request.headers["accept-encoding"] ?? "");
+    const isCompressible = padding === 0 && body.length > MIN_COMPRESSED_BYTES;
+    if (this.#context.knobs.gzip && acceptsGzip && isCompressible) {
       body = Buffer.from(await compress(body, { level: 1 }));
       response.setHeader("content-encoding", "gzip");
     }
@@ -197,6 +163,47 @@ export class SimulatorServer {
   }
 }
 
+function newTrackingId(): string {
+  return `ROUTER_${randomUUID().toUpperCase()}`;
+}
+
+/** A route's reply; a RangeError or URIError that it throws becomes a 400. */
+async function replyOf(exchange: Exchange, handle: Handler): Promise<Reply> {
+  try {
+    return await handle(exchange);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof URIError) {
+      return webexError(exchange, 400, error.message);
+    }
+    throw error;
+  }
+}
+
+/** The response that a fault sends instead of the route's, or null. */
+function faultReply(exchange: Exchange): Reply | null {
+  const { fault, url } = exchange;
+  if (fault?.kind === "redirect") {
+    const location = `${fault.to ?? exchange.context.foreignOrigin.url}${url.pathname}${url.search}`;
+    return { status: fault.status ?? 302, headers: { location } };
+  }
+  if (fault?.kind !== "status") return null;
+  const { status = 503, headers = {}, body = "html" } = fault;
+  switch (body) {
+    case "empty":
+      return { status, headers };
+    case "webex":
+      return webexError(exchange, status, "Something went wrong at Webex.", { headers });
+    case "html":
+      return { status, headers: { "content-type": "text/html", ...headers }, body: GATEWAY_PAGE };
+    default:
+      return {
+        status,
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify(body),
+      };
+  }
+}
+
 async function writePadding(response: ServerResponse, bytes: number): Promise<void> {
   for (let remaining = bytes; remaining > 0 && !response.destroyed; remaining -= PADDING.length) {
     if (response.write(PADDING.subarray(0, Math.min(remaining, PADDING.length)))) continue;
@@ -207,7 +214,7 @@ async function writePadding(response: ServerResponse, bytes: number): Promise<vo
   }
 }
 
-/** Waits; false when the client has gone meanwhile. */
+/** Resolves with false if the client disconnects before the time is up. */
 function delay(ms: number, response: ServerResponse): Promise<boolean> {
   if (ms <= 0) return Promise.resolve(true);
   return new Promise((resolve) => {

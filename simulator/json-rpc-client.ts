@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 
-/** What a worker answers in place of a result. */
+/** A JSON-RPC error response. */
 export class RpcError extends Error {
   readonly code: number;
   readonly data: unknown;
@@ -26,14 +26,14 @@ interface PendingCall {
   reject(error: Error): void;
 }
 
-/** A request under way; `cancel` asks the worker to give up, and the answer is then most likely an `RpcError` with code -32800. */
+/** `cancel` sends `$/cancelRequest`, to which the worker usually responds with -32800. */
 export interface PendingRequest extends Promise<unknown> {
   cancel(): void;
 }
 
 /**
- * JSON-RPC 2.0 over two byte streams, framed by `Content-Length` headers as in the Language Server Protocol: header lines ended by
- * CRLF, an empty line, then that many BYTES (not characters) of UTF-8 JSON.
+ * JSON-RPC 2.0 over two byte streams, framed as in the Language Server Protocol: header lines that
+ * end with CRLF, an empty line, then `Content-Length` BYTES (not characters) of UTF-8 JSON.
  *
  *     Content-Length: 49\r\n
  *     \r\n
@@ -46,17 +46,17 @@ export class JsonRpcClient {
   #nextId = 1;
   #closed: Error | null = null;
   onNotification: (method: string, params: unknown) => void = () => undefined;
-  /** Bytes that are not the protocol. */
+  /** Called for bytes that violate the protocol. */
   onProtocolError: (error: Error) => void = () => undefined;
 
   constructor(input: Readable, output: Writable) {
     this.#output = output;
     input.on("data", (chunk: Buffer) => this.#receive(chunk));
-    // Writing to a worker that has just died is no news here: its exit is.
+    // Writes to a worker that has just exited fail; its exit is reported elsewhere.
     output.on("error", () => undefined);
   }
 
-  /** Sends a request. Rejects with an `RpcError` where the worker answers with an error, or with the reason of `close`. */
+  /** Rejects with an `RpcError` for an error response, or with the reason passed to `close`. */
   request(method: string, params?: object): PendingRequest {
     const id = this.#nextId++;
     const response = new Promise<unknown>((resolve, reject) => {
@@ -71,11 +71,11 @@ export class JsonRpcClient {
   }
 
   notify(method: string, params?: object): void {
-    if (!this.#closed)
-      this.#send({ jsonrpc: "2.0", method, ...(params === undefined ? {} : { params }) });
+    if (this.#closed) return;
+    this.#send({ jsonrpc: "2.0", method, ...(params === undefined ? {} : { params }) });
   }
 
-  /** Rejects what is under way and all that comes later. */
+  /** Rejects all pending and all later requests. */
   close(reason: Error): void {
     this.#closed ??= reason;
     for (const pendingCall of this.#pending.values()) pendingCall.reject(reason);
@@ -99,7 +99,7 @@ export class JsonRpcClient {
       if (Number.isNaN(length)) {
         this.#received = Buffer.alloc(0);
         this.onProtocolError(
-          new Error(`The worker wrote something that is not the protocol: ${header.slice(0, 200)}`),
+          new Error(`The worker wrote an invalid header: ${header.slice(0, 200)}`),
         );
         return;
       }
@@ -119,24 +119,18 @@ export class JsonRpcClient {
       this.onProtocolError(new Error("The worker wrote a message that is not JSON."));
       return;
     }
-    this.#dispatch(message);
-  }
-
-  #dispatch(message: Message): void {
     if (message.method !== undefined) {
       if (message.id === undefined) this.onNotification(message.method, message.params);
-      else
-        this.#send({
-          jsonrpc: "2.0",
-          id: message.id,
-          error: { code: -32601, message: "The host offers no methods." },
-        });
+      else {
+        const error = { code: -32601, message: "The host offers no methods." };
+        this.#send({ jsonrpc: "2.0", id: message.id, error });
+      }
       return;
     }
     const pendingCall = typeof message.id === "number" ? this.#pending.get(message.id) : undefined;
     if (!pendingCall) {
       this.onProtocolError(
-        new Error(`An answer to no request: ${message.error?.message ?? "no error"}`),
+        new Error(`Response without a pending request: ${message.error?.message ?? "no error"}`),
       );
       return;
     }

@@ -2,15 +2,16 @@ import { parseArgs } from "node:util";
 import { WebexSimulator } from "./webex-simulator.js";
 
 const USAGE = `Usage: npm run simulator -- [options]
-  --port <n>           port on 127.0.0.1 (8080)
+  --port <n>           port to listen on (8080)
   --host <address>     address to listen on (127.0.0.1)
-  --persons <n>        persons of each organization (500)
-  --organizations <n>  how many organizations (1)
-  --limit <n>          requests per minute and organization, 0 = none (300)
-  --speed <n>          how fast the offices' day runs, 0 = it stands still (60)
-  --seed <n>           another cast of people (1)
-  --client-id <id> --client-secret <secret>   the integration (random)
-  --redirect-uri <uri> where its flows may come back (http://localhost:8467/oauth/callback)`;
+  --persons <n>        persons per organization (500)
+  --organizations <n>  number of organizations (1)
+  --limit <n>          requests per minute and organization, 0 = no limit (300)
+  --speed <n>          speed of simulated time, 0 = stopped (60)
+  --seed <n>           seed for generating people (1)
+  --client-id <id> --client-secret <secret>   credentials of the integration (random)
+  --redirect-uri <uri> redirect URI of the integration (http://localhost:8467/oauth/callback)
+                       can be given several times`;
 
 const ORGANIZATION_NAMES = [
   "Northwind Trading",
@@ -21,7 +22,7 @@ const ORGANIZATION_NAMES = [
 ];
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new RangeError(`--${name} takes a whole number, not "${text}".`);
+  if (!/^\d+$/.test(text)) throw new RangeError(`--${name} must be a whole number, not "${text}".`);
   return Number(text);
 }
 
@@ -47,20 +48,17 @@ function readOptions() {
 function createSimulator(values: ReturnType<typeof readOptions>): WebexSimulator {
   const seed = wholeNumber("seed", values.seed);
   const persons = wholeNumber("persons", values.persons);
-  const organizations = Array.from(
-    { length: wholeNumber("organizations", values.organizations) },
-    (_, index) => ({
-      name: ORGANIZATION_NAMES[index] ?? `Organization ${index + 1}`,
-      domain: `org${index + 1}.example`,
-      persons,
-      seed: seed * 1000 + index,
-    }),
-  );
+  const count = wholeNumber("organizations", values.organizations);
   const clientId = values["client-id"];
   const clientSecret = values["client-secret"];
   const redirectUris = values["redirect-uri"];
   return new WebexSimulator({
-    organizations,
+    organizations: Array.from({ length: count }, (_, index) => ({
+      name: ORGANIZATION_NAMES[index] ?? `Organization ${index + 1}`,
+      domain: `org${index + 1}.example`,
+      persons,
+      seed: seed * 1000 + index,
+    })),
     client: {
       ...(clientId === undefined ? {} : { clientId }),
       ...(clientSecret === undefined ? {} : { clientSecret }),
@@ -72,37 +70,24 @@ function createSimulator(values: ReturnType<typeof readOptions>): WebexSimulator
 }
 
 function banner(webex: WebexSimulator, url: string): string {
-  const organizations = webex.organizations.map((organization) => {
-    const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = webex.issueGrant(
-      {
-        orgIndex: organization.index,
-      },
-    );
-    const grant = JSON.stringify({
-      refreshToken,
-      accessToken,
-      expiresIn,
-      refreshTokenExpiresIn,
-      scope,
-    });
-    const [exampleAddress] =
-      webex.people(organization.index)[1]?.emails ??
-      webex.people(organization.index)[0]?.emails ??
-      [];
+  const organizations = webex.organizations.map(({ index, name }) => {
+    const { orgId: _orgId, ...grant } = webex.issueGrant({ orgIndex: index });
+    const people = webex.people(index);
+    const [exampleAddress = ""] = (people[1] ?? people[0])?.emails ?? [];
     return `
-${organization.name}: ${webex.people(organization.index).length} persons, ${exampleAddress ?? ""} for one
-  for authorization/import: ${grant}`;
+${name}: ${people.length} persons, such as ${exampleAddress}
+  for authorization/import: ${JSON.stringify(grant)}`;
   });
-  return `Simulated Webex is listening.
+  return `The simulated Webex is listening.
 
 API address    ${webex.apiUrl}     (WebexPresence.ApiUrl)
-Client id      ${webex.client.clientId}
+Client ID      ${webex.client.clientId}
 Client secret  ${webex.client.clientSecret}
 Knobs          ${url}/simulator/knobs
 Requests       ${url}/simulator/requests
 ${organizations.join("\n")}
 
-Ctrl+C ends it.`;
+Press Ctrl+C to stop.`;
 }
 
 async function main(): Promise<void> {
@@ -126,9 +111,9 @@ async function main(): Promise<void> {
     console.log(banner(webex, url));
   } catch (error) {
     await webex.stop();
-    console.error(
-      `The simulator cannot listen on ${listenOptions.host}:${listenOptions.port} (${(error as NodeJS.ErrnoException).code ?? "?"}): choose another --port.`,
-    );
+    const { host, port } = listenOptions;
+    const code = (error as NodeJS.ErrnoException).code ?? "?";
+    console.error(`Cannot listen on ${host}:${port} (${code}). Choose another --port.`);
     process.exitCode = 1;
     return;
   }

@@ -1,4 +1,4 @@
-/** Names from the countries that UCX is sold in; accents and apostrophes are there on purpose. */
+/** Names from countries where UCX is sold. Accents and apostrophes are deliberate. */
 export const FIRST_NAMES: readonly string[] = [
   "Alessia", "Andrea", "Astrid", "Björn", "Bruno", "Camille", "Carla", "Chiara", "Daniel", "David", "Elena", "Elif", "Emma",
   "Enzo", "Fatima", "Federico", "François", "Giulia", "Hanna", "Hugo", "Ingrid", "Isabel", "Jana", "João", "Jonas", "Julia",
@@ -35,7 +35,7 @@ export const TIMEZONES: readonly string[] = [
   "America/New_York",
 ];
 
-/** A name as it stands in an e-mail address: ASCII letters only. */
+/** Reduces a name to the ASCII letters that an e-mail address can hold. */
 export function asciiName(name: string): string {
   return name
     .replaceAll("ø", "o")

@@ -1,15 +1,15 @@
-import { asciiName, DEPARTMENTS, FIRST_NAMES, LAST_NAMES } from "./names.js";
+import { asciiName, DEPARTMENTS, FIRST_NAMES, LAST_NAMES, TIMEZONES } from "./names.js";
 import { mixSeeds, pick, seededRandom, seededUuid } from "./random.js";
 
-/** A person's entry at Webex. What is fixed is readonly; the rest is what changes while the simulator runs. */
+/** A person at Webex. Members that change while the simulator runs are not readonly. */
 export interface SimulatedPerson {
-  /** The number under which the presence walk knows this person. */
+  /** Identifies the person to the presence walk. */
   readonly index: number;
   readonly seed: number;
   readonly id: string;
   readonly uuid: string;
   readonly type: "person" | "bot" | "appuser";
-  /** In no order that means anything, as at Webex. */
+  /** In no particular order, as at Webex. */
   readonly emails: readonly string[];
   readonly userName: string | null;
   readonly displayName: string;
@@ -18,19 +18,19 @@ export interface SimulatedPerson {
   readonly department: string;
   readonly title: string;
   readonly isFullAdmin: boolean;
-  /** null: Webex answers without `status`. */
+  /** null: Webex sends no `status`. */
   status: string | null;
-  /** Real time, ms since 1970; null: Webex answers without `lastActivity`. */
+  /** Real time, in milliseconds since the epoch; null: Webex sends no `lastActivity`. */
   lastActivity: number | null;
-  /** Simulated time at which the walk has to be asked again. */
+  /** The simulated time until which `status` is valid. */
   nextChangeAt: number;
-  /** Set by hand: the walk leaves this person alone. */
+  /** The status was set explicitly and does not follow the presence walk. */
   pinned: boolean;
-  /** The JSON of everything but the presence, without the closing brace, once it has been asked for. */
+  /** Cached JSON of all members but presence, without the closing brace. */
   json: string | null;
 }
 
-/** One Webex organization. `people` is in the order of the list at Webex; `byEmail` has lower-case addresses. */
+/** A Webex organization. `people` is in list order; the keys of `byEmail` are in lower case. */
 export interface SimulatedOrganization {
   readonly index: number;
   readonly id: string;
@@ -43,23 +43,24 @@ export interface SimulatedOrganization {
   readonly people: SimulatedPerson[];
   readonly byEmail: Map<string, SimulatedPerson>;
   readonly byId: Map<string, SimulatedPerson>;
-  /** The Full Admin, and somebody who is none. */
+  /** The Full Admin. */
   readonly administrator: SimulatedPerson;
+  /** A user without an administrator role. */
   readonly regularUser: SimulatedPerson;
 }
 
 export interface OrganizationOptions {
   readonly name: string;
-  /** How many people, the administrator (the first) included; at least 1. */
+  /** The number of people including the administrator, who is the first; at least 1. */
   readonly persons: number;
-  /** How many bots stand among them; one per hundred persons unless said. */
+  /** The number of bots in the list. Default: one per 100 persons. */
   readonly bots?: number;
   readonly seed?: number;
-  /** The e-mail domain; from the name unless said. */
+  /** The e-mail domain. Default: derived from the name. */
   readonly domain?: string;
 }
 
-/** Webex's opaque ids: unpadded base64 of a `ciscospark:` URI. */
+/** Webex ids are the unpadded Base64 encoding of a `ciscospark:` URI. */
 export function webexId(
   kind: "PEOPLE" | "ORGANIZATION" | "ROLE" | "LICENSE",
   uuid: string,
@@ -67,7 +68,9 @@ export function webexId(
   return Buffer.from(`ciscospark://us/${kind}/${uuid}`).toString("base64").replaceAll("=", "");
 }
 
-/** The same options make the same organization, ids included. */
+const FULL_ADMIN_ROLE = webexId("ROLE", "id_full_admin");
+
+/** Deterministic: the same options create the same organization, including all ids. */
 export function createOrganization(
   options: OrganizationOptions,
   index: number,
@@ -117,7 +120,7 @@ export interface PersonOptions {
   readonly domain: string;
   readonly usedAddresses: Set<string>;
   readonly isFullAdmin?: boolean;
-  /** Instead of a seeded one. */
+  /** Default: derived from the seed. */
   readonly email?: string;
   readonly displayName?: string;
 }
@@ -195,4 +198,106 @@ function uniqueAddress(firstName: string, lastName: string, options: PersonOptio
 function aliasOf(address: string): string {
   const [local, domain] = address.split("@");
   return `${local?.replace(".", "_") ?? ""}@mail.${domain ?? ""}`;
+}
+
+export interface PersonJsonOptions {
+  /** False for the list by `id=`, which never includes presence, and for `excludeStatus`. */
+  readonly withStatus: boolean;
+  /** The administrator does not share their status, so Webex sends nobody's. */
+  readonly sharingOff: boolean;
+  readonly roleLost: boolean;
+  /** Replaces the status of every tenth person; "" replaces none. */
+  readonly strangeStatus: string;
+  /** Sends `"true"` instead of `true`, as the API documentation shows it. */
+  readonly booleansAsStrings: boolean;
+}
+
+/** A person in Webex's JSON format, about 1.2 KB. Members that never change are cached. */
+export function personJson(
+  person: SimulatedPerson,
+  organization: SimulatedOrganization,
+  options: PersonJsonOptions,
+): string {
+  const isCacheable = !options.booleansAsStrings && !(options.roleLost && person.isFullAdmin);
+  const fixedMembers = isCacheable
+    ? (person.json ??= fixedMembersJson(person, organization, options))
+    : fixedMembersJson(person, organization, options);
+  if (!options.withStatus || options.sharingOff) return `${fixedMembers}}`;
+  const activity =
+    person.lastActivity === null
+      ? ""
+      : `,"lastActivity":"${new Date(person.lastActivity).toISOString()}"`;
+  const status =
+    options.strangeStatus !== "" && person.status !== null && person.index % 10 === 9
+      ? options.strangeStatus
+      : person.status;
+  return `${fixedMembers}${activity}${status === null ? "" : `,"status":${JSON.stringify(status)}`}}`;
+}
+
+/** The SIP addresses that Webex assigns: personal room, enterprise and cloud calling. */
+function sipAddressesOf(
+  person: SimulatedPerson,
+  organization: SimulatedOrganization,
+): { type: string; value: string; primary: boolean }[] {
+  if (person.type !== "person") return [];
+  const local = (person.userName ?? [...person.emails].sort()[0] ?? "").split("@")[0] ?? "";
+  return [
+    { type: "personal-room", value: `${local}@${organization.slug}.webex.com`, primary: false },
+    { type: "enterprise", value: `${local}@${organization.slug}.rooms.webex.com`, primary: true },
+    {
+      type: "cloud-calling",
+      value: `${local}@${organization.slug}.calls.webex.com`,
+      primary: true,
+    },
+  ];
+}
+
+function fixedMembersJson(
+  person: SimulatedPerson,
+  organization: SimulatedOrganization,
+  options: PersonJsonOptions,
+): string {
+  const random = seededRandom(person.seed ^ 0x5eed);
+  const booleanValue = (value: boolean): boolean | string =>
+    options.booleansAsStrings ? String(value) : value;
+  const isPerson = person.type === "person";
+  const extension = String(2000 + (person.index % 7999));
+  const created = new Date(
+    Date.parse("2020-01-07T08:00:00.000Z") + Math.floor(random() * 1.5e11),
+  ).toISOString();
+  const licence = (): string => webexId("LICENSE", `${organization.uuid}:MS_${seededUuid(random)}`);
+  const body = {
+    id: person.id,
+    emails: person.emails,
+    ...(person.userName === null ? {} : { userName: person.userName }),
+    phoneNumbers: isPerson
+      ? [
+          {
+            type: "work",
+            value: `+39 0584 ${String(900_000 + (person.index % 99_999))}`,
+            primary: true,
+          },
+          { type: "work_extension", value: extension },
+        ]
+      : [],
+    ...(isPerson ? { extension } : {}),
+    sipAddresses: sipAddressesOf(person, organization),
+    displayName: person.displayName,
+    nickName: person.firstName,
+    firstName: person.firstName,
+    lastName: person.lastName,
+    avatar: `https://avatar-prod-us-east-2.webexcontent.com/Avtr~V1~${organization.uuid}/V1~${seededUuid(random)}~1600`,
+    orgId: organization.id,
+    roles: person.isFullAdmin && !options.roleLost ? [FULL_ADMIN_ROLE] : [],
+    licenses: isPerson ? [licence(), licence()] : [],
+    ...(isPerson ? { department: person.department, title: person.title } : {}),
+    created,
+    lastModified: new Date(Date.parse(created) + Math.floor(random() * 4e10)).toISOString(),
+    timezone: pick(TIMEZONES, random),
+    siteUrls: isPerson ? [`${organization.slug}.webex.com`] : [],
+    invitePending: booleanValue(false),
+    loginEnabled: booleanValue(true),
+    type: person.type,
+  };
+  return JSON.stringify(body).slice(0, -1);
 }

@@ -1,145 +1,177 @@
-import { forbidden, type Access } from "./api-access.js";
 import { jsonReply, notFound, webexError, type Exchange, type Reply } from "./exchange.js";
-import { linkHeader, parsePageRequest } from "./paging.js";
-import type { SimulatedOrganization, SimulatedPerson } from "./people-factory.js";
-import { personJson, type PersonJsonOptions } from "./person-json.js";
-import type { SimulatorContext } from "./world.js";
+import {
+  personJson,
+  type PersonJsonOptions,
+  type SimulatedOrganization,
+  type SimulatedPerson,
+} from "./people-factory.js";
+import { retryAfterHeader } from "./rate-limit.js";
+import type { SimulatedGrant } from "./token-store.js";
 
 const PEOPLE_SCOPES: readonly string[] = ["spark-admin:people_read", "spark:people_read"];
 const MAX_IDS = 85;
+const DEFAULT_PAGE_SIZE = 100;
+const MAX_WITH_CALLING_DATA = 100;
+const MAX_WITH_LOCATION = 50;
 const DEFAULT_OVERSIZE_BYTES = 80 * 1024 * 1024;
 
-type GrantedAccess = Extract<Access, { grant: unknown }>;
+interface Access {
+  readonly grant: SimulatedGrant;
+  readonly scopes: ReadonlySet<string>;
+}
+
+/** Answers everything under /v1/people and /v1/organizations. */
+export function handlePeopleRequest(exchange: Exchange): Reply {
+  const access = authorize(exchange);
+  if ("status" in access) return access;
+  if (exchange.method !== "GET") return webexError(exchange, 405, "Method Not Allowed");
+  return exchange.url.pathname.startsWith("/v1/people")
+    ? peopleReply(exchange, access)
+    : organizationsReply(exchange, access);
+}
+
+/** The access that the bearer token grants, or a 401, 429 or 423. */
+function authorize(exchange: Exchange): Access | Reply {
+  const { knobs, tokens, limiter, now } = exchange.context;
+  const grant = exchange.bearer === null ? null : tokens.findGrant(exchange.bearer);
+  if (!grant) {
+    const message =
+      "The request requires a valid access token set in the Authorization request header.";
+    return webexError(exchange, 401, message, { headers: { "www-authenticate": "Bearer" } });
+  }
+  const waitMs = limiter.acquire(grant.organization.id, now(), knobs.requestsPerMinute);
+  if (waitMs > 0) {
+    const retryAfter = retryAfterHeader(knobs.retryAfterForm, waitMs, now());
+    const headers = retryAfter === null ? {} : { "retry-after": retryAfter };
+    const message =
+      "The request has been received, but too many requests have been made. Please retry later.";
+    return webexError(exchange, knobs.rateLimitStatus, message, { headers });
+  }
+  const scopes = new Set(grant.scopes);
+  if (knobs.scopeMissing) scopes.delete("spark-admin:people_read");
+  return { grant, scopes };
+}
+
+function forbidden(exchange: Exchange): Reply {
+  const message =
+    "The server understood the request, but refused to fulfill it because the access token is missing required scopes or the user is missing required roles or licenses.";
+  return webexError(exchange, 403, message);
+}
+
+/** GET /v1/organizations and /v1/organizations/{id}; a partner's administrator sees all of them. */
+function organizationsReply(exchange: Exchange, { grant, scopes }: Access): Reply {
+  if (!scopes.has("spark-admin:organizations_read") || grant.role === "user") {
+    return forbidden(exchange);
+  }
+  const { organizations } = exchange.context.population;
+  const visible = grant.role === "partnerAdmin" ? organizations : [grant.organization];
+  const id = /^\/v1\/organizations\/([^/]+)$/.exec(exchange.url.pathname)?.[1];
+  if (id === undefined) return jsonReply(200, { items: visible.map(organizationJson) });
+  const unpaddedId = decodeURIComponent(id).replaceAll("=", "");
+  const organization = visible.find((candidate) => candidate.id === unpaddedId);
+  return organization ? jsonReply(200, organizationJson(organization)) : notFound(exchange);
+}
+
+function organizationJson({ id, name, created }: SimulatedOrganization): object {
+  return { id, displayName: name, created };
+}
 
 /** GET /v1/people, /v1/people/me and /v1/people/{id}. */
-export function peopleRoute(
-  exchange: Exchange,
-  context: SimulatorContext,
-  access: GrantedAccess,
-): Reply {
-  if (exchange.method !== "GET") return webexError(exchange, 405, "Method Not Allowed");
+function peopleReply(exchange: Exchange, access: Access): Reply {
   if (!PEOPLE_SCOPES.some((scope) => access.scopes.has(scope))) return forbidden(exchange);
-  const organization = requestedOrganization(exchange, context, access);
+  const organization = requestedOrganization(exchange, access.grant);
   if (!organization) return forbidden(exchange);
   const id = /^\/v1\/people\/([^/]+)$/.exec(exchange.url.pathname)?.[1];
-  if (id !== undefined)
-    return personReply(exchange, context, access, organization, decodeURIComponent(id));
-  return listReply(exchange, context, access, organization);
-}
-
-function personReply(
-  exchange: Exchange,
-  context: SimulatorContext,
-  access: GrantedAccess,
-  organization: SimulatedOrganization,
-  id: string,
-): Reply {
-  const me =
-    access.grant.role === "user"
-      ? access.grant.organization.regularUser
-      : access.grant.organization.administrator;
-  const person = id === "me" ? me : organization.byId.get(id.replaceAll("=", ""));
+  if (id === undefined) return listReply(exchange, access, organization);
+  const { role, organization: own } = access.grant;
+  const person =
+    id === "me"
+      ? role === "user"
+        ? own.regularUser
+        : own.administrator
+      : findById(organization, decodeURIComponent(id));
   if (!person) return notFound(exchange);
-  const body = serializePeople(
-    context,
-    organization,
-    [person],
-    personView(exchange, context, true),
-  );
-  return { ...jsonReply(200, null), body };
+  return { ...jsonReply(200, null), body: peopleJson(exchange, organization, [person], true) };
 }
 
-function listReply(
+function requestedOrganization(
   exchange: Exchange,
-  context: SimulatorContext,
-  access: GrantedAccess,
-  organization: SimulatedOrganization,
-): Reply {
+  grant: SimulatedGrant,
+): SimulatedOrganization | null {
+  const orgId = exchange.url.searchParams.get("orgId");
+  if (orgId === null || orgId === grant.organization.id) return grant.organization;
+  if (grant.role !== "partnerAdmin") return null;
+  const { organizations } = exchange.context.population;
+  return organizations.find((organization) => organization.id === orgId) ?? null;
+}
+
+function listReply(exchange: Exchange, access: Access, organization: SimulatedOrganization): Reply {
   const query = exchange.url.searchParams;
-  const email = query.get("email");
   const ids = query.get("id");
-  const displayName = query.get("displayName");
   if (ids !== null) {
-    const requestedIds = ids.split(",").filter((id) => id !== "");
-    if (requestedIds.length > MAX_IDS)
+    const requested = ids.split(",").filter((id) => id !== "");
+    if (requested.length > MAX_IDS) {
       return webexError(exchange, 400, `No more than ${MAX_IDS} ids can be specified.`);
-    const found = requestedIds.flatMap((id) => organization.byId.get(id.replaceAll("=", "")) ?? []);
-    const missing = requestedIds.filter((id) => !organization.byId.has(id.replaceAll("=", "")));
-    return itemsReply(
-      context,
-      organization,
-      found,
-      personView(exchange, context, false),
-      missing.length > 0 ? missing : null,
-    );
+    }
+    const people = requested.flatMap((id) => findById(organization, id) ?? []);
+    const missing = requested.filter((id) => !findById(organization, id));
+    const json = peopleJson(exchange, organization, people, false);
+    return itemsReply(json, people.length, missing.length > 0 ? missing : null);
   }
+  const email = query.get("email");
   if (email !== null) {
     const person = organization.byEmail.get(email.toLowerCase());
-    return itemsReply(
-      context,
-      organization,
-      person ? [person] : [],
-      personView(exchange, context, true),
-      null,
-    );
+    const people = person ? [person] : [];
+    return itemsReply(peopleJson(exchange, organization, people, true), people.length);
   }
-  const canListAll = access.grant.role !== "user" && !context.knobs.roleLost;
+  const displayName = query.get("displayName");
+  const canListAll = access.grant.role !== "user" && !exchange.context.knobs.roleLost;
   if (displayName === null && !canListAll) {
-    return webexError(exchange, 400, "Email, displayName, or id list should be specified.", {
-      errors: false,
-    });
+    const message = "Email, displayName, or id list should be specified.";
+    return webexError(exchange, 400, message, { errors: false });
   }
-  if (displayName === null && !access.scopes.has("spark-admin:people_read"))
+  if (displayName === null && !access.scopes.has("spark-admin:people_read")) {
     return forbidden(exchange);
-  return pageReply(exchange, context, organization, displayName);
+  }
+  return pageReply(exchange, organization, displayName);
 }
 
 function pageReply(
   exchange: Exchange,
-  context: SimulatorContext,
   organization: SimulatedOrganization,
   displayName: string | null,
 ): Reply {
-  const request = parsePageRequest(exchange.url.searchParams, context.knobs);
+  const { knobs } = exchange.context;
+  const request = parsePageRequest(exchange);
   if (!request) return webexError(exchange, 400, "One of the query parameters is not valid.");
   const prefix = displayName?.toLowerCase() ?? null;
   const candidates = organization.people.filter(
     (person) =>
-      (context.knobs.botsInList || person.type === "person") &&
+      (knobs.botsInList || person.type === "person") &&
       (prefix === null || person.displayName.toLowerCase().startsWith(prefix)),
   );
-  const isEmpty = exchange.fault?.kind === "emptyPage";
-  const pagePeople = isEmpty ? [] : candidates.slice(request.offset, request.offset + request.max);
-  const end = request.offset + pagePeople.length;
-  const hasNext =
-    isEmpty ||
-    end < candidates.length ||
-    exchange.fault?.kind === "linkLoop" ||
-    exchange.fault?.kind === "foreignLink";
-  const { knobs, foreignUrl } = context;
-  const next = { offset: end, max: request.max };
-  const link = hasNext
-    ? { link: linkHeader(exchange, next, { knobs, foreignUrl, fault: exchange.fault }) }
-    : {};
-  const reply = itemsReply(
-    context,
-    organization,
-    pagePeople,
-    personView(exchange, context, true),
-    null,
-  );
-  if (end < candidates.length)
-    movePersons(organization, candidates.slice(end, end + knobs.movePersons));
+  const fault = exchange.fault?.kind;
+  const isEmpty = fault === "emptyPage";
+  const people = isEmpty ? [] : candidates.slice(request.offset, request.offset + request.max);
+  const end = request.offset + people.length;
+  const hasMore = end < candidates.length;
+  const hasNext = isEmpty || hasMore || fault === "linkLoop" || fault === "foreignLink";
+  const link = hasNext ? { link: linkHeader(exchange, { offset: end, max: request.max }) } : {};
+  const reply = itemsReply(peopleJson(exchange, organization, people, true), people.length);
+  if (hasMore) movePersons(organization, candidates.slice(end, end + knobs.movePersons));
   return {
     ...reply,
     headers: { ...reply.headers, ...link },
-    ...(exchange.fault?.kind === "oversizePage"
-      ? { padding: exchange.fault.bytes ?? DEFAULT_OVERSIZE_BYTES }
+    ...(fault === "oversizePage"
+      ? { padding: exchange.fault?.bytes ?? DEFAULT_OVERSIZE_BYTES }
       : {}),
   };
 }
 
-/** Puts persons of the next page to the front: they are missed this time, and the last ones of this page come twice. */
+/**
+ * Moves persons of the next page to the front of the list: this sweep misses them, and returns the
+ * last persons of the current page twice.
+ */
 function movePersons(
   organization: SimulatedOrganization,
   moving: readonly SimulatedPerson[],
@@ -150,51 +182,92 @@ function movePersons(
   }
 }
 
-function itemsReply(
-  context: SimulatorContext,
-  organization: SimulatedOrganization,
-  people: readonly SimulatedPerson[],
-  options: PersonJsonOptions,
-  notFoundIds: readonly string[] | null,
-): Reply {
-  const body = `{"notFoundIds":${JSON.stringify(notFoundIds)},"items":[${serializePeople(context, organization, people, options)}]}`;
-  return { ...jsonReply(200, null), body, persons: people.length };
+function findById(organization: SimulatedOrganization, id: string): SimulatedPerson | undefined {
+  return organization.byId.get(id.replaceAll("=", ""));
 }
 
-function serializePeople(
-  context: SimulatorContext,
+function itemsReply(
+  itemsJson: string,
+  persons: number,
+  notFoundIds: readonly string[] | null = null,
+): Reply {
+  const body = `{"notFoundIds":${JSON.stringify(notFoundIds)},"items":[${itemsJson}]}`;
+  return { ...jsonReply(200, null), body, persons };
+}
+
+/** The persons as JSON objects separated by commas. */
+function peopleJson(
+  exchange: Exchange,
   organization: SimulatedOrganization,
   people: readonly SimulatedPerson[],
-  options: PersonJsonOptions,
+  withStatus: boolean,
 ): string {
-  context.presence.refresh(organization, people);
+  const { knobs, population } = exchange.context;
+  population.refresh(organization, people);
+  const isExcluded = exchange.url.searchParams.get("excludeStatus") === "true";
+  const options: PersonJsonOptions = { ...knobs, withStatus: withStatus && !isExcluded };
   return people.map((person) => personJson(person, organization, options)).join(",");
 }
 
-function personView(
-  exchange: Exchange,
-  context: SimulatorContext,
-  withStatus: boolean,
-): PersonJsonOptions {
-  const { sharingOff, roleLost, strangeStatus, booleansAsStrings } = context.knobs;
-  const isStatusExcluded = exchange.url.searchParams.get("excludeStatus") === "true";
-  return {
-    withStatus: withStatus && !isStatusExcluded,
-    sharingOff,
-    roleLost,
-    strangeStatus,
-    booleansAsStrings,
-  };
+interface PageRequest {
+  readonly offset: number;
+  readonly max: number;
 }
 
-function requestedOrganization(
-  exchange: Exchange,
-  context: SimulatorContext,
-  access: GrantedAccess,
-): SimulatedOrganization | null {
-  const orgId = exchange.url.searchParams.get("orgId");
-  const own = access.grant.organization;
-  if (orgId === null || orgId === own.id) return own;
-  if (access.grant.role !== "partnerAdmin") return null;
-  return context.organizations.find((organization) => organization.id === orgId) ?? null;
+/** Reads `max`, clipped to the service's limits, and `cursor`; null if one of them is not valid. */
+function parsePageRequest(exchange: Exchange): PageRequest | null {
+  const query = exchange.url.searchParams;
+  const cursor = query.get("cursor");
+  const decoded = cursor === null ? null : decodeCursor(cursor);
+  if (cursor !== null && !decoded) return null;
+  const requestedMax = query.get("max");
+  const max = requestedMax === null ? (decoded?.max ?? DEFAULT_PAGE_SIZE) : Number(requestedMax);
+  if (!Number.isInteger(max) || max < 1) return null;
+  const limit = Math.min(
+    exchange.context.knobs.maxPageSize,
+    query.get("callingData") === "true" ? MAX_WITH_CALLING_DATA : Infinity,
+    query.has("locationId") ? MAX_WITH_LOCATION : Infinity,
+  );
+  return { offset: decoded?.offset ?? 0, max: Math.min(max, limit) };
+}
+
+/** The `Link` header to the page at `next.offset` (RFC 8288), as the knobs and a fault specify. */
+function linkHeader(exchange: Exchange, next: PageRequest): string {
+  const { fault, url } = exchange;
+  const { knobs, foreignOrigin } = exchange.context;
+  const nextUrl = new URL(url.href);
+  nextUrl.searchParams.set("max", String(next.max));
+  const isLoop = fault?.kind === "linkLoop";
+  nextUrl.searchParams.set("cursor", encodeCursor(isLoop ? { ...next, offset: 0 } : next, isLoop));
+  const address =
+    fault?.kind === "foreignLink"
+      ? nextUrl.href.replace(url.origin, fault.to ?? foreignOrigin.url)
+      : nextUrl.href;
+  switch (knobs.linkForm) {
+    case "quoted":
+      return `<${address}>; rel="next"`;
+    case "unquoted":
+      return `<${address}>;rel=next`;
+    case "several":
+      return `<${url.origin}/v1/people?max=${next.max}>; rel="first", <${address}>; title="a, b; c"; rel="next"`;
+  }
+}
+
+let nextNonce = 1;
+
+/** The nonce makes every cursor a different text, as Webex's are. */
+function encodeCursor({ offset, max }: PageRequest, isConstant: boolean): string {
+  const nonce = isConstant ? 0 : nextNonce++;
+  return Buffer.from(JSON.stringify([offset, max, nonce])).toString("base64url");
+}
+
+function decodeCursor(text: string): PageRequest | null {
+  try {
+    const cursor = JSON.parse(Buffer.from(text, "base64url").toString("utf8")) as unknown;
+    if (!Array.isArray(cursor)) return null;
+    const [offset, max] = cursor as unknown[];
+    return typeof offset === "number" && typeof max === "number" ? { offset, max } : null;
+  } catch {
+    return null;
+  }
 }

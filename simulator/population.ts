@@ -5,23 +5,37 @@ import {
   type SimulatedOrganization,
   type SimulatedPerson,
 } from "./people-factory.js";
-import type { PresenceEngine } from "./presence-engine.js";
+import { PresenceWalk, type OfficeClock } from "./presence-walk.js";
+
+const AWAY_AFTER_MS = 10 * 60_000;
+const MAX_ACTIVITY_AGE_MS = 12 * 3_600_000;
 
 interface FoundPerson {
   readonly organization: SimulatedOrganization;
   readonly person: SimulatedPerson;
 }
 
-/** All organizations and their people. Persons are found by e-mail address or id; a RangeError says who or what is not there. */
+/**
+ * All organizations, their people, and their people's presence. `key` is a person's e-mail address
+ * or id. Methods throw a RangeError if an organization or a person does not exist.
+ *
+ * Presence is computed on demand and without timers, so that 100,000 persons cost nothing until
+ * they are read.
+ */
 export class Population {
   readonly organizations: readonly SimulatedOrganization[];
-  readonly #presence: PresenceEngine;
+  readonly #walks: readonly PresenceWalk[];
+  readonly #clock: OfficeClock;
+  readonly #realNow: () => number;
 
-  constructor(organizations: readonly OrganizationOptions[], presence: PresenceEngine) {
-    this.organizations = organizations.map((organization, index) =>
-      createOrganization(organization, index),
-    );
-    this.#presence = presence;
+  constructor(
+    organizations: readonly OrganizationOptions[],
+    options: { readonly clock: OfficeClock; readonly realNow: () => number },
+  ) {
+    this.organizations = organizations.map(createOrganization);
+    this.#walks = this.organizations.map(({ seed }) => new PresenceWalk({ seed }));
+    this.#clock = options.clock;
+    this.#realNow = options.realNow;
   }
 
   organization(index: number): SimulatedOrganization {
@@ -30,25 +44,39 @@ export class Population {
     return organization;
   }
 
+  /** A person with current presence, or null. Without `orgIndex`, searches all organizations. */
   person(key: string, orgIndex?: number): SimulatedPerson | null {
     const found = this.#find(key, orgIndex);
     if (!found) return null;
-    this.#presence.refresh(found.organization, [found.person]);
+    this.refresh(found.organization, [found.person]);
     return found.person;
   }
 
+  /** The persons of an organization without its bots, in list order, with current presence. */
   people(orgIndex: number): SimulatedPerson[] {
     const organization = this.organization(orgIndex);
-    this.#presence.refresh(organization, organization.people);
+    this.refresh(organization, organization.people);
     return organization.people.filter((person) => person.type === "person");
   }
 
+  /** Updates the presence of persons to the current time. */
+  refresh(organization: SimulatedOrganization, people: readonly SimulatedPerson[]): void {
+    const now = this.#clock.now();
+    for (const person of people) {
+      const isDue = now >= person.nextChangeAt && !person.pinned && person.type === "person";
+      if (isDue) this.#advance(organization, person, now);
+    }
+  }
+
+  /** Fixes a person's status (null: Webex sends none) until `release`. */
   setStatus(key: string, status: string | null, orgIndex?: number): void {
-    this.#presence.pin(this.#require(key, orgIndex).person, status);
+    this.#pin(this.#require(key, orgIndex).person, status);
   }
 
   release(key: string, orgIndex?: number): void {
-    this.#presence.release(this.#require(key, orgIndex).person);
+    const { person } = this.#require(key, orgIndex);
+    person.pinned = false;
+    person.nextChangeAt = -Infinity;
   }
 
   add(
@@ -56,21 +84,19 @@ export class Population {
     options: { email?: string; displayName?: string; status?: string | null },
   ): SimulatedPerson {
     const organization = this.organization(orgIndex);
-    const number =
-      organization.people.reduce((highest, person) => Math.max(highest, person.index), 0) + 1;
+    const highest = organization.people.reduce((max, { index }) => Math.max(max, index), 0);
     const { status, ...identity } = options;
-    const usedAddresses = new Set(organization.byEmail.keys());
     const person = createPerson({
       seed: organization.seed,
-      number,
+      number: highest + 1,
       domain: organization.domain,
-      usedAddresses,
+      usedAddresses: new Set(organization.byEmail.keys()),
       ...identity,
     });
     organization.people.push(person);
     organization.byId.set(person.id, person);
     for (const email of person.emails) organization.byEmail.set(email.toLowerCase(), person);
-    if (status !== undefined) this.#presence.pin(person, status);
+    if (status !== undefined) this.#pin(person, status);
     return person;
   }
 
@@ -79,6 +105,28 @@ export class Population {
     organization.people.splice(organization.people.indexOf(person), 1);
     organization.byId.delete(person.id);
     for (const email of person.emails) organization.byEmail.delete(email.toLowerCase());
+  }
+
+  #pin(person: SimulatedPerson, status: string | null): void {
+    person.pinned = true;
+    person.status = status;
+    person.lastActivity = this.#realNow();
+  }
+
+  #advance(organization: SimulatedOrganization, person: SimulatedPerson, now: number): void {
+    const walk = this.#walks[organization.index];
+    if (!walk) throw new Error(`Organization ${organization.index} has no presence walk.`);
+    const segment = walk.segmentAt(person.index, now);
+    person.status = segment.status;
+    person.nextChangeAt = segment.until;
+    if (walk.isWithoutActivity(person.index)) {
+      person.lastActivity = null;
+      return;
+    }
+    const realMs = (now - segment.since) / (this.#clock.speed || 1);
+    const awayMs = segment.status === "inactive" ? AWAY_AFTER_MS : 0;
+    person.lastActivity =
+      this.#realNow() - Math.floor(Math.min(MAX_ACTIVITY_AGE_MS, realMs)) - awayMs;
   }
 
   #find(key: string, orgIndex?: number): FoundPerson | null {

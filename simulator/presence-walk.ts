@@ -4,7 +4,10 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A stretch of time in which a person has one Webex status; `until` is Infinity for one that never changes. Times are ms since 1970, UTC. */
+/**
+ * A period in which a person has one Webex status. Times are milliseconds since the epoch; `until`
+ * is Infinity if the status never changes.
+ */
 export interface WalkSegment {
   readonly status: string;
   readonly since: number;
@@ -16,7 +19,7 @@ interface Step {
   readonly status: string;
 }
 
-/** What a person turns to from "active", with the share of the turns and the typical length in minutes. */
+/** The states that follow "active", with their probabilities and mean durations in minutes. */
 const TRANSITIONS: readonly {
   status: string;
   share: number;
@@ -36,10 +39,13 @@ const OUT_OF_OFFICE_SHARE = 0.04;
 const MEETING_AT_HALF_HOUR_SHARE = 0.13;
 
 /**
- * The presence of many people over working days as a pure function of (seed, person, time): the same seed tells the same days, and
- * no state is kept, so 100,000 persons cost nothing until they are asked for. Calls last minutes, meetings 30 or 60 minutes from
- * the full and half hours on, lunch is away, nights and weekends are away, a few never signed in (`pending`), a few are fresh
- * users that Webex knows nothing of (`unknown`), a few have a day off (`OutOfOffice`). "Busy" is `unknown`, as Webex tells it.
+ * A model of presence on working days, as a pure function of seed, person and time: the same seed
+ * always produces the same days, and no state is kept.
+ *
+ * Calls last minutes. Meetings last 30 or 60 minutes and start on the hour or half hour. People are
+ * away at lunch, at night and on weekends. A few never signed in (`pending`), a few are new users
+ * about whom Webex knows nothing (`unknown`), and a few are out of office for the day. A busy
+ * calendar is `unknown`, as Webex reports it.
  */
 export class PresenceWalk {
   readonly #seed: number;
@@ -48,7 +54,7 @@ export class PresenceWalk {
     this.#seed = options.seed;
   }
 
-  /** The segment that a person (a number from 0 on) is in at a time. */
+  /** The segment that contains `now` for a person (an integer from 0). */
   segmentAt(person: number, now: number): WalkSegment {
     const constant = this.#constantStatus(person);
     if (constant !== null) return { status: constant, since: -Infinity, until: Infinity };
@@ -68,7 +74,7 @@ export class PresenceWalk {
     return this.segmentAt(person, now).status;
   }
 
-  /** The next time after `now` at which the person's status is another one; `at` is Infinity where it never will be. */
+  /** The next change of status after `now`; `at` is Infinity if there is none. */
   nextChangeAfter(person: number, now: number): { readonly at: number; readonly status: string } {
     const segment = this.segmentAt(person, now);
     return segment.until === Infinity
@@ -76,7 +82,7 @@ export class PresenceWalk {
       : { at: segment.until, status: this.statusAt(person, segment.until) };
   }
 
-  /** Whether Webex knows no `lastActivity` of this person: never signed in, or fresh. */
+  /** Whether Webex has no `lastActivity`: the person never signed in, or is a new user. */
   isWithoutActivity(person: number): boolean {
     return this.#constantStatus(person) !== null;
   }
@@ -145,7 +151,67 @@ function pickTransition(random: RandomFunction): (typeof TRANSITIONS)[number] {
   return { status: "inactive", share: 0, minutes: 14, minMinutes: 2 };
 }
 
-/** An exponentially distributed length around a mean in minutes, cut at four means. */
+/** An exponentially distributed duration in milliseconds, at most four times the mean. */
 function randomDuration(meanMinutes: number, random: RandomFunction): number {
   return Math.min(4, -Math.log(1 - random())) * meanMinutes * MINUTE;
+}
+
+const WORK_START = 9 * HOUR;
+const WORK_HOURS = 8.5 * HOUR;
+
+/** A Wednesday at 10:00, a busy hour, so that demos and tests do not depend on the time of day. */
+export const DEFAULT_OFFICE_TIME = Date.parse("2026-03-04T10:00:00.000Z");
+
+/**
+ * The time in the simulated offices, `speed` times as fast as real time (0 = stopped). Without
+ * `nights`, it skips from 17:30 to 9:00 of the next working day.
+ */
+export class OfficeClock {
+  readonly #realNow: () => number;
+  readonly #startsAt: number;
+  readonly #nights: boolean;
+  #elapsed = 0;
+  #anchor: number;
+  #speed: number;
+
+  constructor(options: {
+    readonly realNow: () => number;
+    readonly startsAt: number;
+    readonly speed: number;
+    readonly nights: boolean;
+  }) {
+    this.#realNow = options.realNow;
+    this.#startsAt = options.startsAt;
+    this.#nights = options.nights;
+    this.#anchor = options.realNow();
+    this.#speed = options.speed;
+  }
+
+  get speed(): number {
+    return this.#speed;
+  }
+
+  setSpeed(speed: number): void {
+    this.#elapsed = this.#simulatedElapsed();
+    this.#anchor = this.#realNow();
+    this.#speed = speed;
+  }
+
+  /** The simulated time, in milliseconds since the epoch. */
+  now(): number {
+    const elapsed = this.#simulatedElapsed();
+    const timeOfDay = this.#startsAt % DAY;
+    if (this.#nights || timeOfDay < WORK_START || timeOfDay >= WORK_START + WORK_HOURS)
+      return this.#startsAt + elapsed;
+    const worked = timeOfDay - WORK_START + elapsed;
+    const midnight = this.#startsAt - timeOfDay;
+    const weekday = (new Date(midnight).getUTCDay() + 6) % 7;
+    const days = Math.floor(worked / WORK_HOURS);
+    const weekends = Math.floor((Math.min(weekday, 4) + days) / 5);
+    return midnight + (days + 2 * weekends) * DAY + WORK_START + (worked % WORK_HOURS);
+  }
+
+  #simulatedElapsed(): number {
+    return this.#elapsed + (this.#realNow() - this.#anchor) * this.#speed;
+  }
 }

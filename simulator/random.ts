@@ -1,6 +1,7 @@
-/** A seeded generator of numbers in [0, 1): the same seed tells the same story each time (mulberry32). */
+/** Returns pseudorandom numbers in [0, 1). */
 export type RandomFunction = () => number;
 
+/** The mulberry32 generator: the same seed always produces the same sequence. */
 export function seededRandom(seed: number): RandomFunction {
   let state = seed >>> 0;
   return () => {
@@ -11,7 +12,7 @@ export function seededRandom(seed: number): RandomFunction {
   };
 }
 
-/** One 32-bit seed out of several numbers, so that each person and each day has a generator of its own. */
+/** Hashes several numbers into a 32-bit seed, for a separate generator per person and day. */
 export function mixSeeds(...numbers: readonly number[]): number {
   let hash = 0x811c9dc5;
   for (const number of numbers) {
@@ -23,14 +24,14 @@ export function mixSeeds(...numbers: readonly number[]): number {
   return hash >>> 0;
 }
 
-/** An item of a list that is known not to be empty. */
+/** A random item. Throws an Error for an empty list. */
 export function pick<T>(items: readonly T[], random: RandomFunction): T {
   const item = items[Math.floor(random() * items.length)];
-  if (item === undefined) throw new Error("There is nothing to pick from.");
+  if (item === undefined) throw new Error("The list is empty.");
   return item;
 }
 
-/** A version 4 UUID that follows from the generator. */
+/** A version 4 UUID derived from the generator. */
 export function seededUuid(random: RandomFunction): string {
   let digits = "";
   for (let word = 0; word < 4; word++) {

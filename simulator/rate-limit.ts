@@ -2,28 +2,29 @@ import type { Knobs } from "./knobs.js";
 
 const WINDOW_MS = 60_000;
 
-/** Counts requests per organization in a sliding minute. A refused request does not count: it was not processed. */
+/**
+ * Counts requests per organization in a sliding minute. Refused requests do not count, because they
+ * were not processed.
+ */
 export class RateLimiter {
   readonly #timestamps = new Map<string, number[]>();
 
-  /** 0 when the request may pass, else the ms until one may. */
+  /** Returns 0 if the request is allowed, otherwise the milliseconds until one will be. */
   acquire(orgId: string, now: number, limit: number): number {
     if (limit <= 0) return 0;
-    const times = (this.#timestamps.get(orgId) ?? []).filter((time) => time > now - WINDOW_MS);
-    this.#timestamps.set(orgId, times);
-    if (times.length < limit) {
-      times.push(now);
+    const recent = (this.#timestamps.get(orgId) ?? []).filter((time) => time > now - WINDOW_MS);
+    this.#timestamps.set(orgId, recent);
+    if (recent.length < limit) {
+      recent.push(now);
       return 0;
     }
-    return Math.max(1, (times[times.length - limit] ?? now) + WINDOW_MS - now);
+    return Math.max(1, (recent[recent.length - limit] ?? now) + WINDOW_MS - now);
   }
 
-  /** Takes up the minute of an organization, as other users of the limit do. */
+  /** Uses up part of an organization's limit, as other integrations do. */
   consume(orgId: string, now: number, requests: number): void {
-    this.#timestamps.set(orgId, [
-      ...(this.#timestamps.get(orgId) ?? []),
-      ...new Array<number>(requests).fill(now),
-    ]);
+    const consumed = new Array<number>(requests).fill(now);
+    this.#timestamps.set(orgId, [...(this.#timestamps.get(orgId) ?? []), ...consumed]);
   }
 
   reset(): void {
@@ -31,7 +32,7 @@ export class RateLimiter {
   }
 }
 
-/** The `Retry-After` of a refusal in the form asked for; null = no such header. */
+/** The value of `Retry-After` in the given form; null leaves the header out. */
 export function retryAfterHeader(
   form: Knobs["retryAfterForm"],
   waitMs: number,

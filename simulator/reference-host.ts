@@ -1,26 +1,37 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { EventEmitter } from "node:events";
-import { PassThrough } from "node:stream";
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { JsonRpcClient, type PendingRequest } from "./json-rpc-client.js";
-import { readManifest, type WorkerManifest } from "./plugin-manifest.js";
-import { Transcript } from "./transcript.js";
 
 export interface ReferenceHostOptions {
   readonly manifestPath: string;
-  /** The Presence.ini. */
+  /** The path of Presence.ini. */
   readonly settingsPath: string;
-  /** After the manifest's own arguments, such as `["--secret-store", "memory"]`. */
+  /** Arguments after those of the manifest, such as `["--secret-store", "memory"]`. */
   readonly extraArgs?: readonly string[];
-  /** Added to this process's environment. */
+  /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Instead of the manifest's command, for another Node. */
+  /** Replaces the manifest's command, for example with another version of Node. */
   readonly command?: string;
-  /** Instead of this process's id; null leaves the argument out. */
+  /** The host's process id; null leaves the argument out. Default: the id of this process. */
   readonly hostPid?: number | null;
-  /** Whether the manifest's restart policy is followed; yes unless said. */
+  /** Whether to apply the manifest's restart policy. Default: true. */
   readonly restart?: boolean;
+}
+
+/** The members of plugin.manifest.json that a host needs. */
+interface WorkerManifest {
+  /** The folder of the manifest, to which relative arguments refer. */
+  readonly folder: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly settingsArgument: string;
+  readonly hostPidArgument: string;
+  readonly protocolVersion: string;
+  readonly restart: { readonly policy: string; readonly delaysSeconds: readonly number[] };
 }
 
 export interface WorkerExit {
@@ -32,18 +43,19 @@ interface HostEvents {
   notification: [method: string, params: unknown];
   stderrLine: [line: string];
   exit: [exit: WorkerExit];
-  /** A launch after a failure, `attempt` counting from 1. */
+  /** The worker was launched after a failure; `attempt` starts at 1. */
   restart: [restart: { attempt: number; delaySeconds: number }];
   protocolError: [error: Error];
 }
 
+/** After this time, a worker counts as stable, and its next restart uses the first delay again. */
 const STABLE_AFTER_MS = 60_000;
 
-/** Launches a worker from its manifest, speaks JSON-RPC with it, and launches it again when it fails: what a UCX Presence host does, in small. */
+/** Does what a UCX Presence host does: launches a worker from its manifest and restarts it. */
 export class ReferenceHost extends EventEmitter<HostEvents> {
   readonly transcript = new Transcript();
+  readonly manifest: WorkerManifest;
   readonly #options: ReferenceHostOptions;
-  readonly #manifest: WorkerManifest;
   #worker: ChildProcessWithoutNullStreams | null = null;
   #rpc: JsonRpcClient | null = null;
   #exited: Promise<WorkerExit> = Promise.resolve({ code: null, signal: null });
@@ -51,32 +63,30 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
   #relaunch: NodeJS.Timeout | null = null;
   #stopping = false;
 
+  /** Throws an Error for a manifest that this host cannot launch. */
   constructor(options: ReferenceHostOptions) {
     super();
     this.#options = options;
-    this.#manifest = readManifest(options.manifestPath);
+    this.manifest = readManifest(options.manifestPath);
   }
 
-  get manifest(): WorkerManifest {
-    return this.#manifest;
-  }
-
-  /** The worker's process id, or null while none runs. */
+  /** The worker's process id, or null if it is not running. */
   get pid(): number | null {
     return this.#worker?.pid ?? null;
   }
 
-  /** The streams of the running worker, for tests that write what no client would. */
+  /** The running worker's stdin, for tests that write invalid input. */
   get stdin(): NodeJS.WritableStream | null {
     return this.#worker?.stdin ?? null;
   }
 
-  /** Launches the worker; resolves when the process is there, which says nothing about its readiness: it answers from its first moment. */
+  /** Launches the worker. Resolves when its process exists, which accepts requests immediately. */
   async start(): Promise<void> {
     this.#stopping = false;
     await this.#launch();
   }
 
+  /** Rejects with an `RpcError` for an error response, and with an Error if the worker exits. */
   request(method: string, params?: object): PendingRequest {
     if (this.#rpc) return this.#rpc.request(method, params);
     return Object.assign(Promise.reject(new Error("The worker is not running.")), {
@@ -88,73 +98,77 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     this.#rpc?.notify(method, params);
   }
 
-  /** The next notification of a method that `accepts` takes; rejects after `timeoutMs`. */
+  /** Resolves with the parameters of the next matching notification; rejects after `timeoutMs`. */
   nextNotification(
     method: string,
     matches: (params: unknown) => boolean = () => true,
     timeoutMs = 10_000,
   ): Promise<unknown> {
-    return new Promise((resolveExit, reject) => {
+    return new Promise((resolveNotification, reject) => {
       const listener = (name: string, params: unknown): void => {
         if (name !== method || !matches(params)) return;
         clearTimeout(deadline);
         this.off("notification", listener);
-        resolveExit(params);
+        resolveNotification(params);
       };
       const deadline = setTimeout(() => {
         this.off("notification", listener);
-        reject(new Error(`No ${method} came within ${timeoutMs} ms.`));
+        reject(new Error(`No ${method} notification matched within ${timeoutMs} ms.`));
       }, timeoutMs);
       this.on("notification", listener);
     });
   }
 
-  /** The end of the process that runs now. */
+  /** Resolves when the current process exits. */
   exited(): Promise<WorkerExit> {
     return this.#exited;
   }
 
-  /** Ends the worker in order: `shutdown`, `exit`, and by force when it has not gone after `timeoutMs`. No restart follows. */
+  /**
+   * Stops the worker with `shutdown` and `exit`, and kills it after `timeoutMs`. The worker is not
+   * restarted.
+   */
   async shutdown(timeoutMs = 5000): Promise<WorkerExit> {
     this.#stopping = true;
     if (this.#relaunch) clearTimeout(this.#relaunch);
     const worker = this.#worker;
     if (!worker) return this.#exited;
-    const force = setTimeout(() => worker.kill("SIGKILL"), timeoutMs);
-    // A worker that dies during the goodbye has said it, too.
+    const killTimer = setTimeout(() => worker.kill("SIGKILL"), timeoutMs);
+    // A worker that exits during the shutdown needs no `exit`.
     await this.request("shutdown").catch(() => undefined);
     this.notify("exit");
     const exit = await this.#exited;
-    clearTimeout(force);
+    clearTimeout(killTimer);
     return exit;
   }
 
-  /** Kills the worker, as a crash would; the restart policy sees it as one. */
+  /** Kills the worker, which the restart policy treats as a crash. */
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
     this.#worker?.kill(signal);
   }
 
   async #launch(): Promise<void> {
-    const { folder, command, args, settingsArgument, hostPidArgument } = this.#manifest;
-    const hostPid = this.#options.hostPid === undefined ? process.pid : this.#options.hostPid;
+    const { folder, command, args, settingsArgument, hostPidArgument } = this.manifest;
+    const { hostPid = process.pid, extraArgs = [], env, settingsPath } = this.#options;
     const launchArgs = [
       ...args,
       settingsArgument,
-      resolve(this.#options.settingsPath),
+      resolve(settingsPath),
       ...(hostPid === null ? [] : [hostPidArgument, String(hostPid)]),
-      ...(this.#options.extraArgs ?? []),
+      ...extraArgs,
     ];
+    const launchedAt = Date.now();
     const worker = spawn(this.#options.command ?? command, launchArgs, {
       cwd: folder,
-      env: { ...process.env, ...this.#options.env },
+      env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
       windowsHide: true,
     });
-    await new Promise((launched, failed) => {
-      worker.once("spawn", launched);
-      worker.once("error", failed);
+    await new Promise((resolveSpawn, reject) => {
+      worker.once("spawn", resolveSpawn);
+      worker.once("error", reject);
     });
-    this.#attach(worker, Date.now());
+    this.#attach(worker, launchedAt);
   }
 
   #attach(worker: ChildProcessWithoutNullStreams, launchedAt: number): void {
@@ -164,7 +178,8 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     worker.stdin.on("error", () => undefined);
     worker.stdout.on("data", (chunk: Buffer) => this.transcript.record("stdout", chunk));
     worker.stderr.on("data", (chunk: Buffer) => this.transcript.record("stderr", chunk));
-    createInterface({ input: worker.stderr }).on("line", (line) => this.emit("stderrLine", line));
+    const stderrLines = createInterface({ input: worker.stderr });
+    stderrLines.on("line", (line) => this.emit("stderrLine", line));
     const rpc = new JsonRpcClient(worker.stdout, toWorker);
     rpc.onNotification = (method, params) => this.emit("notification", method, params);
     rpc.onProtocolError = (error) => this.emit("protocolError", error);
@@ -172,7 +187,7 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     this.#rpc = rpc;
     this.#exited = new Promise((resolveExit) => {
       worker.once("close", (code, signal) => {
-        rpc.close(new Error(`The worker has ended (${signal ?? String(code)}).`));
+        rpc.close(new Error(`The worker has exited (${signal ?? String(code)}).`));
         this.#worker = null;
         this.#rpc = null;
         this.emit("exit", { code, signal });
@@ -182,9 +197,9 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     });
   }
 
-  /** The last delay is kept for every further failure; a worker that ran for a minute starts from the first one again. */
+  /** Further failures use the last delay of the manifest. */
   #scheduleRestart(ranForMs: number): void {
-    const { policy, delaysSeconds } = this.#manifest.restart;
+    const { policy, delaysSeconds } = this.manifest.restart;
     if (this.#stopping || this.#options.restart === false || policy !== "on-failure") return;
     if (ranForMs >= STABLE_AFTER_MS) this.#failures = 0;
     const delaySeconds = delaysSeconds[Math.min(this.#failures, delaysSeconds.length - 1)] ?? 1;
@@ -195,5 +210,59 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
         () => this.#scheduleRestart(0),
       );
     }, delaySeconds * 1000);
+  }
+}
+
+function readManifest(path: string): WorkerManifest {
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as {
+    manifestVersion?: unknown;
+    worker?: Omit<WorkerManifest, "folder"> & { transport: string; framing: string };
+  };
+  const { worker } = manifest;
+  if (manifest.manifestVersion !== 1 || !worker) {
+    throw new Error(`${path} is not a plugin manifest of version 1.`);
+  }
+  const { transport, framing } = worker;
+  if (transport !== "stdio" || framing !== "content-length") {
+    throw new Error(
+      `${path} requires ${transport} and ${framing}; this host supports stdio and content-length.`,
+    );
+  }
+  return { ...worker, folder: dirname(resolve(path)) };
+}
+
+const STREAMS = ["stdin", "stdout", "stderr"] as const;
+type StreamName = (typeof STREAMS)[number];
+
+/** The bytes on the worker's pipes, for tests that search them; bounded, dropping the oldest. */
+class Transcript {
+  readonly #capacity = 64 * 1024 * 1024;
+  #chunks: { readonly stream: StreamName; readonly bytes: Buffer }[] = [];
+  #size = 0;
+  #dropped = 0;
+
+  /** The number of bytes dropped; a search covers everything only if it is 0. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  record(stream: StreamName, bytes: Buffer): void {
+    this.#chunks.push({ stream, bytes });
+    this.#size += bytes.length;
+    while (this.#size > this.#capacity) {
+      const oldest = this.#chunks.shift();
+      if (!oldest) return;
+      this.#size -= oldest.bytes.length;
+      this.#dropped += oldest.bytes.length;
+    }
+  }
+
+  /** The text of one stream, or of all three, one after the other. */
+  text(stream?: StreamName): string {
+    const streams = stream ? [stream] : STREAMS;
+    return streams
+      .map((name) => this.#chunks.filter((chunk) => chunk.stream === name))
+      .map((chunks) => Buffer.concat(chunks.map(({ bytes }) => bytes)).toString("utf8"))
+      .join("\n");
   }
 }

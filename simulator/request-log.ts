@@ -1,4 +1,4 @@
-/** One request that came in, without its headers and body: no secret is kept. */
+/** A logged request, without headers and body, which may contain secrets. */
 export interface LoggedRequest {
   readonly sequence: number;
   /** ISO 8601. */
@@ -7,27 +7,27 @@ export interface LoggedRequest {
   readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
-  orgId: string | null;
+  readonly orgId: string | null;
   readonly bearer: boolean;
-  /** null while it is being answered, and for good where no answer was given. */
+  /** null until a response is sent, and permanently if none is. */
   status: number | null;
 }
 
 export interface RequestFilter {
-  /** The whole path, or its beginning where it ends with `*`. */
-  readonly path?: string;
-  readonly method?: string;
-  readonly orgId?: string;
-  readonly status?: number;
-  readonly bearer?: boolean;
+  /** The complete path, or a prefix if it ends with `*`. */
+  readonly path?: string | undefined;
+  readonly method?: string | undefined;
+  readonly orgId?: string | undefined;
+  readonly status?: number | undefined;
+  readonly bearer?: boolean | undefined;
 }
 
-/** The latest requests, bounded; `total` counts all of them. */
+/** The latest requests, at least `capacity` of them; `total` counts all. */
 export class RequestLog {
   readonly #capacity: number;
   #entries: LoggedRequest[] = [];
   #total = 0;
-  readonly #listeners = new Set<(entry: LoggedRequest) => void>();
+  readonly #closeListeners = new Set<(entry: LoggedRequest) => void>();
 
   constructor(capacity = 100_000) {
     this.#capacity = capacity;
@@ -37,62 +37,50 @@ export class RequestLog {
     return this.#total;
   }
 
-  open(entry: Omit<LoggedRequest, "sequence" | "time" | "orgId" | "status">): LoggedRequest {
-    const logged: LoggedRequest = {
-      ...entry,
-      sequence: ++this.#total,
-      time: new Date(entry.at).toISOString(),
-      orgId: null,
-      status: null,
-    };
+  open(entry: Omit<LoggedRequest, "sequence" | "time" | "status">): LoggedRequest {
+    const time = new Date(entry.at).toISOString();
+    const logged: LoggedRequest = { ...entry, sequence: ++this.#total, time, status: null };
     this.#entries.push(logged);
-    if (this.#entries.length > this.#capacity * 1.1)
+    if (this.#entries.length > this.#capacity * 1.1) {
       this.#entries = this.#entries.slice(-this.#capacity);
+    }
     return logged;
   }
 
-  /** To be called when a request has been answered (or never will be). */
+  /** Completes a request, with null if it gets no response. */
   close(entry: LoggedRequest, status: number | null): void {
     entry.status = status;
-    for (const listener of [...this.#listeners]) listener(entry);
+    for (const listener of [...this.#closeListeners]) listener(entry);
   }
 
-  /** Those after a sequence number (0 = all that are kept), oldest first. */
+  /** The requests after a sequence number (0 = all that are kept), oldest first. */
   since(sequence: number, filter: RequestFilter = {}): LoggedRequest[] {
     return this.#entries.filter((entry) => entry.sequence > sequence && matches(entry, filter));
   }
 
-  /** Hears each request when it is answered; the returned function ends it. */
-  subscribe(listener: (entry: LoggedRequest) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** The next request that is answered and matches; rejects after `timeoutMs`. */
+  /** Resolves with the next completed request that matches; rejects after `timeoutMs`. */
   next(filter: RequestFilter, timeoutMs: number): Promise<LoggedRequest> {
     return new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => {
-        unsubscribe();
-        reject(new Error(`No request like ${JSON.stringify(filter)} came within ${timeoutMs} ms.`));
-      }, timeoutMs);
-      const unsubscribe = this.subscribe((entry) => {
+      const listener = (entry: LoggedRequest): void => {
         if (!matches(entry, filter)) return;
         clearTimeout(deadline);
-        unsubscribe();
+        this.#closeListeners.delete(listener);
         resolve(entry);
-      });
+      };
+      const deadline = setTimeout(() => {
+        this.#closeListeners.delete(listener);
+        const message = `No request matched ${JSON.stringify(filter)} within ${timeoutMs} ms.`;
+        reject(new Error(message));
+      }, timeoutMs);
+      this.#closeListeners.add(listener);
     });
   }
 }
 
-function matches(entry: LoggedRequest, filter: RequestFilter): boolean {
-  if (filter.path?.endsWith("*") === true) {
-    if (!entry.path.startsWith(filter.path.slice(0, -1))) return false;
-  } else if (filter.path !== undefined && filter.path !== entry.path) return false;
-  return (
-    (filter.method === undefined || filter.method === entry.method) &&
-    (filter.orgId === undefined || filter.orgId === entry.orgId) &&
-    (filter.status === undefined || filter.status === entry.status) &&
-    (filter.bearer === undefined || filter.bearer === entry.bearer)
-  );
+function matches(entry: LoggedRequest, { path, ...exact }: RequestFilter): boolean {
+  if (path?.endsWith("*") === true) {
+    if (!entry.path.startsWith(path.slice(0, -1))) return false;
+  } else if (path !== undefined && path !== entry.path) return false;
+  const names = ["method", "orgId", "status", "bearer"] as const;
+  return names.every((name) => exact[name] === undefined || exact[name] === entry[name]);
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { Knobs } from "./knobs.js";
 import type { SimulatedOrganization } from "./people-factory.js";
 
@@ -6,8 +6,9 @@ export const ADMIN_SCOPES: readonly string[] = [
   "spark-admin:people_read",
   "spark-admin:organizations_read",
 ];
+const DEFAULT_REDIRECT_URI = "http://localhost:8467/oauth/callback";
 
-/** Who authorized: a Full Admin, a partner's Full Admin (sees every organization), or a user without a role. */
+/** A Full Admin, a partner's Full Admin, who has access to all organizations, or a regular user. */
 export type Role = "fullAdmin" | "partnerAdmin" | "user";
 
 export interface SimulatedGrant {
@@ -15,7 +16,7 @@ export interface SimulatedGrant {
   readonly role: Role;
   readonly scopes: readonly string[];
   readonly clientId: string;
-  /** Ended grants answer 401 to their access tokens and 400 to their refresh tokens. */
+  /** Once false, access tokens of the grant get 401 and its refresh tokens get 400. */
   alive: boolean;
 }
 
@@ -31,7 +32,7 @@ interface RefreshToken {
   latestAccess: AccessToken | null;
 }
 
-/** What the token endpoint answers. */
+/** A successful response of the token endpoint (RFC 6749, section 5.1). */
 export interface TokenResponse {
   readonly access_token: string;
   readonly expires_in: number;
@@ -41,21 +42,22 @@ export interface TokenResponse {
   readonly scope?: string;
 }
 
-/** Tokens and who they belong to. Everything secret that was ever given out stands in `issuedSecrets`, for tests that search for leaks. */
+/** Issues tokens and records which grant each of them belongs to. */
 export class TokenStore {
+  /** Every token, code and client secret ever issued, for tests that search for leaks. */
   readonly issuedSecrets = new Set<string>();
-  readonly #knobs: () => Readonly<Knobs>;
+  readonly #knobs: Readonly<Knobs>;
   readonly #now: () => number;
   readonly #accessTokens = new Map<string, AccessToken>();
   readonly #refreshTokens = new Map<string, RefreshToken>();
   readonly #grants: SimulatedGrant[] = [];
 
-  constructor(options: { readonly knobs: () => Readonly<Knobs>; readonly now: () => number }) {
+  constructor(options: { readonly knobs: Readonly<Knobs>; readonly now: () => number }) {
     this.#knobs = options.knobs;
     this.#now = options.now;
   }
 
-  /** A random text that counts as a secret. */
+  /** Creates a random hexadecimal text and records it as a secret. */
   createSecret(bytes = 32): string {
     const secret = randomBytes(bytes).toString("hex");
     this.issuedSecrets.add(secret);
@@ -69,49 +71,50 @@ export class TokenStore {
     return this.#tokenResponse(access, this.#newRefreshToken(activeGrant, access));
   }
 
-  /** New tokens for a refresh token; null = it is dead. */
+  /** Refreshes an access token; null if the refresh token is not valid. */
   refresh(refreshToken: string, clientId: string): TokenResponse | null {
+    const { integrationBlocked, sameAccessToken, refreshTokenSeconds, rotateRefreshToken } =
+      this.#knobs;
     const entry = this.#refreshTokens.get(refreshToken);
-    const isInvalid =
-      !entry?.grant.alive || entry.grant.clientId !== clientId || entry.expiresAt <= this.#now();
-    if (isInvalid || this.#knobs().integrationBlocked) return null;
+    const now = this.#now();
+    if (!entry?.grant.alive || entry.grant.clientId !== clientId || entry.expiresAt <= now) {
+      return null;
+    }
+    if (integrationBlocked) return null;
     const { latestAccess } = entry;
-    const canReuse =
-      this.#knobs().sameAccessToken &&
-      latestAccess !== null &&
-      latestAccess.expiresAt > this.#now();
+    const canReuse = sameAccessToken && latestAccess !== null && latestAccess.expiresAt > now;
     const access = canReuse ? latestAccess : this.#newAccessToken(entry.grant);
     entry.latestAccess = access;
-    entry.expiresAt = this.#now() + this.#knobs().refreshTokenSeconds * 1000;
-    if (!this.#knobs().rotateRefreshToken) return this.#tokenResponse(access, refreshToken);
+    entry.expiresAt = now + refreshTokenSeconds * 1000;
+    if (!rotateRefreshToken) return this.#tokenResponse(access, refreshToken);
     this.#refreshTokens.delete(refreshToken);
     return this.#tokenResponse(access, this.#newRefreshToken(entry.grant, access));
   }
 
-  /** The grant of an access token that is good now, else null. */
+  /** The grant of a valid access token, or null. */
   findGrant(accessToken: string): SimulatedGrant | null {
     const entry = this.#accessTokens.get(accessToken);
     return entry?.grant.alive === true && entry.expiresAt > this.#now() ? entry.grant : null;
   }
 
-  /** The organization of a token, good or not: for the request log. */
+  /** The organization of an access token, valid or not. */
   findOrganization(accessToken: string): SimulatedOrganization | null {
     return this.#accessTokens.get(accessToken)?.grant.organization ?? null;
   }
 
-  /** RFC 7009: a refresh token takes its whole grant with it, an access token goes alone. */
+  /** RFC 7009: revoking a refresh token ends its grant; revoking an access token ends only that. */
   revoke(token: string): void {
     this.#accessTokens.delete(token);
     const entry = this.#refreshTokens.get(token);
     if (entry) entry.grant.alive = false;
   }
 
-  /** Ends grants (a changed password, a deactivated administrator, a revoked integration). */
+  /** Ends grants, as a changed password or a deactivated administrator does. */
   endGrants(matches: (grant: SimulatedGrant) => boolean): void {
     for (const grant of this.#grants.filter(matches)) grant.alive = false;
   }
 
-  /** Lets access tokens expire now; the grants live on. */
+  /** Expires access tokens now; their grants stay valid. */
   expireAccessTokens(matches: (grant: SimulatedGrant) => boolean): void {
     for (const entry of this.#accessTokens.values()) if (matches(entry.grant)) entry.expiresAt = 0;
   }
@@ -120,44 +123,99 @@ export class TokenStore {
     return this.#grants.filter((grant) => grant.alive && matches(grant)).length;
   }
 
-  /** Whether a refresh token would be taken now. */
   isRefreshTokenValid(refreshToken: string): boolean {
     const entry = this.#refreshTokens.get(refreshToken);
     return entry?.grant.alive === true && entry.expiresAt > this.#now();
   }
 
   #newAccessToken(grant: SimulatedGrant): AccessToken {
-    const token = `${this.createSecret(36)}_PF84_${grant.organization.uuid}`;
-    this.issuedSecrets.add(token);
-    const access = {
-      token,
-      grant,
-      expiresAt: this.#now() + this.#knobs().accessTokenSeconds * 1000,
-    };
-    this.#accessTokens.set(token, access);
+    const expiresAt = this.#now() + this.#knobs.accessTokenSeconds * 1000;
+    const access = { token: this.#newToken(grant), grant, expiresAt };
+    this.#accessTokens.set(access.token, access);
     return access;
   }
 
-  #newRefreshToken(grant: SimulatedGrant, access: AccessToken): string {
-    const token = `${this.createSecret(36)}_PF84_${grant.organization.uuid}`;
-    this.issuedSecrets.add(token);
-    const expiresAt = this.#now() + this.#knobs().refreshTokenSeconds * 1000;
-    this.#refreshTokens.set(token, { grant, expiresAt, latestAccess: access });
+  #newRefreshToken(grant: SimulatedGrant, latestAccess: AccessToken): string {
+    const expiresAt = this.#now() + this.#knobs.refreshTokenSeconds * 1000;
+    const token = this.#newToken(grant);
+    this.#refreshTokens.set(token, { grant, expiresAt, latestAccess });
     return token;
   }
 
-  #tokenResponse(access: AccessToken, refreshToken: string): TokenResponse {
-    const { grant } = access;
-    const hiddenScope = this.#knobs().scopeMissing ? "spark-admin:people_read" : "";
+  #newToken(grant: SimulatedGrant): string {
+    const token = `${this.createSecret(36)}_PF84_${grant.organization.uuid}`;
+    this.issuedSecrets.add(token);
+    return token;
+  }
+
+  #tokenResponse({ grant, token, expiresAt }: AccessToken, refreshToken: string): TokenResponse {
+    const { scopeMissing, scopeInAnswer, refreshTokenSeconds } = this.#knobs;
+    const hiddenScope = scopeMissing ? "spark-admin:people_read" : "";
+    const scope = grant.scopes.filter((name) => name !== hiddenScope).join(" ");
     return {
-      access_token: access.token,
-      expires_in: Math.max(0, Math.floor((access.expiresAt - this.#now()) / 1000)),
+      access_token: token,
+      expires_in: Math.max(0, Math.floor((expiresAt - this.#now()) / 1000)),
       refresh_token: refreshToken,
-      refresh_token_expires_in: this.#knobs().refreshTokenSeconds,
+      refresh_token_expires_in: refreshTokenSeconds,
       token_type: "Bearer",
-      ...(this.#knobs().scopeInAnswer
-        ? { scope: grant.scopes.filter((scope) => scope !== hiddenScope).join(" ") }
-        : {}),
+      ...(scopeInAnswer ? { scope } : {}),
     };
+  }
+}
+
+/** An integration as registered at developer.webex.com. */
+export interface SimulatedClient {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Compared literally, including the port. */
+  readonly redirectUris: Set<string>;
+  readonly scopes: ReadonlySet<string>;
+}
+
+export interface ClientOptions {
+  /** Default: random. */
+  readonly clientId?: string;
+  /** Default: random. */
+  readonly clientSecret?: string;
+  /** Default: the worker's default redirect URI. */
+  readonly redirectUris?: readonly string[];
+  readonly scopes?: readonly string[];
+}
+
+export class ClientRegistry {
+  readonly #clients = new Map<string, SimulatedClient>();
+  readonly #tokens: TokenStore;
+
+  constructor(tokens: TokenStore) {
+    this.#tokens = tokens;
+  }
+
+  /** Registers an integration, or changes the given members of an existing one. */
+  register(options: ClientOptions = {}): SimulatedClient {
+    const existing = this.find(options.clientId ?? null);
+    const client: SimulatedClient = {
+      clientId: options.clientId ?? `C${randomBytes(32).toString("hex")}`,
+      clientSecret: options.clientSecret ?? existing?.clientSecret ?? this.#tokens.createSecret(32),
+      redirectUris: new Set(
+        options.redirectUris ?? existing?.redirectUris ?? [DEFAULT_REDIRECT_URI],
+      ),
+      scopes: new Set(options.scopes ?? existing?.scopes ?? ADMIN_SCOPES),
+    };
+    this.#tokens.issuedSecrets.add(client.clientSecret);
+    this.#clients.set(client.clientId, client);
+    return client;
+  }
+
+  find(clientId: string | null): SimulatedClient | null {
+    return clientId === null ? null : (this.#clients.get(clientId) ?? null);
+  }
+
+  /** The client with this id and secret, or null. */
+  authenticate(clientId: string | null, clientSecret: string | null): SimulatedClient | null {
+    const client = this.find(clientId);
+    if (!client || clientSecret === null) return null;
+    const actual = Buffer.from(clientSecret);
+    const expected = Buffer.from(client.clientSecret);
+    return actual.length === expected.length && timingSafeEqual(actual, expected) ? client : null;
   }
 }

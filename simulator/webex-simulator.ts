@@ -1,7 +1,6 @@
-import { ClientRegistry, type SimulatedClient } from "./client-registry.js";
-import { controlRoute } from "./control-routes.js";
-import { FaultQueue, type FaultRule } from "./faults.js";
-import { ForeignOrigin, type ForeignRequest } from "./foreign-origin.js";
+import { handleControlRequest } from "./control-routes.js";
+import type { SimulatorContext } from "./exchange.js";
+import { FaultQueue, ForeignOrigin, type FaultRule, type ForeignRequest } from "./faults.js";
 import { SimulatorServer, type ListenOptions } from "./http-server.js";
 import { initialKnobs, knobProblems, type Knobs } from "./knobs.js";
 import type {
@@ -10,31 +9,32 @@ import type {
   SimulatedPerson,
 } from "./people-factory.js";
 import { Population } from "./population.js";
-import { PresenceEngine } from "./presence-engine.js";
+import { DEFAULT_OFFICE_TIME, OfficeClock } from "./presence-walk.js";
 import { RateLimiter } from "./rate-limit.js";
 import { RequestLog, type LoggedRequest, type RequestFilter } from "./request-log.js";
-import { Router } from "./router.js";
-import { ADMIN_SCOPES, TokenStore, type Role, type SimulatedGrant } from "./token-store.js";
-import { DEFAULT_OFFICE_TIME, WalkClock } from "./walk-clock.js";
+import {
+  ADMIN_SCOPES,
+  ClientRegistry,
+  TokenStore,
+  type ClientOptions,
+  type Role,
+  type SimulatedClient,
+  type SimulatedGrant,
+} from "./token-store.js";
 
 export interface SimulatorOptions extends Partial<Knobs> {
   readonly organizations: readonly OrganizationOptions[];
-  /** The integration; its id and secret are random and its redirect URI the worker's default unless said. */
-  readonly client?: {
-    clientId?: string;
-    clientSecret?: string;
-    redirectUris?: readonly string[];
-    scopes?: readonly string[];
-  };
-  /** The time in the offices at the start, ms since 1970; a working day at ten unless said. */
+  /** The integration. */
+  readonly client?: ClientOptions;
+  /** The initial simulated time, in milliseconds since the epoch. Default: a workday at 10:00. */
   readonly officeTime?: number;
-  /** Whether the offices close for the night and the weekend; not unless said. */
+  /** Whether simulated time includes nights and weekends. Default: false. */
   readonly nights?: boolean;
-  /** ms since 1970, for tests that move time; the machine's clock unless said. */
+  /** The real time, in milliseconds since the epoch. Default: `Date.now`. */
   readonly now?: () => number;
 }
 
-/** Tokens as `authorization/import` takes them (lifetimes in seconds), and the organization that they are for. */
+/** The parameters of `authorization/import` (lifetimes in seconds), and their organization. */
 export interface IssuedGrant {
   readonly refreshToken: string;
   readonly accessToken: string;
@@ -44,67 +44,51 @@ export interface IssuedGrant {
   readonly orgId: string;
 }
 
-/** A stand-in for Webex's REST service: people, organizations, OAuth, limits and faults over real HTTP. */
+/** Simulates Webex's REST API over HTTP: people, organizations, OAuth, rate limits and faults. */
 export class WebexSimulator {
-  readonly #population: Population;
-  readonly #requests = new RequestLog();
+  readonly #context: SimulatorContext;
+  readonly #knobs: Knobs = initialKnobs();
+  readonly #clock: OfficeClock;
   readonly #client: SimulatedClient;
-  readonly #knobs: Knobs;
-  readonly #now: () => number;
-  readonly #clock: WalkClock;
-  readonly #tokens: TokenStore;
-  readonly #clients: ClientRegistry;
-  readonly #faults = new FaultQueue();
-  readonly #limiter = new RateLimiter();
-  readonly #foreign = new ForeignOrigin();
   readonly #server: SimulatorServer;
   #url = "";
 
   constructor(options: SimulatorOptions) {
-    const { organizations, client, officeTime, nights, now, ...knobs } = options;
-    this.#now = now ?? Date.now;
-    this.#knobs = initialKnobs();
-    const { speed } = this.#knobs;
-    this.#clock = new WalkClock({
-      realNow: this.#now,
+    const { organizations, client, officeTime, nights, now = Date.now, ...knobs } = options;
+    this.#clock = new OfficeClock({
+      realNow: now,
       startsAt: officeTime ?? DEFAULT_OFFICE_TIME,
-      speed,
+      speed: this.#knobs.speed,
       nights: nights ?? false,
     });
-    const presence = new PresenceEngine({ clock: this.#clock, realNow: this.#now });
-    this.#population = new Population(organizations, presence);
-    this.#tokens = new TokenStore({ knobs: () => this.#knobs, now: this.#now });
-    this.#clients = new ClientRegistry(this.#tokens);
-    this.#client = this.#clients.register(client);
-    const foreignOrigin = this.#foreign;
-    const context = {
-      organizations: this.#population.organizations,
+    const tokens = new TokenStore({ knobs: this.#knobs, now });
+    this.#context = {
+      population: new Population(organizations, { clock: this.#clock, realNow: now }),
       knobs: this.#knobs,
-      tokens: this.#tokens,
-      clients: this.#clients,
-      presence,
-      faults: this.#faults,
-      limiter: this.#limiter,
-      requests: this.#requests,
-      now: this.#now,
-      get foreignUrl(): string {
-        return foreignOrigin.url;
-      },
+      tokens,
+      clients: new ClientRegistry(tokens),
+      faults: new FaultQueue(),
+      foreignOrigin: new ForeignOrigin(),
+      limiter: new RateLimiter(),
+      requests: new RequestLog(),
+      now,
     };
-    const router = new Router(context, (exchange) => controlRoute(exchange, this));
-    this.#server = new SimulatorServer(context, (exchange) => router.route(exchange));
+    this.#client = this.#context.clients.register(client);
+    this.#server = new SimulatorServer(this.#context, (exchange) =>
+      handleControlRequest(exchange, this),
+    );
     this.set(knobs);
   }
 
-  /** Listens on a free port of 127.0.0.1 unless told another. */
-  async start(listenOptions: ListenOptions = {}): Promise<{ url: string; apiUrl: string }> {
-    await this.#foreign.start();
-    this.#url = await this.#server.start(listenOptions);
+  /** Listens, by default on a free port of 127.0.0.1. */
+  async start(options: ListenOptions = {}): Promise<{ url: string; apiUrl: string }> {
+    await this.#context.foreignOrigin.start();
+    this.#url = await this.#server.start(options);
     return { url: this.#url, apiUrl: this.apiUrl };
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#server.stop(), this.#foreign.stop()]);
+    await Promise.all([this.#server.stop(), this.#context.foreignOrigin.stop()]);
   }
 
   get url(): string {
@@ -116,18 +100,18 @@ export class WebexSimulator {
   }
 
   get organizations(): readonly SimulatedOrganization[] {
-    return this.#population.organizations;
+    return this.#context.population.organizations;
   }
 
   get client(): { readonly clientId: string; readonly clientSecret: string } {
     return { clientId: this.#client.clientId, clientSecret: this.#client.clientSecret };
   }
 
-  registerClient(options: Parameters<ClientRegistry["register"]>[0]): SimulatedClient {
-    return this.#clients.register(options);
+  registerClient(options: ClientOptions): SimulatedClient {
+    return this.#context.clients.register(options);
   }
 
-  /** Lets the integration's flows come back to one more address. */
+  /** Registers another redirect URI for the integration. */
   addRedirectUri(uri: string): void {
     this.#client.redirectUris.add(uri);
   }
@@ -136,7 +120,7 @@ export class WebexSimulator {
     return this.#knobs;
   }
 
-  /** Turns knobs. Throws a RangeError for one that does not exist or cannot be turned so. */
+  /** Changes knobs. Throws a RangeError for an unknown knob or an invalid value. */
   set(patch: Partial<Knobs>): void {
     const problems = knobProblems(patch);
     if (problems.length > 0) throw new RangeError(problems.join(" "));
@@ -144,65 +128,74 @@ export class WebexSimulator {
     if (patch.speed !== undefined) this.#clock.setSpeed(patch.speed);
   }
 
-  /** Makes the next matching request (or `times` of them, null = all) go wrong. */
+  /** Adds a fault that applies to the next matching request, or to `times` of them (null = all). */
   fail(rule: FaultRule): void {
-    this.#faults.add(rule);
+    this.#context.faults.add(rule);
   }
 
   get faults(): readonly FaultRule[] {
-    return this.#faults.list();
+    return this.#context.faults.list();
   }
 
   clearFaults(): void {
-    this.#faults.clear();
+    this.#context.faults.clear();
   }
 
-  /** A person (or bot) by e-mail address or id, presence brought up to now; the first organization that knows it unless one is named. */
+  /**
+   * A person or bot by e-mail address or id, with current presence, or null. Without `orgIndex`,
+   * searches all organizations in their order.
+   */
   person(key: string, orgIndex?: number): SimulatedPerson | null {
-    return this.#population.person(key, orgIndex);
+    return this.#context.population.person(key, orgIndex);
   }
 
-  /** The persons of an organization, bots left out, in the order of the list, presence brought up to now. */
+  /** The persons of an organization without its bots, in list order, with current presence. */
   people(orgIndex = 0): SimulatedPerson[] {
-    return this.#population.people(orgIndex);
+    return this.#context.population.people(orgIndex);
   }
 
-  /** Fixes a status (null: Webex tells none) until `release`. Returns when, ms since 1970. */
+  /**
+   * Fixes a person's status (null: Webex sends none) until `release`. Returns the current time in
+   * milliseconds since the epoch.
+   */
   setStatus(key: string, status: string | null, orgIndex?: number): number {
-    this.#population.setStatus(key, status, orgIndex);
-    return this.#now();
+    this.#context.population.setStatus(key, status, orgIndex);
+    return this.#context.now();
   }
 
-  /** Gives a person back to the walk. */
+  /** Lets a person's presence follow the simulated day again. */
   release(key: string, orgIndex?: number): void {
-    this.#population.release(key, orgIndex);
+    this.#context.population.release(key, orgIndex);
   }
 
-  /** A newcomer at the end of the list; seeded where nothing is said. With a `status`, it is fixed. */
+  /**
+   * Adds a person at the end of the list. Members that are not given are derived from the seed; a
+   * `status` is fixed as by `setStatus`.
+   */
   addPerson(
     orgIndex: number,
     options: { email?: string; displayName?: string; status?: string | null } = {},
   ): SimulatedPerson {
-    return this.#population.add(orgIndex, options);
+    return this.#context.population.add(orgIndex, options);
   }
 
   removePerson(key: string, orgIndex?: number): void {
-    this.#population.remove(key, orgIndex);
+    this.#context.population.remove(key, orgIndex);
   }
 
-  /** An administrator's grant without the way through a browser, ready for `authorization/import`. */
+  /** Issues a grant without a consent page, ready for `authorization/import`. */
   issueGrant(
-    options: { orgIndex?: number; role?: Role; scopes?: readonly string[]; clientId?: string } = {},
+    options: {
+      orgIndex?: number;
+      role?: Role;
+      scopes?: readonly string[];
+      clientId?: string;
+    } = {},
   ): IssuedGrant {
-    const organization = this.#population.organization(options.orgIndex ?? 0);
-    const scopes = options.scopes ?? ADMIN_SCOPES;
-    const clientId = options.clientId ?? this.#client.clientId;
-    const tokens = this.#tokens.issue({
-      organization,
-      role: options.role ?? "fullAdmin",
-      scopes,
-      clientId,
-    });
+    const { orgIndex = 0, role = "fullAdmin", scopes = ADMIN_SCOPES } = options;
+    const { clientId = this.#client.clientId } = options;
+    const organization = this.#context.population.organization(orgIndex);
+    const tokens = this.#context.tokens.issue({ organization, role, scopes, clientId });
     return {
       refreshToken: tokens.refresh_token,
       accessToken: tokens.access_token,
@@ -213,58 +206,62 @@ export class WebexSimulator {
     };
   }
 
-  /** Ends the grants of one organization, or all: 401 to their access tokens, 400 to their refresh tokens. */
+  /**
+   * Ends the grants of one organization, or of all: their access tokens get 401, and their refresh
+   * tokens 400.
+   */
   endGrants(options: { orgIndex?: number } = {}): void {
-    this.#tokens.endGrants(organizationFilter(options.orgIndex));
+    this.#context.tokens.endGrants(organizationFilter(options.orgIndex));
   }
 
-  /** Lets access tokens expire now; refresh tokens stay good. */
+  /** Expires the access tokens of one organization, or of all; refresh tokens stay valid. */
   expireAccessTokens(options: { orgIndex?: number } = {}): void {
-    this.#tokens.expireAccessTokens(organizationFilter(options.orgIndex));
+    this.#context.tokens.expireAccessTokens(organizationFilter(options.orgIndex));
   }
 
   isRefreshTokenValid(refreshToken: string): boolean {
-    return this.#tokens.isRefreshTokenValid(refreshToken);
+    return this.#context.tokens.isRefreshTokenValid(refreshToken);
   }
 
-  /** Every token, code and client secret ever given out: none of them may be found anywhere. */
+  /** Every token, code and client secret ever issued, for tests that search for leaks. */
   get issuedSecrets(): ReadonlySet<string> {
-    return this.#tokens.issuedSecrets;
+    return this.#context.tokens.issuedSecrets;
   }
 
-  /** Others use up an organization's limit: so many of its requests of this minute are gone. */
+  /** Uses up requests of an organization's limit, as other integrations do. */
   occupy(orgIndex: number, requests: number): void {
-    this.#limiter.consume(this.#population.organization(orgIndex).id, this.#now(), requests);
+    const { id } = this.#context.population.organization(orgIndex);
+    this.#context.limiter.consume(id, this.#context.now(), requests);
   }
 
-  /** Forgets all requests of the last minute. */
+  /** Forgets the requests of the last minute. */
   resetRateLimit(): void {
-    this.#limiter.reset();
+    this.#context.limiter.reset();
   }
 
-  /** The place in the request log up to now, for `requestsSince`. */
+  /** The current position in the request log, for `requestsSince`. */
   mark(): number {
-    return this.#requests.total;
+    return this.#context.requests.total;
   }
 
-  /** The requests that came after a mark, oldest first; 0 = all that are kept (the latest 100,000). */
+  /** The requests after a mark, oldest first; 0 = all that are kept (at least the last 100,000). */
   requestsSince(mark: number, filter: RequestFilter = {}): LoggedRequest[] {
-    return this.#requests.since(mark, filter);
+    return this.#context.requests.since(mark, filter);
   }
 
-  /** The next request that is answered and matches; rejects after `timeoutMs`. */
+  /** Resolves with the next completed request that matches; rejects after `timeoutMs`. */
   nextRequest(filter: RequestFilter = {}, timeoutMs = 5000): Promise<LoggedRequest> {
-    return this.#requests.next(filter, timeoutMs);
+    return this.#context.requests.next(filter, timeoutMs);
   }
 
-  /** Where foreign links and redirects lead. */
+  /** The default target of foreign links and redirects. */
   get foreignUrl(): string {
-    return this.#foreign.url;
+    return this.#context.foreignOrigin.url;
   }
 
-  /** What reached that other origin: it should stay empty. */
+  /** The requests that reached the foreign origin. */
   get foreignRequests(): readonly ForeignRequest[] {
-    return this.#foreign.requests;
+    return this.#context.foreignOrigin.requests;
   }
 }
 

@@ -1,10 +1,8 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 
-import { readLaunchArguments } from "./platform/launch-arguments.js";
 import { nodePorts } from "./platform/node-ports.js";
-import { nodeProcess } from "./platform/node-process.js";
-import { claimStdio } from "./platform/stdio.js";
+import { claimStdio, nodeProcess, readLaunchArguments } from "./platform/node-process.js";
 import { checkLaunchOptions, USAGE } from "./worker/launch-options.js";
 import { Worker } from "./worker/worker.js";
 
@@ -25,17 +23,17 @@ if ("error" in options) {
   const ports = nodePorts(options, stdio);
   const worker = new Worker(ports, options);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"] as const) {
-    // Windows and POSIX know different ones; listening to an unknown one throws.
+    // Listening for a signal that the platform does not have throws.
     if (process.platform === "win32" || signal !== "SIGBREAK")
       process.on(signal, () => void worker.stop(0, signal));
   }
   const fail = (error: unknown): void => {
-    ports.log.error("A defect in the worker: it ends, and its host starts it again.", { error });
+    ports.log.error("The worker ends because of a defect in it; its host restarts it.", { error });
     void worker.stop(70, "a defect");
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
-  // The worker's own timers keep no process alive, and what others hold must not keep one that has ended.
+  // Timers and handles of the worker and its libraries must not decide how long the process lives.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
   void worker.run().then((code) => {
     clearInterval(keepAlive);

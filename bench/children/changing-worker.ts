@@ -1,15 +1,16 @@
-// The worker's channel, protocol and presence without Webex: `worker/poll` changes the record of everybody at once.
+// The worker's channel, protocol and presence code without Webex. `worker/poll` changes the records
+// of everybody at once.
 import { Emitter } from "../../src/faults/emitter.js";
 import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
-import { claimStdio } from "../../src/platform/stdio.js";
+import { claimStdio } from "../../src/platform/node-process.js";
 import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { parseListedPersons } from "../../src/webex/listed-persons.js";
-import { personJson } from "../../simulator/person-json.js";
+import { parseListedPersons } from "../../src/webex/person-decoder.js";
+import { personJson } from "../../simulator/people-factory.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 
 const { input, output } = claimStdio();
@@ -23,7 +24,7 @@ const presence = new PresenceDirectory(systemClock, logger);
 addPeople(Number(process.argv[2] ?? "20000"));
 
 let enabled = true;
-const notMeasured = (): Promise<never> => Promise.reject(new Error("Not measured here."));
+const notMeasured = (): Promise<never> => Promise.reject(new Error("This method is not measured."));
 const authorization: AuthorizationService = {
   setClient: notMeasured,
   setProxyPassword: notMeasured,

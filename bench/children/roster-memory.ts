@@ -1,10 +1,10 @@
 // What a roster adds to a process: run with --expose-gc and a number of persons; prints one JSON object.
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { personJson } from "../../simulator/person-json.js";
+import { personJson } from "../../simulator/people-factory.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
-import { parseListedPersons } from "../../src/webex/listed-persons.js";
+import { parseListedPersons } from "../../src/webex/person-decoder.js";
 
 export interface RosterMemory {
   readonly persons: number;

@@ -1,4 +1,5 @@
-// The simulated Webex for one bench: tells its address and a grant, lets time pass when told to, and ends with its parent.
+// The simulated Webex of a bench. Sends its address and a grant to the parent, advances time by the
+// milliseconds of each message, and exits with the parent.
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import type { SimulatedServiceInfo } from "../simulated-service.js";
 

@@ -1,5 +1,5 @@
-// The least that Node can do: reads one framed request and answers as the worker does before its settings are read. No library,
-// no check.
+// The minimum in Node: reads one framed request and answers like a worker that has not read its
+// settings yet, without libraries or checks.
 let received = Buffer.alloc(0);
 process.stdin.on("data", (chunk) => {
   received = Buffer.concat([received, chunk]);

@@ -1,4 +1,5 @@
-// The least that polls: Node's own request and JSON.parse, every five seconds. Takes the API's address and a token.
+// The minimal poller: Node's own request and JSON.parse every five seconds. Takes the API URL and a
+// token.
 const { Agent, get } = require("node:http");
 const { setInterval } = require("node:timers");
 

@@ -1,3 +1,3 @@
-// A Node process that does nothing: what of a process's memory is Node's own.
+// A Node process that does nothing, to measure the memory of Node itself.
 process.stdin.resume();
 process.stdout.write(".");

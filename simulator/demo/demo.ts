@@ -1,21 +1,30 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { totalsText, type PresenceTableModel } from "../../src/cli/terminal/presence-table.js";
-import type { DemoOptions } from "./demo-options.js";
-import { ORGANIZATION, type DemoEnvironment } from "./demo-stage.js";
-import type { DemoView } from "./demo-view.js";
-import { DemoWorker, type DemoStatus } from "./demo-worker.js";
-import { PresenceHistory, type PresenceRecord } from "./presence-diary.js";
+import {
+  totalsText,
+  type PresenceChange,
+  type PresenceTableModel,
+} from "../../src/cli/terminal/presence-table.js";
+import {
+  ORGANIZATION,
+  type DemoEnvironment,
+  type DemoStatus,
+  type PresenceRecord,
+} from "./environment.js";
+import type { DemoView } from "./view.js";
 
-/** What a demo came to. */
-export interface DemoOutcome {
-  readonly persons: number;
-  readonly watched: number;
-  readonly changes: number;
-  readonly requests: number;
+export interface DemoOptions {
+  /** Whether to stop after a few changes. */
+  readonly once: boolean;
+  readonly users: number;
+  /** The number of people that the host subscribes to; null = as many as fit the screen. */
+  readonly watch: number | null;
+  readonly seed: number;
+  /** The speed of simulated time, as a multiple of real time. */
+  readonly speed: number;
 }
 
 const CHANGES_SHOWN_ONCE = 5;
-const PEOPLE_IN_PLAIN_LINES = 20;
+const PEOPLE_IN_PLAIN_VIEW = 20;
 const TICK_MS = 250;
 const STATUS_EVERY_TICKS = 4;
 const STEP_PAUSE_MS = 900;
@@ -23,13 +32,12 @@ const STEPS_VISIBLE_MS = 15_000;
 const READY_TIMEOUT_MS = 10_000;
 const CHANGES_TIMEOUT_MS = 30_000;
 
-/** The demo's story, told step by step into a view: from an empty folder to presence that changes. */
+/** Runs the demo step by step, from an empty folder to changing presence. */
 export class Demo {
   readonly #options: DemoOptions;
   readonly #environment: DemoEnvironment;
   readonly #view: DemoView;
   readonly #signal: AbortSignal;
-  readonly #worker: DemoWorker;
   readonly #history = new PresenceHistory();
   readonly #steps: string[] = [];
   #status: DemoStatus | null = null;
@@ -37,7 +45,6 @@ export class Demo {
   #lastStepAt = 0;
   #requests = 0;
 
-  /** `signal` ends the demo; what it is aborted with is thrown by `run`. */
   constructor(
     options: DemoOptions,
     environment: DemoEnvironment,
@@ -48,10 +55,12 @@ export class Demo {
     this.#environment = environment;
     this.#view = view;
     this.#signal = signal;
-    this.#worker = new DemoWorker(environment.host);
   }
 
-  /** Runs until the signal, or with `once` until enough changes were shown. Throws an Error that says what went wrong. */
+  /**
+   * Runs until the signal is aborted, and throws its reason; with `once`, returns after a few
+   * changes. Throws an Error with a message for the user if a step fails.
+   */
   async run(): Promise<void> {
     await this.#startWebex();
     await this.#launchWorker();
@@ -65,87 +74,81 @@ export class Demo {
     return this.#steps;
   }
 
-  get outcome(): DemoOutcome {
+  get summary(): string {
     const persons = this.#status?.organizations[0]?.persons ?? 0;
-    return {
-      persons,
-      watched: this.#history.records.length,
-      changes: this.#history.changeCount,
-      requests: this.#requests,
-    };
+    const { records, changeCount } = this.#history;
+    return `${persons} people known, ${records.length} watched, ${changeCount} state changes, ${this.#requests} requests to the simulated Webex`;
   }
 
   async #startWebex(): Promise<void> {
-    const { url } = await this.#environment.simulator.start();
+    const { simulator, settingsPath } = this.#environment;
+    const { url } = await simulator.start();
     await this.#step(
-      `Started a simulated Webex at ${url} with the ${this.#options.users} people of ${ORGANIZATION}.`,
+      `Started a simulated Webex at ${url} with ${this.#options.users} people in ${ORGANIZATION}.`,
     );
     this.#environment.writeSettings(0);
     await this.#step(
-      `Wrote ${this.#environment.settingsPath} with WebexPresence.Enable=0: the worker is to ask nobody yet.`,
+      `Wrote ${settingsPath} with WebexPresence.Enable=0, so the worker does not contact Webex yet.`,
     );
   }
 
   async #launchWorker(): Promise<void> {
-    const { host } = this.#environment;
+    const { host, worker } = this.#environment;
     host.on("notification", (method, params) => {
-      if (method === "presence/changed")
+      if (method === "presence/changed") {
         this.#applyChanges((params as { changes: PresenceRecord[] }).changes);
+      }
     });
     await host.start();
-    const { name, version } = await this.#worker.initialize();
-    await this.#waitUntil(
-      "read its settings",
-      READY_TIMEOUT_MS,
-      ({ phase }) => phase !== "starting",
-    );
+    const { name, version } = await worker.initialize();
+    await this.#waitUntil("read its settings", READY_TIMEOUT_MS, (s) => s.phase !== "starting");
     await this.#step(
-      `Launched ${name} ${version} from plugin.manifest.json, as a UCX Presence host does. It keeps secrets in memory only (--secret-store memory): your keychain is left alone.`,
+      `Launched ${name} ${version} from plugin.manifest.json, as a UCX Presence host does. Secrets stay in memory (--secret-store memory), and your keychain is not used.`,
     );
   }
 
   async #authorize(): Promise<void> {
-    const { simulator } = this.#environment;
-    await this.#worker.setClient(simulator.client);
-    const { orgName, authorizedBy } = await this.#worker.importGrant(simulator.issueGrant());
+    const { simulator, worker } = this.#environment;
+    await worker.setClient(simulator.client);
+    const { orgName, authorizedBy } = await worker.importGrant(simulator.issueGrant());
     await this.#step(
-      `Authorized it for ${orgName}, with a grant of the simulated administrator ${authorizedBy}.`,
+      `Authorized the worker for ${orgName} with a grant from the simulated administrator ${authorizedBy}.`,
     );
   }
 
   async #subscribe(): Promise<void> {
     await this.#fillScreen();
     await this.#step(
-      `Subscribed to ${this.#history.records.length} people, as an operator's console does: all unknown while presence is disabled.`,
+      `Subscribed to ${this.#history.records.length} people, as an attendant console does. Their presence is unknown while Enable is 0.`,
     );
   }
 
   async #enable(): Promise<void> {
     this.#environment.writeSettings(1);
     this.#showStep(
-      "Saved Presence.ini with WebexPresence.Enable=1: the worker notices and asks Webex for everyone.",
+      "Saved Presence.ini with WebexPresence.Enable=1. The worker notices the change and fetches everyone's presence.",
     );
-    const isSwept = ({ organizations }: DemoStatus) =>
+    const isSwept = ({ organizations }: DemoStatus): boolean =>
       (organizations[0]?.lastSweep ?? null) !== null && this.#history.isComplete;
     await this.#waitUntil("finish its first sweep", CHANGES_TIMEOUT_MS, isSwept);
     const sweep = this.#status?.organizations[0]?.lastSweep;
-    this.#totals = await this.#worker.totals();
+    this.#totals = await this.#environment.worker.totals();
     await this.#step(
       `First sweep: ${sweep?.persons ?? 0} people in ${sweep?.requests ?? 0} requests and ${(sweep?.seconds ?? 0).toFixed(1)} s: ${totalsText(this.#totals)}.`,
     );
     await this.#step(
-      `Polling every 5 s. The simulated day runs ${this.#options.speed} times as fast as ours; changes of state follow.`,
+      `Polling every 5 s. Simulated time runs ${this.#options.speed} times as fast as real time.`,
     );
   }
 
   async #followChanges(): Promise<void> {
     const deadline = Date.now() + CHANGES_TIMEOUT_MS;
     for (let tick = 1; ; tick++) {
-      if (this.#options.once && this.#history.changeCount >= CHANGES_SHOWN_ONCE)
-        return this.#refresh();
+      const { changeCount } = this.#history;
+      if (this.#options.once && changeCount >= CHANGES_SHOWN_ONCE) return this.#refresh();
       if (this.#options.once && Date.now() > deadline) {
         throw new Error(
-          `Only ${this.#history.changeCount} changes of state came within ${CHANGES_TIMEOUT_MS / 1000} s; a higher --speed or --watch makes more.${this.#problems()}`,
+          `Only ${changeCount} state changes within ${CHANGES_TIMEOUT_MS / 1000} s. Try a higher --speed or --watch.${this.#problems()}`,
         );
       }
       if (tick % STATUS_EVERY_TICKS === 0) await this.#refresh();
@@ -154,7 +157,6 @@ export class Demo {
     }
   }
 
-  /** Waits until the worker's status is as wished, showing what happens meanwhile. */
   async #waitUntil(
     goal: string,
     timeoutMs: number,
@@ -162,44 +164,45 @@ export class Demo {
   ): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      this.#status = await this.#worker.status();
+      this.#status = await this.#environment.worker.status();
       this.#render();
       if (isReached(this.#status)) return;
       if (Date.now() > deadline) {
         throw new Error(
-          `The worker did not ${goal} within ${timeoutMs / 1000} s; it is ${this.#status.phase}.${this.#problems()}`,
+          `The worker did not ${goal} within ${timeoutMs / 1000} s. Its phase is ${this.#status.phase}.${this.#problems()}`,
         );
       }
       await sleep(TICK_MS / 5, undefined, { signal: this.#signal });
     }
   }
 
+  /** Fetches status, totals and the ages of records, and uses the space of a larger window. */
   async #refresh(): Promise<void> {
+    const { worker } = this.#environment;
     await this.#fillScreen();
-    this.#status = await this.#worker.status();
-    this.#totals = await this.#worker.totals();
-    this.#history.refresh(await this.#worker.getMany(this.#history.records.map(({ uri }) => uri)));
+    this.#status = await worker.status();
+    this.#totals = await worker.totals();
+    this.#history.refresh(await worker.getMany(this.#history.records.map(({ uri }) => uri)));
   }
 
-  /** Subscribes to as many people as there is room for; a window may have grown. */
+  /** Subscribes to as many people as fit. */
   async #fillScreen(): Promise<void> {
-    const desired = this.#options.watch ?? this.#view.capacity ?? PEOPLE_IN_PLAIN_LINES;
+    const desired = this.#options.watch ?? this.#view.capacity ?? PEOPLE_IN_PLAIN_VIEW;
     const watched = this.#history.records.length;
     if (desired <= watched || watched >= this.#options.users) return;
     const people = this.#environment.simulator.people().slice(watched, desired);
-    const uris = people.flatMap(({ emails: [address] }) =>
-      address === undefined ? [] : [address],
-    );
-    this.#history.add(await this.#worker.subscribe(uris));
+    const uris = people.flatMap(({ emails }) => emails.slice(0, 1));
+    this.#history.add(await this.#environment.worker.subscribe(uris));
   }
 
   #applyChanges(records: readonly PresenceRecord[]): void {
-    for (const change of this.#history.applyChanges(records, Date.now()))
+    for (const change of this.#history.applyChanges(records, Date.now())) {
       this.#view.showChange(change);
+    }
     this.#render();
   }
 
-  /** Tells a step, and lets somebody who reads along read it. */
+  /** Shows a step and, in a live view, gives the user time to read it. */
   async #step(text: string): Promise<void> {
     this.#showStep(text);
     if (this.#view.isLive) await sleep(STEP_PAUSE_MS, undefined, { signal: this.#signal });
@@ -207,10 +210,10 @@ export class Demo {
   }
 
   #showStep(text: string): void {
-    const numbered = `${this.#steps.length + 1}. ${text}`;
-    this.#steps.push(numbered);
+    const step = `${this.#steps.length + 1}. ${text}`;
+    this.#steps.push(step);
     this.#lastStepAt = Date.now();
-    this.#view.showStep(numbered);
+    this.#view.showStep(step);
     this.#render();
   }
 
@@ -218,25 +221,24 @@ export class Demo {
     const now = Date.now();
     const organization = this.#status?.organizations[0];
     this.#requests = Math.max(this.#requests, organization?.requests.total ?? 0);
-    const sweeping = organization?.lastSweep === null ? organization.sweepProgress : null;
-    const visibleSteps =
-      now - this.#lastStepAt < STEPS_VISIBLE_MS ? this.#steps : this.#steps.slice(-1);
+    const progress = organization?.lastSweep === null ? organization.sweepProgress : null;
+    const showsAllSteps = now - this.#lastStepAt < STEPS_VISIBLE_MS;
     this.#view.render({
       now,
       title: `${ORGANIZATION} (simulated), secrets in memory`,
-      summary: this.#figures(),
-      notes: visibleSteps,
-      sweep: sweeping && { persons: sweeping.persons, expected: this.#options.users },
+      summary: this.#summaryText(),
+      notes: showsAllSteps ? this.#steps : this.#steps.slice(-1),
+      sweep: progress && { persons: progress.persons, expected: this.#options.users },
       totals: this.#totals,
       records: this.#history.records,
       changes: this.#history.changes,
-      footer: "FOR: in this state; AGE: since Webex told it. q or Ctrl+C ends.",
+      footer: "FOR: time in this state. AGE: time since Webex confirmed it. Press q to quit.",
     });
   }
 
-  #figures(): string {
+  #summaryText(): string {
     const requests = this.#status?.organizations[0]?.requests;
-    const phase = this.#status?.phase ?? "not launched yet";
+    const phase = this.#status?.phase ?? "not launched";
     return requests ? `${phase}, ${requests.lastMinute}/${requests.perMinuteLimit} req/min` : phase;
   }
 
@@ -244,4 +246,68 @@ export class Demo {
     const problems = this.#status?.problems.filter(({ severity }) => severity !== "info") ?? [];
     return problems.map(({ message, hint }) => ` ${message} ${hint}`).join("");
   }
+}
+
+const MAX_CHANGES = 50;
+
+/** The latest record of each watched person, and the latest changes. */
+class PresenceHistory {
+  readonly #records = new Map<string, PresenceRecord>();
+  #changes: readonly PresenceChange[] = [];
+  #changeCount = 0;
+
+  /** Adds the records of a subscription. */
+  add(records: readonly PresenceRecord[]): void {
+    for (const record of records) this.#records.set(record.uri, record);
+  }
+
+  /** Applies a `presence/changed`, and returns the changes between two states reported by Webex. */
+  applyChanges(records: readonly PresenceRecord[], at: number): PresenceChange[] {
+    const reported: PresenceChange[] = [];
+    for (const to of records) {
+      const from = this.#records.get(to.uri);
+      this.#records.set(to.uri, to);
+      if (from && isFromWebex(from) && isFromWebex(to)) reported.push({ at, from, to });
+    }
+    this.#changeCount += reported.length;
+    this.#changes = [...reported.toReversed(), ...this.#changes].slice(0, MAX_CHANGES);
+    return reported;
+  }
+
+  /** Updates the ages of records. Ignores state changes, which arrive as notifications. */
+  refresh(records: readonly PresenceRecord[]): void {
+    for (const record of records) {
+      const { state, reason, webexStatus } = record;
+      const existing = this.#records.get(record.uri);
+      const isUnchanged =
+        existing?.state === state &&
+        existing.reason === reason &&
+        existing.webexStatus === webexStatus;
+      if (isUnchanged) this.#records.set(record.uri, record);
+    }
+  }
+
+  get records(): readonly PresenceRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** The latest first. */
+  get changes(): readonly PresenceChange[] {
+    return this.#changes;
+  }
+
+  get changeCount(): number {
+    return this.#changeCount;
+  }
+
+  /** Whether Webex has reported the state of everybody. */
+  get isComplete(): boolean {
+    return this.records.every(isFromWebex);
+  }
+}
+
+function isFromWebex({ observedAt, reason }: PresenceRecord): boolean {
+  return (
+    observedAt !== null && reason !== "disabled" && reason !== "notReady" && reason !== "blocked"
+  );
 }

@@ -1,16 +1,24 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { Demo } from "./demo.js";
-import { DEMO_USAGE, readDemoOptions, type DemoOptions } from "./demo-options.js";
-import { DemoEnvironment } from "./demo-stage.js";
-import { viewFor } from "./demo-view.js";
+import { parseArgs } from "node:util";
+import { Demo, type DemoOptions } from "./demo.js";
+import { DemoEnvironment } from "./environment.js";
+import { viewFor } from "./view.js";
 
-/** Somebody ended the demo. */
-class DemoStopped extends Error {}
+const USAGE = `Usage: npm run demo -- [options]
+  --once        exit after a few state changes
+  --users <n>   people in the simulated organization (60; 2 to 20000)
+  --watch <n>   people to subscribe to (as many as fit the screen)
+  --seed <n>    seed for generating people (1)
+  --speed <n>   speed of simulated time, as a multiple of real time (30; 1 to 3600)
+  --help        show this help`;
 
 const EXIT_INTERRUPTED = 130;
 const EXIT_USAGE = 2;
 const SIGNAL_GRACE_MS = 300;
+
+/** The user stopped the demo. */
+class DemoStopped extends Error {}
 
 const manifestPath = fileURLToPath(new URL("../plugin.manifest.json", import.meta.url));
 const printed: string[] = [];
@@ -29,72 +37,96 @@ function fail(error: unknown): void {
 }
 
 function stop(): void {
-  // Asked twice, somebody is in a hurry: the exit listeners still clean up.
+  // A second request exits immediately; the exit listeners still clean up.
   if (stopController.signal.aborted) process.exit(EXIT_INTERRUPTED);
   stopController.abort(new DemoStopped());
 }
 
-function parse(): DemoOptions | null {
+/** The options, or null if the usage was printed instead. */
+function parseOptions(args: readonly string[]): DemoOptions | null {
   try {
-    const options = readDemoOptions(process.argv.slice(2));
-    if (!options) print(DEMO_USAGE);
-    return options;
+    const text = { type: "string" } as const;
+    const flag = { type: "boolean", default: false } as const;
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        once: flag,
+        users: { ...text, default: "60" },
+        watch: text,
+        seed: { ...text, default: "1" },
+        speed: { ...text, default: "30" },
+        help: { ...flag, short: "h" },
+      },
+    });
+    if (values.help) {
+      print(USAGE);
+      return null;
+    }
+    return {
+      once: values.once,
+      users: wholeNumber("users", values.users, 2, 20_000),
+      watch: values.watch === undefined ? null : wholeNumber("watch", values.watch, 1, 10_000),
+      seed: wholeNumber("seed", values.seed, 0, 2 ** 31),
+      speed: wholeNumber("speed", values.speed, 1, 3600),
+    };
   } catch (error) {
-    process.stderr.write(
-      `${error instanceof Error ? error.message : String(error)}\n${DEMO_USAGE}\n`,
-    );
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
     process.exitCode = EXIT_USAGE;
     return null;
   }
 }
 
+function wholeNumber(name: string, text: string, minimum: number, maximum: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= minimum && value <= maximum) return value;
+  throw new RangeError(
+    `--${name} must be a whole number from ${minimum} to ${maximum}, not "${text}".`,
+  );
+}
+
 function summary(demo: Demo, environment: DemoEnvironment): string {
-  const { persons, watched, changes, requests } = demo.outcome;
   const { issued, found } = environment.searchForSecrets([...printed, ...demo.steps].join("\n"));
-  if (found > 0)
-    throw new Error(
-      `${found} of ${issued} secrets stand in what the worker wrote: that must never be.`,
-    );
+  if (found > 0) {
+    throw new Error(`${found} of ${issued} secrets appear in the worker's output: a defect.`);
+  }
   return `
-Shown: ${persons} people known, ${watched} of them watched, ${changes} changes of state, ${requests} requests to the simulated Webex.
-Secrets: none of the ${issued} tokens and secrets that were issued stands in the worker's answers, logs or files.
+Summary: ${demo.summary}.
+Secrets: none of the ${issued} tokens and secrets issued appears in the worker's responses, logs or files.
 
 Try next:
-  npm run demo -- --users 2000 --speed 60   a larger organization, a faster day
-  npm run demo -- --once                    ends by itself
+  npm run demo -- --users 2000 --speed 60   a larger organization and a faster day
+  npm run demo -- --once                    exit after a few state changes
   npm run demo -- --help                    all options
-  README.md                                 how to run the worker against your own Webex organization`;
+  README.md                                 how to connect your own Webex organization`;
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {
   const environment = new DemoEnvironment(manifestPath, options);
   const view = viewFor(process.stdout, process.stdin, stop);
-  const crash = (error: unknown): void => {
+  process.on("uncaughtException", (error) => {
     view.close();
     fail(error);
     process.exit(1);
-  };
-  process.on("uncaughtException", crash);
+  });
   const demo = new Demo(options, environment, view, stopController.signal);
-  const worker = { lastStderrLine: "", hasEnded: false };
+  const worker = { lastStderrLine: "", hasExited: false };
   environment.host.on("stderrLine", (line) => void (worker.lastStderrLine = line));
   environment.host.on("protocolError", (error) => stopController.abort(error));
   environment.host.on("exit", ({ code, signal }) => {
-    worker.hasEnded = true;
-    // Ctrl+C reaches the worker as well as us, perhaps earlier, and its end is then no failure.
-    const reportExit = (): void =>
-      stopController.abort(
-        new Error(`The worker has ended (${signal ?? String(code)}). ${worker.lastStderrLine}`),
-      );
-    setTimeout(reportExit, SIGNAL_GRACE_MS);
+    worker.hasExited = true;
+    const reason = signal ?? `code ${String(code)}`;
+    // Ctrl+C also reaches the worker, perhaps before this process; its exit is then no failure.
+    setTimeout(() => {
+      stopController.abort(new Error(`The worker exited (${reason}). ${worker.lastStderrLine}`));
+    }, SIGNAL_GRACE_MS);
   });
   let failure: unknown = null;
   try {
     await demo.run();
   } catch (error) {
-    if (worker.hasEnded && !stopController.signal.aborted)
-      await once(stopController.signal, "abort");
-    const reason: unknown = stopController.signal.aborted ? stopController.signal.reason : error;
+    const { signal } = stopController;
+    if (worker.hasExited && !signal.aborted) await once(signal, "abort");
+    const reason: unknown = signal.aborted ? signal.reason : error;
     if (!(reason instanceof DemoStopped)) failure = reason;
     else if (options.once) process.exitCode = EXIT_INTERRUPTED;
   }
@@ -109,19 +141,19 @@ async function runDemo(options: DemoOptions): Promise<void> {
   await environment.dispose();
 }
 
-const options = parse();
+const options = parseOptions(process.argv.slice(2));
 if (options) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"] as const) {
-    // Windows and POSIX know different ones; listening to an unknown one throws.
+    // SIGBREAK exists only on Windows; elsewhere, listening to it throws.
     if (process.platform === "win32" || signal !== "SIGBREAK") process.on(signal, stop);
   }
-  // Who reads along may stop reading, as `head` does.
+  // A reader such as `head` may close the pipe.
   process.stdout.on("error", () => stopController.abort(new DemoStopped()));
   try {
     await runDemo(options);
   } catch (error) {
     fail(error);
   }
-  // A pipe may still have lines to take.
+  // Exits once a pipe has taken all output.
   process.stdout.write("", () => process.exit());
 }

@@ -3,7 +3,7 @@ import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { OAuthClient, TokenResponse } from "../webex/oauth-api.js";
+import type { OAuthClient, TokenResponse } from "../webex/oauth.js";
 import type {
   AuthorizationChange,
   AuthorizationEvents,

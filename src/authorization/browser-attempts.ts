@@ -2,7 +2,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { Clock, Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { TokenResponse } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth.js";
 import { sanitizeText } from "./authorization-page-markup.js";
 import { type Attempt, attemptFromFault, attemptFromError } from "./page/page-model.js";
 import type { OAuthContext } from "./oauth-context.js";

@@ -2,7 +2,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { DeviceAuthorization, DeviceTokenPoll, TokenResponse } from "../webex/oauth-api.js";
+import type { DeviceAuthorization, DeviceTokenPoll, TokenResponse } from "../webex/oauth.js";
 import type { OAuthContext } from "./oauth-context.js";
 import type { Flow, FlowEvents, FlowState, FlowView } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";

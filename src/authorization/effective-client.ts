@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 
 /** What `Presence.ini` says about authorization, now. */
 export interface AuthorizationSettings {

@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
-import type { TokenResponse } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth.js";
 import type { ImportedGrant } from "./authorization-service.js";
 import type { OAuthContext } from "./oauth-context.js";
 import type { Authorization } from "./grant.js";

@@ -2,7 +2,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import type { Subscribable } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { TokenResponse } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth.js";
 import type { AuthorizationEvents } from "./authorization-service.js";
 import type { OAuthContext } from "./oauth-context.js";
 import type { Authorization } from "./grant.js";

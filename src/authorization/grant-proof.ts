@@ -1,6 +1,6 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
-import type { IdentityApi } from "../webex/oauth-api.js";
+import type { IdentityApi } from "../webex/identity.js";
 import { fallbackOrgName } from "./keychain-records.js";
 
 /** Whose grant it is, as Webex says. */

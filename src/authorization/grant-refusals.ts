@@ -1,6 +1,6 @@
 import { Emitter } from "../faults/emitter.js";
 import type { Fault } from "../faults/fault.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
 
 export interface GrantRefusal {

@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import { findContextChange } from "./oauth-context.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import type { Authorization, Grant } from "./grant.js";

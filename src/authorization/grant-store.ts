@@ -6,7 +6,7 @@ import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { SecretStore } from "../ports/secret-store.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
 import type { StoredContent } from "./vault-content.js";
 import { readContent, hasSameTokens, withGrant, withoutGrant } from "./vault-content.js";

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 
 import { Secret } from "../faults/secret.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
 import { isValidTime } from "./lifetime.js";
 

@@ -1,4 +1,5 @@
-import type { IdentityApi, OAuthApi, OAuthClient } from "../webex/oauth-api.js";
+import type { IdentityApi } from "../webex/identity.js";
+import type { OAuthApi, OAuthClient } from "../webex/oauth.js";
 import type { AuthorizationSettings } from "./effective-client.js";
 import { effectiveClientId, originOf } from "./effective-client.js";
 

@@ -1,4 +1,4 @@
-import type { TokenResponse } from "../webex/oauth-api.js";
+import type { TokenResponse } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
 import { computeExpiry } from "./lifetime.js";
 

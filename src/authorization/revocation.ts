@@ -2,7 +2,7 @@ import { asFault, Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { OAuthApi, OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthApi, OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
 
 const DEADLINE_MS = 5_000;

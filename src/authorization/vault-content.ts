@@ -1,6 +1,6 @@
 import type { Secret } from "../faults/secret.js";
 import type { SecretStore } from "../ports/secret-store.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
 import {
   CLIENT_ACCOUNT,

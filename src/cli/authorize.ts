@@ -1,91 +1,260 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { AuthorizationChange } from "../authorization/authorization-service.js";
+import type { Authorizations } from "../authorization/authorizations.js";
+import type { FlowState, FlowView } from "../authorization/flow.js";
 import { Fault } from "../faults/fault.js";
-import { authorizationLines } from "./authorization-text.js";
-import {
-  introText,
-  deviceInstructions,
-  browserInstructions,
-  renderQrCode,
-} from "./authorize-invitation.js";
-import { followFlow, type FlowOutcome } from "./authorize-wait.js";
+import { printAuthorization } from "./authorizations.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { ensureClient } from "./secret.js";
-import { portInUseHint } from "./held-port.js";
 import { withSession, type Session } from "./session.js";
+import { formatCountdown, sanitize, type Paint } from "./terminal/text.js";
+import { logDirectoryFor, readStatusFile, statusFilePath } from "./worker-files.js";
 
-/** Sets the client, runs a flow until a grant is kept, and says what was authorized. Faults: those of `begin`, the keychain's. */
+/** The last state of a flow, and its message. */
+interface FlowOutcome {
+  readonly state: FlowState;
+  readonly message: string | null;
+}
+
+const TICK_MS = 1000;
+/** How long the page stays open after a grant if no user can press Enter. */
+const PAGE_GRACE_MS = 10_000;
+const LOG_TAIL_BYTES = 512 * 1024;
+
+/**
+ * Stores the client and runs a flow until a grant is stored. Faults: those of
+ * `AuthorizationService.begin` and of the keychain.
+ */
 export async function authorize(context: CommandContext, device: boolean): Promise<ExitCode> {
   const { console } = context;
   return withSession(context, async (session) => {
-    console.noticeText(introText(session.account));
-    if (session.store.kind === "memory")
-      console.note("--secret-store memory: what is authorized is gone when this command ends.");
+    const { account, authorizations, store } = session;
+    console.noticeText(
+      `Authorizing Webex presence for account ${account}. The worker must run under the same account.`,
+    );
+    if (store.kind === "memory")
+      console.note("With --secret-store memory, the authorization is lost when this command ends.");
     const { changed } = await ensureClient(context, session);
-    if (!changed) console.noticeText("The client id and secret in the keychain are used.");
+    if (!changed) console.noticeText("Using the client ID and secret in the keychain.");
     const startedAt = Date.now();
-    const outcome = await runFlow(context, session, device);
-    const granted = (await session.authorizations.list()).filter(
+    const { state, message } = await runFlow(context, session, device);
+    const granted = (await authorizations.list()).filter(
       ({ grantedAt }) => Date.parse(grantedAt) >= startedAt,
     );
     for (const authorization of granted) {
       console.line();
-      for (const line of authorizationLines(authorization, console.paint, console.width))
-        console.line(line);
+      printAuthorization(console, authorization);
     }
     if (granted.length > 0) {
       console.line();
       console.text(
-        "A running worker of this account reads its presence within a minute, as soon as WebexPresence.Enable is 1.",
+        "While WebexPresence.Enable is 1, a running worker of this account starts reading presence within a minute.",
       );
-    } else if (outcome.state === "cancelled")
-      console.error("Given up: nothing was authorized.", undefined);
-    else
+    } else if (state === "cancelled") {
+      console.error("Cancelled. Nothing was authorized.", undefined);
+    } else {
       console.error(
-        outcome.message ?? "Nothing was authorized.",
-        "Run the command again for a new page or code.",
+        message ?? "Nothing was authorized.",
+        `Run the command again to get a new ${device ? "code" : "page"}.`,
       );
-    console.result({
-      ok: granted.length > 0,
-      account: session.account,
-      state: outcome.state,
-      message: outcome.message,
-      authorizations: granted,
-    });
-    return granted.length > 0 ? 0 : 1;
+    }
+    const ok = granted.length > 0;
+    console.result({ ok, account, state, message, authorizations: granted });
+    return ok ? 0 : 1;
   });
 }
 
 async function runFlow(
   context: CommandContext,
-  session: Session,
+  { authorizations, settings: { redirectPort } }: Session,
   device: boolean,
 ): Promise<FlowOutcome> {
   const { console, signal } = context;
-  const { authorizations, settings } = session;
   const flow = followFlow(context, authorizations);
   try {
     const view = await authorizations.begin(device ? "device" : "browser", signal);
-    console.notice();
-    const completeUri = console.isTerminal ? view.verificationUriComplete : null;
-    const qr = completeUri === null ? [] : await renderQrCode(completeUri);
-    const fittingQr = qr.every((line) => line.length + 4 <= console.width) ? qr : [];
     const instructions = device
-      ? deviceInstructions(view, console.paint, fittingQr)
+      ? await deviceInstructions(view, context)
       : browserInstructions(view, console.paint);
-    for (const line of instructions) console.notice(line);
-    console.notice();
+    for (const line of ["", ...instructions, ""]) console.notice(line);
     return await flow.waitForOutcome(view);
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== "redirectPortInUse") throw error;
     throw new Fault(
       "redirectPortInUse",
-      `Port ${settings.redirectPort} of this machine is taken, so the authorization page cannot be opened.`,
-      {
-        cause: error,
-        hint: await portInUseHint(settings.redirectPort),
-      },
+      `The authorization page cannot be opened because port ${redirectPort} is in use.`,
+      { cause: error, hint: await portInUseHint(redirectPort) },
     );
   } finally {
     flow.stop();
     await authorizations.cancel();
+  }
+}
+
+/**
+ * Follows a flow; call it before the flow begins. The outcome settles when the flow ends, when the
+ * command is stopped, and, once something is authorized, when the user presses Enter or, if none
+ * can, `PAGE_GRACE_MS` after the latest grant.
+ */
+function followFlow({ console, input, signal }: CommandContext, authorizations: Authorizations) {
+  const startedAt = Date.now();
+  let latest: FlowView | null = null;
+  let grantedNames: readonly string[] = [];
+  let grantedAt = 0;
+  let settle: (outcome: FlowOutcome) => void = () => undefined;
+  const outcome = new Promise<FlowOutcome>((resolve) => (settle = resolve));
+
+  const handleChange = ({ authorizations: all, flow }: AuthorizationChange): void => {
+    const granted = all.filter((authorization) => Date.parse(authorization.grantedAt) >= startedAt);
+    if (granted.length > grantedNames.length) {
+      grantedNames = granted.map(({ orgName }) => orgName);
+      grantedAt = Date.now();
+      if (latest?.method === "browser" && flow?.state === "waiting") {
+        console.noticeText(
+          `${grantedNames.at(-1) ?? ""} is authorized. To finish, press COMPLETE REQUEST on the page${input.isInteractive ? " or Enter here" : ""}. You can authorize another organization first.`,
+        );
+      }
+    }
+    if (flow === null) {
+      if (latest !== null) settle({ state: latest.state, message: latest.message });
+      return;
+    }
+    const { message } = flow;
+    if (latest !== null && message !== null && message !== latest.message && isOngoing(flow))
+      console.noticeText(message);
+    latest = flow;
+  };
+  const finish = (): void => {
+    if (grantedNames.length > 0)
+      settle({ state: "authorized", message: `${grantedNames.join(", ")}: authorized.` });
+  };
+  const tick = (expiresAt: string | null): void => {
+    if (!input.isInteractive && grantedAt > 0 && Date.now() - grantedAt >= PAGE_GRACE_MS) finish();
+    const timeLeft =
+      expiresAt === null ? "" : ` (${formatCountdown(Date.parse(expiresAt) - Date.now())} left)`;
+    const text =
+      grantedNames.length === 0
+        ? `Waiting for authorization${timeLeft}. Press Ctrl+C to cancel.`
+        : `The page is open${timeLeft}. Press Enter to finish.`;
+    console.progress(console.paint(text, "faint"));
+  };
+
+  const disposers = [authorizations.events.on("authorizationsChanged", handleChange)];
+  authorizations.start();
+  return {
+    async waitForOutcome(view: FlowView): Promise<FlowOutcome> {
+      const { expiresAt } = view;
+      latest ??= view;
+      if (!console.isTerminal)
+        console.notice(
+          `Waiting for authorization${expiresAt === null ? "" : ` until ${expiresAt}`}.`,
+        );
+      tick(expiresAt);
+      const timer = setInterval(() => tick(expiresAt), TICK_MS);
+      const cancel = (): void =>
+        settle({ state: "cancelled", message: "The authorization was cancelled." });
+      signal.addEventListener("abort", cancel, { once: true });
+      if (signal.aborted) cancel();
+      disposers.push(
+        input.onEnter(finish),
+        () => clearInterval(timer),
+        () => signal.removeEventListener("abort", cancel),
+      );
+      return outcome;
+    },
+    stop(): void {
+      for (const dispose of disposers.splice(0)) dispose();
+    },
+  };
+}
+
+/** After a refusal or failure, the page of a browser flow lets the user try again. */
+function isOngoing({ method, state }: FlowView): boolean {
+  return (
+    state === "waiting" || (method === "browser" && (state === "denied" || state === "failed"))
+  );
+}
+
+function browserInstructions({ url }: FlowView, paint: Paint): string[] {
+  return [
+    "Open this page in a browser on this machine:",
+    "",
+    `    ${paint(url ?? "", "cyan", "bold")}`,
+    "",
+    "Press AUTHORIZE, sign in to Webex as a Full Admin of the organization, accept,",
+    "and press COMPLETE REQUEST.",
+  ];
+}
+
+async function deviceInstructions(
+  { verificationUri, verificationUriComplete, userCode }: FlowView,
+  { console }: CommandContext,
+): Promise<string[]> {
+  const { paint } = console;
+  const completeUri = sanitize(verificationUriComplete ?? "");
+  const qrCode = console.isTerminal && completeUri !== "" ? await renderQrCode(completeUri) : [];
+  const qrCodeFits = qrCode.every((line) => line.length + 4 <= console.width);
+  return [
+    "On any device, open this address and enter the code:",
+    "",
+    `    Address  ${paint(sanitize(verificationUri ?? ""), "cyan", "bold")}`,
+    `    Code     ${paint(sanitize(userCode ?? ""), "bold")}`,
+    ...(completeUri === ""
+      ? []
+      : [
+          "",
+          "Or open this address, which includes the code:",
+          "",
+          `    ${paint(completeUri, "cyan")}`,
+        ]),
+    ...(qrCode.length > 0 && qrCodeFits ? ["", ...qrCode.map((line) => `    ${line}`)] : []),
+    "",
+    "Sign in to Webex as a Full Admin of the organization, and accept.",
+  ];
+}
+
+/** Renders a QR code, two modules per line. */
+export async function renderQrCode(text: string): Promise<string[]> {
+  const { renderUnicodeCompact } = await import("uqr");
+  return renderUnicodeCompact(text, { border: 2 }).split("\n");
+}
+
+/** The port is usually in use because the running worker has its own page open. */
+async function portInUseHint(port: number): Promise<string> {
+  const folder = logDirectoryFor(null);
+  const reading = await readStatusFile(statusFilePath(folder));
+  const alternative = "or authorize with a code: ucx-webex-presence authorize --device";
+  if (!reading.running) {
+    return `Another program uses the port. If it is a worker of another account, open that worker's page (its address is in its worker.log). Otherwise free the port, or set WebexPresence.RedirectPort and register that redirect URI with the integration, ${alternative}`;
+  }
+  const log = join(folder, "worker.log");
+  const pageUrl = findPageUrl(await readTail(log), port);
+  const pageHint =
+    pageUrl === null
+      ? `open it (its address is in ${log})`
+      : `open it in a browser on this machine: ${pageUrl}`;
+  return `The running worker (process ${reading.status.pid}) has its own authorization page on this port; ${pageHint} – ${alternative}`;
+}
+
+/** The latest page address for the port that the log contains, or null. */
+export function findPageUrl(log: string, port: number): string | null {
+  return log.match(new RegExp(`http://localhost:${port}/\\?key=[\\w-]+`, "g"))?.at(-1) ?? null;
+}
+
+async function readTail(path: string): Promise<string> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      const length = Math.min(size, LOG_TAIL_BYTES);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+      return buffer.toString("utf8", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return "";
   }
 }

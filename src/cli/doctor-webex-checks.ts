@@ -1,51 +1,58 @@
 import type { GrantStatus } from "../authorization/authorizations.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
-import { version } from "../platform/installation.js";
+import { version } from "../platform/node-process.js";
 import { systemClock } from "../platform/system-clock.js";
-import { problemText } from "../supervisor/problem-catalog.js";
-import type { Me } from "../webex/people-api.js";
-import { WebexPeople } from "../webex/people.js";
+import { problemText } from "../faults/problem-catalog.js";
+import type { Me } from "../webex/person-decoder.js";
+import { WebexPeople, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import {
-  type Check,
   failed,
   failedWith,
-  type Finding,
   ok,
   skipped,
   warning,
+  type Check,
+  type Finding,
 } from "./doctor-finding.js";
-import { countPeople, type Headcount } from "./doctor-headcount.js";
 import type { Session } from "./session.js";
 
-/** Cisco's recommendation for connectors that read presence so. */
-const RECOMMENDED_MAX_PERSONS = 1_000;
-const UNLIMITED_GATE = { acquire: () => Promise.resolve(), complete: () => undefined };
-
-/** One organization, asked with its own grant; each question only once. */
-interface AuthorizedOrganization {
-  readonly grantStatus: GrantStatus;
-  readonly me: (signal: AbortSignal) => Promise<Me | Fault>;
-  readonly count: (signal: AbortSignal) => Promise<Headcount | Fault>;
+interface PeopleCount {
+  readonly persons: number;
+  /** False if there are more pages than `MAX_PAGES`. */
+  readonly isComplete: boolean;
 }
 
-/** Client, grant, scopes, role, status sharing and size of each organization. The session has to be open by then. */
+/** An organization and its data at Webex, each requested at most once. */
+interface Organization {
+  readonly grantStatus: GrantStatus;
+  readonly me: (signal: AbortSignal) => Promise<Me | Fault>;
+  readonly count: (signal: AbortSignal) => Promise<PeopleCount | Fault>;
+}
+
+type OrganizationCheck = (organization: Organization, signal: AbortSignal) => Promise<Finding>;
+
+/** Cisco's recommendation for connectors that read presence from the people API. */
+const RECOMMENDED_MAX_PERSONS = 1_000;
+const PAGE_SIZE = 1_000;
+/** The count shares the organization's rate limit with the worker. */
+const MAX_PAGES = 20;
+const UNLIMITED = { acquire: () => Promise.resolve(), complete: () => undefined };
+const KEYCHAIN_UNREADABLE = skipped("not checked: the keychain cannot be read");
+const NOT_ACCEPTED = skipped("not checked: Webex does not accept the authorization");
+
+/**
+ * Checks the client and, for each organization, the grant, scopes, role, status sharing and size.
+ * The session has to be open.
+ */
 export function webexChecks(session: Session): Check[] {
-  const listOrganizations = memoize(() =>
-    Promise.resolve(
-      session.authorizations
-        .grantStatuses()
-        .map((grantStatus) => organizationFor(session, grantStatus)),
-    ),
-  );
-  const each = (
-    name: string,
-    check: (organization: AuthorizedOrganization, signal: AbortSignal) => Promise<Finding>,
-  ): Check => ({
+  const organizations = session.authorizations
+    .grantStatuses()
+    .map((grantStatus) => createOrganization(session, grantStatus));
+  const each = (name: string, check: OrganizationCheck): Check => ({
     name,
     run: async (signal) => {
-      const organizations = await listOrganizations(signal);
       if (organizations.length === 0)
         return [skipped("not checked: no organization is authorized")];
       return Promise.all(
@@ -57,33 +64,31 @@ export function webexChecks(session: Session): Check[] {
       );
     },
   });
+  const grant = each("grant", checkGrant);
   return [
-    { name: "client", run: () => Promise.resolve([clientFinding(session)]) },
+    { name: "client", run: () => Promise.resolve([checkClient(session)]) },
     {
       name: "grant",
       run: async (signal) => {
         const { state } = session.grantStore;
-        if (state.kind !== "ready") return [skipped("not checked: the keychain cannot be read")];
-        const findings = await each("grant", grantFinding).run(signal);
-        if (state.grants.length > 0 || state.unreadableOrgIds.length > 0) return findings;
-        const { message, hint } = problemText("authorizationRequired", {
-          account: session.account,
-        });
-        return [failed(message, hint)];
+        if (state.kind !== "ready") return [KEYCHAIN_UNREADABLE];
+        if (state.grants.length === 0 && state.unreadableOrgIds.length === 0)
+          return [failedWithProblem("authorizationRequired", { account: session.account })];
+        return grant.run(signal);
       },
     },
-    each("scopes", (organization) => Promise.resolve(scopesFinding(organization))),
-    each("role", roleFinding),
-    each("status sharing", sharingFinding),
-    each("organization size", sizeFinding),
+    each("scopes", (organization) => Promise.resolve(checkScopes(organization))),
+    each("role", checkRole),
+    each("status sharing", checkStatusSharing),
+    each("organization size", checkSize),
   ];
 }
 
-function organizationFor(session: Session, grantStatus: GrantStatus): AuthorizedOrganization {
+function createOrganization(session: Session, grantStatus: GrantStatus): Organization {
   const { apiUrl } = session.settings;
-  const parts = { apiUrl, version, http: session.network, clock: systemClock };
+  const options = { apiUrl, version, http: session.network, clock: systemClock };
   const people = new WebexPeople(
-    new RestClient(parts, session.tokensOf(grantStatus.orgId), UNLIMITED_GATE),
+    new RestClient(options, session.createTokenSource(grantStatus.orgId), UNLIMITED),
   );
   return {
     grantStatus,
@@ -92,100 +97,113 @@ function organizationFor(session: Session, grantStatus: GrantStatus): Authorized
   };
 }
 
-function clientFinding({ grantStore: vault, authorizations }: Session): Finding {
-  if (vault.state.kind !== "ready") return skipped("not checked: the keychain cannot be read");
+function checkClient({ grantStore, authorizations }: Session): Finding {
+  if (grantStore.state.kind !== "ready") return KEYCHAIN_UNREADABLE;
   try {
-    const { clientId } = authorizations.client();
-    return ok(`${clientId}, and its secret is in the keychain`);
+    return ok(`${authorizations.client().clientId}, its secret is in the keychain`);
   } catch (error) {
     return failedWith(error);
   }
 }
 
-async function grantFinding(
-  { grantStatus, me }: AuthorizedOrganization,
+async function checkGrant(
+  { grantStatus, me }: Organization,
   signal: AbortSignal,
 ): Promise<Finding> {
-  if (grantStatus.fault !== null) return failedWith(grantStatus.fault);
-  const answer = await me(signal);
-  if (!isFault(answer))
-    return ok(
-      `Webex accepts the authorization of ${answer.displayName ?? answer.email ?? "the administrator"}`,
-    );
-  if (answer.code !== "grantRefused" && answer.code !== "unauthorized") return failedWith(answer);
-  const { message, hint } = problemText("authorizationExpired", {
-    organization: grantStatus.orgName,
-  });
-  return failed(message, hint);
+  const { fault, orgName: organization } = grantStatus;
+  if (fault !== null) return failedWith(fault);
+  const user = await me(signal);
+  if (isFault(user)) {
+    return user.code === "grantRefused" || user.code === "unauthorized"
+      ? failedWithProblem("authorizationExpired", { organization })
+      : failedWith(user);
+  }
+  const { displayName, email } = user;
+  return ok(`Webex accepts the authorization of ${displayName ?? email ?? "the administrator"}`);
 }
 
-function scopesFinding({ grantStatus }: AuthorizedOrganization): Finding {
-  const { scopes } = grantStatus;
+function checkScopes({ grantStatus: { scopes, orgName: organization } }: Organization): Finding {
   if (scopes === null) return skipped("not checked: the authorization cannot be read");
   const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
   if (missingScopes.length === 0) return ok(REQUIRED_SCOPES.join(", "));
-  const { message, hint } = problemText("scopeMissing", {
-    organization: grantStatus.orgName,
-    missingScopes,
-  });
-  return failed(message, hint);
+  return failedWithProblem("scopeMissing", { organization, missingScopes });
 }
 
-async function roleFinding(
-  { grantStatus, me, count }: AuthorizedOrganization,
+async function checkRole(
+  { grantStatus, me, count }: Organization,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const answer = await me(signal);
-  if (isFault(answer)) return skipped("not checked: Webex does not accept the authorization");
-  const counted = await count(signal);
-  const refused = isFault(counted) && (counted.code === "refused" || counted.code === "forbidden");
-  if (refused && REQUIRED_SCOPES.every((scope) => grantStatus.scopes?.includes(scope))) {
-    const { message, hint } = problemText("adminRoleLost", { organization: grantStatus.orgName });
-    return failed(message, hint);
+  const { scopes, orgName: organization } = grantStatus;
+  const user = await me(signal);
+  if (isFault(user)) return NOT_ACCEPTED;
+  const people = await count(signal);
+  if (isFault(people) && (people.code === "refused" || people.code === "forbidden")) {
+    return REQUIRED_SCOPES.every((scope) => scopes?.includes(scope))
+      ? failedWithProblem("adminRoleLost", { organization })
+      : skipped("not checked: a scope is missing");
   }
-  if (refused) return skipped("not checked: a scope is missing");
-  if (answer.isFullAdmin) return ok("Full Admin, and may list everyone");
-  const { hint } = problemText("adminRoleLost", { organization: grantStatus.orgName });
+  if (user.isFullAdmin) return ok("Full Admin, can list everyone");
   return warning(
-    "the administrator who authorized is no Full Admin; Webex lists people to them all the same, for now.",
+    "The administrator who authorized it is not a Full Admin. For now, Webex lists people to them nevertheless.",
+    problemText("adminRoleLost", { organization }).hint,
+  );
+}
+
+async function checkStatusSharing(
+  { grantStatus, me }: Organization,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const user = await me(signal);
+  if (isFault(user)) return NOT_ACCEPTED;
+  if (user.sharesStatus)
+    return ok("the administrator shares their status, so Webex reports everyone's");
+  return failedWithProblem("statusSharingOff", { organization: grantStatus.orgName });
+}
+
+async function checkSize(
+  { grantStatus, count }: Organization,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const people = await count(signal);
+  if (isFault(people)) return skipped("not checked: Webex does not list the people");
+  const { persons, isComplete } = people;
+  if (isComplete && persons <= RECOMMENDED_MAX_PERSONS) return ok(`${persons} people`);
+  const { message, hint } = problemText("organizationTooLarge", {
+    organization: grantStatus.orgName,
+    persons,
+  });
+  return warning(
+    isComplete ? message : message.replace(String(persons), `more than ${persons}`),
     hint,
   );
 }
 
-async function sharingFinding(
-  { grantStatus, me }: AuthorizedOrganization,
+/** Counts the people that Webex lists. Faults: those of `PeopleApi`. */
+export async function countPeople(
+  people: Pick<PeopleApi, "listPage">,
   signal: AbortSignal,
-): Promise<Finding> {
-  const answer = await me(signal);
-  if (isFault(answer)) return skipped("not checked: Webex does not accept the authorization");
-  if (answer.sharesStatus)
-    return ok("the administrator who authorized shares their status, so Webex tells everyone's");
-  const { message, hint } = problemText("statusSharingOff", { organization: grantStatus.orgName });
+): Promise<PeopleCount> {
+  const ids = new Set<string>();
+  let page: PageReference = { kind: "first", max: PAGE_SIZE };
+  for (let pagesRead = 0; pagesRead < MAX_PAGES; pagesRead += 1) {
+    const { items, next } = await people.listPage(page, signal);
+    for (const item of items) {
+      const person = item.read();
+      if (person !== null) ids.add(person.id);
+    }
+    if (next === null) return { persons: ids.size, isComplete: true };
+    page = { kind: "next", url: next };
+  }
+  return { persons: ids.size, isComplete: false };
+}
+
+function failedWithProblem(...problem: Parameters<typeof problemText>): Finding {
+  const { message, hint } = problemText(...problem);
   return failed(message, hint);
 }
 
-async function sizeFinding(
-  { grantStatus, count }: AuthorizedOrganization,
-  signal: AbortSignal,
-): Promise<Finding> {
-  const counted = await count(signal);
-  if (isFault(counted)) return skipped("not counted: Webex does not list the people");
-  const { persons, complete } = counted;
-  if (!complete || persons > RECOMMENDED_MAX_PERSONS) {
-    const { message, hint } = problemText("organizationTooLarge", {
-      organization: grantStatus.orgName,
-      persons,
-    });
-    return warning(
-      complete ? message : message.replace(String(persons), `more than ${persons}`),
-      hint,
-    );
-  }
-  return ok(`${persons} people`);
-}
-
-function isFault(answer: object): answer is Fault {
-  return answer instanceof Error;
+function isFault(result: object): result is Fault {
+  return result instanceof Error;
 }
 
 function memoize<T>(

@@ -1,63 +1,61 @@
+import { Fault } from "../faults/fault.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import type { CommandConsole } from "./terminal/console.js";
-import { type Check, failedWith, type Finding, type FindingState } from "./doctor-finding.js";
-import { localChecks } from "./doctor-local-checks.js";
-import { networkChecks } from "./doctor-network-checks.js";
-import { findingLines, summaryText } from "./doctor-text.js";
+import {
+  failedWith,
+  findingLines,
+  summaryText,
+  type Check,
+  type Finding,
+  type FindingState,
+} from "./doctor-finding.js";
+import { localChecks, networkChecks } from "./doctor-system-checks.js";
 import { webexChecks } from "./doctor-webex-checks.js";
 import { createSession } from "./session.js";
 
-interface NamedFinding extends Finding {
-  readonly name: string;
-}
+type NamedFinding = Finding & Pick<Check, "name">;
 
-/** Checks all that presence needs and tells each finding as it comes. 1 where something failed; warnings are no failures. */
+/** Runs all checks, and prints each finding at once. 1 if a check failed. */
 export async function doctor(context: CommandContext): Promise<ExitCode> {
-  const { console, signal } = context;
+  const { console } = context;
   const session = await createSession(context);
-  const told: NamedFinding[] = [];
+  const findings: NamedFinding[] = [];
   try {
-    told.push(...(await runChecks(localChecks(session), console, signal)));
-    // With a keychain that does not work, the rest can be checked all the same.
+    findings.push(...(await runChecks(localChecks(session), context)));
+    // If the keychain does not work, the rest is still worth checking.
     await session.open();
-    told.push(...(await runChecks(await networkChecks(session), console, signal)));
-    told.push(...(await runChecks(webexChecks(session), console, signal)));
+    findings.push(...(await runChecks(await networkChecks(session), context)));
+    findings.push(...(await runChecks(webexChecks(session), context)));
   } finally {
     await session.close();
   }
   const count = (state: FindingState): number =>
-    told.filter((finding) => finding.state === state).length;
+    findings.filter((finding) => finding.state === state).length;
   const failures = count("failed");
   const warnings = count("warning");
   console.line();
   console.line(summaryText(failures, warnings, console.paint));
-  const checks = told.map(({ name, state, message, hint, orgId }) => ({
-    name,
-    state,
-    message,
-    hint,
-    orgId: orgId ?? null,
-  }));
+  const checks = findings.map(({ name, state, message, hint, orgId = null }) => {
+    return { name, state, message, hint, orgId };
+  });
   console.result({ ok: failures === 0, failed: failures, warnings, checks });
   return failures === 0 ? 0 : 1;
 }
 
 async function runChecks(
   checks: readonly Check[],
-  console: CommandConsole,
-  signal: AbortSignal,
+  { console, signal }: CommandContext,
 ): Promise<NamedFinding[]> {
-  const told: NamedFinding[] = [];
+  const findings: NamedFinding[] = [];
   for (const check of checks) {
     const { name } = check;
-    signal.throwIfAborted();
+    if (signal.aborted)
+      throw new Fault("cancelled", "Cancelled. The remaining checks were not run.");
     console.progress(console.paint(`      ${name} …`, "faint"));
-    const findings = await check.run(signal).catch((error: unknown) => [failedWith(error)]);
-    for (const finding of findings) {
+    for (const finding of await check.run(signal).catch((error: unknown) => [failedWith(error)])) {
       for (const line of findingLines(name, finding, console.paint, console.width))
         console.line(line);
-      told.push({ name, ...finding });
+      findings.push({ name, ...finding });
     }
   }
-  return told;
+  return findings;
 }

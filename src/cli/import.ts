@@ -1,41 +1,43 @@
 import type { ImportedGrant } from "../authorization/authorization-service.js";
 import { Secret } from "../faults/secret.js";
 import { ProtocolError } from "../rpc/errors.js";
-import { checkParams } from "../rpc/param-check.js";
-import { authorizationLines } from "./authorization-text.js";
+import { checkParams } from "../rpc/params.js";
+import { printAuthorization } from "./authorizations.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import { UsageError } from "./usage-error.js";
 import { withSession } from "./session.js";
+import { UsageError } from "./terminal/input.js";
 
 const SHAPE =
-  "Pipe in one JSON object: {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}, lifetimes in seconds.";
+  "Pipe in one JSON object: {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}, with lifetimes in seconds.";
 
-/** Keeps a grant from stdin once Webex has proved it. Faults: those of `AuthorizationService.import`. */
+/** Stores a grant from stdin if Webex accepts it. Faults: see `AuthorizationService.import`. */
 export async function importGrant(context: CommandContext): Promise<ExitCode> {
   const { console, input, signal } = context;
   if (input.isInteractive)
     console.note(
-      "paste the grant as JSON and end with Ctrl+D (Windows: Ctrl+Z and Enter). The terminal shows what you paste; piping it in does not.",
+      "Paste the grant as JSON, then press Ctrl+D (on Windows: Ctrl+Z and Enter). The terminal shows what you paste; to avoid that, use a pipe.",
     );
   const grant = readGrant(await input.readAll());
-  return withSession<ExitCode>(context, async (session) => {
-    const authorization = await session.authorizations.import(grant, signal);
-    console.text(`The grant is kept in the keychain of account ${session.account}.`);
-    for (const line of authorizationLines(authorization, console.paint, console.width))
-      console.line(line);
-    console.result({ ok: true, account: session.account, authorization });
+  return withSession<ExitCode>(context, async ({ authorizations, account }) => {
+    const authorization = await authorizations.import(grant, signal);
+    console.text(`The grant was stored in the keychain of account ${account}.`);
+    printAuthorization(console, authorization);
+    console.result({ ok: true, account, authorization });
     return 0;
   });
 }
 
-/** A grant as `authorization/import` takes it. Throws a `UsageError` that says which member is wrong, never what it is. */
+/**
+ * Parses the parameters of `authorization/import`. Throws a `UsageError` that names invalid members
+ * but not their values.
+ */
 export function readGrant(text: string): ImportedGrant {
-  if (text.trim() === "") throw new UsageError("There is no grant on stdin.", SHAPE);
+  if (text.trim() === "") throw new UsageError("Stdin contains no grant.", SHAPE);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw new UsageError("What came on stdin is not JSON.", SHAPE);
+    throw new UsageError("Stdin is not valid JSON.", SHAPE);
   }
   try {
     const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = checkParams(
@@ -51,13 +53,13 @@ export function readGrant(text: string): ImportedGrant {
     };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    throw new UsageError(`What came on stdin is not a grant: ${describeIssues(error)}`, SHAPE);
+    throw new UsageError(`Stdin is not a valid grant: ${describeIssues(error)}`, SHAPE);
   }
 }
 
 function describeIssues({ data }: ProtocolError): string {
   const { issues = [] } = (data ?? {}) as { issues?: readonly { path: string; message: string }[] };
   return issues
-    .map(({ path, message }) => `${path === "" ? "the whole" : path}: ${message}`)
+    .map(({ path, message }) => `${path === "" ? "the whole input" : path}: ${message}`)
     .join(" ");
 }

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-import { productDirectory } from "../platform/installation.js";
+import { productDirectory } from "../platform/node-process.js";
 import { USAGE } from "../worker/launch-options.js";
 
 const [command, ...rest] = process.argv.slice(2);
@@ -10,7 +10,7 @@ const [command, ...rest] = process.argv.slice(2);
 if (command === "worker" && rest.some((word) => word === "--help" || word === "-h")) {
   process.stdout.write(`${USAGE.replace("usage: ", "usage: ucx-webex-presence ")}\n`);
 } else if (command === "worker") {
-  // The worker reads the command line itself, and nothing of the command line's own is loaded before it.
+  // The worker parses its arguments itself, and needs none of the code of other commands.
   process.argv.splice(2, 1);
   const worker = join(productDirectory, "dist", "worker.cjs");
   createRequire(worker)(worker);

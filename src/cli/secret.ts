@@ -1,73 +1,117 @@
-import { asFault } from "../faults/fault.js";
+import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import { readClient } from "./client-input.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { withSession, type Session } from "./session.js";
+import { type CommandInput, UsageError } from "./terminal/input.js";
 
-/** Keeps the integration's id and secret in this account's keychain. Faults: the keychain's. */
+type StoredClient = Pick<OAuthClient, "clientId"> | null;
+
+const CLIENT_HINT =
+  "Pipe in the client ID and the client secret as two lines, or run the command in a terminal to be prompted.";
+
+/** Stores the integration's ID and secret in the keychain. Faults: those of the keychain. */
 export async function storeClient(context: CommandContext): Promise<ExitCode> {
   const { console } = context;
   return withSession<ExitCode>(context, async (session) => {
+    const { account } = session;
     const { clientId, changed } = await ensureClient(context, session);
     console.text(
       changed
-        ? `The client id and secret are kept in the keychain of account ${session.account}.`
-        : `The client id and secret in the keychain of account ${session.account} stay as they are.`,
+        ? `The client ID and secret were stored in the keychain of account ${account}.`
+        : `The client ID and secret in the keychain of account ${account} were left unchanged.`,
     );
     const fault = findClientFault(session);
     if (fault !== null) console.error(fault.message, fault.hint);
-    console.result({ ok: fault === null, account: session.account, clientId, changed });
+    console.result({ ok: fault === null, account, clientId, changed });
     return fault === null ? 0 : 1;
   });
 }
 
-/** Asks for the client, and keeps it where one is given. Fault: the keychain's. */
+/** Reads and stores the client, or keeps the stored one. Faults: those of the keychain. */
 export async function ensureClient(
   { input }: Pick<CommandContext, "input">,
-  session: Session,
+  { grantStore, authorizations }: Session,
 ): Promise<{ readonly clientId: string; readonly changed: boolean }> {
-  const storeState = session.grantStore.state;
-  // Before anybody types a secret that could not be kept.
-  if (storeState.kind === "unavailable") throw storeState.fault;
-  const stored = storeState.kind === "ready" ? storeState.client : null;
+  const { state } = grantStore;
+  // Before the user enters a secret that could not be stored.
+  if (state.kind === "unavailable") throw state.fault;
+  const stored = state.kind === "ready" ? state.client : null;
   const entered = await readClient(input, stored);
-  if (entered !== null)
-    await session.authorizations.setClient(entered.clientId, entered.clientSecret);
-  return { clientId: entered?.clientId ?? stored?.clientId ?? "", changed: entered !== null };
+  if (entered !== null) await authorizations.setClient(entered.clientId, entered.clientSecret);
+  return { clientId: (entered ?? stored)?.clientId ?? "", changed: entered !== null };
 }
 
-/** Keeps the proxy's password in this account's keychain, or deletes it where an empty one is given. Faults: the keychain's. */
-export async function storeProxyPassword(context: CommandContext): Promise<ExitCode> {
-  const { console, input } = context;
-  return withSession<ExitCode>(context, async (session) => {
-    const { proxy } = session.settings;
-    if (session.settingsPath !== null && !proxy.includes("@")) {
-      console.note(
-        "WebexPresence.Proxy names no user, so a password is not used. Write it as http://user@host:port.",
-      );
-    }
-    const password = input.isInteractive
-      ? await input.prompt("Password of the proxy (not shown; Enter alone deletes it): ", {
-          echo: false,
-        })
-      : ((await input.readLines(1))[0] ?? "");
-    await session.authorizations.setProxyPassword(password === "" ? null : new Secret(password));
-    const outcome = password === "" ? "deleted" : "kept";
-    console.text(
-      outcome === "kept"
-        ? `The proxy's password is kept in the keychain of account ${session.account}; a running worker uses it within a minute.`
-        : `The keychain of account ${session.account} holds no password for the proxy any more.`,
-    );
-    console.result({ ok: true, account: session.account, proxyPassword: outcome });
-    return 0;
+/**
+ * Prompts for the client or reads it from stdin. Null if the user keeps the stored one, by pressing
+ * Enter or with an empty stdin. Throws a `UsageError` if only half of it is entered.
+ */
+export async function readClient(
+  input: CommandInput,
+  stored: StoredClient,
+): Promise<OAuthClient | null> {
+  const [idLine, secretLine] = input.isInteractive
+    ? await promptForClient(input, stored)
+    : await input.readLines(2);
+  const clientId = idLine?.trim() ?? "";
+  const clientSecret = secretLine?.trim() ?? "";
+  if (clientSecret === "" && stored !== null && ["", stored.clientId].includes(clientId))
+    return null;
+  if (clientId === "" && clientSecret === "")
+    throw new UsageError("No client ID and secret are stored, and none were entered.", CLIENT_HINT);
+  if (clientId === "" || clientSecret === "") {
+    const missing = clientId === "" ? "ID" : "secret";
+    throw new UsageError(`The client ${missing} is missing.`, CLIENT_HINT);
+  }
+  return { clientId, clientSecret: new Secret(clientSecret) };
+}
+
+async function promptForClient(
+  input: CommandInput,
+  stored: StoredClient,
+): Promise<[string, string]> {
+  const enterHint = stored === null ? "" : ` (Enter keeps ${abbreviate(stored.clientId)})`;
+  const clientId = await input.prompt(`Client ID of the Webex integration${enterHint}: `, {
+    echo: true,
   });
+  if (clientId.trim() === "" && stored !== null) return ["", ""];
+  return [clientId, await input.prompt("Client secret (hidden): ", { echo: false })];
 }
 
-function findClientFault(session: Session) {
+function abbreviate(id: string): string {
+  return id.length <= 16 ? id : `${id.slice(0, 8)}…${id.slice(-4)}`;
+}
+
+function findClientFault({ authorizations }: Session): Fault | null {
   try {
-    session.authorizations.client();
+    authorizations.client();
     return null;
   } catch (error) {
     return asFault(error);
   }
+}
+
+/** Stores the proxy's password; an empty one deletes it. Faults: those of the keychain. */
+export async function storeProxyPassword(context: CommandContext): Promise<ExitCode> {
+  const { console, input } = context;
+  return withSession<ExitCode>(context, async (session) => {
+    const { account, authorizations, settings, settingsPath } = session;
+    if (settingsPath !== null && !settings.proxy.includes("@")) {
+      console.note(
+        "The password is not used, because WebexPresence.Proxy contains no user name. Write it as http://user@host:port.",
+      );
+    }
+    const password = input.isInteractive
+      ? await input.prompt("Password of the proxy (hidden; empty deletes it): ", { echo: false })
+      : ((await input.readLines(1))[0] ?? "");
+    await authorizations.setProxyPassword(password === "" ? null : new Secret(password));
+    console.text(
+      password === ""
+        ? `The proxy password was deleted from the keychain of account ${account}.`
+        : `The proxy password was stored in the keychain of account ${account}. A running worker uses it within a minute.`,
+    );
+    const proxyPassword = password === "" ? "deleted" : "kept";
+    console.result({ ok: true, account, proxyPassword });
+    return 0;
+  });
 }

@@ -3,34 +3,51 @@ import type { Authorizations } from "../authorization/authorizations.js";
 import type { AuthorizationSettings } from "../authorization/effective-client.js";
 import { GrantStore } from "../authorization/grant-store.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
-import { version } from "../platform/installation.js";
-import { KeytarStore } from "../platform/secret-store.js";
+import { readCertificates } from "../platform/certificates.js";
+import { readIniLine } from "../platform/ini-line.js";
+import { version, nodeProcess } from "../platform/node-process.js";
+import { MemoryStore, KeytarStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
-import { MemoryStore } from "../platform/memory-store.js";
-import { nodeProcess } from "../platform/node-process.js";
+import { DiskSettingsFile } from "../platform/settings-file.js";
 import { systemClock, systemCrypto, systemRandom } from "../platform/system-clock.js";
+import type { Clock } from "../ports/clock.js";
 import type { SecretStore } from "../ports/secret-store.js";
-import { defaultSettings } from "../settings/keys.js";
-import type { SettingsState } from "../settings/settings-store.js";
-import type { Settings } from "../settings/settings.js";
-import type { TokenSource } from "../webex/people-api.js";
-import { createAuthorization } from "../worker/components.js";
+import { defaultSettings, type Settings } from "../settings/keys.js";
+import type { TokenSource } from "../webex/rest.js";
+import { SettingsStore, type SettingsState } from "../settings/settings-store.js";
+import { createAuthorization, type WorkerPorts } from "../worker/components.js";
 import { Network } from "../worker/network.js";
 import type { CommandContext } from "./command.js";
-import { silentLogger } from "./quiet-log.js";
-import { readSettingsOnce } from "./settings-once.js";
 import { settingsPathFor } from "./worker-files.js";
 
-/** Settings, keychain, network and authorizations for one command: the worker's own rooms, without the worker. */
+/** A command prints its own messages; the log is the worker's. */
+const silentLogger: WorkerPorts["log"] = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+  setLevel: () => undefined,
+  close: () => Promise.resolve(),
+};
+
+/** A command waits less long than the worker does for a missing settings file to come back. */
+const SETTINGS_MISSING_AFTER_MS = 300;
+const shortTimeoutClock: Clock = {
+  ...systemClock,
+  schedule: (delayMs, callback) =>
+    systemClock.schedule(Math.min(delayMs, SETTINGS_MISSING_AFTER_MS), callback),
+};
+
+/** The worker's settings, keychain, network and authorizations, for one command. */
 export class Session {
-  /** null: no settings file was named, and this system has no usual place for one. */
+  /** Null if no settings file is named and the platform has no default path. */
   readonly settingsPath: string | null;
   readonly settingsState: SettingsState | null;
   readonly store: SecretStore;
   readonly grantStore: GrantStore;
   readonly network: Network;
   readonly authorizations: Authorizations;
-  readonly tokensOf: (orgId: string) => TokenSource;
+  readonly createTokenSource: (orgId: string) => TokenSource;
   readonly account = nodeProcess.account;
 
   constructor(
@@ -58,7 +75,7 @@ export class Session {
       notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;
-    this.tokensOf = createTokenSource;
+    this.createTokenSource = createTokenSource;
   }
 
   get settings(): Settings {
@@ -70,7 +87,10 @@ export class Session {
     return { clientId, apiUrl, redirectPort };
   }
 
-  /** Reads the keychain and opens the way to Webex; a keychain out of reach is the fault of whoever needs it. */
+  /**
+   * Reads the keychain and configures the network. Does not reject if the keychain is unavailable,
+   * because not every command needs it.
+   */
   async open(): Promise<void> {
     await this.grantStore.reload().catch(() => undefined);
     const grantStore = this.grantStore.state;
@@ -88,7 +108,7 @@ export class Session {
   }
 }
 
-/** Reads the settings; neither keychain nor network is touched yet. */
+/** Reads the settings, but neither the keychain nor the network. */
 export async function createSession({
   options,
 }: Pick<CommandContext, "options">): Promise<Session> {
@@ -100,7 +120,7 @@ export async function createSession({
   return new Session(path, state, store);
 }
 
-/** Runs a command's work in an open session, and closes it however that ends. What is odd about the settings is told first. */
+/** Prints the problems of the settings, and runs an action in an open session. */
 export async function withSession<T>(
   context: CommandContext,
   action: (session: Session) => Promise<T>,
@@ -108,7 +128,7 @@ export async function withSession<T>(
   const session = await createSession(context);
   if (session.settingsState === null) {
     context.console.note(
-      "without --settings, the default settings are in force. If your Presence.ini sets WebexPresence.ApiUrl, ClientId, Proxy, CaFile or RedirectPort, name the file.",
+      "Without --settings, this command uses the default settings. If your Presence.ini sets WebexPresence.ApiUrl, ClientId, Proxy, CaFile or RedirectPort, pass --settings.",
     );
   }
   for (const { message } of session.settingsState?.problems ?? []) context.console.note(message);
@@ -118,4 +138,23 @@ export async function withSession<T>(
   } finally {
     await session.close();
   }
+}
+
+/** Like the worker, uses the defaults if the file is missing or unreadable. */
+function readSettingsOnce(path: string): Promise<SettingsState> {
+  const store = new SettingsStore({
+    file: new DiskSettingsFile(path),
+    clock: shortTimeoutClock,
+    readIniLine,
+    readCertificates,
+    logger: silentLogger,
+  });
+  return new Promise((resolve) => {
+    store.events.on("settingsChanged", (state) => {
+      // Deferred, because `start` may emit before it returns `stop`.
+      setImmediate(() => stop());
+      resolve(state);
+    });
+    const stop = store.start();
+  });
 }

@@ -1,9 +1,70 @@
+import type { OrganizationStatus, Problem, WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import { readStatusFile } from "./status-file-reader.js";
-import { needsAttention, statusLines } from "./status-text.js";
-import { logDirectoryFor, settingsPathFor, statusFilePath } from "./worker-files.js";
+import {
+  clip,
+  displayWidth,
+  fieldLines,
+  fit,
+  formatDateTime,
+  formatDuration,
+  sanitize,
+  wrap,
+  type Paint,
+  type Style,
+} from "./terminal/text.js";
+import {
+  logDirectoryFor,
+  readStatusFile,
+  settingsPathFor,
+  statusFilePath,
+} from "./worker-files.js";
 
-/** Shows the running worker's status file. 1 where no worker runs, or the one that does cannot do its work. */
+interface RenderOptions {
+  readonly paint: Paint;
+  readonly width: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+interface Column {
+  readonly heading: string;
+  readonly align: "left" | "right";
+  readonly text: (organization: OrganizationStatus, now: number) => string;
+}
+
+const PHASES: Readonly<Record<WorkerStatus["phase"], readonly [string, Style]>> = {
+  starting: ["starting: reading its settings", "yellow"],
+  disabled: ["disabled: WebexPresence.Enable is 0", "yellow"],
+  blocked: ["blocked: action required", "red"],
+  polling: ["polling", "green"],
+  stopping: ["stopping", "yellow"],
+};
+const SEVERITY_STYLES: Readonly<Record<Problem["severity"], Style>> = {
+  error: "red",
+  warning: "yellow",
+  info: "grey",
+};
+const MAX_NAME_WIDTH = 30;
+
+const COLUMNS: readonly Column[] = [
+  {
+    heading: "ORGANIZATION",
+    align: "left",
+    text: ({ orgName }) => clip(sanitize(orgName), MAX_NAME_WIDTH),
+  },
+  { heading: "PEOPLE", align: "right", text: ({ persons }) => String(persons) },
+  { heading: "WATCHED", align: "right", text: ({ watched }) => String(watched) },
+  { heading: "MODE", align: "left", text: ({ mode }) => mode },
+  { heading: "LAST SWEEP", align: "left", text: lastSweepText },
+  { heading: "AGE P50/P95", align: "right", text: agesText },
+  {
+    heading: "REQUESTS/MIN",
+    align: "right",
+    text: ({ requests }) => `${requests.lastMinute} of ${requests.perMinuteLimit}`,
+  },
+];
+
+/** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
 export async function status(
   { console, options }: CommandContext,
   logDirectory: string | null,
@@ -12,30 +73,103 @@ export async function status(
   const reading = await readStatusFile(file);
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
   if (!reading.running) {
-    const why = `The worker is not running: ${reading.why}.`;
+    const why = `The worker is not running: ${reading.reason}.`;
     console.error(
       why,
-      "Start the UCX Presence service, which launches the worker; where it writes elsewhere, name the folder with --log-dir. See its worker.log for why it ended.",
+      "Start the UCX Presence service, which launches the worker. If the worker writes to another folder, pass --log-dir. If it has stopped, its worker.log tells why.",
     );
     console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
     return 1;
   }
-  const hasFault = needsAttention(reading.status);
-  if (
-    options.settings !== null &&
-    settingsPathFor(options.settings) !== reading.status.settings.path
-  ) {
-    console.note(
-      `this worker reads other settings than those named: ${reading.status.settings.path}`,
-    );
+  const { path } = reading.status.settings;
+  if (options.settings !== null && settingsPathFor(options.settings) !== path) {
+    console.note(`The running worker uses a different settings file: ${path}`);
   }
-  for (const line of statusLines(reading.status, reading.ageMs, {
-    paint: console.paint,
-    width: console.width,
-    now: Date.now(),
-  })) {
+  const { paint, width } = console;
+  for (const line of statusLines(reading.status, reading.ageMs, { paint, width, now: Date.now() }))
     console.line(line);
-  }
-  console.result({ ok: !hasFault, running: true, file, ageSeconds, ...reading.status });
-  return hasFault ? 1 : 0;
+  const ok = !needsAttention(reading.status);
+  console.result({ ok, running: true, file, ageSeconds, ...reading.status });
+  return ok ? 0 : 1;
+}
+
+/** Whether an administrator needs to act. Not while the worker is disabled. */
+export function needsAttention({ phase, problems }: WorkerStatus): boolean {
+  return (
+    phase === "blocked" ||
+    (phase === "polling" && problems.some(({ severity }) => severity === "error"))
+  );
+}
+
+/** Renders general fields, a table of the organizations, and the problems with hints. */
+export function statusLines(status: WorkerStatus, ageMs: number, options: RenderOptions): string[] {
+  const { paint, width, now } = options;
+  const [phase, style] = PHASES[status.phase];
+  const { pid, version, startedAt, secretStore } = status;
+  const { path, loadedAt } = status.settings;
+  return [
+    paint("Webex presence worker", "bold"),
+    ...fieldLines(
+      [
+        ["Phase", `${paint(phase, style)}, for ${formatDuration(now - Date.parse(status.since))}`],
+        ["Process", `${pid}, version ${version}, started ${formatDateTime(startedAt)}`],
+        [
+          "Settings",
+          `${path} (${loadedAt === null ? "not read yet" : `read ${formatDateTime(loadedAt)}`})`,
+        ],
+        ["Secrets", secretStore === "keychain" ? "in the keychain" : "in memory, lost on exit"],
+        ["Updated", `${formatDuration(ageMs)} ago`],
+      ],
+      width,
+      2,
+    ),
+    "",
+    ...organizationLines(status.organizations, options),
+    "",
+    ...problemLines(status.problems, options),
+  ];
+}
+
+function organizationLines(
+  organizations: readonly OrganizationStatus[],
+  { paint, now }: RenderOptions,
+): string[] {
+  if (organizations.length === 0) return ["No organization is authorized."];
+  const rows = organizations.map((organization) =>
+    COLUMNS.map(({ text }) => text(organization, now)),
+  );
+  const widths = COLUMNS.map(({ heading }, column) =>
+    Math.max(heading.length, ...rows.map((row) => displayWidth(row[column] ?? ""))),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => fit(cell, widths[column] ?? 0, COLUMNS[column]?.align))
+      .join("  ")
+      .trimEnd();
+  return [paint(line(COLUMNS.map(({ heading }) => heading)), "bold"), ...rows.map(line)];
+}
+
+function problemLines(problems: readonly Problem[], { paint, width }: RenderOptions): string[] {
+  if (problems.length === 0) return ["No problems."];
+  return [
+    paint("PROBLEMS", "bold"),
+    ...problems.flatMap(({ severity, code, message, hint }) => {
+      const [first = "", ...rest] = wrap(`${severity} ${code}: ${sanitize(message)}`, width, 2);
+      const hintLines = wrap(`→ ${sanitize(hint)}`, width - 2, 2).map((line) => `  ${line}`);
+      const label = paint(severity, SEVERITY_STYLES[severity], "bold");
+      return [first.replace(severity, label), ...rest, ...hintLines];
+    }),
+  ];
+}
+
+function lastSweepText({ lastSweep, sweepProgress }: OrganizationStatus, now: number): string {
+  if (sweepProgress !== null) return `in progress, ${sweepProgress.persons} so far`;
+  if (lastSweep === null) return "none yet";
+  const endedAt = Date.parse(lastSweep.startedAt) + lastSweep.seconds * 1000;
+  return `${formatDuration(now - endedAt)} ago, took ${lastSweep.seconds.toFixed(1)} s`;
+}
+
+function agesText({ ageSeconds: { watchedP50, watchedP95 } }: OrganizationStatus): string {
+  if (watchedP50 === null || watchedP95 === null) return "–";
+  return `${Math.round(watchedP50)}/${Math.round(watchedP95)} s`;
 }

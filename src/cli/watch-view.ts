@@ -1,43 +1,38 @@
 import type { ReadStream } from "node:tty";
 
-import type { PresenceRecord } from "../presence/record.js";
+import type { Disposer } from "../faults/emitter.js";
+import { onQuitKey } from "./terminal/keys.js";
 import {
-  changeText,
   formatTime,
   renderPresenceTable,
-  type PresenceChange,
   type PresenceTableModel,
 } from "./terminal/presence-table.js";
-import { displayNameOf } from "./presence-table-columns.js";
-import { stateText } from "./presence-table-states.js";
-import { onQuitKey } from "./terminal/keys.js";
 import { TerminalScreen, type TerminalOutput } from "./terminal/screen.js";
 
-/** Where presence is shown. */
+/** Shows live presence. */
 export interface WatchView {
-  /** How many people fit; nobody is shown for longer than a line where it is 0. */
+  /** How many people can be visible at once. */
   readonly capacity: number;
-  /** What is worth saying of the worker: its phase, its problems. */
-  showMessage(sentence: string): void;
-  showAdded(records: readonly PresenceRecord[]): void;
-  showChanges(showChanges: readonly PresenceChange[]): void;
+  /** Prints a line, unless the table shows its content. */
+  log(text: string, at?: number): void;
+  /** Draws the table, unless the output is a stream of lines. */
   render(model: PresenceTableModel): void;
-  /** Gives the terminal back. */
+  /** Restores the terminal. */
   close(): void;
 }
 
+/** A table if the output is a terminal that can move its cursor, else lines. */
 export function createView(
   output: TerminalOutput,
   input: NodeJS.ReadStream,
   onQuit: () => void,
 ): WatchView {
   return output.isTTY && process.env.TERM !== "dumb"
-    ? new LiveView(output, input.isTTY ? input : null, onQuit)
-    : new PlainView(output);
+    ? new TableView(output, input.isTTY ? input : null, onQuit)
+    : new LineView(output);
 }
 
-/** Lines, for pipes, files and terminals that cannot move their cursor. */
-class PlainView implements WatchView {
+class LineView implements WatchView {
   readonly capacity = 0;
   readonly #output: NodeJS.WritableStream;
 
@@ -45,37 +40,23 @@ class PlainView implements WatchView {
     this.#output = output;
   }
 
-  showMessage(sentence: string): void {
-    this.#line(Date.now(), sentence);
-  }
-
-  showAdded(records: readonly PresenceRecord[]): void {
-    for (const record of records)
-      this.#line(Date.now(), `${displayNameOf(record)}  ${stateText(record)}`);
-  }
-
-  showChanges(showChanges: readonly PresenceChange[]): void {
-    for (const change of showChanges) this.#line(change.at, changeText(change));
+  log(text: string, at = Date.now()): void {
+    this.#output.write(`${formatTime(at)}  ${text}\n`);
   }
 
   render(): void {
-    // Lines that are written cannot be redrawn.
+    // Every change has been printed as a line.
   }
 
   close(): void {
-    // Nothing was taken from the terminal.
-  }
-
-  #line(at: number, text: string): void {
-    this.#output.write(`${formatTime(at)}  ${text}\n`);
+    // The terminal was not changed.
   }
 }
 
-/** A table that is redrawn in place. */
-class LiveView implements WatchView {
+class TableView implements WatchView {
   readonly #screen: TerminalScreen;
-  readonly #disposers: (() => void)[] = [];
-  #latest: PresenceTableModel | null = null;
+  readonly #disposers: Disposer[] = [];
+  #model: PresenceTableModel | null = null;
 
   constructor(output: TerminalOutput, input: ReadStream | null, onQuit: () => void) {
     this.#screen = new TerminalScreen(output);
@@ -88,20 +69,12 @@ class LiveView implements WatchView {
     return this.#screen.size.rows;
   }
 
-  showMessage(): void {
-    // The picture has the worker's phase and problems.
-  }
-
-  showAdded(): void {
-    // The picture has everyone.
-  }
-
-  showChanges(): void {
-    // The picture has the changes.
+  log(): void {
+    // The table shows the state of the worker and all changes.
   }
 
   render(model: PresenceTableModel): void {
-    this.#latest = model;
+    this.#model = model;
     this.#draw();
   }
 
@@ -111,12 +84,8 @@ class LiveView implements WatchView {
   }
 
   #draw(): void {
-    if (this.#latest !== null)
-      this.#screen.draw(
-        renderPresenceTable(this.#latest, {
-          ...this.#screen.size,
-          hasColors: this.#screen.hasColors,
-        }),
-      );
+    if (this.#model === null) return;
+    const { size, hasColors } = this.#screen;
+    this.#screen.draw(renderPresenceTable(this.#model, { ...size, hasColors }));
   }
 }

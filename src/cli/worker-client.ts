@@ -2,20 +2,32 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { productDirectory } from "../platform/installation.js";
+import { Emitter } from "../faults/emitter.js";
+import { Fault } from "../faults/fault.js";
+import { productDirectory } from "../platform/node-process.js";
 import { FrameParser } from "../platform/json-rpc/framing.js";
+import type { PresenceRecord } from "../presence/record.js";
+import type { WorkerStatus } from "../supervisor/status.js";
 
-export interface WorkerLaunch {
+export interface WorkerClientEvents {
+  readonly presenceChanged: { readonly changes: readonly PresenceRecord[] };
+  readonly statusChanged: WorkerStatus;
+}
+
+export interface WorkerClientOptions {
   readonly settingsPath: string;
   readonly secretStore: "keychain" | "memory";
   readonly logDirectory: string;
+  /** The worker's script; by default, the one of this installation. */
+  readonly script?: string;
 }
 
 interface PendingCall {
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
-interface Incoming {
+
+interface Message {
   readonly id?: unknown;
   readonly method?: string;
   readonly params?: unknown;
@@ -24,85 +36,95 @@ interface Incoming {
 }
 
 const STOP_TIMEOUT_MS = 2_000;
+const EXIT_HINT = "To check the settings and the system, run: ucx-webex-presence doctor";
 
-/** A worker launched as a host launches it, and what a host says to it: JSON-RPC with `Content-Length` framing over its stdio. */
+/** Launches a worker as a host does, and talks JSON-RPC to it over stdio. */
 export class WorkerClient {
+  readonly events = new Emitter<WorkerClientEvents>();
+  /** Rejects with a Fault if the worker exits without being stopped; never resolves. */
+  readonly failed: Promise<never>;
   readonly #worker: ChildProcessWithoutNullStreams;
   readonly #pending = new Map<number, PendingCall>();
+  readonly #ended: Promise<void>;
+  #endFault: Fault | null = null;
   #lastId = 0;
   #lastStderrLine = "";
   #isStopping = false;
-  onNotification: (method: string, params: unknown) => void = () => undefined;
-  /** Resolves when the process is gone: null where it was asked to end, else a sentence that says how. */
-  readonly ended: Promise<string | null>;
 
-  constructor({ settingsPath, secretStore, logDirectory }: WorkerLaunch) {
-    const program = join(productDirectory, "dist", "worker.cjs");
-    const args = [
-      program,
-      "--settings",
-      settingsPath,
-      "--host-pid",
-      String(process.pid),
-      "--log-dir",
-      logDirectory,
-    ];
-    const worker = spawn(
-      process.execPath,
-      [...args, "--secret-store", secretStore, "--log-level", "warn"],
-      {
-        stdio: "pipe",
-        windowsHide: true,
-      },
-    );
+  constructor({
+    settingsPath,
+    secretStore,
+    logDirectory,
+    script = join(productDirectory, "dist", "worker.cjs"),
+  }: WorkerClientOptions) {
+    const options = {
+      "--settings": settingsPath,
+      "--host-pid": String(process.pid),
+      "--log-dir": logDirectory,
+      "--log-level": "warn",
+      "--secret-store": secretStore,
+    };
+    const worker = spawn(process.execPath, [script, ...Object.entries(options).flat()], {
+      stdio: "pipe",
+      windowsHide: true,
+    });
     this.#worker = worker;
     const parser = new FrameParser({
-      body: (bytes) => this.#handleMessage(JSON.parse(bytes.toString("utf8")) as Incoming),
-      invalid: (reason) =>
-        this.#fail(`The worker wrote something that is not the protocol: ${reason}.`),
+      body: (bytes) => this.#handleMessage(JSON.parse(bytes.toString("utf8")) as Message),
+      invalid: (reason) => {
+        this.#lastStderrLine = `Its output is not valid JSON-RPC: ${reason}.`;
+        worker.kill("SIGKILL");
+      },
     });
     worker.stdout.on("data", (chunk: Buffer) => parser.push(chunk));
-    createInterface({ input: worker.stderr }).on(
-      "line",
-      (line) => void (this.#lastStderrLine = line),
-    );
-    // Writing to a worker that has just died is no news: its end is.
+    createInterface({ input: worker.stderr }).on("line", (line) => {
+      this.#lastStderrLine = line;
+    });
+    // A failed write means that the worker has exited, which is reported below.
     worker.stdin.on("error", () => undefined);
-    this.ended = new Promise((resolve) => {
-      const handleEnd = (reason: string): void => {
-        this.#rejectAll(new Error(reason));
-        resolve(this.#isStopping ? null : reason);
+
+    let fail: (fault: Fault) => void = () => undefined;
+    this.failed = new Promise((_, reject) => (fail = reject));
+    this.failed.catch(() => undefined);
+    this.#ended = new Promise((resolve) => {
+      const handleEnd = (message: string): void => {
+        const fault = new Fault("defect", message.trim(), { hint: EXIT_HINT });
+        this.#endFault = fault;
+        for (const call of this.#pending.values()) call.reject(fault);
+        this.#pending.clear();
+        if (!this.#isStopping) fail(fault);
+        resolve();
       };
       worker.once("error", ({ message }) =>
         handleEnd(`The worker could not be launched: ${message}`),
       );
-      worker.once("close", (code, signal) =>
-        handleEnd(
-          `The worker has ended (${signal ?? `code ${code ?? "unknown"}`}). ${this.#lastStderrLine}`.trim(),
-        ),
-      );
+      worker.once("close", (code, signal) => {
+        const exit = signal ?? `exit code ${code ?? "unknown"}`;
+        handleEnd(`The worker has exited unexpectedly (${exit}). ${this.#lastStderrLine}`);
+      });
     });
   }
 
-  /** Rejects with an Error whose message names the method where the worker refuses, or has ended. */
+  /** Rejects with an Error if the worker returns one, with a Fault if it exits. */
   request<T>(method: string, params: object = {}): Promise<T> {
+    if (this.#endFault !== null) return Promise.reject(this.#endFault);
     const id = ++this.#lastId;
     return new Promise<T>((resolve, reject) => {
-      this.#pending.set(id, {
-        resolve: (result) => resolve(result as T),
-        reject: (error) => reject(new Error(`${method}: ${error.message}`, { cause: error })),
-      });
+      this.#pending.set(id, { resolve: (result) => resolve(result as T), reject });
       this.#send({ jsonrpc: "2.0", id, method, params });
+    }).catch((error: unknown) => {
+      if (error instanceof Fault) throw error;
+      throw new Error(`${method}: ${(error as Error).message}`, { cause: error });
     });
   }
 
-  /** Ends the worker as a host does, by force when it takes too long. */
+  /** Stops the worker as a host does, and kills it if it takes too long. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     const killTimer = setTimeout(() => this.#worker.kill("SIGKILL"), STOP_TIMEOUT_MS);
     this.#send({ jsonrpc: "2.0", id: ++this.#lastId, method: "shutdown" });
     this.#send({ jsonrpc: "2.0", method: "exit" });
-    await this.ended;
+    await this.#ended;
     clearTimeout(killTimer);
   }
 
@@ -111,24 +133,15 @@ export class WorkerClient {
     this.#worker.stdin.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
 
-  #handleMessage({ id, method, params, result, error }: Incoming): void {
-    if (method !== undefined) {
-      this.onNotification(method, params);
-      return;
-    }
-    const pending = typeof id === "number" ? this.#pending.get(id) : undefined;
+  #handleMessage({ id, method, params, result, error }: Message): void {
+    if (method === "presence/changed")
+      this.events.emit("presenceChanged", params as WorkerClientEvents["presenceChanged"]);
+    else if (method === "worker/statusChanged")
+      this.events.emit("statusChanged", params as WorkerStatus);
+    const call = this.#pending.get(id as number);
+    if (call === undefined) return;
     this.#pending.delete(id as number);
-    if (error === undefined) pending?.resolve(result);
-    else pending?.reject(new Error(error.message));
-  }
-
-  #fail(reason: string): void {
-    this.#lastStderrLine = reason;
-    this.#worker.kill("SIGKILL");
-  }
-
-  #rejectAll(error: Error): void {
-    for (const pending of this.#pending.values()) pending.reject(error);
-    this.#pending.clear();
+    if (error === undefined) call.resolve(result);
+    else call.reject(new Error(error.message));
   }
 }

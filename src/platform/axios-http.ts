@@ -1,74 +1,299 @@
-import { asFault } from "../faults/fault.js";
-import type { Fault } from "../faults/fault.js";
-import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
-import { cancelledFault, deadlineFault } from "./http-faults.js";
-import type { HttpTransport } from "./http-wire.js";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 
-/** `Http` on axios, with connections kept alive. Nothing is loaded or opened before the first `send`. */
+import type { AxiosInstance, AxiosResponse } from "axios";
+
+import { asFault, Fault } from "../faults/fault.js";
+import type {
+  Http,
+  HttpFactory,
+  HttpRequest,
+  HttpResponse,
+  HttpRoute,
+  ReusableBuffer,
+} from "../ports/http.js";
+import type { AgentPool } from "./http-agents.js";
+import {
+  cancelledFault,
+  deadlineFault,
+  loadHttpLibrary,
+  networkFault,
+  proxyFault,
+  responseTooLargeFault,
+} from "./http-faults.js";
+import type { RequestContext } from "./http-faults.js";
+import { lazyHttp, lazyHttps } from "./lazy-modules.js";
+
+/** A reusable buffer that has grown larger is released, because few bodies need that size. */
+const MAX_KEPT_BYTES = 8 * 1024 * 1024;
+
+/** `Http` on axios, with persistent connections. Nothing is loaded before the first `send`. */
 export const createAxiosHttp: HttpFactory = (route) => new AxiosHttp(route);
+
+/** One route's axios instance and connections. */
+interface Transport {
+  readonly axios: AxiosInstance;
+  readonly pool: AgentPool;
+}
 
 class AxiosHttp implements Http {
   readonly #route: HttpRoute;
   readonly #inFlight = new Set<() => void>();
-  #transport: Promise<HttpTransport> | null = null;
-  #closed = false;
+  #transport: Promise<Transport> | null = null;
+  #isClosed = false;
 
   constructor(route: HttpRoute) {
     this.#route = route;
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    if (this.#closed || request.signal.aborted) throw cancelledFault();
+    if (this.#isClosed || request.signal.aborted) throw cancelledFault();
     const controller = new AbortController();
     let abortFault: Fault | null = null;
     const abortWith = (fault: Fault): void => {
       abortFault ??= fault;
       controller.abort();
     };
-    const cancelRequest = (): void => abortWith(cancelledFault());
+    const cancel = (): void => abortWith(cancelledFault());
     const deadline = setTimeout(
       () => abortWith(deadlineFault(hostOf(request.url), request.timeoutMs)),
       request.timeoutMs,
     );
-    request.signal.addEventListener("abort", cancelRequest, { once: true });
-    this.#inFlight.add(cancelRequest);
+    request.signal.addEventListener("abort", cancel, { once: true });
+    this.#inFlight.add(cancel);
     try {
       return await this.#exchange(request, controller.signal);
     } catch (error) {
       throw (abortFault as Fault | null) ?? asFault(error);
     } finally {
       clearTimeout(deadline);
-      request.signal.removeEventListener("abort", cancelRequest);
-      this.#inFlight.delete(cancelRequest);
+      request.signal.removeEventListener("abort", cancel);
+      this.#inFlight.delete(cancel);
     }
   }
 
   close(): void {
-    this.#closed = true;
-    for (const cancelRequest of [...this.#inFlight]) cancelRequest();
-    const transport = this.#transport;
-    this.#transport = null;
-    void transport?.then(
-      (opened) => opened.close(),
+    this.#isClosed = true;
+    for (const cancel of [...this.#inFlight]) cancel();
+    void this.#transport?.then(
+      ({ pool }) => pool.destroy(),
       () => undefined,
     );
+    this.#transport = null;
   }
 
   async #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-    this.#transport ??= import("./http-wire.js").then(({ HttpTransport: Transport }) =>
-      Transport.open(this.#route),
-    );
-    const transport = await this.#transport;
+    const transport = await this.#openTransport();
     if (signal.aborted) throw cancelledFault();
-    const first = await transport.attempt(request, signal);
-    if (first.kind === "answer") return first.response;
-    // RFC 9110 9.2.2: what is idempotent may be sent again where the connection was closed while it was idle.
-    if (!first.isStaleSocket || request.method !== "GET") throw first.fault;
-    transport.closeIdle();
-    const second = await transport.attempt(request, signal);
-    if (second.kind === "answer") return second.response;
-    throw second.fault;
+    const attempt = new Attempt(transport, request, signal);
+    try {
+      return await attempt.run();
+    } catch (error) {
+      // RFC 9110 9.2.2: an idempotent request may be repeated where an idle connection was closed.
+      if (!attempt.metStaleConnection || request.method !== "GET") throw error;
+      transport.pool.closeIdle();
+      return await new Attempt(transport, request, signal).run();
+    }
   }
+
+  async #openTransport(): Promise<Transport> {
+    const opening = (this.#transport ??= openTransport(this.#route));
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#transport === opening) this.#transport = null;
+      throw error;
+    }
+  }
+}
+
+async function openTransport(route: HttpRoute): Promise<Transport> {
+  const [{ default: axios }, { AgentPool }] = await Promise.all([
+    loadHttpLibrary("axios"),
+    import("./http-agents.js"),
+  ]);
+  const unchanged = (data: unknown): unknown => data;
+  const instance = axios.create({
+    responseType: "stream",
+    decompress: false,
+    maxRedirects: 0,
+    maxBodyLength: Infinity,
+    proxy: false,
+    validateStatus: () => true,
+    transformRequest: [unchanged],
+    transformResponse: [unchanged],
+  });
+  return { axios: instance, pool: new AgentPool(route) };
+}
+
+/** One attempt at sending a request, and what axios's errors do not say about it. */
+class Attempt implements RequestContext {
+  readonly target: string;
+  proxy: string | null = null;
+  isProxyReached = false;
+  responseStarted = false;
+  /** A persistent connection turned out to be dead before any response. */
+  metStaleConnection = false;
+  readonly #transport: Transport;
+  readonly #request: HttpRequest;
+  readonly #signal: AbortSignal;
+  /** The status of a proxy that refused to open the tunnel. */
+  #tunnelStatus: number | null = null;
+  #clientRequest: ClientRequest | null = null;
+
+  constructor(transport: Transport, request: HttpRequest, signal: AbortSignal) {
+    this.#transport = transport;
+    this.#request = request;
+    this.#signal = signal;
+    this.target = hostOf(request.url);
+  }
+
+  /** Rejects with a `Fault`, at once when the signal fires. */
+  async run(): Promise<HttpResponse> {
+    const { method, url, headers, body: data } = this.#request;
+    try {
+      const agents = await this.#transport.pool.agentsFor(new URL(url));
+      this.proxy = agents.proxy;
+      const response = await this.#transport.axios.request<IncomingMessage>({
+        method,
+        url,
+        headers: { ...headers, "Accept-Encoding": "identity" },
+        data,
+        httpAgent: agents.http,
+        httpsAgent: agents.https,
+        transport: { request: this.#startRequest },
+        signal: this.#signal,
+      });
+      // A proxy's refusal is read too, or its connection would never be free again.
+      const body = await readBody(response.data, this.#request);
+      if (this.#tunnelStatus === null && this.proxy !== null && response.status === 407)
+        this.#tunnelStatus = 407;
+      if (this.#tunnelStatus !== null) throw proxyFault(this.#tunnelStatus, this);
+      return toHttpResponse(response, body);
+    } catch (error) {
+      throw this.#toFault(error);
+    }
+  }
+
+  #toFault(error: unknown): Fault {
+    if (error instanceof Fault) return error;
+    if (this.#tunnelStatus !== null) return proxyFault(this.#tunnelStatus, this);
+    const fault = networkFault(error, this);
+    this.metStaleConnection =
+      this.#clientRequest?.reusedSocket === true &&
+      !this.responseStarted &&
+      fault.data.reason === "reset" &&
+      !this.#signal.aborted;
+    return fault;
+  }
+
+  /** Node's `request`, as axios calls it. */
+  readonly #startRequest = (
+    options: RequestOptions,
+    onResponse: (response: IncomingMessage) => void,
+  ): ClientRequest => {
+    const { request: startRequest } = options.protocol === "https:" ? lazyHttps() : lazyHttp();
+    const request = startRequest(options, onResponse);
+    request.on("proxyConnect", ({ statusCode }: { statusCode?: number }) => {
+      this.isProxyReached = true;
+      if (statusCode !== undefined && statusCode !== 200) this.#tunnelStatus = statusCode;
+    });
+    request.once("response", (response: IncomingMessage) => {
+      this.responseStarted = true;
+      // The body is read later: until then, an error without a listener would end the process.
+      response.on("error", () => undefined);
+    });
+    request.once("socket", () => {
+      if (request.reusedSocket) this.isProxyReached = true;
+    });
+    const { pool } = this.#transport;
+    this.#signal.addEventListener("abort", () => pool.abortConnecting(request), { once: true });
+    this.#clientRequest = request;
+    return request;
+  };
+}
+
+/** Rejects with the stream's error, or with a `Fault` `webexError` above `maxBytes`. */
+function readBody(
+  response: IncomingMessage,
+  { maxBytes, buffer }: HttpRequest,
+): Promise<Uint8Array> {
+  const body =
+    buffer === undefined
+      ? new ChunkedBody()
+      : new BufferedBody(buffer, Number(response.headers["content-length"]), maxBytes);
+  return new Promise((resolve, reject) => {
+    let length = 0;
+    const onData = (chunk: Buffer): void => {
+      length += chunk.length;
+      if (length <= maxBytes) body.add(chunk);
+      else fail(responseTooLargeFault(maxBytes));
+    };
+    // Nothing is written to the buffer after that: the next request may use it.
+    const fail = (error: Error): void => {
+      response.off("data", onData);
+      response.destroy();
+      reject(error);
+    };
+    response.on("data", onData);
+    response.once("end", () => resolve(body.finish()));
+    response.once("error", fail);
+    // A connection may end in the middle without an error; after "end" this changes nothing.
+    response.once("close", () =>
+      fail(Object.assign(new Error("The connection ended."), { code: "ECONNRESET" })),
+    );
+  });
+}
+
+class ChunkedBody {
+  readonly #chunks: Buffer[] = [];
+
+  add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  finish(): Uint8Array {
+    const [first] = this.#chunks;
+    return this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
+  }
+}
+
+/** V8 frees buffers in full collections only; one buffer for all pages halves their number. */
+class BufferedBody {
+  readonly #buffer: ReusableBuffer;
+  #bytes: Uint8Array;
+  #length = 0;
+
+  constructor(buffer: ReusableBuffer, contentLength: number, maxBytes: number) {
+    this.#buffer = buffer;
+    this.#bytes = buffer.bytes;
+    if (contentLength <= maxBytes) this.#reserve(contentLength);
+  }
+
+  add(chunk: Buffer): void {
+    this.#reserve(this.#length + chunk.length);
+    this.#bytes.set(chunk, this.#length);
+    this.#length += chunk.length;
+  }
+
+  finish(): Uint8Array {
+    this.#buffer.bytes = this.#bytes.length <= MAX_KEPT_BYTES ? this.#bytes : new Uint8Array(0);
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}
+
+function toHttpResponse(response: AxiosResponse, body: Uint8Array): HttpResponse {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) {
+    headers[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : String(value);
+  }
+  return { status: response.status, headers, body };
 }
 
 function hostOf(url: string): string {

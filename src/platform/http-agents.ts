@@ -8,31 +8,33 @@ import type { PeerCertificate, SecureContext } from "node:tls";
 import type { HttpProxyAgent as HttpProxy } from "http-proxy-agent";
 import type { HttpsProxyAgent as HttpsProxy } from "https-proxy-agent";
 
+import { Fault } from "../faults/fault.js";
 import type { HttpRoute } from "../ports/http.js";
-import { proxyFor } from "./http-proxy.js";
-import { trustedContext } from "./http-trust.js";
+import { createTrustedContext } from "./certificates.js";
+import { loadHttpLibrary } from "./http-faults.js";
 
-/** What carries the requests to one origin. */
+/** The agents that carry the requests to one origin. */
 export interface Agents {
   readonly http: HttpAgent;
   readonly https: HttpAgent;
-  /** `host:port`, without its user; null for a direct connection. */
+  /** `host:port` of the proxy, without its user; null for a direct connection. */
   readonly proxy: string | null;
 }
 
-/** Event of a request that is given up. Node's own `close` does not come while a request waits for its connection. */
-export const ABORTED = "abandoned";
+/** Node's own `close` event does not come while a request waits for its connection. */
+const ABORTED = "ucx:aborted";
 
 const POOL = {
   keepAlive: true,
   maxSockets: 16,
   maxFreeSockets: 8,
   scheduling: "lifo",
-  // A socket idle for longer may have been dropped by a firewall without a word: a request on it would hang until its deadline.
+  // A firewall may have silently dropped a connection that was idle for longer, and a request on it
+  // would hang until its deadline.
   timeout: 45_000,
 } as const;
 
-/** The agents of one route, made when an origin is first asked and kept: one pool for all direct connections, one a proxy. */
+/** The agents of one route: one pool for all direct connections, and one for each proxy. */
 export class AgentPool {
   readonly #route: HttpRoute;
   readonly #byOrigin = new Map<string, Promise<Agents>>();
@@ -43,16 +45,26 @@ export class AgentPool {
     this.#route = route;
   }
 
-  /** Faults: `webexUnreachable` where the proxy's address or the certificates cannot be used. */
-  agentsFor(target: URL): Promise<Agents> {
-    const cached = this.#byOrigin.get(target.origin);
-    if (cached !== undefined) return cached;
-    const created = this.#create(target);
+  /**
+   * Rejects with a `Fault` `webexUnreachable` if the proxy's address, the certificates or a library
+   * cannot be used; the next call tries again.
+   */
+  async agentsFor(target: URL): Promise<Agents> {
+    const created = this.#byOrigin.get(target.origin) ?? this.#create(target);
     this.#byOrigin.set(target.origin, created);
-    return created;
+    try {
+      return await created;
+    } catch (error) {
+      if (this.#byOrigin.get(target.origin) === created) this.#byOrigin.delete(target.origin);
+      throw error;
+    }
   }
 
-  /** Ends the connections that nobody uses at the moment. */
+  /** Ends a request's attempt to connect to a proxy. */
+  abortConnecting(request: ClientRequest): void {
+    request.emit(ABORTED);
+  }
+
   closeIdle(): void {
     for (const socket of this.#agents().flatMap((agent) => Object.values(agent.freeSockets).flat()))
       socket?.destroy();
@@ -68,19 +80,21 @@ export class AgentPool {
 
   async #create(target: URL): Promise<Agents> {
     const proxy = await proxyFor(target, this.#route);
-    this.#context ??= trustedContext(this.#route.extraCertificates);
+    this.#context ??= createTrustedContext(this.#route.extraCertificates);
     const key = proxy?.href ?? "";
     const created =
       this.#byProxy.get(key) ??
-      (proxy === null ? directAgents(this.#context) : await proxyAgents(proxy, this.#context));
-    // The agents of two origins may have been on their way at once: the first pool stays.
+      (proxy === null
+        ? createDirectAgents(this.#context)
+        : await createProxyAgents(proxy, this.#context));
+    // Two origins may have created agents for the same proxy at the same time: the first ones stay.
     const agents = this.#byProxy.get(key) ?? created;
     this.#byProxy.set(key, agents);
     return agents;
   }
 }
 
-function directAgents(context: SecureContext | undefined): Agents {
+function createDirectAgents(context: SecureContext | undefined): Agents {
   const https = new HttpsAgent({
     ...POOL,
     ...(context !== undefined && { secureContext: context }),
@@ -88,23 +102,22 @@ function directAgents(context: SecureContext | undefined): Agents {
   return { http: new HttpAgent(POOL), https, proxy: null };
 }
 
-async function proxyAgents(proxy: URL, context: SecureContext | undefined): Promise<Agents> {
+async function createProxyAgents(proxy: URL, context: SecureContext | undefined): Promise<Agents> {
   const [{ HttpsProxyAgent }, { HttpProxyAgent }] = await Promise.all([
-    import("https-proxy-agent"),
-    import("http-proxy-agent"),
+    loadHttpLibrary("https-proxy-agent"),
+    loadHttpLibrary("http-proxy-agent"),
   ]);
 
   class TunnelAgent extends HttpsProxyAgent<string> {
     override connect(
       ...[request, target]: Parameters<HttpsProxy<string>["connect"]>
     ): Promise<Socket> {
-      // Inside a tunnel Node knows a numeric target no more, and would check the certificate against another name.
-      const checkTargetIdentity = (_name: string, certificate: PeerCertificate) =>
-        checkServerIdentity(target.host ?? "", certificate);
-      const targetWithCheck = Object.assign({}, target, {
-        checkServerIdentity: checkTargetIdentity,
+      // Inside a tunnel, Node would check the certificate of a numeric target against another name.
+      const checked = Object.assign({}, target, {
+        checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
+          checkServerIdentity(target.host ?? "", certificate),
       });
-      return connectUntilAborted(request, this, () => super.connect(request, targetWithCheck));
+      return connectUntilAborted(request, this, () => super.connect(request, checked));
     }
   }
   class ForwardAgent extends HttpProxyAgent<string> {
@@ -116,24 +129,82 @@ async function proxyAgents(proxy: URL, context: SecureContext | undefined): Prom
   }
   const options = { ...POOL, ...(context !== undefined && { secureContext: context }) };
   const tunnel = new TunnelAgent(proxy.href, options);
-  // https-proxy-agent keeps none of its options for the connection inside the tunnel.
+  // https-proxy-agent does not use its options for the connection inside the tunnel.
   Object.assign(tunnel.options, options);
   return { http: new ForwardAgent(proxy.href, options), https: tunnel, proxy: proxy.host };
 }
 
-/** Gives the connection to a proxy up together with the request that wanted it; otherwise it would linger until TCP gives up. */
+/** Aborts the connection to a proxy with its request; it would last until TCP times out. */
 async function connectUntilAborted<T>(
-  req: ClientRequest,
+  request: ClientRequest,
   agent: { connectOpts: object },
   connect: () => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
-  req.once(ABORTED, abort);
+  request.once(ABORTED, abort);
   agent.connectOpts = { ...agent.connectOpts, signal: controller.signal };
   try {
     return await connect();
   } finally {
-    req.off(ABORTED, abort);
+    request.off(ABORTED, abort);
+  }
+}
+
+/**
+ * Returns the proxy for a target, its credentials percent-encoded in the URL, or null for a direct
+ * connection. If the route names no proxy, the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY)
+ * decides for https; http is used on loopback only and connects directly. Rejects with a `Fault`
+ * `webexUnreachable` if the proxy's address cannot be used.
+ */
+export async function proxyFor(
+  target: URL,
+  { proxy, proxyPassword }: HttpRoute,
+): Promise<URL | null> {
+  if (proxy === "none") return null;
+  if (proxy !== "") {
+    const url = parseProxy(proxy, "WebexPresence.Proxy");
+    if (url.username !== "" && proxyPassword !== null)
+      url.password = encodeURIComponent(proxyPassword.reveal());
+    return url;
+  }
+  if (target.protocol !== "https:") return null;
+  const { getProxyForUrl } = await loadHttpLibrary("proxy-from-env");
+  const fromEnvironment = getProxyForUrl(target.href);
+  return fromEnvironment === ""
+    ? null
+    : parseProxy(withOriginalScheme(fromEnvironment), "HTTPS_PROXY");
+}
+
+/** `HTTPS_PROXY=host:port` is an http proxy (curl, git); proxy-from-env returns an https one. */
+function withOriginalScheme(proxy: string): string {
+  if (!proxy.startsWith("https://")) return proxy;
+  const address = proxy.slice("https://".length);
+  const { https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY } = process.env;
+  return [https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY].includes(address)
+    ? `http://${address}`
+    : proxy;
+}
+
+function parseProxy(address: string, source: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw new Fault(
+      "webexUnreachable",
+      `The proxy address in ${source} cannot be used, so no request is sent to Webex.`,
+      { hint: `Write ${source} as http://host:port.`, data: { reason: "proxy" } },
+    );
+  }
+  // The agents percent-decode user and password, and a lone `%` would make that throw.
+  url.username = encodeURIComponent(decodePercent(url.username));
+  url.password = encodeURIComponent(decodePercent(url.password));
+  return url;
+}
+
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }

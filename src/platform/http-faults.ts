@@ -1,21 +1,26 @@
 import { Fault } from "../faults/fault.js";
+import { loadLibrary } from "./lazy-modules.js";
+import type { Library, LibraryLoadError, LibraryName } from "./lazy-modules.js";
 
 /** What is known of a request that failed. */
 export interface RequestContext {
-  /** Whom we wanted: `host[:port]`. */
+  /** The server, as `host[:port]`. */
   readonly target: string;
-  /** Whom we asked for it: `host:port`, or null. */
+  /** The proxy, as `host:port`, or null. */
   readonly proxy: string | null;
-  /** False while the proxy itself has not been reached. */
   readonly isProxyReached: boolean;
-  /** Whether an answer had begun. */
+  /** The server, or the proxy, has begun to respond. */
   readonly responseStarted: boolean;
 }
 
-type Reason = "dns" | "refused" | "reset" | "noRoute" | "timeout" | "tls" | "proxy" | "other";
+type Reason =
+  "dns" | "refused" | "reset" | "noRoute" | "timeout" | "tls" | "proxy" | "installation" | "other";
 
-const PROXY_CREDENTIALS_HINT =
-  "Check the user in WebexPresence.Proxy and keep the password with: ucx-webex-presence secret proxy";
+const FIREWALL_HINT =
+  "Check the firewall and the proxy: the worker must be able to open HTTPS connections to Webex.";
+const NETWORK_HINT = "Check this machine's network connection.";
+const CREDENTIALS_HINT =
+  "Check the user in WebexPresence.Proxy, and save the password with: ucx-webex-presence secret proxy";
 const CA_FILE_HINT =
   "If a firewall or proxy inspects TLS here, put its root certificate (PEM) into a file and name it in WebexPresence.CaFile.";
 
@@ -31,27 +36,27 @@ const TLS_MESSAGES: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: "its certificate is not valid yet, or this machine's clock is wrong",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
 };
+const TLS_CODE =
+  /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
 
-/** The fault behind an error of the network stack. Only code and text of the innermost error are kept: axios's own holds the request, token and all. */
-export function networkFault(error: unknown, attempt: RequestContext): Fault {
+/**
+ * Translates an error of the network stack. Of axios's errors only code and message of the root
+ * cause are kept, because they hold the request with its token.
+ */
+export function networkFault(error: unknown, request: RequestContext): Fault {
   const { code, message } = rootCause(error);
   const cause = Object.assign(new Error(message), { code });
   if (code.startsWith("HPE_")) {
-    return new Fault(
-      "webexError",
-      `What answered for ${attempt.target} does not speak HTTP (${code}).`,
-      { cause },
-    );
+    return new Fault("webexError", `The response of ${request.target} is not HTTP (${code}).`, {
+      cause,
+    });
   }
-  const failedAtProxy = attempt.proxy !== null && !attempt.isProxyReached;
-  const peer = failedAtProxy ? `the proxy ${attempt.proxy}` : attempt.target;
-  const [reason, sentence, hint] = explain(code, peer, attempt.responseStarted);
-  return unreachable(
-    failedAtProxy ? "proxy" : reason,
-    sentence,
-    failedAtProxy && reason !== "tls" ? proxyHint(reason) : hint,
-    cause,
-  );
+  const failedAtProxy = request.proxy !== null && !request.isProxyReached;
+  const peer = failedAtProxy ? `the proxy ${request.proxy}` : request.target;
+  const [reason, text, hint] = explain(code, peer, request.responseStarted);
+  return failedAtProxy
+    ? unreachable("proxy", text, reason === "tls" ? hint : proxyHint(reason), cause)
+    : unreachable(reason, text, hint, cause);
 }
 
 function explain(
@@ -69,49 +74,32 @@ function explain(
         "Check this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.",
       ];
     case "ECONNREFUSED":
-      return [
-        "refused",
-        `${capitalize(peer)} refused the connection.`,
-        "Check firewall and proxy: the worker needs HTTPS to Webex.",
-      ];
+      return ["refused", `${capitalize(peer)} refused the connection.`, FIREWALL_HINT];
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "EADDRNOTAVAIL":
-      return [
-        "noRoute",
-        `There is no route to ${peer} (${code}).`,
-        "Check this machine's network connection.",
-      ];
+      return ["noRoute", `There is no route to ${peer} (${code}).`, NETWORK_HINT];
     case "ETIMEDOUT":
-      return [
-        "timeout",
-        `${capitalize(peer)} did not answer in time.`,
-        "Check firewall and proxy: the worker needs HTTPS to Webex.",
-      ];
+      return ["timeout", `${capitalize(peer)} did not respond in time.`, FIREWALL_HINT];
     case "ECONNRESET":
     case "ECONNABORTED":
     case "EPIPE":
-    case "ERR_BAD_RESPONSE": // axios's name for an answer that breaks off
+    case "ERR_BAD_RESPONSE": // axios's code for a response that breaks off
       return [
         "reset",
-        `${capitalize(peer)} broke the connection off${responseStarted ? " in the middle of an answer" : ""}.`,
-        "If this goes on, check firewall and proxy.",
+        `${capitalize(peer)} closed the connection${responseStarted ? " in the middle of a response" : ""}.`,
+        "If this persists, check the firewall and the proxy.",
       ];
   }
   const tls = TLS_MESSAGES[code];
-  if (tls !== undefined)
-    return ["tls", `There is no secure connection to ${peer}: ${tls} (${code}).`, CA_FILE_HINT];
-  if (
-    /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/.test(
-      code,
-    )
-  ) {
-    return ["tls", `There is no secure connection to ${peer} (${code}).`, CA_FILE_HINT];
+  if (tls !== undefined || TLS_CODE.test(code)) {
+    const detail = tls === undefined ? "" : `: ${tls}`;
+    return ["tls", `There is no secure connection to ${peer}${detail} (${code}).`, CA_FILE_HINT];
   }
   return [
     "other",
     `The request to ${peer} failed${code === "" ? "" : ` (${code})`}.`,
-    "Check this machine's network connection.",
+    NETWORK_HINT,
   ];
 }
 
@@ -121,38 +109,43 @@ function proxyHint(reason: Reason): string {
     : "Check WebexPresence.Proxy (or HTTPS_PROXY), and that the proxy is running.";
 }
 
-/** A proxy that answers by itself instead of passing the request on. */
-export function proxyFault(status: number, attempt: RequestContext): Fault {
-  const proxy = attempt.proxy ?? "";
-  // tinyproxy says 401 of a wrong password.
+/** For a proxy that responds itself instead of passing the request on. */
+export function proxyFault(status: number, { proxy, target }: RequestContext): Fault {
+  // tinyproxy answers 401 to a wrong password.
   if (status === 407 || status === 401) {
     return unreachable(
       "proxy",
-      `The proxy ${proxy} wants a user and a password, or refused those it got (${status}).`,
-      PROXY_CREDENTIALS_HINT,
+      `The proxy ${proxy} requires a user and a password, or rejected the ones that were sent (${status}).`,
+      CREDENTIALS_HINT,
     );
   }
   return unreachable(
     "proxy",
-    `The proxy ${proxy} answered ${status} instead of connecting to ${attempt.target}.`,
+    `The proxy ${proxy} responded with ${status} instead of connecting to ${target}.`,
     "Allow the worker's connections to Webex in the proxy, or check WebexPresence.Proxy.",
   );
 }
 
+/** Loads a library for requests. Rejects with a `Fault` that blames this installation. */
+export async function loadHttpLibrary<Name extends LibraryName>(
+  name: Name,
+): Promise<Library<Name>> {
+  try {
+    return await loadLibrary(name);
+  } catch (error) {
+    const { message, hint } = error as LibraryLoadError;
+    const text = `${message} No request was sent to Webex.`;
+    throw unreachable("installation", text, hint, error as LibraryLoadError);
+  }
+}
+
 export function deadlineFault(target: string, timeoutMs: number): Fault {
-  const hint = "Check firewall and proxy: the worker needs HTTPS to Webex.";
-  return unreachable(
-    "timeout",
-    `${capitalize(target)} did not answer within ${timeoutMs / 1000} s.`,
-    hint,
-  );
+  const text = `${capitalize(target)} did not respond within ${timeoutMs / 1000} s.`;
+  return unreachable("timeout", text, FIREWALL_HINT);
 }
 
 export function responseTooLargeFault(maxBytes: number): Fault {
-  return new Fault(
-    "webexError",
-    `An answer of Webex is longer than the ${maxBytes} bytes that it may have.`,
-  );
+  return new Fault("webexError", `A response of Webex exceeds the limit of ${maxBytes} bytes.`);
 }
 
 export function cancelledFault(): Fault {
@@ -167,20 +160,20 @@ function unreachable(reason: Reason, message: string, hint: string, cause?: Erro
   });
 }
 
-/** The error at the bottom of the chain of causes; of several addresses tried, the first one's. */
+/** The innermost cause; if several addresses were tried, that of the first one. */
 function rootCause(error: unknown): { code: string; message: string } {
-  let lowest = error;
+  let current = error;
   let code = "";
-  for (let depth = 0; lowest instanceof Error && depth < 8; depth += 1) {
-    const own = (lowest as { code?: unknown }).code;
-    if (typeof own === "string") code = own;
-    const below: unknown =
-      lowest.cause ??
-      (lowest instanceof AggregateError ? (lowest.errors as unknown[])[0] : undefined);
-    if (!(below instanceof Error)) break;
-    lowest = below;
+  for (let depth = 0; current instanceof Error && depth < 8; depth += 1) {
+    const { code: ownCode } = current as { code?: unknown };
+    if (typeof ownCode === "string") code = ownCode;
+    const cause: unknown =
+      current.cause ??
+      (current instanceof AggregateError ? (current.errors as unknown[])[0] : undefined);
+    if (!(cause instanceof Error)) break;
+    current = cause;
   }
-  return { code, message: lowest instanceof Error ? lowest.message : "unknown failure" };
+  return { code, message: current instanceof Error ? current.message : "unknown failure" };
 }
 
 function capitalize(text: string): string {

@@ -1,17 +1,28 @@
 import type { ChildProcess } from "node:child_process";
 
-import { KeytarLoadError } from "./keychain-faults.js";
+import { Fault } from "../faults/fault.js";
 
-/** The three calls of keytar that are safe to make. (`findCredentials` ends the process when a keyring is locked.) */
+/** An account's keychain. Messages name the account: another account has another keychain. */
+export interface KeychainAccount {
+  readonly account: string;
+  readonly platform: "windows" | "macos" | "linux";
+}
+
+/** keytar could not be loaded. */
+export class KeytarLoadError extends Error {
+  override readonly name = "KeytarLoadError";
+}
+
+/** The safe functions of keytar. (`findCredentials` ends the process if the keyring is locked.) */
 export interface KeytarBinding {
   getPassword(service: string, account: string): Promise<string | null>;
   setPassword(service: string, account: string, password: string): Promise<void>;
   deletePassword(service: string, account: string): Promise<boolean>;
-  /** Lets go of whatever the library remembers of the keychain, and of a call under way where that is possible. */
+  /** Drops the connection to the keychain and, if possible, the call in progress. */
   discard(): void;
 }
 
-/** keytar in this process: for Windows, whose Credential Manager answers at once and holds no connection. */
+/** For Windows, whose Credential Manager responds at once and has no connection. */
 export class InProcessKeytar implements KeytarBinding {
   async getPassword(service: string, account: string): Promise<string | null> {
     return (await this.#load()).getPassword(service, account);
@@ -26,7 +37,7 @@ export class InProcessKeytar implements KeytarBinding {
   }
 
   discard(): void {
-    // The module stays loaded; Credential Manager has no connection that could go stale.
+    // Credential Manager has no connection that could become stale.
   }
 
   async #load(): Promise<typeof import("keytar")> {
@@ -52,7 +63,7 @@ interface PendingCall {
   reject(error: Error): void;
 }
 
-// SIGKILL, because an ordinary exit waits for libuv's threads, and one of them may hang in the keyring.
+// SIGKILL, because an ordinary exit waits for libuv's threads, which may hang in the keyring.
 const CHILD_SCRIPT = `
 let keytar = null;
 try { keytar = require(process.argv[1]); } catch {}
@@ -68,10 +79,10 @@ process.send({ ready: keytar !== null });
 const IDLE_TIMEOUT_MS = 5_000;
 
 /**
- * keytar in a process of its own, for Linux and macOS. In the worker's process three things could not be mended: a call that hangs
- * keeps Node from exiting (libuv joins its threads), libsecret never forgets a bus connection or a keyring daemon that has gone,
- * and a crash in the library would end the service. The helper starts at the first call, and ends with the worker, when idle or when
- * discarded.
+ * keytar in a child process, for Linux and macOS. In the worker's own process, a call that hangs
+ * would keep Node from exiting (libuv joins its threads), libsecret would keep a connection to a
+ * bus or keyring daemon that has ended, and a crash in the library would end the service. The child
+ * starts at the first call, and ends with the worker, when idle and when discarded.
  */
 export class ChildProcessKeytar implements KeytarBinding {
   readonly #environment: NodeJS.ProcessEnv;
@@ -104,7 +115,7 @@ export class ChildProcessKeytar implements KeytarBinding {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     child?.kill("SIGKILL");
     for (const pending of this.#pending.values())
-      pending.reject(new Error("The keychain helper process was ended."));
+      pending.reject(new Error("The keychain process was terminated."));
     this.#pending.clear();
   }
 
@@ -138,7 +149,7 @@ export class ChildProcessKeytar implements KeytarBinding {
     ]);
     let library: string;
     try {
-      // Found from the program that was started, which is the bundle: inside one, a module does not know its own place.
+      // Resolved from the program (the bundle): a module inside it has no path of its own.
       const program =
         process.argv[1] === undefined
           ? `${process.cwd()}/program.js`
@@ -163,7 +174,7 @@ export class ChildProcessKeytar implements KeytarBinding {
           resolve(child);
         } else {
           this.discard();
-          reject(new KeytarLoadError("keytar's native part cannot be loaded."));
+          reject(new KeytarLoadError("The native module of keytar cannot be loaded."));
         }
       });
       const onEnd = (error: Error): void => {
@@ -171,7 +182,7 @@ export class ChildProcessKeytar implements KeytarBinding {
         reject(error);
       };
       child.on("error", onEnd);
-      child.on("exit", () => onEnd(new Error("The keychain helper process ended.")));
+      child.on("exit", () => onEnd(new Error("The keychain process ended.")));
     });
   }
 
@@ -180,4 +191,63 @@ export class ChildProcessKeytar implements KeytarBinding {
     if ("error" in reply) pending?.reject(new Error(reply.error));
     else pending?.resolve(reply.value);
   }
+}
+
+type Hints = Record<KeychainAccount["platform"], (account: string) => string>;
+
+const UNLOCK_HINTS: Hints = {
+  windows: (account) =>
+    `Sign in once as "${account}", or restart the service under that account, so that Windows opens its Credential Manager.`,
+  macos: (account) =>
+    `Unlock the login keychain of account "${account}": security unlock-keychain ~/Library/Keychains/login.keychain-db`,
+  linux: (account) =>
+    `Unlock the login keyring of account "${account}": sign in to its desktop session, or run "gnome-keyring-daemon --unlock" in its D-Bus session.`,
+};
+
+const REPAIR_HINTS: Hints = {
+  windows: (account) =>
+    `Check that the Windows service "Credential Manager" (VaultSvc) runs and that account "${account}" has a user profile.`,
+  macos: (account) =>
+    `Check that account "${account}" has a login keychain (Keychain Access) and answer any dialog that macOS shows.`,
+  linux: (account) =>
+    `Check that a keyring service (gnome-keyring-daemon or KWallet) runs, unlocked, in the D-Bus session of account "${account}", and that DBUS_SESSION_BUS_ADDRESS names that session.`,
+};
+
+const REINSTALL_HINT =
+  "Install the worker again, for this machine's processor: its module keytar is missing or was built for another one.";
+const LIBSECRET_HINT =
+  "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker.";
+
+/** `condition` continues the sentence "The keychain of account … …". */
+export function keychainUnavailable(
+  { account, platform }: KeychainAccount,
+  condition: string,
+  cause?: unknown,
+): Fault {
+  return new Fault(
+    "keychainUnavailable",
+    `The keychain of account "${account}" ${condition}: authorizations can be neither read nor saved.`,
+    { hint: REPAIR_HINTS[platform](account), cause },
+  );
+}
+
+/** Translates an error of keytar, which has no code: only the text distinguishes the causes. */
+export function translateKeytarError(owner: KeychainAccount, error: unknown): Fault {
+  const { account, platform } = owner;
+  if (error instanceof Fault) return error;
+  if (error instanceof KeytarLoadError) {
+    return new Fault(
+      "keychainUnavailable",
+      "The operating system's keychain library cannot be loaded: authorizations can be neither read nor saved.",
+      { hint: platform === "linux" ? LIBSECRET_HINT : REINSTALL_HINT, cause: error },
+    );
+  }
+  const text = error instanceof Error ? error.message : "";
+  if (!/\blocked\b|interaction is not allowed/i.test(text))
+    return keychainUnavailable(owner, "cannot be reached", error);
+  return new Fault(
+    "keychainLocked",
+    `The keychain of account "${account}" is locked: authorizations can be neither read nor saved.`,
+    { hint: UNLOCK_HINTS[platform](account), cause: error },
+  );
 }

@@ -1,56 +1,55 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { lazyHttp } from "./lazy-modules.js";
-import { Fault } from "../faults/fault.js";
 import type { Disposer } from "../faults/emitter.js";
+import { Fault } from "../faults/fault.js";
 import type {
   ListenOnLoopback,
-  LoopbackResponse,
   LoopbackEventStream,
   LoopbackHandler,
+  LoopbackRequest,
   LoopbackServer,
 } from "../ports/loopback-server.js";
+import { lazyHttp } from "./lazy-modules.js";
 
 const MAX_BODY_BYTES = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_GRACE_MS = 500;
 
-/** What a machine without IPv6 says when asked for ::1. */
+/** A machine without IPv6 reports one of these for ::1. */
 const ADDRESS_UNAVAILABLE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL", "EPROTONOSUPPORT"]);
-/** EACCES: Windows keeps whole ranges of ports for itself (Hyper-V, WinNAT). */
-const PORT_UNAVAILABLE = new Set(["EADDRINUSE", "EACCES"]);
 
-/** The real loopback server, on node:http. */
+/** Listens with node:http. */
 export const listenOnLoopback: ListenOnLoopback = async (port, handler) => {
-  const exchanges = new Exchanges(handler);
-  const ipv4Server = await listen(exchanges, "127.0.0.1", port);
-  const boundPort = (ipv4Server.address() as AddressInfo).port;
-  try {
-    return new NodeLoopbackServer(
-      boundPort,
-      [ipv4Server, await listen(exchanges, "::1", boundPort)],
-      exchanges,
-    );
-  } catch (error) {
-    if (error instanceof Fault) {
-      await closeServer(ipv4Server);
-      throw error;
-    }
-    return new NodeLoopbackServer(boundPort, [ipv4Server], exchanges);
-  }
+  const server = new NodeLoopbackServer(handler);
+  await server.listen(port);
+  return server;
 };
 
 class NodeLoopbackServer implements LoopbackServer {
-  readonly port: number;
-  readonly #servers: readonly Server[];
-  readonly #exchanges: Exchanges;
+  port = 0;
+  readonly #handler: LoopbackHandler;
+  /** One for each address. */
+  readonly #servers: Server[] = [];
+  readonly #inFlight = new Set<ServerResponse>();
+  readonly #streams = new Set<ServerResponse>();
   #closing: Promise<void> | null = null;
+  #onIdle: (() => void) | null = null;
 
-  constructor(port: number, servers: readonly Server[], exchanges: Exchanges) {
-    this.port = port;
-    this.#servers = servers;
-    this.#exchanges = exchanges;
+  constructor(handler: LoopbackHandler) {
+    this.#handler = handler;
+  }
+
+  async listen(port: number): Promise<void> {
+    try {
+      await this.#listenOn("127.0.0.1", port);
+      await this.#listenOn("::1", this.port).catch((error: unknown) => {
+        if (!ADDRESS_UNAVAILABLE.has(codeOf(error))) throw error;
+      });
+    } catch (error) {
+      await this.close();
+      throw toListenFault(port, error);
+    }
   }
 
   close(): Promise<void> {
@@ -58,27 +57,42 @@ class NodeLoopbackServer implements LoopbackServer {
     return this.#closing;
   }
 
+  #listenOn(host: string, port: number): Promise<void> {
+    const server = lazyHttp().createServer(
+      { maxHeaderSize: MAX_BODY_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
+      (request, response) => void this.#handle(request, response),
+    );
+    return new Promise((resolve, reject) => {
+      // The listener stays: a connection that could not be accepted (EMFILE) is an "error" event
+      // too, and would end the process without one. The server goes on listening.
+      server.on("error", reject);
+      server.listen({ host, port }, () => {
+        this.port = (server.address() as AddressInfo).port;
+        this.#servers.push(server);
+        resolve();
+      });
+    });
+  }
+
   async #close(): Promise<void> {
-    const gone = Promise.all(this.#servers.map(closeServer));
-    await this.#exchanges.end(CLOSE_GRACE_MS);
+    const closed = Promise.all(
+      this.#servers.map((server) => new Promise((resolve) => server.close(resolve))),
+    );
+    for (const response of this.#streams) response.end();
+    if (this.#inFlight.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, CLOSE_GRACE_MS);
+        this.#onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
     for (const server of this.#servers) server.closeAllConnections();
-    await gone;
-  }
-}
-
-/** The answers under way, on both addresses. */
-class Exchanges {
-  readonly #handler: LoopbackHandler;
-  readonly #inFlight = new Set<ServerResponse>();
-  readonly #streams = new Set<ServerResponse>();
-  #isClosing = false;
-  #onIdle: (() => void) | null = null;
-
-  constructor(handler: LoopbackHandler) {
-    this.#handler = handler;
+    await closed;
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#inFlight.add(response);
     response.once("close", () => {
       this.#inFlight.delete(response);
@@ -86,32 +100,18 @@ class Exchanges {
     });
     try {
       const body = await readBody(request);
-      if (body === null) writePage(response, 413, {}, "The request is too long.");
-      else this.#write(response, await this.#handler(toLoopbackRequest(request, body)));
+      if (body === null) {
+        writePage(response, 413, {}, "The request is too long.");
+        return;
+      }
+      const answer = await this.#handler(toLoopbackRequest(request, body));
+      if (response.destroyed) return;
+      if (answer.kind === "page") writePage(response, answer.status, answer.headers, answer.body);
+      else this.#stream(response, answer);
     } catch {
-      if (!response.headersSent)
-        writePage(response, 500, {}, "Something went wrong inside the worker; its log says what.");
-      else response.destroy();
+      if (response.headersSent) response.destroy();
+      else writePage(response, 500, {}, "Something went wrong in the worker; see its log.");
     }
-  }
-
-  async end(graceMs: number): Promise<void> {
-    this.#isClosing = true;
-    for (const response of this.#streams) response.end();
-    if (this.#inFlight.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, graceMs);
-      this.#onIdle = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  #write(response: ServerResponse, answer: LoopbackResponse): void {
-    if (response.destroyed) return;
-    if (answer.kind === "page") writePage(response, answer.status, answer.headers, answer.body);
-    else this.#stream(response, answer);
   }
 
   #stream(response: ServerResponse, events: LoopbackEventStream): void {
@@ -132,53 +132,32 @@ class Exchanges {
     dispose = events.open((data) => {
       if (!isClosed && !response.writableEnded) response.write(formatEvent(data));
     });
-    if (this.#isClosing) response.end();
+    if (this.#closing !== null) response.end();
   }
 }
 
-function listen(exchanges: Exchanges, address: string, port: number): Promise<Server> {
-  const server = lazyHttp().createServer(
-    { maxHeaderSize: MAX_BODY_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
-    (request, response) => {
-      void exchanges.answer(request, response);
-    },
-  );
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (PORT_UNAVAILABLE.has(error.code ?? "")) reject(portInUse(port, error));
-      else if (address === "::1" && ADDRESS_UNAVAILABLE.has(error.code ?? "")) reject(error);
-      else
-        reject(
-          new Fault("defect", "The machine refused to listen on its loopback address.", {
-            cause: error,
-          }),
-        );
-    });
-    server.listen({ host: address, port }, () => {
-      server.removeAllListeners("error");
-      resolve(server);
-    });
-  });
-}
-
-function portInUse(port: number, cause: NodeJS.ErrnoException): Fault {
-  const reserved = cause.code === "EACCES";
+function toListenFault(port: number, cause: unknown): Fault {
+  const code = codeOf(cause);
+  // Windows reserves whole ranges of ports (Hyper-V, WinNAT) and refuses them with EACCES.
+  if (code !== "EADDRINUSE" && code !== "EACCES")
+    return new Fault("defect", "The system refused to listen on the loopback address.", { cause });
   return new Fault(
     "redirectPortInUse",
-    reserved
-      ? `The system does not give out port ${port}, so the authorization page cannot be shown.`
+    code === "EACCES"
+      ? `The system has reserved port ${port}, so the authorization page cannot be shown.`
       : `Another program listens on port ${port}, so the authorization page cannot be shown.`,
     {
       cause,
-      hint: reserved
-        ? "Set WebexPresence.RedirectPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`, and register its redirect URI with the integration."
-        : "End that program, or set WebexPresence.RedirectPort to another port and register its redirect URI with the integration.",
+      hint:
+        code === "EACCES"
+          ? "Set WebexPresence.RedirectPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`, and register its redirect URI with the integration."
+          : "End that program, or set WebexPresence.RedirectPort to another port and register its redirect URI with the integration.",
       data: { port },
     },
   );
 }
 
-/** The body as text, or null when it is over the limit. */
+/** Returns the body as text, or null if it exceeds the limit. */
 async function readBody(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -189,7 +168,7 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   return length <= MAX_BODY_BYTES ? Buffer.concat(chunks).toString("utf8") : null;
 }
 
-function toLoopbackRequest(request: IncomingMessage, body: string) {
+function toLoopbackRequest(request: IncomingMessage, body: string): LoopbackRequest {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
@@ -197,7 +176,7 @@ function toLoopbackRequest(request: IncomingMessage, body: string) {
   return { method: request.method ?? "", target: request.url ?? "", headers, body };
 }
 
-/** Connections are not kept: one that idles would hold up `close`. */
+/** Connections are not persistent: an idle one would delay `close`. */
 function writePage(
   response: ServerResponse,
   status: number,
@@ -219,10 +198,6 @@ function formatEvent(data: string): string {
     .join("")}\n`;
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "";
 }

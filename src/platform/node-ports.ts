@@ -4,19 +4,17 @@ import type { LogLevel } from "../ports/logger.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { readCertificates } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
-import { readProductDocument, version } from "./installation.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
-import { KeytarStore } from "./secret-store.js";
 import { listenOnLoopback } from "./loopback-server.js";
-import { MemoryStore } from "./memory-store.js";
-import { nodeProcess } from "./node-process.js";
+import { nodeProcess, readProductDocument, version } from "./node-process.js";
+import type { claimStdio } from "./node-process.js";
+import { KeytarStore, MemoryStore } from "./secret-store.js";
 import { DiskSettingsFile } from "./settings-file.js";
 import { nodeStatusFile } from "./status-file.js";
-import type { claimStdio } from "./stdio.js";
 import { systemClock, systemCrypto, systemRandom } from "./system-clock.js";
 import { WinstonLog } from "./winston-log.js";
 
-/** What of the launch options decides which adapters there are. */
+/** The launch options that select the adapters. */
 export interface PortOptions {
   readonly settingsPath: string;
   readonly logDirectory: string;
@@ -24,7 +22,7 @@ export interface PortOptions {
   readonly secretStore: "keychain" | "memory";
 }
 
-/** The worker's ports on this machine. Nothing heavy is loaded before it is used. */
+/** Creates the worker's adapters for Node. Nothing heavy is loaded before its first use. */
 export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimStdio>) {
   const { account, platform } = nodeProcess;
   return {

@@ -1,5 +1,9 @@
-import { readFileSync } from "node:fs";
+import { createWriteStream, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { parseArgs } from "node:util";
 
 import type { Disposer } from "../faults/emitter.js";
 import type { ProcessPort } from "../ports/process.js";
@@ -31,7 +35,7 @@ export const nodeProcess: ProcessPort = {
   },
 };
 
-/** Whether a process is there: signal 0 reaches it, or it belongs to somebody else (EPERM). A zombie is gone. */
+/** Whether a process runs, under whatever account (EPERM). A zombie does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -41,7 +45,7 @@ export function isAlive(pid: number): boolean {
   return !isZombie(pid);
 }
 
-/** Linux keeps the entry of a dead process until its parent has asked for the exit code (proc(5): state follows the name). */
+/** Linux keeps a dead process until its parent reads the exit code. proc(5): state after name. */
 function isZombie(pid: number): boolean {
   if (process.platform !== "linux") return false;
   try {
@@ -52,7 +56,7 @@ function isZombie(pid: number): boolean {
   }
 }
 
-/** `DOMAIN\user` on Windows, where services run under accounts of their own; the login name elsewhere. */
+/** `DOMAIN\user` on Windows, where services have their own accounts; else the login name. */
 function accountName(): string {
   const { USERDOMAIN: domain, USERNAME: user } = process.env;
   if (process.platform === "win32" && user !== undefined)
@@ -62,4 +66,90 @@ function accountName(): string {
   } catch {
     return `uid ${process.getuid?.() ?? "unknown"}`;
   }
+}
+
+/**
+ * Reserves stdin and stdout for the protocol. After that, `process.stdout` is stderr, for `console`
+ * too: the host could not recover from a stray line on the real stdout. Must run before anything
+ * can print.
+ */
+export function claimStdio(): { readonly input: Readable; readonly output: Writable } {
+  // On Windows, Node makes stdout blocking if it is a pipe (net.Socket, `setBlocking`): a host that
+  // stops reading would block the whole worker, its timers and its watch on the host included. A
+  // file stream on the same descriptor writes in libuv's thread pool instead. Elsewhere the
+  // descriptor of a pipe may be non-blocking, which a file stream cannot handle (EAGAIN).
+  const output =
+    process.platform === "win32"
+      ? createWriteStream("", { fd: 1, autoClose: false })
+      : process.stdout;
+  const { stdin: input, stderr } = process;
+  Object.defineProperty(process, "stdout", {
+    configurable: true,
+    enumerable: true,
+    get: () => stderr,
+  });
+  // The global console keeps the stream of its first use.
+  Reflect.set(console, "_stdout", stderr);
+  return { input, output };
+}
+
+/** The text of each launch option; null if it is missing. */
+export interface LaunchArguments {
+  readonly settings: string | null;
+  readonly hostPid: string | null;
+  readonly logDir: string | null;
+  readonly logLevel: string | null;
+  readonly secretStore: string | null;
+}
+
+/**
+ * Parses `--name value` and `--name=value`. `error` is a sentence about the first unknown or
+ * repeated option, missing value or positional argument.
+ */
+export function readLaunchArguments(
+  argv: readonly string[],
+): LaunchArguments | { readonly error: string } {
+  const text = { type: "string", multiple: true } as const;
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        settings: text,
+        "host-pid": text,
+        "log-dir": text,
+        "log-level": text,
+        "secret-store": text,
+      },
+      strict: true,
+      allowPositionals: false,
+    });
+    const repeated = Object.entries(values).find(([, occurrences]) => occurrences.length > 1);
+    if (repeated !== undefined) return { error: `--${repeated[0]} is given more than once.` };
+    return {
+      settings: values.settings?.[0] ?? null,
+      hostPid: values["host-pid"]?.[0] ?? null,
+      logDir: values["log-dir"]?.[0] ?? null,
+      logLevel: values["log-level"]?.[0] ?? null,
+      secretStore: values["secret-store"]?.[0] ?? null,
+    };
+  } catch (error) {
+    const message = (error as Error).message.split(/[.\n]/, 1)[0] ?? "";
+    return { error: `${message}.` };
+  }
+}
+
+declare const WORKER_VERSION: string | undefined;
+
+/** The version of the package; the bundler defines it. */
+export const version: string = typeof WORKER_VERSION === "undefined" ? "0.0.0" : WORKER_VERSION;
+
+/** The folder of `dist/` and the manifest; the current folder if compiled sources run. */
+export const productDirectory: string =
+  typeof __dirname === "undefined" ? process.cwd() : join(__dirname, "..");
+
+/** Reads a JSON document of the product. */
+export async function readProductDocument(
+  name: "openrpc.json" | "plugin.manifest.json",
+): Promise<unknown> {
+  return JSON.parse(await readFile(join(productDirectory, name), "utf8"));
 }

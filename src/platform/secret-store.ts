@@ -1,60 +1,55 @@
+import { Fault } from "../faults/fault.js";
 import type { SecretStore } from "../ports/secret-store.js";
-import type { KeychainAccount, KeychainPlatform } from "./keychain-faults.js";
-import { checkValue, keychainUnavailable, translateKeytarError } from "./keychain-faults.js";
-import type { KeytarBinding } from "./keytar-binding.js";
-import { InProcessKeytar, ChildProcessKeytar } from "./keytar-binding.js";
-import { lazyCrypto } from "./lazy-modules.js";
-import type { PartSet } from "./split-value.js";
 import {
-  digestOf,
-  formatIndex,
-  mustSplit,
-  otherPartSet,
-  parseIndex,
-  partAccount,
-  splitText,
-} from "./split-value.js";
+  ChildProcessKeytar,
+  InProcessKeytar,
+  keychainUnavailable,
+  translateKeytarError,
+} from "./keytar-binding.js";
+import type { KeychainAccount, KeytarBinding } from "./keytar-binding.js";
+import { lazyCrypto } from "./lazy-modules.js";
 
 const SERVICE = "ucx-webex-presence";
-const CALL_DEADLINE_MS = 3_000;
+const CALL_TIMEOUT_MS = 3_000;
+/** CRED_MAX_CREDENTIAL_BLOB_SIZE (wincred.h), in the UTF-8 bytes that keytar stores. */
+const MAX_VALUE_BYTES = 2_560;
 
-export interface KeytarStoreOptions {
-  /** The account this process runs under, for the messages. */
-  readonly account: string;
-  readonly platform: KeychainPlatform;
-  /** The environment that names the keyring's session, where it is not this process's own (Linux, macOS). */
+export interface KeytarStoreOptions extends KeychainAccount {
+  /** Names the keyring's session, if it is not that of this process (Linux, macOS). */
   readonly environment?: NodeJS.ProcessEnv;
   readonly binding?: KeytarBinding;
-  readonly callDeadlineMs?: number;
+  readonly callTimeoutMs?: number;
 }
 
 /**
- * The operating system's keychain through keytar, service `ucx-webex-presence`. One call at a time, each with 3 s; while one that
- * did not come back is still out, every other fails at once with `keychainUnavailable`. A null or "nothing to delete" is believed
- * only after a value of our own was written, read and deleted, because a locked keyring says the same. Values over 2,560 bytes are
- * kept in parts: parts first, then the entry that names them, then the old parts are deleted, so that a crash leaves one value whole.
+ * The operating system's keychain through keytar, service `ucx-webex-presence`. Calls run one at a
+ * time, each for 3 s at most; until a call that hangs has returned, every other fails at once with
+ * `keychainUnavailable`. "No value" and "nothing to delete" count only after a probe value was
+ * written, read and deleted, because a locked keyring answers the same. A value over 2,560 bytes is
+ * split: first its parts are written, then the entry that names them, then the old parts are
+ * deleted, so that a crash leaves either value whole.
  */
 export class KeytarStore implements SecretStore {
   readonly kind = "keychain";
   readonly #account: KeychainAccount;
   readonly #binding: KeytarBinding;
-  readonly #deadlineMs: number;
-  // Per process, so that the worker and the command line do not delete each other's.
+  readonly #timeoutMs: number;
+  /** One for each process, so that the worker and the command line do not delete each other's. */
   readonly #probeAccount = `probe:${process.pid}`;
   #queue: Promise<unknown> = Promise.resolve();
   #hasHungCall = false;
   #isVerified = false;
-  /** The last call failed at once: a new connection may do better. */
+  /** The last call failed at once: a new connection may succeed. */
   #mayReconnect = false;
 
   constructor(options: KeytarStoreOptions) {
-    this.#account = { account: options.account, platform: options.platform };
+    this.#account = options;
     this.#binding =
       options.binding ??
       (options.platform === "windows"
         ? new InProcessKeytar()
         : new ChildProcessKeytar(options.environment));
-    this.#deadlineMs = options.callDeadlineMs ?? CALL_DEADLINE_MS;
+    this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   }
 
   get(account: string): Promise<string | null> {
@@ -65,19 +60,17 @@ export class KeytarStore implements SecretStore {
     return this.#enqueue(async () => {
       checkValue(value);
       const previous = parseIndex((await this.#readVerified(account)) ?? "");
-      const generation: PartSet = previous === null ? "a" : otherPartSet(previous.partSet);
+      const partSet = previous?.partSet === "a" ? "b" : "a";
       const parts = mustSplit(value) ? splitText(value) : [];
       for (const [index, part] of parts.entries())
-        await this.#write(partAccount(account, generation, index), part);
+        await this.#write(partAccount(account, partSet, index), part);
       await this.#write(
         account,
-        parts.length === 0
-          ? value
-          : formatIndex({ partSet: generation, count: parts.length, digest: digestOf(value) }),
+        parts.length === 0 ? value : formatIndex(partSet, parts.length, value),
       );
       if (previous !== null) await this.#deleteParts(account, previous.partSet, 0);
       if (previous !== null || parts.length > 0)
-        await this.#deleteParts(account, generation, parts.length);
+        await this.#deleteParts(account, partSet, parts.length);
     });
   }
 
@@ -104,7 +97,7 @@ export class KeytarStore implements SecretStore {
       try {
         return await attempt();
       } catch (error) {
-        // A keyring that worked may only have been restarted: the library has to connect anew, which it does when discarded.
+        // A keyring that worked may have been restarted: the discarded library connects again.
         if (!wasVerified || !this.#mayReconnect) throw error;
         return await attempt();
       }
@@ -115,18 +108,17 @@ export class KeytarStore implements SecretStore {
 
   async #readValue(account: string): Promise<string | null> {
     let stored = await this.#readVerified(account);
-    for (let tries = 0; stored !== null && tries < 3; tries += 1) {
-      const head = parseIndex(stored);
-      if (head === null) return stored;
-      const parts: string[] = [];
-      for (let index = 0; index < head.count; index += 1) {
-        const part = await this.#read(partAccount(account, head.partSet, index));
+    for (let attempt = 0; stored !== null && attempt < 3; attempt += 1) {
+      const index = parseIndex(stored);
+      if (index === null) return stored;
+      let value = "";
+      for (let i = 0; i < index.count; i += 1) {
+        const part = await this.#read(partAccount(account, index.partSet, i));
         if (part === null) break;
-        parts.push(part);
+        value += part;
       }
-      const value = parts.join("");
-      if (parts.length === head.count && digestOf(value) === head.digest) return value;
-      // Another process may have replaced the value meanwhile: its entry names other parts.
+      if (digestOf(value) === index.digest) return value;
+      // Another process may have replaced the value: its entry names other parts.
       stored = await this.#readVerified(account);
     }
     return stored;
@@ -139,7 +131,7 @@ export class KeytarStore implements SecretStore {
     return this.#read(account);
   }
 
-  /** Writes, reads and deletes a random value: only a store that gives it back is believed. */
+  /** Writes, reads and deletes a random value: only a store that returns it is trusted. */
   async #verify(): Promise<void> {
     this.#isVerified = false;
     const value = lazyCrypto().randomBytes(16).toString("hex");
@@ -147,13 +139,13 @@ export class KeytarStore implements SecretStore {
     const readBack = await this.#read(this.#probeAccount);
     await this.#remove(this.#probeAccount);
     if (readBack !== value)
-      throw keychainUnavailable(this.#account, "does not give back what was written to it");
+      throw keychainUnavailable(this.#account, "does not return what was written to it");
     this.#isVerified = true;
     this.#mayReconnect = false;
   }
 
-  async #deleteParts(account: string, generation: PartSet, from: number): Promise<void> {
-    for (let index = from; await this.#remove(partAccount(account, generation, index)); index += 1);
+  async #deleteParts(account: string, partSet: PartSet, from: number): Promise<void> {
+    for (let index = from; await this.#remove(partAccount(account, partSet, index)); index += 1);
   }
 
   #read(account: string): Promise<string | null> {
@@ -170,15 +162,15 @@ export class KeytarStore implements SecretStore {
 
   async #call<T>(run: () => Promise<T>): Promise<T> {
     if (this.#hasHungCall)
-      throw keychainUnavailable(this.#account, "has not answered an earlier call yet");
+      throw keychainUnavailable(this.#account, "has not responded to an earlier call yet");
     const call = run();
     let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<"late">((resolve) => {
-      timer = setTimeout(() => resolve("late"), this.#deadlineMs);
+    const timeout = new Promise<"timeout">((resolve) => {
+      timer = setTimeout(() => resolve("timeout"), this.#timeoutMs);
     });
     try {
-      const first = await Promise.race([call.then((value) => ({ value })), deadline]);
-      if (first !== "late") return first.value;
+      const first = await Promise.race([call.then((value) => ({ value })), timeout]);
+      if (first !== "timeout") return first.value;
     } catch (error) {
       this.#isVerified = false;
       this.#mayReconnect = true;
@@ -188,19 +180,106 @@ export class KeytarStore implements SecretStore {
       clearTimeout(timer);
     }
     await this.#abandonCall(call);
-    throw keychainUnavailable(this.#account, `did not answer within ${this.#deadlineMs / 1000} s`);
+    throw keychainUnavailable(this.#account, `did not respond within ${this.#timeoutMs / 1000} s`);
   }
 
   async #abandonCall(call: Promise<unknown>): Promise<void> {
     this.#isVerified = false;
     this.#mayReconnect = false;
     this.#hasHungCall = true;
-    const settled = (): void => {
-      this.#hasHungCall = false;
-    };
-    call.then(settled, settled);
+    void call
+      .catch(() => undefined)
+      .then(() => {
+        this.#hasHungCall = false;
+      });
     this.#binding.discard();
-    // A call that could be ended has settled by the next turn, and holds up nobody.
+    // A call that `discard` could end has settled by the next turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** A secret store that ends with the process: for demos and tests, and only on request. */
+export class MemoryStore implements SecretStore {
+  readonly kind = "memory";
+  readonly #values = new Map<string, string>();
+
+  get(account: string): Promise<string | null> {
+    return Promise.resolve(this.#values.get(account) ?? null);
+  }
+
+  set(account: string, value: string): Promise<void> {
+    return new Promise((resolve) => {
+      checkValue(value);
+      this.#values.set(account, value);
+      resolve();
+    });
+  }
+
+  delete(account: string): Promise<boolean> {
+    return Promise.resolve(this.#values.delete(account));
+  }
+}
+
+/** keytar rejects an empty value and cuts a value at a NUL. */
+function checkValue(value: string): void {
+  if (value === "" || value.includes("\0"))
+    throw new Fault("defect", "A value for the keychain is empty or contains a NUL character.");
+}
+
+/** The two sets of accounts for the parts of a value, used in turn. */
+type PartSet = "a" | "b";
+
+/** The entry stored in place of a long value. */
+interface SplitIndex {
+  readonly partSet: PartSet;
+  readonly count: number;
+  /** Distinguishes a whole value from a mixture of two. */
+  readonly digest: string;
+}
+
+const INDEX_PREFIX = "split:";
+const INDEX = /^split:(a|b):([1-9]\d{0,4}):([0-9a-f]{16})$/;
+
+/** A value that looks like an index entry is split too, or it would be read as one. */
+function mustSplit(value: string): boolean {
+  return Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
+}
+
+/** Splits into parts of at most `maxBytes` (>= 4) UTF-8 bytes, not inside a surrogate pair. */
+export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  let end = 0;
+  let bytes = 0;
+  for (const character of text) {
+    const size = Buffer.byteLength(character, "utf8");
+    if (bytes + size > maxBytes) {
+      parts.push(text.slice(start, end));
+      start = end;
+      bytes = 0;
+    }
+    end += character.length;
+    bytes += size;
+  }
+  parts.push(text.slice(start));
+  return parts;
+}
+
+function digestOf(value: string): string {
+  return lazyCrypto().createHash("sha256").update(value, "utf8").digest("hex").slice(0, 16);
+}
+
+function formatIndex(partSet: PartSet, count: number, value: string): string {
+  return `${INDEX_PREFIX}${partSet}:${count}:${digestOf(value)}`;
+}
+
+/** Returns null for an ordinary value. */
+function parseIndex(stored: string): SplitIndex | null {
+  const match = INDEX.exec(stored);
+  if (match === null) return null;
+  return { partSet: match[1] === "a" ? "a" : "b", count: Number(match[2]), digest: match[3] ?? "" };
+}
+
+function partAccount(account: string, partSet: PartSet, index: number): string {
+  return `${account}#${partSet}.${index}`;
 }

@@ -1,28 +1,33 @@
 import type { BigIntStats } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
+
+import type { FSWatcher } from "chokidar";
 
 import type { Disposer } from "../faults/emitter.js";
 import type { FileContent, SettingsFile } from "../ports/settings-file.js";
-import { FolderWatcher } from "./folder-doorbell.js";
+import { loadLibrary } from "./lazy-modules.js";
 import { monotonicMs } from "./system-clock.js";
 
-/** How long a file must stay unchanged before it is read: longer than an editor that writes in pieces pauses (200 ms). */
+/** How long a file must stay unchanged: longer than an editor's pauses between writes (200 ms). */
 const SETTLE_MS = 350;
-/** Between two looks while the file is changing. */
+/** The interval between checks while the file is changing. */
 const SETTLING_POLL_MS = 50;
 /**
- * Between two looks while nothing has been heard. Events alone are not enough: network shares deliver none, a folder that is not
- * there cannot be watched, and each system drops some. Two `stat` calls four times a second cost next to nothing, and with QUIET_MS
- * keep an edit under a second without any event.
+ * The interval between checks without an event. Events alone are not enough: network shares send
+ * none, a missing folder cannot be watched, and every system drops some. Two `stat` calls four
+ * times a second cost next to nothing, and with SETTLE_MS they detect an edit within a second
+ * without any event.
  */
 const IDLE_POLL_MS = 250;
-/** A file that a backup, a virus scanner or an editor holds for a moment is tried so many times before that is told. */
+/** How often a file is tried that a backup, a virus scanner or an editor holds for a moment. */
 const MAX_BUSY_READS = 4;
 const BUSY_CODES = new Set(["EBUSY", "EPERM", "EACCES"]);
 const MAX_BYTES = 1024 * 1024;
+/** The interval between attempts to watch a folder. */
+const REOPEN_MS = 5_000;
 
-/** A file on disk, read once it has settled; what has not changed is not told again. A symbolic link is followed. */
+/** A file on disk, read once it has settled. Symbolic links are followed. */
 export class DiskSettingsFile implements SettingsFile {
   readonly path: string;
 
@@ -33,26 +38,25 @@ export class DiskSettingsFile implements SettingsFile {
   watch(listener: (content: FileContent) => void): Disposer {
     const watch = new FileWatch(this.path, listener);
     watch.start();
-    return () => {
-      watch.stop();
-    };
+    return () => watch.stop();
   }
 }
 
 /**
- * One loop that looks at the file and reads it when two looks QUIET_MS apart, and all between, saw the same. Chokidar on the folder is
- * the doorbell that starts a look at once; its own `awaitWriteFinish` is not used, because it sees sizes alone.
+ * Checks the file in a loop, and reads it when all checks within SETTLE_MS have found the same. An
+ * event from chokidar on the folder triggers a check at once. chokidar's own `awaitWriteFinish` is
+ * not used, because it compares sizes only.
  */
 class FileWatch {
   readonly #path: string;
   readonly #listener: (content: FileContent) => void;
   readonly #folderWatcher: FolderWatcher;
-  #stopped = false;
+  #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
   #isChecking = false;
   #hasEvent = false;
   #signature: string | null = null;
-  /** When the file was last seen to change; null: what is there has been told. */
+  /** When the file was last found changed; null: the current state has been reported. */
   #changedAt: number | null = null;
   #busyReads = 0;
   #lastContent: FileContent | null = null;
@@ -67,25 +71,20 @@ class FileWatch {
   }
 
   start(): void {
-    // The first text is told as it is found, without waiting for it to settle: nobody should wait for settings at launch.
+    // At launch, the file is reported as it is: nobody waits for it to settle.
     this.#changedAt = -Infinity;
     void this.#check();
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#folderWatcher.close();
   }
 
-  /** A call, because what is awaited in between can change it. */
-  #isStopped(): boolean {
-    return this.#stopped;
-  }
-
   #scheduleCheck(delayMs: number): void {
     clearTimeout(this.#timer);
-    if (this.#stopped) return;
+    if (this.#isStopped) return;
     this.#timer = setTimeout(() => void this.#check(), delayMs).unref();
   }
 
@@ -93,70 +92,144 @@ class FileWatch {
     this.#isChecking = true;
     try {
       await this.#checkFile();
-      if (!this.#isStopped()) await this.#folderWatcher.ensureOpen();
+      await this.#folderWatcher.ensureOpen();
     } finally {
       this.#isChecking = false;
-      this.#scheduleCheck(
-        this.#changedAt === null && !this.#hasEvent ? IDLE_POLL_MS : SETTLING_POLL_MS,
-      );
+      const isIdle = this.#changedAt === null && !this.#hasEvent;
+      this.#scheduleCheck(isIdle ? IDLE_POLL_MS : SETTLING_POLL_MS);
     }
   }
 
   async #checkFile(): Promise<void> {
     const isFirst = this.#signature === null;
-    const rung = this.#hasEvent;
+    const hadEvent = this.#hasEvent;
     this.#hasEvent = false;
-    const found = await inspectFile(this.#path);
-    if (this.#isStopped()) return;
+    const state = await inspectFile(this.#path);
+    if (this.#isStopped) return;
     const now = monotonicMs();
-    if (!isFirst && found.signature !== this.#signature) this.#changedAt = now;
-    // A ring alone is a change too: where a file system keeps times in whole seconds, the signature may not show a second write. But it
-    // never puts off a reading that is due, for rings can come late.
-    else if (rung) this.#changedAt ??= now;
-    // What was in the way (a lock, a permission) can go without a trace on the file itself.
+    if (!isFirst && state.signature !== this.#signature) this.#changedAt = now;
+    // Where a file system keeps times in whole seconds, only the event shows a second write. It
+    // does not defer a read that is due, because events can come late.
+    else if (hadEvent) this.#changedAt ??= now;
+    // The cause (a lock, a permission) can disappear without a trace on the file itself.
     else if (this.#lastContent?.kind === "unreadable") this.#changedAt ??= now - SETTLE_MS;
-    this.#signature = found.signature;
-    if (this.#changedAt === null || now - this.#changedAt < SETTLE_MS) return;
+    this.#signature = state.signature;
+    if (this.#changedAt !== null && now - this.#changedAt >= SETTLE_MS)
+      await this.#readSettled(state);
+  }
 
-    const read = await readFile(this.#path, found);
-    const after = read.kind === "content" ? await inspectFile(this.#path) : found;
-    if (this.#isStopped()) return;
-    if (read.kind === "changing" || after.signature !== found.signature) {
+  async #readSettled(state: FileState): Promise<void> {
+    const result = await readFile(this.#path, state);
+    const after = result.kind === "content" ? await inspectFile(this.#path) : state;
+    if (this.#isStopped) return;
+    if (result.kind === "changing" || after.signature !== state.signature) {
       this.#changedAt = monotonicMs();
       return;
     }
-    const isTransient =
-      read.kind === "unreadable" && read.busy && this.#lastContent?.kind !== "unreadable";
-    if (isTransient && ++this.#busyReads < MAX_BUSY_READS) return;
+    const mayBeBusy =
+      result.kind === "unreadable" && result.isBusy && this.#lastContent?.kind !== "unreadable";
+    if (mayBeBusy && ++this.#busyReads < MAX_BUSY_READS) return;
     this.#busyReads = 0;
     this.#changedAt = null;
-    this.#emitIfChanged(read);
+    this.#reportIfChanged(result);
   }
 
-  #emitIfChanged(content: FileContent): void {
-    if (this.#lastContent !== null && sameContent(this.#lastContent, content)) return;
+  #reportIfChanged(content: FileContent): void {
+    if (this.#lastContent !== null && isSameContent(this.#lastContent, content)) return;
     this.#lastContent = content;
     this.#listener(content);
   }
 }
 
-type FileState =
-  | { readonly kind: "file"; readonly signature: string }
-  | { readonly kind: "absent"; readonly signature: string }
-  | {
-      readonly kind: "unreadable";
-      readonly signature: string;
-      readonly reason: string;
-      readonly busy: boolean;
-    };
+/**
+ * Calls back on events of one file. chokidar watches the file's folder; the watch is closed when
+ * the folder disappears, because on Windows an open watch keeps it from being deleted.
+ */
+class FolderWatcher {
+  readonly #folder: string;
+  readonly #fileName: string;
+  readonly #onEvent: () => void;
+  #watcher: FSWatcher | null = null;
+  #watchedFolderId: string | null = null;
+  #openedAt = -Infinity;
+  #isClosed = false;
 
+  constructor(path: string, onEvent: () => void) {
+    this.#folder = dirname(path);
+    this.#fileName = basename(path).toLowerCase();
+    this.#onEvent = onEvent;
+  }
+
+  /** Never rejects: without events, the regular checks find every change, a little later. */
+  async ensureOpen(): Promise<void> {
+    if (this.#isClosed) return;
+    const folderId = await stat(this.#folder, { bigint: true }).then(
+      (stats) => (stats.isDirectory() ? `${stats.dev}:${stats.ino}` : null),
+      () => null,
+    );
+    if (this.#watcher !== null && folderId === this.#watchedFolderId) return;
+    this.#closeWatcher();
+    // The interval also holds where a network share gives its folders a new number at each check.
+    if (folderId === null || monotonicMs() - this.#openedAt < REOPEN_MS) return;
+    this.#openedAt = monotonicMs();
+    this.#watchedFolderId = folderId;
+    await this.#open().catch(() => undefined);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#closeWatcher();
+  }
+
+  async #open(): Promise<void> {
+    const { watch } = await loadLibrary("chokidar");
+    if (this.#isClosed) return;
+    const watcher = watch(this.#folder, {
+      depth: 0,
+      ignoreInitial: true,
+      ignorePermissionErrors: true,
+      // Both would delay events; the checks decide what one edit is.
+      atomic: false,
+      awaitWriteFinish: false,
+      // With false, chokidar ignores errors of its watches, and one would end the process.
+      persistent: true,
+      ignored: (path) =>
+        resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,
+    });
+    this.#watcher = watcher;
+    watcher.on("all", this.#onEvent);
+    watcher.on("error", () => {
+      if (this.#watcher === watcher) this.#closeWatcher();
+    });
+  }
+
+  #closeWatcher(): void {
+    const watcher = this.#watcher;
+    this.#watcher = null;
+    if (watcher === null) return;
+    void watcher.close();
+    // `close` removes all listeners, and a late error without one would end the process.
+    watcher.on("error", () => undefined);
+  }
+}
+
+/** `isBusy`: another program may hold the file for a moment. */
+interface Unreadable {
+  readonly kind: "unreadable";
+  readonly reason: string;
+  readonly isBusy: boolean;
+}
+type FileState = ({ readonly kind: "file" } | { readonly kind: "absent" } | Unreadable) & {
+  /** Changes with every write that the file system shows. */
+  readonly signature: string;
+};
 type ReadResult =
   | { readonly kind: "content"; readonly bytes: Uint8Array }
   | { readonly kind: "absent" }
   | { readonly kind: "changing" }
-  | { readonly kind: "unreadable"; readonly reason: string; readonly busy: boolean };
+  | Unreadable;
 
-/** Never rejects. The signature changes with every write that the file system lets one see. */
+/** Never rejects. */
 async function inspectFile(path: string): Promise<FileState> {
   let stats: BigIntStats;
   try {
@@ -164,21 +237,23 @@ async function inspectFile(path: string): Promise<FileState> {
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return { kind: "absent", signature: "absent" };
-    return { kind: "unreadable", signature: code, ...unreadable(code) };
+    return { signature: code, ...unreadable(code) };
   }
   const signature = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
-  if (stats.isDirectory())
-    return { kind: "unreadable", signature, reason: "it is a folder", busy: false };
-  if (!stats.isFile())
-    return { kind: "unreadable", signature, reason: "it is not a file", busy: false };
-  if (stats.size > MAX_BYTES)
-    return { kind: "unreadable", signature, reason: "it is larger than 1 MB", busy: false };
+  const reason = stats.isDirectory()
+    ? "it is a folder"
+    : !stats.isFile()
+      ? "it is not a file"
+      : stats.size > MAX_BYTES
+        ? "it is larger than 1 MB"
+        : null;
+  if (reason !== null) return { kind: "unreadable", signature, reason, isBusy: false };
   return { kind: "file", signature };
 }
 
 /** Never rejects. */
-async function readFile(path: string, found: FileState): Promise<ReadResult> {
-  if (found.kind !== "file") return found;
+async function readFile(path: string, state: FileState): Promise<ReadResult> {
+  if (state.kind !== "file") return state;
   try {
     const handle = await open(path, "r");
     try {
@@ -197,24 +272,26 @@ async function readFile(path: string, found: FileState): Promise<ReadResult> {
     }
   } catch (error) {
     const code = codeOf(error);
-    return code === "ENOENT" ? { kind: "changing" } : { kind: "unreadable", ...unreadable(code) };
+    return code === "ENOENT" ? { kind: "changing" } : unreadable(code);
   }
 }
 
-function unreadable(code: string): { reason: string; busy: boolean } {
-  const busy = BUSY_CODES.has(code);
-  if (code === "EACCES" || code === "EPERM")
-    return { reason: "the worker's account is not allowed to read it", busy };
-  if (code === "EBUSY") return { reason: "another program keeps it locked", busy };
-  return { reason: `the system answers ${code}`, busy };
+function unreadable(code: string): Unreadable {
+  const reason =
+    code === "EACCES" || code === "EPERM"
+      ? "the worker's account is not allowed to read it"
+      : code === "EBUSY"
+        ? "another program keeps it locked"
+        : `the system reports ${code}`;
+  return { kind: "unreadable", reason, isBusy: BUSY_CODES.has(code) };
 }
 
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" ? code : "with an unknown error";
+  return typeof code === "string" ? code : "an unknown error";
 }
 
-function sameContent(a: FileContent, b: FileContent): boolean {
+function isSameContent(a: FileContent, b: FileContent): boolean {
   if (a.kind === "content") return b.kind === "content" && Buffer.compare(a.bytes, b.bytes) === 0;
   if (a.kind === "unreadable") return b.kind === "unreadable" && a.reason === b.reason;
   return b.kind === a.kind;

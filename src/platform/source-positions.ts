@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { SourceMap } from "node:module";
 import { join } from "node:path";
 
-import { productDirectory } from "./installation.js";
+import { productDirectory } from "./node-process.js";
 
 const WORKER_BUNDLE = join(productDirectory, "dist", "lib", "worker.cjs");
 const CLI_BUNDLE = join(productDirectory, "dist", "cli.cjs");

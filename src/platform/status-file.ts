@@ -1,17 +1,17 @@
-import { rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 import type { StatusFile } from "../ports/process.js";
-import { makeFolder } from "./make-folder.js";
 
-/** Windows refuses to replace a file that somebody is reading just now. */
+/** Windows refuses to replace a file that another program is reading. */
 const LOCKED_CODES = new Set(["EPERM", "EACCES", "EBUSY"]);
 const MAX_RENAME_ATTEMPTS = 5;
 const RENAME_RETRY_MS = 20;
 
 /**
- * A status file at `path`, replaced whole (written beside it, then renamed), so that a reader never sees half of one. Writes never
- * overlap, also where a disk does not answer, since each one that hangs would hold a thread: the latest text wins.
+ * A status file at `path`, replaced atomically: written beside it, then renamed. Writes never
+ * overlap, even if the disk does not respond, because each hanging write would occupy a thread; the
+ * latest text wins.
  */
 export function nodeStatusFile(path: string): StatusFile {
   const temporaryPath = `${path}.${process.pid}.new`;
@@ -27,7 +27,7 @@ export function nodeStatusFile(path: string): StatusFile {
         await writeFile(temporaryPath, text);
         await replace(temporaryPath, path);
       } catch {
-        // A full or read-only disk costs the file, never the service; the next change writes again.
+        // A full or read-only disk costs only the file; the next change writes again.
         await rm(temporaryPath, { force: true }).catch(() => undefined);
       }
     }
@@ -50,12 +50,43 @@ async function replace(from: string, to: string): Promise<void> {
       await rename(from, to);
       return;
     } catch (error) {
-      if (
-        attempt === MAX_RENAME_ATTEMPTS ||
-        !LOCKED_CODES.has((error as NodeJS.ErrnoException).code ?? "")
-      )
-        throw error;
+      if (attempt === MAX_RENAME_ATTEMPTS || !LOCKED_CODES.has(codeOf(error) ?? "")) throw error;
       await new Promise((resolve) => setTimeout(resolve, RENAME_RETRY_MS).unref());
     }
   }
+}
+
+/**
+ * Creates a folder and its parents, one call each, and rejects where the system refuses. Node's own
+ * recursive `mkdir` loops forever if the answer is "no such file" although the parent exists
+ * (/proc).
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let folder = resolve(path); !(await folderExists(folder)); folder = dirname(folder))
+    missing.unshift(folder);
+  for (const folder of missing) {
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      // Another process may have created it in the meantime.
+      if (codeOf(error) !== "EEXIST" || !(await folderExists(folder))) throw error;
+    }
+  }
+}
+
+/** Rejects if something else is at the path, or if the system does not say what is. */
+async function folderExists(path: string): Promise<boolean> {
+  try {
+    const stats = await stat(path);
+    if (stats.isDirectory()) return true;
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    return false;
+  }
+  throw Object.assign(new Error(`${path} is not a folder`), { code: "ENOTDIR" });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }

@@ -4,7 +4,7 @@ import { lazyCrypto } from "./lazy-modules.js";
 
 /** Node fires a timer with a longer delay at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Below it, a difference between the two clocks is their resolution, or a pause between two readings. */
+/** A smaller difference is the clocks' resolution, or a pause between the two readings. */
 const MIN_SUSPENSION_MS = 1_000;
 
 /** `performance.now` would load all of perf_hooks at its first use. */
@@ -13,9 +13,9 @@ export function monotonicMs(): number {
 }
 
 /**
- * Returns `Clock.elapsed` for a wall clock and a monotonic clock. Where the wall clock advances further
- * than the monotonic one, the machine was suspended, or somebody set the clock forward: the two cannot
- * be told apart, and data that looks older than it is does no harm.
+ * Returns `Clock.elapsed` for a wall clock and a monotonic clock. Where the wall clock advances
+ * further than the monotonic one, the machine was suspended, or somebody set the clock forward: the
+ * two cannot be told apart, and data that looks older than it is does no harm.
  */
 export function createElapsed(now: () => number, monotonic: () => number): () => number {
   let suspendedMs = 0;
@@ -34,7 +34,7 @@ export const systemClock: Clock = {
   monotonic: monotonicMs,
   elapsed: createElapsed(() => Date.now(), monotonicMs),
   schedule(delayMs: number, callback: () => void): Disposer {
-    // Node turns a timeout of 0 into one of 1 ms, and a host that reads eagerly would wait for each.
+    // Node turns a timeout of 0 into one of 1 ms, for which a fast host would wait.
     if (delayMs <= 0) return systemClock.endOfTurn(callback);
     let handle: NodeJS.Timeout;
     const arm = (remaining: number): void => {

@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { PageResult, PolledRoster } from "../presence/polled-roster.js";
-import type { PageReference, PeopleApi } from "../webex/people-api.js";
+import type { PageReference, PeopleApi } from "../webex/people.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { KnownPages } from "./planner.js";
 

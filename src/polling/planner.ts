@@ -1,5 +1,5 @@
 import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.js";
-import type { PageReference } from "../webex/people-api.js";
+import type { PageReference } from "../webex/people.js";
 
 const MINUTE_MS = 60_000;
 /** The share of the budget for lookups of unmatched addresses, which must not starve others. */

@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
-import type { RequestLimiter } from "../webex/people-api.js";
+import type { RequestLimiter } from "../webex/rest.js";
 import { AdaptiveRateLimit } from "./adaptive-rate-limit.js";
 import { jitter } from "./backoff.js";
 

@@ -2,7 +2,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { PolledRoster } from "../presence/polled-roster.js";
-import type { PageReference, PeopleApi } from "../webex/people-api.js";
+import type { PageReference, PeopleApi } from "../webex/people.js";
 import type { LookupScheduler } from "./lookup-scheduler.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageRefetcher } from "./page-map.js";

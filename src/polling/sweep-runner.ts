@@ -2,7 +2,7 @@ import type { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { PageResult, PolledRoster } from "../presence/polled-roster.js";
-import type { PageReference, PeopleApi, PeoplePage } from "../webex/people-api.js";
+import type { PageReference, PeopleApi, PeoplePage } from "../webex/people.js";
 import { jitter } from "./backoff.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";

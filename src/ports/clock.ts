@@ -13,11 +13,11 @@ export interface Clock {
    */
   elapsed(): number;
   /**
-   * Calls `callback` once after `delayMs`, never in the current turn of the event loop. The disposer
-   * cancels it. A scheduled call does not keep the process alive.
+   * Calls `callback` once after `delayMs`, never in the current turn of the event loop. The
+   * disposer cancels it. A scheduled call does not keep the process alive.
    */
   schedule(delayMs: number, callback: () => void): Disposer;
-  /** Calls `callback` once at the end of the current turn of the event loop, before new input is read. */
+  /** Calls `callback` once at the end of the event loop's turn, before new input is read. */
   endOfTurn(callback: () => void): Disposer;
 }
 

@@ -1,53 +1,68 @@
 import type { Secret } from "../faults/secret.js";
 
-/** Where bodies are put one after another, each over the one before: for who reads a body at once and keeps nothing of it. */
+/** Receives body after body, each overwriting the last: for callers that decode it at once. */
 export interface ReusableBuffer {
   bytes: Uint8Array;
 }
 
-/** One HTTP exchange. Redirects are never followed here: the caller sees the 3xx and decides. */
+/** One HTTP exchange. Redirects are not followed: the caller sees the 3xx and decides. */
 export interface HttpRequest {
   readonly method: "GET" | "POST";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Form or other text body, UTF-8. */
+  /** Form or other text, sent as UTF-8. */
   readonly body?: string;
-  /** Overall deadline, connection to last byte. */
+  /** Deadline for the whole exchange, from connecting to the last byte. */
   readonly timeoutMs: number;
-  /** A longer body ends the exchange with a fault. */
+  /** A longer response body ends the exchange with a fault. */
   readonly maxBytes: number;
-  /** The answer exists once, like tokens: where the way out is about to change, it is let through first. */
+  /** The response cannot be fetched again (tokens): a change of route lets it finish. */
   readonly isIrreplaceable?: boolean;
-  /** Without it the body is the caller's to keep. */
+  /** Without it, the body belongs to the caller. */
   readonly buffer?: ReusableBuffer;
   readonly signal: AbortSignal;
 }
 
 export interface HttpResponse {
   readonly status: number;
-  /** Lower-case names; a header that came several times is joined with ", ". */
+  /** Names in lower case; values of a repeated header are joined with ", ". */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
 
-/**
- * The network. Any HTTP status is an answer; what is thrown is a `Fault`: `webexUnreachable` (DNS, TCP, TLS, proxy, deadline),
- * `webexError` (a body over `maxBytes`, a broken answer) or `cancelled` (the signal).
- */
+/** An HTTP client. */
 export interface Http {
+  /**
+   * Resolves with any HTTP status. Rejects with a `Fault`: `webexUnreachable` (DNS, TCP, TLS,
+   * proxy, deadline, a library that cannot be loaded), `webexError` (a body over `maxBytes`, a
+   * response that is not HTTP) or `cancelled` (the signal).
+   */
   send(request: HttpRequest): Promise<HttpResponse>;
-  /** Closes idle connections; requests under way end as `cancelled`. Idempotent. */
+  /** Closes idle connections; requests in flight reject as `cancelled`. Idempotent. */
   close(): void;
 }
 
-/** How to get out: what `Presence.ini` and the keychain say. */
+/** The network route that `Presence.ini` and the keychain configure. */
 export interface HttpRoute {
-  /** `http://[user@]host:port`, "none" (direct, whatever the environment says) or "" (HTTPS_PROXY and NO_PROXY). */
+  /** `http://[user@]host:port`, "none" (direct) or "" (environment: HTTPS_PROXY, NO_PROXY). */
   readonly proxy: string;
   readonly proxyPassword: Secret | null;
-  /** PEM certificates added to the trusted roots, or null. */
+  /** PEM certificates trusted in addition to Node's roots, or null. */
   readonly extraCertificates: string | null;
 }
 
-/** Makes an `Http` for a route; nothing heavy is loaded before the first `send`. */
+/** Creates an `Http` for a route; nothing heavy is loaded before the first `send`. */
 export type HttpFactory = (route: HttpRoute) => Http;
+
+/** The text of a PEM file whose certificates are all readable, or why it cannot be used. */
+export type CertificateFileResult =
+  | { readonly ok: true; readonly pem: string }
+  | {
+      readonly ok: false;
+      /** Continues the sentence "KEY=VALUE (line N) …". */
+      readonly reason: string;
+      readonly hint: string;
+    };
+
+/** Resolves within seconds, even if the disk does not respond, and never rejects. */
+export type ReadCertificates = (path: string) => Promise<CertificateFileResult>;

@@ -1,8 +1,11 @@
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
+export type LogFields = Readonly<Record<string, unknown>>;
+
 /**
- * One record a call. `message` is a fixed sentence; what varies goes into `fields`. Above `debug` neither names a person or
- * an address of one; at every level neither holds a token, a secret or a code.
+ * Each call writes one record. `message` is a fixed sentence; anything variable goes into `fields`.
+ * Above `debug`, neither contains a person's name or address; at no level does either contain a
+ * token, a secret or a code.
  */
 export interface Logger {
   error(message: string, fields?: LogFields): void;
@@ -10,5 +13,3 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
 }
-
-export type LogFields = Readonly<Record<string, unknown>>;

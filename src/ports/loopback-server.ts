@@ -2,15 +2,14 @@ import type { Disposer } from "../faults/emitter.js";
 
 export interface LoopbackRequest {
   readonly method: string;
-  /** Path and query as they stood on the request line. */
+  /** Path and query as on the request line (RFC 9112: request-target). */
   readonly target: string;
-  /** Lower-case names. */
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** UTF-8 text of at most 16 KiB: a longer one is answered 413 without asking the handler. */
+  /** UTF-8 text of at most 16 KiB; a longer body gets a 413 and does not reach the handler. */
   readonly body: string;
 }
 
-/** One answer, whole. */
 export interface LoopbackPage {
   readonly kind: "page";
   readonly status: number;
@@ -18,26 +17,28 @@ export interface LoopbackPage {
   readonly body: string;
 }
 
-/** Server-sent events (WHATWG HTML, 9.2): `open` is called once; its disposer when the peer has left or the server closes. */
+/** Server-sent events (WHATWG HTML, 9.2). */
 export interface LoopbackEventStream {
   readonly kind: "events";
   readonly headers: Readonly<Record<string, string>>;
+  /** Called once. The disposer is called when the client has disconnected or the server closes. */
   open(send: (data: string) => void): Disposer;
 }
 
 export type LoopbackResponse = LoopbackPage | LoopbackEventStream;
-/** A handler that rejects is answered 500, with a fixed text. */
+/** If a handler rejects, the response is a 500 with a fixed text. */
 export type LoopbackHandler = (request: LoopbackRequest) => Promise<LoopbackResponse>;
 
 export interface LoopbackServer {
-  /** The port listened on: the one asked for, or a free one where 0 was. */
+  /** The requested port, or the free one that was chosen for 0. */
   readonly port: number;
-  /** Stops listening, ends event streams at once and lets answers under way leave (half a second at most). Idempotent. */
+  /** Ends event streams at once, and gives responses in flight half a second. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Listens on 127.0.0.1 and, where the machine has it, on ::1; on nothing else. Fault: `redirectPortInUse` with `data.port`, when
- * either address is taken or the system reserves the port.
+ * Listens on 127.0.0.1 and, if the machine has it, on ::1, and on nothing else. Rejects with a
+ * `Fault` `redirectPortInUse` with `data.port` if the port is taken on either address, or reserved
+ * by the system.
  */
 export type ListenOnLoopback = (port: number, handler: LoopbackHandler) => Promise<LoopbackServer>;

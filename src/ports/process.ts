@@ -1,16 +1,16 @@
 import type { Disposer } from "../faults/emitter.js";
 
-/** The process around us. */
+/** The worker's own process, and others of this machine. */
 export interface ProcessPort {
   readonly pid: number;
-  /** The account this process runs under, as an administrator would name it. */
+  /** The account that this process runs under, as administrators write it. */
   readonly account: string;
   readonly platform: "windows" | "macos" | "linux";
-  /** Calls once when the process `pid` is gone (at once if it already is); noticed within 3 s. */
+  /** Calls once, within 3 s after the process `pid` has ended; at once if there is none. */
   onExit(pid: number, listener: () => void): Disposer;
 }
 
-/** Replaces the status file whole. Never throws: a full or read-only disk costs the file, never the service. */
 export interface StatusFile {
+  /** Replaces the file atomically. Never rejects: a full or read-only disk costs only the file. */
   write(text: string): Promise<void>;
 }

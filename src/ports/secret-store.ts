@@ -1,13 +1,14 @@
 /**
- * The operating system's keychain, or a stand-in in memory, under the service `ucx-webex-presence`. Calls may be made at any
- * time: the adapter runs them one after another. Every failure is a `Fault`: `keychainLocked` or `keychainUnavailable`.
+ * The operating system's keychain, or a replacement in memory, under the service
+ * `ucx-webex-presence`. Concurrent calls run one after another. Every method rejects with a
+ * `Fault`: `keychainLocked` or `keychainUnavailable`.
  */
 export interface SecretStore {
   readonly kind: "keychain" | "memory";
-  /** The value, or null only if the store was proved to work and has none. */
+  /** Resolves with the value, or with null only if the store is known to work and has none. */
   get(account: string): Promise<string | null>;
-  /** Whole or not at all, whatever the length. */
+  /** Stores a value of any length, atomically. */
   set(account: string, value: string): Promise<void>;
-  /** True if there was something to delete. */
+  /** Resolves with whether there was a value. */
   delete(account: string): Promise<boolean>;
 }

@@ -1,15 +1,15 @@
 import type { Disposer } from "../faults/emitter.js";
 
-/** What is found where the settings file should be. */
+/** What is at the path of the settings file. */
 export type FileContent =
   | { readonly kind: "content"; readonly bytes: Uint8Array }
   | { readonly kind: "absent" }
   | { readonly kind: "unreadable"; readonly reason: string };
 
-/** Watches one file by its folder, which may itself be absent, disappear and come back. */
+/** Watches one file. Its folder may be missing, disappear and come back. */
 export interface SettingsFile {
   readonly path: string;
-  /** Reads at once, then after each edit has settled (within 1 s of its last write). The disposer ends it and closes everything. */
+  /** Reads at once, then within 1 s of each edit's last write. The disposer releases everything. */
   watch(listener: (content: FileContent) => void): Disposer;
 }
 

@@ -1,5 +1,6 @@
-// The few globals that every JavaScript host has (WHATWG DOM, URL and Encoding standards) and the core may use.
-// Only tsconfig.pure.json sees this file: there it stands in for Node's types, so that anything else of Node's is a compile error.
+// The few globals that every JavaScript host has (WHATWG DOM, URL and Encoding standards) and the
+// core may use. Only tsconfig.pure.json sees this file: there it stands in for Node's types, so
+// that anything else of Node's is a compile error.
 
 interface AbortSignal {
   readonly aborted: boolean;

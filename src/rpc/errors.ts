@@ -1,10 +1,7 @@
-import { Fault } from "../faults/fault.js";
-import type { FaultCode } from "../faults/fault.js";
-import type { Crypto } from "../ports/clock.js";
+import { Fault, type FaultCode } from "../faults/fault.js";
 import type { WireError } from "../ports/channel.js";
-import type { Logger } from "../ports/logger.js";
 
-/** Every error code of the protocol (contract: errors), by name. */
+/** The error codes of the protocol (contract: errors). */
 export const RpcCode = {
   parseError: -32700,
   invalidRequest: -32600,
@@ -24,7 +21,7 @@ export const RpcCode = {
   webexUnreachable: 1301,
 } as const;
 
-/** What the peer sees of a failure. */
+/** An error response. */
 export class ProtocolError extends Error implements WireError {
   override readonly name = "ProtocolError";
   readonly code: number;
@@ -37,22 +34,18 @@ export class ProtocolError extends Error implements WireError {
   }
 }
 
-interface WireErrorFormat {
-  readonly code: number;
-  /** The member of `data` that goes with the code. */
-  readonly data?: "hint" | "method" | "port";
-}
-
-/** The faults a host is told by name; every other is internal. */
-const WIRE_ERROR_OF: Partial<Record<FaultCode, WireErrorFormat>> = {
+/** The faults that the protocol names, and the member of `data` that belongs to each. */
+const WIRE_ERRORS: Partial<
+  Record<FaultCode, { code: number; member?: "hint" | "method" | "port" }>
+> = {
   cancelled: { code: RpcCode.cancelled },
   clientNotConfigured: { code: RpcCode.clientNotConfigured },
-  authorizationInProgress: { code: RpcCode.authorizationInProgress, data: "method" },
-  grantRefused: { code: RpcCode.grantRefused, data: "hint" },
+  authorizationInProgress: { code: RpcCode.authorizationInProgress, member: "method" },
+  grantRefused: { code: RpcCode.grantRefused, member: "hint" },
   unknownOrganization: { code: RpcCode.unknownOrganization },
-  keychainUnavailable: { code: RpcCode.keychainUnavailable, data: "hint" },
-  keychainLocked: { code: RpcCode.keychainUnavailable, data: "hint" },
-  redirectPortInUse: { code: RpcCode.redirectPortInUse, data: "port" },
+  keychainUnavailable: { code: RpcCode.keychainUnavailable, member: "hint" },
+  keychainLocked: { code: RpcCode.keychainUnavailable, member: "hint" },
+  redirectPortInUse: { code: RpcCode.redirectPortInUse, member: "port" },
   unknownSubscription: { code: RpcCode.unknownSubscription },
   tooManySubscriptions: { code: RpcCode.tooManySubscriptions },
   webexUnreachable: { code: RpcCode.webexUnreachable },
@@ -60,63 +53,33 @@ const WIRE_ERROR_OF: Partial<Record<FaultCode, WireErrorFormat>> = {
   webexError: { code: RpcCode.webexUnreachable },
 };
 
-/** Turns whatever a handler threw into what the peer may see: never a stack, never a text that is not ours. */
-export class ErrorTranslator {
-  readonly #crypto: Crypto;
-  readonly #logger: Logger;
-
-  constructor(crypto: Crypto, logger: Logger) {
-    this.#crypto = crypto;
-    this.#logger = logger;
+/**
+ * Returns the error response for what a handler threw, or null if the protocol does not name it:
+ * then nothing of it may reach the host. In a cancelled request, a library's own abort error is
+ * expected.
+ */
+export function toProtocolError(thrown: unknown, isCancelled: boolean): ProtocolError | null {
+  if (thrown instanceof ProtocolError) return thrown;
+  if (!(thrown instanceof Fault)) {
+    return isCancelled ? new ProtocolError(RpcCode.cancelled, "The request was cancelled.") : null;
   }
-
-  /** `cancelled`: the request was, so that a library's own abort error says nothing new. */
-  translate(thrown: unknown, method: string, cancelled: boolean): ProtocolError {
-    if (thrown instanceof ProtocolError) return thrown;
-    if (thrown instanceof Fault) {
-      if (thrown.code === "invalidParams") return fromInvalidParams(thrown);
-      const format = WIRE_ERROR_OF[thrown.code];
-      if (format !== undefined)
-        return new ProtocolError(format.code, thrown.message, errorData(thrown, format.data));
-    } else if (cancelled) {
-      return new ProtocolError(RpcCode.cancelled, "The request was cancelled.");
-    }
-    return this.#internal(thrown, method);
-  }
-
-  #internal(thrown: unknown, method: string): ProtocolError {
-    const correlationId = this.#crypto.uuid();
-    this.#logger.error(
-      "A request failed unexpectedly; its caller was told only the correlation id.",
-      {
-        correlationId,
-        method,
-        error: thrown,
-      },
-    );
-    return new ProtocolError(
-      RpcCode.internal,
-      "The worker failed unexpectedly; its log says more under this correlation id.",
-      {
-        correlationId,
-      },
-    );
-  }
+  if (thrown.code === "invalidParams") return fromInvalidParams(thrown);
+  const format = WIRE_ERRORS[thrown.code];
+  if (format === undefined) return null;
+  const { code, member } = format;
+  const data = member === undefined ? undefined : { [member]: memberOf(thrown, member) };
+  return new ProtocolError(code, thrown.message, data);
 }
 
-function errorData(
-  fault: Fault,
-  member: WireErrorFormat["data"],
-): Record<string, unknown> | undefined {
-  if (member === undefined) return undefined;
-  const value =
-    member === "hint"
-      ? (fault.hint ?? fault.data.hint ?? fault.message)
-      : (fault.data[member] ?? null);
-  return { [member]: value };
+function memberOf(fault: Fault, member: "hint" | "method" | "port"): unknown {
+  if (member !== "hint") return fault.data[member] ?? null;
+  return fault.hint ?? fault.data.hint ?? fault.message;
 }
 
-/** A check that only the service can make (a cursor): its fault names the issues, or at least the member. */
+/**
+ * Some parameters, such as a cursor, are only checked by the service, which names the issues or the
+ * member.
+ */
 function fromInvalidParams(fault: Fault): ProtocolError {
   const { issues, path } = fault.data;
   const list = Array.isArray(issues)

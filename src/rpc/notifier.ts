@@ -1,12 +1,15 @@
 import type { Disposer, Subscribable } from "../faults/emitter.js";
-import type { AuthorizationService } from "../authorization/authorization-service.js";
+import type {
+  AuthorizationChange,
+  AuthorizationService,
+} from "../authorization/authorization-service.js";
+import type { Authorization } from "../authorization/grant.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock } from "../ports/clock.js";
 import type { PresenceService } from "../presence/presence-service.js";
 import type { StatusEvents, WorkerStatus } from "../supervisor/status.js";
-import { authorizationChangedParams } from "./authorization-results.js";
 
-/** What `worker/status` and `worker/statusChanged` tell. */
+/** The source of `worker/status` and `worker/statusChanged`. */
 export interface StatusSource {
   current(): WorkerStatus;
   readonly events: Subscribable<StatusEvents>;
@@ -21,25 +24,26 @@ export interface NotifierOptions {
 }
 
 const MAX_CHANGES_PER_NOTIFICATION = 500;
-/** After so many in a row the event loop gets its turn, and a peer that stopped reading is noticed. */
+/** Then the event loop continues, so that the channel notices a host that has stopped reading. */
 const MAX_NOTIFICATIONS_PER_TURN = 8;
 const STATUS_INTERVAL_MS = 1_000;
-/** What belongs together changes within this time, and is told once. */
+/** Changes of the status within this time are one notification. */
 const STATUS_DEBOUNCE_MS = 1;
 
 /**
- * Tells the host what changed, only while it reads: what waits meanwhile is kept once, in its latest state, so that a host that
- * stops reading costs no memory. Everything is sent from a timer, so never before the answer to the request that caused it:
- * an answer is written in the turn in which its handler ends.
+ * Notifies the host, but only while it reads: meanwhile each pending change is kept once, in its
+ * latest state, so that a host that stops reading costs no memory. Notifications are sent from a
+ * timer and so never precede the response to the request that caused them: the channel writes a
+ * response in the turn of the event loop in which the request's handler settles.
  */
 export class Notifier {
   readonly #options: NotifierOptions;
   readonly #disposers: Disposer[] = [];
-  #sequence = 0;
   #isRunning = false;
-  #cancelChangesTimer: Disposer | null = null;
-  #authorization: Parameters<typeof authorizationChangedParams>[0] | null = null;
-  #cancelStatusTimer: Disposer | null = null;
+  #sequence = 0;
+  #authorizationChanges: AuthorizationChange[] = [];
+  #cancelSend: Disposer | null = null;
+  #cancelSendStatus: Disposer | null = null;
   #lastStatusKey = "";
   #lastStatusSentAt = -Infinity;
 
@@ -52,40 +56,57 @@ export class Notifier {
     this.#isRunning = true;
     this.#lastStatusKey = changeKey(status.current());
     this.#disposers.push(
-      presence.events.on("changesPending", () => this.#scheduleChanges()),
+      presence.events.on("changesPending", () => this.#scheduleSend()),
       authorization.events.on("authorizationsChanged", (change) => {
-        this.#authorization = change;
-        this.#sendAuthorization();
+        this.#authorizationChanges.push(change);
+        this.#keepLatestIfCongested();
+        this.#scheduleSend();
       }),
-      status.events.on("statusChanged", () => this.#scheduleStatus()),
+      status.events.on("statusChanged", () => this.#scheduleSendStatus()),
       channel.events.on("drained", () => {
-        this.#scheduleChanges();
-        this.#sendAuthorization();
-        this.#scheduleStatus();
+        this.#scheduleSend();
+        this.#scheduleSendStatus();
       }),
     );
   }
 
-  /** Nothing is told after it. Idempotent. */
+  /** Sends nothing afterwards. Idempotent. */
   stop(): void {
     this.#isRunning = false;
     for (const dispose of this.#disposers.splice(0)) dispose();
-    this.#cancelChangesTimer?.();
-    this.#cancelChangesTimer = null;
-    this.#cancelStatusTimer?.();
-    this.#cancelStatusTimer = null;
-    this.#authorization = null;
+    this.#cancelSend?.();
+    this.#cancelSend = null;
+    this.#cancelSendStatus?.();
+    this.#cancelSendStatus = null;
+    this.#authorizationChanges = [];
   }
 
-  #scheduleChanges(): void {
+  #scheduleSend(): void {
     if (!this.#isRunning) return;
-    this.#cancelChangesTimer ??= this.#options.clock.schedule(0, () => {
-      this.#cancelChangesTimer = null;
-      this.#sendChanges();
+    this.#cancelSend ??= this.#options.clock.schedule(0, () => {
+      this.#cancelSend = null;
+      this.#sendAuthorizations();
+      this.#sendPresence();
     });
   }
 
-  #sendChanges(): void {
+  /** Each step of a flow is one notification; a host that did not read gets the last step only. */
+  #sendAuthorizations(): void {
+    const { channel } = this.#options;
+    this.#keepLatestIfCongested();
+    while (!channel.isCongested) {
+      const change = this.#authorizationChanges.shift();
+      if (change === undefined) return;
+      channel.notify("authorization/changed", authorizationChangedParams(change));
+    }
+  }
+
+  #keepLatestIfCongested(): void {
+    if (this.#options.channel.isCongested)
+      this.#authorizationChanges.splice(0, this.#authorizationChanges.length - 1);
+  }
+
+  #sendPresence(): void {
     const { channel, presence } = this.#options;
     for (let sent = 0; sent < MAX_NOTIFICATIONS_PER_TURN; sent += 1) {
       if (channel.isCongested) return;
@@ -98,26 +119,15 @@ export class Notifier {
         changes: batch.changes,
       });
     }
-    this.#scheduleChanges();
+    this.#scheduleSend();
   }
 
-  /** At once while the host reads: each step of a flow is worth telling; the last one alone where it does not. */
-  #sendAuthorization(): void {
-    const change = this.#authorization;
-    if (!this.#isRunning || change === null || this.#options.channel.isCongested) return;
-    this.#authorization = null;
-    this.#options.channel.notify("authorization/changed", authorizationChangedParams(change));
-  }
-
-  #scheduleStatus(): void {
-    if (!this.#isRunning || this.#cancelStatusTimer !== null) return;
+  #scheduleSendStatus(): void {
+    if (!this.#isRunning || this.#cancelSendStatus !== null) return;
     const { clock } = this.#options;
-    const delayMs = Math.max(
-      STATUS_DEBOUNCE_MS,
-      this.#lastStatusSentAt + STATUS_INTERVAL_MS - clock.monotonic(),
-    );
-    this.#cancelStatusTimer = clock.schedule(delayMs, () => {
-      this.#cancelStatusTimer = null;
+    const nextAllowedIn = this.#lastStatusSentAt + STATUS_INTERVAL_MS - clock.monotonic();
+    this.#cancelSendStatus = clock.schedule(Math.max(STATUS_DEBOUNCE_MS, nextAllowedIn), () => {
+      this.#cancelSendStatus = null;
       this.#sendStatus();
     });
   }
@@ -134,6 +144,45 @@ export class Notifier {
   }
 }
 
-function changeKey(status: WorkerStatus): string {
-  return JSON.stringify([status.phase, status.problems]);
+function changeKey({ phase, problems }: WorkerStatus): string {
+  return JSON.stringify([phase, problems]);
+}
+
+// Results are copied member by member: the protocol never exposes what a grant or a flow may come
+// to hold beyond its documented members.
+
+export function authorizationResult(authorization: Authorization): Authorization {
+  const {
+    orgId,
+    orgName,
+    authorizedBy,
+    scopes,
+    grantedAt,
+    accessTokenExpiresAt,
+    refreshTokenExpiresAt,
+    state,
+  } = authorization;
+  return {
+    orgId,
+    orgName,
+    authorizedBy,
+    scopes,
+    grantedAt,
+    accessTokenExpiresAt,
+    refreshTokenExpiresAt,
+    state,
+  };
+}
+
+function authorizationChangedParams({
+  authorizations,
+  flow,
+}: AuthorizationChange): Record<string, unknown> {
+  const copied = authorizations.map(authorizationResult);
+  if (flow === null) return { authorizations: copied, flow };
+  const { method, url, verificationUri, userCode, expiresAt, state, message } = flow;
+  return {
+    authorizations: copied,
+    flow: { method, url, verificationUri, userCode, expiresAt, state, message },
+  };
 }

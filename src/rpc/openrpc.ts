@@ -12,107 +12,98 @@ import {
   workerStatus,
 } from "./results.js";
 
-/** JSON Schema, as it stands in the document. */
 type JsonSchema = Readonly<Record<string, unknown>>;
 type ErrorName = Exclude<
   keyof typeof RpcCode,
   "parseError" | "invalidRequest" | "methodNotFound" | "invalidParams" | "internal"
 >;
 
-interface MethodDescription {
-  readonly summary: string;
-  readonly errors?: readonly ErrorName[];
-}
-
-const KEYCHAIN = "keychainUnavailable";
-
-const METHOD_DESCRIPTION: Record<MethodName, MethodDescription> = {
-  initialize: { summary: "Introduces the host. Optional, once.", errors: ["protocolMismatch"] },
-  shutdown: {
-    summary: "Stops polling; no notification follows, later requests are refused with -32600.",
-  },
-  "rpc.discover": { summary: "This document." },
-  "presence/get": { summary: "The presence of one address.", errors: ["cancelled"] },
-  "presence/getMany": {
-    summary: "The presence of many addresses, in the order asked, duplicates kept.",
-    errors: ["cancelled"],
-  },
-  "presence/list": {
-    summary: "Everyone known, ordered by uri, a page at a time.",
-    errors: ["unknownOrganization"],
-  },
-  "presence/subscribe": {
-    summary:
-      'The presence now, then each change as presence/changed. Takes either "uris" or "all".',
-    errors: ["tooManySubscriptions"],
-  },
-  "presence/unsubscribe": { summary: "Ends a subscription.", errors: ["unknownSubscription"] },
-  "authorization/setClient": {
-    summary: "Keeps the integration's client id and secret in the keychain.",
-    errors: [KEYCHAIN],
-  },
-  "authorization/begin": {
-    summary: "Begins an authorization by a person, or gives the one of this method that is open.",
-    errors: [
-      "clientNotConfigured",
-      "authorizationInProgress",
-      KEYCHAIN,
-      "redirectPortInUse",
-      "webexUnreachable",
-      "cancelled",
-    ],
-  },
-  "authorization/cancel": { summary: "Ends the authorization that is open, if one is." },
-  "authorization/import": {
-    summary:
-      "Takes a grant obtained elsewhere, after proving it by a call to Webex. Durations are seconds.",
-    errors: ["clientNotConfigured", "grantRefused", KEYCHAIN, "webexUnreachable", "cancelled"],
-  },
-  "authorization/list": { summary: "The authorizations in the keychain.", errors: [KEYCHAIN] },
-  "authorization/revoke": {
-    summary: "Removes an organization's authorization from the keychain, whatever Webex says.",
-    errors: ["unknownOrganization", KEYCHAIN, "cancelled"],
-  },
-  "authorization/setProxyPassword": {
-    summary: "Keeps the proxy's password in the keychain; null removes it.",
-    errors: [KEYCHAIN],
-  },
-  "worker/status": {
-    summary: "What the worker does, and what keeps presence from being what it should be.",
-  },
-  "worker/poll": {
-    summary: "Asks for a sweep now, inside the request budget.",
-    errors: ["unknownOrganization"],
-  },
+/** The summary of each method, and the errors that it adds to those of every method. */
+const METHODS: Record<MethodName, readonly [summary: string, ...errors: ErrorName[]]> = {
+  initialize: ["Introduces the host. Optional, at most once.", "protocolMismatch"],
+  shutdown: ["Stops polling and notifications. Later requests fail with -32600."],
+  "rpc.discover": ["Returns this document."],
+  "presence/get": ["Returns the presence of one address.", "cancelled"],
+  "presence/getMany": [
+    "Returns the presence of many addresses, in the order of the request, including duplicates.",
+    "cancelled",
+  ],
+  "presence/list": ["Lists all known persons in pages, ordered by uri.", "unknownOrganization"],
+  "presence/subscribe": [
+    'Returns the current presence, then sends each change as presence/changed. Takes either "uris" or "all".',
+    "tooManySubscriptions",
+  ],
+  "presence/unsubscribe": ["Ends a subscription.", "unknownSubscription"],
+  "authorization/setClient": [
+    "Stores the integration's client id and secret in the keychain.",
+    "keychainUnavailable",
+  ],
+  "authorization/begin": [
+    "Begins an authorization by a person, or returns the open one if it has the same method.",
+    "clientNotConfigured",
+    "authorizationInProgress",
+    "keychainUnavailable",
+    "redirectPortInUse",
+    "webexUnreachable",
+    "cancelled",
+  ],
+  "authorization/cancel": ["Cancels the open authorization, if there is one."],
+  "authorization/import": [
+    "Stores a grant obtained elsewhere, after verifying it with a request to Webex. Durations are in seconds.",
+    "clientNotConfigured",
+    "grantRefused",
+    "keychainUnavailable",
+    "webexUnreachable",
+    "cancelled",
+  ],
+  "authorization/list": ["Lists the authorizations in the keychain.", "keychainUnavailable"],
+  "authorization/revoke": [
+    "Removes the authorization of an organization from the keychain, whatever Webex responds.",
+    "unknownOrganization",
+    "keychainUnavailable",
+    "cancelled",
+  ],
+  "authorization/setProxyPassword": [
+    "Stores the password of the proxy in the keychain. Null removes it.",
+    "keychainUnavailable",
+  ],
+  "worker/status": ["Returns what the worker is doing, and the problems that impair presence."],
+  "worker/poll": ["Requests a sweep now, within the request budget.", "unknownOrganization"],
 };
 
 const NOTIFICATION_SUMMARY: Record<keyof typeof NOTIFICATIONS, string> = {
   "presence/changed":
-    "Records whose state, reason or webexStatus changed. The sequence rises by 1, one counter a process.",
-  "authorization/changed": "The authorizations and the open flow, after either changed.",
-  "worker/statusChanged": "The status, after its phase or problems changed; at most one a second.",
+    "Contains the records whose state, reason or webexStatus changed. The sequence increases by 1; there is one counter per process.",
+  "authorization/changed":
+    "Contains the authorizations and the open flow, after either has changed.",
+  "worker/statusChanged":
+    "Contains the status, after its phase or problems have changed. Sent at most once per second.",
 };
 
 const ERROR_MESSAGE: Record<keyof typeof RpcCode, string> = {
-  parseError: "The body is not JSON, or the stream is not the protocol.",
-  invalidRequest: "No valid request, or not at this time.",
+  parseError: "The body is not JSON, or the stream does not follow the protocol.",
+  invalidRequest: "The request is invalid, or not allowed in the current state of the session.",
   methodNotFound: "There is no such method.",
-  invalidParams: "The parameters are not what the method takes; data.issues names each.",
-  internal: "The worker failed; data.correlationId finds the log record.",
+  invalidParams: "The parameters are invalid. data.issues lists the issues.",
+  internal: "The worker failed unexpectedly. data.correlationId identifies the log record.",
   cancelled: "The request was cancelled.",
-  protocolMismatch: "Another major version of the protocol; data.supported lists ours.",
-  clientNotConfigured: "There is no client id or secret.",
-  authorizationInProgress: "An authorization by data.method is open.",
-  grantRefused: "Webex refused the grant; data.hint says what to do.",
-  unknownOrganization: "No authorization names this organization.",
-  keychainUnavailable: "The keychain cannot be read or written; data.hint says what to do.",
-  redirectPortInUse: "Another program holds data.port.",
+  protocolMismatch:
+    "The worker does not support this major version of the protocol. data.supported lists the versions that it supports.",
+  clientNotConfigured: "No client id or no client secret is configured.",
+  authorizationInProgress: "An authorization with the method data.method is open.",
+  grantRefused: "Webex rejected the grant. data.hint says what to do.",
+  unknownOrganization: "There is no authorization for this organization.",
+  keychainUnavailable: "The keychain cannot be read or written. data.hint says what to do.",
+  redirectPortInUse: "Another program uses the port data.port.",
   unknownSubscription: "There is no such subscription.",
-  tooManySubscriptions: "More than 1,000 subscriptions are live.",
-  webexUnreachable: "Webex does not answer, and this call needs it.",
+  tooManySubscriptions: "More than 1,000 subscriptions are open.",
+  webexUnreachable: "Webex does not respond, and this method requires it.",
 };
 
-/** The OpenRPC document (https://spec.open-rpc.org) of the protocol, made from the schemas that check it. */
+/**
+ * Builds the OpenRPC document (https://spec.open-rpc.org) from the schemas that check the
+ * parameters.
+ */
 export function openRpcDocument(version: string): Record<string, unknown> {
   const schemas = z.registry<{ id: string }>();
   schemas.add(presenceRecord, { id: "PresenceRecord" });
@@ -122,12 +113,8 @@ export function openRpcDocument(version: string): Record<string, unknown> {
   const components: Record<string, unknown> = {};
 
   const toSchema = (schema: z.ZodMiniType): JsonSchema => {
-    const generated = z.toJSONSchema(schema, {
-      metadata: schemas,
-      io: "input",
-      target: "draft-7",
-    }) as Record<string, unknown>;
-    const { definitions, ...root } = generated;
+    const options = { metadata: schemas, io: "input", target: "draft-7" } as const;
+    const { definitions, ...root } = z.toJSONSchema(schema, options);
     for (const [id, definition] of Object.entries(
       (definitions ?? {}) as Record<string, JsonSchema>,
     )) {
@@ -140,19 +127,17 @@ export function openRpcDocument(version: string): Record<string, unknown> {
   };
 
   const methods = (Object.keys(PARAMS) as MethodName[]).map((name) => {
-    const description = METHOD_DESCRIPTION[name];
+    const [summary, ...errors] = METHODS[name];
     return {
       name,
-      summary: description.summary,
+      summary,
       paramStructure: "by-name",
       params: contentDescriptors(toSchema(PARAMS[name]())),
       result: { name: "result", schema: toSchema(RESULTS[name]) },
-      errors: ["invalidParams" as const, "internal" as const, ...(description.errors ?? [])].map(
-        (error) => ({
-          code: RpcCode[error],
-          message: ERROR_MESSAGE[error],
-        }),
-      ),
+      errors: ["invalidParams" as const, "internal" as const, ...errors].map((error) => ({
+        code: RpcCode[error],
+        message: ERROR_MESSAGE[error],
+      })),
     };
   });
   const notifications = (Object.keys(NOTIFICATIONS) as (keyof typeof NOTIFICATIONS)[]).map(
@@ -177,13 +162,13 @@ export function openRpcDocument(version: string): Record<string, unknown> {
       ...notifications,
       {
         name: "exit",
-        summary: "Ends the process: 0 after shutdown, else 1.",
+        summary: "Ends the process, with exit code 0 after shutdown, otherwise 1.",
         "x-direction": "host to worker",
         params: [],
       },
       {
         name: "$/cancelRequest",
-        summary: "Cancels a request, which is answered with -32800 then.",
+        summary: "Cancels a request, which then fails with -32800.",
         "x-direction": "host to worker",
         paramStructure: "by-name",
         params: [{ name: "id", required: true, schema: { type: ["string", "number"] } }],
@@ -218,7 +203,7 @@ function dereference(
   return components[schema.$ref.slice("#/components/schemas/".length)] as JsonSchema;
 }
 
-/** Without what only a document of its own needs; what the generator calls a definition is a component of this one. */
+/** Removes what only a standalone schema has; the generator's definitions are components here. */
 function toComponent(schema: JsonSchema): JsonSchema {
   const entries = Object.entries(schema).filter(
     ([key]) => key !== "$schema" && key !== "$id" && key !== "id",

@@ -1,24 +1,28 @@
 import * as z from "zod/mini";
 
 import { PRESENCE_STATES } from "../presence/record.js";
+import { ProtocolError, RpcCode } from "./errors.js";
 
-// Compiling a checker with `new Function` costs the first answer more than it ever saves.
+// A compiled checker (`new Function`) delays the first response by more than it ever saves.
 z.config({ jitless: true });
 
 const MAX_URIS = 10_000;
 const MAX_WAIT_MS = 30_000;
 const MAX_LIST = 5_000;
-/** Ten years: a longer life no token has, and a date far enough off is none that can be written. */
+/** Ten years: no token lives longer, and dates far beyond that have no ISO 8601 form. */
 const MAX_LIFETIME_SECONDS = 315_360_000;
+const MAX_ISSUES = 100;
 
 const nonEmptyString = () => z.string().check(z.minLength(1));
 const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_URIS));
 const maxWaitMs = () => z._default(z.int().check(z.minimum(0), z.maximum(MAX_WAIT_MS)), 0);
 const seconds = () => z.optional(z.number().check(z.minimum(0), z.maximum(MAX_LIFETIME_SECONDS)));
+const none = () => z.object({});
 
 /**
- * What each method takes (contract: JSON-RPC methods). Made when the method is first called: building all of them would delay the
- * first answer. Members that are not named here are ignored.
+ * The parameters of each method (contract: JSON-RPC methods). A schema is built when its method is
+ * first called, because building all of them would delay the first response. Unknown members are
+ * ignored.
  */
 export const PARAMS = {
   initialize: () =>
@@ -44,7 +48,7 @@ export const PARAMS = {
   "presence/subscribe": () =>
     z.object({ uris: z.optional(uris()), all: z.optional(z.literal(true)) }).check(
       z.refine((params) => (params.uris === undefined) !== (params.all === undefined), {
-        error: 'Give either "uris" or "all": true.',
+        error: 'Specify either "uris" or "all": true.',
       }),
     ),
   "presence/unsubscribe": () => z.object({ subscriptionId: z.string() }),
@@ -74,6 +78,72 @@ export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(PARAMS, name);
 }
 
-function none() {
-  return z.object({});
+/**
+ * An invalid member. `path` is, for example, `uris[3]` or `host.version`, or "" for all parameters.
+ */
+interface ParamIssue {
+  readonly path: string;
+  readonly message: string;
 }
+
+const schemas = new Map<MethodName, z.ZodMiniType>();
+
+/**
+ * Returns the parameters with defaults filled in; missing parameters are an empty object. Throws a
+ * `ProtocolError` -32602 whose `data.issues` never contains a value, since it may be a secret.
+ */
+export function checkParams<M extends MethodName>(method: M, params: unknown): Params<M> {
+  let schema = schemas.get(method);
+  if (schema === undefined) {
+    schema = PARAMS[method]();
+    schemas.set(method, schema);
+  }
+  if (Array.isArray(params)) {
+    throw invalidParams([{ path: "", message: "Parameters must be a single object." }]);
+  }
+  const result = schema.safeParse(params ?? {});
+  if (result.success) return result.data as Params<M>;
+  const issues = result.error.issues.slice(0, MAX_ISSUES);
+  throw invalidParams(
+    issues.map((issue) => ({ path: formatPath(issue.path), message: describe(issue) })),
+  );
+}
+
+function invalidParams(issues: readonly ParamIssue[]): ProtocolError {
+  const [{ path, message } = { path: "", message: "" }] = issues;
+  const detail = path === "" ? message : `${path}: ${message}`;
+  return new ProtocolError(RpcCode.invalidParams, `The parameters are invalid. ${detail}`, {
+    issues,
+  });
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`;
+    return text === "" ? String(key) : `${text}.${String(key)}`;
+  }, "");
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `Expected ${ARTICLE[issue.expected] ?? `a ${issue.expected}`}.`;
+    case "invalid_value":
+      return `Expected ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}.`;
+    case "too_small":
+      return `Expected at least ${String(issue.minimum)}${UNIT[issue.origin] ?? ""}.`;
+    case "too_big":
+      return `Expected at most ${String(issue.maximum)}${UNIT[issue.origin] ?? ""}.`;
+    case "custom":
+      return issue.message;
+    default:
+      return "Invalid value.";
+  }
+}
+
+const ARTICLE: Partial<Record<string, string>> = {
+  int: "an integer",
+  array: "an array",
+  object: "an object",
+};
+const UNIT: Partial<Record<string, string>> = { string: " character(s)", array: " element(s)" };

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 
 import { PRESENCE_REASONS, PRESENCE_STATES } from "../presence/record.js";
-import { PROBLEM_SEVERITY } from "../supervisor/problem-catalog.js";
+import { PROBLEM_SEVERITY } from "../faults/problem-catalog.js";
 import type { MethodName } from "./params.js";
 
-// What the worker answers and tells. For the published document and for tests that hold real answers against it; the worker
-// itself does not check its own words.
+// The schemas of results and notifications, for the published document and for the tests. The
+// worker does not check its own output.
 
 const string = () => z.string();
 const stringOrNull = () => z.nullable(z.string());
@@ -135,7 +135,7 @@ export const RESULTS = {
   "worker/poll": z.object({ accepted: z.boolean(), nextPossibleAt: timestampOrNull() }),
 } as const satisfies Record<MethodName, z.ZodMiniType>;
 
-/** What the worker tells unasked. */
+/** The parameters of the notifications that the worker sends. */
 export const NOTIFICATIONS = {
   "presence/changed": z.object({
     subscriptionIds: z.array(string()),

@@ -4,7 +4,7 @@ import type { Params } from "./params.js";
 export const PROTOCOL_VERSION = "1.0";
 const MAJOR_VERSION = 1;
 
-/** What the host said of itself; null for what it left out. */
+/** The parameters of `initialize`; null for what the host left out. */
 export interface HostInfo {
   readonly host: {
     readonly name: string;
@@ -15,48 +15,39 @@ export interface HostInfo {
   readonly hostPid: number | null;
 }
 
-type Phase =
-  | { readonly kind: "fresh" }
-  | { readonly kind: "initialized" }
-  | { readonly kind: "shutDown" }
-  | { readonly kind: "ended" };
-
 /**
- * Where the conversation stands. `initialize` is optional and works once; after `shutdown` only `exit` is taken, which leaves with
- * 0, and with 1 where no `shutdown` came before.
+ * The state of the conversation with the host. `initialize` is optional and accepted once; after
+ * `shutdown`, only `exit` is accepted.
  */
 export class Session {
-  #phase: Phase = { kind: "fresh" };
+  #state: "new" | "initialized" | "shutDown" | "exited" = "new";
 
-  get isOpen(): boolean {
-    return this.#phase.kind === "fresh" || this.#phase.kind === "initialized";
-  }
-
-  /** Throws -32600 once `shutdown` was asked for. */
+  /** Throws a `ProtocolError` -32600 after `shutdown`. */
   assertOpen(): void {
-    if (!this.isOpen)
+    if (this.#state === "shutDown" || this.#state === "exited") {
       throw new ProtocolError(
         RpcCode.invalidRequest,
-        "The worker is shut down: only exit is taken now.",
+        "The worker is shut down and accepts only exit.",
       );
+    }
   }
 
-  /** Throws -32600 the second time, 1002 for another major version; neither changes the phase. */
-  initialize(params: Params<"initialize">): HostInfo {
-    if (this.#phase.kind !== "fresh") {
-      throw new ProtocolError(RpcCode.invalidRequest, "The session is initialized already.");
+  /**
+   * Throws a `ProtocolError` -32600 if called a second time, or 1002 for another major version. A
+   * rejected call does not count.
+   */
+  initialize({ protocolVersion, host, attendantConsole, hostPid }: Params<"initialize">): HostInfo {
+    if (this.#state !== "new") {
+      throw new ProtocolError(RpcCode.invalidRequest, "The session is already initialized.");
     }
-    if (majorVersion(params.protocolVersion) !== MAJOR_VERSION) {
+    if (majorVersion(protocolVersion) !== MAJOR_VERSION) {
       throw new ProtocolError(
         RpcCode.protocolMismatch,
-        "The worker does not speak this version of the protocol.",
-        {
-          supported: [PROTOCOL_VERSION],
-        },
+        "The worker does not support this version of the protocol.",
+        { supported: [PROTOCOL_VERSION] },
       );
     }
-    this.#phase = { kind: "initialized" };
-    const { host, attendantConsole, hostPid } = params;
+    this.#state = "initialized";
     return {
       host:
         host === undefined
@@ -69,19 +60,18 @@ export class Session {
   }
 
   shutDown(): void {
-    this.#phase = { kind: "shutDown" };
+    this.#state = "shutDown";
   }
 
-  /** The process's exit code, or null where the session is over already. */
+  /** Returns the exit code of the process, or null if `exit` was received before. */
   exit(): 0 | 1 | null {
-    if (this.#phase.kind === "ended") return null;
-    const code = this.#phase.kind === "shutDown" ? 0 : 1;
-    this.#phase = { kind: "ended" };
+    if (this.#state === "exited") return null;
+    const code = this.#state === "shutDown" ? 0 : 1;
+    this.#state = "exited";
     return code;
   }
 }
 
-/** "1", "1.0", "1.7.2" are major 1; what is no version has none. */
 function majorVersion(version: string): number | null {
   const match = /^(\d+)(\.\d+)*$/.exec(version);
   return match === null ? null : Number(match[1]);

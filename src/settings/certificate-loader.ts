@@ -1,11 +1,11 @@
 import type { Disposer } from "../faults/emitter.js";
-import type { CertificateFileResult, ReadCertificates } from "../ports/certificates.js";
+import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import type { Clock } from "../ports/clock.js";
 
-/** A file that cannot be used is looked at again after this long: it may be copied there later than its name. */
+/** An administrator may copy the file after naming it in the settings. */
 const RETRY_MS = 10_000;
 
-/** What is known of the one file of certificates that the settings name, while it is not in force. */
+/** Reads the certificate file that the settings name, and retries until it is valid. */
 export class CertificateLoader {
   readonly #readCertificates: ReadCertificates;
   readonly #clock: Clock;
@@ -14,14 +14,14 @@ export class CertificateLoader {
   #result: CertificateFileResult | null = null;
   #cancelRetry: Disposer | null = null;
 
-  /** `onNews` is called when more is known of the file. */
+  /** `onLoaded` is called when the result has changed. */
   constructor(read: ReadCertificates, clock: Clock, onLoaded: () => void) {
     this.#readCertificates = read;
     this.#clock = clock;
     this.#onLoaded = onLoaded;
   }
 
-  /** What the file holds; null while that is being found out. From now on this one counts, and no other. */
+  /** Returns the result for the file, or null while it is being read. Replaces any other file. */
   load(path: string): CertificateFileResult | null {
     if (path !== this.#path) {
       this.reset();
@@ -31,7 +31,6 @@ export class CertificateLoader {
     return this.#result;
   }
 
-  /** No file counts. */
   reset(): void {
     this.#path = null;
     this.#result = null;
@@ -48,7 +47,8 @@ export class CertificateLoader {
     this.#cancelRetry = result.ok
       ? null
       : this.#clock.schedule(RETRY_MS, () => void this.#loadFile(path));
-    if (result.ok || previous === null || previous.ok || previous.reason !== result.reason)
-      this.#onLoaded();
+    const isNew =
+      previous === null || result.ok || previous.ok || previous.reason !== result.reason;
+    if (isNew) this.#onLoaded();
   }
 }

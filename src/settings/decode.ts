@@ -2,7 +2,7 @@ export type DecodedText =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "undecodable"; readonly reason: string };
 
-/** Windows-1252 from 0x80 to 0x9F; the five bytes it leaves open keep their number (WHATWG Encoding Standard, index-windows-1252). */
+/** Bytes 0x80 to 0x9F of Windows-1252 (WHATWG Encoding Standard, index-windows-1252). */
 const WINDOWS_1252_UPPER = [
   0x20ac, 0x81, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039,
   0x0152, 0x8d, 0x017d, 0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc,
@@ -12,8 +12,8 @@ const WINDOWS_1252_UPPER = [
 const CHUNK_LENGTH = 8192;
 
 /**
- * A settings file's text: UTF-8 with or without a byte order mark, UTF-16 of either order with one, else Windows-1252.
- * Any bytes at all are Windows-1252, so what looks like something else gone wrong is undecodable instead.
+ * Decodes UTF-8 with or without a byte order mark, UTF-16 with one, and otherwise Windows-1252.
+ * Since any bytes are valid Windows-1252, what looks like another, damaged encoding is undecodable.
  */
 export function decodeSettings(bytes: Uint8Array): DecodedText {
   if (startsWith(bytes, [0xff, 0xfe, 0, 0]))
@@ -23,11 +23,11 @@ export function decodeSettings(bytes: Uint8Array): DecodedText {
   if (startsWith(bytes, [0xef, 0xbb, 0xbf])) {
     const text = decodeUtf8(bytes.subarray(3));
     return text === null
-      ? undecodable("it begins as UTF-8 but holds bytes that are not UTF-8")
+      ? undecodable("it has a UTF-8 byte order mark but contains bytes that are not UTF-8")
       : { kind: "text", text };
   }
   if (bytes.includes(0))
-    return undecodable("it holds zero bytes, as UTF-16 without a byte order mark does");
+    return undecodable("it contains zero bytes, like UTF-16 without a byte order mark");
   return { kind: "text", text: decodeUtf8(bytes) ?? decodeWindows1252(bytes) };
 }
 
@@ -47,7 +47,7 @@ function decodeUtf8(bytes: Uint8Array): string | null {
   }
 }
 
-/** By hand, because a JavaScript host need not know UTF-16BE. `lowByteAt` is the place of the low byte in a pair. */
+/** Not by TextDecoder, since a JavaScript engine need not support UTF-16BE. */
 function decodeUtf16(bytes: Uint8Array, lowByteOffset: 0 | 1): DecodedText {
   if (bytes.length % 2 !== 0)
     return undecodable("it is UTF-16 and ends in the middle of a character");
@@ -57,11 +57,14 @@ function decodeUtf16(bytes: Uint8Array, lowByteOffset: 0 | 1): DecodedText {
     return high * 256 + low;
   });
   return /\p{Surrogate}/u.test(text)
-    ? undecodable("it is UTF-16 and holds half characters")
+    ? undecodable("it is UTF-16 and contains lone surrogates")
     : { kind: "text", text };
 }
 
-/** By hand, because Node 20's TextDecoder takes "windows-1252" for Latin-1, which turns € and curly quotes into control characters. */
+/**
+ * Not by TextDecoder, since that of Node 20 decodes "windows-1252" as Latin-1, without € and curly
+ * quotes.
+ */
 function decodeWindows1252(bytes: Uint8Array): string {
   return fromCharCodes(bytes.length, (index) => {
     const byte = bytes[index] ?? 0;
@@ -69,7 +72,7 @@ function decodeWindows1252(bytes: Uint8Array): string {
   });
 }
 
-/** In chunks, because the number of arguments of a call is limited. */
+/** In chunks, because a call takes a limited number of arguments. */
 function fromCharCodes(count: number, codeAt: (index: number) => number): string {
   let text = "";
   for (let start = 0; start < count; start += CHUNK_LENGTH) {

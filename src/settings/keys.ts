@@ -1,4 +1,4 @@
-import type { Settings } from "./settings.js";
+import type { LogLevel } from "../ports/logger.js";
 import type { ParseResult } from "./value-parsers.js";
 import {
   parseApiUrl,
@@ -11,39 +11,56 @@ import {
   withoutUserInfo,
 } from "./value-parsers.js";
 
-/** What plain names in a section of this name, and dotted names that begin with it, belong to. */
+/** The values of all settings. Units are in the names. */
+export interface Settings {
+  readonly enable: boolean;
+  readonly pollIntervalSeconds: number;
+  readonly requestsPerMinute: number;
+  readonly staleAfterSeconds: number;
+  /** null: the id in the keychain applies. */
+  readonly clientId: string | null;
+  readonly authorize: "browser" | "device" | "off";
+  readonly redirectPort: number;
+  /** Without a trailing slash. */
+  readonly apiUrl: string;
+  /** `http://[user@]host:port`, "none", or "" for HTTPS_PROXY and NO_PROXY. */
+  readonly proxy: string;
+  /** The path of a PEM file, or null. */
+  readonly caFile: string | null;
+  readonly logLevel: LogLevel;
+}
+
+/** The section of plain names, and the prefix of dotted names. */
 export const SETTINGS_PREFIX = "WebexPresence";
 
 export type SettingType = "boolean" | "integer" | "string";
 export type SettingValue = string | number | boolean;
 
 interface SettingKey<T> {
-  /** The documented spelling; names match without regard to case. */
+  /** In its documented spelling; names are case-insensitive. */
   readonly name: string;
   readonly type: SettingType;
-  /** In the words of the documentation. */
+  /** For the documentation. */
   readonly values: string;
   readonly default: T;
   readonly takesEffect: string;
-  /** One sentence. */
   readonly description: string;
   readonly parse: (text: string) => ParseResult<T>;
-  /** The value for a status or a message, where it is not the value itself. */
+  /** How a status or a message displays the value, if not verbatim. */
   readonly display?: (value: T) => SettingValue;
 }
 
-const AT_ONCE = "at once";
 const AUTHORIZE = ["browser", "device", "off"] as const;
 const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 
-/** The one table of settings: validation, the status, the manifest and the documentation all come from it. */
+/** The source of validation, status, manifest and documentation. */
 export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings[F]> } = {
   enable: {
     name: "WebexPresence.Enable",
     type: "boolean",
     values: "0, 1 (also true/false, yes/no, on/off)",
     default: false,
-    takesEffect: "at once: polling starts or stops",
+    takesEffect: "immediately: polling starts or stops",
     description: "Turns presence from Webex on (1) or off (0).",
     parse: parseBoolean,
   },
@@ -52,8 +69,9 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "integer",
     values: "5–3600",
     default: 20,
-    takesEffect: AT_ONCE,
-    description: "Seconds from one look at Webex to the next, give or take a fifth.",
+    takesEffect: "immediately",
+    description:
+      "Interval between two sweeps of an organization in seconds, randomized by up to 20 %.",
     parse: integerParser(5, 3600),
   },
   requestsPerMinute: {
@@ -61,8 +79,8 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "integer",
     values: "1–600, per organization",
     default: 60,
-    takesEffect: AT_ONCE,
-    description: "The most requests sent to Webex for one organization in any 60 seconds.",
+    takesEffect: "immediately",
+    description: "Maximum number of requests to Webex for one organization in any 60 seconds.",
     parse: integerParser(1, 600),
   },
   staleAfterSeconds: {
@@ -70,8 +88,8 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "integer",
     values: "30–86400",
     default: 180,
-    takesEffect: AT_ONCE,
-    description: "Seconds without confirmation by Webex after which a presence counts as unknown.",
+    takesEffect: "immediately",
+    description: "Seconds after which presence that Webex has not confirmed becomes unknown.",
     parse: integerParser(30, 86400),
   },
   clientId: {
@@ -79,9 +97,9 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "text",
     default: null,
-    takesEffect: "at once; goes before the id in the keychain",
+    takesEffect: "immediately; takes precedence over the id in the keychain",
     description:
-      "Client id of the Webex integration; its secret lives in the keychain, and a secret kept there for another id is not used.",
+      "Client id of the Webex integration. Its secret is in the keychain; a secret stored there for another id is not used.",
     parse: parseText,
   },
   authorize: {
@@ -89,9 +107,9 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "`browser`, `device`, `off`",
     default: "browser",
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description:
-      "The authorization flow kept open while presence is enabled and a grant is missing; its address is in the log and in `authorization/changed`.",
+      "Authorization flow that the worker keeps open while presence is enabled and a grant is missing. Its address is in the log and in `authorization/changed`.",
     parse: choiceParser(AUTHORIZE),
   },
   redirectPort: {
@@ -99,9 +117,9 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "integer",
     values: "1024–65535",
     default: 8467,
-    takesEffect: "at the next flow",
+    takesEffect: "with the next flow",
     description:
-      "Port on localhost to which Webex sends the administrator's browser back; it must be in the integration's redirect URI.",
+      "Port on localhost to which Webex redirects the administrator's browser. The redirect URI of the integration must contain it.",
     parse: integerParser(1024, 65535),
   },
   apiUrl: {
@@ -109,8 +127,8 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "an https URL, or http on a loopback address",
     default: "https://webexapis.com/v1",
-    takesEffect: AT_ONCE,
-    description: "Address of the Webex REST API.",
+    takesEffect: "immediately",
+    description: "Base URL of the Webex REST API.",
     parse: parseApiUrl,
   },
   proxy: {
@@ -118,9 +136,9 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "`http://[user@]host:port`, `none`, or empty = HTTPS_PROXY/NO_PROXY",
     default: "",
-    takesEffect: "at once; always used when set, for loopback too",
+    takesEffect: "immediately; if set, always used, also for loopback",
     description:
-      "HTTP proxy to Webex; https goes through it with CONNECT, and its password lives in the keychain.",
+      "HTTP proxy for requests to Webex; https uses CONNECT. Its password is in the keychain.",
     parse: parseProxy,
     display: withoutUserInfo,
   },
@@ -129,9 +147,9 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "path of a PEM file",
     default: null,
-    takesEffect: AT_ONCE,
+    takesEffect: "immediately",
     description:
-      "Certificates added to the trusted roots, for a proxy or firewall that inspects https.",
+      "Additional trusted root certificates, for a proxy or firewall that inspects https.",
     parse: parsePath,
   },
   logLevel: {
@@ -139,22 +157,22 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     type: "string",
     values: "error, warn, info, debug",
     default: "info",
-    takesEffect: AT_ONCE,
-    description: "How much is written to the log; the launch option --log-level goes before it.",
+    takesEffect: "immediately",
+    description: "Level of detail of the log. The launch option --log-level takes precedence.",
     parse: choiceParser(LOG_LEVELS),
   },
 };
 
 export const SETTING_FIELDS = Object.keys(SETTING_KEYS) as readonly (keyof Settings)[];
 
-/** What is in force where the file says nothing. */
+/** Apply to keys that the file does not contain. */
 export const defaultSettings: Settings = Object.freeze(
   Object.fromEntries(
     SETTING_FIELDS.map((field) => [field, SETTING_KEYS[field].default]),
   ) as unknown as Settings,
 );
 
-/** The value as a status or a message may show it, or null where there is none. */
+/** The value as a status or a message displays it, or null if there is none. */
 export function displayValue<F extends keyof Settings>(
   field: F,
   value: Settings[F],
@@ -163,7 +181,9 @@ export function displayValue<F extends keyof Settings>(
   return display === undefined ? value : display(value);
 }
 
-/** Full dotted names and values for `settings.values` of a status: the proxy without its user, and no key that has no value. */
+/**
+ * `settings.values` of a status: full names, the proxy without its user, no keys without a value.
+ */
 export function settingsValues(settings: Settings): Record<string, SettingValue> {
   const values: Record<string, SettingValue> = {};
   for (const field of SETTING_FIELDS) {
@@ -176,7 +196,7 @@ export function settingsValues(settings: Settings): Record<string, SettingValue>
 export interface ManifestSettingKey {
   readonly name: string;
   readonly type: SettingType;
-  /** Left out for a key without one; 0 or 1 for a boolean, as it stands in the file. */
+  /** As in the file: 0 or 1 for a boolean. Absent for a key without a default. */
   readonly default?: string | number;
   readonly description: string;
 }
@@ -190,21 +210,17 @@ export function manifestSettingKeys(): ManifestSettingKey[] {
   });
 }
 
-/** The settings as a Markdown table, a line's end after each row. */
+/** Returns the settings as a Markdown table that ends with a line feed. */
 export function settingsTableMarkdown(): string {
   const rows = SETTING_FIELDS.map((field) => {
     const key = SETTING_KEYS[field];
     const value = key.default;
-    const displayText =
-      value === null
-        ? "–"
-        : value === ""
-          ? "empty"
-          : `\`${typeof value === "boolean" ? Number(value) : value}\``;
+    const code = `\`${typeof value === "boolean" ? Number(value) : value}\``;
+    const displayText = value === null ? "–" : value === "" ? "empty" : code;
     return [`\`${key.name}\``, key.values, displayText, key.takesEffect, key.description];
   });
   const table = [
-    ["Key", "Values", "Default", "Takes effect", "What it does"],
+    ["Key", "Values", "Default", "Takes effect", "Description"],
     ["---", "---", "---", "---", "---"],
     ...rows,
   ];

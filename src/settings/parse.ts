@@ -5,18 +5,17 @@ import {
   SETTING_KEYS,
   SETTINGS_PREFIX,
   displayValue,
+  type Settings,
 } from "./keys.js";
-import type { Settings } from "./settings.js";
 
-/** A value that could not be taken. */
 export interface InvalidValue {
   /** The key in its documented spelling. */
   readonly key: string;
-  /** As found, at most 100 characters, never a password. */
+  /** At most 100 characters, never a password. */
   readonly value: string;
   /** The first line is 1. */
   readonly line: number;
-  /** What is wrong, and what stays in force. */
+  /** Names the reason and the value that stays in effect. */
   readonly message: string;
   readonly hint: string;
 }
@@ -24,9 +23,9 @@ export interface InvalidValue {
 export interface ParsedSettings {
   readonly settings: Settings;
   readonly problems: readonly InvalidValue[];
-  /** Names under our prefix that mean nothing to us: most likely a typing error. */
+  /** Names with our prefix that are not keys, most likely typing errors. */
   readonly unknownKeys: readonly { readonly name: string; readonly line: number }[];
-  /** Where each key that counts stands. */
+  /** The line of the last occurrence of each key. */
   readonly lines: ReadonlyMap<keyof Settings, number>;
 }
 
@@ -42,8 +41,8 @@ const FIELD_BY_NAME = new Map(
 );
 
 /**
- * Reads a settings file's text. A key that is not there has its default; of several, the last one counts; a value that
- * cannot be taken leaves the one of `inForce` as it was and is told as a problem.
+ * A missing key has its default, and the last of several occurrences applies. An invalid value is
+ * reported, and the value in `current` stays.
  */
 export function parseSettings(
   text: string,
@@ -71,7 +70,6 @@ export function parseSettings(
   return { settings: values as Settings, problems, unknownKeys, lines };
 }
 
-/** The problem of a value that cannot be taken. */
 export function invalidValue(
   field: keyof Settings,
   occurrence: Occurrence,
@@ -107,13 +105,13 @@ function collectEntries(text: string, readIniLine: ReadIniLine) {
   return { last, unknownKeys };
 }
 
-/** The dotted name of an entry of ours, or null for other technologies' entries. */
+/** Returns the dotted name, or null for an entry of another technology. */
 function fullName(name: string, section: string): string | null {
   if (name.toLowerCase().startsWith(`${PREFIX}.`)) return name;
   return section.toLowerCase() === PREFIX ? `${SETTINGS_PREFIX}.${name}` : null;
 }
 
-/** The ini package leaves the quotes on where what they hold is not JSON, as a Windows path with its single backslashes is not. */
+/** The ini package keeps quotes around text that is not JSON, such as a path with backslashes. */
 function unquote(value: string): string {
   return /^"(.*)"$/s.exec(value)?.[1]?.trim() ?? value.trim();
 }

@@ -1,4 +1,4 @@
-import type { ProblemReport } from "./problem-catalog.js";
+import type { ProblemReport } from "../faults/problem-catalog.js";
 
 export const OLDEST_HOST = "2021.Summer.3";
 export const OLDEST_CONSOLE = "2021.Summer.2";

@@ -9,7 +9,7 @@ import {
   type ProblemCode,
   type ProblemDetail,
   type ProblemReport,
-} from "./problem-catalog.js";
+} from "../faults/problem-catalog.js";
 import type { Problem } from "./status.js";
 
 /** Everything that keeps presence from being complete and fresh, the most fundamental problems first. */

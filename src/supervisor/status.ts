@@ -1,5 +1,5 @@
 import type { PollingReport } from "../polling/polling-report.js";
-import type { ProblemCode, ProblemSeverity } from "./problem-catalog.js";
+import type { ProblemCode, ProblemSeverity } from "../faults/problem-catalog.js";
 
 export type Phase = "starting" | "disabled" | "blocked" | "polling" | "stopping";
 

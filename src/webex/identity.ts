@@ -1,21 +1,36 @@
 import type { Secret } from "../faults/secret.js";
-import { parseJsonObject, optionalString, requiredString } from "./json-response.js";
-import type { JsonObject } from "./json-response.js";
-import type { IdentityApi } from "./oauth-api.js";
-import type { Me, RequestLimiter } from "./people-api.js";
-import { decodeMe, requiredItems } from "./person-decoder.js";
-import { RestClient, SMALL_LIMITS } from "./rest.js";
-import type { RestOptions } from "./rest.js";
+import {
+  optionalString,
+  parseJsonObject,
+  requiredItems,
+  requiredString,
+  type JsonObject,
+} from "./json-response.js";
+import { decodeMe, type Me } from "./person-decoder.js";
+import { RestClient, SMALL_LIMITS, type RequestLimiter, type RestOptions } from "./rest.js";
 
-/** A token on trial belongs to no organization yet, so no budget holds it up. */
+interface OrganizationName {
+  readonly orgId: string;
+  readonly orgName: string;
+}
+
+/** Identifies the owner of a token that is not yet stored. Faults as `PeopleApi`. */
+export interface IdentityApi {
+  me(accessToken: Secret, signal: AbortSignal): Promise<Me>;
+  /** Returns the id if the organization has no name. */
+  organizationName(accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string>;
+  /** Returns the organizations that the token can see: several for a partner's administrator. */
+  organizations(accessToken: Secret, signal: AbortSignal): Promise<readonly OrganizationName[]>;
+}
+
+/** The token does not belong to a known organization yet, so there is no budget to limit it. */
 const UNLIMITED: RequestLimiter = { acquire: () => Promise.resolve(), complete: () => undefined };
 
-/** `IdentityApi`: asks with the token given, whatever the state of the organization. */
 export class WebexIdentity implements IdentityApi {
   readonly #options: RestOptions;
   readonly #onRequest: (orgId: string) => void;
 
-  /** `onAsked` hears of each request with an organization's bearer, once it is known whose it was. */
+  /** `onRequest` is called once for each request, as soon as its organization is known. */
   constructor(options: RestOptions, onRequest: (orgId: string) => void) {
     this.#options = options;
     this.#onRequest = onRequest;
@@ -27,20 +42,17 @@ export class WebexIdentity implements IdentityApi {
     return me;
   }
 
-  /** The organization's id stands in where Webex gives it no name. */
   async organizationName(accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string> {
     this.#onRequest(orgId);
-    const body = await this.#get(accessToken, `organizations/${encodeURIComponent(orgId)}`, signal);
-    return optionalString(body, "displayName") ?? orgId;
+    const path = `organizations/${encodeURIComponent(orgId)}`;
+    return optionalString(await this.#get(accessToken, path, signal), "displayName") ?? orgId;
   }
 
   async organizations(
     accessToken: Secret,
     signal: AbortSignal,
-  ): Promise<readonly { orgId: string; orgName: string }[]> {
-    const items = requiredItems(
-      await this.#get(accessToken, "organizations", signal),
-    ) as readonly JsonObject[];
+  ): Promise<readonly OrganizationName[]> {
+    const items = requiredItems(await this.#get(accessToken, "organizations", signal));
     const organizations = items.map((item) => {
       const orgId = requiredString(item, "id");
       return { orgId, orgName: optionalString(item, "displayName") ?? orgId };
@@ -55,8 +67,7 @@ export class WebexIdentity implements IdentityApi {
       replace: () => Promise.resolve(null),
     };
     const rest = new RestClient(this.#options, tokens, UNLIMITED);
-    return parseJsonObject(
-      (await rest.get(`${this.#options.apiUrl}/${path}`, SMALL_LIMITS, signal)).response,
-    );
+    const { response } = await rest.get(`${this.#options.apiUrl}/${path}`, SMALL_LIMITS, signal);
+    return parseJsonObject(response);
   }
 }

@@ -1,31 +1,31 @@
 import { parseJson } from "./json-response.js";
-import {
-  CLOSE_BRACKET,
-  COLON,
-  COMMA,
-  JsonScanner,
-  OPEN_BRACE,
-  OPEN_BRACKET,
-  QUOTE,
-} from "./json-bytes.js";
 
-/** From `start` up to, but not including, `end`. */
+/** From `start` up to, but not including, `end`, in bytes. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
-/** The member `items`: where its key and its array begin. */
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const ITEMS_KEY = Array.from('"items"', (character) => character.charCodeAt(0));
+
+/** The offsets of the key and the array of the member `items`. */
 interface ItemsMember {
   readonly key: number;
   readonly open: number;
 }
 
-const ITEMS_KEY = Array.from('"items"', (character) => character.charCodeAt(0));
-
 /**
- * Where the objects of the member `items` stand in a JSON object, without reading them; everything around them is parsed, to be sure. Null for
- * anything that is not of this form: an element that is no object, another `items` beside it, no JSON at all.
+ * Returns where the objects of the member `items` are in a JSON object, without parsing them.
+ * Parses what surrounds them, to be sure of it. Returns null for anything else: an element that is
+ * not an object, a second member `items`, or invalid JSON.
  */
 export function findItemRanges(body: Uint8Array): readonly ByteRange[] | null {
   const scanner = new JsonScanner(body);
@@ -54,7 +54,7 @@ function findItemsMember(scanner: JsonScanner): ItemsMember | null {
   return null;
 }
 
-/** Finds the array's objects; returns where it closes, or -1. */
+/** Appends the objects of the array to `ranges`. Returns where the array closes, or -1. */
 function collectObjects(scanner: JsonScanner, open: number, ranges: ByteRange[]): number {
   const { bytes } = scanner;
   let start = scanner.skipWhitespace(open + 1);
@@ -70,9 +70,9 @@ function collectObjects(scanner: JsonScanner, open: number, ranges: ByteRange[])
   return -1;
 }
 
-/** Whether all that stands around the items is JSON, with no second `items` in any spelling. */
+/** Whether everything around the items is JSON, without a second `items` in any spelling. */
 function isValidAround(body: Uint8Array, { key, open }: ItemsMember, close: number): boolean {
-  // The member stays, with no name and nothing in its array.
+  // The member itself remains, with an empty name and an empty array.
   const segments = [
     body.subarray(0, key + 1),
     body.subarray(key + ITEMS_KEY.length - 1, open + 1),
@@ -91,4 +91,74 @@ function isValidAround(body: Uint8Array, { key, open }: ItemsMember, close: numb
   } catch {
     return false;
   }
+}
+
+/**
+ * Skips JSON (RFC 8259) in UTF-8 without parsing it. The results are meaningless if it is not JSON.
+ */
+class JsonScanner {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  skipWhitespace(from: number): number {
+    const { bytes } = this;
+    let at = from;
+    while (bytes[at] === 0x20 || bytes[at] === 0x0a || bytes[at] === 0x0d || bytes[at] === 0x09) {
+      at += 1;
+    }
+    return at;
+  }
+
+  /**
+   * Skips the string, object or array at `open`. A single loop, because a sweep has megabytes to
+   * skip.
+   */
+  skipNested(open: number): number {
+    const { bytes } = this;
+    const view = this.#view;
+    const length = bytes.length;
+    const lastWordStart = length - 4;
+    let depth = 0;
+    for (let at = open; at < length;) {
+      const byte = bytes[at];
+      at += 1;
+      if (byte === QUOTE) {
+        for (let stringByte = -1; stringByte !== QUOTE;) {
+          if (at >= length) return length;
+          while (at <= lastWordStart && !hasQuoteOrBackslash(view.getInt32(at, true))) at += 4;
+          stringByte = bytes[at] ?? QUOTE;
+          at += stringByte === BACKSLASH ? 2 : 1;
+        }
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+      if (depth === 0) return at;
+    }
+    return length;
+  }
+
+  /** Skips the value of a member. */
+  skipValue(from: number): number {
+    const { bytes } = this;
+    const first = bytes[from];
+    if (first === QUOTE || first === OPEN_BRACE || first === OPEN_BRACKET) {
+      return this.skipNested(from);
+    }
+    let at = from;
+    while (at < bytes.length && bytes[at] !== COMMA && bytes[at] !== CLOSE_BRACE) at += 1;
+    return at;
+  }
+}
+
+/** Checks four bytes at once, because most of a page is strings. */
+function hasQuoteOrBackslash(word: number): boolean {
+  const quote = word ^ (QUOTE * 0x01010101);
+  const backslash = word ^ (BACKSLASH * 0x01010101);
+  return (
+    ((((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash)) & 0x80808080) !== 0
+  );
 }

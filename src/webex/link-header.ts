@@ -7,8 +7,8 @@ interface Link {
 }
 
 /**
- * The `rel="next"` link of a `Link` header (RFC 8288), resolved against `requestUrl`, or null where there is none. Throws a `Fault`
- * `webexError` where it leads anywhere else than to the origin of `apiUrl`: the bearer goes nowhere else.
+ * Returns the `rel="next"` link of a `Link` header (RFC 8288), resolved against `requestUrl`, or
+ * null. Throws as `sameOriginUrl` does.
  */
 export function nextLink(
   header: string | undefined,
@@ -22,7 +22,10 @@ export function nextLink(
     : sameOriginUrl(link.target, requestUrl, apiUrl, "the link to the next page");
 }
 
-/** `target` resolved against `base`; a `Fault` `webexError` unless it stays at the origin of `apiUrl`. `what` is for the message. */
+/**
+ * Resolves `target` against `base`. Throws a `Fault` `webexError` for another origin than that of
+ * `apiUrl`, which must not receive the access token. `description` is for the message.
+ */
 export function sameOriginUrl(
   target: string,
   base: string,
@@ -30,24 +33,22 @@ export function sameOriginUrl(
   description: string,
 ): string {
   const url = URL.canParse(target, base) ? new URL(target, base) : null;
-  if (url === null)
-    throw new Fault(
-      "webexError",
-      `Webex's answer cannot be followed: ${description} is not an address.`,
-    );
-  // A user in the address would take the place of the bearer.
-  if (url.origin === new URL(apiUrl).origin && url.username === "" && url.password === "")
-    return url.href;
+  if (url === null) {
+    throw new Fault("webexError", `Webex's response is invalid: ${description} is not a URL.`);
+  }
+  // User information in the URL would replace the access token.
+  const isSameOrigin = url.origin === new URL(apiUrl).origin;
+  if (isSameOrigin && url.username === "" && url.password === "") return url.href;
   throw new Fault(
     "webexError",
-    `Webex's answer was not followed: ${description} leads to another server, ${url.host}.`,
+    `Webex's response was not followed: ${description} points to another server, ${url.host}.`,
     {
-      hint: "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's answers; the access token was not sent there.",
+      hint: "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's responses. The access token was not sent there.",
     },
   );
 }
 
-/** Tolerant: what cannot be read as a link is skipped up to the next `<`. */
+/** Ignores what is not a link, up to the next `<`. */
 export function parseLinks(header: string): readonly Link[] {
   const links: Link[] = [];
   let at = header.indexOf("<");
@@ -63,7 +64,7 @@ export function parseLinks(header: string): readonly Link[] {
 
 const PARAMETER = /\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"<>]*)))?/y;
 
-/** The parameters after a `>`; of several `rel` only the first counts (RFC 8288 3.3). */
+/** RFC 8288 3.3: only the first of several `rel` parameters applies. */
 function parseParameters(
   header: string,
   start: number,

@@ -1,42 +1,124 @@
 import { Fault } from "../faults/fault.js";
-import type { Secret } from "../faults/secret.js";
+import { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
-import { parseErrorResponse } from "./error-response.js";
-import type { ErrorResponse } from "./error-response.js";
-import { parseJsonObject } from "./json-response.js";
-import type {
-  DeviceAuthorization,
-  DeviceTokenPoll,
-  OAuthApi,
-  OAuthClient,
-  OAuthEndpoints,
-  TokenResponse,
-} from "./oauth-api.js";
-import { SMALL_LIMITS } from "./rest.js";
-import type { RestOptions } from "./rest.js";
-import { restFault, throwIfCancelled } from "./rest-faults.js";
-import { decodeDeviceAuthorization, decodeTokenResponse } from "./token-decoder.js";
+import { type ErrorResponse, parseErrorResponse, restFault } from "./error-response.js";
+import {
+  type JsonObject,
+  optionalString,
+  parseJsonObject,
+  requiredString,
+} from "./json-response.js";
+import { type RestOptions, SMALL_LIMITS, throwIfCancelled } from "./rest.js";
+
+/** The credentials of the Webex integration. */
+export interface OAuthClient {
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+}
+
+/** RFC 6749 5.1. Lifetimes start with the response; null if Webex did not send the member. */
+export interface TokenResponse {
+  readonly accessToken: Secret;
+  readonly expiresInSeconds: number | null;
+  /** null: the present one remains valid. */
+  readonly refreshToken: Secret | null;
+  readonly refreshTokenExpiresInSeconds: number | null;
+  readonly scopes: readonly string[] | null;
+}
+
+/** RFC 8628 3.2. */
+export interface DeviceAuthorization {
+  readonly deviceCode: Secret;
+  readonly userCode: string;
+  readonly verificationUri: string;
+  readonly verificationUriComplete: string | null;
+  readonly expiresInSeconds: number;
+  readonly intervalSeconds: number;
+}
+
+/** RFC 8628 3.5. */
+export type DeviceTokenPoll =
+  | { readonly kind: "authorized"; readonly tokens: TokenResponse }
+  | { readonly kind: "pending" | "slowDown" | "denied" | "expired" };
+
+export interface AuthorizationRequest {
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly scope: string;
+  readonly state: string;
+  readonly codeChallenge: string;
+}
+
+export interface AuthorizationCodeGrant {
+  readonly code: Secret;
+  readonly redirectUri: string;
+  readonly codeVerifier: Secret;
+}
+
+/**
+ * Webex's OAuth endpoints. Faults: `grantRefused` (400, 401: a person has to authorize again;
+ * `data.error` if Webex sent a code), `rateLimited`, `webexError`, `webexUnreachable`, `cancelled`.
+ */
+export interface OAuthApi {
+  /** The URL of the consent page (RFC 6749 4.1.1 with PKCE, RFC 7636). */
+  authorizeUrl(request: AuthorizationRequest): string;
+  exchangeCode(
+    client: OAuthClient,
+    grant: AuthorizationCodeGrant,
+    signal: AbortSignal,
+  ): Promise<TokenResponse>;
+  refresh(client: OAuthClient, refreshToken: Secret, signal: AbortSignal): Promise<TokenResponse>;
+  /** RFC 8628 3.1. */
+  authorizeDevice(
+    client: OAuthClient,
+    scope: string,
+    signal: AbortSignal,
+  ): Promise<DeviceAuthorization>;
+  /** RFC 8628 3.4. */
+  pollDeviceToken(
+    client: OAuthClient,
+    deviceCode: Secret,
+    signal: AbortSignal,
+  ): Promise<DeviceTokenPoll>;
+  /** RFC 7009. */
+  revoke(client: OAuthClient, token: Secret, signal: AbortSignal): Promise<void>;
+}
+
+export interface OAuthEndpoints {
+  readonly authorize: string;
+  readonly token: string;
+  readonly deviceAuthorize: string;
+  readonly deviceToken: string;
+  readonly revoke: string;
+}
+
+/** `apiUrl` has no trailing slash. Cisco revokes tokens on another host than it issues them. */
+export function webexEndpoints(apiUrl: string): OAuthEndpoints {
+  const { origin } = new URL(apiUrl);
+  const isCisco = origin === "https://webexapis.com";
+  return {
+    authorize: `${apiUrl}/authorize`,
+    token: `${apiUrl}/access_token`,
+    deviceAuthorize: `${apiUrl}/device/authorize`,
+    deviceToken: `${apiUrl}/device/token`,
+    revoke: `${isCisco ? "https://idbroker.webex.com" : origin}/idb/oauth2/v1/revoke`,
+  };
+}
 
 const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 
 interface FormRequest {
   readonly url: string;
   readonly fields: Readonly<Record<string, string>>;
-  /** Whose id and secret go into HTTP Basic, where the endpoint wants it. */
+  /** Sends the credentials by HTTP Basic authentication. */
   readonly basicAuth?: OAuthClient;
-  /** Whether the answer may hold tokens, which Webex gives only once. */
+  /** The response may contain tokens, which Webex sends only once. */
   readonly isIrreplaceable?: boolean;
-  /** What the form holds and no message may. */
+  /** Secrets of the form that no message may contain. */
   readonly secrets: readonly Secret[];
 }
 
-interface FormResponse {
-  readonly response: HttpResponse;
-  /** null for a success. */
-  readonly error: ErrorResponse | null;
-}
-
-/** `OAuthApi` by HTTP. Refusals go by the status; what the body says only refines them. */
+/** The status decides the fault; the body only refines it. */
 export class WebexOAuth implements OAuthApi {
   readonly #options: Omit<RestOptions, "apiUrl">;
   readonly #endpoints: OAuthEndpoints;
@@ -46,14 +128,8 @@ export class WebexOAuth implements OAuthApi {
     this.#endpoints = endpoints;
   }
 
-  authorizeUrl(request: {
-    clientId: string;
-    redirectUri: string;
-    scope: string;
-    state: string;
-    codeChallenge: string;
-  }): string {
-    // %20 rather than +: not every consent page decodes the form's way of writing a space.
+  authorizeUrl(request: AuthorizationRequest): string {
+    // Some consent pages do not decode + as a space, as URLSearchParams encodes it.
     const query = Object.entries({
       response_type: "code",
       client_id: request.clientId,
@@ -68,20 +144,16 @@ export class WebexOAuth implements OAuthApi {
 
   async exchangeCode(
     client: OAuthClient,
-    grant: { code: Secret; redirectUri: string; codeVerifier: Secret },
+    grant: AuthorizationCodeGrant,
     signal: AbortSignal,
   ): Promise<TokenResponse> {
-    return this.#requestTokens(
-      client,
-      {
-        grant_type: "authorization_code",
-        code: grant.code.reveal(),
-        redirect_uri: grant.redirectUri,
-        code_verifier: grant.codeVerifier.reveal(),
-      },
-      [grant.code, grant.codeVerifier],
-      signal,
-    );
+    const fields = {
+      grant_type: "authorization_code",
+      code: grant.code.reveal(),
+      redirect_uri: grant.redirectUri,
+      code_verifier: grant.codeVerifier.reveal(),
+    };
+    return this.#requestTokens(client, fields, [grant.code, grant.codeVerifier], signal);
   }
 
   async refresh(
@@ -89,12 +161,8 @@ export class WebexOAuth implements OAuthApi {
     refreshToken: Secret,
     signal: AbortSignal,
   ): Promise<TokenResponse> {
-    return this.#requestTokens(
-      client,
-      { grant_type: "refresh_token", refresh_token: refreshToken.reveal() },
-      [refreshToken],
-      signal,
-    );
+    const fields = { grant_type: "refresh_token", refresh_token: refreshToken.reveal() };
+    return this.#requestTokens(client, fields, [refreshToken], signal);
   }
 
   async authorizeDevice(
@@ -103,12 +171,8 @@ export class WebexOAuth implements OAuthApi {
     signal: AbortSignal,
   ): Promise<DeviceAuthorization> {
     const fields = { client_id: client.clientId, scope };
-    const { response, error } = await this.#post(
-      { url: this.#endpoints.deviceAuthorize, fields, secrets: [] },
-      signal,
-    );
-    if (error !== null) throw oauthFault(response.status, error);
-    return decodeDeviceAuthorization(parseJsonObject(response));
+    const form = { url: this.#endpoints.deviceAuthorize, fields, secrets: [] };
+    return decodeDeviceAuthorization(parseJsonObject(await this.#post(form, signal)));
   }
 
   async pollDeviceToken(
@@ -116,29 +180,26 @@ export class WebexOAuth implements OAuthApi {
     deviceCode: Secret,
     signal: AbortSignal,
   ): Promise<DeviceTokenPoll> {
-    const fields = {
-      grant_type: DEVICE_GRANT,
-      device_code: deviceCode.reveal(),
-      client_id: client.clientId,
-    };
     const form = {
       url: this.#endpoints.deviceToken,
-      fields,
+      fields: {
+        grant_type: DEVICE_GRANT,
+        device_code: deviceCode.reveal(),
+        client_id: client.clientId,
+      },
       basicAuth: client,
       isIrreplaceable: true,
       secrets: [deviceCode],
     };
-    const { response, error } = await this.#post(form, signal);
-    if (error === null)
-      return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
-    return toDeviceTokenPoll(response.status, error);
+    const { response, error } = await this.#send(form, signal);
+    if (error !== null) return toDeviceTokenPoll(response.status, error);
+    return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
   }
 
   async revoke(client: OAuthClient, token: Secret, signal: AbortSignal): Promise<void> {
     const fields = { token: token.reveal(), token_type_hint: "refresh_token" };
     const form = { url: this.#endpoints.revoke, fields, basicAuth: client, secrets: [token] };
-    const { response, error } = await this.#post(form, signal);
-    if (error !== null) throw oauthFault(response.status, error);
+    await this.#post(form, signal);
   }
 
   async #requestTokens(
@@ -147,46 +208,51 @@ export class WebexOAuth implements OAuthApi {
     secrets: readonly Secret[],
     signal: AbortSignal,
   ): Promise<TokenResponse> {
-    const fields = {
-      ...grant,
-      client_id: client.clientId,
-      client_secret: client.clientSecret.reveal(),
-    };
+    const { clientId, clientSecret } = client;
     const form = {
       url: this.#endpoints.token,
-      fields,
+      fields: { ...grant, client_id: clientId, client_secret: clientSecret.reveal() },
       isIrreplaceable: true,
-      secrets: [...secrets, client.clientSecret],
+      secrets: [...secrets, clientSecret],
     };
-    const { response, error } = await this.#post(form, signal);
-    if (error !== null) throw oauthFault(response.status, error);
-    return decodeTokenResponse(parseJsonObject(response));
+    return decodeTokenResponse(parseJsonObject(await this.#post(form, signal)));
   }
 
-  async #post(form: FormRequest, signal: AbortSignal): Promise<FormResponse> {
+  /** Returns a 2xx response. */
+  async #post(form: FormRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const { response, error } = await this.#send(form, signal);
+    if (error !== null) throw oauthFault(response.status, error);
+    return response;
+  }
+
+  async #send(
+    form: FormRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: HttpResponse; readonly error: ErrorResponse | null }> {
     throwIfCancelled(signal);
-    const response = await this.#options.http.send({
+    const { http, version, clock } = this.#options;
+    const { basicAuth, isIrreplaceable = false } = form;
+    const response = await http.send({
       method: "POST",
       url: form.url,
       headers: {
         Accept: "application/json",
         "Content-Type": "application/x-www-form-urlencoded",
-        "User-Agent": `ucx-webex-presence/${this.#options.version}`,
-        ...(form.basicAuth !== undefined && { Authorization: basicCredentials(form.basicAuth) }),
+        "User-Agent": `ucx-webex-presence/${version}`,
+        ...(basicAuth !== undefined && { Authorization: basicCredentials(basicAuth) }),
       },
       body: new URLSearchParams({ ...form.fields }).toString(),
       ...SMALL_LIMITS,
-      ...(form.isIrreplaceable === true && { isIrreplaceable: true }),
+      ...(isIrreplaceable && { isIrreplaceable }),
       signal,
     });
     if (response.status >= 200 && response.status < 300) return { response, error: null };
-    const secrets =
-      form.basicAuth === undefined ? form.secrets : [...form.secrets, form.basicAuth.clientSecret];
-    return { response, error: parseErrorResponse(response, this.#options.clock.now(), secrets) };
+    const secrets = [...form.secrets, ...(basicAuth === undefined ? [] : [basicAuth.clientSecret])];
+    return { response, error: parseErrorResponse(response, clock.now(), secrets) };
   }
 }
 
-/** RFC 6749 2.3.1: id and secret are form-encoded before they are joined. */
+/** RFC 6749 2.3.1: the id and the secret are form-encoded before they are joined. */
 function basicCredentials(client: OAuthClient): string {
   return `Basic ${btoa(`${formEncode(client.clientId)}:${formEncode(client.clientSecret.reveal())}`)}`;
 }
@@ -195,7 +261,50 @@ function formEncode(text: string): string {
   return new URLSearchParams({ "": text }).toString().slice(1);
 }
 
-/** RFC 8628 3.5, and what Webex makes of it: 428 while nobody has consented yet. */
+/** RFC 6749 5.1. Throws a `Fault` `webexError` without `access_token`. */
+function decodeTokenResponse(body: JsonObject): TokenResponse {
+  const refreshToken = optionalString(body, "refresh_token");
+  const scope = optionalString(body, "scope")?.trim() ?? "";
+  return {
+    accessToken: new Secret(requiredString(body, "access_token")),
+    expiresInSeconds: seconds(body, "expires_in"),
+    refreshToken: refreshToken === null ? null : new Secret(refreshToken),
+    refreshTokenExpiresInSeconds: seconds(body, "refresh_token_expires_in"),
+    scopes: scope === "" ? null : scope.split(/[\s,]+/),
+  };
+}
+
+/** The defaults of RFC 8628 3.2 and 3.5. */
+const DEFAULT_INTERVAL_SECONDS = 5;
+const DEFAULT_DEVICE_SECONDS = 300;
+/** Limits how long a code is polled. After it, the flow begins again with a new code. */
+const MAX_DEVICE_SECONDS = 86_400;
+
+/** RFC 8628 3.2. Throws a `Fault` `webexError` without what a person needs to continue. */
+function decodeDeviceAuthorization(body: JsonObject): DeviceAuthorization {
+  const { user_code: userCode } = body;
+  const lifetime = seconds(body, "expires_in") ?? DEFAULT_DEVICE_SECONDS;
+  const expiresInSeconds = Math.min(lifetime, MAX_DEVICE_SECONDS);
+  const interval = seconds(body, "interval") ?? DEFAULT_INTERVAL_SECONDS;
+  return {
+    deviceCode: new Secret(requiredString(body, "device_code")),
+    userCode: typeof userCode === "number" ? String(userCode) : requiredString(body, "user_code"),
+    verificationUri: requiredString(body, "verification_uri"),
+    verificationUriComplete: optionalString(body, "verification_uri_complete"),
+    expiresInSeconds,
+    // With an interval beyond its expiry, the code would never be polled.
+    intervalSeconds: interval < expiresInSeconds ? interval : DEFAULT_INTERVAL_SECONDS,
+  };
+}
+
+/** Accepts a positive number, or its decimal digits as a string. */
+function seconds(body: JsonObject, name: string): number | null {
+  const member = body[name];
+  const value = typeof member === "string" && /^\d+$/.test(member) ? Number(member) : member;
+  return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : null;
+}
+
+/** RFC 8628 3.5. Webex responds with 428 while consent is pending. */
 function toDeviceTokenPoll(status: number, error: ErrorResponse): DeviceTokenPoll {
   if (status === 429 || status === 423) return { kind: "slowDown" };
   if (status < 400 || status >= 500) throw oauthFault(status, error);
@@ -214,11 +323,14 @@ function toDeviceTokenPoll(status: number, error: ErrorResponse): DeviceTokenPol
   }
 }
 
-/** 400 and 401 mean that a person has to act, 403 only in Webex's own words: a gateway's 403 passes, as everything else does. */
+/**
+ * 400 and 401 require a person to act, 403 only if Webex itself sent it: that of a gateway is
+ * transient.
+ */
 function oauthFault(status: number, error: ErrorResponse): Fault {
   const detail = error.text === "" ? "." : `: ${error.text}`;
   if (status === 400 || status === 401 || (status === 403 && error.isJson)) {
-    return new Fault("grantRefused", `Webex refused the authorization (${status})${detail}`, {
+    return new Fault("grantRefused", `Webex rejected the authorization (${status})${detail}`, {
       ...error.details,
       hint: hintFor(error.oauthError),
       ...(error.oauthError !== null && { data: { error: error.oauthError } }),
@@ -227,10 +339,10 @@ function oauthFault(status: number, error: ErrorResponse): Fault {
   if (status === 429 || status === 423 || status >= 500) return restFault(status, error);
   return new Fault(
     "webexError",
-    `Webex's authorization service gave an answer that means nothing here (${status})${detail}`,
+    `Webex's authorization service sent an unexpected response (${status})${detail}`,
     {
       ...error.details,
-      hint: "Check WebexPresence.ApiUrl, and whether a proxy answers in Webex's place.",
+      hint: "Check WebexPresence.ApiUrl, and whether a proxy responds in place of Webex.",
     },
   );
 }

@@ -1,14 +1,38 @@
 import type { ReusableBuffer } from "../ports/http.js";
-import type { PersonSnapshot } from "../presence/person.js";
-import { parseJsonObject } from "./json-response.js";
+import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
+import { parseJsonObject, requiredItems } from "./json-response.js";
 import { nextLink } from "./link-header.js";
-import { parseListedPersons } from "./listed-persons.js";
-import type { Me, PageReference, PeopleApi, PeoplePage } from "./people-api.js";
-import { decodeMe, decodePerson, requiredItems } from "./person-decoder.js";
-import { PAGE_LIMITS, SMALL_LIMITS } from "./rest.js";
-import type { RestClient } from "./rest.js";
+import { decodeMe, decodePerson, type Me, parseListedPersons } from "./person-decoder.js";
+import { PAGE_LIMITS, type RestClient, SMALL_LIMITS } from "./rest.js";
 
-/** `PeopleApi` over the REST service of one organization. */
+/** The first page of the list of people, or a page that Webex linked to. */
+export type PageReference =
+  | { readonly kind: "first"; readonly max: number }
+  | { readonly kind: "next"; readonly url: string };
+
+export interface PeoplePage {
+  /**
+   * All entries of the page, including bots and guests: their number reveals the page size. They
+   * can be read until the next page is requested, which reuses their memory.
+   */
+  readonly items: readonly ListedPerson[];
+  /** Webex's link to the next page, which has the origin of `ApiUrl`; null on the last page. */
+  readonly next: string | null;
+}
+
+/**
+ * The people of one organization. Each call is one request, or two if a rejected token is replaced.
+ * Faults: `rateLimited` (429, 423; `retryAfterMs` if Webex sent it), `webexUnreachable`,
+ * `webexError` (5xx, or a response that cannot be read), `unauthorized` (401 with a fresh token,
+ * too), `forbidden` (403), `refused` (400 and other 4xx), `notFound` (404), `cancelled`, and those
+ * of the token source.
+ */
+export interface PeopleApi {
+  listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage>;
+  findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]>;
+  me(signal: AbortSignal): Promise<Me>;
+}
+
 export class WebexPeople implements PeopleApi {
   readonly #rest: RestClient;
   readonly #buffer: ReusableBuffer = { bytes: new Uint8Array(0) };
@@ -18,16 +42,13 @@ export class WebexPeople implements PeopleApi {
   }
 
   async listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage> {
-    const requestUrl =
-      page.kind === "first" ? `${this.#rest.apiUrl}/people?max=${page.max}` : page.url;
-    const { response, url } = await this.#rest.get(
-      requestUrl,
-      { ...PAGE_LIMITS, buffer: this.#buffer },
-      signal,
-    );
+    const { apiUrl } = this.#rest;
+    const requestUrl = page.kind === "first" ? `${apiUrl}/people?max=${page.max}` : page.url;
+    const limits = { ...PAGE_LIMITS, buffer: this.#buffer };
+    const { response, url } = await this.#rest.get(requestUrl, limits, signal);
     return {
       items: parseListedPersons(response),
-      next: nextLink(response.headers.link, url, this.#rest.apiUrl),
+      next: nextLink(response.headers.link, url, apiUrl),
     };
   }
 
@@ -38,11 +59,8 @@ export class WebexPeople implements PeopleApi {
   }
 
   async me(signal: AbortSignal): Promise<Me> {
-    const { response } = await this.#rest.get(
-      `${this.#rest.apiUrl}/people/me`,
-      SMALL_LIMITS,
-      signal,
-    );
+    const url = `${this.#rest.apiUrl}/people/me`;
+    const { response } = await this.#rest.get(url, SMALL_LIMITS, signal);
     return decodeMe(parseJsonObject(response));
   }
 }

@@ -1,25 +1,62 @@
-import type { PersonSnapshot } from "../presence/person.js";
-import { malformedResponse } from "./rest-faults.js";
-import { optionalString, requiredString } from "./json-response.js";
-import type { JsonObject } from "./json-response.js";
-import type { Me } from "./people-api.js";
+import type { HttpResponse } from "../ports/http.js";
+import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
+import { type ByteRange, findItemRanges } from "./item-ranges.js";
+import {
+  isObject,
+  type JsonObject,
+  optionalString,
+  parseJson,
+  parseJsonObject,
+  requiredItems,
+  requiredString,
+} from "./json-response.js";
+
+/** The person to whom a token belongs. */
+export interface Me {
+  readonly personId: string;
+  readonly orgId: string;
+  readonly displayName: string | null;
+  readonly email: string | null;
+  /**
+   * Whether Webex sent a `status`. If not, status sharing is off for the administrator, and so for
+   * everybody in the organization.
+   */
+  readonly sharesStatus: boolean;
+  readonly isFullAdmin: boolean;
+}
 
 const EMPTY: readonly string[] = [];
 
-/** Throws a `Fault` `webexError` where there is no list `items`. */
-export function requiredItems({ items }: JsonObject): readonly unknown[] {
-  if (!Array.isArray(items)) throw malformedResponse("has no list of items");
-  return items;
+/** Decodes `/people/me`. Throws a `Fault` `webexError` without `id` or `orgId`. */
+export function decodeMe(body: JsonObject): Me {
+  const roles: unknown[] = Array.isArray(body.roles) ? body.roles : [];
+  return {
+    personId: requiredString(body, "id"),
+    orgId: requiredString(body, "orgId"),
+    displayName: optionalString(body, "displayName"),
+    email: strings(body.emails)[0] ?? null,
+    sharesStatus: typeof body.status === "string",
+    isFullAdmin: roles.some((role) => typeof role === "string" && isFullAdminRole(role)),
+  };
+}
+
+/** The id of a role is the base64 of, for example, `ciscospark://us/ROLE/id_full_admin`. */
+function isFullAdminRole(id: string): boolean {
+  try {
+    return /(^|\/)id_full_admin$/.test(atob(id.replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return false;
+  }
 }
 
 /**
- * A person of Webex's; null for a bot, a guest and what has no id. Plain loops, since a sweep may decode thousands: members that are
- * missing or of another type are taken as absent.
+ * Decodes a person. Returns null for a bot, a guest and anything without an id. Members that are
+ * missing or have another type count as absent. Uses plain loops because a sweep decodes thousands
+ * of persons.
  */
 export function decodePerson(item: unknown): PersonSnapshot | null {
-  if (typeof item !== "object" || item === null) return null;
-  const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } =
-    item as JsonObject;
+  if (!isObject(item)) return null;
+  const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item;
   if (typeof id !== "string" || id === "") return null;
   if (typeof type === "string" && type !== "person") return null;
   return {
@@ -36,8 +73,9 @@ export function decodePerson(item: unknown): PersonSnapshot | null {
 function strings(value: unknown): readonly string[] {
   if (!Array.isArray(value)) return EMPTY;
   for (const element of value as unknown[]) {
-    if (typeof element !== "string")
+    if (typeof element !== "string") {
       return value.filter((each): each is string => typeof each === "string");
+    }
   }
   return value as string[];
 }
@@ -46,31 +84,76 @@ function sipAddressesOf(value: unknown): readonly string[] {
   if (!Array.isArray(value) || value.length === 0) return EMPTY;
   const addresses: string[] = [];
   for (const entry of value as unknown[]) {
-    const address =
-      typeof entry === "object" && entry !== null ? (entry as JsonObject).value : undefined;
+    const address = isObject(entry) ? entry.value : undefined;
     if (typeof address === "string") addresses.push(address);
   }
   return addresses;
 }
 
-/** `/people/me`. Throws a `Fault` `webexError` without `id` or `orgId`. */
-export function decodeMe(body: JsonObject): Me {
-  const roles: unknown[] = Array.isArray(body.roles) ? body.roles : [];
-  return {
-    personId: requiredString(body, "id"),
-    orgId: requiredString(body, "orgId"),
-    displayName: optionalString(body, "displayName"),
-    email: strings(body.emails)[0] ?? null,
-    sharesStatus: typeof body.status === "string",
-    isFullAdmin: roles.some((role) => typeof role === "string" && isFullAdminRole(role)),
-  };
+/**
+ * Returns the items of `{items: [...]}` in order. A sweep receives megabytes in which little has
+ * changed, so an item is decoded only when it is read. Throws a `Fault` `webexError` if the
+ * response is not such an object.
+ */
+export function parseListedPersons(response: HttpResponse): readonly ListedPerson[] {
+  const { body } = response;
+  const ranges = findItemRanges(body);
+  if (ranges === null) {
+    // Parsing the whole body reports what is wrong with it.
+    return requiredItems(parseJsonObject(response)).map((item) => ({
+      fingerprint: Number.NaN,
+      read: () => decodePerson(item),
+    }));
+  }
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  return ranges.map((range) => new UnparsedItem(view, range));
 }
 
-/** A role's id is the unpadded base64 of `ciscospark://us/ROLE/id_full_admin`. */
-function isFullAdminRole(id: string): boolean {
-  try {
-    return /(^|\/)id_full_admin$/.test(atob(id.replaceAll("-", "+").replaceAll("_", "/")));
-  } catch {
-    return false;
+class UnparsedItem implements ListedPerson {
+  readonly fingerprint: number;
+  readonly #view: DataView;
+  readonly #range: ByteRange;
+
+  constructor(view: DataView, range: ByteRange) {
+    this.fingerprint = hashRange(view, range);
+    this.#view = view;
+    this.#range = range;
   }
+
+  read(): PersonSnapshot | null {
+    const { buffer, byteOffset } = this.#view;
+    const { start, end } = this.#range;
+    return decodePerson(parseJson(new Uint8Array(buffer, byteOffset + start, end - start)));
+  }
+}
+
+/**
+ * Returns 52 bits: 20 and 32 bits of two independent hashes, each of which mixes four bytes at a
+ * time as MurmurHash3 does.
+ */
+function hashRange(view: DataView, { start, end }: ByteRange): number {
+  let low = 0x011c9dc5;
+  let high = 0x2545f491;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = view.getInt32(at, true);
+    low = mix(low, Math.imul(word, 0xcc9e2d51));
+    high = mix(high, Math.imul(word, 0x9e3779b1));
+  }
+  for (; at < end; at += 1) {
+    low = mix(low, Math.imul(view.getUint8(at), 0xcc9e2d51));
+    high = mix(high, Math.imul(view.getUint8(at), 0x9e3779b1));
+  }
+  return (finalize(high) >>> 12) * 2 ** 32 + (finalize(low) >>> 0);
+}
+
+function mix(hash: number, key: number): number {
+  const mixed = hash ^ ((key << 15) | (key >>> 17));
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function finalize(hash: number): number {
+  const h1 = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  const h2 = Math.imul(h1 ^ (h1 >>> 13), 0xc2b2ae35);
+  return h2 ^ (h2 >>> 16);
 }

@@ -1,21 +1,39 @@
+import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
-import type { ReusableBuffer, Http, HttpResponse } from "../ports/http.js";
-import { parseErrorResponse } from "./error-response.js";
+import type { Http, HttpResponse, ReusableBuffer } from "../ports/http.js";
+import { parseErrorResponse, restFault } from "./error-response.js";
+import { malformedResponse } from "./json-response.js";
 import { sameOriginUrl } from "./link-header.js";
-import type { RequestLimiter } from "./people-api.js";
-import { restFault, throwIfCancelled, malformedResponse } from "./rest-faults.js";
 
-/** Access tokens to send; a `TokenSource` is one. `replace` gives null where there is no other. */
-export interface BearerSource {
+/** The access tokens of one organization. */
+export interface TokenSource {
+  /**
+   * Returns a token for the next request and refreshes it before it expires. Faults:
+   * `grantRefused`, `authorizationRequired`, `clientNotConfigured`, and those of the keychain and
+   * the network.
+   */
   getToken(signal: AbortSignal): Promise<Secret>;
+  /**
+   * Returns a token other than the one that Webex has rejected with 401, or null if there is none.
+   * Concurrent calls share one refresh. Faults as `getToken`.
+   */
   replace(rejected: Secret, signal: AbortSignal): Promise<Secret | null>;
+}
+
+export type RequestOutcome = "answered" | "rateLimited" | "failed";
+
+/** Limits the rate of the requests with an organization's token. */
+export interface RequestLimiter {
+  /** Waits until the request budget allows a request, and counts it. */
+  acquire(signal: AbortSignal): Promise<void>;
+  complete(outcome: RequestOutcome): void;
 }
 
 export interface RestOptions {
   /** `WebexPresence.ApiUrl`, without a trailing slash. */
   readonly apiUrl: string;
-  /** The worker's version, for the User-Agent. */
+  /** The version of the worker, for the User-Agent. */
   readonly version: string;
   readonly http: Http;
   readonly clock: Clock;
@@ -27,25 +45,22 @@ export interface RestLimits {
   readonly buffer?: ReusableBuffer;
 }
 
-export interface RestResponse {
-  readonly response: HttpResponse;
-  /** Where the answer came from in the end. */
-  readonly url: string;
-}
-
 export const PAGE_LIMITS: RestLimits = { timeoutMs: 60_000, maxBytes: 64 * 1024 * 1024 };
 export const SMALL_LIMITS: RestLimits = { timeoutMs: 30_000, maxBytes: 4 * 1024 * 1024 };
 
 const MAX_REDIRECTS = 3;
 const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 
-/** Authorized GETs to Webex's REST service: the bearer goes to the origin of `apiUrl` alone, and never past the gate. */
+/**
+ * Sends authorized GET requests to Webex's REST service. The token is sent to the origin of
+ * `apiUrl` only, and every request passes the limiter.
+ */
 export class RestClient {
   readonly #options: RestOptions;
-  readonly #tokens: BearerSource;
+  readonly #tokens: TokenSource;
   readonly #limiter: RequestLimiter;
 
-  constructor(options: RestOptions, tokens: BearerSource, limiter: RequestLimiter) {
+  constructor(options: RestOptions, tokens: TokenSource, limiter: RequestLimiter) {
     this.#options = options;
     this.#tokens = tokens;
     this.#limiter = limiter;
@@ -56,53 +71,59 @@ export class RestClient {
   }
 
   /**
-   * What is at `url`, answered with 2xx. A rejected token is replaced and the request replayed once; up to three redirects within the origin
-   * are followed. Faults: those of `PeopleApi`.
+   * Returns a 2xx response and the URL after redirects, of which up to three within the origin are
+   * followed. If Webex rejects the token, the request is sent once more with another one. Faults as
+   * `PeopleApi`.
    */
-  async get(url: string, limits: RestLimits, signal: AbortSignal): Promise<RestResponse> {
+  async get(
+    url: string,
+    limits: RestLimits,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: HttpResponse; readonly url: string }> {
     const { apiUrl, clock } = this.#options;
-    let currentUrl = sameOriginUrl(url, apiUrl, apiUrl, "the address asked for");
-    let bearer = await this.#tokens.getToken(signal);
+    let currentUrl = sameOriginUrl(url, apiUrl, apiUrl, "the requested address");
+    let token = await this.#tokens.getToken(signal);
     let hasRetried = false;
     for (let redirects = 0; ;) {
-      const response = await this.#send(currentUrl, bearer, limits, signal);
-      if (response.status >= 200 && response.status < 300) return { response, url: currentUrl };
-      if (REDIRECT_STATUSES.includes(response.status)) {
+      const response = await this.#send(currentUrl, token, limits, signal);
+      const { status } = response;
+      if (status >= 200 && status < 300) return { response, url: currentUrl };
+      if (REDIRECT_STATUSES.includes(status)) {
         redirects += 1;
-        if (redirects > MAX_REDIRECTS)
-          throw malformedResponse("redirects again and again", response.status);
-        currentUrl = sameOriginUrl(requireLocation(response), currentUrl, apiUrl, "a redirect");
+        if (redirects > MAX_REDIRECTS) throw malformedResponse("redirects too often", status);
+        const { location = "" } = response.headers;
+        if (location === "") throw malformedResponse("is a redirect without a target", status);
+        currentUrl = sameOriginUrl(location, currentUrl, apiUrl, "a redirect");
         continue;
       }
-      if (response.status === 401 && !hasRetried) {
-        const replacement = await this.#tokens.replace(bearer, signal);
+      if (status === 401 && !hasRetried) {
+        const replacement = await this.#tokens.replace(token, signal);
         if (replacement !== null) {
-          bearer = replacement;
+          token = replacement;
           hasRetried = true;
           continue;
         }
       }
-      throw restFault(response.status, parseErrorResponse(response, clock.now(), [bearer]));
+      throw restFault(status, parseErrorResponse(response, clock.now(), [token]));
     }
   }
 
-  /** One request, counted and waited for by the gate whatever comes of it. */
   async #send(
     url: string,
-    bearer: Secret,
+    token: Secret,
     limits: RestLimits,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
     throwIfCancelled(signal);
     await this.#limiter.acquire(signal);
-    let outcome: Parameters<RequestLimiter["complete"]>[0] = "failed";
+    let outcome: RequestOutcome = "failed";
     try {
       throwIfCancelled(signal);
       const response = await this.#options.http.send({
         method: "GET",
         url,
         headers: {
-          Authorization: `Bearer ${bearer.reveal()}`,
+          Authorization: `Bearer ${token.reveal()}`,
           Accept: "application/json",
           "User-Agent": `ucx-webex-presence/${this.#options.version}`,
         },
@@ -114,7 +135,7 @@ export class RestClient {
       throwIfCancelled(signal);
       return response;
     } catch (error) {
-      // What we gave up ourselves is no failure to count.
+      // A request that the worker cancels itself is not a failure.
       if (signal.aborted) outcome = "answered";
       throw error;
     } finally {
@@ -123,9 +144,6 @@ export class RestClient {
   }
 }
 
-function requireLocation(response: HttpResponse): string {
-  const { location } = response.headers;
-  if (location === undefined || location === "")
-    throw malformedResponse("is a redirect to nowhere", response.status);
-  return location;
+export function throwIfCancelled(signal: AbortSignal): void {
+  if (signal.aborted) throw new Fault("cancelled", "The request to Webex was cancelled.");
 }

@@ -8,22 +8,19 @@ import { GrantStore } from "../authorization/grant-store.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
 import { RequestBudget } from "../polling/request-budget.js";
-import type { ReadCertificates } from "../ports/certificates.js";
+import type { ReadCertificates, Http, HttpFactory } from "../ports/http.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
-import type { Http, HttpFactory } from "../ports/http.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
 import type { ListenOnLoopback } from "../ports/loopback-server.js";
 import type { ProcessPort, StatusFile } from "../ports/process.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
-import { defaultSettings } from "../settings/keys.js";
+import type { Settings } from "../settings/keys.js";
 import { SettingsStore } from "../settings/settings-store.js";
-import type { Settings } from "../settings/settings.js";
 import { WebexIdentity } from "../webex/identity.js";
-import { webexEndpoints } from "../webex/oauth-endpoints.js";
-import { WebexOAuth } from "../webex/oauth.js";
+import { webexEndpoints, WebexOAuth } from "../webex/oauth.js";
 import { WebexPeople } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import { Network } from "./network.js";
@@ -71,7 +68,7 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
     readCertificates,
     logger,
   });
-  const settings = (): Settings => settingsStore.current?.settings ?? defaultSettings;
+  const settings = (): Settings => settingsStore.settings;
   const network = new Network(ports.http, clock);
   const grantStore = new GrantStore(ports.secretStore, clock, logger);
   const presence = new PresenceDirectory(clock, logger);

@@ -2,7 +2,7 @@ import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { SettingsState } from "../settings/settings-store.js";
-import type { Settings } from "../settings/settings.js";
+import type { Settings } from "../settings/keys.js";
 import { type HostCheck, UNKNOWN_HOST } from "../supervisor/host-check.js";
 import {
   desiredState,
@@ -12,7 +12,7 @@ import {
 } from "../supervisor/desired-state.js";
 import { detectProblems } from "../supervisor/problems.js";
 import type { Phase } from "../supervisor/status.js";
-import type { OAuthClient } from "../webex/oauth-api.js";
+import type { OAuthClient } from "../webex/oauth.js";
 import type { Components } from "./components.js";
 import type { StatusPublisher } from "./status-publisher.js";
 

@@ -4,7 +4,7 @@ import type { Clock } from "../ports/clock.js";
 import type { StatusFile } from "../ports/process.js";
 import { defaultSettings, settingsValues } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
-import type { ProblemReport } from "../supervisor/problem-catalog.js";
+import type { ProblemReport } from "../faults/problem-catalog.js";
 import { ProblemList } from "../supervisor/problems.js";
 import type {
   OrganizationStatus,

@@ -187,5 +187,5 @@ export class Worker {
 
 function exitCodeAfter(end: ChannelEndReason): ExitCode {
   // A host that no longer reads is a host that is gone.
-  return end === "notTheProtocol" ? 65 : 0;
+  return end === "protocolError" ? 65 : 0;
 }

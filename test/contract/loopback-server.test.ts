@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
+import http, { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
 
 import { expect } from "chai";
+import sinon from "sinon";
 
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import {
@@ -49,7 +50,7 @@ loopbackServerContract("node:http", () => ({
 }));
 
 describe("LoopbackServer on node:http", () => {
-  it("listens on both loopback addresses and on no other", async function () {
+  it("listens on both loopback addresses and on nothing else", async function () {
     const server = await listenOnLoopback(0, async () => ({
       kind: "page",
       status: 200,
@@ -66,7 +67,7 @@ describe("LoopbackServer on node:http", () => {
     }
   });
 
-  it("says redirectPortInUse when only ::1 is taken, and leaves nothing listening", async function () {
+  it("rejects with redirectPortInUse if only ::1 is taken, and leaves nothing listening", async function () {
     if (!hasIpv6Loopback()) this.skip();
     const other = createServer();
     other.listen(0, "::1");
@@ -89,7 +90,25 @@ describe("LoopbackServer on node:http", () => {
     }
   });
 
-  it("is not held up on close by a connection that never asked", async () => {
+  it("goes on serving after a connection could not be accepted", async () => {
+    const createServer = sinon.spy(http, "createServer");
+    const server = await listenOnLoopback(0, async () => ({
+      kind: "page",
+      status: 200,
+      headers: {},
+      body: "",
+    }));
+    try {
+      for (const httpServer of createServer.returnValues)
+        httpServer.emit("error", Object.assign(new Error("accept EMFILE"), { code: "EMFILE" }));
+      expect((await send(server.port, "GET", "/", {}, "")).statusCode).to.equal(200);
+    } finally {
+      createServer.restore();
+      await server.close();
+    }
+  });
+
+  it("closes without waiting for a connection that sent no request", async () => {
     const server = await listenOnLoopback(0, async () => ({
       kind: "page",
       status: 200,

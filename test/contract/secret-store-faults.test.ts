@@ -2,9 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { Fault } from "../../src/faults/fault.js";
-import { KeytarLoadError } from "../../src/platform/keychain-faults.js";
-import { KeytarStore } from "../../src/platform/secret-store.js";
-import { splitText } from "../../src/platform/split-value.js";
+import { KeytarLoadError } from "../../src/platform/keytar-binding.js";
+import { KeytarStore, splitText } from "../../src/platform/secret-store.js";
 import { FakeKeytar } from "../support/keytar-fake.js";
 
 const faultOf = async (promise: Promise<unknown>): Promise<Fault> => {
@@ -16,7 +15,7 @@ const faultOf = async (promise: Promise<unknown>): Promise<Fault> => {
   throw new Error("A fault was expected.", { cause: outcome });
 };
 
-describe("keychain store: what keytar does badly", () => {
+describe("KeytarStore on a faulty keyring", () => {
   let keytar: FakeKeytar;
   let store: KeytarStore;
   beforeEach(() => {
@@ -25,11 +24,11 @@ describe("keychain store: what keytar does badly", () => {
       account: "svc-ucx",
       platform: "linux",
       binding: keytar,
-      callDeadlineMs: 40,
+      callTimeoutMs: 40,
     });
   });
 
-  it("never takes a locked keyring's null for an answer, and names the account", async () => {
+  it("does not mistake a locked keyring's null for a missing value, and names the account", async () => {
     keytar.values.set("client", "x");
     keytar.state = "locked";
     const fault = await faultOf(store.get("client"));
@@ -40,13 +39,13 @@ describe("keychain store: what keytar does badly", () => {
     expect(await store.get("client")).to.equal("x");
   });
 
-  it("notices a keyring that is locked after it has worked", async () => {
+  it("detects a keyring that is locked after it worked", async () => {
     await store.set("client", "x");
     keytar.state = "locked";
     expect((await faultOf(store.get("client"))).code).to.equal("keychainLocked");
   });
 
-  it("proves the store at its first use, once, and leaves no probe behind", async () => {
+  it("verifies the store once, at its first use, and leaves no probe value", async () => {
     keytar.values.set("client", "x");
     await store.get("client");
     const first = keytar.calls.filter((c) => c.includes("probe:")).length;
@@ -56,7 +55,7 @@ describe("keychain store: what keytar does badly", () => {
     expect([...keytar.values.keys()]).to.deep.equal(["client"]);
   });
 
-  it("gives up on a frozen keyring, fails fast meanwhile, and works again after", async () => {
+  it("times out on a frozen keyring, fails fast until it responds, and then works again", async () => {
     await store.set("client", "x");
     keytar.state = "frozen";
     expect((await faultOf(store.get("client"))).code).to.equal("keychainUnavailable");
@@ -69,7 +68,7 @@ describe("keychain store: what keytar does badly", () => {
     expect(keytar.maxInFlight).to.equal(1);
   });
 
-  it("connects anew when the keyring was restarted", async () => {
+  it("reconnects after the keyring was restarted", async () => {
     await store.set("client", "x");
     keytar.state = "gone";
     const discard = keytar.discard.bind(keytar);
@@ -81,7 +80,7 @@ describe("keychain store: what keytar does badly", () => {
     expect(keytar.discards).to.equal(1);
   });
 
-  it("says what to install where the library cannot be loaded", async () => {
+  it("names what to install if the library cannot be loaded", async () => {
     keytar.setPassword = () => Promise.reject(new KeytarLoadError("no libsecret"));
     const fault = await faultOf(store.get("client"));
     expect(fault.code).to.equal("keychainUnavailable");
@@ -99,7 +98,7 @@ describe("keychain store: what keytar does badly", () => {
     expect(keytar.maxInFlight).to.equal(1);
   });
 
-  it("leaves the old value or the new one, whole, wherever a crash comes", async () => {
+  it("leaves the old value or the new one whole after a crash at any write", async () => {
     const values = ["s", "x".repeat(9_000), "y".repeat(12_000), "z".repeat(5_000), "t"];
     for (const before of values) {
       for (const after of values) {
@@ -114,18 +113,22 @@ describe("keychain store: what keytar does badly", () => {
             .set("v", after)
             .catch(() => undefined);
           crashing.crashAfterWrites = Infinity;
-          const again = new KeytarStore({ account: "a", platform: "windows", binding: crashing });
-          expect(await again.get("v")).to.be.oneOf([before, after]);
-          await again.set("v", after);
-          expect(await again.get("v")).to.equal(after);
-          await again.delete("v");
+          const reopened = new KeytarStore({
+            account: "a",
+            platform: "windows",
+            binding: crashing,
+          });
+          expect(await reopened.get("v")).to.be.oneOf([before, after]);
+          await reopened.set("v", after);
+          expect(await reopened.get("v")).to.equal(after);
+          await reopened.delete("v");
           expect([...crashing.values.keys()].filter((k) => k.startsWith("v"))).to.deep.equal([]);
         }
       }
     }
   });
 
-  it("reads again when another process replaces the value meanwhile", async () => {
+  it("reads again if another process replaces the value in the meantime", async () => {
     await store.set("v", "x".repeat(6_000));
     const other = new KeytarStore({ account: "a", platform: "linux", binding: keytar });
     const get = keytar.getPassword.bind(keytar);
@@ -141,7 +144,7 @@ describe("keychain store: what keytar does badly", () => {
     expect(raced).to.equal(true);
   });
 
-  it("cuts texts into parts that fit and join to the text, surrogate pairs whole", () => {
+  it("splits text into parts that fit and join to the text, without splitting surrogate pairs", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: "binary", maxLength: 300 }),

@@ -1,12 +1,11 @@
-import { KeytarStore } from "../../src/platform/secret-store.js";
-import { MemoryStore } from "../../src/platform/memory-store.js";
+import { KeytarStore, MemoryStore } from "../../src/platform/secret-store.js";
 import type { Keyring } from "../support/keyring-fixture.js";
 import { KEYRING_TOOLS, startKeyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 import { FakeKeytar } from "../support/keytar-fake.js";
 import { secretStoreContract } from "../support/secret-store-contract.js";
 
-describe("secret store: memory", () => {
+describe("SecretStore contract: MemoryStore", () => {
   let store: MemoryStore;
   beforeEach(() => {
     store = new MemoryStore();
@@ -14,7 +13,7 @@ describe("secret store: memory", () => {
   secretStoreContract(() => store);
 });
 
-describe("secret store: keychain on a fake keytar", () => {
+describe("SecretStore contract: KeytarStore on a fake keytar", () => {
   let keytar: FakeKeytar;
   beforeEach(() => {
     keytar = new FakeKeytar();
@@ -24,7 +23,7 @@ describe("secret store: keychain on a fake keytar", () => {
   );
 });
 
-describe("secret store: keychain on a real Secret Service", function () {
+describe("SecretStore contract: KeytarStore on a real Secret Service", function () {
   this.timeout(60_000);
   let keyring: Keyring | null = null;
   before(async function () {

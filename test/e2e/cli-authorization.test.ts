@@ -8,8 +8,8 @@ import { CliHarness, type CliRun } from "../support/cli-harness.js";
 
 const KEY_ADDRESS = /http:\/\/localhost:(\d+)\/\?key=([\w-]+)/;
 
-describe("e2e: the command line authorizes", function () {
-  this.timeout(60_000);
+describe("e2e: the command line: authorization", function () {
+  this.timeout(90_000);
   let keyring: Keyring;
   let harness: CliHarness;
   let port: number;
@@ -41,7 +41,7 @@ describe("e2e: the command line authorizes", function () {
     return { orgId, grant };
   };
 
-  /** Goes the administrator's way through the page of a running `authorize`. */
+  /** Authorizes on the page of a running `authorize`, as the administrator. */
   async function acceptConsent(run: CliRun): Promise<{ page: string; key: string }> {
     const [, at = "", key = ""] = await run.waitForOutput(KEY_ADDRESS);
     const page = `http://localhost:${at}`;
@@ -51,7 +51,7 @@ describe("e2e: the command line authorizes", function () {
     return { page, key };
   }
 
-  it("client, page, list and revocation, as an administrator would do it", async () => {
+  it("stores the client, authorizes on the page, lists and revokes", async () => {
     const stored = await harness.run(["secret", "client"], harness.clientLines());
     expect(stored).to.include({ code: 0, stderr: "" });
     expect(JSON.parse((await keyring.lookup("client")) ?? "{}")).to.include(harness.webex.client);
@@ -97,7 +97,7 @@ describe("e2e: the command line authorizes", function () {
     expect(repeated.stderr).to.include("ucx-webex-presence authorizations");
   });
 
-  it("takes the client with authorize, and ends by itself soon after the grant when nobody is at the terminal", async () => {
+  it("authorize stores the client, and exits by itself soon after the grant without a terminal", async () => {
     const authorizing = harness.launch(["authorize", "--json"], harness.clientLines());
     await acceptConsent(authorizing);
     const { code, stdout, stderr } = await authorizing.ended();
@@ -122,7 +122,7 @@ describe("e2e: the command line authorizes", function () {
     expect(outcome.stdout).to.match(/Example Ltd {2}valid/);
   });
 
-  it("fails with what to do when the code is declined", async () => {
+  it("fails with a hint when the user declines the code", async () => {
     harness.webex.set({ deviceIntervalSeconds: 1 });
     const authorizing = harness.launch(["authorize", "--device"], harness.clientLines());
     const [, address = ""] = await authorizing.waitForOutput(/Address +(\S+)/);
@@ -133,7 +133,7 @@ describe("e2e: the command line authorizes", function () {
     expect(outcome.stderr).to.include("declined");
   });
 
-  it("can be given up, with the client kept and nothing authorized", async () => {
+  it("can be cancelled, which keeps the client and authorizes nothing", async () => {
     const authorizing = harness.launch(["authorize"], harness.clientLines());
     await authorizing.waitForOutput(KEY_ADDRESS);
     authorizing.kill("SIGINT");
@@ -141,7 +141,7 @@ describe("e2e: the command line authorizes", function () {
     expect((await harness.json(["authorizations"])).value.authorizations).to.deep.equal([]);
   });
 
-  it("says that the running worker has its own page open, and where", async () => {
+  it("reports the address of the page that the running worker has open", async () => {
     await harness.run(["secret", "client"], harness.clientLines());
     const worker = harness.launch(["worker"], null);
     await worker.waitForOutput(KEY_ADDRESS);
@@ -156,7 +156,7 @@ describe("e2e: the command line authorizes", function () {
       .and.to.include("authorize --device");
   });
 
-  it("keeps a grant from stdin once Webex has proved it, and says what is wrong with one", async () => {
+  it("imports a grant from stdin once Webex accepts it, and names what is invalid", async () => {
     const { orgId, grant } = issueGrant();
     const premature = await harness.run(["import"], JSON.stringify(grant));
     expect(premature.code).to.equal(1);
@@ -173,7 +173,7 @@ describe("e2e: the command line authorizes", function () {
     expect(refused.value).to.nested.include({ ok: false, "error.code": "grantRefused" });
     for (const [input, fragment] of [
       ["", "no grant"],
-      ["not json", "not JSON"],
+      ["not json", "not valid JSON"],
       ['{"accessToken":"x"}', "refreshToken"],
       [`{"refreshToken":"${grant.refreshToken}","expiresIn":"soon"}`, "expiresIn"],
     ] as const) {
@@ -183,7 +183,7 @@ describe("e2e: the command line authorizes", function () {
     }
   });
 
-  it("keeps and deletes the proxy's password, without a word of it", async () => {
+  it("stores and deletes the proxy's password without printing it", async () => {
     await harness.writeSettings("WebexPresence.Proxy=http://user@127.0.0.1:1");
     const stored = await harness.json(["secret", "proxy"], "pass word!\n");
     expect(stored).to.deep.include({ code: 0 });
@@ -198,7 +198,7 @@ describe("e2e: the command line authorizes", function () {
     expect(harness.output.join()).to.not.include("pass word!");
   });
 
-  it("needs both lines of a client, and keeps the one there is when nothing is piped in", async () => {
+  it("requires both lines of a client, and keeps the stored one if stdin is empty", async () => {
     const incomplete = await harness.run(["secret", "client"], "just-an-id\n");
     expect(incomplete.code).to.equal(2);
     expect((await harness.run(["secret", "client"], "")).code).to.equal(2);
@@ -213,7 +213,7 @@ describe("e2e: the command line authorizes", function () {
     expect(other.value).to.include({ ok: false });
   });
 
-  it("says that the keychain is locked, and never that nothing is there", async () => {
+  it("reports a locked keychain, and never an empty one", async () => {
     await keyring.lock();
     for (const command of [["authorizations"], ["secret", "client"], ["revoke", "x"]]) {
       const { code, value } = await harness.json(command, harness.clientLines());

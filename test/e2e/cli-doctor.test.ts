@@ -24,7 +24,7 @@ const ALL_CHECKS = [
   "organization size",
 ];
 
-describe("e2e: doctor", function () {
+describe("e2e: the command line: doctor", function () {
   this.timeout(90_000);
   let keyring: Keyring;
   let harness: CliHarness;
@@ -74,7 +74,7 @@ describe("e2e: doctor", function () {
     return { code, finding, checks };
   }
 
-  it("says one line each, and exits 0 with nothing worse than addresses out of reach", async () => {
+  it("prints one line per finding, and exits 0 if only addresses are unreachable", async () => {
     const orgId = await authorize();
     const { code, checks } = await runDoctor();
     expect(code, JSON.stringify(checks, null, 1)).to.equal(0);
@@ -96,7 +96,7 @@ describe("e2e: doctor", function () {
     expect(plain.stdout).to.not.include("\u001b");
   });
 
-  it("names what is missing, and goes on with the rest", async () => {
+  it("reports what is missing and continues with the other checks", async () => {
     await harness.writeSettings(
       "WebexPresence.PollIntervalSeconds=1",
       "WebexPresence.ClientId=nobody",
@@ -110,7 +110,7 @@ describe("e2e: doctor", function () {
     expect(finding("clock").state).to.equal("ok");
   });
 
-  it("fails where Webex is out of reach", async () => {
+  it("fails if Webex is unreachable", async () => {
     await authorize();
     await harness.writeSettings("WebexPresence.ApiUrl=http://127.0.0.1:1/v1");
     const { code, finding } = await runDoctor();
@@ -118,10 +118,10 @@ describe("e2e: doctor", function () {
     expect(finding("TLS").state).to.equal("failed");
     expect(finding("TLS").message).to.include("refused");
     expect(finding("clock").state).to.equal("skipped");
-    expect(finding("grant").state, "a grant of another address").to.equal("failed");
+    expect(finding("grant").state, "a grant for another address").to.equal("failed");
   });
 
-  it("trusts https by the usual roots and WebexPresence.CaFile alone", async function () {
+  it("trusts only the default roots and WebexPresence.CaFile", async function () {
     requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
     await harness.stop();
@@ -143,7 +143,7 @@ describe("e2e: doctor", function () {
     expect((await runDoctor()).finding("TLS").state).to.equal("failed");
   });
 
-  it("fails where the proxy is out of reach or cannot be used", async () => {
+  it("fails if the proxy is unreachable or unusable", async () => {
     await authorize();
     await harness.writeSettings("WebexPresence.Proxy=http://127.0.0.1:1");
     const { code, finding } = await runDoctor();
@@ -152,7 +152,7 @@ describe("e2e: doctor", function () {
     expect(finding("TLS").state).to.equal("skipped");
   });
 
-  it("fails where the grant is dead, a scope is missing, the role is lost, or sharing is off", async () => {
+  it("fails if the grant is revoked, a scope is missing, the role is lost, or sharing is off", async () => {
     await authorize();
     harness.webex.set({ sharingOff: true });
     expect((await runDoctor()).finding("status sharing").state).to.equal("failed");
@@ -168,7 +168,7 @@ describe("e2e: doctor", function () {
     expect((await runDoctor()).finding("scopes").state).to.equal("failed");
   });
 
-  it("warns of a clock that is off and of an organization that is large", async () => {
+  it("warns of a wrong clock and a large organization", async () => {
     await harness.stop();
     harness = await CliHarness.start(keyring.env, {
       organizations: [{ name: "Large", persons: 1_050, seed: 3 }],
@@ -191,7 +191,7 @@ describe("e2e: doctor", function () {
     expect(finding("organization size").message).to.include("1050");
   });
 
-  it("fails where the keychain is locked or the settings file is missing", async () => {
+  it("fails if the keychain is locked or the settings file is missing", async () => {
     const locked = await startKeyring({ locked: true });
     const other = await CliHarness.start(locked.env);
     const { code, value } = await other.json(["doctor"]);

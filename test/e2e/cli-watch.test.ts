@@ -4,7 +4,7 @@ import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fi
 import { requireTool } from "../support/require-tool.js";
 import { CliHarness } from "../support/cli-harness.js";
 
-describe("e2e: watch with an authorization", function () {
+describe("e2e: the command line: watch with an authorization", function () {
   this.timeout(60_000);
   let keyring: Keyring;
   let harness: CliHarness;
@@ -26,7 +26,7 @@ describe("e2e: watch with an authorization", function () {
     await keyring.stop();
   });
 
-  it("tells whom it was asked for, and each change", async () => {
+  it("prints the given people and each change", async () => {
     const person = harness.webex.people()[2]!;
     const email = person.emails[0]!;
     harness.webex.setStatus(email, "active");
@@ -34,13 +34,13 @@ describe("e2e: watch with an authorization", function () {
     await run.waitForOutput(new RegExp(`${person.displayName} {2}● available`));
     await run.waitForOutput(/nobody@example\.com {2}\? unknown \(not found\)/);
     harness.webex.setStatus(email, "call");
-    await run.waitForOutput(/● available → ♪ on call/);
+    await run.waitForOutput(/● available → ♪ on a call/);
     run.kill("SIGTERM");
     const { code, stderr } = await run.ended();
     expect(code, stderr).to.equal(0);
   });
 
-  it("counts everyone when asked for nobody in particular, and tells changes", async () => {
+  it("counts everyone if nobody is given, and prints changes", async () => {
     const email = harness.webex.people()[0]!.emails[0]!;
     harness.webex.setStatus(email, "active");
     const run = harness.launch(["watch"]);
@@ -51,7 +51,7 @@ describe("e2e: watch with an authorization", function () {
     expect((await run.ended()).code).to.equal(0);
   });
 
-  it("--json tells everyone once", async () => {
+  it("--json prints everyone once", async () => {
     const { code, value } = await harness.json(["watch"]);
     expect(code).to.equal(0);
     expect(value).to.include({ ok: true, phase: "polling" });
@@ -62,7 +62,7 @@ describe("e2e: watch with an authorization", function () {
     expect(one.value.records[0]!.observedAt).to.not.equal(null);
   });
 
-  it("--json is wrong, as status is, while a problem of severity error stands beside the presence it shows", async () => {
+  it("--json is not ok, like status, while there is a problem of severity error", async () => {
     const { orgId: _orgId, ...grant } = harness.webex.issueGrant({
       scopes: ["spark-admin:people_read"],
     });

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, utimes, writeFile } from "node:fs/promises";
+import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
+import { requireTool } from "../support/require-tool.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 import { CliHarness } from "../support/cli-harness.js";
 
@@ -21,12 +22,12 @@ describe("e2e: the command line", function () {
       ["an unknown command", ["nonsense"]],
       ["an unknown option", ["doctor", "--nonsense"]],
       ["a missing argument", ["revoke"]],
-      ["an argument too many", ["authorizations", "x"]],
-      ["half a command", ["secret"]],
-      ["a bad secret store", ["authorizations", "--secret-store", "file"]],
+      ["an extra argument", ["authorizations", "x"]],
+      ["an incomplete command", ["secret"]],
+      ["an unknown secret store", ["authorizations", "--secret-store", "file"]],
       ["no settings for watch", ["watch"]],
       ["no settings for the worker", ["worker"]],
-      ["a bad option of the worker", ["worker", "--nonsense"]],
+      ["an unknown option of the worker", ["worker", "--nonsense"]],
     ] as const) {
       it(`exits 2 for ${what}, with nothing on stdout`, function () {
         if (process.platform === "win32" && what.startsWith("no settings")) this.skip();
@@ -52,7 +53,7 @@ describe("e2e: the command line", function () {
       ["status"],
       ["watch"],
     ]) {
-      it(`${args.join(" ")} --help explains itself and exits 0`, () => {
+      it(`${args.join(" ")} --help prints the usage and exits 0`, () => {
         const { status, stdout, stderr } = run(...args, "--help");
         expect(status).to.equal(0);
         expect(stdout).to.match(/^usage: ucx-webex-presence/i);
@@ -60,14 +61,14 @@ describe("e2e: the command line", function () {
       });
     }
 
-    it("does not repeat what was written after an option that takes no secret", () => {
+    it("does not repeat the value of an unknown option", () => {
       const { status, stderr } = run("secret", "client", "--client-secret=hush-hush");
       expect(status).to.equal(2);
       expect(stderr).to.not.include("hush-hush");
     });
   });
 
-  it("worker: is the worker itself", async () => {
+  it("worker runs the worker", async () => {
     const harness = await CliHarness.start(process.env);
     const worker = harness.launch(
       ["worker", "--secret-store", "memory", "--log-dir", join(harness.folder, "log")],
@@ -95,7 +96,7 @@ describe("e2e: the command line", function () {
         encoding: "utf8",
       });
 
-    it("shows the running worker as a table, and its file as JSON", async () => {
+    it("shows the running worker as a table and as JSON", async () => {
       await harness.authorize();
       await harness.waitForPhase("polling");
       await harness.waitFor(
@@ -117,7 +118,7 @@ describe("e2e: the command line", function () {
       });
     });
 
-    it("exits 1 while the worker is blocked, with what to do", async () => {
+    it("exits 1 while the worker is blocked, with a hint", async () => {
       await harness.waitForPhase("blocked");
       const shown = await harness.waitFor("the file", () =>
         status().stdout.includes("blocked") ? status() : null,
@@ -126,7 +127,7 @@ describe("e2e: the command line", function () {
       expect(shown.stdout).to.include("error clientNotConfigured").and.to.include("secret client");
     });
 
-    it("says not running when the process is gone, the file is old, or there is none", async () => {
+    it("reports that no worker is running if its process has exited, or its file is old or missing", async () => {
       await harness.waitForPhase("blocked");
       await harness.waitFor("the file", () => (status().stdout.includes("blocked") ? true : null));
       const file = join(harness.logDirectory, "status.json");
@@ -170,9 +171,9 @@ describe("e2e: the command line", function () {
       await harness.stop();
     });
 
-    it("says what keeps presence away, a line each, and ends cleanly on Ctrl+C", async () => {
+    it("prints why there is no presence, in lines, and exits with 0 at Ctrl+C", async () => {
       const watching = harness.launch(["watch", "--secret-store", "memory", "a@example.com"]);
-      await watching.waitForOutput(/blocked: somebody has to act/);
+      await watching.waitForOutput(/blocked: action is required/);
       await watching.waitForOutput(/error: .*secret client/);
       watching.kill("SIGINT");
       const { code, stdout, stderr } = await watching.ended();
@@ -187,7 +188,19 @@ describe("e2e: the command line", function () {
       ).to.equal(true);
     });
 
-    it("--json looks once", async () => {
+    it("--json exits at the first Ctrl+C, even if the worker does not respond", async function () {
+      requireTool(this, "pgrep", "procps");
+      await rm(harness.settingsPath);
+      const watching = harness.launch(["watch", "--json", "--secret-store", "memory"], null);
+      const worker = await findChild(watching.pid);
+      process.kill(worker, "SIGSTOP");
+      watching.kill("SIGINT");
+      const { code, stdout } = await watching.ended();
+      expect(code).to.equal(1);
+      expect(JSON.parse(stdout)).to.nested.include({ ok: false, "error.code": "cancelled" });
+    });
+
+    it("--json prints presence once", async () => {
       const { code, value } = await harness.json([
         "watch",
         "--secret-store",
@@ -204,7 +217,7 @@ describe("e2e: the command line", function () {
     });
   });
 
-  it("ends quietly when nobody reads its output any more", async () => {
+  it("exits without an error message when nobody reads its output", async () => {
     const help = spawn(process.execPath, [CLI, "status"], { stdio: ["ignore", "pipe", "pipe"] });
     help.stdout.destroy();
     help.stderr.destroy();
@@ -212,6 +225,14 @@ describe("e2e: the command line", function () {
     expect(code).to.equal(1);
   });
 });
+
+async function findChild(pid: number): Promise<number> {
+  for (;;) {
+    const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
+    if (stdout !== "") return Number(stdout);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 function frame(method: string): string {
   const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method });

@@ -9,8 +9,8 @@ import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { requireTool } from "../support/require-tool.js";
 
 const DEMO = resolve("dist/demo.mjs");
-// What every simulated secret holds: a long run of hexadecimal digits, or the mark of Webex's tokens.
-const LIKE_A_SECRET = /[0-9a-f]{32}|_PF84_/;
+// Matches every simulated secret: many hexadecimal digits, or the mark of Webex tokens.
+const SECRET_PATTERN = /[0-9a-f]{32}|_PF84_/;
 
 interface Run {
   readonly process: ChildProcess;
@@ -18,7 +18,7 @@ interface Run {
   readonly ended: Promise<number | null>;
 }
 
-describe("the demo", function () {
+describe("demo", function () {
   this.timeout(90_000);
   let temporary: string;
   let runs: Run[];
@@ -34,10 +34,10 @@ describe("the demo", function () {
   });
 
   function run(command: string, args: readonly string[]): Run {
-    // Node takes CI for a terminal without colours (tty.WriteStream.getColorDepth).
-    const { CI: _ci, ...surroundings } = process.env;
+    // With CI set, Node reports a terminal without colors (tty.WriteStream.getColorDepth).
+    const { CI: _ci, ...inherited } = process.env;
     const env = {
-      ...surroundings,
+      ...inherited,
       TMPDIR: temporary,
       TEMP: temporary,
       TMP: temporary,
@@ -47,24 +47,24 @@ describe("the demo", function () {
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    const ended = new Promise<number | null>((told) => child.once("close", told));
+    const ended = new Promise<number | null>((resolveExit) => child.once("close", resolveExit));
     const started = { process: child, output: () => output, ended };
     runs.push(started);
     return started;
   }
 
-  /** Resolves when the output holds a text; rejects when the demo ends without it. */
+  /** Resolves when the output matches; rejects if the demo exits first. */
   async function waitForOutput(demo: Run, text: RegExp): Promise<void> {
     const exit = { came: false };
     void demo.ended.then(() => (exit.came = true));
     while (!text.test(demo.output())) {
       if (exit.came)
-        throw new Error(`The demo ended without showing ${String(text)}:\n${demo.output()}`);
+        throw new Error(`The demo exited without showing ${String(text)}:\n${demo.output()}`);
       await new Promise((later) => setTimeout(later, 50));
     }
   }
 
-  it("shows changes of state and ends by itself, with --once into a pipe", async () => {
+  it("shows state changes and exits, with --once into a pipe", async () => {
     const demo = run(process.execPath, [DEMO, "--once", "--speed", "120"]);
     const code = await demo.ended;
     const output = demo.output();
@@ -74,20 +74,20 @@ describe("the demo", function () {
     expect(output).to.contain("--secret-store memory").and.to.contain("WebexPresence.Enable=1");
     expect(output).to.match(/First sweep: 60 people in \d+ requests/);
     expect(output).to.contain("Try next:");
-    expect(output).not.to.match(LIKE_A_SECRET);
+    expect(output).not.to.match(SECRET_PATTERN);
     expect(output).to.match(/Secrets: none of the \d+ tokens/);
     expect(output, "no escape sequences in a pipe").not.to.contain("\u001b");
-    expect(await readdir(temporary), "nothing is left behind").to.deep.equal([]);
+    expect(await readdir(temporary), "leaves no files").to.deep.equal([]);
   });
 
-  it("would not miss a secret: the pattern knows each kind that the simulator issues", () => {
+  it("issues no secret that the pattern of this test does not match", () => {
     const simulator = new WebexSimulator({ organizations: [{ name: "Any", persons: 2 }] });
     simulator.issueGrant();
     expect(simulator.issuedSecrets.size).to.be.at.least(3);
-    for (const secret of simulator.issuedSecrets) expect(secret).to.match(LIKE_A_SECRET);
+    for (const secret of simulator.issuedSecrets) expect(secret).to.match(SECRET_PATTERN);
   });
 
-  it("draws a table in a terminal and gives the terminal back on q", async function () {
+  it("draws a table in a terminal and restores the terminal on q", async function () {
     requireTool(this, "script", "bsdutils");
     const inTerminal = `stty cols 100 rows 30; exec '${process.execPath}' '${DEMO}' --speed 120`;
     const demo = run("script", ["-qec", inTerminal, "/dev/null"]);
@@ -98,11 +98,11 @@ describe("the demo", function () {
     demo.process.stdin?.write("q");
     expect(await demo.ended).to.equal(0);
     const afterwards = demo.output().slice(demo.output().lastIndexOf("\u001b[?25h\u001b[?1049l"));
-    expect(afterwards).to.contain("Shown: 60 people known");
+    expect(afterwards).to.contain("Summary: 60 people known");
     expect(await readdir(temporary)).to.deep.equal([]);
   });
 
-  it("cleans up when it is ended by a signal", async function () {
+  it("cleans up when a signal stops it", async function () {
     if (process.platform === "win32") this.skip();
     const demo = run(process.execPath, [DEMO, "--once", "--speed", "1"]);
     await waitForOutput(demo, /7\. First sweep/);
@@ -111,7 +111,7 @@ describe("the demo", function () {
     expect(await readdir(temporary)).to.deep.equal([]);
   });
 
-  it("says why it cannot go on, and exits with 1: no manifest, or a worker that dies", async () => {
+  it("reports a missing manifest or a crashing worker, and exits with code 1", async () => {
     const installation = join(temporary, "installation");
     await mkdir(join(installation, "dist"), { recursive: true });
     const copy = join(installation, "dist", "demo.mjs");
@@ -129,11 +129,11 @@ describe("the demo", function () {
     await writeFile(join(installation, "plugin.manifest.json"), JSON.stringify(manifest));
     const withCrashingWorker = run(process.execPath, [copy, "--once"]);
     expect(await withCrashingWorker.ended, withCrashingWorker.output()).to.equal(1);
-    expect(withCrashingWorker.output()).to.contain("The worker has ended (3). no more");
+    expect(withCrashingWorker.output()).to.contain("The worker exited (code 3). no more");
     expect(await readdir(temporary)).to.deep.equal(["installation"]);
   });
 
-  it("refuses options that it does not know, with the usage and exit code 2", async () => {
+  it("rejects unknown options with the usage and exit code 2", async () => {
     for (const invalidArgs of [["--users", "many"], ["--nonsense"]]) {
       const demo = run(process.execPath, [DEMO, ...invalidArgs]);
       expect(await demo.ended).to.equal(2);

@@ -28,7 +28,7 @@ describe("e2e: a real keyring under a real session bus", function () {
   const start = (): Promise<WorkerHarness> =>
     WorkerHarness.start({ secretStore: "keychain", env: keyring.env });
 
-  it("brings presence back after kill -9, from the keychain alone", async () => {
+  it("restores presence after kill -9 from the keychain alone", async () => {
     harness = await start();
     const orgId = await harness.authorize();
     await harness.writeSettings(1);
@@ -52,7 +52,7 @@ describe("e2e: a real keyring under a real session bus", function () {
     expect(harness.webex.requestsSince(mark, { path: "/v1/access_token" })).to.deep.equal([]);
   });
 
-  it("says that a keyring is locked, never that there is no grant, and goes on once it is unlocked", async () => {
+  it("reports a locked keyring, not a missing grant, and continues once it is unlocked", async () => {
     harness = await start();
     await harness.authorize();
     await harness.writeSettings(1);
@@ -74,7 +74,7 @@ describe("e2e: a real keyring under a real session bus", function () {
     await harness.waitForPhase("polling", 15_000);
   });
 
-  it("answers and ends in time while the keyring is frozen, and goes on once it is thawed", async () => {
+  it("answers and exits in time while the keyring is frozen, and continues once it is thawed", async () => {
     harness = await start();
     await harness.authorize();
     await harness.writeSettings(1);
@@ -95,7 +95,7 @@ describe("e2e: a real keyring under a real session bus", function () {
     keyring.unfreeze();
   });
 
-  it("names the account and the remedy when there is no session bus", async () => {
+  it("names the account and the remedy if there is no session bus", async () => {
     harness = await WorkerHarness.start({
       secretStore: "keychain",
       enable: 1,

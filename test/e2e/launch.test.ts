@@ -8,7 +8,7 @@ import { WorkerHarness } from "../support/worker-harness.js";
 
 const WORKER = "dist/worker.cjs";
 
-describe("e2e: launch and end", function () {
+describe("e2e: launch and exit", function () {
   this.timeout(20_000);
   let harness: WorkerHarness;
 
@@ -39,7 +39,7 @@ describe("e2e: launch and end", function () {
     ["a bad pid", ["--settings", "x.ini", "--host-pid", "zero"]],
     ["a bad secret store", ["--settings", "x.ini", "--secret-store", "file"]],
   ] as const) {
-    it(`exits 2 with the reason and the usage for ${what}`, () => {
+    it(`exits with code 2, the reason and the usage for ${what}`, () => {
       const { status, stderr, stdout } = spawnSync(process.execPath, [WORKER, ...args], {
         encoding: "utf8",
       });
@@ -51,7 +51,7 @@ describe("e2e: launch and end", function () {
     });
   }
 
-  it("exits 0 on exit after shutdown", async () => {
+  it("exits with code 0 on exit after shutdown", async () => {
     await harness.waitForPhase("disabled");
     await harness.host.request("shutdown");
     let rejection: { code?: number } = {};
@@ -76,7 +76,7 @@ describe("e2e: launch and end", function () {
     expect(status.phase).to.equal("stopping");
   });
 
-  it("exits 1 on exit without shutdown", async () => {
+  it("exits with code 1 on exit without shutdown", async () => {
     await harness.status();
     expect(await expectExitWithin(1_000, () => harness.host.notify("exit"))).to.deep.equal({
       code: 1,
@@ -84,7 +84,7 @@ describe("e2e: launch and end", function () {
     });
   });
 
-  it("exits 0 at the end of stdin", async () => {
+  it("exits with code 0 at the end of stdin", async () => {
     await harness.authorize();
     await harness.writeSettings(1);
     await harness.waitForPhase("polling");
@@ -95,7 +95,7 @@ describe("e2e: launch and end", function () {
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    it(`exits 0 on ${signal}, also with a request under way`, async () => {
+    it(`exits with code 0 on ${signal}, even during a request to Webex`, async () => {
       await harness.authorize();
       harness.webex.set({ latencyMs: 5_000 });
       const request = harness.webex
@@ -111,14 +111,14 @@ describe("e2e: launch and end", function () {
     });
   }
 
-  it("exits 65 after a -32700 reply when the input is not the protocol", async () => {
+  it("exits with code 65 after a -32700 reply to invalid input", async () => {
     await harness.status();
     const exit = await expectExitWithin(1_500, () => harness.host.stdin?.write("hello\n"));
     expect(exit.code).to.equal(65);
     expect(harness.host.transcript.text("stdout")).to.match(/"id":null,"error":\{"code":-32700/);
   });
 
-  it("ends when the host's process is gone, within 3 s, by either way of naming it", async () => {
+  it("exits within 3 s of the host, whether an option or initialize names its process", async () => {
     const firstHost = await startIdleProcess();
     const harnessWithHostPid = await WorkerHarness.start({ hostPid: firstHost.pid! });
     await harnessWithHostPid.status();
@@ -134,7 +134,7 @@ describe("e2e: launch and end", function () {
     await harnessWithHostPid.stop();
   });
 
-  it("ends at once when the host's process was gone at launch", async () => {
+  it("exits immediately if the host's process does not exist at launch", async () => {
     const endedHost = await startIdleProcess();
     endedHost.kill("SIGKILL");
     await once(endedHost, "exit");
@@ -143,7 +143,7 @@ describe("e2e: launch and end", function () {
     await harnessWithoutHost.stop();
   });
 
-  it("takes no host that is too old or not licensed", async () => {
+  it("blocks a host that is too old or not licensed", async () => {
     await harness.authorize();
     await harness.writeSettings(1);
     await harness.waitForPhase("polling");
@@ -157,7 +157,7 @@ describe("e2e: launch and end", function () {
     await harness.waitForPhase("disabled");
   });
 
-  it("keeps working, with its log lost, when the log folder cannot be made", () => {
+  it("keeps working without a log if the log folder cannot be created", () => {
     const status = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "worker/status" });
     const args = [
       WORKER,

@@ -23,7 +23,7 @@ interface Changed {
 }
 
 describe("e2e: from Presence.ini to presence", function () {
-  this.timeout(30_000);
+  this.timeout(40_000);
   let harness: WorkerHarness;
 
   beforeEach(async () => {
@@ -34,7 +34,7 @@ describe("e2e: from Presence.ini to presence", function () {
     await harness.stop();
   });
 
-  it("asks Webex within 1 s of Enable=1 and stops within 1 s of Enable=0", async () => {
+  it("starts polling within 1 s of Enable=1 and stops within 1 s of Enable=0", async () => {
     await harness.authorize();
     await harness.waitForPhase("disabled");
     const before = harness.webex.mark();
@@ -60,11 +60,11 @@ describe("e2e: from Presence.ini to presence", function () {
     expect(harness.webex.requestsSince(after)).to.deep.equal([]);
   });
 
-  it("asks Webex within 1 s of a corrected proxy, however long the wrong one has failed", async () => {
+  it("polls within 1 s of a corrected proxy, however long the wrong one has failed", async () => {
     await harness.authorize();
     await harness.writeSettings(1, ["WebexPresence.Proxy=http://127.0.0.1:1"]);
     await harness.waitFor(
-      "a wait of seconds between two tries",
+      "a backoff of several seconds",
       async () => {
         const { nextRequestAt } = (await harness.status()).organizations[0]!;
         return nextRequestAt !== null && Date.parse(nextRequestAt) > Date.now() + 2_500
@@ -83,7 +83,7 @@ describe("e2e: from Presence.ini to presence", function () {
     );
   });
 
-  it("goes on trusting the certificates in force while CaFile names a file that cannot be used", async function () {
+  it("keeps trusting the current certificates while CaFile names an unusable file", async function () {
     requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
     const secure = new WebexSimulator({
@@ -111,7 +111,7 @@ describe("e2e: from Presence.ini to presence", function () {
         return status.problems.some(({ code }) => code === "settingsInvalid") ? status : null;
       });
       expect(problems.find(({ code }) => code === "settingsInvalid")?.message).to.include(
-        `WebexPresence.CaFile=${caFile}.gone (line 6) names a file that is not there (ENOENT); it stays ${caFile}.`,
+        `WebexPresence.CaFile=${caFile}.gone (line 6) names a file that does not exist (ENOENT); it stays ${caFile}.`,
       );
       expect(settings.values["WebexPresence.CaFile"]).to.equal(caFile);
       await secure.nextRequest({ path: "/v1/people" }, 8_000);
@@ -120,7 +120,7 @@ describe("e2e: from Presence.ini to presence", function () {
     }
   });
 
-  it("answers for an address in any spelling, and tells subscribers what changes", async () => {
+  it("answers for any spelling of an address, and notifies subscribers of changes", async () => {
     const person = harness.webex.people()[3]!;
     const email = person.emails[0]!;
     harness.webex.setStatus(email, "meeting");
@@ -190,7 +190,7 @@ describe("e2e: from Presence.ini to presence", function () {
     });
   });
 
-  it("lists everyone, page by page, and reports the organization", async () => {
+  it("lists everyone page by page, and reports the organization", async () => {
     const orgId = await harness.authorize();
     await harness.writeSettings(1);
     await harness.waitFor(
@@ -216,14 +216,14 @@ describe("e2e: from Presence.ini to presence", function () {
     expect(uris).to.deep.equal([...uris].sort());
     const status = await harness.status();
     expect(status.organizations[0]).to.include({ orgId, persons: 30 });
-    // Those that proved the grant are among them.
+    // The total includes the requests that verified the grant.
     expect(status.organizations[0]?.requests.total).to.equal(
       harness.webex.requestsSince(0, { bearer: true, orgId }).length,
     );
     expect(status.problems.map((p) => p.code)).to.deep.equal(["memorySecretStore"]);
   });
 
-  it("is blocked with a problem for each thing to do, then polls as soon as it is done", async () => {
+  it("is blocked with a problem per missing step, and polls once all are done", async () => {
     await harness.writeSettings(1);
     const blocked = await harness.waitForPhase("blocked");
     expect(blocked.problems.map((p) => p.code)).to.include.members([
@@ -235,7 +235,7 @@ describe("e2e: from Presence.ini to presence", function () {
     await harness.waitForPhase("polling");
   });
 
-  it("says blocked while Webex refuses, and why", async () => {
+  it("is blocked while Webex refuses access, and reports why", async () => {
     await harness.authorize();
     await harness.writeSettings(1);
     await harness.waitForPhase("polling");
@@ -246,7 +246,7 @@ describe("e2e: from Presence.ini to presence", function () {
     expect(await harness.get(email)).to.include({ state: "unknown", reason: "blocked" });
   });
 
-  it("serves several organizations side by side", async () => {
+  it("polls several organizations at the same time", async () => {
     await harness.stop();
     harness = await WorkerHarness.start({
       organizations: [
@@ -272,7 +272,7 @@ describe("e2e: from Presence.ini to presence", function () {
     );
   });
 
-  it("writes none of the secrets that Webex issued, in any stream or file", async () => {
+  it("writes none of the secrets issued by Webex to any stream or file", async () => {
     await harness.authorize();
     await harness.writeSettings(1, ["WebexPresence.LogLevel=debug"]);
     await harness.waitForPhase("polling");

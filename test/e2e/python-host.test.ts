@@ -1,25 +1,24 @@
-import { spawnSync } from "node:child_process";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { expect } from "chai";
 
 import { requireTool } from "../support/require-tool.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
-// Debian's, which sees Debian's packages; another python3 may come first on the PATH.
+// Debian's Python, which has Debian's packages; another python3 may come first on the PATH.
 const PYTHON = "/usr/bin/python3";
 
 interface HostOutput {
   initialize: { protocolVersion: string; worker: { name: string } };
   authorization: { state: string };
   subscription: { records: { uri: string; state: string; reason: string }[] };
-  heardInTime: boolean;
+  receivedInTime: boolean;
   changed: { changes: { uri: string; state: string }[] }[];
   status: { phase: string };
   error: { code: number; data: { issues: { path: string }[] } };
   exitCode: number;
 }
 
-describe("e2e: a host in Python, with a JSON-RPC library that is not ours", function () {
+describe("e2e: a host in Python with a third-party JSON-RPC library", function () {
   this.timeout(40_000);
 
   before(function () {
@@ -27,7 +26,7 @@ describe("e2e: a host in Python, with a JSON-RPC library that is not ours", func
     if (status !== 0) requireTool(this, "python3-with-pylsp-jsonrpc", "python3-pylsp-jsonrpc");
   });
 
-  it("launches the worker, authorizes, flips the setting, hears of presence and ends it", async () => {
+  it("launches the worker, authorizes, enables presence, receives it and stops the worker", async () => {
     const harness = await WorkerHarness.start();
     try {
       await harness.host.shutdown();
@@ -62,7 +61,7 @@ describe("e2e: a host in Python, with a JSON-RPC library that is not ours", func
         state: "unknown",
         reason: "disabled",
       });
-      expect(output.heardInTime).to.equal(true);
+      expect(output.receivedInTime).to.equal(true);
       expect(output.changed.at(-1)?.changes[0]).to.include({
         uri: `SIP:${address}`,
         state: "available",

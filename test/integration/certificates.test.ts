@@ -10,7 +10,7 @@ import { requireTool } from "../support/require-tool.js";
 
 const BROKEN = "-----BEGIN CERTIFICATE-----\nhello world\n-----END CERTIFICATE-----\n";
 
-describe("a file of certificates", () => {
+describe("platform/certificates: a PEM file", () => {
   let folder: string;
   let pem: string;
   let two: string;
@@ -34,7 +34,7 @@ describe("a file of certificates", () => {
     return reading.ok ? null : reading.reason;
   };
 
-  it("is taken as it is, with one certificate or several, whatever ends its lines and stands between", async () => {
+  it("is read unchanged, with any number of certificates, line endings and text between them", async () => {
     expect(await reasonOf(pem)).to.equal(null);
     expect(await reasonOf(two)).to.equal(null);
     expect(await reasonOf(pem.replaceAll("\n", "\r\n"))).to.equal(null);
@@ -50,27 +50,30 @@ describe("a file of certificates", () => {
     expect(await reasonOf(trusted)).to.equal(null);
   });
 
-  it("is refused with the number and the line of the certificate that cannot be read", async () => {
+  it("is rejected with the number and the line of the unreadable certificate", async () => {
     const line = pem.split("\n").length;
     expect(await reasonOf(BROKEN)).to.equal(
-      "names a file whose certificate 1 (its line 1) cannot be read",
+      "names a file whose certificate 1 (at line 1 of the file) cannot be read",
     );
     expect(await reasonOf(pem + BROKEN)).to.equal(
-      `names a file whose certificate 2 (its line ${line}) cannot be read`,
+      `names a file whose certificate 2 (at line ${line} of the file) cannot be read`,
     );
     expect(await reasonOf(pem + pem.slice(0, -40) + two)).to.include("certificate 2 ");
     expect(await reasonOf(pem.replace(/-----END[^]*$/, ""))).to.include("certificate 1 ");
     expect(await reasonOf(pem.replace("\nMII", "\nAAA"))).to.include("certificate 1 ");
   });
 
-  it("is refused where there is none in it, or nothing to read", async () => {
+  it("is rejected without a certificate, or if it is not a readable file", async () => {
     const der = execFileSync("openssl", ["x509", "-outform", "DER"], { input: pem });
     expect(await reasonOf("")).to.equal("names a file without a PEM certificate");
     expect(await reasonOf(der)).to.equal("names a file without a PEM certificate");
     expect(await reasonOf(" ".repeat(1024 * 1024 + 1))).to.include("more than 1048576 bytes");
-    expect(await readCertificates(folder)).to.include({ ok: false, reason: "names no file" });
+    expect(await readCertificates(folder)).to.include({
+      ok: false,
+      reason: "does not name a file",
+    });
     expect(await readCertificates(join(folder, "gone.pem"))).to.include({
-      reason: "names a file that is not there (ENOENT)",
+      reason: "names a file that does not exist (ENOENT)",
     });
   });
 });

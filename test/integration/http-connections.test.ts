@@ -13,7 +13,7 @@ function closed(socket: Socket): Promise<void> {
   );
 }
 
-describe("connections", () => {
+describe("AxiosHttp connections", () => {
   let http: Http;
   const stops: (() => Promise<unknown>)[] = [];
   beforeEach(() => {
@@ -31,7 +31,7 @@ describe("connections", () => {
     return server;
   }
 
-  /** A server of bytes: `talk` gets each connection. */
+  /** A TCP server. */
   async function serveBytes(onConnection: (socket: Socket) => void): Promise<string> {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -46,51 +46,48 @@ describe("connections", () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   }
 
-  it("are kept alive: 20 requests over one", async () => {
+  it("reuses one connection for 20 requests", async () => {
     const server = await serve((_request, response) => response.end("x"));
     for (let i = 0; i < 20; i += 1) await http.send(getRequest(server.url("/")));
     expect([server.requests.length, server.connections]).to.deep.equal([20, 1]);
   });
 
-  describe("with a room for bodies", () => {
+  describe("with a reusable buffer", () => {
     const text = (body: Uint8Array): string => new TextDecoder().decode(body);
 
-    it("put each body over the one before, and make the room larger where one needs it", async () => {
+    it("overwrites the previous body, and grows the buffer when a body needs it", async () => {
       const bodies = ["a".repeat(100_000), "b", "c".repeat(300_000), ""];
       const server = await serve((request, response) => {
         const body = bodies[Number(request.url?.slice(1))] ?? "";
-        // One tells its length before, another does not.
+        // With a first write, the response has no Content-Length.
         if (body.startsWith("c")) response.write(body.slice(0, 9));
         response.end(body.startsWith("c") ? body.slice(9) : body);
       });
-      const room = { bytes: new Uint8Array(0) };
+      const buffer = { bytes: new Uint8Array(0) };
       const buffers: Uint8Array[] = [];
       for (const [index, body] of bodies.entries()) {
-        const answer = await http.send(getRequest(server.url(`/${index}`), { buffer: room }));
+        const answer = await http.send(getRequest(server.url(`/${index}`), { buffer }));
         expect(text(answer.body) === body, `body ${index}`).to.equal(true);
-        expect(answer.body.buffer).to.equal(room.bytes.buffer);
-        buffers.push(room.bytes);
+        expect(answer.body.buffer).to.equal(buffer.bytes.buffer);
+        buffers.push(buffer.bytes);
       }
       expect(buffers[1]).to.equal(buffers[0]);
       expect(buffers[3]).to.equal(buffers[2]);
       expect(buffers[2]).not.to.equal(buffers[1]);
     });
 
-    it("refuse a body over maxBytes all the same", async () => {
+    it("still rejects a body over maxBytes", async () => {
       const server = await serve((_request, response) => response.end("x".repeat(1_000)));
-      const room = { bytes: new Uint8Array(0) };
+      const buffer = { bytes: new Uint8Array(0) };
       expect(
-        (await faultOf(http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 999 }))))
-          .code,
+        (await faultOf(http.send(getRequest(server.url("/"), { buffer, maxBytes: 999 })))).code,
       ).to.equal("webexError");
       expect(
-        text(
-          (await http.send(getRequest(server.url("/"), { buffer: room, maxBytes: 1_000 }))).body,
-        ),
+        text((await http.send(getRequest(server.url("/"), { buffer, maxBytes: 1_000 }))).body),
       ).to.have.length(1_000);
     });
 
-    it("write nothing into it any more once a request is called off", async () => {
+    it("does not write into the buffer after a request is cancelled", async () => {
       const finish: (() => void)[] = [];
       const server = await serve((request, response) => {
         if (request.url === "/slow") {
@@ -101,14 +98,14 @@ describe("connections", () => {
           finish.push(() => response.end("new"));
         }
       });
-      const room = { bytes: new Uint8Array(64) };
+      const buffer = { bytes: new Uint8Array(64) };
       const controller = new AbortController();
       const first = faultOf(
-        http.send(getRequest(server.url("/slow"), { buffer: room, signal: controller.signal })),
+        http.send(getRequest(server.url("/slow"), { buffer, signal: controller.signal })),
       );
-      while (room.bytes[0] !== "o".charCodeAt(0))
+      while (buffer.bytes[0] !== "o".charCodeAt(0))
         await new Promise((resolve) => setImmediate(resolve));
-      const second = http.send(getRequest(server.url("/fresh"), { buffer: room }));
+      const second = http.send(getRequest(server.url("/fresh"), { buffer }));
       controller.abort();
       expect((await first).code).to.equal("cancelled");
       while (finish.length < 2) await new Promise((resolve) => setImmediate(resolve));
@@ -117,7 +114,7 @@ describe("connections", () => {
     });
   });
 
-  it("ask for no compression and name no client of their own", async () => {
+  it("asks for no compression and adds no User-Agent", async () => {
     const server = await serve((_request, response) => response.end());
     await http.send(
       getRequest(server.url("/"), {
@@ -131,8 +128,8 @@ describe("connections", () => {
     });
   });
 
-  it("that died while idle cost a GET nothing and are not hidden from a POST", async () => {
-    // Dropped without a word once the next request comes, as a load balancer does that has forgotten the connection.
+  it("repeats a GET after a connection died while idle, and fails a POST", async () => {
+    // Resets the connection at its second request, like a load balancer that has forgotten it.
     let answered = 0;
     const url = await serveBytes((socket) => {
       let requests = 0;
@@ -150,7 +147,7 @@ describe("connections", () => {
     expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "reset"]);
   });
 
-  it("that are reset at once are tried once", async () => {
+  it("does not repeat a request on a new connection that is reset", async () => {
     let connections = 0;
     const url = await serveBytes((socket) => {
       connections += 1;
@@ -164,21 +161,21 @@ describe("connections", () => {
     ]);
   });
 
-  it("that break off in the middle of an answer are told so", async () => {
+  it("reports a connection that closes in the middle of a response", async () => {
     const url = await serveBytes((socket) => {
       socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"));
     });
     const fault = await faultOf(http.send(getRequest(url)));
     expect(fault.code).to.equal("webexUnreachable");
-    expect(fault.message).to.contain("in the middle of an answer");
+    expect(fault.message).to.contain("in the middle of a response");
   });
 
-  it("to something that does not speak HTTP are an error of that", async () => {
+  it("reports a response that is not HTTP as webexError", async () => {
     const url = await serveBytes((socket) => void socket.end("SSH-2.0-OpenSSH_9.6\r\n"));
     expect((await faultOf(http.send(getRequest(url)))).code).to.equal("webexError");
   });
 
-  it("are dropped while reading what is too long", async () => {
+  it("drops the connection while it reads a body that is too long", async () => {
     let sent = 0;
     const server = await serve((_request, response) => {
       const chunk = Buffer.alloc(65_536);
@@ -196,7 +193,7 @@ describe("connections", () => {
     expect(sent).to.be.lessThan(100 * 65_536);
   });
 
-  it("are cut by a cancellation, and by the deadline while an answer trickles in", async () => {
+  it("closes the connection on cancellation, and at the deadline while a response trickles in", async () => {
     const server = await serve((_request, response) => {
       response.write("begun");
     });
@@ -211,7 +208,7 @@ describe("connections", () => {
     expect([finish.code, finish.data.reason]).to.deep.equal(["webexUnreachable", "timeout"]);
   });
 
-  it("that fail leave no token behind in what is thrown", async () => {
+  it("leaves no token in the error it throws", async () => {
     const url = await serveBytes(
       (socket) => void socket.once("data", () => socket.resetAndDestroy()),
     );
@@ -227,7 +224,7 @@ describe("connections", () => {
     }
   });
 
-  it("to a name that does not exist say so", async () => {
+  it("reports a name that does not exist", async () => {
     const fault = await faultOf(http.send(getRequest("https://name.invalid/")));
     expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "dns"]);
     expect(fault.message).to.contain("name.invalid could not be resolved");

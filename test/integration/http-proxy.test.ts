@@ -24,12 +24,12 @@ const PASSWORD = "Passw0rd";
 
 function expectCredentialsHint(fault: Fault): void {
   expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
-  expect(fault.message).to.contain("wants a user and a password");
+  expect(fault.message).to.contain("requires a user and a password");
   expect(fault.hint).to.contain("secret proxy");
   expect(`${fault.message}${fault.stack ?? ""}`).not.to.match(/never-shown|presence|wrong/);
 }
 
-describe("a real proxy", function () {
+describe("AxiosHttp through a real proxy", function () {
   const resources: { stop(): Promise<void> }[] = [];
   let certificates: TestCertificates;
   let secure: TestServer;
@@ -76,7 +76,7 @@ describe("a real proxy", function () {
   const bodyOf = async (sending: Promise<HttpResponse>): Promise<string> =>
     new TextDecoder().decode((await sending).body);
 
-  it("carries https through CONNECT, loopback included, and CaFile with it", async () => {
+  it("sends https through CONNECT, also to loopback, and trusts CaFile", async () => {
     const proxy = `http://127.0.0.1:${open.port}`;
     expect(await bodyOf(send(secure.url("/", "localhost"), { proxy }))).to.equal("secure");
     expect(await bodyOf(send(secure.url("/", "127.0.0.1"), { proxy }))).to.equal("secure");
@@ -90,7 +90,7 @@ describe("a real proxy", function () {
     expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
   });
 
-  it("checks the certificate against the target's number, not against the proxy's name", async () => {
+  it("checks the certificate against the target's IP address, not the proxy's name", async () => {
     const other = new TestServer((_request, response) => response.end(), certificates.nameOnly);
     await other.start();
     const fault = await faultOf(send(other.url("/"), { proxy: `http://localhost:${open.port}` }));
@@ -98,14 +98,14 @@ describe("a real proxy", function () {
     expect(fault.message).to.contain("for another name");
   });
 
-  it("carries http to a loopback address", async () => {
+  it("sends http to a loopback address", async () => {
     expect(
       await bodyOf(send(plain.url("/some/path?a=b"), { proxy: `http://127.0.0.1:${open.port}` })),
     ).to.equal("plain");
     expect(open.requests).to.include(`GET ${plain.url("/some/path?a=b")}`);
   });
 
-  it("gives user and password", async () => {
+  it("authenticates with user and password", async () => {
     const route = {
       proxy: `http://presence@127.0.0.1:${authenticated.port}`,
       proxyPassword: new Secret(PASSWORD),
@@ -114,7 +114,7 @@ describe("a real proxy", function () {
     expect(await bodyOf(send(plain.url("/"), route))).to.equal("plain");
   });
 
-  it("gives them as they are meant: the user percent-decoded, the password verbatim", async () => {
+  it("percent-decodes the user and sends the password verbatim", async () => {
     const authorizationHeaders: (string | undefined)[] = [];
     const recorder = createServer((request, response) => {
       authorizationHeaders.push(request.headers["proxy-authorization"]);
@@ -146,13 +146,13 @@ describe("a real proxy", function () {
     ["a wrong password", new Secret("wrong")],
     ["no password", null],
   ] as const) {
-    it(`names the password's command after ${what}`, async () => {
+    it(`names the command that saves the password after ${what}`, async () => {
       const route = { proxy: `http://presence@127.0.0.1:${authenticated.port}`, proxyPassword };
       expectCredentialsHint(await faultOf(send(secure.url("/", "localhost"), route)));
     });
   }
 
-  it("names the password's command where no user is set", async () => {
+  it("names the command that saves the password when no user is set", async () => {
     const proxy = `http://127.0.0.1:${authenticated.port}`;
     for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
       const fault = await faultOf(send(url, { proxy }));
@@ -161,7 +161,7 @@ describe("a real proxy", function () {
     }
   });
 
-  it("leaves no connection behind that a proxy refused, however often it does", async () => {
+  it("leaves no connection open after a proxy refuses 20 requests", async () => {
     const sockets = new Set<Socket>();
     const refusing = createServer((_request, response) =>
       response.writeHead(407).end("Who are you?"),
@@ -171,7 +171,7 @@ describe("a real proxy", function () {
       socket.on("close", () => sockets.delete(socket));
     });
     refusing.on("connect", (_request, socket: Socket) => {
-      // Read on, or its end would not be noticed.
+      // Without reading, the end of the connection goes unnoticed.
       socket.resume().end("HTTP/1.1 407 Who\r\nContent-Length: 12\r\n\r\nWho are you?");
     });
     await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
@@ -183,7 +183,7 @@ describe("a real proxy", function () {
     });
     try {
       for (const url of [plain.url("/"), secure.url("/", "localhost")]) {
-        // More than the connections that a route has at a time.
+        // More than the maximum number of connections of a route.
         for (let i = 0; i < 20; i += 1)
           expectCredentialsHint(await faultOf(http.send(getRequest(url))));
         while (sockets.size > 1)
@@ -197,7 +197,7 @@ describe("a real proxy", function () {
     }
   });
 
-  it("tells a proxy that cannot reach the target from one that cannot be reached", async () => {
+  it("distinguishes a proxy that cannot reach the target from one that cannot be reached", async () => {
     const refusing = await closedPort();
     const targetFault = await faultOf(
       send(`https://127.0.0.1:${refusing}/`, { proxy: `http://127.0.0.1:${open.port}` }),
@@ -206,7 +206,7 @@ describe("a real proxy", function () {
       "webexUnreachable",
       "proxy",
     ]);
-    expect(targetFault.message).to.match(/answered 5\d\d instead of connecting/);
+    expect(targetFault.message).to.match(/responded with 5\d\d instead of connecting/);
     for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
       const proxyFault = await faultOf(send(url, { proxy: `http://127.0.0.1:${refusing}` }));
       expect([proxyFault.code, proxyFault.data.reason]).to.deep.equal([
@@ -223,7 +223,7 @@ describe("a real proxy", function () {
     );
   });
 
-  it("keeps one tunnel for many requests", async () => {
+  it("reuses one tunnel for many requests", async () => {
     const earlier = open.requests.length;
     const http = createAxiosHttp({
       proxy: `http://127.0.0.1:${open.port}`,
@@ -235,7 +235,7 @@ describe("a real proxy", function () {
     expect(open.requests.slice(earlier)).to.deep.equal([`CONNECT localhost:${secure.port}`]);
   });
 
-  it("is let go of at once when a request is cancelled before the tunnel stands", async () => {
+  it("closes the connection at once when a request is cancelled before the tunnel is open", async () => {
     const silent = createTcpServer();
     const connected = new Promise<Socket>((resolve) => silent.once("connection", resolve));
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
@@ -254,7 +254,7 @@ describe("a real proxy", function () {
     http.close();
   });
 
-  describe("named by the environment", () => {
+  describe("from the environment", () => {
     const names = [
       "HTTPS_PROXY",
       "https_proxy",
@@ -285,21 +285,21 @@ describe("a real proxy", function () {
       return open.requests.length > earlier;
     };
 
-    it("is used for https, also where its scheme is left out", async () => {
+    it("is used for https, also without a scheme", async () => {
       environment({ HTTPS_PROXY: `http://127.0.0.1:${open.port}` });
       expect(await viaProxy(secure.url("/", "localhost"))).to.equal(true);
       environment({ https_proxy: `127.0.0.1:${open.port}` });
       expect(await viaProxy(secure.url("/", "localhost"))).to.equal(true);
     });
 
-    it("is asked with the user and password that the environment gives", async () => {
+    it("gets the user and password of the environment", async () => {
       environment({
         HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@127.0.0.1:${authenticated.port}`,
       });
       expect(await bodyOf(send(secure.url("/", "localhost"), {}))).to.equal("secure");
     });
 
-    it("is not used for NO_PROXY, for plain http, nor with the setting none", async () => {
+    it("is not used for NO_PROXY, for plain http, or with the setting none", async () => {
       environment({
         HTTPS_PROXY: `http://127.0.0.1:${open.port}`,
         HTTP_PROXY: `http://127.0.0.1:${open.port}`,
@@ -311,7 +311,7 @@ describe("a real proxy", function () {
       expect(await viaProxy(secure.url("/", "127.0.0.1"))).to.equal(true);
     });
 
-    it("is told as unusable where it is no http proxy", async () => {
+    it("is rejected if it is not an http proxy", async () => {
       environment({ HTTPS_PROXY: "socks5://127.0.0.1:1080" });
       const fault = await faultOf(send(secure.url("/", "localhost"), {}));
       expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);

@@ -5,7 +5,7 @@ import { TestServer, faultOf, getRequest, makeCertificates } from "../support/ht
 import type { TestCertificates } from "../support/http-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
-describe("https with certificates of one's own", () => {
+describe("AxiosHttp with additional certificates", () => {
   let certificates: TestCertificates;
   const servers: TestServer[] = [];
 
@@ -38,7 +38,7 @@ describe("https with certificates of one's own", () => {
     }
   }
 
-  it("trusts a chain to an authority of CaFile, by name and by number", async () => {
+  it("trusts a chain to an authority of CaFile, by name and by IP address", async () => {
     const server = await serverWith(certificates.good);
     expect(await outcome(server, certificates.authority)).to.equal("secure");
     expect(await outcome(server, certificates.authority, "127.0.0.1")).to.equal("secure");
@@ -47,14 +47,14 @@ describe("https with certificates of one's own", () => {
     ).to.equal("secure");
   });
 
-  it("says what to do without it", async () => {
+  it("names the remedy without CaFile", async () => {
     const fault = await faultOf(outcome(await serverWith(certificates.good), null));
     expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
     expect(fault.message).to.match(/no secure connection to localhost:\d+: .*not trusted here/);
     expect(fault.hint).to.contain("WebexPresence.CaFile");
   });
 
-  it("tells each way in which a certificate is wrong", async () => {
+  it("says what is wrong with a certificate", async () => {
     const cases = [
       [certificates.otherName, /for another name/],
       [certificates.expired, /expired/],
@@ -67,7 +67,7 @@ describe("https with certificates of one's own", () => {
     }
   });
 
-  it("tells a server that does not speak TLS", async () => {
+  it("reports a server that does not speak TLS", async () => {
     const server = new TestServer((_request, response) => response.end());
     servers.push(server);
     await server.start();
@@ -77,7 +77,7 @@ describe("https with certificates of one's own", () => {
     expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
   });
 
-  it("does not go on with a CaFile that holds no certificate", async () => {
+  it("rejects a CaFile without a certificate", async () => {
     const server = await serverWith(certificates.good);
     for (const text of [
       "",

@@ -13,7 +13,7 @@ const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
     (e: unknown) => (e as { code: unknown }).code,
   );
 
-describe("keychain: a real keyring that misbehaves", function () {
+describe("KeytarStore on a real keyring", function () {
   this.timeout(60_000);
   let keyring: Keyring | null = null;
   const requireKeyring = (): Keyring => {
@@ -35,7 +35,7 @@ describe("keychain: a real keyring that misbehaves", function () {
   });
   afterEach(() => keyring?.stop());
 
-  it("keeps a value where secret-tool finds it, and 10 KB in parts", async () => {
+  it("saves a value where secret-tool finds it, and splits one of 10 KB", async () => {
     const store = open();
     await store.set("client", '{"version":1}');
     expect(await requireKeyring().lookup("client")).to.equal('{"version":1}');
@@ -48,7 +48,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(await requireKeyring().lookup(`probe:${process.pid}`)).to.equal(null);
   });
 
-  it("locked: says so, and recovers when unlocked", async () => {
+  it("reports a locked keyring, and recovers when it is unlocked", async () => {
     const store = open();
     await store.set("client", "x");
     await requireKeyring().lock();
@@ -59,7 +59,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(await store.get("client")).to.equal("x");
   });
 
-  it("frozen: gives up after 3 s, and recovers when thawed", async () => {
+  it("times out on a frozen keyring after 3 s, and recovers", async () => {
     const store = open();
     await store.set("client", "x");
     requireKeyring().freeze();
@@ -70,7 +70,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(await store.get("client")).to.equal("x");
   });
 
-  it("daemon restarted: nobody notices", async () => {
+  it("reconnects after the daemon was restarted", async () => {
     const store = open();
     await store.set("client", "x");
     await requireKeyring().stopDaemon();
@@ -81,7 +81,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(await store.get("client")).to.equal("x");
   });
 
-  it("bus absent: says so, and recovers when it comes", async () => {
+  it("reports a missing bus, and recovers when it is back", async () => {
     const store = open();
     await store.set("client", "x");
     await requireKeyring().stopBus();
@@ -91,7 +91,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(await store.get("client")).to.equal("x");
   });
 
-  it("two processes at once do not disturb each other's proof", async () => {
+  it("verifies in several processes at the same time", async () => {
     const script = storeScript(`
       const store = new KeytarStore({ account: "svc", platform: "linux" });
       for (let i = 0; i < 10; i += 1) if ((await store.get("absent:" + i)) !== null) process.exit(1);
@@ -104,7 +104,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(codes).to.deep.equal([0, 0, 0]);
   });
 
-  it("a frozen keyring does not keep the process from ending", async () => {
+  it("lets the process end while a keyring is frozen", async () => {
     requireKeyring().freeze();
     const script = storeScript(`
       const store = new KeytarStore({ account: "svc", platform: "linux" });
@@ -116,7 +116,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(Date.now() - started).to.be.below(3_000);
   });
 
-  it("in the process itself, as on Windows, it reads and writes the same entries", async () => {
+  it("reads and writes the same entries in the process itself, as on Windows", async () => {
     const script = storeScript(`
       const store = new KeytarStore({ account: "svc", platform: "windows" });
       await store.set("grant:o", "v".repeat(6000));
@@ -126,7 +126,7 @@ describe("keychain: a real keyring that misbehaves", function () {
     expect(await open().get("grant:o")).to.equal("v".repeat(6000));
   });
 
-  it("holds no process alive", async () => {
+  it("does not keep the process alive", async () => {
     const script = storeScript(
       `await new KeytarStore({ account: "svc", platform: "linux" }).set("client", "x");`,
     );
@@ -136,9 +136,9 @@ describe("keychain: a real keyring that misbehaves", function () {
   });
 });
 
-/** A program of its own around the store. */
+/** A program that uses the store. */
 function storeScript(body: string): string {
-  const module = new URL("../../src/platform/keytar-store.js", import.meta.url).href;
+  const module = new URL("../../src/platform/secret-store.js", import.meta.url).href;
   return `const { KeytarStore } = await import(${JSON.stringify(module)});\n${body}`;
 }
 

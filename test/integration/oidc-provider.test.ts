@@ -11,7 +11,7 @@ import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
-import { MemoryStore } from "../../src/platform/memory-store.js";
+import { MemoryStore } from "../../src/platform/secret-store.js";
 import {
   systemClock as clock,
   systemCrypto as crypto,

@@ -9,7 +9,7 @@ import { createMessageConnection } from "vscode-jsonrpc/node";
 
 import { frame, parseFrames, request } from "../support/byte-host-fake.js";
 
-const WORKER = fileURLToPath(new URL("./rpc-worker.js", import.meta.url));
+const WORKER = fileURLToPath(new URL("../support/rpc-worker-fixture.js", import.meta.url));
 const runProgram = promisify(spawnChild);
 
 class WorkerProcess {
@@ -45,16 +45,13 @@ class WorkerProcess {
     const deadline = Date.now() + deadlineMs;
     while (!found(this.#err)) {
       if (Date.now() > deadline)
-        throw new Error(`Not said on stderr in ${deadlineMs} ms: ${this.#err.slice(-500)}`);
-      await Promise.race([
-        once(this.process.stderr, "data"),
-        new Promise((resolve) => setTimeout(resolve, 50)),
-      ]);
+        throw new Error(`Not on stderr within ${deadlineMs} ms: ${this.#err.slice(-500)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }
 
-describe("protocol in a process", () => {
+describe("the protocol over the pipes of a process", () => {
   const launched: WorkerProcess[] = [];
   function launch(): WorkerProcess {
     const worker = new WorkerProcess();
@@ -65,17 +62,17 @@ describe("protocol in a process", () => {
     for (const worker of launched.splice(0)) worker.process.kill("SIGKILL");
   });
 
-  it("keeps stdout for the protocol: what anybody prints goes to stderr", async () => {
+  it("reserves stdout for the protocol: everything printed goes to stderr", async () => {
     const worker = launch().read();
     worker.process.stdin.end(request(1, "presence/get", { uri: "a@x.example" }));
     expect(await worker.exitCode()).to.equal(0);
     expect(parseFrames(worker.stdout).map((m) => m.id)).to.deep.equal([1]);
     expect(worker.stderr)
-      .to.contain("a stray line by console")
-      .and.to.contain("a stray line by process.stdout");
+      .to.contain("stray output of console")
+      .and.to.contain("stray output of process.stdout");
   });
 
-  it("answers what came before the end of stdin", async () => {
+  it("answers the requests before the end of stdin", async () => {
     const worker = launch().read();
     worker.process.stdin.end(
       Buffer.concat(
@@ -86,7 +83,17 @@ describe("protocol in a process", () => {
     expect(parseFrames(worker.stdout)).to.have.length(500);
   });
 
-  it("leaves with 65 after the -32700 reply, with 1 for exit alone, with 0 after shutdown", async () => {
+  it("responds to authorization/begin before it notifies about the flow", async () => {
+    const worker = launch().read();
+    worker.process.stdin.write(request(1, "authorization/begin", { method: "browser" }));
+    const deadline = Date.now() + 5_000;
+    while (parseFrames(worker.stdout).length < 2 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    const order = parseFrames(worker.stdout).map((message) => message.id ?? message.method);
+    expect(order).to.deep.equal([1, "authorization/changed"]);
+  });
+
+  it("exits with 65 after a -32700 reply, with 1 on exit alone, and with 0 after shutdown", async () => {
     const invalidInput = launch().read();
     invalidInput.process.stdin.write("hello\n");
     expect(await invalidInput.exitCode()).to.equal(65);
@@ -108,7 +115,7 @@ describe("protocol in a process", () => {
     ]);
   });
 
-  it("survives a host that closes the output, and ends", async () => {
+  it("exits cleanly if the host closes its output", async () => {
     const worker = launch();
     worker.process.stdout.destroy();
     for (let i = 0; i < 20; i += 1)
@@ -117,7 +124,7 @@ describe("protocol in a process", () => {
     expect(worker.stderr).not.to.match(/EPIPE|Error|at /);
   });
 
-  it("costs no memory while its host does not read, tells the latest afterwards, and notices the end", async () => {
+  it("uses no more memory while its host does not read, then sends the latest state, and detects the end", async () => {
     const worker = launch();
     worker.process.stdin.write(
       Buffer.concat([request(1, "presence/subscribe", { all: true }), request(2, "worker/poll")]),
@@ -138,7 +145,7 @@ describe("protocol in a process", () => {
     expect(await worker.exitCode()).to.equal(0);
   }).timeout(45_000);
 
-  it("is understood by vscode-jsonrpc's own client", async () => {
+  it("works with the client of vscode-jsonrpc", async () => {
     const worker = launch();
     const connection = createMessageConnection(worker.process.stdout, worker.process.stdin);
     const changed = new Promise((resolve) =>
@@ -160,8 +167,8 @@ describe("protocol in a process", () => {
     connection.dispose();
   });
 
-  it("is understood by python-lsp-jsonrpc", async function () {
-    // Debian's package belongs to Debian's Python, which may stand behind another one on the PATH.
+  it("works with python-lsp-jsonrpc", async function () {
+    // Debian's package belongs to Debian's Python, which need not be the first one on the PATH.
     const python = ["python3", "/usr/bin/python3"].find(
       (name) => spawnSync(name, ["-c", "import pylsp_jsonrpc"]).status === 0,
     );
@@ -174,11 +181,11 @@ describe("protocol in a process", () => {
     }
     this.timeout(40_000);
     const results = JSON.parse(
-      await runProgram(python, ["test/integration/rpc-pylsp-client.py", process.execPath, WORKER]),
+      await runProgram(python, ["test/support/pylsp-client-fixture.py", process.execPath, WORKER]),
     ) as Record<string, { result?: Record<string, unknown>; code?: number; data?: unknown }>;
     expect(results.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
     expect(results.many).to.equal(10_000);
-    expect(results.wrong).to.deep.equal({
+    expect(results.invalid).to.deep.equal({
       code: -32602,
       data: { issues: [{ path: "uri", message: "Expected a string." }] },
     });
@@ -188,7 +195,7 @@ describe("protocol in a process", () => {
     expect(results.cancelled).to.deep.equal({ code: -32800 });
     expect(results.shutdown).to.deep.equal({ result: null });
     expect(results.afterShutdown!.code).to.equal(-32600);
-    expect(results.firstTold).to.deep.equal({ sequence: 1, changes: 500 });
+    expect(results.firstNotification).to.deep.equal({ sequence: 1, changes: 500 });
     expect(results.exitCode).to.equal(0);
   });
 });

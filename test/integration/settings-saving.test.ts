@@ -32,7 +32,7 @@ interface ReceivedContent {
   readonly at: number;
 }
 
-/** Everything told, and a way to wait for more. */
+/** Records every content reported. */
 class ContentRecorder {
   readonly received: ReceivedContent[] = [];
   #wake: () => void = () => undefined;
@@ -58,7 +58,7 @@ class ContentRecorder {
       const left = deadline - performance.now();
       if (left <= 0)
         throw new Error(
-          `Not told within ${DEADLINE_MS} ms: ${JSON.stringify(text)}, but ${JSON.stringify(this.texts)}.`,
+          `Not reported within ${DEADLINE_MS} ms: ${JSON.stringify(text)}, but ${JSON.stringify(this.texts)}.`,
         );
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -72,13 +72,13 @@ function describeContent(content: FileContent): string {
   return content.kind === "unreadable" ? `unreadable: ${content.reason}` : content.kind;
 }
 
-/** Long enough that a half of it would be noticed. */
-const page = (mark: string) =>
+/** Long enough for a partial read to be noticed. */
+const settingsText = (mark: string) =>
   `; ${mark}\r\nWebexPresence.Enable=1\r\n${"; filler\r\n".repeat(500)}; end of ${mark}\r\n`;
-const OLD = page("old");
-const NEW = page("new and longer");
+const OLD = settingsText("old");
+const NEW = settingsText("new and longer");
 
-const inPieces = async (path: string, text: string, pauseMs: number): Promise<void> => {
+const writeInPieces = async (path: string, text: string, pauseMs: number): Promise<void> => {
   const handle = await open(path, "r+");
   await handle.truncate(0);
   const size = Math.ceil(text.length / 4);
@@ -91,7 +91,7 @@ const inPieces = async (path: string, text: string, pauseMs: number): Promise<vo
 
 const SAVE_METHODS: Record<string, (path: string) => Promise<void>> = {
   "in place": (path) => writeFile(path, NEW),
-  "emptied, then in pieces with pauses of 200 ms": (path) => inPieces(path, NEW, 200),
+  "emptied, then in pieces with pauses of 200 ms": (path) => writeInPieces(path, NEW, 200),
   "a new file renamed over the old": async (path) => {
     await writeFile(`${path}.tmp`, NEW);
     await rename(`${path}.tmp`, path);
@@ -110,14 +110,14 @@ const SAVE_METHODS: Record<string, (path: string) => Promise<void>> = {
   },
   "a new file written slowly beside it, then both renamed": async (path) => {
     await writeFile(`${path}.new`, "");
-    await inPieces(`${path}.new`, NEW, 100);
+    await writeInPieces(`${path}.new`, NEW, 100);
     await rename(path, `${path}.bak`);
     await rename(`${path}.new`, path);
   },
 };
 
-describe("A settings file on disk", function () {
-  this.timeout(15_000);
+describe("DiskSettingsFile", function () {
+  this.timeout(30_000);
   let folder: string;
   let path: string;
   let recorder: ContentRecorder;
@@ -149,7 +149,7 @@ describe("A settings file on disk", function () {
       "right after the start": 0,
       "after a while": 600,
     })) {
-      it(`is one edit within a second, saved ${moment}: ${method}`, async () => {
+      it(`reports one edit within a second, saved ${moment}: ${method}`, async () => {
         await writeFile(path, OLD);
         await watch(OLD);
         await pause(settleMs);
@@ -161,7 +161,7 @@ describe("A settings file on disk", function () {
     }
   }
 
-  it("is one edit within a second, saved by appending", async () => {
+  it("reports one edit within a second, saved by appending", async () => {
     await writeFile(path, OLD);
     await watch(OLD);
     await appendFile(path, "; one\r\n");
@@ -171,7 +171,7 @@ describe("A settings file on disk", function () {
     expect(recorder.texts).to.have.length(2);
   });
 
-  it("is told as a burst of writes left it", async () => {
+  it("reports the last of a burst of writes", async () => {
     await writeFile(path, "n=0\n");
     await watch("n=0\n");
     for (let n = 1; n <= 50; n += 1) {
@@ -184,7 +184,7 @@ describe("A settings file on disk", function () {
     for (const text of recorder.texts) expect(text).to.match(/^n=\d+\n$/);
   });
 
-  it("is told when edits follow each other with every delay", async () => {
+  it("reports edits that follow each other with different delays", async () => {
     await writeFile(path, "n=-1\n");
     await watch("n=-1\n");
     for (let n = 0; n < 8; n += 1) {
@@ -194,7 +194,7 @@ describe("A settings file on disk", function () {
     }
   });
 
-  it("is read again when only its bytes have changed, neither size nor time", async () => {
+  it("reads the file again when only its bytes have changed, neither size nor time", async () => {
     const then = new Date(2026, 0, 1);
     await writeFile(path, "a=1\n");
     await utimes(path, then, then);
@@ -205,7 +205,7 @@ describe("A settings file on disk", function () {
     await expectWithinASecond("a=2\n");
   });
 
-  it("keeps its bytes, whatever the encoding", async () => {
+  it("reports the bytes, whatever the encoding", async () => {
     await writeFile(path, Buffer.from("\ufeffa=é", "utf16le"));
     const expected = Buffer.from("\ufeffa=é", "utf16le").toString("latin1");
     await watch(expected);
@@ -213,7 +213,7 @@ describe("A settings file on disk", function () {
     await recorder.until("\u00ef\u00bb\u00bfa=\u00e9");
   });
 
-  it("comes back with its folder, and the folder's folder", async () => {
+  it("reports the file again after its folder, and the parent folder, came back", async () => {
     path = join(folder, "Apps", "Presence", "Presence.ini");
     await watch("absent");
     for (const text of ["a=1\n", "a=2\n"]) {
@@ -237,7 +237,7 @@ describe("A settings file on disk", function () {
     ]);
   });
 
-  it("is told when its folder is renamed away and another takes its place", async () => {
+  it("reports the file of a folder that replaces the renamed one", async () => {
     path = join(folder, "Settings", "Presence.ini");
     await mkdir(dirname(path));
     await writeFile(path, "a=1\n");
@@ -252,7 +252,7 @@ describe("A settings file on disk", function () {
     await expectWithinASecond("a=3\n");
   });
 
-  it("is followed through a symbolic link, to what it points at now", async () => {
+  it("follows a symbolic link to its current target", async () => {
     const real = join(folder, "elsewhere", "real.ini");
     await mkdir(dirname(real));
     await writeFile(real, "a=1\n");
@@ -267,7 +267,7 @@ describe("A settings file on disk", function () {
     await expectWithinASecond("a=3\n");
   });
 
-  it("is unreadable as a folder or above 1 MB, and readable again when mended", async () => {
+  it("reports a folder and a file above 1 MB as unreadable, and the file once it is repaired", async () => {
     await mkdir(path);
     await watch("unreadable: it is a folder");
     await rm(path, { recursive: true });
@@ -279,13 +279,13 @@ describe("A settings file on disk", function () {
     await expectWithinASecond(largest);
   });
 
-  it("is absent where its folder is a file", async () => {
+  it("reports the file as absent if its folder is a file", async () => {
     await writeFile(join(folder, "file"), "");
     path = join(folder, "file", "Presence.ini");
     await watch("absent");
   });
 
-  it("does not mind what happens to its neighbours", async () => {
+  it("ignores changes of other files in the folder", async () => {
     await writeFile(path, OLD);
     await watch(OLD);
     for (let n = 0; n < 20; n += 1) {
@@ -297,7 +297,7 @@ describe("A settings file on disk", function () {
     expect(recorder.texts).to.deep.equal([OLD, NEW]);
   });
 
-  it("is told first before chokidar is loaded, and lets the process end once disposed of", async () => {
+  it("reports the file before chokidar is loaded, and lets the process end after the disposer", async () => {
     await writeFile(path, OLD);
     const adapter = new URL("../../src/platform/settings-file.js", import.meta.url);
     const script = `

@@ -64,14 +64,14 @@ describe("simulator: limits, faults and control", () => {
     expect((await get()).status).to.equal(423);
   });
 
-  it("names a tracking id, which may repeat, and which error bodies repeat", async () => {
+  it("sends a tracking id, or several, and repeats it in error bodies", async () => {
     webex.set({ trackingIdRepeats: 2 });
     const response = await get("/v1/people/nobody");
     const { trackingId } = (await response.json()) as { trackingId: string };
     expect(response.headers.get("trackingid")).to.equal(`${trackingId}, ${trackingId}`);
   });
 
-  it("fails with a status and HTML, nothing, Webex's body or any other", async () => {
+  it("fails with a status and HTML, no body, Webex's error body or JSON", async () => {
     webex.fail({ kind: "status", status: 502 });
     webex.fail({ kind: "status", status: 504, body: "empty" });
     webex.fail({ kind: "status", status: 500, body: "webex" });
@@ -98,7 +98,7 @@ describe("simulator: limits, faults and control", () => {
     expect((await get()).status).to.equal(200);
   });
 
-  it("resets connections, cuts bodies short, and hangs", async () => {
+  it("resets connections, truncates bodies, and hangs", async () => {
     webex.fail({ kind: "reset" });
     expect(await isRejected(get())).to.equal(true);
     webex.fail({ kind: "truncate" });
@@ -121,7 +121,7 @@ describe("simulator: limits, faults and control", () => {
     ]);
   });
 
-  it("links and redirects to another origin, which notes what comes", async () => {
+  it("links and redirects to another origin, which records its requests", async () => {
     webex.fail({ kind: "foreignLink" });
     const link = nextLink(await get());
     expect(new URL(link).origin).to.equal(webex.foreignUrl).and.not.equal(webex.url);
@@ -142,7 +142,7 @@ describe("simulator: limits, faults and control", () => {
     expect(nextLink(await get(first))).to.equal(first);
   });
 
-  it("has empty pages with a next one that goes on where it should", async () => {
+  it("serves an empty page whose next link continues correctly", async () => {
     webex.fail({ kind: "emptyPage", skip: 1 });
     const first = await get();
     const empty = await get(nextLink(first));
@@ -151,14 +151,14 @@ describe("simulator: limits, faults and control", () => {
     expect(third.items[0]!.id).to.equal(webex.people()[10]!.id);
   });
 
-  it("has pages too large to read", async () => {
+  it("serves oversize pages", async () => {
     webex.fail({ kind: "oversizePage", bytes: 3_000_000 });
     const body = await (await get()).text();
     expect(body.length).to.be.above(3_000_000);
     expect((JSON.parse(body) as Page).items).to.have.length(10);
   });
 
-  it("takes its time, and compresses where asked to", async () => {
+  it("delays and compresses responses", async () => {
     webex.set({ latencyMs: 40, latencyPerPersonMs: 5, gzip: true });
     const start = performance.now();
     const response = await get();
@@ -185,7 +185,7 @@ describe("simulator: limits, faults and control", () => {
     expect(JSON.stringify(webex.requestsSince(0))).not.to.contain(token);
   });
 
-  it("serves https with a certificate given to it", async function () {
+  it("serves HTTPS with a given certificate", async function () {
     requireTool(this, "openssl", "openssl");
     const folder = mkdtempSync(join(tmpdir(), "simulator-tls-"));
     const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
@@ -243,7 +243,7 @@ describe("simulator: limits, faults and control", () => {
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     };
 
-    it("turn knobs, and refuse those that do not exist", async () => {
+    it("change knobs, and reject unknown ones and invalid values", async () => {
       expect((await control("GET", "/knobs")).body).to.have.all.keys(
         ...Object.keys(KNOBS),
         "faults",
@@ -271,7 +271,7 @@ describe("simulator: limits, faults and control", () => {
       expect((await control("POST", "/faults", { kind: "reset" })).body.faults).to.have.length(1);
     });
 
-    it("set people, issue and end grants, register clients, tell requests", async () => {
+    it("set presence, issue and end grants, register clients, and list requests", async () => {
       const email = webex.people()[2]!.emails[0]!;
       expect(
         (await control("POST", `/people/${encodeURIComponent(email)}`, { status: "meeting" })).body,

@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { RpcError } from "../../simulator/json-rpc-client.js";
 import { ReferenceHost, type ReferenceHostOptions } from "../../simulator/reference-host.js";
 
-/** A worker of a few lines: echoes, fails, notifies, dies on request. */
+/** A worker that echoes, fails, sends notifications and exits on request. */
 const WORKER = `
 let received = Buffer.alloc(0);
 const send = (message) => {
@@ -17,14 +17,14 @@ const send = (message) => {
 let stopping = false;
 const handle = ({ id, method, params }) => {
   if (method === "exit") process.exit(stopping ? 0 : 1);
-  if (method === "die") process.exit(params.code);
+  if (method === "exitWith") process.exit(params.code);
   if (method === "$/cancelRequest") return send({ id: params.id, error: { code: -32800, message: "cancelled" } });
   if (method === "forever") return;
   if (method === "garbage") return process.stdout.write("this is not the protocol\\r\\n\\r\\n");
   if (method === "shutdown") { stopping = true; return send({ id, result: null }); }
   if (method === "fail") return send({ id, error: { code: 1104, message: "no", data: { orgId: "x" } } });
   if (method === "launch") return send({ id, result: { argv: process.argv.slice(2), cwd: process.cwd(), extra: process.env.EXTRA ?? null } });
-  send({ method: "told", params });
+  send({ method: "echoed", params });
   send({ id, result: params });
 };
 process.stderr.write("worker is up\\n");
@@ -83,7 +83,7 @@ describe("reference host", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("launches as the manifest says, in its folder", async () => {
+  it("launches the worker as the manifest specifies, in its folder", async () => {
     await launch({ extraArgs: ["--secret-store", "memory"], env: { EXTRA: "1" } });
     const { argv, cwd, extra } = (await host.request("launch")) as {
       argv: string[];
@@ -102,9 +102,9 @@ describe("reference host", () => {
     expect(extra).to.equal("1");
   });
 
-  it("speaks in bytes, not characters, and hears notifications, also in pieces", async () => {
+  it("counts bytes, not characters, and receives fragmented messages", async () => {
     await launch();
-    const notification = host.nextNotification("told");
+    const notification = host.nextNotification("echoed");
     expect(await host.request("echo", { text: "Zoë 💬 Yılmaz" })).to.deep.equal({
       text: "Zoë 💬 Yılmaz",
     });
@@ -115,7 +115,7 @@ describe("reference host", () => {
     expect(many).to.deep.equal(Array.from({ length: 50 }, (_, number) => ({ number })));
   });
 
-  it("gives errors their code and data, and cancels", async () => {
+  it("reports the code and data of errors, and cancels requests", async () => {
     await launch();
     const error = await host.request("fail").then(
       () => null,
@@ -131,14 +131,14 @@ describe("reference host", () => {
     );
   });
 
-  it("reports bytes that are not the protocol", async () => {
+  it("reports invalid protocol data", async () => {
     await launch();
     const protocolError = once(host, "protocolError");
     host.notify("garbage");
-    expect(String((await protocolError)[0])).to.contain("not the protocol");
+    expect(String((await protocolError)[0])).to.contain("invalid header");
   });
 
-  it("keeps a transcript and passes stderr on line by line", async () => {
+  it("records a transcript and emits stderr line by line", async () => {
     await launch();
     const line = once(host, "stderrLine");
     await host.request("echo", { secret: "grep me" });
@@ -149,7 +149,7 @@ describe("reference host", () => {
     expect(host.transcript.dropped).to.equal(0);
   });
 
-  it("ends in order, and does not restart then", async () => {
+  it("shuts down in order, without a restart", async () => {
     await launch();
     expect(await host.shutdown()).to.deep.equal({ code: 0, signal: null });
     expect(host.pid).to.equal(null);
@@ -158,7 +158,7 @@ describe("reference host", () => {
     ).to.contain("not running");
   });
 
-  it("restarts after failures with growing delays, rejecting what was under way", async () => {
+  it("restarts after failures with growing delays, and rejects pending requests", async () => {
     await launch();
     const pid = host.pid;
     const first = once(host, "restart");
@@ -169,11 +169,11 @@ describe("reference host", () => {
     expect(await host.request("echo", { again: true })).to.deep.equal({ again: true });
     expect(host.pid).not.to.equal(pid);
     const second = once(host, "restart");
-    host.notify("die", { code: 70 });
+    host.notify("exitWith", { code: 70 });
     expect((await second)[0]).to.deep.equal({ attempt: 2, delaySeconds: 0.05 });
   });
 
-  it("does not restart after a clean exit, nor where restarts are off", async () => {
+  it("does not restart after a clean exit, or if restarts are disabled", async () => {
     await launch();
     let restarts = 0;
     host.on("restart", () => restarts++);
@@ -187,7 +187,7 @@ describe("reference host", () => {
     expect(restarts).to.equal(0);
   });
 
-  it("refuses a manifest that it cannot launch", async () => {
+  it("rejects a manifest that it cannot launch", async () => {
     await launch();
     await writeFile(join(folder, "other.json"), JSON.stringify({ manifestVersion: 2 }));
     expect(

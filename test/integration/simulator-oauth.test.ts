@@ -93,7 +93,7 @@ describe("simulator: OAuth", () => {
   const fetchPeople = (token: string): Promise<Response> =>
     fetch(`${webex.apiUrl}/people`, { headers: { authorization: `Bearer ${token}` } });
 
-  it("shows a page that works without script and has its test ids", async () => {
+  it("shows a consent page with test ids and without scripts", async () => {
     const page = await (await fetch(authorizeUrl())).text();
     for (const id of [
       "consent-page",
@@ -109,7 +109,7 @@ describe("simulator: OAuth", () => {
     expect(page).to.contain('<option value="1:user">');
   });
 
-  it("gives a code, with the state, and tokens for it once", async () => {
+  it("issues a code with the state, and exchanges it for tokens once", async () => {
     const outcome = await consent(authorizeUrl(), { orgIndex: 1 });
     const query = new URL(outcome.redirectedTo!).searchParams;
     expect(query.get("state")).to.equal("s t");
@@ -135,7 +135,7 @@ describe("simulator: OAuth", () => {
     }
   });
 
-  it("checks secret, redirect URI, PKCE and the code's age", async () => {
+  it("checks the secret, the redirect URI, PKCE and the age of the code", async () => {
     expect((await exchange(await requestCode(), { client_secret: "wrong" })).status).to.equal(401);
     expect((await exchange(await requestCode(), { code_verifier: "wrong" })).status).to.equal(400);
     expect(
@@ -146,7 +146,7 @@ describe("simulator: OAuth", () => {
     expect((await exchange(expiredCode)).status).to.equal(400);
   });
 
-  it("tells what is wrong with client or redirect URI on its own page, all else to the redirect URI", async () => {
+  it("reports an invalid client or redirect URI on its own page, and other errors to the redirect URI", async () => {
     const tokens = (changes: Record<string, string>): Promise<Response> =>
       fetch(authorizeUrl(changes), { redirect: "manual" });
     expect((await tokens({ client_id: "nobody" })).status).to.equal(400);
@@ -158,7 +158,7 @@ describe("simulator: OAuth", () => {
     expect(await error({ response_type: "token" })).to.equal("unsupported_response_type");
   });
 
-  it("sends declines back, and nothing at all where Control Hub blocks", async () => {
+  it("redirects if declined, but not if Control Hub blocks the integration", async () => {
     const error = async (decision: "decline" | "wrongScope"): Promise<string | null> =>
       new URL((await consent(authorizeUrl(), { decision })).redirectedTo!).searchParams.get(
         "error",
@@ -172,7 +172,7 @@ describe("simulator: OAuth", () => {
     expect((await consent(authorizeUrl())).text).to.contain('data-testid="access-denied"');
   });
 
-  it("refreshes: the old access token lives on, the refresh token's life begins anew", async () => {
+  it("refreshes: the old access token stays valid, and the refresh token's lifetime restarts", async () => {
     const grant = webex.issueGrant();
     time += 7_000_000_000;
     const tokens = (await (await refresh(grant.refreshToken)).json()) as Answer;
@@ -190,7 +190,7 @@ describe("simulator: OAuth", () => {
     expect((await refresh(grant.refreshToken)).status).to.equal(400);
   });
 
-  it("may give the same access token, rotate the refresh token, say no scope, and live shortly", async () => {
+  it("can reuse access tokens, rotate refresh tokens, omit the scope and shorten lifetimes", async () => {
     webex.set({ sameAccessToken: true, accessTokenSeconds: 3600, scopeInAnswer: false });
     const grant = webex.issueGrant();
     time += 600_000;
@@ -206,7 +206,7 @@ describe("simulator: OAuth", () => {
     expect((await refresh(rotated.refresh_token)).status).to.equal(200);
   });
 
-  it("refuses a dead refresh token in each form", async () => {
+  it("rejects an invalid refresh token in each form", async () => {
     const grant = webex.issueGrant();
     webex.endGrants();
     expect((await fetchPeople(grant.accessToken)).status).to.equal(401);
@@ -228,7 +228,7 @@ describe("simulator: OAuth", () => {
     expect((await refresh(other.refreshToken)).status).to.equal(400);
   });
 
-  it("caps tokens per user where asked to", async () => {
+  it("limits tokens per user", async () => {
     webex.set({ tokensPerUser: 1 });
     expect((await exchange(await requestCode())).status).to.equal(200);
     expect(((await (await exchange(await requestCode())).json()) as Answer).error).to.equal(
@@ -236,7 +236,7 @@ describe("simulator: OAuth", () => {
     );
   });
 
-  it("revokes a whole grant by its refresh token, with Basic authentication only", async () => {
+  it("revokes a grant by its refresh token, with Basic authentication only", async () => {
     const grant = webex.issueGrant();
     expect(
       (await post("/idb/oauth2/v1/revoke", { token: grant.refreshToken, ...credentials() })).status,
@@ -251,9 +251,7 @@ describe("simulator: OAuth", () => {
       ).status,
     ).to.equal(200);
     expect((await fetchPeople(grant.accessToken)).status).to.equal(401);
-    expect((await post("/idb/oauth2/v1/revoke", { token: "nobody knows" }, true)).status).to.equal(
-      200,
-    );
+    expect((await post("/idb/oauth2/v1/revoke", { token: "unknown" }, true)).status).to.equal(200);
   });
 
   describe("device flow", () => {
@@ -280,7 +278,7 @@ describe("simulator: OAuth", () => {
       return { status: response.status, body: (await response.json()) as Answer };
     };
 
-    it("is pending in either form, complains about haste, and ends with tokens, once", async () => {
+    it("is pending in either form, rejects fast polls, and issues tokens once", async () => {
       const device = await begin();
       expect(device).to.include({ interval: 2, expires_in: 300 });
       expect(device.user_code).to.match(/^\d{6}$/);
@@ -303,7 +301,7 @@ describe("simulator: OAuth", () => {
       expect((await poll(device)).status).to.equal(400);
     });
 
-    it("can be declined, blocked, and expires", async () => {
+    it("can be declined, blocked, or expire", async () => {
       const declined = await begin();
       await approveDevice(declined.verification_uri, declined.user_code, { decision: "decline" });
       expect((await poll(declined)).body.error).to.equal("access_denied");

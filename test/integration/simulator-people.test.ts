@@ -52,7 +52,7 @@ describe("simulator: people and organizations", () => {
     return people;
   }
 
-  it("pages through everybody, bots included, by opaque links on the origin that was asked", async () => {
+  it("pages through everybody, including bots, with opaque links on the requested origin", async () => {
     const first = await get("/people");
     expect(((await first.json()) as Page).items).to.have.length(100);
     const next = new URL(nextLink(first)!);
@@ -66,7 +66,7 @@ describe("simulator: people and organizations", () => {
     expect(await sweep(1000)).to.have.length(250);
   });
 
-  it("clips max without a word, harder with callingData and locationId, and refuses nonsense", async () => {
+  it("silently reduces max, further with callingData and locationId, and rejects invalid values", async () => {
     webex.set({ maxPageSize: 120 });
     expect((await read("/people?max=5000")).items).to.have.length(120);
     expect((await read("/people?max=1000&callingData=true")).items).to.have.length(100);
@@ -84,7 +84,7 @@ describe("simulator: people and organizations", () => {
     expect((await get("/people")).headers.get("link")).to.match(/rel="first".*rel="next"/);
   });
 
-  it("moves persons between pages while one pages: some are missed, some come twice, and the next sweep finds them", async () => {
+  it("moves persons between pages, so that a sweep misses some and returns others twice", async () => {
     webex.set({ movePersons: 2 });
     const ids = (await sweep(50)).map((person) => person.id);
     expect(new Set(ids).size).to.be.below(253);
@@ -93,7 +93,7 @@ describe("simulator: people and organizations", () => {
     expect(new Set((await sweep(50)).map((person) => person.id)).size).to.equal(253);
   });
 
-  it("tells presence by email and by path, never by id list, and not with excludeStatus", async () => {
+  it("includes presence by email and by path, but not by id list or with excludeStatus", async () => {
     const [person] = webex.people();
     webex.setStatus(person!.emails[0]!, "call");
     const byEmail = (
@@ -110,7 +110,7 @@ describe("simulator: people and organizations", () => {
     expect((await get(`/people?id=${new Array(86).fill("x").join(",")}`)).status).to.equal(400);
   });
 
-  it("answers an unknown email with no items and an unknown id with 404", async () => {
+  it("returns no items for an unknown email, and 404 for an unknown id", async () => {
     expect(await read("/people?email=nobody@acme.example")).to.deep.equal({
       items: [],
       notFoundIds: null,
@@ -120,7 +120,7 @@ describe("simulator: people and organizations", () => {
     expect(await response.json()).to.have.all.keys("message", "errors", "trackingId");
   });
 
-  it("finds by the beginning of the display name", async () => {
+  it("finds people by a prefix of the display name", async () => {
     const [person] = webex.people();
     const found = (
       await read(`/people?displayName=${encodeURIComponent(person!.displayName.slice(0, 5))}`)
@@ -128,7 +128,7 @@ describe("simulator: people and organizations", () => {
     expect(found.map((person) => person.id)).to.include(person!.id);
   });
 
-  it("gives whoever is no administrator the recorded 400 on the list, but answers by email", async () => {
+  it("rejects the list for users who are no administrators, but not a lookup by email", async () => {
     const user = webex.issueGrant({ role: "user" }).accessToken;
     const response = await get("/people", user);
     expect(response.status).to.equal(400);
@@ -143,7 +143,7 @@ describe("simulator: people and organizations", () => {
     expect(((await (await get("/people/me")).json()) as Person).roles).to.deep.equal([]);
   });
 
-  it("knows whose token it is", async () => {
+  it("returns the owner of the token as me", async () => {
     const me = (await (await get("/people/me")).json()) as Person;
     expect(me.id).to.equal(webex.organizations[0]!.administrator.id);
     expect(Buffer.from(me.roles[0]!, "base64").toString()).to.equal(
@@ -155,7 +155,7 @@ describe("simulator: people and organizations", () => {
     });
   });
 
-  it("keeps organizations apart, except for a partner", async () => {
+  it("separates organizations, except for a partner", async () => {
     const [acme, globex] = webex.organizations;
     expect((await get(`/people/${globex!.people[0]!.id}`)).status).to.equal(404);
     expect((await get(`/people?orgId=${globex!.id}`)).status).to.equal(403);
@@ -193,14 +193,14 @@ describe("simulator: people and organizations", () => {
     expect((await get("/organizations")).status).to.equal(401);
   });
 
-  it("tells nobody's presence when sharing is off, the administrator's own included", async () => {
+  it("omits everybody's presence, including the administrator's, if sharing is off", async () => {
     webex.set({ sharingOff: true });
     const people = await sweep(1000);
     expect(people.some((person) => "status" in person || "lastActivity" in person)).to.equal(false);
     expect(await (await get("/people/me")).json()).not.to.have.property("status");
   });
 
-  it("tells statuses nobody knows, booleans as text, and no status where none is set", async () => {
+  it("sends undocumented statuses, booleans as strings, and no status if there is none", async () => {
     webex.set({ strangeStatus: "hologram", booleansAsStrings: true });
     const people = await sweep(1000);
     expect(people.filter((person) => person.status === "hologram")).to.have.length(25);
@@ -210,7 +210,7 @@ describe("simulator: people and organizations", () => {
     expect(await (await get(`/people/${person!.id}`)).json()).not.to.have.property("status");
   });
 
-  it("has people whom Webex knows nothing of: pending and unknown without lastActivity", async () => {
+  it("has people without lastActivity, who are pending or unknown", async () => {
     const withoutActivity = (await sweep(1000)).filter(
       (person) => person.type === "person" && person.lastActivity === undefined,
     );
@@ -219,7 +219,7 @@ describe("simulator: people and organizations", () => {
     );
   });
 
-  it("lets presence walk with the speed, except where it is set by hand", async () => {
+  it("changes presence with the speed, except if a status is set", async () => {
     const statuses = async (): Promise<Map<string, string | undefined>> =>
       new Map((await sweep(1000)).map((person) => [person.id, person.status]));
     const [pinned] = webex.people();
@@ -236,7 +236,7 @@ describe("simulator: people and organizations", () => {
     expect((await statuses()).get(pinned!.id)).not.to.equal("presenting");
   });
 
-  it("lets people come and go", async () => {
+  it("adds and removes people", async () => {
     webex.addPerson(0, {
       email: "New.Comer@acme.example",
       displayName: "New Comer",
@@ -250,7 +250,7 @@ describe("simulator: people and organizations", () => {
   });
 
   it("serves 50,000 persons within seconds", async function () {
-    this.timeout(20_000);
+    this.timeout(40_000);
     const large = new WebexSimulator({ organizations: [{ name: "Large", persons: 50_000 }] });
     const { apiUrl } = await large.start();
     try {

@@ -8,7 +8,7 @@ import { RestClient } from "../../src/webex/rest.js";
 import { FakeClock } from "../support/clock-fake.js";
 import { TestServer, faultOf } from "../support/http-fixture.js";
 
-describe("people over a real connection", () => {
+describe("WebexPeople over a real connection", () => {
   const servers: TestServer[] = [];
   let http: Http;
   beforeEach(() => {
@@ -39,7 +39,7 @@ describe("people over a real connection", () => {
     );
   }
 
-  it("pages through an organization by the links as they come", async () => {
+  it("follows the links of an organization verbatim", async () => {
     const server = await serve((request, response) => {
       const last = request.url?.includes("cursor") === true;
       const link = `<${server.url("/v1/people?max=2&cursor=a%2Fb,c")}>; rel="next"`;
@@ -74,7 +74,7 @@ describe("people over a real connection", () => {
     );
   });
 
-  it("never shows the token to another origin, by link or by redirect", async () => {
+  it("never sends the token to another origin, by link or by redirect", async () => {
     const foreign = await serve((_request, response) => response.end("{}"));
     const server = await serve((request, response) => {
       if (request.url === "/v1/people/me")

@@ -7,17 +7,17 @@ import type { Grant } from "../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
-import { MemoryStore } from "../../src/platform/memory-store.js";
+import { MemoryStore } from "../../src/platform/secret-store.js";
 import type { SecretStore } from "../../src/ports/secret-store.js";
 import type {
   DeviceAuthorization,
   DeviceTokenPoll,
-  IdentityApi,
   OAuthApi,
   OAuthClient,
   TokenResponse,
-} from "../../src/webex/oauth-api.js";
-import type { Me } from "../../src/webex/people-api.js";
+} from "../../src/webex/oauth.js";
+import type { IdentityApi } from "../../src/webex/identity.js";
+import type { Me } from "../../src/webex/person-decoder.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";
 import { RecordingLogger } from "./logger-fake.js";
 

@@ -10,11 +10,11 @@ import type { PageNotice } from "../../src/authorization/page-notice.js";
 import type {
   DeviceAuthorization,
   DeviceTokenPoll,
-  IdentityApi,
   OAuthApi,
   OAuthClient,
   TokenResponse,
-} from "../../src/webex/oauth-api.js";
+} from "../../src/webex/oauth.js";
+import type { IdentityApi } from "../../src/webex/identity.js";
 
 export const CLIENT: OAuthClient = {
   clientId: "C0ffee-client",

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { BrowserFlow } from "../../src/authorization/browser-flow.js";
 import type { FlowView } from "../../src/authorization/flow.js";
 import type { LoopbackPage, LoopbackRequest } from "../../src/ports/loopback-server.js";
-import type { OAuthClient } from "../../src/webex/oauth-api.js";
+import type { OAuthClient } from "../../src/webex/oauth.js";
 import { FakeLoopback } from "./loopback-server-fake.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";
 import { RecordingLogger } from "./logger-fake.js";

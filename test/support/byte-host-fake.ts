@@ -18,13 +18,13 @@ export function request(id: unknown, method: string, params?: unknown): Buffer {
   return frame({ jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) });
 }
 
-/** A host on the other end of two byte streams, which looks at the very bytes. */
+/** A host at the other end of two byte streams. */
 export class ByteHost {
-  /** What the worker reads from. */
+  /** The worker's input. */
   readonly input = new PassThrough();
-  /** What the worker writes to. */
+  /** The worker's output. */
   readonly output: Writable;
-  /** Each write as it came. */
+  /** The chunk of each write. */
   readonly writes: Buffer[] = [];
   #reading = true;
   #blockedWrite: (() => void) | null = null;
@@ -58,12 +58,12 @@ export class ByteHost {
     blocked?.();
   }
 
-  /** Every message received so far. Fails on anything that is not well framed. */
+  /** All messages received so far. Throws on invalid framing. */
   get received(): WireMessage[] {
     return parseFrames(Buffer.concat(this.writes));
   }
 
-  /** Waits until `count` messages are there. */
+  /** Resolves when `count` messages were received. */
   async until(count: number, deadlineMs = 2_000): Promise<WireMessage[]> {
     if (this.received.length >= count) return this.received;
     return new Promise((resolve, reject) => {
@@ -86,19 +86,20 @@ export class ByteHost {
   }
 }
 
-/** Every whole frame of the bytes; a half one at the end is left out. */
+/** Parses all complete frames. */
 export function parseFrames(bytes: Buffer): WireMessage[] {
   const messages: WireMessage[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const headerEnd = bytes.indexOf("\r\n\r\n", at);
+  let index = 0;
+  while (index < bytes.length) {
+    const headerEnd = bytes.indexOf("\r\n\r\n", index);
     if (headerEnd < 0) break;
-    const match = /^Content-Length: (\d+)$/.exec(bytes.toString("latin1", at, headerEnd));
-    if (match === null) throw new Error(`Not a header: ${bytes.toString("latin1", at, headerEnd)}`);
+    const match = /^Content-Length: (\d+)$/.exec(bytes.toString("latin1", index, headerEnd));
+    if (match === null)
+      throw new Error(`Not a header: ${bytes.toString("latin1", index, headerEnd)}`);
     const end = headerEnd + 4 + Number(match[1]);
     if (end > bytes.length) break;
     messages.push(JSON.parse(bytes.toString("utf8", headerEnd + 4, end)) as WireMessage);
-    at = end;
+    index = end;
   }
   return messages;
 }

@@ -17,13 +17,12 @@ export interface ChannelHarness {
   endInput(): void;
   stopReading(): void;
   resumeReading(): void;
-  /** What the host got: `[id, result or error code]` and `[method, params]`. */
+  /** What the host has received: `[id, result or error code]` and `[method, params]`. */
   received(): Promise<[string | number, unknown][]>;
 }
 
-/** What every channel does, the one without bytes included. */
 export function channelContract(name: string, make: () => ChannelHarness): void {
-  describe(`channel contract: ${name}`, () => {
+  describe(`Channel contract: ${name}`, () => {
     function listen(harness: ChannelHarness, request: ChannelHandlers["request"]) {
       const ends: ChannelEndReason[] = [];
       const notes: [string, unknown][] = [];
@@ -34,7 +33,7 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       return { ends, notes };
     }
 
-    it("hands requests and notifications over and gives the answers back", async () => {
+    it("delivers requests and notifications, and returns the results", async () => {
       const harness = make();
       const { notes } = listen(harness, (method, params) => ({ method, params }));
       harness.request(0, "a", { n: 1 });
@@ -48,7 +47,7 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       expect(notes).to.deep.equal([["c", { m: 2 }]]);
     });
 
-    it("answers undefined as null, and failures with their code", async () => {
+    it("answers undefined with null, and failures with their code", async () => {
       const harness = make();
       listen(harness, (method) => {
         const error: WireError & Error = Object.assign(new Error("m"), { code: 1104 });
@@ -66,7 +65,7 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       ]);
     });
 
-    it("answers as requests finish, and both of two with one id", async () => {
+    it("answers requests as they finish, and both of two with the same id", async () => {
       const harness = make();
       const finish: (() => void)[] = [];
       listen(
@@ -86,7 +85,7 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       ]);
     });
 
-    it("tells a cancel by the signal", async () => {
+    it("signals a cancellation", async () => {
       const harness = make();
       let call: RequestCall | null = null;
       listen(harness, (_method, _params, requestCall) => {
@@ -109,7 +108,7 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       expect(await harness.received()).to.deep.equal([[9, -32800]]);
     });
 
-    it("ends once with the input, aborts what is live and tells nothing more", async () => {
+    it("ends once with the input, cancels live requests and sends nothing more", async () => {
       const harness = make();
       let call: RequestCall | null = null;
       const { ends } = listen(harness, (_method, _params, requestCall) => {
@@ -127,7 +126,7 @@ export function channelContract(name: string, make: () => ChannelHarness): void 
       expect(await harness.received()).to.deep.equal([]);
     });
 
-    it("knows when the peer does not read, and says when it reads again", async () => {
+    it("is congested while the peer does not read, and emits drained when it reads again", async () => {
       const harness = make();
       listen(harness, () => null);
       let drains = 0;

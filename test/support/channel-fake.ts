@@ -13,11 +13,11 @@ export interface Outcome {
   readonly error?: WireError;
 }
 
-/** A channel without bytes: the test is the host. Nothing is kept from the host but what `congested` keeps the worker from telling. */
+/** A channel without bytes, driven by the test as its host. Congestion delays nothing. */
 export class FakeChannel implements Channel {
-  /** Everything the host got, in order. */
+  /** All notifications to the host, in order. */
   readonly notifications: { readonly method: string; readonly params: unknown }[] = [];
-  /** Answers and notifications in the order they left: a request's id, or a notification's method. */
+  /** The order of responses (the id of the request) and notifications (the method). */
   readonly order: (string | number)[] = [];
   disposed = false;
   #handlers: ChannelHandlers | null = null;
@@ -50,8 +50,6 @@ export class FakeChannel implements Channel {
     this.disposed = true;
     this.#abortLive();
   }
-
-  // the host's side
 
   async request(method: string, params?: unknown, id: string | number = 1): Promise<Outcome> {
     const controller = new AbortController();
@@ -98,7 +96,7 @@ export class FakeChannel implements Channel {
     this.events.emit("drained");
   }
 
-  /** The parameters of each notification of that name. */
+  /** The parameters of all notifications of a method. */
   notificationsOf(method: string): unknown[] {
     return this.notifications.filter((t) => t.method === method).map((t) => t.params);
   }

@@ -7,7 +7,7 @@ import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-sim
 
 const CLI = resolve("dist/cli.cjs");
 
-/** What the objects of `--json` hold, all commands together. */
+/** The members of the `--json` objects of all commands. */
 export interface JsonOutput {
   readonly ok: boolean;
   readonly error: { readonly code: string; readonly message: string; readonly hint: string | null };
@@ -41,7 +41,7 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** One run of the built command line. */
+/** A process of the built command line. */
 export class CliRun {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #ended: Promise<CliResult>;
@@ -69,11 +69,15 @@ export class CliRun {
     return this.#ended;
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }
 
-  /** The first match in what was printed so far on both streams, once it is there. */
+  /** Waits for the first match in the output of both streams. */
   async waitForOutput(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
@@ -87,7 +91,7 @@ export class CliRun {
   }
 }
 
-/** The built command line beside a simulated Webex, with settings in a temporary folder; what every run printed is kept. */
+/** Runs the built command line with a simulated Webex, and keeps all output. */
 export class CliHarness {
   readonly output: string[] = [];
 
@@ -135,7 +139,7 @@ export class CliHarness {
     await writeFile(this.settingsPath, `${all.join("\r\n")}\r\n`);
   }
 
-  /** Launches a command with the rig's settings. `input: null` leaves stdin open. */
+  /** Launches a command with the harness's settings. `input: null` leaves stdin open. */
   launch(args: readonly string[], input: string | null = ""): CliRun {
     return new CliRun([...args, "--settings", this.settingsPath], {
       env: this.env,
@@ -148,7 +152,7 @@ export class CliHarness {
     return this.launch(args, input).ended();
   }
 
-  /** Runs with `--json`; the whole of stdout has to be one object. */
+  /** Runs a command with `--json`. Throws unless stdout is exactly one object. */
   async json(
     args: readonly string[],
     input = "",

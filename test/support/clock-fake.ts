@@ -9,7 +9,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A clock that a test moves; timers run in order of their due time. `now()` starts at 2026-01-01T00:00:00Z. */
+/** A clock that a test moves. `now()` starts at 2026-01-01T00:00:00Z. */
 export class FakeClock implements Clock {
   #monotonic = 0;
   #suspended = 0;
@@ -18,7 +18,7 @@ export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
   readonly #tickMs: number;
 
-  /** `tickMs`: how far each reading of the monotonic clock moves it, since a real clock moves between two readings. */
+  /** `tickMs`: how far each reading moves the monotonic clock, as a real clock moves. */
   constructor(tickMs = 0) {
     this.#tickMs = tickMs;
   }
@@ -58,13 +58,13 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Sets the wall clock forward or back (NTP, an administrator); the monotonic clock does not change. */
+  /** Sets the wall clock forward or back (NTP, an administrator). */
   jumpWall(ms: number): void {
     this.#wallOffset += ms;
     this.#suspended += Math.max(0, ms);
   }
 
-  /** Suspends the machine: the wall clock moves on, the monotonic clock does not, and no timer fires. */
+  /** The wall clock moves, the monotonic clock does not, and no timer fires. */
   suspend(ms: number): void {
     this.jumpWall(ms);
   }
@@ -87,7 +87,7 @@ export class FakeClock implements Clock {
     await settle();
   }
 
-  /** Moves time on, timer by timer, until the promise settles; fails after `limitMs` of fake time. */
+  /** Moves time, timer by timer, until the promise settles; fails after `limitMs`. */
   async until<T>(promise: Promise<T>, limitMs = 3_600_000): Promise<T> {
     let settled = false;
     const mark = (): void => {

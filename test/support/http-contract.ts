@@ -4,7 +4,7 @@ import { Fault } from "../../src/faults/fault.js";
 import type { Http } from "../../src/ports/http.js";
 import { getRequest } from "./http-fixture.js";
 
-/** What a suite's server answers at each path; the contract knows no other. */
+/** The responses that each suite's server gives. */
 export const CONTRACT_PATHS = {
   "/teapot": { status: 418, headers: {}, body: "short and stout" },
   "/headers": {
@@ -20,45 +20,45 @@ export const CONTRACT_PATHS = {
 
 export interface HttpHarness {
   readonly http: Http;
-  /** The address of a path of `CONTRACT_PATHS`, of `/silence`, which never answers, or of `/echo`, which sends method, body and content type back as JSON. */
+  /** Also `/silence` (no response) and `/echo` (method, body and content type as JSON). */
   url(path: keyof typeof CONTRACT_PATHS | "/silence" | "/echo"): string;
   readonly refusedUrl: string;
-  /** How many requests have come in. */
+  /** The number of requests received. */
   received(): number;
   stop(): Promise<void>;
 }
 
 export function httpContract(name: string, open: () => Promise<HttpHarness>): void {
-  describe(`${name} keeps the contract of Http`, () => {
+  describe(`Http contract: ${name}`, () => {
     let harness: HttpHarness;
     beforeEach(async () => {
       harness = await open();
     });
     afterEach(() => harness.stop());
 
-    it("hands every status through as an answer", async () => {
+    it("resolves with any status", async () => {
       const answer = await harness.http.send(getRequest(harness.url("/teapot")));
       expect(answer.status).to.equal(418);
       expect(new TextDecoder().decode(answer.body)).to.equal("short and stout");
     });
 
-    it("gives header names in lower case and values as they came", async () => {
+    it("returns header names in lower case and values unchanged", async () => {
       const { headers } = await harness.http.send(getRequest(harness.url("/headers")));
       expect(headers["x-mixed-case"]).to.equal("As It Is");
       expect(headers.link).to.equal('<https://a.example/?b=1>; rel="next"');
     });
 
-    it("gives the body byte by byte", async () => {
+    it("returns the bytes of the body", async () => {
       const { body } = await harness.http.send(getRequest(harness.url("/bytes")));
       expect([...body]).to.deep.equal([0, 255, 128, 10, 13, 195]);
     });
 
-    it("gives an empty body as no bytes", async () => {
+    it("returns an empty body as no bytes", async () => {
       const { status, body } = await harness.http.send(getRequest(harness.url("/empty")));
       expect([status, body.length]).to.deep.equal([204, 0]);
     });
 
-    it("sends a form as it is", async () => {
+    it("sends a form unchanged", async () => {
       const headers = { "Content-Type": "application/x-www-form-urlencoded" };
       const answer = await harness.http.send(
         getRequest(harness.url("/echo"), { method: "POST", headers, body: "a=%20b&c=%C3%A9" }),
@@ -80,7 +80,7 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
       ]);
     });
 
-    it("refuses a body over maxBytes, and takes one of just that length", async () => {
+    it("rejects a body over maxBytes, and accepts one of exactly that length", async () => {
       expect(
         await codeOf(harness.http.send(getRequest(harness.url("/long"), { maxBytes: 9_999 }))),
       ).to.equal("webexError");
@@ -88,13 +88,13 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
       expect(whole.body.length).to.equal(10_000);
     });
 
-    it("ends at the deadline", async () => {
+    it("rejects at the deadline", async () => {
       expect(
         await codeOf(harness.http.send(getRequest(harness.url("/silence"), { timeoutMs: 60 }))),
       ).to.equal("webexUnreachable");
     });
 
-    it("ends at once when cancelled", async () => {
+    it("rejects at once when cancelled", async () => {
       const controller = new AbortController();
       const sending = harness.http.send(
         getRequest(harness.url("/silence"), { signal: controller.signal, timeoutMs: 60_000 }),
@@ -103,7 +103,7 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
       expect(await codeOf(sending)).to.equal("cancelled");
     });
 
-    it("sends nothing that was cancelled before", async () => {
+    it("sends nothing if the signal has already fired", async () => {
       const signal = AbortSignal.abort();
       expect(
         await codeOf(harness.http.send(getRequest(harness.url("/teapot"), { signal }))),
@@ -111,13 +111,13 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
       expect(harness.received()).to.equal(0);
     });
 
-    it("tells a refused connection as unreachable", async () => {
+    it("reports a refused connection as unreachable", async () => {
       expect(await codeOf(harness.http.send(getRequest(harness.refusedUrl)))).to.equal(
         "webexUnreachable",
       );
     });
 
-    it("cancels what is under way when closed, and stays closed", async () => {
+    it("cancels requests in flight when closed, and stays closed", async () => {
       const sending = harness.http.send(getRequest(harness.url("/silence"), { timeoutMs: 60_000 }));
       setTimeout(() => harness.http.close(), 30);
       expect(await codeOf(sending)).to.equal("cancelled");

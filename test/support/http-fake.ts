@@ -8,13 +8,13 @@ export interface ScriptedResponse {
   readonly body?: string | Uint8Array | object;
 }
 
-/** An answer, a fault of the network, or silence until the deadline or the signal. */
+/** A response, a network fault, or no response until the deadline or the signal. */
 export type ScriptedReply = ScriptedResponse | Fault | "silence";
 
 type Script =
   readonly ScriptedReply[] | ((request: HttpRequest) => ScriptedReply | Promise<ScriptedReply>);
 
-/** `Http` by script: replies in order, or from a function. A request beyond the script is the test's failure. */
+/** `Http` with replies in order, or from a function. An unexpected request fails the test. */
 export class ScriptedHttp implements Http {
   readonly requests: HttpRequest[] = [];
   readonly #script: Script;
@@ -25,7 +25,7 @@ export class ScriptedHttp implements Http {
     this.#script = script;
   }
 
-  /** Replies not asked for yet. */
+  /** The number of replies left. */
   get remaining(): number {
     return typeof this.#script === "function" ? 0 : this.#script.length - this.#next;
   }
@@ -54,7 +54,7 @@ export class ScriptedHttp implements Http {
     if (typeof this.#script === "function") return this.#script(request);
     const reply = this.#script[this.#next++];
     if (reply === undefined)
-      throw new Error(`A request that the script does not know: ${request.method} ${request.url}`);
+      throw new Error(`Unexpected request: ${request.method} ${request.url}`);
     return reply;
   }
 }

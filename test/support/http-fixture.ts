@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { Fault } from "../../src/faults/fault.js";
 import type { HttpRequest } from "../../src/ports/http.js";
 
-/** A GET with a short deadline; the rest as given. */
+/** A GET with a short deadline. */
 export function getRequest(url: string, changes: Partial<HttpRequest> = {}): HttpRequest {
   return {
     method: "GET",
@@ -24,7 +24,7 @@ export function getRequest(url: string, changes: Partial<HttpRequest> = {}): Htt
   };
 }
 
-/** The fault that a call ends with. */
+/** The fault that a call rejects with. */
 export async function faultOf(call: Promise<unknown>): Promise<Fault> {
   try {
     await call;
@@ -35,22 +35,21 @@ export async function faultOf(call: Promise<unknown>): Promise<Fault> {
   throw new Error("The call did not fail.");
 }
 
-/** A real server on a free loopback port that knows its connections. */
+/** A real server on a free loopback port that records its connections and requests. */
 export class TestServer {
   readonly sockets = new Set<Socket>();
-  /** How many connections there have been. */
+  /** The number of connections accepted. */
   connections = 0;
   readonly requests: IncomingMessage[] = [];
   readonly #server: Server;
   readonly #scheme: string;
 
   constructor(listener: RequestListener, secure?: { key: string; cert: string }) {
-    const recording = (request: IncomingMessage, response: ServerResponse): void => {
+    const record = (request: IncomingMessage, response: ServerResponse): void => {
       this.requests.push(request);
       listener(request, response);
     };
-    this.#server =
-      secure === undefined ? createServer(recording) : createSecureServer(secure, recording);
+    this.#server = secure === undefined ? createServer(record) : createSecureServer(secure, record);
     this.#scheme = secure === undefined ? "http" : "https";
     this.#server.on("connection", (socket: Socket) => {
       this.connections += 1;
@@ -78,7 +77,7 @@ export class TestServer {
   }
 }
 
-/** A loopback port that nobody listens on. */
+/** A loopback port on which nothing listens. */
 export async function closedPort(): Promise<number> {
   const server = createTcpServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -87,13 +86,13 @@ export async function closedPort(): Promise<number> {
   return port;
 }
 
-/** Keys and certificates made by openssl: an authority, and servers that it vouches for. */
+/** Keys and certificates made by openssl: an authority, and server certificates that it signed. */
 export interface TestCertificates {
   /** PEM of the authority. */
   readonly authority: string;
-  /** For `localhost` and 127.0.0.1, by way of an intermediate authority. */
+  /** For `localhost` and 127.0.0.1, signed by an intermediate authority. */
   readonly good: { key: string; cert: string };
-  /** For the name `localhost` alone. */
+  /** For the name `localhost` only. */
   readonly nameOnly: { key: string; cert: string };
   readonly otherName: { key: string; cert: string };
   readonly expired: { key: string; cert: string };

@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { closedPort } from "./http-fixture.js";
 
-/** A real tinyproxy on a loopback port of its own. */
+/** A real tinyproxy on a free loopback port. */
 export class TestProxy {
   readonly port: number;
   readonly #folder: string;
@@ -20,7 +20,7 @@ export class TestProxy {
     this.#process = process;
   }
 
-  /** With a user and password (letters and digits: it reads no others), it lets nobody else through. */
+  /** With credentials (letters and digits only), it requires them. */
   static async start(credentials?: { user: string; password: string }): Promise<TestProxy> {
     const port = await closedPort();
     const folder = mkdtempSync(join(tmpdir(), "ucx-proxy-"));
@@ -47,7 +47,7 @@ export class TestProxy {
     return proxy;
   }
 
-  /** What it was asked for: `CONNECT host:port` and `GET http://…` lines. */
+  /** The requests received: `CONNECT host:port` and `GET http://…` lines. */
   get requests(): string[] {
     const log = readFileSync(join(this.#folder, "log"), "utf8");
     return [...log.matchAll(/Request \(file descriptor \d+\): (.*) HTTP\/1\.1/g)].map(
@@ -57,9 +57,9 @@ export class TestProxy {
 
   async stop(): Promise<void> {
     if (this.#process.exitCode === null) {
-      const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+      const exited = new Promise((resolve) => this.#process.once("exit", resolve));
       this.#process.kill("SIGKILL");
-      await gone;
+      await exited;
     }
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -9,14 +9,14 @@ const run = promisify(execFile);
 const PASSWORD = "keyring-password";
 const COLLECTION = "/org/freedesktop/secrets/collection/login";
 
-/** What a test that starts a keyring needs on the PATH, with Debian's package. */
+/** The programs that a keyring needs on the PATH, with their Debian packages. */
 export const KEYRING_TOOLS = [
   ["gnome-keyring-daemon", "gnome-keyring"],
   ["dbus-daemon", "dbus"],
   ["dbus-send", "dbus"],
 ] as const;
 
-// No service folders: nothing may be started behind the test's back when the daemon is gone.
+// No service folders: the bus must not start a daemon by itself.
 const busConfig = (
   socket: string,
 ): string => `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -24,7 +24,7 @@ const busConfig = (
 <busconfig><type>session</type><listen>unix:path=${socket}</listen>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`;
 
-/** A real Secret Service on a bus of its own, in a temporary home. Launch a process with `env` and it sees this keyring only. */
+/** A real Secret Service on its own bus. A process with `env` sees only this keyring. */
 export class Keyring {
   readonly home = mkdtempSync(join(tmpdir(), "keyring-"));
   readonly env: Record<string, string>;
@@ -73,7 +73,7 @@ export class Keyring {
     this.#bus = null;
   }
 
-  /** Starts the daemon with its login keyring unlocked (made at the first time). */
+  /** Starts the daemon with its login keyring unlocked; creates the keyring if there is none. */
   async startDaemon(): Promise<void> {
     const daemon = spawn(
       "gnome-keyring-daemon",
@@ -107,7 +107,7 @@ export class Keyring {
     });
   }
 
-  /** By a new daemon on the same files: gnome-keyring has no other way without a display. */
+  /** Starts a new daemon on the same files: without a display, there is no other way. */
   async unlock(): Promise<void> {
     await this.stopDaemon();
     await this.startDaemon();
@@ -127,7 +127,7 @@ export class Keyring {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  /** What another program reads: `secret-tool lookup`; null where it finds nothing. */
+  /** Reads a value with another program, `secret-tool lookup`; null if there is none. */
   async lookup(account: string): Promise<string | null> {
     try {
       const { stdout } = await run(
@@ -192,9 +192,9 @@ export async function startKeyring(options: { locked?: boolean } = {}): Promise<
 
 async function end(child: ChildProcess | null): Promise<void> {
   if (child?.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once("exit", resolve));
+  const exited = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGKILL");
-  await gone;
+  await exited;
 }
 
 async function eventually(what: string, attempt: () => Promise<unknown>): Promise<void> {

@@ -1,11 +1,11 @@
 import type { KeytarBinding } from "../../src/platform/keytar-binding.js";
 
-/** keytar as it behaves, warts included: a locked keyring reads as empty, a frozen one never answers, Windows takes 2,560 bytes. */
+/** Like keytar: a locked keyring reads as empty, a frozen one hangs, 2,560 bytes at most. */
 export class FakeKeytar implements KeytarBinding {
   readonly values = new Map<string, string>();
   readonly calls: string[] = [];
   state: "open" | "locked" | "frozen" | "gone" = "open";
-  /** Ends everything after that many more writes, as a crash would. */
+  /** Fails every call after that many more writes, like a crash. */
   crashAfterWrites = Infinity;
   inFlight = 0;
   maxInFlight = 0;
@@ -38,7 +38,7 @@ export class FakeKeytar implements KeytarBinding {
     this.discards += 1;
   }
 
-  /** The calls that hung come back. */
+  /** Lets the hanging calls return. */
   unfreeze(): void {
     this.state = "open";
     for (const release of this.#frozenCalls.splice(0)) release();

@@ -6,7 +6,7 @@ export interface LogRecord {
   readonly fields: LogFields;
 }
 
-/** Keeps every record for the test to look at. */
+/** Keeps all records. */
 export class RecordingLogger implements Logger {
   readonly records: LogRecord[] = [];
 
@@ -26,7 +26,7 @@ export class RecordingLogger implements Logger {
     this.records.push({ level: "debug", message, fields });
   }
 
-  /** Everything recorded, as one text: for a test that greps. */
+  /** All records as one text, for tests that search it. */
   get text(): string {
     return this.records.map((r) => JSON.stringify(r)).join("\n");
   }

@@ -10,12 +10,11 @@ import type {
 } from "../../src/ports/loopback-server.js";
 
 export interface LoopbackReader {
-  /** The next event's data, or null when the stream has ended. */
+  /** Resolves with the next event's data, or with null at the end of the stream. */
   next(): Promise<string | null>;
   disconnect(): void;
 }
 
-/** How a suite reaches what it made listen. */
 export interface LoopbackHarness {
   readonly listen: ListenOnLoopback;
   request(
@@ -26,7 +25,7 @@ export interface LoopbackHarness {
 }
 
 export function loopbackServerContract(name: string, make: () => LoopbackHarness): void {
-  describe(`LoopbackServer: ${name}`, () => {
+  describe(`LoopbackServer contract: ${name}`, () => {
     let harness: LoopbackHarness;
     let servers: LoopbackServer[] = [];
     const listen = async (handler: LoopbackHandler, port = 0): Promise<LoopbackServer> => {
@@ -54,7 +53,7 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       servers = [];
     });
 
-    it("hands on method, target, headers and body, and answers with status, headers and body", async () => {
+    it("passes method, target, headers and body to the handler, and returns its status, headers and body", async () => {
       const requests: LoopbackRequest[] = [];
       const server = await listen(async (request) => {
         requests.push(request);
@@ -73,7 +72,7 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       expect(answer.headers["x-test"]).to.equal("yes");
     });
 
-    it("answers 413 to a body over 16 KiB without asking the handler, and takes one of exactly 16 KiB", async () => {
+    it("responds with 413 to a body over 16 KiB without calling the handler, and accepts one of exactly 16 KiB", async () => {
       let handled = 0;
       const server = await listen(async () => {
         handled += 1;
@@ -94,14 +93,14 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       expect(fits.status).to.equal(200);
     });
 
-    it("answers 500 with a fixed text when the handler rejects", async () => {
+    it("responds with 500 and a fixed text when the handler rejects", async () => {
       const server = await listen(() => Promise.reject(new Error("a secret text")));
       const answer = await harness.request(server.port, { target: "/" });
       expect(answer.status).to.equal(500);
       expect(answer.body).not.to.contain("secret");
     });
 
-    it("says redirectPortInUse, with the port, when the port is taken, and gives it free on close", async () => {
+    it("rejects with redirectPortInUse and the port if it is taken, and frees it on close", async () => {
       const first = await listen(async () => page("first"));
       const fault = await listen(async () => page("second"), first.port).then(
         () => null,
@@ -115,7 +114,7 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       expect((await harness.request(second.port, { target: "/" })).body).to.equal("second");
     });
 
-    it("sends events as they come, lines kept together, and hears when the reader leaves", async () => {
+    it("sends multi-line events as they come, and disposes when the client disconnects", async () => {
       let send: (data: string) => void = () => undefined;
       let left: () => void = () => undefined;
       const disconnected = new Promise<void>((resolve) => (left = resolve));
@@ -138,7 +137,7 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       await disconnected;
     });
 
-    it("ends event streams at once on close, after what was sent, and disposes of them", async () => {
+    it("ends event streams at once on close, after the data sent so far, and disposes of them", async () => {
       let send: (data: string) => void = () => undefined;
       let disposed = 0;
       const server = await listen(async () => ({
@@ -154,16 +153,16 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       }));
       const reader = await harness.stream(server.port, "/events");
       await reader.next();
-      send("last words");
+      send("last event");
       const began = performance.now();
       await Promise.all([server.close(), server.close()]);
       expect(performance.now() - began).to.be.lessThan(400);
-      expect(await reader.next()).to.equal("last words");
+      expect(await reader.next()).to.equal("last event");
       expect(await reader.next()).to.equal(null);
       expect(disposed).to.equal(1);
     });
 
-    it("lets an answer leave that is under way when it closes", async () => {
+    it("completes a response in flight when it closes", async () => {
       const server: LoopbackServer = await listen(async () => {
         void server.close();
         return page("the last page".repeat(20_000));

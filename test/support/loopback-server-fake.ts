@@ -9,7 +9,7 @@ import type {
 
 const MAX_BODY_BYTES = 16 * 1024;
 
-/** An event stream as its reader sees it. */
+/** An event stream, as its client sees it. */
 export class FakeEventStream {
   readonly received: string[] = [];
   ended = false;
@@ -28,7 +28,7 @@ export class FakeEventStream {
   }
 }
 
-/** Loopback in memory: the ports of one machine. */
+/** The loopback ports of one machine, in memory. */
 export class FakeLoopback {
   readonly #handlers = new Map<number, LoopbackHandler>();
   readonly #streams = new Map<number, Set<FakeEventStream>>();
@@ -37,7 +37,9 @@ export class FakeLoopback {
   readonly listen: ListenOnLoopback = async (wanted, handler) => {
     const port = wanted === 0 ? this.#nextFree++ : wanted;
     if (this.#handlers.has(port))
-      throw new Fault("redirectPortInUse", "Another program listens there.", { data: { port } });
+      throw new Fault("redirectPortInUse", "Another program listens on the port.", {
+        data: { port },
+      });
     this.#handlers.set(port, handler);
     this.#streams.set(port, new Set());
     return {
@@ -56,14 +58,14 @@ export class FakeLoopback {
 
   async request(port: number, request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
     const answer = await this.#handle(port, request);
-    if (answer.kind !== "page") throw new Error("An event stream came where a page was expected.");
+    if (answer.kind !== "page") throw new Error("The response is an event stream, not a page.");
     return answer;
   }
 
   async open(port: number, target: string): Promise<FakeEventStream> {
     const answer = await this.#handle(port, { target });
     if (answer.kind !== "events")
-      throw new Error(`A page (${answer.status}) came where an event stream was expected.`);
+      throw new Error(`The response is a page (${answer.status}), not an event stream.`);
     const stream = new FakeEventStream(answer);
     this.#streams.get(port)?.add(stream);
     return stream;
@@ -91,7 +93,7 @@ export class FakeLoopback {
         kind: "page",
         status: 500,
         headers: {},
-        body: "Something went wrong inside the worker; its log says what.",
+        body: "Something went wrong in the worker; see its log.",
       };
     }
   }

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface Fence {
-  /** What stands behind the opening backticks. */
+  /** The text after the opening backticks. */
   readonly info: string;
   readonly text: string;
   readonly line: number;
 }
 
-/** A page of the documentation, as far as tests look at it. */
+/** A page of the documentation. */
 export class MarkdownPage {
   readonly path: string;
   readonly text: string;
@@ -35,7 +35,7 @@ export class MarkdownPage {
     return [...this.prose.matchAll(/^#+ (.*)$/gm)].map((match) => match[1] ?? "");
   }
 
-  /** What `#…` in a link can name, as GitHub makes it of headings. */
+  /** The anchors of headings, as GitHub generates them, and explicit ones. */
   get anchors(): string[] {
     const made = this.headings.map((heading) =>
       heading
@@ -53,7 +53,7 @@ export class MarkdownPage {
     return [...this.prose.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? "");
   }
 
-  /** The part under a heading, up to the next of its level or a higher one. */
+  /** The text under a heading, up to the next one of the same or a higher level. */
   section(heading: string): MarkdownPage {
     const lines = this.text.split("\n");
     const start = lines.findIndex(
@@ -70,7 +70,7 @@ export class MarkdownPage {
     );
   }
 
-  /** The rows of each table, head and rule left out; cells trimmed, `\|` taken back. */
+  /** The body rows of each table, with trimmed and unescaped cells. */
   get tables(): string[][][] {
     return [...this.prose.matchAll(/^ *\|.*\|\n *\|(?: *-+ *\|)+\n((?: *\|.*\|(?:\n|$))*)/gm)].map(
       (match) =>
@@ -99,7 +99,7 @@ export function publishedPages(): MarkdownPage[] {
   ].map((path) => new MarkdownPage(path));
 }
 
-/** What stands in backticks in a cell. */
+/** The code spans of a cell. */
 export function codesIn(cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? "");
 }

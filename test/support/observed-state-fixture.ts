@@ -1,8 +1,7 @@
 import { grantMismatch } from "../../src/authorization/grant-status.js";
 import type { GrantStoreState } from "../../src/authorization/vault-state.js";
 import { Fault } from "../../src/faults/fault.js";
-import { defaultSettings } from "../../src/settings/keys.js";
-import type { Settings } from "../../src/settings/settings.js";
+import { defaultSettings, type Settings } from "../../src/settings/keys.js";
 import type { ObservedState } from "../../src/supervisor/desired-state.js";
 import { UNKNOWN_HOST } from "../../src/supervisor/host-check.js";
 import { client, grantOf } from "./authorization-fixture.js";

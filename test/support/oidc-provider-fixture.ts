@@ -7,7 +7,7 @@ import Provider from "oidc-provider";
 import sinon from "sinon";
 
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
-import type { OAuthEndpoints } from "../../src/webex/oauth-api.js";
+import type { OAuthEndpoints } from "../../src/webex/oauth.js";
 
 interface Discovery {
   readonly authorization_endpoint: string;

@@ -11,9 +11,10 @@ import type {
   WatchedAges,
   RefreshDemand,
 } from "../../src/presence/polled-roster.js";
-import type { Me, PageReference, PeopleApi, PeoplePage } from "../../src/webex/people-api.js";
+import type { Me } from "../../src/webex/person-decoder.js";
+import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";
 import { FakeClock, NO_JITTER, SeededRandom } from "./clock-fake.js";
-import { listed } from "./listed-persons.js";
+import { listedPersons } from "./presence-fixture.js";
 import { RecordingLogger } from "./logger-fake.js";
 
 export function person(id: string, status: string | null = "active"): PersonSnapshot {
@@ -115,7 +116,7 @@ export class FakePeopleApi implements PeopleApi {
     const index = page.kind === "first" ? 0 : Number(page.url.split("=")[1]);
     const persons = this.pages[index] ?? [];
     const next = index + 1 < this.pages.length ? `next=${index + 1}` : null;
-    return { items: listed(persons), next };
+    return { items: listedPersons(persons), next };
   };
   findPersons: (email: string) => readonly PersonSnapshot[] = () => [];
   inFlight = 0;

@@ -1,12 +1,22 @@
 import { expect } from "chai";
 
-import type { PersonSnapshot } from "../../src/presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
 import type { PolledRoster } from "../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { PresenceRecord } from "../../src/presence/record.js";
 import { FakeClock } from "./clock-fake.js";
-import { listed } from "./listed-persons.js";
 import { RecordingLogger } from "./logger-fake.js";
+
+/** Persons as decoded from a page of Webex's list, without fingerprints, followed by bots. */
+export function listedPersons(
+  persons: readonly PersonSnapshot[],
+  bots = 0,
+): readonly ListedPerson[] {
+  return [...persons, ...Array.from({ length: bots }, () => null)].map((person) => ({
+    fingerprint: Number.NaN,
+    read: () => person,
+  }));
+}
 
 export const NEVER = new AbortController().signal;
 
@@ -41,7 +51,7 @@ export function sweep(
   ...pages: readonly (readonly PersonSnapshot[])[]
 ): void {
   const number = roster.beginSweep();
-  for (const page of pages) roster.applyPage(number, listed(page), 0);
+  for (const page of pages) roster.applyPage(number, listedPersons(page), 0);
   roster.completeSweep(number);
 }
 

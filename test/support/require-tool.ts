@@ -11,10 +11,10 @@ export function hasTool(name: string): boolean {
   }
 }
 
-/** Leaves the test out where the machine lacks a real part, loudly; under CI=true leaving out is failing. */
+/** Skips a test if a program is not installed, and reports that; with CI=true, fails it instead. */
 export function requireTool(context: Context, name: string, debianPackage: string): void {
   if (hasTool(name)) return;
-  const message = `LEFT OUT: ${name} is not on this machine (Debian package: ${debianPackage}).`;
+  const message = `SKIPPED: ${name} is not installed (Debian package: ${debianPackage}).`;
   if (process.env.CI === "true") throw new Error(message);
   process.stderr.write(`${message}\n`);
   context.skip();

@@ -2,17 +2,17 @@ import { expect } from "chai";
 
 import type { SecretStore } from "../../src/ports/secret-store.js";
 
-/** What every secret store promises. `open` gives a store on the same content each time it is called within one test. */
+/** Within one test, each call of `open` returns a store with the same content. */
 export function secretStoreContract(open: () => SecretStore): void {
   const long = (bytes: number): string =>
     JSON.stringify({ version: 1, text: "é𝄞x".repeat(Math.ceil(bytes / 7)) });
 
-  it("has nothing at first", async () => {
+  it("is empty at first", async () => {
     expect(await open().get("absent")).to.equal(null);
     expect(await open().delete("absent")).to.equal(false);
   });
 
-  it("gives back what was set, and forgets what was deleted", async () => {
+  it("returns a value that was set, and none after it was deleted", async () => {
     const store = open();
     await store.set("client", '{"version":1}');
     expect(await store.get("client")).to.equal('{"version":1}');
@@ -29,7 +29,7 @@ export function secretStoreContract(open: () => SecretStore): void {
     expect([await store.get("one"), await store.get("two")]).to.deep.equal(["3", "2"]);
   });
 
-  it("keeps values of any length whole, growing and shrinking", async () => {
+  it("keeps values of any length, growing and shrinking", async () => {
     const store = open();
     for (const size of [100, 10_240, 30_000, 2_559, 2_600, 10, 5_200]) {
       const value = long(size);
@@ -40,13 +40,13 @@ export function secretStoreContract(open: () => SecretStore): void {
     expect(await store.get("grant:x")).to.equal(null);
   });
 
-  it("keeps a value that looks like its own bookkeeping", async () => {
+  it("keeps a value that looks like an index entry", async () => {
     const store = open();
     await store.set("odd", "split:a:3:0123456789abcdef");
     expect(await store.get("odd")).to.equal("split:a:3:0123456789abcdef");
   });
 
-  it("refuses an empty value and one with a NUL, and keeps what it has", async () => {
+  it("rejects an empty value and one with a NUL, and keeps the current one", async () => {
     const store = open();
     await store.set("kept", "value");
     for (const value of ["", "a\0b"]) {
@@ -56,7 +56,7 @@ export function secretStoreContract(open: () => SecretStore): void {
     expect(await store.get("kept")).to.equal("value");
   });
 
-  it("runs calls made at once one after another", async () => {
+  it("runs concurrent calls one after another", async () => {
     const store = open();
     await Promise.all(
       Array.from({ length: 10 }, (_, i) => store.set(`many:${i}`, long(i * 700 + 1))),

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { Disposer } from "../../src/faults/emitter.js";
 import type { FileContent, SettingsFile } from "../../src/ports/settings-file.js";
 
-/** What a suite needs to play the administrator. `obstruct` puts something there that is no readable file. */
+/** `makeUnreadable` puts something at the path that is not a readable file. */
 export interface SettingsFileHarness {
   readonly file: SettingsFile;
   write(text: string): Promise<void>;
@@ -13,12 +13,12 @@ export interface SettingsFileHarness {
 }
 
 const DEADLINE_MS = 3000;
-/** Longer than any settling: what has not come by then does not come. */
+/** Longer than it takes any edit to settle. */
 const SILENCE_MS = 1200;
 
-/** What every SettingsFile does, whatever it is made of. */
 export function settingsFileContract(name: string, make: () => Promise<SettingsFileHarness>): void {
-  describe(`${name} as a SettingsFile`, () => {
+  describe(`SettingsFile contract: ${name}`, function () {
+    this.timeout(20_000);
     let harness: SettingsFileHarness;
     let contents: string[];
     let wake: () => void = () => undefined;
@@ -54,21 +54,21 @@ export function settingsFileContract(name: string, make: () => Promise<SettingsF
       await harness.dispose();
     });
 
-    it("tells what is there at once, but not within the call", async () => {
+    it("reports the content at once, but not within the call", async () => {
       await harness.write("a=1");
       listen();
       expect(contents).to.deep.equal([]);
       expect(await next(1)).to.deep.equal(["content a=1"]);
     });
 
-    it("tells that there is nothing, and what comes later", async () => {
+    it("reports an absent file, and its content once it exists", async () => {
       listen();
       expect(await next(1)).to.deep.equal(["absent"]);
       await harness.write("a=1");
       expect(await next(2)).to.deep.equal(["absent", "content a=1"]);
     });
 
-    it("tells each edit, a removal and a return", async () => {
+    it("reports each edit, the removal and the return of the file", async () => {
       await harness.write("a=1");
       listen();
       await next(1);
@@ -80,7 +80,7 @@ export function settingsFileContract(name: string, make: () => Promise<SettingsF
       expect(await next(4)).to.deep.equal(["content a=1", "content a=2", "absent", "content a=3"]);
     });
 
-    it("tells why it cannot be read, and what is there once it can", async () => {
+    it("reports why the file cannot be read, and its content once it can", async () => {
       await harness.write("a=1");
       listen();
       await next(1);
@@ -93,7 +93,7 @@ export function settingsFileContract(name: string, make: () => Promise<SettingsF
       expect(all.at(-1)).to.equal("content a=2");
     });
 
-    it("does not tell the same twice", async () => {
+    it("does not report the same content twice", async () => {
       await harness.write("a=1");
       listen();
       await next(1);
@@ -102,7 +102,7 @@ export function settingsFileContract(name: string, make: () => Promise<SettingsF
       expect(contents).to.deep.equal(["content a=1"]);
     });
 
-    it("tells nothing once disposed of, whenever that was", async () => {
+    it("reports nothing after the disposer was called", async () => {
       await harness.write("a=1");
       listen();
       disposers.forEach((dispose) => dispose());
@@ -116,7 +116,7 @@ export function settingsFileContract(name: string, make: () => Promise<SettingsF
       expect(contents).to.deep.equal(["content a=1"]);
     });
 
-    it("serves two listeners that do not disturb each other", async () => {
+    it("serves two independent listeners", async () => {
       await harness.write("a=1");
       listen();
       listen();

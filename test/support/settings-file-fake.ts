@@ -1,7 +1,7 @@
 import type { Disposer } from "../../src/faults/emitter.js";
 import type { FileContent, SettingsFile } from "../../src/ports/settings-file.js";
 
-/** A settings file in memory: each `put`, `remove` and `obstruct` is one settled edit. */
+/** A settings file in memory: each `put`, `remove` and `makeUnreadable` is one settled edit. */
 export class FakeSettingsFile implements SettingsFile {
   readonly path: string;
   #content: FileContent = { kind: "absent" };
@@ -27,7 +27,6 @@ export class FakeSettingsFile implements SettingsFile {
     this.#replace({ kind: "absent" });
   }
 
-  /** Something keeps the file from being read. */
   makeUnreadable(reason = "the worker's account is not allowed to read it"): void {
     this.#replace({ kind: "unreadable", reason });
   }

@@ -1,7 +1,6 @@
 import { Secret } from "../../src/faults/secret.js";
-import type { RequestLimiter, TokenSource } from "../../src/webex/people-api.js";
+import { RestClient, type RequestLimiter, type TokenSource } from "../../src/webex/rest.js";
 import { WebexPeople } from "../../src/webex/people.js";
-import { RestClient } from "../../src/webex/rest.js";
 import { FakeClock } from "./clock-fake.js";
 import type { ScriptedHttp } from "./http-fake.js";
 
@@ -9,8 +8,8 @@ export const API = "https://webexapis.com/v1";
 export const CLOCK = new FakeClock();
 export const never = new AbortController().signal;
 
-/** Lets everything through and writes down what it saw. */
-export class RecordingGate implements RequestLimiter {
+/** Admits every request and records the calls. */
+export class LimiterFake implements RequestLimiter {
   readonly events: string[] = [];
 
   async acquire(): Promise<void> {
@@ -22,8 +21,8 @@ export class RecordingGate implements RequestLimiter {
   }
 }
 
-/** Tokens `token-1`, `token-2`, …: each replacement is the next. */
-export class CountingTokens implements TokenSource {
+/** Issues `token-1`, and the next number for each replacement. */
+export class TokenSourceFake implements TokenSource {
   count = 1;
 
   async getToken(): Promise<Secret> {
@@ -38,12 +37,12 @@ export class CountingTokens implements TokenSource {
 
 export function peopleOver(
   http: ScriptedHttp,
-  limiter: RequestLimiter = new RecordingGate(),
+  limiter: RequestLimiter = new LimiterFake(),
 ): WebexPeople {
   return new WebexPeople(
     new RestClient(
       { apiUrl: API, version: "1.2.3", http, clock: CLOCK },
-      new CountingTokens(),
+      new TokenSourceFake(),
       limiter,
     ),
   );

@@ -8,7 +8,7 @@ import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-sim
 export const MANIFEST = "plugin.manifest.json";
 
 export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
-  /** Lines after Enable, ApiUrl and PollIntervalSeconds. */
+  /** Lines of Presence.ini after the harness's own. */
   readonly ini?: readonly string[];
   readonly enable?: 0 | 1;
   readonly secretStore?: "memory" | "keychain";
@@ -18,7 +18,7 @@ export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   readonly hostPid?: number | null;
 }
 
-/** The built worker, launched from its manifest by the reference host, beside a simulated Webex; all of it in one temporary folder. */
+/** The built worker, launched by the reference host, a simulated Webex and a temporary folder. */
 export class WorkerHarness {
   readonly webex: WebexSimulator;
   readonly folder: string;
@@ -59,7 +59,7 @@ export class WorkerHarness {
     return harness;
   }
 
-  /** Another host for the same settings, such as after a crash. */
+  /** Creates another host with the same settings, for example after a crash. */
   newHost(): ReferenceHost {
     const { env, restart, extraArgs, hostPid, secretStore } = this.#options;
     const host = new ReferenceHost({
@@ -98,7 +98,7 @@ export class WorkerHarness {
     await writeFile(this.settingsPath, this.settingsText(enable, lines));
   }
 
-  /** Client and a grant by import: what a host does that has its own way to authorize. */
+  /** Sets the client and imports a grant. Returns the id of the organization. */
   async authorize(orgIndex = 0, host = this.host): Promise<string> {
     await host.request("authorization/setClient", this.webex.client);
     const { orgId, ...grant } = this.webex.issueGrant({ orgIndex });
@@ -114,7 +114,7 @@ export class WorkerHarness {
     return (await this.host.request("presence/get", { uri, maxWaitMs })) as Record<string, unknown>;
   }
 
-  /** Waits until `look` gives something other than null; the last status is in the error when it does not in time. */
+  /** Polls `probe` until it returns anything but null. The error contains the last status. */
   async waitFor<T>(
     description: string,
     probe: () => Promise<T | null> | T | null,
@@ -127,7 +127,7 @@ export class WorkerHarness {
       if (Date.now() > deadline) {
         const status = await this.status().catch((error: unknown) => error);
         throw new Error(
-          `Not within ${timeoutMs} ms: ${description}. Last status: ${JSON.stringify(status, null, 1)}`,
+          `Timed out after ${timeoutMs} ms waiting for ${description}. Last status: ${JSON.stringify(status, null, 1)}`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -145,7 +145,7 @@ export class WorkerHarness {
     );
   }
 
-  /** Everything that the worker has written: both streams, log and status file. */
+  /** Everything that the worker has written: stdout, stderr, log and status file. */
   async readAllOutput(): Promise<string> {
     const files = await Promise.all(
       ["worker.log", "status.json"].map((name) =>
@@ -159,18 +159,13 @@ export class WorkerHarness {
     ].join("\n");
   }
 
-  /** What must hold of every status ever told: whoever is blocked is told by an error what to do. */
+  /** Checks that every status with phase `blocked` had a problem that says what to do. */
   #checkStatuses(): void {
     for (const { method, params } of this.notifications) {
       if (method !== "worker/statusChanged") continue;
       const status = params as Status;
-      if (
-        status.phase === "blocked" &&
-        !status.problems.some((p) => p.severity === "error")
-      ) {
-        throw new Error(
-          `Blocked without a problem that says what to do: ${JSON.stringify(status)}`,
-        );
+      if (status.phase === "blocked" && !status.problems.some((p) => p.severity === "error")) {
+        throw new Error(`Blocked without a problem of severity error: ${JSON.stringify(status)}`);
       }
     }
   }

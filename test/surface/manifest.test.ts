@@ -19,11 +19,11 @@ describe("plugin.manifest.json", () => {
   const schema = read("plugin.manifest.schema.json");
   const validate = new Ajv2020({ allErrors: true }).compile(schema);
 
-  it("is what its schema says", () => {
+  it("conforms to its schema", () => {
     expect(validate(read(MANIFEST)), JSON.stringify(validate.errors)).to.equal(true);
   });
 
-  it("has the version of the package, and the protocol that the worker speaks", () => {
+  it("has the version of the package and the protocol version of the worker", () => {
     expect(read(MANIFEST)).to.include({
       version: read("package.json").version,
       rpc: "openrpc.json",
@@ -36,15 +36,14 @@ describe("plugin.manifest.json", () => {
     "another manifest version": (m) => Object.assign(m, { manifestVersion: 2 }),
     "no id": (m) => delete m.id,
     "an id with spaces": (m) => Object.assign(m, { id: "Webex presence" }),
-    "a version that is none": (m) => Object.assign(m, { version: "latest" }),
-    "a season that is none": (m) => Object.assign(m.host!, { minimumVersion: "2021.Sommer.3" }),
+    "an invalid version": (m) => Object.assign(m, { version: "latest" }),
+    "an invalid season": (m) => Object.assign(m.host!, { minimumVersion: "2021.Sommer.3" }),
     "no worker": (m) => delete m.worker,
     "a worker without a command": (m) => delete m.worker!.command,
     "arguments in one text": (m) => Object.assign(m.worker!, { args: "dist/worker.cjs" }),
     "another transport": (m) => Object.assign(m.worker!, { transport: "socket" }),
     "another framing": (m) => Object.assign(m.worker!, { framing: "lines" }),
-    "a restart policy that is none": (m) =>
-      Object.assign(m.worker!.restart!, { policy: "sometimes" }),
+    "an invalid restart policy": (m) => Object.assign(m.worker!.restart!, { policy: "sometimes" }),
     "no restart delays": (m) => Object.assign(m.worker!.restart!, { delaysSeconds: [] }),
     "a settings key of an unknown type": (m) =>
       Object.assign(m.settings!, {
@@ -55,11 +54,11 @@ describe("plugin.manifest.json", () => {
         keys: [{ name: "WebexPresence.Enable", type: "boolean", default: null, description: "x" }],
       }),
     "no settings keys": (m) => Object.assign(m.settings!, { keys: [] }),
-    "an address without encryption": (m) => Object.assign(m, { network: ["http://webexapis.com"] }),
-    "a member that nobody knows": (m) => Object.assign(m, { autostart: true }),
+    "an unencrypted address": (m) => Object.assign(m, { network: ["http://webexapis.com"] }),
+    "an unknown member": (m) => Object.assign(m, { autostart: true }),
   };
   for (const [what, mutate] of Object.entries(mutations)) {
-    it(`would not be taken with ${what}`, () => {
+    it(`does not conform with ${what}`, () => {
       const manifest = read(MANIFEST) as Tree;
       mutate(manifest);
       expect(validate(manifest)).to.equal(false);
@@ -67,13 +66,13 @@ describe("plugin.manifest.json", () => {
   }
 });
 
-describe("a folder with what the README says to copy", function () {
+describe("a folder with the files that the README says to copy", function () {
   this.timeout(20_000);
   let folder: string;
   let host: ReferenceHost;
 
   before(() => {
-    // A space and a letter beyond ASCII, as in "C:\Program Files (x86)".
+    // With spaces and a non-ASCII letter. Compare "C:\Program Files (x86)".
     folder = mkdtempSync(join(tmpdir(), "ucx plugin é "));
     const [rows = []] = new MarkdownPage("README.md").section("Install").tables;
     const copied = rows.flatMap(([path = ""]) => codesIn(path));
@@ -94,7 +93,7 @@ describe("a folder with what the README says to copy", function () {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   });
 
-  it("is launched from its manifest and answers all that it needs files for", async () => {
+  it("launches from its manifest and finds its files", async () => {
     await host.start();
     const disabled = host.nextNotification(
       "worker/statusChanged",
@@ -112,7 +111,7 @@ describe("a folder with what the README says to copy", function () {
     expect(host.manifest.folder).to.equal(folder);
   });
 
-  it("has the library for the keychain beside the worker, for each system", () => {
+  it("contains the keychain library for each platform", () => {
     const library = createRequire(join(folder, "dist", "worker.cjs")).resolve("keytar");
     expect(library.startsWith(folder + sep)).to.equal(true);
     for (const system of ["win32-x64", "darwin-arm64", "linux-x64"]) {
@@ -123,7 +122,7 @@ describe("a folder with what the README says to copy", function () {
     }
   });
 
-  it("writes its log and its status, and ends with 0", async () => {
+  it("writes its log and its status, and exits with 0", async () => {
     expect(await host.shutdown()).to.deep.equal({ code: 0, signal: null });
     const [first = ""] = readFileSync(join(folder, "log", "worker.log"), "utf8").split("\n");
     expect(JSON.parse(first)).to.include.keys("time", "level", "message");

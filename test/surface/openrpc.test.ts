@@ -35,19 +35,19 @@ function packageFile(name: string): unknown {
 describe("openrpc.json", () => {
   const published = packageFile("openrpc.json") as Document;
 
-  it("is what the schemas make (else: node scripts/generate-openrpc.mjs)", () => {
+  it("is up to date (otherwise: npm run generate)", () => {
     const { version } = packageFile("package.json") as { version: string };
     expect(published).to.deep.equal(JSON.parse(JSON.stringify(openRpcDocument(version))));
   });
 
-  it("documents each method and each notification, once", () => {
+  it("documents each method and each notification once", () => {
     expect(published.methods.map((m) => m.name)).to.deep.equal(Object.keys(PARAMS));
     const notifications = published["x-notifications"].map((n) => n.name);
     expect(notifications).to.include.members([...Object.keys(NOTIFICATIONS), "exit"]);
     expect(new Set(notifications).size).to.equal(notifications.length);
   });
 
-  it("keeps the rules of OpenRPC", () => {
+  it("conforms to OpenRPC", () => {
     expect(published.openrpc).to.match(/^1\.\d+\.\d+$/);
     expect(published.info.title).to.be.a("string");
     expect(published.info.version).to.match(/^\d+\.\d+\.\d+$/);
@@ -67,7 +67,7 @@ describe("openrpc.json", () => {
     }
   });
 
-  it("has every schema that it refers to, and refers to nothing outside", () => {
+  it("contains every schema that it references", () => {
     const references = [...JSON.stringify(published).matchAll(/"\$ref":"([^"]*)"/g)].map(
       (m) => m[1]!,
     );
@@ -80,7 +80,7 @@ describe("openrpc.json", () => {
     }
   });
 
-  it("gives bounds and required members as they are checked", () => {
+  it("documents the bounds and required members that the worker checks", () => {
     const params = (name: string) => published.methods.find((m) => m.name === name)!.params;
     expect(params("presence/getMany")[0]).to.deep.include({ name: "uris", required: true });
     expect(params("presence/getMany")[0]!.schema).to.deep.include({

@@ -8,7 +8,7 @@ describe("the package", function () {
   let files: string[] = [];
 
   before(() => {
-    // Without its scripts, which would build dist/ anew under the other tests.
+    // Its scripts would rebuild dist/ while other tests use it.
     const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       encoding: "utf8",
       shell: process.platform === "win32",
@@ -17,7 +17,7 @@ describe("the package", function () {
     files = report!.files.map(({ path }) => path);
   });
 
-  it("holds what a host and an administrator need", () => {
+  it("contains what a host and an administrator need", () => {
     const { bin } = JSON.parse(readFileSync("package.json", "utf8")) as {
       bin: Record<string, string>;
     };
@@ -36,7 +36,7 @@ describe("the package", function () {
     ]);
   });
 
-  it("holds each library that the worker loads when it is needed", () => {
+  it("contains each library that the worker loads on demand", () => {
     const bundle = readFileSync("dist/lib/worker.cjs", "utf8");
     const loaded = [
       ...new Set(
@@ -53,14 +53,14 @@ describe("the package", function () {
     expect(files).to.include.members(loaded);
   });
 
-  it("holds programs in ASCII: with a single other character V8 would keep two bytes for each", () => {
+  it("contains programs in ASCII, which V8 stores in one byte per character", () => {
     for (const name of readdirSync("dist/lib").filter((each) => each.endsWith(".cjs"))) {
       const unexpected = /[^\0-\x7f]+/.exec(readFileSync(`dist/lib/${name}`, "utf8"));
       expect(unexpected?.[0] ?? "", name).to.equal("");
     }
   });
 
-  it("holds no sources, tests or tools, and nothing of the machine that made it", () => {
+  it("contains no sources, tests, tools or local files", () => {
     const unexpected = files.filter(
       (path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$|^THIRD-PARTY-NOTICES$/.test(path),
     );
@@ -68,7 +68,7 @@ describe("the package", function () {
     expect(files.filter((path) => /\.(log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);
   });
 
-  it("names no folder of that machine in what it runs", () => {
+  it("contains no path of the build machine in its programs", () => {
     for (const path of files.filter((name) => name.startsWith("dist/"))) {
       expect(readFileSync(path, "utf8").includes(process.cwd()), path).to.equal(false);
     }

@@ -17,7 +17,7 @@ describe("README.md, CHANGELOG.md, CONTRIBUTING.md and docs/", () => {
       }
     });
 
-    it(`${page.path} names no path of the machine that it was written on`, () => {
+    it(`${page.path} contains no local path`, () => {
       expect(page.text).not.to.include(process.cwd());
       expect(page.text).not.to.match(/(^|[\s"'`(=])\/(tmp|root|work|home)\//m);
     });
@@ -29,7 +29,7 @@ describe("README.md, CHANGELOG.md, CONTRIBUTING.md and docs/", () => {
       expect(links).to.include(`docs/${name}`);
   });
 
-  it("names src/ files that exist", () => {
+  it("refers to files that exist", () => {
     for (const page of publishedPages()) {
       for (const [path] of page.text.matchAll(
         /\b(src|simulator|scripts|test)\/[\w./-]*\w\.(ts|mjs)\b/g,
@@ -39,7 +39,7 @@ describe("README.md, CHANGELOG.md, CONTRIBUTING.md and docs/", () => {
     }
   });
 
-  it("speaks of npm scripts that package.json has", () => {
+  it("refers to npm scripts that exist", () => {
     const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {
       scripts: Record<string, string>;
     };
@@ -52,7 +52,7 @@ describe("README.md, CHANGELOG.md, CONTRIBUTING.md and docs/", () => {
     }
   });
 
-  it("has the present version at the top of the changelog", () => {
+  it("begins the changelog with the current version", () => {
     const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
     const [newest] = new MarkdownPage("CHANGELOG.md").headings.slice(1);
     expect(newest).to.match(new RegExp(`^${version.replaceAll(".", "\\.")}( |$)`));

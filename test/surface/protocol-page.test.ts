@@ -32,13 +32,13 @@ const described = new Map([...document.methods, ...notifications].map((each) => 
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 
-/** Why the value is not what the schema says, members that the schema does not name included; null where it is. */
+/** Returns null for a value that conforms to the schema and has no additional members. */
 function schemaError(schema: object, value: unknown): string | null {
   const validate = ajv.compile(closed({ ...schema, components: document.components }) as object);
   return validate(value) ? null : ajv.errorsText(validate.errors);
 }
 
-/** An example may show no member that does not exist, though a peer may send such a one. */
+/** Forbids unknown members, which the worker would ignore, but an example must not show. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (typeof schema !== "object" || schema === null) return schema;
@@ -76,7 +76,7 @@ const page = new MarkdownPage("docs/protocol.md");
 const examples = page.fences.filter(({ info }) => info.startsWith("json "));
 
 describe("docs/protocol.md", () => {
-  it("has a heading for each method and each notification, and for nothing else of that kind", () => {
+  it("has a heading for each method and each notification, and for no other", () => {
     const headings = page.headings.filter(
       (heading) => described.has(heading) || /^\$?\w+\/\w+$|^rpc\./.test(heading),
     );
@@ -85,7 +85,7 @@ describe("docs/protocol.md", () => {
   });
 
   for (const { info, text, line } of examples) {
-    it(`shows what is so: ${info} (line ${line})`, () => {
+    it(`has a valid example: ${info} (line ${line})`, () => {
       const value = JSON.parse(text) as unknown;
       const [, name = "", kind] = info.split(" ");
       if (name === "PresenceRecord") {
@@ -101,7 +101,7 @@ describe("docs/protocol.md", () => {
     });
   }
 
-  it("shows parameters of all that take some, and each result, under its own heading", () => {
+  it("shows the parameters and the result of each method under its heading", () => {
     for (const [name, { params, result }] of described) {
       const shown = page.section(name).fences.map(({ info }) => info);
       if (params.length > 0) expect(shown, name).to.include(`json ${name} params`);
@@ -109,7 +109,7 @@ describe("docs/protocol.md", () => {
     }
   });
 
-  it("would notice an example that is wrong", () => {
+  it("would detect an invalid example", () => {
     const get = described.get("presence/get")!;
     expect(schemaError(schemaOfParams(get), { uri: "a@example.com", maxWait: 5 })).to.match(
       /additional/,
@@ -119,7 +119,7 @@ describe("docs/protocol.md", () => {
     expect(errorSchemaError(get, { code: 1104, message: "" })).to.match(/code/);
   });
 
-  it("has the states as the code has them", () => {
+  it("documents the states of the code", () => {
     const [rows = []] = page.section("States").tables;
     expect(rows).to.have.length(11);
     for (const [status = "", state, basic, activities, reason] of rows) {
@@ -136,14 +136,14 @@ describe("docs/protocol.md", () => {
     }
   });
 
-  it("names every reason", () => {
+  it("documents every reason", () => {
     const [rows = []] = page.section("Reasons").tables;
     expect(new Set(rows.flatMap(([, reason = ""]) => codesIn(reason)))).to.deep.equal(
       new Set(PRESENCE_REASONS),
     );
   });
 
-  it("compares addresses as the code does", () => {
+  it("normalizes addresses as the code does", () => {
     const [rows = []] = page.section("Addresses").tables;
     expect(rows.length).to.be.greaterThan(3);
     for (const [requests = "", compared = ""] of rows) {
@@ -154,7 +154,7 @@ describe("docs/protocol.md", () => {
   });
 });
 
-describe("messages shown with their header", () => {
+describe("examples of messages with headers", () => {
   const framed = publishedPages().flatMap(({ path, text }) =>
     [...text.matchAll(/Content-Length: (\d+)(?:\\r\\n)?\n(?:\\r\\n)?\n(\{.*\})\n/g)].map(
       ([, length, body]) => ({
@@ -165,7 +165,7 @@ describe("messages shown with their header", () => {
     ),
   );
 
-  it("stand in the README, the protocol and the simulator's page", () => {
+  it("exist in the README and on the pages of the protocol and the simulator", () => {
     expect(new Set(framed.map(({ path }) => path))).to.include.members([
       "README.md",
       "docs/protocol.md",
@@ -173,7 +173,7 @@ describe("messages shown with their header", () => {
     ]);
   });
 
-  it("count their bytes right and are what the methods take and give", () => {
+  it("have the right length, and valid parameters and results", () => {
     const requests = new Map<unknown, Described>();
     for (const { path, length, body } of framed) {
       expect(Number(length), `${path}: ${body!.slice(0, 60)}`).to.equal(Buffer.byteLength(body!));

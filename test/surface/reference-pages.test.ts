@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { RpcCode } from "../../src/rpc/errors.js";
 import { settingsTableMarkdown, SETTING_KEYS } from "../../src/settings/keys.js";
 import { desiredState } from "../../src/supervisor/desired-state.js";
-import { PROBLEM_SEVERITY } from "../../src/supervisor/problem-catalog.js";
+import { PROBLEM_SEVERITY } from "../../src/faults/problem-catalog.js";
 import { USAGE } from "../../src/worker/launch-options.js";
 import { observedState, type ObservedFacts } from "../support/observed-state-fixture.js";
 import { codesIn, MarkdownPage } from "../support/markdown-page.js";
@@ -21,14 +21,14 @@ function exitCodesOf(source: string, pattern: RegExp): number[] {
   return found.split("|").map(Number);
 }
 
-describe("the settings' tables", () => {
+describe("the tables of settings", () => {
   for (const page of [readme, new MarkdownPage("docs/settings.md")]) {
-    it(`${page.path} has the keys as the code has them (else: npm run generate)`, () => {
+    it(`${page.path} is up to date (otherwise: npm run generate)`, () => {
       expect(page.text).to.include(settingsTableMarkdown());
     });
   }
 
-  it("are what other pages speak of", () => {
+  it("contain every key that other pages mention", () => {
     const names = Object.values(SETTING_KEYS).map(({ name }) => name);
     for (const path of [
       "README.md",
@@ -45,14 +45,21 @@ describe("the settings' tables", () => {
 });
 
 describe("docs/errors.md", () => {
-  it("has each problem with its severity, and no other", () => {
+  it("documents each problem with its severity, and no other", () => {
     const [rows = []] = errors.section("Problems").tables;
     expect(rows.map(([code = "", severity]) => [codesIn(code)[0], severity])).to.deep.equal(
       Object.entries(PROBLEM_SEVERITY),
     );
   });
 
-  it("has each error of the protocol, and no other", () => {
+  it("suggests remedies for problems that exist", () => {
+    const [problems = []] = errors.section("Troubleshooting").tables;
+    const codes = problems.flatMap(([code = ""]) => codesIn(code));
+    expect(codes.length).to.be.greaterThan(8);
+    for (const code of codes) expect(PROBLEM_SEVERITY).to.have.property(code);
+  });
+
+  it("documents each error of the protocol, and no other", () => {
     const [rows = []] = errors.section("Errors").tables;
     const documented = rows.map(
       ([code, name = ""]) => [codesIn(name)[0] ?? "", Number(code)] as const,
@@ -60,7 +67,7 @@ describe("docs/errors.md", () => {
     expect(Object.fromEntries(documented)).to.deep.equal(RpcCode);
   });
 
-  it("has each exit code, and no other; docs/lifecycle.md too", () => {
+  it("documents each exit code, and no other, as does docs/lifecycle.md", () => {
     const ends = exitCodesOf("src/worker/worker.ts", /export type ExitCode = ([\d |]+);/);
     const refusal = exitCodesOf("src/main.ts", /process\.exitCode = (\d+);/);
     const all = [...ends, ...refusal].sort((a, b) => a - b);
@@ -72,17 +79,8 @@ describe("docs/errors.md", () => {
   });
 });
 
-describe("the README's troubleshooting", () => {
-  it("speaks of problems that there are", () => {
-    const [problems = []] = readme.section("When something is wrong").tables;
-    const codes = problems.flatMap(([code = ""]) => codesIn(code));
-    expect(codes.length).to.be.greaterThan(8);
-    for (const code of codes) expect(PROBLEM_SEVERITY).to.have.property(code);
-  });
-});
-
 describe("docs/protocol.md", () => {
-  it("has each launch option, and no other", () => {
+  it("documents each launch option, and no other", () => {
     const launch = new MarkdownPage("docs/protocol.md").section("Launch");
     const [rows = []] = launch.tables;
     const options = [...USAGE.matchAll(/--[a-z-]+/g)].map(([option]) => option);
@@ -94,7 +92,7 @@ describe("docs/protocol.md", () => {
 });
 
 describe("docs/lifecycle.md", () => {
-  it("has every phase", () => {
+  it("documents every phase", () => {
     const [rows = []] = lifecycle.section("Phases").tables;
     expect(rows.map(([phase = ""]) => codesIn(phase)[0])).to.have.members([
       "starting",
@@ -111,7 +109,7 @@ describe("docs/lifecycle.md", () => {
     return { settings, host, authorizations, webex, phase: codesIn(phase)[0] ?? "" };
   };
 
-  /** The observed facts that a row stands for; `any` stands for each value that the column has elsewhere. */
+  /** The observed states that a row describes; `any` means each other value of the column. */
   function combinations(row: Record<string, string>): ObservedFacts[] {
     const choices: Record<string, Record<string, Partial<ObservedFacts>>> = {
       settings: { "not read": { enable: null }, "0": { enable: false }, "1": { enable: true } },
@@ -140,7 +138,7 @@ describe("docs/lifecycle.md", () => {
   }
 
   for (const [position, row] of decisions.map(order).entries()) {
-    it(`decides as the code does: ${Object.values(row).join(", ")}`, () => {
+    it(`agrees with the code: ${Object.values(row).join(", ")}`, () => {
       const earlier = decisions.map(order).slice(0, position).flatMap(combinations);
       const covered = new Set(earlier.map((facts) => JSON.stringify(facts)));
       const uncovered = combinations(row).filter((facts) => !covered.has(JSON.stringify(facts)));
@@ -160,24 +158,24 @@ describe("docs/architecture.md", () => {
     forbidden: { name: string; from: { path?: string }; to: { path?: string; pathNot?: string } }[];
   };
 
-  it("says who may import whom as the rules do (else: npm run generate)", () => {
+  it("lists the allowed imports (otherwise: npm run generate)", () => {
     const [rows = []] = architecture.section("Who may import whom").tables;
-    const roomRules = forbidden.filter(({ name }) => name.endsWith("-imports"));
-    expect(rows.map(([room = ""]) => `${codesIn(room)[0]}-imports`)).to.have.members(
-      roomRules.map(({ name }) => name),
+    const folderRules = forbidden.filter(({ name }) => name.endsWith("-imports"));
+    expect(rows.map(([folder = ""]) => `${codesIn(folder)[0]}-imports`)).to.have.members(
+      folderRules.map(({ name }) => name),
     );
-    for (const [room = "", whole = "", types = ""] of rows) {
-      const name = codesIn(room)[0]!;
-      const { from, to } = roomRules.find((rule) => rule.name === `${name}-imports`)!;
+    for (const [folder = "", whole = "", types = ""] of rows) {
+      const name = codesIn(folder)[0]!;
+      const { from, to } = folderRules.find((rule) => rule.name === `${name}-imports`)!;
       expect(new RegExp(from.path!).test(`src/${name}/x.ts`)).to.equal(true);
       const allowed = new Set([name, ...codesIn(whole), ...codesIn(types)]);
       for (const target of readdirSync("src").filter((entry) =>
         statSync(`src/${entry}`).isDirectory(),
       )) {
-        const refused =
+        const isForbidden =
           new RegExp(to.path!).test(`src/${target}/x.ts`) &&
           !new RegExp(to.pathNot!).test(`src/${target}/x.ts`);
-        expect(refused, `${name} to ${target}`).to.equal(!allowed.has(target));
+        expect(isForbidden, `${name} to ${target}`).to.equal(!allowed.has(target));
       }
       const typesRule = forbidden.find((rule) => rule.name === `${name}-imports-types`);
       const onlyTypes = codesIn(types);
@@ -191,9 +189,9 @@ describe("docs/architecture.md", () => {
     statSync(`src/${name}`).isDirectory() ? `${name}/` : name,
   );
 
-  it("has every room, and so has the README's diagram", () => {
-    const [rooms = []] = architecture.section("The rooms").tables;
-    expect(rooms.map(([folder = ""]) => codesIn(folder)[0])).to.have.members(
+  it("lists every folder, as does the diagram of the README", () => {
+    const [rows = []] = architecture.section("The rooms").tables;
+    expect(rows.map(([folder = ""]) => codesIn(folder)[0])).to.have.members(
       entries.map((entry) => `src/${entry}`),
     );
     const diagram = readme.section("Inside").fences.find(({ text }) => text.includes("src/\n"));
@@ -203,15 +201,15 @@ describe("docs/architecture.md", () => {
     expect(inDiagram).to.have.members(entries);
   });
 
-  it("tells where to begin reading", () => {
-    const [rooms = []] = architecture.section("The rooms").tables;
-    for (const [folder = "", , files = ""] of rooms) {
-      const [room = ""] = codesIn(folder);
-      for (const file of codesIn(files)) expect(readdirSync(room), room).to.include(file);
+  it("names files that exist", () => {
+    const [rows = []] = architecture.section("The rooms").tables;
+    for (const [folder = "", , files = ""] of rows) {
+      const [path = ""] = codesIn(folder);
+      for (const file of codesIn(files)) expect(readdirSync(path), path).to.include(file);
     }
   });
 
-  it("has every port with its adapters", () => {
+  it("lists every port with its adapters", () => {
     const [rows = []] = architecture.section("Ports and their adapters").tables;
     const ports = readdirSync("src/ports").filter(
       (name) => name.endsWith(".ts") && !name.endsWith(".d.ts"),

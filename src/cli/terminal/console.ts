@@ -1,19 +1,18 @@
 import type { WriteStream } from "node:tty";
 
-import { wrapWords } from "../paragraph.js";
-import { paintFor, type Paint } from "../terminal-style.js";
+import { paintFor, wrap, type Paint, type Style } from "./text.js";
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "hasColors">>;
 
-const UNLIMITED = Number.POSITIVE_INFINITY;
 const MAX_WIDTH = 110;
-/** Of a terminal that does not say, or says 0 (a serial line, a pseudo terminal that nobody has given a size). */
+/** For terminals that report no width, or 0, such as a serial line or a bare pseudoterminal. */
 const DEFAULT_WIDTH = 80;
 const CLEAR_LINE = "\r\u001b[K";
 
 /**
- * Where a command speaks. With `--json`, stdout gets one object and nothing else, and what people read goes to stderr. Colours and
- * line breaks are for terminals alone (https://no-color.org): a pipe gets one line a fact.
+ * The output of a command. With `--json`, stdout receives one JSON object and nothing else, and
+ * texts for the user go to stderr. Only terminals get colors (https://no-color.org) and wrapped
+ * lines.
  */
 export class CommandConsole {
   readonly json: boolean;
@@ -31,70 +30,69 @@ export class CommandConsole {
     this.paint = paintFor(this.isTerminal && this.#text.hasColors?.() === true);
   }
 
-  /** Whether somebody looks on, at a terminal that can clear a line. */
+  /** Whether texts go to a terminal that can clear a line. */
   get isTerminal(): boolean {
     return this.#text.isTTY === true && process.env.TERM !== "dumb";
   }
 
-  /** How wide a line may get. */
+  /** The maximum length of a line of text; infinite unless it goes to a terminal. */
   get width(): number {
-    if (this.#text.isTTY !== true) return UNLIMITED;
-    const { columns = 0 } = this.#text;
-    return Math.min(MAX_WIDTH, (columns > 0 ? columns : DEFAULT_WIDTH) - 1);
+    return widthOf(this.#text);
   }
 
-  /** A line of the result, for people: with `--json` the object says it. */
+  /** Prints a line of the result, unless `--json` replaces it. */
   line(text = ""): void {
     if (!this.json) this.notice(text);
   }
 
-  /** Sentences of the result, broken to fit; continued lines are indented. */
+  /** Prints sentences of the result; every line but the first is indented. */
   text(text: string, indent = 0): void {
-    for (const line of wrapWords(text, this.width, indent)) this.line(line);
+    for (const line of wrap(text, this.width, indent)) this.line(line);
   }
 
-  /** A line that somebody has to read for the command to go on, with `--json` too. */
+  /** Prints a line that the user needs to read while the command runs, also with `--json`. */
   notice(text = ""): void {
     this.#clearProgress();
     this.#text.write(`${text}\n`);
   }
 
-  /** Sentences that somebody has to read. */
+  /** Prints sentences that the user needs to read while the command runs, also with `--json`. */
   noticeText(text: string): void {
-    for (const line of wrapWords(text, this.width, 0)) this.notice(line);
+    for (const line of wrap(text, this.width, 0)) this.notice(line);
   }
 
-  /** Something worth knowing that is no result: on stderr always. */
+  /** Prints additional information to stderr. */
   note(text: string): void {
-    this.#clearProgress();
-    const width = this.#stderr.isTTY === true ? this.width : UNLIMITED;
-    for (const line of wrapWords(`Note: ${text}`, width, 6)) this.#stderr.write(`${line}\n`);
+    this.#printLabelled("Note:", text);
   }
 
-  /** A failure with what to do about it: on stderr always. */
+  /** Prints an error, and what to do about it, to stderr. */
   error(message: string, hint: string | undefined): void {
-    this.#clearProgress();
-    const paint = paintFor(this.#stderr.isTTY === true && this.#stderr.hasColors?.() === true);
-    const width = this.#stderr.isTTY === true ? this.width : UNLIMITED;
-    const [first = "", ...others] = wrapWords(`Error: ${message}`, width, 7);
-    const lines = [first.replace(/^Error:/, paint("Error:", "red", "bold")), ...others];
-    const hintLines =
-      hint === undefined || hint === ""
-        ? []
-        : wrapWords(`→ ${hint}`, width - 7, 2).map((line) => `       ${line}`);
-    for (const line of [...lines, ...hintLines]) this.#stderr.write(`${line}\n`);
+    this.#printLabelled("Error:", message, "red", "bold");
+    if (hint === undefined || hint === "") return;
+    const indent = " ".repeat("Error: ".length);
+    for (const line of wrap(`→ ${hint}`, widthOf(this.#stderr) - indent.length, 2))
+      this.#stderr.write(`${indent}${line}\n`);
   }
 
-  /** A line that stands until the next one; terminals only. */
+  /** On a terminal, shows a line until the next one is printed. */
   progress(text: string): void {
     if (!this.isTerminal) return;
     this.#text.write(`${CLEAR_LINE}${text}`);
     this.#hasProgress = true;
   }
 
-  /** The one object of `--json`. */
+  /** Prints the JSON object of `--json`. */
   result(value: object): void {
     if (this.json) this.#stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  #printLabelled(label: string, text: string, ...styles: readonly Style[]): void {
+    this.#clearProgress();
+    const paint = paintFor(this.#stderr.isTTY === true && this.#stderr.hasColors?.() === true);
+    const lines = wrap(`${label} ${text}`, widthOf(this.#stderr), label.length + 1);
+    for (const [index, line] of lines.entries())
+      this.#stderr.write(`${index === 0 ? line.replace(label, paint(label, ...styles)) : line}\n`);
   }
 
   #clearProgress(): void {
@@ -102,4 +100,9 @@ export class CommandConsole {
     this.#hasProgress = false;
     this.#text.write(CLEAR_LINE);
   }
+}
+
+function widthOf({ isTTY, columns = 0 }: Output): number {
+  if (isTTY !== true) return Number.POSITIVE_INFINITY;
+  return Math.min(MAX_WIDTH, (columns > 0 ? columns : DEFAULT_WIDTH) - 1);
 }

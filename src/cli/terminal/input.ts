@@ -1,33 +1,50 @@
 import type { ReadStream } from "node:tty";
 
+import type { Disposer } from "../../faults/emitter.js";
 import { Fault } from "../../faults/fault.js";
-import { LineEditor } from "../line-editor.js";
-import { UsageError } from "../usage-error.js";
+import { LineEditor } from "./keys.js";
 
-/** A grant is a few kilobytes; more than this is the wrong file. */
+/** A grant takes a few kilobytes; more than this is the wrong file. */
 const MAX_LENGTH = 64 * 1024;
-/** PowerShell puts one before what it pipes. */
+/** PowerShell writes one to pipes. */
 const BYTE_ORDER_MARK = /^\ufeff/;
 
-/** What an administrator types or pipes in. Secrets come this way only: a command line can be seen by everybody on the machine. */
+/**
+ * Unusable arguments or input: exit code 2. The message never repeats the input, which may be a
+ * secret.
+ */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/**
+ * What the user types or pipes in. Secrets are read only here, because every user of the machine
+ * can read command lines. Every method rejects with Fault `cancelled` when the signal fires.
+ */
 export class CommandInput {
   readonly #input: NodeJS.ReadStream;
   readonly #promptOutput: NodeJS.WritableStream;
   readonly #signal: AbortSignal;
   readonly #editor = new LineEditor();
 
-  constructor(input: NodeJS.ReadStream, prompts: NodeJS.WritableStream, signal: AbortSignal) {
+  constructor(input: NodeJS.ReadStream, promptOutput: NodeJS.WritableStream, signal: AbortSignal) {
     this.#input = input;
-    this.#promptOutput = prompts;
+    this.#promptOutput = promptOutput;
     this.#signal = signal;
   }
 
-  /** Whether somebody is there to be asked. */
+  /** Whether a user can be prompted. */
   get isInteractive(): boolean {
     return this.#input.isTTY;
   }
 
-  /** Asks for a line. Fault: `cancelled` (Ctrl+C, Ctrl+D, the end of the command). */
+  /** Prompts for a line. Fault: `cancelled`, also on Ctrl+C and Ctrl+D. */
   prompt(prompt: string, options: { readonly echo: boolean }): Promise<string> {
     const input: ReadStream = this.#input;
     this.#promptOutput.write(prompt);
@@ -41,25 +58,24 @@ export class CommandInput {
         this.#promptOutput.write("\n");
         settle();
       };
-      const cancel = (): void =>
-        finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
+      const cancel = (): void => finish(() => reject(cancelledFault()));
       const handleData = (chunk: Buffer | string): void => {
         const { echo, outcome } = this.#editor.feed(String(chunk));
         this.#promptOutput.write(echo);
         if (outcome.kind === "line") finish(() => resolve(outcome.text));
-        else if (outcome.kind === "givenUp") cancel();
+        else if (outcome.kind === "cancelled") cancel();
       };
       this.#signal.addEventListener("abort", cancel, { once: true });
       input.setEncoding("utf8");
       input.setRawMode(true);
       input.on("data", handleData).resume();
-      // Lines pasted at once after an earlier question.
+      // A previous paste may have contained this line, too.
       handleData("");
     });
   }
 
-  /** Calls when somebody presses Enter. The returned function ends the listening. */
-  onEnter(listener: () => void): () => void {
+  /** Calls the listener when the user presses Enter; never if nobody can. */
+  onEnter(listener: () => void): Disposer {
     if (!this.isInteractive) return () => undefined;
     const handleData = (): void => listener();
     this.#input.on("data", handleData).resume();
@@ -69,15 +85,15 @@ export class CommandInput {
     };
   }
 
-  /** The first lines that are piped in; fewer where the input ends before. */
+  /** Reads lines from a pipe without waiting for its end; fewer if it ends early. */
   async readLines(count: number): Promise<string[]> {
-    const text = await this.#readPiped((handleData) => handleData.split("\n").length > count);
-    const readLines = text.split(/\r?\n/);
-    if (readLines.at(-1) === "") readLines.pop();
-    return readLines.slice(0, count);
+    const text = await this.#readPiped((received) => received.split("\n").length > count);
+    const lines = text.split(/\r?\n/);
+    if (lines.at(-1) === "") lines.pop();
+    return lines.slice(0, count);
   }
 
-  /** All that is piped in. */
+  /** Reads until the end of stdin. */
   readAll(): Promise<string> {
     return this.#readPiped(() => false);
   }
@@ -93,24 +109,26 @@ export class CommandInput {
         settle();
       };
       const complete = (): void => finish(() => resolve(text.replace(BYTE_ORDER_MARK, "")));
-      const cancel = (): void =>
-        finish(() => reject(new Fault("cancelled", "Given up: nothing was changed.")));
+      const cancel = (): void => finish(() => reject(cancelledFault()));
       const handleData = (chunk: Buffer | string): void => {
         text += String(chunk);
-        if (text.length > MAX_LENGTH) {
-          finish(() =>
-            reject(
-              new UsageError(
-                "Far too much was piped in.",
-                "Pipe in just what the command asks for (--help).",
-              ),
-            ),
-          );
-        } else if (isComplete(text)) complete();
+        if (text.length > MAX_LENGTH) finish(() => reject(tooLongError()));
+        else if (isComplete(text)) complete();
       };
       this.#signal.addEventListener("abort", cancel, { once: true });
       input.setEncoding("utf8");
       input.on("data", handleData).on("end", complete).on("error", complete).resume();
     });
   }
+}
+
+function cancelledFault(): Fault {
+  return new Fault("cancelled", "Cancelled. Nothing was changed.");
+}
+
+function tooLongError(): UsageError {
+  return new UsageError(
+    "The input is too long.",
+    "Pipe in only what the command asks for. See --help.",
+  );
 }

@@ -1,33 +1,34 @@
-import type { PresenceRecord, PresenceState } from "../../presence/record.js";
+import type { PresenceReason, PresenceRecord, PresenceState } from "../../presence/record.js";
 import {
-  selectColumns,
-  renderHeading,
-  displayNameOf,
-  renderRecord,
-} from "../presence-table-columns.js";
-import { STATE_STYLES, stateText } from "../presence-table-states.js";
-import { paintFor, type Paint, type Style } from "../terminal-style.js";
-import { clip, displayWidth, fit, sanitize, wrap } from "./text.js";
+  clip,
+  displayWidth,
+  fit,
+  paintFor,
+  sanitize,
+  wrap,
+  type Paint,
+  type Style,
+} from "./text.js";
 
 export interface PresenceChange {
-  /** ms since 1970 */
+  /** Milliseconds since 1970. */
   readonly at: number;
   readonly from: PresenceRecord;
   readonly to: PresenceRecord;
 }
 
-/** All that a picture of presence shows. */
+/** Everything that the table shows. */
 export interface PresenceTableModel {
-  /** ms since 1970 */
+  /** Milliseconds since 1970. */
   readonly now: number;
   readonly title: string;
-  /** Stands at the right of the title where there is room. */
+  /** Shown to the right of the title if there is space. */
   readonly summary: string;
-  /** Sentences above the table, the latest last; the latest stay when there is no room for all. */
+  /** Sentences above the table, the latest last. If not all fit, the latest are shown. */
   readonly notes: readonly string[];
-  /** A first sweep under way, shown in place of the totals; `of` is null while nobody knows how many persons there are. */
+  /** Progress of the first sweep, shown instead of the totals; `expected` is null if unknown. */
   readonly sweep: { readonly persons: number; readonly expected: number | null } | null;
-  /** How many persons are in which state, over everyone known. */
+  /** The number of known people in each state. */
   readonly totals: ReadonlyMap<PresenceState, number>;
   readonly records: readonly PresenceRecord[];
   /** The latest first. */
@@ -41,13 +42,65 @@ export interface TableSize {
   readonly hasColors: boolean;
 }
 
+interface StateStyle {
+  /** From the Windows Glyph List 4, which every console font has. No two states share a symbol. */
+  readonly symbol: string;
+  readonly label: string;
+  readonly styles: readonly Style[];
+}
+
+interface Column {
+  readonly heading: string;
+  readonly width: number;
+  readonly align: "left" | "right";
+  readonly text: (record: PresenceRecord, now: number) => string;
+  readonly styles: (record: PresenceRecord) => readonly Style[];
+}
+
+interface TextItem {
+  readonly text: string;
+  readonly styles: readonly Style[];
+}
+
+/** How each state is shown, in the order of the totals. */
+export const STATE_STYLES: Readonly<Record<PresenceState, StateStyle>> = {
+  available: { symbol: "●", label: "available", styles: ["green"] },
+  away: { symbol: "○", label: "away", styles: ["yellow"] },
+  onCall: { symbol: "♪", label: "on a call", styles: ["red"] },
+  inMeeting: { symbol: "■", label: "in a meeting", styles: ["magenta"] },
+  presenting: { symbol: "►", label: "presenting", styles: ["magenta", "bold"] },
+  doNotDisturb: { symbol: "▬", label: "do not disturb", styles: ["brightRed", "bold"] },
+  outOfOffice: { symbol: "◊", label: "out of office", styles: ["cyan"] },
+  offline: { symbol: "×", label: "offline", styles: ["grey"] },
+  unknown: { symbol: "?", label: "unknown", styles: ["grey"] },
+};
+
+const REASON_LABELS: Readonly<Record<PresenceReason, string>> = {
+  disabled: "disabled",
+  blocked: "blocked",
+  notReady: "not ready",
+  notFound: "not found",
+  notShared: "not shared",
+  stale: "stale",
+  neverSignedIn: "never signed in",
+  undetermined: "undetermined",
+  unrecognizedStatus: "new status",
+  invalidUri: "invalid address",
+};
+
+const GAP = "  ";
 const HIGHLIGHT_MS = 4000;
 const MAX_CHANGES = 6;
 const MAX_BAR_WIDTH = 40;
 const MIN_TITLE_WIDTH = 22;
 const SINGLE_LINE_TOTALS_WIDTH = 150;
+const MIN_WIDTH_FOR_STATE = 12;
+const MIN_WIDTH_FOR_AGES = 46;
+const MIN_WIDTH_FOR_ADDRESS = 80;
+const MAX_STATE_WIDTH = 27;
+const NARROW_STATE_WIDTH = 18;
 
-/** Draws presence as lines: never more of them than `rows`, none wider than `columns`, no colours unless asked for. */
+/** Renders at most `rows` lines of at most `columns` columns each. */
 export function renderPresenceTable(model: PresenceTableModel, size: TableSize): string[] {
   const paint = paintFor(size.hasColors);
   const header = [
@@ -55,26 +108,46 @@ export function renderPresenceTable(model: PresenceTableModel, size: TableSize):
     ...noteLines(model.notes, size, paint),
     ...summaryLines(model, size, paint),
   ];
-  const changes = changeLines(model.changes, size, paint);
   const footer =
-    size.rows >= 8 ? [...changes, paint(clip(sanitize(model.footer), size.columns), "faint")] : [];
-  const availableRows = Math.max(1, size.rows - header.length - footer.length);
-  return [...header, ...tableLines(model, availableRows, size, paint), ...footer].slice(
-    0,
-    size.rows,
-  );
+    size.rows < 8
+      ? []
+      : [
+          ...changeLines(model.changes, size, paint),
+          paint(clip(sanitize(model.footer), size.columns), "faint"),
+        ];
+  const tableRows = Math.max(1, size.rows - header.length - footer.length);
+  const table = tableLines(model, tableRows, size.columns, paint);
+  return [...header, ...table, ...footer].slice(0, size.rows);
 }
 
-/** How many persons a picture has room for, once its notes are down to one line. */
+/** The number of people that a table of this height can show below a note of one line. */
 export function personCapacity(rows: number): number {
   const changes = changeCapacity(rows);
   const fixedRows = ["title", "note", "totals", "heading", "footer"].length + (rows >= 24 ? 1 : 0);
   return Math.max(1, rows - fixedRows - (changes === 0 ? 0 : changes + 1));
 }
 
-/** A change as one line of text without colours: `Björn Weber  ● available → ♪ on call`. */
+/** A change in one line without colors: `Björn Weber  ● available → ♪ on a call`. */
 export function changeText({ from, to }: PresenceChange): string {
   return `${displayNameOf(to)}  ${stateText(from)} → ${stateText(to)}`;
+}
+
+/** The number of people in each state: `● 20 available  ○ 7 away`. */
+export function totalsText(totals: ReadonlyMap<PresenceState, number>): string {
+  return totalItems(totals)
+    .map(({ text }) => text)
+    .join(GAP);
+}
+
+/** A state's symbol and label, and the reason if there is one: `? unknown (stale)`. */
+export function stateText({ state, reason }: Pick<PresenceRecord, "state" | "reason">): string {
+  const { symbol, label } = STATE_STYLES[state];
+  return `${symbol} ${label}${reason === null ? "" : ` (${REASON_LABELS[reason]})`}`;
+}
+
+/** The address is shown until Webex provides a display name. */
+export function displayNameOf(record: PresenceRecord): string {
+  return sanitize(record.displayName ?? record.uri);
 }
 
 /** Local time as HH:MM:SS. */
@@ -85,35 +158,18 @@ export function formatTime(at: number): string {
     .join(":");
 }
 
-/** How many persons are in which state, in the order of the states: `● 20 available  ○ 7 away`. */
-export function totalsText(totals: ReadonlyMap<PresenceState, number>): string {
-  return totalItems(totals)
-    .map(({ text }) => text)
-    .join("  ");
-}
-
-function totalItems(totals: ReadonlyMap<PresenceState, number>) {
-  return Object.entries(STATE_STYLES).flatMap(([state, { symbol, label: word, styles }]) => {
-    const count = totals.get(state as PresenceState) ?? 0;
-    return count === 0
-      ? []
-      : [{ text: `${symbol} ${count} ${word}`, shortText: `${symbol} ${count}`, styles }];
-  });
-}
-
 function titleLine({ title, summary }: PresenceTableModel, columns: number, paint: Paint): string {
   const right = columns - displayWidth(summary) >= MIN_TITLE_WIDTH ? ` ${sanitize(summary)} ` : "";
   return paint(fit(` ${sanitize(title)}`, columns - displayWidth(right)) + right, "inverse");
 }
 
 function noteLines(notes: readonly string[], { columns, rows }: TableSize, paint: Paint): string[] {
-  const maxLines = Math.floor(rows / 3.5);
-  const wrapped = notes.flatMap((note) => wrap(sanitize(note), columns, 3));
-  const last = notes.at(-1);
-  const lastNoteHeight = last === undefined ? 0 : wrap(sanitize(last), columns, 3).length;
-  return wrapped
-    .map((line, index) => (index >= wrapped.length - lastNoteHeight ? line : paint(line, "faint")))
-    .slice(-maxLines);
+  const lines = notes.flatMap((note, index) =>
+    wrap(sanitize(note), columns, 3)
+      .map((line) => clip(line, columns))
+      .map((line) => (index === notes.length - 1 ? line : paint(line, "faint"))),
+  );
+  return lines.slice(-Math.floor(rows / 3.5));
 }
 
 function summaryLines(
@@ -121,47 +177,36 @@ function summaryLines(
   { columns, rows }: TableSize,
   paint: Paint,
 ): string[] {
-  const availableRows = columns < SINGLE_LINE_TOTALS_WIDTH && rows >= 24 ? 2 : 1;
-  const lines = sweep
-    ? [progressLine(sweep, columns, paint)]
-    : totalsLines(totals, availableRows, columns, paint);
-  while (lines.length < availableRows) lines.push("");
-  return lines;
+  const height = columns < SINGLE_LINE_TOTALS_WIDTH && rows >= 24 ? 2 : 1;
+  if (sweep !== null) return padLines([progressLine(sweep, columns, paint)], height);
+  const people = [...totals.values()].reduce((sum, count) => sum + count, 0);
+  const total = { text: `${people} people`, styles: [] };
+  const labelled = packLines([total, ...totalItems(totals)], columns, paint);
+  if (labelled.length <= height) return padLines(labelled, height);
+  // The table explains the symbols.
+  const symbols = totalItems(totals).map(({ shortText: text, styles }) => ({ text, styles }));
+  return padLines(packLines([total, ...symbols], columns, paint).slice(0, height), height);
 }
 
-/** The totals in words where all of them fit, else with the symbols alone, which the table explains. */
-function totalsLines(
-  totals: PresenceTableModel["totals"],
-  availableRows: number,
-  columns: number,
-  paint: Paint,
-): string[] {
-  const known = {
-    text: `${[...totals.values()].reduce((sum, count) => sum + count, 0)} people`,
-    styles: [],
-  };
-  const inWords = pack([known, ...totalItems(totals)], columns, paint);
-  if (inWords.length <= availableRows) return inWords;
-  const inSymbols = totalItems(totals).map(({ shortText, styles }) => ({
-    text: shortText,
-    styles,
-  }));
-  return pack([known, ...inSymbols], columns, paint).slice(0, availableRows);
+function totalItems(totals: ReadonlyMap<PresenceState, number>) {
+  return Object.entries(STATE_STYLES).flatMap(([state, { symbol, label, styles }]) => {
+    const count = totals.get(state as PresenceState) ?? 0;
+    const shortText = `${symbol} ${count}`;
+    return count === 0 ? [] : [{ text: `${shortText} ${label}`, shortText, styles }];
+  });
 }
 
-function pack(
-  parts: readonly { readonly text: string; readonly styles: readonly Style[] }[],
-  columns: number,
-  paint: Paint,
-): string[] {
+/** Fills lines with as many items as fit into each. */
+function packLines(items: readonly TextItem[], columns: number, paint: Paint): string[] {
   const lines: string[] = [];
   let width = 0;
-  for (const { text, styles } of parts) {
+  for (const { text, styles } of items) {
     const painted = paint(clip(text, columns), ...styles);
     const line = lines.at(-1);
-    if (line !== undefined && width + displayWidth(text) + 2 <= columns) {
-      lines[lines.length - 1] = `${line}  ${painted}`;
-      width += displayWidth(text) + 2;
+    const extendedWidth = width + GAP.length + displayWidth(text);
+    if (line !== undefined && extendedWidth <= columns) {
+      lines[lines.length - 1] = line + GAP + painted;
+      width = extendedWidth;
     } else {
       lines.push(painted);
       width = displayWidth(text);
@@ -171,43 +216,98 @@ function pack(
 }
 
 function progressLine(
-  sweep: NonNullable<PresenceTableModel["sweep"]>,
+  { persons, expected }: NonNullable<PresenceTableModel["sweep"]>,
   columns: number,
   paint: Paint,
 ): string {
-  const { persons, expected } = sweep;
   if (expected === null) return clip(`First sweep: ${persons} people so far`, columns);
-  const fraction = Math.min(1, persons / Math.max(1, expected));
   const text = `First sweep: ${persons} of ${expected} people`;
-  const availableRows = Math.min(MAX_BAR_WIDTH, columns - displayWidth(text) - 2);
-  if (availableRows < 5) return clip(text, columns);
-  const filled = Math.round(fraction * availableRows);
-  return `${text}  ${paint("█".repeat(filled), "green")}${paint("░".repeat(availableRows - filled), "grey")}`;
+  const barWidth = Math.min(MAX_BAR_WIDTH, columns - displayWidth(text) - GAP.length);
+  if (barWidth < 5) return clip(text, columns);
+  const filled = Math.round(Math.min(1, persons / Math.max(1, expected)) * barWidth);
+  const bar = paint("█".repeat(filled), "green") + paint("░".repeat(barWidth - filled), "grey");
+  return text + GAP + bar;
 }
 
 function tableLines(
-  model: PresenceTableModel,
-  availableRows: number,
-  size: TableSize,
+  { now, records, changes }: PresenceTableModel,
+  height: number,
+  width: number,
   paint: Paint,
 ): string[] {
-  const columns = selectColumns(size.columns);
-  const fresh = new Set(
-    model.changes.filter(({ at }) => model.now - at < HIGHLIGHT_MS).map(({ to }) => to.uri),
+  const columns = selectColumns(width);
+  const heading = columns.map(({ heading: text, width, align }) => fit(text, width, align));
+  const lines = height > 1 ? [paint(heading.join(GAP), "bold")] : [];
+  const recentlyChanged = new Set(
+    changes.filter(({ at }) => now - at < HIGHLIGHT_MS).map(({ to }) => to.uri),
   );
-  const lines = availableRows > 1 ? [renderHeading(columns, paint)] : [];
-  const left = availableRows - lines.length;
-  const shown = model.records.length <= left ? left : left - 1;
-  for (const record of model.records.slice(0, shown)) {
-    lines.push(
-      renderRecord(record, columns, { now: model.now, fresh: fresh.has(record.uri), paint }),
+  const capacity = height - lines.length;
+  const shown = records.slice(0, records.length <= capacity ? capacity : capacity - 1);
+  for (const record of shown) {
+    const emphasis: readonly Style[] = recentlyChanged.has(record.uri) ? ["bold"] : [];
+    const cells = columns.map(({ width, align, text, styles }) =>
+      paint(fit(text(record, now), width, align), ...styles(record), ...emphasis),
     );
+    lines.push(cells.join(GAP));
   }
-  const hidden = model.records.length - shown;
+  const hidden = records.length - shown.length;
   if (hidden > 0)
-    lines.push(paint(clip(`and ${hidden} more, for a taller window`, size.columns), "faint"));
-  while (lines.length < availableRows) lines.push("");
-  return lines;
+    lines.push(paint(clip(`and ${hidden} more: enlarge the window to see them`, width), "faint"));
+  return padLines(lines, height);
+}
+
+/**
+ * The columns that fit: the name and the state always, then FOR (time in this state) and AGE (time
+ * since Webex confirmed it), then the address.
+ */
+function selectColumns(width: number): readonly Column[] {
+  const name = column("NAME", width, displayNameOf);
+  if (width < MIN_WIDTH_FOR_STATE) return [name];
+  const hasAddress = width >= MIN_WIDTH_FOR_ADDRESS;
+  const stateWidth =
+    width >= 56
+      ? Math.min(MAX_STATE_WIDTH, Math.floor(width * 0.4))
+      : Math.min(NARROW_STATE_WIDTH, width - 8);
+  const state: Column = {
+    ...column("STATE", stateWidth, stateText),
+    styles: (record) => STATE_STYLES[record.state].styles,
+  };
+  const ages =
+    width < MIN_WIDTH_FOR_AGES
+      ? []
+      : ([
+          {
+            ...column("FOR", 6, ({ since }, now) => formatAge(since, now), "faint"),
+            align: "right",
+          },
+          {
+            ...column("AGE", 6, ({ observedAt }, now) => formatAge(observedAt, now), "faint"),
+            align: "right",
+          },
+        ] satisfies Column[]);
+  const usedWidth = [state, ...ages].reduce((sum, each) => sum + each.width + GAP.length, 0);
+  const remaining = Math.max(1, width - usedWidth - (hasAddress ? GAP.length : 0));
+  const nameWidth = hasAddress ? Math.min(26, Math.floor(remaining * 0.38)) : remaining;
+  const address = column("ADDRESS", remaining - nameWidth, ({ uri }) => sanitize(uri), "faint");
+  return [{ ...name, width: nameWidth }, ...(hasAddress ? [address] : []), state, ...ages];
+}
+
+function column(
+  heading: string,
+  width: number,
+  text: Column["text"],
+  ...styles: readonly Style[]
+): Column {
+  return { heading, width, align: "left", text, styles: () => styles };
+}
+
+/** Time since a date in one unit, at most six columns wide: `42 s`, `7 min`, `3 h`, `2 d`. */
+function formatAge(iso: string | null, now: number): string {
+  if (iso === null) return "–";
+  const seconds = Math.max(0, Math.floor((now - Date.parse(iso)) / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
 function changeCapacity(rows: number): number {
@@ -219,23 +319,25 @@ function changeLines(
   { columns, rows }: TableSize,
   paint: Paint,
 ): string[] {
-  const availableRows = changeCapacity(rows);
-  if (availableRows === 0) return [];
-  const lines = changes.slice(0, availableRows).map((change) => changeLine(change, columns, paint));
-  while (lines.length < availableRows) lines.push("");
-  return [paint(clip("LATEST CHANGES", columns), "bold"), ...lines];
+  const height = changeCapacity(rows);
+  if (height === 0) return [];
+  const lines = changes.slice(0, height).map((change) => changeLine(change, columns, paint));
+  return [paint(clip("LATEST CHANGES", columns), "bold"), ...padLines(lines, height)];
 }
 
 function changeLine({ at, from, to }: PresenceChange, columns: number, paint: Paint): string {
   const time = formatTime(at);
-  const states = `${stateText(from)} → ${stateText(to)}`;
-  const availableRows = columns - time.length - 4;
-  const nameWidth = Math.max(8, Math.min(24, availableRows - displayWidth(states)));
-  const before = clip(stateText(from), Math.max(1, availableRows - nameWidth - 4));
-  const after = clip(
-    stateText(to),
-    Math.max(0, availableRows - nameWidth - displayWidth(before) - 3),
-  );
-  if (availableRows < 24) return clip(`${time}  ${displayNameOf(to)}`, columns);
-  return `${paint(time, "faint")}  ${fit(displayNameOf(to), nameWidth)}  ${before} → ${paint(after, ...STATE_STYLES[to.state].styles)}`;
+  const name = displayNameOf(to);
+  const width = columns - time.length - 2 * GAP.length;
+  if (width < 24) return clip(`${time}  ${name}`, columns);
+  const statesWidth = displayWidth(`${stateText(from)} → ${stateText(to)}`);
+  const nameWidth = Math.max(8, Math.min(24, width - statesWidth));
+  const before = clip(stateText(from), Math.max(1, width - nameWidth - 4));
+  const after = clip(stateText(to), Math.max(0, width - nameWidth - displayWidth(before) - 3));
+  const change = `${before} → ${paint(after, ...STATE_STYLES[to.state].styles)}`;
+  return [paint(time, "faint"), fit(name, nameWidth), change].join(GAP);
+}
+
+function padLines(lines: readonly string[], height: number): string[] {
+  return [...lines, ...Array<string>(Math.max(0, height - lines.length)).fill("")];
 }

@@ -10,14 +10,17 @@ export interface TerminalSize {
 
 const ENTER_ALTERNATE_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[2J";
 const LEAVE_ALTERNATE_SCREEN = "\u001b[?25h\u001b[?1049l";
-// Synchronized output: terminals that know it show a frame whole, the others ignore it.
+// Synchronized output: terminals that support it never show half a frame; others ignore it.
 const BEGIN_FRAME = "\u001b[?2026h";
 const END_FRAME = "\u001b[?2026l";
 
-/** `process.stdout`, when it is a terminal. */
+/** `process.stdout` if it is a terminal. */
 export type TerminalOutput = WriteStream & { readonly fd: number };
 
-/** A terminal's alternate screen, drawn without flicker: only lines that differ are written. It is left again however the process ends, short of SIGKILL. */
+/**
+ * A terminal's alternate screen. Drawing writes only the lines that differ, so that nothing
+ * flickers. When the process exits, whatever the reason except SIGKILL, the terminal is restored.
+ */
 export class TerminalScreen {
   readonly #output: TerminalOutput;
   readonly #handleExit = (): void => this.close();
@@ -29,7 +32,7 @@ export class TerminalScreen {
     this.#output = output;
   }
 
-  /** What may be drawn on. The last column stays free: after writing there, erasing to the end of the line would take that character. */
+  /** Excludes the last column, which erasing to the end of the line would clear. */
   get size(): TerminalSize {
     return {
       columns: Math.max(1, (this.#output.columns || 80) - 1),
@@ -49,19 +52,17 @@ export class TerminalScreen {
     this.#output.write(ENTER_ALTERNATE_SCREEN);
   }
 
-  /** Shows lines that are no wider than `size`; rows beyond the last one are blank. */
+  /** The lines must fit into `size`; rows below the last line are cleared. */
   draw(lines: readonly string[]): void {
     if (!this.#isOpen) return;
     const previous = this.#lastFrame;
     const changed = lines.flatMap((line, row) =>
       previous?.[row] === line ? [] : [`\u001b[${row + 1};1H${line}\u001b[K`],
     );
-    const below =
-      previous === null || previous.length > lines.length
-        ? `\u001b[${lines.length + 1};1H\u001b[J`
-        : "";
+    const isShorter = previous === null || previous.length > lines.length;
+    const eraseBelow =
+      isShorter && lines.length < this.size.rows ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
     this.#lastFrame = lines;
-    const eraseBelow = lines.length < this.size.rows ? below : "";
     if (changed.length > 0 || eraseBelow !== "")
       this.#output.write(BEGIN_FRAME + changed.join("") + eraseBelow + END_FRAME);
   }
@@ -71,7 +72,7 @@ export class TerminalScreen {
     return () => void this.#output.off("resize", listener);
   }
 
-  /** Gives the terminal back as it was, cursor included. */
+  /** Restores the terminal, cursor included. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -79,10 +80,10 @@ export class TerminalScreen {
     this.#output.off("resize", this.#invalidate);
     this.#lastFrame = null;
     try {
-      // Not through the stream: a process that is exiting waits for no stream.
+      // Synchronously, because an exiting process does not wait for its streams.
       writeSync(this.#output.fd, END_FRAME + LEAVE_ALTERNATE_SCREEN);
     } catch {
-      // The terminal is gone, and nobody looks at it any more.
+      // The terminal is closed.
     }
   }
 }

@@ -1,21 +1,51 @@
-// Two columns wide: East Asian Wide and Fullwidth (Unicode Standard Annex #11), and emoji shown as pictures.
+// The sixteen colors that every terminal has, so that the user's theme decides how they look
+// (Select Graphic Rendition, ECMA-48 8.3.117).
+const STYLES = {
+  bold: "1",
+  faint: "2",
+  inverse: "7",
+  red: "31",
+  green: "32",
+  yellow: "33",
+  magenta: "35",
+  cyan: "36",
+  grey: "90",
+  brightRed: "91",
+} as const;
+
+export type Style = keyof typeof STYLES;
+
+/** Applies styles to a text. */
+export type Paint = (text: string, ...styles: readonly Style[]) => string;
+
+/** Without colors, the returned function leaves every text unchanged. */
+export function paintFor(hasColors: boolean): Paint {
+  if (!hasColors) return (text) => text;
+  return (text, ...styles) =>
+    styles.length === 0 || text === ""
+      ? text
+      : `\u001b[${styles.map((style) => STYLES[style]).join(";")}m${text}\u001b[0m`;
+}
+
+// Two columns wide: East Asian Wide and Fullwidth (Unicode Standard Annex #11), and emoji.
 const WIDE =
   /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})/u;
 const EMOJI_STYLE = "\ufe0f";
 const ZERO_WIDTH = /^(?:\p{Mark}|\p{Default_Ignorable_Code_Point}|\p{Control})+$/u;
-// Control characters, and those that turn the reading direction around: a name may hold them, a terminal must not obey them.
+// Control characters and bidirectional overrides. A display name may contain them, but they must
+// not reach the terminal.
 const UNPRINTABLE = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
-// Latin letters and the table's own symbols, one column each: most texts need no closer look, which is slow.
+// A fast path, because segmenting is slow: Latin letters and the table's symbols, one column each.
 const PLAIN =
   /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2013\u2026\u2190-\u2193\u2580-\u25cf\u266a]*$/;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** Text from outside, safe to put into a line of a terminal: what a terminal would obey becomes a space. */
+/** Replaces control characters with spaces, so that a text from outside can be printed safely. */
 export function sanitize(text: string): string {
   return text.replaceAll(UNPRINTABLE, " ");
 }
 
-/** How many columns a text takes; it may hold no escape sequences. */
+/** The number of terminal columns that a text without escape sequences takes up. */
 export function displayWidth(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let width = 0;
@@ -23,7 +53,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** At most `width` columns of a text; the last one is an ellipsis where something is left out. */
+/** Shortens a text to at most `width` columns, the last of which is then an ellipsis. */
 export function clip(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   if (width <= 0) return "";
@@ -37,27 +67,73 @@ export function clip(text: string, width: number): string {
   return `${kept.trimEnd()}…`;
 }
 
-/** Exactly `width` columns: clipped, or filled up with spaces. */
+/** Clips a text to `width` columns or pads it with spaces to that width. */
 export function fit(text: string, width: number, align: "left" | "right" = "left"): string {
   const clipped = clip(text, width);
   const space = " ".repeat(Math.max(0, width - displayWidth(clipped)));
   return align === "left" ? clipped + space : space + clipped;
 }
 
-/** Breaks a sentence into lines of at most `width` columns, those after the first one indented; a word that is too long is clipped. */
+/**
+ * Breaks a text between words into lines of at most `width` columns and indents every line but the
+ * first. A word that is too long stays whole, because it may be a URL.
+ */
 export function wrap(text: string, width: number, indent: number): string[] {
+  const margin = " ".repeat(indent);
+  const [first = "", ...words] = text.split(" ");
   const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const extended = line === "" ? word : `${line} ${word}`;
-    if (displayWidth(extended) <= width || line === "") {
+  let line = first;
+  for (const word of words) {
+    const extended = `${line} ${word}`;
+    if (displayWidth(extended) <= width) {
       line = extended;
     } else {
       lines.push(line);
-      line = " ".repeat(indent) + word;
+      line = margin + word;
     }
   }
-  return [...lines, line].map((each) => clip(each, width));
+  return [...lines, line];
+}
+
+/** Names and values in two columns; a long value continues below itself. */
+export function fieldLines(
+  fields: readonly (readonly [name: string, value: string])[],
+  width: number,
+  margin: number,
+): string[] {
+  const nameWidth = Math.max(0, ...fields.map(([name]) => displayWidth(name)));
+  const indent = " ".repeat(margin + nameWidth + 2);
+  return fields.flatMap(([name, value]) =>
+    wrap(value, width - indent.length, 0).map((line, index) =>
+      index === 0 ? `${" ".repeat(margin)}${fit(name, nameWidth)}  ${line}` : indent + line,
+    ),
+  );
+}
+
+/** Local time as `2026-11-22 14:05`; a dash if there is none or it cannot be parsed. */
+export function formatDateTime(iso: string | null): string {
+  const at = iso === null ? Number.NaN : Date.parse(iso);
+  if (Number.isNaN(at)) return "–";
+  const date = new Date(at);
+  const pad = (part: number): string => String(part).padStart(2, "0");
+  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
+}
+
+/** Remaining time as on a stopwatch: `9:58`. */
+export function formatCountdown(milliseconds: number): string {
+  const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** A duration in a single unit: `42 s`, `7 min`, `3 h`, `2 days`. */
+export function formatDuration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800
+    ? `${Math.round(seconds / 3600)} h`
+    : `${Math.round(seconds / 86_400)} days`;
 }
 
 function graphemeWidth(grapheme: string): number {

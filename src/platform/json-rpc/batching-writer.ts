@@ -3,47 +3,48 @@ import type { Writable } from "node:stream";
 import { AbstractMessageWriter } from "vscode-jsonrpc";
 import type { Message, MessageWriter } from "vscode-jsonrpc";
 
-import { FrameBuffer } from "./frame-buffer.js";
-import type { RequestIds } from "./request-ids.js";
+import { FrameBuffer } from "./framing.js";
+import type { RequestIds } from "./validating-reader.js";
 
-/** More unsent output than this is too much: nothing that asks for more is taken until it has left. */
+/** Above it, no further request is handled until the output is written. */
 const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
-/** What is collected in one tick is written early from this size on, so that it does not grow without bound. */
+/** From this size on, a batch is written before the end of its tick. */
 const EARLY_WRITE_BYTES = 1024 * 1024;
 const DONE = Promise.resolve();
 
-export interface WriterEvents {
-  /** The peer reads again and everything has left. */
+export interface WriterCallbacks {
+  /** The peer reads again, and all output is written. */
   drained(): void;
-  /** More than 16 MB wait to be read; `drained` follows. */
-  isOverloaded(): void;
-  /** Once: nothing can be written any more. */
-  broken(): void;
+  /** More than 16 MB of output are unsent; `drained` follows. */
+  overloaded(): void;
+  /** Called once, when nothing can be written any more. */
+  failed(): void;
 }
 
 /**
- * Writes what one tick produced in one piece: a write a message costs most of vscode-jsonrpc's throughput. Never rejects and
- * never lets an output error become an uncaught one: a host that is gone shows in `broken` alone.
+ * Writes all messages of one tick in one call: one call for each message would cost most of
+ * vscode-jsonrpc's throughput. `write` never rejects and an output error is never an uncaught
+ * exception: the only sign of a lost host is `failed`.
  */
 export class BatchingWriter extends AbstractMessageWriter implements MessageWriter {
   readonly #output: Writable;
   readonly #ids: RequestIds;
-  readonly #events: WriterEvents;
+  readonly #callbacks: WriterCallbacks;
   readonly #batch = new FrameBuffer();
   #scheduled = false;
   #pendingWrites = 0;
   #isCongested = false;
   #isOverloaded = false;
   #isSealed = false;
-  #isBroken = false;
+  #hasFailed = false;
   readonly #idleWaiters = new Set<() => void>();
   readonly #drainWaiters = new Set<() => void>();
 
-  constructor(output: Writable, ids: RequestIds, events: WriterEvents) {
+  constructor(output: Writable, ids: RequestIds, callbacks: WriterCallbacks) {
     super();
     this.#output = output;
     this.#ids = ids;
-    this.#events = events;
+    this.#callbacks = callbacks;
     output.on("drain", () => this.#onDrain());
     output.on("error", () => this.#fail());
     output.on("close", () => this.#fail());
@@ -57,7 +58,7 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     return this.#isOverloaded;
   }
 
-  /** What vscode-jsonrpc calls: a response leaves under the id that its request came with. */
+  /** Called by vscode-jsonrpc. A response gets back the id of its request. */
   write(message: Message): Promise<void> {
     const response = message as Message & { id?: number | null; method?: string };
     if (response.method === undefined && typeof response.id === "number") {
@@ -82,7 +83,7 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     }
   }
 
-  /** Takes nothing more; what was taken still leaves. */
+  /** Accepts nothing more; what was accepted is still written. */
   seal(): void {
     this.#isSealed = true;
   }
@@ -91,7 +92,7 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     this.seal();
   }
 
-  /** Resolves when everything written has left (or cannot), at the latest after `deadlineMs`. */
+  /** Resolves when all output is written or has failed, at the latest after `deadlineMs`. */
   flush(deadlineMs: number): Promise<void> {
     if (this.#isIdle()) return DONE;
     return new Promise((resolve) => {
@@ -105,9 +106,9 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     });
   }
 
-  /** Resolves when the peer has read what made the output overfull, or is gone. */
+  /** Resolves when the peer has read the unsent output, or is gone. */
   whenDrained(): Promise<void> {
-    if (!this.#isOverloaded || this.#isBroken) return DONE;
+    if (!this.#isOverloaded || this.#hasFailed) return DONE;
     return new Promise((resolve) => this.#drainWaiters.add(resolve));
   }
 
@@ -115,18 +116,18 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     try {
       return JSON.stringify(message);
     } catch {
-      // A result that JSON cannot hold is a defect, and its request has to be answered all the same.
+      // A result that JSON cannot represent is a defect, but its request needs an answer.
       const id = (message as { id?: unknown }).id ?? null;
       return JSON.stringify({
         jsonrpc: "2.0",
         id,
-        error: { code: -32603, message: "The result cannot be written as JSON." },
+        error: { code: -32603, message: "The result cannot be serialized as JSON." },
       });
     }
   }
 
   #writeBatch(): void {
-    if (this.#batch.length === 0 || this.#isBroken) return;
+    if (this.#batch.length === 0 || this.#hasFailed) return;
     this.#pendingWrites += 1;
     const hasCapacity = this.#output.write(this.#batch.drain(), (error) => {
       this.#pendingWrites -= 1;
@@ -137,30 +138,30 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     this.#isCongested = true;
     if (!this.#isOverloaded && this.#output.writableLength > MAX_UNSENT_BYTES) {
       this.#isOverloaded = true;
-      this.#events.isOverloaded();
+      this.#callbacks.overloaded();
     }
   }
 
   #onDrain(): void {
-    if (this.#isBroken || !this.#isCongested) return;
+    if (this.#hasFailed || !this.#isCongested) return;
     this.#isCongested = false;
     this.#isOverloaded = false;
     this.#resolveAll(this.#drainWaiters);
-    this.#events.drained();
+    this.#callbacks.drained();
   }
 
   #fail(): void {
-    if (this.#isBroken) return;
-    this.#isBroken = true;
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
     this.#isSealed = true;
     this.#batch.clear();
     this.#resolveAll(this.#drainWaiters);
     this.#settleIdle();
-    this.#events.broken();
+    this.#callbacks.failed();
   }
 
   #isIdle(): boolean {
-    return this.#isBroken || (this.#batch.length === 0 && this.#pendingWrites === 0);
+    return this.#hasFailed || (this.#batch.length === 0 && this.#pendingWrites === 0);
   }
 
   #settleIdle(): void {

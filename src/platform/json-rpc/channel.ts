@@ -1,7 +1,11 @@
 import type { Readable, Writable } from "node:stream";
 
-import { createMessageConnection, Message, ResponseError } from "vscode-jsonrpc";
-import type { CancellationToken, MessageConnection } from "vscode-jsonrpc";
+import { createMessageConnection, Event, Message, RAL, ResponseError } from "vscode-jsonrpc";
+import type {
+  AbstractCancellationTokenSource,
+  CancellationToken,
+  MessageConnection,
+} from "vscode-jsonrpc";
 
 import { Emitter } from "../../faults/emitter.js";
 import type {
@@ -9,20 +13,20 @@ import type {
   ChannelEndReason,
   ChannelEvents,
   ChannelHandlers,
+  RequestCall,
   WireError,
 } from "../../ports/channel.js";
-import { RequestCancellation } from "./call-cancellation.js";
-import { ValidatingReader } from "./validating-reader.js";
-import { RequestIds } from "./request-ids.js";
-import { installRuntimeLayer } from "./runtime-layer.js";
 import { BatchingWriter } from "./batching-writer.js";
+import { RequestIds, ValidatingReader } from "./validating-reader.js";
 
 const REQUEST_CANCELLED = -32800;
 const INTERNAL_ERROR = -32603;
-/** How long the -32700 reply may take to leave before the end of the channel is told all the same. */
+/** Messages handled before the event loop continues. */
+const MESSAGES_PER_TURN = 64;
+/** How long the end of the channel waits for the -32700 reply to be written. */
 const LAST_REPLY_TIMEOUT_MS = 500;
 
-/** JSON-RPC over two streams, by vscode-jsonrpc between a reader and a writer of our own. */
+/** JSON-RPC over two streams: vscode-jsonrpc with a reader and a writer of our own. */
 export class JsonRpcChannel implements Channel {
   readonly #input: Readable;
   readonly #output: Writable;
@@ -33,7 +37,7 @@ export class JsonRpcChannel implements Channel {
   #writer: BatchingWriter | null = null;
   #queuedRequests = 0;
   #onEnd: ((end: ChannelEndReason) => void) | null = null;
-  #ended = false;
+  #hasEnded = false;
 
   constructor(input: Readable, output: Writable) {
     this.#input = input;
@@ -44,15 +48,16 @@ export class JsonRpcChannel implements Channel {
     installRuntimeLayer();
     this.#onEnd = onEnd;
     const writer = new BatchingWriter(this.#output, this.#ids, {
-      isOverloaded: () => reader.pause(),
+      overloaded: () => reader.pause(),
       drained: () => {
         reader.resume();
         this.events.emit("drained");
       },
-      broken: () => this.#end("outputBroken"),
+      failed: () => this.#end("outputBroken"),
     });
     const reader = new ValidatingReader(this.#input, this.#ids, {
-      reject: (id, code, message) => writer.send({ jsonrpc: "2.0", id, error: { code, message } }),
+      rejected: (id, code, message) =>
+        writer.send({ jsonrpc: "2.0", id, error: { code, message } }),
       requestQueued: () => {
         this.#queuedRequests += 1;
       },
@@ -82,7 +87,7 @@ export class JsonRpcChannel implements Channel {
   }
 
   notify(method: string, params: unknown): void {
-    if (this.#ended) return;
+    if (this.#hasEnded) return;
     void this.#connection?.sendNotification(method, params);
   }
 
@@ -91,13 +96,13 @@ export class JsonRpcChannel implements Channel {
   }
 
   async flush(deadlineMs: number): Promise<void> {
-    // What is being answered in this very turn is written at its end.
+    // Answers of the current turn are written at its end.
     await nextTurn();
     await this.#writer?.flush(deadlineMs);
   }
 
   dispose(): void {
-    this.#ended = true;
+    this.#hasEnded = true;
     this.#cancelLive();
     this.#writer?.seal();
     this.#connection?.dispose();
@@ -111,7 +116,7 @@ export class JsonRpcChannel implements Channel {
     call: RequestCancellation,
   ): unknown {
     this.#queuedRequests -= 1;
-    if (call.isCancelled || this.#ended)
+    if (call.isCancelled || this.#hasEnded)
       return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.");
     try {
       const result = handlers.request(method, params, call);
@@ -132,17 +137,17 @@ export class JsonRpcChannel implements Channel {
     }
   }
 
-  /** Requests that came before the end of the input are answered first, as far as they need no waiting. */
+  /** Requests before the end of the input are answered first, unless they have to wait. */
   async #endAfterQueued(end: ChannelEndReason, writer: BatchingWriter): Promise<void> {
-    while (this.#queuedRequests > 0 && !writer.isOverloaded && !this.#ended) await nextTurn();
+    while (this.#queuedRequests > 0 && !writer.isOverloaded && !this.#hasEnded) await nextTurn();
     await nextTurn();
-    if (end === "notTheProtocol") await writer.flush(LAST_REPLY_TIMEOUT_MS);
+    if (end === "protocolError") await writer.flush(LAST_REPLY_TIMEOUT_MS);
     this.#end(end);
   }
 
   #end(end: ChannelEndReason): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#writer?.seal();
     this.#cancelLive();
     this.#onEnd?.(end);
@@ -158,18 +163,121 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Anything that is not a wire error of our own making says nothing of itself to the peer. */
+/** The peer learns nothing of an error that is not a `WireError`. */
 function toResponseError(error: unknown): ResponseError<unknown> {
   if (isWireError(error)) return new ResponseError(error.code, error.message, error.data);
   return new ResponseError(INTERNAL_ERROR, "Internal error.");
 }
 
 function isWireError(error: unknown): error is WireError {
-  // A member of its own: a DOMException has a numeric `code` too, by inheritance.
+  // An own property: a DOMException inherits a numeric `code`.
   return (
     typeof error === "object" &&
     error !== null &&
     Object.hasOwn(error, "code") &&
     Number.isInteger((error as WireError).code)
   );
+}
+
+/**
+ * Presents vscode-jsonrpc's cancellation of one request as an `AbortSignal`. It is its own token,
+ * and creates the signal when it is first read: an AbortController for each request would cost as
+ * much as answering a query.
+ */
+class RequestCancellation
+  implements AbstractCancellationTokenSource, CancellationToken, RequestCall
+{
+  readonly onCancellationRequested: CancellationToken["onCancellationRequested"] = Event.None;
+  #controller: AbortController | null = null;
+  #isCancelled = false;
+
+  get token(): CancellationToken {
+    return this;
+  }
+
+  get isCancellationRequested(): boolean {
+    return this.#isCancelled;
+  }
+
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#isCancelled) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    this.#controller?.abort();
+  }
+
+  dispose(): void {
+    this.#controller = null;
+  }
+}
+
+const queue: (() => void)[] = [];
+let scheduled = false;
+
+/**
+ * Gives the platform-independent part of vscode-jsonrpc the runtime functions that it needs.
+ * Loading `vscode-jsonrpc/node` instead would delay the first answer by about 10 ms (net, crypto,
+ * os and readers that are not used here), and it handles one message in each turn of the event
+ * loop, while a batch of requests is answered in one write only if it is handled in one turn. Where
+ * that module is loaded (host and worker in one process, as in tests), its buffers and encoders
+ * stay.
+ */
+function installRuntimeLayer(): void {
+  // Buffers, encoders and streams are needed only by the library's own reader and writer.
+  const current =
+    currentRuntime() ??
+    ({
+      console,
+      timer: { setTimeout: setTimer, setInterval: setRepeatingTimer },
+    } as unknown as RAL);
+  if (current.timer.setImmediate !== queueTask)
+    RAL.install({ ...current, timer: { ...current.timer, setImmediate: queueTask } });
+}
+
+function currentRuntime(): RAL | null {
+  try {
+    return RAL();
+  } catch {
+    return null;
+  }
+}
+
+function queueTask(callback: () => void): { dispose(): void } {
+  queue.push(callback);
+  if (!scheduled) {
+    scheduled = true;
+    setImmediate(runTurn);
+  }
+  return {
+    dispose: () => {
+      const index = queue.indexOf(callback);
+      if (index >= 0) queue.splice(index, 1);
+    },
+  };
+}
+
+function runTurn(): void {
+  for (let handled = 0; handled < MESSAGES_PER_TURN; handled += 1) queue.shift()?.();
+  scheduled = queue.length > 0;
+  if (scheduled) setImmediate(runTurn);
+}
+
+function setTimer(callback: () => void, ms: number): { dispose(): void } {
+  const timer = setTimeout(callback, ms);
+  return { dispose: () => clearTimeout(timer) };
+}
+
+function setRepeatingTimer(callback: () => void, ms: number): { dispose(): void } {
+  const timer = setInterval(callback, ms);
+  return { dispose: () => clearInterval(timer) };
 }

@@ -1,40 +1,46 @@
-/** The largest body a header may announce, in bytes. */
+/** The largest valid Content-Length. */
 export const MAX_BODY_BYTES = 64 * 1024 * 1024;
-/** The longest header, its closing empty line included, in bytes. */
+/** The longest valid header, including its empty line. */
 export const MAX_HEADER_BYTES = 8 * 1024;
 
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 const COLON = 58;
 
-/** RFC 9110 `token`: what a header's name is made of. */
+/** RFC 9110, `token`: the characters of a header's name. */
 const IS_TOKEN_BYTE = Array.from({ length: 256 }, (_, byte) =>
   /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)),
 );
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)"?/i;
 
+const MIN_BYTES = 16 * 1024;
+/** A larger buffer is not kept for the next messages. */
+const MAX_KEPT_BYTES = 2 * 1024 * 1024;
+/** UTF-8 needs at most three bytes for one of JavaScript's 16-bit characters. */
+const MAX_BYTES_PER_CHARACTER = 3;
+const MAX_FRAME_HEADER_BYTES = 40;
+
 export interface FrameHandler {
   body(bytes: Buffer): void;
-  /** The stream cannot be followed any more. Called once; nothing follows. */
+  /** The stream can no longer be parsed. Called once, and last. */
   invalid(reason: string): void;
 }
 
 /**
- * Cuts a byte stream into bodies by their `Content-Length` headers (the Language Server Protocol's base protocol). However the
- * bytes are chunked, the outcome is the same: a header is judged byte by byte, so that a stray line is noticed where it goes
- * wrong and a peer that speaks something else is told at once instead of waiting forever.
+ * Splits a byte stream into bodies by their `Content-Length` headers (the base protocol of LSP
+ * 3.17). The result does not depend on the chunks: headers are checked byte by byte, so that a
+ * stray line is detected at its first invalid byte, and a peer that speaks another protocol gets an
+ * error instead of silence.
  */
 export class FrameParser {
   readonly #handler: FrameHandler;
   #isInvalid = false;
-  // the header being read
   readonly #line = Buffer.allocUnsafe(MAX_HEADER_BYTES);
   #lineLength = 0;
   #headerBytes = 0;
-  #colonAt = -1;
-  #afterCarriageReturn = false;
+  #colonIndex = -1;
+  #isAfterCarriageReturn = false;
   #contentLength: number | null = null;
-  // the body being read
   #isInBody = false;
   #missingBytes = 0;
   #parts: Buffer[] = [];
@@ -44,28 +50,28 @@ export class FrameParser {
   }
 
   push(chunk: Buffer): void {
-    let at = 0;
-    while (at < chunk.length && !this.#isInvalid) {
-      at = this.#isInBody ? this.#readBody(chunk, at) : this.#readHeader(chunk, at);
+    let index = 0;
+    while (index < chunk.length && !this.#isInvalid) {
+      index = this.#isInBody ? this.#readBody(chunk, index) : this.#readHeader(chunk, index);
     }
   }
 
   #readHeader(chunk: Buffer, start: number): number {
-    for (let at = start; at < chunk.length && !this.#isInvalid; at += 1) {
-      const byte = chunk[at] ?? 0;
+    for (let index = start; index < chunk.length && !this.#isInvalid; index += 1) {
+      const byte = chunk[index] ?? 0;
       this.#headerBytes += 1;
       if (this.#headerBytes > MAX_HEADER_BYTES) {
         this.#fail("a header is longer than 8 KiB");
       } else if (byte === LINE_FEED) {
-        if (!this.#afterCarriageReturn) this.#fail("a header line does not end with CR LF");
+        if (!this.#isAfterCarriageReturn) this.#fail("a header line does not end with CR LF");
         else if (this.#lineLength === 0) {
           this.#endHeader();
-          return at + 1;
+          return index + 1;
         } else this.#endLine();
-      } else if (this.#afterCarriageReturn) {
+      } else if (this.#isAfterCarriageReturn) {
         this.#fail("a header line holds a lone CR");
       } else if (byte === CARRIAGE_RETURN) {
-        this.#afterCarriageReturn = true;
+        this.#isAfterCarriageReturn = true;
       } else {
         this.#addToLine(byte);
       }
@@ -74,8 +80,8 @@ export class FrameParser {
   }
 
   #addToLine(byte: number): void {
-    if (this.#colonAt < 0) {
-      if (byte === COLON && this.#lineLength > 0) this.#colonAt = this.#lineLength;
+    if (this.#colonIndex < 0) {
+      if (byte === COLON && this.#lineLength > 0) this.#colonIndex = this.#lineLength;
       else if (IS_TOKEN_BYTE[byte] !== true) this.#fail("a header line does not begin with a name");
     }
     this.#line[this.#lineLength] = byte;
@@ -83,17 +89,17 @@ export class FrameParser {
   }
 
   #endLine(): void {
-    if (this.#colonAt < 0) {
+    if (this.#colonIndex < 0) {
       this.#fail("a header line has no colon");
       return;
     }
-    const name = this.#line.toString("latin1", 0, this.#colonAt).toLowerCase();
+    const name = this.#line.toString("latin1", 0, this.#colonIndex).toLowerCase();
     const value = this.#line
-      .toString("latin1", this.#colonAt + 1, this.#lineLength)
+      .toString("latin1", this.#colonIndex + 1, this.#lineLength)
       .replace(/^[ \t]+|[ \t]+$/g, "");
     this.#lineLength = 0;
-    this.#colonAt = -1;
-    this.#afterCarriageReturn = false;
+    this.#colonIndex = -1;
+    this.#isAfterCarriageReturn = false;
     if (name === "content-length") this.#parseContentLength(value);
     else if (name === "content-type") this.#checkContentType(value);
   }
@@ -119,7 +125,7 @@ export class FrameParser {
     this.#missingBytes = this.#contentLength;
     this.#contentLength = null;
     this.#headerBytes = 0;
-    this.#afterCarriageReturn = false;
+    this.#isAfterCarriageReturn = false;
     if (this.#missingBytes === 0) this.#handler.body(Buffer.alloc(0));
     else this.#isInBody = true;
   }
@@ -150,4 +156,54 @@ export class FrameParser {
     this.#parts = [];
     this.#handler.invalid(reason);
   }
+}
+
+/** Messages with their headers as one sequence of bytes; each text is encoded only once. */
+export class FrameBuffer {
+  #bytes = Buffer.alloc(0);
+  #length = 0;
+
+  /** In bytes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  add(body: string): void {
+    this.#reserve(MAX_FRAME_HEADER_BYTES + body.length * MAX_BYTES_PER_CHARACTER);
+    // Most bodies are ASCII: then this header is right, and the body need not be moved.
+    const asciiHeader = headerFor(body.length);
+    const start = this.#length + asciiHeader.length;
+    const bytes = this.#bytes.write(body, start, "utf8");
+    const header = bytes === body.length ? asciiHeader : headerFor(bytes);
+    const shift = header.length - asciiHeader.length;
+    if (shift > 0) this.#bytes.copyWithin(start + shift, start, start + bytes);
+    this.#bytes.write(header, this.#length, "latin1");
+    this.#length += header.length + bytes;
+  }
+
+  /** Returns everything that was added, and empties the buffer. */
+  drain(): Buffer {
+    const drained = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    if (this.#bytes.length <= MAX_KEPT_BYTES) return Buffer.from(drained);
+    this.#bytes = Buffer.alloc(0);
+    return drained;
+  }
+
+  clear(): void {
+    this.#bytes = Buffer.alloc(0);
+    this.#length = 0;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, this.#bytes.length * 2, needed));
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
+  }
+}
+
+function headerFor(bytes: number): string {
+  return `Content-Length: ${bytes}\r\n\r\n`;
 }

@@ -1,56 +1,59 @@
+import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 
 import { AbstractMessageReader } from "vscode-jsonrpc";
 import type { DataCallback, Disposable, Message } from "vscode-jsonrpc";
 
 import { FrameParser } from "./framing.js";
-import { PARSE_ERROR, parseMessage } from "./incoming-message.js";
-import type { RequestId } from "./incoming-message.js";
-import type { RequestIds } from "./request-ids.js";
 
-/** While held, this much unread input is kept before the stream itself is paused. */
-const MAX_HELD_BYTES = 1024 * 1024;
+const PARSE_ERROR = -32700;
+const INVALID_REQUEST = -32600;
+/** The input kept while paused, before the stream itself is paused. */
+const MAX_PAUSED_BYTES = 1024 * 1024;
 const CANCEL = "$/cancelRequest";
 
-export interface ReaderEvents {
-  /** A reply to something that is no request: goes out as it is. */
-  reject(id: RequestId | null, code: number, message: string): void;
-  /** A request was handed over and waits for its turn. */
+type RequestId = string | number;
+
+export interface ReaderCallbacks {
+  /** A body was not a valid message: the peer gets this error. */
+  rejected(id: RequestId | null, code: number, message: string): void;
+  /** A request was delivered and waits for its turn. */
   requestQueued(): void;
-  /** Once: the input is over, or not the protocol. Nothing is read after it. */
-  ended(end: "inputEnded" | "notTheProtocol"): void;
+  /** Called once, at the end of the input or of its valid part; nothing is read after that. */
+  ended(end: "inputEnded" | "protocolError"): void;
 }
 
 /**
- * vscode-jsonrpc's own reader loses its place for good after one stray line and swallows batches and absurd lengths without a
- * word. This one answers everything that is not a message, and says when the stream cannot be followed.
+ * Replaces vscode-jsonrpc's own reader, which cannot recover from a stray line and silently drops
+ * batches and absurd lengths. This one answers everything that is not a message, and reports when
+ * the stream can no longer be parsed.
  */
 export class ValidatingReader extends AbstractMessageReader {
   readonly #input: Readable;
   readonly #ids: RequestIds;
-  readonly #events: ReaderEvents;
+  readonly #callbacks: ReaderCallbacks;
   readonly #parser: FrameParser;
-  #callback: DataCallback | null = null;
+  #deliverMessage: DataCallback | null = null;
   #isOver = false;
   #pausedChunks: Buffer[] | null = null;
   #pausedBytes = 0;
 
-  constructor(input: Readable, ids: RequestIds, events: ReaderEvents) {
+  constructor(input: Readable, ids: RequestIds, callbacks: ReaderCallbacks) {
     super();
     this.#input = input;
     this.#ids = ids;
-    this.#events = events;
+    this.#callbacks = callbacks;
     this.#parser = new FrameParser({
       body: (bytes) => this.#handleBody(bytes),
-      invalid: (why) => {
-        events.reject(null, PARSE_ERROR, `The input is not the protocol any more: ${why}.`);
-        this.#end("notTheProtocol");
+      invalid: (reason) => {
+        callbacks.rejected(null, PARSE_ERROR, `The input does not follow the protocol: ${reason}.`);
+        this.#end("protocolError");
       },
     });
   }
 
   override listen(callback: DataCallback): Disposable {
-    this.#callback = callback;
+    this.#deliverMessage = callback;
     this.#input
       .on("data", this.#onData)
       .on("end", this.#onEnd)
@@ -59,7 +62,7 @@ export class ValidatingReader extends AbstractMessageReader {
     return { dispose: () => this.dispose() };
   }
 
-  /** Takes no message until `release`. The end of the input is still noticed while the peer sends little. */
+  /** Stops delivering messages until `resume`. Up to 1 MB of input, its end is still detected. */
   pause(): void {
     this.#pausedChunks ??= [];
   }
@@ -78,7 +81,7 @@ export class ValidatingReader extends AbstractMessageReader {
     this.#isOver = true;
     this.#pausedChunks = null;
     this.#input.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onEnd);
-    // The error listener stays: an error after the end must not become an uncaught one.
+    // The error listener stays: a later error would otherwise be an uncaught exception.
     this.#input.pause();
   }
 
@@ -90,15 +93,15 @@ export class ValidatingReader extends AbstractMessageReader {
     }
     this.#pausedChunks.push(chunk);
     this.#pausedBytes += chunk.length;
-    if (this.#pausedBytes > MAX_HELD_BYTES) this.#input.pause();
+    if (this.#pausedBytes > MAX_PAUSED_BYTES) this.#input.pause();
   };
 
   readonly #onEnd = (): void => this.#end("inputEnded");
 
-  #end(end: "inputEnded" | "notTheProtocol"): void {
+  #end(end: "inputEnded" | "protocolError"): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#events.ended(end);
+    this.#callbacks.ended(end);
   }
 
   #isPaused(): boolean {
@@ -108,11 +111,11 @@ export class ValidatingReader extends AbstractMessageReader {
   #handleBody(body: Buffer): void {
     const message = parseMessage(body);
     switch (message.kind) {
-      case "refused":
-        this.#events.reject(message.id, message.code, message.message);
+      case "rejected":
+        this.#callbacks.rejected(message.id, message.code, message.message);
         return;
       case "request":
-        this.#events.requestQueued();
+        this.#callbacks.requestQueued();
         this.#deliver({
           id: this.#ids.add(message.id),
           method: message.method,
@@ -136,6 +139,112 @@ export class ValidatingReader extends AbstractMessageReader {
 
   #deliver(message: { id?: number; method: string; params: unknown }): void {
     const wire: Message & typeof message = { jsonrpc: "2.0", ...message };
-    this.#callback?.(wire);
+    this.#deliverMessage?.(wire);
   }
+}
+
+/**
+ * Gives each live request a serial number. vscode-jsonrpc keeps waiting requests by id, treats 1
+ * and "1" as the same, and replaces the first of two requests with the same id; by serial number,
+ * each is answered, under the id of its sender.
+ */
+export class RequestIds {
+  readonly #live = new Map<number, RequestId>();
+  #next = 0;
+
+  add(id: RequestId): number {
+    this.#next += 1;
+    this.#live.set(this.#next, id);
+    return this.#next;
+  }
+
+  /** Returns the sender's id once, when the request is answered. */
+  remove(serial: number): RequestId | null {
+    const id = this.#live.get(serial);
+    this.#live.delete(serial);
+    return id ?? null;
+  }
+
+  /** Returns the live requests with that id, usually none or one. */
+  findSerials(id: unknown): number[] {
+    const serials: number[] = [];
+    for (const [serial, liveId] of this.#live) if (liveId === id) serials.push(serial);
+    return serials;
+  }
+}
+
+/** The content of one body. A response is ignored, because the worker sends no requests. */
+type IncomingMessage =
+  | {
+      readonly kind: "request";
+      readonly id: RequestId;
+      readonly method: string;
+      readonly params: unknown;
+    }
+  | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
+  | { readonly kind: "response" }
+  | {
+      readonly kind: "rejected";
+      readonly id: RequestId | null;
+      readonly code: number;
+      readonly message: string;
+    };
+
+/** Parses one body (https://www.jsonrpc.org/specification, sections 4 to 6). Never throws. */
+function parseMessage(body: Buffer): IncomingMessage {
+  // Buffer's decoding would replace invalid UTF-8 instead of rejecting it.
+  if (!isUtf8(body)) return rejected(null, PARSE_ERROR, "The body is not UTF-8.");
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString("utf8"));
+  } catch {
+    return rejected(null, PARSE_ERROR, "The body is not JSON.");
+  }
+  if (Array.isArray(value))
+    return invalid(null, "Batches are not supported: send one message in each body.");
+  if (typeof value !== "object" || value === null)
+    return invalid(null, "A message must be a JSON object.");
+  return classify(value as Record<string, unknown>);
+}
+
+function classify(message: Record<string, unknown>): IncomingMessage {
+  const { id, method, params } = message;
+  const validId = isValidId(id) ? id : null;
+  if (message.jsonrpc !== "2.0") return invalid(validId, 'The member "jsonrpc" must be "2.0".');
+  if (isResponse(message)) return { kind: "response" };
+  if (typeof method !== "string") return invalid(validId, 'The member "method" must be a string.');
+  if (id !== undefined && validId === null) {
+    return invalid(
+      null,
+      'The member "id" must be a string, or a number that JSON can represent exactly.',
+    );
+  }
+  if (params !== undefined && (typeof params !== "object" || params === null))
+    return invalid(validId, 'The member "params" must be an object.');
+  return validId === null
+    ? { kind: "notification", method, params }
+    : { kind: "request", id: validId, method, params };
+}
+
+function isResponse(message: Record<string, unknown>): boolean {
+  if ("method" in message || "result" in message === "error" in message) return false;
+  return message.id === null || isValidId(message.id);
+}
+
+/** An integer beyond 2^53 would be returned as another number, which the host does not know. */
+function isValidId(id: unknown): id is RequestId {
+  if (typeof id === "string") return true;
+  return (
+    typeof id === "number" &&
+    Number.isFinite(id) &&
+    (!Number.isInteger(id) || Number.isSafeInteger(id))
+  );
+}
+
+function invalid(id: RequestId | null, message: string): IncomingMessage {
+  return rejected(id, INVALID_REQUEST, message);
+}
+
+function rejected(id: RequestId | null, code: number, message: string): IncomingMessage {
+  return { kind: "rejected", id, code, message };
 }

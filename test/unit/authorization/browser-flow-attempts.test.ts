@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { TokenResponse } from "../../../src/webex/oauth-api.js";
+import type { TokenResponse } from "../../../src/webex/oauth.js";
 import { BrowserFlowHarness, stateOf } from "../../support/browser-flow-harness.js";
 import {
   TOKEN_RESPONSE,

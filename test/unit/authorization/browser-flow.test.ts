@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
-import type { TokenResponse } from "../../../src/webex/oauth-api.js";
+import type { TokenResponse } from "../../../src/webex/oauth.js";
 import { BrowserFlowHarness, PORT, stateOf } from "../../support/browser-flow-harness.js";
 import {
   TOKEN_RESPONSE,

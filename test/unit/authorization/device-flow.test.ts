@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { DeviceFlow } from "../../../src/authorization/device-flow.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";
-import type { DeviceTokenPoll } from "../../../src/webex/oauth-api.js";
+import type { DeviceTokenPoll } from "../../../src/webex/oauth.js";
 import { FakeClock } from "../../support/clock-fake.js";
 import { RecordingLogger } from "../../support/logger-fake.js";
 import {

@@ -10,12 +10,12 @@ import { Secret } from "../../../src/faults/secret.js";
 import type {
   DeviceAuthorization,
   DeviceTokenPoll,
-  IdentityApi,
   OAuthApi,
   OAuthClient,
   TokenResponse,
-} from "../../../src/webex/oauth-api.js";
-import type { Me } from "../../../src/webex/people-api.js";
+} from "../../../src/webex/oauth.js";
+import type { IdentityApi } from "../../../src/webex/identity.js";
+import type { Me } from "../../../src/webex/person-decoder.js";
 import { settle } from "../../support/clock-fake.js";
 import {
   tokenResponseOf,

@@ -4,7 +4,7 @@ import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type { Grant } from "../../../src/authorization/grant.js";
 import { grantAccount } from "../../../src/authorization/keychain-records.js";
-import type { TokenResponse } from "../../../src/webex/oauth-api.js";
+import type { TokenResponse } from "../../../src/webex/oauth.js";
 import { settle } from "../../support/clock-fake.js";
 import {
   tokenResponseOf,

@@ -19,22 +19,22 @@ function streams(terminal: { columns: number; colours: boolean } | null) {
   return { out, err, stdout: () => read(out), stderr: () => read(err) };
 }
 
-describe("cli: where a command speaks", () => {
+describe("cli/terminal/console", () => {
   const long = "one two three four five six seven eight nine ten";
 
-  it("writes a line a fact and no escape sequence into a pipe", () => {
+  it("writes unwrapped lines without escape sequences to a pipe", () => {
     const { out, err, stdout, stderr } = streams(null);
     const console = new CommandConsole(out, err, false);
     console.progress("waiting");
     console.text(long);
     console.line(console.paint("plain", "red"));
-    console.error("It failed.", "Mend it.");
+    console.error("It failed.", "Fix it.");
     console.result({ ok: true });
     expect(stdout()).to.equal(`${long}\nplain\n`);
-    expect(stderr()).to.equal("Error: It failed.\n       → Mend it.\n");
+    expect(stderr()).to.equal("Error: It failed.\n       → Fix it.\n");
   });
 
-  it("with --json, stdout has the one object; only what has to be read goes to stderr", () => {
+  it("with --json, writes one object to stdout and only notices to stderr", () => {
     const { out, err, stdout, stderr } = streams(null);
     const console = new CommandConsole(out, err, true);
     console.line("a line");
@@ -45,7 +45,7 @@ describe("cli: where a command speaks", () => {
     expect(stderr()).to.equal("open this page\n");
   });
 
-  it("breaks lines to fit a terminal, paints where it has colours, and takes a passing line back", () => {
+  it("on a terminal, wraps lines, uses its colors, and clears the progress line", () => {
     const { out, err, stdout } = streams({ columns: 25, colours: true });
     const console = new CommandConsole(out, err, false);
     console.text(long, 2);
@@ -61,16 +61,16 @@ describe("cli: where a command speaks", () => {
     expect(stdout()).to.equal("\r\u001b[Kwaiting\r\u001b[Kdone\n");
   });
 
-  it("takes a terminal that says it has no columns for one of 80", () => {
+  it("assumes 80 columns if the terminal reports none", () => {
     const { out, err, stdout, stderr } = streams({ columns: 0, colours: false });
     const console = new CommandConsole(out, err, false);
     console.text(long);
-    console.error("It failed for a reason.", "Mend it.");
+    console.error("It failed for a reason.", "Fix it.");
     expect(stdout()).to.equal(`${long}\n`);
-    expect(stderr()).to.equal("Error: It failed for a reason.\n       → Mend it.\n");
+    expect(stderr()).to.equal("Error: It failed for a reason.\n       → Fix it.\n");
   });
 
-  it("paints nothing where the terminal has no colours, as NO_COLOR says", () => {
+  it("uses no colors if the terminal has none, which NO_COLOR makes it report", () => {
     const { out, err } = streams({ columns: 80, colours: false });
     expect(new CommandConsole(out, err, false).paint("red", "red")).to.equal("red");
   });

@@ -1,10 +1,9 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 
-import { UsageError } from "../../../src/cli/usage-error.js";
-import { readClient } from "../../../src/cli/client-input.js";
+import { readClient } from "../../../src/cli/secret.js";
 import { readGrant } from "../../../src/cli/import.js";
-import { CommandInput } from "../../../src/cli/terminal/input.js";
+import { CommandInput, UsageError } from "../../../src/cli/terminal/input.js";
 import { Fault } from "../../../src/faults/fault.js";
 
 function piped(text: string, signal = new AbortController().signal): CommandInput {
@@ -22,8 +21,8 @@ async function catchError(work: () => unknown): Promise<unknown> {
   throw new Error("nothing was thrown");
 }
 
-describe("cli: what is piped in", () => {
-  it("is read by lines, whatever ends them, without a byte order mark", async () => {
+describe("cli/terminal/input from a pipe", () => {
+  it("reads lines with any line ending, without a byte order mark", async () => {
     expect(await piped("\ufeffid\r\nsecret\r\n").readLines(2)).to.deep.equal(["id", "secret"]);
     expect(await piped("id\nsecret").readLines(2)).to.deep.equal(["id", "secret"]);
     expect(await piped("id").readLines(2)).to.deep.equal(["id"]);
@@ -31,7 +30,7 @@ describe("cli: what is piped in", () => {
     expect(await piped("\n").readLines(1)).to.deep.equal([""]);
   });
 
-  it("does not wait for the end once there are lines enough", async () => {
+  it("does not wait for the end once it has enough lines", async () => {
     const stream = new PassThrough();
     const input = new CommandInput(
       stream as unknown as NodeJS.ReadStream,
@@ -42,7 +41,7 @@ describe("cli: what is piped in", () => {
     expect(await input.readLines(2)).to.deep.equal(["id", "secret"]);
   });
 
-  it("may not be endless, and is given up with the command", async () => {
+  it("limits the length, and is cancelled with the command", async () => {
     expect(await catchError(() => piped("x".repeat(70_000)).readAll())).to.be.instanceOf(
       UsageError,
     );
@@ -60,34 +59,34 @@ describe("cli: what is piped in", () => {
   });
 });
 
-describe("cli: the client", () => {
-  it("is two lines, trimmed", async () => {
+describe("cli/secret readClient", () => {
+  it("reads two lines and trims them", async () => {
     const client = await readClient(piped(" id \nsecret \n"), null);
     expect(client?.clientId).to.equal("id");
     expect(client?.clientSecret.reveal()).to.equal("secret");
   });
 
-  it("stays as it is when nothing, or its id alone, is piped in", async () => {
+  it("keeps the stored client if stdin is empty or contains only its ID", async () => {
     expect(await readClient(piped(""), { clientId: "id" })).to.equal(null);
     expect(await readClient(piped("id\n"), { clientId: "id" })).to.equal(null);
   });
 
-  it("is never half of one, and what was given is not repeated", async () => {
-    for (const [text, kept] of [
+  it("rejects half a client without repeating it", async () => {
+    for (const [text, stored] of [
       ["", null],
       ["hush\n", null],
       ["\nhush\n", { clientId: "id" }],
       ["other\n", { clientId: "id" }],
     ] as const) {
-      const error = await catchError(() => readClient(piped(text), kept));
+      const error = await catchError(() => readClient(piped(text), stored));
       expect(error).to.be.instanceOf(UsageError);
       expect((error as UsageError).message).to.not.include("hush");
     }
   });
 });
 
-describe("cli: a grant on stdin", () => {
-  it("is what authorization/import takes", () => {
+describe("cli/import readGrant", () => {
+  it("parses the parameters of authorization/import", () => {
     const grant = readGrant(
       '{"refreshToken":"r","accessToken":"a","expiresIn":5,"scope":"x y","orgId":"ignored"}',
     );
@@ -96,10 +95,10 @@ describe("cli: a grant on stdin", () => {
     expect(grant).to.include({ expiresIn: 5, refreshTokenExpiresIn: null, scope: "x y" });
   });
 
-  it("is refused with what is wrong, never with what was given", async () => {
+  it("names what is invalid without repeating it", async () => {
     for (const [text, fragment] of [
-      [" ", "no grant"],
-      ["{hush", "not JSON"],
+      [" ", "contains no grant"],
+      ["{hush", "not valid JSON"],
       ["[]", "object"],
       ['{"refreshToken":""}', "refreshToken"],
       ['{"refreshToken":"r","expiresIn":"hush"}', "expiresIn"],

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 
-import { STATE_STYLES } from "../../../src/cli/presence-table-states.js";
 import {
   changeText,
   renderPresenceTable,
   personCapacity,
+  STATE_STYLES,
   totalsText,
   type PresenceTableModel,
 } from "../../../src/cli/terminal/presence-table.js";
@@ -16,7 +16,7 @@ import {
 } from "../../../src/presence/record.js";
 
 const NOW = new Date(2026, 2, 4, 14, 2, 11).getTime();
-// eslint-disable-next-line no-control-regex -- escape sequences are what this looks for
+// eslint-disable-next-line no-control-regex -- matches escape sequences
 const ESCAPES = /\u001b\[[0-9;]*m/g;
 
 function record(options: Partial<PresenceRecord> = {}): PresenceRecord {
@@ -74,12 +74,12 @@ function plain(lines: readonly string[]): string {
   return lines.map((line) => line.replaceAll(ESCAPES, "")).join("\n");
 }
 
-describe("presence table", () => {
+describe("cli/terminal/presence-table", () => {
   const fullModel = model({
     records: people(80),
     notes: Array.from(
       { length: 9 },
-      (_, index) => `${index + 1}. A step of the story that needs quite a few words to be told.`,
+      (_, index) => `${index + 1}. A step that takes quite a few words to describe.`,
     ),
     changes: people(20).map((to, index) => ({
       at: NOW - index * 1000,
@@ -89,7 +89,7 @@ describe("presence table", () => {
     totals: new Map(PRESENCE_STATES.map((state) => [state, 1234])),
   });
 
-  it("fits every size of terminal, with and without colours", () => {
+  it("fits every terminal size, with and without colors", () => {
     for (const columns of [1, 5, 12, 30, 46, 60, 80, 100, 150]) {
       for (const rows of [1, 3, 8, 14, 20, 24, 30, 60]) {
         for (const sweep of [
@@ -114,14 +114,14 @@ describe("presence table", () => {
     }
   });
 
-  it("shows name, address, state with symbol and word, and both ages", () => {
+  it("shows the name, the address, the state with its symbol and label, and both ages", () => {
     const line = renderPresenceTable(model(), { columns: 100, rows: 30, hasColors: false }).find(
       (each) => each.startsWith("Ada"),
     );
     expect(line).to.match(/^Ada Admin +ada@northwind\.example +● available +7 min +3 s$/);
   });
 
-  it("gives up the address first, then the ages, never name and state", () => {
+  it("drops the address first, then the ages, but never the name and the state", () => {
     const narrow = plain(renderPresenceTable(model(), { columns: 60, rows: 20, hasColors: false }));
     expect(narrow).to.match(/^Ada Admin +● available +7 min +3 s$/m);
     const narrowest = plain(
@@ -130,7 +130,7 @@ describe("presence table", () => {
     expect(narrowest).to.match(/^Ada Admin +● available *$/m);
   });
 
-  it("tells each state by a symbol of its own, with or without colour", () => {
+  it("shows each state with a unique symbol", () => {
     const symbols = PRESENCE_STATES.map((state) => STATE_STYLES[state].symbol);
     expect(new Set(symbols).size).to.equal(PRESENCE_STATES.length);
     for (const state of PRESENCE_STATES) {
@@ -144,7 +144,7 @@ describe("presence table", () => {
     }
   });
 
-  it("writes escape sequences only when colours are wanted", () => {
+  it("uses escape sequences only with colors", () => {
     const size = { columns: 100, rows: 30 };
     expect(renderPresenceTable(fullModel, { ...size, hasColors: false }).join("")).not.to.contain(
       "\u001b",
@@ -154,7 +154,7 @@ describe("presence table", () => {
     );
   });
 
-  it("does not pass on what a name would make a terminal do", () => {
+  it("removes control characters from names", () => {
     const records = [record({ displayName: "Eve\u001b[2J", uri: "eve\u0007@northwind.example" })];
     const lines = renderPresenceTable(model({ records }), {
       columns: 100,
@@ -165,7 +165,7 @@ describe("presence table", () => {
     expect(lines).not.to.match(/\p{Control}/u);
   });
 
-  it("shows a bar during the first sweep, and only a count while nobody knows how many there are", () => {
+  it("shows a progress bar during the first sweep, or a count if the total is unknown", () => {
     const bar = plain(
       renderPresenceTable(model({ sweep: { persons: 30, expected: 60 } }), {
         columns: 100,
@@ -184,17 +184,17 @@ describe("presence table", () => {
     expect(count).to.contain("First sweep: 30 people so far");
   });
 
-  it("keeps the totals' words where they fit and their symbols where they do not", () => {
+  it("shows the totals with labels if they fit, else with symbols only", () => {
     expect(
       plain(renderPresenceTable(fullModel, { columns: 100, rows: 30, hasColors: false })),
     ).to.contain("▬ 1234 do not disturb");
     expect(
       plain(renderPresenceTable(fullModel, { columns: 60, rows: 20, hasColors: false })),
     ).to.contain("● 1234  ○ 1234  ♪ 1234");
-    expect(totalsText(model().totals)).to.equal("● 24 available  ♪ 4 on call  ? 6 unknown");
+    expect(totalsText(model().totals)).to.equal("● 24 available  ♪ 4 on a call  ? 6 unknown");
   });
 
-  it("says how many people there was no room for", () => {
+  it("shows how many people do not fit", () => {
     const records = people(80);
     const lines = renderPresenceTable(model({ records, notes: ["8. Polling."] }), {
       columns: 100,
@@ -206,7 +206,7 @@ describe("presence table", () => {
     expect(plain(lines)).to.contain(`and ${80 - shown} more`);
   });
 
-  it("has room for exactly as many people as it says", () => {
+  it("fits exactly as many people as personCapacity returns", () => {
     for (const rows of [9, 14, 20, 24, 30, 50]) {
       const records = people(personCapacity(rows));
       const lines = plain(
@@ -216,23 +216,23 @@ describe("presence table", () => {
           hasColors: false,
         }),
       );
-      expect(lines, `${rows} rows`).not.to.contain("more, for a taller window");
+      expect(lines, `${rows} rows`).not.to.contain("enlarge the window");
       expect(lines).to.contain(records.at(-1)?.uri);
     }
   });
 
-  it("keeps the latest notes where there is no room for all", () => {
+  it("shows the latest notes if not all fit", () => {
     const lines = plain(
       renderPresenceTable(fullModel, { columns: 100, rows: 14, hasColors: false }),
     );
     expect(lines).to.contain("9. A step").and.not.to.contain("5. A step");
   });
 
-  it("lists the latest changes with their time, and lets who has just changed stand out", () => {
+  it("lists the latest changes with their time and highlights the people who changed", () => {
     const to = record({ state: "onCall" });
     const changed = model({ records: [to], changes: [{ at: NOW, from: record(), to }] });
     const lines = renderPresenceTable(changed, { columns: 100, rows: 30, hasColors: true });
-    expect(plain(lines)).to.match(/14:02:11 {2}Ada Admin +● available → ♪ on call/);
+    expect(plain(lines)).to.match(/14:02:11 {2}Ada Admin +● available → ♪ on a call/);
     expect(lines.some((line) => line.startsWith("\u001b[1mAda"))).to.be.true;
     const later = renderPresenceTable(
       { ...changed, now: NOW + 5000 },
@@ -241,7 +241,7 @@ describe("presence table", () => {
     expect(later.some((line) => line.startsWith("\u001b[1mAda"))).to.be.false;
   });
 
-  it("tells a change in one line of text", () => {
+  it("formats a change as one line", () => {
     const stale = record({ state: "unknown", reason: "stale", displayName: null });
     expect(changeText({ at: NOW, from: record(), to: stale })).to.equal(
       "ada@northwind.example  ● available → ? unknown (stale)",

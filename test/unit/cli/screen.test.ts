@@ -5,13 +5,12 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { onQuitKey } from "../../../src/cli/terminal/keys.js";
 import { TerminalScreen, type TerminalOutput } from "../../../src/cli/terminal/screen.js";
 
 const ENTER_SEQUENCE = "\u001b[?1049h\u001b[?25l";
 const LEAVE_SEQUENCE = "\u001b[?25h\u001b[?1049l";
 
-/** A terminal that is a file. */
+/** A terminal that writes to a file. */
 class FileTerminal extends EventEmitter {
   columns = 100;
   rows = 30;
@@ -28,7 +27,7 @@ class FileTerminal extends EventEmitter {
     return true;
   }
 
-  /** What was written since the last look. */
+  /** What was written since the last call. */
   readNew(): string {
     const all = readFileSync(join(this.#folder, "screen"), "utf8");
     const added = all.slice(this.#read);
@@ -47,7 +46,7 @@ class FileTerminal extends EventEmitter {
   }
 }
 
-describe("terminal screen", () => {
+describe("cli/terminal/screen", () => {
   let terminal: FileTerminal;
   let screen: TerminalScreen;
 
@@ -62,7 +61,7 @@ describe("terminal screen", () => {
     terminal.remove();
   });
 
-  it("takes the alternate screen and gives everything back, once", () => {
+  it("enters the alternate screen, and restores the terminal once", () => {
     expect(terminal.readNew()).to.contain(ENTER_SEQUENCE);
     screen.close();
     expect(terminal.readNew()).to.contain(LEAVE_SEQUENCE);
@@ -72,7 +71,7 @@ describe("terminal screen", () => {
     expect(terminal.listenerCount("resize")).to.equal(0);
   });
 
-  it("gives the terminal back when the process exits", () => {
+  it("restores the terminal when the process exits", () => {
     const before = process.listeners("exit");
     const other = new TerminalScreen(terminal as unknown as TerminalOutput);
     other.open();
@@ -84,7 +83,7 @@ describe("terminal screen", () => {
     expect(process.listeners("exit")).to.deep.equal(before);
   });
 
-  it("writes only the lines that differ, as one frame", () => {
+  it("writes only changed lines, in one frame", () => {
     terminal.readNew();
     screen.draw(["one", "two", "three"]);
     expect(terminal.readNew()).to.match(/^\u001b\[\?2026h.*one.*two.*three.*\u001b\[\?2026l$/s); // eslint-disable-line no-control-regex
@@ -96,7 +95,7 @@ describe("terminal screen", () => {
     expect(terminal.readNew()).to.equal("\u001b[?2026h\u001b[2;1H\u001b[J\u001b[?2026l");
   });
 
-  it("draws everything again after a resize", () => {
+  it("redraws everything after a resize", () => {
     screen.draw(["one", "two"]);
     let resizes = 0;
     const dispose = screen.onResize(() => (resizes += 1));
@@ -108,27 +107,5 @@ describe("terminal screen", () => {
     terminal.readNew();
     screen.draw(["one", "two"]);
     expect(terminal.readNew()).to.contain("one").and.to.contain("two");
-  });
-});
-
-describe("the end keys", () => {
-  it("are q, Ctrl+C and Ctrl+D; the terminal is as before afterwards", () => {
-    const modes: boolean[] = [];
-    const input = Object.assign(new EventEmitter(), {
-      setRawMode: (raw: boolean) => modes.push(raw),
-      pause: () => undefined,
-    });
-    let quits = 0;
-    const dispose = onQuitKey(
-      input as unknown as Parameters<typeof onQuitKey>[0],
-      () => (quits += 1),
-    );
-    for (const key of ["x", "q", "\u0003", "\u0004", "\u001b[A"])
-      input.emit("data", Buffer.from(key));
-    expect(quits).to.equal(3);
-    dispose();
-    input.emit("data", Buffer.from("q"));
-    expect(quits).to.equal(3);
-    expect(modes).to.deep.equal([true, false]);
   });
 });

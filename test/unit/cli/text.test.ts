@@ -1,8 +1,18 @@
 import { expect } from "chai";
 
-import { clip, displayWidth, fit, sanitize, wrap } from "../../../src/cli/terminal/text.js";
+import {
+  clip,
+  displayWidth,
+  fieldLines,
+  fit,
+  formatCountdown,
+  formatDateTime,
+  formatDuration,
+  sanitize,
+  wrap,
+} from "../../../src/cli/terminal/text.js";
 
-describe("text in a terminal", () => {
+describe("cli/terminal/text", () => {
   const widths: readonly [text: string, width: number, what: string][] = [
     ["", 0, "nothing"],
     ["Léa", 3, "an accented letter"],
@@ -29,18 +39,46 @@ describe("text in a terminal", () => {
     expect(clip("Ada", 0)).to.equal("");
   });
 
-  it("fills up to a width, on either side", () => {
+  it("pads to a width on either side", () => {
     expect(fit("山田", 6)).to.equal("山田  ");
     expect(fit("42 s", 6, "right")).to.equal("  42 s");
     expect(displayWidth(fit("山田太郎", 6))).to.equal(6);
   });
 
-  it("takes away what a terminal would obey", () => {
+  it("replaces control characters", () => {
     expect(sanitize("Ada\u001b[2J\r\n\u202eevil\u009b31m")).to.equal("Ada [2J evil 31m");
   });
 
-  it("wraps with an indent and clips a word that is too long", () => {
+  it("wraps between words with an indent, and keeps URLs whole", () => {
     expect(wrap("1. one two three", 10, 3)).to.deep.equal(["1. one two", "   three"]);
-    expect(wrap("1. aaaaaaaaaaaaaaa b", 8, 3)).to.deep.equal(["1.", "   aaaa…", "   b"]);
+    expect(wrap("see https://example.com/a-very-long-address here", 12, 2)).to.deep.equal([
+      "see",
+      "  https://example.com/a-very-long-address",
+      "  here",
+    ]);
+    expect(wrap("as it is", Number.POSITIVE_INFINITY, 2)).to.deep.equal(["as it is"]);
+    expect(wrap("", 10, 0)).to.deep.equal([""]);
+  });
+
+  it("aligns fields in two columns and continues long values below", () => {
+    const fields = [
+      ["A", "one two three"],
+      ["Longer", "x"],
+    ] as const;
+    expect(fieldLines(fields, 18, 2)).to.deep.equal([
+      "  A       one two",
+      "          three",
+      "  Longer  x",
+    ]);
+  });
+
+  it("formats dates and durations", () => {
+    expect(formatDateTime(null)).to.equal("–");
+    expect(formatDateTime("not a time")).to.equal("–");
+    expect(formatDateTime(new Date(2026, 10, 5, 7, 3).toISOString())).to.equal("2026-11-05 07:03");
+    const countdowns = [0, 59_001, 598_000, -5].map(formatCountdown);
+    expect(countdowns).to.deep.equal(["0:00", "1:00", "9:58", "0:00"]);
+    const durations = [0, 119_000, 120_000, 7_200_000, 172_800_000].map(formatDuration);
+    expect(durations).to.deep.equal(["0 s", "119 s", "2 min", "2 h", "2 days"]);
   });
 });

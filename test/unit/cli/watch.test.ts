@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { PresenceTracker } from "../../../src/cli/watch-ledger.js";
+import { PresenceTracker } from "../../../src/cli/watch.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 
 const record = (uri: string, changes: Partial<PresenceRecord> = {}): PresenceRecord => ({
@@ -19,8 +19,8 @@ const record = (uri: string, changes: Partial<PresenceRecord> = {}): PresenceRec
   ...changes,
 });
 
-describe("cli: what watch knows", () => {
-  it("tells a first word from a change", () => {
+describe("cli/watch PresenceTracker", () => {
+  it("separates added people from changes", () => {
     const tracker = new PresenceTracker();
     tracker.setInitial([record("a@x", { state: "unknown", reason: "notReady" }), record("b@x")]);
     const result = tracker.apply(
@@ -38,7 +38,7 @@ describe("cli: what watch knows", () => {
     ]);
   });
 
-  it("lists people by name, and the latest change first", () => {
+  it("sorts people by name, and changes from the latest", () => {
     const tracker = new PresenceTracker();
     tracker.setInitial([record("z@x", { displayName: "Änne" }), record("b@x")]);
     expect(tracker.records.map(({ uri }) => uri)).to.deep.equal(["z@x", "b@x"]);
@@ -51,7 +51,7 @@ describe("cli: what watch knows", () => {
     ]);
   });
 
-  it("takes a later observation of the same state, and leaves another state to its own notification", () => {
+  it("applies newer observations of the same state and ignores a different state", () => {
     const tracker = new PresenceTracker();
     tracker.setInitial([record("a@x"), record("b@x")]);
     tracker.refresh([

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { readStatusFile } from "../../../src/cli/status-file-reader.js";
+import { readStatusFile } from "../../../src/cli/worker-files.js";
 
 const ORGANIZATION = {
   ...{
@@ -30,7 +30,7 @@ const STATUS = {
   organizations: [ORGANIZATION],
 };
 
-describe("cli: a status file", () => {
+describe("cli/worker-files readStatusFile", () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "ucx-status-"));
@@ -43,14 +43,14 @@ describe("cli: a status file", () => {
     return readStatusFile(file);
   };
 
-  it("is the running worker's where all of it is there, whatever a later version adds", async () => {
+  it("accepts a complete status, also with members of a later version", async () => {
     expect(await readContent(STATUS)).to.deep.include({ running: true, status: STATUS });
     expect(
       await readContent({ ...STATUS, organizations: [{ ...ORGANIZATION, more: 1 }] }),
     ).to.include({ running: true });
   });
 
-  it("is nobody's where something is missing or no JSON", async () => {
+  it("rejects an incomplete status and invalid JSON", async () => {
     const { requests: _requests, ...noRequests } = ORGANIZATION;
     const { settings: _settings, ...noSettings } = STATUS;
     for (const broken of [
@@ -72,8 +72,8 @@ describe("cli: a status file", () => {
     ]) {
       const { running, status, ...rest } = await readContent(broken);
       expect([running, status], JSON.stringify(broken)).to.deep.equal([false, null]);
-      expect("why" in rest && rest.why).to.match(
-        /^the status file \/.*status\.json is not one of the worker's$/,
+      expect("reason" in rest && rest.reason).to.match(
+        /^.*status\.json is not a valid status file$/,
       );
     }
   });

@@ -60,13 +60,14 @@ describe("platform/system-clock", () => {
       () => fake.monotonic(),
     );
     const start = [real(), fake.elapsed()] as const;
-    for (const step of [
+    const steps = [
       () => fake.advance(2_500),
-      () => fake.suspend(HOUR),
-      () => fake.jumpWall(-HOUR),
+      async () => fake.suspend(HOUR),
+      async () => fake.jumpWall(-HOUR),
       () => fake.advance(7),
-      () => fake.jumpWall(60_000),
-    ]) {
+      async () => fake.jumpWall(60_000),
+    ];
+    for (const step of steps) {
       await step();
       expect(real() - start[0]).to.equal(fake.elapsed() - start[1]);
     }

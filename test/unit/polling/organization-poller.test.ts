@@ -4,7 +4,7 @@ import { FakeClock, SeededRandom, settle } from "../../support/clock-fake.js";
 import { OrganizationPoller } from "../../../src/polling/organization-poller.js";
 import { freshnessPlanner, type Planner } from "../../../src/polling/planner.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
-import { listed } from "../../support/listed-persons.js";
+import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
 
 describe("organization poller", () => {
@@ -236,7 +236,7 @@ describe("organization poller", () => {
     people.listPage = () => {
       calls += 1;
       return new Promise((resolve) => {
-        release = () => resolve({ items: listed([person("late")]), next: null });
+        release = () => resolve({ items: listedPersons([person("late")]), next: null });
       });
     };
     poller.start();

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import type { Fault } from "../../../src/faults/fault.js";
 import { settle } from "../../support/clock-fake.js";
-import { listed } from "../../support/listed-persons.js";
+import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
 
 describe("polling when Webex refuses the organization", () => {
@@ -194,7 +194,10 @@ describe("polling when Webex fails", () => {
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(fault("webexError", 502), null, fault("webexError", 504));
     people.respondWithPage = (page) => ({
-      items: listed([person(page.kind === "first" ? "a" : "b")], page.kind === "first" ? 499 : 2),
+      items: listedPersons(
+        [person(page.kind === "first" ? "a" : "b")],
+        page.kind === "first" ? 499 : 2,
+      ),
       next: page.kind === "first" ? "next=1" : null,
     });
     poller.start();
@@ -256,7 +259,7 @@ describe("polling when Webex fails", () => {
 
   it("does not follow a loop of links", async () => {
     const { clock, people, poller, codes, roster } = createPollingHarness();
-    people.respondWithPage = () => ({ items: listed([person("a")]), next: "next=1" });
+    people.respondWithPage = () => ({ items: listedPersons([person("a")]), next: "next=1" });
     poller.start();
     await clock.advance(1_000);
     expect(people.requestNames).to.deep.equal(["first 1000", "next=1"]);

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { PageSize, Sweep } from "../../../src/polling/sweep-runner.js";
-import { listed } from "../../support/listed-persons.js";
+import { listedPersons } from "../../support/presence-fixture.js";
 import { person } from "../../support/polling-harness.js";
 
 describe("page size", () => {
@@ -60,7 +60,7 @@ describe("sweep", () => {
       for (const id of ids) seen.add(id);
       const counts = { persons: ids.length, alreadyOnPage: 0, seenInSweep: seen.size };
       const persons = ids.map((id) => person(id));
-      const page = { items: listed(persons, bots), next };
+      const page = { items: listedPersons(persons, bots), next };
       return sweep.recordPage(page, { ...counts, sharesStatus: true });
     };
   }

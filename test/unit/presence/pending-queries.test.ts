@@ -1,8 +1,13 @@
 import { expect } from "chai";
 
 import type { PresenceRecord } from "../../../src/presence/record.js";
-import { listed } from "../../support/listed-persons.js";
-import { PresenceFixture, NEVER, person, sweep } from "../../support/presence-fixture.js";
+import {
+  listedPersons,
+  PresenceFixture,
+  NEVER,
+  person,
+  sweep,
+} from "../../support/presence-fixture.js";
 
 function waitFor(
   fixture: PresenceFixture,
@@ -47,7 +52,7 @@ describe("a query that waits", () => {
     const fixture = new PresenceFixture();
     const answer = waitFor(fixture, ["ada@example.com", "x@example.com", "ada@example.com"]);
     const number = fixture.roster.beginSweep();
-    fixture.roster.applyPage(number, listed([person("ada")]), 0);
+    fixture.roster.applyPage(number, listedPersons([person("ada")]), 0);
     await fixture.clock.advance(100);
     fixture.roster.applyLookup("x@example.com", []);
     expect(reasons(await answer)).to.deep.equal([null, "notFound", null]);

@@ -6,8 +6,7 @@ import {
   refreshWeight,
 } from "../../../src/presence/change-rate.js";
 import type { OrganizationRoster } from "../../../src/presence/organization-roster.js";
-import { listed } from "../../support/listed-persons.js";
-import { PresenceFixture, person } from "../../support/presence-fixture.js";
+import { listedPersons, PresenceFixture, person } from "../../support/presence-fixture.js";
 
 const MINUTE_MS = 60_000;
 
@@ -15,8 +14,8 @@ describe("what polling is told of the watched", () => {
   it("weighs each page by the watched persons on it, and names those on none", async () => {
     const fixture = new PresenceFixture();
     const sweep = fixture.roster.beginSweep();
-    fixture.roster.applyPage(sweep, listed([person("ada"), person("bob")]), 0);
-    fixture.roster.applyPage(sweep, listed([person("eve"), person("joe")]), 1);
+    fixture.roster.applyPage(sweep, listedPersons([person("ada"), person("bob")]), 0);
+    fixture.roster.applyPage(sweep, listedPersons([person("eve"), person("joe")]), 1);
     fixture.roster.completeSweep(sweep);
     fixture.roster.applyLookup("zoe@example.com", [person("zoe")]);
     fixture.directory.subscribe({
@@ -30,7 +29,8 @@ describe("what polling is told of the watched", () => {
     expect(demand.lookupCandidates.length).to.equal(4);
     await fixture.clock.advance(1_000);
     expect(
-      fixture.roster.applyRefetchedPage(1, listed([person("bob"), person("eve")])).alreadyOnPage,
+      fixture.roster.applyRefetchedPage(1, listedPersons([person("bob"), person("eve")]))
+        .alreadyOnPage,
     ).to.equal(1);
     expect([...fixture.roster.refreshDemand(2, 5_000).pageWeights]).to.deep.equal([1, 2]);
   });
@@ -39,9 +39,9 @@ describe("what polling is told of the watched", () => {
     const fixture = new PresenceFixture();
     for (let round = 0; round < 3; round += 1) {
       const sweep = fixture.roster.beginSweep();
-      fixture.roster.applyPage(sweep, listed([person("ada")]), 0);
+      fixture.roster.applyPage(sweep, listedPersons([person("ada")]), 0);
       fixture.roster.completeSweep(sweep);
-      if (round === 0) fixture.roster.applyRefetchedPage(1, listed([person("bob")]));
+      if (round === 0) fixture.roster.applyRefetchedPage(1, listedPersons([person("bob")]));
       expect(fixture.roster.personCount).to.equal(round === 0 ? 2 : round === 1 ? 2 : 1);
     }
   });
@@ -49,7 +49,7 @@ describe("what polling is told of the watched", () => {
   it("counts as newcomers those who begin to be watched when they are not fresh, until Webex tells of them", async () => {
     const fixture = new PresenceFixture();
     const sweep = fixture.roster.beginSweep();
-    fixture.roster.applyPage(sweep, listed([person("ada"), person("bob")]), 0);
+    fixture.roster.applyPage(sweep, listedPersons([person("ada"), person("bob")]), 0);
     fixture.roster.completeSweep(sweep);
     fixture.get("ada@example.com");
     expect(fixture.roster.refreshDemand(1, 5_000).newlyWatched).to.equal(0);
@@ -67,7 +67,7 @@ describe("what polling is told of the watched", () => {
         ({ address, isNewlyWatched: newcomer }) => `${address} ${newcomer}`,
       ),
     ).to.deep.equal(["bob@example.com true", "ada@example.com false"]);
-    fixture.roster.applyRefetchedPage(0, listed([person("bob")]));
+    fixture.roster.applyRefetchedPage(0, listedPersons([person("bob")]));
     await fixture.clock.advance(1_000);
     expect(fixture.roster.refreshDemand(1, 5_000).newlyWatched).to.equal(0);
     await fixture.clock.advance(60_000);
@@ -104,7 +104,7 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     for (let page = 0; page < 100; page += 1) {
       fixture.roster.applyPage(
         sweep,
-        listed(Array.from({ length: 1_000 }, (_, i) => person(`user${page * 1_000 + i}`))),
+        listedPersons(Array.from({ length: 1_000 }, (_, i) => person(`user${page * 1_000 + i}`))),
         page,
       );
     }
@@ -129,7 +129,7 @@ describe("100,000 persons, 5,000 watched, 200 subscriptions", () => {
     expect(accesses / 100, "a query").to.be.lessThan(30);
     accesses = 0;
     for (let i = 0; i < 20; i += 1)
-      fixture.roster.applyRefetchedPage(i % 2, listed([person(`user${i * 500}`, "call")]));
+      fixture.roster.applyRefetchedPage(i % 2, listedPersons([person(`user${i * 500}`, "call")]));
     fixture.drainChanges();
     expect(accesses / 20, "a change").to.be.lessThan(60);
     accesses = 0;

@@ -4,9 +4,14 @@ import { PresenceDirectory } from "../../../src/presence/presence-directory.js";
 import type { PolledRoster } from "../../../src/presence/polled-roster.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { FakeClock } from "../../support/clock-fake.js";
-import { listed } from "../../support/listed-persons.js";
+import {
+  listedPersons,
+  PresenceFixture,
+  NEVER,
+  person,
+  sweep,
+} from "../../support/presence-fixture.js";
 import { RecordingLogger } from "../../support/logger-fake.js";
-import { PresenceFixture, NEVER, person, sweep } from "../../support/presence-fixture.js";
 
 describe("the order of reasons", () => {
   // Each row makes one more cause true; the causes of the rows below it stay true.
@@ -93,7 +98,7 @@ describe("notFound", () => {
   it("is said by a full sweep, not by a part of one, and ends 10 minutes after it", async () => {
     const fixture = new PresenceFixture();
     const number = fixture.roster.beginSweep();
-    fixture.roster.applyPage(number, listed([person("ada")]), 0);
+    fixture.roster.applyPage(number, listedPersons([person("ada")]), 0);
     expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
     fixture.roster.completeSweep(number);
     expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
@@ -216,7 +221,7 @@ describe("several organizations", () => {
     const fixture = new PresenceFixture();
     const number = fixture.roster.beginSweep();
     fixture.directory.removeOrganization("org-1");
-    fixture.roster.applyPage(number, listed([person("ada")]), 0);
+    fixture.roster.applyPage(number, listedPersons([person("ada")]), 0);
     fixture.roster.completeSweep(number);
     fixture.roster.applyLookup("x@example.com", [person("x")]);
     expect(fixture.roster.personCount + fixture.roster.watchedCount).to.equal(0);

@@ -3,8 +3,14 @@ import fc from "fast-check";
 
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
-import { listed } from "../../support/listed-persons.js";
-import { PresenceFixture, NEVER, person, personId, sweep } from "../../support/presence-fixture.js";
+import {
+  listedPersons,
+  PresenceFixture,
+  NEVER,
+  person,
+  personId,
+  sweep,
+} from "../../support/presence-fixture.js";
 
 describe("subscriptions", () => {
   it("tell the state now, each spelling once, also what is no address", () => {
@@ -376,7 +382,7 @@ describe("subscriptions", () => {
           if ("sweep" in each) {
             const roster = directory.addOrganization(each.org);
             const number = roster.beginSweep();
-            roster.applyPage(number, listed(each.sweep), 0);
+            roster.applyPage(number, listedPersons(each.sweep), 0);
             if (each.complete) roster.completeSweep(number);
           } else if ("lookup" in each)
             directory.addOrganization(each.org).applyLookup(each.lookup, each.found);

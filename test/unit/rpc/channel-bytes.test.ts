@@ -23,7 +23,7 @@ function launch(
   return { host, channel, ends, notes };
 }
 
-/** Lets everything run that can, until it has come about; what is expected is said by the test afterwards. */
+/** Returns at the deadline at the latest: the test asserts the condition itself. */
 async function waitUntil(condition: () => boolean, deadlineMs = 5_000): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!condition() && performance.now() < deadline) await settle();
@@ -32,9 +32,9 @@ async function waitUntil(condition: () => boolean, deadlineMs = 5_000): Promise<
 const PING = request(7, "ping");
 const PONG = { jsonrpc: "2.0", id: 7, result: { method: "ping", params: null } };
 
-describe("channel: refusals", () => {
+describe("JsonRpcChannel: invalid messages", () => {
   const refusals: Record<string, [body: string | Buffer, id: unknown, code: number]> = {
-    "a body that is no JSON": ["{", null, -32700],
+    "a body that is not JSON": ["{", null, -32700],
     "an empty body": ["", null, -32700],
     "a body that is not UTF-8": [
       Buffer.from('{"jsonrpc":"2.0","id":1,"method":"\xff"}', "latin1"),
@@ -50,16 +50,20 @@ describe("channel: refusals", () => {
     "another version": ['{"jsonrpc":"1.0","id":"a","method":"ping"}', "a", -32600],
     "no version and no id": ['{"method":"ping"}', null, -32600],
     "no method": ['{"jsonrpc":"2.0","id":1}', 1, -32600],
-    "a method that is no text": ['{"jsonrpc":"2.0","id":1,"method":1}', 1, -32600],
+    "a method that is not a string": ['{"jsonrpc":"2.0","id":1,"method":1}', 1, -32600],
     "id null": ['{"jsonrpc":"2.0","id":null,"method":"ping"}', null, -32600],
     "an id that is an object": ['{"jsonrpc":"2.0","id":{},"method":"ping"}', null, -32600],
     "an id that is a boolean": ['{"jsonrpc":"2.0","id":true,"method":"ping"}', null, -32600],
-    "an id too large to give back": [
+    "an id that JSON cannot represent exactly": [
       '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
       null,
       -32600,
     ],
-    "params that are a text": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}', 1, -32600],
+    "params that are a string": [
+      '{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}',
+      1,
+      -32600,
+    ],
     "params null": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":null}', 1, -32600],
     "a response with result and error": [
       '{"jsonrpc":"2.0","id":1,"result":1,"error":{}}',
@@ -69,7 +73,7 @@ describe("channel: refusals", () => {
     "a response without an id": ['{"jsonrpc":"2.0","result":1}', null, -32600],
   };
   for (const [name, [body, id, code]] of Object.entries(refusals)) {
-    it(`answers ${name} with ${code} and goes on`, async () => {
+    it(`answers ${name} with ${code} and continues`, async () => {
       const { host, ends } = launch();
       const bytes = Buffer.from(body as string);
       host.send(Buffer.from(`Content-Length: ${bytes.length}\r\n\r\n`), bytes, PING);
@@ -81,7 +85,7 @@ describe("channel: refusals", () => {
     });
   }
 
-  it("leaves responses and cancels of nothing alone", async () => {
+  it("ignores responses and cancellations of unknown requests", async () => {
     const { host } = launch();
     host.send(
       frame({ jsonrpc: "2.0", id: 5, result: null }),
@@ -97,7 +101,7 @@ describe("channel: refusals", () => {
     expect(host.received).to.deep.equal([PONG]);
   });
 
-  it("answers what came before, says -32700 and ends when the stream is not the protocol", async () => {
+  it("answers the requests before a protocol error, replies -32700 and ends", async () => {
     const { host, ends } = launch();
     host.send(Buffer.concat([PING, Buffer.from("hello\r\n"), PING]));
     const received = await host.until(2);
@@ -106,11 +110,11 @@ describe("channel: refusals", () => {
       [null, -32700],
     ]);
     await waitUntil(() => ends.length > 0);
-    expect(ends).to.deep.equal(["notTheProtocol"]);
+    expect(ends).to.deep.equal(["protocolError"]);
     expect(host.received).to.have.length(2);
   });
 
-  it("answers a long pipeline before the line it breaks at", async () => {
+  it("answers a long pipeline before a protocol error", async () => {
     const { host, ends } = launch();
     host.send(
       Buffer.concat([
@@ -120,10 +124,10 @@ describe("channel: refusals", () => {
     );
     await waitUntil(() => ends.length > 0);
     expect(host.received).to.have.length(1_001);
-    expect(ends).to.deep.equal(["notTheProtocol"]);
+    expect(ends).to.deep.equal(["protocolError"]);
   });
 
-  it("tells the end only when the last reply has left", async () => {
+  it("reports the end only after the last reply was written", async () => {
     const { host, ends } = launch();
     host.stopReading();
     host.send("garbage\n");
@@ -132,12 +136,12 @@ describe("channel: refusals", () => {
     expect(ends).to.deep.equal([]);
     host.resumeReading();
     await waitUntil(() => ends.length > 0);
-    expect(ends).to.deep.equal(["notTheProtocol"]);
+    expect(ends).to.deep.equal(["protocolError"]);
   });
 });
 
-describe("channel: the bytes", () => {
-  it("counts Content-Length in bytes of UTF-8 and writes what one tick made at once", async () => {
+describe("JsonRpcChannel: bytes", () => {
+  it("counts Content-Length in UTF-8 bytes and writes once in each tick", async () => {
     const { host, channel } = launch();
     channel.notify("a", { text: "Grüße, 世界 🙂" });
     channel.notify("b", {});
@@ -154,7 +158,7 @@ describe("channel: the bytes", () => {
     expect(host.writes.length).to.be.below(5);
   });
 
-  it("gives every id back as it came, and answers both of two with the same id", async () => {
+  it("returns every id unchanged, and answers two requests with the same id", async () => {
     const { host } = launch((_method, params) => params);
     const ids = [0, "0", 1, "1", -1, 1.5, "", "ü", 1, Number.MAX_SAFE_INTEGER];
     host.send(Buffer.concat(ids.map((id, n) => request(id, "ping", { n }))));
@@ -164,7 +168,7 @@ describe("channel: the bytes", () => {
     );
   });
 
-  it("says no foreign word when a handler fails", async () => {
+  it("does not reveal the text of a handler's error", async () => {
     const { host } = launch((method) => {
       if (method === "wire")
         throw Object.assign(new Error("ours"), { code: 1101, data: { hint: "h" } });
@@ -180,13 +184,13 @@ describe("channel: the bytes", () => {
     expect(Buffer.concat(host.writes).toString()).not.to.contain("secret");
   });
 
-  it("gives the same answers however a valid stream is cut", async () => {
+  it("answers independently of how the stream is split into chunks", async () => {
     const stream = Buffer.concat([
       PING,
       request("é🙂", "echo", { text: "世界" }),
       frame("[]"),
       frame({ jsonrpc: "2.0", method: "note", params: { a: 1 } }),
-      frame("no json"),
+      frame("not json"),
       request(0, "echo", [1]),
     ]);
     const reference = launch();
@@ -212,10 +216,10 @@ describe("channel: the bytes", () => {
   });
 });
 
-describe("channel: a slow or lost host", () => {
+describe("JsonRpcChannel: a slow or lost host", () => {
   const BIG = "x".repeat(1024 * 1024);
 
-  it("stops taking requests while 16 MB wait, and answers all later", async () => {
+  it("stops handling requests while 16 MB are unsent, and answers all later", async () => {
     let answered = 0;
     const { host, ends } = launch(() => {
       answered += 1;
@@ -233,14 +237,14 @@ describe("channel: a slow or lost host", () => {
     const deadline = Date.now() + 8_000;
     while (answered < 300 && Date.now() < deadline) {
       await settle();
-      // Looked at by nobody: the test's own memory is not the matter.
+      // Keeps the memory of the test small.
       host.writes.length = 0;
     }
     expect(answered).to.equal(300);
     expect(ends).to.deep.equal([]);
   }).timeout(10_000);
 
-  it("leaves a flood unread while 16 MB wait, and reads on afterwards", async () => {
+  it("stops reading while 16 MB are unsent, and continues afterwards", async () => {
     let answered = 0;
     const { host, notes } = launch(() => {
       answered += 1;
@@ -259,7 +263,7 @@ describe("channel: a slow or lost host", () => {
     expect(notes).to.have.length(60);
   });
 
-  it("ends with the input while nobody reads the output", async () => {
+  it("ends with the input while the host does not read", async () => {
     const { host, ends } = launch(() => BIG);
     host.stopReading();
     for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
@@ -269,7 +273,7 @@ describe("channel: a slow or lost host", () => {
     expect(ends).to.deep.equal(["inputEnded"]);
   });
 
-  it("survives an output that breaks, and says so once", async () => {
+  it("reports a broken output once", async () => {
     const { host, channel, ends } = launch();
     host.output.destroy(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
     channel.notify("a", {});
@@ -283,7 +287,7 @@ describe("channel: a slow or lost host", () => {
     expect(ends).to.deep.equal(["outputBroken"]);
   });
 
-  it("survives a dispose in the middle of everything", async () => {
+  it("can be disposed of while a request is in flight", async () => {
     const { host, channel, ends } = launch(
       (_method, _params, call) =>
         new Promise((_, reject) =>
@@ -301,7 +305,7 @@ describe("channel: a slow or lost host", () => {
     expect(host.received).to.deep.equal([]);
   });
 
-  it("flushes to a deadline, not longer", async () => {
+  it("flushes until the deadline at the latest", async () => {
     const { host, channel } = launch();
     host.stopReading();
     channel.notify("a", { BIG });

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import {
+  FrameBuffer,
   FrameParser,
   MAX_BODY_BYTES,
   MAX_HEADER_BYTES,
@@ -21,8 +22,8 @@ function parse(...chunks: (string | Buffer)[]): Event[] {
 
 const BROKEN: Event[] = [{ broken: true }];
 
-describe("frame parser", () => {
-  it("takes bodies by their length, whatever the case and the order of the header's names", () => {
+describe("FrameParser", () => {
+  it("splits bodies by their length, whatever the case and order of the headers", () => {
     expect(
       parse(
         "content-LENGTH:2\r\nX-Other: y: z\r\n\r\nabContent-Length:\t 0 \r\n\r\nContent-Length: 1\r\n\r\nc",
@@ -30,7 +31,7 @@ describe("frame parser", () => {
     ).to.deep.equal([{ body: "ab" }, { body: "" }, { body: "c" }]);
   });
 
-  it("takes UTF-8 by either name, in quotes too, and no other charset", () => {
+  it("accepts both names of UTF-8, also in quotes, and no other charset", () => {
     for (const charset of ["utf-8", "utf8", "UTF-8", '"utf-8"']) {
       const header = `Content-Type: application/vscode-jsonrpc; charset=${charset}\r\nContent-Length: 1\r\n\r\n`;
       expect(parse(`${header}a`), charset).to.deep.equal([{ body: "a" }]);
@@ -46,7 +47,7 @@ describe("frame parser", () => {
   const broken: Record<string, string> = {
     "a stray line, before the header's end": "starting up...\r\n",
     "a line without a colon": "Content-Length\r\n",
-    "a name that is no token": "Content Length: 1\r\n",
+    "a name that is not a token": "Content Length: 1\r\n",
     "a space before the colon": "Content-Length : 1\r\n",
     "no name": ": 1\r\n",
     "a folded line": "X: y\r\n z\r\n",
@@ -69,13 +70,13 @@ describe("frame parser", () => {
     "many short lines over 8 KiB": "X: y\r\n".repeat(MAX_HEADER_BYTES / 6 + 1),
   };
   for (const [name, text] of Object.entries(broken)) {
-    it(`gives up on ${name}, at once and once`, () => {
+    it(`rejects ${name} at once, and once`, () => {
       expect(parse(text)).to.deep.equal(BROKEN);
       expect(parse(text, "Content-Length: 1\r\n\r\na")).to.deep.equal(BROKEN);
     });
   }
 
-  it("takes the largest length and the longest header", () => {
+  it("accepts the largest length and the longest header", () => {
     expect(parse(`Content-Length: ${MAX_BODY_BYTES}\r\n\r\nabc`)).to.deep.equal([]);
     const header = "Content-Length: 1\r\nX: ";
     const full = `${header}${"a".repeat(MAX_HEADER_BYTES - header.length - 4)}\r\n\r\n`;
@@ -86,7 +87,7 @@ describe("frame parser", () => {
     expect(parse("a".repeat(MAX_HEADER_BYTES))).to.deep.equal([]);
   });
 
-  it("comes to the same however the bytes are cut", () => {
+  it("parses independently of the chunks", () => {
     const good = fc
       .string({ unit: "binary-ascii", maxLength: 40 })
       .map((body) => `Content-Length: ${body.length}\r\n\r\n${body}`);
@@ -112,7 +113,7 @@ describe("frame parser", () => {
     );
   });
 
-  it("collects a large body in time that grows with its size alone", () => {
+  it("reads a large body in linear time", () => {
     const events: number[] = [];
     const parser = new FrameParser({
       body: (bytes) => events.push(bytes.length),
@@ -123,7 +124,52 @@ describe("frame parser", () => {
     const started = performance.now();
     for (let sent = 0; sent < MAX_BODY_BYTES; sent += chunk.length) parser.push(chunk);
     expect(events).to.deep.equal([MAX_BODY_BYTES]);
-    // 16,384 chunks; copying what is there for each of them would move half a terabyte.
+    // 16,384 chunks; copying the bytes so far for each of them would move half a terabyte.
     expect(performance.now() - started).to.be.below(5_000);
+  });
+});
+
+const frame = (body: string): Buffer =>
+  Buffer.from(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+
+describe("FrameBuffer", () => {
+  it("frames texts by their length in bytes, in batches of any size", () => {
+    const body = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.constantFrom(
+        "",
+        "é".repeat(9),
+        "é".repeat(50),
+        "é".repeat(99),
+        "🙂".repeat(33),
+        "x\ud800y",
+        "a".repeat(20_000),
+        "ж".repeat(700_000),
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.array(body, { maxLength: 6 }), { maxLength: 4 }), (turns) => {
+        const buffer = new FrameBuffer();
+        const kept: [Buffer, Buffer][] = [];
+        for (const bodies of turns) {
+          for (const each of bodies) buffer.add(each);
+          const expected = Buffer.concat(bodies.map(frame));
+          expect(buffer.length).to.equal(expected.length);
+          kept.push([buffer.drain(), expected]);
+          expect(buffer.length).to.equal(0);
+        }
+        // Later additions do not change a drained batch.
+        for (const [taken, expected] of kept) expect(taken.equals(expected)).to.equal(true);
+      }),
+      { numRuns: 200 },
+    );
+  }).timeout(20_000);
+
+  it("drops undrained messages on clear", () => {
+    const buffer = new FrameBuffer();
+    buffer.add("dropped");
+    buffer.clear();
+    buffer.add("{}");
+    expect(buffer.drain().toString()).to.equal("Content-Length: 2\r\n\r\n{}");
   });
 });

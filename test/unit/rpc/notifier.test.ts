@@ -12,7 +12,7 @@ import {
   flowView,
   presenceRecord,
   problem,
-} from "../../support/fake-rpc-services.js";
+} from "../../support/rpc-services-fake.js";
 
 interface Changed {
   readonly subscriptionIds: string[];
@@ -47,7 +47,7 @@ const records = (count: number, status = "active") =>
   Array.from({ length: count }, (_, i) => presenceRecord(`p${i}@x.example`, status));
 
 describe("notifier: presence", () => {
-  it("tells changes in portions of 500, counted from 1, never in the turn they happen in", async () => {
+  it("sends up to 500 changes per notification, numbered from 1, and never in the turn in which they happen", async () => {
     const { presence, clock, changed, channel } = launch();
     presence.change(...records(1_200));
     expect(changed()).to.deep.equal([]);
@@ -64,7 +64,7 @@ describe("notifier: presence", () => {
       expect(NOTIFICATIONS["presence/changed"].parse(params)).to.deep.equal(params);
   });
 
-  it("tells more than one turn's worth, over several turns", async () => {
+  it("spreads many notifications over several turns", async () => {
     const { presence, clock, changed } = launch();
     presence.change(...records(10_000));
     await clock.advance(0);
@@ -72,7 +72,7 @@ describe("notifier: presence", () => {
     expect(presence.pendingCount).to.equal(0);
   });
 
-  it("takes nothing while the host does not read, then the latest alone", async () => {
+  it("drains nothing while the host does not read, then sends the latest state only", async () => {
     const { presence, clock, changed, channel } = launch();
     channel.stopReading();
     for (const status of ["active", "inactive", "active", "inactive"]) {
@@ -92,7 +92,7 @@ describe("notifier: presence", () => {
     );
   });
 
-  it("stops in the middle when the host stops reading", async () => {
+  it("pauses between notifications when the host stops reading", async () => {
     const { presence, clock, changed, channel } = launch();
     const notify = channel.notify.bind(channel);
     channel.notify = (method, params) => {
@@ -107,7 +107,7 @@ describe("notifier: presence", () => {
     expect(changed()).to.have.length(2);
   });
 
-  it("tells nothing after stop, and leaves no timer and no listener", async () => {
+  it("sends nothing after stop, and leaves no timer and no listener", async () => {
     const { presence, clock, channel, notifier, status, authorization } = launch();
     presence.change(...records(1));
     status.set({ phase: "polling" });
@@ -123,11 +123,12 @@ describe("notifier: presence", () => {
 });
 
 describe("notifier: authorization", () => {
-  it("tells each step, with the documented members alone", () => {
-    const { authorization, channel } = launch();
+  it("sends each step, with the documented members only", async () => {
+    const { authorization, channel, clock } = launch();
     authorization.change(flowView("browser"));
     authorization.change(flowView("browser", "authorized"));
     authorization.change(null);
+    await clock.advance(0);
     const notifications = channel.notificationsOf("authorization/changed") as {
       flow: { state: string } | null;
     }[];
@@ -150,13 +151,15 @@ describe("notifier: authorization", () => {
     expect(JSON.stringify(notifications)).not.to.contain("leak");
   });
 
-  it("tells the last step alone to a host that did not read", () => {
-    const { authorization, channel } = launch();
+  it("sends the last step only to a host that did not read", async () => {
+    const { authorization, channel, clock } = launch();
     channel.stopReading();
     authorization.change(flowView("device"));
     authorization.change(flowView("device", "expired"));
+    await clock.advance(0);
     channel.resumeReading();
     channel.resumeReading();
+    await clock.advance(0);
     const notifications = channel.notificationsOf("authorization/changed") as {
       flow: { state: string };
     }[];
@@ -165,7 +168,7 @@ describe("notifier: authorization", () => {
 });
 
 describe("notifier: status", () => {
-  it("tells a change of phase or problems, not of anything else", async () => {
+  it("reports a change of the phase or the problems, and of nothing else", async () => {
     const { status, clock, phases } = launch();
     status.set({ enabled: true });
     await clock.advance(2_000);
@@ -179,7 +182,7 @@ describe("notifier: status", () => {
     expect(phases()).to.deep.equal(["polling", "polling"]);
   });
 
-  it("tells at most one a second, the latest", async () => {
+  it("sends at most one notification per second, with the latest status", async () => {
     const { status, clock, phases } = launch();
     status.set({ phase: "disabled" });
     await clock.advance(1);
@@ -192,7 +195,7 @@ describe("notifier: status", () => {
     expect(phases()).to.deep.equal(["disabled", "polling"]);
   });
 
-  it("says nothing of what was taken back within the second", async () => {
+  it("sends nothing if a change is reverted within the second", async () => {
     const { status, clock, phases } = launch();
     status.set({ phase: "polling" });
     await clock.advance(1);

@@ -16,7 +16,7 @@ import {
   FakePresence,
   FakeStatus,
   presenceRecord,
-} from "../../support/fake-rpc-services.js";
+} from "../../support/rpc-services-fake.js";
 import { RecordingLogger } from "../../support/logger-fake.js";
 
 function launch() {
@@ -104,7 +104,7 @@ const VALID: Record<MethodName, unknown> = {
 
 describe("rpc: every method", () => {
   for (const method of Object.keys(PARAMS) as MethodName[]) {
-    it(`${method} answers what is documented, no member more`, async () => {
+    it(`${method} returns the documented members only`, async () => {
       const { channel } = launch();
       if (method === "presence/unsubscribe")
         await channel.request("presence/subscribe", { all: true });
@@ -114,7 +114,7 @@ describe("rpc: every method", () => {
       expect(JSON.stringify(result)).not.to.contain("leak");
     });
 
-    it(`${method} ignores members it does not know and refuses parameters by position`, async () => {
+    it(`${method} ignores unknown members and rejects positional parameters`, async () => {
       const { channel } = launch();
       if (method === "presence/unsubscribe")
         await channel.request("presence/subscribe", { all: true });
@@ -124,19 +124,19 @@ describe("rpc: every method", () => {
       });
       expect(error).to.equal(undefined);
       expect(await issuesOf(method, [])).to.deep.equal([
-        { path: "", message: "Parameters are one object." },
+        { path: "", message: "Parameters must be a single object." },
       ]);
     });
   }
 
-  it("knows no other method, and none by inheritance", async () => {
+  it("has no other method, not even an inherited property", async () => {
     for (const method of ["presence/nothing", "toString", "__proto__", "constructor", "exit", ""]) {
       expect(isMethodName(method)).to.equal(false);
       expect((await launch().channel.request(method)).error?.code).to.equal(-32601);
     }
   });
 
-  it("begins a device flow with the device's members", async () => {
+  it("returns the members of a device flow from begin", async () => {
     const { channel } = launch();
     const { result } = await channel.request("authorization/begin", { method: "device" });
     expect(result).to.have.all.keys(
@@ -148,7 +148,7 @@ describe("rpc: every method", () => {
     );
   });
 
-  it("passes parameters on with their defaults", async () => {
+  it("passes on the parameters, with defaults filled in", async () => {
     const { channel, presence, authorization, polled: polledOrgs } = launch();
     await channel.request("presence/list", {});
     await channel.request("presence/list", { limit: 5, cursor: "c", states: ["away"], orgId: "o" });
@@ -231,14 +231,14 @@ describe("rpc: parameters", () => {
     ["worker/poll", { orgId: 1 }, ["orgId"]],
   ];
   for (const [method, params, paths] of invalid) {
-    it(`${method} refuses ${JSON.stringify(params ?? null).slice(0, 60)}`, async () => {
+    it(`${method} rejects ${JSON.stringify(params ?? null).slice(0, 60)}`, async () => {
       const issues = await issuesOf(method, params);
       expect(issues.map((issue) => issue.path)).to.deep.equal(paths);
       for (const issue of issues) expect(issue.message).to.match(/^[A-Z].*\.$/);
     });
   }
 
-  it("takes the bounds themselves", async () => {
+  it("accepts the bounds themselves", async () => {
     const { channel } = launch();
     for (const [method, params] of [
       ["presence/getMany", { uris: Array.from({ length: 10_000 }, () => "a") }],
@@ -254,7 +254,7 @@ describe("rpc: parameters", () => {
     }
   });
 
-  it("never repeats what it was given", async () => {
+  it("never repeats a value in an error", async () => {
     const { channel } = launch();
     const outcomes = [
       await channel.request("authorization/setClient", { clientId: 5, clientSecret: ["s3cret"] }),
@@ -268,7 +268,7 @@ describe("rpc: parameters", () => {
     expect(JSON.stringify(outcomes)).not.to.contain("s3cret");
   });
 
-  it("explains a hundred wrong members at most", async () => {
+  it("lists at most a hundred issues", async () => {
     expect(
       await issuesOf("presence/getMany", { uris: Array.from({ length: 9_000 }, () => 1) }),
     ).to.have.length(100);
@@ -276,7 +276,7 @@ describe("rpc: parameters", () => {
 });
 
 describe("rpc: session", () => {
-  it("introduces the host once", async () => {
+  it("accepts initialize once", async () => {
     const { channel, introductions: hostInfos } = launch();
     const { result } = await channel.request("initialize", {
       protocolVersion: "1.0",
@@ -307,7 +307,7 @@ describe("rpc: session", () => {
     expect(hostInfos).to.have.length(1);
   });
 
-  it("takes any version of its major, and refuses others without spending the one initialize", async () => {
+  it("accepts any version of its major version; a rejected initialize does not count", async () => {
     for (const protocolVersion of ["1", "1.1", "1.0.9"]) {
       expect(
         (await launch().channel.request("initialize", { protocolVersion })).error,
@@ -325,7 +325,7 @@ describe("rpc: session", () => {
     expect(hostInfos).to.deep.equal([{ host: null, attendantConsole: null, hostPid: null }]);
   });
 
-  it("after shutdown refuses requests, tells nothing and leaves with 0", async () => {
+  it("after shutdown rejects requests, sends no notification and exits with 0", async () => {
     const server = launch();
     const { channel, presence, clock, status, authorization, exits } = server;
     await channel.request("presence/subscribe", { all: true });
@@ -344,13 +344,13 @@ describe("rpc: session", () => {
     expect(exits).to.deep.equal([0]);
   });
 
-  it("leaves with 1 where no shutdown came before", () => {
+  it("exits with 1 without a shutdown", () => {
     const { channel, exits } = launch();
     channel.notifyWorker("exit");
     expect(exits).to.deep.equal([1]);
   });
 
-  it("ignores notifications it does not know, requests without an id among them", async () => {
+  it("ignores unknown notifications, including requests without an id", async () => {
     const server = launch();
     for (const method of ["nothing", "presence/get", "shutdown", "$/setTrace"])
       server.channel.notifyWorker(method, { uri: "a" });
@@ -364,13 +364,20 @@ describe("rpc: session", () => {
     ]);
   });
 
-  it("tells the end of the channel on", async () => {
+  it("reports the end of the channel", async () => {
     const { channel, ends, presence, clock } = launch();
     channel.end("inputEnded");
     presence.change(presenceRecord("a@x.example"));
     await clock.advance(1_000);
     expect(ends).to.deep.equal(["inputEnded"]);
     expect(presence.pendingCount).to.equal(1);
+  });
+
+  it("answers authorization/begin before the notification about its flow", async () => {
+    const { channel, clock } = launch();
+    await channel.request("authorization/begin", { method: "browser" }, 7);
+    await clock.advance(0);
+    expect(channel.order).to.deep.equal([7, "authorization/changed"]);
   });
 });
 
@@ -403,7 +410,7 @@ describe("rpc: errors", () => {
     ],
   ];
   for (const [code, details, wireCode, data] of table) {
-    it(`${code} is ${wireCode}`, async () => {
+    it(`${code} becomes ${wireCode}`, async () => {
       const { channel, authorization, presence } = launch();
       authorization.failure = presence.failure = new Fault(code, "Ours.", details);
       const expected = {
@@ -416,7 +423,7 @@ describe("rpc: errors", () => {
     });
   }
 
-  it("says a correlation id of anything else, and logs the rest under it", async () => {
+  it("responds to any other failure with a correlation id, under which the log has the details", async () => {
     for (const failure of [
       new TypeError("foreign"),
       new Fault("defect", "foreign"),
@@ -443,14 +450,14 @@ describe("rpc: errors", () => {
     }
   });
 
-  it("cancels a waiting query", async () => {
+  it("cancels a pending query", async () => {
     const { channel } = launch();
     const outcome = channel.request("presence/get", { uri: "a", maxWaitMs: 1_000 }, 3);
     channel.cancel(3);
     expect((await outcome).error?.code).to.equal(-32800);
   });
 
-  it("answers a waiting query once its answer is there", async () => {
+  it("answers a pending query when its result is available", async () => {
     const { channel, presence } = launch();
     const outcome = channel.request("presence/getMany", { uris: ["a", "b"], maxWaitMs: 1_000 });
     presence.release();

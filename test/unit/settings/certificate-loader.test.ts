@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import type { Disposer } from "../../../src/faults/emitter.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import type { CertificateFileResult } from "../../../src/ports/certificates.js";
+import type { CertificateFileResult } from "../../../src/ports/http.js";
 import type { SettingsState } from "../../../src/settings/settings-store.js";
 import { SettingsStore } from "../../../src/settings/settings-store.js";
 import { FakeClock } from "../../support/clock-fake.js";
@@ -16,7 +16,7 @@ const MISSING: CertificateFileResult = {
 };
 const good = (pem: string): CertificateFileResult => ({ ok: true, pem });
 
-describe("The certificates that the settings name", () => {
+describe("The certificates of the settings", () => {
   let clock: FakeClock;
   let file: FakeSettingsFile;
   let store: SettingsStore;
@@ -66,7 +66,7 @@ describe("The certificates that the settings name", () => {
   const current = (): unknown => [store.current?.settings.caFile, store.current?.certificates];
   const messages = (): unknown => store.current?.problems.map(({ message }) => message);
 
-  it("are in force with the edit that names them, and gone with it", async () => {
+  it("take effect with the edit that names them, and end with it", async () => {
     await save("CaFile=/a.pem", "Enable=1");
     expect(current()).to.deep.equal(["/a.pem", "PEM A"]);
     await save("CaFile=/b.pem", "Enable=1");
@@ -77,7 +77,7 @@ describe("The certificates that the settings name", () => {
     expect(reads).to.deep.equal(["/a.pem", "/b.pem"]);
   });
 
-  it("stay as they were while others cannot be used, which is told with key, value, line and remedy", async () => {
+  it("stay in effect while new ones are invalid, which is reported with key, value, line and hint", async () => {
     await save("CaFile=/nope.pem");
     expect(current()).to.deep.equal([null, null]);
     expect(store.current?.problems).to.deep.equal([
@@ -85,7 +85,7 @@ describe("The certificates that the settings name", () => {
         code: "settingsInvalid",
         key: "WebexPresence.CaFile",
         message:
-          "WebexPresence.CaFile=/nope.pem (line 1) names a file that is not there; it stays empty. Only the usual roots are trusted.",
+          "WebexPresence.CaFile=/nope.pem (line 1) names a file that is not there; it stays empty. Only the default root certificates are trusted.",
         hint: "Name another.",
       },
     ]);
@@ -100,14 +100,14 @@ describe("The certificates that the settings name", () => {
       "WebexPresence.RedirectPort",
     ]);
     expect(store.current?.problems[1]?.message).to.equal(
-      "WebexPresence.CaFile=/nope.pem (line 2) names a file that is not there; it stays /a.pem. Its certificates go on being trusted.",
+      "WebexPresence.CaFile=/nope.pem (line 2) names a file that is not there; it stays /a.pem. Its certificates remain trusted.",
     );
     await save("CaFile=/a.pem");
     expect(current()).to.deep.equal(["/a.pem", "PEM A"]);
     expect(messages()).to.deep.equal([]);
   });
 
-  it("are looked for again every 10 s, and taken as soon as they can be used", async () => {
+  it("are retried every 10 s, and take effect once they are valid", async () => {
     await save("CaFile=/late.pem");
     await clock.advance(25_000);
     expect(reads).to.have.length(3);
@@ -123,7 +123,7 @@ describe("The certificates that the settings name", () => {
     expect(reads).to.have.length(5);
   });
 
-  it("hold up nothing else when the disk is slow", async () => {
+  it("do not delay other settings when the disk is slow", async () => {
     latencyMs = 2_000;
     file.put("WebexPresence.CaFile=/a.pem\nWebexPresence.Enable=1");
     await clock.advance(299);
@@ -139,7 +139,7 @@ describe("The certificates that the settings name", () => {
     expect(reads).to.have.length(1);
   });
 
-  it("count only as the last edit names them", async () => {
+  it("take effect only as the last edit names them", async () => {
     latencyMs = 100;
     file.put("WebexPresence.CaFile=/a.pem\nWebexPresence.PollIntervalSeconds=30");
     await clock.advance(50);

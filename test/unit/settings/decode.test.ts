@@ -19,8 +19,8 @@ const anyText = fc.string({
 });
 const textWithoutNul = anyText.map((value) => value.replaceAll("\0", ""));
 
-describe("The decoding of a settings file", () => {
-  it("gives back what was written as UTF-8, with or without a byte order mark", () => {
+describe("decodeSettings", () => {
+  it("decodes UTF-8 with and without a byte order mark", () => {
     fc.assert(
       fc.property(textWithoutNul, (value) => {
         expect(text([...UTF8_BOM, ...Buffer.from(value)])).to.equal(value);
@@ -29,7 +29,7 @@ describe("The decoding of a settings file", () => {
     );
   });
 
-  it("gives back what was written as UTF-16 of either order", () => {
+  it("decodes UTF-16 in both byte orders", () => {
     fc.assert(
       fc.property(textWithoutNul, (value) => {
         expect(text(utf16le(value))).to.equal(value);
@@ -38,7 +38,7 @@ describe("The decoding of a settings file", () => {
     );
   });
 
-  it("always answers, and takes everything without a mark, a zero byte or valid UTF-8 for Windows-1252", () => {
+  it("decodes as Windows-1252 whatever has no byte order mark, no zero byte and is not UTF-8", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         const decoded = decodeSettings(bytes);
@@ -50,7 +50,7 @@ describe("The decoding of a settings file", () => {
     );
   });
 
-  it("reads Windows-1252 in full, the part that differs from Latin-1 included", () => {
+  it("decodes all of Windows-1252, including where it differs from Latin-1", () => {
     const every = Array.from({ length: 255 }, (_, index) => index + 1);
     const expected =
       "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f" +
@@ -63,14 +63,14 @@ describe("The decoding of a settings file", () => {
     expect(text([0x43, 0x61, 0x66, 0xe9, 0x20, 0x80])).to.equal("Café €");
   });
 
-  it("reads a long file, whatever the encoding", () => {
+  it("decodes a long file in every encoding", () => {
     const long = "é;=\r\n".repeat(40_000);
     expect(text(utf16be(long))).to.equal(long);
     expect(text(Buffer.from(long, "latin1"))).to.equal(long);
     expect(text(Buffer.from(long))).to.equal(long);
   });
 
-  it("finds an empty text in no bytes and in a mark alone", () => {
+  it("decodes no bytes, and a byte order mark alone, as an empty text", () => {
     for (const bytes of [[], UTF8_BOM, [0xff, 0xfe], [0xfe, 0xff]])
       expect(text(bytes)).to.equal("");
   });
@@ -87,7 +87,7 @@ describe("The decoding of a settings file", () => {
     "UTF-32 LE": [0xff, 0xfe, 0x00, 0x00, 0x61, 0x00, 0x00, 0x00],
   };
   for (const [what, bytes] of Object.entries(undecodable)) {
-    it(`does not guess at ${what}`, () => {
+    it(`rejects ${what}`, () => {
       expect(text(bytes)).to.match(/^undecodable: it .+/);
     });
   }

@@ -8,7 +8,7 @@ const entry = (name: string, value: string) => ({ kind: "entry", name, value });
 const section = (name: string) => ({ kind: "section", name });
 const nothing = { kind: "nothing" };
 
-describe("A line as the ini package reads it", () => {
+describe("readIniLine", () => {
   const lines: [string, object][] = [
     ["", nothing],
     ["   \t", nothing],
@@ -60,7 +60,7 @@ describe("A line as the ini package reads it", () => {
     });
   }
 
-  it("agrees with the package on values in whole documents", () => {
+  it("reads values as the ini package does", () => {
     const character = fc.constantFrom(...Array.from("ab1 =;#\\\"'[]{}.\t:/é"));
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 12 }), (value) => {
@@ -75,7 +75,7 @@ describe("A line as the ini package reads it", () => {
     );
   });
 
-  it("always answers", () => {
+  it("accepts any line", () => {
     const character = fc.constantFrom(...Array.from("a=;#\\\"'[].nul_pro{}: "));
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 16 }), (line) => {

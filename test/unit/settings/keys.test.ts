@@ -25,7 +25,7 @@ const NAMES = [
   "LogLevel",
 ].map((name) => `WebexPresence.${name}`);
 
-describe("The table of settings", () => {
+describe("SETTING_KEYS", () => {
   it("has the documented keys, in their order", () => {
     expect(SETTING_FIELDS.map((field) => SETTING_KEYS[field].name)).to.deep.equal(NAMES);
   });
@@ -46,7 +46,7 @@ describe("The table of settings", () => {
     });
   });
 
-  it("takes its own defaults, written into a file", () => {
+  it("accepts its own defaults from a file", () => {
     const lines = manifestSettingKeys().map((key) => `${key.name}=${key.default ?? ""}`);
     expect(parseSettings(lines.join("\n"), readIniLine, defaultSettings)).to.deep.include({
       settings: defaultSettings,
@@ -55,7 +55,7 @@ describe("The table of settings", () => {
     });
   });
 
-  it("shows values under their full names, and leaves out what has none", () => {
+  it("displays values by their full names, and omits keys without a value", () => {
     expect(settingsValues(defaultSettings)).to.deep.equal({
       "WebexPresence.Enable": false,
       "WebexPresence.PollIntervalSeconds": 20,
@@ -78,7 +78,7 @@ describe("The table of settings", () => {
     expect(values["WebexPresence.ClientId"]).to.equal("C1");
   });
 
-  it("shows the proxy without its user", () => {
+  it("displays the proxy without its user", () => {
     const proxyShown = (proxy: string) =>
       settingsValues({ ...defaultSettings, proxy })["WebexPresence.Proxy"];
     expect(proxyShown("http://CORP%5Cme@proxy:3128")).to.equal("http://proxy:3128");
@@ -86,7 +86,7 @@ describe("The table of settings", () => {
     expect(proxyShown("none")).to.equal("none");
   });
 
-  it("gives the manifest names, types, defaults where there is one, and descriptions", () => {
+  it("provides names, types, defaults and descriptions for the manifest", () => {
     const keys = manifestSettingKeys();
     expect(keys.map(({ name }) => name)).to.deep.equal(NAMES);
     expect(keys[0]).to.deep.include({ name: "WebexPresence.Enable", type: "boolean", default: 0 });
@@ -105,16 +105,16 @@ describe("The table of settings", () => {
     }
   });
 
-  it("is a Markdown table with one row a key", () => {
+  it("becomes a Markdown table with one row per key", () => {
     const lines = settingsTableMarkdown().split("\n");
     expect(lines.slice(0, 2)).to.deep.equal([
-      "| Key | Values | Default | Takes effect | What it does |",
+      "| Key | Values | Default | Takes effect | Description |",
       "| --- | --- | --- | --- | --- |",
     ]);
     expect(lines).to.have.length(NAMES.length + 3);
     expect(lines.at(-1)).to.equal("");
     expect(lines[2]).to.equal(
-      "| `WebexPresence.Enable` | 0, 1 (also true/false, yes/no, on/off) | `0` | at once: polling starts or stops | Turns presence from Webex on (1) or off (0). |",
+      "| `WebexPresence.Enable` | 0, 1 (also true/false, yes/no, on/off) | `0` | immediately: polling starts or stops | Turns presence from Webex on (1) or off (0). |",
     );
     expect(lines.find((line) => line.includes("CaFile"))).to.contain(" | – | ");
     for (const line of lines.slice(0, -1)) expect(line.split("|")).to.have.length(7);

@@ -2,9 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import { defaultSettings } from "../../../src/settings/keys.js";
+import { defaultSettings, type Settings } from "../../../src/settings/keys.js";
 import { parseSettings } from "../../../src/settings/parse.js";
-import type { Settings } from "../../../src/settings/settings.js";
 
 const parsed = (text: string, current: Settings = defaultSettings) =>
   parseSettings(text, readIniLine, current);
@@ -15,8 +14,8 @@ const problemOf = (text: string, current?: Settings) => {
   return problems[0]!;
 };
 
-describe("The text of a settings file", () => {
-  it("leaves everything at its default when it says nothing of ours", () => {
+describe("parseSettings", () => {
+  it("uses the defaults if the text contains no key of ours", () => {
     for (const text of [
       "",
       "\n\n",
@@ -31,7 +30,7 @@ describe("The text of a settings file", () => {
     }
   });
 
-  it("is read in full", () => {
+  it("reads every key", () => {
     const text = [
       "WebexPresence.Enable=1",
       "WebexPresence.PollIntervalSeconds=5",
@@ -64,7 +63,7 @@ describe("The text of a settings file", () => {
     });
   });
 
-  describe("places", () => {
+  describe("accepts", () => {
     const on: Record<string, string> = {
       "a dotted name at the top": "WebexPresence.Enable=1",
       "a dotted name in another's section": "[Sip]\nPort=5060\nWebexPresence.Enable=1",
@@ -89,23 +88,23 @@ describe("The text of a settings file", () => {
       "a comment": "# WebexPresence.Enable=1",
     };
     for (const [place, text] of Object.entries(off))
-      it(`not ${place}`, () => expect(settings(text).enable).to.be.false);
+      it(`but not ${place}`, () => expect(settings(text).enable).to.be.false);
   });
 
-  describe("several of one key", () => {
-    it("the last one counts, wherever it stands", () => {
+  describe("of several occurrences of a key", () => {
+    it("applies the last one, wherever it is", () => {
       expect(settings("WebexPresence.Enable=0\n[WebexPresence]\nEnable=1").enable).to.be.true;
       expect(settings("[WebexPresence]\nEnable=1\n[Sip]\nwebexpresence.enable=0").enable).to.be
         .false;
     });
 
-    it("the last one counts, so that an earlier invalid one is no problem", () => {
+    it("does not report an invalid one before the last", () => {
       expect(parsed("WebexPresence.Enable=maybe\nWebexPresence.Enable=1").problems).to.deep.equal(
         [],
       );
     });
 
-    it("where the last one is invalid, the value in force stays, and not the one before it", () => {
+    it("keeps the current value if the last one is invalid, not the one before", () => {
       const current = { ...defaultSettings, pollIntervalSeconds: 33 };
       const { settings: after, problems } = parsed(
         "WebexPresence.PollIntervalSeconds=50\nWebexPresence.PollIntervalSeconds=4",
@@ -118,13 +117,13 @@ describe("The text of a settings file", () => {
     });
   });
 
-  it("gives a key that is gone its default back", () => {
+  it("restores the default of a removed key", () => {
     expect(parsed("", { ...defaultSettings, enable: true, clientId: "x" }).settings).to.deep.equal(
       defaultSettings,
     );
   });
 
-  it("tells every problem, in the order of the lines, with what stays in force and what to do", () => {
+  it("reports every problem in line order, with the value that stays and a hint", () => {
     const current = { ...defaultSettings, enable: true, pollIntervalSeconds: 30 };
     const { settings: after, problems } = parsed(
       "; first line\r\nWebexPresence.PollIntervalSeconds=4\r\n\r\n[webexpresence]\r\nLOGLEVEL=loud\r\nEnable=\r\nRedirectPort=2000",
@@ -158,14 +157,14 @@ describe("The text of a settings file", () => {
     ]);
   });
 
-  it("cuts a long value, and shows no control characters", () => {
+  it("truncates a long value and replaces control characters", () => {
     const problem = problemOf(`WebexPresence.LogLevel=${"x".repeat(500)}`);
     expect(problem.value).to.have.length(100);
     expect(problem.message).to.contain(problem.value).and.to.have.length.below(250);
     expect(problemOf('WebexPresence.LogLevel="a\\u0007b"').value).to.equal("a?b");
   });
 
-  it("names what is under our prefix and unknown, and is not disturbed by it", () => {
+  it("lists unknown names with our prefix", () => {
     const {
       settings: after,
       problems,
@@ -179,7 +178,7 @@ describe("The text of a settings file", () => {
     ]);
   });
 
-  it("always gives settings, whatever the text", () => {
+  it("returns settings for any text", () => {
     const piece = fc.constantFrom(
       "WebexPresence",
       ".",

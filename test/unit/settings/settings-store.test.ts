@@ -13,7 +13,7 @@ const ON = "WebexPresence.Enable=1\n";
 const readCertificates = () => Promise.reject(new Error("No certificates are named."));
 const enabled = { ...defaultSettings, enable: true };
 
-describe("The feed of settings", () => {
+describe("SettingsStore", () => {
   let clock: FakeClock;
   let logger: RecordingLogger;
   let file: FakeSettingsFile;
@@ -37,7 +37,7 @@ describe("The feed of settings", () => {
   });
   afterEach(() => stop());
 
-  it("knows nothing until the file is read, then its settings and when it was read", async () => {
+  it("has no state until the file is read", async () => {
     file = new FakeSettingsFile("/etc/ucx/Presence.ini", ON);
     store = new SettingsStore({ file, clock, readIniLine, readCertificates, logger });
     expect(store.path).to.equal("/etc/ucx/Presence.ini");
@@ -54,7 +54,7 @@ describe("The feed of settings", () => {
     });
   });
 
-  it("tells each edit that changes something, and no other", async () => {
+  it("emits an event for each edit that changes something, and no other", async () => {
     await startStore(ON);
     await clock.advance(5000);
     file.put(`; a comment\n${ON}`);
@@ -65,14 +65,14 @@ describe("The feed of settings", () => {
     expect(notifiedStates[1]).to.equal(store.current);
   });
 
-  it("tells defaults as the first settings, too", async () => {
+  it("also emits an event if the first settings are the defaults", async () => {
     await startStore("");
     expect(notifiedStates).to.deep.equal([
       { settings: defaultSettings, certificates: null, loadedAt: clock.now(), problems: [] },
     ]);
   });
 
-  it("keeps a value in force when an edit makes it invalid, tells all that is invalid, and stops telling once it is mended", async () => {
+  it("keeps a value when an edit makes it invalid, and reports all invalid values until they are fixed", async () => {
     await startStore(`${ON}WebexPresence.PollIntervalSeconds=30`);
     file.put(
       "WebexPresence.Enable=maybe\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000",
@@ -106,7 +106,7 @@ describe("The feed of settings", () => {
     expect(notifiedStates).to.have.length(4);
   });
 
-  it("tells when one invalid value takes the place of another", async () => {
+  it("emits an event when an invalid value replaces another one", async () => {
     await startStore("WebexPresence.LogLevel=loud");
     file.put("WebexPresence.LogLevel=quiet");
     expect(notifiedStates.map(({ problems }) => problems[0]?.message.slice(0, 28))).to.deep.equal([
@@ -115,7 +115,7 @@ describe("The feed of settings", () => {
     ]);
   });
 
-  it("leaves all as it was when the file cannot be read or decoded", async () => {
+  it("keeps all settings if the file cannot be read or decoded", async () => {
     await startStore(ON);
     const loadedAt = clock.now();
     await clock.advance(1000);
@@ -136,7 +136,7 @@ describe("The feed of settings", () => {
     expect(codes()).to.deep.equal([]);
   });
 
-  it("means the defaults when it cannot be read at the start", async () => {
+  it("uses the defaults if the file cannot be read at the start", async () => {
     file = new FakeSettingsFile();
     file.makeUnreadable("it is a folder");
     store = new SettingsStore({ file, clock, readIniLine, readCertificates, logger });
@@ -149,7 +149,7 @@ describe("The feed of settings", () => {
       .and.contain("defaults");
   });
 
-  it("waits 2 s for a file that is not there at the start, then means the defaults", async () => {
+  it("waits 2 s for a file that is missing at the start, then uses the defaults", async () => {
     await startStore();
     await clock.advance(1999);
     expect(store.current).to.equal(null);
@@ -160,7 +160,7 @@ describe("The feed of settings", () => {
     expect(store.current).to.deep.include({ settings: enabled, problems: [] });
   });
 
-  it("takes a file that comes within the first 2 s as if it had been there", async () => {
+  it("treats a file that appears within the first 2 s as if it had always existed", async () => {
     await startStore();
     await clock.advance(1500);
     file.put(ON);
@@ -169,7 +169,7 @@ describe("The feed of settings", () => {
     expect(store.current).to.deep.include({ settings: enabled, problems: [] });
   });
 
-  it("overlooks an absence of up to 2 s", async () => {
+  it("ignores an absence of up to 2 s", async () => {
     await startStore(ON);
     for (let times = 0; times < 3; times += 1) {
       file.remove();
@@ -180,7 +180,7 @@ describe("The feed of settings", () => {
     expect(notifiedStates).to.have.length(1);
   });
 
-  it("means the defaults, and keeps when it was read, once a file is gone for 2 s", async () => {
+  it("uses the defaults, but keeps the read time, once the file is missing for 2 s", async () => {
     await startStore(ON);
     const loadedAt = clock.now();
     await clock.advance(500);
@@ -191,7 +191,7 @@ describe("The feed of settings", () => {
     expect(store.current?.problems[0]?.message).to.contain(file.path);
   });
 
-  it("counts an absence from its own beginning, also after an unreadable file", async () => {
+  it("measures each absence from its own beginning, also after an unreadable file", async () => {
     await startStore(ON);
     file.remove();
     await clock.advance(1500);
@@ -206,7 +206,7 @@ describe("The feed of settings", () => {
     expect(codes()).to.deep.equal(["settingsMissing"]);
   });
 
-  it("says in the log what is unknown, by name only, and never who uses the proxy", async () => {
+  it("logs the names of unknown keys without their values, and the proxy without its user", async () => {
     await startStore(
       "WebexPresence.ClientSecret=hunter2\nWebexPresence.Proxy=http://alice@proxy:3128",
     );
@@ -220,7 +220,7 @@ describe("The feed of settings", () => {
       .and.not.contain("alice");
   });
 
-  it("is silent once stopped, keeps what it knew, and leaves no timer and no watch", async () => {
+  it("emits no events after stop, keeps its state, and leaves no timer and no watch", async () => {
     await startStore(ON);
     file.remove();
     stop();

@@ -1,9 +1,8 @@
 import { expect } from "chai";
 
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import { defaultSettings } from "../../../src/settings/keys.js";
+import { defaultSettings, type Settings } from "../../../src/settings/keys.js";
 import { parseSettings } from "../../../src/settings/parse.js";
-import type { Settings } from "../../../src/settings/settings.js";
 
 const read = (line: string) => parseSettings(`WebexPresence.${line}`, readIniLine, defaultSettings);
 
@@ -24,7 +23,7 @@ function accepts<F extends keyof Settings>(
 
 function rejects(key: string, texts: readonly string[], message: RegExp): void {
   for (const text of texts) {
-    it(`${key}=${text} is refused`, () => {
+    it(`${key}=${text} is rejected`, () => {
       const { settings, problems } = read(`${key}=${text}`);
       expect(settings).to.deep.equal(defaultSettings);
       expect(problems).to.have.length(1);
@@ -35,7 +34,7 @@ function rejects(key: string, texts: readonly string[], message: RegExp): void {
   }
 }
 
-describe("The values of settings", () => {
+describe("Setting values", () => {
   for (const text of ["1", "true", "True", "TRUE", "yes", "on", "ON", '"1"', "'on'"])
     accepts("Enable", "enable", [[text, true]]);
   for (const text of ["0", "false", "False", "no", "NO", "off", '"false"'])
@@ -162,12 +161,12 @@ describe("The values of settings", () => {
       "http://[::2]",
       "http://0.0.0.0",
     ],
-    /could be read on the way/,
+    /would expose the tokens/,
   );
   rejects(
     "ApiUrl",
     ["https://me@webexapis.com", "https://me:pw@webexapis.com/v1"],
-    /holds a user name or a password/,
+    /contains a user name or a password/,
   );
   rejects(
     "ApiUrl",
@@ -177,7 +176,7 @@ describe("The values of settings", () => {
       '"https://webexapis.com/v1#x"',
       '"https://webexapis.com/v1#"',
     ],
-    /holds a query or a fragment/,
+    /contains a query or a fragment/,
   );
 
   accepts("Proxy", "proxy", [
@@ -222,10 +221,10 @@ describe("The values of settings", () => {
       "https://me:hunter2@proxy",
       "http://me:hunter2/x@proxy:3128",
     ],
-    /holds a password, which must not be in this file/,
+    /contains a password, which must not be in this file/,
   );
 
-  it("a password in Proxy is never shown, and the hint says where it belongs", () => {
+  it("never displays a password in Proxy, and hints at the keychain", () => {
     const problem = read("Proxy=http://me:hunter2@proxy:3128").problems[0]!;
     expect(problem.value).to.equal("http://…@proxy:3128");
     expect(problem.hint).to.contain("secret proxy");
@@ -243,7 +242,7 @@ describe("The values of settings", () => {
     "proxy:3128:me:hunter2",
   ];
   for (const text of leaks) {
-    it(`no piece of a password is shown of Proxy=${text}`, () => {
+    it(`displays no part of a password of Proxy=${text}`, () => {
       expect(JSON.stringify(read(`Proxy=${text}`).problems))
         .to.contain("Proxy=")
         .and.not.contain("hunter2");
@@ -256,7 +255,7 @@ describe("The values of settings", () => {
     "http://me:hunter2@example.com/v1",
     "https://a b:hunter2@x",
   ]) {
-    it(`no secret is shown of ApiUrl=${text}`, () => {
+    it(`displays no secret of ApiUrl=${text}`, () => {
       expect(JSON.stringify(read(`ApiUrl=${text}`).problems))
         .to.contain("ApiUrl=")
         .and.not.contain("hunter2");

@@ -1,6 +1,9 @@
 import { expect } from "chai";
-import { createOrganization } from "../../../simulator/people-factory.js";
-import { personJson, type PersonJsonOptions } from "../../../simulator/person-json.js";
+import {
+  personJson,
+  createOrganization,
+  type PersonJsonOptions,
+} from "../../../simulator/people-factory.js";
 
 const PLAIN: PersonJsonOptions = {
   withStatus: true,
@@ -13,7 +16,7 @@ const PLAIN: PersonJsonOptions = {
 describe("people factory", () => {
   const organization = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
 
-  it("makes the same organization of the same seed, with distinct ids and addresses", () => {
+  it("creates the same organization from the same seed, with unique ids and addresses", () => {
     const repeated = createOrganization({ name: "Acme Works", persons: 1000, seed: 3 }, 0);
     expect(repeated.people.map((person) => person.id)).to.deep.equal(
       organization.people.map((person) => person.id),
@@ -25,13 +28,13 @@ describe("people factory", () => {
     expect(organization.byEmail.size).to.equal(addresses.length);
   });
 
-  it("counts bots apart from persons", () => {
+  it("counts bots separately from persons", () => {
     expect(organization.people.filter((person) => person.type === "person")).to.have.length(1000);
     expect(organization.people.filter((person) => person.type !== "person")).to.have.length(10);
     expect(createOrganization({ name: "A", persons: 5, bots: 0 }, 0).people).to.have.length(5);
   });
 
-  it("writes persons as Webex does", () => {
+  it("writes persons in Webex's format", () => {
     const person = organization.people[5]!;
     person.status = "active";
     person.lastActivity = Date.parse("2026-03-04T10:00:00.120Z");
@@ -61,7 +64,7 @@ describe("people factory", () => {
     ]);
   });
 
-  it("leaves presence out, gives booleans as text, and takes the role away when asked to", () => {
+  it("can omit presence and the role, and write booleans as strings", () => {
     const administrator = organization.administrator;
     administrator.status = "active";
     const read = (view: Partial<PersonJsonOptions>): Record<string, unknown> =>

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { PresenceWalk } from "../../../simulator/presence-walk.js";
-import { DEFAULT_OFFICE_TIME, WalkClock } from "../../../simulator/walk-clock.js";
+import { DEFAULT_OFFICE_TIME, PresenceWalk } from "../../../simulator/presence-walk.js";
+import { OfficeClock } from "../../../simulator/presence-walk.js";
 
 const HOUR = 3_600_000;
 const MORNING = Date.parse("2026-03-04T09:00:00.000Z");
@@ -16,7 +16,7 @@ function shares(walk: PresenceWalk, now: number): Record<string, number> {
 }
 
 describe("presence walk", () => {
-  it("tells the same days for the same seed, and others for another", () => {
+  it("produces the same days for the same seed, and others for another", () => {
     const tell = (seed: number): string[] =>
       Array.from({ length: 300 }, (_, person) =>
         new PresenceWalk({ seed }).statusAt(person, DEFAULT_OFFICE_TIME),
@@ -25,7 +25,7 @@ describe("presence walk", () => {
     expect(tell(5)).not.to.deep.equal(tell(6));
   });
 
-  it("has most people at work in the morning, in every state that Webex knows", () => {
+  it("has most people at work in the morning, in every Webex status", () => {
     const found = shares(new PresenceWalk({ seed: 1 }), DEFAULT_OFFICE_TIME + HOUR / 3);
     expect(found.active).to.be.within(0.4, 0.75);
     expect(found).to.include.all.keys(
@@ -49,7 +49,7 @@ describe("presence walk", () => {
     expect(shares(walk, Date.parse("2026-03-08T11:00:00Z")).inactive).to.be.above(0.95);
   });
 
-  it("says the next change exactly: the status holds until then, and is another one from then on", () => {
+  it("predicts the next change exactly", () => {
     const walk = new PresenceWalk({ seed: 3 });
     for (let person = 0; person < 300; person++) {
       const before = walk.statusAt(person, MORNING);
@@ -61,7 +61,7 @@ describe("presence walk", () => {
     }
   });
 
-  it("has calls of minutes and meetings of about 30 or 60", () => {
+  it("has calls of minutes, and meetings of about 30 or 60 minutes", () => {
     const walk = new PresenceWalk({ seed: 4 });
     const lengths: Record<string, number[]> = {};
     for (let person = 0; person < 300; person++) {
@@ -79,10 +79,10 @@ describe("presence walk", () => {
   });
 });
 
-describe("walk clock", () => {
+describe("office clock", () => {
   const at = (day: string, elapsedHours: number, nights = false): string => {
     let real = 0;
-    const clock = new WalkClock({
+    const clock = new OfficeClock({
       realNow: () => real,
       startsAt: Date.parse(day),
       speed: 60,
@@ -92,7 +92,7 @@ describe("walk clock", () => {
     return new Date(clock.now()).toISOString().slice(0, 16);
   };
 
-  it("jumps over nights and weekends", () => {
+  it("skips nights and weekends", () => {
     expect(at("2026-03-04T10:00:00Z", 7)).to.equal("2026-03-04T17:00");
     expect(at("2026-03-04T10:00:00Z", 8)).to.equal("2026-03-05T09:30");
     expect(at("2026-03-06T10:00:00Z", 8)).to.equal("2026-03-09T09:30");
@@ -100,9 +100,9 @@ describe("walk clock", () => {
     expect(at("2026-03-04T10:00:00Z", 24, true)).to.equal("2026-03-05T10:00");
   });
 
-  it("keeps its time when the speed changes, and stands still at 0", () => {
+  it("keeps its time when the speed changes, and stops at 0", () => {
     let real = 0;
-    const clock = new WalkClock({
+    const clock = new OfficeClock({
       realNow: () => real,
       startsAt: MORNING,
       speed: 10,

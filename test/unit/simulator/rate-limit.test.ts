@@ -4,7 +4,7 @@ import { RateLimiter, retryAfterHeader } from "../../../simulator/rate-limit.js"
 import { RequestLog } from "../../../simulator/request-log.js";
 
 describe("rate limiter", () => {
-  it("admits so many in any sliding minute, per organization, and does not count refusals", () => {
+  it("allows a number of requests per organization in a sliding minute, not counting refusals", () => {
     const limiter = new RateLimiter();
     expect([0, 10_000, 20_000].map((now) => limiter.acquire("a", now, 3))).to.deep.equal([0, 0, 0]);
     expect(limiter.acquire("a", 30_000, 3)).to.equal(30_000);
@@ -19,7 +19,7 @@ describe("rate limiter", () => {
     ]);
   });
 
-  it("writes Retry-After in every form seen", () => {
+  it("writes Retry-After in every form", () => {
     const now = Date.parse("2026-03-04T10:00:00.000Z");
     const forms = (["seconds", "missing", "zero", "rand", "date"] as const).map((form) =>
       retryAfterHeader(form, 1500, now),
@@ -35,14 +35,14 @@ describe("rate limiter", () => {
 });
 
 describe("fault queue", () => {
-  it("strikes so many matching requests, after those it lets pass", () => {
+  it("applies to a number of matching requests, after those it skips", () => {
     const faults = new FaultQueue();
     faults.add({ kind: "reset", path: "/v1/people", skip: 1, times: 2, orgId: "a" });
-    const strikes = (path: string, orgId: string): boolean =>
+    const applies = (path: string, orgId: string): boolean =>
       faults.consume({ path, orgId }) !== null;
-    expect(strikes("/v1/organizations", "a")).to.equal(false);
-    expect(strikes("/v1/people", "b")).to.equal(false);
-    expect([1, 2, 3, 4].map(() => strikes("/v1/people/me", "a"))).to.deep.equal([
+    expect(applies("/v1/organizations", "a")).to.equal(false);
+    expect(applies("/v1/people", "b")).to.equal(false);
+    expect([1, 2, 3, 4].map(() => applies("/v1/people/me", "a"))).to.deep.equal([
       false,
       true,
       true,
@@ -50,16 +50,23 @@ describe("fault queue", () => {
     ]);
     expect(faults.list()).to.deep.equal([]);
     faults.add({ kind: "hang", times: null });
-    expect([1, 2, 3].map(() => strikes("/x", "b"))).to.deep.equal([true, true, true]);
+    expect([1, 2, 3].map(() => applies("/x", "b"))).to.deep.equal([true, true, true]);
     faults.clear();
-    expect(strikes("/x", "b")).to.equal(false);
+    expect(applies("/x", "b")).to.equal(false);
   });
 });
 
 describe("request log", () => {
-  const entry = (path: string) => ({ at: 0, method: "GET", path, query: {}, bearer: true });
+  const entry = (path: string) => ({
+    at: 0,
+    method: "GET",
+    path,
+    query: {},
+    orgId: null,
+    bearer: true,
+  });
 
-  it("stays bounded and keeps the latest", () => {
+  it("is bounded and keeps the latest", () => {
     const log = new RequestLog(100);
     for (let number = 0; number < 1000; number++) log.open(entry(`/${number}`));
     expect(log.total).to.equal(1000);
@@ -68,7 +75,7 @@ describe("request log", () => {
     expect(kept.at(-1)?.path).to.equal("/999");
   });
 
-  it("filters by a beginning, and waits for the next answer", async () => {
+  it("filters by a prefix, and waits for the next response", async () => {
     const log = new RequestLog();
     const open = log.open(entry("/v1/people/me"));
     expect(log.since(0, { path: "/v1/people*" })).to.have.length(1);

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { knobTable } from "../../../simulator/knob-table.js";
+import { knobTable } from "../../../simulator/knobs.js";
 
 describe("docs/simulator.md", () => {
   const page = readFileSync("docs/simulator.md", "utf8");
 
-  it("has the knobs as they are", () => {
+  it("lists the current knobs", () => {
     const cells = (text: string): string[] =>
       text
         .split("\n")
@@ -15,7 +15,7 @@ describe("docs/simulator.md", () => {
     expect(cells(section)).to.deep.equal(cells(knobTable()));
   });
 
-  it("counts bytes right in its example of the framing", () => {
+  it("has the right Content-Length in its example of the framing", () => {
     const match = /Content-Length: (\d+)\\r\\n\n\\r\\n\n(\{.*\})/.exec(page);
     expect(Number(match?.[1])).to.equal(Buffer.byteLength(match?.[2] ?? ""));
   });

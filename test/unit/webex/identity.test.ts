@@ -13,7 +13,7 @@ const identityOver = (http: ScriptedHttp, requestedOrgs: string[] = []): WebexId
   );
 
 describe("WebexIdentity", () => {
-  it("asks with the token given", async () => {
+  it("sends the given token", async () => {
     const http = new ScriptedHttp([
       { body: { id: "P", orgId: "O" } },
       { body: { id: "O", displayName: "Corp", created: "2020" } },
@@ -29,7 +29,7 @@ describe("WebexIdentity", () => {
     ]);
   });
 
-  it("asks once only when the token is rejected", async () => {
+  it("does not retry when the token is rejected", async () => {
     const http = new ScriptedHttp([
       { status: 401, body: { message: "Bad token on-trial", trackingId: "T" } },
     ]);
@@ -38,7 +38,7 @@ describe("WebexIdentity", () => {
     expect(fault.message).not.to.contain("on-trial");
   });
 
-  it("lists the organizations that the token sees", async () => {
+  it("lists the organizations that the token can see", async () => {
     const http = new ScriptedHttp([
       { body: { items: [{ id: "O", displayName: "Corp" }, { id: "Q" }] } },
       { body: {} },
@@ -52,9 +52,10 @@ describe("WebexIdentity", () => {
     expect((await faultOf(identity.organizations(TOKEN, never))).code).to.equal("webexError");
   });
 
-  it("calls an organization without a name by its id", async () => {
-    expect(
-      await identityOver(new ScriptedHttp([{ body: {} }])).organizationName(TOKEN, "O", never),
-    ).to.equal("O");
+  it("names an organization without a name by its id", async () => {
+    for (const body of [{}, { displayName: null }, { displayName: "" }, { displayName: 1 }]) {
+      const identity = identityOver(new ScriptedHttp([{ body }]));
+      expect(await identity.organizationName(TOKEN, "O", never)).to.equal("O");
+    }
   });
 });

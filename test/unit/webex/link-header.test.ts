@@ -5,7 +5,7 @@ import { Fault } from "../../../src/faults/fault.js";
 import { nextLink, parseLinks } from "../../../src/webex/link-header.js";
 
 const API = "https://webexapis.com/v1";
-const ASKED = "https://webexapis.com/v1/people?max=1000";
+const REQUEST_URL = "https://webexapis.com/v1/people?max=1000";
 const NEXT = "https://webexapis.com/v1/people?max=1000&cursor=b3BhcXVl";
 
 describe("nextLink", () => {
@@ -16,9 +16,9 @@ describe("nextLink", () => {
     [`<${NEXT}>  ;  REL = "Next"`, "any case and spaces"],
     [
       `<${NEXT}>; title="a, \\"b\\"; rel=prev"; rel="next"`,
-      "other parameters before, with commas, quotes and semicolons in them",
+      "other parameters before it, which contain commas, quotes and semicolons",
     ],
-    [`<${NEXT}>; rel="next"; title=more`, "other parameters after"],
+    [`<${NEXT}>; rel="next"; title=more`, "other parameters after it"],
     [`<${NEXT}>; flag; rel="next"`, "a parameter without a value"],
     [`<${NEXT}>; rel="last next"`, "several relations"],
     [
@@ -31,7 +31,7 @@ describe("nextLink", () => {
     ],
     [
       `<http://elsewhere.example/>; rel="help",<${NEXT}>;rel="next"`,
-      "a foreign link of another relation before it",
+      "a link of another relation to another origin before it",
     ],
     [`garbage, <${NEXT}>; rel="next"`, "garbage before it"],
     [`</v1/people?max=1000&cursor=b3BhcXVl>; rel="next"`, "a relative address"],
@@ -42,20 +42,20 @@ describe("nextLink", () => {
     ],
   ];
   for (const [header, what] of found)
-    it(`reads ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(NEXT));
+    it(`reads ${what}`, () => expect(nextLink(header, REQUEST_URL, API)).to.equal(NEXT));
 
   const none: [string | undefined, string][] = [
     [undefined, "no header"],
     ["", "an empty header"],
     [`<${NEXT}>; rel="prev"`, "another relation"],
-    [`<${NEXT}>; rel="prev"; rel="next"`, "a second rel: the first one counts"],
-    [`<${NEXT}>; rel="nextish"`, "a relation that begins alike"],
+    [`<${NEXT}>; rel="prev"; rel="next"`, "a second rel: the first one applies"],
+    [`<${NEXT}>; rel="nextish"`, "a relation with the same prefix"],
     [`<${NEXT}>`, "no relation"],
-    [`<${NEXT}`, "an address that does not end"],
+    [`<${NEXT}`, "an unterminated address"],
     [`rel="next"`, "no address"],
   ];
   for (const [header, what] of none)
-    it(`finds nothing in ${what}`, () => expect(nextLink(header, ASKED, API)).to.equal(null));
+    it(`returns null for ${what}`, () => expect(nextLink(header, REQUEST_URL, API)).to.equal(null));
 
   const foreign = [
     "https://evil.example/v1/people?cursor=1",
@@ -70,13 +70,13 @@ describe("nextLink", () => {
     "http://[bad",
   ];
   for (const target of foreign) {
-    it(`refuses ${target}`, () => {
-      const follow = (): string | null => nextLink(`<${target}>; rel="next"`, ASKED, API);
+    it(`rejects ${target}`, () => {
+      const follow = (): string | null => nextLink(`<${target}>; rel="next"`, REQUEST_URL, API);
       expect(follow).to.throw(Fault).with.property("code", "webexError");
     });
   }
 
-  it("reads any header in time and without throwing", () => {
+  it("parses any header quickly and without throwing", () => {
     fc.assert(fc.property(fc.string(), (header) => Array.isArray(parseLinks(header))));
     const start = performance.now();
     parseLinks(`${"<a>;".repeat(20_000)}${'; x="'.repeat(20_000)}`);

@@ -2,15 +2,14 @@ import { expect } from "chai";
 import { inspect } from "node:util";
 
 import { Secret } from "../../../src/faults/secret.js";
-import { WebexOAuth } from "../../../src/webex/oauth.js";
-import { webexEndpoints } from "../../../src/webex/oauth-endpoints.js";
+import { webexEndpoints, WebexOAuth } from "../../../src/webex/oauth.js";
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
 import type { ScriptedResponse } from "../../support/http-fake.js";
 import { API, CLOCK, never } from "../../support/webex-harness.js";
 
 const CLIENT = { clientId: "C:1 é", clientSecret: new Secret("s+e/c r€t") };
-/** RFC 6749 2.3.1 by hand: form-encoded, joined, base64. */
+/** RFC 6749 2.3.1: form-encoded, joined, base64. */
 const BASIC = `Basic ${Buffer.from("C%3A1+%C3%A9:s%2Be%2Fc+r%E2%82%ACt").toString("base64")}`;
 const REFRESH = new Secret("refresh-secret");
 const DEVICE = new Secret("device-secret");
@@ -29,7 +28,7 @@ const sentForm = (http: ScriptedHttp): Record<string, string> =>
   Object.fromEntries(new URLSearchParams(http.requests[0]?.body));
 
 describe("webexEndpoints", () => {
-  it("are Cisco's for Cisco's ApiUrl", () => {
+  it("returns Cisco's endpoints for Cisco's ApiUrl", () => {
     expect(webexEndpoints(API)).to.deep.equal({
       authorize: "https://webexapis.com/v1/authorize",
       token: "https://webexapis.com/v1/access_token",
@@ -39,7 +38,7 @@ describe("webexEndpoints", () => {
     });
   });
 
-  it("stay at the origin of any other", () => {
+  it("returns endpoints with the origin of any other ApiUrl", () => {
     const endpoints = webexEndpoints("http://localhost:9000/sim/v1");
     expect(endpoints.token).to.equal("http://localhost:9000/sim/v1/access_token");
     expect(endpoints.revoke).to.equal("http://localhost:9000/idb/oauth2/v1/revoke");
@@ -47,7 +46,7 @@ describe("webexEndpoints", () => {
 });
 
 describe("WebexOAuth", () => {
-  it("builds the consent page's address", () => {
+  it("builds the URL of the consent page", () => {
     const url = oauthOver(new ScriptedHttp([])).authorizeUrl({
       clientId: "C&1",
       redirectUri: "http://localhost:8467/oauth/callback",
@@ -68,7 +67,7 @@ describe("WebexOAuth", () => {
       redirectUri: "http://localhost:8467/oauth/callback",
       codeVerifier: new Secret("ver"),
     };
-    const answer = await oauthOver(http).exchangeCode(CLIENT, grant, never);
+    const response = await oauthOver(http).exchangeCode(CLIENT, grant, never);
     expect(http.requests[0]).to.include({
       method: "POST",
       url: `${API}/access_token`,
@@ -87,27 +86,27 @@ describe("WebexOAuth", () => {
       client_id: "C:1 é",
       client_secret: "s+e/c r€t",
     });
-    expect([answer.accessToken.reveal(), answer.refreshToken?.reveal()]).to.deep.equal([
+    expect([response.accessToken.reveal(), response.refreshToken?.reveal()]).to.deep.equal([
       "AT",
       "RT",
     ]);
-    expect([answer.expiresInSeconds, answer.refreshTokenExpiresInSeconds]).to.deep.equal([
+    expect([response.expiresInSeconds, response.refreshTokenExpiresInSeconds]).to.deep.equal([
       1209599, 7775999,
     ]);
-    expect(answer.scopes).to.deep.equal([
+    expect(response.scopes).to.deep.equal([
       "spark-admin:people_read",
       "spark-admin:organizations_read",
     ]);
   });
 
-  it("refreshes, and says null for all that Webex does not say", async () => {
+  it("refreshes, and returns null for members that Webex did not send", async () => {
     const http = new ScriptedHttp([{ body: { access_token: "AT" } }]);
-    const answer = await oauthOver(http).refresh(CLIENT, REFRESH, never);
+    const response = await oauthOver(http).refresh(CLIENT, REFRESH, never);
     expect(sentForm(http)).to.include({
       grant_type: "refresh_token",
       refresh_token: "refresh-secret",
     });
-    expect(answer).to.deep.include({
+    expect(response).to.deep.include({
       expiresInSeconds: null,
       refreshToken: null,
       refreshTokenExpiresInSeconds: null,
@@ -115,7 +114,7 @@ describe("WebexOAuth", () => {
     });
   });
 
-  it("takes lifetimes written as text and leaves odd ones out", async () => {
+  it("accepts lifetimes as strings and ignores invalid ones", async () => {
     const body = {
       access_token: "AT",
       expires_in: "3600",
@@ -123,8 +122,8 @@ describe("WebexOAuth", () => {
       refresh_token_expires_in: -1,
       scope: " ",
     };
-    const answer = await oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never);
-    expect(answer).to.deep.include({
+    const response = await oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never);
+    expect(response).to.deep.include({
       expiresInSeconds: 3600,
       refreshToken: null,
       refreshTokenExpiresInSeconds: null,
@@ -133,7 +132,7 @@ describe("WebexOAuth", () => {
   });
 
   for (const body of [{}, { access_token: "" }, { access_token: 1 }, "<html>", "", "[]"]) {
-    it(`cannot use ${JSON.stringify(body)} as tokens`, async () => {
+    it(`rejects the tokens ${JSON.stringify(body)}`, async () => {
       const fault = await faultOf(
         oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never),
       );
@@ -163,7 +162,7 @@ describe("WebexOAuth", () => {
     expect(code).to.include({ expiresInSeconds: 300, intervalSeconds: 2 });
   });
 
-  it("waits as RFC 8628 says where a device flow's answer does not say", async () => {
+  it("uses the defaults of RFC 8628 for members that Webex did not send", async () => {
     const body = { device_code: "DC", user_code: 729703, verification_uri: "https://v" };
     const code = await oauthOver(new ScriptedHttp([{ body }])).authorizeDevice(CLIENT, "a", never);
     expect(code).to.include({
@@ -174,9 +173,9 @@ describe("WebexOAuth", () => {
     });
   });
 
-  it("asks after a device code for a day at most, and not at an interval past its end", async () => {
+  it("limits a device code to one day, and its interval to its lifetime", async () => {
     const body = { device_code: "DC", user_code: "1", verification_uri: "https://v" };
-    const odd: [object, object][] = [
+    const unusual: [object, object][] = [
       [{ expires_in: 1e15 }, { expiresInSeconds: 86_400, intervalSeconds: 5 }],
       [
         { expires_in: 300, interval: 1e15 },
@@ -191,7 +190,7 @@ describe("WebexOAuth", () => {
         { expiresInSeconds: 1.5, intervalSeconds: 0.5 },
       ],
     ];
-    for (const [overrides, expected] of odd) {
+    for (const [overrides, expected] of unusual) {
       const http = new ScriptedHttp([{ body: { ...body, ...overrides } }]);
       expect(await oauthOver(http).authorizeDevice(CLIENT, "a", never)).to.include(expected);
     }
@@ -231,10 +230,10 @@ describe("WebexOAuth", () => {
     [{ status: 403, body: { error: "access_denied", error_description: "no" } }, "denied"],
     [{ status: 400, body: { error: "expired_token" } }, "expired"],
   ];
-  for (const [answer, kind] of polls) {
-    it(`takes ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")} of a device flow for ${kind}`, async () => {
+  for (const [response, kind] of polls) {
+    it(`maps ${response.status ?? 200} ${JSON.stringify(response.body ?? "")} of a device flow to ${kind}`, async () => {
       expect(
-        (await oauthOver(new ScriptedHttp([answer])).pollDeviceToken(CLIENT, DEVICE, never)).kind,
+        (await oauthOver(new ScriptedHttp([response])).pollDeviceToken(CLIENT, DEVICE, never)).kind,
       ).to.equal(kind);
     });
   }
@@ -257,7 +256,7 @@ describe("WebexOAuth", () => {
     });
   }
 
-  it("revokes with client authentication, at the identity broker", async () => {
+  it("revokes at the identity broker with client authentication", async () => {
     const http = new ScriptedHttp([{ status: 200 }]);
     await oauthOver(http).revoke(CLIENT, REFRESH, never);
     expect(http.requests[0]?.url).to.equal("https://idbroker.webex.com/idb/oauth2/v1/revoke");
@@ -317,20 +316,20 @@ describe("WebexOAuth", () => {
     [{ status: 503, body: "" }, "webexError", undefined],
     [{ status: 504 }, "webexError", undefined],
   ];
-  for (const [answer, code, error] of refusals) {
-    it(`makes ${code}${error === undefined ? "" : ` (${error})`} of ${answer.status ?? 200} ${JSON.stringify(answer.body ?? "")}`, async () => {
-      const http = new ScriptedHttp([answer]);
+  for (const [response, code, error] of refusals) {
+    it(`maps ${response.status ?? 200} ${JSON.stringify(response.body ?? "")} to ${code}${error === undefined ? "" : ` (${error})`}`, async () => {
+      const http = new ScriptedHttp([response]);
       const fault = await faultOf(oauthOver(http).refresh(CLIENT, REFRESH, never));
       expect([fault.code, fault.status, fault.data.error]).to.deep.equal([
         code,
-        answer.status,
+        response.status,
         error,
       ]);
       expect(http.requests).to.have.length(1);
     });
   }
 
-  it("shows no secret of the request, even one that Webex echoes", async () => {
+  it("exposes no secret of the request, even if Webex echoes it", async () => {
     const body = {
       error: "invalid_grant",
       error_description: "Token refresh-secret of client s+e/c r€t is dead",
@@ -342,7 +341,7 @@ describe("WebexOAuth", () => {
     expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(/refresh-secret|s\+e/);
   });
 
-  it("sends nothing that was cancelled before", async () => {
+  it("sends no request that is already cancelled", async () => {
     const http = new ScriptedHttp([]);
     const fault = await faultOf(oauthOver(http).refresh(CLIENT, REFRESH, AbortSignal.abort()));
     expect([fault.code, http.requests.length]).to.deep.equal(["cancelled", 0]);

@@ -2,14 +2,14 @@ import { expect } from "chai";
 
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
-import type { PeoplePage } from "../../../src/webex/people-api.js";
+import type { PeoplePage } from "../../../src/webex/people.js";
 import { decodePerson } from "../../../src/webex/person-decoder.js";
 import { API, never, peopleOver } from "../../support/webex-harness.js";
 
 const roleId = (name: string): string =>
   Buffer.from(`ciscospark://us/ROLE/${name}`).toString("base64").replace(/=+$/, "");
 
-/** A person as recorded from the service, names aside. */
+/** Recorded from the service, apart from the names. */
 const ANN = {
   id: "Y2lzY29zcGFyazovL3VzL1BFT1BMRS9hbm4",
   emails: ["ann@corp.example", "a.smith@corp.example"],
@@ -51,7 +51,7 @@ describe("WebexPeople", () => {
     ]);
   });
 
-  it("takes whatever is missing, or of another type, for absent", () => {
+  it("treats members that are missing or have another type as absent", () => {
     const nothing = {
       displayName: null,
       userName: null,
@@ -60,7 +60,7 @@ describe("WebexPeople", () => {
       status: null,
       lastActivity: null,
     };
-    const odd = {
+    const malformed = {
       id: "2",
       displayName: 5,
       userName: {},
@@ -75,14 +75,14 @@ describe("WebexPeople", () => {
       emails: ["a@b.example", null, 4],
       sipAddresses: [null, "x", { value: 5 }, { value: "s@b.example" }],
     };
-    expect([{ id: "1" }, odd, mixed].map(decodePerson)).to.deep.equal([
+    expect([{ id: "1" }, malformed, mixed].map(decodePerson)).to.deep.equal([
       { id: "1", ...nothing },
       { id: "2", ...nothing },
       { id: "3", ...nothing, emails: ["a@b.example"], sipAddresses: ["s@b.example"] },
     ]);
   });
 
-  it("leaves bots, guests and what has no id out, and counts them as items", async () => {
+  it("skips bots, guests and items without an id, but counts them as items", async () => {
     const items = [
       { id: "1", type: "bot" },
       { id: "2", type: "appuser" },
@@ -107,7 +107,7 @@ describe("WebexPeople", () => {
     ]);
   });
 
-  it("keeps duplicates and an unknown status as they are", async () => {
+  it("preserves duplicates and an unknown status", async () => {
     const body = {
       items: [
         { id: "1", status: "" },
@@ -122,7 +122,7 @@ describe("WebexPeople", () => {
   });
 
   for (const body of [{}, { items: null }, { items: {} }]) {
-    it(`cannot use ${JSON.stringify(body)}`, async () => {
+    it(`rejects ${JSON.stringify(body)}`, async () => {
       const fault = await faultOf(
         peopleOver(new ScriptedHttp([{ body }])).listPage({ kind: "first", max: 1 }, never),
       );
@@ -130,7 +130,7 @@ describe("WebexPeople", () => {
     });
   }
 
-  it("follows the next link as it is, also from an empty page", async () => {
+  it("follows the next link verbatim, also from an empty page", async () => {
     const next = `${API}/people?max=1000&cursor=a%2Fb%3D%3D&x=1,2`;
     const http = new ScriptedHttp([
       { body: { items: [] }, headers: { Link: `<${next}>; rel="next"` } },
@@ -147,7 +147,7 @@ describe("WebexPeople", () => {
     ]);
   });
 
-  it("does not hand out a link to another server", async () => {
+  it("rejects a link to another server", async () => {
     const http = new ScriptedHttp([
       { body: { items: [ANN] }, headers: { link: '<https://evil.example/>; rel="next"' } },
     ]);
@@ -155,7 +155,7 @@ describe("WebexPeople", () => {
     expect([fault.code, typeof fault.hint]).to.deep.equal(["webexError", "string"]);
   });
 
-  it("asks for one address, encoded", async () => {
+  it("requests one encoded address", async () => {
     const http = new ScriptedHttp([{ body: { items: [ANN] } }, { body: { items: [] } }]);
     const people = peopleOver(http);
     expect(await people.findByEmail("a+b&c=d@corp.example", never)).to.have.length(1);
@@ -163,7 +163,7 @@ describe("WebexPeople", () => {
     expect(await people.findByEmail("nobody@corp.example", never)).to.deep.equal([]);
   });
 
-  it("knows who it is", async () => {
+  it("decodes people/me", async () => {
     const me = await peopleOver(new ScriptedHttp([{ body: ANN }])).me(never);
     expect(me).to.deep.equal({
       personId: ANN.id,
@@ -175,7 +175,7 @@ describe("WebexPeople", () => {
     });
   });
 
-  it("sees that the administrator shares no status, and has no role", async () => {
+  it("detects that the administrator shares no status and has no role", async () => {
     const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O" } }])).me(never);
     expect(me).to.include({
       sharesStatus: false,
@@ -193,7 +193,7 @@ describe("WebexPeople", () => {
     [["%%% not base64", 5, null], false],
     ["id_full_admin", false],
   ] as const) {
-    it(`takes roles ${JSON.stringify(roles)} for ${expected ? "a full administrator's" : "those of another"}`, async () => {
+    it(`finds ${expected ? "a" : "no"} full administrator in the roles ${JSON.stringify(roles)}`, async () => {
       const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O", roles } }])).me(
         never,
       );
@@ -202,7 +202,7 @@ describe("WebexPeople", () => {
   }
 
   for (const body of [{ orgId: "O" }, { id: "1" }, { id: "1", orgId: "" }, { id: 1, orgId: "O" }]) {
-    it(`cannot use ${JSON.stringify(body)} for itself`, async () => {
+    it(`rejects ${JSON.stringify(body)} as people/me`, async () => {
       expect((await faultOf(peopleOver(new ScriptedHttp([{ body }])).me(never))).code).to.equal(
         "webexError",
       );

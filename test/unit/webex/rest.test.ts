@@ -5,7 +5,7 @@ import { Fault } from "../../../src/faults/fault.js";
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
 import type { ScriptedResponse } from "../../support/http-fake.js";
-import { API, RecordingGate, never, peopleOver } from "../../support/webex-harness.js";
+import { API, LimiterFake, never, peopleOver } from "../../support/webex-harness.js";
 
 const ME = { id: "P1", orgId: "O1", status: "active" };
 const redirect = (location: string): ScriptedResponse => ({
@@ -14,7 +14,7 @@ const redirect = (location: string): ScriptedResponse => ({
 });
 
 describe("RestClient", () => {
-  it("sends the bearer, the agent's name and nothing else of note", async () => {
+  it("sends the token, the user agent and no other header", async () => {
     const http = new ScriptedHttp([{ body: ME }]);
     await peopleOver(http).me(never);
     expect(http.requests[0]).to.include({
@@ -29,7 +29,7 @@ describe("RestClient", () => {
     });
   });
 
-  it("gives a page 60 s and 64 MB", async () => {
+  it("limits a page to 60 s and 64 MB", async () => {
     const http = new ScriptedHttp([{ body: { items: [] } }]);
     await peopleOver(http).listPage({ kind: "first", max: 1000 }, never);
     expect(http.requests[0]).to.include({
@@ -39,15 +39,15 @@ describe("RestClient", () => {
     });
   });
 
-  it("replaces a rejected token and replays once, each time past the gate", async () => {
+  it("replaces a rejected token and retries once, each time through the limiter", async () => {
     const http = new ScriptedHttp([{ status: 401 }, { body: ME }]);
-    const gate = new RecordingGate();
-    await peopleOver(http, gate).me(never);
+    const limiter = new LimiterFake();
+    await peopleOver(http, limiter).me(never);
     expect(http.requests.map((r) => r.headers.Authorization)).to.deep.equal([
       "Bearer token-1",
       "Bearer token-2",
     ]);
-    expect(gate.events).to.deep.equal(["admit", "answered", "admit", "answered"]);
+    expect(limiter.events).to.deep.equal(["admit", "answered", "admit", "answered"]);
   });
 
   it("gives up after the second 401", async () => {
@@ -80,17 +80,17 @@ describe("RestClient", () => {
     [{ status: 200, body: "[]" }, "webexError", "answered"],
     [{ status: 200, body: "" }, "webexError", "answered"],
   ];
-  for (const [answer, code, outcome] of faults) {
-    const body = typeof answer.body === "string" ? ` ${JSON.stringify(answer.body)}` : "";
-    it(`makes ${code} of ${answer.status ?? 200}${body} and tells the gate "${outcome}"`, async () => {
-      const gate = new RecordingGate();
-      const fault = await faultOf(peopleOver(new ScriptedHttp([answer]), gate).me(never));
-      expect([fault.code, fault.status]).to.deep.equal([code, answer.status]);
-      expect(gate.events).to.deep.equal(["admit", outcome]);
+  for (const [response, code, outcome] of faults) {
+    const body = typeof response.body === "string" ? ` ${JSON.stringify(response.body)}` : "";
+    it(`maps ${response.status ?? 200}${body} to ${code} and reports "${outcome}" to the limiter`, async () => {
+      const limiter = new LimiterFake();
+      const fault = await faultOf(peopleOver(new ScriptedHttp([response]), limiter).me(never));
+      expect([fault.code, fault.status]).to.deep.equal([code, response.status]);
+      expect(limiter.events).to.deep.equal(["admit", outcome]);
     });
   }
 
-  it("names the wait, the tracking id and Webex's words", async () => {
+  it("includes the delay, the tracking id and Webex's message", async () => {
     const http = new ScriptedHttp([
       {
         status: 429,
@@ -103,7 +103,7 @@ describe("RestClient", () => {
     expect(fault.message).to.contain("Too many requests");
   });
 
-  it("never names the person asked for, nor the token, wherever Webex puts them", async () => {
+  it("contains neither the requested person nor the token, wherever Webex puts them", async () => {
     const body = {
       message: "No such thing: /v1/people?email=zoe%40corp.example",
       errors: [{ description: "zoe@corp.example token-1" }],
@@ -118,7 +118,7 @@ describe("RestClient", () => {
     }
   });
 
-  it("keeps nothing of an answer that is not JSON", async () => {
+  it("quotes nothing of a response that is not JSON", async () => {
     const fault = await faultOf(
       peopleOver(new ScriptedHttp([{ body: "zoe@corp.example" }])).me(never),
     );
@@ -126,25 +126,25 @@ describe("RestClient", () => {
     expect(fault.message).not.to.contain("zoe");
   });
 
-  it("follows redirects within the origin, each past the gate", async () => {
+  it("follows redirects within the origin, each through the limiter", async () => {
     const http = new ScriptedHttp([
       redirect("/v1/a"),
       redirect(`${API}/b`),
       redirect("c"),
       { body: ME },
     ]);
-    const gate = new RecordingGate();
-    await peopleOver(http, gate).me(never);
+    const limiter = new LimiterFake();
+    await peopleOver(http, limiter).me(never);
     expect(http.requests.map((r) => r.url)).to.deep.equal([
       `${API}/people/me`,
       `${API}/a`,
       `${API}/b`,
       `${API}/c`,
     ]);
-    expect(gate.events.filter((e) => e === "admit")).to.have.length(4);
+    expect(limiter.events.filter((e) => e === "admit")).to.have.length(4);
   });
 
-  it("follows three redirects and no more", async () => {
+  it("follows at most three redirects", async () => {
     const http = new ScriptedHttp([redirect("/a"), redirect("/b"), redirect("/c"), redirect("/d")]);
     expect((await faultOf(peopleOver(http).me(never))).code).to.equal("webexError");
     expect(http.requests).to.have.length(4);
@@ -157,14 +157,14 @@ describe("RestClient", () => {
     "http://[",
     "",
   ]) {
-    it(`sends nothing to a redirect's ${target === "" ? "missing address" : target}`, async () => {
+    it(`does not follow a redirect to ${target === "" ? "a missing address" : target}`, async () => {
       const http = new ScriptedHttp([redirect(target)]);
       expect((await faultOf(peopleOver(http).me(never))).code).to.equal("webexError");
       expect(http.requests).to.have.length(1);
     });
   }
 
-  it("does not ask another origin for a page either", async () => {
+  it("does not request a page from another origin", async () => {
     const http = new ScriptedHttp([]);
     const fault = await faultOf(
       peopleOver(http).listPage({ kind: "next", url: "https://evil.example/" }, never),
@@ -173,27 +173,27 @@ describe("RestClient", () => {
     expect(fault.hint).to.be.a("string");
   });
 
-  it("passes the network's faults on and tells the gate", async () => {
-    const gate = new RecordingGate();
+  it("passes network faults on and reports them to the limiter", async () => {
+    const limiter = new LimiterFake();
     const http = new ScriptedHttp([new Fault("webexUnreachable", "No route.")]);
-    expect((await faultOf(peopleOver(http, gate).me(never))).code).to.equal("webexUnreachable");
-    expect(gate.events).to.deep.equal(["admit", "failed"]);
+    expect((await faultOf(peopleOver(http, limiter).me(never))).code).to.equal("webexUnreachable");
+    expect(limiter.events).to.deep.equal(["admit", "failed"]);
   });
 
-  it("sends nothing once cancelled at the gate, and counts no failure for it", async () => {
+  it("sends no request that is cancelled in the limiter, and reports no failure", async () => {
     const controller = new AbortController();
-    const gate = new RecordingGate();
-    gate.acquire = async () => controller.abort();
+    const limiter = new LimiterFake();
+    limiter.acquire = async () => controller.abort();
     const http = new ScriptedHttp([]);
-    const fault = await faultOf(peopleOver(http, gate).me(controller.signal));
-    expect([fault.code, http.requests.length, gate.events.join()]).to.deep.equal([
+    const fault = await faultOf(peopleOver(http, limiter).me(controller.signal));
+    expect([fault.code, http.requests.length, limiter.events.join()]).to.deep.equal([
       "cancelled",
       0,
       "answered",
     ]);
   });
 
-  it("cancels what is under way", async () => {
+  it("cancels a pending request", async () => {
     const controller = new AbortController();
     const call = faultOf(peopleOver(new ScriptedHttp(["silence"])).me(controller.signal));
     setImmediate(() => controller.abort());

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { readLaunchArguments } from "../../../src/platform/launch-arguments.js";
+import { readLaunchArguments } from "../../../src/platform/node-process.js";
 import { checkLaunchOptions } from "../../../src/worker/launch-options.js";
 
 const LINUX = {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import sinon from "sinon";
 
-import type { ProblemReport } from "../../../src/supervisor/problem-catalog.js";
+import type { ProblemReport } from "../../../src/faults/problem-catalog.js";
 import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
 import { type PublishedState, StatusPublisher } from "../../../src/worker/status-publisher.js";
 import { FakeClock } from "../../support/clock-fake.js";

@@ -3,7 +3,7 @@ import sinon from "sinon";
 
 import { Fault } from "../../../src/faults/fault.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import { MemoryStore } from "../../../src/platform/memory-store.js";
+import { MemoryStore } from "../../../src/platform/secret-store.js";
 import { Worker } from "../../../src/worker/worker.js";
 import { FakeChannel } from "../../support/channel-fake.js";
 import { FakeClock, SeededRandom } from "../../support/clock-fake.js";

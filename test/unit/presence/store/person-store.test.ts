@@ -7,8 +7,7 @@ import {
   type PersonStoreListener,
 } from "../../../../src/presence/store/person-store.js";
 import { FakeClock } from "../../../support/clock-fake.js";
-import { listed } from "../../../support/listed-persons.js";
-import { person, personId } from "../../../support/presence-fixture.js";
+import { listedPersons, person, personId } from "../../../support/presence-fixture.js";
 
 const silent: PersonStoreListener = {
   addressChanged: () => undefined,
@@ -22,7 +21,7 @@ function makeRoster(): PersonStore {
 
 function sweepOf(roster: PersonStore, ...pages: (readonly PersonSnapshot[])[]): void {
   const number = roster.beginSweep();
-  for (const page of pages) roster.applyPage(number, listed(page), 0);
+  for (const page of pages) roster.applyPage(number, listedPersons(page), 0);
   roster.completeSweep(number);
 }
 
@@ -158,7 +157,7 @@ describe("Roster", () => {
     sweepOf(roster, [person("bob")]);
     expect(roster.findByAddress("ada@example.com")).not.to.equal(-1);
     const broken = roster.beginSweep();
-    roster.applyPage(broken, listed([person("bob")]), 0);
+    roster.applyPage(broken, listedPersons([person("bob")]), 0);
     sweepOf(roster, [person("bob")]);
     roster.completeSweep(broken);
     expect(roster.findByAddress("ada@example.com")).to.equal(-1);

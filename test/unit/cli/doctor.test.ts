@@ -1,0 +1,68 @@
+import { expect } from "chai";
+
+import { failed, findingLines, ok, skipped, summaryText } from "../../../src/cli/doctor-finding.js";
+import { clockOffset } from "../../../src/cli/doctor-system-checks.js";
+import { countPeople } from "../../../src/cli/doctor-webex-checks.js";
+import { paintFor } from "../../../src/cli/terminal/text.js";
+import type { PersonSnapshot } from "../../../src/presence/person.js";
+import { listedPersons } from "../../support/presence-fixture.js";
+
+const plain = paintFor(false);
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
+describe("cli/doctor", () => {
+  it("prints a finding in one line, but on a terminal the hint below it", () => {
+    expect(findingLines("DNS", failed("No name.", "Fix it."), plain, UNLIMITED)).to.deep.equal([
+      "FAIL  DNS                No name. → Fix it.",
+    ]);
+    expect(findingLines("DNS", failed("No name.", "Fix it."), plain, 80)).to.deep.equal([
+      "FAIL  DNS                No name.",
+      "                         → Fix it.",
+    ]);
+    expect(findingLines("DNS", ok("fine"), plain, 80)).to.deep.equal([
+      "ok    DNS                fine",
+    ]);
+    expect(findingLines("DNS", skipped("not checked"), plain, UNLIMITED)).to.deep.equal([
+      "–     DNS                not checked",
+    ]);
+  });
+
+  it("summarizes failures and warnings", () => {
+    expect(summaryText(0, 0, plain)).to.equal("All checks passed.");
+    expect(summaryText(0, 1, plain)).to.equal("No check failed, 1 warning.");
+    expect(summaryText(1, 0, plain)).to.equal("1 check failed.");
+    expect(summaryText(2, 3, plain)).to.equal("2 checks failed, 3 warnings.");
+  });
+
+  it("reports no larger clock offset than the Date header proves", () => {
+    const date = "Sun, 22 Nov 2026 10:00:00 GMT";
+    const serverTime = Date.parse(date);
+    const offset = (sentAfterMs: number, receivedAfterMs: number, headers = { date }) =>
+      clockOffset({
+        headers,
+        sentAt: serverTime + sentAfterMs,
+        receivedAt: serverTime + receivedAfterMs,
+      });
+    expect(offset(100, 900)).to.equal(0);
+    expect(offset(61_000, 61_500)).to.equal(60_000);
+    expect(offset(-61_000, -60_000)).to.equal(-60_000);
+    expect(offset(0, 0, { date: "soon" })).to.equal(null);
+    expect(clockOffset({ headers: {}, sentAt: 0, receivedAt: 0 })).to.equal(null);
+  });
+
+  it("counts each person once over all pages, up to a limit", async () => {
+    const person = (id: number) => ({ id: String(id) }) as PersonSnapshot;
+    const pages = (last: number) => ({
+      listPage: (page: { kind: string; url?: string }) => {
+        const number = page.kind === "first" ? 0 : Number(page.url);
+        return Promise.resolve({
+          items: listedPersons([person(number), person(number + 1)], 1),
+          next: number === last ? null : String(number + 1),
+        });
+      },
+    });
+    const { signal } = new AbortController();
+    expect(await countPeople(pages(3), signal)).to.deep.equal({ persons: 5, isComplete: true });
+    expect(await countPeople(pages(-1), signal)).to.deep.equal({ persons: 21, isComplete: false });
+  });
+});

@@ -1,0 +1,97 @@
+import { expect } from "chai";
+
+import { needsAttention, statusLines } from "../../../src/cli/status.js";
+import { paintFor } from "../../../src/cli/terminal/text.js";
+import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
+
+describe("cli/status", () => {
+  const now = Date.parse("2026-11-22T10:00:00Z");
+  const organization: OrganizationStatus = {
+    orgId: "Y2lz",
+    orgName: "Example Ltd",
+    persons: 30,
+    watched: 4,
+    mode: "sweep",
+    lastSweep: { startedAt: "2026-11-22T09:59:50Z", seconds: 2, persons: 30, requests: 1 },
+    sweepProgress: null,
+    requests: { perMinuteLimit: 60, lastMinute: 6, total: 100, rateLimited: 0, failed: 0 },
+    rateLimitedUntil: null,
+    nextRequestAt: null,
+    ageSeconds: { watchedP50: 3.4, watchedP95: 9.8 },
+  };
+  const status = (changes: Partial<WorkerStatus> = {}): WorkerStatus => ({
+    phase: "polling",
+    enabled: true,
+    since: "2026-11-22T09:00:00Z",
+    version: "1.0.0",
+    startedAt: "2026-11-22T09:00:00Z",
+    pid: 42,
+    secretStore: "keychain",
+    settings: { path: "/Presence.ini", loadedAt: null, values: {} },
+    problems: [],
+    organizations: [organization],
+    ...changes,
+  });
+  const problem = (severity: "error" | "warning") =>
+    ({
+      code: "rateLimited",
+      severity,
+      message: "It waits.",
+      hint: "Wait.",
+      since: "",
+      orgId: null,
+    }) as const;
+  const lines = (workerStatus: WorkerStatus) =>
+    statusLines(workerStatus, 3_000, {
+      paint: paintFor(false),
+      width: Number.POSITIVE_INFINITY,
+      now,
+    });
+
+  it("shows a table with headings aligned to their columns", () => {
+    const rendered = lines(status());
+    const heading = rendered.find((line) => line.startsWith("ORGANIZATION")) ?? "";
+    const row = rendered.find((line) => line.startsWith("Example Ltd")) ?? "";
+    expect(row).to.match(/Example Ltd +30 +4 +sweep +8 s ago, took 2\.0 s +3\/10 s +6 of 60/);
+    expect(row.indexOf("sweep")).to.equal(heading.indexOf("MODE"));
+    expect(row.indexOf("30") + 2).to.equal(heading.indexOf("PEOPLE") + 6);
+    expect(rendered.at(-1)).to.equal("No problems.");
+    expect(rendered.join("\n"))
+      .to.match(/Process +42, version 1\.0\.0/)
+      .and.to.match(/Updated +3 s ago/);
+  });
+
+  it("shows a sweep in progress, unknown ages, and that there is no organization", () => {
+    const sweeping = {
+      ...organization,
+      lastSweep: null,
+      sweepProgress: { persons: 7, pages: 1 },
+      ageSeconds: { watchedP50: null, watchedP95: null },
+    };
+    expect(lines(status({ organizations: [sweeping] })).join("\n"))
+      .to.include("in progress, 7 so far")
+      .and.to.include("–");
+    expect(
+      lines(status({ organizations: [{ ...sweeping, sweepProgress: null }] })).join("\n"),
+    ).to.include("none yet");
+    expect(lines(status({ organizations: [] }))).to.include("No organization is authorized.");
+  });
+
+  it("shows problems with their hints", () => {
+    expect(lines(status({ problems: [problem("warning")] })).slice(-3)).to.deep.equal([
+      "PROBLEMS",
+      "warning rateLimited: It waits.",
+      "  → Wait.",
+    ]);
+  });
+
+  it("needs attention while blocked or if there is an error while polling, not while disabled", () => {
+    expect(needsAttention(status())).to.equal(false);
+    expect(needsAttention(status({ problems: [problem("warning")] }))).to.equal(false);
+    expect(needsAttention(status({ problems: [problem("error")] }))).to.equal(true);
+    expect(needsAttention(status({ phase: "blocked" }))).to.equal(true);
+    expect(needsAttention(status({ phase: "disabled", problems: [problem("error")] }))).to.equal(
+      false,
+    );
+  });
+});

@@ -1,0 +1,68 @@
+import { expect } from "chai";
+
+import { ProblemList } from "../../../src/supervisor/problems.js";
+import {
+  PROBLEM_SEVERITY,
+  problemText,
+  type ProblemCode,
+} from "../../../src/faults/problem-catalog.js";
+
+const DETAIL = {
+  organization: "Example Ltd",
+  account: "svc",
+  status: 503,
+  trackingId: "T1",
+  until: "2026-01-01T00:00:00.000Z",
+  persons: 2000,
+  port: 8467,
+};
+
+describe("supervisor/problems", () => {
+  for (const code of Object.keys(PROBLEM_SEVERITY) as ProblemCode[]) {
+    it(`explains ${code} and its remedy, with and without details`, () => {
+      for (const detail of [DETAIL, {}]) {
+        const { message, hint } = problemText(code, detail);
+        expect(message).to.match(/^["A-Z].*\.$/s);
+        expect(hint).to.match(/^[A-Z].*\.$/s);
+        expect(message + hint).to.not.match(/undefined|null|NaN|\[object/);
+      }
+    });
+  }
+
+  it("rounds ages up to whole seconds, so that none reads below the limit it exceeds", () => {
+    const { message } = problemText("freshnessMissed", {
+      watchedP95: 44.70886265999999,
+      staleAfterSeconds: 30,
+    });
+    expect(message).to.include(
+      " is up to 45 s old, more than WebexPresence.StaleAfterSeconds (30).",
+    );
+    expect(
+      problemText("freshnessMissed", { watchedP95: 180.2, staleAfterSeconds: 180 }).message,
+    ).to.include("up to 181 s");
+  });
+
+  it("prefers the message and hint of whoever detected the problem", () => {
+    expect(problemText("webexError", { sentence: "A.", remedy: "B." })).to.deep.equal({
+      message: "A.",
+      hint: "B.",
+    });
+  });
+
+  it("lists one problem per code and organization, but every invalid setting", () => {
+    const list = new ProblemList(() => 0);
+    list.replace([
+      { code: "webexError", orgId: "a", detail: {} },
+      { code: "webexError", orgId: "a", detail: { status: 500 } },
+      { code: "webexError", orgId: "b", detail: {} },
+      { code: "settingsInvalid", orgId: null, detail: { sentence: "One." } },
+      { code: "settingsInvalid", orgId: null, detail: { sentence: "Two." } },
+    ]);
+    expect(list.problems.map((p) => [p.code, p.orgId])).to.deep.equal([
+      ["webexError", "a"],
+      ["webexError", "b"],
+      ["settingsInvalid", null],
+      ["settingsInvalid", null],
+    ]);
+  });
+});
