@@ -15,6 +15,7 @@ const PROGRAMS = [
     isInstalled: () => succeeds("/usr/bin/python3", ["-c", "import pylsp_jsonrpc"]),
   },
   { package: "tinyproxy", isInstalled: () => isOnPath("tinyproxy") },
+  { package: "procps", isInstalled: () => isOnPath("pgrep") },
   { package: "openssl", isInstalled: () => isOnPath("openssl") },
   { package: "chromium", isInstalled: () => isOnPath("chromium") },
 ];
