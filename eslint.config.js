@@ -42,6 +42,7 @@ export default tseslint.config(
   },
   {
     files: ["**/*.{js,mjs,cjs}"],
+    ignores: ["**/*.client.js"],
     languageOptions: {
       globals: {
         process: "readonly",
@@ -52,6 +53,21 @@ export default tseslint.config(
         clearTimeout: "readonly",
         module: "readonly",
         require: "readonly",
+      },
+    },
+  },
+  {
+    // Scripts of the pages that the worker serves.
+    files: ["**/*.client.js"],
+    languageOptions: {
+      sourceType: "script",
+      globals: {
+        document: "readonly",
+        performance: "readonly",
+        setInterval: "readonly",
+        clearInterval: "readonly",
+        DOMParser: "readonly",
+        EventSource: "readonly",
       },
     },
   },

@@ -1,7 +1,7 @@
 // Bundles the product into dist/ (scripts/bundles.mjs says what) and adds the worker's launcher and
 // code cache.
 import { execFile } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
+import { cp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -79,6 +79,12 @@ try {
   // esbuild has printed the errors that are in the sources.
   if (error.errors === undefined) throw error;
   process.exit(1);
+}
+// The worker reads these files when it serves the authorization page.
+for (const path of await readdir("src", { recursive: true })) {
+  if (/\.(html|css|client\.js)$/.test(path)) {
+    await cp(join("src", path), join("dist", "assets", path));
+  }
 }
 await writeFile("dist/worker.cjs", launcher);
 await writeCodeCache().catch((error) =>

@@ -4,8 +4,11 @@ import type { Random } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
-import { updateChangeRate, INITIAL_CHANGE_RATE } from "../../src/presence/change-rate.js";
-import { RefreshDemandScanner } from "../../src/presence/refresh-demand.js";
+import {
+  updateChangeRate,
+  INITIAL_CHANGE_RATE,
+  RefreshDemandScanner,
+} from "../../src/presence/refresh-demand.js";
 import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
 import type {
   PageResult,
@@ -159,7 +162,10 @@ class SimulatedPeopleApi implements PeopleApi {
 class WatchedRoster implements PolledRoster {
   readonly personCount: number;
   readonly watchedCount: number;
-  readonly persons;
+  readonly slotLimit: number;
+  readonly #observedAt: Float64Array;
+  readonly #changeRate: Uint16Array;
+  readonly #page: Uint16Array;
   readonly #clock: SimulatedClock;
   readonly #service: ServiceModel;
   readonly #people: SimulatedPeopleApi;
@@ -176,20 +182,29 @@ class WatchedRoster implements PolledRoster {
     const { positions: places, point } = service.scenario;
     this.personCount = point.persons;
     this.watchedCount = places.length;
-    const slotLimit = places.length;
-    this.persons = {
-      observedElapsed: new Float64Array(slotLimit).fill(Number.NaN),
-      changeRate: new Uint16Array(slotLimit).fill(INITIAL_CHANGE_RATE),
-      page: new Uint16Array(slotLimit),
-      slotLimit,
-    };
-    this.#observedChanges = new Uint32Array(slotLimit);
+    this.slotLimit = places.length;
+    this.#observedAt = new Float64Array(this.slotLimit).fill(Number.NaN);
+    this.#changeRate = new Uint16Array(this.slotLimit).fill(INITIAL_CHANGE_RATE);
+    this.#page = new Uint16Array(this.slotLimit);
+    this.#observedChanges = new Uint32Array(this.slotLimit);
     const known = (visit: (slot: number) => void): void => {
-      this.persons.observedElapsed.forEach((at, slot) => {
+      this.#observedAt.forEach((at, slot) => {
         if (!Number.isNaN(at)) visit(slot);
       });
     };
-    this.#scan = new RefreshDemandScanner(this, known);
+    this.#scan = new RefreshDemandScanner(clock, this, known);
+  }
+
+  observedElapsedOf(slot: number): number {
+    return this.#observedAt[slot] ?? 0;
+  }
+
+  changeRateOf(slot: number): number {
+    return this.#changeRate[slot] ?? 0;
+  }
+
+  pageOf(slot: number): number {
+    return this.#page[slot] ?? 0;
   }
 
   addressesOf(slot: number): readonly string[] {
@@ -214,7 +229,7 @@ class WatchedRoster implements PolledRoster {
     const real = this.#people.pageOf(items);
     for (const slot of this.#service.scenario.onPage[real] ?? []) {
       this.#observe(slot);
-      this.persons.page[slot] = page + 1;
+      this.#page[slot] = page + 1;
     }
     const there = real === page ? items.length : 0;
     return {
@@ -231,8 +246,8 @@ class WatchedRoster implements PolledRoster {
 
   unansweredAddresses(max: number): readonly string[] {
     const addresses: string[] = [];
-    for (let slot = 0; slot < this.persons.slotLimit && addresses.length < max; slot += 1) {
-      if (Number.isNaN(this.persons.observedElapsed[slot])) addresses.push(`${slot}@example.com`);
+    for (let slot = 0; slot < this.slotLimit && addresses.length < max; slot += 1) {
+      if (Number.isNaN(this.#observedAt[slot])) addresses.push(`${slot}@example.com`);
     }
     return addresses;
   }
@@ -242,23 +257,22 @@ class WatchedRoster implements PolledRoster {
   }
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
-    return this.#scan.currentDemand(this.#clock.monotonic(), pages, freshMs);
+    return this.#scan.currentDemand(pages, freshMs);
   }
 
   #observe(slot: number): void {
-    const { observedElapsed, changeRate } = this.persons;
     const now = this.#clock.monotonic();
-    const before = observedElapsed[slot] ?? Number.NaN;
+    const before = this.#observedAt[slot] ?? Number.NaN;
     const changes = this.#service.countChanges(slot);
     if (!Number.isNaN(before)) {
-      changeRate[slot] = updateChangeRate(
-        changeRate[slot] ?? 0,
+      this.#changeRate[slot] = updateChangeRate(
+        this.#changeRate[slot] ?? 0,
         now - before,
         changes !== this.#observedChanges[slot],
       );
     }
     this.#observedChanges[slot] = changes;
-    observedElapsed[slot] = now;
+    this.#observedAt[slot] = now;
   }
 }
 

@@ -1,80 +1,77 @@
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import { asFault } from "../faults/fault.js";
-import { type Disposer, Emitter, type Subscribable } from "../faults/emitter.js";
 import type { Clock, Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type {
   ListenOnLoopback,
-  LoopbackResponse,
   LoopbackRequest,
+  LoopbackResponse,
   LoopbackServer,
+  ReadAsset,
 } from "../ports/loopback-server.js";
-import {
-  authorizationPage,
-  GUARDED_HEADERS,
-  redirect,
-  rejectionPage,
-  scriptResponse,
-} from "./page/authorization-page.js";
-import { pageParts } from "./authorization-page-parts.js";
-import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./page/page-model.js";
 import { BrowserAttempts } from "./browser-attempts.js";
-import {
-  PAGE_NOT_OPEN,
-  type Rejection,
-  checkRequest,
-  UNEXPECTED_CALLBACK,
-  parsePageRequest,
-  INVALID_KEY,
-} from "./page/page-request.js";
-import type { OAuthContext } from "./oauth-context.js";
-import type { Flow, FlowEvents, FlowView } from "./flow.js";
+import type { Flow, FlowEvents, FlowView, GrantSink } from "./flow.js";
 import type { Authorization } from "./grant.js";
-import type { GrantSink } from "./grant-keeper.js";
-import type { PageNotice } from "./page-notice.js";
+import type { OAuthContext } from "./oauth-context.js";
+import { AuthorizationPage, redirect, SECURITY_HEADERS } from "./page/authorization-page.js";
+import {
+  canComplete,
+  flowOutcome,
+  type PageModel,
+  type PageNotices,
+  type PagePhase,
+} from "./page/page-model.js";
+import {
+  checkRequest,
+  INVALID_KEY,
+  PAGE_NOT_OPEN,
+  parseRequest,
+  UNEXPECTED_CALLBACK,
+} from "./page/page-request.js";
 import { cancelled } from "./shared-task.js";
 
-export interface PageNoticesEvents {
-  readonly problemsChanged: undefined;
-}
-
-/** The worker's problems, as far as they concern whoever authorizes. */
-export interface PageNotices {
-  list(): readonly PageNotice[];
-  readonly events: Subscribable<PageNoticesEvents>;
-}
-
 export interface BrowserFlowOptions {
-  /** In force now: asked at each AUTHORIZE. Fault: `clientNotConfigured`. */
+  /** Returns the current context. Called at each attempt. Throws `clientNotConfigured`. */
   readonly oauthContext: () => OAuthContext;
   readonly grantSink: GrantSink;
   readonly notices: PageNotices;
+  readonly readAsset: ReadAsset;
   readonly clock: Clock;
   readonly crypto: Crypto;
   readonly logger: Logger;
   readonly listen: ListenOnLoopback;
-  /** 0 takes any free port: for tests. */
+  /** 0: any free port, for tests. */
   readonly redirectPort: number;
+}
+
+/** What exists from the start of the flow on. */
+interface Session {
+  readonly page: AuthorizationPage;
+  readonly server: LoopbackServer;
+  readonly origin: string;
+  readonly attempts: BrowserAttempts;
+  /** A time of `Clock.monotonic()`. */
+  readonly deadline: number;
+  readonly expiresAt: string;
 }
 
 const LIFETIME_MS = 600_000;
 
 /**
- * Authorization at a page of this machine's own (RFC 8252 with PKCE, RFC 7636). A try that is declined or fails is told as `denied`
- * or `failed`, but the page stays, and AUTHORIZE may be pressed again. A grant is in the vault as soon as Webex has given it;
- * `authorized` is told when the person presses COMPLETE REQUEST, or at the deadline. Only then is `open` false.
+ * Authorization on a page that the worker serves on this machine (RFC 8252, with PKCE, RFC 7636). A
+ * grant is stored as soon as Webex issues it. If an attempt is declined or fails, the state becomes
+ * `denied` or `failed`, but the page stays open for another attempt. The flow ends with COMPLETE
+ * REQUEST or at its deadline, and only then becomes `authorized`.
  */
 export class BrowserFlow implements Flow {
   readonly method = "browser";
-  readonly #options: BrowserFlowOptions;
   readonly events = new Emitter<FlowEvents>();
+  readonly #options: BrowserFlowOptions;
+  readonly #key: string;
   readonly #eventStreams = new Set<(data: string) => void>();
   readonly #abort = new AbortController();
-  readonly #attempts: BrowserAttempts;
   readonly #disposers: Disposer[] = [];
-  #server: LoopbackServer | null = null;
-  #key = "";
-  #deadline = 0;
-  #expiresAt: string | null = null;
+  #session: Session | null = null;
   #organizations: readonly Authorization[] = [];
   #phase: PagePhase = "open";
   #endReason: string | null = null;
@@ -83,62 +80,63 @@ export class BrowserFlow implements Flow {
 
   constructor(options: BrowserFlowOptions) {
     this.#options = options;
-    this.#attempts = new BrowserAttempts(options, () => this.#publish());
+    this.#key = options.crypto.token(32);
     this.#lastView = this.view;
   }
 
   get isOpen(): boolean {
-    return this.#server !== null && this.#phase === "open";
+    return this.#session !== null && this.#phase === "open";
   }
 
   get view(): FlowView {
-    const origin = this.#server === null ? null : `http://localhost:${this.#server.port}`;
+    const session = this.#session;
     return {
       method: "browser",
-      url: origin === null ? null : `${origin}/?key=${this.#key}`,
-      redirectUri: origin === null ? null : `${origin}/oauth/callback`,
+      url: session === null ? null : `${session.origin}/?key=${this.#key}`,
+      redirectUri: session === null ? null : callbackUrl(session.origin),
       verificationUri: null,
       verificationUriComplete: null,
       userCode: null,
-      expiresAt: this.#expiresAt,
-      ...flowOutcome(this.#model(), this.#attempts.authorizedOrgNames),
+      expiresAt: session?.expiresAt ?? null,
+      ...flowOutcome(this.#model(), session?.attempts.authorizedOrgNames ?? []),
     };
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { clock, crypto, grantSink, notices, logger } = this.#options;
-    this.#options.oauthContext();
-    this.#key = crypto.token(32);
-    const server = await this.#options.listen(this.#options.redirectPort, (request) =>
-      this.#handle(request),
-    );
+    const { oauthContext, readAsset, listen, redirectPort, clock, logger } = this.#options;
+    oauthContext();
+    const page = await AuthorizationPage.load(readAsset);
+    const server = await listen(redirectPort, (request) => this.#handle(page, request));
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
     }
-    this.#server = server;
-    this.#deadline = clock.monotonic() + LIFETIME_MS;
-    this.#expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
-    this.#attempts.setFlowContext({
-      redirectUri: `http://localhost:${server.port}/oauth/callback`,
-      deadline: this.#deadline,
+    const origin = `http://localhost:${server.port}`;
+    const deadline = clock.monotonic() + LIFETIME_MS;
+    const attempts = new BrowserAttempts({
+      ...this.#options,
+      redirectUri: callbackUrl(origin),
+      deadline,
       signal: this.#abort.signal,
+      onChange: () => this.#publish(),
     });
+    const expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
+    this.#session = { page, server, origin, attempts, deadline, expiresAt };
     this.#disposers.push(
       clock.schedule(
         LIFETIME_MS,
-        () => void this.#attempts.whenIdle().then(() => this.#close("expired")),
+        () => void attempts.whenIdle().then(() => this.#close("expired")),
       ),
-      grantSink.events.on("authorizationsChanged", () => void this.#readOrganizations()),
-      notices.events.on("problemsChanged", () => this.#publish()),
+      this.#options.grantSink.events.on(
+        "authorizationsChanged",
+        () => void this.#readOrganizations(),
+      ),
+      this.#options.notices.events.on("problemsChanged", () => this.#publish()),
     );
     this.#lastView = this.view;
     await this.#readOrganizations();
     if (!this.isOpen) throw cancelled();
-    logger.info("To authorize, open this page on this machine.", {
-      url: this.view.url,
-      expiresAt: this.#expiresAt,
-    });
+    logger.info("To authorize, open this page on this machine.", { url: this.view.url, expiresAt });
     return this.view;
   }
 
@@ -148,76 +146,70 @@ export class BrowserFlow implements Flow {
     await this.#close("cancelled");
   }
 
-  async #handle(request: LoopbackRequest): Promise<LoopbackResponse> {
+  async #handle(page: AuthorizationPage, request: LoopbackRequest): Promise<LoopbackResponse> {
     try {
-      return await this.#respond(request);
+      return await this.#respond(page, request);
     } catch (thrown) {
-      this.#options.logger.error("The authorization page could not answer.", {
+      this.#options.logger.error("The authorization page failed to respond.", {
         error: asFault(thrown),
       });
       throw thrown;
     }
   }
 
-  async #respond(request: LoopbackRequest): Promise<LoopbackResponse> {
-    if (!this.isOpen) return this.#reject(PAGE_NOT_OPEN);
-    const pageRequest = parsePageRequest(request);
-    const rejection = checkRequest(request, pageRequest, this.#server?.port ?? 0);
-    if (rejection !== null) return this.#reject(rejection);
+  async #respond(page: AuthorizationPage, request: LoopbackRequest): Promise<LoopbackResponse> {
+    const session = this.#session;
+    if (session === null || !this.isOpen) return page.rejection(PAGE_NOT_OPEN, this.#nonce());
+    const pageRequest = parseRequest(request);
+    const rejection = checkRequest(request, pageRequest.path, session.server.port);
+    if (rejection !== null) return page.rejection(rejection, this.#nonce());
     if (pageRequest.path === "/oauth/callback") {
-      return (await this.#attempts.handleCallback(pageRequest.query))
-        ? redirect(303, `/?key=${this.#key}`)
-        : this.#reject(UNEXPECTED_CALLBACK);
+      const isExpected = await session.attempts.handleCallback(pageRequest.query);
+      if (!isExpected) return page.rejection(UNEXPECTED_CALLBACK, this.#nonce());
+      return redirect(303, `/?key=${this.#key}`);
     }
-    const key =
-      pageRequest.path === "/complete"
-        ? new URLSearchParams(request.body).get("key")
-        : pageRequest.query.get("key");
-    if (key === null || !this.#isKey(key)) return this.#reject(INVALID_KEY);
+    if (!this.#isKey(pageRequest.key)) return page.rejection(INVALID_KEY, this.#nonce());
     switch (pageRequest.path) {
-      case "/authorize":
-        return this.#authorize();
+      case "/authorize": {
+        const url = session.attempts.start();
+        return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
+      }
       case "/complete":
-        return this.#complete();
+        return this.#complete(page);
       case "/events":
-        return this.#events();
+        return this.#openEventStream(page);
       case "/page.js":
-        return scriptResponse();
+        return page.script();
       default:
-        return authorizationPage(this.#model(), 200, this.#nonce());
+        return page.document(this.#model(), 200, this.#nonce());
     }
   }
 
-  #authorize(): LoopbackResponse {
-    const url = this.#attempts.start();
-    return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
-  }
-
-  async #complete(): Promise<LoopbackResponse> {
+  async #complete(page: AuthorizationPage): Promise<LoopbackResponse> {
     await this.#readOrganizations();
-    if (!canComplete(this.#model())) return authorizationPage(this.#model(), 409, this.#nonce());
-    void this.#close("completed");
-    return authorizationPage(this.#model(), 200, this.#nonce());
+    const isComplete = canComplete(this.#model());
+    if (isComplete) void this.#close("completed");
+    return page.document(this.#model(), isComplete ? 200 : 409, this.#nonce());
   }
 
-  #events(): LoopbackResponse {
+  #openEventStream(page: AuthorizationPage): LoopbackResponse {
     return {
       kind: "events",
-      headers: GUARDED_HEADERS,
+      headers: SECURITY_HEADERS,
       open: (send) => {
-        send(pageParts(this.#model()).text);
+        send(page.content(this.#model()));
         this.#eventStreams.add(send);
         return () => this.#eventStreams.delete(send);
       },
     };
   }
 
-  /** A keychain out of reach does not keep the page away: the notices say so. */
+  /** If the keychain is unavailable, the page still works, and its notices name the problem. */
   async #readOrganizations(): Promise<void> {
     try {
       this.#organizations = await this.#options.grantSink.list();
     } catch (thrown) {
-      this.#options.logger.debug("The authorizations could not be listed for the page.", {
+      this.#options.logger.debug("The authorizations could not be read for the page.", {
         fault: asFault(thrown).code,
       });
     }
@@ -230,9 +222,9 @@ export class BrowserFlow implements Flow {
   }
 
   #broadcast(): void {
-    if (this.#eventStreams.size === 0) return;
-    const options = pageParts(this.#model()).text;
-    for (const send of this.#eventStreams) send(options);
+    if (this.#session === null || this.#eventStreams.size === 0) return;
+    const content = this.#session.page.content(this.#model());
+    for (const send of this.#eventStreams) send(content);
   }
 
   #notifyIfChanged(): void {
@@ -242,14 +234,15 @@ export class BrowserFlow implements Flow {
     this.events.emit("viewChanged", view);
   }
 
-  /** Ends the flow, as completed where it has brought a grant. The windows hear the last word before their streams end. */
+  /** A flow that obtained a grant ends as completed. Open pages get the final state first. */
   #close(phase: PagePhase): Promise<void> {
-    if (this.#server === null) return Promise.resolve();
+    if (this.#session === null) return Promise.resolve();
     if (this.#closing === null) {
-      this.#phase = this.#attempts.authorizedOrgNames.length > 0 ? "completed" : phase;
+      const { attempts, server } = this.#session;
+      this.#phase = attempts.authorizedOrgNames.length > 0 ? "completed" : phase;
       for (const dispose of this.#disposers.splice(0)) dispose();
       this.#broadcast();
-      this.#closing = this.#server.close();
+      this.#closing = server.close();
       this.#abort.abort();
       this.#notifyIfChanged();
     }
@@ -257,22 +250,21 @@ export class BrowserFlow implements Flow {
   }
 
   #model(): PageModel {
+    const { clock, notices } = this.#options;
+    const remainingMs = (this.#session?.deadline ?? 0) - clock.monotonic();
     return {
       key: this.#key,
       clientId: this.#clientId(),
       phase: this.#phase,
       endReason: this.#endReason,
-      attempt: this.#attempts.latest,
+      attempt: this.#session?.attempts.latest ?? { kind: "none" },
       organizations: this.#organizations,
-      notices: this.#options.notices.list(),
-      remainingSeconds: Math.max(
-        0,
-        Math.ceil((this.#deadline - this.#options.clock.monotonic()) / 1_000),
-      ),
+      notices: notices.list(),
+      remainingSeconds: Math.max(0, Math.ceil(remainingMs / 1_000)),
     };
   }
 
-  /** The integration that AUTHORIZE goes by now; null while there is none. */
+  /** The client id that the next attempt would use, or null if none is configured. */
   #clientId(): string | null {
     try {
       return this.#options.oauthContext().client.clientId;
@@ -281,17 +273,17 @@ export class BrowserFlow implements Flow {
     }
   }
 
-  /** Digests are compared, so that the time it takes tells nothing of the key. */
-  #isKey(text: string): boolean {
+  /** Compares digests, so that the duration reveals nothing about the key. */
+  #isKey(text: string | null): boolean {
     const { crypto } = this.#options;
-    return crypto.sha256(text) === crypto.sha256(this.#key);
-  }
-
-  #reject(rejection: Rejection): LoopbackResponse {
-    return rejectionPage(rejection, this.#nonce());
+    return text !== null && crypto.sha256(text) === crypto.sha256(this.#key);
   }
 
   #nonce(): string {
     return this.#options.crypto.token(16);
   }
+}
+
+function callbackUrl(origin: string): string {
+  return `${origin}/oauth/callback`;
 }

@@ -1,15 +1,11 @@
-import type { Fault } from "../faults/fault.js";
-import { asFault } from "../faults/fault.js";
-import type { Disposer } from "../faults/emitter.js";
-import { Emitter } from "../faults/emitter.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
+import { asFault, type Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
-import type { StoredContent } from "./vault-content.js";
-import { readContent, hasSameTokens, withGrant, withoutGrant } from "./vault-content.js";
 import {
   CLIENT_ACCOUNT,
   decodeGrant,
@@ -19,44 +15,56 @@ import {
   encodeIndex,
   encodeProxy,
   grantAccount,
+  hasSameTokens,
   INDEX_ACCOUNT,
+  isSameContent,
   PROXY_ACCOUNT,
+  readContent,
+  withGrant,
+  withoutGrant,
+  type StoredContent,
 } from "./keychain-records.js";
-import type { GrantStoreState } from "./vault-state.js";
-import { logStateChange, isSameState } from "./vault-state.js";
 
-/** Another process's change is noticed within this (the contract allows 60 s). */
-const POLL_MS = 30_000;
-/** With the store's own deadline of 3 s a call, under the 10 s of the contract. */
-const RETRY_MS = 5_000;
-/** How long a stop waits for a call under way: a keyring that hangs must not keep the worker from ending. */
-const STOP_MS = 500;
+export type GrantStoreState =
+  | { readonly kind: "unread" }
+  | { readonly kind: "unavailable"; readonly fault: Fault }
+  /** `fault`: the keychain has become unavailable since. The content is the last known one. */
+  | ({ readonly kind: "ready"; readonly fault: Fault | null } & StoredContent);
 
 export interface GrantStoreEvents {
   readonly contentChanged: GrantStoreState;
 }
 
+/** A change by another process has to be noticed within 60 s. */
+const POLL_MS = 30_000;
+/** An unavailable keychain has to be retried within 10 s. A call itself can take 3 s. */
+const RETRY_MS = 5_000;
+/**
+ * How long `stop` waits for a pending call. A keyring that hangs must not keep the worker running.
+ */
+const STOP_TIMEOUT_MS = 500;
+
 interface UnsavedGrant {
-  /** What the keychain held when `grant` was obtained. */
+  /** The grant in the keychain when `grant` was obtained. */
   readonly base: Grant;
   readonly grant: Grant;
 }
 
 /**
- * What the keychain holds, in memory: read at the start, read again every 30 s, tried again every 5 s while the store is out of
- * reach. Reads and writes run one after another. A record that cannot be read is left as it is; only a new one written by a person's
- * act (an authorization, `setClient`) takes its place.
+ * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, or
+ * every 5 s while the keychain is unavailable. Reads and writes run one after another. A record
+ * that cannot be read stays as it is until a new authorization or `setClient` replaces it.
  */
 export class GrantStore {
+  readonly events = new Emitter<GrantStoreEvents>();
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly events = new Emitter<GrantStoreEvents>();
   readonly #unsaved = new Map<string, UnsavedGrant>();
   #state: GrantStoreState = { kind: "unread" };
   #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposer | null = null;
-  #running = false;
+  #isRunning = false;
 
   constructor(store: SecretStore, clock: Clock, logger: Logger) {
     this.#store = store;
@@ -72,35 +80,41 @@ export class GrantStore {
     return this.#state;
   }
 
-  /** Resolves after the first try to read; a failure is in the state. */
+  /** The content as last read, or null if the keychain could not be read yet. */
+  get content(): StoredContent | null {
+    return this.#state.kind === "ready" ? this.#state : null;
+  }
+
+  /** Resolves after the first attempt to read. A failure shows in `state`. */
   async start(): Promise<void> {
-    if (this.#running) return;
-    this.#running = true;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     await this.#poll();
   }
 
   async stop(): Promise<void> {
-    this.#running = false;
+    this.#isRunning = false;
     this.#timer?.();
     this.#timer = null;
     let cancelTimer: Disposer = () => undefined;
     const timeout = new Promise<void>((resolve) => {
-      cancelTimer = this.#clock.schedule(STOP_MS, resolve);
+      cancelTimer = this.#clock.schedule(STOP_TIMEOUT_MS, resolve);
     });
     await Promise.race([this.#queue, timeout]);
     cancelTimer();
   }
 
-  /** Reads the keychain now. Rejects with the store's fault, which is in the state as well. */
+  /**
+   * Reads the keychain now. Rejects with the fault of the secret store, which `state` shows too.
+   */
   reload(): Promise<void> {
     return this.#exclusive(() => this.#read());
   }
 
-  /** The organization's grant as stored, and a renewed one that could not be stored yet. */
+  /** Returns the stored grant, and the refreshed one that could not be stored yet. */
   findGrant(orgId: string): { stored: Grant | null; unsaved: Grant | null } {
-    const grants = this.#state.kind === "ready" ? this.#state.grants : [];
     return {
-      stored: grants.find((g) => g.orgId === orgId) ?? null,
+      stored: this.content?.grants.find((grant) => grant.orgId === orgId) ?? null,
       unsaved: this.#unsaved.get(orgId)?.grant ?? null,
     };
   }
@@ -116,7 +130,7 @@ export class GrantStore {
     );
   }
 
-  /** Null deletes it. */
+  /** Null deletes the password. */
   setProxyPassword(password: Secret | null): Promise<void> {
     return this.#write(
       async () => {
@@ -131,7 +145,7 @@ export class GrantStore {
     );
   }
 
-  /** Keeps a person's new authorization, in the place of the organization's old one if there is one. */
+  /** Stores a new authorization, which replaces the organization's previous one. */
   storeGrant(grant: Grant): Promise<void> {
     const account = grantAccount(grant.orgId);
     return this.#write(
@@ -146,7 +160,7 @@ export class GrantStore {
     );
   }
 
-  /** The grant goes before its place in the index: what matters is that the tokens are gone. */
+  /** Deletes the tokens before the index entry, so that a failure in between leaves no tokens. */
   removeGrant(orgId: string): Promise<void> {
     return this.#write(
       async () => {
@@ -159,10 +173,11 @@ export class GrantStore {
   }
 
   /**
-   * Keeps what a refresh of `base` gave. Never rejects and never loses it: while the store is out of reach the grant is held here
-   * and stored at the next try. Dropped only where another process has replaced or revoked the grant meanwhile.
+   * Stores the result of refreshing `base`. Never rejects: while the keychain is unavailable, the
+   * grant stays in memory and is stored later. It is discarded only if another process has replaced
+   * or revoked the grant in the meantime.
    */
-  storeRefreshed(base: Grant, grant: Grant): Promise<"stored" | "held"> {
+  storeRefreshed(base: Grant, grant: Grant): Promise<"stored" | "unsaved"> {
     return this.#exclusive(async () => {
       const unsaved = this.#unsaved.get(base.orgId);
       this.#unsaved.set(base.orgId, {
@@ -175,7 +190,7 @@ export class GrantStore {
       } catch (error) {
         this.#handleFailure(asFault(error));
         this.#schedule();
-        return "held";
+        return "unsaved";
       }
     });
   }
@@ -188,7 +203,7 @@ export class GrantStore {
   #schedule(): void {
     this.#timer?.();
     this.#timer = null;
-    if (!this.#running) return;
+    if (!this.#isRunning) return;
     const isHealthy =
       this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;
     this.#timer = this.#clock.schedule(isHealthy ? POLL_MS : RETRY_MS, () => void this.#poll());
@@ -218,7 +233,7 @@ export class GrantStore {
         }));
       } else if (present === null || !hasSameTokens(present, grant)) {
         this.#logger.info(
-          "Another process has replaced or revoked this authorization meanwhile: its own is used.",
+          "Another process has replaced or revoked the authorization. The result of this worker's refresh is discarded.",
           { orgId },
         );
       }
@@ -233,22 +248,20 @@ export class GrantStore {
     const before = text === null ? [] : decodeIndex(text);
     if (before === null)
       this.#logger.warn(
-        "The index of authorizations in the keychain cannot be read and is begun anew.",
-        {
-          account: INDEX_ACCOUNT,
-        },
+        "The index of authorizations in the keychain cannot be read. A new one replaces it.",
+        { account: INDEX_ACCOUNT },
       );
     const after = change(before ?? []);
     if (after.join() !== before?.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
   }
 
   #write(
-    act: () => Promise<void>,
+    write: () => Promise<void>,
     apply: (content: StoredContent) => StoredContent,
   ): Promise<void> {
     return this.#exclusive(async () => {
       try {
-        await act();
+        await write();
       } catch (error) {
         const fault = asFault(error);
         this.#handleFailure(fault);
@@ -278,8 +291,8 @@ export class GrantStore {
     try {
       this.events.emit("contentChanged", next);
     } catch (error) {
-      // A listener's defect must not pass for a failure of the keychain.
-      this.#logger.error("A listener to the keychain's content failed.", {
+      // A defect in a listener must not look like a failure of the keychain.
+      this.#logger.error("A listener for changes of the keychain failed.", {
         cause: asFault(error).cause,
       });
     }
@@ -290,4 +303,29 @@ export class GrantStore {
     this.#queue = result.catch(() => undefined);
     return result;
   }
+}
+
+function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
+  if (a.kind !== b.kind || faultOf(a)?.message !== faultOf(b)?.message) return false;
+  return a.kind !== "ready" || b.kind !== "ready" || isSameContent(a, b);
+}
+
+/** Logs each problem once, and its end. */
+function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
+  const [previousFault, fault] = [faultOf(before), faultOf(next)];
+  if (fault !== null && fault.code !== previousFault?.code)
+    logger.warn(fault.message, { code: fault.code, hint: fault.hint });
+  if (fault === null && previousFault !== null) logger.info("The keychain is available again.");
+  if (next.kind !== "ready") return;
+  const knownAccounts = before.kind === "ready" ? before.unreadableAccounts : [];
+  for (const account of next.unreadableAccounts.filter((a) => !knownAccounts.includes(a))) {
+    logger.warn(
+      "A record in the keychain is missing or cannot be read. It is not used and not changed.",
+      { account },
+    );
+  }
+}
+
+function faultOf(state: GrantStoreState): Fault | null {
+  return state.kind === "unread" ? null : state.fault;
 }

@@ -9,11 +9,13 @@ export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled();
 }
 
-/** What the work of a flight is given. */
 export interface TaskContext {
-  /** Fires when nobody waits for the flight any more; during `seeThrough`, that much later. */
+  /** Aborted when no caller waits any more, or later if a call is shielded. */
   readonly signal: AbortSignal;
-  /** Makes a call whose answer is lost if it is cut off: it may still come for a while, but nothing is sent after it. */
+  /**
+   * Makes a call whose result must not be lost. If all callers leave during the call, it may go on
+   * for a while, but nothing is sent after it.
+   */
   shield<R>(call: (signal: AbortSignal) => Promise<R>): Promise<R>;
 }
 
@@ -25,8 +27,9 @@ interface TaskRun<T> {
 }
 
 /**
- * Work that is done once for all who want it at the same time. Whoever leaves is gone at once; when the last one leaves it is aborted,
- * or given up to `graceMs` for the call that it sees through. Who comes during that time waits for its end, then begins anew.
+ * Runs a task once for all callers that need its result at the same time. A caller that cancels
+ * leaves at once. When the last one leaves, the task is aborted, or gets up to `graceMs` to finish
+ * a shielded call. Callers that come during that time wait for the end, then start the task again.
  */
 export class SharedTask<T> {
   readonly #clock: Clock;
@@ -43,12 +46,12 @@ export class SharedTask<T> {
     return this.#run !== null || this.#draining !== null;
   }
 
-  /** Resolves when a flight that everybody has left is over. */
+  /** Resolves when a run that all callers have left is over. */
   async drained(): Promise<void> {
     await this.#draining;
   }
 
-  async join(signal: AbortSignal, work: (crew: TaskContext) => Promise<T>): Promise<T> {
+  async join(signal: AbortSignal, work: (task: TaskContext) => Promise<T>): Promise<T> {
     throwIfCancelled(signal);
     let stopWaiting: () => void = () => undefined;
     const stoppedWaiting = new Promise<never>((_resolve, reject) => {
@@ -64,7 +67,7 @@ export class SharedTask<T> {
     }
   }
 
-  async #join(work: (crew: TaskContext) => Promise<T>, stoppedWaiting: Promise<never>): Promise<T> {
+  async #join(work: (task: TaskContext) => Promise<T>, stoppedWaiting: Promise<never>): Promise<T> {
     const run = this.#run ?? this.#start(work);
     run.waiterCount += 1;
     try {
@@ -75,7 +78,7 @@ export class SharedTask<T> {
     }
   }
 
-  #start(work: (crew: TaskContext) => Promise<T>): TaskRun<T> {
+  #start(work: (task: TaskContext) => Promise<T>): TaskRun<T> {
     const controller = new AbortController();
     const shield = async <R>(call: (signal: AbortSignal) => Promise<R>): Promise<R> => {
       run.isShielded = true;
@@ -106,12 +109,12 @@ export class SharedTask<T> {
     }
     this.#draining = new Promise((resolve) => {
       const end = (): void => {
-        dispose();
+        cancelTimer();
         run.controller.abort();
         this.#draining = null;
         resolve();
       };
-      const dispose = this.#clock.schedule(this.#graceMs, end);
+      const cancelTimer = this.#clock.schedule(this.#graceMs, end);
       run.result.then(end, end);
     });
   }

@@ -1,9 +1,8 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { AuthorizationChange } from "../authorization/authorization-service.js";
 import type { Authorizations } from "../authorization/authorizations.js";
-import type { FlowState, FlowView } from "../authorization/flow.js";
+import type { AuthorizationChange, FlowState, FlowView } from "../authorization/flow.js";
 import { Fault } from "../faults/fault.js";
 import { printAuthorization } from "./authorizations.js";
 import type { CommandContext, ExitCode } from "./command.js";

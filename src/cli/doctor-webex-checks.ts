@@ -1,4 +1,4 @@
-import type { GrantStatus } from "../authorization/authorizations.js";
+import type { GrantStatus } from "../authorization/grant-status.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
 import { version } from "../platform/node-process.js";

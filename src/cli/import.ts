@@ -1,4 +1,4 @@
-import type { ImportedGrant } from "../authorization/authorization-service.js";
+import type { ImportedGrant } from "../authorization/grant-import.js";
 import { Secret } from "../faults/secret.js";
 import { ProtocolError } from "../rpc/errors.js";
 import { checkParams } from "../rpc/params.js";

@@ -1,11 +1,11 @@
 import { Emitter } from "../faults/emitter.js";
 import type { Authorizations } from "../authorization/authorizations.js";
-import type { AuthorizationSettings } from "../authorization/effective-client.js";
+import type { AuthorizationSettings } from "../authorization/oauth-context.js";
 import { GrantStore } from "../authorization/grant-store.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
 import { readCertificates } from "../platform/certificates.js";
 import { readIniLine } from "../platform/ini-line.js";
-import { version, nodeProcess } from "../platform/node-process.js";
+import { nodeProcess, readAsset, version } from "../platform/node-process.js";
 import { MemoryStore, KeytarStore } from "../platform/secret-store.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { DiskSettingsFile } from "../platform/settings-file.js";
@@ -67,11 +67,13 @@ export class Session {
         crypto: systemCrypto,
         log: silentLogger,
         listenOnLoopback,
+        readAsset,
         version,
       },
       grantStore: this.grantStore,
       http: this.network,
       settings: () => this.authorizationSettings,
+      settingsLoaded: Promise.resolve(),
       notices: { list: () => [], events: new Emitter() },
     });
     this.authorizations = authorizations;

@@ -1,8 +1,6 @@
 import type { Disposer, Subscribable } from "../faults/emitter.js";
-import type {
-  AuthorizationChange,
-  AuthorizationService,
-} from "../authorization/authorization-service.js";
+import type { AuthorizationChange } from "../authorization/flow.js";
+import type { AuthorizationService } from "../authorization/authorizations.js";
 import type { Authorization } from "../authorization/grant.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock } from "../ports/clock.js";

@@ -1,5 +1,5 @@
 import { grantMismatch } from "../../src/authorization/grant-status.js";
-import type { GrantStoreState } from "../../src/authorization/vault-state.js";
+import type { GrantStoreState } from "../../src/authorization/grant-store.js";
 import { Fault } from "../../src/faults/fault.js";
 import { defaultSettings, type Settings } from "../../src/settings/keys.js";
 import type { ObservedState } from "../../src/supervisor/desired-state.js";

@@ -1,11 +1,8 @@
 import { Fault } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
-import type {
-  AuthorizationEvents,
-  AuthorizationService,
-  ImportedGrant,
-} from "../../src/authorization/authorization-service.js";
-import type { FlowMethod, FlowView } from "../../src/authorization/flow.js";
+import type { AuthorizationEvents, FlowMethod, FlowView } from "../../src/authorization/flow.js";
+import type { AuthorizationService } from "../../src/authorization/authorizations.js";
+import type { ImportedGrant } from "../../src/authorization/grant-import.js";
 import type { Authorization } from "../../src/authorization/grant.js";
 import type {
   ChangeBatch,

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { MAX_LIFETIME_SECONDS } from "../../../src/authorization/lifetime.js";
+import { MAX_LIFETIME_SECONDS } from "../../../src/authorization/grant.js";
 import { Fault } from "../../../src/faults/fault.js";
 import type { FaultCode, FaultDetails } from "../../../src/faults/fault.js";
 import type { ChannelEndReason } from "../../../src/ports/channel.js";
