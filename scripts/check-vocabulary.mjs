@@ -181,7 +181,10 @@ function checkCode(file, text) {
   visit(source);
   for (const { pos, end } of comments.values()) {
     const first = lineAt(pos);
-    checkText(file, first, text.slice(pos, end));
+    const comment = text.slice(pos, end);
+    checkText(file, first, comment);
+    // A directive stands on the line that it is about.
+    if (/^\/[/*] (eslint-|@ts-)/.test(comment)) continue;
     for (let line = first; line <= lineAt(end); line += 1) checkWidth(file, line, lines[line - 1]);
   }
 }

@@ -1,7 +1,7 @@
-// What scripts/test.mjs needs to know of a run of mocha: a reporter that also writes the counts to the
-// file named by the option `output`, and a root hook that appends each test's duration and timeout,
-// a JSON object a line, to the file that TEST_TIMINGS names. The timeouts need a hook, because in
-// parallel mode reporters do not learn them.
+// What scripts/test.mjs needs to know of a run of mocha: a reporter that also writes the counts to
+// the file named by the option `output`, and a root hook that appends each test's duration and
+// timeout, a JSON object a line, to the file that TEST_TIMINGS names. The timeouts need a hook,
+// because in parallel mode reporters do not learn them.
 import { appendFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 
