@@ -1,4 +1,5 @@
 import { asFault, type Fault } from "../faults/fault.js";
+import { mapStack } from "../platform/source-positions.js";
 import { CommandConsole } from "./terminal/console.js";
 import { CommandInput, UsageError } from "./terminal/input.js";
 
@@ -69,7 +70,7 @@ function reportFailure(error: unknown, console: CommandConsole): ExitCode {
 /** Where an unexpected error occurred. Its message is omitted, as it may contain user input. */
 function describeCause({ code, cause }: Fault): string {
   if (code !== "defect" || !(cause instanceof Error)) return "";
-  const location = /^\s+at .*/m.exec(cause.stack ?? "")?.[0] ?? "";
+  const location = /^\s+at .*/m.exec(mapStack(cause.stack ?? ""))?.[0] ?? "";
   return ` (${cause.name}${location.replace(/^\s+/, " ")})`;
 }
 
