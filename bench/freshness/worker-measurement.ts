@@ -19,7 +19,7 @@ import type {
   WatchedAges,
   RefreshDemand,
 } from "../../src/presence/polled-roster.js";
-import type { Me } from "../../src/webex/person-decoder.js";
+import type { Me } from "../../src/webex/people.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";
 import { seededRandom } from "../../simulator/random.js";
 import { INTERVAL_MS, LATENCY_MS, type Scenario } from "./scenario.js";

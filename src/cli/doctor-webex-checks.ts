@@ -4,8 +4,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import { version } from "../platform/node-process.js";
 import { systemClock } from "../platform/system-clock.js";
 import { problemText } from "../faults/problem-catalog.js";
-import type { Me } from "../webex/person-decoder.js";
-import { WebexPeople, type PageReference, type PeopleApi } from "../webex/people.js";
+import { createPeopleApi, type Me, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import {
   failed,
@@ -87,7 +86,7 @@ export function webexChecks(session: Session): Check[] {
 function createOrganization(session: Session, grantStatus: GrantStatus): Organization {
   const { apiUrl } = session.settings;
   const options = { apiUrl, version, http: session.network, clock: systemClock };
-  const people = new WebexPeople(
+  const people = createPeopleApi(
     new RestClient(options, session.createTokenSource(grantStatus.orgId), UNLIMITED),
   );
   return {

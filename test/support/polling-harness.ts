@@ -12,7 +12,7 @@ import type {
   WatchedAges,
   RefreshDemand,
 } from "../../src/presence/polled-roster.js";
-import type { Me } from "../../src/webex/person-decoder.js";
+import type { Me } from "../../src/webex/people.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";
 import { FakeClock, NO_JITTER, SeededRandom } from "./clock-fake.js";
 import { listedPersons } from "./presence-fixture.js";

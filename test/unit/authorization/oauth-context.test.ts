@@ -14,7 +14,7 @@ import type {
   TokenResponse,
 } from "../../../src/webex/oauth.js";
 import type { IdentityApi } from "../../../src/webex/identity.js";
-import type { Me } from "../../../src/webex/person-decoder.js";
+import type { Me } from "../../../src/webex/people.js";
 import { settle } from "../../support/clock-fake.js";
 import {
   tokenResponseOf,
