@@ -1,31 +1,18 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { Fault } from "../../src/faults/fault.js";
 import { KeytarLoadError } from "../../src/platform/keytar-binding.js";
 import { KeytarStore, splitText } from "../../src/platform/secret-store.js";
+import { faultOf } from "../support/http-fixture.js";
 import { FakeKeytar } from "../support/keytar-fake.js";
-
-const faultOf = async (promise: Promise<unknown>): Promise<Fault> => {
-  const outcome: unknown = await promise.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  if (outcome instanceof Fault) return outcome;
-  throw new Error("A fault was expected.", { cause: outcome });
-};
 
 describe("KeytarStore on a faulty keyring", () => {
   let keytar: FakeKeytar;
   let store: KeytarStore;
   beforeEach(() => {
     keytar = new FakeKeytar();
-    store = new KeytarStore({
-      account: "svc-ucx",
-      platform: "linux",
-      binding: keytar,
-      callTimeoutMs: 40,
-    });
+    const owner = { account: "svc-ucx", platform: "linux" } as const;
+    store = new KeytarStore({ ...owner, binding: keytar, callTimeoutMs: 40 });
   });
 
   it("does not mistake a locked keyring's null for a missing value, and names the account", async () => {
@@ -104,20 +91,14 @@ describe("KeytarStore on a faulty keyring", () => {
       for (const after of values) {
         for (let writes = 0; writes < 8; writes += 1) {
           const crashing = new FakeKeytar();
-          await new KeytarStore({ account: "a", platform: "windows", binding: crashing }).set(
-            "v",
-            before,
-          );
+          const open = () =>
+            new KeytarStore({ account: "a", platform: "windows", binding: crashing });
+          await open().set("v", before);
           crashing.crashAfterWrites = writes;
-          await new KeytarStore({ account: "a", platform: "windows", binding: crashing })
-            .set("v", after)
-            .catch(() => undefined);
+          const setting = open().set("v", after);
+          await setting.catch(() => undefined);
           crashing.crashAfterWrites = Infinity;
-          const reopened = new KeytarStore({
-            account: "a",
-            platform: "windows",
-            binding: crashing,
-          });
+          const reopened = open();
           expect(await reopened.get("v")).to.be.oneOf([before, after]);
           await reopened.set("v", after);
           expect(await reopened.get("v")).to.equal(after);
@@ -145,19 +126,15 @@ describe("KeytarStore on a faulty keyring", () => {
   });
 
   it("splits text into parts that fit and join to the text, without splitting surrogate pairs", () => {
-    fc.assert(
-      fc.property(
-        fc.string({ unit: "binary", maxLength: 300 }),
-        fc.integer({ min: 4, max: 40 }),
-        (text, max) => {
-          const parts = splitText(text, max);
-          expect(parts.join("")).to.equal(text);
-          for (const part of parts) {
-            expect(Buffer.byteLength(part)).to.be.at.most(max);
-            expect(Buffer.from(part).toString()).to.equal(part);
-          }
-        },
-      ),
-    );
+    const anyText = fc.string({ unit: "binary", maxLength: 300 });
+    const property = fc.property(anyText, fc.integer({ min: 4, max: 40 }), (text, max) => {
+      const parts = splitText(text, max);
+      expect(parts.join("")).to.equal(text);
+      for (const part of parts) {
+        expect(Buffer.byteLength(part)).to.be.at.most(max);
+        expect(Buffer.from(part).toString()).to.equal(part);
+      }
+    });
+    fc.assert(property);
   });
 });

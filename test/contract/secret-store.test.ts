@@ -1,6 +1,5 @@
 import { KeytarStore, MemoryStore } from "../../src/platform/secret-store.js";
-import type { Keyring } from "../support/keyring-fixture.js";
-import { KEYRING_TOOLS, startKeyring } from "../support/keyring-fixture.js";
+import { KEYRING_TOOLS, type Keyring, startKeyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 import { FakeKeytar } from "../support/keytar-fake.js";
 import { secretStoreContract } from "../support/secret-store-contract.js";
