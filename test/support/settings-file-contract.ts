@@ -30,11 +30,8 @@ export function settingsFileContract(name: string, make: () => Promise<SettingsF
       disposers.push(harness.file.watch((content) => contents.push(describeContent(content))));
     };
     const next = async (count: number): Promise<string[]> => {
-      await waitUntil(
-        () => contents.length >= count,
-        DEADLINE_MS,
-        () => contents.join(),
-      );
+      const describe = () => contents.join();
+      await waitUntil(() => contents.length >= count, DEADLINE_MS, describe);
       return contents;
     };
     const silence = () => pause(SILENCE_MS);
