@@ -58,6 +58,19 @@ module.exports = {
       to: { path: "^src/(worker|cli|main\\.ts)" },
     },
     {
+      name: "person-store-through-its-class",
+      comment: "the layout of the person store is private: presence/ uses PersonStore alone",
+      severity: "error",
+      from: { path: "^src/presence/", pathNot: "^src/presence/store/" },
+      to: { path: "^src/presence/store/(?!person-store\\.ts$)" },
+    },
+    {
+      name: "person-store-in-presence-only",
+      severity: "error",
+      from: { path: "^src/(?!presence/)" },
+      to: { path: "^src/presence/store/" },
+    },
+    {
       name: "product-without-tests",
       severity: "error",
       from: { path: "^src/" },

@@ -41,6 +41,7 @@ export default tseslint.config(
   },
   {
     files: ["**/*.{js,mjs,cjs}"],
+    ignores: ["**/*.client.js"],
     languageOptions: {
       globals: {
         process: "readonly",
@@ -49,6 +50,21 @@ export default tseslint.config(
         Buffer: "readonly",
         module: "readonly",
         require: "readonly",
+      },
+    },
+  },
+  {
+    // Scripts of the pages that the worker serves.
+    files: ["**/*.client.js"],
+    languageOptions: {
+      sourceType: "script",
+      globals: {
+        document: "readonly",
+        performance: "readonly",
+        setInterval: "readonly",
+        clearInterval: "readonly",
+        DOMParser: "readonly",
+        EventSource: "readonly",
       },
     },
   },

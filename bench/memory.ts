@@ -12,7 +12,7 @@ import {
   type BenchContext,
   type BenchResult,
 } from "./bench.js";
-import type { RosterMemory } from "./children/roster-memory.js";
+import type { RosterKind, RosterMemory } from "./children/roster-memory.js";
 import { median, formatNumber, formatCount, formatMedian } from "./samples.js";
 import { SimulatedService } from "./simulated-service.js";
 import { endChild, sleep, WorkerProcess } from "./worker-process.js";
@@ -176,19 +176,20 @@ function ownMemory(of: ProcessMemory): number {
 
 async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult> {
   const child = fileURLToPath(new URL("children/roster-memory.js", import.meta.url));
-  const measured: { persons: number; added: number[] }[] = [];
-  for (const persons of [LARGE_PERSONS, 2 * LARGE_PERSONS]) {
+  const measure = async (persons: number, kind: RosterKind): Promise<number[]> => {
     const added: number[] = [];
     for (let round = 0; round < rounds(5); round += 1) {
-      log(`a roster of ${persons} persons, round ${round + 1}`);
-      const { stdout } = await promisify(execFile)(process.execPath, [
-        "--expose-gc",
-        child,
-        String(persons),
-      ]);
+      log(`a roster of ${persons} persons (${kind}), round ${round + 1}`);
+      const args = ["--expose-gc", child, String(persons), kind];
+      const { stdout } = await promisify(execFile)(process.execPath, args);
       added.push((JSON.parse(stdout) as RosterMemory).bytes / 1e6);
     }
-    measured.push({ persons, added });
+    return added;
+  };
+  const objects = await measure(LARGE_PERSONS, "objects");
+  const measured: { persons: number; added: number[] }[] = [];
+  for (const persons of [LARGE_PERSONS, 2 * LARGE_PERSONS]) {
+    measured.push({ persons, added: await measure(persons, "store") });
   }
   const rows = measured.map(({ persons, added }) => {
     const row = {
@@ -201,24 +202,36 @@ async function measureRoster({ rounds, log }: BenchContext): Promise<BenchResult
       ? boundedRow(row, `< ${ROSTER_BOUND_MB} MB`, median(added) < ROSTER_BOUND_MB)
       : infoRow(row);
   });
+  const ours = measured[0]?.added ?? [];
+  const ratioRow = infoRow({
+    measure: `${formatCount(LARGE_PERSONS)} persons against plain objects`,
+    ours: formatMedian(ours, "MB"),
+    against: `plain objects ${formatMedian(objects, "MB")}`,
+    figure: `${(median(ours) / median(objects)).toFixed(2)} ×`,
+  });
   return {
-    rows,
+    rows: [...rows, ratioRow],
     panels: [
       {
         title: "Heap and buffers added by a roster",
         unit: "MB",
-        series: measured.map(({ persons, added }) => ({
-          label: `${formatCount(persons)} persons`,
-          samples: added,
-          ours: true,
-        })),
+        series: [
+          ...measured.map(({ persons, added }) => ({
+            label: `${formatCount(persons)} persons`,
+            samples: added,
+            ours: true,
+          })),
+          { label: `${formatCount(LARGE_PERSONS)} plain objects`, samples: objects },
+        ],
         bound: {
           value: ROSTER_BOUND_MB,
           label: `${ROSTER_BOUND_MB} MB for ${formatCount(LARGE_PERSONS)}`,
         },
       },
     ],
-    notes: [],
+    notes: [
+      "Plain objects: the same persons, decoded by the same code, as objects in one map by id and one by address.",
+    ],
   };
 }
 

@@ -1,7 +1,7 @@
 // Bundles the product into dist/: worker.cjs holds what the first answer needs; each heavy library is a file of its own, loaded
 // when first needed. CommonJS, because esbuild's ESM output of these libraries crashes at start. keytar stays outside: it is native.
 import { execFile } from "node:child_process";
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -199,6 +199,9 @@ await Promise.all([
     }),
   ),
 ]);
+// The files that `readAsset` reads when a page is served.
+for (const path of await readdir("src", { recursive: true }))
+  if (/\.(html|css|client\.js)$/.test(path)) await cp(join("src", path), join("dist/assets", path));
 await writeFile("dist/worker.cjs", launcher);
 await writeCodeCache().catch((error) =>
   console.error(

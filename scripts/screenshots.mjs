@@ -1,5 +1,6 @@
-// Writes a picture of each state of the authorization page, wide and narrow, light and dark, to build/screenshots.
-// Wants the compiled sources (npm run compile) in build/, or in the folder given, and Chromium.
+// Takes a screenshot of each state of the authorization page, wide and narrow, light and dark, and
+// writes it to build/screenshots. Requires Chromium and the compiled sources, in build/ or in the
+// directory that is passed as an argument.
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -9,9 +10,10 @@ import { chromium } from "playwright-core";
 const compiled = resolve(process.argv[2] ?? "build");
 const out = resolve("build/screenshots");
 const load = (path) => import(pathToFileURL(resolve(compiled, "src", path)).href);
-const { authorizationPage, refusalPage } = await load("authorization/page/authorization-page.js");
-const { faultyAttempt, refusedAttempt } = await load("authorization/page/page-model.js");
-const { WRONG_KEY } = await load("authorization/page/page-request.js");
+const { AuthorizationPage } = await load("authorization/page/authorization-page.js");
+const { attemptFromError, attemptFromFault } = await load("authorization/page/page-model.js");
+const { INVALID_KEY } = await load("authorization/page/page-request.js");
+const { readAsset } = await load("platform/node-process.js");
 const { Fault } = await load("faults/fault.js");
 const { listenOnLoopback } = await load("platform/loopback-server.js");
 
@@ -58,18 +60,20 @@ const pages = {
   again: { ...model, organizations: [acme, beta], notices: [sharingOff] },
   denied: {
     ...model,
-    attempt: refusedAttempt("access_denied", "The resource owner denied the request."),
+    attempt: attemptFromError("access_denied", "The resource owner denied the request."),
   },
-  failed: { ...model, attempt: refusedAttempt("invalid_scope", null) },
-  locked: { ...model, attempt: faultyAttempt(lockedKeychain, true) },
+  failed: { ...model, attempt: attemptFromError("invalid_scope", null) },
+  locked: { ...model, attempt: attemptFromFault(lockedKeychain, true) },
   expired: { ...model, phase: "expired" },
   completed: { ...model, phase: "completed", organizations: [acme] },
 };
 
+const authorizationPage = await AuthorizationPage.load(readAsset);
 const server = await listenOnLoopback(0, async ({ target }) => {
   const name = target.slice(1);
-  if (name in pages) return authorizationPage(pages[name], 200, "nonce");
-  return refusalPage(WRONG_KEY, "nonce");
+  return name in pages
+    ? authorizationPage.document(pages[name], 200, "nonce")
+    : authorizationPage.rejection(INVALID_KEY, "nonce");
 });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -89,7 +93,7 @@ for (const width of [1280, 320]) {
       colorScheme,
       javaScriptEnabled: false,
     });
-    for (const name of [...Object.keys(pages), "refused"]) {
+    for (const name of [...Object.keys(pages), "rejected"]) {
       await page.goto(`http://localhost:${server.port}/${name}`);
       await page.screenshot({
         path: resolve(out, `${name}-${width}-${colorScheme}.png`),

@@ -1,7 +1,7 @@
 // The worker's channel, protocol and presence code without Webex. `worker/poll` changes the records
 // of everybody at once.
 import { Emitter } from "../../src/faults/emitter.js";
-import type { AuthorizationService } from "../../src/authorization/authorization-service.js";
+import type { AuthorizationService } from "../../src/authorization/authorizations.js";
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
 import { claimStdio } from "../../src/platform/node-process.js";
 import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";
@@ -9,7 +9,7 @@ import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { parseListedPersons } from "../../src/webex/person-decoder.js";
+import { parseListedPersons } from "../../src/webex/people.js";
 import { personJson } from "../../simulator/people-factory.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 

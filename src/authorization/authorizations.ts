@@ -1,79 +1,105 @@
-import { Fault } from "../faults/fault.js";
-import { type Disposer, Emitter } from "../faults/emitter.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
+import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { OAuthClient, TokenResponse } from "../webex/oauth.js";
-import type {
-  AuthorizationChange,
-  AuthorizationEvents,
-  AuthorizationService,
-  ImportedGrant,
-} from "./authorization-service.js";
-import { type OAuthContext, findCancelReason, type WebexService } from "./oauth-context.js";
-import type { AuthorizationSettings } from "./effective-client.js";
-import { effectiveClient, originOf } from "./effective-client.js";
-import type { Flow, FlowMethod, FlowView } from "./flow.js";
-import { FlowSlot } from "./flow-slot.js";
-import type { Authorization, Grant } from "./grant.js";
-import { REQUIRED_SCOPES } from "./grant.js";
-import { GrantImporter } from "./grant-import.js";
-import { grantRefused, fetchTokenOwner } from "./grant-proof.js";
-import type { GrantRefusals } from "./grant-refusals.js";
-import { unreadableGrantFault, grantMismatch, toAuthorization } from "./grant-status.js";
-import { computeExpiry } from "./lifetime.js";
-import { revokeAtWebex } from "./revocation.js";
-import { throwIfCancelled } from "./shared-task.js";
+import {
+  FlowSlot,
+  type AuthorizationChange,
+  type AuthorizationEvents,
+  type Flow,
+  type FlowMethod,
+  type FlowView,
+  type GrantSink,
+} from "./flow.js";
+import {
+  fetchTokenOwner,
+  GrantImporter,
+  grantRefused,
+  type ImportedGrant,
+} from "./grant-import.js";
+import {
+  authorizationRequired,
+  grantMismatch,
+  type GrantRefusals,
+  type GrantStatus,
+} from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
+import {
+  computeExpiry,
+  REQUIRED_SCOPES,
+  toAuthorization,
+  type Authorization,
+  type Grant,
+} from "./grant.js";
 import { fallbackOrgName } from "./keychain-records.js";
+import {
+  effectiveClient,
+  findCancelReason,
+  originOf,
+  type AuthorizationSettings,
+  type OAuthContext,
+  type WebexService,
+} from "./oauth-context.js";
+import { delay, throwIfCancelled } from "./shared-task.js";
+
+const REVOKE_TIMEOUT_MS = 5_000;
+
+/** What the protocol can do with authorizations. */
+export type AuthorizationService = Pick<
+  Authorizations,
+  "events" | "setClient" | "setProxyPassword" | "import" | "list" | "revoke" | "begin" | "cancel"
+>;
 
 export interface AuthorizationsOptions {
-  readonly vault: GrantStore;
+  readonly grantStore: GrantStore;
   readonly refusals: GrantRefusals;
   readonly settings: () => AuthorizationSettings;
-  /** The service that the settings name now. */
+  /**
+   * Resolves when the settings have been read. Nothing is sent to Webex before, because it would go
+   * to the default `ApiUrl` and bypass the proxy.
+   */
+  readonly settingsLoaded: Promise<void>;
+  /** Returns the service that the current settings name. */
   readonly webex: () => WebexService;
   readonly createFlow: (method: FlowMethod) => Flow;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** One organization's authorization with what keeps it from being used: `authorizationRequired`, `grantRefused` (dead), or nothing. */
-export interface GrantStatus {
-  readonly orgId: string;
-  readonly orgName: string;
-  /** Null where the grant's record cannot be read. */
-  readonly scopes: readonly string[] | null;
-  readonly fault: Fault | null;
-}
-
-/** What the protocol and the command line may ask of authorization; the flows hand in their grants here (`completeGrant`). */
-export class Authorizations implements AuthorizationService {
-  readonly #options: AuthorizationsOptions;
+/**
+ * Manages the grants of all organizations, and the flow that obtains the next one. Each call that
+ * returns a promise can also fail with a fault of the keychain.
+ */
+export class Authorizations implements GrantSink {
   readonly events = new Emitter<AuthorizationEvents>();
+  readonly #options: AuthorizationsOptions;
   readonly #flows: FlowSlot;
-  readonly #imports: GrantImporter;
+  readonly #importer: GrantImporter;
   #lastNotified = "";
   #disposers: Disposer[] = [];
 
   constructor(options: AuthorizationsOptions) {
     this.#options = options;
-    this.#flows = new FlowSlot(options.createFlow, () => this.#notifyIfChanged());
-    this.#imports = new GrantImporter({
-      verifyAndStore: (...asked) => this.#verifyAndStore(...asked),
+    this.#flows = new FlowSlot({
+      createFlow: options.createFlow,
+      prepare: async () => {
+        await options.grantStore.reload();
+        return this.oauthContext();
+      },
+      onChange: () => this.#notifyIfChanged(),
     });
+    this.#importer = new GrantImporter((...args) => this.completeGrant(...args));
   }
 
-  /** Hears the vault from now on. */
   start(): void {
     if (this.#disposers.length > 0) return;
+    const { grantStore, refusals } = this.#options;
     this.#lastNotified = JSON.stringify(this.#snapshot());
     this.#disposers = [
-      this.#options.vault.events.on("contentChanged", () => {
-        this.#cancelMismatched();
-        this.#notifyIfChanged();
-      }),
-      this.#options.refusals.events.on("refusalChanged", () => this.#notifyIfChanged()),
+      grantStore.events.on("contentChanged", () => this.reevaluate()),
+      refusals.events.on("refusalChanged", () => this.#notifyIfChanged()),
     ];
   }
 
@@ -82,182 +108,187 @@ export class Authorizations implements AuthorizationService {
     await this.#flows.cancel();
   }
 
-  /** The client id or the API address has changed: grants may have come to fit, or not to, and what is under way may be at the wrong place. */
-  handleSettingsChange(): void {
-    this.#cancelMismatched();
+  /** Reevaluates the grants, and cancels what uses another client or API origin than now. */
+  reevaluate(): void {
+    const settings = this.#options.settings();
+    const storedClient = this.#storedClient();
+    this.#importer.cancelOtherOrigins(originOf(settings.apiUrl));
+    this.#flows.cancelIf((context) => findCancelReason(context, settings, storedClient));
     this.#notifyIfChanged();
   }
 
-  /** The integration in force now. Fault: `clientNotConfigured`. */
+  /** The integration's client id and secret. Throws `clientNotConfigured`. */
   client(): OAuthClient {
     return effectiveClient(this.#options.settings(), this.#storedClient());
   }
 
-  /** That integration and the service in force now, for something that begins. Fault: `clientNotConfigured`. */
+  /** The client and the service to use now. Throws `clientNotConfigured`. */
   oauthContext(): OAuthContext {
     return { client: this.client(), ...this.#options.webex() };
   }
 
-  /** In the order of authorization, those without a readable record last; empty while the keychain was never read. */
+  /**
+   * In the order of authorization, followed by the organizations whose record cannot be read. Empty
+   * until the keychain has been read.
+   */
   grantStatuses(): readonly GrantStatus[] {
-    const storedClient = this.#storedClient();
-    const grantStatuses: GrantStatus[] = this.#grants().map((grant) => ({
-      orgId: grant.orgId,
-      orgName: grant.orgName,
-      scopes: grant.scopes,
-      fault:
-        grantMismatch(grant, this.#options.settings(), storedClient) ??
-        this.#options.refusals.find(grant, storedClient)?.fault ??
-        null,
-    }));
-    for (const orgId of this.#unreadableOrgIds())
-      grantStatuses.push({
-        orgId,
-        orgName: fallbackOrgName(orgId),
-        scopes: null,
-        fault: unreadableGrantFault(orgId),
-      });
-    return grantStatuses;
+    const { grants = [], unreadableOrgIds = [] } = this.#options.grantStore.content ?? {};
+    const readable = grants.map((grant) => {
+      const { orgId, orgName, scopes } = grant;
+      return { orgId, orgName, scopes, fault: this.#findFault(grant) };
+    });
+    const unreadable = unreadableOrgIds.map((orgId) => {
+      const fault = authorizationRequired(orgId, "unreadable");
+      return { orgId, orgName: fallbackOrgName(orgId), scopes: null, fault };
+    });
+    return [...readable, ...unreadable];
   }
 
   async setClient(clientId: string, clientSecret: Secret): Promise<void> {
-    await this.#options.vault.setClient({ clientId, clientSecret });
+    await this.#options.grantStore.setClient({ clientId, clientSecret });
   }
 
   async setProxyPassword(password: Secret | null): Promise<void> {
-    await this.#options.vault.setProxyPassword(password);
+    await this.#options.grantStore.setProxyPassword(password);
   }
 
   async list(): Promise<readonly Authorization[]> {
-    if (this.#options.vault.state.kind !== "ready") await this.#options.vault.reload();
+    const { grantStore, settingsLoaded } = this.#options;
+    await settingsLoaded;
+    if (grantStore.content === null) await grantStore.reload();
     return this.#snapshot().authorizations;
   }
 
+  /** Verifies a grant and stores it. Faults as `completeGrant`, and `clientNotConfigured`. */
   async import(grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
-    // Before Webex is asked, because a refresh may use up the refresh token that the caller has.
-    await this.#options.vault.reload();
+    await this.#options.settingsLoaded;
+    // Check that the keychain is available first: a refresh may invalidate the caller's token.
+    await this.#options.grantStore.reload();
     throwIfCancelled(signal);
-    return this.#imports.import(this.oauthContext(), grant, signal);
+    return this.#importer.import(this.oauthContext(), grant, signal);
   }
 
   /**
-   * Proves and keeps what a flow was given by its counterpart. Faults: `grantRefused`, `webexUnreachable`, `cancelled` and the
-   * keychain's: with a transient one the answer is still good, and may be handed in again.
+   * Faults: `grantRefused`, `webexUnreachable` and `cancelled`. After a transient one, the tokens
+   * are still good and can be passed in again.
    */
   async completeGrant(
-    oauthContext: OAuthContext,
-    answer: TokenResponse,
+    { client, apiOrigin, identity }: OAuthContext,
+    tokens: TokenResponse,
     signal: AbortSignal,
   ): Promise<Authorization> {
     throwIfCancelled(signal);
-    if (answer.refreshToken === null) {
+    const { accessToken, refreshToken } = tokens;
+    if (refreshToken === null) {
       throw grantRefused(
-        null,
-        "Webex gave no refresh token: check in the developer portal that the application is an integration.",
+        "Webex returned no refresh token. Check in the developer portal that the application is an integration.",
       );
     }
-    return this.#verifyAndStore(oauthContext, answer, answer.refreshToken, signal);
+    const { grantStore, refusals, clock } = this.#options;
+    const owner = await fetchTokenOwner(identity, accessToken, signal);
+    throwIfCancelled(signal);
+    const now = clock.now();
+    const grant: Grant = {
+      ...owner,
+      scopes: tokens.scopes ?? REQUIRED_SCOPES,
+      grantedAt: now,
+      clientId: client.clientId,
+      apiOrigin,
+      accessToken,
+      accessTokenExpiresAt: computeExpiry(tokens.expiresInSeconds, now),
+      refreshToken,
+      refreshTokenExpiresAt: computeExpiry(tokens.refreshTokenExpiresInSeconds, now),
+    };
+    await grantStore.storeGrant(grant);
+    refusals.clear(grant.orgId);
+    return toAuthorization(grant, this.#findFault(grant));
   }
 
+  /** Deletes a grant, even if Webex does not revoke it. Fault: `unknownOrganization`. */
   async revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }> {
-    await this.#options.vault.reload();
+    const { grantStore, refusals, settingsLoaded, logger } = this.#options;
+    await settingsLoaded;
+    await grantStore.reload();
     throwIfCancelled(signal);
-    const grant = this.#grants().find((g) => g.orgId === orgId);
-    if (grant === undefined && !this.#unreadableOrgIds().includes(orgId)) {
+    const { grants = [], unreadableOrgIds = [] } = grantStore.content ?? {};
+    const grant = grants.find((candidate) => candidate.orgId === orgId);
+    if (grant === undefined && !unreadableOrgIds.includes(orgId)) {
       throw new Fault("unknownOrganization", "There is no authorization for this organization.", {
         data: { orgId },
       });
     }
-    const { settings, webex, clock, logger } = this.#options;
-    const options = { oauth: webex().oauth, client: () => this.client(), clock, logger };
-    const canBeSent =
-      grant !== undefined && grantMismatch(grant, settings(), this.#storedClient()) === null;
-    const revokedAtWebex = canBeSent && (await revokeAtWebex(grant, options, signal));
-    await this.#options.vault.removeGrant(orgId);
-    this.#options.refusals.clear(orgId);
-    logger.info("An authorization was revoked: the organization's presence is no longer read.", {
-      orgId,
-      revokedAtWebex,
-    });
+    const canBeSent = grant !== undefined && this.#findMismatch(grant) === null;
+    const revokedAtWebex = canBeSent && (await this.#revokeAtWebex(grant, signal));
+    await grantStore.removeGrant(orgId);
+    refusals.clear(orgId);
+    logger.info("The authorization of an organization was revoked.", { orgId, revokedAtWebex });
     return { revokedAtWebex };
   }
 
+  /**
+   * Returns the open flow of this method, or starts one. Faults: `authorizationInProgress`,
+   * `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`.
+   */
   async begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView> {
-    return this.#flows.begin(method, signal, async () => {
-      await this.#options.vault.reload();
-      return this.oauthContext();
-    });
+    await this.#options.settingsLoaded;
+    return this.#flows.begin(method, signal);
   }
 
   cancel(): Promise<void> {
     return this.#flows.cancel();
   }
 
-  #cancelMismatched(): void {
-    const settings = this.#options.settings();
-    const storedClient = this.#storedClient();
-    this.#imports.cancelOtherOrigins(originOf(settings.apiUrl));
-    this.#flows.cancelIf((oauthContext) => findCancelReason(oauthContext, settings, storedClient));
-  }
-
-  async #verifyAndStore(
-    oauthContext: OAuthContext,
-    answer: TokenResponse,
-    refreshToken: Secret,
-    signal: AbortSignal,
-  ): Promise<Authorization> {
-    const { vault, refusals, settings, clock } = this.#options;
-    const { client, apiOrigin, identity } = oauthContext;
-    const owner = await fetchTokenOwner(identity, answer.accessToken, signal);
-    throwIfCancelled(signal);
-    const now = clock.now();
-    const grant: Grant = {
-      ...owner,
-      scopes: answer.scopes ?? REQUIRED_SCOPES,
-      grantedAt: now,
-      clientId: client.clientId,
-      apiOrigin,
-      accessToken: answer.accessToken,
-      accessTokenExpiresAt: computeExpiry(answer.expiresInSeconds, now),
-      refreshToken: answer.refreshToken ?? refreshToken,
-      refreshTokenExpiresAt: computeExpiry(answer.refreshTokenExpiresInSeconds, now),
-    };
-    await vault.storeGrant(grant);
-    refusals.clear(grant.orgId);
-    return toAuthorization(grant, settings(), this.#storedClient(), refusals);
+  /** Best effort. Never rejects; returns whether Webex confirmed the revocation in time. */
+  async #revokeAtWebex(grant: Grant, signal: AbortSignal): Promise<boolean> {
+    const { webex, clock, logger } = this.#options;
+    const end = new AbortController();
+    const either = AbortSignal.any([signal, end.signal]);
+    try {
+      const revocation = webex().oauth.revoke(this.client(), grant.refreshToken, either);
+      const timeout = delay(clock, REVOKE_TIMEOUT_MS, end.signal).then(() => {
+        throw new Fault("webexUnreachable", "Webex did not respond in time.");
+      });
+      await Promise.race([revocation, timeout]);
+      return true;
+    } catch (error) {
+      const { code, status, trackingId } = asFault(error);
+      logger.warn(
+        "Webex could not be notified that the authorization was revoked. Revoke it in Control Hub too.",
+        { orgId: grant.orgId, code, status, trackingId },
+      );
+      return false;
+    } finally {
+      end.abort();
+    }
   }
 
   #storedClient(): OAuthClient | null {
-    const { state } = this.#options.vault;
-    return state.kind === "ready" ? state.client : null;
+    return this.#options.grantStore.content?.client ?? null;
   }
 
-  #grants(): readonly Grant[] {
-    const { state } = this.#options.vault;
-    return state.kind === "ready" ? state.grants : [];
+  /** What prevents the use of a grant, or null. */
+  #findFault(grant: Grant): Fault | null {
+    const refusal = this.#options.refusals.find(grant, this.#storedClient());
+    return this.#findMismatch(grant) ?? refusal?.fault ?? null;
   }
 
-  #unreadableOrgIds(): readonly string[] {
-    const { state } = this.#options.vault;
-    return state.kind === "ready" ? state.unreadableOrgIds : [];
+  #findMismatch(grant: Grant): Fault | null {
+    return grantMismatch(grant, this.#options.settings(), this.#storedClient());
   }
 
   #snapshot(): AuthorizationChange {
-    const { settings, refusals } = this.#options;
-    const storedClient = this.#storedClient();
+    const grants = this.#options.grantStore.content?.grants ?? [];
     return {
-      authorizations: this.#grants().map((grant) =>
-        toAuthorization(grant, settings(), storedClient, refusals),
-      ),
+      authorizations: grants.map((grant) => toAuthorization(grant, this.#findFault(grant))),
       flow: this.#flows.view,
     };
   }
 
   #notifyIfChanged(): void {
     const change = this.#snapshot();
-    const text = JSON.stringify(change);
-    if (text === this.#lastNotified) return;
-    this.#lastNotified = text;
+    const key = JSON.stringify(change);
+    if (key === this.#lastNotified) return;
+    this.#lastNotified = key;
     this.events.emit("authorizationsChanged", change);
   }
 }

@@ -1,37 +1,26 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import type { Clock, Crypto } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
-import type { TokenResponse } from "../webex/oauth.js";
-import { sanitizeText } from "./authorization-page-markup.js";
-import { type Attempt, attemptFromFault, attemptFromError } from "./page/page-model.js";
+import type { Crypto } from "../ports/clock.js";
+import { logFailure, storeGrant, type StoreGrantOptions } from "./flow.js";
+import { REQUIRED_SCOPES } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
-import { type Authorization, REQUIRED_SCOPES } from "./grant.js";
-import { type GrantSink, storeGrant } from "./grant-keeper.js";
+import { attemptFromError, attemptFromFault, type Attempt } from "./page/page-model.js";
 
-interface AttemptOptions {
-  readonly oauthContext: () => OAuthContext;
-  readonly grantSink: GrantSink;
-  readonly clock: Clock;
+export interface BrowserAttemptsOptions extends Omit<StoreGrantOptions, "onRetry"> {
   readonly crypto: Crypto;
-  readonly logger: Logger;
-}
-
-/** One visit to Webex that is under way: everything its answer has to be checked against. */
-interface PendingRequest {
-  readonly oauthContext: OAuthContext;
-  readonly verifier: Secret;
-}
-
-interface FlowContext {
   readonly redirectUri: string;
-  /** Of the monotonic clock. */
-  readonly deadline: number;
-  readonly signal: AbortSignal;
+  readonly onChange: () => void;
 }
 
-/** More visits than this at a time are not a person's doing; the oldest is forgotten. */
+/** An authorization request without a callback yet, and what the callback is checked with. */
+interface PendingRequest {
+  readonly context: OAuthContext;
+  readonly codeVerifier: Secret;
+}
+
+/** A person does not have more requests open than this. The oldest one is dropped. */
 const MAX_PENDING_REQUESTS = 32;
+/** Error codes that may be logged (RFC 6749, 4.1.2.1). Others are untrusted text. */
 const KNOWN_ERRORS = new Set([
   "access_denied",
   "invalid_scope",
@@ -41,61 +30,53 @@ const KNOWN_ERRORS = new Set([
   "unauthorized_client",
 ]);
 
-/** The visits to Webex of one browser flow: each leaves with its own state and PKCE verifier, and its answer is taken once. */
+/**
+ * The authorization requests of one browser flow. Each has its own `state` and PKCE verifier, and
+ * its callback is accepted once.
+ */
 export class BrowserAttempts {
-  readonly #options: AttemptOptions;
-  readonly #onChange: () => void;
+  readonly #options: BrowserAttemptsOptions;
   readonly #pendingRequests = new Map<string, PendingRequest>();
   readonly #usedCodes = new Set<string>();
   readonly #authorizedOrgNames = new Map<string, string>();
-  #flowContext: FlowContext | null = null;
   #latest: Attempt = { kind: "none" };
   #pendingCallbacks: Promise<unknown> = Promise.resolve();
 
-  constructor(options: AttemptOptions, onChange: () => void) {
+  constructor(options: BrowserAttemptsOptions) {
     this.#options = options;
-    this.#onChange = onChange;
   }
 
   get latest(): Attempt {
     return this.#latest;
   }
 
-  /** The names of the organizations authorized in this flow. */
+  /** The names of the organizations that were authorized in this flow. */
   get authorizedOrgNames(): readonly string[] {
     return [...this.#authorizedOrgNames.values()];
   }
 
-  setFlowContext(flowContext: FlowContext): void {
-    this.#flowContext = flowContext;
-  }
-
-  /** Settles when no answer of Webex is being worked on: a consent just given is not lost to the deadline. */
+  /** Resolves when no callback is being processed: the deadline must not discard a consent. */
   async whenIdle(): Promise<void> {
     await this.#pendingCallbacks;
   }
 
-  /** Webex's address to go to, or null when the integration is not configured any more (`latest` says so). */
+  /** Returns the URL of an authorization request, or null if `latest` says why there is none. */
   start(): string | null {
-    const { crypto } = this.#options;
-    const flowContext = this.#flowContext;
-    if (flowContext === null) return null;
+    const { oauthContext, crypto, redirectUri } = this.#options;
     try {
-      const oauthContext = this.#options.oauthContext();
-      const pendingRequest = { oauthContext, verifier: new Secret(crypto.token(32)) };
+      const context = oauthContext();
+      const codeVerifier = new Secret(crypto.token(32));
       const state = crypto.token(32);
-      const url = oauthContext.oauth.authorizeUrl({
-        clientId: oauthContext.client.clientId,
-        redirectUri: flowContext.redirectUri,
+      const url = context.oauth.authorizeUrl({
+        clientId: context.client.clientId,
+        redirectUri,
         scope: REQUIRED_SCOPES.join(" "),
         state,
-        codeChallenge: crypto.sha256(pendingRequest.verifier.reveal()),
+        codeChallenge: crypto.sha256(codeVerifier.reveal()),
       });
-      this.#pendingRequests.set(state, pendingRequest);
-      for (const oldest of this.#pendingRequests.keys()) {
-        if (this.#pendingRequests.size <= MAX_PENDING_REQUESTS) break;
-        this.#pendingRequests.delete(oldest);
-      }
+      this.#pendingRequests.set(state, { context, codeVerifier });
+      const [oldest = ""] = this.#pendingRequests.keys();
+      if (this.#pendingRequests.size > MAX_PENDING_REQUESTS) this.#pendingRequests.delete(oldest);
       this.#setLatest({ kind: "waiting" });
       return url;
     } catch (thrown) {
@@ -105,108 +86,71 @@ export class BrowserAttempts {
   }
 
   /**
-   * Takes Webex's answer (RFC 6749, 4.1.2): false when it belongs to no visit of this flow, or was used before. Otherwise resolves
-   * when there is something to show; `latest` says what.
+   * Processes the parameters of a callback (RFC 6749, 4.1.2). Returns false if they belong to no
+   * pending request or were used before. Otherwise it resolves when `latest` shows an outcome.
    */
   async handleCallback(query: URLSearchParams): Promise<boolean> {
-    const state = query.get("state");
-    const pendingRequest = state === null ? undefined : this.#pendingRequests.get(state);
-    if (state === null || pendingRequest === undefined) return false;
-    const code = query.get("code");
+    const { crypto, logger } = this.#options;
+    const state = query.get("state") ?? "";
+    const request = this.#pendingRequests.get(state);
+    const code = query.get("code") ?? "";
     const error = query.get("error");
-    if (error === null && (code === null || code === "")) return false;
+    if (request === undefined || (error === null && code === "")) return false;
     this.#pendingRequests.delete(state);
     if (error !== null) {
-      this.#options.logger.warn("Webex answered the authorization with a refusal.", {
+      logger.warn("Webex refused the authorization.", {
         error: KNOWN_ERRORS.has(error) ? error : "other",
       });
-      this.#setLatest(attemptFromError(error, sanitizeText(query.get("error_description"))));
+      this.#setLatest(attemptFromError(error, query.get("error_description")));
       return true;
     }
-    const digest = this.#options.crypto.sha256(code ?? "");
+    const digest = crypto.sha256(code);
     if (this.#usedCodes.has(digest)) return false;
     this.#usedCodes.add(digest);
-    const work = this.#finish(pendingRequest, new Secret(code ?? ""));
+    const work = this.#exchange(request, new Secret(code));
     this.#pendingCallbacks = Promise.all([this.#pendingCallbacks, work]);
     await work;
     return true;
   }
 
-  async #finish(pendingRequest: PendingRequest, code: Secret): Promise<void> {
-    const flowContext = this.#flowContext;
-    if (flowContext === null) return;
+  /** Resolves at the first outcome. After a transient fault, storing continues in the background. */
+  #exchange(request: PendingRequest, code: Secret): Promise<void> {
     this.#setLatest({ kind: "finishing" });
-    try {
-      const grant = {
-        code,
-        redirectUri: flowContext.redirectUri,
-        codeVerifier: pendingRequest.verifier,
-      };
-      const { oauthContext } = pendingRequest;
-      const answer = await oauthContext.oauth.exchangeCode(
-        oauthContext.client,
-        grant,
-        flowContext.signal,
-      );
-      await this.#store(oauthContext, answer, flowContext);
-    } catch (thrown) {
-      if (!flowContext.signal.aborted) this.#fail(asFault(thrown));
-    }
-  }
-
-  /** Resolves at the first outcome: kept, refused, or a trouble that passes; after a trouble the keeping goes on behind. */
-  #store(
-    oauthContext: OAuthContext,
-    answer: TokenResponse,
-    flowContext: FlowContext,
-  ): Promise<void> {
-    const { grantSink, clock, logger } = this.#options;
     return new Promise((resolve) => {
-      const onTrouble = (fault: Fault): void => {
+      const onRetry = (fault: Fault): void => {
         this.#fail(fault, true);
         resolve();
       };
-      const options = {
-        keeper: grantSink,
-        clock,
-        logger,
-        deadline: flowContext.deadline,
-        onTrouble,
-      };
-      storeGrant(oauthContext, answer, options, flowContext.signal)
-        .then(
-          (authorization) => this.#succeed(authorization),
-          (thrown: unknown) => {
-            if (!flowContext.signal.aborted) this.#fail(asFault(thrown));
-          },
-        )
+      this.#exchangeAndStore(request, code, onRetry)
+        .catch((thrown: unknown) => {
+          if (!this.#options.signal.aborted) this.#fail(asFault(thrown));
+        })
         .finally(resolve);
     });
   }
 
-  #succeed(authorization: Authorization): void {
-    this.#authorizedOrgNames.set(authorization.orgId, authorization.orgName);
-    this.#options.logger.info("An organization was authorized.", {
-      method: "browser",
-      orgId: authorization.orgId,
-    });
+  async #exchangeAndStore(
+    { context, codeVerifier }: PendingRequest,
+    code: Secret,
+    onRetry: (fault: Fault) => void,
+  ): Promise<void> {
+    const { redirectUri, signal, logger } = this.#options;
+    const codeGrant = { code, redirectUri, codeVerifier };
+    const tokens = await context.oauth.exchangeCode(context.client, codeGrant, signal);
+    const authorization = await storeGrant(context, tokens, { ...this.#options, onRetry });
+    const { orgId, orgName } = authorization;
+    this.#authorizedOrgNames.set(orgId, orgName);
+    logger.info("An organization was authorized.", { method: "browser", orgId });
     this.#setLatest({ kind: "authorized", authorization });
   }
 
-  #fail(fault: Fault, authorizedOrgNames = false): void {
-    this.#options.logger.error("The authorization failed.", {
-      method: "browser",
-      fault: fault.code,
-      status: fault.status,
-      trackingId: fault.trackingId,
-      ...(fault.code === "defect" ? { error: fault } : {}),
-      goesOn: authorizedOrgNames,
-    });
-    this.#setLatest(attemptFromFault(fault, authorizedOrgNames));
+  #fail(fault: Fault, isRetrying = false): void {
+    logFailure(this.#options.logger, "browser", fault, isRetrying);
+    this.#setLatest(attemptFromFault(fault, isRetrying));
   }
 
   #setLatest(attempt: Attempt): void {
     this.#latest = attempt;
-    this.#onChange();
+    this.#options.onChange();
   }
 }

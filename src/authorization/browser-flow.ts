@@ -1,144 +1,135 @@
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import { asFault } from "../faults/fault.js";
-import { type Disposer, Emitter, type Subscribable } from "../faults/emitter.js";
-import type { Clock, Crypto } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
+import type { Crypto } from "../ports/clock.js";
 import type {
   ListenOnLoopback,
-  LoopbackResponse,
   LoopbackRequest,
+  LoopbackResponse,
   LoopbackServer,
+  ReadAsset,
 } from "../ports/loopback-server.js";
-import {
-  authorizationPage,
-  GUARDED_HEADERS,
-  redirect,
-  rejectionPage,
-  scriptResponse,
-} from "./page/authorization-page.js";
-import { pageParts } from "./authorization-page-parts.js";
-import { canComplete, flowOutcome, type PageModel, type PagePhase } from "./page/page-model.js";
 import { BrowserAttempts } from "./browser-attempts.js";
-import {
-  PAGE_NOT_OPEN,
-  type Rejection,
-  checkRequest,
-  UNEXPECTED_CALLBACK,
-  parsePageRequest,
-  INVALID_KEY,
-} from "./page/page-request.js";
-import type { OAuthContext } from "./oauth-context.js";
-import type { Flow, FlowEvents, FlowView } from "./flow.js";
+import type { Flow, FlowEvents, FlowOptions, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
-import type { GrantSink } from "./grant-keeper.js";
-import type { PageNotice } from "./page-notice.js";
+import {
+  AuthorizationPage,
+  redirect,
+  SECURITY_HEADERS,
+  type Rejection,
+} from "./page/authorization-page.js";
+import {
+  canComplete,
+  flowOutcome,
+  type PageModel,
+  type PageNotices,
+  type PagePhase,
+} from "./page/page-model.js";
 import { cancelled } from "./shared-task.js";
 
-export interface PageNoticesEvents {
-  readonly problemsChanged: undefined;
-}
-
-/** The worker's problems, as far as they concern whoever authorizes. */
-export interface PageNotices {
-  list(): readonly PageNotice[];
-  readonly events: Subscribable<PageNoticesEvents>;
-}
-
-export interface BrowserFlowOptions {
-  /** In force now: asked at each AUTHORIZE. Fault: `clientNotConfigured`. */
-  readonly oauthContext: () => OAuthContext;
-  readonly grantSink: GrantSink;
+export interface BrowserFlowOptions extends FlowOptions {
   readonly notices: PageNotices;
-  readonly clock: Clock;
+  readonly readAsset: ReadAsset;
   readonly crypto: Crypto;
-  readonly logger: Logger;
   readonly listen: ListenOnLoopback;
-  /** 0 takes any free port: for tests. */
+  /** 0: any free port, for tests. */
   readonly redirectPort: number;
+}
+
+/** What exists from the start of the flow on. */
+interface Session {
+  readonly server: LoopbackServer;
+  readonly url: string;
+  readonly redirectUri: string;
+  readonly attempts: BrowserAttempts;
+  /** A time of `Clock.monotonic()`. */
+  readonly deadline: number;
+  readonly expiresAt: string;
 }
 
 const LIFETIME_MS = 600_000;
 
 /**
- * Authorization at a page of this machine's own (RFC 8252 with PKCE, RFC 7636). A try that is declined or fails is told as `denied`
- * or `failed`, but the page stays, and AUTHORIZE may be pressed again. A grant is in the vault as soon as Webex has given it;
- * `authorized` is told when the person presses COMPLETE REQUEST, or at the deadline. Only then is `open` false.
+ * Authorization on a page that the worker serves on this machine (RFC 8252, with PKCE, RFC 7636). A
+ * grant is stored as soon as Webex issues it. If an attempt is declined or fails, the state becomes
+ * `denied` or `failed`, but the page stays open for another attempt. The flow ends with COMPLETE
+ * REQUEST or at its deadline, and only then becomes `authorized`.
  */
 export class BrowserFlow implements Flow {
   readonly method = "browser";
-  readonly #options: BrowserFlowOptions;
   readonly events = new Emitter<FlowEvents>();
-  readonly #eventStreams = new Set<(data: string) => void>();
+  readonly #options: BrowserFlowOptions;
+  readonly #key: string;
+  /** Each sends the current content to an open page. */
+  readonly #eventStreams = new Set<() => void>();
   readonly #abort = new AbortController();
-  readonly #attempts: BrowserAttempts;
   readonly #disposers: Disposer[] = [];
-  #server: LoopbackServer | null = null;
-  #key = "";
-  #deadline = 0;
-  #expiresAt: string | null = null;
+  #session: Session | null = null;
   #organizations: readonly Authorization[] = [];
   #phase: PagePhase = "open";
   #endReason: string | null = null;
-  #lastView: FlowView;
+  #lastView: FlowView | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: BrowserFlowOptions) {
     this.#options = options;
-    this.#attempts = new BrowserAttempts(options, () => this.#publish());
-    this.#lastView = this.view;
+    this.#key = options.crypto.token(32);
   }
 
   get isOpen(): boolean {
-    return this.#server !== null && this.#phase === "open";
+    return this.#session !== null && this.#phase === "open";
   }
 
   get view(): FlowView {
-    const origin = this.#server === null ? null : `http://localhost:${this.#server.port}`;
+    const session = this.#session;
     return {
       method: "browser",
-      url: origin === null ? null : `${origin}/?key=${this.#key}`,
-      redirectUri: origin === null ? null : `${origin}/oauth/callback`,
+      url: session?.url ?? null,
+      redirectUri: session?.redirectUri ?? null,
       verificationUri: null,
       verificationUriComplete: null,
       userCode: null,
-      expiresAt: this.#expiresAt,
-      ...flowOutcome(this.#model(), this.#attempts.authorizedOrgNames),
+      expiresAt: session?.expiresAt ?? null,
+      ...flowOutcome(this.#model(), session?.attempts.authorizedOrgNames ?? []),
     };
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { clock, crypto, grantSink, notices, logger } = this.#options;
-    this.#options.oauthContext();
-    this.#key = crypto.token(32);
-    const server = await this.#options.listen(this.#options.redirectPort, (request) =>
-      this.#handle(request),
+    const { oauthContext, grantSink, notices, clock, crypto, logger } = this.#options;
+    const { readAsset, listen, redirectPort } = this.#options;
+    oauthContext();
+    const page = await AuthorizationPage.load(readAsset, () => crypto.token(16));
+    const server = await listen(redirectPort, (request) =>
+      this.#respond(page, request).catch((thrown: unknown) => {
+        logger.error("The authorization page failed to respond.", { error: asFault(thrown) });
+        throw thrown;
+      }),
     );
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
     }
-    this.#server = server;
-    this.#deadline = clock.monotonic() + LIFETIME_MS;
-    this.#expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
-    this.#attempts.setFlowContext({
-      redirectUri: `http://localhost:${server.port}/oauth/callback`,
-      deadline: this.#deadline,
+    const url = `http://localhost:${server.port}/?key=${this.#key}`;
+    const redirectUri = `http://localhost:${server.port}/oauth/callback`;
+    const deadline = clock.monotonic() + LIFETIME_MS;
+    const expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
+    const attempts = new BrowserAttempts({
+      ...this.#options,
+      redirectUri,
+      deadline,
       signal: this.#abort.signal,
+      onChange: () => this.#publish(),
     });
+    this.#session = { server, url, redirectUri, attempts, deadline, expiresAt };
+    const expire = (): void => void attempts.whenIdle().then(() => this.#close("expired"));
     this.#disposers.push(
-      clock.schedule(
-        LIFETIME_MS,
-        () => void this.#attempts.whenIdle().then(() => this.#close("expired")),
-      ),
+      clock.schedule(LIFETIME_MS, expire),
       grantSink.events.on("authorizationsChanged", () => void this.#readOrganizations()),
       notices.events.on("problemsChanged", () => this.#publish()),
     );
     this.#lastView = this.view;
     await this.#readOrganizations();
     if (!this.isOpen) throw cancelled();
-    logger.info("To authorize, open this page on this machine.", {
-      url: this.view.url,
-      expiresAt: this.#expiresAt,
-    });
+    logger.info("To authorize, open this page on this machine.", { url, expiresAt });
     return this.view;
   }
 
@@ -148,76 +139,61 @@ export class BrowserFlow implements Flow {
     await this.#close("cancelled");
   }
 
-  async #handle(request: LoopbackRequest): Promise<LoopbackResponse> {
-    try {
-      return await this.#respond(request);
-    } catch (thrown) {
-      this.#options.logger.error("The authorization page could not answer.", {
-        error: asFault(thrown),
-      });
-      throw thrown;
+  async #respond(page: AuthorizationPage, request: LoopbackRequest): Promise<LoopbackResponse> {
+    const { crypto } = this.#options;
+    const session = this.#session;
+    if (session === null || !this.isOpen) return page.rejection(PAGE_NOT_OPEN);
+    const path = request.target.replace(/\?.*$/s, "");
+    const query = new URLSearchParams(request.target.slice(path.length));
+    const rejection = checkRequest(request, path, session.server.port);
+    if (rejection !== null) return page.rejection(rejection);
+    if (path === "/oauth/callback") {
+      const isExpected = await session.attempts.handleCallback(query);
+      return isExpected ? redirect(303, `/?key=${this.#key}`) : page.rejection(UNEXPECTED_CALLBACK);
     }
-  }
-
-  async #respond(request: LoopbackRequest): Promise<LoopbackResponse> {
-    if (!this.isOpen) return this.#reject(PAGE_NOT_OPEN);
-    const pageRequest = parsePageRequest(request);
-    const rejection = checkRequest(request, pageRequest, this.#server?.port ?? 0);
-    if (rejection !== null) return this.#reject(rejection);
-    if (pageRequest.path === "/oauth/callback") {
-      return (await this.#attempts.handleCallback(pageRequest.query))
-        ? redirect(303, `/?key=${this.#key}`)
-        : this.#reject(UNEXPECTED_CALLBACK);
-    }
-    const key =
-      pageRequest.path === "/complete"
-        ? new URLSearchParams(request.body).get("key")
-        : pageRequest.query.get("key");
-    if (key === null || !this.#isKey(key)) return this.#reject(INVALID_KEY);
-    switch (pageRequest.path) {
-      case "/authorize":
-        return this.#authorize();
-      case "/complete":
-        return this.#complete();
+    const form = request.method === "POST" ? new URLSearchParams(request.body) : query;
+    // Compares digests, so that the duration reveals nothing about the key.
+    if (crypto.sha256(form.get("key") ?? "") !== crypto.sha256(this.#key))
+      return page.rejection(INVALID_KEY);
+    switch (path) {
+      case "/authorize": {
+        const url = session.attempts.start();
+        return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
+      }
+      case "/complete": {
+        await this.#readOrganizations();
+        const isComplete = canComplete(this.#model());
+        if (isComplete) void this.#close("completed");
+        return page.document(this.#model(), isComplete ? 200 : 409);
+      }
       case "/events":
-        return this.#events();
+        return this.#openEventStream(page);
       case "/page.js":
-        return scriptResponse();
+        return page.script();
       default:
-        return authorizationPage(this.#model(), 200, this.#nonce());
+        return page.document(this.#model(), 200);
     }
   }
 
-  #authorize(): LoopbackResponse {
-    const url = this.#attempts.start();
-    return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
-  }
-
-  async #complete(): Promise<LoopbackResponse> {
-    await this.#readOrganizations();
-    if (!canComplete(this.#model())) return authorizationPage(this.#model(), 409, this.#nonce());
-    void this.#close("completed");
-    return authorizationPage(this.#model(), 200, this.#nonce());
-  }
-
-  #events(): LoopbackResponse {
+  #openEventStream(page: AuthorizationPage): LoopbackResponse {
     return {
       kind: "events",
-      headers: GUARDED_HEADERS,
+      headers: SECURITY_HEADERS,
       open: (send) => {
-        send(pageParts(this.#model()).text);
-        this.#eventStreams.add(send);
-        return () => this.#eventStreams.delete(send);
+        const update = (): void => send(page.content(this.#model()));
+        update();
+        this.#eventStreams.add(update);
+        return () => this.#eventStreams.delete(update);
       },
     };
   }
 
-  /** A keychain out of reach does not keep the page away: the notices say so. */
+  /** If the keychain is unavailable, the page still works, and its notices name the problem. */
   async #readOrganizations(): Promise<void> {
     try {
       this.#organizations = await this.#options.grantSink.list();
     } catch (thrown) {
-      this.#options.logger.debug("The authorizations could not be listed for the page.", {
+      this.#options.logger.debug("The authorizations could not be read for the page.", {
         fault: asFault(thrown).code,
       });
     }
@@ -225,31 +201,26 @@ export class BrowserFlow implements Flow {
   }
 
   #publish(): void {
-    this.#broadcast();
+    for (const update of this.#eventStreams) update();
     this.#notifyIfChanged();
-  }
-
-  #broadcast(): void {
-    if (this.#eventStreams.size === 0) return;
-    const options = pageParts(this.#model()).text;
-    for (const send of this.#eventStreams) send(options);
   }
 
   #notifyIfChanged(): void {
     const view = this.view;
-    if (view.state === this.#lastView.state && view.message === this.#lastView.message) return;
+    if (view.state === this.#lastView?.state && view.message === this.#lastView.message) return;
     this.#lastView = view;
     this.events.emit("viewChanged", view);
   }
 
-  /** Ends the flow, as completed where it has brought a grant. The windows hear the last word before their streams end. */
+  /** A flow that obtained a grant ends as completed. Open pages get the final state first. */
   #close(phase: PagePhase): Promise<void> {
-    if (this.#server === null) return Promise.resolve();
+    if (this.#session === null) return Promise.resolve();
     if (this.#closing === null) {
-      this.#phase = this.#attempts.authorizedOrgNames.length > 0 ? "completed" : phase;
+      const { attempts, server } = this.#session;
+      this.#phase = attempts.authorizedOrgNames.length > 0 ? "completed" : phase;
       for (const dispose of this.#disposers.splice(0)) dispose();
-      this.#broadcast();
-      this.#closing = this.#server.close();
+      for (const update of this.#eventStreams) update();
+      this.#closing = server.close();
       this.#abort.abort();
       this.#notifyIfChanged();
     }
@@ -257,22 +228,21 @@ export class BrowserFlow implements Flow {
   }
 
   #model(): PageModel {
+    const { clock, notices } = this.#options;
+    const remainingMs = (this.#session?.deadline ?? 0) - clock.monotonic();
     return {
       key: this.#key,
       clientId: this.#clientId(),
       phase: this.#phase,
       endReason: this.#endReason,
-      attempt: this.#attempts.latest,
+      attempt: this.#session?.attempts.latest ?? { kind: "none" },
       organizations: this.#organizations,
-      notices: this.#options.notices.list(),
-      remainingSeconds: Math.max(
-        0,
-        Math.ceil((this.#deadline - this.#options.clock.monotonic()) / 1_000),
-      ),
+      notices: notices.list(),
+      remainingSeconds: Math.max(0, Math.ceil(remainingMs / 1_000)),
     };
   }
 
-  /** The integration that AUTHORIZE goes by now; null while there is none. */
+  /** The client id that the next attempt would use, or null if none is configured. */
   #clientId(): string | null {
     try {
       return this.#options.oauthContext().client.clientId;
@@ -280,18 +250,77 @@ export class BrowserFlow implements Flow {
       return null;
     }
   }
+}
 
-  /** Digests are compared, so that the time it takes tells nothing of the key. */
-  #isKey(text: string): boolean {
-    const { crypto } = this.#options;
-    return crypto.sha256(text) === crypto.sha256(this.#key);
-  }
+const PAGE_NOT_OPEN: Rejection = {
+  status: 503,
+  title: "This page is not open",
+  hint: "Open the most recent address that the worker has reported.",
+};
+export const INVALID_KEY: Rejection = {
+  status: 403,
+  title: "This address is not valid",
+  hint: "Its key is missing or belongs to an earlier page. Open the most recent address that the worker has reported.",
+};
+const UNEXPECTED_CALLBACK: Rejection = {
+  status: 400,
+  title: "This response was not expected",
+  hint: "It belongs to no open request, or was used before. Go back to the authorization page and press AUTHORIZE again.",
+};
 
-  #reject(rejection: Rejection): LoopbackResponse {
-    return rejectionPage(rejection, this.#nonce());
-  }
+const PATHS = ["/", "/authorize", "/oauth/callback", "/events", "/page.js", "/complete"];
 
-  #nonce(): string {
-    return this.#options.crypto.token(16);
+/**
+ * Refuses requests that are wrong whatever their key is: host names that only DNS rebinding leads
+ * here, unknown paths and methods, and forms of other sites. Returns null for all others.
+ */
+function checkRequest(request: LoopbackRequest, path: string, port: number): Rejection | null {
+  const host = (request.headers.host ?? "").toLowerCase();
+  const allowedHosts = [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`];
+  if (!allowedHosts.includes(host)) {
+    return {
+      status: 421,
+      title: "Wrong address",
+      hint: "This page is available at localhost only. Open the address that the worker has reported.",
+    };
   }
+  if (!PATHS.includes(path)) {
+    return {
+      status: 404,
+      title: "Page not found",
+      hint: "Open the address that the worker has reported, including its key.",
+    };
+  }
+  const method = path === "/complete" ? "POST" : "GET";
+  if (request.method !== method) {
+    return {
+      status: 405,
+      title: "Method not allowed",
+      hint: "Open the address that the worker has reported, and use the buttons on the page.",
+      headers: { allow: method },
+    };
+  }
+  return method === "POST" ? checkForm(request, host) : null;
+}
+
+/**
+ * Refuses forms of other sites. Under `Referrer-Policy: no-referrer`, a browser sends `Origin:
+ * null` with the page's own form too (Fetch standard, "append a request Origin header"). In that
+ * case, `Sec-Fetch-Site`, which no page can forge, has to confirm the origin.
+ */
+function checkForm({ headers }: LoopbackRequest, host: string): Rejection | null {
+  const { origin, "sec-fetch-site": site, "content-type": type = "" } = headers;
+  const isSameSite = site === "same-origin" || site === "none";
+  const isSameOrigin =
+    origin === undefined || origin === `http://${host}` || (origin === "null" && isSameSite);
+  const title = "Request refused";
+  if (!isSameOrigin || (site !== undefined && !isSameSite)) {
+    return {
+      status: 403,
+      title,
+      hint: "The request came from another site. Use the button on the authorization page.",
+    };
+  }
+  const isForm = type.toLowerCase().startsWith("application/x-www-form-urlencoded");
+  return isForm ? null : { status: 415, title, hint: "Use the button on the authorization page." };
 }

@@ -1,48 +1,52 @@
-import { asFault, type Fault } from "../faults/fault.js";
 import { Emitter } from "../faults/emitter.js";
-import type { Clock } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
-import type { DeviceAuthorization, DeviceTokenPoll, TokenResponse } from "../webex/oauth.js";
-import type { OAuthContext } from "./oauth-context.js";
-import type { Flow, FlowEvents, FlowState, FlowView } from "./flow.js";
+import { asFault, type Fault } from "../faults/fault.js";
+import type { DeviceAuthorization, TokenResponse } from "../webex/oauth.js";
+import {
+  logFailure,
+  storeGrant,
+  type Flow,
+  type FlowEvents,
+  type FlowOptions,
+  type FlowView,
+} from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
-import { type GrantSink, storeGrant, delay } from "./grant-keeper.js";
-import { cancelled } from "./shared-task.js";
+import type { OAuthContext } from "./oauth-context.js";
+import { delay, throwIfCancelled } from "./shared-task.js";
 
-export interface DeviceFlowOptions {
-  /** In force now: asked once, when the flow begins. Fault: `clientNotConfigured`. */
-  readonly oauthContext: () => OAuthContext;
-  readonly grantSink: GrantSink;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-/** RFC 8628, 3.5: `slow_down` adds five seconds, for this and all later requests. */
+/** RFC 8628, 3.5: `slow_down` adds five seconds to this and all later intervals. */
 const SLOW_DOWN_MS = 5_000;
 const MAX_WAIT_MS = 60_000;
 const MIN_INTERVAL_MS = 1_000;
-/** How long a grant already given is kept in memory while the keychain or Webex is out of reach. */
-const STORE_DEADLINE_MS = 600_000;
+/** How long issued tokens stay in memory while the keychain or Webex is unavailable. */
+const STORE_TIMEOUT_MS = 600_000;
 
-interface Outcome {
-  readonly state: FlowState;
-  readonly message: string | null;
-}
+type Outcome = Pick<FlowView, "state" | "message">;
 
-/** Authorization from another device (RFC 8628): a code to type at Webex, asked after until it is used, refused or too old. */
+/**
+ * Authorization on another device (RFC 8628). A person types the user code at Webex, and the flow
+ * polls for the tokens until the code is used, declined or expired.
+ */
 export class DeviceFlow implements Flow {
   readonly method = "device";
-  readonly #options: DeviceFlowOptions;
   readonly events = new Emitter<FlowEvents>();
+  readonly #options: FlowOptions;
   readonly #abort = new AbortController();
-  #deviceCode: DeviceAuthorization | null = null;
-  #expiresAt: string | null = null;
+  #view: FlowView = {
+    method: "device",
+    url: null,
+    redirectUri: null,
+    verificationUri: null,
+    verificationUriComplete: null,
+    userCode: null,
+    expiresAt: null,
+    state: "waiting",
+    message: null,
+  };
   #deadline = 0;
-  #outcome: Outcome = { state: "waiting", message: null };
   #isOpen = false;
   #polling: Promise<void> = Promise.resolve();
 
-  constructor(options: DeviceFlowOptions) {
+  constructor(options: FlowOptions) {
     this.#options = options;
   }
 
@@ -51,121 +55,96 @@ export class DeviceFlow implements Flow {
   }
 
   get view(): FlowView {
-    return {
-      method: "device",
-      url: null,
-      redirectUri: null,
-      verificationUri: this.#deviceCode?.verificationUri ?? null,
-      verificationUriComplete: this.#deviceCode?.verificationUriComplete ?? null,
-      userCode: this.#deviceCode?.userCode ?? null,
-      expiresAt: this.#expiresAt,
-      ...this.#outcome,
-    };
+    return this.#view;
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { clock, logger } = this.#options;
-    const counterpart = this.#options.oauthContext();
-    const { client, oauth } = counterpart;
-    const deviceCode = await oauth.authorizeDevice(
-      client,
-      REQUIRED_SCOPES.join(" "),
-      AbortSignal.any([signal, this.#abort.signal]),
-    );
-    if (signal.aborted || this.#abort.signal.aborted) throw cancelled();
-    this.#deviceCode = deviceCode;
-    this.#deadline = clock.monotonic() + deviceCode.expiresInSeconds * 1_000;
-    this.#expiresAt = new Date(clock.now() + deviceCode.expiresInSeconds * 1_000).toISOString();
+    const { oauthContext, clock, logger } = this.#options;
+    const context = oauthContext();
+    const either = AbortSignal.any([signal, this.#abort.signal]);
+    const scope = REQUIRED_SCOPES.join(" ");
+    const code = await context.oauth.authorizeDevice(context.client, scope, either);
+    throwIfCancelled(either);
+    const { verificationUri, verificationUriComplete, userCode, expiresInSeconds } = code;
+    const expiresAt = new Date(clock.now() + expiresInSeconds * 1_000).toISOString();
+    this.#view = { ...this.#view, verificationUri, verificationUriComplete, userCode, expiresAt };
+    this.#deadline = clock.monotonic() + expiresInSeconds * 1_000;
     this.#isOpen = true;
-    logger.info("To authorize, open the address on any device and type the code.", {
-      verificationUri: deviceCode.verificationUri,
-      userCode: deviceCode.userCode,
-      expiresAt: this.#expiresAt,
-    });
-    this.#polling = this.#run(counterpart, deviceCode);
+    const fields = { verificationUri, userCode, expiresAt };
+    logger.info("To authorize, open the address on any device and enter the code.", fields);
+    this.#polling = this.#run(context, code);
     return this.view;
   }
 
-  async stop(reason = "The authorization was called off."): Promise<void> {
+  async stop(reason = "The authorization was cancelled."): Promise<void> {
     this.#abort.abort();
     this.#end({ state: "cancelled", message: reason });
     await this.#polling;
   }
 
-  async #run(counterpart: OAuthContext, deviceCode: DeviceAuthorization): Promise<void> {
+  async #run(context: OAuthContext, code: DeviceAuthorization): Promise<void> {
     try {
-      const answer = await this.#poll(counterpart, deviceCode);
-      if (answer !== null) await this.#store(counterpart, answer);
+      const tokens = await this.#poll(context, code);
+      if (tokens !== null) await this.#store(context, tokens);
     } catch (thrown) {
-      if (this.#abort.signal.aborted) return;
-      this.#fail(asFault(thrown));
+      if (!this.#abort.signal.aborted) this.#fail(asFault(thrown));
     }
   }
 
-  /** The grant, or null when the flow ended without one. */
+  /** Returns the tokens, or null if the flow ended without them. */
   async #poll(
     { oauth, client }: OAuthContext,
-    deviceCode: DeviceAuthorization,
+    code: DeviceAuthorization,
   ): Promise<TokenResponse | null> {
-    const { clock } = this.#options;
+    const { clock, logger } = this.#options;
     const signal = this.#abort.signal;
-    let intervalMs = Math.max(MIN_INTERVAL_MS, deviceCode.intervalSeconds * 1_000);
+    let intervalMs = Math.max(MIN_INTERVAL_MS, code.intervalSeconds * 1_000);
     let waitMs = intervalMs;
     for (;;) {
       await delay(clock, Math.min(waitMs, Math.max(0, this.#deadline - clock.monotonic())), signal);
       if (clock.monotonic() >= this.#deadline) return this.#expire();
       try {
-        const poll = await oauth.pollDeviceToken(client, deviceCode.deviceCode, signal);
+        const poll = await oauth.pollDeviceToken(client, code.deviceCode, signal);
         if (poll.kind === "authorized") return poll.tokens;
         if (signal.aborted) return null;
         if (poll.kind === "expired") return this.#expire();
         if (poll.kind === "denied") return this.#deny();
-        intervalMs += slowDownMs(poll);
+        if (poll.kind === "slowDown") intervalMs += SLOW_DOWN_MS;
         waitMs = intervalMs;
       } catch (thrown) {
         const fault = asFault(thrown);
         if (signal.aborted || fault.kind !== "transient") throw fault;
         if (fault.code === "rateLimited") intervalMs += SLOW_DOWN_MS;
-        // RFC 8628, 3.5: after a failed connection the client slows down by itself, exponentially.
+        // RFC 8628, 3.5: after a connection timeout, the client backs off exponentially.
         waitMs = Math.max(intervalMs, Math.min(waitMs * 2, MAX_WAIT_MS), fault.retryAfterMs ?? 0);
-        this.#options.logger.debug(
-          "Asking Webex after the device code failed; it is asked again.",
-          {
-            fault: fault.code,
-            waitMs,
-          },
-        );
+        logger.debug("Polling for the tokens of a device code failed. The worker tries again.", {
+          fault: fault.code,
+          waitMs,
+        });
       }
     }
   }
 
-  async #store(counterpart: OAuthContext, answer: TokenResponse): Promise<void> {
-    const { grantSink: keeper, clock, logger } = this.#options;
-    const deadline = clock.monotonic() + STORE_DEADLINE_MS;
-    const onTrouble = (fault: Fault): void => {
-      this.#setOutcome({
-        state: "waiting",
-        message: `${fault.message} The authorization is kept as soon as this passes.`,
-      });
-    };
-    const authorization = await storeGrant(
-      counterpart,
-      answer,
-      { keeper, clock, logger, deadline, onTrouble },
-      this.#abort.signal,
-    );
-    logger.info("An organization was authorized.", {
-      method: "device",
-      orgId: authorization.orgId,
+  async #store(context: OAuthContext, tokens: TokenResponse): Promise<void> {
+    const { orgId, orgName } = await storeGrant(context, tokens, {
+      ...this.#options,
+      deadline: this.#options.clock.monotonic() + STORE_TIMEOUT_MS,
+      signal: this.#abort.signal,
+      onRetry: ({ message }) =>
+        this.#setOutcome({
+          state: "waiting",
+          message: `${message} The worker stores the authorization as soon as this is resolved.`,
+        }),
     });
-    this.#end({ state: "authorized", message: `${authorization.orgName} is authorized.` });
+    this.#options.logger.info("An organization was authorized.", { method: "device", orgId });
+    this.#end({ state: "authorized", message: `${orgName} is authorized.` });
   }
 
   #expire(): null {
-    this.#options.logger.warn("The device code was not used in time.");
+    this.#options.logger.warn("The device code expired before it was used.");
     this.#end({
       state: "expired",
-      message: "The code was not used in time. Begin again for a new one.",
+      message: "The code expired before it was used. Start again to get a new one.",
     });
     return null;
   }
@@ -175,23 +154,18 @@ export class DeviceFlow implements Flow {
     this.#end({
       state: "denied",
       message:
-        "The authorization was declined at Webex. Begin again, and have it accepted by an administrator of the organization; the integration must be allowed in Control Hub.",
+        "The authorization was declined at Webex. Start again, and have an administrator of the organization accept it. Control Hub must allow the integration.",
     });
     return null;
   }
 
   #fail(fault: Fault): void {
-    this.#options.logger.error("The authorization failed.", {
-      method: "device",
-      fault: fault.code,
-      trackingId: fault.trackingId,
-      ...(fault.code === "defect" ? { error: fault } : {}),
-    });
-    const sentence =
+    logFailure(this.#options.logger, "device", fault);
+    const message =
       fault.code === "defect"
-        ? "The authorization failed inside the worker; its log says why."
+        ? "The authorization failed because of an internal error. See the log of the worker."
         : [fault.message, fault.hint].filter(Boolean).join(" ");
-    this.#end({ state: "failed", message: sentence });
+    this.#end({ state: "failed", message });
   }
 
   #end(outcome: Outcome): void {
@@ -201,12 +175,9 @@ export class DeviceFlow implements Flow {
   }
 
   #setOutcome(outcome: Outcome): void {
-    if (outcome.state === this.#outcome.state && outcome.message === this.#outcome.message) return;
-    this.#outcome = outcome;
-    this.events.emit("viewChanged", this.view);
+    const { state, message } = this.#view;
+    if (outcome.state === state && outcome.message === message) return;
+    this.#view = { ...this.#view, ...outcome };
+    this.events.emit("viewChanged", this.#view);
   }
-}
-
-function slowDownMs(poll: DeviceTokenPoll): number {
-  return poll.kind === "slowDown" ? SLOW_DOWN_MS : 0;
 }

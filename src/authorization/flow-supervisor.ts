@@ -1,73 +1,73 @@
-import { asFault, type Fault } from "../faults/fault.js";
 import { Emitter, type Disposer } from "../faults/emitter.js";
+import { asFault, type Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { AuthorizationService } from "./authorization-service.js";
-import type { FlowMethod, FlowState } from "./flow.js";
+import type { AuthorizationService } from "./authorizations.js";
+import type { FlowMethod } from "./flow.js";
 
 /**
- * What the settings ask for: a flow of that method kept open while a grant is missing; an open one left to end by itself (its page
- * stays until COMPLETE REQUEST); or none (disabled, or `WebexPresence.Authorize=off`).
+ * `open`: keep a flow of this method open, because a grant is missing. `drain`: let an open flow
+ * end by itself, since its page stays until COMPLETE REQUEST. `none`: close it, because the worker
+ * is disabled or `WebexPresence.Authorize` is `off`.
  */
 export type DesiredFlow =
   | { readonly kind: "open"; readonly method: FlowMethod }
-  | { readonly kind: "leave" }
+  | { readonly kind: "drain" }
   | { readonly kind: "none" };
 
 const RETRY_INTERVAL_MS = 10_000;
 const RESTART_DELAY_MS = 500;
 
-export interface FlowSupervisorEvents {
-  /** `fault` or `denied` has changed. */
-  readonly outcomeChanged: undefined;
-}
-
-/** Keeps the flow open that the settings ask for, whatever happens to it: level-triggered, begun again when it ends. */
+/** Reconciles the open flow with the desired one, and restarts a flow that ended if necessary. */
 export class FlowSupervisor {
+  /** `outcomeChanged`: `fault` or `isDenied` has changed. */
+  readonly events = new Emitter<{ readonly outcomeChanged: undefined }>();
   readonly #service: AuthorizationService;
   readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly events = new Emitter<FlowSupervisorEvents>();
+  readonly #logger: Logger;
   #desired: DesiredFlow = { kind: "none" };
+  /** The method of the open flow if this supervisor started it. */
   #ownMethod: FlowMethod | null = null;
   #isFlowOpen = false;
+  #isReconciling = false;
   #pendingBegin: AbortController | null = null;
   #isRetryRequested = false;
   #cancelTimer: Disposer | null = null;
   #fault: Fault | null = null;
   #isDenied = false;
-  #stopped = false;
-  #disposers: Disposer[] = [];
+  #isStopped = false;
+  #unsubscribe: Disposer | null = null;
 
-  constructor(service: AuthorizationService, clock: Clock, log: Logger) {
+  constructor(service: AuthorizationService, clock: Clock, logger: Logger) {
     this.#service = service;
     this.#clock = clock;
-    this.#log = log;
+    this.#logger = logger;
   }
 
-  /** Why the flow could not be begun at the last try, or null. */
+  /** Why the latest attempt to start a flow failed, or null. */
   get fault(): Fault | null {
     return this.#fault;
   }
 
-  /** Whether the last answer of a person was "no". */
-  get denied(): boolean {
+  /** Whether the latest request was declined. */
+  get isDenied(): boolean {
     return this.#isDenied;
   }
 
   start(): void {
-    this.#disposers.push(
-      this.#service.events.on("authorizationsChanged", ({ flow }) => {
-        const wasFlowOpen = this.#isFlowOpen;
-        if (flow !== null) this.#trackOutcome(flow.state, wasFlowOpen);
-        this.#isFlowOpen = flow !== null;
-        if (wasFlowOpen && !this.#isFlowOpen) {
-          this.#ownMethod = null;
-          this.#clearStaleDenial();
-          this.#schedule(RESTART_DELAY_MS);
-        }
-      }),
-    );
+    this.#unsubscribe ??= this.#service.events.on("authorizationsChanged", ({ flow }) => {
+      const wasFlowOpen = this.#isFlowOpen;
+      this.#isFlowOpen = flow !== null;
+      if (flow?.state === "denied") this.#setDenied(true);
+      // On the page, a person can try again in the same flow. A new flow is not a new decision.
+      if (flow?.state === "authorized" || (flow?.state === "waiting" && wasFlowOpen))
+        this.#setDenied(false);
+      if (wasFlowOpen && flow === null) {
+        this.#ownMethod = null;
+        this.#clearStaleDenial();
+        this.#schedule(RESTART_DELAY_MS);
+      }
+    });
   }
 
   setDesired(desired: DesiredFlow): void {
@@ -76,40 +76,35 @@ export class FlowSupervisor {
     if (desired.kind !== "open") this.#setFault(null);
     if (desired.kind === "none" && previous.kind !== "none") this.#setDenied(false);
     this.#clearStaleDenial();
-    const other = desired.kind === "open" && !isSame(desired, previous);
-    // A disabled worker asks Webex for nothing more, a device code that is on its way included.
-    if (desired.kind === "none" || (other && previous.kind === "open")) this.#pendingBegin?.abort();
-    if (desired.kind === "none" || other) this.#schedule(0);
+    const isNewlyOpen = desired.kind === "open" && !isSame(desired, previous);
+    // A disabled worker sends nothing to Webex, not even a request for a device code.
+    if (desired.kind === "none" || (isNewlyOpen && previous.kind === "open"))
+      this.#pendingBegin?.abort();
+    if (desired.kind === "none" || isNewlyOpen) this.#schedule(0);
   }
 
-  /** Something that keeps a flow from beginning may have changed (the client, the keychain, the way to Webex): tries now. */
+  /** Retries now, because the client, the keychain or the route to Webex may have changed. */
   retryNow(): void {
     this.#isRetryRequested = this.#pendingBegin !== null;
     if (this.#fault !== null && this.#fault.retryAfterMs === undefined) this.#schedule(0);
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#isStopped = true;
     this.#cancelTimer?.();
     this.#pendingBegin?.abort();
-    for (const dispose of this.#disposers.splice(0)) dispose();
+    this.#unsubscribe?.();
     await this.#service.cancel();
   }
 
-  /** A "no" counts while a grant is missing, or while its flow can still be used: afterwards there is nothing to act on. */
+  /** A denial matters while a grant is missing, or while the declined flow is still open. */
   #clearStaleDenial(): void {
     if (this.#desired.kind !== "open" && !this.#isFlowOpen) this.#setDenied(false);
   }
 
-  #trackOutcome(state: FlowState, wasFlowOpen: boolean): void {
-    if (state === "denied") this.#setDenied(true);
-    // At the page a person tries again in the same flow; a flow begun anew by the keeper is nobody's change of mind.
-    else if (state === "authorized" || (state === "waiting" && wasFlowOpen)) this.#setDenied(false);
-  }
-
   #schedule(delayMs: number): void {
     this.#cancelTimer?.();
-    if (this.#stopped) return;
+    if (this.#isStopped) return;
     this.#cancelTimer = this.#clock.schedule(delayMs, () => {
       this.#cancelTimer = null;
       void this.#reconcile();
@@ -117,60 +112,72 @@ export class FlowSupervisor {
   }
 
   async #reconcile(): Promise<void> {
-    if (this.#stopped || this.#pendingBegin !== null) return;
-    const desired = this.#desired;
-    const isUndesired =
-      this.#ownMethod !== null &&
-      (desired.kind === "none" || (desired.kind === "open" && desired.method !== this.#ownMethod));
-    if (isUndesired) {
-      this.#ownMethod = null;
-      await this.#service.cancel();
+    if (this.#isStopped || this.#isReconciling) return;
+    this.#isReconciling = true;
+    const initial = this.#desired;
+    let wasAborted = false;
+    try {
+      const method = initial.kind === "open" ? initial.method : null;
+      if (this.#ownMethod !== null && this.#ownMethod !== method && initial.kind !== "drain") {
+        this.#ownMethod = null;
+        await this.#service.cancel();
+      }
+      // In the meantime, the desired flow may have changed, or the supervisor may have been stopped.
+      if (isSame(initial, this.#desired)) wasAborted = await this.#beginIfDesired();
+    } finally {
+      this.#isReconciling = false;
     }
-    if (desired.kind !== "open" || this.#ownMethod !== null) return;
+    if (wasAborted || !isSame(initial, this.#desired)) this.#schedule(0);
+  }
+
+  /** Returns whether the attempt was aborted because the desired flow changed. */
+  async #beginIfDesired(): Promise<boolean> {
+    const desired = this.#desired;
+    if (this.#isStopped || desired.kind !== "open" || this.#ownMethod !== null) return false;
     const pendingBegin = new AbortController();
     this.#pendingBegin = pendingBegin;
     try {
       await this.#service.begin(desired.method, pendingBegin.signal);
-      this.#ownMethod = desired.method;
+      // The flow may have ended again by now.
+      if (this.#isFlowOpen) this.#ownMethod = desired.method;
       this.#setFault(null);
     } catch (error) {
       const fault = asFault(error);
-      // A flow that the host began itself is as good; and what was called off here is no fault.
+      // A flow that the host has started is as good as an own one.
       const isExpected =
         fault.code === "authorizationInProgress" ||
         fault.code === "cancelled" ||
         this.#desired.kind !== "open";
       this.#setFault(isExpected ? null : fault);
-      this.#schedule(
-        this.#isRetryRequested && fault.retryAfterMs === undefined ? 0 : RETRY_INTERVAL_MS,
-      );
+      const isImmediate = this.#isRetryRequested && fault.retryAfterMs === undefined;
+      this.#schedule(isImmediate ? 0 : RETRY_INTERVAL_MS);
     } finally {
       this.#pendingBegin = null;
       this.#isRetryRequested = false;
     }
-    if (pendingBegin.signal.aborted || !isSame(this.#desired, desired)) this.#schedule(0);
+    return pendingBegin.signal.aborted;
   }
 
   #setFault(fault: Fault | null): void {
     if (this.#fault?.code === fault?.code) return;
     this.#fault = fault;
     if (fault !== null)
-      this.#log.warn("The authorization cannot be begun; it is tried again.", {
+      this.#logger.warn("The authorization could not be started. The worker tries again.", {
         fault: fault.code,
         reason: fault.message,
+        error: fault.code === "defect" ? fault : undefined,
       });
     this.events.emit("outcomeChanged");
   }
 
-  #setDenied(denied: boolean): void {
-    if (this.#isDenied === denied) return;
-    this.#isDenied = denied;
+  #setDenied(isDenied: boolean): void {
+    if (this.#isDenied === isDenied) return;
+    this.#isDenied = isDenied;
     this.events.emit("outcomeChanged");
   }
 }
 
-function isSame(one: DesiredFlow, other: DesiredFlow): boolean {
-  return one.kind === "open"
-    ? other.kind === "open" && one.method === other.method
-    : one.kind === other.kind;
+function isSame(a: DesiredFlow, b: DesiredFlow): boolean {
+  if (a.kind === "open" && b.kind === "open") return a.method === b.method;
+  return a.kind === b.kind;
 }

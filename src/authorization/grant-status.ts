@@ -1,35 +1,63 @@
-import { Fault } from "../faults/fault.js";
+import { Emitter } from "../faults/emitter.js";
+import { Fault, type FaultDetails } from "../faults/fault.js";
+import { problemFault, problemText } from "../faults/problem-catalog.js";
 import type { OAuthClient } from "../webex/oauth.js";
-import { findContextChange } from "./oauth-context.js";
-import type { AuthorizationSettings } from "./effective-client.js";
-import type { Authorization, Grant } from "./grant.js";
-import type { GrantRefusals } from "./grant-refusals.js";
+import type { Grant } from "./grant.js";
+import { findContextChange, type AuthorizationSettings } from "./oauth-context.js";
 
-export function missingGrantFault(orgId: string): Fault {
-  return new Fault(
-    "authorizationRequired",
-    "There is no authorization for this organization: its presence cannot be read.",
-    {
-      hint: "A Webex administrator of the organization has to authorize the integration.",
-      data: { orgId },
-    },
-  );
+/** An organization's grant, and what prevents its use: a fault, or null if nothing does. */
+export interface GrantStatus {
+  readonly orgId: string;
+  readonly orgName: string;
+  /** Null if the grant's record cannot be read. */
+  readonly scopes: readonly string[] | null;
+  /** `authorizationRequired` or `grantRefused`. */
+  readonly fault: Fault | null;
 }
 
-export function unreadableGrantFault(orgId: string): Fault {
-  return new Fault(
-    "authorizationRequired",
-    "The keychain names an authorization of this organization, but its record is missing or cannot be read: its presence is not known.",
-    {
-      hint: `Authorize the organization again, or take the rest of the authorization out: ucx-webex-presence revoke ${orgId}`,
-      data: { orgId },
-    },
-  );
+interface GrantRefusal {
+  readonly grant: Grant;
+  readonly client: OAuthClient;
+  readonly fault: Fault;
+  /** `Clock.monotonic()` of the latest refusal. */
+  readonly refusedAt: number;
 }
 
 /**
- * Why the grant may not be used with the settings as they are: it was given for another client or another API origin. Null if it may.
- * Without any client id to compare with, the client is the problem, not the grant.
+ * The grants that Webex refused to refresh. Their tokens stay in the keychain. A refusal applies to
+ * one refresh token with one client, so that a new authorization, a refresh by another process or a
+ * new client secret end it.
+ */
+export class GrantRefusals {
+  /** `refusalChanged`: the organization whose grant was refused, or is no longer refused. */
+  readonly events = new Emitter<{ readonly refusalChanged: string }>();
+  readonly #refusals = new Map<string, GrantRefusal>();
+
+  record(refusal: GrantRefusal): void {
+    const isKnown = this.find(refusal.grant, refusal.client) !== null;
+    this.#refusals.set(refusal.grant.orgId, refusal);
+    if (!isKnown) this.events.emit("refusalChanged", refusal.grant.orgId);
+  }
+
+  clear(orgId: string): void {
+    if (this.#refusals.delete(orgId)) this.events.emit("refusalChanged", orgId);
+  }
+
+  /** Returns the refusal that applies to this grant with this client, or null. */
+  find(grant: Grant, client: OAuthClient | null): GrantRefusal | null {
+    const refusal = this.#refusals.get(grant.orgId);
+    if (refusal?.grant.refreshToken.equals(grant.refreshToken) !== true) return null;
+    const isSameClient =
+      client === null ||
+      (client.clientId === refusal.client.clientId &&
+        client.clientSecret.equals(refusal.client.clientSecret));
+    return isSameClient ? refusal : null;
+  }
+}
+
+/**
+ * Why the grant cannot be used with the current settings: it was issued for another client or
+ * another API origin. Returns null if it can.
  */
 export function grantMismatch(
   grant: Grant,
@@ -37,41 +65,36 @@ export function grantMismatch(
   storedClient: OAuthClient | null,
 ): Fault | null {
   const change = findContextChange(grant, settings, storedClient);
-  if (change === null) return null;
-  return new Fault(
-    "authorizationRequired",
-    change === "client"
-      ? "The organization's authorization was given to another Webex integration: it is not used."
-      : "The organization's authorization was given for another WebexPresence.ApiUrl: it is not used.",
-    {
-      hint: "Authorize the organization again, or set back what was changed (WebexPresence.ClientId, the client in the keychain, WebexPresence.ApiUrl).",
-      data: { orgId: grant.orgId },
-    },
-  );
+  return change === null ? null : authorizationRequired(grant.orgId, change);
 }
 
-/** The grant as the host sees it. */
-export function toAuthorization(
-  grant: Grant,
-  settings: AuthorizationSettings,
-  storedClient: OAuthClient | null,
-  refusals: GrantRefusals,
-): Authorization {
-  const required =
-    grantMismatch(grant, settings, storedClient) !== null ||
-    refusals.find(grant, storedClient) !== null;
+/**
+ * `missing`: there is no grant. `unreadable`: its record is missing or cannot be read. `client` and
+ * `apiOrigin`: it was issued for another one.
+ */
+export function authorizationRequired(
+  orgId: string,
+  reason: "missing" | "unreadable" | "client" | "apiOrigin",
+): Fault {
+  return problemFault("authorizationRequired", { orgId, reason }, { data: { orgId } });
+}
+
+/** `cause`: why Webex refused to refresh the grant. Only a refused grant has to be replaced. */
+export function refreshRefused(orgId: string, cause: Fault): Fault {
+  const secretRefused = cause.data.error === "invalid_client";
+  const details = causeDetails(cause);
+  const { message, hint } = problemText("authorizationExpired", {
+    ...(secretRefused && { reason: "clientRejected" }),
+  });
+  return new Fault("grantRefused", message, { ...details, hint, data: { orgId, secretRefused } });
+}
+
+/** What a fault takes over from its cause. */
+export function causeDetails(cause: Fault): FaultDetails {
+  const { status, trackingId } = cause;
   return {
-    orgId: grant.orgId,
-    orgName: grant.orgName,
-    authorizedBy: grant.authorizedBy,
-    scopes: grant.scopes,
-    grantedAt: new Date(grant.grantedAt).toISOString(),
-    accessTokenExpiresAt: isoOrNull(grant.accessTokenExpiresAt),
-    refreshTokenExpiresAt: isoOrNull(grant.refreshTokenExpiresAt),
-    state: required ? "required" : "valid",
+    cause,
+    ...(status !== undefined && { status }),
+    ...(trackingId !== undefined && { trackingId }),
   };
-}
-
-function isoOrNull(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
 }

@@ -1,15 +1,11 @@
-import type { Fault } from "../faults/fault.js";
-import { asFault } from "../faults/fault.js";
-import type { Disposer } from "../faults/emitter.js";
-import { Emitter } from "../faults/emitter.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
+import { asFault, type Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
-import type { StoredContent } from "./vault-content.js";
-import { readContent, hasSameTokens, withGrant, withoutGrant } from "./vault-content.js";
 import {
   CLIENT_ACCOUNT,
   decodeGrant,
@@ -18,45 +14,52 @@ import {
   encodeGrant,
   encodeIndex,
   encodeProxy,
+  fingerprint,
   grantAccount,
+  hasSameTokens,
   INDEX_ACCOUNT,
   PROXY_ACCOUNT,
+  readContent,
+  withGrant,
+  withoutGrant,
+  type StoredContent,
 } from "./keychain-records.js";
-import type { GrantStoreState } from "./vault-state.js";
-import { logStateChange, isSameState } from "./vault-state.js";
+import { delay } from "./shared-task.js";
 
-/** Another process's change is noticed within this (the contract allows 60 s). */
+export type GrantStoreState =
+  | { readonly kind: "unread"; readonly fault: null }
+  | { readonly kind: "unavailable"; readonly fault: Fault }
+  /** `fault`: the keychain has become unavailable since. The content is the last known one. */
+  | ({ readonly kind: "ready"; readonly fault: Fault | null } & StoredContent);
+
+/** A change by another process has to be noticed within 60 s. */
 const POLL_MS = 30_000;
-/** With the store's own deadline of 3 s a call, under the 10 s of the contract. */
+/** An unavailable keychain has to be retried within 10 s. A call itself can take 3 s. */
 const RETRY_MS = 5_000;
-/** How long a stop waits for a call under way: a keyring that hangs must not keep the worker from ending. */
-const STOP_MS = 500;
-
-export interface GrantStoreEvents {
-  readonly contentChanged: GrantStoreState;
-}
+/** How long `stop` waits for a pending call, because a keyring can hang. */
+const STOP_TIMEOUT_MS = 500;
 
 interface UnsavedGrant {
-  /** What the keychain held when `grant` was obtained. */
+  /** The grant in the keychain when `grant` was obtained. */
   readonly base: Grant;
   readonly grant: Grant;
 }
 
 /**
- * What the keychain holds, in memory: read at the start, read again every 30 s, tried again every 5 s while the store is out of
- * reach. Reads and writes run one after another. A record that cannot be read is left as it is; only a new one written by a person's
- * act (an authorization, `setClient`) takes its place.
+ * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, or
+ * every 5 s while the keychain is unavailable. Reads and writes run one after another. A record
+ * that cannot be read stays as it is until a new authorization or `setClient` replaces it.
  */
 export class GrantStore {
+  readonly events = new Emitter<{ readonly contentChanged: GrantStoreState }>();
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly events = new Emitter<GrantStoreEvents>();
   readonly #unsaved = new Map<string, UnsavedGrant>();
-  #state: GrantStoreState = { kind: "unread" };
+  #state: GrantStoreState = { kind: "unread", fault: null };
   #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposer | null = null;
-  #running = false;
+  #isRunning = false;
 
   constructor(store: SecretStore, clock: Clock, logger: Logger) {
     this.#store = store;
@@ -72,86 +75,81 @@ export class GrantStore {
     return this.#state;
   }
 
-  /** Resolves after the first try to read; a failure is in the state. */
+  /** The content as last read, or null if the keychain could not be read yet. */
+  get content(): StoredContent | null {
+    return this.#state.kind === "ready" ? this.#state : null;
+  }
+
+  /** Resolves after the first attempt to read. A failure shows in `state`. */
   async start(): Promise<void> {
-    if (this.#running) return;
-    this.#running = true;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     await this.#poll();
   }
 
   async stop(): Promise<void> {
-    this.#running = false;
+    this.#isRunning = false;
     this.#timer?.();
-    this.#timer = null;
-    let cancelTimer: Disposer = () => undefined;
-    const timeout = new Promise<void>((resolve) => {
-      cancelTimer = this.#clock.schedule(STOP_MS, resolve);
-    });
-    await Promise.race([this.#queue, timeout]);
-    cancelTimer();
+    const end = new AbortController();
+    await Promise.race([this.#queue, delay(this.#clock, STOP_TIMEOUT_MS, end.signal)]);
+    end.abort();
   }
 
-  /** Reads the keychain now. Rejects with the store's fault, which is in the state as well. */
+  /** Reads the keychain now. Rejects with the fault that `state` shows too. */
   reload(): Promise<void> {
     return this.#exclusive(() => this.#read());
   }
 
-  /** The organization's grant as stored, and a renewed one that could not be stored yet. */
+  /** Returns the stored grant, and the refreshed one that could not be stored yet. */
   findGrant(orgId: string): { stored: Grant | null; unsaved: Grant | null } {
-    const grants = this.#state.kind === "ready" ? this.#state.grants : [];
     return {
-      stored: grants.find((g) => g.orgId === orgId) ?? null,
+      stored: this.content?.grants.find((grant) => grant.orgId === orgId) ?? null,
       unsaved: this.#unsaved.get(orgId)?.grant ?? null,
     };
   }
 
   setClient(client: OAuthClient): Promise<void> {
     return this.#write(
+      [CLIENT_ACCOUNT],
       () => this.#store.set(CLIENT_ACCOUNT, encodeClient(client)),
-      (content) => ({
-        ...content,
-        client,
-        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== CLIENT_ACCOUNT),
-      }),
+      (content) => ({ ...content, client }),
     );
   }
 
-  /** Null deletes it. */
+  /** Null deletes the password. */
   setProxyPassword(password: Secret | null): Promise<void> {
     return this.#write(
+      [PROXY_ACCOUNT],
       async () => {
         if (password === null) await this.#store.delete(PROXY_ACCOUNT);
         else await this.#store.set(PROXY_ACCOUNT, encodeProxy(password));
       },
-      (content) => ({
-        ...content,
-        proxyPassword: password,
-        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== PROXY_ACCOUNT),
-      }),
+      (content) => ({ ...content, proxyPassword: password }),
     );
   }
 
-  /** Keeps a person's new authorization, in the place of the organization's old one if there is one. */
+  /** Stores a new authorization, which replaces the organization's previous one. */
   storeGrant(grant: Grant): Promise<void> {
     const account = grantAccount(grant.orgId);
     return this.#write(
+      [account, INDEX_ACCOUNT],
       async () => {
         await this.#store.set(account, encodeGrant(grant));
-        await this.#changeIndex((orgs) =>
-          orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId],
-        );
+        await this.#changeIndex((orgIds) => [...new Set([...orgIds, grant.orgId])]);
         this.#unsaved.delete(grant.orgId);
       },
       (content) => withGrant(content, grant),
     );
   }
 
-  /** The grant goes before its place in the index: what matters is that the tokens are gone. */
+  /** Deletes the tokens before the index entry, so that a failure in between leaves no tokens. */
   removeGrant(orgId: string): Promise<void> {
+    const account = grantAccount(orgId);
     return this.#write(
+      [account],
       async () => {
-        await this.#store.delete(grantAccount(orgId));
-        await this.#changeIndex((orgs) => orgs.filter((o) => o !== orgId));
+        await this.#store.delete(account);
+        await this.#changeIndex((orgIds) => orgIds.filter((id) => id !== orgId));
         this.#unsaved.delete(orgId);
       },
       (content) => withoutGrant(content, orgId),
@@ -159,10 +157,11 @@ export class GrantStore {
   }
 
   /**
-   * Keeps what a refresh of `base` gave. Never rejects and never loses it: while the store is out of reach the grant is held here
-   * and stored at the next try. Dropped only where another process has replaced or revoked the grant meanwhile.
+   * Stores the result of refreshing `base`. Never rejects: while the keychain is unavailable, the
+   * grant stays in memory and is stored later. It is discarded only if another process has replaced
+   * or revoked the grant in the meantime.
    */
-  storeRefreshed(base: Grant, grant: Grant): Promise<"stored" | "held"> {
+  storeRefreshed(base: Grant, grant: Grant): Promise<"stored" | "unsaved"> {
     return this.#exclusive(async () => {
       const unsaved = this.#unsaved.get(base.orgId);
       this.#unsaved.set(base.orgId, {
@@ -173,9 +172,8 @@ export class GrantStore {
         await this.#saveUnsaved();
         return "stored";
       } catch (error) {
-        this.#handleFailure(asFault(error));
-        this.#schedule();
-        return "held";
+        this.#handleFailure(error);
+        return "unsaved";
       }
     });
   }
@@ -187,8 +185,7 @@ export class GrantStore {
 
   #schedule(): void {
     this.#timer?.();
-    this.#timer = null;
-    if (!this.#running) return;
+    if (!this.#isRunning) return;
     const isHealthy =
       this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;
     this.#timer = this.#clock.schedule(isHealthy ? POLL_MS : RETRY_MS, () => void this.#poll());
@@ -199,9 +196,7 @@ export class GrantStore {
       await this.#saveUnsaved();
       this.#setState({ kind: "ready", fault: null, ...(await readContent(this.#store)) });
     } catch (error) {
-      const fault = asFault(error);
-      this.#handleFailure(fault);
-      throw fault;
+      throw this.#handleFailure(error);
     }
   }
 
@@ -218,7 +213,7 @@ export class GrantStore {
         }));
       } else if (present === null || !hasSameTokens(present, grant)) {
         this.#logger.info(
-          "Another process has replaced or revoked this authorization meanwhile: its own is used.",
+          "Another process has replaced or revoked the authorization. The result of this worker's refresh is discarded.",
           { orgId },
         );
       }
@@ -226,37 +221,36 @@ export class GrantStore {
     }
   }
 
-  async #changeIndex(
-    change: (organizations: readonly string[]) => readonly string[],
-  ): Promise<void> {
+  async #changeIndex(change: (orgIds: readonly string[]) => readonly string[]): Promise<void> {
     const text = await this.#store.get(INDEX_ACCOUNT);
     const before = text === null ? [] : decodeIndex(text);
     if (before === null)
       this.#logger.warn(
-        "The index of authorizations in the keychain cannot be read and is begun anew.",
-        {
-          account: INDEX_ACCOUNT,
-        },
+        "The index of authorizations in the keychain cannot be read. A new one replaces it.",
+        { account: INDEX_ACCOUNT },
       );
     const after = change(before ?? []);
     if (after.join() !== before?.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
   }
 
+  /** `change`: what `write` changes in the content. The records of `accounts` are readable then. */
   #write(
-    act: () => Promise<void>,
-    apply: (content: StoredContent) => StoredContent,
+    accounts: readonly string[],
+    write: () => Promise<void>,
+    change: (content: StoredContent) => StoredContent,
   ): Promise<void> {
     return this.#exclusive(async () => {
       try {
-        await act();
+        await write();
       } catch (error) {
-        const fault = asFault(error);
-        this.#handleFailure(fault);
-        this.#schedule();
-        throw fault;
+        throw this.#handleFailure(error);
       }
-      if (this.#state.kind === "ready") this.#apply(apply);
-      else await this.#read().catch(() => undefined);
+      if (this.#state.kind !== "ready") await this.#read().catch(() => undefined);
+      else
+        this.#apply((content) => ({
+          ...change(content),
+          unreadableAccounts: content.unreadableAccounts.filter((a) => !accounts.includes(a)),
+        }));
     });
   }
 
@@ -265,9 +259,12 @@ export class GrantStore {
     this.#setState({ kind: "ready", fault: this.#state.fault, ...change(this.#state) });
   }
 
-  #handleFailure(fault: Fault): void {
+  #handleFailure(error: unknown): Fault {
+    const fault = asFault(error);
     const before = this.#state;
     this.#setState(before.kind === "ready" ? { ...before, fault } : { kind: "unavailable", fault });
+    this.#schedule();
+    return fault;
   }
 
   #setState(next: GrantStoreState): void {
@@ -278,8 +275,8 @@ export class GrantStore {
     try {
       this.events.emit("contentChanged", next);
     } catch (error) {
-      // A listener's defect must not pass for a failure of the keychain.
-      this.#logger.error("A listener to the keychain's content failed.", {
+      // A defect in a listener must not look like a failure of the keychain.
+      this.#logger.error("A listener for changes of the keychain failed.", {
         cause: asFault(error).cause,
       });
     }
@@ -289,5 +286,26 @@ export class GrantStore {
     const result = this.#queue.then(work);
     this.#queue = result.catch(() => undefined);
     return result;
+  }
+}
+
+function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
+  if (a.kind !== b.kind || a.fault?.message !== b.fault?.message) return false;
+  return a.kind !== "ready" || b.kind !== "ready" || fingerprint(a) === fingerprint(b);
+}
+
+/** Logs each problem once, and its end. */
+function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
+  const { fault } = next;
+  if (fault !== null && fault.code !== before.fault?.code)
+    logger.warn(fault.message, { code: fault.code, hint: fault.hint });
+  if (fault === null && before.fault !== null) logger.info("The keychain is available again.");
+  if (next.kind !== "ready") return;
+  const knownAccounts = before.kind === "ready" ? before.unreadableAccounts : [];
+  for (const account of next.unreadableAccounts.filter((a) => !knownAccounts.includes(a))) {
+    logger.warn(
+      "A record in the keychain is missing or cannot be read. It is not used and not changed.",
+      { account },
+    );
   }
 }

@@ -1,21 +1,24 @@
 import * as z from "zod/mini";
 
 import { Secret } from "../faults/secret.js";
+import type { SecretStore } from "../ports/secret-store.js";
 import type { OAuthClient } from "../webex/oauth.js";
-import type { Grant } from "./grant.js";
-import { isValidTime } from "./lifetime.js";
+import { isValidTime, type Grant } from "./grant.js";
 
-/** The accounts under the keychain's service (contract: keychain). */
+// The accounts of the keychain's service `ucx-webex-presence`.
 export const CLIENT_ACCOUNT = "client";
 export const INDEX_ACCOUNT = "grants";
 export const PROXY_ACCOUNT = "proxy";
 
-/** `grant:<org uuid>`: the uuid inside the organization's id (base64 of `ciscospark://us/ORGANIZATION/<uuid>`), else the id itself, escaped. */
+/**
+ * Returns `grant:<uuid>` with the UUID inside the organization's id, which is the Base64 form of
+ * `ciscospark://us/ORGANIZATION/<uuid>`. An id of another form is used percent-encoded.
+ */
 export function grantAccount(orgId: string): string {
   return `grant:${organizationUuid(orgId) ?? encodeURIComponent(orgId)}`;
 }
 
-export function organizationUuid(orgId: string): string | null {
+function organizationUuid(orgId: string): string | null {
   try {
     const text = atob(orgId.replaceAll("-", "+").replaceAll("_", "/"));
     return /^ciscospark:\/\/[^/]+\/ORGANIZATION\/([0-9a-zA-Z-]+)$/.exec(text)?.[1] ?? null;
@@ -24,110 +27,157 @@ export function organizationUuid(orgId: string): string | null {
   }
 }
 
-/** What stands in for the name of an organization that cannot be read. */
+/** The name shown for an organization whose name cannot be read. */
 export function fallbackOrgName(orgId: string): string {
   return `Organization ${(organizationUuid(orgId) ?? orgId).slice(0, 8)} (name not readable)`;
 }
 
-// Made at the first read of the keychain, because building schemas would delay the worker's first answer.
-const version = () => z.literal(1);
+// Built when the keychain is first read, because building schemas would delay the first response.
+const versionRecord = () => z.object({ version: z.literal(1) });
 const nonEmpty = () => z.string().check(z.minLength(1));
-const time = () => z.nullable(z.number());
-const clientRecord = () =>
-  z.object({ version: version(), clientId: nonEmpty(), clientSecret: nonEmpty() });
-const indexRecord = () => z.object({ version: version(), organizations: z.array(nonEmpty()) });
-const proxyRecord = () => z.object({ version: version(), password: z.string() });
+const secret = (text = nonEmpty()) =>
+  z.pipe(
+    text,
+    z.transform((value) => new Secret(value)),
+  );
+/** Earlier versions stored numbers that are no valid time. Such a grant stays readable. */
+const time = () => z.pipe(z.nullable(z.number()), z.transform(toTime));
+const clientRecord = () => z.object({ clientId: nonEmpty(), clientSecret: secret() });
+const indexRecord = () => z.object({ organizations: z.array(nonEmpty()) });
+const proxyRecord = () => z.object({ password: secret(z.string()) });
+/** The order of the members matters, because contents are compared by their JSON form. */
 const grantRecord = () =>
   z.object({
-    version: version(),
     orgId: nonEmpty(),
     orgName: z.string(),
     authorizedBy: z.nullable(z.string()),
     scopes: z.array(z.string()),
-    grantedAt: z.number(),
+    grantedAt: z.pipe(
+      z.number(),
+      z.transform((ms) => toTime(ms) ?? 0),
+    ),
     clientId: nonEmpty(),
     apiOrigin: nonEmpty(),
-    accessToken: nonEmpty(),
+    accessToken: secret(),
     accessTokenExpiresAt: time(),
-    refreshToken: nonEmpty(),
+    refreshToken: secret(),
     refreshTokenExpiresAt: time(),
   });
 
-export function encodeClient(client: OAuthClient): string {
-  return JSON.stringify({
-    version: 1,
-    clientId: client.clientId,
-    clientSecret: client.clientSecret.reveal(),
-  });
+function toTime(ms: number | null): number | null {
+  return ms !== null && isValidTime(ms) ? ms : null;
 }
 
-/** Each decoder gives null for a record of another version or one that cannot be read. */
-export function decodeClient(text: string): OAuthClient | null {
-  const record = parseRecord(clientRecord, text);
-  return record === null
-    ? null
-    : { clientId: record.clientId, clientSecret: new Secret(record.clientSecret) };
+function encode(record: object): string {
+  return JSON.stringify({ version: 1, ...record });
 }
 
-export function encodeIndex(organizations: readonly string[]): string {
-  return JSON.stringify({ version: 1, organizations });
-}
-
-export function decodeIndex(text: string): readonly string[] | null {
-  const record = parseRecord(indexRecord, text);
-  return record === null ? null : [...new Set(record.organizations)];
-}
-
-export function encodeProxy(password: Secret): string {
-  return JSON.stringify({ version: 1, password: password.reveal() });
-}
-
-export function decodeProxy(text: string): Secret | null {
-  const record = parseRecord(proxyRecord, text);
-  return record === null ? null : new Secret(record.password);
-}
-
-export function encodeGrant(grant: Grant): string {
-  const { accessToken, refreshToken, ...rest } = grant;
-  return JSON.stringify({
-    version: 1,
-    ...rest,
-    accessToken: accessToken.reveal(),
-    refreshToken: refreshToken.reveal(),
-  });
-}
-
-export function decodeGrant(text: string): Grant | null {
-  const record = parseRecord(grantRecord, text);
-  if (record === null) return null;
-  // In the order in which a grant is made: contents are compared by their text.
-  return {
-    orgId: record.orgId,
-    orgName: record.orgName,
-    authorizedBy: record.authorizedBy,
-    scopes: record.scopes,
-    grantedAt: timeOrNull(record.grantedAt) ?? 0,
-    clientId: record.clientId,
-    apiOrigin: record.apiOrigin,
-    accessToken: new Secret(record.accessToken),
-    accessTokenExpiresAt: timeOrNull(record.accessTokenExpiresAt),
-    refreshToken: new Secret(record.refreshToken),
-    refreshTokenExpiresAt: timeOrNull(record.refreshTokenExpiresAt),
-  };
-}
-
-/** A number that is no time, which an earlier version let in, must not take the grant with it: then the time is not known. */
-function timeOrNull(time: number | null): number | null {
-  return time !== null && isValidTime(time) ? time : null;
-}
-
-function parseRecord<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
-  let parsed: unknown;
+/** Returns null for a record of another version or an unreadable one. */
+function decode<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
   try {
-    parsed = JSON.parse(text);
+    const record: unknown = JSON.parse(text);
+    return versionRecord().safeParse(record).success ? schema().parse(record) : null;
   } catch {
     return null;
   }
-  const result = schema().safeParse(parsed);
-  return result.success ? result.data : null;
+}
+
+export function encodeClient({ clientId, clientSecret }: OAuthClient): string {
+  return encode({ clientId, clientSecret: clientSecret.reveal() });
+}
+
+export function encodeIndex(organizations: readonly string[]): string {
+  return encode({ organizations });
+}
+
+export function decodeIndex(text: string): readonly string[] | null {
+  return decode(indexRecord, text)?.organizations ?? null;
+}
+
+export function encodeProxy(password: Secret): string {
+  return encode({ password: password.reveal() });
+}
+
+export function encodeGrant({ accessToken, refreshToken, ...rest }: Grant): string {
+  const tokens = { accessToken: accessToken.reveal(), refreshToken: refreshToken.reveal() };
+  return encode({ ...rest, ...tokens });
+}
+
+export function decodeGrant(text: string): Grant | null {
+  return decode(grantRecord, text);
+}
+
+/** Everything that the keychain contains for the worker. */
+export interface StoredContent {
+  readonly client: OAuthClient | null;
+  /** In the order of authorization. */
+  readonly grants: readonly Grant[];
+  readonly proxyPassword: Secret | null;
+  /** Organizations that are in the index but whose record is missing or cannot be read. */
+  readonly unreadableOrgIds: readonly string[];
+  /** Accounts whose record is missing, cannot be read, or has another version. */
+  readonly unreadableAccounts: readonly string[];
+}
+
+/** Rejects with the fault of the secret store. */
+export async function readContent(store: SecretStore): Promise<StoredContent> {
+  const unreadableAccounts: string[] = [];
+  const read = async <T>(account: string, schema: () => z.ZodMiniType<T>) => {
+    const text = await store.get(account);
+    const record = text === null ? null : decode(schema, text);
+    if (text !== null && record === null) unreadableAccounts.push(account);
+    return record;
+  };
+  const client = await read(CLIENT_ACCOUNT, clientRecord);
+  const grants: Grant[] = [];
+  const unreadableOrgIds: string[] = [];
+  const index = await read(INDEX_ACCOUNT, indexRecord);
+  for (const orgId of new Set(index?.organizations)) {
+    const account = grantAccount(orgId);
+    const grant = await read(account, grantRecord);
+    if (grant?.orgId === orgId) {
+      grants.push(grant);
+      continue;
+    }
+    // Two ids can contain the same UUID. A record that belongs to the other one is not unreadable.
+    if (grant === null) unreadableOrgIds.push(orgId);
+    if (!unreadableAccounts.includes(account)) unreadableAccounts.push(account);
+  }
+  const proxyPassword = (await read(PROXY_ACCOUNT, proxyRecord))?.password ?? null;
+  return { client, grants, unreadableOrgIds, proxyPassword, unreadableAccounts };
+}
+
+/** Returns the content with the grant in the place of the organization's previous one, or last. */
+export function withGrant(content: StoredContent, grant: Grant): StoredContent {
+  const { grants } = content;
+  const isKnown = grants.some((g) => g.orgId === grant.orgId);
+  return {
+    ...content,
+    grants: isKnown ? grants.map((g) => (g.orgId === grant.orgId ? grant : g)) : [...grants, grant],
+    unreadableOrgIds: content.unreadableOrgIds.filter((orgId) => orgId !== grant.orgId),
+  };
+}
+
+/** Returns the content without the organization's grant, or what was left of it. */
+export function withoutGrant(content: StoredContent, orgId: string): StoredContent {
+  return {
+    ...content,
+    grants: content.grants.filter((grant) => grant.orgId !== orgId),
+    unreadableOrgIds: content.unreadableOrgIds.filter((id) => id !== orgId),
+  };
+}
+
+export function hasSameTokens(a: Grant, b: Grant): boolean {
+  return a.refreshToken.equals(b.refreshToken) && a.accessToken.equals(b.accessToken);
+}
+
+/** Equal for equal contents. Contains secrets; only for comparison. */
+export function fingerprint(content: StoredContent): string {
+  return JSON.stringify([
+    content.client && encodeClient(content.client),
+    content.grants.map(encodeGrant),
+    content.proxyPassword?.reveal() ?? null,
+    content.unreadableOrgIds,
+    content.unreadableAccounts,
+  ]);
 }

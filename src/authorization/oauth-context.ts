@@ -1,9 +1,16 @@
+import { problemFault } from "../faults/problem-catalog.js";
 import type { IdentityApi } from "../webex/identity.js";
 import type { OAuthApi, OAuthClient } from "../webex/oauth.js";
-import type { AuthorizationSettings } from "./effective-client.js";
-import { effectiveClientId, originOf } from "./effective-client.js";
 
-/** The service behind one `WebexPresence.ApiUrl`, as far as authorization asks it. */
+/** The current settings that concern authorization. */
+export interface AuthorizationSettings {
+  /** `WebexPresence.ClientId`; null or empty if it is not set. */
+  readonly clientId: string | null;
+  readonly apiUrl: string;
+  readonly redirectPort: number;
+}
+
+/** The Webex service behind one value of `WebexPresence.ApiUrl`. */
 export interface WebexService {
   readonly apiOrigin: string;
   readonly oauth: OAuthApi;
@@ -11,16 +18,34 @@ export interface WebexService {
 }
 
 /**
- * The integration and the service that a grant is asked of, taken together when the asking begins. Codes, tokens and the grant belong
- * to both, whatever the settings say by the time they arrive.
+ * The client and the service that a grant is requested with, captured when the request starts. The
+ * resulting codes and tokens belong to both, even if the settings change in the meantime.
  */
 export interface OAuthContext extends WebexService {
   readonly client: OAuthClient;
 }
 
+export function originOf(apiUrl: string): string {
+  return new URL(apiUrl).origin;
+}
+
 /**
- * What is another one now than it was for something given for this client and origin. Without any client id to compare with, the
- * client is missing, not another.
+ * Returns the integration's client id and secret. Throws `clientNotConfigured` if the keychain has
+ * none, or has them for another client id than the settings name.
+ */
+export function effectiveClient(
+  settings: AuthorizationSettings,
+  storedClient: OAuthClient | null,
+): OAuthClient {
+  if (storedClient === null) throw problemFault("clientNotConfigured", { reason: "missing" });
+  if (effectiveClientId(settings, storedClient) !== storedClient.clientId)
+    throw problemFault("clientNotConfigured", { reason: "otherClientId" });
+  return storedClient;
+}
+
+/**
+ * Compares the client and the API origin that something was issued for with the current ones, and
+ * returns which of them differs. A missing client id is a problem of the client, not a difference.
  */
 export function findContextChange(
   issuedFor: { readonly clientId: string; readonly apiOrigin: string },
@@ -32,19 +57,28 @@ export function findContextChange(
   return issuedFor.apiOrigin === originOf(settings.apiUrl) ? null : "apiOrigin";
 }
 
-/** Why a flow is over that was begun with another counterpart than the settings name now; null while they name the same. */
+/** Why an open flow has to end because the settings name another context now, or null. */
 export function findCancelReason(
-  oauthContext: OAuthContext,
+  { client, apiOrigin }: OAuthContext,
   settings: AuthorizationSettings,
   storedClient: OAuthClient | null,
 ): string | null {
-  const { client, apiOrigin } = oauthContext;
-  switch (findContextChange({ clientId: client.clientId, apiOrigin }, settings, storedClient)) {
-    case "client":
-      return "The Webex integration's client id was changed, so this authorization of the one before is over. It has to be begun again, and given to the integration that is in use now.";
-    case "apiOrigin":
-      return "WebexPresence.ApiUrl was changed, so this authorization at the address before is over. It has to be begun again, and given at the address that is set now.";
-    case null:
-      return null;
-  }
+  const change = findContextChange(
+    { clientId: client.clientId, apiOrigin },
+    settings,
+    storedClient,
+  );
+  if (change === null) return null;
+  return change === "client"
+    ? "The client id of the Webex integration was changed, which ended this authorization. Start again with the new integration."
+    : "WebexPresence.ApiUrl was changed, which ended this authorization. Start again at the new address.";
+}
+
+/** The client id in the settings takes precedence over the one in the keychain. */
+function effectiveClientId(
+  { clientId }: AuthorizationSettings,
+  storedClient: OAuthClient | null,
+): string | null {
+  const configured = clientId?.trim() ?? "";
+  return configured === "" ? (storedClient?.clientId ?? null) : configured;
 }

@@ -9,11 +9,29 @@ export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled();
 }
 
-/** What the work of a flight is given. */
+/** Waits for `ms`. Rejects with the fault `cancelled` as soon as the signal is aborted. */
+export async function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  throwIfCancelled(signal);
+  await new Promise<void>((resolve, reject) => {
+    const onAbort = (): void => {
+      cancelTimer();
+      reject(cancelled());
+    };
+    const cancelTimer = clock.schedule(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
 export interface TaskContext {
-  /** Fires when nobody waits for the flight any more; during `seeThrough`, that much later. */
+  /** Aborted when no caller waits any more, or later if a call is shielded. */
   readonly signal: AbortSignal;
-  /** Makes a call whose answer is lost if it is cut off: it may still come for a while, but nothing is sent after it. */
+  /**
+   * Makes a call whose result must not be lost. If all callers leave during the call, it may go on
+   * for a while, but nothing is sent after it.
+   */
   shield<R>(call: (signal: AbortSignal) => Promise<R>): Promise<R>;
 }
 
@@ -25,8 +43,9 @@ interface TaskRun<T> {
 }
 
 /**
- * Work that is done once for all who want it at the same time. Whoever leaves is gone at once; when the last one leaves it is aborted,
- * or given up to `graceMs` for the call that it sees through. Who comes during that time waits for its end, then begins anew.
+ * Runs a task once for all callers that need its result at the same time. A caller that cancels
+ * leaves at once. When the last one leaves, the task is aborted, or gets up to `graceMs` to finish
+ * a shielded call. Callers that come during that time wait for the end, then start the task again.
  */
 export class SharedTask<T> {
   readonly #clock: Clock;
@@ -43,12 +62,12 @@ export class SharedTask<T> {
     return this.#run !== null || this.#draining !== null;
   }
 
-  /** Resolves when a flight that everybody has left is over. */
+  /** Resolves when a run that all callers have left is over. */
   async drained(): Promise<void> {
     await this.#draining;
   }
 
-  async join(signal: AbortSignal, work: (crew: TaskContext) => Promise<T>): Promise<T> {
+  async join(signal: AbortSignal, work: (task: TaskContext) => Promise<T>): Promise<T> {
     throwIfCancelled(signal);
     let stopWaiting: () => void = () => undefined;
     const stoppedWaiting = new Promise<never>((_resolve, reject) => {
@@ -58,24 +77,15 @@ export class SharedTask<T> {
     signal.addEventListener("abort", stopWaiting, { once: true });
     try {
       while (this.#draining !== null) await Promise.race([this.#draining, stoppedWaiting]);
-      return await this.#join(work, stoppedWaiting);
+      const run = this.#run ?? this.#start(work);
+      run.waiterCount += 1;
+      return await Promise.race([run.result, stoppedWaiting]).finally(() => this.#leave(run));
     } finally {
       signal.removeEventListener("abort", stopWaiting);
     }
   }
 
-  async #join(work: (crew: TaskContext) => Promise<T>, stoppedWaiting: Promise<never>): Promise<T> {
-    const run = this.#run ?? this.#start(work);
-    run.waiterCount += 1;
-    try {
-      return await Promise.race([run.result, stoppedWaiting]);
-    } finally {
-      run.waiterCount -= 1;
-      if (run.waiterCount === 0 && this.#run === run) this.#release(run);
-    }
-  }
-
-  #start(work: (crew: TaskContext) => Promise<T>): TaskRun<T> {
+  #start(work: (task: TaskContext) => Promise<T>): TaskRun<T> {
     const controller = new AbortController();
     const shield = async <R>(call: (signal: AbortSignal) => Promise<R>): Promise<R> => {
       run.isShielded = true;
@@ -94,11 +104,13 @@ export class SharedTask<T> {
     const onSettled = (): void => {
       if (this.#run === run) this.#run = null;
     };
-    run.result.then(onSettled, onSettled);
+    result.then(onSettled, onSettled);
     return run;
   }
 
-  #release(run: TaskRun<T>): void {
+  #leave(run: TaskRun<T>): void {
+    run.waiterCount -= 1;
+    if (run.waiterCount > 0 || this.#run !== run) return;
     this.#run = null;
     if (!run.isShielded) {
       run.controller.abort();
@@ -106,12 +118,12 @@ export class SharedTask<T> {
     }
     this.#draining = new Promise((resolve) => {
       const end = (): void => {
-        dispose();
+        cancelTimer();
         run.controller.abort();
         this.#draining = null;
         resolve();
       };
-      const dispose = this.#clock.schedule(this.#graceMs, end);
+      const cancelTimer = this.#clock.schedule(this.#graceMs, end);
       run.result.then(end, end);
     });
   }

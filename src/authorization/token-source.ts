@@ -1,33 +1,37 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
-import type { Random, Clock } from "../ports/clock.js";
+import type { Clock, Random } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { OAuthApi, OAuthClient, TokenResponse } from "../webex/oauth.js";
 import type { TokenSource } from "../webex/rest.js";
-import type { AuthorizationSettings } from "./effective-client.js";
-import { effectiveClient } from "./effective-client.js";
-import type { Grant } from "./grant.js";
-import type { GrantRefusals } from "./grant-refusals.js";
-import { grantMismatch, missingGrantFault } from "./grant-status.js";
-import { RenewalSchedule } from "./renewal-plan.js";
-import { applyRefresh } from "./renewed-grant.js";
-import { cancelled, type TaskContext, SharedTask, throwIfCancelled } from "./shared-task.js";
+import { applyRefresh, type Grant } from "./grant.js";
+import {
+  authorizationRequired,
+  grantMismatch,
+  refreshRefused,
+  type GrantRefusals,
+} from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
+import { effectiveClient, type AuthorizationSettings } from "./oauth-context.js";
+import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
 
-/** How long a refused grant is left alone, while neither the keychain nor the client has changed. */
-const REFUSED_GRANT_DELAY_MS = 3_600_000;
-/** How long a rejected token that Webex gave again is not asked for again. */
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** A refused grant is not sent again within this time, unless the grant or the client changes. */
+const REFUSED_GRANT_DELAY_MS = HOUR_MS;
+/** If a refresh returns the token that Webex rejected, the next refresh waits this long. */
 const SAME_TOKEN_DELAY_MS = 60_000;
 const MAX_REJECTED_TOKENS = 8;
 /**
- * How long Webex may still answer a refresh that nobody waits for any more. With the time it takes to notice an edit of the settings,
- * everything has ended within the second of the contract.
+ * How long Webex may take to respond to a refresh whose callers have left. Together with the time
+ * to notice an edit of the settings, it stays below the second within which all requests have to
+ * stop.
  */
 const SHIELD_MS = 500;
 
 export interface TokenSourceOptions {
   readonly orgId: string;
-  readonly vault: GrantStore;
+  readonly grantStore: GrantStore;
   readonly refusals: GrantRefusals;
   readonly settings: () => AuthorizationSettings;
   readonly oauth: () => OAuthApi;
@@ -36,42 +40,46 @@ export interface TokenSourceOptions {
   readonly logger: Logger;
 }
 
-/** One refresh: the grant, and whom it goes to. */
-interface Renewal {
-  readonly grant: Grant;
+/** The grants of the organization, and what a refresh of the newest one is sent with. */
+interface CurrentGrants {
   readonly client: OAuthClient;
   readonly oauth: OAuthApi;
+  /** The stored grant, followed by the unsaved one if there is one. */
+  readonly grants: readonly Grant[];
+  readonly newest: Grant;
 }
 
 /**
- * Access tokens of one organization, from the grant in the vault. Renewed ahead of their expiry without holding up the request at
- * hand; after a 401, at once, one refresh for all who wait. The keychain is read before every refresh and after a refused one, since
- * another process may have been first, and what a refresh gives is stored before it is used. While it cannot be stored, it is held
- * and used only when the stored token is over. A refresh that Webex has already may end although nobody wants its token any more: its
- * answer may hold the only refresh token that is still good.
+ * Access tokens of one organization. A token is renewed in the background before it expires, and in
+ * the foreground after a 401, with one refresh for all callers. The keychain is read before each
+ * refresh and after a refused one, because another process may have refreshed the grant. Refreshed
+ * tokens are stored before they are used. While the keychain is unavailable, they stay in memory
+ * and are used only when the stored token is no longer usable. A refresh that has reached Webex
+ * finishes even if all callers cancel, because its response may contain the only valid refresh
+ * token.
  */
 export class OrganizationTokenSource implements TokenSource {
   readonly #options: TokenSourceOptions;
   readonly #schedule: RenewalSchedule;
   readonly #refreshing: SharedTask<Secret>;
-  /** Tokens that Webex has answered with 401 and not vouched for since; the last few. */
+  /** The latest tokens that Webex rejected with 401 and has not confirmed since. */
   #rejected: readonly Secret[] = [];
   #sameTokenUntil = -Infinity;
-  /** The latest renewal ahead of time. It outlives the request that it was begun at. */
+  /** Outlives the request that started it. */
   #backgroundRenewal = { controller: new AbortController(), finished: Promise.resolve() };
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
-    this.#schedule = new RenewalSchedule(options.clock, options.random);
+    this.#schedule = new RenewalSchedule(options);
     this.#refreshing = new SharedTask(options.clock, SHIELD_MS);
   }
 
-  /** Nobody wants tokens any more: a renewal ahead of time is called off. */
+  /** Cancels a renewal in the background. */
   cancel(): void {
     this.#backgroundRenewal.controller.abort();
   }
 
-  /** Resolves when nothing is under way any more of what was called off. */
+  /** Resolves when all cancelled refreshes are over and their results are stored. */
   async whenIdle(): Promise<void> {
     await this.#backgroundRenewal.finished;
     await this.#refreshing.drained();
@@ -79,15 +87,21 @@ export class OrganizationTokenSource implements TokenSource {
 
   async getToken(signal: AbortSignal): Promise<Secret> {
     throwIfCancelled(signal);
-    await this.#ensureRead(signal);
-    const { client, grants } = this.#requireGrants();
-    const usable = grants.find((g) => this.#isUsable(g));
+    if (this.#options.grantStore.state.kind !== "ready") {
+      await this.#options.grantStore.reload();
+      throwIfCancelled(signal);
+    }
+    const { client, grants, newest } = this.#currentGrants();
+    const usable = grants.find((grant) => this.#isUsable(grant));
     if (usable === undefined) return this.#refresh(signal);
-    const newest = grants.at(-1) ?? usable;
-    const refused = this.#findRecentRefusal(newest, client) !== null;
-    // A grant that is held unsaved has just been renewed: first it has to be stored.
-    if (grants.length === 1 && !refused && !this.#refreshing.isBusy && this.#schedule.isDue(newest))
-      this.#startBackgroundRenewal(newest);
+    const isRefused = this.#findRecentRefusal(newest, client) !== null;
+    // An unsaved grant has just been refreshed, and has to be stored before the next refresh.
+    const isSaved = grants.length === 1;
+    if (isSaved && !isRefused && !this.#refreshing.isBusy && this.#schedule.isDue(newest)) {
+      const controller = new AbortController();
+      const finished = this.#renewInBackground(newest, controller.signal);
+      this.#backgroundRenewal = { controller, finished };
+    }
     return usable.accessToken;
   }
 
@@ -95,196 +109,213 @@ export class OrganizationTokenSource implements TokenSource {
     throwIfCancelled(signal);
     if (!this.#isRejected(rejected))
       this.#rejected = [rejected, ...this.#rejected].slice(0, MAX_REJECTED_TOKENS);
-    await this.#ensureRead(signal);
-    const other = this.#requireGrants().grants.find((g) => this.#isUsable(g));
-    return other === undefined ? this.#refresh(signal) : other.accessToken;
+    return this.getToken(signal);
   }
 
-  /** A renewal that failed on the old way to Webex is not put off any longer, unless Webex itself asked for it. */
+  /** Retries a failed renewal without further delay, unless Webex demanded the delay. */
   routeChanged(): void {
     this.#schedule.retryFailed();
   }
 
-  async #ensureRead(signal: AbortSignal): Promise<void> {
-    if (this.#options.vault.state.kind === "ready") return;
-    await this.#options.vault.reload();
-    throwIfCancelled(signal);
-  }
-
-  /** The stored grant, then the one held unsaved, if there is one; both given for the client and the origin in use, whose `oauth` it is. */
-  #requireGrants(): { client: OAuthClient; oauth: OAuthApi; grants: readonly Grant[] } {
-    const { vault, settings, oauth, orgId } = this.#options;
-    const storedClient = vault.state.kind === "ready" ? vault.state.client : null;
+  /** Throws if the settings or the keychain do not allow the use of the grant. */
+  #currentGrants(): CurrentGrants {
+    const { grantStore, settings, oauth, orgId } = this.#options;
+    const storedClient = grantStore.content?.client ?? null;
     const client = effectiveClient(settings(), storedClient);
-    const { stored, unsaved: held } = vault.findGrant(orgId);
-    if (stored === null) throw missingGrantFault(orgId);
-    const reason = grantMismatch(stored, settings(), storedClient);
-    if (reason !== null) throw reason;
-    return { client, oauth: oauth(), grants: held === null ? [stored] : [stored, held] };
+    const { stored, unsaved } = grantStore.findGrant(orgId);
+    if (stored === null) throw authorizationRequired(orgId, "missing");
+    const mismatch = grantMismatch(stored, settings(), storedClient);
+    if (mismatch !== null) throw mismatch;
+    const grants = unsaved === null ? [stored] : [stored, unsaved];
+    return { client, oauth: oauth(), grants, newest: unsaved ?? stored };
   }
 
-  #isUsable(grant: Grant): boolean {
-    if (this.#isRejected(grant.accessToken)) return false;
-    return (
-      grant.accessTokenExpiresAt === null || grant.accessTokenExpiresAt > this.#options.clock.now()
-    );
+  #isUsable({ accessToken, accessTokenExpiresAt }: Grant): boolean {
+    if (this.#isRejected(accessToken)) return false;
+    return accessTokenExpiresAt === null || accessTokenExpiresAt > this.#options.clock.now();
   }
 
   #isRejected(token: Secret): boolean {
-    return this.#rejected.some((r) => r.equals(token));
+    return this.#rejected.some((rejected) => rejected.equals(token));
   }
 
   #findRecentRefusal(grant: Grant, client: OAuthClient): Fault | null {
-    const refusal = this.#options.refusals.find(grant, client);
-    return refusal !== null &&
-      this.#options.clock.monotonic() - refusal.refusedAt < REFUSED_GRANT_DELAY_MS
-      ? refusal.fault
-      : null;
+    const { refusals, clock } = this.#options;
+    const { fault = null, refusedAt = -Infinity } = refusals.find(grant, client) ?? {};
+    return clock.monotonic() - refusedAt < REFUSED_GRANT_DELAY_MS ? fault : null;
   }
 
-  /** A working token by a refresh, this caller's or one under way. */
+  /** Refreshes, or joins the refresh in progress. */
   async #refresh(signal: AbortSignal): Promise<Secret> {
     const secret = await this.#refreshing.join(signal, (task) =>
-      this.#refreshOnce(task, (g) => this.#isUsable(g)),
+      this.#refreshOnce(task, (grant) => this.#isUsable(grant)),
     );
     if (this.#isRejected(secret)) {
-      // Webex vouches for the token that it rejected: it gets another chance, but is not asked about again at every request.
-      this.#rejected = this.#rejected.filter((r) => !r.equals(secret));
+      // Webex confirms the token that it rejected. Use it, but do not refresh at each request.
+      this.#rejected = this.#rejected.filter((rejected) => !rejected.equals(secret));
       this.#sameTokenUntil = this.#options.clock.monotonic() + SAME_TOKEN_DELAY_MS;
     }
     return secret;
   }
 
-  #startBackgroundRenewal(grant: Grant): void {
-    const controller = new AbortController();
-    this.#backgroundRenewal = {
-      controller,
-      finished: this.#renewInBackground(grant, controller.signal),
-    };
-  }
-
-  async #renewInBackground(grant: Grant, signal: AbortSignal): Promise<void> {
-    const { logger, orgId } = this.#options;
+  async #renewInBackground(due: Grant, signal: AbortSignal): Promise<void> {
     this.#schedule.recordStart();
     try {
-      // Done already if another process has renewed it: then the keychain holds other tokens than those that were due.
-      const isDone = (g: Grant): boolean =>
-        this.#isUsable(g) && !g.accessToken.equals(grant.accessToken);
+      // Another process has renewed the grant if the token in the keychain is not the due one.
+      const isDone = (grant: Grant): boolean =>
+        this.#isUsable(grant) && !grant.accessToken.equals(due.accessToken);
       const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
-      this.#schedule.recordSuccess(secret.equals(grant.accessToken));
+      this.#schedule.recordSuccess(secret.equals(due.accessToken));
     } catch (error) {
-      const fault = asFault(error);
-      this.#schedule.recordFailure(fault.retryAfterMs ?? 0);
-      if (fault.code === "cancelled") return;
-      logger.warn(
-        "The access token could not be renewed ahead of time; the present one goes on being used while Webex takes it.",
-        {
-          orgId,
-          code: fault.code,
-          status: fault.status,
-          trackingId: fault.trackingId,
-        },
+      const { code, status, trackingId, retryAfterMs = 0 } = asFault(error);
+      this.#schedule.recordFailure(retryAfterMs);
+      if (code === "cancelled") return;
+      this.#options.logger.warn(
+        "The access token could not be renewed in advance. The current one is used while Webex accepts it.",
+        { orgId: this.#options.orgId, code, status, trackingId },
       );
     }
   }
 
-  /** One refresh. `done` tells a grant, found in the keychain meanwhile, that makes it unnecessary. */
+  /** `isDone`: whether a grant found in the keychain makes the refresh unnecessary. */
   async #refreshOnce(task: TaskContext, isDone: (grant: Grant) => boolean): Promise<Secret> {
-    const { vault, refusals, clock } = this.#options;
-    await vault.reload().catch(() => undefined);
-    throwIfCancelled(task.signal);
-    const { client, oauth, grants } = this.#requireGrants();
-    const found = grants.find(isDone);
-    if (found !== undefined) return found.accessToken;
-    const newest = grants.at(-1);
-    if (newest === undefined) throw missingGrantFault(this.#options.orgId);
-    const refusal = this.#findRecentRefusal(newest, client);
+    const current = await this.#rereadGrants(task.signal);
+    const done = current.grants.find(isDone);
+    if (done !== undefined) return done.accessToken;
+    const refusal = this.#findRecentRefusal(current.newest, current.client);
     if (refusal !== null) throw refusal;
-    if (clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
+    if (this.#options.clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
     try {
-      return await this.#exchange({ grant: newest, client, oauth }, task);
+      return await this.#send(current, task);
     } catch (error) {
-      const fault = asFault(error);
-      if (fault.code !== "grantRefused") throw fault;
-      const second = await this.#findNewerGrant(newest, task.signal);
-      if (second !== null && isDone(second.grant)) return second.grant.accessToken;
-      if (second !== null) return await this.#exchange(second, task, true);
-      throw this.#recordRefusal(newest, client, fault, refusals);
+      if (asFault(error).code !== "grantRefused") throw error;
+      const latest = await this.#rereadGrants(task.signal);
+      if (latest.newest.refreshToken.equals(current.newest.refreshToken))
+        throw this.#recordRefusal(current, error);
+      if (isDone(latest.newest)) return latest.newest.accessToken;
+      return await this.#send(latest, task).catch((error: unknown) => {
+        throw this.#recordRefusal(latest, error);
+      });
     }
   }
 
-  /** The keychain's grant, where it holds another refresh token than the one refused. */
-  async #findNewerGrant(refused: Grant, signal: AbortSignal): Promise<Renewal | null> {
-    await this.#options.vault.reload().catch(() => undefined);
+  async #rereadGrants(signal: AbortSignal): Promise<CurrentGrants> {
+    await this.#options.grantStore.reload().catch(() => undefined);
     throwIfCancelled(signal);
-    const { client, oauth, grants } = this.#requireGrants();
-    const newest = grants.at(-1);
-    return newest === undefined || newest.refreshToken.equals(refused.refreshToken)
-      ? null
-      : { grant: newest, client, oauth };
+    return this.#currentGrants();
   }
 
-  async #exchange(
-    { grant, client, oauth }: Renewal,
-    task: TaskContext,
-    isLastAttempt = false,
-  ): Promise<Secret> {
-    const { vault, refusals, clock, logger, orgId } = this.#options;
-    let answer: TokenResponse;
+  async #send({ newest, client, oauth }: CurrentGrants, task: TaskContext): Promise<Secret> {
+    const { grantStore, refusals, clock, logger, orgId } = this.#options;
+    let tokens: TokenResponse;
     try {
-      answer = await task.shield((signal) => oauth.refresh(client, grant.refreshToken, signal));
+      tokens = await task.shield((signal) => oauth.refresh(client, newest.refreshToken, signal));
     } catch (error) {
-      const fault = task.signal.aborted ? cancelled() : asFault(error);
-      throw isLastAttempt && fault.code === "grantRefused"
-        ? this.#recordRefusal(grant, client, fault, refusals)
-        : fault;
+      throw task.signal.aborted ? cancelled() : asFault(error);
     }
-    const renewed = applyRefresh(grant, answer, clock.now());
-    const storedClient = await vault.storeRefreshed(grant, renewed);
+    const refreshed = applyRefresh(newest, tokens, clock.now());
+    const outcome = await grantStore.storeRefreshed(newest, refreshed);
     refusals.clear(orgId);
-    if (storedClient === "held")
+    if (outcome === "stored") logger.info("The access token was renewed.", { orgId });
+    else
       logger.warn(
-        "A renewed token could not be stored in the keychain yet: it is held in memory and tried again.",
+        "The renewed token could not be stored in the keychain yet. It stays in memory, and the worker tries again.",
         { orgId },
       );
-    else logger.info("The access token was renewed.", { orgId });
-    return renewed.accessToken;
+    return refreshed.accessToken;
   }
 
-  #recordRefusal(grant: Grant, client: OAuthClient, fault: Fault, refusals: GrantRefusals): Fault {
-    // Then nobody has to authorize again: the grant is good, the integration's secret is not.
-    const isSecretRefused = fault.data.error === "invalid_client";
-    const refused = new Fault(
-      "grantRefused",
-      isSecretRefused
-        ? "Webex does not take the integration's client id and secret: the organization's presence cannot be read."
-        : "Webex no longer accepts the organization's authorization: its presence cannot be read.",
-      {
-        cause: fault,
-        hint: isSecretRefused
-          ? 'Keep the integration\'s present secret, as developer.webex.com gives it, with the command "ucx-webex-presence secret client" in the account that the worker runs under. The authorization itself is kept, and goes on then.'
-          : "A Webex administrator of the organization has to authorize the integration again.",
-        ...(fault.status === undefined ? {} : { status: fault.status }),
-        ...(fault.trackingId === undefined ? {} : { trackingId: fault.trackingId }),
-        data: { orgId: grant.orgId, secretRefused: isSecretRefused },
-      },
-    );
-    this.#options.logger.warn(refused.message, {
-      orgId: grant.orgId,
-      status: fault.status,
-      trackingId: fault.trackingId,
-    });
-    refusals.record(grant, client, refused, this.#options.clock.monotonic());
-    return refused;
+  /** Records the refusal if `error` is one. Returns the fault to throw. */
+  #recordRefusal({ newest: grant, client }: CurrentGrants, error: unknown): Fault {
+    const cause = asFault(error);
+    if (cause.code !== "grantRefused") return cause;
+    const { logger, refusals, clock, orgId } = this.#options;
+    const fault = refreshRefused(orgId, cause);
+    const { message, status, trackingId } = fault;
+    logger.warn(message, { orgId, status, trackingId });
+    refusals.record({ grant, client, fault, refusedAt: clock.monotonic() });
+    return fault;
   }
 }
 
 function sameTokenFault(): Fault {
   return new Fault(
     "unauthorized",
-    "Webex rejects the organization's access token and gives no other one.",
+    "Webex rejects the organization's access token and returns the same token when it is refreshed.",
     {
-      hint: "If this goes on, a Webex administrator of the organization has to authorize the integration again.",
+      hint: "If the problem persists, have a Webex administrator of the organization authorize the integration again.",
     },
   );
+}
+
+/** An access token is renewed when this much, or a tenth of its remaining lifetime, is left. */
+const ACCESS_LEAD_MS = HOUR_MS;
+/** A refresh token that would expire unused is used this long before. */
+const REFRESH_LEAD_MS = 14 * DAY_MS;
+/** Webex returns the same token when refreshed too often, so an earlier attempt is pointless. */
+const SAME_TOKEN_RENEWAL_DELAY_MS = HOUR_MS;
+const FAILURE_DELAY_MS = 60_000;
+
+/** Decides when the tokens of one organization are renewed in advance. */
+class RenewalSchedule {
+  readonly #options: TokenSourceOptions;
+  #token: Secret | null = null;
+  #leadMs = 0;
+  #notBefore = -Infinity;
+  #refreshTokenNotBefore = -Infinity;
+  /** Whether the delay is the worker's own, and not demanded by Webex. */
+  #hasFailed = false;
+
+  constructor(options: TokenSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a grant with a usable access token should be renewed now. */
+  isDue(grant: Grant): boolean {
+    this.#trackToken(grant);
+    const { accessTokenExpiresAt, refreshTokenExpiresAt } = grant;
+    const monotonic = this.#options.clock.monotonic();
+    if (monotonic < this.#notBefore) return false;
+    const now = this.#options.clock.now();
+    if (accessTokenExpiresAt !== null && accessTokenExpiresAt - now <= this.#leadMs) return true;
+    return (
+      refreshTokenExpiresAt !== null &&
+      refreshTokenExpiresAt - now <= REFRESH_LEAD_MS &&
+      monotonic >= this.#refreshTokenNotBefore
+    );
+  }
+
+  /** Unless the attempt fails, a refresh token close to its expiry is not used again for a day. */
+  recordStart(): void {
+    this.#refreshTokenNotBefore = this.#options.clock.monotonic() + DAY_MS;
+  }
+
+  recordSuccess(isSameToken: boolean): void {
+    this.#hasFailed = false;
+    this.#notBefore = isSameToken
+      ? this.#options.clock.monotonic() + SAME_TOKEN_RENEWAL_DELAY_MS
+      : -Infinity;
+  }
+
+  /** `retryAfterMs`: the delay that Webex demanded, or 0. */
+  recordFailure(retryAfterMs: number): void {
+    this.#hasFailed = retryAfterMs === 0;
+    this.#notBefore = this.#options.clock.monotonic() + Math.max(FAILURE_DELAY_MS, retryAfterMs);
+    this.#refreshTokenNotBefore = -Infinity;
+  }
+
+  retryFailed(): void {
+    if (this.#hasFailed) this.#notBefore = -Infinity;
+    this.#hasFailed = false;
+  }
+
+  #trackToken(grant: Grant): void {
+    if (this.#token?.equals(grant.accessToken) === true) return;
+    this.#token = grant.accessToken;
+    if (grant.accessTokenExpiresAt === null) return;
+    const left = grant.accessTokenExpiresAt - this.#options.clock.now();
+    // The jitter keeps the nodes of a cluster, which share a grant, from refreshing it together.
+    this.#leadMs =
+      Math.min(ACCESS_LEAD_MS, left / 10) * (0.8 + 0.4 * this.#options.random.random());
+  }
 }

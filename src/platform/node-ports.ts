@@ -6,7 +6,7 @@ import { readCertificates } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
 import { listenOnLoopback } from "./loopback-server.js";
-import { nodeProcess, readProductDocument, version } from "./node-process.js";
+import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
 import type { claimStdio } from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
 import { DiskSettingsFile } from "./settings-file.js";
@@ -40,6 +40,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,
+    readAsset,
     version,
   };
 }

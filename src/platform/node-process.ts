@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { parseArgs } from "node:util";
 
+import type { ReadAsset } from "../ports/loopback-server.js";
 import type { ProcessPort } from "../ports/process.js";
 
 const PROBE_INTERVAL_MS = 1_000;
@@ -131,6 +132,12 @@ export const version: string = typeof WORKER_VERSION === "undefined" ? "0.0.0" :
 /** The folder of `dist/` and the manifest; the current folder if compiled sources run. */
 export const productDirectory: string =
   typeof __dirname === "undefined" ? process.cwd() : join(__dirname, "..");
+
+/** Where the build copies the files that `readAsset` reads. Compiled sources read the originals. */
+const assetDirectory: string =
+  typeof __dirname === "undefined" ? join(process.cwd(), "src") : join(__dirname, "assets");
+
+export const readAsset: ReadAsset = (name) => readFile(join(assetDirectory, name), "utf8");
 
 /** Reads a JSON document of the product. */
 export async function readProductDocument(

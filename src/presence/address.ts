@@ -1,27 +1,21 @@
 const MAX_LENGTH = 1024;
-const SCHEMES: ReadonlySet<string> = new Set([
-  "sip",
-  "sips",
-  "mailto",
-  "xmpp",
-  "webex",
-  "pres",
-  "im",
-]);
+const SCHEMES: ReadonlySet<string> = new Set("sip sips mailto xmpp webex pres im".split(" "));
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
 const FORBIDDEN_IN_ADDRESS = /[\s<>:,"\\\p{Cc}\p{Cs}]/u;
 const FORBIDDEN_IN_DOMAIN = /[/#[\]]/;
 const AT = 0x40;
 
-/** 1 for the characters that need no treatment: most addresses consist of nothing else. */
+/** 1 for characters that normalization never changes. Most addresses contain no others. */
 const IS_PLAIN = new Uint8Array(128);
-for (const character of "abcdefghijklmnopqrstuvwxyz0123456789._-+'")
+for (const character of "abcdefghijklmnopqrstuvwxyz0123456789._-+'") {
   IS_PLAIN[character.charCodeAt(0)] = 1;
+}
 
 /**
- * The form in which addresses are compared: `local@domain`, lower case, without surrounding space, `<>` (and a display name before
- * it), scheme, parameters and headers, percent-escapes decoded. Null for anything else: `tel:` and unknown schemes, a password or
- * a port, spaces or controls inside, more than 1,024 characters.
+ * Returns the form in which addresses are compared: `local@domain` in lower case, without
+ * surrounding space, `<>` and a display name before it, scheme, parameters and headers, and with
+ * percent-escapes decoded. Returns null for anything else: `tel:` and unknown schemes, a password
+ * or a port, spaces or control characters inside, more than 1,024 characters.
  */
 export function normalizeAddress(text: string): string | null {
   if (text.length > MAX_LENGTH) return null;
@@ -55,7 +49,10 @@ function parseAddress(text: string): string | null {
   return FORBIDDEN_IN_DOMAIN.test(address.slice(at + 1)) ? null : address;
 }
 
-/** RFC 3261 name-addr: `"Ada" <sip:ada@example.com>;tag=1`. A display name may hold `<`, so the last one counts. */
+/**
+ * Parses an RFC 3261 name-addr: `"Ada" <sip:ada@example.com>;tag=1`. A display name may contain
+ * `<`, so the last one is the bracket.
+ */
 function stripBrackets(text: string): string | null {
   const open = text.lastIndexOf("<");
   if (open === -1) return text;
@@ -77,5 +74,63 @@ function decodePercent(text: string): string | null {
     return decodeURIComponent(text);
   } catch {
     return null;
+  }
+}
+
+/**
+ * Addresses with the time of their latest event (elapsed milliseconds), each kept for a limited
+ * time. Every operation takes constant time: entries are in order of time, and each addition evicts
+ * up to two expired ones.
+ */
+export class RecentAddresses {
+  readonly #ttlMs: number;
+  readonly #times = new Map<string, number>();
+
+  constructor(ttlMs: number) {
+    this.#ttlMs = ttlMs;
+  }
+
+  get isEmpty(): boolean {
+    return this.#times.size === 0;
+  }
+
+  /** Returns whether the address is new. */
+  add(address: string, now: number): boolean {
+    const isKnown = this.has(address, now);
+    this.#times.delete(address);
+    this.#times.set(address, now);
+    this.#evict(now);
+    return !isKnown;
+  }
+
+  has(address: string, now: number): boolean {
+    const time = this.#times.get(address);
+    return time !== undefined && now - time <= this.#ttlMs;
+  }
+
+  /** Returns the time of the removed address, or null if it was unknown or had expired. */
+  remove(address: string, now: number): number | null {
+    const time = this.has(address, now) ? this.#times.get(address) : undefined;
+    this.#times.delete(address);
+    return time ?? null;
+  }
+
+  /** The earliest time that has not expired. */
+  oldestTime(now: number): number | null {
+    for (const time of this.#times.values()) if (now - time <= this.#ttlMs) return time;
+    return null;
+  }
+
+  *active(now: number): Generator<string> {
+    for (const [address, time] of this.#times) if (now - time <= this.#ttlMs) yield address;
+  }
+
+  #evict(now: number): void {
+    let remaining = 2;
+    for (const [address, time] of this.#times) {
+      if (remaining === 0 || now - time <= this.#ttlMs) return;
+      this.#times.delete(address);
+      remaining -= 1;
+    }
   }
 }

@@ -1,20 +1,20 @@
-/** One Webex user as Webex last told it, reduced to what presence needs. Texts are verbatim. */
+/** One Webex user, reduced to the members that presence needs. Texts are verbatim. */
 export interface PersonSnapshot {
   readonly id: string;
   readonly displayName: string | null;
   readonly userName: string | null;
   readonly emails: readonly string[];
   readonly sipAddresses: readonly string[];
-  /** The `status` member, verbatim; null where it is absent. */
+  /** The `status` member; null if absent. */
   readonly status: string | null;
-  /** The `lastActivity` member (ISO 8601), verbatim; null where it is absent. */
+  /** The `lastActivity` member (ISO 8601); null if absent. */
   readonly lastActivity: string | null;
 }
 
-/** A person as it stands on a page of Webex's list: read only where that is needed, for most are told as they were before. */
+/** An item of a page of Webex's list. Decoding is deferred, because most items have not changed. */
 export interface ListedPerson {
-  /** A number made of every byte written of the person, so the same again where nothing has changed; NaN where it is not known. */
+  /** A hash of the item's bytes: equal for an item that has not changed. NaN if not computed. */
   readonly fingerprint: number;
-  /** Null for a bot, a guest and what has no id. Fault: `webexError`, where it cannot be read. */
+  /** Returns null for a bot, a guest or an item without an id. Throws `Fault` `webexError`. */
   read(): PersonSnapshot | null;
 }

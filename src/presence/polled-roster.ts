@@ -1,7 +1,10 @@
 import type { Subscribable } from "../faults/emitter.js";
 import type { ListedPerson, PersonSnapshot } from "./person.js";
 
-/** How old (in seconds) what is known of the watched persons is: the median and the 95th percentile; null when nobody is watched. */
+/**
+ * Ages, in seconds, of what is known of the watched persons: median and 95th percentile. Null if
+ * nobody is watched.
+ */
 export interface WatchedAges {
   readonly watchedP50: number | null;
   readonly watchedP95: number | null;
@@ -10,77 +13,85 @@ export interface WatchedAges {
 /** A watched person whom a lookup by e-mail would refresh. */
 export interface LookupCandidate {
   readonly address: string;
-  /** See `WatchedDemand.pageWorth`. */
+  /** The value of refreshing the person: 1/4 to 1, by how often the status changes. */
   readonly weight: number;
-  /** When Webex last told of the person, monotonic milliseconds. */
+  /** When Webex last reported the person, in monotonic milliseconds. */
   readonly observedAt: number;
-  /** Began to be watched while not fresh, and was not confirmed since. */
+  /** Was not fresh when a watch began, and has not been observed since. */
   readonly isNewlyWatched: boolean;
 }
 
-/**
- * The watched persons that are known, as polling weighs them. What a fresh look at somebody is worth (1/4 to 1) follows from how
- * often their status changes.
- */
+/** The known persons who are watched, weighted for the planner of the requests. */
 export interface RefreshDemand {
-  /** For each page of the list: the worth of the watched persons on it. */
+  /** By page of the list: the sum of the weights of the watched persons on it. */
   readonly pageWeights: Float64Array;
-  /** For each page: how many on it began to be watched while not fresh, and were not confirmed since. */
+  /** By page of the list: the number of newly watched persons on it. */
   readonly pageNewlyWatched: Uint32Array;
   readonly persons: number;
   readonly newlyWatched: number;
-  /** How many persons of equal worth they come to for one who visits each as often as the square root of their worth: (sum of roots)² / sum. */
+  /**
+   * The number of equally weighted persons that would cost as many requests, if each is refreshed
+   * in proportion to the square root of the weight: (Σ√w)² / Σw.
+   */
   readonly effectivePersons: number;
-  /** A few that are most worth a lookup, best first. */
+  /** The few persons with the greatest need of a lookup, in order. */
   readonly lookupCandidates: readonly LookupCandidate[];
-  /** The same of those alone who were on no page yet. */
+  /** The same, of the persons that have not been on any page. */
   readonly notOnAnyPage: readonly LookupCandidate[];
 }
 
-/** What a page told. */
+/** What applying one page found. */
 export interface PageResult {
-  /** Persons on it, bots and guests left out. */
+  /** Persons on the page, without bots and guests. */
   readonly persons: number;
-  /** Of them, those who were known to stand on this page. */
+  /** Those of them that were on this page the last time. */
   readonly alreadyOnPage: number;
   readonly sharesStatus: boolean;
-  /** Distinct persons that Webex told of since the present sweep began, on this page or otherwise. */
+  /** Distinct persons that Webex has reported since the current sweep began, in whatever answer. */
   readonly seenInSweep: number;
 }
 
 export interface RosterEvents {
-  /** What is watched and lacks an answer may have changed. */
+  /** A watch began of a person or address that needs a request. */
   readonly demandChanged: undefined;
 }
 
-/** One organization's roster as polling sees it: what Webex told goes in, who is looked at comes out. */
+/**
+ * The roster of one organization, for polling: takes what Webex reports, and says who is watched.
+ */
 export interface PolledRoster {
+  readonly events: Subscribable<RosterEvents>;
   readonly personCount: number;
   /** Distinct watched persons of this organization, and watched addresses that match nobody. */
   readonly watchedCount: number;
   watchedAges(): WatchedAges;
 
-  /** A walk over all pages begins; the number names it in the calls below. */
+  /** Begins a walk over all pages and returns its number. */
   beginSweep(): number;
   /**
-   * What stands on one page, as of now; `page` is its number in the walk, counted from 0. Subscribers hear of changes soon after. Fault: that of
-   * `ListedPerson.read`; those before it are applied.
+   * Applies a page of the sweep; `page` counts from 0. Throws what `ListedPerson.read` throws; the
+   * items before it are applied.
    */
   applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult;
-  /** The same of a page read again out of turn. */
+  /** Applies a page that was fetched again outside a sweep. */
   applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult;
-  /** Every page was seen: a person missed by two complete sweeps running is dropped, and what matched nobody is `notFound`. */
+  /**
+   * Ends a sweep that has read every page. Removes persons missing from two consecutive sweeps;
+   * addresses that match nobody are `notFound`. A sweep without any person proves nothing, because
+   * the administrator who authorized the worker is a person: it changes nothing.
+   */
   completeSweep(sweep: number): void;
+  /** Applies the answer to a lookup of `address`. */
+  applyLookup(address: string, persons: readonly PersonSnapshot[]): void;
 
   /**
-   * Up to `max` watched addresses that match nobody and whose last answer ("not found", kept 10 minutes) is missing or too old;
-   * only such as Webex can look up (`local@domain`).
+   * Returns up to `max` watched addresses that match nobody and have no valid answer ("not found"
+   * is valid for 10 minutes). Each has the form `local@domain`.
    */
   unansweredAddresses(max: number): readonly string[];
-  /** Over `pages` pages; made anew at most once a second. Somebody is fresh up to an age of `freshMs`. */
+  /**
+   * Returns the demand over `pages` pages, computed at most once a second. A person is fresh up to
+   * an age of `freshMs`.
+   */
   refreshDemand(pages: number, freshMs: number): RefreshDemand;
-  /** Webex's answer to a lookup of `address`, as of now: the persons found, or none. */
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): void;
-  /** Calls when somebody not known or not yet answered begins to be watched, or somebody known whom nobody watched. */
-  readonly events: Subscribable<RosterEvents>;
 }

@@ -10,50 +10,54 @@ interface ListPosition {
   readonly orgId: string;
 }
 
+/** The next person of one store in a merge of several. */
 interface MergeHead {
   readonly store: PersonStore;
-  readonly order: Int32Array;
-  at: number;
+  readonly slots: Int32Array;
+  next: number;
 }
 
-/** Everybody known, by uri in code-unit order (then by person and organization). The order of an organization is made anew only when it changed. */
+/**
+ * All known persons by URI in code unit order, then by id and organization. The sorted slots of a
+ * store are cached until its version changes.
+ */
 export class PresenceList {
   readonly #resolver: Resolver;
-  readonly #orders = new WeakMap<
+  readonly #sorted = new WeakMap<
     PersonStore,
-    { readonly version: number; readonly order: Int32Array }
+    { readonly version: number; readonly slots: Int32Array }
   >();
 
   constructor(resolver: Resolver) {
     this.#resolver = resolver;
   }
 
-  /** Faults: `invalidParams` (a bad cursor), `unknownOrganization`. */
-  getPage({ limit, cursor, states, orgId }: PresenceListQuery): PresenceListPage {
+  /** Throws `Fault` `invalidParams` (an invalid cursor) or `unknownOrganization`. */
+  getPage({ limit, cursor, states, orgId }: PresenceListQuery, now: number): PresenceListPage {
     const after = cursor === null ? null : parseCursor(cursor);
     const stores = this.#storesOf(orgId);
     const stateFilter = states === null ? null : new Set(states);
     const matchesFilter = (store: PersonStore, slot: number): boolean =>
-      stateFilter?.has(this.#resolver.presenceOf(store, slot).state) !== false;
-    const total = sum(stores, (store) => {
-      if (stateFilter === null) return store.persons.personCount;
-      let count = 0;
-      for (const slot of store.slots()) if (matchesFilter(store, slot)) count += 1;
-      return count;
-    });
+      stateFilter?.has(this.#resolver.presenceOf(store, slot, now).state) !== false;
+    let total = 0;
+    for (const store of stores) {
+      if (stateFilter === null) total += store.personCount;
+      else for (const slot of store.slots()) if (matchesFilter(store, slot)) total += 1;
+    }
     const records: PresenceRecord[] = [];
     let last: ListPosition | null = null;
     for (const { store, slot } of this.#merge(stores, after)) {
       if (!matchesFilter(store, slot)) continue;
-      if (records.length === limit && last !== null)
+      if (records.length === limit && last !== null) {
         return { records, nextCursor: formatCursor(last), total };
+      }
       last = positionOf(store, slot);
-      records.push(this.#resolver.toRecord(last.uri, this.#resolver.matchOf(store, slot)));
+      records.push(this.#resolver.toRecord(last.uri, this.#resolver.matchOf(store, slot, now)));
     }
     return { records, nextCursor: null, total };
   }
 
-  /** The texts by which lists name everybody, in order; one that names two persons comes twice. */
+  /** The list URIs of all persons, in order. One that names two persons occurs twice. */
   *uris(): Generator<string> {
     for (const { store, slot } of this.#merge(this.#resolver.stores, null)) yield store.uriOf(slot);
   }
@@ -61,8 +65,9 @@ export class PresenceList {
   #storesOf(orgId: string | null): readonly PersonStore[] {
     if (orgId === null) return this.#resolver.stores;
     const store = this.#resolver.stores.find((candidate) => candidate.orgId === orgId);
-    if (store === undefined)
-      throw new Fault("unknownOrganization", "No authorization names this Webex organization.");
+    if (store === undefined) {
+      throw new Fault("unknownOrganization", "No authorization names this organization.");
+    }
     return [store];
   }
 
@@ -71,30 +76,28 @@ export class PresenceList {
     after: ListPosition | null,
   ): Generator<{ store: PersonStore; slot: number }> {
     const heads = stores.map((store): MergeHead => {
-      const order = this.#sortedSlots(store);
-      return { store, order, at: after === null ? 0 : firstAfter(store, order, after) };
+      const slots = this.#sortedSlots(store);
+      return { store, slots, next: after === null ? 0 : indexAfter(store, slots, after) };
     });
     for (;;) {
-      const open = heads.filter((head) => head.at < head.order.length);
+      const open = heads.filter((head) => head.next < head.slots.length);
       const head =
         open.length > 1
           ? open.reduce((a, b) => (compare(headPosition(b), headPosition(a)) < 0 ? b : a))
           : open[0];
       if (head === undefined) return;
-      yield { store: head.store, slot: head.order[head.at] ?? 0 };
-      head.at += 1;
+      yield { store: head.store, slot: head.slots[head.next] ?? 0 };
+      head.next += 1;
     }
   }
 
   #sortedSlots(store: PersonStore): Int32Array {
-    const known = this.#orders.get(store);
-    if (known?.version === store.version) return known.order;
-    const places = [...store.slots()]
-      .map((slot) => ({ slot, ...positionOf(store, slot) }))
-      .sort(compare);
-    const order = Int32Array.from(places, ({ slot }) => slot);
-    this.#orders.set(store, { version: store.version, order });
-    return order;
+    const known = this.#sorted.get(store);
+    if (known?.version === store.version) return known.slots;
+    const positions = [...store.slots()].map((slot) => ({ slot, ...positionOf(store, slot) }));
+    const slots = Int32Array.from(positions.sort(compare), ({ slot }) => slot);
+    this.#sorted.set(store, { version: store.version, slots });
+    return slots;
   }
 }
 
@@ -102,36 +105,32 @@ function positionOf(store: PersonStore, slot: number): ListPosition {
   return { uri: store.uriOf(slot), id: store.idOf(slot), orgId: store.orgId };
 }
 
-function headPosition({ store, order, at }: MergeHead): ListPosition {
-  return positionOf(store, order[at] ?? 0);
+function headPosition({ store, slots, next }: MergeHead): ListPosition {
+  return positionOf(store, slots[next] ?? 0);
 }
 
 function compare(a: ListPosition, b: ListPosition): number {
   return compareTexts(a.uri, b.uri) || compareTexts(a.id, b.id) || compareTexts(a.orgId, b.orgId);
 }
 
-/** By code units, whatever the locale. */
+/** Compares code units, independently of the locale. */
 function compareTexts(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-/** Where in the order the first one after a place stands; the place itself need not be there any more. */
-function firstAfter(store: PersonStore, order: Int32Array, position: ListPosition): number {
+/** Returns the index of the first slot after a position, which need not exist any more. */
+function indexAfter(store: PersonStore, slots: Int32Array, position: ListPosition): number {
   let low = 0;
-  let high = order.length;
+  let high = slots.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compare(positionOf(store, order[middle] ?? 0), position) > 0) high = middle;
+    if (compare(positionOf(store, slots[middle] ?? 0), position) > 0) high = middle;
     else low = middle + 1;
   }
   return low;
 }
 
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
-}
-
-/** The last place told, as base64url of ASCII JSON. */
+/** Encodes the last position of a page as base64url of ASCII JSON. */
 function formatCursor({ uri, id, orgId }: ListPosition): string {
   const ascii = encodeURIComponent(JSON.stringify([uri, id, orgId]));
   return btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -139,21 +138,18 @@ function formatCursor({ uri, id, orgId }: ListPosition): string {
 
 function parseCursor(cursor: string): ListPosition {
   try {
-    const position: unknown = JSON.parse(
-      decodeURIComponent(atob(cursor.replaceAll("-", "+").replaceAll("_", "/"))),
-    );
-    if (
-      Array.isArray(position) &&
-      position.length === 3 &&
-      position.every((part) => typeof part === "string")
-    ) {
-      const [uri = "", id = "", orgId = ""] = position;
-      return { uri, id, orgId };
+    const ascii = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
+    const position: unknown = JSON.parse(decodeURIComponent(ascii));
+    if (Array.isArray(position) && position.length === 3) {
+      const [uri, id, orgId] = position as unknown[];
+      if (typeof uri === "string" && typeof id === "string" && typeof orgId === "string") {
+        return { uri, id, orgId };
+      }
     }
   } catch {
-    // Whatever is wrong with it, it is not one of ours.
+    // Not base64, not percent-encoded or not JSON.
   }
-  throw new Fault("invalidParams", "The cursor is not one that presence/list gave.", {
-    data: { issues: [{ path: "cursor", message: "is not a cursor that presence/list gave" }] },
+  throw new Fault("invalidParams", "The cursor is not one that presence/list returned.", {
+    data: { issues: [{ path: "cursor", message: "is not a cursor that presence/list returned" }] },
   });
 }

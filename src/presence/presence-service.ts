@@ -2,10 +2,10 @@ import type { Subscribable } from "../faults/emitter.js";
 import type { PresenceRecord, PresenceState } from "./record.js";
 
 export interface PresenceListQuery {
-  /** 1..5000 */
+  /** 1 to 5000. */
   readonly limit: number;
   readonly cursor: string | null;
-  /** null: every state. */
+  /** Null for every state. */
   readonly states: readonly PresenceState[] | null;
   readonly orgId: string | null;
 }
@@ -13,45 +13,47 @@ export interface PresenceListQuery {
 export interface PresenceListPage {
   readonly records: readonly PresenceRecord[];
   readonly nextCursor: string | null;
-  /** How many persons the query names in all. */
+  /** The number of persons on all pages. */
   readonly total: number;
 }
 
 export type SubscriptionTarget = { readonly uris: readonly string[] } | { readonly all: true };
 
-/** Changes for one notification: each concerns each of the subscriptions. */
+/** The changes of one notification. Each concerns each of the subscriptions. */
 export interface ChangeBatch {
   readonly subscriptionIds: readonly string[];
   readonly changes: readonly PresenceRecord[];
 }
 
 export interface PresenceEvents {
-  /** The first change waits since the last one was taken. */
+  /** There are changes to drain. Emitted once until `drainChanges` has returned them all. */
   readonly changesPending: undefined;
 }
 
-/** What the protocol may ask of presence. Parameters are checked before they get here. */
+/** Presence, for the protocol. Callers check the parameters. */
 export interface PresenceService {
+  readonly events: Subscribable<PresenceEvents>;
   /**
-   * The record of each address, in the order asked. Waits up to `maxWaitMs` for those that are `notReady` while an answer is on
-   * its way; never fails because Webex, a grant or the setting is in a bad state. Synchronous where there is nothing to wait for.
+   * Returns the record of each address, in order. It waits up to `maxWaitMs` for records that are
+   * `notReady` while an answer is on its way, and is synchronous if there is nothing to wait for.
+   * It does not fail because Webex, a grant or the setting is in a bad state. Throws `Fault`
+   * `cancelled`.
    */
   get(
     uris: readonly string[],
     maxWaitMs: number,
     signal: AbortSignal,
   ): PresenceRecord[] | Promise<PresenceRecord[]>;
-  /** Faults: `invalidParams` (a bad cursor), `unknownOrganization`. */
+  /** Throws `Fault` `invalidParams` (an invalid cursor) or `unknownOrganization`. */
   list(query: PresenceListQuery): PresenceListPage;
-  /** Fault: `tooManySubscriptions`. */
+  /** Throws `Fault` `tooManySubscriptions`. */
   subscribe(target: SubscriptionTarget): { subscriptionId: string; records: PresenceRecord[] };
-  /** Fault: `unknownSubscription`. */
+  /** Throws `Fault` `unknownSubscription`. */
   unsubscribe(subscriptionId: string): void;
-  /** Calls when changes wait to be taken after none did. */
-  readonly events: Subscribable<PresenceEvents>;
   /**
-   * Takes up to `max` waiting changes that share their subscriptions, as they are now: a person who changed twice meanwhile is
-   * told once, one who changed back not at all. Null when none wait.
+   * Returns up to `max` pending changes that concern the same subscriptions, or null if there are
+   * none. Each is the current record: somebody who has changed twice is in it once, and somebody
+   * who has changed back is not.
    */
   drainChanges(max: number): ChangeBatch | null;
 }

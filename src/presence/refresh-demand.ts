@@ -1,18 +1,55 @@
-import { refreshWeight } from "./change-rate.js";
+import type { Clock } from "../ports/clock.js";
 import type { LookupCandidate, RefreshDemand } from "./polled-roster.js";
 
-/** What a scan reads of a roster: columns with a slot for each person. */
+// A change rate is a number of changes per hour, encoded in 16 bits on a logarithmic scale, so that
+// exponential decay is a subtraction.
+const DECAY_MS = 2 * 3_600_000;
+const MIN_PER_HOUR = 1 / 50;
+const STEPS_PER_E = 8_192;
+const MAX_CODE = 65_535;
+const FULL_WEIGHT_PER_HOUR = 1;
+const MIN_WEIGHT = 1 / 4;
+
+/** A person with an unknown history counts as busy. */
+export const INITIAL_CHANGE_RATE = encodeRate(FULL_WEIGHT_PER_HOUR);
+
+const WEIGHTS: readonly number[] = Array.from({ length: 256 }, (_, high) => {
+  const perHour = MIN_PER_HOUR * Math.exp((high * 256 + 255) / STEPS_PER_E);
+  return Math.max(MIN_WEIGHT, Math.min(1, perHour / FULL_WEIGHT_PER_HOUR));
+});
+
+/** Returns the rate after an observation of the person, `elapsedMs` after the previous one. */
+export function updateChangeRate(rate: number, elapsedMs: number, changed: boolean): number {
+  const decayed = Math.max(0, rate - Math.round((elapsedMs / DECAY_MS) * STEPS_PER_E));
+  if (!changed) return decayed;
+  return encodeRate(MIN_PER_HOUR * Math.exp(decayed / STEPS_PER_E) + 3_600_000 / DECAY_MS);
+}
+
+/**
+ * Returns the value of refreshing a person, 1/4 to 1. If requests follow its square root, nobody
+ * waits more than twice as long as anybody else.
+ */
+export function refreshWeight(rate: number): number {
+  return WEIGHTS[rate >> 8] ?? 1;
+}
+
+function encodeRate(perHour: number): number {
+  const code = Math.round(Math.log(perHour / MIN_PER_HOUR) * STEPS_PER_E);
+  return Math.max(0, Math.min(MAX_CODE, code));
+}
+
+/** What a scan reads of a store. */
 export interface ScannedStore {
-  readonly persons: {
-    readonly observedElapsed: Float64Array;
-    readonly changeRate: Uint16Array;
-    readonly page: Uint16Array;
-    readonly slotLimit: number;
-  };
+  readonly slotLimit: number;
+  /** Elapsed milliseconds. */
+  observedElapsedOf(slot: number): number;
+  changeRateOf(slot: number): number;
+  /** Counted from 1; 0 if unknown. */
+  pageOf(slot: number): number;
   addressesOf(slot: number): readonly string[];
 }
 
-/** A scan looks at everybody's mark: never for each request. */
+/** A scan visits every person, so it is too expensive for each request. */
 const SCAN_INTERVAL_MS = 1_000;
 const MAX_CANDIDATES = 16;
 const WATCHED = 1;
@@ -28,8 +65,9 @@ export const NO_DEMAND: RefreshDemand = {
   notOnAnyPage: [],
 };
 
-/** Weighs the watched persons of one roster for polling. */
+/** Computes the refresh demand of one store. */
 export class RefreshDemandScanner {
+  readonly #clock: Clock;
   readonly #store: ScannedStore;
   readonly #forEachWatched: (visit: (slot: number) => void) => void;
   #marks = new Uint8Array(0);
@@ -37,15 +75,22 @@ export class RefreshDemandScanner {
   #scannedAt = Number.NEGATIVE_INFINITY;
   #scannedPages = -1;
 
-  constructor(store: ScannedStore, forEachWatched: (visit: (slot: number) => void) => void) {
+  constructor(
+    clock: Clock,
+    store: ScannedStore,
+    forEachWatched: (visit: (slot: number) => void) => void,
+  ) {
+    this.#clock = clock;
     this.#store = store;
     this.#forEachWatched = forEachWatched;
   }
 
-  /** See `PolledRoster.watchedDemand`; `now` is monotonic milliseconds. */
-  currentDemand(now: number, pages: number, freshMs: number): RefreshDemand {
-    if (now - this.#scannedAt < SCAN_INTERVAL_MS && pages === this.#scannedPages)
+  /** See `PolledRoster.refreshDemand`. */
+  currentDemand(pages: number, freshMs: number): RefreshDemand {
+    const now = this.#clock.elapsed();
+    if (now - this.#scannedAt < SCAN_INTERVAL_MS && pages === this.#scannedPages) {
       return this.#lastDemand;
+    }
     this.#scannedAt = now;
     this.#scannedPages = pages;
     this.#lastDemand = this.#scan(now, pages, freshMs);
@@ -53,9 +98,11 @@ export class RefreshDemandScanner {
   }
 
   #scan(now: number, pages: number, freshMs: number): RefreshDemand {
-    const { observedElapsed, changeRate, page, slotLimit } = this.#store.persons;
-    const before = this.#marks;
-    const marks = new Uint8Array(slotLimit);
+    const store = this.#store;
+    // Polling compares times of observation with its own, which are monotonic.
+    const suspendedMs = now - this.#clock.monotonic();
+    const previousMarks = this.#marks;
+    const marks = new Uint8Array(store.slotLimit);
     const pageWeights = new Float64Array(pages);
     const pageNewlyWatched = new Uint32Array(pages);
     const lookupCandidates = new TopCandidates(now);
@@ -65,34 +112,33 @@ export class RefreshDemandScanner {
     let sum = 0;
     let roots = 0;
     this.#forEachWatched((slot) => {
-      const observedAt = observedElapsed[slot] ?? 0;
-      const mark = before[slot] ?? 0;
+      const observedAt = store.observedElapsedOf(slot);
+      const mark = previousMarks[slot] ?? 0;
       const isNewlyWatched =
         now - observedAt > freshMs && (mark === 0 || (mark & NEWLY_WATCHED) !== 0);
-      const weight = refreshWeight(changeRate[slot] ?? 0);
-      const at = (page[slot] ?? 0) - 1;
+      const weight = refreshWeight(store.changeRateOf(slot));
+      const page = store.pageOf(slot) - 1;
       marks[slot] = isNewlyWatched ? WATCHED | NEWLY_WATCHED : WATCHED;
       persons += 1;
       sum += weight;
       roots += Math.sqrt(weight);
       if (isNewlyWatched) newlyWatched += 1;
       lookupCandidates.add(slot, weight, observedAt, isNewlyWatched);
-      if (at < 0 || at >= pages) notOnAnyPage.add(slot, weight, observedAt, isNewlyWatched);
+      if (page < 0 || page >= pages) notOnAnyPage.add(slot, weight, observedAt, isNewlyWatched);
       else {
-        pageWeights[at] = (pageWeights[at] ?? 0) + weight;
-        if (isNewlyWatched) pageNewlyWatched[at] = (pageNewlyWatched[at] ?? 0) + 1;
+        pageWeights[page] = (pageWeights[page] ?? 0) + weight;
+        if (isNewlyWatched) pageNewlyWatched[page] = (pageNewlyWatched[page] ?? 0) + 1;
       }
     });
     this.#marks = marks;
-    const addressOf = (slot: number): string | undefined => this.#store.addressesOf(slot)[0];
     return {
       pageWeights,
       pageNewlyWatched,
       persons,
       newlyWatched,
       effectivePersons: sum === 0 ? 0 : (roots * roots) / sum,
-      lookupCandidates: lookupCandidates.candidates(addressOf),
-      notOnAnyPage: notOnAnyPage.candidates(addressOf),
+      lookupCandidates: lookupCandidates.toCandidates(store, suspendedMs),
+      notOnAnyPage: notOnAnyPage.toCandidates(store, suspendedMs),
     };
   }
 }
@@ -105,7 +151,10 @@ interface ScoredSlot {
   readonly score: number;
 }
 
-/** The few best of many, newcomers first; then by worth times age squared, which visits each as often as the root of its worth. */
+/**
+ * Keeps the best few of many: newly watched persons first, then by weight × age², which refreshes
+ * each in proportion to the square root of the weight.
+ */
 class TopCandidates {
   readonly #now: number;
   readonly #slots: ScoredSlot[] = [];
@@ -118,18 +167,20 @@ class TopCandidates {
     const age = this.#now - observedAt;
     const score = isNewlyWatched ? Number.MAX_VALUE : weight * age * age;
     const worst = this.#slots.at(-1);
-    if (worst !== undefined && this.#slots.length === MAX_CANDIDATES && worst.score >= score)
+    if (worst !== undefined && this.#slots.length === MAX_CANDIDATES && worst.score >= score) {
       return;
-    let at = this.#slots.length;
-    while (at > 0 && (this.#slots[at - 1]?.score ?? 0) < score) at -= 1;
-    this.#slots.splice(at, 0, { slot, weight, observedAt, isNewlyWatched, score });
+    }
+    let index = this.#slots.length;
+    while (index > 0 && (this.#slots[index - 1]?.score ?? 0) < score) index -= 1;
+    this.#slots.splice(index, 0, { slot, weight, observedAt, isNewlyWatched, score });
     if (this.#slots.length > MAX_CANDIDATES) this.#slots.pop();
   }
 
-  candidates(addressOf: (slot: number) => string | undefined): readonly LookupCandidate[] {
+  toCandidates(store: ScannedStore, suspendedMs: number): readonly LookupCandidate[] {
     return this.#slots.flatMap(({ slot, weight, observedAt, isNewlyWatched }) => {
-      const address = addressOf(slot);
-      return address === undefined ? [] : [{ address, weight, observedAt, isNewlyWatched }];
+      const [address] = store.addressesOf(slot);
+      if (address === undefined) return [];
+      return [{ address, weight, observedAt: observedAt - suspendedMs, isNewlyWatched }];
     });
   }
 }

@@ -1,22 +1,23 @@
 import type { Clock } from "../ports/clock.js";
-import { formatIsoTime } from "./iso-time.js";
-import type { PresenceRecord } from "./record.js";
-import type { PersonStore } from "./store/person-store.js";
 import {
   BLOCKED,
   DISABLED,
+  formatIsoTime,
   INVALID_URI,
+  mapWebexStatus,
   NOT_FOUND,
   NOT_READY,
-  mapWebexStatus,
   STALE,
+  type PresenceRecord,
   type PresenceValue,
-} from "./state-table.js";
-import type { Resolution, PresenceSource } from "./subscription-index.js";
+} from "./record.js";
+import type { PersonStore } from "./store/person-store.js";
+import type { PresenceSource, Resolution } from "./subscription-index.js";
 
 /**
- * What the worker is able to say at all: `notReady` until the settings are read, `disabled` and `blocked` as its phase of that
- * name, `polling` while at least one organization is asked or about to be.
+ * Whether there can be presence at all: `notReady` until the settings have been read, `disabled`
+ * and `blocked` in the worker's phases of these names, `polling` if an organization is or will be
+ * polled.
  */
 export type PresenceCondition = "notReady" | "disabled" | "blocked" | "polling";
 
@@ -31,9 +32,14 @@ export interface Match extends Resolution {
   readonly person: { readonly store: PersonStore; readonly slot: number } | null;
 }
 
-/** From an address to what may be said of it now, reasons in the order of the protocol. */
+/**
+ * Resolves addresses to presence; reasons take precedence as docs/protocol.md says. `now` is
+ * `Clock.elapsed()`; callers read it once for many addresses.
+ */
 export class Resolver implements PresenceSource<Match> {
-  /** In order of authorization: where two have an address, the first wins. */
+  /**
+   * In order of authorization: if two organizations have an address, the first takes precedence.
+   */
   stores: readonly PersonStore[] = [];
   readonly #clock: Clock;
   #condition: PresenceCondition = "notReady";
@@ -44,11 +50,7 @@ export class Resolver implements PresenceSource<Match> {
     this.#conditionSince = clock.now();
   }
 
-  get condition(): PresenceCondition {
-    return this.#condition;
-  }
-
-  /** Returns whether it is another one. */
+  /** Returns whether the condition has changed. */
   setCondition(condition: PresenceCondition): boolean {
     if (condition === this.#condition) return false;
     this.#condition = condition;
@@ -56,24 +58,19 @@ export class Resolver implements PresenceSource<Match> {
     return true;
   }
 
-  resolve(address: string): Match {
+  resolve(address: string, now: number): Match {
     for (const store of this.stores) {
       const slot = store.findByAddress(address);
-      if (slot !== -1) return this.matchOf(store, slot);
+      if (slot !== -1) return this.matchOf(store, slot, now);
     }
-    return this.resolveUnmatched(address);
+    return this.resolveUnmatched(address, now);
   }
 
-  resolveUnmatched(address: string): Match {
+  resolveUnmatched(address: string, now: number): Match {
     const value =
-      VALUE_BY_CONDITION[this.#condition] ?? (this.hasAnswer(address) ? NOT_FOUND : NOT_READY);
+      VALUE_BY_CONDITION[this.#condition] ??
+      (this.#hasAnswer(address, now) ? NOT_FOUND : NOT_READY);
     return { value, webexStatus: null, isMatched: false, person: null };
-  }
-
-  /** Of an address that matches nobody: whether each organization said so, and not too long ago. */
-  hasAnswer(address: string): boolean {
-    const now = this.#clock.monotonic();
-    return this.stores.length > 0 && this.stores.every((store) => store.hasAnswerFor(address, now));
   }
 
   isListUri(uri: string, address: string, { person }: Match): boolean {
@@ -82,37 +79,32 @@ export class Resolver implements PresenceSource<Match> {
     return this.stores.some((store) => store.isListUri(uri, address));
   }
 
-  /** Of an address that is not ready: whether an answer may come by itself. An organization that cannot be asked gives none. */
-  isAnswerExpected(address: string): boolean {
+  /** Returns whether the address has no answer yet, and an organization may still give one. */
+  isPending(address: string, { value }: Match, now: number): boolean {
+    if (value !== NOT_READY) return false;
     if (this.#condition !== "polling" || this.stores.length === 0) return true;
-    const now = this.#clock.monotonic();
     return this.stores.some(
       (store) => store.blockedSince === null && !store.hasAnswerFor(address, now),
     );
   }
 
-  matchOf(store: PersonStore, slot: number): Match {
-    const webexStatus = store.persons.status[slot] ?? null;
-    return {
-      value: this.presenceOf(store, slot),
-      webexStatus,
-      isMatched: true,
-      person: { store, slot },
-    };
+  matchOf(store: PersonStore, slot: number, now: number): Match {
+    const value = this.presenceOf(store, slot, now);
+    return { value, webexStatus: store.statusOf(slot), isMatched: true, person: { store, slot } };
   }
 
-  presenceOf(store: PersonStore, slot: number): PresenceValue {
-    const conditionValue = VALUE_BY_CONDITION[this.#condition];
-    if (conditionValue !== null) return conditionValue;
+  presenceOf(store: PersonStore, slot: number, now: number): PresenceValue {
+    const value = VALUE_BY_CONDITION[this.#condition];
+    if (value !== null) return value;
     if (store.blockedSince !== null) return BLOCKED;
-    if (store.isStale(slot, this.#clock.monotonic())) return STALE;
-    return mapWebexStatus(store.persons.status[slot] ?? null);
+    if (store.isStale(slot, now)) return STALE;
+    return mapWebexStatus(store.statusOf(slot));
   }
 
   toRecord(uri: string, match: Match): PresenceRecord {
     const { value, person } = match;
     const since = this.#sinceOf(match);
-    const persons = person?.store.persons;
+    const store = person?.store;
     const slot = person?.slot ?? 0;
     return {
       uri,
@@ -121,12 +113,12 @@ export class Resolver implements PresenceSource<Match> {
       activities: value.activities,
       reason: value.reason,
       webexStatus: match.webexStatus,
-      displayName: persons?.nameOf(slot) ?? null,
-      personId: person?.store.idOf(slot) ?? null,
-      orgId: person?.store.orgId ?? null,
-      lastActivity: persons?.lastActivityOf(slot) ?? null,
+      displayName: store?.nameOf(slot) ?? null,
+      personId: store?.idOf(slot) ?? null,
+      orgId: store?.orgId ?? null,
+      lastActivity: store?.lastActivityOf(slot) ?? null,
       since: since === null ? null : formatIsoTime(since),
-      observedAt: persons === undefined ? null : formatIsoTime(persons.observedWall[slot] ?? 0),
+      observedAt: store === undefined ? null : formatIsoTime(store.observedWallOf(slot)),
     };
   }
 
@@ -139,14 +131,19 @@ export class Resolver implements PresenceSource<Match> {
     });
   }
 
-  /** Wall-clock milliseconds. Nobody keeps when an address began to match nobody, so there it is null. */
+  /** Returns whether every organization has answered that the address matches nobody. */
+  #hasAnswer(address: string, now: number): boolean {
+    return this.stores.length > 0 && this.stores.every((store) => store.hasAnswerFor(address, now));
+  }
+
+  /** Wall-clock milliseconds, or null: when an address began to match nobody is not recorded. */
   #sinceOf({ value, person }: Match): number | null {
     if (value === INVALID_URI) return null;
     if (this.#condition !== "polling") return this.#conditionSince;
     if (person === null) return null;
     const { store, slot } = person;
     if (value === BLOCKED) return store.blockedSince;
-    if (value === STALE) return (store.persons.observedWall[slot] ?? 0) + store.staleAfterMs;
-    return store.persons.since[slot] ?? null;
+    if (value === STALE) return store.observedWallOf(slot) + store.staleAfterMs;
+    return store.sinceOf(slot);
   }
 }

@@ -1,21 +1,30 @@
 import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
-import type { Resolver, Match } from "./resolver.js";
-import { NOT_FOUND } from "./state-table.js";
+import { NOT_FOUND } from "./record.js";
+import type { Match, Resolver } from "./resolver.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
 
 /**
- * What changes by time alone: records that become stale, and answers ("not found") that end. Each has one timer, set for the
- * earliest moment that anything can happen, so nobody is looked at in between.
+ * The longest sleep. Timers do not count time during which the machine is suspended: after a
+ * resume, one that is set for the due time itself would sleep on for all of its remaining time.
+ */
+const MAX_SLEEP_MS = 5_000;
+
+/**
+ * Reports what changes without an answer from Webex: records that become stale, and "not found"
+ * answers that expire. It visits persons only when the earliest of them is due.
  */
 export class StalenessTimer {
   readonly #clock: Clock;
   readonly #resolver: Resolver;
   readonly #subscriptions: SubscriptionIndex<Match>;
   readonly #onChanged: () => void;
-  #staleTimer: Disposer | null = null;
-  #expiryTimer: Disposer | null = null;
-  /** Those last confirmed earlier than this have been touched, monotonic milliseconds. */
+  #cancelTimer: Disposer | null = null;
+  /** When the next record may become stale; infinity if none will. */
+  #staleDue = Number.POSITIVE_INFINITY;
+  /** When the next answer expires; infinity if none will. */
+  #expiryDue = Number.POSITIVE_INFINITY;
+  /** Persons last observed before this time have been reported. */
   #reportedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -30,59 +39,75 @@ export class StalenessTimer {
     this.#onChanged = onChanged;
   }
 
-  /** After Webex told something. */
+  /** Call it after each answer from Webex. */
   arm(): void {
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     const staleAfterMs = this.#resolver.stores[0]?.staleAfterMs;
-    if (this.#staleTimer === null && staleAfterMs !== undefined) this.#armStale(staleAfterMs);
-    if (this.#expiryTimer === null) this.#armExpiry(now);
+    if (this.#staleDue === Number.POSITIVE_INFINITY && staleAfterMs !== undefined) {
+      this.#staleDue = now + staleAfterMs;
+    }
+    if (this.#expiryDue === Number.POSITIVE_INFINITY) this.#expiryDue = this.#nextExpiry(now);
+    this.#schedule(now);
   }
 
-  /** After a change of the time after which records are stale. */
+  /** Call it after a change of the age at which records are stale. */
   restart(): void {
     this.stop();
     this.#reportedUntil = Number.NEGATIVE_INFINITY;
-    this.#reportStale();
+    this.#reportStale(this.#clock.elapsed());
     this.arm();
   }
 
   stop(): void {
-    this.#staleTimer?.();
-    this.#expiryTimer?.();
-    this.#staleTimer = null;
-    this.#expiryTimer = null;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#staleDue = Number.POSITIVE_INFINITY;
+    this.#expiryDue = Number.POSITIVE_INFINITY;
   }
 
-  #armStale(inMs: number): void {
-    // One more than the age that is still fresh.
-    this.#staleTimer = this.#clock.schedule(Math.max(0, inMs) + 1, () => {
-      this.#staleTimer = null;
-      this.#reportStale();
-      this.#onChanged();
+  #schedule(now: number): void {
+    const due = Math.min(this.#staleDue, this.#expiryDue);
+    // A pending timer is early enough: new due times are further ahead than the longest sleep.
+    if (this.#cancelTimer !== null || due === Number.POSITIVE_INFINITY) return;
+    // At its due time itself, a record is still fresh and an answer still valid.
+    const delayMs = Math.min(Math.max(0, due - now) + 1, MAX_SLEEP_MS);
+    this.#cancelTimer = this.#clock.schedule(delayMs, () => {
+      this.#cancelTimer = null;
+      this.#check();
     });
   }
 
-  #reportStale(): void {
-    const staleAfterMs = this.#resolver.stores[0]?.staleAfterMs;
-    if (staleAfterMs === undefined) return;
-    const until = this.#clock.monotonic() - staleAfterMs;
-    const oldest = Math.min(
-      ...this.#resolver.stores.map((roster) => roster.reportStale(this.#reportedUntil, until)),
-    );
+  #check(): void {
+    const now = this.#clock.elapsed();
+    const isStaleDue = now > this.#staleDue;
+    const isExpiryDue = now > this.#expiryDue;
+    if (isStaleDue) this.#reportStale(now);
+    if (isExpiryDue) this.#reportExpired(now);
+    this.#schedule(now);
+    if (isStaleDue || isExpiryDue) this.#onChanged();
+  }
+
+  #reportStale(now: number): void {
+    const { stores } = this.#resolver;
+    const staleAfterMs = stores[0]?.staleAfterMs ?? 0;
+    const until = now - staleAfterMs;
+    const oldest = stores.map((store) => store.reportStale(this.#reportedUntil, until));
     this.#reportedUntil = until;
-    if (Number.isFinite(oldest)) this.#armStale(oldest - until);
+    this.#staleDue = Math.min(...oldest) + staleAfterMs;
   }
 
-  #armExpiry(now: number): void {
-    const ends = this.#resolver.stores.flatMap((roster) => roster.nextAnswerExpiry(now) ?? []);
-    if (ends.length === 0) return;
-    this.#expiryTimer = this.#clock.schedule(Math.max(0, Math.min(...ends) - now) + 1, () => {
-      this.#expiryTimer = null;
-      const later = this.#clock.monotonic();
-      if (!this.#resolver.stores.every((roster) => roster.hasSweepAnswer(later)))
-        this.#subscriptions.markLastNotified(NOT_FOUND);
-      this.#armExpiry(later);
-      this.#onChanged();
-    });
+  #reportExpired(now: number): void {
+    if (!this.#resolver.stores.every((store) => store.hasSweepAnswer(now))) {
+      this.#subscriptions.markLastNotified(NOT_FOUND);
+    }
+    this.#expiryDue = this.#nextExpiry(now);
+  }
+
+  #nextExpiry(now: number): number {
+    return Math.min(
+      ...this.#resolver.stores.map(
+        (store) => store.nextAnswerExpiry(now) ?? Number.POSITIVE_INFINITY,
+      ),
+    );
   }
 }

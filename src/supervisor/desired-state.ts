@@ -1,8 +1,7 @@
-import type { GrantStatus } from "../authorization/authorizations.js";
+import { grantMismatch, type GrantStatus } from "../authorization/grant-status.js";
+import type { GrantStoreState } from "../authorization/grant-store.js";
 import type { DesiredFlow } from "../authorization/flow-supervisor.js";
 import type { Grant } from "../authorization/grant.js";
-import { grantMismatch } from "../authorization/grant-status.js";
-import type { GrantStoreState } from "../authorization/vault-state.js";
 import type { Fault } from "../faults/fault.js";
 import type { PollingProblem } from "../polling/polling-report.js";
 import type { SettingsState } from "../settings/settings-store.js";
@@ -34,7 +33,10 @@ export interface ObservedOrganization {
 
 export interface DesiredState {
   readonly phase: Phase;
-  /** In the order of authorization; null while the keychain was not read: the organizations stay as they are. */
+  /**
+   * In the order of authorization; null while the keychain was not read: the organizations stay as
+   * they are.
+   */
   readonly organizations: readonly DesiredOrganization[] | null;
   readonly flow: DesiredFlow;
 }
@@ -42,13 +44,16 @@ export interface DesiredState {
 export interface DesiredOrganization {
   readonly grant: Grant;
   readonly isPolling: boolean;
-  /** Records of its persons read `blocked`: somebody has to act before Webex can be asked about them. */
+  /**
+   * Records of its persons read `blocked`: somebody has to act before Webex can be asked about
+   * them.
+   */
   readonly isBlocked: boolean;
 }
 
 /**
- * What must run, given what is observed. A pure function of the present: no order of events can leave an organization polling in a
- * phase that does not allow it.
+ * What must run, given what is observed. A pure function of the present: no order of events can
+ * leave an organization polling in a phase that does not allow it.
  */
 export function desiredState(observed: ObservedState): DesiredState {
   const { settings, grantStore } = observed;
@@ -102,8 +107,8 @@ function desiredFlow(
 ): DesiredFlow {
   const method = settings?.settings.authorize ?? "off";
   if (!mayPoll || host.isRejected || method === "off") return { kind: "none" };
-  if (grantStore.kind !== "ready") return { kind: "leave" };
+  if (grantStore.kind !== "ready") return { kind: "drain" };
   const isGrantMissing =
     grantStatuses.length === 0 || grantStatuses.some(({ fault }) => fault !== null);
-  return isGrantMissing ? { kind: "open", method } : { kind: "leave" };
+  return isGrantMissing ? { kind: "open", method } : { kind: "drain" };
 }

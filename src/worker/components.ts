@@ -1,10 +1,11 @@
 import { Authorizations } from "../authorization/authorizations.js";
-import { BrowserFlow, type PageNotices } from "../authorization/browser-flow.js";
+import { BrowserFlow } from "../authorization/browser-flow.js";
 import { DeviceFlow } from "../authorization/device-flow.js";
-import { type AuthorizationSettings, originOf } from "../authorization/effective-client.js";
 import { FlowSupervisor } from "../authorization/flow-supervisor.js";
-import { GrantRefusals } from "../authorization/grant-refusals.js";
+import { GrantRefusals } from "../authorization/grant-status.js";
 import { GrantStore } from "../authorization/grant-store.js";
+import { type AuthorizationSettings, originOf } from "../authorization/oauth-context.js";
+import type { PageNotices } from "../authorization/page/page-model.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
 import { RequestBudget } from "../polling/request-budget.js";
@@ -12,16 +13,16 @@ import type { ReadCertificates, Http, HttpFactory } from "../ports/http.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
-import type { ListenOnLoopback } from "../ports/loopback-server.js";
+import type { ListenOnLoopback, ReadAsset } from "../ports/loopback-server.js";
 import type { ProcessPort, StatusFile } from "../ports/process.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
 import type { Settings } from "../settings/keys.js";
 import { SettingsStore } from "../settings/settings-store.js";
-import { WebexIdentity } from "../webex/identity.js";
-import { webexEndpoints, WebexOAuth } from "../webex/oauth.js";
-import { WebexPeople } from "../webex/people.js";
+import { createIdentityApi } from "../webex/identity.js";
+import { createOAuthApi } from "../webex/oauth.js";
+import { createPeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import { Network } from "./network.js";
 import { Organization, Organizations } from "./organizations.js";
@@ -46,6 +47,7 @@ export interface WorkerPorts {
   readonly openRpc: () => Promise<unknown>;
   readonly version: string;
   readonly listenOnLoopback: ListenOnLoopback;
+  readonly readAsset: ReadAsset;
 }
 
 export interface Components {
@@ -58,8 +60,15 @@ export interface Components {
   readonly presence: PresenceDirectory;
 }
 
-/** Creates the components and connects them to their ports; nothing runs yet. `notices` are shown on the authorization page. */
-export function createComponents(ports: WorkerPorts, notices: PageNotices): Components {
+/**
+ * Creates the components and connects them to their ports; nothing runs yet. `notices` are shown on
+ * the authorization page.
+ */
+export function createComponents(
+  ports: WorkerPorts,
+  notices: PageNotices,
+  settingsLoaded: Promise<void>,
+): Components {
   const { clock, random, log: logger, version, readIniLine, readCertificates } = ports;
   const settingsStore = new SettingsStore({
     file: ports.settingsFile,
@@ -85,6 +94,7 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
     grantStore,
     http: network,
     settings,
+    settingsLoaded,
     onRequest: (orgId) => budgetOf(orgId).countUngated(),
     notices,
   });
@@ -96,7 +106,7 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
       const rest = new RestClient({ apiUrl, version, http: network, clock }, tokens, budget);
       const poller = new OrganizationPoller({
         orgId,
-        people: new WebexPeople(rest),
+        people: createPeopleApi(rest),
         roster: presence.addOrganization(orgId),
         budget,
         clock,
@@ -116,45 +126,54 @@ export function createComponents(ports: WorkerPorts, notices: PageNotices): Comp
 export interface AuthorizationOptions {
   readonly ports: Pick<
     WorkerPorts,
-    "clock" | "random" | "crypto" | "log" | "listenOnLoopback" | "version"
+    "clock" | "random" | "crypto" | "log" | "listenOnLoopback" | "readAsset" | "version"
   >;
   readonly grantStore: GrantStore;
   readonly http: Http;
   /** The settings in force. */
   readonly settings: () => AuthorizationSettings;
+  readonly settingsLoaded: Promise<void>;
   /** A request with the organization's bearer was made apart from polling. */
   readonly onRequest?: (orgId: string) => void;
   readonly notices: PageNotices;
 }
 
-/** The part that the command line needs, too: authorizations, and the tokens of each organization. */
+/**
+ * The part that the command line needs, too: authorizations, and the tokens of each organization.
+ */
 export function createAuthorization(options: AuthorizationOptions): {
   readonly authorizations: Authorizations;
   readonly createTokenSource: (orgId: string) => OrganizationTokenSource;
 } {
-  const { grantStore, http, settings, notices, onRequest = () => undefined } = options;
-  const { clock, random, crypto, log: logger, listenOnLoopback: listen, version } = options.ports;
+  const { grantStore, http, settings, settingsLoaded, notices } = options;
+  const { onRequest = () => undefined } = options;
+  const { clock, random, crypto, log: logger, version } = options.ports;
+  const { listenOnLoopback: listen, readAsset } = options.ports;
   const refusals = new GrantRefusals();
   const webex = () => {
     const { apiUrl } = settings();
     const rest = { apiUrl, version, http, clock };
     return {
       apiOrigin: originOf(apiUrl),
-      oauth: new WebexOAuth(rest, webexEndpoints(apiUrl)),
-      identity: new WebexIdentity(rest, onRequest),
+      oauth: createOAuthApi(rest),
+      identity: createIdentityApi(rest, onRequest),
     };
   };
   const authorizations: Authorizations = new Authorizations({
-    vault: grantStore,
+    grantStore,
     refusals,
     settings,
+    settingsLoaded,
     webex,
     createFlow: (method) => {
       const oauthContext = () => authorizations.oauthContext();
       const flow = { oauthContext, grantSink: authorizations, clock, crypto, logger };
       return method === "device"
         ? new DeviceFlow(flow)
-        : new BrowserFlow({ ...flow, notices, listen, redirectPort: settings().redirectPort });
+        : new BrowserFlow({
+            ...{ ...flow, notices, readAsset, listen },
+            redirectPort: settings().redirectPort,
+          });
     },
     clock,
     logger,
@@ -163,7 +182,7 @@ export function createAuthorization(options: AuthorizationOptions): {
     authorizations,
     createTokenSource: (orgId) =>
       new OrganizationTokenSource({
-        ...{ orgId, vault: grantStore, refusals, settings, clock, random, logger },
+        ...{ orgId, grantStore, refusals, settings, clock, random, logger },
         oauth: () => webex().oauth,
       }),
   };

@@ -2,9 +2,8 @@ import { asFault } from "../faults/fault.js";
 import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
-import type { HostInfo } from "../rpc/session.js";
+import type { Params } from "../rpc/params.js";
 import { checkHost } from "../supervisor/host-check.js";
-import { AuthorizationAfterSettings } from "./authorization-after-settings.js";
 import { type Components, createComponents, type WorkerPorts } from "./components.js";
 import type { LaunchOptions } from "./launch-options.js";
 import { Reconciler } from "./reconciler.js";
@@ -21,7 +20,10 @@ const EXIT_DEADLINE_MS = 950;
 
 export type ExitCode = 0 | 1 | 65 | 70;
 
-/** The composition root: creates the components, serves the host, and starts and stops everything in order. */
+/**
+ * The composition root: creates the components, serves the host, and starts and stops everything in
+ * order.
+ */
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: LaunchOptions;
@@ -51,7 +53,7 @@ export class Worker {
     const settingsLoaded = new Promise<void>((resolve) => {
       this.#events.on("settingsLoaded", resolve);
     });
-    this.#components = createComponents(ports, this.#status);
+    this.#components = createComponents(ports, this.#status, settingsLoaded);
     this.#reconciler = new Reconciler({
       components: this.#components,
       status: this.#status,
@@ -67,7 +69,7 @@ export class Worker {
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence,
-      authorization: new AuthorizationAfterSettings(authorizations, settingsLoaded),
+      authorization: authorizations,
       status: {
         events: this.#status.events,
         current: () => {
@@ -84,14 +86,17 @@ export class Worker {
       clock,
       crypto,
       logger: log,
-      onInitialize: (hostInfo) => this.#setHost(hostInfo),
+      onInitialize: (params) => this.#setHost(params),
       onShutdown: () => this.#shutDown(),
       onExit: (code) => void this.stop(code, "the host sent exit"),
       onEnd: (end) => void this.stop(exitCodeAfter(end), end),
     });
   }
 
-  /** Serves the host at once and starts the rest a moment later. Resolves with the exit code when everything has ended. */
+  /**
+   * Serves the host at once and starts the rest a moment later. Resolves with the exit code when
+   * everything has ended.
+   */
   run(): Promise<ExitCode> {
     const ended = new Promise<ExitCode>((resolve) => {
       this.#exit = resolve;
@@ -101,7 +106,10 @@ export class Worker {
     return ended;
   }
 
-  /** Stops polling, closes everything and lets `run` resolve within a second. Idempotent: the first code counts. */
+  /**
+   * Stops polling, closes everything and lets `run` resolve within a second. Idempotent: the first
+   * code counts.
+   */
   stop(code: ExitCode, reason: string): Promise<void> {
     if (this.#ending === null) {
       this.#ports.clock.schedule(EXIT_DEADLINE_MS, () => this.#exit(code));
@@ -128,7 +136,7 @@ export class Worker {
     this.#status.start();
   }
 
-  #setHost({ host, attendantConsole, hostPid }: HostInfo): void {
+  #setHost({ host, attendantConsole, hostPid }: Params<"initialize">): void {
     const check = checkHost({
       hostVersion: host?.version ?? null,
       licensed: host?.licensed ?? null,
@@ -139,7 +147,7 @@ export class Worker {
         version,
       });
     }
-    if (hostPid !== null) this.#followHost(hostPid);
+    if (hostPid !== undefined) this.#followHost(hostPid);
     this.#reconciler.setHost(check);
   }
 

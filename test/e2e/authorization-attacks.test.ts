@@ -38,7 +38,7 @@ describe("e2e: attacks on the authorization page", function () {
   const tokenRequests = (): number =>
     harness.webex.requestsSince(0, { path: "/v1/access_token" }).length;
 
-  it("refuses a wrong key everywhere, and tells nothing of the flow", async () => {
+  it("rejects a wrong key everywhere, and reveals nothing about the flow", async () => {
     const wrong = "A".repeat(search.length - 5);
     for (const target of [
       "/",
@@ -48,11 +48,11 @@ describe("e2e: attacks on the authorization page", function () {
       `/events?key=${wrong}`,
       `/page.js?key=${wrong}`,
     ]) {
-      const answer = await harness.request(target);
-      expect(answer.status, target).to.equal(403);
-      expect(answer.headers.location, target).to.equal(undefined);
-      expect(answer.body).to.not.include(harness.webex.client.clientId);
-      expect(answer.body).to.not.include(search.slice(5));
+      const response = await harness.request(target);
+      expect(response.status, target).to.equal(403);
+      expect(response.headers.location, target).to.equal(undefined);
+      expect(response.body).to.not.include(harness.webex.client.clientId);
+      expect(response.body).to.not.include(search.slice(5));
     }
     const complete = await harness.request("/complete", {
       method: "POST",
@@ -63,7 +63,7 @@ describe("e2e: attacks on the authorization page", function () {
     expect((await harness.request(`/${search}`)).status).to.equal(200);
   });
 
-  it("refuses an answer with a wrong state or none, and keeps the visit under way good", async () => {
+  it("rejects a callback with a wrong or missing state, and still accepts the right one", async () => {
     const callback = await harness.callbackUrl(address);
     const code = callback.searchParams.get("code") ?? "";
     for (const query of [
@@ -83,7 +83,7 @@ describe("e2e: attacks on the authorization page", function () {
     expect(await grants()).to.equal(1);
   });
 
-  it("takes a code once, with its own state or another's", async () => {
+  it("accepts a code once, with its own state or another one", async () => {
     const callback = await harness.callbackUrl(address);
     expect((await harness.request(callback.pathname + callback.search)).status).to.equal(303);
     expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
@@ -94,7 +94,7 @@ describe("e2e: attacks on the authorization page", function () {
     expect(await grants()).to.equal(1);
   });
 
-  it("refuses a code that was given for another visit's PKCE challenge", async () => {
+  it("rejects a code that was issued for the PKCE challenge of another request", async () => {
     const [mine, other] = [await harness.callbackUrl(address), await harness.callbackUrl(address)];
     const mixed = `/oauth/callback?code=${other.searchParams.get("code")}&state=${mine.searchParams.get("state")}`;
     expect((await harness.request(mixed)).status).to.equal(303);
@@ -107,7 +107,7 @@ describe("e2e: attacks on the authorization page", function () {
     expect(await grants()).to.equal(0);
   });
 
-  it("refuses every name but its own in Host, also with the right key", async () => {
+  it("rejects all other names in the Host header, even with the right key", async () => {
     for (const host of [
       "evil.example",
       `evil.example:${harness.port}`,
@@ -115,9 +115,9 @@ describe("e2e: attacks on the authorization page", function () {
       `localhost:${harness.port}.evil.example`,
       "[::1]",
     ]) {
-      const answer = await harness.request(`/${search}`, { headers: { host } });
-      expect(answer.status, host).to.equal(421);
-      expect(answer.body).to.not.include(harness.webex.client.clientId);
+      const response = await harness.request(`/${search}`, { headers: { host } });
+      expect(response.status, host).to.equal(421);
+      expect(response.body).to.not.include(harness.webex.client.clientId);
     }
     for (const host of [
       `localhost:${harness.port}`,
@@ -132,7 +132,7 @@ describe("e2e: attacks on the authorization page", function () {
       expect((await harness.request(`/${search}`, { host: "::1" })).status).to.equal(200);
   });
 
-  it("refuses a callback that nobody has asked for, and listens to none without a flow", async () => {
+  it("rejects an unexpected callback, and does not listen without a flow", async () => {
     for (const query of [
       "",
       "?code=abc&state=abc",
@@ -153,7 +153,7 @@ describe("e2e: attacks on the authorization page", function () {
     expect(await harness.isListening("::1")).to.equal(false);
   });
 
-  it("refuses a form of another origin, whatever it posts to", async () => {
+  it("rejects the form of another origin on every path", async () => {
     const callback = await harness.callbackUrl(address);
     const origin = "http://evil.example";
     const posted = { method: "POST", body: callback.search.slice(1), headers: { ...FORM, origin } };
@@ -171,18 +171,18 @@ describe("e2e: attacks on the authorization page", function () {
       { origin: `http://localhost:${harness.port + 1}`, "sec-fetch-site": "same-site" },
     ];
     for (const headers of foreign) {
-      const answer = await harness.request("/complete", {
+      const response = await harness.request("/complete", {
         method: "POST",
         body: search.slice(1),
         headers: { ...FORM, ...headers },
       });
-      expect(answer.status, JSON.stringify(headers)).to.equal(403);
+      expect(response.status, JSON.stringify(headers)).to.equal(403);
     }
     expect(harness.flow?.state).to.equal("waiting");
     expect((await harness.complete(address)).status).to.equal(200);
   });
 
-  it("shows what Webex is said to say as text: no header, no markup, no control character", async () => {
+  it("shows an error description as text, without headers, markup or control characters", async () => {
     const departure = new URL(await harness.authorizeUrl(address));
     const said =
       "<script>alert(1)</script><img src=x onerror=alert(2)>\"'\r\nSet-Cookie: a=b\r\n\r\n<h1>\u202eowned";
@@ -207,7 +207,7 @@ describe("e2e: attacks on the authorization page", function () {
       .and.to.not.include("alert(1)");
   });
 
-  it("keeps the page out of caches and frames, and lets in no script from elsewhere", async () => {
+  it("forbids caches, frames and scripts of other origins", async () => {
     const policy = (csp: string): Map<string, string> =>
       new Map(
         csp
@@ -236,7 +236,7 @@ describe("e2e: attacks on the authorization page", function () {
     }
   });
 
-  it("answers a request that is too long or no HTTP, and goes on", async () => {
+  it("rejects requests that are too long or malformed, and continues to respond", async () => {
     const long = "x".repeat(40_000);
     expect(
       (await harness.request("/complete", { method: "POST", headers: FORM, body: long })).status,
@@ -248,7 +248,7 @@ describe("e2e: attacks on the authorization page", function () {
     expect((await harness.request(`/${search}`)).status).to.equal(200);
   });
 
-  it("is not shown in a frame of another page", async function () {
+  it("does not load in a frame of another page", async function () {
     const browser = await launchChromium(this);
     const html = `<!doctype html><title>elsewhere</title><iframe src="${address}" width="800" height="600"></iframe>`;
     const site: Server = createServer((_request, response) =>
@@ -276,11 +276,11 @@ describe("e2e: attacks on the authorization page", function () {
   });
 });
 
-describe("e2e: the authorization page's port in other hands", function () {
-  this.timeout(40_000);
+describe("e2e: another program on the port of the authorization page", function () {
+  this.timeout(60_000);
 
   for (const host of hasIpv6() ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
-    it(`says that another program holds the port at ${host}, and opens the page when it is free`, async () => {
+    it(`is reported for ${host}, and the page opens when the port is free`, async () => {
       const harness = await AuthorizationHarness.start();
       try {
         const other = await holdPort(harness.port, host);

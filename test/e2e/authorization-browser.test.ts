@@ -9,12 +9,12 @@ import {
 } from "../support/authorization-harness.js";
 
 describe("e2e: authorization in a browser", function () {
-  this.timeout(60_000);
+  this.timeout(90_000);
   let browser: Browser | null = null;
   let harness: AuthorizationHarness;
   let page: Page;
   let address: string;
-  let complaints: string[];
+  let errors: string[];
 
   before(async function () {
     browser = await launchChromium(this);
@@ -27,17 +27,17 @@ describe("e2e: authorization in a browser", function () {
   afterEach(async () => {
     await page.context().close();
     await harness.stop();
-    expect(complaints).to.deep.equal([]);
+    expect(errors).to.deep.equal([]);
   });
 
   const open = async (options: AuthorizationHarnessOptions = {}): Promise<void> => {
     harness = await AuthorizationHarness.start(options);
     address = await harness.open();
     page = await (await browser!.newContext()).newPage();
-    complaints = [];
-    page.on("pageerror", (error) => complaints.push(error.message));
+    errors = [];
+    page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => {
-      if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text());
+      if (/Content.Security.Policy/i.test(message.text())) errors.push(message.text());
     });
     harness.recordResponses(page);
     await page.goto(address);
@@ -56,7 +56,7 @@ describe("e2e: authorization in a browser", function () {
   const text = (testId: string): Promise<string> => page.getByTestId(testId).innerText();
   const email = (organization = 0): string => harness.webex.people(organization)[2]!.emails[0]!;
 
-  it("gives the address in the log and to the host; AUTHORIZE, accept, COMPLETE REQUEST, and presence comes", async () => {
+  it("reports the address to the log and the host, and starts presence after COMPLETE REQUEST", async () => {
     await open();
     expect(address).to.match(new RegExp(`^http://localhost:${harness.port}/\\?key=[\\w-]{40,}$`));
     expect(harness.worker.host.transcript.text("stderr")).to.include(address);
@@ -81,7 +81,7 @@ describe("e2e: authorization in a browser", function () {
       .and.to.include(harness.webex.organizations[0]!.administrator.displayName);
     expect(row)
       .to.match(/valid until/i)
-      .and.to.match(/read the name of the organization/i);
+      .and.to.match(/can read\s+people and presence status, organization name/i);
     await page.getByTestId("complete").click();
     await page.getByText("Presence starts now").waitFor();
     await harness.waitForPresence(email(), "inMeeting");
@@ -100,11 +100,13 @@ describe("e2e: authorization in a browser", function () {
     expect(await harness.isListening()).to.equal(false);
   });
 
-  it("says what was declined and what scope is wrong, and AUTHORIZE works again after each", async () => {
+  it("shows a declined request and a wrong scope, and allows another attempt after each", async () => {
     await open();
     await authorize("decline");
     await stateIs("denied");
-    expect(await text("state")).to.include("Webex said: The resource owner denied the request.");
+    expect(await text("state")).to.include(
+      "Message from Webex: The resource owner denied the request.",
+    );
     await harness.waitForFlow(
       "declined",
       (flow) => flow.state === "denied" && flow.url === address,
@@ -125,12 +127,12 @@ describe("e2e: authorization in a browser", function () {
     await page.getByText("Presence starts now").waitFor();
   });
 
-  it("shows that the one who authorized is no administrator, and takes another", async () => {
+  it("shows that the user is not an administrator, and accepts another one", async () => {
     await open();
     await authorize("accept", "0:user");
     await stateIs("authorized");
     await page.locator('.notice[data-code="adminRoleLost"]').waitFor();
-    expect(await text("state")).to.include("its presence does not come");
+    expect(await text("state")).to.include("its presence is not available");
     expect(await page.locator(".row").first().innerText()).to.include("Needs attention");
     expect(await page.locator('.notice[data-code="adminRoleLost"]').innerText()).to.include(
       "Full Admin",
@@ -147,7 +149,7 @@ describe("e2e: authorization in a browser", function () {
     await page.getByText("Presence starts now").waitFor();
   });
 
-  it("helps while Control Hub blocks the integration: nothing comes back, and AUTHORIZE works again", async () => {
+  it("shows help while Control Hub blocks the integration, and allows another attempt", async () => {
     await open();
     const watching = await page.context().newPage();
     harness.recordResponses(watching);
@@ -191,13 +193,13 @@ describe("e2e: authorization in a browser", function () {
     expect(organizations).to.have.lengthOf(2);
   });
 
-  it("shows in a page that is open that status sharing is off, and when it is on again", async () => {
+  it("shows in the open page that status sharing is off, and when it is on again", async () => {
     await open();
     await authorize("accept");
     await stateIs("authorized");
     harness.webex.set({ sharingOff: true });
     await page.locator('.notice[data-code="statusSharingOff"]').waitFor({ timeout: 12_000 });
-    expect(await text("state")).to.include("its presence does not come");
+    expect(await text("state")).to.include("its presence is not available");
     await stateIs("authorized");
     harness.webex.set({ sharingOff: false });
     await page
@@ -205,7 +207,7 @@ describe("e2e: authorization in a browser", function () {
       .waitFor({ state: "detached", timeout: 12_000 });
   });
 
-  it("opens a page again when the grant has ended, and names the organization", async () => {
+  it("opens another page when the grant has ended, and names the organization", async () => {
     await open();
     await authorize("accept");
     await stateIs("authorized");
@@ -216,14 +218,14 @@ describe("e2e: authorization in a browser", function () {
     const again = await harness.waitForPage(address);
     await page.goto(again);
     await stateIs("required");
-    expect(await text("state")).to.include("Example Ltd: authorization is needed again");
+    expect(await text("state")).to.include("Example Ltd: authorize again");
     expect(await page.getByTestId("complete").isDisabled()).to.equal(true);
     await authorize("accept");
     await stateIs("authorized");
     await harness.worker.waitForPhase("polling");
   });
 
-  it("closes the page within 1 s of Enable=0 or Authorize=off, and opens another with a new key", async () => {
+  it("closes the page within 1 s of Enable=0 or Authorize=off, and opens the next with a new key", async () => {
     await open();
     await stateIs("required");
     for (const [close, how] of [

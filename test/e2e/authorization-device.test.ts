@@ -7,8 +7,8 @@ import {
   type Flow,
 } from "../support/authorization-harness.js";
 
-describe("e2e: authorization with a code, for a server without a browser", function () {
-  this.timeout(40_000);
+describe("e2e: authorization with a device code", function () {
+  this.timeout(60_000);
   let harness: AuthorizationHarness;
 
   afterEach(async () => {
@@ -33,7 +33,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     harness.changes.some(({ flow }) => flow?.state === state);
 
   for (const devicePendingForm of ["428", "authorization_pending"] as const) {
-    it(`gives code and address to the host and to the log, waits (${devicePendingForm}), and presence comes`, async () => {
+    it(`reports the code to the host and the log, polls (${devicePendingForm}), and starts presence`, async () => {
       await start({ devicePendingForm });
       await harness.writeSettings(1);
       const flow = await code();
@@ -63,36 +63,39 @@ describe("e2e: authorization with a code, for a server without a browser", funct
   }
 
   const refusals = [
-    { what: "slow_down", answers: [{ status: 400, body: { error: "slow_down" } }] },
+    { what: "slow_down", responses: [{ status: 400, body: { error: "slow_down" } }] },
     {
-      what: "429, after a gateway's error",
-      answers: [
+      what: "a gateway error and 429",
+      responses: [
         { status: 502, body: "html" },
         { status: 429, body: "webex" },
       ],
     },
   ] as const;
-  for (const { what, answers } of refusals) {
-    it(`waits 5 s longer for ${what}, and is refused by none of it`, async () => {
+  for (const { what, responses } of refusals) {
+    it(`waits 5 s longer after ${what}, and does not fail`, async () => {
       await start();
-      for (const answer of answers)
-        harness.webex.fail({ kind: "status", path: "/v1/device/token", ...answer });
+      for (const response of responses)
+        harness.webex.fail({ kind: "status", path: "/v1/device/token", ...response });
       await harness.writeSettings(1);
       const flow = await code();
-      await harness.webex.nextRequest({ path: "/v1/device/token", status: answers.at(-1)!.status });
+      await harness.webex.nextRequest({
+        path: "/v1/device/token",
+        status: responses.at(-1)!.status,
+      });
       await approve(flow);
-      const asked = Date.now();
+      const approvedAt = Date.now();
       await harness.worker.waitForPhase("polling", 20_000);
-      expect(Date.now() - asked).to.be.greaterThan(5_000);
+      expect(Date.now() - approvedAt).to.be.greaterThan(5_000);
       const statuses = harness.webex
         .requestsSince(0, { path: "/v1/device/token" })
         .map(({ status }) => status);
-      expect(statuses).to.deep.equal([...answers.map(({ status }) => status), 200]);
+      expect(statuses).to.deep.equal([...responses.map(({ status }) => status), 200]);
       expect(hasReported("failed")).to.equal(false);
     });
   }
 
-  it("begins again with a new code when one has expired", async () => {
+  it("starts again with a new code when one has expired", async () => {
     await start({ deviceSeconds: 2 });
     await harness.writeSettings(1);
     const first = await code();
@@ -103,7 +106,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     await harness.worker.waitForPhase("polling");
   });
 
-  it("says that it was declined, and begins again", async () => {
+  it("reports a declined request, and starts again", async () => {
     await start();
     await harness.writeSettings(1);
     const first = await code();
@@ -118,7 +121,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     await harness.waitForProblemEnd("authorizationDenied", 1_000);
   });
 
-  it("stops asking Webex within 1 s of Enable=0, also while the code is still on its way", async () => {
+  it("stops polling within 1 s of Enable=0, even while it waits for a code", async () => {
     await start();
     await harness.writeSettings(1);
     const first = await code();
@@ -129,9 +132,9 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(harness.webex.requestsSince(mark)).to.deep.equal([]);
     harness.webex.set({ latencyMs: 3_000 });
-    const asked = new Promise((resolve) => setTimeout(resolve, 1_200));
+    const waited = new Promise((resolve) => setTimeout(resolve, 1_200));
     await harness.writeSettings(1);
-    await asked;
+    await waited;
     await harness.writeSettings(0);
     await harness.worker.waitForPhase("disabled", 1_500);
     const before = harness.changes.length;
@@ -145,7 +148,7 @@ describe("e2e: authorization with a code, for a server without a browser", funct
     await code(first.userCode);
   });
 
-  it("is begun and called off by the host, also while disabled; one flow at a time", async () => {
+  it("is started and cancelled by the host, even while disabled, one flow at a time", async () => {
     await start({ authorize: "off" });
     const begun = (await harness.worker.host.request("authorization/begin", {
       method: "device",

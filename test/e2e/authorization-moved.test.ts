@@ -4,7 +4,7 @@ import { approveDevice } from "../../simulator/administrator.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { AuthorizationHarness } from "../support/authorization-harness.js";
 
-describe("e2e: WebexPresence.ApiUrl and the client change while somebody authorizes", function () {
+describe("e2e: a change of WebexPresence.ApiUrl or the client during an authorization", function () {
   this.timeout(40_000);
   let harness: AuthorizationHarness;
   let other: WebexSimulator;
@@ -38,8 +38,8 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
     ]);
   };
   const list = async (): Promise<unknown> => harness.worker.host.request("authorization/list");
-  const nobody = { authorizations: [] };
-  const endSaying = (text: string): Promise<true> =>
+  const noAuthorizations = { authorizations: [] };
+  const waitForCancellation = (text: string): Promise<true> =>
     harness.worker.waitFor(`an end that says ${text}`, () =>
       harness.changes.some(
         ({ flow }) => flow?.state === "cancelled" && flow.message?.includes(text) === true,
@@ -48,21 +48,21 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
         : null,
     );
 
-  it("a consent given at the old address is exchanged nowhere, and the page that opens leads to the new one", async () => {
+  it("discards a consent from the old address, and opens a page for the new one", async () => {
     harness = await AuthorizationHarness.start();
     const address = await harness.open();
     const callback = await harness.callbackUrl(address);
     await moveTo("browser");
-    await endSaying("WebexPresence.ApiUrl was changed");
+    await waitForCancellation("WebexPresence.ApiUrl was changed");
     const next = await harness.waitForPage(address);
     const mark = harness.webex.mark();
     expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
     expect(new URL(await harness.authorizeUrl(next)).origin).to.equal(new URL(other.apiUrl).origin);
     expect(harness.webex.requestsSince(mark)).to.deep.equal([]);
-    expect(await list()).to.deep.equal(nobody);
+    expect(await list()).to.deep.equal(noAuthorizations);
   });
 
-  it("a code shown for the old address is asked after no more, and an import that is on its way fails", async () => {
+  it("stops polling for a code of the old address, and fails a pending import", async () => {
     harness = await AuthorizationHarness.start({ authorize: "device", deviceIntervalSeconds: 1 });
     await harness.writeSettings(1);
     const { userCode, verificationUri } = await harness.waitForFlow(
@@ -77,7 +77,7 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
       .catch((error: unknown) => error);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await moveTo("device");
-    await endSaying("WebexPresence.ApiUrl was changed");
+    await waitForCancellation("WebexPresence.ApiUrl was changed");
     harness.webex.set({ latencyMs: 0 });
     const refused = (await imported) as { code: number; message: string };
     expect(refused.code).to.equal(1301);
@@ -90,17 +90,17 @@ describe("e2e: WebexPresence.ApiUrl and the client change while somebody authori
     );
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(harness.webex.requestsSince(mark, { path: "/v1/device/token" })).to.deep.equal([]);
-    expect(await list()).to.deep.equal(nobody);
+    expect(await list()).to.deep.equal(noAuthorizations);
   });
 
-  it("a code shown for the old client is followed by one for the new client, whose grant it becomes", async () => {
+  it("replaces a code of the old client by one of the new client, which owns the grant", async () => {
     harness = await AuthorizationHarness.start({ authorize: "device", deviceIntervalSeconds: 1 });
     const next = { clientId: "the-next-client", clientSecret: "the-secret-of-the-next-client" };
     harness.webex.registerClient({ ...next, redirectUris: [] });
     await harness.writeSettings(1);
     const { userCode } = await harness.waitForFlow("a code", (flow) => flow.userCode !== null);
     await harness.worker.host.request("authorization/setClient", next);
-    await endSaying("client id was changed");
+    await waitForCancellation("client id of the Webex integration was changed");
     const flow = await harness.waitForFlow(
       "another code",
       (one) => one.userCode !== null && one.userCode !== userCode,

@@ -15,8 +15,8 @@ interface Listed {
   readonly scopes: readonly string[];
 }
 
-describe("e2e: when an authorization breaks", function () {
-  this.timeout(60_000);
+describe("e2e: an authorization that fails later", function () {
+  this.timeout(90_000);
   let harness: AuthorizationHarness;
   let orgId: string;
   let uri: string;
@@ -25,7 +25,7 @@ describe("e2e: when an authorization breaks", function () {
     await harness.stop();
   });
 
-  /** Polling, with a grant by import: what is told afterwards was caused by the test. */
+  /** Starts polling with an imported grant. */
   const start = async (options: AuthorizationHarnessOptions = {}): Promise<void> => {
     harness = await AuthorizationHarness.start(options);
     orgId = await harness.worker.authorize();
@@ -50,7 +50,7 @@ describe("e2e: when an authorization breaks", function () {
       basic: null,
     });
   };
-  /** A poll now: for tests that do not ask how long one takes. */
+  /** Polls now, for tests that do not measure how long it takes. */
   const poll = (): Promise<unknown> => harness.worker.host.request("worker/poll");
   const consents = (): number => harness.webex.requestsSince(0, { path: "/v1/authorize" }).length;
 
@@ -59,7 +59,7 @@ describe("e2e: when an authorization breaks", function () {
     "invalid_request",
     "webex",
   ] as const satisfies Knobs["deadRefreshTokenForm"][]) {
-    it(`says within one poll that the grant has ended (${deadRefreshTokenForm}), and opens the page again`, async () => {
+    it(`reports within one poll that the grant has ended (${deadRefreshTokenForm}), and opens a page`, async () => {
       await start({ deadRefreshTokenForm });
       expect(harness.flow).to.equal(null);
       harness.webex.endGrants();
@@ -78,7 +78,7 @@ describe("e2e: when an authorization breaks", function () {
     });
   }
 
-  it("keeps the other organizations going when one grant ends", async () => {
+  it("continues with the other organizations when one grant ends", async () => {
     await start({
       organizations: [
         { name: "Acme", persons: 5, seed: 1 },
@@ -95,10 +95,10 @@ describe("e2e: when an authorization breaks", function () {
     expect(await harness.worker.get(colleague)).to.include({ state: "unknown", reason: "blocked" });
     expect(await harness.worker.get(uri)).to.include({ state: "onCall", reason: null });
     const page = await harness.request(`/${new URL(await harness.waitForPage()).search}`);
-    expect(page.body).to.include("Beta: authorization is needed again");
+    expect(page.body).to.include("Beta: authorize again");
   });
 
-  it("says within one poll that the administrator has lost the role, keeps the grant, and goes on with another's", async () => {
+  it("reports within one poll that the administrator has lost the role, and recovers with another grant", async () => {
     await start();
     harness.webex.set({ roleLost: true });
     expect((await harness.waitForProblem("adminRoleLost")).hint).to.include("Full Admin");
@@ -111,7 +111,7 @@ describe("e2e: when an authorization breaks", function () {
   });
 
   for (const missing of ["spark-admin:people_read", "spark-admin:organizations_read"]) {
-    it(`keeps a grant without ${missing}, and names the scope`, async () => {
+    it(`stores a grant without ${missing}, and reports the missing scope`, async () => {
       harness = await AuthorizationHarness.start();
       await harness.writeSettings(1);
       const scopes = ["spark-admin:people_read", "spark-admin:organizations_read"].filter(
@@ -133,7 +133,7 @@ describe("e2e: when an authorization breaks", function () {
     });
   }
 
-  it("says on the page that the grant just given lacks a scope", async () => {
+  it("shows on the page that the new grant lacks a scope", async () => {
     harness = await AuthorizationHarness.start({ scopeMissing: true });
     const address = await harness.open();
     const { text } = await harness.decide(address);
@@ -147,7 +147,7 @@ describe("e2e: when an authorization breaks", function () {
     await harness.worker.waitForPhase("polling");
   });
 
-  it("says within one poll that status sharing is off, and stops saying so when it is on again", async () => {
+  it("reports within one poll that status sharing is off, until it is on again", async () => {
     await start();
     harness.webex.set({ sharingOff: true });
     const problem = await harness.waitForProblem("statusSharingOff");
@@ -159,7 +159,7 @@ describe("e2e: when an authorization breaks", function () {
     await harness.waitForPresence(uri, "onCall");
   });
 
-  it("names the client secret when that is what Webex refuses, and goes on with the new one without a consent", async () => {
+  it("reports a rejected client secret, and recovers with a new one without a consent", async () => {
     await start();
     const { clientId } = harness.webex.client;
     harness.webex.registerClient({ clientId, clientSecret: "a-new-secret-of-the-integration" });
@@ -183,7 +183,7 @@ describe("e2e: when an authorization breaks", function () {
     expect(consents()).to.equal(before);
   });
 
-  const passing = [
+  const transient = [
     {
       what: "429",
       fault: { kind: "status", status: 429, headers: { "retry-after": "1" }, body: "webex" },
@@ -196,11 +196,11 @@ describe("e2e: when an authorization breaks", function () {
       code: "webexError",
     },
     { what: "a reset", fault: { kind: "reset" }, code: "webexUnreachable" },
-    { what: "half an answer", fault: { kind: "truncate" }, code: null },
+    { what: "a truncated response", fault: { kind: "truncate" }, code: null },
   ] as const;
-  it("loses no grant to errors of the token endpoint that pass", async () => {
+  it("keeps the grant after transient errors of the token endpoint", async () => {
     await start();
-    for (const { what, fault, code } of passing) {
+    for (const { what, fault, code } of transient) {
       harness.webex.fail({ ...fault, path: "/v1/access_token", times: null });
       harness.webex.expireAccessTokens();
       await poll();
@@ -218,7 +218,7 @@ describe("e2e: when an authorization breaks", function () {
     expect(consents()).to.equal(0);
   });
 
-  it("loses no grant while the token endpoint hangs, and lets go of it with Enable=0", async () => {
+  it("keeps the grant while the token endpoint hangs, and aborts the request with Enable=0", async () => {
     await start();
     harness.webex.fail({ kind: "hang", path: "/v1/access_token", times: null });
     harness.webex.expireAccessTokens();
@@ -234,7 +234,7 @@ describe("e2e: when an authorization breaks", function () {
     expect(consents()).to.equal(0);
   });
 
-  it("goes on with a refresh token that Webex has changed", async () => {
+  it("continues with a rotated refresh token", async () => {
     await start({ rotateRefreshToken: true });
     for (let time = 0; time < 3; time++) {
       const refreshed = harness.webex.nextRequest(
@@ -264,7 +264,7 @@ describe("e2e: when an authorization breaks", function () {
       await keyring.stop();
     });
 
-    it("loses no grant that is renewed while the keychain is locked, also when Webex changes the refresh token", async () => {
+    it("keeps a grant that is renewed while the keychain is locked, even with a rotated refresh token", async () => {
       keyring = await startKeyring();
       await start({ rotateRefreshToken: true, secretStore: "keychain", env: keyring.env });
       await keyring.lock();

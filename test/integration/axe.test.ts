@@ -1,17 +1,15 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
 
-import {
-  authorizationPage,
-  rejectionPage,
-} from "../../src/authorization/page/authorization-page.js";
+import { AuthorizationPage } from "../../src/authorization/page/authorization-page.js";
 import {
   attemptFromFault,
-  type PageModel,
   attemptFromError,
+  type PageNotice,
+  type PageModel,
 } from "../../src/authorization/page/page-model.js";
-import { INVALID_KEY } from "../../src/authorization/page/page-request.js";
-import type { PageNotice } from "../../src/authorization/page-notice.js";
+import { INVALID_KEY } from "../../src/authorization/browser-flow.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
 import { authorizationOf, faultOf } from "../support/authorization-flow-fixture.js";
@@ -51,7 +49,7 @@ const MODELS: Readonly<Record<string, PageModel>> = {
     attempt: { kind: "authorized", authorization: ACME },
     organizations: [ACME],
   },
-  "authorized in vain": {
+  "authorized without presence": {
     ...MODEL,
     attempt: { kind: "authorized", authorization: ACME },
     organizations: [ACME],
@@ -64,7 +62,7 @@ const MODELS: Readonly<Record<string, PageModel>> = {
   failed: { ...MODEL, attempt: attemptFromError("invalid_scope", null) },
   "keychain locked": { ...MODEL, attempt: attemptFromFault(faultOf("keychainLocked"), true) },
   expired: { ...MODEL, phase: "expired" },
-  "called off": { ...MODEL, phase: "cancelled" },
+  cancelled: { ...MODEL, phase: "cancelled" },
   completed: { ...MODEL, phase: "completed", organizations: [ACME] },
 };
 
@@ -75,12 +73,11 @@ describe("accessibility of the authorization page", function () {
 
   before(async function () {
     browser = await launchChromium(this);
+    const page = await AuthorizationPage.load(readAsset, () => "nonce");
     server = await listenOnLoopback(0, ({ target }) => {
       const model = MODELS[decodeURIComponent(target.slice(1))];
       return Promise.resolve(
-        model === undefined
-          ? rejectionPage(INVALID_KEY, "nonce")
-          : authorizationPage(model, 200, "nonce"),
+        model === undefined ? page.rejection(INVALID_KEY) : page.document(model, 200),
       );
     });
   });
@@ -92,14 +89,14 @@ describe("accessibility of the authorization page", function () {
 
   for (const width of [1280, 320]) {
     for (const colorScheme of ["light", "dark"] as const) {
-      it(`has nothing serious in any state at ${width} px, ${colorScheme}, and does not scroll sideways`, async () => {
+      it(`has no serious violation in any state at ${width} px, ${colorScheme}, and does not scroll sideways`, async () => {
         const context = await browser!.newContext({
           viewport: { width, height: 720 },
           colorScheme,
           reducedMotion: "reduce",
         });
         const page = await context.newPage();
-        for (const state of [...Object.keys(MODELS), "refused"]) {
+        for (const state of [...Object.keys(MODELS), "rejected"]) {
           await page.goto(`http://localhost:${server!.port}/${encodeURIComponent(state)}`);
           expect(await findSeriousViolations(page), state).to.deep.equal([]);
           expect(

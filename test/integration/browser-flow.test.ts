@@ -21,39 +21,39 @@ describe("browser flow over HTTP", () => {
       expect(harness.logger.text + JSON.stringify(harness.views)).not.to.contain(secret);
   });
 
-  it("refuses what it has to, whoever asks", async () => {
+  it("rejects invalid requests", async () => {
     const { port } = new URL(harness.url);
     const page = `/?key=${harness.key}`;
-    const ask = async (
+    const statusOf = async (
       target: string,
       options: Parameters<HttpBrowserFlowHarness["request"]>[1] = {},
     ): Promise<number> => (await harness.request(target, options)).status;
-    expect(await ask(page)).to.equal(200);
-    expect(await ask(page)).to.equal(200);
-    expect(await ask(page, { headers: { host: `[::1]:${port}` } })).to.equal(200);
-    expect(await ask(page, { headers: { host: "rebound.example" } })).to.equal(421);
-    expect(await ask("/?key=wrong")).to.equal(403);
-    expect(await ask("/nothing")).to.equal(404);
-    expect(await ask(page, { method: "DELETE" })).to.equal(405);
-    expect(await ask("/oauth/callback?code=abc&state=abc")).to.equal(400);
+    expect(await statusOf(page)).to.equal(200);
+    expect(await statusOf(page)).to.equal(200);
+    expect(await statusOf(page, { headers: { host: `[::1]:${port}` } })).to.equal(200);
+    expect(await statusOf(page, { headers: { host: "rebound.example" } })).to.equal(421);
+    expect(await statusOf("/?key=wrong")).to.equal(403);
+    expect(await statusOf("/nothing")).to.equal(404);
+    expect(await statusOf(page, { method: "DELETE" })).to.equal(405);
+    expect(await statusOf("/oauth/callback?code=abc&state=abc")).to.equal(400);
     const body = `key=${harness.key}`;
     expect(
-      await ask("/complete", {
+      await statusOf("/complete", {
         method: "POST",
         headers: { ...FORM, origin: "http://evil.example" },
         body,
       }),
     ).to.equal(403);
-    expect(await ask("/complete", { method: "POST", headers: FORM, body })).to.equal(409);
+    expect(await statusOf("/complete", { method: "POST", headers: FORM, body })).to.equal(409);
     expect(
-      await ask("/complete", { method: "POST", headers: FORM, body: "x".repeat(20_000) }),
+      await statusOf("/complete", { method: "POST", headers: FORM, body: "x".repeat(20_000) }),
     ).to.equal(413);
   });
 
-  it("takes a code once", async () => {
-    const departure = await harness.request(`/authorize?key=${harness.key}`);
-    expect(departure.status).to.equal(302);
-    const consent = new URL(departure.location);
+  it("accepts a code once", async () => {
+    const redirect = await harness.request(`/authorize?key=${harness.key}`);
+    expect(redirect.status).to.equal(302);
+    const consent = new URL(redirect.location);
     expect(consent.searchParams.get("code_challenge_method")).to.equal("S256");
     const form = new URLSearchParams(consent.searchParams);
     form.set("login", "0:fullAdmin");
@@ -63,11 +63,11 @@ describe("browser flow over HTTP", () => {
       body: form,
       redirect: "manual",
     });
-    const back = new URL(accepted.headers.get("location") ?? "");
-    const first = await harness.request(back.pathname + back.search);
+    const callback = new URL(accepted.headers.get("location") ?? "");
+    const first = await harness.request(callback.pathname + callback.search);
     expect(first).to.include({ status: 303, location: `/?key=${harness.key}` });
-    expect((await harness.request(back.pathname + back.search)).status).to.equal(400);
-    expect(harness.authorizations.map((one) => one.orgName)).to.deep.equal(["Acme"]);
+    expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
+    expect(harness.authorizations.map(({ orgName }) => orgName)).to.deep.equal(["Acme"]);
     const page = (await harness.request(`/?key=${harness.key}`)).body;
     for (const secret of harness.simulator.issuedSecrets) expect(page).not.to.contain(secret);
   });
@@ -76,7 +76,7 @@ describe("browser flow over HTTP", () => {
     this.timeout(60_000);
     let browser: Browser;
     let page: Page;
-    let complaints: string[];
+    let errors: string[];
 
     before(async function () {
       browser = await launchChromium(this);
@@ -88,16 +88,16 @@ describe("browser flow over HTTP", () => {
 
     afterEach(async () => {
       await page.context().close();
-      expect(complaints).to.deep.equal([]);
+      expect(errors).to.deep.equal([]);
     });
 
     const open = async (options: BrowserContextOptions = {}): Promise<void> => {
       const context = await browser.newContext(options);
       page = await context.newPage();
-      complaints = [];
-      page.on("pageerror", (error) => complaints.push(error.message));
+      errors = [];
+      page.on("pageerror", (error) => errors.push(error.message));
       page.on("console", (message) => {
-        if (/Content.Security.Policy/i.test(message.text())) complaints.push(message.text());
+        if (/Content.Security.Policy/i.test(message.text())) errors.push(message.text());
       });
       await page.goto(harness.url);
     };
@@ -135,7 +135,7 @@ describe("browser flow over HTTP", () => {
       });
     }
 
-    it("says on the page that its time is over, and serves it no more", async () => {
+    it("shows that it has expired, and is no longer served", async () => {
       await harness.stop();
       const clock = new FakeClock();
       harness = new HttpBrowserFlowHarness();
@@ -157,7 +157,7 @@ describe("browser flow over HTTP", () => {
       expect(gone).to.include("ERR_CONNECTION_REFUSED");
     });
 
-    it("shows declined and a wrong scope, and lets another organization in after that", async () => {
+    it("shows a declined request and a wrong scope, and then authorizes two organizations", async () => {
       await open();
       await authorize("decline");
       await stateIs("denied");
@@ -177,7 +177,7 @@ describe("browser flow over HTTP", () => {
       ]);
     });
 
-    it("helps when Webex denies access and sends nobody back", async () => {
+    it("shows help when Webex denies access and does not redirect", async () => {
       await open();
       await authorize("blocked");
       await page.getByTestId("access-denied").waitFor();
@@ -186,7 +186,7 @@ describe("browser flow over HTTP", () => {
       expect(await page.getByTestId("help").isVisible()).to.equal(true);
     });
 
-    it("keeps a second window up to date by itself, focus included, and says when the worker is gone", async () => {
+    it("updates a second window automatically and keeps its focus", async () => {
       await open();
       const other = await page.context().newPage();
       await other.goto(harness.url);
@@ -210,7 +210,7 @@ describe("browser flow over HTTP", () => {
       expect(await other.locator("#lost").isVisible()).to.equal(false);
     });
 
-    it("counts down, works by keyboard alone, and fits 320 px in the dark", async () => {
+    it("counts down, works with the keyboard, and fits 320 px in dark mode", async () => {
       await open({ viewport: { width: 320, height: 640 }, colorScheme: "dark" });
       const clock = page.locator("[data-remaining]");
       const shown = await clock.innerText();

@@ -5,11 +5,12 @@ import { BrowserFlow } from "../../src/authorization/browser-flow.js";
 import { DeviceFlow } from "../../src/authorization/device-flow.js";
 import type { FlowView } from "../../src/authorization/flow.js";
 import { type Grant, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
-import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
+import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
 import { GrantStore } from "../../src/authorization/grant-store.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import { MemoryStore } from "../../src/platform/secret-store.js";
 import {
@@ -18,8 +19,8 @@ import {
   systemRandom as random,
 } from "../../src/platform/system-clock.js";
 import type { Http } from "../../src/ports/http.js";
-import { WebexIdentity } from "../../src/webex/identity.js";
-import { WebexOAuth } from "../../src/webex/oauth.js";
+import { createIdentityApi } from "../../src/webex/identity.js";
+import { createOAuthApi, type OAuthApi } from "../../src/webex/oauth.js";
 import { RecordingLogger } from "../support/logger-fake.js";
 import { PageNoticesFake } from "../support/authorization-flow-fixture.js";
 import { FormBrowser } from "../support/form-browser.js";
@@ -28,40 +29,41 @@ import { OidcProviderFixture } from "../support/oidc-provider-fixture.js";
 const neverAborted = new AbortController().signal;
 const LOGIN = { login: "ada", password: "any" };
 
-describe("authorization at a server that is not Webex (oidc-provider)", function () {
-  this.timeout(30_000);
-  let site: OidcProviderFixture;
+describe("authorization with another authorization server (oidc-provider)", function () {
+  this.timeout(60_000);
+  let server: OidcProviderFixture;
   let http: Http;
-  let vault: GrantStore;
+  let grantStore: GrantStore;
   let logger: RecordingLogger;
   let authorizations: Authorizations;
   let tokens: OrganizationTokenSource;
-  let oauth: WebexOAuth;
+  let oauth: OAuthApi;
   let views: FlowView[];
 
   beforeEach(async () => {
-    site = new OidcProviderFixture();
-    // A native client's loopback address may have any port (RFC 8252, 7.3).
-    await site.start("http://localhost/oauth/callback");
-    const { apiUrl, clientId } = site;
+    server = new OidcProviderFixture();
+    // RFC 8252, 7.3: a native client's loopback redirect URI may have any port.
+    await server.start("http://localhost/oauth/callback");
+    const { apiUrl, clientId } = server;
     http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
     logger = new RecordingLogger();
     const rest = { apiUrl, version: "1.0.0", http, clock };
-    oauth = new WebexOAuth(rest, await site.endpoints());
-    vault = new GrantStore(new MemoryStore(), clock, logger);
+    oauth = createOAuthApi(rest, await server.endpoints());
+    grantStore = new GrantStore(new MemoryStore(), clock, logger);
     const refusals = new GrantRefusals();
     const settings = (): { clientId: null; apiUrl: string; redirectPort: number } => ({
       clientId: null,
       apiUrl,
       redirectPort: 0,
     });
-    const shared = { vault, refusals, settings, clock, logger };
+    const shared = { grantStore, refusals, settings, clock, logger };
     authorizations = new Authorizations({
       ...shared,
+      settingsLoaded: Promise.resolve(),
       webex: () => ({
         apiOrigin: new URL(apiUrl).origin,
         oauth,
-        identity: new WebexIdentity(rest, () => undefined),
+        identity: createIdentityApi(rest, () => undefined),
       }),
       createFlow: (method) => {
         const parts = {
@@ -76,6 +78,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
           : new BrowserFlow({
               ...parts,
               notices: new PageNoticesFake(),
+              readAsset,
               listen: listenOnLoopback,
               redirectPort: 0,
             });
@@ -84,26 +87,26 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     tokens = new OrganizationTokenSource({
       ...shared,
       oauth: () => oauth,
-      orgId: site.orgId,
+      orgId: server.orgId,
       random,
     });
-    await vault.reload();
+    await grantStore.reload();
     authorizations.start();
     views = [];
     authorizations.events.on("authorizationsChanged", ({ flow }) => {
       if (flow !== null) views.push(flow);
     });
-    await authorizations.setClient(clientId, new Secret(site.clientSecret));
+    await authorizations.setClient(clientId, new Secret(server.clientSecret));
   });
 
   afterEach(async () => {
     await authorizations.stop();
-    await vault.stop();
+    await grantStore.stop();
     http.close();
-    await site.stop();
-    const { stored } = vault.findGrant(site.orgId);
+    await server.stop();
+    const { stored } = grantStore.findGrant(server.orgId);
     const secrets = [
-      site.clientSecret,
+      server.clientSecret,
       stored?.accessToken.reveal(),
       stored?.refreshToken.reveal(),
     ];
@@ -112,7 +115,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
   });
 
   const storedGrant = (): Grant => {
-    const { stored } = vault.findGrant(site.orgId);
+    const { stored } = grantStore.findGrant(server.orgId);
     if (stored === null) throw new Error("There is no grant.");
     return stored;
   };
@@ -126,17 +129,17 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
       redirect.headers.get("location") ?? "",
       LOGIN,
     );
-    expect(new URL(callback.url).searchParams.get("iss")).to.equal(site.origin);
+    expect(new URL(callback.url).searchParams.get("iss")).to.equal(server.origin);
     const page = await fetch(callback.url);
     expect(await page.text()).to.match(/data-state="authorized"/);
     return flow;
   };
 
-  it("authorizes at the page with PKCE, and knows whose grant it is", async () => {
+  it("authorizes on the page with PKCE, and identifies the owner of the grant", async () => {
     await authorizeInBrowser();
     expect(await authorizations.list()).to.have.lengthOf(1);
     expect(storedGrant()).to.include({
-      orgId: site.orgId,
+      orgId: server.orgId,
       orgName: "Acme",
       authorizedBy: "Ada Admin",
       refreshTokenExpiresAt: null,
@@ -146,11 +149,11 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
       Date.now() + 3_500_000,
       Date.now() + 3_600_000,
     );
-    expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
+    expect(await server.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
     expect((await tokens.getToken(neverAborted)).equals(storedGrant().accessToken)).to.equal(true);
   });
 
-  it("is refused without the challenge: PKCE is really asked for", async () => {
+  it("is refused without a code challenge, which shows that PKCE is enforced", async () => {
     const flow = await authorizations.begin("browser", neverAborted);
     const address = new URL(flow.url ?? "");
     const redirect = await fetch(`${address.origin}/authorize${address.search}`, {
@@ -166,7 +169,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     expect(await (await fetch(callback)).text()).to.match(/data-state="failed"/);
   });
 
-  it("keeps the refresh token that each refresh gives; the one before is dead", async () => {
+  it("stores the refresh token of each refresh, which invalidates the previous one", async () => {
     await authorizeInBrowser();
     const first = storedGrant();
     const renewed = await tokens.replace(first.accessToken, neverAborted);
@@ -174,19 +177,20 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     expect(renewed.equals(second.accessToken)).to.equal(true);
     expect(second.accessToken.equals(first.accessToken)).to.equal(false);
     expect(second.refreshToken.equals(first.refreshToken)).to.equal(false);
-    expect(await site.isAlive(first.refreshToken.reveal())).to.equal(false);
-    expect(await site.isAlive(second.refreshToken.reveal())).to.equal(true);
+    expect(await server.isAlive(first.refreshToken.reveal())).to.equal(false);
+    expect(await server.isAlive(second.refreshToken.reveal())).to.equal(true);
     await tokens.replace(second.accessToken, neverAborted);
-    expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
+    expect(await server.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
     const used: unknown = await oauth
       .refresh(
-        { clientId: site.clientId, clientSecret: new Secret(site.clientSecret) },
+        { clientId: server.clientId, clientSecret: new Secret(server.clientSecret) },
         first.refreshToken,
         neverAborted,
       )
       .catch((error: unknown) => error);
     expect(used).to.include({ code: "grantRefused", status: 400 });
-    // RFC 9700, 4.14.2: a refresh token used twice ends the whole grant. The worker says so, and throws nothing away.
+    // RFC 9700, 4.14.2: reusing a refresh token revokes the whole grant. The worker reports it and
+    // deletes nothing.
     const refused: unknown = await tokens
       .replace(storedGrant().accessToken, neverAborted)
       .catch((error: unknown) => error);
@@ -194,7 +198,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     expect((await authorizations.list())[0]?.state).to.equal("required");
   });
 
-  it("authorizes with a device code, asked after as RFC 8628 says", async () => {
+  it("authorizes with a device code and polls as in RFC 8628", async () => {
     const flow = await authorizations.begin("device", neverAborted);
     const ended = new Promise<void>((resolve) => {
       authorizations.events.on("authorizationsChanged", ({ flow: now }) => {
@@ -202,7 +206,7 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
       });
     });
     await new Promise((resolve) => setTimeout(resolve, 5_500));
-    expect(site.requests).to.include("POST /token 400");
+    expect(server.requests).to.include("POST /token 400");
     const { text } = await new FormBrowser().walk(flow.verificationUriComplete ?? "", {
       ...LOGIN,
       user_code: flow.userCode ?? "",
@@ -213,17 +217,17 @@ describe("authorization at a server that is not Webex (oidc-provider)", function
     expect(storedGrant().orgName).to.equal("Acme");
     const before = storedGrant();
     await tokens.replace(before.accessToken, neverAborted);
-    expect(await site.isAlive(before.refreshToken.reveal())).to.equal(false);
-    expect(await site.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
+    expect(await server.isAlive(before.refreshToken.reveal())).to.equal(false);
+    expect(await server.isAlive(storedGrant().refreshToken.reveal())).to.equal(true);
   });
 
-  it("revokes there what is revoked here", async () => {
+  it("revokes a grant at the server", async () => {
     await authorizeInBrowser();
     const { refreshToken } = storedGrant();
-    expect(await authorizations.revoke(site.orgId, neverAborted)).to.deep.equal({
+    expect(await authorizations.revoke(server.orgId, neverAborted)).to.deep.equal({
       revokedAtWebex: true,
     });
-    expect(await site.isAlive(refreshToken.reveal())).to.equal(false);
+    expect(await server.isAlive(refreshToken.reveal())).to.equal(false);
     expect(await authorizations.list()).to.deep.equal([]);
   });
 });

@@ -1,8 +1,7 @@
 import { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
-import type { WebexService } from "../../src/authorization/oauth-context.js";
-import { originOf } from "../../src/authorization/effective-client.js";
-import { GrantRefusals } from "../../src/authorization/grant-refusals.js";
+import { originOf, type WebexService } from "../../src/authorization/oauth-context.js";
+import { GrantRefusals } from "../../src/authorization/grant-status.js";
 import type { Grant } from "../../src/authorization/grant.js";
 import { REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { OrganizationTokenSource } from "../../src/authorization/token-source.js";
@@ -17,7 +16,7 @@ import type {
   TokenResponse,
 } from "../../src/webex/oauth.js";
 import type { IdentityApi } from "../../src/webex/identity.js";
-import type { Me } from "../../src/webex/person-decoder.js";
+import type { Me } from "../../src/webex/people.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";
 import { RecordingLogger } from "./logger-fake.js";
 
@@ -67,14 +66,14 @@ export function tokenResponseOf(name: string, changes: Partial<TokenResponse> = 
   };
 }
 
-/** A store that can go out of reach, and remembers in which order it was written. */
+/** A secret store that can become unavailable, and records its calls. */
 export class SecretStoreFake implements SecretStore {
   readonly kind = "keychain";
   readonly inner: SecretStore;
   fault: Fault | null = null;
-  /** Reads still work: a keychain that is full, or read-only. */
+  /** Reads still work, as with a keychain that is full or read-only. */
   writesFail = false;
-  /** Writes wait for it. */
+  /** Writes wait for this promise. */
   gate: Promise<void> = Promise.resolve();
   readonly log: string[] = [];
 
@@ -111,7 +110,9 @@ export function grantRefusedFault(status = 400): Fault {
   return new Fault("grantRefused", "Webex refused.", { status });
 }
 
-/** The token endpoint, scripted: each call takes the next outcome; one that is not scripted fails the test by its own fault. */
+/**
+ * The token endpoint. Each refresh has the next of `outcomes`; an unexpected one fails the test.
+ */
 export class RefreshFake implements OAuthApi {
   readonly outcomes: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
   readonly refreshedWith: string[] = [];
@@ -127,7 +128,7 @@ export class RefreshFake implements OAuthApi {
     this.refreshedWith.push(refreshToken.reveal());
     this.signals.push(signal);
     const outcome =
-      this.outcomes.shift() ?? new Fault("defect", "A refresh that the test did not expect.");
+      this.outcomes.shift() ?? new Fault("defect", "The test did not expect this refresh.");
     await Promise.resolve();
     if (outcome instanceof Fault) throw outcome;
     return outcome;
@@ -139,33 +140,33 @@ export class RefreshFake implements OAuthApi {
   }
 
   authorizeUrl(): string {
-    throw new Error("not in these tests");
+    throw new Error("Not implemented.");
   }
   exchangeCode(): Promise<TokenResponse> {
-    throw new Error("not in these tests");
+    throw new Error("Not implemented.");
   }
   authorizeDevice(): Promise<DeviceAuthorization> {
-    throw new Error("not in these tests");
+    throw new Error("Not implemented.");
   }
   pollDeviceToken(): Promise<DeviceTokenPoll> {
-    throw new Error("not in these tests");
+    throw new Error("Not implemented.");
   }
 }
 
 export class IdentityFake implements IdentityApi {
   readonly requests: string[] = [];
-  /** By access token: whose it is, or what Webex answers. */
+  /** The organization of each access token, or the fault that Webex responds with. */
   readonly owners = new Map<string, string | Fault>();
   name: string | Fault = "Acme";
 
   async me(accessToken: Secret): Promise<Me> {
     this.requests.push(accessToken.reveal());
-    const answer =
+    const owner =
       this.owners.get(accessToken.reveal()) ?? new Fault("unauthorized", "401", { status: 401 });
-    if (answer instanceof Fault) throw answer;
+    if (owner instanceof Fault) throw owner;
     return {
       personId: "p",
-      orgId: answer,
+      orgId: owner,
       displayName: "Ada Admin",
       email: null,
       sharesStatus: true,
@@ -178,7 +179,7 @@ export class IdentityFake implements IdentityApi {
     return this.name;
   }
 
-  /** What the token sees; refused unless said. */
+  /** The organizations that a token can list. */
   visibleOrganizations: readonly { orgId: string; orgName: string }[] | Fault = new Fault(
     "forbidden",
     "403",
@@ -191,7 +192,7 @@ export class IdentityFake implements IdentityApi {
   }
 }
 
-/** A vault with its parts, as one process has them. Two benches on one store are two processes. */
+/** The grant store of one process. Two harnesses with one secret store are two processes. */
 export class AuthorizationHarness {
   readonly clock: FakeClock;
   readonly logger = new RecordingLogger();
@@ -211,7 +212,7 @@ export class AuthorizationHarness {
     this.grantStore = new GrantStore(store, clock, this.logger);
   }
 
-  /** The service that the settings name now. */
+  /** The service that the current settings name. */
   webex(identity: IdentityApi): WebexService {
     return { apiOrigin: originOf(this.settings.apiUrl), oauth: this.oauth, identity };
   }
@@ -219,14 +220,14 @@ export class AuthorizationHarness {
   tokenSource(orgId: string): OrganizationTokenSource {
     const { grantStore, refusals, clock, logger } = this;
     return new OrganizationTokenSource({
-      ...{ orgId, vault: grantStore, refusals, clock, logger },
+      ...{ orgId, grantStore, refusals, clock, logger },
       random: new SeededRandom(),
       settings: () => this.settings,
       oauth: () => this.oauth,
     });
   }
 
-  /** Another process on the same keychain. */
+  /** Another process with the same keychain. */
   async otherProcess(): Promise<AuthorizationHarness> {
     const harness = new AuthorizationHarness(new SecretStoreFake(this.store.inner), this.clock);
     await harness.grantStore.reload();
@@ -237,8 +238,8 @@ export class AuthorizationHarness {
 export async function faultOf(promise: Promise<unknown>): Promise<Fault> {
   const outcome: unknown = await promise.then(
     () => null,
-    (e: unknown) => e,
+    (error: unknown) => error,
   );
   if (outcome instanceof Fault) return outcome;
-  throw new Error("A fault was expected.", { cause: outcome });
+  throw new Error("Expected a fault.", { cause: outcome });
 }

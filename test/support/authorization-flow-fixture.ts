@@ -1,12 +1,10 @@
-import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
-import type { PageNoticesEvents } from "../../src/authorization/browser-flow.js";
+import type { AuthorizationEvents, GrantSink } from "../../src/authorization/flow.js";
+import type { PageNoticesEvents, PageNotice } from "../../src/authorization/page/page-model.js";
 import { Fault } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
 import { Secret } from "../../src/faults/secret.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import type { OAuthContext } from "../../src/authorization/oauth-context.js";
-import type { GrantSink } from "../../src/authorization/grant-keeper.js";
-import type { PageNotice } from "../../src/authorization/page-notice.js";
 import type {
   DeviceAuthorization,
   DeviceTokenPoll,
@@ -53,13 +51,13 @@ export function faultOf(
   return new Fault(code, `What ${code} means.`, { hint });
 }
 
-/** Webex's OAuth endpoints as a script: each call takes the next answer prepared for it; one too many is a failure of the test. */
+/** The OAuth endpoints of Webex. Each call has the next outcome; an unexpected one fails the test. */
 export class OAuthFake implements OAuthApi {
   readonly exchanges: { code: string; redirectUri: string; verifier: string }[] = [];
   readonly authorizeRequests: Parameters<OAuthApi["authorizeUrl"]>[0][] = [];
   readonly polledAt: number[] = [];
-  readonly exchangeAnswers: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
-  readonly deviceAnswers: (DeviceTokenPoll | Fault)[] = [];
+  readonly exchangeOutcomes: (TokenResponse | Fault | Promise<TokenResponse>)[] = [];
+  readonly pollOutcomes: (DeviceTokenPoll | Fault)[] = [];
   deviceCode: DeviceAuthorization | Fault = {
     deviceCode: new Secret("device-code-text"),
     userCode: "729703",
@@ -85,35 +83,35 @@ export class OAuthFake implements OAuthApi {
       redirectUri: grant.redirectUri,
       verifier: grant.codeVerifier.reveal(),
     });
-    return resolvePrepared(await this.exchangeAnswers.shift());
+    return outcomeOf(await this.exchangeOutcomes.shift());
   }
 
   async authorizeDevice(): Promise<DeviceAuthorization> {
-    return resolvePrepared(this.deviceCode);
+    return outcomeOf(this.deviceCode);
   }
 
   async pollDeviceToken(): Promise<DeviceTokenPoll> {
     this.polledAt.push(this.now());
-    return resolvePrepared(this.deviceAnswers.shift());
+    return outcomeOf(this.pollOutcomes.shift());
   }
 
   refresh(): Promise<TokenResponse> {
-    throw new Error("A flow refreshes nothing.");
+    throw new Error("A flow does not refresh tokens.");
   }
 
   revoke(): Promise<void> {
-    throw new Error("A flow revokes nothing.");
+    throw new Error("A flow does not revoke tokens.");
   }
 }
 
-/** What a flow is begun with; its keeper here is the fake one, so that nobody is asked whose grant it is. */
+/** A context whose identity API is never called, because the grant sink is a fake. */
 export function oauthContextOf(
   oauth: OAuthApi,
   client = CLIENT,
   apiOrigin = "https://webex.example",
 ): OAuthContext {
   const unexpected = (): Promise<never> =>
-    Promise.reject(new Error("The flow itself asks nobody."));
+    Promise.reject(new Error("A flow does not call the identity API."));
   const identity: IdentityApi = {
     me: unexpected,
     organizationName: unexpected,
@@ -122,32 +120,32 @@ export function oauthContextOf(
   return { client, apiOrigin, oauth, identity };
 }
 
-/** A vault in memory; `troubles` are thrown first, one a call. */
+/** A grant sink in memory. `faults` are thrown first, one for each call. */
 export class GrantSinkFake implements GrantSink {
   readonly faults: Fault[] = [];
   readonly next: Authorization[] = [];
   authorizations: Authorization[] = [];
   completedCount = 0;
-  /** Whose grants were handed in, refused ones included. */
+  /** The context of each call, including those that failed. */
   readonly oauthContexts: OAuthContext[] = [];
   listFault: Fault | null = null;
   readonly events = new Emitter<AuthorizationEvents>();
 
   async completeGrant(
     oauthContext: OAuthContext,
-    answer: TokenResponse,
+    tokens: TokenResponse,
     signal?: AbortSignal,
   ): Promise<Authorization> {
     this.oauthContexts.push(oauthContext);
-    if (signal?.aborted === true) throw new Fault("cancelled", "Called off.");
+    if (signal?.aborted === true) throw new Fault("cancelled", "Cancelled.");
     const fault = this.faults.shift();
     if (fault !== undefined) throw fault;
-    if (!answer.accessToken.equals(TOKEN_RESPONSE.accessToken))
-      throw new Error("Another grant than the one Webex gave.");
+    if (!tokens.accessToken.equals(TOKEN_RESPONSE.accessToken))
+      throw new Error("These are not the tokens that Webex issued.");
     const authorization = this.next.shift() ?? authorizationOf("Acme");
     this.completedCount += 1;
     this.authorizations = [
-      ...this.authorizations.filter((one) => one.orgId !== authorization.orgId),
+      ...this.authorizations.filter(({ orgId }) => orgId !== authorization.orgId),
       authorization,
     ];
     this.events.emit("authorizationsChanged", { authorizations: this.authorizations, flow: null });
@@ -174,8 +172,8 @@ export class PageNoticesFake {
   }
 }
 
-function resolvePrepared<T>(prepared: T | Fault | undefined): T {
-  if (prepared === undefined) throw new Error("A call to Webex that the test did not prepare.");
-  if (prepared instanceof Fault) throw prepared;
-  return prepared;
+function outcomeOf<T>(outcome: T | Fault | undefined): T {
+  if (outcome === undefined) throw new Error("The test did not expect this call to Webex.");
+  if (outcome instanceof Fault) throw outcome;
+  return outcome;
 }

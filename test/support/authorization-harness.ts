@@ -39,15 +39,15 @@ export interface AuthorizationHarnessOptions extends WorkerHarnessOptions {
   readonly authorize?: "browser" | "device" | "off";
 }
 
-/** One poll: the interval, a fifth of jitter, and the time an answer takes. */
+/** The polling interval, a fifth of jitter, and the duration of a request. */
 export const POLL_TIMEOUT_MS = 8_000;
 
-/** The built worker with an authorization flow of its own, and everything that whoever authorizes gets to see of it. */
+/** The built worker with an authorization flow. Records everything that the flow shows. */
 export class AuthorizationHarness {
   readonly worker: WorkerHarness;
   readonly port: number;
   readonly #authorize: string;
-  /** What was served, by hand or in a browser. */
+  /** Everything that the page has sent. */
   readonly #responses: string[] = [];
 
   private constructor(worker: WorkerHarness, port: number, authorize: string) {
@@ -56,7 +56,7 @@ export class AuthorizationHarness {
     this.#authorize = authorize;
   }
 
-  /** The worker runs, disabled, with its client; nobody has authorized. */
+  /** Starts a disabled worker with a client and without a grant. */
   static async start(options: AuthorizationHarnessOptions = {}): Promise<AuthorizationHarness> {
     const { authorize = "browser", ...rest } = options;
     const port = await freePort();
@@ -75,7 +75,7 @@ export class AuthorizationHarness {
     return this.worker.webex;
   }
 
-  /** In the ini from now on, beside the port. */
+  /** Writes the settings file with the port of this harness. */
   async writeSettings(enable: 0 | 1, authorize = this.#authorize): Promise<void> {
     const lines = [
       `WebexPresence.Authorize=${authorize}`,
@@ -90,12 +90,12 @@ export class AuthorizationHarness {
       .map(({ params }) => params as Changed);
   }
 
-  /** The flow as `authorization/changed` has told it last. */
+  /** The flow in the latest `authorization/changed`. */
   get flow(): Flow | null {
     return this.changes.at(-1)?.flow ?? null;
   }
 
-  /** Waits until the flow told last is one that `accepts` takes. */
+  /** Waits until `accepts` returns true for the flow in the latest notification. */
   waitForFlow(what: string, accepts: (flow: Flow) => boolean, timeoutMs = 10_000): Promise<Flow> {
     return this.worker.waitFor(
       `a flow: ${what}`,
@@ -104,7 +104,7 @@ export class AuthorizationHarness {
     );
   }
 
-  /** The address of the page that is open, once it is another than `before`. */
+  /** Waits for a page with another address than `before`, and returns its address. */
   async waitForPage(before: string | null = null, timeoutMs = 15_000): Promise<string> {
     const { url } = await this.waitForFlow(
       "a page",
@@ -114,13 +114,13 @@ export class AuthorizationHarness {
     return url ?? "";
   }
 
-  /** Enable=1, and the page's address. */
+  /** Enables the worker, and returns the address of the page. */
   async open(): Promise<string> {
     await this.writeSettings(1);
     return this.waitForPage();
   }
 
-  /** Waits until the log file holds all these texts. */
+  /** Waits until the log file contains all of these texts. */
   async waitForLog(...texts: readonly string[]): Promise<void> {
     const path = join(this.worker.logDirectory, "worker.log");
     await this.worker.waitFor(`worker.log with ${texts.join(", ")}`, async () => {
@@ -131,27 +131,23 @@ export class AuthorizationHarness {
 
   waitForProblem(code: string, timeoutMs = POLL_TIMEOUT_MS): Promise<Status["problems"][number]> {
     const find = async (): Promise<Status["problems"][number] | null> =>
-      (await this.worker.status()).problems.find(
-        (waitForProblem) => waitForProblem.code === code,
-      ) ?? null;
+      (await this.worker.status()).problems.find((problem) => problem.code === code) ?? null;
     return this.worker.waitFor(`the problem ${code}`, find, timeoutMs);
   }
 
   waitForProblemEnd(code: string, timeoutMs = POLL_TIMEOUT_MS): Promise<true> {
-    const gone = async (): Promise<true | null> =>
-      (await this.worker.status()).problems.some((waitForProblem) => waitForProblem.code === code)
-        ? null
-        : true;
-    return this.worker.waitFor(`an end of the problem ${code}`, gone, timeoutMs);
+    const isGone = async (): Promise<true | null> =>
+      (await this.worker.status()).problems.some((problem) => problem.code === code) ? null : true;
+    return this.worker.waitFor(`the end of the problem ${code}`, isGone, timeoutMs);
   }
 
   async waitForPresence(uri: string, state: string, timeoutMs = POLL_TIMEOUT_MS): Promise<void> {
-    const comes = async (): Promise<true | null> =>
+    const hasState = async (): Promise<true | null> =>
       (await this.worker.get(uri, 1_000)).state === state ? true : null;
-    await this.worker.waitFor(`${uri} ${state}`, comes, timeoutMs);
+    await this.worker.waitFor(`${uri} ${state}`, hasState, timeoutMs);
   }
 
-  /** A request as no browser would make it, with any headers. */
+  /** Sends a request with arbitrary headers, as no browser would. */
   async request(
     target: string,
     options: {
@@ -162,13 +158,13 @@ export class AuthorizationHarness {
     } = {},
   ): Promise<Response> {
     const { method = "GET", headers = {}, body = "", host = "127.0.0.1" } = options;
-    const own = { host: `localhost:${this.port}`, "content-length": Buffer.byteLength(body) };
+    const defaults = { host: `localhost:${this.port}`, "content-length": Buffer.byteLength(body) };
     const request = httpRequest({
       host,
       port: this.port,
       method,
       path: target,
-      headers: { ...own, ...headers },
+      headers: { ...defaults, ...headers },
       agent: false,
     });
     request.end(body);
@@ -180,21 +176,21 @@ export class AuthorizationHarness {
     return { status: response.statusCode ?? 0, headers: response.headers, body: text };
   }
 
-  /** AUTHORIZE: where it leads to at Webex. */
+  /** Follows AUTHORIZE, and returns the URL of the request to Webex. */
   async authorizeUrl(address: string): Promise<string> {
     const { status, headers } = await this.request(`/authorize${new URL(address).search}`);
     expect(status).to.equal(302);
     return headers.location ?? "";
   }
 
-  /** AUTHORIZE, the decision at Webex, and the way back. */
+  /** Follows AUTHORIZE, decides at Webex, and follows the redirect back. */
   async decide(address: string, choice: ConsentChoice = {}): Promise<ConsentOutcome> {
     const outcome = await consent(await this.authorizeUrl(address), choice);
     if (new URL(outcome.url).port === String(this.port)) this.#responses.push(outcome.text);
     return outcome;
   }
 
-  /** Decides at Webex without following the way back, and tells where it would lead. */
+  /** Decides at Webex, and returns the URL of the callback without following it. */
   async callbackUrl(address: string, choice: ConsentChoice = {}): Promise<URL> {
     const { redirectedTo } = await consent(await this.authorizeUrl(address), choice, {
       follow: false,
@@ -210,7 +206,7 @@ export class AuthorizationHarness {
     });
   }
 
-  /** Whether somebody listens on the page's port. */
+  /** Whether a program listens on the port of the page. */
   async isListening(host = "127.0.0.1"): Promise<boolean> {
     try {
       await this.request("/", { host });
@@ -220,7 +216,7 @@ export class AuthorizationHarness {
     }
   }
 
-  /** Keeps what the worker serves to a browser. */
+  /** Records what the worker sends to a browser. */
   recordResponses(page: Page): void {
     page.on("response", (response) => {
       if (new URL(response.url()).port !== String(this.port)) return;
@@ -232,12 +228,12 @@ export class AuthorizationHarness {
     });
   }
 
-  /** What a browser shows now: parts that came as events included. */
+  /** Records what a browser shows now, including parts that came as events. */
   async recordContent(page: Page): Promise<void> {
     this.#responses.push(await page.content());
   }
 
-  /** Neither a token nor a code nor a secret is in anything that the worker has written, said or served. */
+  /** Checks that no token, code or secret is in anything that the worker has written or sent. */
   async #expectNoSecretLeaked(): Promise<void> {
     const { issuedSecrets, client } = this.webex;
     const everything = [
@@ -248,7 +244,7 @@ export class AuthorizationHarness {
     expect(this.worker.host.transcript.dropped).to.equal(0);
     const basic = Buffer.from(`${client.clientId}:${client.clientSecret}`).toString("base64");
     for (const secret of [...issuedSecrets, basic]) {
-      expect(everything.includes(secret), "a secret was told").to.equal(false);
+      expect(everything.includes(secret), "a secret was leaked").to.equal(false);
     }
   }
 
@@ -262,14 +258,14 @@ export class AuthorizationHarness {
   }
 }
 
-/** Whether this machine has the loopback address of IPv6. */
+/** Whether this machine has an IPv6 loopback address. */
 export function hasIpv6(): boolean {
   return Object.values(networkInterfaces()).some(
     (addresses) => addresses?.some(({ address }) => address === "::1") === true,
   );
 }
 
-/** Another program that listens on a port. */
+/** Listens on a port, like another program. */
 export async function holdPort(port: number, host: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
   server.listen(port, host);

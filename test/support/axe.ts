@@ -11,7 +11,7 @@ interface Violation {
 
 const SOURCE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-/** What axe-core finds serious or critical in a page as it is now, a line each; the page's own policy stays in force. */
+/** Returns the serious and critical violations that axe-core finds, under the CSP of the page. */
 export async function findSeriousViolations(page: Page): Promise<string[]> {
   await page.evaluate(`if (!globalThis.axe) { ${await readFile(SOURCE, "utf8")} }`);
   const { violations } = await page.evaluate<{ violations: Violation[] }>(

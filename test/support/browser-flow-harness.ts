@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { BrowserFlow } from "../../src/authorization/browser-flow.js";
 import type { FlowView } from "../../src/authorization/flow.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import type { LoopbackPage, LoopbackRequest } from "../../src/ports/loopback-server.js";
 import type { OAuthClient } from "../../src/webex/oauth.js";
 import { FakeLoopback } from "./loopback-server-fake.js";
@@ -21,7 +22,9 @@ export const FORM = {
   "content-type": "application/x-www-form-urlencoded",
 };
 
-/** A browser flow with everything around it in memory, and a visitor to its page who remembers all that was served. */
+/**
+ * A browser flow with fakes for all of its dependencies. Records everything that its page sends.
+ */
 export class BrowserFlowHarness {
   readonly clock = new FakeClock();
   readonly crypto = new SeededRandom(7);
@@ -45,6 +48,7 @@ export class BrowserFlowHarness {
       clock,
       crypto,
       logger,
+      readAsset,
       listen,
       redirectPort: PORT,
     });
@@ -55,12 +59,12 @@ export class BrowserFlowHarness {
     return this.flow.start(new AbortController().signal);
   }
 
-  /** Ends the flow; fails when it leaves something behind, or a secret was ever served, logged or told. */
+  /** Stops the flow. Fails if it leaves a timer or port, or if it has sent or logged a secret. */
   async stop(): Promise<void> {
     await this.flow.stop();
     expect(this.loopback.isListening(PORT)).to.equal(false);
     expect(this.clock.pendingTimers).to.equal(0);
-    const verifiers = this.oauth.exchanges.map((one) => one.verifier);
+    const verifiers = this.oauth.exchanges.map(({ verifier }) => verifier);
     for (const secret of [
       "access-token-text",
       "refresh-token-text",
@@ -78,14 +82,14 @@ export class BrowserFlowHarness {
     return new URL(this.flow.view.url ?? "").searchParams.get("key") ?? "";
   }
 
-  async visit(request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
+  async send(request: Partial<LoopbackRequest>): Promise<LoopbackPage> {
     const page = await this.loopback.request(PORT, request);
     this.#responses += page.body + JSON.stringify(page.headers);
     return page;
   }
 
   get(target: string): Promise<LoopbackPage> {
-    return this.visit({ target });
+    return this.send({ target });
   }
 
   page(): Promise<LoopbackPage> {
@@ -96,16 +100,14 @@ export class BrowserFlowHarness {
     return stateOf((await this.page()).body);
   }
 
-  /** Presses AUTHORIZE; gives the `state` that went to Webex. */
+  /** Follows AUTHORIZE and returns the `state` parameter of the request to Webex. */
   async authorize(): Promise<string> {
-    const answer = await this.get(`/authorize?key=${this.key}`);
-    return (
-      new URL(answer.headers.location ?? "", "http://localhost").searchParams.get("state") ?? ""
-    );
+    const { headers } = await this.get(`/authorize?key=${this.key}`);
+    return new URL(headers.location ?? "", "http://localhost").searchParams.get("state") ?? "";
   }
 
   complete(changes: Partial<LoopbackRequest> = {}): Promise<LoopbackPage> {
-    return this.visit({
+    return this.send({
       method: "POST",
       target: "/complete",
       headers: FORM,

@@ -1,4 +1,5 @@
-import type { AuthorizationEvents } from "../../src/authorization/authorization-service.js";
+import type { AuthorizationEvents, GrantSink, FlowView } from "../../src/authorization/flow.js";
+import { fetchTokenOwner } from "../../src/authorization/grant-import.js";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { request as httpRequest } from "node:http";
@@ -7,30 +8,28 @@ import type { Context } from "mocha";
 import { type Browser, chromium } from "playwright-core";
 
 import { BrowserFlow } from "../../src/authorization/browser-flow.js";
-import type { GrantSink } from "../../src/authorization/grant-keeper.js";
-import { fetchTokenOwner } from "../../src/authorization/grant-proof.js";
-import type { FlowView } from "../../src/authorization/flow.js";
 import { type Authorization, REQUIRED_SCOPES } from "../../src/authorization/grant.js";
 import { Emitter } from "../../src/faults/emitter.js";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { Clock } from "../../src/ports/clock.js";
 import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";
-import { WebexIdentity } from "../../src/webex/identity.js";
-import { webexEndpoints, WebexOAuth } from "../../src/webex/oauth.js";
+import { createIdentityApi } from "../../src/webex/identity.js";
+import { createOAuthApi } from "../../src/webex/oauth.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { RecordingLogger } from "./logger-fake.js";
 import { PageNoticesFake } from "./authorization-flow-fixture.js";
 
 const CHROMIUM = "/usr/bin/chromium";
 
-/** Chromium without a window; leaves the test out, loudly, where the machine has none (under CI=true that is a failure). */
+/** Starts headless Chromium. Without it, skips the test with a message, or fails if CI=true. */
 export async function launchChromium(context: Context): Promise<Browser> {
   if (!existsSync(CHROMIUM)) {
-    const sentence = "LEFT OUT: chromium is not on this machine (Debian package: chromium).";
-    if (process.env.CI === "true") throw new Error(sentence);
-    process.stderr.write(`${sentence}\n`);
+    const message = "SKIPPED: Chromium is not installed (Debian package: chromium).";
+    if (process.env.CI === "true") throw new Error(message);
+    process.stderr.write(`${message}\n`);
     context.skip();
   }
   return chromium.launch({
@@ -47,7 +46,7 @@ export async function launchChromium(context: Context): Promise<Browser> {
   });
 }
 
-/** A browser flow over real HTTP, against the simulated Webex; the vault alone is in memory. */
+/** A browser flow over HTTP with the Webex simulator. Only its grant sink is a fake. */
 export class HttpBrowserFlowHarness {
   readonly logger = new RecordingLogger();
   readonly notices = new PageNoticesFake();
@@ -63,26 +62,26 @@ export class HttpBrowserFlowHarness {
   readonly #http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
   readonly #events = new Emitter<AuthorizationEvents>();
 
-  /** `clock`: the flow's own, for its deadline; everything else goes by the real one. */
+  /** `clock` is used for the deadline of the flow only. */
   async start(clock: Clock = systemClock): Promise<void> {
     const { apiUrl } = await this.simulator.start();
-    const parts = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
-    const identity = new WebexIdentity(parts, () => undefined);
+    const rest = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
+    const identity = createIdentityApi(rest, () => undefined);
     const grantSink: GrantSink = {
-      completeGrant: async (_counterpart, answer, signal) => {
-        const owner = await fetchTokenOwner(identity, answer.accessToken, signal);
+      completeGrant: async (_context, tokens, signal) => {
+        const owner = await fetchTokenOwner(identity, tokens.accessToken, signal);
         const authorization = {
           ...owner,
-          scopes: answer.scopes ?? REQUIRED_SCOPES,
+          scopes: tokens.scopes ?? REQUIRED_SCOPES,
           grantedAt: new Date().toISOString(),
           accessTokenExpiresAt: null,
           refreshTokenExpiresAt: new Date(
-            Date.now() + (answer.refreshTokenExpiresInSeconds ?? 0) * 1_000,
+            Date.now() + (tokens.refreshTokenExpiresInSeconds ?? 0) * 1_000,
           ).toISOString(),
           state: "valid" as const,
         };
         this.authorizations = [
-          ...this.authorizations.filter((one) => one.orgId !== owner.orgId),
+          ...this.authorizations.filter(({ orgId }) => orgId !== owner.orgId),
           authorization,
         ];
         this.#events.emit("authorizationsChanged", {
@@ -95,7 +94,7 @@ export class HttpBrowserFlowHarness {
       events: this.#events,
     };
     const { clientId, clientSecret } = this.simulator.client;
-    const oauth = new WebexOAuth(parts, webexEndpoints(apiUrl));
+    const oauth = createOAuthApi(rest);
     this.flow = new BrowserFlow({
       oauthContext: () => ({
         client: { clientId, clientSecret: new Secret(clientSecret) },
@@ -108,6 +107,7 @@ export class HttpBrowserFlowHarness {
       clock,
       crypto: systemCrypto,
       logger: this.logger,
+      readAsset,
       listen: listenOnLoopback,
       redirectPort: 0,
     });
@@ -130,7 +130,7 @@ export class HttpBrowserFlowHarness {
     return new URL(this.url).searchParams.get("key") ?? "";
   }
 
-  /** A request as no browser would make it: with headers of one's own. */
+  /** Sends a request with arbitrary headers, as no browser would. */
   async request(
     target: string,
     options: { method?: string; headers?: Record<string, string>; body?: string } = {},

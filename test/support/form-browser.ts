@@ -1,14 +1,16 @@
-/** A browser as small as can be: it keeps cookies, follows redirects and submits the first form of a page. */
+/**
+ * A minimal browser that stores cookies, follows redirects and submits the first form of a page.
+ */
 export class FormBrowser {
   readonly #cookies = new Map<string, Map<string, string>>();
   readonly #stopAt: string;
 
-  /** `stopAt`: the beginning of addresses that are not opened any more: the way back. */
+  /** `stopAt`: the prefix of the URLs at which it stops without opening them. */
   constructor(stopAt = "") {
     this.#stopAt = stopAt;
   }
 
-  /** Opens a page and submits what it asks for until there is no form left. Tells the last address and text. */
+  /** Opens a page and submits forms until there is none. Returns the last URL and its text. */
   async walk(
     url: string,
     fields: Readonly<Record<string, string>>,
@@ -37,7 +39,7 @@ export class FormBrowser {
         headers: { cookie: this.#cookieHeader(next), accept: "text/html" },
         ...(body === undefined ? {} : { method: "POST", body }),
       });
-      this.#keep(next, response.headers.getSetCookie());
+      this.#storeCookies(next, response.headers.getSetCookie());
       const location = response.headers.get("location");
       if (location === null) return { url: next, text: await response.text() };
       next = new URL(location, next).href;
@@ -46,7 +48,7 @@ export class FormBrowser {
     throw new Error("Too many redirects.");
   }
 
-  #keep(url: string, lines: readonly string[]): void {
+  #storeCookies(url: string, lines: readonly string[]): void {
     const { origin } = new URL(url);
     const jar = this.#cookies.get(origin) ?? new Map<string, string>();
     this.#cookies.set(origin, jar);

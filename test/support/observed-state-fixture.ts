@@ -1,5 +1,5 @@
 import { grantMismatch } from "../../src/authorization/grant-status.js";
-import type { GrantStoreState } from "../../src/authorization/vault-state.js";
+import type { GrantStoreState } from "../../src/authorization/grant-store.js";
 import { Fault } from "../../src/faults/fault.js";
 import { defaultSettings, type Settings } from "../../src/settings/keys.js";
 import type { ObservedState } from "../../src/supervisor/desired-state.js";
@@ -59,7 +59,7 @@ function grantStoreState(
   grants: ObservedFacts["grants"],
   stored: readonly ReturnType<typeof grantOf>[],
 ): GrantStoreState {
-  if (grants === "unread") return { kind: "unread" };
+  if (grants === "unread") return { kind: "unread", fault: null };
   if (grants === "unavailable") {
     return { kind: "unavailable", fault: new Fault("keychainLocked", "The keychain is locked.") };
   }

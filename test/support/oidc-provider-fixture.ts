@@ -17,8 +17,9 @@ interface Discovery {
 }
 
 /**
- * An authorization server that knows nothing of Webex: oidc-provider with a confidential client, PKCE required, the device flow and
- * refresh tokens that change with each use. Beside it, on the same origin, the two Webex addresses that say whose a token is.
+ * An authorization server other than Webex: oidc-provider with a confidential client, mandatory
+ * PKCE, the device flow and rotating refresh tokens. The same origin serves the two Webex resources
+ * that identify the owner of a token.
  */
 export class OidcProviderFixture {
   readonly clientId = "presence-worker";
@@ -26,7 +27,7 @@ export class OidcProviderFixture {
   readonly orgId = Buffer.from(
     "ciscospark://us/ORGANIZATION/11111111-aaaa-4aaa-8aaa-111111111111",
   ).toString("base64url");
-  /** Method and path of every request, with the status of its answer. */
+  /** The method, path and status of each request. */
   readonly requests: string[] = [];
   #server!: Server;
   #provider!: Provider;
@@ -94,7 +95,10 @@ export class OidcProviderFixture {
     return `${this.origin}/v1`;
   }
 
-  /** From the discovery document (RFC 8414). The device code is polled for at the token endpoint, as in RFC 8628. */
+  /**
+   * From the discovery document (RFC 8414). Device codes are polled at the token endpoint (RFC
+   * 8628).
+   */
   async endpoints(): Promise<OAuthEndpoints> {
     const document = (await (
       await fetch(`${this.origin}/.well-known/openid-configuration`)
@@ -108,7 +112,7 @@ export class OidcProviderFixture {
     };
   }
 
-  /** Whether a refresh token would be taken now. */
+  /** Whether the provider would accept a refresh token. */
   async isAlive(refreshToken: string): Promise<boolean> {
     const token = await this.#provider.RefreshToken.find(refreshToken);
     return token !== undefined && !token.isExpired && token.consumed === undefined;
@@ -124,7 +128,8 @@ export class OidcProviderFixture {
       return;
     }
     if (path === "/device/auth") {
-      // RFC 8628, 3.1, has a confidential client authenticate itself here. Webex does not ask for it, so the worker does not do it.
+      // RFC 8628, 3.1, requires client authentication here. Webex and thus the worker do not use
+      // it.
       request.headers.authorization = `Basic ${Buffer.from(`${this.clientId}:${this.clientSecret}`).toString("base64")}`;
     }
     this.#provider.callback()(request, response);
@@ -149,11 +154,11 @@ export class OidcProviderFixture {
   }
 }
 
-/** The provider warns of its own defaults, which do for a test, on the console. */
-function quietly<T>(make: () => T): T {
+/** Suppresses the warnings that the provider prints about its defaults. */
+function quietly<T>(create: () => T): T {
   const warn = sinon.stub(console, "warn");
   try {
-    return make();
+    return create();
   } finally {
     warn.restore();
   }

@@ -18,24 +18,23 @@ export function listedPersons(
   }));
 }
 
-export const NEVER = new AbortController().signal;
+export const NEVER_ABORTED = new AbortController().signal;
 
 export function personId(number: number): string {
   const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
   return btoa(`ciscospark://us/PEOPLE/${uuid}`).replaceAll("=", "");
 }
 
+const numbers = new Map<string, number>();
+
 export function person(
   name: string,
   status: string | null = "active",
   more: Partial<PersonSnapshot> = {},
 ): PersonSnapshot {
-  const number = Array.from(name).reduce(
-    (sum, character) => (sum * 31 + character.codePointAt(0)!) % 1e12,
-    7,
-  );
+  if (!numbers.has(name)) numbers.set(name, 1_000_000 + numbers.size);
   return {
-    id: personId(number),
+    id: personId(numbers.get(name)!),
     displayName: name,
     userName: `${name}@example.com`,
     emails: [`${name}@example.com`],
@@ -55,7 +54,7 @@ export function sweep(
   roster.completeSweep(number);
 }
 
-/** A directory that polls, with one organization. */
+/** A directory in the condition `polling`, with one organization. */
 export class PresenceFixture {
   readonly clock = new FakeClock();
   readonly logger = new RecordingLogger();
@@ -72,18 +71,18 @@ export class PresenceFixture {
   }
 
   getMany(uris: readonly string[]): PresenceRecord[] {
-    const records = this.directory.get(uris, 0, NEVER);
+    const records = this.directory.get(uris, 0, NEVER_ABORTED);
     expect(records).to.be.an("array");
     return records as PresenceRecord[];
   }
 
-  /** `state/reason` of an address. */
+  /** Returns `state/reason` of an address. */
   stateOf(uri: string): string {
     const { state, reason } = this.get(uri);
     return `${state}/${reason ?? "-"}`;
   }
 
-  /** Everything that waits, in the order taken. */
+  /** Returns all pending changes, in order. */
   drainAll(max = 500): { ids: readonly string[]; record: PresenceRecord }[] {
     const drained: { ids: readonly string[]; record: PresenceRecord }[] = [];
     for (
@@ -97,7 +96,7 @@ export class PresenceFixture {
     return drained;
   }
 
-  /** `uri state/reason` of everything that waits. */
+  /** Returns `uri state/reason` of all pending changes. */
   drainChanges(): string[] {
     return this.drainAll().map(
       ({ record }) => `${record.uri} ${record.state}/${record.reason ?? "-"}`,

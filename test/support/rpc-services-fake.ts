@@ -1,11 +1,8 @@
 import { Fault } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
-import type {
-  AuthorizationEvents,
-  AuthorizationService,
-  ImportedGrant,
-} from "../../src/authorization/authorization-service.js";
-import type { FlowMethod, FlowView } from "../../src/authorization/flow.js";
+import type { AuthorizationEvents, FlowMethod, FlowView } from "../../src/authorization/flow.js";
+import type { AuthorizationService } from "../../src/authorization/authorizations.js";
+import type { ImportedGrant } from "../../src/authorization/grant-import.js";
 import type { Authorization } from "../../src/authorization/grant.js";
 import type {
   ChangeBatch,
@@ -72,7 +69,9 @@ export class FakePresence implements PresenceService {
   list(query: PresenceListQuery): PresenceListPage {
     this.calls.push({ list: query });
     if (query.cursor === "bad")
-      throw new Fault("invalidParams", "No such cursor.", { data: { path: "cursor" } });
+      throw new Fault("invalidParams", "No such cursor.", {
+        data: { issues: [{ path: "cursor", message: "No such cursor." }] },
+      });
     if (query.orgId === "nobody")
       throw new Fault("unknownOrganization", "No authorization names this organization.");
     return { records: [presenceRecord("a@x.example")], nextCursor: null, total: 1 };

@@ -4,8 +4,7 @@ import { Ajv } from "ajv";
 import { expect } from "chai";
 
 import { normalizeAddress } from "../../src/presence/address.js";
-import { PRESENCE_REASONS } from "../../src/presence/record.js";
-import { mapWebexStatus } from "../../src/presence/state-table.js";
+import { mapWebexStatus, PRESENCE_REASONS } from "../../src/presence/record.js";
 import { codesIn, MarkdownPage, publishedPages } from "../support/markdown-page.js";
 
 interface Descriptor {

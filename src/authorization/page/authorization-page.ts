@@ -1,15 +1,21 @@
-import type { LoopbackPage } from "../../ports/loopback-server.js";
-import { html, Markup } from "../authorization-page-markup.js";
-import { pageParts } from "../authorization-page-parts.js";
-import { PAGE_SCRIPT } from "../authorization-page-script.js";
-import type { PageModel } from "./page-model.js";
-import { PAGE_STYLE } from "../authorization-page-style.js";
-import type { Rejection } from "./page-request.js";
+import type { LoopbackPage, ReadAsset } from "../../ports/loopback-server.js";
+import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
+import {
+  canComplete,
+  describeStatus,
+  missingScopes,
+  needsAttention,
+  type PageModel,
+} from "./page-model.js";
 
-const TITLE = "Webex integration authorization";
+/** What the scopes allow the worker to read. */
+const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> = {
+  "spark-admin:people_read": "people and presence status",
+  "spark-admin:organizations_read": "organization name",
+};
 
-/** Sent with everything: nothing here is for a cache, another site or a frame. */
-export const GUARDED_HEADERS: Readonly<Record<string, string>> = {
+/** Sent with every response, to keep it out of caches, frames and other sites. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
@@ -17,109 +23,138 @@ export const GUARDED_HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
 };
 
-/** The page of a flow. `nonce`: fresh for each answer. An ended flow's page asks for nothing any more: its server is closing. */
-export function authorizationPage(model: PageModel, status: number, nonce: string): LoopbackPage {
-  const key = encodeURIComponent(model.key);
-  const isLive = model.phase === "open";
-  return document(status, nonce, {
-    script: isLive ? html`<script src="/page.js?key=${key}" defer></script>` : null,
-    events: isLive ? `/events?key=${key}` : "",
-    content: pageParts(model),
-  });
-}
-
-/** A refusal: one sentence, and nothing of the flow. */
-export function rejectionPage(rejection: Rejection, nonce: string): LoopbackPage {
-  const page = document(rejection.status, nonce, {
-    script: null,
-    events: "",
-    content: html`<main id="content">
-      <section class="state caution">
-        <span class="mark" aria-hidden="true"></span>
-        <div>
-          <h2>${rejection.title}</h2>
-          <p>${rejection.hint}</p>
-        </div>
-      </section>
-    </main>`,
-  });
-  return rejection.allow === undefined
-    ? page
-    : { ...page, headers: { ...page.headers, allow: rejection.allow } };
-}
-
-export function scriptResponse(): LoopbackPage {
-  return {
-    kind: "page",
-    status: 200,
-    headers: { ...GUARDED_HEADERS, "content-type": "text/javascript; charset=utf-8" },
-    body: PAGE_SCRIPT,
-  };
-}
-
 export function redirect(status: 302 | 303, location: string): LoopbackPage {
-  return { kind: "page", status, headers: { ...GUARDED_HEADERS, location }, body: "" };
+  return { kind: "page", status, headers: { ...SECURITY_HEADERS, location }, body: "" };
 }
 
-function document(
-  status: number,
-  nonce: string,
-  page: { script: Markup | null; events: string; content: Markup },
-): LoopbackPage {
-  const body = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${TITLE}</title>
-        <link
-          rel="icon"
-          href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%3E%3Ccircle cx='10' cy='10' r='8' fill='none' stroke='%230a5ad0' stroke-width='2.5'/%3E%3Ccircle cx='10' cy='10' r='3.5' fill='%230a5ad0'/%3E%3C/svg%3E"
-        />
-        <style nonce="${nonce}">
-          ${new Markup(PAGE_STYLE)}
-        </style>
-        ${page.script}
-      </head>
-      <body data-events="${page.events}">
-        <a class="skip" href="#content">Skip to the content</a>
-        <header>
-          <p class="product">
-            <svg viewBox="0 0 20 20" aria-hidden="true">
-              <circle cx="10" cy="10" r="8" fill="none" stroke="currentColor" stroke-width="2.5" />
-              <circle cx="10" cy="10" r="3.5" fill="currentColor" />
-            </svg>
-            UCX Presence for Cisco Webex
-          </p>
-          <h1>${TITLE}</h1>
-        </header>
-        <div id="lost" class="lost" role="alert" hidden>
-          <p>
-            This page has lost touch with the worker, and tries to find it again. What it shows may
-            be old.
-          </p>
-        </div>
-        ${page.content}
-        <footer>
-          <p>
-            Served by the presence worker, to this machine only. The authorization stays on this
-            machine.
-          </p>
-        </footer>
-      </body>
-    </html>`;
-  return {
-    kind: "page",
-    status,
-    headers: { ...GUARDED_HEADERS, ...contentHeaders(nonce) },
-    body: body.text,
-  };
+/** HTML that is safe to send. Only `HtmlTemplates` creates it. */
+class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
-function contentHeaders(nonce: string): Record<string, string> {
-  return {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy": [
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/**
+ * The templates of an HTML file: each `<template id="…">` element, and the rest of the file as
+ * `document`. A template contains placeholders of the form `{{name}}`, in text or in quoted
+ * attributes.
+ */
+export class HtmlTemplates {
+  readonly #templates = new Map<string, string>();
+
+  constructor(file: string) {
+    const document = file
+      .replace(/<!--[^]*?-->\s*/g, "")
+      .replace(/<template id="([\w-]+)">\s*([^]*?)\s*<\/template>\s*/g, (_match, id, text) => {
+        this.#templates.set(String(id), String(text));
+        return "";
+      });
+    this.#templates.set("document", document);
+  }
+
+  /**
+   * Text is escaped, HTML is inserted as it is, and null inserts nothing. Throws if the file has no
+   * such template, or if a placeholder has no value.
+   */
+  render(
+    id: string,
+    values: Readonly<Record<string, string | Html | readonly Html[] | null>> = {},
+  ): Html {
+    const template = this.#templates.get(id);
+    if (template === undefined) throw new Error(`There is no template "${id}".`);
+    return new Html(
+      template.replace(/\{\{(\w+)\}\}/g, (_match, name: string) => {
+        const value = values[name];
+        if (value === undefined) throw new Error(`"${name}" has no value in "${id}".`);
+        if (value === null) return "";
+        if (typeof value === "string")
+          return value.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
+        return value instanceof Html ? value.text : value.map(({ text }) => text).join("\n");
+      }),
+    );
+  }
+}
+
+/** A request that is refused, and the page that says so. */
+export interface Rejection {
+  readonly status: number;
+  readonly title: string;
+  readonly hint: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The HTML, CSS and script of the authorization page. */
+export class AuthorizationPage {
+  readonly #templates: HtmlTemplates;
+  readonly #style: Html;
+  readonly #script: string;
+  readonly #createNonce: () => string;
+
+  private constructor(html: string, style: string, script: string, createNonce: () => string) {
+    this.#templates = new HtmlTemplates(html);
+    this.#style = new Html(style);
+    this.#script = script;
+    this.#createNonce = createNonce;
+  }
+
+  /** `createNonce` returns another nonce for each response. */
+  static async load(readAsset: ReadAsset, createNonce: () => string): Promise<AuthorizationPage> {
+    const files = ["html", "css", "client.js"].map((extension) =>
+      readAsset(`authorization/page/authorization-page.${extension}`),
+    );
+    const [html = "", style = "", script = ""] = await Promise.all(files);
+    return new AuthorizationPage(html, style, script, createNonce);
+  }
+
+  /** The whole page. A page that is over has no script. */
+  document(model: PageModel, status: number): LoopbackPage {
+    const { key, phase } = model;
+    const content = new Html(this.content(model));
+    if (phase !== "open") return this.#document(status, { content });
+    const script = this.#templates.render("script", { key });
+    return this.#document(status, { content, script, events: `/events?key=${key}` });
+  }
+
+  /** The parts of the page that change, as HTML. */
+  content(model: PageModel): string {
+    const parts = [
+      this.#status(model),
+      this.#notices(model),
+      this.#organizations(model),
+      this.#finish(model),
+      this.#help(model),
+    ];
+    return parts.map(({ text }) => text).join("\n");
+  }
+
+  /** A page that reveals nothing about the flow. */
+  rejection({ status, title, hint, headers }: Rejection): LoopbackPage {
+    const content = this.#templates.render("rejection", { title, hint });
+    return this.#document(status, { content }, headers);
+  }
+
+  script(): LoopbackPage {
+    const headers = { ...SECURITY_HEADERS, "content-type": "text/javascript; charset=utf-8" };
+    return { kind: "page", status: 200, headers, body: this.#script };
+  }
+
+  #document(
+    status: number,
+    values: { content: Html; script?: Html; events?: string },
+    moreHeaders: Readonly<Record<string, string>> = {},
+  ): LoopbackPage {
+    const nonce = this.#createNonce();
+    const policy = [
       "default-src 'none'",
       "script-src 'self'",
       `style-src 'nonce-${nonce}'`,
@@ -128,6 +163,139 @@ function contentHeaders(nonce: string): Record<string, string> {
       "form-action 'self'",
       "base-uri 'none'",
       "frame-ancestors 'none'",
-    ].join("; "),
-  };
+    ];
+    const headers = {
+      ...SECURITY_HEADERS,
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": policy.join("; "),
+      ...moreHeaders,
+    };
+    const fixed = { nonce, style: this.#style, script: null, events: "" };
+    const { text } = this.#templates.render("document", { ...fixed, ...values });
+    return { kind: "page", status, headers, body: text };
+  }
+
+  #status(model: PageModel): Html {
+    const { state, tone, title, text, webexMessage: quote = null } = describeStatus(model);
+    const final = model.phase === "open" ? "no" : "yes";
+    const webexMessage = quote && this.#templates.render("webex-message", { text: quote });
+    return this.#templates.render("status", { state, tone, title, text, final, webexMessage });
+  }
+
+  #notices({ notices, organizations }: PageModel): Html {
+    const shown = notices
+      // The page shows missing authorizations in another way.
+      .filter(({ code, severity }) => severity !== "info" && code !== "authorizationRequired")
+      .map(({ code, severity, message, hint, orgId }) => {
+        const orgName = organizations.find((organization) => organization.orgId === orgId)?.orgName;
+        const text = orgName === undefined ? message : `${orgName}: ${message}`;
+        return this.#templates.render("notice", { code, severity, message: text, hint });
+      });
+    const hidden = shown.length === 0 ? "hidden" : null;
+    return this.#templates.render("notices", { notices: shown, hidden });
+  }
+
+  #organizations(model: PageModel): Html {
+    const { organizations } = model;
+    const isOpen = model.phase === "open";
+    // There is only one AUTHORIZE, because who signs in at Webex decides on the organization.
+    const first =
+      organizations.find(({ state }) => state === "required") ??
+      organizations.find((organization) => needsAttention(model, organization));
+    const rows = organizations.map((organization) =>
+      this.#organization(model, organization, isOpen && organization === first),
+    );
+    if (isOpen && first === undefined) rows.push(this.#newOrganization(model));
+    const scopes = REQUIRED_SCOPES.map((scope) =>
+      this.#templates.render("permission", { scope, label: SCOPE_LABELS[scope] }),
+    );
+    const permissions = isOpen ? this.#templates.render("permissions", { scopes }) : null;
+    const hidden = rows.length === 0 ? "hidden" : null;
+    return this.#templates.render("organizations", { rows, permissions, hidden });
+  }
+
+  #organization(model: PageModel, organization: Authorization, hasLink: boolean): Html {
+    const { orgName: name, state } = organization;
+    const isValid = state === "valid";
+    const isUsable = !needsAttention(model, organization);
+    return this.#templates.render("organization", {
+      name,
+      tone: isUsable ? "good" : "caution",
+      status: isUsable ? "Authorized" : isValid ? "Needs attention" : "Authorization required",
+      details: isValid
+        ? this.#details(organization)
+        : this.#note("The previous authorization is no longer valid."),
+      authorize: hasLink ? this.#authorizeLink(model, name) : null,
+    });
+  }
+
+  #newOrganization(model: PageModel): Html {
+    const isFirst = model.organizations.length === 0;
+    const name = isFirst ? "Your Webex organization" : "Another organization";
+    return this.#templates.render("organization", {
+      name,
+      tone: isFirst ? "" : "optional",
+      status: isFirst ? "Not authorized" : "Optional",
+      details: this.#note(
+        isFirst
+          ? "Sign in to Webex as an administrator of the organization."
+          : "To authorize another organization, sign in as one of its administrators.",
+      ),
+      authorize: this.#authorizeLink(model, name),
+    });
+  }
+
+  #details(organization: Authorization): Html {
+    const { authorizedBy, refreshTokenExpiresAt: iso, scopes } = organization;
+    const granted = REQUIRED_SCOPES.filter((scope) => scopes.includes(scope));
+    const labels = granted.map((scope) => SCOPE_LABELS[scope]).join(", ");
+    const expiry = iso && this.#templates.render("expiry", { iso, text: formatDate(iso) });
+    const details: [string, string | Html | null][] = [
+      ["Authorized by", authorizedBy],
+      ["Valid until", expiry],
+      ["Can read", labels || "Nothing that presence requires"],
+      ["Missing scopes", missingScopes(organization).join(", ") || null],
+    ];
+    const known = details.filter(([, value]) => value !== null);
+    return this.#templates.render("details", {
+      details: known.map(([label, value]) => this.#templates.render("detail", { label, value })),
+    });
+  }
+
+  #note(text: string): Html {
+    return this.#templates.render("note", { text });
+  }
+
+  #authorizeLink({ key, attempt, organizations }: PageModel, name: string): Html {
+    const isInProgress = attempt.kind === "waiting" || attempt.kind === "finishing";
+    const isSecondary = isInProgress || organizations.some(({ state }) => state === "valid");
+    const emphasis = isSecondary ? "second" : "first";
+    return this.#templates.render("authorize", { key, name, emphasis });
+  }
+
+  #finish(model: PageModel): Html {
+    if (model.phase !== "open") return this.#templates.render("hidden-part", { part: "finish" });
+    const isReady = canComplete(model);
+    const { key, remainingSeconds: seconds } = model;
+    return this.#templates.render("finish", {
+      key,
+      emphasis: isReady ? "first" : "second",
+      disabled: isReady ? null : "disabled",
+      explanation: isReady
+        ? "Closes this page. Presence remains active."
+        : "Available when an organization is authorized.",
+      seconds: String(seconds),
+      remaining: `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`,
+    });
+  }
+
+  #help({ phase, clientId }: PageModel): Html {
+    if (phase !== "open") return this.#templates.render("hidden-part", { part: "help" });
+    const which = clientId && this.#templates.render("client-id", { clientId });
+    return this.#templates.render("help", { clientId: which });
+  }
+}
+
+function formatDate(iso: string): string {
+  return new Date(iso).toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
 }

@@ -1,25 +1,41 @@
-import type { Fault } from "../../faults/fault.js";
-import type { FlowState } from "../flow.js";
-import { type Authorization, REQUIRED_SCOPES } from "../grant.js";
-import type { PageNotice } from "../page-notice.js";
+import type { Subscribable } from "../../faults/emitter.js";
+import type { Fault, FaultCode } from "../../faults/fault.js";
+import type { FlowView } from "../flow.js";
+import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 
-/** Where the latest try of this flow stands; `said` is Webex's own text, made fit to show. */
+/** A problem of the worker, in the words of its status. */
+export interface PageNotice {
+  readonly code: string;
+  readonly severity: "error" | "warning" | "info";
+  readonly message: string;
+  readonly hint: string;
+  readonly orgId: string | null;
+}
+
+export interface PageNoticesEvents {
+  readonly problemsChanged: undefined;
+}
+
+/** The problems that concern the person who authorizes. */
+export interface PageNotices {
+  readonly events: Subscribable<PageNoticesEvents>;
+  list(): readonly PageNotice[];
+}
+
+/** The state of the latest attempt. `webexMessage` is sanitized text from Webex. */
 export type Attempt =
-  | { readonly kind: "none" }
-  | { readonly kind: "waiting" }
-  | { readonly kind: "finishing" }
+  | { readonly kind: "none" | "waiting" | "finishing" }
   | { readonly kind: "authorized"; readonly authorization: Authorization }
-  | { readonly kind: "denied"; readonly webexMessage: string | null }
   | {
-      readonly kind: "failed";
+      readonly kind: "denied" | "failed";
       readonly title: string;
-      readonly hint: string;
+      readonly text: string;
       readonly webexMessage: string | null;
     };
 
 export type PagePhase = "open" | "completed" | "expired" | "cancelled";
 
-/** All that the page shows. */
+/** Everything that the page shows. */
 export interface PageModel {
   readonly key: string;
   readonly clientId: string | null;
@@ -31,48 +47,39 @@ export interface PageModel {
   readonly remainingSeconds: number;
 }
 
-export type PageState = "required" | "waiting" | "authorized" | "denied" | "failed" | "expired";
-
 export interface StatusMessage {
-  readonly state: PageState;
+  readonly state: "required" | "waiting" | "authorized" | "denied" | "failed" | "expired";
   readonly tone: "neutral" | "busy" | "good" | "caution" | "bad";
   readonly title: string;
   readonly text: string;
-  readonly webexMessage: string | null;
+  readonly webexMessage?: string | null;
 }
 
-export function canComplete(model: Pick<PageModel, "organizations">): boolean {
-  return model.organizations.some((organization) => organization.state === "valid");
+export function canComplete({ organizations }: PageModel): boolean {
+  return organizations.some(({ state }) => state === "valid");
 }
 
-export function missingScopes(authorization: Authorization): readonly string[] {
-  return REQUIRED_SCOPES.filter((scope) => !authorization.scopes.includes(scope));
+export function missingScopes({ scopes }: Authorization): readonly string[] {
+  return REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
 }
 
-/** The errors that the worker has met with an organization: authorized or not, its presence does not come. */
-export function findErrors(
-  model: Pick<PageModel, "notices">,
-  orgId: string,
-): readonly PageNotice[] {
-  return model.notices.filter((notice) => notice.severity === "error" && notice.orgId === orgId);
-}
-
-/** Whether an organization's authorization has to be given anew, or somebody has to mend something before it is any use. */
-export function needsAttention(
-  model: Pick<PageModel, "notices">,
-  organization: Authorization,
-): boolean {
+/** Whether an organization has to be authorized again, or its presence cannot be read. */
+export function needsAttention(model: PageModel, organization: Authorization): boolean {
   return (
     organization.state === "required" ||
     missingScopes(organization).length > 0 ||
-    findErrors(model, organization.orgId).length > 0
+    hasErrors(model, organization)
   );
 }
 
-/** The one thing the page says first. */
+function hasErrors({ notices }: PageModel, { orgId }: Authorization): boolean {
+  return notices.some((notice) => notice.severity === "error" && notice.orgId === orgId);
+}
+
+/** The status at the top of the page. */
 export function describeStatus(model: PageModel): StatusMessage {
-  if (model.phase !== "open") return describeEnd(model);
-  const attempt = model.attempt;
+  if (model.phase !== "open") return describeEnd(model.phase, model.endReason);
+  const { attempt } = model;
   switch (attempt.kind) {
     case "none":
       return describeStart(model);
@@ -81,220 +88,202 @@ export function describeStatus(model: PageModel): StatusMessage {
         state: "waiting",
         tone: "busy",
         title: "Waiting for Webex",
-        text: "Sign in at Webex as an administrator and accept. This page updates by itself. If Webex shows “Access denied”, or nothing comes back, see below how to allow the integration.",
-        webexMessage: null,
+        text: "Sign in to Webex as an administrator and accept the request. This page updates automatically. If Webex shows “Access denied” or does not return to this page, see below how to allow the integration.",
       };
     case "finishing":
       return {
         state: "waiting",
         tone: "busy",
-        title: "Finishing with Webex",
-        text: "Webex has accepted. The worker is fetching the authorization and storing it.",
-        webexMessage: null,
+        title: "Completing the authorization",
+        text: "Webex has accepted the request. The worker is getting and storing the authorization.",
       };
     case "authorized":
-      return describeAuthorized(
-        attempt.authorization,
-        findErrors(model, attempt.authorization.orgId),
-      );
+      return describeAuthorized(model, attempt.authorization);
     case "denied":
-      return {
-        state: "denied",
-        tone: "caution",
-        title: "Declined at Webex",
-        text: "The request was declined, so nothing has changed. Press AUTHORIZE to try again, with the account of an administrator of the organization.",
-        webexMessage: attempt.webexMessage,
-      };
-    case "failed":
-      return {
-        state: "failed",
-        tone: "bad",
-        title: attempt.title,
-        text: attempt.hint,
-        webexMessage: attempt.webexMessage,
-      };
+    case "failed": {
+      const { kind: state, title, text, webexMessage } = attempt;
+      return { state, tone: state === "denied" ? "caution" : "bad", title, text, webexMessage };
+    }
   }
 }
 
-/** What the host hears of the flow; `kept`: the organizations authorized in it. */
+/** The state and message of the flow. `orgNames`: the organizations authorized in this flow. */
 export function flowOutcome(
-  model: PageModel,
-  isRetrying: readonly string[],
-): { state: FlowState; message: string | null } {
-  if (model.phase === "completed")
-    return {
-      state: "authorized",
-      message: isRetrying.length > 0 ? `${isRetrying.join(", ")}: authorized.` : null,
-    };
-  if (model.phase === "expired") return { state: "expired", message: "Nobody authorized in time." };
-  if (model.phase === "cancelled")
-    return { state: "cancelled", message: model.endReason ?? "The authorization was called off." };
-  if (model.attempt.kind !== "denied" && model.attempt.kind !== "failed")
-    return { state: "waiting", message: null };
-  const { title, text } = describeStatus(model);
-  return { state: model.attempt.kind, message: `${title}. ${text}` };
+  { phase, endReason, attempt }: PageModel,
+  orgNames: readonly string[],
+): Pick<FlowView, "state" | "message"> {
+  switch (phase) {
+    case "completed":
+      return {
+        state: "authorized",
+        message: orgNames.length > 0 ? `${orgNames.join(", ")}: authorized.` : null,
+      };
+    case "expired":
+      return { state: "expired", message: "Nobody authorized in time." };
+    case "cancelled":
+      return { state: "cancelled", message: endReason ?? "The authorization was cancelled." };
+    case "open":
+      return attempt.kind === "denied" || attempt.kind === "failed"
+        ? { state: attempt.kind, message: `${attempt.title}. ${attempt.text}` }
+        : { state: "waiting", message: null };
+  }
 }
 
-/** A refusal that came back from Webex in the redirect (RFC 6749, 4.1.2.1). */
-export function attemptFromError(error: string, webexMessage: string | null): Attempt {
+/** An error that Webex reported in the redirect (RFC 6749, 4.1.2.1), with untrusted text. */
+export function attemptFromError(error: string, description: string | null): Attempt {
+  const webexMessage = sanitizeText(description);
   switch (error) {
     case "access_denied":
-      return { kind: "denied", webexMessage };
-    case "invalid_scope":
       return {
-        kind: "failed",
-        title: "The integration lacks a scope",
-        hint: `Webex refused the scopes asked for. Add ${REQUIRED_SCOPES.join(" and ")} to the integration at developer.webex.com, then press AUTHORIZE again.`,
+        kind: "denied",
+        title: "Declined at Webex",
+        text: "The request was declined, and nothing has changed. To try again, press AUTHORIZE and sign in as an administrator of the organization.",
         webexMessage,
       };
+    case "invalid_scope":
+      return failed(
+        "The integration lacks a scope",
+        `Webex refused the requested scopes. Add ${REQUIRED_SCOPES.join(" and ")} to the integration at developer.webex.com, then press AUTHORIZE again.`,
+        webexMessage,
+      );
     case "server_error":
     case "temporarily_unavailable":
-      return {
-        kind: "failed",
-        title: "Webex had a problem of its own",
-        hint: "Nothing is wrong here, as far as the worker can tell. Wait a minute, then press AUTHORIZE again.",
+      return failed(
+        "Webex has a temporary problem",
+        "The cause is not on this machine. Wait a minute, then press AUTHORIZE again.",
         webexMessage,
-      };
+      );
     default:
-      return {
-        kind: "failed",
-        title: "Webex refused the request",
-        hint: "Check that the integration’s client id and redirect URI at developer.webex.com are the ones in use here, then press AUTHORIZE again.",
+      return failed(
+        "Webex refused the request",
+        "Make sure that the client id and the redirect URI of the integration at developer.webex.com are the ones in use here, then press AUTHORIZE again.",
         webexMessage,
-      };
+      );
   }
 }
 
-/** A failure on this side, between Webex’s consent and the keychain. `kept`: it passes by itself, and the grant waits in memory. */
-export function attemptFromFault(fault: Fault, isRetrying: boolean): Attempt {
-  if (fault.code === "defect") {
-    return {
-      kind: "failed",
-      title: "Something went wrong inside the worker",
-      hint: "Its log says what. Press AUTHORIZE to try again.",
-      webexMessage: null,
-    };
+const FAULT_TITLES: Partial<Record<FaultCode, string>> = {
+  defect: "Internal error",
+  keychainLocked: "The keychain is locked",
+  keychainUnavailable: "The keychain is not available",
+  webexUnreachable: "Webex cannot be reached",
+  rateLimited: "Webex limits the number of requests",
+  webexError: "Webex has a temporary problem",
+  clientNotConfigured: "The integration is not configured",
+  forbidden: "This account cannot authorize",
+  refused: "This account cannot authorize",
+};
+
+/**
+ * A failure after the consent at Webex. `isRetrying`: the worker has the tokens in memory and keeps
+ * trying to store them.
+ */
+export function attemptFromFault({ code, message, hint }: Fault, isRetrying: boolean): Attempt {
+  const title = FAULT_TITLES[code] ?? "Webex refused the authorization";
+  if (code === "defect") {
+    const text = "The log of the worker contains the details. Press AUTHORIZE to try again.";
+    return failed(title, text);
   }
-  const hint = isRetrying
-    ? sentences(
-        fault.message,
-        fault.code === "webexUnreachable" ? undefined : fault.hint,
-        "The worker tries again by itself, and this page says when it has worked.",
-      )
-    : sentences(fault.message, fault.hint, "Then press AUTHORIZE again.");
-  return { kind: "failed", title: faultTitle(fault), hint, webexMessage: null };
+  const sentences = isRetrying
+    ? [
+        message,
+        code === "webexUnreachable" ? "" : hint,
+        "The worker tries again automatically, and this page shows when it has succeeded.",
+      ]
+    : [message, hint, "Then press AUTHORIZE again."];
+  return failed(title, sentences.filter(Boolean).join(" "));
 }
 
-function faultTitle(fault: Fault): string {
-  switch (fault.code) {
-    case "keychainLocked":
-      return "The keychain is locked";
-    case "keychainUnavailable":
-      return "The keychain cannot be used";
-    case "webexUnreachable":
-      return "Webex cannot be reached";
-    case "rateLimited":
-      return "Webex asks to wait";
-    case "webexError":
-      return "Webex had a problem of its own";
-    case "clientNotConfigured":
-      return "The integration is not configured";
-    case "forbidden":
-    case "refused":
-      return "This account may not authorize";
-    default:
-      return "Webex refused the authorization";
-  }
+function failed(title: string, text: string, webexMessage: string | null = null): Attempt {
+  return { kind: "failed", title, text, webexMessage };
+}
+
+/**
+ * Makes untrusted text fit for display: without control, format and lone surrogate characters, and
+ * at most 300 characters long. Returns null if nothing is left.
+ */
+export function sanitizeText(text: string | null): string | null {
+  const clean = text?.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "").trim() ?? "";
+  return clean === "" ? null : Array.from(clean).slice(0, 300).join("");
 }
 
 function describeStart(model: PageModel): StatusMessage {
   const orgNames = model.organizations
-    .filter((organization) => organization.state === "required")
-    .map((organization) => organization.orgName);
-  if (orgNames.length === 0 && canComplete(model)) {
+    .filter(({ state }) => state === "required")
+    .map(({ orgName }) => orgName);
+  if (orgNames.length > 0) {
+    return {
+      state: "required",
+      tone: "neutral",
+      title: `${orgNames.join(", ")}: authorize again`,
+      text: "The previous authorization is no longer valid, so presence is not available. Press AUTHORIZE and sign in to Webex as an administrator of the organization.",
+    };
+  }
+  if (canComplete(model)) {
     return {
       state: "authorized",
       tone: "good",
-      title: "An authorization is there",
-      text: "Authorize another organization, or press COMPLETE REQUEST to finish.",
-      webexMessage: null,
+      title: "An organization is authorized",
+      text: "Press COMPLETE REQUEST to finish, or authorize another organization.",
     };
   }
   return {
     state: "required",
     tone: "neutral",
-    title:
-      orgNames.length > 0
-        ? `${orgNames.join(", ")}: authorization is needed again`
-        : "Authorization is needed",
-    text:
-      orgNames.length > 0
-        ? "Its earlier authorization cannot be used any more, so presence from it has stopped. Press AUTHORIZE and sign in at Webex as an administrator of that organization."
-        : "Presence from Webex starts once an administrator of your Webex organization has authorized this worker. Press AUTHORIZE and sign in at Webex.",
-    webexMessage: null,
+    title: "Authorization required",
+    text: "Presence from Webex starts when an administrator of your Webex organization authorizes this worker. Press AUTHORIZE and sign in to Webex.",
   };
 }
 
-function describeAuthorized(
-  authorization: Authorization,
-  errors: readonly PageNotice[],
-): StatusMessage {
+function describeAuthorized(model: PageModel, authorization: Authorization): StatusMessage {
+  const { orgName } = authorization;
   const missing = missingScopes(authorization);
   if (missing.length > 0) {
     return {
       state: "authorized",
       tone: "caution",
-      title: `${authorization.orgName} is authorized, but a scope is missing`,
+      title: `${orgName} is authorized, but a scope is missing`,
       text: `Presence cannot be read without ${missing.join(" and ")}. Add it to the integration at developer.webex.com, then press AUTHORIZE again.`,
-      webexMessage: null,
     };
   }
-  if (errors.length > 0) {
+  if (hasErrors(model, authorization)) {
     return {
       state: "authorized",
       tone: "caution",
-      title: `${authorization.orgName} is authorized, but its presence does not come`,
-      text: "The problem below says why, and what to do. After that, press AUTHORIZE again if another account is needed, else COMPLETE REQUEST.",
-      webexMessage: null,
+      title: `${orgName} is authorized, but its presence is not available`,
+      text: "Solve the problem shown below. Then press AUTHORIZE again to use another account, or COMPLETE REQUEST to finish.",
     };
   }
   return {
     state: "authorized",
     tone: "good",
-    title: `${authorization.orgName} is authorized`,
+    title: `${orgName} is authorized`,
     text: "Press COMPLETE REQUEST to finish, or authorize another organization first.",
-    webexMessage: null,
   };
 }
 
-function describeEnd(model: PageModel): StatusMessage {
-  if (model.phase === "completed") {
-    return {
-      state: "authorized",
-      tone: "good",
-      title: "Presence starts now",
-      text: "The request is complete, and this page can be closed. If WebexPresence.Enable is 0 in Presence.ini, presence starts when it is set to 1.",
-      webexMessage: null,
-    };
+function describeEnd(phase: Exclude<PagePhase, "open">, endReason: string | null): StatusMessage {
+  switch (phase) {
+    case "completed":
+      return {
+        state: "authorized",
+        tone: "good",
+        title: "Presence starts now",
+        text: "The request is complete, and you can close this page. If WebexPresence.Enable is 0 in Presence.ini, presence starts when you set it to 1.",
+      };
+    case "cancelled":
+      return {
+        state: "expired",
+        tone: "caution",
+        title: "This page is closed",
+        text: `${endReason ?? "The authorization was cancelled by UCX."} To authorize later, open the next address that the worker reports.`,
+      };
+    case "expired":
+      return {
+        state: "expired",
+        tone: "caution",
+        title: "This page has expired",
+        text: "Nobody authorized in time. While an authorization is missing, the worker opens a new page automatically and writes its address to worker.log. You can also run ucx-webex-presence authorize in the account of the worker.",
+      };
   }
-  if (model.phase === "cancelled") {
-    return {
-      state: "expired",
-      tone: "caution",
-      title: "This page is closed",
-      text: `${model.endReason ?? "The authorization was called off from the UCX side."} To authorize later, open the address the worker gives then.`,
-      webexMessage: null,
-    };
-  }
-  return {
-    state: "expired",
-    tone: "caution",
-    title: "This page has expired",
-    text: "Nobody authorized in time. While a grant is missing, the worker opens a new page by itself: its address is in worker.log. Or run ucx-webex-presence authorize in the worker’s account.",
-    webexMessage: null,
-  };
-}
-
-function sentences(...parts: readonly (string | undefined)[]): string {
-  return parts.filter((part) => part !== undefined && part !== "").join(" ");
 }

@@ -1,23 +1,66 @@
-import { updateChangeRate, INITIAL_CHANGE_RATE } from "../change-rate.js";
-import { formatIsoTime } from "../iso-time.js";
-import * as personText from "../person-text.js";
-import type { PackedPerson } from "../person-text.js";
+import { normalizeAddress } from "../address.js";
+import type { PersonSnapshot } from "../person.js";
+import { formatIsoTime } from "../record.js";
+import { INITIAL_CHANGE_RATE, updateChangeRate } from "../refresh-demand.js";
+
+// All texts of a person are packed into one string: `id NUL name NUL uri SOH address SOH address
+// SOH`. One flat string costs a fraction of six, and one native search finds an address in it.
+// `uri` is empty if it equals the first address.
+const FIELD_END = "\u0000";
+const ADDRESS_MARK = "\u0001";
+const ADDRESS_MARK_CODE = 1;
+const SHORT_ID = "\u0002";
+const NO_NAME = "\u0002";
+const NAME_STORED_SEPARATELY = "\u0003";
+
+/** The base64 form of `ciscospark://us/PEOPLE/`, with which every id begins. */
+const ID_PREFIX = "Y2lzY29zcGFyazovL3VzL1BFT1BMRS";
+const CONTROL = /\p{Cc}/u;
+const BEYOND_LATIN_1 = /[\u0100-\uffff]/;
 
 const INITIAL_CAPACITY = 64;
 const MAX_INTERNED = 256;
 
-/** When something was seen: wall clock for people to read, monotonic for ages. Milliseconds. */
+/**
+ * A moment by the wall clock, for display, and in elapsed milliseconds (`Clock.elapsed`), for ages.
+ */
 export interface Timestamp {
   readonly wall: number;
   readonly elapsed: number;
 }
 
+export interface PackedPerson {
+  readonly text: string;
+  /** A name outside Latin-1, which would make the whole text take two bytes a character. */
+  readonly wideName: string | null;
+  /** Normalized and distinct; the one of the list URI is first. */
+  readonly addresses: readonly string[];
+}
+
+/** Returns the form of a person id in the packed text, which is also its key in the index. */
+export function toIdKey(id: string): string {
+  const clean = stripControls(id);
+  return clean.startsWith(ID_PREFIX) ? SHORT_ID + clean.slice(ID_PREFIX.length) : clean;
+}
+
+export function packPerson(person: PersonSnapshot): PackedPerson {
+  const uri = chooseListUri(person);
+  const first = normalizeAddress(uri);
+  const addresses = collectAddresses(person, first);
+  const name = person.displayName === null ? null : stripControls(person.displayName);
+  const wideName = name !== null && BEYOND_LATIN_1.test(name) ? name : null;
+  const storedName = wideName !== null ? NAME_STORED_SEPARATELY : (name ?? NO_NAME);
+  const head = [toIdKey(person.id), storedName, uri === first ? "" : uri].join(FIELD_END);
+  // A joined array is one flat string; a concatenation would keep its pieces alive.
+  return { text: [head, ...addresses, ""].join(ADDRESS_MARK), wideName, addresses };
+}
+
 /**
- * Persons as columns: slot `n` of each array is one person, about 300 bytes in all. A slot that is free has no text. Arrays of
- * numbers are readable from outside and may be replaced whenever a person is added.
+ * Persons in columns: slot `n` of each array is one person. A free slot has no text. The arrays may
+ * be replaced whenever a person is added, so do not keep references to them.
  */
 export class PersonColumns {
-  /** Slots ever used: the bound of every scan. */
+  /** Every slot in use is below it. */
   slotLimit = 0;
   personCount = 0;
   readonly text: (string | null)[] = [];
@@ -27,17 +70,17 @@ export class PersonColumns {
   since = new Float64Array(INITIAL_CAPACITY);
   /** The number of the latest sweep that saw the person. */
   lastSweep = new Uint32Array(INITIAL_CAPACITY);
-  /** Complete sweeps running that missed the person. */
+  /** The number of consecutive complete sweeps that missed the person. */
   missedSweeps = new Uint8Array(INITIAL_CAPACITY);
-  /** When last queried, in whole monotonic seconds plus one; 0 for never. */
+  /** The time of the latest query, in whole elapsed seconds plus one; 0 for never. */
   lastQueried = new Uint32Array(INITIAL_CAPACITY);
-  /** The page of the list that the person was last seen on, counted from 1; 0 where that is not known. */
+  /** The page of the list that the person was last on, counted from 1; 0 if unknown. */
   page = new Uint16Array(INITIAL_CAPACITY);
-  /** Of what stood in Webex's list (`ListedPerson.fingerprint`); NaN where something else has been told since. */
+  /** `ListedPerson.fingerprint` of the person's item; NaN if another answer has come since. */
   fingerprint = new Float64Array(INITIAL_CAPACITY);
-  /** Who came after the person in Webex's list, as slot + 1; 0 where that is not known. */
+  /** The slot of the next person in the list, plus one; 0 if unknown. */
   nextInList = new Uint32Array(INITIAL_CAPACITY);
-  /** How often the status changes, as `change-rate.ts` writes it. */
+  /** How often the status changes; see `updateChangeRate`. */
   changeRate = new Uint16Array(INITIAL_CAPACITY);
   #lastActivity = new Float64Array(INITIAL_CAPACITY);
   readonly #verbatimActivity = new Map<number, string>();
@@ -45,7 +88,7 @@ export class PersonColumns {
   readonly #free: number[] = [];
   readonly #interned = new Map<string, string>();
 
-  /** A slot without a text, to be set. */
+  /** Returns a slot whose text is yet to be set. */
   allocate(): number {
     const slot = this.#free.pop() ?? this.slotLimit++;
     if (slot >= this.since.length) this.#grow();
@@ -77,7 +120,7 @@ export class PersonColumns {
     this.setWideName(slot, packed);
   }
 
-  /** Apart from the text, which stays the same when one such name follows another. */
+  /** Separate from `setText`, because the text stays equal if one wide name replaces another. */
   setWideName(slot: number, packed: PackedPerson): void {
     if (packed.wideName !== null) this.#wideNames.set(slot, packed.wideName);
     else if (this.#wideNames.size > 0) this.#wideNames.delete(slot);
@@ -87,14 +130,11 @@ export class PersonColumns {
     this.status[slot] = status === null ? null : this.#intern(status);
   }
 
-  /** Before `setObserved`: another look at a person who was known. */
+  /** Records another observation of a known person. Call it before `setObserved`. */
   updateChangeRate(slot: number, at: Timestamp, changed: boolean): void {
     const elapsedMs = at.elapsed - (this.observedElapsed[slot] ?? at.elapsed);
-    this.changeRate[slot] = updateChangeRate(
-      this.changeRate[slot] ?? INITIAL_CHANGE_RATE,
-      elapsedMs,
-      changed,
-    );
+    const rate = this.changeRate[slot] ?? INITIAL_CHANGE_RATE;
+    this.changeRate[slot] = updateChangeRate(rate, elapsedMs, changed);
   }
 
   setObserved(slot: number, at: Timestamp): void {
@@ -102,7 +142,7 @@ export class PersonColumns {
     this.observedElapsed[slot] = at.elapsed;
   }
 
-  /** Kept as a number where that gives the text back exactly. */
+  /** Stores a number where it reproduces the text exactly, and the text otherwise. */
   setLastActivity(slot: number, text: string | null): void {
     const time = text === null ? Number.NaN : Date.parse(text);
     const isVerbatim = text !== null && (Number.isNaN(time) || formatIsoTime(time) !== text);
@@ -116,15 +156,58 @@ export class PersonColumns {
     return Number.isNaN(time) ? (this.#verbatimActivity.get(slot) ?? null) : formatIsoTime(time);
   }
 
+  idOf(slot: number): string {
+    const text = this.textOf(slot);
+    const stored = text.slice(0, text.indexOf(FIELD_END));
+    return stored.startsWith(SHORT_ID) ? ID_PREFIX + stored.slice(1) : stored;
+  }
+
+  hasIdKey(slot: number, key: string): boolean {
+    const text = this.textOf(slot);
+    return text.charCodeAt(key.length) === 0 && text.startsWith(key);
+  }
+
+  nameOf(slot: number): string | null {
+    const text = this.textOf(slot);
+    const start = text.indexOf(FIELD_END) + 1;
+    const name = text.slice(start, text.indexOf(FIELD_END, start));
+    if (name === NO_NAME) return null;
+    return name === NAME_STORED_SEPARATELY ? (this.#wideNames.get(slot) ?? null) : name;
+  }
+
+  /** The address under which lists name the person, verbatim. */
+  uriOf(slot: number): string {
+    const text = this.textOf(slot);
+    const start = text.indexOf(FIELD_END, text.indexOf(FIELD_END) + 1) + 1;
+    const mark = text.indexOf(ADDRESS_MARK, start);
+    if (mark > start) return text.slice(start, mark);
+    return text.slice(mark + 1, Math.max(mark + 1, text.indexOf(ADDRESS_MARK, mark + 1)));
+  }
+
+  addressesOf(slot: number): readonly string[] {
+    const text = this.textOf(slot);
+    const mark = text.indexOf(ADDRESS_MARK);
+    return mark === text.length - 1 ? [] : text.slice(mark + 1, -1).split(ADDRESS_MARK);
+  }
+
+  hasAddress(slot: number, address: string): boolean {
+    const text = this.textOf(slot);
+    for (let at = text.indexOf(address); at !== -1; at = text.indexOf(address, at + 1)) {
+      const isMarked =
+        text.charCodeAt(at - 1) === ADDRESS_MARK_CODE &&
+        text.charCodeAt(at + address.length) === ADDRESS_MARK_CODE;
+      if (isMarked) return true;
+    }
+    return false;
+  }
+
   textOf(slot: number): string {
     return this.text[slot] ?? "";
   }
 
-  nameOf(slot: number): string | null {
-    return personText.nameOf(this.textOf(slot), () => this.#wideNames.get(slot) ?? null);
-  }
-
-  /** One text for each status. A service that invents a new one for everybody must not fill the memory. */
+  /**
+   * Limited, because a service that sends a new status for each person must not fill the memory.
+   */
   #intern(status: string): string {
     const known = this.#interned.get(status);
     if (known !== undefined) return known;
@@ -155,4 +238,36 @@ function copyInto<A extends Float64Array | Uint32Array | Uint16Array | Uint8Arra
 ): A {
   to.set(from);
   return to;
+}
+
+/**
+ * Chooses the userName, or else the alphabetically first e-mail. A text that is not an address is
+ * chosen only if there is no address.
+ */
+function chooseListUri(person: PersonSnapshot): string {
+  const { userName, sipAddresses } = person;
+  if (userName !== null && normalizeAddress(userName) === userName) return userName;
+  const emails = person.emails.length > 1 ? [...person.emails].sort() : person.emails;
+  const candidates = [...(userName === null ? [] : [userName]), ...emails, ...sipAddresses];
+  const address = candidates.find((candidate) => normalizeAddress(candidate) !== null);
+  return stripControls(address ?? candidates[0] ?? "");
+}
+
+/** Sorted, because Webex promises no order: the same person must give the same text. */
+function collectAddresses(person: PersonSnapshot, first: string | null): readonly string[] {
+  const rest: string[] = [];
+  const add = (text: string): void => {
+    if (text === first) return;
+    const address = normalizeAddress(text);
+    if (address !== null && address !== first && !rest.includes(address)) rest.push(address);
+  };
+  if (person.userName !== null) add(person.userName);
+  person.emails.forEach(add);
+  person.sipAddresses.forEach(add);
+  if (rest.length > 1) rest.sort();
+  return first === null ? rest : [first, ...rest];
+}
+
+function stripControls(text: string): string {
+  return CONTROL.test(text) ? text.replace(/\p{Cc}/gu, "") : text;
 }

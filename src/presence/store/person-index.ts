@@ -1,52 +1,53 @@
-import { addressesOf, hasAddress, hasIdKey, toIdKey, idOf, uriOf } from "../person-text.js";
-import type { PersonColumns } from "./person-columns.js";
-import { SlotIndex } from "../slot-index.js";
+import { toIdKey, type PersonColumns } from "./person-columns.js";
 
 /**
- * Who has which id and which address in one organization. Where several persons have one address, the one who had it first is
- * found, for as long as they have it.
+ * Finds the slot of a person by id and by address, within one organization. If several persons have
+ * an address, the one who had it first is found, for as long as that person has it.
  */
 export class PersonIndex {
-  readonly #persons: PersonColumns;
+  readonly #columns: PersonColumns;
   readonly #ids: SlotIndex;
   readonly #addresses: SlotIndex;
-  /** Addresses of several persons: their slots, the one that is found first. */
+  /** Addresses of several persons: their slots. The first is the one that is found. */
   readonly #sharedAddresses = new Map<string, number[]>();
 
-  constructor(persons: PersonColumns) {
-    this.#persons = persons;
+  constructor(columns: PersonColumns) {
+    this.#columns = columns;
     this.#ids = new SlotIndex({
-      has: (slot, key) => hasIdKey(persons.textOf(slot), key),
-      forEach: (visit) => this.#forEachPerson((text, slot) => visit(toIdKey(idOf(text)), slot)),
+      has: (slot, key) => columns.hasIdKey(slot, key),
+      forEach: (visit) => this.#forEachPerson((slot) => visit(toIdKey(columns.idOf(slot)), slot)),
     });
     this.#addresses = new SlotIndex({
-      has: (slot, address) => hasAddress(persons.textOf(slot), address),
+      has: (slot, address) => columns.hasAddress(slot, address),
       forEach: (visit) =>
-        this.#forEachPerson((text, slot) => {
-          for (const address of addressesOf(text)) {
+        this.#forEachPerson((slot) => {
+          for (const address of columns.addressesOf(slot)) {
             if ((this.#sharedAddresses.get(address)?.[0] ?? slot) === slot) visit(address, slot);
           }
         }),
     });
   }
 
-  /** The slot, or -1. */
+  /** Returns the slot, or -1. */
   findById(id: string): number {
     return this.#ids.find(toIdKey(id));
   }
 
-  /** The slot, or -1. `address` is normalized. */
+  /** Returns the slot, or -1. `address` is normalized. */
   findByAddress(address: string): number {
     return this.#addresses.find(address);
   }
 
-  /** Everybody who has the address, by slot. */
+  /** Returns the slots of all persons who have the address. */
   ownersOf(address: string): readonly number[] {
     const found = this.#addresses.find(address);
     return this.#sharedAddresses.get(address) ?? (found === -1 ? [] : [found]);
   }
 
-  /** Before the columns and the book begin to differ: makes room for that many more addresses. */
+  /**
+   * Reserves space for so many addresses. Call it before columns and index begin to differ: growing
+   * rebuilds the index from the columns.
+   */
   reserve(addresses: number): void {
     this.#ids.reserve(1);
     this.#addresses.reserve(addresses);
@@ -60,7 +61,7 @@ export class PersonIndex {
     this.#ids.remove(toIdKey(id), slot);
   }
 
-  /** Before the address stands in the slot's text: else the slot might be taken for one who had it already. */
+  /** Call it before the slot's text contains the address, or the slot counts as its first owner. */
   addAddress(address: string, slot: number): void {
     const owners = this.#sharedAddresses.get(address);
     if (owners !== undefined) {
@@ -78,21 +79,23 @@ export class PersonIndex {
       this.#addresses.remove(address, slot);
       return;
     }
-    const wasPrimary = owners[0] === slot;
+    const wasFirst = owners[0] === slot;
     owners.splice(owners.indexOf(slot), 1);
-    if (wasPrimary) this.#transfer(address, slot, owners[0] ?? slot);
+    if (wasFirst) this.#transfer(address, slot, owners[0] ?? slot);
     if (owners.length === 1) this.#sharedAddresses.delete(address);
   }
 
-  /** Lets those go first who were not missed: an address that moved must not wait until its former holder is given up. Returns what moved. */
+  /**
+   * Prefers owners whom the latest sweeps saw, so that an address that moved to another person is
+   * found there before its former owner is removed. Returns the addresses that moved.
+   */
   preferPresentOwners(): readonly string[] {
+    const { missedSweeps } = this.#columns;
     const moved: string[] = [];
     this.#addresses.reserve(this.#sharedAddresses.size);
     for (const [address, owners] of this.#sharedAddresses) {
       const previous = owners[0] ?? -1;
-      owners.sort(
-        (a, b) => (this.#persons.missedSweeps[a] ?? 0) - (this.#persons.missedSweeps[b] ?? 0),
-      );
+      owners.sort((a, b) => (missedSweeps[a] ?? 0) - (missedSweeps[b] ?? 0));
       const owner = owners[0] ?? -1;
       if (owner === previous) continue;
       this.#transfer(address, previous, owner);
@@ -101,26 +104,108 @@ export class PersonIndex {
     return moved;
   }
 
-  uriOf(slot: number): string {
-    return uriOf(this.#persons.textOf(slot));
-  }
-
-  idOf(slot: number): string {
-    return idOf(this.#persons.textOf(slot));
-  }
-
-  addressesOf(slot: number): readonly string[] {
-    return addressesOf(this.#persons.textOf(slot));
-  }
-
   #transfer(address: string, from: number, to: number): void {
     this.#addresses.remove(address, from);
     this.#addresses.insert(address, to);
   }
 
-  #forEachPerson(visit: (text: string, slot: number) => void): void {
-    this.#persons.text.forEach((text, slot) => {
-      if (text !== null) visit(text, slot);
+  #forEachPerson(visit: (slot: number) => void): void {
+    this.#columns.text.forEach((text, slot) => {
+      if (text !== null) visit(slot);
     });
   }
+}
+
+// An entry of the hash table is 32 bits: the slot plus 2 in the low 22, and above them 10 bits of
+// the key's hash, which save most comparisons of texts.
+const SLOT_BITS = 22;
+const SLOT_MASK = (1 << SLOT_BITS) - 1;
+const EMPTY = 0;
+const DELETED = 1;
+const FIRST_SLOT = 2;
+const MAX_LOAD = 0.75;
+const MIN_CAPACITY = 64;
+
+export interface SlotKeys {
+  /** Returns whether `key` is a key of the slot. */
+  has(slot: number, key: string): boolean;
+  /** Visits every key that belongs in the index, to rebuild it. */
+  forEach(visit: (key: string, slot: number) => void): void;
+}
+
+/**
+ * A hash table from text to slot: open addressing in one typed array, about 10 bytes a key. It
+ * holds no texts; their owner compares them.
+ */
+export class SlotIndex {
+  readonly #keys: SlotKeys;
+  #entries = new Uint32Array(MIN_CAPACITY);
+  #live = 0;
+  #deleted = 0;
+
+  constructor(keys: SlotKeys) {
+    this.#keys = keys;
+  }
+
+  /** Returns the slot, or -1. */
+  find(key: string): number {
+    const entries = this.#entries;
+    const mask = entries.length - 1;
+    const hash = hashOf(key);
+    const fingerprint = hash >>> SLOT_BITS;
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const entry = entries[at] ?? EMPTY;
+      if (entry === EMPTY) return -1;
+      if (entry >>> SLOT_BITS !== fingerprint || entry === DELETED) continue;
+      const slot = (entry & SLOT_MASK) - FIRST_SLOT;
+      if (this.#keys.has(slot, key)) return slot;
+    }
+  }
+
+  /** Reserves space for so many insertions. It may rebuild the index from its owner's keys. */
+  reserve(count: number): void {
+    if (this.#live + this.#deleted + count <= this.#entries.length * MAX_LOAD) return;
+    let capacity = MIN_CAPACITY;
+    while ((this.#live + count) * 1.15 > capacity * MAX_LOAD) capacity *= 2;
+    this.#entries = new Uint32Array(capacity);
+    this.#live = 0;
+    this.#deleted = 0;
+    this.#keys.forEach((key, slot) => this.insert(key, slot));
+  }
+
+  /** The key must be new, and its space reserved. */
+  insert(key: string, slot: number): void {
+    const entries = this.#entries;
+    const mask = entries.length - 1;
+    const hash = hashOf(key);
+    let at = hash & mask;
+    while ((entries[at] ?? EMPTY) > DELETED) at = (at + 1) & mask;
+    if (entries[at] === DELETED) this.#deleted -= 1;
+    entries[at] = ((hash >>> SLOT_BITS) << SLOT_BITS) | (slot + FIRST_SLOT);
+    this.#live += 1;
+  }
+
+  /** Removes the entry of the key for this slot. The owner's text may have changed already. */
+  remove(key: string, slot: number): void {
+    const entries = this.#entries;
+    const mask = entries.length - 1;
+    const hash = hashOf(key);
+    const expected = (((hash >>> SLOT_BITS) << SLOT_BITS) | (slot + FIRST_SLOT)) >>> 0;
+    for (let at = hash & mask; entries[at] !== EMPTY; at = (at + 1) & mask) {
+      if (entries[at] !== expected) continue;
+      entries[at] = DELETED;
+      this.#live -= 1;
+      this.#deleted += 1;
+      return;
+    }
+  }
+}
+
+/** FNV-1a with the finalizer of MurmurHash3, because both ends of the 32 bits are used. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -1,43 +1,46 @@
 import type { Clock } from "../../ports/clock.js";
-import { PersonIndex } from "./person-index.js";
-import { ListIndex } from "../list-order.js";
+import { RecentAddresses } from "../address.js";
 import type { ListedPerson, PersonSnapshot } from "../person.js";
-import { PersonColumns, type Timestamp } from "./person-columns.js";
-import { packPerson, type PackedPerson } from "../person-text.js";
 import type { PageResult } from "../polled-roster.js";
-import { RecentAddresses } from "../recent-addresses.js";
-import { mapWebexStatus } from "../state-table.js";
-import { SweepTracker } from "../sweep-marks.js";
+import { mapWebexStatus } from "../record.js";
+import { packPerson, PersonColumns, type PackedPerson, type Timestamp } from "./person-columns.js";
+import { PersonIndex } from "./person-index.js";
+import { ListIndex, SweepTracker } from "./sweep-tracker.js";
 
-/** How long "not found" is an answer, and how long a query keeps somebody watched. */
-export const NOT_FOUND_TTL_MS = 600_000;
+/** How long "not found" is a valid answer. */
+const NOT_FOUND_TTL_MS = 600_000;
+/** How long a query keeps a person or an address watched. */
+export const QUERY_WATCH_MS = 600_000;
 
-/** What a roster tells while it changes. The calls come in the middle of a change: note them and look later. */
+/** Called in the middle of a change: note what changed, and read the store later. */
 export interface PersonStoreListener {
-  /** What is known under this address may be something else now. */
+  /** The presence of this address may have changed. */
   addressChanged(address: string): void;
-  /** This person has the address, and had not before. */
-  addressAdded(roster: PersonStore, slot: number, address: string): void;
-  /** Lists name a person by this text, and did not before. */
+  /** The person has a new address. */
+  addressAdded(store: PersonStore, slot: number, address: string): void;
+  /** Lists name a person by this new URI. */
   uriListed(uri: string): void;
 }
 
-/** The persons of one organization, by slot; what Webex told of each, and when. */
+/**
+ * The persons of one organization, as Webex last reported them. A slot number stands for a person
+ * until that person is removed. All times are elapsed milliseconds (`Clock.elapsed`), unless they
+ * are called wall-clock. docs/person-store.md describes the layout and its cost.
+ */
 export class PersonStore {
   readonly orgId: string;
-  readonly persons = new PersonColumns();
-  /** Rises when somebody comes, goes or gets other addresses. */
-  version = 0;
-  /** When this organization alone turned out not to be askable, wall-clock milliseconds; null while it can be asked. */
-  blockedSince: number | null = null;
   staleAfterMs: number;
-  readonly #index = new PersonIndex(this.persons);
-  readonly #listIndex = new ListIndex(this.persons);
+  /** Since when this organization alone cannot be polled (wall-clock); null while it can. */
+  blockedSince: number | null = null;
   readonly #clock: Clock;
   readonly #listener: PersonStoreListener;
+  readonly #columns = new PersonColumns();
+  readonly #index = new PersonIndex(this.#columns);
+  readonly #listIndex = new ListIndex(this.#columns);
+  readonly #sweeps = new SweepTracker(this.#columns);
   readonly #notFound = new RecentAddresses(NOT_FOUND_TTL_MS);
-  readonly #sweepTracker = new SweepTracker(this.persons);
   #lastSweepAt: number | null = null;
+  #version = 0;
 
   constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: PersonStoreListener) {
     this.orgId = orgId;
@@ -46,21 +49,36 @@ export class PersonStore {
     this.#listener = listener;
   }
 
-  beginSweep(): number {
-    return this.#sweepTracker.begin();
+  get personCount(): number {
+    return this.#columns.personCount;
   }
 
-  /** `page`: its number in the walk, counted from 0. */
+  /** Every slot in use is below it. */
+  get slotLimit(): number {
+    return this.#columns.slotLimit;
+  }
+
+  /** Rises when a person is added or removed, or gets other addresses. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Returns the number of the sweep. */
+  beginSweep(): number {
+    return this.#sweeps.begin();
+  }
+
+  /** Applies a page of a sweep; `page` counts from 0. */
   applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult {
     const result = this.applyRefetchedPage(page, items);
-    this.#sweepTracker.addPage(sweep, result.persons);
+    this.#sweeps.addPage(sweep, result.persons);
     return result;
   }
 
-  /** A page read out of turn. */
+  /** Applies a page that was fetched outside a sweep. */
   applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
     const at = this.#timestamp();
-    const columns = this.persons;
+    const columns = this.#columns;
     let persons = 0;
     let alreadyOnPage = 0;
     let sharesStatus = false;
@@ -73,59 +91,145 @@ export class PersonStore {
       columns.page[slot] = page + 1;
       sharesStatus ||= columns.status[slot] !== null;
     }
-    return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#sweepTracker.seenPersons };
+    return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#sweeps.seenPersons };
   }
 
-  /** Returns whether addresses that match nobody have an answer now that had none. */
+  /** Returns whether addresses that match nobody have an answer now, and had none before. */
   completeSweep(sweep: number): boolean {
-    const missing = this.#sweepTracker.complete(sweep);
+    const missing = this.#sweeps.complete(sweep);
     if (missing === null) return false;
     for (const slot of missing) this.#remove(slot);
     for (const address of this.#index.preferPresentOwners()) this.#listener.addressChanged(address);
-    const now = this.#clock.monotonic();
+    const now = this.#clock.elapsed();
     const hadAnswer = this.hasSweepAnswer(now);
     this.#lastSweepAt = now;
     return !hadAnswer;
   }
 
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
-    this.#upsertAll(persons);
+    const at = this.#timestamp();
+    for (const person of persons) this.#upsert(person, at);
     if (this.findByAddress(address) !== -1) return;
-    this.#notFound.add(address, this.#clock.monotonic());
+    this.#notFound.add(address, at.elapsed);
     this.#listener.addressChanged(address);
   }
 
-  /** Whether Webex's last answer for an address that matches nobody still counts. */
+  /** Returns whether Webex's latest answer for an address that matches nobody is still valid. */
   hasAnswerFor(address: string, now: number): boolean {
     return this.hasSweepAnswer(now) || this.#notFound.has(address, now);
   }
 
-  /** Whether a complete sweep answers for every address that matches nobody. */
+  /** Returns whether a complete sweep answers for all addresses that match nobody. */
   hasSweepAnswer(now: number): boolean {
     return this.#lastSweepAt !== null && now - this.#lastSweepAt <= NOT_FOUND_TTL_MS;
   }
 
-  /** When (monotonic milliseconds) the next answer of that kind ends; null where there is none. */
+  /** Returns when the next such answer expires, or null if there is none. */
   nextAnswerExpiry(now: number): number | null {
     const start = this.hasSweepAnswer(now) ? this.#lastSweepAt : this.#notFound.oldestTime(now);
     return start === null ? null : start + NOT_FOUND_TTL_MS;
   }
 
-  /** The slot, or -1. `address` is normalized. */
+  /** Returns the slot, or -1. `address` is normalized. */
   findByAddress(address: string): number {
     return this.#index.findByAddress(address);
   }
 
+  /** Returns whether lists name a person by this URI, whose normalized form is `address`. */
+  isListUri(uri: string, address: string): boolean {
+    return this.#index.ownersOf(address).some((slot) => this.uriOf(slot) === uri);
+  }
+
+  *slots(): Generator<number> {
+    for (let slot = 0; slot < this.#columns.slotLimit; slot += 1) {
+      if (this.#columns.text[slot] !== null) yield slot;
+    }
+  }
+
+  /** The address under which lists name the person, verbatim. */
+  uriOf(slot: number): string {
+    return this.#columns.uriOf(slot);
+  }
+
+  /** Normalized; the one of the list URI is first. */
+  addressesOf(slot: number): readonly string[] {
+    return this.#columns.addressesOf(slot);
+  }
+
+  idOf(slot: number): string {
+    return this.#columns.idOf(slot);
+  }
+
+  nameOf(slot: number): string | null {
+    return this.#columns.nameOf(slot);
+  }
+
+  /** Webex's status, verbatim. */
+  statusOf(slot: number): string | null {
+    return this.#columns.status[slot] ?? null;
+  }
+
+  lastActivityOf(slot: number): string | null {
+    return this.#columns.lastActivityOf(slot);
+  }
+
+  /** When the state was first observed, wall-clock. */
+  sinceOf(slot: number): number {
+    return this.#columns.since[slot] ?? 0;
+  }
+
+  /** When Webex last reported the person, wall-clock. */
+  observedWallOf(slot: number): number {
+    return this.#columns.observedWall[slot] ?? 0;
+  }
+
+  observedElapsedOf(slot: number): number {
+    return this.#columns.observedElapsed[slot] ?? 0;
+  }
+
+  /** See `updateChangeRate`. */
+  changeRateOf(slot: number): number {
+    return this.#columns.changeRate[slot] ?? 0;
+  }
+
+  /** The page of the list that the person was last on, counted from 1; 0 if unknown. */
+  pageOf(slot: number): number {
+    return this.#columns.page[slot] ?? 0;
+  }
+
   isStale(slot: number, now: number): boolean {
-    return now - (this.persons.observedElapsed[slot] ?? 0) > this.staleAfterMs;
+    return now - (this.#columns.observedElapsed[slot] ?? 0) > this.staleAfterMs;
+  }
+
+  /** Records a query of the person. Returns whether it is the first for `QUERY_WATCH_MS`. */
+  markQueried(slot: number, time: number): boolean {
+    const { lastQueried } = this.#columns;
+    const previous = lastQueried[slot] ?? 0;
+    lastQueried[slot] = Math.ceil(time / 1000) + 1;
+    return previous === 0 || previous < firstWatchedMark(time);
   }
 
   /**
-   * Touches those last confirmed at `from` or later, but before `until`; returns when the oldest of the rest was confirmed
-   * (monotonic milliseconds; infinity for nobody).
+   * Visits the slots of all persons who have been queried within `QUERY_WATCH_MS` or are marked 1
+   * in `subscribed`. It reads every slot, so it is too expensive for each query.
+   */
+  forEachWatched(subscribed: Uint8Array | "all", now: number, visit: (slot: number) => void): void {
+    const { text, lastQueried, slotLimit } = this.#columns;
+    const earliest = firstWatchedMark(now);
+    for (let slot = 0; slot < slotLimit; slot += 1) {
+      if (text[slot] === null) continue;
+      const mark = lastQueried[slot] ?? 0;
+      const isQueried = mark > 0 && mark >= earliest;
+      if (isQueried || subscribed === "all" || subscribed[slot] === 1) visit(slot);
+    }
+  }
+
+  /**
+   * Reports the addresses of persons last observed at `from` or later, but before `until`. Returns
+   * the earliest time of the other observations since `from`, or infinity.
    */
   reportStale(from: number, until: number): number {
-    const { text, observedElapsed, slotLimit } = this.persons;
+    const { text, observedElapsed, slotLimit } = this.#columns;
     let oldest = Number.POSITIVE_INFINITY;
     for (let slot = 0; slot < slotLimit; slot += 1) {
       const time = observedElapsed[slot] ?? 0;
@@ -136,35 +240,11 @@ export class PersonStore {
     return oldest;
   }
 
-  uriOf(slot: number): string {
-    return this.#index.uriOf(slot);
+  #timestamp(): Timestamp {
+    return { wall: this.#clock.now(), elapsed: this.#clock.elapsed() };
   }
 
-  /** Whether somebody is listed by this text, whose normalized form is `address`. */
-  isListUri(uri: string, address: string): boolean {
-    return this.#index.ownersOf(address).some((slot) => this.uriOf(slot) === uri);
-  }
-
-  idOf(slot: number): string {
-    return this.#index.idOf(slot);
-  }
-
-  /** Normalized, the one that lists show first. */
-  addressesOf(slot: number): readonly string[] {
-    return this.#index.addressesOf(slot);
-  }
-
-  *slots(): Generator<number> {
-    for (let slot = 0; slot < this.persons.slotLimit; slot += 1)
-      if (this.persons.text[slot] !== null) yield slot;
-  }
-
-  #upsertAll(persons: readonly PersonSnapshot[]): void {
-    const at = this.#timestamp();
-    for (const person of persons) this.#upsert(person, at);
-  }
-
-  /** The slot of the person, or -1 for a bot. */
+  /** Returns the slot of the person, or -1 for a bot. */
   #applyItem(item: ListedPerson, at: Timestamp): number {
     let slot = this.#listIndex.findUnchanged(item.fingerprint);
     if (slot === -1) {
@@ -172,72 +252,61 @@ export class PersonStore {
       if (person === null) return -1;
       slot = this.#upsert(person, at);
     } else {
-      this.persons.updateChangeRate(slot, at, false);
-      this.#recordObservation(
-        slot,
-        this.persons.status[slot] ?? null,
-        at,
-        this.isStale(slot, at.elapsed),
-      );
+      const status = this.#columns.status[slot] ?? null;
+      this.#columns.updateChangeRate(slot, at, false);
+      this.#recordObservation(slot, status, at, this.isStale(slot, at.elapsed));
     }
-    this.#listIndex.recordPosition(slot, item.fingerprint);
+    this.#listIndex.addItem(slot, item.fingerprint);
     return slot;
-  }
-
-  #timestamp(): Timestamp {
-    return { wall: this.#clock.now(), elapsed: this.#clock.monotonic() };
   }
 
   #upsert(person: PersonSnapshot, at: Timestamp): number {
+    const columns = this.#columns;
     const packed = packPerson(person);
     const knownSlot = this.#index.findById(person.id);
-    const slot = knownSlot === -1 ? this.#insert(person.id, packed) : knownSlot;
-    if (knownSlot !== -1) this.#updateText(slot, packed);
-    this.persons.setLastActivity(slot, person.lastActivity);
-    this.persons.fingerprint[slot] = Number.NaN;
-    if (knownSlot !== -1)
-      this.persons.updateChangeRate(slot, at, this.persons.status[slot] !== person.status);
-    this.#recordObservation(
-      slot,
-      person.status,
-      at,
-      knownSlot === -1 || this.isStale(slot, at.elapsed),
-    );
+    const isNew = knownSlot === -1;
+    const slot = isNew ? this.#insert(person.id, packed) : knownSlot;
+    if (!isNew) this.#updateText(slot, packed);
+    columns.setLastActivity(slot, person.lastActivity);
+    columns.fingerprint[slot] = Number.NaN;
+    if (!isNew) columns.updateChangeRate(slot, at, columns.status[slot] !== person.status);
+    this.#recordObservation(slot, person.status, at, isNew || this.isStale(slot, at.elapsed));
     return slot;
   }
 
-  /** `isNews`: what was told of the person before counts no more. */
+  /** `isReset`: nothing was known of the person, or it was stale. */
   #recordObservation(slot: number, status: string | null, at: Timestamp, isReset: boolean): void {
-    const columns = this.persons;
+    const columns = this.#columns;
     const previous = columns.status[slot] ?? null;
     columns.setObserved(slot, at);
-    this.#sweepTracker.markSeen(slot);
+    this.#sweeps.markSeen(slot);
     if (!isReset && previous === status) return;
-    if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state)
+    if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state) {
       columns.since[slot] = at.wall;
+    }
     columns.setStatus(slot, status);
     this.#reportChange(slot);
   }
 
   #insert(id: string, packed: PackedPerson): number {
     this.#index.reserve(packed.addresses.length);
-    const slot = this.persons.allocate();
+    const slot = this.#columns.allocate();
     this.#index.addId(id, slot);
     for (const address of packed.addresses) this.#index.addAddress(address, slot);
-    this.persons.setText(slot, packed);
+    this.#columns.setText(slot, packed);
     this.#reportAddresses(slot, packed.addresses);
     this.#listener.uriListed(this.uriOf(slot));
     return slot;
   }
 
   #updateText(slot: number, packed: PackedPerson): void {
-    const columns = this.persons;
+    const columns = this.#columns;
     if (columns.text[slot] === packed.text) {
       columns.setWideName(slot, packed);
       return;
     }
     const uri = this.uriOf(slot);
-    const previous = this.#index.addressesOf(slot);
+    const previous = this.addressesOf(slot);
     const added = packed.addresses.filter((address) => !previous.includes(address));
     const removed = previous.filter((address) => !packed.addresses.includes(address));
     this.#index.reserve(previous.length + added.length);
@@ -245,33 +314,38 @@ export class PersonStore {
     for (const address of added) this.#index.addAddress(address, slot);
     columns.setText(slot, packed);
     for (const address of removed) this.#listener.addressChanged(address);
-    if (added.length > 0 || removed.length > 0 || this.uriOf(slot) !== uri)
-      this.#reportAddresses(slot, added);
-    if (this.uriOf(slot) === uri) return;
+    const isRenamed = this.uriOf(slot) !== uri;
+    if (added.length > 0 || removed.length > 0 || isRenamed) this.#reportAddresses(slot, added);
+    if (!isRenamed) return;
     this.#listener.uriListed(this.uriOf(slot));
-    // Lists do not name anybody by the former text any more, also where it is an address still.
+    // The previous URI no longer names anybody in lists, even if it is still an address.
     for (const address of previous.slice(0, 1)) this.#listener.addressChanged(address);
   }
 
+  #remove(slot: number): void {
+    const addresses = this.addressesOf(slot);
+    this.#index.reserve(addresses.length);
+    this.#index.removeId(this.idOf(slot), slot);
+    for (const address of addresses) this.#index.removeAddress(address, slot);
+    this.#columns.free(slot);
+    this.#version += 1;
+    for (const address of addresses) this.#listener.addressChanged(address);
+  }
+
   #reportAddresses(slot: number, added: readonly string[]): void {
-    this.version += 1;
+    this.#version += 1;
     for (const address of added) {
       this.#listener.addressAdded(this, slot, address);
       this.#listener.addressChanged(address);
     }
   }
 
-  #remove(slot: number): void {
-    const addresses = this.#index.addressesOf(slot);
-    this.#index.reserve(addresses.length);
-    this.#index.removeId(this.idOf(slot), slot);
-    for (const address of addresses) this.#index.removeAddress(address, slot);
-    this.persons.free(slot);
-    this.version += 1;
-    for (const address of addresses) this.#listener.addressChanged(address);
-  }
-
   #reportChange(slot: number): void {
-    for (const address of this.#index.addressesOf(slot)) this.#listener.addressChanged(address);
+    for (const address of this.addressesOf(slot)) this.#listener.addressChanged(address);
   }
+}
+
+/** The earliest `lastQueried` that keeps a person watched at `now`. */
+function firstWatchedMark(now: number): number {
+  return (now - QUERY_WATCH_MS) / 1000 + 1;
 }

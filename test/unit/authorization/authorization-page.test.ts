@@ -1,13 +1,17 @@
 import { expect } from "chai";
 
-import { sanitizeText, html } from "../../../src/authorization/authorization-page-markup.js";
-import { pageParts } from "../../../src/authorization/authorization-page-parts.js";
 import {
-  describeStatus,
-  attemptFromFault,
-  type PageModel,
+  AuthorizationPage,
+  HtmlTemplates,
+} from "../../../src/authorization/page/authorization-page.js";
+import {
   attemptFromError,
+  attemptFromFault,
+  describeStatus,
+  sanitizeText,
+  type PageModel,
 } from "../../../src/authorization/page/page-model.js";
+import { readAsset } from "../../../src/platform/node-process.js";
 import { authorizationOf, faultOf } from "../../support/authorization-flow-fixture.js";
 
 const MODEL: PageModel = {
@@ -24,82 +28,114 @@ const ACME = authorizationOf("Acme");
 const BETA_AGAIN = authorizationOf("Beta", { state: "required" });
 
 describe("authorization page", () => {
-  const announcements: [string, Partial<PageModel>, string, string][] = [
-    ["nothing done", {}, "required", "Authorization is needed"],
-    [
-      "an authorization that is there",
-      { organizations: [ACME] },
-      "authorized",
-      "An authorization is there",
-    ],
+  let page: AuthorizationPage;
+
+  before(async () => {
+    page = await AuthorizationPage.load(readAsset, () => "nonce");
+  });
+
+  const statuses: [string, Partial<PageModel>, string, string][] = [
+    ["no authorization", {}, "required", "Authorization required"],
+    ["a valid one", { organizations: [ACME] }, "authorized", "An organization is authorized"],
     [
       "one of two to renew",
       { organizations: [ACME, BETA_AGAIN] },
       "required",
-      "Beta: authorization is needed again",
+      "Beta: authorize again",
     ],
-    ["gone to Webex", { attempt: { kind: "waiting" } }, "waiting", "Waiting for Webex"],
-    ["back from Webex", { attempt: { kind: "finishing" } }, "waiting", "Finishing with Webex"],
+    ["a pending request", { attempt: { kind: "waiting" } }, "waiting", "Waiting for Webex"],
+    ["a callback", { attempt: { kind: "finishing" } }, "waiting", "Completing the authorization"],
     [
-      "authorized",
+      "a new authorization",
       { attempt: { kind: "authorized", authorization: ACME } },
       "authorized",
       "Acme is authorized",
     ],
     [
-      "declined",
+      "a declined request",
       { attempt: attemptFromError("access_denied", null) },
       "denied",
       "Declined at Webex",
     ],
     [
-      "wrong scope",
+      "a wrong scope",
       { attempt: attemptFromError("invalid_scope", null) },
       "failed",
       "The integration lacks a scope",
     ],
     [
-      "locked keychain",
+      "a locked keychain",
       { attempt: attemptFromFault(faultOf("keychainLocked"), true) },
       "failed",
       "The keychain is locked",
     ],
     [
-      "broken keychain",
+      "a broken keychain",
       { attempt: attemptFromFault(faultOf("keychainUnavailable"), true) },
       "failed",
-      "The keychain cannot be used",
+      "The keychain is not available",
     ],
     [
       "no administrator",
       { attempt: attemptFromFault(faultOf("forbidden"), false) },
       "failed",
-      "This account may not authorize",
+      "This account cannot authorize",
     ],
     [
-      "completed",
+      "completion",
       { phase: "completed", organizations: [ACME] },
       "authorized",
       "Presence starts now",
     ],
-    ["too late", { phase: "expired" }, "expired", "This page has expired"],
-    ["called off", { phase: "cancelled" }, "expired", "This page is closed"],
+    ["the deadline", { phase: "expired" }, "expired", "This page has expired"],
+    ["cancellation", { phase: "cancelled" }, "expired", "This page is closed"],
   ];
-  for (const [what, change, state, title] of announcements) {
-    it(`says of "${what}": ${title}`, () => {
-      const announcement = describeStatus({ ...MODEL, ...change });
-      expect(announcement).to.include({ state, title });
-      expect(announcement.text).to.match(/\.$/);
-      const page = pageParts({ ...MODEL, ...change }).text;
-      const offered = (change.phase ?? "open") === "open" ? 1 : 0;
-      const found = ["state", "authorize", "complete", "help"].map(
-        (id) => page.split(`data-testid="${id}"`).length - 1,
-      );
-      expect(found).to.deep.equal([1, offered, offered, offered]);
+  for (const [situation, changes, state, title] of statuses) {
+    it(`shows "${title}" for ${situation}`, () => {
+      const model = { ...MODEL, ...changes };
+      const status = describeStatus(model);
+      expect(status).to.include({ state, title });
+      expect(status.text).to.match(/\.$/);
+      const content = page.content(model);
+      expect(content).to.contain(`data-state="${state}"`).and.to.contain(`<h2>${title}</h2>`);
+      const countOf = (id: string): number => content.split(`data-testid="${id}"`).length - 1;
+      const expected = model.phase === "open" ? 1 : 0;
+      expect(["state", "authorize", "complete", "help"].map(countOf)).to.deep.equal([
+        1,
+        expected,
+        expected,
+        expected,
+      ]);
     });
   }
 
-  it("says when an organization was authorized in vain, and offers AUTHORIZE in its row", () => {
+  it("has the title and the buttons that the contract names", () => {
+    const { body } = page.document(MODEL, 200);
+    expect(body).to.contain("<title>Webex integration authorization</title>");
+    expect(body).to.match(/<a[^>]*data-testid="authorize"[^>]*>AUTHORIZE</);
+    expect(body).to.match(/<button[^>]*data-testid="complete"[^>]*>\s*COMPLETE REQUEST\s*</);
+  });
+
+  it("leaves no placeholder, comment or template in a response", () => {
+    const organizations = [ACME, BETA_AGAIN, authorizationOf("Gamma", { scopes: [] })];
+    for (const model of [MODEL, { ...MODEL, organizations, clientId: null }])
+      expect(page.document(model, 200).body).not.to.match(/\{\{|<!--|<template|undefined/);
+  });
+
+  it("describes a grant in the words of a person", () => {
+    const content = page.content({ ...MODEL, organizations: [ACME] });
+    expect(content).to.match(
+      /<dt>Can read<\/dt>\s*<dd>people and presence status, organization name</,
+    );
+    expect(content).to.contain("31 March 2026");
+    expect(content).not.to.contain("Missing scopes");
+    const partial = authorizationOf("Acme", { scopes: ["spark-admin:people_read"] });
+    expect(page.content({ ...MODEL, organizations: [partial] })).to.match(
+      /<dt>Missing scopes<\/dt>\s*<dd>spark-admin:organizations_read<\/dd>/,
+    );
+  });
+
+  it("shows AUTHORIZE for an organization whose presence is not available", () => {
     const notice = {
       code: "adminRoleLost",
       severity: "error",
@@ -114,39 +150,49 @@ describe("authorization page", () => {
       notices: [notice],
     };
     expect(describeStatus(model)).to.include({ state: "authorized", tone: "caution" });
-    const page = pageParts(model).text;
-    expect(page).to.match(/AUTHORIZE<span class="unseen"> Acme</);
-    expect(page.match(/Needs attention/g)).to.have.lengthOf(1);
-    expect(describeStatus({ ...model, notices: [{ ...notice, orgId: "another" }] })).to.include({
-      tone: "good",
-    });
+    const content = page.content(model);
+    expect(content).to.match(/AUTHORIZE<span class="unseen"> Acme</);
+    expect(content.match(/Needs attention/g)).to.have.lengthOf(1);
+    const otherNotices = [{ ...notice, orgId: "another" }];
+    expect(describeStatus({ ...model, notices: otherNotices })).to.include({ tone: "good" });
   });
 
-  it("offers COMPLETE REQUEST only with a valid authorization", () => {
-    const disabled = (model: PageModel): boolean =>
-      /data-testid="complete"[^>]*\bdisabled\b/.test(pageParts(model).text);
-    expect(disabled(MODEL)).to.equal(true);
-    expect(disabled({ ...MODEL, organizations: [BETA_AGAIN] })).to.equal(true);
-    expect(disabled({ ...MODEL, organizations: [BETA_AGAIN, ACME] })).to.equal(false);
+  it("enables COMPLETE REQUEST only with a valid authorization", () => {
+    const isDisabled = (organizations: PageModel["organizations"]): boolean =>
+      /data-testid="complete"[^>]*\bdisabled\b/.test(page.content({ ...MODEL, organizations }));
+    expect(isDisabled([])).to.equal(true);
+    expect(isDisabled([BETA_AGAIN])).to.equal(true);
+    expect(isDisabled([BETA_AGAIN, ACME])).to.equal(false);
   });
 
-  it("keeps the key out of a page that is over", () => {
-    expect(pageParts(MODEL).text).to.contain("the-key");
-    expect(pageParts({ ...MODEL, phase: "completed", organizations: [ACME] }).text).not.to.contain(
-      "the-key",
+  it("omits the key from a page that is over", () => {
+    expect(page.content(MODEL)).to.contain("the-key");
+    const over = page.document({ ...MODEL, phase: "completed", organizations: [ACME] }, 200);
+    expect(over.body).not.to.contain("the-key");
+  });
+});
+
+describe("HTML templates", () => {
+  const templates = new HtmlTemplates(
+    '<b>{{text}}</b><template id="row"><p title="{{title}}">{{text}}{{row}}</p></template>',
+  );
+
+  it("escape text in content and attributes, and insert HTML as it is", () => {
+    const text = `<a href='x' title="y">&{{text}}</a>`;
+    const escaped = "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;{{text}}&lt;/a&gt;";
+    const row = templates.render("document", { text });
+    expect(row.text).to.equal(`<b>${escaped}</b>`);
+    expect(templates.render("row", { title: text, text: null, row: [row, row] }).text).to.equal(
+      `<p title="${escaped}"><b>${escaped}</b>\n<b>${escaped}</b></p>`,
     );
   });
 
-  it("escapes what it inserts, in text and in attributes, and leaves markup as it is", () => {
-    const text = `<a href='x' title="y">&</a>`;
-    const escaped = "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;&lt;/a&gt;";
-    const bold = html`<b>${1}</b>`;
-    expect(
-      html`<p title="${text}">${text}${bold}${null}</p>`.text.replace(/\s+(?=<)/g, ""),
-    ).to.equal(`<p title="${escaped}">${escaped}<b>1</b></p>`);
+  it("throw for a missing template or value", () => {
+    expect(() => templates.render("missing")).to.throw("missing");
+    expect(() => templates.render("document", {})).to.throw("text");
   });
 
-  it("makes foreign text fit to show", () => {
+  it("come with a function that sanitizes untrusted text", () => {
     expect(sanitizeText(null)).to.equal(null);
     expect(sanitizeText(" \u0000\r\n\t\u200b ")).to.equal(null);
     expect(sanitizeText("a\u0000b\u001bc\u202ed\u2028e\ud800f")).to.equal("abcdef");

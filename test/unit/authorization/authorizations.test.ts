@@ -4,8 +4,8 @@ import { expect } from "chai";
 import { Fault } from "../../../src/faults/fault.js";
 import { Emitter } from "../../../src/faults/emitter.js";
 import { Secret } from "../../../src/faults/secret.js";
-import type { ImportedGrant } from "../../../src/authorization/authorization-service.js";
 import { Authorizations } from "../../../src/authorization/authorizations.js";
+import type { ImportedGrant } from "../../../src/authorization/grant-import.js";
 import type {
   Flow,
   FlowEvents,
@@ -29,6 +29,7 @@ import {
   orgB,
   grantRefusedFault,
 } from "../../support/authorization-fixture.js";
+import { settle } from "../../support/clock-fake.js";
 
 class FlowFake implements Flow {
   readonly events = new Emitter<FlowEvents>();
@@ -100,10 +101,11 @@ describe("authorizations", () => {
       .set("SECRET-access-2", orgA)
       .set("SECRET-access-b", orgB);
     flows = [];
-    const { grantStore: vault, refusals, clock, logger } = harness;
+    const { grantStore, refusals, clock, logger } = harness;
     service = new Authorizations({
-      ...{ vault, refusals, clock, logger },
+      ...{ grantStore, refusals, clock, logger },
       settings: () => harness.settings,
+      settingsLoaded: Promise.resolve(),
       webex: () => harness.webex(identity),
       createFlow: (method) => {
         const flow = new FlowFake(method);
@@ -128,7 +130,7 @@ describe("authorizations", () => {
   });
 
   describe("import", () => {
-    it("proves the access token and keeps the grant", async () => {
+    it("verifies the access token and stores the grant", async () => {
       const authorization = await service.import(
         grant({ scope: "spark-admin:people_read other" }),
         neverAborted,
@@ -153,7 +155,7 @@ describe("authorizations", () => {
       expect(harness.oauth.refreshedWith).to.deep.equal([]);
     });
 
-    it("refreshes where there is no access token, or it is over or rejected", async () => {
+    it("refreshes a grant whose access token is missing, expired or rejected", async () => {
       const cases = [
         grant({ accessToken: null }),
         grant({ expiresIn: 0 }),
@@ -180,11 +182,11 @@ describe("authorizations", () => {
       ["401", grantRefusedFault(401), "grantRefused"],
       ["429", new Fault("rateLimited", "429", { status: 429 }), "webexUnreachable"],
       ["503", new Fault("webexError", "503", { status: 503 }), "webexUnreachable"],
-      ["no network", new Fault("webexUnreachable", "DNS"), "webexUnreachable"],
-      ["cancelled", new Fault("cancelled", "off"), "cancelled"],
+      ["a network error", new Fault("webexUnreachable", "DNS"), "webexUnreachable"],
+      ["cancellation", new Fault("cancelled", "Cancelled."), "cancelled"],
     ];
     for (const [what, fault, code] of outcomes) {
-      it(`refresh answered ${what}: ${code}, nothing kept`, async () => {
+      it(`throws ${code} and stores nothing if the refresh fails with ${what}`, async () => {
         harness.oauth.outcomes.push(fault);
         const thrown = await faultOf(service.import(grant({ accessToken: null }), neverAborted));
         expect(thrown.code).to.equal(code);
@@ -195,7 +197,7 @@ describe("authorizations", () => {
       });
     }
 
-    it("me answering 403 or 5xx: refused, or try later", async () => {
+    it("throws grantRefused if the owner is not readable (403), and webexUnreachable for 5xx", async () => {
       identity.owners.set("SECRET-access-1", new Fault("forbidden", "403", { status: 403 }));
       const fault = await faultOf(service.import(grant(), neverAborted));
       expect(fault.code).to.equal("grantRefused");
@@ -206,14 +208,14 @@ describe("authorizations", () => {
       );
     });
 
-    it("keeps a grant whose organization's name may not be read", async () => {
+    it("stores a grant whose organization name is not readable", async () => {
       identity.name = new Fault("forbidden", "403", { status: 403 });
       expect((await service.import(grant(), neverAborted)).orgName).to.equal(
         "Organization 11111111 (name not readable)",
       );
     });
 
-    it("needs a client, and a keychain that works before Webex is asked", async () => {
+    it("requires a client and an available keychain before it sends a request", async () => {
       harness.settings = { ...harness.settings, clientId: "client-9" };
       expect((await faultOf(service.import(grant(), neverAborted))).code).to.equal(
         "clientNotConfigured",
@@ -226,12 +228,12 @@ describe("authorizations", () => {
       expect(harness.oauth.refreshedWith).to.deep.equal([]);
     });
 
-    it("a new grant of an organization takes the old one's place, and ends its refusal", async () => {
+    it("replaces the previous grant of an organization and clears its refusal", async () => {
       await harness.grantStore.storeGrant(grantOf(orgA, "old", 0));
       await service.import(grant({ accessToken: new Secret("SECRET-access-b") }), neverAborted);
       const old = harness.grantStore.findGrant(orgA).stored;
       if (old === null) throw new Error("No grant.");
-      harness.refusals.record(old, client, grantRefusedFault(), 0);
+      harness.refusals.record({ grant: old, client, fault: grantRefusedFault(), refusedAt: 0 });
       expect((await service.list()).map((a) => a.state)).to.deep.equal(["required", "valid"]);
       await service.import(grant(), neverAborted);
       expect((await service.list()).map((a) => [a.orgId, a.state])).to.deep.equal([
@@ -241,7 +243,37 @@ describe("authorizations", () => {
     });
   });
 
-  it("completeGrant needs a refresh token, and keeps what it gets", async () => {
+  it("sends nothing to Webex before the settings are loaded", async () => {
+    let load: () => void = () => undefined;
+    const settingsLoaded = new Promise<void>((resolve) => (load = resolve));
+    const { grantStore, refusals, clock, logger } = harness;
+    const early = new Authorizations({
+      ...{ grantStore, refusals, clock, logger, settingsLoaded },
+      settings: () => harness.settings,
+      webex: () => harness.webex(identity),
+      createFlow: (method) => {
+        const flow = new FlowFake(method);
+        flows.push(flow);
+        return flow;
+      },
+    });
+    const calls = [
+      early.import(grant(), neverAborted),
+      early.list(),
+      early.begin("browser", neverAborted),
+      faultOf(early.revoke(orgB, neverAborted)),
+    ];
+    await settle();
+    expect(identity.requests).to.deep.equal([]);
+    expect(flows).to.deep.equal([]);
+    load();
+    await Promise.all(calls);
+    expect(identity.requests).to.deep.equal(["SECRET-access-1"]);
+    expect(flows).to.have.length(1);
+    await early.stop();
+  });
+
+  it("completeGrant requires a refresh token and stores the grant", async () => {
     expect(
       (
         await faultOf(
@@ -261,16 +293,17 @@ describe("authorizations", () => {
   });
 
   describe("list", () => {
-    it("serves from memory while the keychain is out of reach, and fails where it was never read", async () => {
+    it("uses the last known content while the keychain is unavailable, and fails if it was never read", async () => {
       await service.import(grant(), neverAborted);
       harness.store.fault = keychainLockedFault();
       await faultOf(harness.grantStore.reload());
       expect(await service.list()).to.have.length(1);
       const fresh = new AuthorizationHarness(harness.store);
-      const { grantStore: vault, refusals, clock, logger } = fresh;
+      const { grantStore, refusals, clock, logger } = fresh;
       const unread = new Authorizations({
-        ...{ vault, refusals, clock, logger },
+        ...{ grantStore, refusals, clock, logger },
         settings: () => fresh.settings,
+        settingsLoaded: Promise.resolve(),
         webex: () => fresh.webex(identity),
         createFlow: (method) => new FlowFake(method),
       });
@@ -279,20 +312,20 @@ describe("authorizations", () => {
       expect(await unread.list()).to.have.length(1);
     });
 
-    it("says required for another client, another origin and a refused grant", async () => {
+    it("reports a grant as required if the client or origin differs, or Webex refused it", async () => {
       await service.import(grant(), neverAborted);
       harness.settings = { ...harness.settings, apiUrl: "https://other.example/v1" };
-      service.handleSettingsChange();
+      service.reevaluate();
       expect(notified.at(-1)?.authorizations[0]?.state).to.equal("required");
       expect(service.grantStatuses()[0]?.fault?.code).to.equal("authorizationRequired");
       harness.settings = { ...harness.settings, apiUrl: "https://webexapis.com/v1" };
-      service.handleSettingsChange();
+      service.reevaluate();
       harness.oauth.outcomes.push(grantRefusedFault());
       await faultOf(harness.tokenSource(orgA).replace(new Secret("SECRET-access-1"), neverAborted));
       expect(notified.at(-1)?.authorizations[0]?.state).to.equal("required");
       expect(service.grantStatuses()[0]?.fault?.code).to.equal("grantRefused");
       const count = notified.length;
-      service.handleSettingsChange();
+      service.reevaluate();
       expect(notified).to.have.length(count);
     });
   });
@@ -300,14 +333,14 @@ describe("authorizations", () => {
   describe("revoke", () => {
     beforeEach(() => service.import(grant(), neverAborted));
 
-    it("tells Webex and forgets", async () => {
+    it("revokes the grant at Webex and deletes it", async () => {
       expect(await service.revoke(orgA, neverAborted)).to.deep.equal({ revokedAtWebex: true });
       expect(harness.oauth.revoked).to.deep.equal(["SECRET-refresh-1"]);
       expect(await service.list()).to.deep.equal([]);
       expect(await harness.store.inner.get(grantAccount(orgA))).to.equal(null);
     });
 
-    it("forgets when Webex refuses or never answers", async () => {
+    it("deletes the grant if Webex refuses or does not respond", async () => {
       harness.oauth.revocation = () => Promise.reject(grantRefusedFault());
       expect(await service.revoke(orgA, neverAborted)).to.deep.equal({ revokedAtWebex: false });
       await service.import(grant(), neverAborted);
@@ -321,17 +354,17 @@ describe("authorizations", () => {
       expect(harness.clock.pendingTimers).to.equal(0);
     });
 
-    it("sends nothing of a grant for another API origin", async () => {
+    it("does not send a grant to another API origin", async () => {
       harness.settings = { ...harness.settings, apiUrl: "https://other.example/v1" };
       expect(await service.revoke(orgA, neverAborted)).to.deep.equal({ revokedAtWebex: false });
       expect(harness.oauth.revoked).to.deep.equal([]);
     });
 
-    it("takes out an authorization whose record is missing or cannot be read, and stands for its problem until then", async () => {
-      for (const rest of [null, '{"version":2}']) {
+    it("removes an authorization whose record is missing or unreadable, and reports it until then", async () => {
+      for (const record of [null, '{"version":2}']) {
         await service.import(grant(), neverAborted);
-        if (rest === null) await harness.store.inner.delete(grantAccount(orgA));
-        else await harness.store.inner.set(grantAccount(orgA), rest);
+        if (record === null) await harness.store.inner.delete(grantAccount(orgA));
+        else await harness.store.inner.set(grantAccount(orgA), record);
         await harness.grantStore.reload();
         expect(await service.list()).to.deep.equal([]);
         const [standing] = service.grantStatuses();
@@ -352,7 +385,7 @@ describe("authorizations", () => {
       expect(harness.oauth.revoked).to.deep.equal([]);
     });
 
-    it("knows which organizations there are", async () => {
+    it("throws unknownOrganization, or the fault of an unavailable keychain", async () => {
       expect((await faultOf(service.revoke(orgB, neverAborted))).code).to.equal(
         "unknownOrganization",
       );
@@ -362,7 +395,7 @@ describe("authorizations", () => {
   });
 
   describe("flows", () => {
-    it("gives the flow of that method that is open, and refuses another", async () => {
+    it("returns the open flow of the same method, and rejects the other method", async () => {
       const [one, two] = await Promise.all([
         service.begin("browser", neverAborted),
         service.begin("browser", neverAborted),
@@ -373,7 +406,7 @@ describe("authorizations", () => {
       expect([fault.code, fault.data.method]).to.deep.equal(["authorizationInProgress", "browser"]);
     });
 
-    it("a flow's failed attempt is told and leaves it open; its end is told, then there is none", async () => {
+    it("emits a failed attempt, which leaves the flow open, then its end, then no flow", async () => {
       await service.begin("browser", neverAborted);
       flows[0]!.notify("denied", true);
       flows[0]!.notify("authorized", false);
@@ -388,7 +421,7 @@ describe("authorizations", () => {
       expect(flows[0]!.stops).to.equal(1);
     });
 
-    it("cancel ends it, is idempotent, and makes room", async () => {
+    it("ends on cancel, which is idempotent, and allows another flow", async () => {
       await service.cancel();
       await service.begin("browser", neverAborted);
       await service.cancel();
@@ -401,7 +434,7 @@ describe("authorizations", () => {
       await service.begin("device", neverAborted);
     });
 
-    it("begins none without a client or a keychain, and can begin afterwards", async () => {
+    it("does not start without a client or keychain, and starts afterwards", async () => {
       harness.settings = { ...harness.settings, clientId: "client-9" };
       expect((await faultOf(service.begin("device", neverAborted))).code).to.equal(
         "clientNotConfigured",
@@ -416,9 +449,10 @@ describe("authorizations", () => {
       expect(flows.map((f) => f.isOpen)).to.deep.equal([false, false, true]);
     });
 
-    it("cancelled while it starts: the caller hears so, and one who joined gets a flow of its own", async () => {
+    it("cancelled during the start: rejects the caller, and gives a joined caller a flow of its own", async () => {
       const caller = new AbortController();
       const first = faultOf(service.begin("browser", caller.signal));
+      await Promise.resolve();
       flows[0]!.starting = (signal) =>
         new Promise((_resolve, reject) =>
           signal.addEventListener("abort", () => reject(new Error("aborted")), { once: true }),

@@ -4,7 +4,7 @@ import type { LoopbackRequest } from "../../../src/ports/loopback-server.js";
 import { BrowserFlowHarness, FORM, PORT } from "../../support/browser-flow-harness.js";
 import { TOKEN_RESPONSE, authorizationOf } from "../../support/authorization-flow-fixture.js";
 
-describe("browser flow: what it refuses", () => {
+describe("browser flow: rejected requests", () => {
   let harness: BrowserFlowHarness;
 
   beforeEach(() => {
@@ -13,136 +13,132 @@ describe("browser flow: what it refuses", () => {
 
   afterEach(() => harness.stop());
 
-  describe("refuses", () => {
-    beforeEach(() => harness.start());
+  beforeEach(() => harness.start());
 
-    const table: [string, () => Partial<LoopbackRequest>, number][] = [
-      ["a missing key", () => ({ target: "/" }), 403],
-      ["a wrong key", () => ({ target: `/?key=${harness.key}x` }), 403],
-      ["an empty key", () => ({ target: "/?key=" }), 403],
-      ["a wrong key at AUTHORIZE", () => ({ target: "/authorize?key=wrong" }), 403],
-      ["a wrong key for events", () => ({ target: "/events?key=wrong" }), 403],
-      ["a wrong key for the script", () => ({ target: "/page.js" }), 403],
-      [
-        "another host name",
-        () => ({ target: `/?key=${harness.key}`, headers: { host: "evil.example" } }),
-        421,
-      ],
-      [
-        "another host's port",
-        () => ({ target: `/?key=${harness.key}`, headers: { host: "localhost:1" } }),
-        421,
-      ],
-      ["no host name", () => ({ target: `/?key=${harness.key}`, headers: {} }), 421],
-      [
-        "a host name that begins like ours",
-        () => ({ headers: { host: `localhost:${PORT}.evil.example` } }),
-        421,
-      ],
-      ["an unknown path", () => ({ target: `/favicon.ico?key=${harness.key}` }), 404],
-      ["a path of Object's own", () => ({ target: `constructor?key=${harness.key}` }), 404],
-      ["a path with two slashes", () => ({ target: `//evil.example/?key=${harness.key}` }), 404],
-      ["POST to the page", () => ({ method: "POST", target: `/?key=${harness.key}` }), 405],
-      [
-        "HEAD of AUTHORIZE",
-        () => ({ method: "HEAD", target: `/authorize?key=${harness.key}` }),
-        405,
-      ],
-      ["GET of COMPLETE REQUEST", () => ({ target: `/complete?key=${harness.key}` }), 405],
-      [
-        "POST to the callback",
-        () => ({ method: "POST", target: "/oauth/callback?code=1&state=2" }),
-        405,
-      ],
-    ];
-    for (const [what, request, status] of table) {
-      it(`${what} with ${status}`, async () => {
-        const answer = await harness.visit(request());
-        expect(answer.status).to.equal(status);
-        expect(answer.body).not.to.contain(harness.key);
-        expect(answer.headers["content-security-policy"]).to.contain("default-src 'none'");
-        if (status === 405) expect(answer.headers.allow).to.match(/^(GET|POST)$/);
-      });
+  const table: [string, () => Partial<LoopbackRequest>, number][] = [
+    ["a missing key", () => ({ target: "/" }), 403],
+    ["a wrong key", () => ({ target: `/?key=${harness.key}x` }), 403],
+    ["an empty key", () => ({ target: "/?key=" }), 403],
+    ["a wrong key at AUTHORIZE", () => ({ target: "/authorize?key=wrong" }), 403],
+    ["a wrong key for events", () => ({ target: "/events?key=wrong" }), 403],
+    ["a wrong key for the script", () => ({ target: "/page.js" }), 403],
+    [
+      "another host name",
+      () => ({ target: `/?key=${harness.key}`, headers: { host: "evil.example" } }),
+      421,
+    ],
+    [
+      "another host's port",
+      () => ({ target: `/?key=${harness.key}`, headers: { host: "localhost:1" } }),
+      421,
+    ],
+    ["no host name", () => ({ target: `/?key=${harness.key}`, headers: {} }), 421],
+    [
+      "a host name that begins like ours",
+      () => ({ headers: { host: `localhost:${PORT}.evil.example` } }),
+      421,
+    ],
+    ["an unknown path", () => ({ target: `/favicon.ico?key=${harness.key}` }), 404],
+    [
+      "a path that is a member of Object",
+      () => ({ target: `constructor?key=${harness.key}` }),
+      404,
+    ],
+    ["a path with two slashes", () => ({ target: `//evil.example/?key=${harness.key}` }), 404],
+    ["POST to the page", () => ({ method: "POST", target: `/?key=${harness.key}` }), 405],
+    ["HEAD of AUTHORIZE", () => ({ method: "HEAD", target: `/authorize?key=${harness.key}` }), 405],
+    ["GET of COMPLETE REQUEST", () => ({ target: `/complete?key=${harness.key}` }), 405],
+    [
+      "POST to the callback",
+      () => ({ method: "POST", target: "/oauth/callback?code=1&state=2" }),
+      405,
+    ],
+  ];
+  for (const [what, request, status] of table) {
+    it(`rejects ${what} with ${status}`, async () => {
+      const page = await harness.send(request());
+      expect(page.status).to.equal(status);
+      expect(page.body).not.to.contain(harness.key);
+      expect(page.headers["content-security-policy"]).to.contain("default-src 'none'");
+      if (status === 405) expect(page.headers.allow).to.match(/^(GET|POST)$/);
+    });
+  }
+
+  it("accepts 127.0.0.1, [::1] and LOCALHOST as host names", async () => {
+    for (const host of [`127.0.0.1:${PORT}`, `[::1]:${PORT}`, `LOCALHOST:${PORT}`]) {
+      expect(
+        (await harness.send({ target: `/?key=${harness.key}`, headers: { host } })).status,
+      ).to.equal(200);
     }
+  });
 
-    it("nobody who comes by 127.0.0.1, [::1] or LOCALHOST", async () => {
-      for (const host of [`127.0.0.1:${PORT}`, `[::1]:${PORT}`, `LOCALHOST:${PORT}`]) {
-        expect(
-          (await harness.visit({ target: `/?key=${harness.key}`, headers: { host } })).status,
-        ).to.equal(200);
-      }
+  const callbacks: [string, (s: string) => string][] = [
+    ["no state", () => "code=code-1-text"],
+    ["an unknown state", () => "code=code-1-text&state=unknown"],
+    ["a changed state", (s) => `code=code-1-text&state=${s}x`],
+    ["neither code nor error", (s) => `state=${s}`],
+    ["an empty code", (s) => `code=&state=${s}`],
+    ["an error with an unknown state", () => "error=access_denied&state=unknown"],
+  ];
+  for (const [what, query] of callbacks) {
+    it(`rejects a callback with ${what} without a request to Webex`, async () => {
+      const s = await harness.authorize();
+      expect((await harness.get(`/oauth/callback?${query(s)}`)).status).to.equal(400);
+      expect(harness.oauth.exchanges).to.deep.equal([]);
+      expect(await harness.state()).to.equal("waiting");
     });
+  }
 
-    const callbacks: [string, (s: string) => string][] = [
-      ["no state", () => "code=code-1-text"],
-      ["an unknown state", () => "code=code-1-text&state=unknown"],
-      ["a changed state", (s) => `code=code-1-text&state=${s}x`],
-      ["neither code nor error", (s) => `state=${s}`],
-      ["an empty code", (s) => `code=&state=${s}`],
-      ["an error with an unknown state", () => "error=access_denied&state=unknown"],
+  it("rejects a callback before AUTHORIZE was pressed", async () => {
+    expect((await harness.get("/oauth/callback?code=code-1-text&state=x")).status).to.equal(400);
+  });
+
+  it("rejects a code that was used before, with its own state and another one", async () => {
+    harness.oauth.exchangeOutcomes.push(TOKEN_RESPONSE);
+    const first = await harness.authorize();
+    const second = await harness.authorize();
+    expect((await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(
+      303,
+    );
+    expect((await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status).to.equal(
+      400,
+    );
+    expect((await harness.get(`/oauth/callback?code=code-2&state=${first}`)).status).to.equal(400);
+    expect((await harness.get(`/oauth/callback?code=code-1-text&state=${second}`)).status).to.equal(
+      400,
+    );
+    expect(harness.oauth.exchanges).to.have.length(1);
+  });
+
+  it("rejects COMPLETE REQUEST without an authorization, and with a wrong key, type or origin", async () => {
+    expect((await harness.complete()).status).to.equal(409);
+    harness.grantSink.authorizations = [authorizationOf("Acme")];
+    const host = `localhost:${PORT}`;
+    const refusals: [Partial<LoopbackRequest>, number][] = [
+      [{ body: "key=wrong" }, 403],
+      [{ body: "" }, 403],
+      [{ target: `/complete?key=${harness.key}`, body: "" }, 403],
+      [{ headers: { ...FORM, "content-type": "text/plain" } }, 415],
+      [{ headers: { ...FORM, origin: "https://evil.example" } }, 403],
+      [{ headers: { ...FORM, origin: "http://localhost:9999" } }, 403],
+      [{ headers: { ...FORM, origin: "null" } }, 403],
+      [{ headers: { ...FORM, origin: "null", "sec-fetch-site": "cross-site" } }, 403],
+      [{ headers: { ...FORM, "sec-fetch-site": "same-site" } }, 403],
+      [{ headers: { ...FORM, origin: `http://${host}`, "sec-fetch-site": "cross-site" } }, 403],
     ];
-    for (const [what, query] of callbacks) {
-      it(`a callback with ${what}, and asks Webex nothing`, async () => {
-        const s = await harness.authorize();
-        expect((await harness.get(`/oauth/callback?${query(s)}`)).status).to.equal(400);
-        expect(harness.oauth.exchanges).to.deep.equal([]);
-        expect(await harness.state()).to.equal("waiting");
-      });
+    for (const [request, status] of refusals) {
+      expect((await harness.complete(request)).status, JSON.stringify(request)).to.equal(status);
     }
+    expect(harness.flow.isOpen).to.equal(true);
+  });
 
-    it("a callback before anybody pressed AUTHORIZE", async () => {
-      expect((await harness.get("/oauth/callback?code=code-1-text&state=x")).status).to.equal(400);
-    });
-
-    it("a code used twice, by its state and by itself", async () => {
-      harness.oauth.exchangeAnswers.push(TOKEN_RESPONSE);
-      const first = await harness.authorize();
-      const second = await harness.authorize();
-      expect(
-        (await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status,
-      ).to.equal(303);
-      expect(
-        (await harness.get(`/oauth/callback?code=code-1-text&state=${first}`)).status,
-      ).to.equal(400);
-      expect((await harness.get(`/oauth/callback?code=code-2&state=${first}`)).status).to.equal(
-        400,
-      );
-      expect(
-        (await harness.get(`/oauth/callback?code=code-1-text&state=${second}`)).status,
-      ).to.equal(400);
-      expect(harness.oauth.exchanges).to.have.length(1);
-    });
-
-    it("COMPLETE REQUEST before an authorization is there, and with a wrong key, type or origin", async () => {
-      expect((await harness.complete()).status).to.equal(409);
-      harness.grantSink.authorizations = [authorizationOf("Acme")];
-      const host = `localhost:${PORT}`;
-      const refusals: [Partial<LoopbackRequest>, number][] = [
-        [{ body: "key=wrong" }, 403],
-        [{ body: "" }, 403],
-        [{ target: `/complete?key=${harness.key}`, body: "" }, 403],
-        [{ headers: { ...FORM, "content-type": "text/plain" } }, 415],
-        [{ headers: { ...FORM, origin: "https://evil.example" } }, 403],
-        [{ headers: { ...FORM, origin: "http://localhost:9999" } }, 403],
-        [{ headers: { ...FORM, origin: "null" } }, 403],
-        [{ headers: { ...FORM, origin: "null", "sec-fetch-site": "cross-site" } }, 403],
-        [{ headers: { ...FORM, "sec-fetch-site": "same-site" } }, 403],
-        [{ headers: { ...FORM, origin: `http://${host}`, "sec-fetch-site": "cross-site" } }, 403],
-      ];
-      for (const [request, status] of refusals) {
-        expect((await harness.complete(request)).status, JSON.stringify(request)).to.equal(status);
-      }
-      expect(harness.flow.isOpen).to.equal(true);
-    });
-
-    it("nobody's own form: with an origin, with none, and with a null one that the browser vouches for", async () => {
-      const sameOriginHeaders = [
-        FORM,
-        { ...FORM, origin: `http://localhost:${PORT}`, "sec-fetch-site": "same-origin" },
-        { ...FORM, origin: "null", "sec-fetch-site": "same-origin" },
-      ];
-      for (const headers of sameOriginHeaders)
-        expect((await harness.complete({ headers })).status).to.equal(409);
-    });
+  it("accepts its own form with an origin, without one, and with a null one that the browser confirms", async () => {
+    const sameOriginHeaders = [
+      FORM,
+      { ...FORM, origin: `http://localhost:${PORT}`, "sec-fetch-site": "same-origin" },
+      { ...FORM, origin: "null", "sec-fetch-site": "same-origin" },
+    ];
+    for (const headers of sameOriginHeaders)
+      expect((await harness.complete({ headers })).status).to.equal(409);
   });
 });

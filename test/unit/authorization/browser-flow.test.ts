@@ -20,8 +20,8 @@ describe("browser flow", () => {
 
   afterEach(() => harness.stop());
 
-  describe("begins", () => {
-    it("with an address of this machine, a key in it, ten minutes, and a line in the log", async () => {
+  describe("start", () => {
+    it("returns and logs a local URL with a key that is valid for ten minutes", async () => {
       const view = await harness.start();
       expect(view.url).to.match(/^http:\/\/localhost:8467\/\?key=[\w-]{43}$/);
       expect(view).to.include({
@@ -36,7 +36,7 @@ describe("browser flow", () => {
       expect(harness.logger.text).to.contain(view.url);
     });
 
-    it("not without a client, and not on a port that is taken", async () => {
+    it("fails without a client, or if the port is in use", async () => {
       harness.client = () => {
         throw faultOf("clientNotConfigured");
       };
@@ -50,11 +50,11 @@ describe("browser flow", () => {
       await other.close();
     });
 
-    it("not once called off, and leaves nothing listening", async () => {
+    it("fails if it was cancelled, and leaves no open port", async () => {
       expect(await codeOf(harness.flow.start(AbortSignal.abort()))).to.equal("cancelled");
     });
 
-    it("also while the keychain cannot be listed", async () => {
+    it("succeeds while the keychain is unavailable", async () => {
       harness.grantSink.listFault = faultOf("keychainLocked");
       await harness.start();
       expect(await harness.state()).to.equal("required");
@@ -62,7 +62,7 @@ describe("browser flow", () => {
   });
 
   describe("the page", () => {
-    it("is guarded by its headers, and each answer has its own nonce", async () => {
+    it("has security headers, and a new nonce in each response", async () => {
       await harness.start();
       const [one, two] = [await harness.page(), await harness.page()];
       expect(one.headers).to.include({
@@ -81,7 +81,7 @@ describe("browser flow", () => {
       expect(one.body).to.contain(`<style nonce="${nonce}">`);
     });
 
-    it("shows one row an organization, those that need it again with AUTHORIZE, one AUTHORIZE in all", async () => {
+    it("shows a row for each organization, and one AUTHORIZE", async () => {
       harness.grantSink.authorizations = [
         authorizationOf("Acme & <Sons>"),
         authorizationOf("Beta", { state: "required" }),
@@ -90,10 +90,10 @@ describe("browser flow", () => {
       const { body } = await harness.page();
       expect(body.match(/<li class="row">/g)).to.have.length(2);
       expect(body.match(/data-testid="authorize"/g)).to.have.length(1);
-      expect(body).to.contain("Acme &amp; &lt;Sons&gt;").and.to.contain("Needs authorization");
+      expect(body).to.contain("Acme &amp; &lt;Sons&gt;").and.to.contain("Authorization required");
     });
 
-    it("tells of problems as they come and go, live, escaped, and of none that only distracts", async () => {
+    it("shows problems while they exist, escaped, and only those that matter here", async () => {
       harness.grantSink.authorizations = [authorizationOf("Acme")];
       await harness.start();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
@@ -108,14 +108,14 @@ describe("browser flow", () => {
         {
           code: "authorizationRequired",
           severity: "error",
-          message: "Untold one.",
+          message: "Hidden one.",
           hint: "",
           orgId: null,
         },
         {
           code: "memorySecretStore",
           severity: "info",
-          message: "Untold two.",
+          message: "Hidden two.",
           hint: "",
           orgId: null,
         },
@@ -124,13 +124,13 @@ describe("browser flow", () => {
       expect(stream.received[1])
         .to.contain("Acme: Off &lt;now&gt;.")
         .and.to.contain("Switch it on.")
-        .and.not.to.contain("Untold");
+        .and.not.to.contain("Hidden");
       harness.notices.set();
       expect(stream.received[2]).not.to.contain("Switch it on.");
       expect(harness.views).to.deep.equal([]);
     });
 
-    it("follows what another way of authorizing has brought", async () => {
+    it("shows a grant that was obtained by other means", async () => {
       await harness.start();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
       await harness.grantSink.completeGrant(oauthContextOf(harness.oauth), TOKEN_RESPONSE);
@@ -138,7 +138,7 @@ describe("browser flow", () => {
       expect(stateOf(stream.received.at(-1) ?? "")).to.equal("authorized");
     });
 
-    it("says how long it stays", async () => {
+    it("shows the remaining time", async () => {
       await harness.start();
       await harness.clock.advance(90_000);
       expect((await harness.page()).body)
@@ -147,29 +147,29 @@ describe("browser flow", () => {
     });
   });
 
-  it("answers a defect of its own with a fixed text, and logs it", async () => {
+  it("logs a defect, and responds with a fixed text", async () => {
     await harness.start();
     const address = `/?key=${harness.key}`;
     harness.notices.list = () => {
-      throw new Error("a foreign text");
+      throw new Error("an internal text");
     };
-    const answer = await harness.get(address);
+    const page = await harness.get(address);
     harness.notices.list = () => [];
-    expect(answer.status).to.equal(500);
-    expect(answer.body).not.to.contain("foreign");
+    expect(page.status).to.equal(500);
+    expect(page.body).not.to.contain("internal");
     expect(harness.logger.records.at(-1)).to.deep.include({
       level: "error",
-      message: "The authorization page could not answer.",
+      message: "The authorization page failed to respond.",
     });
   });
 
-  describe("ends", () => {
+  describe("end", () => {
     const authorize = async (): Promise<void> => {
-      harness.oauth.exchangeAnswers.push(TOKEN_RESPONSE);
+      harness.oauth.exchangeOutcomes.push(TOKEN_RESPONSE);
       await harness.get(`/oauth/callback?code=code-1-text&state=${await harness.authorize()}`);
     };
 
-    it("with COMPLETE REQUEST: a last page, the last word to each window, and the port free", async () => {
+    it("comes with COMPLETE REQUEST, which sends the final state and closes the port", async () => {
       await harness.start();
       await authorize();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
@@ -187,7 +187,7 @@ describe("browser flow", () => {
       expect(harness.views.map((view) => view.state)).to.deep.equal(["authorized"]);
     });
 
-    it("at its deadline: expired without an authorization, authorized with one", async () => {
+    it("comes at the deadline, as expired without an authorization", async () => {
       await harness.start();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
       await harness.clock.advance(599_999);
@@ -198,14 +198,14 @@ describe("browser flow", () => {
       expect(stateOf(stream.received.at(-1) ?? "")).to.equal("expired");
     });
 
-    it("at its deadline as authorized, when an authorization came", async () => {
+    it("comes at the deadline, as authorized with an authorization", async () => {
       await harness.start();
       await authorize();
       await harness.clock.advance(600_000);
       expect(harness.flow.view.state).to.equal("authorized");
     });
 
-    it("when called off, once", async () => {
+    it("comes with stop, and is emitted once", async () => {
       await harness.start();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
       await Promise.all([harness.flow.stop(), harness.flow.stop()]);
@@ -215,7 +215,7 @@ describe("browser flow", () => {
       expect(harness.views).to.have.length(1);
     });
 
-    it("and says why, to the host and on the page, where nobody has simply called it off", async () => {
+    it("has the reason of stop, in the view and on the page", async () => {
       await harness.start();
       const stream = await harness.loopback.open(PORT, `/events?key=${harness.key}`);
       await harness.flow.stop("The client was changed.");
@@ -226,10 +226,10 @@ describe("browser flow", () => {
       expect(stream.received.at(-1)).to.contain("The client was changed.");
     });
 
-    it("without keeping what Webex answers after that", async () => {
+    it("discards a later response of Webex", async () => {
       await harness.start();
-      let resolveExchange: (answer: TokenResponse) => void = () => undefined;
-      harness.oauth.exchangeAnswers.push(
+      let resolveExchange: (tokens: TokenResponse) => void = () => undefined;
+      harness.oauth.exchangeOutcomes.push(
         new Promise<TokenResponse>((resolve) => (resolveExchange = resolve)),
       );
       const callback = harness.get(
@@ -241,7 +241,7 @@ describe("browser flow", () => {
       await callback;
       expect(harness.grantSink.completedCount).to.equal(0);
       expect(harness.flow.view.state).to.equal("cancelled");
-      expect(harness.logger.text).to.contain("given already was not kept");
+      expect(harness.logger.text).to.contain("ended before it was stored");
     });
   });
 });

@@ -44,7 +44,7 @@ describe("device flow", () => {
 
   const start = (): Promise<FlowView> => flow.start(new AbortController().signal);
 
-  it("shows what to type where, and until when", async () => {
+  it("shows the user code, the address and the deadline", async () => {
     expect(await start()).to.deep.equal({
       method: "device",
       url: null,
@@ -60,29 +60,29 @@ describe("device flow", () => {
     expect(logger.text).to.contain("729703");
   });
 
-  it("asks at the interval until authorized, and keeps the grant before it says so", async () => {
-    oauth.deviceAnswers.push(PENDING, PENDING, AUTHORIZED);
+  it("polls at the interval until it is authorized, and stores the grant first", async () => {
+    oauth.pollOutcomes.push(PENDING, PENDING, AUTHORIZED);
     await start();
-    let completedWhenTold = 0;
+    let completedWhenNotified = 0;
     flow.events.on("viewChanged", (view) => {
-      if (view.state === "authorized") completedWhenTold = grantSink.completedCount;
+      if (view.state === "authorized") completedWhenNotified = grantSink.completedCount;
     });
     await clock.advance(10_000);
     expect(oauth.polledAt).to.deep.equal([2, 4, 6]);
-    expect(completedWhenTold).to.equal(1);
+    expect(completedWhenNotified).to.equal(1);
     expect(flow.view).to.include({ state: "authorized", message: "Acme is authorized." });
     expect(flow.isOpen).to.equal(false);
   });
 
-  it("slows down by five seconds for good when told to", async () => {
-    oauth.deviceAnswers.push(PENDING, { kind: "slowDown" }, PENDING, PENDING, AUTHORIZED);
+  it("increases the interval by five seconds with each slow_down", async () => {
+    oauth.pollOutcomes.push(PENDING, { kind: "slowDown" }, PENDING, PENDING, AUTHORIZED);
     await start();
     await clock.advance(60_000);
     expect(oauth.polledAt).to.deep.equal([2, 4, 11, 18, 25]);
   });
 
-  it("backs off while Webex is out of reach, returns to its interval after, and honours 429", async () => {
-    oauth.deviceAnswers.push(
+  it("backs off while Webex is unreachable, returns to its interval, and respects 429", async () => {
+    oauth.pollOutcomes.push(
       faultOf("webexUnreachable"),
       faultOf("webexError"),
       PENDING,
@@ -96,8 +96,8 @@ describe("device flow", () => {
     expect(flow.view.state).to.equal("authorized");
   });
 
-  it("ends when the person declines", async () => {
-    oauth.deviceAnswers.push(PENDING, { kind: "denied" });
+  it("ends if the person declines", async () => {
+    oauth.pollOutcomes.push(PENDING, { kind: "denied" });
     await start();
     await clock.advance(10_000);
     expect(views.map((view) => view.state)).to.deep.equal(["denied"]);
@@ -105,15 +105,15 @@ describe("device flow", () => {
     expect(flow.isOpen).to.equal(false);
   });
 
-  it("ends when Webex says the code is too old", async () => {
-    oauth.deviceAnswers.push({ kind: "expired" });
+  it("ends if Webex reports that the code has expired", async () => {
+    oauth.pollOutcomes.push({ kind: "expired" });
     await start();
     await clock.advance(10_000);
     expect(flow.view.state).to.equal("expired");
   });
 
-  it("ends at the code's own deadline, also when Webex cannot be asked", async () => {
-    for (let i = 0; i < 20; i += 1) oauth.deviceAnswers.push(faultOf("webexUnreachable"));
+  it("ends at the deadline of the code, even if Webex is unreachable", async () => {
+    for (let i = 0; i < 20; i += 1) oauth.pollOutcomes.push(faultOf("webexUnreachable"));
     await start();
     await clock.advance(299_999);
     expect(flow.view.state).to.equal("waiting");
@@ -122,8 +122,8 @@ describe("device flow", () => {
     expect(Math.max(...oauth.polledAt)).to.be.lessThan(300);
   });
 
-  it("fails for good when Webex refuses the integration", async () => {
-    oauth.deviceAnswers.push(faultOf("grantRefused", "Check the client secret."));
+  it("fails if Webex refuses the integration", async () => {
+    oauth.pollOutcomes.push(faultOf("grantRefused", "Check the client secret."));
     await start();
     await clock.advance(5_000);
     expect(flow.view).to.include({
@@ -132,18 +132,18 @@ describe("device flow", () => {
     });
   });
 
-  it("tells a defect without its text", async () => {
+  it("does not show the message of a defect", async () => {
     grantSink.faults.push(new Error("access-token-text") as Fault);
-    oauth.deviceAnswers.push(AUTHORIZED);
+    oauth.pollOutcomes.push(AUTHORIZED);
     await start();
     await clock.advance(5_000);
     expect(flow.view.state).to.equal("failed");
-    expect(flow.view.message).to.contain("log says why");
+    expect(flow.view.message).to.contain("See the log");
   });
 
-  it("keeps trying to store a grant while the keychain is locked", async () => {
+  it("retries storing a grant while the keychain is locked", async () => {
     grantSink.faults.push(faultOf("keychainLocked"), faultOf("keychainLocked"));
-    oauth.deviceAnswers.push(AUTHORIZED);
+    oauth.pollOutcomes.push(AUTHORIZED);
     await start();
     await clock.advance(5_000);
     expect(flow.view).to.include({ state: "waiting" });
@@ -153,8 +153,8 @@ describe("device flow", () => {
     expect(oauth.polledAt).to.deep.equal([2]);
   });
 
-  it("stops at once, and says cancelled only if it was open", async () => {
-    oauth.deviceAnswers.push(AUTHORIZED);
+  it("stops at once, and is cancelled only if it was open", async () => {
+    oauth.pollOutcomes.push(AUTHORIZED);
     await start();
     await flow.stop();
     await flow.stop();
@@ -163,7 +163,7 @@ describe("device flow", () => {
     expect(oauth.polledAt).to.deep.equal([]);
   });
 
-  it("does not begin without a client or with Webex out of reach", async () => {
+  it("does not start without a client or if Webex is unreachable", async () => {
     const without = new DeviceFlow({
       oauthContext: () => {
         throw faultOf("clientNotConfigured");
@@ -172,20 +172,20 @@ describe("device flow", () => {
       clock,
       logger,
     });
-    expect(await refused(without.start(new AbortController().signal))).to.equal(
+    expect(await codeOf(without.start(new AbortController().signal))).to.equal(
       "clientNotConfigured",
     );
     oauth.deviceCode = faultOf("webexUnreachable");
-    expect(await refused(start())).to.equal("webexUnreachable");
+    expect(await codeOf(start())).to.equal("webexUnreachable");
     expect(flow.isOpen).to.equal(false);
   });
 
-  it("does not begin once called off", async () => {
-    expect(await refused(flow.start(AbortSignal.abort()))).to.equal("cancelled");
+  it("does not start if it was cancelled", async () => {
+    expect(await codeOf(flow.start(AbortSignal.abort()))).to.equal("cancelled");
   });
 });
 
-async function refused(work: Promise<unknown>): Promise<string> {
+async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
     await work;
     return "nothing";

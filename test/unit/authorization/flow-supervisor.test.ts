@@ -3,10 +3,12 @@ import sinon from "sinon";
 
 import type {
   AuthorizationEvents,
-  AuthorizationService,
-} from "../../../src/authorization/authorization-service.js";
+  FlowMethod,
+  FlowState,
+  FlowView,
+} from "../../../src/authorization/flow.js";
+import type { AuthorizationService } from "../../../src/authorization/authorizations.js";
 import { FlowSupervisor } from "../../../src/authorization/flow-supervisor.js";
-import type { FlowMethod, FlowState, FlowView } from "../../../src/authorization/flow.js";
 import { Fault } from "../../../src/faults/fault.js";
 import { Emitter } from "../../../src/faults/emitter.js";
 import { FakeClock } from "../../support/clock-fake.js";
@@ -23,7 +25,7 @@ function view(method: FlowMethod, state: FlowState): FlowView {
   return { method, ...nothing, expiresAt: null, state, message: null };
 }
 
-/** The service with one place for a flow, as the keeper sees it. */
+/** A service with at most one flow. `failures` are the faults of the first calls of `begin`. */
 function createHarness() {
   const clock = new FakeClock();
   const events = new Emitter<AuthorizationEvents>();
@@ -52,23 +54,28 @@ function createHarness() {
     return Promise.resolve();
   });
   const failures: Fault[] = [];
-  const service = { begin, cancel, events };
-  const supervisor = new FlowSupervisor(service as unknown as AuthorizationService, clock, log);
+  const service: Pick<AuthorizationService, "begin" | "cancel" | "events"> = {
+    begin,
+    cancel,
+    events,
+  };
+  const supervisor = new FlowSupervisor(service as AuthorizationService, clock, log);
   supervisor.start();
   return {
     clock,
-    keeper: supervisor,
+    supervisor,
+    service,
     begin,
     cancel,
     end,
     failures,
-    tell: notify,
+    notify,
     openMethod: () => open,
     methods: () => begin.args.map(([method]) => method),
   };
 }
 
-/** A service whose flows begin or fail when the test says so. */
+/** A service whose calls of `begin` fail when the test rejects them. */
 function createPendingHarness() {
   const clock = new FakeClock();
   const rejections: ((fault: Fault) => void)[] = [];
@@ -80,12 +87,12 @@ function createPendingHarness() {
     new RecordingLogger(),
   );
   supervisor.start();
-  return { clock, keeper: supervisor, begun: rejections };
+  return { clock, supervisor, rejections };
 }
 
-describe("authorization/flow-keeper", () => {
-  it("keeps the flow open that is wanted, and begins it again when it expires", async () => {
-    const { clock, keeper: supervisor, end, methods } = createHarness();
+describe("flow supervisor", () => {
+  it("opens the desired flow, and starts it again when it expires", async () => {
+    const { clock, supervisor, end, methods } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
@@ -97,11 +104,11 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("lets a flow that has done its work end by itself, and begins no other", async () => {
-    const { clock, keeper: supervisor, cancel, end, methods, openMethod } = createHarness();
+  it("drains a flow without starting another one", async () => {
+    const { clock, supervisor, cancel, end, methods, openMethod } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
-    supervisor.setDesired({ kind: "leave" });
+    supervisor.setDesired({ kind: "drain" });
     await clock.advance(60_000);
     expect(openMethod()).to.equal("browser");
     expect(cancel.called).to.equal(false);
@@ -111,8 +118,8 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("closes its flow when none is wanted, and changes the method", async () => {
-    const { clock, keeper: supervisor, openMethod } = createHarness();
+  it("closes its flow when none is desired, and changes the method", async () => {
+    const { clock, supervisor, openMethod } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
     supervisor.setDesired({ kind: "open", method: "device" });
@@ -124,8 +131,8 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("leaves a flow alone that the host began", async () => {
-    const { clock, keeper: supervisor, begin, cancel, openMethod } = createHarness();
+  it("does not close a flow that the host has started", async () => {
+    const { clock, supervisor, begin, cancel, openMethod } = createHarness();
     await begin("device");
     supervisor.setDesired({ kind: "none" });
     await clock.advance(60_000);
@@ -134,9 +141,9 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("tells why a flow cannot be begun, and tries again every 10 s or when something changed", async () => {
-    const { clock, keeper: supervisor, failures, methods } = createHarness();
-    const port = new Fault("redirectPortInUse", "Port 8467 is taken.", { data: { port: 8467 } });
+  it("reports why a flow cannot be started, and retries every 10 s or on demand", async () => {
+    const { clock, supervisor, failures, methods } = createHarness();
+    const port = new Fault("redirectPortInUse", "Port 8467 is in use.", { data: { port: 8467 } });
     failures.push(port, port, port);
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
@@ -151,8 +158,8 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("does not try again at once because the same is asked for again meanwhile", async () => {
-    const { clock, keeper: supervisor, begun: rejections } = createPendingHarness();
+  it("does not retry at once if the same flow is desired again during an attempt", async () => {
+    const { clock, supervisor, rejections } = createPendingHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
     supervisor.setDesired({ kind: "open", method: "browser" });
@@ -164,12 +171,12 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("tries again at once what failed while something changed, but not before Webex's own time", async () => {
-    const { clock, keeper: supervisor, begun: rejections } = createPendingHarness();
+  it("retries at once if requested during an attempt, but not before the delay that Webex demands", async () => {
+    const { clock, supervisor, rejections } = createPendingHarness();
     supervisor.setDesired({ kind: "open", method: "device" });
     await clock.advance(0);
     supervisor.retryNow();
-    rejections[0]?.(new Fault("cancelled", "The way was closed."));
+    rejections[0]?.(new Fault("cancelled", "The route was closed."));
     await clock.advance(0);
     expect(rejections).to.have.length(2);
     rejections[1]?.(new Fault("rateLimited", "Later.", { retryAfterMs: 30_000 }));
@@ -180,50 +187,50 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("remembers that a person said no, until one says yes or nobody asks any more", async () => {
-    const { clock, keeper: supervisor, end, tell: notify } = createHarness();
+  it("remembers a denial until a person authorizes or no flow is desired", async () => {
+    const { clock, supervisor, end, notify } = createHarness();
     supervisor.setDesired({ kind: "open", method: "device" });
     await clock.advance(0);
     end("denied");
-    expect(supervisor.denied).to.equal(true);
+    expect(supervisor.isDenied).to.equal(true);
     await clock.advance(1_000);
-    expect(supervisor.denied).to.equal(true);
+    expect(supervisor.isDenied).to.equal(true);
     notify(view("device", "authorized"));
-    expect(supervisor.denied).to.equal(false);
+    expect(supervisor.isDenied).to.equal(false);
     notify(view("device", "denied"));
     supervisor.setDesired({ kind: "none" });
-    expect(supervisor.denied).to.equal(false);
+    expect(supervisor.isDenied).to.equal(false);
     await supervisor.stop();
   });
 
-  it("forgets a no when the person tries again at the page, and when there is nothing left to act on", async () => {
-    const { clock, keeper: supervisor, end, tell: notify } = createHarness();
+  it("forgets a denial when the person tries again, and when the drained flow ends", async () => {
+    const { clock, supervisor, end, notify } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
     notify(view("browser", "denied"));
-    expect(supervisor.denied).to.equal(true);
+    expect(supervisor.isDenied).to.equal(true);
     notify(view("browser", "waiting"));
-    expect(supervisor.denied).to.equal(false);
+    expect(supervisor.isDenied).to.equal(false);
     notify(view("browser", "denied"));
-    supervisor.setDesired({ kind: "leave" });
-    expect(supervisor.denied).to.equal(true);
+    supervisor.setDesired({ kind: "drain" });
+    expect(supervisor.isDenied).to.equal(true);
     end("expired");
-    expect(supervisor.denied).to.equal(false);
+    expect(supervisor.isDenied).to.equal(false);
     await supervisor.stop();
   });
 
-  it("tells no fault of a flow that nobody wants any more", async () => {
-    const { clock, keeper: supervisor, failures } = createHarness();
-    failures.push(new Fault("redirectPortInUse", "Port 8467 is taken."));
+  it("clears the fault of a flow that is no longer desired", async () => {
+    const { clock, supervisor, failures } = createHarness();
+    failures.push(new Fault("redirectPortInUse", "Port 8467 is in use."));
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
     expect(supervisor.fault?.code).to.equal("redirectPortInUse");
-    supervisor.setDesired({ kind: "leave" });
+    supervisor.setDesired({ kind: "drain" });
     expect(supervisor.fault).to.equal(null);
     await supervisor.stop();
   });
 
-  it("calls off a flow that is being begun when none is wanted any more, without a word", async () => {
+  it("cancels a pending attempt when no flow is desired, without a fault", async () => {
     const clock = new FakeClock();
     let aborted = 0;
     const begin = (_method: FlowMethod, signal: AbortSignal): Promise<FlowView> =>
@@ -249,8 +256,60 @@ describe("authorization/flow-keeper", () => {
     await supervisor.stop();
   });
 
-  it("leaves no flow and no timer behind", async () => {
-    const { clock, keeper: supervisor, openMethod } = createHarness();
+  it("starts no flow if none is desired any more when the previous one has closed", async () => {
+    const { clock, supervisor, service, methods, end } = createHarness();
+    supervisor.setDesired({ kind: "open", method: "browser" });
+    await clock.advance(0);
+    let closed: () => void = () => undefined;
+    service.cancel = () =>
+      new Promise((resolve) => {
+        closed = () => {
+          end("cancelled");
+          resolve();
+        };
+      });
+    supervisor.setDesired({ kind: "open", method: "device" });
+    await clock.advance(0);
+    supervisor.setDesired({ kind: "none" });
+    await clock.advance(0);
+    closed();
+    await clock.advance(60_000);
+    expect(methods()).to.deep.equal(["browser"]);
+    service.cancel = () => Promise.resolve();
+    await supervisor.stop();
+  });
+
+  it("starts no flow if it was stopped while the previous one was closing", async () => {
+    const { clock, supervisor, service, methods } = createHarness();
+    supervisor.setDesired({ kind: "open", method: "browser" });
+    await clock.advance(0);
+    let closed: () => void = () => undefined;
+    service.cancel = () => new Promise((resolve) => (closed = resolve));
+    supervisor.setDesired({ kind: "open", method: "device" });
+    await clock.advance(0);
+    service.cancel = () => Promise.resolve();
+    await supervisor.stop();
+    closed();
+    await clock.advance(60_000);
+    expect(methods()).to.deep.equal(["browser"]);
+  });
+
+  it("starts another flow if one has ended before its start was reported", async () => {
+    const { clock, supervisor, service, end, begin, methods } = createHarness();
+    service.begin = async (method) => {
+      const started = await begin(method);
+      if (begin.callCount === 1) end("cancelled");
+      return started;
+    };
+    supervisor.setDesired({ kind: "open", method: "browser" });
+    await clock.advance(0);
+    await clock.advance(1_000);
+    expect(methods()).to.deep.equal(["browser", "browser"]);
+    await supervisor.stop();
+  });
+
+  it("leaves no flow and no timer after stop", async () => {
+    const { clock, supervisor, openMethod } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });
     await clock.advance(0);
     await supervisor.stop();

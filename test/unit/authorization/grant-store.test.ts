@@ -6,7 +6,7 @@ import {
   encodeGrant,
   grantAccount,
 } from "../../../src/authorization/keychain-records.js";
-import type { GrantStoreState } from "../../../src/authorization/vault-state.js";
+import type { GrantStoreState } from "../../../src/authorization/grant-store.js";
 import {
   AuthorizationHarness,
   client,
@@ -21,7 +21,7 @@ import {
 
 type Ready = Extract<GrantStoreState, { kind: "ready" }>;
 
-describe("vault", () => {
+describe("grant store", () => {
   let harness: AuthorizationHarness;
   beforeEach(() => {
     harness = new AuthorizationHarness();
@@ -30,11 +30,11 @@ describe("vault", () => {
 
   const ready = (b: AuthorizationHarness = harness): Ready => {
     if (b.grantStore.state.kind !== "ready")
-      throw new Error(`The vault is ${b.grantStore.state.kind}.`);
+      throw new Error(`The grant store is ${b.grantStore.state.kind}.`);
     return b.grantStore.state;
   };
 
-  it("gives the same content to a new process, grants in the order of authorization", async () => {
+  it("has the same content in a new process, with the grants in the order of authorization", async () => {
     const now = harness.clock.now();
     const [a, b] = [
       grantOf(orgB, "b", now),
@@ -50,7 +50,7 @@ describe("vault", () => {
     expect(state.proxyPassword?.reveal()).to.equal("SECRET-proxy");
   });
 
-  it("keeps an organization's place when it is authorized again", async () => {
+  it("keeps the position of an organization that is authorized again", async () => {
     for (const [org, name] of [
       [orgA, "a"],
       [orgB, "b"],
@@ -64,7 +64,7 @@ describe("vault", () => {
     ]);
   });
 
-  it("uses the accounts of the contract, and version 1", async () => {
+  it("uses the documented accounts and record version", async () => {
     await harness.grantStore.setClient(client);
     await harness.grantStore.setProxyPassword(new Secret("x"));
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
@@ -94,7 +94,7 @@ describe("vault", () => {
     ]);
   });
 
-  it("removes a grant with its place in the index, and deletes the proxy's password", async () => {
+  it("removes a grant with its index entry, and deletes the proxy password", async () => {
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     await harness.grantStore.setProxyPassword(new Secret("x"));
     await harness.grantStore.removeGrant(orgA);
@@ -105,7 +105,7 @@ describe("vault", () => {
     expect(ready().proxyPassword).to.equal(null);
   });
 
-  it("goes on with the last content while the store is out of reach, and tries again within 10 s", async () => {
+  it("uses the last known content while the keychain is unavailable, and retries within 10 s", async () => {
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     await harness.grantStore.start();
     harness.store.fault = keychainLockedFault();
@@ -117,7 +117,7 @@ describe("vault", () => {
     expect(ready().fault).to.equal(null);
   });
 
-  it("is unavailable, not empty, when it was never read", async () => {
+  it("is unavailable, not empty, if the keychain was never read", async () => {
     harness.store.fault = keychainLockedFault();
     await harness.grantStore.start();
     expect(harness.grantStore.state).to.have.property("kind", "unavailable");
@@ -127,7 +127,7 @@ describe("vault", () => {
     expect(ready().grants).to.deep.equal([]);
   });
 
-  it("notices within 60 s what another process changed", async () => {
+  it("notices a change by another process within 60 s", async () => {
     await harness.grantStore.start();
     const states: GrantStoreState[] = [];
     harness.grantStore.events.on("contentChanged", (s) => states.push(s));
@@ -137,7 +137,7 @@ describe("vault", () => {
     expect(states).to.have.length(1);
   });
 
-  it("tells nothing when nothing changed", async () => {
+  it("emits no event if nothing changed", async () => {
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     await harness.grantStore.start();
     const states: GrantStoreState[] = [];
@@ -147,7 +147,7 @@ describe("vault", () => {
     expect(states).to.deep.equal([]);
   });
 
-  it("leaves alone what it cannot read, says so once, and lets a new authorization take its place", async () => {
+  it("does not change an unreadable record, logs it once, and lets a new authorization replace it", async () => {
     const account = grantAccount(orgA);
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     await harness.store.inner.set(account, '{"version":2,"future":true}');
@@ -165,7 +165,7 @@ describe("vault", () => {
     expect(ready().unreadableAccounts).to.deep.equal(["client"]);
   });
 
-  it("counts a grant that the index names and nobody has as lost, until its place is removed", async () => {
+  it("reports an index entry without a record as unreadable until it is removed", async () => {
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     await harness.grantStore.storeGrant(grantOf(orgB, "b", 0));
     await harness.store.inner.delete(grantAccount(orgA));
@@ -180,7 +180,7 @@ describe("vault", () => {
     expect(ready().unreadableOrgIds).to.deep.equal([]);
   });
 
-  it("loses nothing where the index spells one organization in two ways", async () => {
+  it("reports nothing as unreadable if two ids contain the same UUID", async () => {
     const european = Buffer.from(orgA, "base64url").toString().replace("//us/", "//eu/");
     await harness.grantStore.storeGrant(
       grantOf(Buffer.from(european).toString("base64url"), "a", 0),
@@ -191,22 +191,24 @@ describe("vault", () => {
     expect(ready().unreadableOrgIds).to.deep.equal([]);
   });
 
-  it("begins an unreadable index anew only for a new authorization, and says so", async () => {
+  it("replaces an unreadable index only for a new authorization, and logs it", async () => {
     await harness.store.inner.set("grants", '{"version":9}');
     await harness.grantStore.reload();
     expect(ready().grants).to.deep.equal([]);
     expect(await harness.store.inner.get("grants")).to.equal('{"version":9}');
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     expect(ready(await harness.otherProcess()).grants).to.have.length(1);
-    expect(harness.logger.text).to.include("begun anew");
+    expect(harness.logger.text).to.include("A new one replaces it");
   });
 
-  it("holds a refreshed grant that cannot be stored, and stores it at the next try", async () => {
+  it("keeps a refreshed grant in memory until it can be stored", async () => {
     const base = grantOf(orgA, "a", 0);
     await harness.grantStore.storeGrant(base);
     await harness.grantStore.start();
     harness.store.fault = keychainLockedFault();
-    expect(await harness.grantStore.storeRefreshed(base, grantOf(orgA, "a2", 0))).to.equal("held");
+    expect(await harness.grantStore.storeRefreshed(base, grantOf(orgA, "a2", 0))).to.equal(
+      "unsaved",
+    );
     expect(harness.grantStore.findGrant(orgA).unsaved?.orgName).to.equal("Org a2");
     expect(ready().grants[0]?.orgName).to.equal("Org a");
     harness.store.fault = null;
@@ -215,7 +217,7 @@ describe("vault", () => {
     expect(ready(await harness.otherProcess()).grants[0]?.orgName).to.equal("Org a2");
   });
 
-  it("does not write a held grant over another process's authorization, nor bring a revoked one back", async () => {
+  it("discards an unsaved grant that another process has replaced or revoked", async () => {
     for (const act of ["replace", "revoke"] as const) {
       const base = grantOf(orgA, "a", 0);
       await harness.grantStore.storeGrant(base);
@@ -233,7 +235,7 @@ describe("vault", () => {
     }
   });
 
-  it("runs writers one after another", async () => {
+  it("runs writes one after another", async () => {
     const store = new SecretStoreFake();
     let inside = 0;
     let most = 0;
@@ -254,14 +256,14 @@ describe("vault", () => {
     expect(ready(b).grants).to.have.length(2);
   });
 
-  it("stops: no timer stays, and stopping twice is well", async () => {
+  it("leaves no timer after stop, which is idempotent", async () => {
     await harness.grantStore.start();
     await harness.grantStore.stop();
     await harness.grantStore.stop();
     expect(harness.clock.pendingTimers).to.equal(0);
   });
 
-  it("stops within a second although the store hangs", async () => {
+  it("stops within a second even if the keychain hangs", async () => {
     await harness.grantStore.setClient(client);
     harness.store.gate = new Promise(() => undefined);
     void harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
@@ -272,7 +274,7 @@ describe("vault", () => {
     harness = new AuthorizationHarness();
   });
 
-  it("takes a stored number that is no time for one not known, and keeps the grant", () => {
+  it("reads a stored number that is no valid time as an unknown time", () => {
     const text = encodeGrant(grantOf(orgA, "a", DAY));
     for (const odd of ["1e18", "9007199254740991000", "8640000000000000", "-1"]) {
       const healed = decodeGrant(
@@ -289,7 +291,7 @@ describe("vault", () => {
     }
   });
 
-  it("round-trips a grant, and refuses records of another shape", () => {
+  it("round-trips a grant, and rejects records of another shape", () => {
     const grant = grantOf(orgA, "a", DAY, { refreshTokenExpiresAt: null });
     const back = decodeGrant(encodeGrant(grant));
     expect(back && encodeGrant(back)).to.equal(encodeGrant(grant));

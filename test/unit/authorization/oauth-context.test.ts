@@ -1,10 +1,9 @@
 import { expect } from "chai";
 
-import type { ImportedGrant } from "../../../src/authorization/authorization-service.js";
 import { Authorizations } from "../../../src/authorization/authorizations.js";
-import type { WebexService } from "../../../src/authorization/oauth-context.js";
+import type { ImportedGrant } from "../../../src/authorization/grant-import.js";
+import { originOf, type WebexService } from "../../../src/authorization/oauth-context.js";
 import { DeviceFlow } from "../../../src/authorization/device-flow.js";
-import { originOf } from "../../../src/authorization/effective-client.js";
 import type { FlowView } from "../../../src/authorization/flow.js";
 import { Secret } from "../../../src/faults/secret.js";
 import type {
@@ -15,7 +14,7 @@ import type {
   TokenResponse,
 } from "../../../src/webex/oauth.js";
 import type { IdentityApi } from "../../../src/webex/identity.js";
-import type { Me } from "../../../src/webex/person-decoder.js";
+import type { Me } from "../../../src/webex/people.js";
 import { settle } from "../../support/clock-fake.js";
 import {
   tokenResponseOf,
@@ -33,18 +32,18 @@ const otherClient: OAuthClient = {
   clientSecret: new Secret("SECRET-client-2"),
 };
 
-/** One address of Webex: answers everybody, keeps who asked for what, and can be made to wait. */
+/** Webex at one address. Accepts all requests, records them, and can delay its responses. */
 class WebexFake implements OAuthApi, IdentityApi {
   readonly requests: string[] = [];
   readonly #name: string;
   gate: Promise<void> = Promise.resolve();
-  approved = false;
+  isApproved = false;
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  async #answer<T>(what: string, signal: AbortSignal, value: T): Promise<T> {
+  async #respond<T>(what: string, signal: AbortSignal, value: T): Promise<T> {
     this.requests.push(what);
     const aborted = new Promise<never>((_resolve, reject) =>
       signal.addEventListener("abort", () => reject(new Error("aborted")), { once: true }),
@@ -56,18 +55,22 @@ class WebexFake implements OAuthApi, IdentityApi {
   authorizeUrl(): string {
     return "";
   }
-  exchangeCode(grant: OAuthClient, _grant: unknown, signal: AbortSignal): Promise<TokenResponse> {
-    return this.#answer(`code of ${grant.clientId}`, signal, tokenResponseOf(this.#name));
+  exchangeCode(
+    oauthClient: OAuthClient,
+    _grant: unknown,
+    signal: AbortSignal,
+  ): Promise<TokenResponse> {
+    return this.#respond(`code of ${oauthClient.clientId}`, signal, tokenResponseOf(this.#name));
   }
-  refresh(grant: OAuthClient, _token: Secret, signal: AbortSignal): Promise<TokenResponse> {
-    return this.#answer(`refresh of ${grant.clientId}`, signal, tokenResponseOf(this.#name));
+  refresh(oauthClient: OAuthClient, _token: Secret, signal: AbortSignal): Promise<TokenResponse> {
+    return this.#respond(`refresh of ${oauthClient.clientId}`, signal, tokenResponseOf(this.#name));
   }
   authorizeDevice(
-    grant: OAuthClient,
+    oauthClient: OAuthClient,
     _scope: string,
     signal: AbortSignal,
   ): Promise<DeviceAuthorization> {
-    return this.#answer(`device code for ${grant.clientId}`, signal, {
+    return this.#respond(`device code for ${oauthClient.clientId}`, signal, {
       deviceCode: new Secret(`SECRET-device-${this.#name}`),
       userCode: this.#name,
       verificationUri: `https://${this.#name}.example/device`,
@@ -77,14 +80,14 @@ class WebexFake implements OAuthApi, IdentityApi {
     });
   }
   pollDeviceToken(
-    grant: OAuthClient,
+    oauthClient: OAuthClient,
     _code: Secret,
     signal: AbortSignal,
   ): Promise<DeviceTokenPoll> {
-    const poll: DeviceTokenPoll = this.approved
+    const poll: DeviceTokenPoll = this.isApproved
       ? { kind: "authorized", tokens: tokenResponseOf(this.#name) }
       : { kind: "pending" };
-    return this.#answer(`poll of ${grant.clientId}`, signal, poll);
+    return this.#respond(`poll of ${oauthClient.clientId}`, signal, poll);
   }
   async revoke(): Promise<void> {
     this.requests.push("revoke");
@@ -98,7 +101,7 @@ class WebexFake implements OAuthApi, IdentityApi {
       sharesStatus: true,
       isFullAdmin: true,
     };
-    return this.#answer(`me with ${token.reveal()}`, signal, me);
+    return this.#respond(`me with ${token.reveal()}`, signal, me);
   }
   async organizationName(): Promise<string> {
     return `Acme at ${this.#name}`;
@@ -108,7 +111,7 @@ class WebexFake implements OAuthApi, IdentityApi {
   }
 }
 
-describe("what a grant is asked of changes while it is asked for", () => {
+describe("a change of the OAuth context during a request", () => {
   let harness: AuthorizationHarness;
   let before: WebexFake;
   let after: WebexFake;
@@ -119,15 +122,16 @@ describe("what a grant is asked of changes while it is asked for", () => {
     harness = new AuthorizationHarness();
     harness.settings = { ...harness.settings, apiUrl: OLD };
     [before, after] = [new WebexFake("old"), new WebexFake("new")];
-    const { grantStore: vault, refusals, clock, logger } = harness;
+    const { grantStore, refusals, clock, logger } = harness;
     const webex = (): WebexService => {
       const { apiUrl } = harness.settings;
       const requests = apiUrl.startsWith("https://old.example/") ? before : after;
       return { apiOrigin: originOf(apiUrl), oauth: requests, identity: requests };
     };
     service = new Authorizations({
-      ...{ vault, refusals, clock, logger, webex },
+      ...{ grantStore, refusals, clock, logger, webex },
       settings: () => harness.settings,
+      settingsLoaded: Promise.resolve(),
       createFlow: () =>
         new DeviceFlow({
           oauthContext: () => service.oauthContext(),
@@ -150,10 +154,10 @@ describe("what a grant is asked of changes while it is asked for", () => {
 
   const set = (changes: Partial<AuthorizationHarness["settings"]>): void => {
     harness.settings = { ...harness.settings, ...changes };
-    service.handleSettingsChange();
+    service.reevaluate();
   };
   const grant = (accessToken: string | null): ImportedGrant => ({
-    refreshToken: new Secret("SECRET-refresh-given"),
+    refreshToken: new Secret("SECRET-refresh-imported"),
     accessToken: accessToken === null ? null : new Secret(accessToken),
     expiresIn: null,
     refreshTokenExpiresIn: null,
@@ -168,9 +172,9 @@ describe("what a grant is asked of changes while it is asked for", () => {
   describe("WebexPresence.ApiUrl", () => {
     for (const [stage, accessToken] of [
       ["refreshed", null],
-      ["proved", "SECRET-access-given"],
+      ["verified", "SECRET-access-imported"],
     ] as const) {
-      it(`ends an import that is being ${stage}, tells the new address nothing and keeps nothing`, async () => {
+      it(`ends an import that is being ${stage}, sends nothing to the new address and stores nothing`, async () => {
         const open = wait(before);
         const fault = faultOf(service.import(grant(accessToken), neverAborted));
         await settle();
@@ -187,25 +191,25 @@ describe("what a grant is asked of changes while it is asked for", () => {
       });
     }
 
-    it("leaves an import alone where only the path changes, or its own caller calls it off", async () => {
+    it("does not end an import if only the path changes, and reports a cancellation by the caller as such", async () => {
       const open = wait(before);
-      const imported = service.import(grant("SECRET-access-given"), neverAborted);
+      const imported = service.import(grant("SECRET-access-imported"), neverAborted);
       await settle();
       set({ apiUrl: "https://old.example/v2" });
       open();
       expect((await imported).state).to.equal("valid");
       wait(before);
       const caller = new AbortController();
-      const called = faultOf(service.import(grant("SECRET-access-given"), caller.signal));
+      const cancelled = faultOf(service.import(grant("SECRET-access-imported"), caller.signal));
       await settle();
       caller.abort();
-      expect((await called).message).to.not.include("ApiUrl");
+      expect((await cancelled).message).to.not.include("ApiUrl");
     });
 
-    it("ends a device flow at once: the old address is polled no more, and a new flow goes to the new one", async () => {
+    it("ends a device flow at once and stops polling, and starts the next flow at the new address", async () => {
       await service.begin("device", neverAborted);
       await harness.clock.advance(2_500);
-      before.approved = true;
+      before.isApproved = true;
       const requests = before.requests.length;
       set({ apiUrl: NEW });
       expect(flows.at(-1)).to.equal(null);
@@ -215,7 +219,7 @@ describe("what a grant is asked of changes while it is asked for", () => {
       expect(before.requests).to.have.length(requests);
       expect(after.requests).to.deep.equal([]);
       expect((await service.begin("device", neverAborted)).userCode).to.equal("new");
-      after.approved = true;
+      after.isApproved = true;
       await harness.clock.advance(2_000);
       expect(after.requests).to.deep.equal([
         "device code for client-1",
@@ -228,9 +232,9 @@ describe("what a grant is asked of changes while it is asked for", () => {
       });
     });
 
-    it("ends a flow whose grant Webex has given already, and says in the log that it was not kept", async () => {
+    it("ends a flow whose tokens Webex has issued, and logs that they were not stored", async () => {
       await service.begin("device", neverAborted);
-      before.approved = true;
+      before.isApproved = true;
       harness.store.writesFail = true;
       await harness.clock.advance(2_000);
       expect(before.requests.at(-1)).to.equal("me with SECRET-access-old");
@@ -239,10 +243,10 @@ describe("what a grant is asked of changes while it is asked for", () => {
       await harness.clock.advance(30_000);
       expect(after.requests).to.deep.equal([]);
       expect(harness.grantStore.findGrant(orgA).stored).to.equal(null);
-      expect(harness.logger.text).to.include("given already was not kept");
+      expect(harness.logger.text).to.include("ended before it was stored");
     });
 
-    it("gives a flow that is only being begun the new address", async () => {
+    it("restarts a flow that is starting at the new address", async () => {
       wait(before);
       const begun = service.begin("device", neverAborted);
       await settle();
@@ -253,7 +257,7 @@ describe("what a grant is asked of changes while it is asked for", () => {
     });
   });
 
-  it("a grant is proved and kept as its counterpart's, whatever the settings have become", async () => {
+  it("verifies and stores a grant in its own context, whatever the settings are now", async () => {
     const oauthContext = service.oauthContext();
     set({ apiUrl: NEW });
     await service.setClient(otherClient.clientId, otherClient.clientSecret);
@@ -286,14 +290,14 @@ describe("what a grant is asked of changes while it is asked for", () => {
       ],
     ];
     for (const [how, change] of changes) {
-      it(`ends a flow when it is another one ${how}, and the next goes by the new one`, async () => {
+      it(`ends a flow if it is changed ${how}, and starts the next one with the new client`, async () => {
         await service.begin("device", neverAborted);
         await change();
         expect(flows.at(-1)).to.equal(null);
         expect(flows.find((flow) => flow?.state === "cancelled")?.message).to.include(
-          "client id was changed",
+          "client id of the Webex integration was changed",
         );
-        before.approved = true;
+        before.isApproved = true;
         await harness.clock.advance(10_000);
         expect(before.requests).to.deep.equal(["device code for client-1"]);
         await service.begin("device", neverAborted);
@@ -307,7 +311,7 @@ describe("what a grant is asked of changes while it is asked for", () => {
       });
     }
 
-    it("leaves a flow open for another secret of the same client, and for one that is missing", async () => {
+    it("does not end a flow if the secret changes or the client is missing", async () => {
       await service.begin("device", neverAborted);
       await service.setClient(client.clientId, new Secret("SECRET-of-today"));
       await harness.store.inner.delete("client");
@@ -315,7 +319,7 @@ describe("what a grant is asked of changes while it is asked for", () => {
       expect(flows.at(-1)?.state).to.equal("waiting");
     });
 
-    it("lets an import end, as a grant of the one that it was given to", async () => {
+    it("does not end an import, which belongs to the client that it was issued for", async () => {
       const open = wait(before);
       const imported = service.import(grant(null), neverAborted);
       await settle();

@@ -39,13 +39,13 @@ describe("token source", () => {
     expect(harness.logger.text).not.to.include("SECRET-");
   });
 
-  it("gives the stored token without asking Webex", async () => {
+  it("returns the stored token without a request", async () => {
     const tokens = await start();
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-1");
     expect(harness.oauth.refreshedWith).to.deep.equal([]);
   });
 
-  it("refreshes once for all who were rejected at the same time", async () => {
+  it("refreshes once for all concurrent callers", async () => {
     const tokens = await start();
     harness.oauth.outcomes.push(tokenResponseOf("2"));
     const rejected = new Secret("SECRET-access-1");
@@ -60,7 +60,7 @@ describe("token source", () => {
     expect((await tokens.replace(rejected, neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("stores the new tokens before they are used: a crash right after loses nothing", async () => {
+  it("stores the new tokens before they are used, so that a crash loses nothing", async () => {
     const tokens = await start();
     harness.oauth.outcomes.push(tokenResponseOf("2"));
     let open: () => void = () => undefined;
@@ -83,7 +83,7 @@ describe("token source", () => {
     );
   });
 
-  it("renews ahead of expiry without holding up the request", async () => {
+  it("renews in advance without delaying the request", async () => {
     const tokens = await start();
     await tokens.getToken(neverAborted);
     await harness.clock.advance(14 * DAY - 2 * HOUR);
@@ -98,7 +98,7 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.have.length(1);
   });
 
-  it("takes the same token again for success, and does not ask in a loop", async () => {
+  it("accepts the same token as a success, and does not refresh in a loop", async () => {
     const tokens = await start({ accessTokenExpiresAt: harness.clock.now() + 10 * HOUR });
     await tokens.getToken(neverAborted);
     await harness.clock.advance(9.5 * HOUR);
@@ -114,7 +114,7 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.have.length(1);
   });
 
-  it("keeps the refresh token and the scopes that Webex does not say again, and an unknown expiry means until 401", async () => {
+  it("keeps the refresh token and scopes that a response omits, and uses a token without expiry until 401", async () => {
     const tokens = await start();
     const lean = {
       expiresInSeconds: null,
@@ -133,14 +133,14 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.have.length(1);
   });
 
-  it("refreshes in the foreground when the token is over", async () => {
+  it("refreshes in the foreground when the token has expired", async () => {
     const tokens = await start();
     await harness.clock.advance(15 * DAY);
     harness.oauth.outcomes.push(tokenResponseOf("2"));
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("uses what another process refreshed first", async () => {
+  it("uses the tokens that another process has refreshed", async () => {
     const tokens = await start();
     const other = await harness.otherProcess();
     other.oauth.outcomes.push(tokenResponseOf("2"));
@@ -151,10 +151,10 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.deep.equal([]);
   });
 
-  it("tries once more with the keychain's newer refresh token when the one it knew is refused", async () => {
+  it("retries with a newer refresh token from the keychain when its own is refused", async () => {
     const tokens = await start();
     const other = await harness.otherProcess();
-    // The other process writes while ours is at Webex.
+    // The other process stores its tokens while this refresh is in progress.
     harness.oauth.outcomes.push(
       (async (): Promise<TokenResponse> => {
         await settle();
@@ -172,7 +172,7 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1", "SECRET-refresh-2"]);
   });
 
-  it("dead grant: says so, keeps the tokens, asks again only once an hour", async () => {
+  it("reports a refused grant, keeps its tokens, and retries once an hour", async () => {
     const tokens = await start();
     const changed: string[] = [];
     harness.refusals.events.on("refusalChanged", (orgId) => changed.push(orgId));
@@ -191,7 +191,7 @@ describe("token source", () => {
     expect(changed).to.deep.equal([orgA, orgA]);
   });
 
-  it("dead grant: another process's authorization, or another client secret, revives it", async () => {
+  it("retries a refused grant at once after a new authorization or with a new client secret", async () => {
     const tokens = await start();
     await harness.grantStore.start();
     harness.oauth.outcomes.push(grantRefusedFault(401));
@@ -210,7 +210,7 @@ describe("token source", () => {
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-3");
   });
 
-  it("a refusal ahead of expiry does not cost the token that still works", async () => {
+  it("continues to use a valid token when a renewal in advance is refused", async () => {
     const tokens = await start();
     await tokens.getToken(neverAborted);
     await harness.clock.advance(14 * DAY - 0.5 * HOUR);
@@ -225,7 +225,7 @@ describe("token source", () => {
     expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("grantRefused");
   });
 
-  it("a passing fault never costs the grant", async () => {
+  it("keeps the grant after a transient fault", async () => {
     const tokens = await start();
     for (const fault of [
       busy(),
@@ -238,11 +238,11 @@ describe("token source", () => {
       ).to.equal(fault.code);
     }
     harness.oauth.outcomes.push(tokenResponseOf("2"));
-    // The token that Webex rejected is not given out again meanwhile.
+    // The rejected token is not returned in the meantime.
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("ahead of expiry a passing fault is tried again later, not at every request", async () => {
+  it("retries a renewal in advance after a while, not at each request", async () => {
     const tokens = await start();
     await tokens.getToken(neverAborted);
     await harness.clock.advance(14 * DAY - 0.5 * HOUR);
@@ -259,7 +259,7 @@ describe("token source", () => {
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("ahead of expiry is tried again at once on a new way to Webex, unless Webex asked to wait", async () => {
+  it("retries a renewal in advance at once on a new route, unless Webex demanded a delay", async () => {
     const tokens = await start();
     await tokens.getToken(neverAborted);
     await harness.clock.advance(14 * DAY - 0.5 * HOUR);
@@ -268,7 +268,7 @@ describe("token source", () => {
       await settle();
       return harness.oauth.refreshedWith.length;
     };
-    harness.oauth.outcomes.push(new Fault("webexUnreachable", "No way."));
+    harness.oauth.outcomes.push(new Fault("webexUnreachable", "No route."));
     expect([await tries(), await tries()]).to.deep.equal([1, 1]);
     tokens.routeChanged();
     harness.oauth.outcomes.push(new Fault("rateLimited", "Later.", { retryAfterMs: 120_000 }));
@@ -277,7 +277,7 @@ describe("token source", () => {
     expect(await tries()).to.equal(2);
   });
 
-  it("keychain locked while storing: the old token serves while it works, nothing is lost", async () => {
+  it("uses the old token while the keychain is locked, and stores the new ones later", async () => {
     const tokens = await start({ accessTokenExpiresAt: harness.clock.now() + 2 * HOUR });
     await harness.grantStore.start();
     await tokens.getToken(neverAborted);
@@ -296,7 +296,7 @@ describe("token source", () => {
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("keychain locked while storing, old token over: the held one serves, and is the one refreshed", async () => {
+  it("uses and refreshes the unsaved tokens if the old one is no longer valid", async () => {
     const tokens = await start();
     harness.store.writesFail = true;
     harness.oauth.outcomes.push(tokenResponseOf("2"), tokenResponseOf("3"));
@@ -312,14 +312,14 @@ describe("token source", () => {
     expect(await storedText()).to.include("SECRET-refresh-3");
   });
 
-  it("keychain out of reach: the token in memory goes on being used", async () => {
+  it("uses the last known token while the keychain is unavailable", async () => {
     const tokens = await start();
     harness.store.fault = keychainLockedFault();
     await faultOf(harness.grantStore.reload());
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-1");
   });
 
-  it("renews a refresh token 14 days before it would expire unused, and only warns when that fails", async () => {
+  it("renews a refresh token 14 days before it expires, and only logs a failure", async () => {
     const tokens = await start({ accessTokenExpiresAt: null });
     await harness.clock.advance(75 * DAY);
     await tokens.getToken(neverAborted);
@@ -338,7 +338,7 @@ describe("token source", () => {
     expect(await storedText()).to.include("SECRET-refresh-2");
   });
 
-  it("uses no grant given for another client or another API origin, and sends nothing of it", async () => {
+  it("does not use or send a grant for another client or API origin", async () => {
     const tokens = await start();
     harness.settings = { ...harness.settings, apiUrl: "https://other.example/v1" };
     expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("authorizationRequired");
@@ -352,7 +352,7 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.deep.equal([]);
   });
 
-  it("needs the secret of the client id in force", async () => {
+  it("requires the secret of the configured client id", async () => {
     const tokens = await start();
     harness.settings = { ...harness.settings, clientId: "client-9" };
     expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("clientNotConfigured");
@@ -363,14 +363,14 @@ describe("token source", () => {
     expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("clientNotConfigured");
   });
 
-  it("without a grant a person has to authorize", async () => {
+  it("throws authorizationRequired without a grant", async () => {
     await harness.grantStore.setClient(client);
     expect((await faultOf(harness.tokenSource(orgA).getToken(neverAborted))).code).to.equal(
       "authorizationRequired",
     );
   });
 
-  it("gives a rejected token that Webex vouches for another chance, and does not ask at every request", async () => {
+  it("uses a rejected token again that a refresh confirms, and does not refresh at each request", async () => {
     const tokens = await start();
     const rejected = new Secret("SECRET-access-1");
     harness.oauth.outcomes.push(tokenResponseOf("1"));
@@ -384,7 +384,7 @@ describe("token source", () => {
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
-  it("cancelling leaves at once, and ends the request half a second after nobody waits for it any more", async () => {
+  it("rejects a cancelled caller at once, and aborts the request 500 ms after the last one", async () => {
     const tokens = await start();
     harness.oauth.outcomes.push(new Promise(() => undefined));
     const [one, two] = [new AbortController(), new AbortController()];
@@ -404,48 +404,48 @@ describe("token source", () => {
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
-  describe("turned away from in the middle of a refresh", () => {
+  describe("when all callers cancel during a refresh", () => {
     const rejected = new Secret("SECRET-access-1");
-    /** Leaves while Webex has the refresh token; gives what answers it. */
+    /** Cancels while the refresh is in progress, and returns a function that completes it. */
     const abandonRefresh = async () => {
       const tokens = await start();
       const caller = new AbortController();
-      let answer: (a: TokenResponse | Promise<never>) => void = () => undefined;
-      harness.oauth.outcomes.push(new Promise((resolve) => (answer = resolve)));
-      const asked = faultOf(tokens.replace(rejected, caller.signal));
+      let complete: (outcome: TokenResponse | Promise<never>) => void = () => undefined;
+      harness.oauth.outcomes.push(new Promise((resolve) => (complete = resolve)));
+      const cancelled = faultOf(tokens.replace(rejected, caller.signal));
       await settle();
       caller.abort();
-      expect((await asked).code).to.equal("cancelled");
-      return { tokens, answer };
+      expect((await cancelled).code).to.equal("cancelled");
+      return { tokens, complete };
     };
 
-    it("stores what Webex gives within half a second, and is settled only then", async () => {
-      const { tokens, answer } = await abandonRefresh();
-      let settled = false;
-      const settling = tokens.whenIdle().then(() => (settled = true));
+    it("stores a response that comes within 500 ms, and is idle only then", async () => {
+      const { tokens, complete } = await abandonRefresh();
+      let isIdle = false;
+      const idle = tokens.whenIdle().then(() => (isIdle = true));
       await harness.clock.advance(450);
       expect(harness.oauth.signals[0]?.aborted).to.equal(false);
-      expect(settled).to.equal(false);
-      answer(tokenResponseOf("2"));
-      await settling;
+      expect(isIdle).to.equal(false);
+      complete(tokenResponseOf("2"));
+      await idle;
       expect(await storedText()).to.include("SECRET-refresh-2");
       expect(harness.clock.pendingTimers).to.equal(0);
     });
 
-    it("does not send that refresh token again meanwhile: who comes back gets what it gave", async () => {
-      const { tokens, answer } = await abandonRefresh();
+    it("does not send the refresh token again, and gives new callers the result", async () => {
+      const { tokens, complete } = await abandonRefresh();
       const again = tokens.replace(rejected, neverAborted);
       const impatient = new AbortController();
-      const gone = faultOf(tokens.replace(rejected, impatient.signal));
+      const impatientCancelled = faultOf(tokens.replace(rejected, impatient.signal));
       await settle();
       impatient.abort();
-      expect((await gone).code).to.equal("cancelled");
-      answer(tokenResponseOf("2"));
+      expect((await impatientCancelled).code).to.equal("cancelled");
+      complete(tokenResponseOf("2"));
       expect((await again).reveal()).to.equal("SECRET-access-2");
       expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
     });
 
-    it("asks anew for who came back, when nothing has come", async () => {
+    it("refreshes again for new callers if no response has come", async () => {
       const { tokens } = await abandonRefresh();
       const again = tokens.replace(rejected, neverAborted);
       await settle();
@@ -454,29 +454,29 @@ describe("token source", () => {
       expect(harness.oauth.refreshedWith).to.have.length(2);
     });
 
-    it("sends nothing more after a refusal, though the keychain holds a newer refresh token", async () => {
-      const { answer } = await abandonRefresh();
+    it("sends nothing after a refusal, even if the keychain contains a newer refresh token", async () => {
+      const { complete } = await abandonRefresh();
       const over = { accessTokenExpiresAt: harness.clock.now() - 1 };
       await (
         await harness.otherProcess()
       ).grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now(), over));
-      answer(Promise.reject(grantRefusedFault()));
+      complete(Promise.reject(grantRefusedFault()));
       await harness.clock.advance(1_000);
       expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
     });
 
-    it("sends nothing when the keychain was still being read", async () => {
+    it("sends nothing if it was still reading the keychain", async () => {
       const tokens = await start();
       const caller = new AbortController();
-      const asked = faultOf(tokens.replace(rejected, caller.signal));
+      const cancelled = faultOf(tokens.replace(rejected, caller.signal));
       caller.abort();
-      expect((await asked).code).to.equal("cancelled");
+      expect((await cancelled).code).to.equal("cancelled");
       await harness.clock.advance(1_000);
       expect(harness.oauth.refreshedWith).to.deep.equal([]);
     });
   });
 
-  it("a renewal ahead of time outlives the request that it was begun at, and can be called off", async () => {
+  it("continues a renewal in the background when its request is cancelled, until cancel", async () => {
     const tokens = await start();
     await tokens.getToken(neverAborted);
     await harness.clock.advance(14 * DAY - 0.5 * HOUR);

@@ -34,11 +34,11 @@ describe("normalizeAddress", () => {
     [`${"a".repeat(1012)}@example.com`, `${"a".repeat(1012)}@example.com`],
   ];
   for (const [text, address] of accepted) {
-    it(`reads ${JSON.stringify(text.slice(0, 50))}`, () =>
+    it(`accepts ${JSON.stringify(text.slice(0, 50))}`, () =>
       expect(normalizeAddress(text)).to.equal(address));
   }
 
-  const refused = [
+  const rejected = [
     "",
     " ",
     "@",
@@ -78,12 +78,12 @@ describe("normalizeAddress", () => {
     `${"a".repeat(1013)}@example.com`,
     ";ada@example.com",
   ];
-  for (const text of refused) {
-    it(`refuses ${JSON.stringify(text.slice(0, 50))}`, () =>
+  for (const text of rejected) {
+    it(`rejects ${JSON.stringify(text.slice(0, 50))}`, () =>
       expect(normalizeAddress(text)).to.equal(null));
   }
 
-  it("never throws, and gives lower-case local@domain or null", () => {
+  it("never throws, and returns lower-case local@domain or null", () => {
     const pieces = fc.constantFrom(
       "sip:",
       "a",
@@ -118,7 +118,7 @@ describe("normalizeAddress", () => {
     );
   });
 
-  it("takes every decoration off an address", () => {
+  it("strips every decoration of an address", () => {
     const word = fc.stringMatching(/^[a-z0-9._+-]{1,12}$/);
     const scheme = fc.constantFrom(
       "",

@@ -1,19 +1,14 @@
 import { expect } from "chai";
 
 import type { PresenceRecord } from "../../../src/presence/record.js";
-import {
-  listedPersons,
-  PresenceFixture,
-  NEVER,
-  person,
-  sweep,
-} from "../../support/presence-fixture.js";
+import { listedPersons } from "../../support/presence-fixture.js";
+import { PresenceFixture, NEVER_ABORTED, person, sweep } from "../../support/presence-fixture.js";
 
 function waitFor(
   fixture: PresenceFixture,
   uris: readonly string[],
   maxWaitMs = 30_000,
-  signal = NEVER,
+  signal = NEVER_ABORTED,
 ): Promise<PresenceRecord[]> {
   const answer = fixture.directory.get(uris, maxWaitMs, signal);
   expect(answer).to.be.instanceOf(Promise);
@@ -23,32 +18,32 @@ function waitFor(
 const reasons = (records: readonly PresenceRecord[]): (string | null)[] =>
   records.map((record) => record.reason);
 
-describe("a query that waits", () => {
-  it("answers at once where nothing is on its way", () => {
+describe("a query with maxWaitMs", () => {
+  it("returns at once if no answer is expected", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     expect(
-      fixture.directory.get(["ada@example.com", "x@example.com", "tel:1"], 30_000, NEVER),
+      fixture.directory.get(["ada@example.com", "x@example.com", "tel:1"], 30_000, NEVER_ABORTED),
     ).to.be.an("array");
     fixture.directory.setCondition("disabled");
-    expect(fixture.directory.get(["y@example.com"], 30_000, NEVER)).to.be.an("array");
+    expect(fixture.directory.get(["y@example.com"], 30_000, NEVER_ABORTED)).to.be.an("array");
   });
 
-  it("waits for no organization that cannot be asked, but for the others", async () => {
+  it("waits for all organizations that are not blocked", async () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.addOrganization("org-2");
     const answer = waitFor(fixture, ["x@example.com"]);
     fixture.directory.setBlocked("org-2", true);
     expect(reasons(await answer)).to.deep.equal(["notReady"]);
-    expect(fixture.directory.get(["y@example.com"], 30_000, NEVER)).to.be.an("array");
+    expect(fixture.directory.get(["y@example.com"], 30_000, NEVER_ABORTED)).to.be.an("array");
     fixture.directory.setBlocked("org-2", false);
     const later = waitFor(fixture, ["z@example.com"], 500);
     expect(reasons(await fixture.clock.until(later))).to.deep.equal(["notReady"]);
     expect(fixture.clock.monotonic()).to.equal(500);
   });
 
-  it("answers once the last of its addresses is known", async () => {
+  it("returns once the last of its addresses is known", async () => {
     const fixture = new PresenceFixture();
     const answer = waitFor(fixture, ["ada@example.com", "x@example.com", "ada@example.com"]);
     const number = fixture.roster.beginSweep();
@@ -59,7 +54,7 @@ describe("a query that waits", () => {
     expect(fixture.clock.now()).to.equal(Date.UTC(2026, 0, 1) + 100);
   });
 
-  it("answers with what is known when the time is over", async () => {
+  it("returns what is known when the time is up", async () => {
     const fixture = new PresenceFixture();
     const answer = waitFor(fixture, ["ada@example.com", "x@example.com"], 500);
     fixture.roster.applyLookup("ada@example.com", [person("ada")]);
@@ -68,7 +63,7 @@ describe("a query that waits", () => {
   });
 
   for (const condition of ["disabled", "blocked"] as const) {
-    it(`answers when the worker is ${condition} meanwhile`, async () => {
+    it(`returns when the worker becomes ${condition}`, async () => {
       const fixture = new PresenceFixture();
       const answer = waitFor(fixture, ["ada@example.com"]);
       fixture.directory.setCondition(condition);
@@ -76,14 +71,14 @@ describe("a query that waits", () => {
     });
   }
 
-  it("answers when the worker stops", async () => {
+  it("returns when the worker stops", async () => {
     const fixture = new PresenceFixture();
     const answer = waitFor(fixture, ["ada@example.com"]);
     fixture.directory.stop();
     expect(reasons(await answer)).to.deep.equal(["notReady"]);
   });
 
-  it("ends as cancelled, and leaves no timer", async () => {
+  it("throws cancelled when aborted, and leaves no timer", async () => {
     const fixture = new PresenceFixture();
     const controller = new AbortController();
     const answer = waitFor(fixture, ["ada@example.com"], 1000, controller.signal);

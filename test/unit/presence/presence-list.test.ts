@@ -23,8 +23,8 @@ function pagesOf(
   return uris;
 }
 
-describe("the list", () => {
-  it("has everybody of every organization by uri in code-unit order", () => {
+describe("PresenceList", () => {
+  it("lists the persons of all organizations by URI in code unit order", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [
       person("b"),
@@ -43,7 +43,7 @@ describe("the list", () => {
     expect(fixture.directory.list({ ...EVERYBODY, orgId: "org-2" }).total).to.equal(3);
   });
 
-  it("filters by the state as it is now", async () => {
+  it("filters by the current state", async () => {
     const fixture = new PresenceFixture();
     const names = ["a", "b", "c", "d", "e"];
     sweep(
@@ -65,7 +65,7 @@ describe("the list", () => {
     expect(fixture.directory.list({ ...EVERYBODY, states: ["unknown", "away"] }).total).to.equal(5);
   });
 
-  it("has everybody as disabled while disabled", () => {
+  it("lists everybody as disabled while disabled", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("a"), person("b")]);
     fixture.directory.setCondition("disabled");
@@ -73,7 +73,7 @@ describe("the list", () => {
     expect(records.map((record) => record.reason)).to.deep.equal(["disabled", "disabled"]);
   });
 
-  it("goes on where it was, whoever comes and goes meanwhile", () => {
+  it("continues at its position, whoever is added or removed in between", () => {
     const fixture = new PresenceFixture();
     sweep(
       fixture.roster,
@@ -91,7 +91,7 @@ describe("the list", () => {
     );
   });
 
-  it("refuses what is no cursor, and an organization that is none", () => {
+  it("rejects an invalid cursor and an unknown organization", () => {
     const fixture = new PresenceFixture();
     for (const cursor of [
       "",
@@ -112,7 +112,7 @@ describe("the list", () => {
       .with.property("code", "unknownOrganization");
   });
 
-  it("gives each person exactly once, in order, at any limit", () => {
+  it("returns each person exactly once, in order, at any limit", () => {
     const names = fc.uniqueArray(
       fc.stringMatching(/^[a-zA-Z\u{e0}-\u{ff}\u{1f600}-\u{1f64f}]{1,4}$/u),
       {

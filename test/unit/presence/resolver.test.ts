@@ -4,18 +4,13 @@ import { PresenceDirectory } from "../../../src/presence/presence-directory.js";
 import type { PolledRoster } from "../../../src/presence/polled-roster.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { FakeClock } from "../../support/clock-fake.js";
-import {
-  listedPersons,
-  PresenceFixture,
-  NEVER,
-  person,
-  sweep,
-} from "../../support/presence-fixture.js";
+import { listedPersons } from "../../support/presence-fixture.js";
 import { RecordingLogger } from "../../support/logger-fake.js";
+import { PresenceFixture, NEVER_ABORTED, person, sweep } from "../../support/presence-fixture.js";
 
-describe("the order of reasons", () => {
-  // Each row makes one more cause true; the causes of the rows below it stay true.
-  const ladder: [string, (directory: PresenceDirectory) => void, string, string][] = [
+describe("the precedence of reasons", () => {
+  // Each row adds a cause that takes precedence over those before it.
+  const causes: [string, (directory: PresenceDirectory) => void, string, string][] = [
     ["fresh", () => undefined, "available/-", "unknown/notFound"],
     [
       "blocked organization",
@@ -27,19 +22,19 @@ describe("the order of reasons", () => {
     ["disabled", (d) => d.setCondition("disabled"), "unknown/disabled", "unknown/disabled"],
     ["not ready", (d) => d.setCondition("notReady"), "unknown/notReady", "unknown/notReady"],
   ];
-  it("goes up the ladder for a known person and for an address of nobody, and invalidUri goes first", () => {
+  it("holds for a known person and for an unmatched address, and invalidUri takes precedence over all", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
-    for (const [what, make, known, nobody] of ladder) {
-      make(fixture.directory);
-      expect(fixture.stateOf("ada@example.com"), what).to.equal(known);
-      expect(fixture.stateOf("nobody@example.com"), what).to.equal(nobody);
-      expect(fixture.stateOf("tel:+39"), what).to.equal("unknown/invalidUri");
+    for (const [cause, apply, known, unmatched] of causes) {
+      apply(fixture.directory);
+      expect(fixture.stateOf("ada@example.com"), cause).to.equal(known);
+      expect(fixture.stateOf("nobody@example.com"), cause).to.equal(unmatched);
+      expect(fixture.stateOf("tel:+39"), cause).to.equal("unknown/invalidUri");
     }
   });
 
   for (const condition of ["notReady", "disabled", "blocked"] as const) {
-    it(`keeps what is known of the person while ${condition}`, async () => {
+    it(`keeps the other members of the record while ${condition}`, async () => {
       const fixture = new PresenceFixture();
       sweep(fixture.roster, [person("ada", "DoNotDisturb")]);
       await fixture.clock.advance(5000);
@@ -62,10 +57,10 @@ describe("the order of reasons", () => {
     });
   }
 
-  it("is notReady before anything is set, and where there is no organization", () => {
+  it("starts with notReady, and ends with it without an organization", () => {
     const directory = new PresenceDirectory(new FakeClock(), new RecordingLogger());
     const says = (): string | null =>
-      (directory.get(["ada@example.com"], 0, NEVER) as PresenceRecord[])[0]!.reason;
+      (directory.get(["ada@example.com"], 0, NEVER_ABORTED) as PresenceRecord[])[0]!.reason;
     expect(says()).to.equal("notReady");
     directory.setCondition("polling");
     expect(says()).to.equal("notReady");
@@ -75,7 +70,7 @@ describe("the order of reasons", () => {
     expect(says()).to.equal("notReady");
   });
 
-  it("says nothing of a person where nobody is known", () => {
+  it("leaves the members of a person null for an unmatched address", () => {
     const fixture = new PresenceFixture();
     expect(fixture.get("x@example.com")).to.deep.equal({
       uri: "x@example.com",
@@ -95,7 +90,7 @@ describe("the order of reasons", () => {
 });
 
 describe("notFound", () => {
-  it("is said by a full sweep, not by a part of one, and ends 10 minutes after it", async () => {
+  it("follows from a complete sweep, not from a part of one, and expires after 10 minutes", async () => {
     const fixture = new PresenceFixture();
     const number = fixture.roster.beginSweep();
     fixture.roster.applyPage(number, listedPersons([person("ada")]), 0);
@@ -108,7 +103,20 @@ describe("notFound", () => {
     expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
   });
 
-  it("is said by a lookup, of that address alone", async () => {
+  it("does not follow from a sweep without any person", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, []);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+    expect(fixture.roster.unansweredAddresses(10)).to.deep.equal(["x@example.com"]);
+    sweep(fixture.roster, [person("ada")]);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
+    await fixture.clock.advance(400_000);
+    sweep(fixture.roster, [], []);
+    await fixture.clock.advance(200_001);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+  });
+
+  it("follows from a lookup for that address alone", async () => {
     const fixture = new PresenceFixture();
     fixture.roster.applyLookup("x@example.com", []);
     expect(fixture.stateOf("X@example.com")).to.equal("unknown/notFound");
@@ -117,7 +125,7 @@ describe("notFound", () => {
     expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
   });
 
-  it("takes an answer of each organization", () => {
+  it("requires an answer of each organization", () => {
     const fixture = new PresenceFixture();
     const second = fixture.directory.addOrganization("org-2");
     sweep(fixture.roster, [person("ada")]);
@@ -130,7 +138,7 @@ describe("notFound", () => {
 });
 
 describe("staleness and since", () => {
-  it("is longer than the setting, keeps what is known, and ends with the next confirmation", async () => {
+  it("begins after the configured age, keeps the other members, and ends with the next observation", async () => {
     const fixture = new PresenceFixture();
     fixture.directory.setStaleAfter(30);
     sweep(fixture.roster, [person("ada", "call")]);
@@ -158,14 +166,26 @@ describe("staleness and since", () => {
     });
   });
 
-  it("goes by a clock that never jumps", () => {
+  it("counts time during which the machine was suspended", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
-    fixture.clock.jumpWall(86_400_000);
+    fixture.get("ada@example.com");
+    fixture.clock.suspend(180_001);
+    expect(fixture.stateOf("ada@example.com")).to.equal("unknown/stale");
+    expect(fixture.roster.watchedAges().watchedP50).to.equal(180.001);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notFound");
+    fixture.clock.suspend(420_000);
+    expect(fixture.stateOf("x@example.com")).to.equal("unknown/notReady");
+  });
+
+  it("ignores a wall clock that is set back", () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.clock.jumpWall(-86_400_000);
     expect(fixture.stateOf("ada@example.com")).to.equal("available/-");
   });
 
-  it("keeps since while the state is the same, and observedAt moves on", async () => {
+  it("keeps since while the state is the same, and updates observedAt", async () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada", "call")]);
     await fixture.clock.advance(20_000);
@@ -181,7 +201,7 @@ describe("staleness and since", () => {
 });
 
 describe("several organizations", () => {
-  it("answers for the one authorized first, and says so once without naming anybody above debug", () => {
+  it("give precedence to the one authorized first, which is logged once, naming nobody above debug", () => {
     const fixture = new PresenceFixture();
     const second: PolledRoster = fixture.directory.addOrganization("org-2");
     sweep(second, [person("ada", "call"), person("bob", "call")]);
@@ -202,7 +222,7 @@ describe("several organizations", () => {
     expect(fixture.get("ada@example.com")).to.include({ state: "inMeeting", orgId: "org-1" });
   });
 
-  it("blocks the persons of one organization alone", async () => {
+  it("can be blocked one by one", async () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     sweep(fixture.directory.addOrganization("org-2"), [person("bob")]);
@@ -217,7 +237,7 @@ describe("several organizations", () => {
     expect(fixture.stateOf("bob@example.com")).to.equal("available/-");
   });
 
-  it("ignores what still comes for an organization that was removed", () => {
+  it("ignore late results after their removal", () => {
     const fixture = new PresenceFixture();
     const number = fixture.roster.beginSweep();
     fixture.directory.removeOrganization("org-1");
@@ -228,8 +248,8 @@ describe("several organizations", () => {
     expect(
       fixture.directory.list({ limit: 10, cursor: null, states: null, orgId: null }).total,
     ).to.equal(0);
-    const again = fixture.directory.addOrganization("org-1");
-    expect(again).not.to.equal(fixture.roster);
+    const readded = fixture.directory.addOrganization("org-1");
+    expect(readded).not.to.equal(fixture.roster);
     expect(fixture.stateOf("ada@example.com")).to.equal("unknown/notReady");
   });
 });

@@ -3,17 +3,17 @@ import fc from "fast-check";
 
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
+import { listedPersons } from "../../support/presence-fixture.js";
 import {
-  listedPersons,
   PresenceFixture,
-  NEVER,
+  NEVER_ABORTED,
   person,
   personId,
   sweep,
 } from "../../support/presence-fixture.js";
 
 describe("subscriptions", () => {
-  it("tell the state now, each spelling once, also what is no address", () => {
+  it("return the current state of each spelling once, including texts that are not addresses", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     const uris = [
@@ -38,7 +38,7 @@ describe("subscriptions", () => {
     expect(fixture.drainChanges()).to.deep.equal([]);
   });
 
-  it("announce changes once, and again after all were taken", () => {
+  it("announce changes once, and again after all have been drained", () => {
     const fixture = new PresenceFixture();
     let announced = 0;
     const stop = fixture.directory.events.on("changesPending", () => (announced += 1));
@@ -57,7 +57,7 @@ describe("subscriptions", () => {
     expect(announced).to.equal(2);
   });
 
-  it("tell what changed twice once, and what changed back not at all", () => {
+  it("report two changes of a person once, and a change back not at all", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada"), person("bob")]);
     fixture.directory.subscribe({ uris: ["ada@example.com", "bob@example.com"] });
@@ -66,7 +66,7 @@ describe("subscriptions", () => {
     expect(fixture.drainChanges()).to.deep.equal(["bob@example.com inMeeting/-"]);
   });
 
-  it("do not tell other members than state, reason and webexStatus, and do tell a webexStatus alone", () => {
+  it("report changes of state, reason or webexStatus only", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada", "weird")]);
     fixture.directory.subscribe({ uris: ["ada@example.com"] });
@@ -76,7 +76,7 @@ describe("subscriptions", () => {
     expect(fixture.drainAll()[0]!.record.webexStatus).to.equal("weirder");
   });
 
-  it("group by who is told, up to max", () => {
+  it("group changes by subscriptions, up to the maximum", () => {
     const fixture = new PresenceFixture();
     const names = Array.from({ length: 7 }, (_, number) => `p${number}`);
     const uris = names.map((name) => `${name}@example.com`);
@@ -97,7 +97,7 @@ describe("subscriptions", () => {
     }
   });
 
-  it("tell each subscription what differs from what it was told, then both together", () => {
+  it("report to each subscription what differs from its last notification, then to both together", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     const one = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
@@ -108,7 +108,7 @@ describe("subscriptions", () => {
     expect(fixture.drainAll().map(({ ids }) => ids)).to.deep.equal([[one, two]]);
   });
 
-  it("end with unsubscribe, also where a change waits", () => {
+  it("end with unsubscribe, even if a change is pending", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     const one = fixture.directory.subscribe({ uris: ["ada@example.com"] }).subscriptionId;
@@ -126,7 +126,7 @@ describe("subscriptions", () => {
       .with.property("code", "unknownSubscription");
   });
 
-  it("are 1,000 at most", () => {
+  it("are limited to 1,000", () => {
     const fixture = new PresenceFixture();
     const ids = Array.from(
       { length: 1000 },
@@ -137,12 +137,12 @@ describe("subscriptions", () => {
       .to.throw()
       .with.property("code", "tooManySubscriptions");
     sweep(fixture.roster, [person("ada", "call", { userName: "a@b" })]);
-    expect(fixture.drainAll().map((drained) => drained.ids.length)).to.deep.equal([1000]);
+    expect(fixture.drainAll().map(({ ids }) => ids.length)).to.deep.equal([1000]);
     fixture.directory.unsubscribe(ids[500]!);
     fixture.directory.subscribe({ all: true });
   });
 
-  it("hear of staleness by time alone, and of its end", async () => {
+  it("report when a record becomes stale, and when it no longer is", async () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ uris: ["ada@example.com"] });
@@ -164,7 +164,22 @@ describe("subscriptions", () => {
     expect(fixture.drainChanges()).to.deep.equal(["ada@example.com unknown/stale"]);
   });
 
-  it("hear when not found is an answer no more, and when it is one again", async () => {
+  it("report within seconds of a resume what has become stale during a suspension", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.directory.subscribe({ uris: ["ada@example.com", "x@example.com"] });
+    await fixture.clock.advance(1_000);
+    fixture.clock.suspend(3_600_000);
+    await fixture.clock.advance(5_001);
+    expect(fixture.drainChanges()).to.have.members([
+      "ada@example.com unknown/stale",
+      "x@example.com unknown/notReady",
+    ]);
+    await fixture.clock.advance(600_000);
+    expect(fixture.clock.pendingTimers).to.equal(0);
+  });
+
+  it('report when a "not found" answer expires, and when there is one again', async () => {
     const fixture = new PresenceFixture();
     fixture.directory.subscribe({ uris: ["x@example.com", "y@example.com"] });
     fixture.roster.applyLookup("x@example.com", []);
@@ -183,7 +198,7 @@ describe("subscriptions", () => {
     ]);
   });
 
-  it("hear of the worker's condition", () => {
+  it("report changes of the worker's condition", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ uris: ["ada@example.com", "x@example.com", "tel:1"] });
@@ -199,7 +214,7 @@ describe("subscriptions", () => {
     ]);
   });
 
-  it("to all tell of who comes and, once, of who goes, under the name told before", () => {
+  it("to all report new persons and, once, removed ones under the last notified URI", () => {
     const fixture = new PresenceFixture();
     const ada = person("ada", "active", { userName: "Ada@Example.com" });
     sweep(fixture.roster, [person("bob"), ada]);
@@ -227,7 +242,7 @@ describe("subscriptions", () => {
     ]);
   });
 
-  it("to all hear under one text of somebody who got another and keeps the old address", () => {
+  it("to all report a renamed person under one URI, if the old one is still an address", () => {
     const fixture = new PresenceFixture();
     const named = (userName: string, status: string) =>
       person("ada", status, { userName, emails: ["lovelace@example.com", "byron@example.com"] });
@@ -235,36 +250,36 @@ describe("subscriptions", () => {
     const all = fixture.directory.subscribe({ all: true }).subscriptionId;
     const one = fixture.directory.subscribe({ uris: ["byron@example.com"] }).subscriptionId;
     sweep(fixture.roster, [named("lovelace@example.com", "active")]);
-    const notified = () =>
+    const drain = () =>
       fixture
         .drainAll()
         .map(
           ({ ids, record }) =>
             `${ids.join()} ${record.uri} ${record.state}/${record.reason ?? "-"}`,
         );
-    expect(notified()).to.have.members([
+    expect(drain()).to.have.members([
       `${all} lovelace@example.com available/-`,
       `${all} byron@example.com unknown/notFound`,
     ]);
     sweep(fixture.roster, [named("lovelace@example.com", "call")]);
-    expect(notified()).to.have.members([
+    expect(drain()).to.have.members([
       `${all} lovelace@example.com onCall/-`,
       `${one} byron@example.com onCall/-`,
     ]);
-    // There and back before anybody looked: nothing has happened.
+    // Renamed back before anything was drained: nothing has changed.
     sweep(fixture.roster, [named("byron@example.com", "call")]);
     sweep(fixture.roster, [named("lovelace@example.com", "call")]);
-    expect(notified()).to.deep.equal([]);
+    expect(drain()).to.deep.equal([]);
     sweep(fixture.roster, [named("byron@example.com", "call")]);
-    expect(notified()).to.have.members([
+    expect(drain()).to.have.members([
       `${all} byron@example.com onCall/-`,
       `${all} lovelace@example.com unknown/notFound`,
     ]);
     sweep(fixture.roster, [named("byron@example.com", "meeting")]);
-    expect(notified()).to.deep.equal([`${all},${one} byron@example.com inMeeting/-`]);
+    expect(drain()).to.deep.equal([`${all},${one} byron@example.com inMeeting/-`]);
   });
 
-  it("to all go on hearing of a text by which somebody else is listed now", () => {
+  it("to all keep reporting a URI that now names another person", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [
       person("ada", "active", { userName: "desk@example.com", emails: ["ada@example.com"] }),
@@ -281,7 +296,7 @@ describe("subscriptions", () => {
     ]);
   });
 
-  it("to all never hear of somebody who came and went untold", () => {
+  it("to all do not report a person who was removed before the first notification", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("bob")]);
     fixture.directory.subscribe({ all: true });
@@ -291,7 +306,7 @@ describe("subscriptions", () => {
     expect(fixture.drainChanges()).to.deep.equal([]);
   });
 
-  it("are not told after stop", () => {
+  it("report nothing after stop", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada")]);
     fixture.directory.subscribe({ all: true });
@@ -304,7 +319,7 @@ describe("subscriptions", () => {
     expect(fixture.stateOf("ada@example.com")).to.equal("onCall/-");
   });
 
-  it("replayed over their first records always give what a query gives", async () => {
+  it("applied to their first records, give what a query returns", async () => {
     const uri = fc.integer({ min: 0, max: 11 }).map((number) => `u${number}@example.com`);
     const spelling = fc
       .tuple(fc.constantFrom("", "sip:", "MAILTO:"), uri)
@@ -360,20 +375,20 @@ describe("subscriptions", () => {
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const fixture = new PresenceFixture();
         const { directory } = fixture;
-        const notified = new Map<string, { all: boolean; records: Map<string, string> }>();
-        const gone = new Set<string>();
+        const subscriptions = new Map<string, { all: boolean; records: Map<string, string> }>();
+        const closed = new Set<string>();
         const open = (target: Parameters<typeof directory.subscribe>[0]): void => {
           const { subscriptionId, records } = directory.subscribe(target);
           const texts = new Map(records.map((record) => [record.uri, key(record)]));
-          notified.set(subscriptionId, { all: "all" in target, records: texts });
+          subscriptions.set(subscriptionId, { all: "all" in target, records: texts });
         };
         const take = (max: number): boolean => {
           const batch = directory.drainChanges(max);
           for (const id of batch?.subscriptionIds ?? []) {
-            expect(gone.has(id)).to.equal(false);
+            expect(closed.has(id)).to.equal(false);
             for (const record of batch!.changes) {
-              expect(notified.get(id)!.records.get(record.uri)).not.to.equal(key(record));
-              notified.get(id)!.records.set(record.uri, key(record));
+              expect(subscriptions.get(id)!.records.get(record.uri)).not.to.equal(key(record));
+              subscriptions.get(id)!.records.set(record.uri, key(record));
             }
           }
           return batch !== null;
@@ -389,11 +404,11 @@ describe("subscriptions", () => {
           else if ("subscribe" in each) open({ uris: each.subscribe });
           else if ("all" in each) open({ all: true });
           else if ("unsubscribe" in each) {
-            const id = [...notified.keys()][each.unsubscribe];
+            const id = [...subscriptions.keys()][each.unsubscribe];
             if (id === undefined) continue;
             directory.unsubscribe(id);
-            notified.delete(id);
-            gone.add(id);
+            subscriptions.delete(id);
+            closed.add(id);
           } else if ("take" in each) take(each.take);
           else if ("condition" in each) directory.setCondition(each.condition);
           else if ("block" in each) directory.setBlocked(each.block, each.blocked);
@@ -403,7 +418,7 @@ describe("subscriptions", () => {
           else await fixture.clock.advance(each.wait);
         }
         while (take(3));
-        for (const { all, records } of notified.values()) {
+        for (const { all, records } of subscriptions.values()) {
           const { records: list } = directory.list({
             limit: 5000,
             cursor: null,
@@ -412,13 +427,14 @@ describe("subscriptions", () => {
           });
           const names = new Set(list.map((record) => record.uri));
           for (const [spelled, text] of records) {
-            // The end of a text is told once to those who are told of everybody; they hear no more of it, also while it is an address.
+            // Subscriptions to all hear once that a URI is gone, and no more, even if it is still
+            // an address.
             if (all && !names.has(spelled)) expect(text, spelled).to.match(/^unknown\//);
             else expect(text, spelled).to.equal(key(fixture.get(spelled)));
           }
           if (all) for (const name of names) expect([...records.keys()]).to.include(name);
         }
-        expect(directory.get(["u1@example.com"], 0, NEVER)).to.be.an("array");
+        expect(directory.get(["u1@example.com"], 0, NEVER_ABORTED)).to.be.an("array");
       }),
       { numRuns: 600 },
     );

@@ -2,8 +2,8 @@ import { expect } from "chai";
 
 import { PresenceFixture, person, sweep } from "../../support/presence-fixture.js";
 
-describe("who is watched", () => {
-  it("counts distinct persons and addresses of nobody, not spellings", () => {
+describe("WatchStatistics", () => {
+  it("counts distinct persons and unmatched addresses, not spellings", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [
       person("ada", "active", { sipAddresses: ["desk@example.com"] }),
@@ -27,7 +27,7 @@ describe("who is watched", () => {
     expect(fixture.roster.watchedCount).to.equal(2);
   });
 
-  it("is a matter of 10 minutes after a query, and of no time for a list", async () => {
+  it("counts a queried person for 10 minutes, and a listed one not at all", async () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada"), person("bob")]);
     fixture.directory.list({ limit: 10, cursor: null, states: null, orgId: null });
@@ -39,7 +39,7 @@ describe("who is watched", () => {
     expect(fixture.roster.watchedCount).to.equal(0);
   });
 
-  it("is everybody with an `all` subscription", () => {
+  it("counts everybody while there is an `all` subscription", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [person("ada"), person("bob")]);
     const { subscriptionId } = fixture.directory.subscribe({ all: true });
@@ -51,7 +51,7 @@ describe("who is watched", () => {
     expect(fixture.roster.watchedCount).to.equal(1);
   });
 
-  it("follows an address to the person who turns up with it, and away", () => {
+  it("counts a person instead of an address while the person has it", () => {
     const fixture = new PresenceFixture();
     fixture.get("ada@example.com");
     fixture.directory.subscribe({ uris: ["bob@example.com"] });
@@ -65,7 +65,7 @@ describe("who is watched", () => {
     expect(fixture.roster.watchedCount).to.equal(2);
   });
 
-  it("gives ages by nearest rank", async () => {
+  it("computes ages by nearest rank", async () => {
     const fixture = new PresenceFixture();
     expect(fixture.roster.watchedAges()).to.deep.equal({ watchedP50: null, watchedP95: null });
     const names = Array.from({ length: 20 }, (_, number) => `p${number}`);
@@ -83,7 +83,7 @@ describe("who is watched", () => {
     expect(fixture.roster.watchedAges()).to.deep.equal({ watchedP50: 0, watchedP95: 0 });
   });
 
-  it("names the addresses that Webex has not answered for", async () => {
+  it("returns the addresses that Webex has not answered", async () => {
     const fixture = new PresenceFixture();
     fixture.directory.subscribe({ uris: ["a@example.com", "b@example.com", "tel:1"] });
     fixture.getMany(["c@example.com", "SIP:A@example.com"]);
@@ -105,7 +105,7 @@ describe("who is watched", () => {
     expect(fixture.roster.unansweredAddresses(10)).to.deep.equal([]);
   });
 
-  it("is announced where somebody unanswered begins to be watched", () => {
+  it("emits demandChanged when a watch of an unanswered address begins", () => {
     const fixture = new PresenceFixture();
     let demands = 0;
     const stop = fixture.roster.events.on("demandChanged", () => (demands += 1));

@@ -71,10 +71,10 @@ describe("supervisor/desired-state", () => {
     [
       "with a keychain that was never reached",
       { enable: true, grants: "unavailable" },
-      "blocked | unchanged | leave",
+      "blocked | unchanged | drain",
     ],
     ["without a grant", { enable: true, grants: [] }, "blocked |  | open"],
-    ["with a grant", { enable: true, grants: ["a"] }, "polling | a polls | leave"],
+    ["with a grant", { enable: true, grants: ["a"] }, "polling | a polls | drain"],
     [
       "with a grant that Webex refuses",
       { enable: true, grants: ["a"], refused: ["a"] },

@@ -1,30 +1,30 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { SlotIndex } from "../../../../src/presence/slot-index.js";
+import { SlotIndex } from "../../../../src/presence/store/person-index.js";
 
 describe("SlotIndex", () => {
   it("finds what a map finds, through removals and growth", () => {
-    const key = fc.integer({ min: 0, max: 400 }).map((number) => `key${number}`);
-    const step = fc.record({ key, add: fc.boolean() });
+    const anyKey = fc.integer({ min: 0, max: 400 }).map((number) => `key${number}`);
+    const step = fc.record({ key: anyKey, add: fc.boolean() });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 1500 }), (steps) => {
         const owner = new Map<string, number>();
         const index = new SlotIndex({
-          has: (slot, wanted) => owner.get(wanted) === slot,
-          forEach: (visit) => owner.forEach((slot, wanted) => visit(wanted, slot)),
+          has: (slot, key) => owner.get(key) === slot,
+          forEach: (visit) => owner.forEach((slot, key) => visit(key, slot)),
         });
-        for (const { key: wanted, add } of steps) {
-          const known = owner.get(wanted);
-          expect(index.find(wanted)).to.equal(known ?? -1);
+        for (const { key, add } of steps) {
+          const known = owner.get(key);
+          expect(index.find(key)).to.equal(known ?? -1);
           if (add && known === undefined) {
-            const slot = Number(wanted.slice(3)) >> 1;
+            const slot = Number(key.slice(3)) >> 1;
             index.reserve(1);
-            index.insert(wanted, slot);
-            owner.set(wanted, slot);
+            index.insert(key, slot);
+            owner.set(key, slot);
           } else if (!add && known !== undefined) {
-            index.remove(wanted, known);
-            owner.delete(wanted);
+            index.remove(key, known);
+            owner.delete(key);
           }
         }
         for (let number = 0; number <= 400; number += 1) {
@@ -35,7 +35,7 @@ describe("SlotIndex", () => {
     );
   });
 
-  it("stays findable when everything is replaced again and again", () => {
+  it("still finds every key after many replacements", () => {
     const owner = new Map<string, number>();
     const index = new SlotIndex({
       has: (slot, key) => owner.get(key) === slot,

@@ -7,25 +7,26 @@ import {
   type PersonStoreListener,
 } from "../../../../src/presence/store/person-store.js";
 import { FakeClock } from "../../../support/clock-fake.js";
-import { listedPersons, person, personId } from "../../../support/presence-fixture.js";
+import { listedPersons } from "../../../support/presence-fixture.js";
+import { person, personId } from "../../../support/presence-fixture.js";
 
-const silent: PersonStoreListener = {
+const ignoreAll: PersonStoreListener = {
   addressChanged: () => undefined,
   addressAdded: () => undefined,
   uriListed: () => undefined,
 };
 
-function makeRoster(): PersonStore {
-  return new PersonStore("org-1", new FakeClock(), 180_000, silent);
+function createStore(): PersonStore {
+  return new PersonStore("org-1", new FakeClock(), 180_000, ignoreAll);
 }
 
-function sweepOf(roster: PersonStore, ...pages: (readonly PersonSnapshot[])[]): void {
-  const number = roster.beginSweep();
-  for (const page of pages) roster.applyPage(number, listedPersons(page), 0);
-  roster.completeSweep(number);
+function sweepOf(store: PersonStore, ...pages: (readonly PersonSnapshot[])[]): void {
+  const number = store.beginSweep();
+  for (const page of pages) store.applyPage(number, listedPersons(page), 0);
+  store.completeSweep(number);
 }
 
-/** As `listed`, with a number for each different text. */
+/** Like `listedPersons`, with a fingerprint for each distinct person. */
 function recognizable(persons: readonly PersonSnapshot[]): readonly ListedPerson[] {
   return persons.map((each) => {
     const text = JSON.stringify(each);
@@ -35,8 +36,8 @@ function recognizable(persons: readonly PersonSnapshot[]): readonly ListedPerson
 }
 const numbers = new Map<string, number>();
 
-describe("Roster", () => {
-  it("gives texts back verbatim, whatever they are", () => {
+describe("PersonStore", () => {
+  it("returns texts verbatim", () => {
     const texts: Partial<PersonSnapshot>[] = [
       { displayName: null },
       { displayName: "" },
@@ -52,30 +53,30 @@ describe("Roster", () => {
       { id: `${personId(77)}==` },
       { status: "a status of next year" },
     ];
-    const roster = makeRoster();
+    const store = createStore();
     for (const [number, more] of texts.entries()) {
-      const given = person(`p${number}`, "active", more);
-      roster.applyLookup(`p${number}@example.com`, [given]);
-      const slot = roster.findByAddress(`p${number}@example.com`);
-      expect(roster.persons.nameOf(slot)).to.equal(given.displayName);
-      expect(roster.persons.lastActivityOf(slot)).to.equal(given.lastActivity);
-      expect(roster.idOf(slot)).to.equal(given.id);
-      expect(roster.persons.status[slot]).to.equal(given.status);
+      const snapshot = person(`p${number}`, "active", more);
+      store.applyLookup(`p${number}@example.com`, [snapshot]);
+      const slot = store.findByAddress(`p${number}@example.com`);
+      expect(store.nameOf(slot)).to.equal(snapshot.displayName);
+      expect(store.lastActivityOf(slot)).to.equal(snapshot.lastActivity);
+      expect(store.idOf(slot)).to.equal(snapshot.id);
+      expect(store.statusOf(slot)).to.equal(snapshot.status);
     }
   });
 
-  it("follows a name from one that needs two bytes a character to another, and back", () => {
-    const roster = makeRoster();
+  it("updates names inside and outside Latin-1", () => {
+    const store = createStore();
     for (const displayName of ["Ада", "Адам", "Adam", "Ада", null, "Адам"]) {
-      sweepOf(roster, [person("ada", "active", { displayName })]);
-      expect(roster.persons.nameOf(roster.findByAddress("ada@example.com"))).to.equal(displayName);
+      sweepOf(store, [person("ada", "active", { displayName })]);
+      expect(store.nameOf(store.findByAddress("ada@example.com"))).to.equal(displayName);
     }
   });
 
-  it("names a person by the userName, else the alphabetically first e-mail, verbatim", () => {
-    const roster = makeRoster();
+  it("lists a person by the userName, or else the alphabetically first e-mail, verbatim", () => {
+    const store = createStore();
     const emails = ["zoe@example.com", "Ada@example.com", "bob@example.com"];
-    sweepOf(roster, [
+    sweepOf(store, [
       person("one", "active", { userName: "User.Name@Example.com", emails }),
       person("two", "active", { userName: null, emails: ["y@example.com", "X@example.com"] }),
       person("three", "active", { userName: "no address", emails: ["three@example.com"] }),
@@ -85,103 +86,99 @@ describe("Roster", () => {
         sipAddresses: ["sip:Four@calls.example.com"],
       }),
     ]);
-    expect(roster.uriOf(roster.findByAddress("zoe@example.com"))).to.equal("User.Name@Example.com");
-    expect(roster.uriOf(roster.findByAddress("x@example.com"))).to.equal("X@example.com");
-    expect(roster.uriOf(roster.findByAddress("three@example.com"))).to.equal("three@example.com");
-    expect(roster.uriOf(roster.findByAddress("four@calls.example.com"))).to.equal(
+    expect(store.uriOf(store.findByAddress("zoe@example.com"))).to.equal("User.Name@Example.com");
+    expect(store.uriOf(store.findByAddress("x@example.com"))).to.equal("X@example.com");
+    expect(store.uriOf(store.findByAddress("three@example.com"))).to.equal("three@example.com");
+    expect(store.uriOf(store.findByAddress("four@calls.example.com"))).to.equal(
       "sip:Four@calls.example.com",
     );
   });
 
-  it("survives persons without any address", () => {
-    const roster = makeRoster();
+  it("accepts persons without any address", () => {
+    const store = createStore();
     const bare = { userName: null, emails: [], sipAddresses: [] };
-    sweepOf(roster, [
+    sweepOf(store, [
       person("a", "active", bare),
       person("b", "active", { ...bare, userName: "nobody" }),
     ]);
-    expect([...roster.slots()].map((slot) => roster.uriOf(slot))).to.deep.equal(["", "nobody"]);
-    sweepOf(roster, [person("a", "call", { ...bare, emails: ["a@example.com"] })]);
-    expect(roster.findByAddress("a@example.com")).to.equal(0);
-    expect(roster.findByAddress("")).to.equal(-1);
+    expect([...store.slots()].map((slot) => store.uriOf(slot))).to.deep.equal(["", "nobody"]);
+    sweepOf(store, [person("a", "call", { ...bare, emails: ["a@example.com"] })]);
+    expect(store.findByAddress("a@example.com")).to.equal(0);
+    expect(store.findByAddress("")).to.equal(-1);
   });
 
-  it("finds a person by no part of an address, and not by the name", () => {
-    const roster = makeRoster();
-    sweepOf(roster, [person("ada", "active", { displayName: "x@example.com" })]);
+  it("finds a person by a whole address only, and not by the name", () => {
+    const store = createStore();
+    sweepOf(store, [person("ada", "active", { displayName: "x@example.com" })]);
     for (const text of ["da@example.com", "ada@example.co", "x@example.com"])
-      expect(roster.findByAddress(text)).to.equal(-1);
+      expect(store.findByAddress(text)).to.equal(-1);
   });
 
-  it("gives an address of two persons to the one who had it first, for as long as they have it", () => {
-    const roster = makeRoster();
+  it("finds the person who had a shared address first, for as long as that person has it", () => {
+    const store = createStore();
     const shared = { sipAddresses: ["desk@example.com"] };
-    const holder = (): string => roster.idOf(roster.findByAddress("desk@example.com"));
-    sweepOf(roster, [
+    const owner = (): string => store.idOf(store.findByAddress("desk@example.com"));
+    sweepOf(store, [
       person("ada", "active", shared),
       person("bob", "call", shared),
       person("eve", "call", shared),
     ]);
-    expect(holder()).to.equal(person("ada").id);
-    sweepOf(roster, [person("eve", "call", shared), person("bob", "call", shared), person("ada")]);
-    expect(holder()).to.equal(person("bob").id);
-    sweepOf(roster, [
-      person("ada", "active", shared),
-      person("bob", "call", shared),
-      person("eve"),
-    ]);
-    expect(holder()).to.equal(person("bob").id);
-    sweepOf(roster, [person("ada"), person("bob"), person("eve")]);
-    expect(roster.findByAddress("desk@example.com")).to.equal(-1);
+    expect(owner()).to.equal(person("ada").id);
+    sweepOf(store, [person("eve", "call", shared), person("bob", "call", shared), person("ada")]);
+    expect(owner()).to.equal(person("bob").id);
+    sweepOf(store, [person("ada", "active", shared), person("bob", "call", shared), person("eve")]);
+    expect(owner()).to.equal(person("bob").id);
+    sweepOf(store, [person("ada"), person("bob"), person("eve")]);
+    expect(store.findByAddress("desk@example.com")).to.equal(-1);
   });
 
-  it("does not let one who was missed stand in the way of who has the address now", () => {
-    const roster = makeRoster();
-    sweepOf(roster, [
+  it("finds the present owner of an address before its former owner is removed", () => {
+    const store = createStore();
+    sweepOf(store, [
       person("old", "active", { userName: null, emails: ["desk@example.com"] }),
       person("x"),
     ]);
-    sweepOf(roster, [
+    sweepOf(store, [
       person("new", "active", { userName: null, emails: ["desk@example.com"] }),
       person("x"),
     ]);
-    expect(roster.idOf(roster.findByAddress("desk@example.com"))).to.equal(person("new").id);
+    expect(store.idOf(store.findByAddress("desk@example.com"))).to.equal(person("new").id);
   });
 
-  it("keeps somebody through one complete sweep that misses them, and not through two", () => {
-    const roster = makeRoster();
-    sweepOf(roster, [person("ada"), person("bob")]);
-    sweepOf(roster, [person("bob")]);
-    expect(roster.persons.personCount).to.equal(2);
-    sweepOf(roster, [person("bob"), person("ada")]);
-    sweepOf(roster, [person("bob")]);
-    expect(roster.findByAddress("ada@example.com")).not.to.equal(-1);
-    const broken = roster.beginSweep();
-    roster.applyPage(broken, listedPersons([person("bob")]), 0);
-    sweepOf(roster, [person("bob")]);
-    roster.completeSweep(broken);
-    expect(roster.findByAddress("ada@example.com")).to.equal(-1);
-    expect(roster.persons.personCount).to.equal(1);
+  it("removes a person whom two consecutive complete sweeps missed", () => {
+    const store = createStore();
+    sweepOf(store, [person("ada"), person("bob")]);
+    sweepOf(store, [person("bob")]);
+    expect(store.personCount).to.equal(2);
+    sweepOf(store, [person("bob"), person("ada")]);
+    sweepOf(store, [person("bob")]);
+    expect(store.findByAddress("ada@example.com")).not.to.equal(-1);
+    const superseded = store.beginSweep();
+    store.applyPage(superseded, listedPersons([person("bob")]), 0);
+    sweepOf(store, [person("bob")]);
+    store.completeSweep(superseded);
+    expect(store.findByAddress("ada@example.com")).to.equal(-1);
+    expect(store.personCount).to.equal(1);
   });
 
-  it("takes a lookup for having seen somebody", () => {
-    const roster = makeRoster();
-    sweepOf(roster, [person("ada"), person("bob")]);
-    sweepOf(roster, [person("bob")]);
-    roster.applyLookup("ada@example.com", [person("ada")]);
-    sweepOf(roster, [person("bob")]);
-    expect(roster.findByAddress("ada@example.com")).not.to.equal(-1);
+  it("counts a lookup as having seen the person", () => {
+    const store = createStore();
+    sweepOf(store, [person("ada"), person("bob")]);
+    sweepOf(store, [person("bob")]);
+    store.applyLookup("ada@example.com", [person("ada")]);
+    sweepOf(store, [person("bob")]);
+    expect(store.findByAddress("ada@example.com")).not.to.equal(-1);
   });
 
-  it("drops nobody for sweeps that find nobody at all", () => {
-    const roster = makeRoster();
-    sweepOf(roster, [person("ada")]);
-    for (let round = 0; round < 5; round += 1) sweepOf(roster, [], []);
-    expect(roster.persons.personCount).to.equal(1);
+  it("removes nobody after sweeps without any person", () => {
+    const store = createStore();
+    sweepOf(store, [person("ada")]);
+    for (let round = 0; round < 5; round += 1) sweepOf(store, [], []);
+    expect(store.personCount).to.equal(1);
   });
 
-  it("reads nobody who is told again as before, wherever the page is cut and whoever comes and goes", () => {
-    const roster = makeRoster();
+  it("decodes only changed items, wherever pages begin and whoever is added or removed", () => {
+    const store = createStore();
     const reads: string[] = [];
     const page = (...names: string[]) =>
       recognizable(names.map((name) => person(name))).map((item, index) => ({
@@ -190,9 +187,9 @@ describe("Roster", () => {
       }));
     const sweepPages = (...pages: string[][]): string => {
       reads.length = 0;
-      const number = roster.beginSweep();
-      pages.forEach((names, index) => roster.applyPage(number, page(...names), index));
-      roster.completeSweep(number);
+      const number = store.beginSweep();
+      pages.forEach((names, index) => store.applyPage(number, page(...names), index));
+      store.completeSweep(number);
       return reads.join(" ");
     };
     expect(sweepPages(["a", "b", "c"], ["d", "e"])).to.equal("a b c d e");
@@ -203,28 +200,28 @@ describe("Roster", () => {
     expect(sweepPages(["c"], ["d", "e"])).to.equal("c");
     expect(sweepPages(["c"], ["d", "e"])).to.equal("");
     reads.length = 0;
-    roster.applyRefetchedPage(1, page("d", "e"));
+    store.applyRefetchedPage(1, page("d", "e"));
     expect(reads).to.deep.equal([]);
     expect(
-      [...roster.slots()]
-        .map((slot) => roster.uriOf(slot))
+      [...store.slots()]
+        .map((slot) => store.uriOf(slot))
         .sort()
         .join(),
     ).to.equal("c@example.com,d@example.com,e@example.com");
   });
 
-  it("confirms whoever is told again as before: seen, fresh, no longer missed, and not stale", async () => {
+  it("counts an unchanged item as an observation", async () => {
     const clock = new FakeClock();
     const changed: string[] = [];
-    const roster = new PersonStore("org-1", clock, 180_000, {
-      ...silent,
+    const store = new PersonStore("org-1", clock, 180_000, {
+      ...ignoreAll,
       addressChanged: (address) => changed.push(address),
     });
-    const notified = () => {
-      const number = roster.beginSweep();
-      return roster.applyPage(number, recognizable([person("ada"), person("bob", null)]), 0);
+    const applySweep = () => {
+      const number = store.beginSweep();
+      return store.applyPage(number, recognizable([person("ada"), person("bob", null)]), 0);
     };
-    expect(notified()).to.deep.equal({
+    expect(applySweep()).to.deep.equal({
       persons: 2,
       alreadyOnPage: 0,
       sharesStatus: true,
@@ -232,35 +229,35 @@ describe("Roster", () => {
     });
     changed.length = 0;
     await clock.advance(60_000);
-    expect(notified()).to.deep.equal({
+    expect(applySweep()).to.deep.equal({
       persons: 2,
       alreadyOnPage: 2,
       sharesStatus: true,
       seenInSweep: 2,
     });
     expect(changed).to.deep.equal([]);
-    const ada = roster.findByAddress("ada@example.com");
-    expect(roster.persons.observedElapsed[ada]).to.equal(clock.monotonic());
-    const since = roster.persons.since[ada];
+    const ada = store.findByAddress("ada@example.com");
+    expect(store.observedElapsedOf(ada)).to.equal(clock.monotonic());
+    const since = store.sinceOf(ada);
     await clock.advance(200_000);
-    expect(roster.isStale(ada, clock.monotonic())).to.equal(true);
-    notified();
-    expect(roster.isStale(ada, clock.monotonic())).to.equal(false);
+    expect(store.isStale(ada, clock.monotonic())).to.equal(true);
+    applySweep();
+    expect(store.isStale(ada, clock.monotonic())).to.equal(false);
     expect(changed).to.deep.equal(["ada@example.com", "bob@example.com"]);
-    expect(roster.persons.since[ada]).to.be.greaterThan(since!);
+    expect(store.sinceOf(ada)).to.be.greaterThan(since);
   });
 
-  it("reads whoever a lookup told something else of, although the page says what it said before", () => {
-    const roster = makeRoster();
-    sweepOf(roster, [person("ada", "call")]);
-    const number = roster.beginSweep();
-    roster.applyPage(number, recognizable([person("ada", "active")]), 0);
-    roster.applyLookup("ada@example.com", [person("ada", "meeting")]);
-    roster.applyPage(number, recognizable([person("ada", "active")]), 0);
-    expect(roster.persons.status[roster.findByAddress("ada@example.com")]).to.equal("active");
+  it("decodes an unchanged item if a lookup has reported something else since", () => {
+    const store = createStore();
+    sweepOf(store, [person("ada", "call")]);
+    const number = store.beginSweep();
+    store.applyPage(number, recognizable([person("ada", "active")]), 0);
+    store.applyLookup("ada@example.com", [person("ada", "meeting")]);
+    store.applyPage(number, recognizable([person("ada", "active")]), 0);
+    expect(store.statusOf(store.findByAddress("ada@example.com"))).to.equal("active");
   });
 
-  it("knows what a naive map knows, whatever comes, moves and goes", () => {
+  it("agrees with a plain map about any sequence of sweeps", () => {
     const local = fc.integer({ min: 0, max: 30 }).map((number) => `u${number}@example.com`);
     const snapshot = fc.record({
       id: fc.integer({ min: 0, max: 40 }).map(personId),
@@ -277,44 +274,43 @@ describe("Roster", () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-        const roster = makeRoster();
+        const store = createStore();
         const model = new Map<string, { person: PersonSnapshot; missed: number }>();
         for (const { persons, complete } of steps) {
-          const number = roster.beginSweep();
+          const number = store.beginSweep();
           const half = persons.length >> 1;
-          roster.applyPage(number, recognizable(persons.slice(0, half)), 0);
-          roster.applyPage(number, recognizable(persons.slice(half)), 1);
+          store.applyPage(number, recognizable(persons.slice(0, half)), 0);
+          store.applyPage(number, recognizable(persons.slice(half)), 1);
           for (const each of persons) model.set(each.id, { person: each, missed: 0 });
           if (complete) {
-            roster.completeSweep(number);
+            store.completeSweep(number);
             const seen = new Set(persons.map((each) => each.id));
             for (const [id, known] of seen.size === 0 ? [] : [...model]) {
               known.missed = seen.has(id) ? 0 : known.missed + 1;
               if (known.missed >= 2) model.delete(id);
             }
           }
-          expect([...roster.slots()].map((slot) => roster.idOf(slot)).sort()).to.deep.equal(
+          expect([...store.slots()].map((slot) => store.idOf(slot)).sort()).to.deep.equal(
             [...model.keys()].sort(),
           );
-          for (const slot of roster.slots()) {
-            const { person: known } = model.get(roster.idOf(slot))!;
-            expect(roster.persons.nameOf(slot)).to.equal(known.displayName);
-            expect(roster.persons.status[slot]).to.equal(known.status);
-            expect(roster.persons.lastActivityOf(slot)).to.equal(known.lastActivity);
-            expect(roster.uriOf(slot)).to.equal(
+          for (const slot of store.slots()) {
+            const { person: known } = model.get(store.idOf(slot))!;
+            expect(store.nameOf(slot)).to.equal(known.displayName);
+            expect(store.statusOf(slot)).to.equal(known.status);
+            expect(store.lastActivityOf(slot)).to.equal(known.lastActivity);
+            expect(store.uriOf(slot)).to.equal(
               known.userName ?? [...known.emails].sort()[0] ?? known.sipAddresses[0] ?? "",
             );
           }
           for (let n = 0; n <= 30; n += 1) {
             const address = `u${n}@example.com`;
-            const holders = [...model.values()].filter(
+            const owners = [...model.values()].filter(
               ({ person: { userName, emails, sipAddresses } }) =>
                 [userName, ...emails, ...sipAddresses].includes(address),
             );
-            const slot = roster.findByAddress(address);
-            const found = slot === -1 ? "nobody" : roster.idOf(slot);
-            const ids =
-              holders.length === 0 ? ["nobody"] : holders.map((holder) => holder.person.id);
+            const slot = store.findByAddress(address);
+            const found = slot === -1 ? "nobody" : store.idOf(slot);
+            const ids = owners.length === 0 ? ["nobody"] : owners.map((owner) => owner.person.id);
             if (!ids.includes(found)) expect.fail(`${address}: ${found}, not one of ${ids.join()}`);
           }
         }
