@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { inspect } from "node:util";
@@ -15,7 +14,7 @@ import {
 } from "../support/http-fixture.js";
 
 async function closed(socket: Socket): Promise<void> {
-  if (!socket.closed) await once(socket, "close");
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
 }
 
 describe("AxiosHttp connections", () => {

@@ -210,7 +210,7 @@ describe("AxiosHttp through a real proxy", function () {
     const socket = (await connected).on("error", () => undefined).resume();
     controller.abort();
     expect((await sending).code).to.equal("cancelled");
-    if (!socket.closed) await once(socket, "close");
+    if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
     await new Promise((resolve) => silent.close(resolve));
     http.close();
   });
