@@ -1,5 +1,5 @@
 import type { ReusableBuffer } from "../ports/http.js";
-import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { parseJsonObject, requiredItems } from "./json-response.js";
 import { nextLink } from "./link-header.js";
 import { decodeMe, decodePerson, type Me, parseListedPersons } from "./person-decoder.js";

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { PresenceFixture, person, sweep } from "../../support/presence-fixture.js";
 
-describe("WatchStatistics", () => {
+describe("OrganizationRoster", () => {
   it("counts distinct persons and unmatched addresses, not spellings", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [
