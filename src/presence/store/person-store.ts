@@ -259,7 +259,7 @@ export class PersonStore {
   markQueried(slot: number, time: number): boolean {
     const { lastQueried } = this.#columns;
     const previous = lastQueried[slot] ?? 0;
-    lastQueried[slot] = Math.ceil(time / 1000) + 1;
+    lastQueried[slot] = Math.max(previous, Math.ceil(time / 1000) + 1);
     return previous < earliestWatchedMark(time);
   }
 

@@ -65,6 +65,17 @@ describe("OrganizationRoster", () => {
     expect(fixture.roster.watchedCount).to.equal(2);
   });
 
+  it("counts a person for 10 minutes after the latest query, whichever address was queried", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.get("x@example.com");
+    await fixture.clock.advance(540_000);
+    fixture.get("ada@example.com");
+    sweep(fixture.roster, [person("ada", "active", { sipAddresses: ["x@example.com"] })]);
+    await fixture.clock.advance(120_000);
+    expect(fixture.roster.watchedCount).to.equal(1);
+  });
+
   it("computes ages by nearest rank", async () => {
     const fixture = new PresenceFixture();
     expect(fixture.roster.watchedAges()).to.deep.equal({ watchedP50: null, watchedP95: null });
