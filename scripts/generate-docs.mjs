@@ -20,8 +20,8 @@ const importRules = createRequire(import.meta.url)("../.dependency-cruiser.cjs")
 const ORGANIZATION = { organization: "Example Ltd" };
 const ACCOUNT = { account: "EXAMPLE\\svc-ucx" };
 const EXAMPLE_DETAIL = {
-  keychainUnavailable: ACCOUNT,
-  keychainLocked: ACCOUNT,
+  keychainUnavailable: { ...ACCOUNT, platform: "windows" },
+  keychainLocked: { ...ACCOUNT, platform: "windows" },
   clientNotConfigured: ACCOUNT,
   authorizationRequired: { ...ORGANIZATION, ...ACCOUNT },
   authorizationExpired: { ...ORGANIZATION, status: 400 },
@@ -34,6 +34,12 @@ const EXAMPLE_DETAIL = {
   freshnessMissed: { ...ORGANIZATION, watchedP95: 240, staleAfterSeconds: 180 },
   consoleTooOld: { version: "2021.Summer.1", oldest: "2021.Summer.2" },
   redirectPortInUse: { port: 8467 },
+  settingsMissing: { path: "Presence.ini" },
+  settingsUnreadable: { path: "Presence.ini", reason: "permission denied (EACCES)" },
+  settingsInvalid: {
+    ...{ key: "WebexPresence.PollIntervalSeconds", value: "2", line: 3 },
+    ...{ reason: "is not a whole number from 5 to 3600", current: "20" },
+  },
 };
 
 function table(head, rows) {

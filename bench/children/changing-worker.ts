@@ -9,7 +9,7 @@ import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
-import { parseListedPersons } from "../../src/webex/person-decoder.js";
+import { parseListedPersons } from "../../src/webex/people.js";
 import { personJson } from "../../simulator/people-factory.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 

@@ -8,7 +8,7 @@ import { systemClock } from "../../src/platform/system-clock.js";
 import { normalizeAddress } from "../../src/presence/address.js";
 import type { PersonSnapshot } from "../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
-import { parseListedPersons } from "../../src/webex/person-decoder.js";
+import { parseListedPersons } from "../../src/webex/people.js";
 
 export type RosterKind = "store" | "objects";
 

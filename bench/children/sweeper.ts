@@ -7,7 +7,7 @@ import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
-import { WebexPeople, type PageReference } from "../../src/webex/people.js";
+import { createPeopleApi, type PageReference } from "../../src/webex/people.js";
 import { RestClient } from "../../src/webex/rest.js";
 import { ciscoSdkSweeper } from "../cisco-sdk.js";
 
@@ -45,7 +45,7 @@ function productSweeper(
   const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
   const tokens = { getToken: () => Promise.resolve(bearer), replace: () => Promise.resolve(null) };
   const gate = { acquire: () => Promise.resolve(), complete: () => undefined };
-  const webex = new WebexPeople(
+  const webex = createPeopleApi(
     new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate),
   );
   const directory = new PresenceDirectory(systemClock, logger);

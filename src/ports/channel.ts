@@ -16,7 +16,10 @@ export interface RequestCall {
 }
 
 export interface ChannelHandlers {
-  /** Returns the result, or throws or rejects with a `WireError`. Not called once cancelled. */
+  /**
+   * Returns the result (`undefined` is sent as null), or throws or rejects with a `WireError`. Not
+   * called once cancelled.
+   */
   request(method: string, params: unknown, call: RequestCall): unknown;
   notification(method: string, params: unknown): void;
 }

@@ -25,32 +25,33 @@ export const RpcCode = {
 export class ProtocolError extends Error implements WireError {
   override readonly name = "ProtocolError";
   readonly code: number;
-  readonly data?: unknown;
+  readonly data: unknown;
 
   constructor(code: number, message: string, data?: unknown) {
     super(message);
     this.code = code;
-    if (data !== undefined) this.data = data;
+    this.data = data;
   }
 }
 
 /** The faults that the protocol names, and the member of `data` that belongs to each. */
 const WIRE_ERRORS: Partial<
-  Record<FaultCode, { code: number; member?: "hint" | "method" | "port" }>
+  Record<FaultCode, readonly [code: number, member?: "hint" | "issues" | "method" | "port"]>
 > = {
-  cancelled: { code: RpcCode.cancelled },
-  clientNotConfigured: { code: RpcCode.clientNotConfigured },
-  authorizationInProgress: { code: RpcCode.authorizationInProgress, member: "method" },
-  grantRefused: { code: RpcCode.grantRefused, member: "hint" },
-  unknownOrganization: { code: RpcCode.unknownOrganization },
-  keychainUnavailable: { code: RpcCode.keychainUnavailable, member: "hint" },
-  keychainLocked: { code: RpcCode.keychainUnavailable, member: "hint" },
-  redirectPortInUse: { code: RpcCode.redirectPortInUse, member: "port" },
-  unknownSubscription: { code: RpcCode.unknownSubscription },
-  tooManySubscriptions: { code: RpcCode.tooManySubscriptions },
-  webexUnreachable: { code: RpcCode.webexUnreachable },
-  rateLimited: { code: RpcCode.webexUnreachable },
-  webexError: { code: RpcCode.webexUnreachable },
+  invalidParams: [RpcCode.invalidParams, "issues"],
+  cancelled: [RpcCode.cancelled],
+  clientNotConfigured: [RpcCode.clientNotConfigured],
+  authorizationInProgress: [RpcCode.authorizationInProgress, "method"],
+  grantRefused: [RpcCode.grantRefused, "hint"],
+  unknownOrganization: [RpcCode.unknownOrganization],
+  keychainUnavailable: [RpcCode.keychainUnavailable, "hint"],
+  keychainLocked: [RpcCode.keychainUnavailable, "hint"],
+  redirectPortInUse: [RpcCode.redirectPortInUse, "port"],
+  unknownSubscription: [RpcCode.unknownSubscription],
+  tooManySubscriptions: [RpcCode.tooManySubscriptions],
+  webexUnreachable: [RpcCode.webexUnreachable],
+  rateLimited: [RpcCode.webexUnreachable],
+  webexError: [RpcCode.webexUnreachable],
 };
 
 /**
@@ -63,27 +64,10 @@ export function toProtocolError(thrown: unknown, isCancelled: boolean): Protocol
   if (!(thrown instanceof Fault)) {
     return isCancelled ? new ProtocolError(RpcCode.cancelled, "The request was cancelled.") : null;
   }
-  if (thrown.code === "invalidParams") return fromInvalidParams(thrown);
-  const format = WIRE_ERRORS[thrown.code];
-  if (format === undefined) return null;
-  const { code, member } = format;
-  const data = member === undefined ? undefined : { [member]: memberOf(thrown, member) };
-  return new ProtocolError(code, thrown.message, data);
-}
-
-function memberOf(fault: Fault, member: "hint" | "method" | "port"): unknown {
-  if (member !== "hint") return fault.data[member] ?? null;
-  return fault.hint ?? fault.data.hint ?? fault.message;
-}
-
-/**
- * Some parameters, such as a cursor, are only checked by the service, which names the issues or the
- * member.
- */
-function fromInvalidParams(fault: Fault): ProtocolError {
-  const { issues, path } = fault.data;
-  const list = Array.isArray(issues)
-    ? (issues as unknown[])
-    : [{ path: typeof path === "string" ? path : "", message: fault.message }];
-  return new ProtocolError(RpcCode.invalidParams, fault.message, { issues: list });
+  const { message, hint = message, data } = thrown;
+  const [code, member] = WIRE_ERRORS[thrown.code] ?? [];
+  if (code === undefined) return null;
+  if (member === undefined) return new ProtocolError(code, message);
+  const value = member === "hint" ? hint : (data[member] ?? null);
+  return new ProtocolError(code, message, { [member]: value });
 }

@@ -7,17 +7,12 @@ import type { Clock } from "../ports/clock.js";
 import type { PresenceService } from "../presence/presence-service.js";
 import type { StatusEvents, WorkerStatus } from "../supervisor/status.js";
 
-/** The source of `worker/status` and `worker/statusChanged`. */
-export interface StatusSource {
-  current(): WorkerStatus;
-  readonly events: Subscribable<StatusEvents>;
-}
-
 export interface NotifierOptions {
   readonly channel: Channel;
   readonly presence: PresenceService;
   readonly authorization: AuthorizationService;
-  readonly status: StatusSource;
+  /** The source of `worker/status` and `worker/statusChanged`. */
+  readonly status: { current(): WorkerStatus; readonly events: Subscribable<StatusEvents> };
   readonly clock: Clock;
 }
 
@@ -39,7 +34,7 @@ export class Notifier {
   readonly #disposers: Disposer[] = [];
   #isRunning = false;
   #sequence = 0;
-  #authorizationChanges: AuthorizationChange[] = [];
+  readonly #authorizationChanges: AuthorizationChange[] = [];
   #cancelSend: Disposer | null = null;
   #cancelSendStatus: Disposer | null = null;
   #lastStatusKey = "";
@@ -57,7 +52,6 @@ export class Notifier {
       presence.events.on("changesPending", () => this.#scheduleSend()),
       authorization.events.on("authorizationsChanged", (change) => {
         this.#authorizationChanges.push(change);
-        this.#keepLatestIfCongested();
         this.#scheduleSend();
       }),
       status.events.on("statusChanged", () => this.#scheduleSendStatus()),
@@ -73,10 +67,7 @@ export class Notifier {
     this.#isRunning = false;
     for (const dispose of this.#disposers.splice(0)) dispose();
     this.#cancelSend?.();
-    this.#cancelSend = null;
     this.#cancelSendStatus?.();
-    this.#cancelSendStatus = null;
-    this.#authorizationChanges = [];
   }
 
   #scheduleSend(): void {
@@ -91,17 +82,13 @@ export class Notifier {
   /** Each step of a flow is one notification; a host that did not read gets the last step only. */
   #sendAuthorizations(): void {
     const { channel } = this.#options;
-    this.#keepLatestIfCongested();
+    const changes = this.#authorizationChanges;
+    if (channel.isCongested) changes.splice(0, changes.length - 1);
     while (!channel.isCongested) {
-      const change = this.#authorizationChanges.shift();
+      const change = changes.shift();
       if (change === undefined) return;
       channel.notify("authorization/changed", authorizationChangedParams(change));
     }
-  }
-
-  #keepLatestIfCongested(): void {
-    if (this.#options.channel.isCongested)
-      this.#authorizationChanges.splice(0, this.#authorizationChanges.length - 1);
   }
 
   #sendPresence(): void {
@@ -110,21 +97,19 @@ export class Notifier {
       if (channel.isCongested) return;
       const batch = presence.drainChanges(MAX_CHANGES_PER_NOTIFICATION);
       if (batch === null) return;
+      const { subscriptionIds, changes } = batch;
       this.#sequence += 1;
-      channel.notify("presence/changed", {
-        subscriptionIds: batch.subscriptionIds,
-        sequence: this.#sequence,
-        changes: batch.changes,
-      });
+      channel.notify("presence/changed", { subscriptionIds, sequence: this.#sequence, changes });
     }
     this.#scheduleSend();
   }
 
   #scheduleSendStatus(): void {
-    if (!this.#isRunning || this.#cancelSendStatus !== null) return;
+    if (!this.#isRunning) return;
     const { clock } = this.#options;
     const nextAllowedIn = this.#lastStatusSentAt + STATUS_INTERVAL_MS - clock.monotonic();
-    this.#cancelSendStatus = clock.schedule(Math.max(STATUS_DEBOUNCE_MS, nextAllowedIn), () => {
+    const delayMs = Math.max(STATUS_DEBOUNCE_MS, nextAllowedIn);
+    this.#cancelSendStatus ??= clock.schedule(delayMs, () => {
       this.#cancelSendStatus = null;
       this.#sendStatus();
     });
@@ -150,37 +135,22 @@ function changeKey({ phase, problems }: WorkerStatus): string {
 // to hold beyond its documented members.
 
 export function authorizationResult(authorization: Authorization): Authorization {
-  const {
-    orgId,
-    orgName,
-    authorizedBy,
-    scopes,
-    grantedAt,
-    accessTokenExpiresAt,
-    refreshTokenExpiresAt,
-    state,
-  } = authorization;
   return {
-    orgId,
-    orgName,
-    authorizedBy,
-    scopes,
-    grantedAt,
-    accessTokenExpiresAt,
-    refreshTokenExpiresAt,
-    state,
+    orgId: authorization.orgId,
+    orgName: authorization.orgName,
+    authorizedBy: authorization.authorizedBy,
+    scopes: authorization.scopes,
+    grantedAt: authorization.grantedAt,
+    accessTokenExpiresAt: authorization.accessTokenExpiresAt,
+    refreshTokenExpiresAt: authorization.refreshTokenExpiresAt,
+    state: authorization.state,
   };
 }
 
-function authorizationChangedParams({
-  authorizations,
-  flow,
-}: AuthorizationChange): Record<string, unknown> {
-  const copied = authorizations.map(authorizationResult);
-  if (flow === null) return { authorizations: copied, flow };
-  const { method, url, verificationUri, userCode, expiresAt, state, message } = flow;
-  return {
-    authorizations: copied,
-    flow: { method, url, verificationUri, userCode, expiresAt, state, message },
-  };
+function authorizationChangedParams(change: AuthorizationChange): Record<string, unknown> {
+  const authorizations = change.authorizations.map(authorizationResult);
+  if (change.flow === null) return { authorizations, flow: null };
+  const { method, url, verificationUri, userCode, expiresAt, state, message } = change.flow;
+  const flow = { method, url, verificationUri, userCode, expiresAt, state, message };
+  return { authorizations, flow };
 }

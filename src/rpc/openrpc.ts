@@ -12,7 +12,6 @@ import {
   workerStatus,
 } from "./results.js";
 
-type JsonSchema = Readonly<Record<string, unknown>>;
 type ErrorName = Exclude<
   keyof typeof RpcCode,
   "parseError" | "invalidRequest" | "methodNotFound" | "invalidParams" | "internal"
@@ -105,51 +104,15 @@ const ERROR_MESSAGE: Record<keyof typeof RpcCode, string> = {
  * parameters.
  */
 export function openRpcDocument(version: string): Record<string, unknown> {
-  const schemas = z.registry<{ id: string }>();
-  schemas.add(presenceRecord, { id: "PresenceRecord" });
-  schemas.add(authorization, { id: "Authorization" });
-  schemas.add(problem, { id: "Problem" });
-  schemas.add(workerStatus, { id: "WorkerStatus" });
-  const components: Record<string, unknown> = {};
-
-  const toSchema = (schema: z.ZodMiniType): JsonSchema => {
-    const options = { metadata: schemas, io: "input", target: "draft-7" } as const;
-    const { definitions, ...root } = z.toJSONSchema(schema, options);
-    for (const [id, definition] of Object.entries(
-      (definitions ?? {}) as Record<string, JsonSchema>,
-    )) {
-      components[id] ??= toComponent(definition);
-    }
-    const registered = schemas.get(schema);
-    if (registered === undefined) return toComponent(root);
-    components[registered.id] ??= toComponent(root);
-    return { $ref: `#/components/schemas/${registered.id}` };
+  const { params, results, notifications, components } = toJsonSchemas();
+  const contentDescriptors = ({ $ref, ...inline }: JsonSchema = {}) => {
+    const schema = $ref === undefined ? inline : components[$ref.slice(COMPONENTS.length)];
+    return Object.entries(schema?.properties ?? {}).map(([name, property]) => ({
+      name,
+      required: schema?.required?.includes(name) ?? false,
+      schema: property,
+    }));
   };
-
-  const methods = (Object.keys(PARAMS) as MethodName[]).map((name) => {
-    const [summary, ...errors] = METHODS[name];
-    return {
-      name,
-      summary,
-      paramStructure: "by-name",
-      params: contentDescriptors(toSchema(PARAMS[name]())),
-      result: { name: "result", schema: toSchema(RESULTS[name]) },
-      errors: ["invalidParams" as const, "internal" as const, ...errors].map((error) => ({
-        code: RpcCode[error],
-        message: ERROR_MESSAGE[error],
-      })),
-    };
-  });
-  const notifications = (Object.keys(NOTIFICATIONS) as (keyof typeof NOTIFICATIONS)[]).map(
-    (name) => ({
-      name,
-      summary: NOTIFICATION_SUMMARY[name],
-      "x-direction": "worker to host",
-      paramStructure: "by-name",
-      params: contentDescriptors(dereference(toSchema(NOTIFICATIONS[name]), components)),
-    }),
-  );
-
   return {
     openrpc: "1.3.2",
     info: {
@@ -157,9 +120,25 @@ export function openRpcDocument(version: string): Record<string, unknown> {
       version,
       description: "JSON-RPC 2.0 on stdin and stdout, framed by Content-Length headers.",
     },
-    methods,
+    methods: Object.entries(METHODS).map(([name, [summary, ...errors]]) => ({
+      name,
+      summary,
+      paramStructure: "by-name",
+      params: contentDescriptors(params[name]),
+      result: { name: "result", schema: results[name] },
+      errors: (["invalidParams", "internal", ...errors] as const).map((error) => ({
+        code: RpcCode[error],
+        message: ERROR_MESSAGE[error],
+      })),
+    })),
     "x-notifications": [
-      ...notifications,
+      ...Object.entries(NOTIFICATION_SUMMARY).map(([name, summary]) => ({
+        name,
+        summary,
+        "x-direction": "worker to host",
+        paramStructure: "by-name",
+        params: contentDescriptors(notifications[name]),
+      })),
       {
         name: "exit",
         summary: "Ends the process, with exit code 0 after shutdown, otherwise 1.",
@@ -174,43 +153,47 @@ export function openRpcDocument(version: string): Record<string, unknown> {
         params: [{ name: "id", required: true, schema: { type: ["string", "number"] } }],
       },
     ],
-    "x-errors": (Object.keys(RpcCode) as (keyof typeof RpcCode)[]).map((name) => ({
+    "x-errors": Object.entries(ERROR_MESSAGE).map(([name, message]) => ({
       name,
-      code: RpcCode[name],
-      message: ERROR_MESSAGE[name],
+      code: RpcCode[name as keyof typeof RpcCode],
+      message,
     })),
     components: { schemas: components },
   };
 }
 
-function contentDescriptors(
-  object: JsonSchema,
-): { name: string; required: boolean; schema: unknown }[] {
-  const required = (object.required ?? []) as readonly string[];
-  const properties = (object.properties ?? {}) as Readonly<Record<string, unknown>>;
-  return Object.entries(properties).map(([name, schema]) => ({
-    name,
-    required: required.includes(name),
-    schema,
-  }));
-}
+const COMPONENTS = "#/components/schemas/";
 
-function dereference(
-  schema: JsonSchema,
-  components: Readonly<Record<string, unknown>>,
-): JsonSchema {
-  if (typeof schema.$ref !== "string") return schema;
-  return components[schema.$ref.slice("#/components/schemas/".length)] as JsonSchema;
+/** The part of a JSON Schema that this document depends on. */
+interface JsonSchema {
+  readonly $ref?: string;
+  readonly properties?: JsonSchemas;
+  readonly required?: readonly string[];
 }
+type JsonSchemas = Readonly<Record<string, JsonSchema>>;
 
-/** Removes what only a standalone schema has; the generator's definitions are components here. */
-function toComponent(schema: JsonSchema): JsonSchema {
-  const entries = Object.entries(schema).filter(
-    ([key]) => key !== "$schema" && key !== "$id" && key !== "id",
-  );
-  const text = JSON.stringify(Object.fromEntries(entries)).replaceAll(
-    "#/definitions/",
-    "#/components/schemas/",
-  );
-  return JSON.parse(text) as JsonSchema;
+/** Converts all schemas at once, because they share the components that they reference. */
+function toJsonSchemas() {
+  const metadata = z.registry<{ id: string }>();
+  metadata.add(presenceRecord, { id: "PresenceRecord" });
+  metadata.add(authorization, { id: "Authorization" });
+  metadata.add(problem, { id: "Problem" });
+  metadata.add(workerStatus, { id: "WorkerStatus" });
+  const params = Object.entries(PARAMS).map(([name, createSchema]) => [name, createSchema()]);
+  const all = z.object({
+    params: z.object(Object.fromEntries(params) as Record<string, z.ZodMiniType>),
+    results: z.object(RESULTS),
+    notifications: z.object(NOTIFICATIONS),
+  });
+  const json = JSON.stringify(z.toJSONSchema(all, { metadata, io: "input", target: "draft-7" }));
+  const { properties, definitions } = JSON.parse(json.replaceAll("#/definitions/", COMPONENTS)) as {
+    properties: Record<"params" | "results" | "notifications", { properties: JsonSchemas }>;
+    definitions: JsonSchemas;
+  };
+  return {
+    params: properties.params.properties,
+    results: properties.results.properties,
+    notifications: properties.notifications.properties,
+    components: definitions,
+  };
 }

@@ -78,19 +78,12 @@ export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(PARAMS, name);
 }
 
-/**
- * An invalid member. `path` is, for example, `uris[3]` or `host.version`, or "" for all parameters.
- */
-interface ParamIssue {
-  readonly path: string;
-  readonly message: string;
-}
-
 const schemas = new Map<MethodName, z.ZodMiniType>();
 
 /**
  * Returns the parameters with defaults filled in; missing parameters are an empty object. Throws a
- * `ProtocolError` -32602 whose `data.issues` never contains a value, since it may be a secret.
+ * `ProtocolError` -32602 whose `data.issues` never contains a value, since it may be a secret. The
+ * `path` of an issue is, for example, `uris[3]` or `host.version`, or "" for all parameters.
  */
 export function checkParams<M extends MethodName>(method: M, params: unknown): Params<M> {
   let schema = schemas.get(method);
@@ -109,12 +102,10 @@ export function checkParams<M extends MethodName>(method: M, params: unknown): P
   );
 }
 
-function invalidParams(issues: readonly ParamIssue[]): ProtocolError {
+function invalidParams(issues: readonly { path: string; message: string }[]): ProtocolError {
   const [{ path, message } = { path: "", message: "" }] = issues;
-  const detail = path === "" ? message : `${path}: ${message}`;
-  return new ProtocolError(RpcCode.invalidParams, `The parameters are invalid. ${detail}`, {
-    issues,
-  });
+  const text = `The parameters are invalid. ${path === "" ? message : `${path}: ${message}`}`;
+  return new ProtocolError(RpcCode.invalidParams, text, { issues });
 }
 
 function formatPath(path: readonly PropertyKey[]): string {

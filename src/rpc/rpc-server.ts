@@ -1,4 +1,3 @@
-import { asFault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { FlowView } from "../authorization/flow.js";
 import type { ChannelEndReason, RequestCall } from "../ports/channel.js";
@@ -7,7 +6,8 @@ import type { Logger } from "../ports/logger.js";
 import { ProtocolError, RpcCode, toProtocolError } from "./errors.js";
 import { authorizationResult, Notifier, type NotifierOptions } from "./notifier.js";
 import { checkParams, isMethodName, type MethodName, type Params } from "./params.js";
-import { PROTOCOL_VERSION, Session, type HostInfo } from "./session.js";
+
+const PROTOCOL_VERSION = "1.0";
 
 export interface RpcServerOptions extends NotifierOptions {
   /** Requests a sweep of one organization, or of all (null). Fault: `unknownOrganization`. */
@@ -17,7 +17,7 @@ export interface RpcServerOptions extends NotifierOptions {
   readonly openRpc: () => Promise<unknown>;
   readonly crypto: Crypto;
   readonly logger: Logger;
-  readonly onInitialize: (hostInfo: HostInfo) => void;
+  readonly onInitialize: (params: Params<"initialize">) => void;
   /** Called after `shutdown` is accepted and before it is answered. */
   readonly onShutdown: () => void | Promise<void>;
   /** Called once, when the host sends `exit`: with 0 after `shutdown`, otherwise with 1. */
@@ -33,14 +33,14 @@ type Methods = {
 /** Dispatches the host's requests and sends it responses and notifications. */
 export class RpcServer {
   readonly #options: RpcServerOptions;
-  readonly #session = new Session();
-  readonly #methods: Methods;
   readonly #notifier: Notifier;
+  readonly #methods: Methods;
+  #state: "new" | "initialized" | "shutDown" | "exited" = "new";
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#notifier = new Notifier(options);
-    this.#methods = createMethods(options, this.#session, this.#notifier);
+    this.#methods = this.#createMethods();
   }
 
   start(): void {
@@ -65,7 +65,9 @@ export class RpcServer {
 
   #request(method: string, params: unknown, call: RequestCall): unknown {
     try {
-      this.#session.assertOpen();
+      if (this.#state === "shutDown" || this.#state === "exited") {
+        throw invalidRequest("The worker is shut down and accepts only exit.");
+      }
       if (!isMethodName(method)) {
         throw new ProtocolError(RpcCode.methodNotFound, "There is no such method.");
       }
@@ -103,121 +105,104 @@ export class RpcServer {
       logger.debug("Ignored an unknown notification.", { method: method.slice(0, 100) });
       return;
     }
-    const code = this.#session.exit();
-    if (code === null) return;
+    if (this.#state === "exited") return;
+    const code = this.#state === "shutDown" ? 0 : 1;
+    this.#state = "exited";
     this.#notifier.stop();
-    try {
-      onExit(code);
-    } catch (error) {
-      logger.error("The exit requested by the host failed.", { error: asFault(error) });
+    onExit(code);
+  }
+
+  /** Optional, and accepted once. A rejected call does not count. */
+  #initialize(params: Params<"initialize">): Record<string, unknown> {
+    if (this.#state !== "new") throw invalidRequest("The session is already initialized.");
+    if (!/^1(\.\d+)*$/.test(params.protocolVersion)) {
+      throw new ProtocolError(
+        RpcCode.protocolMismatch,
+        "The worker does not support this version of the protocol.",
+        { supported: [PROTOCOL_VERSION] },
+      );
     }
+    this.#state = "initialized";
+    this.#options.onInitialize(params);
+    return {
+      protocolVersion: PROTOCOL_VERSION,
+      worker: { name: "ucx-webex-presence", version: this.#options.version },
+      capabilities: {
+        presence: true,
+        subscriptions: true,
+        authorization: ["browser", "device", "import"],
+        organizations: "multiple",
+      },
+    };
+  }
+
+  #createMethods(): Methods {
+    const { presence, authorization, status, openRpc, poll, onShutdown } = this.#options;
+    return {
+      initialize: (params) => this.#initialize(params),
+      shutdown: () => {
+        this.#state = "shutDown";
+        this.#notifier.stop();
+        return onShutdown();
+      },
+      "rpc.discover": () => openRpc(),
+
+      "presence/get": ({ uri, maxWaitMs }, call) => {
+        const result = presence.get([uri], maxWaitMs, signalOf(maxWaitMs, call));
+        return result instanceof Promise ? result.then(([record]) => record) : result[0];
+      },
+      "presence/getMany": ({ uris, maxWaitMs }, call) => {
+        const result = presence.get(uris, maxWaitMs, signalOf(maxWaitMs, call));
+        if (!(result instanceof Promise)) return { records: result };
+        return result.then((records) => ({ records }));
+      },
+      "presence/list": ({ limit, cursor = null, states = null, orgId = null }) =>
+        presence.list({ limit, cursor, states, orgId }),
+      "presence/subscribe": ({ uris }) =>
+        presence.subscribe(uris === undefined ? { all: true } : { uris }),
+      "presence/unsubscribe": ({ subscriptionId }) => presence.unsubscribe(subscriptionId),
+
+      "authorization/setClient": ({ clientId, clientSecret }) =>
+        authorization.setClient(clientId, new Secret(clientSecret)),
+      "authorization/begin": async ({ method }, call) =>
+        beginResult(await authorization.begin(method, call.signal)),
+      "authorization/cancel": () => authorization.cancel(),
+      "authorization/import": async (params, call) => {
+        const { accessToken, expiresIn = null, refreshTokenExpiresIn = null } = params;
+        const grant = {
+          refreshToken: new Secret(params.refreshToken),
+          accessToken: accessToken === undefined ? null : new Secret(accessToken),
+          expiresIn,
+          refreshTokenExpiresIn,
+          scope: params.scope ?? null,
+        };
+        return authorizationResult(await authorization.import(grant, call.signal));
+      },
+      "authorization/list": async () => ({
+        authorizations: (await authorization.list()).map(authorizationResult),
+      }),
+      "authorization/revoke": ({ orgId }, call) => authorization.revoke(orgId, call.signal),
+      "authorization/setProxyPassword": ({ password }) =>
+        authorization.setProxyPassword(password === null ? null : new Secret(password)),
+
+      "worker/status": () => status.current(),
+      "worker/poll": ({ orgId = null }) => poll(orgId),
+    };
   }
 }
 
-function createMethods(options: RpcServerOptions, session: Session, notifier: Notifier): Methods {
-  const { presence, authorization } = options;
-  return {
-    initialize: (params) => {
-      options.onInitialize(session.initialize(params));
-      return {
-        protocolVersion: PROTOCOL_VERSION,
-        worker: { name: "ucx-webex-presence", version: options.version },
-        capabilities: {
-          presence: true,
-          subscriptions: true,
-          authorization: ["browser", "device", "import"],
-          organizations: "multiple",
-        },
-      };
-    },
-    shutdown: async () => {
-      session.shutDown();
-      notifier.stop();
-      await options.onShutdown();
-      return null;
-    },
-    "rpc.discover": () => options.openRpc(),
-
-    "presence/get": ({ uri, maxWaitMs }, call) => {
-      const result = presence.get([uri], maxWaitMs, signalOf(maxWaitMs, call));
-      return result instanceof Promise ? result.then(([record]) => record) : result[0];
-    },
-    "presence/getMany": ({ uris, maxWaitMs }, call) => {
-      const result = presence.get(uris, maxWaitMs, signalOf(maxWaitMs, call));
-      return result instanceof Promise
-        ? result.then((records) => ({ records }))
-        : { records: result };
-    },
-    "presence/list": ({ limit, cursor = null, states = null, orgId = null }) => {
-      const { records, nextCursor, total } = presence.list({ limit, cursor, states, orgId });
-      return { records, nextCursor, total };
-    },
-    "presence/subscribe": ({ uris }) => {
-      const target = uris === undefined ? ({ all: true } as const) : { uris };
-      const { subscriptionId, records } = presence.subscribe(target);
-      return { subscriptionId, records };
-    },
-    "presence/unsubscribe": ({ subscriptionId }) => {
-      presence.unsubscribe(subscriptionId);
-      return null;
-    },
-
-    "authorization/setClient": async ({ clientId, clientSecret }) => {
-      await authorization.setClient(clientId, new Secret(clientSecret));
-      return null;
-    },
-    "authorization/begin": async ({ method }, call) =>
-      beginResult(await authorization.begin(method, call.signal)),
-    "authorization/cancel": async () => {
-      await authorization.cancel();
-      return null;
-    },
-    "authorization/import": async (
-      { refreshToken, accessToken, expiresIn = null, refreshTokenExpiresIn = null, scope = null },
-      call,
-    ) => {
-      const grant = {
-        refreshToken: new Secret(refreshToken),
-        accessToken: accessToken === undefined ? null : new Secret(accessToken),
-        expiresIn,
-        refreshTokenExpiresIn,
-        scope,
-      };
-      return authorizationResult(await authorization.import(grant, call.signal));
-    },
-    "authorization/list": async () => ({
-      authorizations: (await authorization.list()).map(authorizationResult),
-    }),
-    "authorization/revoke": async ({ orgId }, call) => {
-      const { revokedAtWebex } = await authorization.revoke(orgId, call.signal);
-      return { revokedAtWebex };
-    },
-    "authorization/setProxyPassword": async ({ password }) => {
-      await authorization.setProxyPassword(password === null ? null : new Secret(password));
-      return null;
-    },
-
-    "worker/status": () => options.status.current(),
-    "worker/poll": ({ orgId = null }) => {
-      const { accepted, nextPossibleAt } = options.poll(orgId);
-      return { accepted, nextPossibleAt };
-    },
-  };
+function invalidRequest(message: string): ProtocolError {
+  return new ProtocolError(RpcCode.invalidRequest, message);
 }
 
 function beginResult(flow: FlowView): Record<string, unknown> {
-  const {
-    method,
-    url,
-    redirectUri,
-    verificationUri,
-    verificationUriComplete,
-    userCode,
-    expiresAt,
-  } = flow;
-  return method === "browser"
-    ? { method, url, redirectUri, expiresAt }
-    : { method, verificationUri, verificationUriComplete, userCode, expiresAt };
+  const { method, expiresAt } = flow;
+  if (method === "browser") {
+    const { url, redirectUri } = flow;
+    return { method, url, redirectUri, expiresAt };
+  }
+  const { verificationUri, verificationUriComplete, userCode } = flow;
+  return { method, verificationUri, verificationUriComplete, userCode, expiresAt };
 }
 
 const NEVER_ABORTED = new AbortController().signal;

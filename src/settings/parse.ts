@@ -1,3 +1,4 @@
+import { problemText, type ProblemDetail } from "../faults/problem-catalog.js";
 import type { ReadIniLine } from "../ports/settings-file.js";
 import {
   defaultSettings,
@@ -75,16 +76,25 @@ export function invalidValue(
   occurrence: Occurrence,
   { reason, hint }: { readonly reason: string; readonly hint: string },
   current: Settings,
+  more: Pick<ProblemDetail, "trusted"> = {},
 ): InvalidValue {
   const key = SETTING_KEYS[field].name;
   const value = truncate(occurrence.value);
+  const { line } = occurrence;
   const currentText = toDisplayText(displayValue(field, current[field]));
   return {
     key,
     value,
-    line: occurrence.line,
-    message: `${key}=${value} (line ${occurrence.line}) ${reason}; it stays ${currentText}.`,
-    hint,
+    line,
+    ...problemText("settingsInvalid", {
+      key,
+      value,
+      line,
+      reason,
+      hint,
+      current: currentText,
+      ...more,
+    }),
   };
 }
 

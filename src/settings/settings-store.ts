@@ -1,4 +1,5 @@
 import { type Disposer, Emitter } from "../faults/emitter.js";
+import { problemText } from "../faults/problem-catalog.js";
 import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -144,12 +145,8 @@ export class SettingsStore {
     const allProblems = [...problems];
     if (result !== PENDING && !result.ok) {
       const occurrence = { value: settings.caFile ?? "", line: lines.get("caFile") ?? 0 };
-      const problem = invalidValue("caFile", occurrence, result, this.settings);
-      const consequence =
-        before.certificates === null
-          ? "Only the default root certificates are trusted."
-          : "Its certificates remain trusted.";
-      allProblems.push({ ...problem, message: `${problem.message} ${consequence}` });
+      const trusted = before.certificates === null ? "defaultRoots" : "previousFile";
+      allProblems.push(invalidValue("caFile", occurrence, result, this.settings, { trusted }));
     }
     this.#setCurrent({
       settings: { ...settings, caFile: after.caFile },
@@ -181,18 +178,20 @@ export class SettingsStore {
         {
           code: "settingsMissing",
           key: null,
-          message: `The settings file ${this.path} does not exist. The defaults are in effect, and presence from Webex is off.`,
-          hint: "Create the file with WebexPresence.Enable=1 to turn presence on, or launch the worker with --settings and the path of the file.",
+          ...problemText("settingsMissing", { path: this.path }),
         },
       ],
     });
   }
 
   #handleUnreadable(reason: string): void {
-    const consequence =
-      this.#current === null
-        ? "the defaults are in effect, and presence from Webex is off"
-        : "all settings stay as they were";
+    const detail = {
+      path: this.path,
+      reason,
+      ...(this.#current === null && {
+        current: "the defaults are in effect, and presence from Webex is off",
+      }),
+    };
     this.#discardParsed();
     this.#setCurrent({
       settings: this.settings,
@@ -202,8 +201,7 @@ export class SettingsStore {
         {
           code: "settingsUnreadable",
           key: null,
-          message: `The settings file ${this.path} cannot be read: ${reason}. Until it can be read, ${consequence}.`,
-          hint: "Save it as a text file (UTF-8, UTF-16 with a byte order mark, or Windows-1252) that the worker's account can read.",
+          ...problemText("settingsUnreadable", detail),
         },
       ],
     });

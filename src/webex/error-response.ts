@@ -1,20 +1,16 @@
-import { Fault, type FaultDetails } from "../faults/fault.js";
+import { Fault, type FaultCode, type FaultDetails } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
-import { isObject, type JsonObject, optionalString } from "./json-response.js";
+import { isObject, type JsonObject, optionalString, parseJson } from "./json-response.js";
 
 /** An error response in any of the forms that Webex and gateways use. */
 export interface ErrorResponse {
-  /**
-   * Webex's message for the log: one line of at most 200 characters without addresses and tokens,
-   * or "".
-   */
+  readonly status: number;
+  /** Webex's message: one line of at most 200 characters without addresses and tokens, or "". */
   readonly text: string;
   /** The error code in the body (RFC 6749 5.2, RFC 8628 3.5), or null. */
   readonly oauthError: string | null;
-  /**
-   * Whether the body is a JSON object, as Webex sends it; otherwise the response is from a gateway.
-   */
+  /** Whether the body is a JSON object, as Webex sends it; otherwise it is from a gateway. */
   readonly isJson: boolean;
   readonly details: FaultDetails;
 }
@@ -45,99 +41,97 @@ const OAUTH_ERRORS = [
  * milliseconds since the epoch.
  */
 export function parseErrorResponse(
-  response: HttpResponse,
+  { status, headers, body: bytes }: HttpResponse,
   nowMs: number,
   secrets: readonly Secret[],
 ): ErrorResponse {
-  const body = tryParseObject(response.body);
-  const descriptions = Array.isArray(body?.errors)
-    ? body.errors.map((entry: unknown) => stringMember(entry, "description"))
-    : [];
+  const body = tryParseObject(bytes);
+  const errors: unknown[] = Array.isArray(body?.errors) ? body.errors : [];
+  const error = optionalString(body, "error");
   const texts = [
-    stringMember(body, "message"),
-    ...descriptions,
-    stringMember(body, "error_description"),
-    stringMember(body, "error"),
-  ];
-  const trackingId =
-    parseTrackingId(stringMember(body, "trackingId")) ??
-    parseTrackingId(response.headers.trackingid ?? "");
-  const delayMs = retryAfterMs(response.headers["retry-after"], serverTime(response, nowMs));
+    optionalString(body, "message"),
+    ...errors.map((entry) => optionalString(entry, "description")),
+    optionalString(body, "error_description"),
+    error,
+  ].filter((text) => text !== null);
+  const oauthError = findOAuthError(error, texts);
+  // The values of a repeated header are joined by commas.
+  const trackingId = [optionalString(body, "trackingId"), headers.trackingid]
+    .map((ids) => ids?.split(",")[0]?.trim() ?? "")
+    .find((id) => /^[\w.:-]{1,100}$/.test(id));
+  // `Retry-After` dates are relative to the server's clock.
+  const serverTime = Date.parse(headers.date ?? "");
+  const now = Number.isNaN(serverTime) ? nowMs : serverTime;
+  const delayMs = retryAfterMs(headers["retry-after"], now);
   return {
-    text: sanitize([...new Set(texts.filter((text) => text !== ""))].join(" - "), secrets),
-    oauthError: oauthError(stringMember(body, "error"), texts),
+    status,
+    text: sanitize([...new Set(texts)].join(" - "), secrets),
+    oauthError,
     isJson: body !== null,
     details: {
-      status: response.status,
-      ...(trackingId !== null && { trackingId }),
+      status,
+      ...(trackingId !== undefined && { trackingId }),
       ...(delayMs !== undefined && { retryAfterMs: delayMs }),
+      ...(oauthError !== null && { data: { error: oauthError } }),
     },
   };
 }
 
-/** The fault for a response of the REST service that is neither a success nor a redirect. */
-export function restFault(status: number, { text, details }: ErrorResponse): Fault {
-  const detail = text === "" ? "." : `: ${text}`;
-  switch (status) {
-    case 401:
-      return new Fault("unauthorized", `Webex rejected the access token (401)${detail}`, {
-        ...details,
-        hint: "Authorize the organization again.",
-      });
-    case 403:
-      return new Fault("forbidden", `Webex denied the request (403)${detail}`, {
-        ...details,
-        hint: "Check that the administrator who authorized is still a full administrator, that the scopes were granted, and that Control Hub allows the integration.",
-      });
-    case 404:
-      return new Fault("notFound", `Webex found nothing at this address (404)${detail}`, details);
-    // 423 Locked: Webex also uses it for rate limiting, sometimes with Retry-After.
-    case 423:
-    case 429:
-      return new Fault(
-        "rateLimited",
-        `Webex is limiting the rate of requests (${status})${detail}`,
-        details,
-      );
-  }
-  if (status >= 400 && status < 500) {
-    return new Fault("refused", `Webex rejected the request (${status})${detail}`, details);
-  }
-  return new Fault("webexError", `Webex responded with an error (${status})${detail}`, {
-    ...details,
-    hint: "No action is needed unless the error persists. Then check status.webex.com, and give the tracking id to Cisco's support.",
-  });
+/** Webex also responds with 423 Locked to too many requests, sometimes with `Retry-After`. */
+export function isRateLimited(status: number): boolean {
+  return status === 429 || status === 423;
 }
 
-/** `Retry-After` dates are relative to the server's clock. */
-function serverTime(response: HttpResponse, nowMs: number): number {
-  const date = Date.parse(response.headers.date ?? "");
-  return Number.isNaN(date) ? nowMs : date;
+/** The fault for a response of the REST service that is neither a success nor a redirect. */
+export function restFault(error: ErrorResponse): Fault {
+  const { status } = error;
+  if (status === 401) {
+    const hint = "Authorize the organization again.";
+    return responseFault("unauthorized", "Webex rejected the access token", error, hint);
+  }
+  if (status === 403) {
+    const hint =
+      "Check that the administrator who authorized is still a full administrator, that the scopes were granted, and that Control Hub allows the integration.";
+    return responseFault("forbidden", "Webex denied the request", error, hint);
+  }
+  if (status === 404) {
+    return responseFault("notFound", "Webex found nothing at this address", error);
+  }
+  if (isRateLimited(status)) {
+    return responseFault("rateLimited", "Webex is limiting the rate of requests", error);
+  }
+  if (status >= 400 && status < 500) {
+    return responseFault("refused", "Webex rejected the request", error);
+  }
+  const hint =
+    "No action is needed unless the error persists. Then check status.webex.com, and give the tracking id to Cisco's support.";
+  return responseFault("webexError", "Webex responded with an error", error, hint);
+}
+
+/** `event` says what happened; the status and Webex's message follow. */
+export function responseFault(
+  code: FaultCode,
+  event: string,
+  { status, text, details }: ErrorResponse,
+  hint?: string,
+): Fault {
+  const message = `${event} (${status})${text === "" ? "." : `: ${text}`}`;
+  return new Fault(code, message, { ...details, ...(hint !== undefined && { hint }) });
 }
 
 function tryParseObject(body: Uint8Array): JsonObject | null {
   if (body.length === 0 || body.length > MAX_BODY_BYTES) return null;
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    const value = parseJson(body);
     return isObject(value) ? value : null;
   } catch {
     return null;
   }
 }
 
-function stringMember(value: unknown, name: string): string {
-  return optionalString(value, name) ?? "";
-}
-
-/** Uses the first id of a repeated header, whose values are joined by commas. */
-function parseTrackingId(text: string): string | null {
-  const first = text.split(",")[0]?.trim() ?? "";
-  return /^[\w.:-]{1,100}$/.test(first) ? first : null;
-}
-
 /** Webex also puts the error code into the other texts, as a word. */
-function oauthError(error: string, texts: readonly string[]): string | null {
-  const exact = OAUTH_ERRORS.find((code) => code === error.toLowerCase());
+function findOAuthError(error: string | null, texts: readonly string[]): string | null {
+  const exact = OAUTH_ERRORS.find((code) => code === error?.toLowerCase());
   if (exact !== undefined) return exact;
   const words = texts.flatMap((text) => text.toLowerCase().split(/[^a-z_]+/));
   return OAUTH_ERRORS.find((code) => words.includes(code)) ?? null;

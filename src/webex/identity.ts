@@ -1,18 +1,7 @@
 import type { Secret } from "../faults/secret.js";
-import {
-  optionalString,
-  parseJsonObject,
-  requiredItems,
-  requiredString,
-  type JsonObject,
-} from "./json-response.js";
-import { decodeMe, type Me } from "./person-decoder.js";
-import { RestClient, SMALL_LIMITS, type RequestLimiter, type RestOptions } from "./rest.js";
-
-interface OrganizationName {
-  readonly orgId: string;
-  readonly orgName: string;
-}
+import { type JsonObject, optionalString, requiredItems, requiredString } from "./json-response.js";
+import { decodeMe, type Me } from "./people.js";
+import { type RequestLimiter, RestClient, type RestOptions } from "./rest.js";
 
 /** Identifies the owner of a token that is not yet stored. Faults as `PeopleApi`. */
 export interface IdentityApi {
@@ -20,54 +9,44 @@ export interface IdentityApi {
   /** Returns the id if the organization has no name. */
   organizationName(accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string>;
   /** Returns the organizations that the token can see: several for a partner's administrator. */
-  organizations(accessToken: Secret, signal: AbortSignal): Promise<readonly OrganizationName[]>;
+  organizations(
+    accessToken: Secret,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly orgId: string; readonly orgName: string }[]>;
 }
 
 /** The token does not belong to a known organization yet, so there is no budget to limit it. */
 const UNLIMITED: RequestLimiter = { acquire: () => Promise.resolve(), complete: () => undefined };
 
-export class WebexIdentity implements IdentityApi {
-  readonly #options: RestOptions;
-  readonly #onRequest: (orgId: string) => void;
-
-  /** `onRequest` is called once for each request, as soon as its organization is known. */
-  constructor(options: RestOptions, onRequest: (orgId: string) => void) {
-    this.#options = options;
-    this.#onRequest = onRequest;
-  }
-
-  async me(accessToken: Secret, signal: AbortSignal): Promise<Me> {
-    const me = decodeMe(await this.#get(accessToken, "people/me", signal));
-    this.#onRequest(me.orgId);
-    return me;
-  }
-
-  async organizationName(accessToken: Secret, orgId: string, signal: AbortSignal): Promise<string> {
-    this.#onRequest(orgId);
-    const path = `organizations/${encodeURIComponent(orgId)}`;
-    return optionalString(await this.#get(accessToken, path, signal), "displayName") ?? orgId;
-  }
-
-  async organizations(
-    accessToken: Secret,
-    signal: AbortSignal,
-  ): Promise<readonly OrganizationName[]> {
-    const items = requiredItems(await this.#get(accessToken, "organizations", signal));
-    const organizations = items.map((item) => {
-      const orgId = requiredString(item, "id");
-      return { orgId, orgName: optionalString(item, "displayName") ?? orgId };
-    });
-    if (organizations.length === 1) for (const { orgId } of organizations) this.#onRequest(orgId);
-    return organizations;
-  }
-
-  async #get(accessToken: Secret, path: string, signal: AbortSignal): Promise<JsonObject> {
-    const tokens = {
-      getToken: () => Promise.resolve(accessToken),
-      replace: () => Promise.resolve(null),
-    };
-    const rest = new RestClient(this.#options, tokens, UNLIMITED);
-    const { response } = await rest.get(`${this.#options.apiUrl}/${path}`, SMALL_LIMITS, signal);
-    return parseJsonObject(response);
-  }
+/** `onRequest` is called once for each request, as soon as its organization is known. */
+export function createIdentityApi(
+  options: RestOptions,
+  onRequest: (orgId: string) => void,
+): IdentityApi {
+  const get = (accessToken: Secret, path: string, signal: AbortSignal): Promise<JsonObject> => {
+    const getToken = () => Promise.resolve(accessToken);
+    const tokens = { getToken, replace: () => Promise.resolve(null) };
+    return new RestClient(options, tokens, UNLIMITED).getObject(path, signal);
+  };
+  return {
+    async me(accessToken, signal) {
+      const me = decodeMe(await get(accessToken, "people/me", signal));
+      onRequest(me.orgId);
+      return me;
+    },
+    async organizationName(accessToken, orgId, signal) {
+      onRequest(orgId);
+      const path = `organizations/${encodeURIComponent(orgId)}`;
+      return optionalString(await get(accessToken, path, signal), "displayName") ?? orgId;
+    },
+    async organizations(accessToken, signal) {
+      const items = requiredItems(await get(accessToken, "organizations", signal));
+      const organizations = items.map((item) => {
+        const orgId = requiredString(item, "id");
+        return { orgId, orgName: optionalString(item, "displayName") ?? orgId };
+      });
+      if (organizations.length === 1) for (const { orgId } of organizations) onRequest(orgId);
+      return organizations;
+    },
+  };
 }

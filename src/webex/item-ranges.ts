@@ -1,7 +1,7 @@
-import { parseJson } from "./json-response.js";
+import { decodeText } from "./json-response.js";
 
 /** From `start` up to, but not including, `end`, in bytes. */
-export interface ByteRange {
+interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
@@ -78,16 +78,9 @@ function isValidAround(body: Uint8Array, { key, open }: ItemsMember, close: numb
     body.subarray(key + ITEMS_KEY.length - 1, open + 1),
     body.subarray(close),
   ];
-  const remainder = new Uint8Array(
-    segments.reduce((length, segment) => length + segment.length, 0),
-  );
-  let at = 0;
-  for (const segment of segments) {
-    remainder.set(segment, at);
-    at += segment.length;
-  }
   try {
-    return !Object.hasOwn(parseJson(remainder) as object, "items");
+    const remainder: unknown = JSON.parse(segments.map(decodeText).join(""));
+    return !Object.hasOwn(remainder as object, "items");
   } catch {
     return false;
   }

@@ -17,10 +17,14 @@ export function parseJsonObject(response: HttpResponse): JsonObject {
   throw malformedResponse("is JSON, but not an object", response.status);
 }
 
+export function decodeText(body: Uint8Array): string {
+  decoder ??= new TextDecoder();
+  return decoder.decode(body);
+}
+
 /** Parses JSON in UTF-8. Throws as `parseJsonObject` does. */
 export function parseJson(body: Uint8Array, status?: number): unknown {
-  decoder ??= new TextDecoder();
-  const text = decoder.decode(body);
+  const text = decodeText(body);
   try {
     return JSON.parse(text);
   } catch {

@@ -1,7 +1,13 @@
-import { Fault } from "../faults/fault.js";
+import type { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
-import { type ErrorResponse, parseErrorResponse, restFault } from "./error-response.js";
+import {
+  type ErrorResponse,
+  isRateLimited,
+  parseErrorResponse,
+  responseFault,
+  restFault,
+} from "./error-response.js";
 import {
   type JsonObject,
   optionalString,
@@ -49,7 +55,7 @@ export interface AuthorizationRequest {
   readonly codeChallenge: string;
 }
 
-export interface AuthorizationCodeGrant {
+interface AuthorizationCodeGrant {
   readonly code: Secret;
   readonly redirectUri: string;
   readonly codeVerifier: Secret;
@@ -105,160 +111,121 @@ export function webexEndpoints(apiUrl: string): OAuthEndpoints {
   };
 }
 
-const DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code";
-
 interface FormRequest {
   readonly url: string;
-  readonly fields: Readonly<Record<string, string>>;
+  /** No message contains a `Secret` of the form, even if Webex echoes it. */
+  readonly fields: Readonly<Record<string, string | Secret>>;
   /** Sends the credentials by HTTP Basic authentication. */
   readonly basicAuth?: OAuthClient;
   /** The response may contain tokens, which Webex sends only once. */
   readonly isIrreplaceable?: boolean;
-  /** Secrets of the form that no message may contain. */
-  readonly secrets: readonly Secret[];
 }
 
 /** The status decides the fault; the body only refines it. */
-export class WebexOAuth implements OAuthApi {
-  readonly #options: Omit<RestOptions, "apiUrl">;
-  readonly #endpoints: OAuthEndpoints;
-
-  constructor(options: Omit<RestOptions, "apiUrl">, endpoints: OAuthEndpoints) {
-    this.#options = options;
-    this.#endpoints = endpoints;
-  }
-
-  authorizeUrl(request: AuthorizationRequest): string {
-    // Some consent pages do not decode + as a space, as URLSearchParams encodes it.
-    const query = Object.entries({
-      response_type: "code",
-      client_id: request.clientId,
-      redirect_uri: request.redirectUri,
-      scope: request.scope,
-      state: request.state,
-      code_challenge: request.codeChallenge,
-      code_challenge_method: "S256",
-    }).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-    return `${this.#endpoints.authorize}?${query.join("&")}`;
-  }
-
-  async exchangeCode(
-    client: OAuthClient,
-    grant: AuthorizationCodeGrant,
-    signal: AbortSignal,
-  ): Promise<TokenResponse> {
-    const fields = {
-      grant_type: "authorization_code",
-      code: grant.code.reveal(),
-      redirect_uri: grant.redirectUri,
-      code_verifier: grant.codeVerifier.reveal(),
-    };
-    return this.#requestTokens(client, fields, [grant.code, grant.codeVerifier], signal);
-  }
-
-  async refresh(
-    client: OAuthClient,
-    refreshToken: Secret,
-    signal: AbortSignal,
-  ): Promise<TokenResponse> {
-    const fields = { grant_type: "refresh_token", refresh_token: refreshToken.reveal() };
-    return this.#requestTokens(client, fields, [refreshToken], signal);
-  }
-
-  async authorizeDevice(
-    client: OAuthClient,
-    scope: string,
-    signal: AbortSignal,
-  ): Promise<DeviceAuthorization> {
-    const fields = { client_id: client.clientId, scope };
-    const form = { url: this.#endpoints.deviceAuthorize, fields, secrets: [] };
-    return decodeDeviceAuthorization(parseJsonObject(await this.#post(form, signal)));
-  }
-
-  async pollDeviceToken(
-    client: OAuthClient,
-    deviceCode: Secret,
-    signal: AbortSignal,
-  ): Promise<DeviceTokenPoll> {
-    const form = {
-      url: this.#endpoints.deviceToken,
-      fields: {
-        grant_type: DEVICE_GRANT,
-        device_code: deviceCode.reveal(),
-        client_id: client.clientId,
-      },
-      basicAuth: client,
-      isIrreplaceable: true,
-      secrets: [deviceCode],
-    };
-    const { response, error } = await this.#send(form, signal);
-    if (error !== null) return toDeviceTokenPoll(response.status, error);
-    return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
-  }
-
-  async revoke(client: OAuthClient, token: Secret, signal: AbortSignal): Promise<void> {
-    const fields = { token: token.reveal(), token_type_hint: "refresh_token" };
-    const form = { url: this.#endpoints.revoke, fields, basicAuth: client, secrets: [token] };
-    await this.#post(form, signal);
-  }
-
-  async #requestTokens(
-    client: OAuthClient,
-    grant: Readonly<Record<string, string>>,
-    secrets: readonly Secret[],
-    signal: AbortSignal,
-  ): Promise<TokenResponse> {
-    const { clientId, clientSecret } = client;
-    const form = {
-      url: this.#endpoints.token,
-      fields: { ...grant, client_id: clientId, client_secret: clientSecret.reveal() },
-      isIrreplaceable: true,
-      secrets: [...secrets, clientSecret],
-    };
-    return decodeTokenResponse(parseJsonObject(await this.#post(form, signal)));
-  }
-
-  /** Returns a 2xx response. */
-  async #post(form: FormRequest, signal: AbortSignal): Promise<HttpResponse> {
-    const { response, error } = await this.#send(form, signal);
-    if (error !== null) throw oauthFault(response.status, error);
-    return response;
-  }
-
-  async #send(
-    form: FormRequest,
+export function createOAuthApi(
+  { http, clock, version, apiUrl }: RestOptions,
+  endpoints = webexEndpoints(apiUrl),
+): OAuthApi {
+  async function send(
+    { url, fields, basicAuth, isIrreplaceable = false }: FormRequest,
     signal: AbortSignal,
   ): Promise<{ readonly response: HttpResponse; readonly error: ErrorResponse | null }> {
     throwIfCancelled(signal);
-    const { http, version, clock } = this.#options;
-    const { basicAuth, isIrreplaceable = false } = form;
     const response = await http.send({
       method: "POST",
-      url: form.url,
+      url,
       headers: {
         Accept: "application/json",
         "Content-Type": "application/x-www-form-urlencoded",
         "User-Agent": `ucx-webex-presence/${version}`,
         ...(basicAuth !== undefined && { Authorization: basicCredentials(basicAuth) }),
       },
-      body: new URLSearchParams({ ...form.fields }).toString(),
+      body: encodeForm(fields),
       ...SMALL_LIMITS,
-      ...(isIrreplaceable && { isIrreplaceable }),
+      isIrreplaceable,
       signal,
     });
     if (response.status >= 200 && response.status < 300) return { response, error: null };
-    const secrets = [...form.secrets, ...(basicAuth === undefined ? [] : [basicAuth.clientSecret])];
+    const secrets = [...Object.values(fields), basicAuth?.clientSecret].filter(
+      (value) => value instanceof Secret,
+    );
     return { response, error: parseErrorResponse(response, clock.now(), secrets) };
   }
+
+  async function post(form: FormRequest, signal: AbortSignal): Promise<HttpResponse> {
+    const { response, error } = await send(form, signal);
+    if (error !== null) throw oauthFault(error);
+    return response;
+  }
+
+  async function requestTokens(
+    { clientId, clientSecret }: OAuthClient,
+    grant: FormRequest["fields"],
+    signal: AbortSignal,
+  ): Promise<TokenResponse> {
+    const fields = { ...grant, client_id: clientId, client_secret: clientSecret };
+    const response = await post({ url: endpoints.token, fields, isIrreplaceable: true }, signal);
+    return decodeTokenResponse(parseJsonObject(response));
+  }
+
+  return {
+    authorizeUrl(request) {
+      // Some consent pages do not decode + as a space, as URLSearchParams encodes it.
+      const query = Object.entries({
+        response_type: "code",
+        client_id: request.clientId,
+        redirect_uri: request.redirectUri,
+        scope: request.scope,
+        state: request.state,
+        code_challenge: request.codeChallenge,
+        code_challenge_method: "S256",
+      }).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+      return `${endpoints.authorize}?${query.join("&")}`;
+    },
+    exchangeCode(client, { code, redirectUri, codeVerifier }, signal) {
+      const grant = { grant_type: "authorization_code", code, redirect_uri: redirectUri };
+      return requestTokens(client, { ...grant, code_verifier: codeVerifier }, signal);
+    },
+    refresh: (client, refreshToken, signal) =>
+      requestTokens(client, { grant_type: "refresh_token", refresh_token: refreshToken }, signal),
+    async authorizeDevice({ clientId }, scope, signal) {
+      const form = { url: endpoints.deviceAuthorize, fields: { client_id: clientId, scope } };
+      return decodeDeviceAuthorization(parseJsonObject(await post(form, signal)));
+    },
+    async pollDeviceToken(client, deviceCode, signal) {
+      const form = {
+        url: endpoints.deviceToken,
+        fields: {
+          grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+          device_code: deviceCode,
+          client_id: client.clientId,
+        },
+        basicAuth: client,
+        isIrreplaceable: true,
+      };
+      const { response, error } = await send(form, signal);
+      if (error !== null) return toDeviceTokenPoll(error);
+      return { kind: "authorized", tokens: decodeTokenResponse(parseJsonObject(response)) };
+    },
+    async revoke(client, token, signal) {
+      const fields = { token, token_type_hint: "refresh_token" };
+      await post({ url: endpoints.revoke, fields, basicAuth: client }, signal);
+    },
+  };
+}
+
+function encodeForm(fields: FormRequest["fields"]): string {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) {
+    form.append(name, value instanceof Secret ? value.reveal() : value);
+  }
+  return form.toString();
 }
 
 /** RFC 6749 2.3.1: the id and the secret are form-encoded before they are joined. */
-function basicCredentials(client: OAuthClient): string {
-  return `Basic ${btoa(`${formEncode(client.clientId)}:${formEncode(client.clientSecret.reveal())}`)}`;
-}
-
-function formEncode(text: string): string {
-  return new URLSearchParams({ "": text }).toString().slice(1);
+function basicCredentials({ clientId, clientSecret }: OAuthClient): string {
+  const [id, secret] = [clientId, clientSecret].map((part) => encodeForm({ "": part }).slice(1));
+  return `Basic ${btoa(`${id}:${secret}`)}`;
 }
 
 /** RFC 6749 5.1. Throws a `Fault` `webexError` without `access_token`. */
@@ -304,47 +271,36 @@ function seconds(body: JsonObject, name: string): number | null {
   return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : null;
 }
 
+const POLL_ERRORS: Partial<Record<string, "pending" | "slowDown" | "denied" | "expired">> = {
+  authorization_pending: "pending",
+  slow_down: "slowDown",
+  access_denied: "denied",
+  expired_token: "expired",
+};
+
 /** RFC 8628 3.5. Webex responds with 428 while consent is pending. */
-function toDeviceTokenPoll(status: number, error: ErrorResponse): DeviceTokenPoll {
-  if (status === 429 || status === 423) return { kind: "slowDown" };
-  if (status < 400 || status >= 500) throw oauthFault(status, error);
-  switch (error.oauthError) {
-    case "authorization_pending":
-      return { kind: "pending" };
-    case "slow_down":
-      return { kind: "slowDown" };
-    case "access_denied":
-      return { kind: "denied" };
-    case "expired_token":
-      return { kind: "expired" };
-    default:
-      if (status === 428) return { kind: "pending" };
-      throw oauthFault(status, error);
-  }
+function toDeviceTokenPoll(error: ErrorResponse): DeviceTokenPoll {
+  const { status, oauthError } = error;
+  if (isRateLimited(status)) return { kind: "slowDown" };
+  const kind = POLL_ERRORS[oauthError ?? ""] ?? (status === 428 ? "pending" : null);
+  if (status < 400 || status >= 500 || kind === null) throw oauthFault(error);
+  return { kind };
 }
 
 /**
  * 400 and 401 require a person to act, 403 only if Webex itself sent it: that of a gateway is
  * transient.
  */
-function oauthFault(status: number, error: ErrorResponse): Fault {
-  const detail = error.text === "" ? "." : `: ${error.text}`;
-  if (status === 400 || status === 401 || (status === 403 && error.isJson)) {
-    return new Fault("grantRefused", `Webex rejected the authorization (${status})${detail}`, {
-      ...error.details,
-      hint: hintFor(error.oauthError),
-      ...(error.oauthError !== null && { data: { error: error.oauthError } }),
-    });
+function oauthFault(error: ErrorResponse): Fault {
+  const { status, isJson, oauthError } = error;
+  if (status === 400 || status === 401 || (status === 403 && isJson)) {
+    const event = "Webex rejected the authorization";
+    return responseFault("grantRefused", event, error, hintFor(oauthError));
   }
-  if (status === 429 || status === 423 || status >= 500) return restFault(status, error);
-  return new Fault(
-    "webexError",
-    `Webex's authorization service sent an unexpected response (${status})${detail}`,
-    {
-      ...error.details,
-      hint: "Check WebexPresence.ApiUrl, and whether a proxy responds in place of Webex.",
-    },
-  );
+  if (isRateLimited(status) || status >= 500) return restFault(error);
+  const event = "Webex's authorization service sent an unexpected response";
+  const hint = "Check WebexPresence.ApiUrl, and whether a proxy responds in place of Webex.";
+  return responseFault("webexError", event, error, hint);
 }
 
 function hintFor(oauthError: string | null): string {

@@ -1,10 +1,9 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
-import type { Http, HttpResponse, ReusableBuffer } from "../ports/http.js";
-import { parseErrorResponse, restFault } from "./error-response.js";
-import { malformedResponse } from "./json-response.js";
-import { sameOriginUrl } from "./link-header.js";
+import type { Http, HttpRequest, HttpResponse } from "../ports/http.js";
+import { isRateLimited, parseErrorResponse, restFault } from "./error-response.js";
+import { type JsonObject, malformedResponse, parseJsonObject } from "./json-response.js";
 
 /** The access tokens of one organization. */
 export interface TokenSource {
@@ -21,7 +20,7 @@ export interface TokenSource {
   replace(rejected: Secret, signal: AbortSignal): Promise<Secret | null>;
 }
 
-export type RequestOutcome = "answered" | "rateLimited" | "failed";
+type RequestOutcome = "answered" | "rateLimited" | "failed";
 
 /** Limits the rate of the requests with an organization's token. */
 export interface RequestLimiter {
@@ -39,11 +38,7 @@ export interface RestOptions {
   readonly clock: Clock;
 }
 
-export interface RestLimits {
-  readonly timeoutMs: number;
-  readonly maxBytes: number;
-  readonly buffer?: ReusableBuffer;
-}
+type RestLimits = Pick<HttpRequest, "timeoutMs" | "maxBytes" | "buffer">;
 
 export const PAGE_LIMITS: RestLimits = { timeoutMs: 60_000, maxBytes: 64 * 1024 * 1024 };
 export const SMALL_LIMITS: RestLimits = { timeoutMs: 30_000, maxBytes: 4 * 1024 * 1024 };
@@ -66,46 +61,44 @@ export class RestClient {
     this.#limiter = limiter;
   }
 
-  get apiUrl(): string {
-    return this.#options.apiUrl;
-  }
-
   /**
-   * Returns a 2xx response and the URL after redirects, of which up to three within the origin are
-   * followed. If Webex rejects the token, the request is sent once more with another one. Faults as
-   * `PeopleApi`.
+   * Requests `target`, a URL or a path relative to `apiUrl`. Returns a 2xx response and the URL
+   * after redirects, of which up to three within the origin are followed. If Webex rejects the
+   * token, the request is sent once more with another one. Faults as `PeopleApi`.
    */
   async get(
-    url: string,
+    target: string,
     limits: RestLimits,
     signal: AbortSignal,
   ): Promise<{ readonly response: HttpResponse; readonly url: string }> {
     const { apiUrl, clock } = this.#options;
-    let currentUrl = sameOriginUrl(url, apiUrl, apiUrl, "the requested address");
+    let url = sameOriginUrl(target, `${apiUrl}/`, "the requested address");
     let token = await this.#tokens.getToken(signal);
     let hasRetried = false;
     for (let redirects = 0; ;) {
-      const response = await this.#send(currentUrl, token, limits, signal);
+      const response = await this.#send(url, token, limits, signal);
       const { status } = response;
-      if (status >= 200 && status < 300) return { response, url: currentUrl };
+      if (status >= 200 && status < 300) return { response, url };
       if (REDIRECT_STATUSES.includes(status)) {
         redirects += 1;
         if (redirects > MAX_REDIRECTS) throw malformedResponse("redirects too often", status);
         const { location = "" } = response.headers;
         if (location === "") throw malformedResponse("is a redirect without a target", status);
-        currentUrl = sameOriginUrl(location, currentUrl, apiUrl, "a redirect");
+        url = sameOriginUrl(location, url, "a redirect");
         continue;
       }
-      if (status === 401 && !hasRetried) {
-        const replacement = await this.#tokens.replace(token, signal);
-        if (replacement !== null) {
-          token = replacement;
-          hasRetried = true;
-          continue;
-        }
-      }
-      throw restFault(status, parseErrorResponse(response, clock.now(), [token]));
+      const canRetry = status === 401 && !hasRetried;
+      const replacement = canRetry ? await this.#tokens.replace(token, signal) : null;
+      if (replacement === null) throw restFault(parseErrorResponse(response, clock.now(), [token]));
+      token = replacement;
+      hasRetried = true;
     }
+  }
+
+  /** Returns the JSON object at `target`. Throws as `get` and `parseJsonObject` do. */
+  async getObject(target: string, signal: AbortSignal): Promise<JsonObject> {
+    const { response } = await this.get(target, SMALL_LIMITS, signal);
+    return parseJsonObject(response);
   }
 
   async #send(
@@ -130,7 +123,7 @@ export class RestClient {
         ...limits,
         signal,
       });
-      if (response.status === 429 || response.status === 423) outcome = "rateLimited";
+      if (isRateLimited(response.status)) outcome = "rateLimited";
       else if (response.status < 500) outcome = "answered";
       throwIfCancelled(signal);
       return response;
@@ -146,4 +139,47 @@ export class RestClient {
 
 export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new Fault("cancelled", "The request to Webex was cancelled.");
+}
+
+const PARAMETER = /\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"<>]*)))?/gy;
+
+/**
+ * Returns the `rel="next"` link of a `Link` header (RFC 8288), resolved against `requestUrl`, or
+ * null. Ignores what is not a link, up to the next `<`. Throws a `Fault` `webexError` if the link
+ * points to another origin.
+ */
+export function nextLink(header: string | undefined, requestUrl: string): string | null {
+  if (header === undefined) return null;
+  for (let open = header.indexOf("<"); open !== -1;) {
+    const close = header.indexOf(">", open);
+    if (close === -1) return null;
+    const parameters = [...header.slice(close + 1).matchAll(PARAMETER)];
+    // RFC 8288 3.3: only the first of several `rel` parameters applies.
+    const rel = parameters.find(([, name]) => name?.toLowerCase() === "rel");
+    const relations = rel?.[2]?.replace(/\\(.)/g, "$1") ?? rel?.[3] ?? "";
+    if (relations.toLowerCase().split(/\s+/).includes("next")) {
+      return sameOriginUrl(header.slice(open + 1, close), requestUrl, "the link to the next page");
+    }
+    const length = parameters.reduce((sum, [text]) => sum + text.length, 0);
+    open = header.indexOf("<", close + 1 + length);
+  }
+  return null;
+}
+
+/** Resolves `target` against `base`. Another origin must not receive the access token. */
+function sameOriginUrl(target: string, base: string, description: string): string {
+  if (!URL.canParse(target, base)) {
+    throw new Fault("webexError", `Webex's response is invalid: ${description} is not a URL.`);
+  }
+  const url = new URL(target, base);
+  // User information in the URL would replace the access token.
+  const isSameOrigin = url.origin === new URL(base).origin;
+  if (isSameOrigin && url.username === "" && url.password === "") return url.href;
+  throw new Fault(
+    "webexError",
+    `Webex's response was not followed: ${description} points to another server, ${url.host}.`,
+    {
+      hint: "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's responses. The access token was not sent there.",
+    },
+  );
 }

@@ -20,9 +20,9 @@ import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
 import type { Settings } from "../settings/keys.js";
 import { SettingsStore } from "../settings/settings-store.js";
-import { WebexIdentity } from "../webex/identity.js";
-import { webexEndpoints, WebexOAuth } from "../webex/oauth.js";
-import { WebexPeople } from "../webex/people.js";
+import { createIdentityApi } from "../webex/identity.js";
+import { createOAuthApi } from "../webex/oauth.js";
+import { createPeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import { Network } from "./network.js";
 import { Organization, Organizations } from "./organizations.js";
@@ -106,7 +106,7 @@ export function createComponents(
       const rest = new RestClient({ apiUrl, version, http: network, clock }, tokens, budget);
       const poller = new OrganizationPoller({
         orgId,
-        people: new WebexPeople(rest),
+        people: createPeopleApi(rest),
         roster: presence.addOrganization(orgId),
         budget,
         clock,
@@ -155,8 +155,8 @@ export function createAuthorization(options: AuthorizationOptions): {
     const rest = { apiUrl, version, http, clock };
     return {
       apiOrigin: originOf(apiUrl),
-      oauth: new WebexOAuth(rest, webexEndpoints(apiUrl)),
-      identity: new WebexIdentity(rest, onRequest),
+      oauth: createOAuthApi(rest),
+      identity: createIdentityApi(rest, onRequest),
     };
   };
   const authorizations: Authorizations = new Authorizations({

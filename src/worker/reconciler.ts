@@ -167,7 +167,7 @@ export class Reconciler {
       organizations.routeChanged();
       flows.retryNow();
     }
-    if (settings !== previous) authorizations.handleSettingsChange();
+    if (settings !== previous) authorizations.reevaluate();
   }
 
   #applyOrganizations(desired: readonly DesiredOrganization[]): void {

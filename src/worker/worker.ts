@@ -2,7 +2,7 @@ import { asFault } from "../faults/fault.js";
 import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { ChannelEndReason } from "../ports/channel.js";
 import { RpcServer } from "../rpc/rpc-server.js";
-import type { HostInfo } from "../rpc/session.js";
+import type { Params } from "../rpc/params.js";
 import { checkHost } from "../supervisor/host-check.js";
 import { type Components, createComponents, type WorkerPorts } from "./components.js";
 import type { LaunchOptions } from "./launch-options.js";
@@ -86,7 +86,7 @@ export class Worker {
       clock,
       crypto,
       logger: log,
-      onInitialize: (hostInfo) => this.#setHost(hostInfo),
+      onInitialize: (params) => this.#setHost(params),
       onShutdown: () => this.#shutDown(),
       onExit: (code) => void this.stop(code, "the host sent exit"),
       onEnd: (end) => void this.stop(exitCodeAfter(end), end),
@@ -136,7 +136,7 @@ export class Worker {
     this.#status.start();
   }
 
-  #setHost({ host, attendantConsole, hostPid }: HostInfo): void {
+  #setHost({ host, attendantConsole, hostPid }: Params<"initialize">): void {
     const check = checkHost({
       hostVersion: host?.version ?? null,
       licensed: host?.licensed ?? null,
@@ -147,7 +147,7 @@ export class Worker {
         version,
       });
     }
-    if (hostPid !== null) this.#followHost(hostPid);
+    if (hostPid !== undefined) this.#followHost(hostPid);
     this.#reconciler.setHost(check);
   }
 

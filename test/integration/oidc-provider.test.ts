@@ -19,8 +19,8 @@ import {
   systemRandom as random,
 } from "../../src/platform/system-clock.js";
 import type { Http } from "../../src/ports/http.js";
-import { WebexIdentity } from "../../src/webex/identity.js";
-import { WebexOAuth } from "../../src/webex/oauth.js";
+import { createIdentityApi } from "../../src/webex/identity.js";
+import { createOAuthApi, type OAuthApi } from "../../src/webex/oauth.js";
 import { RecordingLogger } from "../support/logger-fake.js";
 import { PageNoticesFake } from "../support/authorization-flow-fixture.js";
 import { FormBrowser } from "../support/form-browser.js";
@@ -37,7 +37,7 @@ describe("authorization with another authorization server (oidc-provider)", func
   let logger: RecordingLogger;
   let authorizations: Authorizations;
   let tokens: OrganizationTokenSource;
-  let oauth: WebexOAuth;
+  let oauth: OAuthApi;
   let views: FlowView[];
 
   beforeEach(async () => {
@@ -48,7 +48,7 @@ describe("authorization with another authorization server (oidc-provider)", func
     http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
     logger = new RecordingLogger();
     const rest = { apiUrl, version: "1.0.0", http, clock };
-    oauth = new WebexOAuth(rest, await server.endpoints());
+    oauth = createOAuthApi(rest, await server.endpoints());
     grantStore = new GrantStore(new MemoryStore(), clock, logger);
     const refusals = new GrantRefusals();
     const settings = (): { clientId: null; apiUrl: string; redirectPort: number } => ({
@@ -63,7 +63,7 @@ describe("authorization with another authorization server (oidc-provider)", func
       webex: () => ({
         apiOrigin: new URL(apiUrl).origin,
         oauth,
-        identity: new WebexIdentity(rest, () => undefined),
+        identity: createIdentityApi(rest, () => undefined),
       }),
       createFlow: (method) => {
         const parts = {

@@ -3,12 +3,12 @@ import { expect } from "chai";
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { Http } from "../../src/ports/http.js";
-import { WebexPeople } from "../../src/webex/people.js";
+import { createPeopleApi, type PeopleApi } from "../../src/webex/people.js";
 import { RestClient } from "../../src/webex/rest.js";
 import { FakeClock } from "../support/clock-fake.js";
 import { TestServer, faultOf } from "../support/http-fixture.js";
 
-describe("WebexPeople over a real connection", () => {
+describe("PeopleApi over a real connection", () => {
   const servers: TestServer[] = [];
   let http: Http;
   beforeEach(() => {
@@ -26,11 +26,11 @@ describe("WebexPeople over a real connection", () => {
     return server;
   }
 
-  function peopleAt(server: TestServer): WebexPeople {
+  function peopleAt(server: TestServer): PeopleApi {
     const bearer = new Secret("top-secret-token");
     const tokens = { getToken: async () => bearer, replace: async () => null };
     const limiter = { acquire: async () => undefined, complete: () => undefined };
-    return new WebexPeople(
+    return createPeopleApi(
       new RestClient(
         { apiUrl: server.url("/v1"), version: "1.0.0", http, clock: new FakeClock() },
         tokens,

@@ -16,7 +16,7 @@ import type {
   TokenResponse,
 } from "../../src/webex/oauth.js";
 import type { IdentityApi } from "../../src/webex/identity.js";
-import type { Me } from "../../src/webex/person-decoder.js";
+import type { Me } from "../../src/webex/people.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";
 import { RecordingLogger } from "./logger-fake.js";
 

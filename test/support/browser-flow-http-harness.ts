@@ -16,8 +16,8 @@ import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { Clock } from "../../src/ports/clock.js";
 import { systemClock, systemCrypto } from "../../src/platform/system-clock.js";
-import { WebexIdentity } from "../../src/webex/identity.js";
-import { webexEndpoints, WebexOAuth } from "../../src/webex/oauth.js";
+import { createIdentityApi } from "../../src/webex/identity.js";
+import { createOAuthApi } from "../../src/webex/oauth.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { RecordingLogger } from "./logger-fake.js";
 import { PageNoticesFake } from "./authorization-flow-fixture.js";
@@ -66,7 +66,7 @@ export class HttpBrowserFlowHarness {
   async start(clock: Clock = systemClock): Promise<void> {
     const { apiUrl } = await this.simulator.start();
     const rest = { apiUrl, version: "1.0.0", http: this.#http, clock: systemClock };
-    const identity = new WebexIdentity(rest, () => undefined);
+    const identity = createIdentityApi(rest, () => undefined);
     const grantSink: GrantSink = {
       completeGrant: async (_context, tokens, signal) => {
         const owner = await fetchTokenOwner(identity, tokens.accessToken, signal);
@@ -94,7 +94,7 @@ export class HttpBrowserFlowHarness {
       events: this.#events,
     };
     const { clientId, clientSecret } = this.simulator.client;
-    const oauth = new WebexOAuth(rest, webexEndpoints(apiUrl));
+    const oauth = createOAuthApi(rest);
     this.flow = new BrowserFlow({
       oauthContext: () => ({
         client: { clientId, clientSecret: new Secret(clientSecret) },

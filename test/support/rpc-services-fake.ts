@@ -69,7 +69,9 @@ export class FakePresence implements PresenceService {
   list(query: PresenceListQuery): PresenceListPage {
     this.calls.push({ list: query });
     if (query.cursor === "bad")
-      throw new Fault("invalidParams", "No such cursor.", { data: { path: "cursor" } });
+      throw new Fault("invalidParams", "No such cursor.", {
+        data: { issues: [{ path: "cursor", message: "No such cursor." }] },
+      });
     if (query.orgId === "nobody")
       throw new Fault("unknownOrganization", "No authorization names this organization.");
     return { records: [presenceRecord("a@x.example")], nextCursor: null, total: 1 };

@@ -1,6 +1,6 @@
 import { Secret } from "../../src/faults/secret.js";
 import { RestClient, type RequestLimiter, type TokenSource } from "../../src/webex/rest.js";
-import { WebexPeople } from "../../src/webex/people.js";
+import { createPeopleApi, type PeopleApi } from "../../src/webex/people.js";
 import { FakeClock } from "./clock-fake.js";
 import type { ScriptedHttp } from "./http-fake.js";
 
@@ -38,8 +38,8 @@ export class TokenSourceFake implements TokenSource {
 export function peopleOver(
   http: ScriptedHttp,
   limiter: RequestLimiter = new LimiterFake(),
-): WebexPeople {
-  return new WebexPeople(
+): PeopleApi {
+  return createPeopleApi(
     new RestClient(
       { apiUrl: API, version: "1.2.3", http, clock: CLOCK },
       new TokenSourceFake(),

@@ -14,7 +14,7 @@ import type {
   TokenResponse,
 } from "../../../src/webex/oauth.js";
 import type { IdentityApi } from "../../../src/webex/identity.js";
-import type { Me } from "../../../src/webex/person-decoder.js";
+import type { Me } from "../../../src/webex/people.js";
 import { settle } from "../../support/clock-fake.js";
 import {
   tokenResponseOf,
@@ -154,7 +154,7 @@ describe("a change of the OAuth context during a request", () => {
 
   const set = (changes: Partial<AuthorizationHarness["settings"]>): void => {
     harness.settings = { ...harness.settings, ...changes };
-    service.handleSettingsChange();
+    service.reevaluate();
   };
   const grant = (accessToken: string | null): ImportedGrant => ({
     refreshToken: new Secret("SECRET-refresh-imported"),

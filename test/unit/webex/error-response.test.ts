@@ -9,7 +9,7 @@ const encode = (body: unknown): Uint8Array =>
 const read = (body: unknown, headers: Record<string, string> = {}, secrets: Secret[] = []) =>
   parseErrorResponse({ status: 400, headers, body: encode(body) }, 0, secrets);
 
-describe("readErrorAnswer", () => {
+describe("parseErrorResponse", () => {
   it("parses the form of Webex", () => {
     const error = read({
       message: "The server understood the request.",

@@ -1,18 +1,18 @@
 import { expect } from "chai";
 
 import { Secret } from "../../../src/faults/secret.js";
-import { WebexIdentity } from "../../../src/webex/identity.js";
+import { createIdentityApi, type IdentityApi } from "../../../src/webex/identity.js";
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
 import { API, CLOCK, never } from "../../support/webex-harness.js";
 
 const TOKEN = new Secret("on-trial");
-const identityOver = (http: ScriptedHttp, requestedOrgs: string[] = []): WebexIdentity =>
-  new WebexIdentity({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) =>
+const identityOver = (http: ScriptedHttp, requestedOrgs: string[] = []): IdentityApi =>
+  createIdentityApi({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) =>
     requestedOrgs.push(orgId),
   );
 
-describe("WebexIdentity", () => {
+describe("IdentityApi", () => {
   it("sends the given token", async () => {
     const http = new ScriptedHttp([
       { body: { id: "P", orgId: "O" } },

@@ -3,7 +3,7 @@ import fc from "fast-check";
 
 import { faultOf } from "../../support/http-fixture.js";
 import { findItemRanges } from "../../../src/webex/item-ranges.js";
-import { parseListedPersons } from "../../../src/webex/person-decoder.js";
+import { parseListedPersons } from "../../../src/webex/people.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const response = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });

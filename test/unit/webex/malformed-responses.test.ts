@@ -3,8 +3,8 @@ import fc from "fast-check";
 
 import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
-import { WebexIdentity } from "../../../src/webex/identity.js";
-import { webexEndpoints, WebexOAuth } from "../../../src/webex/oauth.js";
+import { createIdentityApi } from "../../../src/webex/identity.js";
+import { createOAuthApi } from "../../../src/webex/oauth.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
 import { API, CLOCK, never, peopleOver } from "../../support/webex-harness.js";
 
@@ -31,8 +31,8 @@ const MEMBERS = [
   ...["verification_uri", "interval"],
 ];
 const options = (http: ScriptedHttp) => ({ apiUrl: API, version: "1.2.3", http, clock: CLOCK });
-const identity = (http: ScriptedHttp) => new WebexIdentity(options(http), () => undefined);
-const oauth = (http: ScriptedHttp) => new WebexOAuth(options(http), webexEndpoints(API));
+const identity = (http: ScriptedHttp) => createIdentityApi(options(http), () => undefined);
+const oauth = (http: ScriptedHttp) => createOAuthApi(options(http));
 
 const REQUESTS: Record<string, (http: ScriptedHttp) => Promise<unknown>> = {
   "a page of people": async (http) => {

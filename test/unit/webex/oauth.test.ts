@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { inspect } from "node:util";
 
 import { Secret } from "../../../src/faults/secret.js";
-import { webexEndpoints, WebexOAuth } from "../../../src/webex/oauth.js";
+import { createOAuthApi, type OAuthApi, webexEndpoints } from "../../../src/webex/oauth.js";
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
 import type { ScriptedResponse } from "../../support/http-fake.js";
@@ -22,8 +22,8 @@ const TOKENS = {
   scope: "spark-admin:people_read spark-admin:organizations_read",
 };
 
-const oauthOver = (http: ScriptedHttp): WebexOAuth =>
-  new WebexOAuth({ http, clock: CLOCK, version: "1.2.3" }, webexEndpoints(API));
+const oauthOver = (http: ScriptedHttp): OAuthApi =>
+  createOAuthApi({ apiUrl: API, http, clock: CLOCK, version: "1.2.3" });
 const sentForm = (http: ScriptedHttp): Record<string, string> =>
   Object.fromEntries(new URLSearchParams(http.requests[0]?.body));
 
@@ -45,7 +45,7 @@ describe("webexEndpoints", () => {
   });
 });
 
-describe("WebexOAuth", () => {
+describe("OAuthApi", () => {
   it("builds the URL of the consent page", () => {
     const url = oauthOver(new ScriptedHttp([])).authorizeUrl({
       clientId: "C&1",

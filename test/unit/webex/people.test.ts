@@ -2,8 +2,7 @@ import { expect } from "chai";
 
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
-import type { PeoplePage } from "../../../src/webex/people.js";
-import { decodePerson } from "../../../src/webex/person-decoder.js";
+import { decodePerson, type PeoplePage } from "../../../src/webex/people.js";
 import { API, never, peopleOver } from "../../support/webex-harness.js";
 
 const roleId = (name: string): string =>
@@ -33,7 +32,7 @@ const ANN = {
 
 const read = (page: PeoplePage) => page.items.map((item) => item.read());
 
-describe("WebexPeople", () => {
+describe("PeopleApi", () => {
   it("decodes a person", async () => {
     const people = peopleOver(new ScriptedHttp([{ body: { items: [ANN], notFoundIds: null } }]));
     const page = await people.listPage({ kind: "first", max: 1000 }, never);
