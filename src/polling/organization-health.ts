@@ -165,7 +165,7 @@ export class OrganizationHealth {
     this.#raise("freshnessMissed", {
       watchedP95,
       staleAfterSeconds,
-      ...(hint !== undefined && { hint }),
+      ...(hint !== null && { hint }),
     });
   }
 
