@@ -117,7 +117,7 @@ export class Authorizations implements GrantSink {
     this.#notifyIfChanged();
   }
 
-  /** The integration's client id and secret. Throws `clientNotConfigured`. */
+  /** The integration's client ID and secret. Throws `clientNotConfigured`. */
   client(): OAuthClient {
     return effectiveClient(this.#options.settings(), this.#storedClient());
   }

@@ -242,7 +242,7 @@ export class BrowserFlow implements Flow {
     };
   }
 
-  /** The client id that the next attempt would use, or null if none is configured. */
+  /** The client ID that the next attempt would use, or null if none is configured. */
   #clientId(): string | null {
     try {
       return this.#options.oauthContext().client.clientId;

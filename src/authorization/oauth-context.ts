@@ -30,8 +30,8 @@ export function originOf(apiUrl: string): string {
 }
 
 /**
- * Returns the integration's client id and secret. Throws `clientNotConfigured` if the keychain has
- * none, or has them for another client id than the settings name.
+ * Returns the integration's client ID and secret. Throws `clientNotConfigured` if the keychain has
+ * none, or has them for another client ID than the settings name.
  */
 export function effectiveClient(
   settings: AuthorizationSettings,
@@ -45,7 +45,7 @@ export function effectiveClient(
 
 /**
  * Compares the client and the API origin that something was issued for with the current ones, and
- * returns which of them differs. A missing client id is a problem of the client, not a difference.
+ * returns which of them differs. A missing client ID is a problem of the client, not a difference.
  */
 export function findContextChange(
   issuedFor: { readonly clientId: string; readonly apiOrigin: string },
@@ -70,11 +70,11 @@ export function findCancelReason(
   );
   if (change === null) return null;
   return change === "client"
-    ? "The client id of the Webex integration was changed, which ended this authorization. Start again with the new integration."
+    ? "The client ID of the Webex integration was changed, which ended this authorization. Start again with the new integration."
     : "WebexPresence.ApiUrl was changed, which ended this authorization. Start again at the new address.";
 }
 
-/** The client id in the settings takes precedence over the one in the keychain. */
+/** The client ID in the settings takes precedence over the one in the keychain. */
 function effectiveClientId(
   { clientId }: AuthorizationSettings,
   storedClient: OAuthClient | null,

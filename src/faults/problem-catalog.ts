@@ -115,7 +115,7 @@ const theKeychain = ({ account }: ProblemDetail): string =>
   account === undefined ? "The keychain" : `The keychain of account "${account}"`;
 const responded = ({ status, trackingId }: ProblemDetail): string =>
   (status === undefined ? "" : ` (HTTP ${status})`) +
-  (trackingId === undefined ? "" : `, tracking id ${trackingId}`);
+  (trackingId === undefined ? "" : `, tracking ID ${trackingId}`);
 
 const RUN_SECRET_CLIENT =
   'Run "ucx-webex-presence secret client" in the account that the worker runs under, or call authorization/setClient,';
@@ -146,12 +146,12 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
   clientNotConfigured: (d) =>
     d.reason === "otherClientId"
       ? {
-          message: `The client secret in the keychain${inAccount(d)} belongs to another client id than WebexPresence.ClientId, so Webex cannot be polled.`,
-          hint: `${RUN_SECRET_CLIENT} to store the client id with its secret, or remove WebexPresence.ClientId from the settings.`,
+          message: `The client secret in the keychain${inAccount(d)} belongs to another client ID than WebexPresence.ClientId, so Webex cannot be polled.`,
+          hint: `${RUN_SECRET_CLIENT} to store the client ID with its secret, or remove WebexPresence.ClientId from the settings.`,
         }
       : {
-          message: `The keychain${inAccount(d)} does not contain the client id and client secret of the Webex integration, so Webex cannot be polled.`,
-          hint: `${RUN_SECRET_CLIENT} with the client id and client secret of the integration.`,
+          message: `The keychain${inAccount(d)} does not contain the client ID and client secret of the Webex integration, so Webex cannot be polled.`,
+          hint: `${RUN_SECRET_CLIENT} with the client ID and client secret of the integration.`,
         },
   authorizationRequired: (d) => {
     switch (d.reason) {
@@ -180,7 +180,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
   authorizationExpired: (d) =>
     d.reason === "clientRejected"
       ? {
-          message: `Webex rejects the client id and client secret of the integration${responded(d)}. The presence of ${named(d)} is not known.`,
+          message: `Webex rejects the client ID and client secret of the integration${responded(d)}. The presence of ${named(d)} is not known.`,
           hint: 'Get the current client secret from developer.webex.com, and run "ucx-webex-presence secret client" in the account that the worker runs under. The authorization remains valid.',
         }
       : {
@@ -239,7 +239,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     message:
       d.reason ??
       `Webex responds with errors for ${named(d)}${responded(d)}. Its presence becomes stale until the errors end.`,
-    hint: "Check status.webex.com; Cisco's support asks for the tracking id in the log. The worker keeps trying.",
+    hint: "Check status.webex.com; Cisco's support asks for the tracking ID in the log. The worker keeps trying.",
   }),
   freshnessMissed: (d) => ({
     message: `The records of watched users of ${named(d)} are up to ${d.watchedP95 === undefined ? "?" : Math.ceil(d.watchedP95)} s old, more than WebexPresence.StaleAfterSeconds${d.staleAfterSeconds === undefined ? "" : ` (${d.staleAfterSeconds})`}.`,

@@ -320,7 +320,9 @@ class SubscriberSets {
     return this.#inUse.get(key) ?? new SubscriberSet(key, members);
   }
 
-  /** Returns `from` with the latest subscription added. Successive URIs mostly need the same set. */
+  /**
+   * Returns `from` with the latest subscription added. Successive URIs mostly need the same set.
+   */
   extend(from: SubscriberSet | null, member: Subscription): SubscriberSet {
     const last = this.#lastExtension;
     if (last?.member === member && last.from === from && this.#inUse.get(last.to.key) === last.to) {

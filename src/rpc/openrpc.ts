@@ -34,7 +34,7 @@ const METHODS: Record<MethodName, readonly [summary: string, ...errors: ErrorNam
   ],
   "presence/unsubscribe": ["Ends a subscription.", "unknownSubscription"],
   "authorization/setClient": [
-    "Stores the integration's client id and secret in the keychain.",
+    "Stores the integration's client ID and secret in the keychain.",
     "keychainUnavailable",
   ],
   "authorization/begin": [
@@ -88,7 +88,7 @@ const ERROR_MESSAGE: Record<keyof typeof RpcCode, string> = {
   cancelled: "The request was cancelled.",
   protocolMismatch:
     "The worker does not support this major version of the protocol. data.supported lists the versions that it supports.",
-  clientNotConfigured: "No client id or no client secret is configured.",
+  clientNotConfigured: "No client ID or no client secret is configured.",
   authorizationInProgress: "An authorization with the method data.method is open.",
   grantRefused: "Webex rejected the grant. data.hint says what to do.",
   unknownOrganization: "There is no authorization for this organization.",

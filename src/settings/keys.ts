@@ -99,7 +99,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     default: null,
     takesEffect: "immediately; takes precedence over the id in the keychain",
     description:
-      "Client id of the Webex integration. Its secret is in the keychain; a secret stored there for another id is not used.",
+      "Client ID of the Webex integration. Its secret is in the keychain; a secret stored there for another id is not used.",
     parse: parseText,
   },
   authorize: {

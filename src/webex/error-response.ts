@@ -104,7 +104,7 @@ export function restFault(error: ErrorResponse): Fault {
     return responseFault("refused", "Webex rejected the request", error);
   }
   const hint =
-    "No action is needed unless the error persists. Then check status.webex.com, and give the tracking id to Cisco's support.";
+    "No action is needed unless the error persists. Then check status.webex.com, and give the tracking ID to Cisco's support.";
   return responseFault("webexError", "Webex responded with an error", error, hint);
 }
 

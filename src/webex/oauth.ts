@@ -307,7 +307,7 @@ function hintFor(oauthError: string | null): string {
   switch (oauthError) {
     case "invalid_client":
     case "unauthorized_client":
-      return "Check the integration's client id and secret: ucx-webex-presence secret client";
+      return "Check the integration's client ID and secret: ucx-webex-presence secret client";
     case "invalid_scope":
       return "Add the scopes spark-admin:people_read and spark-admin:organizations_read to the integration.";
     case "tokenlimit_reached":

@@ -182,7 +182,7 @@ export class Reconciler {
     }
   }
 
-  /** Another client id or secret: what Webex refused the previous one is tried again at once. */
+  /** Another client ID or secret: what Webex refused the previous one is tried again at once. */
   #applyClient({ grantStore }: ObservedState): void {
     if (grantStore.kind !== "ready" || isSameClient(this.#client, grantStore.client)) return;
     this.#client = grantStore.client;

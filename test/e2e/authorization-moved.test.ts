@@ -100,7 +100,7 @@ describe("e2e: a change of WebexPresence.ApiUrl or the client during an authoriz
     await harness.writeSettings(1);
     const { userCode } = await harness.waitForFlow("a code", (flow) => flow.userCode !== null);
     await harness.worker.host.request("authorization/setClient", next);
-    await waitForCancellation("client id of the Webex integration was changed");
+    await waitForCancellation("client ID of the Webex integration was changed");
     const flow = await harness.waitForFlow(
       "another code",
       (one) => one.userCode !== null && one.userCode !== userCode,

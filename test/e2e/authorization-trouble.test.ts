@@ -165,13 +165,13 @@ describe("e2e: an authorization that fails later", function () {
     harness.webex.registerClient({ clientId, clientSecret: "a-new-secret-of-the-integration" });
     harness.webex.expireAccessTokens();
     const problem = await harness.waitForProblem("authorizationExpired");
-    expect(problem.message).to.include("client id and secret");
+    expect(problem.message).to.include("client ID and secret");
     expect(problem.hint).to.include("secret client");
     await expectBlocked("authorizationExpired");
     const { text } = await harness.decide(await harness.waitForPage());
     expect(text)
       .to.match(/data-state="failed"/)
-      .and.to.include("client id and secret");
+      .and.to.include("client ID and secret");
     const before = consents();
     await harness.worker.host.request("authorization/setClient", {
       clientId,

@@ -64,7 +64,7 @@ describe("simulator: limits, faults and control", () => {
     expect((await get()).status).to.equal(423);
   });
 
-  it("sends a tracking id, or several, and repeats it in error bodies", async () => {
+  it("sends a tracking ID, or several, and repeats it in error bodies", async () => {
     webex.set({ trackingIdRepeats: 2 });
     const response = await get("/v1/people/nobody");
     const { trackingId } = (await response.json()) as { trackingId: string };

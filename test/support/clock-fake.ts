@@ -110,7 +110,9 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Waits in real time until the condition holds. Throws what `describe` returns after the deadline. */
+/**
+ * Waits in real time until the condition holds. Throws what `describe` returns after the deadline.
+ */
 export async function waitUntil(
   condition: () => boolean,
   deadlineMs = 5_000,

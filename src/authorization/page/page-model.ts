@@ -156,7 +156,7 @@ export function attemptFromError(error: string, description: string | null): Att
     default:
       return failed(
         "Webex refused the request",
-        "Make sure that the client id and the redirect URI of the integration at developer.webex.com are the ones in use here, then press AUTHORIZE again.",
+        "Make sure that the client ID and the redirect URI of the integration at developer.webex.com are the ones in use here, then press AUTHORIZE again.",
         webexMessage,
       );
   }

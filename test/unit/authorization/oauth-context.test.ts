@@ -295,7 +295,7 @@ describe("a change of the OAuth context during a request", () => {
         await change();
         expect(flows.at(-1)).to.equal(null);
         expect(flows.find((flow) => flow?.state === "cancelled")?.message).to.include(
-          "client id of the Webex integration was changed",
+          "client ID of the Webex integration was changed",
         );
         before.isApproved = true;
         await harness.clock.advance(10_000);

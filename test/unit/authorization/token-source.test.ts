@@ -352,7 +352,7 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.deep.equal([]);
   });
 
-  it("requires the secret of the configured client id", async () => {
+  it("requires the secret of the configured client ID", async () => {
     const tokens = await start();
     harness.settings = { ...harness.settings, clientId: "client-9" };
     expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("clientNotConfigured");

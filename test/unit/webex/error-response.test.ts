@@ -44,7 +44,7 @@ describe("parseErrorResponse", () => {
     ["JSON null", "null"],
     ["a JSON array", "[]"],
   ] as const) {
-    it(`has no text for ${name}, and takes the tracking id from the header`, () => {
+    it(`has no text for ${name}, and takes the tracking ID from the header`, () => {
       const error = read(body, { trackingid: "NA_aa-1, NA_aa-2" });
       expect([error.text, error.isJson, error.details.trackingId]).to.deep.equal([
         "",
@@ -54,7 +54,7 @@ describe("parseErrorResponse", () => {
     });
   }
 
-  it("ignores an invalid tracking id", () => {
+  it("ignores an invalid tracking ID", () => {
     expect(read({ trackingId: "someone@example.com" }).details).not.to.have.property("trackingId");
   });
 

@@ -90,7 +90,7 @@ describe("RestClient", () => {
     });
   }
 
-  it("includes the delay, the tracking id and Webex's message", async () => {
+  it("includes the delay, the tracking ID and Webex's message", async () => {
     const http = new ScriptedHttp([
       {
         status: 429,
