@@ -73,7 +73,8 @@ export function invalidValue(
 ): InvalidValue {
   const key = SETTING_KEYS[field].name;
   const value = truncate(text);
-  const currentText = toDisplayText(displayValue(field, current[field]));
+  const kept = displayValue(field, current[field]);
+  const currentText = kept === null || kept === "" ? "empty" : fileValue(kept);
   const message = `${key}=${value} (line ${line}) ${reason}; it stays ${currentText}.`;
   return { key, value, line, message, hint };
 }
@@ -110,9 +111,4 @@ function truncate(value: string): string {
   const printable = value.replace(/\p{Cc}/gu, "?");
   if (printable.length <= MAX_DISPLAY_LENGTH) return printable;
   return `${printable.slice(0, MAX_DISPLAY_LENGTH - 1)}…`;
-}
-
-function toDisplayText(value: string | number | boolean | null): string {
-  if (value === null || value === "") return "empty";
-  return String(fileValue(value));
 }
