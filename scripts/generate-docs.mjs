@@ -104,7 +104,7 @@ function measured() {
     benchRows(name)
       .filter(([, , , , wanted]) => wanted !== "")
       .map(([measure, , , figure, wanted, verdict]) => [
-        `[${name}](bench/results/${name}.md)`,
+        `[${name}](../bench/results/${name}.md)`,
         measure,
         figure,
         wanted,
@@ -135,6 +135,7 @@ const pages = [
   "docs/settings.md",
   "docs/errors.md",
   "docs/freshness.md",
+  "docs/benchmarks.md",
 ];
 
 for (const page of pages) {

@@ -66,7 +66,14 @@ export class Scenario {
     );
     this.onPage = onPage;
     const walk = new PresenceWalk({ seed: SEED });
-    this.changes = this.positions.map((person) => changeTimesOf(walk, person, this));
+    this.changes = this.positions.map((person) => {
+      const times: number[] = [];
+      let at = walk.segmentAt(person, this.epoch).until;
+      for (; at < this.epoch + this.endMs; at = walk.segmentAt(person, at).until) {
+        times.push(at - this.epoch);
+      }
+      return times;
+    });
   }
 }
 
@@ -75,18 +82,4 @@ function drawWatchedPositions({ persons, watched }: GridPoint): readonly number[
   const positions = new Set<number>();
   while (positions.size < watched) positions.add(Math.floor(random() * persons));
   return [...positions].sort((a, b) => a - b);
-}
-
-function changeTimesOf(
-  walk: PresenceWalk,
-  person: number,
-  { epoch, endMs }: Pick<Scenario, "epoch" | "endMs">,
-): readonly number[] {
-  const times: number[] = [];
-  let changesAt = walk.segmentAt(person, epoch).until;
-  while (changesAt < epoch + endMs) {
-    times.push(changesAt - epoch);
-    changesAt = walk.segmentAt(person, changesAt).until;
-  }
-  return times;
 }

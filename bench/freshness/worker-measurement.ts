@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers/promises";
+
 import { Fault } from "../../src/faults/fault.js";
-import { Emitter } from "../../src/faults/emitter.js";
-import type { Random } from "../../src/ports/clock.js";
+import { type Disposer, Emitter } from "../../src/faults/emitter.js";
+import type { Clock, Random } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
@@ -22,14 +24,9 @@ import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/peopl
 import { seededRandom } from "../../simulator/random.js";
 import { INTERVAL_MS, LATENCY_MS, type Scenario } from "./scenario.js";
 import { ServiceModel, type Outcome } from "./service-model.js";
-import { SimulatedClock } from "./simulated-clock.js";
 
-const SILENT_LOGGER: Logger = {
-  error: () => undefined,
-  warn: () => undefined,
-  info: () => undefined,
-  debug: () => undefined,
-};
+const ignore = (): void => undefined;
+const SILENT_LOGGER: Logger = { error: ignore, warn: ignore, info: ignore, debug: ignore };
 
 /**
  * Runs the worker's poller, planner and budget against the service model, with a roster of the
@@ -39,7 +36,7 @@ const SILENT_LOGGER: Logger = {
 export async function measureWorker(
   scenario: Scenario,
   requestsPerMinute: number,
-  { honorsOldLinks }: { readonly honorsOldLinks: boolean },
+  honorsOldLinks = true,
 ): Promise<Outcome> {
   const clock = new SimulatedClock(scenario.epoch);
   const service = new ServiceModel(scenario);
@@ -66,6 +63,60 @@ export async function measureWorker(
   await clock.runUntil(scenario.endMs);
   void poller.stop();
   return service.outcome();
+}
+
+interface Timer {
+  readonly dueAt: number;
+  readonly callback: () => void;
+}
+
+/** A clock that jumps from timer to timer. `now()` starts at `epoch` (epoch milliseconds). */
+class SimulatedClock implements Clock {
+  readonly #epoch: number;
+  #elapsed = 0;
+  /** In the order of their creation. */
+  readonly #timers = new Set<Timer>();
+
+  constructor(epoch: number) {
+    this.#epoch = epoch;
+  }
+
+  now(): number {
+    return this.#epoch + this.#elapsed;
+  }
+
+  monotonic(): number {
+    return this.#elapsed;
+  }
+
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
+  schedule(delayMs: number, callback: () => void): Disposer {
+    const timer = { dueAt: this.#elapsed + Math.max(0, delayMs), callback };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  endOfTurn(callback: () => void): Disposer {
+    return this.schedule(0, callback);
+  }
+
+  /** Runs the timers that are due until `end`, and lets promises settle after each. */
+  async runUntil(end: number): Promise<void> {
+    await setImmediate();
+    for (;;) {
+      let next: Timer | null = null;
+      for (const timer of this.#timers) if (timer.dueAt < (next?.dueAt ?? Infinity)) next = timer;
+      if (next === null || next.dueAt > end) break;
+      this.#timers.delete(next);
+      this.#elapsed = next.dueAt;
+      next.callback();
+      await setImmediate();
+    }
+    this.#elapsed = end;
+  }
 }
 
 const PLACEHOLDER_PERSON: ListedPerson = { fingerprint: Number.NaN, read: () => null };
@@ -128,11 +179,11 @@ class SimulatedPeopleApi implements PeopleApi {
   #page(page: number): PeoplePage {
     const existing = this.#pages.get(page);
     if (existing !== undefined) return existing;
-    const { persons: total, pageSize } = this.#service.scenario.point;
-    const first = page * pageSize;
-    const length = Math.min(pageSize, total - first);
+    const { persons, pageSize } = this.#service.scenario.point;
+    const remaining = persons - page * pageSize;
+    const length = Math.min(pageSize, remaining);
     const items = new Array<ListedPerson>(length).fill(PLACEHOLDER_PERSON);
-    const content = { items, next: first + items.length < total ? "next" : null };
+    const content = { items, next: remaining > pageSize ? "next" : null };
     this.#pages.set(page, content);
     this.#pageOf.set(items, page);
     return content;
@@ -169,7 +220,7 @@ class WatchedRoster implements PolledRoster {
   readonly #clock: SimulatedClock;
   readonly #service: ServiceModel;
   readonly #people: SimulatedPeopleApi;
-  readonly #scan: RefreshDemandScanner;
+  readonly #scanner: RefreshDemandScanner;
   readonly #observedChanges: Uint32Array;
   readonly events = new Emitter<RosterEvents>();
   #sweeps = 0;
@@ -179,20 +230,20 @@ class WatchedRoster implements PolledRoster {
     this.#clock = clock;
     this.#service = service;
     this.#people = people;
-    const { positions: places, point } = service.scenario;
+    const { positions, point } = service.scenario;
+    const slotLimit = positions.length;
     this.personCount = point.persons;
-    this.watchedCount = places.length;
-    this.slotLimit = places.length;
-    this.#observedAt = new Float64Array(this.slotLimit).fill(Number.NaN);
-    this.#changeRate = new Uint16Array(this.slotLimit).fill(INITIAL_CHANGE_RATE);
-    this.#page = new Uint16Array(this.slotLimit);
-    this.#observedChanges = new Uint32Array(this.slotLimit);
-    const known = (visit: (slot: number) => void): void => {
-      this.#observedAt.forEach((at, slot) => {
-        if (!Number.isNaN(at)) visit(slot);
-      });
-    };
-    this.#scan = new RefreshDemandScanner(clock, this, known);
+    this.watchedCount = slotLimit;
+    this.slotLimit = slotLimit;
+    this.#observedAt = new Float64Array(slotLimit).fill(Number.NaN);
+    this.#changeRate = new Uint16Array(slotLimit).fill(INITIAL_CHANGE_RATE);
+    this.#page = new Uint16Array(slotLimit);
+    this.#observedChanges = new Uint32Array(slotLimit);
+    this.#scanner = new RefreshDemandScanner(clock, this, (visit) =>
+      this.#observedAt.forEach((observedAt, slot) => {
+        if (!Number.isNaN(observedAt)) visit(slot);
+      }),
+    );
   }
 
   observedElapsedOf(slot: number): number {
@@ -226,18 +277,14 @@ class WatchedRoster implements PolledRoster {
   }
 
   applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
-    const real = this.#people.pageOf(items);
-    for (const slot of this.#service.scenario.onPage[real] ?? []) {
+    const actualPage = this.#people.pageOf(items);
+    for (const slot of this.#service.scenario.onPage[actualPage] ?? []) {
       this.#observe(slot);
       this.#page[slot] = page + 1;
     }
-    const there = real === page ? items.length : 0;
-    return {
-      persons: items.length,
-      alreadyOnPage: there,
-      sharesStatus: true,
-      seenInSweep: this.#seenInSweep,
-    };
+    const persons = items.length;
+    const alreadyOnPage = actualPage === page ? persons : 0;
+    return { persons, alreadyOnPage, sharesStatus: true, seenInSweep: this.#seenInSweep };
   }
 
   completeSweep(): void {
@@ -257,19 +304,16 @@ class WatchedRoster implements PolledRoster {
   }
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
-    return this.#scan.currentDemand(pages, freshMs);
+    return this.#scanner.currentDemand(pages, freshMs);
   }
 
   #observe(slot: number): void {
     const now = this.#clock.monotonic();
-    const before = this.#observedAt[slot] ?? Number.NaN;
+    const elapsedMs = now - (this.#observedAt[slot] ?? Number.NaN);
     const changes = this.#service.countChanges(slot);
-    if (!Number.isNaN(before)) {
-      this.#changeRate[slot] = updateChangeRate(
-        this.#changeRate[slot] ?? 0,
-        now - before,
-        changes !== this.#observedChanges[slot],
-      );
+    const hasChanged = changes !== this.#observedChanges[slot];
+    if (!Number.isNaN(elapsedMs)) {
+      this.#changeRate[slot] = updateChangeRate(this.changeRateOf(slot), elapsedMs, hasChanged);
     }
     this.#observedChanges[slot] = changes;
     this.#observedAt[slot] = now;
@@ -277,13 +321,6 @@ class WatchedRoster implements PolledRoster {
 }
 
 function snapshot(number: number): PersonSnapshot {
-  return {
-    id: String(number),
-    displayName: null,
-    userName: null,
-    emails: [],
-    sipAddresses: [],
-    status: "active",
-    lastActivity: null,
-  };
+  const unknown = { displayName: null, userName: null, lastActivity: null };
+  return { id: String(number), ...unknown, emails: [], sipAddresses: [], status: "active" };
 }

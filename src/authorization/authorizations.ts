@@ -1,4 +1,4 @@
-import { Emitter, type Disposer, type Subscribable } from "../faults/emitter.js";
+import { Emitter, type Disposer } from "../faults/emitter.js";
 import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
@@ -20,14 +20,19 @@ import {
   type ImportedGrant,
 } from "./grant-import.js";
 import {
+  authorizationRequired,
   grantMismatch,
-  toAuthorization,
-  unreadableGrantFault,
   type GrantRefusals,
   type GrantStatus,
 } from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
-import { computeExpiry, REQUIRED_SCOPES, type Authorization, type Grant } from "./grant.js";
+import {
+  computeExpiry,
+  REQUIRED_SCOPES,
+  toAuthorization,
+  type Authorization,
+  type Grant,
+} from "./grant.js";
 import { fallbackOrgName } from "./keychain-records.js";
 import {
   effectiveClient,
@@ -37,33 +42,15 @@ import {
   type OAuthContext,
   type WebexService,
 } from "./oauth-context.js";
-import { throwIfCancelled } from "./shared-task.js";
+import { delay, throwIfCancelled } from "./shared-task.js";
 
 const REVOKE_TIMEOUT_MS = 5_000;
 
-/**
- * What the protocol and the command line can do with authorizations. Each call can fail with a
- * fault of the keychain.
- */
-export interface AuthorizationService {
-  readonly events: Subscribable<AuthorizationEvents>;
-  setClient(clientId: string, clientSecret: Secret): Promise<void>;
-  setProxyPassword(password: Secret | null): Promise<void>;
-  /**
-   * Verifies a grant with Webex and stores it. Faults: `clientNotConfigured`, `grantRefused`,
-   * `webexUnreachable`.
-   */
-  import(grant: ImportedGrant, signal: AbortSignal): Promise<Authorization>;
-  list(): Promise<readonly Authorization[]>;
-  /** Deletes a grant, even if Webex does not revoke it. Fault: `unknownOrganization`. */
-  revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }>;
-  /**
-   * Returns the open flow of this method, or starts one. Faults: `authorizationInProgress`,
-   * `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`.
-   */
-  begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView>;
-  cancel(): Promise<void>;
-}
+/** What the protocol can do with authorizations. */
+export type AuthorizationService = Pick<
+  Authorizations,
+  "events" | "setClient" | "setProxyPassword" | "import" | "list" | "revoke" | "begin" | "cancel"
+>;
 
 export interface AuthorizationsOptions {
   readonly grantStore: GrantStore;
@@ -81,8 +68,11 @@ export interface AuthorizationsOptions {
   readonly logger: Logger;
 }
 
-/** Manages the grants of all organizations, and the flow that obtains the next one. */
-export class Authorizations implements AuthorizationService, GrantSink {
+/**
+ * Manages the grants of all organizations, and the flow that obtains the next one. Each call that
+ * returns a promise can also fail with a fault of the keychain.
+ */
+export class Authorizations implements GrantSink {
   readonly events = new Emitter<AuthorizationEvents>();
   readonly #options: AuthorizationsOptions;
   readonly #flows: FlowSlot;
@@ -92,8 +82,15 @@ export class Authorizations implements AuthorizationService, GrantSink {
 
   constructor(options: AuthorizationsOptions) {
     this.#options = options;
-    this.#flows = new FlowSlot(options.createFlow, () => this.#notifyIfChanged());
-    this.#importer = new GrantImporter((...args) => this.#verifyAndStore(...args));
+    this.#flows = new FlowSlot({
+      createFlow: options.createFlow,
+      prepare: async () => {
+        await options.grantStore.reload();
+        return this.oauthContext();
+      },
+      onChange: () => this.#notifyIfChanged(),
+    });
+    this.#importer = new GrantImporter((...args) => this.completeGrant(...args));
   }
 
   start(): void {
@@ -101,10 +98,7 @@ export class Authorizations implements AuthorizationService, GrantSink {
     const { grantStore, refusals } = this.#options;
     this.#lastNotified = JSON.stringify(this.#snapshot());
     this.#disposers = [
-      grantStore.events.on("contentChanged", () => {
-        this.#cancelMismatched();
-        this.#notifyIfChanged();
-      }),
+      grantStore.events.on("contentChanged", () => this.reevaluate()),
       refusals.events.on("refusalChanged", () => this.#notifyIfChanged()),
     ];
   }
@@ -114,11 +108,12 @@ export class Authorizations implements AuthorizationService, GrantSink {
     await this.#flows.cancel();
   }
 
-  /**
-   * Reevaluates the grants, and cancels what uses another client or API origin than the settings.
-   */
-  handleSettingsChange(): void {
-    this.#cancelMismatched();
+  /** Reevaluates the grants, and cancels what uses another client or API origin than now. */
+  reevaluate(): void {
+    const settings = this.#options.settings();
+    const storedClient = this.#storedClient();
+    this.#importer.cancelOtherOrigins(originOf(settings.apiUrl));
+    this.#flows.cancelIf((context) => findCancelReason(context, settings, storedClient));
     this.#notifyIfChanged();
   }
 
@@ -138,20 +133,15 @@ export class Authorizations implements AuthorizationService, GrantSink {
    */
   grantStatuses(): readonly GrantStatus[] {
     const { grants = [], unreadableOrgIds = [] } = this.#options.grantStore.content ?? {};
-    return [
-      ...grants.map((grant) => ({
-        orgId: grant.orgId,
-        orgName: grant.orgName,
-        scopes: grant.scopes,
-        fault: this.#findFault(grant),
-      })),
-      ...unreadableOrgIds.map((orgId) => ({
-        orgId,
-        orgName: fallbackOrgName(orgId),
-        scopes: null,
-        fault: unreadableGrantFault(orgId),
-      })),
-    ];
+    const readable = grants.map((grant) => {
+      const { orgId, orgName, scopes } = grant;
+      return { orgId, orgName, scopes, fault: this.#findFault(grant) };
+    });
+    const unreadable = unreadableOrgIds.map((orgId) => {
+      const fault = authorizationRequired(orgId, "unreadable");
+      return { orgId, orgName: fallbackOrgName(orgId), scopes: null, fault };
+    });
+    return [...readable, ...unreadable];
   }
 
   async setClient(clientId: string, clientSecret: Secret): Promise<void> {
@@ -169,6 +159,7 @@ export class Authorizations implements AuthorizationService, GrantSink {
     return this.#snapshot().authorizations;
   }
 
+  /** Verifies a grant and stores it. Faults as `completeGrant`, and `clientNotConfigured`. */
   async import(grant: ImportedGrant, signal: AbortSignal): Promise<Authorization> {
     await this.#options.settingsLoaded;
     // Check that the keychain is available first: a refresh may invalidate the caller's token.
@@ -178,24 +169,42 @@ export class Authorizations implements AuthorizationService, GrantSink {
   }
 
   /**
-   * Faults: `grantRefused`, `webexUnreachable`, `cancelled`, and those of the keychain. After a
-   * transient one, the tokens are still good and can be passed in again.
+   * Faults: `grantRefused`, `webexUnreachable` and `cancelled`. After a transient one, the tokens
+   * are still good and can be passed in again.
    */
   async completeGrant(
-    context: OAuthContext,
+    { client, apiOrigin, identity }: OAuthContext,
     tokens: TokenResponse,
     signal: AbortSignal,
   ): Promise<Authorization> {
     throwIfCancelled(signal);
-    if (tokens.refreshToken === null) {
+    const { accessToken, refreshToken } = tokens;
+    if (refreshToken === null) {
       throw grantRefused(
-        null,
         "Webex returned no refresh token. Check in the developer portal that the application is an integration.",
       );
     }
-    return this.#verifyAndStore(context, tokens, tokens.refreshToken, signal);
+    const { grantStore, refusals, clock } = this.#options;
+    const owner = await fetchTokenOwner(identity, accessToken, signal);
+    throwIfCancelled(signal);
+    const now = clock.now();
+    const grant: Grant = {
+      ...owner,
+      scopes: tokens.scopes ?? REQUIRED_SCOPES,
+      grantedAt: now,
+      clientId: client.clientId,
+      apiOrigin,
+      accessToken,
+      accessTokenExpiresAt: computeExpiry(tokens.expiresInSeconds, now),
+      refreshToken,
+      refreshTokenExpiresAt: computeExpiry(tokens.refreshTokenExpiresInSeconds, now),
+    };
+    await grantStore.storeGrant(grant);
+    refusals.clear(grant.orgId);
+    return toAuthorization(grant, this.#findFault(grant));
   }
 
+  /** Deletes a grant, even if Webex does not revoke it. Fault: `unknownOrganization`. */
   async revoke(orgId: string, signal: AbortSignal): Promise<{ revokedAtWebex: boolean }> {
     const { grantStore, refusals, settingsLoaded, logger } = this.#options;
     await settingsLoaded;
@@ -216,66 +225,30 @@ export class Authorizations implements AuthorizationService, GrantSink {
     return { revokedAtWebex };
   }
 
+  /**
+   * Returns the open flow of this method, or starts one. Faults: `authorizationInProgress`,
+   * `clientNotConfigured`, `redirectPortInUse`, `webexUnreachable`.
+   */
   async begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView> {
     await this.#options.settingsLoaded;
-    return this.#flows.begin(method, signal, async () => {
-      await this.#options.grantStore.reload();
-      return this.oauthContext();
-    });
+    return this.#flows.begin(method, signal);
   }
 
   cancel(): Promise<void> {
     return this.#flows.cancel();
   }
 
-  #cancelMismatched(): void {
-    const settings = this.#options.settings();
-    const storedClient = this.#storedClient();
-    this.#importer.cancelOtherOrigins(originOf(settings.apiUrl));
-    this.#flows.cancelIf((context) => findCancelReason(context, settings, storedClient));
-  }
-
-  async #verifyAndStore(
-    { client, apiOrigin, identity }: OAuthContext,
-    tokens: TokenResponse,
-    refreshToken: Secret,
-    signal: AbortSignal,
-  ): Promise<Authorization> {
-    const { grantStore, refusals, clock } = this.#options;
-    const owner = await fetchTokenOwner(identity, tokens.accessToken, signal);
-    throwIfCancelled(signal);
-    const now = clock.now();
-    const grant: Grant = {
-      ...owner,
-      scopes: tokens.scopes ?? REQUIRED_SCOPES,
-      grantedAt: now,
-      clientId: client.clientId,
-      apiOrigin,
-      accessToken: tokens.accessToken,
-      accessTokenExpiresAt: computeExpiry(tokens.expiresInSeconds, now),
-      refreshToken: tokens.refreshToken ?? refreshToken,
-      refreshTokenExpiresAt: computeExpiry(tokens.refreshTokenExpiresInSeconds, now),
-    };
-    await grantStore.storeGrant(grant);
-    refusals.clear(grant.orgId);
-    return toAuthorization(grant, this.#findFault(grant));
-  }
-
   /** Best effort. Never rejects; returns whether Webex confirmed the revocation in time. */
   async #revokeAtWebex(grant: Grant, signal: AbortSignal): Promise<boolean> {
     const { webex, clock, logger } = this.#options;
-    const timeout = new AbortController();
-    let cancelTimer: Disposer = () => undefined;
-    const timedOut = new Promise<never>((_resolve, reject) => {
-      cancelTimer = clock.schedule(REVOKE_TIMEOUT_MS, () => {
-        timeout.abort();
-        reject(new Fault("webexUnreachable", "Webex did not respond in time."));
-      });
-    });
+    const end = new AbortController();
+    const either = AbortSignal.any([signal, end.signal]);
     try {
-      const either = AbortSignal.any([signal, timeout.signal]);
       const revocation = webex().oauth.revoke(this.client(), grant.refreshToken, either);
-      await Promise.race([revocation, timedOut]);
+      const timeout = delay(clock, REVOKE_TIMEOUT_MS, end.signal).then(() => {
+        throw new Fault("webexUnreachable", "Webex did not respond in time.");
+      });
+      await Promise.race([revocation, timeout]);
       return true;
     } catch (error) {
       const { code, status, trackingId } = asFault(error);
@@ -285,7 +258,7 @@ export class Authorizations implements AuthorizationService, GrantSink {
       );
       return false;
     } finally {
-      cancelTimer();
+      end.abort();
     }
   }
 

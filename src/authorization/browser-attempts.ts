@@ -1,25 +1,14 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import type { Clock, Crypto } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
-import type { TokenResponse } from "../webex/oauth.js";
-import { storeGrant, type GrantSink } from "./flow.js";
+import type { Crypto } from "../ports/clock.js";
+import { logFailure, storeGrant, type StoreGrantOptions } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
-import { sanitizeText } from "./page/html-template.js";
 import { attemptFromError, attemptFromFault, type Attempt } from "./page/page-model.js";
 
-export interface BrowserAttemptsOptions {
-  /** Returns the current context. Throws `clientNotConfigured`. */
-  readonly oauthContext: () => OAuthContext;
-  readonly grantSink: GrantSink;
-  readonly clock: Clock;
+export interface BrowserAttemptsOptions extends Omit<StoreGrantOptions, "onRetry"> {
   readonly crypto: Crypto;
-  readonly logger: Logger;
   readonly redirectUri: string;
-  /** A time of `Clock.monotonic()`. */
-  readonly deadline: number;
-  readonly signal: AbortSignal;
   readonly onChange: () => void;
 }
 
@@ -66,9 +55,7 @@ export class BrowserAttempts {
     return [...this.#authorizedOrgNames.values()];
   }
 
-  /**
-   * Resolves when no callback is being processed, so that the deadline does not discard a consent.
-   */
+  /** Resolves when no callback is being processed: the deadline must not discard a consent. */
   async whenIdle(): Promise<void> {
     await this.#pendingCallbacks;
   }
@@ -88,10 +75,8 @@ export class BrowserAttempts {
         codeChallenge: crypto.sha256(codeVerifier.reveal()),
       });
       this.#pendingRequests.set(state, { context, codeVerifier });
-      for (const oldest of this.#pendingRequests.keys()) {
-        if (this.#pendingRequests.size <= MAX_PENDING_REQUESTS) break;
-        this.#pendingRequests.delete(oldest);
-      }
+      const [oldest = ""] = this.#pendingRequests.keys();
+      if (this.#pendingRequests.size > MAX_PENDING_REQUESTS) this.#pendingRequests.delete(oldest);
       this.#setLatest({ kind: "waiting" });
       return url;
     } catch (thrown) {
@@ -116,7 +101,7 @@ export class BrowserAttempts {
       logger.warn("Webex refused the authorization.", {
         error: KNOWN_ERRORS.has(error) ? error : "other",
       });
-      this.#setLatest(attemptFromError(error, sanitizeText(query.get("error_description"))));
+      this.#setLatest(attemptFromError(error, query.get("error_description")));
       return true;
     }
     const digest = crypto.sha256(code);
@@ -128,56 +113,39 @@ export class BrowserAttempts {
     return true;
   }
 
-  async #exchange({ context, codeVerifier }: PendingRequest, code: Secret): Promise<void> {
-    const { redirectUri, signal } = this.#options;
+  /** Resolves at the first outcome. After a transient fault, storing continues in the background. */
+  #exchange(request: PendingRequest, code: Secret): Promise<void> {
     this.#setLatest({ kind: "finishing" });
-    try {
-      const codeGrant = { code, redirectUri, codeVerifier };
-      const tokens = await context.oauth.exchangeCode(context.client, codeGrant, signal);
-      await this.#store(context, tokens);
-    } catch (thrown) {
-      if (!signal.aborted) this.#fail(asFault(thrown));
-    }
-  }
-
-  /**
-   * Resolves at the first outcome. After a transient fault, retrying continues in the background.
-   */
-  #store(context: OAuthContext, tokens: TokenResponse): Promise<void> {
-    const { signal } = this.#options;
     return new Promise((resolve) => {
       const onRetry = (fault: Fault): void => {
         this.#fail(fault, true);
         resolve();
       };
-      storeGrant(context, tokens, { ...this.#options, onRetry }, signal)
-        .then(
-          (authorization) => {
-            const { orgId, orgName } = authorization;
-            this.#authorizedOrgNames.set(orgId, orgName);
-            this.#options.logger.info("An organization was authorized.", {
-              method: "browser",
-              orgId,
-            });
-            this.#setLatest({ kind: "authorized", authorization });
-          },
-          (thrown: unknown) => {
-            if (!signal.aborted) this.#fail(asFault(thrown));
-          },
-        )
+      this.#exchangeAndStore(request, code, onRetry)
+        .catch((thrown: unknown) => {
+          if (!this.#options.signal.aborted) this.#fail(asFault(thrown));
+        })
         .finally(resolve);
     });
   }
 
+  async #exchangeAndStore(
+    { context, codeVerifier }: PendingRequest,
+    code: Secret,
+    onRetry: (fault: Fault) => void,
+  ): Promise<void> {
+    const { redirectUri, signal, logger } = this.#options;
+    const codeGrant = { code, redirectUri, codeVerifier };
+    const tokens = await context.oauth.exchangeCode(context.client, codeGrant, signal);
+    const authorization = await storeGrant(context, tokens, { ...this.#options, onRetry });
+    const { orgId, orgName } = authorization;
+    this.#authorizedOrgNames.set(orgId, orgName);
+    logger.info("An organization was authorized.", { method: "browser", orgId });
+    this.#setLatest({ kind: "authorized", authorization });
+  }
+
   #fail(fault: Fault, isRetrying = false): void {
-    this.#options.logger.error("The authorization failed.", {
-      method: "browser",
-      fault: fault.code,
-      status: fault.status,
-      trackingId: fault.trackingId,
-      ...(fault.code === "defect" ? { error: fault } : {}),
-      isRetrying,
-    });
+    logFailure(this.#options.logger, "browser", fault, isRetrying);
     this.#setLatest(attemptFromFault(fault, isRetrying));
   }
 

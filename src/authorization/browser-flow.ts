@@ -1,7 +1,6 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
 import { asFault } from "../faults/fault.js";
-import type { Clock, Crypto } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
+import type { Crypto } from "../ports/clock.js";
 import type {
   ListenOnLoopback,
   LoopbackRequest,
@@ -10,10 +9,14 @@ import type {
   ReadAsset,
 } from "../ports/loopback-server.js";
 import { BrowserAttempts } from "./browser-attempts.js";
-import type { Flow, FlowEvents, FlowView, GrantSink } from "./flow.js";
+import type { Flow, FlowEvents, FlowOptions, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
-import type { OAuthContext } from "./oauth-context.js";
-import { AuthorizationPage, redirect, SECURITY_HEADERS } from "./page/authorization-page.js";
+import {
+  AuthorizationPage,
+  redirect,
+  SECURITY_HEADERS,
+  type Rejection,
+} from "./page/authorization-page.js";
 import {
   canComplete,
   flowOutcome,
@@ -21,24 +24,12 @@ import {
   type PageNotices,
   type PagePhase,
 } from "./page/page-model.js";
-import {
-  checkRequest,
-  INVALID_KEY,
-  PAGE_NOT_OPEN,
-  parseRequest,
-  UNEXPECTED_CALLBACK,
-} from "./page/page-request.js";
 import { cancelled } from "./shared-task.js";
 
-export interface BrowserFlowOptions {
-  /** Returns the current context. Called at each attempt. Throws `clientNotConfigured`. */
-  readonly oauthContext: () => OAuthContext;
-  readonly grantSink: GrantSink;
+export interface BrowserFlowOptions extends FlowOptions {
   readonly notices: PageNotices;
   readonly readAsset: ReadAsset;
-  readonly clock: Clock;
   readonly crypto: Crypto;
-  readonly logger: Logger;
   readonly listen: ListenOnLoopback;
   /** 0: any free port, for tests. */
   readonly redirectPort: number;
@@ -46,9 +37,9 @@ export interface BrowserFlowOptions {
 
 /** What exists from the start of the flow on. */
 interface Session {
-  readonly page: AuthorizationPage;
   readonly server: LoopbackServer;
-  readonly origin: string;
+  readonly url: string;
+  readonly redirectUri: string;
   readonly attempts: BrowserAttempts;
   /** A time of `Clock.monotonic()`. */
   readonly deadline: number;
@@ -68,20 +59,20 @@ export class BrowserFlow implements Flow {
   readonly events = new Emitter<FlowEvents>();
   readonly #options: BrowserFlowOptions;
   readonly #key: string;
-  readonly #eventStreams = new Set<(data: string) => void>();
+  /** Each sends the current content to an open page. */
+  readonly #eventStreams = new Set<() => void>();
   readonly #abort = new AbortController();
   readonly #disposers: Disposer[] = [];
   #session: Session | null = null;
   #organizations: readonly Authorization[] = [];
   #phase: PagePhase = "open";
   #endReason: string | null = null;
-  #lastView: FlowView;
+  #lastView: FlowView | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: BrowserFlowOptions) {
     this.#options = options;
     this.#key = options.crypto.token(32);
-    this.#lastView = this.view;
   }
 
   get isOpen(): boolean {
@@ -92,8 +83,8 @@ export class BrowserFlow implements Flow {
     const session = this.#session;
     return {
       method: "browser",
-      url: session === null ? null : `${session.origin}/?key=${this.#key}`,
-      redirectUri: session === null ? null : callbackUrl(session.origin),
+      url: session?.url ?? null,
+      redirectUri: session?.redirectUri ?? null,
       verificationUri: null,
       verificationUriComplete: null,
       userCode: null,
@@ -103,40 +94,42 @@ export class BrowserFlow implements Flow {
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { oauthContext, readAsset, listen, redirectPort, clock, logger } = this.#options;
+    const { oauthContext, grantSink, notices, clock, crypto, logger } = this.#options;
+    const { readAsset, listen, redirectPort } = this.#options;
     oauthContext();
-    const page = await AuthorizationPage.load(readAsset);
-    const server = await listen(redirectPort, (request) => this.#handle(page, request));
+    const page = await AuthorizationPage.load(readAsset, () => crypto.token(16));
+    const server = await listen(redirectPort, (request) =>
+      this.#respond(page, request).catch((thrown: unknown) => {
+        logger.error("The authorization page failed to respond.", { error: asFault(thrown) });
+        throw thrown;
+      }),
+    );
     if (signal.aborted || this.#abort.signal.aborted) {
       await server.close();
       throw cancelled();
     }
-    const origin = `http://localhost:${server.port}`;
+    const url = `http://localhost:${server.port}/?key=${this.#key}`;
+    const redirectUri = `http://localhost:${server.port}/oauth/callback`;
     const deadline = clock.monotonic() + LIFETIME_MS;
+    const expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
     const attempts = new BrowserAttempts({
       ...this.#options,
-      redirectUri: callbackUrl(origin),
+      redirectUri,
       deadline,
       signal: this.#abort.signal,
       onChange: () => this.#publish(),
     });
-    const expiresAt = new Date(clock.now() + LIFETIME_MS).toISOString();
-    this.#session = { page, server, origin, attempts, deadline, expiresAt };
+    this.#session = { server, url, redirectUri, attempts, deadline, expiresAt };
+    const expire = (): void => void attempts.whenIdle().then(() => this.#close("expired"));
     this.#disposers.push(
-      clock.schedule(
-        LIFETIME_MS,
-        () => void attempts.whenIdle().then(() => this.#close("expired")),
-      ),
-      this.#options.grantSink.events.on(
-        "authorizationsChanged",
-        () => void this.#readOrganizations(),
-      ),
-      this.#options.notices.events.on("problemsChanged", () => this.#publish()),
+      clock.schedule(LIFETIME_MS, expire),
+      grantSink.events.on("authorizationsChanged", () => void this.#readOrganizations()),
+      notices.events.on("problemsChanged", () => this.#publish()),
     );
     this.#lastView = this.view;
     await this.#readOrganizations();
     if (!this.isOpen) throw cancelled();
-    logger.info("To authorize, open this page on this machine.", { url: this.view.url, expiresAt });
+    logger.info("To authorize, open this page on this machine.", { url, expiresAt });
     return this.view;
   }
 
@@ -146,50 +139,40 @@ export class BrowserFlow implements Flow {
     await this.#close("cancelled");
   }
 
-  async #handle(page: AuthorizationPage, request: LoopbackRequest): Promise<LoopbackResponse> {
-    try {
-      return await this.#respond(page, request);
-    } catch (thrown) {
-      this.#options.logger.error("The authorization page failed to respond.", {
-        error: asFault(thrown),
-      });
-      throw thrown;
-    }
-  }
-
   async #respond(page: AuthorizationPage, request: LoopbackRequest): Promise<LoopbackResponse> {
+    const { crypto } = this.#options;
     const session = this.#session;
-    if (session === null || !this.isOpen) return page.rejection(PAGE_NOT_OPEN, this.#nonce());
-    const pageRequest = parseRequest(request);
-    const rejection = checkRequest(request, pageRequest.path, session.server.port);
-    if (rejection !== null) return page.rejection(rejection, this.#nonce());
-    if (pageRequest.path === "/oauth/callback") {
-      const isExpected = await session.attempts.handleCallback(pageRequest.query);
-      if (!isExpected) return page.rejection(UNEXPECTED_CALLBACK, this.#nonce());
-      return redirect(303, `/?key=${this.#key}`);
+    if (session === null || !this.isOpen) return page.rejection(PAGE_NOT_OPEN);
+    const path = request.target.replace(/\?.*$/s, "");
+    const query = new URLSearchParams(request.target.slice(path.length));
+    const rejection = checkRequest(request, path, session.server.port);
+    if (rejection !== null) return page.rejection(rejection);
+    if (path === "/oauth/callback") {
+      const isExpected = await session.attempts.handleCallback(query);
+      return isExpected ? redirect(303, `/?key=${this.#key}`) : page.rejection(UNEXPECTED_CALLBACK);
     }
-    if (!this.#isKey(pageRequest.key)) return page.rejection(INVALID_KEY, this.#nonce());
-    switch (pageRequest.path) {
+    const form = request.method === "POST" ? new URLSearchParams(request.body) : query;
+    // Compares digests, so that the duration reveals nothing about the key.
+    if (crypto.sha256(form.get("key") ?? "") !== crypto.sha256(this.#key))
+      return page.rejection(INVALID_KEY);
+    switch (path) {
       case "/authorize": {
         const url = session.attempts.start();
         return url === null ? redirect(303, `/?key=${this.#key}`) : redirect(302, url);
       }
-      case "/complete":
-        return this.#complete(page);
+      case "/complete": {
+        await this.#readOrganizations();
+        const isComplete = canComplete(this.#model());
+        if (isComplete) void this.#close("completed");
+        return page.document(this.#model(), isComplete ? 200 : 409);
+      }
       case "/events":
         return this.#openEventStream(page);
       case "/page.js":
         return page.script();
       default:
-        return page.document(this.#model(), 200, this.#nonce());
+        return page.document(this.#model(), 200);
     }
-  }
-
-  async #complete(page: AuthorizationPage): Promise<LoopbackResponse> {
-    await this.#readOrganizations();
-    const isComplete = canComplete(this.#model());
-    if (isComplete) void this.#close("completed");
-    return page.document(this.#model(), isComplete ? 200 : 409, this.#nonce());
   }
 
   #openEventStream(page: AuthorizationPage): LoopbackResponse {
@@ -197,9 +180,10 @@ export class BrowserFlow implements Flow {
       kind: "events",
       headers: SECURITY_HEADERS,
       open: (send) => {
-        send(page.content(this.#model()));
-        this.#eventStreams.add(send);
-        return () => this.#eventStreams.delete(send);
+        const update = (): void => send(page.content(this.#model()));
+        update();
+        this.#eventStreams.add(update);
+        return () => this.#eventStreams.delete(update);
       },
     };
   }
@@ -217,19 +201,13 @@ export class BrowserFlow implements Flow {
   }
 
   #publish(): void {
-    this.#broadcast();
+    for (const update of this.#eventStreams) update();
     this.#notifyIfChanged();
-  }
-
-  #broadcast(): void {
-    if (this.#session === null || this.#eventStreams.size === 0) return;
-    const content = this.#session.page.content(this.#model());
-    for (const send of this.#eventStreams) send(content);
   }
 
   #notifyIfChanged(): void {
     const view = this.view;
-    if (view.state === this.#lastView.state && view.message === this.#lastView.message) return;
+    if (view.state === this.#lastView?.state && view.message === this.#lastView.message) return;
     this.#lastView = view;
     this.events.emit("viewChanged", view);
   }
@@ -241,7 +219,7 @@ export class BrowserFlow implements Flow {
       const { attempts, server } = this.#session;
       this.#phase = attempts.authorizedOrgNames.length > 0 ? "completed" : phase;
       for (const dispose of this.#disposers.splice(0)) dispose();
-      this.#broadcast();
+      for (const update of this.#eventStreams) update();
       this.#closing = server.close();
       this.#abort.abort();
       this.#notifyIfChanged();
@@ -272,18 +250,77 @@ export class BrowserFlow implements Flow {
       return null;
     }
   }
-
-  /** Compares digests, so that the duration reveals nothing about the key. */
-  #isKey(text: string | null): boolean {
-    const { crypto } = this.#options;
-    return text !== null && crypto.sha256(text) === crypto.sha256(this.#key);
-  }
-
-  #nonce(): string {
-    return this.#options.crypto.token(16);
-  }
 }
 
-function callbackUrl(origin: string): string {
-  return `${origin}/oauth/callback`;
+const PAGE_NOT_OPEN: Rejection = {
+  status: 503,
+  title: "This page is not open",
+  hint: "Open the most recent address that the worker has reported.",
+};
+export const INVALID_KEY: Rejection = {
+  status: 403,
+  title: "This address is not valid",
+  hint: "Its key is missing or belongs to an earlier page. Open the most recent address that the worker has reported.",
+};
+const UNEXPECTED_CALLBACK: Rejection = {
+  status: 400,
+  title: "This response was not expected",
+  hint: "It belongs to no open request, or was used before. Go back to the authorization page and press AUTHORIZE again.",
+};
+
+const PATHS = ["/", "/authorize", "/oauth/callback", "/events", "/page.js", "/complete"];
+
+/**
+ * Refuses requests that are wrong whatever their key is: host names that only DNS rebinding leads
+ * here, unknown paths and methods, and forms of other sites. Returns null for all others.
+ */
+function checkRequest(request: LoopbackRequest, path: string, port: number): Rejection | null {
+  const host = (request.headers.host ?? "").toLowerCase();
+  const allowedHosts = [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`];
+  if (!allowedHosts.includes(host)) {
+    return {
+      status: 421,
+      title: "Wrong address",
+      hint: "This page is available at localhost only. Open the address that the worker has reported.",
+    };
+  }
+  if (!PATHS.includes(path)) {
+    return {
+      status: 404,
+      title: "Page not found",
+      hint: "Open the address that the worker has reported, including its key.",
+    };
+  }
+  const method = path === "/complete" ? "POST" : "GET";
+  if (request.method !== method) {
+    return {
+      status: 405,
+      title: "Method not allowed",
+      hint: "Open the address that the worker has reported, and use the buttons on the page.",
+      headers: { allow: method },
+    };
+  }
+  return method === "POST" ? checkForm(request, host) : null;
+}
+
+/**
+ * Refuses forms of other sites. Under `Referrer-Policy: no-referrer`, a browser sends `Origin:
+ * null` with the page's own form too (Fetch standard, "append a request Origin header"). In that
+ * case, `Sec-Fetch-Site`, which no page can forge, has to confirm the origin.
+ */
+function checkForm({ headers }: LoopbackRequest, host: string): Rejection | null {
+  const { origin, "sec-fetch-site": site, "content-type": type = "" } = headers;
+  const isSameSite = site === "same-origin" || site === "none";
+  const isSameOrigin =
+    origin === undefined || origin === `http://${host}` || (origin === "null" && isSameSite);
+  const title = "Request refused";
+  if (!isSameOrigin || (site !== undefined && !isSameSite)) {
+    return {
+      status: 403,
+      title,
+      hint: "The request came from another site. Use the button on the authorization page.",
+    };
+  }
+  const isForm = type.toLowerCase().startsWith("application/x-www-form-urlencoded");
+  return isForm ? null : { status: 415, title, hint: "Use the button on the authorization page." };
 }

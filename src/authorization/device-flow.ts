@@ -1,28 +1,17 @@
 import { Emitter } from "../faults/emitter.js";
 import { asFault, type Fault } from "../faults/fault.js";
-import type { Clock } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
 import type { DeviceAuthorization, TokenResponse } from "../webex/oauth.js";
 import {
-  delay,
+  logFailure,
   storeGrant,
   type Flow,
   type FlowEvents,
-  type FlowState,
+  type FlowOptions,
   type FlowView,
-  type GrantSink,
 } from "./flow.js";
 import { REQUIRED_SCOPES } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
-import { cancelled } from "./shared-task.js";
-
-export interface DeviceFlowOptions {
-  /** Returns the current context. Called once, at the start. Throws `clientNotConfigured`. */
-  readonly oauthContext: () => OAuthContext;
-  readonly grantSink: GrantSink;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
+import { delay, throwIfCancelled } from "./shared-task.js";
 
 /** RFC 8628, 3.5: `slow_down` adds five seconds to this and all later intervals. */
 const SLOW_DOWN_MS = 5_000;
@@ -31,10 +20,7 @@ const MIN_INTERVAL_MS = 1_000;
 /** How long issued tokens stay in memory while the keychain or Webex is unavailable. */
 const STORE_TIMEOUT_MS = 600_000;
 
-interface Outcome {
-  readonly state: FlowState;
-  readonly message: string | null;
-}
+type Outcome = Pick<FlowView, "state" | "message">;
 
 /**
  * Authorization on another device (RFC 8628). A person types the user code at Webex, and the flow
@@ -43,16 +29,24 @@ interface Outcome {
 export class DeviceFlow implements Flow {
   readonly method = "device";
   readonly events = new Emitter<FlowEvents>();
-  readonly #options: DeviceFlowOptions;
+  readonly #options: FlowOptions;
   readonly #abort = new AbortController();
-  #code: DeviceAuthorization | null = null;
-  #expiresAt: string | null = null;
+  #view: FlowView = {
+    method: "device",
+    url: null,
+    redirectUri: null,
+    verificationUri: null,
+    verificationUriComplete: null,
+    userCode: null,
+    expiresAt: null,
+    state: "waiting",
+    message: null,
+  };
   #deadline = 0;
-  #outcome: Outcome = { state: "waiting", message: null };
   #isOpen = false;
   #polling: Promise<void> = Promise.resolve();
 
-  constructor(options: DeviceFlowOptions) {
+  constructor(options: FlowOptions) {
     this.#options = options;
   }
 
@@ -61,35 +55,23 @@ export class DeviceFlow implements Flow {
   }
 
   get view(): FlowView {
-    return {
-      method: "device",
-      url: null,
-      redirectUri: null,
-      verificationUri: this.#code?.verificationUri ?? null,
-      verificationUriComplete: this.#code?.verificationUriComplete ?? null,
-      userCode: this.#code?.userCode ?? null,
-      expiresAt: this.#expiresAt,
-      ...this.#outcome,
-    };
+    return this.#view;
   }
 
   async start(signal: AbortSignal): Promise<FlowView> {
-    const { clock, logger } = this.#options;
-    const context = this.#options.oauthContext();
+    const { oauthContext, clock, logger } = this.#options;
+    const context = oauthContext();
     const either = AbortSignal.any([signal, this.#abort.signal]);
     const scope = REQUIRED_SCOPES.join(" ");
     const code = await context.oauth.authorizeDevice(context.client, scope, either);
-    if (either.aborted) throw cancelled();
-    this.#code = code;
-    this.#deadline = clock.monotonic() + code.expiresInSeconds * 1_000;
-    this.#expiresAt = new Date(clock.now() + code.expiresInSeconds * 1_000).toISOString();
+    throwIfCancelled(either);
+    const { verificationUri, verificationUriComplete, userCode, expiresInSeconds } = code;
+    const expiresAt = new Date(clock.now() + expiresInSeconds * 1_000).toISOString();
+    this.#view = { ...this.#view, verificationUri, verificationUriComplete, userCode, expiresAt };
+    this.#deadline = clock.monotonic() + expiresInSeconds * 1_000;
     this.#isOpen = true;
-    const { verificationUri, userCode } = code;
-    logger.info("To authorize, open the address on any device and enter the code.", {
-      verificationUri,
-      userCode,
-      expiresAt: this.#expiresAt,
-    });
+    const fields = { verificationUri, userCode, expiresAt };
+    logger.info("To authorize, open the address on any device and enter the code.", fields);
     this.#polling = this.#run(context, code);
     return this.view;
   }
@@ -105,8 +87,7 @@ export class DeviceFlow implements Flow {
       const tokens = await this.#poll(context, code);
       if (tokens !== null) await this.#store(context, tokens);
     } catch (thrown) {
-      if (this.#abort.signal.aborted) return;
-      this.#fail(asFault(thrown));
+      if (!this.#abort.signal.aborted) this.#fail(asFault(thrown));
     }
   }
 
@@ -145,25 +126,18 @@ export class DeviceFlow implements Flow {
   }
 
   async #store(context: OAuthContext, tokens: TokenResponse): Promise<void> {
-    const { grantSink, clock, logger } = this.#options;
-    const deadline = clock.monotonic() + STORE_TIMEOUT_MS;
-    const onRetry = ({ message }: Fault): void => {
-      this.#setOutcome({
-        state: "waiting",
-        message: `${message} The worker stores the authorization as soon as this is resolved.`,
-      });
-    };
-    const authorization = await storeGrant(
-      context,
-      tokens,
-      { grantSink, clock, logger, deadline, onRetry },
-      this.#abort.signal,
-    );
-    logger.info("An organization was authorized.", {
-      method: "device",
-      orgId: authorization.orgId,
+    const { orgId, orgName } = await storeGrant(context, tokens, {
+      ...this.#options,
+      deadline: this.#options.clock.monotonic() + STORE_TIMEOUT_MS,
+      signal: this.#abort.signal,
+      onRetry: ({ message }) =>
+        this.#setOutcome({
+          state: "waiting",
+          message: `${message} The worker stores the authorization as soon as this is resolved.`,
+        }),
     });
-    this.#end({ state: "authorized", message: `${authorization.orgName} is authorized.` });
+    this.#options.logger.info("An organization was authorized.", { method: "device", orgId });
+    this.#end({ state: "authorized", message: `${orgName} is authorized.` });
   }
 
   #expire(): null {
@@ -186,12 +160,7 @@ export class DeviceFlow implements Flow {
   }
 
   #fail(fault: Fault): void {
-    this.#options.logger.error("The authorization failed.", {
-      method: "device",
-      fault: fault.code,
-      trackingId: fault.trackingId,
-      ...(fault.code === "defect" ? { error: fault } : {}),
-    });
+    logFailure(this.#options.logger, "device", fault);
     const message =
       fault.code === "defect"
         ? "The authorization failed because of an internal error. See the log of the worker."
@@ -206,9 +175,9 @@ export class DeviceFlow implements Flow {
   }
 
   #setOutcome(outcome: Outcome): void {
-    const { state, message } = this.#outcome;
+    const { state, message } = this.#view;
     if (outcome.state === state && outcome.message === message) return;
-    this.#outcome = outcome;
-    this.events.emit("viewChanged", this.view);
+    this.#view = { ...this.#view, ...outcome };
+    this.events.emit("viewChanged", this.#view);
   }
 }

@@ -3,7 +3,7 @@ import { asFault, type Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { AuthorizationService } from "./authorizations.js";
-import type { FlowMethod, FlowState } from "./flow.js";
+import type { FlowMethod } from "./flow.js";
 
 /**
  * `open`: keep a flow of this method open, because a grant is missing. `drain`: let an open flow
@@ -18,16 +18,10 @@ export type DesiredFlow =
 const RETRY_INTERVAL_MS = 10_000;
 const RESTART_DELAY_MS = 500;
 
-export interface FlowSupervisorEvents {
-  /** `fault` or `isDenied` has changed. */
-  readonly outcomeChanged: undefined;
-}
-
-/**
- * Reconciles the open flow with the desired one. A flow that ends is started again if necessary.
- */
+/** Reconciles the open flow with the desired one, and restarts a flow that ended if necessary. */
 export class FlowSupervisor {
-  readonly events = new Emitter<FlowSupervisorEvents>();
+  /** `outcomeChanged`: `fault` or `isDenied` has changed. */
+  readonly events = new Emitter<{ readonly outcomeChanged: undefined }>();
   readonly #service: AuthorizationService;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -63,9 +57,12 @@ export class FlowSupervisor {
   start(): void {
     this.#unsubscribe ??= this.#service.events.on("authorizationsChanged", ({ flow }) => {
       const wasFlowOpen = this.#isFlowOpen;
-      if (flow !== null) this.#trackOutcome(flow.state, wasFlowOpen);
       this.#isFlowOpen = flow !== null;
-      if (wasFlowOpen && !this.#isFlowOpen) {
+      if (flow?.state === "denied") this.#setDenied(true);
+      // On the page, a person can try again in the same flow. A new flow is not a new decision.
+      if (flow?.state === "authorized" || (flow?.state === "waiting" && wasFlowOpen))
+        this.#setDenied(false);
+      if (wasFlowOpen && flow === null) {
         this.#ownMethod = null;
         this.#clearStaleDenial();
         this.#schedule(RESTART_DELAY_MS);
@@ -80,8 +77,7 @@ export class FlowSupervisor {
     if (desired.kind === "none" && previous.kind !== "none") this.#setDenied(false);
     this.#clearStaleDenial();
     const isNewlyOpen = desired.kind === "open" && !isSame(desired, previous);
-    // A disabled worker sends nothing to Webex, so a pending request for a device code is
-    // cancelled.
+    // A disabled worker sends nothing to Webex, not even a request for a device code.
     if (desired.kind === "none" || (isNewlyOpen && previous.kind === "open"))
       this.#pendingBegin?.abort();
     if (desired.kind === "none" || isNewlyOpen) this.#schedule(0);
@@ -106,13 +102,6 @@ export class FlowSupervisor {
     if (this.#desired.kind !== "open" && !this.#isFlowOpen) this.#setDenied(false);
   }
 
-  #trackOutcome(state: FlowState, wasFlowOpen: boolean): void {
-    if (state === "denied") this.#setDenied(true);
-    // On the page, a person can try again in the same flow. A new flow does not mean a new
-    // decision.
-    else if (state === "authorized" || (state === "waiting" && wasFlowOpen)) this.#setDenied(false);
-  }
-
   #schedule(delayMs: number): void {
     this.#cancelTimer?.();
     if (this.#isStopped) return;
@@ -128,23 +117,17 @@ export class FlowSupervisor {
     const initial = this.#desired;
     let wasAborted = false;
     try {
-      if (this.#isOwnFlowUndesired()) {
+      const method = initial.kind === "open" ? initial.method : null;
+      if (this.#ownMethod !== null && this.#ownMethod !== method && initial.kind !== "drain") {
         this.#ownMethod = null;
         await this.#service.cancel();
       }
-      // The desired flow may have changed during the wait, and the supervisor may have been
-      // stopped.
+      // In the meantime, the desired flow may have changed, or the supervisor may have been stopped.
       if (isSame(initial, this.#desired)) wasAborted = await this.#beginIfDesired();
     } finally {
       this.#isReconciling = false;
     }
     if (wasAborted || !isSame(initial, this.#desired)) this.#schedule(0);
-  }
-
-  #isOwnFlowUndesired(): boolean {
-    const desired = this.#desired;
-    if (this.#ownMethod === null || desired.kind === "drain") return false;
-    return desired.kind === "none" || desired.method !== this.#ownMethod;
   }
 
   /** Returns whether the attempt was aborted because the desired flow changed. */
@@ -166,9 +149,8 @@ export class FlowSupervisor {
         fault.code === "cancelled" ||
         this.#desired.kind !== "open";
       this.#setFault(isExpected ? null : fault);
-      this.#schedule(
-        this.#isRetryRequested && fault.retryAfterMs === undefined ? 0 : RETRY_INTERVAL_MS,
-      );
+      const isImmediate = this.#isRetryRequested && fault.retryAfterMs === undefined;
+      this.#schedule(isImmediate ? 0 : RETRY_INTERVAL_MS);
     } finally {
       this.#pendingBegin = null;
       this.#isRetryRequested = false;
@@ -183,7 +165,7 @@ export class FlowSupervisor {
       this.#logger.warn("The authorization could not be started. The worker tries again.", {
         fault: fault.code,
         reason: fault.message,
-        ...(fault.code === "defect" ? { error: fault } : {}),
+        error: fault.code === "defect" ? fault : undefined,
       });
     this.events.emit("outcomeChanged");
   }

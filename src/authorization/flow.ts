@@ -5,7 +5,7 @@ import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth.js";
 import type { Authorization } from "./grant.js";
 import type { OAuthContext } from "./oauth-context.js";
-import { cancelled, throwIfCancelled } from "./shared-task.js";
+import { cancelled, delay, throwIfCancelled } from "./shared-task.js";
 
 export type FlowMethod = "browser" | "device";
 export type FlowState = "waiting" | "authorized" | "denied" | "failed" | "expired" | "cancelled";
@@ -71,66 +71,65 @@ export interface GrantSink {
   list(): Promise<readonly Authorization[]>;
 }
 
+export interface FlowOptions {
+  /** Returns the current context. Throws `clientNotConfigured`. */
+  readonly oauthContext: () => OAuthContext;
+  readonly grantSink: GrantSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface StoreGrantOptions extends FlowOptions {
+  /** A time of `Clock.monotonic()`. */
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+  readonly onRetry: (fault: Fault) => void;
+}
+
 /** An unavailable keychain has to be retried within 10 s. */
 const RETRY_MS = 10_000;
 
 /**
  * Stores tokens that Webex has issued. Transient faults, such as a locked keychain, are reported to
- * `onRetry` and retried until `deadline`, a time of `Clock.monotonic()`. Other faults are thrown.
+ * `onRetry` and retried until the deadline. Other faults are thrown.
  */
 export async function storeGrant(
   context: OAuthContext,
   tokens: TokenResponse,
-  options: {
-    readonly grantSink: GrantSink;
-    readonly clock: Clock;
-    readonly logger: Logger;
-    readonly deadline: number;
-    readonly onRetry: (fault: Fault) => void;
-  },
-  signal: AbortSignal,
+  { grantSink, clock, logger, deadline, signal, onRetry }: StoreGrantOptions,
 ): Promise<Authorization> {
-  const { grantSink, clock, logger, deadline, onRetry } = options;
-  try {
-    for (;;) {
-      try {
-        return await grantSink.completeGrant(context, tokens, signal);
-      } catch (thrown) {
-        const fault = asFault(thrown);
-        const delayMs = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);
-        const isLate = clock.monotonic() + delayMs >= deadline;
-        if (signal.aborted || fault.kind !== "transient" || isLate) throw fault;
+  for (;;) {
+    try {
+      return await grantSink.completeGrant(context, tokens, signal);
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      const delayMs = Math.max(fault.retryAfterMs ?? 0, RETRY_MS);
+      const isLate = clock.monotonic() + delayMs >= deadline;
+      if (!signal.aborted) {
+        if (fault.kind !== "transient" || isLate) throw fault;
         onRetry(fault);
-        await delay(clock, delayMs, signal);
+        await delay(clock, delayMs, signal).catch(() => undefined);
       }
-    }
-  } catch (fault) {
-    // The flow itself only reports that it has ended.
-    if (signal.aborted)
+      if (!signal.aborted) continue;
+      // The flow itself only reports that it has ended.
       logger.warn(
         "Webex had granted an authorization, but its flow ended before it was stored. The organization has to be authorized again.",
       );
-    throw fault;
+      throw fault;
+    }
   }
 }
 
-/** Waits for `ms`. Rejects with the fault `cancelled` as soon as the signal is aborted. */
-export function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(cancelled());
-      return;
-    }
-    const onAbort = (): void => {
-      cancelTimer();
-      reject(cancelled());
-    };
-    const cancelTimer = clock.schedule(ms, () => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    });
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+export function logFailure(
+  logger: Logger,
+  method: FlowMethod,
+  fault: Fault,
+  isRetrying = false,
+): void {
+  const { code, status, trackingId } = fault;
+  const error = code === "defect" ? fault : undefined;
+  const fields = { method, fault: code, status, trackingId, error, isRetrying };
+  logger.error("The authorization failed.", fields);
 }
 
 interface ActiveFlow {
@@ -146,19 +145,22 @@ interface ActiveFlow {
   isOutdated: boolean;
 }
 
-/**
- * Holds at most one flow. `onChange` is called on each change of its view, and twice when it ends:
- * once with its final state, and once without a flow.
- */
+export interface FlowSlotOptions {
+  readonly createFlow: (method: FlowMethod) => Flow;
+  /** Runs before a flow starts, and returns its context. */
+  readonly prepare: () => Promise<OAuthContext>;
+  /** Called on each change of the view, and twice when a flow ends: with and without the flow. */
+  readonly onChange: () => void;
+}
+
+/** Holds at most one flow. */
 export class FlowSlot {
-  readonly #createFlow: (method: FlowMethod) => Flow;
-  readonly #onChange: () => void;
+  readonly #options: FlowSlotOptions;
   #active: ActiveFlow | null = null;
   #previous: Flow | null = null;
 
-  constructor(createFlow: (method: FlowMethod) => Flow, onChange: () => void) {
-    this.#createFlow = createFlow;
-    this.#onChange = onChange;
+  constructor(options: FlowSlotOptions) {
+    this.#options = options;
   }
 
   /** The flow that is open or has just ended, or null. */
@@ -167,15 +169,10 @@ export class FlowSlot {
   }
 
   /**
-   * Returns the open flow of this method, or starts one. `prepare` runs before the start and
-   * returns the context of the new flow. Throws `authorizationInProgress` if a flow of the other
-   * method is open.
+   * Returns the open flow of this method, or starts one. Throws `authorizationInProgress` if a flow
+   * of the other method is open.
    */
-  async begin(
-    method: FlowMethod,
-    signal: AbortSignal,
-    prepare: () => Promise<OAuthContext>,
-  ): Promise<FlowView> {
+  async begin(method: FlowMethod, signal: AbortSignal): Promise<FlowView> {
     throwIfCancelled(signal);
     const open = this.#active;
     if (open !== null && open.flow.method !== method) {
@@ -185,16 +182,15 @@ export class FlowSlot {
         { data: { method: open.flow.method } },
       );
     }
-    const active = open ?? this.#create(method, signal, prepare);
+    const active = open ?? this.#create(method, signal);
     try {
       await active.started;
       return active.flow.view;
     } catch (error) {
       // This caller still needs a flow if another one cancelled it, or if the context changed.
       const shouldRetry = !signal.aborted && (open !== null || active.isOutdated);
-      if (shouldRetry && error instanceof Fault && error.code === "cancelled")
-        return this.begin(method, signal, prepare);
-      throw error;
+      if (!shouldRetry || asFault(error).code !== "cancelled") throw error;
+      return this.begin(method, signal);
     }
   }
 
@@ -219,12 +215,8 @@ export class FlowSlot {
     this.#end(active);
   }
 
-  #create(
-    method: FlowMethod,
-    signal: AbortSignal,
-    prepare: () => Promise<OAuthContext>,
-  ): ActiveFlow {
-    const flow = this.#createFlow(method);
+  #create(method: FlowMethod, signal: AbortSignal): ActiveFlow {
+    const flow = this.#options.createFlow(method);
     const abort = new AbortController();
     const active: ActiveFlow = {
       flow,
@@ -236,20 +228,16 @@ export class FlowSlot {
       isOutdated: false,
     };
     this.#active = active;
-    active.started = this.#start(active, AbortSignal.any([signal, abort.signal]), prepare);
+    active.started = this.#start(active, AbortSignal.any([signal, abort.signal]));
     return active;
   }
 
-  async #start(
-    active: ActiveFlow,
-    signal: AbortSignal,
-    prepare: () => Promise<OAuthContext>,
-  ): Promise<void> {
+  async #start(active: ActiveFlow, signal: AbortSignal): Promise<void> {
     try {
       // The previous flow may still be closing its port.
       await this.#previous?.stop();
-      active.context = await prepare();
-      if (signal.aborted) throw cancelled();
+      active.context = await this.#options.prepare();
+      throwIfCancelled(signal);
       await active.flow.start(signal);
     } catch (error) {
       active.dispose();
@@ -263,7 +251,7 @@ export class FlowSlot {
 
   #handleChange(active: ActiveFlow): void {
     if (this.#active !== active || !active.isStarted) return;
-    this.#onChange();
+    this.#options.onChange();
     if (!active.flow.isOpen) this.#end(active);
   }
 
@@ -272,6 +260,6 @@ export class FlowSlot {
     active.dispose();
     this.#previous = active.flow;
     this.#active = null;
-    this.#onChange();
+    this.#options.onChange();
   }
 }

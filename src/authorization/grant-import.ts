@@ -2,7 +2,9 @@ import { asFault, Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { IdentityApi } from "../webex/identity.js";
 import type { TokenResponse } from "../webex/oauth.js";
-import type { Authorization } from "./grant.js";
+import type { GrantSink } from "./flow.js";
+import { causeDetails } from "./grant-status.js";
+import type { Authorization, Grant } from "./grant.js";
 import { fallbackOrgName } from "./keychain-records.js";
 import type { OAuthContext } from "./oauth-context.js";
 
@@ -16,23 +18,16 @@ export interface ImportedGrant {
   readonly scope: string | null;
 }
 
-type VerifyAndStore = (
-  context: OAuthContext,
-  tokens: TokenResponse,
-  refreshToken: Secret,
-  signal: AbortSignal,
-) => Promise<Authorization>;
-
 /**
  * Imports grants. A grant is verified with its access token, or with a refreshed one if it has none
  * or Webex rejects it.
  */
 export class GrantImporter {
-  readonly #verifyAndStore: VerifyAndStore;
+  readonly #completeGrant: GrantSink["completeGrant"];
   readonly #inProgress = new Map<AbortController, OAuthContext>();
 
-  constructor(verifyAndStore: VerifyAndStore) {
-    this.#verifyAndStore = verifyAndStore;
+  constructor(completeGrant: GrantSink["completeGrant"]) {
+    this.#completeGrant = completeGrant;
   }
 
   /** Faults: `grantRefused`, `webexUnreachable`, `cancelled`, and those of the keychain. */
@@ -46,8 +41,12 @@ export class GrantImporter {
     try {
       return await this.#import(context, grant, AbortSignal.any([signal, cancellation.signal]));
     } catch (error) {
+      if (!cancellation.signal.aborted || signal.aborted) throw error;
       // `cancelled` would suggest that the caller cancelled, and would not say what to do.
-      throw cancellation.signal.aborted && !signal.aborted ? apiUrlChanged() : error;
+      throw new Fault(
+        "webexUnreachable",
+        "WebexPresence.ApiUrl was changed during the import, so the grant was not stored. Import it again at the address that it was issued for. If it was refreshed in the meantime, obtain a new grant first.",
+      );
     } finally {
       this.#inProgress.delete(cancellation);
     }
@@ -61,47 +60,38 @@ export class GrantImporter {
 
   async #import(
     context: OAuthContext,
-    grant: ImportedGrant,
+    { accessToken, refreshToken, expiresIn, refreshTokenExpiresIn, scope }: ImportedGrant,
     signal: AbortSignal,
   ): Promise<Authorization> {
-    const { accessToken, refreshToken } = grant;
-    const scopes = grant.scope === null ? null : parseScopes(grant.scope);
-    if (accessToken !== null && (grant.expiresIn === null || grant.expiresIn > 0)) {
+    const scopes = scope?.split(/\s+/).filter((text) => text !== "") ?? null;
+    if (accessToken !== null && (expiresIn === null || expiresIn > 0)) {
       const tokens: TokenResponse = {
         accessToken,
-        expiresInSeconds: grant.expiresIn,
+        expiresInSeconds: expiresIn,
         refreshToken,
-        refreshTokenExpiresInSeconds: grant.refreshTokenExpiresIn,
+        refreshTokenExpiresInSeconds: refreshTokenExpiresIn,
         scopes,
       };
       try {
-        return await this.#verifyAndStore(context, tokens, refreshToken, signal);
+        return await this.#completeGrant(context, tokens, signal);
       } catch (error) {
-        const isRejected =
-          error instanceof Fault && error.code === "grantRefused" && error.status === 401;
-        if (!isRejected) throw error;
+        const { code, status } = asFault(error);
+        if (code !== "grantRefused" || status !== 401) throw error;
       }
     }
-    const refreshed = await context.oauth
-      .refresh(context.client, refreshToken, signal)
-      .catch((error: unknown) => {
-        throw toGrantFault(error);
-      });
+    const { oauth, client } = context;
+    const refreshed = await oauth.refresh(client, refreshToken, signal).catch(throwGrantFault);
     const tokens: TokenResponse = {
       ...refreshed,
+      refreshToken: refreshed.refreshToken ?? refreshToken,
+      refreshTokenExpiresInSeconds: refreshed.refreshTokenExpiresInSeconds ?? refreshTokenExpiresIn,
       scopes: refreshed.scopes ?? scopes,
-      refreshTokenExpiresInSeconds:
-        refreshed.refreshTokenExpiresInSeconds ?? grant.refreshTokenExpiresIn,
     };
-    return this.#verifyAndStore(context, tokens, refreshToken, signal);
+    return this.#completeGrant(context, tokens, signal);
   }
 }
 
-export interface TokenOwner {
-  readonly orgId: string;
-  readonly orgName: string;
-  readonly authorizedBy: string | null;
-}
+type TokenOwner = Pick<Grant, "orgId" | "orgName" | "authorizedBy">;
 
 /**
  * Requests from Webex whom an access token belongs to, which also verifies the token. If the name
@@ -109,16 +99,12 @@ export interface TokenOwner {
  * `data.hint`), `webexUnreachable` (also for 429 and 5xx, since the grant may be good) and
  * `cancelled`.
  */
-export async function fetchTokenOwner(
+export function fetchTokenOwner(
   identity: IdentityApi,
   accessToken: Secret,
   signal: AbortSignal,
 ): Promise<TokenOwner> {
-  try {
-    return await requestOwner(identity, accessToken, signal);
-  } catch (error) {
-    throw toGrantFault(error);
-  }
+  return requestOwner(identity, accessToken, signal).catch(throwGrantFault);
 }
 
 async function requestOwner(
@@ -157,16 +143,18 @@ async function requestOrganizationName(
   return fallbackOrgName(orgId);
 }
 
-function toGrantFault(error: unknown): Fault {
+function throwGrantFault(error: unknown): never {
   const fault = asFault(error);
-  switch (fault.code) {
+  const { code, retryAfterMs } = fault;
+  switch (code) {
     case "rateLimited":
     case "webexError":
-      return new Fault(
+      throw new Fault(
         "webexUnreachable",
         "Webex cannot verify the authorization at the moment, so it was not stored.",
         {
-          ...faultDetails(fault),
+          ...causeDetails(fault),
+          ...(retryAfterMs !== undefined && { retryAfterMs }),
           hint: "Try again later. If the problem persists, check status.webex.com and the connection to the internet.",
         },
       );
@@ -174,49 +162,24 @@ function toGrantFault(error: unknown): Fault {
     case "grantRefused":
     case "refused":
     case "notFound":
-      return grantRefused(
-        fault,
+      throw grantRefused(
         "Get a new grant from Webex. This one has expired, was revoked, or belongs to another integration.",
+        fault,
       );
     case "forbidden":
-      return grantRefused(
-        fault,
+      throw grantRefused(
         "Authorize as a full administrator, with the scopes spark-admin:people_read and spark-admin:organizations_read, and allow the integration in Control Hub.",
+        fault,
       );
     default:
-      return fault;
+      throw fault;
   }
 }
 
-export function grantRefused(cause: Fault | null, hint: string): Fault {
+export function grantRefused(hint: string, cause?: Fault): Fault {
   return new Fault("grantRefused", "Webex refused the grant, so it was not stored.", {
-    ...(cause === null ? {} : faultDetails(cause)),
+    ...(cause !== undefined && causeDetails(cause)),
     hint,
     data: { hint },
   });
-}
-
-function faultDetails(fault: Fault): {
-  cause: Fault;
-  status?: number;
-  trackingId?: string;
-  retryAfterMs?: number;
-} {
-  return {
-    cause: fault,
-    ...(fault.status === undefined ? {} : { status: fault.status }),
-    ...(fault.trackingId === undefined ? {} : { trackingId: fault.trackingId }),
-    ...(fault.retryAfterMs === undefined ? {} : { retryAfterMs: fault.retryAfterMs }),
-  };
-}
-
-function apiUrlChanged(): Fault {
-  return new Fault(
-    "webexUnreachable",
-    "WebexPresence.ApiUrl was changed during the import, so the grant was not stored. Import it again at the address that it was issued for. If it was refreshed in the meantime, obtain a new grant first.",
-  );
-}
-
-function parseScopes(scope: string): readonly string[] {
-  return scope.split(/\s+/).filter((s) => s !== "");
 }

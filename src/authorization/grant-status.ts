@@ -1,7 +1,7 @@
 import { Emitter } from "../faults/emitter.js";
-import { Fault } from "../faults/fault.js";
+import { Fault, type FaultDetails } from "../faults/fault.js";
 import type { OAuthClient } from "../webex/oauth.js";
-import type { Authorization, Grant } from "./grant.js";
+import type { Grant } from "./grant.js";
 import { findContextChange, type AuthorizationSettings } from "./oauth-context.js";
 
 /** An organization's grant, and what prevents its use: a fault, or null if nothing does. */
@@ -14,20 +14,12 @@ export interface GrantStatus {
   readonly fault: Fault | null;
 }
 
-export interface GrantRefusal {
+interface GrantRefusal {
+  readonly grant: Grant;
+  readonly client: OAuthClient;
   readonly fault: Fault;
   /** `Clock.monotonic()` of the latest refusal. */
   readonly refusedAt: number;
-}
-
-interface Entry extends GrantRefusal {
-  readonly grant: Grant;
-  readonly client: OAuthClient;
-}
-
-export interface RefusalEvents {
-  /** The organization whose grant was refused, or is no longer refused. */
-  readonly refusalChanged: string;
 }
 
 /**
@@ -36,47 +28,30 @@ export interface RefusalEvents {
  * new client secret end it.
  */
 export class GrantRefusals {
-  readonly events = new Emitter<RefusalEvents>();
-  readonly #entries = new Map<string, Entry>();
+  /** `refusalChanged`: the organization whose grant was refused, or is no longer refused. */
+  readonly events = new Emitter<{ readonly refusalChanged: string }>();
+  readonly #refusals = new Map<string, GrantRefusal>();
 
-  record(grant: Grant, client: OAuthClient, fault: Fault, refusedAt: number): void {
-    const isKnown = this.find(grant, client) !== null;
-    this.#entries.set(grant.orgId, { grant, client, fault, refusedAt });
-    if (!isKnown) this.events.emit("refusalChanged", grant.orgId);
+  record(refusal: GrantRefusal): void {
+    const isKnown = this.find(refusal.grant, refusal.client) !== null;
+    this.#refusals.set(refusal.grant.orgId, refusal);
+    if (!isKnown) this.events.emit("refusalChanged", refusal.grant.orgId);
   }
 
   clear(orgId: string): void {
-    if (this.#entries.delete(orgId)) this.events.emit("refusalChanged", orgId);
+    if (this.#refusals.delete(orgId)) this.events.emit("refusalChanged", orgId);
   }
 
   /** Returns the refusal that applies to this grant with this client, or null. */
   find(grant: Grant, client: OAuthClient | null): GrantRefusal | null {
-    const entry = this.#entries.get(grant.orgId);
-    if (entry?.grant.refreshToken.equals(grant.refreshToken) !== true) return null;
+    const refusal = this.#refusals.get(grant.orgId);
+    if (refusal?.grant.refreshToken.equals(grant.refreshToken) !== true) return null;
     const isSameClient =
       client === null ||
-      (client.clientId === entry.client.clientId &&
-        client.clientSecret.equals(entry.client.clientSecret));
-    return isSameClient ? entry : null;
+      (client.clientId === refusal.client.clientId &&
+        client.clientSecret.equals(refusal.client.clientSecret));
+    return isSameClient ? refusal : null;
   }
-}
-
-export function missingGrantFault(orgId: string): Fault {
-  return new Fault("authorizationRequired", "The organization is not authorized.", {
-    hint: "Have a Webex administrator of the organization authorize the integration.",
-    data: { orgId },
-  });
-}
-
-export function unreadableGrantFault(orgId: string): Fault {
-  return new Fault(
-    "authorizationRequired",
-    "The keychain lists an authorization of this organization, but its record is missing or cannot be read.",
-    {
-      hint: `Authorize the organization again, or remove what is left of the authorization: ucx-webex-presence revoke ${orgId}`,
-      data: { orgId },
-    },
-  );
 }
 
 /**
@@ -89,33 +64,64 @@ export function grantMismatch(
   storedClient: OAuthClient | null,
 ): Fault | null {
   const change = findContextChange(grant, settings, storedClient);
-  if (change === null) return null;
-  return new Fault(
-    "authorizationRequired",
-    change === "client"
-      ? "The authorization of the organization was given to another Webex integration and is not used."
-      : "The authorization of the organization was given for another WebexPresence.ApiUrl and is not used.",
-    {
-      hint: "Authorize the organization again, or restore the previous setting (WebexPresence.ClientId, the client in the keychain, or WebexPresence.ApiUrl).",
-      data: { orgId: grant.orgId },
-    },
-  );
+  return change === null ? null : authorizationRequired(grant.orgId, change);
 }
 
-/** Returns the grant as the host sees it. `fault` is what prevents its use, or null. */
-export function toAuthorization(grant: Grant, fault: Fault | null): Authorization {
-  return {
-    orgId: grant.orgId,
-    orgName: grant.orgName,
-    authorizedBy: grant.authorizedBy,
-    scopes: grant.scopes,
-    grantedAt: new Date(grant.grantedAt).toISOString(),
-    accessTokenExpiresAt: isoOrNull(grant.accessTokenExpiresAt),
-    refreshTokenExpiresAt: isoOrNull(grant.refreshTokenExpiresAt),
-    state: fault === null ? "valid" : "required",
+const REAUTHORIZE_OR_RESTORE =
+  "Authorize the organization again, or restore the previous setting (WebexPresence.ClientId, the client in the keychain, or WebexPresence.ApiUrl).";
+
+/**
+ * `missing`: there is no grant. `unreadable`: its record is missing or cannot be read. `client` and
+ * `apiOrigin`: it was issued for another one.
+ */
+export function authorizationRequired(
+  orgId: string,
+  reason: "missing" | "unreadable" | "client" | "apiOrigin",
+): Fault {
+  const texts: Readonly<Record<typeof reason, readonly [message: string, hint: string]>> = {
+    missing: [
+      "The organization is not authorized.",
+      "Have a Webex administrator of the organization authorize the integration.",
+    ],
+    unreadable: [
+      "The keychain lists an authorization of this organization, but its record is missing or cannot be read.",
+      `Authorize the organization again, or remove what is left of the authorization: ucx-webex-presence revoke ${orgId}`,
+    ],
+    client: [
+      "The authorization of the organization was given to another Webex integration and is not used.",
+      REAUTHORIZE_OR_RESTORE,
+    ],
+    apiOrigin: [
+      "The authorization of the organization was given for another WebexPresence.ApiUrl and is not used.",
+      REAUTHORIZE_OR_RESTORE,
+    ],
   };
+  const [message, hint] = texts[reason];
+  return new Fault("authorizationRequired", message, { hint, data: { orgId } });
 }
 
-function isoOrNull(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
+/** `cause`: why Webex refused to refresh the grant. Only a refused grant has to be replaced. */
+export function refreshRefused(orgId: string, cause: Fault): Fault {
+  const secretRefused = cause.data.error === "invalid_client";
+  const [message, hint] = secretRefused
+    ? [
+        "Webex rejects the client id and secret of the integration.",
+        'Get the current secret of the integration from developer.webex.com, and run "ucx-webex-presence secret client" in the account that the worker runs under. The authorization remains valid.',
+      ]
+    : [
+        "Webex no longer accepts the organization's authorization.",
+        "Have a Webex administrator of the organization authorize the integration again.",
+      ];
+  const data = { orgId, secretRefused };
+  return new Fault("grantRefused", message, { ...causeDetails(cause), hint, data });
+}
+
+/** What a fault takes over from its cause. */
+export function causeDetails(cause: Fault): FaultDetails {
+  const { status, trackingId } = cause;
+  return {
+    cause,
+    ...(status !== undefined && { status }),
+    ...(trackingId !== undefined && { trackingId }),
+  };
 }

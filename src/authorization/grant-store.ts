@@ -14,34 +14,29 @@ import {
   encodeGrant,
   encodeIndex,
   encodeProxy,
+  fingerprint,
   grantAccount,
   hasSameTokens,
   INDEX_ACCOUNT,
-  isSameContent,
   PROXY_ACCOUNT,
   readContent,
   withGrant,
   withoutGrant,
   type StoredContent,
 } from "./keychain-records.js";
+import { delay } from "./shared-task.js";
 
 export type GrantStoreState =
-  | { readonly kind: "unread" }
+  | { readonly kind: "unread"; readonly fault: null }
   | { readonly kind: "unavailable"; readonly fault: Fault }
   /** `fault`: the keychain has become unavailable since. The content is the last known one. */
   | ({ readonly kind: "ready"; readonly fault: Fault | null } & StoredContent);
-
-export interface GrantStoreEvents {
-  readonly contentChanged: GrantStoreState;
-}
 
 /** A change by another process has to be noticed within 60 s. */
 const POLL_MS = 30_000;
 /** An unavailable keychain has to be retried within 10 s. A call itself can take 3 s. */
 const RETRY_MS = 5_000;
-/**
- * How long `stop` waits for a pending call. A keyring that hangs must not keep the worker running.
- */
+/** How long `stop` waits for a pending call, because a keyring can hang. */
 const STOP_TIMEOUT_MS = 500;
 
 interface UnsavedGrant {
@@ -56,12 +51,12 @@ interface UnsavedGrant {
  * that cannot be read stays as it is until a new authorization or `setClient` replaces it.
  */
 export class GrantStore {
-  readonly events = new Emitter<GrantStoreEvents>();
+  readonly events = new Emitter<{ readonly contentChanged: GrantStoreState }>();
   readonly #store: SecretStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #unsaved = new Map<string, UnsavedGrant>();
-  #state: GrantStoreState = { kind: "unread" };
+  #state: GrantStoreState = { kind: "unread", fault: null };
   #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposer | null = null;
   #isRunning = false;
@@ -95,18 +90,12 @@ export class GrantStore {
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#timer?.();
-    this.#timer = null;
-    let cancelTimer: Disposer = () => undefined;
-    const timeout = new Promise<void>((resolve) => {
-      cancelTimer = this.#clock.schedule(STOP_TIMEOUT_MS, resolve);
-    });
-    await Promise.race([this.#queue, timeout]);
-    cancelTimer();
+    const end = new AbortController();
+    await Promise.race([this.#queue, delay(this.#clock, STOP_TIMEOUT_MS, end.signal)]);
+    end.abort();
   }
 
-  /**
-   * Reads the keychain now. Rejects with the fault of the secret store, which `state` shows too.
-   */
+  /** Reads the keychain now. Rejects with the fault that `state` shows too. */
   reload(): Promise<void> {
     return this.#exclusive(() => this.#read());
   }
@@ -121,27 +110,21 @@ export class GrantStore {
 
   setClient(client: OAuthClient): Promise<void> {
     return this.#write(
+      [CLIENT_ACCOUNT],
       () => this.#store.set(CLIENT_ACCOUNT, encodeClient(client)),
-      (content) => ({
-        ...content,
-        client,
-        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== CLIENT_ACCOUNT),
-      }),
+      (content) => ({ ...content, client }),
     );
   }
 
   /** Null deletes the password. */
   setProxyPassword(password: Secret | null): Promise<void> {
     return this.#write(
+      [PROXY_ACCOUNT],
       async () => {
         if (password === null) await this.#store.delete(PROXY_ACCOUNT);
         else await this.#store.set(PROXY_ACCOUNT, encodeProxy(password));
       },
-      (content) => ({
-        ...content,
-        proxyPassword: password,
-        unreadableAccounts: content.unreadableAccounts.filter((a) => a !== PROXY_ACCOUNT),
-      }),
+      (content) => ({ ...content, proxyPassword: password }),
     );
   }
 
@@ -149,11 +132,10 @@ export class GrantStore {
   storeGrant(grant: Grant): Promise<void> {
     const account = grantAccount(grant.orgId);
     return this.#write(
+      [account, INDEX_ACCOUNT],
       async () => {
         await this.#store.set(account, encodeGrant(grant));
-        await this.#changeIndex((orgs) =>
-          orgs.includes(grant.orgId) ? orgs : [...orgs, grant.orgId],
-        );
+        await this.#changeIndex((orgIds) => [...new Set([...orgIds, grant.orgId])]);
         this.#unsaved.delete(grant.orgId);
       },
       (content) => withGrant(content, grant),
@@ -162,10 +144,12 @@ export class GrantStore {
 
   /** Deletes the tokens before the index entry, so that a failure in between leaves no tokens. */
   removeGrant(orgId: string): Promise<void> {
+    const account = grantAccount(orgId);
     return this.#write(
+      [account],
       async () => {
-        await this.#store.delete(grantAccount(orgId));
-        await this.#changeIndex((orgs) => orgs.filter((o) => o !== orgId));
+        await this.#store.delete(account);
+        await this.#changeIndex((orgIds) => orgIds.filter((id) => id !== orgId));
         this.#unsaved.delete(orgId);
       },
       (content) => withoutGrant(content, orgId),
@@ -188,8 +172,7 @@ export class GrantStore {
         await this.#saveUnsaved();
         return "stored";
       } catch (error) {
-        this.#handleFailure(asFault(error));
-        this.#schedule();
+        this.#handleFailure(error);
         return "unsaved";
       }
     });
@@ -202,7 +185,6 @@ export class GrantStore {
 
   #schedule(): void {
     this.#timer?.();
-    this.#timer = null;
     if (!this.#isRunning) return;
     const isHealthy =
       this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;
@@ -214,9 +196,7 @@ export class GrantStore {
       await this.#saveUnsaved();
       this.#setState({ kind: "ready", fault: null, ...(await readContent(this.#store)) });
     } catch (error) {
-      const fault = asFault(error);
-      this.#handleFailure(fault);
-      throw fault;
+      throw this.#handleFailure(error);
     }
   }
 
@@ -241,9 +221,7 @@ export class GrantStore {
     }
   }
 
-  async #changeIndex(
-    change: (organizations: readonly string[]) => readonly string[],
-  ): Promise<void> {
+  async #changeIndex(change: (orgIds: readonly string[]) => readonly string[]): Promise<void> {
     const text = await this.#store.get(INDEX_ACCOUNT);
     const before = text === null ? [] : decodeIndex(text);
     if (before === null)
@@ -255,21 +233,24 @@ export class GrantStore {
     if (after.join() !== before?.join()) await this.#store.set(INDEX_ACCOUNT, encodeIndex(after));
   }
 
+  /** `change`: what `write` changes in the content. The records of `accounts` are readable then. */
   #write(
+    accounts: readonly string[],
     write: () => Promise<void>,
-    apply: (content: StoredContent) => StoredContent,
+    change: (content: StoredContent) => StoredContent,
   ): Promise<void> {
     return this.#exclusive(async () => {
       try {
         await write();
       } catch (error) {
-        const fault = asFault(error);
-        this.#handleFailure(fault);
-        this.#schedule();
-        throw fault;
+        throw this.#handleFailure(error);
       }
-      if (this.#state.kind === "ready") this.#apply(apply);
-      else await this.#read().catch(() => undefined);
+      if (this.#state.kind !== "ready") await this.#read().catch(() => undefined);
+      else
+        this.#apply((content) => ({
+          ...change(content),
+          unreadableAccounts: content.unreadableAccounts.filter((a) => !accounts.includes(a)),
+        }));
     });
   }
 
@@ -278,9 +259,12 @@ export class GrantStore {
     this.#setState({ kind: "ready", fault: this.#state.fault, ...change(this.#state) });
   }
 
-  #handleFailure(fault: Fault): void {
+  #handleFailure(error: unknown): Fault {
+    const fault = asFault(error);
     const before = this.#state;
     this.#setState(before.kind === "ready" ? { ...before, fault } : { kind: "unavailable", fault });
+    this.#schedule();
+    return fault;
   }
 
   #setState(next: GrantStoreState): void {
@@ -306,16 +290,16 @@ export class GrantStore {
 }
 
 function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
-  if (a.kind !== b.kind || faultOf(a)?.message !== faultOf(b)?.message) return false;
-  return a.kind !== "ready" || b.kind !== "ready" || isSameContent(a, b);
+  if (a.kind !== b.kind || a.fault?.message !== b.fault?.message) return false;
+  return a.kind !== "ready" || b.kind !== "ready" || fingerprint(a) === fingerprint(b);
 }
 
 /** Logs each problem once, and its end. */
 function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
-  const [previousFault, fault] = [faultOf(before), faultOf(next)];
-  if (fault !== null && fault.code !== previousFault?.code)
+  const { fault } = next;
+  if (fault !== null && fault.code !== before.fault?.code)
     logger.warn(fault.message, { code: fault.code, hint: fault.hint });
-  if (fault === null && previousFault !== null) logger.info("The keychain is available again.");
+  if (fault === null && before.fault !== null) logger.info("The keychain is available again.");
   if (next.kind !== "ready") return;
   const knownAccounts = before.kind === "ready" ? before.unreadableAccounts : [];
   for (const account of next.unreadableAccounts.filter((a) => !knownAccounts.includes(a))) {
@@ -324,8 +308,4 @@ function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStor
       { account },
     );
   }
-}
-
-function faultOf(state: GrantStoreState): Fault | null {
-  return state.kind === "unread" ? null : state.fault;
 }

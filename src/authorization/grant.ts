@@ -1,3 +1,4 @@
+import type { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { TokenResponse } from "../webex/oauth.js";
 
@@ -40,14 +41,10 @@ export interface Authorization {
   readonly state: "valid" | "required";
 }
 
-/**
- * Ten years. Webex issues no token for longer than 90 days, so a longer lifetime is meaningless.
- */
+/** Ten years. A longer lifetime is meaningless: Webex issues no token for more than 90 days. */
 export const MAX_LIFETIME_SECONDS = 315_360_000;
 
-/**
- * The last millisecond whose ISO 8601 form has a four-digit year. Many parsers reject later ones.
- */
+/** The last time whose ISO 8601 form has a four-digit year. Many parsers reject later ones. */
 const MAX_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /**
@@ -63,6 +60,24 @@ export function computeExpiry(seconds: number | null, now: number): number | nul
 /** Whether a stored number of milliseconds since the epoch can be shown as a date. */
 export function isValidTime(time: number): boolean {
   return time >= 0 && time <= MAX_TIME;
+}
+
+/** Returns the grant as the host sees it. `fault` is what prevents its use, or null. */
+export function toAuthorization(grant: Grant, fault: Fault | null): Authorization {
+  return {
+    orgId: grant.orgId,
+    orgName: grant.orgName,
+    authorizedBy: grant.authorizedBy,
+    scopes: grant.scopes,
+    grantedAt: new Date(grant.grantedAt).toISOString(),
+    accessTokenExpiresAt: toIsoTime(grant.accessTokenExpiresAt),
+    refreshTokenExpiresAt: toIsoTime(grant.refreshTokenExpiresAt),
+    state: fault === null ? "valid" : "required",
+  };
+}
+
+function toIsoTime(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
 }
 
 /** Returns the grant with the refreshed tokens. What the response omits stays as it was. */

@@ -33,108 +33,78 @@ export function fallbackOrgName(orgId: string): string {
 }
 
 // Built when the keychain is first read, because building schemas would delay the first response.
-const version = () => z.literal(1);
+const versionRecord = () => z.object({ version: z.literal(1) });
 const nonEmpty = () => z.string().check(z.minLength(1));
-const time = () => z.nullable(z.number());
-const clientRecord = () =>
-  z.object({ version: version(), clientId: nonEmpty(), clientSecret: nonEmpty() });
-const indexRecord = () => z.object({ version: version(), organizations: z.array(nonEmpty()) });
-const proxyRecord = () => z.object({ version: version(), password: z.string() });
+const secret = (text = nonEmpty()) =>
+  z.pipe(
+    text,
+    z.transform((value) => new Secret(value)),
+  );
+/** Earlier versions stored numbers that are no valid time. Such a grant stays readable. */
+const time = () => z.pipe(z.nullable(z.number()), z.transform(toTime));
+const clientRecord = () => z.object({ clientId: nonEmpty(), clientSecret: secret() });
+const indexRecord = () => z.object({ organizations: z.array(nonEmpty()) });
+const proxyRecord = () => z.object({ password: secret(z.string()) });
+/** The order of the members matters, because contents are compared by their JSON form. */
 const grantRecord = () =>
   z.object({
-    version: version(),
     orgId: nonEmpty(),
     orgName: z.string(),
     authorizedBy: z.nullable(z.string()),
     scopes: z.array(z.string()),
-    grantedAt: z.number(),
+    grantedAt: z.pipe(
+      z.number(),
+      z.transform((ms) => toTime(ms) ?? 0),
+    ),
     clientId: nonEmpty(),
     apiOrigin: nonEmpty(),
-    accessToken: nonEmpty(),
+    accessToken: secret(),
     accessTokenExpiresAt: time(),
-    refreshToken: nonEmpty(),
+    refreshToken: secret(),
     refreshTokenExpiresAt: time(),
   });
 
-export function encodeClient(client: OAuthClient): string {
-  return JSON.stringify({
-    version: 1,
-    clientId: client.clientId,
-    clientSecret: client.clientSecret.reveal(),
-  });
+function toTime(ms: number | null): number | null {
+  return ms !== null && isValidTime(ms) ? ms : null;
 }
 
-/** Like the other decoders, returns null for a record of another version or an unreadable one. */
-export function decodeClient(text: string): OAuthClient | null {
-  const record = parseRecord(clientRecord, text);
-  return record === null
-    ? null
-    : { clientId: record.clientId, clientSecret: new Secret(record.clientSecret) };
+function encode(record: object): string {
+  return JSON.stringify({ version: 1, ...record });
 }
 
-export function encodeIndex(organizations: readonly string[]): string {
-  return JSON.stringify({ version: 1, organizations });
-}
-
-export function decodeIndex(text: string): readonly string[] | null {
-  const record = parseRecord(indexRecord, text);
-  return record === null ? null : [...new Set(record.organizations)];
-}
-
-export function encodeProxy(password: Secret): string {
-  return JSON.stringify({ version: 1, password: password.reveal() });
-}
-
-export function decodeProxy(text: string): Secret | null {
-  const record = parseRecord(proxyRecord, text);
-  return record === null ? null : new Secret(record.password);
-}
-
-export function encodeGrant(grant: Grant): string {
-  const { accessToken, refreshToken, ...rest } = grant;
-  return JSON.stringify({
-    version: 1,
-    ...rest,
-    accessToken: accessToken.reveal(),
-    refreshToken: refreshToken.reveal(),
-  });
-}
-
-export function decodeGrant(text: string): Grant | null {
-  const record = parseRecord(grantRecord, text);
-  if (record === null) return null;
-  // The order of the members matters, because contents are compared by their JSON form.
-  return {
-    orgId: record.orgId,
-    orgName: record.orgName,
-    authorizedBy: record.authorizedBy,
-    scopes: record.scopes,
-    grantedAt: timeOrNull(record.grantedAt) ?? 0,
-    clientId: record.clientId,
-    apiOrigin: record.apiOrigin,
-    accessToken: new Secret(record.accessToken),
-    accessTokenExpiresAt: timeOrNull(record.accessTokenExpiresAt),
-    refreshToken: new Secret(record.refreshToken),
-    refreshTokenExpiresAt: timeOrNull(record.refreshTokenExpiresAt),
-  };
-}
-
-/**
- * Earlier versions stored numbers that are no valid time. They must not make the grant unreadable.
- */
-function timeOrNull(time: number | null): number | null {
-  return time !== null && isValidTime(time) ? time : null;
-}
-
-function parseRecord<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
-  let parsed: unknown;
+/** Returns null for a record of another version or an unreadable one. */
+function decode<T>(schema: () => z.ZodMiniType<T>, text: string): T | null {
   try {
-    parsed = JSON.parse(text);
+    const record: unknown = JSON.parse(text);
+    return versionRecord().safeParse(record).success ? schema().parse(record) : null;
   } catch {
     return null;
   }
-  const result = schema().safeParse(parsed);
-  return result.success ? result.data : null;
+}
+
+export function encodeClient({ clientId, clientSecret }: OAuthClient): string {
+  return encode({ clientId, clientSecret: clientSecret.reveal() });
+}
+
+export function encodeIndex(organizations: readonly string[]): string {
+  return encode({ organizations });
+}
+
+export function decodeIndex(text: string): readonly string[] | null {
+  return decode(indexRecord, text)?.organizations ?? null;
+}
+
+export function encodeProxy(password: Secret): string {
+  return encode({ password: password.reveal() });
+}
+
+export function encodeGrant({ accessToken, refreshToken, ...rest }: Grant): string {
+  const tokens = { accessToken: accessToken.reveal(), refreshToken: refreshToken.reveal() };
+  return encode({ ...rest, ...tokens });
+}
+
+export function decodeGrant(text: string): Grant | null {
+  return decode(grantRecord, text);
 }
 
 /** Everything that the keychain contains for the worker. */
@@ -152,22 +122,19 @@ export interface StoredContent {
 /** Rejects with the fault of the secret store. */
 export async function readContent(store: SecretStore): Promise<StoredContent> {
   const unreadableAccounts: string[] = [];
-  const record = async <T>(
-    account: string,
-    decode: (text: string) => T | null,
-  ): Promise<T | null> => {
+  const read = async <T>(account: string, schema: () => z.ZodMiniType<T>) => {
     const text = await store.get(account);
-    if (text === null) return null;
-    const decoded = decode(text);
-    if (decoded === null) unreadableAccounts.push(account);
-    return decoded;
+    const record = text === null ? null : decode(schema, text);
+    if (text !== null && record === null) unreadableAccounts.push(account);
+    return record;
   };
-  const client = await record(CLIENT_ACCOUNT, decodeClient);
+  const client = await read(CLIENT_ACCOUNT, clientRecord);
   const grants: Grant[] = [];
   const unreadableOrgIds: string[] = [];
-  for (const orgId of (await record(INDEX_ACCOUNT, decodeIndex)) ?? []) {
+  const index = await read(INDEX_ACCOUNT, indexRecord);
+  for (const orgId of new Set(index?.organizations)) {
     const account = grantAccount(orgId);
-    const grant = await record(account, decodeGrant);
+    const grant = await read(account, grantRecord);
     if (grant?.orgId === orgId) {
       grants.push(grant);
       continue;
@@ -176,23 +143,18 @@ export async function readContent(store: SecretStore): Promise<StoredContent> {
     if (grant === null) unreadableOrgIds.push(orgId);
     if (!unreadableAccounts.includes(account)) unreadableAccounts.push(account);
   }
-  const proxyPassword = await record(PROXY_ACCOUNT, decodeProxy);
+  const proxyPassword = (await read(PROXY_ACCOUNT, proxyRecord))?.password ?? null;
   return { client, grants, unreadableOrgIds, proxyPassword, unreadableAccounts };
 }
 
-/**
- * Returns the content with the grant in the place of the organization's previous one, or at the
- * end.
- */
+/** Returns the content with the grant in the place of the organization's previous one, or last. */
 export function withGrant(content: StoredContent, grant: Grant): StoredContent {
   const { grants } = content;
   const isKnown = grants.some((g) => g.orgId === grant.orgId);
-  const stored = [grantAccount(grant.orgId), INDEX_ACCOUNT];
   return {
     ...content,
     grants: isKnown ? grants.map((g) => (g.orgId === grant.orgId ? grant : g)) : [...grants, grant],
     unreadableOrgIds: content.unreadableOrgIds.filter((orgId) => orgId !== grant.orgId),
-    unreadableAccounts: content.unreadableAccounts.filter((account) => !stored.includes(account)),
   };
 }
 
@@ -202,9 +164,6 @@ export function withoutGrant(content: StoredContent, orgId: string): StoredConte
     ...content,
     grants: content.grants.filter((grant) => grant.orgId !== orgId),
     unreadableOrgIds: content.unreadableOrgIds.filter((id) => id !== orgId),
-    unreadableAccounts: content.unreadableAccounts.filter(
-      (account) => account !== grantAccount(orgId),
-    ),
   };
 }
 
@@ -212,12 +171,8 @@ export function hasSameTokens(a: Grant, b: Grant): boolean {
   return a.refreshToken.equals(b.refreshToken) && a.accessToken.equals(b.accessToken);
 }
 
-export function isSameContent(a: StoredContent, b: StoredContent): boolean {
-  return fingerprint(a) === fingerprint(b);
-}
-
-/** Contains secrets; only for comparison. */
-function fingerprint(content: StoredContent): string {
+/** Equal for equal contents. Contains secrets; only for comparison. */
+export function fingerprint(content: StoredContent): string {
   return JSON.stringify([
     content.client && encodeClient(content.client),
     content.grants.map(encodeGrant),

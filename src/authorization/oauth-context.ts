@@ -37,25 +37,24 @@ export function effectiveClient(
   settings: AuthorizationSettings,
   storedClient: OAuthClient | null,
 ): OAuthClient {
-  if (storedClient === null) {
-    throw new Fault(
-      "clientNotConfigured",
-      "The keychain does not contain the client id and secret of the Webex integration.",
-      {
-        hint: 'Run "ucx-webex-presence secret client" in the account that the worker runs under.',
-      },
-    );
-  }
-  if (effectiveClientId(settings, storedClient) !== storedClient.clientId) {
-    throw new Fault(
-      "clientNotConfigured",
-      "The client secret in the keychain belongs to another client id than WebexPresence.ClientId.",
-      {
-        hint: 'Run "ucx-webex-presence secret client" to store the id with its secret, or remove WebexPresence.ClientId from the settings.',
-      },
-    );
-  }
+  if (storedClient === null) throw clientNotConfigured("missing");
+  if (effectiveClientId(settings, storedClient) !== storedClient.clientId)
+    throw clientNotConfigured("otherClientId");
   return storedClient;
+}
+
+function clientNotConfigured(reason: "missing" | "otherClientId"): Fault {
+  const [message, hint] =
+    reason === "missing"
+      ? [
+          "The keychain does not contain the client id and secret of the Webex integration.",
+          'Run "ucx-webex-presence secret client" in the account that the worker runs under.',
+        ]
+      : [
+          "The client secret in the keychain belongs to another client id than WebexPresence.ClientId.",
+          'Run "ucx-webex-presence secret client" to store the id with its secret, or remove WebexPresence.ClientId from the settings.',
+        ];
+  return new Fault("clientNotConfigured", message, { hint });
 }
 
 /**
@@ -78,14 +77,15 @@ export function findCancelReason(
   settings: AuthorizationSettings,
   storedClient: OAuthClient | null,
 ): string | null {
-  switch (findContextChange({ clientId: client.clientId, apiOrigin }, settings, storedClient)) {
-    case "client":
-      return "The client id of the Webex integration was changed, which ended this authorization. Start again with the new integration.";
-    case "apiOrigin":
-      return "WebexPresence.ApiUrl was changed, which ended this authorization. Start again at the new address.";
-    case null:
-      return null;
-  }
+  const change = findContextChange(
+    { clientId: client.clientId, apiOrigin },
+    settings,
+    storedClient,
+  );
+  if (change === null) return null;
+  return change === "client"
+    ? "The client id of the Webex integration was changed, which ended this authorization. Start again with the new integration."
+    : "WebexPresence.ApiUrl was changed, which ended this authorization. Start again at the new address.";
 }
 
 /** The client id in the settings takes precedence over the one in the keychain. */

@@ -9,6 +9,22 @@ export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled();
 }
 
+/** Waits for `ms`. Rejects with the fault `cancelled` as soon as the signal is aborted. */
+export async function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  throwIfCancelled(signal);
+  await new Promise<void>((resolve, reject) => {
+    const onAbort = (): void => {
+      cancelTimer();
+      reject(cancelled());
+    };
+    const cancelTimer = clock.schedule(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
 export interface TaskContext {
   /** Aborted when no caller waits any more, or later if a call is shielded. */
   readonly signal: AbortSignal;
@@ -61,20 +77,11 @@ export class SharedTask<T> {
     signal.addEventListener("abort", stopWaiting, { once: true });
     try {
       while (this.#draining !== null) await Promise.race([this.#draining, stoppedWaiting]);
-      return await this.#join(work, stoppedWaiting);
+      const run = this.#run ?? this.#start(work);
+      run.waiterCount += 1;
+      return await Promise.race([run.result, stoppedWaiting]).finally(() => this.#leave(run));
     } finally {
       signal.removeEventListener("abort", stopWaiting);
-    }
-  }
-
-  async #join(work: (task: TaskContext) => Promise<T>, stoppedWaiting: Promise<never>): Promise<T> {
-    const run = this.#run ?? this.#start(work);
-    run.waiterCount += 1;
-    try {
-      return await Promise.race([run.result, stoppedWaiting]);
-    } finally {
-      run.waiterCount -= 1;
-      if (run.waiterCount === 0 && this.#run === run) this.#release(run);
     }
   }
 
@@ -97,11 +104,13 @@ export class SharedTask<T> {
     const onSettled = (): void => {
       if (this.#run === run) this.#run = null;
     };
-    run.result.then(onSettled, onSettled);
+    result.then(onSettled, onSettled);
     return run;
   }
 
-  #release(run: TaskRun<T>): void {
+  #leave(run: TaskRun<T>): void {
+    run.waiterCount -= 1;
+    if (run.waiterCount > 0 || this.#run !== run) return;
     this.#run = null;
     if (!run.isShielded) {
       run.controller.abort();

@@ -5,16 +5,19 @@ import type { Logger } from "../ports/logger.js";
 import type { OAuthApi, OAuthClient, TokenResponse } from "../webex/oauth.js";
 import type { TokenSource } from "../webex/rest.js";
 import { applyRefresh, type Grant } from "./grant.js";
-import { grantMismatch, missingGrantFault, type GrantRefusals } from "./grant-status.js";
+import {
+  authorizationRequired,
+  grantMismatch,
+  refreshRefused,
+  type GrantRefusals,
+} from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
 import { effectiveClient, type AuthorizationSettings } from "./oauth-context.js";
 import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/**
- * A refused grant is not sent again within this time, unless the keychain or the client changes.
- */
+/** A refused grant is not sent again within this time, unless the grant or the client changes. */
 const REFUSED_GRANT_DELAY_MS = HOUR_MS;
 /** If a refresh returns the token that Webex rejected, the next refresh waits this long. */
 const SAME_TOKEN_DELAY_MS = 60_000;
@@ -37,10 +40,13 @@ export interface TokenSourceOptions {
   readonly logger: Logger;
 }
 
-interface Refresh {
-  readonly grant: Grant;
+/** The grants of the organization, and what a refresh of the newest one is sent with. */
+interface CurrentGrants {
   readonly client: OAuthClient;
   readonly oauth: OAuthApi;
+  /** The stored grant, followed by the unsaved one if there is one. */
+  readonly grants: readonly Grant[];
+  readonly newest: Grant;
 }
 
 /**
@@ -64,7 +70,7 @@ export class OrganizationTokenSource implements TokenSource {
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
-    this.#schedule = new RenewalSchedule(options.clock, options.random);
+    this.#schedule = new RenewalSchedule(options);
     this.#refreshing = new SharedTask(options.clock, SHIELD_MS);
   }
 
@@ -81,16 +87,21 @@ export class OrganizationTokenSource implements TokenSource {
 
   async getToken(signal: AbortSignal): Promise<Secret> {
     throwIfCancelled(signal);
-    await this.#ensureRead(signal);
-    const { client, grants } = this.#requireGrants();
+    if (this.#options.grantStore.state.kind !== "ready") {
+      await this.#options.grantStore.reload();
+      throwIfCancelled(signal);
+    }
+    const { client, grants, newest } = this.#currentGrants();
     const usable = grants.find((grant) => this.#isUsable(grant));
     if (usable === undefined) return this.#refresh(signal);
-    const newest = grants.at(-1) ?? usable;
     const isRefused = this.#findRecentRefusal(newest, client) !== null;
     // An unsaved grant has just been refreshed, and has to be stored before the next refresh.
     const isSaved = grants.length === 1;
-    if (isSaved && !isRefused && !this.#refreshing.isBusy && this.#schedule.isDue(newest))
-      this.#startBackgroundRenewal(newest);
+    if (isSaved && !isRefused && !this.#refreshing.isBusy && this.#schedule.isDue(newest)) {
+      const controller = new AbortController();
+      const finished = this.#renewInBackground(newest, controller.signal);
+      this.#backgroundRenewal = { controller, finished };
+    }
     return usable.accessToken;
   }
 
@@ -98,9 +109,7 @@ export class OrganizationTokenSource implements TokenSource {
     throwIfCancelled(signal);
     if (!this.#isRejected(rejected))
       this.#rejected = [rejected, ...this.#rejected].slice(0, MAX_REJECTED_TOKENS);
-    await this.#ensureRead(signal);
-    const usable = this.#requireGrants().grants.find((grant) => this.#isUsable(grant));
-    return usable === undefined ? this.#refresh(signal) : usable.accessToken;
+    return this.getToken(signal);
   }
 
   /** Retries a failed renewal without further delay, unless Webex demanded the delay. */
@@ -108,25 +117,17 @@ export class OrganizationTokenSource implements TokenSource {
     this.#schedule.retryFailed();
   }
 
-  async #ensureRead(signal: AbortSignal): Promise<void> {
-    if (this.#options.grantStore.state.kind === "ready") return;
-    await this.#options.grantStore.reload();
-    throwIfCancelled(signal);
-  }
-
-  /**
-   * Returns the stored grant, followed by the unsaved one if there is one. Throws if it is not
-   * usable.
-   */
-  #requireGrants(): { client: OAuthClient; oauth: OAuthApi; grants: readonly Grant[] } {
+  /** Throws if the settings or the keychain do not allow the use of the grant. */
+  #currentGrants(): CurrentGrants {
     const { grantStore, settings, oauth, orgId } = this.#options;
     const storedClient = grantStore.content?.client ?? null;
     const client = effectiveClient(settings(), storedClient);
     const { stored, unsaved } = grantStore.findGrant(orgId);
-    if (stored === null) throw missingGrantFault(orgId);
+    if (stored === null) throw authorizationRequired(orgId, "missing");
     const mismatch = grantMismatch(stored, settings(), storedClient);
     if (mismatch !== null) throw mismatch;
-    return { client, oauth: oauth(), grants: unsaved === null ? [stored] : [stored, unsaved] };
+    const grants = unsaved === null ? [stored] : [stored, unsaved];
+    return { client, oauth: oauth(), grants, newest: unsaved ?? stored };
   }
 
   #isUsable({ accessToken, accessTokenExpiresAt }: Grant): boolean {
@@ -140,9 +141,8 @@ export class OrganizationTokenSource implements TokenSource {
 
   #findRecentRefusal(grant: Grant, client: OAuthClient): Fault | null {
     const { refusals, clock } = this.#options;
-    const refusal = refusals.find(grant, client);
-    if (refusal === null) return null;
-    return clock.monotonic() - refusal.refusedAt < REFUSED_GRANT_DELAY_MS ? refusal.fault : null;
+    const { fault = null, refusedAt = -Infinity } = refusals.find(grant, client) ?? {};
+    return clock.monotonic() - refusedAt < REFUSED_GRANT_DELAY_MS ? fault : null;
   }
 
   /** Refreshes, or joins the refresh in progress. */
@@ -151,25 +151,17 @@ export class OrganizationTokenSource implements TokenSource {
       this.#refreshOnce(task, (grant) => this.#isUsable(grant)),
     );
     if (this.#isRejected(secret)) {
-      // Webex confirms the token that it rejected. Use it again, but do not refresh at each
-      // request.
+      // Webex confirms the token that it rejected. Use it, but do not refresh at each request.
       this.#rejected = this.#rejected.filter((rejected) => !rejected.equals(secret));
       this.#sameTokenUntil = this.#options.clock.monotonic() + SAME_TOKEN_DELAY_MS;
     }
     return secret;
   }
 
-  #startBackgroundRenewal(grant: Grant): void {
-    const controller = new AbortController();
-    const finished = this.#renewInBackground(grant, controller.signal);
-    this.#backgroundRenewal = { controller, finished };
-  }
-
   async #renewInBackground(due: Grant, signal: AbortSignal): Promise<void> {
     this.#schedule.recordStart();
     try {
-      // Another process has renewed the grant if the keychain contains another token than the due
-      // one.
+      // Another process has renewed the grant if the token in the keychain is not the due one.
       const isDone = (grant: Grant): boolean =>
         this.#isUsable(grant) && !grant.accessToken.equals(due.accessToken);
       const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
@@ -187,57 +179,42 @@ export class OrganizationTokenSource implements TokenSource {
 
   /** `isDone`: whether a grant found in the keychain makes the refresh unnecessary. */
   async #refreshOnce(task: TaskContext, isDone: (grant: Grant) => boolean): Promise<Secret> {
-    const { grantStore, clock, orgId } = this.#options;
-    await grantStore.reload().catch(() => undefined);
-    throwIfCancelled(task.signal);
-    const { client, oauth, grants } = this.#requireGrants();
-    const done = grants.find(isDone);
+    const current = await this.#rereadGrants(task.signal);
+    const done = current.grants.find(isDone);
     if (done !== undefined) return done.accessToken;
-    const newest = grants.at(-1);
-    if (newest === undefined) throw missingGrantFault(orgId);
-    const refusal = this.#findRecentRefusal(newest, client);
+    const refusal = this.#findRecentRefusal(current.newest, current.client);
     if (refusal !== null) throw refusal;
-    if (clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
+    if (this.#options.clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
     try {
-      return await this.#send({ grant: newest, client, oauth }, task);
+      return await this.#send(current, task);
     } catch (error) {
-      const fault = asFault(error);
-      if (fault.code !== "grantRefused") throw fault;
-      const newer = await this.#findNewerGrant(newest, task.signal);
-      if (newer === null) throw this.#recordRefusal(newest, client, fault);
-      if (isDone(newer.grant)) return newer.grant.accessToken;
-      return await this.#send(newer, task, true);
+      if (asFault(error).code !== "grantRefused") throw error;
+      const latest = await this.#rereadGrants(task.signal);
+      if (latest.newest.refreshToken.equals(current.newest.refreshToken))
+        throw this.#recordRefusal(current, error);
+      if (isDone(latest.newest)) return latest.newest.accessToken;
+      return await this.#send(latest, task).catch((error: unknown) => {
+        throw this.#recordRefusal(latest, error);
+      });
     }
   }
 
-  /** Returns the grant in the keychain if its refresh token differs from the refused one. */
-  async #findNewerGrant(refused: Grant, signal: AbortSignal): Promise<Refresh | null> {
+  async #rereadGrants(signal: AbortSignal): Promise<CurrentGrants> {
     await this.#options.grantStore.reload().catch(() => undefined);
     throwIfCancelled(signal);
-    const { client, oauth, grants } = this.#requireGrants();
-    const grant = grants.at(-1);
-    return grant === undefined || grant.refreshToken.equals(refused.refreshToken)
-      ? null
-      : { grant, client, oauth };
+    return this.#currentGrants();
   }
 
-  async #send(
-    { grant, client, oauth }: Refresh,
-    task: TaskContext,
-    isLastAttempt = false,
-  ): Promise<Secret> {
+  async #send({ newest, client, oauth }: CurrentGrants, task: TaskContext): Promise<Secret> {
     const { grantStore, refusals, clock, logger, orgId } = this.#options;
     let tokens: TokenResponse;
     try {
-      tokens = await task.shield((signal) => oauth.refresh(client, grant.refreshToken, signal));
+      tokens = await task.shield((signal) => oauth.refresh(client, newest.refreshToken, signal));
     } catch (error) {
-      const fault = task.signal.aborted ? cancelled() : asFault(error);
-      throw isLastAttempt && fault.code === "grantRefused"
-        ? this.#recordRefusal(grant, client, fault)
-        : fault;
+      throw task.signal.aborted ? cancelled() : asFault(error);
     }
-    const refreshed = applyRefresh(grant, tokens, clock.now());
-    const outcome = await grantStore.storeRefreshed(grant, refreshed);
+    const refreshed = applyRefresh(newest, tokens, clock.now());
+    const outcome = await grantStore.storeRefreshed(newest, refreshed);
     refusals.clear(orgId);
     if (outcome === "stored") logger.info("The access token was renewed.", { orgId });
     else
@@ -248,32 +225,15 @@ export class OrganizationTokenSource implements TokenSource {
     return refreshed.accessToken;
   }
 
-  #recordRefusal(grant: Grant, client: OAuthClient, cause: Fault): Fault {
-    // In this case the client secret is wrong and the grant is good, so nobody has to authorize
-    // again.
-    const isSecretRefused = cause.data.error === "invalid_client";
-    const fault = new Fault(
-      "grantRefused",
-      isSecretRefused
-        ? "Webex rejects the client id and secret of the integration."
-        : "Webex no longer accepts the organization's authorization.",
-      {
-        cause,
-        hint: isSecretRefused
-          ? 'Get the current secret of the integration from developer.webex.com, and run "ucx-webex-presence secret client" in the account that the worker runs under. The authorization remains valid.'
-          : "Have a Webex administrator of the organization authorize the integration again.",
-        ...(cause.status === undefined ? {} : { status: cause.status }),
-        ...(cause.trackingId === undefined ? {} : { trackingId: cause.trackingId }),
-        data: { orgId: grant.orgId, secretRefused: isSecretRefused },
-      },
-    );
-    const { logger, refusals, clock } = this.#options;
-    logger.warn(fault.message, {
-      orgId: grant.orgId,
-      status: cause.status,
-      trackingId: cause.trackingId,
-    });
-    refusals.record(grant, client, fault, clock.monotonic());
+  /** Records the refusal if `error` is one. Returns the fault to throw. */
+  #recordRefusal({ newest: grant, client }: CurrentGrants, error: unknown): Fault {
+    const cause = asFault(error);
+    if (cause.code !== "grantRefused") return cause;
+    const { logger, refusals, clock, orgId } = this.#options;
+    const fault = refreshRefused(orgId, cause);
+    const { message, status, trackingId } = fault;
+    logger.warn(message, { orgId, status, trackingId });
+    refusals.record({ grant, client, fault, refusedAt: clock.monotonic() });
     return fault;
   }
 }
@@ -298,8 +258,7 @@ const FAILURE_DELAY_MS = 60_000;
 
 /** Decides when the tokens of one organization are renewed in advance. */
 class RenewalSchedule {
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #options: TokenSourceOptions;
   #token: Secret | null = null;
   #leadMs = 0;
   #notBefore = -Infinity;
@@ -307,18 +266,17 @@ class RenewalSchedule {
   /** Whether the delay is the worker's own, and not demanded by Webex. */
   #hasFailed = false;
 
-  constructor(clock: Clock, random: Random) {
-    this.#clock = clock;
-    this.#random = random;
+  constructor(options: TokenSourceOptions) {
+    this.#options = options;
   }
 
   /** Whether a grant with a usable access token should be renewed now. */
   isDue(grant: Grant): boolean {
     this.#trackToken(grant);
     const { accessTokenExpiresAt, refreshTokenExpiresAt } = grant;
-    const monotonic = this.#clock.monotonic();
+    const monotonic = this.#options.clock.monotonic();
     if (monotonic < this.#notBefore) return false;
-    const now = this.#clock.now();
+    const now = this.#options.clock.now();
     if (accessTokenExpiresAt !== null && accessTokenExpiresAt - now <= this.#leadMs) return true;
     return (
       refreshTokenExpiresAt !== null &&
@@ -329,20 +287,20 @@ class RenewalSchedule {
 
   /** Unless the attempt fails, a refresh token close to its expiry is not used again for a day. */
   recordStart(): void {
-    this.#refreshTokenNotBefore = this.#clock.monotonic() + DAY_MS;
+    this.#refreshTokenNotBefore = this.#options.clock.monotonic() + DAY_MS;
   }
 
   recordSuccess(isSameToken: boolean): void {
     this.#hasFailed = false;
     this.#notBefore = isSameToken
-      ? this.#clock.monotonic() + SAME_TOKEN_RENEWAL_DELAY_MS
+      ? this.#options.clock.monotonic() + SAME_TOKEN_RENEWAL_DELAY_MS
       : -Infinity;
   }
 
   /** `retryAfterMs`: the delay that Webex demanded, or 0. */
   recordFailure(retryAfterMs: number): void {
     this.#hasFailed = retryAfterMs === 0;
-    this.#notBefore = this.#clock.monotonic() + Math.max(FAILURE_DELAY_MS, retryAfterMs);
+    this.#notBefore = this.#options.clock.monotonic() + Math.max(FAILURE_DELAY_MS, retryAfterMs);
     this.#refreshTokenNotBefore = -Infinity;
   }
 
@@ -355,8 +313,9 @@ class RenewalSchedule {
     if (this.#token?.equals(grant.accessToken) === true) return;
     this.#token = grant.accessToken;
     if (grant.accessTokenExpiresAt === null) return;
-    const left = grant.accessTokenExpiresAt - this.#clock.now();
+    const left = grant.accessTokenExpiresAt - this.#options.clock.now();
     // The jitter keeps the nodes of a cluster, which share a grant, from refreshing it together.
-    this.#leadMs = Math.min(ACCESS_LEAD_MS, left / 10) * (0.8 + 0.4 * this.#random.random());
+    this.#leadMs =
+      Math.min(ACCESS_LEAD_MS, left / 10) * (0.8 + 0.4 * this.#options.random.random());
   }
 }

@@ -1,4 +1,7 @@
-/** Undoes what returned it: ends a subscription, cancels a timer, stops what was started. Idempotent. */
+/**
+ * Undoes what returned it: ends a subscription, cancels a timer, stops what was started.
+ * Idempotent.
+ */
 export type Disposer = () => void;
 
 /** `Events` maps each event's name, a past participle, to its payload (`undefined`: none). */
@@ -7,8 +10,9 @@ export interface Subscribable<Events> {
 }
 
 /**
- * The one way in which components publish events. Listeners are called synchronously, in the order of subscription. If one throws,
- * the others are still called; `emit` then rethrows the first error.
+ * The one way in which components publish events. Listeners are called synchronously, in the order
+ * of subscription. If one throws, the others are still called; `emit` then rethrows the first
+ * error.
  */
 export class Emitter<Events> implements Subscribable<Events> {
   readonly #listeners = new Map<keyof Events, Set<(payload: never) => void>>();

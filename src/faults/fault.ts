@@ -1,9 +1,11 @@
-/** What to do about a fault: try again later, tell a person, tell the caller, or mend the program. */
+/**
+ * What to do about a fault: retry, ask a person to act, correct the request, or fix the program.
+ */
 export type FaultKind = "transient" | "personMustAct" | "badRequest" | "defect";
 
-/** Every fault the worker knows by name, with the one thing to do about it. */
+/** Every fault code with its kind. */
 const KIND_OF = {
-  // Webex, as seen from here
+  // Webex and the route to it
   webexUnreachable: "transient",
   webexError: "transient",
   rateLimited: "transient",
@@ -12,20 +14,20 @@ const KIND_OF = {
   refused: "badRequest",
   notFound: "badRequest",
   grantRefused: "personMustAct",
-  // the keychain
+  // Keychain
   keychainUnavailable: "transient",
   keychainLocked: "transient",
-  // authorization
+  // Authorization
   clientNotConfigured: "personMustAct",
   authorizationRequired: "personMustAct",
   authorizationInProgress: "badRequest",
   unknownOrganization: "badRequest",
   redirectPortInUse: "personMustAct",
-  // presence
+  // Presence
   unknownSubscription: "badRequest",
   tooManySubscriptions: "badRequest",
   invalidParams: "badRequest",
-  // the program itself
+  // The program itself
   cancelled: "transient",
   defect: "defect",
 } as const satisfies Record<string, FaultKind>;
@@ -34,21 +36,25 @@ export type FaultCode = keyof typeof KIND_OF;
 
 export interface FaultDetails {
   readonly cause?: unknown;
-  /** What a person can do about it: one sentence, shown as it is. */
+  /** What a person can do about it, in one sentence. */
   readonly hint?: string;
-  /** HTTP status, where the fault is an answer of Webex. */
+  /** The HTTP status, if the fault is a response of Webex. */
   readonly status?: number;
-  /** Webex's TrackingID, for Cisco's support. */
+  /** Webex's TrackingID, which Cisco's support asks for. */
   readonly trackingId?: string;
-  /** Milliseconds to wait before the next try, where Webex named them. */
+  /** How long Webex asks to wait before the next request, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** The port, method, path or list of issues that the fault is about: shown to the host as it is, so never a secret. */
+  /**
+   * The port, method, path or issues that the fault concerns. The host sees it, so it never holds a
+   * secret.
+   */
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The one error type inside the worker. Adapters translate library errors into it at the edge; nobody inside reads message texts.
- * `message` is written for an administrator and holds no secret and no person.
+ * The one error type inside the worker. Adapters translate the errors of libraries; the core never
+ * inspects message texts. `message` is written for an administrator and names no secret and no
+ * person.
  */
 export class Fault extends Error {
   override readonly name = "Fault";
@@ -72,8 +78,8 @@ export class Fault extends Error {
   }
 }
 
-/** The fault behind anything thrown: itself, or a `defect` with the thrown value as its cause. */
+/** Returns a thrown fault as it is, and anything else as the cause of a `defect`. */
 export function asFault(thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown;
-  return new Fault("defect", "Unexpected failure inside the worker.", { cause: thrown });
+  return new Fault("defect", "An unexpected error occurred in the worker.", { cause: thrown });
 }

@@ -1,6 +1,6 @@
 /**
- * A text that must never be shown: a token, a client secret, a code. However it is printed (template, JSON, util.inspect, a log
- * record) it reads `[secret]`; only `reveal()` gives the text, at the one place that sends or stores it.
+ * A token, a client secret, a password or a code. Templates, JSON, `util.inspect` and log records
+ * print it as `[secret]`; only `reveal()` returns the text, where it is sent or stored.
  */
 export class Secret {
   readonly #text: string;

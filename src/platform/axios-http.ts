@@ -1,25 +1,11 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 
-import type { AxiosInstance, AxiosResponse } from "axios";
+import type { AxiosInstance } from "axios";
 
 import { asFault, Fault } from "../faults/fault.js";
-import type {
-  Http,
-  HttpFactory,
-  HttpRequest,
-  HttpResponse,
-  HttpRoute,
-  ReusableBuffer,
-} from "../ports/http.js";
+import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import type { AgentPool } from "./http-agents.js";
-import {
-  cancelledFault,
-  deadlineFault,
-  loadHttpLibrary,
-  networkFault,
-  proxyFault,
-  responseTooLargeFault,
-} from "./http-faults.js";
+import { deadlineFault, loadHttpLibrary, networkFault, proxyFault } from "./http-faults.js";
 import type { RequestContext } from "./http-faults.js";
 import { lazyHttp, lazyHttps } from "./lazy-modules.js";
 
@@ -48,22 +34,18 @@ class AxiosHttp implements Http {
   async send(request: HttpRequest): Promise<HttpResponse> {
     if (this.#isClosed || request.signal.aborted) throw cancelledFault();
     const controller = new AbortController();
-    let abortFault: Fault | null = null;
-    const abortWith = (fault: Fault): void => {
-      abortFault ??= fault;
-      controller.abort();
-    };
-    const cancel = (): void => abortWith(cancelledFault());
+    const { signal } = controller;
+    const cancel = (): void => controller.abort(cancelledFault());
     const deadline = setTimeout(
-      () => abortWith(deadlineFault(hostOf(request.url), request.timeoutMs)),
+      () => controller.abort(deadlineFault(hostOf(request.url), request.timeoutMs)),
       request.timeoutMs,
     );
     request.signal.addEventListener("abort", cancel, { once: true });
     this.#inFlight.add(cancel);
     try {
-      return await this.#exchange(request, controller.signal);
+      return await this.#exchange(request, signal);
     } catch (error) {
-      throw (abortFault as Fault | null) ?? asFault(error);
+      throw asFault(signal.aborted ? signal.reason : error);
     } finally {
       clearTimeout(deadline);
       request.signal.removeEventListener("abort", cancel);
@@ -73,7 +55,7 @@ class AxiosHttp implements Http {
 
   close(): void {
     this.#isClosed = true;
-    for (const cancel of [...this.#inFlight]) cancel();
+    for (const cancel of this.#inFlight) cancel();
     void this.#transport?.then(
       ({ pool }) => pool.destroy(),
       () => undefined,
@@ -83,7 +65,7 @@ class AxiosHttp implements Http {
 
   async #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
     const transport = await this.#openTransport();
-    if (signal.aborted) throw cancelledFault();
+    signal.throwIfAborted();
     const attempt = new Attempt(transport, request, signal);
     try {
       return await attempt.run();
@@ -95,14 +77,12 @@ class AxiosHttp implements Http {
     }
   }
 
-  async #openTransport(): Promise<Transport> {
+  #openTransport(): Promise<Transport> {
     const opening = (this.#transport ??= openTransport(this.#route));
-    try {
-      return await opening;
-    } catch (error) {
+    opening.catch(() => {
       if (this.#transport === opening) this.#transport = null;
-      throw error;
-    }
+    });
+    return opening;
   }
 }
 
@@ -149,14 +129,14 @@ class Attempt implements RequestContext {
 
   /** Rejects with a `Fault`, at once when the signal fires. */
   async run(): Promise<HttpResponse> {
-    const { method, url, headers, body: data } = this.#request;
+    const { method, url, body: data } = this.#request;
     try {
       const agents = await this.#transport.pool.agentsFor(new URL(url));
       this.proxy = agents.proxy;
-      const response = await this.#transport.axios.request<IncomingMessage>({
+      const { status, data: response } = await this.#transport.axios.request<IncomingMessage>({
         method,
         url,
-        headers: { ...headers, "Accept-Encoding": "identity" },
+        headers: { ...this.#request.headers, "Accept-Encoding": "identity" },
         data,
         httpAgent: agents.http,
         httpsAgent: agents.https,
@@ -164,26 +144,24 @@ class Attempt implements RequestContext {
         signal: this.#signal,
       });
       // A proxy's refusal is read too, or its connection would never be free again.
-      const body = await readBody(response.data, this.#request);
-      if (this.#tunnelStatus === null && this.proxy !== null && response.status === 407)
-        this.#tunnelStatus = 407;
+      const body = await readBody(response, this.#request);
+      if (this.proxy !== null && status === 407) this.#tunnelStatus ??= 407;
       if (this.#tunnelStatus !== null) throw proxyFault(this.#tunnelStatus, this);
-      return toHttpResponse(response, body);
+      const headers: Record<string, string> = {};
+      for (const [name, value = ""] of Object.entries(response.headers))
+        headers[name] = Array.isArray(value) ? value.join(", ") : value;
+      return { status, headers, body };
     } catch (error) {
-      throw this.#toFault(error);
+      if (error instanceof Fault) throw error;
+      if (this.#tunnelStatus !== null) throw proxyFault(this.#tunnelStatus, this);
+      const fault = networkFault(error, this);
+      this.metStaleConnection =
+        this.#clientRequest?.reusedSocket === true &&
+        !this.responseStarted &&
+        fault.data.reason === "reset" &&
+        !this.#signal.aborted;
+      throw fault;
     }
-  }
-
-  #toFault(error: unknown): Fault {
-    if (error instanceof Fault) return error;
-    if (this.#tunnelStatus !== null) return proxyFault(this.#tunnelStatus, this);
-    const fault = networkFault(error, this);
-    this.metStaleConnection =
-      this.#clientRequest?.reusedSocket === true &&
-      !this.responseStarted &&
-      fault.data.reason === "reset" &&
-      !this.#signal.aborted;
-    return fault;
   }
 
   /** Node's `request`, as axios calls it. */
@@ -215,18 +193,29 @@ class Attempt implements RequestContext {
 /** Rejects with the stream's error, or with a `Fault` `webexError` above `maxBytes`. */
 function readBody(
   response: IncomingMessage,
-  { maxBytes, buffer }: HttpRequest,
+  { maxBytes, buffer = { bytes: new Uint8Array(0) } }: HttpRequest,
 ): Promise<Uint8Array> {
-  const body =
-    buffer === undefined
-      ? new ChunkedBody()
-      : new BufferedBody(buffer, Number(response.headers["content-length"]), maxBytes);
   return new Promise((resolve, reject) => {
+    let { bytes } = buffer;
     let length = 0;
+    const reserve = (needed: number): void => {
+      if (needed <= bytes.length) return;
+      const grown = new Uint8Array(Math.max(needed, bytes.length * 2));
+      grown.set(bytes.subarray(0, length));
+      bytes = grown;
+    };
+    const contentLength = Number(response.headers["content-length"]);
+    if (contentLength <= maxBytes) reserve(contentLength);
     const onData = (chunk: Buffer): void => {
-      length += chunk.length;
-      if (length <= maxBytes) body.add(chunk);
-      else fail(responseTooLargeFault(maxBytes));
+      const needed = length + chunk.length;
+      if (needed > maxBytes) {
+        const text = `A response of Webex exceeds the limit of ${maxBytes} bytes.`;
+        fail(new Fault("webexError", text));
+        return;
+      }
+      reserve(needed);
+      bytes.set(chunk, length);
+      length = needed;
     };
     // Nothing is written to the buffer after that: the next request may use it.
     const fail = (error: Error): void => {
@@ -235,7 +224,10 @@ function readBody(
       reject(error);
     };
     response.on("data", onData);
-    response.once("end", () => resolve(body.finish()));
+    response.once("end", () => {
+      buffer.bytes = bytes.length <= MAX_KEPT_BYTES ? bytes : new Uint8Array(0);
+      resolve(bytes.subarray(0, length));
+    });
     response.once("error", fail);
     // A connection may end in the middle without an error; after "end" this changes nothing.
     response.once("close", () =>
@@ -244,56 +236,8 @@ function readBody(
   });
 }
 
-class ChunkedBody {
-  readonly #chunks: Buffer[] = [];
-
-  add(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-  }
-
-  finish(): Uint8Array {
-    const [first] = this.#chunks;
-    return this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
-  }
-}
-
-/** V8 frees buffers in full collections only; one buffer for all pages halves their number. */
-class BufferedBody {
-  readonly #buffer: ReusableBuffer;
-  #bytes: Uint8Array;
-  #length = 0;
-
-  constructor(buffer: ReusableBuffer, contentLength: number, maxBytes: number) {
-    this.#buffer = buffer;
-    this.#bytes = buffer.bytes;
-    if (contentLength <= maxBytes) this.#reserve(contentLength);
-  }
-
-  add(chunk: Buffer): void {
-    this.#reserve(this.#length + chunk.length);
-    this.#bytes.set(chunk, this.#length);
-    this.#length += chunk.length;
-  }
-
-  finish(): Uint8Array {
-    this.#buffer.bytes = this.#bytes.length <= MAX_KEPT_BYTES ? this.#bytes : new Uint8Array(0);
-    return this.#bytes.subarray(0, this.#length);
-  }
-
-  #reserve(length: number): void {
-    if (length <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-  }
-}
-
-function toHttpResponse(response: AxiosResponse, body: Uint8Array): HttpResponse {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(response.headers)) {
-    headers[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : String(value);
-  }
-  return { status: response.status, headers, body };
+function cancelledFault(): Fault {
+  return new Fault("cancelled", "The request to Webex was cancelled.");
 }
 
 function hostOf(url: string): string {

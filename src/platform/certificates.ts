@@ -5,6 +5,7 @@ import type { SecureContext } from "node:tls";
 import { Fault } from "../faults/fault.js";
 import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import { lazyCrypto, lazyTls } from "./lazy-modules.js";
+import { withTimeout } from "./system-clock.js";
 
 const MAX_BYTES = 1024 * 1024;
 const READ_TIMEOUT_MS = 3_000;
@@ -19,20 +20,8 @@ const BLOCK =
   /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(?:(?:(?!-----BEGIN )[^])*?-----END \1-----)?/g;
 
 /** Parses each certificate: OpenSSL silently skips an unreadable one and all after it. */
-export const readCertificates: ReadCertificates = async (path) => {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<CertificateFileResult>((resolve) => {
-    timer = setTimeout(
-      () => resolve(invalid("names a file on a disk that does not respond")),
-      READ_TIMEOUT_MS,
-    ).unref();
-  });
-  try {
-    return await Promise.race([read(path), timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
+export const readCertificates: ReadCertificates = (path) =>
+  withTimeout(read(path), READ_TIMEOUT_MS, invalid("names a file on a disk that does not respond"));
 
 async function read(path: string): Promise<CertificateFileResult> {
   let pem: string;
@@ -49,18 +38,15 @@ async function read(path: string): Promise<CertificateFileResult> {
   for (const [index, block] of blocks.entries()) {
     if (isCertificate(block[0])) continue;
     const line = pem.slice(0, block.index).split(/\r\n|\n|\r/).length;
-    return invalid(
-      `names a file whose certificate ${index + 1} (at line ${line} of the file) cannot be read`,
-      EXPORT_AS_PEM,
-    );
+    const position = `certificate ${index + 1} (at line ${line} of the file)`;
+    return invalid(`names a file whose ${position} cannot be read`, EXPORT_AS_PEM);
   }
   return { ok: true, pem };
 }
 
 function isCertificate(block: string): boolean {
   try {
-    const { X509Certificate } = lazyCrypto();
-    return new X509Certificate(block).raw.length > 0;
+    return new (lazyCrypto().X509Certificate)(block).raw.length > 0;
   } catch {
     return false;
   }

@@ -1,25 +1,27 @@
 import { Agent as HttpAgent } from "node:http";
 import type { ClientRequest } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import type { AgentOptions } from "node:https";
 import type { Socket } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import type { PeerCertificate, SecureContext } from "node:tls";
 
-import type { HttpProxyAgent as HttpProxy } from "http-proxy-agent";
-import type { HttpsProxyAgent as HttpsProxy } from "https-proxy-agent";
+import type { HttpProxyAgent } from "http-proxy-agent";
 
 import { Fault } from "../faults/fault.js";
 import type { HttpRoute } from "../ports/http.js";
 import { createTrustedContext } from "./certificates.js";
 import { loadHttpLibrary } from "./http-faults.js";
 
-/** The agents that carry the requests to one origin. */
-export interface Agents {
+/** The agents for direct connections, or for those through one proxy. */
+interface Agents {
   readonly http: HttpAgent;
   readonly https: HttpAgent;
   /** `host:port` of the proxy, without its user; null for a direct connection. */
   readonly proxy: string | null;
 }
+
+type ConnectParameters = Parameters<HttpProxyAgent<string>["connect"]>;
 
 /** Node's own `close` event does not come while a request waits for its connection. */
 const ABORTED = "ucx:aborted";
@@ -37,7 +39,6 @@ const POOL = {
 /** The agents of one route: one pool for all direct connections, and one for each proxy. */
 export class AgentPool {
   readonly #route: HttpRoute;
-  readonly #byOrigin = new Map<string, Promise<Agents>>();
   readonly #byProxy = new Map<string, Agents>();
   #context: SecureContext | undefined;
 
@@ -50,14 +51,20 @@ export class AgentPool {
    * cannot be used; the next call tries again.
    */
   async agentsFor(target: URL): Promise<Agents> {
-    const created = this.#byOrigin.get(target.origin) ?? this.#create(target);
-    this.#byOrigin.set(target.origin, created);
-    try {
-      return await created;
-    } catch (error) {
-      if (this.#byOrigin.get(target.origin) === created) this.#byOrigin.delete(target.origin);
-      throw error;
-    }
+    const proxy = await proxyFor(target, this.#route);
+    const key = proxy?.href ?? "";
+    const known = this.#byProxy.get(key);
+    if (known !== undefined) return known;
+    this.#context ??= createTrustedContext(this.#route.extraCertificates);
+    const options = { ...POOL, secureContext: this.#context };
+    const created =
+      proxy === null
+        ? { http: new HttpAgent(POOL), https: new HttpsAgent(options), proxy: null }
+        : await createProxyAgents(proxy, options);
+    // Another request may have created agents for the same proxy meanwhile: the first ones stay.
+    const agents = this.#byProxy.get(key) ?? created;
+    this.#byProxy.set(key, agents);
+    return agents;
   }
 
   /** Ends a request's attempt to connect to a proxy. */
@@ -77,41 +84,16 @@ export class AgentPool {
   #agents(): HttpAgent[] {
     return [...this.#byProxy.values()].flatMap((agents) => [agents.http, agents.https]);
   }
-
-  async #create(target: URL): Promise<Agents> {
-    const proxy = await proxyFor(target, this.#route);
-    this.#context ??= createTrustedContext(this.#route.extraCertificates);
-    const key = proxy?.href ?? "";
-    const created =
-      this.#byProxy.get(key) ??
-      (proxy === null
-        ? createDirectAgents(this.#context)
-        : await createProxyAgents(proxy, this.#context));
-    // Two origins may have created agents for the same proxy at the same time: the first ones stay.
-    const agents = this.#byProxy.get(key) ?? created;
-    this.#byProxy.set(key, agents);
-    return agents;
-  }
 }
 
-function createDirectAgents(context: SecureContext | undefined): Agents {
-  const https = new HttpsAgent({
-    ...POOL,
-    ...(context !== undefined && { secureContext: context }),
-  });
-  return { http: new HttpAgent(POOL), https, proxy: null };
-}
-
-async function createProxyAgents(proxy: URL, context: SecureContext | undefined): Promise<Agents> {
+async function createProxyAgents(proxy: URL, options: AgentOptions): Promise<Agents> {
   const [{ HttpsProxyAgent }, { HttpProxyAgent }] = await Promise.all([
     loadHttpLibrary("https-proxy-agent"),
     loadHttpLibrary("http-proxy-agent"),
   ]);
 
   class TunnelAgent extends HttpsProxyAgent<string> {
-    override connect(
-      ...[request, target]: Parameters<HttpsProxy<string>["connect"]>
-    ): Promise<Socket> {
+    override connect(...[request, target]: ConnectParameters): Promise<Socket> {
       // Inside a tunnel, Node would check the certificate of a numeric target against another name.
       const checked = Object.assign({}, target, {
         checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
@@ -121,13 +103,10 @@ async function createProxyAgents(proxy: URL, context: SecureContext | undefined)
     }
   }
   class ForwardAgent extends HttpProxyAgent<string> {
-    override connect(
-      ...[request, target]: Parameters<HttpProxy<string>["connect"]>
-    ): Promise<Socket> {
+    override connect(...[request, target]: ConnectParameters): Promise<Socket> {
       return connectUntilAborted(request, this, () => super.connect(request, target));
     }
   }
-  const options = { ...POOL, ...(context !== undefined && { secureContext: context }) };
   const tunnel = new TunnelAgent(proxy.href, options);
   // https-proxy-agent does not use its options for the connection inside the tunnel.
   Object.assign(tunnel.options, options);

@@ -16,9 +16,14 @@ export interface RequestContext {
 type Reason =
   "dns" | "refused" | "reset" | "noRoute" | "timeout" | "tls" | "proxy" | "installation" | "other";
 
+const DNS_HINT =
+  "Check this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.";
+const RESET_HINT = "If this persists, check the firewall and the proxy.";
 const FIREWALL_HINT =
   "Check the firewall and the proxy: the worker must be able to open HTTPS connections to Webex.";
 const NETWORK_HINT = "Check this machine's network connection.";
+const PROXY_RULES_HINT =
+  "Allow the worker's connections to Webex in the proxy, or check WebexPresence.Proxy.";
 const CREDENTIALS_HINT =
   "Check the user in WebexPresence.Proxy, and save the password with: ucx-webex-presence secret proxy";
 const CA_FILE_HINT =
@@ -47,16 +52,14 @@ export function networkFault(error: unknown, request: RequestContext): Fault {
   const { code, message } = rootCause(error);
   const cause = Object.assign(new Error(message), { code });
   if (code.startsWith("HPE_")) {
-    return new Fault("webexError", `The response of ${request.target} is not HTTP (${code}).`, {
-      cause,
-    });
+    const text = `The response of ${request.target} is not HTTP (${code}).`;
+    return new Fault("webexError", text, { cause });
   }
   const failedAtProxy = request.proxy !== null && !request.isProxyReached;
   const peer = failedAtProxy ? `the proxy ${request.proxy}` : request.target;
   const [reason, text, hint] = explain(code, peer, request.responseStarted);
-  return failedAtProxy
-    ? unreachable("proxy", text, reason === "tls" ? hint : proxyHint(reason), cause)
-    : unreachable(reason, text, hint, cause);
+  if (!failedAtProxy) return unreachable(reason, text, hint, cause);
+  return unreachable("proxy", text, reason === "tls" ? hint : proxyHint(reason), cause);
 }
 
 function explain(
@@ -68,39 +71,31 @@ function explain(
     case "ENOTFOUND":
     case "EAI_AGAIN":
     case "EAI_FAIL":
-      return [
-        "dns",
-        `The name of ${peer} could not be resolved (${code}).`,
-        "Check this machine's DNS; if it reaches the internet through a proxy, set WebexPresence.Proxy.",
-      ];
+      return ["dns", `The name of ${peer} could not be resolved (${code}).`, DNS_HINT];
     case "ECONNREFUSED":
-      return ["refused", `${capitalize(peer)} refused the connection.`, FIREWALL_HINT];
+      return ["refused", `${peer} refused the connection.`, FIREWALL_HINT];
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "EADDRNOTAVAIL":
       return ["noRoute", `There is no route to ${peer} (${code}).`, NETWORK_HINT];
     case "ETIMEDOUT":
-      return ["timeout", `${capitalize(peer)} did not respond in time.`, FIREWALL_HINT];
+      return ["timeout", `${peer} did not respond in time.`, FIREWALL_HINT];
     case "ECONNRESET":
     case "ECONNABORTED":
     case "EPIPE":
-    case "ERR_BAD_RESPONSE": // axios's code for a response that breaks off
-      return [
-        "reset",
-        `${capitalize(peer)} closed the connection${responseStarted ? " in the middle of a response" : ""}.`,
-        "If this persists, check the firewall and the proxy.",
-      ];
+    case "ERR_BAD_RESPONSE": {
+      // The last one is axios's code for a response that breaks off.
+      const moment = responseStarted ? " in the middle of a response" : "";
+      return ["reset", `${peer} closed the connection${moment}.`, RESET_HINT];
+    }
   }
   const tls = TLS_MESSAGES[code];
   if (tls !== undefined || TLS_CODE.test(code)) {
     const detail = tls === undefined ? "" : `: ${tls}`;
     return ["tls", `There is no secure connection to ${peer}${detail} (${code}).`, CA_FILE_HINT];
   }
-  return [
-    "other",
-    `The request to ${peer} failed${code === "" ? "" : ` (${code})`}.`,
-    NETWORK_HINT,
-  ];
+  const detail = code === "" ? "" : ` (${code})`;
+  return ["other", `The request to ${peer} failed${detail}.`, NETWORK_HINT];
 }
 
 function proxyHint(reason: Reason): string {
@@ -112,18 +107,12 @@ function proxyHint(reason: Reason): string {
 /** For a proxy that responds itself instead of passing the request on. */
 export function proxyFault(status: number, { proxy, target }: RequestContext): Fault {
   // tinyproxy answers 401 to a wrong password.
-  if (status === 407 || status === 401) {
-    return unreachable(
-      "proxy",
-      `The proxy ${proxy} requires a user and a password, or rejected the ones that were sent (${status}).`,
-      CREDENTIALS_HINT,
-    );
-  }
-  return unreachable(
-    "proxy",
-    `The proxy ${proxy} responded with ${status} instead of connecting to ${target}.`,
-    "Allow the worker's connections to Webex in the proxy, or check WebexPresence.Proxy.",
-  );
+  const isUnauthenticated = status === 407 || status === 401;
+  const text = isUnauthenticated
+    ? `requires a user and a password, or rejected the ones that were sent (${status})`
+    : `responded with ${status} instead of connecting to ${target}`;
+  const hint = isUnauthenticated ? CREDENTIALS_HINT : PROXY_RULES_HINT;
+  return unreachable("proxy", `The proxy ${proxy} ${text}.`, hint);
 }
 
 /** Loads a library for requests. Rejects with a `Fault` that blames this installation. */
@@ -140,42 +129,26 @@ export async function loadHttpLibrary<Name extends LibraryName>(
 }
 
 export function deadlineFault(target: string, timeoutMs: number): Fault {
-  const text = `${capitalize(target)} did not respond within ${timeoutMs / 1000} s.`;
+  const text = `${target} did not respond within ${timeoutMs / 1000} s.`;
   return unreachable("timeout", text, FIREWALL_HINT);
 }
 
-export function responseTooLargeFault(maxBytes: number): Fault {
-  return new Fault("webexError", `A response of Webex exceeds the limit of ${maxBytes} bytes.`);
-}
-
-export function cancelledFault(): Fault {
-  return new Fault("cancelled", "The request to Webex was cancelled.");
-}
-
 function unreachable(reason: Reason, message: string, hint: string, cause?: Error): Fault {
-  return new Fault("webexUnreachable", message, {
-    hint,
-    data: { reason },
-    ...(cause !== undefined && { cause }),
-  });
+  // A message may begin with "the proxy …".
+  const sentence = message.replace(/^the /, "The ");
+  return new Fault("webexUnreachable", sentence, { hint, data: { reason }, cause });
 }
 
 /** The innermost cause; if several addresses were tried, that of the first one. */
 function rootCause(error: unknown): { code: string; message: string } {
   let current = error;
   let code = "";
+  let message = "unknown failure";
   for (let depth = 0; current instanceof Error && depth < 8; depth += 1) {
-    const { code: ownCode } = current as { code?: unknown };
+    const { code: ownCode, errors } = current as { code?: unknown; errors?: unknown[] };
     if (typeof ownCode === "string") code = ownCode;
-    const cause: unknown =
-      current.cause ??
-      (current instanceof AggregateError ? (current.errors as unknown[])[0] : undefined);
-    if (!(cause instanceof Error)) break;
-    current = cause;
+    message = current.message;
+    current = current.cause ?? errors?.[0];
   }
-  return { code, message: current instanceof Error ? current.message : "unknown failure" };
-}
-
-function capitalize(text: string): string {
-  return text.startsWith("the ") ? `T${text.slice(1)}` : text;
+  return { code, message };
 }

@@ -1,67 +1,46 @@
 import type { ChildProcess } from "node:child_process";
 
 import { Fault } from "../faults/fault.js";
+import type { ProcessPort } from "../ports/process.js";
 
 /** An account's keychain. Messages name the account: another account has another keychain. */
-export interface KeychainAccount {
-  readonly account: string;
-  readonly platform: "windows" | "macos" | "linux";
-}
+export type KeychainAccount = Pick<ProcessPort, "account" | "platform">;
 
 /** keytar could not be loaded. */
 export class KeytarLoadError extends Error {
   override readonly name = "KeytarLoadError";
 }
 
+type Keytar = typeof import("keytar");
+
 /** The safe functions of keytar. (`findCredentials` ends the process if the keyring is locked.) */
 export interface KeytarBinding {
-  getPassword(service: string, account: string): Promise<string | null>;
-  setPassword(service: string, account: string, password: string): Promise<void>;
-  deletePassword(service: string, account: string): Promise<boolean>;
+  readonly getPassword: Keytar["getPassword"];
+  readonly setPassword: Keytar["setPassword"];
+  readonly deletePassword: Keytar["deletePassword"];
   /** Drops the connection to the keychain and, if possible, the call in progress. */
   discard(): void;
 }
 
 /** For Windows, whose Credential Manager responds at once and has no connection. */
-export class InProcessKeytar implements KeytarBinding {
-  async getPassword(service: string, account: string): Promise<string | null> {
-    return (await this.#load()).getPassword(service, account);
-  }
+export const inProcessKeytar: KeytarBinding = {
+  getPassword: async (...parameters) => (await loadKeytar()).getPassword(...parameters),
+  setPassword: async (...parameters) => (await loadKeytar()).setPassword(...parameters),
+  deletePassword: async (...parameters) => (await loadKeytar()).deletePassword(...parameters),
+  discard: () => undefined,
+};
 
-  async setPassword(service: string, account: string, password: string): Promise<void> {
-    return (await this.#load()).setPassword(service, account, password);
-  }
-
-  async deletePassword(service: string, account: string): Promise<boolean> {
-    return (await this.#load()).deletePassword(service, account);
-  }
-
-  discard(): void {
-    // Credential Manager has no connection that could become stale.
-  }
-
-  async #load(): Promise<typeof import("keytar")> {
-    try {
-      const module = (await import("keytar")) as typeof import("keytar") & {
-        default?: typeof import("keytar");
-      };
-      return module.default ?? module;
-    } catch (error) {
-      throw new KeytarLoadError("keytar cannot be loaded.", { cause: error });
-    }
+async function loadKeytar(): Promise<Keytar> {
+  try {
+    const module = (await import("keytar")) as Keytar & { default?: Keytar };
+    return module.default ?? module;
+  } catch (error) {
+    throw new KeytarLoadError("keytar cannot be loaded.", { cause: error });
   }
 }
 
-type Operation = "getPassword" | "setPassword" | "deletePassword";
-type Reply =
-  | { ready: boolean }
-  | { id: number; value: string | boolean | null }
-  | { id: number; error: string };
-
-interface PendingCall {
-  resolve(value: string | boolean | null): void;
-  reject(error: Error): void;
-}
+type Value = string | boolean | null;
+type Reply = { ready: boolean } | { id: number; value: Value } | { id: number; error: string };
 
 // SIGKILL, because an ordinary exit waits for libuv's threads, which may hang in the keyring.
 const CHILD_SCRIPT = `
@@ -86,44 +65,42 @@ const IDLE_TIMEOUT_MS = 5_000;
  */
 export class ChildProcessKeytar implements KeytarBinding {
   readonly #environment: NodeJS.ProcessEnv;
-  readonly #pending = new Map<number, PendingCall>();
+  readonly #pending = new Map<
+    number,
+    { resolve(value: Value): void; reject(error: Error): void }
+  >();
   #starting: Promise<ChildProcess> | null = null;
   #child: ChildProcess | null = null;
-  #idleTimer: NodeJS.Timeout | null = null;
+  #idleTimer: NodeJS.Timeout | undefined;
   #lastId = 0;
 
   constructor(environment: NodeJS.ProcessEnv = process.env) {
     this.#environment = environment;
   }
 
-  getPassword(service: string, account: string): Promise<string | null> {
-    return this.#call("getPassword", [service, account]) as Promise<string | null>;
-  }
+  readonly getPassword = (...parameters: string[]): Promise<string | null> =>
+    this.#call("getPassword", parameters) as Promise<string | null>;
 
-  async setPassword(service: string, account: string, password: string): Promise<void> {
-    await this.#call("setPassword", [service, account, password]);
-  }
+  readonly setPassword = async (...parameters: string[]): Promise<void> => {
+    await this.#call("setPassword", parameters);
+  };
 
-  deletePassword(service: string, account: string): Promise<boolean> {
-    return this.#call("deletePassword", [service, account]) as Promise<boolean>;
-  }
+  readonly deletePassword = (...parameters: string[]): Promise<boolean> =>
+    this.#call("deletePassword", parameters) as Promise<boolean>;
 
   discard(): void {
     const child = this.#child;
     this.#starting = null;
     this.#child = null;
-    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    clearTimeout(this.#idleTimer);
     child?.kill("SIGKILL");
     for (const pending of this.#pending.values())
       pending.reject(new Error("The keychain process was terminated."));
     this.#pending.clear();
   }
 
-  async #call(
-    operation: Operation,
-    parameters: readonly string[],
-  ): Promise<string | boolean | null> {
-    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+  async #call(operation: keyof Keytar, parameters: readonly string[]): Promise<Value> {
+    clearTimeout(this.#idleTimer);
     this.#starting ??= this.#start();
     const child = await this.#starting;
     const id = ++this.#lastId;
@@ -150,11 +127,9 @@ export class ChildProcessKeytar implements KeytarBinding {
     let library: string;
     try {
       // Resolved from the program (the bundle): a module inside it has no path of its own.
-      const program =
-        process.argv[1] === undefined
-          ? `${process.cwd()}/program.js`
-          : realpathSync(process.argv[1]);
-      library = createRequire(program).resolve("keytar");
+      const [, program] = process.argv;
+      const path = program === undefined ? `${process.cwd()}/program.js` : realpathSync(program);
+      library = createRequire(path).resolve("keytar");
     } catch (error) {
       this.#starting = null;
       throw new KeytarLoadError("keytar is not installed.", { cause: error });
@@ -167,8 +142,11 @@ export class ChildProcessKeytar implements KeytarBinding {
     this.#child = child;
     return await new Promise<ChildProcess>((resolve, reject) => {
       child.on("message", (reply: Reply) => {
-        if (!("ready" in reply)) this.#settle(reply);
-        else if (reply.ready) {
+        if ("error" in reply) {
+          this.#pending.get(reply.id)?.reject(new Error(reply.error));
+        } else if ("value" in reply) {
+          this.#pending.get(reply.id)?.resolve(reply.value);
+        } else if (reply.ready) {
           child.unref();
           child.channel?.unref();
           resolve(child);
@@ -185,13 +163,9 @@ export class ChildProcessKeytar implements KeytarBinding {
       child.on("exit", () => onEnd(new Error("The keychain process ended.")));
     });
   }
-
-  #settle(reply: Exclude<Reply, { ready: boolean }>): void {
-    const pending = this.#pending.get(reply.id);
-    if ("error" in reply) pending?.reject(new Error(reply.error));
-    else pending?.resolve(reply.value);
-  }
 }
+
+const CONSEQUENCE = "authorizations can be neither read nor saved.";
 
 type Hints = Record<KeychainAccount["platform"], (account: string) => string>;
 
@@ -224,11 +198,8 @@ export function keychainUnavailable(
   condition: string,
   cause?: unknown,
 ): Fault {
-  return new Fault(
-    "keychainUnavailable",
-    `The keychain of account "${account}" ${condition}: authorizations can be neither read nor saved.`,
-    { hint: REPAIR_HINTS[platform](account), cause },
-  );
+  const text = `The keychain of account "${account}" ${condition}: ${CONSEQUENCE}`;
+  return new Fault("keychainUnavailable", text, { hint: REPAIR_HINTS[platform](account), cause });
 }
 
 /** Translates an error of keytar, which has no code: only the text distinguishes the causes. */
@@ -236,18 +207,12 @@ export function translateKeytarError(owner: KeychainAccount, error: unknown): Fa
   const { account, platform } = owner;
   if (error instanceof Fault) return error;
   if (error instanceof KeytarLoadError) {
-    return new Fault(
-      "keychainUnavailable",
-      "The operating system's keychain library cannot be loaded: authorizations can be neither read nor saved.",
-      { hint: platform === "linux" ? LIBSECRET_HINT : REINSTALL_HINT, cause: error },
-    );
+    const text = `The operating system's keychain library cannot be loaded: ${CONSEQUENCE}`;
+    const hint = platform === "linux" ? LIBSECRET_HINT : REINSTALL_HINT;
+    return new Fault("keychainUnavailable", text, { hint, cause: error });
   }
-  const text = error instanceof Error ? error.message : "";
-  if (!/\blocked\b|interaction is not allowed/i.test(text))
+  if (!(error instanceof Error && /\blocked\b|interaction is not allowed/i.test(error.message)))
     return keychainUnavailable(owner, "cannot be reached", error);
-  return new Fault(
-    "keychainLocked",
-    `The keychain of account "${account}" is locked: authorizations can be neither read nor saved.`,
-    { hint: UNLOCK_HINTS[platform](account), cause: error },
-  );
+  const text = `The keychain of account "${account}" is locked: ${CONSEQUENCE}`;
+  return new Fault("keychainLocked", text, { hint: UNLOCK_HINTS[platform](account), cause: error });
 }

@@ -22,7 +22,6 @@ export type Library<Name extends LibraryName> = Awaited<ReturnType<(typeof impor
 /** A package's file is missing or damaged, or the system refuses to open it. */
 export class LibraryLoadError extends Error {
   override readonly name = "LibraryLoadError";
-  readonly code: string;
   /** What a person can do about it. */
   readonly hint =
     "Exclude the worker's folder from virus scanning, or install the worker again. The worker tries again by itself.";
@@ -30,7 +29,6 @@ export class LibraryLoadError extends Error {
   constructor(library: string, cause: unknown) {
     const code = (cause as NodeJS.ErrnoException | null)?.code ?? "unknown error";
     super(`The worker's library ${library} could not be loaded (${code}).`, { cause });
-    this.code = code;
   }
 }
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import type { Disposer } from "../faults/emitter.js";
 import { Fault } from "../faults/fault.js";
 import type {
   ListenOnLoopback,
@@ -11,13 +10,19 @@ import type {
   LoopbackServer,
 } from "../ports/loopback-server.js";
 import { lazyHttp } from "./lazy-modules.js";
+import { withTimeout } from "./system-clock.js";
 
 const MAX_BODY_BYTES = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_GRACE_MS = 500;
 
+const RESERVED_HINT =
+  "Set WebexPresence.RedirectPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`, and register its redirect URI with the integration.";
+const IN_USE_HINT =
+  "End that program, or set WebexPresence.RedirectPort to another port and register its redirect URI with the integration.";
+
 /** A machine without IPv6 reports one of these for ::1. */
-const ADDRESS_UNAVAILABLE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL", "EPROTONOSUPPORT"]);
+const ADDRESS_UNAVAILABLE = /^(EADDRNOTAVAIL|EAFNOSUPPORT|EINVAL|EPROTONOSUPPORT)$/;
 
 /** Listens with node:http. */
 export const listenOnLoopback: ListenOnLoopback = async (port, handler) => {
@@ -34,7 +39,6 @@ class NodeLoopbackServer implements LoopbackServer {
   readonly #inFlight = new Set<ServerResponse>();
   readonly #streams = new Set<ServerResponse>();
   #closing: Promise<void> | null = null;
-  #onIdle: (() => void) | null = null;
 
   constructor(handler: LoopbackHandler) {
     this.#handler = handler;
@@ -44,7 +48,7 @@ class NodeLoopbackServer implements LoopbackServer {
     try {
       await this.#listenOn("127.0.0.1", port);
       await this.#listenOn("::1", this.port).catch((error: unknown) => {
-        if (!ADDRESS_UNAVAILABLE.has(codeOf(error))) throw error;
+        if (!ADDRESS_UNAVAILABLE.test(codeOf(error))) throw error;
       });
     } catch (error) {
       await this.close();
@@ -79,38 +83,30 @@ class NodeLoopbackServer implements LoopbackServer {
       this.#servers.map((server) => new Promise((resolve) => server.close(resolve))),
     );
     for (const response of this.#streams) response.end();
-    if (this.#inFlight.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, CLOSE_GRACE_MS);
-        this.#onIdle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+    const ended = [...this.#inFlight].map(
+      (response) => new Promise((resolve) => response.once("close", resolve)),
+    );
+    await withTimeout(Promise.all(ended), CLOSE_GRACE_MS, null);
     for (const server of this.#servers) server.closeAllConnections();
     await closed;
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#inFlight.add(response);
-    response.once("close", () => {
-      this.#inFlight.delete(response);
-      if (this.#inFlight.size === 0) this.#onIdle?.();
-    });
+    response.once("close", () => this.#inFlight.delete(response));
     try {
-      const body = await readBody(request);
-      if (body === null) {
-        writePage(response, 413, {}, "The request is too long.");
+      const loopbackRequest = await readRequest(request);
+      if (loopbackRequest === null) {
+        writePage(response, 413, "The request is too long.");
         return;
       }
-      const answer = await this.#handler(toLoopbackRequest(request, body));
+      const answer = await this.#handler(loopbackRequest);
       if (response.destroyed) return;
-      if (answer.kind === "page") writePage(response, answer.status, answer.headers, answer.body);
+      if (answer.kind === "page") writePage(response, answer.status, answer.body, answer.headers);
       else this.#stream(response, answer);
     } catch {
       if (response.headersSent) response.destroy();
-      else writePage(response, 500, {}, "Something went wrong in the worker; see its log.");
+      else writePage(response, 500, "Something went wrong in the worker; see its log.");
     }
   }
 
@@ -121,16 +117,14 @@ class NodeLoopbackServer implements LoopbackServer {
       connection: "close",
     });
     response.flushHeaders();
-    this.#streams.add(response);
-    let isClosed = false;
-    let dispose: Disposer | null = null;
-    response.once("close", () => {
-      isClosed = true;
-      this.#streams.delete(response);
-      dispose?.();
+    const dispose = events.open((data) => {
+      const lines = data.replace(/\r\n|\r|\n/g, "\ndata: ");
+      if (!response.destroyed && !response.writableEnded) response.write(`data: ${lines}\n\n`);
     });
-    dispose = events.open((data) => {
-      if (!isClosed && !response.writableEnded) response.write(formatEvent(data));
+    this.#streams.add(response);
+    response.once("close", () => {
+      this.#streams.delete(response);
+      dispose();
     });
     if (this.#closing !== null) response.end();
   }
@@ -141,47 +135,36 @@ function toListenFault(port: number, cause: unknown): Fault {
   // Windows reserves whole ranges of ports (Hyper-V, WinNAT) and refuses them with EACCES.
   if (code !== "EADDRINUSE" && code !== "EACCES")
     return new Fault("defect", "The system refused to listen on the loopback address.", { cause });
-  return new Fault(
-    "redirectPortInUse",
+  const [reason, hint] =
     code === "EACCES"
-      ? `The system has reserved port ${port}, so the authorization page cannot be shown.`
-      : `Another program listens on port ${port}, so the authorization page cannot be shown.`,
-    {
-      cause,
-      hint:
-        code === "EACCES"
-          ? "Set WebexPresence.RedirectPort to a port outside the ranges of `netsh interface ipv4 show excludedportrange protocol=tcp`, and register its redirect URI with the integration."
-          : "End that program, or set WebexPresence.RedirectPort to another port and register its redirect URI with the integration.",
-      data: { port },
-    },
-  );
+      ? [`The system has reserved port ${port}`, RESERVED_HINT]
+      : [`Another program listens on port ${port}`, IN_USE_HINT];
+  const text = `${reason}, so the authorization page cannot be shown.`;
+  return new Fault("redirectPortInUse", text, { cause, hint, data: { port } });
 }
 
-/** Returns the body as text, or null if it exceeds the limit. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
+/** Returns null if the body exceeds the limit. */
+async function readRequest(request: IncomingMessage): Promise<LoopbackRequest | null> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
     if (length <= MAX_BODY_BYTES) chunks.push(chunk);
   }
-  return length <= MAX_BODY_BYTES ? Buffer.concat(chunks).toString("utf8") : null;
-}
-
-function toLoopbackRequest(request: IncomingMessage, body: string): LoopbackRequest {
+  if (length > MAX_BODY_BYTES) return null;
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return { method: request.method ?? "", target: request.url ?? "", headers, body };
+  for (const [name, value = ""] of Object.entries(request.headers))
+    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  const { method = "", url: target = "" } = request;
+  return { method, target, headers, body: Buffer.concat(chunks).toString("utf8") };
 }
 
 /** Connections are not persistent: an idle one would delay `close`. */
 function writePage(
   response: ServerResponse,
   status: number,
-  headers: Readonly<Record<string, string>>,
   body: string,
+  headers: Readonly<Record<string, string>> = {},
 ): void {
   response.writeHead(status, {
     "content-type": "text/plain; charset=utf-8",
@@ -189,13 +172,6 @@ function writePage(
     connection: "close",
   });
   response.end(body);
-}
-
-function formatEvent(data: string): string {
-  return `${data
-    .split(/\r\n|\r|\n/)
-    .map((line) => `data: ${line}\n`)
-    .join("")}\n`;
 }
 
 function codeOf(error: unknown): string {

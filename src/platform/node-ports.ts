@@ -24,7 +24,6 @@ export interface PortOptions {
 
 /** Creates the worker's adapters for Node. Nothing heavy is loaded before its first use. */
 export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimStdio>) {
-  const { account, platform } = nodeProcess;
   return {
     clock: systemClock,
     random: systemRandom,
@@ -36,7 +35,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     readIniLine,
     readCertificates,
     secretStore:
-      options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform }),
+      options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
     statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
     openRpc: () => readProductDocument("openrpc.json"),

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { parseArgs } from "node:util";
 
-import type { Disposer } from "../faults/emitter.js";
 import type { ReadAsset } from "../ports/loopback-server.js";
 import type { ProcessPort } from "../ports/process.js";
 
@@ -20,14 +19,13 @@ export const nodeProcess: ProcessPort = {
   pid: process.pid,
   account: accountName(),
   platform: PLATFORM[process.platform] ?? "linux",
-  onExit(pid: number, listener: () => void): Disposer {
+  onExit(pid, listener) {
     const probe = (): void => {
       if (isAlive(pid)) return;
       clearInterval(timer);
       listener();
     };
-    const timer = setInterval(probe, PROBE_INTERVAL_MS);
-    timer.unref();
+    const timer = setInterval(probe, PROBE_INTERVAL_MS).unref();
     const firstProbe = setImmediate(probe);
     return () => {
       clearInterval(timer);
@@ -84,32 +82,21 @@ export function claimStdio(): { readonly input: Readable; readonly output: Writa
       ? createWriteStream("", { fd: 1, autoClose: false })
       : process.stdout;
   const { stdin: input, stderr } = process;
-  Object.defineProperty(process, "stdout", {
-    configurable: true,
-    enumerable: true,
-    get: () => stderr,
-  });
+  Object.defineProperty(process, "stdout", { get: () => stderr });
   // The global console keeps the stream of its first use.
   Reflect.set(console, "_stdout", stderr);
   return { input, output };
 }
 
-/** The text of each launch option; null if it is missing. */
-export interface LaunchArguments {
-  readonly settings: string | null;
-  readonly hostPid: string | null;
-  readonly logDir: string | null;
-  readonly logLevel: string | null;
-  readonly secretStore: string | null;
-}
+type LaunchOption = "settings" | "hostPid" | "logDir" | "logLevel" | "secretStore";
 
 /**
- * Parses `--name value` and `--name=value`. `error` is a sentence about the first unknown or
- * repeated option, missing value or positional argument.
+ * Parses `--name value` and `--name=value`; a missing option is null. `error` is a sentence about
+ * the first unknown or repeated option, missing value or positional argument.
  */
 export function readLaunchArguments(
   argv: readonly string[],
-): LaunchArguments | { readonly error: string } {
+): Readonly<Record<LaunchOption, string | null>> | { readonly error: string } {
   const text = { type: "string", multiple: true } as const;
   try {
     const { values } = parseArgs({
@@ -121,8 +108,6 @@ export function readLaunchArguments(
         "log-level": text,
         "secret-store": text,
       },
-      strict: true,
-      allowPositionals: false,
     });
     const repeated = Object.entries(values).find(([, occurrences]) => occurrences.length > 1);
     if (repeated !== undefined) return { error: `--${repeated[0]} is given more than once.` };
@@ -134,8 +119,8 @@ export function readLaunchArguments(
       secretStore: values["secret-store"]?.[0] ?? null,
     };
   } catch (error) {
-    const message = (error as Error).message.split(/[.\n]/, 1)[0] ?? "";
-    return { error: `${message}.` };
+    const [sentence = ""] = (error as Error).message.split(/[.\n]/, 1);
+    return { error: `${sentence}.` };
   }
 }
 

@@ -2,19 +2,20 @@ import { Fault } from "../faults/fault.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import {
   ChildProcessKeytar,
-  InProcessKeytar,
+  inProcessKeytar,
   keychainUnavailable,
   translateKeytarError,
 } from "./keytar-binding.js";
 import type { KeychainAccount, KeytarBinding } from "./keytar-binding.js";
 import { lazyCrypto } from "./lazy-modules.js";
+import { withTimeout } from "./system-clock.js";
 
 const SERVICE = "ucx-webex-presence";
 const CALL_TIMEOUT_MS = 3_000;
 /** CRED_MAX_CREDENTIAL_BLOB_SIZE (wincred.h), in the UTF-8 bytes that keytar stores. */
 const MAX_VALUE_BYTES = 2_560;
 
-export interface KeytarStoreOptions extends KeychainAccount {
+interface KeytarStoreOptions extends KeychainAccount {
   /** Names the keyring's session, if it is not that of this process (Linux, macOS). */
   readonly environment?: NodeJS.ProcessEnv;
   readonly binding?: KeytarBinding;
@@ -44,16 +45,31 @@ export class KeytarStore implements SecretStore {
 
   constructor(options: KeytarStoreOptions) {
     this.#account = options;
+    const isWindows = options.platform === "windows";
     this.#binding =
       options.binding ??
-      (options.platform === "windows"
-        ? new InProcessKeytar()
-        : new ChildProcessKeytar(options.environment));
+      (isWindows ? inProcessKeytar : new ChildProcessKeytar(options.environment));
     this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   }
 
   get(account: string): Promise<string | null> {
-    return this.#enqueue(() => this.#readValue(account));
+    return this.#enqueue(async () => {
+      let stored = await this.#readVerified(account);
+      for (let attempt = 0; stored !== null && attempt < 3; attempt += 1) {
+        const index = parseIndex(stored);
+        if (index === null) return stored;
+        let value = "";
+        for (let i = 0; i < index.count; i += 1) {
+          const part = await this.#read(partAccount(account, index.partSet, i));
+          if (part === null) break;
+          value += part;
+        }
+        if (digestOf(value) === index.digest) return value;
+        // Another process may have replaced the value: its entry names other parts.
+        stored = await this.#readVerified(account);
+      }
+      return stored;
+    });
   }
 
   set(account: string, value: string): Promise<void> {
@@ -61,13 +77,14 @@ export class KeytarStore implements SecretStore {
       checkValue(value);
       const previous = parseIndex((await this.#readVerified(account)) ?? "");
       const partSet = previous?.partSet === "a" ? "b" : "a";
-      const parts = mustSplit(value) ? splitText(value) : [];
+      // A value that looks like an index entry is split too, or it would be read as one.
+      const mustSplit =
+        Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
+      const parts = mustSplit ? splitText(value) : [];
       for (const [index, part] of parts.entries())
         await this.#write(partAccount(account, partSet, index), part);
-      await this.#write(
-        account,
-        parts.length === 0 ? value : formatIndex(partSet, parts.length, value),
-      );
+      const index = `${INDEX_PREFIX}${partSet}:${parts.length}:${digestOf(value)}`;
+      await this.#write(account, parts.length === 0 ? value : index);
       if (previous !== null) await this.#deleteParts(account, previous.partSet, 0);
       if (previous !== null || parts.length > 0)
         await this.#deleteParts(account, partSet, parts.length);
@@ -104,24 +121,6 @@ export class KeytarStore implements SecretStore {
     });
     this.#queue = result.catch(() => undefined);
     return result;
-  }
-
-  async #readValue(account: string): Promise<string | null> {
-    let stored = await this.#readVerified(account);
-    for (let attempt = 0; stored !== null && attempt < 3; attempt += 1) {
-      const index = parseIndex(stored);
-      if (index === null) return stored;
-      let value = "";
-      for (let i = 0; i < index.count; i += 1) {
-        const part = await this.#read(partAccount(account, index.partSet, i));
-        if (part === null) break;
-        value += part;
-      }
-      if (digestOf(value) === index.digest) return value;
-      // Another process may have replaced the value: its entry names other parts.
-      stored = await this.#readVerified(account);
-    }
-    return stored;
   }
 
   async #readVerified(account: string): Promise<string | null> {
@@ -164,37 +163,25 @@ export class KeytarStore implements SecretStore {
     if (this.#hasHungCall)
       throw keychainUnavailable(this.#account, "has not responded to an earlier call yet");
     const call = run();
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<"timeout">((resolve) => {
-      timer = setTimeout(() => resolve("timeout"), this.#timeoutMs);
-    });
     try {
-      const first = await Promise.race([call.then((value) => ({ value })), timeout]);
-      if (first !== "timeout") return first.value;
+      const returned = call.then((value) => ({ value }));
+      const result = await withTimeout(returned, this.#timeoutMs, null);
+      if (result !== null) return result.value;
     } catch (error) {
       this.#isVerified = false;
       this.#mayReconnect = true;
       this.#binding.discard();
       throw translateKeytarError(this.#account, error);
-    } finally {
-      clearTimeout(timer);
     }
-    await this.#abandonCall(call);
-    throw keychainUnavailable(this.#account, `did not respond within ${this.#timeoutMs / 1000} s`);
-  }
-
-  async #abandonCall(call: Promise<unknown>): Promise<void> {
     this.#isVerified = false;
     this.#mayReconnect = false;
     this.#hasHungCall = true;
-    void call
-      .catch(() => undefined)
-      .then(() => {
-        this.#hasHungCall = false;
-      });
+    const onReturn = (): void => void (this.#hasHungCall = false);
+    call.then(onReturn, onReturn);
     this.#binding.discard();
     // A call that `discard` could end has settled by the next turn.
     await new Promise((resolve) => setImmediate(resolve));
+    throw keychainUnavailable(this.#account, `did not respond within ${this.#timeoutMs / 1000} s`);
   }
 }
 
@@ -229,21 +216,8 @@ function checkValue(value: string): void {
 /** The two sets of accounts for the parts of a value, used in turn. */
 type PartSet = "a" | "b";
 
-/** The entry stored in place of a long value. */
-interface SplitIndex {
-  readonly partSet: PartSet;
-  readonly count: number;
-  /** Distinguishes a whole value from a mixture of two. */
-  readonly digest: string;
-}
-
 const INDEX_PREFIX = "split:";
 const INDEX = /^split:(a|b):([1-9]\d{0,4}):([0-9a-f]{16})$/;
-
-/** A value that looks like an index entry is split too, or it would be read as one. */
-function mustSplit(value: string): boolean {
-  return Buffer.byteLength(value, "utf8") > MAX_VALUE_BYTES || value.startsWith(INDEX_PREFIX);
-}
 
 /** Splits into parts of at most `maxBytes` (>= 4) UTF-8 bytes, not inside a surrogate pair. */
 export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): string[] {
@@ -265,19 +239,16 @@ export function splitText(text: string, maxBytes: number = MAX_VALUE_BYTES): str
   return parts;
 }
 
+/** Distinguishes a whole value from a mixture of two. */
 function digestOf(value: string): string {
   return lazyCrypto().createHash("sha256").update(value, "utf8").digest("hex").slice(0, 16);
 }
 
-function formatIndex(partSet: PartSet, count: number, value: string): string {
-  return `${INDEX_PREFIX}${partSet}:${count}:${digestOf(value)}`;
-}
-
-/** Returns null for an ordinary value. */
-function parseIndex(stored: string): SplitIndex | null {
-  const match = INDEX.exec(stored);
-  if (match === null) return null;
-  return { partSet: match[1] === "a" ? "a" : "b", count: Number(match[2]), digest: match[3] ?? "" };
+/** Parses the entry stored in place of a long value; returns null for an ordinary value. */
+function parseIndex(stored: string) {
+  const [match, set, count, digest] = INDEX.exec(stored) ?? [];
+  if (match === undefined) return null;
+  return { partSet: set === "a" ? "a" : "b", count: Number(count), digest } as const;
 }
 
 function partAccount(account: string, partSet: PartSet, index: number): string {

@@ -1,5 +1,6 @@
+import { createReadStream } from "node:fs";
 import type { BigIntStats } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 
 import type { FSWatcher } from "chokidar";
@@ -22,7 +23,11 @@ const SETTLING_POLL_MS = 50;
 const IDLE_POLL_MS = 250;
 /** How often a file is tried that a backup, a virus scanner or an editor holds for a moment. */
 const MAX_BUSY_READS = 4;
-const BUSY_CODES = new Set(["EBUSY", "EPERM", "EACCES"]);
+const BUSY_REASONS: Readonly<Record<string, string>> = {
+  EBUSY: "another program keeps it locked",
+  EPERM: "the worker's account is not allowed to read it",
+  EACCES: "the worker's account is not allowed to read it",
+};
 const MAX_BYTES = 1024 * 1024;
 /** The interval between attempts to watch a folder. */
 const REOPEN_MS = 5_000;
@@ -56,8 +61,11 @@ class FileWatch {
   #isChecking = false;
   #hasEvent = false;
   #signature: string | null = null;
-  /** When the file was last found changed; null: the current state has been reported. */
-  #changedAt: number | null = null;
+  /**
+   * When the file was last found changed; null: the current state has been reported. At launch, the
+   * file is reported as it is: nobody waits for it to settle.
+   */
+  #changedAt: number | null = -Infinity;
   #busyReads = 0;
   #lastContent: FileContent | null = null;
 
@@ -71,8 +79,6 @@ class FileWatch {
   }
 
   start(): void {
-    // At launch, the file is reported as it is: nobody waits for it to settle.
-    this.#changedAt = -Infinity;
     void this.#check();
   }
 
@@ -131,13 +137,9 @@ class FileWatch {
     if (mayBeBusy && ++this.#busyReads < MAX_BUSY_READS) return;
     this.#busyReads = 0;
     this.#changedAt = null;
-    this.#reportIfChanged(result);
-  }
-
-  #reportIfChanged(content: FileContent): void {
-    if (this.#lastContent !== null && isSameContent(this.#lastContent, content)) return;
-    this.#lastContent = content;
-    this.#listener(content);
+    if (this.#lastContent !== null && isSameContent(this.#lastContent, result)) return;
+    this.#lastContent = result;
+    this.#listener(result);
   }
 }
 
@@ -223,11 +225,7 @@ type FileState = ({ readonly kind: "file" } | { readonly kind: "absent" } | Unre
   /** Changes with every write that the file system shows. */
   readonly signature: string;
 };
-type ReadResult =
-  | { readonly kind: "content"; readonly bytes: Uint8Array }
-  | { readonly kind: "absent" }
-  | { readonly kind: "changing" }
-  | Unreadable;
+type ReadResult = Exclude<FileContent, { kind: "unreadable" }> | Unreadable | { kind: "changing" };
 
 /** Never rejects. */
 async function inspectFile(path: string): Promise<FileState> {
@@ -240,14 +238,10 @@ async function inspectFile(path: string): Promise<FileState> {
     return { signature: code, ...unreadable(code) };
   }
   const signature = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
-  const reason = stats.isDirectory()
-    ? "it is a folder"
-    : !stats.isFile()
-      ? "it is not a file"
-      : stats.size > MAX_BYTES
-        ? "it is larger than 1 MB"
-        : null;
-  if (reason !== null) return { kind: "unreadable", signature, reason, isBusy: false };
+  const unusable = { kind: "unreadable", signature, isBusy: false } as const;
+  if (stats.isDirectory()) return { ...unusable, reason: "it is a folder" };
+  if (!stats.isFile()) return { ...unusable, reason: "it is not a file" };
+  if (stats.size > MAX_BYTES) return { ...unusable, reason: "it is larger than 1 MB" };
   return { kind: "file", signature };
 }
 
@@ -255,21 +249,12 @@ async function inspectFile(path: string): Promise<FileState> {
 async function readFile(path: string, state: FileState): Promise<ReadResult> {
   if (state.kind !== "file") return state;
   try {
-    const handle = await open(path, "r");
-    try {
-      const buffer = new Uint8Array(MAX_BYTES + 1);
-      let length = 0;
-      for (;;) {
-        const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
-        length += bytesRead;
-        if (bytesRead === 0 || length === buffer.length) break;
-      }
-      return length > MAX_BYTES
-        ? { kind: "changing" }
-        : { kind: "content", bytes: buffer.slice(0, length) };
-    } finally {
-      await handle.close();
-    }
+    const chunks: Buffer[] = [];
+    // `end` is inclusive: one byte more than the limit shows that the file has grown.
+    for await (const chunk of createReadStream(path, { end: MAX_BYTES }))
+      chunks.push(chunk as Buffer);
+    const bytes = Buffer.concat(chunks);
+    return bytes.length > MAX_BYTES ? { kind: "changing" } : { kind: "content", bytes };
   } catch (error) {
     const code = codeOf(error);
     return code === "ENOENT" ? { kind: "changing" } : unreadable(code);
@@ -277,13 +262,9 @@ async function readFile(path: string, state: FileState): Promise<ReadResult> {
 }
 
 function unreadable(code: string): Unreadable {
-  const reason =
-    code === "EACCES" || code === "EPERM"
-      ? "the worker's account is not allowed to read it"
-      : code === "EBUSY"
-        ? "another program keeps it locked"
-        : `the system reports ${code}`;
-  return { kind: "unreadable", reason, isBusy: BUSY_CODES.has(code) };
+  const busyReason = BUSY_REASONS[code];
+  const reason = busyReason ?? `the system reports ${code}`;
+  return { kind: "unreadable", reason, isBusy: busyReason !== undefined };
 }
 
 function codeOf(error: unknown): string {

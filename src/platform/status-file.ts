@@ -36,9 +36,7 @@ export function nodeStatusFile(path: string): StatusFile {
   return {
     write(text: string): Promise<void> {
       pendingText = text;
-      writing ??= writePending().finally(() => {
-        writing = null;
-      });
+      writing ??= writePending().finally(() => (writing = null));
       return writing;
     },
   };
@@ -77,14 +75,13 @@ export async function makeFolder(path: string): Promise<void> {
 
 /** Rejects if something else is at the path, or if the system does not say what is. */
 async function folderExists(path: string): Promise<boolean> {
-  try {
-    const stats = await stat(path);
-    if (stats.isDirectory()) return true;
-  } catch (error) {
+  const stats = await stat(path).catch((error: unknown) => {
     if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
-    return false;
-  }
-  throw Object.assign(new Error(`${path} is not a folder`), { code: "ENOTDIR" });
+    return null;
+  });
+  if (stats?.isDirectory() === false)
+    throw Object.assign(new Error(`${path} is not a folder`), { code: "ENOTDIR" });
+  return stats !== null;
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,4 +1,3 @@
-import type { Disposer } from "../faults/emitter.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import { lazyCrypto } from "./lazy-modules.js";
 
@@ -10,6 +9,23 @@ const MIN_SUSPENSION_MS = 1_000;
 /** `performance.now` would load all of perf_hooks at its first use. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** Resolves or rejects like `promise`, or resolves with `fallback` after `timeoutMs`. */
+export async function withTimeout<T, F>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  fallback: F,
+): Promise<T | F> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<F>((resolve) => {
+    timer = setTimeout(() => resolve(fallback), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -33,7 +49,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: monotonicMs,
   elapsed: createElapsed(() => Date.now(), monotonicMs),
-  schedule(delayMs: number, callback: () => void): Disposer {
+  schedule(delayMs, callback) {
     // Node turns a timeout of 0 into one of 1 ms, for which a fast host would wait.
     if (delayMs <= 0) return systemClock.endOfTurn(callback);
     let handle: NodeJS.Timeout;
@@ -48,16 +64,14 @@ export const systemClock: Clock = {
     arm(delayMs);
     return () => clearTimeout(handle);
   },
-  endOfTurn(callback: () => void): Disposer {
+  endOfTurn(callback) {
     // Not unref'd: the event loop would then sleep until something else happens.
     const handle = setImmediate(callback);
     return () => clearImmediate(handle);
   },
 };
 
-export const systemRandom: Random = {
-  random: () => Math.random(),
-};
+export const systemRandom: Random = { random: () => Math.random() };
 
 export const systemCrypto: Crypto = {
   token: (byteCount) => lazyCrypto().randomBytes(byteCount).toString("base64url"),

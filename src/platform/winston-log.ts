@@ -6,7 +6,7 @@ import { Secret } from "../faults/secret.js";
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import { LibraryLoadError, loadLibrary } from "./lazy-modules.js";
 import { makeFolder } from "./status-file.js";
-import { monotonicMs } from "./system-clock.js";
+import { monotonicMs, withTimeout } from "./system-clock.js";
 
 /** Records kept while winston is being loaded. */
 const MAX_PENDING_RECORDS = 1_000;
@@ -26,7 +26,7 @@ const REOPEN_MS = 10_000;
 
 const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
-interface PendingRecord {
+interface LogRecord {
   readonly level: LogLevel;
   readonly message: string;
   readonly timestamp: string;
@@ -35,7 +35,7 @@ interface PendingRecord {
 
 type Stderr = NodeJS.WritableStream & { readonly writableLength?: number };
 
-export interface WinstonLogOptions {
+interface WinstonLogOptions {
   readonly stderr?: Stderr;
   /** As rotating-file-stream reads it: a number with the unit `B`, `K`, `M` or `G`. */
   readonly maxFileSize?: string;
@@ -51,36 +51,29 @@ export class WinstonLog implements Logger {
   readonly #stderr: Stderr;
   readonly #maxFileSize: string;
   #level: LogLevel;
-  #pending: PendingRecord[] = [];
+  #pending: LogRecord[] = [];
   #logger: Winston.Logger | null = null;
   #loading: Promise<void> | null = null;
   #hasLoadFailed = false;
   #file: LogFile | null = null;
   #isClosed = false;
 
-  constructor(directory: string, level: LogLevel, options: WinstonLogOptions = {}) {
+  constructor(
+    directory: string,
+    level: LogLevel,
+    { stderr = process.stderr, maxFileSize = MAX_FILE_SIZE }: WinstonLogOptions = {},
+  ) {
     this.#directory = directory;
     this.#level = level;
-    this.#stderr = options.stderr ?? process.stderr;
-    this.#maxFileSize = options.maxFileSize ?? MAX_FILE_SIZE;
-    this.#stderr.on("error", () => undefined);
+    this.#stderr = stderr;
+    this.#maxFileSize = maxFileSize;
+    stderr.on("error", () => undefined);
   }
 
-  error(message: string, fields?: LogFields): void {
-    this.#write("error", message, fields);
-  }
-
-  warn(message: string, fields?: LogFields): void {
-    this.#write("warn", message, fields);
-  }
-
-  info(message: string, fields?: LogFields): void {
-    this.#write("info", message, fields);
-  }
-
-  debug(message: string, fields?: LogFields): void {
-    this.#write("debug", message, fields);
-  }
+  readonly error: Logger["error"] = (message, fields) => this.#write("error", message, fields);
+  readonly warn: Logger["warn"] = (message, fields) => this.#write("warn", message, fields);
+  readonly info: Logger["info"] = (message, fields) => this.#write("info", message, fields);
+  readonly debug: Logger["debug"] = (message, fields) => this.#write("debug", message, fields);
 
   setLevel(level: LogLevel): void {
     this.#level = level;
@@ -90,8 +83,7 @@ export class WinstonLog implements Logger {
   async close(deadlineMs: number): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
-    await Promise.race([this.#drain(), deadline]);
+    await withTimeout(this.#drain(), deadlineMs, undefined);
   }
 
   async #drain(): Promise<void> {
@@ -118,8 +110,11 @@ export class WinstonLog implements Logger {
       .then(() => this.#load())
       .catch((error: unknown) => {
         this.#loading = null;
-        if (!this.#hasLoadFailed)
-          this.#stderr.write(`${new Date().toISOString()} error ${describeLoadFailure(error)}\n`);
+        const text =
+          error instanceof LibraryLoadError
+            ? `${error.message} Log records are kept until it can be. ${error.hint}`
+            : `The log cannot be started: ${String(error)}`;
+        if (!this.#hasLoadFailed) this.#stderr.write(`${new Date().toISOString()} error ${text}\n`);
         this.#hasLoadFailed = true;
       });
   }
@@ -135,6 +130,9 @@ export class WinstonLog implements Logger {
     const jsonFormat = winston.format.printf(({ timestamp: time, level, message, fields }) =>
       JSON.stringify({ time, level, message, ...(fields as object) }),
     );
+    const stderr = sinkTo((chunk) => {
+      if ((this.#stderr.writableLength ?? 0) < MAX_UNREAD_STDERR_BYTES) this.#stderr.write(chunk);
+    });
     this.#file = new LogFile(
       () => openRotatingFile(this.#directory, this.#maxFileSize),
       (error) => this.#warnNoFile(error),
@@ -143,7 +141,7 @@ export class WinstonLog implements Logger {
       level: "debug",
       // Not winston's Console: it writes most levels to stdout, which carries the protocol.
       transports: [
-        new winston.transports.Stream({ stream: this.#boundedStderr(), format: lineFormat }),
+        new winston.transports.Stream({ stream: stderr, format: lineFormat }),
         new winston.transports.Stream({ stream: this.#file.sink, format: jsonFormat }),
       ],
       exitOnError: false,
@@ -155,10 +153,8 @@ export class WinstonLog implements Logger {
 
   #warnNoFile(error: unknown): void {
     if (error instanceof LibraryLoadError) {
-      this.warn("A library of the worker could not be loaded, so the log goes to stderr only.", {
-        cause: error.message,
-        hint: error.hint,
-      });
+      const text = "A library of the worker could not be loaded, so the log goes to stderr only.";
+      this.warn(text, { cause: error.message, hint: error.hint });
       return;
     }
     this.warn(
@@ -166,29 +162,22 @@ export class WinstonLog implements Logger {
       { directory: this.#directory, code: (error as NodeJS.ErrnoException).code },
     );
   }
-
-  #boundedStderr(): Writable {
-    return new Writable({
-      decodeStrings: false,
-      write: (chunk: string | Buffer, _encoding, done): void => {
-        if ((this.#stderr.writableLength ?? 0) < MAX_UNREAD_STDERR_BYTES) this.#stderr.write(chunk);
-        done();
-      },
-    });
-  }
 }
 
-function writeRecord(
-  logger: Winston.Logger,
-  { level, message, timestamp, fields }: PendingRecord,
-): void {
-  logger.log({ level, message: redactText(message), timestamp, fields: redact(fields) });
+function writeRecord(logger: Winston.Logger, record: LogRecord): void {
+  const { message, fields } = record;
+  logger.log({ ...record, message: redactText(message), fields: redact(fields) });
 }
 
-function describeLoadFailure(error: unknown): string {
-  return error instanceof LibraryLoadError
-    ? `${error.message} Log records are kept until it can be. ${error.hint}`
-    : `The log cannot be started: ${String(error)}`;
+/** A stream that accepts each line at once. */
+function sinkTo(write: (line: string | Buffer) => void): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write: (line: string | Buffer, _encoding, done): void => {
+      write(line);
+      done();
+    },
+  });
 }
 
 /**
@@ -196,8 +185,7 @@ function describeLoadFailure(error: unknown): string {
  * read-only or does not respond costs lines of the file and nothing else.
  */
 export class LogFile {
-  /** Accepts each line at once. */
-  readonly sink: Writable;
+  readonly sink = sinkTo((line) => this.#write(line));
   readonly #openFile: () => Promise<Writable>;
   readonly #onFailure: (error: unknown) => void;
   #opening: Promise<void> | null = null;
@@ -212,13 +200,6 @@ export class LogFile {
   constructor(openFile: () => Promise<Writable>, onFailure: (error: unknown) => void) {
     this.#openFile = openFile;
     this.#onFailure = onFailure;
-    this.sink = new Writable({
-      decodeStrings: false,
-      write: (chunk: string | Buffer, _encoding, done): void => {
-        this.#write(chunk);
-        done();
-      },
-    });
     this.#open();
   }
 
@@ -229,10 +210,7 @@ export class LogFile {
     const file = this.#file;
     this.#file = null;
     if (file === null || file.destroyed) return;
-    await new Promise<void>((resolve) => {
-      file.once("close", resolve);
-      file.end(resolve);
-    });
+    await new Promise<void>((resolve) => file.once("close", resolve).end(resolve));
   }
 
   #write(chunk: string | Buffer): void {
@@ -277,14 +255,9 @@ async function openRotatingFile(directory: string, maxFileSize: string): Promise
   const { createStream } = await loadLibrary("rotating-file-stream");
   const fileName = (index: number | Date | null): string =>
     typeof index === "number" ? `worker.${index}.log` : "worker.log";
-  const file = createStream(fileName, {
-    path: directory,
-    size: maxFileSize,
-    rotate: MAX_FILES - 1,
-  });
-  file.on("error", () => undefined);
-  file.on("warning", () => undefined);
-  return file;
+  const options = { path: directory, size: maxFileSize, rotate: MAX_FILES - 1 };
+  const file = createStream(fileName, options);
+  return file.on("error", () => undefined).on("warning", () => undefined);
 }
 
 const SECRET_MEMBER =
@@ -302,27 +275,18 @@ const MAX_DEPTH = 6;
  */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return redactText(value);
-  if (
-    value === null ||
-    value === undefined ||
-    typeof value === "number" ||
-    typeof value === "boolean"
-  )
-    return value;
-  if (typeof value !== "object")
-    return typeof value === "bigint" ? value.toString() : `[${typeof value}]`;
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value === "function" || typeof value === "symbol") return `[${typeof value}]`;
+  if (typeof value !== "object" || value === null) return value;
   if (value instanceof Secret) return "[secret]";
   if (depth >= MAX_DEPTH) return "[deeper]";
   if (value instanceof Error) return redactError(value, depth);
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [
-      name,
-      SECRET_MEMBER.test(name) && typeof member === "string"
-        ? "[secret]"
-        : redact(member, depth + 1),
-    ]),
-  );
+  const members = Object.entries(value).map(([name, member]) => {
+    const isSecret = SECRET_MEMBER.test(name) && typeof member === "string";
+    return [name, isSecret ? "[secret]" : redact(member, depth + 1)];
+  });
+  return Object.fromEntries(members);
 }
 
 export function redactText(text: string): string {

@@ -12,9 +12,8 @@ const RESULT_RETENTION_MS = 60_000;
 export class LookupScheduler {
   readonly #clock: Clock;
   readonly #roster: PolledRoster;
-  readonly #deferredUntil = new Map<string, number>();
-  /** The deferred addresses whose lookup failed, as opposed to those that found nobody. */
-  readonly #failedAddresses = new Set<string>();
+  /** `hasFailed`: the lookup failed, as opposed to finding nobody. */
+  readonly #deferred = new Map<string, { readonly until: number; readonly hasFailed: boolean }>();
   /** The roster computes its demand once a second; these addresses may have been answered since. */
   readonly #answeredAt = new Map<string, number>();
 
@@ -26,13 +25,13 @@ export class LookupScheduler {
   /** Returns up to `max` watched addresses that match nobody and have no answer. */
   unmatchedAddresses(max: number): readonly string[] {
     this.#evictExpired();
-    const unanswered = this.#roster.unansweredAddresses(this.#deferredUntil.size + max);
-    return unanswered.filter((address) => !this.#deferredUntil.has(address)).slice(0, max);
+    const unanswered = this.#roster.unansweredAddresses(this.#deferred.size + max);
+    return unanswered.filter((address) => !this.#deferred.has(address)).slice(0, max);
   }
 
   /** Returns the demand without deferred addresses, and with the times of the latest lookups. */
   filterDemand(demand: RefreshDemand): RefreshDemand {
-    if (this.#deferredUntil.size === 0 && this.#answeredAt.size === 0) return demand;
+    if (this.#deferred.size === 0 && this.#answeredAt.size === 0) return demand;
     return {
       ...demand,
       lookupCandidates: this.#filterCandidates(demand.lookupCandidates),
@@ -42,26 +41,28 @@ export class LookupScheduler {
 
   /** `persons`: how many persons the lookup found. */
   recordResult(address: string, persons: number): void {
-    const now = this.#clock.monotonic();
-    this.#failedAddresses.delete(address);
-    if (persons === 0) this.#deferredUntil.set(address, now + FUTILE_LOOKUP_DELAY_MS);
-    else this.#answeredAt.set(address, now);
+    if (persons === 0) this.#defer(address, FUTILE_LOOKUP_DELAY_MS, false);
+    else this.#answeredAt.set(address, this.#clock.monotonic());
   }
 
   recordFailure(address: string): void {
-    this.#deferredUntil.set(address, this.#clock.monotonic() + FAILED_LOOKUP_DELAY_MS);
-    this.#failedAddresses.add(address);
+    this.#defer(address, FAILED_LOOKUP_DELAY_MS, true);
   }
 
   /** Stops skipping the addresses whose lookup failed. */
   retryFailed(): void {
-    for (const address of this.#failedAddresses) this.#deferredUntil.delete(address);
-    this.#failedAddresses.clear();
+    for (const [address, { hasFailed }] of this.#deferred) {
+      if (hasFailed) this.#deferred.delete(address);
+    }
+  }
+
+  #defer(address: string, delayMs: number, hasFailed: boolean): void {
+    this.#deferred.set(address, { until: this.#clock.monotonic() + delayMs, hasFailed });
   }
 
   #filterCandidates(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {
     return candidates.flatMap((candidate) => {
-      if (this.#deferredUntil.has(candidate.address)) return [];
+      if (this.#deferred.has(candidate.address)) return [];
       const observedAt = this.#answeredAt.get(candidate.address) ?? 0;
       return observedAt > candidate.observedAt ? [{ ...candidate, observedAt }] : [candidate];
     });
@@ -69,10 +70,8 @@ export class LookupScheduler {
 
   #evictExpired(): void {
     const now = this.#clock.monotonic();
-    for (const [address, until] of this.#deferredUntil) {
-      if (until > now) continue;
-      this.#deferredUntil.delete(address);
-      this.#failedAddresses.delete(address);
+    for (const [address, { until }] of this.#deferred) {
+      if (until <= now) this.#deferred.delete(address);
     }
     for (const [address, answeredAt] of this.#answeredAt) {
       if (now - answeredAt >= RESULT_RETENTION_MS) this.#answeredAt.delete(address);

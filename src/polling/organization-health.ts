@@ -1,15 +1,17 @@
 import type { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
-import type { RefreshDemand, WatchedAges } from "../presence/polled-roster.js";
+import type { RefreshDemand } from "../presence/polled-roster.js";
 import { Backoff, jitter } from "./backoff.js";
-import type {
-  PollingProblem,
-  PollingProblemCode,
-  PollingProblemDetail,
-  PollingSettings,
-  RefusalCode,
-  TransientCode,
+import {
+  type PollingProblem,
+  type PollingProblemCode,
+  type PollingProblemDetail,
+  type PollingSettings,
+  REFUSAL_CODES,
+  type RefusalCode,
+  type TransientCode,
 } from "./polling-report.js";
+import type { RequestBudget } from "./request-budget.js";
 
 /** How often a refused organization is retried, unless the poll interval is longer. */
 const REFUSED_RETRY_MS = 60_000;
@@ -22,13 +24,6 @@ const KEYCHAIN_RETRY_MS = 10_000;
 const RECOMMENDED_MAX_PERSONS = 1_000;
 const MAX_REQUESTS_PER_MINUTE = 600;
 
-const CLEARED_BY_PAGE: readonly PollingProblemCode[] = [
-  "authorizationExpired",
-  "authorizationRequired",
-  "clientNotConfigured",
-  "scopeMissing",
-  "adminRoleLost",
-];
 const CLEARED_BY_RESPONSE: readonly PollingProblemCode[] = [
   "rateLimited",
   "webexUnreachable",
@@ -46,7 +41,6 @@ export class OrganizationHealth {
   readonly #backoff: Backoff;
   readonly #problems = new Map<PollingProblemCode, PollingProblem>();
   #haveProblemsChanged = false;
-  #isRefused = false;
   #notBefore = 0;
   #failures = 0;
   #pendingFailure: (PollingProblem & { readonly since: number }) | null = null;
@@ -65,7 +59,7 @@ export class OrganizationHealth {
 
   /** Whether Webex refuses the organization as a whole. */
   get isRefused(): boolean {
-    return this.#isRefused;
+    return REFUSAL_CODES.some((code) => this.#problems.has(code));
   }
 
   /** Earliest time of the next request. */
@@ -86,9 +80,7 @@ export class OrganizationHealth {
     this.#forgetPendingFailure();
     this.#clear(...CLEARED_BY_RESPONSE);
     if ((page ?? 0) >= this.#webexErrorPage) this.#clear("webexError");
-    if (page === null) return;
-    this.#isRefused = false;
-    this.#clear(...CLEARED_BY_PAGE);
+    if (page !== null) this.#clear(...REFUSAL_CODES);
   }
 
   recordCompletedSweep(persons: number): void {
@@ -102,7 +94,7 @@ export class OrganizationHealth {
   recordAbandonedSweep(sentence: string, fault?: Fault): void {
     this.#webexErrorPage = Number.POSITIVE_INFINITY;
     this.#pendingFailure = null;
-    this.#raise("webexError", { ...(fault === undefined ? {} : detailOf(fault)), sentence });
+    this.#raise("webexError", { ...detailOf(fault), sentence });
   }
 
   /** Returns the time before which Webex must not be requested. */
@@ -121,14 +113,10 @@ export class OrganizationHealth {
     missingScopes: readonly string[],
     pollIntervalMs: number,
   ): void {
-    this.#isRefused = true;
     this.#forgetPendingFailure();
-    this.#clear(...CLEARED_BY_PAGE.filter((other) => other !== code));
+    this.#clear(...REFUSAL_CODES.filter((other) => other !== code));
     this.#clear(...CLEARED_BY_RESPONSE, "webexError");
-    this.#raise(code, {
-      ...detailOf(fault),
-      ...(code === "scopeMissing" ? { missingScopes } : {}),
-    });
+    this.#raise(code, { ...detailOf(fault), ...(code === "scopeMissing" && { missingScopes }) });
     const retryMs = Math.max(REFUSED_RETRY_MS, pollIntervalMs);
     this.#notBefore =
       this.#clock.monotonic() + retryMs * jitter(this.#random, REFUSED_RETRY_JITTER);
@@ -161,22 +149,20 @@ export class OrganizationHealth {
     if (this.#failures > 1 || hasLasted) this.#raise(failure.code, failure.detail);
   }
 
+  /** `watchedP95`: the age of the watched persons' presence, 95th percentile, seconds. */
   checkAges(
-    { watchedP95 }: WatchedAges,
+    watchedP95: number | null,
     settings: PollingSettings,
-    readConditions: () => FreshnessConditions,
+    budget: RequestBudget,
+    readDemand: () => RefreshDemand,
   ): void {
     const { staleAfterSeconds } = settings;
     if (watchedP95 === null || watchedP95 <= staleAfterSeconds) {
       this.#clear("freshnessMissed");
       return;
     }
-    const remedy = suggestFreshnessRemedy(watchedP95, settings, readConditions());
-    this.#raise("freshnessMissed", {
-      watchedP95,
-      staleAfterSeconds,
-      ...(remedy === undefined ? {} : { remedy }),
-    });
+    const remedy = suggestFreshnessRemedy(watchedP95, settings, budget, readDemand());
+    this.#raise("freshnessMissed", { watchedP95, staleAfterSeconds, ...(remedy && { remedy }) });
   }
 
   recordStatusSharing(isShared: boolean): void {
@@ -193,9 +179,8 @@ export class OrganizationHealth {
   /** Forgets failures that may be due to an earlier grant. */
   forgetFailures(): void {
     this.clearBackoff();
-    this.#isRefused = false;
     this.#forgetPendingFailure();
-    this.#clear(...CLEARED_BY_PAGE, "keychainLocked", "keychainUnavailable", "webexUnreachable");
+    this.#clear(...REFUSAL_CODES, "keychainLocked", "keychainUnavailable", "webexUnreachable");
   }
 
   reset(): void {
@@ -223,31 +208,22 @@ export class OrganizationHealth {
   }
 }
 
-function detailOf({ status, trackingId }: Fault): PollingProblemDetail {
+function detailOf(fault?: Fault): PollingProblemDetail {
+  const { status, trackingId } = fault ?? {};
   return {
     ...(status === undefined ? {} : { status }),
     ...(trackingId === undefined ? {} : { trackingId }),
   };
 }
 
-/** What the age of the watched persons depends on, apart from the settings. */
-export interface FreshnessConditions {
-  readonly requestsLastMinute: number;
-  /** The rate that polling may use now, requests per minute. */
-  readonly ratePerMinute: number;
-  /** The limit that Webex was found to enforce; null if it is not below the configured one. */
-  readonly observedLimit: number | null;
-  readonly pages: number;
-  readonly demand: RefreshDemand;
-}
-
-/** Returns advice that makes watched persons fresher, or undefined if the cause is unknown. */
+/** Returns advice that makes watched persons fresher, or null if the cause is unknown. */
 function suggestFreshnessRemedy(
   watchedP95: number,
   { pollIntervalSeconds, staleAfterSeconds, requestsPerMinute }: PollingSettings,
-  { requestsLastMinute, ratePerMinute, observedLimit, pages, demand }: FreshnessConditions,
-): string | undefined {
-  const size = `the user list has ${pages} pages with ${demand.persons} watched users on them`;
+  { lastMinute, ratePerMinute, observedLimit }: RequestBudget,
+  { pageWeights, persons }: RefreshDemand,
+): string | null {
+  const size = `the user list has ${pageWeights.length} pages with ${persons} watched users on them`;
   const reachableAge = Math.ceil((watchedP95 * 1.2) / 10) * 10;
   const staleAfter = `WebexPresence.StaleAfterSeconds to ${reachableAge} or more`;
   if (pollIntervalSeconds * 1.2 >= staleAfterSeconds) {
@@ -266,7 +242,7 @@ function suggestFreshnessRemedy(
     );
   }
   // If the budget was not used up, an outage has caused the ages, and no setting can help.
-  if (requestsLastMinute < ratePerMinute * 0.8) return undefined;
+  if (lastMinute < ratePerMinute * 0.8) return null;
   const neededPerMinute =
     Math.ceil((requestsPerMinute * watchedP95 * 1.1) / staleAfterSeconds / 10) * 10;
   const cause = `All ${requestsPerMinute} requests per minute are in use (${size})`;

@@ -3,16 +3,26 @@ import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
-import { PageMap, PageRefetcher } from "./page-map.js";
-import { freshnessPlanner, type PlannedAction, type Planner } from "./planner.js";
+import { PageMap } from "./page-map.js";
+import {
+  planForFreshness,
+  type PlannedAction,
+  type Planner,
+  type PollingRequest,
+} from "./planner.js";
 import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
-import { RequestExecutor, RequestHistory, type PollingRequest } from "./request-executor.js";
+import { RequestExecutor, RequestHistory } from "./request-executor.js";
 import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 
 /** How often ages and pending failures are checked between requests. */
 const CHECK_INTERVAL_MS = 5_000;
 /** The roster computes its demand once a second; after this time it includes new watchers. */
 const DEMAND_REFRESH_MS = 1_001;
+const DEFAULT_SETTINGS: PollingSettings = {
+  pollIntervalSeconds: 20,
+  requestsPerMinute: 60,
+  staleAfterSeconds: 180,
+};
 
 /** `people` has to pass its requests through `budget`. */
 export interface OrganizationPollerOptions extends SweepRunnerOptions {
@@ -28,11 +38,6 @@ export interface PollerEvents {
   readonly personsCounted: undefined;
 }
 
-interface PollingRun {
-  readonly controller: AbortController;
-  readonly completed: Promise<void>;
-}
-
 /**
  * Keeps the roster of one organization up to date: sends one request at a time, within the budget,
  * as the planner decides. Failures are reported as problems and retried; nothing is thrown.
@@ -42,33 +47,31 @@ export class OrganizationPoller {
   readonly #options: OrganizationPollerOptions;
   readonly #clock: Clock;
   readonly #planner: Planner;
-  readonly #delay: Delay;
   readonly #health: OrganizationHealth;
   readonly #history: RequestHistory;
   readonly #lookups: LookupScheduler;
   readonly #pageMap = new PageMap();
   readonly #sweeps: SweepRunner;
   readonly #executor: RequestExecutor;
-  #settings: PollingSettings;
+  #settings = DEFAULT_SETTINGS;
   #lastPersonCount: number | null = null;
-  #run: PollingRun | null = null;
-  #previousRun: Promise<void> = Promise.resolve();
+  /** Null while not polling. */
+  #run: AbortController | null = null;
+  /** Of the latest run. */
+  #completed: Promise<void> = Promise.resolve();
   /** Of the request in flight. */
   #request: AbortController | null = null;
-  #disposers: readonly Disposer[] = [];
-  #demandTimer: Disposer | null = null;
+  /** Ends the wait for the next request, which is at a monotonic time. */
+  #wait: { readonly untilMs: number; readonly end: () => void } | null = null;
+  #unsubscribe: Disposer | null = null;
+  #cancelCheck: Disposer | null = null;
+  #cancelDemandRefresh: Disposer | null = null;
 
   constructor(options: OrganizationPollerOptions) {
-    const { budget, clock, random, roster, planner = freshnessPlanner } = options;
+    const { clock, random, roster, planner = planForFreshness } = options;
     this.#options = options;
     this.#clock = clock;
     this.#planner = planner;
-    this.#settings = {
-      pollIntervalSeconds: 20,
-      requestsPerMinute: budget.perMinuteLimit,
-      staleAfterSeconds: 180,
-    };
-    this.#delay = new Delay(clock);
     this.#health = new OrganizationHealth(clock, random);
     this.#history = new RequestHistory(clock);
     this.#lookups = new LookupScheduler(clock, roster);
@@ -79,7 +82,7 @@ export class OrganizationPoller {
       health: this.#health,
       history: this.#history,
       lookups: this.#lookups,
-      refetcher: new PageRefetcher(options, this.#health, this.#pageMap),
+      pageMap: this.#pageMap,
       sweeps: this.#sweeps,
     });
   }
@@ -87,20 +90,11 @@ export class OrganizationPoller {
   /** Polls Webex now, or once the last request of an earlier run has ended. Idempotent. */
   start(): void {
     if (this.#run !== null) return;
-    const controller = new AbortController();
-    this.#disposers = [
-      repeatEvery(this.#clock, CHECK_INTERVAL_MS, () => {
-        this.#check();
-      }),
-      this.#options.roster.events.on("demandChanged", () => {
-        this.#handleDemandChange();
-      }),
-      () => {
-        this.#demandTimer?.();
-        this.#demandTimer = null;
-      },
-    ];
-    this.#run = { controller, completed: this.#poll(controller.signal, this.#previousRun) };
+    this.#run = new AbortController();
+    this.#completed = this.#poll(this.#run.signal, this.#completed);
+    const { events } = this.#options.roster;
+    this.#unsubscribe = events.on("demandChanged", () => this.#handleDemandChange());
+    this.#scheduleCheck();
   }
 
   /**
@@ -108,20 +102,20 @@ export class OrganizationPoller {
    * when it has ended. Idempotent.
    */
   stop(): Promise<void> {
-    const run = this.#run;
-    if (run === null) return this.#previousRun;
+    if (this.#run === null) return this.#completed;
+    this.#run.abort();
     this.#run = null;
-    this.#previousRun = run.completed;
-    for (const dispose of this.#disposers) dispose();
-    this.#disposers = [];
-    run.controller.abort();
+    this.#unsubscribe?.();
+    this.#cancelCheck?.();
+    this.#cancelDemandRefresh?.();
+    this.#cancelDemandRefresh = null;
     this.#request?.abort();
+    this.#wake();
     this.#sweeps.reset();
     this.#pageMap.clear();
-    this.#executor.reset();
     this.#health.reset();
     this.#emitChanges();
-    return run.completed;
+    return this.#completed;
   }
 
   /** Takes effect immediately, even during a wait. */
@@ -139,7 +133,7 @@ export class OrganizationPoller {
     if (this.#run === null || !this.isAccepted) return { accepted: false, nextPossibleAt: null };
     this.#sweeps.request();
     this.#health.clearBackoff();
-    this.#delay.wake();
+    this.#wake();
     const possibleAt = Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt());
     return { accepted: true, nextPossibleAt: this.#toEpochMs(possibleAt) };
   }
@@ -180,16 +174,10 @@ export class OrganizationPoller {
       watched: roster.watchedCount,
       mode: this.#history.mode,
       lastSweep: this.#sweeps.lastCompleted,
-      sweepProgress: sweep === null ? null : { persons: sweep.persons, pages: sweep.pages },
-      requests: {
-        perMinuteLimit: budget.perMinuteLimit,
-        lastMinute: budget.lastMinute,
-        total: budget.total,
-        rateLimited: budget.rateLimited,
-        failed: budget.failed,
-      },
+      sweepProgress: sweep && { persons: sweep.persons, pages: sweep.pages },
+      requests: budget.report(),
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
-      nextRequestAt: this.#delay.endsAt === null ? null : this.#toIsoTime(this.#delay.endsAt),
+      nextRequestAt: this.#wait && this.#toIsoTime(this.#wait.untilMs),
       ageSeconds: roster.watchedAges(),
     };
   }
@@ -198,43 +186,51 @@ export class OrganizationPoller {
     this.#sweeps.makeNextDue();
     this.#request?.abort();
     this.#emitChanges();
-    this.#delay.wake();
+    this.#wake();
   }
 
   async #poll(signal: AbortSignal, previousRun: Promise<void>): Promise<void> {
     await previousRun;
     while (!signal.aborted) {
       const action = this.#selectAction();
-      if (action.kind === "wait") await this.#delay.waitUntil(action.untilMs, signal);
+      if (action.kind === "wait") await this.#waitUntil(action.untilMs);
       else await this.#execute(action);
     }
   }
 
-  #selectAction(): PlannedAction | PollingRequest {
+  #selectAction(): PlannedAction {
     const now = this.#clock.monotonic();
     this.#pageMap.expireSuspension(now);
-    const demand = this.#readDemand();
-    const { notBefore } = this.#health;
-    const nextPossibleAt = this.#options.budget.nextPossibleAt();
-    if (this.#executor.isMeDue && Math.max(notBefore, nextPossibleAt) <= now) return { kind: "me" };
-    return this.#planner.next({
+    return this.#planner({
       now,
-      notBefore,
-      nextPossibleAt,
+      demand: this.#readDemand(),
+      notBefore: this.#health.notBefore,
+      nextPossibleAt: this.#options.budget.nextPossibleAt(),
       requestsPerMinute: this.#options.budget.ratePerMinute,
-      requestDurationMs: this.#history.durationMs,
       pollIntervalMs: this.#intervalMs,
-      pageSize: this.#sweeps.pageSize,
-      sweep: this.#sweeps.current,
-      previousSweep: this.#sweeps.previous,
-      isSweepRequested: this.#sweeps.isRequested,
+      ...this.#sweeps.plannerInput(),
       unmatchedAddresses: this.#lookups.unmatchedAddresses(this.#pageMap.count + 1),
-      unmatchedLookupsLastMinute: this.#history.unmatchedLookupsLastMinute,
-      isUnmatchedLookupTurn: this.#history.isUnmatchedLookupTurn,
+      ...this.#history.plannerInput(),
       pages: this.#pageMap,
-      demand,
-      requestsSinceSweepPage: this.#history.requestsSinceSweepPage,
     });
+  }
+
+  /** Resolves at the monotonic time or when woken. */
+  #waitUntil(untilMs: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const end = (): void => {
+        cancelTimer();
+        this.#wait = null;
+        resolve();
+      };
+      const delayMs = Math.ceil(untilMs - this.#clock.monotonic());
+      const cancelTimer = this.#clock.schedule(delayMs, end);
+      this.#wait = { untilMs, end };
+    });
+  }
+
+  #wake(): void {
+    this.#wait?.end();
   }
 
   async #execute(request: PollingRequest): Promise<void> {
@@ -257,22 +253,24 @@ export class OrganizationPoller {
   }
 
   #handleDemandChange(): void {
-    this.#delay.wake();
-    this.#demandTimer ??= this.#clock.schedule(DEMAND_REFRESH_MS, () => {
-      this.#demandTimer = null;
-      this.#delay.wake();
+    this.#wake();
+    this.#cancelDemandRefresh ??= this.#clock.schedule(DEMAND_REFRESH_MS, () => {
+      this.#cancelDemandRefresh = null;
+      this.#wake();
     });
   }
 
   #checkAges(): void {
     const { budget, roster } = this.#options;
-    this.#health.checkAges(roster.watchedAges(), this.#settings, () => ({
-      requestsLastMinute: budget.lastMinute,
-      ratePerMinute: budget.ratePerMinute,
-      observedLimit: budget.observedLimit,
-      pages: this.#pageMap.count,
-      demand: this.#readDemand(),
-    }));
+    const { watchedP95 } = roster.watchedAges();
+    this.#health.checkAges(watchedP95, this.#settings, budget, () => this.#readDemand());
+  }
+
+  #scheduleCheck(): void {
+    this.#cancelCheck = this.#clock.schedule(CHECK_INTERVAL_MS, () => {
+      this.#scheduleCheck();
+      this.#check();
+    });
   }
 
   #check(): void {
@@ -280,7 +278,7 @@ export class OrganizationPoller {
     this.#checkAges();
     this.#emitChanges();
     // Wakes also because an answer may have become too old, and lookups may be possible again.
-    this.#delay.wake();
+    this.#wake();
   }
 
   #emitChanges(): void {
@@ -308,58 +306,4 @@ export class OrganizationPoller {
   #toIsoTime(monotonic: number): string {
     return new Date(this.#toEpochMs(monotonic)).toISOString();
   }
-}
-
-/** A wait, one at a time, that can be ended early. */
-class Delay {
-  readonly #clock: Clock;
-  #resolve: (() => void) | null = null;
-  #endsAt: number | null = null;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Monotonic milliseconds, or null while not waiting. */
-  get endsAt(): number | null {
-    return this.#endsAt;
-  }
-
-  /** Resolves at the monotonic time, when woken, or when the signal fires; never rejects. */
-  waitUntil(monotonic: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
-    return new Promise<void>((resolve) => {
-      const finish = (): void => {
-        cancelTimer();
-        signal.removeEventListener("abort", finish);
-        this.#resolve = null;
-        this.#endsAt = null;
-        resolve();
-      };
-      const delayMs = Math.ceil(monotonic - this.#clock.monotonic());
-      const cancelTimer = this.#clock.schedule(delayMs, finish);
-      signal.addEventListener("abort", finish, { once: true });
-      this.#resolve = finish;
-      this.#endsAt = monotonic;
-    });
-  }
-
-  wake(): void {
-    this.#resolve?.();
-  }
-}
-
-/** Calls `callback` every `intervalMs` until disposed. */
-function repeatEvery(clock: Clock, intervalMs: number, callback: () => void): Disposer {
-  let cancel: Disposer = () => undefined;
-  const schedule = (): void => {
-    cancel = clock.schedule(intervalMs, () => {
-      schedule();
-      callback();
-    });
-  };
-  schedule();
-  return () => {
-    cancel();
-  };
 }

@@ -21,13 +21,16 @@ const FIRST_SWEEP_MIN_AGE_MS = 30_000;
 const NEWLY_WATCHED_BOOST = 1e12;
 
 /** The next step of polling. `untilMs` is in monotonic milliseconds, later than now. */
-export type PlannedAction =
+export type PlannedAction = PollingRequest | { readonly kind: "wait"; readonly untilMs: number };
+
+export type PollingRequest =
   | { readonly kind: "page"; readonly page: PageReference }
   /** Fetches a page of the list outside the sweep; `page` counts from 0. */
   | { readonly kind: "refetch"; readonly page: number }
   /** `isUnmatched`: the address does not match a known person. */
   | { readonly kind: "lookup"; readonly address: string; readonly isUnmatched: boolean }
-  | { readonly kind: "wait"; readonly untilMs: number };
+  /** Fetches the administrator's own record. */
+  | { readonly kind: "me" };
 
 /** The pages of the people list. Times are monotonic milliseconds. */
 export interface KnownPages {
@@ -51,6 +54,8 @@ export interface PlannerInput {
   /** Average duration of a request; 0 if unknown. */
   readonly requestDurationMs: { readonly page: number; readonly lookup: number };
   readonly pollIntervalMs: number;
+  /** Whether the administrator's own record is to be requested next. */
+  readonly isMeDue: boolean;
   /** How many persons to request per page. */
   readonly pageSize: number;
   /** The current sweep, its next page and the number of pages fetched so far. */
@@ -69,28 +74,24 @@ export interface PlannerInput {
   readonly requestsSinceSweepPage: number;
 }
 
-/** Decides what to request next. Pure: the same input gives the same plan. */
-export interface Planner {
-  next(input: PlannerInput): PlannedAction;
-}
+export type Planner = (input: PlannerInput) => PlannedAction;
 
 /**
+ * Decides what to request next. Pure: the same input gives the same plan.
+ *
  * Minimizes the mean age of the watched persons. If a sweep over all pages fits into the poll
  * interval, sweeps alone are the cheapest way. Otherwise the pages with watched persons (or, if
  * Webex does not honor old links, the watched persons themselves) are requested more often, each at
  * a rate proportional to the square root of its weight (Cho and Garcia-Molina, "Effective page
  * refresh policies for Web crawlers", 2003), while the sweep continues with its share of requests.
  */
-export const freshnessPlanner: Planner = {
-  next(input) {
-    const allowedAt = Math.max(input.notBefore, input.nextPossibleAt);
-    const action = selectAction(input);
-    if (action.kind === "wait") {
-      return { kind: "wait", untilMs: Math.max(action.untilMs, allowedAt) };
-    }
-    return allowedAt > input.now ? { kind: "wait", untilMs: allowedAt } : action;
-  },
-};
+export function planForFreshness(input: PlannerInput): PlannedAction {
+  const { now, notBefore, nextPossibleAt } = input;
+  const action = input.isMeDue ? ({ kind: "me" } as const) : selectAction(input);
+  const desiredAt = action.kind === "wait" ? action.untilMs : now;
+  const untilMs = Math.max(notBefore, nextPossibleAt, desiredAt);
+  return action.kind === "wait" || untilMs > now ? { kind: "wait", untilMs } : action;
+}
 
 function selectAction(input: PlannerInput): PlannedAction {
   const { now, sweep, pageSize } = input;
@@ -104,14 +105,15 @@ function selectAction(input: PlannerInput): PlannedAction {
   // organization again.
   if (page !== null && input.previousSweep === null) return { kind: "page", page };
   const target = selectTarget(input);
+  if (page === null) {
+    if (target.kind !== "wait") return target;
+    return { kind: "wait", untilMs: Math.min(sweepDueAt, target.untilMs) };
+  }
   const sweepPageEvery = isSweepUrgent(input)
     ? REQUESTS_PER_URGENT_SWEEP_PAGE
     : REQUESTS_PER_SWEEP_PAGE;
-  const isTargetTurn = page === null || input.requestsSinceSweepPage + 1 < sweepPageEvery;
-  const targetAction = target?.action ?? null;
-  if (targetAction !== null && isTargetTurn) return targetAction;
-  if (page !== null) return { kind: "page", page };
-  return { kind: "wait", untilMs: Math.min(sweepDueAt, target?.dueAt ?? sweepDueAt) };
+  const isTargetTurn = input.requestsSinceSweepPage + 1 < sweepPageEvery;
+  return target.kind !== "wait" && isTargetTurn ? target : { kind: "page", page };
 }
 
 function findSweepDueTime(input: PlannerInput): number {
@@ -145,58 +147,87 @@ function selectUnmatchedAddress(input: PlannerInput): string | undefined {
   return sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages ? address : undefined;
 }
 
-/** A request for watched persons: one to send now (`action`), or else the time when one is due. */
-interface Target {
-  readonly action: PlannedAction | null;
-  readonly dueAt: number;
+/**
+ * Selects a request for watched persons, or waits until one is due. Newly watched persons come
+ * first, then the highest weight times age squared, which requests each at a rate proportional to
+ * the square root of its weight.
+ */
+function selectTarget(input: PlannerInput): PlannedAction {
+  const { now, pages, pollIntervalMs, requestsPerMinute } = input;
+  // The request after the next one may have to wait for the budget, so what is due by then is due
+  // now.
+  const newlyWatchedMinAge =
+    pollIntervalMs - Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
+  const otherMinAge = pages.isComplete
+    ? newlyWatchedMinAge
+    : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
+  let best = null as PollingRequest | null;
+  let bestScore = 0;
+  let untilMs = Number.POSITIVE_INFINITY;
+  offerCandidates(input, (request, weight, observedAt, isNewlyWatched) => {
+    const age = now - observedAt;
+    const minAge = isNewlyWatched ? newlyWatchedMinAge : otherMinAge;
+    const score = weight * age * age * (isNewlyWatched ? NEWLY_WATCHED_BOOST : 1);
+    untilMs = Math.min(untilMs, observedAt + minAge);
+    if (age < minAge || (best !== null && score <= bestScore)) return;
+    best = request;
+    bestScore = score;
+  });
+  return best ?? { kind: "wait", untilMs };
 }
 
-/** Returns null if sweeps alone keep the watched persons as fresh. */
-function selectTarget(input: PlannerInput): Target | null {
+type Offer = (
+  request: PollingRequest,
+  weight: number,
+  observedAt: number,
+  isNewlyWatched: boolean,
+) => void;
+
+/** Offers nothing if sweeps alone keep the watched persons as fresh. */
+function offerCandidates(input: PlannerInput, offer: Offer): void {
   const { pages, demand } = input;
-  if (demand.persons === 0) return null;
-  if (!pages.isRefetchable) return selectLookupTarget(input);
-  const isTargetingFaster = isFasterThanSweeps(input, {
-    pages: effectiveCount(demand.pageWeights),
-    lookups: demand.notOnAnyPage.length,
-  });
-  const prefersNewlyWatched =
-    isTargetingFaster || countPagesWithNewlyWatched(input) * 2 <= pages.count;
-  const selection = new CandidateSelection(input);
-  for (const candidate of demand.notOnAnyPage) {
-    if (isTargetingFaster || candidate.isNewlyWatched) selection.offerLookup(candidate);
+  if (demand.persons === 0) return;
+  const offerLookups = (
+    candidates: readonly LookupCandidate[],
+    onlyNewlyWatched: boolean,
+  ): void => {
+    for (const { address, weight, observedAt, isNewlyWatched } of candidates) {
+      if (onlyNewlyWatched && !isNewlyWatched) continue;
+      offer({ kind: "lookup", address, isUnmatched: false }, weight, observedAt, isNewlyWatched);
+    }
+  };
+  if (!pages.isRefetchable) {
+    const isTargetingFaster = isFasterThanSweeps(input, 0, demand.effectivePersons);
+    if (!isTargetingFaster && demand.newlyWatched * 2 > pages.count) return;
+    offerLookups(demand.lookupCandidates, !isTargetingFaster);
+    return;
   }
-  if (!prefersNewlyWatched) return selection.target;
+  const effectivePages = effectiveCount(demand.pageWeights);
+  const isTargetingFaster = isFasterThanSweeps(input, effectivePages, demand.notOnAnyPage.length);
+  offerLookups(demand.notOnAnyPage, !isTargetingFaster);
+  if (!isTargetingFaster && countPositive(demand.pageNewlyWatched) * 2 > pages.count) return;
   for (let page = 0; page < pages.count; page += 1) {
     const isNewlyWatched = (demand.pageNewlyWatched[page] ?? 0) > 0;
     const weight = demand.pageWeights[page] ?? 0;
     if (weight === 0 || !(isTargetingFaster || isNewlyWatched)) continue;
-    const observedAt = pages.fetchedAt[page] ?? 0;
-    selection.offer({ action: { kind: "refetch", page }, weight, observedAt, isNewlyWatched });
+    offer({ kind: "refetch", page }, weight, pages.fetchedAt[page] ?? 0, isNewlyWatched);
   }
-  return selection.target;
 }
 
-function selectLookupTarget(input: PlannerInput): Target | null {
-  const { pages, demand } = input;
-  const isTargetingFaster = isFasterThanSweeps(input, {
-    pages: 0,
-    lookups: demand.effectivePersons,
-  });
-  const prefersNewlyWatched = isTargetingFaster || demand.newlyWatched * 2 <= pages.count;
-  const selection = new CandidateSelection(input);
-  for (const candidate of demand.lookupCandidates) {
-    if (isTargetingFaster || (prefersNewlyWatched && candidate.isNewlyWatched)) {
-      selection.offerLookup(candidate);
-    }
-  }
-  return selection.target;
+function countPositive(counts: Uint32Array): number {
+  let positive = 0;
+  for (const count of counts) if (count > 0) positive += 1;
+  return positive;
 }
 
-/** Whether repeating these requests keeps the watched persons clearly fresher than sweeps do. */
+/**
+ * Whether repeating so many requests for pages and lookups keeps the watched persons clearly
+ * fresher than sweeps do.
+ */
 function isFasterThanSweeps(
   { pages, pollIntervalMs, requestsPerMinute, requestDurationMs }: PlannerInput,
-  cycle: { readonly pages: number; readonly lookups: number },
+  pageCount: number,
+  lookupCount: number,
 ): boolean {
   if (!pages.isComplete) return true;
   // Requests are sequential: each waits for the budget and for the end of the one before it.
@@ -204,7 +235,7 @@ function isFasterThanSweeps(
   const pageMs = Math.max(requestIntervalMs, requestDurationMs.page);
   const lookupMs = Math.max(requestIntervalMs, requestDurationMs.lookup);
   const sweepCycleMs = Math.max(pollIntervalMs, pages.count * pageMs);
-  const targetedMs = (cycle.pages * pageMs + cycle.lookups * lookupMs) / TARGETED_SHARE;
+  const targetedMs = (pageCount * pageMs + lookupCount * lookupMs) / TARGETED_SHARE;
   const targetCycleMs = Math.max(pollIntervalMs, targetedMs);
   return targetCycleMs < sweepCycleMs * MAX_RELATIVE_CYCLE_TIME;
 }
@@ -221,62 +252,4 @@ function effectiveCount(weights: Float64Array): number {
     rootSum += Math.sqrt(weight);
   }
   return sum === 0 ? 0 : (rootSum * rootSum) / sum;
-}
-
-function countPagesWithNewlyWatched({ demand }: PlannerInput): number {
-  let count = 0;
-  for (const newlyWatched of demand.pageNewlyWatched) if (newlyWatched > 0) count += 1;
-  return count;
-}
-
-interface RefreshCandidate {
-  readonly action: PlannedAction;
-  readonly weight: number;
-  readonly observedAt: number;
-  readonly isNewlyWatched: boolean;
-}
-
-/**
- * Selects among the due candidates: newly watched persons first, then the highest weight times age
- * squared, which requests each at a rate proportional to the square root of its weight.
- */
-class CandidateSelection {
-  readonly #now: number;
-  readonly #minAge: number;
-  readonly #newlyWatchedMinAge: number;
-  #best: RefreshCandidate | null = null;
-  #bestScore = 0;
-  #dueAt = Number.POSITIVE_INFINITY;
-
-  constructor({ now, pages, pollIntervalMs, requestsPerMinute }: PlannerInput) {
-    this.#now = now;
-    // The request after the next one may have to wait for the budget, so what is due by then is
-    // due now.
-    this.#newlyWatchedMinAge =
-      pollIntervalMs - Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
-    this.#minAge = pages.isComplete
-      ? this.#newlyWatchedMinAge
-      : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
-  }
-
-  offer(candidate: RefreshCandidate): void {
-    const age = this.#now - candidate.observedAt;
-    const minAge = candidate.isNewlyWatched ? this.#newlyWatchedMinAge : this.#minAge;
-    this.#dueAt = Math.min(this.#dueAt, candidate.observedAt + minAge);
-    if (age < minAge) return;
-    const score =
-      candidate.weight * age * age * (candidate.isNewlyWatched ? NEWLY_WATCHED_BOOST : 1);
-    if (this.#best !== null && score <= this.#bestScore) return;
-    this.#best = candidate;
-    this.#bestScore = score;
-  }
-
-  offerLookup({ address, ...candidate }: LookupCandidate): void {
-    this.offer({ action: { kind: "lookup", address, isUnmatched: false }, ...candidate });
-  }
-
-  get target(): Target | null {
-    if (!Number.isFinite(this.#dueAt)) return null;
-    return { action: this.#best?.action ?? null, dueAt: this.#dueAt };
-  }
 }

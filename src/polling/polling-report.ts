@@ -6,12 +6,14 @@ export interface PollingSettings {
 }
 
 /** Webex refuses the organization until a person acts. */
-export type RefusalCode =
-  | "authorizationExpired"
-  | "authorizationRequired"
-  | "clientNotConfigured"
-  | "scopeMissing"
-  | "adminRoleLost";
+export const REFUSAL_CODES = [
+  "authorizationExpired",
+  "authorizationRequired",
+  "clientNotConfigured",
+  "scopeMissing",
+  "adminRoleLost",
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /** A retry may succeed. */
 export type TransientCode =

@@ -1,15 +1,11 @@
 import { asFault, type Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
-import type { PolledRoster } from "../presence/polled-roster.js";
-import type { PageReference, PeopleApi } from "../webex/people.js";
 import type { LookupScheduler } from "./lookup-scheduler.js";
 import type { OrganizationHealth } from "./organization-health.js";
-import type { PageRefetcher } from "./page-map.js";
-import type { PlannedAction } from "./planner.js";
+import type { PageMap } from "./page-map.js";
+import type { PollingRequest } from "./planner.js";
 import type { RefusalCode, TransientCode } from "./polling-report.js";
-import type { RequestBudget } from "./request-budget.js";
-import type { SweepRunner } from "./sweep-runner.js";
+import type { SweepRunner, SweepRunnerOptions } from "./sweep-runner.js";
 
 const MINUTE_MS = 60_000;
 /** Weight of the newest request in the average duration. */
@@ -17,41 +13,22 @@ const NEWEST_WEIGHT = 1 / 4;
 /** The scopes that the authorization requests. */
 const REQUIRED_SCOPES = ["spark-admin:people_read", "spark-admin:organizations_read"];
 
-/** A planned request, or one for the administrator's own record (`me`). */
-export type PollingRequest = Exclude<PlannedAction, { kind: "wait" }> | { readonly kind: "me" };
-
-export interface RequestExecutorOptions {
-  readonly orgId: string;
-  readonly people: PeopleApi;
-  readonly roster: PolledRoster;
-  readonly budget: RequestBudget;
-  readonly clock: Clock;
-  readonly logger: Logger;
+interface RequestExecutorOptions extends SweepRunnerOptions {
   readonly grantedScopes: () => readonly string[];
   readonly pollIntervalMs: () => number;
   readonly health: OrganizationHealth;
   readonly history: RequestHistory;
   readonly lookups: LookupScheduler;
-  readonly refetcher: PageRefetcher;
+  readonly pageMap: PageMap;
   readonly sweeps: SweepRunner;
 }
 
 /** Sends the requests of polling, applies the responses and handles the failures. */
 export class RequestExecutor {
   readonly #options: RequestExecutorOptions;
-  #isMeDue = false;
 
   constructor(options: RequestExecutorOptions) {
     this.#options = options;
-  }
-
-  /** Whether the administrator's own record is to be requested next. */
-  get isMeDue(): boolean {
-    return this.#isMeDue;
-  }
-
-  reset(): void {
-    this.#isMeDue = false;
   }
 
   /** Has no effect once the signal has fired. Never rejects. */
@@ -70,22 +47,26 @@ export class RequestExecutor {
   #send(request: PollingRequest, signal: AbortSignal): Promise<void> {
     switch (request.kind) {
       case "page":
-        return this.#fetchSweepPage(request.page, signal);
+        return this.#options.sweeps.fetchPage(request.page, signal);
       case "refetch":
-        return this.#options.refetcher.refetch(request.page, signal);
+        return this.#refetchPage(request.page, signal);
       case "lookup":
         return this.#lookUpAddress(request.address, signal);
       case "me":
-        return this.#fetchMe(signal);
+        return this.#options.sweeps.fetchMe(signal);
     }
   }
 
-  async #fetchSweepPage(reference: PageReference, signal: AbortSignal): Promise<void> {
-    const { sweeps } = this.#options;
-    const lacksStatus = await sweeps.fetchPage(reference, signal);
-    // An administrator who does not share their status does not receive anybody's. Only their own
-    // record tells that from an organization in which nobody has a status.
-    if (!signal.aborted && sweeps.current === null) this.#isMeDue = lacksStatus;
+  async #refetchPage(page: number, signal: AbortSignal): Promise<void> {
+    const { clock, health, pageMap, people, roster } = this.#options;
+    const reference = pageMap.referenceOf(page);
+    if (reference === undefined) return;
+    const { items, next } = await people.listPage(reference, signal);
+    if (signal.aborted) return;
+    const result = roster.applyRefetchedPage(page, items);
+    pageMap.recordRefetchedPage(page, next, result, clock.monotonic());
+    if (!pageMap.isRefetchable) this.#logSuspension();
+    health.recordResponse(null);
   }
 
   async #lookUpAddress(address: string, signal: AbortSignal): Promise<void> {
@@ -97,20 +78,12 @@ export class RequestExecutor {
     health.recordResponse(null);
   }
 
-  async #fetchMe(signal: AbortSignal): Promise<void> {
-    const { health, people } = this.#options;
-    this.#isMeDue = false;
-    const me = await people.me(signal);
-    if (signal.aborted) return;
-    health.recordResponse(null);
-    health.recordStatusSharing(me.sharesStatus);
-  }
-
   #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): void {
-    const { budget, grantedScopes, health, lookups, refetcher, roster, sweeps } = this.#options;
-    const missingScopes = findMissingScopes(grantedScopes());
+    const { budget, clock, grantedScopes, health, lookups } = this.#options;
+    const { pageMap, pollIntervalMs, roster, sweeps } = this.#options;
+    const granted = grantedScopes();
+    const missingScopes = REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
     const failure = classifyFailure(fault, request, missingScopes);
-    const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
     this.#logFailure(fault, request, failure.kind);
     switch (failure.kind) {
       case "rateLimited":
@@ -118,7 +91,7 @@ export class RequestExecutor {
         return;
       case "refused":
         sweeps.reset();
-        health.recordRefusal(failure.code, fault, missingScopes, this.#options.pollIntervalMs());
+        health.recordRefusal(failure.code, fault, missingScopes, pollIntervalMs());
         return;
       case "notFound":
         if (request.kind === "lookup") {
@@ -128,21 +101,34 @@ export class RequestExecutor {
         health.recordResponse(null);
         return;
       case "brokenLink":
-        if (request.kind === "refetch") refetcher.handleBrokenLink(request.page);
-        else sweeps.handleBrokenLink(fault);
+        if (request.kind === "refetch") {
+          pageMap.defer(request.page, clock.monotonic());
+          pageMap.suspendRefetching(clock.monotonic());
+          this.#logSuspension();
+        } else sweeps.handleBrokenLink(fault);
         return;
       case "cancelled":
         health.backOff();
         return;
       case "gatewayTimeout":
-      case "transient":
+      case "transient": {
+        const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
         health.recordFailure(failure.code, fault, sentAt, page);
         if (request.kind === "lookup") lookups.recordFailure(request.address);
-        if (request.kind === "refetch") refetcher.defer(request.page);
+        if (request.kind === "refetch") pageMap.defer(request.page, clock.monotonic());
         if (request.kind === "page" && failure.code === "webexError") {
           sweeps.handlePageFailure(fault, failure.kind === "gatewayTimeout");
         }
+      }
     }
+  }
+
+  #logSuspension(): void {
+    const { logger, orgId } = this.#options;
+    logger.info(
+      "Webex does not return the same page for an old link; using full sweeps and lookups for now.",
+      { orgId },
+    );
   }
 
   #logFailure(fault: Fault, request: PollingRequest, failure: FailureClassification["kind"]): void {
@@ -150,11 +136,8 @@ export class RequestExecutor {
     const { code, status, trackingId } = fault;
     const fields = { orgId, request: request.kind, failure, code, status, trackingId };
     if (fault.kind === "defect") {
-      const error = fault.cause ?? fault;
-      logger.error("A request to Webex failed because of a defect in the worker.", {
-        ...fields,
-        error,
-      });
+      const message = "A request to Webex failed because of a defect in the worker.";
+      logger.error(message, { ...fields, error: fault.cause ?? fault });
     } else if (failure === "notFound" || failure === "cancelled") {
       logger.debug("A request to Webex had no result.", fields);
     } else {
@@ -164,23 +147,16 @@ export class RequestExecutor {
 }
 
 type FailureClassification =
-  | { readonly kind: "rateLimited" }
+  /**
+   * `notFound`: the address has no person, is not an e-mail address, or the own record is not
+   * accessible. `brokenLink`: Webex no longer accepts its own link to a page. `cancelled`: by the
+   * worker, for example because the network route changed.
+   */
+  | { readonly kind: "rateLimited" | "notFound" | "brokenLink" | "cancelled" }
   /** Webex refuses the organization as a whole until a person acts. */
   | { readonly kind: "refused"; readonly code: RefusalCode }
-  /** A retry of the same request may succeed. */
-  | { readonly kind: "transient"; readonly code: TransientCode }
-  /** A page took a gateway too long; a retry may need a smaller page. */
-  | { readonly kind: "gatewayTimeout"; readonly code: TransientCode }
-  /** Webex no longer accepts its own link to a page. */
-  | { readonly kind: "brokenLink" }
-  /** The address has no person, is not an e-mail address, or the own record is not accessible. */
-  | { readonly kind: "notFound" }
-  /** The worker cancelled the request, for example because the network route changed. */
-  | { readonly kind: "cancelled" };
-
-function findMissingScopes(granted: readonly string[]): readonly string[] {
-  return REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
-}
+  /** A retry may succeed; after `gatewayTimeout`, it may need a smaller page. */
+  | { readonly kind: "transient" | "gatewayTimeout"; readonly code: TransientCode };
 
 /**
  * Classifies a failure by fault code and HTTP status alone. 403 is a missing scope if the grant
@@ -232,11 +208,8 @@ function classifyFailure(
 export class RequestHistory {
   readonly #clock: Clock;
   /** Monotonic milliseconds of the last minute's requests. */
-  readonly #sentAt: Record<"sweep" | "watched" | "unmatched", number[]> = {
-    sweep: [],
-    watched: [],
-    unmatched: [],
-  };
+  readonly #sentAt = { sweep: [] as number[], watched: [] as number[], unmatched: [] as number[] };
+  /** Moving averages; 0 until a request was answered. */
   readonly #durationMs = { page: 0, lookup: 0 };
   #requestsSinceSweepPage = 0;
   #isUnmatchedLookupTurn = false;
@@ -263,22 +236,14 @@ export class RequestHistory {
       previous === 0 ? durationMs : previous + (durationMs - previous) * NEWEST_WEIGHT;
   }
 
-  /** Moving averages; 0 until a request was answered. */
-  get durationMs(): { readonly page: number; readonly lookup: number } {
-    return this.#durationMs;
-  }
-
-  get unmatchedLookupsLastMinute(): number {
-    return this.#countLastMinute("unmatched");
-  }
-
-  get requestsSinceSweepPage(): number {
-    return this.#requestsSinceSweepPage;
-  }
-
-  /** Whether the last request was something other than a lookup of an unmatched address. */
-  get isUnmatchedLookupTurn(): boolean {
-    return this.#isUnmatchedLookupTurn;
+  /** What planning depends on. */
+  plannerInput() {
+    return {
+      requestDurationMs: this.#durationMs,
+      unmatchedLookupsLastMinute: this.#countLastMinute("unmatched"),
+      isUnmatchedLookupTurn: this.#isUnmatchedLookupTurn,
+      requestsSinceSweepPage: this.#requestsSinceSweepPage,
+    };
   }
 
   /** What the requests of the last minute were for. */

@@ -40,7 +40,7 @@ export class SweepRunner {
   #previous: { readonly startedAt: number; readonly jitter: number } | null = null;
   #lastCompleted: PollingReport["lastSweep"] = null;
   #isRequested = false;
-  #hasFinishedOnce = false;
+  #isMeDue = false;
 
   constructor(options: SweepRunnerOptions, health: OrganizationHealth, pageMap: PageMap) {
     this.#options = options;
@@ -52,21 +52,19 @@ export class SweepRunner {
     return this.#current;
   }
 
-  /** The sweep that started last, with the jitter of the interval after it; null: due now. */
-  get previous(): { readonly startedAt: number; readonly jitter: number } | null {
-    return this.#previous;
-  }
-
   get lastCompleted(): PollingReport["lastSweep"] {
     return this.#lastCompleted;
   }
 
-  get isRequested(): boolean {
-    return this.#isRequested;
-  }
-
-  get pageSize(): number {
-    return this.#pageSize.max;
+  /** What planning depends on. */
+  plannerInput() {
+    return {
+      pageSize: this.#pageSize.max,
+      sweep: this.#current,
+      previousSweep: this.#previous,
+      isSweepRequested: this.#isRequested,
+      isMeDue: this.#isMeDue,
+    };
   }
 
   /** Requests a sweep now; the current one counts. */
@@ -83,21 +81,21 @@ export class SweepRunner {
     this.#current = null;
     this.#previous = null;
     this.#isRequested = false;
+    this.#isMeDue = false;
   }
 
   /**
    * Fetches a page and applies it to the roster; starts a sweep if none is running. Has no effect
-   * once the signal has fired. Returns true if this completed a sweep that found persons but no
-   * status. Faults: those of `PeopleApi.listPage`.
+   * once the signal has fired. Faults: those of `PeopleApi.listPage`.
    */
-  async fetchPage(reference: PageReference, signal: AbortSignal): Promise<boolean> {
+  async fetchPage(reference: PageReference, signal: AbortSignal): Promise<void> {
     const { budget, clock, people, roster } = this.#options;
     const sweep = (this.#current ??= this.#begin(reference));
     const requestsBefore = budget.total;
     const page = await people.listPage(reference, signal).finally(() => {
       sweep.requests += budget.total - requestsBefore;
     });
-    if (signal.aborted) return false;
+    if (signal.aborted) return;
     const result = roster.applyPage(sweep.id, page.items, sweep.pages);
     this.#pageMap.recordSweptPage(sweep.pages, reference, page.next, clock.monotonic());
     const outcome = sweep.recordPage(page, result);
@@ -109,9 +107,19 @@ export class SweepRunner {
         "Webex's links to further pages form a loop; people on later pages may be missing.",
       );
     }
-    if (outcome !== "last") return false;
-    this.#complete(sweep);
-    return sweep.persons > 0 && !sweep.sharesStatus;
+    if (outcome === "last") this.#complete(sweep);
+  }
+
+  /**
+   * Checks whether the administrator shares their status. Has no effect once the signal has fired.
+   * Faults: those of `PeopleApi.me`.
+   */
+  async fetchMe(signal: AbortSignal): Promise<void> {
+    this.#isMeDue = false;
+    const { sharesStatus } = await this.#options.people.me(signal);
+    if (signal.aborted) return;
+    this.#health.recordResponse(null);
+    this.#health.recordStatusSharing(sharesStatus);
   }
 
   /** Webex failed on the sweep's current page. The page is retried unless a change may help. */
@@ -121,14 +129,21 @@ export class SweepRunner {
     if (isTooLarge && this.#pageSize.shrink()) {
       this.#pageMap.clear();
       this.#restart(sweep);
-    } else if (sweep.recordPageFailure()) this.handleBrokenLink(fault);
+      return;
+    }
+    sweep.pageFailures += 1;
+    // A link that fails so often must be to blame.
+    const isLinkBroken = sweep.page.kind === "next" && sweep.pageFailures >= MAX_ATTEMPTS_PER_PAGE;
+    if (isLinkBroken) this.handleBrokenLink(fault);
   }
 
   /** Webex rejected its own link to the sweep's current page. */
   handleBrokenLink(fault: Fault): void {
-    if (this.#current === null) return;
+    const sweep = this.#current;
+    if (sweep === null) return;
     this.#pageMap.recordBrokenSweepLink(this.#options.clock.monotonic());
-    if (this.#current.recordBrokenLink()) this.#restart(this.#current);
+    sweep.brokenLinks += 1;
+    if (sweep.brokenLinks <= MAX_RESTARTS) this.#restart(sweep);
     else {
       this.#abandon(
         "Webex rejects its own link to the next page; people on later pages may be missing.",
@@ -145,7 +160,12 @@ export class SweepRunner {
   }
 
   #restart(sweep: Sweep): void {
-    sweep.restart(this.#options.roster.beginSweep(), { kind: "first", max: this.#pageSize.max });
+    const first = { kind: "first", max: this.#pageSize.max } as const;
+    const id = this.#options.roster.beginSweep();
+    const restarted = new Sweep(id, first, sweep.startedAt, sweep.startedAtWall);
+    restarted.requests = sweep.requests;
+    restarted.brokenLinks = sweep.brokenLinks;
+    this.#current = restarted;
   }
 
   #complete(sweep: Sweep): void {
@@ -156,13 +176,16 @@ export class SweepRunner {
     const startedAt = new Date(sweep.startedAtWall).toISOString();
     const seconds = Math.round(clock.monotonic() - sweep.startedAt) / 1_000;
     const { pages, persons, requests } = sweep;
+    const isFirst = this.#lastCompleted === null;
     this.#lastCompleted = { startedAt, seconds, persons, requests };
     this.#current = null;
     this.#isRequested = false;
+    // An administrator who does not share their status does not receive anybody's. Only their own
+    // record tells that from an organization in which nobody has a status.
+    this.#isMeDue = persons > 0 && !sweep.sharesStatus;
     const fields = { orgId, seconds, persons, requests, pages };
-    if (this.#hasFinishedOnce) logger.debug("Completed a sweep.", fields);
-    else logger.info("Completed the first sweep.", fields);
-    this.#hasFinishedOnce = true;
+    if (isFirst) logger.info("Completed the first sweep.", fields);
+    else logger.debug("Completed a sweep.", fields);
   }
 
   /** Ends the sweep without dropping unseen persons. The next one starts an interval from now. */
@@ -170,7 +193,6 @@ export class SweepRunner {
     const { clock, logger, orgId } = this.#options;
     this.#current = null;
     this.#isRequested = false;
-    this.#hasFinishedOnce = true;
     this.#previous = { startedAt: clock.monotonic(), jitter: this.#previous?.jitter ?? 1 };
     this.#health.recordAbandonedSweep(reason, fault);
     logger.warn("Abandoned a sweep before its end.", { orgId, reason });
@@ -184,7 +206,7 @@ export class Sweep {
   /** Epoch milliseconds. */
   readonly startedAtWall: number;
   /** The roster's number for this sweep; a restart gets a new one. */
-  id: number;
+  readonly id: number;
   page: PageReference;
   pages = 0;
   requests = 0;
@@ -192,10 +214,11 @@ export class Sweep {
   persons = 0;
   /** Whether any person had a status. */
   sharesStatus = false;
+  /** How often the current page failed. */
+  pageFailures = 0;
+  brokenLinks = 0;
   readonly #visited = new Set<string>();
   #pagesWithoutNewPersons = 0;
-  #restarts = 0;
-  #pageFailures = 0;
 
   constructor(id: number, page: PageReference, startedAt: number, startedAtWall: number) {
     this.id = id;
@@ -207,7 +230,7 @@ export class Sweep {
   /** Counts a page and moves on to the next. Returns `endless` if the links do not seem to end. */
   recordPage(page: PeoplePage, result: PageResult): "more" | "last" | "endless" {
     this.pages += 1;
-    this.#pageFailures = 0;
+    this.pageFailures = 0;
     const personsBefore = this.persons;
     this.persons = result.seenInSweep;
     this.sharesStatus ||= result.sharesStatus;
@@ -224,29 +247,6 @@ export class Sweep {
     this.#visited.add(page.next);
     this.page = { kind: "next", url: page.next };
     return "more";
-  }
-
-  restart(id: number, page: PageReference): void {
-    this.id = id;
-    this.page = page;
-    this.pages = 0;
-    this.sharesStatus = false;
-    this.persons = 0;
-    this.#visited.clear();
-    this.#pagesWithoutNewPersons = 0;
-    this.#pageFailures = 0;
-  }
-
-  /** Returns whether the sweep may restart, or has already done so too often. */
-  recordBrokenLink(): boolean {
-    this.#restarts += 1;
-    return this.#restarts <= MAX_RESTARTS;
-  }
-
-  /** Returns whether the current page has failed so often that its link must be to blame. */
-  recordPageFailure(): boolean {
-    this.#pageFailures += 1;
-    return this.page.kind === "next" && this.#pageFailures >= MAX_ATTEMPTS_PER_PAGE;
   }
 }
 

@@ -1,6 +1,9 @@
 import type { Secret } from "../faults/secret.js";
 
-/** Receives body after body, each overwriting the last: for callers that decode it at once. */
+/**
+ * Receives body after body, each overwriting the last: for callers that decode it at once. V8 frees
+ * buffers in full collections only, and one buffer for all pages halves the number of those.
+ */
 export interface ReusableBuffer {
   bytes: Uint8Array;
 }
@@ -54,15 +57,13 @@ export interface HttpRoute {
 /** Creates an `Http` for a route; nothing heavy is loaded before the first `send`. */
 export type HttpFactory = (route: HttpRoute) => Http;
 
-/** The text of a PEM file whose certificates are all readable, or why it cannot be used. */
+/**
+ * The text of a PEM file whose certificates are all readable, or why it cannot be used: `reason`
+ * continues the sentence "KEY=VALUE (line N) …".
+ */
 export type CertificateFileResult =
   | { readonly ok: true; readonly pem: string }
-  | {
-      readonly ok: false;
-      /** Continues the sentence "KEY=VALUE (line N) …". */
-      readonly reason: string;
-      readonly hint: string;
-    };
+  | { readonly ok: false; readonly reason: string; readonly hint: string };
 
 /** Resolves within seconds, even if the disk does not respond, and never rejects. */
 export type ReadCertificates = (path: string) => Promise<CertificateFileResult>;

@@ -33,7 +33,10 @@ export interface ObservedOrganization {
 
 export interface DesiredState {
   readonly phase: Phase;
-  /** In the order of authorization; null while the keychain was not read: the organizations stay as they are. */
+  /**
+   * In the order of authorization; null while the keychain was not read: the organizations stay as
+   * they are.
+   */
   readonly organizations: readonly DesiredOrganization[] | null;
   readonly flow: DesiredFlow;
 }
@@ -41,13 +44,16 @@ export interface DesiredState {
 export interface DesiredOrganization {
   readonly grant: Grant;
   readonly isPolling: boolean;
-  /** Records of its persons read `blocked`: somebody has to act before Webex can be asked about them. */
+  /**
+   * Records of its persons read `blocked`: somebody has to act before Webex can be asked about
+   * them.
+   */
   readonly isBlocked: boolean;
 }
 
 /**
- * What must run, given what is observed. A pure function of the present: no order of events can leave an organization polling in a
- * phase that does not allow it.
+ * What must run, given what is observed. A pure function of the present: no order of events can
+ * leave an organization polling in a phase that does not allow it.
  */
 export function desiredState(observed: ObservedState): DesiredState {
   const { settings, grantStore } = observed;

@@ -3,7 +3,9 @@ import type { ProblemReport } from "../faults/problem-catalog.js";
 export const OLDEST_HOST = "2021.Summer.3";
 export const OLDEST_CONSOLE = "2021.Summer.2";
 
-/** UCX versions read `YYYY.Season.N`; Winter is the first season of its year (the product's manual). */
+/**
+ * UCX versions read `YYYY.Season.N`; Winter is the first season of its year (the product's manual).
+ */
 const SEASONS = ["winter", "spring", "summer", "autumn"];
 
 /** What `initialize` says about the host; null where it says nothing. */
@@ -47,7 +49,10 @@ export function checkHost(host: HostDescription): HostCheck {
   return { isRejected, problems, unreadableVersions };
 }
 
-/** Negative, zero or positive as `a` is older than, the same as or newer than `b`; null if either cannot be parsed. */
+/**
+ * Negative, zero or positive as `a` is older than, the same as or newer than `b`; null if either
+ * cannot be parsed.
+ */
 export function compareVersions(a: string, b: string): number | null {
   const left = parseVersion(a);
   const right = parseVersion(b);

@@ -12,7 +12,10 @@ import {
 } from "../faults/problem-catalog.js";
 import type { Problem } from "./status.js";
 
-/** Everything that keeps presence from being complete and fresh, the most fundamental problems first. */
+/**
+ * Everything that keeps presence from being complete and fresh, the most fundamental problems
+ * first.
+ */
 export function detectProblems(observed: ObservedState): ProblemReport[] {
   return [
     ...observed.host.problems,
@@ -49,7 +52,8 @@ function grantProblems(observed: ObservedState): ProblemReport[] {
       problems.push(reportFault("authorizationRequired", orgId, fault, account));
     }
     if (fault?.code === "grantRefused") {
-      // A refused client secret has a remedy of its own; a refused grant is what the catalogue describes.
+      // A refused client secret has a remedy of its own; a refused grant is what the catalogue
+      // describes.
       const own = fault.data.secretRefused === true ? faultTexts(fault, account) : {};
       const detail = { organization: orgName, ...responseDetail(fault), ...own };
       problems.push(report("authorizationExpired", orgId, detail));

@@ -3,7 +3,10 @@ import type { ProblemCode, ProblemSeverity } from "../faults/problem-catalog.js"
 
 export type Phase = "starting" | "disabled" | "blocked" | "polling" | "stopping";
 
-/** Something that keeps presence from being what it should be. `message` says what happened and what it means, `hint` what to do. */
+/**
+ * Something that keeps presence from being what it should be. `message` says what happened and what
+ * it means, `hint` what to do.
+ */
 export interface Problem {
   readonly code: ProblemCode;
   readonly severity: ProblemSeverity;

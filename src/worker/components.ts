@@ -138,7 +138,9 @@ export interface AuthorizationOptions {
   readonly notices: PageNotices;
 }
 
-/** The part that the command line needs, too: authorizations, and the tokens of each organization. */
+/**
+ * The part that the command line needs, too: authorizations, and the tokens of each organization.
+ */
 export function createAuthorization(options: AuthorizationOptions): {
   readonly authorizations: Authorizations;
   readonly createTokenSource: (orgId: string) => OrganizationTokenSource;

@@ -4,7 +4,7 @@ export interface LaunchOptions {
   readonly settingsPath: string;
   readonly hostPid: number | null;
   readonly logDirectory: string;
-  /** null: the ini's level. */
+  /** null: the level that the settings name. */
   readonly logLevel: LogLevel | null;
   readonly secretStore: "keychain" | "memory";
 }
@@ -12,7 +12,7 @@ export interface LaunchOptions {
 export const USAGE =
   "usage: worker --settings <Presence.ini> [--host-pid <n>] [--log-dir <dir>] [--log-level error|warn|info|debug] [--secret-store keychain|memory]";
 
-/** The path in the product's manual. */
+/** From the product's manual. */
 const WINDOWS_SETTINGS =
   "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini";
 
@@ -28,11 +28,13 @@ interface LaunchEnvironment {
   readonly platform: "windows" | "macos" | "linux";
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly homeDirectory: string;
-  /** Makes a path absolute. */
   readonly resolve: (path: string) => string;
 }
 
-/** The launch options checked, with their defaults; or the sentence that says which one is wrong (contract: launch). */
+/**
+ * Checks the options and fills in defaults; `error` is a sentence that names the option at fault
+ * (contract: launch).
+ */
 export function checkLaunchOptions(
   args: LaunchArguments,
   env: LaunchEnvironment,
@@ -40,10 +42,10 @@ export function checkLaunchOptions(
   const settings = args.settings ?? (env.platform === "windows" ? WINDOWS_SETTINGS : null);
   if (settings === null || settings === "")
     return { error: "--settings is required: the path of Presence.ini." };
-  const hostPid = args.hostPid === null ? null : decimal(args.hostPid);
+  const hostPid = args.hostPid === null ? null : parseProcessId(args.hostPid);
   if (args.hostPid !== null && hostPid === null)
     return { error: `--host-pid must be a process id, not "${args.hostPid}".` };
-  if (args.logDir === "") return { error: "--log-dir must be a folder's path." };
+  if (args.logDir === "") return { error: "--log-dir must be the path of a folder." };
   const { logLevel, secretStore } = args;
   if (logLevel !== null && !isLogLevel(logLevel))
     return { error: `--log-level must be error, warn, info or debug, not "${logLevel}".` };
@@ -59,7 +61,7 @@ export function checkLaunchOptions(
   };
 }
 
-/** Where the worker writes, without `--log-dir` (contract: files). */
+/** Where the worker writes without `--log-dir` (contract: files). */
 export function defaultLogDirectory(env: Omit<LaunchEnvironment, "resolve">): string {
   const name = "ucx-webex-presence";
   const { environment, homeDirectory } = env;
@@ -69,14 +71,14 @@ export function defaultLogDirectory(env: Omit<LaunchEnvironment, "resolve">): st
     case "macos":
       return `${homeDirectory}/Library/Logs/${name}`;
     case "linux": {
-      // An XDG path that is not absolute is to be ignored (XDG Base Directory Specification).
+      // The XDG Base Directory Specification says to ignore a path that is not absolute.
       const state = environment.XDG_STATE_HOME;
       return `${state?.startsWith("/") === true ? state : `${homeDirectory}/.local/state`}/${name}`;
     }
   }
 }
 
-function decimal(text: string): number | null {
+function parseProcessId(text: string): number | null {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : 0;
   return value > 0 && value <= 0xffffffff ? value : null;
 }

@@ -3,7 +3,7 @@ import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse } from "../ports/http.js";
 
-/** What of the settings and the keychain decides the way out. */
+/** What the settings and the keychain say about the route to Webex. */
 export interface RouteSettings {
   readonly proxy: string;
   /** PEM text added to the trusted roots, or null. */
@@ -11,92 +11,92 @@ export interface RouteSettings {
   readonly proxyPassword: Secret | null;
 }
 
-/** One way out, and how many answers that exist only once are under way on it. */
-interface Way {
+interface Route {
   readonly http: Http;
-  onlyOnce: number;
-  onFree: () => void;
+  /** Requests in flight whose responses exist only once, such as new tokens. */
+  irreplaceableRequests: number;
+  onIdle: () => void;
 }
 
-/** How long an old way stays open for such answers: with the time it takes to notice an edit, less than the second of the contract. */
-const LAST_ANSWER_MS = 500;
+/**
+ * Together with the time it takes to notice an edit, this stays below the second that the contract
+ * allows.
+ */
+const DRAIN_TIMEOUT_MS = 500;
 
 /**
- * The one way to Webex. A change of proxy, password or certificates is in force with the next request; requests under way on the
- * old way are cut off, as its settings are no longer wanted, but for new tokens: what is on its way then may arrive first.
+ * The one route to Webex. A change of proxy, password or certificates applies to the next request.
+ * Requests in flight on the previous route are cancelled, except that an irreplaceable response may
+ * still arrive for half a second.
  */
 export class Network implements Http {
   readonly #factory: HttpFactory;
   readonly #clock: Clock;
-  readonly #closing = new Set<() => void>();
+  readonly #draining = new Set<() => void>();
   #settings: RouteSettings | null = null;
-  #current: Way | null = null;
+  #route: Route | null = null;
 
   constructor(factory: HttpFactory, clock: Clock) {
     this.#factory = factory;
     this.#clock = clock;
   }
 
-  /** True where this is another way than the one before. */
+  /** Returns whether the new route replaces a different one. */
   apply(settings: RouteSettings): boolean {
-    const before = this.#settings;
-    if (before !== null && sameRoute(before, settings)) return false;
+    const previous = this.#settings;
+    if (previous !== null && isSameRoute(previous, settings)) return false;
     this.#settings = settings;
-    if (this.#current !== null) this.#closeWhenFree(this.#current);
+    if (this.#route !== null) this.#drain(this.#route);
     const { proxy, proxyPassword, certificates } = settings;
-    this.#current = {
+    this.#route = {
       http: this.#factory({ proxy, proxyPassword, extraCertificates: certificates }),
-      onlyOnce: 0,
-      onFree: () => undefined,
+      irreplaceableRequests: 0,
+      onIdle: () => undefined,
     };
-    return before !== null;
+    return previous !== null;
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const way = this.#current;
-    if (way === null) throw new Fault("cancelled", "The settings are not read yet.");
-    if (request.signal.aborted) throw new Fault("cancelled", "The request was called off.");
-    if (request.isIrreplaceable !== true) return way.http.send(request);
-    way.onlyOnce += 1;
+    const route = this.#route;
+    if (route === null) throw new Fault("cancelled", "The settings are not read yet.");
+    if (request.signal.aborted) throw new Fault("cancelled", "The request was cancelled.");
+    if (request.isIrreplaceable !== true) return route.http.send(request);
+    route.irreplaceableRequests += 1;
     try {
-      return await way.http.send(request);
+      return await route.http.send(request);
     } finally {
-      way.onlyOnce -= 1;
-      if (way.onlyOnce === 0) way.onFree();
+      route.irreplaceableRequests -= 1;
+      if (route.irreplaceableRequests === 0) route.onIdle();
     }
   }
 
-  /** At once, whatever is under way. */
+  /** Closes every route at once, whatever is in flight. */
   close(): void {
-    for (const close of [...this.#closing]) close();
-    this.#current?.http.close();
-    this.#current = null;
+    for (const close of [...this.#draining]) close();
+    this.#route?.http.close();
+    this.#route = null;
   }
 
-  #closeWhenFree(way: Way): void {
-    if (way.onlyOnce === 0) {
-      way.http.close();
+  #drain(route: Route): void {
+    if (route.irreplaceableRequests === 0) {
+      route.http.close();
       return;
     }
     const close = (): void => {
-      callOff();
-      this.#closing.delete(close);
-      way.http.close();
+      cancelTimeout();
+      this.#draining.delete(close);
+      route.http.close();
     };
-    const callOff = this.#clock.schedule(LAST_ANSWER_MS, close);
-    this.#closing.add(close);
-    way.onFree = close;
+    const cancelTimeout = this.#clock.schedule(DRAIN_TIMEOUT_MS, close);
+    this.#draining.add(close);
+    route.onIdle = close;
   }
 }
 
-function sameRoute(a: RouteSettings, b: RouteSettings): boolean {
-  return (
-    a.proxy === b.proxy &&
-    a.certificates === b.certificates &&
-    samePassword(a.proxyPassword, b.proxyPassword)
-  );
-}
-
-function samePassword(a: Secret | null, b: Secret | null): boolean {
-  return a === null || b === null ? a === b : a.equals(b);
+function isSameRoute(a: RouteSettings, b: RouteSettings): boolean {
+  const isSamePassword =
+    a.proxyPassword === null || b.proxyPassword === null
+      ? a.proxyPassword === b.proxyPassword
+      : a.proxyPassword.equals(b.proxyPassword);
+  return a.proxy === b.proxy && a.certificates === b.certificates && isSamePassword;
 }

@@ -35,7 +35,10 @@ export class Organization {
     this.poller.start();
   }
 
-  /** Ends polling and renewals; resolves when a renewal that had to be awaited is stored. Idempotent. */
+  /**
+   * Ends polling and renewals; resolves when a renewal that had to be awaited is stored.
+   * Idempotent.
+   */
   async stop(): Promise<void> {
     if (this.#isRunning) this.#tokens.cancel();
     this.#isRunning = false;
@@ -86,7 +89,10 @@ export class Organizations {
     return this.#entries.get(orgId)?.grant.scopes ?? [];
   }
 
-  /** Follows the grants: adds and removes organizations, and retries one that was authorized anew at once. */
+  /**
+   * Follows the grants: adds and removes organizations, and retries one that was authorized anew at
+   * once.
+   */
   sync(grants: readonly Grant[]): void {
     const present = new Set(grants.map(({ orgId }) => orgId));
     for (const orgId of [...this.#entries.keys()]) if (!present.has(orgId)) this.#remove(orgId);
@@ -115,8 +121,8 @@ export class Organizations {
   }
 
   /**
-   * Requests a sweep of one organization, or of all (null), within the request budget. `nextPossibleAt` is ISO 8601, or null if
-   * nothing can be polled. Fault: `unknownOrganization`.
+   * Requests a sweep of one organization, or of all (null), within the request budget.
+   * `nextPossibleAt` is ISO 8601, or null if nothing can be polled. Fault: `unknownOrganization`.
    */
   pollNow(orgId: string | null): { accepted: boolean; nextPossibleAt: string | null } {
     if (orgId !== null && !this.#entries.has(orgId)) {

@@ -26,12 +26,16 @@ export interface ReconcilerOptions {
   readonly onSettings: (settings: Settings) => void;
 }
 
-/** Applying a state may change what is observed, once or twice; more often, a defect would keep the process busy forever. */
+/**
+ * Applying a state may change what is observed, once or twice; more often, a defect would keep the
+ * process busy forever.
+ */
 const MAX_ROUNDS = 8;
 
 /**
- * The control loop: observes the components, computes the desired state, and applies the difference. It runs once at the end of a
- * turn of the event loop, however many things changed in it, and publishes the status afterwards.
+ * The control loop: observes the components, computes the desired state, and applies the
+ * difference. It runs once at the end of a turn of the event loop, however many things changed in
+ * it, and publishes the status afterwards.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -79,7 +83,10 @@ export class Reconciler {
     this.reconcile();
   }
 
-  /** Applies changes of this turn that still wait for its end, so that what is read next includes them. */
+  /**
+   * Applies changes of this turn that still wait for its end, so that what is read next includes
+   * them.
+   */
   flush(): void {
     if (this.#isDirty) this.reconcile();
   }
@@ -160,7 +167,7 @@ export class Reconciler {
       organizations.routeChanged();
       flows.retryNow();
     }
-    if (settings !== previous) authorizations.handleSettingsChange();
+    if (settings !== previous) authorizations.reevaluate();
   }
 
   #applyOrganizations(desired: readonly DesiredOrganization[]): void {

@@ -15,7 +15,10 @@ import type {
 } from "../supervisor/status.js";
 
 const FILE_INTERVAL_MS = 10_000;
-/** The number of persons changes with every sweep of a busy organization: the file follows it at most this often. */
+/**
+ * The number of persons changes with every sweep of a busy organization: the file follows it at
+ * most this often.
+ */
 const COUNTS_INTERVAL_MS = 1_000;
 
 /** What does not change while the process runs. */
@@ -90,7 +93,9 @@ export class StatusPublisher implements PageNotices {
     };
   }
 
-  /** Emits `statusChanged` and writes the file if the state differs from the one published before. */
+  /**
+   * Emits `statusChanged` and writes the file if the state differs from the one published before.
+   */
   publish(state: PublishedState): void {
     const isPhaseChanged = state.phase !== this.#state.phase;
     if (isPhaseChanged) this.#phaseSince = new Date(this.#clock.now()).toISOString();
@@ -143,13 +148,19 @@ export class StatusPublisher implements PageNotices {
   }
 }
 
-/** What makes the file be written at once. Counters are left out: they wait for the next regular write. */
+/**
+ * What makes the file be written at once. Counters are left out: they wait for the next regular
+ * write.
+ */
 function changeKey({ phase, settings, problems, organizations }: WorkerStatus): string {
   const names = organizations.map(({ orgId, orgName }) => [orgId, orgName]);
   return JSON.stringify([phase, settings, problems, names]);
 }
 
-/** What makes the file be written within a second: the number of persons, and whether it is known already. */
+/**
+ * What makes the file be written within a second: the number of persons, and whether it is known
+ * already.
+ */
 function countsKey({ organizations }: WorkerStatus): string {
   return JSON.stringify(
     organizations.map(({ persons, lastSweep }) => [persons, lastSweep !== null]),

@@ -20,7 +20,10 @@ const EXIT_DEADLINE_MS = 950;
 
 export type ExitCode = 0 | 1 | 65 | 70;
 
-/** The composition root: creates the components, serves the host, and starts and stops everything in order. */
+/**
+ * The composition root: creates the components, serves the host, and starts and stops everything in
+ * order.
+ */
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #options: LaunchOptions;
@@ -90,7 +93,10 @@ export class Worker {
     });
   }
 
-  /** Serves the host at once and starts the rest a moment later. Resolves with the exit code when everything has ended. */
+  /**
+   * Serves the host at once and starts the rest a moment later. Resolves with the exit code when
+   * everything has ended.
+   */
   run(): Promise<ExitCode> {
     const ended = new Promise<ExitCode>((resolve) => {
       this.#exit = resolve;
@@ -100,7 +106,10 @@ export class Worker {
     return ended;
   }
 
-  /** Stops polling, closes everything and lets `run` resolve within a second. Idempotent: the first code counts. */
+  /**
+   * Stops polling, closes everything and lets `run` resolve within a second. Idempotent: the first
+   * code counts.
+   */
   stop(code: ExitCode, reason: string): Promise<void> {
     if (this.#ending === null) {
       this.#ports.clock.schedule(EXIT_DEADLINE_MS, () => this.#exit(code));

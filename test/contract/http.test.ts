@@ -1,6 +1,7 @@
-import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import { text } from "node:stream/consumers";
+
 import { Fault } from "../../src/faults/fault.js";
-import { TestServer, closedPort } from "../support/http-fixture.js";
+import { TestServer, closedPort, openHttp } from "../support/http-fixture.js";
 import { ScriptedHttp } from "../support/http-fake.js";
 import { CONTRACT_PATHS, httpContract } from "../support/http-contract.js";
 
@@ -8,13 +9,11 @@ const ORIGIN = "http://scripted.example";
 
 httpContract("ScriptedHttp", async () => {
   const http = new ScriptedHttp((request) => {
-    const { origin, pathname } = new URL(request.url);
+    const { method, url, headers, body } = request;
+    const { origin, pathname } = new URL(url);
     if (origin !== ORIGIN) return new Fault("webexUnreachable", "Refused.");
     if (pathname === "/silence") return "silence";
-    if (pathname === "/echo")
-      return {
-        body: { method: request.method, body: request.body, type: request.headers["Content-Type"] },
-      };
+    if (pathname === "/echo") return { body: { method, body, type: headers["Content-Type"] } };
     return CONTRACT_PATHS[pathname as keyof typeof CONTRACT_PATHS];
   });
   return {
@@ -27,24 +26,19 @@ httpContract("ScriptedHttp", async () => {
 });
 
 httpContract("AxiosHttp", async () => {
-  const server = new TestServer((request, response) => {
-    const path = request.url ?? "";
+  const server = await new TestServer((request, response) => {
+    const { method, url: path = "", headers } = request;
     if (path === "/silence") return;
     if (path === "/echo") {
-      let body = "";
-      request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-      request.on("end", () =>
-        response.end(
-          JSON.stringify({ method: request.method, body, type: request.headers["content-type"] }),
-        ),
-      );
+      const respond = (body: string) =>
+        response.end(JSON.stringify({ method, body, type: headers["content-type"] }));
+      void text(request).then(respond);
       return;
     }
     const answer = CONTRACT_PATHS[path as keyof typeof CONTRACT_PATHS];
     response.writeHead(answer.status, answer.headers).end(answer.body);
-  });
-  await server.start();
-  const http = createAxiosHttp({ proxy: "", proxyPassword: null, extraCertificates: null });
+  }).start();
+  const http = openHttp({ proxy: "" });
   const refusedUrl = `http://127.0.0.1:${await closedPort()}/`;
   return {
     http,

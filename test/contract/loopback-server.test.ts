@@ -2,11 +2,13 @@ import { once } from "node:events";
 import http, { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
+import { text } from "node:stream/consumers";
 
 import { expect } from "chai";
 import sinon from "sinon";
 
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
+import { faultOf } from "../support/http-fixture.js";
 import {
   type LoopbackReader,
   loopbackServerContract,
@@ -32,31 +34,28 @@ loopbackServerContract("fake", () => {
   };
 });
 
+/** Serves an empty page. */
+const listen = (port = 0) =>
+  listenOnLoopback(port, async () => ({ kind: "page", status: 200, headers: {}, body: "" }));
+
 loopbackServerContract("node:http", () => ({
   listen: listenOnLoopback,
   request: async (port, { method = "GET", target, headers = {}, body = "" }) => {
     const response = await send(port, method, target, headers, body);
-    response.setEncoding("utf8");
-    let text = "";
-    for await (const chunk of response) text += chunk as string;
-    const named = Object.entries(response.headers).map(([name, value]) => [name, String(value)]);
+    const { statusCode: status = 0, headers: responseHeaders } = response;
+    const named = Object.entries(responseHeaders).map(([name, value]) => [name, String(value)]);
     return {
-      status: response.statusCode ?? 0,
+      status,
       headers: Object.fromEntries(named) as Record<string, string>,
-      body: text,
+      body: await text(response),
     };
   },
-  stream: async (port, target) => reader(await send(port, "GET", target, {}, "")),
+  stream: async (port, target) => reader(await send(port, "GET", target)),
 }));
 
 describe("LoopbackServer on node:http", () => {
   it("listens on both loopback addresses and on nothing else", async function () {
-    const server = await listenOnLoopback(0, async () => ({
-      kind: "page",
-      status: 200,
-      headers: {},
-      body: "here",
-    }));
+    const server = await listen();
     try {
       expect(await reaches("127.0.0.1", server.port)).to.equal(true);
       if (hasIpv6Loopback()) expect(await reaches("::1", server.port)).to.equal(true);
@@ -74,16 +73,7 @@ describe("LoopbackServer on node:http", () => {
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     try {
-      const fault = await listenOnLoopback(port, async () => ({
-        kind: "page",
-        status: 200,
-        headers: {},
-        body: "",
-      })).then(
-        () => null,
-        (thrown: unknown) => thrown,
-      );
-      expect(fault).to.include({ code: "redirectPortInUse" });
+      expect((await faultOf(listen(port))).code).to.equal("redirectPortInUse");
       expect(await reaches("127.0.0.1", port)).to.equal(false);
     } finally {
       other.close();
@@ -92,16 +82,11 @@ describe("LoopbackServer on node:http", () => {
 
   it("goes on serving after a connection could not be accepted", async () => {
     const createServer = sinon.spy(http, "createServer");
-    const server = await listenOnLoopback(0, async () => ({
-      kind: "page",
-      status: 200,
-      headers: {},
-      body: "",
-    }));
+    const server = await listen();
     try {
       for (const httpServer of createServer.returnValues)
         httpServer.emit("error", Object.assign(new Error("accept EMFILE"), { code: "EMFILE" }));
-      expect((await send(server.port, "GET", "/", {}, "")).statusCode).to.equal(200);
+      expect((await send(server.port, "GET", "/")).statusCode).to.equal(200);
     } finally {
       createServer.restore();
       await server.close();
@@ -109,12 +94,7 @@ describe("LoopbackServer on node:http", () => {
   });
 
   it("closes without waiting for a connection that sent no request", async () => {
-    const server = await listenOnLoopback(0, async () => ({
-      kind: "page",
-      status: 200,
-      headers: {},
-      body: "",
-    }));
+    const server = await listen();
     const idle = connect(server.port, "127.0.0.1");
     await once(idle, "connect");
     const began = performance.now();
@@ -128,42 +108,31 @@ function send(
   port: number,
   method: string,
   path: string,
-  headers: Record<string, string>,
-  body: string,
+  extraHeaders: Record<string, string> = {},
+  body = "",
 ): Promise<IncomingMessage> {
+  const headers = { ...extraHeaders, "content-length": Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      {
-        host: "127.0.0.1",
-        port,
-        method,
-        path,
-        headers: { ...headers, "content-length": Buffer.byteLength(body) },
-      },
-      resolve,
-    );
-    request.on("error", reject);
-    request.end(body);
+    const options = { host: "127.0.0.1", port, method, path, headers };
+    httpRequest(options, resolve).on("error", reject).end(body);
   });
 }
 
 function reader(response: IncomingMessage): LoopbackReader {
   response.setEncoding("utf8");
   const chunks = response[Symbol.asyncIterator]() as AsyncIterator<string>;
-  let text = "";
+  let received = "";
   return {
     next: async () => {
-      for (;;) {
-        const end = text.indexOf("\n\n");
-        if (end !== -1) {
-          const lines = text.slice(0, end).split("\n");
-          text = text.slice(end + 2);
-          return lines.map((line) => line.replace(/^data: /, "")).join("\n");
-        }
+      while (!received.includes("\n\n")) {
         const chunk = await chunks.next();
         if (chunk.done === true) return null;
-        text += chunk.value;
+        received += chunk.value;
       }
+      const end = received.indexOf("\n\n");
+      const event = received.slice(0, end);
+      received = received.slice(end + 2);
+      return event.replace(/^data: /gm, "");
     },
     disconnect: () => response.destroy(),
   };

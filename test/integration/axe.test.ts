@@ -8,7 +8,7 @@ import {
   type PageNotice,
   type PageModel,
 } from "../../src/authorization/page/page-model.js";
-import { INVALID_KEY } from "../../src/authorization/page/page-request.js";
+import { INVALID_KEY } from "../../src/authorization/browser-flow.js";
 import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
@@ -73,13 +73,11 @@ describe("accessibility of the authorization page", function () {
 
   before(async function () {
     browser = await launchChromium(this);
-    const page = await AuthorizationPage.load(readAsset);
+    const page = await AuthorizationPage.load(readAsset, () => "nonce");
     server = await listenOnLoopback(0, ({ target }) => {
       const model = MODELS[decodeURIComponent(target.slice(1))];
       return Promise.resolve(
-        model === undefined
-          ? page.rejection(INVALID_KEY, "nonce")
-          : page.document(model, 200, "nonce"),
+        model === undefined ? page.rejection(INVALID_KEY) : page.document(model, 200),
       );
     });
   });

@@ -1,32 +1,34 @@
 import { expect } from "chai";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
 import type { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
-import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { HttpResponse, HttpRoute } from "../../src/ports/http.js";
 import {
   TestServer,
+  type TestCertificates,
+  TestProxy,
   closedPort,
+  expectUnreachable,
   faultOf,
   getRequest,
   makeCertificates,
+  openHttp,
 } from "../support/http-fixture.js";
-import type { TestCertificates } from "../support/http-fixture.js";
-import { TestProxy } from "../support/http-proxy-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
 const PASSWORD = "Passw0rd";
 
-function expectCredentialsHint(fault: Fault): void {
-  expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+async function expectCredentialsHint(sending: Promise<HttpResponse>): Promise<Fault> {
+  const fault = await expectUnreachable(sending, "proxy");
   expect(fault.message).to.contain("requires a user and a password");
   expect(fault.hint).to.contain("secret proxy");
   expect(`${fault.message}${fault.stack ?? ""}`).not.to.match(/never-shown|presence|wrong/);
+  return fault;
 }
 
 describe("AxiosHttp through a real proxy", function () {
@@ -54,21 +56,11 @@ describe("AxiosHttp through a real proxy", function () {
     for (const part of resources) await part.stop();
   });
 
-  async function send(
-    url: string,
-    route: Partial<HttpRoute>,
-    timeoutMs = 5_000,
-  ): Promise<HttpResponse> {
-    const http = createAxiosHttp({
-      proxy: "",
-      proxyPassword: null,
-      extraCertificates: certificates.authority,
-      ...route,
-    });
+  async function send(url: string, route: Partial<HttpRoute>): Promise<HttpResponse> {
+    const http = openHttp({ proxy: "", extraCertificates: certificates.authority, ...route });
     try {
-      return await http.send(
-        getRequest(url, { timeoutMs, headers: { Authorization: "Bearer never-shown" } }),
-      );
+      const headers = { Authorization: "Bearer never-shown" };
+      return await http.send(getRequest(url, { headers }));
     } finally {
       http.close();
     }
@@ -84,25 +76,23 @@ describe("AxiosHttp through a real proxy", function () {
       `CONNECT localhost:${secure.port}`,
       `CONNECT 127.0.0.1:${secure.port}`,
     ]);
-    const fault = await faultOf(
-      send(secure.url("/", "localhost"), { proxy, extraCertificates: null }),
-    );
-    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
+    const untrusting = { proxy, extraCertificates: null };
+    await expectUnreachable(send(secure.url("/", "localhost"), untrusting), "tls");
   });
 
   it("checks the certificate against the target's IP address, not the proxy's name", async () => {
-    const other = new TestServer((_request, response) => response.end(), certificates.nameOnly);
-    await other.start();
+    const listener: RequestListener = (_request, response) => response.end();
+    const other = await new TestServer(listener, certificates.nameOnly).start();
     const fault = await faultOf(send(other.url("/"), { proxy: `http://localhost:${open.port}` }));
     await other.stop();
     expect(fault.message).to.contain("for another name");
   });
 
   it("sends http to a loopback address", async () => {
-    expect(
-      await bodyOf(send(plain.url("/some/path?a=b"), { proxy: `http://127.0.0.1:${open.port}` })),
-    ).to.equal("plain");
-    expect(open.requests).to.include(`GET ${plain.url("/some/path?a=b")}`);
+    const url = plain.url("/some/path?a=b");
+    const proxy = `http://127.0.0.1:${open.port}`;
+    expect(await bodyOf(send(url, { proxy }))).to.equal("plain");
+    expect(open.requests).to.include(`GET ${url}`);
   });
 
   it("authenticates with user and password", async () => {
@@ -148,15 +138,14 @@ describe("AxiosHttp through a real proxy", function () {
   ] as const) {
     it(`names the command that saves the password after ${what}`, async () => {
       const route = { proxy: `http://presence@127.0.0.1:${authenticated.port}`, proxyPassword };
-      expectCredentialsHint(await faultOf(send(secure.url("/", "localhost"), route)));
+      await expectCredentialsHint(send(secure.url("/", "localhost"), route));
     });
   }
 
   it("names the command that saves the password when no user is set", async () => {
     const proxy = `http://127.0.0.1:${authenticated.port}`;
     for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
-      const fault = await faultOf(send(url, { proxy }));
-      expectCredentialsHint(fault);
+      const fault = await expectCredentialsHint(send(url, { proxy }));
       expect(fault.message).to.contain("(407)");
     }
   });
@@ -176,16 +165,11 @@ describe("AxiosHttp through a real proxy", function () {
     });
     await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
     const { port } = refusing.address() as AddressInfo;
-    const http = createAxiosHttp({
-      proxy: `http://127.0.0.1:${port}`,
-      proxyPassword: null,
-      extraCertificates: null,
-    });
+    const http = openHttp({ proxy: `http://127.0.0.1:${port}` });
     try {
       for (const url of [plain.url("/"), secure.url("/", "localhost")]) {
         // More than the maximum number of connections of a route.
-        for (let i = 0; i < 20; i += 1)
-          expectCredentialsHint(await faultOf(http.send(getRequest(url))));
+        for (let i = 0; i < 20; i += 1) await expectCredentialsHint(http.send(getRequest(url)));
         while (sockets.size > 1)
           await once([...sockets].at(-1)!, "close", { signal: AbortSignal.timeout(2_000) });
       }
@@ -199,23 +183,14 @@ describe("AxiosHttp through a real proxy", function () {
 
   it("distinguishes a proxy that cannot reach the target from one that cannot be reached", async () => {
     const refusing = await closedPort();
-    const targetFault = await faultOf(
-      send(`https://127.0.0.1:${refusing}/`, { proxy: `http://127.0.0.1:${open.port}` }),
-    );
-    expect([targetFault.code, targetFault.data.reason]).to.deep.equal([
-      "webexUnreachable",
-      "proxy",
-    ]);
+    const viaOpenProxy = { proxy: `http://127.0.0.1:${open.port}` };
+    const target = `https://127.0.0.1:${refusing}/`;
+    const targetFault = await expectUnreachable(send(target, viaOpenProxy), "proxy");
     expect(targetFault.message).to.match(/responded with 5\d\d instead of connecting/);
     for (const url of [secure.url("/", "localhost"), plain.url("/")]) {
-      const proxyFault = await faultOf(send(url, { proxy: `http://127.0.0.1:${refusing}` }));
-      expect([proxyFault.code, proxyFault.data.reason]).to.deep.equal([
-        "webexUnreachable",
-        "proxy",
-      ]);
-      expect(proxyFault.message).to.equal(
-        `The proxy 127.0.0.1:${refusing} refused the connection.`,
-      );
+      const viaClosedPort = { proxy: `http://127.0.0.1:${refusing}` };
+      const { message } = await expectUnreachable(send(url, viaClosedPort), "proxy");
+      expect(message).to.equal(`The proxy 127.0.0.1:${refusing} refused the connection.`);
     }
     const unknown = await faultOf(send(secure.url("/"), { proxy: "http://proxy.invalid:3128" }));
     expect(unknown.message).to.contain(
@@ -225,11 +200,8 @@ describe("AxiosHttp through a real proxy", function () {
 
   it("reuses one tunnel for many requests", async () => {
     const earlier = open.requests.length;
-    const http = createAxiosHttp({
-      proxy: `http://127.0.0.1:${open.port}`,
-      proxyPassword: null,
-      extraCertificates: certificates.authority,
-    });
+    const proxy = `http://127.0.0.1:${open.port}`;
+    const http = openHttp({ proxy, extraCertificates: certificates.authority });
     for (let i = 0; i < 5; i += 1) await http.send(getRequest(secure.url("/", "localhost")));
     http.close();
     expect(open.requests.slice(earlier)).to.deep.equal([`CONNECT localhost:${secure.port}`]);
@@ -239,11 +211,8 @@ describe("AxiosHttp through a real proxy", function () {
     const silent = createTcpServer();
     const connected = new Promise<Socket>((resolve) => silent.once("connection", resolve));
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    const http = createAxiosHttp({
-      proxy: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
-      proxyPassword: null,
-      extraCertificates: null,
-    });
+    const { port } = silent.address() as AddressInfo;
+    const http = openHttp({ proxy: `http://127.0.0.1:${port}` });
     const controller = new AbortController();
     const sending = faultOf(http.send(getRequest(secure.url("/"), { signal: controller.signal })));
     const socket = (await connected).on("error", () => undefined).resume();
@@ -255,30 +224,14 @@ describe("AxiosHttp through a real proxy", function () {
   });
 
   describe("from the environment", () => {
-    const names = [
-      "HTTPS_PROXY",
-      "https_proxy",
-      "HTTP_PROXY",
-      "http_proxy",
-      "ALL_PROXY",
-      "all_proxy",
-      "NO_PROXY",
-      "no_proxy",
-    ];
-    const before = Object.fromEntries(names.map((name) => [name, process.env[name]]));
-    const environment = (values: Record<string, string>): void => {
+    const upperCase = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
+    const names = [...upperCase, ...upperCase.map((name) => name.toLowerCase())];
+    const before = Object.entries(process.env).filter(([name]) => names.includes(name));
+    const environment = (values: NodeJS.ProcessEnv): void => {
       for (const name of names) Reflect.deleteProperty(process.env, name);
       Object.assign(process.env, values);
     };
-    afterEach(() => {
-      environment(
-        Object.fromEntries(
-          Object.entries(before).filter(
-            (entry): entry is [string, string] => entry[1] !== undefined,
-          ),
-        ),
-      );
-    });
+    afterEach(() => environment(Object.fromEntries(before)));
     const viaProxy = async (url: string, route: Partial<HttpRoute> = {}): Promise<boolean> => {
       const earlier = open.requests.length;
       await send(url, route);
@@ -293,18 +246,14 @@ describe("AxiosHttp through a real proxy", function () {
     });
 
     it("gets the user and password of the environment", async () => {
-      environment({
-        HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@127.0.0.1:${authenticated.port}`,
-      });
+      const address = `127.0.0.1:${authenticated.port}`;
+      environment({ HTTPS_PROXY: `http://presence:${encodeURIComponent(PASSWORD)}@${address}` });
       expect(await bodyOf(send(secure.url("/", "localhost"), {}))).to.equal("secure");
     });
 
     it("is not used for NO_PROXY, for plain http, or with the setting none", async () => {
-      environment({
-        HTTPS_PROXY: `http://127.0.0.1:${open.port}`,
-        HTTP_PROXY: `http://127.0.0.1:${open.port}`,
-        NO_PROXY: "localhost",
-      });
+      const proxy = `http://127.0.0.1:${open.port}`;
+      environment({ HTTPS_PROXY: proxy, HTTP_PROXY: proxy, NO_PROXY: "localhost" });
       expect(await viaProxy(secure.url("/", "localhost"))).to.equal(false);
       expect(await viaProxy(plain.url("/"))).to.equal(false);
       expect(await viaProxy(secure.url("/", "127.0.0.1"), { proxy: "none" })).to.equal(false);
@@ -313,8 +262,7 @@ describe("AxiosHttp through a real proxy", function () {
 
     it("is rejected if it is not an http proxy", async () => {
       environment({ HTTPS_PROXY: "socks5://127.0.0.1:1080" });
-      const fault = await faultOf(send(secure.url("/", "localhost"), {}));
-      expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "proxy"]);
+      const fault = await expectUnreachable(send(secure.url("/", "localhost"), {}), "proxy");
       expect(fault.hint).to.contain("HTTPS_PROXY");
     });
   });

@@ -1,8 +1,14 @@
 import { expect } from "chai";
 
-import { createAxiosHttp } from "../../src/platform/axios-http.js";
-import { TestServer, faultOf, getRequest, makeCertificates } from "../support/http-fixture.js";
-import type { TestCertificates } from "../support/http-fixture.js";
+import {
+  TestServer,
+  type TestCertificates,
+  expectUnreachable,
+  faultOf,
+  getRequest,
+  makeCertificates,
+  openHttp,
+} from "../support/http-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
 describe("AxiosHttp with additional certificates", () => {
@@ -20,8 +26,7 @@ describe("AxiosHttp with additional certificates", () => {
   async function serverWith(pair: { key: string; cert: string }): Promise<TestServer> {
     const server = new TestServer((_request, response) => response.end("secure"), pair);
     servers.push(server);
-    await server.start();
-    return server;
+    return server.start();
   }
 
   async function outcome(
@@ -29,7 +34,7 @@ describe("AxiosHttp with additional certificates", () => {
     extraCertificates: string | null,
     host = "localhost",
   ): Promise<string> {
-    const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates });
+    const http = openHttp({ extraCertificates });
     try {
       const answer = await http.send(getRequest(server.url("/", host)));
       return new TextDecoder().decode(answer.body);
@@ -48,8 +53,8 @@ describe("AxiosHttp with additional certificates", () => {
   });
 
   it("names the remedy without CaFile", async () => {
-    const fault = await faultOf(outcome(await serverWith(certificates.good), null));
-    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
+    const server = await serverWith(certificates.good);
+    const fault = await expectUnreachable(outcome(server, null), "tls");
     expect(fault.message).to.match(/no secure connection to localhost:\d+: .*not trusted here/);
     expect(fault.hint).to.contain("WebexPresence.CaFile");
   });
@@ -61,29 +66,25 @@ describe("AxiosHttp with additional certificates", () => {
       [certificates.selfSigned, /self-signed/],
     ] as const;
     for (const [pair, sentence] of cases) {
-      const fault = await faultOf(outcome(await serverWith(pair), certificates.authority));
-      expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
+      const server = await serverWith(pair);
+      const fault = await expectUnreachable(outcome(server, certificates.authority), "tls");
       expect(fault.message).to.match(sentence);
     }
   });
 
   it("reports a server that does not speak TLS", async () => {
-    const server = new TestServer((_request, response) => response.end());
+    const server = await new TestServer((_request, response) => response.end()).start();
     servers.push(server);
-    await server.start();
-    const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
-    const fault = await faultOf(http.send(getRequest(server.url("/").replace("http:", "https:"))));
+    const http = openHttp();
+    const url = server.url("/").replace("http:", "https:");
+    await expectUnreachable(http.send(getRequest(url)), "tls");
     http.close();
-    expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", "tls"]);
   });
 
   it("rejects a CaFile without a certificate", async () => {
     const server = await serverWith(certificates.good);
-    for (const text of [
-      "",
-      "not a certificate",
-      "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    ]) {
+    const broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (const text of ["", "not a certificate", broken]) {
       const fault = await faultOf(outcome(server, text));
       expect(fault.code).to.equal("webexUnreachable");
       expect(fault.hint).to.contain("CaFile");

@@ -1,29 +1,26 @@
 import { expect } from "chai";
 import sinon from "sinon";
 
-import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import { importers } from "../../src/platform/lazy-modules.js";
 import type { LibraryName } from "../../src/platform/lazy-modules.js";
-import { TestServer, closedPort, faultOf, getRequest } from "../support/http-fixture.js";
-
-const busy = (): Error => Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+import { TestServer, closedPort, faultOf, getRequest, openHttp } from "../support/http-fixture.js";
 
 /** Lets the next load of a library fail, as with a virus scanner that holds its file. */
 function failOnce(name: LibraryName): void {
-  sinon.stub(importers, name).callThrough().onFirstCall().rejects(busy());
+  const busy = Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+  sinon.stub(importers, name).callThrough().onFirstCall().rejects(busy);
 }
 
 describe("a library that could not be loaded", () => {
   let server: TestServer;
   before(async () => {
-    server = new TestServer((_request, response) => response.end("served"));
-    await server.start();
+    server = await new TestServer((_request, response) => response.end("served")).start();
   });
   after(() => server.stop());
   afterEach(() => sinon.restore());
 
   it("is loaded again by the next request, and reported as a problem of the installation", async () => {
-    const http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
+    const http = openHttp();
     failOnce("axios");
     const fault = await faultOf(http.send(getRequest(server.url("/"))));
     expect(fault.data.reason).to.equal("installation");
@@ -38,8 +35,7 @@ describe("a library that could not be loaded", () => {
 
   for (const library of ["https-proxy-agent", "http-proxy-agent"] as const) {
     it(`is loaded again for the proxy: ${library}`, async () => {
-      const proxy = `http://127.0.0.1:${await closedPort()}`;
-      const http = createAxiosHttp({ proxy, proxyPassword: null, extraCertificates: null });
+      const http = openHttp({ proxy: `http://127.0.0.1:${await closedPort()}` });
       failOnce(library);
       const send = (): Promise<unknown> => http.send(getRequest("https://webex.example/"));
       expect((await faultOf(send())).data.reason).to.equal("installation");

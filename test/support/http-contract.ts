@@ -1,8 +1,7 @@
 import { expect } from "chai";
 
-import { Fault } from "../../src/faults/fault.js";
-import type { Http } from "../../src/ports/http.js";
-import { getRequest } from "./http-fixture.js";
+import type { Http, HttpRequest, HttpResponse } from "../../src/ports/http.js";
+import { faultOf, getRequest } from "./http-fixture.js";
 
 /** The responses that each suite's server gives. */
 export const CONTRACT_PATHS = {
@@ -36,105 +35,79 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
     });
     afterEach(() => harness.stop());
 
+    type Path = Parameters<HttpHarness["url"]>[0];
+    const send = (path: Path, changes: Partial<HttpRequest> = {}): Promise<HttpResponse> =>
+      harness.http.send(getRequest(harness.url(path), changes));
+    const text = ({ body }: HttpResponse): string => new TextDecoder().decode(body);
+
     it("resolves with any status", async () => {
-      const answer = await harness.http.send(getRequest(harness.url("/teapot")));
-      expect(answer.status).to.equal(418);
-      expect(new TextDecoder().decode(answer.body)).to.equal("short and stout");
+      const response = await send("/teapot");
+      expect([response.status, text(response)]).to.deep.equal([418, "short and stout"]);
     });
 
     it("returns header names in lower case and values unchanged", async () => {
-      const { headers } = await harness.http.send(getRequest(harness.url("/headers")));
+      const { headers } = await send("/headers");
       expect(headers["x-mixed-case"]).to.equal("As It Is");
       expect(headers.link).to.equal('<https://a.example/?b=1>; rel="next"');
     });
 
     it("returns the bytes of the body", async () => {
-      const { body } = await harness.http.send(getRequest(harness.url("/bytes")));
-      expect([...body]).to.deep.equal([0, 255, 128, 10, 13, 195]);
+      expect([...(await send("/bytes")).body]).to.deep.equal([0, 255, 128, 10, 13, 195]);
     });
 
     it("returns an empty body as no bytes", async () => {
-      const { status, body } = await harness.http.send(getRequest(harness.url("/empty")));
+      const { status, body } = await send("/empty");
       expect([status, body.length]).to.deep.equal([204, 0]);
     });
 
     it("sends a form unchanged", async () => {
-      const headers = { "Content-Type": "application/x-www-form-urlencoded" };
-      const answer = await harness.http.send(
-        getRequest(harness.url("/echo"), { method: "POST", headers, body: "a=%20b&c=%C3%A9" }),
-      );
-      const echo: unknown = JSON.parse(new TextDecoder().decode(answer.body));
-      expect(echo).to.deep.equal({
+      const [type, body] = ["application/x-www-form-urlencoded", "a=%20b&c=%C3%A9"];
+      const response = await send("/echo", {
         method: "POST",
-        body: "a=%20b&c=%C3%A9",
-        type: "application/x-www-form-urlencoded",
+        headers: { "Content-Type": type },
+        body,
       });
+      expect(JSON.parse(text(response))).to.deep.equal({ method: "POST", body, type });
     });
 
     it("does not follow a redirect", async () => {
-      const answer = await harness.http.send(getRequest(harness.url("/redirect")));
-      expect([answer.status, answer.headers.location, harness.received()]).to.deep.equal([
-        302,
-        "/teapot",
-        1,
-      ]);
+      const { status, headers } = await send("/redirect");
+      expect([status, headers.location, harness.received()]).to.deep.equal([302, "/teapot", 1]);
     });
 
     it("rejects a body over maxBytes, and accepts one of exactly that length", async () => {
-      expect(
-        await codeOf(harness.http.send(getRequest(harness.url("/long"), { maxBytes: 9_999 }))),
-      ).to.equal("webexError");
-      const whole = await harness.http.send(getRequest(harness.url("/long"), { maxBytes: 10_000 }));
-      expect(whole.body.length).to.equal(10_000);
+      expect((await faultOf(send("/long", { maxBytes: 9_999 }))).code).to.equal("webexError");
+      expect((await send("/long", { maxBytes: 10_000 })).body.length).to.equal(10_000);
     });
 
     it("rejects at the deadline", async () => {
-      expect(
-        await codeOf(harness.http.send(getRequest(harness.url("/silence"), { timeoutMs: 60 }))),
-      ).to.equal("webexUnreachable");
+      const { code } = await faultOf(send("/silence", { timeoutMs: 60 }));
+      expect(code).to.equal("webexUnreachable");
     });
 
     it("rejects at once when cancelled", async () => {
       const controller = new AbortController();
-      const sending = harness.http.send(
-        getRequest(harness.url("/silence"), { signal: controller.signal, timeoutMs: 60_000 }),
-      );
+      const sending = send("/silence", { signal: controller.signal, timeoutMs: 60_000 });
       setTimeout(() => controller.abort(), 30);
-      expect(await codeOf(sending)).to.equal("cancelled");
+      expect((await faultOf(sending)).code).to.equal("cancelled");
     });
 
     it("sends nothing if the signal has already fired", async () => {
-      const signal = AbortSignal.abort();
-      expect(
-        await codeOf(harness.http.send(getRequest(harness.url("/teapot"), { signal }))),
-      ).to.equal("cancelled");
-      expect(harness.received()).to.equal(0);
+      const { code } = await faultOf(send("/teapot", { signal: AbortSignal.abort() }));
+      expect([code, harness.received()]).to.deep.equal(["cancelled", 0]);
     });
 
     it("reports a refused connection as unreachable", async () => {
-      expect(await codeOf(harness.http.send(getRequest(harness.refusedUrl)))).to.equal(
-        "webexUnreachable",
-      );
+      const { code } = await faultOf(harness.http.send(getRequest(harness.refusedUrl)));
+      expect(code).to.equal("webexUnreachable");
     });
 
     it("cancels requests in flight when closed, and stays closed", async () => {
-      const sending = harness.http.send(getRequest(harness.url("/silence"), { timeoutMs: 60_000 }));
+      const sending = send("/silence", { timeoutMs: 60_000 });
       setTimeout(() => harness.http.close(), 30);
-      expect(await codeOf(sending)).to.equal("cancelled");
+      expect((await faultOf(sending)).code).to.equal("cancelled");
       harness.http.close();
-      expect(await codeOf(harness.http.send(getRequest(harness.url("/teapot"))))).to.equal(
-        "cancelled",
-      );
+      expect((await faultOf(send("/teapot"))).code).to.equal("cancelled");
     });
   });
-}
-
-async function codeOf(sending: Promise<unknown>): Promise<string> {
-  try {
-    await sending;
-  } catch (error) {
-    if (error instanceof Fault) return error.code;
-    throw error;
-  }
-  return "answered";
 }

@@ -1,15 +1,26 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { createServer as createTcpServer } from "node:net";
+import { connect, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { expect } from "chai";
 
 import { Fault } from "../../src/faults/fault.js";
-import type { HttpRequest } from "../../src/ports/http.js";
+import { createAxiosHttp } from "../../src/platform/axios-http.js";
+import type { Http, HttpRequest, HttpRoute } from "../../src/ports/http.js";
+
+/** The HTTP adapter for a direct route without additional certificates, unless changed. */
+export function openHttp(changes: Partial<HttpRoute> = {}): Http {
+  const direct = { proxy: "none", proxyPassword: null, extraCertificates: null };
+  return createAxiosHttp({ ...direct, ...changes });
+}
 
 /** A GET with a short deadline. */
 export function getRequest(url: string, changes: Partial<HttpRequest> = {}): HttpRequest {
@@ -35,6 +46,18 @@ export async function faultOf(call: Promise<unknown>): Promise<Fault> {
   throw new Error("The call did not fail.");
 }
 
+/** Expects that a call rejects as `webexUnreachable` for that reason. */
+export async function expectUnreachable(call: Promise<unknown>, reason: string): Promise<Fault> {
+  const fault = await faultOf(call);
+  expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", reason]);
+  return fault;
+}
+
+interface KeyPair {
+  readonly key: string;
+  readonly cert: string;
+}
+
 /** A real server on a free loopback port that records its connections and requests. */
 export class TestServer {
   readonly sockets = new Set<Socket>();
@@ -44,7 +67,7 @@ export class TestServer {
   readonly #server: Server;
   readonly #scheme: string;
 
-  constructor(listener: RequestListener, secure?: { key: string; cert: string }) {
+  constructor(listener: RequestListener, secure?: KeyPair) {
     const record = (request: IncomingMessage, response: ServerResponse): void => {
       this.requests.push(request);
       listener(request, response);
@@ -59,8 +82,9 @@ export class TestServer {
     });
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<this> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return this;
   }
 
   get port(): number {
@@ -86,87 +110,112 @@ export async function closedPort(): Promise<number> {
   return port;
 }
 
+/** A real tinyproxy on a free loopback port. */
+export class TestProxy {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+
+  private constructor(port: number, folder: string, process: ChildProcess) {
+    this.port = port;
+    this.#folder = folder;
+    this.#process = process;
+  }
+
+  /** With credentials (letters and digits only), it requires them. */
+  static async start(credentials?: { user: string; password: string }): Promise<TestProxy> {
+    const port = await closedPort();
+    const folder = mkdtempSync(join(tmpdir(), "ucx-proxy-"));
+    const logFile = `LogFile "${join(folder, "log")}"\nLogLevel Connect`;
+    const login = credentials && `BasicAuth ${credentials.user} ${credentials.password}`;
+    writeFileSync(
+      join(folder, "conf"),
+      `Port ${port}\nListen 127.0.0.1\nTimeout 30\n${logFile}\nMaxClients 20\n${login ?? ""}\n`,
+    );
+    const process = spawn("tinyproxy", ["-d", "-c", join(folder, "conf")], { stdio: "ignore" });
+    const proxy = new TestProxy(port, folder, process);
+    for (let tries = 0; !(await listens(port)); tries += 1) {
+      if (tries > 100 || process.exitCode !== null) {
+        process.kill("SIGKILL");
+        throw new Error("tinyproxy did not start");
+      }
+      await pause(50);
+    }
+    return proxy;
+  }
+
+  /** The requests received: `CONNECT host:port` and `GET http://…` lines. */
+  get requests(): string[] {
+    const log = readFileSync(join(this.#folder, "log"), "utf8");
+    return [...log.matchAll(/Request \(file descriptor \d+\): (.*) HTTP\/1\.1/g)].map(
+      (match) => match[1] ?? "",
+    );
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode === null) {
+      const exited = new Promise((resolve) => this.#process.once("exit", resolve));
+      this.#process.kill("SIGKILL");
+      await exited;
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
 /** Keys and certificates made by openssl: an authority, and server certificates that it signed. */
 export interface TestCertificates {
   /** PEM of the authority. */
   readonly authority: string;
   /** For `localhost` and 127.0.0.1, signed by an intermediate authority. */
-  readonly good: { key: string; cert: string };
+  readonly good: KeyPair;
   /** For the name `localhost` only. */
-  readonly nameOnly: { key: string; cert: string };
-  readonly otherName: { key: string; cert: string };
-  readonly expired: { key: string; cert: string };
-  readonly selfSigned: { key: string; cert: string };
+  readonly nameOnly: KeyPair;
+  readonly otherName: KeyPair;
+  readonly expired: KeyPair;
+  readonly selfSigned: KeyPair;
 }
 
 export function makeCertificates(): TestCertificates {
   const folder = mkdtempSync(join(tmpdir(), "ucx-certs-"));
-  const openssl = (...args: string[]): void =>
-    void execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
+  const openssl = (command: string, ...args: string[]): void =>
+    void execFileSync("openssl", [...command.split(" "), ...args], { cwd: folder, stdio: "pipe" });
   const read = (name: string): string => readFileSync(join(folder, name), "utf8");
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const issue = (
-    name: string,
-    subject: string,
-    extensions: string,
-    issuer: string,
-    ...validity: string[]
-  ): void => {
-    writeFileSync(join(folder, `${name}.ext`), extensions);
-    openssl("req", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", subject);
-    const issuing = [
-      "-CA",
-      `${issuer}.pem`,
-      "-CAkey",
-      `${issuer}.key`,
-      "-CAcreateserial",
-      "-extfile",
-      `${name}.ext`,
-    ];
-    openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.pem`, ...issuing, ...validity);
+  const newKey = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+  const selfSign = (name: string, subject: string, ...more: string[]): void => {
+    const files = `-keyout ${name}.key -out ${name}.pem`;
+    openssl(`req -x509 ${newKey} ${files} -days 30 -subj`, subject, ...more);
   };
-  const self = (name: string, subject: string, ...more: string[]): void =>
-    openssl(
-      "req",
-      "-x509",
-      ...newKey,
-      "-keyout",
-      `${name}.key`,
-      "-out",
-      `${name}.pem`,
-      "-days",
-      "30",
-      "-subj",
-      subject,
-      ...more,
-    );
-  const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
-  const pair = (name: string, chain = ""): { key: string; cert: string } => ({
+  const issue = (name: string, subject: string, extensions: string, issuer: string, days = 30) => {
+    writeFileSync(join(folder, `${name}.ext`), extensions);
+    openssl(`req ${newKey} -keyout ${name}.key -out ${name}.csr -subj`, subject);
+    const signing = `-CA ${issuer}.pem -CAkey ${issuer}.key -CAcreateserial -extfile ${name}.ext`;
+    openssl(`x509 -req -in ${name}.csr -out ${name}.pem ${signing} -days ${days}`);
+  };
+  const pair = (name: string, chain = ""): KeyPair => ({
     key: read(`${name}.key`),
     cert: read(`${name}.pem`) + chain,
   });
+  const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+  const authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign";
   try {
-    self("root", "/CN=Test authority");
-    issue(
-      "middle",
-      "/CN=Test intermediate",
-      "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign",
-      "root",
-      "-days",
-      "30",
-    );
-    issue("good", "/CN=localhost", names, "middle", "-days", "30");
-    issue("name", "/CN=localhost", "subjectAltName=DNS:localhost", "root", "-days", "30");
-    issue(
-      "other",
-      "/CN=elsewhere.example",
-      "subjectAltName=DNS:elsewhere.example",
-      "root",
-      "-days",
-      "30",
-    );
-    issue("expired", "/CN=localhost", names, "root", "-days", "-1");
-    self("alone", "/CN=localhost", "-addext", names);
+    selfSign("root", "/CN=Test authority");
+    issue("middle", "/CN=Test intermediate", authority, "root");
+    issue("good", "/CN=localhost", names, "middle");
+    issue("name", "/CN=localhost", "subjectAltName=DNS:localhost", "root");
+    issue("other", "/CN=elsewhere.example", "subjectAltName=DNS:elsewhere.example", "root");
+    issue("expired", "/CN=localhost", names, "root", -1);
+    selfSign("alone", "/CN=localhost", "-addext", names);
     return {
       authority: read("root.pem"),
       good: pair("good", read("middle.pem")),

@@ -1,6 +1,5 @@
 import { expect } from "chai";
 
-import { Fault } from "../../src/faults/fault.js";
 import type {
   ListenOnLoopback,
   LoopbackResponse,
@@ -8,6 +7,7 @@ import type {
   LoopbackRequest,
   LoopbackServer,
 } from "../../src/ports/loopback-server.js";
+import { faultOf } from "./http-fixture.js";
 
 export interface LoopbackReader {
   /** Resolves with the next event's data, or with null at the end of the stream. */
@@ -33,16 +33,25 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
       servers.push(server);
       return server;
     };
-    const page = (
-      body: string,
-      status = 200,
-      headers: Record<string, string> = {},
-    ): LoopbackResponse => ({
+    const page = (body: string, status = 200, headers = {}): LoopbackResponse => ({
       kind: "page",
       status,
       headers,
       body,
     });
+    /** A stream that begins with "hello" and calls `onDispose` when it is disposed of. */
+    const listenWithEvents = async (onDispose: () => void) => {
+      let send: (data: string) => void = () => undefined;
+      const open = (sender: typeof send) => {
+        send = sender;
+        sender("hello");
+        return onDispose;
+      };
+      const server = await listen(async () => ({ kind: "events", headers: {}, open }));
+      const reader = await harness.stream(server.port, "/events");
+      expect(await reader.next()).to.equal("hello");
+      return { server, reader, send: (data: string) => send(data) };
+    };
 
     beforeEach(() => {
       harness = make();
@@ -78,19 +87,13 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
         handled += 1;
         return page("ok");
       });
-      const long = await harness.request(server.port, {
-        method: "POST",
-        target: "/",
-        body: "x".repeat(16 * 1024 + 1),
-      });
-      expect(long.status).to.equal(413);
+      const statusOf = async (length: number): Promise<number> => {
+        const request = { method: "POST", target: "/", body: "x".repeat(length) };
+        return (await harness.request(server.port, request)).status;
+      };
+      expect(await statusOf(16 * 1024 + 1)).to.equal(413);
       expect(handled).to.equal(0);
-      const fits = await harness.request(server.port, {
-        method: "POST",
-        target: "/",
-        body: "x".repeat(16 * 1024),
-      });
-      expect(fits.status).to.equal(200);
+      expect(await statusOf(16 * 1024)).to.equal(200);
     });
 
     it("responds with 500 and a fixed text when the handler rejects", async () => {
@@ -102,57 +105,27 @@ export function loopbackServerContract(name: string, make: () => LoopbackHarness
 
     it("rejects with redirectPortInUse and the port if it is taken, and frees it on close", async () => {
       const first = await listen(async () => page("first"));
-      const fault = await listen(async () => page("second"), first.port).then(
-        () => null,
-        (thrown: unknown) => thrown,
-      );
-      expect(fault).to.be.instanceOf(Fault);
-      expect(fault).to.have.property("code", "redirectPortInUse");
-      expect((fault as Fault).data).to.deep.equal({ port: first.port });
+      const fault = await faultOf(listen(async () => page("second"), first.port));
+      expect(fault.code).to.equal("redirectPortInUse");
+      expect(fault.data).to.deep.equal({ port: first.port });
       await first.close();
       const second = await listen(async () => page("second"), first.port);
       expect((await harness.request(second.port, { target: "/" })).body).to.equal("second");
     });
 
     it("sends multi-line events as they come, and disposes when the client disconnects", async () => {
-      let send: (data: string) => void = () => undefined;
-      let left: () => void = () => undefined;
-      const disconnected = new Promise<void>((resolve) => (left = resolve));
-      const server = await listen(async () => ({
-        kind: "events",
-        headers: {},
-        open: (sender) => {
-          send = sender;
-          sender("hello");
-          return () => {
-            left();
-          };
-        },
-      }));
-      const reader = await harness.stream(server.port, "/events");
-      expect(await reader.next()).to.equal("hello");
+      let onDispose: () => void = () => undefined;
+      const disposed = new Promise<void>((resolve) => (onDispose = resolve));
+      const { reader, send } = await listenWithEvents(onDispose);
       send("one\ntwo");
       expect(await reader.next()).to.equal("one\ntwo");
       reader.disconnect();
-      await disconnected;
+      await disposed;
     });
 
     it("ends event streams at once on close, after the data sent so far, and disposes of them", async () => {
-      let send: (data: string) => void = () => undefined;
       let disposed = 0;
-      const server = await listen(async () => ({
-        kind: "events",
-        headers: {},
-        open: (sender) => {
-          send = sender;
-          sender("hello");
-          return () => {
-            disposed += 1;
-          };
-        },
-      }));
-      const reader = await harness.stream(server.port, "/events");
-      await reader.next();
+      const { server, reader, send } = await listenWithEvents(() => (disposed += 1));
       send("last event");
       const began = performance.now();
       await Promise.all([server.close(), server.close()]);

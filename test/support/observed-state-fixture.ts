@@ -59,7 +59,7 @@ function grantStoreState(
   grants: ObservedFacts["grants"],
   stored: readonly ReturnType<typeof grantOf>[],
 ): GrantStoreState {
-  if (grants === "unread") return { kind: "unread" };
+  if (grants === "unread") return { kind: "unread", fault: null };
   if (grants === "unavailable") {
     return { kind: "unavailable", fault: new Fault("keychainLocked", "The keychain is locked.") };
   }

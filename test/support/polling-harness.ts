@@ -1,6 +1,7 @@
 import { Fault, type FaultCode } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
+import { planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
 import { NO_DEMAND } from "../../src/presence/refresh-demand.js";
@@ -18,15 +19,9 @@ import { listedPersons } from "./presence-fixture.js";
 import { RecordingLogger } from "./logger-fake.js";
 
 export function person(id: string, status: string | null = "active"): PersonSnapshot {
-  return {
-    id,
-    displayName: id,
-    userName: `${id}@example.com`,
-    emails: [`${id}@example.com`],
-    sipAddresses: [],
-    status,
-    lastActivity: null,
-  };
+  const userName = `${id}@example.com`;
+  const addresses = { userName, emails: [userName], sipAddresses: [] };
+  return { id, displayName: id, ...addresses, status, lastActivity: null };
 }
 
 export const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
@@ -132,6 +127,11 @@ export class FakePeopleApi implements PeopleApi {
     return this.requests.map(({ name }) => name);
   }
 
+  /** The intervals between the requests, milliseconds. */
+  get gaps(): number[] {
+    return this.requests.slice(1).map(({ at }, i) => at - this.requests[i]!.at);
+  }
+
   countRequests(predicate: (name: string, index: number) => boolean): number {
     return this.requestNames.filter(predicate).length;
   }
@@ -146,14 +146,8 @@ export class FakePeopleApi implements PeopleApi {
   }
 
   me(signal: AbortSignal): Promise<Me> {
-    return this.#respond("me", signal, () => ({
-      personId: "me",
-      orgId: "org",
-      displayName: null,
-      email: null,
-      sharesStatus: this.sharesStatus,
-      isFullAdmin: true,
-    }));
+    const me = { personId: "me", orgId: "org", displayName: null, email: null, isFullAdmin: true };
+    return this.#respond("me", signal, () => ({ ...me, sharesStatus: this.sharesStatus }));
   }
 
   async #respond<T>(name: string, signal: AbortSignal, respond: () => T): Promise<T> {
@@ -166,10 +160,8 @@ export class FakePeopleApi implements PeopleApi {
       this.requests.push({ at: this.#clock.monotonic(), name });
       if (this.latencyMs > 0) await this.#delayResponse(signal);
       const fault = this.faults.length > 0 ? this.faults.shift()! : this.failRequest(name);
-      if (fault !== null) {
-        if (fault.code === "rateLimited") outcome = "rateLimited";
-        throw fault;
-      }
+      if (fault?.code === "rateLimited") outcome = "rateLimited";
+      if (fault !== null) throw fault;
       outcome = "answered";
       return respond();
     } finally {
@@ -198,25 +190,27 @@ export function fault(code: FaultCode, status?: number, retryAfterMs?: number): 
 }
 
 /** Needs no cleanup: without its clock, a running poller does nothing. */
-export function createPollingHarness(requestsPerMinute = 60, clock = new FakeClock()) {
+export function createPollingHarness(
+  requestsPerMinute = 60,
+  clock = new FakeClock(),
+  planner: Planner = planForFreshness,
+) {
   const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute);
   const people = new FakePeopleApi(clock, budget);
   const roster = new FakeRoster();
   const logger = new RecordingLogger();
   const scopes = { granted: ["spark-admin:people_read", "spark-admin:organizations_read"] };
   const random = new SeededRandom(7);
-  const poller = new OrganizationPoller({
-    orgId: "org",
-    people,
-    roster,
-    budget,
-    clock,
-    random,
-    logger,
-    grantedScopes: () => scopes.granted,
-  });
+  const grantedScopes = (): readonly string[] => scopes.granted;
+  const parts = { people, roster, budget, clock, random, logger, grantedScopes, planner };
+  const poller = new OrganizationPoller({ orgId: "org", ...parts });
   const changes: string[][] = [];
   const codes = (): string[] => poller.problems.map(({ code }) => code);
   poller.events.on("stateChanged", () => changes.push(codes()));
-  return { clock, budget, people, roster, logger, scopes, poller, changes, codes };
+  /** Starts polling and lets some time pass. */
+  const start = async (ms = 0): Promise<void> => {
+    poller.start();
+    await clock.advance(ms);
+  };
+  return { clock, budget, people, roster, logger, scopes, poller, start, changes, codes };
 }

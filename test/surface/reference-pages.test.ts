@@ -190,7 +190,7 @@ describe("docs/architecture.md", () => {
   );
 
   it("lists every folder, as does the diagram of the README", () => {
-    const [rows = []] = architecture.section("The rooms").tables;
+    const [rows = []] = architecture.section("The folders").tables;
     expect(rows.map(([folder = ""]) => codesIn(folder)[0])).to.have.members(
       entries.map((entry) => `src/${entry}`),
     );
@@ -202,7 +202,7 @@ describe("docs/architecture.md", () => {
   });
 
   it("names files that exist", () => {
-    const [rows = []] = architecture.section("The rooms").tables;
+    const [rows = []] = architecture.section("The folders").tables;
     for (const [folder = "", , files = ""] of rows) {
       const [path = ""] = codesIn(folder);
       for (const file of codesIn(files)) expect(readdirSync(path), path).to.include(file);

@@ -1,24 +1,18 @@
 import type { LoopbackPage, ReadAsset } from "../../ports/loopback-server.js";
 import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
-import { Html, HtmlTemplates } from "./html-template.js";
 import {
   canComplete,
   describeStatus,
   missingScopes,
   needsAttention,
   type PageModel,
-  type PageNotice,
 } from "./page-model.js";
-import type { Rejection } from "./page-request.js";
 
 /** What the scopes allow the worker to read. */
 const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> = {
   "spark-admin:people_read": "people and presence status",
   "spark-admin:organizations_read": "organization name",
 };
-
-/** The page shows missing authorizations in another way. */
-const HIDDEN_NOTICES: ReadonlySet<string> = new Set(["authorizationRequired"]);
 
 /** Sent with every response, to keep it out of caches, frames and other sites. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -33,36 +27,102 @@ export function redirect(status: 302 | 303, location: string): LoopbackPage {
   return { kind: "page", status, headers: { ...SECURITY_HEADERS, location }, body: "" };
 }
 
+/** HTML that is safe to send. Only `HtmlTemplates` creates it. */
+class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/**
+ * The templates of an HTML file: each `<template id="…">` element, and the rest of the file as
+ * `document`. A template contains placeholders of the form `{{name}}`, in text or in quoted
+ * attributes.
+ */
+export class HtmlTemplates {
+  readonly #templates = new Map<string, string>();
+
+  constructor(file: string) {
+    const document = file
+      .replace(/<!--[^]*?-->\s*/g, "")
+      .replace(/<template id="([\w-]+)">\s*([^]*?)\s*<\/template>\s*/g, (_match, id, text) => {
+        this.#templates.set(String(id), String(text));
+        return "";
+      });
+    this.#templates.set("document", document);
+  }
+
+  /**
+   * Text is escaped, HTML is inserted as it is, and null inserts nothing. Throws if the file has no
+   * such template, or if a placeholder has no value.
+   */
+  render(
+    id: string,
+    values: Readonly<Record<string, string | Html | readonly Html[] | null>> = {},
+  ): Html {
+    const template = this.#templates.get(id);
+    if (template === undefined) throw new Error(`There is no template "${id}".`);
+    return new Html(
+      template.replace(/\{\{(\w+)\}\}/g, (_match, name: string) => {
+        const value = values[name];
+        if (value === undefined) throw new Error(`"${name}" has no value in "${id}".`);
+        if (value === null) return "";
+        if (typeof value === "string")
+          return value.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
+        return value instanceof Html ? value.text : value.map(({ text }) => text).join("\n");
+      }),
+    );
+  }
+}
+
+/** A request that is refused, and the page that says so. */
+export interface Rejection {
+  readonly status: number;
+  readonly title: string;
+  readonly hint: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** The HTML, CSS and script of the authorization page. */
 export class AuthorizationPage {
   readonly #templates: HtmlTemplates;
   readonly #style: Html;
   readonly #script: string;
+  readonly #createNonce: () => string;
 
-  private constructor(html: string, style: string, script: string) {
+  private constructor(html: string, style: string, script: string, createNonce: () => string) {
     this.#templates = new HtmlTemplates(html);
     this.#style = new Html(style);
     this.#script = script;
+    this.#createNonce = createNonce;
   }
 
-  static async load(readAsset: ReadAsset): Promise<AuthorizationPage> {
+  /** `createNonce` returns another nonce for each response. */
+  static async load(readAsset: ReadAsset, createNonce: () => string): Promise<AuthorizationPage> {
     const files = ["html", "css", "client.js"].map((extension) =>
       readAsset(`authorization/page/authorization-page.${extension}`),
     );
     const [html = "", style = "", script = ""] = await Promise.all(files);
-    return new AuthorizationPage(html, style, script);
+    return new AuthorizationPage(html, style, script, createNonce);
   }
 
-  /** The whole page. `nonce` has to differ in each response. A page that is over has no script. */
-  document(model: PageModel, status: number, nonce: string): LoopbackPage {
+  /** The whole page. A page that is over has no script. */
+  document(model: PageModel, status: number): LoopbackPage {
     const { key, phase } = model;
     const content = new Html(this.content(model));
-    if (phase !== "open") return this.#document(status, nonce, { content });
-    return this.#document(status, nonce, {
-      content,
-      script: this.#templates.render("script", { key }),
-      events: `/events?key=${key}`,
-    });
+    if (phase !== "open") return this.#document(status, { content });
+    const script = this.#templates.render("script", { key });
+    return this.#document(status, { content, script, events: `/events?key=${key}` });
   }
 
   /** The parts of the page that change, as HTML. */
@@ -78,30 +138,22 @@ export class AuthorizationPage {
   }
 
   /** A page that reveals nothing about the flow. */
-  rejection({ status, title, hint, allow }: Rejection, nonce: string): LoopbackPage {
+  rejection({ status, title, hint, headers }: Rejection): LoopbackPage {
     const content = this.#templates.render("rejection", { title, hint });
-    const page = this.#document(status, nonce, { content });
-    return allow === undefined ? page : { ...page, headers: { ...page.headers, allow } };
+    return this.#document(status, { content }, headers);
   }
 
   script(): LoopbackPage {
-    return {
-      kind: "page",
-      status: 200,
-      headers: { ...SECURITY_HEADERS, "content-type": "text/javascript; charset=utf-8" },
-      body: this.#script,
-    };
+    const headers = { ...SECURITY_HEADERS, "content-type": "text/javascript; charset=utf-8" };
+    return { kind: "page", status: 200, headers, body: this.#script };
   }
 
   #document(
     status: number,
-    nonce: string,
-    {
-      content,
-      script = null,
-      events = "",
-    }: { content: Html; script?: Html | null; events?: string },
+    values: { content: Html; script?: Html; events?: string },
+    moreHeaders: Readonly<Record<string, string>> = {},
   ): LoopbackPage {
+    const nonce = this.#createNonce();
     const policy = [
       "default-src 'none'",
       "script-src 'self'",
@@ -116,54 +168,37 @@ export class AuthorizationPage {
       ...SECURITY_HEADERS,
       "content-type": "text/html; charset=utf-8",
       "content-security-policy": policy.join("; "),
+      ...moreHeaders,
     };
-    const values = { nonce, style: this.#style, script, events, content };
-    return { kind: "page", status, headers, body: this.#templates.render("document", values).text };
+    const fixed = { nonce, style: this.#style, script: null, events: "" };
+    const { text } = this.#templates.render("document", { ...fixed, ...values });
+    return { kind: "page", status, headers, body: text };
   }
 
   #status(model: PageModel): Html {
-    const { state, tone, title, text, webexMessage = null } = describeStatus(model);
-    return this.#templates.render("status", {
-      state,
-      tone,
-      title,
-      text,
-      final: model.phase === "open" ? "no" : "yes",
-      webexMessage:
-        webexMessage === null
-          ? null
-          : this.#templates.render("webex-message", { text: webexMessage }),
-    });
+    const { state, tone, title, text, webexMessage: quote = null } = describeStatus(model);
+    const final = model.phase === "open" ? "no" : "yes";
+    const webexMessage = quote && this.#templates.render("webex-message", { text: quote });
+    return this.#templates.render("status", { state, tone, title, text, final, webexMessage });
   }
 
-  #notices(model: PageModel): Html {
-    const notices = model.notices.filter(
-      ({ code, severity }) => severity !== "info" && !HIDDEN_NOTICES.has(code),
-    );
-    return this.#templates.render("notices", {
-      notices: notices.map((notice) => this.#notice(model, notice)),
-      hidden: notices.length === 0 ? "hidden" : null,
-    });
-  }
-
-  #notice(
-    { organizations }: PageModel,
-    { code, severity, message, hint, orgId }: PageNotice,
-  ): Html {
-    const organization = organizations.find((candidate) => candidate.orgId === orgId);
-    return this.#templates.render("notice", {
-      code,
-      severity,
-      message: organization === undefined ? message : `${organization.orgName}: ${message}`,
-      hint,
-    });
+  #notices({ notices, organizations }: PageModel): Html {
+    const shown = notices
+      // The page shows missing authorizations in another way.
+      .filter(({ code, severity }) => severity !== "info" && code !== "authorizationRequired")
+      .map(({ code, severity, message, hint, orgId }) => {
+        const orgName = organizations.find((organization) => organization.orgId === orgId)?.orgName;
+        const text = orgName === undefined ? message : `${orgName}: ${message}`;
+        return this.#templates.render("notice", { code, severity, message: text, hint });
+      });
+    const hidden = shown.length === 0 ? "hidden" : null;
+    return this.#templates.render("notices", { notices: shown, hidden });
   }
 
   #organizations(model: PageModel): Html {
     const { organizations } = model;
     const isOpen = model.phase === "open";
-    // There is only one AUTHORIZE: which organization it authorizes depends on who signs in at
-    // Webex.
+    // There is only one AUTHORIZE, because who signs in at Webex decides on the organization.
     const first =
       organizations.find(({ state }) => state === "required") ??
       organizations.find((organization) => needsAttention(model, organization));
@@ -171,18 +206,12 @@ export class AuthorizationPage {
       this.#organization(model, organization, isOpen && organization === first),
     );
     if (isOpen && first === undefined) rows.push(this.#newOrganization(model));
-    return this.#templates.render("organizations", {
-      rows,
-      permissions: isOpen ? this.#permissions() : null,
-      hidden: rows.length === 0 ? "hidden" : null,
-    });
-  }
-
-  #permissions(): Html {
     const scopes = REQUIRED_SCOPES.map((scope) =>
       this.#templates.render("permission", { scope, label: SCOPE_LABELS[scope] }),
     );
-    return this.#templates.render("permissions", { scopes });
+    const permissions = isOpen ? this.#templates.render("permissions", { scopes }) : null;
+    const hidden = rows.length === 0 ? "hidden" : null;
+    return this.#templates.render("organizations", { rows, permissions, hidden });
   }
 
   #organization(model: PageModel, organization: Authorization, hasLink: boolean): Html {
@@ -218,21 +247,18 @@ export class AuthorizationPage {
 
   #details(organization: Authorization): Html {
     const { authorizedBy, refreshTokenExpiresAt: iso, scopes } = organization;
-    const missing = missingScopes(organization);
     const granted = REQUIRED_SCOPES.filter((scope) => scopes.includes(scope));
-    const labels = granted.map((scope) => SCOPE_LABELS[scope]);
-    const expiry =
-      iso === null ? null : this.#templates.render("expiry", { iso, text: formatDate(iso) });
+    const labels = granted.map((scope) => SCOPE_LABELS[scope]).join(", ");
+    const expiry = iso && this.#templates.render("expiry", { iso, text: formatDate(iso) });
     const details: [string, string | Html | null][] = [
       ["Authorized by", authorizedBy],
       ["Valid until", expiry],
-      ["Can read", labels.length === 0 ? "Nothing that presence requires" : labels.join(", ")],
-      ["Missing scopes", missing.length === 0 ? null : missing.join(", ")],
+      ["Can read", labels || "Nothing that presence requires"],
+      ["Missing scopes", missingScopes(organization).join(", ") || null],
     ];
+    const known = details.filter(([, value]) => value !== null);
     return this.#templates.render("details", {
-      details: details
-        .filter(([, value]) => value !== null)
-        .map(([label, value]) => this.#templates.render("detail", { label, value })),
+      details: known.map(([label, value]) => this.#templates.render("detail", { label, value })),
     });
   }
 
@@ -243,19 +269,16 @@ export class AuthorizationPage {
   #authorizeLink({ key, attempt, organizations }: PageModel, name: string): Html {
     const isInProgress = attempt.kind === "waiting" || attempt.kind === "finishing";
     const isSecondary = isInProgress || organizations.some(({ state }) => state === "valid");
-    return this.#templates.render("authorize", {
-      key,
-      name,
-      emphasis: isSecondary ? "second" : "first",
-    });
+    const emphasis = isSecondary ? "second" : "first";
+    return this.#templates.render("authorize", { key, name, emphasis });
   }
 
   #finish(model: PageModel): Html {
     if (model.phase !== "open") return this.#templates.render("hidden-part", { part: "finish" });
     const isReady = canComplete(model);
-    const seconds = model.remainingSeconds;
+    const { key, remainingSeconds: seconds } = model;
     return this.#templates.render("finish", {
-      key: model.key,
+      key,
       emphasis: isReady ? "first" : "second",
       disabled: isReady ? null : "disabled",
       explanation: isReady
@@ -268,17 +291,11 @@ export class AuthorizationPage {
 
   #help({ phase, clientId }: PageModel): Html {
     if (phase !== "open") return this.#templates.render("hidden-part", { part: "help" });
-    return this.#templates.render("help", {
-      clientId: clientId === null ? null : this.#templates.render("client-id", { clientId }),
-    });
+    const which = clientId && this.#templates.render("client-id", { clientId });
+    return this.#templates.render("help", { clientId: which });
   }
 }
 
 function formatDate(iso: string): string {
-  return new Date(iso).toLocaleDateString("en-GB", {
-    day: "numeric",
-    month: "long",
-    year: "numeric",
-    timeZone: "UTC",
-  });
+  return new Date(iso).toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
 }

@@ -1,6 +1,6 @@
 import type { Subscribable } from "../../faults/emitter.js";
-import type { Fault } from "../../faults/fault.js";
-import type { FlowState } from "../flow.js";
+import type { Fault, FaultCode } from "../../faults/fault.js";
+import type { FlowView } from "../flow.js";
 import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 
 /** A problem of the worker, in the words of its status. */
@@ -24,15 +24,12 @@ export interface PageNotices {
 
 /** The state of the latest attempt. `webexMessage` is sanitized text from Webex. */
 export type Attempt =
-  | { readonly kind: "none" }
-  | { readonly kind: "waiting" }
-  | { readonly kind: "finishing" }
+  | { readonly kind: "none" | "waiting" | "finishing" }
   | { readonly kind: "authorized"; readonly authorization: Authorization }
-  | { readonly kind: "denied"; readonly webexMessage: string | null }
   | {
-      readonly kind: "failed";
+      readonly kind: "denied" | "failed";
       readonly title: string;
-      readonly hint: string;
+      readonly text: string;
       readonly webexMessage: string | null;
     };
 
@@ -58,7 +55,7 @@ export interface StatusMessage {
   readonly webexMessage?: string | null;
 }
 
-export function canComplete({ organizations }: Pick<PageModel, "organizations">): boolean {
+export function canComplete({ organizations }: PageModel): boolean {
   return organizations.some(({ state }) => state === "valid");
 }
 
@@ -67,10 +64,7 @@ export function missingScopes({ scopes }: Authorization): readonly string[] {
 }
 
 /** Whether an organization has to be authorized again, or its presence cannot be read. */
-export function needsAttention(
-  model: Pick<PageModel, "notices">,
-  organization: Authorization,
-): boolean {
+export function needsAttention(model: PageModel, organization: Authorization): boolean {
   return (
     organization.state === "required" ||
     missingScopes(organization).length > 0 ||
@@ -78,7 +72,7 @@ export function needsAttention(
   );
 }
 
-function hasErrors({ notices }: Pick<PageModel, "notices">, { orgId }: Authorization): boolean {
+function hasErrors({ notices }: PageModel, { orgId }: Authorization): boolean {
   return notices.some((notice) => notice.severity === "error" && notice.orgId === orgId);
 }
 
@@ -106,30 +100,19 @@ export function describeStatus(model: PageModel): StatusMessage {
     case "authorized":
       return describeAuthorized(model, attempt.authorization);
     case "denied":
-      return {
-        state: "denied",
-        tone: "caution",
-        title: "Declined at Webex",
-        text: "The request was declined, and nothing has changed. To try again, press AUTHORIZE and sign in as an administrator of the organization.",
-        webexMessage: attempt.webexMessage,
-      };
-    case "failed":
-      return {
-        state: "failed",
-        tone: "bad",
-        title: attempt.title,
-        text: attempt.hint,
-        webexMessage: attempt.webexMessage,
-      };
+    case "failed": {
+      const { kind: state, title, text, webexMessage } = attempt;
+      return { state, tone: state === "denied" ? "caution" : "bad", title, text, webexMessage };
+    }
   }
 }
 
 /** The state and message of the flow. `orgNames`: the organizations authorized in this flow. */
 export function flowOutcome(
-  model: PageModel,
+  { phase, endReason, attempt }: PageModel,
   orgNames: readonly string[],
-): { state: FlowState; message: string | null } {
-  switch (model.phase) {
+): Pick<FlowView, "state" | "message"> {
+  switch (phase) {
     case "completed":
       return {
         state: "authorized",
@@ -138,62 +121,68 @@ export function flowOutcome(
     case "expired":
       return { state: "expired", message: "Nobody authorized in time." };
     case "cancelled":
-      return {
-        state: "cancelled",
-        message: model.endReason ?? "The authorization was cancelled.",
-      };
-    case "open": {
-      const { kind } = model.attempt;
-      if (kind !== "denied" && kind !== "failed") return { state: "waiting", message: null };
-      const { title, text } = describeStatus(model);
-      return { state: kind, message: `${title}. ${text}` };
-    }
+      return { state: "cancelled", message: endReason ?? "The authorization was cancelled." };
+    case "open":
+      return attempt.kind === "denied" || attempt.kind === "failed"
+        ? { state: attempt.kind, message: `${attempt.title}. ${attempt.text}` }
+        : { state: "waiting", message: null };
   }
 }
 
-/** An error that Webex reported in the redirect (RFC 6749, 4.1.2.1). */
-export function attemptFromError(error: string, webexMessage: string | null): Attempt {
+/** An error that Webex reported in the redirect (RFC 6749, 4.1.2.1), with untrusted text. */
+export function attemptFromError(error: string, description: string | null): Attempt {
+  const webexMessage = sanitizeText(description);
   switch (error) {
     case "access_denied":
-      return { kind: "denied", webexMessage };
-    case "invalid_scope":
       return {
-        kind: "failed",
-        title: "The integration lacks a scope",
-        hint: `Webex refused the requested scopes. Add ${REQUIRED_SCOPES.join(" and ")} to the integration at developer.webex.com, then press AUTHORIZE again.`,
+        kind: "denied",
+        title: "Declined at Webex",
+        text: "The request was declined, and nothing has changed. To try again, press AUTHORIZE and sign in as an administrator of the organization.",
         webexMessage,
       };
+    case "invalid_scope":
+      return failed(
+        "The integration lacks a scope",
+        `Webex refused the requested scopes. Add ${REQUIRED_SCOPES.join(" and ")} to the integration at developer.webex.com, then press AUTHORIZE again.`,
+        webexMessage,
+      );
     case "server_error":
     case "temporarily_unavailable":
-      return {
-        kind: "failed",
-        title: "Webex has a temporary problem",
-        hint: "The cause is not on this machine. Wait a minute, then press AUTHORIZE again.",
+      return failed(
+        "Webex has a temporary problem",
+        "The cause is not on this machine. Wait a minute, then press AUTHORIZE again.",
         webexMessage,
-      };
+      );
     default:
-      return {
-        kind: "failed",
-        title: "Webex refused the request",
-        hint: "Make sure that the client id and the redirect URI of the integration at developer.webex.com are the ones in use here, then press AUTHORIZE again.",
+      return failed(
+        "Webex refused the request",
+        "Make sure that the client id and the redirect URI of the integration at developer.webex.com are the ones in use here, then press AUTHORIZE again.",
         webexMessage,
-      };
+      );
   }
 }
+
+const FAULT_TITLES: Partial<Record<FaultCode, string>> = {
+  defect: "Internal error",
+  keychainLocked: "The keychain is locked",
+  keychainUnavailable: "The keychain is not available",
+  webexUnreachable: "Webex cannot be reached",
+  rateLimited: "Webex limits the number of requests",
+  webexError: "Webex has a temporary problem",
+  clientNotConfigured: "The integration is not configured",
+  forbidden: "This account cannot authorize",
+  refused: "This account cannot authorize",
+};
 
 /**
  * A failure after the consent at Webex. `isRetrying`: the worker has the tokens in memory and keeps
  * trying to store them.
  */
-export function attemptFromFault(fault: Fault, isRetrying: boolean): Attempt {
-  const { code, message, hint } = fault;
+export function attemptFromFault({ code, message, hint }: Fault, isRetrying: boolean): Attempt {
+  const title = FAULT_TITLES[code] ?? "Webex refused the authorization";
   if (code === "defect") {
-    return {
-      kind: "failed",
-      title: "Internal error",
-      hint: "The log of the worker contains the details. Press AUTHORIZE to try again.",
-      webexMessage: null,
-    };
+    const text = "The log of the worker contains the details. Press AUTHORIZE to try again.";
+    return failed(title, text);
   }
   const sentences = isRetrying
     ? [
@@ -202,34 +191,20 @@ export function attemptFromFault(fault: Fault, isRetrying: boolean): Attempt {
         "The worker tries again automatically, and this page shows when it has succeeded.",
       ]
     : [message, hint, "Then press AUTHORIZE again."];
-  return {
-    kind: "failed",
-    title: faultTitle(fault),
-    hint: sentences.filter(Boolean).join(" "),
-    webexMessage: null,
-  };
+  return failed(title, sentences.filter(Boolean).join(" "));
 }
 
-function faultTitle({ code }: Fault): string {
-  switch (code) {
-    case "keychainLocked":
-      return "The keychain is locked";
-    case "keychainUnavailable":
-      return "The keychain is not available";
-    case "webexUnreachable":
-      return "Webex cannot be reached";
-    case "rateLimited":
-      return "Webex limits the number of requests";
-    case "webexError":
-      return "Webex has a temporary problem";
-    case "clientNotConfigured":
-      return "The integration is not configured";
-    case "forbidden":
-    case "refused":
-      return "This account cannot authorize";
-    default:
-      return "Webex refused the authorization";
-  }
+function failed(title: string, text: string, webexMessage: string | null = null): Attempt {
+  return { kind: "failed", title, text, webexMessage };
+}
+
+/**
+ * Makes untrusted text fit for display: without control, format and lone surrogate characters, and
+ * at most 300 characters long. Returns null if nothing is left.
+ */
+export function sanitizeText(text: string | null): string | null {
+  const clean = text?.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "").trim() ?? "";
+  return clean === "" ? null : Array.from(clean).slice(0, 300).join("");
 }
 
 function describeStart(model: PageModel): StatusMessage {

@@ -3,6 +3,7 @@ import type { Writable } from "node:stream";
 import { AbstractMessageWriter } from "vscode-jsonrpc";
 import type { Message, MessageWriter } from "vscode-jsonrpc";
 
+import { withTimeout } from "../system-clock.js";
 import { FrameBuffer } from "./framing.js";
 import type { RequestIds } from "./validating-reader.js";
 
@@ -27,18 +28,18 @@ export interface WriterCallbacks {
  * exception: the only sign of a lost host is `failed`.
  */
 export class BatchingWriter extends AbstractMessageWriter implements MessageWriter {
+  isCongested = false;
+  isOverloaded = false;
   readonly #output: Writable;
   readonly #ids: RequestIds;
   readonly #callbacks: WriterCallbacks;
   readonly #batch = new FrameBuffer();
-  #scheduled = false;
+  #isScheduled = false;
   #pendingWrites = 0;
-  #isCongested = false;
-  #isOverloaded = false;
   #isSealed = false;
   #hasFailed = false;
-  readonly #idleWaiters = new Set<() => void>();
-  readonly #drainWaiters = new Set<() => void>();
+  #idleWaiters: (() => void)[] = [];
+  #drainWaiters: (() => void)[] = [];
 
   constructor(output: Writable, ids: RequestIds, callbacks: WriterCallbacks) {
     super();
@@ -50,80 +51,44 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     output.on("close", () => this.#fail());
   }
 
-  get isCongested(): boolean {
-    return this.#isCongested;
-  }
-
-  get isOverloaded(): boolean {
-    return this.#isOverloaded;
-  }
-
   /** Called by vscode-jsonrpc. A response gets back the id of its request. */
   write(message: Message): Promise<void> {
-    const response = message as Message & { id?: number | null; method?: string };
-    if (response.method === undefined && typeof response.id === "number") {
-      this.send({ ...response, id: this.#ids.remove(response.id) });
-    } else {
-      this.send(message);
-    }
+    const { id, method } = message as Message & { id?: number | null; method?: string };
+    if (method !== undefined || typeof id !== "number") this.send(message);
+    else this.send({ ...message, id: this.#ids.remove(id) });
     return DONE;
   }
 
   send(message: object): void {
     if (this.#isSealed) return;
-    this.#batch.add(this.#toJson(message));
+    this.#batch.add(toJson(message));
     if (this.#batch.length > EARLY_WRITE_BYTES) {
       this.#writeBatch();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
+    } else if (!this.#isScheduled) {
+      this.#isScheduled = true;
       process.nextTick(() => {
-        this.#scheduled = false;
+        this.#isScheduled = false;
         this.#writeBatch();
       });
     }
   }
 
   /** Accepts nothing more; what was accepted is still written. */
-  seal(): void {
+  end(): void {
     this.#isSealed = true;
   }
 
-  end(): void {
-    this.seal();
-  }
-
   /** Resolves when all output is written or has failed, at the latest after `deadlineMs`. */
-  flush(deadlineMs: number): Promise<void> {
-    if (this.#isIdle()) return DONE;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#idleWaiters.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, deadlineMs);
-      this.#idleWaiters.add(done);
-    });
+  async flush(deadlineMs: number): Promise<void> {
+    if (this.#isIdle()) return;
+    const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    await withTimeout(idle, deadlineMs, undefined);
   }
 
   /** Resolves when the peer has read the unsent output, or is gone. */
   whenDrained(): Promise<void> {
-    if (!this.#isOverloaded || this.#hasFailed) return DONE;
-    return new Promise((resolve) => this.#drainWaiters.add(resolve));
-  }
-
-  #toJson(message: object): string {
-    try {
-      return JSON.stringify(message);
-    } catch {
-      // A result that JSON cannot represent is a defect, but its request needs an answer.
-      const id = (message as { id?: unknown }).id ?? null;
-      return JSON.stringify({
-        jsonrpc: "2.0",
-        id,
-        error: { code: -32603, message: "The result cannot be serialized as JSON." },
-      });
-    }
+    if (!this.isOverloaded || this.#hasFailed) return DONE;
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
   }
 
   #writeBatch(): void {
@@ -135,18 +100,18 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
       this.#settleIdle();
     });
     if (hasCapacity) return;
-    this.#isCongested = true;
-    if (!this.#isOverloaded && this.#output.writableLength > MAX_UNSENT_BYTES) {
-      this.#isOverloaded = true;
+    this.isCongested = true;
+    if (!this.isOverloaded && this.#output.writableLength > MAX_UNSENT_BYTES) {
+      this.isOverloaded = true;
       this.#callbacks.overloaded();
     }
   }
 
   #onDrain(): void {
-    if (this.#hasFailed || !this.#isCongested) return;
-    this.#isCongested = false;
-    this.#isOverloaded = false;
-    this.#resolveAll(this.#drainWaiters);
+    if (this.#hasFailed || !this.isCongested) return;
+    this.isCongested = false;
+    this.isOverloaded = false;
+    for (const resolve of this.#drainWaiters.splice(0)) resolve();
     this.#callbacks.drained();
   }
 
@@ -155,7 +120,7 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
     this.#hasFailed = true;
     this.#isSealed = true;
     this.#batch.clear();
-    this.#resolveAll(this.#drainWaiters);
+    for (const resolve of this.#drainWaiters.splice(0)) resolve();
     this.#settleIdle();
     this.#callbacks.failed();
   }
@@ -165,13 +130,17 @@ export class BatchingWriter extends AbstractMessageWriter implements MessageWrit
   }
 
   #settleIdle(): void {
-    if (this.#isIdle()) this.#resolveAll(this.#idleWaiters);
+    if (this.#isIdle()) for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
+}
 
-  #resolveAll(waiters: Set<() => void>): void {
-    for (const resolve of [...waiters]) {
-      waiters.delete(resolve);
-      resolve();
-    }
+function toJson(message: object): string {
+  try {
+    return JSON.stringify(message);
+  } catch {
+    // A result that JSON cannot represent is a defect, but its request needs an answer.
+    const { id = null } = message as { id?: unknown };
+    const error = { code: -32603, message: "The result cannot be serialized as JSON." };
+    return JSON.stringify({ jsonrpc: "2.0", id, error });
   }
 }

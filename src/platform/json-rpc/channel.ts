@@ -76,9 +76,18 @@ export class JsonRpcChannel implements Channel {
             : next(message),
       },
     });
-    connection.onRequest((method: string, params: unknown, token: CancellationToken) =>
-      this.#answer(handlers, method, params, token as RequestCancellation),
-    );
+    connection.onRequest((method: string, params: unknown, token: CancellationToken) => {
+      this.#queuedRequests -= 1;
+      const call = token as RequestCancellation;
+      if (call.isCancelled || this.#hasEnded)
+        return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.");
+      try {
+        const result = handlers.request(method, params, call);
+        return result instanceof Promise ? this.#answerAsync(result, call) : result;
+      } catch (error) {
+        return toResponseError(error);
+      }
+    });
     connection.onNotification((method: string, params: unknown) =>
       handlers.notification(method, params),
     );
@@ -102,28 +111,9 @@ export class JsonRpcChannel implements Channel {
   }
 
   dispose(): void {
-    this.#hasEnded = true;
-    this.#cancelLive();
-    this.#writer?.seal();
+    this.#stop();
     this.#connection?.dispose();
     this.#connection = null;
-  }
-
-  #answer(
-    handlers: ChannelHandlers,
-    method: string,
-    params: unknown,
-    call: RequestCancellation,
-  ): unknown {
-    this.#queuedRequests -= 1;
-    if (call.isCancelled || this.#hasEnded)
-      return new ResponseError(REQUEST_CANCELLED, "The request was cancelled.");
-    try {
-      const result = handlers.request(method, params, call);
-      return result instanceof Promise ? this.#answerAsync(result, call) : result;
-    } catch (error) {
-      return toResponseError(error);
-    }
   }
 
   async #answerAsync(result: Promise<unknown>, call: RequestCancellation): Promise<unknown> {
@@ -147,13 +137,13 @@ export class JsonRpcChannel implements Channel {
 
   #end(end: ChannelEndReason): void {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#writer?.seal();
-    this.#cancelLive();
+    this.#stop();
     this.#onEnd?.(end);
   }
 
-  #cancelLive(): void {
+  #stop(): void {
+    this.#hasEnded = true;
+    this.#writer?.end();
     for (const call of this.#liveRequests) call.cancel();
     this.#liveRequests.clear();
   }
@@ -165,18 +155,12 @@ function nextTurn(): Promise<void> {
 
 /** The peer learns nothing of an error that is not a `WireError`. */
 function toResponseError(error: unknown): ResponseError<unknown> {
-  if (isWireError(error)) return new ResponseError(error.code, error.message, error.data);
+  if (typeof error === "object" && error !== null && Object.hasOwn(error, "code")) {
+    // An own property: a DOMException inherits a numeric `code`.
+    const { code, message, data } = error as WireError;
+    if (Number.isInteger(code)) return new ResponseError(code, message, data);
+  }
   return new ResponseError(INTERNAL_ERROR, "Internal error.");
-}
-
-function isWireError(error: unknown): error is WireError {
-  // An own property: a DOMException inherits a numeric `code`.
-  return (
-    typeof error === "object" &&
-    error !== null &&
-    Object.hasOwn(error, "code") &&
-    Number.isInteger((error as WireError).code)
-  );
 }
 
 /**
@@ -187,32 +171,25 @@ function isWireError(error: unknown): error is WireError {
 class RequestCancellation
   implements AbstractCancellationTokenSource, CancellationToken, RequestCall
 {
+  readonly token = this;
   readonly onCancellationRequested: CancellationToken["onCancellationRequested"] = Event.None;
+  isCancelled = false;
   #controller: AbortController | null = null;
-  #isCancelled = false;
-
-  get token(): CancellationToken {
-    return this;
-  }
 
   get isCancellationRequested(): boolean {
-    return this.#isCancelled;
-  }
-
-  get isCancelled(): boolean {
-    return this.#isCancelled;
+    return this.isCancelled;
   }
 
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.#isCancelled) this.#controller.abort();
+      if (this.isCancelled) this.#controller.abort();
     }
     return this.#controller.signal;
   }
 
   cancel(): void {
-    this.#isCancelled = true;
+    this.isCancelled = true;
     this.#controller?.abort();
   }
 
@@ -222,7 +199,7 @@ class RequestCancellation
 }
 
 const queue: (() => void)[] = [];
-let scheduled = false;
+let isScheduled = false;
 
 /**
  * Gives the platform-independent part of vscode-jsonrpc the runtime functions that it needs.
@@ -233,51 +210,28 @@ let scheduled = false;
  * stay.
  */
 function installRuntimeLayer(): void {
-  // Buffers, encoders and streams are needed only by the library's own reader and writer.
-  const current =
-    currentRuntime() ??
-    ({
-      console,
-      timer: { setTimeout: setTimer, setInterval: setRepeatingTimer },
-    } as unknown as RAL);
-  if (current.timer.setImmediate !== queueTask)
-    RAL.install({ ...current, timer: { ...current.timer, setImmediate: queueTask } });
-}
-
-function currentRuntime(): RAL | null {
+  let current: RAL;
   try {
-    return RAL();
+    current = RAL();
   } catch {
-    return null;
+    // All else that the library can use is needed only by its own reader, writer and cancellation.
+    current = { console, timer: {} } as unknown as RAL;
   }
+  RAL.install({ ...current, timer: { ...current.timer, setImmediate: queueTask } });
 }
 
+/** The library never disposes of a task. */
 function queueTask(callback: () => void): { dispose(): void } {
   queue.push(callback);
-  if (!scheduled) {
-    scheduled = true;
+  if (!isScheduled) {
+    isScheduled = true;
     setImmediate(runTurn);
   }
-  return {
-    dispose: () => {
-      const index = queue.indexOf(callback);
-      if (index >= 0) queue.splice(index, 1);
-    },
-  };
+  return { dispose: () => undefined };
 }
 
 function runTurn(): void {
   for (let handled = 0; handled < MESSAGES_PER_TURN; handled += 1) queue.shift()?.();
-  scheduled = queue.length > 0;
-  if (scheduled) setImmediate(runTurn);
-}
-
-function setTimer(callback: () => void, ms: number): { dispose(): void } {
-  const timer = setTimeout(callback, ms);
-  return { dispose: () => clearTimeout(timer) };
-}
-
-function setRepeatingTimer(callback: () => void, ms: number): { dispose(): void } {
-  const timer = setInterval(callback, ms);
-  return { dispose: () => clearInterval(timer) };
+  isScheduled = queue.length > 0;
+  if (isScheduled) setImmediate(runTurn);
 }

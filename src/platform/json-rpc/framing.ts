@@ -11,6 +11,7 @@ const COLON = 58;
 const IS_TOKEN_BYTE = Array.from({ length: 256 }, (_, byte) =>
   /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)),
 );
+const DECIMAL = /^[ \t]*\d+[ \t]*$/;
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)"?/i;
 
 const MIN_BYTES = 16 * 1024;
@@ -20,7 +21,7 @@ const MAX_KEPT_BYTES = 2 * 1024 * 1024;
 const MAX_BYTES_PER_CHARACTER = 3;
 const MAX_FRAME_HEADER_BYTES = 40;
 
-export interface FrameHandler {
+interface FrameHandler {
   body(bytes: Buffer): void;
   /** The stream can no longer be parsed. Called once, and last. */
   invalid(reason: string): void;
@@ -41,7 +42,7 @@ export class FrameParser {
   #colonIndex = -1;
   #isAfterCarriageReturn = false;
   #contentLength: number | null = null;
-  #isInBody = false;
+  /** Of the body; 0 in a header. */
   #missingBytes = 0;
   #parts: Buffer[] = [];
 
@@ -52,7 +53,8 @@ export class FrameParser {
   push(chunk: Buffer): void {
     let index = 0;
     while (index < chunk.length && !this.#isInvalid) {
-      index = this.#isInBody ? this.#readBody(chunk, index) : this.#readHeader(chunk, index);
+      index =
+        this.#missingBytes > 0 ? this.#readBody(chunk, index) : this.#readHeader(chunk, index);
     }
   }
 
@@ -94,27 +96,19 @@ export class FrameParser {
       return;
     }
     const name = this.#line.toString("latin1", 0, this.#colonIndex).toLowerCase();
-    const value = this.#line
-      .toString("latin1", this.#colonIndex + 1, this.#lineLength)
-      .replace(/^[ \t]+|[ \t]+$/g, "");
+    const value = this.#line.toString("latin1", this.#colonIndex + 1, this.#lineLength);
     this.#lineLength = 0;
     this.#colonIndex = -1;
     this.#isAfterCarriageReturn = false;
-    if (name === "content-length") this.#parseContentLength(value);
-    else if (name === "content-type") this.#checkContentType(value);
-  }
-
-  #parseContentLength(value: string): void {
-    if (this.#contentLength !== null) this.#fail("a header has two Content-Length lines");
-    else if (!/^\d+$/.test(value)) this.#fail("a Content-Length is not a decimal number");
-    else if (Number(value) > MAX_BODY_BYTES) this.#fail("a Content-Length is over 64 MiB");
-    else this.#contentLength = Number(value);
-  }
-
-  #checkContentType(value: string): void {
-    const charset = CHARSET.exec(value)?.[1]?.toLowerCase();
-    if (charset !== undefined && charset !== "utf-8" && charset !== "utf8")
-      this.#fail("a body is not UTF-8");
+    if (name === "content-length") {
+      if (this.#contentLength !== null) this.#fail("a header has two Content-Length lines");
+      else if (!DECIMAL.test(value)) this.#fail("a Content-Length is not a decimal number");
+      else if (Number(value) > MAX_BODY_BYTES) this.#fail("a Content-Length is over 64 MiB");
+      else this.#contentLength = Number(value);
+    } else if (name === "content-type") {
+      const charset = CHARSET.exec(value)?.[1] ?? "utf-8";
+      if (!/^utf-?8$/i.test(charset)) this.#fail("a body is not UTF-8");
+    }
   }
 
   #endHeader(): void {
@@ -127,27 +121,18 @@ export class FrameParser {
     this.#headerBytes = 0;
     this.#isAfterCarriageReturn = false;
     if (this.#missingBytes === 0) this.#handler.body(Buffer.alloc(0));
-    else this.#isInBody = true;
   }
 
   #readBody(chunk: Buffer, start: number): number {
-    const end = Math.min(chunk.length, start + this.#missingBytes);
-    const part = chunk.subarray(start, end);
+    const part = chunk.subarray(start, start + this.#missingBytes);
     this.#missingBytes -= part.length;
-    if (this.#missingBytes > 0) {
-      this.#parts.push(part);
-      return end;
+    this.#parts.push(part);
+    if (this.#missingBytes === 0) {
+      const parts = this.#parts;
+      this.#parts = [];
+      this.#handler.body(parts.length === 1 ? part : Buffer.concat(parts));
     }
-    this.#isInBody = false;
-    const parts = this.#parts;
-    if (parts.length === 0) {
-      this.#handler.body(part);
-      return end;
-    }
-    this.#parts = [];
-    parts.push(part);
-    this.#handler.body(Buffer.concat(parts));
-    return end;
+    return start + part.length;
   }
 
   #fail(reason: string): void {
@@ -160,31 +145,33 @@ export class FrameParser {
 
 /** Messages with their headers as one sequence of bytes; each text is encoded only once. */
 export class FrameBuffer {
-  #bytes = Buffer.alloc(0);
-  #length = 0;
-
   /** In bytes. */
-  get length(): number {
-    return this.#length;
-  }
+  length = 0;
+  #bytes = Buffer.alloc(0);
 
   add(body: string): void {
-    this.#reserve(MAX_FRAME_HEADER_BYTES + body.length * MAX_BYTES_PER_CHARACTER);
+    const maxBytes = MAX_FRAME_HEADER_BYTES + body.length * MAX_BYTES_PER_CHARACTER;
+    const needed = this.length + maxBytes;
+    if (needed > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, this.#bytes.length * 2, needed));
+      this.#bytes.copy(grown, 0, 0, this.length);
+      this.#bytes = grown;
+    }
     // Most bodies are ASCII: then this header is right, and the body need not be moved.
     const asciiHeader = headerFor(body.length);
-    const start = this.#length + asciiHeader.length;
+    const start = this.length + asciiHeader.length;
     const bytes = this.#bytes.write(body, start, "utf8");
     const header = bytes === body.length ? asciiHeader : headerFor(bytes);
     const shift = header.length - asciiHeader.length;
     if (shift > 0) this.#bytes.copyWithin(start + shift, start, start + bytes);
-    this.#bytes.write(header, this.#length, "latin1");
-    this.#length += header.length + bytes;
+    this.#bytes.write(header, this.length, "latin1");
+    this.length += header.length + bytes;
   }
 
   /** Returns everything that was added, and empties the buffer. */
   drain(): Buffer {
-    const drained = this.#bytes.subarray(0, this.#length);
-    this.#length = 0;
+    const drained = this.#bytes.subarray(0, this.length);
+    this.length = 0;
     if (this.#bytes.length <= MAX_KEPT_BYTES) return Buffer.from(drained);
     this.#bytes = Buffer.alloc(0);
     return drained;
@@ -192,15 +179,7 @@ export class FrameBuffer {
 
   clear(): void {
     this.#bytes = Buffer.alloc(0);
-    this.#length = 0;
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
-    if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, this.#bytes.length * 2, needed));
-    this.#bytes.copy(grown, 0, 0, this.#length);
-    this.#bytes = grown;
+    this.length = 0;
   }
 }
 

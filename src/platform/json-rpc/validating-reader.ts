@@ -110,31 +110,22 @@ export class ValidatingReader extends AbstractMessageReader {
 
   #handleBody(body: Buffer): void {
     const message = parseMessage(body);
-    switch (message.kind) {
-      case "rejected":
-        this.#callbacks.rejected(message.id, message.code, message.message);
-        return;
-      case "request":
-        this.#callbacks.requestQueued();
-        this.#deliver({
-          id: this.#ids.add(message.id),
-          method: message.method,
-          params: message.params,
-        });
-        return;
-      case "notification":
-        if (message.method === CANCEL) this.#cancel(message.params);
-        else this.#deliver({ method: message.method, params: message.params });
-        return;
-      case "response":
-        return;
+    if (message === null) return;
+    if ("code" in message) {
+      this.#callbacks.rejected(message.id, message.code, message.message);
+      return;
     }
-  }
-
-  #cancel(params: unknown): void {
-    const { id } = (params ?? {}) as { id?: unknown };
-    for (const serial of this.#ids.findSerials(id))
-      this.#deliver({ method: CANCEL, params: { id: serial } });
+    const { id, method, params } = message;
+    if (id !== null) {
+      this.#callbacks.requestQueued();
+      this.#deliver({ id: this.#ids.add(id), method, params });
+    } else if (method === CANCEL) {
+      const cancelled = (params as { id?: unknown } | undefined)?.id;
+      for (const serial of this.#ids.findSerials(cancelled))
+        this.#deliver({ method, params: { id: serial } });
+    } else {
+      this.#deliver({ method, params });
+    }
   }
 
   #deliver(message: { id?: number; method: string; params: unknown }): void {
@@ -173,78 +164,61 @@ export class RequestIds {
   }
 }
 
-/** The content of one body. A response is ignored, because the worker sends no requests. */
-type IncomingMessage =
-  | {
-      readonly kind: "request";
-      readonly id: RequestId;
-      readonly method: string;
-      readonly params: unknown;
-    }
-  | { readonly kind: "notification"; readonly method: string; readonly params: unknown }
-  | { readonly kind: "response" }
-  | {
-      readonly kind: "rejected";
-      readonly id: RequestId | null;
-      readonly code: number;
-      readonly message: string;
-    };
+/** A request or a notification, which has no id. */
+interface IncomingMessage {
+  readonly id: RequestId | null;
+  readonly method: string;
+  readonly params: unknown;
+}
 
-/** Parses one body (https://www.jsonrpc.org/specification, sections 4 to 6). Never throws. */
-function parseMessage(body: Buffer): IncomingMessage {
+interface Rejection {
+  readonly id: RequestId | null;
+  readonly code: number;
+  readonly message: string;
+}
+
+/**
+ * Parses one body (https://www.jsonrpc.org/specification, sections 4 to 6). Returns null for a
+ * response, which is ignored because the worker sends no requests. Never throws.
+ */
+function parseMessage(body: Buffer): IncomingMessage | Rejection | null {
   // Buffer's decoding would replace invalid UTF-8 instead of rejecting it.
-  if (!isUtf8(body)) return rejected(null, PARSE_ERROR, "The body is not UTF-8.");
+  if (!isUtf8(body)) return { id: null, code: PARSE_ERROR, message: "The body is not UTF-8." };
   let value: unknown;
   try {
     value = JSON.parse(body.toString("utf8"));
   } catch {
-    return rejected(null, PARSE_ERROR, "The body is not JSON.");
+    return { id: null, code: PARSE_ERROR, message: "The body is not JSON." };
   }
   if (Array.isArray(value))
     return invalid(null, "Batches are not supported: send one message in each body.");
   if (typeof value !== "object" || value === null)
     return invalid(null, "A message must be a JSON object.");
-  return classify(value as Record<string, unknown>);
-}
-
-function classify(message: Record<string, unknown>): IncomingMessage {
-  const { id, method, params } = message;
-  const validId = isValidId(id) ? id : null;
-  if (message.jsonrpc !== "2.0") return invalid(validId, 'The member "jsonrpc" must be "2.0".');
-  if (isResponse(message)) return { kind: "response" };
-  if (typeof method !== "string") return invalid(validId, 'The member "method" must be a string.');
-  if (id !== undefined && validId === null) {
+  const message = value as Record<string, unknown>;
+  const { method, params } = message;
+  const id = isValidId(message.id) ? message.id : null;
+  if (message.jsonrpc !== "2.0") return invalid(id, 'The member "jsonrpc" must be "2.0".');
+  const hasId = id !== null || message.id === null;
+  if (hasId && !("method" in message) && "result" in message !== "error" in message) return null;
+  if (typeof method !== "string") return invalid(id, 'The member "method" must be a string.');
+  if (message.id !== undefined && id === null)
     return invalid(
-      null,
+      id,
       'The member "id" must be a string, or a number that JSON can represent exactly.',
     );
-  }
   if (params !== undefined && (typeof params !== "object" || params === null))
-    return invalid(validId, 'The member "params" must be an object.');
-  return validId === null
-    ? { kind: "notification", method, params }
-    : { kind: "request", id: validId, method, params };
-}
-
-function isResponse(message: Record<string, unknown>): boolean {
-  if ("method" in message || "result" in message === "error" in message) return false;
-  return message.id === null || isValidId(message.id);
+    return invalid(id, 'The member "params" must be an object.');
+  return { id, method, params };
 }
 
 /** An integer beyond 2^53 would be returned as another number, which the host does not know. */
 function isValidId(id: unknown): id is RequestId {
-  if (typeof id === "string") return true;
   return (
-    typeof id === "number" &&
-    Number.isFinite(id) &&
-    (!Number.isInteger(id) || Number.isSafeInteger(id))
+    typeof id === "string" ||
+    (Number.isFinite(id) && (!Number.isInteger(id) || Number.isSafeInteger(id)))
   );
 }
 
-function invalid(id: RequestId | null, message: string): IncomingMessage {
-  return rejected(id, INVALID_REQUEST, message);
-}
-
-function rejected(id: RequestId | null, code: number, message: string): IncomingMessage {
-  return { kind: "rejected", id, code, message };
+function invalid(id: RequestId | null, message: string): Rejection {
+  return { id, code: INVALID_REQUEST, message };
 }

@@ -1,11 +1,14 @@
 import { expect } from "chai";
 
-import { AuthorizationPage } from "../../../src/authorization/page/authorization-page.js";
-import { HtmlTemplates, sanitizeText } from "../../../src/authorization/page/html-template.js";
+import {
+  AuthorizationPage,
+  HtmlTemplates,
+} from "../../../src/authorization/page/authorization-page.js";
 import {
   attemptFromError,
   attemptFromFault,
   describeStatus,
+  sanitizeText,
   type PageModel,
 } from "../../../src/authorization/page/page-model.js";
 import { readAsset } from "../../../src/platform/node-process.js";
@@ -28,7 +31,7 @@ describe("authorization page", () => {
   let page: AuthorizationPage;
 
   before(async () => {
-    page = await AuthorizationPage.load(readAsset);
+    page = await AuthorizationPage.load(readAsset, () => "nonce");
   });
 
   const statuses: [string, Partial<PageModel>, string, string][] = [
@@ -107,7 +110,7 @@ describe("authorization page", () => {
   }
 
   it("has the title and the buttons that the contract names", () => {
-    const { body } = page.document(MODEL, 200, "nonce");
+    const { body } = page.document(MODEL, 200);
     expect(body).to.contain("<title>Webex integration authorization</title>");
     expect(body).to.match(/<a[^>]*data-testid="authorize"[^>]*>AUTHORIZE</);
     expect(body).to.match(/<button[^>]*data-testid="complete"[^>]*>\s*COMPLETE REQUEST\s*</);
@@ -116,7 +119,7 @@ describe("authorization page", () => {
   it("leaves no placeholder, comment or template in a response", () => {
     const organizations = [ACME, BETA_AGAIN, authorizationOf("Gamma", { scopes: [] })];
     for (const model of [MODEL, { ...MODEL, organizations, clientId: null }])
-      expect(page.document(model, 200, "nonce").body).not.to.match(/\{\{|<!--|<template|undefined/);
+      expect(page.document(model, 200).body).not.to.match(/\{\{|<!--|<template|undefined/);
   });
 
   it("describes a grant in the words of a person", () => {
@@ -164,7 +167,7 @@ describe("authorization page", () => {
 
   it("omits the key from a page that is over", () => {
     expect(page.content(MODEL)).to.contain("the-key");
-    const over = page.document({ ...MODEL, phase: "completed", organizations: [ACME] }, 200, "n");
+    const over = page.document({ ...MODEL, phase: "completed", organizations: [ACME] }, 200);
     expect(over.body).not.to.contain("the-key");
   });
 });

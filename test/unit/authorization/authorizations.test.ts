@@ -233,7 +233,7 @@ describe("authorizations", () => {
       await service.import(grant({ accessToken: new Secret("SECRET-access-b") }), neverAborted);
       const old = harness.grantStore.findGrant(orgA).stored;
       if (old === null) throw new Error("No grant.");
-      harness.refusals.record(old, client, grantRefusedFault(), 0);
+      harness.refusals.record({ grant: old, client, fault: grantRefusedFault(), refusedAt: 0 });
       expect((await service.list()).map((a) => a.state)).to.deep.equal(["required", "valid"]);
       await service.import(grant(), neverAborted);
       expect((await service.list()).map((a) => [a.orgId, a.state])).to.deep.equal([
@@ -315,17 +315,17 @@ describe("authorizations", () => {
     it("reports a grant as required if the client or origin differs, or Webex refused it", async () => {
       await service.import(grant(), neverAborted);
       harness.settings = { ...harness.settings, apiUrl: "https://other.example/v1" };
-      service.handleSettingsChange();
+      service.reevaluate();
       expect(notified.at(-1)?.authorizations[0]?.state).to.equal("required");
       expect(service.grantStatuses()[0]?.fault?.code).to.equal("authorizationRequired");
       harness.settings = { ...harness.settings, apiUrl: "https://webexapis.com/v1" };
-      service.handleSettingsChange();
+      service.reevaluate();
       harness.oauth.outcomes.push(grantRefusedFault());
       await faultOf(harness.tokenSource(orgA).replace(new Secret("SECRET-access-1"), neverAborted));
       expect(notified.at(-1)?.authorizations[0]?.state).to.equal("required");
       expect(service.grantStatuses()[0]?.fault?.code).to.equal("grantRefused");
       const count = notified.length;
-      service.handleSettingsChange();
+      service.reevaluate();
       expect(notified).to.have.length(count);
     });
   });
@@ -340,7 +340,7 @@ describe("authorizations", () => {
       expect(await harness.store.inner.get(grantAccount(orgA))).to.equal(null);
     });
 
-    it("deletes the grant if Webex refuses or does not answer", async () => {
+    it("deletes the grant if Webex refuses or does not respond", async () => {
       harness.oauth.revocation = () => Promise.reject(grantRefusedFault());
       expect(await service.revoke(orgA, neverAborted)).to.deep.equal({ revokedAtWebex: false });
       await service.import(grant(), neverAborted);

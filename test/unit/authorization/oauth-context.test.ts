@@ -154,7 +154,7 @@ describe("a change of the OAuth context during a request", () => {
 
   const set = (changes: Partial<AuthorizationHarness["settings"]>): void => {
     harness.settings = { ...harness.settings, ...changes };
-    service.handleSettingsChange();
+    service.reevaluate();
   };
   const grant = (accessToken: string | null): ImportedGrant => ({
     refreshToken: new Secret("SECRET-refresh-imported"),

@@ -14,15 +14,18 @@ interface SimulatedWorker {
   readonly rejected: number[];
 }
 
+interface SimulationOptions {
+  /** Default: 600. */
+  readonly ceiling?: number;
+  readonly limit: (now: number) => number;
+  readonly minutes: number;
+  readonly restartAfterMinutes?: number;
+}
+
 /** Sends requests as fast as the budgets allow, to a service with a hidden limit per minute. */
 async function simulateWorkers(
   workerCount: number,
-  options: {
-    ceiling: number;
-    limit: (now: number) => number;
-    minutes: number;
-    restartAfterMinutes?: number;
-  },
+  { ceiling = 600, limit: limitAt, minutes, restartAfterMinutes }: SimulationOptions,
 ) {
   const clock = new FakeClock();
   const admitted: number[] = [];
@@ -31,13 +34,13 @@ async function simulateWorkers(
       await worker.budget.acquire(signal);
       const now = clock.monotonic();
       const inWindow = admitted.filter((at) => at > now - 60_000);
-      const isAccepted = inWindow.length < options.limit(now);
+      const isAccepted = inWindow.length < limitAt(now);
       if (isAccepted) admitted.push(now);
       await new Promise<void>((resolve) => void clock.schedule(LATENCY_MS, resolve));
       if (isAccepted) worker.admitted.push(now);
       else {
         worker.rejected.push(now);
-        const first = inWindow[inWindow.length - options.limit(now)] ?? now;
+        const first = inWindow[inWindow.length - limitAt(now)] ?? now;
         const retryAfterSeconds = Math.ceil((first + 60_000 - now) / 1_000);
         worker.budget.blockUntil(clock.monotonic() + retryAfterSeconds * 1_000);
       }
@@ -46,18 +49,18 @@ async function simulateWorkers(
   };
   const createWorker = (_: unknown, index: number): SimulatedWorker => {
     const random = workerCount === 1 ? NO_JITTER : new SeededRandom(index + 1);
-    const budget = new RequestBudget(clock, random, options.ceiling);
+    const budget = new RequestBudget(clock, random, ceiling);
     return { budget, admitted: [], rejected: [] };
   };
-  if (options.restartAfterMinutes !== undefined) {
+  if (restartAfterMinutes !== undefined) {
     const first = new AbortController();
     sendRequests(createWorker(null, 0), first.signal).catch(() => undefined);
-    await clock.advance(options.restartAfterMinutes * 60_000);
+    await clock.advance(restartAfterMinutes * 60_000);
     first.abort();
   }
   const all = Array.from({ length: workerCount }, createWorker);
   for (const worker of all) void sendRequests(worker);
-  await clock.advance(options.minutes * 60_000);
+  await clock.advance(minutes * 60_000);
   return all;
 }
 
@@ -66,9 +69,7 @@ function countBetween(times: readonly number[], from: number, to: number): numbe
   return times.filter((at) => at >= from * 60_000 && at < to * 60_000).length;
 }
 
-async function simulateWorker(
-  options: Parameters<typeof simulateWorkers>[1],
-): Promise<SimulatedWorker> {
+async function simulateWorker(options: SimulationOptions): Promise<SimulatedWorker> {
   const [worker] = await simulateWorkers(1, options);
   return worker!;
 }
@@ -77,7 +78,6 @@ describe("adaptive rate limit", () => {
   for (const limit of [30, 120]) {
     it(`finds and uses a hidden limit of ${limit} per minute with hardly any rejections`, async () => {
       const { admitted, rejected, budget } = await simulateWorker({
-        ceiling: 600,
         limit: () => limit,
         minutes: 70,
       });
@@ -101,11 +101,7 @@ describe("adaptive rate limit", () => {
 
   it("slows down while others use the same limit, and recovers", async () => {
     const limitAt = (now: number): number => (now > 20 * 60_000 && now < 40 * 60_000 ? 20 : 60);
-    const { admitted, rejected } = await simulateWorker({
-      ceiling: 600,
-      limit: limitAt,
-      minutes: 80,
-    });
+    const { admitted, rejected } = await simulateWorker({ limit: limitAt, minutes: 80 });
     expect(countBetween(admitted, 25, 40)).to.be.at.least(15 * 20 * 0.85);
     expect(countBetween(rejected, 24, 40)).to.be.at.most(6);
     expect(countBetween(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
@@ -113,11 +109,7 @@ describe("adaptive rate limit", () => {
 
   for (const workerCount of [2, 3]) {
     it(`shares a limit with ${workerCount - 1} other worker(s) without starvation`, async () => {
-      const all = await simulateWorkers(workerCount, {
-        ceiling: 600,
-        limit: () => 120,
-        minutes: 100,
-      });
+      const all = await simulateWorkers(workerCount, { limit: () => 120, minutes: 100 });
       const counts = all.map(({ admitted }) => countBetween(admitted, 20, 100));
       const rejected = all.map((worker) => countBetween(worker.rejected, 20, 100));
       const total = counts.reduce((sum, count) => sum + count, 0);
@@ -150,7 +142,7 @@ describe("adaptive rate limit", () => {
   }).timeout(30_000);
 
   it("spreads requests once the limit is known", async () => {
-    const { admitted } = await simulateWorker({ ceiling: 600, limit: () => 30, minutes: 30 });
+    const { admitted } = await simulateWorker({ limit: () => 30, minutes: 30 });
     const late = admitted.filter((at) => at > 15 * 60_000);
     const gaps = late.slice(1).map((at, i) => at - late[i]!);
     expect(Math.max(...gaps)).to.be.lessThan(12_000);
@@ -208,7 +200,7 @@ describe("adaptive rate limit", () => {
           await budget.acquire(never);
           admittedAt.push(clock.monotonic());
           budget.complete(outcome);
-          expect(budget.ratePerMinute).to.be.within(1, budget.perMinuteLimit);
+          expect(budget.ratePerMinute).to.be.within(1, budget.report().perMinuteLimit);
           const lastMinute = admittedAt.filter((at) => at > clock.monotonic() - 60_000);
           expect(lastMinute.length).to.be.at.most(highestCeiling);
         }

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 
 import {
-  freshnessPlanner,
   type KnownPages,
+  planForFreshness,
   type PlannedAction,
   type PlannerInput,
 } from "../../../src/polling/planner.js";
@@ -22,6 +22,7 @@ const IDLE: PlannerInput = {
   requestsPerMinute: 60,
   requestDurationMs: { page: 0, lookup: 0 },
   pollIntervalMs: 20_000,
+  isMeDue: false,
   pageSize: 1_000,
   sweep: null,
   previousSweep: { startedAt: NOW - 5_000, jitter: 1.1 },
@@ -48,15 +49,9 @@ const SWEEPING: PlannerInput = {
   pages: PAGES,
 };
 /** Old links are not honored, and there are twice as many watched persons as pages. */
-const MANY_LOOKUPS: Partial<PlannerInput> = {
-  pages: { ...PAGES, isRefetchable: false },
-  demand: {
-    ...NO_DEMAND,
-    persons: 200,
-    effectivePersons: 200,
-    lookupCandidates: [candidate("b@y", 50_000)],
-  },
-};
+const MANY_LOOKUPS = withoutOldLinks(200, [candidate("b@y", 50_000)]);
+
+const EVERYWHERE = new Array<number>(100).fill(9);
 
 type Row = [string, Partial<PlannerInput>, PlannedAction];
 
@@ -65,13 +60,12 @@ function demandOnPages(
   newlyWatchedOn: (page: number) => number = () => 0,
 ): RefreshDemand {
   const persons = pageWeights.reduce((sum, weight) => sum + weight, 0);
-  const pageNewlyWatched = Uint32Array.from(pageWeights, (_, page) => newlyWatchedOn(page));
   return {
     ...NO_DEMAND,
-    pageWeights: Float64Array.from(pageWeights),
-    pageNewlyWatched,
     persons,
     effectivePersons: persons,
+    pageWeights: Float64Array.from(pageWeights),
+    pageNewlyWatched: Uint32Array.from(pageWeights, (_, page) => newlyWatchedOn(page)),
   };
 }
 
@@ -80,11 +74,22 @@ function demandOn(weights: Readonly<Record<number, number>>): RefreshDemand {
   return demandOnPages(Array.from({ length: 100 }, (_, page) => weights[page] ?? 0));
 }
 
-const EVERYWHERE = new Array<number>(100).fill(9);
+function withoutOldLinks(
+  persons: number,
+  lookupCandidates: readonly LookupCandidate[],
+): Partial<PlannerInput> {
+  const demand = { ...NO_DEMAND, persons, effectivePersons: persons, lookupCandidates };
+  return { pages: { ...PAGES, isRefetchable: false }, demand };
+}
 
 function firstSweepPages(fetchedMsAgo: number): KnownPages {
   const fetchedAt = [NOW - fetchedMsAgo, NOW, NOW];
   return { count: 3, isComplete: false, isRefetchable: true, fetchedAt };
+}
+
+/** Between two sweeps. */
+function afterSweep(startedMsAgo: number): Partial<PlannerInput> {
+  return { sweep: null, previousSweep: { startedAt: NOW - startedMsAgo, jitter: 1 } };
 }
 
 function candidate(address: string, ageMs: number): LookupCandidate {
@@ -95,13 +100,17 @@ function lookup(address: string, isUnmatched: boolean): PlannedAction {
   return { kind: "lookup", address, isUnmatched };
 }
 
+function refetch(page: number): PlannedAction {
+  return { kind: "refetch", page };
+}
+
 function waitUntil(untilMs: number): PlannedAction {
   return { kind: "wait", untilMs };
 }
 
 function itPlans(input: PlannerInput, rows: readonly Row[]): void {
   for (const [name, change, action] of rows) {
-    it(name, () => expect(freshnessPlanner.next({ ...input, ...change })).to.deep.equal(action));
+    it(name, () => expect(planForFreshness({ ...input, ...change })).to.deep.equal(action));
   }
 }
 
@@ -133,6 +142,7 @@ describe("planner without watched persons", () => {
       { nextPossibleAt: NOW + 30_000 },
       waitUntil(NOW + 30_000),
     ],
+    ["prefers the administrator's own record", { isMeDue: true, sweep: SWEEP }, { kind: "me" }],
     ["looks up between sweeps", { unmatchedAddresses }, lookup("x@y", true)],
     ["prefers a due sweep to a lookup", { unmatchedAddresses, isSweepRequested: true }, FIRST_PAGE],
     ["looks up between two pages", { unmatchedAddresses, sweep: SWEEP }, lookup("x@y", true)],
@@ -161,16 +171,8 @@ describe("planner without watched persons", () => {
 
 describe("planner with watched persons", () => {
   itPlans(SWEEPING, [
-    [
-      "refetches a page with watched persons",
-      { demand: demandOn({ 7: 1 }) },
-      { kind: "refetch", page: 7 },
-    ],
-    [
-      "prefers the page with more of them",
-      { demand: demandOn({ 7: 1, 8: 3 }) },
-      { kind: "refetch", page: 8 },
-    ],
+    ["refetches a page with watched persons", { demand: demandOn({ 7: 1 }) }, refetch(7)],
+    ["prefers the page with more of them", { demand: demandOn({ 7: 1, 8: 3 }) }, refetch(8)],
     [
       "gives the sweep its turn",
       { demand: demandOn({ 7: 1 }), requestsSinceSweepPage: 19 },
@@ -193,18 +195,13 @@ describe("planner with watched persons", () => {
     ],
     [
       "only sweeps if a sweep fits into the interval",
-      {
-        demand: demandOn({ 7: 1 }),
-        requestsPerMinute: 600,
-        sweep: null,
-        previousSweep: { startedAt: NOW - 5_000, jitter: 1 },
-      },
+      { ...afterSweep(5_000), demand: demandOn({ 7: 1 }), requestsPerMinute: 600 },
       waitUntil(NOW + 15_000),
     ],
     [
       "refetches pages with newly watched persons even if sweeps are enough for the others",
       { demand: demandOnPages(EVERYWHERE, (page) => (page === 3 ? 2 : 0)) },
-      { kind: "refetch", page: 3 },
+      refetch(3),
     ],
     [
       "refetches no page for newly watched persons if a sweep is cheaper",
@@ -213,15 +210,7 @@ describe("planner with watched persons", () => {
     ],
     [
       "looks up persons if old links are not honored",
-      {
-        pages: { ...PAGES, isRefetchable: false },
-        demand: {
-          ...NO_DEMAND,
-          persons: 2,
-          effectivePersons: 2,
-          lookupCandidates: [candidate("b@y", 50_000), candidate("a@y", 40_000)],
-        },
-      },
+      withoutOldLinks(2, [candidate("b@y", 50_000), candidate("a@y", 40_000)]),
       lookup("b@y", false),
     ],
     ["does not look up more persons than there are pages", MANY_LOOKUPS, NEXT_PAGE],
@@ -238,7 +227,7 @@ describe("planner with watched persons", () => {
     [
       "then refetches the pages that it has fetched",
       { pages: firstSweepPages(31_000), pollIntervalMs: 5_000, demand: demandOnPages([1, 0, 0]) },
-      { kind: "refetch", page: 0 },
+      refetch(0),
     ],
     [
       "looks up unmatched addresses during a first sweep that finds no watched persons",
@@ -247,29 +236,20 @@ describe("planner with watched persons", () => {
     ],
     [
       "does not look them up while it finds a watched person per page",
-      {
-        pages: { count: 1, isComplete: false, isRefetchable: true, fetchedAt: [NOW] },
-        unmatchedAddresses: ["x@y"],
-        demand: demandOnPages([50]),
-      },
+      { pages: firstSweepPages(0), unmatchedAddresses: ["x@y"], demand: demandOnPages([50]) },
       NEXT_PAGE,
     ],
     [
       "sweeps early for more unmatched addresses than there are pages",
-      {
-        sweep: null,
-        previousSweep: { startedAt: NOW - 6_000, jitter: 1 },
-        unmatchedAddresses: Array.from({ length: 101 }, (_, i) => `${i}@y`),
-      },
+      { ...afterSweep(6_000), unmatchedAddresses: Array.from({ length: 101 }, (_, i) => `${i}@y`) },
       FIRST_PAGE,
     ],
     [
       "waits for the page that is due first",
       {
-        sweep: null,
+        ...afterSweep(0),
         requestsPerMinute: 300,
         pollIntervalMs: 18_000,
-        previousSweep: { startedAt: NOW, jitter: 1 },
         pages: { ...PAGES, fetchedAt: new Array<number>(100).fill(NOW - 10_000) },
         demand: demandOn({ 7: 1 }),
       },
@@ -280,7 +260,7 @@ describe("planner with watched persons", () => {
   it("looks up twice as many persons as there are pages if a page takes much longer", () => {
     const actionKindFor = (page: number, lookupMs: number): string => {
       const requestDurationMs = { page, lookup: lookupMs };
-      return freshnessPlanner.next({ ...SWEEPING, ...MANY_LOOKUPS, requestDurationMs }).kind;
+      return planForFreshness({ ...SWEEPING, ...MANY_LOOKUPS, requestDurationMs }).kind;
     };
     expect(actionKindFor(900, 200)).to.equal("page");
     expect(actionKindFor(3_000, 200)).to.equal("lookup");
@@ -288,16 +268,14 @@ describe("planner with watched persons", () => {
   });
 
   it("requests pages at the square root of their weight, and the sweep every 20th time", () => {
-    const weights = Object.fromEntries(
-      Array.from({ length: 30 }, (_, page) => [page, [1, 4, 16][page % 3] ?? 0]),
-    );
+    const weights = Array.from({ length: 30 }, (_, page) => [1, 4, 16][page % 3] ?? 0);
     const demand = demandOn(weights);
     const fetchedAt = new Array<number>(100).fill(NOW);
     const input = { ...SWEEPING, pages: { ...PAGES, fetchedAt }, pollIntervalMs: 2_000, demand };
     const requestCounts = new Map<string | number, number>();
     let requestsSinceSweepPage = 0;
     for (let now = NOW; now < NOW + 10_000_000; now += 1_000) {
-      const action = freshnessPlanner.next({ ...input, now, requestsSinceSweepPage });
+      const action = planForFreshness({ ...input, now, requestsSinceSweepPage });
       if (action.kind === "refetch") fetchedAt[action.page] = now;
       requestsSinceSweepPage = action.kind === "refetch" ? requestsSinceSweepPage + 1 : 0;
       const key = action.kind === "refetch" ? (weights[action.page] ?? 0) : action.kind;

@@ -16,9 +16,8 @@ describe("polling when Webex refuses the organization", () => {
   ];
   for (const [name, refusal, code] of rows) {
     it(`reports ${name} as ${code}, and retries every minute until a page arrives`, async () => {
-      const { clock, people, poller, codes, changes } = createPollingHarness();
-      poller.start();
-      await clock.advance(1_000);
+      const { clock, people, poller, codes, changes, start } = createPollingHarness();
+      await start(1_000);
       people.failRequest = () => refusal;
       await clock.advance(23_000);
       expect(codes()).to.deep.equal([code]);
@@ -36,24 +35,19 @@ describe("polling when Webex refuses the organization", () => {
   }
 
   it("reports 403 as scopeMissing with the missing scopes if the grant lacks some", async () => {
-    const { clock, people, poller, scopes } = createPollingHarness();
+    const { people, poller, scopes, start } = createPollingHarness();
     scopes.granted = ["spark-admin:organizations_read"];
     people.failRequest = () => fault("forbidden", 403);
-    poller.start();
-    await clock.advance(10);
-    expect(poller.problems).to.deep.equal([
-      {
-        code: "scopeMissing",
-        detail: { status: 403, trackingId: "TRACK_1", missingScopes: ["spark-admin:people_read"] },
-      },
-    ]);
+    await start(10);
+    const missingScopes = ["spark-admin:people_read"];
+    const detail = { status: 403, trackingId: "TRACK_1", missingScopes };
+    expect(poller.problems).to.deep.equal([{ code: "scopeMissing", detail }]);
   });
 
   it("polls immediately with a new grant, and drops the request with the old one", async () => {
-    const { clock, people, poller, codes } = createPollingHarness();
+    const { clock, people, poller, codes, start } = createPollingHarness();
     people.failRequest = () => fault("grantRefused");
-    poller.start();
-    await clock.advance(1_000);
+    await start(1_000);
     people.failRequest = () => null;
     poller.retryNow();
     expect(poller.isAccepted).to.equal(true);
@@ -72,11 +66,10 @@ describe("polling when Webex refuses the organization", () => {
   });
 
   it("reports within one poll that the administrator does not share their status", async () => {
-    const { clock, people, poller, codes } = createPollingHarness();
+    const { clock, people, poller, codes, start } = createPollingHarness();
     people.pages = [[person("a", null)]];
     people.sharesStatus = false;
-    poller.start();
-    await clock.advance(100);
+    await start(100);
     expect(people.requestNames).to.deep.equal(["first 1000", "me"]);
     expect(codes()).to.deep.equal(["statusSharingOff"]);
     expect(poller.isAccepted).to.equal(true);
@@ -88,11 +81,10 @@ describe("polling when Webex refuses the organization", () => {
 
   it("reports no problem if the administrator shares, or their record is not accessible", async () => {
     for (const refusal of [null, fault("forbidden", 403), fault("notFound", 404)]) {
-      const { clock, people, poller, codes } = createPollingHarness();
+      const { people, poller, codes, start } = createPollingHarness();
       people.pages = [[person("a", null)]];
       people.failRequest = (name) => (name === "me" ? refusal : null);
-      poller.start();
-      await clock.advance(1_000);
+      await start(1_000);
       expect(people.requestNames).to.deep.equal(["first 1000", "me"]);
       expect(codes()).to.deep.equal([]);
       expect(poller.isAccepted).to.equal(true);
@@ -102,12 +94,11 @@ describe("polling when Webex refuses the organization", () => {
 
 describe("polling when Webex limits the rate", () => {
   it("waits for Retry-After, reports its end, and resumes at the same page", async () => {
-    const { clock, people, poller, codes, roster } = createPollingHarness();
+    const { clock, people, poller, codes, roster, start } = createPollingHarness();
     people.pages = [[person("a")], [person("b")], [person("c")]];
     people.faults.push(null, fault("rateLimited", 429, 30_000));
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
-    poller.start();
-    await clock.advance(100);
+    await start(100);
     expect(codes()).to.deep.equal(["rateLimited"]);
     const { rateLimitedUntil, nextRequestAt, requests } = poller.report();
     expect(Date.parse(rateLimitedUntil!) - Date.UTC(2026, 0, 1)).to.be.within(30_000, 31_000);
@@ -125,11 +116,10 @@ describe("polling when Webex limits the rate", () => {
   });
 
   it("waits longer each time without Retry-After", async () => {
-    const { clock, people, poller } = createPollingHarness();
+    const { people, start } = createPollingHarness();
     people.failRequest = () => fault("rateLimited", 429);
-    poller.start();
-    await clock.advance(300_000);
-    const gaps = people.requests.slice(1).map((a, i) => a.at - people.requests[i]!.at);
+    await start(300_000);
+    const { gaps } = people;
     expect(gaps[0]).to.be.within(500, 1_000);
     expect(gaps[3]).to.be.within(4_000, 8_000);
     expect(gaps.at(-1)).to.be.within(30_000, 60_000);
@@ -138,10 +128,9 @@ describe("polling when Webex limits the rate", () => {
 
 describe("polling when Webex fails", () => {
   it("does not report a single short failure", async () => {
-    const { clock, people, poller, changes } = createPollingHarness();
+    const { people, changes, start } = createPollingHarness();
     people.faults.push(fault("webexUnreachable"));
-    poller.start();
-    await clock.advance(5_000);
+    await start(5_000);
     expect(people.requests.length).to.equal(2);
     expect(changes).to.deep.equal([]);
   });
@@ -149,8 +138,7 @@ describe("polling when Webex fails", () => {
   it("reports the second consecutive failure, and a single one that lasts", async () => {
     const twice = createPollingHarness();
     twice.people.failRequest = () => fault("webexError", 500);
-    twice.poller.start();
-    await twice.clock.advance(1_100);
+    await twice.start(1_100);
     expect(twice.poller.problems).to.deep.equal([
       { code: "webexError", detail: { status: 500, trackingId: "TRACK_1" } },
     ]);
@@ -160,26 +148,23 @@ describe("polling when Webex fails", () => {
     const slow = createPollingHarness();
     slow.people.latencyMs = 30_000;
     slow.people.faults.push(fault("webexUnreachable"));
-    slow.poller.start();
-    await slow.clock.advance(30_100);
+    await slow.start(30_100);
     expect(slow.codes()).to.deep.equal(["webexUnreachable"]);
     await slow.poller.stop();
 
     const lasting = createPollingHarness();
     lasting.people.faults.push(fault("webexUnreachable"));
-    lasting.poller.start();
-    await settle();
+    await lasting.start();
     lasting.people.latencyMs = 60_000;
     await lasting.clock.advance(76_000);
     expect(lasting.changes).to.deep.equal([["webexUnreachable"], []]);
   });
 
   it("resumes an interrupted sweep at its page, and clears the problem", async () => {
-    const { clock, people, poller, changes, roster } = createPollingHarness();
+    const { people, poller, changes, roster, start } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(null, fault("webexUnreachable"), fault("webexUnreachable"));
-    poller.start();
-    await clock.advance(4_000);
+    await start(4_000);
     expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "next=1", "next=1"]);
     expect(changes).to.deep.equal([["webexUnreachable"], []]);
     expect(roster.applied).to.deep.equal([
@@ -190,35 +175,25 @@ describe("polling when Webex fails", () => {
   });
 
   it("halves the page size on 502 and 504, and restarts the sweep", async () => {
-    const { clock, people, poller, codes, roster } = createPollingHarness();
+    const { people, codes, roster, start } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(fault("webexError", 502), null, fault("webexError", 504));
-    people.respondWithPage = (page) => ({
-      items: listedPersons(
-        [person(page.kind === "first" ? "a" : "b")],
-        page.kind === "first" ? 499 : 2,
-      ),
-      next: page.kind === "first" ? "next=1" : null,
-    });
-    poller.start();
-    await clock.advance(4_000);
-    expect(people.requestNames).to.deep.equal([
-      "first 1000",
-      "first 500",
-      "next=1",
-      "first 250",
-      "next=1",
-    ]);
+    people.respondWithPage = (page) =>
+      page.kind === "first"
+        ? { items: listedPersons([person("a")], 499), next: "next=1" }
+        : { items: listedPersons([person("b")], 2), next: null };
+    await start(4_000);
+    const expected = ["first 1000", "first 500", "next=1", "first 250", "next=1"];
+    expect(people.requestNames).to.deep.equal(expected);
     expect(roster.completed).to.deep.equal([3]);
     expect(codes()).to.deep.equal([]);
   });
 
   it("restarts the sweep when Webex rejects its own link, without reporting a lost role", async () => {
-    const { clock, people, poller, codes, roster } = createPollingHarness();
+    const { people, codes, roster, start } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];
     people.faults.push(null, fault("refused", 400));
-    poller.start();
-    await clock.advance(100);
+    await start(100);
     expect(people.requestNames).to.deep.equal(["first 1000", "next=1", "first 1000", "next=1"]);
     expect(codes()).to.deep.equal([]);
     expect(roster.completed).to.deep.equal([2]);
@@ -226,18 +201,17 @@ describe("polling when Webex fails", () => {
 
   it("abandons a sweep if its link never works, and reports it until a sweep completes", async () => {
     for (const broken of [fault("notFound", 404), fault("webexError", 500)]) {
-      const { clock, people, poller, roster, changes } = createPollingHarness();
+      const { clock, people, poller, roster, codes, changes, start } = createPollingHarness();
       people.pages = [[person("a")], [person("b")]];
       people.failRequest = (name) => (name === "next=1" ? broken : null);
       poller.apply({ ...SETTINGS, pollIntervalSeconds: 120 });
-      poller.start();
-      await clock.advance(60_000);
-      expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
+      await start(60_000);
+      expect(codes()).to.deep.equal(["webexError"]);
       expect(poller.problems[0]?.detail.sentence).to.be.a("string");
       expect(roster.completed).to.deep.equal([]);
       expect(people.requests.length).to.be.lessThan(20);
       await clock.advance(240_000);
-      expect(poller.problems.map((p) => p.code)).to.deep.equal(["webexError"]);
+      expect(codes()).to.deep.equal(["webexError"]);
       expect(changes).to.deep.equal([["webexError"]]);
       people.failRequest = () => null;
       await clock.advance(140_000);
@@ -248,20 +222,18 @@ describe("polling when Webex fails", () => {
 
   it("does not report other rejections of the list as a lost role", async () => {
     for (const status of [404, 405, 410]) {
-      const { clock, people, poller, codes } = createPollingHarness();
+      const { people, poller, codes, start } = createPollingHarness();
       people.failRequest = () => fault(status === 404 ? "notFound" : "refused", status);
-      poller.start();
-      await clock.advance(1_100);
+      await start(1_100);
       expect(codes()).to.deep.equal(["webexError"]);
       expect(poller.isAccepted).to.equal(true);
     }
   });
 
   it("does not follow a loop of links", async () => {
-    const { clock, people, poller, codes, roster } = createPollingHarness();
+    const { clock, people, codes, roster, start } = createPollingHarness();
     people.respondWithPage = () => ({ items: listedPersons([person("a")]), next: "next=1" });
-    poller.start();
-    await clock.advance(1_000);
+    await start(1_000);
     expect(people.requestNames).to.deep.equal(["first 1000", "next=1"]);
     expect(codes()).to.deep.equal(["webexError"]);
     expect(roster.completed).to.deep.equal([]);
@@ -273,34 +245,30 @@ describe("polling when Webex fails", () => {
   });
 
   it("reports an unreachable keychain, and retries at least every 10 s", async () => {
-    const { clock, people, poller, codes } = createPollingHarness();
+    const { clock, people, codes, start } = createPollingHarness();
     people.failRequest = () => fault("keychainLocked");
-    poller.start();
-    await clock.advance(120_000);
+    await start(120_000);
     expect(codes()).to.deep.equal(["keychainLocked"]);
-    const gaps = people.requests.slice(1).map((a, i) => a.at - people.requests[i]!.at);
-    for (const gap of gaps) expect(gap).to.be.at.most(10_000);
+    for (const gap of people.gaps) expect(gap).to.be.at.most(10_000);
     people.failRequest = () => null;
     await clock.advance(10_000);
     expect(codes()).to.deep.equal([]);
   });
 
   it("retries silently after the worker cancelled the request, and survives a defect", async () => {
-    const { clock, people, poller, changes, logger, roster } = createPollingHarness();
+    const { people, changes, logger, roster, start } = createPollingHarness();
     people.faults.push(fault("cancelled"), new Error("boom") as unknown as Fault);
-    poller.start();
-    await clock.advance(10_000);
+    await start(10_000);
     expect(changes).to.deep.equal([]);
     expect(roster.completed).to.deep.equal([1]);
     expect(logger.records.filter((r) => r.level === "error").length).to.equal(1);
   });
 
   it("polls immediately over a new route: pages, deferred lookups, and if refused", async () => {
-    const { clock, people, poller, roster, codes } = createPollingHarness();
+    const { clock, people, poller, roster, codes, start } = createPollingHarness();
     people.failRequest = () => fault("webexUnreachable");
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
-    poller.start();
-    await clock.advance(60_000);
+    await start(60_000);
     const requestCount = people.requests.length;
     poller.routeChanged();
     await settle();
@@ -331,10 +299,9 @@ describe("polling when Webex fails", () => {
   });
 
   it("drops the request on the old route silently, and polls immediately over the new one", async () => {
-    const { clock, people, poller, codes } = createPollingHarness();
+    const { people, poller, codes, start } = createPollingHarness();
     people.latencyMs = 30_000;
-    poller.start();
-    await clock.advance(100);
+    await start(100);
     poller.routeChanged();
     people.latencyMs = 0;
     await settle();
@@ -344,11 +311,10 @@ describe("polling when Webex fails", () => {
   });
 
   it("respects Retry-After, the budget and stop() on a new route as well", async () => {
-    const { clock, people, poller } = createPollingHarness(5);
+    const { clock, people, poller, start } = createPollingHarness(5);
     poller.routeChanged();
     people.faults.push(fault("rateLimited", 429, 30_000));
-    poller.start();
-    await clock.advance(1_000);
+    await start(1_000);
     for (let i = 0; i < 20; i += 1) {
       poller.routeChanged();
       await clock.advance(1_000);
@@ -363,11 +329,10 @@ describe("polling when Webex fails", () => {
   });
 
   it("retries immediately when a poll is requested during a backoff", async () => {
-    const { clock, people, poller } = createPollingHarness();
+    const { people, poller, start } = createPollingHarness();
     people.failRequest = () => fault("webexUnreachable");
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 300 });
-    poller.start();
-    await clock.advance(60_000);
+    await start(60_000);
     const requestCount = people.requests.length;
     people.failRequest = () => null;
     poller.pollNow();
@@ -378,10 +343,9 @@ describe("polling when Webex fails", () => {
 
 describe("problems of polling", () => {
   it("include an organization with over 1,000 persons, after a complete sweep", async () => {
-    const { clock, poller, roster } = createPollingHarness();
+    const { clock, poller, roster, start } = createPollingHarness();
     roster.fixedPersonCount = 1_001;
-    poller.start();
-    await clock.advance(10);
+    await start(10);
     expect(poller.problems).to.deep.equal([
       { code: "organizationTooLarge", detail: { persons: 1_001 } },
     ]);
@@ -409,11 +373,10 @@ describe("problems of polling", () => {
   });
 
   it("keep persons and addresses out of the log above debug", async () => {
-    const { clock, people, poller, roster, logger } = createPollingHarness();
+    const { people, roster, logger, start } = createPollingHarness();
     roster.unanswered = ["secret.person@example.com"];
     people.failRequest = (name) => (name.startsWith("lookup") ? fault("webexError", 500) : null);
-    poller.start();
-    await clock.advance(30_000);
+    await start(30_000);
     expect(logger.records.length).to.be.greaterThan(1);
     expect(logger.text).not.to.contain("secret.person");
   });

@@ -28,9 +28,8 @@ function createLargeOrganization(watchedPages: readonly number[]) {
 
 describe("pages with watched persons", () => {
   it("are refetched by the links that a sweep found, while sweeps continue", async () => {
-    const { clock, people, poller, roster } = createLargeOrganization([3, 12]);
-    poller.start();
-    await clock.advance(30_000);
+    const { clock, people, poller, roster, start } = createLargeOrganization([3, 12]);
+    await start(30_000);
     expect(roster.completed.length).to.be.at.least(1);
     const requestCount = people.requests.length;
     await clock.advance(60_000);
@@ -47,7 +46,7 @@ describe("pages with watched persons", () => {
   });
 
   it("are replaced by lookups without a problem if Webex does not honor old links", async () => {
-    const { clock, people, poller, roster, codes } = createLargeOrganization([3, 12]);
+    const { people, roster, codes, start } = createLargeOrganization([3, 12]);
     people.findPersons = (email) => [person(email)];
     const usedLinks = new Set<string>();
     let latestLink = "";
@@ -59,8 +58,7 @@ describe("pages with watched persons", () => {
       latestLink = name;
       return isOldLink ? fault("refused", 400) : null;
     };
-    poller.start();
-    await clock.advance(120_000);
+    await start(120_000);
     const lookupCount = people.countRequests((name) => name === "lookup p3@example.com");
     expect(lookupCount).to.be.at.least(5);
     expect(roster.refetched.length).to.equal(0);
@@ -69,9 +67,8 @@ describe("pages with watched persons", () => {
   });
 
   it("do not disturb the current sweep when they fail", async () => {
-    const { clock, people, poller, roster, codes } = createLargeOrganization([3]);
-    poller.start();
-    await clock.advance(22_000);
+    const { clock, people, roster, codes, start } = createLargeOrganization([3]);
+    await start(22_000);
     let refetches = 0;
     let previous = "";
     people.failRequest = (name) => {
@@ -88,9 +85,8 @@ describe("pages with watched persons", () => {
   });
 
   it("with newly watched persons are each refetched once, immediately", async () => {
-    const { clock, people, poller, roster } = createLargeOrganization([]);
-    poller.start();
-    await clock.advance(60_000);
+    const { clock, people, roster, start } = createLargeOrganization([]);
+    await start(60_000);
     while (people.requestNames.at(-1) !== "next=15") await clock.advance(100);
     roster.demandFor = (pages) => {
       const counts = Array.from({ length: pages }, (_, page) => ([4, 5].includes(page) ? 150 : 0));
@@ -113,9 +109,8 @@ describe("pages with watched persons", () => {
   });
 
   it("raise a problem with advice when there are too many", async () => {
-    const { clock, poller, roster } = createLargeOrganization([3, 12]);
-    poller.start();
-    await clock.advance(60_000);
+    const { clock, poller, roster, start } = createLargeOrganization([3, 12]);
+    await start(60_000);
     roster.ages = { watchedP50: 100, watchedP95: 400 };
     await clock.advance(10_000);
     const missed = poller.problems.find(({ code }) => code === "freshnessMissed");

@@ -22,7 +22,7 @@ function options(argv: string[], env: Parameters<typeof checkLaunchOptions>[1] =
 }
 
 describe("worker/launch-options", () => {
-  it("takes both ways of writing an option, and defaults for the rest", () => {
+  it("accepts both spellings of an option, and fills in defaults", () => {
     expect(
       options(["--settings", "Presence.ini", "--host-pid=42", "--log-level", "debug"]),
     ).to.deep.equal({
@@ -34,7 +34,7 @@ describe("worker/launch-options", () => {
     });
   });
 
-  it("needs --settings, except on Windows, where the manual names the file", () => {
+  it("requires --settings, except on Windows, where the manual names the path", () => {
     expect(options([])).to.have.property("error").that.includes("--settings");
     expect(options([], WINDOWS)).to.include({
       settingsPath: "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini",
@@ -42,7 +42,7 @@ describe("worker/launch-options", () => {
     });
   });
 
-  it("writes its log where the system says", () => {
+  it("logs to the platform's usual folder", () => {
     const directory = (env: Parameters<typeof checkLaunchOptions>[1]) =>
       (options(["--settings", "x"], env) as { logDirectory: string }).logDirectory;
     expect(directory({ ...LINUX, environment: { XDG_STATE_HOME: "/state" } })).to.equal(
@@ -70,7 +70,7 @@ describe("worker/launch-options", () => {
     ["--settings", "a", "--log-dir", ""],
     ["--settings", "a", "--secret-store", "disk"],
   ]) {
-    it(`says in one line what is wrong with ${args.join(" ") || "nothing"}`, () => {
+    it(`explains in one line what is wrong with ${args.join(" ") || "nothing"}`, () => {
       const { error } = options(args) as { error: string };
       expect(error).to.be.a("string");
       expect(error.split("\n")).to.have.length(1);

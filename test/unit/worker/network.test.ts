@@ -18,19 +18,20 @@ function request(signal = new AbortController().signal): HttpRequest {
   };
 }
 
-function bench() {
-  const made: { route: HttpRoute; http: { send: sinon.SinonStub; close: sinon.SinonStub } }[] = [];
+function createHarness() {
+  const created: { route: HttpRoute; http: { send: sinon.SinonStub; close: sinon.SinonStub } }[] =
+    [];
   const factory = (route: HttpRoute): Http => {
     const http = {
       send: sinon.stub().resolves({ status: 200, headers: {}, body: new Uint8Array() }),
       close: sinon.stub(),
     };
-    made.push({ route, http });
+    created.push({ route, http });
     return http;
   };
   const clock = new FakeClock();
   const network = new Network(factory, clock);
-  return { network, made, clock };
+  return { network, created, clock };
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -43,17 +44,17 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 describe("worker/network", () => {
   const direct = { proxy: "none", certificates: null, proxyPassword: null };
 
-  it("sends nothing before the settings are read, nor for a request that was called off", async () => {
-    const { network, made } = bench();
+  it("sends nothing before the settings are read, and no cancelled request", async () => {
+    const { network, created } = createHarness();
     expect(await codeOf(network.send(request()))).to.equal("cancelled");
     network.apply(direct);
     expect(await codeOf(network.send(request(AbortSignal.abort())))).to.equal("cancelled");
-    expect(made[0]?.http.send.called).to.equal(false);
+    expect(created[0]?.http.send.called).to.equal(false);
     expect(await codeOf(network.send(request()))).to.equal("sent");
   });
 
-  it("opens a new way, and closes the old one, exactly when something about it changed", async () => {
-    const { network, made } = bench();
+  it("replaces the route if any part of it changed, and only then", async () => {
+    const { network, created } = createHarness();
     network.apply(direct);
     network.apply({ ...direct });
     network.apply({ ...direct, proxy: "http://proxy:3128" });
@@ -61,48 +62,48 @@ describe("worker/network", () => {
     network.apply({ ...direct, proxy: "http://proxy:3128", proxyPassword: new Secret("p") });
     network.apply({ ...direct, proxy: "http://proxy:3128", proxyPassword: new Secret("q") });
     await network.send(request());
-    expect(made.map(({ route }) => [route.proxy, route.proxyPassword?.reveal()])).to.deep.equal([
+    expect(created.map(({ route }) => [route.proxy, route.proxyPassword?.reveal()])).to.deep.equal([
       ["none", undefined],
       ["http://proxy:3128", undefined],
       ["http://proxy:3128", "p"],
       ["http://proxy:3128", "q"],
     ]);
-    expect(made.map(({ http }) => http.close.callCount)).to.deep.equal([1, 1, 1, 0]);
+    expect(created.map(({ http }) => http.close.callCount)).to.deep.equal([1, 1, 1, 0]);
   });
 
-  describe("with new tokens on their way", () => {
+  describe("with new tokens in flight", () => {
     const changed = { ...direct, proxy: "http://proxy:3128" };
-    const asked = async () => {
-      const { network, made, clock } = bench();
+    const sendTokens = async () => {
+      const { network, created, clock } = createHarness();
       network.apply(direct);
       await settle();
-      let answer: (response: unknown) => void = () => undefined;
-      made[0]?.http.send.returns(new Promise((resolve) => (answer = resolve)));
+      let respond: (response: unknown) => void = () => undefined;
+      created[0]?.http.send.returns(new Promise((resolve) => (respond = resolve)));
       const sent = network.send({ ...request(), isIrreplaceable: true });
       await settle();
-      const closed = (): number[] => made.map(({ http }) => http.close.callCount);
-      return { network, clock, sent, answer, closed };
+      const closed = (): number[] => created.map(({ http }) => http.close.callCount);
+      return { network, clock, sent, respond, closed };
     };
 
-    it("closes the old way when they are there, and sends everything else by the new one at once", async () => {
-      const { network, clock, sent, answer, closed } = await asked();
+    it("closes the previous route when they have arrived, and sends everything else on the new one", async () => {
+      const { network, clock, sent, respond, closed } = await sendTokens();
       network.apply(changed);
       await clock.advance(400);
       expect(closed()).to.deep.equal([0, 0]);
       expect(await codeOf(network.send(request()))).to.equal("sent");
-      answer({ status: 200 });
+      respond({ status: 200 });
       expect(await sent).to.deep.equal({ status: 200 });
       await settle();
       expect(closed()).to.deep.equal([1, 0]);
       expect(clock.pendingTimers).to.equal(0);
     });
 
-    it("closes it without them when they do not come, and at once at the end", async () => {
-      const late = await asked();
-      late.network.apply(changed);
-      await late.clock.advance(500);
-      expect(late.closed()).to.deep.equal([1, 0]);
-      const ended = await asked();
+    it("closes it without them after half a second, or at once when the worker ends", async () => {
+      const slow = await sendTokens();
+      slow.network.apply(changed);
+      await slow.clock.advance(500);
+      expect(slow.closed()).to.deep.equal([1, 0]);
+      const ended = await sendTokens();
       ended.network.apply(changed);
       await settle();
       ended.network.close();
@@ -112,13 +113,13 @@ describe("worker/network", () => {
     });
   });
 
-  it("goes another way where other certificates are trusted, and says so", async () => {
-    const { network, made } = bench();
+  it("replaces the route if other certificates are trusted, and reports it", async () => {
+    const { network, created } = createHarness();
     expect(network.apply({ ...direct, certificates: "PEM A" })).to.equal(false);
     expect(network.apply({ ...direct, certificates: "PEM A" })).to.equal(false);
     expect(network.apply({ ...direct, certificates: "PEM B" })).to.equal(true);
     expect(network.apply(direct)).to.equal(true);
-    expect(made.map(({ route }) => route.extraCertificates)).to.deep.equal([
+    expect(created.map(({ route }) => route.extraCertificates)).to.deep.equal([
       "PEM A",
       "PEM B",
       null,

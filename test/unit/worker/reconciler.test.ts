@@ -53,7 +53,7 @@ function createHarness(initial: ObservedFacts) {
     authorizations: {
       events,
       grantStatuses: () => observed.grantStatuses,
-      handleSettingsChange: record("handleSettingsChange"),
+      reevaluate: record("reevaluate"),
     },
     flows: {
       events,
@@ -146,7 +146,7 @@ describe("worker/reconciler", () => {
     expect(calls.indexOf("applySettings …")).to.be.lessThan(calls.indexOf("start a"));
     expect(calls.indexOf("sync …")).to.be.lessThan(calls.indexOf("start a"));
     reconciler.reconcile();
-    expect(take()).to.not.include.members(["applySettings …", "handleSettingsChange"]);
+    expect(take()).to.not.include.members(["applySettings …", "reevaluate"]);
   });
 
   it("includes what applying has changed, and publishes the result once", () => {

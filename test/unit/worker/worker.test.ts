@@ -12,7 +12,9 @@ import { RecordingLogger } from "../../support/logger-fake.js";
 
 const nothing = (): void => undefined;
 
-function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promise<void> } = {}) {
+function createHarness(
+  options: { closeLog?: () => Promise<void>; writeStatus?: () => Promise<void> } = {},
+) {
   const clock = new FakeClock();
   const channel = new FakeChannel();
   const gone: (() => void)[] = [];
@@ -23,7 +25,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
   );
   const log = Object.assign(new RecordingLogger(), {
     setLevel: sinon.spy(),
-    close: ways.closeLog ?? (() => Promise.resolve()),
+    close: options.closeLog ?? (() => Promise.resolve()),
   });
   const worker = new Worker(
     {
@@ -54,7 +56,7 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
         send: () => Promise.reject(new Fault("webexUnreachable", "No network.")),
         close: nothing,
       }),
-      statusFile: { write: ways.writeStatus ?? (() => Promise.resolve()) },
+      statusFile: { write: options.writeStatus ?? (() => Promise.resolve()) },
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
       listenOnLoopback: () => Promise.reject(new Fault("redirectPortInUse", "The port is taken.")),
@@ -72,8 +74,8 @@ function bench(ways: { closeLog?: () => Promise<void>; writeStatus?: () => Promi
 }
 
 describe("worker/worker", () => {
-  it("reads settings and keychain, is blocked without a grant, and leaves no timer behind", async () => {
-    const { clock, channel, file, log, worker } = bench();
+  it("reads settings and keychain, blocks without a grant, and leaves no timer behind", async () => {
+    const { clock, channel, file, log, worker } = createHarness();
     const ended = worker.run();
     await clock.advance(1_000);
     const { result } = await channel.request("worker/status");
@@ -87,8 +89,8 @@ describe("worker/worker", () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
-  it("names the organization whose grant the keychain's index names in vain, and lets it be revoked", async () => {
-    const { clock, channel, store, worker } = bench();
+  it("reports an organization whose grant cannot be read, and lets it be revoked", async () => {
+    const { clock, channel, store, worker } = createHarness();
     const orgId = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8xMTExMTExMQ";
     await store.set("grants", JSON.stringify({ version: 1, organizations: [orgId] }));
     const ended = worker.run();
@@ -108,8 +110,8 @@ describe("worker/worker", () => {
     expect(await clock.until(ended, 1_000)).to.equal(0);
   });
 
-  it("ends when its host's process is gone; the first reason to end counts", async () => {
-    const { clock, gone, worker } = bench();
+  it("stops when the host's process is gone; the first exit code counts", async () => {
+    const { clock, gone, worker } = createHarness();
     const ended = worker.run();
     await clock.advance(10);
     gone[0]!();
@@ -117,13 +119,13 @@ describe("worker/worker", () => {
     expect(await clock.until(ended, 1_000)).to.equal(0);
   });
 
-  for (const [what, ways] of [
+  for (const [what, options] of [
     ["the log never closes", { closeLog: () => new Promise<void>(nothing) }],
     ["the log cannot be closed", { closeLog: () => Promise.reject(new Error("broken")) }],
     ["the status file hangs", { writeStatus: () => new Promise<void>(nothing) }],
   ] as const) {
-    it(`ends within a second although ${what}`, async () => {
-      const { clock, worker } = bench(ways);
+    it(`stops within a second although ${what}`, async () => {
+      const { clock, worker } = createHarness(options);
       const ended = worker.run();
       await clock.advance(100);
       worker.stop(65, "a test").catch(nothing);
