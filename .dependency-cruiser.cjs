@@ -1,4 +1,5 @@
-// Who may import whom in src/ (docs/architecture.md). A room not named in `mayImport` may import nothing but itself.
+// Which folder of src/ may import which (docs/architecture.md). A folder that `mayImport` does not
+// name, other than worker and cli, may import nothing but itself.
 const mayImport = {
   faults: [],
   ports: ["faults"],
@@ -13,32 +14,32 @@ const mayImport = {
 };
 const typesOnly = { webex: ["presence"], rpc: ["settings", "authorization"] };
 
-const pure = Object.keys(mayImport).filter((room) => room !== "platform");
-const rooms = Object.entries(mayImport).map(([room, targets]) => ({
-  name: `${room}-imports`,
-  comment: `src/${room} may import: ${targets.join(", ") || "nothing"}${typesOnly[room] ? `; types of ${typesOnly[room].join(", ")}` : ""}`,
+const pure = Object.keys(mayImport).filter((folder) => folder !== "platform");
+const folderRules = Object.entries(mayImport).map(([folder, targets]) => ({
+  name: `${folder}-imports`,
+  comment: `src/${folder} may import: ${targets.join(", ") || "nothing"}${typesOnly[folder] ? `; types of ${typesOnly[folder].join(", ")}` : ""}`,
   severity: "error",
-  from: { path: `^src/${room}/` },
+  from: { path: `^src/${folder}/` },
   to: {
     path: "^src/",
-    pathNot: `^src/(${[room, ...targets, ...(typesOnly[room] ?? [])].join("|")})/`,
+    pathNot: `^src/(${[folder, ...targets, ...(typesOnly[folder] ?? [])].join("|")})/`,
   },
 }));
-const types = Object.entries(typesOnly).map(([room, targets]) => ({
-  name: `${room}-imports-types`,
+const typeRules = Object.entries(typesOnly).map(([folder, targets]) => ({
+  name: `${folder}-imports-types`,
   severity: "error",
-  from: { path: `^src/${room}/` },
+  from: { path: `^src/${folder}/` },
   to: { path: `^src/(${targets.join("|")})/`, dependencyTypesNot: ["type-only"] },
 }));
 
 module.exports = {
   forbidden: [
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
-    ...rooms,
-    ...types,
+    ...folderRules,
+    ...typeRules,
     {
       name: "ports-are-types",
-      comment: "ports/ holds interfaces only",
+      comment: "ports/ contains interfaces only",
       severity: "error",
       from: { path: "^src/ports/" },
       to: { dependencyTypesNot: ["type-only"] },
@@ -46,7 +47,7 @@ module.exports = {
     {
       name: "the-core-is-pure",
       comment:
-        "npm packages and node: modules belong in platform/, main.ts and cli/ (zod, being pure, anywhere)",
+        "only platform/, main.ts and cli/ import npm packages and node: modules (zod is pure, so any folder may)",
       severity: "error",
       from: { path: `^src/(${pure.join("|")}|worker)/` },
       to: { pathNot: "^(src/|node_modules/zod/)" },

@@ -25,7 +25,8 @@ export default tseslint.config(
         "error",
         { argsIgnorePattern: "^_", varsIgnorePattern: "^_" },
       ],
-      // winston declares its transports as interfaces beside classes; the rule takes them for strangers.
+      // winston declares its transports as interfaces that merge with classes, which the rule does
+      // not know.
       "@typescript-eslint/no-unsafe-class-instance-assignment": "off",
       "no-console": "error",
       eqeqeq: "error",
@@ -48,6 +49,8 @@ export default tseslint.config(
         console: "readonly",
         URL: "readonly",
         Buffer: "readonly",
+        setTimeout: "readonly",
+        clearTimeout: "readonly",
         module: "readonly",
         require: "readonly",
       },

@@ -1,6 +1,7 @@
-// Fills the parts of README.md and docs/ that stand between `<!-- generated: NAME -->` and `<!-- end of generated -->` from the
-// compiled sources (npm run compile first) and from the last results of the benches. --check only compares: exit 1 when a page differs. --from <dir> names another folder of
-// compiled output.
+// Fills the parts of README.md and docs/ between `<!-- generated: NAME -->` and `<!-- end of
+// generated -->` from the compiled sources (run `npm run compile` first) and from the latest bench
+// results. With --check, compares only and exits with 1 on a difference. --from <dir> names a
+// different folder of compiled output.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -16,12 +17,12 @@ const { PROBLEM_SEVERITY, problemText } = await load("faults/problem-catalog.js"
 const { openRpcDocument } = await load("rpc/openrpc.js");
 const importRules = createRequire(import.meta.url)("../.dependency-cruiser.cjs").forbidden;
 
-/** Of what a message tells beyond its code: an example each, since the worker fills in its own. */
+/** Example values for the details that the worker fills into a message. */
 const ORGANIZATION = { organization: "Example Ltd" };
 const ACCOUNT = { account: "EXAMPLE\\svc-ucx" };
 const EXAMPLE_DETAIL = {
-  keychainUnavailable: ACCOUNT,
-  keychainLocked: ACCOUNT,
+  keychainUnavailable: { ...ACCOUNT, platform: "windows" },
+  keychainLocked: { ...ACCOUNT, platform: "windows" },
   clientNotConfigured: ACCOUNT,
   authorizationRequired: { ...ORGANIZATION, ...ACCOUNT },
   authorizationExpired: { ...ORGANIZATION, status: 400 },
@@ -34,6 +35,12 @@ const EXAMPLE_DETAIL = {
   freshnessMissed: { ...ORGANIZATION, watchedP95: 240, staleAfterSeconds: 180 },
   consoleTooOld: { version: "2021.Summer.1", oldest: "2021.Summer.2" },
   redirectPortInUse: { port: 8467 },
+  settingsMissing: { path: "Presence.ini" },
+  settingsUnreadable: { path: "Presence.ini", reason: "permission denied (EACCES)" },
+  settingsInvalid: {
+    ...{ key: "WebexPresence.PollIntervalSeconds", value: "2", line: 3 },
+    ...{ reason: "is not a whole number from 5 to 3600", current: "20" },
+  },
 };
 
 function table(head, rows) {
@@ -46,7 +53,7 @@ function problems() {
     const { message, hint } = problemText(code, EXAMPLE_DETAIL[code] ?? ORGANIZATION);
     return [`\`${code}\``, severity, message, hint];
   });
-  return table(["Code", "Severity", "What it says (example)", "What to do"], rows);
+  return table(["Code", "Severity", "Message (example)", "What to do"], rows);
 }
 
 function wireErrors() {
@@ -61,11 +68,11 @@ function wireErrors() {
       : methods.map((method) => `\`${method.name}\``).join(", ");
     return [`${code}`, `\`${name}\``, message, callers];
   });
-  return table(["Code", "Name", "When", "Answer to"], rows);
+  return table(["Code", "Name", "When", "Methods"], rows);
 }
 
-/** The rule's targets, out of a pattern such as `^src/(faults|ports)/`. */
-function roomsIn(pattern) {
+/** The folders that a rule's pattern names, such as `^src/(faults|ports)/`. */
+function foldersIn(pattern) {
   return /\((.*)\)/.exec(pattern)[1].split("|");
 }
 
@@ -73,20 +80,20 @@ function imports() {
   const rows = importRules
     .filter(({ name, to }) => name.endsWith("-imports") && to.pathNot !== undefined)
     .map(({ name, to }) => {
-      const room = name.slice(0, -"-imports".length);
-      const types = importRules.find((rule) => rule.name === `${room}-imports-types`);
-      const typesOnly = types === undefined ? [] : roomsIn(types.to.path);
-      const whole = roomsIn(to.pathNot).filter(
-        (target) => target !== room && !typesOnly.includes(target),
+      const folder = name.slice(0, -"-imports".length);
+      const types = importRules.find((rule) => rule.name === `${folder}-imports-types`);
+      const typesOnly = types === undefined ? [] : foldersIn(types.to.path);
+      const whole = foldersIn(to.pathNot).filter(
+        (target) => target !== folder && !typesOnly.includes(target),
       );
-      const shown = (rooms) =>
-        rooms.length === 0 ? "–" : rooms.map((each) => `\`${each}\``).join(", ");
-      return [`\`${room}\``, shown(whole), shown(typesOnly)];
+      const shown = (folders) =>
+        folders.length === 0 ? "–" : folders.map((each) => `\`${each}\``).join(", ");
+      return [`\`${folder}\``, shown(whole), shown(typesOnly)];
     });
-  return table(["Room", "May import", "Types only"], rows);
+  return table(["Folder", "May import", "Types only"], rows);
 }
 
-/** The table of bench/results/<name>.md, a row each, as cells. */
+/** The cells of each row of the table in bench/results/<name>.md. */
 function benchRows(name) {
   const text = readFileSync(new URL(`bench/results/${name}.md`, root), "utf8");
   const [, , ...rows] = /(^\|.*\|\n)+/m.exec(text)[0].trim().split("\n");
@@ -98,7 +105,7 @@ function benchRows(name) {
   );
 }
 
-/** What the product sets itself a bound for, as it was measured last. */
+/** The latest result of every measure that has a bound. */
 function measured() {
   const rows = ["freshness", "snapshot", "rpc", "start", "flip", "memory"].flatMap((name) =>
     benchRows(name)
@@ -147,7 +154,7 @@ for (const page of pages) {
   );
   if (filled === text) continue;
   if (process.argv.includes("--check")) {
-    console.error(`${page} differs from what the code says: run npm run generate.`);
+    console.error(`${page} is out of date: run npm run generate.`);
     process.exitCode = 1;
   } else {
     writeFileSync(file, filled);

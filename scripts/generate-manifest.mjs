@@ -1,4 +1,5 @@
-// Writes plugin.manifest.json from the package and the table of settings keys; --check only compares (exit 1 when they differ).
+// Writes plugin.manifest.json from package.json and the table of settings keys. With --check,
+// compares only and exits with 1 on a difference.
 import { readFile, writeFile } from "node:fs/promises";
 import { manifestSettingKeys } from "../build/src/settings/keys.js";
 import { REQUIRED_SCOPES } from "../build/src/authorization/grant.js";
@@ -33,9 +34,9 @@ const manifest = {
 
 const text = `${JSON.stringify(manifest, null, 2)}\n`;
 if (process.argv.includes("--check")) {
-  const there = await readFile("plugin.manifest.json", "utf8").catch(() => "");
-  if (there !== text) {
-    console.error("plugin.manifest.json differs from what the code says: run npm run generate.");
+  const current = await readFile("plugin.manifest.json", "utf8").catch(() => "");
+  if (current !== text) {
+    console.error("plugin.manifest.json is out of date: run npm run generate.");
     process.exitCode = 1;
   }
 } else {

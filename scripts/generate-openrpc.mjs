@@ -1,5 +1,6 @@
-// Writes openrpc.json from the compiled schemas; with --check, says whether the file is what they make.
-// Run `npm run compile` first. --from <dir> names another folder of compiled output.
+// Writes openrpc.json from the compiled schemas (run `npm run compile` first). With --check,
+// compares only and exits with 1 on a difference. --from <dir> names a different folder of compiled
+// output.
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -21,7 +22,7 @@ const text = await format(JSON.stringify(openRpcDocument(version)), {
 if (!process.argv.includes("--check")) {
   writeFileSync(target, text);
 } else if (readOrEmpty(target) !== text) {
-  console.error("openrpc.json is not what the schemas make: run node scripts/generate-openrpc.mjs");
+  console.error("openrpc.json is out of date: run npm run generate");
   process.exitCode = 1;
 }
 

@@ -1,58 +1,67 @@
-// Installs the real parts that tests use and the machine lacks. Where that is not possible it says so; the tests that need a
-// missing part then say it again and, under CI=true, fail.
+// Installs the programs that some tests run against, where the machine lacks them. Where it cannot,
+// it names them; the tests that need a missing program say so again and, under CI=true, fail.
 import { execFileSync, spawnSync } from "node:child_process";
 
-const parts = [
-  { package: "gnome-keyring", there: () => onPath("gnome-keyring-daemon") },
+const PROGRAMS = [
+  { package: "gnome-keyring", isInstalled: () => isOnPath("gnome-keyring-daemon") },
   {
     package: "libsecret-1-0",
-    there: () => succeeds("sh", ["-c", "ldconfig -p | grep -q libsecret-1"]),
+    isInstalled: () => succeeds("sh", ["-c", "ldconfig -p | grep -q libsecret-1"]),
   },
-  { package: "dbus", there: () => onPath("dbus-run-session") },
-  { package: "libsecret-tools", there: () => onPath("secret-tool") },
+  { package: "dbus", isInstalled: () => isOnPath("dbus-run-session") },
+  { package: "libsecret-tools", isInstalled: () => isOnPath("secret-tool") },
   {
     package: "python3-pylsp-jsonrpc",
-    there: () => succeeds("/usr/bin/python3", ["-c", "import pylsp_jsonrpc"]),
+    isInstalled: () => succeeds("/usr/bin/python3", ["-c", "import pylsp_jsonrpc"]),
   },
-  { package: "tinyproxy", there: () => onPath("tinyproxy") },
-  { package: "openssl", there: () => onPath("openssl") },
-  { package: "chromium", there: () => onPath("chromium") },
+  { package: "tinyproxy", isInstalled: () => isOnPath("tinyproxy") },
+  { package: "procps", isInstalled: () => isOnPath("pgrep") },
+  { package: "openssl", isInstalled: () => isOnPath("openssl") },
+  { package: "chromium", isInstalled: () => isOnPath("chromium") },
+];
+
+/**
+ * Waits for another run of dpkg, and leaves out what only matters on a machine that is to survive a
+ * power cut.
+ */
+const APT_OPTIONS = [
+  "-y",
+  "-qq",
+  "--no-install-recommends",
+  "-o",
+  "DPkg::Lock::Timeout=120",
+  "-o",
+  "Dpkg::Options::=--force-unsafe-io",
 ];
 
 function succeeds(command, args) {
   return spawnSync(command, args, { stdio: "ignore" }).status === 0;
 }
 
-function onPath(name) {
+function isOnPath(name) {
   return succeeds("which", [name]);
 }
 
+function install(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const options = { stdio: ["ignore", "ignore", "inherit"], env };
+  execFileSync("apt-get", ["update", "-qq"], options);
+  execFileSync("apt-get", ["install", ...APT_OPTIONS, ...packages], options);
+}
+
 if (process.platform === "linux") {
-  const missing = parts.filter((part) => !part.there()).map((part) => part.package);
-  if (missing.length > 0) {
-    const canInstall = process.getuid?.() === 0 && onPath("apt-get");
-    if (canInstall) {
-      console.error(
-        `Installing what the tests need: ${missing.join(", ")} (this can take a minute).`,
-      );
-      const options = {
-        stdio: ["ignore", "ignore", "inherit"],
-        env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-      };
-      try {
-        execFileSync("apt-get", ["update", "-qq"], options);
-        execFileSync(
-          "apt-get",
-          ["install", "-y", "-qq", "--no-install-recommends", ...missing],
-          options,
-        );
-      } catch (error) {
-        console.error(`Could not install them: ${error.message}`);
-      }
-    } else {
-      console.error(
-        `MISSING, and not installed because this is not root with apt-get: ${missing.join(", ")}.`,
-      );
+  const missing = PROGRAMS.filter((each) => !each.isInstalled()).map((each) => each.package);
+  const canInstall = process.getuid?.() === 0 && isOnPath("apt-get");
+  if (missing.length === 0) {
+    console.error("Everything that the tests need is installed.");
+  } else if (!canInstall) {
+    console.error(`MISSING: ${missing.join(", ")}. Only root can install them, with apt-get.`);
+  } else {
+    console.error(`Installing ${missing.join(", ")}.`);
+    try {
+      install(missing);
+    } catch (error) {
+      console.error(`The installation failed: ${error.message}`);
     }
   }
 }

@@ -57,7 +57,7 @@ const pages = {
     attempt: { kind: "authorized", authorization: acme },
     organizations: [acme],
   },
-  again: { ...model, organizations: [acme, beta], notices: [sharingOff] },
+  reauthorization: { ...model, organizations: [acme, beta], notices: [sharingOff] },
   denied: {
     ...model,
     attempt: attemptFromError("access_denied", "The resource owner denied the request."),

@@ -75,7 +75,9 @@ class Terminal {
 
 const BLANK = { text: " ", style: "" };
 
-/** Runs the demo until its table shows the latest step and some changes. Resolves with the screen. */
+/**
+ * Runs the demo until its table shows the latest step and some changes. Resolves with the screen.
+ */
 async function runDemo() {
   const size = `stty cols ${COLUMNS + 1} rows ${ROWS}`;
   const command = `${size}; exec '${process.execPath}' dist/demo.mjs --speed 60`;

@@ -1,101 +1,118 @@
-// npm test: checks, builds, installs real parts where it can, runs every test and closes with "N passed, N failed".
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+// npm test: compiles, bundles, checks, installs the programs that tests need, runs every test, and
+// ends with the line "N passed, N failed". Everything that has to wait for nothing begins at once.
+// Arguments go to mocha.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-let passed = 0;
-let failed = 0;
-let skipped = 0;
+/** Files of tests that run at a time. They mostly wait for processes, intervals and deadlines. */
+const JOBS = 6;
+/**
+ * A test that needs more than this share of its timeout on two quiet cores will fail on a busy
+ * machine one day.
+ */
+const TIMEOUT_SHARE = 0.2;
+const SLOWEST_SHOWN = 5;
+const REPORT = "./scripts/mocha-report.mjs";
 
-function count(title, status, began) {
-  console.error(
-    `== ${title}: ${status === 0 ? "done" : "FAILED"} in ${((Date.now() - began) / 1000).toFixed(1)} s`,
-  );
-  if (status === 0) passed += 1;
-  else failed += 1;
-}
-
-function step(title, command, args) {
-  console.error(`\n== ${title}`);
-  const began = Date.now();
-  const { status } = spawnSync(command, args, {
-    stdio: "inherit",
-    shell: process.platform === "win32",
-  });
-  count(title, status, began);
-}
-
-/** Runs beside what comes next; its output is shown when it has ended. */
-function inBackground(title, command, args) {
-  const began = Date.now();
-  const child = spawn(command, args, {
-    stdio: ["ignore", "pipe", "pipe"],
-    shell: process.platform === "win32",
-  });
-  const output = [];
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk) => output.push(chunk));
-  return new Promise((resolve) => {
-    child.on("close", (status) => {
-      console.error(`\n== ${title}\n${Buffer.concat(output).toString()}`);
-      count(title, status, began);
-      resolve();
-    });
-  });
-}
-
-step("types", "npm", ["run", "-s", "compile"]);
-step("bundle", "npm", ["run", "-s", "build"]);
-spawnSync(process.execPath, ["scripts/install-real-parts.mjs"], { stdio: "inherit" });
-const checks = inBackground(
-  "format, lint, types, import rules, unused code, generated files",
-  "npm",
-  ["run", "-s", "check"],
-);
-
+const counts = { passed: 0, failed: 0, skipped: 0 };
 const folder = mkdtempSync(join(tmpdir(), "ucx-test-"));
+const timings = join(folder, "timings.jsonl");
+const startedAt = Date.now();
+
+/**
+ * Runs a command beside the others, prints its output when it has ended, and counts as one test.
+ */
+async function step(title, command, args) {
+  const status = await run(title, command, args);
+  counts[status === 0 ? "passed" : "failed"] += 1;
+}
+
+async function run(title, command, args) {
+  const startedAt = Date.now();
+  const shell = process.platform === "win32";
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], shell });
+  const output = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => output.push(chunk));
+  }
+  const status = await new Promise((resolve) => child.once("close", resolve));
+  const outcome = status === 0 ? "done" : "FAILED";
+  const text = Buffer.concat(output).toString();
+  console.error(
+    `\n== ${title}\n${text}== ${title}: ${outcome} in ${seconds(Date.now() - startedAt)} s`,
+  );
+  return status;
+}
+
+/** Runs mocha and adds up what it counted. */
 async function tests(title, specs, options) {
   console.error(`\n== ${title}`);
-  const report = join(folder, "report.json");
-  const reporter = [
-    "--reporter",
-    "build/test/support/spec-json-reporter.js",
-    "--reporter-option",
-    `output=${report}`,
-  ];
+  const startedAt = Date.now();
+  const output = join(folder, "counts.json");
+  rmSync(output, { force: true });
   const args = [
     "node_modules/mocha/bin/mocha.js",
     ...specs,
-    ...reporter,
+    ...["--reporter", REPORT, "--reporter-option", `output=${output}`, "--require", REPORT],
     ...options,
     ...process.argv.slice(2),
   ];
+  const env = { ...process.env, TEST_TIMINGS: timings };
   const status = await new Promise((resolve) =>
-    spawn(process.execPath, args, { stdio: "inherit" }).on("close", resolve),
+    spawn(process.execPath, args, { stdio: "inherit", env }).once("close", resolve),
   );
-  const failedBefore = failed;
+  const failedBefore = counts.failed;
   try {
-    const { stats } = JSON.parse(readFileSync(report, "utf8"));
-    passed += stats.passes;
-    failed += stats.failures;
-    skipped += stats.pending;
+    const counted = JSON.parse(readFileSync(output, "utf8"));
+    for (const name of Object.keys(counts)) counts[name] += counted[name];
   } catch {
-    failed += 1;
+    counts.failed += 1;
   }
-  if (status !== 0 && failed === failedBefore) failed += 1;
-  rmSync(report, { force: true });
+  if (status !== 0 && counts.failed === failedBefore) counts.failed += 1;
+  console.error(`== ${title}: ${seconds(Date.now() - startedAt)} s`);
 }
 
+function seconds(milliseconds) {
+  return (milliseconds / 1000).toFixed(1);
+}
+
+/** Prints the slowest tests and those that come too close to their timeout. */
+function printTimings() {
+  if (!existsSync(timings)) return;
+  const rows = readFileSync(timings, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const describe = ({ file, title, duration, timeout }) =>
+    `  ${seconds(duration).padStart(6)} s of ${seconds(timeout)} s  ${file}: ${title}`;
+  const slowest = rows.toSorted((a, b) => b.duration - a.duration).slice(0, SLOWEST_SHOWN);
+  console.error(`\n== The slowest tests\n${slowest.map(describe).join("\n")}`);
+  const close = rows
+    .filter(({ duration, timeout }) => duration > timeout * TIMEOUT_SHARE)
+    .toSorted((a, b) => b.duration / b.timeout - a.duration / a.timeout);
+  if (close.length === 0) return;
+  const share = `more than ${TIMEOUT_SHARE * 100} % of their timeout`;
+  console.error(`== Tests that took ${share}\n${close.map(describe).join("\n")}`);
+}
+
+const programs = run("programs for tests", process.execPath, ["scripts/install-real-parts.mjs"]);
+const bundle = step("bundle", "npm", ["run", "-s", "build"]);
+await step("types", "npm", ["run", "-s", "compile"]);
+const checks = step("checks", "npm", ["run", "-s", "check"]);
 await tests("unit tests", ["build/test/unit/**/*.test.js"], []);
-await checks;
-// These mostly wait for processes, intervals and deadlines: several files at a time.
+// Deadlines of a second are among what these tests measure, so nothing else runs beside them.
+await Promise.all([bundle, checks, programs]);
 await tests(
-  "tests against real parts",
+  "contract, integration, end-to-end and surface tests",
   ["build/test/{contract,integration,surface,e2e}/**/*.test.js"],
-  ["--parallel", "--jobs", "4"],
+  ["--parallel", "--jobs", String(JOBS)],
 );
 
+printTimings();
 rmSync(folder, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-process.exitCode = failed > 0 ? 1 : 0;
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+console.error(`\n== Everything: ${seconds(Date.now() - startedAt)} s`);
+console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
+process.exitCode = counts.failed > 0 ? 1 : 0;

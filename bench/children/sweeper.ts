@@ -35,7 +35,9 @@ const sweepers = {
     ciscoSdkSweeper(apiUrl, getToken, PAGE_SIZE),
 };
 
-/** The worker's HTTP, REST client, decoding and roster, which keeps the last sweep's people or not. */
+/**
+ * The worker's HTTP, REST client, decoding and roster, which keeps the last sweep's people or not.
+ */
 function productSweeper(
   apiUrl: string,
   getToken: string,

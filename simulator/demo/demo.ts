@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isPending, PresenceTracker } from "../../src/cli/presence-tracker.js";
 import {
+  changeText,
+  personCapacity,
   totalsText,
-  type PresenceChange,
   type PresenceTableModel,
 } from "../../src/cli/terminal/presence-table.js";
+import type { PresenceView } from "../../src/cli/terminal/presence-view.js";
 import {
   ORGANIZATION,
   type DemoEnvironment,
   type DemoStatus,
   type PresenceRecord,
 } from "./environment.js";
-import type { DemoView } from "./view.js";
 
 export interface DemoOptions {
   /** Whether to stop after a few changes. */
@@ -36,19 +38,20 @@ const CHANGES_TIMEOUT_MS = 30_000;
 export class Demo {
   readonly #options: DemoOptions;
   readonly #environment: DemoEnvironment;
-  readonly #view: DemoView;
+  readonly #view: PresenceView;
   readonly #signal: AbortSignal;
-  readonly #history = new PresenceHistory();
+  readonly #tracker = new PresenceTracker();
   readonly #steps: string[] = [];
   #status: DemoStatus | null = null;
   #totals: PresenceTableModel["totals"] = new Map();
   #lastStepAt = 0;
+  #changeCount = 0;
   #requests = 0;
 
   constructor(
     options: DemoOptions,
     environment: DemoEnvironment,
-    view: DemoView,
+    view: PresenceView,
     signal: AbortSignal,
   ) {
     this.#options = options;
@@ -76,8 +79,8 @@ export class Demo {
 
   get summary(): string {
     const persons = this.#status?.organizations[0]?.persons ?? 0;
-    const { records, changeCount } = this.#history;
-    return `${persons} people known, ${records.length} watched, ${changeCount} state changes, ${this.#requests} requests to the simulated Webex`;
+    const { records } = this.#tracker;
+    return `${persons} people known, ${records.length} watched, ${this.#changeCount} state changes, ${this.#requests} requests to the simulated Webex`;
   }
 
   async #startWebex(): Promise<void> {
@@ -119,7 +122,7 @@ export class Demo {
   async #subscribe(): Promise<void> {
     await this.#fillScreen();
     await this.#step(
-      `Subscribed to ${this.#history.records.length} people, as an attendant console does. Their presence is unknown while Enable is 0.`,
+      `Subscribed to ${this.#tracker.records.length} people, as an attendant console does. Their presence is unknown while Enable is 0.`,
     );
   }
 
@@ -129,7 +132,7 @@ export class Demo {
       "Saved Presence.ini with WebexPresence.Enable=1. The worker notices the change and fetches everyone's presence.",
     );
     const isSwept = ({ organizations }: DemoStatus): boolean =>
-      (organizations[0]?.lastSweep ?? null) !== null && this.#history.isComplete;
+      (organizations[0]?.lastSweep ?? null) !== null && !this.#tracker.records.some(isPending);
     await this.#waitUntil("finish its first sweep", CHANGES_TIMEOUT_MS, isSwept);
     const sweep = this.#status?.organizations[0]?.lastSweep;
     this.#totals = await this.#environment.worker.totals();
@@ -144,7 +147,7 @@ export class Demo {
   async #followChanges(): Promise<void> {
     const deadline = Date.now() + CHANGES_TIMEOUT_MS;
     for (let tick = 1; ; tick++) {
-      const { changeCount } = this.#history;
+      const changeCount = this.#changeCount;
       if (this.#options.once && changeCount >= CHANGES_SHOWN_ONCE) return this.#refresh();
       if (this.#options.once && Date.now() > deadline) {
         throw new Error(
@@ -182,30 +185,31 @@ export class Demo {
     await this.#fillScreen();
     this.#status = await worker.status();
     this.#totals = await worker.totals();
-    this.#history.refresh(await worker.getMany(this.#history.records.map(({ uri }) => uri)));
+    this.#tracker.refresh(await worker.getMany(this.#tracker.records.map(({ uri }) => uri)));
   }
 
   /** Subscribes to as many people as fit. */
   async #fillScreen(): Promise<void> {
-    const desired = this.#options.watch ?? this.#view.capacity ?? PEOPLE_IN_PLAIN_VIEW;
-    const watched = this.#history.records.length;
+    const { rows } = this.#view;
+    const desired = this.#options.watch ?? (rows > 0 ? personCapacity(rows) : PEOPLE_IN_PLAIN_VIEW);
+    const watched = this.#tracker.records.length;
     if (desired <= watched || watched >= this.#options.users) return;
     const people = this.#environment.simulator.people().slice(watched, desired);
     const uris = people.flatMap(({ emails }) => emails.slice(0, 1));
-    this.#history.add(await this.#environment.worker.subscribe(uris));
+    this.#tracker.add(await this.#environment.worker.subscribe(uris));
   }
 
   #applyChanges(records: readonly PresenceRecord[]): void {
-    for (const change of this.#history.applyChanges(records, Date.now())) {
-      this.#view.showChange(change);
-    }
+    const { changes } = this.#tracker.apply(records, Date.now());
+    this.#changeCount += changes.length;
+    for (const change of changes) this.#view.log(`   ${changeText(change)}`, change.at);
     this.#render();
   }
 
   /** Shows a step and, in a live view, gives the user time to read it. */
   async #step(text: string): Promise<void> {
     this.#showStep(text);
-    if (this.#view.isLive) await sleep(STEP_PAUSE_MS, undefined, { signal: this.#signal });
+    if (this.#view.rows > 0) await sleep(STEP_PAUSE_MS, undefined, { signal: this.#signal });
     this.#signal.throwIfAborted();
   }
 
@@ -213,7 +217,7 @@ export class Demo {
     const step = `${this.#steps.length + 1}. ${text}`;
     this.#steps.push(step);
     this.#lastStepAt = Date.now();
-    this.#view.showStep(step);
+    this.#view.log(step);
     this.#render();
   }
 
@@ -230,9 +234,8 @@ export class Demo {
       notes: showsAllSteps ? this.#steps : this.#steps.slice(-1),
       sweep: progress && { persons: progress.persons, expected: this.#options.users },
       totals: this.#totals,
-      records: this.#history.records,
-      changes: this.#history.changes,
-      footer: "FOR: time in this state. AGE: time since Webex confirmed it. Press q to quit.",
+      records: this.#tracker.records,
+      changes: this.#tracker.changes,
     });
   }
 
@@ -246,68 +249,4 @@ export class Demo {
     const problems = this.#status?.problems.filter(({ severity }) => severity !== "info") ?? [];
     return problems.map(({ message, hint }) => ` ${message} ${hint}`).join("");
   }
-}
-
-const MAX_CHANGES = 50;
-
-/** The latest record of each watched person, and the latest changes. */
-class PresenceHistory {
-  readonly #records = new Map<string, PresenceRecord>();
-  #changes: readonly PresenceChange[] = [];
-  #changeCount = 0;
-
-  /** Adds the records of a subscription. */
-  add(records: readonly PresenceRecord[]): void {
-    for (const record of records) this.#records.set(record.uri, record);
-  }
-
-  /** Applies a `presence/changed`, and returns the changes between two states reported by Webex. */
-  applyChanges(records: readonly PresenceRecord[], at: number): PresenceChange[] {
-    const reported: PresenceChange[] = [];
-    for (const to of records) {
-      const from = this.#records.get(to.uri);
-      this.#records.set(to.uri, to);
-      if (from && isFromWebex(from) && isFromWebex(to)) reported.push({ at, from, to });
-    }
-    this.#changeCount += reported.length;
-    this.#changes = [...reported.toReversed(), ...this.#changes].slice(0, MAX_CHANGES);
-    return reported;
-  }
-
-  /** Updates the ages of records. Ignores state changes, which arrive as notifications. */
-  refresh(records: readonly PresenceRecord[]): void {
-    for (const record of records) {
-      const { state, reason, webexStatus } = record;
-      const existing = this.#records.get(record.uri);
-      const isUnchanged =
-        existing?.state === state &&
-        existing.reason === reason &&
-        existing.webexStatus === webexStatus;
-      if (isUnchanged) this.#records.set(record.uri, record);
-    }
-  }
-
-  get records(): readonly PresenceRecord[] {
-    return [...this.#records.values()];
-  }
-
-  /** The latest first. */
-  get changes(): readonly PresenceChange[] {
-    return this.#changes;
-  }
-
-  get changeCount(): number {
-    return this.#changeCount;
-  }
-
-  /** Whether Webex has reported the state of everybody. */
-  get isComplete(): boolean {
-    return this.records.every(isFromWebex);
-  }
-}
-
-function isFromWebex({ observedAt, reason }: PresenceRecord): boolean {
-  return (
-    observedAt !== null && reason !== "disabled" && reason !== "notReady" && reason !== "blocked"
-  );
 }

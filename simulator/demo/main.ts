@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { createPresenceView } from "../../src/cli/terminal/presence-view.js";
 import { Demo, type DemoOptions } from "./demo.js";
 import { DemoEnvironment } from "./environment.js";
-import { viewFor } from "./view.js";
 
 const USAGE = `Usage: npm run demo -- [options]
   --once        exit after a few state changes
@@ -102,7 +102,7 @@ Try next:
 
 async function runDemo(options: DemoOptions): Promise<void> {
   const environment = new DemoEnvironment(manifestPath, options);
-  const view = viewFor(process.stdout, process.stdin, stop);
+  const view = createPresenceView(process.stdout, process.stdin, stop);
   process.on("uncaughtException", (error) => {
     view.close();
     fail(error);
@@ -132,7 +132,7 @@ async function runDemo(options: DemoOptions): Promise<void> {
   }
   view.close();
   try {
-    if (view.isLive) print(demo.steps.join("\n"));
+    if (view.rows > 0) print(demo.steps.join("\n"));
     if (failure === null) print(summary(demo, environment));
   } catch (error) {
     failure = error;

@@ -1,5 +1,6 @@
 import { Emitter } from "../faults/emitter.js";
 import { Fault, type FaultDetails } from "../faults/fault.js";
+import { problemFault, problemText } from "../faults/problem-catalog.js";
 import type { OAuthClient } from "../webex/oauth.js";
 import type { Grant } from "./grant.js";
 import { findContextChange, type AuthorizationSettings } from "./oauth-context.js";
@@ -67,9 +68,6 @@ export function grantMismatch(
   return change === null ? null : authorizationRequired(grant.orgId, change);
 }
 
-const REAUTHORIZE_OR_RESTORE =
-  "Authorize the organization again, or restore the previous setting (WebexPresence.ClientId, the client in the keychain, or WebexPresence.ApiUrl).";
-
 /**
  * `missing`: there is no grant. `unreadable`: its record is missing or cannot be read. `client` and
  * `apiOrigin`: it was issued for another one.
@@ -78,42 +76,17 @@ export function authorizationRequired(
   orgId: string,
   reason: "missing" | "unreadable" | "client" | "apiOrigin",
 ): Fault {
-  const texts: Readonly<Record<typeof reason, readonly [message: string, hint: string]>> = {
-    missing: [
-      "The organization is not authorized.",
-      "Have a Webex administrator of the organization authorize the integration.",
-    ],
-    unreadable: [
-      "The keychain lists an authorization of this organization, but its record is missing or cannot be read.",
-      `Authorize the organization again, or remove what is left of the authorization: ucx-webex-presence revoke ${orgId}`,
-    ],
-    client: [
-      "The authorization of the organization was given to another Webex integration and is not used.",
-      REAUTHORIZE_OR_RESTORE,
-    ],
-    apiOrigin: [
-      "The authorization of the organization was given for another WebexPresence.ApiUrl and is not used.",
-      REAUTHORIZE_OR_RESTORE,
-    ],
-  };
-  const [message, hint] = texts[reason];
-  return new Fault("authorizationRequired", message, { hint, data: { orgId } });
+  return problemFault("authorizationRequired", { orgId, reason }, { data: { orgId } });
 }
 
 /** `cause`: why Webex refused to refresh the grant. Only a refused grant has to be replaced. */
 export function refreshRefused(orgId: string, cause: Fault): Fault {
   const secretRefused = cause.data.error === "invalid_client";
-  const [message, hint] = secretRefused
-    ? [
-        "Webex rejects the client id and secret of the integration.",
-        'Get the current secret of the integration from developer.webex.com, and run "ucx-webex-presence secret client" in the account that the worker runs under. The authorization remains valid.',
-      ]
-    : [
-        "Webex no longer accepts the organization's authorization.",
-        "Have a Webex administrator of the organization authorize the integration again.",
-      ];
-  const data = { orgId, secretRefused };
-  return new Fault("grantRefused", message, { ...causeDetails(cause), hint, data });
+  const details = causeDetails(cause);
+  const { message, hint } = problemText("authorizationExpired", {
+    ...(secretRefused && { reason: "clientRejected" }),
+  });
+  return new Fault("grantRefused", message, { ...details, hint, data: { orgId, secretRefused } });
 }
 
 /** What a fault takes over from its cause. */

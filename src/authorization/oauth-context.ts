@@ -1,4 +1,4 @@
-import { Fault } from "../faults/fault.js";
+import { problemFault } from "../faults/problem-catalog.js";
 import type { IdentityApi } from "../webex/identity.js";
 import type { OAuthApi, OAuthClient } from "../webex/oauth.js";
 
@@ -37,24 +37,10 @@ export function effectiveClient(
   settings: AuthorizationSettings,
   storedClient: OAuthClient | null,
 ): OAuthClient {
-  if (storedClient === null) throw clientNotConfigured("missing");
+  if (storedClient === null) throw problemFault("clientNotConfigured", { reason: "missing" });
   if (effectiveClientId(settings, storedClient) !== storedClient.clientId)
-    throw clientNotConfigured("otherClientId");
+    throw problemFault("clientNotConfigured", { reason: "otherClientId" });
   return storedClient;
-}
-
-function clientNotConfigured(reason: "missing" | "otherClientId"): Fault {
-  const [message, hint] =
-    reason === "missing"
-      ? [
-          "The keychain does not contain the client id and secret of the Webex integration.",
-          'Run "ucx-webex-presence secret client" in the account that the worker runs under.',
-        ]
-      : [
-          "The client secret in the keychain belongs to another client id than WebexPresence.ClientId.",
-          'Run "ucx-webex-presence secret client" to store the id with its secret, or remove WebexPresence.ClientId from the settings.',
-        ];
-  return new Fault("clientNotConfigured", message, { hint });
 }
 
 /**

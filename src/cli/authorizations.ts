@@ -1,19 +1,25 @@
+import type { ImportedGrant } from "../authorization/grant-import.js";
 import type { Authorization } from "../authorization/grant.js";
 import { Fault } from "../faults/fault.js";
+import { Secret } from "../faults/secret.js";
+import { ProtocolError } from "../rpc/errors.js";
+import { checkParams } from "../rpc/params.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { withSession } from "./session.js";
-import type { CommandConsole } from "./terminal/console.js";
-import { fieldLines, formatDateTime, sanitize, type Paint } from "./terminal/text.js";
+import { UsageError } from "./terminal/input.js";
+import { fieldLines, formatDateTime, sanitize, type TextFormat } from "./terminal/text.js";
 
 const SCOPE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   "spark-admin:people_read": "people and their presence",
   "spark-admin:organizations_read": "the organization's name",
 };
+const GRANT_HINT =
+  "Pipe in one JSON object: {refreshToken, accessToken?, expiresIn?, refreshTokenExpiresIn?, scope?}, with lifetimes in seconds.";
 
 /** Lists the authorizations. 1 if one is unusable. Faults: those of the keychain. */
 export async function listAuthorizations(context: CommandContext): Promise<ExitCode> {
   const { console } = context;
-  return withSession<ExitCode>(context, async ({ authorizations, grantStore, account }) => {
+  return withSession(context, async ({ authorizations, grantStore, account }) => {
     const list = await authorizations.list();
     const statuses = authorizations.grantStatuses();
     const { state } = grantStore;
@@ -28,14 +34,13 @@ export async function listAuthorizations(context: CommandContext): Promise<ExitC
     }
     for (const [index, authorization] of list.entries()) {
       if (index > 0) console.line();
-      printAuthorization(console, authorization);
+      console.lines(authorizationLines(authorization, console));
     }
     for (const { fault, orgName } of statuses) {
       if (fault !== null) console.error(`${orgName}: ${fault.message}`, fault.hint);
     }
     const ok = statuses.every(({ fault }) => fault === null);
-    console.result({ ok, account, authorizations: list });
-    return ok ? 0 : 1;
+    return console.result({ ok, account, authorizations: list });
   });
 }
 
@@ -45,7 +50,7 @@ export async function listAuthorizations(context: CommandContext): Promise<ExitC
  */
 export async function revoke(context: CommandContext, orgId: string): Promise<ExitCode> {
   const { console, signal } = context;
-  return withSession<ExitCode>(context, async ({ authorizations, account }) => {
+  return withSession(context, async ({ authorizations, account }) => {
     await authorizations.list();
     const grant = authorizations.grantStatuses().find((status) => status.orgId === orgId);
     if (grant === undefined) {
@@ -66,21 +71,62 @@ export async function revoke(context: CommandContext, orgId: string): Promise<Ex
       console.text("Webex could not be reached, so the authorization remains valid there.");
       console.text("→ Revoke it in Control Hub, too: Management > Apps > Integrations.", 2);
     }
-    console.result({ ok: true, orgId, orgName, revokedAtWebex });
-    return 0;
+    return console.result({ ok: true, orgId, orgName, revokedAtWebex });
   });
 }
 
-export function printAuthorization(console: CommandConsole, authorization: Authorization): void {
-  for (const line of authorizationLines(authorization, console.paint, console.width))
-    console.line(line);
+/** Stores a grant from stdin if Webex accepts it. Faults: see `AuthorizationService.import`. */
+export async function importGrant(context: CommandContext): Promise<ExitCode> {
+  const { console, input, signal } = context;
+  if (input.isInteractive)
+    console.note(
+      "Paste the grant as JSON, then press Ctrl+D (on Windows: Ctrl+Z and Enter). The terminal shows what you paste; to avoid that, use a pipe.",
+    );
+  const grant = readGrant(await input.readAll());
+  return withSession(context, async ({ authorizations, account }) => {
+    const authorization = await authorizations.import(grant, signal);
+    console.text(`The grant was stored in the keychain of account ${account}.`);
+    console.lines(authorizationLines(authorization, console));
+    return console.result({ ok: true, account, authorization });
+  });
+}
+
+/**
+ * Parses the parameters of `authorization/import`. Throws a `UsageError` that names invalid members
+ * but not their values.
+ */
+export function readGrant(text: string): ImportedGrant {
+  if (text.trim() === "") throw new UsageError("Stdin contains no grant.", GRANT_HINT);
+  try {
+    const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = checkParams(
+      "authorization/import",
+      JSON.parse(text),
+    );
+    return {
+      refreshToken: new Secret(refreshToken),
+      accessToken: accessToken === undefined ? null : new Secret(accessToken),
+      expiresIn: expiresIn ?? null,
+      refreshTokenExpiresIn: refreshTokenExpiresIn ?? null,
+      scope: scope ?? null,
+    };
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UsageError("Stdin is not valid JSON.", GRANT_HINT);
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new UsageError(`Stdin is not a valid grant: ${describeIssues(error)}`, GRANT_HINT);
+  }
+}
+
+function describeIssues({ data }: ProtocolError): string {
+  const { issues = [] } = (data ?? {}) as { issues?: readonly { path: string; message: string }[] };
+  return issues
+    .map(({ path, message }) => `${path === "" ? "the whole input" : path}: ${message}`)
+    .join(" ");
 }
 
 /** A heading with the organization's name and the state, and the details below. */
 export function authorizationLines(
   authorization: Authorization,
-  paint: Paint,
-  width: number,
+  { paint, width }: TextFormat,
 ): string[] {
   const { orgId, orgName, authorizedBy, grantedAt, scopes } = authorization;
   const { state, accessTokenExpiresAt, refreshTokenExpiresAt } = authorization;
@@ -96,15 +142,13 @@ export function authorizationLines(
     refreshTokenExpiresAt === null
       ? "unknown"
       : `${formatDateTime(refreshTokenExpiresAt)}, extended with each use`;
+  const administrator = sanitize(authorizedBy ?? "an administrator");
   const fields: [string, string][] = [
     ["Organization", orgId],
-    [
-      "Authorized by",
-      `${sanitize(authorizedBy ?? "an administrator")}, ${formatDateTime(grantedAt)}`,
-    ],
+    ["Authorized by", `${administrator}, ${formatDateTime(grantedAt)}`],
     ["Can read", permissions.length === 0 ? "nothing" : permissions.join(", ")],
     ["Access until", `${accessUntil}, renewed automatically`],
     ["Valid until", validUntil],
   ];
-  return [`${paint(sanitize(orgName), "bold")}  ${stateText}`, ...fieldLines(fields, width, 2)];
+  return [`${paint(sanitize(orgName), "bold")}  ${stateText}`, ...fieldLines(fields, width)];
 }

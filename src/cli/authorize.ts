@@ -1,21 +1,19 @@
-import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 
 import type { Authorizations } from "../authorization/authorizations.js";
-import type { AuthorizationChange, FlowState, FlowView } from "../authorization/flow.js";
+import type { AuthorizationChange, FlowView } from "../authorization/flow.js";
+import type { Authorization } from "../authorization/grant.js";
 import { Fault } from "../faults/fault.js";
-import { printAuthorization } from "./authorizations.js";
+import { authorizationLines } from "./authorizations.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { ensureClient } from "./secret.js";
 import { withSession, type Session } from "./session.js";
 import { formatCountdown, sanitize, type Paint } from "./terminal/text.js";
-import { logDirectoryFor, readStatusFile, statusFilePath } from "./worker-files.js";
+import { readStatusFile, workerFiles } from "./worker-files.js";
 
-/** The last state of a flow, and its message. */
-interface FlowOutcome {
-  readonly state: FlowState;
-  readonly message: string | null;
-}
+type FlowOutcome = Pick<FlowView, "state" | "message">;
 
 const TICK_MS = 1000;
 /** How long the page stays open after a grant if no user can press Enter. */
@@ -26,8 +24,8 @@ const LOG_TAIL_BYTES = 512 * 1024;
  * Stores the client and runs a flow until a grant is stored. Faults: those of
  * `AuthorizationService.begin` and of the keychain.
  */
-export async function authorize(context: CommandContext, device: boolean): Promise<ExitCode> {
-  const { console } = context;
+export async function authorize(context: CommandContext): Promise<ExitCode> {
+  const { console, input, options } = context;
   return withSession(context, async (session) => {
     const { account, authorizations, store } = session;
     console.noticeText(
@@ -35,48 +33,48 @@ export async function authorize(context: CommandContext, device: boolean): Promi
     );
     if (store.kind === "memory")
       console.note("With --secret-store memory, the authorization is lost when this command ends.");
-    const { changed } = await ensureClient(context, session);
+    const { changed } = await ensureClient(input, session);
     if (!changed) console.noticeText("Using the client ID and secret in the keychain.");
     const startedAt = Date.now();
-    const { state, message } = await runFlow(context, session, device);
-    const granted = (await authorizations.list()).filter(
-      ({ grantedAt }) => Date.parse(grantedAt) >= startedAt,
-    );
-    for (const authorization of granted) {
-      console.line();
-      printAuthorization(console, authorization);
-    }
-    if (granted.length > 0) {
+    const { state, message } = await runFlow(context, session);
+    const granted = grantedSince(startedAt, await authorizations.list());
+    const ok = granted.length > 0;
+    for (const authorization of granted)
+      console.lines(["", ...authorizationLines(authorization, console)]);
+    if (ok) {
       console.line();
       console.text(
         "While WebexPresence.Enable is 1, a running worker of this account starts reading presence within a minute.",
       );
     } else if (state === "cancelled") {
-      console.error("Cancelled. Nothing was authorized.", undefined);
+      console.error("Cancelled. Nothing was authorized.");
     } else {
       console.error(
         message ?? "Nothing was authorized.",
-        `Run the command again to get a new ${device ? "code" : "page"}.`,
+        `Run the command again to get a new ${options.device === true ? "code" : "page"}.`,
       );
     }
-    const ok = granted.length > 0;
-    console.result({ ok, account, state, message, authorizations: granted });
-    return ok ? 0 : 1;
+    return console.result({ ok, account, state, message, authorizations: granted });
   });
+}
+
+function grantedSince(at: number, authorizations: readonly Authorization[]): Authorization[] {
+  return authorizations.filter(({ grantedAt }) => Date.parse(grantedAt) >= at);
 }
 
 async function runFlow(
   context: CommandContext,
   { authorizations, settings: { redirectPort } }: Session,
-  device: boolean,
 ): Promise<FlowOutcome> {
-  const { console, signal } = context;
+  const { console, signal, options } = context;
   const flow = followFlow(context, authorizations);
   try {
-    const view = await authorizations.begin(device ? "device" : "browser", signal);
-    const instructions = device
-      ? await deviceInstructions(view, context)
-      : browserInstructions(view, console.paint);
+    const method = options.device === true ? "device" : "browser";
+    const view = await authorizations.begin(method, signal);
+    const instructions =
+      method === "device"
+        ? await deviceInstructions(view, context)
+        : browserInstructions(view, console.paint);
     for (const line of ["", ...instructions, ""]) console.notice(line);
     return await flow.waitForOutcome(view);
   } catch (error) {
@@ -106,38 +104,42 @@ function followFlow({ console, input, signal }: CommandContext, authorizations: 
   const outcome = new Promise<FlowOutcome>((resolve) => (settle = resolve));
 
   const handleChange = ({ authorizations: all, flow }: AuthorizationChange): void => {
-    const granted = all.filter((authorization) => Date.parse(authorization.grantedAt) >= startedAt);
-    if (granted.length > grantedNames.length) {
-      grantedNames = granted.map(({ orgName }) => orgName);
+    const names = grantedSince(startedAt, all).map(({ orgName }) => orgName);
+    if (names.length > grantedNames.length) {
+      grantedNames = names;
       grantedAt = Date.now();
       if (latest?.method === "browser" && flow?.state === "waiting") {
         console.noticeText(
-          `${grantedNames.at(-1) ?? ""} is authorized. To finish, press COMPLETE REQUEST on the page${input.isInteractive ? " or Enter here" : ""}. You can authorize another organization first.`,
+          `${names.at(-1) ?? ""} is authorized. To finish, press COMPLETE REQUEST on the page${input.isInteractive ? " or Enter here" : ""}. You can authorize another organization first.`,
         );
       }
     }
     if (flow === null) {
-      if (latest !== null) settle({ state: latest.state, message: latest.message });
+      if (latest !== null) settle(latest);
       return;
     }
-    const { message } = flow;
-    if (latest !== null && message !== null && message !== latest.message && isOngoing(flow))
-      console.noticeText(message);
+    const { method, state, message } = flow;
+    // After a refusal or failure, the page of a browser flow lets the user try again.
+    const canRetry = method === "browser" && (state === "denied" || state === "failed");
+    const isNews = latest !== null && message !== null && message !== latest.message;
+    if (isNews && (state === "waiting" || canRetry)) console.noticeText(message);
     latest = flow;
   };
   const finish = (): void => {
     if (grantedNames.length > 0)
       settle({ state: "authorized", message: `${grantedNames.join(", ")}: authorized.` });
   };
+  const cancel = (): void =>
+    settle({ state: "cancelled", message: "The authorization was cancelled." });
   const tick = (expiresAt: string | null): void => {
     if (!input.isInteractive && grantedAt > 0 && Date.now() - grantedAt >= PAGE_GRACE_MS) finish();
     const timeLeft =
       expiresAt === null ? "" : ` (${formatCountdown(Date.parse(expiresAt) - Date.now())} left)`;
-    const text =
+    const progress =
       grantedNames.length === 0
         ? `Waiting for authorization${timeLeft}. Press Ctrl+C to cancel.`
         : `The page is open${timeLeft}. Press Enter to finish.`;
-    console.progress(console.paint(text, "faint"));
+    console.progress(console.paint(progress, "faint"));
   };
 
   const disposers = [authorizations.events.on("authorizationsChanged", handleChange)];
@@ -146,14 +148,12 @@ function followFlow({ console, input, signal }: CommandContext, authorizations: 
     async waitForOutcome(view: FlowView): Promise<FlowOutcome> {
       const { expiresAt } = view;
       latest ??= view;
-      if (!console.isTerminal)
-        console.notice(
-          `Waiting for authorization${expiresAt === null ? "" : ` until ${expiresAt}`}.`,
-        );
+      if (!console.isTerminal) {
+        const until = expiresAt === null ? "" : ` until ${expiresAt}`;
+        console.notice(`Waiting for authorization${until}.`);
+      }
       tick(expiresAt);
       const timer = setInterval(() => tick(expiresAt), TICK_MS);
-      const cancel = (): void =>
-        settle({ state: "cancelled", message: "The authorization was cancelled." });
       signal.addEventListener("abort", cancel, { once: true });
       if (signal.aborted) cancel();
       disposers.push(
@@ -164,16 +164,9 @@ function followFlow({ console, input, signal }: CommandContext, authorizations: 
       return outcome;
     },
     stop(): void {
-      for (const dispose of disposers.splice(0)) dispose();
+      for (const dispose of disposers) dispose();
     },
   };
-}
-
-/** After a refusal or failure, the page of a browser flow lets the user try again. */
-function isOngoing({ method, state }: FlowView): boolean {
-  return (
-    state === "waiting" || (method === "browser" && (state === "denied" || state === "failed"))
-  );
 }
 
 function browserInstructions({ url }: FlowView, paint: Paint): string[] {
@@ -191,27 +184,23 @@ async function deviceInstructions(
   { verificationUri, verificationUriComplete, userCode }: FlowView,
   { console }: CommandContext,
 ): Promise<string[]> {
-  const { paint } = console;
-  const completeUri = sanitize(verificationUriComplete ?? "");
-  const qrCode = console.isTerminal && completeUri !== "" ? await renderQrCode(completeUri) : [];
-  const qrCodeFits = qrCode.every((line) => line.length + 4 <= console.width);
-  return [
+  const { paint, width, isTerminal } = console;
+  const lines = [
     "On any device, open this address and enter the code:",
     "",
     `    Address  ${paint(sanitize(verificationUri ?? ""), "cyan", "bold")}`,
     `    Code     ${paint(sanitize(userCode ?? ""), "bold")}`,
-    ...(completeUri === ""
-      ? []
-      : [
-          "",
-          "Or open this address, which includes the code:",
-          "",
-          `    ${paint(completeUri, "cyan")}`,
-        ]),
-    ...(qrCode.length > 0 && qrCodeFits ? ["", ...qrCode.map((line) => `    ${line}`)] : []),
     "",
-    "Sign in to Webex as a Full Admin of the organization, and accept.",
   ];
+  const completeUri = sanitize(verificationUriComplete ?? "");
+  if (completeUri !== "") {
+    lines.push("Or open this address, which includes the code:", "");
+    lines.push(`    ${paint(completeUri, "cyan")}`, "");
+    const qrCode = isTerminal ? await renderQrCode(completeUri) : [];
+    if (qrCode.length > 0 && qrCode.every((line) => line.length + 4 <= width))
+      lines.push(...qrCode.map((line) => `    ${line}`), "");
+  }
+  return [...lines, "Sign in to Webex as a Full Admin of the organization, and accept."];
 }
 
 /** Renders a QR code, two modules per line. */
@@ -222,13 +211,12 @@ export async function renderQrCode(text: string): Promise<string[]> {
 
 /** The port is usually in use because the running worker has its own page open. */
 async function portInUseHint(port: number): Promise<string> {
-  const folder = logDirectoryFor(null);
-  const reading = await readStatusFile(statusFilePath(folder));
+  const { log, status } = workerFiles();
+  const reading = await readStatusFile(status);
   const alternative = "or authorize with a code: ucx-webex-presence authorize --device";
   if (!reading.running) {
     return `Another program uses the port. If it is a worker of another account, open that worker's page (its address is in its worker.log). Otherwise free the port, or set WebexPresence.RedirectPort and register that redirect URI with the integration, ${alternative}`;
   }
-  const log = join(folder, "worker.log");
   const pageUrl = findPageUrl(await readTail(log), port);
   const pageHint =
     pageUrl === null
@@ -244,15 +232,8 @@ export function findPageUrl(log: string, port: number): string | null {
 
 async function readTail(path: string): Promise<string> {
   try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      const length = Math.min(size, LOG_TAIL_BYTES);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-      return buffer.toString("utf8", 0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    const { size } = await stat(path);
+    return await text(createReadStream(path, { start: Math.max(0, size - LOG_TAIL_BYTES) }));
   } catch {
     return "";
   }

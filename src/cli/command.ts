@@ -1,53 +1,55 @@
-import { asFault } from "../faults/fault.js";
+import { asFault, type Fault } from "../faults/fault.js";
+import { mapStack } from "../platform/source-positions.js";
 import { CommandConsole } from "./terminal/console.js";
 import { CommandInput, UsageError } from "./terminal/input.js";
 
 /** 0: success, 1: failure, 2: usage error. */
 export type ExitCode = 0 | 1 | 2;
 
-/** The options that every command has. */
-export interface CommonOptions {
-  /** Null if not given. */
-  readonly settings: string | null;
+/** What the command line contains. Commands have the first three in common. */
+export interface CommandOptions {
+  readonly settings?: string;
   readonly secretStore: "keychain" | "memory";
+  readonly json?: true;
+  readonly device?: true;
+  readonly logDir?: string;
 }
 
 export interface CommandContext {
-  readonly options: CommonOptions;
+  readonly options: CommandOptions;
   readonly console: CommandConsole;
   readonly input: CommandInput;
   /** Fires when the user stops the command (Ctrl+C, SIGTERM). */
   readonly signal: AbortSignal;
 }
 
-export type CommandHandler = (context: CommandContext) => Promise<ExitCode>;
-
 /** As shells report a process that SIGINT ended. */
 const INTERRUPTED = 130;
 
 /** Runs a command, reports its failure, and exits the process once all output is written. */
 export async function runCommand(
-  options: CommonOptions & { readonly json: boolean },
-  handler: CommandHandler,
+  options: CommandOptions,
+  handler: (context: CommandContext) => Promise<ExitCode>,
 ): Promise<void> {
   // The worker's components keep no process alive.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
   const abort = new AbortController();
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as NodeJS.Signals[];
+  const { signal } = abort;
+  const stopSignals: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
   // Listening to a signal that the platform does not know throws.
-  if (process.platform === "win32") signals.push("SIGBREAK");
-  for (const signal of signals) {
-    process.on(signal, () => {
-      if (abort.signal.aborted) process.exit(INTERRUPTED);
+  if (process.platform === "win32") stopSignals.push("SIGBREAK");
+  for (const name of stopSignals) {
+    process.on(name, () => {
+      if (signal.aborted) process.exit(INTERRUPTED);
       abort.abort();
     });
   }
   // The reader of a pipe may close it early, as `head` does.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => abort.abort());
-  const console = new CommandConsole(process.stdout, process.stderr, options.json);
-  const input = new CommandInput(process.stdin, process.stderr, abort.signal);
-  const code = await handler({ options, console, input, signal: abort.signal }).catch(
-    (error: unknown) => reportFailure(error, console),
+  const console = new CommandConsole(process.stdout, process.stderr, options.json === true);
+  const input = new CommandInput(process.stdin, process.stderr, signal);
+  const code = await handler({ options, console, input, signal }).catch((error: unknown) =>
+    reportFailure(error, console),
   );
   clearInterval(keepAlive);
   process.stdout.write("", () => process.exit(code));
@@ -59,22 +61,20 @@ function reportFailure(error: unknown, console: CommandConsole): ExitCode {
     return 2;
   }
   const fault = asFault(error);
-  const { code, hint, trackingId } = fault;
+  const { code, hint, trackingId = null } = fault;
   const message = fault.message + describeCause(fault);
-  console.error(
-    trackingId === undefined ? message : `${message} (Webex tracking ID: ${trackingId})`,
-    hint,
-  );
-  console.result({
-    ok: false,
-    error: { code, message, hint: hint ?? null, trackingId: trackingId ?? null },
-  });
-  return 1;
+  console.error(message + describeTrackingId(trackingId), hint);
+  return console.result({ ok: false, error: { code, message, hint: hint ?? null, trackingId } });
 }
 
 /** Where an unexpected error occurred. Its message is omitted, as it may contain user input. */
-function describeCause({ code, cause }: ReturnType<typeof asFault>): string {
+function describeCause({ code, cause }: Fault): string {
   if (code !== "defect" || !(cause instanceof Error)) return "";
-  const location = cause.stack?.split("\n").find((line) => /^\s+at /.test(line));
-  return ` (${cause.name}${location === undefined ? "" : ` ${location.trim()}`})`;
+  const location = /^\s+at .*/m.exec(mapStack(cause.stack ?? ""))?.[0] ?? "";
+  return ` (${cause.name}${location.replace(/^\s+/, " ")})`;
+}
+
+/** Follows an error message; empty unless Webex returned a tracking ID. */
+export function describeTrackingId(trackingId: string | null = null): string {
+  return trackingId === null ? "" : ` (Webex tracking ID: ${trackingId})`;
 }

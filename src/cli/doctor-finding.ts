@@ -1,20 +1,25 @@
-import { asFault } from "../faults/fault.js";
-import { sanitize, wrap, type Paint, type Style } from "./terminal/text.js";
+import type { Fault } from "../faults/fault.js";
+import type { Problem } from "../supervisor/status.js";
+import { describeTrackingId } from "./command.js";
+import { sanitize, wrap, type Paint, type Style, type TextFormat } from "./terminal/text.js";
 
 export type FindingState = "ok" | "warning" | "failed" | "skipped";
 
-/** The result of a check. `hint` says how to fix it; null if there is nothing to fix. */
+/**
+ * The result of a check. `hint` says how to fix it; null if there is nothing to fix. `orgId` is null
+ * if it concerns no single organization.
+ */
 export interface Finding {
   readonly state: FindingState;
   readonly message: string;
   readonly hint: string | null;
-  readonly orgId?: string;
+  readonly orgId: string | null;
 }
 
-/** `run` rejects only if the check itself does not work. */
+/** If `run` throws or rejects, the check has failed. */
 export interface Check {
   readonly name: string;
-  run(signal: AbortSignal): Promise<readonly Finding[]>;
+  readonly run: () => Finding | Finding[] | Promise<Finding | Finding[]>;
 }
 
 const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Style[]]>> = {
@@ -26,36 +31,33 @@ const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Sty
 const NAME_WIDTH = "organization size".length;
 
 export function ok(message: string): Finding {
-  return { state: "ok", message, hint: null };
+  return { state: "ok", message, hint: null, orgId: null };
 }
 
-export function warning(message: string, hint: string): Finding {
-  return { state: "warning", message, hint };
+export function warning({ message, hint }: Pick<Problem, "message" | "hint">): Finding {
+  return { state: "warning", message, hint, orgId: null };
 }
 
-export function failed(message: string, hint: string): Finding {
-  return { state: "failed", message, hint };
+/** The reason may be a fault or the text of a problem. */
+export function failed({
+  message,
+  hint = "Run the check again. If it fails again, see the worker's log.",
+  trackingId,
+}: Pick<Fault, "message"> & Partial<Pick<Fault, "hint" | "trackingId">>): Finding {
+  const text = message + describeTrackingId(trackingId);
+  return { state: "failed", message: text, hint, orgId: null };
 }
 
 /** For what cannot be checked because of another finding. */
 export function skipped(message: string): Finding {
-  return { state: "skipped", message, hint: null };
-}
-
-export function failedWith(error: unknown): Finding {
-  const { message, hint, trackingId } = asFault(error);
-  return failed(
-    trackingId === undefined ? message : `${message} (Webex tracking ID: ${trackingId})`,
-    hint ?? "Run the check again. If it fails again, see the worker's log.",
-  );
+  return { state: "skipped", message, hint: null, orgId: null };
 }
 
 /** One line with the hint or, on a terminal, wrapped lines with the hint below. */
 export function findingLines(
   name: string,
   { state, message, hint }: Finding,
-  paint: Paint,
-  width: number,
+  { paint, width }: TextFormat,
 ): string[] {
   const [label, styles] = STATE_STYLES[state];
   const head = `${paint(label, ...styles)}  ${name.padEnd(NAME_WIDTH)}  `;

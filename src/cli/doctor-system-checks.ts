@@ -3,31 +3,22 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { asFault, type Fault } from "../faults/fault.js";
+import { asFault, Fault } from "../faults/fault.js";
 import { proxyFor } from "../platform/http-agents.js";
 import { readProductDocument, version, nodeProcess } from "../platform/node-process.js";
 import { SETTING_KEYS } from "../settings/keys.js";
-import {
-  failed,
-  failedWith,
-  ok,
-  skipped,
-  warning,
-  type Check,
-  type Finding,
-} from "./doctor-finding.js";
+import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
 import type { Session } from "./session.js";
 import { formatDuration } from "./terminal/text.js";
 
 interface HttpResponse {
-  readonly kind: "response";
   readonly headers: Readonly<Record<string, string>>;
   /** Milliseconds since 1970. */
   readonly sentAt: number;
   readonly receivedAt: number;
 }
-type ProbeResult = HttpResponse | { readonly kind: "fault"; readonly fault: Fault };
-type Probe = (url: string, signal: AbortSignal) => Promise<ProbeResult>;
+type ProbeResult = HttpResponse | Fault;
+type Probe = (url: string) => Promise<ProbeResult>;
 
 const HTTP_TIMEOUT_MS = 10_000;
 const MAX_RESPONSE_BYTES = 1024 * 1024;
@@ -39,9 +30,9 @@ const UNREACHABLE_HINT =
 /** Checks the settings, the account and the keychain. */
 export function localChecks(session: Session): Check[] {
   return [
-    { name: "settings", run: () => Promise.resolve(checkSettings(session)) },
-    { name: "account", run: () => Promise.resolve([checkAccount(session)]) },
-    { name: "keychain", run: async () => [await checkKeychain(session)] },
+    { name: "settings", run: () => checkSettings(session) },
+    { name: "account", run: () => checkAccount(session) },
+    { name: "keychain", run: () => checkKeychain(session) },
   ];
 }
 
@@ -49,50 +40,41 @@ export function localChecks(session: Session): Check[] {
  * Checks DNS, TLS, the proxy, each address of the manifest, and the clock. The session has to be
  * open.
  */
-export async function networkChecks(session: Session): Promise<Check[]> {
-  const probe = createProbe(session);
+export async function networkChecks(session: Session, signal: AbortSignal): Promise<Check[]> {
+  const probe = createProbe(session, signal);
   const webex = new URL(session.settings.apiUrl);
-  const probeWebex = (signal: AbortSignal): Promise<ProbeResult> => probe(webex.href, signal);
+  const manifest = (await readProductDocument("plugin.manifest.json")) as { network: string[] };
   return [
-    { name: "DNS", run: async () => [await checkDns(session, webex)] },
-    { name: "TLS", run: async (signal) => [checkTls(session, webex, await probeWebex(signal))] },
-    {
-      name: "proxy",
-      run: async (signal) => [await checkProxy(session, webex, await probeWebex(signal))],
-    },
-    ...(await manifestAddresses()).map((address) => ({
+    { name: "DNS", run: () => checkDns(session, webex) },
+    { name: "TLS", run: async () => checkTls(session, webex, await probe(webex.href)) },
+    { name: "proxy", run: async () => checkProxy(session, webex, await probe(webex.href)) },
+    ...manifest.network.map((address) => ({
       name: "address",
-      run: async (signal: AbortSignal) => [await checkAddress(address, webex, probe, signal)],
+      run: () => checkAddress(address, webex, probe),
     })),
-    { name: "clock", run: async (signal) => [checkClock(await probeWebex(signal))] },
+    { name: "clock", run: async () => checkClock(await probe(webex.href)) },
   ];
 }
 
-function checkSettings({ settingsPath, settingsState, settings }: Session): Finding[] {
+function checkSettings({ settingsPath, settingsState, settings }: Session): Finding | Finding[] {
   if (settingsState === null) {
-    return [
-      warning(
-        "No settings file is given, so the defaults are checked.",
-        "Pass the file that the worker reads: --settings <Presence.ini>",
-      ),
-    ];
+    return warning({
+      message: "No settings file is given, so the defaults are checked.",
+      hint: "Pass the file that the worker reads: --settings <Presence.ini>",
+    });
   }
-  const problems = settingsState.problems.map(({ code, message, hint }) =>
-    code === "settingsInvalid" ? warning(message, hint) : failed(message, hint),
+  const findings = settingsState.problems.map((problem) =>
+    problem.code === "settingsInvalid" ? warning(problem) : failed(problem),
   );
-  if (problems.some(({ state }) => state === "failed")) return problems;
-  const path = settingsPath ?? "";
-  if (!settings.enable) {
-    return [
-      ...problems,
-      warning(
-        `${path}: presence is disabled (WebexPresence.Enable is 0).`,
-        "To enable it, set WebexPresence.Enable=1.",
-      ),
-    ];
-  }
-  const { pollIntervalSeconds } = settings;
-  return [...problems, ok(`${path}: presence is enabled, polled every ${pollIntervalSeconds} s`)];
+  if (findings.some(({ state }) => state === "failed")) return findings;
+  const { enable, pollIntervalSeconds } = settings;
+  const enabled = enable
+    ? ok(`${settingsPath ?? ""}: presence is enabled, polled every ${pollIntervalSeconds} s`)
+    : warning({
+        message: `${settingsPath ?? ""}: presence is disabled (WebexPresence.Enable is 0).`,
+        hint: "To enable it, set WebexPresence.Enable=1.",
+      });
+  return [...findings, enabled];
 }
 
 function checkAccount({ account }: Session): Finding {
@@ -102,44 +84,40 @@ function checkAccount({ account }: Session): Finding {
 }
 
 /** Writes, reads and deletes a value, because a locked keychain may look like an empty one. */
-async function checkKeychain(session: Session): Promise<Finding> {
-  const { store, account, grantStore } = session;
+async function checkKeychain({ store, account, grantStore, open }: Session): Promise<Finding> {
   const name = `doctor:${process.pid}`;
   const value = randomBytes(16).toString("hex");
-  try {
-    await store.set(name, value);
-    const storedValue = await store.get(name);
-    const wasDeleted = await store.delete(name);
-    if (storedValue !== value || !wasDeleted) {
-      return failed(
-        `The keychain of account ${account} does not return what was written to it, so it cannot store authorizations.`,
-        "Repair or reset this account's keychain. A reset also deletes the secrets of other programs.",
-      );
-    }
-  } catch (error) {
-    return failedWith(error);
+  await store.set(name, value);
+  const storedValue = await store.get(name);
+  const wasDeleted = await store.delete(name);
+  if (storedValue !== value || !wasDeleted) {
+    return failed({
+      message: `The keychain of account ${account} does not return what was written to it, so it cannot store authorizations.`,
+      hint: "Repair or reset this account's keychain. A reset also deletes the secrets of other programs.",
+    });
   }
   if (store.kind === "memory") {
-    return warning(
-      "The keychain was not checked, because --secret-store memory keeps secrets in memory.",
-      "Run the check without --secret-store memory.",
-    );
+    return warning({
+      message:
+        "The keychain was not checked, because --secret-store memory keeps secrets in memory.",
+      hint: "Run the check without --secret-store memory.",
+    });
   }
-  await session.open();
+  await open();
   const { state } = grantStore;
-  if (state.kind === "unavailable") return failedWith(state.fault);
+  if (state.kind === "unavailable") return failed(state.fault);
   if (state.kind === "ready" && state.unreadableAccounts.length > 0) {
-    return warning(
-      `The keychain works, but these entries of the worker are unreadable: ${state.unreadableAccounts.join(", ")}.`,
-      "To replace them, authorize again or store the client again (ucx-webex-presence secret client).",
-    );
+    return warning({
+      message: `The keychain works, but these entries of the worker are unreadable: ${state.unreadableAccounts.join(", ")}.`,
+      hint: "To replace them, authorize again or store the client again (ucx-webex-presence secret client).",
+    });
   }
   return ok("wrote, read and deleted a test value");
 }
 
 async function checkDns(session: Session, webex: URL): Promise<Finding> {
-  const proxy = await resolveProxy(session, webex);
-  if (proxy instanceof Error) return skipped("not checked: the proxy address is invalid");
+  const proxy = await resolveProxy(session, webex).catch(asFault);
+  if (proxy instanceof Fault) return skipped("not checked: the proxy address is invalid");
   const host = (proxy ?? webex).hostname.replace(/^\[|\]$/g, "");
   const subject = proxy === null ? host : `proxy ${host} (which resolves ${webex.hostname})`;
   if (isIP(host) !== 0) return ok(`${subject}: an IP address, nothing to resolve`);
@@ -149,19 +127,19 @@ async function checkDns(session: Session, webex: URL): Promise<Finding> {
       sleep(DNS_TIMEOUT_MS, null, { ref: false }),
     ]);
     if (addresses === null) {
-      return failed(
-        `${subject}: DNS did not answer within ${DNS_TIMEOUT_MS / 1000} s.`,
-        "Check the DNS servers of this machine.",
-      );
+      return failed({
+        message: `${subject}: DNS did not answer within ${DNS_TIMEOUT_MS / 1000} s.`,
+        hint: "Check the DNS servers of this machine.",
+      });
     }
     const shown = addresses.slice(0, 3).map(({ address }) => address);
     return ok(`${subject}: resolves to ${shown.join(", ")}`);
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    return failed(
-      `${subject}: the name could not be resolved (${code}).`,
-      "Check the DNS servers of this machine. If it uses a proxy to reach the internet, set WebexPresence.Proxy.",
-    );
+    return failed({
+      message: `${subject}: the name could not be resolved (${code}).`,
+      hint: "Check the DNS servers of this machine. If it uses a proxy to reach the internet, set WebexPresence.Proxy.",
+    });
   }
 }
 
@@ -171,12 +149,12 @@ function checkTls(
   result: ProbeResult,
 ): Finding {
   const caFileProblem = settingsState?.problems.find(({ key }) => key === SETTING_KEYS.caFile.name);
-  if (caFileProblem !== undefined) return failed(caFileProblem.message, caFileProblem.hint);
-  if (result.kind === "fault") {
-    const { reason } = result.fault.data;
+  if (caFileProblem !== undefined) return failed(caFileProblem);
+  if (result instanceof Fault) {
+    const { reason } = result.data;
     if (reason === "dns" || reason === "proxy")
       return skipped(`not checked: ${host} could not be reached`);
-    return failedWith(result.fault);
+    return failed(result);
   }
   if (protocol === "http:") return ok(`${host}: not used for http`);
   const source = settings.caFile === null ? "" : `, using the certificates in ${settings.caFile}`;
@@ -185,94 +163,73 @@ function checkTls(
 
 async function checkProxy(session: Session, webex: URL, result: ProbeResult): Promise<Finding> {
   const proxy = await resolveProxy(session, webex);
-  if (proxy instanceof Error) return failedWith(proxy);
   const { proxy: setting } = session.settings;
   if (proxy === null)
     return ok(setting === "none" ? "none, as set by WebexPresence.Proxy" : "none configured");
   const source = setting === "" ? "HTTPS_PROXY" : "WebexPresence.Proxy";
   const subject = `${proxy.host} (${source})`;
-  if (result.kind === "response") return ok(`${subject}: forwards requests`);
-  if (result.fault.data.reason === "proxy") return failedWith(result.fault);
+  if (!(result instanceof Fault)) return ok(`${subject}: forwards requests`);
+  if (result.data.reason === "proxy") return failed(result);
   return skipped(`${subject}: unknown, because Webex could not be reached through it`);
 }
 
-/** For a wildcard, the domain itself is probed. */
-async function manifestAddresses(): Promise<string[]> {
-  const { network } = (await readProductDocument("plugin.manifest.json")) as {
-    network: readonly string[];
-  };
-  return network.map((address) => address.replace("://*.", "://"));
-}
-
-async function checkAddress(
-  address: string,
-  webex: URL,
-  probe: Probe,
-  signal: AbortSignal,
-): Promise<Finding> {
-  const { host, origin } = new URL(address);
-  const result = await probe(origin === webex.origin ? webex.href : `${origin}/`, signal);
-  if (result.kind === "response") return ok(`${host}: reachable`);
-  const text = `${host}: ${result.fault.message}`;
-  if (origin === webex.origin) return failed(text, result.fault.hint ?? UNREACHABLE_HINT);
+async function checkAddress(address: string, webex: URL, probe: Probe): Promise<Finding> {
+  // For a wildcard, the domain itself is probed.
+  const { host, origin } = new URL(address.replace("://*.", "://"));
+  const result = await probe(origin === webex.origin ? webex.href : `${origin}/`);
+  if (!(result instanceof Fault)) return ok(`${host}: reachable`);
+  const text = `${host}: ${result.message}`;
+  if (origin === webex.origin)
+    return failed({ message: text, hint: result.hint ?? UNREACHABLE_HINT });
   if (host.endsWith("webexapis.com")) {
-    return warning(
-      `${text} The worker uses ${webex.origin} instead.`,
-      "No action is needed while WebexPresence.ApiUrl is set to another address.",
-    );
+    return warning({
+      message: `${text} The worker uses ${webex.origin} instead.`,
+      hint: "No action is needed while WebexPresence.ApiUrl is set to another address.",
+    });
   }
-  return warning(
-    `${text} Presence works without it, but other services of the UCX Suite may not.`,
-    UNREACHABLE_HINT,
-  );
+  return warning({
+    message: `${text} Presence works without it, but other services of the UCX Suite may not.`,
+    hint: UNREACHABLE_HINT,
+  });
 }
 
 function checkClock(result: ProbeResult): Finding {
-  const offset = result.kind === "response" ? clockOffset(result) : null;
+  const offset = result instanceof Fault ? null : clockOffset(result);
   if (offset === null) return skipped("not checked: Webex sent no time");
   const difference = Math.abs(offset);
   const text = `${formatDuration(difference)} ${offset > 0 ? "ahead of" : "behind"} Webex`;
   if (difference < 2_000) return ok("in sync with Webex");
   if (difference <= MAX_CLOCK_OFFSET_MS) return ok(text);
-  return warning(
-    `This machine's clock is ${text}, so expiry and presence times are off by as much.`,
-    "Set the clock and synchronize it with a time server (Windows: w32tm /resync).",
-  );
+  return warning({
+    message: `This machine's clock is ${text}, so expiry and presence times are off by as much.`,
+    hint: "Set the clock and synchronize it with a time server (Windows: w32tm /resync).",
+  });
 }
 
 /**
  * Milliseconds that this machine's clock is at least ahead of the server's (negative: behind); null
  * if the response has no valid Date header.
  */
-export function clockOffset(response: Omit<HttpResponse, "kind">): number | null {
-  const serverTime = Date.parse(response.headers.date ?? "");
+export function clockOffset({ headers, sentAt, receivedAt }: HttpResponse): number | null {
+  const serverTime = Date.parse(headers.date ?? "");
   if (Number.isNaN(serverTime)) return null;
   // The Date header is truncated to a second, and was set between sending and receiving.
-  const minOffset = response.sentAt - (serverTime + 1000);
-  const maxOffset = response.receivedAt - serverTime;
-  if (minOffset > 0) return minOffset;
-  return maxOffset < 0 ? maxOffset : 0;
+  const minOffset = sentAt - (serverTime + 1000);
+  return minOffset > 0 ? minOffset : Math.min(0, receivedAt - serverTime);
 }
 
-async function resolveProxy({ settings }: Session, target: URL): Promise<URL | null | Fault> {
-  try {
-    return await proxyFor(target, {
-      proxy: settings.proxy,
-      proxyPassword: null,
-      extraCertificates: null,
-    });
-  } catch (error) {
-    return asFault(error);
-  }
+function resolveProxy({ settings }: Session, target: URL): Promise<URL | null> {
+  const options = { proxy: settings.proxy, proxyPassword: null, extraCertificates: null };
+  return proxyFor(target, options);
 }
 
 /**
  * Requests addresses as the worker does, but without a token, and each only once. Any HTTP status
  * counts as a response.
  */
-function createProbe({ network }: Session): Probe {
+function createProbe({ network }: Session, signal: AbortSignal): Probe {
   const results = new Map<string, Promise<ProbeResult>>();
-  const request = async (url: string, signal: AbortSignal): Promise<ProbeResult> => {
+  const request = async (url: string): Promise<ProbeResult> => {
     const sentAt = Date.now();
     try {
       const { headers } = await network.send({
@@ -283,13 +240,13 @@ function createProbe({ network }: Session): Probe {
         maxBytes: MAX_RESPONSE_BYTES,
         signal,
       });
-      return { kind: "response", headers, sentAt, receivedAt: Date.now() };
+      return { headers, sentAt, receivedAt: Date.now() };
     } catch (error) {
-      return { kind: "fault", fault: asFault(error) };
+      return asFault(error);
     }
   };
-  return (url, signal) => {
-    const result = results.get(url) ?? request(url, signal);
+  return (url) => {
+    const result = results.get(url) ?? request(url);
     results.set(url, result);
     return result;
   };

@@ -1,20 +1,12 @@
 import type { GrantStatus } from "../authorization/grant-status.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
-import { asFault, type Fault } from "../faults/fault.js";
+import { asFault, Fault } from "../faults/fault.js";
 import { version } from "../platform/node-process.js";
 import { systemClock } from "../platform/system-clock.js";
 import { problemText } from "../faults/problem-catalog.js";
 import { createPeopleApi, type Me, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
-import {
-  failed,
-  failedWith,
-  ok,
-  skipped,
-  warning,
-  type Check,
-  type Finding,
-} from "./doctor-finding.js";
+import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
 import type { Session } from "./session.js";
 
 interface PeopleCount {
@@ -24,13 +16,10 @@ interface PeopleCount {
 }
 
 /** An organization and its data at Webex, each requested at most once. */
-interface Organization {
-  readonly grantStatus: GrantStatus;
-  readonly me: (signal: AbortSignal) => Promise<Me | Fault>;
-  readonly count: (signal: AbortSignal) => Promise<PeopleCount | Fault>;
+interface Organization extends GrantStatus {
+  readonly me: () => Promise<Me | Fault>;
+  readonly count: () => Promise<PeopleCount | Fault>;
 }
-
-type OrganizationCheck = (organization: Organization, signal: AbortSignal) => Promise<Finding>;
 
 /** Cisco's recommendation for connectors that read presence from the people API. */
 const RECOMMENDED_MAX_PERSONS = 1_000;
@@ -45,136 +34,112 @@ const NOT_ACCEPTED = skipped("not checked: Webex does not accept the authorizati
  * Checks the client and, for each organization, the grant, scopes, role, status sharing and size.
  * The session has to be open.
  */
-export function webexChecks(session: Session): Check[] {
+export function webexChecks(session: Session, signal: AbortSignal): Check[] {
   const organizations = session.authorizations
     .grantStatuses()
-    .map((grantStatus) => createOrganization(session, grantStatus));
-  const each = (name: string, check: OrganizationCheck): Check => ({
-    name,
-    run: async (signal) => {
-      if (organizations.length === 0)
-        return [skipped("not checked: no organization is authorized")];
-      return Promise.all(
-        organizations.map(async (organization) => {
-          const { orgId, orgName } = organization.grantStatus;
-          const finding = await check(organization, signal);
-          return { ...finding, message: `${orgName}: ${finding.message}`, orgId };
-        }),
-      );
-    },
-  });
-  const grant = each("grant", checkGrant);
+    .map((grantStatus) => createOrganization(session, grantStatus, signal));
+  const checkEach = async (
+    check: (organization: Organization) => Finding | Promise<Finding>,
+  ): Promise<Finding | Finding[]> => {
+    if (organizations.length === 0) return skipped("not checked: no organization is authorized");
+    return Promise.all(
+      organizations.map(async (organization) => {
+        const { orgId, orgName } = organization;
+        const finding = await check(organization);
+        return { ...finding, message: `${orgName}: ${finding.message}`, orgId };
+      }),
+    );
+  };
   return [
-    { name: "client", run: () => Promise.resolve([checkClient(session)]) },
-    {
-      name: "grant",
-      run: async (signal) => {
-        const { state } = session.grantStore;
-        if (state.kind !== "ready") return [KEYCHAIN_UNREADABLE];
-        if (state.grants.length === 0 && state.unreadableOrgIds.length === 0)
-          return [failedWithProblem("authorizationRequired", { account: session.account })];
-        return grant.run(signal);
-      },
-    },
-    each("scopes", (organization) => Promise.resolve(checkScopes(organization))),
-    each("role", checkRole),
-    each("status sharing", checkStatusSharing),
-    each("organization size", checkSize),
+    { name: "client", run: () => checkClient(session) },
+    { name: "grant", run: () => checkGrants(session) ?? checkEach(checkGrant) },
+    { name: "scopes", run: () => checkEach(checkScopes) },
+    { name: "role", run: () => checkEach(checkRole) },
+    { name: "status sharing", run: () => checkEach(checkStatusSharing) },
+    { name: "organization size", run: () => checkEach(checkSize) },
   ];
 }
 
-function createOrganization(session: Session, grantStatus: GrantStatus): Organization {
-  const { apiUrl } = session.settings;
-  const options = { apiUrl, version, http: session.network, clock: systemClock };
+function createOrganization(
+  { settings, network, createTokenSource }: Session,
+  grantStatus: GrantStatus,
+  signal: AbortSignal,
+): Organization {
+  const options = { apiUrl: settings.apiUrl, version, http: network, clock: systemClock };
   const people = createPeopleApi(
-    new RestClient(options, session.createTokenSource(grantStatus.orgId), UNLIMITED),
+    new RestClient(options, createTokenSource(grantStatus.orgId), UNLIMITED),
   );
   return {
-    grantStatus,
-    me: memoize((signal) => people.me(signal).catch(asFault)),
-    count: memoize((signal) => countPeople(people, signal).catch(asFault)),
+    ...grantStatus,
+    me: memoize(() => people.me(signal).catch(asFault)),
+    count: memoize(() => countPeople(people, signal).catch(asFault)),
   };
 }
 
 function checkClient({ grantStore, authorizations }: Session): Finding {
   if (grantStore.state.kind !== "ready") return KEYCHAIN_UNREADABLE;
-  try {
-    return ok(`${authorizations.client().clientId}, its secret is in the keychain`);
-  } catch (error) {
-    return failedWith(error);
-  }
+  return ok(`${authorizations.client().clientId}, its secret is in the keychain`);
 }
 
-async function checkGrant(
-  { grantStatus, me }: Organization,
-  signal: AbortSignal,
-): Promise<Finding> {
-  const { fault, orgName: organization } = grantStatus;
-  if (fault !== null) return failedWith(fault);
-  const user = await me(signal);
-  if (isFault(user)) {
+/** Null if there are grants to check. */
+function checkGrants({ grantStore: { state }, account }: Session): Finding | null {
+  if (state.kind !== "ready") return KEYCHAIN_UNREADABLE;
+  if (state.grants.length > 0 || state.unreadableOrgIds.length > 0) return null;
+  return failed(problemText("authorizationRequired", { account }));
+}
+
+async function checkGrant({ fault, orgName, me }: Organization): Promise<Finding> {
+  if (fault !== null) return failed(fault);
+  const user = await me();
+  if (user instanceof Fault) {
     return user.code === "grantRefused" || user.code === "unauthorized"
-      ? failedWithProblem("authorizationExpired", { organization })
-      : failedWith(user);
+      ? failed(problemText("authorizationExpired", { organization: orgName }))
+      : failed(user);
   }
   const { displayName, email } = user;
   return ok(`Webex accepts the authorization of ${displayName ?? email ?? "the administrator"}`);
 }
 
-function checkScopes({ grantStatus: { scopes, orgName: organization } }: Organization): Finding {
+function checkScopes({ scopes, orgName: organization }: Organization): Finding {
   if (scopes === null) return skipped("not checked: the authorization cannot be read");
   const missingScopes = REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
   if (missingScopes.length === 0) return ok(REQUIRED_SCOPES.join(", "));
-  return failedWithProblem("scopeMissing", { organization, missingScopes });
+  return failed(problemText("scopeMissing", { organization, missingScopes }));
 }
 
-async function checkRole(
-  { grantStatus, me, count }: Organization,
-  signal: AbortSignal,
-): Promise<Finding> {
-  const { scopes, orgName: organization } = grantStatus;
-  const user = await me(signal);
-  if (isFault(user)) return NOT_ACCEPTED;
-  const people = await count(signal);
-  if (isFault(people) && (people.code === "refused" || people.code === "forbidden")) {
+async function checkRole({ scopes, orgName, me, count }: Organization): Promise<Finding> {
+  const user = await me();
+  if (user instanceof Fault) return NOT_ACCEPTED;
+  const people = await count();
+  if (people instanceof Fault && (people.code === "refused" || people.code === "forbidden")) {
     return REQUIRED_SCOPES.every((scope) => scopes?.includes(scope))
-      ? failedWithProblem("adminRoleLost", { organization })
+      ? failed(problemText("adminRoleLost", { organization: orgName }))
       : skipped("not checked: a scope is missing");
   }
   if (user.isFullAdmin) return ok("Full Admin, can list everyone");
-  return warning(
-    "The administrator who authorized it is not a Full Admin. For now, Webex lists people to them nevertheless.",
-    problemText("adminRoleLost", { organization }).hint,
-  );
+  return warning({
+    message:
+      "The administrator who authorized it is not a Full Admin. For now, Webex lists people to them nevertheless.",
+    hint: problemText("adminRoleLost", { organization: orgName }).hint,
+  });
 }
 
-async function checkStatusSharing(
-  { grantStatus, me }: Organization,
-  signal: AbortSignal,
-): Promise<Finding> {
-  const user = await me(signal);
-  if (isFault(user)) return NOT_ACCEPTED;
+async function checkStatusSharing({ orgName, me }: Organization): Promise<Finding> {
+  const user = await me();
+  if (user instanceof Fault) return NOT_ACCEPTED;
   if (user.sharesStatus)
     return ok("the administrator shares their status, so Webex reports everyone's");
-  return failedWithProblem("statusSharingOff", { organization: grantStatus.orgName });
+  return failed(problemText("statusSharingOff", { organization: orgName }));
 }
 
-async function checkSize(
-  { grantStatus, count }: Organization,
-  signal: AbortSignal,
-): Promise<Finding> {
-  const people = await count(signal);
-  if (isFault(people)) return skipped("not checked: Webex does not list the people");
+async function checkSize({ orgName: organization, count }: Organization): Promise<Finding> {
+  const people = await count();
+  if (people instanceof Fault) return skipped("not checked: Webex does not list the people");
   const { persons, isComplete } = people;
   if (isComplete && persons <= RECOMMENDED_MAX_PERSONS) return ok(`${persons} people`);
-  const { message, hint } = problemText("organizationTooLarge", {
-    organization: grantStatus.orgName,
-    persons,
-  });
-  return warning(
-    isComplete ? message : message.replace(String(persons), `more than ${persons}`),
-    hint,
-  );
+  const { message, hint } = problemText("organizationTooLarge", { organization, persons });
+  if (isComplete) return warning({ message, hint });
+  return warning({ message: message.replace(String(persons), `more than ${persons}`), hint });
 }
 
 /** Counts the people that Webex lists. Faults: those of `PeopleApi`. */
@@ -196,18 +161,7 @@ export async function countPeople(
   return { persons: ids.size, isComplete: false };
 }
 
-function failedWithProblem(...problem: Parameters<typeof problemText>): Finding {
-  const { message, hint } = problemText(...problem);
-  return failed(message, hint);
-}
-
-function isFault(result: object): result is Fault {
-  return result instanceof Error;
-}
-
-function memoize<T>(
-  load: (signal: AbortSignal) => Promise<T>,
-): (signal: AbortSignal) => Promise<T> {
+function memoize<T>(load: () => Promise<T>): () => Promise<T> {
   let result: Promise<T> | null = null;
-  return (signal) => (result ??= load(signal));
+  return () => (result ??= load());
 }

@@ -5,17 +5,15 @@ import type { CommandContext, ExitCode } from "./command.js";
 import { withSession, type Session } from "./session.js";
 import { type CommandInput, UsageError } from "./terminal/input.js";
 
-type StoredClient = Pick<OAuthClient, "clientId"> | null;
-
 const CLIENT_HINT =
   "Pipe in the client ID and the client secret as two lines, or run the command in a terminal to be prompted.";
 
 /** Stores the integration's ID and secret in the keychain. Faults: those of the keychain. */
 export async function storeClient(context: CommandContext): Promise<ExitCode> {
-  const { console } = context;
-  return withSession<ExitCode>(context, async (session) => {
+  const { console, input } = context;
+  return withSession(context, async (session) => {
     const { account } = session;
-    const { clientId, changed } = await ensureClient(context, session);
+    const { clientId, changed } = await ensureClient(input, session);
     console.text(
       changed
         ? `The client ID and secret were stored in the keychain of account ${account}.`
@@ -23,23 +21,22 @@ export async function storeClient(context: CommandContext): Promise<ExitCode> {
     );
     const fault = findClientFault(session);
     if (fault !== null) console.error(fault.message, fault.hint);
-    console.result({ ok: fault === null, account, clientId, changed });
-    return fault === null ? 0 : 1;
+    return console.result({ ok: fault === null, account, clientId, changed });
   });
 }
 
 /** Reads and stores the client, or keeps the stored one. Faults: those of the keychain. */
 export async function ensureClient(
-  { input }: Pick<CommandContext, "input">,
-  { grantStore, authorizations }: Session,
+  input: CommandInput,
+  { grantStore: { state }, authorizations }: Session,
 ): Promise<{ readonly clientId: string; readonly changed: boolean }> {
-  const { state } = grantStore;
   // Before the user enters a secret that could not be stored.
   if (state.kind === "unavailable") throw state.fault;
-  const stored = state.kind === "ready" ? state.client : null;
-  const entered = await readClient(input, stored);
-  if (entered !== null) await authorizations.setClient(entered.clientId, entered.clientSecret);
-  return { clientId: (entered ?? stored)?.clientId ?? "", changed: entered !== null };
+  const storedId = state.kind === "ready" ? (state.client?.clientId ?? null) : null;
+  const entered = await readClient(input, storedId);
+  if (entered === null) return { clientId: storedId ?? "", changed: false };
+  await authorizations.setClient(entered.clientId, entered.clientSecret);
+  return { clientId: entered.clientId, changed: true };
 }
 
 /**
@@ -48,33 +45,26 @@ export async function ensureClient(
  */
 export async function readClient(
   input: CommandInput,
-  stored: StoredClient,
+  storedId: string | null,
 ): Promise<OAuthClient | null> {
-  const [idLine, secretLine] = input.isInteractive
-    ? await promptForClient(input, stored)
+  const [idLine = "", secretLine = ""] = input.isInteractive
+    ? await promptForClient(input, storedId)
     : await input.readLines(2);
-  const clientId = idLine?.trim() ?? "";
-  const clientSecret = secretLine?.trim() ?? "";
-  if (clientSecret === "" && stored !== null && ["", stored.clientId].includes(clientId))
-    return null;
-  if (clientId === "" && clientSecret === "")
-    throw new UsageError("No client ID and secret are stored, and none were entered.", CLIENT_HINT);
-  if (clientId === "" || clientSecret === "") {
-    const missing = clientId === "" ? "ID" : "secret";
-    throw new UsageError(`The client ${missing} is missing.`, CLIENT_HINT);
-  }
-  return { clientId, clientSecret: new Secret(clientSecret) };
+  const clientId = idLine.trim();
+  const clientSecret = secretLine.trim();
+  if (clientSecret === "" && storedId !== null && ["", storedId].includes(clientId)) return null;
+  if (clientId !== "" && clientSecret !== "")
+    return { clientId, clientSecret: new Secret(clientSecret) };
+  if (clientId !== "") throw new UsageError("The client secret is missing.", CLIENT_HINT);
+  if (clientSecret !== "") throw new UsageError("The client ID is missing.", CLIENT_HINT);
+  throw new UsageError("No client ID and secret are stored, and none were entered.", CLIENT_HINT);
 }
 
-async function promptForClient(
-  input: CommandInput,
-  stored: StoredClient,
-): Promise<[string, string]> {
-  const enterHint = stored === null ? "" : ` (Enter keeps ${abbreviate(stored.clientId)})`;
-  const clientId = await input.prompt(`Client ID of the Webex integration${enterHint}: `, {
-    echo: true,
-  });
-  if (clientId.trim() === "" && stored !== null) return ["", ""];
+async function promptForClient(input: CommandInput, storedId: string | null): Promise<string[]> {
+  const enterHint = storedId === null ? "" : ` (Enter keeps ${abbreviate(storedId)})`;
+  const prompt = `Client ID of the Webex integration${enterHint}: `;
+  const clientId = await input.prompt(prompt, { echo: true });
+  if (clientId.trim() === "" && storedId !== null) return [];
   return [clientId, await input.prompt("Client secret (hidden): ", { echo: false })];
 }
 
@@ -94,16 +84,16 @@ function findClientFault({ authorizations }: Session): Fault | null {
 /** Stores the proxy's password; an empty one deletes it. Faults: those of the keychain. */
 export async function storeProxyPassword(context: CommandContext): Promise<ExitCode> {
   const { console, input } = context;
-  return withSession<ExitCode>(context, async (session) => {
+  return withSession(context, async (session) => {
     const { account, authorizations, settings, settingsPath } = session;
     if (settingsPath !== null && !settings.proxy.includes("@")) {
       console.note(
         "The password is not used, because WebexPresence.Proxy contains no user name. Write it as http://user@host:port.",
       );
     }
-    const password = input.isInteractive
-      ? await input.prompt("Password of the proxy (hidden; empty deletes it): ", { echo: false })
-      : ((await input.readLines(1))[0] ?? "");
+    const [password = ""] = input.isInteractive
+      ? [await input.prompt("Password of the proxy (hidden; empty deletes it): ", { echo: false })]
+      : await input.readLines(1);
     await authorizations.setProxyPassword(password === "" ? null : new Secret(password));
     console.text(
       password === ""
@@ -111,7 +101,6 @@ export async function storeProxyPassword(context: CommandContext): Promise<ExitC
         : `The proxy password was stored in the keychain of account ${account}. A running worker uses it within a minute.`,
     );
     const proxyPassword = password === "" ? "deleted" : "kept";
-    console.result({ ok: true, account, proxyPassword });
-    return 0;
+    return console.result({ ok: true, account, proxyPassword });
   });
 }

@@ -1,23 +1,19 @@
-import { Emitter } from "../faults/emitter.js";
-import type { Authorizations } from "../authorization/authorizations.js";
-import type { AuthorizationSettings } from "../authorization/oauth-context.js";
 import { GrantStore } from "../authorization/grant-store.js";
+import { Emitter } from "../faults/emitter.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
 import { readCertificates } from "../platform/certificates.js";
 import { readIniLine } from "../platform/ini-line.js";
+import { listenOnLoopback } from "../platform/loopback-server.js";
 import { nodeProcess, readAsset, version } from "../platform/node-process.js";
 import { MemoryStore, KeytarStore } from "../platform/secret-store.js";
-import { listenOnLoopback } from "../platform/loopback-server.js";
 import { DiskSettingsFile } from "../platform/settings-file.js";
 import { systemClock, systemCrypto, systemRandom } from "../platform/system-clock.js";
 import type { Clock } from "../ports/clock.js";
-import type { SecretStore } from "../ports/secret-store.js";
-import { defaultSettings, type Settings } from "../settings/keys.js";
-import type { TokenSource } from "../webex/rest.js";
+import { defaultSettings } from "../settings/keys.js";
 import { SettingsStore, type SettingsState } from "../settings/settings-store.js";
 import { createAuthorization, type WorkerPorts } from "../worker/components.js";
 import { Network } from "../worker/network.js";
-import type { CommandContext } from "./command.js";
+import type { CommandContext, CommandOptions, ExitCode } from "./command.js";
 import { settingsPathFor } from "./worker-files.js";
 
 /** A command prints its own messages; the log is the worker's. */
@@ -39,101 +35,81 @@ const shortTimeoutClock: Clock = {
 };
 
 /** The worker's settings, keychain, network and authorizations, for one command. */
-export class Session {
-  /** Null if no settings file is named and the platform has no default path. */
-  readonly settingsPath: string | null;
-  readonly settingsState: SettingsState | null;
-  readonly store: SecretStore;
-  readonly grantStore: GrantStore;
-  readonly network: Network;
-  readonly authorizations: Authorizations;
-  readonly createTokenSource: (orgId: string) => TokenSource;
-  readonly account = nodeProcess.account;
-
-  constructor(
-    settingsPath: string | null,
-    settingsState: SettingsState | null,
-    store: SecretStore,
-  ) {
-    this.settingsPath = settingsPath;
-    this.settingsState = settingsState;
-    this.store = store;
-    this.grantStore = new GrantStore(store, systemClock, silentLogger);
-    this.network = new Network(createAxiosHttp, systemClock);
-    const { authorizations, createTokenSource } = createAuthorization({
-      ports: {
-        clock: systemClock,
-        random: systemRandom,
-        crypto: systemCrypto,
-        log: silentLogger,
-        listenOnLoopback,
-        readAsset,
-        version,
-      },
-      grantStore: this.grantStore,
-      http: this.network,
-      settings: () => this.authorizationSettings,
-      settingsLoaded: Promise.resolve(),
-      notices: { list: () => [], events: new Emitter() },
-    });
-    this.authorizations = authorizations;
-    this.createTokenSource = createTokenSource;
-  }
-
-  get settings(): Settings {
-    return this.settingsState?.settings ?? defaultSettings;
-  }
-
-  get authorizationSettings(): AuthorizationSettings {
-    const { clientId, apiUrl, redirectPort } = this.settings;
-    return { clientId, apiUrl, redirectPort };
-  }
-
-  /**
-   * Reads the keychain and configures the network. Does not reject if the keychain is unavailable,
-   * because not every command needs it.
-   */
-  async open(): Promise<void> {
-    await this.grantStore.reload().catch(() => undefined);
-    const grantStore = this.grantStore.state;
-    this.network.apply({
-      proxy: this.settings.proxy,
-      certificates: this.settingsState?.certificates ?? null,
-      proxyPassword: grantStore.kind === "ready" ? grantStore.proxyPassword : null,
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.authorizations.stop();
-    await this.grantStore.stop();
-    this.network.close();
-  }
-}
+export type Session = Awaited<ReturnType<typeof createSession>>;
 
 /** Reads the settings, but neither the keychain nor the network. */
-export async function createSession({
-  options,
-}: Pick<CommandContext, "options">): Promise<Session> {
+export async function createSession(options: CommandOptions) {
   const { account, platform } = nodeProcess;
-  const path = settingsPathFor(options.settings);
-  const state = path === null ? null : await readSettingsOnce(path);
+  const settingsPath = settingsPathFor(options.settings);
+  const settingsState = settingsPath === null ? null : await readSettingsOnce(settingsPath);
+  const settings = settingsState?.settings ?? defaultSettings;
   const store =
     options.secretStore === "memory" ? new MemoryStore() : new KeytarStore({ account, platform });
-  return new Session(path, state, store);
+  const grantStore = new GrantStore(store, systemClock, silentLogger);
+  const network = new Network(createAxiosHttp, systemClock);
+  const { authorizations, createTokenSource } = createAuthorization({
+    ports: {
+      clock: systemClock,
+      random: systemRandom,
+      crypto: systemCrypto,
+      log: silentLogger,
+      listenOnLoopback,
+      readAsset,
+      version,
+    },
+    grantStore,
+    http: network,
+    settings: () => settings,
+    settingsLoaded: Promise.resolve(),
+    notices: { list: () => [], events: new Emitter() },
+  });
+  return {
+    account,
+    /** Null if no settings file is named and the platform has no default path. */
+    settingsPath,
+    /** Null if there is no `settingsPath`; `settings` are then the default ones. */
+    settingsState,
+    settings,
+    store,
+    grantStore,
+    network,
+    authorizations,
+    createTokenSource,
+
+    /**
+     * Reads the keychain and configures the network. Does not reject if the keychain is
+     * unavailable, because not every command needs it.
+     */
+    open: async (): Promise<void> => {
+      await grantStore.reload().catch(() => undefined);
+      const { state } = grantStore;
+      network.apply({
+        proxy: settings.proxy,
+        certificates: settingsState?.certificates ?? null,
+        proxyPassword: state.kind === "ready" ? state.proxyPassword : null,
+      });
+    },
+
+    close: async (): Promise<void> => {
+      await authorizations.stop();
+      await grantStore.stop();
+      network.close();
+    },
+  };
 }
 
 /** Prints the problems of the settings, and runs an action in an open session. */
-export async function withSession<T>(
-  context: CommandContext,
-  action: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await createSession(context);
+export async function withSession(
+  { options, console }: CommandContext,
+  action: (session: Session) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const session = await createSession(options);
   if (session.settingsState === null) {
-    context.console.note(
+    console.note(
       "Without --settings, this command uses the default settings. If your Presence.ini sets WebexPresence.ApiUrl, ClientId, Proxy, CaFile or RedirectPort, pass --settings.",
     );
   }
-  for (const { message } of session.settingsState?.problems ?? []) context.console.note(message);
+  for (const { message } of session.settingsState?.problems ?? []) console.note(message);
   try {
     await session.open();
     return await action(session);

@@ -9,26 +9,14 @@ import {
   formatDuration,
   sanitize,
   wrap,
-  type Paint,
   type Style,
+  type TextFormat,
 } from "./terminal/text.js";
-import {
-  logDirectoryFor,
-  readStatusFile,
-  settingsPathFor,
-  statusFilePath,
-} from "./worker-files.js";
-
-interface RenderOptions {
-  readonly paint: Paint;
-  readonly width: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
+import { readStatusFile, settingsPathFor, workerFiles } from "./worker-files.js";
 
 interface Column {
   readonly heading: string;
-  readonly align: "left" | "right";
+  readonly align?: "right";
   readonly text: (organization: OrganizationStatus, now: number) => string;
 }
 
@@ -47,29 +35,18 @@ const SEVERITY_STYLES: Readonly<Record<Problem["severity"], Style>> = {
 const MAX_NAME_WIDTH = 30;
 
 const COLUMNS: readonly Column[] = [
-  {
-    heading: "ORGANIZATION",
-    align: "left",
-    text: ({ orgName }) => clip(sanitize(orgName), MAX_NAME_WIDTH),
-  },
+  { heading: "ORGANIZATION", text: ({ orgName }) => clip(sanitize(orgName), MAX_NAME_WIDTH) },
   { heading: "PEOPLE", align: "right", text: ({ persons }) => String(persons) },
   { heading: "WATCHED", align: "right", text: ({ watched }) => String(watched) },
-  { heading: "MODE", align: "left", text: ({ mode }) => mode },
-  { heading: "LAST SWEEP", align: "left", text: lastSweepText },
+  { heading: "MODE", text: ({ mode }) => mode },
+  { heading: "LAST SWEEP", text: lastSweepText },
   { heading: "AGE P50/P95", align: "right", text: agesText },
-  {
-    heading: "REQUESTS/MIN",
-    align: "right",
-    text: ({ requests }) => `${requests.lastMinute} of ${requests.perMinuteLimit}`,
-  },
+  { heading: "REQUESTS/MIN", align: "right", text: requestsText },
 ];
 
 /** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
-export async function status(
-  { console, options }: CommandContext,
-  logDirectory: string | null,
-): Promise<ExitCode> {
-  const file = statusFilePath(logDirectoryFor(logDirectory));
+export async function status({ console, options }: CommandContext): Promise<ExitCode> {
+  const file = workerFiles(options.logDir).status;
   const reading = await readStatusFile(file);
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
   if (!reading.running) {
@@ -78,61 +55,56 @@ export async function status(
       why,
       "Start the UCX Presence service, which launches the worker. If the worker writes to another folder, pass --log-dir. If it has stopped, its worker.log tells why.",
     );
-    console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
-    return 1;
+    return console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
   }
   const { path } = reading.status.settings;
-  if (options.settings !== null && settingsPathFor(options.settings) !== path) {
+  if (options.settings !== undefined && settingsPathFor(options.settings) !== path) {
     console.note(`The running worker uses a different settings file: ${path}`);
   }
-  const { paint, width } = console;
-  for (const line of statusLines(reading.status, reading.ageMs, { paint, width, now: Date.now() }))
-    console.line(line);
+  console.lines(statusLines(reading.status, reading.ageMs, Date.now(), console));
   const ok = !needsAttention(reading.status);
-  console.result({ ok, running: true, file, ageSeconds, ...reading.status });
-  return ok ? 0 : 1;
+  return console.result({ ok, running: true, file, ageSeconds, ...reading.status });
 }
 
 /** Whether an administrator needs to act. Not while the worker is disabled. */
 export function needsAttention({ phase, problems }: WorkerStatus): boolean {
-  return (
-    phase === "blocked" ||
-    (phase === "polling" && problems.some(({ severity }) => severity === "error"))
-  );
+  if (phase === "blocked") return true;
+  return phase === "polling" && problems.some(({ severity }) => severity === "error");
 }
 
 /** Renders general fields, a table of the organizations, and the problems with hints. */
-export function statusLines(status: WorkerStatus, ageMs: number, options: RenderOptions): string[] {
-  const { paint, width, now } = options;
+export function statusLines(
+  status: WorkerStatus,
+  ageMs: number,
+  now: number,
+  format: TextFormat,
+): string[] {
+  const { paint, width } = format;
   const [phase, style] = PHASES[status.phase];
-  const { pid, version, startedAt, secretStore } = status;
+  const { pid, version, startedAt, secretStore, since, organizations, problems } = status;
   const { path, loadedAt } = status.settings;
+  const loaded = loadedAt === null ? "not read yet" : `read ${formatDateTime(loadedAt)}`;
+  const fields: [string, string][] = [
+    ["Phase", `${paint(phase, style)}, for ${formatDuration(now - Date.parse(since))}`],
+    ["Process", `${pid}, version ${version}, started ${formatDateTime(startedAt)}`],
+    ["Settings", `${path} (${loaded})`],
+    ["Secrets", secretStore === "keychain" ? "in the keychain" : "in memory, lost on exit"],
+    ["Updated", `${formatDuration(ageMs)} ago`],
+  ];
   return [
     paint("Webex presence worker", "bold"),
-    ...fieldLines(
-      [
-        ["Phase", `${paint(phase, style)}, for ${formatDuration(now - Date.parse(status.since))}`],
-        ["Process", `${pid}, version ${version}, started ${formatDateTime(startedAt)}`],
-        [
-          "Settings",
-          `${path} (${loadedAt === null ? "not read yet" : `read ${formatDateTime(loadedAt)}`})`,
-        ],
-        ["Secrets", secretStore === "keychain" ? "in the keychain" : "in memory, lost on exit"],
-        ["Updated", `${formatDuration(ageMs)} ago`],
-      ],
-      width,
-      2,
-    ),
+    ...fieldLines(fields, width),
     "",
-    ...organizationLines(status.organizations, options),
+    ...organizationLines(organizations, now, format),
     "",
-    ...problemLines(status.problems, options),
+    ...problemLines(problems, format),
   ];
 }
 
 function organizationLines(
   organizations: readonly OrganizationStatus[],
-  { paint, now }: RenderOptions,
+  now: number,
+  { paint }: TextFormat,
 ): string[] {
   if (organizations.length === 0) return ["No organization is authorized."];
   const rows = organizations.map((organization) =>
@@ -149,7 +121,7 @@ function organizationLines(
   return [paint(line(COLUMNS.map(({ heading }) => heading)), "bold"), ...rows.map(line)];
 }
 
-function problemLines(problems: readonly Problem[], { paint, width }: RenderOptions): string[] {
+function problemLines(problems: readonly Problem[], { paint, width }: TextFormat): string[] {
   if (problems.length === 0) return ["No problems."];
   return [
     paint("PROBLEMS", "bold"),
@@ -172,4 +144,8 @@ function lastSweepText({ lastSweep, sweepProgress }: OrganizationStatus, now: nu
 function agesText({ ageSeconds: { watchedP50, watchedP95 } }: OrganizationStatus): string {
   if (watchedP50 === null || watchedP95 === null) return "–";
   return `${Math.round(watchedP50)}/${Math.round(watchedP95)} s`;
+}
+
+function requestsText({ requests: { lastMinute, perMinuteLimit } }: OrganizationStatus): string {
+  return `${lastMinute} of ${perMinuteLimit}`;
 }

@@ -9,30 +9,23 @@ import { FrameParser } from "../platform/json-rpc/framing.js";
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 
-export interface WorkerClientEvents {
+interface WorkerClientEvents {
   readonly presenceChanged: { readonly changes: readonly PresenceRecord[] };
   readonly statusChanged: WorkerStatus;
 }
 
-export interface WorkerClientOptions {
-  readonly settingsPath: string;
-  readonly secretStore: "keychain" | "memory";
-  readonly logDirectory: string;
-  /** The worker's script; by default, the one of this installation. */
-  readonly script?: string;
-}
-
-interface PendingCall {
-  resolve(result: unknown): void;
-  reject(error: Error): void;
-}
-
 interface Message {
-  readonly id?: unknown;
+  readonly id?: number;
   readonly method?: string;
   readonly params?: unknown;
   readonly result?: unknown;
   readonly error?: { readonly message: string };
+}
+
+interface PendingRequest {
+  readonly method: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 const STOP_TIMEOUT_MS = 2_000;
@@ -44,19 +37,20 @@ export class WorkerClient {
   /** Rejects with a Fault if the worker exits without being stopped; never resolves. */
   readonly failed: Promise<never>;
   readonly #worker: ChildProcessWithoutNullStreams;
-  readonly #pending = new Map<number, PendingCall>();
-  readonly #ended: Promise<void>;
+  readonly #pending = new Map<number | undefined, PendingRequest>();
+  readonly #ended: Promise<Fault>;
   #endFault: Fault | null = null;
   #lastId = 0;
   #lastStderrLine = "";
   #isStopping = false;
 
-  constructor({
-    settingsPath,
-    secretStore,
-    logDirectory,
+  /** `script` is the worker's; by default, the one of this installation. */
+  constructor(
+    settingsPath: string,
+    secretStore: "keychain" | "memory",
+    logDirectory: string,
     script = join(productDirectory, "dist", "worker.cjs"),
-  }: WorkerClientOptions) {
+  ) {
     const options = {
       "--settings": settingsPath,
       "--host-pid": String(process.pid),
@@ -77,32 +71,27 @@ export class WorkerClient {
       },
     });
     worker.stdout.on("data", (chunk: Buffer) => parser.push(chunk));
-    createInterface({ input: worker.stderr }).on("line", (line) => {
-      this.#lastStderrLine = line;
-    });
+    createInterface({ input: worker.stderr }).on("line", (line) => (this.#lastStderrLine = line));
     // A failed write means that the worker has exited, which is reported below.
     worker.stdin.on("error", () => undefined);
 
-    let fail: (fault: Fault) => void = () => undefined;
-    this.failed = new Promise((_, reject) => (fail = reject));
-    this.failed.catch(() => undefined);
     this.#ended = new Promise((resolve) => {
-      const handleEnd = (message: string): void => {
-        const fault = new Fault("defect", message.trim(), { hint: EXIT_HINT });
-        this.#endFault = fault;
-        for (const call of this.#pending.values()) call.reject(fault);
-        this.#pending.clear();
-        if (!this.#isStopping) fail(fault);
-        resolve();
-      };
-      worker.once("error", ({ message }) =>
-        handleEnd(`The worker could not be launched: ${message}`),
-      );
+      const end = (message: string): void =>
+        resolve(new Fault("defect", message.trim(), { hint: EXIT_HINT }));
+      worker.once("error", ({ message }) => end(`The worker could not be launched: ${message}`));
       worker.once("close", (code, signal) => {
         const exit = signal ?? `exit code ${code ?? "unknown"}`;
-        handleEnd(`The worker has exited unexpectedly (${exit}). ${this.#lastStderrLine}`);
+        end(`The worker has exited unexpectedly (${exit}). ${this.#lastStderrLine}`);
       });
     });
+    this.failed = this.#ended.then((fault) => {
+      this.#endFault = fault;
+      for (const { reject } of this.#pending.values()) reject(fault);
+      this.#pending.clear();
+      if (!this.#isStopping) throw fault;
+      return new Promise(() => undefined);
+    });
+    this.failed.catch(() => undefined);
   }
 
   /** Rejects with an Error if the worker returns one, with a Fault if it exits. */
@@ -110,11 +99,8 @@ export class WorkerClient {
     if (this.#endFault !== null) return Promise.reject(this.#endFault);
     const id = ++this.#lastId;
     return new Promise<T>((resolve, reject) => {
-      this.#pending.set(id, { resolve: (result) => resolve(result as T), reject });
+      this.#pending.set(id, { method, resolve: (result) => resolve(result as T), reject });
       this.#send({ jsonrpc: "2.0", id, method, params });
-    }).catch((error: unknown) => {
-      if (error instanceof Fault) throw error;
-      throw new Error(`${method}: ${(error as Error).message}`, { cause: error });
     });
   }
 
@@ -138,10 +124,10 @@ export class WorkerClient {
       this.events.emit("presenceChanged", params as WorkerClientEvents["presenceChanged"]);
     else if (method === "worker/statusChanged")
       this.events.emit("statusChanged", params as WorkerStatus);
-    const call = this.#pending.get(id as number);
-    if (call === undefined) return;
-    this.#pending.delete(id as number);
-    if (error === undefined) call.resolve(result);
-    else call.reject(new Error(error.message));
+    const request = this.#pending.get(id);
+    if (request === undefined) return;
+    this.#pending.delete(id);
+    if (error === undefined) request.resolve(result);
+    else request.reject(new Error(`${request.method}: ${error.message}`));
   }
 }

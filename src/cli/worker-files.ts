@@ -28,22 +28,17 @@ const env = {
   resolve,
 };
 
-/** The settings file that a worker would read; null if it would not start. */
-export function settingsPathFor(option: string | null): string | null {
-  const options = checkLaunchOptions(
-    { settings: option, hostPid: null, logDir: null, logLevel: null, secretStore: null },
-    env,
-  );
+/** The settings file that a worker would read with this `--settings`; null if it would not start. */
+export function settingsPathFor(settings: string | null = null): string | null {
+  const others = { hostPid: null, logDir: null, logLevel: null, secretStore: null };
+  const options = checkLaunchOptions({ settings, ...others }, env);
   return "error" in options ? null : options.settingsPath;
 }
 
-/** The folder that a worker would write to with this `--log-dir`. */
-export function logDirectoryFor(option: string | null): string {
-  return option === null ? defaultLogDirectory(env) : resolve(option);
-}
-
-export function statusFilePath(logDirectory: string): string {
-  return join(logDirectory, "status.json");
+/** The files that a worker would write with this `--log-dir`. */
+export function workerFiles(logDir?: string): { readonly log: string; readonly status: string } {
+  const folder = logDir === undefined ? defaultLogDirectory(env) : resolve(logDir);
+  return { log: join(folder, "worker.log"), status: join(folder, "status.json") };
 }
 
 /** Reads a worker's status file. Never rejects: without a readable file, no worker is running. */
@@ -55,24 +50,17 @@ export async function readStatusFile(path: string): Promise<StatusFileResult> {
     text = await readFile(path, "utf8");
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    const reason =
-      code === "ENOENT" ? `${path} does not exist` : `${path} cannot be read (${code})`;
-    return { running: false, status: null, reason, ageMs: null };
+    const problem = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
+    return { running: false, status: null, reason: `${path} ${problem}`, ageMs: null };
   }
   const status = parseStatus(text);
-  const notRunning = (reason: string): StatusFileResult => ({
-    running: false,
-    status,
-    reason,
-    ageMs,
-  });
-  if (status === null) return notRunning(`${path} is not a valid status file`);
-  if (!isAlive(status.pid)) return notRunning(`its process ${status.pid} has exited`);
-  if (ageMs > MAX_STATUS_AGE_MS) {
-    const seconds = Math.round(ageMs / 1000);
-    return notRunning(`it last wrote its status ${seconds} s ago instead of every 10 s`);
-  }
-  return { running: true, status, ageMs };
+  let reason: string;
+  if (status === null) reason = `${path} is not a valid status file`;
+  else if (!isAlive(status.pid)) reason = `its process ${status.pid} has exited`;
+  else if (ageMs > MAX_STATUS_AGE_MS)
+    reason = `it last wrote its status ${Math.round(ageMs / 1000)} s ago instead of every 10 s`;
+  else return { running: true, status, ageMs };
+  return { running: false, status, reason, ageMs };
 }
 
 /** A file of another version may lack members that the status needs. */

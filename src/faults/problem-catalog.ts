@@ -1,6 +1,8 @@
+import { Fault, type FaultCode, type FaultDetails } from "./fault.js";
+
 export type ProblemSeverity = "error" | "warning" | "info";
 
-/** Every problem the worker can name (contract: status). */
+/** Every problem that the worker can report (contract: status). */
 export const PROBLEM_SEVERITY = {
   keychainUnavailable: "error",
   keychainLocked: "error",
@@ -28,143 +30,259 @@ export const PROBLEM_SEVERITY = {
 
 export type ProblemCode = keyof typeof PROBLEM_SEVERITY;
 
-/** What is known where the problem was seen; members that a problem does not have are left out. */
+/** What is known about a problem where it is detected. Each code uses some of the members. */
 export interface ProblemDetail {
   readonly organization?: string;
+  readonly orgId?: string;
   readonly account?: string;
+  readonly platform?: "windows" | "macos" | "linux";
+  /**
+   * Which of several causes it is, where the catalogue names them; or the cause in words, where only
+   * the component that saw it can name it.
+   */
+  readonly reason?: string;
+  /** A more specific remedy than the catalogue's. */
+  readonly hint?: string;
   readonly status?: number;
   readonly trackingId?: string;
   readonly until?: string;
   readonly persons?: number;
   readonly port?: number;
-  /** Seconds: age of what is known of watched users, and the limit it is held against. */
+  /** In seconds: the age of watched records (95th percentile), and the limit it exceeds. */
   readonly watchedP95?: number;
   readonly staleAfterSeconds?: number;
   readonly version?: string;
   readonly oldest?: string;
   readonly missingScopes?: readonly string[];
-  /** A sentence of its own, where the place that saw the problem knows more. */
-  readonly sentence?: string;
-  readonly remedy?: string;
+  /** The settings file, or the key, value and line of a setting, and the value that stays in effect. */
+  readonly path?: string;
+  readonly key?: string;
+  readonly value?: string;
+  readonly line?: number;
+  readonly current?: string;
+  /** Which root certificates are trusted while `CaFile` is invalid. */
+  readonly trusted?: "defaultRoots" | "previousFile";
 }
 
-/** A problem before the catalogue has put it into words. */
-export interface ProblemReport {
-  readonly code: ProblemCode;
-  readonly orgId: string | null;
-  readonly detail: ProblemDetail;
-}
-
-interface ProblemText {
+export interface ProblemText {
+  /** What happened, and what it means for presence. */
   readonly message: string;
+  /** What to do. */
   readonly hint: string;
 }
 
-/** What happened, what it means for presence, and what to do: for an administrator. */
-export function problemText(code: ProblemCode, detail: ProblemDetail): ProblemText {
-  const { message, hint } = TEXTS[code](detail);
-  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
-  return { message: detail.sentence ?? sentence, hint: detail.remedy ?? hint };
+export interface ProblemReport {
+  readonly code: ProblemCode;
+  readonly orgId: string | null;
+  readonly text: ProblemText;
 }
 
-const of = (d: ProblemDetail): string =>
-  d.organization === undefined || d.organization === ""
-    ? "the organization"
-    : `"${d.organization}"`;
-const under = (d: ProblemDetail): string =>
-  d.account === undefined ? "" : ` (account ${d.account})`;
-const answered = (d: ProblemDetail): string => {
-  const status = d.status === undefined ? "" : ` (HTTP ${d.status})`;
-  return d.trackingId === undefined ? status : `${status}, tracking id ${d.trackingId}`;
-};
+/** The one text of each problem, for an administrator. */
+export function problemText(code: ProblemCode, detail: ProblemDetail): ProblemText {
+  const { message, hint } = TEXTS[code](detail);
+  return { message: message.charAt(0).toUpperCase() + message.slice(1), hint: detail.hint ?? hint };
+}
+
+export function problemReport(
+  code: ProblemCode,
+  orgId: string | null = null,
+  detail: ProblemDetail = {},
+): ProblemReport {
+  return { code, orgId, text: problemText(code, detail) };
+}
+
+/** A fault that is reported as a problem: it has the same text. `data.reason` is the detail's. */
+export function problemFault(
+  code: ProblemCode & FaultCode,
+  detail: ProblemDetail,
+  details: FaultDetails = {},
+): Fault {
+  const { message, hint } = problemText(code, detail);
+  const data = {
+    ...details.data,
+    ...(detail.reason === undefined ? {} : { reason: detail.reason }),
+  };
+  return new Fault(code, message, { ...details, hint, data });
+}
+
+const named = ({ organization }: ProblemDetail): string =>
+  organization === undefined || organization === "" ? "the organization" : `"${organization}"`;
+const inAccount = ({ account }: ProblemDetail): string =>
+  account === undefined ? "" : ` in the account ${account}`;
+const theKeychain = ({ account }: ProblemDetail): string =>
+  account === undefined ? "The keychain" : `The keychain of account "${account}"`;
+const responded = ({ status, trackingId }: ProblemDetail): string =>
+  (status === undefined ? "" : ` (HTTP ${status})`) +
+  (trackingId === undefined ? "" : `, tracking id ${trackingId}`);
+
+const RUN_SECRET_CLIENT =
+  'Run "ucx-webex-presence secret client" in the account that the worker runs under, or call authorization/setClient,';
+const REAUTHORIZE =
+  'Have a full administrator of the organization authorize the integration: open the address in the log or in authorization/changed, or run "ucx-webex-presence authorize" in the account that the worker runs under.';
+const RESTORE_OR_REAUTHORIZE =
+  "Authorize the organization again, or restore the previous setting (WebexPresence.ClientId, the client in the keychain, or WebexPresence.ApiUrl).";
 
 const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText>> = {
-  keychainUnavailable: (d) => ({
-    message: `The keychain of the account that the worker runs under${under(d)} is out of reach; authorizations cannot be read or kept.`,
-    hint: "Make the operating system's keychain available to this account (Windows: the Credential Manager service; Linux: a Secret Service such as gnome-keyring on the session bus). The worker tries again every 10 seconds.",
-  }),
+  keychainUnavailable: (d) =>
+    d.reason === "library"
+      ? {
+          message:
+            "The operating system's keychain library cannot be loaded: authorizations can be neither read nor saved.",
+          hint:
+            d.platform === "linux"
+              ? "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker."
+              : "Install the worker again, for this machine's processor: its module keytar is missing or was built for another one.",
+        }
+      : {
+          message: `${theKeychain(d)} ${d.reason ?? "cannot be reached"}: authorizations can be neither read nor saved.`,
+          hint: REPAIR_KEYCHAIN[d.platform ?? "linux"](d.account ?? ""),
+        },
   keychainLocked: (d) => ({
-    message: `The keychain of the account that the worker runs under${under(d)} is locked; authorizations cannot be read or kept.`,
-    hint: "Unlock the keychain of this account. The worker tries again every 10 seconds; nothing is lost meanwhile.",
+    message: `${theKeychain(d)} is locked: authorizations can be neither read nor saved.`,
+    hint: UNLOCK_KEYCHAIN[d.platform ?? "linux"](d.account ?? ""),
   }),
-  clientNotConfigured: (d) => ({
-    message: `The Webex integration's client id or client secret is not in the keychain of this account${under(d)}, so Webex cannot be asked.`,
-    hint: "Run `ucx-webex-presence secret client` in the account that the worker runs under, or call authorization/setClient, with the id and secret of the integration. With WebexPresence.ClientId set, the secret must be kept for that same id.",
-  }),
-  authorizationRequired: (d) => ({
-    message: `There is no authorization for ${of(d)} that can be used in the account that the worker runs under${under(d)}; its presence is not known.`,
-    hint: "Let a Webex Full Admin authorize the integration: open the address that the log and authorization/changed give, or run `ucx-webex-presence authorize` in this account.",
-  }),
-  authorizationExpired: (d) => ({
-    message: `Webex no longer accepts the authorization of ${of(d)}${answered(d)}; its presence is not known.`,
-    hint: "Let a Webex Full Admin authorize again. An authorization ends when the administrator's password changes, the account is deactivated, the integration is revoked, or after 90 days without use.",
-  }),
+  clientNotConfigured: (d) =>
+    d.reason === "otherClientId"
+      ? {
+          message: `The client secret in the keychain${inAccount(d)} belongs to another client id than WebexPresence.ClientId, so Webex cannot be polled.`,
+          hint: `${RUN_SECRET_CLIENT} to store the client id with its secret, or remove WebexPresence.ClientId from the settings.`,
+        }
+      : {
+          message: `The keychain${inAccount(d)} does not contain the client id and client secret of the Webex integration, so Webex cannot be polled.`,
+          hint: `${RUN_SECRET_CLIENT} with the client id and client secret of the integration.`,
+        },
+  authorizationRequired: (d) => {
+    switch (d.reason) {
+      case "unreadable":
+        return {
+          message: `The keychain${inAccount(d)} lists an authorization of ${named(d)}, but its record is missing or cannot be read. Its presence is not known.`,
+          hint: `Authorize the organization again, or remove what is left of the authorization: ucx-webex-presence revoke ${d.orgId ?? "<orgId>"}`,
+        };
+      case "client":
+        return {
+          message: `The authorization of ${named(d)}${inAccount(d)} was given to another Webex integration and is not used. Its presence is not known.`,
+          hint: RESTORE_OR_REAUTHORIZE,
+        };
+      case "apiOrigin":
+        return {
+          message: `The authorization of ${named(d)}${inAccount(d)} was given for another WebexPresence.ApiUrl and is not used. Its presence is not known.`,
+          hint: RESTORE_OR_REAUTHORIZE,
+        };
+      default:
+        return {
+          message: `${named(d)} is not authorized${inAccount(d)}. Its presence is not known.`,
+          hint: REAUTHORIZE,
+        };
+    }
+  },
+  authorizationExpired: (d) =>
+    d.reason === "clientRejected"
+      ? {
+          message: `Webex rejects the client id and client secret of the integration${responded(d)}. The presence of ${named(d)} is not known.`,
+          hint: 'Get the current client secret from developer.webex.com, and run "ucx-webex-presence secret client" in the account that the worker runs under. The authorization remains valid.',
+        }
+      : {
+          message: `Webex no longer accepts the authorization of ${named(d)}${responded(d)}. Its presence is not known.`,
+          hint: "Have a full administrator authorize again. An authorization ends when the administrator's password changes, the account is deactivated, the integration is revoked, or after 90 days without use.",
+        },
   authorizationDenied: (d) => ({
-    message: `The authorization of ${of(d)} was declined at Webex; presence is not known.`,
-    hint: "Authorize again with a Full Admin and accept. If Webex says that the administrator denied access: Control Hub > Management > Apps > Integrations > the integration > allow.",
+    message: `The authorization of ${named(d)} was declined at Webex. Presence is not known.`,
+    hint: "Authorize again as a full administrator and accept. If Webex says that the administrator denied access: Control Hub > Management > Apps > Integrations > the integration > allow.",
   }),
   scopeMissing: (d) => ({
-    message: `The authorization of ${of(d)} lacks ${(d.missingScopes ?? []).join(" and ") || "a scope"}; Webex does not tell its presence.`,
-    hint: "In developer.webex.com give the integration the scopes spark-admin:people_read and spark-admin:organizations_read, then authorize again.",
+    message: `The authorization of ${named(d)} lacks ${(d.missingScopes ?? []).join(" and ") || "a scope"}. Its presence is not known.`,
+    hint: "At developer.webex.com, give the integration the scopes spark-admin:people_read and spark-admin:organizations_read. Then authorize again.",
   }),
   adminRoleLost: (d) => ({
-    message: `Webex refuses to list the users of ${of(d)} to the administrator who authorized${answered(d)}; its presence is not known.`,
-    hint: "Give that user the Full Admin role back in Control Hub (Management > Users > the user > Administrator roles), or let another Full Admin authorize.",
+    message: `Webex refuses to list the users of ${named(d)} to the administrator who authorized${responded(d)}. Its presence is not known.`,
+    hint: "Give that administrator the full administrator role back in Control Hub (Management > Users > the user > Administrator roles), or have another full administrator authorize.",
   }),
   hostTooOld: (d) => ({
-    message: `The host is version ${d.version ?? "unknown"}; the worker needs ${d.oldest ?? "a newer one"} or later and does not poll.`,
+    message: `The host has version ${d.version ?? "unknown"}. The worker needs ${d.oldest ?? "a newer one"} or later and does not poll.`,
     hint: "Upgrade the UCX Suite.",
   }),
   licenseInvalid: () => ({
-    message: "The host says that presence is not licensed; the worker does not poll.",
-    hint: "Install a license that covers the Attendant Console's presence, then restart the presence service.",
+    message: "The host reports that presence is not licensed. The worker does not poll.",
+    hint: "Install a license that covers presence in the Attendant Console, then restart the presence service.",
   }),
   statusSharingOff: (d) => ({
-    message: `Webex tells nobody's status in ${of(d)}, because the administrator who authorized has switched off sharing their own.`,
-    hint: "Let that administrator switch status sharing on (Webex app > Settings > Privacy > Show status), or let another Full Admin authorize.",
+    message: `Webex shares nobody's status in ${named(d)}, because the administrator who authorized does not share their own.`,
+    hint: "Have that administrator share their status (Webex app > Settings > Privacy > Show status), or have another full administrator authorize.",
   }),
-  settingsUnreadable: () => ({
-    message: "The settings file cannot be read; the settings stay as they were.",
-    hint: "Check the file's permissions and encoding (UTF-8, UTF-16 with BOM or Windows-1252).",
+  settingsUnreadable: (d) => ({
+    message: `The settings file ${d.path ?? ""} cannot be read: ${d.reason ?? "it is not a text file"}. Until it can be read, ${d.current ?? "all settings stay as they were"}.`,
+    hint: "Save it as a text file (UTF-8, UTF-16 with a byte order mark, or Windows-1252) that the worker's account can read.",
   }),
-  settingsInvalid: () => ({
-    message: "A setting is not valid; the value in force stays.",
+  settingsInvalid: (d) => ({
+    message: `${d.key ?? "A setting"}=${d.value ?? ""} (line ${d.line ?? "?"}) ${d.reason ?? "is invalid"}; it stays ${d.current ?? "as it was"}.${TRUSTED[d.trusted ?? "any"]}`,
     hint: "Correct the line in the settings file.",
   }),
   organizationTooLarge: (d) => ({
-    message: `${of(d)} has ${d.persons ?? "more than 1,000"} users; Cisco recommends such a connector up to 1,000, so presence can be older than the interval.`,
-    hint: "Watch ageSeconds in the status; a longer WebexPresence.PollIntervalSeconds or a higher WebexPresence.RequestsPerMinute can help.",
+    message: `${named(d)} has ${d.persons ?? "more than 1,000"} users. Cisco recommends polling for up to 1,000, so presence can be older than the poll interval.`,
+    hint: "Watch ageSeconds in the status. A longer WebexPresence.PollIntervalSeconds or a higher WebexPresence.RequestsPerMinute can help.",
   }),
   rateLimited: (d) => ({
-    message: `Webex has asked the worker to wait${d.until === undefined ? "" : ` until ${d.until}`}; presence of ${of(d)} is older than usual.`,
-    hint: "Nothing has to be done: the worker goes on by itself. If it happens often, lower WebexPresence.RequestsPerMinute or lengthen WebexPresence.PollIntervalSeconds; other programs may use up the same limit.",
+    message:
+      d.reason ??
+      `Webex has asked the worker to wait${d.until === undefined ? "" : ` until ${d.until}`}. The presence of ${named(d)} is older than usual.`,
+    hint: "No action is needed: the worker continues by itself. If this happens often, lower WebexPresence.RequestsPerMinute or raise WebexPresence.PollIntervalSeconds; other programs may use up the same limit.",
   }),
   webexUnreachable: (d) => ({
-    message: `Webex cannot be reached for ${of(d)}; presence ages until it can.`,
+    message:
+      d.reason ??
+      `Webex cannot be reached for ${named(d)}. Its presence becomes stale until it can be reached.`,
     hint: "Check this machine's network, DNS, proxy (WebexPresence.Proxy) and trusted certificates (WebexPresence.CaFile). The worker keeps trying.",
   }),
   webexError: (d) => ({
-    message: `Webex answers with errors for ${of(d)}${answered(d)}; presence ages until that ends.`,
-    hint: "Look at status.webex.com; Cisco's support asks for the tracking id in the log. The worker keeps trying.",
+    message:
+      d.reason ??
+      `Webex responds with errors for ${named(d)}${responded(d)}. Its presence becomes stale until the errors end.`,
+    hint: "Check status.webex.com; Cisco's support asks for the tracking id in the log. The worker keeps trying.",
   }),
   freshnessMissed: (d) => ({
-    message: `What is known of watched users of ${of(d)} is up to ${d.watchedP95 === undefined ? "?" : Math.ceil(d.watchedP95)} s old, more than WebexPresence.StaleAfterSeconds${d.staleAfterSeconds === undefined ? "" : ` (${d.staleAfterSeconds})`}.`,
+    message: `The records of watched users of ${named(d)} are up to ${d.watchedP95 === undefined ? "?" : Math.ceil(d.watchedP95)} s old, more than WebexPresence.StaleAfterSeconds${d.staleAfterSeconds === undefined ? "" : ` (${d.staleAfterSeconds})`}.`,
     hint: "Raise WebexPresence.RequestsPerMinute if Webex allows it, or raise WebexPresence.StaleAfterSeconds.",
   }),
   consoleTooOld: (d) => ({
-    message: `The Attendant Console is version ${d.version ?? "unknown"}; Webex presence needs ${d.oldest ?? "a newer one"} or later there.`,
+    message: `The Attendant Console has version ${d.version ?? "unknown"}. Webex presence needs ${d.oldest ?? "a newer one"} or later.`,
     hint: "Upgrade the Attendant Console.",
   }),
   redirectPortInUse: (d) => ({
-    message: `Port ${d.port ?? ""} of this machine is held by another program, so the authorization page cannot be opened.`,
+    message: `Port ${d.port ?? ""} of this machine is in use by another program, so the authorization page cannot be opened.`,
     hint: "Free the port, or set WebexPresence.RedirectPort and register that redirect URI with the integration. The worker tries again.",
   }),
-  settingsMissing: () => ({
-    message: "There is no settings file, so presence is disabled.",
-    hint: "Create the file with WebexPresence.Enable=1.",
+  settingsMissing: (d) => ({
+    message: `The settings file ${d.path ?? ""} does not exist. The defaults are in effect, and presence from Webex is off.`,
+    hint: "Create the file with WebexPresence.Enable=1 to turn presence on, or launch the worker with --settings and the path of the file.",
   }),
   memorySecretStore: () => ({
-    message: "Authorizations are kept in memory only: they are gone when the worker ends.",
-    hint: "Leave out --secret-store memory to keep them in the operating system's keychain.",
+    message: "Authorizations are kept in memory only and are lost when the worker ends.",
+    hint: "Remove --secret-store memory to keep them in the operating system's keychain.",
   }),
+};
+
+const TRUSTED = {
+  any: "",
+  defaultRoots: " Only the default root certificates are trusted.",
+  previousFile: " Its certificates remain trusted.",
+};
+
+type KeychainHints = Record<"windows" | "macos" | "linux", (account: string) => string>;
+
+const UNLOCK_KEYCHAIN: KeychainHints = {
+  windows: (account) =>
+    `Sign in once as "${account}", or restart the service under that account, so that Windows opens its Credential Manager.`,
+  macos: (account) =>
+    `Unlock the login keychain of account "${account}": security unlock-keychain ~/Library/Keychains/login.keychain-db`,
+  linux: (account) =>
+    `Unlock the login keyring of account "${account}": sign in to its desktop session, or run "gnome-keyring-daemon --unlock" in its D-Bus session.`,
+};
+
+const REPAIR_KEYCHAIN: KeychainHints = {
+  windows: (account) =>
+    `Check that the Windows service "Credential Manager" (VaultSvc) runs and that account "${account}" has a user profile.`,
+  macos: (account) =>
+    `Check that account "${account}" has a login keychain (Keychain Access) and answer any dialog that macOS shows.`,
+  linux: (account) =>
+    `Check that a keyring service (gnome-keyring-daemon or KWallet) runs, unlocked, in the D-Bus session of account "${account}", and that DBUS_SESSION_BUS_ADDRESS names that session.`,
 };

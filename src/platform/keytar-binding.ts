@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 
 import { Fault } from "../faults/fault.js";
+import { problemFault } from "../faults/problem-catalog.js";
 import type { ProcessPort } from "../ports/process.js";
 
 /** An account's keychain. Messages name the account: another account has another keychain. */
@@ -165,54 +166,21 @@ export class ChildProcessKeytar implements KeytarBinding {
   }
 }
 
-const CONSEQUENCE = "authorizations can be neither read nor saved.";
-
-type Hints = Record<KeychainAccount["platform"], (account: string) => string>;
-
-const UNLOCK_HINTS: Hints = {
-  windows: (account) =>
-    `Sign in once as "${account}", or restart the service under that account, so that Windows opens its Credential Manager.`,
-  macos: (account) =>
-    `Unlock the login keychain of account "${account}": security unlock-keychain ~/Library/Keychains/login.keychain-db`,
-  linux: (account) =>
-    `Unlock the login keyring of account "${account}": sign in to its desktop session, or run "gnome-keyring-daemon --unlock" in its D-Bus session.`,
-};
-
-const REPAIR_HINTS: Hints = {
-  windows: (account) =>
-    `Check that the Windows service "Credential Manager" (VaultSvc) runs and that account "${account}" has a user profile.`,
-  macos: (account) =>
-    `Check that account "${account}" has a login keychain (Keychain Access) and answer any dialog that macOS shows.`,
-  linux: (account) =>
-    `Check that a keyring service (gnome-keyring-daemon or KWallet) runs, unlocked, in the D-Bus session of account "${account}", and that DBUS_SESSION_BUS_ADDRESS names that session.`,
-};
-
-const REINSTALL_HINT =
-  "Install the worker again, for this machine's processor: its module keytar is missing or was built for another one.";
-const LIBSECRET_HINT =
-  "Install the Secret Service library (Debian and Ubuntu: apt-get install libsecret-1-0), then restart the worker.";
-
 /** `condition` continues the sentence "The keychain of account … …". */
 export function keychainUnavailable(
   { account, platform }: KeychainAccount,
   condition: string,
   cause?: unknown,
 ): Fault {
-  const text = `The keychain of account "${account}" ${condition}: ${CONSEQUENCE}`;
-  return new Fault("keychainUnavailable", text, { hint: REPAIR_HINTS[platform](account), cause });
+  return problemFault("keychainUnavailable", { account, platform, reason: condition }, { cause });
 }
 
 /** Translates an error of keytar, which has no code: only the text distinguishes the causes. */
 export function translateKeytarError(owner: KeychainAccount, error: unknown): Fault {
   const { account, platform } = owner;
   if (error instanceof Fault) return error;
-  if (error instanceof KeytarLoadError) {
-    const text = `The operating system's keychain library cannot be loaded: ${CONSEQUENCE}`;
-    const hint = platform === "linux" ? LIBSECRET_HINT : REINSTALL_HINT;
-    return new Fault("keychainUnavailable", text, { hint, cause: error });
-  }
+  if (error instanceof KeytarLoadError) return keychainUnavailable(owner, "library", error);
   if (!(error instanceof Error && /\blocked\b|interaction is not allowed/i.test(error.message)))
     return keychainUnavailable(owner, "cannot be reached", error);
-  const text = `The keychain of account "${account}" is locked: ${CONSEQUENCE}`;
-  return new Fault("keychainLocked", text, { hint: UNLOCK_HINTS[platform](account), cause: error });
+  return problemFault("keychainLocked", { account, platform }, { cause: error });
 }

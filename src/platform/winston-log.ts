@@ -5,6 +5,7 @@ import { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import { LibraryLoadError, loadLibrary } from "./lazy-modules.js";
+import { mapStack } from "./source-positions.js";
 import { makeFolder } from "./status-file.js";
 import { monotonicMs, withTimeout } from "./system-clock.js";
 
@@ -306,7 +307,7 @@ function redactError(error: Error, depth: number): Record<string, unknown> {
       data: redact(error.data, depth + 1),
     }),
     message: redactText(error.message),
-    stack: redactText(error.stack ?? ""),
+    stack: redactText(mapStack(error.stack ?? "")),
     ...(error.cause !== undefined && { cause: redact(error.cause, depth + 1) }),
   };
 }

@@ -1,3 +1,4 @@
+import type { ProblemDetail } from "../faults/problem-catalog.js";
 import type { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
@@ -5,7 +6,6 @@ import { Backoff, jitter } from "./backoff.js";
 import {
   type PollingProblem,
   type PollingProblemCode,
-  type PollingProblemDetail,
   type PollingSettings,
   REFUSAL_CODES,
   type RefusalCode,
@@ -90,11 +90,11 @@ export class OrganizationHealth {
     else this.#clear("organizationTooLarge");
   }
 
-  /** `sentence` tells the administrator why the sweep did not complete. */
-  recordAbandonedSweep(sentence: string, fault?: Fault): void {
+  /** `reason` tells the administrator why the sweep did not complete. */
+  recordAbandonedSweep(reason: string, fault?: Fault): void {
     this.#webexErrorPage = Number.POSITIVE_INFINITY;
     this.#pendingFailure = null;
-    this.#raise("webexError", { ...detailOf(fault), sentence });
+    this.#raise("webexError", { ...detailOf(fault), reason });
   }
 
   /** Returns the time before which Webex must not be requested. */
@@ -161,8 +161,12 @@ export class OrganizationHealth {
       this.#clear("freshnessMissed");
       return;
     }
-    const remedy = suggestFreshnessRemedy(watchedP95, settings, budget, readDemand());
-    this.#raise("freshnessMissed", { watchedP95, staleAfterSeconds, ...(remedy && { remedy }) });
+    const hint = suggestFreshnessRemedy(watchedP95, settings, budget, readDemand());
+    this.#raise("freshnessMissed", {
+      watchedP95,
+      staleAfterSeconds,
+      ...(hint !== null && { hint }),
+    });
   }
 
   recordStatusSharing(isShared: boolean): void {
@@ -195,7 +199,7 @@ export class OrganizationHealth {
   }
 
   /** Updates the details of a known problem silently, unless its end has changed. */
-  #raise(code: PollingProblemCode, detail: PollingProblemDetail): void {
+  #raise(code: PollingProblemCode, detail: ProblemDetail): void {
     const existing = this.#problems.get(code);
     if (existing === undefined || existing.detail.until !== detail.until) {
       this.#haveProblemsChanged = true;
@@ -208,7 +212,7 @@ export class OrganizationHealth {
   }
 }
 
-function detailOf(fault?: Fault): PollingProblemDetail {
+function detailOf(fault?: Fault): ProblemDetail {
   const { status, trackingId } = fault ?? {};
   return {
     ...(status === undefined ? {} : { status }),

@@ -1,3 +1,5 @@
+import type { ProblemDetail } from "../faults/problem-catalog.js";
+
 /** The settings of `Presence.ini` that apply to polling. */
 export interface PollingSettings {
   readonly pollIntervalSeconds: number;
@@ -27,27 +29,9 @@ export type PollingProblemCode =
   | "organizationTooLarge"
   | "freshnessMissed";
 
-/** The variable parts of a problem's message. */
-export interface PollingProblemDetail {
-  /** HTTP status of Webex's response. */
-  readonly status?: number;
-  readonly trackingId?: string;
-  /** When requests resume, ISO 8601 UTC. */
-  readonly until?: string;
-  readonly persons?: number;
-  /** Age of the watched persons' presence, 95th percentile, seconds. */
-  readonly watchedP95?: number;
-  readonly staleAfterSeconds?: number;
-  readonly missingScopes?: readonly string[];
-  /** Replaces the message of the catalog. */
-  readonly sentence?: string;
-  /** Replaces the hint of the catalog. */
-  readonly remedy?: string;
-}
-
 export interface PollingProblem {
   readonly code: PollingProblemCode;
-  readonly detail: PollingProblemDetail;
+  readonly detail: ProblemDetail;
 }
 
 /** The polling of one organization as shown in the worker's status. Times are ISO 8601 UTC. */

@@ -43,5 +43,7 @@ export interface LoopbackServer {
  */
 export type ListenOnLoopback = (port: number, handler: LoopbackHandler) => Promise<LoopbackServer>;
 
-/** Reads a text file of a page, such as its stylesheet. `name` is the path of the file below `src`. */
+/**
+ * Reads a text file of a page, such as its stylesheet. `name` is the path of the file below `src`.
+ */
 export type ReadAsset = (name: string) => Promise<string>;

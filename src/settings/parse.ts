@@ -1,3 +1,4 @@
+import { problemText, type ProblemDetail } from "../faults/problem-catalog.js";
 import type { ReadIniLine } from "../ports/settings-file.js";
 import {
   defaultSettings,
@@ -70,13 +71,14 @@ export function invalidValue(
   { value: text, line }: Occurrence,
   { reason, hint }: { readonly reason: string; readonly hint: string },
   current: Settings,
+  more: Pick<ProblemDetail, "trusted"> = {},
 ): InvalidValue {
   const key = SETTING_KEYS[field].name;
   const value = truncate(text);
   const kept = displayValue(field, current[field]);
-  const currentText = kept === null || kept === "" ? "empty" : fileValue(kept);
-  const message = `${key}=${value} (line ${line}) ${reason}; it stays ${currentText}.`;
-  return { key, value, line, message, hint };
+  const currentText = kept === null || kept === "" ? "empty" : String(fileValue(kept));
+  const detail = { key, value, line, reason, hint, current: currentText, ...more };
+  return { key, value, line, ...problemText("settingsInvalid", detail) };
 }
 
 function collectEntries(text: string, readIniLine: ReadIniLine) {

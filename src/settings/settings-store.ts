@@ -1,4 +1,5 @@
 import { type Disposer, Emitter } from "../faults/emitter.js";
+import { type ProblemDetail, problemText } from "../faults/problem-catalog.js";
 import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -128,12 +129,8 @@ export class SettingsStore {
       certificates = result.pem;
     } else if (result !== null) {
       const occurrence = { value: settings.caFile ?? "", line: caFileLine };
-      const problem = invalidValue("caFile", occurrence, result, this.settings);
-      const consequence =
-        certificates === null
-          ? "Only the default root certificates are trusted."
-          : "Its certificates remain trusted.";
-      allProblems.push({ ...problem, message: `${problem.message} ${consequence}` });
+      const trusted = certificates === null ? "defaultRoots" : "previousFile";
+      allProblems.push(invalidValue("caFile", occurrence, result, this.settings, { trusted }));
     }
     this.#setCurrent({
       settings: { ...settings, caFile },
@@ -155,36 +152,27 @@ export class SettingsStore {
   }
 
   #handleMissing(): void {
-    const { path } = this.#options.file;
-    this.#handleUnusable(defaultSettings, null, {
-      code: "settingsMissing",
-      message: `The settings file ${path} does not exist. The defaults are in effect, and presence from Webex is off.`,
-      hint: "Create the file with WebexPresence.Enable=1 to turn presence on, or launch the worker with --settings and the path of the file.",
-    });
+    this.#handleUnusable("settingsMissing", {}, defaultSettings, null);
   }
 
   #handleUnreadable(reason: string): void {
-    const { path } = this.#options.file;
-    const consequence =
-      this.#current === null
-        ? "the defaults are in effect, and presence from Webex is off"
-        : "all settings stay as they were";
-    this.#handleUnusable(this.settings, this.#current?.certificates ?? null, {
-      code: "settingsUnreadable",
-      message: `The settings file ${path} cannot be read: ${reason}. Until it can be read, ${consequence}.`,
-      hint: "Save it as a text file (UTF-8, UTF-16 with a byte order mark, or Windows-1252) that the worker's account can read.",
-    });
+    const current = "the defaults are in effect, and presence from Webex is off";
+    const detail = { reason, ...(this.#current === null && { current }) };
+    const certificates = this.#current?.certificates ?? null;
+    this.#handleUnusable("settingsUnreadable", detail, this.settings, certificates);
   }
 
   #handleUnusable(
+    code: "settingsMissing" | "settingsUnreadable",
+    detail: ProblemDetail,
     settings: Settings,
     certificates: string | null,
-    problem: Omit<SettingsProblem, "key">,
   ): void {
     this.#discardParsed();
+    const { path } = this.#options.file;
+    const problem = { code, key: null, ...problemText(code, { path, ...detail }) };
     const loadedAt = this.#current?.loadedAt ?? null;
-    const problems = [{ ...problem, key: null }];
-    this.#setCurrent({ settings, certificates, loadedAt, problems });
+    this.#setCurrent({ settings, certificates, loadedAt, problems: [problem] });
   }
 
   #setCurrent(next: SettingsState): void {

@@ -1,4 +1,4 @@
-import type { ProblemReport } from "../faults/problem-catalog.js";
+import { problemReport, type ProblemReport } from "../faults/problem-catalog.js";
 
 export const OLDEST_HOST = "2021.Summer.3";
 export const OLDEST_CONSOLE = "2021.Summer.2";
@@ -37,14 +37,19 @@ export function checkHost(host: HostDescription): HostCheck {
     return order !== null && order < 0;
   };
   if (isOlder(host.hostVersion, OLDEST_HOST)) {
-    const detail = { version: host.hostVersion, oldest: OLDEST_HOST };
-    problems.push({ code: "hostTooOld", orgId: null, detail });
+    problems.push(
+      problemReport("hostTooOld", null, { version: host.hostVersion, oldest: OLDEST_HOST }),
+    );
   }
-  if (host.licensed === false) problems.push({ code: "licenseInvalid", orgId: null, detail: {} });
+  if (host.licensed === false) problems.push(problemReport("licenseInvalid"));
   const isRejected = problems.length > 0;
   if (isOlder(host.consoleVersion, OLDEST_CONSOLE)) {
-    const detail = { version: host.consoleVersion, oldest: OLDEST_CONSOLE };
-    problems.push({ code: "consoleTooOld", orgId: null, detail });
+    problems.push(
+      problemReport("consoleTooOld", null, {
+        version: host.consoleVersion,
+        oldest: OLDEST_CONSOLE,
+      }),
+    );
   }
   return { isRejected, problems, unreadableVersions };
 }

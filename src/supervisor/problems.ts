@@ -5,10 +5,10 @@ import { defaultSettings } from "../settings/keys.js";
 import type { ObservedState } from "./desired-state.js";
 import {
   PROBLEM_SEVERITY,
-  problemText,
-  type ProblemCode,
+  problemReport,
   type ProblemDetail,
   type ProblemReport,
+  type ProblemText,
 } from "../faults/problem-catalog.js";
 import type { Problem } from "./status.js";
 
@@ -24,15 +24,15 @@ export function detectProblems(observed: ObservedState): ProblemReport[] {
     ...pollingProblems(observed),
     ...flowProblems(observed),
     ...settingsProblems(observed),
-    ...(observed.secretStore === "memory" ? [report("memorySecretStore")] : []),
+    ...(observed.secretStore === "memory" ? [problemReport("memorySecretStore")] : []),
   ];
 }
 
-function keychainProblems({ grantStore, account }: ObservedState): ProblemReport[] {
+function keychainProblems({ grantStore }: ObservedState): ProblemReport[] {
   if (grantStore.kind === "unread" || grantStore.fault === null) return [];
   const { fault } = grantStore;
   const code = fault.code === "keychainLocked" ? "keychainLocked" : "keychainUnavailable";
-  return [reportFault(code, null, fault, account)];
+  return [{ code, orgId: null, text: faultText(fault) }];
 }
 
 function grantProblems(observed: ObservedState): ProblemReport[] {
@@ -42,26 +42,27 @@ function grantProblems(observed: ObservedState): ProblemReport[] {
   try {
     effectiveClient(settings?.settings ?? defaultSettings, grantStore.client);
   } catch (error) {
-    problems.push(reportFault("clientNotConfigured", null, asFault(error), account));
+    problems.push(
+      problemReport("clientNotConfigured", null, { account, ...reasonOf(asFault(error)) }),
+    );
   }
   if (grantStatuses.length === 0) {
-    problems.push(report("authorizationRequired", null, { account }));
+    problems.push(problemReport("authorizationRequired", null, { account }));
   }
-  for (const { orgId, orgName, scopes, fault } of grantStatuses) {
+  for (const { orgId, orgName: organization, scopes, fault } of grantStatuses) {
     if (fault?.code === "authorizationRequired") {
-      problems.push(reportFault("authorizationRequired", orgId, fault, account));
+      const detail = { organization, account, orgId, ...reasonOf(fault) };
+      problems.push(problemReport("authorizationRequired", orgId, detail));
     }
     if (fault?.code === "grantRefused") {
-      // A refused client secret has a remedy of its own; a refused grant is what the catalogue
-      // describes.
-      const own = fault.data.secretRefused === true ? faultTexts(fault, account) : {};
-      const detail = { organization: orgName, ...responseDetail(fault), ...own };
-      problems.push(report("authorizationExpired", orgId, detail));
+      const reason = fault.data.secretRefused === true ? { reason: "clientRejected" } : {};
+      const detail = { organization, account, ...responseDetail(fault), ...reason };
+      problems.push(problemReport("authorizationExpired", orgId, detail));
     }
     const missingScopes =
       scopes === null ? [] : REQUIRED_SCOPES.filter((scope) => !scopes.includes(scope));
     if (missingScopes.length > 0) {
-      problems.push(report("scopeMissing", orgId, { organization: orgName, missingScopes }));
+      problems.push(problemReport("scopeMissing", orgId, { organization, missingScopes }));
     }
   }
   return problems;
@@ -70,25 +71,27 @@ function grantProblems(observed: ObservedState): ProblemReport[] {
 function pollingProblems({ organizations, account }: ObservedState): ProblemReport[] {
   return organizations.flatMap(({ orgId, orgName, problems }) =>
     problems.map(({ code, detail }) =>
-      report(code, orgId, { organization: orgName, account, ...detail }),
+      problemReport(code, orgId, { organization: orgName, account, ...detail }),
     ),
   );
 }
 
-function flowProblems({ flow, account }: ObservedState): ProblemReport[] {
+function flowProblems({ flow }: ObservedState): ProblemReport[] {
   const problems: ProblemReport[] = [];
-  if (flow.isDenied) problems.push(report("authorizationDenied"));
+  if (flow.isDenied) problems.push(problemReport("authorizationDenied"));
   const { fault } = flow;
   switch (fault?.code) {
     case "redirectPortInUse": {
       const { port } = fault.data;
-      problems.push(report("redirectPortInUse", null, typeof port === "number" ? { port } : {}));
+      problems.push(
+        problemReport("redirectPortInUse", null, typeof port === "number" ? { port } : {}),
+      );
       break;
     }
     case "webexUnreachable":
     case "webexError":
     case "rateLimited":
-      problems.push(reportFault(fault.code, null, fault, account));
+      problems.push({ code: fault.code, orgId: null, text: faultText(fault) });
       break;
     default:
   }
@@ -96,41 +99,26 @@ function flowProblems({ flow, account }: ObservedState): ProblemReport[] {
 }
 
 function settingsProblems({ settings }: ObservedState): ProblemReport[] {
-  return (settings?.problems ?? []).map(({ code, message, hint }) =>
-    report(code, null, { sentence: message, remedy: hint }),
-  );
+  return (settings?.problems ?? []).map(({ code, message, hint }) => ({
+    code,
+    orgId: null,
+    text: { message, hint },
+  }));
+}
+
+function reasonOf({ data }: Fault): ProblemDetail {
+  return typeof data.reason === "string" ? { reason: data.reason } : {};
 }
 
 function responseDetail({ status, trackingId }: Fault): ProblemDetail {
   return {
-    ...(status === undefined ? {} : { status }),
-    ...(trackingId === undefined ? {} : { trackingId }),
+    ...(status !== undefined && { status }),
+    ...(trackingId !== undefined && { trackingId }),
   };
 }
 
-/** The fault's own message and hint, which name the cause more closely than the catalogue can. */
-function faultTexts({ message, hint }: Fault, account: string): ProblemDetail {
-  const sentence = message.includes(account)
-    ? message
-    : `${message} The worker runs under the account ${account}.`;
-  return { sentence, ...(hint === undefined ? {} : { remedy: hint }) };
-}
-
-function reportFault(
-  code: ProblemCode,
-  orgId: string | null,
-  fault: Fault,
-  account: string,
-): ProblemReport {
-  return report(code, orgId, faultTexts(fault, account));
-}
-
-function report(
-  code: ProblemCode,
-  orgId: string | null = null,
-  detail: ProblemDetail = {},
-): ProblemReport {
-  return { code, orgId, detail };
+function faultText({ message, hint }: Fault): ProblemText {
+  return { message, hint: hint ?? "" };
 }
 
 /** The present problems, each with the time it began. */
@@ -152,8 +140,7 @@ export class ProblemList {
   replace(reports: readonly ProblemReport[]): boolean {
     const since = new Map<string, string>();
     const problems = new Map<string, Problem>();
-    for (const { code, orgId, detail } of reports) {
-      const text = problemText(code, detail);
+    for (const { code, orgId, text } of reports) {
       const key = `${code} ${orgId ?? ""} ${code === "settingsInvalid" ? text.message : ""}`;
       if (problems.has(key)) continue;
       const began = this.#since.get(key) ?? new Date(this.#now()).toISOString();

@@ -39,14 +39,14 @@ describe("e2e: attacks on the authorization page", function () {
     harness.webex.requestsSince(0, { path: "/v1/access_token" }).length;
 
   it("rejects a wrong key everywhere, and reveals nothing about the flow", async () => {
-    const wrong = "A".repeat(search.length - 5);
+    const otherKey = "A".repeat(search.length - 5);
     for (const target of [
       "/",
       "/?key=",
-      `/?key=${wrong}`,
-      `/authorize?key=${wrong}`,
-      `/events?key=${wrong}`,
-      `/page.js?key=${wrong}`,
+      `/?key=${otherKey}`,
+      `/authorize?key=${otherKey}`,
+      `/events?key=${otherKey}`,
+      `/page.js?key=${otherKey}`,
     ]) {
       const response = await harness.request(target);
       expect(response.status, target).to.equal(403);
@@ -57,7 +57,7 @@ describe("e2e: attacks on the authorization page", function () {
     const complete = await harness.request("/complete", {
       method: "POST",
       headers: FORM,
-      body: `key=${wrong}`,
+      body: `key=${otherKey}`,
     });
     expect(complete.status).to.equal(403);
     expect((await harness.request(`/${search}`)).status).to.equal(200);
@@ -183,13 +183,13 @@ describe("e2e: attacks on the authorization page", function () {
   });
 
   it("shows an error description as text, without headers, markup or control characters", async () => {
-    const departure = new URL(await harness.authorizeUrl(address));
+    const authorizeUrl = new URL(await harness.authorizeUrl(address));
     const said =
       "<script>alert(1)</script><img src=x onerror=alert(2)>\"'\r\nSet-Cookie: a=b\r\n\r\n<h1>\u202eowned";
     const query = new URLSearchParams({
       error: "access_denied\r\nX-Evil: 1",
       error_description: said,
-      state: departure.searchParams.get("state") ?? "",
+      state: authorizeUrl.searchParams.get("state") ?? "",
     });
     const callback = await harness.request(`/oauth/callback?${query.toString()}`);
     expect(callback.status).to.equal(303);

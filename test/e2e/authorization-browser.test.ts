@@ -215,8 +215,8 @@ describe("e2e: authorization in a browser", function () {
     await page.getByText("Presence starts now").waitFor();
     await harness.worker.waitForPhase("polling");
     harness.webex.endGrants();
-    const again = await harness.waitForPage(address);
-    await page.goto(again);
+    const pageUrl = await harness.waitForPage(address);
+    await page.goto(pageUrl);
     await stateIs("required");
     expect(await text("state")).to.include("Example Ltd: authorize again");
     expect(await page.getByTestId("complete").isDisabled()).to.equal(true);

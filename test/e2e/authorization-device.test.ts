@@ -173,10 +173,10 @@ describe("e2e: authorization with a device code", function () {
     await harness.worker.waitFor("its end", () =>
       hasReported("cancelled") && harness.flow === null ? true : null,
     );
-    const again = (await harness.worker.host.request("authorization/begin", {
+    const flow = (await harness.worker.host.request("authorization/begin", {
       method: "device",
     })) as { userCode: string };
-    await approveDevice(`${harness.webex.url}/device`, again.userCode);
+    await approveDevice(`${harness.webex.url}/device`, flow.userCode);
     await harness.worker.waitFor("the grant", () => (hasReported("authorized") ? true : null));
     expect((await harness.worker.status()).phase).to.equal("disabled");
     expect(harness.webex.requestsSince(0, { path: "/v1/people" })).to.deep.equal([]);

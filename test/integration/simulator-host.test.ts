@@ -166,7 +166,7 @@ describe("reference host", () => {
     host.kill();
     expect(await pending).to.contain("SIGKILL");
     expect((await first)[0]).to.deep.equal({ attempt: 1, delaySeconds: 0.02 });
-    expect(await host.request("echo", { again: true })).to.deep.equal({ again: true });
+    expect(await host.request("echo", { value: 1 })).to.deep.equal({ value: 1 });
     expect(host.pid).not.to.equal(pid);
     const second = once(host, "restart");
     host.notify("exitWith", { code: 70 });

@@ -88,12 +88,15 @@ export class MarkdownPage {
   }
 }
 
-/** The pages in the package. */
+/** The pages for users, which ship with the package, and the one for contributors. */
 export function publishedPages(): MarkdownPage[] {
   const inDocs = readdirSync("docs").filter((name) => name.endsWith(".md"));
-  return ["README.md", "CHANGELOG.md", ...inDocs.map((name) => `docs/${name}`)].map(
-    (path) => new MarkdownPage(path),
-  );
+  return [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    ...inDocs.map((name) => `docs/${name}`),
+  ].map((path) => new MarkdownPage(path));
 }
 
 /** The code spans of a cell. */

@@ -138,8 +138,8 @@ export function flowView(method: FlowMethod, state: FlowView["state"] = "waiting
 }
 
 /**
- * Every call throws `failure` if that is set. Results have an undocumented member "leak", which must
- * not reach the host. As in the real service, `begin` emits its event before it resolves.
+ * Every call throws `failure` if that is set. Results have an undocumented member "leak", which
+ * must not reach the host. As in the real service, `begin` emits its event before it resolves.
  */
 export class FakeAuthorization implements AuthorizationService {
   failure: unknown = null;

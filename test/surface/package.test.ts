@@ -30,6 +30,7 @@ describe("the package", function () {
       "openrpc.json",
       "README.md",
       "CHANGELOG.md",
+      "THIRD-PARTY-NOTICES",
       "docs/operations.md",
       "docs/protocol.md",
     ]);
@@ -60,9 +61,11 @@ describe("the package", function () {
   });
 
   it("contains no sources, tests, tools or local files", () => {
-    const unexpected = files.filter((path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$/.test(path));
+    const unexpected = files.filter(
+      (path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$|^THIRD-PARTY-NOTICES$/.test(path),
+    );
     expect(unexpected).to.deep.equal([]);
-    expect(files.filter((path) => /\.(map|log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);
+    expect(files.filter((path) => /\.(log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);
   });
 
   it("contains no path of the build machine in its programs", () => {

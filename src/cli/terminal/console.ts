@@ -27,7 +27,7 @@ export class CommandConsole {
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.#text = json ? stderr : stdout;
-    this.paint = paintFor(this.isTerminal && this.#text.hasColors?.() === true);
+    this.paint = paintFor(this.#text.hasColors?.() === true);
   }
 
   /** Whether texts go to a terminal that can clear a line. */
@@ -40,23 +40,28 @@ export class CommandConsole {
     return widthOf(this.#text);
   }
 
-  /** Prints a line of the result, unless `--json` replaces it. */
+  /** Prints lines of the result, unless `--json` replaces it. */
+  lines(lines: readonly string[]): void {
+    if (!this.json) for (const line of lines) this.notice(line);
+  }
+
+  /** Prints a line of the result. */
   line(text = ""): void {
-    if (!this.json) this.notice(text);
+    this.lines([text]);
   }
 
   /** Prints sentences of the result; every line but the first is indented. */
   text(text: string, indent = 0): void {
-    for (const line of wrap(text, this.width, indent)) this.line(line);
+    this.lines(wrap(text, this.width, indent));
   }
 
   /** Prints a line that the user needs to read while the command runs, also with `--json`. */
-  notice(text = ""): void {
+  notice(text: string): void {
     this.#clearProgress();
     this.#text.write(`${text}\n`);
   }
 
-  /** Prints sentences that the user needs to read while the command runs, also with `--json`. */
+  /** Prints sentences like `notice`. */
   noticeText(text: string): void {
     for (const line of wrap(text, this.width, 0)) this.notice(line);
   }
@@ -67,9 +72,9 @@ export class CommandConsole {
   }
 
   /** Prints an error, and what to do about it, to stderr. */
-  error(message: string, hint: string | undefined): void {
+  error(message: string, hint?: string): void {
     this.#printLabelled("Error:", message, "red", "bold");
-    if (hint === undefined || hint === "") return;
+    if (hint === undefined) return;
     const indent = " ".repeat("Error: ".length);
     for (const line of wrap(`→ ${hint}`, widthOf(this.#stderr) - indent.length, 2))
       this.#stderr.write(`${indent}${line}\n`);
@@ -82,17 +87,17 @@ export class CommandConsole {
     this.#hasProgress = true;
   }
 
-  /** Prints the JSON object of `--json`. */
-  result(value: object): void {
+  /** Prints the JSON object of `--json`, and returns the command's exit code. */
+  result(value: { readonly ok: boolean; readonly [member: string]: unknown }): 0 | 1 {
     if (this.json) this.#stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    return value.ok ? 0 : 1;
   }
 
   #printLabelled(label: string, text: string, ...styles: readonly Style[]): void {
     this.#clearProgress();
-    const paint = paintFor(this.#stderr.isTTY === true && this.#stderr.hasColors?.() === true);
+    const paint = paintFor(this.#stderr.hasColors?.() === true);
     const lines = wrap(`${label} ${text}`, widthOf(this.#stderr), label.length + 1);
-    for (const [index, line] of lines.entries())
-      this.#stderr.write(`${index === 0 ? line.replace(label, paint(label, ...styles)) : line}\n`);
+    this.#stderr.write(`${lines.join("\n").replace(label, paint(label, ...styles))}\n`);
   }
 
   #clearProgress(): void {

@@ -2,12 +2,26 @@ import type { ReadStream } from "node:tty";
 
 import type { Disposer } from "../../faults/emitter.js";
 import { Fault } from "../../faults/fault.js";
-import { LineEditor } from "./keys.js";
+
+export type LineInput =
+  | { readonly kind: "line"; readonly text: string }
+  | { readonly kind: "incomplete" }
+  | { readonly kind: "cancelled" };
 
 /** A grant takes a few kilobytes; more than this is the wrong file. */
 const MAX_LENGTH = 64 * 1024;
 /** PowerShell writes one to pipes. */
 const BYTE_ORDER_MARK = /^\ufeff/;
+// In raw mode, Ctrl+C and Ctrl+D arrive as characters instead of signals.
+const END_KEY = "\u0004";
+const CANCEL_KEYS = ["\u0003", END_KEY];
+const QUIT_KEYS = ["q", "Q", ...CANCEL_KEYS];
+const BACKSPACE_KEYS = ["\u0008", "\u007f"];
+const CLEAR_LINE_KEY = "\u0015";
+const ENTER = /\r\n|\r|\n/;
+// Arrow and function keys: an escape, a bracket or O, parameters, a letter (ECMA-48).
+// eslint-disable-next-line no-control-regex -- terminals send these
+const ESCAPE_SEQUENCE = /\u001b(?:[[O][0-9;?]*[A-Za-z~])?/g;
 
 /**
  * Unusable arguments or input: exit code 2. The message never repeats the input, which may be a
@@ -45,44 +59,28 @@ export class CommandInput {
   }
 
   /** Prompts for a line. Fault: `cancelled`, also on Ctrl+C and Ctrl+D. */
-  prompt(prompt: string, options: { readonly echo: boolean }): Promise<string> {
+  prompt(prompt: string, { echo }: { readonly echo: boolean }): Promise<string> {
     const input: ReadStream = this.#input;
-    this.#promptOutput.write(prompt);
-    this.#editor.startLine(options.echo);
-    return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        this.#signal.removeEventListener("abort", cancel);
-        input.off("data", handleData);
-        input.setRawMode(false);
-        input.pause();
-        this.#promptOutput.write("\n");
-        settle();
-      };
-      const cancel = (): void => finish(() => reject(cancelledFault()));
-      const handleData = (chunk: Buffer | string): void => {
-        const { echo, outcome } = this.#editor.feed(String(chunk));
-        this.#promptOutput.write(echo);
-        if (outcome.kind === "line") finish(() => resolve(outcome.text));
-        else if (outcome.kind === "cancelled") cancel();
-      };
-      this.#signal.addEventListener("abort", cancel, { once: true });
-      input.setEncoding("utf8");
-      input.setRawMode(true);
-      input.on("data", handleData).resume();
-      // A previous paste may have contained this line, too.
-      handleData("");
+    const output = this.#promptOutput;
+    output.write(prompt);
+    this.#editor.startLine(echo);
+    input.setRawMode(true);
+    return this.#receive((chunk) => {
+      const { echo: echoed, outcome } = this.#editor.feed(chunk ?? END_KEY);
+      output.write(echoed);
+      if (outcome.kind === "cancelled") return cancelledFault();
+      return outcome.kind === "line" ? outcome.text : null;
+    }).finally(() => {
+      input.setRawMode(false);
+      output.write("\n");
     });
   }
 
   /** Calls the listener when the user presses Enter; never if nobody can. */
   onEnter(listener: () => void): Disposer {
     if (!this.isInteractive) return () => undefined;
-    const handleData = (): void => listener();
-    this.#input.on("data", handleData).resume();
-    return () => {
-      this.#input.off("data", handleData);
-      this.#input.pause();
-    };
+    this.#input.on("data", listener).resume();
+    return () => void this.#input.off("data", listener).pause();
   }
 
   /** Reads lines from a pipe without waiting for its end; fewer if it ends early. */
@@ -99,25 +97,37 @@ export class CommandInput {
   }
 
   #readPiped(isComplete: (text: string) => boolean): Promise<string> {
-    const input = this.#input;
+    let text = "";
+    return this.#receive((chunk) => {
+      text += chunk ?? "";
+      if (text.length > MAX_LENGTH) {
+        const hint = "Pipe in only what the command asks for. See --help.";
+        return new UsageError("The input is too long.", hint);
+      }
+      return chunk === null || isComplete(text) ? text.replace(BYTE_ORDER_MARK, "") : null;
+    });
+  }
+
+  /** Passes each chunk, and null at the end of stdin, to `handle` until it returns a result. */
+  #receive(handle: (chunk: string | null) => string | Error | null): Promise<string> {
+    const input = this.#input.setEncoding("utf8");
     return new Promise((resolve, reject) => {
-      let text = "";
-      const finish = (settle: () => void): void => {
+      const finish = (result: string | Error): void => {
         this.#signal.removeEventListener("abort", cancel);
-        input.off("data", handleData).off("end", complete).off("error", complete);
-        input.pause();
-        settle();
+        input.off("data", receive).off("end", handleEnd).off("error", handleEnd).pause();
+        if (typeof result === "string") resolve(result);
+        else reject(result);
       };
-      const complete = (): void => finish(() => resolve(text.replace(BYTE_ORDER_MARK, "")));
-      const cancel = (): void => finish(() => reject(cancelledFault()));
-      const handleData = (chunk: Buffer | string): void => {
-        text += String(chunk);
-        if (text.length > MAX_LENGTH) finish(() => reject(tooLongError()));
-        else if (isComplete(text)) complete();
+      const receive = (chunk: string | null): void => {
+        const result = handle(chunk);
+        if (result !== null) finish(result);
       };
+      const handleEnd = (): void => receive(null);
+      const cancel = (): void => finish(cancelledFault());
       this.#signal.addEventListener("abort", cancel, { once: true });
-      input.setEncoding("utf8");
-      input.on("data", handleData).on("end", complete).on("error", complete).resume();
+      input.on("data", receive).on("end", handleEnd).on("error", handleEnd).resume();
+      // A previous paste may have contained this line, too.
+      receive("");
     });
   }
 }
@@ -126,9 +136,63 @@ function cancelledFault(): Fault {
   return new Fault("cancelled", "Cancelled. Nothing was changed.");
 }
 
-function tooLongError(): UsageError {
-  return new UsageError(
-    "The input is too long.",
-    "Pipe in only what the command asks for. See --help.",
-  );
+/** Reports q, Ctrl+C and Ctrl+D. Until disposed, the terminal does not echo keys. */
+export function onQuitKey(input: ReadStream, listener: () => void): Disposer {
+  const handleData = (chunk: Buffer): void => {
+    const keys = chunk.toString("latin1");
+    if (QUIT_KEYS.some((key) => keys.includes(key))) listener();
+  };
+  input.setRawMode(true);
+  input.on("data", handleData);
+  return () => {
+    input.off("data", handleData);
+    input.setRawMode(false);
+    input.pause();
+  };
+}
+
+/**
+ * Edits a line in a terminal's raw mode. Backspace and Ctrl+U delete, Ctrl+C and Ctrl+D cancel, and
+ * other control keys are ignored.
+ */
+export class LineEditor {
+  #characters: string[] = [];
+  #pending = "";
+  #echo = false;
+
+  startLine(echo: boolean): void {
+    this.#characters = [];
+    this.#echo = echo;
+  }
+
+  /** `echo` is to be written to the terminal. Input after the line is kept for the next one. */
+  feed(chunk: string): { readonly echo: string; readonly outcome: LineInput } {
+    const text = this.#pending + chunk.replaceAll(ESCAPE_SEQUENCE, "");
+    this.#pending = "";
+    const enter = ENTER.exec(text);
+    const keys = enter === null ? text : text.slice(0, enter.index);
+    let echo = "";
+    for (const key of keys) {
+      if (CANCEL_KEYS.includes(key)) return { echo, outcome: { kind: "cancelled" } };
+      echo += this.#handleKey(key);
+    }
+    if (enter === null) return { echo, outcome: { kind: "incomplete" } };
+    this.#pending = text.slice(enter.index + enter[0].length);
+    return { echo, outcome: { kind: "line", text: this.#characters.join("") } };
+  }
+
+  #handleKey(key: string): string {
+    const length = this.#characters.length;
+    if (BACKSPACE_KEYS.includes(key)) {
+      this.#characters.pop();
+      return this.#echo && length > 0 ? "\b \b" : "";
+    }
+    if (key === CLEAR_LINE_KEY) {
+      this.#characters = [];
+      return this.#echo ? "\b \b".repeat(length) : "";
+    }
+    if (/\p{Control}/u.test(key)) return "";
+    this.#characters.push(key);
+    return this.#echo ? key : "";
+  }
 }

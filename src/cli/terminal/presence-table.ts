@@ -33,7 +33,6 @@ export interface PresenceTableModel {
   readonly records: readonly PresenceRecord[];
   /** The latest first. */
   readonly changes: readonly PresenceChange[];
-  readonly footer: string;
 }
 
 export interface TableSize {
@@ -55,11 +54,6 @@ interface Column {
   readonly align: "left" | "right";
   readonly text: (record: PresenceRecord, now: number) => string;
   readonly styles: (record: PresenceRecord) => readonly Style[];
-}
-
-interface TextItem {
-  readonly text: string;
-  readonly styles: readonly Style[];
 }
 
 /** How each state is shown, in the order of the totals. */
@@ -88,6 +82,7 @@ const REASON_LABELS: Readonly<Record<PresenceReason, string>> = {
   invalidUri: "invalid address",
 };
 
+const FOOTER = "FOR: time in this state. AGE: time since Webex confirmed it. Press q to quit.";
 const GAP = "  ";
 const HIGHLIGHT_MS = 4000;
 const MAX_CHANGES = 6;
@@ -111,10 +106,7 @@ export function renderPresenceTable(model: PresenceTableModel, size: TableSize):
   const footer =
     size.rows < 8
       ? []
-      : [
-          ...changeLines(model.changes, size, paint),
-          paint(clip(sanitize(model.footer), size.columns), "faint"),
-        ];
+      : [...changeLines(model.changes, size, paint), paint(clip(FOOTER, size.columns), "faint")];
   const tableRows = Math.max(1, size.rows - header.length - footer.length);
   const table = tableLines(model, tableRows, size.columns, paint);
   return [...header, ...table, ...footer].slice(0, size.rows);
@@ -134,13 +126,13 @@ export function changeText({ from, to }: PresenceChange): string {
 
 /** The number of people in each state: `● 20 available  ○ 7 away`. */
 export function totalsText(totals: ReadonlyMap<PresenceState, number>): string {
-  return totalItems(totals)
+  return totalItems(totals, true)
     .map(({ text }) => text)
     .join(GAP);
 }
 
 /** A state's symbol and label, and the reason if there is one: `? unknown (stale)`. */
-export function stateText({ state, reason }: Pick<PresenceRecord, "state" | "reason">): string {
+export function stateText({ state, reason }: PresenceRecord): string {
   const { symbol, label } = STATE_STYLES[state];
   return `${symbol} ${label}${reason === null ? "" : ` (${REASON_LABELS[reason]})`}`;
 }
@@ -152,10 +144,7 @@ export function displayNameOf(record: PresenceRecord): string {
 
 /** Local time as HH:MM:SS. */
 export function formatTime(at: number): string {
-  const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()]
-    .map((part) => String(part).padStart(2, "0"))
-    .join(":");
+  return new Date(at).toTimeString().slice(0, 8);
 }
 
 function titleLine({ title, summary }: PresenceTableModel, columns: number, paint: Paint): string {
@@ -181,23 +170,26 @@ function summaryLines(
   if (sweep !== null) return padLines([progressLine(sweep, columns, paint)], height);
   const people = [...totals.values()].reduce((sum, count) => sum + count, 0);
   const total = { text: `${people} people`, styles: [] };
-  const labelled = packLines([total, ...totalItems(totals)], columns, paint);
-  if (labelled.length <= height) return padLines(labelled, height);
+  const lines = packLines([total, ...totalItems(totals, true)], columns, paint);
+  if (lines.length <= height) return padLines(lines, height);
   // The table explains the symbols.
-  const symbols = totalItems(totals).map(({ shortText: text, styles }) => ({ text, styles }));
-  return padLines(packLines([total, ...symbols], columns, paint).slice(0, height), height);
+  return padLines(packLines([total, ...totalItems(totals, false)], columns, paint), height);
 }
 
-function totalItems(totals: ReadonlyMap<PresenceState, number>) {
+function totalItems(totals: ReadonlyMap<PresenceState, number>, hasLabels: boolean) {
   return Object.entries(STATE_STYLES).flatMap(([state, { symbol, label, styles }]) => {
     const count = totals.get(state as PresenceState) ?? 0;
-    const shortText = `${symbol} ${count}`;
-    return count === 0 ? [] : [{ text: `${shortText} ${label}`, shortText, styles }];
+    const text = hasLabels ? `${symbol} ${count} ${label}` : `${symbol} ${count}`;
+    return count === 0 ? [] : [{ text, styles }];
   });
 }
 
 /** Fills lines with as many items as fit into each. */
-function packLines(items: readonly TextItem[], columns: number, paint: Paint): string[] {
+function packLines(
+  items: readonly { readonly text: string; readonly styles: readonly Style[] }[],
+  columns: number,
+  paint: Paint,
+): string[] {
   const lines: string[] = [];
   let width = 0;
   for (const { text, styles } of items) {
@@ -272,19 +264,8 @@ function selectColumns(width: number): readonly Column[] {
     ...column("STATE", stateWidth, stateText),
     styles: (record) => STATE_STYLES[record.state].styles,
   };
-  const ages =
-    width < MIN_WIDTH_FOR_AGES
-      ? []
-      : ([
-          {
-            ...column("FOR", 6, ({ since }, now) => formatAge(since, now), "faint"),
-            align: "right",
-          },
-          {
-            ...column("AGE", 6, ({ observedAt }, now) => formatAge(observedAt, now), "faint"),
-            align: "right",
-          },
-        ] satisfies Column[]);
+  const hasAges = width >= MIN_WIDTH_FOR_AGES;
+  const ages = hasAges ? [ageColumn("FOR", "since"), ageColumn("AGE", "observedAt")] : [];
   const usedWidth = [state, ...ages].reduce((sum, each) => sum + each.width + GAP.length, 0);
   const remaining = Math.max(1, width - usedWidth - (hasAddress ? GAP.length : 0));
   const nameWidth = hasAddress ? Math.min(26, Math.floor(remaining * 0.38)) : remaining;
@@ -299,6 +280,11 @@ function column(
   ...styles: readonly Style[]
 ): Column {
   return { heading, width, align: "left", text, styles: () => styles };
+}
+
+function ageColumn(heading: string, member: "since" | "observedAt"): Column {
+  const text: Column["text"] = (record, now) => formatAge(record[member], now);
+  return { ...column(heading, 6, text, "faint"), align: "right" };
 }
 
 /** Time since a date in one unit, at most six columns wide: `42 s`, `7 min`, `3 h`, `2 d`. */
@@ -339,5 +325,5 @@ function changeLine({ at, from, to }: PresenceChange, columns: number, paint: Pa
 }
 
 function padLines(lines: readonly string[], height: number): string[] {
-  return [...lines, ...Array<string>(Math.max(0, height - lines.length)).fill("")];
+  return Array.from({ length: height }, (_, row) => lines[row] ?? "");
 }

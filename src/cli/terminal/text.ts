@@ -18,6 +18,12 @@ export type Style = keyof typeof STYLES;
 /** Applies styles to a text. */
 export type Paint = (text: string, ...styles: readonly Style[]) => string;
 
+/** How texts for a user are laid out. `width` is infinite unless they go to a terminal. */
+export interface TextFormat {
+  readonly paint: Paint;
+  readonly width: number;
+}
+
 /** Without colors, the returned function leaves every text unchanged. */
 export function paintFor(hasColors: boolean): Paint {
   if (!hasColors) return (text) => text;
@@ -95,29 +101,25 @@ export function wrap(text: string, width: number, indent: number): string[] {
   return [...lines, line];
 }
 
-/** Names and values in two columns; a long value continues below itself. */
+/** Names and values in two columns, indented by two; a long value continues below itself. */
 export function fieldLines(
   fields: readonly (readonly [name: string, value: string])[],
   width: number,
-  margin: number,
 ): string[] {
-  const nameWidth = Math.max(0, ...fields.map(([name]) => displayWidth(name)));
-  const indent = " ".repeat(margin + nameWidth + 2);
+  const nameWidth = Math.max(...fields.map(([name]) => displayWidth(name)));
   return fields.flatMap(([name, value]) =>
-    wrap(value, width - indent.length, 0).map((line, index) =>
-      index === 0 ? `${" ".repeat(margin)}${fit(name, nameWidth)}  ${line}` : indent + line,
+    wrap(value, width - nameWidth - 4, 0).map(
+      (line, index) => `  ${fit(index === 0 ? name : "", nameWidth)}  ${line}`,
     ),
   );
 }
 
 /** Local time as `2026-11-22 14:05`; a dash if there is none or it cannot be parsed. */
 export function formatDateTime(iso: string | null): string {
-  const at = iso === null ? Number.NaN : Date.parse(iso);
-  if (Number.isNaN(at)) return "–";
-  const date = new Date(at);
-  const pad = (part: number): string => String(part).padStart(2, "0");
-  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  const date = new Date(iso ?? Number.NaN);
+  if (Number.isNaN(date.getTime())) return "–";
+  const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 16).replace("T", " ");
 }
 
 /** Remaining time as on a stopwatch: `9:58`. */

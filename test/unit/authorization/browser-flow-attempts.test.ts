@@ -110,9 +110,9 @@ describe("browser flow: attempts", () => {
     expect(harness.flow.view.message).to.contain("Declined").and.not.to.contain("never");
     expect(harness.flow.isOpen).to.equal(true);
     harness.oauth.exchangeOutcomes.push(TOKEN_RESPONSE);
-    const again = await harness.authorize();
+    const state = await harness.authorize();
     expect(harness.flow.view).to.include({ state: "waiting", message: null });
-    await harness.get(`/oauth/callback?code=code-2&state=${again}`);
+    await harness.get(`/oauth/callback?code=code-2&state=${state}`);
     expect(await harness.state()).to.equal("authorized");
   });
 

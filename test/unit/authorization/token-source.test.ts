@@ -434,23 +434,23 @@ describe("token source", () => {
 
     it("does not send the refresh token again, and gives new callers the result", async () => {
       const { tokens, complete } = await abandonRefresh();
-      const again = tokens.replace(rejected, neverAborted);
+      const second = tokens.replace(rejected, neverAborted);
       const impatient = new AbortController();
       const impatientCancelled = faultOf(tokens.replace(rejected, impatient.signal));
       await settle();
       impatient.abort();
       expect((await impatientCancelled).code).to.equal("cancelled");
       complete(tokenResponseOf("2"));
-      expect((await again).reveal()).to.equal("SECRET-access-2");
+      expect((await second).reveal()).to.equal("SECRET-access-2");
       expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
     });
 
     it("refreshes again for new callers if no response has come", async () => {
       const { tokens } = await abandonRefresh();
-      const again = tokens.replace(rejected, neverAborted);
+      const second = tokens.replace(rejected, neverAborted);
       await settle();
       harness.oauth.outcomes.push(tokenResponseOf("2"));
-      expect((await harness.clock.until(again)).reveal()).to.equal("SECRET-access-2");
+      expect((await harness.clock.until(second)).reveal()).to.equal("SECRET-access-2");
       expect(harness.oauth.refreshedWith).to.have.length(2);
     });
 

@@ -39,8 +39,7 @@ describe("cli/authorizations", () => {
         refreshTokenExpiresAt: null,
         state: "required",
       },
-      paintFor(false),
-      Number.POSITIVE_INFINITY,
+      { paint: paintFor(false), width: Number.POSITIVE_INFINITY },
     );
     expect(lines[0]).to.match(/^Example \[31m Ltd {2}authorization required$/);
     expect(lines.join("\n"))

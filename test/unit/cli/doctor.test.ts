@@ -7,31 +7,33 @@ import { paintFor } from "../../../src/cli/terminal/text.js";
 import type { PersonSnapshot } from "../../../src/presence/person.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 
-const plain = paintFor(false);
+const paint = paintFor(false);
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
 describe("cli/doctor", () => {
+  const unresolved = failed({ message: "No name.", hint: "Fix it." });
+
   it("prints a finding in one line, but on a terminal the hint below it", () => {
-    expect(findingLines("DNS", failed("No name.", "Fix it."), plain, UNLIMITED)).to.deep.equal([
+    expect(findingLines("DNS", unresolved, { paint, width: UNLIMITED })).to.deep.equal([
       "FAIL  DNS                No name. → Fix it.",
     ]);
-    expect(findingLines("DNS", failed("No name.", "Fix it."), plain, 80)).to.deep.equal([
+    expect(findingLines("DNS", unresolved, { paint, width: 80 })).to.deep.equal([
       "FAIL  DNS                No name.",
       "                         → Fix it.",
     ]);
-    expect(findingLines("DNS", ok("fine"), plain, 80)).to.deep.equal([
+    expect(findingLines("DNS", ok("fine"), { paint, width: 80 })).to.deep.equal([
       "ok    DNS                fine",
     ]);
-    expect(findingLines("DNS", skipped("not checked"), plain, UNLIMITED)).to.deep.equal([
+    expect(findingLines("DNS", skipped("not checked"), { paint, width: UNLIMITED })).to.deep.equal([
       "–     DNS                not checked",
     ]);
   });
 
   it("summarizes failures and warnings", () => {
-    expect(summaryText(0, 0, plain)).to.equal("All checks passed.");
-    expect(summaryText(0, 1, plain)).to.equal("No check failed, 1 warning.");
-    expect(summaryText(1, 0, plain)).to.equal("1 check failed.");
-    expect(summaryText(2, 3, plain)).to.equal("2 checks failed, 3 warnings.");
+    expect(summaryText(0, 0, paint)).to.equal("All checks passed.");
+    expect(summaryText(0, 1, paint)).to.equal("No check failed, 1 warning.");
+    expect(summaryText(1, 0, paint)).to.equal("1 check failed.");
+    expect(summaryText(2, 3, paint)).to.equal("2 checks failed, 3 warnings.");
   });
 
   it("reports no larger clock offset than the Date header proves", () => {

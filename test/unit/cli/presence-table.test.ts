@@ -65,7 +65,6 @@ function model(options: Partial<PresenceTableModel> = {}): PresenceTableModel {
     ]),
     records: [record()],
     changes: [],
-    footer: "q ends",
     ...options,
   };
 }

@@ -42,10 +42,9 @@ describe("cli/status", () => {
       orgId: null,
     }) as const;
   const lines = (workerStatus: WorkerStatus) =>
-    statusLines(workerStatus, 3_000, {
+    statusLines(workerStatus, 3_000, now, {
       paint: paintFor(false),
       width: Number.POSITIVE_INFINITY,
-      now,
     });
 
   it("shows a table with headings aligned to their columns", () => {

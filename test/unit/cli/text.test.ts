@@ -65,7 +65,7 @@ describe("cli/terminal/text", () => {
       ["A", "one two three"],
       ["Longer", "x"],
     ] as const;
-    expect(fieldLines(fields, 18, 2)).to.deep.equal([
+    expect(fieldLines(fields, 18)).to.deep.equal([
       "  A       one two",
       "          three",
       "  Longer  x",

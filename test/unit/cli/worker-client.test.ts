@@ -35,12 +35,7 @@ describe("cli/worker-client", () => {
     folder = await mkdtemp(join(tmpdir(), "ucx-worker-client-"));
     const script = join(folder, "worker.cjs");
     await writeFile(script, ECHO_WORKER);
-    client = new WorkerClient({
-      settingsPath: "Presence.ini",
-      secretStore: "memory",
-      logDirectory: folder,
-      script,
-    });
+    client = new WorkerClient("Presence.ini", "memory", folder, script);
   });
 
   afterEach(async () => {

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { ProblemList } from "../../../src/supervisor/problems.js";
 import {
   PROBLEM_SEVERITY,
+  problemReport,
   problemText,
   type ProblemCode,
 } from "../../../src/faults/problem-catalog.js";
@@ -35,7 +36,7 @@ describe("supervisor/problems", () => {
       staleAfterSeconds: 30,
     });
     expect(message).to.include(
-      " is up to 45 s old, more than WebexPresence.StaleAfterSeconds (30).",
+      " are up to 45 s old, more than WebexPresence.StaleAfterSeconds (30).",
     );
     expect(
       problemText("freshnessMissed", { watchedP95: 180.2, staleAfterSeconds: 180 }).message,
@@ -43,7 +44,7 @@ describe("supervisor/problems", () => {
   });
 
   it("prefers the message and hint of whoever detected the problem", () => {
-    expect(problemText("webexError", { sentence: "A.", remedy: "B." })).to.deep.equal({
+    expect(problemText("webexError", { reason: "A.", hint: "B." })).to.deep.equal({
       message: "A.",
       hint: "B.",
     });
@@ -52,11 +53,11 @@ describe("supervisor/problems", () => {
   it("lists one problem per code and organization, but every invalid setting", () => {
     const list = new ProblemList(() => 0);
     list.replace([
-      { code: "webexError", orgId: "a", detail: {} },
-      { code: "webexError", orgId: "a", detail: { status: 500 } },
-      { code: "webexError", orgId: "b", detail: {} },
-      { code: "settingsInvalid", orgId: null, detail: { sentence: "One." } },
-      { code: "settingsInvalid", orgId: null, detail: { sentence: "Two." } },
+      problemReport("webexError", "a", {}),
+      problemReport("webexError", "a", { status: 500 }),
+      problemReport("webexError", "b", {}),
+      problemReport("settingsInvalid", null, { key: "One" }),
+      problemReport("settingsInvalid", null, { key: "Two" }),
     ]);
     expect(list.problems.map((p) => [p.code, p.orgId])).to.deep.equal([
       ["webexError", "a"],

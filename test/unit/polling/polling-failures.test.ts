@@ -207,7 +207,7 @@ describe("polling when Webex fails", () => {
       poller.apply({ ...SETTINGS, pollIntervalSeconds: 120 });
       await start(60_000);
       expect(codes()).to.deep.equal(["webexError"]);
-      expect(poller.problems[0]?.detail.sentence).to.be.a("string");
+      expect(poller.problems[0]?.detail.reason).to.be.a("string");
       expect(roster.completed).to.deep.equal([]);
       expect(people.requests.length).to.be.lessThan(20);
       await clock.advance(240_000);

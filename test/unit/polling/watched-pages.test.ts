@@ -114,7 +114,7 @@ describe("pages with watched persons", () => {
     roster.ages = { watchedP50: 100, watchedP95: 400 };
     await clock.advance(10_000);
     const missed = poller.problems.find(({ code }) => code === "freshnessMissed");
-    expect(missed?.detail.remedy).to.match(
+    expect(missed?.detail.hint).to.match(
       /Raise WebexPresence\.RequestsPerMinute to about 150 .*StaleAfterSeconds to 480/,
     );
   });

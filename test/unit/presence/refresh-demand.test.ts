@@ -76,9 +76,7 @@ describe("RefreshDemandScanner", () => {
     const demand = fixture.roster.refreshDemand(1, 5_000);
     expect([demand.newlyWatched, [...demand.pageNewlyWatched]]).to.deep.equal([1, [1]]);
     expect(
-      demand.lookupCandidates.map(
-        ({ address, isNewlyWatched: newcomer }) => `${address} ${newcomer}`,
-      ),
+      demand.lookupCandidates.map(({ address, isNewlyWatched }) => `${address} ${isNewlyWatched}`),
     ).to.deep.equal(["bob@example.com true", "ada@example.com false"]);
     fixture.roster.applyRefetchedPage(0, listedPersons([person("bob")]));
     await fixture.clock.advance(1_000);

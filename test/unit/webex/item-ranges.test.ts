@@ -34,7 +34,7 @@ const pageOf = (items: string, space: string, more: string): string =>
   `{"notFoundIds":null,${space}"items"${space}:${space}[${space}${items}${space}]${more}}`;
 
 describe("findItemRanges", () => {
-  it("finds items without parsing them, whatever they and their surroundings contain", () => {
+  it("finds items without parsing them, whatever they and the text around them contain", () => {
     const items = ['{"a":"}]\\\\\\" ,{"}', '{ "b" : [1,{"c":[]}] }', '{"ж":"🙂 \\u0022"}', "{}"];
     expect(split(`{"notFoundIds":null,"items":[${items.join(",")}]}`)).to.deep.equal(items);
     expect(

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import sinon from "sinon";
 
-import type { ProblemReport } from "../../../src/faults/problem-catalog.js";
+import { problemReport } from "../../../src/faults/problem-catalog.js";
 import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
 import { type PublishedState, StatusPublisher } from "../../../src/worker/status-publisher.js";
 import { FakeClock } from "../../support/clock-fake.js";
@@ -58,7 +58,7 @@ function organization(persons: number, isSwept: boolean): OrganizationStatus {
   };
 }
 
-const PROBLEM: ProblemReport = { code: "webexUnreachable", orgId: null, detail: {} };
+const PROBLEM = problemReport("webexUnreachable");
 
 describe("worker/status-publisher", () => {
   it("emits a change of phase or problems, and nothing else", () => {

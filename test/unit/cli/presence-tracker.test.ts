@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { PresenceTracker } from "../../../src/cli/watch.js";
+import { PresenceTracker } from "../../../src/cli/presence-tracker.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 
 const record = (uri: string, changes: Partial<PresenceRecord> = {}): PresenceRecord => ({
@@ -19,10 +19,10 @@ const record = (uri: string, changes: Partial<PresenceRecord> = {}): PresenceRec
   ...changes,
 });
 
-describe("cli/watch PresenceTracker", () => {
+describe("cli/presence-tracker", () => {
   it("separates added people from changes", () => {
     const tracker = new PresenceTracker();
-    tracker.setInitial([record("a@x", { state: "unknown", reason: "notReady" }), record("b@x")]);
+    tracker.add([record("a@x", { state: "unknown", reason: "notReady" }), record("b@x")]);
     const result = tracker.apply(
       [record("a@x"), record("b@x", { state: "onCall" }), record("c@x", { state: "away" })],
       5,
@@ -40,7 +40,7 @@ describe("cli/watch PresenceTracker", () => {
 
   it("sorts people by name, and changes from the latest", () => {
     const tracker = new PresenceTracker();
-    tracker.setInitial([record("z@x", { displayName: "Änne" }), record("b@x")]);
+    tracker.add([record("z@x", { displayName: "Änne" }), record("b@x")]);
     expect(tracker.records.map(({ uri }) => uri)).to.deep.equal(["z@x", "b@x"]);
     tracker.apply([record("b@x", { state: "away" })], 1);
     tracker.apply([record("b@x", { state: "onCall" }), record("z@x", { state: "away" })], 2);
@@ -53,7 +53,7 @@ describe("cli/watch PresenceTracker", () => {
 
   it("applies newer observations of the same state and ignores a different state", () => {
     const tracker = new PresenceTracker();
-    tracker.setInitial([record("a@x"), record("b@x")]);
+    tracker.add([record("a@x"), record("b@x")]);
     tracker.refresh([
       record("a@x", { observedAt: "later" }),
       record("b@x", { state: "away" }),

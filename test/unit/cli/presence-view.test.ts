@@ -5,13 +5,18 @@ import { join } from "node:path";
 
 import { expect } from "chai";
 
-import { TerminalScreen, type TerminalOutput } from "../../../src/cli/terminal/screen.js";
+import {
+  createPresenceView,
+  openScreen,
+  type TerminalOutput,
+} from "../../../src/cli/terminal/presence-view.js";
 
 const ENTER_SEQUENCE = "\u001b[?1049h\u001b[?25l";
 const LEAVE_SEQUENCE = "\u001b[?25h\u001b[?1049l";
 
 /** A terminal that writes to a file. */
 class FileTerminal extends EventEmitter {
+  readonly isTTY = true;
   columns = 100;
   rows = 30;
   readonly #folder = mkdtempSync(join(tmpdir(), "ucx-screen-"));
@@ -46,14 +51,15 @@ class FileTerminal extends EventEmitter {
   }
 }
 
-describe("cli/terminal/screen", () => {
+describe("cli/terminal/presence-view openScreen", () => {
   let terminal: FileTerminal;
-  let screen: TerminalScreen;
+  let screen: ReturnType<typeof openScreen>;
+  let resizes: number;
 
   beforeEach(() => {
     terminal = new FileTerminal();
-    screen = new TerminalScreen(terminal as unknown as TerminalOutput);
-    screen.open();
+    resizes = 0;
+    screen = openScreen(terminal as unknown as TerminalOutput, () => (resizes += 1));
   });
 
   afterEach(() => {
@@ -73,8 +79,7 @@ describe("cli/terminal/screen", () => {
 
   it("restores the terminal when the process exits", () => {
     const before = process.listeners("exit");
-    const other = new TerminalScreen(terminal as unknown as TerminalOutput);
-    other.open();
+    openScreen(terminal as unknown as TerminalOutput, () => undefined);
     const added = process.listeners("exit").filter((listener) => !before.includes(listener));
     expect(added).to.have.length(1);
     terminal.readNew();
@@ -97,15 +102,61 @@ describe("cli/terminal/screen", () => {
 
   it("redraws everything after a resize", () => {
     screen.draw(["one", "two"]);
-    let resizes = 0;
-    const dispose = screen.onResize(() => (resizes += 1));
     terminal.resize(60, 20);
-    dispose();
-    terminal.resize(61, 20);
     expect(resizes).to.equal(1);
-    expect(screen.size).to.deep.equal({ columns: 60, rows: 20 });
+    expect(screen.size).to.deep.equal({ columns: 59, rows: 20, hasColors: true });
     terminal.readNew();
     screen.draw(["one", "two"]);
     expect(terminal.readNew()).to.contain("one").and.to.contain("two");
+  });
+});
+
+describe("cli/terminal/presence-view", () => {
+  const model = {
+    ...{ now: 0, title: "Northwind", summary: "", notes: [], sweep: null },
+    ...{ totals: new Map(), records: [], changes: [] },
+  };
+  const { TERM } = process.env;
+  let terminal: FileTerminal;
+  const createView = () => {
+    const output = terminal as unknown as TerminalOutput;
+    return createPresenceView(output, { isTTY: false } as NodeJS.ReadStream, () => undefined);
+  };
+
+  beforeEach(() => {
+    process.env.TERM = "xterm";
+    terminal = new FileTerminal();
+  });
+
+  afterEach(() => {
+    if (TERM === undefined) delete process.env.TERM;
+    else process.env.TERM = TERM;
+    terminal.remove();
+  });
+
+  it("draws the table again when the terminal is resized, until it is closed", () => {
+    const view = createView();
+    view.log("a line");
+    view.render(model);
+    const drawn = terminal.readNew();
+    expect(drawn).to.contain("Northwind").and.to.not.contain("a line");
+    terminal.resize(60, 20);
+    expect(view.rows).to.equal(20);
+    expect(terminal.readNew()).to.contain("Northwind");
+    view.close();
+    terminal.readNew();
+    terminal.resize(61, 21);
+    expect(terminal.readNew()).to.equal("");
+    expect(terminal.listenerCount("resize")).to.equal(0);
+  });
+
+  it("prints lines with their time if the terminal cannot move its cursor", () => {
+    process.env.TERM = "dumb";
+    const view = createView();
+    view.render(model);
+    view.log("a line", new Date(2026, 2, 4, 14, 2, 11).getTime());
+    view.close();
+    expect(view.rows).to.equal(0);
+    expect(terminal.readNew()).to.equal("14:02:11  a line\n");
   });
 });

@@ -1,0 +1,133 @@
+// What esbuild makes of the sources: dist/lib/worker.cjs holds what the first answer needs, and
+// each heavy library is a file of its own that is loaded on first use. The format is CommonJS,
+// because esbuild's ESM output of these libraries crashes at startup. keytar stays outside: it is
+// native.
+import { readFile } from "node:fs/promises";
+
+/**
+ * The parameters of the function that the worker's bundle is wrapped in; the launcher passes Node's
+ * own.
+ */
+export const WRAPPER_PARAMETERS = "exports, require, module, __filename, __dirname";
+
+const lazyLibraries = [
+  "axios",
+  "winston",
+  "chokidar",
+  "https-proxy-agent",
+  "http-proxy-agent",
+  "proxy-from-env",
+  "rotating-file-stream",
+];
+
+/**
+ * Leaves out what libraries import, nothing here uses, and costs memory: winston's colors and its
+ * own debugging, and axios's table of MIME types.
+ */
+const withoutUnused = {
+  name: "without-unused",
+  setup(context) {
+    const contents = {
+      "@colors/colors": "module.exports = {};",
+      "@dabh/diagnostics": "module.exports = () => () => undefined;",
+      "mime-db": "module.exports = {};",
+    };
+    context.onResolve(
+      { filter: /^(@colors\/colors|@dabh\/diagnostics|mime-db)(\/|$)/ },
+      ({ path }) => ({
+        path: Object.keys(contents).find((name) => path.startsWith(name)),
+        namespace: "unused",
+      }),
+    );
+    context.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({
+      contents: contents[path],
+    }));
+  },
+};
+
+/** The log rotates without compressing old files. */
+const withoutCompression = {
+  name: "without-compression",
+  setup(context) {
+    context.onResolve({ filter: /^(zlib|child_process)$/ }, ({ path }) => ({
+      path,
+      namespace: "unused",
+    }));
+    context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({
+      contents: "module.exports = {};",
+    }));
+  },
+};
+
+/** Turns `import("axios")` into a load of dist/lib/axios.cjs. */
+const lazyLibrariesApart = {
+  name: "lazy-libraries-apart",
+  setup(context) {
+    const names = new RegExp(`^(${lazyLibraries.join("|")})$`);
+    context.onResolve({ filter: names }, ({ path, kind, importer }) => {
+      if (kind !== "dynamic-import")
+        throw new Error(`${path} must be loaded lazily, by import(): ${importer}`);
+      return { path: `./lib/${path}.cjs`, external: true };
+    });
+  },
+};
+
+const { version } = JSON.parse(await readFile("package.json", "utf8"));
+
+const common = {
+  define: { WORKER_VERSION: JSON.stringify(version) },
+  bundle: true,
+  platform: "node",
+  target: "node20.19",
+  format: "cjs",
+  minify: true,
+  // THIRD-PARTY-NOTICES holds the licenses of everything that is bundled.
+  legalComments: "none",
+  logLevel: "warning",
+  external: ["keytar"],
+};
+
+/**
+ * The worker and the command line: their stacks are mapped back to src/
+ * (src/platform/source-positions.ts).
+ */
+const product = {
+  ...common,
+  // Node's own import() does not find the names that a minified CommonJS file exports; require
+  // does.
+  supported: { "dynamic-import": false },
+  plugins: [lazyLibrariesApart],
+  sourcemap: "linked",
+  sourcesContent: false,
+};
+
+/** An esbuild configuration for each bundle. */
+export const bundles = [
+  {
+    ...product,
+    entryPoints: ["src/main.ts"],
+    outfile: "dist/lib/worker.cjs",
+    banner: { js: `(function (${WRAPPER_PARAMETERS}) {` },
+    footer: { js: "})" },
+  },
+  { ...product, entryPoints: ["src/cli/main.ts"], outfile: "dist/cli.cjs" },
+  {
+    ...common,
+    format: "esm",
+    entryPoints: [
+      { in: "simulator/main.ts", out: "simulator" },
+      { in: "simulator/demo/main.ts", out: "demo" },
+    ],
+    outdir: "dist",
+    outExtension: { ".js": ".mjs" },
+  },
+  ...lazyLibraries.map((name) => ({
+    ...common,
+    stdin: {
+      contents: `module.exports = require(${JSON.stringify(name)});`,
+      resolveDir: process.cwd(),
+    },
+    outfile: `dist/lib/${name}.cjs`,
+    plugins: name === "rotating-file-stream" ? [withoutCompression] : [withoutUnused],
+  })),
+];

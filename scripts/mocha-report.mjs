@@ -1,0 +1,34 @@
+// What scripts/test.mjs needs to know of a run of mocha: a reporter that also writes the counts to
+// the file named by the option `output`, and a root hook that appends each test's duration and
+// timeout, a JSON object a line, to the file that TEST_TIMINGS names. The timeouts need a hook,
+// because in parallel mode reporters do not learn them.
+import { appendFileSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+
+import Mocha from "mocha";
+
+export default class SpecAndCounts extends Mocha.reporters.Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    const { output } = options.reporterOptions;
+    runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
+      const { passes, failures, pending } = this.stats;
+      writeFileSync(output, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
+    });
+  }
+}
+
+export const mochaHooks = {
+  afterEach() {
+    const test = this.currentTest;
+    if (test?.duration === undefined || process.env.TEST_TIMINGS === undefined) return;
+    const compiled = relative("build", test.file ?? "");
+    const row = {
+      file: compiled.replace(/\.js$/, ".ts"),
+      title: test.fullTitle(),
+      duration: test.duration,
+      timeout: test.timeout(),
+    };
+    appendFileSync(process.env.TEST_TIMINGS, `${JSON.stringify(row)}\n`);
+  },
+};
