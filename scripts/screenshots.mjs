@@ -12,7 +12,7 @@ const out = resolve("build/screenshots");
 const load = (path) => import(pathToFileURL(resolve(compiled, "src", path)).href);
 const { AuthorizationPage } = await load("authorization/page/authorization-page.js");
 const { attemptFromError, attemptFromFault } = await load("authorization/page/page-model.js");
-const { INVALID_KEY } = await load("authorization/page/page-request.js");
+const { INVALID_KEY } = await load("authorization/browser-flow.js");
 const { readAsset } = await load("platform/node-process.js");
 const { Fault } = await load("faults/fault.js");
 const { listenOnLoopback } = await load("platform/loopback-server.js");
@@ -68,12 +68,12 @@ const pages = {
   completed: { ...model, phase: "completed", organizations: [acme] },
 };
 
-const authorizationPage = await AuthorizationPage.load(readAsset);
+const authorizationPage = await AuthorizationPage.load(readAsset, () => "nonce");
 const server = await listenOnLoopback(0, async ({ target }) => {
   const name = target.slice(1);
   return name in pages
-    ? authorizationPage.document(pages[name], 200, "nonce")
-    : authorizationPage.rejection(INVALID_KEY, "nonce");
+    ? authorizationPage.document(pages[name], 200)
+    : authorizationPage.rejection(INVALID_KEY);
 });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

@@ -6,7 +6,7 @@ import { personJson } from "../../simulator/people-factory.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { normalizeAddress } from "../../src/presence/address.js";
-import type { PersonSnapshot } from "../../src/presence/person.js";
+import type { PersonSnapshot } from "../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import { parseListedPersons } from "../../src/webex/people.js";
 

@@ -11,13 +11,14 @@ import {
   INITIAL_CHANGE_RATE,
   RefreshDemandScanner,
 } from "../../src/presence/refresh-demand.js";
-import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
 import type {
+  ListedPerson,
   PageResult,
+  PersonSnapshot,
   PolledRoster,
+  RefreshDemand,
   RosterEvents,
   WatchedAges,
-  RefreshDemand,
 } from "../../src/presence/polled-roster.js";
 import type { Me } from "../../src/webex/people.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";

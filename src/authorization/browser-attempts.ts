@@ -113,7 +113,9 @@ export class BrowserAttempts {
     return true;
   }
 
-  /** Resolves at the first outcome. After a transient fault, storing continues in the background. */
+  /**
+   * Resolves at the first outcome. After a transient fault, storing continues in the background.
+   */
   #exchange(request: PendingRequest, code: Secret): Promise<void> {
     this.#setLatest({ kind: "finishing" });
     return new Promise((resolve) => {

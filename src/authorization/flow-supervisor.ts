@@ -122,7 +122,8 @@ export class FlowSupervisor {
         this.#ownMethod = null;
         await this.#service.cancel();
       }
-      // In the meantime, the desired flow may have changed, or the supervisor may have been stopped.
+      // In the meantime, the desired flow may have changed, or the supervisor may have been
+      // stopped.
       if (isSame(initial, this.#desired)) wasAborted = await this.#beginIfDesired();
     } finally {
       this.#isReconciling = false;

@@ -6,8 +6,8 @@ import { sanitize, wrap, type Paint, type Style, type TextFormat } from "./termi
 export type FindingState = "ok" | "warning" | "failed" | "skipped";
 
 /**
- * The result of a check. `hint` says how to fix it; null if there is nothing to fix. `orgId` is null
- * if it concerns no single organization.
+ * The result of a check. `hint` says how to fix it; null if there is nothing to fix. `orgId` is
+ * null if it concerns no single organization.
  */
 export interface Finding {
   readonly state: FindingState;

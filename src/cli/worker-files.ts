@@ -28,7 +28,9 @@ const env = {
   resolve,
 };
 
-/** The settings file that a worker would read with this `--settings`; null if it would not start. */
+/**
+ * The settings file that a worker would read with this `--settings`; null if it would not start.
+ */
 export function settingsPathFor(settings: string | null = null): string | null {
   const others = { hostPid: null, logDir: null, logLevel: null, secretStore: null };
   const options = checkLaunchOptions({ settings, ...others }, env);

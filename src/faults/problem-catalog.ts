@@ -37,8 +37,8 @@ export interface ProblemDetail {
   readonly account?: string;
   readonly platform?: "windows" | "macos" | "linux";
   /**
-   * Which of several causes it is, where the catalogue names them; or the cause in words, where only
-   * the component that saw it can name it.
+   * Which of several causes it is, where the catalogue names them; or the cause in words, where
+   * only the component that saw it can name it.
    */
   readonly reason?: string;
   /** A more specific remedy than the catalogue's. */
@@ -54,7 +54,9 @@ export interface ProblemDetail {
   readonly version?: string;
   readonly oldest?: string;
   readonly missingScopes?: readonly string[];
-  /** The settings file, or the key, value and line of a setting, and the value that stays in effect. */
+  /**
+   * The settings file, or the key, value and line of a setting, and the value that stays in effect.
+   */
   readonly path?: string;
   readonly key?: string;
   readonly value?: string;

@@ -1,6 +1,6 @@
 const MAX_LENGTH = 1024;
-const SCHEMES: ReadonlySet<string> = new Set("sip sips mailto xmpp webex pres im".split(" "));
-const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
+const SCHEME = /^(?:sips?|mailto|xmpp|webex|pres|im):(?!\/\/)/i;
+/** With the colon, which remains after any other scheme. */
 const FORBIDDEN_IN_ADDRESS = /[\s<>:,"\\\p{Cc}\p{Cs}]/u;
 const FORBIDDEN_IN_DOMAIN = /[/#[\]]/;
 const AT = 0x40;
@@ -40,9 +40,8 @@ function isNormalized(text: string): boolean {
 function parseAddress(text: string): string | null {
   const uri = stripBrackets(text.trim());
   if (uri === null) return null;
-  const schemeless = stripScheme(uri);
-  if (schemeless === null) return null;
-  const address = decodePercent(schemeless.replace(/[;?].*$/s, ""))?.toLowerCase();
+  const encoded = uri.replace(SCHEME, "").replace(/[;?].*$/s, "");
+  const address = decodePercent(encoded)?.toLowerCase();
   if (address === undefined || FORBIDDEN_IN_ADDRESS.test(address)) return null;
   const at = address.indexOf("@");
   if (at <= 0 || at === address.length - 1 || address.includes("@", at + 1)) return null;
@@ -59,13 +58,6 @@ function stripBrackets(text: string): string | null {
   const close = text.indexOf(">", open);
   if (close === -1 || !/^\s*($|[;?])/.test(text.slice(close + 1))) return null;
   return text.slice(open + 1, close).trim();
-}
-
-function stripScheme(uri: string): string | null {
-  const found = SCHEME.exec(uri);
-  if (found === null) return uri;
-  const rest = uri.slice(found[0].length);
-  return SCHEMES.has((found[1] ?? "").toLowerCase()) && !rest.startsWith("//") ? rest : null;
 }
 
 function decodePercent(text: string): string | null {
@@ -90,16 +82,17 @@ export class RecentAddresses {
     this.#ttlMs = ttlMs;
   }
 
-  get isEmpty(): boolean {
-    return this.#times.size === 0;
-  }
-
   /** Returns whether the address is new. */
   add(address: string, now: number): boolean {
     const isKnown = this.has(address, now);
     this.#times.delete(address);
     this.#times.set(address, now);
-    this.#evict(now);
+    let remaining = 2;
+    for (const [oldest, time] of this.#times) {
+      if (remaining === 0 || now - time <= this.#ttlMs) break;
+      this.#times.delete(oldest);
+      remaining -= 1;
+    }
     return !isKnown;
   }
 
@@ -108,29 +101,20 @@ export class RecentAddresses {
     return time !== undefined && now - time <= this.#ttlMs;
   }
 
-  /** Returns the time of the removed address, or null if it was unknown or had expired. */
-  remove(address: string, now: number): number | null {
-    const time = this.has(address, now) ? this.#times.get(address) : undefined;
+  /** Returns the time of the removed address, which may have expired. */
+  remove(address: string): number | undefined {
+    const time = this.#times.get(address);
     this.#times.delete(address);
-    return time ?? null;
+    return time;
   }
 
-  /** The earliest time that has not expired. */
-  oldestTime(now: number): number | null {
+  /** The earliest time that has not expired; infinity if there is none. */
+  oldestTime(now: number): number {
     for (const time of this.#times.values()) if (now - time <= this.#ttlMs) return time;
-    return null;
+    return Number.POSITIVE_INFINITY;
   }
 
   *active(now: number): Generator<string> {
     for (const [address, time] of this.#times) if (now - time <= this.#ttlMs) yield address;
-  }
-
-  #evict(now: number): void {
-    let remaining = 2;
-    for (const [address, time] of this.#times) {
-      if (remaining === 0 || now - time <= this.#ttlMs) return;
-      this.#times.delete(address);
-      remaining -= 1;
-    }
   }
 }

@@ -3,14 +3,8 @@ import { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import { normalizeAddress } from "./address.js";
-import type { ListedPerson, PersonSnapshot } from "./person.js";
-import type {
-  PageResult,
-  PolledRoster,
-  RefreshDemand,
-  RosterEvents,
-  WatchedAges,
-} from "./polled-roster.js";
+import { OrganizationRoster, WatchIndex } from "./organization-roster.js";
+import type { PolledRoster } from "./polled-roster.js";
 import { PresenceList } from "./presence-list.js";
 import type {
   ChangeBatch,
@@ -21,12 +15,10 @@ import type {
   SubscriptionTarget,
 } from "./presence-service.js";
 import { NOT_READY, type PresenceRecord } from "./record.js";
-import { NO_DEMAND, RefreshDemandScanner } from "./refresh-demand.js";
-import { Resolver, type Match, type PresenceCondition } from "./resolver.js";
+import { Resolver, type PresenceCondition } from "./resolver.js";
 import { StalenessTimer } from "./staleness-timer.js";
-import { PersonStore, type PersonStoreListener } from "./store/person-store.js";
+import type { PersonStore, PersonStoreListener } from "./store/person-store.js";
 import { SubscriptionIndex } from "./subscription-index.js";
-import { WatchStatistics } from "./watch-statistics.js";
 
 const DEFAULT_STALE_AFTER_MS = 180_000;
 const MAX_LOGGED_ADDRESSES = 10_000;
@@ -38,12 +30,12 @@ export class PresenceDirectory implements PresenceService {
   readonly events = new Emitter<PresenceEvents>();
   readonly #clock: Clock;
   readonly #resolver: Resolver;
-  readonly #subscriptions: SubscriptionIndex<Match>;
-  readonly #statistics: WatchStatistics;
+  readonly #subscriptions: SubscriptionIndex;
+  readonly #watches: WatchIndex;
   readonly #list: PresenceList;
   readonly #pendingQueries: PendingQueries;
   readonly #stalenessTimer: StalenessTimer;
-  readonly #duplicateAddressLog: DuplicateAddressLog;
+  readonly #logDuplicate: DuplicateAddressLog;
   readonly #storeListener: PersonStoreListener;
   readonly #organizations = new Map<string, OrganizationRoster>();
   #staleAfterMs = DEFAULT_STALE_AFTER_MS;
@@ -54,17 +46,18 @@ export class PresenceDirectory implements PresenceService {
     this.#clock = clock;
     this.#resolver = new Resolver(clock);
     this.#subscriptions = new SubscriptionIndex(this.#resolver);
-    this.#statistics = new WatchStatistics(this.#resolver, this.#subscriptions);
+    this.#watches = new WatchIndex(this.#resolver, this.#subscriptions);
     this.#list = new PresenceList(this.#resolver);
     this.#pendingQueries = new PendingQueries(clock, this.#resolver);
     this.#stalenessTimer = new StalenessTimer(clock, this.#resolver, this.#subscriptions, () =>
       this.#publishChanges(),
     );
-    this.#duplicateAddressLog = new DuplicateAddressLog(logger);
+    this.#logDuplicate = createDuplicateAddressLog(logger);
     this.#storeListener = {
       addressChanged: (address) => this.#subscriptions.markChanged(address),
       addressAdded: (store, slot, address) => this.#onAddressAdded(store, slot, address),
       uriListed: (uri) => this.#onUriListed(uri),
+      updated: (hasNewAnswers) => this.#onRosterUpdated(hasNewAnswers),
     };
   }
 
@@ -72,12 +65,15 @@ export class PresenceDirectory implements PresenceService {
   addOrganization(orgId: string): PolledRoster {
     const known = this.#organizations.get(orgId);
     if (known !== undefined) return known;
-    const store = new PersonStore(orgId, this.#clock, this.#staleAfterMs, this.#storeListener);
-    const roster = new OrganizationRoster(this.#clock, store, this.#statistics, (hasNewAnswers) =>
-      this.#onRosterUpdated(hasNewAnswers),
+    const roster = new OrganizationRoster(
+      orgId,
+      this.#clock,
+      this.#staleAfterMs,
+      this.#storeListener,
+      this.#watches,
     );
     this.#organizations.set(orgId, roster);
-    this.#resolver.stores = [...this.#resolver.stores, store];
+    this.#resolver.stores = [...this.#resolver.stores, roster];
     this.#invalidateAll();
     return roster;
   }
@@ -110,9 +106,9 @@ export class PresenceDirectory implements PresenceService {
 
   /** Sets whether this organization alone cannot be polled until a person acts. */
   setBlocked(orgId: string, isBlocked: boolean): void {
-    const store = this.#organizations.get(orgId)?.store;
-    if (store === undefined || (store.blockedSince !== null) === isBlocked) return;
-    store.blockedSince = isBlocked ? this.#clock.now() : null;
+    const roster = this.#organizations.get(orgId);
+    if (roster === undefined || (roster.blockedSince !== null) === isBlocked) return;
+    roster.blockedSince = isBlocked ? this.#clock.now() : null;
     this.#invalidateAll();
   }
 
@@ -136,7 +132,7 @@ export class PresenceDirectory implements PresenceService {
     maxWaitMs: number,
     signal: AbortSignal,
   ): PresenceRecord[] | Promise<PresenceRecord[]> {
-    if (signal.aborted) throw new Fault("cancelled", "The query was cancelled.");
+    if (signal.aborted) throw cancelled();
     const now = this.#clock.elapsed();
     const pending: string[] = [];
     const demanded = new Set<PersonStore>();
@@ -144,21 +140,20 @@ export class PresenceDirectory implements PresenceService {
       const address = normalizeAddress(uri);
       if (address === null) return this.#resolver.invalidRecord(uri);
       const match = this.#resolver.resolve(address, now);
-      const { person } = match;
-      if (person !== null) {
-        if (person.store.markQueried(person.slot, now)) demanded.add(person.store);
-      } else if (
-        this.#statistics.queriedUnmatched.add(address, now) &&
-        !this.#subscriptions.isSubscribed(address)
-      ) {
-        this.#addUnanswered(demanded, address, now);
+      const { store, slot } = match;
+      if (store !== null) {
+        if (store.markQueried(slot, now)) demanded.add(store);
+      } else if (this.#watches.queriedUnmatched.add(address, now)) {
+        if (!this.#subscriptions.isSubscribed(address)) this.#addUnanswered(demanded, address, now);
       }
       if (this.#resolver.isPending(address, match, now)) pending.push(address);
       return this.#resolver.toRecord(uri, match);
     });
     this.#emitDemand(demanded);
     if (maxWaitMs <= 0 || pending.length === 0 || this.#isStopped) return records;
-    return this.#pendingQueries.wait(pending, maxWaitMs, signal).then(() => this.#recordsOf(uris));
+    return this.#pendingQueries
+      .wait(pending, maxWaitMs, signal)
+      .then(() => this.get(uris, 0, signal));
   }
 
   list(query: PresenceListQuery): PresenceListPage {
@@ -178,8 +173,8 @@ export class PresenceDirectory implements PresenceService {
         continue;
       }
       const match = this.#resolver.resolve(address, now);
-      if (match.person === null) this.#addUnanswered(demanded, address, now);
-      else demanded.add(match.person.store);
+      if (match.store === null) this.#addUnanswered(demanded, address, now);
+      else demanded.add(match.store);
       this.#subscriptions.add(subscription, uri, address, match);
       records.push(this.#resolver.toRecord(uri, match));
     }
@@ -197,16 +192,6 @@ export class PresenceDirectory implements PresenceService {
     return batch;
   }
 
-  #recordsOf(uris: readonly string[]): PresenceRecord[] {
-    const now = this.#clock.elapsed();
-    return uris.map((uri) => {
-      const address = normalizeAddress(uri);
-      return address === null
-        ? this.#resolver.invalidRecord(uri)
-        : this.#resolver.toRecord(uri, this.#resolver.resolve(address, now));
-    });
-  }
-
   /** Adds the stores that have no answer for an address that matches nobody. */
   #addUnanswered(demanded: Set<PersonStore>, address: string, now: number): void {
     for (const store of this.#resolver.stores) {
@@ -219,16 +204,13 @@ export class PresenceDirectory implements PresenceService {
   }
 
   #onAddressAdded(store: PersonStore, slot: number, address: string): void {
-    const { queriedUnmatched } = this.#statistics;
-    if (!queriedUnmatched.isEmpty) {
-      const queriedAt = queriedUnmatched.remove(address, this.#clock.elapsed());
-      if (queriedAt !== null) store.markQueried(slot, queriedAt);
-    }
+    const queriedAt = this.#watches.queriedUnmatched.remove(address);
+    if (queriedAt !== undefined) store.markQueried(slot, queriedAt);
     const { stores } = this.#resolver;
     if (stores.length < 2) return;
     const [winner, loser] = stores.filter((candidate) => candidate.findByAddress(address) !== -1);
     if (winner !== undefined && loser !== undefined) {
-      this.#duplicateAddressLog.report(address, winner.orgId, loser.orgId);
+      this.#logDuplicate(address, winner.orgId, loser.orgId);
     }
   }
 
@@ -258,101 +240,10 @@ export class PresenceDirectory implements PresenceService {
   }
 }
 
-const EMPTY_RESULT: PageResult = {
-  persons: 0,
-  alreadyOnPage: 0,
-  sharesStatus: false,
-  seenInSweep: 0,
-};
-
-/** Ignores everything once closed: late results of a revoked grant must not bring persons back. */
-class OrganizationRoster implements PolledRoster {
-  readonly events = new Emitter<RosterEvents>();
-  readonly store: PersonStore;
-  readonly #clock: Clock;
-  readonly #statistics: WatchStatistics;
-  readonly #demandScanner: RefreshDemandScanner;
-  readonly #onUpdated: (hasNewAnswers: boolean) => void;
-  #isClosed = false;
-
-  constructor(
-    clock: Clock,
-    store: PersonStore,
-    statistics: WatchStatistics,
-    onUpdated: (hasNewAnswers: boolean) => void,
-  ) {
-    this.store = store;
-    this.#clock = clock;
-    this.#statistics = statistics;
-    this.#onUpdated = onUpdated;
-    this.#demandScanner = new RefreshDemandScanner(clock, store, (visit) =>
-      statistics.forEachWatched(store, clock.elapsed(), visit),
-    );
-  }
-
-  get personCount(): number {
-    return this.#isClosed ? 0 : this.store.personCount;
-  }
-
-  get watchedCount(): number {
-    return this.#isClosed ? 0 : this.#statistics.countWatched(this.store, this.#clock.elapsed());
-  }
-
-  watchedAges(): WatchedAges {
-    if (this.#isClosed) return { watchedP50: null, watchedP95: null };
-    return this.#statistics.computeAges(this.store, this.#clock.elapsed());
-  }
-
-  beginSweep(): number {
-    return this.store.beginSweep();
-  }
-
-  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult {
-    return this.#apply(() => this.store.applyPage(sweep, items, page));
-  }
-
-  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
-    return this.#apply(() => this.store.applyRefetchedPage(page, items));
-  }
-
-  completeSweep(sweep: number): void {
-    if (!this.#isClosed) this.#onUpdated(this.store.completeSweep(sweep));
-  }
-
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
-    if (this.#isClosed) return;
-    this.store.applyLookup(address, persons);
-    this.#onUpdated(false);
-  }
-
-  unansweredAddresses(max: number): readonly string[] {
-    if (this.#isClosed) return [];
-    return this.#statistics.findUnanswered(this.store, this.#clock.elapsed(), max);
-  }
-
-  refreshDemand(pages: number, freshMs: number): RefreshDemand {
-    return this.#isClosed ? NO_DEMAND : this.#demandScanner.currentDemand(pages, freshMs);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-  }
-
-  #apply(applyPage: () => PageResult): PageResult {
-    if (this.#isClosed) return EMPTY_RESULT;
-    try {
-      return applyPage();
-    } finally {
-      this.#onUpdated(false);
-    }
-  }
-}
-
 interface PendingQuery {
-  readonly addresses: readonly string[];
-  /** The addresses before this index are ready. */
-  nextIndex: number;
-  readonly settle: (fault: Fault | null) => void;
+  /** Those that are not ready yet. */
+  readonly addresses: string[];
+  readonly settle: (fault?: Fault) => void;
 }
 
 /** Queries that wait for an answer from Webex. */
@@ -369,23 +260,18 @@ class PendingQueries {
   /**
    * Resolves when all addresses are ready, or after `maxWaitMs`. Rejects with `Fault` `cancelled`.
    */
-  wait(addresses: readonly string[], maxWaitMs: number, signal: AbortSignal): Promise<void> {
+  wait(addresses: string[], maxWaitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        query.settle(new Fault("cancelled", "The query was cancelled."));
+      const settle = (fault?: Fault): void => {
+        if (!this.#queries.delete(query)) return;
+        cancelTimer();
+        signal.removeEventListener("abort", onAbort);
+        if (fault === undefined) resolve();
+        else reject(fault);
       };
-      const query: PendingQuery = {
-        addresses,
-        nextIndex: 0,
-        settle: (fault) => {
-          if (!this.#queries.delete(query)) return;
-          cancelTimer();
-          signal.removeEventListener("abort", onAbort);
-          if (fault === null) resolve();
-          else reject(fault);
-        },
-      };
-      const cancelTimer = this.#clock.schedule(maxWaitMs, () => query.settle(null));
+      const query: PendingQuery = { addresses, settle };
+      const onAbort = (): void => settle(cancelled());
+      const cancelTimer = this.#clock.schedule(maxWaitMs, settle);
       this.#queries.add(query);
       signal.addEventListener("abort", onAbort, { once: true });
     });
@@ -395,52 +281,49 @@ class PendingQueries {
   recheck(): void {
     if (this.#queries.size === 0) return;
     const now = this.#clock.elapsed();
-    const isReady = (address: string): boolean =>
-      !this.#resolver.isPending(address, this.#resolver.resolve(address, now), now);
-    for (const query of [...this.#queries]) {
-      let next = query.addresses[query.nextIndex];
-      while (next !== undefined && isReady(next)) {
-        query.nextIndex += 1;
-        next = query.addresses[query.nextIndex];
+    for (const { addresses, settle } of [...this.#queries]) {
+      for (let address = addresses.at(-1); address !== undefined; address = addresses.at(-1)) {
+        if (this.#resolver.isPending(address, this.#resolver.resolve(address, now), now)) break;
+        addresses.pop();
       }
-      if (next === undefined) query.settle(null);
+      if (addresses.length === 0) settle();
     }
   }
 
   /** Settles all queries with what is known. */
   settleAll(): void {
-    for (const query of [...this.#queries]) query.settle(null);
+    for (const { settle } of [...this.#queries]) settle();
   }
 }
+
+function cancelled(): Fault {
+  return new Fault("cancelled", "The query was cancelled.");
+}
+
+type DuplicateAddressLog = (address: string, winner: string, loser: string) => void;
 
 /**
  * Logs that two organizations have the same address: a warning for each pair of organizations, and
  * the address itself only at `debug`.
  */
-class DuplicateAddressLog {
-  readonly #logger: Logger;
-  readonly #addresses = new Set<string>();
-  readonly #pairs = new Set<string>();
-
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
-
-  report(address: string, winner: string, loser: string): void {
+function createDuplicateAddressLog(logger: Logger): DuplicateAddressLog {
+  const addresses = new Set<string>();
+  const pairs = new Set<string>();
+  return (address, winner, loser) => {
     const fields = { orgId: winner, otherOrgId: loser };
     const pair = `${winner} ${loser}`;
-    if (!this.#pairs.has(pair)) {
-      this.#pairs.add(pair);
-      this.#logger.warn(
+    if (!pairs.has(pair)) {
+      pairs.add(pair);
+      logger.warn(
         "Two Webex organizations have persons with the same address. For such addresses, the organization authorized first takes precedence. If that is not intended, remove the address in one of them; the debug log lists the addresses.",
         fields,
       );
     }
-    if (this.#addresses.has(address) || this.#addresses.size >= MAX_LOGGED_ADDRESSES) return;
-    this.#addresses.add(address);
-    this.#logger.debug(
+    if (addresses.has(address) || addresses.size >= MAX_LOGGED_ADDRESSES) return;
+    addresses.add(address);
+    logger.debug(
       "Two Webex organizations have this address. The organization authorized first takes precedence.",
       { address, ...fields },
     );
-  }
+  };
 }

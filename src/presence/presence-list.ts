@@ -23,10 +23,7 @@ interface MergeHead {
  */
 export class PresenceList {
   readonly #resolver: Resolver;
-  readonly #sorted = new WeakMap<
-    PersonStore,
-    { readonly version: number; readonly slots: Int32Array }
-  >();
+  readonly #sorted = new WeakMap<PersonStore, { version: number; slots: Int32Array }>();
 
   constructor(resolver: Resolver) {
     this.#resolver = resolver;
@@ -35,13 +32,15 @@ export class PresenceList {
   /** Throws `Fault` `invalidParams` (an invalid cursor) or `unknownOrganization`. */
   getPage({ limit, cursor, states, orgId }: PresenceListQuery, now: number): PresenceListPage {
     const after = cursor === null ? null : parseCursor(cursor);
-    const stores = this.#storesOf(orgId);
-    const stateFilter = states === null ? null : new Set(states);
+    const stores = this.#resolver.stores.filter((store) => store.orgId === (orgId ?? store.orgId));
+    if (orgId !== null && stores.length === 0) {
+      throw new Fault("unknownOrganization", "No authorization names this organization.");
+    }
     const matchesFilter = (store: PersonStore, slot: number): boolean =>
-      stateFilter?.has(this.#resolver.presenceOf(store, slot, now).state) !== false;
+      states === null || states.includes(this.#resolver.presenceOf(store, slot, now).state);
     let total = 0;
     for (const store of stores) {
-      if (stateFilter === null) total += store.personCount;
+      if (states === null) total += store.personCount;
       else for (const slot of store.slots()) if (matchesFilter(store, slot)) total += 1;
     }
     const records: PresenceRecord[] = [];
@@ -62,15 +61,6 @@ export class PresenceList {
     for (const { store, slot } of this.#merge(this.#resolver.stores, null)) yield store.uriOf(slot);
   }
 
-  #storesOf(orgId: string | null): readonly PersonStore[] {
-    if (orgId === null) return this.#resolver.stores;
-    const store = this.#resolver.stores.find((candidate) => candidate.orgId === orgId);
-    if (store === undefined) {
-      throw new Fault("unknownOrganization", "No authorization names this organization.");
-    }
-    return [store];
-  }
-
   *#merge(
     stores: readonly PersonStore[],
     after: ListPosition | null,
@@ -79,14 +69,13 @@ export class PresenceList {
       const slots = this.#sortedSlots(store);
       return { store, slots, next: after === null ? 0 : indexAfter(store, slots, after) };
     });
+    const slotOf = ({ slots, next }: MergeHead): number => slots[next] ?? 0;
+    const compareHeads = (a: MergeHead, b: MergeHead): number =>
+      compare(positionOf(a.store, slotOf(a)), positionOf(b.store, slotOf(b)));
     for (;;) {
-      const open = heads.filter((head) => head.next < head.slots.length);
-      const head =
-        open.length > 1
-          ? open.reduce((a, b) => (compare(headPosition(b), headPosition(a)) < 0 ? b : a))
-          : open[0];
+      const [head] = heads.filter(({ slots, next }) => next < slots.length).sort(compareHeads);
       if (head === undefined) return;
-      yield { store: head.store, slot: head.slots[head.next] ?? 0 };
+      yield { store: head.store, slot: slotOf(head) };
       head.next += 1;
     }
   }
@@ -94,7 +83,7 @@ export class PresenceList {
   #sortedSlots(store: PersonStore): Int32Array {
     const known = this.#sorted.get(store);
     if (known?.version === store.version) return known.slots;
-    const positions = [...store.slots()].map((slot) => ({ slot, ...positionOf(store, slot) }));
+    const positions = store.slots().map((slot) => ({ slot, ...positionOf(store, slot) }));
     const slots = Int32Array.from(positions.sort(compare), ({ slot }) => slot);
     this.#sorted.set(store, { version: store.version, slots });
     return slots;
@@ -103,10 +92,6 @@ export class PresenceList {
 
 function positionOf(store: PersonStore, slot: number): ListPosition {
   return { uri: store.uriOf(slot), id: store.idOf(slot), orgId: store.orgId };
-}
-
-function headPosition({ store, slots, next }: MergeHead): ListPosition {
-  return positionOf(store, slots[next] ?? 0);
 }
 
 function compare(a: ListPosition, b: ListPosition): number {
@@ -140,11 +125,10 @@ function parseCursor(cursor: string): ListPosition {
   try {
     const ascii = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
     const position: unknown = JSON.parse(decodeURIComponent(ascii));
-    if (Array.isArray(position) && position.length === 3) {
-      const [uri, id, orgId] = position as unknown[];
-      if (typeof uri === "string" && typeof id === "string" && typeof orgId === "string") {
-        return { uri, id, orgId };
-      }
+    const isText = (part: unknown): part is string => typeof part === "string";
+    if (Array.isArray(position) && position.length === 3 && position.every(isText)) {
+      const [uri = "", id = "", orgId = ""] = position;
+      return { uri, id, orgId };
     }
   } catch {
     // Not base64, not percent-encoded or not JSON.

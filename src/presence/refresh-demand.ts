@@ -52,8 +52,7 @@ export interface ScannedStore {
 /** A scan visits every person, so it is too expensive for each request. */
 const SCAN_INTERVAL_MS = 1_000;
 const MAX_CANDIDATES = 16;
-const WATCHED = 1;
-const NEWLY_WATCHED = 2;
+const NEWLY_WATCHED_SCORE = Number.MAX_VALUE;
 
 export const NO_DEMAND: RefreshDemand = {
   pageWeights: new Float64Array(0),
@@ -70,10 +69,10 @@ export class RefreshDemandScanner {
   readonly #clock: Clock;
   readonly #store: ScannedStore;
   readonly #forEachWatched: (visit: (slot: number) => void) => void;
-  #marks = new Uint8Array(0);
-  #lastDemand = NO_DEMAND;
+  #demand = NO_DEMAND;
   #scannedAt = Number.NEGATIVE_INFINITY;
-  #scannedPages = -1;
+  /** By slot: 1 for a person who was watched in the latest scan, but not newly. */
+  #settled = new Uint8Array(0);
 
   constructor(
     clock: Clock,
@@ -88,99 +87,80 @@ export class RefreshDemandScanner {
   /** See `PolledRoster.refreshDemand`. */
   currentDemand(pages: number, freshMs: number): RefreshDemand {
     const now = this.#clock.elapsed();
-    if (now - this.#scannedAt < SCAN_INTERVAL_MS && pages === this.#scannedPages) {
-      return this.#lastDemand;
+    const isRecent = now - this.#scannedAt < SCAN_INTERVAL_MS;
+    if (!isRecent || pages !== this.#demand.pageWeights.length) {
+      this.#scannedAt = now;
+      this.#demand = this.#scan(now, pages, freshMs);
     }
-    this.#scannedAt = now;
-    this.#scannedPages = pages;
-    this.#lastDemand = this.#scan(now, pages, freshMs);
-    return this.#lastDemand;
+    return this.#demand;
   }
 
   #scan(now: number, pages: number, freshMs: number): RefreshDemand {
     const store = this.#store;
-    // Polling compares times of observation with its own, which are monotonic.
-    const suspendedMs = now - this.#clock.monotonic();
-    const previousMarks = this.#marks;
-    const marks = new Uint8Array(store.slotLimit);
+    const settled = new Uint8Array(store.slotLimit);
     const pageWeights = new Float64Array(pages);
     const pageNewlyWatched = new Uint32Array(pages);
-    const lookupCandidates = new TopCandidates(now);
-    const notOnAnyPage = new TopCandidates(now);
+    const candidates: ScoredSlot[] = [];
+    const notOnAnyPage: ScoredSlot[] = [];
     let persons = 0;
     let newlyWatched = 0;
     let sum = 0;
     let roots = 0;
     this.#forEachWatched((slot) => {
-      const observedAt = store.observedElapsedOf(slot);
-      const mark = previousMarks[slot] ?? 0;
-      const isNewlyWatched =
-        now - observedAt > freshMs && (mark === 0 || (mark & NEWLY_WATCHED) !== 0);
+      const age = now - store.observedElapsedOf(slot);
+      const isNewlyWatched = age > freshMs && this.#settled[slot] !== 1;
       const weight = refreshWeight(store.changeRateOf(slot));
+      // This refreshes each person in proportion to the square root of the weight.
+      const score = isNewlyWatched ? NEWLY_WATCHED_SCORE : weight * age * age;
       const page = store.pageOf(slot) - 1;
-      marks[slot] = isNewlyWatched ? WATCHED | NEWLY_WATCHED : WATCHED;
       persons += 1;
       sum += weight;
       roots += Math.sqrt(weight);
       if (isNewlyWatched) newlyWatched += 1;
-      lookupCandidates.add(slot, weight, observedAt, isNewlyWatched);
-      if (page < 0 || page >= pages) notOnAnyPage.add(slot, weight, observedAt, isNewlyWatched);
+      else settled[slot] = 1;
+      addIfAmongBest(candidates, slot, score);
+      if (page < 0 || page >= pages) addIfAmongBest(notOnAnyPage, slot, score);
       else {
         pageWeights[page] = (pageWeights[page] ?? 0) + weight;
         if (isNewlyWatched) pageNewlyWatched[page] = (pageNewlyWatched[page] ?? 0) + 1;
       }
     });
-    this.#marks = marks;
+    this.#settled = settled;
     return {
       pageWeights,
       pageNewlyWatched,
       persons,
       newlyWatched,
       effectivePersons: sum === 0 ? 0 : (roots * roots) / sum,
-      lookupCandidates: lookupCandidates.toCandidates(store, suspendedMs),
-      notOnAnyPage: notOnAnyPage.toCandidates(store, suspendedMs),
+      lookupCandidates: this.#toLookupCandidates(candidates, now),
+      notOnAnyPage: this.#toLookupCandidates(notOnAnyPage, now),
     };
+  }
+
+  #toLookupCandidates(slots: readonly ScoredSlot[], now: number): readonly LookupCandidate[] {
+    const store = this.#store;
+    // Polling compares times of observation with its own, which are monotonic.
+    const suspendedMs = now - this.#clock.monotonic();
+    return slots.flatMap(({ slot, score }) => {
+      const [address] = store.addressesOf(slot);
+      if (address === undefined) return [];
+      const weight = refreshWeight(store.changeRateOf(slot));
+      const observedAt = store.observedElapsedOf(slot) - suspendedMs;
+      return [{ address, weight, observedAt, isNewlyWatched: score === NEWLY_WATCHED_SCORE }];
+    });
   }
 }
 
 interface ScoredSlot {
   readonly slot: number;
-  readonly weight: number;
-  readonly observedAt: number;
-  readonly isNewlyWatched: boolean;
   readonly score: number;
 }
 
-/**
- * Keeps the best few of many: newly watched persons first, then by weight × age², which refreshes
- * each in proportion to the square root of the weight.
- */
-class TopCandidates {
-  readonly #now: number;
-  readonly #slots: ScoredSlot[] = [];
-
-  constructor(now: number) {
-    this.#now = now;
-  }
-
-  add(slot: number, weight: number, observedAt: number, isNewlyWatched: boolean): void {
-    const age = this.#now - observedAt;
-    const score = isNewlyWatched ? Number.MAX_VALUE : weight * age * age;
-    const worst = this.#slots.at(-1);
-    if (worst !== undefined && this.#slots.length === MAX_CANDIDATES && worst.score >= score) {
-      return;
-    }
-    let index = this.#slots.length;
-    while (index > 0 && (this.#slots[index - 1]?.score ?? 0) < score) index -= 1;
-    this.#slots.splice(index, 0, { slot, weight, observedAt, isNewlyWatched, score });
-    if (this.#slots.length > MAX_CANDIDATES) this.#slots.pop();
-  }
-
-  toCandidates(store: ScannedStore, suspendedMs: number): readonly LookupCandidate[] {
-    return this.#slots.flatMap(({ slot, weight, observedAt, isNewlyWatched }) => {
-      const [address] = store.addressesOf(slot);
-      if (address === undefined) return [];
-      return [{ address, weight, observedAt: observedAt - suspendedMs, isNewlyWatched }];
-    });
-  }
+/** Keeps the slots with the highest scores, in order. */
+function addIfAmongBest(best: ScoredSlot[], slot: number, score: number): void {
+  if (best.length === MAX_CANDIDATES && (best.at(-1)?.score ?? 0) >= score) return;
+  let index = best.length;
+  while (index > 0 && (best[index - 1]?.score ?? 0) < score) index -= 1;
+  best.splice(index, 0, { slot, score });
+  if (best.length > MAX_CANDIDATES) best.pop();
 }

@@ -12,7 +12,6 @@ import {
   type PresenceValue,
 } from "./record.js";
 import type { PersonStore } from "./store/person-store.js";
-import type { PresenceSource, Resolution } from "./subscription-index.js";
 
 /**
  * Whether there can be presence at all: `notReady` until the settings have been read, `disabled`
@@ -28,18 +27,22 @@ const VALUE_BY_CONDITION = {
   polling: null,
 } as const;
 
-export interface Match extends Resolution {
-  readonly person: { readonly store: PersonStore; readonly slot: number } | null;
+/** The presence of an address at one moment, and the person who has it. */
+export interface Match {
+  readonly value: PresenceValue;
+  readonly webexStatus: string | null;
+  /** Null if nobody has the address. */
+  readonly store: PersonStore | null;
+  /** The person's slot in `store`. */
+  readonly slot: number;
 }
 
 /**
  * Resolves addresses to presence; reasons take precedence as docs/protocol.md says. `now` is
  * `Clock.elapsed()`; callers read it once for many addresses.
  */
-export class Resolver implements PresenceSource<Match> {
-  /**
-   * In order of authorization: if two organizations have an address, the first takes precedence.
-   */
+export class Resolver {
+  /** In order of authorization: if two have an address, the first takes precedence. */
   stores: readonly PersonStore[] = [];
   readonly #clock: Clock;
   #condition: PresenceCondition = "notReady";
@@ -66,16 +69,17 @@ export class Resolver implements PresenceSource<Match> {
     return this.resolveUnmatched(address, now);
   }
 
+  /** Resolves the address as one that nobody has. */
   resolveUnmatched(address: string, now: number): Match {
-    const value =
-      VALUE_BY_CONDITION[this.#condition] ??
-      (this.#hasAnswer(address, now) ? NOT_FOUND : NOT_READY);
-    return { value, webexStatus: null, isMatched: false, person: null };
+    const isAnswered =
+      this.stores.length > 0 && this.stores.every((store) => store.hasAnswerFor(address, now));
+    const value = VALUE_BY_CONDITION[this.#condition] ?? (isAnswered ? NOT_FOUND : NOT_READY);
+    return { value, webexStatus: null, store: null, slot: -1 };
   }
 
-  isListUri(uri: string, address: string, { person }: Match): boolean {
-    if (person === null) return false;
-    if (person.store.uriOf(person.slot) === uri) return true;
+  /** Returns whether lists name a person by this URI; `match` is that of its address. */
+  isListUri(uri: string, address: string, match: Match): boolean {
+    if (match.store?.uriOf(match.slot) === uri) return true;
     return this.stores.some((store) => store.isListUri(uri, address));
   }
 
@@ -90,7 +94,7 @@ export class Resolver implements PresenceSource<Match> {
 
   matchOf(store: PersonStore, slot: number, now: number): Match {
     const value = this.presenceOf(store, slot, now);
-    return { value, webexStatus: store.statusOf(slot), isMatched: true, person: { store, slot } };
+    return { value, webexStatus: store.statusOf(slot), store, slot };
   }
 
   presenceOf(store: PersonStore, slot: number, now: number): PresenceValue {
@@ -102,10 +106,8 @@ export class Resolver implements PresenceSource<Match> {
   }
 
   toRecord(uri: string, match: Match): PresenceRecord {
-    const { value, person } = match;
+    const { value, store, slot } = match;
     const since = this.#sinceOf(match);
-    const store = person?.store;
-    const slot = person?.slot ?? 0;
     return {
       uri,
       state: value.state,
@@ -118,30 +120,19 @@ export class Resolver implements PresenceSource<Match> {
       orgId: store?.orgId ?? null,
       lastActivity: store?.lastActivityOf(slot) ?? null,
       since: since === null ? null : formatIsoTime(since),
-      observedAt: store === undefined ? null : formatIsoTime(store.observedWallOf(slot)),
+      observedAt: store === null ? null : formatIsoTime(store.observedWallOf(slot)),
     };
   }
 
   invalidRecord(uri: string): PresenceRecord {
-    return this.toRecord(uri, {
-      value: INVALID_URI,
-      webexStatus: null,
-      isMatched: false,
-      person: null,
-    });
-  }
-
-  /** Returns whether every organization has answered that the address matches nobody. */
-  #hasAnswer(address: string, now: number): boolean {
-    return this.stores.length > 0 && this.stores.every((store) => store.hasAnswerFor(address, now));
+    return this.toRecord(uri, { value: INVALID_URI, webexStatus: null, store: null, slot: -1 });
   }
 
   /** Wall-clock milliseconds, or null: when an address began to match nobody is not recorded. */
-  #sinceOf({ value, person }: Match): number | null {
+  #sinceOf({ value, store, slot }: Match): number | null {
     if (value === INVALID_URI) return null;
     if (this.#condition !== "polling") return this.#conditionSince;
-    if (person === null) return null;
-    const { store, slot } = person;
+    if (store === null) return null;
     if (value === BLOCKED) return store.blockedSince;
     if (value === STALE) return store.observedWallOf(slot) + store.staleAfterMs;
     return store.sinceOf(slot);

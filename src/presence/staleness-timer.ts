@@ -1,7 +1,7 @@
 import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import { NOT_FOUND } from "./record.js";
-import type { Match, Resolver } from "./resolver.js";
+import type { Resolver } from "./resolver.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
 
 /**
@@ -17,7 +17,7 @@ const MAX_SLEEP_MS = 5_000;
 export class StalenessTimer {
   readonly #clock: Clock;
   readonly #resolver: Resolver;
-  readonly #subscriptions: SubscriptionIndex<Match>;
+  readonly #subscriptions: SubscriptionIndex;
   readonly #onChanged: () => void;
   #cancelTimer: Disposer | null = null;
   /** When the next record may become stale; infinity if none will. */
@@ -30,7 +30,7 @@ export class StalenessTimer {
   constructor(
     clock: Clock,
     resolver: Resolver,
-    subscriptions: SubscriptionIndex<Match>,
+    subscriptions: SubscriptionIndex,
     onChanged: () => void,
   ) {
     this.#clock = clock;
@@ -71,18 +71,22 @@ export class StalenessTimer {
     if (this.#cancelTimer !== null || due === Number.POSITIVE_INFINITY) return;
     // At its due time itself, a record is still fresh and an answer still valid.
     const delayMs = Math.min(Math.max(0, due - now) + 1, MAX_SLEEP_MS);
-    this.#cancelTimer = this.#clock.schedule(delayMs, () => {
-      this.#cancelTimer = null;
-      this.#check();
-    });
+    this.#cancelTimer = this.#clock.schedule(delayMs, () => this.#check());
   }
 
   #check(): void {
+    this.#cancelTimer = null;
     const now = this.#clock.elapsed();
     const isStaleDue = now > this.#staleDue;
     const isExpiryDue = now > this.#expiryDue;
     if (isStaleDue) this.#reportStale(now);
-    if (isExpiryDue) this.#reportExpired(now);
+    if (isExpiryDue) {
+      const { stores } = this.#resolver;
+      if (!stores.every((store) => store.hasSweepAnswer(now))) {
+        this.#subscriptions.markLastNotified(NOT_FOUND);
+      }
+      this.#expiryDue = this.#nextExpiry(now);
+    }
     this.#schedule(now);
     if (isStaleDue || isExpiryDue) this.#onChanged();
   }
@@ -96,18 +100,7 @@ export class StalenessTimer {
     this.#staleDue = Math.min(...oldest) + staleAfterMs;
   }
 
-  #reportExpired(now: number): void {
-    if (!this.#resolver.stores.every((store) => store.hasSweepAnswer(now))) {
-      this.#subscriptions.markLastNotified(NOT_FOUND);
-    }
-    this.#expiryDue = this.#nextExpiry(now);
-  }
-
   #nextExpiry(now: number): number {
-    return Math.min(
-      ...this.#resolver.stores.map(
-        (store) => store.nextAnswerExpiry(now) ?? Number.POSITIVE_INFINITY,
-      ),
-    );
+    return Math.min(...this.#resolver.stores.map((store) => store.nextAnswerExpiry(now)));
   }
 }

@@ -1,28 +1,12 @@
 import { Fault } from "../faults/fault.js";
 import type { ChangeBatch } from "./presence-service.js";
 import { NOT_FOUND, type PresenceRecord, type PresenceValue } from "./record.js";
+import type { Match, Resolver } from "./resolver.js";
 
 const MAX_SUBSCRIPTIONS = 1000;
 
-/** The presence of an address at one moment. */
-export interface Resolution {
-  readonly value: PresenceValue;
-  readonly webexStatus: string | null;
-  /** Whether a person has the address. */
-  readonly isMatched: boolean;
-}
-
-export interface PresenceSource<R extends Resolution> {
-  resolve(address: string, now: number): R;
-  /** Resolves the address as one that nobody has. */
-  resolveUnmatched(address: string, now: number): R;
-  /** Returns whether lists name a person by this URI; `resolution` is that of its address. */
-  isListUri(uri: string, address: string, resolution: R): boolean;
-  toRecord(uri: string, resolution: R): PresenceRecord;
-}
-
 /** One live `presence/subscribe`. */
-export interface Subscription {
+interface Subscription {
   readonly id: string;
   /** Rises with each subscription. */
   readonly rank: number;
@@ -42,7 +26,7 @@ interface WatchedUri {
   lastNotifiedStatus: string | null;
   isDirty: boolean;
   /** The next spelling of the same address. */
-  next: WatchedUri | null;
+  next: WatchedUri | undefined;
 }
 
 /**
@@ -51,8 +35,8 @@ interface WatchedUri {
  * if nobody drains, somebody who changed twice is reported once, and somebody who changed back not
  * at all.
  */
-export class SubscriptionIndex<R extends Resolution> {
-  readonly #source: PresenceSource<R>;
+export class SubscriptionIndex {
+  readonly #resolver: Resolver;
   readonly #sets = new SubscriberSets();
   /** By address: a linked list of its spellings. */
   readonly #spellings = new Map<string, WatchedUri>();
@@ -61,8 +45,8 @@ export class SubscriptionIndex<R extends Resolution> {
   #lastRank = 0;
   #version = 0;
 
-  constructor(source: PresenceSource<R>) {
-    this.#source = source;
+  constructor(resolver: Resolver) {
+    this.#resolver = resolver;
   }
 
   /** Rises when other addresses may be watched. */
@@ -71,7 +55,7 @@ export class SubscriptionIndex<R extends Resolution> {
   }
 
   get hasChanges(): boolean {
-    return this.#sets.hasDirty;
+    return this.#sets.dirty.size > 0;
   }
 
   get hasAllSubscription(): boolean {
@@ -87,8 +71,7 @@ export class SubscriptionIndex<R extends Resolution> {
         { hint: "Unsubscribe those that are no longer needed." },
       );
     }
-    this.#lastRank += 1;
-    const rank = this.#lastRank;
+    const rank = (this.#lastRank += 1);
     const subscription = { id: `s${rank}`, rank, isAll, addresses: [] };
     this.#subscriptions.set(subscription.id, subscription);
     if (isAll) this.#allSubscriptions = [...this.#allSubscriptions, subscription];
@@ -96,24 +79,22 @@ export class SubscriptionIndex<R extends Resolution> {
     return subscription;
   }
 
-  /**
-   * Adds a URI to the latest subscription, once for each spelling; `resolution` is its first state.
-   */
-  add(subscription: Subscription, uri: string, address: string, resolution: R): void {
+  /** Adds a URI to the latest subscription, once for each spelling; `match` is its first state. */
+  add(subscription: Subscription, uri: string, address: string, match: Match): void {
     if (!subscription.isAll) subscription.addresses.push(address);
-    for (let watched = this.#first(address); watched !== null; watched = watched.next) {
-      if (watched.uri !== uri || !isUpToDate(watched, resolution)) continue;
+    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
+      if (watched.uri !== uri || !isUpToDate(watched, match)) continue;
       this.#move(watched, this.#sets.extend(watched.subscribers, subscription));
       return;
     }
-    const { value, webexStatus } = resolution;
+    const { value, webexStatus } = match;
     this.#insert(uri, address, this.#sets.extend(null, subscription), value, webexStatus);
   }
 
   /** Adds a URI that lists now name a person by to the subscriptions that cover everybody. */
   addToAll(uri: string, address: string): void {
     let members = this.#allSubscriptions;
-    for (let watched = this.#first(address); watched !== null; watched = watched.next) {
+    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
       const { subscribers } = watched;
       if (watched.uri !== uri) continue;
       members = members.filter((member) => !subscribers.members.includes(member));
@@ -134,14 +115,14 @@ export class SubscriptionIndex<R extends Resolution> {
     const reduced = new Map<SubscriberSet, SubscriberSet | null>();
     const { isAll, addresses } = subscription;
     for (const address of isAll ? [...this.#spellings.keys()] : addresses) {
-      for (let watched = this.#first(address); watched !== null; watched = watched.next) {
+      for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
         this.#unsubscribe(watched, [subscription], reduced);
       }
     }
   }
 
   markChanged(address: string): void {
-    for (let watched = this.#first(address); watched !== null; watched = watched.next) {
+    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
       this.#sets.markDirty(watched);
     }
   }
@@ -153,7 +134,7 @@ export class SubscriptionIndex<R extends Resolution> {
   /** Marks the URIs whose subscribers were last notified of this value. */
   markLastNotified(value: PresenceValue): void {
     for (const first of this.#spellings.values()) {
-      for (let watched: WatchedUri | null = first; watched !== null; watched = watched.next) {
+      for (let watched: WatchedUri | undefined = first; watched; watched = watched.next) {
         if (watched.lastNotifiedValue === value) this.#sets.markDirty(watched);
       }
     }
@@ -166,7 +147,7 @@ export class SubscriptionIndex<R extends Resolution> {
 
   /** Returns whether a live subscription names the address. */
   isSubscribed(address: string): boolean {
-    for (let watched = this.#first(address); watched !== null; watched = watched.next) {
+    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
       if (watched.subscribers.includesNamed) return true;
     }
     return false;
@@ -174,7 +155,7 @@ export class SubscriptionIndex<R extends Resolution> {
 
   /** Returns up to `max` changes that concern the same subscriptions, or null if there are none. */
   drain(max: number, now: number): ChangeBatch | null {
-    for (const subscribers of this.#sets.dirtySets) {
+    for (const subscribers of this.#sets.dirty) {
       const changes: PresenceRecord[] = [];
       for (const watched of subscribers.dirtyUris) {
         this.#sets.clearDirty(watched);
@@ -189,26 +170,26 @@ export class SubscriptionIndex<R extends Resolution> {
 
   #drainUri(watched: WatchedUri, now: number): PresenceRecord | null {
     const { address, uri, subscribers } = watched;
-    let resolution = this.#source.resolve(address, now);
-    if (subscribers.includesAll && !this.#source.isListUri(uri, address, resolution)) {
+    let match = this.#resolver.resolve(address, now);
+    if (subscribers.includesAll && !this.#resolver.isListUri(uri, address, match)) {
       // A person may have the address, but lists use another URI for that person. It concerns the
       // subscriptions that name the address; those that cover everybody have the list's URI.
       if (subscribers.includesNamed) {
         this.#split(watched);
         return null;
       }
-      resolution = this.#source.resolveUnmatched(address, now);
+      match = this.#resolver.resolveUnmatched(address, now);
     }
-    const isUnannounced = watched.lastNotifiedValue === null && !resolution.isMatched;
+    const isUnannounced = watched.lastNotifiedValue === null && match.store === null;
     let change: PresenceRecord | null = null;
-    if (!isUnannounced && !isUpToDate(watched, resolution)) {
-      watched.lastNotifiedValue = resolution.value;
-      watched.lastNotifiedStatus = resolution.webexStatus;
-      change = this.#source.toRecord(uri, resolution);
-      this.#mergeEqual(watched);
+    if (!isUnannounced && !isUpToDate(watched, match)) {
+      watched.lastNotifiedValue = match.value;
+      watched.lastNotifiedStatus = match.webexStatus;
+      change = this.#resolver.toRecord(uri, match);
+      this.#mergeEqual(watched, match);
     }
     // Subscriptions that cover everybody are notified once that a URI has ceased to exist.
-    if (isUnannounced || (!resolution.isMatched && resolution.value === NOT_FOUND)) {
+    if (isUnannounced || (match.store === null && match.value === NOT_FOUND)) {
       this.#unsubscribe(watched, this.#allSubscriptions, new Map());
     }
     return change;
@@ -226,27 +207,16 @@ export class SubscriptionIndex<R extends Resolution> {
   }
 
   /** Reunites sets of subscribers whose latest notifications are equal again. */
-  #mergeEqual(watched: WatchedUri): void {
-    let other = this.#first(watched.address);
-    while (other !== null) {
-      const { next } = other;
-      const isEqual =
-        other !== watched &&
-        other.uri === watched.uri &&
-        !other.isDirty &&
-        other.lastNotifiedValue === watched.lastNotifiedValue &&
-        other.lastNotifiedStatus === watched.lastNotifiedStatus;
-      if (isEqual) {
-        const union = this.#sets.unite(watched.subscribers, other.subscribers);
-        this.#remove(other);
-        this.#move(watched, union);
-      }
-      other = next;
+  #mergeEqual(watched: WatchedUri, match: Match): void {
+    const { uri, address } = watched;
+    for (let other = this.#spellings.get(address); other; other = other.next) {
+      if (other === watched || other.uri !== uri || other.isDirty) continue;
+      if (!isUpToDate(other, match)) continue;
+      const members = [...watched.subscribers.members, ...other.subscribers.members];
+      const union = this.#sets.get(members.sort((a, b) => a.rank - b.rank));
+      this.#remove(other);
+      this.#move(watched, union);
     }
-  }
-
-  #first(address: string): WatchedUri | null {
-    return this.#spellings.get(address) ?? null;
   }
 
   #insert(
@@ -263,7 +233,7 @@ export class SubscriptionIndex<R extends Resolution> {
       lastNotifiedValue,
       lastNotifiedStatus,
       isDirty: false,
-      next: this.#first(address),
+      next: this.#spellings.get(address),
     };
     this.#spellings.set(address, watched);
     this.#sets.attach(subscribers, watched);
@@ -296,22 +266,20 @@ export class SubscriptionIndex<R extends Resolution> {
   #remove(watched: WatchedUri): void {
     const { address, next } = watched;
     this.#sets.detach(watched.subscribers, watched);
-    let previous = this.#first(address);
+    let previous = this.#spellings.get(address);
     if (previous === watched) {
-      if (next === null) this.#spellings.delete(address);
+      if (next === undefined) this.#spellings.delete(address);
       else this.#spellings.set(address, next);
       return;
     }
-    while (previous !== null && previous.next !== watched) previous = previous.next;
-    if (previous !== null) previous.next = next;
+    while (previous !== undefined && previous.next !== watched) previous = previous.next;
+    if (previous !== undefined) previous.next = next;
   }
 }
 
-function isUpToDate(watched: WatchedUri, resolution: Resolution): boolean {
-  return (
-    watched.lastNotifiedValue === resolution.value &&
-    watched.lastNotifiedStatus === resolution.webexStatus
-  );
+/** Returns whether the latest notification said the same as `match`. */
+function isUpToDate(watched: WatchedUri, { value, webexStatus }: Match): boolean {
+  return watched.lastNotifiedValue === value && watched.lastNotifiedStatus === webexStatus;
 }
 
 /** Subscriptions that are notified together. There is one object for each set in use. */
@@ -336,32 +304,23 @@ class SubscriberSet {
   }
 }
 
-/** Interns the sets of subscribers, and tracks which of them have dirty URIs. */
+/** The sets of subscribers in use. */
 class SubscriberSets {
+  /** The sets with dirty URIs. */
+  readonly dirty = new Set<SubscriberSet>();
   readonly #inUse = new Map<string, SubscriberSet>();
-  readonly #dirty = new Set<SubscriberSet>();
   #lastExtension: {
     readonly member: Subscription;
     readonly from: SubscriberSet | null;
     readonly to: SubscriberSet;
   } | null = null;
 
-  get dirtySets(): Iterable<SubscriberSet> {
-    return this.#dirty;
-  }
-
-  get hasDirty(): boolean {
-    return this.#dirty.size > 0;
-  }
-
   get(members: readonly Subscription[]): SubscriberSet {
     const key = members.map((member) => member.rank).join();
     return this.#inUse.get(key) ?? new SubscriberSet(key, members);
   }
 
-  /**
-   * Returns `from` with the latest subscription added. Successive URIs mostly need the same set.
-   */
+  /** Returns `from` with the latest subscription added. Successive URIs mostly need the same set. */
   extend(from: SubscriberSet | null, member: Subscription): SubscriberSet {
     const last = this.#lastExtension;
     if (last?.member === member && last.from === from && this.#inUse.get(last.to.key) === last.to) {
@@ -370,10 +329,6 @@ class SubscriberSets {
     const to = this.get(from === null ? [member] : [...from.members, member]);
     this.#lastExtension = { member, from, to };
     return to;
-  }
-
-  unite(one: SubscriberSet, other: SubscriberSet): SubscriberSet {
-    return this.get([...one.members, ...other.members].sort((a, b) => a.rank - b.rank));
   }
 
   attach(subscribers: SubscriberSet, watched: WatchedUri): void {
@@ -401,11 +356,11 @@ class SubscriberSets {
 
   #addDirty(subscribers: SubscriberSet, watched: WatchedUri): void {
     subscribers.dirtyUris.add(watched);
-    this.#dirty.add(subscribers);
+    this.dirty.add(subscribers);
   }
 
   #deleteDirty(subscribers: SubscriberSet, watched: WatchedUri): void {
     subscribers.dirtyUris.delete(watched);
-    if (subscribers.dirtyUris.size === 0) this.#dirty.delete(subscribers);
+    if (subscribers.dirtyUris.size === 0) this.dirty.delete(subscribers);
   }
 }

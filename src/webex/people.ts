@@ -1,5 +1,5 @@
 import type { HttpResponse } from "../ports/http.js";
-import type { ListedPerson, PersonSnapshot } from "../presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { findItemRanges } from "./item-ranges.js";
 import {
   isObject,

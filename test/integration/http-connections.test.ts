@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { inspect } from "node:util";
 
 import type { Http, HttpRequest, HttpResponse } from "../../src/ports/http.js";
@@ -9,13 +9,12 @@ import {
   expectUnreachable,
   faultOf,
   getRequest,
+  listenOnFreePort,
   openHttp,
 } from "../support/http-fixture.js";
 
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) =>
-    socket.closed ? resolve() : void socket.once("close", () => resolve()),
-  );
+async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
 }
 
 describe("AxiosHttp connections", () => {
@@ -45,12 +44,12 @@ describe("AxiosHttp connections", () => {
       sockets.add(socket.on("error", () => undefined));
       onConnection(socket);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const port = await listenOnFreePort(server);
     stops.push(() => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(resolve));
     });
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    return `http://127.0.0.1:${port}/`;
   }
 
   it("reuses one connection for 20 requests", async () => {

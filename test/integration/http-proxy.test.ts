@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 
 import type { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
@@ -16,6 +16,7 @@ import {
   expectUnreachable,
   faultOf,
   getRequest,
+  listenOnFreePort,
   makeCertificates,
   openHttp,
 } from "../support/http-fixture.js";
@@ -45,10 +46,8 @@ describe("AxiosHttp through a real proxy", function () {
     certificates = makeCertificates();
     secure = new TestServer((_request, response) => response.end("secure"), certificates.good);
     plain = new TestServer((_request, response) => response.end("plain"));
-    await Promise.all([secure.start(), plain.start()]);
-    resources.push(secure, plain);
-    open = await TestProxy.start();
-    resources.push(open);
+    resources.push(await secure.start(), await plain.start());
+    resources.push((open = await TestProxy.start()));
     authenticated = await TestProxy.start({ user: "presence", password: PASSWORD });
     resources.push(authenticated);
   });
@@ -114,16 +113,13 @@ describe("AxiosHttp through a real proxy", function () {
       authorizationHeaders.push(request.headers["proxy-authorization"]);
       socket.end("HTTP/1.1 503 No\r\n\r\n");
     });
-    await new Promise<void>((resolve) => recorder.listen(0, "127.0.0.1", resolve));
-    const { port } = recorder.address() as AddressInfo;
+    const port = await listenOnFreePort(recorder);
+    const proxyPassword = new Secret("p@ss:w%rd €");
     for (const [user, decoded] of [
       ["CORP%5Cus%40er", "CORP\\us@er"],
       ["100%", "100%"],
     ] as const) {
-      const route = {
-        proxy: `http://${user}@127.0.0.1:${port}`,
-        proxyPassword: new Secret("p@ss:w%rd €"),
-      };
+      const route = { proxy: `http://${user}@127.0.0.1:${port}`, proxyPassword };
       await send(plain.url("/"), route);
       await faultOf(send(secure.url("/"), route));
       const expected = `Basic ${Buffer.from(`${decoded}:p@ss:w%rd €`).toString("base64")}`;
@@ -163,9 +159,7 @@ describe("AxiosHttp through a real proxy", function () {
       // Without reading, the end of the connection goes unnoticed.
       socket.resume().end("HTTP/1.1 407 Who\r\nContent-Length: 12\r\n\r\nWho are you?");
     });
-    await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
-    const { port } = refusing.address() as AddressInfo;
-    const http = openHttp({ proxy: `http://127.0.0.1:${port}` });
+    const http = openHttp({ proxy: `http://127.0.0.1:${await listenOnFreePort(refusing)}` });
     try {
       for (const url of [plain.url("/"), secure.url("/", "localhost")]) {
         // More than the maximum number of connections of a route.
@@ -210,15 +204,13 @@ describe("AxiosHttp through a real proxy", function () {
   it("closes the connection at once when a request is cancelled before the tunnel is open", async () => {
     const silent = createTcpServer();
     const connected = new Promise<Socket>((resolve) => silent.once("connection", resolve));
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    const { port } = silent.address() as AddressInfo;
-    const http = openHttp({ proxy: `http://127.0.0.1:${port}` });
+    const http = openHttp({ proxy: `http://127.0.0.1:${await listenOnFreePort(silent)}` });
     const controller = new AbortController();
     const sending = faultOf(http.send(getRequest(secure.url("/"), { signal: controller.signal })));
     const socket = (await connected).on("error", () => undefined).resume();
     controller.abort();
     expect((await sending).code).to.equal("cancelled");
-    if (!socket.closed) await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
     await new Promise((resolve) => silent.close(resolve));
     http.close();
   });

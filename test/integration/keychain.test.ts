@@ -3,91 +3,80 @@ import { once } from "node:events";
 import { expect } from "chai";
 
 import { KeytarStore } from "../../src/platform/secret-store.js";
-import type { Keyring } from "../support/keyring-fixture.js";
-import { KEYRING_TOOLS, startKeyring } from "../support/keyring-fixture.js";
+import { faultOf } from "../support/http-fixture.js";
+import { KEYRING_TOOLS, type Keyring, startKeyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/require-tool.js";
 
-const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => "no fault",
-    (e: unknown) => (e as { code: unknown }).code,
-  );
+const codeOf = async (call: Promise<unknown>): Promise<string> => (await faultOf(call)).code;
 
 describe("KeytarStore on a real keyring", function () {
   this.timeout(60_000);
-  let keyring: Keyring | null = null;
-  const requireKeyring = (): Keyring => {
-    if (keyring === null) throw new Error("No keyring.");
-    return keyring;
-  };
+  let keyring: Keyring;
   const open = (): KeytarStore =>
-    new KeytarStore({ account: "svc", platform: "linux", environment: requireKeyring().env });
+    new KeytarStore({ account: "svc", platform: "linux", environment: keyring.env });
 
   before(function () {
-    for (const [tool, debianPackage] of [
-      ...KEYRING_TOOLS,
-      ["secret-tool", "libsecret-tools"] as const,
-    ])
-      requireTool(this, tool, debianPackage);
+    const tools = [...KEYRING_TOOLS, ["secret-tool", "libsecret-tools"]] as const;
+    for (const [tool, debianPackage] of tools) requireTool(this, tool, debianPackage);
   });
   beforeEach(async () => {
     keyring = await startKeyring();
   });
-  afterEach(() => keyring?.stop());
+  afterEach(() => keyring.stop());
 
   it("saves a value where secret-tool finds it, and splits one of 10 KB", async () => {
     const store = open();
     await store.set("client", '{"version":1}');
-    expect(await requireKeyring().lookup("client")).to.equal('{"version":1}');
+    expect(await keyring.lookup("client")).to.equal('{"version":1}');
     const value = JSON.stringify({ version: 1, text: "𝄞".repeat(2_560) });
     await store.set("grant:o", value);
-    expect(await requireKeyring().lookup("grant:o")).to.match(/^split:a:\d+:/);
+    expect(await keyring.lookup("grant:o")).to.match(/^split:a:\d+:/);
     expect(await open().get("grant:o")).to.equal(value);
     await store.delete("grant:o");
-    expect(await requireKeyring().lookup("grant:o#a.0")).to.equal(null);
-    expect(await requireKeyring().lookup(`probe:${process.pid}`)).to.equal(null);
+    expect(await keyring.lookup("grant:o#a.0")).to.equal(null);
+    expect(await keyring.lookup(`probe:${process.pid}`)).to.equal(null);
   });
 
   it("reports a locked keyring, and recovers when it is unlocked", async () => {
     const store = open();
     await store.set("client", "x");
-    await requireKeyring().lock();
+    await keyring.lock();
     expect(await codeOf(store.get("client"))).to.equal("keychainLocked");
     expect(await codeOf(store.set("client", "y"))).to.equal("keychainLocked");
     expect(await codeOf(store.delete("client"))).to.equal("keychainLocked");
-    await requireKeyring().unlock();
+    await keyring.unlock();
     expect(await store.get("client")).to.equal("x");
   });
 
   it("times out on a frozen keyring after 3 s, and recovers", async () => {
     const store = open();
     await store.set("client", "x");
-    requireKeyring().freeze();
+    keyring.freeze();
     const started = Date.now();
     expect(await codeOf(store.get("client"))).to.equal("keychainUnavailable");
     expect(Date.now() - started).to.be.within(2_900, 4_500);
-    requireKeyring().unfreeze();
+    keyring.unfreeze();
     expect(await store.get("client")).to.equal("x");
   });
 
   it("reconnects after the daemon was restarted", async () => {
     const store = open();
     await store.set("client", "x");
-    await requireKeyring().stopDaemon();
+    await keyring.stopDaemon();
     expect(await codeOf(store.get("client"))).to.equal("keychainUnavailable");
-    await requireKeyring().startDaemon();
+    await keyring.startDaemon();
     expect(await store.get("client")).to.equal("x");
-    await requireKeyring().unlock();
+    await keyring.unlock();
     expect(await store.get("client")).to.equal("x");
   });
 
   it("reports a missing bus, and recovers when it is back", async () => {
     const store = open();
     await store.set("client", "x");
-    await requireKeyring().stopBus();
+    await keyring.stopBus();
     expect(await codeOf(store.get("client"))).to.equal("keychainUnavailable");
-    await requireKeyring().startBus();
-    await requireKeyring().unlock();
+    await keyring.startBus();
+    await keyring.unlock();
     expect(await store.get("client")).to.equal("x");
   });
 
@@ -96,23 +85,19 @@ describe("KeytarStore on a real keyring", function () {
       const store = new KeytarStore({ account: "svc", platform: "linux" });
       for (let i = 0; i < 10; i += 1) if ((await store.get("absent:" + i)) !== null) process.exit(1);
     `);
-    const codes = await Promise.all([
-      runScript(script, requireKeyring().env),
-      runScript(script, requireKeyring().env),
-      runScript(script, requireKeyring().env),
-    ]);
+    const codes = await Promise.all([1, 2, 3].map(() => runScript(script, keyring.env)));
     expect(codes).to.deep.equal([0, 0, 0]);
   });
 
   it("lets the process end while a keyring is frozen", async () => {
-    requireKeyring().freeze();
+    keyring.freeze();
     const script = storeScript(`
       const store = new KeytarStore({ account: "svc", platform: "linux" });
       void store.get("client").catch(() => undefined);
       setTimeout(() => process.exit(7), 300);
     `);
     const started = Date.now();
-    expect(await runScript(script, requireKeyring().env)).to.equal(7);
+    expect(await runScript(script, keyring.env)).to.equal(7);
     expect(Date.now() - started).to.be.below(3_000);
   });
 
@@ -122,7 +107,7 @@ describe("KeytarStore on a real keyring", function () {
       await store.set("grant:o", "v".repeat(6000));
       if ((await store.get("grant:o")) !== "v".repeat(6000) || (await store.get("absent")) !== null) process.exit(1);
     `);
-    expect(await runScript(script, requireKeyring().env)).to.equal(0);
+    expect(await runScript(script, keyring.env)).to.equal(0);
     expect(await open().get("grant:o")).to.equal("v".repeat(6000));
   });
 
@@ -131,7 +116,7 @@ describe("KeytarStore on a real keyring", function () {
       `await new KeytarStore({ account: "svc", platform: "linux" }).set("client", "x");`,
     );
     const started = Date.now();
-    expect(await runScript(script, requireKeyring().env)).to.equal(0);
+    expect(await runScript(script, keyring.env)).to.equal(0);
     expect(Date.now() - started).to.be.below(4_500);
   });
 });

@@ -10,16 +10,27 @@ import { Secret } from "../../src/faults/secret.js";
 import { importers } from "../../src/platform/lazy-modules.js";
 import { makeFolder, nodeStatusFile } from "../../src/platform/status-file.js";
 import { LogFile, WinstonLog } from "../../src/platform/winston-log.js";
+import { waitUntil } from "../support/clock-fake.js";
 
 const MEGABYTE = 1024 * 1024;
 
-const discard = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() });
-const busy = (): Error => Object.assign(new Error("EMFILE"), { code: "EMFILE" });
-
-async function waitUntil(condition: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + 5_000; !condition() && performance.now() < deadline;)
-    await new Promise((resolve) => setTimeout(resolve, 10));
+interface WrittenRecord {
+  readonly level: string;
+  readonly message: string;
+  readonly i: number;
 }
+const parseLog = (content: string): WrittenRecord[] =>
+  JSON.parse(`[${content.trim().replaceAll("\n", ",")}]`) as WrittenRecord[];
+
+const collect = (onChunk: (text: string) => void): Writable =>
+  new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      onChunk(chunk.toString());
+      done();
+    },
+  });
+const discard = (): Writable => collect(() => undefined);
+const busy = (): Error => Object.assign(new Error("EMFILE"), { code: "EMFILE" });
 
 describe("log and status file on disk", function () {
   this.timeout(20_000);
@@ -30,12 +41,7 @@ describe("log and status file on disk", function () {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "ucx-log-"));
     stderrText = "";
-    stderr = new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        stderrText += chunk.toString();
-        done();
-      },
-    });
+    stderr = collect((text) => (stderrText += text));
   });
 
   const logs: WinstonLog[] = [];
@@ -57,16 +63,13 @@ describe("log and status file on disk", function () {
     log.setLevel("debug");
     log.warn("Second\nwith a line break.", { error: new Error("Bearer hidden-text") });
     await log.close(5_000);
-    const lines = (await readFile(join(folder, "made", "when needed", "worker.log"), "utf8"))
-      .trim()
-      .split("\n");
-    const records = lines.map((line) => JSON.parse(line) as { level: string; message: string });
-    expect(records.map((r) => [r.level, r.message])).to.deep.equal([
+    const content = await readFile(join(folder, "made", "when needed", "worker.log"), "utf8");
+    expect(parseLog(content).map((r) => [r.level, r.message])).to.deep.equal([
       ["info", "First."],
       ["warn", "Second\nwith a line break."],
     ]);
     expect(stderrText.trim().split("\n")).to.have.length(2);
-    expect(stderrText + lines.join()).to.not.include("hidden-text");
+    expect(stderrText + content).to.not.include("hidden-text");
   });
 
   it("keeps the latest ten files, and every record while it rotates", async () => {
@@ -83,8 +86,7 @@ describe("log and status file on disk", function () {
     for (const name of names) {
       const content = await readFile(join(folder, name), "utf8");
       expect(content.length).to.be.lessThan(10 * 1024 + 500);
-      for (const line of content.trim().split("\n"))
-        indexes.push((JSON.parse(line) as { i: number }).i);
+      indexes.push(...parseLog(content).map((record) => record.i));
     }
     indexes.sort((a, b) => a - b);
     const first = indexes[0]!;
@@ -96,14 +98,10 @@ describe("log and status file on disk", function () {
     const log = track(new WinstonLog(folder, "info", { stderr: discard() }));
     for (let i = 0; i < 250; i += 1) log.info("Record.", { i, text: "x".repeat(100_000) });
     await log.close(60_000);
-    const sizes = await Promise.all(
-      ["worker.log", "worker.1.log", "worker.2.log"].map(
-        async (name) => (await stat(join(folder, name))).size,
-      ),
-    );
-    expect(sizes[0]).to.be.lessThan(10 * MEGABYTE);
-    for (const size of sizes.slice(1))
-      expect(size).to.be.within(10 * MEGABYTE, 10 * MEGABYTE + 200_000);
+    const sizeOf = async (name: string) => (await stat(join(folder, name))).size;
+    expect(await sizeOf("worker.log")).to.be.lessThan(10 * MEGABYTE);
+    for (const name of ["worker.1.log", "worker.2.log"])
+      expect(await sizeOf(name)).to.be.within(10 * MEGABYTE, 10 * MEGABYTE + 200_000);
   }).timeout(90_000);
 
   it("loads winston again with a later record, and reports on stderr that it could not", async () => {
@@ -116,11 +114,8 @@ describe("log and status file on disk", function () {
     );
     log.info("Second.");
     await log.close(5_000);
-    const lines = (await readFile(join(folder, "worker.log"), "utf8")).trim().split("\n");
-    expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).to.deep.equal([
-      "First.",
-      "Second.",
-    ]);
+    const records = parseLog(await readFile(join(folder, "worker.log"), "utf8"));
+    expect(records.map(({ message }) => message)).to.deep.equal(["First.", "Second."]);
   });
 
   it("opens the file again later after its library could not be loaded", async () => {
@@ -175,14 +170,7 @@ describe("log and status file on disk", function () {
   it("keeps lines for 5 s while the file is being opened", async () => {
     let open: (file: Writable) => void = () => undefined;
     const written: string[] = [];
-    const collector = (): Writable =>
-      new Writable({
-        decodeStrings: false,
-        write: (chunk: string, _encoding, done) => {
-          written.push(chunk);
-          done();
-        },
-      });
+    const collector = (): Writable => collect((text) => void written.push(text));
     const clock = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       const slow = new LogFile(() => new Promise((resolve) => (open = resolve)), sinon.stub());
@@ -213,9 +201,8 @@ describe("log and status file on disk", function () {
   it("replaces the status file atomically", async () => {
     const path = join(folder, "deep", "status.json");
     const file = nodeStatusFile(path);
-    const texts = Array.from({ length: 200 }, (_, i) =>
-      JSON.stringify({ i, fill: "y".repeat(20_000) }),
-    );
+    const fill = "y".repeat(20_000);
+    const texts = Array.from({ length: 200 }, (_, i) => JSON.stringify({ i, fill }));
     const reading = new AbortController();
     const reader = (async () => {
       let seen = 0;

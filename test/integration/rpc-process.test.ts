@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -7,19 +7,20 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { createMessageConnection } from "vscode-jsonrpc/node";
 
-import { frame, parseFrames, request } from "../support/byte-host-fake.js";
+import { type WireMessage, frame, parseFrames, request } from "../support/byte-host-fake.js";
+import { waitUntil } from "../support/clock-fake.js";
 
 const WORKER = fileURLToPath(new URL("../support/rpc-worker-fixture.js", import.meta.url));
-const runProgram = promisify(spawnChild);
+const runProgram = promisify(execFile);
 
 class WorkerProcess {
   readonly process: ChildProcessWithoutNullStreams = spawn(process.execPath, [WORKER]);
   readonly exited = once(this.process, "exit") as Promise<[number | null, string | null]>;
-  #out: Buffer[] = [];
-  #err = "";
+  readonly #out: Buffer[] = [];
+  stderr = "";
 
   constructor() {
-    this.process.stderr.on("data", (chunk: Buffer) => (this.#err += chunk.toString()));
+    this.process.stderr.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.process.stdin.on("error", () => undefined);
   }
 
@@ -28,26 +29,13 @@ class WorkerProcess {
     return this;
   }
 
-  get stdout(): Buffer {
-    return Buffer.concat(this.#out);
-  }
-
-  get stderr(): string {
-    return this.#err;
+  /** The messages read so far. */
+  get messages(): WireMessage[] {
+    return parseFrames(Buffer.concat(this.#out));
   }
 
   async exitCode(): Promise<number | null> {
-    const [code] = await this.exited;
-    return code;
-  }
-
-  async untilStderr(found: (text: string) => boolean, deadlineMs: number): Promise<void> {
-    const deadline = Date.now() + deadlineMs;
-    while (!found(this.#err)) {
-      if (Date.now() > deadline)
-        throw new Error(`Not on stderr within ${deadlineMs} ms: ${this.#err.slice(-500)}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    return (await this.exited)[0];
   }
 }
 
@@ -66,7 +54,7 @@ describe("the protocol over the pipes of a process", () => {
     const worker = launch().read();
     worker.process.stdin.end(request(1, "presence/get", { uri: "a@x.example" }));
     expect(await worker.exitCode()).to.equal(0);
-    expect(parseFrames(worker.stdout).map((m) => m.id)).to.deep.equal([1]);
+    expect(worker.messages.map((m) => m.id)).to.deep.equal([1]);
     expect(worker.stderr)
       .to.contain("stray output of console")
       .and.to.contain("stray output of process.stdout");
@@ -74,22 +62,19 @@ describe("the protocol over the pipes of a process", () => {
 
   it("answers the requests before the end of stdin", async () => {
     const worker = launch().read();
-    worker.process.stdin.end(
-      Buffer.concat(
-        Array.from({ length: 500 }, (_, i) => request(i, "presence/get", { uri: "a" })),
-      ),
+    const requests = Array.from({ length: 500 }, (_, i) =>
+      request(i, "presence/get", { uri: "a" }),
     );
+    worker.process.stdin.end(Buffer.concat(requests));
     await worker.exitCode();
-    expect(parseFrames(worker.stdout)).to.have.length(500);
+    expect(worker.messages).to.have.length(500);
   });
 
   it("responds to authorization/begin before it notifies about the flow", async () => {
     const worker = launch().read();
     worker.process.stdin.write(request(1, "authorization/begin", { method: "browser" }));
-    const deadline = Date.now() + 5_000;
-    while (parseFrames(worker.stdout).length < 2 && Date.now() < deadline)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    const order = parseFrames(worker.stdout).map((message) => message.id ?? message.method);
+    await waitUntil(() => worker.messages.length >= 2);
+    const order = worker.messages.map((message) => message.id ?? message.method);
     expect(order).to.deep.equal([1, "authorization/changed"]);
   });
 
@@ -97,9 +82,8 @@ describe("the protocol over the pipes of a process", () => {
     const invalidInput = launch().read();
     invalidInput.process.stdin.write("hello\n");
     expect(await invalidInput.exitCode()).to.equal(65);
-    expect(parseFrames(invalidInput.stdout).map((m) => [m.id, m.error?.code])).to.deep.equal([
-      [null, -32700],
-    ]);
+    const replies = invalidInput.messages.map((m) => [m.id, m.error?.code]);
+    expect(replies).to.deep.equal([[null, -32700]]);
 
     const exitOnly = launch().read();
     exitOnly.process.stdin.write(frame({ jsonrpc: "2.0", method: "exit" }));
@@ -110,9 +94,7 @@ describe("the protocol over the pipes of a process", () => {
       Buffer.concat([request(1, "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })]),
     );
     expect(await afterShutdown.exitCode()).to.equal(0);
-    expect(parseFrames(afterShutdown.stdout)).to.deep.equal([
-      { jsonrpc: "2.0", id: 1, result: null },
-    ]);
+    expect(afterShutdown.messages).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
   });
 
   it("exits cleanly if the host closes its output", async () => {
@@ -130,14 +112,16 @@ describe("the protocol over the pipes of a process", () => {
       Buffer.concat([request(1, "presence/subscribe", { all: true }), request(2, "worker/poll")]),
     );
     const rss = (): number[] => [...worker.stderr.matchAll(/rss (\d+)/g)].map((m) => Number(m[1]));
-    await worker.untilStderr(() => rss().length >= 60, 30_000);
+    await waitUntil(
+      () => rss().length >= 60,
+      30_000,
+      () => worker.stderr.slice(-500),
+    );
     // Sixty rounds of ten thousand records are some 200 MB of notifications.
     expect(rss()[59]! - rss()[15]!).to.be.below(60);
     worker.read();
-    const deadline = Date.now() + 10_000;
-    while (parseFrames(worker.stdout).length < 10 && Date.now() < deadline)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    const sequences = parseFrames(worker.stdout)
+    await waitUntil(() => worker.messages.length >= 10, 10_000);
+    const sequences = worker.messages
       .filter((m) => m.method === "presence/changed")
       .map((m) => (m.params as { sequence: number }).sequence);
     expect(sequences).to.deep.equal(sequences.map((_, i) => i + 1));
@@ -180,9 +164,11 @@ describe("the protocol over the pipes of a process", () => {
       return this.skip();
     }
     this.timeout(40_000);
-    const results = JSON.parse(
-      await runProgram(python, ["test/support/pylsp-client-fixture.py", process.execPath, WORKER]),
-    ) as Record<string, { result?: Record<string, unknown>; code?: number; data?: unknown }>;
+    const args = ["test/support/pylsp-client-fixture.py", process.execPath, WORKER];
+    const results = JSON.parse((await runProgram(python, args)).stdout) as Record<
+      string,
+      { result?: Record<string, unknown>; code?: number; data?: unknown }
+    >;
     expect(results.get!.result).to.deep.include({ uri: "ü@x.example", state: "available" });
     expect(results.many).to.equal(10_000);
     expect(results.invalid).to.deep.equal({
@@ -199,16 +185,3 @@ describe("the protocol over the pipes of a process", () => {
     expect(results.exitCode).to.equal(0);
   });
 });
-
-function spawnChild(
-  command: string,
-  args: string[],
-  done: (error: Error | null, stdout: string) => void,
-): void {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let stdout = "";
-  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  child.on("close", (code) =>
-    done(code === 0 ? null : new Error(`${command} ended with ${String(code)}.`), stdout),
-  );
-}

@@ -15,17 +15,17 @@ import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { expect } from "chai";
 
 import type { Disposer } from "../../src/faults/emitter.js";
 import { DiskSettingsFile } from "../../src/platform/settings-file.js";
 import type { FileContent } from "../../src/ports/settings-file.js";
+import { waitUntil } from "../support/clock-fake.js";
 
 const DEADLINE_MS = 4000;
 const IN_FORCE_WITHIN_MS = 1000;
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface ReceivedContent {
   readonly text: string;
@@ -35,15 +35,12 @@ interface ReceivedContent {
 /** Records every content reported. */
 class ContentRecorder {
   readonly received: ReceivedContent[] = [];
-  #wake: () => void = () => undefined;
 
   readonly record = (content: FileContent): void => {
-    const text =
-      content.kind === "content"
-        ? Buffer.from(content.bytes).toString("latin1")
-        : describeContent(content);
+    let text: string = content.kind;
+    if (content.kind === "content") text = Buffer.from(content.bytes).toString("latin1");
+    else if (content.kind === "unreadable") text = `unreadable: ${content.reason}`;
     this.received.push({ text, at: performance.now() });
-    this.#wake();
   };
 
   get texts(): string[] {
@@ -51,25 +48,10 @@ class ContentRecorder {
   }
 
   async until(text: string): Promise<ReceivedContent> {
-    const deadline = performance.now() + DEADLINE_MS;
-    for (;;) {
-      const last = this.received.at(-1);
-      if (last?.text === text) return last;
-      const left = deadline - performance.now();
-      if (left <= 0)
-        throw new Error(
-          `Not reported within ${DEADLINE_MS} ms: ${JSON.stringify(text)}, but ${JSON.stringify(this.texts)}.`,
-        );
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        setTimeout(resolve, left);
-      });
-    }
+    const describe = () => `${JSON.stringify(text)}, but ${JSON.stringify(this.texts)}`;
+    await waitUntil(() => this.received.at(-1)?.text === text, DEADLINE_MS, describe);
+    return this.received.at(-1)!;
   }
-}
-
-function describeContent(content: FileContent): string {
-  return content.kind === "unreadable" ? `unreadable: ${content.reason}` : content.kind;
 }
 
 /** Long enough for a partial read to be noticed. */
@@ -145,10 +127,8 @@ describe("DiskSettingsFile", function () {
   });
 
   for (const [method, save] of Object.entries(SAVE_METHODS)) {
-    for (const [moment, settleMs] of Object.entries({
-      "right after the start": 0,
-      "after a while": 600,
-    })) {
+    const moments = { "right after the start": 0, "after a while": 600 };
+    for (const [moment, settleMs] of Object.entries(moments)) {
       it(`reports one edit within a second, saved ${moment}: ${method}`, async () => {
         await writeFile(path, OLD);
         await watch(OLD);
@@ -306,13 +286,8 @@ describe("DiskSettingsFile", function () {
         process.stdout.write(kind);
         setTimeout(dispose, 500);
       });`;
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ["--input-type=module", "-e", script, path],
-      {
-        timeout: 5000,
-      },
-    );
+    const args = ["--input-type=module", "-e", script, path];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 5000 });
     expect(stdout).to.equal("content");
     const source = await readFile(fileURLToPath(adapter), "utf8");
     expect(source).not.to.match(/^import .*chokidar/m);

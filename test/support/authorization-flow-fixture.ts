@@ -51,7 +51,9 @@ export function faultOf(
   return new Fault(code, `What ${code} means.`, { hint });
 }
 
-/** The OAuth endpoints of Webex. Each call has the next outcome; an unexpected one fails the test. */
+/**
+ * The OAuth endpoints of Webex. Each call has the next outcome; an unexpected one fails the test.
+ */
 export class OAuthFake implements OAuthApi {
   readonly exchanges: { code: string; redirectUri: string; verifier: string }[] = [];
   readonly authorizeRequests: Parameters<OAuthApi["authorizeUrl"]>[0][] = [];

@@ -69,11 +69,8 @@ export class ByteHost {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#listeners.delete(check);
-        reject(
-          new Error(
-            `Only ${this.received.length} of ${count} messages: ${Buffer.concat(this.writes).toString().slice(0, 500)}`,
-          ),
-        );
+        const bytes = Buffer.concat(this.writes).toString().slice(0, 500);
+        reject(new Error(`Only ${this.received.length} of ${count} messages: ${bytes}`));
       }, deadlineMs);
       const check = (): void => {
         if (this.received.length < count) return;
@@ -93,9 +90,9 @@ export function parseFrames(bytes: Buffer): WireMessage[] {
   while (index < bytes.length) {
     const headerEnd = bytes.indexOf("\r\n\r\n", index);
     if (headerEnd < 0) break;
-    const match = /^Content-Length: (\d+)$/.exec(bytes.toString("latin1", index, headerEnd));
-    if (match === null)
-      throw new Error(`Not a header: ${bytes.toString("latin1", index, headerEnd)}`);
+    const header = bytes.toString("latin1", index, headerEnd);
+    const match = /^Content-Length: (\d+)$/.exec(header);
+    if (match === null) throw new Error(`Not a header: ${header}`);
     const end = headerEnd + 4 + Number(match[1]);
     if (end > bytes.length) break;
     messages.push(JSON.parse(bytes.toString("utf8", headerEnd + 4, end)) as WireMessage);

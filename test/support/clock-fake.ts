@@ -110,6 +110,19 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
+/** Waits in real time until the condition holds. Throws what `describe` returns after the deadline. */
+export async function waitUntil(
+  condition: () => boolean,
+  deadlineMs = 5_000,
+  describe = (): string => String(condition),
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`Not within ${deadlineMs} ms: ${describe()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** Always the middle of the range. */
 export const NO_JITTER: Random = { random: () => 0.5 };
 

@@ -32,22 +32,13 @@ export class Keyring {
   #daemon: ChildProcess | null = null;
 
   constructor() {
-    this.env = Object.fromEntries(
-      Object.entries(process.env).filter(
-        (e): e is [string, string] =>
-          !["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL"].includes(e[0]),
-      ),
-    );
-    const folders = {
-      XDG_RUNTIME_DIR: "run",
-      XDG_DATA_HOME: "data",
-      XDG_CONFIG_HOME: "config",
-      XDG_CACHE_HOME: "cache",
-      XDG_STATE_HOME: "state",
-    };
-    for (const [name, folder] of Object.entries(folders)) {
-      this.env[name] = join(this.home, folder);
-      mkdirSync(join(this.home, folder), { mode: 0o700 });
+    this.env = { ...process.env } as Record<string, string>;
+    for (const name of ["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL"])
+      Reflect.deleteProperty(this.env, name);
+    for (const name of ["RUNTIME_DIR", "DATA_HOME", "CONFIG_HOME", "CACHE_HOME", "STATE_HOME"]) {
+      const folder = join(this.home, name);
+      this.env[`XDG_${name}`] = folder;
+      mkdirSync(folder, { mode: 0o700 });
     }
     this.env.HOME = this.home;
     this.env.DBUS_SESSION_BUS_ADDRESS = `unix:path=${join(this.home, "bus")}`;
@@ -55,14 +46,8 @@ export class Keyring {
   }
 
   async startBus(): Promise<void> {
-    this.#bus = spawn(
-      "dbus-daemon",
-      ["--nofork", "--nopidfile", `--config-file=${join(this.home, "bus.conf")}`],
-      {
-        env: this.env,
-        stdio: "ignore",
-      },
-    );
+    const args = ["--nofork", "--nopidfile", `--config-file=${join(this.home, "bus.conf")}`];
+    this.#bus = spawn("dbus-daemon", args, { env: this.env, stdio: "ignore" });
     await eventually("the bus", () =>
       this.#send("org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId"),
     );
@@ -75,14 +60,11 @@ export class Keyring {
 
   /** Starts the daemon with its login keyring unlocked; creates the keyring if there is none. */
   async startDaemon(): Promise<void> {
-    const daemon = spawn(
-      "gnome-keyring-daemon",
-      ["--unlock", "--components=secrets", "--foreground"],
-      {
-        env: this.env,
-        stdio: ["pipe", "ignore", "ignore"],
-      },
-    );
+    const args = ["--unlock", "--components=secrets", "--foreground"];
+    const daemon = spawn("gnome-keyring-daemon", args, {
+      env: this.env,
+      stdio: ["pipe", "ignore", "ignore"],
+    });
     this.#daemon = daemon;
     daemon.stdin.end(PASSWORD);
     await eventually("the unlocked keyring", async () => {
@@ -129,15 +111,9 @@ export class Keyring {
 
   /** Reads a value with another program, `secret-tool lookup`; null if there is none. */
   async lookup(account: string): Promise<string | null> {
+    const args = ["lookup", "service", "ucx-webex-presence", "account", account];
     try {
-      const { stdout } = await run(
-        "secret-tool",
-        ["lookup", "service", "ucx-webex-presence", "account", account],
-        {
-          env: this.env,
-        },
-      );
-      return stdout;
+      return (await run("secret-tool", args, { env: this.env })).stdout;
     } catch {
       return null;
     }
@@ -154,26 +130,11 @@ export class Keyring {
     return reply.includes("boolean true");
   }
 
-  async #send(
-    destination: string,
-    path: string,
-    method: string,
-    ...values: string[]
-  ): Promise<string> {
-    const { stdout } = await run(
-      "dbus-send",
-      [
-        "--session",
-        "--print-reply",
-        "--reply-timeout=2000",
-        `--dest=${destination}`,
-        path,
-        method,
-        ...values,
-      ],
-      { env: this.env },
-    );
-    return stdout;
+  /** `call`: the destination, the object's path, the method and its parameters. */
+  async #send(...[destination = "", ...call]: string[]): Promise<string> {
+    const options = ["--session", "--print-reply", "--reply-timeout=2000"];
+    const args = [...options, `--dest=${destination}`, ...call];
+    return (await run("dbus-send", args, { env: this.env })).stdout;
   }
 }
 

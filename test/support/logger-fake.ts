@@ -10,24 +10,18 @@ export interface LogRecord {
 export class RecordingLogger implements Logger {
   readonly records: LogRecord[] = [];
 
-  error(message: string, fields: LogFields = {}): void {
-    this.records.push({ level: "error", message, fields });
-  }
-
-  warn(message: string, fields: LogFields = {}): void {
-    this.records.push({ level: "warn", message, fields });
-  }
-
-  info(message: string, fields: LogFields = {}): void {
-    this.records.push({ level: "info", message, fields });
-  }
-
-  debug(message: string, fields: LogFields = {}): void {
-    this.records.push({ level: "debug", message, fields });
-  }
+  readonly error = this.#recorder("error");
+  readonly warn = this.#recorder("warn");
+  readonly info = this.#recorder("info");
+  readonly debug = this.#recorder("debug");
 
   /** All records as one text, for tests that search it. */
   get text(): string {
     return this.records.map((r) => JSON.stringify(r)).join("\n");
+  }
+
+  #recorder(level: LogLevel) {
+    return (message: string, fields: LogFields = {}): void =>
+      void this.records.push({ level, message, fields });
   }
 }

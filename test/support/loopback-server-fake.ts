@@ -37,9 +37,7 @@ export class FakeLoopback {
   readonly listen: ListenOnLoopback = async (wanted, handler) => {
     const port = wanted === 0 ? this.#nextFree++ : wanted;
     if (this.#handlers.has(port))
-      throw new Fault("redirectPortInUse", "Another program listens on the port.", {
-        data: { port },
-      });
+      throw new Fault("redirectPortInUse", "The port is taken.", { data: { port } });
     this.#handlers.set(port, handler);
     this.#streams.set(port, new Set());
     return {
@@ -77,24 +75,15 @@ export class FakeLoopback {
   ): Promise<LoopbackPage | LoopbackEventStream> {
     const handler = this.#handlers.get(port);
     if (handler === undefined) throw new Error(`Nothing listens on ${port}.`);
-    const whole = {
-      method: "GET",
-      target: "/",
-      headers: { host: `localhost:${port}` },
-      body: "",
-      ...request,
-    };
-    if (Buffer.byteLength(whole.body) > MAX_BODY_BYTES)
-      return { kind: "page", status: 413, headers: {}, body: "" };
-    try {
-      return await handler(whole);
-    } catch {
-      return {
-        kind: "page",
-        status: 500,
-        headers: {},
-        body: "Something went wrong in the worker; see its log.",
-      };
-    }
+    const headers = { host: `localhost:${port}` };
+    const whole = { method: "GET", target: "/", headers, body: "", ...request };
+    const failure = (status: number): LoopbackPage => ({
+      kind: "page",
+      status,
+      headers: {},
+      body: "The request failed.",
+    });
+    if (Buffer.byteLength(whole.body) > MAX_BODY_BYTES) return failure(413);
+    return handler(whole).catch(() => failure(500));
   }
 }

@@ -3,15 +3,16 @@ import { Emitter } from "../../src/faults/emitter.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
-import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
-import { NO_DEMAND } from "../../src/presence/refresh-demand.js";
 import type {
+  ListedPerson,
   PageResult,
+  PersonSnapshot,
   PolledRoster,
+  RefreshDemand,
   RosterEvents,
   WatchedAges,
-  RefreshDemand,
 } from "../../src/presence/polled-roster.js";
+import { NO_DEMAND } from "../../src/presence/refresh-demand.js";
 import type { Me } from "../../src/webex/people.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";
 import { FakeClock, NO_JITTER, SeededRandom } from "./clock-fake.js";

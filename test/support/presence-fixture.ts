@@ -1,7 +1,10 @@
 import { expect } from "chai";
 
-import type { ListedPerson, PersonSnapshot } from "../../src/presence/person.js";
-import type { PolledRoster } from "../../src/presence/polled-roster.js";
+import type {
+  ListedPerson,
+  PersonSnapshot,
+  PolledRoster,
+} from "../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import type { PresenceRecord } from "../../src/presence/record.js";
 import { FakeClock } from "./clock-fake.js";

@@ -1,7 +1,10 @@
+import { setTimeout as pause } from "node:timers/promises";
+
 import { expect } from "chai";
 
 import type { Disposer } from "../../src/faults/emitter.js";
 import type { FileContent, SettingsFile } from "../../src/ports/settings-file.js";
+import { waitUntil } from "./clock-fake.js";
 
 /** `makeUnreadable` puts something at the path that is not a readable file. */
 export interface SettingsFileHarness {
@@ -21,28 +24,17 @@ export function settingsFileContract(name: string, make: () => Promise<SettingsF
     this.timeout(20_000);
     let harness: SettingsFileHarness;
     let contents: string[];
-    let wake: () => void = () => undefined;
     let disposers: Disposer[];
 
     const listen = (): void => {
-      disposers.push(
-        harness.file.watch((content) => {
-          contents.push(describeContent(content));
-          wake();
-        }),
-      );
+      disposers.push(harness.file.watch((content) => contents.push(describeContent(content))));
     };
     const next = async (count: number): Promise<string[]> => {
-      const deadline = Date.now() + DEADLINE_MS;
-      while (contents.length < count && Date.now() < deadline) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          setTimeout(resolve, deadline - Date.now());
-        });
-      }
+      const describe = () => contents.join();
+      await waitUntil(() => contents.length >= count, DEADLINE_MS, describe);
       return contents;
     };
-    const silence = () => new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+    const silence = () => pause(SILENCE_MS);
 
     beforeEach(async () => {
       harness = await make();

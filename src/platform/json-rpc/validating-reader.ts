@@ -72,8 +72,9 @@ export class ValidatingReader extends AbstractMessageReader {
     if (chunks === null) return;
     this.#pausedChunks = null;
     this.#pausedBytes = 0;
+    // Before the chunks are handled, because one of them may lead to another pause.
+    this.#input.resume();
     for (const chunk of chunks) this.#onData(chunk);
-    if (!this.#isOver && !this.#isPaused()) this.#input.resume();
   }
 
   override dispose(): void {
@@ -102,10 +103,6 @@ export class ValidatingReader extends AbstractMessageReader {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#callbacks.ended(end);
-  }
-
-  #isPaused(): boolean {
-    return this.#pausedChunks !== null;
   }
 
   #handleBody(body: Buffer): void {

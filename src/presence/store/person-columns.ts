@@ -1,7 +1,7 @@
 import { normalizeAddress } from "../address.js";
-import type { PersonSnapshot } from "../person.js";
+import type { PersonSnapshot } from "../polled-roster.js";
 import { formatIsoTime } from "../record.js";
-import { INITIAL_CHANGE_RATE, updateChangeRate } from "../refresh-demand.js";
+import { INITIAL_CHANGE_RATE } from "../refresh-demand.js";
 
 // All texts of a person are packed into one string: `id NUL name NUL uri SOH address SOH address
 // SOH`. One flat string costs a fraction of six, and one native search finds an address in it.
@@ -20,14 +20,6 @@ const BEYOND_LATIN_1 = /[\u0100-\uffff]/;
 
 const INITIAL_CAPACITY = 64;
 const MAX_INTERNED = 256;
-
-/**
- * A moment by the wall clock, for display, and in elapsed milliseconds (`Clock.elapsed`), for ages.
- */
-export interface Timestamp {
-  readonly wall: number;
-  readonly elapsed: number;
-}
 
 export interface PackedPerson {
   readonly text: string;
@@ -88,7 +80,7 @@ export class PersonColumns {
   readonly #free: number[] = [];
   readonly #interned = new Map<string, string>();
 
-  /** Returns a slot whose text is yet to be set. */
+  /** Returns a slot that is in use once its text is set. */
   allocate(): number {
     const slot = this.#free.pop() ?? this.slotLimit++;
     if (slot >= this.since.length) this.#grow();
@@ -115,31 +107,19 @@ export class PersonColumns {
     this.personCount -= 1;
   }
 
-  setText(slot: number, packed: PackedPerson): void {
-    this.text[slot] = packed.text;
-    this.setWideName(slot, packed);
-  }
-
-  /** Separate from `setText`, because the text stays equal if one wide name replaces another. */
-  setWideName(slot: number, packed: PackedPerson): void {
-    if (packed.wideName !== null) this.#wideNames.set(slot, packed.wideName);
+  /** Call it even if the text stays equal, as it does if one wide name replaces another. */
+  setWideName(slot: number, wideName: string | null): void {
+    if (wideName !== null) this.#wideNames.set(slot, wideName);
     else if (this.#wideNames.size > 0) this.#wideNames.delete(slot);
   }
 
   setStatus(slot: number, status: string | null): void {
-    this.status[slot] = status === null ? null : this.#intern(status);
-  }
-
-  /** Records another observation of a known person. Call it before `setObserved`. */
-  updateChangeRate(slot: number, at: Timestamp, changed: boolean): void {
-    const elapsedMs = at.elapsed - (this.observedElapsed[slot] ?? at.elapsed);
-    const rate = this.changeRate[slot] ?? INITIAL_CHANGE_RATE;
-    this.changeRate[slot] = updateChangeRate(rate, elapsedMs, changed);
-  }
-
-  setObserved(slot: number, at: Timestamp): void {
-    this.observedWall[slot] = at.wall;
-    this.observedElapsed[slot] = at.elapsed;
+    if (status !== null && !this.#interned.has(status)) {
+      // A service that sends a new status for each person must not fill the memory.
+      if (this.#interned.size >= MAX_INTERNED) this.#interned.clear();
+      this.#interned.set(status, status);
+    }
+    this.status[slot] = status === null ? null : (this.#interned.get(status) ?? status);
   }
 
   /** Stores a number where it reproduces the text exactly, and the text otherwise. */
@@ -157,27 +137,26 @@ export class PersonColumns {
   }
 
   idOf(slot: number): string {
-    const text = this.textOf(slot);
+    const text = this.text[slot] ?? "";
     const stored = text.slice(0, text.indexOf(FIELD_END));
     return stored.startsWith(SHORT_ID) ? ID_PREFIX + stored.slice(1) : stored;
   }
 
   hasIdKey(slot: number, key: string): boolean {
-    const text = this.textOf(slot);
+    const text = this.text[slot] ?? "";
     return text.charCodeAt(key.length) === 0 && text.startsWith(key);
   }
 
   nameOf(slot: number): string | null {
-    const text = this.textOf(slot);
+    const text = this.text[slot] ?? "";
     const start = text.indexOf(FIELD_END) + 1;
     const name = text.slice(start, text.indexOf(FIELD_END, start));
     if (name === NO_NAME) return null;
     return name === NAME_STORED_SEPARATELY ? (this.#wideNames.get(slot) ?? null) : name;
   }
 
-  /** The address under which lists name the person, verbatim. */
   uriOf(slot: number): string {
-    const text = this.textOf(slot);
+    const text = this.text[slot] ?? "";
     const start = text.indexOf(FIELD_END, text.indexOf(FIELD_END) + 1) + 1;
     const mark = text.indexOf(ADDRESS_MARK, start);
     if (mark > start) return text.slice(start, mark);
@@ -185,13 +164,13 @@ export class PersonColumns {
   }
 
   addressesOf(slot: number): readonly string[] {
-    const text = this.textOf(slot);
+    const text = this.text[slot] ?? "";
     const mark = text.indexOf(ADDRESS_MARK);
     return mark === text.length - 1 ? [] : text.slice(mark + 1, -1).split(ADDRESS_MARK);
   }
 
   hasAddress(slot: number, address: string): boolean {
-    const text = this.textOf(slot);
+    const text = this.text[slot] ?? "";
     for (let at = text.indexOf(address); at !== -1; at = text.indexOf(address, at + 1)) {
       const isMarked =
         text.charCodeAt(at - 1) === ADDRESS_MARK_CODE &&
@@ -201,19 +180,10 @@ export class PersonColumns {
     return false;
   }
 
-  textOf(slot: number): string {
-    return this.text[slot] ?? "";
-  }
-
-  /**
-   * Limited, because a service that sends a new status for each person must not fill the memory.
-   */
-  #intern(status: string): string {
-    const known = this.#interned.get(status);
-    if (known !== undefined) return known;
-    if (this.#interned.size >= MAX_INTERNED) this.#interned.clear();
-    this.#interned.set(status, status);
-    return status;
+  /** Visits the slots in use. */
+  forEachSlot(visit: (slot: number) => void): void {
+    const { text, slotLimit } = this;
+    for (let slot = 0; slot < slotLimit; slot += 1) if (text[slot] !== null) visit(slot);
   }
 
   #grow(): void {
@@ -247,7 +217,7 @@ function copyInto<A extends Float64Array | Uint32Array | Uint16Array | Uint8Arra
 function chooseListUri(person: PersonSnapshot): string {
   const { userName, sipAddresses } = person;
   if (userName !== null && normalizeAddress(userName) === userName) return userName;
-  const emails = person.emails.length > 1 ? [...person.emails].sort() : person.emails;
+  const emails = person.emails.toSorted();
   const candidates = [...(userName === null ? [] : [userName]), ...emails, ...sipAddresses];
   const address = candidates.find((candidate) => normalizeAddress(candidate) !== null);
   return stripControls(address ?? candidates[0] ?? "");
@@ -256,15 +226,11 @@ function chooseListUri(person: PersonSnapshot): string {
 /** Sorted, because Webex promises no order: the same person must give the same text. */
 function collectAddresses(person: PersonSnapshot, first: string | null): readonly string[] {
   const rest: string[] = [];
-  const add = (text: string): void => {
-    if (text === first) return;
-    const address = normalizeAddress(text);
+  for (const text of [person.userName ?? "", ...person.emails, ...person.sipAddresses]) {
+    const address = text === first ? null : normalizeAddress(text);
     if (address !== null && address !== first && !rest.includes(address)) rest.push(address);
-  };
-  if (person.userName !== null) add(person.userName);
-  person.emails.forEach(add);
-  person.sipAddresses.forEach(add);
-  if (rest.length > 1) rest.sort();
+  }
+  rest.sort();
   return first === null ? rest : [first, ...rest];
 }
 

@@ -15,12 +15,12 @@ export class PersonIndex {
     this.#columns = columns;
     this.#ids = new SlotIndex({
       has: (slot, key) => columns.hasIdKey(slot, key),
-      forEach: (visit) => this.#forEachPerson((slot) => visit(toIdKey(columns.idOf(slot)), slot)),
+      forEach: (visit) => columns.forEachSlot((slot) => visit(toIdKey(columns.idOf(slot)), slot)),
     });
     this.#addresses = new SlotIndex({
       has: (slot, address) => columns.hasAddress(slot, address),
       forEach: (visit) =>
-        this.#forEachPerson((slot) => {
+        columns.forEachSlot((slot) => {
           for (const address of columns.addressesOf(slot)) {
             if ((this.#sharedAddresses.get(address)?.[0] ?? slot) === slot) visit(address, slot);
           }
@@ -49,11 +49,12 @@ export class PersonIndex {
    * rebuilds the index from the columns.
    */
   reserve(addresses: number): void {
-    this.#ids.reserve(1);
     this.#addresses.reserve(addresses);
   }
 
+  /** Call it before the slot has a text. */
   addId(id: string, slot: number): void {
+    this.#ids.reserve(1);
     this.#ids.insert(toIdKey(id), slot);
   }
 
@@ -108,12 +109,6 @@ export class PersonIndex {
     this.#addresses.remove(address, from);
     this.#addresses.insert(address, to);
   }
-
-  #forEachPerson(visit: (slot: number) => void): void {
-    this.#columns.text.forEach((text, slot) => {
-      if (text !== null) visit(slot);
-    });
-  }
 }
 
 // An entry of the hash table is 32 bits: the slot plus 2 in the low 22, and above them 10 bits of
@@ -126,7 +121,7 @@ const FIRST_SLOT = 2;
 const MAX_LOAD = 0.75;
 const MIN_CAPACITY = 64;
 
-export interface SlotKeys {
+interface SlotKeys {
   /** Returns whether `key` is a key of the slot. */
   has(slot: number, key: string): boolean;
   /** Visits every key that belongs in the index, to rebuild it. */

@@ -1,16 +1,23 @@
 import type { Clock } from "../../ports/clock.js";
 import { RecentAddresses } from "../address.js";
-import type { ListedPerson, PersonSnapshot } from "../person.js";
-import type { PageResult } from "../polled-roster.js";
+import type { ListedPerson, PageResult, PersonSnapshot } from "../polled-roster.js";
 import { mapWebexStatus } from "../record.js";
-import { packPerson, PersonColumns, type PackedPerson, type Timestamp } from "./person-columns.js";
+import { updateChangeRate } from "../refresh-demand.js";
+import { packPerson, PersonColumns, type PackedPerson } from "./person-columns.js";
 import { PersonIndex } from "./person-index.js";
-import { ListIndex, SweepTracker } from "./sweep-tracker.js";
 
+/** Persons move between pages while they are read, so one sweep may miss somebody. */
+const MAX_MISSED_SWEEPS = 2;
 /** How long "not found" is a valid answer. */
 const NOT_FOUND_TTL_MS = 600_000;
 /** How long a query keeps a person or an address watched. */
 export const QUERY_WATCH_MS = 600_000;
+
+/** A moment by the wall clock, for display, and in elapsed milliseconds, for ages. */
+interface Timestamp {
+  readonly wall: number;
+  readonly elapsed: number;
+}
 
 /** Called in the middle of a change: note what changed, and read the store later. */
 export interface PersonStoreListener {
@@ -20,6 +27,11 @@ export interface PersonStoreListener {
   addressAdded(store: PersonStore, slot: number, address: string): void;
   /** Lists name a person by this new URI. */
   uriListed(uri: string): void;
+  /**
+   * An answer from Webex has been applied. `hasNewAnswers`: addresses that match nobody have an
+   * answer now, and had none before.
+   */
+  updated(hasNewAnswers: boolean): void;
 }
 
 /**
@@ -32,25 +44,32 @@ export class PersonStore {
   staleAfterMs: number;
   /** Since when this organization alone cannot be polled (wall-clock); null while it can. */
   blockedSince: number | null = null;
-  readonly #clock: Clock;
+  protected isClosed = false;
+  protected readonly clock: Clock;
   readonly #listener: PersonStoreListener;
   readonly #columns = new PersonColumns();
   readonly #index = new PersonIndex(this.#columns);
-  readonly #listIndex = new ListIndex(this.#columns);
-  readonly #sweeps = new SweepTracker(this.#columns);
+  /** By page: the slot of the first person, plus one; 0 if unknown. */
+  readonly #firstOnPage: number[] = [];
   readonly #notFound = new RecentAddresses(NOT_FOUND_TTL_MS);
-  #lastSweepAt: number | null = null;
+  #lastSweepAt = Number.NEGATIVE_INFINITY;
+  #sweep = 0;
+  #isSweeping = false;
+  /** Persons on the pages of the sweep. */
+  #listedPersons = 0;
+  /** Distinct persons reported since the sweep began, on its pages or in other answers. */
+  #seenPersons = 0;
   #version = 0;
 
   constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: PersonStoreListener) {
     this.orgId = orgId;
     this.staleAfterMs = staleAfterMs;
-    this.#clock = clock;
+    this.clock = clock;
     this.#listener = listener;
   }
 
   get personCount(): number {
-    return this.#columns.personCount;
+    return this.isClosed ? 0 : this.#columns.personCount;
   }
 
   /** Every slot in use is below it. */
@@ -58,60 +77,94 @@ export class PersonStore {
     return this.#columns.slotLimit;
   }
 
-  /** Rises when a person is added or removed, or gets other addresses. */
+  /** Rises when a person is added or removed, or gets another name or other addresses. */
   get version(): number {
     return this.#version;
   }
 
-  /** Returns the number of the sweep. */
   beginSweep(): number {
-    return this.#sweeps.begin();
+    this.#sweep += 1;
+    this.#isSweeping = true;
+    this.#listedPersons = 0;
+    this.#seenPersons = 0;
+    return this.#sweep;
   }
 
-  /** Applies a page of a sweep; `page` counts from 0. */
   applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult {
     const result = this.applyRefetchedPage(page, items);
-    this.#sweeps.addPage(sweep, result.persons);
+    if (sweep === this.#sweep) this.#listedPersons += result.persons;
     return result;
   }
 
-  /** Applies a page that was fetched outside a sweep. */
   applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
-    const at = this.#timestamp();
+    const at = { wall: this.clock.now(), elapsed: this.clock.elapsed() };
     const columns = this.#columns;
     let persons = 0;
     let alreadyOnPage = 0;
     let sharesStatus = false;
-    this.#listIndex.beginPage(page);
-    for (const item of items) {
-      const slot = this.#applyItem(item, at);
-      if (slot === -1) continue;
-      persons += 1;
-      if (columns.page[slot] === page + 1) alreadyOnPage += 1;
-      columns.page[slot] = page + 1;
-      sharesStatus ||= columns.status[slot] !== null;
+    // The order and most items of the list stay the same, so an equal fingerprint identifies the
+    // expected person without decoding. A wrong prediction costs one decoding.
+    let previous = -1;
+    let expected = (this.#firstOnPage[page] ?? 0) - 1;
+    try {
+      for (const item of this.isClosed ? [] : items) {
+        let slot = columns.fingerprint[expected] === item.fingerprint ? expected : -1;
+        if (slot === -1) {
+          const person = item.read();
+          if (person === null) continue;
+          slot = this.#upsert(person, at);
+          columns.fingerprint[slot] = item.fingerprint;
+        } else {
+          this.#recordObservation(slot, this.statusOf(slot), at, false);
+        }
+        if (previous === -1) this.#firstOnPage[page] = slot + 1;
+        else columns.nextInList[previous] = slot + 1;
+        previous = slot;
+        expected = (columns.nextInList[slot] ?? 0) - 1;
+        persons += 1;
+        if (columns.page[slot] === page + 1) alreadyOnPage += 1;
+        columns.page[slot] = page + 1;
+        sharesStatus ||= columns.status[slot] !== null;
+      }
+    } finally {
+      this.#listener.updated(false);
     }
-    return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#sweeps.seenPersons };
+    return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#seenPersons };
   }
 
-  /** Returns whether addresses that match nobody have an answer now, and had none before. */
-  completeSweep(sweep: number): boolean {
-    const missing = this.#sweeps.complete(sweep);
-    if (missing === null) return false;
-    for (const slot of missing) this.#remove(slot);
+  completeSweep(sweep: number): void {
+    if (this.isClosed || sweep !== this.#sweep || !this.#isSweeping) return;
+    this.#isSweeping = false;
+    // Every organization has an administrator, so a sweep without any person proves nothing.
+    if (this.#listedPersons === 0) return;
+    const { lastSweep, missedSweeps } = this.#columns;
+    this.#columns.forEachSlot((slot) => {
+      if (lastSweep[slot] === sweep) return;
+      const missedCount = (missedSweeps[slot] ?? 0) + 1;
+      missedSweeps[slot] = missedCount;
+      if (missedCount >= MAX_MISSED_SWEEPS) this.#remove(slot);
+    });
     for (const address of this.#index.preferPresentOwners()) this.#listener.addressChanged(address);
-    const now = this.#clock.elapsed();
+    const now = this.clock.elapsed();
     const hadAnswer = this.hasSweepAnswer(now);
     this.#lastSweepAt = now;
-    return !hadAnswer;
+    this.#listener.updated(!hadAnswer);
   }
 
   applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
-    const at = this.#timestamp();
+    if (this.isClosed) return;
+    const at = { wall: this.clock.now(), elapsed: this.clock.elapsed() };
     for (const person of persons) this.#upsert(person, at);
-    if (this.findByAddress(address) !== -1) return;
-    this.#notFound.add(address, at.elapsed);
-    this.#listener.addressChanged(address);
+    if (this.findByAddress(address) === -1) {
+      this.#notFound.add(address, at.elapsed);
+      this.#listener.addressChanged(address);
+    }
+    this.#listener.updated(false);
+  }
+
+  /** Ignores all later answers: those of a revoked grant must not bring persons back. */
+  close(): void {
+    this.isClosed = true;
   }
 
   /** Returns whether Webex's latest answer for an address that matches nobody is still valid. */
@@ -121,13 +174,13 @@ export class PersonStore {
 
   /** Returns whether a complete sweep answers for all addresses that match nobody. */
   hasSweepAnswer(now: number): boolean {
-    return this.#lastSweepAt !== null && now - this.#lastSweepAt <= NOT_FOUND_TTL_MS;
+    return now - this.#lastSweepAt <= NOT_FOUND_TTL_MS;
   }
 
-  /** Returns when the next such answer expires, or null if there is none. */
-  nextAnswerExpiry(now: number): number | null {
+  /** Returns when the next such answer expires; infinity if there is none. */
+  nextAnswerExpiry(now: number): number {
     const start = this.hasSweepAnswer(now) ? this.#lastSweepAt : this.#notFound.oldestTime(now);
-    return start === null ? null : start + NOT_FOUND_TTL_MS;
+    return start + NOT_FOUND_TTL_MS;
   }
 
   /** Returns the slot, or -1. `address` is normalized. */
@@ -140,10 +193,11 @@ export class PersonStore {
     return this.#index.ownersOf(address).some((slot) => this.uriOf(slot) === uri);
   }
 
-  *slots(): Generator<number> {
-    for (let slot = 0; slot < this.#columns.slotLimit; slot += 1) {
-      if (this.#columns.text[slot] !== null) yield slot;
-    }
+  /** The slots in use. */
+  slots(): readonly number[] {
+    const slots: number[] = [];
+    this.#columns.forEachSlot((slot) => slots.push(slot));
+    return slots;
   }
 
   /** The address under which lists name the person, verbatim. */
@@ -198,15 +252,15 @@ export class PersonStore {
   }
 
   isStale(slot: number, now: number): boolean {
-    return now - (this.#columns.observedElapsed[slot] ?? 0) > this.staleAfterMs;
+    return now - this.observedElapsedOf(slot) > this.staleAfterMs;
   }
 
   /** Records a query of the person. Returns whether it is the first for `QUERY_WATCH_MS`. */
   markQueried(slot: number, time: number): boolean {
     const { lastQueried } = this.#columns;
     const previous = lastQueried[slot] ?? 0;
-    lastQueried[slot] = Math.ceil(time / 1000) + 1;
-    return previous === 0 || previous < firstWatchedMark(time);
+    lastQueried[slot] = Math.max(previous, Math.ceil(time / 1000) + 1);
+    return previous < earliestWatchedMark(time);
   }
 
   /**
@@ -214,14 +268,12 @@ export class PersonStore {
    * in `subscribed`. It reads every slot, so it is too expensive for each query.
    */
   forEachWatched(subscribed: Uint8Array | "all", now: number, visit: (slot: number) => void): void {
-    const { text, lastQueried, slotLimit } = this.#columns;
-    const earliest = firstWatchedMark(now);
-    for (let slot = 0; slot < slotLimit; slot += 1) {
-      if (text[slot] === null) continue;
-      const mark = lastQueried[slot] ?? 0;
-      const isQueried = mark > 0 && mark >= earliest;
+    const { lastQueried } = this.#columns;
+    const earliest = earliestWatchedMark(now);
+    this.#columns.forEachSlot((slot) => {
+      const isQueried = (lastQueried[slot] ?? 0) >= earliest;
       if (isQueried || subscribed === "all" || subscribed[slot] === 1) visit(slot);
-    }
+    });
   }
 
   /**
@@ -229,35 +281,13 @@ export class PersonStore {
    * the earliest time of the other observations since `from`, or infinity.
    */
   reportStale(from: number, until: number): number {
-    const { text, observedElapsed, slotLimit } = this.#columns;
     let oldest = Number.POSITIVE_INFINITY;
-    for (let slot = 0; slot < slotLimit; slot += 1) {
-      const time = observedElapsed[slot] ?? 0;
-      if (time < from || text[slot] === null) continue;
-      if (time < until) this.#reportChange(slot);
-      else if (time < oldest) oldest = time;
-    }
+    this.#columns.forEachSlot((slot) => {
+      const time = this.observedElapsedOf(slot);
+      if (time >= until) oldest = Math.min(oldest, time);
+      else if (time >= from) this.#reportChange(slot);
+    });
     return oldest;
-  }
-
-  #timestamp(): Timestamp {
-    return { wall: this.#clock.now(), elapsed: this.#clock.elapsed() };
-  }
-
-  /** Returns the slot of the person, or -1 for a bot. */
-  #applyItem(item: ListedPerson, at: Timestamp): number {
-    let slot = this.#listIndex.findUnchanged(item.fingerprint);
-    if (slot === -1) {
-      const person = item.read();
-      if (person === null) return -1;
-      slot = this.#upsert(person, at);
-    } else {
-      const status = this.#columns.status[slot] ?? null;
-      this.#columns.updateChangeRate(slot, at, false);
-      this.#recordObservation(slot, status, at, this.isStale(slot, at.elapsed));
-    }
-    this.#listIndex.addItem(slot, item.fingerprint);
-    return slot;
   }
 
   #upsert(person: PersonSnapshot, at: Timestamp): number {
@@ -265,46 +295,41 @@ export class PersonStore {
     const packed = packPerson(person);
     const knownSlot = this.#index.findById(person.id);
     const isNew = knownSlot === -1;
-    const slot = isNew ? this.#insert(person.id, packed) : knownSlot;
-    if (!isNew) this.#updateText(slot, packed);
+    const slot = isNew ? columns.allocate() : knownSlot;
+    if (isNew) this.#index.addId(person.id, slot);
+    if (columns.text[slot] === packed.text) columns.setWideName(slot, packed.wideName);
+    else this.#replaceText(slot, packed);
     columns.setLastActivity(slot, person.lastActivity);
     columns.fingerprint[slot] = Number.NaN;
-    if (!isNew) columns.updateChangeRate(slot, at, columns.status[slot] !== person.status);
-    this.#recordObservation(slot, person.status, at, isNew || this.isStale(slot, at.elapsed));
+    this.#recordObservation(slot, person.status, at, isNew);
     return slot;
   }
 
-  /** `isReset`: nothing was known of the person, or it was stale. */
-  #recordObservation(slot: number, status: string | null, at: Timestamp, isReset: boolean): void {
-    const columns = this.#columns;
-    const previous = columns.status[slot] ?? null;
-    columns.setObserved(slot, at);
-    this.#sweeps.markSeen(slot);
+  #recordObservation(slot: number, status: string | null, at: Timestamp, isNew: boolean): void {
+    const { changeRate, lastSweep, missedSweeps, observedElapsed, observedWall, since } =
+      this.#columns;
+    const previous = this.statusOf(slot);
+    const age = at.elapsed - (observedElapsed[slot] ?? 0);
+    const isReset = isNew || age > this.staleAfterMs;
+    if (!isNew) {
+      changeRate[slot] = updateChangeRate(changeRate[slot] ?? 0, age, previous !== status);
+    }
+    observedWall[slot] = at.wall;
+    observedElapsed[slot] = at.elapsed;
+    missedSweeps[slot] = 0;
+    if (this.#isSweeping && lastSweep[slot] !== this.#sweep) {
+      lastSweep[slot] = this.#sweep;
+      this.#seenPersons += 1;
+    }
     if (!isReset && previous === status) return;
     if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state) {
-      columns.since[slot] = at.wall;
+      since[slot] = at.wall;
     }
-    columns.setStatus(slot, status);
+    this.#columns.setStatus(slot, status);
     this.#reportChange(slot);
   }
 
-  #insert(id: string, packed: PackedPerson): number {
-    this.#index.reserve(packed.addresses.length);
-    const slot = this.#columns.allocate();
-    this.#index.addId(id, slot);
-    for (const address of packed.addresses) this.#index.addAddress(address, slot);
-    this.#columns.setText(slot, packed);
-    this.#reportAddresses(slot, packed.addresses);
-    this.#listener.uriListed(this.uriOf(slot));
-    return slot;
-  }
-
-  #updateText(slot: number, packed: PackedPerson): void {
-    const columns = this.#columns;
-    if (columns.text[slot] === packed.text) {
-      columns.setWideName(slot, packed);
-      return;
-    }
+  #replaceText(slot: number, packed: PackedPerson): void {
     const uri = this.uriOf(slot);
     const previous = this.addressesOf(slot);
     const added = packed.addresses.filter((address) => !previous.includes(address));
@@ -312,14 +337,15 @@ export class PersonStore {
     this.#index.reserve(previous.length + added.length);
     for (const address of removed) this.#index.removeAddress(address, slot);
     for (const address of added) this.#index.addAddress(address, slot);
-    columns.setText(slot, packed);
-    for (const address of removed) this.#listener.addressChanged(address);
-    const isRenamed = this.uriOf(slot) !== uri;
-    if (added.length > 0 || removed.length > 0 || isRenamed) this.#reportAddresses(slot, added);
-    if (!isRenamed) return;
+    this.#columns.text[slot] = packed.text;
+    this.#columns.setWideName(slot, packed.wideName);
+    this.#version += 1;
+    for (const address of added) this.#listener.addressAdded(this, slot, address);
+    for (const address of [...removed, ...added]) this.#listener.addressChanged(address);
+    if (this.uriOf(slot) === uri) return;
     this.#listener.uriListed(this.uriOf(slot));
     // The previous URI no longer names anybody in lists, even if it is still an address.
-    for (const address of previous.slice(0, 1)) this.#listener.addressChanged(address);
+    if (previous[0] !== undefined) this.#listener.addressChanged(previous[0]);
   }
 
   #remove(slot: number): void {
@@ -332,20 +358,12 @@ export class PersonStore {
     for (const address of addresses) this.#listener.addressChanged(address);
   }
 
-  #reportAddresses(slot: number, added: readonly string[]): void {
-    this.#version += 1;
-    for (const address of added) {
-      this.#listener.addressAdded(this, slot, address);
-      this.#listener.addressChanged(address);
-    }
-  }
-
   #reportChange(slot: number): void {
     for (const address of this.addressesOf(slot)) this.#listener.addressChanged(address);
   }
 }
 
-/** The earliest `lastQueried` that keeps a person watched at `now`. */
-function firstWatchedMark(now: number): number {
-  return (now - QUERY_WATCH_MS) / 1000 + 1;
+/** The earliest `lastQueried` that keeps a person watched at `now`; greater than 0, for never. */
+function earliestWatchedMark(now: number): number {
+  return Math.max(1, (now - QUERY_WATCH_MS) / 1000 + 1);
 }

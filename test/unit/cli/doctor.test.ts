@@ -4,7 +4,7 @@ import { failed, findingLines, ok, skipped, summaryText } from "../../../src/cli
 import { clockOffset } from "../../../src/cli/doctor-system-checks.js";
 import { countPeople } from "../../../src/cli/doctor-webex-checks.js";
 import { paintFor } from "../../../src/cli/terminal/text.js";
-import type { PersonSnapshot } from "../../../src/presence/person.js";
+import type { PersonSnapshot } from "../../../src/presence/polled-roster.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 
 const paint = paintFor(false);

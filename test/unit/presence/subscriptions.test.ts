@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import type { PersonSnapshot } from "../../../src/presence/person.js";
+import type { PersonSnapshot } from "../../../src/presence/polled-roster.js";
 import type { PresenceRecord } from "../../../src/presence/record.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import {

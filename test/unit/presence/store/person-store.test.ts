@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import type { ListedPerson, PersonSnapshot } from "../../../../src/presence/person.js";
+import type { ListedPerson, PersonSnapshot } from "../../../../src/presence/polled-roster.js";
 import {
   PersonStore,
   type PersonStoreListener,
@@ -14,6 +14,7 @@ const ignoreAll: PersonStoreListener = {
   addressChanged: () => undefined,
   addressAdded: () => undefined,
   uriListed: () => undefined,
+  updated: () => undefined,
 };
 
 function createStore(): PersonStore {

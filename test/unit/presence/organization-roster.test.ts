@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { PresenceFixture, person, sweep } from "../../support/presence-fixture.js";
 
-describe("WatchStatistics", () => {
+describe("OrganizationRoster", () => {
   it("counts distinct persons and unmatched addresses, not spellings", () => {
     const fixture = new PresenceFixture();
     sweep(fixture.roster, [
@@ -63,6 +63,17 @@ describe("WatchStatistics", () => {
     expect(fixture.roster.watchedCount).to.equal(1);
     sweep(fixture.roster, [person("ada"), person("eve")]);
     expect(fixture.roster.watchedCount).to.equal(2);
+  });
+
+  it("counts a person for 10 minutes after the latest query, whichever address was queried", async () => {
+    const fixture = new PresenceFixture();
+    sweep(fixture.roster, [person("ada")]);
+    fixture.get("x@example.com");
+    await fixture.clock.advance(540_000);
+    fixture.get("ada@example.com");
+    sweep(fixture.roster, [person("ada", "active", { sipAddresses: ["x@example.com"] })]);
+    await fixture.clock.advance(120_000);
+    expect(fixture.roster.watchedCount).to.equal(1);
   });
 
   it("computes ages by nearest rank", async () => {
