@@ -1,4 +1,4 @@
-export type DecodedText =
+type DecodedText =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "undecodable"; readonly reason: string };
 
@@ -9,25 +9,25 @@ const WINDOWS_1252_UPPER = [
   0x2122, 0x0161, 0x203a, 0x0153, 0x9d, 0x017e, 0x0178,
 ];
 
-const CHUNK_LENGTH = 8192;
-
 /**
  * Decodes UTF-8 with or without a byte order mark, UTF-16 with one, and otherwise Windows-1252.
  * Since any bytes are valid Windows-1252, what looks like another, damaged encoding is undecodable.
  */
 export function decodeSettings(bytes: Uint8Array): DecodedText {
-  if (startsWith(bytes, [0xff, 0xfe, 0, 0]))
+  if (startsWith(bytes, [0xff, 0xfe, 0, 0])) {
     return undecodable("it is UTF-32, which is not supported");
-  if (startsWith(bytes, [0xff, 0xfe])) return decodeUtf16(bytes.subarray(2), 0);
-  if (startsWith(bytes, [0xfe, 0xff])) return decodeUtf16(bytes.subarray(2), 1);
+  }
+  if (startsWith(bytes, [0xff, 0xfe])) return decodeUtf16(bytes.subarray(2), true);
+  if (startsWith(bytes, [0xfe, 0xff])) return decodeUtf16(bytes.subarray(2), false);
   if (startsWith(bytes, [0xef, 0xbb, 0xbf])) {
     const text = decodeUtf8(bytes.subarray(3));
     return text === null
       ? undecodable("it has a UTF-8 byte order mark but contains bytes that are not UTF-8")
       : { kind: "text", text };
   }
-  if (bytes.includes(0))
+  if (bytes.includes(0)) {
     return undecodable("it contains zero bytes, like UTF-16 without a byte order mark");
+  }
   return { kind: "text", text: decodeUtf8(bytes) ?? decodeWindows1252(bytes) };
 }
 
@@ -48,17 +48,17 @@ function decodeUtf8(bytes: Uint8Array): string | null {
 }
 
 /** Not by TextDecoder, since a JavaScript engine need not support UTF-16BE. */
-function decodeUtf16(bytes: Uint8Array, lowByteOffset: 0 | 1): DecodedText {
-  if (bytes.length % 2 !== 0)
+function decodeUtf16(bytes: Uint8Array, isLittleEndian: boolean): DecodedText {
+  if (bytes.length % 2 !== 0) {
     return undecodable("it is UTF-16 and ends in the middle of a character");
-  const text = fromCharCodes(bytes.length / 2, (index) => {
-    const low = bytes[2 * index + lowByteOffset] ?? 0;
-    const high = bytes[2 * index + 1 - lowByteOffset] ?? 0;
-    return high * 256 + low;
-  });
-  return /\p{Surrogate}/u.test(text)
-    ? undecodable("it is UTF-16 and contains lone surrogates")
-    : { kind: "text", text };
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 2) {
+    text += String.fromCharCode(view.getUint16(at, isLittleEndian));
+  }
+  if (/\p{Surrogate}/u.test(text)) return undecodable("it is UTF-16 and contains lone surrogates");
+  return { kind: "text", text };
 }
 
 /**
@@ -66,18 +66,7 @@ function decodeUtf16(bytes: Uint8Array, lowByteOffset: 0 | 1): DecodedText {
  * quotes.
  */
 function decodeWindows1252(bytes: Uint8Array): string {
-  return fromCharCodes(bytes.length, (index) => {
-    const byte = bytes[index] ?? 0;
-    return WINDOWS_1252_UPPER[byte - 0x80] ?? byte;
-  });
-}
-
-/** In chunks, because a call takes a limited number of arguments. */
-function fromCharCodes(count: number, codeAt: (index: number) => number): string {
   let text = "";
-  for (let start = 0; start < count; start += CHUNK_LENGTH) {
-    const length = Math.min(CHUNK_LENGTH, count - start);
-    text += String.fromCharCode(...Array.from({ length }, (_, offset) => codeAt(start + offset)));
-  }
+  for (const byte of bytes) text += String.fromCharCode(WINDOWS_1252_UPPER[byte - 0x80] ?? byte);
   return text;
 }

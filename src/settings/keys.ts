@@ -1,12 +1,12 @@
 import type { LogLevel } from "../ports/logger.js";
-import type { ParseResult } from "./value-parsers.js";
 import {
-  parseApiUrl,
   choiceParser,
   integerParser,
+  parseApiUrl,
+  parseBoolean,
   parsePath,
   parseProxy,
-  parseBoolean,
+  type ParseResult,
   parseText,
   withoutUserInfo,
 } from "./value-parsers.js";
@@ -33,13 +33,11 @@ export interface Settings {
 /** The section of plain names, and the prefix of dotted names. */
 export const SETTINGS_PREFIX = "WebexPresence";
 
-export type SettingType = "boolean" | "integer" | "string";
-export type SettingValue = string | number | boolean;
+type SettingValue = string | number | boolean;
 
 interface SettingKey<T> {
   /** In its documented spelling; names are case-insensitive. */
   readonly name: string;
-  readonly type: SettingType;
   /** For the documentation. */
   readonly values: string;
   readonly default: T;
@@ -50,14 +48,10 @@ interface SettingKey<T> {
   readonly display?: (value: T) => SettingValue;
 }
 
-const AUTHORIZE = ["browser", "device", "off"] as const;
-const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
-
 /** The source of validation, status, manifest and documentation. */
 export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings[F]> } = {
   enable: {
     name: "WebexPresence.Enable",
-    type: "boolean",
     values: "0, 1 (also true/false, yes/no, on/off)",
     default: false,
     takesEffect: "immediately: polling starts or stops",
@@ -66,17 +60,14 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   pollIntervalSeconds: {
     name: "WebexPresence.PollIntervalSeconds",
-    type: "integer",
     values: "5–3600",
     default: 20,
     takesEffect: "immediately",
-    description:
-      "Interval between two sweeps of an organization in seconds, randomized by up to 20 %.",
+    description: "Interval between two sweeps of an organization in seconds, randomized by ±10 %.",
     parse: integerParser(5, 3600),
   },
   requestsPerMinute: {
     name: "WebexPresence.RequestsPerMinute",
-    type: "integer",
     values: "1–600, per organization",
     default: 60,
     takesEffect: "immediately",
@@ -85,7 +76,6 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   staleAfterSeconds: {
     name: "WebexPresence.StaleAfterSeconds",
-    type: "integer",
     values: "30–86400",
     default: 180,
     takesEffect: "immediately",
@@ -94,7 +84,6 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   clientId: {
     name: "WebexPresence.ClientId",
-    type: "string",
     values: "text",
     default: null,
     takesEffect: "immediately; takes precedence over the id in the keychain",
@@ -104,17 +93,15 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   authorize: {
     name: "WebexPresence.Authorize",
-    type: "string",
     values: "`browser`, `device`, `off`",
     default: "browser",
     takesEffect: "immediately",
     description:
       "Authorization flow that the worker keeps open while presence is enabled and a grant is missing. Its address is in the log and in `authorization/changed`.",
-    parse: choiceParser(AUTHORIZE),
+    parse: choiceParser(["browser", "device", "off"]),
   },
   redirectPort: {
     name: "WebexPresence.RedirectPort",
-    type: "integer",
     values: "1024–65535",
     default: 8467,
     takesEffect: "with the next flow",
@@ -124,7 +111,6 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   apiUrl: {
     name: "WebexPresence.ApiUrl",
-    type: "string",
     values: "an https URL, or http on a loopback address",
     default: "https://webexapis.com/v1",
     takesEffect: "immediately",
@@ -133,7 +119,6 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   proxy: {
     name: "WebexPresence.Proxy",
-    type: "string",
     values: "`http://[user@]host:port`, `none`, or empty = HTTPS_PROXY/NO_PROXY",
     default: "",
     takesEffect: "immediately; if set, always used, also for loopback",
@@ -144,7 +129,6 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   caFile: {
     name: "WebexPresence.CaFile",
-    type: "string",
     values: "path of a PEM file",
     default: null,
     takesEffect: "immediately",
@@ -154,12 +138,11 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
   },
   logLevel: {
     name: "WebexPresence.LogLevel",
-    type: "string",
     values: "error, warn, info, debug",
     default: "info",
     takesEffect: "immediately",
     description: "Level of detail of the log. The launch option --log-level takes precedence.",
-    parse: choiceParser(LOG_LEVELS),
+    parse: choiceParser(["error", "warn", "info", "debug"]),
   },
 };
 
@@ -193,38 +176,30 @@ export function settingsValues(settings: Settings): Record<string, SettingValue>
   return values;
 }
 
-export interface ManifestSettingKey {
-  readonly name: string;
-  readonly type: SettingType;
-  /** As in the file: 0 or 1 for a boolean. Absent for a key without a default. */
-  readonly default?: string | number;
-  readonly description: string;
+/** The value as it is written in the file: 0 or 1 for a boolean. */
+export function fileValue(value: SettingValue): string | number {
+  return typeof value === "boolean" ? Number(value) : value;
 }
 
-/** `settings.keys` of the plugin manifest. */
-export function manifestSettingKeys(): ManifestSettingKey[] {
+/** `settings.keys` of the plugin manifest. A key without a default has no member `default`. */
+export function manifestSettingKeys() {
   return SETTING_FIELDS.map((field) => {
-    const { name, type, default: value, description } = SETTING_KEYS[field];
-    if (value === null) return { name, type, description };
-    return { name, type, default: typeof value === "boolean" ? Number(value) : value, description };
+    const { name, default: value, description } = SETTING_KEYS[field];
+    if (value === null) return { name, type: "string", description };
+    const type = typeof value === "number" ? "integer" : typeof value;
+    return { name, type, default: fileValue(value), description };
   });
 }
 
 /** Returns the settings as a Markdown table that ends with a line feed. */
 export function settingsTableMarkdown(): string {
+  const header = ["Key", "Values", "Default", "Takes effect", "Description"];
   const rows = SETTING_FIELDS.map((field) => {
-    const key = SETTING_KEYS[field];
-    const value = key.default;
-    const code = `\`${typeof value === "boolean" ? Number(value) : value}\``;
-    const displayText = value === null ? "–" : value === "" ? "empty" : code;
-    return [`\`${key.name}\``, key.values, displayText, key.takesEffect, key.description];
+    const { name, values, default: value, takesEffect, description } = SETTING_KEYS[field];
+    const defaultText = value === null ? "–" : value === "" ? "empty" : `\`${fileValue(value)}\``;
+    return [`\`${name}\``, values, defaultText, takesEffect, description];
   });
-  const table = [
-    ["Key", "Values", "Default", "Takes effect", "Description"],
-    ["---", "---", "---", "---", "---"],
-    ...rows,
-  ];
-  return table
+  return [header, header.map(() => "---"), ...rows]
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`)
     .join("");
 }

@@ -6,10 +6,11 @@ import {
   SETTING_KEYS,
   SETTINGS_PREFIX,
   displayValue,
+  fileValue,
   type Settings,
 } from "./keys.js";
 
-export interface InvalidValue {
+interface InvalidValue {
   /** The key in its documented spelling. */
   readonly key: string;
   /** At most 100 characters, never a password. */
@@ -26,8 +27,8 @@ export interface ParsedSettings {
   readonly problems: readonly InvalidValue[];
   /** Names with our prefix that are not keys, most likely typing errors. */
   readonly unknownKeys: readonly { readonly name: string; readonly line: number }[];
-  /** The line of the last occurrence of each key. */
-  readonly lines: ReadonlyMap<keyof Settings, number>;
+  /** 0 if `caFile` is not set. */
+  readonly caFileLine: number;
 }
 
 interface Occurrence {
@@ -57,45 +58,27 @@ export function parseSettings(
     const result = SETTING_KEYS[field].parse(occurrence.value);
     values[field] = result.ok ? result.value : current[field];
     if (result.ok) continue;
-    problems.push(
-      invalidValue(
-        field,
-        { value: result.displayText ?? occurrence.value, line: occurrence.line },
-        result,
-        current,
-      ),
-    );
+    const { displayText: value = occurrence.value } = result;
+    problems.push(invalidValue(field, { ...occurrence, value }, result, current));
   }
   problems.sort((a, b) => a.line - b.line);
-  const lines = new Map([...last].map(([field, { line }]) => [field, line]));
-  return { settings: values as Settings, problems, unknownKeys, lines };
+  const caFileLine = last.get("caFile")?.line ?? 0;
+  return { settings: values as Settings, problems, unknownKeys, caFileLine };
 }
 
 export function invalidValue(
   field: keyof Settings,
-  occurrence: Occurrence,
+  { value: text, line }: Occurrence,
   { reason, hint }: { readonly reason: string; readonly hint: string },
   current: Settings,
   more: Pick<ProblemDetail, "trusted"> = {},
 ): InvalidValue {
   const key = SETTING_KEYS[field].name;
-  const value = truncate(occurrence.value);
-  const { line } = occurrence;
-  const currentText = toDisplayText(displayValue(field, current[field]));
-  return {
-    key,
-    value,
-    line,
-    ...problemText("settingsInvalid", {
-      key,
-      value,
-      line,
-      reason,
-      hint,
-      current: currentText,
-      ...more,
-    }),
-  };
+  const value = truncate(text);
+  const kept = displayValue(field, current[field]);
+  const currentText = kept === null || kept === "" ? "empty" : String(fileValue(kept));
+  const detail = { key, value, line, reason, hint, current: currentText, ...more };
+  return { key, value, line, ...problemText("settingsInvalid", detail) };
 }
 
 function collectEntries(text: string, readIniLine: ReadIniLine) {
@@ -128,12 +111,6 @@ function unquote(value: string): string {
 
 function truncate(value: string): string {
   const printable = value.replace(/\p{Cc}/gu, "?");
-  return printable.length > MAX_DISPLAY_LENGTH
-    ? `${printable.slice(0, MAX_DISPLAY_LENGTH - 1)}…`
-    : printable;
-}
-
-function toDisplayText(value: string | number | boolean | null): string {
-  if (value === null || value === "") return "empty";
-  return typeof value === "boolean" ? String(Number(value)) : String(value);
+  if (printable.length <= MAX_DISPLAY_LENGTH) return printable;
+  return `${printable.slice(0, MAX_DISPLAY_LENGTH - 1)}…`;
 }

@@ -1,15 +1,14 @@
 import { type Disposer, Emitter } from "../faults/emitter.js";
-import { problemText } from "../faults/problem-catalog.js";
+import { type ProblemDetail, problemText } from "../faults/problem-catalog.js";
 import type { CertificateFileResult, ReadCertificates } from "../ports/http.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { FileContent, ReadIniLine, SettingsFile } from "../ports/settings-file.js";
-import { CertificateLoader } from "./certificate-loader.js";
 import { decodeSettings } from "./decode.js";
 import { defaultSettings, SETTING_FIELDS, type Settings, settingsValues } from "./keys.js";
 import { invalidValue, type ParsedSettings, parseSettings } from "./parse.js";
 
-export interface SettingsProblem {
+interface SettingsProblem {
   readonly code: "settingsMissing" | "settingsUnreadable" | "settingsInvalid";
   /** The key of the invalid value; null if the problem concerns the file. */
   readonly key: string | null;
@@ -27,12 +26,12 @@ export interface SettingsState {
   readonly problems: readonly SettingsProblem[];
 }
 
-export interface SettingsEvents {
+interface SettingsEvents {
   /** The values or the problems have changed. Emitted first when `current` stops being null. */
   readonly settingsChanged: SettingsState;
 }
 
-export interface SettingsStoreOptions {
+interface SettingsStoreOptions {
   readonly file: SettingsFile;
   readonly clock: Clock;
   readonly readIniLine: ReadIniLine;
@@ -45,8 +44,8 @@ const MISSING_GRACE_MS = 2000;
 /** After this time an edit takes effect without the certificates that it names, which follow. */
 const MAX_CERTIFICATE_WAIT_MS = 300;
 
-/** The certificates that the settings name are in the process of being read. */
-const PENDING = Symbol("pending");
+/** An administrator may copy the certificate file after naming it in the settings. */
+const CERTIFICATE_RETRY_MS = 10_000;
 
 /**
  * The one owner of the settings. Follows the settings file and keeps the last valid values: a file
@@ -55,7 +54,7 @@ const PENDING = Symbol("pending");
 export class SettingsStore {
   readonly events = new Emitter<SettingsEvents>();
   readonly #options: SettingsStoreOptions;
-  readonly #certificates: CertificateLoader;
+  readonly #certificates: ReturnType<typeof createCertificateLoader>;
   #current: SettingsState | null = null;
   /** The content of the file, until it is missing or unreadable. */
   #parsed: (ParsedSettings & { readonly loadedAt: number }) | null = null;
@@ -64,13 +63,7 @@ export class SettingsStore {
 
   constructor(options: SettingsStoreOptions) {
     this.#options = options;
-    this.#certificates = new CertificateLoader(options.readCertificates, options.clock, () =>
-      this.#apply(),
-    );
-  }
-
-  get path(): string {
-    return this.#options.file.path;
+    this.#certificates = createCertificateLoader(options, () => this.#apply());
   }
 
   /** null until the file is read, or is known to be missing or unreadable. */
@@ -85,13 +78,8 @@ export class SettingsStore {
 
   /** To be called once. The disposer ends the watch and leaves `current` as it is. */
   start(): Disposer {
-    let isStopped = false;
-    const stopWatching = this.#options.file.watch((content) => {
-      if (!isStopped) this.#handleContent(content);
-    });
+    const stopWatching = this.#options.file.watch((content) => this.#handleContent(content));
     return () => {
-      if (isStopped) return;
-      isStopped = true;
       stopWatching();
       this.#clearMissingTimer();
       this.#discardParsed();
@@ -123,34 +111,30 @@ export class SettingsStore {
     const parsed = parseSettings(decoded.text, readIniLine, this.settings);
     for (const unknown of parsed.unknownKeys) logger.debug("Unknown setting.", { ...unknown });
     this.#parsed = { ...parsed, loadedAt: clock.now() };
-    if (this.#readCertificates(parsed.settings.caFile) === PENDING) {
-      this.#cancelCertificateWait = clock.schedule(MAX_CERTIFICATE_WAIT_MS, () => this.#apply());
-    } else this.#apply();
+    if (this.#loadCertificates(parsed.settings.caFile) !== null) this.#apply();
+    else this.#cancelCertificateWait = clock.schedule(MAX_CERTIFICATE_WAIT_MS, () => this.#apply());
   }
 
   /** Certificates that are invalid or still pending leave the current ones in effect. */
   #apply(): void {
     this.#clearCertificateWait();
     if (this.#parsed === null) return;
-    const { settings, problems, lines, loadedAt } = this.#parsed;
-    const before = {
-      caFile: this.settings.caFile,
-      certificates: this.#current?.certificates ?? null,
-    };
-    const result = this.#readCertificates(settings.caFile);
-    const after =
-      result !== PENDING && result.ok
-        ? { caFile: settings.caFile, certificates: result.pem }
-        : before;
+    const { settings, problems, caFileLine, loadedAt } = this.#parsed;
+    const result = this.#loadCertificates(settings.caFile);
+    let { caFile } = this.settings;
+    let certificates = this.#current?.certificates ?? null;
     const allProblems = [...problems];
-    if (result !== PENDING && !result.ok) {
-      const occurrence = { value: settings.caFile ?? "", line: lines.get("caFile") ?? 0 };
-      const trusted = before.certificates === null ? "defaultRoots" : "previousFile";
+    if (result?.ok === true) {
+      caFile = settings.caFile;
+      certificates = result.pem;
+    } else if (result !== null) {
+      const occurrence = { value: settings.caFile ?? "", line: caFileLine };
+      const trusted = certificates === null ? "defaultRoots" : "previousFile";
       allProblems.push(invalidValue("caFile", occurrence, result, this.settings, { trusted }));
     }
     this.#setCurrent({
-      settings: { ...settings, caFile: after.caFile },
-      certificates: after.certificates,
+      settings: { ...settings, caFile },
+      certificates,
       loadedAt,
       problems: allProblems
         .sort((a, b) => a.line - b.line)
@@ -158,53 +142,37 @@ export class SettingsStore {
     });
   }
 
-  #readCertificates(
+  /** Returns null while the file is being read. The current certificates are not read again. */
+  #loadCertificates(
     caFile: string | null,
-  ): { readonly ok: true; readonly pem: string | null } | CertificateFileResult | typeof PENDING {
-    if (caFile !== null && caFile !== this.settings.caFile) {
-      return this.#certificates.load(caFile) ?? PENDING;
-    }
+  ): CertificateFileResult | { readonly ok: true; readonly pem: string | null } | null {
+    if (caFile !== null && caFile !== this.settings.caFile) return this.#certificates.load(caFile);
     this.#certificates.reset();
     return { ok: true, pem: caFile === null ? null : (this.#current?.certificates ?? null) };
   }
 
   #handleMissing(): void {
-    this.#discardParsed();
-    this.#setCurrent({
-      settings: defaultSettings,
-      certificates: null,
-      loadedAt: this.#current?.loadedAt ?? null,
-      problems: [
-        {
-          code: "settingsMissing",
-          key: null,
-          ...problemText("settingsMissing", { path: this.path }),
-        },
-      ],
-    });
+    this.#handleUnusable("settingsMissing", {}, defaultSettings, null);
   }
 
   #handleUnreadable(reason: string): void {
-    const detail = {
-      path: this.path,
-      reason,
-      ...(this.#current === null && {
-        current: "the defaults are in effect, and presence from Webex is off",
-      }),
-    };
+    const current = "the defaults are in effect, and presence from Webex is off";
+    const detail = { reason, ...(this.#current === null && { current }) };
+    const certificates = this.#current?.certificates ?? null;
+    this.#handleUnusable("settingsUnreadable", detail, this.settings, certificates);
+  }
+
+  #handleUnusable(
+    code: "settingsMissing" | "settingsUnreadable",
+    detail: ProblemDetail,
+    settings: Settings,
+    certificates: string | null,
+  ): void {
     this.#discardParsed();
-    this.#setCurrent({
-      settings: this.settings,
-      certificates: this.#current?.certificates ?? null,
-      loadedAt: this.#current?.loadedAt ?? null,
-      problems: [
-        {
-          code: "settingsUnreadable",
-          key: null,
-          ...problemText("settingsUnreadable", detail),
-        },
-      ],
-    });
+    const { path } = this.#options.file;
+    const problem = { code, key: null, ...problemText(code, { path, ...detail }) };
+    const loadedAt = this.#current?.loadedAt ?? null;
+    this.#setCurrent({ settings, certificates, loadedAt, problems: [problem] });
   }
 
   #setCurrent(next: SettingsState): void {
@@ -217,10 +185,10 @@ export class SettingsStore {
       changed.length + newProblems.length === 0 &&
       previous?.problems.length === next.problems.length;
     if (isUnchanged) return;
-    const { logger } = this.#options;
+    const { logger, file } = this.#options;
     for (const { code, message, hint } of newProblems) logger.warn(message, { code, hint });
     const values = settingsValues(next.settings);
-    logger.info("The settings are in effect.", { path: this.path, changed, values });
+    logger.info("The settings are in effect.", { path: file.path, changed, values });
     this.events.emit("settingsChanged", next);
   }
 
@@ -239,4 +207,45 @@ export class SettingsStore {
     this.#cancelCertificateWait?.();
     this.#cancelCertificateWait = null;
   }
+}
+
+/** Reads the certificate file that the settings name, and retries until it is valid. */
+function createCertificateLoader(
+  { readCertificates, clock }: SettingsStoreOptions,
+  onChange: () => void,
+) {
+  let path: string | null = null;
+  let result: CertificateFileResult | null = null;
+  let cancelRetry: Disposer | null = null;
+
+  async function read(requestedPath: string): Promise<void> {
+    const next = await readCertificates(requestedPath);
+    if (requestedPath !== path) return;
+    const previous = result;
+    result = next;
+    cancelRetry?.();
+    cancelRetry = next.ok
+      ? null
+      : clock.schedule(CERTIFICATE_RETRY_MS, () => void read(requestedPath));
+    if (next.ok || previous?.ok !== false || previous.reason !== next.reason) onChange();
+  }
+
+  function reset(): void {
+    path = null;
+    result = null;
+    cancelRetry?.();
+  }
+
+  return {
+    /** Returns the result for the file, or null while it is being read. Replaces any other file. */
+    load(requestedPath: string): CertificateFileResult | null {
+      if (requestedPath !== path) {
+        reset();
+        path = requestedPath;
+        void read(requestedPath);
+      }
+      return result;
+    },
+    reset,
+  };
 }

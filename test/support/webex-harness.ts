@@ -1,8 +1,13 @@
 import { Secret } from "../../src/faults/secret.js";
-import { RestClient, type RequestLimiter, type TokenSource } from "../../src/webex/rest.js";
+import {
+  RestClient,
+  type RequestLimiter,
+  type RestOptions,
+  type TokenSource,
+} from "../../src/webex/rest.js";
 import { createPeopleApi, type PeopleApi } from "../../src/webex/people.js";
 import { FakeClock } from "./clock-fake.js";
-import type { ScriptedHttp } from "./http-fake.js";
+import { ScriptedHttp, type ScriptedReply } from "./http-fake.js";
 
 export const API = "https://webexapis.com/v1";
 export const CLOCK = new FakeClock();
@@ -35,15 +40,16 @@ export class TokenSourceFake implements TokenSource {
   }
 }
 
+export type Replies = ScriptedHttp | readonly ScriptedReply[];
+
+export function restOptions(replies: Replies): RestOptions {
+  const http = replies instanceof ScriptedHttp ? replies : new ScriptedHttp(replies);
+  return { apiUrl: API, version: "1.2.3", http, clock: CLOCK };
+}
+
 export function peopleOver(
-  http: ScriptedHttp,
+  replies: Replies,
   limiter: RequestLimiter = new LimiterFake(),
 ): PeopleApi {
-  return createPeopleApi(
-    new RestClient(
-      { apiUrl: API, version: "1.2.3", http, clock: CLOCK },
-      new TokenSourceFake(),
-      limiter,
-    ),
-  );
+  return createPeopleApi(new RestClient(restOptions(replies), new TokenSourceFake(), limiter));
 }

@@ -132,22 +132,12 @@ describe("notifier: authorization", () => {
     const notifications = channel.notificationsOf("authorization/changed") as {
       flow: { state: string } | null;
     }[];
-    expect(notifications.map((t) => t.flow?.state ?? null)).to.deep.equal([
-      "waiting",
-      "authorized",
-      null,
-    ]);
+    const states = notifications.map((t) => t.flow?.state ?? null);
+    expect(states).to.deep.equal(["waiting", "authorized", null]);
     for (const params of notifications)
       expect(NOTIFICATIONS["authorization/changed"].parse(params)).to.deep.equal(params);
-    expect(notifications[0]!.flow).to.have.all.keys(
-      "method",
-      "url",
-      "verificationUri",
-      "userCode",
-      "expiresAt",
-      "state",
-      "message",
-    );
+    const members = "method url verificationUri userCode expiresAt state message".split(" ");
+    expect(notifications[0]!.flow).to.have.all.keys(members);
     expect(JSON.stringify(notifications)).not.to.contain("leak");
   });
 

@@ -1,13 +1,12 @@
 import { expect } from "chai";
 
 import { MAX_LIFETIME_SECONDS } from "../../../src/authorization/grant.js";
-import { Fault } from "../../../src/faults/fault.js";
-import type { FaultCode, FaultDetails } from "../../../src/faults/fault.js";
+import { Fault, type FaultCode, type FaultDetails } from "../../../src/faults/fault.js";
 import type { ChannelEndReason } from "../../../src/ports/channel.js";
 import { RpcServer } from "../../../src/rpc/rpc-server.js";
 import { isMethodName, type MethodName, PARAMS, type Params } from "../../../src/rpc/params.js";
 import { RESULTS } from "../../../src/rpc/results.js";
-import { FakeChannel } from "../../support/channel-fake.js";
+import { FakeChannel, type Outcome } from "../../support/channel-fake.js";
 import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
 import {
   FakeAuthorization,
@@ -27,15 +26,15 @@ function launch() {
   const introductions: Params<"initialize">[] = [];
   const exits: number[] = [];
   const ends: ChannelEndReason[] = [];
-  const polledOrgs: (string | null)[] = [];
+  const polled: (string | null)[] = [];
   let shutdowns = 0;
-  const server = new RpcServer({
+  new RpcServer({
     channel,
     presence,
     authorization,
     status,
     poll: (orgId) => {
-      polledOrgs.push(orgId);
+      polled.push(orgId);
       if (orgId === "nobody")
         throw new Fault("unknownOrganization", "No authorization names this organization.");
       return { accepted: true, nextPossibleAt: null };
@@ -51,8 +50,7 @@ function launch() {
     },
     onExit: (code) => exits.push(code),
     onEnd: (end) => ends.push(end),
-  });
-  server.start();
+  }).start();
   return {
     channel,
     presence,
@@ -63,8 +61,7 @@ function launch() {
     introductions,
     exits,
     ends,
-    polled: polledOrgs,
-    server,
+    polled,
     get shutdowns() {
       return shutdowns;
     },
@@ -80,7 +77,7 @@ async function issuesOf(
   return (error!.data as { issues: { path: string; message: string }[] }).issues;
 }
 
-const VALID: Record<MethodName, unknown> = {
+const VALID: Record<MethodName, object | undefined> = {
   initialize: { protocolVersion: "1.0" },
   shutdown: undefined,
   "rpc.discover": undefined,
@@ -100,27 +97,24 @@ const VALID: Record<MethodName, unknown> = {
   "worker/poll": {},
 };
 
+/** Makes a valid request, with further members. */
+async function requestValid(method: MethodName, further: object = {}): Promise<Outcome> {
+  const { channel } = launch();
+  if (method === "presence/unsubscribe") await channel.request("presence/subscribe", { all: true });
+  return channel.request(method, { ...VALID[method], ...further });
+}
+
 describe("rpc: every method", () => {
   for (const method of Object.keys(PARAMS) as MethodName[]) {
     it(`${method} returns the documented members only`, async () => {
-      const { channel } = launch();
-      if (method === "presence/unsubscribe")
-        await channel.request("presence/subscribe", { all: true });
-      const { result, error } = await channel.request(method, VALID[method]);
+      const { result, error } = await requestValid(method);
       expect(error).to.equal(undefined);
       expect(RESULTS[method].parse(result)).to.deep.equal(result);
       expect(JSON.stringify(result)).not.to.contain("leak");
     });
 
     it(`${method} ignores unknown members and rejects positional parameters`, async () => {
-      const { channel } = launch();
-      if (method === "presence/unsubscribe")
-        await channel.request("presence/subscribe", { all: true });
-      const { error } = await channel.request(method, {
-        ...(VALID[method] as object),
-        __unknown: { a: 1 },
-      });
-      expect(error).to.equal(undefined);
+      expect((await requestValid(method, { __unknown: { a: 1 } })).error).to.equal(undefined);
       expect(await issuesOf(method, [])).to.deep.equal([
         { path: "", message: "Parameters must be a single object." },
       ]);
@@ -147,7 +141,7 @@ describe("rpc: every method", () => {
   });
 
   it("passes on the parameters, with defaults filled in", async () => {
-    const { channel, presence, authorization, polled: polledOrgs } = launch();
+    const { channel, presence, authorization, polled } = launch();
     await channel.request("presence/list", {});
     await channel.request("presence/list", { limit: 5, cursor: "c", states: ["away"], orgId: "o" });
     await channel.request("presence/subscribe", { all: true });
@@ -178,7 +172,7 @@ describe("rpc: every method", () => {
       },
       { setProxyPassword: null },
     ]);
-    expect(polledOrgs).to.deep.equal([null, "org-1"]);
+    expect(polled).to.deep.equal([null, "org-1"]);
   });
 });
 
@@ -267,9 +261,8 @@ describe("rpc: parameters", () => {
   });
 
   it("lists at most a hundred issues", async () => {
-    expect(
-      await issuesOf("presence/getMany", { uris: Array.from({ length: 9_000 }, () => 1) }),
-    ).to.have.length(100);
+    const uris = Array.from({ length: 9_000 }, () => 1);
+    expect(await issuesOf("presence/getMany", { uris })).to.have.length(100);
   });
 });
 
@@ -300,27 +293,23 @@ describe("rpc: session", () => {
         hostPid: 42,
       },
     ]);
-    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error?.code).to.equal(
-      -32600,
-    );
+    const again = await channel.request("initialize", { protocolVersion: "1.0" });
+    expect(again.error?.code).to.equal(-32600);
     expect(introductions).to.have.length(1);
   });
 
   it("accepts any version of its major version; a rejected initialize does not count", async () => {
     for (const protocolVersion of ["1", "1.1", "1.0.9"]) {
-      expect(
-        (await launch().channel.request("initialize", { protocolVersion })).error,
-        protocolVersion,
-      ).to.equal(undefined);
+      const { error } = await launch().channel.request("initialize", { protocolVersion });
+      expect(error, protocolVersion).to.equal(undefined);
     }
     const { channel, introductions } = launch();
     for (const protocolVersion of ["2.0", "0.9", "10.0", "one", ""]) {
       const { error } = await channel.request("initialize", { protocolVersion });
       expect(error, protocolVersion).to.deep.include({ code: 1002, data: { supported: ["1.0"] } });
     }
-    expect((await channel.request("initialize", { protocolVersion: "1.0" })).error).to.equal(
-      undefined,
-    );
+    const { error } = await channel.request("initialize", { protocolVersion: "1.0" });
+    expect(error).to.equal(undefined);
     expect(introductions).to.deep.equal([{ protocolVersion: "1.0" }]);
   });
 
@@ -355,12 +344,8 @@ describe("rpc: session", () => {
       server.channel.notifyWorker(method, { uri: "a" });
     expect(server.presence.calls).to.deep.equal([]);
     expect(server.shutdowns).to.equal(0);
-    expect(server.logger.records.map((r) => r.level)).to.deep.equal([
-      "debug",
-      "debug",
-      "debug",
-      "debug",
-    ]);
+    const levels = server.logger.records.map(({ level }) => level);
+    expect(levels).to.deep.equal(["debug", "debug", "debug", "debug"]);
   });
 
   it("reports the end of the channel", async () => {
@@ -406,11 +391,7 @@ describe("rpc: errors", () => {
     it(`${code} becomes ${wireCode}`, async () => {
       const { channel, authorization, presence } = launch();
       authorization.failure = presence.failure = new Fault(code, "Ours.", details);
-      const expected = {
-        code: wireCode,
-        message: "Ours.",
-        ...(data === undefined ? {} : { data }),
-      };
+      const expected = { code: wireCode, message: "Ours.", ...(data !== undefined && { data }) };
       expect((await channel.request("authorization/list")).error).to.deep.equal(expected);
       expect((await channel.request("presence/get", { uri: "a" })).error).to.deep.equal(expected);
     });

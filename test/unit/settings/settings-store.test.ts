@@ -40,7 +40,6 @@ describe("SettingsStore", () => {
   it("has no state until the file is read", async () => {
     file = new FakeSettingsFile("/etc/ucx/Presence.ini", ON);
     store = new SettingsStore({ file, clock, readIniLine, readCertificates, logger });
-    expect(store.path).to.equal("/etc/ucx/Presence.ini");
     await clock.advance(0);
     expect(file.watchers).to.equal(0);
     stop = store.start();

@@ -4,13 +4,11 @@ import { Secret } from "../../../src/faults/secret.js";
 import { createIdentityApi, type IdentityApi } from "../../../src/webex/identity.js";
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
-import { API, CLOCK, never } from "../../support/webex-harness.js";
+import { API, never, type Replies, restOptions } from "../../support/webex-harness.js";
 
 const TOKEN = new Secret("on-trial");
-const identityOver = (http: ScriptedHttp, requestedOrgs: string[] = []): IdentityApi =>
-  createIdentityApi({ apiUrl: API, version: "1.2.3", http, clock: CLOCK }, (orgId) =>
-    requestedOrgs.push(orgId),
-  );
+const identityOver = (replies: Replies, requestedOrgs: string[] = []): IdentityApi =>
+  createIdentityApi(restOptions(replies), (orgId) => requestedOrgs.push(orgId));
 
 describe("IdentityApi", () => {
   it("sends the given token", async () => {
@@ -54,7 +52,7 @@ describe("IdentityApi", () => {
 
   it("names an organization without a name by its id", async () => {
     for (const body of [{}, { displayName: null }, { displayName: "" }, { displayName: 1 }]) {
-      const identity = identityOver(new ScriptedHttp([{ body }]));
+      const identity = identityOver([{ body }]);
       expect(await identity.organizationName(TOKEN, "O", never)).to.equal("O");
     }
   });

@@ -6,33 +6,17 @@ import { Secret } from "../../../src/faults/secret.js";
 import { createIdentityApi } from "../../../src/webex/identity.js";
 import { createOAuthApi } from "../../../src/webex/oauth.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
-import { API, CLOCK, never, peopleOver } from "../../support/webex-harness.js";
+import { never, peopleOver, restOptions } from "../../support/webex-harness.js";
 
 const TOKEN = new Secret("token");
 const CLIENT = { clientId: "client", clientSecret: TOKEN };
 const MEMBERS = [
-  ...[
-    "id",
-    "orgId",
-    "type",
-    "displayName",
-    "userName",
-    "emails",
-    "sipAddresses",
-    "status",
-    "roles",
-    "items",
-    "message",
-    "errors",
-    "error",
-    "trackingId",
-  ],
-  ...["access_token", "refresh_token", "expires_in", "scope", "device_code", "user_code"],
-  ...["verification_uri", "interval"],
-];
-const options = (http: ScriptedHttp) => ({ apiUrl: API, version: "1.2.3", http, clock: CLOCK });
-const identity = (http: ScriptedHttp) => createIdentityApi(options(http), () => undefined);
-const oauth = (http: ScriptedHttp) => createOAuthApi(options(http));
+  "id orgId type displayName userName emails sipAddresses status roles items",
+  "message errors error trackingId access_token refresh_token expires_in scope",
+  "device_code user_code verification_uri interval",
+].flatMap((names) => names.split(" "));
+const identity = (http: ScriptedHttp) => createIdentityApi(restOptions(http), () => undefined);
+const oauth = (http: ScriptedHttp) => createOAuthApi(restOptions(http));
 
 const REQUESTS: Record<string, (http: ScriptedHttp) => Promise<unknown>> = {
   "a page of people": async (http) => {

@@ -4,9 +4,8 @@ import { inspect } from "node:util";
 import { Secret } from "../../../src/faults/secret.js";
 import { createOAuthApi, type OAuthApi, webexEndpoints } from "../../../src/webex/oauth.js";
 import { faultOf } from "../../support/http-fixture.js";
-import { ScriptedHttp } from "../../support/http-fake.js";
-import type { ScriptedResponse } from "../../support/http-fake.js";
-import { API, CLOCK, never } from "../../support/webex-harness.js";
+import { ScriptedHttp, type ScriptedResponse } from "../../support/http-fake.js";
+import { API, never, type Replies, restOptions } from "../../support/webex-harness.js";
 
 const CLIENT = { clientId: "C:1 é", clientSecret: new Secret("s+e/c r€t") };
 /** RFC 6749 2.3.1: form-encoded, joined, base64. */
@@ -22,8 +21,10 @@ const TOKENS = {
   scope: "spark-admin:people_read spark-admin:organizations_read",
 };
 
-const oauthOver = (http: ScriptedHttp): OAuthApi =>
-  createOAuthApi({ apiUrl: API, http, clock: CLOCK, version: "1.2.3" });
+const oauthOver = (replies: Replies): OAuthApi => createOAuthApi(restOptions(replies));
+const refreshWith = (reply: ScriptedResponse) => oauthOver([reply]).refresh(CLIENT, REFRESH, never);
+const pollWith = (reply: ScriptedResponse) =>
+  oauthOver([reply]).pollDeviceToken(CLIENT, DEVICE, never);
 const sentForm = (http: ScriptedHttp): Record<string, string> =>
   Object.fromEntries(new URLSearchParams(http.requests[0]?.body));
 
@@ -47,7 +48,7 @@ describe("webexEndpoints", () => {
 
 describe("OAuthApi", () => {
   it("builds the URL of the consent page", () => {
-    const url = oauthOver(new ScriptedHttp([])).authorizeUrl({
+    const url = oauthOver([]).authorizeUrl({
       clientId: "C&1",
       redirectUri: "http://localhost:8467/oauth/callback",
       scope: "spark-admin:people_read spark-admin:organizations_read",
@@ -122,7 +123,7 @@ describe("OAuthApi", () => {
       refresh_token_expires_in: -1,
       scope: " ",
     };
-    const response = await oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never);
+    const response = await refreshWith({ body });
     expect(response).to.deep.include({
       expiresInSeconds: 3600,
       refreshToken: null,
@@ -133,9 +134,7 @@ describe("OAuthApi", () => {
 
   for (const body of [{}, { access_token: "" }, { access_token: 1 }, "<html>", "", "[]"]) {
     it(`rejects the tokens ${JSON.stringify(body)}`, async () => {
-      const fault = await faultOf(
-        oauthOver(new ScriptedHttp([{ body }])).refresh(CLIENT, REFRESH, never),
-      );
+      const fault = await faultOf(refreshWith({ body }));
       expect(fault.code).to.equal("webexError");
     });
   }
@@ -164,7 +163,7 @@ describe("OAuthApi", () => {
 
   it("uses the defaults of RFC 8628 for members that Webex did not send", async () => {
     const body = { device_code: "DC", user_code: 729703, verification_uri: "https://v" };
-    const code = await oauthOver(new ScriptedHttp([{ body }])).authorizeDevice(CLIENT, "a", never);
+    const code = await oauthOver([{ body }]).authorizeDevice(CLIENT, "a", never);
     expect(code).to.include({
       userCode: "729703",
       verificationUriComplete: null,
@@ -232,9 +231,7 @@ describe("OAuthApi", () => {
   ];
   for (const [response, kind] of polls) {
     it(`maps ${response.status ?? 200} ${JSON.stringify(response.body ?? "")} of a device flow to ${kind}`, async () => {
-      expect(
-        (await oauthOver(new ScriptedHttp([response])).pollDeviceToken(CLIENT, DEVICE, never)).kind,
-      ).to.equal(kind);
+      expect((await pollWith(response)).kind).to.equal(kind);
     });
   }
 
@@ -246,13 +243,7 @@ describe("OAuthApi", () => {
     [404, "webexError"],
   ] as const) {
     it(`ends a device flow with ${code} at ${status}`, async () => {
-      expect(
-        (
-          await faultOf(
-            oauthOver(new ScriptedHttp([{ status }])).pollDeviceToken(CLIENT, DEVICE, never),
-          )
-        ).code,
-      ).to.equal(code);
+      expect((await faultOf(pollWith({ status }))).code).to.equal(code);
     });
   }
 
@@ -334,9 +325,7 @@ describe("OAuthApi", () => {
       error: "invalid_grant",
       error_description: "Token refresh-secret of client s+e/c r€t is dead",
     };
-    const fault = await faultOf(
-      oauthOver(new ScriptedHttp([{ status: 400, body }])).refresh(CLIENT, REFRESH, never),
-    );
+    const fault = await faultOf(refreshWith({ status: 400, body }));
     expect(fault.message).to.contain("is dead");
     expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(/refresh-secret|s\+e/);
   });

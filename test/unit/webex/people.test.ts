@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp } from "../../support/http-fake.js";
 import { decodePerson, type PeoplePage } from "../../../src/webex/people.js";
-import { API, never, peopleOver } from "../../support/webex-harness.js";
+import { API, never, peopleOver, type Replies } from "../../support/webex-harness.js";
 
 const roleId = (name: string): string =>
   Buffer.from(`ciscospark://us/ROLE/${name}`).toString("base64").replace(/=+$/, "");
@@ -30,12 +30,13 @@ const ANN = {
   somethingNew: { deep: [1] },
 };
 
+const firstPage = (replies: Replies) =>
+  peopleOver(replies).listPage({ kind: "first", max: 1000 }, never);
 const read = (page: PeoplePage) => page.items.map((item) => item.read());
 
 describe("PeopleApi", () => {
   it("decodes a person", async () => {
-    const people = peopleOver(new ScriptedHttp([{ body: { items: [ANN], notFoundIds: null } }]));
-    const page = await people.listPage({ kind: "first", max: 1000 }, never);
+    const page = await firstPage([{ body: { items: [ANN], notFoundIds: null } }]);
     expect(page.next).to.equal(null);
     expect(read(page)).to.deep.equal([
       {
@@ -91,10 +92,7 @@ describe("PeopleApi", () => {
       null,
       "x",
     ];
-    const page = await peopleOver(new ScriptedHttp([{ body: { items } }])).listPage(
-      { kind: "first", max: 1000 },
-      never,
-    );
+    const page = await firstPage([{ body: { items } }]);
     expect(read(page).map((person) => person?.id ?? null)).to.deep.equal([
       null,
       null,
@@ -107,24 +105,15 @@ describe("PeopleApi", () => {
   });
 
   it("preserves duplicates and an unknown status", async () => {
-    const body = {
-      items: [
-        { id: "1", status: "" },
-        { id: "1", status: "brandNew" },
-      ],
-    };
-    const page = await peopleOver(new ScriptedHttp([{ body }])).listPage(
-      { kind: "first", max: 1000 },
-      never,
-    );
+    const person = { id: "1", status: "" };
+    const items = [person, { ...person, status: "brandNew" }];
+    const page = await firstPage([{ body: { items } }]);
     expect(read(page).map((person) => person?.status)).to.deep.equal(["", "brandNew"]);
   });
 
   for (const body of [{}, { items: null }, { items: {} }]) {
     it(`rejects ${JSON.stringify(body)}`, async () => {
-      const fault = await faultOf(
-        peopleOver(new ScriptedHttp([{ body }])).listPage({ kind: "first", max: 1 }, never),
-      );
+      const fault = await faultOf(firstPage([{ body }]));
       expect(fault.code).to.equal("webexError");
     });
   }
@@ -150,7 +139,7 @@ describe("PeopleApi", () => {
     const http = new ScriptedHttp([
       { body: { items: [ANN] }, headers: { link: '<https://evil.example/>; rel="next"' } },
     ]);
-    const fault = await faultOf(peopleOver(http).listPage({ kind: "first", max: 1000 }, never));
+    const fault = await faultOf(firstPage(http));
     expect([fault.code, typeof fault.hint]).to.deep.equal(["webexError", "string"]);
   });
 
@@ -163,7 +152,7 @@ describe("PeopleApi", () => {
   });
 
   it("decodes people/me", async () => {
-    const me = await peopleOver(new ScriptedHttp([{ body: ANN }])).me(never);
+    const me = await peopleOver([{ body: ANN }]).me(never);
     expect(me).to.deep.equal({
       personId: ANN.id,
       orgId: "ORG",
@@ -175,7 +164,7 @@ describe("PeopleApi", () => {
   });
 
   it("detects that the administrator shares no status and has no role", async () => {
-    const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O" } }])).me(never);
+    const me = await peopleOver([{ body: { id: "1", orgId: "O" } }]).me(never);
     expect(me).to.include({
       sharesStatus: false,
       isFullAdmin: false,
@@ -193,18 +182,14 @@ describe("PeopleApi", () => {
     ["id_full_admin", false],
   ] as const) {
     it(`finds ${expected ? "a" : "no"} full administrator in the roles ${JSON.stringify(roles)}`, async () => {
-      const me = await peopleOver(new ScriptedHttp([{ body: { id: "1", orgId: "O", roles } }])).me(
-        never,
-      );
+      const me = await peopleOver([{ body: { id: "1", orgId: "O", roles } }]).me(never);
       expect(me.isFullAdmin).to.equal(expected);
     });
   }
 
   for (const body of [{ orgId: "O" }, { id: "1" }, { id: "1", orgId: "" }, { id: 1, orgId: "O" }]) {
     it(`rejects ${JSON.stringify(body)} as people/me`, async () => {
-      expect((await faultOf(peopleOver(new ScriptedHttp([{ body }])).me(never))).code).to.equal(
-        "webexError",
-      );
+      expect((await faultOf(peopleOver([{ body }]).me(never))).code).to.equal("webexError");
     });
   }
 });

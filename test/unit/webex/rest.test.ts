@@ -3,8 +3,7 @@ import { inspect } from "node:util";
 
 import { Fault } from "../../../src/faults/fault.js";
 import { faultOf } from "../../support/http-fixture.js";
-import { ScriptedHttp } from "../../support/http-fake.js";
-import type { ScriptedResponse } from "../../support/http-fake.js";
+import { ScriptedHttp, type ScriptedResponse } from "../../support/http-fake.js";
 import { API, LimiterFake, never, peopleOver } from "../../support/webex-harness.js";
 
 const ME = { id: "P1", orgId: "O1", status: "active" };
@@ -84,7 +83,7 @@ describe("RestClient", () => {
     const body = typeof response.body === "string" ? ` ${JSON.stringify(response.body)}` : "";
     it(`maps ${response.status ?? 200}${body} to ${code} and reports "${outcome}" to the limiter`, async () => {
       const limiter = new LimiterFake();
-      const fault = await faultOf(peopleOver(new ScriptedHttp([response]), limiter).me(never));
+      const fault = await faultOf(peopleOver([response], limiter).me(never));
       expect([fault.code, fault.status]).to.deep.equal([code, response.status]);
       expect(limiter.events).to.deep.equal(["admit", outcome]);
     });
@@ -110,7 +109,7 @@ describe("RestClient", () => {
     };
     for (const status of [400, 403, 404, 500]) {
       const fault = await faultOf(
-        peopleOver(new ScriptedHttp([{ status, body }])).findByEmail("zoe@corp.example", never),
+        peopleOver([{ status, body }]).findByEmail("zoe@corp.example", never),
       );
       expect(inspect(fault, { depth: 10, showHidden: true })).not.to.match(
         /zoe|corp\.example|token-1/,
@@ -119,9 +118,7 @@ describe("RestClient", () => {
   });
 
   it("quotes nothing of a response that is not JSON", async () => {
-    const fault = await faultOf(
-      peopleOver(new ScriptedHttp([{ body: "zoe@corp.example" }])).me(never),
-    );
+    const fault = await faultOf(peopleOver([{ body: "zoe@corp.example" }]).me(never));
     expect(fault.cause).to.equal(undefined);
     expect(fault.message).not.to.contain("zoe");
   });
@@ -195,7 +192,7 @@ describe("RestClient", () => {
 
   it("cancels a pending request", async () => {
     const controller = new AbortController();
-    const call = faultOf(peopleOver(new ScriptedHttp(["silence"])).me(controller.signal));
+    const call = faultOf(peopleOver(["silence"]).me(controller.signal));
     setImmediate(() => controller.abort());
     expect((await call).code).to.equal("cancelled");
   });

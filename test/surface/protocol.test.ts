@@ -5,35 +5,105 @@ import { expect } from "chai";
 
 import { normalizeAddress } from "../../src/presence/address.js";
 import { mapWebexStatus, PRESENCE_REASONS } from "../../src/presence/record.js";
+import { RpcCode } from "../../src/rpc/errors.js";
+import { openRpcDocument } from "../../src/rpc/openrpc.js";
+import { PARAMS } from "../../src/rpc/params.js";
+import { NOTIFICATIONS } from "../../src/rpc/results.js";
 import { codesIn, MarkdownPage, publishedPages } from "../support/markdown-page.js";
 
-interface Descriptor {
-  readonly name: string;
-  readonly required: boolean;
-  readonly schema: object;
-}
 interface Described {
   readonly name: string;
-  readonly params: readonly Descriptor[];
-  readonly result?: { readonly schema: object };
-  readonly errors?: readonly { readonly code: number }[];
+  readonly summary: string;
+  readonly paramStructure?: string;
+  readonly params: readonly { name: string; required: boolean; schema: object }[];
+  readonly result?: { readonly name: string; readonly schema: object };
+  readonly errors?: readonly { readonly code: number; readonly message: string }[];
 }
 
-const document = JSON.parse(readFileSync("openrpc.json", "utf8")) as {
-  methods: Described[];
-  "x-notifications": (Described & { "x-direction": string })[];
-  components: { schemas: Record<string, object> };
+const readJson = (name: string): unknown => JSON.parse(readFileSync(name, "utf8"));
+
+const published = readJson("openrpc.json") as {
+  readonly openrpc: string;
+  readonly info: { readonly title: string; readonly version: string };
+  readonly methods: Described[];
+  readonly "x-notifications": (Described & { "x-direction": string })[];
+  readonly components: { readonly schemas: Record<string, object> };
 };
-const notifications = document["x-notifications"].filter(
+const notifications = published["x-notifications"].filter(
   (notification) => notification["x-direction"] === "worker to host",
 );
-const described = new Map([...document.methods, ...notifications].map((each) => [each.name, each]));
+const described = new Map(
+  [...published.methods, ...notifications].map((each) => [each.name, each]),
+);
+
+describe("openrpc.json", () => {
+  it("is up to date (otherwise: npm run generate)", () => {
+    const { version } = readJson("package.json") as { version: string };
+    expect(published).to.deep.equal(JSON.parse(JSON.stringify(openRpcDocument(version))));
+  });
+
+  it("documents each method and each notification once", () => {
+    expect(published.methods.map((m) => m.name)).to.deep.equal(Object.keys(PARAMS));
+    const notifications = published["x-notifications"].map((n) => n.name);
+    expect(notifications).to.include.members([...Object.keys(NOTIFICATIONS), "exit"]);
+    expect(new Set(notifications).size).to.equal(notifications.length);
+  });
+
+  it("conforms to OpenRPC", () => {
+    expect(published.openrpc).to.match(/^1\.\d+\.\d+$/);
+    expect(published.info.title).to.be.a("string");
+    expect(published.info.version).to.match(/^\d+\.\d+\.\d+$/);
+    for (const method of [...published.methods, ...published["x-notifications"]]) {
+      expect(method.summary, method.name).to.match(/\.$/);
+      const names = method.params.map((p) => p.name);
+      expect(new Set(names).size, method.name).to.equal(names.length);
+      for (const param of method.params)
+        expect(param.schema, `${method.name} ${param.name}`).to.be.an("object");
+    }
+    for (const method of published.methods) {
+      expect(method.paramStructure).to.equal("by-name");
+      expect(method.result).to.have.all.keys("name", "schema");
+      const codes = method.errors!.map((e) => e.code);
+      expect(new Set(codes).size, method.name).to.equal(codes.length);
+      for (const code of codes) expect(Object.values(RpcCode)).to.include(code);
+    }
+  });
+
+  it("contains every schema that it references", () => {
+    const references = [...JSON.stringify(published).matchAll(/"\$ref":"([^"]*)"/g)].map(
+      (m) => m[1]!,
+    );
+    expect(references).not.to.be.empty;
+    for (const reference of references) {
+      expect(reference).to.match(/^#\/components\/schemas\//);
+      expect(published.components.schemas).to.have.property(
+        reference.slice("#/components/schemas/".length),
+      );
+    }
+  });
+
+  it("documents the bounds and required members that the worker checks", () => {
+    const params = (name: string) => published.methods.find((m) => m.name === name)!.params;
+    expect(params("presence/getMany")[0]).to.deep.include({ name: "uris", required: true });
+    expect(params("presence/getMany")[0]!.schema).to.deep.include({
+      minItems: 1,
+      maxItems: 10_000,
+    });
+    expect(params("presence/get")[1]).to.deep.include({ name: "maxWaitMs", required: false });
+    expect(params("presence/get")[1]!.schema).to.deep.include({
+      minimum: 0,
+      maximum: 30_000,
+      default: 0,
+    });
+    expect(params("worker/status")).to.deep.equal([]);
+  });
+});
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 
 /** Returns null for a value that conforms to the schema and has no additional members. */
 function schemaError(schema: object, value: unknown): string | null {
-  const validate = ajv.compile(closed({ ...schema, components: document.components }) as object);
+  const validate = ajv.compile(closed({ ...schema, components: published.components }) as object);
   return validate(value) ? null : ajv.errorsText(validate.errors);
 }
 
@@ -80,7 +150,7 @@ describe("docs/protocol.md", () => {
       (heading) => described.has(heading) || /^\$?\w+\/\w+$|^rpc\./.test(heading),
     );
     expect(headings).to.have.members([...described.keys()]);
-    for (const { name } of document["x-notifications"]) expect(page.text).to.include(name);
+    for (const { name } of published["x-notifications"]) expect(page.text).to.include(name);
   });
 
   for (const { info, text, line } of examples) {
@@ -156,11 +226,7 @@ describe("docs/protocol.md", () => {
 describe("examples of messages with headers", () => {
   const framed = publishedPages().flatMap(({ path, text }) =>
     [...text.matchAll(/Content-Length: (\d+)(?:\\r\\n)?\n(?:\\r\\n)?\n(\{.*\})\n/g)].map(
-      ([, length, body]) => ({
-        path,
-        length,
-        body,
-      }),
+      ([, length, body]) => ({ path, length, body }),
     ),
   );
 
