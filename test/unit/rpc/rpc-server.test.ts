@@ -293,8 +293,8 @@ describe("rpc: session", () => {
         hostPid: 42,
       },
     ]);
-    const again = await channel.request("initialize", { protocolVersion: "1.0" });
-    expect(again.error?.code).to.equal(-32600);
+    const second = await channel.request("initialize", { protocolVersion: "1.0" });
+    expect(second.error?.code).to.equal(-32600);
     expect(introductions).to.have.length(1);
   });
 
