@@ -168,7 +168,7 @@ function throwGrantFault(error: unknown): never {
       );
     case "forbidden":
       throw grantRefused(
-        "Authorize as a full administrator, with the scopes spark-admin:people_read and spark-admin:organizations_read, and allow the integration in Control Hub.",
+        "Authorize as a Full Admin, with the scopes spark-admin:people_read and spark-admin:organizations_read, and allow the integration in Control Hub.",
         fault,
       );
     default:

@@ -120,7 +120,7 @@ const responded = ({ status, trackingId }: ProblemDetail): string =>
 const RUN_SECRET_CLIENT =
   'Run "ucx-webex-presence secret client" in the account that the worker runs under, or call authorization/setClient,';
 const REAUTHORIZE =
-  'Have a full administrator of the organization authorize the integration: open the address in the log or in authorization/changed, or run "ucx-webex-presence authorize" in the account that the worker runs under.';
+  'Have a Full Admin of the organization authorize the integration: open the address in the log or in authorization/changed, or run "ucx-webex-presence authorize" in the account that the worker runs under.';
 const RESTORE_OR_REAUTHORIZE =
   "Authorize the organization again, or restore the previous setting (WebexPresence.ClientId, the client in the keychain, or WebexPresence.ApiUrl).";
 
@@ -185,11 +185,11 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
         }
       : {
           message: `Webex no longer accepts the authorization of ${named(d)}${responded(d)}. Its presence is not known.`,
-          hint: "Have a full administrator authorize again. An authorization ends when the administrator's password changes, the account is deactivated, the integration is revoked, or after 90 days without use.",
+          hint: "Have a Full Admin authorize again. An authorization ends when the administrator's password changes, the account is deactivated, the integration is revoked, or after 90 days without use.",
         },
   authorizationDenied: (d) => ({
     message: `The authorization of ${named(d)} was declined at Webex. Presence is not known.`,
-    hint: "Authorize again as a full administrator and accept. If Webex says that the administrator denied access: Control Hub > Management > Apps > Integrations > the integration > allow.",
+    hint: "Authorize again as a Full Admin and accept. If Webex says that the administrator denied access: Control Hub > Management > Apps > Integrations > the integration > allow.",
   }),
   scopeMissing: (d) => ({
     message: `The authorization of ${named(d)} lacks ${(d.missingScopes ?? []).join(" and ") || "a scope"}. Its presence is not known.`,
@@ -197,7 +197,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
   }),
   adminRoleLost: (d) => ({
     message: `Webex refuses to list the users of ${named(d)} to the administrator who authorized${responded(d)}. Its presence is not known.`,
-    hint: "Give that administrator the full administrator role back in Control Hub (Management > Users > the user > Administrator roles), or have another full administrator authorize.",
+    hint: "Give that administrator the Full Admin role back in Control Hub (Management > Users > the user > Administrator roles), or have another Full Admin authorize.",
   }),
   hostTooOld: (d) => ({
     message: `The host has version ${d.version ?? "unknown"}. The worker needs ${d.oldest ?? "a newer one"} or later and does not poll.`,
@@ -209,7 +209,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
   }),
   statusSharingOff: (d) => ({
     message: `Webex shares nobody's status in ${named(d)}, because the administrator who authorized does not share their own.`,
-    hint: "Have that administrator share their status (Webex app > Settings > Privacy > Show status), or have another full administrator authorize.",
+    hint: "Have that administrator share their status (Webex app > Settings > Privacy > Show status), or have another Full Admin authorize.",
   }),
   settingsUnreadable: (d) => ({
     message: `The settings file ${d.path ?? ""} cannot be read: ${d.reason ?? "it is not a text file"}. Until it can be read, ${d.current ?? "all settings stay as they were"}.`,

@@ -91,7 +91,7 @@ export function restFault(error: ErrorResponse): Fault {
   }
   if (status === 403) {
     const hint =
-      "Check that the administrator who authorized is still a full administrator, that the scopes were granted, and that Control Hub allows the integration.";
+      "Check that the administrator who authorized is still a Full Admin, that the scopes were granted, and that Control Hub allows the integration.";
     return responseFault("forbidden", "Webex denied the request", error, hint);
   }
   if (status === 404) {

@@ -313,6 +313,6 @@ function hintFor(oauthError: string | null): string {
     case "tokenlimit_reached":
       return "The administrator has too many authorizations of this integration: revoke those no longer used, then authorize again.";
     default:
-      return "Authorize the organization again, as a full administrator.";
+      return "Authorize the organization again, as a Full Admin.";
   }
 }

@@ -165,7 +165,7 @@ describe("e2e: an authorization that fails later", function () {
     harness.webex.registerClient({ clientId, clientSecret: "a-new-secret-of-the-integration" });
     harness.webex.expireAccessTokens();
     const problem = await harness.waitForProblem("authorizationExpired");
-    expect(problem.message).to.include("client ID and secret");
+    expect(problem.message).to.include("client ID and client secret");
     expect(problem.hint).to.include("secret client");
     await expectBlocked("authorizationExpired");
     const { text } = await harness.decide(await harness.waitForPage());

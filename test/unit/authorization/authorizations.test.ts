@@ -201,7 +201,7 @@ describe("authorizations", () => {
       identity.owners.set("SECRET-access-1", new Fault("forbidden", "403", { status: 403 }));
       const fault = await faultOf(service.import(grant(), neverAborted));
       expect(fault.code).to.equal("grantRefused");
-      expect(fault.data.hint).to.include("full administrator");
+      expect(fault.data.hint).to.include("Full Admin");
       identity.owners.set("SECRET-access-1", new Fault("webexError", "502", { status: 502 }));
       expect((await faultOf(service.import(grant(), neverAborted))).code).to.equal(
         "webexUnreachable",

@@ -181,7 +181,7 @@ describe("PeopleApi", () => {
     [["%%% not base64", 5, null], false],
     ["id_full_admin", false],
   ] as const) {
-    it(`finds ${expected ? "a" : "no"} full administrator in the roles ${JSON.stringify(roles)}`, async () => {
+    it(`finds ${expected ? "a" : "no"} Full Admin in the roles ${JSON.stringify(roles)}`, async () => {
       const me = await peopleOver([{ body: { id: "1", orgId: "O", roles } }]).me(never);
       expect(me.isFullAdmin).to.equal(expected);
     });
