@@ -47,6 +47,7 @@ const PHRASES = {
   "call(?:s|ed|ing)? off": "cancel",
   "complaints?": "reason, error",
   "go(?:es)? before": "takes precedence over",
+  "in force": "in effect",
   "in the house": "in the code base",
   "house words?": "term",
   "waiting rooms?": "pending queries",

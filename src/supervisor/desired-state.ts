@@ -78,7 +78,7 @@ export function desiredState(observed: ObservedState): DesiredState {
   };
 }
 
-/** Organizations whose grant fits the settings in force; null while the keychain was not read. */
+/** Organizations whose grant fits the settings in effect; null while the keychain was not read. */
 function usableOrganizations({ settings, grantStore }: ObservedState): ReadonlySet<string> | null {
   if (grantStore.kind === "unread") return null;
   if (grantStore.kind === "unavailable" || settings === null) return new Set();

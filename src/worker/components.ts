@@ -130,7 +130,7 @@ export interface AuthorizationOptions {
   >;
   readonly grantStore: GrantStore;
   readonly http: Http;
-  /** The settings in force. */
+  /** The settings in effect. */
   readonly settings: () => AuthorizationSettings;
   readonly settingsLoaded: Promise<void>;
   /** A request with the organization's bearer was made apart from polling. */

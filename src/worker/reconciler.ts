@@ -71,7 +71,7 @@ export class Reconciler {
     };
   }
 
-  /** In force when the call returns, so that the host's next request sees it. */
+  /** Takes effect before the call returns, so that the host's next request sees it. */
   setHost(host: HostCheck): void {
     this.#host = host;
     this.reconcile();

@@ -186,7 +186,7 @@ describe("worker/reconciler", () => {
     expect(published.map(({ phase }) => phase)).to.deep.equal(["disabled"]);
   });
 
-  it("puts a rejected host in force at once", () => {
+  it("stops polling at once when the host is rejected", () => {
     const { reconciler, published, take } = createHarness(POLLING);
     reconciler.reconcile();
     take();
