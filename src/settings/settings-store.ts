@@ -5,7 +5,13 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { FileContent, ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { decodeSettings } from "./decode.js";
-import { defaultSettings, SETTING_FIELDS, type Settings, settingsValues } from "./keys.js";
+import {
+  defaultSettings,
+  SETTING_FIELDS,
+  SETTING_KEYS,
+  type Settings,
+  settingsValues,
+} from "./keys.js";
 import { invalidValue, type ParsedSettings, parseSettings } from "./parse.js";
 
 interface SettingsProblem {
@@ -178,7 +184,9 @@ export class SettingsStore {
   #setCurrent(next: SettingsState): void {
     const previous = this.#current;
     this.#current = next;
-    const changed = SETTING_FIELDS.filter((key) => previous?.settings[key] !== next.settings[key]);
+    const changed = SETTING_FIELDS.filter(
+      (field) => previous?.settings[field] !== next.settings[field],
+    ).map((field) => SETTING_KEYS[field].name);
     const knownMessages = new Set(previous?.problems.map(({ message }) => message));
     const newProblems = next.problems.filter(({ message }) => !knownMessages.has(message));
     const isUnchanged =
@@ -188,7 +196,8 @@ export class SettingsStore {
     const { logger, file } = this.#options;
     for (const { code, message, hint } of newProblems) logger.warn(message, { code, hint });
     const values = settingsValues(next.settings);
-    logger.info("The settings are in effect.", { path: file.path, changed, values });
+    const level = changed.length === 0 ? "debug" : "info";
+    logger[level]("The settings are in effect.", { path: file.path, changed, values });
     this.events.emit("settingsChanged", next);
   }
 

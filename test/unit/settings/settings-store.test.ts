@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import type { Disposer } from "../../../src/faults/emitter.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import { defaultSettings } from "../../../src/settings/keys.js";
+import { defaultSettings, SETTING_KEYS } from "../../../src/settings/keys.js";
 import type { SettingsState } from "../../../src/settings/settings-store.js";
 import { SettingsStore } from "../../../src/settings/settings-store.js";
 import { FakeClock } from "../../support/clock-fake.js";
@@ -217,6 +217,24 @@ describe("SettingsStore", () => {
       .to.contain("http://proxy:3128")
       .and.not.contain("hunter2")
       .and.not.contain("alice");
+  });
+
+  it("logs the full names of the keys that an edit changes, and other edits only at debug", async () => {
+    const logged = () =>
+      logger.records.flatMap(({ level, message, fields }) =>
+        message === "The settings are in effect." ? [[level, fields.changed]] : [],
+      );
+    await startStore(ON);
+    const names = Object.values(SETTING_KEYS).map(({ name }) => name);
+    expect(logged()).to.deep.equal([["info", names]]);
+    file.put(`${ON}WebexPresence.LogLevel=debug\nWebexPresence.RedirectPort=2000`);
+    file.put(`${ON}WebexPresence.LogLevel=loud\nWebexPresence.RedirectPort=2000`);
+    file.put(`${ON}WebexPresence.LogLevel=debug\nWebexPresence.RedirectPort=2000`);
+    expect(logged().slice(1)).to.deep.equal([
+      ["info", ["WebexPresence.RedirectPort", "WebexPresence.LogLevel"]],
+      ["debug", []],
+      ["debug", []],
+    ]);
   });
 
   it("emits no events after stop, keeps its state, and leaves no timer and no watch", async () => {
