@@ -18,6 +18,7 @@ import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 const CHECK_INTERVAL_MS = 5_000;
 /** The roster computes its demand once a second; after this time it includes new watchers. */
 const DEMAND_REFRESH_MS = 1_001;
+/** Apply only until the first call of `apply`; the worker makes it when it creates the poller. */
 const DEFAULT_SETTINGS: PollingSettings = {
   pollIntervalSeconds: 20,
   requestsPerMinute: 60,

@@ -1,6 +1,6 @@
 import type { ProblemDetail } from "../faults/problem-catalog.js";
 
-/** The settings of `Presence.ini` that apply to polling. */
+/** The part of `Settings` that applies to polling; this folder does not import `settings/`. */
 export interface PollingSettings {
   readonly pollIntervalSeconds: number;
   readonly requestsPerMinute: number;

@@ -20,6 +20,7 @@ import { StalenessTimer } from "./staleness-timer.js";
 import type { PersonStore, PersonStoreListener } from "./store/person-store.js";
 import { SubscriptionIndex } from "./subscription-index.js";
 
+/** Applies only until the first settings are read (`setStaleAfter`). */
 const DEFAULT_STALE_AFTER_MS = 180_000;
 const MAX_LOGGED_ADDRESSES = 10_000;
 

@@ -22,7 +22,10 @@ export interface ReconcilerOptions {
   readonly account: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Called with new settings before anything acts on them. */
+  /**
+   * Called with the first settings and after every change, before anything acts on them. It sets
+   * the log level, so that what the change causes is already logged at the new level.
+   */
   readonly onSettings: (settings: Settings) => void;
 }
 
