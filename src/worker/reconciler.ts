@@ -1,7 +1,12 @@
-import type { Disposer } from "../faults/emitter.js";
+import type { Authorizations } from "../authorization/authorizations.js";
+import type { FlowSupervisor } from "../authorization/flow-supervisor.js";
+import type { GrantStore } from "../authorization/grant-store.js";
+import type { Disposer, Subscribable } from "../faults/emitter.js";
+import type { OrganizationPoller } from "../polling/organization-poller.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { SettingsState } from "../settings/settings-store.js";
+import type { PresenceDirectory } from "../presence/presence-directory.js";
+import type { SettingsState, SettingsStore } from "../settings/settings-store.js";
 import type { Settings } from "../settings/keys.js";
 import { type HostCheck, UNKNOWN_HOST } from "../supervisor/host-check.js";
 import {
@@ -13,12 +18,44 @@ import {
 import { detectProblems } from "../supervisor/problems.js";
 import type { Phase } from "../supervisor/status.js";
 import type { OAuthClient } from "../webex/oauth.js";
-import type { Components } from "./components.js";
+import type { Network } from "./network.js";
+import type { Organization, Organizations } from "./organizations.js";
 import type { StatusPublisher } from "./status-publisher.js";
 
+interface Emits<Name extends string> {
+  readonly events: Subscribable<Record<Name, unknown>>;
+}
+
+interface ReconciledOrganization extends Pick<Organization, "start" | "stop"> {
+  readonly poller: Pick<OrganizationPoller, "retryNow">;
+}
+
+/** What the reconciler uses of the components; the compiler holds a test's fakes to it. */
+export interface ReconciledComponents {
+  readonly settingsStore: Pick<SettingsStore, "current"> & Emits<"settingsChanged">;
+  readonly network: Pick<Network, "apply">;
+  readonly grantStore: Pick<GrantStore, "kind" | "state"> & Emits<"contentChanged">;
+  readonly authorizations: Pick<Authorizations, "grantStatuses" | "reevaluate"> &
+    Emits<"authorizationsChanged">;
+  readonly flows: Pick<FlowSupervisor, "fault" | "isDenied" | "retryNow" | "setDesired"> &
+    Emits<"outcomeChanged">;
+  readonly organizations: Pick<
+    Organizations,
+    "applySettings" | "clear" | "observe" | "routeChanged" | "status" | "sync"
+  > &
+    Emits<"organizationChanged"> & {
+      readonly all: readonly ReconciledOrganization[];
+      get(orgId: string): ReconciledOrganization | undefined;
+    };
+  readonly presence: Pick<
+    PresenceDirectory,
+    "setBlocked" | "setCondition" | "setOrder" | "setStaleAfter"
+  >;
+}
+
 export interface ReconcilerOptions {
-  readonly components: Components;
-  readonly status: StatusPublisher;
+  readonly components: ReconciledComponents;
+  readonly status: Pick<StatusPublisher, "publish">;
   readonly account: string;
   readonly clock: Clock;
   readonly log: Logger;

@@ -4,9 +4,8 @@ import sinon from "sinon";
 import { Emitter } from "../../../src/faults/emitter.js";
 import { Secret } from "../../../src/faults/secret.js";
 import { checkHost } from "../../../src/supervisor/host-check.js";
-import type { Components } from "../../../src/worker/components.js";
-import { Reconciler } from "../../../src/worker/reconciler.js";
-import type { PublishedState, StatusPublisher } from "../../../src/worker/status-publisher.js";
+import { type ReconciledComponents, Reconciler } from "../../../src/worker/reconciler.js";
+import type { PublishedState } from "../../../src/worker/status-publisher.js";
 import { FakeClock } from "../../support/clock-fake.js";
 import { RecordingLogger } from "../../support/logger-fake.js";
 import { observedState, type ObservedFacts } from "../../support/observed-state-fixture.js";
@@ -24,7 +23,6 @@ function createHarness(initial: ObservedFacts) {
       );
     };
   let observed = observedState(initial);
-  let settings: object | null = null;
   const events = new Emitter<Record<string, undefined>>();
   const organization = (orgId: string) => ({
     orgId,
@@ -36,11 +34,11 @@ function createHarness(initial: ObservedFacts) {
     poller: { retryNow: record(`retryNow ${orgId}`) },
   });
   const route = sinon.stub().returns(false);
-  const components = {
+  const components: ReconciledComponents = {
     settingsStore: {
       events,
       get current() {
-        return settings ?? observed.settings;
+        return observed.settings;
       },
     },
     grantStore: {
@@ -58,7 +56,7 @@ function createHarness(initial: ObservedFacts) {
     flows: {
       events,
       fault: null,
-      denied: false,
+      isDenied: false,
       retryNow: record("flows.retryNow"),
       setDesired: ({ kind }: { kind: string }) => record("flow")(kind),
     },
@@ -68,7 +66,7 @@ function createHarness(initial: ObservedFacts) {
         return observed.organizations.map(({ orgId }) => organization(orgId));
       },
       get: organization,
-      observe: () => observed.organizations,
+      observe: () => [...observed.organizations],
       status: () => [],
       sync: record("sync"),
       clear: record("clear"),
@@ -85,10 +83,8 @@ function createHarness(initial: ObservedFacts) {
   };
   const published: PublishedState[] = [];
   const reconciler = new Reconciler({
-    components: components as unknown as Components,
-    status: {
-      publish: (state: PublishedState) => published.push(state),
-    } as unknown as StatusPublisher,
+    components,
+    status: { publish: (state) => void published.push(state) },
     account: "svc",
     clock,
     log,
@@ -107,9 +103,6 @@ function createHarness(initial: ObservedFacts) {
     take: () => calls.splice(0),
     observe: (facts: ObservedFacts) => {
       observed = observedState(facts);
-    },
-    setSettings: (state: object) => {
-      settings = state;
     },
   };
 }
