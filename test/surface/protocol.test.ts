@@ -3,12 +3,20 @@ import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { expect } from "chai";
 
+import {
+  PROBLEM_SEVERITY,
+  type ProblemCode,
+  type ProblemDetail,
+  problemText,
+} from "../../src/faults/problem-catalog.js";
 import { normalizeAddress } from "../../src/presence/address.js";
 import { mapWebexStatus, PRESENCE_REASONS } from "../../src/presence/record.js";
 import { RpcCode } from "../../src/rpc/errors.js";
 import { openRpcDocument } from "../../src/rpc/openrpc.js";
 import { PARAMS } from "../../src/rpc/params.js";
 import { NOTIFICATIONS } from "../../src/rpc/results.js";
+import { defaultSettings, settingsValues } from "../../src/settings/keys.js";
+import type { WorkerStatus } from "../../src/supervisor/status.js";
 import { codesIn, MarkdownPage, publishedPages } from "../support/markdown-page.js";
 
 interface Described {
@@ -143,6 +151,14 @@ function errorSchemaError(method: Described, value: unknown): string | null {
 
 const page = new MarkdownPage("docs/protocol.md");
 const examples = page.fences.filter(({ info }) => info.startsWith("json "));
+const statusExamples = examples
+  .filter(({ info }) => /^json worker\/status(Changed params| result)$/.test(info))
+  .map(({ text, line }) => ({ line, status: JSON.parse(text) as WorkerStatus }));
+
+/** What the texts of problems in examples are about, where the catalogue's text varies. */
+const EXAMPLE_DETAILS: Partial<Record<ProblemCode, ProblemDetail>> = {
+  authorizationRequired: { account: "svc-ucx" },
+};
 
 describe("docs/protocol.md", () => {
   it("has a heading for each method and each notification, and for no other", () => {
@@ -175,6 +191,26 @@ describe("docs/protocol.md", () => {
       const shown = page.section(name).fences.map(({ info }) => info);
       if (params.length > 0) expect(shown, name).to.include(`json ${name} params`);
       if (result !== undefined) expect(shown, name).to.include(`json ${name} result`);
+    }
+  });
+
+  it("shows problems with the severity and the text of the catalogue", () => {
+    const problems = statusExamples.flatMap(({ status }) => status.problems);
+    expect(problems).to.have.length.of.at.least(2);
+    for (const { code, severity, message, hint } of problems) {
+      expect({ severity, message, hint }, code).to.deep.equal({
+        severity: PROBLEM_SEVERITY[code],
+        ...problemText(code, EXAMPLE_DETAILS[code] ?? {}),
+      });
+    }
+  });
+
+  it("shows the value of every setting that has one by default, in their order", () => {
+    expect(statusExamples).to.have.length.of.at.least(2);
+    for (const { status, line } of statusExamples) {
+      expect(Object.keys(status.settings.values), `line ${line}`).to.deep.equal(
+        Object.keys(settingsValues(defaultSettings)),
+      );
     }
   });
 
