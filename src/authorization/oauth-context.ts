@@ -2,7 +2,7 @@ import { problemFault } from "../faults/problem-catalog.js";
 import type { IdentityApi } from "../webex/identity.js";
 import type { OAuthApi, OAuthClient } from "../webex/oauth.js";
 
-/** The part of `Settings` that applies to authorization; this folder does not import `settings/`. */
+/** The part of `Settings` for authorization; this folder does not import `settings/`. */
 export interface AuthorizationSettings {
   /** `WebexPresence.ClientId`; null or empty if it is not set. */
   readonly clientId: string | null;
