@@ -6,7 +6,7 @@ import { requireTool } from "../support/require-tool.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 describe("e2e: a real keyring under a real session bus", function () {
-  this.timeout(60_000);
+  this.timeout(90_000);
   let keyring: Keyring;
   let harness: WorkerHarness | null = null;
 

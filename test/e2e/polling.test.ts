@@ -23,7 +23,7 @@ interface Changed {
 }
 
 describe("e2e: from Presence.ini to presence", function () {
-  this.timeout(40_000);
+  this.timeout(60_000);
   let harness: WorkerHarness;
 
   beforeEach(async () => {

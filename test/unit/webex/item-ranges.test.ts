@@ -123,7 +123,7 @@ describe("findItemRanges", () => {
       }),
       { numRuns: 3_000 },
     );
-  }).timeout(20_000);
+  }).timeout(60_000);
 });
 
 describe("listed persons", () => {
