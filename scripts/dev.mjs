@@ -1,6 +1,6 @@
 // npm run dev: builds and runs the demo, and does both again when a source file changes. Arguments
 // go to the demo, as in `npm run dev -- --users 2000`.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { constants } from "node:os";
 import { setInterval } from "node:timers";
 
@@ -9,7 +9,7 @@ import { watch } from "chokidar";
 const FOLDERS = ["src", "simulator", "scripts", "plugin.manifest.json", "openrpc.json"];
 /** Editors and version control write several files at once. */
 const SETTLE_MS = 200;
-const PARENT_CHECK_MS = 1000;
+const PARENT_CHECK_MS = 2000;
 /** A terminal sends its signals to the demo as well, which would take a second one as "at once". */
 const TERMINAL_GRACE_MS = 1000;
 /** The demo gives its worker five seconds. */
@@ -79,10 +79,19 @@ async function stop(signal) {
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => void stop(signal));
-// npm may end without passing the signal on. On Windows, the parent's id stays the same.
+// npm may end without passing the signal on, and runs a shell between itself and this process.
+// (Windows does not show that a parent has ended.)
 const parent = process.ppid;
+const isRunByNpm = process.platform !== "win32" && process.env.npm_lifecycle_event !== undefined;
+function parentOf(pid) {
+  if (!isRunByNpm) return "";
+  // Without ps, nothing is known.
+  const { stdout } = spawnSync("ps", ["-o", "ppid=", "-p", String(pid)], { encoding: "utf8" });
+  return (stdout ?? "").trim();
+}
+const grandparent = parentOf(parent);
 setInterval(() => {
-  if (process.ppid !== parent) void stop("SIGTERM");
+  if (process.ppid !== parent || parentOf(parent) !== grandparent) void stop("SIGTERM");
 }, PARENT_CHECK_MS).unref();
 
 watch(FOLDERS, { ignoreInitial: true }).on("all", (_event, path) => schedule(path));
