@@ -6,7 +6,7 @@ import { KeytarStore, MemoryStore, splitText } from "../../src/platform/secret-s
 import { faultOf } from "../support/http-fixture.js";
 import { KEYRING_TOOLS, type Keyring, startKeyring } from "../support/keyring-fixture.js";
 import { FakeKeytar } from "../support/keytar-fake.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { secretStoreContract } from "../support/secret-store-contract.js";
 
 describe("SecretStore contract: MemoryStore", () => {

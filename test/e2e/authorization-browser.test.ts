@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 
-import { findSeriousViolations } from "../support/axe.js";
+import { findSeriousViolations } from "../support/axe-fixture.js";
 import { launchChromium } from "../support/browser-flow-http-harness.js";
 import {
   AuthorizationHarness,

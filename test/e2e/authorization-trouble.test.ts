@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import type { Knobs } from "../../simulator/knobs.js";
 import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import {
   AuthorizationHarness,
   type AuthorizationHarnessOptions,

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { approveDevice, consent } from "../../simulator/administrator.js";
 import { closedPort } from "../support/http-fixture.js";
 import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { CliHarness, type CliRun } from "../support/cli-harness.js";
 
 const KEY_ADDRESS = /http:\/\/localhost:(\d+)\/\?key=([\w-]+)/;

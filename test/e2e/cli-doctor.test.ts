@@ -4,7 +4,7 @@ import { expect } from "chai";
 
 import { makeCertificates } from "../support/http-fixture.js";
 import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { CliHarness, type Finding } from "../support/cli-harness.js";
 
 const ALL_CHECKS = [

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { CliHarness } from "../support/cli-harness.js";
 
 describe("e2e: the command line: watch with an authorization", function () {

@@ -4,7 +4,7 @@ import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 import { CliHarness } from "../support/cli-harness.js";
 

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { expect } from "chai";
 
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 
 const DEMO = resolve("dist/demo.mjs");
 // Matches every simulated secret: many hexadecimal digits, or the mark of Webex tokens.

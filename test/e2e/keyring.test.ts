@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { expect } from "chai";
 
 import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 describe("e2e: a real keyring under a real session bus", function () {

@@ -4,7 +4,7 @@ import { expect } from "chai";
 
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { makeCertificates } from "../support/http-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 interface ChangedRecord {

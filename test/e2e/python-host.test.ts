@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { expect } from "chai";
 
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 // Debian's Python, which has Debian's packages; another python3 may come first on the PATH.
@@ -46,7 +46,7 @@ describe("e2e: a host in Python with a third-party JSON-RPC library", function (
       const output = await new Promise<HostOutput>((resolve, reject) => {
         const python = execFile(
           PYTHON,
-          ["test/support/python-host.py", harness.settingsPath, `SIP:${address}`, ...worker],
+          ["test/support/python-host-fixture.py", harness.settingsPath, `SIP:${address}`, ...worker],
           (error, stdout, stderr) => {
             if (error === null) resolve(JSON.parse(stdout) as HostOutput);
             else reject(new Error(stderr));

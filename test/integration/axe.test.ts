@@ -13,7 +13,7 @@ import { readAsset } from "../../src/platform/node-process.js";
 import { listenOnLoopback } from "../../src/platform/loopback-server.js";
 import type { LoopbackServer } from "../../src/ports/loopback-server.js";
 import { authorizationOf, faultOf } from "../support/authorization-flow-fixture.js";
-import { findSeriousViolations } from "../support/axe.js";
+import { findSeriousViolations } from "../support/axe-fixture.js";
 import { launchChromium } from "../support/browser-flow-http-harness.js";
 
 const ACME = authorizationOf("Acme");

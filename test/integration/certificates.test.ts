@@ -6,7 +6,7 @@ import { expect } from "chai";
 
 import { readCertificates } from "../../src/platform/certificates.js";
 import { makeCertificates } from "../support/http-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 
 const BROKEN = "-----BEGIN CERTIFICATE-----\nhello world\n-----END CERTIFICATE-----\n";
 

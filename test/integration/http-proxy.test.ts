@@ -20,7 +20,7 @@ import {
   makeCertificates,
   openHttp,
 } from "../support/http-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 
 const PASSWORD = "Passw0rd";
 

@@ -9,7 +9,7 @@ import {
   makeCertificates,
   openHttp,
 } from "../support/http-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 
 describe("AxiosHttp with additional certificates", () => {
   let certificates: TestCertificates;

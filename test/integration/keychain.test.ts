@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { KeytarStore } from "../../src/platform/secret-store.js";
 import { faultOf } from "../support/http-fixture.js";
 import { KEYRING_TOOLS, type Keyring, startKeyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 
 const codeOf = async (call: Promise<unknown>): Promise<string> => (await faultOf(call)).code;
 

@@ -23,7 +23,7 @@ import { createIdentityApi } from "../../src/webex/identity.js";
 import { createOAuthApi, type OAuthApi } from "../../src/webex/oauth.js";
 import { RecordingLogger } from "../support/logger-fake.js";
 import { PageNoticesFake } from "../support/authorization-flow-fixture.js";
-import { FormBrowser } from "../support/form-browser.js";
+import { FormBrowser } from "../support/form-browser-fake.js";
 import { OidcProviderFixture } from "../support/oidc-provider-fixture.js";
 
 const neverAborted = new AbortController().signal;

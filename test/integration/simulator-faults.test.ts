@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { KNOBS } from "../../simulator/knobs.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { requireTool } from "../support/require-tool.js";
+import { requireTool } from "../support/required-tool-fixture.js";
 
 interface Page {
   items: unknown[];

@@ -7,7 +7,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect } from "chai";
 
 import { ReferenceHost } from "../../simulator/reference-host.js";
-import { codesIn, MarkdownPage } from "../support/markdown-page.js";
+import { codesIn, MarkdownPage } from "../support/markdown-page-fixture.js";
 
 const MANIFEST = "plugin.manifest.json";
 

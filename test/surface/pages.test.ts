@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 
 import { expect } from "chai";
 
-import { MarkdownPage, publishedPages } from "../support/markdown-page.js";
+import { MarkdownPage, publishedPages } from "../support/markdown-page-fixture.js";
 
 describe("README.md, CHANGELOG.md, CONTRIBUTING.md and docs/", () => {
   for (const page of publishedPages()) {

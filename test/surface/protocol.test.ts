@@ -17,7 +17,7 @@ import { PARAMS } from "../../src/rpc/params.js";
 import { NOTIFICATIONS } from "../../src/rpc/results.js";
 import { defaultSettings, settingsValues } from "../../src/settings/keys.js";
 import type { WorkerStatus } from "../../src/supervisor/status.js";
-import { codesIn, MarkdownPage, publishedPages } from "../support/markdown-page.js";
+import { codesIn, MarkdownPage, publishedPages } from "../support/markdown-page-fixture.js";
 
 interface Described {
   readonly name: string;

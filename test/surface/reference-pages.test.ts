@@ -9,7 +9,7 @@ import { desiredState } from "../../src/supervisor/desired-state.js";
 import { PROBLEM_SEVERITY } from "../../src/faults/problem-catalog.js";
 import { USAGE } from "../../src/worker/launch-options.js";
 import { observedState, type ObservedFacts } from "../support/observed-state-fixture.js";
-import { codesIn, MarkdownPage } from "../support/markdown-page.js";
+import { codesIn, MarkdownPage } from "../support/markdown-page-fixture.js";
 
 const readme = new MarkdownPage("README.md");
 const errors = new MarkdownPage("docs/errors.md");
