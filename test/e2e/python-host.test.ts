@@ -46,7 +46,12 @@ describe("e2e: a host in Python with a third-party JSON-RPC library", function (
       const output = await new Promise<HostOutput>((resolve, reject) => {
         const python = execFile(
           PYTHON,
-          ["test/support/python-host-fixture.py", harness.settingsPath, `SIP:${address}`, ...worker],
+          [
+            "test/support/python-host-fixture.py",
+            harness.settingsPath,
+            `SIP:${address}`,
+            ...worker,
+          ],
           (error, stdout, stderr) => {
             if (error === null) resolve(JSON.parse(stdout) as HostOutput);
             else reject(new Error(stderr));
