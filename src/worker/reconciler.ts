@@ -235,7 +235,7 @@ export class Reconciler {
     const { settingsStore, organizations } = this.#options.components;
     this.#options.status.publish({
       phase: this.#phase,
-      settings: settingsStore.current,
+      settings: () => settingsStore.current,
       problems: detectProblems(this.#observe()),
       organizations: () => organizations.status(),
     });

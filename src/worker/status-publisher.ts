@@ -29,10 +29,13 @@ export interface ProcessFacts {
   readonly settingsPath: string;
 }
 
-/** The part of the status that the reconcile loop decides, and where the counters are read from. */
+/**
+ * What the reconcile loop decides, and where the rest is read from: a save that changes no setting
+ * publishes nothing.
+ */
 export interface PublishedState {
   readonly phase: Phase;
-  readonly settings: SettingsState | null;
+  readonly settings: () => SettingsState | null;
   readonly problems: readonly ProblemReport[];
   readonly organizations: () => readonly OrganizationStatus[];
 }
@@ -47,7 +50,7 @@ export class StatusPublisher implements PageNotices {
   readonly #startedAt: string;
   #state: PublishedState = {
     phase: "starting",
-    settings: null,
+    settings: () => null,
     problems: [],
     organizations: () => [],
   };
@@ -73,7 +76,8 @@ export class StatusPublisher implements PageNotices {
   }
 
   current(): WorkerStatus {
-    const { phase, settings, organizations } = this.#state;
+    const { phase, organizations } = this.#state;
+    const settings = this.#state.settings();
     const { version, pid, secretStore, settingsPath } = this.#facts;
     return {
       phase,

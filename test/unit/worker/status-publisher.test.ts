@@ -3,6 +3,7 @@ import sinon from "sinon";
 
 import { problemReport } from "../../../src/faults/problem-catalog.js";
 import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
+import { defaultSettings } from "../../../src/settings/keys.js";
 import { type PublishedState, StatusPublisher } from "../../../src/worker/status-publisher.js";
 import { FakeClock } from "../../support/clock-fake.js";
 
@@ -22,7 +23,7 @@ function createHarness() {
   );
   let state: Omit<PublishedState, "organizations"> = {
     phase: "starting",
-    settings: null,
+    settings: () => null,
     problems: [],
   };
   let organizations: OrganizationStatus[] = [];
@@ -70,6 +71,16 @@ describe("worker/status-publisher", () => {
     publish({ problems: [PROBLEM] });
     publish();
     expect([statusChanged.callCount, problemsChanged.callCount]).to.deep.equal([2, 1]);
+  });
+
+  it("shows when the settings were last read, also if that changed nothing else", () => {
+    const { publish, status } = createHarness();
+    let loadedAt = 1_000;
+    publish({
+      settings: () => ({ settings: defaultSettings, certificates: null, loadedAt, problems: [] }),
+    });
+    loadedAt = 2_000;
+    expect(status.current().settings.loadedAt).to.equal("1970-01-01T00:00:02.000Z");
   });
 
   it("keeps the time at which a phase and a problem began", async () => {
