@@ -106,6 +106,8 @@ export class Reconciler {
       organizations.events.on("organizationChanged", changed),
       () => this.#cancelScheduled?.(),
     ];
+    // Something may have changed before this.
+    this.#schedule();
     return () => {
       for (const dispose of disposers) dispose();
     };
@@ -199,7 +201,11 @@ export class Reconciler {
       this.#settings = settings;
       this.#options.onSettings(settings);
       presence.setStaleAfter(settings.staleAfterSeconds);
-      if (previous !== null && settings.apiUrl !== previous.apiUrl) organizations.clear();
+      if (previous !== null && settings.apiUrl !== previous.apiUrl) {
+        organizations.clear();
+        // What was observed of them, such as a refusal, no longer holds.
+        this.#isDirty = true;
+      }
       organizations.applySettings(settings);
     }
     const proxyPassword = grantStore.kind === "ready" ? grantStore.proxyPassword : null;

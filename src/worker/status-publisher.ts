@@ -112,10 +112,12 @@ export class StatusPublisher implements PageNotices {
     if (isPhaseChanged || areProblemsChanged) this.events.emit("statusChanged");
   }
 
-  /** Writes the file now, and every 10 s from now on. */
-  start(): void {
+  /**
+   * Writes the file now and every 10 s; `refresh` publishes details that changed without an event.
+   */
+  start(refresh: () => void = () => undefined): void {
     this.#write(this.current());
-    this.#scheduleRegularWrite();
+    this.#scheduleRegularWrite(refresh);
   }
 
   /** Writes the file a last time. */
@@ -144,10 +146,11 @@ export class StatusPublisher implements PageNotices {
     }
   }
 
-  #scheduleRegularWrite(): void {
+  #scheduleRegularWrite(refresh: () => void): void {
     this.#cancelRegularWrite = this.#clock.schedule(FILE_INTERVAL_MS, () => {
+      refresh();
       this.#write(this.current());
-      this.#scheduleRegularWrite();
+      this.#scheduleRegularWrite(refresh);
     });
   }
 }

@@ -133,7 +133,7 @@ export class Worker {
     flows.start();
     this.#disposers.push(settingsStore.start());
     this.#disposers.push(clock.schedule(1, () => void grantStore.start()));
-    this.#status.start();
+    this.#status.start(() => this.#reconciler.reconcile());
   }
 
   #setHost({ host, attendantConsole, hostPid }: Params<"initialize">): void {
