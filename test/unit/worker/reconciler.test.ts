@@ -204,6 +204,23 @@ describe("worker/reconciler", () => {
     expect(calls.indexOf("clear")).to.be.within(0, calls.indexOf("sync …"));
   });
 
+  it("observes again after it dropped organizations, whose refusals no longer hold", () => {
+    const { reconciler, components, published, observe } = createHarness(POLLING);
+    reconciler.reconcile();
+    const settings = { apiUrl: "https://webexapis.com/v12" };
+    observe({ ...POLLING, settings, refused: ["a"] });
+    components.organizations.clear = () => observe({ ...POLLING, settings });
+    reconciler.reconcile();
+    expect(published.at(-1)?.phase).to.equal("polling");
+  });
+
+  it("publishes after its start what changed before it", async () => {
+    const { clock, published, reconciler } = createHarness(POLLING);
+    reconciler.start();
+    await clock.advance(0);
+    expect(published.map(({ phase }) => phase)).to.deep.equal(["polling"]);
+  });
+
   it("retries what failed when the route or the client changes", () => {
     const { reconciler, components, take, route } = createHarness(POLLING);
     reconciler.reconcile();

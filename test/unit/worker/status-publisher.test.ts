@@ -135,6 +135,14 @@ describe("worker/status-publisher", () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
+  it("publishes details that changed without an event before each regular write", async () => {
+    const { clock, written, publish, status } = createHarness();
+    status.start(() => publish({ problems: [PROBLEM] }));
+    await clock.advance(10_000);
+    expect(written.at(-1)?.problems.map(({ code }) => code)).to.deep.equal([PROBLEM.code]);
+    await status.stop();
+  });
+
   it("writes the file at a change, every 10 s, and a last time when it stops", async () => {
     const { clock, written, publish, status } = createHarness();
     status.start();
