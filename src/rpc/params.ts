@@ -12,6 +12,7 @@ const MAX_LIST = 5_000;
 /** Ten years: no token lives longer, and dates far beyond that have no ISO 8601 form. */
 const MAX_LIFETIME_SECONDS = 315_360_000;
 const MAX_ISSUES = 100;
+const POSITIONAL = "Parameters must be one object, by itself or as the only element of an array.";
 
 const nonEmptyString = () => z.string().check(z.minLength(1));
 const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_URIS));
@@ -92,7 +93,7 @@ export function checkParams<M extends MethodName>(method: M, params: unknown): P
     schemas.set(method, schema);
   }
   if (Array.isArray(params)) {
-    throw invalidParams([{ path: "", message: "Parameters must be a single object." }]);
+    throw invalidParams([{ path: "", message: POSITIONAL }]);
   }
   const result = schema.safeParse(params ?? {});
   if (result.success) return result.data as Params<M>;

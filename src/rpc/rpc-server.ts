@@ -64,6 +64,8 @@ export class RpcServer {
   }
 
   #request(method: string, params: unknown, call: RequestCall): unknown {
+    // Some clients send everything as a request.
+    if (method === "exit") return this.#exit();
     try {
       if (this.#state === "shutDown" || this.#state === "exited") {
         throw invalidRequest("The worker is shut down and accepts only exit.");
@@ -100,16 +102,19 @@ export class RpcServer {
 
   /** JSON-RPC forbids a response to a notification, so unknown ones are ignored. */
   #notification(method: string): void {
-    const { logger, onExit } = this.#options;
-    if (method !== "exit") {
-      logger.debug("Ignored an unknown notification.", { method: method.slice(0, 100) });
-      return;
+    if (method === "exit") this.#exit();
+    else {
+      const shown = method.slice(0, 100);
+      this.#options.logger.debug("Ignored an unknown notification.", { method: shown });
     }
+  }
+
+  #exit(): void {
     if (this.#state === "exited") return;
     const code = this.#state === "shutDown" ? 0 : 1;
     this.#state = "exited";
     this.#notifier.stop();
-    onExit(code);
+    this.#options.onExit(code);
   }
 
   /** Optional, and accepted once. A rejected call does not count. */

@@ -6,6 +6,7 @@ export const MAX_HEADER_BYTES = 8 * 1024;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 const COLON = 58;
+const BYTE_ORDER_MARK = Buffer.from("\ufeff");
 
 /** RFC 9110, `token`: the characters of a header's name. */
 const IS_TOKEN_BYTE = Array.from({ length: 256 }, (_, byte) =>
@@ -39,6 +40,8 @@ export class FrameParser {
   readonly #line = Buffer.allocUnsafe(MAX_HEADER_BYTES);
   #lineLength = 0;
   #headerBytes = 0;
+  /** How much of a byte order mark precedes the header: a .NET StreamWriter writes one. */
+  #markBytes = 0;
   #colonIndex = -1;
   #isAfterCarriageReturn = false;
   #contentLength: number | null = null;
@@ -61,8 +64,14 @@ export class FrameParser {
   #readHeader(chunk: Buffer, start: number): number {
     for (let index = start; index < chunk.length && !this.#isInvalid; index += 1) {
       const byte = chunk[index] ?? 0;
+      if (this.#headerBytes === 0 && byte === BYTE_ORDER_MARK[this.#markBytes]) {
+        this.#markBytes += 1;
+        continue;
+      }
       this.#headerBytes += 1;
-      if (this.#headerBytes > MAX_HEADER_BYTES) {
+      if (this.#markBytes % BYTE_ORDER_MARK.length > 0) {
+        this.#fail("a header line does not begin with a name");
+      } else if (this.#headerBytes > MAX_HEADER_BYTES) {
         this.#fail("a header is longer than 8 KiB");
       } else if (byte === LINE_FEED) {
         if (!this.#isAfterCarriageReturn) this.#fail("a header line does not end with CR LF");
@@ -119,6 +128,7 @@ export class FrameParser {
     this.#missingBytes = this.#contentLength;
     this.#contentLength = null;
     this.#headerBytes = 0;
+    this.#markBytes = 0;
     this.#isAfterCarriageReturn = false;
     if (this.#missingBytes === 0) this.#handler.body(Buffer.alloc(0));
   }

@@ -10,12 +10,16 @@ const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
 /** The input kept while paused, before the stream itself is paused. */
 const MAX_PAUSED_BYTES = 1024 * 1024;
+const BYTE_ORDER_MARK = "\ufeff";
 const CANCEL = "$/cancelRequest";
+const EXIT = "exit";
+/** What a peer only ever sends as a notification. */
+const NOTIFICATION_NAME = /^(exit|initialized|\$\/.*)$/s;
 
 type RequestId = string | number;
 
 export interface ReaderCallbacks {
-  /** A body was not a valid message: the peer gets this error. */
+  /** A body was not valid, and is not a notification either: the peer gets this error. */
   rejected(id: RequestId | null, code: number, message: string): void;
   /** A request was delivered and waits for its turn. */
   requestQueued(): void;
@@ -175,15 +179,17 @@ interface Rejection {
 }
 
 /**
- * Parses one body (https://www.jsonrpc.org/specification, sections 4 to 6). Returns null for a
- * response, which is ignored because the worker sends no requests. Never throws.
+ * Parses one body (https://www.jsonrpc.org/specification, sections 4 to 6). Returns null for what
+ * gets no answer: a response, because the worker sends no requests, and a notification that cannot
+ * be read. Never throws.
  */
 function parseMessage(body: Buffer): IncomingMessage | Rejection | null {
   // Buffer's decoding would replace invalid UTF-8 instead of rejecting it.
   if (!isUtf8(body)) return { id: null, code: PARSE_ERROR, message: "The body is not UTF-8." };
+  const text = body.toString("utf8");
   let value: unknown;
   try {
-    value = JSON.parse(body.toString("utf8"));
+    value = JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
   } catch {
     return { id: null, code: PARSE_ERROR, message: "The body is not JSON." };
   }
@@ -192,20 +198,47 @@ function parseMessage(body: Buffer): IncomingMessage | Rejection | null {
   if (typeof value !== "object" || value === null)
     return invalid(null, "A message must be a JSON object.");
   const message = value as Record<string, unknown>;
-  const { method, params } = message;
+  const { method } = message;
   const id = isValidId(message.id) ? message.id : null;
+  const params = unwrapParams(message.params);
+  if (id === null && isNotification(message))
+    return typeof method === "string" ? { id, method, params } : null;
+  // A worker that misses its end because of a detail would outlive its host.
+  if (id !== null && method === EXIT) return { id, method, params };
   if (message.jsonrpc !== "2.0") return invalid(id, 'The member "jsonrpc" must be "2.0".');
   const hasId = id !== null || message.id === null;
   if (hasId && !("method" in message) && "result" in message !== "error" in message) return null;
   if (typeof method !== "string") return invalid(id, 'The member "method" must be a string.');
-  if (message.id !== undefined && id === null)
+  if (id === null)
     return invalid(
       id,
       'The member "id" must be a string, or a number that JSON can represent exactly.',
     );
-  if (params !== undefined && (typeof params !== "object" || params === null))
+  if (params !== undefined && typeof params !== "object")
     return invalid(id, 'The member "params" must be an object.');
   return { id, method, params };
+}
+
+/**
+ * A notification never gets a response, whatever is wrong with it: clients disconnect on a response
+ * whose id they do not know. Serializers that write each member of a class give it the id null;
+ * only where the method shows that no response is expected is that not an invalid request.
+ */
+function isNotification({ id, method }: Readonly<Record<string, unknown>>): boolean {
+  if (id === undefined) return method !== undefined;
+  return typeof method === "string" && NOTIFICATION_NAME.test(method);
+}
+
+/**
+ * Undoes what client libraries do to the one parameters object: those that call with a list of
+ * arguments send it in an array, and null, [] or [null] for a call without arguments.
+ */
+function unwrapParams(params: unknown): unknown {
+  if (!Array.isArray(params)) return params ?? undefined;
+  const [first, ...others] = params as unknown[];
+  if (others.length > 0) return params;
+  if (first === undefined || first === null) return undefined;
+  return typeof first === "object" && !Array.isArray(first) ? first : params;
 }
 
 /** An integer beyond 2^53 would be returned as another number, which the host does not know. */

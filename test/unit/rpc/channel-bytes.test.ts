@@ -48,7 +48,6 @@ describe("JsonRpcChannel: invalid messages", () => {
     "an empty object": ["{}", null, -32600],
     "no version": ['{"id":1,"method":"ping"}', 1, -32600],
     "another version": ['{"jsonrpc":"1.0","id":"a","method":"ping"}', "a", -32600],
-    "no version and no id": ['{"method":"ping"}', null, -32600],
     "no method": ['{"jsonrpc":"2.0","id":1}', 1, -32600],
     "a method that is not a string": ['{"jsonrpc":"2.0","id":1,"method":1}', 1, -32600],
     "id null": ['{"jsonrpc":"2.0","id":null,"method":"ping"}', null, -32600],
@@ -64,7 +63,15 @@ describe("JsonRpcChannel: invalid messages", () => {
       1,
       -32600,
     ],
-    "params null": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":null}', 1, -32600],
+    "params that are a number": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":1}', 1, -32600],
+    "params that are false": ['{"jsonrpc":"2.0","id":1,"method":"ping","params":false}', 1, -32600],
+    "id null and the name of a method": [
+      '{"jsonrpc":"2.0","id":null,"method":"exits"}',
+      null,
+      -32600,
+    ],
+    "two byte order marks before a body": ["\ufeff\ufeff{}", null, -32700],
+    "a body that is a byte order mark": ["\ufeff", null, -32700],
     "a response with result and error": [
       '{"jsonrpc":"2.0","id":1,"result":1,"error":{}}',
       1,
@@ -99,6 +106,45 @@ describe("JsonRpcChannel: invalid messages", () => {
     await host.until(1);
     await settle();
     expect(host.received).to.deep.equal([PONG]);
+  });
+
+  const unanswered: Record<string, string> = {
+    "no version": '{"method":"note"}',
+    "another version": '{"jsonrpc":"1.0","method":"note"}',
+    "params that are a string": '{"jsonrpc":"2.0","method":"note","params":"x"}',
+    "positional params": '{"jsonrpc":"2.0","method":"note","params":[1,2]}',
+    "a method that is not a string": '{"jsonrpc":"2.0","method":1}',
+    "a method that is null": '{"jsonrpc":"2.0","method":null}',
+    "an empty method": '{"jsonrpc":"2.0","method":""}',
+    "a result beside the method": '{"jsonrpc":"2.0","method":"note","result":1}',
+    "a name that requests have": '{"jsonrpc":"2.0","method":"presence/get"}',
+    "a $/ method and id null": '{"jsonrpc":"2.0","id":null,"method":"$/setTrace","params":{}}',
+    "initialized and id null": '{"jsonrpc":"2.0","id":null,"method":"initialized","params":{}}',
+    "exit and id null": '{"jsonrpc":"2.0","id":null,"method":"exit"}',
+    "exit and an invalid id": '{"jsonrpc":"2.0","id":true,"method":"exit"}',
+  };
+  for (const [name, body] of Object.entries(unanswered)) {
+    it(`does not answer a notification with ${name}`, async () => {
+      const { host, ends } = launch();
+      host.send(frame(body), PING);
+      await host.until(1);
+      await settle();
+      expect(host.received).to.deep.equal([PONG]);
+      expect(ends).to.deep.equal([]);
+    });
+  }
+
+  it("delivers a notification whatever else is wrong with it, and exit with any id", async () => {
+    const { host, notes } = launch();
+    host.send(
+      frame({ method: "exit" }),
+      frame({ jsonrpc: "1.0", method: "exit", params: "now" }),
+      frame({ jsonrpc: "2.0", id: null, method: "exit", params: null }),
+      frame({ id: 5, method: "exit", params: "now" }),
+    );
+    await host.until(1);
+    expect(notes.map(({ method }) => method)).to.deep.equal(["exit", "exit", "exit"]);
+    expect(host.received.map((m) => [m.id, m.error])).to.deep.equal([[5, undefined]]);
   });
 
   it("answers the requests before a protocol error, replies -32700 and ends", async () => {
@@ -166,6 +212,60 @@ describe("JsonRpcChannel: bytes", () => {
     expect(host.received.map((m) => [m.id, (m.result as { n: number }).n])).to.deep.equal(
       ids.map((id, n) => [id, n]),
     );
+  });
+
+  const forms: [name: string, params: unknown, delivered: unknown][] = [
+    ["null", null, undefined],
+    ["an empty array", [], undefined],
+    ["an array of null", [null], undefined],
+    ["an empty object", {}, {}],
+    ["an array of an empty object", [{}], {}],
+    ["an object", { id: 1 }, { id: 1 }],
+    ["an array of an object", [{ id: 1 }], { id: 1 }],
+    ["an array of a string", ["x"], ["x"]],
+    ["an array of an array", [[{}]], [[{}]]],
+    ["an array of two objects", [{}, {}], [{}, {}]],
+    ["an array of an object and null", [{}, null], [{}, null]],
+    ["an array of two nulls", [null, null], [null, null]],
+  ];
+  for (const [name, params, delivered] of forms) {
+    it(`delivers params that are ${name} in one form, to requests and notifications`, async () => {
+      const requested: unknown[] = [];
+      const { host, notes } = launch((_method, received) => {
+        requested.push(received);
+        return null;
+      });
+      host.send(frame({ jsonrpc: "2.0", method: "note", params }), request(0, "ping", params));
+      await host.until(1);
+      expect(requested).to.deep.equal([delivered]);
+      expect(notes).to.deep.equal([{ method: "note", params: delivered }]);
+    });
+  }
+
+  it("cancels a request by a $/cancelRequest whose params are in an array", async () => {
+    let call: RequestCall | null = null;
+    const { host } = launch((_method, _params, requestCall) => {
+      call = requestCall;
+      return new Promise(() => undefined);
+    });
+    host.send(request(3, "slow"));
+    await waitUntil(() => call !== null);
+    host.send(frame({ jsonrpc: "2.0", method: "$/cancelRequest", params: [{ id: 3 }] }));
+    await waitUntil(() => call?.isCancelled === true);
+    expect(call!.isCancelled).to.equal(true);
+  });
+
+  it("passes over a byte order mark before headers and bodies", async () => {
+    const { host, ends } = launch();
+    const body = Buffer.from(`\ufeff${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })}`);
+    const header = Buffer.from(`\ufeffContent-Length: ${body.length}\r\n\r\n`);
+    host.send(header, body, header, body);
+    const received = await host.until(2);
+    expect(received.map((m) => [m.id, m.error])).to.deep.equal([
+      [1, undefined],
+      [1, undefined],
+    ]);
+    expect(ends).to.deep.equal([]);
   });
 
   it("does not reveal the text of a handler's error", async () => {

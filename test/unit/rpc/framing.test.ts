@@ -21,6 +21,8 @@ function parse(...chunks: (string | Buffer)[]): Event[] {
 }
 
 const BROKEN: Event[] = [{ broken: true }];
+/** The UTF-8 byte order mark. */
+const MARK = "\xef\xbb\xbf";
 
 describe("FrameParser", () => {
   it("splits bodies by their length, whatever the case and order of the headers", () => {
@@ -44,6 +46,13 @@ describe("FrameParser", () => {
     ).to.deep.equal(BROKEN);
   });
 
+  it("passes over a byte order mark before any header, however it is split", () => {
+    const message = `${MARK}Content-Length: 2\r\n\r\nab`;
+    const expected = [{ body: "ab" }, { body: "ab" }];
+    expect(parse(`${message}${message}`)).to.deep.equal(expected);
+    expect(parse(..."".concat(message, message))).to.deep.equal(expected);
+  });
+
   const broken: Record<string, string> = {
     "a stray line, before the header's end": "starting up...\r\n",
     "a line without a colon": "Content-Length\r\n",
@@ -65,7 +74,10 @@ describe("FrameParser", () => {
     "one byte too many": `Content-Length: ${MAX_BODY_BYTES + 1}\r\n`,
     "an absurd length": `Content-Length: ${"9".repeat(400)}\r\n`,
     "raw JSON": '{"jsonrpc"',
-    "a byte order mark": "\xef\xbb\xbfContent-Length: 1\r\n\r\na",
+    "a part of a byte order mark": `\xef\xbbContent-Length: 1\r\n`,
+    "two byte order marks": `${MARK}${MARK}Content-Length: 1\r\n`,
+    "a byte order mark between two header lines": `X: y\r\n${MARK}Content-Length: 1\r\n`,
+    "a UTF-16 byte order mark": "\xff\xfeC\0",
     "a header over 8 KiB without an end": "a".repeat(MAX_HEADER_BYTES + 1),
     "many short lines over 8 KiB": "X: y\r\n".repeat(MAX_HEADER_BYTES / 6 + 1),
   };
@@ -91,8 +103,10 @@ describe("FrameParser", () => {
     const good = fc
       .string({ unit: "binary-ascii", maxLength: 40 })
       .map((body) => `Content-Length: ${body.length}\r\n\r\n${body}`);
+    const marked = good.map((message) => `${MARK}${message}`);
     const any = fc.oneof(
       { weight: 6, arbitrary: good },
+      { weight: 2, arbitrary: marked },
       fc.constantFrom(...Object.values(broken)).filter((t) => t.length < 100),
     );
     fc.assert(

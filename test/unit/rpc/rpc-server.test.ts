@@ -2,12 +2,14 @@ import { expect } from "chai";
 
 import { MAX_LIFETIME_SECONDS } from "../../../src/authorization/grant.js";
 import { Fault, type FaultCode, type FaultDetails } from "../../../src/faults/fault.js";
-import type { ChannelEndReason } from "../../../src/ports/channel.js";
+import { JsonRpcChannel } from "../../../src/platform/json-rpc/channel.js";
+import type { Channel, ChannelEndReason } from "../../../src/ports/channel.js";
 import { RpcServer } from "../../../src/rpc/rpc-server.js";
 import { isMethodName, type MethodName, PARAMS, type Params } from "../../../src/rpc/params.js";
 import { RESULTS } from "../../../src/rpc/results.js";
+import { ByteHost, frame, request } from "../../support/byte-host-fake.js";
 import { FakeChannel, type Outcome } from "../../support/channel-fake.js";
-import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
+import { FakeClock, SeededRandom, settle } from "../../support/clock-fake.js";
 import {
   FakeAuthorization,
   FakePresence,
@@ -17,7 +19,10 @@ import {
 import { RecordingLogger } from "../../support/logger-fake.js";
 
 function launch() {
-  const channel = new FakeChannel();
+  return launchOn(new FakeChannel());
+}
+
+function launchOn<C extends Channel>(channel: C) {
   const presence = new FakePresence();
   const authorization = new FakeAuthorization();
   const status = new FakeStatus();
@@ -115,14 +120,60 @@ describe("rpc: every method", () => {
 
     it(`${method} ignores unknown members and rejects positional parameters`, async () => {
       expect((await requestValid(method, { __unknown: { a: 1 } })).error).to.equal(undefined);
-      expect(await issuesOf(method, [])).to.deep.equal([
-        { path: "", message: "Parameters must be a single object." },
-      ]);
+      for (const params of [[1], [{}, {}], [null, null], [[]]]) {
+        expect(await issuesOf(method, params)).to.deep.equal([
+          {
+            path: "",
+            message: "Parameters must be one object, by itself or as the only element of an array.",
+          },
+        ]);
+      }
     });
   }
 
+  /** The wire forms of the parameters of a valid request. */
+  function formsOf(params: object | undefined): unknown[] {
+    const isNone = Object.keys(params ?? {}).length === 0;
+    return isNone ? [undefined, null, {}, [], [null], [{}]] : [params, [params]];
+  }
+  for (const method of [...Object.keys(PARAMS), "exit"] as (MethodName | "exit")[]) {
+    it(`${method} takes its parameters in each form that client libraries send`, async () => {
+      const params = method === "exit" ? undefined : VALID[method];
+      for (const form of formsOf(params)) {
+        const host = new ByteHost();
+        launchOn(new JsonRpcChannel(host.input, host.output));
+        host.send(request(0, "presence/subscribe", { all: true }), request("1", method, form));
+        const response = (await host.until(2)).find(({ id }) => id === "1");
+        expect(response, JSON.stringify(form)).to.have.property("result");
+      }
+    });
+  }
+
+  it("ends the process on an exit notification in each form", async () => {
+    for (const form of formsOf(undefined)) {
+      const host = new ByteHost();
+      const { exits } = launchOn(new JsonRpcChannel(host.input, host.output));
+      host.send(
+        request(0, "shutdown", form),
+        frame({ jsonrpc: "2.0", method: "exit", params: form }),
+      );
+      await host.until(1);
+      await settle();
+      expect(exits, JSON.stringify(form)).to.deep.equal([0]);
+      expect(host.received).to.deep.equal([{ jsonrpc: "2.0", id: 0, result: null }]);
+    }
+  });
+
   it("has no other method, not even an inherited property", async () => {
-    for (const method of ["presence/nothing", "toString", "__proto__", "constructor", "exit", ""]) {
+    for (const method of [
+      "presence/nothing",
+      "toString",
+      "__proto__",
+      "constructor",
+      "Exit",
+      "$/x",
+      "",
+    ]) {
       expect(isMethodName(method)).to.equal(false);
       expect((await launch().channel.request(method)).error?.code).to.equal(-32601);
     }
@@ -330,6 +381,17 @@ describe("rpc: session", () => {
     channel.notifyWorker("exit");
     channel.notifyWorker("exit");
     expect(exits).to.deep.equal([0]);
+  });
+
+  it("exits also if exit is a request, which it answers", async () => {
+    const { channel, exits } = launch();
+    await channel.request("shutdown");
+    expect(await channel.request("exit", { any: 1 })).to.deep.equal({ result: null });
+    expect(await channel.request("exit")).to.deep.equal({ result: null });
+    expect(exits).to.deep.equal([0]);
+    const withoutShutdown = launch();
+    await withoutShutdown.channel.request("exit");
+    expect(withoutShutdown.exits).to.deep.equal([1]);
   });
 
   it("exits with 1 without a shutdown", () => {
