@@ -1,8 +1,10 @@
-// Installs the programs that some tests run against, where the machine lacks them. Where it cannot,
-// it names them; the tests that need a missing program say so again and, under CI=true, fail.
+// Installs the programs that some tests run against, where the machine lacks them: with --tests
+// those of `npm test`, with --clients those of test/clients. Where it cannot, it names them; the
+// tests that need a missing program say so again and, under CI=true, fail.
 import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 
-const PROGRAMS = [
+const TEST_PROGRAMS = [
   { package: "gnome-keyring", isInstalled: () => isOnPath("gnome-keyring-daemon") },
   {
     package: "libsecret-1-0",
@@ -18,6 +20,22 @@ const PROGRAMS = [
   { package: "procps", isInstalled: () => isOnPath("pgrep") },
   { package: "openssl", isInstalled: () => isOnPath("openssl") },
   { package: "chromium", isInstalled: () => isOnPath("chromium") },
+];
+/** About 250 MB. */
+const CLIENT_PROGRAMS = [
+  { package: "emacs-nox", isInstalled: () => isOnPath("emacs") },
+  { package: "neovim", isInstalled: () => isOnPath("nvim") },
+  { package: "golang-go", isInstalled: () => isOnPath("go") },
+  {
+    package: "golang-github-sourcegraph-jsonrpc2-dev",
+    isInstalled: () => existsSync("/usr/share/gocode/src/github.com/sourcegraph/jsonrpc2"),
+  },
+  { package: "python3-gi", isInstalled: () => succeeds("/usr/bin/python3", ["-c", "import gi"]) },
+  {
+    package: "gir1.2-jsonrpc-1.0",
+    isInstalled: () =>
+      succeeds("/usr/bin/python3", ["-c", "import gi; gi.require_version('Jsonrpc', '1.0')"]),
+  },
 ];
 
 /**
@@ -50,7 +68,11 @@ function install(packages) {
 }
 
 if (process.platform === "linux") {
-  const missing = PROGRAMS.filter((each) => !each.isInstalled()).map((each) => each.package);
+  const programs = [
+    ...(process.argv.includes("--tests") ? TEST_PROGRAMS : []),
+    ...(process.argv.includes("--clients") ? CLIENT_PROGRAMS : []),
+  ];
+  const missing = programs.filter((each) => !each.isInstalled()).map((each) => each.package);
   const canInstall = process.getuid?.() === 0 && isOnPath("apt-get");
   if (missing.length === 0) {
     console.error("Everything that the tests need is installed.");

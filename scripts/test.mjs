@@ -1,6 +1,7 @@
 // npm test: compiles, bundles, checks, installs the programs that tests need, runs every test, and
 // ends with the line "N passed, N failed". Everything that has to wait for nothing begins at once.
-// Arguments go to mocha.
+// With --clients it also runs test/clients, with --only-clients nothing else. Other arguments go to
+// mocha.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +16,13 @@ const JOBS = 6;
 const TIMEOUT_SHARE = 0.2;
 const SLOWEST_SHOWN = 5;
 const REPORT = "./scripts/mocha-report.mjs";
+const CLIENTS = "--clients";
+const ONLY_CLIENTS = "--only-clients";
+
+const cliArgs = process.argv.slice(2);
+const isOnlyClients = cliArgs.includes(ONLY_CLIENTS);
+const hasClients = isOnlyClients || cliArgs.includes(CLIENTS);
+const mochaArgs = cliArgs.filter((each) => each !== CLIENTS && each !== ONLY_CLIENTS);
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const folder = mkdtempSync(join(tmpdir(), "ucx-test-"));
@@ -57,7 +65,7 @@ async function tests(title, specs, options) {
     ...specs,
     ...["--reporter", REPORT, "--reporter-option", `output=${output}`, "--require", REPORT],
     ...options,
-    ...process.argv.slice(2),
+    ...mochaArgs,
   ];
   const env = { ...process.env, TEST_TIMINGS: timings };
   const status = await new Promise((resolve) =>
@@ -97,18 +105,28 @@ function printTimings() {
   console.error(`== Tests that took ${share}\n${close.map(describe).join("\n")}`);
 }
 
-const programs = run("programs for tests", process.execPath, ["scripts/install-real-parts.mjs"]);
+const programs = run("programs for tests", process.execPath, [
+  "scripts/install-real-parts.mjs",
+  ...(isOnlyClients ? [] : ["--tests"]),
+  ...(hasClients ? [CLIENTS] : []),
+]);
 const bundle = step("bundle", "npm", ["run", "-s", "build"]);
 await step("types", "npm", ["run", "-s", "compile"]);
-const checks = step("checks", "npm", ["run", "-s", "check"]);
-await tests("unit tests", ["build/test/unit/**/*.test.js"], []);
-// Deadlines of a second are among what these tests measure, so nothing else runs beside them.
-await Promise.all([bundle, checks, programs]);
-await tests(
-  "contract, integration, end-to-end and surface tests",
-  ["build/test/{contract,integration,surface,e2e}/**/*.test.js"],
-  ["--parallel", "--jobs", String(JOBS)],
-);
+if (!isOnlyClients) {
+  const checks = step("checks", "npm", ["run", "-s", "check"]);
+  await tests("unit tests", ["build/test/unit/**/*.test.js"], []);
+  // Deadlines of a second are among what these tests measure, so nothing else runs beside them.
+  await Promise.all([bundle, checks, programs]);
+  await tests(
+    "contract, integration, end-to-end and surface tests",
+    ["build/test/{contract,integration,surface,e2e}/**/*.test.js"],
+    ["--parallel", "--jobs", String(JOBS)],
+  );
+}
+if (hasClients) {
+  await Promise.all([bundle, programs]);
+  await tests("clients of other projects", ["build/test/clients/**/*.test.js"], []);
+}
 
 printTimings();
 rmSync(folder, { recursive: true, force: true });

@@ -173,7 +173,8 @@ export class WorkerHarness {
   async stop(): Promise<void> {
     await this.host.shutdown();
     await this.webex.stop();
-    await rm(this.folder, { recursive: true, force: true });
+    // A worker that ends may still write to its log.
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
     this.#checkStatuses();
   }
 }
