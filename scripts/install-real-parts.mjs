@@ -21,7 +21,7 @@ const TEST_PROGRAMS = [
   { package: "openssl", isInstalled: () => isOnPath("openssl") },
   { package: "chromium", isInstalled: () => isOnPath("chromium") },
 ];
-/** About 250 MB. */
+/** About 130 MB to download. */
 const CLIENT_PROGRAMS = [
   { package: "emacs-nox", isInstalled: () => isOnPath("emacs") },
   { package: "neovim", isInstalled: () => isOnPath("nvim") },

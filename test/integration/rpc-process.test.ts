@@ -97,6 +97,22 @@ describe("the protocol over the pipes of a process", () => {
     expect(afterShutdown.messages).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
   });
 
+  it("exits on an exit in any form, with an answer only to a request", async () => {
+    const shutdown = request(1, "shutdown", [null]);
+    const answered = [{ jsonrpc: "2.0", id: 1, result: null }];
+    for (const [exit, answers] of [
+      [frame({ jsonrpc: "2.0", method: "exit", params: [] }), answered],
+      [frame({ jsonrpc: "2.0", id: null, method: "exit", params: null }), answered],
+      [frame('\ufeff{"method":"exit"}'), answered],
+      [request("x", "exit", [null]), [...answered, { jsonrpc: "2.0", id: "x", result: null }]],
+    ] as const) {
+      const worker = launch().read();
+      worker.process.stdin.write(Buffer.concat([Buffer.from("\ufeff"), shutdown, exit]));
+      expect(await worker.exitCode()).to.equal(0);
+      expect(worker.messages).to.have.deep.members(answers);
+    }
+  });
+
   it("exits cleanly if the host closes its output", async () => {
     const worker = launch();
     worker.process.stdout.destroy();

@@ -252,6 +252,12 @@ describe("rpc: parameters", () => {
     ["presence/unsubscribe", {}, ["subscriptionId"]],
     ["initialize", {}, ["protocolVersion"]],
     ["initialize", { protocolVersion: 1 }, ["protocolVersion"]],
+    // As the Language Server Protocol has it.
+    [
+      "initialize",
+      { processId: 1, rootUri: null, clientInfo: { name: "n" }, capabilities: {} },
+      ["protocolVersion"],
+    ],
     ["initialize", { protocolVersion: "1.0", host: { name: "h", version: 1 } }, ["host.version"]],
     [
       "initialize",
