@@ -65,7 +65,10 @@ export class RpcServer {
 
   #request(method: string, params: unknown, call: RequestCall): unknown {
     // Some clients send everything as a request.
-    if (method === "exit") return this.#exit();
+    if (method === "exit") {
+      this.#exit();
+      return null;
+    }
     try {
       if (this.#state === "shutDown" || this.#state === "exited") {
         throw invalidRequest("The worker is shut down and accepts only exit.");

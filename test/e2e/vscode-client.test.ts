@@ -5,7 +5,7 @@ import {
   CancellationTokenSource,
   createMessageConnection,
   ParameterStructures,
-  ResponseError,
+  type ResponseError,
 } from "vscode-jsonrpc/node";
 
 import {

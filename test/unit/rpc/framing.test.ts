@@ -50,7 +50,7 @@ describe("FrameParser", () => {
     const message = `${MARK}Content-Length: 2\r\n\r\nab`;
     const expected = [{ body: "ab" }, { body: "ab" }];
     expect(parse(`${message}${message}`)).to.deep.equal(expected);
-    expect(parse(..."".concat(message, message))).to.deep.equal(expected);
+    expect(parse(...Array.from(`${message}${message}`))).to.deep.equal(expected);
   });
 
   const broken: Record<string, string> = {
