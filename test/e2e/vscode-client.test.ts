@@ -91,7 +91,7 @@ interface Status {
 }
 
 describe("e2e: a host in Node.js with the client of vscode-jsonrpc", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   it("works in each form in which the library sends parameters", () =>
     runClientScenario(async (scenario) => (await useWorker(scenario)) as ClientReport));

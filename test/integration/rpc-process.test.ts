@@ -111,7 +111,7 @@ describe("the protocol over the pipes of a process", () => {
       expect(await worker.exitCode()).to.equal(0);
       expect(worker.messages).to.have.deep.members(answers);
     }
-  });
+  }).timeout(30_000);
 
   it("exits cleanly if the host closes its output", async () => {
     const worker = launch();
