@@ -128,7 +128,7 @@ function listReply(exchange: Exchange, access: Access, organization: SimulatedOr
   const canListAll = access.grant.role !== "user" && !exchange.context.knobs.roleLost;
   if (displayName === null && !canListAll) {
     const message = "Email, displayName, or id list should be specified.";
-    return webexError(exchange, 400, message, { errors: false });
+    return webexError(exchange, 400, message, { description: null });
   }
   if (displayName === null && !access.scopes.has("spark-admin:people_read")) {
     return forbidden(exchange);
