@@ -91,6 +91,7 @@ export class Population {
       number: highest + 1,
       domain: organization.domain,
       usedAddresses: new Set(organization.byEmail.keys()),
+      locations: organization.locations,
       ...identity,
     });
     organization.people.push(person);
