@@ -187,7 +187,7 @@ function changePerson(key: string, body: unknown, webex: SimulatorControls): Rep
 function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   const { data, error } = schema.safeParse(body);
   if (error) throw new RangeError(`The body is not valid.\n${z.prettifyError(error)}`);
-  return data as T;
+  return data;
 }
 
 function issueGrant(body: Record<string, unknown>, webex: SimulatorControls): Reply {

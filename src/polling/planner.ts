@@ -78,10 +78,11 @@ export type Planner = (input: PlannerInput) => PlannedAction;
  * Decides what to request next. Pure: the same input gives the same plan.
  *
  * Minimizes the mean age of the watched persons. If a sweep over all pages fits into the poll
- * interval, sweeps alone are the cheapest way. Otherwise the pages with watched persons (or, if that
- * is faster or Webex does not honor old links, the watched persons themselves) are requested more
- * often, each at a rate proportional to the square root of its weight (Cho and Garcia-Molina, "Effective page
- * refresh policies for Web crawlers", 2003), while the sweep continues with its share of requests.
+ * interval, sweeps alone are the cheapest way. Otherwise the pages with watched persons, or the
+ * watched persons if that is faster or Webex does not honor old links, are requested more often,
+ * each at a rate proportional to the square root of its weight (Cho and Garcia-Molina, "Effective
+ * page refresh policies for Web crawlers", 2003), while the sweep continues with its share of
+ * requests.
  */
 export function planForFreshness(input: PlannerInput): PlannedAction {
   const { now, notBefore, nextPossibleAt } = input;
@@ -244,7 +245,7 @@ function findCycleTime(input: PlannerInput, pageCount: number, lookupCount: numb
   return Math.max(input.pollIntervalMs, (pageCount + sweepPages) * pageMs + lookupCount * lookupMs);
 }
 
-/** Whether requests with this cycle time keep the watched persons clearly fresher than sweeps do. */
+/** Whether a cycle of this time keeps the watched persons clearly fresher than sweeps do. */
 function isFasterThanSweeps(input: PlannerInput, cycleMs: number): boolean {
   const { pages, pollIntervalMs } = input;
   if (!pages.isComplete) return true;

@@ -188,7 +188,10 @@ describe("simulator: limits, faults and control", () => {
     const length = Number(response.headers.get("content-length"));
     const reader = response.body!.getReader();
     let received = 0;
-    while (received < Math.floor(length / 2)) received += (await reader.read()).value!.length;
+    while (received < Math.floor(length / 2)) {
+      const { value } = (await reader.read()) as { value: Uint8Array };
+      received += value.length;
+    }
     expect(received).to.equal(Math.floor(length / 2));
     const rest = reader.read().then(
       () => "more",
