@@ -5,7 +5,7 @@ export interface ConsentChoice {
   readonly orgIndex?: number;
   readonly role?: Role;
   /** Default: `accept`. */
-  readonly decision?: "accept" | "decline" | "wrongScope" | "blocked";
+  readonly decision?: "accept" | "decline" | "wrongScope" | "serverError" | "blocked";
 }
 
 /** The page on which the administrator's browser ends up. */

@@ -46,7 +46,10 @@ export function consentPage(options: {
       return `<option value="${organization.index}:${role}">${escape(label)}</option>`;
     }),
   );
-  const wrongScope = button("wrongScope", "consent-wrong-scope", "Reject with invalid_scope");
+  const browserOutcomes = [
+    button("wrongScope", "consent-wrong-scope", "Reject with invalid_scope"),
+    button("serverError", "consent-server-error", "Fail with server_error"),
+  ].join("");
   return layout(
     "Webex (simulated): sign in",
     `<main data-testid="consent-page"><h1>Presence connector wants to access Webex</h1>
@@ -56,7 +59,7 @@ export function consentPage(options: {
 ${options.isDeviceFlow && options.hiddenFields.user_code === undefined ? userCodeField() : ""}
 <p>It will be able to:</p><ul>${options.scopes.map((scope) => `<li><code>${escape(scope)}</code></li>`).join("")}</ul>
 <div class="buttons">${button("accept", "consent-accept", "Accept", true)}${button("decline", "consent-decline", "Decline")}</div>
-<div class="buttons">${options.isDeviceFlow ? "" : wrongScope}${button("blocked", "consent-blocked", "Accept, but blocked in Control Hub")}</div>
+<div class="buttons">${options.isDeviceFlow ? "" : browserOutcomes}${button("blocked", "consent-blocked", "Accept, but blocked in Control Hub")}</div>
 </form></main>`,
   );
 }

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { jsonReply, type Exchange, type Reply } from "./exchange.js";
 import { readFaultRule, type FaultRule } from "./faults.js";
 import { knobProblems, type Knobs } from "./knobs.js";
@@ -20,6 +21,14 @@ export interface SimulatorControls {
   person(key: string): SimulatedPerson | null;
   setStatus(key: string, status: string | null): number;
   release(key: string): void;
+  addPerson(
+    orgIndex: number,
+    options: { email?: string; displayName?: string; status?: string | null },
+  ): SimulatedPerson;
+  removePerson(key: string): void;
+  changeEmails(key: string, emails: readonly string[]): void;
+  movePerson(key: string, toOrgIndex: number): void;
+  organizationOf(key: string): SimulatedOrganization | null;
   issueGrant(options: {
     orgIndex?: number;
     role?: Role;
@@ -55,8 +64,14 @@ export async function handleControlRequest(
       return getRequests(url.searchParams, webex);
     case "GET people":
       return getPerson(key, webex);
-    case "POST people":
-      return setPerson(key, await exchange.json(), webex);
+    case "POST people": {
+      const body = await exchange.json();
+      return key === "" ? addPerson(body, webex) : changePerson(key, body, webex);
+    }
+    case "DELETE people":
+      if (!webex.person(key)) return getPerson(key, webex);
+      webex.removePerson(key);
+      return jsonReply(200, {});
     case "POST grants":
       return issueGrant(await exchange.json(), webex);
     case "DELETE grants": {
@@ -75,11 +90,12 @@ function overview(webex: SimulatorControls): object {
   return {
     apiUrl: webex.apiUrl,
     client: webex.client,
-    organizations: webex.organizations.map(({ index, id, name, domain, people }) => ({
+    organizations: webex.organizations.map(({ index, id, name, domain, locations, people }) => ({
       index,
       id,
       name,
       domain,
+      locations,
       persons: people.filter((person) => person.type === "person").length,
     })),
     requests: webex.mark(),
@@ -117,20 +133,61 @@ function getPerson(key: string, webex: SimulatorControls): Reply {
   const found = webex.person(key);
   if (!found) return jsonReply(404, { message: "No person has this address or id." });
   const { id, emails, displayName, status, lastActivity, pinned } = found;
-  return jsonReply(200, { id, emails, displayName, status, lastActivity, pinned });
+  const organization = webex.organizationOf(key)?.index;
+  return jsonReply(200, {
+    id,
+    organization,
+    emails,
+    displayName,
+    status,
+    lastActivity,
+    pinned,
+  });
 }
 
-function setPerson(key: string, body: Record<string, unknown>, webex: SimulatorControls): Reply {
-  const { status, walk } = body;
-  if (!webex.person(key)) return getPerson(key, webex);
-  if (walk === true) webex.release(key);
-  else if (typeof status === "string" || status === null) webex.setStatus(key, status);
-  else {
-    const message =
-      'The body must be {"status": "call"}, {"status": null} (no status) or {"walk": true}.';
-    return jsonReply(400, { message });
-  }
-  return getPerson(key, webex);
+const PERSON_OPTIONS = {
+  organization: z.int().min(0).optional(),
+  status: z.string().nullable().optional(),
+};
+const NEW_PERSON = z.strictObject({
+  ...PERSON_OPTIONS,
+  email: z.string().optional(),
+  displayName: z.string().optional(),
+});
+const PERSON_CHANGE = z
+  .strictObject({
+    ...PERSON_OPTIONS,
+    emails: z.array(z.string()).optional(),
+    walk: z.literal(true).optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, "Nothing to change.");
+
+function addPerson(body: unknown, webex: SimulatorControls): Reply {
+  const { organization = 0, status, email, displayName } = parse(NEW_PERSON, body);
+  const { id } = webex.addPerson(organization, {
+    ...(status === undefined ? {} : { status }),
+    ...(email === undefined ? {} : { email }),
+    ...(displayName === undefined ? {} : { displayName }),
+  });
+  return getPerson(id, webex);
+}
+
+function changePerson(key: string, body: unknown, webex: SimulatorControls): Reply {
+  const id = webex.person(key)?.id;
+  if (id === undefined) return getPerson(key, webex);
+  const { organization, status, emails, walk } = parse(PERSON_CHANGE, body);
+  if (organization !== undefined) webex.movePerson(id, organization);
+  if (emails !== undefined) webex.changeEmails(id, emails);
+  if (status !== undefined) webex.setStatus(id, status);
+  if (walk === true) webex.release(id);
+  return getPerson(id, webex);
+}
+
+/** Throws a RangeError that says what is not valid. */
+function parse<T>(schema: z.ZodType<T>, body: unknown): T {
+  const { data, error } = schema.safeParse(body);
+  if (error) throw new RangeError(`The body is not valid.\n${z.prettifyError(error)}`);
+  return data;
 }
 
 function issueGrant(body: Record<string, unknown>, webex: SimulatorControls): Reply {

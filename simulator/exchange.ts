@@ -122,19 +122,20 @@ export function htmlReply(status: number, body: string): Reply {
 }
 
 /**
- * Webex's error body. `errors` repeats the message unless it is false, as in some responses of the
- * live service.
+ * Webex's error body. `errors` holds the description, by default the message; it is missing if
+ * `description` is null, as in some responses of the live service.
  */
 export function webexError(
   exchange: Exchange,
   status: number,
   message: string,
   options: {
-    readonly errors?: boolean;
+    readonly description?: string | null;
     readonly headers?: Readonly<Record<string, string>>;
   } = {},
 ): Reply {
-  const errors = options.errors === false ? {} : { errors: [{ description: message }] };
+  const { description = message } = options;
+  const errors = description === null ? {} : { errors: [{ description }] };
   const body = { message, ...errors, trackingId: exchange.trackingId };
   return jsonReply(status, body, options.headers);
 }

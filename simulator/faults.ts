@@ -1,23 +1,36 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { z } from "zod";
+import { GATEWAY_FORMS, type GatewayForm } from "./gateway-responses.js";
 
 const PAGE_KINDS = ["foreignLink", "linkLoop", "emptyPage", "oversizePage"] as const;
-const KINDS = ["status", "reset", "truncate", "hang", "redirect", ...PAGE_KINDS] as const;
+export const FAULT_KINDS = [
+  "status",
+  "gateway",
+  "reset",
+  "truncate",
+  "hang",
+  "hangInBody",
+  "redirect",
+  ...PAGE_KINDS,
+] as const;
 
 /** An error that the simulator produces on purpose. */
 export interface FaultRule {
   /**
    * - `status`: responds with `status` and `body`
+   * - `gateway`: responds as something before Webex does, in `form`
    * - `reset`: resets the connection without a response
    * - `truncate`: sends half of the body, then closes the connection
    * - `hang`: does not respond
+   * - `hangInBody`: sends half of the body, then nothing more
    * - `redirect`: redirects to `to`, by default a second origin of the simulator
    * - `foreignLink`: the page's next link points to another origin
    * - `linkLoop`: the page's next link points to the first page, always with the same URL
    * - `emptyPage`: a page without items, whose next link points to the page that was requested
    * - `oversizePage`: the page with `bytes` of padding
    */
-  readonly kind: (typeof KINDS)[number];
+  readonly kind: (typeof FAULT_KINDS)[number];
   /**
    * A path prefix. Default: all requests except /simulator. Faults of pages only apply to the list
    * of people.
@@ -28,23 +41,38 @@ export interface FaultRule {
   readonly times?: number | null;
   /** The number of matching requests to let pass first. Default: 0. */
   readonly skip?: number;
-  /** Default: 503; 302 for `redirect`. */
+  /** Default: 503; 302 for `redirect`; what is usual for the form for `gateway`. */
   readonly status?: number;
   /** A gateway's HTML, no body, Webex's usual error body, or this JSON. Default: `html`. */
   readonly body?: "html" | "empty" | "webex" | Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Default: `webServer`. */
+  readonly form?: GatewayForm;
   readonly to?: string;
   /** Default: 80 MiB. */
   readonly bytes?: number;
 }
 
-/** Reads a rule from untrusted JSON. Throws a RangeError for an unknown kind. */
+const COUNT = z.int().min(0);
+const FAULT_RULE = z.strictObject({
+  kind: z.enum(FAULT_KINDS),
+  path: z.string().optional(),
+  orgId: z.string().optional(),
+  times: z.int().min(1).nullable().optional(),
+  skip: COUNT.optional(),
+  status: z.int().min(200).max(599).optional(),
+  body: z.enum(["html", "empty", "webex"]).or(z.record(z.string(), z.unknown())).optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  form: z.enum(Object.keys(GATEWAY_FORMS) as GatewayForm[]).optional(),
+  to: z.string().optional(),
+  bytes: COUNT.optional(),
+} satisfies Record<keyof FaultRule, z.ZodType>);
+
+/** Reads a rule from untrusted JSON. Throws a RangeError that says what is not valid. */
 export function readFaultRule(value: unknown): FaultRule {
-  const rule = (typeof value === "object" && value !== null ? value : {}) as FaultRule;
-  if (!KINDS.includes(rule.kind)) {
-    throw new RangeError(`The kind of a fault must be one of ${KINDS.join(", ")}.`);
-  }
-  return rule;
+  const { data, error } = FAULT_RULE.safeParse(value);
+  if (error) throw new RangeError(`The fault is not valid.\n${z.prettifyError(error)}`);
+  return data as FaultRule;
 }
 
 interface FaultedRequest {

@@ -17,6 +17,7 @@ import {
   type Reply,
   type SimulatorContext,
 } from "./exchange.js";
+import { gatewayResponse } from "./gateway-responses.js";
 import { OAuthRoutes } from "./oauth-routes.js";
 import { handlePeopleRequest } from "./people-routes.js";
 
@@ -87,7 +88,7 @@ export class SimulatorServer {
 
   /** Control requests are not logged, delayed or subject to faults. */
   async #serveControl(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const options = { url, trackingId: newTrackingId(), fault: null };
+    const options = { url, trackingId: trackingIdOf(request), fault: null };
     const exchange = new Exchange(this.#context, request, options);
     await this.#write(exchange, response, await replyOf(exchange, this.#handleControl));
   }
@@ -105,13 +106,14 @@ export class SimulatorServer {
       bearer: bearer !== null,
     });
     const fault = faults.consume({ path: url.pathname, orgId });
-    const trackingId = newTrackingId();
+    const trackingId = trackingIdOf(request);
     const exchange = new Exchange(this.#context, request, { url, trackingId, fault });
     const reply = await this.#delayedReply(exchange, response);
     requests.close(logEntry, reply?.status ?? null);
     if (reply) {
       const trackingIds = new Array<string>(knobs.trackingIdRepeats).fill(trackingId);
-      if (trackingIds.length > 0) response.setHeader("TrackingID", trackingIds);
+      const isFromWebex = fault?.kind !== "gateway";
+      if (isFromWebex && trackingIds.length > 0) response.setHeader("TrackingID", trackingIds);
       await this.#write(exchange, response, reply);
     } else if (fault?.kind === "reset") {
       request.socket.resetAndDestroy();
@@ -150,8 +152,12 @@ export class SimulatorServer {
       response.setHeader("content-encoding", "gzip");
     }
     response.writeHead(reply.status, { "content-length": body.length + padding });
-    if (exchange.fault?.kind === "truncate") {
-      response.write(body.subarray(0, Math.floor(body.length / 2)), () => response.destroy());
+    const faultKind = exchange.fault?.kind;
+    if (faultKind === "truncate" || faultKind === "hangInBody") {
+      response.flushHeaders();
+      response.write(body.subarray(0, Math.floor(body.length / 2)), () => {
+        if (faultKind === "truncate") response.destroy();
+      });
       return;
     }
     if (padding > 0) {
@@ -163,8 +169,11 @@ export class SimulatorServer {
   }
 }
 
-function newTrackingId(): string {
-  return `ROUTER_${randomUUID().toUpperCase()}`;
+/** Webex echoes the `TrackingID` that a client such as Cisco's SDKs sends, or creates one. */
+function trackingIdOf({ headers }: IncomingMessage): string {
+  const { trackingid } = headers;
+  const isSent = typeof trackingid === "string" && trackingid !== "";
+  return isSent ? trackingid : `ROUTER_${randomUUID().toUpperCase()}`;
 }
 
 /** A route's reply; a RangeError or URIError that it throws becomes a 400. */
@@ -185,6 +194,10 @@ function faultReply(exchange: Exchange): Reply | null {
   if (fault?.kind === "redirect") {
     const location = `${fault.to ?? exchange.context.foreignOrigin.url}${url.pathname}${url.search}`;
     return { status: fault.status ?? 302, headers: { location } };
+  }
+  if (fault?.kind === "gateway") {
+    const response = gatewayResponse(fault.form ?? "webServer", fault.status);
+    return { ...response, headers: { ...response.headers, ...fault.headers } };
   }
   if (fault?.kind !== "status") return null;
   const { status = 503, headers = {}, body = "html" } = fault;
@@ -208,8 +221,11 @@ async function writePadding(response: ServerResponse, bytes: number): Promise<vo
   for (let remaining = bytes; remaining > 0 && !response.destroyed; remaining -= PADDING.length) {
     if (response.write(PADDING.subarray(0, Math.min(remaining, PADDING.length)))) continue;
     await new Promise<void>((resolve) => {
-      response.once("drain", resolve);
-      response.once("close", resolve);
+      const settle = (): void => {
+        response.off("drain", settle).off("close", settle);
+        resolve();
+      };
+      response.once("drain", settle).once("close", settle);
     });
   }
 }

@@ -23,6 +23,9 @@ const choice = <const T>(
   description,
 });
 
+/** The latency of the live service: 2 s for a page of 1,000 persons, 0.2 s for a lookup. */
+export const WEBEX_LATENCY = { latencyMs: 200, latencyPerPersonMs: 1.8 } as const;
+
 /** The settings that can be changed while the simulator runs. */
 export const KNOBS = {
   requestsPerMinute: number(
@@ -38,7 +41,7 @@ export const KNOBS = {
   latencyMs: number(0, "Delay before each response, in milliseconds"),
   latencyPerPersonMs: number(
     0,
-    "Additional delay per person on a page, in milliseconds (live, a page of 1,000 takes seconds)",
+    "Additional delay per person in a response, in milliseconds: pages take longer the larger they are",
   ),
   gzip: flag(false, "Compress responses for clients that accept gzip"),
   maxPageSize: number(1000, "Largest page; a larger `max` is silently reduced to it"),
@@ -77,6 +80,10 @@ export const KNOBS = {
     false,
     "A refresh returns the previous access token with its remaining lifetime",
   ),
+  refreshTokenInAnswer: flag(
+    true,
+    "Include the refresh token in the response to a refresh that does not replace it",
+  ),
   scopeInAnswer: flag(true, "Include `scope` in token responses"),
   deadRefreshTokenForm: choice(
     ["invalid_grant", "invalid_request", "webex"],
@@ -91,6 +98,10 @@ export const KNOBS = {
   deviceTooFastForm: choice(
     ["slow_down", "429", "ignore"],
     "Response to polls that come faster than the interval",
+  ),
+  deviceErrorForm: choice(
+    ["webex", "oauth"],
+    "Form of the device flow's errors: Webex's error body, with the code in `errors[0].description`, or RFC 8628's `error`",
   ),
   deviceSeconds: number(300, "Lifetime of a device flow"),
   deviceIntervalSeconds: number(2, "Polling interval that the device flow asks for"),

@@ -19,6 +19,7 @@ import {
 import { ADMIN_SCOPES, type SimulatedClient, type TokenResponse } from "./token-store.js";
 
 const DEVICE_GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code";
+const TOKEN_LIMIT_REACHED = "The token limit of this user and client is reached.";
 /** Both sides round to milliseconds, so a poll may arrive slightly before its interval ends. */
 const POLL_TOLERANCE_MS = 50;
 
@@ -111,6 +112,7 @@ export class OAuthRoutes {
       return redirectError(params, "access_denied", "The resource owner denied the request.");
     }
     if (decision === "wrongScope") return redirectError(params, "invalid_scope");
+    if (decision === "serverError") return redirectError(params, "server_error");
     const login = parseLogin(params.get("login"), context.population.organizations);
     if (!login) {
       return htmlReply(
@@ -172,7 +174,10 @@ export class OAuthRoutes {
     if (pending.challenge !== null && pending.challenge !== challenge) {
       return oauthError(400, "invalid_grant", "The code_verifier does not match.");
     }
-    return issueTokens(context, pending.login, pending);
+    return (
+      issueTokens(context, pending.login, pending) ??
+      oauthError(400, "tokenlimit_reached", TOKEN_LIMIT_REACHED)
+    );
   }
 
   /** Replies with 200 for unknown tokens, too (RFC 7009, section 2.2). */
@@ -187,9 +192,9 @@ export class OAuthRoutes {
     const { clients, tokens, knobs, now } = exchange.context;
     const form = await exchange.form();
     const client = clients.find(form.get("client_id"));
-    if (!client) return oauthError(400, "invalid_client", "The client_id is not known.");
+    if (!client) return deviceError(exchange, "invalid_client", "The client_id is not known.");
     const scopes = parseScopes(form, client);
-    if (!scopes) return oauthError(400, "invalid_scope", "The requested scope is invalid.");
+    if (!scopes) return deviceError(exchange, "invalid_scope", "The requested scope is invalid.");
     const deviceCode = tokens.createSecret(32);
     const userCode = String(randomInt(100_000, 1_000_000));
     this.#deviceFlows.set(deviceCode, {
@@ -214,14 +219,17 @@ export class OAuthRoutes {
   async #pollDeviceToken(exchange: Exchange): Promise<Reply> {
     const form = await exchange.form();
     const client = authenticateBasic(exchange);
-    if (!client) return invalidClient();
+    if (!client) {
+      return deviceError(exchange, "invalid_client", "The client credentials are not valid.", 401);
+    }
     if (form.get("grant_type") !== DEVICE_GRANT_TYPE) {
-      return oauthError(400, "unsupported_grant_type", "The grant type is not supported.");
+      const message = "The grant type is not supported.";
+      return deviceError(exchange, "unsupported_grant_type", message);
     }
     const deviceCode = form.get("device_code") ?? "";
     const flow = this.#deviceFlows.get(deviceCode);
     if (flow?.clientId !== client.clientId) {
-      return oauthError(400, "invalid_grant", "The device_code is not valid.");
+      return deviceError(exchange, "invalid_grant", "The device_code is not valid.");
     }
     const { knobs } = exchange.context;
     const now = exchange.context.now();
@@ -229,24 +237,27 @@ export class OAuthRoutes {
       now - flow.lastPollAt < knobs.deviceIntervalSeconds * 1000 - POLL_TOLERANCE_MS;
     flow.lastPollAt = now;
     if (flow.expiresAt <= now) {
-      return oauthError(400, "expired_token", "The device code has expired.");
+      return deviceError(exchange, "expired_token", "The device code has expired.");
     }
     if (flow.decision === "denied") {
-      return oauthError(400, "access_denied", "The request was denied.");
+      return deviceError(exchange, "access_denied", "The request was denied.");
     }
     if (isTooFast && knobs.deviceTooFastForm === "slow_down") {
-      return oauthError(400, "slow_down", "Poll less often.");
+      return deviceError(exchange, "slow_down", "Poll less often.");
     }
     if (isTooFast && knobs.deviceTooFastForm === "429") {
       return webexError(exchange, 429, "Too many requests.");
     }
     if (flow.decision === "waiting") {
-      return knobs.devicePendingForm === "428"
-        ? webexError(exchange, 428, "The authorization is pending.")
-        : oauthError(400, "authorization_pending", "The authorization is pending.");
+      const status = knobs.devicePendingForm === "428" ? 428 : 400;
+      const message = "The authorization is still pending.";
+      return deviceError(exchange, "authorization_pending", message, status);
     }
     this.#deviceFlows.delete(deviceCode);
-    return issueTokens(exchange.context, flow.decision, flow);
+    return (
+      issueTokens(exchange.context, flow.decision, flow) ??
+      deviceError(exchange, "tokenlimit_reached", TOKEN_LIMIT_REACHED)
+    );
   }
 
   #deviceConsentPage({ url, context }: Exchange): Reply {
@@ -358,20 +369,28 @@ function invalidClient(): Reply {
   return oauthError(401, "invalid_client", "The client credentials are not valid.");
 }
 
-/** Issues a new grant's tokens, or refuses if the user has too many grants for the client. */
+/** An error of the device flow: its code is in `errors[0].description`, or in `error`. */
+function deviceError(exchange: Exchange, code: string, message: string, status = 400): Reply {
+  return exchange.context.knobs.deviceErrorForm === "webex"
+    ? webexError(exchange, status, message, { description: code })
+    : oauthError(status, code, message);
+}
+
+/** Issues a new grant's tokens; null if the user has too many grants for the client. */
 function issueTokens(
   { tokens, knobs }: SimulatorContext,
   { organization, role }: Login,
   { clientId, scopes }: { readonly clientId: string; readonly scopes: readonly string[] },
-): Reply {
+): Reply | null {
   const limit = knobs.tokensPerUser;
+  // The logins with an administrator role are the same user.
   const activeGrants = tokens.countActiveGrants(
-    (grant) => grant.clientId === clientId && grant.organization === organization,
+    (grant) =>
+      grant.clientId === clientId &&
+      grant.organization === organization &&
+      (grant.role === "user") === (role === "user"),
   );
-  if (limit > 0 && activeGrants >= limit) {
-    const description = "The token limit of this user and client is reached.";
-    return oauthError(400, "tokenlimit_reached", description);
-  }
+  if (limit > 0 && activeGrants >= limit) return null;
   return tokenReply(tokens.issue({ organization, role, scopes, clientId }));
 }
 

@@ -10,14 +10,19 @@ export interface SimulatedPerson {
   readonly uuid: string;
   readonly type: "person" | "bot" | "appuser";
   /** In no particular order, as at Webex. */
-  readonly emails: readonly string[];
-  readonly userName: string | null;
+  emails: readonly string[];
+  userName: string | null;
+  /** The local part of the SIP addresses, which stays if the e-mail addresses change. */
+  readonly sipUser: string;
   readonly displayName: string;
   readonly firstName: string;
   readonly lastName: string;
   readonly department: string;
   readonly title: string;
-  readonly isFullAdmin: boolean;
+  /** Ids of administrator roles. */
+  readonly roles: readonly string[];
+  /** The location in Webex Calling; null: the person has no Webex Calling license. */
+  locationId: string | null;
   /** null: Webex sends no `status`. */
   status: string | null;
   /** Real time, in milliseconds since the epoch; null: Webex sends no `lastActivity`. */
@@ -40,6 +45,8 @@ export interface SimulatedOrganization {
   readonly domain: string;
   readonly created: string;
   readonly seed: number;
+  /** The locations in Webex Calling. */
+  readonly locations: readonly { readonly id: string; readonly name: string }[];
   readonly people: SimulatedPerson[];
   readonly byEmail: Map<string, SimulatedPerson>;
   readonly byId: Map<string, SimulatedPerson>;
@@ -62,13 +69,19 @@ export interface OrganizationOptions {
 
 /** Webex ids are the unpadded Base64 encoding of a `ciscospark:` URI. */
 export function webexId(
-  kind: "PEOPLE" | "ORGANIZATION" | "ROLE" | "LICENSE",
+  kind: "PEOPLE" | "ORGANIZATION" | "ROLE" | "LICENSE" | "LOCATION",
   uuid: string,
 ): string {
   return Buffer.from(`ciscospark://us/${kind}/${uuid}`).toString("base64").replaceAll("=", "");
 }
 
 const FULL_ADMIN_ROLE = webexId("ROLE", "id_full_admin");
+const OTHER_ADMIN_ROLES = ["id_readonly_admin", "id_user_admin", "id_device_admin"].map((name) =>
+  webexId("ROLE", name),
+);
+const OTHER_ADMINS_SHARE = 0.04;
+const CALLING_SHARE = 0.8;
+const LOCATION_NAMES = ["Headquarters", "Warehouse", "Home offices"];
 
 /** Deterministic: the same options create the same organization, including all ids. */
 export function createOrganization(
@@ -80,10 +93,16 @@ export function createOrganization(
   const uuid = seededUuid(random);
   const slug = asciiName(options.name) || `organization${index}`;
   const domain = options.domain ?? `${slug}.example`;
+  const locations = LOCATION_NAMES.map((name) => ({
+    name,
+    id: webexId("LOCATION", seededUuid(random)),
+  }));
   const people: SimulatedPerson[] = [];
   const usedAddresses = new Set<string>();
   for (let number = 0; number < Math.max(1, options.persons); number++) {
-    people.push(createPerson({ seed, number, domain, usedAddresses, isFullAdmin: number === 0 }));
+    people.push(
+      createPerson({ seed, number, domain, usedAddresses, locations, isFullAdmin: number === 0 }),
+    );
   }
   const [administrator] = people;
   if (!administrator) throw new Error("An organization has at least one person.");
@@ -100,8 +119,9 @@ export function createOrganization(
     name: options.name,
     slug,
     domain,
-    created: "2019-05-14T08:12:33.412+00:00",
+    created: "2019-05-14T08:12:33+00:00",
     seed,
+    locations,
     people,
     byEmail: new Map(
       people.flatMap((person) =>
@@ -119,6 +139,7 @@ export interface PersonOptions {
   readonly number: number;
   readonly domain: string;
   readonly usedAddresses: Set<string>;
+  readonly locations: SimulatedOrganization["locations"];
   readonly isFullAdmin?: boolean;
   /** Default: derived from the seed. */
   readonly email?: string;
@@ -137,6 +158,7 @@ export function createPerson(options: PersonOptions): SimulatedPerson {
   const emails = [primary];
   if (random() < 0.08) emails.push(aliasOf(primary));
   if (random() < 0.5) emails.reverse();
+  const userName = random() < 0.7 ? primary : null;
   return {
     index: options.number,
     seed,
@@ -144,13 +166,15 @@ export function createPerson(options: PersonOptions): SimulatedPerson {
     uuid,
     type: "person",
     emails,
-    userName: random() < 0.7 ? primary : null,
+    userName,
+    sipUser: localPart(userName ?? [...emails].sort()[0] ?? ""),
     displayName: options.displayName ?? `${firstName} ${lastName}`,
     firstName,
     lastName,
     department,
     title: pick(titles, random),
-    isFullAdmin: options.isFullAdmin ?? false,
+    roles: options.isFullAdmin === true ? [FULL_ADMIN_ROLE] : otherRoles(seed),
+    locationId: locationFor(seed, options.locations),
     ...initialPresence(),
   };
 }
@@ -172,14 +196,30 @@ function createBot(options: {
     type: options.number % 3 === 2 ? "appuser" : "bot",
     emails: [`${name}@webex.bot`],
     userName: null,
+    sipUser: "",
     displayName: name,
     firstName: name,
     lastName: "",
     department: "",
     title: "",
-    isFullAdmin: false,
+    roles: [],
+    locationId: null,
     ...initialPresence(),
   };
+}
+
+function otherRoles(personSeed: number): string[] {
+  const random = seededRandom(mixSeeds(personSeed, 4));
+  return random() < OTHER_ADMINS_SHARE ? [pick(OTHER_ADMIN_ROLES, random)] : [];
+}
+
+/** The location of a person in their organization; null without a Webex Calling license. */
+export function locationFor(
+  personSeed: number,
+  locations: SimulatedOrganization["locations"],
+): string | null {
+  const random = seededRandom(mixSeeds(personSeed, 5));
+  return random() < CALLING_SHARE ? pick(locations, random).id : null;
 }
 
 function initialPresence(): Pick<
@@ -193,6 +233,10 @@ function uniqueAddress(firstName: string, lastName: string, options: PersonOptio
   const local = `${asciiName(firstName)}.${asciiName(lastName)}`;
   const plain = `${local}@${options.domain}`;
   return options.usedAddresses.has(plain) ? `${local}${options.number}@${options.domain}` : plain;
+}
+
+function localPart(address: string): string {
+  return address.split("@")[0] ?? "";
 }
 
 function aliasOf(address: string): string {
@@ -210,6 +254,10 @@ export interface PersonJsonOptions {
   readonly strangeStatus: string;
   /** Sends `"true"` instead of `true`, as the API documentation shows it. */
   readonly booleansAsStrings: boolean;
+  /** Adds `locationId`. Default: false. */
+  readonly callingData?: boolean;
+  /** Includes what only administrators see, and never in the list by `id=`. Default: true. */
+  readonly withAdminMembers?: boolean;
 }
 
 /** A person in Webex's JSON format, about 1.2 KB. Members that never change are cached. */
@@ -218,10 +266,16 @@ export function personJson(
   organization: SimulatedOrganization,
   options: PersonJsonOptions,
 ): string {
-  const isCacheable = !options.booleansAsStrings && !(options.roleLost && person.isFullAdmin);
-  const fixedMembers = isCacheable
+  const { booleansAsStrings, roleLost, withAdminMembers = true, callingData = false } = options;
+  const isCacheable =
+    withAdminMembers && !booleansAsStrings && !(roleLost && person.roles.includes(FULL_ADMIN_ROLE));
+  const cachedMembers = isCacheable
     ? (person.json ??= fixedMembersJson(person, organization, options))
     : fixedMembersJson(person, organization, options);
+  const fixedMembers =
+    callingData && person.locationId !== null
+      ? `${cachedMembers},"locationId":"${person.locationId}"`
+      : cachedMembers;
   if (!options.withStatus || options.sharingOff) return `${fixedMembers}}`;
   const activity =
     person.lastActivity === null
@@ -240,15 +294,11 @@ function sipAddressesOf(
   organization: SimulatedOrganization,
 ): { type: string; value: string; primary: boolean }[] {
   if (person.type !== "person") return [];
-  const local = (person.userName ?? [...person.emails].sort()[0] ?? "").split("@")[0] ?? "";
+  const address = (domain: string): string => `${person.sipUser}@${organization.slug}.${domain}`;
   return [
-    { type: "personal-room", value: `${local}@${organization.slug}.webex.com`, primary: false },
-    { type: "enterprise", value: `${local}@${organization.slug}.rooms.webex.com`, primary: true },
-    {
-      type: "cloud-calling",
-      value: `${local}@${organization.slug}.calls.webex.com`,
-      primary: true,
-    },
+    { type: "personal-room", value: address("webex.com"), primary: false },
+    { type: "enterprise", value: address("rooms.webex.com"), primary: true },
+    { type: "cloud-calling", value: address("calls.webex.com"), primary: true },
   ];
 }
 
@@ -265,7 +315,15 @@ function fixedMembersJson(
   const created = new Date(
     Date.parse("2020-01-07T08:00:00.000Z") + Math.floor(random() * 1.5e11),
   ).toISOString();
-  const licence = (): string => webexId("LICENSE", `${organization.uuid}:MS_${seededUuid(random)}`);
+  const isAdminView = options.withAdminMembers !== false;
+  // Drawn for every view in the same order, so that all views of a person agree.
+  const avatar = seededUuid(random);
+  const licenses = [1, 2].map(() =>
+    webexId("LICENSE", `${organization.uuid}:MS_${seededUuid(random)}`),
+  );
+  const lastModified = new Date(Date.parse(created) + Math.floor(random() * 4e10)).toISOString();
+  const timezone = pick(TIMEZONES, random);
+  const [hasNickName, hasTimezone] = [random() < 0.8, random() < 0.9];
   const body = {
     id: person.id,
     emails: person.emails,
@@ -283,19 +341,23 @@ function fixedMembersJson(
     ...(isPerson ? { extension } : {}),
     sipAddresses: sipAddressesOf(person, organization),
     displayName: person.displayName,
-    nickName: person.firstName,
+    ...(hasNickName ? { nickName: person.firstName } : {}),
     firstName: person.firstName,
     lastName: person.lastName,
-    avatar: `https://avatar-prod-us-east-2.webexcontent.com/Avtr~V1~${organization.uuid}/V1~${seededUuid(random)}~1600`,
+    avatar: `https://avatar-prod-us-east-2.webexcontent.com/Avtr~V1~${organization.uuid}/V1~${avatar}~1600`,
     orgId: organization.id,
-    roles: person.isFullAdmin && !options.roleLost ? [FULL_ADMIN_ROLE] : [],
-    licenses: isPerson ? [licence(), licence()] : [],
+    ...(isAdminView
+      ? {
+          roles: person.roles.filter((role) => !options.roleLost || role !== FULL_ADMIN_ROLE),
+          licenses: isPerson ? licenses : [],
+        }
+      : {}),
     ...(isPerson ? { department: person.department, title: person.title } : {}),
     created,
-    lastModified: new Date(Date.parse(created) + Math.floor(random() * 4e10)).toISOString(),
-    timezone: pick(TIMEZONES, random),
+    lastModified,
+    ...(hasTimezone ? { timezone } : {}),
     siteUrls: isPerson ? [`${organization.slug}.webex.com`] : [],
-    invitePending: booleanValue(false),
+    ...(isAdminView ? { invitePending: booleanValue(false) } : {}),
     loginEnabled: booleanValue(true),
     type: person.type,
   };

@@ -8,7 +8,8 @@ import {
 import { retryAfterHeader } from "./rate-limit.js";
 import type { SimulatedGrant } from "./token-store.js";
 
-const PEOPLE_SCOPES: readonly string[] = ["spark-admin:people_read", "spark:people_read"];
+const ADMIN_SCOPE = "spark-admin:people_read";
+const PEOPLE_SCOPES: readonly string[] = [ADMIN_SCOPE, "spark:people_read", "spark:all"];
 const MAX_IDS = 85;
 const DEFAULT_PAGE_SIZE = 100;
 const MAX_WITH_CALLING_DATA = 100;
@@ -48,7 +49,7 @@ function authorize(exchange: Exchange): Access | Reply {
     return webexError(exchange, knobs.rateLimitStatus, message, { headers });
   }
   const scopes = new Set(grant.scopes);
-  if (knobs.scopeMissing) scopes.delete("spark-admin:people_read");
+  if (knobs.scopeMissing) scopes.delete(ADMIN_SCOPE);
   return { grant, scopes };
 }
 
@@ -84,14 +85,30 @@ function peopleReply(exchange: Exchange, access: Access): Reply {
   const id = /^\/v1\/people\/([^/]+)$/.exec(exchange.url.pathname)?.[1];
   if (id === undefined) return listReply(exchange, access, organization);
   const { role, organization: own } = access.grant;
-  const person =
-    id === "me"
-      ? role === "user"
-        ? own.regularUser
-        : own.administrator
-      : findById(organization, decodeURIComponent(id));
-  if (!person) return notFound(exchange);
-  return { ...jsonReply(200, null), body: peopleJson(exchange, organization, [person], true) };
+  if (id === "me") {
+    const person = role === "user" ? own.regularUser : own.administrator;
+    return personReply(exchange, own, person, true);
+  }
+  const visible = role === "partnerAdmin" ? exchange.context.population.organizations : [own];
+  for (const each of visible) {
+    const person = findById(each, decodeURIComponent(id));
+    if (person) return personReply(exchange, each, person, isAdministrator(exchange, access));
+  }
+  return notFound(exchange);
+}
+
+function personReply(
+  exchange: Exchange,
+  organization: SimulatedOrganization,
+  person: SimulatedPerson,
+  withAdminMembers: boolean,
+): Reply {
+  const view = { withStatus: true, withAdminMembers };
+  return { ...jsonReply(200, null), body: peopleJson(exchange, organization, [person], view) };
+}
+
+function isAdministrator({ context }: Exchange, { grant, scopes }: Access): boolean {
+  return grant.role !== "user" && !context.knobs.roleLost && scopes.has(ADMIN_SCOPE);
 }
 
 function requestedOrganization(
@@ -115,40 +132,46 @@ function listReply(exchange: Exchange, access: Access, organization: SimulatedOr
     }
     const people = requested.flatMap((id) => findById(organization, id) ?? []);
     const missing = requested.filter((id) => !findById(organization, id));
-    const json = peopleJson(exchange, organization, people, false);
-    return itemsReply(json, people.length, missing.length > 0 ? missing : null);
+    const view = { withStatus: false, withAdminMembers: false };
+    return itemsReply(peopleJson(exchange, organization, people, view), people.length, missing);
   }
+  const canListAll = isAdministrator(exchange, access);
+  const view = { withStatus: true, withAdminMembers: canListAll };
   const email = query.get("email");
   if (email !== null) {
     const person = organization.byEmail.get(email.toLowerCase());
     const people = person ? [person] : [];
-    return itemsReply(peopleJson(exchange, organization, people, true), people.length);
+    return itemsReply(peopleJson(exchange, organization, people, view), people.length);
   }
-  const displayName = query.get("displayName");
-  const canListAll = access.grant.role !== "user" && !exchange.context.knobs.roleLost;
-  if (displayName === null && !canListAll) {
+  if (!query.has("displayName") && !canListAll) {
     const message = "Email, displayName, or id list should be specified.";
-    return webexError(exchange, 400, message, { errors: false });
+    return webexError(exchange, 400, message, { description: null });
   }
-  if (displayName === null && !access.scopes.has("spark-admin:people_read")) {
-    return forbidden(exchange);
-  }
-  return pageReply(exchange, organization, displayName);
+  return pageReply(exchange, organization, view);
+}
+
+/** Whether `displayName`, `roles` and `locationId`, those that are given, select a person. */
+function listFilter(query: URLSearchParams): (person: SimulatedPerson) => boolean {
+  const prefix = query.get("displayName")?.toLowerCase();
+  const roles = query.get("roles")?.split(",");
+  const locationId = query.get("locationId");
+  return (person) =>
+    (prefix === undefined || person.displayName.toLowerCase().startsWith(prefix)) &&
+    (roles === undefined || person.roles.some((role) => roles.includes(role))) &&
+    (locationId === null || person.locationId === locationId);
 }
 
 function pageReply(
   exchange: Exchange,
   organization: SimulatedOrganization,
-  displayName: string | null,
+  view: PersonView,
 ): Reply {
   const { knobs } = exchange.context;
   const request = parsePageRequest(exchange);
   if (!request) return webexError(exchange, 400, "One of the query parameters is not valid.");
-  const prefix = displayName?.toLowerCase() ?? null;
+  const isSelected = listFilter(exchange.url.searchParams);
   const candidates = organization.people.filter(
-    (person) =>
-      (knobs.botsInList || person.type === "person") &&
-      (prefix === null || person.displayName.toLowerCase().startsWith(prefix)),
+    (person) => (knobs.botsInList || person.type === "person") && isSelected(person),
   );
   const fault = exchange.fault?.kind;
   const isEmpty = fault === "emptyPage";
@@ -157,7 +180,7 @@ function pageReply(
   const hasMore = end < candidates.length;
   const hasNext = isEmpty || hasMore || fault === "linkLoop" || fault === "foreignLink";
   const link = hasNext ? { link: linkHeader(exchange, { offset: end, max: request.max }) } : {};
-  const reply = itemsReply(peopleJson(exchange, organization, people, true), people.length);
+  const reply = itemsReply(peopleJson(exchange, organization, people, view), people.length);
   if (hasMore) movePersons(organization, candidates.slice(end, end + knobs.movePersons));
   return {
     ...reply,
@@ -195,17 +218,24 @@ function itemsReply(
   return { ...jsonReply(200, null), body, persons };
 }
 
+type PersonView = Pick<PersonJsonOptions, "withStatus" | "withAdminMembers">;
+
 /** The persons as JSON objects separated by commas. */
 function peopleJson(
   exchange: Exchange,
   organization: SimulatedOrganization,
   people: readonly SimulatedPerson[],
-  withStatus: boolean,
+  view: PersonView,
 ): string {
   const { knobs, population } = exchange.context;
   population.refresh(organization, people);
-  const isExcluded = exchange.url.searchParams.get("excludeStatus") === "true";
-  const options: PersonJsonOptions = { ...knobs, withStatus: withStatus && !isExcluded };
+  const query = exchange.url.searchParams;
+  const options: PersonJsonOptions = {
+    ...knobs,
+    ...view,
+    withStatus: view.withStatus && query.get("excludeStatus") !== "true",
+    callingData: query.get("callingData") === "true",
+  };
   return people.map((person) => personJson(person, organization, options)).join(",");
 }
 

@@ -1,6 +1,7 @@
 import {
   createOrganization,
   createPerson,
+  locationFor,
   type OrganizationOptions,
   type SimulatedOrganization,
   type SimulatedPerson,
@@ -91,20 +92,48 @@ export class Population {
       number: highest + 1,
       domain: organization.domain,
       usedAddresses: new Set(organization.byEmail.keys()),
+      locations: organization.locations,
       ...identity,
     });
-    organization.people.push(person);
-    organization.byId.set(person.id, person);
-    for (const email of person.emails) organization.byEmail.set(email.toLowerCase(), person);
+    requireFree(organization, person.emails, person);
+    insert(organization, person);
     if (status !== undefined) this.#pin(person, status);
     return person;
   }
 
   remove(key: string, orgIndex?: number): void {
     const { organization, person } = this.#require(key, orgIndex);
-    organization.people.splice(organization.people.indexOf(person), 1);
-    organization.byId.delete(person.id);
+    extract(organization, person);
+  }
+
+  /** Replaces a person's addresses. The first is the user name of a person who has one. */
+  changeEmails(key: string, emails: readonly string[], orgIndex?: number): void {
+    const { organization, person } = this.#require(key, orgIndex);
+    const [primary] = emails;
+    if (primary === undefined) throw new RangeError("A person has at least one address.");
+    requireFree(organization, emails, person);
     for (const email of person.emails) organization.byEmail.delete(email.toLowerCase());
+    for (const email of emails) organization.byEmail.set(email.toLowerCase(), person);
+    person.emails = emails;
+    if (person.userName !== null) person.userName = primary;
+    person.json = null;
+  }
+
+  /** Moves a person, with their id and addresses, to the end of another organization's list. */
+  move(key: string, toOrgIndex: number, orgIndex?: number): void {
+    const { organization, person } = this.#require(key, orgIndex);
+    const target = this.organization(toOrgIndex);
+    if (target === organization) return;
+    requireFree(target, person.emails, person);
+    extract(organization, person);
+    person.locationId = locationFor(person.seed, target.locations);
+    person.json = null;
+    insert(target, person);
+  }
+
+  /** The organization of a person; null if there is no such person. */
+  organizationOf(key: string): SimulatedOrganization | null {
+    return this.#find(key)?.organization ?? null;
   }
 
   #pin(person: SimulatedPerson, status: string | null): void {
@@ -143,4 +172,29 @@ export class Population {
     if (!found) throw new RangeError(`There is no person ${key}.`);
     return found;
   }
+}
+
+function insert(organization: SimulatedOrganization, person: SimulatedPerson): void {
+  organization.people.push(person);
+  organization.byId.set(person.id, person);
+  for (const email of person.emails) organization.byEmail.set(email.toLowerCase(), person);
+}
+
+function extract(organization: SimulatedOrganization, person: SimulatedPerson): void {
+  organization.people.splice(organization.people.indexOf(person), 1);
+  organization.byId.delete(person.id);
+  for (const email of person.emails) organization.byEmail.delete(email.toLowerCase());
+}
+
+/** Throws a RangeError if another person of the organization has one of the addresses. */
+function requireFree(
+  organization: SimulatedOrganization,
+  emails: readonly string[],
+  owner: SimulatedPerson,
+): void {
+  const taken = emails.find((email) => {
+    const holder = organization.byEmail.get(email.toLowerCase());
+    return holder !== undefined && holder !== owner;
+  });
+  if (taken !== undefined) throw new RangeError(`Another person has the address ${taken}.`);
 }

@@ -36,10 +36,18 @@ interface RefreshToken {
 export interface TokenResponse {
   readonly access_token: string;
   readonly expires_in: number;
-  readonly refresh_token: string;
-  readonly refresh_token_expires_in: number;
+  /** Without it, the previous refresh token stays valid. */
+  readonly refresh_token?: string;
+  readonly refresh_token_expires_in?: number;
   readonly token_type: "Bearer";
   readonly scope?: string;
+}
+
+type IssuedTokens = TokenResponse & RefreshTokenMembers;
+
+interface RefreshTokenMembers {
+  readonly refresh_token: string;
+  readonly refresh_token_expires_in: number;
 }
 
 /** Issues tokens and records which grant each of them belongs to. */
@@ -64,17 +72,18 @@ export class TokenStore {
     return secret;
   }
 
-  issue(grant: Omit<SimulatedGrant, "alive">): TokenResponse {
+  issue(grant: Omit<SimulatedGrant, "alive">): IssuedTokens {
     const activeGrant: SimulatedGrant = { ...grant, alive: true };
     this.#grants.push(activeGrant);
     const access = this.#newAccessToken(activeGrant);
-    return this.#tokenResponse(access, this.#newRefreshToken(activeGrant, access));
+    const refreshToken = this.#newRefreshToken(activeGrant, access);
+    return { ...this.#tokenResponse(access, null), ...this.#refreshTokenMembers(refreshToken) };
   }
 
   /** Refreshes an access token; null if the refresh token is not valid. */
   refresh(refreshToken: string, clientId: string): TokenResponse | null {
-    const { integrationBlocked, sameAccessToken, refreshTokenSeconds, rotateRefreshToken } =
-      this.#knobs;
+    const { integrationBlocked, sameAccessToken, refreshTokenSeconds } = this.#knobs;
+    const { refreshTokenInAnswer, rotateRefreshToken } = this.#knobs;
     const entry = this.#refreshTokens.get(refreshToken);
     const now = this.#now();
     if (!entry?.grant.alive || entry.grant.clientId !== clientId || entry.expiresAt <= now) {
@@ -86,7 +95,9 @@ export class TokenStore {
     const access = canReuse ? latestAccess : this.#newAccessToken(entry.grant);
     entry.latestAccess = access;
     entry.expiresAt = now + refreshTokenSeconds * 1000;
-    if (!rotateRefreshToken) return this.#tokenResponse(access, refreshToken);
+    if (!rotateRefreshToken) {
+      return this.#tokenResponse(access, refreshTokenInAnswer ? refreshToken : null);
+    }
     this.#refreshTokens.delete(refreshToken);
     return this.#tokenResponse(access, this.#newRefreshToken(entry.grant, access));
   }
@@ -148,15 +159,24 @@ export class TokenStore {
     return token;
   }
 
-  #tokenResponse({ grant, token, expiresAt }: AccessToken, refreshToken: string): TokenResponse {
-    const { scopeMissing, scopeInAnswer, refreshTokenSeconds } = this.#knobs;
+  #refreshTokenMembers(refreshToken: string): RefreshTokenMembers {
+    return {
+      refresh_token: refreshToken,
+      refresh_token_expires_in: this.#knobs.refreshTokenSeconds,
+    };
+  }
+
+  #tokenResponse(
+    { grant, token, expiresAt }: AccessToken,
+    refreshToken: string | null,
+  ): TokenResponse {
+    const { scopeMissing, scopeInAnswer } = this.#knobs;
     const hiddenScope = scopeMissing ? "spark-admin:people_read" : "";
     const scope = grant.scopes.filter((name) => name !== hiddenScope).join(" ");
     return {
       access_token: token,
       expires_in: Math.max(0, Math.floor((expiresAt - this.#now()) / 1000)),
-      refresh_token: refreshToken,
-      refresh_token_expires_in: refreshTokenSeconds,
+      ...(refreshToken === null ? {} : this.#refreshTokenMembers(refreshToken)),
       token_type: "Bearer",
       ...(scopeInAnswer ? { scope } : {}),
     };

@@ -183,6 +183,21 @@ export class WebexSimulator {
     this.#context.population.remove(key, orgIndex);
   }
 
+  /** Replaces a person's addresses; the id and the SIP addresses stay. */
+  changeEmails(key: string, emails: readonly string[], orgIndex?: number): void {
+    this.#context.population.changeEmails(key, emails, orgIndex);
+  }
+
+  /** Moves a person, with their id and addresses, to the end of another organization's list. */
+  movePerson(key: string, toOrgIndex: number, orgIndex?: number): void {
+    this.#context.population.move(key, toOrgIndex, orgIndex);
+  }
+
+  /** The organization of a person; null if there is no such person. */
+  organizationOf(key: string): SimulatedOrganization | null {
+    return this.#context.population.organizationOf(key);
+  }
+
   /** Issues a grant without a consent page, ready for `authorization/import`. */
   issueGrant(
     options: {

@@ -1,10 +1,11 @@
+import { WEBEX_LATENCY } from "../../simulator/knobs.js";
 import { PresenceWalk } from "../../simulator/presence-walk.js";
 import { mixSeeds, seededRandom } from "../../simulator/random.js";
 
 /** The minimum of `WebexPresence.PollIntervalSeconds`, for the worker and the baselines. */
 export const INTERVAL_MS = 5_000;
-/** Round-trip time of a request, half of it in each direction. */
-export const LATENCY_MS = 100;
+/** The duration of a request whose response holds no persons, such as a rejected one. */
+export const REJECTION_MS: number = WEBEX_LATENCY.latencyMs;
 const MINUTE_MS = 60_000;
 /** On a Monday, so that presence changes as on a working day. */
 const MEASURED_FROM = Date.UTC(2026, 0, 5, 10);
@@ -18,20 +19,30 @@ export interface GridPoint {
   readonly limit: number;
 }
 
+/** The duration of a request, half of it before Webex reads the presence that it returns. */
+export function requestMs(persons: number): number {
+  return WEBEX_LATENCY.latencyMs + persons * WEBEX_LATENCY.latencyPerPersonMs;
+}
+
 export function pageCount({ persons, pageSize }: GridPoint): number {
   return Math.ceil(persons / pageSize);
 }
 
-function durationMs(requests: number, { limit }: GridPoint): number {
-  return (requests * MINUTE_MS) / limit;
+/** The duration of requests, one after another, each for as many persons. */
+function durationMs(requests: number, persons: number, { limit }: GridPoint): number {
+  return requests * Math.max(MINUTE_MS / limit, requestMs(persons));
+}
+
+function sweepMs(point: GridPoint): number {
+  return durationMs(pageCount(point), Math.min(point.persons, point.pageSize), point);
 }
 
 /**
- * max(interval, min(pages, watched) / rate) / 2: the lowest mean age, in seconds, that sweeps alone
- * or lookups alone can reach.
+ * max(interval, min(sweep, lookups of all watched)) / 2, one request at a time: the lowest mean
+ * age, in seconds, that sweeps alone or lookups alone can reach.
  */
 export function lowerBoundSeconds(point: GridPoint): number {
-  const cycleMs = durationMs(Math.min(pageCount(point), point.watched), point);
+  const cycleMs = Math.min(sweepMs(point), durationMs(point.watched, 1, point));
   return Math.max(INTERVAL_MS, cycleMs) / 2_000;
 }
 
@@ -42,6 +53,10 @@ export function lowerBoundSeconds(point: GridPoint): number {
 export class Scenario {
   readonly point: GridPoint;
   readonly pages: number;
+  /** The duration of a request for a page. */
+  readonly pageMs: number;
+  /** The duration of a lookup. */
+  readonly lookupMs = requestMs(1);
   readonly warmUpMs: number;
   readonly endMs: number;
   readonly epoch: number;
@@ -55,7 +70,8 @@ export class Scenario {
   constructor(point: GridPoint) {
     this.point = point;
     this.pages = pageCount(point);
-    const cycleMs = durationMs(this.pages, point);
+    this.pageMs = requestMs(Math.min(point.persons, point.pageSize));
+    const cycleMs = sweepMs(point);
     this.warmUpMs = Math.max(20 * MINUTE_MS, 2.5 * cycleMs);
     this.endMs = this.warmUpMs + Math.max(30 * MINUTE_MS, 2 * cycleMs);
     this.epoch = MEASURED_FROM - this.warmUpMs;

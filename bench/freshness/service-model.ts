@@ -1,4 +1,4 @@
-import { LATENCY_MS, type Scenario } from "./scenario.js";
+import type { Scenario } from "./scenario.js";
 
 const WINDOW_MS = 60_000;
 const SEEN_WITHIN_MS = 30_000;
@@ -57,12 +57,13 @@ export class ServiceModel {
 
   observePage(page: number, now: number): void {
     this.#sampleUntil(now);
-    for (const index of this.scenario.onPage[page] ?? []) this.#observe(index, now);
+    const { onPage, pageMs } = this.scenario;
+    for (const index of onPage[page] ?? []) this.#observe(index, now, now + pageMs / 2);
   }
 
   observePerson(index: number, now: number): void {
     this.#sampleUntil(now);
-    this.#observe(index, now);
+    this.#observe(index, now, now + this.scenario.lookupMs / 2);
   }
 
   /** Returns how often the person's status had changed when they were last observed. */
@@ -73,7 +74,7 @@ export class ServiceModel {
   outcome(): Outcome {
     const { warmUpMs, endMs } = this.scenario;
     this.#sampleUntil(endMs);
-    this.#nextChange.forEach((_, index) => this.#countChanges(index, endMs, false));
+    this.#nextChange.forEach((_, index) => this.#countChanges(index, endMs, null));
     let left = Math.ceil(0.95 * this.#samples);
     const bucket = this.#ages.findIndex((count) => (left -= count) <= 0);
     return {
@@ -86,16 +87,16 @@ export class ServiceModel {
     };
   }
 
-  #observe(index: number, now: number): void {
+  #observe(index: number, now: number, displayedAt: number): void {
     this.#observedAt[index] = now;
-    this.#countChanges(index, now, true);
+    this.#countChanges(index, now, displayedAt);
   }
 
   /**
-   * Counts the person's changes up to now. A response is displayed half a round trip later, and
-   * only the latest change before it is displayed at all.
+   * Counts the person's changes up to now. The response to an observation is displayed when it has
+   * arrived, and only the latest change before it is displayed at all. null: no observation.
    */
-  #countChanges(index: number, now: number, isObserved: boolean): void {
+  #countChanges(index: number, now: number, displayedAt: number | null): void {
     const { warmUpMs, endMs, changes } = this.scenario;
     const personChanges = changes[index] ?? [];
     let next = this.#nextChange[index] ?? 0;
@@ -104,8 +105,8 @@ export class ServiceModel {
       if (at < warmUpMs || at > endMs - SEEN_WITHIN_MS) continue;
       this.#changes += 1;
       const isLast = (personChanges[next + 1] ?? Number.POSITIVE_INFINITY) > now;
-      const delayMs = now + LATENCY_MS / 2 - at;
-      if (isObserved && isLast && delayMs <= SEEN_WITHIN_MS) this.#seenWithin30s += 1;
+      const isSeen = displayedAt !== null && displayedAt - at <= SEEN_WITHIN_MS;
+      if (isSeen && isLast) this.#seenWithin30s += 1;
     }
     this.#nextChange[index] = next;
   }

@@ -23,7 +23,7 @@ import type {
 import type { Me } from "../../src/webex/people.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";
 import { seededRandom } from "../../simulator/random.js";
-import { INTERVAL_MS, LATENCY_MS, type Scenario } from "./scenario.js";
+import { INTERVAL_MS, REJECTION_MS, type Scenario } from "./scenario.js";
 import { ServiceModel, type Outcome } from "./service-model.js";
 
 const ignore = (): void => undefined;
@@ -150,7 +150,7 @@ class SimulatedPeopleApi implements PeopleApi {
   }
 
   listPage(reference: PageReference, signal: AbortSignal): Promise<PeoplePage> {
-    return this.#request(signal, (now) => {
+    return this.#request(signal, this.#service.scenario.pageMs, (now) => {
       const page = reference.kind === "first" ? 0 : Number(reference.url.split("=")[1]);
       const isOldLink = reference.kind === "next" && reference.url !== this.#newestLink;
       if (isOldLink && !this.#honorsOldLinks) {
@@ -166,7 +166,7 @@ class SimulatedPeopleApi implements PeopleApi {
   }
 
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
-    return this.#request(signal, (now) => {
+    return this.#request(signal, this.#service.scenario.lookupMs, (now) => {
       const index = Number(email.split("@")[0]);
       this.#service.observePerson(index, now);
       return [snapshot(index)];
@@ -190,24 +190,30 @@ class SimulatedPeopleApi implements PeopleApi {
     return content;
   }
 
-  async #request<T>(signal: AbortSignal, respond: (now: number) => T): Promise<T> {
+  async #request<T>(
+    signal: AbortSignal,
+    durationMs: number,
+    respond: (now: number) => T,
+  ): Promise<T> {
     await this.#budget.acquire(signal);
-    await this.#delay();
-    const now = this.#clock.monotonic();
-    const retryAfterMs = this.#service.handleRequest(now);
+    await this.#delay(REJECTION_MS / 2);
+    const retryAfterMs = this.#service.handleRequest(this.#clock.monotonic());
+    if (retryAfterMs > 0) {
+      await this.#delay(REJECTION_MS / 2);
+      this.#budget.complete("rateLimited");
+      throw new Fault("rateLimited", "Too many requests.", { status: 429, retryAfterMs });
+    }
+    await this.#delay((durationMs - REJECTION_MS) / 2);
     try {
-      if (retryAfterMs > 0) {
-        throw new Fault("rateLimited", "Too many requests.", { status: 429, retryAfterMs });
-      }
-      return respond(now);
+      return respond(this.#clock.monotonic());
     } finally {
-      await this.#delay();
-      this.#budget.complete(retryAfterMs > 0 ? "rateLimited" : "answered");
+      await this.#delay(durationMs / 2);
+      this.#budget.complete("answered");
     }
   }
 
-  #delay(): Promise<void> {
-    return new Promise((resolve) => void this.#clock.schedule(LATENCY_MS / 2, resolve));
+  #delay(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.schedule(ms, resolve));
   }
 }
 

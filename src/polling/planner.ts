@@ -7,8 +7,6 @@ const UNMATCHED_LOOKUP_SHARE = 1 / 4;
 /** How often the sweep, which finds new persons and refreshes unwatched ones, gets its turn. */
 const REQUESTS_PER_SWEEP_PAGE = 20;
 const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
-/** The share of requests that the sweep leaves to watched persons. */
-const TARGETED_SHARE = 1 - 1 / REQUESTS_PER_SWEEP_PAGE;
 /** Targeted requests pay off only if their cycle is shorter than this share of a sweep. */
 const MAX_RELATIVE_CYCLE_TIME = 0.93;
 /** Minimum interval of sweeps that start early because they answer many unmatched addresses. */
@@ -80,10 +78,11 @@ export type Planner = (input: PlannerInput) => PlannedAction;
  * Decides what to request next. Pure: the same input gives the same plan.
  *
  * Minimizes the mean age of the watched persons. If a sweep over all pages fits into the poll
- * interval, sweeps alone are the cheapest way. Otherwise the pages with watched persons (or, if
- * Webex does not honor old links, the watched persons themselves) are requested more often, each at
- * a rate proportional to the square root of its weight (Cho and Garcia-Molina, "Effective page
- * refresh policies for Web crawlers", 2003), while the sweep continues with its share of requests.
+ * interval, sweeps alone are the cheapest way. Otherwise the pages with watched persons, or the
+ * watched persons if that is faster or Webex does not honor old links, are requested more often,
+ * each at a rate proportional to the square root of its weight (Cho and Garcia-Molina, "Effective
+ * page refresh policies for Web crawlers", 2003), while the sweep continues with its share of
+ * requests.
  */
 export function planForFreshness(input: PlannerInput): PlannedAction {
   const { now, notBefore, nextPossibleAt } = input;
@@ -196,14 +195,18 @@ function offerCandidates(input: PlannerInput, offer: Offer): void {
       offer({ kind: "lookup", address, isUnmatched: false }, weight, observedAt, isNewlyWatched);
     }
   };
-  if (!pages.isRefetchable) {
-    const isTargetingFaster = isFasterThanSweeps(input, 0, demand.effectivePersons);
+  const lookupCycleMs = findCycleTime(input, 0, demand.effectivePersons);
+  const pageCycleMs = pages.isRefetchable
+    ? findCycleTime(input, effectiveCount(demand.pageWeights), demand.notOnAnyPage.length)
+    : Number.POSITIVE_INFINITY;
+  // Of two ways that are about equal, pages also refresh those whom nobody watches.
+  if (lookupCycleMs < pageCycleMs * MAX_RELATIVE_CYCLE_TIME) {
+    const isTargetingFaster = isFasterThanSweeps(input, lookupCycleMs);
     if (!isTargetingFaster && demand.newlyWatched * 2 > pages.count) return;
     offerLookups(demand.lookupCandidates, !isTargetingFaster);
     return;
   }
-  const effectivePages = effectiveCount(demand.pageWeights);
-  const isTargetingFaster = isFasterThanSweeps(input, effectivePages, demand.notOnAnyPage.length);
+  const isTargetingFaster = isFasterThanSweeps(input, pageCycleMs);
   offerLookups(demand.notOnAnyPage, !isTargetingFaster);
   if (!isTargetingFaster && countPositive(demand.pageNewlyWatched) * 2 > pages.count) return;
   for (let page = 0; page < pages.count; page += 1) {
@@ -220,24 +223,34 @@ function countPositive(counts: Uint32Array): number {
   return positive;
 }
 
-/**
- * Whether repeating so many requests for pages and lookups keeps the watched persons clearly
- * fresher than sweeps do.
- */
-function isFasterThanSweeps(
-  { pages, pollIntervalMs, requestsPerMinute, requestDurationMs }: PlannerInput,
-  pageCount: number,
-  lookupCount: number,
-): boolean {
-  if (!pages.isComplete) return true;
-  // Requests are sequential: each waits for the budget and for the end of the one before it.
+/** Requests are sequential: each waits for the budget and for the end of the one before it. */
+function findRequestTimes({ requestsPerMinute, requestDurationMs }: PlannerInput): {
+  readonly pageMs: number;
+  readonly lookupMs: number;
+} {
   const requestIntervalMs = MINUTE_MS / requestsPerMinute;
-  const pageMs = Math.max(requestIntervalMs, requestDurationMs.page);
-  const lookupMs = Math.max(requestIntervalMs, requestDurationMs.lookup);
-  const sweepCycleMs = Math.max(pollIntervalMs, pages.count * pageMs);
-  const targetedMs = (pageCount * pageMs + lookupCount * lookupMs) / TARGETED_SHARE;
-  const targetCycleMs = Math.max(pollIntervalMs, targetedMs);
-  return targetCycleMs < sweepCycleMs * MAX_RELATIVE_CYCLE_TIME;
+  return {
+    pageMs: Math.max(requestIntervalMs, requestDurationMs.page),
+    lookupMs: Math.max(requestIntervalMs, requestDurationMs.lookup),
+  };
+}
+
+/**
+ * The time between two observations of a watched person if so many requests, and the pages of the
+ * sweep between them, are repeated.
+ */
+function findCycleTime(input: PlannerInput, pageCount: number, lookupCount: number): number {
+  const { pageMs, lookupMs } = findRequestTimes(input);
+  const sweepPages = (pageCount + lookupCount) / (REQUESTS_PER_SWEEP_PAGE - 1);
+  return Math.max(input.pollIntervalMs, (pageCount + sweepPages) * pageMs + lookupCount * lookupMs);
+}
+
+/** Whether a cycle of this time keeps the watched persons clearly fresher than sweeps do. */
+function isFasterThanSweeps(input: PlannerInput, cycleMs: number): boolean {
+  const { pages, pollIntervalMs } = input;
+  if (!pages.isComplete) return true;
+  const sweepCycleMs = Math.max(pollIntervalMs, pages.count * findRequestTimes(input).pageMs);
+  return cycleMs < sweepCycleMs * MAX_RELATIVE_CYCLE_TIME;
 }
 
 /**

@@ -71,6 +71,18 @@ describe("simulator: limits, faults and control", () => {
     expect(response.headers.get("trackingid")).to.equal(`${trackingId}, ${trackingId}`);
   });
 
+  it("echoes the tracking ID of a request, and otherwise sends one in Webex's form", async () => {
+    const sent = "python_webex-sdk_0b2c1f3e-9a51-4c57-8d2a-6f0f5f0e9b11";
+    const headers = { authorization: `Bearer ${token}`, TrackingID: sent };
+    const echoed = await get("/v1/people/nobody", { headers });
+    expect(echoed.headers.get("trackingid")).to.equal(sent);
+    expect(await echoed.json()).to.include({ trackingId: sent });
+    const own = await get("/v1/people/me");
+    expect(own.headers.get("trackingid")).to.match(/^ROUTER_[0-9A-F-]{36}$/);
+    webex.fail({ kind: "status", status: 500, body: "webex" });
+    expect(await (await get("/v1/people/me", { headers })).json()).to.include({ trackingId: sent });
+  });
+
   it("fails with a status and HTML, no body, Webex's error body or JSON", async () => {
     webex.fail({ kind: "status", status: 502 });
     webex.fail({ kind: "status", status: 504, body: "empty" });
@@ -151,11 +163,43 @@ describe("simulator: limits, faults and control", () => {
     expect(third.items[0]!.id).to.equal(webex.people()[10]!.id);
   });
 
-  it("serves oversize pages", async () => {
-    webex.fail({ kind: "oversizePage", bytes: 3_000_000 });
-    const body = await (await get()).text();
-    expect(body.length).to.be.above(3_000_000);
-    expect((JSON.parse(body) as Page).items).to.have.length(10);
+  it("serves oversize pages without a warning about listeners", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    try {
+      webex.fail({ kind: "oversizePage", bytes: 30_000_000 });
+      const body = await (await get()).text();
+      expect(body.length).to.be.above(30_000_000);
+      expect((JSON.parse(body) as Page).items).to.have.length(10);
+    } finally {
+      process.off("warning", onWarning);
+    }
+    expect(warnings).to.deep.equal([]);
+  });
+
+  it("stops in the middle of a body", async () => {
+    webex.fail({ kind: "hangInBody" });
+    const request = new AbortController();
+    const response = await get("/v1/people?max=10", {
+      headers: { authorization: `Bearer ${token}` },
+      signal: request.signal,
+    });
+    const length = Number(response.headers.get("content-length"));
+    const reader = response.body!.getReader();
+    let received = 0;
+    while (received < Math.floor(length / 2)) {
+      const { value } = (await reader.read()) as { value: Uint8Array };
+      received += value.length;
+    }
+    expect(received).to.equal(Math.floor(length / 2));
+    const rest = reader.read().then(
+      () => "more",
+      () => "aborted",
+    );
+    expect((await get()).status, "other requests").to.equal(200);
+    request.abort();
+    expect(await rest).to.equal("aborted");
   });
 
   it("delays and compresses responses", async () => {

@@ -16,6 +16,8 @@ interface Answer {
   scope?: string;
   error?: string;
   message?: string;
+  errors?: { description: string }[];
+  trackingId?: string;
 }
 
 describe("simulator: OAuth", () => {
@@ -159,12 +161,15 @@ describe("simulator: OAuth", () => {
   });
 
   it("redirects if declined, but not if Control Hub blocks the integration", async () => {
-    const error = async (decision: "decline" | "wrongScope"): Promise<string | null> =>
+    const error = async (
+      decision: "decline" | "wrongScope" | "serverError",
+    ): Promise<string | null> =>
       new URL((await consent(authorizeUrl(), { decision })).redirectedTo!).searchParams.get(
         "error",
       );
     expect(await error("decline")).to.equal("access_denied");
     expect(await error("wrongScope")).to.equal("invalid_scope");
+    expect(await error("serverError")).to.equal("server_error");
     const blocked = await consent(authorizeUrl(), { decision: "blocked" });
     expect(blocked.redirectedTo).to.equal(null);
     expect(blocked.text).to.contain("Access denied");
@@ -197,6 +202,11 @@ describe("simulator: OAuth", () => {
     const reused = (await (await refresh(grant.refreshToken)).json()) as Answer;
     expect(reused).to.include({ access_token: grant.accessToken, expires_in: 3000 });
     expect(reused).not.to.have.property("scope");
+    webex.set({ refreshTokenInAnswer: false });
+    expect(await (await refresh(grant.refreshToken)).json()).not.to.have.any.keys(
+      "refresh_token",
+      "refresh_token_expires_in",
+    );
     webex.set({ rotateRefreshToken: true });
     const rotated = (await (await refresh(grant.refreshToken)).json()) as Answer;
     expect(rotated.refresh_token).not.to.equal(grant.refreshToken);
@@ -234,6 +244,7 @@ describe("simulator: OAuth", () => {
     expect(((await (await exchange(await requestCode())).json()) as Answer).error).to.equal(
       "tokenlimit_reached",
     );
+    expect((await exchange(await requestCode({ role: "user" }))).status).to.equal(200);
   });
 
   it("revokes a grant by its refresh token, with Basic authentication only", async () => {
@@ -278,17 +289,27 @@ describe("simulator: OAuth", () => {
       return { status: response.status, body: (await response.json()) as Answer };
     };
 
+    const errorCode = ({ errors }: Answer): string | undefined => errors?.[0]?.description;
+
     it("is pending in either form, rejects fast polls, and issues tokens once", async () => {
       const device = await begin();
       expect(device).to.include({ interval: 2, expires_in: 300 });
       expect(device.user_code).to.match(/^\d{6}$/);
-      expect((await poll(device)).status).to.equal(428);
-      expect((await poll(device)).body.error).to.equal("slow_down");
+      const pending = await poll(device);
+      expect(pending.status).to.equal(428);
+      expect(pending.body).to.have.all.keys("message", "errors", "trackingId");
+      expect(errorCode(pending.body)).to.equal("authorization_pending");
+      const tooFast = await poll(device);
+      expect([tooFast.status, errorCode(tooFast.body)]).to.deep.equal([400, "slow_down"]);
       webex.set({ deviceTooFastForm: "429" });
       expect((await poll(device)).status).to.equal(429);
       webex.set({ devicePendingForm: "authorization_pending" });
       time += 2000;
-      expect((await poll(device)).body.error).to.equal("authorization_pending");
+      const stillPending = await poll(device);
+      expect([stillPending.status, errorCode(stillPending.body)]).to.deep.equal([
+        400,
+        "authorization_pending",
+      ]);
       expect(await (await fetch(device.verification_uri_complete)).text()).to.contain(
         device.user_code,
       );
@@ -301,10 +322,23 @@ describe("simulator: OAuth", () => {
       expect((await poll(device)).status).to.equal(400);
     });
 
+    it("sends RFC 8628's form of errors if told to", async () => {
+      webex.set({ deviceErrorForm: "oauth" });
+      const device = await begin();
+      expect(await poll(device)).to.deep.include({
+        status: 428,
+        body: {
+          error: "authorization_pending",
+          error_description: "The authorization is still pending.",
+        },
+      });
+      expect((await poll(device)).body.error).to.equal("slow_down");
+    });
+
     it("can be declined, blocked, or expire", async () => {
       const declined = await begin();
       await approveDevice(declined.verification_uri, declined.user_code, { decision: "decline" });
-      expect((await poll(declined)).body.error).to.equal("access_denied");
+      expect(errorCode((await poll(declined)).body)).to.equal("access_denied");
       const blocked = await begin();
       expect(
         (await approveDevice(blocked.verification_uri, blocked.user_code, { decision: "blocked" }))
@@ -312,7 +346,7 @@ describe("simulator: OAuth", () => {
       ).to.contain("Access denied");
       expect((await poll(blocked)).status).to.equal(428);
       time += 301_000;
-      expect((await poll(blocked)).body.error).to.equal("expired_token");
+      expect(errorCode((await poll(blocked)).body)).to.equal("expired_token");
       expect((await approveDevice(blocked.verification_uri, blocked.user_code)).status).to.equal(
         400,
       );

@@ -267,6 +267,22 @@ describe("planner with watched persons", () => {
     expect(actionKindFor(3_000, 3_000)).to.equal("page");
   });
 
+  it("looks up watched persons instead of refetching pages that take much longer", () => {
+    const nextKind = (watchedOn: Readonly<Record<number, number>>, pageMs: number): string => {
+      const demand = { ...demandOn(watchedOn), lookupCandidates: [candidate("b@y", 50_000)] };
+      const requestDurationMs = { page: pageMs, lookup: 200 };
+      const rate = { requestsPerMinute: 300 };
+      return planForFreshness({ ...SWEEPING, ...rate, demand, requestDurationMs }).kind;
+    };
+    const oneOnEachOf = (pages: number): Record<number, number> =>
+      Object.fromEntries(Array.from({ length: pages }, (_, page) => [page, 1]));
+    expect(nextKind(oneOnEachOf(30), 250)).to.equal("refetch");
+    expect(nextKind(oneOnEachOf(30), 2_000)).to.equal("lookup");
+    // Both ways observe everybody in each interval.
+    expect(nextKind(oneOnEachOf(5), 2_000)).to.equal("refetch");
+    expect(nextKind({ 3: 200, 60: 100 }, 2_000)).to.equal("refetch");
+  });
+
   it("requests pages at the square root of their weight, and the sweep every 20th time", () => {
     const weights = Array.from({ length: 30 }, (_, page) => [1, 4, 16][page % 3] ?? 0);
     const demand = demandOn(weights);

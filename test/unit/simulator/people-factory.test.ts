@@ -53,7 +53,7 @@ describe("people factory", () => {
     });
     expect(json.sipAddresses).to.have.length(3);
     const members =
-      "emails phoneNumbers extension nickName avatar orgId roles licenses department title created lastModified timezone";
+      "emails phoneNumbers extension avatar orgId roles licenses department title created lastModified";
     expect(json).to.include.all.keys([
       ...members.split(" "),
       "siteUrls",

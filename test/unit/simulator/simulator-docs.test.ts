@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
+import { FAULT_KINDS } from "../../../simulator/faults.js";
+import { GATEWAY_FORMS } from "../../../simulator/gateway-responses.js";
 import { knobTable } from "../../../simulator/knobs.js";
 
 describe("docs/simulator.md", () => {
@@ -13,6 +15,12 @@ describe("docs/simulator.md", () => {
         .map((line) => line.replaceAll(/\s+/g, " "));
     const section = page.slice(page.indexOf("## Knobs"), page.indexOf("## Faults"));
     expect(cells(section)).to.deep.equal(cells(knobTable()));
+  });
+
+  it("lists every kind of fault and every form of a gateway's response", () => {
+    const section = page.slice(page.indexOf("## Faults"), page.indexOf("## Control endpoints"));
+    const names = [...FAULT_KINDS, ...Object.keys(GATEWAY_FORMS)];
+    expect(names.filter((name) => !section.includes(`\`${name}\``))).to.deep.equal([]);
   });
 
   it("has the right Content-Length in its example of the framing", () => {
