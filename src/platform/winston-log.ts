@@ -131,10 +131,13 @@ export class WinstonLog implements Logger {
       this.#file = new LogFile(() => openRotatingFile(directory, this.#maxFileSize), {
         onFailure: (error) => this.#warnNoFile(error),
         onRecovery: (lostRecords) =>
-          this.warn("The log file is written again. Records that are missing in it went to stderr.", {
-            directory,
-            lostRecords,
-          }),
+          this.warn(
+            "The log file is written again. Records that are missing in it went to stderr.",
+            {
+              directory,
+              lostRecords,
+            },
+          ),
       });
     }
     const { transports } = winston;

@@ -27,8 +27,8 @@ describe("a log file that is deleted, moved or cannot be written", function () {
     path = join(folder, "log", "worker.log");
     stderrText = "";
     passed = 0n;
-    const { bigint } = process.hrtime;
-    sinon.stub(process.hrtime, "bigint").callsFake(() => bigint() + passed);
+    const now = process.hrtime.bigint.bind(process.hrtime);
+    sinon.stub(process.hrtime, "bigint").callsFake(() => now() + passed);
   });
 
   afterEach(async () => {

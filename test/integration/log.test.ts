@@ -159,7 +159,9 @@ describe("log and status file on disk", function () {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(stderrText)
       .to.include("Written.")
-      .and.to.match(/warn The log file in this folder cannot be written, .*"\/proc\/1\/nothing","code":"ENOENT"/);
+      .and.to.match(
+        /warn The log file in this folder cannot be written, .*"\/proc\/1\/nothing","code":"ENOENT"/,
+      );
     const before = process.cpuUsage();
     await nodeStatusFile("/proc/1/nothing/status.json", sinon.stub()).write("{}");
     await new Promise((resolve) => setTimeout(resolve, 300));
