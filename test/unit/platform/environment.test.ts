@@ -36,14 +36,14 @@ describe("platform/environment", () => {
   });
 
   it("gives libuv its usual number of threads at least", () => {
-    for (const [given, expected] of [
+    for (const [size, expected] of [
       ["1", "4"],
       ["0", "4"],
       ["-1", "4"],
       ["8", "8"],
       ["many", "many"],
     ] as const) {
-      const env = { UV_THREADPOOL_SIZE: given };
+      const env = { UV_THREADPOOL_SIZE: size };
       sanitizeEnvironment(env, []);
       expect(env.UV_THREADPOOL_SIZE).to.equal(expected);
     }
