@@ -1,18 +1,23 @@
-import { homedir } from "node:os";
-import { resolve } from "node:path";
-
+import { sanitizeEnvironment } from "./platform/environment.js";
 import { nodePorts } from "./platform/node-ports.js";
-import { claimStdio, nodeProcess, readLaunchArguments } from "./platform/node-process.js";
+import {
+  claimStdio,
+  homeDirectory,
+  nodeProcess,
+  readLaunchArguments,
+  resolvePath,
+} from "./platform/node-process.js";
 import { checkLaunchOptions, USAGE } from "./worker/launch-options.js";
 import { Worker } from "./worker/worker.js";
 
+const notices = sanitizeEnvironment();
 const stdio = claimStdio();
 const args = readLaunchArguments(process.argv.slice(2));
 const env = {
   platform: nodeProcess.platform,
   environment: process.env,
-  homeDirectory: homedir(),
-  resolve,
+  homeDirectory: homeDirectory(),
+  resolve: resolvePath,
 };
 const options = "error" in args ? args : checkLaunchOptions(args, env);
 
@@ -22,6 +27,12 @@ if ("error" in options) {
 } else {
   const ports = nodePorts(options, stdio);
   const worker = new Worker(ports, options);
+  for (const { level, message } of notices) ports.log[level](message);
+  if (options.logDirectory === null) {
+    ports.log.warn(
+      "The worker's account has no home directory, so the log goes to stderr only and there is no status file. Presence is not affected. Name a folder with --log-dir.",
+    );
+  }
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"] as const) {
     // Listening for a signal that the platform does not have throws.
     if (process.platform === "win32" || signal !== "SIGBREAK")

@@ -211,16 +211,16 @@ export async function renderQrCode(text: string): Promise<string[]> {
 
 /** The port is usually in use because the running worker has its own page open. */
 async function portInUseHint(port: number): Promise<string> {
-  const { log, status } = workerFiles();
-  const reading = await readStatusFile(status);
+  const files = workerFiles();
+  const reading = files === null ? null : await readStatusFile(files.status);
   const alternative = "or authorize with a code: ucx-webex-presence authorize --device";
-  if (!reading.running) {
+  if (files === null || reading?.running !== true) {
     return `Another program uses the port. If it is a worker of another account, open that worker's page (its address is in its worker.log). Otherwise free the port, or set WebexPresence.RedirectPort and register that redirect URI with the integration, ${alternative}`;
   }
-  const pageUrl = findPageUrl(await readTail(log), port);
+  const pageUrl = findPageUrl(await readTail(files.log), port);
   const pageHint =
     pageUrl === null
-      ? `open it (its address is in ${log})`
+      ? `open it (its address is in ${files.log})`
       : `open it in a browser on this machine: ${pageUrl}`;
   return `The running worker (process ${reading.status.pid}) has its own authorization page on this port; ${pageHint} – ${alternative}`;
 }

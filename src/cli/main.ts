@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
+import { sanitizeEnvironment } from "../platform/environment.js";
 import { productDirectory } from "../platform/node-process.js";
 import { USAGE } from "../worker/launch-options.js";
 
@@ -15,5 +16,6 @@ if (command === "worker" && rest.some((word) => word === "--help" || word === "-
   const worker = join(productDirectory, "dist", "worker.cjs");
   createRequire(worker)(worker);
 } else {
+  sanitizeEnvironment();
   void import("./program.js").then(({ runProgram }) => runProgram(process.argv.slice(2)));
 }

@@ -1,5 +1,5 @@
 import { asFault, type Fault } from "../faults/fault.js";
-import { Secret } from "../faults/secret.js";
+import { findCredentialIssue, hasControlCharacter, Secret } from "../faults/secret.js";
 import type { OAuthClient } from "../webex/oauth.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { withSession, type Session } from "./session.js";
@@ -53,11 +53,20 @@ export async function readClient(
   const clientId = idLine.trim();
   const clientSecret = secretLine.trim();
   if (clientSecret === "" && storedId !== null && ["", storedId].includes(clientId)) return null;
+  checkCredential("client ID", clientId);
+  checkCredential("client secret", clientSecret);
   if (clientId !== "" && clientSecret !== "")
     return { clientId, clientSecret: new Secret(clientSecret) };
   if (clientId !== "") throw new UsageError("The client secret is missing.", CLIENT_HINT);
   if (clientSecret !== "") throw new UsageError("The client ID is missing.", CLIENT_HINT);
   throw new UsageError("No client ID and secret are stored, and none were entered.", CLIENT_HINT);
+}
+
+function checkCredential(name: string, text: string): void {
+  const issue = findCredentialIssue(text);
+  if (issue === null) return;
+  const hint = "Copy it again from developer.webex.com, and check it for invisible characters.";
+  throw new UsageError(`The ${name} ${issue}. Nothing was stored.`, hint);
 }
 
 async function promptForClient(input: CommandInput, storedId: string | null): Promise<string[]> {
@@ -94,6 +103,12 @@ export async function storeProxyPassword(context: CommandContext): Promise<ExitC
     const [password = ""] = input.isInteractive
       ? [await input.prompt("Password of the proxy (hidden; empty deletes it): ", { echo: false })]
       : await input.readLines(1);
+    if (hasControlCharacter(password)) {
+      throw new UsageError(
+        "The password contains a control character. Nothing was stored.",
+        "Pipe in the password as one line of text, or run the command in a terminal to be prompted.",
+      );
+    }
     await authorizations.setProxyPassword(password === "" ? null : new Secret(password));
     console.text(
       password === ""

@@ -1,5 +1,6 @@
 import type { OrganizationStatus, Problem, WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
+import { UsageError } from "./terminal/input.js";
 import {
   clip,
   displayWidth,
@@ -46,7 +47,13 @@ const COLUMNS: readonly Column[] = [
 
 /** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
 export async function status({ console, options }: CommandContext): Promise<ExitCode> {
-  const file = workerFiles(options.logDir).status;
+  const file = workerFiles(options.logDir)?.status;
+  if (file === undefined) {
+    throw new UsageError(
+      "This account has no home directory, so there is no default folder for the status file.",
+      "Pass the worker's folder: ucx-webex-presence status --log-dir <dir>",
+    );
+  }
   const reading = await readStatusFile(file);
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
   if (!reading.running) {

@@ -46,7 +46,7 @@ export async function watch(context: CommandContext, uris: readonly string[]): P
     );
   }
   // The default folder belongs to the worker that the host launched.
-  const logDirectory = await mkdtemp(join(tmpdir(), "ucx-webex-presence-watch-"));
+  const logDirectory = await makeTemporaryFolder();
   const worker = new WorkerClient(settingsPath, options.secretStore, logDirectory);
   try {
     return console.json
@@ -57,6 +57,18 @@ export async function watch(context: CommandContext, uris: readonly string[]): P
     // On Windows, files stay open for a moment after their process has exited.
     await rm(logDirectory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }).catch(
       () => undefined,
+    );
+  }
+}
+
+async function makeTemporaryFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "ucx-webex-presence-watch-"));
+  } catch (error) {
+    const { code = "unknown error" } = error as NodeJS.ErrnoException;
+    throw new UsageError(
+      `The folder for temporary files, ${tmpdir()}, cannot be used (${code}).`,
+      "Set the environment variable TMPDIR (on Windows, TEMP) to a folder that this account may write to.",
     );
   }
 }

@@ -1,11 +1,15 @@
 import { readFile, stat } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
-import { isAlive, nodeProcess } from "../platform/node-process.js";
+import { homeDirectory, isAlive, nodeProcess, resolvePath } from "../platform/node-process.js";
 import { workerStatus } from "../rpc/results.js";
 import type { WorkerStatus } from "../supervisor/status.js";
-import { checkLaunchOptions, defaultLogDirectory } from "../worker/launch-options.js";
+import {
+  checkLaunchOptions,
+  defaultLogDirectory,
+  noCurrentFolder,
+} from "../worker/launch-options.js";
+import { UsageError } from "./terminal/input.js";
 
 /** The content of a status file, and whether its worker is running. */
 export type StatusFileResult =
@@ -24,8 +28,8 @@ const MAX_STATUS_AGE_MS = 30_000;
 const env = {
   platform: nodeProcess.platform,
   environment: process.env,
-  homeDirectory: homedir(),
-  resolve,
+  homeDirectory: homeDirectory(),
+  resolve: resolvePath,
 };
 
 /**
@@ -34,12 +38,23 @@ const env = {
 export function settingsPathFor(settings: string | null = null): string | null {
   const others = { hostPid: null, logDir: null, logLevel: null, secretStore: null };
   const options = checkLaunchOptions({ settings, ...others }, env);
-  return "error" in options ? null : options.settingsPath;
+  if (!("error" in options)) return options.settingsPath;
+  if (settings !== null && resolvePath(settings) === null)
+    throw new UsageError(options.error, "Run the command in a folder that exists.");
+  return null;
 }
 
-/** The files that a worker would write with this `--log-dir`. */
-export function workerFiles(logDir?: string): { readonly log: string; readonly status: string } {
-  const folder = logDir === undefined ? defaultLogDirectory(env) : resolve(logDir);
+/**
+ * The files that a worker would write with this `--log-dir`; null without one if the account has no
+ * home directory.
+ */
+export function workerFiles(
+  logDir?: string,
+): { readonly log: string; readonly status: string } | null {
+  const folder = logDir === undefined ? defaultLogDirectory(env) : resolvePath(logDir);
+  if (folder === null && logDir !== undefined)
+    throw new UsageError(noCurrentFolder("--log-dir"), "Run the command in a folder that exists.");
+  if (folder === null) return null;
   return { log: join(folder, "worker.log"), status: join(folder, "status.json") };
 }
 

@@ -29,3 +29,18 @@ export class Secret {
     return "[secret]";
   }
 }
+
+export function hasControlCharacter(text: string): boolean {
+  return /\p{Control}/u.test(text);
+}
+
+/**
+ * What is wrong with a client ID, client secret or token, which consist of printable ASCII
+ * characters (RFC 6749, appendix A), or null. Continues a sentence about it, and does not repeat
+ * it.
+ */
+export function findCredentialIssue(text: string): string | null {
+  if (hasControlCharacter(text)) return "contains a control character";
+  if (!/^[\x20-\x7e]*$/.test(text)) return "contains a character that is not ASCII";
+  return /^(["'`]).*\1$/.test(text) ? "is in quotation marks" : null;
+}

@@ -59,6 +59,19 @@ process.send({ ready: keytar !== null });
 const IDLE_TIMEOUT_MS = 5_000;
 
 /**
+ * What a keychain needs to find its session, its files and its libraries. The rest stays out:
+ * NODE_OPTIONS would run other code beside the secrets, HTTPS_PROXY may hold a password, and with
+ * LANG the errors that `translateKeytarError` reads would be translated.
+ */
+const KEYCHAIN_VARIABLES =
+  /^(DBUS_SESSION_BUS_ADDRESS|XDG_.*|HOME|USER|LOGNAME|PATH|TMPDIR|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|GNOME_KEYRING_CONTROL|SECRET_BACKEND|LD_LIBRARY_PATH|__CF_USER_TEXT_ENCODING)$/;
+
+function keychainEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const entries = Object.entries(environment).filter(([name]) => KEYCHAIN_VARIABLES.test(name));
+  return Object.fromEntries(entries);
+}
+
+/**
  * keytar in a child process, for Linux and macOS. In the worker's own process, a call that hangs
  * would keep Node from exiting (libuv joins its threads), libsecret would keep a connection to a
  * bus or keyring daemon that has ended, and a crash in the library would end the service. The child
@@ -137,7 +150,7 @@ export class ChildProcessKeytar implements KeytarBinding {
     }
     const child = spawn(process.execPath, ["-e", CHILD_SCRIPT, library], {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
-      env: this.#environment,
+      env: keychainEnvironment(this.#environment),
       windowsHide: true,
     });
     this.#child = child;

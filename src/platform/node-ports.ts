@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
-import type { LogLevel } from "../ports/logger.js";
+import type { Logger, LogLevel } from "../ports/logger.js";
+import type { StatusFile } from "../ports/process.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { readCertificates } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
@@ -17,18 +18,21 @@ import { WinstonLog } from "./winston-log.js";
 /** The launch options that select the adapters. */
 export interface PortOptions {
   readonly settingsPath: string;
-  readonly logDirectory: string;
+  /** null: write neither a log file nor a status file. */
+  readonly logDirectory: string | null;
   readonly logLevel: LogLevel | null;
   readonly secretStore: "keychain" | "memory";
 }
 
 /** Creates the worker's adapters for Node. Nothing heavy is loaded before its first use. */
 export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimStdio>) {
+  const { logDirectory } = options;
+  const log = new WinstonLog(logDirectory, options.logLevel ?? "info");
   return {
     clock: systemClock,
     random: systemRandom,
     crypto: systemCrypto,
-    log: new WinstonLog(options.logDirectory, options.logLevel ?? "info"),
+    log,
     process: nodeProcess,
     channel: new JsonRpcChannel(stdio.input, stdio.output),
     settingsFile: new DiskSettingsFile(options.settingsPath),
@@ -37,10 +41,21 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     secretStore:
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
-    statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
+    statusFile: logDirectory === null ? noStatusFile : statusFileIn(logDirectory, log),
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,
     readAsset,
     version,
   };
+}
+
+const noStatusFile: StatusFile = { write: () => Promise.resolve() };
+
+function statusFileIn(directory: string, log: Logger): StatusFile {
+  return nodeStatusFile(join(directory, "status.json"), (error) =>
+    log.warn(
+      "The status file in this folder cannot be written. Presence is not affected, but `status` and monitoring cannot see this worker. The worker tries again every 10 seconds.",
+      { directory, code: (error as NodeJS.ErrnoException).code },
+    ),
+  );
 }

@@ -1,7 +1,7 @@
 import { createWriteStream, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { userInfo } from "node:os";
-import { join } from "node:path";
+import { homedir, userInfo } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { parseArgs } from "node:util";
 
@@ -64,6 +64,31 @@ function accountName(): string {
     return userInfo().username;
   } catch {
     return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
+/**
+ * The account's home directory, of $HOME or of the account; null if neither names one. An account
+ * without an entry (systemd's DynamicUser, containers) has none.
+ */
+export function homeDirectory(): string | null {
+  for (const read of [homedir, () => userInfo().homedir]) {
+    try {
+      const path = read();
+      if (isAbsolute(path)) return path;
+    } catch {
+      // ENOENT: there is no such account.
+    }
+  }
+  return null;
+}
+
+/** An absolute path; null for a relative one if the current folder was deleted. */
+export function resolvePath(path: string): string | null {
+  try {
+    return resolve(path);
+  } catch {
+    return null;
   }
 }
 

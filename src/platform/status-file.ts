@@ -11,12 +11,13 @@ const RENAME_RETRY_MS = 20;
 /**
  * A status file at `path`, replaced atomically: written beside it, then renamed. Writes never
  * overlap, even if the disk does not respond, because each hanging write would occupy a thread; the
- * latest text wins.
+ * latest text wins. `onFailure` is called when a write fails, once until another succeeds.
  */
-export function nodeStatusFile(path: string): StatusFile {
+export function nodeStatusFile(path: string, onFailure: (error: unknown) => void): StatusFile {
   const temporaryPath = `${path}.${process.pid}.new`;
   let pendingText: string | null = null;
   let writing: Promise<void> | null = null;
+  let hasFailed = false;
 
   const writePending = async (): Promise<void> => {
     while (pendingText !== null) {
@@ -26,9 +27,12 @@ export function nodeStatusFile(path: string): StatusFile {
         await makeFolder(dirname(path));
         await writeFile(temporaryPath, text);
         await replace(temporaryPath, path);
-      } catch {
+        hasFailed = false;
+      } catch (error) {
         // A full or read-only disk costs only the file; the next change writes again.
         await rm(temporaryPath, { force: true }).catch(() => undefined);
+        if (!hasFailed) onFailure(error);
+        hasFailed = true;
       }
     }
   };

@@ -1,13 +1,12 @@
-import { Writable } from "node:stream";
 import type * as Winston from "winston";
 
 import { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import { LibraryLoadError, loadLibrary } from "./lazy-modules.js";
+import { LogFile, openRotatingFile, sinkTo } from "./log-file.js";
 import { mapStack } from "./source-positions.js";
-import { makeFolder } from "./status-file.js";
-import { monotonicMs, withTimeout } from "./system-clock.js";
+import { withTimeout } from "./system-clock.js";
 
 /** Records kept while winston is being loaded. */
 const MAX_PENDING_RECORDS = 1_000;
@@ -17,13 +16,6 @@ const MAX_UNREAD_STDERR_BYTES = 1024 * 1024;
 const LOAD_DELAY_MS = 50;
 
 const MAX_FILE_SIZE = "10M";
-const MAX_FILES = 10;
-/** Output kept for a file that is being opened, and for a disk that is slow. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
-/** If a disk takes longer to open the file, the records until then are dropped. */
-const OPEN_TIMEOUT_MS = 5_000;
-/** How long a file that could not be opened is not tried again. */
-const REOPEN_MS = 10_000;
 
 const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
@@ -43,12 +35,12 @@ interface WinstonLogOptions {
 }
 
 /**
- * Writes one line for each record to stderr, and JSON lines to `<directory>/worker.log`. A full or
- * read-only disk, or a host that does not read stderr, costs records, but never blocks the service
- * or the other output.
+ * Writes one line for each record to stderr, and JSON lines to `<directory>/worker.log` unless
+ * `directory` is null. A full or read-only disk, or a host that does not read stderr, costs
+ * records, but never blocks the service or the other output.
  */
 export class WinstonLog implements Logger {
-  readonly #directory: string;
+  readonly #directory: string | null;
   readonly #stderr: Stderr;
   readonly #maxFileSize: string;
   #level: LogLevel;
@@ -60,7 +52,7 @@ export class WinstonLog implements Logger {
   #isClosed = false;
 
   constructor(
-    directory: string,
+    directory: string | null,
     level: LogLevel,
     { stderr = process.stderr, maxFileSize = MAX_FILE_SIZE }: WinstonLogOptions = {},
   ) {
@@ -134,16 +126,29 @@ export class WinstonLog implements Logger {
     const stderr = sinkTo((chunk) => {
       if ((this.#stderr.writableLength ?? 0) < MAX_UNREAD_STDERR_BYTES) this.#stderr.write(chunk);
     });
-    this.#file = new LogFile(
-      () => openRotatingFile(this.#directory, this.#maxFileSize),
-      (error) => this.#warnNoFile(error),
-    );
+    const directory = this.#directory;
+    if (directory !== null) {
+      this.#file = new LogFile(() => openRotatingFile(directory, this.#maxFileSize), {
+        onFailure: (error) => this.#warnNoFile(error),
+        onRecovery: (lostRecords) =>
+          this.warn(
+            "The log file is written again. Records that are missing in it went to stderr.",
+            {
+              directory,
+              lostRecords,
+            },
+          ),
+      });
+    }
+    const { transports } = winston;
     const logger = winston.createLogger({
       level: "debug",
       // Not winston's Console: it writes most levels to stdout, which carries the protocol.
       transports: [
-        new winston.transports.Stream({ stream: stderr, format: lineFormat }),
-        new winston.transports.Stream({ stream: this.#file.sink, format: jsonFormat }),
+        new transports.Stream({ stream: stderr, format: lineFormat }),
+        ...(this.#file === null
+          ? []
+          : [new transports.Stream({ stream: this.#file.sink, format: jsonFormat })]),
       ],
       exitOnError: false,
     });
@@ -159,7 +164,7 @@ export class WinstonLog implements Logger {
       return;
     }
     this.warn(
-      "The log file cannot be opened in this folder, so the log goes to stderr only. Name another folder with --log-dir.",
+      "The log file in this folder cannot be written, so the log goes to stderr only. Presence is not affected. Free space on the disk, allow the worker's account to write there, or name another folder with --log-dir. The worker tries again every 10 seconds.",
       { directory: this.#directory, code: (error as NodeJS.ErrnoException).code },
     );
   }
@@ -168,97 +173,6 @@ export class WinstonLog implements Logger {
 function writeRecord(logger: Winston.Logger, record: LogRecord): void {
   const { message, fields } = record;
   logger.log({ ...record, message: redactText(message), fields: redact(fields) });
-}
-
-/** A stream that accepts each line at once. */
-function sinkTo(write: (line: string | Buffer) => void): Writable {
-  return new Writable({
-    decodeStrings: false,
-    write: (line: string | Buffer, _encoding, done): void => {
-      write(line);
-      done();
-    },
-  });
-}
-
-/**
- * A file that its writer never waits for: it is opened in the background, and a disk that is full,
- * read-only or does not respond costs lines of the file and nothing else.
- */
-export class LogFile {
-  readonly sink = sinkTo((line) => this.#write(line));
-  readonly #openFile: () => Promise<Writable>;
-  readonly #onFailure: (error: unknown) => void;
-  #opening: Promise<void> | null = null;
-  /** Lines for a file that is being opened; null while none are kept. */
-  #buffered: (string | Buffer)[] | null = null;
-  #bufferedBytes = 0;
-  #file: Writable | null = null;
-  #reopenAt = 0;
-  #hasFailed = false;
-
-  /** Calls `onFailure` if the file cannot be opened, once until it can: later lines try again. */
-  constructor(openFile: () => Promise<Writable>, onFailure: (error: unknown) => void) {
-    this.#openFile = openFile;
-    this.#onFailure = onFailure;
-    this.#open();
-  }
-
-  /** Resolves when every line is in the file, or if there is no file. */
-  async close(): Promise<void> {
-    this.#reopenAt = Infinity;
-    await this.#opening;
-    const file = this.#file;
-    this.#file = null;
-    if (file === null || file.destroyed) return;
-    await new Promise<void>((resolve) => file.once("close", resolve).end(resolve));
-  }
-
-  #write(chunk: string | Buffer): void {
-    if (this.#file !== null) {
-      if (this.#file.writableLength < MAX_BUFFERED_BYTES) this.#file.write(chunk);
-      return;
-    }
-    if (this.#opening === null && monotonicMs() >= this.#reopenAt) this.#open();
-    if (this.#buffered === null || this.#bufferedBytes >= MAX_BUFFERED_BYTES) return;
-    this.#buffered.push(chunk);
-    this.#bufferedBytes += chunk.length;
-  }
-
-  #open(): void {
-    this.#buffered = [];
-    this.#bufferedBytes = 0;
-    const timeout = setTimeout(() => {
-      this.#buffered = null;
-    }, OPEN_TIMEOUT_MS).unref();
-    this.#opening = this.#openFile()
-      .then((file) => {
-        this.#file = file;
-        this.#hasFailed = false;
-        for (const chunk of this.#buffered ?? []) file.write(chunk);
-      })
-      .catch((error: unknown) => {
-        this.#reopenAt = Math.max(this.#reopenAt, monotonicMs() + REOPEN_MS);
-        if (!this.#hasFailed) this.#onFailure(error);
-        this.#hasFailed = true;
-      })
-      .finally(() => {
-        clearTimeout(timeout);
-        this.#buffered = null;
-        this.#opening = null;
-      });
-  }
-}
-
-/** Opens `<directory>/worker.log`. winston's own File loses records while it rotates. */
-async function openRotatingFile(directory: string, maxFileSize: string): Promise<Writable> {
-  await makeFolder(directory);
-  const { createStream } = await loadLibrary("rotating-file-stream");
-  const fileName = (index: number | Date | null): string =>
-    typeof index === "number" ? `worker.${index}.log` : "worker.log";
-  const options = { path: directory, size: maxFileSize, rotate: MAX_FILES - 1 };
-  const file = createStream(fileName, options);
-  return file.on("error", () => undefined).on("warning", () => undefined);
 }
 
 const SECRET_MEMBER =

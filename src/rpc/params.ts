@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 
+import { findCredentialIssue, hasControlCharacter } from "../faults/secret.js";
 import { PRESENCE_STATES } from "../presence/record.js";
 import { ProtocolError, RpcCode } from "./errors.js";
 
@@ -14,7 +15,20 @@ const MAX_LIFETIME_SECONDS = 315_360_000;
 const MAX_ISSUES = 100;
 const POSITIONAL = "Parameters must be one object, by itself or as the only element of an array.";
 
-const nonEmptyString = () => z.string().check(z.minLength(1));
+/** A client ID, client secret or token, as people paste it. */
+const credential = () =>
+  z.string().check(
+    z.trim(),
+    z.minLength(1),
+    z.refine((text) => findCredentialIssue(text) === null, {
+      error: ({ input }) => `It ${findCredentialIssue(String(input)) ?? "is invalid"}.`,
+    }),
+  );
+const password = () =>
+  z.string().check(
+    z.overwrite((text) => text.replace(/[\r\n]+$/, "")),
+    z.refine((text) => !hasControlCharacter(text), { error: "It contains a control character." }),
+  );
 const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_URIS));
 const maxWaitMs = () => z._default(z.int().check(z.minimum(0), z.maximum(MAX_WAIT_MS)), 0);
 const seconds = () => z.optional(z.number().check(z.minimum(0), z.maximum(MAX_LIFETIME_SECONDS)));
@@ -53,21 +67,20 @@ export const PARAMS = {
       }),
     ),
   "presence/unsubscribe": () => z.object({ subscriptionId: z.string() }),
-  "authorization/setClient": () =>
-    z.object({ clientId: nonEmptyString(), clientSecret: nonEmptyString() }),
+  "authorization/setClient": () => z.object({ clientId: credential(), clientSecret: credential() }),
   "authorization/begin": () => z.object({ method: z.enum(["browser", "device"]) }),
   "authorization/cancel": none,
   "authorization/import": () =>
     z.object({
-      refreshToken: nonEmptyString(),
-      accessToken: z.optional(nonEmptyString()),
+      refreshToken: credential(),
+      accessToken: z.optional(credential()),
       expiresIn: seconds(),
       refreshTokenExpiresIn: seconds(),
       scope: z.optional(z.string()),
     }),
   "authorization/list": none,
   "authorization/revoke": () => z.object({ orgId: z.string() }),
-  "authorization/setProxyPassword": () => z.object({ password: z.nullable(z.string()) }),
+  "authorization/setProxyPassword": () => z.object({ password: z.nullable(password()) }),
   "worker/status": none,
   "worker/poll": () => z.object({ orgId: z.optional(z.string()) }),
 } as const;

@@ -3,7 +3,8 @@ import type { LogLevel } from "../ports/logger.js";
 export interface LaunchOptions {
   readonly settingsPath: string;
   readonly hostPid: number | null;
-  readonly logDirectory: string;
+  /** null: there is no folder to write a log file and a status file to. */
+  readonly logDirectory: string | null;
   /** null: the level that the settings name. */
   readonly logLevel: LogLevel | null;
   readonly secretStore: "keychain" | "memory";
@@ -27,8 +28,10 @@ interface LaunchArguments {
 interface LaunchEnvironment {
   readonly platform: "windows" | "macos" | "linux";
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly homeDirectory: string;
-  readonly resolve: (path: string) => string;
+  /** null: the account has none. */
+  readonly homeDirectory: string | null;
+  /** Returns null for a relative path if there is no current folder. */
+  readonly resolve: (path: string) => string | null;
 }
 
 /**
@@ -52,30 +55,45 @@ export function checkLaunchOptions(
   if (secretStore !== null && secretStore !== "keychain" && secretStore !== "memory") {
     return { error: `--secret-store must be keychain or memory, not "${secretStore}".` };
   }
+  const settingsPath = env.resolve(settings);
+  if (settingsPath === null) return { error: noCurrentFolder("--settings") };
+  const logDirectory = args.logDir === null ? null : env.resolve(args.logDir);
+  if (args.logDir !== null && logDirectory === null) return { error: noCurrentFolder("--log-dir") };
   return {
-    settingsPath: env.resolve(settings),
+    settingsPath,
     hostPid,
-    logDirectory: args.logDir === null ? defaultLogDirectory(env) : env.resolve(args.logDir),
+    logDirectory: logDirectory ?? defaultLogDirectory(env),
     logLevel,
     secretStore: secretStore ?? "keychain",
   };
 }
 
-/** Where the worker writes without `--log-dir` (contract: files). */
-export function defaultLogDirectory(env: Omit<LaunchEnvironment, "resolve">): string {
+/**
+ * Where the worker writes without `--log-dir` (contract: files); null if the account has no home
+ * directory.
+ */
+export function defaultLogDirectory(env: Omit<LaunchEnvironment, "resolve">): string | null {
   const name = "ucx-webex-presence";
   const { environment, homeDirectory } = env;
+  const inHome = (path: string): string | null =>
+    homeDirectory === null ? null : `${homeDirectory.replace(/\/+$/, "")}/${path}/${name}`;
   switch (env.platform) {
-    case "windows":
-      return `${environment.PROGRAMDATA ?? "C:\\ProgramData"}\\${name}`;
+    case "windows": {
+      const { PROGRAMDATA: data = "" } = environment;
+      return `${/^([a-z]:[\\/]|\\\\)/i.test(data) ? data : "C:\\ProgramData"}\\${name}`;
+    }
     case "macos":
-      return `${homeDirectory}/Library/Logs/${name}`;
+      return inHome("Library/Logs");
     case "linux": {
       // The XDG Base Directory Specification says to ignore a path that is not absolute.
       const state = environment.XDG_STATE_HOME;
-      return `${state?.startsWith("/") === true ? state : `${homeDirectory}/.local/state`}/${name}`;
+      return state?.startsWith("/") === true ? `${state}/${name}` : inHome(".local/state");
     }
   }
+}
+
+export function noCurrentFolder(option: string): string {
+  return `${option} is a relative path, but the current folder does not exist any more. Name an absolute path.`;
 }
 
 function parseProcessId(text: string): number | null {

@@ -1,4 +1,6 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 
 import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
@@ -95,6 +97,34 @@ describe("e2e: a real keyring under a real session bus", function () {
     keyring.unfreeze();
   });
 
+  it("gives the keychain's own process nothing of the environment that it does not need", async function () {
+    if (process.platform !== "linux") this.skip();
+    const preload = join(keyring.home, "preload.cjs");
+    await writeFile(preload, "globalThis.preloaded = true;");
+    harness = await WorkerHarness.start({
+      secretStore: "keychain",
+      env: {
+        ...keyring.env,
+        NODE_OPTIONS: `--require=${preload}`,
+        HTTPS_PROXY: "http://planted-user:planted-password@127.0.0.1:1",
+        LC_ALL: "de_DE.UTF-8",
+      },
+    });
+    await harness.authorize();
+    const { pid } = await harness.status();
+    const [child] = await childrenOf(pid);
+    const environment = (await readFile(`/proc/${child}/environ`, "utf8")).split("\0");
+    expect(environment).to.include(
+      `DBUS_SESSION_BUS_ADDRESS=${keyring.env.DBUS_SESSION_BUS_ADDRESS}`,
+    );
+    const names = environment.filter((entry) => entry !== "").map((entry) => entry.split("=")[0]!);
+    expect(
+      names.filter(
+        (name) => !/^(XDG_.*|DBUS_.*|HOME|USER|LOGNAME|PATH|TMPDIR|NODE_CHANNEL_.*)$/.test(name),
+      ),
+    ).to.deep.equal([]);
+  });
+
   it("names the account and the remedy if there is no session bus", async () => {
     harness = await WorkerHarness.start({
       secretStore: "keychain",
@@ -109,3 +139,15 @@ describe("e2e: a real keyring under a real session bus", function () {
     expect(await harness.get("a@example.com")).to.include({ state: "unknown", reason: "blocked" });
   });
 });
+
+/** The processes that a process has started (proc(5): the parent is the fourth field). */
+async function childrenOf(pid: number): Promise<string[]> {
+  const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const parents = await Promise.all(
+    processes.map(async (name) => {
+      const stat = await readFile(`/proc/${name}/stat`, "latin1").catch(() => "");
+      return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1];
+    }),
+  );
+  return processes.filter((_name, index) => parents[index] === String(pid));
+}

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import sinon from "sinon";
 import { Secret } from "../../src/faults/secret.js";
 import { importers } from "../../src/platform/lazy-modules.js";
 import { makeFolder, nodeStatusFile } from "../../src/platform/status-file.js";
-import { LogFile, WinstonLog } from "../../src/platform/winston-log.js";
+import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
 
 const MEGABYTE = 1024 * 1024;
@@ -159,48 +159,19 @@ describe("log and status file on disk", function () {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(stderrText)
       .to.include("Written.")
-      .and.to.match(/warn The log file cannot be opened .*"\/proc\/1\/nothing","code":"ENOENT"/);
+      .and.to.match(
+        /warn The log file in this folder cannot be written, .*"\/proc\/1\/nothing","code":"ENOENT"/,
+      );
     const before = process.cpuUsage();
-    await nodeStatusFile("/proc/1/nothing/status.json").write("{}");
+    await nodeStatusFile("/proc/1/nothing/status.json", sinon.stub()).write("{}");
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(process.cpuUsage(before).user + process.cpuUsage(before).system).to.be.lessThan(150_000);
     await log.close(5_000);
   });
 
-  it("keeps lines for 5 s while the file is being opened", async () => {
-    let open: (file: Writable) => void = () => undefined;
-    const written: string[] = [];
-    const collector = (): Writable => collect((text) => void written.push(text));
-    const clock = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    try {
-      const slow = new LogFile(() => new Promise((resolve) => (open = resolve)), sinon.stub());
-      slow.sink.write("early");
-      clock.tick(4_999);
-      slow.sink.write("later");
-      open(collector());
-      await Promise.resolve().then(() => undefined);
-      slow.sink.write("written at once");
-      await slow.close();
-      expect(written).to.deep.equal(["early", "later", "written at once"]);
-
-      written.length = 0;
-      const late = new LogFile(() => new Promise((resolve) => (open = resolve)), sinon.stub());
-      late.sink.write("dropped");
-      clock.tick(5_000);
-      late.sink.write("dropped too");
-      open(collector());
-      await Promise.resolve().then(() => undefined);
-      late.sink.write("written");
-      await late.close();
-      expect(written).to.deep.equal(["written"]);
-    } finally {
-      clock.restore();
-    }
-  });
-
   it("replaces the status file atomically", async () => {
     const path = join(folder, "deep", "status.json");
-    const file = nodeStatusFile(path);
+    const file = nodeStatusFile(path, sinon.stub());
     const fill = "y".repeat(20_000);
     const texts = Array.from({ length: 200 }, (_, i) => JSON.stringify({ i, fill }));
     const reading = new AbortController();
@@ -219,6 +190,22 @@ describe("log and status file on disk", function () {
     expect(await reader).to.be.greaterThan(0);
     expect(await readFile(path, "utf8")).to.equal(texts.at(-1));
     expect(await readdir(join(folder, "deep"))).to.deep.equal(["status.json"]);
-    await nodeStatusFile("/dev/null/nowhere/status.json").write("{}");
+  });
+
+  it("reports once that the status file cannot be written, and again after it could be", async () => {
+    const path = join(folder, "status.json");
+    const onFailure = sinon.stub();
+    const file = nodeStatusFile(path, onFailure);
+    await mkdir(path);
+    for (const text of ["1", "2"]) await file.write(text);
+    expect(onFailure.callCount).to.equal(1);
+    await rm(path, { recursive: true });
+    await file.write("3");
+    expect(await readFile(path, "utf8")).to.equal("3");
+    await rm(path);
+    await mkdir(path);
+    await file.write("4");
+    expect(onFailure.callCount).to.equal(2);
+    expect(await readdir(folder)).to.deep.equal(["status.json"]);
   });
 });

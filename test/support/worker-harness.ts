@@ -16,6 +16,8 @@ export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   readonly restart?: boolean;
   readonly extraArgs?: readonly string[];
   readonly hostPid?: number | null;
+  /** Serves the simulated Webex over https. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /** The built worker, launched by the reference host, a simulated Webex and a temporary folder. */
@@ -46,13 +48,14 @@ export class WorkerHarness {
       restart: _restart,
       extraArgs: _args,
       hostPid: _pid,
+      tls,
       ...webexOptions
     } = options;
     const webex = new WebexSimulator({
       organizations: [{ name: "Example Ltd", persons: 30, seed: 7 }],
       ...webexOptions,
     });
-    await webex.start();
+    await webex.start(tls === undefined ? {} : { tls });
     const harness = new WorkerHarness(webex, await mkdtemp(join(tmpdir(), "ucx-worker-")), options);
     await harness.writeSettings(options.enable ?? 0, options.ini);
     await harness.host.start();

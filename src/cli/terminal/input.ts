@@ -2,6 +2,7 @@ import type { ReadStream } from "node:tty";
 
 import type { Disposer } from "../../faults/emitter.js";
 import { Fault } from "../../faults/fault.js";
+import { decodePiped } from "./piped-text.js";
 
 export type LineInput =
   | { readonly kind: "line"; readonly text: string }
@@ -9,9 +10,7 @@ export type LineInput =
   | { readonly kind: "cancelled" };
 
 /** A grant takes a few kilobytes; more than this is the wrong file. */
-const MAX_LENGTH = 64 * 1024;
-/** PowerShell writes one to pipes. */
-const BYTE_ORDER_MARK = /^\ufeff/;
+const MAX_BYTES = 64 * 1024;
 // In raw mode, Ctrl+C and Ctrl+D arrive as characters instead of signals.
 const END_KEY = "\u0004";
 const CANCEL_KEYS = ["\u0003", END_KEY];
@@ -22,6 +21,9 @@ const ENTER = /\r\n|\r|\n/;
 // Arrow and function keys: an escape, a bracket or O, parameters, a letter (ECMA-48).
 // eslint-disable-next-line no-control-regex -- terminals send these
 const ESCAPE_SEQUENCE = /\u001b(?:[[O][0-9;?]*[A-Za-z~])?/g;
+
+const ENCODING_HINT =
+  "Pipe in UTF-8 (in PowerShell: $OutputEncoding = [Text.Encoding]::UTF8) or UTF-16, or run the command in a terminal to be prompted.";
 
 /**
  * Unusable arguments or input: exit code 2. The message never repeats the input, which may be a
@@ -65,8 +67,9 @@ export class CommandInput {
     output.write(prompt);
     this.#editor.startLine(echo);
     input.setRawMode(true);
+    input.setEncoding("utf8");
     return this.#receive((chunk) => {
-      const { echo: echoed, outcome } = this.#editor.feed(chunk ?? END_KEY);
+      const { echo: echoed, outcome } = this.#editor.feed(chunk?.toString() ?? END_KEY);
       output.write(echoed);
       if (outcome.kind === "cancelled") return cancelledFault();
       return outcome.kind === "line" ? outcome.text : null;
@@ -86,7 +89,7 @@ export class CommandInput {
   /** Reads lines from a pipe without waiting for its end; fewer if it ends early. */
   async readLines(count: number): Promise<string[]> {
     const text = await this.#readPiped((received) => received.split("\n").length > count);
-    const lines = text.split(/\r?\n/);
+    const lines = text.split(/\r\n|\r|\n/);
     if (lines.at(-1) === "") lines.pop();
     return lines.slice(0, count);
   }
@@ -97,20 +100,24 @@ export class CommandInput {
   }
 
   #readPiped(isComplete: (text: string) => boolean): Promise<string> {
-    let text = "";
+    let bytes = Buffer.alloc(0);
     return this.#receive((chunk) => {
-      text += chunk ?? "";
-      if (text.length > MAX_LENGTH) {
+      bytes = Buffer.concat([bytes, Buffer.from(chunk ?? "")]);
+      if (bytes.length > MAX_BYTES) {
         const hint = "Pipe in only what the command asks for. See --help.";
         return new UsageError("The input is too long.", hint);
       }
-      return chunk === null || isComplete(text) ? text.replace(BYTE_ORDER_MARK, "") : null;
+      const decoded = decodePiped(bytes);
+      // What cannot be decoded may be the first half of a character.
+      if (decoded.kind === "text")
+        return chunk === null || isComplete(decoded.text) ? decoded.text : null;
+      return chunk === null ? new UsageError(decoded.reason, ENCODING_HINT) : null;
     });
   }
 
   /** Passes each chunk, and null at the end of stdin, to `handle` until it returns a result. */
-  #receive(handle: (chunk: string | null) => string | Error | null): Promise<string> {
-    const input = this.#input.setEncoding("utf8");
+  #receive(handle: (chunk: string | Buffer | null) => string | Error | null): Promise<string> {
+    const input = this.#input;
     return new Promise((resolve, reject) => {
       const finish = (result: string | Error): void => {
         this.#signal.removeEventListener("abort", cancel);
@@ -118,7 +125,7 @@ export class CommandInput {
         if (typeof result === "string") resolve(result);
         else reject(result);
       };
-      const receive = (chunk: string | null): void => {
+      const receive = (chunk: string | Buffer | null): void => {
         const result = handle(chunk);
         if (result !== null) finish(result);
       };

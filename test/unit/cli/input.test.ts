@@ -12,7 +12,7 @@ import {
 } from "../../../src/cli/terminal/input.js";
 import { Fault } from "../../../src/faults/fault.js";
 
-function piped(text: string, signal = new AbortController().signal): CommandInput {
+function piped(text: string | Buffer, signal = new AbortController().signal): CommandInput {
   const stream = new PassThrough();
   stream.end(text);
   return new CommandInput(stream as unknown as NodeJS.ReadStream, new PassThrough(), signal);
@@ -45,6 +45,61 @@ describe("cli/terminal/input from a pipe", () => {
     );
     stream.write("id\nsecret\n");
     expect(await input.readLines(2)).to.deep.equal(["id", "secret"]);
+  });
+
+  const utf16le = (text: string): Buffer => Buffer.from(text, "utf16le");
+  const utf16be = (text: string): Buffer => utf16le(text).swap16();
+  const ENCODINGS: Readonly<Record<string, (text: string) => Buffer>> = {
+    "UTF-8": (text) => Buffer.from(text),
+    "UTF-8 with a byte order mark": (text) => Buffer.from(`\ufeff${text}`),
+    "UTF-16LE with a byte order mark": (text) => utf16le(`\ufeff${text}`),
+    "UTF-16BE with a byte order mark": (text) => utf16be(`\ufeff${text}`),
+    "UTF-16LE without a byte order mark": utf16le,
+    "UTF-16BE without a byte order mark": utf16be,
+  };
+
+  for (const [name, encode] of Object.entries(ENCODINGS)) {
+    it(`decodes ${name}, whatever ends the lines and the text, and however it arrives`, async () => {
+      for (const text of ["id\r\nsécret\r\n", "id\nsécret", "id\rsécret\r", "id\nsécret\n\n\n"]) {
+        expect(await piped(encode(text)).readLines(2)).to.deep.equal(["id", "sécret"]);
+        expect(await piped(encode(text)).readAll()).to.equal(text);
+      }
+      expect(await piped(encode("id\nsécret\u001a\r\n")).readLines(2)).to.deep.equal([
+        "id",
+        "sécret",
+      ]);
+      const stream = new PassThrough();
+      const { signal } = new AbortController();
+      const input = new CommandInput(
+        stream as unknown as NodeJS.ReadStream,
+        new PassThrough(),
+        signal,
+      );
+      const lines = input.readLines(2);
+      for (const byte of encode("id\r\nsécret\r\n")) stream.write(Buffer.of(byte));
+      expect(await lines).to.deep.equal(["id", "sécret"]);
+    });
+  }
+
+  it("refuses other encodings without repeating the input", async () => {
+    for (const bytes of [
+      Buffer.from("hush \xe9\n", "latin1"),
+      Buffer.from([0xff, 0xfe, 0, 0, ...Buffer.from("h\0\0\0", "latin1")]),
+      Buffer.from([0xef, 0xbb, 0xbf, 0xe9, 0x0a]),
+      Buffer.from([0x68, 0x00, 0x0a]),
+    ]) {
+      for (const read of [
+        () => piped(bytes).readLines(1),
+        () => piped(bytes).readAll(),
+        () => readClient(piped(bytes), null),
+      ]) {
+        const error = (await catchError(read)) as UsageError;
+        expect(error).to.be.instanceOf(UsageError);
+        expect(error.message).to.match(/^Stdin (is neither UTF-8 nor|cannot be decoded: )/);
+        expect(error.message).to.not.include("hush");
+        expect(error.hint).to.include("UTF-8");
+      }
+    }
   });
 
   it("limits the length, and is cancelled with the command", async () => {
@@ -89,6 +144,33 @@ describe("cli/secret readClient", () => {
       expect((error as UsageError).message).to.not.include("hush");
     }
   });
+});
+
+describe("cli/secret: what a client ID and a client secret consist of", () => {
+  for (const [what, text] of [
+    ["a NUL", "hu\0sh"],
+    ["a tab", "hu\tsh"],
+    ["an escape sequence", "\u001b[200~hush"],
+    ["a C1 control character", "hu\u0085sh"],
+    ["an invisible character", "hush\u200b"],
+    ["a typographic quote", "“hush”"],
+    ["quotation marks", '"hush"'],
+    ["single quotation marks", "'hush'"],
+  ] as const) {
+    it(`refuses ${what}, and does not repeat it`, async () => {
+      for (const lines of [`${text}\nsecret\n`, `id\n${text}\n`]) {
+        const error = (await catchError(() => readClient(piped(lines), null))) as UsageError;
+        expect(error).to.be.instanceOf(UsageError);
+        expect(error.message).to.match(
+          /^The client (ID|secret) (contains|is in) .*Nothing was stored/,
+        );
+        expect(error.message + error.hint).to.not.include("hu");
+      }
+      const grant = JSON.stringify({ refreshToken: text });
+      const error = (await catchError(() => readGrant(grant))) as UsageError;
+      expect(error.message).to.match(/refreshToken: It (contains|is in)/);
+    });
+  }
 });
 
 describe("cli/authorizations readGrant", () => {

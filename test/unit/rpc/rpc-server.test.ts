@@ -287,6 +287,69 @@ describe("rpc: parameters", () => {
     });
   }
 
+  it("takes line ends and space off client, tokens and password, and nothing else", async () => {
+    const { channel, authorization } = launch();
+    const client = { clientId: "\ufeff id\r\n", clientSecret: "se cret \n" };
+    await channel.request("authorization/setClient", client);
+    await channel.request("authorization/import", { refreshToken: "r\n", accessToken: " a" });
+    await channel.request("authorization/setProxyPassword", { password: " pässword \r\n\n" });
+    await channel.request("authorization/setProxyPassword", { password: "\n" });
+    expect(authorization.calls).to.deep.equal([
+      { setClient: "id", secret: "se cret" },
+      {
+        import: {
+          refreshToken: "r",
+          accessToken: "a",
+          expiresIn: null,
+          refreshTokenExpiresIn: null,
+          scope: null,
+        },
+      },
+      { setProxyPassword: " pässword " },
+      { setProxyPassword: "" },
+    ]);
+  });
+
+  for (const [what, text] of [
+    ["a NUL", "hu\0sh"],
+    ["a line break inside", "hu\nsh"],
+    ["an escape character", "hu\u001bsh"],
+    ["a C1 control character", "hu\u0090sh"],
+  ] as const) {
+    it(`refuses ${what} in client, tokens and password, and does not repeat it`, async () => {
+      const results = [
+        await issuesOf("authorization/setClient", { clientId: text, clientSecret: text }),
+        await issuesOf("authorization/import", { refreshToken: text, accessToken: text }),
+        await issuesOf("authorization/setProxyPassword", { password: text }),
+      ];
+      const [client, grant, proxy] = results.map((issues) => issues.map(({ path }) => path));
+      expect(client).to.deep.equal(["clientId", "clientSecret"]);
+      expect(grant).to.deep.equal(["refreshToken", "accessToken"]);
+      expect(proxy).to.deep.equal(["password"]);
+      for (const { message } of results.flat())
+        expect(message).to.equal("It contains a control character.");
+    });
+  }
+
+  it("refuses characters that no client ID, secret or token has, but a password may have", async () => {
+    for (const text of ["pass\u200bword", "“quoted”"]) {
+      const [issue] = await issuesOf("authorization/setClient", {
+        clientId: "id",
+        clientSecret: text,
+      });
+      expect(issue?.message).to.equal("It contains a character that is not ASCII.");
+      const { error } = await launch().channel.request("authorization/setProxyPassword", {
+        password: text,
+      });
+      expect(error).to.equal(undefined);
+    }
+    const [issue] = await issuesOf("authorization/setClient", {
+      clientId: '"id"',
+      clientSecret: "s",
+    });
+    expect(issue).to.deep.equal({ path: "clientId", message: "It is in quotation marks." });
+  });
+
   it("accepts the bounds themselves", async () => {
     const { channel } = launch();
     for (const [method, params] of [

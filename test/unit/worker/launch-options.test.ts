@@ -56,6 +56,41 @@ describe("worker/launch-options", () => {
     );
   });
 
+  it("ignores a PROGRAMDATA that is no absolute path", () => {
+    for (const PROGRAMDATA of ["", "relative", undefined]) {
+      const env = { ...WINDOWS, environment: { PROGRAMDATA } };
+      expect(options([], env)).to.include({ logDirectory: "C:\\ProgramData\\ucx-webex-presence" });
+    }
+  });
+
+  it("has no log folder if the account has no home directory", () => {
+    const env = { ...LINUX, homeDirectory: null };
+    expect(options(["--settings", "x"], env)).to.include({ logDirectory: null });
+    expect(options(["--settings", "x"], { ...env, platform: "macos" })).to.include({
+      logDirectory: null,
+    });
+    const environment = { XDG_STATE_HOME: "/state" };
+    expect(options(["--settings", "x"], { ...env, environment })).to.include({
+      logDirectory: "/state/ucx-webex-presence",
+    });
+    expect(options(["--settings", "x", "--log-dir", "log"], env)).to.include({
+      logDirectory: "/cwd/log",
+    });
+    expect(options(["--settings", "x"], { ...env, homeDirectory: "/" })).to.include({
+      logDirectory: "/.local/state/ucx-webex-presence",
+    });
+  });
+
+  it("names a relative path that cannot be resolved", () => {
+    const env = { ...LINUX, resolve: (path: string) => (path.startsWith("/") ? path : null) };
+    expect(options(["--settings", "x"], env))
+      .to.have.property("error")
+      .that.includes("--settings");
+    expect(options(["--settings", "/x", "--log-dir", "y"], env))
+      .to.have.property("error")
+      .that.includes("--log-dir is a relative path");
+  });
+
   for (const args of [
     ["--settings"],
     ["--settings", ""],
