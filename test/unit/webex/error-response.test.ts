@@ -98,7 +98,7 @@ describe("retryAfterMs", () => {
     ["0.02", undefined, "less than a second, the resolution of the header"],
     ["7, 12", 12_000, "a repeated header: its maximum"],
     [",", undefined, "an empty repeated header"],
-    [`${"9".repeat(300)}`, undefined, "an overlong header"],
+    ["9".repeat(300), undefined, "an overlong header"],
     ["-5", undefined, "negative"],
     ["soon", undefined, "garbage"],
     ["30 seconds", undefined, "seconds with a unit"],
