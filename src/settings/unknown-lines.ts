@@ -116,7 +116,7 @@ function isNear(text: string, name: string): boolean {
   return leven(text, name, { maxDistance: MAX_DISTANCE + 1 }) <= MAX_DISTANCE;
 }
 
-/** Letters and digits alone: typing errors are also in case, spaces, dashes and other separators. */
+/** Letters and digits alone: typing errors are also in case, spaces and separators. */
 function comparable(text: string): string {
   return text
     .normalize("NFKC")

@@ -83,7 +83,8 @@ describe("e2e: a Presence.ini that people and programs edit by hand", function (
 
   it("starts with the settings that an editor is just writing, never with half of them", async () => {
     harness = await WorkerHarness.start();
-    const text = harness.settingsText(1, ["WebexPresence.LogLevel=warn"]);
+    const last = ["WebexPresence.Enable=1", "WebexPresence.LogLevel=warn"];
+    const text = harness.settingsText(0, last);
     const file = await open(harness.settingsPath, "w");
     const host = harness.newHost();
     const phases = new Set<string>();
