@@ -128,7 +128,8 @@ function collectEntries(text: string, readIniLine: ReadIniLine) {
  */
 function* splitLines(text: string) {
   for (const [index, wholeLine] of text.split(/\r\n|\n|\r/).entries()) {
-    for (const content of wholeLine.split(/[\ufeff\u001a]/)) yield { line: index + 1, content };
+    const contents = wholeLine.replaceAll("\u001a", "\ufeff").split("\ufeff");
+    for (const content of contents) yield { line: index + 1, content };
   }
 }
 

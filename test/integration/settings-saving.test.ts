@@ -179,9 +179,9 @@ describe("DiskSettingsFile", function () {
   });
 
   it("reports a file that never settles at the start after 2 s", async () => {
-    let isWriting = true;
-    const writing = (async () => {
-      for (let n = 0; isWriting; n += 1) {
+    const writing = new AbortController();
+    const written = (async () => {
+      for (let n = 0; !writing.signal.aborted; n += 1) {
         await writeFile(path, `n=${n}\n`);
         await pause(100);
       }
@@ -190,8 +190,8 @@ describe("DiskSettingsFile", function () {
     dispose = new DiskSettingsFile(path).watch(recorder.record);
     await waitUntil(() => recorder.texts.some((text) => text !== "absent"), DEADLINE_MS);
     expect(performance.now() - startedAt).to.be.within(1_500, 3_000);
-    isWriting = false;
-    await writing;
+    writing.abort();
+    await written;
   });
 
   it("reports one edit within a second, saved by appending", async () => {

@@ -17,7 +17,9 @@ const anyText = fc.string({
     fc.constantFrom("é", "€", "😀", "\r\n", "=", "\ufeff"),
   ),
 });
-const textWithoutNul = anyText.map((value) => value.replace(/[\0\u001a\ufffe]/g, ""));
+const textWithoutNul = anyText.map((value) =>
+  value.replace(/\0|\ufffe/g, "").replaceAll("\u001a", ""),
+);
 
 describe("decodeSettings", () => {
   it("decodes UTF-8 with and without a byte order mark", () => {
