@@ -52,6 +52,10 @@ const EXAMPLE_DETAIL = {
     ...{ key: "WebexPresence.PollIntervalSeconds", value: "2", line: 3 },
     ...{ reason: "is not a whole number from 5 to 3600", current: "20" },
   },
+  settingsUnknown: {
+    ...{ key: "WebexPresence.PollIntervallSeconds", line: 3 },
+    likely: "WebexPresence.PollIntervalSeconds",
+  },
 };
 
 function table(head, rows) {

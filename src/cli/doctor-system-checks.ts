@@ -64,7 +64,9 @@ function checkSettings({ settingsPath, settingsState, settings }: Session): Find
     });
   }
   const findings = settingsState.problems.map((problem) =>
-    problem.code === "settingsInvalid" ? warning(problem) : failed(problem),
+    problem.code === "settingsInvalid" || problem.code === "settingsUnknown"
+      ? warning(problem)
+      : failed(problem),
   );
   if (findings.some(({ state }) => state === "failed")) return findings;
   const { enable, pollIntervalSeconds } = settings;

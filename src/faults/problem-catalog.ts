@@ -17,6 +17,7 @@ export const PROBLEM_SEVERITY = {
   statusSharingOff: "error",
   settingsUnreadable: "warning",
   settingsInvalid: "warning",
+  settingsUnknown: "warning",
   organizationTooLarge: "warning",
   rateLimited: "warning",
   webexUnreachable: "warning",
@@ -64,6 +65,10 @@ export interface ProblemDetail {
   readonly value?: string;
   readonly line?: number;
   readonly current?: string;
+  /** The name that a line of the settings file most likely means. */
+  readonly likely?: string;
+  /** How many lines of the settings file are not listed one by one. */
+  readonly lines?: number;
   /** Which root certificates are trusted while `CaFile` is invalid. */
   readonly trusted?: "defaultRoots" | "previousFile";
 }
@@ -226,6 +231,40 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     message: `${d.key ?? "A setting"}=${d.value ?? ""} (line ${d.line ?? "?"}) ${d.reason ?? "is invalid"}; it stays ${d.current ?? "as it was"}.${TRUSTED[d.trusted ?? "any"]}`,
     hint: "Correct the line in the settings file.",
   }),
+  settingsUnknown: (d) => {
+    const line = `line ${d.line ?? "?"} of the settings file`;
+    const remedy =
+      d.likely === undefined
+        ? "Compare the line with the list of settings in docs/settings.md, and correct or remove it."
+        : `Write ${d.likely}=<value> in a line of its own, or remove the line.`;
+    switch (d.reason) {
+      case "section":
+        return {
+          message: `The section header in ${line} is not [WebexPresence], though it resembles it: the keys of that section have no effect on presence.`,
+          hint: "Write [WebexPresence] in a line of its own, or remove the section.",
+        };
+      case "afterHeader":
+        return {
+          message: `What follows the section header in ${line} has no effect on presence.`,
+          hint: "Write each key in a line of its own.",
+        };
+      case "embedded":
+        return {
+          message: `A name with the prefix WebexPresence follows other text in ${line}, so it has no effect on presence.`,
+          hint: "Begin a new line with that name.",
+        };
+      case "more":
+        return {
+          message: `${d.lines ?? "Some"} more lines of the settings file resemble settings of this worker, but have no effect on presence.`,
+          hint: "Correct the lines that are listed first; the others follow.",
+        };
+      default:
+        return {
+          message: `${d.key === undefined ? line : `${d.key} (line ${d.line ?? "?"})`} is not a setting of this worker and has no effect on presence.${d.likely === undefined ? "" : ` It probably means ${d.likely}.`}`,
+          hint: remedy,
+        };
+    }
+  },
   organizationTooLarge: (d) => ({
     message: `${named(d)} has ${d.persons ?? "more than 1,000"} users. Cisco recommends polling for up to 1,000, so presence can be older than the poll interval.`,
     hint: "Watch ageSeconds in the status. A longer WebexPresence.PollIntervalSeconds or a higher WebexPresence.RequestsPerMinute can help.",

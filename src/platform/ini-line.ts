@@ -1,51 +1,67 @@
-import { parse } from "ini";
+import { unsafe } from "ini";
 
 import type { IniLine } from "../ports/settings-file.js";
 
-const SECTION = "\u0001section";
-const MARKER = "\u0001marker";
-
-type Section = Record<string, unknown>;
-
 /**
- * Reads one line like the ini package: its comments, quotes and escapes. `key[]=x` is an entry
- * `key`, and `key` without `=` an entry with an empty value.
+ * Reads one line: its comments, quotes and escapes like the ini package, which decodes each name
+ * and value. `key[]=x` is an entry `key`, and `key` without `=` an entry with an empty value.
  *
- * The package does not report the line of a value, so it parses each line alone: inside a section
- * of our own, because it splits dotted names at the top level, and followed by an entry of our own,
- * which shows whether the line began another section.
+ * Headers are recognized here, because the package takes a header that is indented or followed by a
+ * comment for a key, and looks for sections within sections by recursion.
  */
 export function readIniLine(line: string): IniLine {
-  let document: Section;
-  try {
-    document = parse(`[${SECTION}]\n${line}\n${MARKER}=1`);
-  } catch {
-    // The package throws at a quoted null in place of a name.
-    return { kind: "nothing" };
-  }
-  const section = document[SECTION] as Section;
-  if (!(MARKER in section))
-    return { kind: "section", name: findMarkedSection(document, []) ?? "__proto__" };
-  const entry = Object.entries(section).find(([name]) => name !== MARKER);
-  if (entry === undefined) return { kind: "nothing" };
-  const [name, value] = entry;
-  return { kind: "entry", name, value: toText(value, line) };
+  const text = line.trim();
+  if (text === "" || isComment(text)) return { kind: "nothing" };
+  if (text.startsWith("[")) return readHeader(text);
+  const equals = text.indexOf("=");
+  const name = equals < 0 ? text : text.slice(0, equals);
+  const verbatim = verbatimText(name);
+  // A header that has lost its opening bracket.
+  if (equals < 0 && verbatim.endsWith("]") && !verbatim.includes("["))
+    return { kind: "section", name: verbatim.slice(0, -1).trim(), isComplete: false, rest: "" };
+  const value = equals < 0 ? "" : text.slice(equals + 1).trim();
+  return {
+    kind: "entry",
+    name: decode(name).replace(/(?<=.)\[\]$/, ""),
+    value: decode(value),
+    verbatimValue: verbatimText(value),
+  };
 }
 
-/** The package nests `[a.b]`, and drops `[__proto__]` with its entries. */
-function findMarkedSection(section: Section, path: readonly string[]): string | null {
-  if (MARKER in section) return path.join(".");
-  for (const [name, nested] of Object.entries(section)) {
-    if (typeof nested !== "object" || nested === null) continue;
-    const found = findMarkedSection(nested as Section, [...path, name]);
-    if (found !== null) return found;
-  }
-  return null;
+function readHeader(text: string): IniLine {
+  const end = text.indexOf("]");
+  const after = end < 0 ? "" : text.slice(end + 1).trim();
+  return {
+    kind: "section",
+    name: decode(text.slice(1, end < 0 ? undefined : end).trim()),
+    // `[a].b=1` and `[a]=1` are entries for other readers of the file.
+    isComplete: end >= 0 && !/^[.=]/.test(after),
+    rest: isComment(after) ? "" : after,
+  };
 }
 
-/** The package parses `true`, `false`, `null` and text in single quotes as JSON. */
-function toText(value: unknown, line: string): string {
-  const last: unknown = Array.isArray(value) ? value.at(-1) : value;
-  if (last === true && !line.includes("=")) return "";
-  return typeof last === "string" ? last : JSON.stringify(last);
+function isComment(text: string): boolean {
+  return text.startsWith(";") || text.startsWith("#");
+}
+
+/** The package gives up on a quoted text that a comment follows, and reads `'5'` as a number. */
+function decode(text: string): string {
+  const quoted = quotedText(text);
+  if (quoted === null) return unsafe(text);
+  const decoded: unknown = unsafe(`${quoted.quote}${quoted.inner}${quoted.quote}`);
+  const isDecoded = typeof decoded === "string" && !decoded.startsWith('"');
+  return (isDecoded ? decoded : quoted.inner).trim();
+}
+
+/** Without quotes and comment, and every backslash as it is written. */
+function verbatimText(text: string): string {
+  const quoted = quotedText(text);
+  if (quoted !== null) return quoted.inner.trim();
+  return (/^(?:\\.|[^\\;#])*\\?/s.exec(text)?.[0] ?? "").trim();
+}
+
+/** null: the text does not begin with a quoted part, or something other than a comment follows. */
+function quotedText(text: string): { readonly quote: string; readonly inner: string } | null {
+  const [, quote, inner] = /^\s*(["'])(.*?)\1\s*(?:[;#].*)?$/s.exec(text) ?? [];
+  return quote === undefined || inner === undefined ? null : { quote, inner };
 }

@@ -12,6 +12,10 @@ import { monotonicMs } from "./system-clock.js";
 
 /** How long a file must stay unchanged: longer than an editor's pauses between writes (200 ms). */
 const SETTLE_MS = 350;
+/** How long the first report waits for a file that keeps changing. */
+const MAX_FIRST_WAIT_MS = 2000;
+/** Some file systems keep times in units of two seconds. */
+const RECENT_MS = 2000 + SETTLE_MS;
 /** The interval between checks while the file is changing. */
 const SETTLING_POLL_MS = 50;
 /**
@@ -61,11 +65,9 @@ class FileWatch {
   #isChecking = false;
   #hasEvent = false;
   #signature: string | null = null;
-  /**
-   * When the file was last found changed; null: the current state has been reported. At launch, the
-   * file is reported as it is: nobody waits for it to settle.
-   */
+  /** When the file was last found changed; null: the current state has been reported. */
   #changedAt: number | null = -Infinity;
+  readonly #startedAt = monotonicMs();
   #busyReads = 0;
   #lastContent: FileContent | null = null;
 
@@ -113,15 +115,18 @@ class FileWatch {
     const state = await inspectFile(this.#path);
     if (this.#isStopped) return;
     const now = monotonicMs();
-    if (!isFirst && state.signature !== this.#signature) this.#changedAt = now;
+    // At launch, the file is reported as it is, unless it may be in the middle of an edit.
+    const hasChanged = isFirst ? mayBeChanging(state) : state.signature !== this.#signature;
+    if (hasChanged) this.#changedAt = now;
     // Where a file system keeps times in whole seconds, only the event shows a second write. It
     // does not defer a read that is due, because events can come late.
     else if (hadEvent) this.#changedAt ??= now;
     // The cause (a lock, a permission) can disappear without a trace on the file itself.
     else if (this.#lastContent?.kind === "unreadable") this.#changedAt ??= now - SETTLE_MS;
     this.#signature = state.signature;
-    if (this.#changedAt !== null && now - this.#changedAt >= SETTLE_MS)
-      await this.#readSettled(state);
+    if (this.#changedAt === null) return;
+    const isOverdue = this.#lastContent === null && now - this.#startedAt >= MAX_FIRST_WAIT_MS;
+    if (isOverdue || now - this.#changedAt >= SETTLE_MS) await this.#readSettled(state);
   }
 
   async #readSettled(state: FileState): Promise<void> {
@@ -221,7 +226,11 @@ interface Unreadable {
   readonly reason: string;
   readonly isBusy: boolean;
 }
-type FileState = ({ readonly kind: "file" } | { readonly kind: "absent" } | Unreadable) & {
+type FileState = (
+  | { readonly kind: "file"; readonly isEmpty: boolean; readonly modifiedAt: number }
+  | { readonly kind: "absent" }
+  | Unreadable
+) & {
   /** Changes with every write that the file system shows. */
   readonly signature: string;
 };
@@ -242,7 +251,17 @@ async function inspectFile(path: string): Promise<FileState> {
   if (stats.isDirectory()) return { ...unusable, reason: "it is a folder" };
   if (!stats.isFile()) return { ...unusable, reason: "it is not a file" };
   if (stats.size > MAX_BYTES) return { ...unusable, reason: "it is larger than 1 MB" };
-  return { kind: "file", signature };
+  return {
+    kind: "file",
+    signature,
+    isEmpty: stats.size === 0n,
+    modifiedAt: Number(stats.mtimeMs),
+  };
+}
+
+/** By the wall clock, like a file's times; a network share's can be ahead of this machine's. */
+function mayBeChanging(state: FileState): boolean {
+  return state.kind === "file" && (state.isEmpty || Date.now() - state.modifiedAt < RECENT_MS);
 }
 
 /** Never rejects. */

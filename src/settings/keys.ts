@@ -44,6 +44,8 @@ interface SettingKey<T> {
   readonly takesEffect: string;
   readonly description: string;
   readonly parse: (text: string) => ParseResult<T>;
+  /** The value is parsed as it is written, with all its backslashes. */
+  readonly isVerbatim?: true;
   /** How a status or a message displays the value, if not verbatim. */
   readonly display?: (value: T) => SettingValue;
 }
@@ -125,6 +127,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     description:
       "HTTP proxy for requests to Webex; https uses CONNECT. Its password is in the keychain.",
     parse: parseProxy,
+    isVerbatim: true,
     display: withoutUserInfo,
   },
   caFile: {
@@ -135,6 +138,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     description:
       "Additional trusted root certificates, for a proxy or firewall that inspects https.",
     parse: parsePath,
+    isVerbatim: true,
   },
   logLevel: {
     name: "WebexPresence.LogLevel",

@@ -1,4 +1,4 @@
-import { problemText, type ProblemDetail } from "../faults/problem-catalog.js";
+import { type ProblemDetail, type ProblemText, problemText } from "../faults/problem-catalog.js";
 import type { ReadIniLine } from "../ports/settings-file.js";
 import {
   defaultSettings,
@@ -9,24 +9,29 @@ import {
   fileValue,
   type Settings,
 } from "./keys.js";
+import {
+  findUnknownEntry,
+  findUnknownHeader,
+  hasEmbeddedName,
+  type UnknownLine,
+  unknownLineText,
+} from "./unknown-lines.js";
 
-interface InvalidValue {
-  /** The key in its documented spelling. */
-  readonly key: string;
-  /** At most 100 characters, never a password. */
-  readonly value: string;
+interface SettingProblem {
+  readonly code: "settingsInvalid" | "settingsUnknown";
+  /** The key of an invalid value, in its documented spelling. */
+  readonly key: string | null;
   /** The first line is 1. */
   readonly line: number;
-  /** Names the reason and the value that stays in effect. */
+  /** Never contains a password, nor any value of a line that is not a setting. */
   readonly message: string;
   readonly hint: string;
 }
 
 export interface ParsedSettings {
   readonly settings: Settings;
-  readonly problems: readonly InvalidValue[];
-  /** Names with our prefix that are not keys, most likely typing errors. */
-  readonly unknownKeys: readonly { readonly name: string; readonly line: number }[];
+  /** In the order of their lines. */
+  readonly problems: readonly SettingProblem[];
   /** 0 if `caFile` is not set. */
   readonly caFileLine: number;
 }
@@ -36,6 +41,10 @@ interface Occurrence {
   readonly line: number;
 }
 
+/** The parsers of values can take more than linear time. */
+const MAX_VALUE_LENGTH = 4096;
+/** The others are counted. */
+const MAX_UNKNOWN_LINES = 20;
 const MAX_DISPLAY_LENGTH = 100;
 const PREFIX = SETTINGS_PREFIX.toLowerCase();
 const FIELD_BY_NAME = new Map(
@@ -51,11 +60,12 @@ export function parseSettings(
   readIniLine: ReadIniLine,
   current: Settings,
 ): ParsedSettings {
-  const { last, unknownKeys } = collectEntries(text, readIniLine);
+  const { last, unknown } = collectEntries(text, readIniLine);
   const values: Record<keyof Settings, unknown> = { ...defaultSettings };
-  const problems: InvalidValue[] = [];
+  const problems: SettingProblem[] = [...unknown];
   for (const [field, occurrence] of last) {
-    const result = SETTING_KEYS[field].parse(occurrence.value);
+    const isTooLong = occurrence.value.length > MAX_VALUE_LENGTH;
+    const result = isTooLong ? TOO_LONG : SETTING_KEYS[field].parse(occurrence.value);
     values[field] = result.ok ? result.value : current[field];
     if (result.ok) continue;
     const { displayText: value = occurrence.value } = result;
@@ -63,8 +73,15 @@ export function parseSettings(
   }
   problems.sort((a, b) => a.line - b.line);
   const caFileLine = last.get("caFile")?.line ?? 0;
-  return { settings: values as Settings, problems, unknownKeys, caFileLine };
+  return { settings: values as Settings, problems, caFileLine };
 }
+
+const TOO_LONG = {
+  ok: false,
+  reason: `is longer than ${MAX_VALUE_LENGTH} characters`,
+  hint: "Write a shorter value.",
+  displayText: "…",
+} as const;
 
 export function invalidValue(
   field: keyof Settings,
@@ -72,41 +89,79 @@ export function invalidValue(
   { reason, hint }: { readonly reason: string; readonly hint: string },
   current: Settings,
   more: Pick<ProblemDetail, "trusted"> = {},
-): InvalidValue {
+): SettingProblem {
   const key = SETTING_KEYS[field].name;
   const value = truncate(text);
   const kept = displayValue(field, current[field]);
   const currentText = kept === null || kept === "" ? "empty" : String(fileValue(kept));
   const detail = { key, value, line, reason, hint, current: currentText, ...more };
-  return { key, value, line, ...problemText("settingsInvalid", detail) };
+  return { code: "settingsInvalid", key, line, ...problemText("settingsInvalid", detail) };
 }
 
 function collectEntries(text: string, readIniLine: ReadIniLine) {
   const last = new Map<keyof Settings, Occurrence>();
-  const unknownKeys: { name: string; line: number }[] = [];
-  let section = "";
-  for (const [index, lineText] of text.split(/\r\n|\n|\r/).entries()) {
-    const iniLine = readIniLine(lineText);
-    if (iniLine.kind === "section") section = iniLine.name;
+  const unknown = new UnknownSettings();
+  let isInOurSection = false;
+  for (const { line, content } of splitLines(text)) {
+    const iniLine = readIniLine(content);
+    if (iniLine.kind === "section") {
+      isInOurSection = iniLine.isComplete && iniLine.name.toLowerCase() === PREFIX;
+      unknown.add(findUnknownHeader(iniLine, isInOurSection), line);
+    }
     if (iniLine.kind !== "entry") continue;
-    const name = fullName(iniLine.name, section);
-    if (name === null) continue;
-    const field = FIELD_BY_NAME.get(name.toLowerCase());
-    if (field === undefined) unknownKeys.push({ name, line: index + 1 });
-    else last.set(field, { value: unquote(iniLine.value), line: index + 1 });
+    const field = findField(iniLine.name, isInOurSection);
+    if (field === undefined) {
+      unknown.add(findUnknownEntry(iniLine, isInOurSection), line);
+      continue;
+    }
+    const { value, verbatimValue } = iniLine;
+    if (hasEmbeddedName(value)) unknown.add({ reason: "embedded" }, line);
+    const { isVerbatim = false } = SETTING_KEYS[field];
+    last.set(field, { value: (isVerbatim ? verbatimValue : value).trim(), line });
   }
-  return { last, unknownKeys };
+  return { last, unknown: unknown.list() };
 }
 
-/** Returns the dotted name, or null for an entry of another technology. */
-function fullName(name: string, section: string): string | null {
-  if (name.toLowerCase().startsWith(`${PREFIX}.`)) return name;
-  return section.toLowerCase() === PREFIX ? `${SETTINGS_PREFIX}.${name}` : null;
+/**
+ * A byte order mark (U+FEFF) and the end-of-file character of DOS (U+001A) end a line as well: they
+ * are where another text was appended.
+ */
+function* splitLines(text: string) {
+  for (const [index, wholeLine] of text.split(/\r\n|\n|\r/).entries()) {
+    const contents = wholeLine.replaceAll("\u001a", "\ufeff").split("\ufeff");
+    for (const content of contents) yield { line: index + 1, content };
+  }
 }
 
-/** The ini package keeps quotes around text that is not JSON, such as a path with backslashes. */
-function unquote(value: string): string {
-  return /^"(.*)"$/s.exec(value)?.[1]?.trim() ?? value.trim();
+function findField(name: string, isInOurSection: boolean): keyof Settings | undefined {
+  const lowerCaseName = name.toLowerCase();
+  const field = FIELD_BY_NAME.get(lowerCaseName);
+  if (field !== undefined || !isInOurSection) return field;
+  return FIELD_BY_NAME.get(`${PREFIX}.${lowerCaseName}`);
+}
+
+class UnknownSettings {
+  readonly #listed: SettingProblem[] = [];
+  #notListed = 0;
+  #lastLine = 0;
+
+  add(unknown: UnknownLine | null, line: number): void {
+    if (unknown === null) return;
+    this.#lastLine = line;
+    if (this.#listed.length < MAX_UNKNOWN_LINES)
+      this.#listed.push(unknownSetting(unknownLineText(unknown, line), line));
+    else this.#notListed += 1;
+  }
+
+  list(): readonly SettingProblem[] {
+    if (this.#notListed === 0) return this.#listed;
+    const text = problemText("settingsUnknown", { reason: "more", lines: this.#notListed });
+    return [...this.#listed, unknownSetting(text, this.#lastLine)];
+  }
+}
+
+function unknownSetting(text: ProblemText, line: number): SettingProblem {
+  return { code: "settingsUnknown", key: null, line, ...text };
 }
 
 function truncate(value: string): string {

@@ -15,8 +15,8 @@ import {
 import { invalidValue, type ParsedSettings, parseSettings } from "./parse.js";
 
 interface SettingsProblem {
-  readonly code: "settingsMissing" | "settingsUnreadable" | "settingsInvalid";
-  /** The key of the invalid value; null if the problem concerns the file. */
+  readonly code: "settingsMissing" | "settingsUnreadable" | "settingsInvalid" | "settingsUnknown";
+  /** The key of the invalid value; null if the problem concerns a line or the file. */
   readonly key: string | null;
   readonly message: string;
   readonly hint: string;
@@ -28,7 +28,7 @@ export interface SettingsState {
   readonly certificates: string | null;
   /** When the file was last read, in milliseconds since the epoch; null if never. */
   readonly loadedAt: number | null;
-  /** Invalid values in the order of their lines. */
+  /** Invalid values and unknown names in the order of their lines. */
   readonly problems: readonly SettingsProblem[];
 }
 
@@ -108,14 +108,13 @@ export class SettingsStore {
   }
 
   #parse(bytes: Uint8Array): void {
-    const { clock, logger, readIniLine } = this.#options;
+    const { clock, readIniLine } = this.#options;
     const decoded = decodeSettings(bytes);
     if (decoded.kind === "undecodable") {
       this.#handleUnreadable(decoded.reason);
       return;
     }
     const parsed = parseSettings(decoded.text, readIniLine, this.settings);
-    for (const unknown of parsed.unknownKeys) logger.debug("Unknown setting.", { ...unknown });
     this.#parsed = { ...parsed, loadedAt: clock.now() };
     if (this.#loadCertificates(parsed.settings.caFile) !== null) this.#apply();
     else this.#cancelCertificateWait = clock.schedule(MAX_CERTIFICATE_WAIT_MS, () => this.#apply());
@@ -144,7 +143,7 @@ export class SettingsStore {
       loadedAt,
       problems: allProblems
         .sort((a, b) => a.line - b.line)
-        .map(({ key, message, hint }) => ({ code: "settingsInvalid", key, message, hint })),
+        .map(({ code, key, message, hint }) => ({ code, key, message, hint })),
     });
   }
 

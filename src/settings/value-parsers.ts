@@ -52,12 +52,15 @@ export function parseText(text: string): ParseResult<string | null> {
   return valid(text === "" ? null : text);
 }
 
+/** `text`: as written, so that it needs no escapes and has none. */
 export function parsePath(text: string): ParseResult<string | null> {
-  // In double quotes, the ini package reads \t and \n as JSON does: as a tab and a line feed.
   if (/\p{Cc}/u.test(text)) {
+    return invalid("contains control characters, which no path does", "Type the path again.");
+  }
+  if (text.startsWith("\\\\\\\\")) {
     return invalid(
-      "contains control characters, which no path does",
-      "Write the path without quotes, or double each backslash.",
+      "begins with four backslashes, which no path does",
+      "Write each backslash once, as in \\\\server\\share\\root.pem.",
     );
   }
   return parseText(text);
@@ -100,7 +103,7 @@ const PROXY_HINT =
 
 /**
  * Accepts "", "none" and `http://[user@]host:port`, and percent-encodes the user. Rejects a
- * password.
+ * password. `text`: as written, so that quotes do not make `\n` in `CORP\nick` a line break.
  */
 export function parseProxy(text: string): ParseResult<string> {
   if (text === "") return valid("");
@@ -108,8 +111,8 @@ export function parseProxy(text: string): ParseResult<string> {
   const parts = /^http:\/\/(?:([^/]*)@)?(\[[0-9a-f:.]+\]|[^:/@[\]\s\\?#]+):(\d{1,5})\/?$/i.exec(
     text,
   );
-  const user = percentDecode(parts?.[1] ?? "");
-  if (user.includes(":") || /\/\/.*:.*@/.test(text)) {
+  const user = percentDecode((parts?.[1] ?? "").replace(/\\([\\;#])/g, "$1"));
+  if (user.includes(":") || hasPassword(text)) {
     return invalid(
       "contains a password, which must not be in this file",
       "Write http://user@host:port here and store the password in the keychain: ucx-webex-presence secret proxy",
@@ -124,6 +127,13 @@ export function parseProxy(text: string): ParseResult<string> {
   return valid(
     `http://${user === "" ? "" : `${encodeURIComponent(user)}@`}${host.toLowerCase()}:${port}`,
   );
+}
+
+/** Not by a regular expression, which would take cubic time. */
+function hasPassword(text: string): boolean {
+  const slashes = text.indexOf("//");
+  const colon = slashes < 0 ? -1 : text.indexOf(":", slashes + 2);
+  return colon >= 0 && text.lastIndexOf("@") > colon;
 }
 
 function percentDecode(text: string): string {

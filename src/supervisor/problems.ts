@@ -6,6 +6,7 @@ import type { ObservedState } from "./desired-state.js";
 import {
   PROBLEM_SEVERITY,
   problemReport,
+  type ProblemCode,
   type ProblemDetail,
   type ProblemReport,
   type ProblemText,
@@ -128,6 +129,9 @@ function faultText({ message, hint }: Fault): ProblemText {
   return { message, hint: hint ?? "" };
 }
 
+/** Problems of which there can be one for each line of the settings file. */
+const LISTED_BY_LINE: ReadonlySet<ProblemCode> = new Set(["settingsInvalid", "settingsUnknown"]);
+
 /** The present problems, each with the time it began. */
 export class ProblemList {
   readonly #now: () => number;
@@ -148,7 +152,7 @@ export class ProblemList {
     const since = new Map<string, string>();
     const problems = new Map<string, Problem>();
     for (const { code, orgId, text } of reports) {
-      const key = `${code} ${orgId ?? ""} ${code === "settingsInvalid" ? text.message : ""}`;
+      const key = `${code} ${orgId ?? ""} ${LISTED_BY_LINE.has(code) ? text.message : ""}`;
       if (problems.has(key)) continue;
       const began = this.#since.get(key) ?? new Date(this.#now()).toISOString();
       since.set(key, began);

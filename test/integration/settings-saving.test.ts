@@ -141,6 +141,59 @@ describe("DiskSettingsFile", function () {
     }
   }
 
+  for (const [method, save] of Object.entries(SAVE_METHODS)) {
+    it(`reports no half of an edit at the start: ${method}`, async () => {
+      await writeFile(path, OLD);
+      const saved = save(path);
+      // The time of the last write can be before the start, for example in units of two seconds.
+      await pause(20);
+      dispose = new DiskSettingsFile(path).watch(recorder.record);
+      await saved;
+      await expectWithinASecond(NEW);
+      for (const text of recorder.texts) expect(text).to.be.oneOf([OLD, NEW, "absent"]);
+    });
+  }
+
+  it("waits at the start for an empty file, whatever its time, but not for one that stays so", async () => {
+    await writeFile(path, "");
+    const then = new Date(2026, 0, 1);
+    await utimes(path, then, then);
+    dispose = new DiskSettingsFile(path).watch(recorder.record);
+    await pause(150);
+    await writeFile(path, NEW);
+    await expectWithinASecond(NEW);
+    expect(recorder.texts).to.deep.equal([NEW]);
+    dispose();
+    await writeFile(path, "");
+    dispose = new DiskSettingsFile(path).watch(recorder.record);
+    await expectWithinASecond("");
+  });
+
+  it("reports an old file at once", async () => {
+    await writeFile(path, OLD);
+    const then = new Date(Date.now() - 10_000);
+    await utimes(path, then, then);
+    const startedAt = performance.now();
+    await watch(OLD);
+    expect(recorder.received[0]!.at - startedAt).to.be.lessThan(300);
+  });
+
+  it("reports a file that never settles at the start after 2 s", async () => {
+    const writing = new AbortController();
+    const written = (async () => {
+      for (let n = 0; !writing.signal.aborted; n += 1) {
+        await writeFile(path, `n=${n}\n`);
+        await pause(100);
+      }
+    })();
+    const startedAt = performance.now();
+    dispose = new DiskSettingsFile(path).watch(recorder.record);
+    await waitUntil(() => recorder.texts.some((text) => text !== "absent"), DEADLINE_MS);
+    expect(performance.now() - startedAt).to.be.within(1_500, 3_000);
+    writing.abort();
+    await written;
+  });
+
   it("reports one edit within a second, saved by appending", async () => {
     await writeFile(path, OLD);
     await watch(OLD);

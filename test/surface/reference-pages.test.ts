@@ -30,6 +30,8 @@ describe("the tables of settings", () => {
 
   it("contain every key that other pages mention", () => {
     const names = Object.values(SETTING_KEYS).map(({ name }) => name);
+    // The example of `settingsUnknown`.
+    names.push("WebexPresence.PollIntervallSeconds");
     for (const path of [
       "README.md",
       "docs/settings.md",

@@ -68,7 +68,7 @@ describe("supervisor/problems", () => {
     );
   });
 
-  it("lists one problem per code and organization, but every invalid setting", () => {
+  it("lists one problem per code and organization, but every line of the settings", () => {
     const list = new ProblemList(() => 0);
     list.replace([
       problemReport("webexError", "a", {}),
@@ -76,12 +76,16 @@ describe("supervisor/problems", () => {
       problemReport("webexError", "b", {}),
       problemReport("settingsInvalid", null, { key: "One" }),
       problemReport("settingsInvalid", null, { key: "Two" }),
+      problemReport("settingsUnknown", null, { line: 1 }),
+      problemReport("settingsUnknown", null, { line: 2 }),
     ]);
     expect(list.problems.map((p) => [p.code, p.orgId])).to.deep.equal([
       ["webexError", "a"],
       ["webexError", "b"],
       ["settingsInvalid", null],
       ["settingsInvalid", null],
+      ["settingsUnknown", null],
+      ["settingsUnknown", null],
     ]);
   });
 });

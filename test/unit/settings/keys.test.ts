@@ -51,7 +51,6 @@ describe("SETTING_KEYS", () => {
     expect(parseSettings(lines.join("\n"), readIniLine, defaultSettings)).to.deep.include({
       settings: defaultSettings,
       problems: [],
-      unknownKeys: [],
     });
   });
 

@@ -19,13 +19,12 @@ describe("parseSettings", () => {
     for (const text of [
       "",
       "\n\n",
-      "Sip.Enable=1\nEnable=1\n[Sip]\nEnable=1\nWebexPresenceX.Enable=1",
+      "Sip.Enable=1\nEnable=1\n[Sip]\nEnable=1\nWebexCalling.Enable=1",
       "; WebexPresence.Enable=1",
     ]) {
       expect(parsed(text)).to.deep.include({
         settings: defaultSettings,
         problems: [],
-        unknownKeys: [],
       });
     }
   });
@@ -59,7 +58,6 @@ describe("parseSettings", () => {
         logLevel: "debug",
       },
       problems: [],
-      unknownKeys: [],
     });
   });
 
@@ -76,6 +74,25 @@ describe("parseSettings", () => {
       "lone carriage returns": "[Sip]\r[WebexPresence]\rEnable=1\r",
       "spaces and a comment": "  WebexPresence.Enable = 1 ; on",
       quotes: 'WebexPresence.Enable="1"',
+      "a header with a comment": "[WebexPresence] ; ours\nEnable=1",
+      "a header with a comment right behind it": "[WebexPresence]# [ours]\nEnable=1",
+      "an indented header": " \t[WebexPresence]\nEnable=1",
+      "a header with spaces inside": "[ WebexPresence\t]\nEnable=1",
+      "a header in quotes": '["WebexPresence"]\nEnable=1\n[Sip]\nEnable=0',
+      "a header before other text": "[WebexPresence] ours\nEnable=1",
+      "a key before a header with a comment":
+        "[WebexPresence]\nEnable=1\n[Presence] # main\nEnable=0",
+      "a key before an indented header": "[WebexPresence]\nEnable=1\n\t[Presence]\nEnable=0",
+      "a key before a header with spaces inside": "[WebexPresence]\nEnable=1\n[ Sip ]\nEnable=0",
+      "a key before a header without its bracket": "[WebexPresence]\nEnable=1\n[Sip\nEnable=0",
+      "a key before a header without its first bracket":
+        "[WebexPresence]\nEnable=1\nSip]\nEnable=0",
+      "a key before a header that is an entry": "[WebexPresence]\nEnable=1\n[Sip]=1\nEnable=0",
+      "a key before a header in quotes": "[WebexPresence]\nEnable=1\n['Sip']\nEnable=0",
+      "a text that begins after another's end":
+        "Sip.Port=1\u001a\ufeffWebexPresence.Enable=1\u001a",
+      "a text that begins after a comment's end": "; Sip\ufeff[WebexPresence]\nEnable=1",
+      "a key before a thousand subsections": `[WebexPresence]\nEnable=1\n[${"a.".repeat(50_000)}]\nEnable=0`,
     };
     for (const [place, text] of Object.entries(on))
       it(place, () => expect(settings(text).enable).to.be.true);
@@ -85,6 +102,9 @@ describe("parseSettings", () => {
       "a plain name in another's section": "[Sip]\nEnable=1",
       "a section within ours": "[WebexPresence.More]\nEnable=1",
       "a section that ends ours, by whatever name": "[WebexPresence]\n[__proto__]\nEnable=1",
+      "a section that ends ours, however it is written": "[WebexPresence]\n [Sip] # main\nEnable=1",
+      "a header without its bracket": "[WebexPresence\nEnable=1",
+      "a header that is an entry": "[WebexPresence].Enable=1\nEnable=1",
       "a comment": "# WebexPresence.Enable=1",
     };
     for (const [place, text] of Object.entries(off))
@@ -111,9 +131,8 @@ describe("parseSettings", () => {
         current,
       );
       expect(after.pollIntervalSeconds).to.equal(33);
-      expect(problems.map(({ line, value }) => ({ line, value }))).to.deep.equal([
-        { line: 2, value: "4" },
-      ]);
+      expect(problems).to.have.length(1);
+      expect(problems[0]?.message).to.contain("PollIntervalSeconds=4 (line 2)");
     });
   });
 
@@ -132,24 +151,24 @@ describe("parseSettings", () => {
     expect(after).to.deep.equal({ ...current, redirectPort: 2000 });
     expect(problems).to.deep.equal([
       {
+        code: "settingsInvalid",
         key: "WebexPresence.PollIntervalSeconds",
-        value: "4",
         line: 2,
         message:
           "WebexPresence.PollIntervalSeconds=4 (line 2) is not a whole number from 5 to 3600; it stays 30.",
         hint: "Write a whole number from 5 to 3600, in digits.",
       },
       {
+        code: "settingsInvalid",
         key: "WebexPresence.LogLevel",
-        value: "loud",
         line: 5,
         message:
           "WebexPresence.LogLevel=loud (line 5) is not one of error, warn, info, debug; it stays info.",
         hint: "Write one of error, warn, info, debug.",
       },
       {
+        code: "settingsInvalid",
         key: "WebexPresence.Enable",
-        value: "",
         line: 6,
         message: "WebexPresence.Enable= (line 6) is neither 0 nor 1; it stays 1.",
         hint: "Write 0 or 1.",
@@ -158,24 +177,57 @@ describe("parseSettings", () => {
   });
 
   it("truncates a long value and replaces control characters", () => {
-    const problem = problemOf(`WebexPresence.LogLevel=${"x".repeat(500)}`);
-    expect(problem.value).to.have.length(100);
-    expect(problem.message).to.contain(problem.value).and.to.have.length.below(250);
-    expect(problemOf('WebexPresence.LogLevel="a\\u0007b"').value).to.equal("a?b");
+    const { message } = problemOf(`WebexPresence.LogLevel=${"x".repeat(500)}`);
+    expect(message)
+      .to.contain(`${"x".repeat(99)}… (line 1)`)
+      .and.to.have.length.below(250);
+    expect(problemOf('WebexPresence.LogLevel="a\\u0007b"').message).to.contain("LogLevel=a?b ");
   });
 
-  it("lists unknown names with our prefix", () => {
-    const {
-      settings: after,
-      problems,
-      unknownKeys,
-    } = parsed("WebexPresence.Enabled=1\n[WebexPresence]\nColour=red\nEnable=1");
-    expect(after.enable).to.be.true;
-    expect(problems).to.deep.equal([]);
-    expect(unknownKeys).to.deep.equal([
-      { name: "WebexPresence.Enabled", line: 1 },
-      { name: "WebexPresence.Colour", line: 3 },
-    ]);
+  it("rejects a value that is longer than any is, without its text", () => {
+    const problem = problemOf(`WebexPresence.Proxy=http://${"hunter2:".repeat(600)}@x:1`);
+    expect(problem.message).to.equal(
+      "WebexPresence.Proxy=… (line 1) is longer than 4096 characters; it stays empty.",
+    );
+    expect(settings(`WebexPresence.Enable=1 ; ${"x".repeat(5000)}`).enable).to.be.true;
+  });
+
+  /** 1 MB, the largest file that is read. */
+  const large: Record<string, string> = {
+    "empty lines": "\n",
+    "names that resemble ours": "WebexPresense.Enabel=1\n",
+    "headers that resemble ours": "[Webex-Presence]\n",
+    "foreign keys": "Sip.Port=5060\n",
+    "our keys": "WebexPresence.Proxy=http://a@b:1\n",
+    "joined lines": "x=WebexPresence.Enable=1 ",
+  };
+  for (const [what, piece] of Object.entries(large)) {
+    it(`reads 1 MB of ${what}`, () => {
+      const text = piece.repeat(Math.floor((1024 * 1024) / piece.length));
+      expect(parsed(`${text}\nWebexPresence.LogLevel=warn`).settings.logLevel).to.equal("warn");
+    });
+  }
+
+  it("always finds our keys among any other lines, in every accepted spelling", () => {
+    const foreign = fc
+      .string({ unit: fc.oneof(fc.constantFrom(...Array.from("[].=;#\"'\\ aW")), fc.string()) })
+      .map((line) => line.replace(/[\r\n]/g, ""))
+      .filter((line) => !/webexpresence/i.test(line));
+    const spelling = fc.constantFrom(
+      "WebexPresence.LogLevel=warn",
+      "  webexpresence.loglevel = 'warn' ; comment",
+      '[WebexPresence]\nLogLevel="WARN"',
+      " [ webexpresence ] # comment\n\tLOGLEVEL=warn#comment",
+      '["WebexPresence"]\nLogLevel=warn',
+    );
+    const lines = fc.array(foreign, { maxLength: 8 });
+    fc.assert(
+      fc.property(lines, spelling, lines, (before, ours, after) => {
+        // A foreign header ends our section, so that what follows it is not ours.
+        const text = [...before, ours, "[Sip]", ...after].join("\r\n");
+        expect(settings(text).logLevel).to.equal("warn");
+      }),
+    );
   });
 
   it("returns settings for any text", () => {

@@ -205,14 +205,20 @@ describe("SettingsStore", () => {
     expect(codes()).to.deep.equal(["settingsMissing"]);
   });
 
-  it("logs the names of unknown keys without their values, and the proxy without its user", async () => {
+  it("reports unknown names without their values, and logs the proxy without its user", async () => {
     await startStore(
       "WebexPresence.ClientSecret=hunter2\nWebexPresence.Proxy=http://alice@proxy:3128",
     );
-    expect(logger.records.find(({ level }) => level === "debug")?.fields).to.deep.equal({
-      name: "WebexPresence.ClientSecret",
-      line: 1,
-    });
+    expect(store.current?.problems).to.deep.equal([
+      {
+        code: "settingsUnknown",
+        key: null,
+        message:
+          "WebexPresence.ClientSecret (line 1) is not a setting of this worker and has no effect on presence.",
+        hint: "Compare the line with the list of settings in docs/settings.md, and correct or remove it.",
+      },
+    ]);
+    expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(1);
     expect(logger.text)
       .to.contain("http://proxy:3128")
       .and.not.contain("hunter2")

@@ -35,7 +35,7 @@ function rejects(key: string, texts: readonly string[], message: RegExp): void {
 }
 
 describe("Setting values", () => {
-  for (const text of ["1", "true", "True", "TRUE", "yes", "on", "ON", '"1"', "'on'"])
+  for (const text of ["1", "true", "True", "TRUE", "yes", "on", "ON", '"1"', "'on'", "'1' ; on"])
     accepts("Enable", "enable", [[text, true]]);
   for (const text of ["0", "false", "False", "no", "NO", "off", '"false"'])
     accepts("Enable", "enable", [[text, false]]);
@@ -95,11 +95,35 @@ describe("Setting values", () => {
   accepts("CaFile", "caFile", [
     ["", null],
     ["/etc/ssl/ca.pem", "/etc/ssl/ca.pem"],
-    ["C:\\certs\\ca.pem", "C:\\certs\\ca.pem"],
-    ['"C:\\certs\\ca.pem"', "C:\\certs\\ca.pem"],
-    ['"C:\\\\temp\\\\new.pem"', "C:\\temp\\new.pem"],
+    ["/etc/ssl/ca.pem ; of the proxy", "/etc/ssl/ca.pem"],
+    ["'/etc/ssl/ca.pem' ; of the proxy", "/etc/ssl/ca.pem"],
+    ['"/etc/#1/a;b.pem" # of the "proxy"', "/etc/#1/a;b.pem"],
+    ["'/etc/it''s.pem'", "/etc/it''s.pem"],
+    ["true", "true"],
+    ["'5'", "5"],
   ]);
-  rejects("CaFile", ['"C:\\temp\\new.pem"'], /control characters.*; it stays empty/);
+  const paths = [
+    "C:\\certs\\ca.pem",
+    "C:\\temp\\new.pem",
+    "C:\\\\temp\\\\new.pem",
+    "C:\\u00e9\\root.pem",
+    "C:\\#1\\;2\\ca.pem",
+    "C:\\certs\\",
+    "\\\\server\\share\\root.pem",
+    "\\\\server\\temp\\new\\root.pem",
+    "\\\\?\\C:\\certs\\root.pem",
+    "\\\\server\\certs$\\Zertifikat é 1.pem",
+  ];
+  for (const path of paths) {
+    accepts("CaFile", "caFile", [
+      [path, path],
+      [`"${path}"`, path],
+      [`'${path}'`, path],
+      [` "${path}" ; comment`, path],
+    ]);
+  }
+  rejects("CaFile", ["C:\\a\tb.pem"], /contains control characters.*; it stays empty/);
+  rejects("CaFile", ["\\\\\\\\server\\share\\root.pem"], /begins with four backslashes/);
 
   accepts("Authorize", "authorize", [
     ["browser", "browser"],
@@ -189,7 +213,11 @@ describe("Setting values", () => {
     ["http://[fd00::1]:8080", "http://[fd00::1]:8080"],
     ["http://me@proxy:3128", "http://me@proxy:3128"],
     ["http://@proxy:3128", "http://proxy:3128"],
+    ["http://CORP\\me@proxy:3128", "http://CORP%5Cme@proxy:3128"],
     ["http://CORP\\\\me@proxy:3128", "http://CORP%5Cme@proxy:3128"],
+    ['"http://CORP\\nick@proxy:3128"', "http://CORP%5Cnick@proxy:3128"],
+    ["'http://CORP\\\\nick@proxy:3128' ; comment", "http://CORP%5Cnick@proxy:3128"],
+    ["http://me\\#1@proxy:3128", "http://me%231@proxy:3128"],
     ["http://CORP%5Cme@proxy:3128", "http://CORP%5Cme@proxy:3128"],
     ["http://me@example.com@proxy:3128", "http://me%40example.com@proxy:3128"],
   ]);
@@ -226,7 +254,7 @@ describe("Setting values", () => {
 
   it("never displays a password in Proxy, and hints at the keychain", () => {
     const problem = read("Proxy=http://me:hunter2@proxy:3128").problems[0]!;
-    expect(problem.value).to.equal("http://…@proxy:3128");
+    expect(problem.message).to.contain("Proxy=http://…@proxy:3128 (line 1)");
     expect(problem.hint).to.contain("secret proxy");
   });
 
