@@ -120,9 +120,11 @@ function listReply(exchange: Exchange, access: Access, organization: SimulatedOr
   }
   const email = query.get("email");
   if (email !== null) {
-    const person = organization.byEmail.get(email.toLowerCase());
-    const people = person ? [person] : [];
-    return itemsReply(peopleJson(exchange, organization, people, true), people.length);
+    const found = findByEmail(exchange, access, organization, email.toLowerCase());
+    if (found === null) return itemsReply("", 0);
+    // Nobody shares their status with another organization.
+    const withStatus = found.organization === organization;
+    return itemsReply(peopleJson(exchange, found.organization, [found.person], withStatus), 1);
   }
   const displayName = query.get("displayName");
   const canListAll = access.grant.role !== "user" && !exchange.context.knobs.roleLost;
@@ -180,6 +182,22 @@ function movePersons(
     organization.people.splice(organization.people.indexOf(person), 1);
     organization.people.unshift(person);
   }
+}
+
+/** A partner's administrator finds persons of all organizations, unless `orgId` names one. */
+function findByEmail(
+  exchange: Exchange,
+  access: Access,
+  organization: SimulatedOrganization,
+  email: string,
+): { organization: SimulatedOrganization; person: SimulatedPerson } | null {
+  const isPartner = access.grant.role === "partnerAdmin" && !exchange.url.searchParams.has("orgId");
+  const { organizations } = exchange.context.population;
+  for (const searched of [organization, ...(isPartner ? organizations : [])]) {
+    const person = searched.byEmail.get(email);
+    if (person) return { organization: searched, person };
+  }
+  return null;
 }
 
 function findById(organization: SimulatedOrganization, id: string): SimulatedPerson | undefined {

@@ -63,7 +63,11 @@ function sweep(directory: PresenceDirectory, pages: readonly Buffer[]): void {
   const roster = directory.addOrganization("organization");
   const number = roster.beginSweep();
   pages.forEach((body, page) =>
-    roster.applyPage(number, parseListedPersons({ status: 200, headers: {}, body }), page),
+    roster.applyPage(
+      number,
+      parseListedPersons({ status: 200, headers: {}, body }, "organization"),
+      page,
+    ),
   );
   roster.completeSweep(number);
 }
@@ -93,7 +97,7 @@ function fillObjects(pages: readonly Buffer[], sweeps: number): () => number {
   for (let count = 0; count < sweeps; count += 1) {
     for (const [page, body] of pages.entries()) {
       const now = systemClock.now();
-      for (const item of parseListedPersons({ status: 200, headers: {}, body })) {
+      for (const item of parseListedPersons({ status: 200, headers: {}, body }, "organization")) {
         const snapshot = item.read();
         if (snapshot === null) continue;
         const since = byId.get(snapshot.id)?.since ?? now;

@@ -123,6 +123,11 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
     return found;
   }
 
+  override completeSweep(sweep: number): void {
+    super.completeSweep(sweep);
+    this.#demandScanner.invalidate();
+  }
+
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
     return this.isClosed ? NO_DEMAND : this.#demandScanner.currentDemand(pages, freshMs);
   }

@@ -1,5 +1,6 @@
 import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
+import { isMember } from "./ids.js";
 import { findItemRanges } from "./item-ranges.js";
 import {
   isObject,
@@ -28,7 +29,9 @@ export interface PeoplePage {
 }
 
 /**
- * The people of one organization. Each call is one request, or two if a rejected token is replaced.
+ * The people of one organization, without persons of other organizations, whom a partner's
+ * administrator can find by e-mail. Each call is one request, or two if a rejected token is
+ * replaced.
  * Faults: `rateLimited` (429, 423; `retryAfterMs` if Webex sent it), `webexUnreachable`,
  * `webexError` (5xx, or a response that cannot be read), `unauthorized` (401 with a fresh token,
  * too), `forbidden` (403), `refused` (400 and other 4xx), `notFound` (404), `cancelled`, and those
@@ -37,6 +40,8 @@ export interface PeoplePage {
 export interface PeopleApi {
   listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage>;
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]>;
+  /** Returns null if the person is not one of the organization's persons any more. */
+  findById(id: string, signal: AbortSignal): Promise<PersonSnapshot | null>;
   me(signal: AbortSignal): Promise<Me>;
 }
 
@@ -54,17 +59,26 @@ export interface Me {
   readonly isFullAdmin: boolean;
 }
 
-export function createPeopleApi(rest: RestClient): PeopleApi {
+export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
   const limits = { ...PAGE_LIMITS, buffer: { bytes: new Uint8Array(0) } };
   return {
     async listPage(page, signal) {
       const target = page.kind === "first" ? `people?max=${page.max}` : page.url;
       const { response, url } = await rest.get(target, limits, signal);
-      return { items: parseListedPersons(response), next: nextLink(response.headers.link, url) };
+      return {
+        items: parseListedPersons(response, orgId),
+        next: nextLink(response.headers.link, url),
+      };
     },
     async findByEmail(email, signal) {
       const body = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
-      return requiredItems(body).flatMap((item) => decodePerson(item) ?? []);
+      return requiredItems(body).flatMap((item) => decodePerson(item, orgId) ?? []);
+    },
+    async findById(id, signal) {
+      const body = await rest.getObject(`people/${encodeURIComponent(id)}`, signal);
+      // Without an id, the answer is not a person, and proves nothing.
+      requiredString(body, "id");
+      return decodePerson(body, orgId);
     },
     me: async (signal) => decodeMe(await rest.getObject("people/me", signal)),
   };
@@ -95,12 +109,13 @@ function isFullAdminRole(id: string): boolean {
 }
 
 /**
- * Decodes a person. Returns null for a bot, a guest and anything without an id. Members that are
- * missing or have another type count as absent. Uses plain loops because a sweep decodes thousands
- * of persons.
+ * Decodes a person. Returns null for a bot, a guest, a person who is not a member of the
+ * organization and anything without an id. Members that are missing or have another type count as
+ * absent. Uses plain loops because a sweep decodes thousands of persons.
  */
-export function decodePerson(item: unknown): PersonSnapshot | null {
+export function decodePerson(item: unknown, orgId: string): PersonSnapshot | null {
   if (!isObject(item)) return null;
+  if (!isMember(optionalString(item, "orgId"), orgId)) return null;
   const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item;
   if (typeof id !== "string" || id === "") return null;
   if (typeof type === "string" && type !== "person") return null;
@@ -140,20 +155,20 @@ function sipAddressesOf(value: unknown): readonly string[] {
  * changed, so an item is decoded only when it is read. Throws a `Fault` `webexError` if the
  * response is not such an object.
  */
-export function parseListedPersons(response: HttpResponse): readonly ListedPerson[] {
+export function parseListedPersons(response: HttpResponse, orgId: string): readonly ListedPerson[] {
   const { body } = response;
   const ranges = findItemRanges(body);
   if (ranges === null) {
     // Parsing the whole body reports what is wrong with it.
     return requiredItems(parseJsonObject(response)).map((item) => ({
       fingerprint: Number.NaN,
-      read: () => decodePerson(item),
+      read: () => decodePerson(item, orgId),
     }));
   }
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   return ranges.map(({ start, end }) => ({
     fingerprint: hashRange(view, start, end),
-    read: () => decodePerson(parseJson(body.subarray(start, end))),
+    read: () => decodePerson(parseJson(body.subarray(start, end)), orgId),
   }));
 }
 
