@@ -5,7 +5,7 @@ import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { personJson } from "../../simulator/people-factory.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { systemClock } from "../../src/platform/system-clock.js";
-import { normalizeAddress } from "../../src/presence/address.js";
+import { normalizeOwnAddress } from "../../src/presence/address.js";
 import type { PersonSnapshot } from "../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import { parseListedPersons } from "../../src/webex/people.js";
@@ -104,7 +104,7 @@ function fillObjects(pages: readonly Buffer[], sweeps: number): () => number {
         const person = { ...snapshot, observedAt: now, since, page };
         byId.set(person.id, person);
         for (const text of [person.userName ?? "", ...person.emails, ...person.sipAddresses]) {
-          const address = normalizeAddress(text);
+          const address = normalizeOwnAddress(text);
           if (address !== null) byAddress.set(address, person);
         }
       }

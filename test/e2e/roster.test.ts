@@ -86,4 +86,28 @@ describe("e2e: who is in a roster", function () {
       [customerId, 5],
     ]);
   });
+
+  it("finds a person with a literal percent sign in the address, as lists and as URIs write it", async () => {
+    harness = await WorkerHarness.start({ enable: 1 });
+    const email = "50%25off@example-ltd.example";
+    const { id } = harness.webex.addPerson(0, { email, status: "call" });
+    await harness.host.request("presence/subscribe", { uris: [email] });
+    await harness.authorize();
+    await changeOf(email, null, 20_000);
+    const { records } = (await harness.host.request("presence/list", { states: ["onCall"] })) as {
+      records: { uri: string; personId: string }[];
+    };
+    const listed = records.find(({ personId }) => personId === id);
+    expect(listed?.uri).to.equal(email);
+    for (const uri of [
+      email,
+      "sip:50%2525off@example-ltd.example",
+      ` <sip:50%2525off@EXAMPLE-LTD.example>`,
+    ]) {
+      expect(await harness.get(uri), uri).to.include({ uri, state: "onCall", personId: id });
+    }
+    expect(await harness.get("sip:50%25off@example-ltd.example")).to.include({
+      reason: "notFound",
+    });
+  });
 });

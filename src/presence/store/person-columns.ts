@@ -1,4 +1,4 @@
-import { normalizeAddress } from "../address.js";
+import { normalizeOwnAddress } from "../address.js";
 import type { PersonSnapshot } from "../polled-roster.js";
 import { formatIsoTime } from "../record.js";
 import { INITIAL_CHANGE_RATE } from "../refresh-demand.js";
@@ -39,7 +39,7 @@ export function toIdKey(id: string): string {
 
 export function packPerson(person: PersonSnapshot): PackedPerson {
   const uri = chooseListUri(person);
-  const first = normalizeAddress(uri);
+  const first = normalizeOwnAddress(uri);
   const addresses = collectAddresses(person, first);
   const name = person.displayName === null ? null : stripControls(person.displayName);
   const wideName = name !== null && BEYOND_LATIN_1.test(name) ? name : null;
@@ -219,10 +219,10 @@ function copyInto<A extends Float64Array | Uint32Array | Uint16Array | Uint8Arra
  */
 function chooseListUri(person: PersonSnapshot): string {
   const { userName, sipAddresses } = person;
-  if (userName !== null && normalizeAddress(userName) === userName) return userName;
+  if (userName !== null && normalizeOwnAddress(userName) === userName) return userName;
   const emails = person.emails.toSorted();
   const candidates = [...(userName === null ? [] : [userName]), ...emails, ...sipAddresses];
-  const address = candidates.find((candidate) => normalizeAddress(candidate) !== null);
+  const address = candidates.find((candidate) => normalizeOwnAddress(candidate) !== null);
   return stripControls(address ?? candidates[0] ?? "");
 }
 
@@ -230,7 +230,7 @@ function chooseListUri(person: PersonSnapshot): string {
 function collectAddresses(person: PersonSnapshot, first: string | null): readonly string[] {
   const rest: string[] = [];
   for (const text of [person.userName ?? "", ...person.emails, ...person.sipAddresses]) {
-    const address = text === first ? null : normalizeAddress(text);
+    const address = text === first ? null : normalizeOwnAddress(text);
     if (address !== null && address !== first) rest.push(address);
   }
   rest.sort();

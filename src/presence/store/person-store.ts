@@ -1,5 +1,5 @@
 import type { Clock } from "../../ports/clock.js";
-import { RecentAddresses } from "../address.js";
+import { readingsOf, RecentAddresses } from "../address.js";
 import type { ListedPerson, PageResult, PersonSnapshot } from "../polled-roster.js";
 import { mapWebexStatus } from "../record.js";
 import { updateChangeRate } from "../refresh-demand.js";
@@ -169,9 +169,12 @@ export class PersonStore {
     this.isClosed = true;
   }
 
-  /** Returns whether Webex's latest answer for an address that matches nobody is still valid. */
-  hasAnswerFor(address: string, now: number): boolean {
-    return this.hasSweepAnswer(now) || this.#notFound.has(address, now);
+  /**
+   * Returns whether Webex's latest answer for an address key that matches nobody is still valid.
+   */
+  hasAnswerFor(key: string, now: number): boolean {
+    if (this.hasSweepAnswer(now)) return true;
+    return readingsOf(key).every((address) => this.#notFound.has(address, now));
   }
 
   /** Returns whether a complete sweep answers for all addresses that match nobody. */
