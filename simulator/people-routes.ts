@@ -139,9 +139,12 @@ function listReply(exchange: Exchange, access: Access, organization: SimulatedOr
   const view = { withStatus: true, withAdminMembers: canListAll };
   const email = query.get("email");
   if (email !== null) {
-    const person = organization.byEmail.get(email.toLowerCase());
-    const people = person ? [person] : [];
-    return itemsReply(peopleJson(exchange, organization, people, view), people.length);
+    const found = findByEmail(exchange, access, organization, email.toLowerCase());
+    if (found === null) return itemsReply("", 0);
+    // Nobody shares their status with another organization.
+    const withStatus = found.organization === organization;
+    const json = peopleJson(exchange, found.organization, [found.person], { ...view, withStatus });
+    return itemsReply(json, 1);
   }
   if (!query.has("displayName") && !canListAll) {
     const message = "Email, displayName, or id list should be specified.";
@@ -203,6 +206,22 @@ function movePersons(
     organization.people.splice(organization.people.indexOf(person), 1);
     organization.people.unshift(person);
   }
+}
+
+/** A partner's administrator finds persons of all organizations, unless `orgId` names one. */
+function findByEmail(
+  exchange: Exchange,
+  access: Access,
+  organization: SimulatedOrganization,
+  email: string,
+): { organization: SimulatedOrganization; person: SimulatedPerson } | null {
+  const isPartner = access.grant.role === "partnerAdmin" && !exchange.url.searchParams.has("orgId");
+  const { organizations } = exchange.context.population;
+  for (const searched of [organization, ...(isPartner ? organizations : [])]) {
+    const person = searched.byEmail.get(email);
+    if (person) return { organization: searched, person };
+  }
+  return null;
 }
 
 function findById(organization: SimulatedOrganization, id: string): SimulatedPerson | undefined {

@@ -93,6 +93,10 @@ function addPeople(persons: number): void {
   const roster = presence.addOrganization(organization.id);
   const sweep = roster.beginSweep();
   const body = Buffer.from(`{"items":[${items.join(",")}]}`);
-  roster.applyPage(sweep, parseListedPersons({ status: 200, headers: {}, body }), 0);
+  roster.applyPage(
+    sweep,
+    parseListedPersons({ status: 200, headers: {}, body }, "organization"),
+    0,
+  );
   roster.completeSweep(sweep);
 }

@@ -5,7 +5,7 @@ import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { personJson } from "../../simulator/people-factory.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { systemClock } from "../../src/platform/system-clock.js";
-import { normalizeAddress } from "../../src/presence/address.js";
+import { normalizeOwnAddress } from "../../src/presence/address.js";
 import type { PersonSnapshot } from "../../src/presence/polled-roster.js";
 import { PresenceDirectory } from "../../src/presence/presence-directory.js";
 import { parseListedPersons } from "../../src/webex/people.js";
@@ -63,7 +63,11 @@ function sweep(directory: PresenceDirectory, pages: readonly Buffer[]): void {
   const roster = directory.addOrganization("organization");
   const number = roster.beginSweep();
   pages.forEach((body, page) =>
-    roster.applyPage(number, parseListedPersons({ status: 200, headers: {}, body }), page),
+    roster.applyPage(
+      number,
+      parseListedPersons({ status: 200, headers: {}, body }, "organization"),
+      page,
+    ),
   );
   roster.completeSweep(number);
 }
@@ -93,14 +97,14 @@ function fillObjects(pages: readonly Buffer[], sweeps: number): () => number {
   for (let count = 0; count < sweeps; count += 1) {
     for (const [page, body] of pages.entries()) {
       const now = systemClock.now();
-      for (const item of parseListedPersons({ status: 200, headers: {}, body })) {
+      for (const item of parseListedPersons({ status: 200, headers: {}, body }, "organization")) {
         const snapshot = item.read();
         if (snapshot === null) continue;
         const since = byId.get(snapshot.id)?.since ?? now;
         const person = { ...snapshot, observedAt: now, since, page };
         byId.set(person.id, person);
         for (const text of [person.userName ?? "", ...person.emails, ...person.sipAddresses]) {
-          const address = normalizeAddress(text);
+          const address = normalizeOwnAddress(text);
           if (address !== null) byAddress.set(address, person);
         }
       }

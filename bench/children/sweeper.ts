@@ -49,6 +49,7 @@ function productSweeper(
   const gate = { acquire: () => Promise.resolve(), complete: () => undefined };
   const webex = createPeopleApi(
     new RestClient({ apiUrl, version: "0.0.0", http, clock: systemClock }, tokens, gate),
+    "organization",
   );
   const directory = new PresenceDirectory(systemClock, logger);
   directory.setCondition("polling");

@@ -173,6 +173,10 @@ class SimulatedPeopleApi implements PeopleApi {
     });
   }
 
+  findById(): Promise<PersonSnapshot> {
+    throw new Error("Not called, because nobody is missing.");
+  }
+
   me(): Promise<Me> {
     throw new Error("Not called, because persons share their status.");
   }
@@ -269,6 +273,14 @@ class WatchedRoster implements PolledRoster {
     return [`${slot}@example.com`];
   }
 
+  idOf(slot: number): string {
+    return String(slot);
+  }
+
+  isMissing(): boolean {
+    return false;
+  }
+
   watchedAges(): WatchedAges {
     return { watchedP50: null, watchedP95: null };
   }
@@ -306,8 +318,13 @@ class WatchedRoster implements PolledRoster {
     return addresses;
   }
 
-  applyLookup(address: string): void {
+  applyLookup(address: string): readonly string[] {
     this.#observe(Number(address.split("@")[0]));
+    return [];
+  }
+
+  applyPerson(): void {
+    // Nobody is missing.
   }
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 
 import { Secret } from "../faults/secret.js";
 import type { SecretStore } from "../ports/secret-store.js";
+import { organizationUuid } from "../webex/ids.js";
 import type { OAuthClient } from "../webex/oauth.js";
 import { isValidTime, type Grant } from "./grant.js";
 
@@ -16,15 +17,6 @@ export const PROXY_ACCOUNT = "proxy";
  */
 export function grantAccount(orgId: string): string {
   return `grant:${organizationUuid(orgId) ?? encodeURIComponent(orgId)}`;
-}
-
-function organizationUuid(orgId: string): string | null {
-  try {
-    const text = atob(orgId.replaceAll("-", "+").replaceAll("_", "/"));
-    return /^ciscospark:\/\/[^/]+\/ORGANIZATION\/([0-9a-zA-Z-]+)$/.exec(text)?.[1] ?? null;
-  } catch {
-    return null;
-  }
 }
 
 /** The name shown for an organization whose name cannot be read. */

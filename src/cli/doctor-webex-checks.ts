@@ -66,9 +66,9 @@ function createOrganization(
   signal: AbortSignal,
 ): Organization {
   const options = { apiUrl: settings.apiUrl, version, http: network, clock: systemClock };
-  const people = createPeopleApi(
-    new RestClient(options, createTokenSource(grantStatus.orgId), UNLIMITED),
-  );
+  const { orgId } = grantStatus;
+  const rest = new RestClient(options, createTokenSource(orgId), UNLIMITED);
+  const people = createPeopleApi(rest, orgId);
   return {
     ...grantStatus,
     me: memoize(() => people.me(signal).catch(asFault)),

@@ -1,5 +1,11 @@
 import type { Clock } from "../ports/clock.js";
-import type { LookupCandidate, PolledRoster, RefreshDemand } from "../presence/polled-roster.js";
+import type {
+  LookupCandidate,
+  MissingPerson,
+  PolledRoster,
+  RefreshDemand,
+} from "../presence/polled-roster.js";
+import type { PollingRequest } from "./planner.js";
 
 /** How long an address is skipped whose lookup failed, so that it does not delay the others. */
 const FAILED_LOOKUP_DELAY_MS = 60_000;
@@ -7,11 +13,18 @@ const FAILED_LOOKUP_DELAY_MS = 60_000;
 const FUTILE_LOOKUP_DELAY_MS = 3_600_000;
 /** Outlasts the interval at which the roster computes its demand. */
 const RESULT_RETENTION_MS = 60_000;
+/** Bounds the memory; whoever exceeds it is missing from the next sweep as well. */
+const MAX_UNCONFIRMED = 1_000;
 
-/** Selects the watched addresses to look up next. Times are monotonic milliseconds. */
+/**
+ * Selects the watched addresses to look up next, and the missing persons to confirm. Times are
+ * monotonic milliseconds. An address or, for requests by id, an id identifies a request.
+ */
 export class LookupScheduler {
   readonly #clock: Clock;
   readonly #roster: PolledRoster;
+  /** Ids of persons whom a lookup of their address did not find. */
+  readonly #unconfirmedIds = new Set<string>();
   /** `hasFailed`: the lookup failed, as opposed to finding nobody. */
   readonly #deferred = new Map<string, { readonly until: number; readonly hasFailed: boolean }>();
   /** The roster computes its demand once a second; these addresses may have been answered since. */
@@ -27,6 +40,41 @@ export class LookupScheduler {
     this.#evictExpired();
     const unanswered = this.#roster.unansweredAddresses(this.#deferred.size + max);
     return unanswered.filter((address) => !this.#deferred.has(address)).slice(0, max);
+  }
+
+  /** Returns the next request that tells whether a missing person still exists, or null. */
+  nextConfirmation(missing: readonly MissingPerson[]): PollingRequest | null {
+    for (const id of this.#unconfirmedIds) {
+      if (!this.#deferred.has(id)) return { kind: "person", id };
+    }
+    for (const { id, address, observedAt } of missing) {
+      const isAnswered = (key: string): boolean => (this.#answeredAt.get(key) ?? 0) > observedAt;
+      if (this.#deferred.has(id) || isAnswered(id)) continue;
+      const deferral = address === null ? undefined : this.#deferred.get(address);
+      // A lookup of the address finds nobody, for example because it is a SIP address.
+      if (address === null || deferral?.hasFailed === false) return { kind: "person", id };
+      if (deferral === undefined && !isAnswered(address)) return { kind: "confirm", address };
+    }
+    return null;
+  }
+
+  /** A lookup of their address did not find these persons. */
+  recordUnconfirmed(ids: readonly string[]): void {
+    for (const id of ids) {
+      if (this.#unconfirmedIds.size < MAX_UNCONFIRMED) this.#unconfirmedIds.add(id);
+    }
+  }
+
+  /** Webex has said whether the person exists. */
+  recordConfirmation(id: string): void {
+    this.#unconfirmedIds.delete(id);
+    this.#answeredAt.set(id, this.#clock.monotonic());
+  }
+
+  /** Webex does not accept this id; sweeps have to decide. */
+  recordRejectedId(id: string): void {
+    this.#unconfirmedIds.delete(id);
+    this.#defer(id, FUTILE_LOOKUP_DELAY_MS, false);
   }
 
   /** Returns the demand without deferred addresses, and with the times of the latest lookups. */
@@ -45,19 +93,20 @@ export class LookupScheduler {
     else this.#answeredAt.set(address, this.#clock.monotonic());
   }
 
-  recordFailure(address: string): void {
-    this.#defer(address, FAILED_LOOKUP_DELAY_MS, true);
+  /** The request for this address or id failed. */
+  recordFailure(key: string): void {
+    this.#defer(key, FAILED_LOOKUP_DELAY_MS, true);
   }
 
-  /** Stops skipping the addresses whose lookup failed. */
+  /** Stops skipping what failed. */
   retryFailed(): void {
     for (const [address, { hasFailed }] of this.#deferred) {
       if (hasFailed) this.#deferred.delete(address);
     }
   }
 
-  #defer(address: string, delayMs: number, hasFailed: boolean): void {
-    this.#deferred.set(address, { until: this.#clock.monotonic() + delayMs, hasFailed });
+  #defer(key: string, delayMs: number, hasFailed: boolean): void {
+    this.#deferred.set(key, { until: this.#clock.monotonic() + delayMs, hasFailed });
   }
 
   #filterCandidates(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {

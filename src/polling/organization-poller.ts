@@ -209,15 +209,17 @@ export class OrganizationPoller {
   #selectAction(): PlannedAction {
     const now = this.#clock.monotonic();
     this.#pageMap.expireSuspension(now);
+    const demand = this.#readDemand();
     return this.#planner({
       now,
-      demand: this.#readDemand(),
+      demand,
       notBefore: this.#health.notBefore,
       nextPossibleAt: this.#options.budget.nextPossibleAt(),
       requestsPerMinute: this.#options.budget.ratePerMinute,
       pollIntervalMs: this.#intervalMs,
       ...this.#sweeps.plannerInput(),
       unmatchedAddresses: this.#lookups.unmatchedAddresses(this.#pageMap.count + 1),
+      confirmation: this.#lookups.nextConfirmation(demand.missing),
       ...this.#history.plannerInput(),
       pages: this.#pageMap,
     });

@@ -4,6 +4,8 @@ import type { PageReference } from "../webex/people.js";
 const MINUTE_MS = 60_000;
 /** The share of the budget for lookups of unmatched addresses, which must not starve others. */
 const UNMATCHED_LOOKUP_SHARE = 1 / 4;
+/** The share for persons who are missing, of whom a failure of the service may cause many. */
+const CONFIRMATION_SHARE = 1 / 8;
 /** How often the sweep, which finds new persons and refreshes unwatched ones, gets its turn. */
 const REQUESTS_PER_SWEEP_PAGE = 20;
 const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
@@ -27,6 +29,10 @@ export type PollingRequest =
   | { readonly kind: "refetch"; readonly page: number }
   /** `isUnmatched`: the address does not match a known person. */
   | { readonly kind: "lookup"; readonly address: string; readonly isUnmatched: boolean }
+  /** Looks up the address of a missing person, who may only be on another page now. */
+  | { readonly kind: "confirm"; readonly address: string }
+  /** Fetches a missing person whom a lookup did not find: renamed, or gone. */
+  | { readonly kind: "person"; readonly id: string }
   /** Fetches the administrator's own record. */
   | { readonly kind: "me" };
 
@@ -67,6 +73,11 @@ export interface PlannerInput {
   readonly unmatchedLookupsLastMinute: number;
   /** Whether the last request was something other than a lookup of an unmatched address. */
   readonly isUnmatchedLookupTurn: boolean;
+  /** The next request that tells whether a missing person still exists, or null. */
+  readonly confirmation: PollingRequest | null;
+  readonly confirmationsLastMinute: number;
+  /** Whether the last request was something other than a confirmation. */
+  readonly isConfirmationTurn: boolean;
   readonly pages: KnownPages;
   readonly demand: RefreshDemand;
   readonly requestsSinceSweepPage: number;
@@ -97,9 +108,13 @@ function selectAction(input: PlannerInput): PlannedAction {
   const sweepDueAt = findSweepDueTime(input);
   const firstPage = sweepDueAt <= now ? ({ kind: "first", max: pageSize } as const) : null;
   const page = sweep?.page ?? firstPage;
+  const isTurnOf = (isTurn: boolean): boolean => page === null || (sweep !== null && isTurn);
+  const confirmation = selectConfirmation(input);
+  if (confirmation !== null && isTurnOf(input.isConfirmationTurn)) return confirmation;
   const address = selectUnmatchedAddress(input);
-  const isLookupTurn = page === null || (sweep !== null && input.isUnmatchedLookupTurn);
-  if (address !== undefined && isLookupTurn) return { kind: "lookup", address, isUnmatched: true };
+  if (address !== undefined && isTurnOf(input.isUnmatchedLookupTurn)) {
+    return { kind: "lookup", address, isUnmatched: true };
+  }
   // Without a sweep nothing is known, and after a refusal only a page proves that Webex accepts the
   // organization again.
   if (page !== null && input.previousSweep === null) return { kind: "page", page };
@@ -132,6 +147,12 @@ function isSweepCheaper({ pages, unmatchedAddresses }: PlannerInput): boolean {
 /** Whether somebody waits for the sweep itself. */
 function isSweepUrgent(input: PlannerInput): boolean {
   return input.isSweepRequested || !input.pages.isComplete || isSweepCheaper(input);
+}
+
+/** A watched person who is missing shows wrong presence, so this is among the next requests. */
+function selectConfirmation(input: PlannerInput): PollingRequest | null {
+  const maxRequests = Math.ceil(input.requestsPerMinute * CONFIRMATION_SHARE);
+  return input.confirmationsLastMinute < maxRequests ? input.confirmation : null;
 }
 
 function selectUnmatchedAddress(input: PlannerInput): string | undefined {

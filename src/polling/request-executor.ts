@@ -52,6 +52,10 @@ export class RequestExecutor {
         return this.#refetchPage(request.page, signal);
       case "lookup":
         return this.#lookUpAddress(request.address, signal);
+      case "confirm":
+        return this.#lookUpAddress(request.address, signal);
+      case "person":
+        return this.#requestPerson(request.id, signal);
       case "me":
         return this.#options.sweeps.fetchMe(signal);
     }
@@ -73,14 +77,23 @@ export class RequestExecutor {
     const { health, lookups, people, roster } = this.#options;
     const persons = await people.findByEmail(address, signal);
     if (signal.aborted) return;
-    roster.applyLookup(address, persons);
+    lookups.recordUnconfirmed(roster.applyLookup(address, persons));
     lookups.recordResult(address, persons.length);
+    health.recordResponse(null);
+  }
+
+  async #requestPerson(id: string, signal: AbortSignal): Promise<void> {
+    const { health, lookups, people, roster } = this.#options;
+    const person = await people.findById(id, signal);
+    if (signal.aborted) return;
+    roster.applyPerson(id, person);
+    lookups.recordConfirmation(id);
     health.recordResponse(null);
   }
 
   #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): void {
     const { budget, clock, grantedScopes, health, lookups } = this.#options;
-    const { pageMap, pollIntervalMs, roster, sweeps } = this.#options;
+    const { pageMap, pollIntervalMs, sweeps } = this.#options;
     const granted = grantedScopes();
     const missingScopes = REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
     const failure = classifyFailure(fault, request, missingScopes);
@@ -94,10 +107,7 @@ export class RequestExecutor {
         health.recordRefusal(failure.code, fault, missingScopes, pollIntervalMs());
         return;
       case "notFound":
-        if (request.kind === "lookup") {
-          roster.applyLookup(request.address, []);
-          lookups.recordResult(request.address, 0);
-        }
+        this.#applyNotFound(fault, request);
         health.recordResponse(null);
         return;
       case "brokenLink":
@@ -114,12 +124,26 @@ export class RequestExecutor {
       case "transient": {
         const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
         health.recordFailure(failure.code, fault, sentAt, page);
-        if (request.kind === "lookup") lookups.recordFailure(request.address);
+        if ("address" in request) lookups.recordFailure(request.address);
+        if (request.kind === "person") lookups.recordFailure(request.id);
         if (request.kind === "refetch") pageMap.defer(request.page, clock.monotonic());
         if (request.kind === "page" && failure.code === "webexError") {
           sweeps.handlePageFailure(fault, failure.kind === "gatewayTimeout");
         }
       }
+    }
+  }
+
+  #applyNotFound(fault: Fault, request: PollingRequest): void {
+    const { lookups, roster } = this.#options;
+    if (request.kind === "lookup" || request.kind === "confirm") {
+      lookups.recordUnconfirmed(roster.applyLookup(request.address, []));
+      lookups.recordResult(request.address, 0);
+    } else if (request.kind === "person" && fault.code === "notFound") {
+      roster.applyPerson(request.id, null);
+      lookups.recordConfirmation(request.id);
+    } else if (request.kind === "person") {
+      lookups.recordRejectedId(request.id);
     }
   }
 
@@ -147,7 +171,7 @@ export class RequestExecutor {
 
 type FailureClassification =
   /**
-   * `notFound`: the address has no person, is not an e-mail address, or the own record is not
+   * `notFound`: the address or the id has no person or is malformed, or the own record is not
    * accessible. `brokenLink`: Webex no longer accepts its own link to a page. `cancelled`: by the
    * worker, for example because the network route changed.
    */
@@ -178,7 +202,8 @@ function classifyFailure(
     case "cancelled":
       return { kind: fault.code };
     case "forbidden":
-      if (request.kind === "me") return { kind: "notFound" };
+      // Webex may deny access to one person who has moved to another organization.
+      if (request.kind === "me" || request.kind === "person") return { kind: "notFound" };
       return { kind: "refused", code: missingScopes.length > 0 ? "scopeMissing" : "adminRoleLost" };
     case "unauthorized":
     case "grantRefused":
@@ -204,15 +229,29 @@ function classifyFailure(
   }
 }
 
+/** What a request is for. */
+type Purpose = "sweep" | "watched" | "unmatched" | "confirmation";
+
+function purposeOf(request: PollingRequest): Purpose {
+  if (request.kind === "page") return "sweep";
+  if (request.kind === "confirm" || request.kind === "person") return "confirmation";
+  return request.kind === "lookup" && request.isUnmatched ? "unmatched" : "watched";
+}
+
 /** The recent requests, as far as they affect the plan and the report. */
 export class RequestHistory {
   readonly #clock: Clock;
   /** Monotonic milliseconds of the last minute's requests. */
-  readonly #sentAt = { sweep: [] as number[], watched: [] as number[], unmatched: [] as number[] };
+  readonly #sentAt: Record<Purpose, number[]> = {
+    sweep: [],
+    watched: [],
+    unmatched: [],
+    confirmation: [],
+  };
   /** Moving averages; 0 until a request was answered. */
   readonly #durationMs = { page: 0, lookup: 0 };
   #requestsSinceSweepPage = 0;
-  #isUnmatchedLookupTurn = false;
+  #lastPurpose: Purpose = "unmatched";
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -220,17 +259,15 @@ export class RequestHistory {
 
   recordRequest(request: PollingRequest): void {
     if (request.kind === "me") return;
-    const isUnmatched = request.kind === "lookup" && request.isUnmatched;
-    const isSweep = request.kind === "page";
-    const purpose = isSweep ? "sweep" : isUnmatched ? "unmatched" : "watched";
+    const purpose = purposeOf(request);
     this.#sentAt[purpose].push(this.#clock.monotonic());
-    this.#requestsSinceSweepPage = isSweep ? 0 : this.#requestsSinceSweepPage + 1;
-    this.#isUnmatchedLookupTurn = !isUnmatched;
+    this.#requestsSinceSweepPage = purpose === "sweep" ? 0 : this.#requestsSinceSweepPage + 1;
+    this.#lastPurpose = purpose;
   }
 
   recordDuration(request: PollingRequest, durationMs: number): void {
     if (request.kind === "me") return;
-    const kind = request.kind === "lookup" ? "lookup" : "page";
+    const kind = request.kind === "page" || request.kind === "refetch" ? "page" : "lookup";
     const previous = this.#durationMs[kind];
     this.#durationMs[kind] =
       previous === 0 ? durationMs : previous + (durationMs - previous) * NEWEST_WEIGHT;
@@ -241,19 +278,23 @@ export class RequestHistory {
     return {
       requestDurationMs: this.#durationMs,
       unmatchedLookupsLastMinute: this.#countLastMinute("unmatched"),
-      isUnmatchedLookupTurn: this.#isUnmatchedLookupTurn,
+      isUnmatchedLookupTurn: this.#lastPurpose !== "unmatched",
+      confirmationsLastMinute: this.#countLastMinute("confirmation"),
+      isConfirmationTurn: this.#lastPurpose !== "confirmation",
       requestsSinceSweepPage: this.#requestsSinceSweepPage,
     };
   }
 
   /** What the requests of the last minute were for. */
   get mode(): "sweep" | "lookup" | "mixed" {
-    const targeted = this.#countLastMinute("watched") + this.#countLastMinute("unmatched");
-    if (targeted === 0) return "sweep";
+    const targeted = (["watched", "unmatched", "confirmation"] as const)
+      .map((purpose) => this.#countLastMinute(purpose))
+      .some((count) => count > 0);
+    if (!targeted) return "sweep";
     return this.#countLastMinute("sweep") === 0 ? "lookup" : "mixed";
   }
 
-  #countLastMinute(purpose: "sweep" | "watched" | "unmatched"): number {
+  #countLastMinute(purpose: Purpose): number {
     const times = this.#sentAt[purpose];
     const since = this.#clock.monotonic() - MINUTE_MS;
     while (times.length > 0 && (times[0] ?? 0) <= since) times.shift();

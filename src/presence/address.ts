@@ -4,6 +4,8 @@ const SCHEME = /^(?:sips?|mailto|xmpp|webex|pres|im):(?!\/\/)/i;
 const FORBIDDEN_IN_ADDRESS = /[\s<>:,"\\\p{Cc}\p{Cs}]/u;
 const FORBIDDEN_IN_DOMAIN = /[/#[\]]/;
 const AT = 0x40;
+/** Separates the readings of a key. No address contains it. */
+const READING_SEPARATOR = " ";
 
 /** 1 for characters that normalization never changes. Most addresses contain no others. */
 const IS_PLAIN = new Uint8Array(128);
@@ -12,14 +14,52 @@ for (const character of "abcdefghijklmnopqrstuvwxyz0123456789._-+'") {
 }
 
 /**
- * Returns the form in which addresses are compared: `local@domain` in lower case, without
- * surrounding space, `<>` and a display name before it, scheme, parameters and headers, and with
- * percent-escapes decoded. Returns null for anything else: `tel:` and unknown schemes, a password
- * or a port, spaces or control characters inside, more than 1,024 characters.
+ * Returns the form in which addresses are compared, for a URI: `local@domain` in lower case,
+ * without surrounding space, `<>` and a display name before it, scheme, parameters and headers, and
+ * with percent-escapes decoded. Returns null for anything else: `tel:` and unknown schemes, a
+ * password or a port, spaces or control characters inside, more than 1,024 characters.
  */
 export function normalizeAddress(text: string): string | null {
   if (text.length > MAX_LENGTH) return null;
-  return isNormalized(text) ? text : parseAddress(text);
+  return isNormalized(text) ? text : parseUri(text);
+}
+
+/**
+ * Returns the form in which addresses are compared, for an address that Webex reports. It is not a
+ * URI, so `%`, `?` and `;` in the local part are characters like any other, unless it has a scheme.
+ */
+export function normalizeOwnAddress(text: string): string | null {
+  if (text.length > MAX_LENGTH) return null;
+  if (isNormalized(text)) return text;
+  return hasUriSyntax(text) ? parseUri(text) : parsePlain(text);
+}
+
+/**
+ * Returns the key of a text that a host sent, or null if it is no address. The text is a URI, but a
+ * person's own address without a scheme has to find that person, too, even if it reads differently
+ * as a URI. Such a text has two readings, and which one applies depends on who has them: see
+ * `readingsOf`. All other keys are the normalized address.
+ */
+export function addressKey(text: string): string | null {
+  if (text.length > MAX_LENGTH) return null;
+  if (isNormalized(text)) return text;
+  const uri = parseUri(text);
+  const plain = hasUriSyntax(text) ? null : parsePlain(text);
+  if (plain === null || plain === uri) return uri;
+  // A malformed escape is no escape.
+  if (uri === null && decodePercent(plain) === null) return plain;
+  return [plain, uri ?? ""].join(READING_SEPARATOR);
+}
+
+/** Returns the addresses for which a key stands; the first that somebody has is meant. */
+export function readingsOf(key: string): readonly string[] {
+  if (!key.includes(READING_SEPARATOR)) return [key];
+  return key.split(READING_SEPARATOR).filter((reading) => reading !== "");
+}
+
+/** Returns whether a key is an address only as long as somebody has it; as a URI, it is invalid. */
+export function isInvalidUnlessMatched(key: string): boolean {
+  return key.endsWith(READING_SEPARATOR);
 }
 
 function isNormalized(text: string): boolean {
@@ -37,12 +77,32 @@ function isNormalized(text: string): boolean {
   return at > 0 && at < last;
 }
 
-function parseAddress(text: string): string | null {
+function parseUri(text: string): string | null {
   const uri = stripBrackets(text.trim());
   if (uri === null) return null;
   const encoded = uri.replace(SCHEME, "").replace(/[;?].*$/s, "");
-  const address = decodePercent(encoded)?.toLowerCase();
-  if (address === undefined || FORBIDDEN_IN_ADDRESS.test(address)) return null;
+  const address = decodePercent(encoded);
+  return address === null ? null : checkAddress(address.toLowerCase());
+}
+
+/** Parses `local@domain`. What cannot be part of a domain ends it; nothing is decoded. */
+function parsePlain(text: string): string | null {
+  const address = checkAddress(
+    text
+      .trim()
+      .toLowerCase()
+      .replace(/(@[^@;?]*)[;?].*$/s, "$1"),
+  );
+  if (address === null || address.startsWith(";")) return null;
+  return address.includes("%", address.indexOf("@")) ? null : address;
+}
+
+function hasUriSyntax(text: string): boolean {
+  return text.includes("<") || SCHEME.test(text.trim());
+}
+
+function checkAddress(address: string): string | null {
+  if (FORBIDDEN_IN_ADDRESS.test(address)) return null;
   const at = address.indexOf("@");
   if (at <= 0 || at === address.length - 1 || address.includes("@", at + 1)) return null;
   return FORBIDDEN_IN_DOMAIN.test(address.slice(at + 1)) ? null : address;

@@ -1,6 +1,6 @@
 import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
-import { RecentAddresses } from "./address.js";
+import { isInvalidUnlessMatched, readingsOf, RecentAddresses } from "./address.js";
 import type { PolledRoster, RefreshDemand, RosterEvents, WatchedAges } from "./polled-roster.js";
 import { NO_DEMAND, RefreshDemandScanner } from "./refresh-demand.js";
 import type { Resolver } from "./resolver.js";
@@ -54,13 +54,18 @@ export class WatchIndex {
     this.#versions = versions;
     this.#subscribed = new Map(stores.map((store) => [store, new Uint8Array(store.slotLimit)]));
     this.#subscribedUnmatched = new Set();
-    for (const address of this.#subscriptions.subscribedAddresses()) {
-      const { store, slot } = this.#resolver.resolve(address, now);
+    for (const key of this.#subscriptions.subscribedKeys()) {
+      const { store, slot } = this.#resolver.resolve(key, now);
       const marks = store === null ? undefined : this.#subscribed.get(store);
-      if (marks === undefined) this.#subscribedUnmatched.add(address);
-      else marks[slot] = 1;
+      if (marks !== undefined) marks[slot] = 1;
+      else for (const each of unmatchedAddressesOf(key)) this.#subscribedUnmatched.add(each);
     }
   }
+}
+
+/** Returns the addresses that are watched if nobody matches the key. */
+export function unmatchedAddressesOf(key: string): readonly string[] {
+  return isInvalidUnlessMatched(key) ? [] : readingsOf(key);
 }
 
 /** The persons of one organization, and who of them is watched. */
@@ -121,6 +126,11 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
       if (found.length >= max) break;
     }
     return found;
+  }
+
+  override completeSweep(sweep: number): void {
+    super.completeSweep(sweep);
+    this.#demandScanner.invalidate();
   }
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {

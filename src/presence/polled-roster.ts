@@ -17,7 +17,10 @@ export interface PersonSnapshot {
 export interface ListedPerson {
   /** A hash of the item's bytes: equal for an item that has not changed. NaN if not computed. */
   readonly fingerprint: number;
-  /** Returns null for a bot, a guest or an item without an id. Throws `Fault` `webexError`. */
+  /**
+   * Returns null for a bot, a guest, a person of another organization and an item without an id.
+   * Throws `Fault` `webexError`.
+   */
   read(): PersonSnapshot | null;
 }
 
@@ -41,6 +44,15 @@ export interface LookupCandidate {
   readonly isNewlyWatched: boolean;
 }
 
+/** A watched person whom Webex's list lacks where they were before: moved, renamed or gone. */
+export interface MissingPerson {
+  readonly id: string;
+  /** The address to look up; null if the person has none. */
+  readonly address: string | null;
+  /** When Webex last reported the person, in monotonic milliseconds. */
+  readonly observedAt: number;
+}
+
 /** The known persons who are watched, weighted for the planner of the requests. */
 export interface RefreshDemand {
   /** By page of the list: the sum of the weights of the watched persons on it. */
@@ -58,11 +70,13 @@ export interface RefreshDemand {
   readonly lookupCandidates: readonly LookupCandidate[];
   /** The same, of the persons that have not been on any page. */
   readonly notOnAnyPage: readonly LookupCandidate[];
+  /** The few persons that have been missing for the longest time, in order. */
+  readonly missing: readonly MissingPerson[];
 }
 
 /** What applying one page found. */
 export interface PageResult {
-  /** Persons on the page, without bots and guests. */
+  /** Persons on the page, without bots, guests and persons of other organizations. */
   readonly persons: number;
   /** Those of them that were on this page the last time. */
   readonly alreadyOnPage: number;
@@ -101,8 +115,17 @@ export interface PolledRoster {
    * the administrator who authorized the worker is a person: it changes nothing.
    */
   completeSweep(sweep: number): void;
-  /** Applies the answer to a lookup of `address`. */
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): void;
+  /**
+   * Applies the answer to a lookup of `address`. Returns the ids of known persons whose list
+   * address it is but whom the answer lacks: they have another address now, or are gone.
+   */
+  applyLookup(address: string, persons: readonly PersonSnapshot[]): readonly string[];
+  /**
+   * Applies the answer to a request for the person with this id. Null means that the organization
+   * does not have the person any more: the person is removed, and addresses that match nobody now
+   * are `notFound`.
+   */
+  applyPerson(id: string, person: PersonSnapshot | null): void;
 
   /**
    * Returns up to `max` watched addresses that match nobody and have no valid answer ("not found"

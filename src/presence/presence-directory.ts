@@ -2,8 +2,8 @@ import { Emitter } from "../faults/emitter.js";
 import { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import { normalizeAddress } from "./address.js";
-import { OrganizationRoster, WatchIndex } from "./organization-roster.js";
+import { addressKey } from "./address.js";
+import { OrganizationRoster, unmatchedAddressesOf, WatchIndex } from "./organization-roster.js";
 import type { PolledRoster } from "./polled-roster.js";
 import { PresenceList } from "./presence-list.js";
 import type {
@@ -138,16 +138,16 @@ export class PresenceDirectory implements PresenceService {
     const pending: string[] = [];
     const demanded = new Set<PersonStore>();
     const records = uris.map((uri) => {
-      const address = normalizeAddress(uri);
-      if (address === null) return this.#resolver.invalidRecord(uri);
-      const match = this.#resolver.resolve(address, now);
+      const key = addressKey(uri);
+      if (key === null) return this.#resolver.invalidRecord(uri);
+      const match = this.#resolver.resolve(key, now);
       const { store, slot } = match;
       if (store !== null) {
         if (store.markQueried(slot, now)) demanded.add(store);
-      } else if (this.#watches.queriedUnmatched.add(address, now)) {
-        if (!this.#subscriptions.isSubscribed(address)) this.#addUnanswered(demanded, address, now);
+      } else if (this.#watchUnmatched(key, now) && !this.#subscriptions.isSubscribed(key)) {
+        this.#addUnanswered(demanded, key, now);
       }
-      if (this.#resolver.isPending(address, match, now)) pending.push(address);
+      if (this.#resolver.isPending(key, match, now)) pending.push(key);
       return this.#resolver.toRecord(uri, match);
     });
     this.#emitDemand(demanded);
@@ -168,15 +168,15 @@ export class PresenceDirectory implements PresenceService {
     const demanded = new Set<PersonStore>();
     const records: PresenceRecord[] = [];
     for (const uri of uris) {
-      const address = normalizeAddress(uri);
-      if (address === null) {
+      const key = addressKey(uri);
+      if (key === null) {
         if (!subscription.isAll) records.push(this.#resolver.invalidRecord(uri));
         continue;
       }
-      const match = this.#resolver.resolve(address, now);
-      if (match.store === null) this.#addUnanswered(demanded, address, now);
+      const match = this.#resolver.resolve(key, now);
+      if (match.store === null) this.#addUnanswered(demanded, key, now);
       else demanded.add(match.store);
-      this.#subscriptions.add(subscription, uri, address, match);
+      this.#subscriptions.add(subscription, uri, key, match);
       records.push(this.#resolver.toRecord(uri, match));
     }
     this.#emitDemand(demanded);
@@ -193,10 +193,20 @@ export class PresenceDirectory implements PresenceService {
     return batch;
   }
 
-  /** Adds the stores that have no answer for an address that matches nobody. */
-  #addUnanswered(demanded: Set<PersonStore>, address: string, now: number): void {
+  /** Watches the addresses of a queried key that matches nobody. Returns whether one is new. */
+  #watchUnmatched(key: string, now: number): boolean {
+    let isNew = false;
+    for (const address of unmatchedAddressesOf(key)) {
+      if (this.#watches.queriedUnmatched.add(address, now)) isNew = true;
+    }
+    return isNew;
+  }
+
+  /** Adds the stores that have no answer for a key that matches nobody. */
+  #addUnanswered(demanded: Set<PersonStore>, key: string, now: number): void {
+    if (unmatchedAddressesOf(key).length === 0) return;
     for (const store of this.#resolver.stores) {
-      if (!store.hasAnswerFor(address, now)) demanded.add(store);
+      if (!store.hasAnswerFor(key, now)) demanded.add(store);
     }
   }
 
@@ -217,8 +227,8 @@ export class PresenceDirectory implements PresenceService {
 
   #onUriListed(uri: string): void {
     if (!this.#subscriptions.hasAllSubscription) return;
-    const address = normalizeAddress(uri);
-    if (address !== null) this.#subscriptions.addToAll(uri, address);
+    const key = addressKey(uri);
+    if (key !== null) this.#subscriptions.addToAll(uri, key);
   }
 
   #onRosterUpdated(hasNewAnswers: boolean): void {
@@ -242,8 +252,8 @@ export class PresenceDirectory implements PresenceService {
 }
 
 interface PendingQuery {
-  /** Those that are not ready yet. */
-  readonly addresses: string[];
+  /** The keys that are not ready yet. */
+  readonly keys: string[];
   readonly settle: (fault?: Fault) => void;
 }
 
@@ -259,9 +269,9 @@ class PendingQueries {
   }
 
   /**
-   * Resolves when all addresses are ready, or after `maxWaitMs`. Rejects with `Fault` `cancelled`.
+   * Resolves when all keys are ready, or after `maxWaitMs`. Rejects with `Fault` `cancelled`.
    */
-  wait(addresses: string[], maxWaitMs: number, signal: AbortSignal): Promise<void> {
+  wait(keys: string[], maxWaitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (fault?: Fault): void => {
         if (!this.#queries.delete(query)) return;
@@ -270,7 +280,7 @@ class PendingQueries {
         if (fault === undefined) resolve();
         else reject(fault);
       };
-      const query: PendingQuery = { addresses, settle };
+      const query: PendingQuery = { keys, settle };
       const onAbort = (): void => settle(cancelled());
       const cancelTimer = this.#clock.schedule(maxWaitMs, settle);
       this.#queries.add(query);
@@ -278,16 +288,16 @@ class PendingQueries {
     });
   }
 
-  /** Cheap: it stops at the first address of each query that is not ready. */
+  /** Cheap: it stops at the first key of each query that is not ready. */
   recheck(): void {
     if (this.#queries.size === 0) return;
     const now = this.#clock.elapsed();
-    for (const { addresses, settle } of [...this.#queries]) {
-      for (let address = addresses.at(-1); address !== undefined; address = addresses.at(-1)) {
-        if (this.#resolver.isPending(address, this.#resolver.resolve(address, now), now)) break;
-        addresses.pop();
+    for (const { keys, settle } of [...this.#queries]) {
+      for (let key = keys.at(-1); key !== undefined; key = keys.at(-1)) {
+        if (this.#resolver.isPending(key, this.#resolver.resolve(key, now), now)) break;
+        keys.pop();
       }
-      if (addresses.length === 0) settle();
+      if (keys.length === 0) settle();
     }
   }
 

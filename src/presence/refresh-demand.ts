@@ -1,5 +1,5 @@
 import type { Clock } from "../ports/clock.js";
-import type { LookupCandidate, RefreshDemand } from "./polled-roster.js";
+import type { LookupCandidate, MissingPerson, RefreshDemand } from "./polled-roster.js";
 
 // A change rate is a number of changes per hour, encoded in 16 bits on a logarithmic scale, so that
 // exponential decay is a subtraction.
@@ -47,6 +47,9 @@ export interface ScannedStore {
   /** Counted from 1; 0 if unknown. */
   pageOf(slot: number): number;
   addressesOf(slot: number): readonly string[];
+  idOf(slot: number): string;
+  /** Whether Webex's list lacks the person where they were before. */
+  isMissing(slot: number): boolean;
 }
 
 /** A scan visits every person, so it is too expensive for each request. */
@@ -62,6 +65,7 @@ export const NO_DEMAND: RefreshDemand = {
   effectivePersons: 0,
   lookupCandidates: [],
   notOnAnyPage: [],
+  missing: [],
 };
 
 /** Computes the refresh demand of one store. */
@@ -84,6 +88,11 @@ export class RefreshDemandScanner {
     this.#forEachWatched = forEachWatched;
   }
 
+  /** Makes the next demand include what has changed since the latest scan. */
+  invalidate(): void {
+    this.#scannedAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** See `PolledRoster.refreshDemand`. */
   currentDemand(pages: number, freshMs: number): RefreshDemand {
     const now = this.#clock.elapsed();
@@ -102,6 +111,7 @@ export class RefreshDemandScanner {
     const pageNewlyWatched = new Uint32Array(pages);
     const candidates: ScoredSlot[] = [];
     const notOnAnyPage: ScoredSlot[] = [];
+    const missing: ScoredSlot[] = [];
     let persons = 0;
     let newlyWatched = 0;
     let sum = 0;
@@ -119,6 +129,7 @@ export class RefreshDemandScanner {
       if (isNewlyWatched) newlyWatched += 1;
       else settled[slot] = 1;
       addIfAmongBest(candidates, slot, score);
+      if (store.isMissing(slot)) addIfAmongBest(missing, slot, age);
       if (page < 0 || page >= pages) addIfAmongBest(notOnAnyPage, slot, score);
       else {
         pageWeights[page] = (pageWeights[page] ?? 0) + weight;
@@ -134,18 +145,28 @@ export class RefreshDemandScanner {
       effectivePersons: sum === 0 ? 0 : (roots * roots) / sum,
       lookupCandidates: this.#toLookupCandidates(candidates, now),
       notOnAnyPage: this.#toLookupCandidates(notOnAnyPage, now),
+      missing: missing.map(({ slot }) => this.#toMissingPerson(slot, now)),
     };
+  }
+
+  #toMissingPerson(slot: number, now: number): MissingPerson {
+    const store = this.#store;
+    const address = store.addressesOf(slot)[0] ?? null;
+    return { id: store.idOf(slot), address, observedAt: this.#toMonotonic(slot, now) };
+  }
+
+  /** Polling compares times of observation with its own, which are monotonic. */
+  #toMonotonic(slot: number, now: number): number {
+    return this.#store.observedElapsedOf(slot) - (now - this.#clock.monotonic());
   }
 
   #toLookupCandidates(slots: readonly ScoredSlot[], now: number): readonly LookupCandidate[] {
     const store = this.#store;
-    // Polling compares times of observation with its own, which are monotonic.
-    const suspendedMs = now - this.#clock.monotonic();
     return slots.flatMap(({ slot, score }) => {
       const [address] = store.addressesOf(slot);
       if (address === undefined) return [];
       const weight = refreshWeight(store.changeRateOf(slot));
-      const observedAt = store.observedElapsedOf(slot) - suspendedMs;
+      const observedAt = this.#toMonotonic(slot, now);
       return [{ address, weight, observedAt, isNewlyWatched: score === NEWLY_WATCHED_SCORE }];
     });
   }

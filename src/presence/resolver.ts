@@ -1,4 +1,5 @@
 import type { Clock } from "../ports/clock.js";
+import { isInvalidUnlessMatched, readingsOf } from "./address.js";
 import {
   BLOCKED,
   DISABLED,
@@ -38,8 +39,8 @@ export interface Match {
 }
 
 /**
- * Resolves addresses to presence; reasons take precedence as docs/protocol.md says. `now` is
- * `Clock.elapsed()`; callers read it once for many addresses.
+ * Resolves address keys (`addressKey`) to presence; reasons take precedence as docs/protocol.md
+ * says. `now` is `Clock.elapsed()`; callers read it once for many addresses.
  */
 export class Resolver {
   /** In order of authorization: if two have an address, the first takes precedence. */
@@ -61,34 +62,34 @@ export class Resolver {
     return true;
   }
 
-  resolve(address: string, now: number): Match {
-    for (const store of this.stores) {
-      const slot = store.findByAddress(address);
-      if (slot !== -1) return this.matchOf(store, slot, now);
+  resolve(key: string, now: number): Match {
+    for (const address of readingsOf(key)) {
+      for (const store of this.stores) {
+        const slot = store.findByAddress(address);
+        if (slot !== -1) return this.matchOf(store, slot, now);
+      }
     }
-    return this.resolveUnmatched(address, now);
+    return this.resolveUnmatched(key, now);
   }
 
-  /** Resolves the address as one that nobody has. */
-  resolveUnmatched(address: string, now: number): Match {
-    const isAnswered =
-      this.stores.length > 0 && this.stores.every((store) => store.hasAnswerFor(address, now));
-    const value = VALUE_BY_CONDITION[this.#condition] ?? (isAnswered ? NOT_FOUND : NOT_READY);
-    return { value, webexStatus: null, store: null, slot: -1 };
+  /** Resolves the key as one whose addresses nobody has. */
+  resolveUnmatched(key: string, now: number): Match {
+    return { value: this.#valueOfUnmatched(key, now), webexStatus: null, store: null, slot: -1 };
   }
 
-  /** Returns whether lists name a person by this URI; `match` is that of its address. */
-  isListUri(uri: string, address: string, match: Match): boolean {
+  /** Returns whether lists name a person by this URI; `match` is that of its key. */
+  isListUri(uri: string, key: string, match: Match): boolean {
     if (match.store?.uriOf(match.slot) === uri) return true;
-    return this.stores.some((store) => store.isListUri(uri, address));
+    const addresses = readingsOf(key);
+    return this.stores.some((store) => addresses.some((address) => store.isListUri(uri, address)));
   }
 
-  /** Returns whether the address has no answer yet, and an organization may still give one. */
-  isPending(address: string, { value }: Match, now: number): boolean {
+  /** Returns whether the key has no answer yet, and an organization may still give one. */
+  isPending(key: string, { value }: Match, now: number): boolean {
     if (value !== NOT_READY) return false;
     if (this.#condition !== "polling" || this.stores.length === 0) return true;
     return this.stores.some(
-      (store) => store.blockedSince === null && !store.hasAnswerFor(address, now),
+      (store) => store.blockedSince === null && !store.hasAnswerFor(key, now),
     );
   }
 
@@ -126,6 +127,13 @@ export class Resolver {
 
   invalidRecord(uri: string): PresenceRecord {
     return this.toRecord(uri, { value: INVALID_URI, webexStatus: null, store: null, slot: -1 });
+  }
+
+  #valueOfUnmatched(key: string, now: number): PresenceValue {
+    if (isInvalidUnlessMatched(key)) return INVALID_URI;
+    const isAnswered =
+      this.stores.length > 0 && this.stores.every((store) => store.hasAnswerFor(key, now));
+    return VALUE_BY_CONDITION[this.#condition] ?? (isAnswered ? NOT_FOUND : NOT_READY);
   }
 
   /** Wall-clock milliseconds, or null: when an address began to match nobody is not recorded. */

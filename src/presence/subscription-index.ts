@@ -1,6 +1,7 @@
 import { Fault } from "../faults/fault.js";
+import { readingsOf } from "./address.js";
 import type { ChangeBatch } from "./presence-service.js";
-import { NOT_FOUND, type PresenceRecord, type PresenceValue } from "./record.js";
+import { INVALID_URI, NOT_FOUND, type PresenceRecord, type PresenceValue } from "./record.js";
 import type { Match, Resolver } from "./resolver.js";
 
 const MAX_SUBSCRIPTIONS = 1000;
@@ -12,20 +13,21 @@ interface Subscription {
   readonly rank: number;
   /** Whether it covers everybody, or only the addresses that it names. */
   readonly isAll: boolean;
-  /** The addresses that it names. */
-  readonly addresses: string[];
+  /** The keys of the addresses that it names. */
+  readonly keys: string[];
 }
 
 /** One spelling of an address, and what its subscribers were last notified of. */
 interface WatchedUri {
-  readonly address: string;
+  /** See `addressKey`. */
+  readonly key: string;
   readonly uri: string;
   subscribers: SubscriberSet;
   /** Null until the first notification. */
   lastNotifiedValue: PresenceValue | null;
   lastNotifiedStatus: string | null;
   isDirty: boolean;
-  /** The next spelling of the same address. */
+  /** The next spelling with the same key. */
   next: WatchedUri | undefined;
 }
 
@@ -38,8 +40,10 @@ interface WatchedUri {
 export class SubscriptionIndex {
   readonly #resolver: Resolver;
   readonly #sets = new SubscriberSets();
-  /** By address: a linked list of its spellings. */
+  /** By key: a linked list of its spellings. */
   readonly #spellings = new Map<string, WatchedUri>();
+  /** By address: the other keys that have it as a reading. */
+  readonly #ambiguousKeys = new Map<string, Set<string>>();
   readonly #subscriptions = new Map<string, Subscription>();
   #allSubscriptions: readonly Subscription[] = [];
   #lastRank = 0;
@@ -72,7 +76,7 @@ export class SubscriptionIndex {
       );
     }
     const rank = (this.#lastRank += 1);
-    const subscription = { id: `s${rank}`, rank, isAll, addresses: [] };
+    const subscription = { id: `s${rank}`, rank, isAll, keys: [] };
     this.#subscriptions.set(subscription.id, subscription);
     if (isAll) this.#allSubscriptions = [...this.#allSubscriptions, subscription];
     this.#version += 1;
@@ -80,27 +84,27 @@ export class SubscriptionIndex {
   }
 
   /** Adds a URI to the latest subscription, once for each spelling; `match` is its first state. */
-  add(subscription: Subscription, uri: string, address: string, match: Match): void {
-    if (!subscription.isAll) subscription.addresses.push(address);
-    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
+  add(subscription: Subscription, uri: string, key: string, match: Match): void {
+    if (!subscription.isAll) subscription.keys.push(key);
+    for (let watched = this.#spellings.get(key); watched; watched = watched.next) {
       if (watched.uri !== uri || !isUpToDate(watched, match)) continue;
       this.#move(watched, this.#sets.extend(watched.subscribers, subscription));
       return;
     }
     const { value, webexStatus } = match;
-    this.#insert(uri, address, this.#sets.extend(null, subscription), value, webexStatus);
+    this.#insert(uri, key, this.#sets.extend(null, subscription), value, webexStatus);
   }
 
   /** Adds a URI that lists now name a person by to the subscriptions that cover everybody. */
-  addToAll(uri: string, address: string): void {
+  addToAll(uri: string, key: string): void {
     let members = this.#allSubscriptions;
-    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
+    for (let watched = this.#spellings.get(key); watched; watched = watched.next) {
       const { subscribers } = watched;
       if (watched.uri !== uri) continue;
       members = members.filter((member) => !subscribers.members.includes(member));
     }
     if (members.length === 0) return;
-    this.#sets.markDirty(this.#insert(uri, address, this.#sets.get(members), null, null));
+    this.#sets.markDirty(this.#insert(uri, key, this.#sets.get(members), null, null));
   }
 
   /** Throws `Fault` `unknownSubscription`. */
@@ -113,22 +117,21 @@ export class SubscriptionIndex {
     this.#allSubscriptions = this.#allSubscriptions.filter((other) => other !== subscription);
     this.#version += 1;
     const reduced = new Map<SubscriberSet, SubscriberSet | null>();
-    const { isAll, addresses } = subscription;
-    for (const address of isAll ? [...this.#spellings.keys()] : addresses) {
-      for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
+    const { isAll, keys } = subscription;
+    for (const key of isAll ? [...this.#spellings.keys()] : keys) {
+      for (let watched = this.#spellings.get(key); watched; watched = watched.next) {
         this.#unsubscribe(watched, [subscription], reduced);
       }
     }
   }
 
   markChanged(address: string): void {
-    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
-      this.#sets.markDirty(watched);
-    }
+    this.#markSpellings(address);
+    for (const key of this.#ambiguousKeys.get(address) ?? []) this.#markSpellings(key);
   }
 
   markAllChanged(): void {
-    for (const address of this.#spellings.keys()) this.markChanged(address);
+    for (const key of this.#spellings.keys()) this.#markSpellings(key);
   }
 
   /** Marks the URIs whose subscribers were last notified of this value. */
@@ -140,14 +143,14 @@ export class SubscriptionIndex {
     }
   }
 
-  /** The addresses that a live subscription names. */
-  *subscribedAddresses(): Generator<string> {
-    for (const address of this.#spellings.keys()) if (this.isSubscribed(address)) yield address;
+  /** The keys that a live subscription names. */
+  *subscribedKeys(): Generator<string> {
+    for (const key of this.#spellings.keys()) if (this.isSubscribed(key)) yield key;
   }
 
-  /** Returns whether a live subscription names the address. */
-  isSubscribed(address: string): boolean {
-    for (let watched = this.#spellings.get(address); watched; watched = watched.next) {
+  /** Returns whether a live subscription names the key. */
+  isSubscribed(key: string): boolean {
+    for (let watched = this.#spellings.get(key); watched; watched = watched.next) {
       if (watched.subscribers.includesNamed) return true;
     }
     return false;
@@ -169,16 +172,16 @@ export class SubscriptionIndex {
   }
 
   #drainUri(watched: WatchedUri, now: number): PresenceRecord | null {
-    const { address, uri, subscribers } = watched;
-    let match = this.#resolver.resolve(address, now);
-    if (subscribers.includesAll && !this.#resolver.isListUri(uri, address, match)) {
+    const { key, uri, subscribers } = watched;
+    let match = this.#resolver.resolve(key, now);
+    if (subscribers.includesAll && !this.#resolver.isListUri(uri, key, match)) {
       // A person may have the address, but lists use another URI for that person. It concerns the
       // subscriptions that name the address; those that cover everybody have the list's URI.
       if (subscribers.includesNamed) {
         this.#split(watched);
         return null;
       }
-      match = this.#resolver.resolveUnmatched(address, now);
+      match = this.#resolver.resolveUnmatched(key, now);
     }
     const isUnannounced = watched.lastNotifiedValue === null && match.store === null;
     let change: PresenceRecord | null = null;
@@ -189,7 +192,8 @@ export class SubscriptionIndex {
       this.#mergeEqual(watched, match);
     }
     // Subscriptions that cover everybody are notified once that a URI has ceased to exist.
-    if (isUnannounced || (match.store === null && match.value === NOT_FOUND)) {
+    const hasCeased = match.value === NOT_FOUND || match.value === INVALID_URI;
+    if (isUnannounced || (match.store === null && hasCeased)) {
       this.#unsubscribe(watched, this.#allSubscriptions, new Map());
     }
     return change;
@@ -198,18 +202,18 @@ export class SubscriptionIndex {
   /** Separates subscriptions that name the address from those that cover everybody. */
   #split(watched: WatchedUri): void {
     const { members } = watched.subscribers;
-    const { address, uri, lastNotifiedValue, lastNotifiedStatus } = watched;
+    const { key, uri, lastNotifiedValue, lastNotifiedStatus } = watched;
     this.#move(watched, this.#sets.get(members.filter((member) => !member.isAll)));
     const all = this.#sets.get(members.filter((member) => member.isAll));
-    const separate = this.#insert(uri, address, all, lastNotifiedValue, lastNotifiedStatus);
+    const separate = this.#insert(uri, key, all, lastNotifiedValue, lastNotifiedStatus);
     this.#sets.markDirty(watched);
     this.#sets.markDirty(separate);
   }
 
   /** Reunites sets of subscribers whose latest notifications are equal again. */
   #mergeEqual(watched: WatchedUri, match: Match): void {
-    const { uri, address } = watched;
-    for (let other = this.#spellings.get(address); other; other = other.next) {
+    const { uri, key } = watched;
+    for (let other = this.#spellings.get(key); other; other = other.next) {
       if (other === watched || other.uri !== uri || other.isDirty) continue;
       if (!isUpToDate(other, match)) continue;
       const members = [...watched.subscribers.members, ...other.subscribers.members];
@@ -219,23 +223,30 @@ export class SubscriptionIndex {
     }
   }
 
+  #markSpellings(key: string): void {
+    for (let watched = this.#spellings.get(key); watched; watched = watched.next) {
+      this.#sets.markDirty(watched);
+    }
+  }
+
   #insert(
     uri: string,
-    address: string,
+    key: string,
     subscribers: SubscriberSet,
     lastNotifiedValue: PresenceValue | null,
     lastNotifiedStatus: string | null,
   ): WatchedUri {
     const watched: WatchedUri = {
-      address,
+      key,
       uri,
       subscribers,
       lastNotifiedValue,
       lastNotifiedStatus,
       isDirty: false,
-      next: this.#spellings.get(address),
+      next: this.#spellings.get(key),
     };
-    this.#spellings.set(address, watched);
+    if (watched.next === undefined) this.#addAmbiguousKey(key);
+    this.#spellings.set(key, watched);
     this.#sets.attach(subscribers, watched);
     return watched;
   }
@@ -264,16 +275,34 @@ export class SubscriptionIndex {
   }
 
   #remove(watched: WatchedUri): void {
-    const { address, next } = watched;
+    const { key, next } = watched;
     this.#sets.detach(watched.subscribers, watched);
-    let previous = this.#spellings.get(address);
+    let previous = this.#spellings.get(key);
     if (previous === watched) {
-      if (next === undefined) this.#spellings.delete(address);
-      else this.#spellings.set(address, next);
+      if (next === undefined) this.#forgetKey(key);
+      else this.#spellings.set(key, next);
       return;
     }
     while (previous !== undefined && previous.next !== watched) previous = previous.next;
     if (previous !== undefined) previous.next = next;
+  }
+
+  #addAmbiguousKey(key: string): void {
+    for (const address of readingsOf(key)) {
+      if (address === key) return;
+      const keys = this.#ambiguousKeys.get(address);
+      if (keys === undefined) this.#ambiguousKeys.set(address, new Set([key]));
+      else keys.add(key);
+    }
+  }
+
+  #forgetKey(key: string): void {
+    this.#spellings.delete(key);
+    for (const address of readingsOf(key)) {
+      const keys = this.#ambiguousKeys.get(address);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#ambiguousKeys.delete(address);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
+import { isMember } from "./ids.js";
 import { findItemRanges, type ItemLimits } from "./item-ranges.js";
 import {
   isObject,
@@ -44,7 +45,9 @@ function noneLeftOut(): LeftOut {
 }
 
 /**
- * The people of one organization. Each call is one request, or two if a rejected token is replaced.
+ * The people of one organization, without persons of other organizations, whom a partner's
+ * administrator can find by e-mail. Each call is one request, or two if a rejected token is
+ * replaced.
  * Faults: `rateLimited` (429, 423; `retryAfterMs` if Webex sent it), `webexUnreachable`,
  * `webexError` (5xx, a response that cannot be read, or one in no form of Webex, of whatever
  * status), `unauthorized` (401 with a fresh token, too), `forbidden` (403), `refused` (400 and
@@ -53,6 +56,8 @@ function noneLeftOut(): LeftOut {
 export interface PeopleApi {
   listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage>;
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]>;
+  /** Returns null if the person is not one of the organization's persons any more. */
+  findById(id: string, signal: AbortSignal): Promise<PersonSnapshot | null>;
   me(signal: AbortSignal): Promise<Me>;
 }
 
@@ -70,20 +75,26 @@ export interface Me {
   readonly isFullAdmin: boolean;
 }
 
-export function createPeopleApi(rest: RestClient): PeopleApi {
+export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
   const limits = { ...PAGE_LIMITS, buffer: { bytes: new Uint8Array(0) } };
   return {
     async listPage(page, signal) {
       const target = page.kind === "first" ? `people?max=${page.max}` : page.url;
       const { response, url } = await rest.get(target, limits, signal);
       const leftOut = noneLeftOut();
-      const items = parseListedPersons(response, leftOut);
+      const items = parseListedPersons(response, orgId, leftOut);
       return { items, leftOut, next: nextLink(response.headers.link, url) };
     },
     async findByEmail(email, signal) {
       const body = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
       const items = requiredItems(body).slice(0, MAX_LOOKUP_ITEMS);
-      return items.flatMap((item) => decodePerson(item) ?? []);
+      return items.flatMap((item) => decodePerson(item, orgId) ?? []);
+    },
+    async findById(id, signal) {
+      const body = await rest.getObject(`people/${encodeURIComponent(id)}`, signal);
+      // Without an id, the answer is not a person, and proves nothing.
+      requiredString(body, "id");
+      return decodePerson(body, orgId);
     },
     me: async (signal) => decodeMe(await rest.getObject("people/me", signal)),
   };
@@ -116,12 +127,19 @@ function isFullAdminRole(id: string): boolean {
 }
 
 /**
- * Decodes a person. Returns null for a bot, a guest and anything without an id. Members that are
- * missing or have another type count as absent; what exceeds the limits is left out, and counted in
- * `leftOut`. Uses plain loops because a sweep decodes thousands of persons.
+/**
+ * Decodes a person. Returns null for a bot, a guest, a person who is not a member of the
+ * organization and anything without an id. Members that are missing or have another type count as
+ * absent; what exceeds the limits is left out, and counted in `leftOut`. Uses plain loops because a
+ * sweep decodes thousands of persons.
  */
-export function decodePerson(item: unknown, leftOut = noneLeftOut()): PersonSnapshot | null {
+export function decodePerson(
+  item: unknown,
+  orgId: string,
+  leftOut = noneLeftOut(),
+): PersonSnapshot | null {
   if (!isObject(item)) return null;
+  if (!isMember(optionalString(item, "orgId"), orgId)) return null;
   const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item;
   if (typeof id !== "string" || id === "") return null;
   if (typeof type === "string" && type !== "person") return null;
@@ -191,16 +209,17 @@ function sipAddressesOf(value: unknown): readonly string[] {
  */
 export function parseListedPersons(
   response: HttpResponse,
+  orgId: string,
   leftOut = noneLeftOut(),
 ): readonly ListedPerson[] {
   const { body } = response;
   const found = findItemRanges(body, ITEM_LIMITS);
-  if (found === null) return parseUnusualPage(response, leftOut);
+  if (found === null) return parseUnusualPage(response, orgId, leftOut);
   leftOut.items += found.leftOut;
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   return found.ranges.map(({ start, end }) => ({
     fingerprint: hashRange(view, start, end),
-    read: () => decodePerson(parseJson(body.subarray(start, end)), leftOut),
+    read: () => decodePerson(parseJson(body.subarray(start, end)), orgId, leftOut),
   }));
 }
 
@@ -213,7 +232,11 @@ const ITEM_LIMITS: ItemLimits = {
 };
 
 /** Parses the whole body, which also reports what is wrong with it. */
-function parseUnusualPage(response: HttpResponse, leftOut: LeftOut): readonly ListedPerson[] {
+function parseUnusualPage(
+  response: HttpResponse,
+  orgId: string,
+  leftOut: LeftOut,
+): readonly ListedPerson[] {
   if (response.body.length > SMALL_LIMITS.maxBytes) {
     throw malformedResponse("is not a list of people, or exceeds the limits for one", response);
   }
@@ -222,7 +245,7 @@ function parseUnusualPage(response: HttpResponse, leftOut: LeftOut): readonly Li
   leftOut.items += items.length - kept.length;
   return kept.map((item) => ({
     fingerprint: Number.NaN,
-    read: () => decodePerson(item, leftOut),
+    read: () => decodePerson(item, orgId, leftOut),
   }));
 }
 

@@ -106,7 +106,7 @@ export function createComponents(
       const rest = new RestClient({ apiUrl, version, http: network, clock }, tokens, budget);
       const poller = new OrganizationPoller({
         orgId,
-        people: createPeopleApi(rest),
+        people: createPeopleApi(rest, orgId),
         roster: presence.addOrganization(orgId),
         budget,
         clock,

@@ -115,6 +115,23 @@ describe("simulator: people and organizations", () => {
     expect((await get(`/people?id=${new Array(86).fill("x").join(",")}`)).status).to.equal(400);
   });
 
+  it("lets a partner's administrator find persons of other organizations by email, without status", async () => {
+    const [foreign] = webex.people(1);
+    const [own] = webex.people(0);
+    const path = (email = ""): string => `/people?email=${encodeURIComponent(email)}`;
+    const foreignPath = path(foreign!.emails[0]);
+    expect((await read(foreignPath)).items).to.deep.equal([]);
+    const partner = webex.issueGrant({ role: "partnerAdmin" }).accessToken;
+    const [found] = (await read(foreignPath, partner)).items;
+    expect(found).to.include({ id: foreign!.id, orgId: webex.organizations[1]!.id });
+    expect(found).not.to.have.any.keys("status", "lastActivity");
+    expect((await read(path(own!.emails[0]), partner)).items[0]).to.have.property("status");
+    const ownOnly = `${foreignPath}&orgId=${webex.organizations[0]!.id}`;
+    expect((await read(ownOnly, partner)).items).to.deep.equal([]);
+    const there = `${foreignPath}&orgId=${webex.organizations[1]!.id}`;
+    expect((await read(there, partner)).items[0]).to.have.property("status");
+  });
+
   it("returns no items for an unknown email, and 404 for an unknown id", async () => {
     expect(await read("/people?email=nobody@acme.example")).to.deep.equal({
       items: [],

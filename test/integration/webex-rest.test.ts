@@ -36,6 +36,7 @@ describe("PeopleApi over a real connection", () => {
         tokens,
         limiter,
       ),
+      "org",
     );
   }
 

@@ -33,6 +33,7 @@ export class FakeRoster implements PolledRoster {
   readonly applied: { sweep: number; ids: string[] }[] = [];
   readonly completed: number[] = [];
   readonly lookups: { address: string; found: number }[] = [];
+  readonly confirmed: { id: string; isGone: boolean }[] = [];
   unanswered: string[] = [];
   ages: WatchedAges = { watchedP50: null, watchedP95: null };
   fixedPersonCount: number | null = null;
@@ -78,9 +79,14 @@ export class FakeRoster implements PolledRoster {
   unansweredAddresses(max: number): readonly string[] {
     return this.unanswered.slice(0, max);
   }
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
+  applyLookup(address: string, persons: readonly PersonSnapshot[]): readonly string[] {
     this.lookups.push({ address, found: persons.length });
     this.unanswered = this.unanswered.filter((a) => a !== address);
+    const missing = [...this.known.values()].filter(({ emails }) => emails[0] === address);
+    return missing.map(({ id }) => id).filter((id) => !persons.some((found) => found.id === id));
+  }
+  applyPerson(id: string, found: PersonSnapshot | null): void {
+    this.confirmed.push({ id, isGone: found === null });
   }
   watch(address: string): void {
     this.unanswered.push(address);
@@ -115,6 +121,7 @@ export class FakePeopleApi implements PeopleApi {
     return { items: listedPersons(persons), next };
   };
   findPersons: (email: string) => readonly PersonSnapshot[] = () => [];
+  findPerson: (id: string) => PersonSnapshot | null = () => null;
   inFlight = 0;
   readonly #clock: FakeClock;
   readonly #budget: RequestBudget;
@@ -144,6 +151,10 @@ export class FakePeopleApi implements PeopleApi {
 
   findByEmail(email: string, signal: AbortSignal): Promise<readonly PersonSnapshot[]> {
     return this.#respond(`lookup ${email}`, signal, () => this.findPersons(email));
+  }
+
+  findById(id: string, signal: AbortSignal): Promise<PersonSnapshot | null> {
+    return this.#respond(`person ${id}`, signal, () => this.findPerson(id));
   }
 
   me(signal: AbortSignal): Promise<Me> {

@@ -9,6 +9,7 @@ import { createPeopleApi, type PeopleApi } from "../../src/webex/people.js";
 import { FakeClock } from "./clock-fake.js";
 import { ScriptedHttp, type ScriptedReply } from "./http-fake.js";
 
+export const ORG_ID = "ORG";
 export const API = "https://webexapis.com/v1";
 export const CLOCK = new FakeClock();
 export const never = new AbortController().signal;
@@ -51,5 +52,6 @@ export function peopleOver(
   replies: Replies,
   limiter: RequestLimiter = new LimiterFake(),
 ): PeopleApi {
-  return createPeopleApi(new RestClient(restOptions(replies), new TokenSourceFake(), limiter));
+  const rest = new RestClient(restOptions(replies), new TokenSourceFake(), limiter);
+  return createPeopleApi(rest, ORG_ID);
 }

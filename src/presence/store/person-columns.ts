@@ -1,4 +1,4 @@
-import { normalizeAddress } from "../address.js";
+import { normalizeOwnAddress } from "../address.js";
 import type { PersonSnapshot } from "../polled-roster.js";
 import { formatIsoTime } from "../record.js";
 import { INITIAL_CHANGE_RATE } from "../refresh-demand.js";
@@ -19,6 +19,8 @@ const CONTROL = /\p{Cc}/u;
 const BEYOND_LATIN_1 = /[\u0100-\uffff]/;
 
 const INITIAL_CAPACITY = 64;
+/** Beyond this length of a text, its addresses are worth a binary search. */
+const LONG_TEXT = 2_048;
 const MAX_INTERNED = 256;
 
 export interface PackedPerson {
@@ -37,7 +39,7 @@ export function toIdKey(id: string): string {
 
 export function packPerson(person: PersonSnapshot): PackedPerson {
   const uri = chooseListUri(person);
-  const first = normalizeAddress(uri);
+  const first = normalizeOwnAddress(uri);
   const addresses = collectAddresses(person, first);
   const name = person.displayName === null ? null : stripControls(person.displayName);
   const wideName = name !== null && BEYOND_LATIN_1.test(name) ? name : null;
@@ -171,6 +173,7 @@ export class PersonColumns {
 
   hasAddress(slot: number, address: string): boolean {
     const text = this.text[slot] ?? "";
+    if (text.length > LONG_TEXT) return searchAddress(text, address);
     for (let at = text.indexOf(address); at !== -1; at = text.indexOf(address, at + 1)) {
       const isMarked =
         text.charCodeAt(at - 1) === ADDRESS_MARK_CODE &&
@@ -216,10 +219,10 @@ function copyInto<A extends Float64Array | Uint32Array | Uint16Array | Uint8Arra
  */
 function chooseListUri(person: PersonSnapshot): string {
   const { userName, sipAddresses } = person;
-  if (userName !== null && normalizeAddress(userName) === userName) return userName;
+  if (userName !== null && normalizeOwnAddress(userName) === userName) return userName;
   const emails = person.emails.toSorted();
   const candidates = [...(userName === null ? [] : [userName]), ...emails, ...sipAddresses];
-  const address = candidates.find((candidate) => normalizeAddress(candidate) !== null);
+  const address = candidates.find((candidate) => normalizeOwnAddress(candidate) !== null);
   return stripControls(address ?? candidates[0] ?? "");
 }
 
@@ -227,11 +230,33 @@ function chooseListUri(person: PersonSnapshot): string {
 function collectAddresses(person: PersonSnapshot, first: string | null): readonly string[] {
   const rest: string[] = [];
   for (const text of [person.userName ?? "", ...person.emails, ...person.sipAddresses]) {
-    const address = text === first ? null : normalizeAddress(text);
-    if (address !== null && address !== first && !rest.includes(address)) rest.push(address);
+    const address = text === first ? null : normalizeOwnAddress(text);
+    if (address !== null && address !== first) rest.push(address);
   }
   rest.sort();
-  return first === null ? rest : [first, ...rest];
+  const distinct = rest.filter((address, index) => address !== rest[index - 1]);
+  return first === null ? distinct : [first, ...distinct];
+}
+
+/** Searches the addresses of a packed text, which are sorted except for the first. */
+function searchAddress(text: string, address: string): boolean {
+  const endOf = (start: number): number => text.indexOf(ADDRESS_MARK, start);
+  const firstStart = endOf(0) + 1;
+  const firstEnd = endOf(firstStart);
+  if (firstEnd === -1) return false;
+  if (text.slice(firstStart, firstEnd) === address) return true;
+  // Each address between the two positions begins at the lower one or later.
+  let low = firstEnd + 1;
+  let high = text.length;
+  while (low < high) {
+    const start = text.lastIndexOf(ADDRESS_MARK, ((low + high) >>> 1) - 1) + 1;
+    const end = endOf(start);
+    const candidate = text.slice(start, end);
+    if (candidate === address) return true;
+    if (candidate < address) low = end + 1;
+    else high = start;
+  }
+  return false;
 }
 
 function stripControls(text: string): string {

@@ -9,7 +9,7 @@ export class PersonIndex {
   readonly #ids: SlotIndex;
   readonly #addresses: SlotIndex;
   /** Addresses of several persons: their slots. The first is the one that is found. */
-  readonly #sharedAddresses = new Map<string, number[]>();
+  readonly #sharedAddresses = new Map<string, Set<number>>();
 
   constructor(columns: PersonColumns) {
     this.#columns = columns;
@@ -22,7 +22,8 @@ export class PersonIndex {
       forEach: (visit) =>
         columns.forEachSlot((slot) => {
           for (const address of columns.addressesOf(slot)) {
-            if ((this.#sharedAddresses.get(address)?.[0] ?? slot) === slot) visit(address, slot);
+            const owners = this.#sharedAddresses.get(address);
+            if (owners === undefined || firstOf(owners) === slot) visit(address, slot);
           }
         }),
     });
@@ -40,8 +41,10 @@ export class PersonIndex {
 
   /** Returns the slots of all persons who have the address. */
   ownersOf(address: string): readonly number[] {
+    const owners = this.#sharedAddresses.get(address);
+    if (owners !== undefined) return [...owners];
     const found = this.#addresses.find(address);
-    return this.#sharedAddresses.get(address) ?? (found === -1 ? [] : [found]);
+    return found === -1 ? [] : [found];
   }
 
   /**
@@ -66,12 +69,12 @@ export class PersonIndex {
   addAddress(address: string, slot: number): void {
     const owners = this.#sharedAddresses.get(address);
     if (owners !== undefined) {
-      owners.push(slot);
+      owners.add(slot);
       return;
     }
     const owner = this.#addresses.find(address);
     if (owner === -1) this.#addresses.insert(address, slot);
-    else this.#sharedAddresses.set(address, [owner, slot]);
+    else this.#sharedAddresses.set(address, new Set([owner, slot]));
   }
 
   removeAddress(address: string, slot: number): void {
@@ -80,10 +83,21 @@ export class PersonIndex {
       this.#addresses.remove(address, slot);
       return;
     }
-    const wasFirst = owners[0] === slot;
-    owners.splice(owners.indexOf(slot), 1);
-    if (wasFirst) this.#transfer(address, slot, owners[0] ?? slot);
-    if (owners.length === 1) this.#sharedAddresses.delete(address);
+    const wasFirst = firstOf(owners) === slot;
+    owners.delete(slot);
+    if (wasFirst) this.#transfer(address, slot, firstOf(owners));
+    if (owners.size === 1) this.#sharedAddresses.delete(address);
+  }
+
+  /** Makes this owner of the address the one that is found. Returns whether it was another. */
+  preferOwner(address: string, slot: number): boolean {
+    const owners = this.#sharedAddresses.get(address);
+    if (owners === undefined || firstOf(owners) === slot) return false;
+    this.#addresses.reserve(1);
+    this.#transfer(address, firstOf(owners), slot);
+    owners.delete(slot);
+    this.#sharedAddresses.set(address, new Set([slot, ...owners]));
+    return true;
   }
 
   /**
@@ -92,15 +106,13 @@ export class PersonIndex {
    */
   preferPresentOwners(): readonly string[] {
     const { missedSweeps } = this.#columns;
+    const missed = (slot: number): number => missedSweeps[slot] ?? 0;
     const moved: string[] = [];
-    this.#addresses.reserve(this.#sharedAddresses.size);
     for (const [address, owners] of this.#sharedAddresses) {
-      const previous = owners[0] ?? -1;
-      owners.sort((a, b) => (missedSweeps[a] ?? 0) - (missedSweeps[b] ?? 0));
-      const owner = owners[0] ?? -1;
-      if (owner === previous) continue;
-      this.#transfer(address, previous, owner);
-      moved.push(address);
+      const previous = firstOf(owners);
+      let best = previous;
+      for (const slot of owners) if (missed(slot) < missed(best)) best = slot;
+      if (best !== previous && this.preferOwner(address, best)) moved.push(address);
     }
     return moved;
   }
@@ -109,6 +121,12 @@ export class PersonIndex {
     this.#addresses.remove(address, from);
     this.#addresses.insert(address, to);
   }
+}
+
+/** Sets are in order of insertion. */
+function firstOf(owners: ReadonlySet<number>): number {
+  for (const slot of owners) return slot;
+  return -1;
 }
 
 // An entry of the hash table is 32 bits: the slot plus 2 in the low 22, and above them 10 bits of

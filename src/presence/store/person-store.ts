@@ -1,13 +1,15 @@
 import type { Clock } from "../../ports/clock.js";
-import { RecentAddresses } from "../address.js";
+import { readingsOf, RecentAddresses } from "../address.js";
 import type { ListedPerson, PageResult, PersonSnapshot } from "../polled-roster.js";
 import { mapWebexStatus } from "../record.js";
 import { updateChangeRate } from "../refresh-demand.js";
-import { packPerson, PersonColumns, type PackedPerson } from "./person-columns.js";
+import { packPerson, PersonColumns, toIdKey, type PackedPerson } from "./person-columns.js";
 import { PersonIndex } from "./person-index.js";
 
 /** Persons move between pages while they are read, so one sweep may miss somebody. */
 const MAX_MISSED_SWEEPS = 2;
+/** A lookup is about one address, which few persons share. */
+const MAX_UNCONFIRMED = 16;
 /** How long "not found" is a valid answer. */
 const NOT_FOUND_TTL_MS = 600_000;
 /** How long a query keeps a person or an address watched. */
@@ -51,6 +53,8 @@ export class PersonStore {
   readonly #index = new PersonIndex(this.#columns);
   /** By page: the slot of the first person, plus one; 0 if unknown. */
   readonly #firstOnPage: number[] = [];
+  /** By page: when it was fetched again outside a sweep, and shown to be the same page. */
+  readonly #refetchedAt: number[] = [];
   readonly #notFound = new RecentAddresses(NOT_FOUND_TTL_MS);
   #lastSweepAt = Number.NEGATIVE_INFINITY;
   #sweep = 0;
@@ -77,7 +81,7 @@ export class PersonStore {
     return this.#columns.slotLimit;
   }
 
-  /** Rises when a person is added or removed, or gets another name or other addresses. */
+  /** Rises when a person is added or removed, gets another name, or loses or gets an address. */
   get version(): number {
     return this.#version;
   }
@@ -91,45 +95,19 @@ export class PersonStore {
   }
 
   applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult {
-    const result = this.applyRefetchedPage(page, items);
+    const at = this.#currentTime();
+    const result = this.#applyItems(page, items, at);
     if (sweep === this.#sweep) this.#listedPersons += result.persons;
     return result;
   }
 
   applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
-    const at = { wall: this.clock.now(), elapsed: this.clock.elapsed() };
-    const columns = this.#columns;
-    let persons = 0;
-    let alreadyOnPage = 0;
-    let sharesStatus = false;
-    // The order and most items of the list stay the same, so an equal fingerprint identifies the
-    // expected person without decoding. A wrong prediction costs one decoding.
-    let previous = -1;
-    let expected = (this.#firstOnPage[page] ?? 0) - 1;
-    try {
-      for (const item of this.isClosed ? [] : items) {
-        let slot = columns.fingerprint[expected] === item.fingerprint ? expected : -1;
-        if (slot === -1) {
-          const person = item.read();
-          if (person === null) continue;
-          slot = this.#upsert(person, at);
-          columns.fingerprint[slot] = item.fingerprint;
-        } else {
-          this.#recordObservation(slot, this.statusOf(slot), at, false);
-        }
-        if (previous === -1) this.#firstOnPage[page] = slot + 1;
-        else columns.nextInList[previous] = slot + 1;
-        previous = slot;
-        expected = (columns.nextInList[slot] ?? 0) - 1;
-        persons += 1;
-        if (columns.page[slot] === page + 1) alreadyOnPage += 1;
-        columns.page[slot] = page + 1;
-        sharesStatus ||= columns.status[slot] !== null;
-      }
-    } finally {
-      this.#listener.updated(false);
-    }
-    return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#seenPersons };
+    const at = this.#currentTime();
+    const result = this.#applyItems(page, items, at);
+    // Another page than expected does not say who has left this one.
+    const isSamePage = result.persons > 0 && result.alreadyOnPage * 2 >= result.persons;
+    if (isSamePage) this.#refetchedAt[page] = at.elapsed;
+    return result;
   }
 
   completeSweep(sweep: number): void {
@@ -144,21 +122,45 @@ export class PersonStore {
       missedSweeps[slot] = missedCount;
       if (missedCount >= MAX_MISSED_SWEEPS) this.#remove(slot);
     });
-    for (const address of this.#index.preferPresentOwners()) this.#listener.addressChanged(address);
+    this.#reportMoved(this.#index.preferPresentOwners());
     const now = this.clock.elapsed();
     const hadAnswer = this.hasSweepAnswer(now);
     this.#lastSweepAt = now;
     this.#listener.updated(!hadAnswer);
   }
 
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): void {
-    if (this.isClosed) return;
-    const at = { wall: this.clock.now(), elapsed: this.clock.elapsed() };
-    for (const person of persons) this.#upsert(person, at);
-    if (this.findByAddress(address) === -1) {
-      this.#notFound.add(address, at.elapsed);
-      this.#listener.addressChanged(address);
+  applyLookup(address: string, persons: readonly PersonSnapshot[]): readonly string[] {
+    if (this.isClosed) return [];
+    const at = this.#currentTime();
+    const slots = new Set(persons.map((person) => this.#upsertOutsidePage(person, at)));
+    const owners = this.#index.ownersOf(address);
+    // Webex has just said whose address it is.
+    const owner = owners.find((slot) => slots.has(slot));
+    if (owner !== undefined && this.#index.preferOwner(address, owner)) {
+      this.#reportMoved([address]);
     }
+    const isListAddress = (slot: number): boolean => this.addressesOf(slot)[0] === address;
+    const unconfirmed = owners
+      .filter((slot) => !slots.has(slot) && isListAddress(slot))
+      .slice(0, MAX_UNCONFIRMED);
+    if (this.findByAddress(address) === -1) this.#recordNotFound([address], at);
+    this.#listener.updated(false);
+    return unconfirmed.map((slot) => this.idOf(slot));
+  }
+
+  applyPerson(id: string, person: PersonSnapshot | null): void {
+    if (this.isClosed) return;
+    const at = this.#currentTime();
+    const slot = this.#index.findById(id);
+    const previous = slot === -1 ? [] : this.addressesOf(slot);
+    // Somebody else in the answer means that the id has been merged into another person's.
+    const isGone = person === null || toIdKey(person.id) !== toIdKey(id);
+    if (slot !== -1 && isGone) this.#remove(slot);
+    if (person !== null) this.#upsertOutsidePage(person, at);
+    this.#recordNotFound(
+      previous.filter((address) => this.findByAddress(address) === -1),
+      at,
+    );
     this.#listener.updated(false);
   }
 
@@ -167,9 +169,12 @@ export class PersonStore {
     this.isClosed = true;
   }
 
-  /** Returns whether Webex's latest answer for an address that matches nobody is still valid. */
-  hasAnswerFor(address: string, now: number): boolean {
-    return this.hasSweepAnswer(now) || this.#notFound.has(address, now);
+  /**
+   * Returns whether Webex's latest answer for an address key that matches nobody is still valid.
+   */
+  hasAnswerFor(key: string, now: number): boolean {
+    if (this.hasSweepAnswer(now)) return true;
+    return readingsOf(key).every((address) => this.#notFound.has(address, now));
   }
 
   /** Returns whether a complete sweep answers for all addresses that match nobody. */
@@ -251,6 +256,13 @@ export class PersonStore {
     return this.#columns.page[slot] ?? 0;
   }
 
+  /** Whether Webex's list lacks the person where they were before. */
+  isMissing(slot: number): boolean {
+    if ((this.#columns.missedSweeps[slot] ?? 0) > 0) return true;
+    const refetchedAt = this.#refetchedAt[this.pageOf(slot) - 1] ?? Number.NEGATIVE_INFINITY;
+    return this.observedElapsedOf(slot) < refetchedAt;
+  }
+
   isStale(slot: number, now: number): boolean {
     return now - this.observedElapsedOf(slot) > this.staleAfterMs;
   }
@@ -288,6 +300,66 @@ export class PersonStore {
       else if (time >= from) this.#reportChange(slot);
     });
     return oldest;
+  }
+
+  #applyItems(page: number, items: readonly ListedPerson[], at: Timestamp): PageResult {
+    const columns = this.#columns;
+    let persons = 0;
+    let alreadyOnPage = 0;
+    let sharesStatus = false;
+    // The order and most items of the list stay the same, so an equal fingerprint identifies the
+    // expected person without decoding. A wrong prediction costs one decoding.
+    let previous = -1;
+    let expected = (this.#firstOnPage[page] ?? 0) - 1;
+    try {
+      for (const item of this.isClosed ? [] : items) {
+        let slot = columns.fingerprint[expected] === item.fingerprint ? expected : -1;
+        if (slot === -1) {
+          const person = item.read();
+          if (person === null) continue;
+          slot = this.#upsert(person, at);
+          columns.fingerprint[slot] = item.fingerprint;
+        } else {
+          this.#recordObservation(slot, this.statusOf(slot), at, false);
+        }
+        if (previous === -1) this.#firstOnPage[page] = slot + 1;
+        else columns.nextInList[previous] = slot + 1;
+        previous = slot;
+        expected = (columns.nextInList[slot] ?? 0) - 1;
+        persons += 1;
+        if (columns.page[slot] === page + 1) alreadyOnPage += 1;
+        columns.page[slot] = page + 1;
+        sharesStatus ||= columns.status[slot] !== null;
+      }
+    } finally {
+      this.#listener.updated(false);
+    }
+    return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#seenPersons };
+  }
+
+  #currentTime(): Timestamp {
+    return { wall: this.clock.now(), elapsed: this.clock.elapsed() };
+  }
+
+  /** Other persons are found by these addresses now. */
+  #reportMoved(addresses: readonly string[]): void {
+    if (addresses.length > 0) this.#version += 1;
+    for (const address of addresses) this.#listener.addressChanged(address);
+  }
+
+  #recordNotFound(addresses: readonly string[], at: Timestamp): void {
+    for (const address of addresses) {
+      this.#notFound.add(address, at.elapsed);
+      this.#listener.addressChanged(address);
+    }
+  }
+
+  /** Applies an answer that says nothing about pages. */
+  #upsertOutsidePage(person: PersonSnapshot, at: Timestamp): number {
+    const known = this.#index.findById(person.id);
+    // Somebody who exists but is no longer on the page is on a page that is not known.
+    if (known !== -1 && this.isMissing(known)) this.#columns.page[known] = 0;
+    return this.#upsert(person, at);
   }
 
   #upsert(person: PersonSnapshot, at: Timestamp): number {
@@ -332,8 +404,10 @@ export class PersonStore {
   #replaceText(slot: number, packed: PackedPerson): void {
     const uri = this.uriOf(slot);
     const previous = this.addressesOf(slot);
-    const added = packed.addresses.filter((address) => !previous.includes(address));
-    const removed = previous.filter((address) => !packed.addresses.includes(address));
+    const present = new Set(packed.addresses);
+    const known = new Set(previous);
+    const added = packed.addresses.filter((address) => !known.has(address));
+    const removed = previous.filter((address) => !present.has(address));
     this.#index.reserve(previous.length + added.length);
     for (const address of removed) this.#index.removeAddress(address, slot);
     for (const address of added) this.#index.addAddress(address, slot);

@@ -30,6 +30,59 @@ describe("lookup scheduler", () => {
     expect(observedAt(lookups, "b@example.com")).to.equal(0);
     expect(observedAt(lookups, "a@example.com")).to.equal(MINUTE_MS + 999);
   });
+
+  it("confirms a missing person by the address, and by id if nobody is found", async () => {
+    const clock = new FakeClock();
+    const lookups = new LookupScheduler(clock, new FakeRoster());
+    await clock.advance(5_000);
+    const ada = { id: "ADA", address: "ada@example.com", observedAt: 4_000 };
+    const bob = { ...ada, id: "BOB", address: "bob@example.com" };
+    const byAddress = { kind: "confirm", address: "ada@example.com" } as const;
+    expect(lookups.nextConfirmation([])).to.equal(null);
+    expect(lookups.nextConfirmation([ada, bob])).to.deep.equal(byAddress);
+    lookups.recordResult("ada@example.com", 0);
+    lookups.recordUnconfirmed(["ADA"]);
+    expect(lookups.nextConfirmation([])).to.deep.equal({ kind: "person", id: "ADA" });
+    lookups.recordConfirmation("ADA");
+    expect(lookups.nextConfirmation([ada])).to.equal(null);
+    expect(lookups.nextConfirmation([ada, bob])).to.deep.include({ address: bob.address });
+    lookups.recordResult("bob@example.com", 1);
+    expect(lookups.nextConfirmation([ada, bob])).to.equal(null);
+    await clock.advance(30_000);
+    const missingAgain = { ...ada, observedAt: 20_000 };
+    expect(lookups.nextConfirmation([missingAgain]), "known to be futile").to.deep.equal({
+      kind: "person",
+      id: "ADA",
+    });
+    expect(lookups.nextConfirmation([{ ...bob, address: null }])).to.deep.equal({
+      kind: "person",
+      id: "BOB",
+    });
+  });
+
+  it("pauses after a failed confirmation, and longer after a rejected id", async () => {
+    const clock = new FakeClock();
+    const lookups = new LookupScheduler(clock, new FakeRoster());
+    const ada = { id: "ADA", address: "ada@example.com", observedAt: 0 };
+    const next = (): string => {
+      lookups.unmatchedAddresses(1);
+      return lookups.nextConfirmation([ada])?.kind ?? "none";
+    };
+    lookups.recordFailure("ada@example.com");
+    expect(next()).to.equal("none");
+    await clock.advance(MINUTE_MS);
+    expect(next()).to.equal("confirm");
+    lookups.recordUnconfirmed(["ADA"]);
+    lookups.recordFailure("ADA");
+    expect(next()).to.equal("none");
+    await clock.advance(MINUTE_MS);
+    expect(next()).to.equal("person");
+    lookups.recordRejectedId("ADA");
+    await clock.advance(59 * MINUTE_MS);
+    expect(next()).to.equal("none");
+    await clock.advance(MINUTE_MS);
+    expect(next()).to.equal("confirm");
+  });
 });
 
 /** The observation time of a candidate that the roster knows from time 0. */

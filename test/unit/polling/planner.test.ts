@@ -30,6 +30,9 @@ const IDLE: PlannerInput = {
   unmatchedAddresses: [],
   unmatchedLookupsLastMinute: 0,
   isUnmatchedLookupTurn: true,
+  confirmation: null,
+  confirmationsLastMinute: 0,
+  isConfirmationTurn: true,
   pages: { count: 1, isComplete: true, isRefetchable: true, fetchedAt: [NOW - 5_000] },
   demand: NO_DEMAND,
   requestsSinceSweepPage: 0,
@@ -165,6 +168,61 @@ describe("planner without watched persons", () => {
       "delays a lookup until the budget allows it",
       { unmatchedAddresses, nextPossibleAt: NOW + 1_000 },
       waitUntil(NOW + 1_000),
+    ],
+  ]);
+});
+
+describe("planner with missing persons", () => {
+  const confirmation = { kind: "confirm", address: "a@y" } as const;
+  const unmatchedAddresses = ["x@y"];
+  itPlans(IDLE, [
+    ["asks for them between sweeps", { confirmation }, confirmation],
+    [
+      "asks for one after the other between sweeps",
+      { confirmation, isConfirmationTurn: false },
+      confirmation,
+    ],
+    ["asks for them between two pages", { confirmation, sweep: SWEEP }, confirmation],
+    [
+      "asks for only one between two pages",
+      { confirmation, sweep: SWEEP, isConfirmationTurn: false },
+      NEXT_PAGE,
+    ],
+    ["prefers them to unmatched addresses", { confirmation, unmatchedAddresses }, confirmation],
+    [
+      "takes turns with unmatched addresses during a sweep",
+      { confirmation, unmatchedAddresses, sweep: SWEEP, isConfirmationTurn: false },
+      lookup("x@y", true),
+    ],
+    [
+      "uses an eighth of the requests for them",
+      { confirmation, confirmationsLastMinute: 8 },
+      waitUntil(NOW + 17_000),
+    ],
+    [
+      "leaves the rest of the requests to others",
+      { confirmation, confirmationsLastMinute: 8, unmatchedAddresses },
+      lookup("x@y", true),
+    ],
+    [
+      "asks for one a minute with a tiny budget",
+      { confirmation, requestsPerMinute: 1 },
+      confirmation,
+    ],
+    ["prefers a due sweep", { confirmation, isSweepRequested: true }, FIRST_PAGE],
+    ["starts with a sweep after a refusal", { confirmation, previousSweep: null }, FIRST_PAGE],
+    [
+      "waits for the end of a backoff",
+      { confirmation, notBefore: NOW + 4_000 },
+      waitUntil(NOW + 4_000),
+    ],
+  ]);
+  itPlans(SWEEPING, [
+    ["prefers them to refetches", { confirmation, demand: demandOn({ 7: 1 }) }, confirmation],
+    [
+      "takes turns with refetches",
+      { confirmation, demand: demandOn({ 7: 1 }), isConfirmationTurn: false },
+      refetch(7),
     ],
   ]);
 });

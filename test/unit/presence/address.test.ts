@@ -1,7 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { normalizeAddress } from "../../../src/presence/address.js";
+import {
+  addressKey,
+  isInvalidUnlessMatched,
+  normalizeAddress,
+  normalizeOwnAddress,
+  readingsOf,
+} from "../../../src/presence/address.js";
 
 const SAME = "ada@example.com";
 
@@ -142,6 +148,79 @@ describe("normalizeAddress", () => {
           expect(normalizeAddress(angle ? ` <${uri}> ` : uri)).to.equal(`${local}@${host}`);
         },
       ),
+    );
+  });
+});
+
+describe("normalizeOwnAddress", () => {
+  const rows: [string, string | null][] = [
+    [" Ada@Example.COM ", SAME],
+    ["50%25off@example.com", "50%25off@example.com"],
+    ["50%off@example.com", "50%off@example.com"],
+    ["a%40b@example.com", "a%40b@example.com"],
+    ["ada%40example.com", null],
+    ["what?@example.com", "what?@example.com"],
+    ["?what@example.com", "?what@example.com"],
+    ["ada;ext=1@example.com", "ada;ext=1@example.com"],
+    ["#!$&'*+-/=^_`{|}~@example.com", "#!$&'*+-/=^_`{|}~@example.com"],
+    ["sip:Ada@example.com;transport=tls", SAME],
+    ["sip:%61da@example.com", SAME],
+    ["ada@example.com;transport=tls", SAME],
+    ["ada@example.com?subject=a@b", SAME],
+    ["ada@exam%70le.com", null],
+    ["ada@b@example.com", null],
+    ["", null],
+    [`${"a".repeat(1013)}@example.com`, null],
+  ];
+  for (const [text, address] of rows) {
+    it(`reads ${JSON.stringify(text.slice(0, 50))} as ${address?.slice(0, 50) ?? "nothing"}`, () =>
+      expect(normalizeOwnAddress(text)).to.equal(address));
+  }
+});
+
+describe("addressKey", () => {
+  const rows: [string, readonly string[], boolean][] = [
+    ["SIP:Ada@example.com;transport=tls", [SAME], false],
+    ["ada%40example.com", [SAME], false],
+    ["sip:50%25off@example.com", ["50%off@example.com"], false],
+    ["50%off@example.com", ["50%off@example.com"], false],
+    ["50%ff@example.com", ["50%ff@example.com"], false],
+    ["50%25off@example.com", ["50%25off@example.com", "50%off@example.com"], false],
+    ["%61da@example.com", ["%61da@example.com", SAME], false],
+    ["a%40b@example.com", ["a%40b@example.com"], true],
+    ["what?@example.com", ["what?@example.com"], true],
+    ["ada;ext=1@example.com", ["ada;ext=1@example.com"], true],
+    ["ada@exam%70le.com", [SAME], false],
+  ];
+  for (const [text, readings, isInvalid] of rows) {
+    it(`reads ${text} as ${readings.join(" or ")}${isInvalid ? ", if somebody has it" : ""}`, () => {
+      const key = addressKey(text) ?? "";
+      expect(readingsOf(key)).to.deep.equal(readings);
+      expect(isInvalidUnlessMatched(key)).to.equal(isInvalid);
+    });
+  }
+
+  for (const text of ["sip:a%40b@example.com", "sip:50%off@example.com", "tel:1", ";a@b", "a@b@c"])
+    it(`rejects ${text}`, () => expect(addressKey(text)).to.equal(null));
+
+  it("agrees with normalizeAddress about every URI with a scheme", () => {
+    const pieces = fc.constantFrom("a", "B", "@", "%41", "%", "%40", "%25", ";", "?", "@x.y");
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 8 }), (parts) => {
+        const uri = `sip:${parts.join("")}`;
+        expect(addressKey(uri)).to.equal(normalizeAddress(uri));
+      }),
+    );
+  });
+
+  it("includes the own address of everybody who has the text as an address", () => {
+    const pieces = fc.constantFrom("a", "B", "@", "%41", "%", "%40", "%25", ";", "?", "@x.y", "+");
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 8 }), (parts) => {
+        const own = normalizeOwnAddress(parts.join(""));
+        if (own !== null) expect(readingsOf(addressKey(parts.join("")) ?? "")[0]).to.equal(own);
+      }),
+      { numRuns: 1_000 },
     );
   });
 });

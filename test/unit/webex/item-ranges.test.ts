@@ -130,25 +130,23 @@ describe("findItemRanges", () => {
 });
 
 describe("listed persons", () => {
+  const listedPersons = (page: ReturnType<typeof response>) => parseListedPersons(page, "org");
+
   it("identify a change of a single byte by their fingerprints", () => {
     const page = (name: string) =>
-      parseListedPersons(response(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
+      listedPersons(response(`{"items":[{"id":"1","displayName":"${name}"}]}`))[0]!;
     const numbers = new Set<number>();
     for (let i = 0; i < 20_000; i += 1) numbers.add(page(`Ann ${i}`).fingerprint);
     expect(numbers.size).to.equal(20_000);
     for (const number of numbers)
       if (!Number.isSafeInteger(number) || number < 0) expect.fail(String(number));
     expect(page("Ann").fingerprint).to.equal(page("Ann").fingerprint);
-    const elsewhere = parseListedPersons(
-      response(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`),
-    )[1]!;
+    const elsewhere = listedPersons(response(`{"items":[{}, {"id":"1","displayName":"Ann"}]}`))[1]!;
     expect(elsewhere.fingerprint).to.equal(page("Ann").fingerprint);
   });
 
   it("are decoded without fingerprints if their ranges cannot be found", () => {
-    const items = parseListedPersons(
-      response('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'),
-    );
+    const items = listedPersons(response('{"items":[{"id":"1"},null,{"id":"2","type":"bot"}]}'));
     expect(items.map((item) => item.read()?.id ?? null)).to.deep.equal(["1", null, null]);
     expect(items.map((item) => item.fingerprint)).to.deep.equal([
       Number.NaN,
@@ -158,7 +156,7 @@ describe("listed persons", () => {
   });
 
   it("cause a webexError when read if they are not JSON", async () => {
-    const [good, broken] = parseListedPersons(response('{"items":[{"id":"1"},{"id":tru}]}'));
+    const [good, broken] = listedPersons(response('{"items":[{"id":"1"},{"id":tru}]}'));
     expect(good?.read()?.id).to.equal("1");
     expect((await faultOf(Promise.resolve().then(() => broken?.read()))).code).to.equal(
       "webexError",

@@ -24,6 +24,7 @@ const REQUESTS: Record<string, (http: ScriptedHttp) => Promise<unknown>> = {
     return page.items.map((item) => item.read());
   },
   "people by e-mail": (http) => peopleOver(http).findByEmail("a@x.example", never),
+  "a person": (http) => peopleOver(http).findById("1", never),
   "people/me": (http) => identity(http).me(TOKEN, never),
   organizations: (http) => identity(http).organizations(TOKEN, never),
   "an organization": (http) => identity(http).organizationName(TOKEN, "O", never),

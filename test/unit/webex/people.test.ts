@@ -75,7 +75,7 @@ describe("PeopleApi", () => {
       emails: ["a@b.example", null, 4],
       sipAddresses: [null, "x", { value: 5 }, { value: "s@b.example" }],
     };
-    expect([{ id: "1" }, malformed, mixed].map((item) => decodePerson(item))).to.deep.equal([
+    expect([{ id: "1" }, malformed, mixed].map((item) => decodePerson(item, "org"))).to.deep.equal([
       { id: "1", ...nothing },
       { id: "2", ...nothing },
       { id: "3", ...nothing, emails: ["a@b.example"], sipAddresses: ["s@b.example"] },
@@ -149,6 +149,47 @@ describe("PeopleApi", () => {
     expect(await people.findByEmail("a+b&c=d@corp.example", never)).to.have.length(1);
     expect(http.requests[0]?.url).to.equal(`${API}/people?email=a%2Bb%26c%3Dd%40corp.example`);
     expect(await people.findByEmail("nobody@corp.example", never)).to.deep.equal([]);
+  });
+
+  it("leaves out persons of other organizations, whatever brought them", async () => {
+    const foreign = { ...ANN, id: "F", orgId: "OTHER", status: undefined };
+    const unstated = { ...ANN, id: "U", orgId: undefined };
+    const items = [foreign, ANN, unstated];
+    expect(read(await firstPage([{ body: { items } }])).map((each) => each?.id ?? null)).to.eql([
+      null,
+      ANN.id,
+      "U",
+    ]);
+    const people = peopleOver([
+      { body: { items: [foreign] } },
+      { body: { items } },
+      { body: foreign },
+      { body: unstated },
+    ]);
+    expect(await people.findByEmail("ann@corp.example", never)).to.deep.equal([]);
+    const found = await people.findByEmail("ann@corp.example", never);
+    expect(found.map(({ id }) => id)).to.deep.equal([ANN.id, "U"]);
+    expect(await people.findById("F", never)).to.equal(null);
+    expect((await people.findById("U", never))?.id).to.equal("U");
+  });
+
+  it("keeps a deactivated person, whom Webex still lists", async () => {
+    const body = { ...ANN, loginEnabled: false };
+    expect(read(await firstPage([{ body: { items: [body] } }]))[0]?.id).to.equal(ANN.id);
+    expect((await peopleOver([{ body }]).findById(ANN.id, never))?.id).to.equal(ANN.id);
+  });
+
+  it("requests one person by the encoded id", async () => {
+    const http = new ScriptedHttp([
+      { body: ANN },
+      { status: 404, body: { message: "Not found.", trackingId: "T" } },
+      { body: {} },
+    ]);
+    const people = peopleOver(http);
+    expect((await people.findById("a/b=", never))?.displayName).to.equal("Ann Smith");
+    expect(http.requests[0]?.url).to.equal(`${API}/people/a%2Fb%3D`);
+    expect((await faultOf(people.findById("1", never))).code).to.equal("notFound");
+    expect((await faultOf(people.findById("1", never))).code).to.equal("webexError");
   });
 
   it("decodes people/me", async () => {

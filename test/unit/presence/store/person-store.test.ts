@@ -146,6 +146,168 @@ describe("PersonStore", () => {
     expect(store.idOf(store.findByAddress("desk@example.com"))).to.equal(person("new").id);
   });
 
+  it("finds the person whom a lookup names as the owner of an address", () => {
+    const store = createStore();
+    const email = { userName: null, emails: ["desk@example.com"] };
+    const owner = (): string => store.idOf(store.findByAddress("desk@example.com"));
+    sweepOf(store, [person("old", "active", email), person("x")]);
+    const { version } = store;
+    expect(store.applyLookup("desk@example.com", [person("new", "call", email)])).to.deep.equal([
+      person("old").id,
+    ]);
+    expect(owner()).to.equal(person("new").id);
+    expect(store.version).to.be.greaterThan(version);
+    // Webex may find both.
+    const both = [person("old", "active", email), person("new", "call", email)];
+    expect(store.applyLookup("desk@example.com", both)).to.deep.equal([]);
+    expect(owner()).to.equal(person("new").id);
+    sweepOf(store, [person("x"), person("new", "active", email)]);
+    expect(owner()).to.equal(person("new").id);
+    store.applyPerson(person("old").id, person("old"));
+    expect(owner()).to.equal(person("new").id);
+  });
+
+  it("finds whoever took over the address of a renamed person, in whatever order they come", () => {
+    const email = (text: string) => ({ userName: text, emails: [text] });
+    const before = person("ada", "active", email("boss@example.com"));
+    const renamed = person("ada", "active", email("ada@example.com"));
+    const heir = person("eve", "call", email("boss@example.com"));
+    for (const page of [
+      [renamed, heir],
+      [heir, renamed],
+    ]) {
+      const store = createStore();
+      sweepOf(store, [before]);
+      sweepOf(store, page);
+      const idOf = (address: string): string => store.idOf(store.findByAddress(address));
+      expect([idOf("boss@example.com"), idOf("ada@example.com")]).to.deep.equal([
+        heir.id,
+        renamed.id,
+      ]);
+      expect(store.uriOf(store.findByAddress("boss@example.com"))).to.equal("boss@example.com");
+    }
+  });
+
+  it("names the persons whom a lookup of their list address does not find", () => {
+    const store = createStore();
+    const sipAddresses = ["desk@example.com"];
+    sweepOf(store, [person("ada", "active", { sipAddresses }), person("bob")]);
+    const namesOf = (ids: readonly string[]): string[] =>
+      ids.map((id) => (id === person("ada").id ? "ada" : "bob"));
+    expect(namesOf(store.applyLookup("ada@example.com", []))).to.deep.equal(["ada"]);
+    expect(namesOf(store.applyLookup("ada@example.com", [person("bob")]))).to.deep.equal(["ada"]);
+    expect(store.applyLookup("ada@example.com", [person("ada")])).to.deep.equal([]);
+    expect(store.applyLookup("desk@example.com", [])).to.deep.equal([]);
+    expect(store.applyLookup("nobody@example.com", [])).to.deep.equal([]);
+  });
+
+  it("removes somebody who is gone at once, and has an answer for their addresses", () => {
+    const changed: string[] = [];
+    const store = new PersonStore("org-1", new FakeClock(), 180_000, {
+      ...ignoreAll,
+      addressChanged: (address) => changed.push(address),
+    });
+    const sipAddresses = ["desk@example.com"];
+    store.applyLookup("ada@example.com", [person("ada", "active", { sipAddresses })]);
+    store.applyLookup("bob@example.com", [person("bob", "active", { sipAddresses })]);
+    changed.length = 0;
+    store.applyPerson(person("ada").id, null);
+    expect(store.personCount).to.equal(1);
+    expect(changed).to.include.members(["ada@example.com", "desk@example.com"]);
+    expect(store.hasAnswerFor("ada@example.com", 0)).to.equal(true);
+    expect(store.idOf(store.findByAddress("desk@example.com"))).to.equal(person("bob").id);
+    store.applyPerson(person("ada").id, null);
+    store.applyPerson("nobody", null);
+    expect(store.personCount).to.equal(1);
+  });
+
+  it("moves a renamed person to the new address at once, and one who was merged into another", () => {
+    const store = createStore();
+    store.applyLookup("ada@example.com", [person("ada")]);
+    store.applyPerson(person("ada").id, person("ada", "call", { emails: [], userName: "l@x.y" }));
+    expect(store.findByAddress("ada@example.com")).to.equal(-1);
+    expect(store.hasAnswerFor("ada@example.com", 0)).to.equal(true);
+    expect(store.statusOf(store.findByAddress("l@x.y"))).to.equal("call");
+    const merged = person("bob", "meeting", { emails: ["bob@example.com", "l@x.y"] });
+    store.applyPerson(person("ada").id, merged);
+    expect(store.personCount).to.equal(1);
+    expect(store.idOf(store.findByAddress("l@x.y"))).to.equal(person("bob").id);
+  });
+
+  it("knows who is missing from the list, until an answer says where they are", async () => {
+    const clock = new FakeClock();
+    const store = new PersonStore("org-1", clock, 180_000, ignoreAll);
+    const everybody = ["ada", "bob", "eve", "joe"].map((name) => person(name));
+    const [ada, bob, eve, joe] = everybody as [
+      PersonSnapshot,
+      PersonSnapshot,
+      PersonSnapshot,
+      PersonSnapshot,
+    ];
+    const missing = (): string =>
+      everybody
+        .filter(({ emails }) => store.isMissing(store.findByAddress(emails[0]!)))
+        .map(({ displayName }) => displayName)
+        .join(" ");
+    const sweepPages = (...pages: PersonSnapshot[][]): void => {
+      const number = store.beginSweep();
+      pages.forEach((page, index) => store.applyPage(number, listedPersons(page), index));
+      store.completeSweep(number);
+    };
+    sweepPages([ada, bob, eve], [joe]);
+    expect(missing()).to.equal("");
+    await clock.advance(1_000);
+    store.applyRefetchedPage(0, listedPersons([ada, bob]));
+    expect(missing(), "a refetched page without one").to.equal("eve");
+    await clock.advance(1_000);
+    store.applyLookup("eve@example.com", [eve]);
+    expect(missing(), "a lookup").to.equal("");
+    await clock.advance(1_000);
+    store.applyRefetchedPage(0, listedPersons([ada, bob]));
+    expect(missing(), "a person who is on no known page").to.equal("");
+    store.applyRefetchedPage(0, listedPersons([joe]));
+    store.applyRefetchedPage(0, listedPersons([]));
+    expect(missing(), "another page than expected").to.equal("");
+    sweepPages([ada, bob], [eve]);
+    expect(missing(), "a sweep").to.equal("joe");
+    store.applyPerson(joe.id, joe);
+    expect(missing(), "an answer by id").to.equal("");
+  });
+
+  it("replaces thousands of addresses of a person in linear time", () => {
+    const store = createStore();
+    const other = new PersonStore("org-2", new FakeClock(), 180_000, ignoreAll);
+    const withAddresses = (from: number, count: number): PersonSnapshot =>
+      person("ada", "active", {
+        userName: null,
+        emails: Array.from({ length: count }, (_, index) => `a${from + index}@example.com`),
+      });
+    const COUNT = 10_000;
+    const start = process.cpuUsage();
+    for (const from of [0, COUNT / 2, COUNT]) {
+      for (const each of [store, other]) each.applyLookup("x", [withAddresses(from, COUNT)]);
+      for (let n = 0; n < 3 * COUNT; n += 10) {
+        const expected = n >= from && n < from + COUNT ? 0 : -1;
+        if (store.findByAddress(`a${n}@example.com`) !== expected) expect.fail(`${from} ${n}`);
+      }
+    }
+    expect(store.addressesOf(0).length).to.equal(COUNT);
+    expect(process.cpuUsage(start).user / 1e6).to.be.lessThan(3);
+  }).timeout(60_000);
+
+  it("removes thousands of persons with one address in linear time", () => {
+    const store = createStore();
+    const sipAddresses = ["desk@example.com"];
+    const everybody = Array.from({ length: 20_000 }, (_, number) =>
+      person(`shared${number}`, "active", { sipAddresses }),
+    );
+    sweepOf(store, everybody);
+    const start = process.cpuUsage();
+    for (const { id } of everybody.slice(1)) store.applyPerson(id, null);
+    expect(process.cpuUsage(start).user / 1e6).to.be.lessThan(3);
+    expect(store.idOf(store.findByAddress("desk@example.com"))).to.equal(everybody[0]!.id);
+  }).timeout(60_000);
+
   it("removes a person whom two consecutive complete sweeps missed", () => {
     const store = createStore();
     sweepOf(store, [person("ada"), person("bob")]);
