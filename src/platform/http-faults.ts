@@ -39,10 +39,11 @@ const TLS_MESSAGES: Readonly<Record<string, string>> = {
   CERT_UNTRUSTED: "its certificate is not trusted here",
   CERT_HAS_EXPIRED: "its certificate has expired, or this machine's clock is wrong",
   CERT_NOT_YET_VALID: "its certificate is not valid yet, or this machine's clock is wrong",
+  INVALID_PURPOSE: "a certificate of its chain may not be used for this purpose",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
 };
 const TLS_CODE =
-  /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
+  /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|ERROR_IN_C|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
 
 /**
  * Translates an error of the network stack. Of axios's errors only code and message of the root

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import type { LogLevel } from "../ports/logger.js";
 import { createAxiosHttp } from "./axios-http.js";
-import { readCertificates } from "./certificates.js";
+import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
 import { listenOnLoopback } from "./loopback-server.js";
@@ -33,7 +33,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     channel: new JsonRpcChannel(stdio.input, stdio.output),
     settingsFile: new DiskSettingsFile(options.settingsPath),
     readIniLine,
-    readCertificates,
+    readCertificates: createCertificateReader(),
     secretStore:
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,

@@ -58,8 +58,8 @@ export interface HttpRoute {
 export type HttpFactory = (route: HttpRoute) => Http;
 
 /**
- * The text of a PEM file whose certificates are all readable, or why it cannot be used: `reason`
- * continues the sentence "KEY=VALUE (line N) …".
+ * The certificates of a file, all readable and in PEM, and nothing else that the file holds; or why
+ * it cannot be used: `reason` continues the sentence "KEY=VALUE (line N) …".
  */
 export type CertificateFileResult =
   | { readonly ok: true; readonly pem: string }
