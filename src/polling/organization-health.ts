@@ -136,6 +136,13 @@ export class OrganizationHealth {
     this.checkPendingFailure();
   }
 
+  /** The request in flight has had no byte of a response for a while; a response clears this. */
+  recordSilence(fault: Fault): void {
+    const { message, hint } = fault;
+    const reason = `${message} Presence becomes stale until it responds.`;
+    this.#raise("webexUnreachable", { reason, ...(hint !== undefined && { hint }) });
+  }
+
   /** Delays the next request, longer after each failure. */
   backOff(maxDelayMs?: number): void {
     this.#notBefore = this.#clock.monotonic() + this.#backoff.nextDelay(undefined, maxDelayMs);

@@ -123,7 +123,7 @@ interface FormRequest {
 
 /** The status decides the fault; the body only refines it. */
 export function createOAuthApi(
-  { http, clock, version, apiUrl }: RestOptions,
+  { http, clock, version, apiUrl, onSilence }: RestOptions,
   endpoints = webexEndpoints(apiUrl),
 ): OAuthApi {
   async function send(
@@ -142,6 +142,7 @@ export function createOAuthApi(
       },
       body: encodeForm(fields),
       ...SMALL_LIMITS,
+      ...(onSilence !== undefined && { onSilence }),
       isIrreplaceable,
       signal,
     });
