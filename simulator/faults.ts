@@ -2,7 +2,18 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
 const PAGE_KINDS = ["foreignLink", "linkLoop", "emptyPage", "oversizePage"] as const;
-const KINDS = ["status", "reset", "truncate", "hang", "redirect", ...PAGE_KINDS] as const;
+const KINDS = [
+  "status",
+  "reset",
+  "truncate",
+  "stall",
+  "hang",
+  "redirect",
+  "unknownCoding",
+  "truncatedGzip",
+  "gzipBomb",
+  ...PAGE_KINDS,
+] as const;
 
 /** An error that the simulator produces on purpose. */
 export interface FaultRule {
@@ -10,8 +21,12 @@ export interface FaultRule {
    * - `status`: responds with `status` and `body`
    * - `reset`: resets the connection without a response
    * - `truncate`: sends half of the body, then closes the connection
+   * - `stall`: sends half of the body and keeps the connection open
    * - `hang`: does not respond
    * - `redirect`: redirects to `to`, by default a second origin of the simulator
+   * - `unknownCoding`: names a content coding that nobody asks for
+   * - `truncatedGzip`: a complete response whose gzip data ends in the middle
+   * - `gzipBomb`: gzip data that inflates to `bytes` of padding before the end of the body
    * - `foreignLink`: the page's next link points to another origin
    * - `linkLoop`: the page's next link points to the first page, always with the same URL
    * - `emptyPage`: a page without items, whose next link points to the page that was requested

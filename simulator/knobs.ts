@@ -40,7 +40,10 @@ export const KNOBS = {
     0,
     "Additional delay per person on a page, in milliseconds (live, a page of 1,000 takes seconds)",
   ),
-  gzip: flag(false, "Compress responses for clients that accept gzip"),
+  compression: choice(
+    ["gzip", "br", "none"],
+    "Content coding of responses over 1,000 bytes, for clients that accept it",
+  ),
   maxPageSize: number(1000, "Largest page; a larger `max` is silently reduced to it"),
   linkForm: choice(
     ["quoted", "unquoted", "several"],
