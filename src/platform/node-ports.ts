@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import type { LogLevel } from "../ports/logger.js";
+import type { Logger, LogLevel } from "../ports/logger.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
@@ -24,11 +24,13 @@ export interface PortOptions {
 
 /** Creates the worker's adapters for Node. Nothing heavy is loaded before its first use. */
 export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimStdio>) {
+  const log = new WinstonLog(options.logDirectory, options.logLevel ?? "info");
+  warnOfDisabledVerification(log);
   return {
     clock: systemClock,
     random: systemRandom,
     crypto: systemCrypto,
-    log: new WinstonLog(options.logDirectory, options.logLevel ?? "info"),
+    log,
     process: nodeProcess,
     channel: new JsonRpcChannel(stdio.input, stdio.output),
     settingsFile: new DiskSettingsFile(options.settingsPath),
@@ -43,4 +45,11 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     readAsset,
     version,
   };
+}
+
+function warnOfDisabledVerification(log: Logger): void {
+  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return;
+  log.warn(
+    "The environment sets NODE_TLS_REJECT_UNAUTHORIZED=0. The worker ignores that and verifies the certificates of Webex and of proxies. To trust the root certificate of a firewall or proxy that inspects TLS, name it in WebexPresence.CaFile.",
+  );
 }
