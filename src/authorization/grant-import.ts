@@ -151,7 +151,7 @@ function throwGrantFault(error: unknown): never {
     case "webexError":
       throw new Fault(
         "webexUnreachable",
-        "Webex cannot verify the authorization at the moment, so it was not stored.",
+        `Webex cannot verify the authorization at the moment, so it was not stored. ${fault.message}`,
         {
           ...causeDetails(fault),
           ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -177,7 +177,8 @@ function throwGrantFault(error: unknown): never {
 }
 
 export function grantRefused(hint: string, cause?: Fault): Fault {
-  return new Fault("grantRefused", "Webex refused the grant, so it was not stored.", {
+  const message = "Webex refused the grant, so it was not stored.";
+  return new Fault("grantRefused", cause === undefined ? message : `${message} ${cause.message}`, {
     ...(cause !== undefined && causeDetails(cause)),
     hint,
     data: { hint },

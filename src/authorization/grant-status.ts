@@ -43,6 +43,12 @@ export class GrantRefusals {
     if (this.#refusals.delete(orgId)) this.events.emit("refusalChanged", orgId);
   }
 
+  /** Ends the pause after the refusal, but not the refusal: only Webex does, by its next answer. */
+  endPause(orgId: string): void {
+    const refusal = this.#refusals.get(orgId);
+    if (refusal !== undefined) this.#refusals.set(orgId, { ...refusal, refusedAt: -Infinity });
+  }
+
   /** Returns the refusal that applies to this grant with this client, or null. */
   find(grant: Grant, client: OAuthClient | null): GrantRefusal | null {
     const refusal = this.#refusals.get(grant.orgId);

@@ -1,4 +1,4 @@
-import { asFault, Fault } from "../faults/fault.js";
+import { asFault, Fault, faultFields } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock, Random } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -117,6 +117,12 @@ export class OrganizationTokenSource implements TokenSource {
     this.#schedule.retryFailed();
   }
 
+  /** Sends the next refresh to Webex, even if Webex refused the last one just now. */
+  retryRefused(): void {
+    this.#sameTokenUntil = -Infinity;
+    this.#options.refusals.endPause(this.#options.orgId);
+  }
+
   /** Throws if the settings or the keychain do not allow the use of the grant. */
   #currentGrants(): CurrentGrants {
     const { grantStore, settings, oauth, orgId } = this.#options;
@@ -167,12 +173,12 @@ export class OrganizationTokenSource implements TokenSource {
       const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
       this.#schedule.recordSuccess(secret.equals(due.accessToken));
     } catch (error) {
-      const { code, status, trackingId, retryAfterMs = 0 } = asFault(error);
-      this.#schedule.recordFailure(retryAfterMs);
-      if (code === "cancelled") return;
+      const fault = asFault(error);
+      this.#schedule.recordFailure(fault.retryAfterMs ?? 0);
+      if (fault.code === "cancelled") return;
       this.#options.logger.warn(
         "The access token could not be renewed in advance. The current one is used while Webex accepts it.",
-        { orgId: this.#options.orgId, code, status, trackingId },
+        { orgId: this.#options.orgId, ...faultFields(fault) },
       );
     }
   }
@@ -231,8 +237,7 @@ export class OrganizationTokenSource implements TokenSource {
     if (cause.code !== "grantRefused") return cause;
     const { logger, refusals, clock, orgId } = this.#options;
     const fault = refreshRefused(orgId, cause);
-    const { message, status, trackingId } = fault;
-    logger.warn(message, { orgId, status, trackingId });
+    logger.warn(fault.message, { orgId, ...faultFields(cause) });
     refusals.record({ grant, client, fault, refusedAt: clock.monotonic() });
     return fault;
   }

@@ -63,6 +63,7 @@ function createHarness() {
   supervisor.start();
   return {
     clock,
+    log,
     supervisor,
     service,
     begin,
@@ -91,6 +92,27 @@ function createPendingHarness() {
 }
 
 describe("flow supervisor", () => {
+  it("reports and logs a cause that changes, but not the same one again", async () => {
+    const { clock, log, supervisor, failures } = createHarness();
+    const unreachable = (message: string): Fault => new Fault("webexUnreachable", message);
+    failures.push(
+      unreachable("The name could not be resolved."),
+      unreachable("The name could not be resolved."),
+      unreachable("The certificate has expired."),
+    );
+    let changes = 0;
+    supervisor.events.on("outcomeChanged", () => (changes += 1));
+    supervisor.setDesired({ kind: "open", method: "device" });
+    await clock.advance(25_000);
+    expect(supervisor.fault?.message).to.equal("The certificate has expired.");
+    expect(changes).to.equal(2);
+    expect(log.records.map(({ fields }) => fields.reason)).to.deep.equal([
+      "The name could not be resolved.",
+      "The certificate has expired.",
+    ]);
+    await supervisor.stop();
+  });
+
   it("opens the desired flow, and starts it again when it expires", async () => {
     const { clock, supervisor, end, methods } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });

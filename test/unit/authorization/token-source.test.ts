@@ -191,6 +191,52 @@ describe("token source", () => {
     expect(changed).to.deep.equal([orgA, orgA]);
   });
 
+  it("retries a refused grant at once on request, and only Webex ends the refusal", async () => {
+    const tokens = await start();
+    const changed: string[] = [];
+    harness.oauth.outcomes.push(grantRefusedFault());
+    await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted));
+    harness.refusals.events.on("refusalChanged", (orgId) => changed.push(orgId));
+    tokens.retryRefused();
+    harness.oauth.outcomes.push(grantRefusedFault());
+    await faultOf(tokens.getToken(neverAborted));
+    await faultOf(tokens.getToken(neverAborted));
+    expect(harness.oauth.refreshedWith).to.have.length(2);
+    expect(changed).to.deep.equal([]);
+    tokens.retryRefused();
+    harness.oauth.outcomes.push(tokenResponseOf("2"));
+    expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
+    expect(changed).to.deep.equal([orgA]);
+  });
+
+  it("refreshes at once on request after Webex returned the token that it rejects", async () => {
+    const tokens = await start();
+    const rejected = new Secret("SECRET-access-1");
+    harness.oauth.outcomes.push(tokenResponseOf("1"));
+    await tokens.replace(rejected, neverAborted);
+    expect((await faultOf(tokens.replace(rejected, neverAborted))).code).to.equal("unauthorized");
+    tokens.retryRefused();
+    harness.oauth.outcomes.push(tokenResponseOf("2"));
+    expect((await tokens.replace(rejected, neverAborted)).reveal()).to.equal("SECRET-access-2");
+  });
+
+  it("logs why a token cannot be renewed, in words", async () => {
+    const tokens = await start();
+    const fault = new Fault("webexUnreachable", "The proxy refused the connection.", {
+      hint: "Check the proxy.",
+    });
+    await tokens.getToken(neverAborted);
+    await harness.clock.advance(14 * DAY - HOUR / 2);
+    harness.oauth.outcomes.push(fault);
+    await tokens.getToken(neverAborted);
+    await settle();
+    expect(harness.logger.records.at(-1)?.fields).to.deep.include({
+      code: "webexUnreachable",
+      reason: "The proxy refused the connection.",
+      hint: "Check the proxy.",
+    });
+  });
+
   it("retries a refused grant at once after a new authorization or with a new client secret", async () => {
     const tokens = await start();
     await harness.grantStore.start();
