@@ -164,9 +164,7 @@ export class OrganizationHealth {
 
   /** The request in flight has had no byte of a response for a while; a response clears this. */
   recordSilence(fault: Fault): void {
-    const { message, hint } = fault;
-    const reason = `${message} Presence becomes stale until it responds.`;
-    this.#raise("webexUnreachable", { reason, ...(hint !== undefined && { hint }) });
+    this.#raise("webexUnreachable", failureDetail(fault));
   }
 
   /** Delays the next request, longer after each failure. */

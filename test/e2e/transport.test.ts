@@ -42,7 +42,9 @@ describe("e2e: what stands between the worker and Webex", function () {
     harness.webex.fail({ kind: "hang", path: "/v1/people" });
     await harness.writeSettings(1);
     const problem = await waitForProblem("webexUnreachable", 15_000);
-    expect(problem.message).to.match(/^127\.0\.0\.1:\d+ has not responded for 10 s\. /);
+    expect(problem.message).to.match(
+      / 127\.0\.0\.1:\d+ has not responded for 10 s\. Its presence becomes stale/,
+    );
     expect(problem.hint).to.include("firewall");
     const requests = harness.webex.requestsSince(hanging, { path: "/v1/people" });
     expect(requests.map(({ status }) => status)).to.deep.equal([null]);

@@ -280,10 +280,7 @@ describe("polling when Webex fails", () => {
     expect(poller.problems).to.deep.equal([
       {
         code: "webexUnreachable",
-        detail: {
-          reason: "webex has not responded. Presence becomes stale until it responds.",
-          hint,
-        },
+        detail: { cause: "webex has not responded.", hint },
       },
     ]);
     expect(people.inFlight).to.equal(1);
