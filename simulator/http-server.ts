@@ -174,29 +174,27 @@ export class SimulatorServer {
     body: Buffer,
     padding: number,
   ): Promise<{ readonly name: string; readonly body: Buffer } | null> {
-    switch (fault?.kind) {
-      case "unknownCoding":
-        return { name: "compress", body };
-      case "truncatedGzip": {
-        const whole = await compress.gzip(body);
-        return { name: "gzip", body: whole.subarray(0, Math.floor(whole.length / 2)) };
-      }
-      case "gzipBomb":
-        return { name: "gzip", body: await gzipBomb(body, fault.bytes ?? DEFAULT_BOMB_BYTES) };
+    if (fault?.kind === "unknownCoding") return { name: "compress", body };
+    if (fault?.kind === "truncatedGzip") {
+      const whole = await compress.gzip(body);
+      return { name: "gzip", body: whole.subarray(0, Math.floor(whole.length / 2)) };
     }
+    if (fault?.kind === "gzipBomb")
+      return { name: "gzip", body: await gzipBomb(body, fault.bytes ?? DEFAULT_BOMB_BYTES) };
     const name = context.knobs.compression;
-    const accepted = (request.headers["accept-encoding"] ?? "").toString().split(/[,;\s]+/);
+    const { "accept-encoding": acceptEncoding = "" } = request.headers;
+    const accepted = acceptEncoding.split(/[,;\s]+/);
     const isCompressible = padding === 0 && body.length > MIN_COMPRESSED_BYTES;
     if (name === "none" || !isCompressible || !accepted.includes(name)) return null;
     return { name, body: await compress[name](body) };
   }
 }
 
-/** The fastest levels, so that compression does not dominate what a bench measures. */
 const compress = {
-  gzip: (body: Buffer): Promise<Buffer> => promisify(gzip)(body, { level: 1 }),
+  gzip: (body: Buffer): Promise<Buffer> => promisify(gzip)(body),
+  /** Brotli's default is for files that are compressed once. */
   br: (body: Buffer): Promise<Buffer> =>
-    promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
+    promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
 };
 
 async function gzipBomb(body: Buffer, paddingBytes: number): Promise<Buffer> {

@@ -164,7 +164,7 @@ function createDecoder({ headers }: IncomingMessage, chunkSize: number): Transfo
 class UndecodableBody extends Error {
   toFault({ headers }: IncomingMessage, target: string): Fault {
     const { server, via } = headers;
-    const sender = [server, via === undefined ? undefined : `via ${via.toString()}`]
+    const sender = [server, via === undefined ? undefined : `via ${via}`]
       .filter((text) => text !== undefined)
       .map((text) =>
         text
