@@ -168,7 +168,7 @@ export class SimulatorServer {
     response.end(body);
   }
 
-  /** Returns the body as the client accepts it, or as a fault demands; null if it stays as it is. */
+  /** Returns the body as the client accepts it or a fault demands; null to leave it as it is. */
   async #encode(
     { context, fault, request }: Exchange,
     body: Buffer,

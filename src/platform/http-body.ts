@@ -47,8 +47,9 @@ interface BodyOptions extends Pick<HttpRequest, "maxBytes" | "buffer"> {
 
 /**
  * Reads and decodes the body of a response. Rejects with the stream's error, with the signal's
- * reason, or with a `Fault` `webexError` if the body is too long, or is not compressed as requested.
- * An error response is worth more than its body: it is read as empty if it cannot be decoded.
+ * reason, or with a `Fault` `webexError` if the body is too long, or is not compressed as
+ * requested. An error response is worth more than its body: that is read as empty if it cannot be
+ * decoded.
  */
 export async function readBody(
   response: IncomingMessage,
@@ -167,8 +168,7 @@ class UndecodableBody extends Error {
     const sender = [server, via === undefined ? undefined : `via ${via}`]
       .filter((text) => text !== undefined)
       .map((text) =>
-        text
-          .toString()
+        String(text)
           .replace(/[^\x20-\x7e]/g, "?")
           .slice(0, 80),
       );

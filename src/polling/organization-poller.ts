@@ -154,7 +154,7 @@ export class OrganizationPoller {
     this.#restartRequest();
   }
 
-  /** The server has been silent for a while. Concerns polling only while it waits for a response. */
+  /** The server has been silent for a while. Ignored while polling does not wait for a response. */
   reportSilence(fault: Fault): void {
     if (this.#request === null || this.#request.signal.aborted) return;
     this.#health.recordSilence(fault);

@@ -105,7 +105,7 @@ describe("AxiosHttp with additional certificates", () => {
       const [host = "", port] = target.split(":");
       const upstream = connect(Number(port), host).on("error", () => undefined);
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
-      socket.pipe(upstream).pipe(socket);
+      socket.pipe(upstream).pipe(socket.on("error", () => undefined));
     });
     const url = server.url("/");
     const routes = [
