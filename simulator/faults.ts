@@ -12,6 +12,9 @@ export const FAULT_KINDS = [
   "hang",
   "hangInBody",
   "redirect",
+  "unknownCoding",
+  "truncatedGzip",
+  "gzipBomb",
   ...PAGE_KINDS,
 ] as const;
 
@@ -25,6 +28,9 @@ export interface FaultRule {
    * - `hang`: does not respond
    * - `hangInBody`: sends half of the body, then nothing more
    * - `redirect`: redirects to `to`, by default a second origin of the simulator
+   * - `unknownCoding`: names a content coding that nobody asks for
+   * - `truncatedGzip`: a complete response whose gzip data ends in the middle
+   * - `gzipBomb`: gzip data that inflates to `bytes` of padding before the end of the body
    * - `foreignLink`: the page's next link points to another origin
    * - `linkLoop`: the page's next link points to the first page, always with the same URL
    * - `emptyPage`: a page without items, whose next link points to the page that was requested

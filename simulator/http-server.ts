@@ -8,8 +8,10 @@ import {
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { brotliCompress, constants, createGzip, gzip } from "node:zlib";
 import {
   bearerToken,
   Exchange,
@@ -21,8 +23,8 @@ import { gatewayResponse } from "./gateway-responses.js";
 import { OAuthRoutes } from "./oauth-routes.js";
 import { handlePeopleRequest } from "./people-routes.js";
 
-const compress = promisify(gzip);
 const MIN_COMPRESSED_BYTES = 1000;
+const DEFAULT_BOMB_BYTES = 80 * 1024 * 1024;
 const PADDING = Buffer.alloc(1024 * 1024, " ");
 const GATEWAY_PAGE =
   "<html><head><title>Bad gateway</title></head><body><center><h1>The upstream is not well</h1></center></body></html>";
@@ -143,13 +145,13 @@ export class SimulatorServer {
     for (const [name, value] of Object.entries(reply.headers ?? {})) {
       response.setHeader(name, value);
     }
-    let body = Buffer.from(reply.body ?? "");
+    let body: Buffer = Buffer.from(reply.body ?? "");
     const padding = reply.padding ?? 0;
-    const acceptsGzip = /\bgzip\b/.test(exchange.request.headers["accept-encoding"] ?? "");
-    const isCompressible = padding === 0 && body.length > MIN_COMPRESSED_BYTES;
-    if (this.#context.knobs.gzip && acceptsGzip && isCompressible) {
-      body = Buffer.from(await compress(body, { level: 1 }));
-      response.setHeader("content-encoding", "gzip");
+    const coding = await this.#encode(exchange, body, padding);
+    if (coding !== null) {
+      body = coding.body;
+      response.setHeader("content-encoding", coding.name);
+      response.setHeader("vary", "accept-encoding");
     }
     response.writeHead(reply.status, { "content-length": body.length + padding });
     const faultKind = exchange.fault?.kind;
@@ -167,6 +169,44 @@ export class SimulatorServer {
     }
     response.end(body);
   }
+
+  /** Returns the body as the client accepts it or a fault demands; null to leave it as it is. */
+  async #encode(
+    { context, fault, request }: Exchange,
+    body: Buffer,
+    padding: number,
+  ): Promise<{ readonly name: string; readonly body: Buffer } | null> {
+    if (fault?.kind === "unknownCoding") return { name: "compress", body };
+    if (fault?.kind === "truncatedGzip") {
+      const whole = await compress.gzip(body);
+      return { name: "gzip", body: whole.subarray(0, Math.floor(whole.length / 2)) };
+    }
+    if (fault?.kind === "gzipBomb")
+      return { name: "gzip", body: await gzipBomb(body, fault.bytes ?? DEFAULT_BOMB_BYTES) };
+    const name = context.knobs.compression;
+    const { "accept-encoding": acceptEncoding = "" } = request.headers;
+    const accepted = acceptEncoding.split(/[,;\s]+/);
+    const isCompressible = padding === 0 && body.length > MIN_COMPRESSED_BYTES;
+    if (name === "none" || !isCompressible || !accepted.includes(name)) return null;
+    return { name, body: await compress[name](body) };
+  }
+}
+
+const compress = {
+  gzip: (body: Buffer): Promise<Buffer> => promisify(gzip)(body),
+  /** Brotli's default is for files that are compressed once. */
+  br: (body: Buffer): Promise<Buffer> =>
+    promisify(brotliCompress)(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
+};
+
+async function gzipBomb(body: Buffer, paddingBytes: number): Promise<Buffer> {
+  function* content(): Generator<Buffer> {
+    yield body.subarray(0, -1);
+    for (let rest = paddingBytes; rest > 0; rest -= PADDING.length)
+      yield PADDING.subarray(0, Math.min(rest, PADDING.length));
+    yield body.subarray(-1);
+  }
+  return buffer(Readable.from(content()).pipe(createGzip({ level: 1 })));
 }
 
 /** Webex echoes the `TrackingID` that a client such as Cisco's SDKs sends, or creates one. */

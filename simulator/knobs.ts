@@ -43,7 +43,10 @@ export const KNOBS = {
     0,
     "Additional delay per person in a response, in milliseconds: pages take longer the larger they are",
   ),
-  gzip: flag(false, "Compress responses for clients that accept gzip"),
+  compression: choice(
+    ["gzip", "br", "none"],
+    "Content coding of responses over 1,000 bytes, for clients that accept it",
+  ),
   maxPageSize: number(1000, "Largest page; a larger `max` is silently reduced to it"),
   linkForm: choice(
     ["quoted", "unquoted", "several"],

@@ -1,6 +1,9 @@
 // Sweeps a whole organization with one of several clients. Answers each message of the parent with
 // the cost of one sweep.
+import { subscribe } from "node:diagnostics_channel";
 import { Agent, get } from "node:http";
+import type { Socket } from "node:net";
+import { gunzipSync } from "node:zlib";
 
 import { Secret } from "../../src/faults/secret.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
@@ -29,7 +32,10 @@ const sweepers = {
     Promise.resolve(productSweeper(apiUrl, getToken, "known")),
   productAtFirst: (apiUrl: string, getToken: string) =>
     Promise.resolve(productSweeper(apiUrl, getToken, "unknown")),
-  raw: (apiUrl: string, getToken: string) => Promise.resolve(rawSweeper(apiUrl, getToken)),
+  rawGzip: (apiUrl: string, getToken: string) =>
+    Promise.resolve(rawSweeper(apiUrl, getToken, "gzip")),
+  raw: (apiUrl: string, getToken: string) =>
+    Promise.resolve(rawSweeper(apiUrl, getToken, "identity")),
   axios: axiosSweeper,
   ciscoSdk: (apiUrl: string, getToken: string): Promise<Sweeper> =>
     ciscoSdkSweeper(apiUrl, getToken, PAGE_SIZE),
@@ -71,10 +77,17 @@ function productSweeper(
   };
 }
 
-/** The floor: Node's own request and one `JSON.parse` per page, without using the result. */
-function rawSweeper(apiUrl: string, getToken: string): Sweeper {
+/**
+ * The floor: Node's own request and one `JSON.parse` per page, without using the result. With gzip,
+ * each page is inflated at once, which costs the least.
+ */
+function rawSweeper(apiUrl: string, getToken: string, coding: "gzip" | "identity"): Sweeper {
   const agent = new Agent({ keepAlive: true });
-  const headers = { authorization: `Bearer ${getToken}`, accept: "application/json" };
+  const headers = {
+    authorization: `Bearer ${getToken}`,
+    accept: "application/json",
+    "accept-encoding": coding,
+  };
   return async () => {
     let items = 0;
     for (let url: string | null = `${apiUrl}/people?max=${PAGE_SIZE}`; url !== null;) {
@@ -97,9 +110,10 @@ function rawPage(
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
       response.on("end", () => {
-        const { items } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
-          items: unknown[];
-        };
+        const body = Buffer.concat(chunks);
+        const isCompressed = response.headers["content-encoding"] === "gzip";
+        const text = (isCompressed ? gunzipSync(body) : body).toString("utf8");
+        const { items } = JSON.parse(text) as { items: unknown[] };
         resolve({ items: items.length, next: nextLink(response.headers.link) });
       });
     }).on("error", reject);
@@ -130,9 +144,25 @@ function nextLink(link: string | string[] | undefined): string | null {
 export interface SweepCost {
   readonly persons: number;
   readonly cpuMs: number;
+  /** Received by all sockets of the process. */
+  readonly wireBytes: number;
   /** Resident memory after the sweep, in 10^6 bytes. */
   readonly residentMb: number;
 }
+
+/** Counted here, because only the sockets see what libraries decompress. */
+const sockets = new Set<Socket>();
+let closedBytes = 0;
+subscribe("net.client.socket", (message) => {
+  const { socket } = message as { socket: Socket };
+  sockets.add(socket);
+  socket.once("close", () => {
+    sockets.delete(socket);
+    closedBytes += socket.bytesRead;
+  });
+});
+const receivedBytes = (): number =>
+  [...sockets].reduce((sum, { bytesRead }) => sum + bytesRead, closedBytes);
 
 const [name = "", apiUrl = "", token = ""] = process.argv.slice(2);
 const sweeper = await sweepers[name as SweeperName](apiUrl, token);
@@ -141,8 +171,11 @@ process.on("disconnect", () => process.exit(0));
 process.send?.("ready");
 
 async function sweepOnce(): Promise<SweepCost> {
+  const bytesBefore = receivedBytes();
   const cpu = process.cpuUsage();
   const persons = await sweeper();
   const { user, system } = process.cpuUsage(cpu);
-  return { persons, cpuMs: (user + system) / 1_000, residentMb: process.memoryUsage.rss() / 1e6 };
+  const wireBytes = receivedBytes() - bytesBefore;
+  const residentMb = process.memoryUsage.rss() / 1e6;
+  return { persons, cpuMs: (user + system) / 1_000, wireBytes, residentMb };
 }

@@ -1,7 +1,7 @@
 import { GrantStore } from "../authorization/grant-store.js";
 import { Emitter } from "../faults/emitter.js";
 import { createAxiosHttp } from "../platform/axios-http.js";
-import { readCertificates } from "../platform/certificates.js";
+import { createCertificateReader } from "../platform/certificates.js";
 import { readIniLine } from "../platform/ini-line.js";
 import { listenOnLoopback } from "../platform/loopback-server.js";
 import { nodeProcess, readAsset, version } from "../platform/node-process.js";
@@ -124,7 +124,7 @@ function readSettingsOnce(path: string): Promise<SettingsState> {
     file: new DiskSettingsFile(path),
     clock: shortTimeoutClock,
     readIniLine,
-    readCertificates,
+    readCertificates: createCertificateReader(),
     logger: silentLogger,
   });
   return new Promise((resolve) => {

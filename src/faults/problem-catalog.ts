@@ -70,7 +70,7 @@ export interface ProblemDetail {
   /** How many lines of the settings file are not listed one by one. */
   readonly lines?: number;
   /** Which root certificates are trusted while `CaFile` is invalid. */
-  readonly trusted?: "defaultRoots" | "previousFile";
+  readonly trusted?: "defaultRoots" | "previousFile" | "previousContent";
 }
 
 export interface ProblemText {
@@ -228,7 +228,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     hint: "Save it as a text file (UTF-8, UTF-16 with a byte order mark, or Windows-1252) that the worker's account can read.",
   }),
   settingsInvalid: (d) => ({
-    message: `${d.key ?? "A setting"}=${d.value ?? ""} (line ${d.line ?? "?"}) ${d.reason ?? "is invalid"}; it stays ${d.current ?? "as it was"}.${TRUSTED[d.trusted ?? "any"]}`,
+    message: `${d.key ?? "A setting"}=${d.value ?? ""} (line ${d.line ?? "?"}) ${d.reason ?? "is invalid"}${d.trusted === "previousContent" ? "" : `; it stays ${d.current ?? "as it was"}`}.${TRUSTED[d.trusted ?? "any"]}`,
     hint: "Correct the line in the settings file.",
   }),
   settingsUnknown: (d) => {
@@ -310,6 +310,7 @@ const TRUSTED = {
   any: "",
   defaultRoots: " Only the default root certificates are trusted.",
   previousFile: " Its certificates remain trusted.",
+  previousContent: " The certificates that the file held before remain trusted.",
 };
 
 type KeychainHints = Record<"windows" | "macos" | "linux", (account: string) => string>;

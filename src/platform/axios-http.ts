@@ -5,12 +5,16 @@ import type { AxiosInstance } from "axios";
 import { asFault, Fault } from "../faults/fault.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import type { AgentPool } from "./http-agents.js";
-import { deadlineFault, loadHttpLibrary, networkFault, proxyFault } from "./http-faults.js";
+import { acceptedCodings, readBody } from "./http-body.js";
+import {
+  deadlineFault,
+  loadHttpLibrary,
+  networkFault,
+  proxyFault,
+  silenceFault,
+} from "./http-faults.js";
 import type { RequestContext } from "./http-faults.js";
 import { lazyHttp, lazyHttps } from "./lazy-modules.js";
-
-/** A reusable buffer that has grown larger is released, because few bodies need that size. */
-const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
 /** `Http` on axios, with persistent connections. Nothing is loaded before the first `send`. */
 export const createAxiosHttp: HttpFactory = (route) => new AxiosHttp(route);
@@ -34,20 +38,17 @@ class AxiosHttp implements Http {
   async send(request: HttpRequest): Promise<HttpResponse> {
     if (this.#isClosed || request.signal.aborted) throw cancelledFault();
     const controller = new AbortController();
-    const { signal } = controller;
+    const exchange = new Exchange(request, controller.signal);
     const cancel = (): void => controller.abort(cancelledFault());
-    const deadline = setTimeout(
-      () => controller.abort(deadlineFault(hostOf(request.url), request.timeoutMs)),
-      request.timeoutMs,
-    );
+    const stopTimers = exchange.startTimers((fault) => controller.abort(fault));
     request.signal.addEventListener("abort", cancel, { once: true });
     this.#inFlight.add(cancel);
     try {
-      return await this.#exchange(request, signal);
+      return await exchange.run(await this.#openTransport());
     } catch (error) {
-      throw asFault(signal.aborted ? signal.reason : error);
+      throw asFault(controller.signal.aborted ? controller.signal.reason : error);
     } finally {
-      clearTimeout(deadline);
+      stopTimers();
       request.signal.removeEventListener("abort", cancel);
       this.#inFlight.delete(cancel);
     }
@@ -61,20 +62,6 @@ class AxiosHttp implements Http {
       () => undefined,
     );
     this.#transport = null;
-  }
-
-  async #exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
-    const transport = await this.#openTransport();
-    signal.throwIfAborted();
-    const attempt = new Attempt(transport, request, signal);
-    try {
-      return await attempt.run();
-    } catch (error) {
-      // RFC 9110 9.2.2: an idempotent request may be repeated where an idle connection was closed.
-      if (!attempt.metStaleConnection || request.method !== "GET") throw error;
-      transport.pool.closeIdle();
-      return await new Attempt(transport, request, signal).run();
-    }
   }
 
   #openTransport(): Promise<Transport> {
@@ -105,6 +92,78 @@ async function openTransport(route: HttpRoute): Promise<Transport> {
   return { axios: instance, pool: new AgentPool(route) };
 }
 
+/** A request with its time limits, and the second attempt if the first met a dead connection. */
+class Exchange {
+  readonly #request: HttpRequest;
+  readonly #signal: AbortSignal;
+  #attempt: Attempt | null = null;
+  #restartSilence: () => void = () => undefined;
+
+  constructor(request: HttpRequest, signal: AbortSignal) {
+    this.#request = request;
+    this.#signal = signal;
+  }
+
+  /** Returns what stops the timers. */
+  startTimers(onTimeout: (fault: Fault) => void): () => void {
+    const { timeoutMs, silenceTimeoutMs, onSilence } = this.#request;
+    const deadline = setTimeout(
+      () => onTimeout(deadlineFault(this.#context, timeoutMs)),
+      timeoutMs,
+    );
+    if (silenceTimeoutMs === undefined) return () => clearTimeout(deadline);
+    let isReported = false;
+    const silence = setTimeout(() => {
+      if (isReported) {
+        onTimeout(silenceFault(this.#context, silenceTimeoutMs));
+        return;
+      }
+      isReported = true;
+      silence.refresh();
+      onSilence?.(silenceFault(this.#context, silenceTimeoutMs / 2));
+    }, silenceTimeoutMs / 2);
+    this.#restartSilence = () => {
+      isReported = false;
+      silence.refresh();
+    };
+    return () => {
+      clearTimeout(deadline);
+      clearTimeout(silence);
+      this.#restartSilence = () => undefined;
+    };
+  }
+
+  async run(transport: Transport): Promise<HttpResponse> {
+    this.#signal.throwIfAborted();
+    const attempt = this.#startAttempt(transport);
+    try {
+      return await attempt.run();
+    } catch (error) {
+      // The idle connections may be dead, too: the next attempt opens a new one.
+      if (attempt.metStaleConnection || this.#hasTimedOut) transport.pool.closeIdle();
+      // RFC 9110 9.2.2: an idempotent request may be repeated where an idle connection was closed.
+      if (!attempt.metStaleConnection || this.#request.method !== "GET") throw error;
+      return await this.#startAttempt(transport).run();
+    }
+  }
+
+  get #hasTimedOut(): boolean {
+    const { aborted, reason } = this.#signal as { aborted: boolean; reason: unknown };
+    return aborted && reason instanceof Fault && reason.data.reason === "timeout";
+  }
+
+  get #context(): RequestContext {
+    const notStarted = { proxy: null, isProxyReached: false, responseStarted: false };
+    return this.#attempt ?? { target: hostOf(this.#request.url), ...notStarted };
+  }
+
+  #startAttempt(transport: Transport): Attempt {
+    const onBytes = (): void => this.#restartSilence();
+    this.#attempt = new Attempt(transport, this.#request, this.#signal, onBytes);
+    return this.#attempt;
+  }
+}
+
 /** One attempt at sending a request, and what axios's errors do not say about it. */
 class Attempt implements RequestContext {
   readonly target: string;
@@ -116,14 +175,21 @@ class Attempt implements RequestContext {
   readonly #transport: Transport;
   readonly #request: HttpRequest;
   readonly #signal: AbortSignal;
+  readonly #onBytes: () => void;
   /** The status of a proxy that refused to open the tunnel. */
   #tunnelStatus: number | null = null;
   #clientRequest: ClientRequest | null = null;
 
-  constructor(transport: Transport, request: HttpRequest, signal: AbortSignal) {
+  constructor(
+    transport: Transport,
+    request: HttpRequest,
+    signal: AbortSignal,
+    onBytes: () => void,
+  ) {
     this.#transport = transport;
     this.#request = request;
     this.#signal = signal;
+    this.#onBytes = onBytes;
     this.target = hostOf(request.url);
   }
 
@@ -136,7 +202,7 @@ class Attempt implements RequestContext {
       const { status, data: response } = await this.#transport.axios.request<IncomingMessage>({
         method,
         url,
-        headers: { ...this.#request.headers, "Accept-Encoding": "identity" },
+        headers: { ...this.#request.headers, "Accept-Encoding": acceptedCodings() },
         data,
         httpAgent: agents.http,
         httpsAgent: agents.https,
@@ -144,7 +210,14 @@ class Attempt implements RequestContext {
         signal: this.#signal,
       });
       // A proxy's refusal is read too, or its connection would never be free again.
-      const body = await readBody(response, this.#request);
+      const { maxBytes, buffer } = this.#request;
+      const body = await readBody(response, {
+        target: this.target,
+        maxBytes,
+        ...(buffer !== undefined && { buffer }),
+        signal: this.#signal,
+        onBytes: this.#onBytes,
+      });
       if (this.proxy !== null && status === 407) this.#tunnelStatus ??= 407;
       if (this.#tunnelStatus !== null) throw proxyFault(this.#tunnelStatus, this);
       const headers: Record<string, string> = {};
@@ -177,6 +250,7 @@ class Attempt implements RequestContext {
     });
     request.once("response", (response: IncomingMessage) => {
       this.responseStarted = true;
+      this.#onBytes();
       // The body is read later: until then, an error without a listener would end the process.
       response.on("error", () => undefined);
     });
@@ -188,52 +262,6 @@ class Attempt implements RequestContext {
     this.#clientRequest = request;
     return request;
   };
-}
-
-/** Rejects with the stream's error, or with a `Fault` `webexError` above `maxBytes`. */
-function readBody(
-  response: IncomingMessage,
-  { maxBytes, buffer = { bytes: new Uint8Array(0) } }: HttpRequest,
-): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    let { bytes } = buffer;
-    let length = 0;
-    const reserve = (needed: number): void => {
-      if (needed <= bytes.length) return;
-      const grown = new Uint8Array(Math.max(needed, bytes.length * 2));
-      grown.set(bytes.subarray(0, length));
-      bytes = grown;
-    };
-    const contentLength = Number(response.headers["content-length"]);
-    if (contentLength <= maxBytes) reserve(contentLength);
-    const onData = (chunk: Buffer): void => {
-      const needed = length + chunk.length;
-      if (needed > maxBytes) {
-        const text = `A response of Webex exceeds the limit of ${maxBytes} bytes.`;
-        fail(new Fault("webexError", text));
-        return;
-      }
-      reserve(needed);
-      bytes.set(chunk, length);
-      length = needed;
-    };
-    // Nothing is written to the buffer after that: the next request may use it.
-    const fail = (error: Error): void => {
-      response.off("data", onData);
-      response.destroy();
-      reject(error);
-    };
-    response.on("data", onData);
-    response.once("end", () => {
-      buffer.bytes = bytes.length <= MAX_KEPT_BYTES ? bytes : new Uint8Array(0);
-      resolve(bytes.subarray(0, length));
-    });
-    response.once("error", fail);
-    // A connection may end in the middle without an error; after "end" this changes nothing.
-    response.once("close", () =>
-      fail(Object.assign(new Error("The connection ended."), { code: "ECONNRESET" })),
-    );
-  });
 }
 
 function cancelledFault(): Fault {

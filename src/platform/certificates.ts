@@ -15,41 +15,91 @@ const CHOOSE_ANOTHER_FILE =
 const EXPORT_AS_PEM =
   "Export each certificate as Base-64 encoded X.509 (PEM: -----BEGIN CERTIFICATE-----), unchanged, into the file.";
 
-/** A certificate as OpenSSL accepts it; without an END line, the BEGIN line alone. */
+/** From BEGIN to the next END; without an END, the BEGIN alone. */
 const BLOCK =
-  /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(?:(?:(?!-----BEGIN )[^])*?-----END \1-----)?/g;
+  /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(?:((?:(?!-----BEGIN )[^])*?)-----END \1-----)?/g;
+const LABEL = /-----BEGIN ([A-Z0-9 ]{1,40})-----/g;
 
-/** Parses each certificate: OpenSSL silently skips an unreadable one and all after it. */
-export const readCertificates: ReadCertificates = (path) =>
-  withTimeout(read(path), READ_TIMEOUT_MS, invalid("names a file on a disk that does not respond"));
+interface ParsedFile {
+  readonly bytes: Buffer;
+  readonly result: CertificateFileResult;
+}
 
-async function read(path: string): Promise<CertificateFileResult> {
-  let pem: string;
-  try {
-    const stats = await stat(path);
-    if (!stats.isFile()) return invalid("does not name a file");
-    if (stats.size > MAX_BYTES) return invalid(`names a file of more than ${MAX_BYTES} bytes`);
-    pem = await readFile(path, "utf8");
-  } catch (error) {
-    return invalid(`names a file that ${describeReadError((error as NodeJS.ErrnoException).code)}`);
+/**
+ * Returns a reader that parses each certificate and returns exactly the ones that it has parsed, in
+ * the form that TLS reads: OpenSSL silently skips an unreadable certificate and all after it, and
+ * one whose BEGIN is not at the start of a line. A file that has not changed is not parsed again.
+ */
+export function createCertificateReader(): ReadCertificates {
+  let parsed: ParsedFile | null = null;
+  async function read(path: string): Promise<CertificateFileResult> {
+    let bytes: Buffer;
+    try {
+      const stats = await stat(path);
+      if (!stats.isFile()) return invalid("does not name a file");
+      if (stats.size > MAX_BYTES) return invalid(`names a file of more than ${MAX_BYTES} bytes`);
+      bytes = await readFile(path);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return invalid(`names a file that ${describeReadError(code)}`);
+    }
+    if (parsed?.bytes.equals(bytes) !== true) parsed = { bytes, result: parseFile(bytes) };
+    return parsed.result;
   }
-  const blocks = [...pem.matchAll(BLOCK)];
-  if (blocks.length === 0) return invalid("names a file without a PEM certificate", EXPORT_AS_PEM);
-  for (const [index, block] of blocks.entries()) {
-    if (isCertificate(block[0])) continue;
-    const line = pem.slice(0, block.index).split(/\r\n|\n|\r/).length;
+  const timeout = invalid("names a file on a disk that does not respond");
+  // A disk that does not respond holds a thread of Node's pool: never more than one for a file.
+  const pending = new Map<string, Promise<CertificateFileResult>>();
+  return (path) => {
+    const reading = pending.get(path) ?? read(path).finally(() => pending.delete(path));
+    pending.set(path, reading);
+    return withTimeout(reading, READ_TIMEOUT_MS, timeout);
+  };
+}
+
+function parseFile(bytes: Buffer): CertificateFileResult {
+  const text = decode(bytes);
+  const blocks = [...text.matchAll(BLOCK)];
+  if (blocks.length === 0) return invalid(describeWithoutBlocks(bytes, text), EXPORT_AS_PEM);
+  const certificates: string[] = [];
+  for (const [index, [, label = "", content = ""]] of blocks.entries()) {
+    const certificate = toPem(label, content);
+    if (isCertificate(certificate)) {
+      certificates.push(certificate);
+      continue;
+    }
+    const line = text.slice(0, blocks[index]?.index).split(/\r\n|\n|\r/).length;
     const position = `certificate ${index + 1} (at line ${line} of the file)`;
     return invalid(`names a file whose ${position} cannot be read`, EXPORT_AS_PEM);
   }
-  return { ok: true, pem };
+  return { ok: true, pem: certificates.join("") };
 }
 
-function isCertificate(block: string): boolean {
+/** UTF-8, or UTF-16 with a byte order mark, which PowerShell's `>` writes. */
+function decode(bytes: Buffer): string {
+  const mark = bytes.subarray(0, 2).toString("hex");
+  const encoding = mark === "fffe" ? "utf-16le" : mark === "feff" ? "utf-16be" : "utf-8";
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+/** The label is kept, because a TRUSTED CERTIFICATE also holds what it is trusted for. */
+function toPem(label: string, content: string): string {
+  const lines = content.replace(/\s+/g, "").match(/.{1,64}/g) ?? [];
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
+}
+
+function isCertificate(certificate: string | Buffer): boolean {
   try {
-    return new (lazyCrypto().X509Certificate)(block).raw.length > 0;
+    return new (lazyCrypto().X509Certificate)(certificate).raw.length > 0;
   } catch {
     return false;
   }
+}
+
+function describeWithoutBlocks(bytes: Buffer, text: string): string {
+  if (isCertificate(bytes)) return "names a certificate in binary form (DER), not PEM";
+  const labels = [...new Set([...text.matchAll(LABEL)].map(([, label]) => label))].slice(0, 3);
+  const content = labels.length === 0 ? "" : ` (it holds ${labels.join(" and ")})`;
+  return `names a file without a PEM certificate${content}`;
 }
 
 function describeReadError(code = "unknown error"): string {

@@ -56,7 +56,8 @@ export class AgentPool {
     const known = this.#byProxy.get(key);
     if (known !== undefined) return known;
     this.#context ??= createTrustedContext(this.#route.extraCertificates);
-    const options = { ...POOL, secureContext: this.#context };
+    // Stated, because Node would otherwise follow NODE_TLS_REJECT_UNAUTHORIZED.
+    const options = { ...POOL, secureContext: this.#context, rejectUnauthorized: true };
     const created =
       proxy === null
         ? { http: new HttpAgent(POOL), https: new HttpsAgent(options), proxy: null }

@@ -39,10 +39,11 @@ const TLS_MESSAGES: Readonly<Record<string, string>> = {
   CERT_UNTRUSTED: "its certificate is not trusted here",
   CERT_HAS_EXPIRED: "its certificate has expired, or this machine's clock is wrong",
   CERT_NOT_YET_VALID: "its certificate is not valid yet, or this machine's clock is wrong",
+  INVALID_PURPOSE: "a certificate of its chain may not be used for this purpose",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
 };
 const TLS_CODE =
-  /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
+  /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|ERROR_IN_C|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
 
 /**
  * Translates an error of the network stack. Of axios's errors only code and message of the root
@@ -55,11 +56,15 @@ export function networkFault(error: unknown, request: RequestContext): Fault {
     const text = `The response of ${request.target} is not HTTP (${code}).`;
     return new Fault("webexError", text, { cause });
   }
-  const failedAtProxy = request.proxy !== null && !request.isProxyReached;
-  const peer = failedAtProxy ? `the proxy ${request.proxy}` : request.target;
+  const isProxyAtFault = failedAtProxy(request);
+  const peer = isProxyAtFault ? `the proxy ${request.proxy}` : request.target;
   const [reason, text, hint] = explain(code, peer, request.responseStarted);
-  if (!failedAtProxy) return unreachable(reason, text, hint, cause);
+  if (!isProxyAtFault) return unreachable(reason, text, hint, cause);
   return unreachable("proxy", text, reason === "tls" ? hint : proxyHint(reason), cause);
+}
+
+function failedAtProxy({ proxy, isProxyReached }: RequestContext): boolean {
+  return proxy !== null && !isProxyReached;
 }
 
 function explain(
@@ -128,9 +133,28 @@ export async function loadHttpLibrary<Name extends LibraryName>(
   }
 }
 
-export function deadlineFault(target: string, timeoutMs: number): Fault {
-  const text = `${target} did not respond within ${timeoutMs / 1000} s.`;
-  return unreachable("timeout", text, FIREWALL_HINT);
+/** For a response that is not complete in time, although its bytes may still be coming. */
+export function deadlineFault(request: RequestContext, timeoutMs: number): Fault {
+  const failure = request.responseStarted ? "did not complete its response" : "did not respond";
+  return timeoutFault(request, `${failure} within ${timeoutMs / 1000} s.`);
+}
+
+/** For a server that has sent no byte for a while. */
+export function silenceFault(request: RequestContext, silenceMs: number): Fault {
+  const seconds = silenceMs / 1000;
+  return timeoutFault(
+    request,
+    request.responseStarted
+      ? `has sent nothing for ${seconds} s in the middle of a response.`
+      : `has not responded for ${seconds} s.`,
+  );
+}
+
+function timeoutFault(request: RequestContext, failure: string): Fault {
+  if (!failedAtProxy(request))
+    return unreachable("timeout", `${request.target} ${failure}`, FIREWALL_HINT);
+  const text = `The proxy ${request.proxy} ${failure}`;
+  return unreachable("timeout", text, proxyHint("timeout"));
 }
 
 function unreachable(reason: Reason, message: string, hint: string, cause?: Error): Fault {

@@ -4,6 +4,7 @@ export const lazyCrypto = (): typeof import("node:crypto") =>
 export const lazyHttp = (): typeof import("node:http") => process.getBuiltinModule("node:http");
 export const lazyHttps = (): typeof import("node:https") => process.getBuiltinModule("node:https");
 export const lazyTls = (): typeof import("node:tls") => process.getBuiltinModule("node:tls");
+export const lazyZlib = (): typeof import("node:zlib") => process.getBuiltinModule("node:zlib");
 
 /** The packages that are loaded on demand. The build puts each into a file of its own. */
 export const importers = {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Logger, LogLevel } from "../ports/logger.js";
 import type { StatusFile } from "../ports/process.js";
 import { createAxiosHttp } from "./axios-http.js";
-import { readCertificates } from "./certificates.js";
+import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
 import { listenOnLoopback } from "./loopback-server.js";
@@ -28,6 +28,7 @@ export interface PortOptions {
 export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimStdio>) {
   const { logDirectory } = options;
   const log = new WinstonLog(logDirectory, options.logLevel ?? "info");
+  warnOfDisabledVerification(log);
   return {
     clock: systemClock,
     random: systemRandom,
@@ -37,7 +38,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     channel: new JsonRpcChannel(stdio.input, stdio.output),
     settingsFile: new DiskSettingsFile(options.settingsPath),
     readIniLine,
-    readCertificates,
+    readCertificates: createCertificateReader(),
     secretStore:
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
@@ -57,5 +58,12 @@ function statusFileIn(directory: string, log: Logger): StatusFile {
       "The status file in this folder cannot be written. Presence is not affected, but `status` and monitoring cannot see this worker. The worker tries again every 10 seconds.",
       { directory, code: (error as NodeJS.ErrnoException).code },
     ),
+  );
+}
+
+function warnOfDisabledVerification(log: Logger): void {
+  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return;
+  log.warn(
+    "The environment sets NODE_TLS_REJECT_UNAUTHORIZED=0. The worker ignores that and verifies the certificates of Webex and of proxies. To trust the root certificate of a firewall or proxy that inspects TLS, name it in WebexPresence.CaFile.",
   );
 }

@@ -162,6 +162,11 @@ export class OrganizationHealth {
     this.checkPendingFailure();
   }
 
+  /** The request in flight has had no byte of a response for a while; a response clears this. */
+  recordSilence(fault: Fault): void {
+    this.#raise("webexUnreachable", failureDetail(fault));
+  }
+
   /** Delays the next request, longer after each failure. */
   backOff(maxDelayMs?: number): void {
     this.#postpone(this.#backoff.nextDelay(maxDelayMs));

@@ -1,4 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
+import type { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
@@ -151,6 +152,13 @@ export class OrganizationPoller {
     if (this.#run === null) return;
     this.#health.forgetFailures();
     this.#restartRequest();
+  }
+
+  /** The server has been silent for a while. Ignored while polling does not wait for a response. */
+  reportSilence(fault: Fault): void {
+    if (this.#request === null || this.#request.signal.aborted) return;
+    this.#health.recordSilence(fault);
+    this.#emitChanges();
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 
 /**
@@ -17,7 +18,14 @@ export interface HttpRequest {
   readonly body?: string;
   /** Deadline for the whole exchange, from connecting to the last byte. */
   readonly timeoutMs: number;
-  /** A longer response body ends the exchange with a fault. */
+  /**
+   * Without a byte from the server for this long, before or in the middle of its response, the
+   * exchange ends with a fault, and the next one uses a new connection. Default: no such limit.
+   */
+  readonly silenceTimeoutMs?: number;
+  /** Called after half of `silenceTimeoutMs`, with the fault to report if nothing changes. */
+  readonly onSilence?: (fault: Fault) => void;
+  /** A longer response body, once decompressed, ends the exchange with a fault. */
   readonly maxBytes: number;
   /** The response cannot be fetched again (tokens): a change of route lets it finish. */
   readonly isIrreplaceable?: boolean;
@@ -30,6 +38,7 @@ export interface HttpResponse {
   readonly status: number;
   /** Names in lower case; values of a repeated header are joined with ", ". */
   readonly headers: Readonly<Record<string, string>>;
+  /** Decompressed. */
   readonly body: Uint8Array;
 }
 
@@ -37,8 +46,9 @@ export interface HttpResponse {
 export interface Http {
   /**
    * Resolves with any HTTP status. Rejects with a `Fault`: `webexUnreachable` (DNS, TCP, TLS,
-   * proxy, deadline, a library that cannot be loaded), `webexError` (a body over `maxBytes`, a
-   * response that is not HTTP) or `cancelled` (the signal).
+   * proxy, deadline, silence, a library that cannot be loaded), `webexError` (a body over
+   * `maxBytes`, one that cannot be decompressed, a response that is not HTTP) or `cancelled` (the
+   * signal).
    */
   send(request: HttpRequest): Promise<HttpResponse>;
   /** Closes idle connections; requests in flight reject as `cancelled`. Idempotent. */
@@ -58,8 +68,8 @@ export interface HttpRoute {
 export type HttpFactory = (route: HttpRoute) => Http;
 
 /**
- * The text of a PEM file whose certificates are all readable, or why it cannot be used: `reason`
- * continues the sentence "KEY=VALUE (line N) …".
+ * The certificates of a file, all readable and in PEM, and nothing else that the file holds; or why
+ * it cannot be used: `reason` continues the sentence "KEY=VALUE (line N) …".
  */
 export type CertificateFileResult =
   | { readonly ok: true; readonly pem: string }

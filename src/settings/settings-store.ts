@@ -24,7 +24,7 @@ interface SettingsProblem {
 
 export interface SettingsState {
   readonly settings: Settings;
-  /** The PEM text of `settings.caFile`, as it was when it was read. */
+  /** The certificates of `settings.caFile` (PEM) that were last readable. */
   readonly certificates: string | null;
   /** When the file was last read, in milliseconds since the epoch; null if never. */
   readonly loadedAt: number | null;
@@ -50,8 +50,8 @@ const MISSING_GRACE_MS = 2000;
 /** After this time an edit takes effect without the certificates that it names, which follow. */
 const MAX_CERTIFICATE_WAIT_MS = 300;
 
-/** An administrator may copy the certificate file after naming it in the settings. */
-const CERTIFICATE_RETRY_MS = 10_000;
+/** An administrator may copy the certificate file after naming it, or replace it later. */
+const CERTIFICATE_REREAD_MS = 10_000;
 
 /**
  * The one owner of the settings. Follows the settings file and keeps the last valid values: a file
@@ -120,7 +120,7 @@ export class SettingsStore {
     else this.#cancelCertificateWait = clock.schedule(MAX_CERTIFICATE_WAIT_MS, () => this.#apply());
   }
 
-  /** Certificates that are invalid or still pending leave the current ones in effect. */
+  /** Certificates that are invalid or still being read leave the current ones in effect. */
   #apply(): void {
     this.#clearCertificateWait();
     if (this.#parsed === null) return;
@@ -134,7 +134,8 @@ export class SettingsStore {
       certificates = result.pem;
     } else if (result !== null) {
       const occurrence = { value: settings.caFile ?? "", line: caFileLine };
-      const trusted = certificates === null ? "defaultRoots" : "previousFile";
+      const previous = caFile === settings.caFile ? "previousContent" : "previousFile";
+      const trusted = certificates === null ? "defaultRoots" : previous;
       allProblems.push(invalidValue("caFile", occurrence, result, this.settings, { trusted }));
     }
     this.#setCurrent({
@@ -147,13 +148,13 @@ export class SettingsStore {
     });
   }
 
-  /** Returns null while the file is being read. The current certificates are not read again. */
+  /** Returns null while the file is being read. */
   #loadCertificates(
     caFile: string | null,
-  ): CertificateFileResult | { readonly ok: true; readonly pem: string | null } | null {
-    if (caFile !== null && caFile !== this.settings.caFile) return this.#certificates.load(caFile);
+  ): CertificateFileResult | { readonly ok: true; readonly pem: null } | null {
+    if (caFile !== null) return this.#certificates.load(caFile);
     this.#certificates.reset();
-    return { ok: true, pem: caFile === null ? null : (this.#current?.certificates ?? null) };
+    return { ok: true, pem: null };
   }
 
   #handleMissing(): void {
@@ -188,11 +189,16 @@ export class SettingsStore {
     ).map((field) => SETTING_KEYS[field].name);
     const knownMessages = new Set(previous?.problems.map(({ message }) => message));
     const newProblems = next.problems.filter(({ message }) => !knownMessages.has(message));
+    const hasNewCertificates = previous !== null && previous.certificates !== next.certificates;
     const isUnchanged =
       changed.length + newProblems.length === 0 &&
-      previous?.problems.length === next.problems.length;
+      previous?.problems.length === next.problems.length &&
+      !hasNewCertificates;
     if (isUnchanged) return;
     const { logger, file } = this.#options;
+    const { caFile } = next.settings;
+    if (hasNewCertificates && previous.settings.caFile === caFile)
+      logger.info("The certificate file has new content, which is in effect.", { caFile });
     for (const { code, message, hint } of newProblems) logger.warn(message, { code, hint });
     const values = settingsValues(next.settings);
     const level = changed.length === 0 ? "debug" : "info";
@@ -217,31 +223,29 @@ export class SettingsStore {
   }
 }
 
-/** Reads the certificate file that the settings name, and retries until it is valid. */
+/** Reads the certificate file that the settings name, again and again: its content may change. */
 function createCertificateLoader(
   { readCertificates, clock }: SettingsStoreOptions,
   onChange: () => void,
 ) {
   let path: string | null = null;
   let result: CertificateFileResult | null = null;
-  let cancelRetry: Disposer | null = null;
+  let cancelReread: Disposer | null = null;
 
   async function read(requestedPath: string): Promise<void> {
     const next = await readCertificates(requestedPath);
     if (requestedPath !== path) return;
     const previous = result;
     result = next;
-    cancelRetry?.();
-    cancelRetry = next.ok
-      ? null
-      : clock.schedule(CERTIFICATE_RETRY_MS, () => void read(requestedPath));
-    if (next.ok || previous?.ok !== false || previous.reason !== next.reason) onChange();
+    cancelReread?.();
+    cancelReread = clock.schedule(CERTIFICATE_REREAD_MS, () => void read(requestedPath));
+    if (previous === null || !isSameResult(previous, next)) onChange();
   }
 
   function reset(): void {
     path = null;
     result = null;
-    cancelRetry?.();
+    cancelReread?.();
   }
 
   return {
@@ -256,4 +260,9 @@ function createCertificateLoader(
     },
     reset,
   };
+}
+
+function isSameResult(a: CertificateFileResult, b: CertificateFileResult): boolean {
+  if (a.ok) return b.ok && a.pem === b.pem;
+  return !b.ok && a.reason === b.reason;
 }

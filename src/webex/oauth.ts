@@ -125,7 +125,7 @@ interface FormRequest {
 
 /** Form and status decide the fault; the texts only refine it. */
 export function createOAuthApi(
-  { http, clock, version, apiUrl }: RestOptions,
+  { http, clock, version, apiUrl, onSilence }: RestOptions,
   endpoints = webexEndpoints(apiUrl),
 ): OAuthApi {
   async function send(
@@ -144,6 +144,7 @@ export function createOAuthApi(
       },
       body: encodeForm(fields),
       ...SMALL_LIMITS,
+      ...(onSilence !== undefined && { onSilence }),
       isIrreplaceable,
       signal,
     });

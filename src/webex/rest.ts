@@ -36,12 +36,23 @@ export interface RestOptions {
   readonly version: string;
   readonly http: Http;
   readonly clock: Clock;
+  /** Called while a request waits for a server that has sent nothing for 10 s. */
+  readonly onSilence?: (fault: Fault) => void;
 }
 
-type RestLimits = Pick<HttpRequest, "timeoutMs" | "maxBytes" | "buffer">;
+type RestLimits = Pick<HttpRequest, "timeoutMs" | "silenceTimeoutMs" | "maxBytes" | "buffer">;
 
-export const PAGE_LIMITS: RestLimits = { timeoutMs: 60_000, maxBytes: 64 * 1024 * 1024 };
-export const SMALL_LIMITS: RestLimits = { timeoutMs: 30_000, maxBytes: 4 * 1024 * 1024 };
+const SILENCE_TIMEOUT_MS = 20_000;
+export const PAGE_LIMITS: RestLimits = {
+  timeoutMs: 60_000,
+  silenceTimeoutMs: SILENCE_TIMEOUT_MS,
+  maxBytes: 64 * 1024 * 1024,
+};
+export const SMALL_LIMITS: RestLimits = {
+  timeoutMs: 30_000,
+  silenceTimeoutMs: SILENCE_TIMEOUT_MS,
+  maxBytes: 4 * 1024 * 1024,
+};
 
 const MAX_REDIRECTS = 3;
 const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
@@ -112,15 +123,17 @@ export class RestClient {
     let outcome: RequestOutcome = "failed";
     try {
       throwIfCancelled(signal);
-      const response = await this.#options.http.send({
+      const { http, version, onSilence } = this.#options;
+      const response = await http.send({
         method: "GET",
         url,
         headers: {
           Authorization: `Bearer ${token.reveal()}`,
           Accept: "application/json",
-          "User-Agent": `ucx-webex-presence/${this.#options.version}`,
+          "User-Agent": `ucx-webex-presence/${version}`,
         },
         ...limits,
+        ...(onSilence !== undefined && { onSilence }),
         signal,
       });
       if (isRateLimited(response.status)) outcome = "rateLimited";

@@ -7,6 +7,7 @@ import { GrantStore } from "../authorization/grant-store.js";
 import { type AuthorizationSettings, originOf } from "../authorization/oauth-context.js";
 import type { PageNotices } from "../authorization/page/page-model.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
+import type { Fault } from "../faults/fault.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
 import { RequestBudget } from "../polling/request-budget.js";
 import type { ReadCertificates, Http, HttpFactory } from "../ports/http.js";
@@ -100,11 +101,12 @@ export function createComponents(
   });
   const organizations: Organizations = new Organizations(
     (orgId) => {
-      const tokens = createTokenSource(orgId);
+      const onSilence = (fault: Fault): void => poller.reportSilence(fault);
+      const tokens = createTokenSource(orgId, onSilence);
       const budget = budgetOf(orgId);
-      const { apiUrl } = settings();
-      const rest = new RestClient({ apiUrl, version, http: network, clock }, tokens, budget);
-      const poller = new OrganizationPoller({
+      const options = { apiUrl: settings().apiUrl, version, http: network, clock, onSilence };
+      const rest = new RestClient(options, tokens, budget);
+      const poller: OrganizationPoller = new OrganizationPoller({
         orgId,
         people: createPeopleApi(rest, orgId),
         roster: presence.addOrganization(orgId),
@@ -143,16 +145,20 @@ export interface AuthorizationOptions {
  */
 export function createAuthorization(options: AuthorizationOptions): {
   readonly authorizations: Authorizations;
-  readonly createTokenSource: (orgId: string) => OrganizationTokenSource;
+  /** `onSilence`: see `RestOptions`. */
+  readonly createTokenSource: (
+    orgId: string,
+    onSilence?: (fault: Fault) => void,
+  ) => OrganizationTokenSource;
 } {
   const { grantStore, http, settings, settingsLoaded, notices } = options;
   const { onRequest = () => undefined } = options;
   const { clock, random, crypto, log: logger, version } = options.ports;
   const { listenOnLoopback: listen, readAsset } = options.ports;
   const refusals = new GrantRefusals();
-  const webex = () => {
+  const webex = (onSilence?: (fault: Fault) => void) => {
     const { apiUrl } = settings();
-    const rest = { apiUrl, version, http, clock };
+    const rest = { apiUrl, version, http, clock, ...(onSilence && { onSilence }) };
     return {
       apiOrigin: originOf(apiUrl),
       oauth: createOAuthApi(rest),
@@ -180,10 +186,10 @@ export function createAuthorization(options: AuthorizationOptions): {
   });
   return {
     authorizations,
-    createTokenSource: (orgId) =>
+    createTokenSource: (orgId, onSilence) =>
       new OrganizationTokenSource({
         ...{ orgId, grantStore, refusals, settings, clock, random, logger },
-        oauth: () => webex().oauth,
+        oauth: () => webex(onSilence).oauth,
       }),
   };
 }

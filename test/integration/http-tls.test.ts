@@ -1,4 +1,7 @@
 import { expect } from "chai";
+import { execFile } from "node:child_process";
+import { connect } from "node:net";
+import { promisify } from "node:util";
 
 import {
   TestServer,
@@ -10,6 +13,19 @@ import {
   openHttp,
 } from "../support/http-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
+
+const ADAPTER = new URL("../../src/platform/axios-http.js", import.meta.url).href;
+/** Sends a request over each route of its argument, and prints the outcomes. */
+const CHILD = `
+import { createAxiosHttp } from "${ADAPTER}";
+const { signal } = new AbortController();
+for (const { url, ...route } of JSON.parse(process.argv[1])) {
+  const http = createAxiosHttp({ proxyPassword: null, extraCertificates: null, ...route });
+  const request = { method: "GET", url, headers: {}, timeoutMs: 5000, maxBytes: 1000, signal };
+  await http.send(request).then(({ status }) => console.log(status), (fault) => console.log(String(fault)));
+  http.close();
+}
+`;
 
 describe("AxiosHttp with additional certificates", () => {
   let certificates: TestCertificates;
@@ -79,6 +95,35 @@ describe("AxiosHttp with additional certificates", () => {
     const url = server.url("/").replace("http:", "https:");
     await expectUnreachable(http.send(getRequest(url)), "tls");
     http.close();
+  });
+
+  it("verifies certificates although NODE_TLS_REJECT_UNAUTHORIZED=0 is set", async () => {
+    const server = await serverWith(certificates.selfSigned);
+    const proxy = await new TestServer(() => undefined).start();
+    servers.push(proxy);
+    proxy.onConnect((socket, target) => {
+      const [host = "", port] = target.split(":");
+      const upstream = connect(Number(port), host).on("error", () => undefined);
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      socket.pipe(upstream).pipe(socket.on("error", () => undefined));
+    });
+    const url = server.url("/");
+    const routes = [
+      { url, proxy: "none" },
+      { url, proxy: "none", extraCertificates: certificates.authority },
+      { url, proxy: proxy.url("") },
+      { url: "https://webex.example/", proxy: "" },
+    ];
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--input-type=module", "-e", CHILD, JSON.stringify(routes)],
+      // For the last route: a proxy that is itself reached over TLS.
+      { env: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: "0", HTTPS_PROXY: server.url("") } },
+    );
+    const outcomes = stdout.trim().split("\n");
+    expect(outcomes).to.have.length(routes.length);
+    for (const outcome of outcomes)
+      expect(outcome).to.match(/^Fault: There is no secure connection to .*self-signed/);
   });
 
   it("rejects a CaFile without a certificate", async () => {

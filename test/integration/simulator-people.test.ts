@@ -357,6 +357,7 @@ describe("simulator: people and organizations", () => {
     this.timeout(40_000);
     const large = new WebexSimulator({ organizations: [{ name: "Large", persons: 50_000 }] });
     const { apiUrl } = await large.start();
+    large.set({ compression: "none" });
     try {
       const authorization = `Bearer ${large.issueGrant().accessToken}`;
       const time = async (): Promise<number> => {

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 
+import type { Fault } from "../../src/faults/fault.js";
 import type { Http, HttpRequest, HttpResponse } from "../../src/ports/http.js";
 import { faultOf, getRequest } from "./http-fixture.js";
 
@@ -83,6 +84,16 @@ export function httpContract(name: string, open: () => Promise<HttpHarness>): vo
     it("rejects at the deadline", async () => {
       const { code } = await faultOf(send("/silence", { timeoutMs: 60 }));
       expect(code).to.equal("webexUnreachable");
+    });
+
+    it("reports silence after half of its limit, and rejects at the limit", async () => {
+      const reports: string[] = [];
+      const onSilence = (fault: Fault): void => void reports.push(fault.code);
+      const limits = { silenceTimeoutMs: 80, timeoutMs: 60_000, onSilence };
+      expect((await faultOf(send("/silence", limits))).code).to.equal("webexUnreachable");
+      expect(reports).to.deep.equal(["webexUnreachable"]);
+      const { status } = await send("/teapot", { ...limits, silenceTimeoutMs: 10_000 });
+      expect([status, reports.length]).to.deep.equal([418, 1]);
     });
 
     it("rejects at once when cancelled", async () => {

@@ -64,15 +64,16 @@ function throwIfEnded(signal: AbortSignal): void {
 }
 
 function silence(request: HttpRequest, signal: AbortSignal): Promise<never> {
+  const { timeoutMs, silenceTimeoutMs = Infinity, onSilence } = request;
+  const noAnswer = (): Fault => new Fault("webexUnreachable", "No answer in time.");
   return new Promise((_resolve, reject) => {
-    const deadline = setTimeout(
-      () => reject(new Fault("webexUnreachable", "No answer in time.")),
-      request.timeoutMs,
-    );
+    const timers = [setTimeout(() => reject(noAnswer()), Math.min(timeoutMs, silenceTimeoutMs))];
+    if (silenceTimeoutMs < Infinity)
+      timers.push(setTimeout(() => onSilence?.(noAnswer()), silenceTimeoutMs / 2));
     signal.addEventListener(
       "abort",
       () => {
-        clearTimeout(deadline);
+        for (const timer of timers) clearTimeout(timer);
         reject(new Fault("cancelled", "Cancelled."));
       },
       { once: true },

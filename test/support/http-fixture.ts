@@ -82,6 +82,11 @@ export class TestServer {
     });
   }
 
+  /** Handles CONNECT requests, as a proxy does. */
+  onConnect(handle: (socket: Socket, target: string) => void): void {
+    this.#server.on("connect", ({ url = "" }, socket: Socket) => handle(socket, url));
+  }
+
   async start(): Promise<this> {
     await listenOnFreePort(this.#server);
     return this;

@@ -271,6 +271,37 @@ describe("polling when Webex fails", () => {
     expect(lasting.changes).to.deep.equal([["webexUnreachable"], []]);
   });
 
+  it("reports a silent server while the request is in flight, until a response arrives", async () => {
+    const { clock, people, poller, codes, changes, start } = createPollingHarness();
+    people.latencyMs = 15_000;
+    await start(10_000);
+    const hint = "Check the firewall.";
+    poller.reportSilence(new Fault("webexUnreachable", "webex has not responded.", { hint }));
+    expect(poller.problems).to.deep.equal([
+      {
+        code: "webexUnreachable",
+        detail: { cause: "webex has not responded.", hint },
+      },
+    ]);
+    expect(people.inFlight).to.equal(1);
+    await clock.advance(6_000);
+    expect(codes()).to.deep.equal([]);
+    expect(changes).to.deep.equal([["webexUnreachable"], []]);
+  });
+
+  it("does not report silence that no request of its own waits for", async () => {
+    const { clock, people, poller, changes, start } = createPollingHarness();
+    const silence = fault("webexUnreachable");
+    await start(1_000);
+    poller.reportSilence(silence);
+    people.latencyMs = 15_000;
+    await clock.advance(25_000);
+    expect(people.inFlight).to.equal(1);
+    await poller.stop();
+    poller.reportSilence(silence);
+    expect(changes).to.deep.equal([]);
+  });
+
   it("resumes an interrupted sweep at its page, and clears the problem", async () => {
     const { people, poller, changes, roster, start } = createPollingHarness();
     people.pages = [[person("a")], [person("b")]];

@@ -20,6 +20,7 @@ describe("The certificates of the settings", () => {
   let clock: FakeClock;
   let file: FakeSettingsFile;
   let store: SettingsStore;
+  let logger: RecordingLogger;
   let notifiedStates: SettingsState[];
   let stop: Disposer;
   let disk: Map<string, CertificateFileResult>;
@@ -29,6 +30,7 @@ describe("The certificates of the settings", () => {
 
   beforeEach(async () => {
     clock = new FakeClock();
+    logger = new RecordingLogger();
     notifiedStates = [];
     disk = new Map([
       ["/a.pem", good("PEM A")],
@@ -47,7 +49,7 @@ describe("The certificates of the settings", () => {
       clock,
       readIniLine,
       readCertificates,
-      logger: new RecordingLogger(),
+      logger,
     });
     store.events.on("settingsChanged", (state) => notifiedStates.push(state));
     stop = store.start();
@@ -119,8 +121,38 @@ describe("The certificates of the settings", () => {
     await clock.advance(10_000);
     expect(current()).to.deep.equal(["/late.pem", "PEM LATE"]);
     expect(messages()).to.deep.equal([]);
+  });
+
+  it("take effect within 10 s when their file gets new content, and are otherwise left alone", async () => {
+    await save("CaFile=/a.pem", "Enable=1");
     await clock.advance(60_000);
-    expect(reads).to.have.length(5);
+    expect(reads).to.have.length(7);
+    expect(notifiedStates).to.have.length(1);
+    disk.set("/a.pem", good("PEM A, RENEWED"));
+    await clock.advance(10_000);
+    expect(current()).to.deep.equal(["/a.pem", "PEM A, RENEWED"]);
+    expect(messages()).to.deep.equal([]);
+    expect(notifiedStates).to.have.length(2);
+    expect(logger.text).to.include("The certificate file has new content, which is in effect.");
+    await clock.advance(60_000);
+    expect(notifiedStates).to.have.length(2);
+  });
+
+  it("stay in effect when their file disappears or becomes unreadable, which is reported", async () => {
+    await save("CaFile=/a.pem", "Enable=1");
+    disk.delete("/a.pem");
+    await clock.advance(10_000);
+    expect(current()).to.deep.equal(["/a.pem", "PEM A"]);
+    expect(messages()).to.deep.equal([
+      "WebexPresence.CaFile=/a.pem (line 1) names a file that is not there. The certificates that the file held before remain trusted.",
+    ]);
+    await save("CaFile=/a.pem", "Enable=0");
+    expect(current()).to.deep.equal(["/a.pem", "PEM A"]);
+    expect(messages()).to.have.length(1);
+    disk.set("/a.pem", good("PEM A"));
+    await clock.advance(10_000);
+    expect(messages()).to.deep.equal([]);
+    expect(current()).to.deep.equal(["/a.pem", "PEM A"]);
   });
 
   it("do not delay other settings when the disk is slow", async () => {
