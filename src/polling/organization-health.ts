@@ -13,8 +13,8 @@ import {
 } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
 
-/** How often a refused organization is retried, unless the poll interval is longer. */
-const REFUSED_RETRY_MS = 60_000;
+/** With the jitter, a refused organization is retried within a minute. */
+const REFUSED_RETRY_MS = 54_000;
 const REFUSED_RETRY_JITTER = 0.1;
 /** A single failure is not reported unless it lasts this long. */
 const PENDING_FAILURE_MS = 10_000;
@@ -117,7 +117,11 @@ export class OrganizationHealth {
     this.#clear(...REFUSAL_CODES.filter((other) => other !== code));
     this.#clear(...CLEARED_BY_RESPONSE, "webexError");
     this.#raise(code, { ...detailOf(fault), ...(code === "scopeMissing" && { missingScopes }) });
-    const retryMs = Math.max(REFUSED_RETRY_MS, pollIntervalMs);
+    // An ended authorization costs one request for a token, and has its own schedule.
+    const isRetriedWithinAMinute = code === "authorizationExpired";
+    const retryMs = isRetriedWithinAMinute
+      ? REFUSED_RETRY_MS
+      : Math.max(REFUSED_RETRY_MS, pollIntervalMs);
     this.#notBefore =
       this.#clock.monotonic() + retryMs * jitter(this.#random, REFUSED_RETRY_JITTER);
   }

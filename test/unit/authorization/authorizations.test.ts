@@ -321,7 +321,10 @@ describe("authorizations", () => {
       harness.settings = { ...harness.settings, apiUrl: "https://webexapis.com/v1" };
       service.reevaluate();
       harness.oauth.outcomes.push(grantRefusedFault());
-      await faultOf(harness.tokenSource(orgA).replace(new Secret("SECRET-access-1"), neverAborted));
+      const refused = harness
+        .tokenSource(orgA)
+        .replace(new Secret("SECRET-access-1"), neverAborted);
+      await harness.clock.until(faultOf(refused), 10_000);
       expect(notified.at(-1)?.authorizations[0]?.state).to.equal("required");
       expect(service.grantStatuses()[0]?.fault?.code).to.equal("grantRefused");
       const count = notified.length;
