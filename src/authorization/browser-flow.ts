@@ -148,8 +148,11 @@ export class BrowserFlow implements Flow {
     const rejection = checkRequest(request, path, session.server.port);
     if (rejection !== null) return page.rejection(rejection);
     if (path === "/oauth/callback") {
-      const isExpected = await session.attempts.handleCallback(query);
-      return isExpected ? redirect(303, `/?key=${this.#key}`) : page.rejection(UNEXPECTED_CALLBACK);
+      const outcome = await session.attempts.handleCallback(query);
+      if (outcome === "processed") return redirect(303, `/?key=${this.#key}`);
+      // Who knows the state and the code of a request may see what became of it.
+      if (outcome === "repeated") return page.document(this.#model(), UNEXPECTED_CALLBACK.status);
+      return page.rejection(UNEXPECTED_CALLBACK);
     }
     const form = request.method === "POST" ? new URLSearchParams(request.body) : query;
     // Compares digests, so that the duration reveals nothing about the key.
@@ -262,6 +265,11 @@ export const INVALID_KEY: Rejection = {
   title: "This address is not valid",
   hint: "Its key is missing or belongs to an earlier page. Open the most recent address that the worker has reported.",
 };
+const PREFETCH: Rejection = {
+  status: 503,
+  title: "This address is not loaded in advance",
+  hint: "Open it in a browser.",
+};
 const UNEXPECTED_CALLBACK: Rejection = {
   status: 400,
   title: "This response was not expected",
@@ -269,6 +277,8 @@ const UNEXPECTED_CALLBACK: Rejection = {
 };
 
 const PATHS = ["/", "/authorize", "/oauth/callback", "/events", "/page.js", "/complete"];
+/** A request for one of these uses up a state or begins another attempt, although it is a GET. */
+const STATEFUL_PATHS = ["/authorize", "/oauth/callback"];
 
 /**
  * Refuses requests that are wrong whatever their key is: host names that only DNS rebinding leads
@@ -300,7 +310,15 @@ function checkRequest(request: LoopbackRequest, path: string, port: number): Rej
       headers: { allow: method },
     };
   }
+  if (STATEFUL_PATHS.includes(path) && isPrefetch(request)) return PREFETCH;
   return method === "POST" ? checkForm(request, host) : null;
+}
+
+/** Whether a program loads an address that nobody has opened yet. */
+function isPrefetch({ headers }: LoopbackRequest): boolean {
+  const { "sec-purpose": secPurpose = "", purpose = "", "x-purpose": xPurpose = "" } = headers;
+  const { "x-moz": xMoz = "" } = headers;
+  return /\b(prefetch|prerender|preview)\b/i.test([secPurpose, purpose, xPurpose, xMoz].join(" "));
 }
 
 /**
