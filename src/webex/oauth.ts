@@ -1,6 +1,7 @@
 import type { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
+import { requestExisting } from "./api-address.js";
 import {
   type ErrorResponse,
   isRateLimited,
@@ -14,7 +15,13 @@ import {
   parseJsonObject,
   requiredString,
 } from "./json-response.js";
-import { type RestOptions, SMALL_LIMITS, throwIfCancelled } from "./rest.js";
+import {
+  REDIRECT_STATUSES,
+  type RestOptions,
+  sameOriginUrl,
+  SMALL_LIMITS,
+  throwIfCancelled,
+} from "./rest.js";
 
 /** The credentials of the Webex integration. */
 export interface OAuthClient {
@@ -154,6 +161,10 @@ export function createOAuthApi(
 
   async function post(form: FormRequest, signal: AbortSignal): Promise<HttpResponse> {
     const { response, error } = await send(form, signal);
+    // A redirect is not followed, but its fault names the target.
+    const { status, headers } = response;
+    if (REDIRECT_STATUSES.includes(status) && headers.location !== undefined)
+      sameOriginUrl(headers.location, form.url, "a redirect", status);
     if (error !== null) throw oauthFault(error);
     return response;
   }
@@ -164,8 +175,9 @@ export function createOAuthApi(
     signal: AbortSignal,
   ): Promise<TokenResponse> {
     const fields = { ...grant, client_id: clientId, client_secret: clientSecret };
-    const response = await post({ url: endpoints.token, fields, isIrreplaceable: true }, signal);
-    return decodeTokenResponse(parseJsonObject(response));
+    const form = { url: endpoints.token, fields, isIrreplaceable: true };
+    const request = post(form, signal).then(parseJsonObject).then(decodeTokenResponse);
+    return requestExisting(apiUrl, request);
   }
 
   return {
@@ -188,9 +200,10 @@ export function createOAuthApi(
     },
     refresh: (client, refreshToken, signal) =>
       requestTokens(client, { grant_type: "refresh_token", refresh_token: refreshToken }, signal),
-    async authorizeDevice({ clientId }, scope, signal) {
+    authorizeDevice({ clientId }, scope, signal) {
       const form = { url: endpoints.deviceAuthorize, fields: { client_id: clientId, scope } };
-      return decodeDeviceAuthorization(parseJsonObject(await post(form, signal)));
+      const request = post(form, signal).then(parseJsonObject).then(decodeDeviceAuthorization);
+      return requestExisting(apiUrl, request);
     },
     async pollDeviceToken(client, deviceCode, signal) {
       const form = {

@@ -1,5 +1,6 @@
 import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
+import { requestExisting } from "./api-address.js";
 import { findItemRanges } from "./item-ranges.js";
 import {
   isObject,
@@ -57,16 +58,21 @@ export interface Me {
 export function createPeopleApi(rest: RestClient): PeopleApi {
   const limits = { ...PAGE_LIMITS, buffer: { bytes: new Uint8Array(0) } };
   return {
-    async listPage(page, signal) {
-      const target = page.kind === "first" ? `people?max=${page.max}` : page.url;
-      const { response, url } = await rest.get(target, limits, signal);
-      return { items: parseListedPersons(response), next: nextLink(response.headers.link, url) };
+    listPage(page, signal) {
+      const read = async (target: string): Promise<PeoplePage> => {
+        const { response, url } = await rest.get(target, limits, signal);
+        return { items: parseListedPersons(response), next: nextLink(response.headers.link, url) };
+      };
+      return page.kind === "first"
+        ? requestExisting(rest.apiUrl, read(`people?max=${page.max}`))
+        : read(page.url);
     },
     async findByEmail(email, signal) {
       const body = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
       return requiredItems(body).flatMap((item) => decodePerson(item) ?? []);
     },
-    me: async (signal) => decodeMe(await rest.getObject("people/me", signal)),
+    me: (signal) =>
+      requestExisting(rest.apiUrl, rest.getObject("people/me", signal).then(decodeMe)),
   };
 }
 

@@ -44,7 +44,7 @@ export const PAGE_LIMITS: RestLimits = { timeoutMs: 60_000, maxBytes: 64 * 1024 
 export const SMALL_LIMITS: RestLimits = { timeoutMs: 30_000, maxBytes: 4 * 1024 * 1024 };
 
 const MAX_REDIRECTS = 3;
-const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
+export const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
  * Sends authorized GET requests to Webex's REST service. The token is sent to the origin of
@@ -59,6 +59,10 @@ export class RestClient {
     this.#options = options;
     this.#tokens = tokens;
     this.#limiter = limiter;
+  }
+
+  get apiUrl(): string {
+    return this.#options.apiUrl;
   }
 
   /**
@@ -166,20 +170,34 @@ export function nextLink(header: string | undefined, requestUrl: string): string
   return null;
 }
 
-/** Resolves `target` against `base`. Another origin must not receive the access token. */
-function sameOriginUrl(target: string, base: string, description: string): string {
+/**
+ * Resolves `target` against `base`. Another origin must not receive the access token. `status` is
+ * that of the response with this target.
+ */
+export function sameOriginUrl(
+  target: string,
+  base: string,
+  description: string,
+  status?: number,
+): string {
   if (!URL.canParse(target, base)) {
     throw new Fault("webexError", `Webex's response is invalid: ${description} is not a URL.`);
   }
   const url = new URL(target, base);
   // User information in the URL would replace the access token.
-  const isSameOrigin = url.origin === new URL(base).origin;
+  const { hostname, origin, protocol } = new URL(base);
+  const isSameOrigin = url.origin === origin;
   if (isSameOrigin && url.username === "" && url.password === "") return url.href;
+  const needsHttps = url.protocol === "https:" && url.hostname === hostname && protocol === "http:";
+  const remedy = needsHttps
+    ? `Set WebexPresence.ApiUrl to an address that begins with ${url.origin}.`
+    : "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's responses.";
   throw new Fault(
     "webexError",
-    `Webex's response was not followed: ${description} points to another server, ${url.host}.`,
+    `Webex's response was not followed: ${description} points to another server, ${url.origin}.`,
     {
-      hint: "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's responses. The access token was not sent there.",
+      hint: `${remedy} The access token was not sent there.`,
+      ...(status !== undefined && { status }),
     },
   );
 }

@@ -208,6 +208,20 @@ describe("authorizations", () => {
       );
     });
 
+    it("throws webexUnreachable, and says why, where Webex has no owner of the token", async () => {
+      identity.owners.set("SECRET-access-1", new Fault("notFound", "Nothing here (404)."));
+      const missing = await faultOf(service.import(grant(), neverAborted));
+      expect(missing.code).to.equal("webexUnreachable");
+      expect(missing.message).to.include("Nothing here (404).");
+      expect(missing.hint).to.include("WebexPresence.ApiUrl");
+      const cause = new Fault("webexError", "The API is elsewhere.", { hint: "Set ApiUrl." });
+      identity.owners.set("SECRET-access-1", cause);
+      const elsewhere = await faultOf(service.import(grant(), neverAborted));
+      expect(elsewhere).to.include({ code: "webexUnreachable", hint: "Set ApiUrl." });
+      expect(elsewhere.message).to.include("The API is elsewhere.");
+      expect(harness.oauth.refreshedWith).to.deep.equal([]);
+    });
+
     it("stores a grant whose organization name is not readable", async () => {
       identity.name = new Fault("forbidden", "403", { status: 403 });
       expect((await service.import(grant(), neverAborted)).orgName).to.equal(
