@@ -160,7 +160,7 @@ export class FlowSupervisor {
   }
 
   #setFault(fault: Fault | null): void {
-    if (this.#fault?.code === fault?.code) return;
+    if (this.#fault?.code === fault?.code && this.#fault?.message === fault?.message) return;
     this.#fault = fault;
     if (fault !== null)
       this.#logger.warn("The authorization could not be started. The worker tries again.", {

@@ -69,6 +69,7 @@ function createHarness() {
     cancel,
     end,
     failures,
+    log,
     notify,
     openMethod: () => open,
     methods: () => begin.args.map(([method]) => method),
@@ -216,6 +217,24 @@ describe("flow supervisor", () => {
     expect(supervisor.isDenied).to.equal(true);
     end("expired");
     expect(supervisor.isDenied).to.equal(false);
+    await supervisor.stop();
+  });
+
+  it("names the port that is in use now, and logs it once for each port", async () => {
+    const { clock, supervisor, failures, log } = createHarness();
+    const [first, second] = [8467, 8468].map(
+      (port) => new Fault("redirectPortInUse", `Port ${port} is in use.`, { data: { port } }),
+    );
+    let changes = 0;
+    supervisor.events.on("outcomeChanged", () => (changes += 1));
+    failures.push(first!, first!, second!, second!);
+    supervisor.setDesired({ kind: "open", method: "browser" });
+    await clock.advance(10_000);
+    expect(supervisor.fault?.data.port).to.equal(8467);
+    await clock.advance(20_000);
+    expect(supervisor.fault?.data.port).to.equal(8468);
+    expect(changes).to.equal(2);
+    expect(log.records.filter(({ level }) => level === "warn")).to.have.length(2);
     await supervisor.stop();
   });
 
