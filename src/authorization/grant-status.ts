@@ -61,7 +61,7 @@ export class GrantRefusals {
   }
 
   /** Sends the organization's refused grant again with the next request, as somebody asked for. */
-  retryRefused(orgId: string): void {
+  endPause(orgId: string): void {
     const refusal = this.#refusals.get(orgId);
     if (refusal === undefined) return;
     const retryAt = refusal.refusedAt + MIN_RETRY_DELAY_MS;

@@ -37,10 +37,14 @@ export function settingsPathFor(settings: string | null = null): string | null {
   return "error" in options ? null : options.settingsPath;
 }
 
-/** The files that a worker would write with this `--log-dir`. */
-export function workerFiles(logDir?: string): { readonly log: string; readonly status: string } {
+/** The files that a worker would write with this `--log-dir`, and their folder. */
+export function workerFiles(logDir?: string): {
+  readonly folder: string;
+  readonly log: string;
+  readonly status: string;
+} {
   const folder = logDir === undefined ? defaultLogDirectory(env) : resolve(logDir);
-  return { log: join(folder, "worker.log"), status: join(folder, "status.json") };
+  return { folder, log: join(folder, "worker.log"), status: join(folder, "status.json") };
 }
 
 /** Reads a worker's status file. Never rejects: without a readable file, no worker is running. */

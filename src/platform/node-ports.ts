@@ -9,6 +9,7 @@ import { listenOnLoopback } from "./loopback-server.js";
 import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
 import type { claimStdio } from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
+import { nodePollRequestFile } from "./poll-request-file.js";
 import { DiskSettingsFile } from "./settings-file.js";
 import { nodeStatusFile } from "./status-file.js";
 import { systemClock, systemCrypto, systemRandom } from "./system-clock.js";
@@ -37,6 +38,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     secretStore:
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
+    pollRequestFile: nodePollRequestFile(options.logDirectory),
     statusFile: nodeStatusFile(join(options.logDirectory, "status.json")),
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,

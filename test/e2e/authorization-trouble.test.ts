@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 
 import type { Knobs } from "../../simulator/knobs.js";
@@ -108,6 +111,41 @@ describe("e2e: an authorization that fails later", function () {
     await harness.worker.authorize();
     await harness.waitForProblemEnd("adminRoleLost", 3_000);
     await harness.waitForPresence(uri, "onCall");
+  });
+
+  it("polls at once when a poll is requested by a file in the log folder, and only while Webex refuses", async () => {
+    await start({ ini: [], authorize: "off" });
+    const request = join(harness.worker.logDirectory, "poll.request");
+    await writeFile(request, "");
+    harness.webex.set({ roleLost: true });
+    await poll();
+    await harness.waitForProblem("adminRoleLost");
+    await harness.worker.waitFor("the old request taken", () =>
+      existsSync(request) ? null : true,
+    );
+    harness.webex.set({ roleLost: false });
+    await writeFile(request, "");
+    await harness.waitForProblemEnd("adminRoleLost", 5_000);
+    await harness.waitForPresence(uri, "onCall");
+    expect(existsSync(request)).to.equal(false);
+  });
+
+  it("asks again within a minute after Webex has wrongly refused to renew a grant", async function () {
+    this.timeout(150_000);
+    await start({ authorize: "off" });
+    harness.webex.fail({
+      kind: "status",
+      path: "/v1/access_token",
+      status: 400,
+      body: "webex",
+      times: 1,
+    });
+    harness.webex.expireAccessTokens();
+    await poll();
+    await harness.waitForProblem("authorizationExpired", 12_000);
+    await harness.waitForProblemEnd("authorizationExpired", 62_000);
+    await harness.waitForPresence(uri, "onCall");
+    expect(consents()).to.equal(0);
   });
 
   for (const missing of ["spark-admin:people_read", "spark-admin:organizations_read"]) {
@@ -232,6 +270,28 @@ describe("e2e: an authorization that fails later", function () {
     await harness.webex.nextRequest({ path: "/v1/people", status: 200 }, 5_000);
     await harness.waitForPresence(uri, "onCall");
     expect(consents()).to.equal(0);
+  });
+
+  it("says that ApiUrl is wrong when a grant is imported, and stores nothing", async () => {
+    harness = await AuthorizationHarness.start({ authorize: "off" });
+    const { apiUrl } = harness.webex;
+    await harness.worker.writeSettings(0, [`WebexPresence.ApiUrl=${apiUrl.replace(/\/v1$/, "")}`]);
+    await harness.worker.waitFor("the settings", async () =>
+      (await harness.worker.status()).settings.values["WebexPresence.ApiUrl"] === apiUrl
+        ? null
+        : true,
+    );
+    const { orgId: _, accessToken, ...refreshable } = harness.webex.issueGrant();
+    for (const grant of [{ ...refreshable, accessToken }, refreshable]) {
+      const error: unknown = await harness.worker.host
+        .request("authorization/import", grant)
+        .catch((thrown: unknown) => thrown);
+      expect(error).to.include({ code: 1301 });
+      expect((error as Error).message)
+        .to.include("WebexPresence.ApiUrl=")
+        .and.to.include(`probably ${apiUrl}.`);
+    }
+    expect(await list()).to.deep.equal([]);
   });
 
   it("continues with a rotated refresh token", async () => {

@@ -193,6 +193,27 @@ describe("browser flow: rejected requests", () => {
     expect(harness.flow.isOpen).to.equal(true);
   });
 
+  it("rejects a retry with a wrong key, type or origin", async () => {
+    const orgId = harness.refuse();
+    const body = `key=${harness.key}&orgId=${orgId}`;
+    const refusals: [Partial<LoopbackRequest>, number][] = [
+      [{ body: `key=wrong&orgId=${orgId}` }, 403],
+      [{ target: `/retry?${body}`, body: `orgId=${orgId}` }, 403],
+      [{ headers: { ...FORM, "content-type": "text/plain" } }, 415],
+      [{ headers: { ...FORM, origin: "https://evil.example" } }, 403],
+      [{ headers: { ...FORM, "sec-fetch-site": "cross-site" } }, 403],
+      [{ headers: { ...FORM, host: "evil.example" } }, 421],
+      [{ method: "GET", target: `/retry?${body}`, body: "" }, 405],
+    ];
+    for (const [request, status] of refusals) {
+      const response = await harness.complete({ target: "/retry", body, ...request });
+      expect(response.status, JSON.stringify(request)).to.equal(status);
+    }
+    expect(harness.retriedOrgIds).to.deep.equal([]);
+    expect((await harness.complete({ target: "/retry", body })).status).to.equal(303);
+    expect(harness.retriedOrgIds).to.deep.equal([orgId]);
+  });
+
   it("accepts its own form with an origin, without one, and with a null one that the browser confirms", async () => {
     const sameOriginHeaders = [
       FORM,

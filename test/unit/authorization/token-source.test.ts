@@ -209,11 +209,11 @@ describe("token source", () => {
       await refusalOf(tokens.getToken(neverAborted));
     }
     expect(harness.oauth.refreshedWith).to.have.length(3);
-    harness.refusals.retryRefused(orgA);
+    harness.refusals.endPause(orgA);
     await refusalOf(tokens.getToken(neverAborted));
     expect(harness.oauth.refreshedWith).to.have.length(4);
     for (let time = 0; time < 10; time += 1) {
-      harness.refusals.retryRefused(orgA);
+      harness.refusals.endPause(orgA);
       await refusalOf(tokens.getToken(neverAborted));
     }
     expect(harness.oauth.refreshedWith).to.have.length(4);

@@ -56,6 +56,7 @@ function createHarness(
         send: () => Promise.reject(new Fault("webexUnreachable", "No network.")),
         close: nothing,
       }),
+      pollRequestFile: { take: () => Promise.resolve(false) },
       statusFile: { write: options.writeStatus ?? (() => Promise.resolve()) },
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
