@@ -31,7 +31,18 @@ const EXAMPLE_DETAIL = {
   hostTooOld: { version: "2021.Summer.2", oldest: "2021.Summer.3" },
   organizationTooLarge: { ...ORGANIZATION, persons: 1200 },
   rateLimited: { ...ORGANIZATION, until: "2026-11-22T14:25:00.000Z" },
-  webexError: { ...ORGANIZATION, status: 502, trackingId: "ROUTER_65F1…" },
+  webexUnreachable: {
+    ...ORGANIZATION,
+    cause:
+      "There is no secure connection to webexapis.com: the issuer of its certificate is not trusted here (UNABLE_TO_GET_ISSUER_CERT_LOCALLY).",
+    hint: "If a firewall or proxy inspects TLS here, put its root certificate (PEM) into a file and name it in WebexPresence.CaFile.",
+  },
+  webexError: {
+    ...ORGANIZATION,
+    cause:
+      'Something other than Webex responded to a request to Webex (403, Server: squid/5.7, page "Access denied").',
+    hint: "Let the worker's connections to Webex pass through the firewall or proxy that responded, or correct WebexPresence.ApiUrl and WebexPresence.Proxy.",
+  },
   freshnessMissed: { ...ORGANIZATION, watchedP95: 240, staleAfterSeconds: 180 },
   consoleTooOld: { version: "2021.Summer.1", oldest: "2021.Summer.2" },
   redirectPortInUse: { port: 8467 },

@@ -1,5 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
-import { asFault, Fault } from "../faults/fault.js";
+import { asFault, Fault, faultFields } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -251,10 +251,9 @@ export class Authorizations implements GrantSink {
       await Promise.race([revocation, timeout]);
       return true;
     } catch (error) {
-      const { code, status, trackingId } = asFault(error);
       logger.warn(
         "Webex could not be notified that the authorization was revoked. Revoke it in Control Hub too.",
-        { orgId: grant.orgId, code, status, trackingId },
+        { orgId: grant.orgId, ...faultFields(asFault(error)) },
       );
       return false;
     } finally {

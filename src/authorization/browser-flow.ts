@@ -1,5 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
-import { asFault } from "../faults/fault.js";
+import { asFault, faultFields } from "../faults/fault.js";
 import type { Crypto } from "../ports/clock.js";
 import type {
   ListenOnLoopback,
@@ -216,9 +216,8 @@ export class BrowserFlow implements Flow {
     try {
       this.#organizations = await this.#options.grantSink.list();
     } catch (thrown) {
-      this.#options.logger.debug("The authorizations could not be read for the page.", {
-        fault: asFault(thrown).code,
-      });
+      const message = "The authorizations could not be read for the page.";
+      this.#options.logger.debug(message, faultFields(asFault(thrown)));
     }
     this.#publish();
   }

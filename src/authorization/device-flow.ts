@@ -1,5 +1,5 @@
 import { Emitter } from "../faults/emitter.js";
-import { asFault, type Fault } from "../faults/fault.js";
+import { asFault, type Fault, faultFields } from "../faults/fault.js";
 import type { DeviceAuthorization, TokenResponse } from "../webex/oauth.js";
 import {
   logFailure,
@@ -118,7 +118,7 @@ export class DeviceFlow implements Flow {
         // RFC 8628, 3.5: after a connection timeout, the client backs off exponentially.
         waitMs = Math.max(intervalMs, Math.min(waitMs * 2, MAX_WAIT_MS), fault.retryAfterMs ?? 0);
         logger.debug("Polling for the tokens of a device code failed. The worker tries again.", {
-          fault: fault.code,
+          ...faultFields(fault),
           waitMs,
         });
       }

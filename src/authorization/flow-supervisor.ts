@@ -1,5 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
-import { asFault, type Fault } from "../faults/fault.js";
+import { asFault, type Fault, faultFields } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { AuthorizationService } from "./authorizations.js";
@@ -164,8 +164,7 @@ export class FlowSupervisor {
     this.#fault = fault;
     if (fault !== null)
       this.#logger.warn("The authorization could not be started. The worker tries again.", {
-        fault: fault.code,
-        reason: fault.message,
+        ...faultFields(fault),
         error: fault.code === "defect" ? fault : undefined,
       });
     this.events.emit("outcomeChanged");

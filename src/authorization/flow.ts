@@ -1,5 +1,5 @@
 import type { Disposer, Subscribable } from "../faults/emitter.js";
-import { asFault, Fault } from "../faults/fault.js";
+import { asFault, Fault, faultFields } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { TokenResponse } from "../webex/oauth.js";
@@ -126,9 +126,8 @@ export function logFailure(
   fault: Fault,
   isRetrying = false,
 ): void {
-  const { code, status, trackingId } = fault;
-  const error = code === "defect" ? fault : undefined;
-  const fields = { method, fault: code, status, trackingId, error, isRetrying };
+  const error = fault.code === "defect" ? fault : undefined;
+  const fields = { method, ...faultFields(fault), error, isRetrying };
   logger.error("The authorization failed.", fields);
 }
 

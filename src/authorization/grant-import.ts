@@ -153,7 +153,7 @@ function throwGrantFault(error: unknown): never {
     case "notFound":
       throw new Fault(
         "webexUnreachable",
-        `The authorization was not stored, because it could not be verified. ${fault.message}`,
+        `Webex cannot verify the authorization at the moment, so it was not stored. ${fault.message}`,
         {
           ...causeDetails(fault),
           ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -180,7 +180,8 @@ function throwGrantFault(error: unknown): never {
 }
 
 export function grantRefused(hint: string, cause?: Fault): Fault {
-  return new Fault("grantRefused", "Webex refused the grant, so it was not stored.", {
+  const message = "Webex refused the grant, so it was not stored.";
+  return new Fault("grantRefused", cause === undefined ? message : `${message} ${cause.message}`, {
     ...(cause !== undefined && causeDetails(cause)),
     hint,
     data: { hint },

@@ -38,8 +38,6 @@ const FIRST_RETRY_COUNT = 2;
 const FIRST_RETRY_DELAY_MS = 30_000;
 /** With the next poll after it, the later retries are about ten minutes apart. */
 const LATER_RETRY_DELAY_MS = 570_000;
-/** Limits the requests of somebody who asks for retries in a loop. */
-const MIN_RETRY_DELAY_MS = 2_000;
 
 /**
  * The grants that Webex refused to refresh. Their tokens stay in the keychain. A refusal applies to
@@ -60,16 +58,15 @@ export class GrantRefusals {
     if (known === null) this.events.emit("refusalChanged", grant.orgId);
   }
 
-  /** Sends the organization's refused grant again with the next request, as somebody asked for. */
-  endPause(orgId: string): void {
-    const refusal = this.#refusals.get(orgId);
-    if (refusal === undefined) return;
-    const retryAt = refusal.refusedAt + MIN_RETRY_DELAY_MS;
-    this.#refusals.set(orgId, { ...refusal, count: 0, retryAt });
-  }
-
   clear(orgId: string): void {
     if (this.#refusals.delete(orgId)) this.events.emit("refusalChanged", orgId);
+  }
+
+  /** Ends the pause after the refusal, but not the refusal: only Webex does, by its next answer. */
+  endPause(orgId: string): void {
+    const refusal = this.#refusals.get(orgId);
+    if (refusal !== undefined)
+      this.#refusals.set(orgId, { ...refusal, count: 0, retryAt: -Infinity });
   }
 
   /** Returns the refusal that applies to this grant with this client, or null. */

@@ -297,7 +297,7 @@ function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
 /** Logs each problem once, and its end. */
 function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
   const { fault } = next;
-  if (fault !== null && fault.code !== before.fault?.code)
+  if (fault !== null && fault.message !== before.fault?.message)
     logger.warn(fault.message, { code: fault.code, hint: fault.hint });
   if (fault === null && before.fault !== null) logger.info("The keychain is available again.");
   if (next.kind !== "ready") return;

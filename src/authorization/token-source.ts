@@ -1,4 +1,4 @@
-import { asFault, Fault } from "../faults/fault.js";
+import { asFault, Fault, faultFields } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock, Random } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -120,6 +120,12 @@ export class OrganizationTokenSource implements TokenSource {
     this.#schedule.retryFailed();
   }
 
+  /** Sends the next refresh to Webex, even if Webex refused the last one just now. */
+  retryRefused(): void {
+    this.#sameTokenUntil = -Infinity;
+    this.#options.refusals.endPause(this.#options.orgId);
+  }
+
   /** Throws if the settings or the keychain do not allow the use of the grant. */
   #currentGrants(): CurrentGrants {
     const { grantStore, settings, oauth, orgId } = this.#options;
@@ -170,14 +176,14 @@ export class OrganizationTokenSource implements TokenSource {
       const secret = await this.#refreshing.join(signal, (task) => this.#refreshOnce(task, isDone));
       this.#schedule.recordSuccess(secret.equals(due.accessToken));
     } catch (error) {
-      const { code, status, trackingId, retryAfterMs = 0 } = asFault(error);
+      const fault = asFault(error);
       // The delay after a refusal is that of the refused grant.
-      if (code === "grantRefused") this.#schedule.recordRefusal();
-      else this.#schedule.recordFailure(retryAfterMs);
-      if (code === "cancelled") return;
+      if (fault.code === "grantRefused") this.#schedule.recordRefusal();
+      else this.#schedule.recordFailure(fault.retryAfterMs ?? 0);
+      if (fault.code === "cancelled") return;
       this.#options.logger.warn(
         "The access token could not be renewed in advance. The current one is used while Webex accepts it.",
-        { orgId: this.#options.orgId, code, status, trackingId },
+        { orgId: this.#options.orgId, ...faultFields(fault) },
       );
     }
   }
@@ -258,8 +264,7 @@ export class OrganizationTokenSource implements TokenSource {
     if (cause.code !== "grantRefused") return cause;
     const { logger, refusals, clock, orgId } = this.#options;
     const fault = refreshRefused(orgId, cause);
-    const { message, status, trackingId } = fault;
-    logger.warn(message, { orgId, status, trackingId });
+    logger.warn(fault.message, { orgId, ...faultFields(cause) });
     refusals.record({ grant, client, fault, refusedAt: clock.monotonic() });
     return fault;
   }

@@ -92,9 +92,13 @@ async function checkGrant({ fault, orgName, me }: Organization): Promise<Finding
   if (fault !== null) return failed(fault);
   const user = await me();
   if (user instanceof Fault) {
-    return user.code === "grantRefused" || user.code === "unauthorized"
-      ? failed(problemText("authorizationExpired", { organization: orgName }))
-      : failed(user);
+    const { code, status, trackingId } = user;
+    if (code !== "grantRefused" && code !== "unauthorized") return failed(user);
+    const response = {
+      ...(status !== undefined && { status }),
+      ...(trackingId !== undefined && { trackingId }),
+    };
+    return failed(problemText("authorizationExpired", { organization: orgName, ...response }));
   }
   const { displayName, email } = user;
   return ok(`Webex accepts the authorization of ${displayName ?? email ?? "the administrator"}`);
@@ -116,6 +120,8 @@ async function checkRole({ scopes, orgName, me, count }: Organization): Promise<
       ? failed(problemText("adminRoleLost", { organization: orgName }))
       : skipped("not checked: a scope is missing");
   }
+  // For example a firewall's page, which says nothing about the role.
+  if (people instanceof Fault) return failed(people);
   if (user.isFullAdmin) return ok("Full Admin, can list everyone");
   return warning({
     message:

@@ -83,3 +83,8 @@ export function asFault(thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown;
   return new Fault("defect", "An unexpected error occurred in the worker.", { cause: thrown });
 }
+
+/** What a log record says of a fault: the cause in words, and what Cisco's support asks for. */
+export function faultFields({ code, message, hint, status, trackingId }: Fault) {
+  return { code, reason: message, hint, status, trackingId };
+}

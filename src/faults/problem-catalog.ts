@@ -53,6 +53,8 @@ export interface ProblemDetail {
    * only the component that saw it can name it.
    */
   readonly reason?: string;
+  /** What a failure of Webex or of the route to it was, in one or two sentences. */
+  readonly cause?: string;
   /** A more specific remedy than the catalogue's. */
   readonly hint?: string;
   readonly status?: number;
@@ -128,6 +130,11 @@ const theKeychain = ({ account }: ProblemDetail): string =>
 const responded = ({ status, trackingId }: ProblemDetail): string =>
   (status === undefined ? "" : ` (HTTP ${status})`) +
   (trackingId === undefined ? "" : `, tracking ID ${trackingId}`);
+
+/** The cause, as sentences of their own. */
+const caused = ({ cause, trackingId, status }: ProblemDetail): string =>
+  (cause !== undefined ? ` ${cause}` : status === undefined ? "" : ` The status was ${status}.`) +
+  (trackingId === undefined ? "" : ` Tracking ID: ${trackingId}.`);
 
 const RUN_SECRET_CLIENT =
   'Run "ucx-webex-presence secret client" in the account that the worker runs under, or call authorization/setClient,';
@@ -236,21 +243,18 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     hint: "Watch ageSeconds in the status. A longer WebexPresence.PollIntervalSeconds or a higher WebexPresence.RequestsPerMinute can help.",
   }),
   rateLimited: (d) => ({
-    message:
-      d.reason ??
-      `Webex has asked the worker to wait${d.until === undefined ? "" : ` until ${d.until}`}. The presence of ${named(d)} is older than usual.`,
+    message: `Webex has asked the worker to wait${d.until === undefined ? "" : ` until ${d.until}`}. The presence of ${named(d)} is older than usual.`,
     hint: "No action is needed: the worker continues by itself. If this happens often, lower WebexPresence.RequestsPerMinute or raise WebexPresence.PollIntervalSeconds; other programs may use up the same limit.",
   }),
   webexUnreachable: (d) => ({
-    message:
-      d.reason ??
-      `Webex cannot be reached for ${named(d)}. Its presence becomes stale until it can be reached.`,
+    message: `Webex cannot be reached for ${named(d)}.${caused(d)} Its presence becomes stale until it can be reached.`,
     hint: "Check this machine's network, DNS, proxy (WebexPresence.Proxy) and trusted certificates (WebexPresence.CaFile). The worker keeps trying.",
   }),
   webexError: (d) => ({
     message:
-      d.reason ??
-      `Webex responds with errors for ${named(d)}${responded(d)}. Its presence becomes stale until the errors end.`,
+      d.reason === undefined
+        ? `Requests to Webex for ${named(d)} fail.${caused(d)} Its presence becomes stale until they succeed.`
+        : `${d.reason}${caused(d)}`,
     hint: "Check status.webex.com; Cisco's support asks for the tracking ID in the log. The worker keeps trying.",
   }),
   freshnessMissed: (d) => ({

@@ -3,6 +3,7 @@ import type { Random } from "../ports/clock.js";
 const INITIAL_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
 const MAX_RETRY_AFTER_JITTER_MS = 1_000;
+const INITIAL_RATE_LIMIT_DELAY_MS = 5_000;
 
 /** Exponential backoff with jitter. Durations are milliseconds. */
 export class Backoff {
@@ -13,16 +14,9 @@ export class Backoff {
     this.#random = random;
   }
 
-  /**
-   * Returns `retryAfterMs` plus up to a tenth (at most 1 s), so that several workers do not retry
-   * at the same moment. Without it, returns between half and all of 1 s, 2 s, 4 s, … `maxDelayMs`.
-   */
-  nextDelay(retryAfterMs: number | undefined, maxDelayMs = MAX_DELAY_MS): number {
-    if (retryAfterMs !== undefined && retryAfterMs > 0) {
-      const maxJitterMs = Math.min(MAX_RETRY_AFTER_JITTER_MS, retryAfterMs / 10);
-      return retryAfterMs + maxJitterMs * this.#random.random();
-    }
-    const fullDelayMs = Math.min(maxDelayMs, INITIAL_DELAY_MS * 2 ** Math.min(this.#failures, 20));
+  /** Returns between half and all of 1 s, 2 s, 4 s, … `maxDelayMs`. */
+  nextDelay(maxDelayMs = MAX_DELAY_MS): number {
+    const fullDelayMs = doubled(INITIAL_DELAY_MS, this.#failures, maxDelayMs);
     this.#failures += 1;
     return fullDelayMs / 2 + (fullDelayMs / 2) * this.#random.random();
   }
@@ -30,6 +24,39 @@ export class Backoff {
   reset(): void {
     this.#failures = 0;
   }
+}
+
+/** The pauses after responses that limit the rate (429, 423). Durations are milliseconds. */
+export class RateLimitPause {
+  readonly #random: Random;
+  #rejections = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /**
+   * Returns `retryAfterMs`, or without it 5 s, 10 s, … 60 s, plus up to a tenth, so that several
+   * workers do not retry at the same moment; at most 1 s more than Webex has asked for.
+   */
+  next(retryAfterMs: number | undefined): number {
+    if (retryAfterMs !== undefined && retryAfterMs > 0) {
+      const maxJitterMs = Math.min(MAX_RETRY_AFTER_JITTER_MS, retryAfterMs / 10);
+      return retryAfterMs + maxJitterMs * this.#random.random();
+    }
+    const pauseMs = doubled(INITIAL_RATE_LIMIT_DELAY_MS, this.#rejections, MAX_DELAY_MS);
+    this.#rejections += 1;
+    return pauseMs + (pauseMs / 10) * this.#random.random();
+  }
+
+  /** A request was answered. */
+  reset(): void {
+    this.#rejections = 0;
+  }
+}
+
+function doubled(initialMs: number, times: number, maxMs: number): number {
+  return Math.min(maxMs, initialMs * 2 ** Math.min(times, 20));
 }
 
 /**

@@ -2,13 +2,14 @@ import type { ProblemDetail } from "../faults/problem-catalog.js";
 import type { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
-import { Backoff, jitter } from "./backoff.js";
+import { Backoff, jitter, RateLimitPause } from "./backoff.js";
 import {
   type PollingProblem,
   type PollingProblemCode,
   type PollingSettings,
   REFUSAL_CODES,
   type RefusalCode,
+  RETRYABLE_REFUSALS,
   type TransientCode,
 } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
@@ -16,6 +17,11 @@ import type { RequestBudget } from "./request-budget.js";
 /** With the jitter, a refused organization is retried within a minute. */
 const REFUSED_RETRY_MS = 54_000;
 const REFUSED_RETRY_JITTER = 0.1;
+/**
+ * Minimum interval of the retries that somebody requests: the renewal of a token, which may be what
+ * fails, is not limited by the request budget.
+ */
+const REQUESTED_RETRY_MS = 2_000;
 /** A single failure is not reported unless it lasts this long. */
 const PENDING_FAILURE_MS = 10_000;
 /** How often an unreachable keychain is retried at least (protocol: keychain). */
@@ -30,6 +36,14 @@ const CLEARED_BY_RESPONSE: readonly PollingProblemCode[] = [
   "keychainLocked",
   "keychainUnavailable",
 ];
+/** While one of these keeps records from being updated, their age is no problem of its own. */
+const CAUSES_OF_AGE: readonly PollingProblemCode[] = [
+  ...REFUSAL_CODES,
+  "webexUnreachable",
+  "webexError",
+  "keychainLocked",
+  "keychainUnavailable",
+];
 
 /**
  * Tracks the failures of one organization's polling: when to retry, and which problems to report.
@@ -39,9 +53,14 @@ export class OrganizationHealth {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #backoff: Backoff;
+  readonly #rateLimitPause: RateLimitPause;
   readonly #problems = new Map<PollingProblemCode, PollingProblem>();
   #haveProblemsChanged = false;
   #notBefore = 0;
+  /** Of the last retry that somebody requested; later than now while it waits. */
+  #requestedRetryAt = Number.NEGATIVE_INFINITY;
+  /** Somebody requested a retry while a request was in flight. */
+  #isRetryRequested = false;
   #failures = 0;
   #pendingFailure: (PollingProblem & { readonly since: number }) | null = null;
   /** A response clears `webexError` from this page of a sweep on; Infinity: only its end does. */
@@ -51,6 +70,7 @@ export class OrganizationHealth {
     this.#clock = clock;
     this.#random = random;
     this.#backoff = new Backoff(random);
+    this.#rateLimitPause = new RateLimitPause(random);
   }
 
   get problems(): readonly PollingProblem[] {
@@ -60,6 +80,12 @@ export class OrganizationHealth {
   /** Whether Webex refuses the organization as a whole. */
   get isRefused(): boolean {
     return REFUSAL_CODES.some((code) => this.#problems.has(code));
+  }
+
+  /** Whether a retry can succeed: unless there is no grant or no client to retry with. */
+  get isRetryable(): boolean {
+    const refusals = REFUSAL_CODES.filter((code) => this.#problems.has(code));
+    return refusals.every((code) => RETRYABLE_REFUSALS.includes(code));
   }
 
   /** Earliest time of the next request. */
@@ -77,6 +103,7 @@ export class OrganizationHealth {
   /** `page`: the number of the sweep's page, from 1, or null for other responses. */
   recordResponse(page: number | null): void {
     this.clearBackoff();
+    this.#rateLimitPause.reset();
     this.#forgetPendingFailure();
     this.#clear(...CLEARED_BY_RESPONSE);
     if ((page ?? 0) >= this.#webexErrorPage) this.#clear("webexError");
@@ -94,12 +121,13 @@ export class OrganizationHealth {
   recordAbandonedSweep(reason: string, fault?: Fault): void {
     this.#webexErrorPage = Number.POSITIVE_INFINITY;
     this.#pendingFailure = null;
-    this.#raise("webexError", { ...detailOf(fault), reason });
+    const detail = fault === undefined ? {} : failureDetail(fault);
+    this.#raise("webexError", { ...detail, reason });
   }
 
   /** Returns the time before which Webex must not be requested. */
   recordRateLimit(fault: Fault): number {
-    const delayMs = this.#backoff.nextDelay(fault.retryAfterMs);
+    const delayMs = this.#rateLimitPause.next(fault.retryAfterMs);
     this.#forgetPendingFailure();
     this.#clear("webexUnreachable");
     const until = new Date(this.#clock.now() + delayMs).toISOString();
@@ -122,17 +150,15 @@ export class OrganizationHealth {
     const retryMs = isRetriedWithinAMinute
       ? REFUSED_RETRY_MS
       : Math.max(REFUSED_RETRY_MS, pollIntervalMs);
-    this.#notBefore =
-      this.#clock.monotonic() + retryMs * jitter(this.#random, REFUSED_RETRY_JITTER);
+    this.#postpone(retryMs * jitter(this.#random, REFUSED_RETRY_JITTER));
   }
 
   /** `page`: the number of the sweep's page, from 1, or null for other requests. */
   recordFailure(code: TransientCode, fault: Fault, sentAt: number, page: number | null): void {
-    const isKeychainFailure = code === "keychainLocked" || code === "keychainUnavailable";
-    this.backOff(isKeychainFailure ? KEYCHAIN_RETRY_MS : undefined);
+    this.backOff(isKeychainCode(code) ? KEYCHAIN_RETRY_MS : undefined);
     this.#failures += 1;
     const since = this.#pendingFailure?.since ?? sentAt;
-    this.#pendingFailure = { code, detail: detailOf(fault), since };
+    this.#pendingFailure = { code, detail: failureDetail(fault), since };
     if (code === "webexError") {
       this.#webexErrorPage = Math.max(this.#webexErrorPage, page ?? 0);
       this.#clear("webexUnreachable");
@@ -142,7 +168,7 @@ export class OrganizationHealth {
 
   /** Delays the next request, longer after each failure. */
   backOff(maxDelayMs?: number): void {
-    this.#notBefore = this.#clock.monotonic() + this.#backoff.nextDelay(undefined, maxDelayMs);
+    this.#postpone(this.#backoff.nextDelay(maxDelayMs));
   }
 
   /** Reports a failure that was repeated or that lasts, even while its retry is in flight. */
@@ -161,7 +187,8 @@ export class OrganizationHealth {
     readDemand: () => RefreshDemand,
   ): void {
     const { staleAfterSeconds } = settings;
-    if (watchedP95 === null || watchedP95 <= staleAfterSeconds) {
+    const hasCause = CAUSES_OF_AGE.some((code) => this.#problems.has(code));
+    if (watchedP95 === null || watchedP95 <= staleAfterSeconds || hasCause) {
       this.#clear("freshnessMissed");
       return;
     }
@@ -182,6 +209,30 @@ export class OrganizationHealth {
   clearBackoff(): void {
     this.#backoff.reset();
     this.#notBefore = 0;
+    this.#isRetryRequested = false;
+  }
+
+  /**
+   * Somebody requests a retry, perhaps because they put right what failed. It is possible now, or
+   * 2 s after the last one that was requested; if a request is in flight, once that has failed.
+   */
+  requestRetry(isRequestInFlight: boolean): void {
+    const now = this.#clock.monotonic();
+    this.#isRetryRequested = isRequestInFlight;
+    if (isRequestInFlight || this.#notBefore <= now || this.#requestedRetryAt > now) return;
+    this.#notBefore = this.#nextRequestedRetry();
+  }
+
+  #nextRequestedRetry(): number {
+    const earliest = this.#requestedRetryAt + REQUESTED_RETRY_MS;
+    this.#requestedRetryAt = Math.max(this.#clock.monotonic(), earliest);
+    return this.#requestedRetryAt;
+  }
+
+  #postpone(delayMs: number): void {
+    const until = this.#clock.monotonic() + delayMs;
+    this.#notBefore = this.#isRetryRequested ? Math.min(until, this.#nextRequestedRetry()) : until;
+    this.#isRetryRequested = false;
   }
 
   /** Forgets failures that may be due to an earlier grant. */
@@ -202,13 +253,15 @@ export class OrganizationHealth {
     this.#pendingFailure = null;
   }
 
-  /** Updates the details of a known problem silently, unless its end has changed. */
+  /** Updates the details of a known problem silently, unless its end or its cause has changed. */
   #raise(code: PollingProblemCode, detail: ProblemDetail): void {
-    const existing = this.#problems.get(code);
-    if (existing === undefined || existing.detail.until !== detail.until) {
+    const existing = this.#problems.get(code)?.detail;
+    const { until, cause } = detail;
+    if (existing === undefined || existing.until !== until || existing.cause !== cause) {
       this.#haveProblemsChanged = true;
     }
     this.#problems.set(code, { code, detail });
+    if (CAUSES_OF_AGE.includes(code)) this.#clear("freshnessMissed");
   }
 
   #clear(...codes: readonly PollingProblemCode[]): void {
@@ -216,11 +269,25 @@ export class OrganizationHealth {
   }
 }
 
-function detailOf(fault?: Fault): ProblemDetail {
-  const { status, trackingId } = fault ?? {};
+function detailOf({ status, trackingId }: Fault): ProblemDetail {
   return {
-    ...(status === undefined ? {} : { status }),
-    ...(trackingId === undefined ? {} : { trackingId }),
+    ...(status !== undefined && { status }),
+    ...(trackingId !== undefined && { trackingId }),
+  };
+}
+
+function isKeychainCode(code: string): boolean {
+  return code === "keychainLocked" || code === "keychainUnavailable";
+}
+
+/** With the cause in words, and its remedy if there is a specific one. */
+function failureDetail(fault: Fault): ProblemDetail {
+  const { data, hint, message } = fault;
+  return {
+    ...detailOf(fault),
+    cause: message,
+    ...(hint !== undefined && { hint }),
+    ...(isKeychainCode(fault.code) && typeof data.reason === "string" && { reason: data.reason }),
   };
 }
 

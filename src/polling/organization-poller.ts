@@ -127,15 +127,22 @@ export class OrganizationPoller {
   }
 
   /**
-   * Requests a sweep as soon as the budget allows; the current one counts. `nextPossibleAt` is in
-   * epoch milliseconds, or null if the organization cannot be polled.
+   * Requests a sweep as soon as the budget allows; the current one counts. Also retries what failed
+   * or what Webex refused, which somebody may have put right. `nextPossibleAt` is in epoch
+   * milliseconds, or null if the organization cannot be polled.
    */
   pollNow(): { accepted: boolean; nextPossibleAt: number | null } {
-    if (this.#run === null || !this.isAccepted) return { accepted: false, nextPossibleAt: null };
+    if (this.#run === null || !this.#health.isRetryable) {
+      return { accepted: false, nextPossibleAt: null };
+    }
     this.#sweeps.request();
-    this.#health.clearBackoff();
+    this.#health.requestRetry(this.#request !== null);
     this.#wake();
-    const possibleAt = Math.max(this.#clock.monotonic(), this.#options.budget.nextPossibleAt());
+    const possibleAt = Math.max(
+      this.#clock.monotonic(),
+      this.#options.budget.nextPossibleAt(),
+      this.#health.notBefore,
+    );
     return { accepted: true, nextPossibleAt: this.#toEpochMs(possibleAt) };
   }
 

@@ -17,6 +17,16 @@ export const REFUSAL_CODES = [
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
+/**
+ * What Webex refuses may be put right at Webex, so that a retry succeeds. Without a grant or a
+ * client, there is nothing to retry with.
+ */
+export const RETRYABLE_REFUSALS: readonly RefusalCode[] = [
+  "authorizationExpired",
+  "scopeMissing",
+  "adminRoleLost",
+];
+
 /** A retry may succeed. */
 export type TransientCode =
   "webexUnreachable" | "webexError" | "keychainLocked" | "keychainUnavailable";

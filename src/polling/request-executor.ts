@@ -1,4 +1,4 @@
-import { asFault, type Fault } from "../faults/fault.js";
+import { asFault, type Fault, faultFields } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { LookupScheduler } from "./lookup-scheduler.js";
 import type { OrganizationHealth } from "./organization-health.js";
@@ -133,8 +133,7 @@ export class RequestExecutor {
 
   #logFailure(fault: Fault, request: PollingRequest, failure: FailureClassification["kind"]): void {
     const { logger, orgId } = this.#options;
-    const { code, status, trackingId } = fault;
-    const fields = { orgId, request: request.kind, failure, code, status, trackingId };
+    const fields = { orgId, request: request.kind, failure, ...faultFields(fault) };
     if (fault.kind === "defect") {
       const message = "A request to Webex failed because of a defect in the worker.";
       logger.error(message, { ...fields, error: fault.cause ?? fault });
@@ -159,7 +158,8 @@ type FailureClassification =
   | { readonly kind: "transient" | "gatewayTimeout"; readonly code: TransientCode };
 
 /**
- * Classifies a failure by fault code and HTTP status alone. 403 is a missing scope if the grant
+ * Classifies a failure by fault code and HTTP status alone; the code tells a refusal by Webex from
+ * a response that is not Webex's own. 403 is a missing scope if the grant
  * lacks one, otherwise the role. 400 on the unfiltered list is the role ("Email, displayName, or id
  * list should be specified", recorded from the live service). 401 with a fresh token means that
  * Webex accepts no token of this grant, so a person has to authorize again.

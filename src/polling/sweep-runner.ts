@@ -107,7 +107,14 @@ export class SweepRunner {
         "Webex's links to further pages form a loop; people on later pages may be missing.",
       );
     }
-    if (outcome === "last") this.#complete(sweep);
+    if (outcome !== "more") this.#logLeftOut(sweep);
+    if (outcome !== "last") return;
+    if (sweep.leftOut.items === 0) this.#complete(sweep);
+    else {
+      this.#abandon(
+        "Webex's list of people exceeds the limits of the worker; some people are missing.",
+      );
+    }
   }
 
   /**
@@ -188,6 +195,13 @@ export class SweepRunner {
     else logger.debug("Completed a sweep.", fields);
   }
 
+  #logLeftOut({ leftOut }: Sweep): void {
+    if (leftOut.items === 0 && leftOut.values === 0) return;
+    const { logger, orgId } = this.#options;
+    const message = "Left out what exceeds the limits of the worker in Webex's list of people.";
+    logger.warn(message, { orgId, ...leftOut });
+  }
+
   /** Ends the sweep without dropping unseen persons. The next one starts an interval from now. */
   #abandon(reason: string, fault?: Fault): void {
     const { clock, logger, orgId } = this.#options;
@@ -217,6 +231,7 @@ export class Sweep {
   /** How often the current page failed. */
   pageFailures = 0;
   brokenLinks = 0;
+  readonly leftOut = { items: 0, values: 0 };
   readonly #visited = new Set<string>();
   #pagesWithoutNewPersons = 0;
 
@@ -234,6 +249,8 @@ export class Sweep {
     const personsBefore = this.persons;
     this.persons = result.seenInSweep;
     this.sharesStatus ||= result.sharesStatus;
+    this.leftOut.items += page.leftOut?.items ?? 0;
+    this.leftOut.values += page.leftOut?.values ?? 0;
     if (page.next === null) return "last";
     // A page with only bots is not a sign of a loop.
     const hasOnlyBots = result.persons === 0 && page.items.length > 0;

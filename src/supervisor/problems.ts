@@ -91,7 +91,7 @@ function flowProblems({ flow }: ObservedState): ProblemReport[] {
     case "webexUnreachable":
     case "webexError":
     case "rateLimited":
-      problems.push({ code: fault.code, orgId: null, text: faultText(fault) });
+      problems.push({ code: fault.code, orgId: null, text: responseText(fault) });
       break;
     default:
   }
@@ -115,6 +115,13 @@ function responseDetail({ status, trackingId }: Fault): ProblemDetail {
     ...(status !== undefined && { status }),
     ...(trackingId !== undefined && { trackingId }),
   };
+}
+
+/** With the tracking ID, which Cisco's support asks for. */
+function responseText(fault: Fault): ProblemText {
+  const { message, hint } = faultText(fault);
+  const { trackingId } = fault;
+  return { message: trackingId ? `${message} Tracking ID: ${trackingId}.` : message, hint };
 }
 
 function faultText({ message, hint }: Fault): ProblemText {

@@ -2,6 +2,7 @@ import { Fault, type FaultCode, type FaultDetails } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
 import { isObject, type JsonObject, optionalString, parseJson } from "./json-response.js";
+import { describeResponder, sanitize } from "./response-text.js";
 
 /** An error response in any of the forms that Webex and gateways use. */
 export interface ErrorResponse {
@@ -10,14 +11,20 @@ export interface ErrorResponse {
   readonly text: string;
   /** The error code in the body (RFC 6749 5.2, RFC 8628 3.5), or null. */
   readonly oauthError: string | null;
-  /** Whether the body is a JSON object, as Webex sends it; otherwise it is from a gateway. */
-  readonly isJson: boolean;
+  /**
+   * Whether it has a form of Webex's REST service: a JSON object with `trackingId` or `message`, or
+   * a 401 that asks for a bearer token (RFC 6750 3). Anything else may be from a firewall, a proxy
+   * or a portal, and says nothing about the authorization or the organization.
+   */
+  readonly isRestForm: boolean;
+  /** Whether it has a form of Webex's OAuth endpoints: a JSON object with `error` or `message`. */
+  readonly isOAuthForm: boolean;
+  /** What responded, as `describeResponder` names it. */
+  readonly responder: string;
   readonly details: FaultDetails;
 }
 
 const MAX_MESSAGE_LENGTH = 200;
-/** Limits the time that the patterns of `sanitize` take. */
-const MAX_INPUT_LENGTH = 2_000;
 const MAX_BODY_BYTES = 65_536;
 const OAUTH_ERRORS = [
   "invalid_request",
@@ -41,15 +48,17 @@ const OAUTH_ERRORS = [
  * milliseconds since the epoch.
  */
 export function parseErrorResponse(
-  { status, headers, body: bytes }: HttpResponse,
+  response: HttpResponse,
   nowMs: number,
   secrets: readonly Secret[],
 ): ErrorResponse {
-  const body = tryParseObject(bytes);
+  const { status, headers } = response;
+  const body = tryParseObject(response.body);
   const errors: unknown[] = Array.isArray(body?.errors) ? body.errors : [];
   const error = optionalString(body, "error");
+  const message = optionalString(body, "message");
   const texts = [
-    optionalString(body, "message"),
+    message,
     ...errors.map((entry) => optionalString(entry, "description")),
     optionalString(body, "error_description"),
     error,
@@ -65,9 +74,14 @@ export function parseErrorResponse(
   const delayMs = retryAfterMs(headers["retry-after"], now);
   return {
     status,
-    text: sanitize([...new Set(texts)].join(" - "), secrets),
+    text: sanitize([...new Set(texts)].join(" - "), secrets, MAX_MESSAGE_LENGTH),
     oauthError,
-    isJson: body !== null,
+    isRestForm:
+      message !== null ||
+      optionalString(body, "trackingId") !== null ||
+      (status === 401 && /^bearer\b/i.test(headers["www-authenticate"] ?? "")),
+    isOAuthForm: message !== null || error !== null,
+    responder: describeResponder(response, secrets),
     details: {
       status,
       ...(trackingId !== undefined && { trackingId }),
@@ -84,7 +98,16 @@ export function isRateLimited(status: number): boolean {
 
 /** The fault for a response of the REST service that is neither a success nor a redirect. */
 export function restFault(error: ErrorResponse): Fault {
-  const { status } = error;
+  const { status, isRestForm } = error;
+  if (isRateLimited(status)) {
+    return responseFault("rateLimited", "Webex is limiting the rate of requests", error);
+  }
+  if (isServerError(status)) {
+    const hint =
+      "No action is needed unless the error persists. Then check status.webex.com, and give the tracking ID to Cisco's support.";
+    return responseFault("webexError", "Webex responded with an error", error, hint);
+  }
+  if (!isRestForm) return foreignResponseFault(error);
   if (status === 401) {
     const hint = "Authorize the organization again.";
     return responseFault("unauthorized", "Webex rejected the access token", error, hint);
@@ -97,25 +120,39 @@ export function restFault(error: ErrorResponse): Fault {
   if (status === 404) {
     return responseFault("notFound", "Webex found nothing at this address", error);
   }
-  if (isRateLimited(status)) {
-    return responseFault("rateLimited", "Webex is limiting the rate of requests", error);
-  }
-  if (status >= 400 && status < 500) {
-    return responseFault("refused", "Webex rejected the request", error);
-  }
-  const hint =
-    "No action is needed unless the error persists. Then check status.webex.com, and give the tracking ID to Cisco's support.";
-  return responseFault("webexError", "Webex responded with an error", error, hint);
+  if (status >= 400) return responseFault("refused", "Webex rejected the request", error);
+  return responseFault("webexError", "Webex sent an unexpected response", error);
 }
+
+/**
+ * Gateways of Webex send 5xx in any form. 511 is by definition a portal's (RFC 6585 6): Webex was
+ * not reached.
+ */
+function isServerError(status: number): boolean {
+  return status >= 500 && status !== 511;
+}
+
+/**
+ * The fault for a response in no form of Webex. It is transient: a firewall, a proxy or a portal
+ * may let the next request pass.
+ */
+export function foreignResponseFault({ responder, details }: ErrorResponse): Fault {
+  const message = `Something other than Webex responded to a request to Webex (${responder}).`;
+  return new Fault("webexError", message, { ...details, hint: FOREIGN_RESPONSE_HINT });
+}
+
+const FOREIGN_RESPONSE_HINT =
+  "Let the worker's connections to Webex pass through the firewall or proxy that responded, or correct WebexPresence.ApiUrl and WebexPresence.Proxy.";
 
 /** `event` says what happened; the status and Webex's message follow. */
 export function responseFault(
   code: FaultCode,
   event: string,
-  { status, text, details }: ErrorResponse,
+  { status, text, responder, details }: ErrorResponse,
   hint?: string,
 ): Fault {
-  const message = `${event} (${status})${text === "" ? "." : `: ${text}`}`;
+  const said = text === "" ? ` (${responder}).` : ` (${status}): ${text}`;
+  const message = `${event}${/[.!?…]$/.test(said) ? said : `${said}.`}`;
   return new Fault(code, message, { ...details, ...(hint !== undefined && { hint }) });
 }
 
@@ -137,39 +174,30 @@ function findOAuthError(error: string | null, texts: readonly string[]): string 
   return OAUTH_ERRORS.find((code) => words.includes(code)) ?? null;
 }
 
-function sanitize(text: string, secrets: readonly Secret[]): string {
-  let sanitized = text;
-  for (const secret of secrets) {
-    if (secret.reveal() !== "") sanitized = sanitized.replaceAll(secret.reveal(), "[secret]");
-  }
-  sanitized = sanitized
-    .slice(0, MAX_INPUT_LENGTH)
-    .replace(/[^\s<>"'=?&,;()]+(@|%40)[^\s<>"'&,;()]+/gi, "[address]")
-    .replace(/[\w+/=.~-]{40,}/g, "[secret]")
-    .replace(/\s+/g, " ")
-    .trim();
-  return sanitized.length > MAX_MESSAGE_LENGTH
-    ? `${sanitized.slice(0, MAX_MESSAGE_LENGTH - 1)}…`
-    : sanitized;
-}
-
+const MIN_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 3_600_000;
+const MAX_HEADER_LENGTH = 200;
 const DAY_NAME = /^(mon|tue|wed|thu|fri|sat|sun)/i;
 const UNEXPANDED_TEMPLATE = /^rand\((\d{1,9})\)\s*,\s*add\((\d{1,9})\)$/;
 
 /**
  * Returns the delay that a `Retry-After` header (RFC 9110 10.2.3) requests, in milliseconds and at
- * most one hour, or undefined for a header that is missing, zero, in the past or unreadable.
- * Accepts seconds, an HTTP date in any of its three forms (compared with `nowMs`), and Webex's
- * unexpanded template `rand(30),add(30)`, whose maximum applies.
+ * most one hour, or undefined for a header that is missing, in the past, unreadable or below one
+ * second, the resolution of the header. Accepts seconds, an HTTP date in any of its three forms
+ * (compared with `nowMs`), and Webex's unexpanded template `rand(30),add(30)`, whose maximum
+ * applies, as does the maximum of a repeated header.
  */
 export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
-  const delayMs = requestedDelayMs(header?.trim() ?? "", nowMs);
-  return delayMs > 0 ? Math.min(Math.ceil(delayMs), MAX_DELAY_MS) : undefined;
+  const text = header?.trim() ?? "";
+  const delayMs = text.length > MAX_HEADER_LENGTH ? 0 : requestedDelayMs(text, nowMs);
+  return delayMs >= MIN_DELAY_MS ? Math.min(Math.ceil(delayMs), MAX_DELAY_MS) : undefined;
 }
 
 function requestedDelayMs(text: string, nowMs: number): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  const values = text.split(",").map((value) => value.trim());
+  if (values.every((value) => /^\d+(\.\d+)?$/.test(value))) {
+    return Math.max(...values.map(Number)) * 1000;
+  }
   const template = UNEXPANDED_TEMPLATE.exec(text);
   if (template !== null) return (Number(template[1]) + Number(template[2])) * 1000;
   if (!DAY_NAME.test(text)) return 0;

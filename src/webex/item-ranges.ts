@@ -1,4 +1,4 @@
-import { decodeText } from "./json-response.js";
+import { decodeText } from "./response-text.js";
 
 /** From `start` up to, but not including, `end`, in bytes. */
 interface ByteRange {
@@ -16,6 +16,25 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const ITEMS_KEY = Array.from('"items"', (character) => character.charCodeAt(0));
 
+/**
+ * Limits for a page. Webex sends up to 1,000 items of 1 to 1.5 KB. Millions of empty items, or one
+ * of 64 MB, would stall the worker and fill its memory.
+ */
+export interface ItemLimits {
+  readonly maxItems: number;
+  readonly maxItemBytes: number;
+  /** Of what surrounds the items. */
+  readonly maxRestBytes: number;
+  /** Levels of arrays and objects: in an item, and in what surrounds the items. */
+  readonly maxDepth: number;
+}
+
+export interface ItemRanges {
+  readonly ranges: readonly ByteRange[];
+  /** The number of items beyond the limits, which are not in `ranges`. */
+  readonly leftOut: number;
+}
+
 /** The offsets of the key and the array of the member `items`. */
 interface ItemsMember {
   readonly key: number;
@@ -25,15 +44,53 @@ interface ItemsMember {
 /**
  * Returns where the objects of the member `items` are in a JSON object, without parsing them.
  * Parses what surrounds them, to be sure of it. Returns null for anything else: an element that is
- * not an object, a second member `items`, or invalid JSON.
+ * not an object, a second member `items`, invalid JSON, too many levels, or too much around the
+ * items.
  */
-export function findItemRanges(body: Uint8Array): readonly ByteRange[] | null {
-  const scanner = new JsonScanner(body);
+export function findItemRanges(body: Uint8Array, limits: ItemLimits): ItemRanges | null {
+  const scanner = new JsonScanner(body, limits.maxDepth);
   const member = findItemsMember(scanner);
   if (member === null) return null;
-  const ranges: ByteRange[] = [];
-  const close = collectObjects(scanner, member.open, ranges);
-  return close !== -1 && isValidAround(body, member, close) ? ranges : null;
+  const items = new ItemCollector(limits);
+  const close = collectObjects(scanner, member.open, items);
+  if (close === -1) return null;
+  const restBytes = body.length - (close - member.open);
+  const isValid = restBytes <= limits.maxRestBytes && isValidAround(body, member, close);
+  return isValid ? items : null;
+}
+
+class ItemCollector implements ItemRanges {
+  readonly ranges: ByteRange[] = [];
+  leftOut = 0;
+  readonly #limits: ItemLimits;
+
+  constructor(limits: ItemLimits) {
+    this.#limits = limits;
+  }
+
+  add(start: number, end: number): void {
+    const { maxItems, maxItemBytes } = this.#limits;
+    if (this.ranges.length < maxItems && end - start <= maxItemBytes) {
+      this.ranges.push({ start, end });
+    } else this.leftOut += 1;
+  }
+}
+
+/** Whether arrays and objects in the JSON text have more than `maxDepth` levels. */
+export function exceedsDepth(body: Uint8Array, maxDepth: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < body.length; at += 1) {
+    const byte = body[at];
+    if (byte === QUOTE) {
+      for (at += 1; at < body.length && body[at] !== QUOTE; at += 1) {
+        if (body[at] === BACKSLASH) at += 1;
+      }
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth += 1;
+      if (depth > maxDepth) return true;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+  }
+  return false;
 }
 
 function findItemsMember(scanner: JsonScanner): ItemsMember | null {
@@ -54,14 +111,14 @@ function findItemsMember(scanner: JsonScanner): ItemsMember | null {
   return null;
 }
 
-/** Appends the objects of the array to `ranges`. Returns where the array closes, or -1. */
-function collectObjects(scanner: JsonScanner, open: number, ranges: ByteRange[]): number {
+/** Adds the objects of the array to `items`. Returns where the array closes, or -1. */
+function collectObjects(scanner: JsonScanner, open: number, items: ItemCollector): number {
   const { bytes } = scanner;
   let start = scanner.skipWhitespace(open + 1);
   if (bytes[start] === CLOSE_BRACKET) return start;
   while (bytes[start] === OPEN_BRACE) {
     const end = scanner.skipNested(start);
-    ranges.push({ start, end });
+    items.add(start, end);
     const next = scanner.skipWhitespace(end);
     if (bytes[next] === CLOSE_BRACKET) return next;
     if (bytes[next] !== COMMA) return -1;
@@ -92,9 +149,11 @@ function isValidAround(body: Uint8Array, { key, open }: ItemsMember, close: numb
 class JsonScanner {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #maxDepth: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, maxDepth: number) {
     this.bytes = bytes;
+    this.#maxDepth = maxDepth;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -108,14 +167,15 @@ class JsonScanner {
   }
 
   /**
-   * Skips the string, object or array at `open`. A single loop, because a sweep has megabytes to
-   * skip.
+   * Skips the string, object or array at `open`; to the end, if it has too many levels. A single
+   * loop, because a sweep has megabytes to skip.
    */
   skipNested(open: number): number {
     const { bytes } = this;
     const view = this.#view;
     const length = bytes.length;
     const lastWordStart = length - 4;
+    const maxDepth = this.#maxDepth;
     let depth = 0;
     for (let at = open; at < length;) {
       const byte = bytes[at];
@@ -127,8 +187,10 @@ class JsonScanner {
           stringByte = bytes[at] ?? QUOTE;
           at += stringByte === BACKSLASH ? 2 : 1;
         }
-      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
-      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        depth += 1;
+        if (depth > maxDepth) return length;
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
       if (depth === 0) return at;
     }
     return length;

@@ -1,29 +1,30 @@
 import { Fault } from "../faults/fault.js";
 import type { HttpResponse } from "../ports/http.js";
+import { exceedsDepth } from "./item-ranges.js";
+import { decodeText, describeResponder } from "./response-text.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Created on first use, to spare an idle worker the memory. */
-let decoder: InstanceType<typeof TextDecoder> | null = null;
+/** Webex's responses have at most five levels. Parsing millions would take seconds and memory. */
+export const MAX_DEPTH = 64;
+/** Longer than any token; what is longer is not of Webex. */
+const MAX_STRING_LENGTH = 16_384;
 
 /**
- * Throws a `Fault` `webexError` if the body is not a JSON object. The fault describes the body but
- * never quotes it, since it may name people.
+ * Throws a `Fault` `webexError` if the body is not a JSON object. The fault describes the body and
+ * names what responded, but quotes nothing else, since the body may name people.
  */
 export function parseJsonObject(response: HttpResponse): JsonObject {
-  if (response.body.length === 0) throw malformedResponse("has no body", response.status);
-  const value = parseJson(response.body, response.status);
+  const { body } = response;
+  if (body.length === 0) throw malformedResponse("has no body", response);
+  if (exceedsDepth(body, MAX_DEPTH)) throw malformedResponse("is nested too deeply", response);
+  const value = parseJson(body, response);
   if (isObject(value)) return value;
-  throw malformedResponse("is JSON, but not an object", response.status);
-}
-
-export function decodeText(body: Uint8Array): string {
-  decoder ??= new TextDecoder();
-  return decoder.decode(body);
+  throw malformedResponse("is JSON, but not an object", response);
 }
 
 /** Parses JSON in UTF-8. Throws as `parseJsonObject` does. */
-export function parseJson(body: Uint8Array, status?: number): unknown {
+export function parseJson(body: Uint8Array, response?: HttpResponse): unknown {
   const text = decodeText(body);
   try {
     return JSON.parse(text);
@@ -31,7 +32,7 @@ export function parseJson(body: Uint8Array, status?: number): unknown {
     const isMarkup = /^\s*</.test(text.slice(0, 100));
     throw malformedResponse(
       isMarkup ? "is an HTML or XML page instead of JSON" : "is not JSON, or is incomplete",
-      status,
+      response,
     );
   }
 }
@@ -51,10 +52,14 @@ export function requiredString(value: unknown, name: string): string {
   return member;
 }
 
-/** Returns null unless `value` is an object with a non-empty string of this name. */
+/**
+ * Returns null unless `value` is an object with a non-empty string of this name, of at most 16,384
+ * characters.
+ */
 export function optionalString(value: unknown, name: string): string | null {
   const member = isObject(value) ? value[name] : null;
-  return typeof member === "string" && member !== "" ? member : null;
+  const isText = typeof member === "string" && member !== "" && member.length <= MAX_STRING_LENGTH;
+  return isText ? member : null;
 }
 
 export function isObject(value: unknown): value is JsonObject {
@@ -62,11 +67,17 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The fault for a 2xx response that cannot be used. `description` completes "Webex's response …".
+ * The fault for a response that cannot be used, although it is a success or a redirect.
+ * `description` completes "Webex's response …".
  */
-export function malformedResponse(description: string, status?: number): Fault {
-  return new Fault("webexError", `Webex's response cannot be used: it ${description}.`, {
-    hint: "Check WebexPresence.ApiUrl, and whether a proxy responds in place of Webex.",
-    ...(status !== undefined && { status }),
-  });
+export function malformedResponse(description: string, response?: HttpResponse): Fault {
+  const responder = response === undefined ? "" : ` (${describeResponder(response)})`;
+  return new Fault(
+    "webexError",
+    `Webex's response cannot be used: it ${description}${responder}.`,
+    {
+      hint: "Check WebexPresence.ApiUrl, and whether a firewall, a proxy or a portal responds in place of Webex.",
+      ...(response !== undefined && { status: response.status }),
+    },
+  );
 }

@@ -4,6 +4,7 @@ import type { HttpResponse } from "../ports/http.js";
 import { requestExisting } from "./api-address.js";
 import {
   type ErrorResponse,
+  foreignResponseFault,
   isRateLimited,
   parseErrorResponse,
   responseFault,
@@ -69,8 +70,9 @@ interface AuthorizationCodeGrant {
 }
 
 /**
- * Webex's OAuth endpoints. Faults: `grantRefused` (400, 401: a person has to authorize again;
- * `data.error` if Webex sent a code), `rateLimited`, `webexError`, `webexUnreachable`, `cancelled`.
+ * Webex's OAuth endpoints. Faults: `grantRefused` (400, 401 or 403 in a form of Webex: a person has
+ * to authorize again; `data.error` if Webex sent a code), `rateLimited`, `webexError` (5xx, or a
+ * response that is not Webex's own), `webexUnreachable`, `cancelled`.
  */
 export interface OAuthApi {
   /** The URL of the consent page (RFC 6749 4.1.1 with PKCE, RFC 7636). */
@@ -128,7 +130,7 @@ interface FormRequest {
   readonly isIrreplaceable?: boolean;
 }
 
-/** The status decides the fault; the body only refines it. */
+/** Form and status decide the fault; the texts only refine it. */
 export function createOAuthApi(
   { http, clock, version, apiUrl }: RestOptions,
   endpoints = webexEndpoints(apiUrl),
@@ -301,16 +303,17 @@ function toDeviceTokenPoll(error: ErrorResponse): DeviceTokenPoll {
 }
 
 /**
- * 400 and 401 require a person to act, 403 only if Webex itself sent it: that of a gateway is
- * transient.
+ * 400, 401 and 403 require a person to act if Webex itself sent them. Those of a gateway are
+ * transient, and so are 429 and 5xx.
  */
 function oauthFault(error: ErrorResponse): Fault {
-  const { status, isJson, oauthError } = error;
-  if (status === 400 || status === 401 || (status === 403 && isJson)) {
+  const { status, isOAuthForm, oauthError } = error;
+  if (isRateLimited(status) || status >= 500) return restFault(error);
+  if (!isOAuthForm) return foreignResponseFault(error);
+  if (status === 400 || status === 401 || status === 403) {
     const event = "Webex rejected the authorization";
     return responseFault("grantRefused", event, error, hintFor(oauthError));
   }
-  if (isRateLimited(status) || status >= 500) return restFault(error);
   const event = "Webex's authorization service sent an unexpected response";
   const hint = "Check WebexPresence.ApiUrl, and whether a proxy responds in place of Webex.";
   return responseFault("webexError", event, error, hint);

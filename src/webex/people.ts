@@ -1,17 +1,19 @@
 import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { requestExisting } from "./api-address.js";
-import { findItemRanges } from "./item-ranges.js";
+import { findItemRanges, type ItemLimits } from "./item-ranges.js";
 import {
   isObject,
   type JsonObject,
+  malformedResponse,
+  MAX_DEPTH,
   optionalString,
   parseJson,
   parseJsonObject,
   requiredItems,
   requiredString,
 } from "./json-response.js";
-import { nextLink, PAGE_LIMITS, type RestClient } from "./rest.js";
+import { nextLink, PAGE_LIMITS, type RestClient, SMALL_LIMITS } from "./rest.js";
 
 /** The first page of the list of people, or a page that Webex linked to. */
 export type PageReference =
@@ -24,16 +26,30 @@ export interface PeoplePage {
    * can be read until the next page is requested, which reuses their memory.
    */
   readonly items: readonly ListedPerson[];
+  /** What `items` do not include. Final once they were read; absent if nothing is left out. */
+  readonly leftOut?: Readonly<LeftOut>;
   /** Webex's link to the next page, which has the origin of `ApiUrl`; null on the last page. */
   readonly next: string | null;
+}
+
+/** How much was not read because it exceeds the limits of items and their members. */
+export interface LeftOut {
+  /** Entries of the list. */
+  items: number;
+  /** Addresses of persons, and texts that were cut. */
+  values: number;
+}
+
+function noneLeftOut(): LeftOut {
+  return { items: 0, values: 0 };
 }
 
 /**
  * The people of one organization. Each call is one request, or two if a rejected token is replaced.
  * Faults: `rateLimited` (429, 423; `retryAfterMs` if Webex sent it), `webexUnreachable`,
- * `webexError` (5xx, or a response that cannot be read), `unauthorized` (401 with a fresh token,
- * too), `forbidden` (403), `refused` (400 and other 4xx), `notFound` (404), `cancelled`, and those
- * of the token source.
+ * `webexError` (5xx, a response that cannot be read, or one in no form of Webex, of whatever
+ * status), `unauthorized` (401 with a fresh token, too), `forbidden` (403), `refused` (400 and other
+ * 4xx), `notFound` (404), `cancelled`, and those of the token source.
  */
 export interface PeopleApi {
   listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage>;
@@ -61,7 +77,9 @@ export function createPeopleApi(rest: RestClient): PeopleApi {
     listPage(page, signal) {
       const read = async (target: string): Promise<PeoplePage> => {
         const { response, url } = await rest.get(target, limits, signal);
-        return { items: parseListedPersons(response), next: nextLink(response.headers.link, url) };
+        const leftOut = noneLeftOut();
+        const items = parseListedPersons(response, leftOut);
+        return { items, leftOut, next: nextLink(response.headers.link, url) };
       };
       return page.kind === "first"
         ? requestExisting(rest.apiUrl, read(`people?max=${page.max}`))
@@ -69,13 +87,16 @@ export function createPeopleApi(rest: RestClient): PeopleApi {
     },
     async findByEmail(email, signal) {
       const body = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
-      return requiredItems(body).flatMap((item) => decodePerson(item) ?? []);
+      const items = requiredItems(body).slice(0, MAX_LOOKUP_ITEMS);
+      return items.flatMap((item) => decodePerson(item) ?? []);
     },
     me: (signal) =>
       requestExisting(rest.apiUrl, rest.getObject("people/me", signal).then(decodeMe)),
   };
 }
 
+/** One address belongs to one person, or to a few in several organizations. */
+const MAX_LOOKUP_ITEMS = 100;
 const EMPTY: readonly string[] = [];
 
 /** Decodes `/people/me`. Throws a `Fault` `webexError` without `id` or `orgId`. */
@@ -102,23 +123,51 @@ function isFullAdminRole(id: string): boolean {
 
 /**
  * Decodes a person. Returns null for a bot, a guest and anything without an id. Members that are
- * missing or have another type count as absent. Uses plain loops because a sweep decodes thousands
- * of persons.
+ * missing or have another type count as absent; what exceeds the limits is left out, and counted in
+ * `leftOut`. Uses plain loops because a sweep decodes thousands of persons.
  */
-export function decodePerson(item: unknown): PersonSnapshot | null {
+export function decodePerson(item: unknown, leftOut = noneLeftOut()): PersonSnapshot | null {
   if (!isObject(item)) return null;
   const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item;
   if (typeof id !== "string" || id === "") return null;
   if (typeof type === "string" && type !== "person") return null;
+  if (!hasValidLength(id)) {
+    leftOut.items += 1;
+    return null;
+  }
   return {
     id,
-    displayName: typeof displayName === "string" ? displayName : null,
-    userName: typeof userName === "string" ? userName : null,
-    emails: strings(emails),
-    sipAddresses: sipAddressesOf(sipAddresses),
-    status: typeof status === "string" ? status : null,
-    lastActivity: typeof lastActivity === "string" ? lastActivity : null,
+    displayName: limitText(displayName, leftOut),
+    userName: limitList(typeof userName === "string" ? [userName] : EMPTY, leftOut)[0] ?? null,
+    emails: limitList(strings(emails), leftOut),
+    sipAddresses: limitList(sipAddressesOf(sipAddresses), leftOut),
+    status: limitText(status, leftOut),
+    lastActivity: limitText(lastActivity, leftOut),
   };
+}
+
+/** Of one person; Webex's persons have a handful. */
+const MAX_ADDRESSES = 100;
+/** Far more than an address can have (320 characters, RFC 3696). */
+const MAX_VALUE_LENGTH = 1_024;
+
+function limitText(value: unknown, leftOut: LeftOut): string | null {
+  if (typeof value !== "string") return null;
+  if (hasValidLength(value)) return value;
+  leftOut.values += 1;
+  return value.slice(0, MAX_VALUE_LENGTH);
+}
+
+/** An address is kept whole or not at all. */
+function limitList(values: readonly string[], leftOut: LeftOut): readonly string[] {
+  if (values.length <= MAX_ADDRESSES && values.every(hasValidLength)) return values;
+  const kept = values.filter(hasValidLength).slice(0, MAX_ADDRESSES);
+  leftOut.values += values.length - kept.length;
+  return kept;
+}
+
+function hasValidLength(value: string): boolean {
+  return value.length <= MAX_VALUE_LENGTH;
 }
 
 function strings(value: unknown): readonly string[] {
@@ -142,24 +191,44 @@ function sipAddressesOf(value: unknown): readonly string[] {
 }
 
 /**
- * Returns the items of `{items: [...]}` in order. A sweep receives megabytes in which little has
- * changed, so an item is decoded only when it is read. Throws a `Fault` `webexError` if the
- * response is not such an object.
+ * Returns the items of `{items: [...]}` in order, up to the limits; counts the others in `leftOut`.
+ * A sweep receives megabytes in which little has changed, so an item is decoded only when it is
+ * read. Throws a `Fault` `webexError` if the response is not such an object.
  */
-export function parseListedPersons(response: HttpResponse): readonly ListedPerson[] {
+export function parseListedPersons(
+  response: HttpResponse,
+  leftOut = noneLeftOut(),
+): readonly ListedPerson[] {
   const { body } = response;
-  const ranges = findItemRanges(body);
-  if (ranges === null) {
-    // Parsing the whole body reports what is wrong with it.
-    return requiredItems(parseJsonObject(response)).map((item) => ({
-      fingerprint: Number.NaN,
-      read: () => decodePerson(item),
-    }));
-  }
+  const found = findItemRanges(body, ITEM_LIMITS);
+  if (found === null) return parseUnusualPage(response, leftOut);
+  leftOut.items += found.leftOut;
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  return ranges.map(({ start, end }) => ({
+  return found.ranges.map(({ start, end }) => ({
     fingerprint: hashRange(view, start, end),
-    read: () => decodePerson(parseJson(body.subarray(start, end))),
+    read: () => decodePerson(parseJson(body.subarray(start, end)), leftOut),
+  }));
+}
+
+/** A page is requested with `max=1000`, and Webex does not send more. */
+const ITEM_LIMITS: ItemLimits = {
+  maxItems: 10_000,
+  maxItemBytes: 1024 * 1024,
+  maxRestBytes: 1024 * 1024,
+  maxDepth: MAX_DEPTH,
+};
+
+/** Parses the whole body, which also reports what is wrong with it. */
+function parseUnusualPage(response: HttpResponse, leftOut: LeftOut): readonly ListedPerson[] {
+  if (response.body.length > SMALL_LIMITS.maxBytes) {
+    throw malformedResponse("is not a list of people, or exceeds the limits for one", response);
+  }
+  const items = requiredItems(parseJsonObject(response));
+  const kept = items.slice(0, ITEM_LIMITS.maxItems);
+  leftOut.items += items.length - kept.length;
+  return kept.map((item) => ({
+    fingerprint: Number.NaN,
+    read: () => decodePerson(item, leftOut),
   }));
 }
 

@@ -85,9 +85,9 @@ export class RestClient {
       if (status >= 200 && status < 300) return { response, url };
       if (REDIRECT_STATUSES.includes(status)) {
         redirects += 1;
-        if (redirects > MAX_REDIRECTS) throw malformedResponse("redirects too often", status);
+        if (redirects > MAX_REDIRECTS) throw malformedResponse("redirects too often", response);
         const { location = "" } = response.headers;
-        if (location === "") throw malformedResponse("is a redirect without a target", status);
+        if (location === "") throw malformedResponse("is a redirect without a target", response);
         url = sameOriginUrl(location, url, "a redirect");
         continue;
       }
@@ -145,15 +145,21 @@ export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new Fault("cancelled", "The request to Webex was cancelled.");
 }
 
+/** Node's limit for all headers of a response together is 16 KB. */
+const MAX_LINK_HEADER_LENGTH = 16_384;
+/** A sweep keeps the links of all its pages. */
+const MAX_LINK_LENGTH = 4_096;
 const PARAMETER = /\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"<>]*)))?/gy;
 
 /**
  * Returns the `rel="next"` link of a `Link` header (RFC 8288), resolved against `requestUrl`, or
  * null. Ignores what is not a link, up to the next `<`. Throws a `Fault` `webexError` if the link
- * points to another origin.
+ * points to another origin, or is longer than 4,096 characters.
  */
 export function nextLink(header: string | undefined, requestUrl: string): string | null {
   if (header === undefined) return null;
+  if (header.length > MAX_LINK_HEADER_LENGTH)
+    throw malformedResponse("has an overlong Link header");
   for (let open = header.indexOf("<"); open !== -1;) {
     const close = header.indexOf(">", open);
     if (close === -1) return null;
@@ -162,7 +168,9 @@ export function nextLink(header: string | undefined, requestUrl: string): string
     const rel = parameters.find(([, name]) => name?.toLowerCase() === "rel");
     const relations = rel?.[2]?.replace(/\\(.)/g, "$1") ?? rel?.[3] ?? "";
     if (relations.toLowerCase().split(/\s+/).includes("next")) {
-      return sameOriginUrl(header.slice(open + 1, close), requestUrl, "the link to the next page");
+      const target = header.slice(open + 1, close);
+      if (target.length > MAX_LINK_LENGTH) throw malformedResponse("has an overlong Link header");
+      return sameOriginUrl(target, requestUrl, "the link to the next page");
     }
     const length = parameters.reduce((sum, [text]) => sum + text.length, 0);
     open = header.indexOf("<", close + 1 + length);

@@ -14,6 +14,8 @@ export interface OrganizationTokens {
   whenIdle(): Promise<void>;
   /** Renewals that failed on the previous route are tried again. */
   routeChanged(): void;
+  /** The next renewal is sent to Webex, even if Webex refused the last one just now. */
+  retryRefused(): void;
 }
 
 /** One organization is one object: its tokens, and the poller with its budget and roster. */
@@ -44,6 +46,12 @@ export class Organization {
     this.#isRunning = false;
     await this.poller.stop();
     await this.#tokens.whenIdle();
+  }
+
+  /** As `OrganizationPoller.pollNow`; a grant that Webex refused is sent again, too. */
+  pollNow(): ReturnType<OrganizationPoller["pollNow"]> {
+    this.#tokens.retryRefused();
+    return this.poller.pollNow();
   }
 
   /** The route to Webex changed: what failed on the previous one is tried again at once. */
@@ -130,7 +138,7 @@ export class Organizations {
     }
     const answers = this.all
       .filter((organization) => orgId === null || organization.orgId === orgId)
-      .map(({ poller }) => poller.pollNow())
+      .map((organization) => organization.pollNow())
       .filter(({ accepted }) => accepted);
     const times = answers.flatMap(({ nextPossibleAt }) => nextPossibleAt ?? []);
     const nextPossibleAt = times.length === 0 ? null : new Date(Math.min(...times)).toISOString();

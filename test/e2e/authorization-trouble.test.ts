@@ -229,8 +229,28 @@ describe("e2e: an authorization that fails later", function () {
     },
     { what: "503", fault: { kind: "status", status: 503 }, code: "webexError" },
     {
+      what: "a gateway's 400",
+      fault: { kind: "status", status: 400, body: "html" },
+      code: "webexError",
+    },
+    {
+      what: "an empty 401",
+      fault: { kind: "status", status: 401, body: "empty" },
+      code: "webexError",
+    },
+    {
       what: "a gateway's 403",
       fault: { kind: "status", status: 403, body: "html" },
+      code: "webexError",
+    },
+    {
+      what: "a gateway's 400",
+      fault: { kind: "status", status: 400, body: "html" },
+      code: "webexError",
+    },
+    {
+      what: "a gateway's 401",
+      fault: { kind: "status", status: 401, body: "empty" },
       code: "webexError",
     },
     { what: "a reset", fault: { kind: "reset" }, code: "webexUnreachable" },

@@ -222,6 +222,18 @@ describe("authorizations", () => {
       expect(harness.oauth.refreshedWith).to.deep.equal([]);
     });
 
+    it("says in words why the grant could not be verified, or was refused", async () => {
+      const causes: [Fault, string][] = [
+        [new Fault("webexError", "A portal responded (403).", { status: 403 }), "not stored. A"],
+        [new Fault("refused", "Webex said no (400).", { status: 400 }), "not stored. Webex said"],
+      ];
+      for (const [cause, expected] of causes) {
+        identity.owners.set("SECRET-access-1", cause);
+        const fault = await faultOf(service.import(grant(), neverAborted));
+        expect(fault.message).to.contain(expected);
+      }
+    });
+
     it("stores a grant whose organization name is not readable", async () => {
       identity.name = new Fault("forbidden", "403", { status: 403 });
       expect((await service.import(grant(), neverAborted)).orgName).to.equal(

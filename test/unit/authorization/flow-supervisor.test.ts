@@ -63,13 +63,13 @@ function createHarness() {
   supervisor.start();
   return {
     clock,
+    log,
     supervisor,
     service,
     begin,
     cancel,
     end,
     failures,
-    log,
     notify,
     openMethod: () => open,
     methods: () => begin.args.map(([method]) => method),
@@ -92,6 +92,27 @@ function createPendingHarness() {
 }
 
 describe("flow supervisor", () => {
+  it("reports and logs a cause that changes, but not the same one again", async () => {
+    const { clock, log, supervisor, failures } = createHarness();
+    const unreachable = (message: string): Fault => new Fault("webexUnreachable", message);
+    failures.push(
+      unreachable("The name could not be resolved."),
+      unreachable("The name could not be resolved."),
+      unreachable("The certificate has expired."),
+    );
+    let changes = 0;
+    supervisor.events.on("outcomeChanged", () => (changes += 1));
+    supervisor.setDesired({ kind: "open", method: "device" });
+    await clock.advance(25_000);
+    expect(supervisor.fault?.message).to.equal("The certificate has expired.");
+    expect(changes).to.equal(2);
+    expect(log.records.map(({ fields }) => fields.reason)).to.deep.equal([
+      "The name could not be resolved.",
+      "The certificate has expired.",
+    ]);
+    await supervisor.stop();
+  });
+
   it("opens the desired flow, and starts it again when it expires", async () => {
     const { clock, supervisor, end, methods } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });
@@ -217,24 +238,6 @@ describe("flow supervisor", () => {
     expect(supervisor.isDenied).to.equal(true);
     end("expired");
     expect(supervisor.isDenied).to.equal(false);
-    await supervisor.stop();
-  });
-
-  it("names the port that is in use now, and logs it once for each port", async () => {
-    const { clock, supervisor, failures, log } = createHarness();
-    const [first, second] = [8467, 8468].map(
-      (port) => new Fault("redirectPortInUse", `Port ${port} is in use.`, { data: { port } }),
-    );
-    let changes = 0;
-    supervisor.events.on("outcomeChanged", () => (changes += 1));
-    failures.push(first!, first!, second!, second!);
-    supervisor.setDesired({ kind: "open", method: "browser" });
-    await clock.advance(10_000);
-    expect(supervisor.fault?.data.port).to.equal(8467);
-    await clock.advance(20_000);
-    expect(supervisor.fault?.data.port).to.equal(8468);
-    expect(changes).to.equal(2);
-    expect(log.records.filter(({ level }) => level === "warn")).to.have.length(2);
     await supervisor.stop();
   });
 

@@ -200,28 +200,6 @@ describe("token source", () => {
     expect(changed).to.deep.equal([orgA, orgA]);
   });
 
-  it("sends a refused grant again when somebody asks for it, but not in a loop", async () => {
-    const tokens = await start();
-    harness.oauth.outcomes.push(...Array.from({ length: 4 }, () => grantRefusedFault()));
-    await refusalOf(tokens.replace(rejected, neverAborted));
-    for (let time = 0; time < 3; time += 1) {
-      await harness.clock.advance(60_000);
-      await refusalOf(tokens.getToken(neverAborted));
-    }
-    expect(harness.oauth.refreshedWith).to.have.length(3);
-    harness.refusals.endPause(orgA);
-    await refusalOf(tokens.getToken(neverAborted));
-    expect(harness.oauth.refreshedWith).to.have.length(4);
-    for (let time = 0; time < 10; time += 1) {
-      harness.refusals.endPause(orgA);
-      await refusalOf(tokens.getToken(neverAborted));
-    }
-    expect(harness.oauth.refreshedWith).to.have.length(4);
-    await harness.clock.advance(2_000);
-    harness.oauth.outcomes.push(tokenResponseOf("2"));
-    expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
-  });
-
   it("uses the tokens of another process that stores them up to two seconds after the refusal", async () => {
     const tokens = await start();
     const other = await harness.otherProcess();
@@ -268,6 +246,51 @@ describe("token source", () => {
     await settle();
     expect(harness.clock.pendingTimers).to.equal(0);
     expect(harness.refusals.find(grantOf(orgA, "1", 0), client)).to.equal(null);
+  });
+
+  it("retries a refused grant at once on request, and only Webex ends the refusal", async () => {
+    const tokens = await start();
+    const changed: string[] = [];
+    harness.oauth.outcomes.push(grantRefusedFault());
+    await refusalOf(tokens.replace(rejected, neverAborted));
+    harness.refusals.events.on("refusalChanged", (orgId) => changed.push(orgId));
+    tokens.retryRefused();
+    harness.oauth.outcomes.push(grantRefusedFault());
+    await refusalOf(tokens.getToken(neverAborted));
+    await refusalOf(tokens.getToken(neverAborted));
+    expect(harness.oauth.refreshedWith).to.have.length(2);
+    expect(changed).to.deep.equal([]);
+    tokens.retryRefused();
+    harness.oauth.outcomes.push(tokenResponseOf("2"));
+    expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
+    expect(changed).to.deep.equal([orgA]);
+  });
+
+  it("refreshes at once on request after Webex returned the token that it rejects", async () => {
+    const tokens = await start();
+    harness.oauth.outcomes.push(tokenResponseOf("1"));
+    await tokens.replace(rejected, neverAborted);
+    expect((await faultOf(tokens.replace(rejected, neverAborted))).code).to.equal("unauthorized");
+    tokens.retryRefused();
+    harness.oauth.outcomes.push(tokenResponseOf("2"));
+    expect((await tokens.replace(rejected, neverAborted)).reveal()).to.equal("SECRET-access-2");
+  });
+
+  it("logs why a token cannot be renewed, in words", async () => {
+    const tokens = await start();
+    const fault = new Fault("webexUnreachable", "The proxy refused the connection.", {
+      hint: "Check the proxy.",
+    });
+    await tokens.getToken(neverAborted);
+    await harness.clock.advance(14 * DAY - HOUR / 2);
+    harness.oauth.outcomes.push(fault);
+    await tokens.getToken(neverAborted);
+    await settle();
+    expect(harness.logger.records.at(-1)?.fields).to.deep.include({
+      code: "webexUnreachable",
+      reason: "The proxy refused the connection.",
+      hint: "Check the proxy.",
+    });
   });
 
   it("retries a refused grant at once after a new authorization or with a new client secret", async () => {

@@ -50,6 +50,24 @@ describe("supervisor/problems", () => {
     });
   });
 
+  for (const code of ["webexUnreachable", "webexError"] as const) {
+    it(`names the cause of ${code}, the tracking ID and the remedy of the cause`, () => {
+      const detail = { cause: "The name could not be resolved.", trackingId: "T1", hint: "B." };
+      const { message, hint } = problemText(code, { organization: "Example Ltd", ...detail });
+      expect(message).to.match(
+        /"Example Ltd".*\. The name could not be resolved\. Tracking ID: T1\. Its presence/,
+      );
+      expect(hint).to.equal("B.");
+    });
+  }
+
+  it("adds the cause to why a sweep was abandoned", () => {
+    const detail = { reason: "People are missing.", cause: "Webex found nothing." };
+    expect(problemText("webexError", detail).message).to.equal(
+      "People are missing. Webex found nothing.",
+    );
+  });
+
   it("lists one problem per code and organization, but every invalid setting", () => {
     const list = new ProblemList(() => 0);
     list.replace([

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import type { Fault } from "../../../src/faults/fault.js";
+import { Fault } from "../../../src/faults/fault.js";
 import { settle } from "../../support/clock-fake.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
@@ -22,7 +22,6 @@ describe("polling when Webex refuses the organization", () => {
       await clock.advance(23_000);
       expect(codes()).to.deep.equal([code]);
       expect(poller.isAccepted).to.equal(false);
-      expect(poller.pollNow()).to.deep.equal({ accepted: false, nextPossibleAt: null });
       const requestCount = people.requests.length;
       await clock.advance(300_000);
       expect(people.requests.length - requestCount).to.be.within(4, 6);
@@ -47,6 +46,69 @@ describe("polling when Webex refuses the organization", () => {
     const before = people.requests.length;
     await clock.advance(600_000);
     expect(people.requests.length).to.equal(before);
+  });
+
+  for (const [name, refusal, code] of rows.slice(0, 4)) {
+    it(`retries after ${name} as soon as somebody requests it`, async () => {
+      const { clock, people, poller, codes, changes, start } = createPollingHarness();
+      people.failRequest = () => refusal;
+      await start(10_000);
+      expect(people.requests).to.have.length(1);
+      const now = clock.now();
+      expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: now });
+      await settle();
+      expect(people.requests).to.have.length(2);
+      expect([codes(), poller.isAccepted]).to.deep.equal([[code], false]);
+      people.failRequest = () => null;
+      expect(poller.pollNow()).to.deep.equal({ accepted: true, nextPossibleAt: now + 2_000 });
+      await clock.advance(2_000);
+      expect(people.requests).to.have.length(3);
+      expect([codes(), poller.isAccepted]).to.deep.equal([[], true]);
+      expect(changes).to.deep.equal([[code], []]);
+    });
+  }
+
+  for (const [name, refusal] of rows.slice(4)) {
+    it(`does not retry after ${name} on request, because it cannot succeed`, async () => {
+      const { people, poller, start } = createPollingHarness();
+      people.failRequest = () => refusal;
+      await start(10_000);
+      expect(poller.pollNow()).to.deep.equal({ accepted: false, nextPossibleAt: null });
+      await settle();
+      expect(people.requests).to.have.length(1);
+    });
+  }
+
+  it("retries every 2 s at most and one at a time, however often it is requested", async () => {
+    for (const failure of [fault("grantRefused"), fault("forbidden"), fault("webexUnreachable")]) {
+      const { clock, people, poller, start } = createPollingHarness(600);
+      people.failRequest = () => failure;
+      people.latencyMs = 300;
+      await start(1_000);
+      people.requests.splice(0);
+      for (let i = 0; i < 1_000; i += 1) {
+        poller.pollNow();
+        expect(people.inFlight).to.be.at.most(1);
+        await clock.advance(10);
+      }
+      expect(people.requests.length).to.be.within(4, 6);
+      for (const gap of people.gaps) expect(gap).to.be.at.least(2_000);
+    }
+  });
+
+  it("retries once more if somebody requests it while a retry is in flight", async () => {
+    const { clock, people, poller, codes, start } = createPollingHarness();
+    people.failRequest = () => fault("forbidden");
+    await start(10_000);
+    people.latencyMs = 5_000;
+    poller.pollNow();
+    await clock.advance(1_000);
+    expect(people.inFlight).to.equal(1);
+    poller.pollNow();
+    await clock.advance(4_500);
+    people.failRequest = () => null;
+    await clock.advance(5_000);
+    expect(codes()).to.deep.equal([]);
   });
 
   it("reports 403 as scopeMissing with the missing scopes if the grant lacks some", async () => {
@@ -135,9 +197,55 @@ describe("polling when Webex limits the rate", () => {
     people.failRequest = () => fault("rateLimited", 429);
     await start(300_000);
     const { gaps } = people;
-    expect(gaps[0]).to.be.within(500, 1_000);
-    expect(gaps[3]).to.be.within(4_000, 8_000);
-    expect(gaps.at(-1)).to.be.within(30_000, 60_000);
+    const expected = [5_000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000];
+    expect(gaps).to.have.length(expected.length);
+    gaps.forEach((gap, i) => expect(gap).to.be.within(expected[i]!, expected[i]! * 1.1 + 1));
+  });
+
+  it("waits that long whatever the host requests or the network route does meanwhile", async () => {
+    const { clock, people, poller, start } = createPollingHarness();
+    people.failRequest = () => fault("rateLimited", 429);
+    poller.start();
+    for (let i = 0; i < 100; i += 1) {
+      poller.pollNow();
+      poller.routeChanged();
+      await clock.advance(500);
+    }
+    expect(people.gaps).to.have.length(3);
+    for (const [i, gap] of people.gaps.entries()) expect(gap).to.be.at.least(5_000 * 2 ** i);
+    await start();
+  });
+
+  it("begins with 5 s again after a response", async () => {
+    const { clock, people, start } = createPollingHarness();
+    people.failRequest = () => fault("rateLimited", 429);
+    await start(16_600);
+    expect(people.requests).to.have.length(3);
+    people.failRequest = () => null;
+    await clock.advance(60_000);
+    people.requests.splice(0);
+    people.failRequest = () => fault("rateLimited", 429);
+    await clock.advance(30_000);
+    expect(people.gaps[0]).to.be.within(5_000, 5_501);
+  });
+
+  it("still finds the limit, without a Retry-After, and hardly ever exceeds it", async () => {
+    const { clock, people, poller, budget, start } = createPollingHarness(120);
+    people.pages = Array.from({ length: 400 }, (_, i) => [person(`p${i}`)]);
+    const accepted: number[] = [];
+    people.failRequest = () => {
+      const now = clock.monotonic();
+      if (accepted.filter((at) => at > now - 60_000).length >= 40) return fault("rateLimited", 429);
+      accepted.push(now);
+      return null;
+    };
+    await start(10 * 60_000);
+    expect(budget.observedLimit).to.be.within(36, 44);
+    const before = { ...poller.report().requests };
+    await clock.advance(20 * 60_000);
+    const { total, rateLimited } = poller.report().requests;
+    expect((total - before.total) / 20).to.be.within(34, 40);
+    expect(rateLimited - before.rateLimited).to.be.at.most(20);
   });
 });
 
@@ -155,7 +263,10 @@ describe("polling when Webex fails", () => {
     twice.people.failRequest = () => fault("webexError", 500);
     await twice.start(1_100);
     expect(twice.poller.problems).to.deep.equal([
-      { code: "webexError", detail: { status: 500, trackingId: "TRACK_1" } },
+      {
+        code: "webexError",
+        detail: { status: 500, trackingId: "TRACK_1", cause: "Set by the test." },
+      },
     ]);
     expect(twice.poller.isAccepted).to.equal(true);
     await twice.poller.stop();
@@ -385,6 +496,54 @@ describe("problems of polling", () => {
     roster.ages = { watchedP50: 10, watchedP95: 180 };
     await clock.advance(9_900);
     expect(codes()).to.deep.equal([]);
+  });
+
+  it("do not include the age of presence beside what causes it", async () => {
+    const causes: [Fault, string][] = [
+      [fault("forbidden", 403), "adminRoleLost"],
+      [fault("grantRefused"), "authorizationExpired"],
+      [fault("webexUnreachable"), "webexUnreachable"],
+      [fault("webexError", 403), "webexError"],
+      [fault("keychainLocked"), "keychainLocked"],
+    ];
+    for (const [cause, code] of causes) {
+      const { clock, people, roster, codes, changes, start } = createPollingHarness();
+      roster.ages = { watchedP50: 10, watchedP95: 181 };
+      await start(10_000);
+      expect(codes()).to.deep.equal(["freshnessMissed"]);
+      people.failRequest = () => cause;
+      await clock.advance(300_000);
+      expect(codes()).to.deep.equal([code]);
+      expect(changes).to.deep.equal([["freshnessMissed"], [code]]);
+      people.failRequest = () => null;
+      await clock.advance(80_000);
+      expect(codes()).to.deep.equal(["freshnessMissed"]);
+    }
+  });
+
+  it("name the cause of a failure in words and its remedy, in the status and in the log", async () => {
+    const { clock, people, poller, changes, logger, start } = createPollingHarness();
+    const failWith = (message: string, trackingId: string): void => {
+      const details = { hint: `How to mend: ${message}`, trackingId };
+      people.failRequest = () => new Fault("webexUnreachable", message, details);
+    };
+    failWith("The certificate has expired.", "T-1");
+    await start(60_000);
+    failWith("The certificate has expired.", "T-2");
+    await clock.advance(120_000);
+    expect(changes).to.have.length(1);
+    failWith("The name could not be resolved.", "T-3");
+    await clock.advance(120_000);
+    expect(changes).to.deep.equal([["webexUnreachable"], ["webexUnreachable"]]);
+    expect(poller.problems[0]?.detail).to.deep.include({
+      cause: "The name could not be resolved.",
+      hint: "How to mend: The name could not be resolved.",
+    });
+    const [record] = logger.records.filter(({ level }) => level === "warn");
+    expect(record?.fields).to.deep.include({
+      reason: "The certificate has expired.",
+      hint: "How to mend: The certificate has expired.",
+    });
   });
 
   it("keep persons and addresses out of the log above debug", async () => {

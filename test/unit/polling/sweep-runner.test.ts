@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { PageSize, Sweep } from "../../../src/polling/sweep-runner.js";
 import { listedPersons } from "../../support/presence-fixture.js";
-import { person } from "../../support/polling-harness.js";
+import { createPollingHarness, person, SETTINGS } from "../../support/polling-harness.js";
 
 describe("page size", () => {
   const completeSweeps = (size: PageSize, count: number): void => {
@@ -85,5 +85,28 @@ describe("sweep", () => {
     pages = 1;
     while (recordNewPerson(`p=${pages}`, [`id ${pages}`]) === "more") pages += 1;
     expect(pages).to.equal(10_000);
+  });
+});
+
+describe("sweep of a list that exceeds the limits", () => {
+  it("applies what was read, drops nobody, and says once per sweep what was left out", async () => {
+    const { clock, people, poller, roster, logger, codes, start } = createPollingHarness();
+    const leftOut = { items: 5, values: 7 };
+    people.pages = [[person("a")], [person("b")], [person("c")]];
+    const respond = people.respondWithPage;
+    people.respondWithPage = (page) => ({ ...respond(page), leftOut });
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 60 });
+    await start(30_000);
+    expect([...roster.known.keys()]).to.deep.equal(["a", "b", "c"]);
+    expect(roster.completed).to.deep.equal([]);
+    expect(codes()).to.deep.equal(["webexError"]);
+    const records = logger.records.filter(({ message }) => message.startsWith("Left out"));
+    expect(records.map(({ fields }) => fields)).to.deep.equal([
+      { orgId: "org", items: 15, values: 21 },
+    ]);
+    people.respondWithPage = (page) => ({ ...respond(page), leftOut: { items: 0, values: 1 } });
+    await clock.advance(70_000);
+    expect(roster.completed).to.have.length(1);
+    expect(codes()).to.deep.equal([]);
   });
 });

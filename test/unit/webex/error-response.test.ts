@@ -46,11 +46,8 @@ describe("parseErrorResponse", () => {
   ] as const) {
     it(`has no text for ${name}, and takes the tracking ID from the header`, () => {
       const error = read(body, { trackingid: "NA_aa-1, NA_aa-2" });
-      expect([error.text, error.isJson, error.details.trackingId]).to.deep.equal([
-        "",
-        false,
-        "NA_aa-1",
-      ]);
+      expect(error).to.deep.include({ text: "", isRestForm: false, isOAuthForm: false });
+      expect(error.details.trackingId).to.equal("NA_aa-1");
     });
   }
 
@@ -98,6 +95,10 @@ describe("retryAfterMs", () => {
     [undefined, undefined, "missing"],
     ["", undefined, "empty"],
     ["0", undefined, "0, as seen in production"],
+    ["0.02", undefined, "less than a second, the resolution of the header"],
+    ["7, 12", 12_000, "a repeated header: its maximum"],
+    [",", undefined, "an empty repeated header"],
+    ["9".repeat(300), undefined, "an overlong header"],
     ["-5", undefined, "negative"],
     ["soon", undefined, "garbage"],
     ["30 seconds", undefined, "seconds with a unit"],

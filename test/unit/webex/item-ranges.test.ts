@@ -8,11 +8,14 @@ import { parseListedPersons } from "../../../src/webex/people.js";
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const response = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });
 
+const AMPLE = { maxItems: 1e6, maxItemBytes: 1e6, maxRestBytes: 1e6, maxDepth: 1_000 };
+
 function split(text: string): string[] | null {
   const body = bytes(text);
-  const ranges = findItemRanges(body);
+  const found = findItemRanges(body, AMPLE);
   return (
-    ranges?.map(({ start, end }) => new TextDecoder().decode(body.subarray(start, end))) ?? null
+    found?.ranges.map(({ start, end }) => new TextDecoder().decode(body.subarray(start, end))) ??
+    null
   );
 }
 

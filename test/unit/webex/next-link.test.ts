@@ -78,7 +78,20 @@ describe("nextLink", () => {
   it("parses any header quickly and without throwing", () => {
     fc.assert(fc.property(fc.string(), (header) => nextLink(header, REQUEST_URL) === null));
     const start = performance.now();
-    nextLink(`${"<a>;".repeat(20_000)}${'; x="'.repeat(20_000)}`, REQUEST_URL);
+    for (const part of ["<a>;", '; x="', "<>", "; ", " ", '<a>; rel="\\'])
+      nextLink(part.repeat(16_384 / part.length), REQUEST_URL);
     expect(performance.now() - start).to.be.lessThan(2_000);
+  });
+
+  it("rejects a header over 16 KB and a link over 4 KB, which no sweep could keep", () => {
+    const path = "https://webexapis.com/v1/people?cursor=";
+    const linkTo = (length: number): string =>
+      `<${path}${"c".repeat(length - path.length)}>; rel="next"`;
+    expect(nextLink(linkTo(4_096), REQUEST_URL)).to.have.length(4_096);
+    for (const header of [linkTo(4_097), "<a>;".repeat(5_000)]) {
+      expect(() => nextLink(header, REQUEST_URL))
+        .to.throw(Fault)
+        .with.property("code", "webexError");
+    }
   });
 });

@@ -243,7 +243,13 @@ describe("OAuthApi", () => {
     [404, "webexError"],
   ] as const) {
     it(`ends a device flow with ${code} at ${status}`, async () => {
-      expect((await faultOf(pollWith({ status }))).code).to.equal(code);
+      const response = { status, body: { message: "No." } };
+      expect((await faultOf(pollWith(response))).code).to.equal(code);
+    });
+
+    it(`does not end a device flow at ${status} that is not Webex's own`, async () => {
+      const fault = await faultOf(pollWith({ status, body: "<html>access_denied</html>" }));
+      expect(fault.kind).to.equal("transient");
     });
   }
 
@@ -284,10 +290,11 @@ describe("OAuthApi", () => {
     ],
     [{ status: 400, body: webexError("tokenlimit_reached") }, "grantRefused", "tokenlimit_reached"],
     [{ status: 400, body: { error: "something_of_their_own" } }, "grantRefused", undefined],
-    [{ status: 400, body: "<html>" }, "grantRefused", undefined],
-    [{ status: 400 }, "grantRefused", undefined],
+    [{ status: 400, body: "<html>" }, "webexError", undefined],
+    [{ status: 400 }, "webexError", undefined],
     [{ status: 401, body: { error: "invalid_client" } }, "grantRefused", "invalid_client"],
-    [{ status: 401 }, "grantRefused", undefined],
+    [{ status: 401, body: webexError("Unauthorized.") }, "grantRefused", undefined],
+    [{ status: 401 }, "webexError", undefined],
     [{ status: 403, body: webexError("The integration is blocked.") }, "grantRefused", undefined],
     [{ status: 403, body: "<html>Blocked by the firewall</html>" }, "webexError", undefined],
     [{ status: 302, headers: { Location: "https://evil.example/" } }, "webexError", undefined],

@@ -75,7 +75,7 @@ describe("PeopleApi", () => {
       emails: ["a@b.example", null, 4],
       sipAddresses: [null, "x", { value: 5 }, { value: "s@b.example" }],
     };
-    expect([{ id: "1" }, malformed, mixed].map(decodePerson)).to.deep.equal([
+    expect([{ id: "1" }, malformed, mixed].map((item) => decodePerson(item))).to.deep.equal([
       { id: "1", ...nothing },
       { id: "2", ...nothing },
       { id: "3", ...nothing, emails: ["a@b.example"], sipAddresses: ["s@b.example"] },
@@ -192,4 +192,76 @@ describe("PeopleApi", () => {
       expect((await faultOf(peopleOver([{ body }]).me(never))).code).to.equal("webexError");
     });
   }
+});
+
+describe("Limits of what is read of the list of people", () => {
+  const nothingLeftOut = { items: 0, values: 0 };
+
+  it("keep 100 addresses of a person, and none that is too long", async () => {
+    const addresses = Array.from({ length: 5_000 }, (_, i) => `a${i}@corp.example`);
+    const long = "x".repeat(2_000);
+    const items = [
+      {
+        ...{ id: "1", emails: [long, ...addresses], userName: long, displayName: long },
+        sipAddresses: addresses.map((value) => ({ value })),
+        status: long,
+      },
+      { id: "2", emails: addresses.slice(0, 100) },
+      { id: long },
+    ];
+    const page = await firstPage([{ body: { items } }]);
+    const [first, second, third] = read(page);
+    expect(first?.emails).to.deep.equal(addresses.slice(0, 100));
+    expect(first?.sipAddresses).to.have.length(100);
+    expect(first?.userName).to.equal(null);
+    expect([first?.displayName?.length, first?.status?.length]).to.deep.equal([1_024, 1_024]);
+    expect(second?.emails).to.have.length(100);
+    expect(third).to.equal(null);
+    expect(page.leftOut).to.deep.equal({ items: 1, values: 4_901 + 4_900 + 3 });
+  });
+
+  it("keep 10,000 items of a page, whatever the items are", async () => {
+    for (const [item, count] of [
+      ["{}", 5_000_000],
+      ["null", 500_000],
+      ["[]", 500_000],
+    ] as const) {
+      const body = `{"items":[${`${item},`.repeat(count)}${item}]}`;
+      const start = performance.now();
+      const page = await firstPage([{ body }]);
+      expect(read(page)).to.have.length(10_000);
+      expect(page.leftOut).to.deep.equal({ items: count + 1 - 10_000, values: 0 });
+      expect(performance.now() - start).to.be.lessThan(2_000);
+    }
+  });
+
+  it("leave out an item over 1 MiB, but not the others", async () => {
+    const huge = `{"id":"1","x":"${"x".repeat(1024 * 1024)}"}`;
+    const page = await firstPage([{ body: `{"items":[${huge},{"id":"2"}]}` }]);
+    expect(read(page).map((person) => person?.id)).to.deep.equal(["2"]);
+    expect(page.leftOut).to.deep.equal({ ...nothingLeftOut, items: 1 });
+  });
+
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  const unreadable: Record<string, string> = {
+    "a deeply nested item": `{"items":[{"id":"1","x":${deep}}]}`,
+    "a deeply nested member beside the items": `{"x":${deep},"items":[]}`,
+    "megabytes beside the items": `{"x":[${"{},".repeat(2_000_000)}{}],"items":[]}`,
+    "megabytes of items that are no objects": `{"items":[${"null,".repeat(2_000_000)}null]}`,
+  };
+  for (const [name, body] of Object.entries(unreadable)) {
+    it(`make ${name} a fault within a moment`, async () => {
+      const start = performance.now();
+      const fault = await faultOf(
+        peopleOver([{ body }]).listPage({ kind: "first", max: 1 }, never),
+      );
+      expect(fault.code).to.equal("webexError");
+      expect(performance.now() - start).to.be.lessThan(1_000);
+    });
+  }
+
+  it("make other responses a fault if they are deeply nested", async () => {
+    const fault = await faultOf(peopleOver([{ body: `{"id":"1","x":${deep}}` }]).me(never));
+    expect(fault.message).to.contain("nested too deeply");
+  });
 });

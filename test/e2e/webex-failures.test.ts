@@ -1,0 +1,94 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+
+import { WorkerHarness, type Status } from "../support/worker-harness.js";
+
+describe("e2e: what Webex and others respond", function () {
+  this.timeout(60_000);
+  let harness: WorkerHarness;
+  let uri: string;
+
+  const problem = (code: string, timeoutMs = 12_000): Promise<Status["problems"][number]> =>
+    harness.waitFor(
+      `the problem ${code}`,
+      async () => (await harness.status()).problems.find((p) => p.code === code) ?? null,
+      timeoutMs,
+    );
+  const poll = () => harness.host.request("worker/poll", {}) as Promise<{ accepted: boolean }>;
+
+  beforeEach(async () => {
+    harness = await WorkerHarness.start({ enable: 1 });
+    await harness.authorize();
+    await harness.waitFor(
+      "a complete sweep",
+      async () => ((await harness.status()).organizations[0]?.lastSweep ?? null) !== null || null,
+    );
+    const { records } = (await harness.host.request("presence/list", { limit: 1 })) as {
+      records: { uri: string }[];
+    };
+    uri = records[0]!.uri;
+  });
+
+  afterEach(async () => {
+    await harness.stop();
+  });
+
+  it("a firewall's page blocks nobody, and the problem names the firewall", async () => {
+    const headers = { server: "squid/5.7", via: "1.1 fw.corp.example" };
+    harness.webex.fail({ kind: "status", status: 403, headers, path: "/v1/", times: null });
+    const { message, hint } = await problem("webexError");
+    expect(message).to.contain(
+      'Something other than Webex responded to a request to Webex (403, Server: squid/5.7, Via: 1.1 fw.corp.example, page "Bad gateway").',
+    );
+    expect(hint).to.contain("firewall or proxy");
+    const status = await harness.status();
+    expect([status.phase, status.problems.map((p) => p.code)]).to.deep.equal([
+      "polling",
+      ["webexError", "memorySecretStore"],
+    ]);
+    expect((await harness.get(uri)).reason).to.equal(null);
+    const log = await readFile(join(harness.logDirectory, "worker.log"), "utf8");
+    expect(log).to.contain("Something other than Webex responded");
+    harness.webex.clearFaults();
+    await poll();
+    await harness.waitFor(
+      "the end of the problem",
+      async () => (await harness.status()).problems.every((p) => p.code !== "webexError") || null,
+    );
+  });
+
+  for (const [code, faults] of [
+    ["adminRoleLost", [{ path: "/v1/people", status: 403 }]],
+    [
+      "authorizationExpired",
+      [
+        { path: "/v1/people", status: 401 },
+        { path: "/v1/access_token", status: 400 },
+      ],
+    ],
+  ] as const) {
+    it(`worker/poll tries again at once after ${code}`, async () => {
+      for (const fault of faults)
+        harness.webex.fail({ kind: "status", body: "webex", times: null, ...fault });
+      await harness.waitForPhase("blocked", 12_000);
+      await problem(code);
+      expect((await poll()).accepted).to.equal(true);
+      expect((await harness.status()).phase).to.equal("blocked");
+      expect((await harness.get(uri)).reason).to.equal("blocked");
+      harness.webex.clearFaults();
+      expect((await poll()).accepted).to.equal(true);
+      await harness.waitForPhase("polling", 5_000);
+      expect((await harness.get(uri)).reason).to.equal(null);
+    });
+  }
+
+  it("a proxy that refuses the connection is named in the status and in the log", async () => {
+    await harness.writeSettings(1, ["WebexPresence.Proxy=http://127.0.0.1:1"]);
+    const { message, hint } = await problem("webexUnreachable");
+    expect(message).to.contain("The proxy 127.0.0.1:1 refused the connection.");
+    expect(hint).to.contain("WebexPresence.Proxy");
+    const log = await readFile(join(harness.logDirectory, "worker.log"), "utf8");
+    expect(log).to.contain("The proxy 127.0.0.1:1 refused the connection.");
+  });
+});

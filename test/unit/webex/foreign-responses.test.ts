@@ -1,0 +1,130 @@
+import { expect } from "chai";
+
+import { Secret } from "../../../src/faults/secret.js";
+import { createOAuthApi } from "../../../src/webex/oauth.js";
+import { describeResponder } from "../../../src/webex/response-text.js";
+import { faultOf } from "../../support/http-fixture.js";
+import { ScriptedHttp, type ScriptedResponse } from "../../support/http-fake.js";
+import { never, peopleOver, restOptions } from "../../support/webex-harness.js";
+
+const CLIENT = { clientId: "client", clientSecret: new Secret("client-secret") };
+const REFRESH = new Secret("refresh-secret");
+const PAGE = "<!DOCTYPE html><html><head><TITLE>Access\n denied</TITLE></head></html>";
+
+/** Bodies that Webex's REST service does not send with an error. */
+const FOREIGN_BODIES: Record<string, string | object> = {
+  "an HTML page": PAGE,
+  "an empty body": "",
+  "plain text": "Blocked by policy",
+  "{}": {},
+  "[]": "[]",
+  "a JSON string": '"message"',
+  "a JSON object of another form": { error: "blocked by policy", code: 7 },
+  "a message that is no text": { message: 5, trackingId: "" },
+  "half a JSON text": '{"message":"cut o',
+};
+
+describe("A response that is not Webex's own", () => {
+  for (const [name, body] of Object.entries(FOREIGN_BODIES)) {
+    it(`is passing with ${name}, whatever its status claims`, async () => {
+      for (const status of [400, 402, 403, 404, 405, 407, 410, 418, 451, 511]) {
+        const fault = await faultOf(peopleOver([{ status, body }]).me(never));
+        const { code, kind } = fault;
+        expect([code, kind, fault.status]).to.deep.equal(["webexError", "transient", status]);
+      }
+    });
+
+    it(`is passing as a second 401 with ${name}, after the token was replaced`, async () => {
+      const http = new ScriptedHttp([
+        { status: 401, body },
+        { status: 401, body },
+      ]);
+      const fault = await faultOf(peopleOver(http).me(never));
+      expect([fault.code, http.remaining]).to.deep.equal(["webexError", 0]);
+    });
+  }
+
+  it("does not include a 401 that asks for a bearer token", async () => {
+    const refusal = { status: 401, headers: { "WWW-Authenticate": 'Bearer realm="webex"' } };
+    const fault = await faultOf(peopleOver([refusal, refusal]).me(never));
+    expect(fault.code).to.equal("unauthorized");
+    const portal = { status: 401, headers: { "WWW-Authenticate": 'Basic realm="portal"' } };
+    expect((await faultOf(peopleOver([portal, portal]).me(never))).code).to.equal("webexError");
+  });
+
+  for (const [status, code] of [
+    [400, "refused"],
+    [403, "forbidden"],
+    [404, "notFound"],
+    [405, "refused"],
+  ] as const) {
+    it(`does not include ${status} with a message or a tracking ID`, async () => {
+      for (const body of [{ message: "No." }, { trackingId: "T-1" }]) {
+        expect((await faultOf(peopleOver([{ status, body }]).me(never))).code).to.equal(code);
+      }
+    });
+  }
+
+  it("names what responded and says what to do", async () => {
+    const blocked: ScriptedResponse = {
+      status: 403,
+      headers: { Server: "squid/5.7", Via: "1.1 fw.corp.example (squid/5.7)" },
+      body: PAGE,
+    };
+    const fault = await faultOf(peopleOver([blocked]).me(never));
+    expect(fault.message).to.equal(
+      'Something other than Webex responded to a request to Webex (403, Server: squid/5.7, Via: 1.1 fw.corp.example (squid/5.7), page "Access denied").',
+    );
+    expect(fault.hint).to.contain("firewall or proxy");
+  });
+
+  it("is named also if it claims success, or an error of a server", async () => {
+    const headers = { Server: "Portal 2" };
+    for (const response of [
+      { status: 200, headers, body: PAGE },
+      { status: 502, headers, body: PAGE },
+    ]) {
+      const fault = await faultOf(peopleOver([response]).me(never));
+      expect(fault.code).to.equal("webexError");
+      expect(fault.message).to.contain('Server: Portal 2, page "Access denied"');
+    }
+  });
+
+  for (const [name, body] of Object.entries(FOREIGN_BODIES)) {
+    if (typeof body === "object" && "error" in body) continue;
+    it(`does not end an authorization with ${name}`, async () => {
+      for (const status of [400, 401, 403, 404]) {
+        for (const call of ["refresh", "revoke"] as const) {
+          const oauth = createOAuthApi(restOptions([{ status, body }]));
+          const fault = await faultOf(oauth[call](CLIENT, REFRESH, never));
+          const { code, kind } = fault;
+          expect([code, kind, fault.status]).to.deep.equal(["webexError", "transient", status]);
+        }
+      }
+    });
+  }
+});
+
+describe("describeResponder", () => {
+  const describeOf = (headers: Record<string, string>, body: string): string =>
+    describeResponder({ status: 403, headers, body: new TextEncoder().encode(body) }, [
+      new Secret("token-1"),
+    ]);
+
+  it("takes secrets and addresses out, in whatever encoding", () => {
+    const title = "token-1 zoe@corp.example zoe&#64;corp.example zoe%2540corp.example &#x40;";
+    const text = describeOf({ server: "a zoe@corp.example", via: "x\u202e\ry" }, `<title>${title}`);
+    expect(text).not.to.match(/token-1|zoe|corp|\u202e|\r/);
+    expect(text).to.contain("Server: a [address], Via: x y");
+  });
+
+  it("stays short and quick, whatever the response contains", () => {
+    const start = performance.now();
+    for (const part of ["<title", "<title>", "a", "@", "%25", "&#0", " ", "İ", "\u0000"]) {
+      const long = part.repeat(100_000);
+      const text = describeOf({ server: long, via: long }, `<title>${long}${long}`);
+      expect(text.length).to.be.lessThan(250);
+    }
+    expect(performance.now() - start).to.be.lessThan(1_000);
+  });
+});
