@@ -225,7 +225,7 @@ describe("e2e: authorization in a browser", function () {
       await page.getByTestId("retry").click();
       await harness.waitForProblemEnd("adminRoleLost", 3_000);
       await page.reload();
-      await stateIs("authorized");
+      await page.locator('[data-testid="state"][data-state="authorized"]').waitFor();
       expect(await page.getByTestId("retry").count()).to.equal(0);
       expect(await text("state")).not.to.include("not available");
     });

@@ -12,6 +12,9 @@ import {
   POLL_TIMEOUT_MS,
 } from "../support/authorization-harness.js";
 
+/** A poll, and the two seconds for which the worker reads the keychain before it reports. */
+const REFUSAL_TIMEOUT_MS = POLL_TIMEOUT_MS + 2_500;
+
 interface Listed {
   readonly orgId: string;
   readonly state: "valid" | "required";
@@ -66,7 +69,7 @@ describe("e2e: an authorization that fails later", function () {
       await start({ deadRefreshTokenForm });
       expect(harness.flow).to.equal(null);
       harness.webex.endGrants();
-      const problem = await harness.waitForProblem("authorizationExpired");
+      const problem = await harness.waitForProblem("authorizationExpired", REFUSAL_TIMEOUT_MS);
       expect(problem.hint).to.include("authorize again");
       expect(problem.message).to.include("Example Ltd");
       await expectBlocked("authorizationExpired");
@@ -93,7 +96,11 @@ describe("e2e: an authorization that fails later", function () {
     harness.webex.setStatus(colleague, "meeting", 1);
     await harness.waitForPresence(colleague, "inMeeting");
     harness.webex.endGrants({ orgIndex: 1 });
-    expect((await harness.waitForProblem("authorizationExpired")).orgId).to.equal(other);
+    const { orgId: affected } = await harness.waitForProblem(
+      "authorizationExpired",
+      REFUSAL_TIMEOUT_MS,
+    );
+    expect(affected).to.equal(other);
     expect((await harness.worker.status()).phase).to.equal("polling");
     expect(await harness.worker.get(colleague)).to.include({ state: "unknown", reason: "blocked" });
     expect(await harness.worker.get(uri)).to.include({ state: "onCall", reason: null });
@@ -130,8 +137,7 @@ describe("e2e: an authorization that fails later", function () {
     expect(existsSync(request)).to.equal(false);
   });
 
-  it("asks again within a minute after Webex has wrongly refused to renew a grant", async function () {
-    this.timeout(150_000);
+  it("asks again as soon as somebody requests it after Webex has refused to renew a grant", async () => {
     await start({ authorize: "off" });
     harness.webex.fail({
       kind: "status",
@@ -143,7 +149,8 @@ describe("e2e: an authorization that fails later", function () {
     harness.webex.expireAccessTokens();
     await poll();
     await harness.waitForProblem("authorizationExpired", 12_000);
-    await harness.waitForProblemEnd("authorizationExpired", 62_000);
+    expect(await poll()).to.include({ accepted: true });
+    await harness.waitForProblemEnd("authorizationExpired", 3_000);
     await harness.waitForPresence(uri, "onCall");
     expect(consents()).to.equal(0);
   });
