@@ -19,7 +19,7 @@ interface PendingRequest {
 }
 
 /**
- * A callback is `processed` once. The same one again is `repeated`: some security products open each
+ * A callback is `processed` once. The same one again is `repeated`: some security products open an
  * address before the browser does. Any other is `unexpected`.
  */
 export type CallbackOutcome = "processed" | "repeated" | "unexpected";

@@ -149,8 +149,8 @@ function throwGrantFault(error: unknown): never {
   switch (code) {
     case "rateLimited":
     case "webexError":
-    // The owner of a token always exists, but not at a wrong address.
     case "notFound":
+      // The owner of a token always exists, but not at a wrong address.
       throw new Fault(
         "webexUnreachable",
         `Webex cannot verify the authorization at the moment, so it was not stored. ${fault.message}`,

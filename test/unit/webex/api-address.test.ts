@@ -65,14 +65,14 @@ describe("the address of the API", () => {
   for (const [requestName, request] of Object.entries(requests)) {
     for (const [responseName, response] of Object.entries(responses)) {
       it(`is named, with the likely one, where ${requestName} gets ${responseName}`, async () => {
-        const wrong = await faultOf(request(optionsFor("https://webexapis.com", response)));
-        expect(wrong).to.include({ code: "webexError", kind: "transient" });
-        expect(wrong.message)
+        const fault = await faultOf(request(optionsFor("https://webexapis.com", response)));
+        expect(fault).to.include({ code: "webexError", kind: "transient" });
+        expect(fault.message)
           .to.include("WebexPresence.ApiUrl=https://webexapis.com;")
           .and.to.include(`probably ${LIKELY}.`);
-        expect(wrong.hint).to.include(`Set WebexPresence.ApiUrl=${LIKELY}`);
-        const right = await faultOf(request(optionsFor(LIKELY, response)));
-        expect(right.message + right.hint).not.to.include("probably");
+        expect(fault.hint).to.include(`Set WebexPresence.ApiUrl=${LIKELY}`);
+        const other = await faultOf(request(optionsFor(LIKELY, response)));
+        expect(`${other.message} ${other.hint}`).not.to.include("probably");
       });
     }
   }
