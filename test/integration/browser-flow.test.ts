@@ -139,9 +139,12 @@ describe("browser flow over HTTP", () => {
 
     it("shows the authorization if a security product opened the callback first, and completes", async () => {
       await open();
-      await page.route("**/oauth/callback?*", async (route) => {
-        expect((await fetch(route.request().url(), { redirect: "manual" })).status).to.equal(303);
-        await route.continue();
+      await page.route(`${harness.simulator.apiUrl}/**`, async (route) => {
+        if (route.request().method() !== "POST") return route.continue();
+        const consent = await route.fetch({ maxRedirects: 0 });
+        const callback = consent.headers().location ?? "";
+        expect((await fetch(callback, { redirect: "manual" })).status).to.equal(303);
+        return route.fulfill({ response: consent });
       });
       const response = page.waitForResponse(/oauth\/callback/);
       await authorize("accept");
