@@ -243,7 +243,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     hint: "Watch ageSeconds in the status. A longer WebexPresence.PollIntervalSeconds or a higher WebexPresence.RequestsPerMinute can help.",
   }),
   rateLimited: (d) => ({
-    message: `Webex has asked the worker to wait${d.until === undefined ? "" : ` until ${d.until}`}. The presence of ${named(d)} is older than usual.`,
+    message: `Webex limits the rate of requests, and the worker waits${d.until === undefined ? "" : ` until ${d.until}`}. The presence of ${named(d)} is older than usual.`,
     hint: "No action is needed: the worker continues by itself. If this happens often, lower WebexPresence.RequestsPerMinute or raise WebexPresence.PollIntervalSeconds; other programs may use up the same limit.",
   }),
   webexUnreachable: (d) => ({

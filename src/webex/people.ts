@@ -48,8 +48,8 @@ function noneLeftOut(): LeftOut {
  * The people of one organization. Each call is one request, or two if a rejected token is replaced.
  * Faults: `rateLimited` (429, 423; `retryAfterMs` if Webex sent it), `webexUnreachable`,
  * `webexError` (5xx, a response that cannot be read, or one in no form of Webex, of whatever
- * status), `unauthorized` (401 with a fresh token, too), `forbidden` (403), `refused` (400 and other
- * 4xx), `notFound` (404), `cancelled`, and those of the token source.
+ * status), `unauthorized` (401 with a fresh token, too), `forbidden` (403), `refused` (400 and
+ * other 4xx), `notFound` (404), `cancelled`, and those of the token source.
  */
 export interface PeopleApi {
   listPage(page: PageReference, signal: AbortSignal): Promise<PeoplePage>;

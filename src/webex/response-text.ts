@@ -18,9 +18,9 @@ export function decodeText(body: Uint8Array): string {
 
 /**
  * Names what responded, as far as it names itself: by the headers `Server` and `Via` (RFC 9110
- * 10.2.4, 7.6.3) and the title of an HTML page. For a response that is not Webex's own, this tells
- * an administrator which firewall, proxy or portal to look at. Returns, for example, `403, Server:
- * squid/5.7, page "Access denied"`.
+ * 10.2.4, 7.6.3), the target of a redirect and the title of an HTML page. For a response that is
+ * not Webex's own, this tells an administrator which firewall, proxy or portal to look at. Returns,
+ * for example, `403, Server: squid/5.7, page "Access denied"`.
  */
 export function describeResponder(
   { status, headers, body }: HttpResponse,
@@ -34,10 +34,19 @@ export function describeResponder(
     const value = sanitize(headers[name] ?? "", secrets, MAX_HEADER_LENGTH);
     if (value !== "") parts.push(`${label}: ${value}`);
   }
+  const target = findRedirectHost(headers.location ?? "");
+  if (target !== null) parts.push(`redirect to ${sanitize(target, secrets, MAX_HEADER_LENGTH)}`);
   const title = sanitize(findTitle(body), secrets, MAX_TITLE_LENGTH);
   if (title !== "") parts.push(`page "${title}"`);
   else if (body.length === 0) parts.push("empty body");
   return parts.join(", ");
+}
+
+/** A portal often redirects to itself. The rest of the URL may hold what the request did. */
+function findRedirectHost(location: string): string | null {
+  if (location.length > MAX_INPUT_LENGTH || !URL.canParse(location)) return null;
+  const { host } = new URL(location);
+  return host === "" ? null : host;
 }
 
 /** The title of an HTML page, or "". Found without a pattern, which a hostile page could slow. */

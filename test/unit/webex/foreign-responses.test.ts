@@ -78,6 +78,13 @@ describe("A response that is not Webex's own", () => {
     expect(fault.hint).to.contain("firewall or proxy");
   });
 
+  it("is named by the target of its redirect, without what the target contains", async () => {
+    const headers = { Location: "https://user:pw@portal.example:8443/login?from=token-1" };
+    const oauth = createOAuthApi(restOptions([{ status: 302, headers }]));
+    const fault = await faultOf(oauth.refresh(CLIENT, REFRESH, never));
+    expect(fault.message).to.contain("(302, redirect to portal.example:8443, empty body)");
+  });
+
   it("is named also if it claims success, or an error of a server", async () => {
     const headers = { Server: "Portal 2" };
     for (const response of [
