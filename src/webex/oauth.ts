@@ -16,13 +16,7 @@ import {
   parseJsonObject,
   requiredString,
 } from "./json-response.js";
-import {
-  REDIRECT_STATUSES,
-  type RestOptions,
-  sameOriginUrl,
-  SMALL_LIMITS,
-  throwIfCancelled,
-} from "./rest.js";
+import { type RestOptions, SMALL_LIMITS, throwIfCancelled } from "./rest.js";
 
 /** The credentials of the Webex integration. */
 export interface OAuthClient {
@@ -163,10 +157,6 @@ export function createOAuthApi(
 
   async function post(form: FormRequest, signal: AbortSignal): Promise<HttpResponse> {
     const { response, error } = await send(form, signal);
-    // A redirect is not followed, but its fault names the target.
-    const { status, headers } = response;
-    if (REDIRECT_STATUSES.includes(status) && headers.location !== undefined)
-      sameOriginUrl(headers.location, form.url, "a redirect", status);
     if (error !== null) throw oauthFault(error);
     return response;
   }

@@ -44,7 +44,7 @@ export const PAGE_LIMITS: RestLimits = { timeoutMs: 60_000, maxBytes: 64 * 1024 
 export const SMALL_LIMITS: RestLimits = { timeoutMs: 30_000, maxBytes: 4 * 1024 * 1024 };
 
 const MAX_REDIRECTS = 3;
-export const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
+const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
  * Sends authorized GET requests to Webex's REST service. The token is sent to the origin of
@@ -178,16 +178,8 @@ export function nextLink(header: string | undefined, requestUrl: string): string
   return null;
 }
 
-/**
- * Resolves `target` against `base`. Another origin must not receive the access token. `status` is
- * that of the response with this target.
- */
-export function sameOriginUrl(
-  target: string,
-  base: string,
-  description: string,
-  status?: number,
-): string {
+/** Resolves `target` against `base`. Another origin must not receive the access token. */
+function sameOriginUrl(target: string, base: string, description: string): string {
   if (!URL.canParse(target, base)) {
     throw new Fault("webexError", `Webex's response is invalid: ${description} is not a URL.`);
   }
@@ -203,9 +195,6 @@ export function sameOriginUrl(
   throw new Fault(
     "webexError",
     `Webex's response was not followed: ${description} points to another server, ${url.origin}.`,
-    {
-      hint: `${remedy} The access token was not sent there.`,
-      ...(status !== undefined && { status }),
-    },
+    { hint: `${remedy} The access token was not sent there.` },
   );
 }
