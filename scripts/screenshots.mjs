@@ -32,10 +32,12 @@ const beta = { ...acme, orgId: "beta", orgName: "Beta Logistics", state: "requir
 const model = {
   key: "key",
   clientId: "C4f1b0e7a9d24c6f8b3e5a7d9c1f2b4a6e8d0c3f5b7a9e1d3c5f7b9a1e3d5c7f9",
+  unlikelyApiUrl: null,
   phase: "open",
   attempt: { kind: "none" },
   organizations: [],
   notices: [],
+  retriedOrgIds: new Set(),
   remainingSeconds: 581,
 };
 const sharingOff = {
@@ -58,6 +60,12 @@ const pages = {
     organizations: [acme],
   },
   reauthorization: { ...model, organizations: [acme, beta], notices: [sharingOff] },
+  retried: {
+    ...model,
+    organizations: [acme],
+    notices: [sharingOff],
+    retriedOrgIds: new Set(["acme"]),
+  },
   denied: {
     ...model,
     attempt: attemptFromError("access_denied", "The resource owner denied the request."),

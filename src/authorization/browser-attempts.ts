@@ -18,6 +18,12 @@ interface PendingRequest {
   readonly codeVerifier: Secret;
 }
 
+/**
+ * A callback is `processed` once. The same one again is `repeated`: some security products open an
+ * address before the browser does. Any other is `unexpected`.
+ */
+export type CallbackOutcome = "processed" | "repeated" | "unexpected";
+
 /** A person does not have more requests open than this. The oldest one is dropped. */
 const MAX_PENDING_REQUESTS = 32;
 /** Error codes that may be logged (RFC 6749, 4.1.2.1). Others are untrusted text. */
@@ -37,7 +43,8 @@ const KNOWN_ERRORS = new Set([
 export class BrowserAttempts {
   readonly #options: BrowserAttemptsOptions;
   readonly #pendingRequests = new Map<string, PendingRequest>();
-  readonly #usedCodes = new Set<string>();
+  /** The state of each code that was used, by the digest of the code. */
+  readonly #usedCodes = new Map<string, string>();
   readonly #authorizedOrgNames = new Map<string, string>();
   #latest: Attempt = { kind: "none" };
   #pendingCallbacks: Promise<unknown> = Promise.resolve();
@@ -86,31 +93,35 @@ export class BrowserAttempts {
   }
 
   /**
-   * Processes the parameters of a callback (RFC 6749, 4.1.2). Returns false if they belong to no
-   * pending request or were used before. Otherwise it resolves when `latest` shows an outcome.
+   * Processes the parameters of a callback (RFC 6749, 4.1.2). If they belong to a pending request,
+   * or are those of an earlier callback, it resolves when `latest` shows an outcome.
    */
-  async handleCallback(query: URLSearchParams): Promise<boolean> {
+  async handleCallback(query: URLSearchParams): Promise<CallbackOutcome> {
     const { crypto, logger } = this.#options;
     const state = query.get("state") ?? "";
     const request = this.#pendingRequests.get(state);
     const code = query.get("code") ?? "";
     const error = query.get("error");
-    if (request === undefined || (error === null && code === "")) return false;
+    const digest = crypto.sha256(code);
+    if (state !== "" && this.#usedCodes.get(digest) === state) {
+      await this.#pendingCallbacks;
+      return "repeated";
+    }
+    if (request === undefined || (error === null && code === "")) return "unexpected";
     this.#pendingRequests.delete(state);
     if (error !== null) {
       logger.warn("Webex refused the authorization.", {
         error: KNOWN_ERRORS.has(error) ? error : "other",
       });
       this.#setLatest(attemptFromError(error, query.get("error_description")));
-      return true;
+      return "processed";
     }
-    const digest = crypto.sha256(code);
-    if (this.#usedCodes.has(digest)) return false;
-    this.#usedCodes.add(digest);
+    if (this.#usedCodes.has(digest)) return "unexpected";
+    this.#usedCodes.set(digest, state);
     const work = this.#exchange(request, new Secret(code));
     this.#pendingCallbacks = Promise.all([this.#pendingCallbacks, work]);
     await work;
-    return true;
+    return "processed";
   }
 
   /**

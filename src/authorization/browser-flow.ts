@@ -8,6 +8,7 @@ import type {
   LoopbackServer,
   ReadAsset,
 } from "../ports/loopback-server.js";
+import { likelyApiUrl } from "../webex/api-address.js";
 import { BrowserAttempts } from "./browser-attempts.js";
 import type { Flow, FlowEvents, FlowOptions, FlowView } from "./flow.js";
 import type { Authorization } from "./grant.js";
@@ -20,6 +21,7 @@ import {
 import {
   canComplete,
   flowOutcome,
+  isRefused,
   type PageModel,
   type PageNotices,
   type PagePhase,
@@ -31,6 +33,8 @@ export interface BrowserFlowOptions extends FlowOptions {
   readonly readAsset: ReadAsset;
   readonly crypto: Crypto;
   readonly listen: ListenOnLoopback;
+  /** Polls an organization now, although Webex refused it. */
+  readonly retryOrganization: (orgId: string) => void;
   /** 0: any free port, for tests. */
   readonly redirectPort: number;
 }
@@ -65,6 +69,7 @@ export class BrowserFlow implements Flow {
   readonly #disposers: Disposer[] = [];
   #session: Session | null = null;
   #organizations: readonly Authorization[] = [];
+  readonly #retriedOrgIds = new Set<string>();
   #phase: PagePhase = "open";
   #endReason: string | null = null;
   #lastView: FlowView | null = null;
@@ -148,8 +153,11 @@ export class BrowserFlow implements Flow {
     const rejection = checkRequest(request, path, session.server.port);
     if (rejection !== null) return page.rejection(rejection);
     if (path === "/oauth/callback") {
-      const isExpected = await session.attempts.handleCallback(query);
-      return isExpected ? redirect(303, `/?key=${this.#key}`) : page.rejection(UNEXPECTED_CALLBACK);
+      const outcome = await session.attempts.handleCallback(query);
+      if (outcome === "processed") return redirect(303, `/?key=${this.#key}`);
+      // Who knows the state and the code of a request may see what became of it.
+      if (outcome === "repeated") return page.document(this.#model(), UNEXPECTED_CALLBACK.status);
+      return page.rejection(UNEXPECTED_CALLBACK);
     }
     const form = request.method === "POST" ? new URLSearchParams(request.body) : query;
     // Compares digests, so that the duration reveals nothing about the key.
@@ -166,6 +174,9 @@ export class BrowserFlow implements Flow {
         if (isComplete) void this.#close("completed");
         return page.document(this.#model(), isComplete ? 200 : 409);
       }
+      case "/retry":
+        this.#retry(form.get("orgId") ?? "");
+        return redirect(303, `/?key=${this.#key}`);
       case "/events":
         return this.#openEventStream(page);
       case "/page.js":
@@ -173,6 +184,18 @@ export class BrowserFlow implements Flow {
       default:
         return page.document(this.#model(), 200);
     }
+  }
+
+  /** Does nothing if Webex has accepted the organization since the page was shown. */
+  #retry(orgId: string): void {
+    const { notices, logger, retryOrganization } = this.#options;
+    if (!isRefused({ notices: notices.list() }, orgId)) return;
+    logger.info("Somebody asked on the authorization page to poll an organization again.", {
+      orgId,
+    });
+    this.#retriedOrgIds.add(orgId);
+    retryOrganization(orgId);
+    this.#publish();
   }
 
   #openEventStream(page: AuthorizationPage): LoopbackResponse {
@@ -200,6 +223,9 @@ export class BrowserFlow implements Flow {
   }
 
   #publish(): void {
+    const notices = this.#options.notices.list();
+    for (const orgId of this.#retriedOrgIds)
+      if (!isRefused({ notices }, orgId)) this.#retriedOrgIds.delete(orgId);
     for (const update of this.#eventStreams) update();
     this.#notifyIfChanged();
   }
@@ -231,22 +257,26 @@ export class BrowserFlow implements Flow {
     const remainingMs = (this.#session?.deadline ?? 0) - clock.monotonic();
     return {
       key: this.#key,
-      clientId: this.#clientId(),
+      ...this.#describeContext(),
       phase: this.#phase,
       endReason: this.#endReason,
       attempt: this.#session?.attempts.latest ?? { kind: "none" },
       organizations: this.#organizations,
       notices: notices.list(),
+      retriedOrgIds: this.#retriedOrgIds,
       remainingSeconds: Math.max(0, Math.ceil(remainingMs / 1_000)),
     };
   }
 
-  /** The client ID that the next attempt would use, or null if none is configured. */
-  #clientId(): string | null {
+  /** What the next attempt would use; null without a configured client. */
+  #describeContext(): Pick<PageModel, "clientId" | "unlikelyApiUrl"> {
     try {
-      return this.#options.oauthContext().client.clientId;
+      const { client, apiUrl } = this.#options.oauthContext();
+      const likely = likelyApiUrl(apiUrl);
+      const unlikelyApiUrl = likely === apiUrl ? null : { apiUrl, likely };
+      return { clientId: client.clientId, unlikelyApiUrl };
     } catch {
-      return null;
+      return { clientId: null, unlikelyApiUrl: null };
     }
   }
 }
@@ -261,13 +291,21 @@ export const INVALID_KEY: Rejection = {
   title: "This address is not valid",
   hint: "Its key is missing or belongs to an earlier page. Open the most recent address that the worker has reported.",
 };
+const PREFETCH: Rejection = {
+  status: 503,
+  title: "This address is not loaded in advance",
+  hint: "Open it in a browser.",
+};
 const UNEXPECTED_CALLBACK: Rejection = {
   status: 400,
   title: "This response was not expected",
   hint: "It belongs to no open request, or was used before. Go back to the authorization page and press AUTHORIZE again.",
 };
 
-const PATHS = ["/", "/authorize", "/oauth/callback", "/events", "/page.js", "/complete"];
+const FORM_PATHS = ["/complete", "/retry"];
+const PATHS = ["/", "/authorize", "/oauth/callback", "/events", "/page.js", ...FORM_PATHS];
+/** A request for one of these uses up a state or begins another attempt, although it is a GET. */
+const STATEFUL_PATHS = ["/authorize", "/oauth/callback"];
 
 /**
  * Refuses requests that are wrong whatever their key is: host names that only DNS rebinding leads
@@ -290,7 +328,7 @@ function checkRequest(request: LoopbackRequest, path: string, port: number): Rej
       hint: "Open the address that the worker has reported, including its key.",
     };
   }
-  const method = path === "/complete" ? "POST" : "GET";
+  const method = FORM_PATHS.includes(path) ? "POST" : "GET";
   if (request.method !== method) {
     return {
       status: 405,
@@ -299,7 +337,15 @@ function checkRequest(request: LoopbackRequest, path: string, port: number): Rej
       headers: { allow: method },
     };
   }
+  if (STATEFUL_PATHS.includes(path) && isPrefetch(request)) return PREFETCH;
   return method === "POST" ? checkForm(request, host) : null;
+}
+
+/** Whether a program loads an address that nobody has opened yet. */
+function isPrefetch({ headers }: LoopbackRequest): boolean {
+  const { "sec-purpose": secPurpose = "", purpose = "", "x-purpose": xPurpose = "" } = headers;
+  const { "x-moz": xMoz = "" } = headers;
+  return /\b(prefetch|prerender|preview)\b/i.test([secPurpose, purpose, xPurpose, xMoz].join(" "));
 }
 
 /**

@@ -149,19 +149,22 @@ function throwGrantFault(error: unknown): never {
   switch (code) {
     case "rateLimited":
     case "webexError":
+    case "notFound":
+      // The owner of a token always exists, but not at a wrong address.
       throw new Fault(
         "webexUnreachable",
         `Webex cannot verify the authorization at the moment, so it was not stored. ${fault.message}`,
         {
           ...causeDetails(fault),
           ...(retryAfterMs !== undefined && { retryAfterMs }),
-          hint: "Try again later. If the problem persists, check status.webex.com and the connection to the internet.",
+          hint:
+            fault.hint ??
+            "Try again later. If the problem persists, check WebexPresence.ApiUrl, status.webex.com, and whether a proxy responds in place of Webex.",
         },
       );
     case "unauthorized":
     case "grantRefused":
     case "refused":
-    case "notFound":
       throw grantRefused(
         "Get a new grant from Webex. This one has expired, was revoked, or belongs to another integration.",
         fault,

@@ -15,13 +15,29 @@ export interface GrantStatus {
   readonly fault: Fault | null;
 }
 
-interface GrantRefusal {
+interface RefusedRefresh {
   readonly grant: Grant;
   readonly client: OAuthClient;
   readonly fault: Fault;
-  /** `Clock.monotonic()` of the latest refusal. */
+  /** `Clock.monotonic()` of the refusal. */
   readonly refusedAt: number;
 }
+
+interface GrantRefusal extends RefusedRefresh {
+  /** How often Webex has refused in a row. */
+  readonly count: number;
+  /** A time of `Clock.monotonic()`: the refused grant is not sent again before. */
+  readonly retryAt: number;
+}
+
+/**
+ * A refusal may be a short failure of Webex, or a person may put it right at Webex. A refused
+ * organization is polled about once a minute, so the first retries follow within a minute.
+ */
+const FIRST_RETRY_COUNT = 2;
+const FIRST_RETRY_DELAY_MS = 30_000;
+/** With the next poll after it, the later retries are about ten minutes apart. */
+const LATER_RETRY_DELAY_MS = 570_000;
 
 /**
  * The grants that Webex refused to refresh. Their tokens stay in the keychain. A refusal applies to
@@ -33,10 +49,13 @@ export class GrantRefusals {
   readonly events = new Emitter<{ readonly refusalChanged: string }>();
   readonly #refusals = new Map<string, GrantRefusal>();
 
-  record(refusal: GrantRefusal): void {
-    const isKnown = this.find(refusal.grant, refusal.client) !== null;
-    this.#refusals.set(refusal.grant.orgId, refusal);
-    if (!isKnown) this.events.emit("refusalChanged", refusal.grant.orgId);
+  record(refused: RefusedRefresh): void {
+    const { grant, client, refusedAt } = refused;
+    const known = this.find(grant, client);
+    const count = (known?.count ?? 0) + 1;
+    const delayMs = count <= FIRST_RETRY_COUNT ? FIRST_RETRY_DELAY_MS : LATER_RETRY_DELAY_MS;
+    this.#refusals.set(grant.orgId, { ...refused, count, retryAt: refusedAt + delayMs });
+    if (known === null) this.events.emit("refusalChanged", grant.orgId);
   }
 
   clear(orgId: string): void {
@@ -46,7 +65,8 @@ export class GrantRefusals {
   /** Ends the pause after the refusal, but not the refusal: only Webex does, by its next answer. */
   endPause(orgId: string): void {
     const refusal = this.#refusals.get(orgId);
-    if (refusal !== undefined) this.#refusals.set(orgId, { ...refusal, refusedAt: -Infinity });
+    if (refusal !== undefined)
+      this.#refusals.set(orgId, { ...refusal, count: 0, retryAt: -Infinity });
   }
 
   /** Returns the refusal that applies to this grant with this client, or null. */

@@ -12,6 +12,7 @@ export interface AuthorizationSettings {
 
 /** The Webex service behind one value of `WebexPresence.ApiUrl`. */
 export interface WebexService {
+  readonly apiUrl: string;
   readonly apiOrigin: string;
   readonly oauth: OAuthApi;
   readonly identity: IdentityApi;

@@ -13,12 +13,15 @@ import {
 } from "./grant-status.js";
 import type { GrantStore } from "./grant-store.js";
 import { effectiveClient, type AuthorizationSettings } from "./oauth-context.js";
-import { cancelled, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
+import { cancelled, delay, SharedTask, throwIfCancelled, type TaskContext } from "./shared-task.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** A refused grant is not sent again within this time, unless the grant or the client changes. */
-const REFUSED_GRANT_DELAY_MS = HOUR_MS;
+/**
+ * Another process may have used the refresh token a moment ago and not have stored the new one yet.
+ * The keychain is read at once and after each of these delays before a refusal is reported.
+ */
+const REREAD_DELAYS_MS = [200, 600, 1_200];
 /** If a refresh returns the token that Webex rejected, the next refresh waits this long. */
 const SAME_TOKEN_DELAY_MS = 60_000;
 const MAX_REJECTED_TOKENS = 8;
@@ -147,8 +150,8 @@ export class OrganizationTokenSource implements TokenSource {
 
   #findRecentRefusal(grant: Grant, client: OAuthClient): Fault | null {
     const { refusals, clock } = this.#options;
-    const { fault = null, refusedAt = -Infinity } = refusals.find(grant, client) ?? {};
-    return clock.monotonic() - refusedAt < REFUSED_GRANT_DELAY_MS ? fault : null;
+    const { fault = null, retryAt = -Infinity } = refusals.find(grant, client) ?? {};
+    return clock.monotonic() < retryAt ? fault : null;
   }
 
   /** Refreshes, or joins the refresh in progress. */
@@ -174,7 +177,9 @@ export class OrganizationTokenSource implements TokenSource {
       this.#schedule.recordSuccess(secret.equals(due.accessToken));
     } catch (error) {
       const fault = asFault(error);
-      this.#schedule.recordFailure(fault.retryAfterMs ?? 0);
+      // The delay after a refusal is that of the refused grant.
+      if (fault.code === "grantRefused") this.#schedule.recordRefusal();
+      else this.#schedule.recordFailure(fault.retryAfterMs ?? 0);
       if (fault.code === "cancelled") return;
       this.#options.logger.warn(
         "The access token could not be renewed in advance. The current one is used while Webex accepts it.",
@@ -194,15 +199,37 @@ export class OrganizationTokenSource implements TokenSource {
     try {
       return await this.#send(current, task);
     } catch (error) {
-      if (asFault(error).code !== "grantRefused") throw error;
-      const latest = await this.#rereadGrants(task.signal);
-      if (latest.newest.refreshToken.equals(current.newest.refreshToken))
-        throw this.#recordRefusal(current, error);
+      const fault = asFault(error);
+      if (fault.code !== "grantRefused") throw fault;
+      const latest = await this.#findReplacement(current, fault, task.signal);
+      if (latest === null) throw this.#recordRefusal(current, fault);
       if (isDone(latest.newest)) return latest.newest.accessToken;
       return await this.#send(latest, task).catch((error: unknown) => {
         throw this.#recordRefusal(latest, error);
       });
     }
+  }
+
+  /** Returns what another process has stored in place of what Webex refused, or null. */
+  async #findReplacement(
+    refused: CurrentGrants,
+    fault: Fault,
+    signal: AbortSignal,
+  ): Promise<CurrentGrants | null> {
+    const { refusals, clock } = this.#options;
+    // Only a lost refresh token is worth the wait, and only before the refusal is known.
+    const isWorthWaiting =
+      fault.data.error !== "invalid_client" &&
+      refusals.find(refused.newest, refused.client) === null;
+    for (const delayMs of [0, ...(isWorthWaiting ? REREAD_DELAYS_MS : [])]) {
+      if (delayMs > 0) await delay(clock, delayMs, signal);
+      const latest = await this.#rereadGrants(signal);
+      const isSame =
+        latest.newest.refreshToken.equals(refused.newest.refreshToken) &&
+        latest.client.clientSecret.equals(refused.client.clientSecret);
+      if (!isSame) return latest;
+    }
+    return null;
   }
 
   async #rereadGrants(signal: AbortSignal): Promise<CurrentGrants> {
@@ -300,6 +327,12 @@ class RenewalSchedule {
     this.#notBefore = isSameToken
       ? this.#options.clock.monotonic() + SAME_TOKEN_RENEWAL_DELAY_MS
       : -Infinity;
+  }
+
+  recordRefusal(): void {
+    this.#hasFailed = false;
+    this.#notBefore = -Infinity;
+    this.#refreshTokenNotBefore = -Infinity;
   }
 
   /** `retryAfterMs`: the delay that Webex demanded, or 0. */

@@ -16,6 +16,10 @@ export interface Finding {
   readonly orgId: string | null;
 }
 
+export interface NamedFinding extends Finding {
+  readonly name: string;
+}
+
 /** If `run` throws or rejects, the check has failed. */
 export interface Check {
   readonly name: string;

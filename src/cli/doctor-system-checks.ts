@@ -7,6 +7,7 @@ import { asFault, Fault } from "../faults/fault.js";
 import { proxyFor } from "../platform/http-agents.js";
 import { readProductDocument, version, nodeProcess } from "../platform/node-process.js";
 import { SETTING_KEYS } from "../settings/keys.js";
+import { likelyApiUrl } from "../webex/api-address.js";
 import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
 import type { Session } from "./session.js";
 import { formatDuration } from "./terminal/text.js";
@@ -69,7 +70,12 @@ function checkSettings({ settingsPath, settingsState, settings }: Session): Find
       : failed(problem),
   );
   if (findings.some(({ state }) => state === "failed")) return findings;
-  const { enable, pollIntervalSeconds } = settings;
+  const { apiUrl, enable, pollIntervalSeconds } = settings;
+  const likely = likelyApiUrl(apiUrl);
+  if (likely !== apiUrl) {
+    const message = `WebexPresence.ApiUrl is ${apiUrl}. Webex's API is probably at ${likely}.`;
+    findings.push(warning({ message, hint: `Set WebexPresence.ApiUrl=${likely}` }));
+  }
   const enabled = enable
     ? ok(`${settingsPath ?? ""}: presence is enabled, polled every ${pollIntervalSeconds} s`)
     : warning({

@@ -1,13 +1,20 @@
 import { asFault, Fault } from "../faults/fault.js";
 import type { CommandContext, ExitCode } from "./command.js";
-import { failed, findingLines, summaryText, type Check, type Finding } from "./doctor-finding.js";
+import {
+  failed,
+  findingLines,
+  summaryText,
+  type Check,
+  type NamedFinding,
+} from "./doctor-finding.js";
 import { localChecks, networkChecks } from "./doctor-system-checks.js";
 import { webexChecks } from "./doctor-webex-checks.js";
+import { workerCheck } from "./doctor-worker-check.js";
 import { createSession } from "./session.js";
 
 /** Runs all checks, and prints each finding at once. 1 if a check failed. */
 export async function doctor({ console, options, signal }: CommandContext): Promise<ExitCode> {
-  const findings: (Finding & { readonly name: string })[] = [];
+  const findings: NamedFinding[] = [];
   const runAll = async (checks: readonly Check[]): Promise<void> => {
     for (const { name, run } of checks) {
       if (signal.aborted)
@@ -29,6 +36,7 @@ export async function doctor({ console, options, signal }: CommandContext): Prom
     await session.open();
     await runAll(await networkChecks(session, signal));
     await runAll(webexChecks(session, signal));
+    await runAll([workerCheck(session, options.logDir, findings)]);
   } finally {
     await session.close();
   }

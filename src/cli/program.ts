@@ -66,10 +66,10 @@ function buildProgram(): Command {
     "doctor",
     "check everything that presence depends on and suggest fixes",
     async (context) => (await import("./doctor.js")).doctor(context),
-  );
+  ).addOption(logDirOption());
   addCommand(program, "status", "show the status of the running worker", async (context) =>
     (await import("./status.js")).status(context),
-  ).option("--log-dir <dir>", "the worker's log folder, if it is not the default one");
+  ).addOption(logDirOption());
   addCommand(
     program,
     "watch",
@@ -77,6 +77,10 @@ function buildProgram(): Command {
     async (context, uris) => (await import("./watch.js")).watch(context, uris),
   ).argument("[uri...]", "the addresses to watch (default: everyone)");
   return program;
+}
+
+function logDirOption(): Option {
+  return new Option("--log-dir <dir>", "the worker's log folder, if it is not the default one");
 }
 
 function addCommand(

@@ -44,18 +44,23 @@ export function settingsPathFor(settings: string | null = null): string | null {
   return null;
 }
 
+/** Where a worker writes. */
+interface WorkerFiles {
+  readonly folder: string;
+  readonly log: string;
+  readonly status: string;
+}
+
 /**
- * The files that a worker would write with this `--log-dir`; null without one if the account has no
- * home directory.
+ * The files that a worker would write with this `--log-dir`, and their folder; null without one if
+ * the account has no home directory.
  */
-export function workerFiles(
-  logDir?: string,
-): { readonly log: string; readonly status: string } | null {
+export function workerFiles(logDir?: string): WorkerFiles | null {
   const folder = logDir === undefined ? defaultLogDirectory(env) : resolvePath(logDir);
   if (folder === null && logDir !== undefined)
     throw new UsageError(noCurrentFolder("--log-dir"), "Run the command in a folder that exists.");
   if (folder === null) return null;
-  return { log: join(folder, "worker.log"), status: join(folder, "status.json") };
+  return { folder, log: join(folder, "worker.log"), status: join(folder, "status.json") };
 }
 
 /** Reads a worker's status file. Never rejects: without a readable file, no worker is running. */

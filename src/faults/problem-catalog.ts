@@ -29,6 +29,18 @@ export const PROBLEM_SEVERITY = {
   memorySecretStore: "info",
 } as const satisfies Record<string, ProblemSeverity>;
 
+/** With these, Webex refuses an organization until a person has put it right. */
+const REFUSALS: readonly string[] = [
+  "adminRoleLost",
+  "scopeMissing",
+  "authorizationExpired",
+  "statusSharingOff",
+] satisfies (keyof typeof PROBLEM_SEVERITY)[];
+
+export function isRefusal({ code }: { readonly code: string }): boolean {
+  return REFUSALS.includes(code);
+}
+
 export type ProblemCode = keyof typeof PROBLEM_SEVERITY;
 
 /** What is known about a problem where it is detected. Each code uses some of the members. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import type { Logger, LogLevel } from "../ports/logger.js";
-import type { StatusFile } from "../ports/process.js";
+import type { PollRequestFile, StatusFile } from "../ports/process.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
@@ -10,6 +10,7 @@ import { listenOnLoopback } from "./loopback-server.js";
 import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
 import type { claimStdio } from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
+import { nodePollRequestFile } from "./poll-request-file.js";
 import { DiskSettingsFile } from "./settings-file.js";
 import { nodeStatusFile } from "./status-file.js";
 import { systemClock, systemCrypto, systemRandom } from "./system-clock.js";
@@ -42,6 +43,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     secretStore:
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
+    pollRequestFile: logDirectory === null ? noPollRequestFile : nodePollRequestFile(logDirectory),
     statusFile: logDirectory === null ? noStatusFile : statusFileIn(logDirectory, log),
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,
@@ -50,6 +52,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
   };
 }
 
+const noPollRequestFile: PollRequestFile = { take: () => Promise.resolve(false) };
 const noStatusFile: StatusFile = { write: () => Promise.resolve() };
 
 function statusFileIn(directory: string, log: Logger): StatusFile {

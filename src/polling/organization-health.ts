@@ -14,8 +14,8 @@ import {
 } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
 
-/** How often a refused organization is retried, unless the poll interval is longer. */
-const REFUSED_RETRY_MS = 60_000;
+/** With the jitter, a refused organization is retried within a minute. */
+const REFUSED_RETRY_MS = 54_000;
 const REFUSED_RETRY_JITTER = 0.1;
 /**
  * Minimum interval of the retries that somebody requests: the renewal of a token, which may be what
@@ -145,7 +145,11 @@ export class OrganizationHealth {
     this.#clear(...REFUSAL_CODES.filter((other) => other !== code));
     this.#clear(...CLEARED_BY_RESPONSE, "webexError");
     this.#raise(code, { ...detailOf(fault), ...(code === "scopeMissing" && { missingScopes }) });
-    const retryMs = Math.max(REFUSED_RETRY_MS, pollIntervalMs);
+    // An ended authorization costs one request for a token, and has its own schedule.
+    const isRetriedWithinAMinute = code === "authorizationExpired";
+    const retryMs = isRetriedWithinAMinute
+      ? REFUSED_RETRY_MS
+      : Math.max(REFUSED_RETRY_MS, pollIntervalMs);
     this.#postpone(retryMs * jitter(this.#random, REFUSED_RETRY_JITTER));
   }
 

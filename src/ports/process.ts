@@ -10,6 +10,12 @@ export interface ProcessPort {
   onExit(pid: number, listener: () => void): Disposer;
 }
 
+/** A file that asks the worker to poll: the command line has no other way to reach it. */
+export interface PollRequestFile {
+  /** Deletes the file. Resolves to whether there was one, and never rejects. */
+  take(): Promise<boolean>;
+}
+
 export interface StatusFile {
   /** Replaces the file atomically. Never rejects: a full or read-only disk costs only the file. */
   write(text: string): Promise<void>;

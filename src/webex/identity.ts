@@ -1,4 +1,5 @@
 import type { Secret } from "../faults/secret.js";
+import { requestExisting } from "./api-address.js";
 import { type JsonObject, optionalString, requiredItems, requiredString } from "./json-response.js";
 import { decodeMe, type Me } from "./people.js";
 import { type RequestLimiter, RestClient, type RestOptions } from "./rest.js";
@@ -30,7 +31,8 @@ export function createIdentityApi(
   };
   return {
     async me(accessToken, signal) {
-      const me = decodeMe(await get(accessToken, "people/me", signal));
+      const request = get(accessToken, "people/me", signal).then(decodeMe);
+      const me = await requestExisting(options.apiUrl, request);
       onRequest(me.orgId);
       return me;
     },
@@ -40,7 +42,8 @@ export function createIdentityApi(
       return optionalString(await get(accessToken, path, signal), "displayName") ?? orgId;
     },
     async organizations(accessToken, signal) {
-      const items = requiredItems(await get(accessToken, "organizations", signal));
+      const request = get(accessToken, "organizations", signal).then(requiredItems);
+      const items = await requestExisting(options.apiUrl, request);
       const organizations = items.map((item) => {
         const orgId = requiredString(item, "id");
         return { orgId, orgName: optionalString(item, "displayName") ?? orgId };

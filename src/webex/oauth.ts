@@ -1,6 +1,7 @@
 import type { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
+import { requestExisting } from "./api-address.js";
 import {
   type ErrorResponse,
   foreignResponseFault,
@@ -167,8 +168,9 @@ export function createOAuthApi(
     signal: AbortSignal,
   ): Promise<TokenResponse> {
     const fields = { ...grant, client_id: clientId, client_secret: clientSecret };
-    const response = await post({ url: endpoints.token, fields, isIrreplaceable: true }, signal);
-    return decodeTokenResponse(parseJsonObject(response));
+    const form = { url: endpoints.token, fields, isIrreplaceable: true };
+    const request = post(form, signal).then(parseJsonObject).then(decodeTokenResponse);
+    return requestExisting(apiUrl, request);
   }
 
   return {
@@ -191,9 +193,10 @@ export function createOAuthApi(
     },
     refresh: (client, refreshToken, signal) =>
       requestTokens(client, { grant_type: "refresh_token", refresh_token: refreshToken }, signal),
-    async authorizeDevice({ clientId }, scope, signal) {
+    authorizeDevice({ clientId }, scope, signal) {
       const form = { url: endpoints.deviceAuthorize, fields: { client_id: clientId, scope } };
-      return decodeDeviceAuthorization(parseJsonObject(await post(form, signal)));
+      const request = post(form, signal).then(parseJsonObject).then(decodeDeviceAuthorization);
+      return requestExisting(apiUrl, request);
     },
     async pollDeviceToken(client, deviceCode, signal) {
       const form = {

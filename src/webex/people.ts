@@ -1,5 +1,6 @@
 import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
+import { requestExisting } from "./api-address.js";
 import { isMember } from "./ids.js";
 import { findItemRanges, type ItemLimits } from "./item-ranges.js";
 import {
@@ -78,12 +79,16 @@ export interface Me {
 export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
   const limits = { ...PAGE_LIMITS, buffer: { bytes: new Uint8Array(0) } };
   return {
-    async listPage(page, signal) {
-      const target = page.kind === "first" ? `people?max=${page.max}` : page.url;
-      const { response, url } = await rest.get(target, limits, signal);
-      const leftOut = noneLeftOut();
-      const items = parseListedPersons(response, orgId, leftOut);
-      return { items, leftOut, next: nextLink(response.headers.link, url) };
+    listPage(page, signal) {
+      const read = async (target: string): Promise<PeoplePage> => {
+        const { response, url } = await rest.get(target, limits, signal);
+        const leftOut = noneLeftOut();
+        const items = parseListedPersons(response, orgId, leftOut);
+        return { items, leftOut, next: nextLink(response.headers.link, url) };
+      };
+      return page.kind === "first"
+        ? requestExisting(rest.apiUrl, read(`people?max=${page.max}`))
+        : read(page.url);
     },
     async findByEmail(email, signal) {
       const body = await rest.getObject(`people?email=${encodeURIComponent(email)}`, signal);
@@ -96,7 +101,8 @@ export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
       requiredString(body, "id");
       return decodePerson(body, orgId);
     },
-    me: async (signal) => decodeMe(await rest.getObject("people/me", signal)),
+    me: (signal) =>
+      requestExisting(rest.apiUrl, rest.getObject("people/me", signal).then(decodeMe)),
   };
 }
 

@@ -72,6 +72,10 @@ export class RestClient {
     this.#limiter = limiter;
   }
 
+  get apiUrl(): string {
+    return this.#options.apiUrl;
+  }
+
   /**
    * Requests `target`, a URL or a path relative to `apiUrl`. Returns a 2xx response and the URL
    * after redirects, of which up to three within the origin are followed. If Webex rejects the
@@ -194,13 +198,16 @@ function sameOriginUrl(target: string, base: string, description: string): strin
   }
   const url = new URL(target, base);
   // User information in the URL would replace the access token.
-  const isSameOrigin = url.origin === new URL(base).origin;
+  const { hostname, origin, protocol } = new URL(base);
+  const isSameOrigin = url.origin === origin;
   if (isSameOrigin && url.username === "" && url.password === "") return url.href;
+  const needsHttps = url.protocol === "https:" && url.hostname === hostname && protocol === "http:";
+  const remedy = needsHttps
+    ? `Set WebexPresence.ApiUrl to an address that begins with ${url.origin}.`
+    : "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's responses.";
   throw new Fault(
     "webexError",
-    `Webex's response was not followed: ${description} points to another server, ${url.host}.`,
-    {
-      hint: "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's responses. The access token was not sent there.",
-    },
+    `Webex's response was not followed: ${description} points to another server, ${url.origin}.`,
+    { hint: `${remedy} The access token was not sent there.` },
   );
 }

@@ -15,7 +15,7 @@ import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
 import type { ListenOnLoopback, ReadAsset } from "../ports/loopback-server.js";
-import type { ProcessPort, StatusFile } from "../ports/process.js";
+import type { PollRequestFile, ProcessPort, StatusFile } from "../ports/process.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
@@ -45,6 +45,7 @@ export interface WorkerPorts {
   readonly secretStore: SecretStore;
   readonly http: HttpFactory;
   readonly statusFile: StatusFile;
+  readonly pollRequestFile: PollRequestFile;
   readonly openRpc: () => Promise<unknown>;
   readonly version: string;
   readonly listenOnLoopback: ListenOnLoopback;
@@ -97,6 +98,9 @@ export function createComponents(
     settings,
     settingsLoaded,
     onRequest: (orgId) => budgetOf(orgId).countUngated(),
+    retryOrganization: (orgId) => {
+      if (organizations.get(orgId) !== undefined) organizations.pollNow(orgId);
+    },
     notices,
   });
   const organizations: Organizations = new Organizations(
@@ -137,6 +141,7 @@ export interface AuthorizationOptions {
   readonly settingsLoaded: Promise<void>;
   /** A request with the organization's bearer was made apart from polling. */
   readonly onRequest?: (orgId: string) => void;
+  readonly retryOrganization?: (orgId: string) => void;
   readonly notices: PageNotices;
 }
 
@@ -152,7 +157,7 @@ export function createAuthorization(options: AuthorizationOptions): {
   ) => OrganizationTokenSource;
 } {
   const { grantStore, http, settings, settingsLoaded, notices } = options;
-  const { onRequest = () => undefined } = options;
+  const { onRequest = () => undefined, retryOrganization = () => undefined } = options;
   const { clock, random, crypto, log: logger, version } = options.ports;
   const { listenOnLoopback: listen, readAsset } = options.ports;
   const refusals = new GrantRefusals();
@@ -160,6 +165,7 @@ export function createAuthorization(options: AuthorizationOptions): {
     const { apiUrl } = settings();
     const rest = { apiUrl, version, http, clock, ...(onSilence && { onSilence }) };
     return {
+      apiUrl,
       apiOrigin: originOf(apiUrl),
       oauth: createOAuthApi(rest),
       identity: createIdentityApi(rest, onRequest),
@@ -177,7 +183,7 @@ export function createAuthorization(options: AuthorizationOptions): {
       return method === "device"
         ? new DeviceFlow(flow)
         : new BrowserFlow({
-            ...{ ...flow, notices, readAsset, listen },
+            ...{ ...flow, notices, readAsset, listen, retryOrganization },
             redirectPort: settings().redirectPort,
           });
     },

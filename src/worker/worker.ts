@@ -6,6 +6,7 @@ import type { Params } from "../rpc/params.js";
 import { checkHost } from "../supervisor/host-check.js";
 import { type Components, createComponents, type WorkerPorts } from "./components.js";
 import type { LaunchOptions } from "./launch-options.js";
+import { PollRequestWatcher } from "./poll-request-watcher.js";
 import { Reconciler } from "./reconciler.js";
 import { StatusPublisher } from "./status-publisher.js";
 
@@ -30,6 +31,7 @@ export class Worker {
   readonly #components: Components;
   readonly #reconciler: Reconciler;
   readonly #status: StatusPublisher;
+  readonly #pollRequests: PollRequestWatcher;
   readonly #rpc: RpcServer;
   readonly #events = new Emitter<{ settingsLoaded: undefined }>();
   readonly #disposers: Disposer[] = [];
@@ -66,6 +68,15 @@ export class Worker {
       },
     });
     const { organizations, presence, authorizations } = this.#components;
+    this.#pollRequests = new PollRequestWatcher({
+      problems: this.#status,
+      file: ports.pollRequestFile,
+      poll: () => {
+        log.info("Another program asked to poll the organizations that Webex refuses again.");
+        organizations.pollNow(null);
+      },
+      clock,
+    });
     this.#rpc = new RpcServer({
       channel: ports.channel,
       presence,
@@ -133,6 +144,7 @@ export class Worker {
     flows.start();
     this.#disposers.push(settingsStore.start());
     this.#disposers.push(clock.schedule(1, () => void grantStore.start()));
+    this.#pollRequests.start();
     this.#status.start(() => this.#reconciler.reconcile());
   }
 
@@ -157,8 +169,11 @@ export class Worker {
   }
 
   async #shutDown(): Promise<void> {
+    const { organizations, authorizations } = this.#components;
     this.#reconciler.stop();
-    await Promise.race([this.#components.organizations.stop(), this.#delay(STOP_WORK_MS)]);
+    this.#pollRequests.stop();
+    const work = Promise.allSettled([organizations.stop(), authorizations.cancel()]);
+    await Promise.race([work, this.#delay(STOP_WORK_MS)]);
   }
 
   async #end(code: ExitCode, reason: string): Promise<void> {
@@ -170,6 +185,7 @@ export class Worker {
       this.#reconciler.stop();
       for (const dispose of this.#disposers.splice(0)) dispose();
       presence.stop();
+      this.#pollRequests.stop();
       const work = [
         organizations.stop(),
         flows.stop(),

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 import { findSeriousViolations } from "../support/axe-fixture.js";
 import { launchChromium } from "../support/browser-flow-http-harness.js";
@@ -30,10 +30,13 @@ describe("e2e: authorization in a browser", function () {
     expect(errors).to.deep.equal([]);
   });
 
-  const open = async (options: AuthorizationHarnessOptions = {}): Promise<void> => {
+  const open = async (
+    options: AuthorizationHarnessOptions = {},
+    contextOptions: BrowserContextOptions = {},
+  ): Promise<void> => {
     harness = await AuthorizationHarness.start(options);
     address = await harness.open();
-    page = await (await browser!.newContext()).newPage();
+    page = await (await browser!.newContext(contextOptions)).newPage();
     errors = [];
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => {
@@ -206,6 +209,27 @@ describe("e2e: authorization in a browser", function () {
       .locator('.notice[data-code="statusSharingOff"]')
       .waitFor({ state: "detached", timeout: 12_000 });
   });
+
+  for (const javaScriptEnabled of [true, false]) {
+    it(`polls again at once when somebody presses Try again ${javaScriptEnabled ? "with" : "without"} JavaScript`, async () => {
+      await open({}, { javaScriptEnabled });
+      await authorize("accept");
+      await harness.worker.waitForPhase("polling");
+      harness.webex.set({ roleLost: true });
+      await harness.worker.host.request("worker/poll");
+      await harness.waitForProblem("adminRoleLost");
+      await page.reload();
+      await page.getByTestId("retry").click();
+      await page.getByText("The worker has asked Webex again").waitFor();
+      harness.webex.set({ roleLost: false });
+      await page.getByTestId("retry").click();
+      await harness.waitForProblemEnd("adminRoleLost", 3_000);
+      await page.reload();
+      await page.locator('[data-testid="state"][data-state="authorized"]').waitFor();
+      expect(await page.getByTestId("retry").count()).to.equal(0);
+      expect(await text("state")).not.to.include("not available");
+    });
+  }
 
   it("opens another page when the grant has ended, and names the organization", async () => {
     await open();

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 
 import type { Knobs } from "../../simulator/knobs.js";
@@ -8,6 +11,9 @@ import {
   type AuthorizationHarnessOptions,
   POLL_TIMEOUT_MS,
 } from "../support/authorization-harness.js";
+
+/** A poll, and the two seconds for which the worker reads the keychain before it reports. */
+const REFUSAL_TIMEOUT_MS = POLL_TIMEOUT_MS + 2_500;
 
 interface Listed {
   readonly orgId: string;
@@ -63,7 +69,7 @@ describe("e2e: an authorization that fails later", function () {
       await start({ deadRefreshTokenForm });
       expect(harness.flow).to.equal(null);
       harness.webex.endGrants();
-      const problem = await harness.waitForProblem("authorizationExpired");
+      const problem = await harness.waitForProblem("authorizationExpired", REFUSAL_TIMEOUT_MS);
       expect(problem.hint).to.include("authorize again");
       expect(problem.message).to.include("Example Ltd");
       await expectBlocked("authorizationExpired");
@@ -90,7 +96,11 @@ describe("e2e: an authorization that fails later", function () {
     harness.webex.setStatus(colleague, "meeting", 1);
     await harness.waitForPresence(colleague, "inMeeting");
     harness.webex.endGrants({ orgIndex: 1 });
-    expect((await harness.waitForProblem("authorizationExpired")).orgId).to.equal(other);
+    const { orgId: affected } = await harness.waitForProblem(
+      "authorizationExpired",
+      REFUSAL_TIMEOUT_MS,
+    );
+    expect(affected).to.equal(other);
     expect((await harness.worker.status()).phase).to.equal("polling");
     expect(await harness.worker.get(colleague)).to.include({ state: "unknown", reason: "blocked" });
     expect(await harness.worker.get(uri)).to.include({ state: "onCall", reason: null });
@@ -108,6 +118,41 @@ describe("e2e: an authorization that fails later", function () {
     await harness.worker.authorize();
     await harness.waitForProblemEnd("adminRoleLost", 3_000);
     await harness.waitForPresence(uri, "onCall");
+  });
+
+  it("polls at once when a poll is requested by a file in the log folder, and only while Webex refuses", async () => {
+    await start({ ini: [], authorize: "off" });
+    const request = join(harness.worker.logDirectory, "poll.request");
+    await writeFile(request, "");
+    harness.webex.set({ roleLost: true });
+    await poll();
+    await harness.waitForProblem("adminRoleLost");
+    await harness.worker.waitFor("the old request taken", () =>
+      existsSync(request) ? null : true,
+    );
+    harness.webex.set({ roleLost: false });
+    await writeFile(request, "");
+    await harness.waitForProblemEnd("adminRoleLost", 5_000);
+    await harness.waitForPresence(uri, "onCall");
+    expect(existsSync(request)).to.equal(false);
+  });
+
+  it("asks again as soon as somebody requests it after Webex has refused to renew a grant", async () => {
+    await start({ authorize: "off" });
+    harness.webex.fail({
+      kind: "status",
+      path: "/v1/access_token",
+      status: 400,
+      body: "webex",
+      times: 1,
+    });
+    harness.webex.expireAccessTokens();
+    await poll();
+    await harness.waitForProblem("authorizationExpired", 12_000);
+    expect(await poll()).to.include({ accepted: true });
+    await harness.waitForProblemEnd("authorizationExpired", 3_000);
+    await harness.waitForPresence(uri, "onCall");
+    expect(consents()).to.equal(0);
   });
 
   for (const missing of ["spark-admin:people_read", "spark-admin:organizations_read"]) {
@@ -205,6 +250,16 @@ describe("e2e: an authorization that fails later", function () {
       fault: { kind: "status", status: 403, body: "html" },
       code: "webexError",
     },
+    {
+      what: "a gateway's 400",
+      fault: { kind: "status", status: 400, body: "html" },
+      code: "webexError",
+    },
+    {
+      what: "a gateway's 401",
+      fault: { kind: "status", status: 401, body: "empty" },
+      code: "webexError",
+    },
     { what: "a reset", fault: { kind: "reset" }, code: "webexUnreachable" },
     { what: "a truncated response", fault: { kind: "truncate" }, code: null },
   ] as const;
@@ -242,6 +297,28 @@ describe("e2e: an authorization that fails later", function () {
     await harness.webex.nextRequest({ path: "/v1/people", status: 200 }, 5_000);
     await harness.waitForPresence(uri, "onCall");
     expect(consents()).to.equal(0);
+  });
+
+  it("says that ApiUrl is wrong when a grant is imported, and stores nothing", async () => {
+    harness = await AuthorizationHarness.start({ authorize: "off" });
+    const { apiUrl } = harness.webex;
+    await harness.worker.writeSettings(0, [`WebexPresence.ApiUrl=${apiUrl.replace(/\/v1$/, "")}`]);
+    await harness.worker.waitFor("the settings", async () =>
+      (await harness.worker.status()).settings.values["WebexPresence.ApiUrl"] === apiUrl
+        ? null
+        : true,
+    );
+    const { orgId: _, accessToken, ...refreshable } = harness.webex.issueGrant();
+    for (const grant of [{ ...refreshable, accessToken }, refreshable]) {
+      const error: unknown = await harness.worker.host
+        .request("authorization/import", grant)
+        .catch((thrown: unknown) => thrown);
+      expect(error).to.include({ code: 1301 });
+      expect((error as Error).message)
+        .to.include("WebexPresence.ApiUrl=")
+        .and.to.include(`probably ${apiUrl}.`);
+    }
+    expect(await list()).to.deep.equal([]);
   });
 
   it("continues with a rotated refresh token", async () => {

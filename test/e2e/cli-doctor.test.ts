@@ -168,6 +168,41 @@ describe("e2e: the command line: doctor", function () {
     expect((await runDoctor()).finding("scopes").state).to.equal("failed");
   });
 
+  it("asks the running worker to try again when Webex accepts the organization again", async () => {
+    await authorize();
+    const worker = harness.launch(["worker"], null);
+    const problems = async (): Promise<readonly string[]> => {
+      const { value } = await harness.json(["status"]);
+      return (value.problems ?? []).map(({ code }) => code);
+    };
+    const waitForProblems = async (expected: readonly string[]): Promise<void> => {
+      const deadline = Date.now() + 15_000;
+      let found: readonly string[] = [];
+      while (Date.now() < deadline) {
+        found = await problems();
+        if (found.join() === expected.join()) return;
+      }
+      expect(found).to.deep.equal(expected);
+    };
+    try {
+      harness.webex.set({ roleLost: true });
+      await waitForProblems(["adminRoleLost"]);
+      const refused = await runDoctor();
+      expect(refused.checks.map(({ name }) => name)).not.to.include("worker");
+      harness.webex.set({ roleLost: false });
+      const accepted = await runDoctor();
+      expect(accepted.code).to.equal(0);
+      expect(accepted.finding("worker")).to.include({ state: "ok", hint: null });
+      expect(accepted.finding("worker").message).to.include(
+        "The running worker has been asked to try again.",
+      );
+      await waitForProblems([]);
+    } finally {
+      worker.kill("SIGTERM");
+      await worker.ended();
+    }
+  });
+
   it("warns of a wrong clock and a large organization", async () => {
     await harness.stop();
     harness = await CliHarness.start(keyring.env, {

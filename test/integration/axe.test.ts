@@ -21,11 +21,13 @@ const BETA = authorizationOf("Beta", { state: "required" });
 const MODEL: PageModel = {
   key: "key",
   clientId: `C${"4f1b0e7a9d24c6f8".repeat(4)}`,
+  unlikelyApiUrl: null,
   phase: "open",
   endReason: null,
   attempt: { kind: "none" },
   organizations: [],
   notices: [],
+  retriedOrgIds: new Set(),
   remainingSeconds: 600,
 };
 const notice = (

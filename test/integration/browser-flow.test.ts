@@ -66,7 +66,9 @@ describe("browser flow over HTTP", () => {
     const callback = new URL(accepted.headers.get("location") ?? "");
     const first = await harness.request(callback.pathname + callback.search);
     expect(first).to.include({ status: 303, location: `/?key=${harness.key}` });
-    expect((await harness.request(callback.pathname + callback.search)).status).to.equal(400);
+    const repeated = await harness.request(callback.pathname + callback.search);
+    expect(repeated.status).to.equal(400);
+    expect(repeated.body).to.include('data-state="authorized"');
     expect(harness.authorizations.map(({ orgName }) => orgName)).to.deep.equal(["Acme"]);
     const page = (await harness.request(`/?key=${harness.key}`)).body;
     for (const secret of harness.simulator.issuedSecrets) expect(page).not.to.contain(secret);
@@ -134,6 +136,24 @@ describe("browser flow over HTTP", () => {
         expect(harness.flow.isOpen).to.equal(false);
       });
     }
+
+    it("shows the authorization if a security product opened the callback first, and completes", async () => {
+      await open();
+      await page.route(`${harness.simulator.apiUrl}/**`, async (route) => {
+        if (route.request().method() !== "POST") return route.continue();
+        const consent = await route.fetch({ maxRedirects: 0 });
+        const callback = consent.headers().location ?? "";
+        expect((await fetch(callback, { redirect: "manual" })).status).to.equal(303);
+        return route.fulfill({ response: consent });
+      });
+      const response = page.waitForResponse(/oauth\/callback/);
+      await authorize("accept");
+      expect((await response).status()).to.equal(400);
+      await stateIs("authorized");
+      expect(await page.locator("main").innerText()).to.contain("Acme is authorized");
+      await page.getByTestId("complete").click();
+      await page.getByText("Presence starts now").waitFor();
+    });
 
     it("shows that it has expired, and is no longer served", async () => {
       await harness.stop();

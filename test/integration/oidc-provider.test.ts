@@ -61,6 +61,7 @@ describe("authorization with another authorization server (oidc-provider)", func
       ...shared,
       settingsLoaded: Promise.resolve(),
       webex: () => ({
+        apiUrl,
         apiOrigin: new URL(apiUrl).origin,
         oauth,
         identity: createIdentityApi(rest, () => undefined),
@@ -78,6 +79,7 @@ describe("authorization with another authorization server (oidc-provider)", func
           : new BrowserFlow({
               ...parts,
               notices: new PageNoticesFake(),
+              retryOrganization: () => undefined,
               readAsset,
               listen: listenOnLoopback,
               redirectPort: 0,

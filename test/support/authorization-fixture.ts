@@ -214,7 +214,8 @@ export class AuthorizationHarness {
 
   /** The service that the current settings name. */
   webex(identity: IdentityApi): WebexService {
-    return { apiOrigin: originOf(this.settings.apiUrl), oauth: this.oauth, identity };
+    const { apiUrl } = this.settings;
+    return { apiUrl, apiOrigin: originOf(apiUrl), oauth: this.oauth, identity };
   }
 
   tokenSource(orgId: string): OrganizationTokenSource {

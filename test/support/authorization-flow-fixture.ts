@@ -111,6 +111,7 @@ export function oauthContextOf(
   oauth: OAuthApi,
   client = CLIENT,
   apiOrigin = "https://webex.example",
+  apiPath = "/v1",
 ): OAuthContext {
   const unexpected = (): Promise<never> =>
     Promise.reject(new Error("A flow does not call the identity API."));
@@ -119,7 +120,7 @@ export function oauthContextOf(
     organizationName: unexpected,
     organizations: unexpected,
   };
-  return { client, apiOrigin, oauth, identity };
+  return { client, apiUrl: `${apiOrigin}${apiPath}`, apiOrigin, oauth, identity };
 }
 
 /** A grant sink in memory. `faults` are thrown first, one for each call. */

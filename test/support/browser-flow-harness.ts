@@ -9,6 +9,7 @@ import { FakeLoopback } from "./loopback-server-fake.js";
 import { FakeClock, SeededRandom } from "./clock-fake.js";
 import { RecordingLogger } from "./logger-fake.js";
 import {
+  authorizationOf,
   CLIENT,
   oauthContextOf,
   GrantSinkFake,
@@ -34,17 +35,20 @@ export class BrowserFlowHarness {
   readonly loopback = new FakeLoopback();
   readonly logger = new RecordingLogger();
   readonly views: FlowView[] = [];
+  readonly retriedOrgIds: string[] = [];
   readonly flow: BrowserFlow;
   client: () => OAuthClient = () => CLIENT;
+  apiPath = "/v1";
   #responses = "";
 
   constructor() {
     const { oauth, grantSink, notices, clock, crypto, logger } = this;
     const listen = this.loopback.listen;
     this.flow = new BrowserFlow({
-      oauthContext: () => oauthContextOf(oauth, this.client()),
+      oauthContext: () => oauthContextOf(oauth, this.client(), undefined, this.apiPath),
       grantSink,
       notices,
+      retryOrganization: (orgId) => this.retriedOrgIds.push(orgId),
       clock,
       crypto,
       logger,
@@ -104,6 +108,15 @@ export class BrowserFlowHarness {
   async authorize(): Promise<string> {
     const { headers } = await this.get(`/authorize?key=${this.key}`);
     return new URL(headers.location ?? "", "http://localhost").searchParams.get("state") ?? "";
+  }
+
+  /** Authorizes an organization that Webex then refuses. Returns its id. */
+  refuse(code = "adminRoleLost"): string {
+    const acme = authorizationOf("Acme");
+    this.grantSink.authorizations = [acme];
+    const text = { severity: "error", message: "Webex refuses.", hint: "Act." } as const;
+    this.notices.set({ code, ...text, orgId: acme.orgId });
+    return acme.orgId;
   }
 
   complete(changes: Partial<LoopbackRequest> = {}): Promise<LoopbackPage> {

@@ -59,6 +59,7 @@ export class HttpBrowserFlowHarness {
   });
   flow!: BrowserFlow;
   authorizations: Authorization[] = [];
+  readonly retriedOrgIds: string[] = [];
   readonly #http = createAxiosHttp({ proxy: "none", proxyPassword: null, extraCertificates: null });
   readonly #events = new Emitter<AuthorizationEvents>();
 
@@ -98,12 +99,14 @@ export class HttpBrowserFlowHarness {
     this.flow = new BrowserFlow({
       oauthContext: () => ({
         client: { clientId, clientSecret: new Secret(clientSecret) },
+        apiUrl,
         apiOrigin: apiUrl,
         oauth,
         identity,
       }),
       grantSink,
       notices: this.notices,
+      retryOrganization: (orgId) => this.retriedOrgIds.push(orgId),
       clock,
       crypto: systemCrypto,
       logger: this.logger,

@@ -14,6 +14,7 @@ export interface JsonOutput {
   readonly authorizations: readonly Authorization[];
   readonly authorization: Authorization;
   readonly checks: readonly Finding[];
+  readonly problems?: readonly { readonly code: string }[];
   readonly records: readonly {
     readonly uri: string;
     readonly state: string;

@@ -3,6 +3,7 @@ import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 import {
   canComplete,
   describeStatus,
+  isRefused,
   missingScopes,
   needsAttention,
   type PageModel,
@@ -13,6 +14,9 @@ const SCOPE_LABELS: Readonly<Record<(typeof REQUIRED_SCOPES)[number], string>> =
   "spark-admin:people_read": "people and presence status",
   "spark-admin:organizations_read": "organization name",
 };
+
+const RETRIED_TEXT =
+  "The worker has asked Webex again. If Webex still refuses, the problem remains on this page.";
 
 /** Sent with every response, to keep it out of caches, frames and other sites. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -215,7 +219,9 @@ export class AuthorizationPage {
   }
 
   #organization(model: PageModel, organization: Authorization, hasLink: boolean): Html {
-    const { orgName: name, state } = organization;
+    const { orgId, orgName: name, state } = organization;
+    const canRetry = model.phase === "open" && isRefused(model, orgId);
+    const wasRetried = canRetry && model.retriedOrgIds.has(orgId);
     const isValid = state === "valid";
     const isUsable = !needsAttention(model, organization);
     return this.#templates.render("organization", {
@@ -225,6 +231,8 @@ export class AuthorizationPage {
       details: isValid
         ? this.#details(organization)
         : this.#note("The previous authorization is no longer valid."),
+      retried: wasRetried ? this.#note(RETRIED_TEXT) : null,
+      retry: canRetry ? this.#templates.render("retry", { key: model.key, orgId, name }) : null,
       authorize: hasLink ? this.#authorizeLink(model, name) : null,
     });
   }
@@ -241,6 +249,8 @@ export class AuthorizationPage {
           ? "Sign in to Webex as an administrator of the organization."
           : "To authorize another organization, sign in as one of its administrators.",
       ),
+      retried: null,
+      retry: null,
       authorize: this.#authorizeLink(model, name),
     });
   }

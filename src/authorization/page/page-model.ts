@@ -1,5 +1,6 @@
 import type { Subscribable } from "../../faults/emitter.js";
 import type { Fault, FaultCode } from "../../faults/fault.js";
+import { isRefusal } from "../../faults/problem-catalog.js";
 import type { FlowView } from "../flow.js";
 import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 
@@ -39,11 +40,15 @@ export type PagePhase = "open" | "completed" | "expired" | "cancelled";
 export interface PageModel {
   readonly key: string;
   readonly clientId: string | null;
+  /** `WebexPresence.ApiUrl`, and what it was probably meant to be, if that is another address. */
+  readonly unlikelyApiUrl: { readonly apiUrl: string; readonly likely: string } | null;
   readonly phase: PagePhase;
   readonly endReason: string | null;
   readonly attempt: Attempt;
   readonly organizations: readonly Authorization[];
   readonly notices: readonly PageNotice[];
+  /** The organizations that were polled again because somebody asked for it on this page. */
+  readonly retriedOrgIds: ReadonlySet<string>;
   readonly remainingSeconds: number;
 }
 
@@ -72,6 +77,11 @@ export function needsAttention(model: PageModel, organization: Authorization): b
   );
 }
 
+/** Whether Webex refuses the organization, so that somebody who put it right wants a retry. */
+export function isRefused({ notices }: Pick<PageModel, "notices">, orgId: string): boolean {
+  return notices.some((notice) => notice.orgId === orgId && isRefusal(notice));
+}
+
 function hasErrors({ notices }: PageModel, { orgId }: Authorization): boolean {
   return notices.some((notice) => notice.severity === "error" && notice.orgId === orgId);
 }
@@ -88,7 +98,7 @@ export function describeStatus(model: PageModel): StatusMessage {
         state: "waiting",
         tone: "busy",
         title: "Waiting for Webex",
-        text: "Sign in to Webex as an administrator and accept the request. This page updates automatically. If Webex shows “Access denied” or does not return to this page, see below how to allow the integration.",
+        text: [WAITING_TEXT, describeUnlikelyApiUrl(model)].filter(Boolean).join(" "),
       };
     case "finishing":
       return {
@@ -105,6 +115,16 @@ export function describeStatus(model: PageModel): StatusMessage {
       return { state, tone: state === "denied" ? "caution" : "bad", title, text, webexMessage };
     }
   }
+}
+
+const WAITING_TEXT =
+  "Sign in to Webex as an administrator and accept the request. This page updates automatically. If Webex shows “Access denied” or does not return to this page, see below how to allow the integration.";
+
+/** The browser, not the worker, would see that there is nothing at the address. */
+function describeUnlikelyApiUrl({ unlikelyApiUrl }: PageModel): string | null {
+  if (unlikelyApiUrl === null) return null;
+  const { apiUrl, likely } = unlikelyApiUrl;
+  return `If Webex shows that there is no such page, correct WebexPresence.ApiUrl: it is ${apiUrl}, and probably has to be ${likely}.`;
 }
 
 /** The state and message of the flow. `orgNames`: the organizations authorized in this flow. */
@@ -207,6 +227,9 @@ export function sanitizeText(text: string | null): string | null {
   return clean === "" ? null : Array.from(clean).slice(0, 300).join("");
 }
 
+const UNAVAILABLE_TEXT =
+  "Solve the problem shown below, then press Try again. To use another account, press AUTHORIZE. To finish, press COMPLETE REQUEST.";
+
 function describeStart(model: PageModel): StatusMessage {
   const orgNames = model.organizations
     .filter(({ state }) => state === "required")
@@ -217,6 +240,18 @@ function describeStart(model: PageModel): StatusMessage {
       tone: "neutral",
       title: `${orgNames.join(", ")}: authorize again`,
       text: "The previous authorization is no longer valid, so presence is not available. Press AUTHORIZE and sign in to Webex as an administrator of the organization.",
+    };
+  }
+  const unavailable = model.organizations.filter(
+    (organization) => organization.state === "valid" && hasErrors(model, organization),
+  );
+  if (unavailable.length > 0) {
+    const names = unavailable.map(({ orgName }) => orgName).join(", ");
+    return {
+      state: "authorized",
+      tone: "caution",
+      title: `${names}: authorized, but presence is not available`,
+      text: UNAVAILABLE_TEXT,
     };
   }
   if (canComplete(model)) {
@@ -251,7 +286,7 @@ function describeAuthorized(model: PageModel, authorization: Authorization): Sta
       state: "authorized",
       tone: "caution",
       title: `${orgName} is authorized, but its presence is not available`,
-      text: "Solve the problem shown below. Then press AUTHORIZE again to use another account, or COMPLETE REQUEST to finish.",
+      text: UNAVAILABLE_TEXT,
     };
   }
   return {

@@ -17,11 +17,13 @@ import { authorizationOf, faultOf } from "../../support/authorization-flow-fixtu
 const MODEL: PageModel = {
   key: "the-key",
   clientId: "the-client",
+  unlikelyApiUrl: null,
   phase: "open",
   endReason: null,
   attempt: { kind: "none" },
   organizations: [],
   notices: [],
+  retriedOrgIds: new Set(),
   remainingSeconds: 600,
 };
 const ACME = authorizationOf("Acme");
@@ -155,6 +157,26 @@ describe("authorization page", () => {
     expect(content.match(/Needs attention/g)).to.have.lengthOf(1);
     const otherNotices = [{ ...notice, orgId: "another" }];
     expect(describeStatus({ ...model, notices: otherNotices })).to.include({ tone: "good" });
+  });
+
+  it("offers a retry for each organization that Webex refuses, until the page is over", () => {
+    const beta = authorizationOf("Beta");
+    const noticeOf = (code: string, orgId: string) =>
+      ({ code, severity: "error", message: "Refused.", hint: "Act.", orgId }) as const;
+    const model: PageModel = {
+      ...MODEL,
+      organizations: [ACME, beta, authorizationOf("Gamma")],
+      notices: [noticeOf("adminRoleLost", ACME.orgId), noticeOf("statusSharingOff", beta.orgId)],
+      retriedOrgIds: new Set([beta.orgId]),
+    };
+    const content = page.content(model);
+    expect(describeStatus(model)).to.include({ state: "authorized", tone: "caution" });
+    expect(describeStatus(model).title).to.include("Acme, Beta").and.not.to.include("Gamma");
+    expect(content.match(/data-testid="retry"/g)).to.have.lengthOf(2);
+    expect(content).to.match(/Try again<span class="unseen"> Acme</);
+    expect(content).to.match(/<form method="post" action="\/retry">/);
+    expect(content.match(/has asked Webex again/g)).to.have.lengthOf(1);
+    expect(page.content({ ...model, phase: "completed" })).not.to.include("retry");
   });
 
   it("enables COMPLETE REQUEST only with a valid authorization", () => {

@@ -208,6 +208,20 @@ describe("authorizations", () => {
       );
     });
 
+    it("throws webexUnreachable, and says why, where Webex has no owner of the token", async () => {
+      identity.owners.set("SECRET-access-1", new Fault("notFound", "Nothing here (404)."));
+      const missing = await faultOf(service.import(grant(), neverAborted));
+      expect(missing.code).to.equal("webexUnreachable");
+      expect(missing.message).to.include("Nothing here (404).");
+      expect(missing.hint).to.include("WebexPresence.ApiUrl");
+      const cause = new Fault("webexError", "The API is elsewhere.", { hint: "Set ApiUrl." });
+      identity.owners.set("SECRET-access-1", cause);
+      const elsewhere = await faultOf(service.import(grant(), neverAborted));
+      expect(elsewhere).to.include({ code: "webexUnreachable", hint: "Set ApiUrl." });
+      expect(elsewhere.message).to.include("The API is elsewhere.");
+      expect(harness.oauth.refreshedWith).to.deep.equal([]);
+    });
+
     it("says in words why the grant could not be verified, or was refused", async () => {
       const causes: [Fault, string][] = [
         [new Fault("webexError", "A portal responded (403).", { status: 403 }), "not stored. A"],
@@ -333,7 +347,10 @@ describe("authorizations", () => {
       harness.settings = { ...harness.settings, apiUrl: "https://webexapis.com/v1" };
       service.reevaluate();
       harness.oauth.outcomes.push(grantRefusedFault());
-      await faultOf(harness.tokenSource(orgA).replace(new Secret("SECRET-access-1"), neverAborted));
+      const refused = harness
+        .tokenSource(orgA)
+        .replace(new Secret("SECRET-access-1"), neverAborted);
+      await harness.clock.until(faultOf(refused), 10_000);
       expect(notified.at(-1)?.authorizations[0]?.state).to.equal("required");
       expect(service.grantStatuses()[0]?.fault?.code).to.equal("grantRefused");
       const count = notified.length;

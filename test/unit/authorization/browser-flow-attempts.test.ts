@@ -42,6 +42,15 @@ describe("browser flow: attempts", () => {
       .and.to.contain(CLIENT.clientId);
   });
 
+  it("says while it waits that ApiUrl is probably wrong, since only the browser sees Webex's page", async () => {
+    await harness.authorize();
+    expect((await harness.page()).body).not.to.contain("WebexPresence.ApiUrl");
+    harness.apiPath = "";
+    expect((await harness.page()).body)
+      .to.contain("it is https://webex.example,")
+      .and.to.contain("https://webex.example/v1.");
+  });
+
   it("exchanges the code with the verifier of its state (PKCE), and stores and shows the grant", async () => {
     harness.oauth.exchangeOutcomes.push(TOKEN_RESPONSE);
     const state1 = await harness.authorize();

@@ -1,8 +1,14 @@
 import { expect } from "chai";
 
 import type { LoopbackRequest } from "../../../src/ports/loopback-server.js";
-import { BrowserFlowHarness, FORM, PORT } from "../../support/browser-flow-harness.js";
-import { TOKEN_RESPONSE, authorizationOf } from "../../support/authorization-flow-fixture.js";
+import type { TokenResponse } from "../../../src/webex/oauth.js";
+import { BrowserFlowHarness, FORM, PORT, stateOf } from "../../support/browser-flow-harness.js";
+import {
+  TOKEN_RESPONSE,
+  authorizationOf,
+  faultOf,
+} from "../../support/authorization-flow-fixture.js";
+import { settle } from "../../support/clock-fake.js";
 
 describe("browser flow: rejected requests", () => {
   let harness: BrowserFlowHarness;
@@ -110,6 +116,61 @@ describe("browser flow: rejected requests", () => {
     expect(harness.oauth.exchanges).to.have.length(1);
   });
 
+  it("shows the authorization to a browser whose callback another program opened first", async () => {
+    let resolveExchange: (tokens: TokenResponse) => void = () => undefined;
+    harness.oauth.exchangeOutcomes.push(
+      new Promise<TokenResponse>((resolve) => (resolveExchange = resolve)),
+    );
+    const callback = `/oauth/callback?code=code-1-text&state=${await harness.authorize()}`;
+    const first = harness.get(callback);
+    const repeated = harness.get(callback);
+    await settle();
+    resolveExchange(TOKEN_RESPONSE);
+    expect((await first).status).to.equal(303);
+    for (const page of [await repeated, await harness.get(callback)]) {
+      expect(page.status).to.equal(400);
+      expect(stateOf(page.body)).to.equal("authorized");
+      expect(page.body).to.contain("Acme is authorized");
+    }
+    expect(harness.oauth.exchanges).to.have.length(1);
+    expect((await harness.complete()).status).to.equal(200);
+  });
+
+  it("shows why an attempt failed to a browser whose callback another program opened first", async () => {
+    harness.oauth.exchangeOutcomes.push(faultOf("webexUnreachable"));
+    const callback = `/oauth/callback?code=code-1-text&state=${await harness.authorize()}`;
+    await harness.get(callback);
+    const page = await harness.get(callback);
+    expect(page.status).to.equal(400);
+    expect(stateOf(page.body)).to.equal("failed");
+    expect(page.body).to.contain("What webexUnreachable means.");
+  });
+
+  for (const [name, value] of [
+    ["sec-purpose", "prefetch"],
+    ["sec-purpose", "prefetch;prerender"],
+    ["purpose", "prefetch"],
+    ["x-purpose", "preview"],
+    ["x-moz", "prefetch"],
+  ] as const) {
+    it(`uses up nothing for a request with ${name}: ${value}`, async () => {
+      const headers = { host: `localhost:${PORT}`, [name]: value };
+      const link = `/authorize?key=${harness.key}`;
+      expect((await harness.send({ target: link, headers })).status).to.equal(503);
+      expect(harness.oauth.authorizeRequests).to.deep.equal([]);
+      expect(await harness.state()).to.equal("required");
+      harness.oauth.exchangeOutcomes.push(TOKEN_RESPONSE);
+      const callback = `/oauth/callback?code=code-1-text&state=${await harness.authorize()}`;
+      const early = await harness.send({ target: callback, headers });
+      expect(early.status).to.equal(503);
+      expect(early.body).not.to.contain(harness.key);
+      expect((await harness.send({ method: "HEAD", target: callback })).status).to.equal(405);
+      expect(harness.oauth.exchanges).to.deep.equal([]);
+      expect((await harness.get(callback)).status).to.equal(303);
+      expect(await harness.state()).to.equal("authorized");
+    });
+  }
+
   it("rejects COMPLETE REQUEST without an authorization, and with a wrong key, type or origin", async () => {
     expect((await harness.complete()).status).to.equal(409);
     harness.grantSink.authorizations = [authorizationOf("Acme")];
@@ -130,6 +191,27 @@ describe("browser flow: rejected requests", () => {
       expect((await harness.complete(request)).status, JSON.stringify(request)).to.equal(status);
     }
     expect(harness.flow.isOpen).to.equal(true);
+  });
+
+  it("rejects a retry with a wrong key, type or origin", async () => {
+    const orgId = harness.refuse();
+    const body = `key=${harness.key}&orgId=${orgId}`;
+    const refusals: [Partial<LoopbackRequest>, number][] = [
+      [{ body: `key=wrong&orgId=${orgId}` }, 403],
+      [{ target: `/retry?${body}`, body: `orgId=${orgId}` }, 403],
+      [{ headers: { ...FORM, "content-type": "text/plain" } }, 415],
+      [{ headers: { ...FORM, origin: "https://evil.example" } }, 403],
+      [{ headers: { ...FORM, "sec-fetch-site": "cross-site" } }, 403],
+      [{ headers: { ...FORM, host: "evil.example" } }, 421],
+      [{ method: "GET", target: `/retry?${body}`, body: "" }, 405],
+    ];
+    for (const [request, status] of refusals) {
+      const response = await harness.complete({ target: "/retry", body, ...request });
+      expect(response.status, JSON.stringify(request)).to.equal(status);
+    }
+    expect(harness.retriedOrgIds).to.deep.equal([]);
+    expect((await harness.complete({ target: "/retry", body })).status).to.equal(303);
+    expect(harness.retriedOrgIds).to.deep.equal([orgId]);
   });
 
   it("accepts its own form with an origin, without one, and with a null one that the browser confirms", async () => {

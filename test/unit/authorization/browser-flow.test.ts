@@ -93,6 +93,45 @@ describe("browser flow", () => {
       expect(body).to.contain("Acme &amp; &lt;Sons&gt;").and.to.contain("Authorization required");
     });
 
+    for (const code of [
+      "adminRoleLost",
+      "scopeMissing",
+      "authorizationExpired",
+      "statusSharingOff",
+    ]) {
+      it(`polls an organization again that has the problem ${code}, and says so`, async () => {
+        const orgId = harness.refuse(code);
+        await harness.start();
+        const retry = { target: "/retry", body: `key=${harness.key}&orgId=${orgId}` };
+        const { body } = await harness.page();
+        expect(body).to.contain('data-testid="retry"').and.to.contain(`value="${orgId}"`);
+        expect(body).not.to.contain("has asked Webex again");
+        const response = await harness.complete(retry);
+        expect(response).to.include({ status: 303 });
+        expect(response.headers.location).to.equal(`/?key=${harness.key}`);
+        expect(harness.retriedOrgIds).to.deep.equal([orgId]);
+        expect((await harness.page()).body).to.contain("has asked Webex again");
+        harness.notices.set();
+        const accepted = (await harness.page()).body;
+        expect(accepted).not.to.contain('data-testid="retry"').and.not.to.contain("asked Webex");
+        expect((await harness.complete(retry)).status).to.equal(303);
+        expect(harness.retriedOrgIds).to.deep.equal([orgId]);
+        harness.refuse(code);
+        expect((await harness.page()).body).not.to.contain("has asked Webex again");
+      });
+    }
+
+    it("polls no organization again that Webex does not refuse, or that is not known", async () => {
+      harness.refuse("keychainLocked");
+      await harness.start();
+      expect((await harness.page()).body).not.to.contain('data-testid="retry"');
+      for (const orgId of ["org-Acme", "unknown", ""]) {
+        const body = `key=${harness.key}&orgId=${orgId}`;
+        expect((await harness.complete({ target: "/retry", body })).status).to.equal(303);
+      }
+      expect(harness.retriedOrgIds).to.deep.equal([]);
+    });
+
     it("shows problems while they exist, escaped, and only those that matter here", async () => {
       harness.grantSink.authorizations = [authorizationOf("Acme")];
       await harness.start();

@@ -126,7 +126,7 @@ describe("a change of the OAuth context during a request", () => {
     const webex = (): WebexService => {
       const { apiUrl } = harness.settings;
       const requests = apiUrl.startsWith("https://old.example/") ? before : after;
-      return { apiOrigin: originOf(apiUrl), oauth: requests, identity: requests };
+      return { apiUrl, apiOrigin: originOf(apiUrl), oauth: requests, identity: requests };
     };
     service = new Authorizations({
       ...{ grantStore, refusals, clock, logger, webex },

@@ -20,6 +20,7 @@ import {
 } from "../../support/authorization-fixture.js";
 
 const HOUR = 3_600_000;
+const rejected = new Secret("SECRET-access-1");
 const busy = (): Fault => new Fault("webexError", "503", { status: 503 });
 
 describe("token source", () => {
@@ -31,6 +32,9 @@ describe("token source", () => {
   };
   const storedText = async (): Promise<string> =>
     (await harness.store.inner.get(grantAccount(orgA))) ?? "";
+  /** The fault of a refresh that Webex refuses: the keychain is read again for some seconds. */
+  const refusalOf = (promise: Promise<unknown>): Promise<Fault> =>
+    harness.clock.until(faultOf(promise), 10_000);
   beforeEach(() => {
     harness = new AuthorizationHarness();
   });
@@ -48,7 +52,6 @@ describe("token source", () => {
   it("refreshes once for all concurrent callers", async () => {
     const tokens = await start();
     harness.oauth.outcomes.push(tokenResponseOf("2"));
-    const rejected = new Secret("SECRET-access-1");
     const grant = await Promise.all([
       tokens.replace(rejected, neverAborted),
       tokens.replace(rejected, neverAborted),
@@ -172,35 +175,89 @@ describe("token source", () => {
     expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1", "SECRET-refresh-2"]);
   });
 
-  it("reports a refused grant, keeps its tokens, and retries once an hour", async () => {
+  it("reports a refused grant, keeps its tokens, and retries within a minute twice, then every ten minutes", async () => {
     const tokens = await start();
     const changed: string[] = [];
     harness.refusals.events.on("refusalChanged", (orgId) => changed.push(orgId));
-    harness.oauth.outcomes.push(grantRefusedFault());
-    expect(
-      (await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted))).code,
-    ).to.equal("grantRefused");
-    for (let i = 0; i < 5; i += 1)
-      expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("grantRefused");
-    expect(harness.oauth.refreshedWith).to.have.length(1);
+    harness.oauth.outcomes.push(...Array.from({ length: 5 }, () => grantRefusedFault()));
+    expect((await refusalOf(tokens.replace(rejected, neverAborted))).code).to.equal("grantRefused");
     expect(await storedText()).to.include("SECRET-refresh-1");
+    // As a refused organization is polled.
+    const sentAt = [harness.clock.monotonic()];
+    while (sentAt.length < 5) {
+      await harness.clock.advance(54_000);
+      const before = harness.oauth.refreshedWith.length;
+      expect((await refusalOf(tokens.getToken(neverAborted))).code).to.equal("grantRefused");
+      if (harness.oauth.refreshedWith.length > before) sentAt.push(harness.clock.monotonic());
+    }
+    const gaps = sentAt.slice(1).map((at, index) => at - sentAt[index]!);
+    expect(gaps.slice(0, 2)).to.deep.equal([54_000, 54_000]);
+    for (const gap of gaps.slice(2)) expect(gap).to.be.within(570_000, 660_000);
     expect(changed).to.deep.equal([orgA]);
-    await harness.clock.advance(HOUR);
+    await harness.clock.advance(660_000);
     harness.oauth.outcomes.push(tokenResponseOf("2"));
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
     expect(changed).to.deep.equal([orgA, orgA]);
+  });
+
+  it("uses the tokens of another process that stores them up to two seconds after the refusal", async () => {
+    const tokens = await start();
+    const other = await harness.otherProcess();
+    harness.oauth.outcomes.push(grantRefusedFault());
+    harness.clock.schedule(1_900, () => {
+      void other.grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now()));
+    });
+    const token = await harness.clock.until(tokens.replace(rejected, neverAborted));
+    expect(token.reveal()).to.equal("SECRET-access-2");
+    expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1"]);
+    expect(harness.refusals.find(grantOf(orgA, "1", 0), client)).to.equal(null);
+    expect(harness.logger.text).not.to.include("no longer accepts");
+  });
+
+  it("uses a client secret that another process has stored when Webex rejects the client", async () => {
+    const tokens = await start();
+    const other = await harness.otherProcess();
+    await other.grantStore.setClient({ ...client, clientSecret: new Secret("SECRET-new-client") });
+    const invalidClient = new Fault("grantRefused", "Webex refused.", {
+      status: 401,
+      data: { error: "invalid_client" },
+    });
+    harness.store.fault = keychainLockedFault();
+    harness.oauth.outcomes.push(
+      (async (): Promise<TokenResponse> => {
+        await settle();
+        harness.store.fault = null;
+        throw invalidClient;
+      })(),
+      tokenResponseOf("2"),
+    );
+    expect((await tokens.replace(rejected, neverAborted)).reveal()).to.equal("SECRET-access-2");
+    expect(harness.oauth.refreshedWith).to.deep.equal(["SECRET-refresh-1", "SECRET-refresh-1"]);
+  });
+
+  it("ends the wait for another process when all callers cancel", async () => {
+    const tokens = await start();
+    const caller = new AbortController();
+    harness.oauth.outcomes.push(grantRefusedFault());
+    const cancelled = faultOf(tokens.replace(rejected, caller.signal));
+    await harness.clock.advance(500);
+    caller.abort();
+    expect((await cancelled).code).to.equal("cancelled");
+    await settle();
+    expect(harness.clock.pendingTimers).to.equal(0);
+    expect(harness.refusals.find(grantOf(orgA, "1", 0), client)).to.equal(null);
   });
 
   it("retries a refused grant at once on request, and only Webex ends the refusal", async () => {
     const tokens = await start();
     const changed: string[] = [];
     harness.oauth.outcomes.push(grantRefusedFault());
-    await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted));
+    await refusalOf(tokens.replace(rejected, neverAborted));
     harness.refusals.events.on("refusalChanged", (orgId) => changed.push(orgId));
     tokens.retryRefused();
     harness.oauth.outcomes.push(grantRefusedFault());
-    await faultOf(tokens.getToken(neverAborted));
-    await faultOf(tokens.getToken(neverAborted));
+    await refusalOf(tokens.getToken(neverAborted));
+    await refusalOf(tokens.getToken(neverAborted));
     expect(harness.oauth.refreshedWith).to.have.length(2);
     expect(changed).to.deep.equal([]);
     tokens.retryRefused();
@@ -211,7 +268,6 @@ describe("token source", () => {
 
   it("refreshes at once on request after Webex returned the token that it rejects", async () => {
     const tokens = await start();
-    const rejected = new Secret("SECRET-access-1");
     harness.oauth.outcomes.push(tokenResponseOf("1"));
     await tokens.replace(rejected, neverAborted);
     expect((await faultOf(tokens.replace(rejected, neverAborted))).code).to.equal("unauthorized");
@@ -241,14 +297,14 @@ describe("token source", () => {
     const tokens = await start();
     await harness.grantStore.start();
     harness.oauth.outcomes.push(grantRefusedFault(401));
-    await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted));
+    await refusalOf(tokens.replace(rejected, neverAborted));
     await (
       await harness.otherProcess()
     ).grantStore.storeGrant(grantOf(orgA, "2", harness.clock.now()));
     await harness.clock.advance(60_000);
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
     harness.oauth.outcomes.push(grantRefusedFault(401), tokenResponseOf("3"));
-    await faultOf(tokens.replace(new Secret("SECRET-access-2"), neverAborted));
+    await refusalOf(tokens.replace(new Secret("SECRET-access-2"), neverAborted));
     await harness.grantStore.setClient({
       ...client,
       clientSecret: new Secret("SECRET-new-client"),
@@ -256,19 +312,19 @@ describe("token source", () => {
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-3");
   });
 
-  it("continues to use a valid token when a renewal in advance is refused", async () => {
+  it("continues to use a valid token when a renewal in advance is refused, and retries as often", async () => {
     const tokens = await start();
     await tokens.getToken(neverAborted);
     await harness.clock.advance(14 * DAY - 0.5 * HOUR);
-    harness.oauth.outcomes.push(grantRefusedFault());
-    for (let i = 0; i < 5; i += 1) {
+    harness.oauth.outcomes.push(...Array.from({ length: 4 }, () => grantRefusedFault()));
+    for (let i = 0; i < 60; i += 1) {
       expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-1");
-      await harness.clock.advance(60_000);
+      await harness.clock.advance(20_000);
     }
-    expect(harness.oauth.refreshedWith).to.have.length(1);
+    expect(harness.oauth.refreshedWith).to.have.length(4);
     await harness.clock.advance(HOUR);
     harness.oauth.outcomes.push(grantRefusedFault());
-    expect((await faultOf(tokens.getToken(neverAborted))).code).to.equal("grantRefused");
+    expect((await refusalOf(tokens.getToken(neverAborted))).code).to.equal("grantRefused");
   });
 
   it("keeps the grant after a transient fault", async () => {
@@ -418,7 +474,6 @@ describe("token source", () => {
 
   it("uses a rejected token again that a refresh confirms, and does not refresh at each request", async () => {
     const tokens = await start();
-    const rejected = new Secret("SECRET-access-1");
     harness.oauth.outcomes.push(tokenResponseOf("1"));
     expect((await tokens.replace(rejected, neverAborted)).reveal()).to.equal("SECRET-access-1");
     expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-1");
@@ -451,7 +506,6 @@ describe("token source", () => {
   });
 
   describe("when all callers cancel during a refresh", () => {
-    const rejected = new Secret("SECRET-access-1");
     /** Cancels while the refresh is in progress, and returns a function that completes it. */
     const abandonRefresh = async () => {
       const tokens = await start();

@@ -33,6 +33,21 @@ describe("polling when Webex refuses the organization", () => {
     });
   }
 
+  it("retries an ended authorization within a minute, however long the poll interval is", async () => {
+    const { clock, people, poller, start } = createPollingHarness();
+    poller.apply({ ...SETTINGS, pollIntervalSeconds: 3_600 });
+    people.failRequest = () => fault("grantRefused", 400);
+    await start(1_000);
+    await clock.advance(600_000);
+    expect(people.requests.length).to.be.within(10, 13);
+    for (const gap of people.gaps) expect(gap).to.be.at.most(60_000);
+    people.failRequest = () => fault("forbidden", 403);
+    await clock.advance(60_000);
+    const before = people.requests.length;
+    await clock.advance(600_000);
+    expect(people.requests.length).to.equal(before);
+  });
+
   for (const [name, refusal, code] of rows.slice(0, 4)) {
     it(`retries after ${name} as soon as somebody requests it`, async () => {
       const { clock, people, poller, codes, changes, start } = createPollingHarness();

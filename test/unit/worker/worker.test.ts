@@ -5,6 +5,16 @@ import { Fault } from "../../../src/faults/fault.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 import { MemoryStore } from "../../../src/platform/secret-store.js";
 import { Worker } from "../../../src/worker/worker.js";
+import {
+  encodeClient,
+  encodeGrant,
+  encodeIndex,
+  grantAccount,
+} from "../../../src/authorization/keychain-records.js";
+import type { HttpRequest, HttpResponse } from "../../../src/ports/http.js";
+import type { ListenOnLoopback } from "../../../src/ports/loopback-server.js";
+import { client, grantOf, orgA } from "../../support/authorization-fixture.js";
+import { FakeLoopback } from "../../support/loopback-server-fake.js";
 import { FakeChannel } from "../../support/channel-fake.js";
 import { FakeClock, SeededRandom } from "../../support/clock-fake.js";
 import { FakeSettingsFile } from "../../support/settings-file-fake.js";
@@ -12,8 +22,17 @@ import { RecordingLogger } from "../../support/logger-fake.js";
 
 const nothing = (): void => undefined;
 
+function jsonResponse(status: number, body: object): HttpResponse {
+  return { status, headers: {}, body: new TextEncoder().encode(JSON.stringify(body)) };
+}
+
 function createHarness(
-  options: { closeLog?: () => Promise<void>; writeStatus?: () => Promise<void> } = {},
+  options: {
+    closeLog?: () => Promise<void>;
+    writeStatus?: () => Promise<void>;
+    send?: (request: HttpRequest) => Promise<HttpResponse>;
+    listen?: ListenOnLoopback;
+  } = {},
 ) {
   const clock = new FakeClock();
   const channel = new FakeChannel();
@@ -53,13 +72,16 @@ function createHarness(
         }),
       secretStore: store,
       http: () => ({
-        send: () => Promise.reject(new Fault("webexUnreachable", "No network.")),
+        send: options.send ?? (() => Promise.reject(new Fault("webexUnreachable", "No network."))),
         close: nothing,
       }),
+      pollRequestFile: { take: () => Promise.resolve(false) },
       statusFile: { write: options.writeStatus ?? (() => Promise.resolve()) },
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
-      listenOnLoopback: () => Promise.reject(new Fault("redirectPortInUse", "The port is taken.")),
+      listenOnLoopback:
+        options.listen ??
+        (() => Promise.reject(new Fault("redirectPortInUse", "The port is taken."))),
       readAsset: () => Promise.resolve(""),
     },
     {
@@ -106,6 +128,70 @@ describe("worker/worker", () => {
       revokedAtWebex: false,
     });
     expect((await required()).map((problem) => problem.orgId)).to.deep.equal([null]);
+    void worker.stop(0, "a test");
+    expect(await clock.until(ended, 1_000)).to.equal(0);
+  });
+
+  it("asks Webex within a minute twice, then every ten minutes, after it has refused a grant", async () => {
+    let isRefused = true;
+    const refreshedAt: number[] = [];
+    const { clock, channel, store, worker } = createHarness({
+      send: ({ url, headers }) => {
+        if (!url.endsWith("/access_token")) {
+          const isAccepted = headers.Authorization === "Bearer access-new";
+          return Promise.resolve(
+            isAccepted
+              ? jsonResponse(200, { items: [], id: "me", orgId: orgA, status: "active" })
+              : jsonResponse(401, { message: "The token is not valid.", trackingId: "T" }),
+          );
+        }
+        refreshedAt.push(clock.monotonic());
+        return Promise.resolve(
+          isRefused
+            ? jsonResponse(400, { error: "invalid_grant", error_description: "Refused." })
+            : jsonResponse(200, { access_token: "access-new", expires_in: 1_209_599 }),
+        );
+      },
+    });
+    await store.set("client", encodeClient(client));
+    await store.set("grants", encodeIndex([orgA]));
+    await store.set(grantAccount(orgA), encodeGrant(grantOf(orgA, "old", clock.now())));
+    const ended = worker.run();
+    const codes = async (): Promise<readonly string[]> => {
+      const { result } = await channel.request("worker/status");
+      return (result as { problems: { code: string }[] }).problems.map(({ code }) => code);
+    };
+    await clock.advance(1_800_000);
+    expect(await codes()).to.include("authorizationExpired");
+    const gaps = refreshedAt.slice(1).map((at, index) => at - refreshedAt[index]!);
+    expect(gaps.length).to.be.within(4, 5);
+    for (const gap of gaps.slice(0, 2)) expect(gap).to.be.within(30_000, 63_000);
+    for (const gap of gaps.slice(2)) expect(gap).to.be.within(570_000, 640_000);
+    isRefused = false;
+    const before = refreshedAt.length;
+    expect((await channel.request("worker/poll", {})).result).to.include({ accepted: true });
+    await clock.advance(2_000);
+    expect(refreshedAt).to.have.length(before + 1);
+    expect(await codes()).not.to.include("authorizationExpired");
+    void worker.stop(0, "a test");
+    expect(await clock.until(ended, 1_000)).to.equal(0);
+  });
+
+  it("closes the page that the host began when the host shuts it down", async () => {
+    const loopback = new FakeLoopback();
+    const { clock, channel, file, store, worker } = createHarness({ listen: loopback.listen });
+    file.put("WebexPresence.Enable=0\n");
+    await store.set("client", encodeClient(client));
+    const ended = worker.run();
+    await clock.advance(1_000);
+    const begun = await channel.request("authorization/begin", { method: "browser" });
+    expect(begun.result).to.include({ method: "browser" });
+    expect(loopback.isListening(8467)).to.equal(true);
+    const before = channel.notifications.length;
+    await channel.request("shutdown");
+    expect(loopback.isListening(8467)).to.equal(false);
+    await clock.advance(1_000);
+    expect(channel.notifications).to.have.length(before);
     void worker.stop(0, "a test");
     expect(await clock.until(ended, 1_000)).to.equal(0);
   });
