@@ -158,8 +158,8 @@ class Exchange {
   }
 
   #startAttempt(transport: Transport): Attempt {
-    const onBytes = (): void => this.#restartSilence();
-    this.#attempt = new Attempt(transport, this.#request, this.#signal, onBytes);
+    const onProgress = (): void => this.#restartSilence();
+    this.#attempt = new Attempt(transport, this.#request, this.#signal, onProgress);
     return this.#attempt;
   }
 }
@@ -175,7 +175,7 @@ class Attempt implements RequestContext {
   readonly #transport: Transport;
   readonly #request: HttpRequest;
   readonly #signal: AbortSignal;
-  readonly #onBytes: () => void;
+  readonly #onProgress: () => void;
   /** The status of a proxy that refused to open the tunnel. */
   #tunnelStatus: number | null = null;
   #clientRequest: ClientRequest | null = null;
@@ -184,12 +184,12 @@ class Attempt implements RequestContext {
     transport: Transport,
     request: HttpRequest,
     signal: AbortSignal,
-    onBytes: () => void,
+    onProgress: () => void,
   ) {
     this.#transport = transport;
     this.#request = request;
     this.#signal = signal;
-    this.#onBytes = onBytes;
+    this.#onProgress = onProgress;
     this.target = hostOf(request.url);
   }
 
@@ -199,6 +199,8 @@ class Attempt implements RequestContext {
     try {
       const agents = await this.#transport.pool.agentsFor(new URL(url));
       this.proxy = agents.proxy;
+      // Until here, libraries may have been loaded: that is no silence of the server.
+      this.#onProgress();
       const { status, data: response } = await this.#transport.axios.request<IncomingMessage>({
         method,
         url,
@@ -216,7 +218,7 @@ class Attempt implements RequestContext {
         maxBytes,
         ...(buffer !== undefined && { buffer }),
         signal: this.#signal,
-        onBytes: this.#onBytes,
+        onBytes: this.#onProgress,
       });
       if (this.proxy !== null && status === 407) this.#tunnelStatus ??= 407;
       if (this.#tunnelStatus !== null) throw proxyFault(this.#tunnelStatus, this);
@@ -250,7 +252,7 @@ class Attempt implements RequestContext {
     });
     request.once("response", (response: IncomingMessage) => {
       this.responseStarted = true;
-      this.#onBytes();
+      this.#onProgress();
       // The body is read later: until then, an error without a listener would end the process.
       response.on("error", () => undefined);
     });

@@ -152,7 +152,7 @@ export function responseFault(
   hint?: string,
 ): Fault {
   const said = text === "" ? ` (${responder}).` : ` (${status}): ${text}`;
-  const message = `${event}${/[.!?…]$/.test(said) ? said : `${said}.`}`;
+  const message = `${event}${/[.!?\u2026]$/.test(said) ? said : `${said}.`}`;
   return new Fault(code, message, { ...details, ...(hint !== undefined && { hint }) });
 }
 

@@ -108,7 +108,8 @@ describe("e2e: a change of WebexPresence.ApiUrl or the client during an authoriz
     await approveDevice(flow.verificationUri ?? "", flow.userCode ?? "");
     await harness.worker.waitForPhase("polling", 10_000);
     harness.webex.expireAccessTokens();
+    const renewed = harness.webex.nextRequest({ path: "/v1/access_token", status: 200 }, 10_000);
     await harness.worker.host.request("worker/poll");
-    await harness.webex.nextRequest({ path: "/v1/access_token", status: 200 }, 10_000);
+    await renewed;
   });
 });

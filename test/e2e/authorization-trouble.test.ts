@@ -127,9 +127,12 @@ describe("e2e: an authorization that fails later", function () {
     harness.webex.set({ roleLost: true });
     await poll();
     await harness.waitForProblem("adminRoleLost");
+    // It is taken only now, and the poll that it causes is refused, too.
+    const refused = harness.webex.nextRequest({ path: "/v1/people", status: 400 }, 10_000);
     await harness.worker.waitFor("the old request taken", () =>
       existsSync(request) ? null : true,
     );
+    await refused;
     harness.webex.set({ roleLost: false });
     await writeFile(request, "");
     await harness.waitForProblemEnd("adminRoleLost", 5_000);

@@ -182,7 +182,7 @@ describe("simulator: limits, faults and control", () => {
     webex.fail({ kind: "hangInBody" });
     const request = new AbortController();
     const response = await get("/v1/people?max=10", {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${token}`, "accept-encoding": "identity" },
       signal: request.signal,
     });
     const length = Number(response.headers.get("content-length"));
@@ -252,15 +252,6 @@ describe("simulator: limits, faults and control", () => {
     const body = await bomb.text();
     expect(body.length).to.be.above(3_000_000);
     expect((JSON.parse(body) as Page).items).to.have.length(10);
-  });
-
-  it("stalls in the middle of a response", async () => {
-    webex.fail({ kind: "hangInBody" });
-    const signal = AbortSignal.timeout(300);
-    const headers = { authorization: `Bearer ${token}` };
-    const response = await get(undefined, { headers, signal });
-    expect(response.status).to.equal(200);
-    expect(await isRejected(Promise.resolve(response))).to.equal(true);
   });
 
   it("logs requests without secrets", async () => {
