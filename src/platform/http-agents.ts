@@ -153,7 +153,13 @@ export async function proxyFor(
   const fromEnvironment = getProxyForUrl(target.href);
   return fromEnvironment === ""
     ? null
-    : parseProxy(withOriginalScheme(fromEnvironment), "HTTPS_PROXY");
+    : parseProxy(withOriginalScheme(fromEnvironment), proxyVariable());
+}
+
+/** The environment variable that names the proxy, in the order of proxy-from-env. */
+function proxyVariable(): string {
+  const names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+  return names.find((name) => process.env[name] !== undefined && process.env[name] !== "") ?? "";
 }
 
 /** `HTTPS_PROXY=host:port` is an http proxy (curl, git); proxy-from-env returns an https one. */

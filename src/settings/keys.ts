@@ -4,10 +4,10 @@ import {
   integerParser,
   parseApiUrl,
   parseBoolean,
+  parseClientId,
   parsePath,
   parseProxy,
   type ParseResult,
-  parseText,
   withoutUserInfo,
 } from "./value-parsers.js";
 
@@ -91,7 +91,7 @@ export const SETTING_KEYS: { readonly [F in keyof Settings]: SettingKey<Settings
     takesEffect: "immediately; takes precedence over the id in the keychain",
     description:
       "Client ID of the Webex integration. Its secret is in the keychain; a secret stored there for another id is not used.",
-    parse: parseText,
+    parse: parseClientId,
   },
   authorize: {
     name: "WebexPresence.Authorize",

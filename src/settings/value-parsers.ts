@@ -1,3 +1,5 @@
+import { findCredentialIssue } from "../faults/secret.js";
+
 export type ParseResult<T> =
   | { readonly ok: true; readonly value: T }
   | {
@@ -48,8 +50,14 @@ export function choiceParser<T extends string>(
   };
 }
 
-export function parseText(text: string): ParseResult<string | null> {
+function parseText(text: string): ParseResult<string | null> {
   return valid(text === "" ? null : text);
+}
+
+export function parseClientId(text: string): ParseResult<string | null> {
+  const issue = findCredentialIssue(text);
+  if (issue === null) return parseText(text);
+  return invalid(`${issue}, so Webex would not accept it`, "Copy the client ID once more.");
 }
 
 /** `text`: as written, so that it needs no escapes and has none. */

@@ -252,10 +252,12 @@ describe("AxiosHttp through a real proxy", function () {
       expect(await viaProxy(secure.url("/", "127.0.0.1"))).to.equal(true);
     });
 
-    it("is rejected if it is not an http proxy", async () => {
-      environment({ HTTPS_PROXY: "socks5://127.0.0.1:1080" });
-      const fault = await expectUnreachable(send(secure.url("/", "localhost"), {}), "proxy");
-      expect(fault.hint).to.contain("HTTPS_PROXY");
-    });
+    for (const name of ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]) {
+      it(`is rejected, and named, if ${name} is not an http proxy`, async () => {
+        environment({ [name]: "socks5://127.0.0.1:1080" });
+        const fault = await expectUnreachable(send(secure.url("/", "localhost"), {}), "proxy");
+        expect(fault.hint).to.contain(`Write ${name} as`);
+      });
+    }
   });
 });

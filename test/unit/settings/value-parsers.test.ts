@@ -92,6 +92,9 @@ describe("Setting values", () => {
     ["true", "true"],
     ['"a;b"', "a;b"],
   ]);
+  rejects("ClientId", ["C\u200b123"], /contains a character that is not ASCII.*; it stays empty/);
+  rejects("ClientId", ["C\u00071"], /contains a control character/);
+  rejects("ClientId", ["\u201cC123\u201d"], /not ASCII/);
   accepts("CaFile", "caFile", [
     ["", null],
     ["/etc/ssl/ca.pem", "/etc/ssl/ca.pem"],
