@@ -132,7 +132,7 @@ function collectEntries(text: string, readIniLine: ReadIniLine) {
       if (field !== undefined) {
         isOurs = true;
         const isJoined = isJoinedLine(iniLine.value, place === "ourSection");
-        last.set(field, { value: settingValue(field, iniLine), line, isJoined });
+        last.set(field, { value: settingValue(field, iniLine, content), line, isJoined });
         if (isJoined) unknown.add({ reason: "embedded" }, line);
       } else {
         if (isShortName(iniLine.name)) unknown.addPending();
@@ -154,10 +154,28 @@ function collectEntries(text: string, readIniLine: ReadIniLine) {
   return { last, unknown: unknown.list() };
 }
 
-function settingValue(field: keyof Settings, entry: EntryLine): string {
+function settingValue(field: keyof Settings, entry: EntryLine, content: string): string {
+  if (field === "proxy") {
+    const uncut = addressWithCutPassword(content);
+    if (uncut !== null) return uncut;
+  }
   const isWhole = field === "caFile" && !endsInJoinedHeader(entry);
   const { value, verbatimValue } = isWhole ? entry : entry.valueInFront;
   return (SETTING_KEYS[field].isVerbatim ? verbatimValue : value).trim();
+}
+
+/**
+ * An unquoted # or ; begins a comment, also in a password: `http://me:1234#5@proxy:3128` would be
+ * the proxy `me`, and part of the password its port.
+ */
+function addressWithCutPassword(content: string): string | null {
+  const [word = ""] = content
+    .slice(content.indexOf("=") + 1)
+    .trim()
+    .split(/\s/, 1);
+  const comment = word.search(/[#;]/);
+  const isCut = comment >= 0 && word.lastIndexOf("@") > comment && /^http:\/\//i.test(word);
+  return isCut ? word : null;
 }
 
 /** The name of a file can end in brackets, but not behind its extension. */

@@ -250,7 +250,7 @@ describe("Setting values", () => {
   );
   rejects(
     "Proxy",
-    ["http://me:hunter2#1@proxy:3128", "http://me:hunter2"],
+    ["http://me:hunter2", "http://me:hunter2 # 1@proxy:3128"],
     /Proxy=http:\/\/… .* if that is a password, it must not be in this file/,
   );
 
@@ -292,6 +292,9 @@ describe("Setting values", () => {
       "http://me%3Ahunter2@proxy:3128",
       "https://me:hunter2@proxy",
       "http://me:hunter2/x@proxy:3128",
+      "http://me:hunter2#1@proxy:3128",
+      "http://me:1234#5@proxy:3128",
+      "http://me:1234;5@proxy:3128 ; comment",
     ],
     /contains a password, which must not be in this file/,
   );
