@@ -79,6 +79,8 @@ export interface ProblemDetail {
   readonly current?: string;
   /** The name that a line of the settings file most likely means. */
   readonly likely?: string;
+  /** An invisible character in that line, such as "U+200B". */
+  readonly character?: string;
   /** How many lines of the settings file are not listed one by one. */
   readonly lines?: number;
   /** Which root certificates are trusted while `CaFile` is invalid. */
@@ -245,6 +247,11 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
   }),
   settingsUnknown: (d) => {
     const line = `line ${d.line ?? "?"} of the settings file`;
+    const subject = d.key === undefined ? line : `${d.key} (line ${d.line ?? "?"})`;
+    const invisible =
+      d.character === undefined
+        ? ""
+        : ` Its name contains an invisible character (${d.character}).`;
     const remedy =
       d.likely === undefined
         ? "Compare the line with the list of settings in docs/settings.md, and correct or remove it."
@@ -252,13 +259,29 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
     switch (d.reason) {
       case "section":
         return {
-          message: `The section header in ${line} is not [WebexPresence], though it resembles it: the keys of that section have no effect on presence.`,
+          message: `The section header in ${line} is not [WebexPresence], though it resembles it: the keys of that section have no effect on presence.${invisible}`,
           hint: "Write [WebexPresence] in a line of its own, or remove the section.",
         };
       case "afterHeader":
         return {
           message: `What follows the section header in ${line} has no effect on presence.`,
           hint: "Write each key in a line of its own.",
+        };
+      case "joinedHeader":
+        return {
+          message: `A section header follows other text in ${line}, so the keys below it have no effect on presence.`,
+          hint: "Write the header in a line of its own.",
+        };
+      case "otherBrackets":
+        return {
+          message: `${line} is not a section header, so the keys below it still belong to [WebexPresence].`,
+          hint: "Write the header in square brackets, as in [Name], or remove the line.",
+        };
+      case "client":
+      case "proxy":
+        return {
+          message: `${subject} is not a setting of this worker and has no effect on presence. Secrets are in the keychain, not in this file.`,
+          hint: `Remove the line, and store the secret in the account that the worker runs under: ucx-webex-presence secret ${d.reason}`,
         };
       case "embedded":
         return {
@@ -272,7 +295,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
         };
       default:
         return {
-          message: `${d.key === undefined ? line : `${d.key} (line ${d.line ?? "?"})`} is not a setting of this worker and has no effect on presence.${d.likely === undefined ? "" : ` It probably means ${d.likely}.`}`,
+          message: `${subject} is not a setting of this worker and has no effect on presence.${invisible}${d.likely === undefined ? "" : ` It probably means ${d.likely}.`}${d.reason === "equals" ? " The = between name and value is missing." : ""}`,
           hint: remedy,
         };
     }

@@ -16,25 +16,39 @@ export interface SettingsFile {
   watch(listener: (content: FileContent) => void): Disposer;
 }
 
+export interface IniValue {
+  /** As the ini package decodes it. */
+  readonly value: string;
+  /** Without quotes and comment, and every backslash as it is written. */
+  readonly verbatimValue: string;
+}
+
+interface AnyLine {
+  /**
+   * The name in a header at the end of the line, behind other text: a header that was appended to a
+   * line without an end.
+   */
+  readonly joinedHeader: string | null;
+}
+
+export interface SectionLine extends AnyLine {
+  readonly kind: "section";
+  readonly name: string;
+  /** False if a bracket is missing, or the line is no header to other readers of the file. */
+  readonly isComplete: boolean;
+  /** What follows the header on its line, other than a comment. */
+  readonly rest: string;
+}
+
+export interface EntryLine extends AnyLine, IniValue {
+  readonly kind: "entry";
+  readonly name: string;
+  /** The value without the joined header, if there is one. */
+  readonly valueInFront: IniValue;
+}
+
 /** One line of the settings file. */
-export type IniLine =
-  | { readonly kind: "nothing" }
-  | {
-      readonly kind: "section";
-      readonly name: string;
-      /** False if a bracket is missing, or the line is no header to other readers of the file. */
-      readonly isComplete: boolean;
-      /** What follows the header on its line, other than a comment. */
-      readonly rest: string;
-    }
-  | {
-      readonly kind: "entry";
-      readonly name: string;
-      /** As the ini package decodes it. */
-      readonly value: string;
-      /** Without quotes and comment, and every backslash as it is written. */
-      readonly verbatimValue: string;
-    };
+export type IniLine = SectionLine | EntryLine | ({ readonly kind: "nothing" } & AnyLine);
 
 /** Reads in a time linear in the length of the line. */
 export type ReadIniLine = (line: string) => IniLine;

@@ -1,4 +1,5 @@
 import { findCredentialIssue } from "../faults/secret.js";
+import { findInvisibleCharacter } from "./displayed-text.js";
 
 export type ParseResult<T> =
   | { readonly ok: true; readonly value: T }
@@ -7,16 +8,13 @@ export type ParseResult<T> =
       /** Continues the text "KEY=VALUE (line N) ". */
       readonly reason: string;
       readonly hint: string;
-      /** Replaces the value in messages if it may contain a password. */
-      readonly displayText?: string;
     };
 
 const valid = <T>(value: T): ParseResult<T> => ({ ok: true, value });
-const invalid = (reason: string, hint: string, displayText?: string): ParseResult<never> => ({
+const invalid = (reason: string, hint: string): ParseResult<never> => ({
   ok: false,
   reason,
   hint,
-  ...(displayText !== undefined && { displayText }),
 });
 
 const TRUE_WORDS = new Set(["1", "true", "yes", "on"]);
@@ -55,15 +53,33 @@ function parseText(text: string): ParseResult<string | null> {
 }
 
 export function parseClientId(text: string): ParseResult<string | null> {
-  const issue = findCredentialIssue(text);
+  const issue = findCredentialIssue(text) ?? findClientIdIssue(text);
   if (issue === null) return parseText(text);
   return invalid(`${issue}, so Webex would not accept it`, "Copy the client ID once more.");
 }
+
+/** Webex makes client IDs of letters and digits. */
+function findClientIdIssue(text: string): string | null {
+  if (text.includes(" ")) return "contains a space";
+  if (/[<>]/.test(text)) return "contains an angle bracket";
+  const [character] = /[@:/\\=[\]]/.exec(text) ?? [];
+  return character === undefined ? null : `contains the character ${character}`;
+}
+
+/** Names of files can contain special spaces, and joiners in some scripts. */
+const HIDDEN_IN_PATH = /(?![\u200c\u200d])\p{Cf}/u;
 
 /** `text`: as written, so that it needs no escapes and has none. */
 export function parsePath(text: string): ParseResult<string | null> {
   if (/\p{Cc}/u.test(text)) {
     return invalid("contains control characters, which no path does", "Type the path again.");
+  }
+  const character = findInvisibleCharacter(text, HIDDEN_IN_PATH);
+  if (character !== null) {
+    return invalid(
+      `contains an invisible character (${character})`,
+      "Type the path again, without copying it.",
+    );
   }
   if (text.startsWith("\\\\\\\\")) {
     return invalid(
@@ -81,11 +97,7 @@ export function parseApiUrl(text: string): ParseResult<string> {
     const url = new URL(text);
     return valid(`${url.origin}${url.pathname.replace(/\/+$/, "")}`);
   }
-  return invalid(
-    error,
-    "Write an address such as https://webexapis.com/v1, or remove the key.",
-    text.replace(/\/\/.*@/, "//…@").replace(/[?#].*$/s, "?…"),
-  );
+  return invalid(error, "Write an address such as https://webexapis.com/v1, or remove the key.");
 }
 
 function apiUrlError(text: string): string | null {
@@ -98,6 +110,8 @@ function apiUrlError(text: string): string | null {
   }
   if (url.username !== "" || url.password !== "") return "contains a user name or a password";
   if (/[?#]/.test(text)) return "contains a query or a fragment";
+  const [character] = /[=:@]/.exec(url.pathname) ?? [];
+  if (character !== undefined) return `contains the character ${character} behind the host`;
   return null;
 }
 
@@ -109,6 +123,9 @@ function isLoopback(hostname: string): boolean {
 const PROXY_HINT =
   "Write http://host:port or http://user@host:port, write none for no proxy, or leave the value empty to use HTTPS_PROXY and NO_PROXY.";
 
+const PASSWORD_HINT =
+  "Write http://user@host:port here and store the password in the keychain: ucx-webex-presence secret proxy";
+
 /**
  * Accepts "", "none" and `http://[user@]host:port`, and percent-encodes the user. Rejects a
  * password. `text`: as written, so that quotes do not make `\n` in `CORP\nick` a line break.
@@ -116,25 +133,32 @@ const PROXY_HINT =
 export function parseProxy(text: string): ParseResult<string> {
   if (text === "") return valid("");
   if (text.toLowerCase() === "none") return valid("none");
-  const parts = /^http:\/\/(?:([^/]*)@)?(\[[0-9a-f:.]+\]|[^:/@[\]\s\\?#]+):(\d{1,5})\/?$/i.exec(
+  const parts = /^http:\/\/(?:([^/]*)@)?(\[[0-9a-f:.]+\]|[^:/@[\]\s\\?#=]+):(\d{1,5})\/?$/i.exec(
     text,
   );
   const user = percentDecode((parts?.[1] ?? "").replace(/\\([\\;#])/g, "$1"));
   if (user.includes(":") || hasPassword(text)) {
-    return invalid(
-      "contains a password, which must not be in this file",
-      "Write http://user@host:port here and store the password in the keychain: ucx-webex-presence secret proxy",
-      redactProxy(text),
-    );
+    return invalid("contains a password, which must not be in this file", PASSWORD_HINT);
   }
   const host = parts?.[2] ?? "";
   const port = Number(parts?.[3] ?? 0);
-  if (parts === null || port < 1 || port > 65535 || !URL.canParse(`http://${host}:${port}`)) {
-    return invalid("is not an http proxy", PROXY_HINT, redactProxy(text));
-  }
+  if (parts === null || port < 1 || port > 65535 || !URL.canParse(`http://${host}:${port}`))
+    return invalid(...proxyError(text));
   return valid(
     `http://${user === "" ? "" : `${encodeURIComponent(user)}@`}${host.toLowerCase()}:${port}`,
   );
+}
+
+function proxyError(text: string): [reason: string, hint: string] {
+  // An unquoted # or ; in a password begins a comment.
+  if (/^http:\/\/[^/:@[\]\s]+:(?!\d*(?:\/|$))[^/@]/i.test(text))
+    return [
+      "contains neither a port number nor an @ behind the second colon; if that is a password, it must not be in this file",
+      PASSWORD_HINT,
+    ];
+  if (/^http:\/\/(?:[^/:]*@)?(?:\[[\da-f:.]+\]|[^/:@[\]\s\\?#]+):?\/?$/i.test(text))
+    return ["contains no port", "Write the port behind the host, as in http://host:port."];
+  return ["is not an http proxy", PROXY_HINT];
 }
 
 /** Not by a regular expression, which would take cubic time. */
@@ -154,12 +178,4 @@ function percentDecode(text: string): string {
 
 export function withoutUserInfo(proxy: string): string {
   return proxy.replace(/\/\/.*@/, "//");
-}
-
-/** Anything in an invalid proxy that does not look like an address may be part of a password. */
-function redactProxy(text: string): string {
-  if (/^([a-z][a-z0-9+.-]*:\/\/)?[^:@]*(:\d*)?\/?$/i.test(text)) return text;
-  const [, scheme = "", afterUser = ""] =
-    /^([a-z][a-z0-9+.-]*:\/\/)?(?:.*@)?(.*)$/is.exec(text) ?? [];
-  return text.includes("@") ? `${scheme}…@${afterUser}` : `${scheme}…`;
 }

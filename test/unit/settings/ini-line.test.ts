@@ -5,13 +5,19 @@ import { parse } from "ini";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 
 const entry = (name: string, value: string, verbatimValue = value) => ({
-  ...{ kind: "entry", name, value, verbatimValue },
+  ...{ kind: "entry", name, value, verbatimValue, joinedHeader: null },
+  valueInFront: { value, verbatimValue },
 });
 const section = (name: string, rest = "", isComplete = true) => ({
-  ...{ kind: "section", name, isComplete, rest },
+  ...{ kind: "section", name, isComplete, rest, joinedHeader: null },
 });
 const incomplete = (name: string, rest = "") => section(name, rest, false);
-const nothing = { kind: "nothing" };
+const nothing = { kind: "nothing", joinedHeader: null };
+/** `front`: the value in front of the joined header. */
+const joined = (line: object, joinedHeader: string, front?: string) => ({
+  ...{ ...line, joinedHeader },
+  ...(front !== undefined && { valueInFront: { value: front, verbatimValue: front } }),
+});
 
 describe("readIniLine", () => {
   const lines: [string, object][] = [
@@ -80,6 +86,32 @@ describe("readIniLine", () => {
     ["[a ; comment", incomplete("a")],
     ["a]", incomplete("a")],
     ["a ] ; comment", incomplete("a")],
+    ["\u200b[a]", section("a")],
+    ["\u200b\u00a0a=1", entry("a", "1")],
+    ["a=1[B]", joined(entry("a", "1[B]"), "B", "1")],
+    ["a=1 [ B c ] ; comment", joined(entry("a", "1 [ B c ]"), "B c", "1")],
+    ['a="1"[B]', joined(entry("a", '"1"[B]'), "B", "1")],
+    ["a=[B]", joined(entry("a", "[B]"), "B", "")],
+    ["a=1 ; end[B]", joined(entry("a", "1"), "B")],
+    ['a="1" ; end[B]', joined(entry("a", "1"), "B")],
+    ["a[B]", joined(entry("a[B]", ""), "B")],
+    ["; end[B]", joined(nothing, "B")],
+    [";a=1[B] ", joined(nothing, "B")],
+    ["[a][B]", joined(section("a", "[B]"), "B")],
+    ["[a] ; end[B]", joined(section("a"), "B")],
+    ['a="1[B]"', entry("a", "1[B]")],
+    ["a='1[B]' ; comment", entry("a", "1[B]")],
+    ["a=http://[::1]", entry("a", "http://[::1]")],
+    ["a=http://[fd00::1]", entry("a", "http://[fd00::1]")],
+    ["a=http://[::1]:80", entry("a", "http://[::1]:80")],
+    ["a=b[1]", entry("a", "b[1]")],
+    ["a=b[c].pem", entry("a", "b[c].pem")],
+    ["a=b\\[c", entry("a", "b\\[c")],
+    [";[B]", nothing],
+    ["; see [B]", nothing],
+    ["; ---- [B] ----", nothing],
+    [";=====[B]", nothing],
+    ["a=1 ; see [B]", entry("a", "1")],
   ];
   for (const [line, expected] of lines) {
     it(JSON.stringify(line), () => {

@@ -214,8 +214,8 @@ describe("SettingsStore", () => {
         code: "settingsUnknown",
         key: null,
         message:
-          "WebexPresence.ClientSecret (line 1) is not a setting of this worker and has no effect on presence.",
-        hint: "Compare the line with the list of settings in docs/settings.md, and correct or remove it.",
+          "WebexPresence.ClientSecret (line 1) is not a setting of this worker and has no effect on presence. Secrets are in the keychain, not in this file.",
+        hint: "Remove the line, and store the secret in the account that the worker runs under: ucx-webex-presence secret client",
       },
     ]);
     expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(1);

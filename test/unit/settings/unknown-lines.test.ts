@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
 import { readIniLine } from "../../../src/platform/ini-line.js";
-import { defaultSettings } from "../../../src/settings/keys.js";
+import { defaultSettings, type Settings } from "../../../src/settings/keys.js";
 import { parseSettings } from "../../../src/settings/parse.js";
 
 const problemsOf = (text: string) => parseSettings(text, readIniLine, defaultSettings).problems;
@@ -113,8 +113,149 @@ describe("Lines of the settings that resemble ours", () => {
       const text = "WebexPresence.ClientId=C1WebexPresence.Enable=1";
       expect(problemsOf(text).map(({ code, line }) => [code, line])).to.deep.equal([
         ["settingsUnknown", 1],
+        ["settingsInvalid", 1],
       ]);
     });
+    it("reports joined lines of our section, also if the key occurs again", () => {
+      const text = "[WebexPresence]\nEnable=1PollIntervalSeconds=60\nEnable=1";
+      expect(problemsOf(text).map(({ code, line }) => [code, line])).to.deep.equal([
+        ["settingsUnknown", 2],
+      ]);
+    });
+    reports('<add key="WebexPresence.Enable" value="1"/>', null);
+    reports('[Sip]\n<add key="WebexPresence.Enable" value="1"/>', null);
+  });
+
+  describe("whose section is joined to another line", () => {
+    const joinedSection = (text: string, values: Partial<Settings>, line = 2) => {
+      it(JSON.stringify(text), () => {
+        const { settings, problems } = parseSettings(text, readIniLine, defaultSettings);
+        expect(settings).to.deep.equal({ ...defaultSettings, ...values });
+        expect(problems.map(({ code, message }) => [code, message])).to.deep.equal([
+          [
+            "settingsUnknown",
+            `A section header follows other text in line ${line} of the settings file, so the keys below it have no effect on presence.`,
+          ],
+        ]);
+      });
+    };
+    const foreign = "\r\nEnable=0\r\nPollIntervalSeconds=60\r\nLogLevel=debug";
+    joinedSection(`[WebexPresence]\r\nEnable=1[MSTeams]${foreign}`, { enable: true });
+    joinedSection(`[WebexPresence]\nEnable=1 [ MSTeams ] ; main${foreign}`, { enable: true });
+    joinedSection(`[WebexPresence]\nEnable="1"[MSTeams]${foreign}`, { enable: true });
+    joinedSection(`[WebexPresence]\nEnable=1 ; on[MSTeams]${foreign}`, { enable: true });
+    joinedSection(`WebexPresence.Enable=1[MSTeams]${foreign}`, { enable: true }, 1);
+    joinedSection(`[WebexPresence]\nEnable=1\n; end[MSTeams]${foreign}`, { enable: true }, 3);
+    joinedSection(`[WebexPresence]\nEnable=1\n- [MSTeams]${foreign}`, { enable: true }, 3);
+    joinedSection(`[WebexPresence]\nRequestsPerMinute=9[Sip]\nRequestsPerMinute=5`, {
+      requestsPerMinute: 9,
+    });
+    joinedSection(`[WebexPresence]\nProxy=http://[::1]:3128[Sip]${foreign}`, {
+      proxy: "http://[::1]:3128",
+    });
+    joinedSection(`[WebexPresence]\nClientId=C1[Sip]${foreign}`, { clientId: "C1" });
+    joinedSection(`[WebexPresence]\nCaFile=C:\\a[1].pem[Sip]${foreign}`, {
+      caFile: "C:\\a[1].pem",
+    });
+    joinedSection(`[WebexPresence]\nSip.Port=5060[Sip]${foreign}`, {});
+    joinedSection(`[WebexPresence][MSTeams]${foreign}`, {}, 1);
+    joinedSection(`[WebexPresence] ; main[MSTeams]${foreign}`, {}, 1);
+    for (const header of ["[WebexPresence]", "[webexpresence]", "[ Webex-Presence ] ; main"])
+      joinedSection(`[Sip]\nPort=5060${header}${foreign}`, {});
+    joinedSection(`[Sip]\nPort=5060 [webexpresence]${foreign}`, {});
+    joinedSection(`[Sip]\n; end of file[WebexPresence]${foreign}`, {});
+    joinedSection(`[Sip][WebexPresence]${foreign}`, {}, 1);
+    joinedSection(`[Sip]\nlist[WebexPresence]${foreign}`, {});
+
+    it("but not a comment about a section, nor a value in brackets", () => {
+      for (const line of [
+        "; see [MSTeams]",
+        ";[MSTeams]",
+        "Proxy=http://[::1]:3128 ; as in [MSTeams]",
+        "CaFile=C:\\certs\\ca[a]",
+      ]) {
+        const text = `[WebexPresence]\n${line}\nEnable=1`;
+        const { settings, problems } = parseSettings(text, readIniLine, defaultSettings);
+        expect(problems, line).to.be.empty;
+        expect(settings.enable, line).to.be.true;
+      }
+      expect(problemsOf("[Sip]\nPlugins=a,[WebexPresence]\nPort=5060")).to.be.empty;
+      expect(problemsOf("[Sip]\n;[WebexPresence]\nEnable=1")).to.be.empty;
+      expect(problemsOf("[WebexPresence]\nEnable=1[WebexPresence]\nEnable=1")).to.be.empty;
+    });
+  });
+
+  describe("by a longer name around our prefix", () => {
+    for (const header of [
+      ...["[WebexPresenceSettings]", "[WebexPresencePlugin]", "[WebexPresenceWorker]"],
+      ...["[CiscoWebexPresence]", "[PresenceWebex]", "[Presence.Webex]", "[Logging.WebexPresence]"],
+    ]) {
+      reports(`${header}\nFormat=x\nEnable=1`, null, 1);
+      it(`but not ${header} without a key of ours`, () => {
+        expect(problemsOf(`${header}\nLevel=debug\nFile=x\n[Sip]\nEnable=1`)).to.be.empty;
+      });
+    }
+    reports("PresenceWebex.Enable=1", "Enable");
+    reports("CiscoWebexPresence.Enable=1", "Enable");
+    reports("[Sip]\nCiscoWebexPresence.Enable=1", "Enable");
+    reports("[Sip]\nWebexPresence\nEnable=1", null, 2);
+    reports("[Sip]\n(WebexPresence)\nEnable=1", null, 2);
+    reports("[Sip]\nWebexPresence.Enabled=1", "Enable");
+    reports("[Sip]\nWebexPresence_Enable=1", "Enable");
+    it("but not by a key of another technology's section", () => {
+      for (const text of [
+        "[RichPresence]\nEnable=1\nWebexPresence=2",
+        "[Log]\nWebexPresence=debug",
+        "[Technologies]\nWebexPresence.dll=1\nWebexPresence.log=2",
+        "[Providers]\nTeamsPresence=1\nWebexPresence=1\nWebex Presence=1",
+        "[Plugins]\nTeamsPresence\nWebexPresence",
+        "[Logging]\nUCX.WebexPresence=debug",
+      ])
+        expect(problemsOf(text), text).to.be.empty;
+    });
+  });
+
+  it("names an invisible character", () => {
+    for (const text of ["WebexPr\u200besence.Enable=1", "[Webex\u00adPresence]\nEnable=1"])
+      expect(problemsOf(text)[0]?.message).to.match(/an invisible character \(U\+(200B|00AD)\)/);
+    expect(problemsOf("\u200bWebexPresence.Enable=1\n[Sip]\n\u200b[WebexPresence]")).to.be.empty;
+  });
+
+  it("says that a header in other brackets does not end our section", () => {
+    for (const header of [
+      "{MSTeams}",
+      "(MSTeams)",
+      "\uff3bMSTeams\uff3d",
+      "<MSTeams>",
+      '"[MSTeams]"',
+    ])
+      expect(
+        problemsOf(`[WebexPresence]\n${header}\nEnable=1`).map(({ message }) => message),
+      ).to.deep.equal([
+        "Line 2 of the settings file is not a section header, so the keys below it still belong to [WebexPresence].",
+      ]);
+  });
+
+  it("says that = is missing, and where secrets are stored", () => {
+    for (const text of [
+      "WebexPresence.Enable : 1",
+      "WebexPresence.Enable 1",
+      "[WebexPresence]\nEnable:1",
+    ])
+      expect(problemsOf(text)[0]?.message).to.contain(
+        "It probably means WebexPresence.Enable. The = between name and value is missing.",
+      );
+    for (const name of ["ProxyPassword", "ClientSecret"])
+      for (const text of [
+        `WebexPresence.${name}=x`,
+        `[WebexPresence]\n${name}: x`,
+        `[Sip]\nWebexPresence.${name}=x`,
+      ])
+        expect(problemsOf(text)[0]?.hint, text).to.match(
+          name === "ProxyPassword"
+            ? /ucx-webex-presence secret proxy$/
+            : /ucx-webex-presence secret client$/,
+        );
   });
 
   const foreign = [
