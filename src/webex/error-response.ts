@@ -13,8 +13,9 @@ export interface ErrorResponse {
   readonly oauthError: string | null;
   /**
    * Whether it has a form of Webex's REST service: a JSON object with `trackingId` or `message`, or
-   * a 401 that asks for a bearer token (RFC 6750 3). Anything else may be from a firewall, a proxy
-   * or a portal, and says nothing about the authorization or the organization.
+   * a 401 that asks for a bearer token (RFC 6750 3) or has a `TrackingID` header. Anything else may
+   * be from a firewall, a proxy or a portal, and says nothing about the authorization or the
+   * organization.
    */
   readonly isRestForm: boolean;
   /** Whether it has a form of Webex's OAuth endpoints: a JSON object with `error` or `message`. */
@@ -79,7 +80,7 @@ export function parseErrorResponse(
     isRestForm:
       message !== null ||
       optionalString(body, "trackingId") !== null ||
-      (status === 401 && /^bearer\b/i.test(headers["www-authenticate"] ?? "")),
+      (status === 401 && (asksForBearerToken(headers) || trackingId !== undefined)),
     isOAuthForm: message !== null || error !== null,
     responder: describeResponder(response, secrets),
     details: {
@@ -89,6 +90,11 @@ export function parseErrorResponse(
       ...(oauthError !== null && { data: { error: oauthError } }),
     },
   };
+}
+
+/** A response may have several challenges (RFC 9110 11.6.1), joined by commas. */
+function asksForBearerToken(headers: HttpResponse["headers"]): boolean {
+  return /(^|,)\s*bearer(\s|,|$)/i.test(headers["www-authenticate"] ?? "");
 }
 
 /** Webex also responds with 423 Locked to too many requests, sometimes with `Retry-After`. */

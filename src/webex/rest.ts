@@ -78,8 +78,8 @@ export class RestClient {
 
   /**
    * Requests `target`, a URL or a path relative to `apiUrl`. Returns a 2xx response and the URL
-   * after redirects, of which up to three within the origin are followed. If Webex rejects the
-   * token, the request is sent once more with another one. Faults as `PeopleApi`.
+   * after redirects, of which up to three within the origin are followed. If Webex itself
+   * rejects the token, the request is sent once more with another one. Faults as `PeopleApi`.
    */
   async get(
     target: string,
@@ -102,9 +102,11 @@ export class RestClient {
         url = sameOriginUrl(location, url, "a redirect");
         continue;
       }
-      const canRetry = status === 401 && !hasRetried;
-      const replacement = canRetry ? await this.#tokens.replace(token, signal) : null;
-      if (replacement === null) throw restFault(parseErrorResponse(response, clock.now(), [token]));
+      const error = parseErrorResponse(response, clock.now(), [token]);
+      // The 401 of a firewall or a portal says nothing about the token.
+      const isRejected = status === 401 && error.isRestForm && !hasRetried;
+      const replacement = isRejected ? await this.#tokens.replace(token, signal) : null;
+      if (replacement === null) throw restFault(error);
       token = replacement;
       hasRetried = true;
     }

@@ -5,7 +5,13 @@ import { createOAuthApi } from "../../../src/webex/oauth.js";
 import { describeResponder } from "../../../src/webex/response-text.js";
 import { faultOf } from "../../support/http-fixture.js";
 import { ScriptedHttp, type ScriptedResponse } from "../../support/http-fake.js";
-import { never, peopleOver, restOptions } from "../../support/webex-harness.js";
+import {
+  LimiterFake,
+  never,
+  peopleOver,
+  restOptions,
+  TokenSourceFake,
+} from "../../support/webex-harness.js";
 
 const CLIENT = { clientId: "client", clientSecret: new Secret("client-secret") };
 const REFRESH = new Secret("refresh-secret");
@@ -24,6 +30,9 @@ const FOREIGN_BODIES: Record<string, string | object> = {
   "half a JSON text": '{"message":"cut o',
 };
 
+const BASIC_CHALLENGE = { "WWW-Authenticate": 'Basic realm="bearer portal"' };
+const OWN_401 = { status: 401, body: { message: "The token is invalid.", trackingId: "T-1" } };
+
 describe("A response that is not Webex's own", () => {
   for (const [name, body] of Object.entries(FOREIGN_BODIES)) {
     it(`is passing with ${name}, whatever its status claims`, async () => {
@@ -34,23 +43,36 @@ describe("A response that is not Webex's own", () => {
       }
     });
 
+    it(`neither replaces the token nor is sent again after a 401 with ${name}`, async () => {
+      const http = new ScriptedHttp([{ status: 401, headers: BASIC_CHALLENGE, body }]);
+      const tokens = new TokenSourceFake();
+      const fault = await faultOf(peopleOver(http, new LimiterFake(), tokens).me(never));
+      expect([fault.code, tokens.count]).to.deep.equal(["webexError", 1]);
+    });
+
     it(`is passing as a second 401 with ${name}, after the token was replaced`, async () => {
-      const http = new ScriptedHttp([
-        { status: 401, body },
-        { status: 401, body },
-      ]);
+      const http = new ScriptedHttp([OWN_401, { status: 401, body }]);
       const fault = await faultOf(peopleOver(http).me(never));
       expect([fault.code, http.remaining]).to.deep.equal(["webexError", 0]);
     });
   }
 
-  it("does not include a 401 that asks for a bearer token", async () => {
-    const refusal = { status: 401, headers: { "WWW-Authenticate": 'Bearer realm="webex"' } };
-    const fault = await faultOf(peopleOver([refusal, refusal]).me(never));
-    expect(fault.code).to.equal("unauthorized");
-    const portal = { status: 401, headers: { "WWW-Authenticate": 'Basic realm="portal"' } };
-    expect((await faultOf(peopleOver([portal, portal]).me(never))).code).to.equal("webexError");
-  });
+  for (const [name, response] of Object.entries<ScriptedResponse>({
+    "a message": { body: { message: "No." } },
+    "a tracking ID": { body: { trackingId: "T-1" } },
+    "a TrackingID header and no body": { headers: { TrackingID: "ROUTER_1-2" } },
+    "a TrackingID header and a page": { headers: { TrackingID: "ROUTER_1-2" }, body: PAGE },
+    "a request for a bearer token": { headers: { "WWW-Authenticate": 'Bearer realm="webex"' } },
+    "several challenges": { headers: { "WWW-Authenticate": "Negotiate, Bearer" } },
+  })) {
+    it(`does not include a 401 with ${name}`, async () => {
+      const rejection = { ...response, status: 401 };
+      const http = new ScriptedHttp([rejection, rejection]);
+      const tokens = new TokenSourceFake();
+      const fault = await faultOf(peopleOver(http, new LimiterFake(), tokens).me(never));
+      expect([fault.code, tokens.count, http.remaining]).to.deep.equal(["unauthorized", 2, 0]);
+    });
+  }
 
   for (const [status, code] of [
     [400, "refused"],
