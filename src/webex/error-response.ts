@@ -1,8 +1,8 @@
 import { Fault, type FaultCode, type FaultDetails } from "../faults/fault.js";
-import type { Secret } from "../faults/secret.js";
+import { containsSecret } from "../faults/redaction.js";
 import type { HttpResponse } from "../ports/http.js";
 import { isObject, type JsonObject, optionalString, parseJson } from "./json-response.js";
-import { describeResponder, sanitize } from "./response-text.js";
+import { describeResponder, type ReceivedResponse, sanitize } from "./response-text.js";
 
 /** An error response in any of the forms that Webex and gateways use. */
 export interface ErrorResponse {
@@ -45,15 +45,10 @@ const OAUTH_ERRORS = [
 
 /**
  * Parses `{message, errors: [{description}], trackingId}`, `{error, error_description}`, HTML or an
- * empty body. `secrets` are those of the request, which a service may echo. `nowMs` is in
- * milliseconds since the epoch.
+ * empty body. `nowMs` is in milliseconds since the epoch.
  */
-export function parseErrorResponse(
-  response: HttpResponse,
-  nowMs: number,
-  secrets: readonly Secret[],
-): ErrorResponse {
-  const { status, headers } = response;
+export function parseErrorResponse(response: ReceivedResponse, nowMs: number): ErrorResponse {
+  const { status, headers, secrets } = response;
   const body = tryParseObject(response.body);
   const errors: unknown[] = Array.isArray(body?.errors) ? body.errors : [];
   const error = optionalString(body, "error");
@@ -68,7 +63,7 @@ export function parseErrorResponse(
   // The values of a repeated header are joined by commas.
   const trackingId = [optionalString(body, "trackingId"), headers.trackingid]
     .map((ids) => ids?.split(",")[0]?.trim() ?? "")
-    .find((id) => /^[\w.:-]{1,100}$/.test(id));
+    .find((id) => /^[\w.:-]{1,100}$/.test(id) && !containsSecret(id, secrets));
   // `Retry-After` dates are relative to the server's clock.
   const serverTime = Date.parse(headers.date ?? "");
   const now = Number.isNaN(serverTime) ? nowMs : serverTime;
@@ -82,7 +77,7 @@ export function parseErrorResponse(
       optionalString(body, "trackingId") !== null ||
       (status === 401 && (asksForBearerToken(headers) || trackingId !== undefined)),
     isOAuthForm: message !== null || error !== null,
-    responder: describeResponder(response, secrets),
+    responder: describeResponder(response),
     details: {
       status,
       ...(trackingId !== undefined && { trackingId }),

@@ -1,4 +1,3 @@
-import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { requestExisting } from "./api-address.js";
 import { isMember } from "./ids.js";
@@ -14,6 +13,7 @@ import {
   requiredItems,
   requiredString,
 } from "./json-response.js";
+import type { ReceivedResponse } from "./response-text.js";
 import { nextLink, PAGE_LIMITS, type RestClient, SMALL_LIMITS } from "./rest.js";
 
 /** The first page of the list of people, or a page that Webex linked to. */
@@ -84,7 +84,7 @@ export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
         const { response, url } = await rest.get(target, limits, signal);
         const leftOut = noneLeftOut();
         const items = parseListedPersons(response, orgId, leftOut);
-        return { items, leftOut, next: nextLink(response.headers.link, url) };
+        return { items, leftOut, next: nextLink(response.headers.link, url, response.secrets) };
       };
       return page.kind === "first"
         ? requestExisting(rest.apiUrl, read(`people?max=${page.max}`))
@@ -214,7 +214,7 @@ function sipAddressesOf(value: unknown): readonly string[] {
  * read. Throws a `Fault` `webexError` if the response is not such an object.
  */
 export function parseListedPersons(
-  response: HttpResponse,
+  response: ReceivedResponse,
   orgId: string,
   leftOut = noneLeftOut(),
 ): readonly ListedPerson[] {
@@ -239,7 +239,7 @@ const ITEM_LIMITS: ItemLimits = {
 
 /** Parses the whole body, which also reports what is wrong with it. */
 function parseUnusualPage(
-  response: HttpResponse,
+  response: ReceivedResponse,
   orgId: string,
   leftOut: LeftOut,
 ): readonly ListedPerson[] {

@@ -1,5 +1,12 @@
+import { redact } from "../faults/redaction.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
+
+/** A response to a request of the worker. */
+export interface ReceivedResponse extends HttpResponse {
+  /** What the response may echo, and no message, log or tracking ID may contain. */
+  readonly secrets: readonly Secret[];
+}
 
 /** Limits the time that the patterns of `sanitize` take. */
 const MAX_INPUT_LENGTH = 2_000;
@@ -22,10 +29,7 @@ export function decodeText(body: Uint8Array): string {
  * not Webex's own, this tells an administrator which firewall, proxy or portal to look at. Returns,
  * for example, `403, Server: squid/5.7, page "Access denied"`.
  */
-export function describeResponder(
-  { status, headers, body }: HttpResponse,
-  secrets: readonly Secret[] = [],
-): string {
+export function describeResponder({ status, headers, body, secrets }: ReceivedResponse): string {
   const parts = [String(status)];
   for (const [label, name] of [
     ["Server", "server"],
@@ -67,12 +71,7 @@ function findTitle(body: Uint8Array): string {
  * which secrets, addresses and whatever looks like a token are replaced.
  */
 export function sanitize(text: string, secrets: readonly Secret[], maxLength: number): string {
-  let sanitized = text;
-  for (const secret of secrets) {
-    if (secret.reveal() !== "") sanitized = sanitized.replaceAll(secret.reveal(), "[secret]");
-  }
-  sanitized = sanitized
-    .slice(0, MAX_INPUT_LENGTH)
+  const sanitized = redact(text.slice(0, MAX_INPUT_LENGTH), secrets)
     .replace(/&#0*64;?|&#x0*40;?|&commat;/gi, "@")
     .replace(/[^\s<>"'=?&,;()]+(@|%(25)*40)[^\s<>"'&,;()]+/gi, "[address]")
     .replace(/[\w+/=.~-]{40,}/g, "[secret]")

@@ -136,9 +136,12 @@ describe("A response that is not Webex's own", () => {
 
 describe("describeResponder", () => {
   const describeOf = (headers: Record<string, string>, body: string): string =>
-    describeResponder({ status: 403, headers, body: new TextEncoder().encode(body) }, [
-      new Secret("token-1"),
-    ]);
+    describeResponder({
+      status: 403,
+      headers,
+      body: new TextEncoder().encode(body),
+      secrets: [new Secret("token-1")],
+    });
 
   it("takes secrets and addresses out, in whatever encoding", () => {
     const title = "token-1 zoe@corp.example zoe&#64;corp.example zoe%2540corp.example &#x40;";
