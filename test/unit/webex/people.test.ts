@@ -283,10 +283,27 @@ describe("Limits of what is read of the list of people", () => {
     expect(page.leftOut).to.deep.equal({ ...nothingLeftOut, items: 1 });
   });
 
+  it("leave out an item of more than 64 levels, but not the others", async () => {
+    const nested = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+    const itemOf = (id: number, levels: number) => `{"id":"${id}","x":${nested(levels - 1)}}`;
+    const items = [itemOf(1, 65), itemOf(2, 64), itemOf(3, 100_000), itemOf(4, 2)];
+    for (const around of [
+      ["", ""],
+      [`"a":${nested(64)},`, `,"b":${nested(64)}`],
+    ] as const) {
+      const page = await firstPage([
+        { body: `{${around[0]}"items":[${items.join()}]${around[1]}}` },
+      ]);
+      expect(read(page).map((person) => person?.id)).to.deep.equal(["2", "4"]);
+      expect(page.leftOut).to.deep.equal({ ...nothingLeftOut, items: 2 });
+    }
+  });
+
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
   const unreadable: Record<string, string> = {
-    "a deeply nested item": `{"items":[{"id":"1","x":${deep}}]}`,
-    "a deeply nested member beside the items": `{"x":${deep},"items":[]}`,
+    "a deeply nested member before the items": `{"x":${deep},"items":[{"id":"1"}]}`,
+    "a deeply nested member after the items": `{"items":[{"id":"1"}],"x":${deep}}`,
+    "an item that is nested without end": `{"items":[{"id":"1"},{"x":${"[".repeat(100_000)}`,
     "megabytes beside the items": `{"x":[${"{},".repeat(2_000_000)}{}],"items":[]}`,
     "megabytes of items that are no objects": `{"items":[${"null,".repeat(2_000_000)}null]}`,
   };
