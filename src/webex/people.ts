@@ -133,10 +133,9 @@ function isFullAdminRole(id: string): boolean {
 }
 
 /**
-/**
  * Decodes a person. Returns null for a bot, a guest, a person who is not a member of the
- * organization and anything without an id. Members that are missing or have another type count as
- * absent; what exceeds the limits is left out, and counted in `leftOut`. Uses plain loops because a
+ * organization and anything without an id. An `orgId` of another type than a string is another
+ * organization's. Other members that are missing or have another type count as absent; what exceeds the limits is left out, and counted in `leftOut`. Uses plain loops because a
  * sweep decodes thousands of persons.
  */
 export function decodePerson(
@@ -145,7 +144,9 @@ export function decodePerson(
   leftOut = noneLeftOut(),
 ): PersonSnapshot | null {
   if (!isObject(item)) return null;
-  if (!isMember(optionalString(item, "orgId"), orgId)) return null;
+  const personOrgId = item.orgId ?? null;
+  if (personOrgId !== null && typeof personOrgId !== "string") return null;
+  if (!isMember(personOrgId, orgId)) return null;
   const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item;
   if (typeof id !== "string" || id === "") return null;
   if (typeof type === "string" && type !== "person") return null;

@@ -173,6 +173,17 @@ describe("PeopleApi", () => {
     expect((await people.findById("U", never))?.id).to.equal("U");
   });
 
+  it("takes an orgId that is not a string, or overlong, for another organization's", async () => {
+    for (const orgId of [7, true, {}, { id: "org" }, ["org"], "", "org".repeat(10_000)]) {
+      const person = { ...ANN, orgId };
+      expect(read(await firstPage([{ body: { items: [person] } }]))).to.deep.equal([null]);
+      const people = peopleOver([{ body: { items: [person] } }, { body: person }]);
+      expect(await people.findByEmail("ann@corp.example", never)).to.deep.equal([]);
+      expect(await people.findById(ANN.id, never)).to.equal(null);
+    }
+    expect(decodePerson({ ...ANN, orgId: null }, "org")?.id).to.equal(ANN.id);
+  });
+
   it("keeps a deactivated person, whom Webex still lists", async () => {
     const body = { ...ANN, loginEnabled: false };
     expect(read(await firstPage([{ body: { items: [body] } }]))[0]?.id).to.equal(ANN.id);
