@@ -135,8 +135,9 @@ function isFullAdminRole(id: string): boolean {
 /**
  * Decodes a person. Returns null for a bot, a guest, a person who is not a member of the
  * organization and anything without an id. An `orgId` of another type than a string is another
- * organization's. Other members that are missing or have another type count as absent; what exceeds the limits is left out, and counted in `leftOut`. Uses plain loops because a
- * sweep decodes thousands of persons.
+ * organization's. Other members that are missing or have another type count as absent; what exceeds
+ * the limits is left out, and counted in `leftOut`. Uses plain loops because a sweep decodes
+ * thousands of persons.
  */
 export function decodePerson(
   item: unknown,

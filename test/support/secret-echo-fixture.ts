@@ -25,7 +25,7 @@ export const ECHO_FORMS: Readonly<Record<string, string>> = {
   "in Base64 for URLs": Buffer.from(text).toString("base64url"),
 };
 
-/** Returns twelve consecutive characters of `ECHOED` that `output` contains in some form, or null. */
+/** Returns twelve consecutive characters of `ECHOED` that `output` has in some form, or null. */
 export function findEcho(output: string): string | null {
   const lowerCase = output.toLowerCase();
   const forms = [...Object.values(ECHO_FORMS), ECHOED.reveal()].map((form) => form.toLowerCase());

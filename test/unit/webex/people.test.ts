@@ -298,13 +298,11 @@ describe("Limits of what is read of the list of people", () => {
     const nested = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
     const itemOf = (id: number, levels: number) => `{"id":"${id}","x":${nested(levels - 1)}}`;
     const items = [itemOf(1, 65), itemOf(2, 64), itemOf(3, 100_000), itemOf(4, 2)];
-    for (const around of [
+    for (const [before, after] of [
       ["", ""],
       [`"a":${nested(64)},`, `,"b":${nested(64)}`],
     ] as const) {
-      const page = await firstPage([
-        { body: `{${around[0]}"items":[${items.join()}]${around[1]}}` },
-      ]);
+      const page = await firstPage([{ body: `{${before}"items":[${items.join()}]${after}}` }]);
       expect(read(page).map((person) => person?.id)).to.deep.equal(["2", "4"]);
       expect(page.leftOut).to.deep.equal({ ...nothingLeftOut, items: 2 });
     }
