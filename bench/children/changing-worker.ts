@@ -95,7 +95,7 @@ function addPeople(persons: number): void {
   const body = Buffer.from(`{"items":[${items.join(",")}]}`);
   roster.applyPage(
     sweep,
-    parseListedPersons({ status: 200, headers: {}, body }, "organization"),
+    parseListedPersons({ status: 200, headers: {}, body, secrets: [] }, "organization"),
     0,
   );
   roster.completeSweep(sweep);

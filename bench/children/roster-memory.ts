@@ -65,7 +65,7 @@ function sweep(directory: PresenceDirectory, pages: readonly Buffer[]): void {
   pages.forEach((body, page) =>
     roster.applyPage(
       number,
-      parseListedPersons({ status: 200, headers: {}, body }, "organization"),
+      parseListedPersons({ status: 200, headers: {}, body, secrets: [] }, "organization"),
       page,
     ),
   );
@@ -97,7 +97,10 @@ function fillObjects(pages: readonly Buffer[], sweeps: number): () => number {
   for (let count = 0; count < sweeps; count += 1) {
     for (const [page, body] of pages.entries()) {
       const now = systemClock.now();
-      for (const item of parseListedPersons({ status: 200, headers: {}, body }, "organization")) {
+      for (const item of parseListedPersons(
+        { status: 200, headers: {}, body, secrets: [] },
+        "organization",
+      )) {
         const snapshot = item.read();
         if (snapshot === null) continue;
         const since = byId.get(snapshot.id)?.since ?? now;

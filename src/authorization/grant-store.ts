@@ -100,6 +100,17 @@ export class GrantStore {
     return this.#exclusive(() => this.#read());
   }
 
+  /** All secrets that the keychain, as last read, and this process hold. */
+  secrets(): readonly Secret[] {
+    const { client = null, grants = [], proxyPassword = null } = this.content ?? {};
+    const unsaved = [...this.#unsaved.values()].map(({ grant }) => grant);
+    const tokens = [...grants, ...unsaved].flatMap((grant) => [
+      grant.accessToken,
+      grant.refreshToken,
+    ]);
+    return [client?.clientSecret ?? null, proxyPassword, ...tokens].filter((s) => s !== null);
+  }
+
   /** Returns the stored grant, and the refreshed one that could not be stored yet. */
   findGrant(orgId: string): { stored: Grant | null; unsaved: Grant | null } {
     return {

@@ -7,6 +7,7 @@ import type { TokenSource } from "../webex/rest.js";
 import { applyRefresh, type Grant } from "./grant.js";
 import {
   authorizationRequired,
+  causeDetails,
   grantMismatch,
   refreshRefused,
   type GrantRefusals,
@@ -24,6 +25,8 @@ const DAY_MS = 24 * HOUR_MS;
 const REREAD_DELAYS_MS = [200, 600, 1_200];
 /** If a refresh returns the token that Webex rejected, the next refresh waits this long. */
 const SAME_TOKEN_DELAY_MS = 60_000;
+/** After a 429 without a usable `Retry-After`, the next refresh waits this long. */
+const RATE_LIMIT_DELAY_MS = 5_000;
 const MAX_REJECTED_TOKENS = 8;
 /**
  * How long Webex may take to respond to a refresh whose callers have left. Together with the time
@@ -68,6 +71,8 @@ export class OrganizationTokenSource implements TokenSource {
   /** The latest tokens that Webex rejected with 401 and has not confirmed since. */
   #rejected: readonly Secret[] = [];
   #sameTokenUntil = -Infinity;
+  /** The last 429 of the token endpoint. It holds for renewals in advance and for callers. */
+  #rateLimit: { readonly fault: Fault; readonly until: number } | null = null;
   /** Outlives the request that started it. */
   #backgroundRenewal = { controller: new AbortController(), finished: Promise.resolve() };
 
@@ -196,6 +201,7 @@ export class OrganizationTokenSource implements TokenSource {
     const refusal = this.#findRecentRefusal(current.newest, current.client);
     if (refusal !== null) throw refusal;
     if (this.#options.clock.monotonic() < this.#sameTokenUntil) throw sameTokenFault();
+    this.#throwIfRateLimited();
     try {
       return await this.#send(current, task);
     } catch (error) {
@@ -244,7 +250,9 @@ export class OrganizationTokenSource implements TokenSource {
     try {
       tokens = await task.shield((signal) => oauth.refresh(client, newest.refreshToken, signal));
     } catch (error) {
-      throw task.signal.aborted ? cancelled() : asFault(error);
+      const fault = asFault(error);
+      if (fault.code === "rateLimited") this.#recordRateLimit(fault);
+      throw task.signal.aborted ? cancelled() : fault;
     }
     const refreshed = applyRefresh(newest, tokens, clock.now());
     const outcome = await grantStore.storeRefreshed(newest, refreshed);
@@ -256,6 +264,20 @@ export class OrganizationTokenSource implements TokenSource {
         { orgId },
       );
     return refreshed.accessToken;
+  }
+
+  #recordRateLimit(fault: Fault): void {
+    const delayMs = Math.max(RATE_LIMIT_DELAY_MS, fault.retryAfterMs ?? 0);
+    this.#rateLimit = { fault, until: this.#options.clock.monotonic() + delayMs };
+  }
+
+  #throwIfRateLimited(): void {
+    if (this.#rateLimit === null) return;
+    const { fault, until } = this.#rateLimit;
+    const retryAfterMs = until - this.#options.clock.monotonic();
+    if (retryAfterMs <= 0) return;
+    const { code, message } = fault;
+    throw new Fault(code, message, { ...causeDetails(fault), retryAfterMs });
   }
 
   /** Records the refusal if `error` is one. Returns the fault to throw. */

@@ -61,11 +61,14 @@ export function webexChecks(session: Session, signal: AbortSignal): Check[] {
 }
 
 function createOrganization(
-  { settings, network, createTokenSource }: Session,
+  { settings, network, grantStore, createTokenSource }: Session,
   grantStatus: GrantStatus,
   signal: AbortSignal,
 ): Organization {
-  const options = { apiUrl: settings.apiUrl, version, http: network, clock: systemClock };
+  const options = {
+    ...{ apiUrl: settings.apiUrl, version, http: network, clock: systemClock },
+    storedSecrets: () => grantStore.secrets(),
+  };
   const { orgId } = grantStatus;
   const rest = new RestClient(options, createTokenSource(orgId), UNLIMITED);
   const people = createPeopleApi(rest, orgId);

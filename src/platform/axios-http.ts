@@ -212,10 +212,11 @@ class Attempt implements RequestContext {
         signal: this.#signal,
       });
       // A proxy's refusal is read too, or its connection would never be free again.
-      const { maxBytes, buffer } = this.#request;
+      const { maxBytes, buffer, secrets = [] } = this.#request;
       const body = await readBody(response, {
         target: this.target,
         maxBytes,
+        secrets,
         ...(buffer !== undefined && { buffer }),
         signal: this.#signal,
         onBytes: this.#onProgress,

@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
 
 import { Fault } from "../faults/fault.js";
+import { redact } from "../faults/redaction.js";
+import type { Secret } from "../faults/secret.js";
 import type { HttpRequest } from "../ports/http.js";
 import { lazyZlib } from "./lazy-modules.js";
 
@@ -39,6 +41,7 @@ export function acceptedCodings(): string {
 }
 
 interface BodyOptions extends Pick<HttpRequest, "maxBytes" | "buffer"> {
+  readonly secrets: readonly Secret[];
   /** The server, as `host[:port]`. */
   readonly target: string;
   readonly signal: AbortSignal;
@@ -62,7 +65,7 @@ export async function readBody(
     const isSuccess = statusCode >= 200 && statusCode < 300;
     if (error instanceof UndecodableBody) {
       if (!isSuccess) return new Uint8Array(0);
-      throw error.toFault(response, options.target);
+      throw error.toFault(response, options);
     }
     throw error;
   }
@@ -121,7 +124,7 @@ function collect(response: IncomingMessage, options: BodyOptions): Promise<Uint8
       fail(Object.assign(new Error("The connection ended."), { code: "ECONNRESET" }));
     });
     try {
-      decoder = createDecoder(response, chunkSize);
+      decoder = createDecoder(response, chunkSize, options.secrets);
     } catch (error) {
       fail(error as UndecodableBody);
       return;
@@ -143,7 +146,11 @@ function collect(response: IncomingMessage, options: BodyOptions): Promise<Uint8
 }
 
 /** Returns null for a body that is not compressed. Throws an `UndecodableBody`. */
-function createDecoder({ headers }: IncomingMessage, chunkSize: number): Transform | null {
+function createDecoder(
+  { headers }: IncomingMessage,
+  chunkSize: number,
+  secrets: readonly Secret[],
+): Transform | null {
   const codings = (headers["content-encoding"] ?? "")
     .toLowerCase()
     .split(",")
@@ -154,24 +161,24 @@ function createDecoder({ headers }: IncomingMessage, chunkSize: number): Transfo
   // RFC 9110 8.4.1.3: `x-gzip` is the same.
   const create = decoders().get(coding === "x-gzip" ? "gzip" : coding);
   if (create !== undefined && codings.length === 1) return create({ chunkSize });
-  const named = codings
-    .join(", ")
-    .replace(/[^\x21-\x7e ]/g, "?")
-    .slice(0, 60);
+  const named = limit(codings.join(", "), secrets, 60);
   throw new UndecodableBody(`is encoded as "${named}", which was not asked for`);
+}
+
+/** Makes the value of a header fit for a message. */
+function limit(value: string, secrets: readonly Secret[], maxLength: number): string {
+  return redact(value.slice(0, 2_000), secrets)
+    .replace(/[^\x20-\x7e]/g, "?")
+    .slice(0, maxLength);
 }
 
 /** `message` continues the sentence "The response of … ". */
 class UndecodableBody extends Error {
-  toFault({ headers }: IncomingMessage, target: string): Fault {
+  toFault({ headers }: IncomingMessage, { target, secrets }: BodyOptions): Fault {
     const { server, via } = headers;
     const sender = [server, via === undefined ? undefined : `via ${via}`]
       .filter((text) => text !== undefined)
-      .map((text) =>
-        String(text)
-          .replace(/[^\x20-\x7e]/g, "?")
-          .slice(0, 80),
-      );
+      .map((text) => limit(String(text), secrets, 80));
     const from = sender.length === 0 ? "" : ` (sent by ${sender.join(", ")})`;
     return new Fault("webexError", `The response of ${target} ${this.message}${from}.`, {
       hint: "Check whether a proxy or a firewall changes the responses of Webex, and exempt Webex from that.",

@@ -31,6 +31,8 @@ export interface HttpRequest {
   readonly isIrreplaceable?: boolean;
   /** Without it, the body belongs to the caller. */
   readonly buffer?: ReusableBuffer;
+  /** A fault contains none of them, even if the response echoes them. */
+  readonly secrets?: readonly Secret[];
   readonly signal: AbortSignal;
 }
 

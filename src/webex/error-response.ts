@@ -1,8 +1,8 @@
 import { Fault, type FaultCode, type FaultDetails } from "../faults/fault.js";
-import type { Secret } from "../faults/secret.js";
+import { containsSecret } from "../faults/redaction.js";
 import type { HttpResponse } from "../ports/http.js";
 import { isObject, type JsonObject, optionalString, parseJson } from "./json-response.js";
-import { describeResponder, sanitize } from "./response-text.js";
+import { describeResponder, type ReceivedResponse, sanitize } from "./response-text.js";
 
 /** An error response in any of the forms that Webex and gateways use. */
 export interface ErrorResponse {
@@ -13,8 +13,9 @@ export interface ErrorResponse {
   readonly oauthError: string | null;
   /**
    * Whether it has a form of Webex's REST service: a JSON object with `trackingId` or `message`, or
-   * a 401 that asks for a bearer token (RFC 6750 3). Anything else may be from a firewall, a proxy
-   * or a portal, and says nothing about the authorization or the organization.
+   * a 401 that asks for a bearer token (RFC 6750 3) or has a `TrackingID` header. Anything else may
+   * be from a firewall, a proxy or a portal, and says nothing about the authorization or the
+   * organization.
    */
   readonly isRestForm: boolean;
   /** Whether it has a form of Webex's OAuth endpoints: a JSON object with `error` or `message`. */
@@ -44,15 +45,10 @@ const OAUTH_ERRORS = [
 
 /**
  * Parses `{message, errors: [{description}], trackingId}`, `{error, error_description}`, HTML or an
- * empty body. `secrets` are those of the request, which a service may echo. `nowMs` is in
- * milliseconds since the epoch.
+ * empty body. `nowMs` is in milliseconds since the epoch.
  */
-export function parseErrorResponse(
-  response: HttpResponse,
-  nowMs: number,
-  secrets: readonly Secret[],
-): ErrorResponse {
-  const { status, headers } = response;
+export function parseErrorResponse(response: ReceivedResponse, nowMs: number): ErrorResponse {
+  const { status, headers, secrets } = response;
   const body = tryParseObject(response.body);
   const errors: unknown[] = Array.isArray(body?.errors) ? body.errors : [];
   const error = optionalString(body, "error");
@@ -67,7 +63,7 @@ export function parseErrorResponse(
   // The values of a repeated header are joined by commas.
   const trackingId = [optionalString(body, "trackingId"), headers.trackingid]
     .map((ids) => ids?.split(",")[0]?.trim() ?? "")
-    .find((id) => /^[\w.:-]{1,100}$/.test(id));
+    .find((id) => /^[\w.:-]{1,100}$/.test(id) && !containsSecret(id, secrets));
   // `Retry-After` dates are relative to the server's clock.
   const serverTime = Date.parse(headers.date ?? "");
   const now = Number.isNaN(serverTime) ? nowMs : serverTime;
@@ -79,9 +75,9 @@ export function parseErrorResponse(
     isRestForm:
       message !== null ||
       optionalString(body, "trackingId") !== null ||
-      (status === 401 && /^bearer\b/i.test(headers["www-authenticate"] ?? "")),
+      (status === 401 && (asksForBearerToken(headers) || trackingId !== undefined)),
     isOAuthForm: message !== null || error !== null,
-    responder: describeResponder(response, secrets),
+    responder: describeResponder(response),
     details: {
       status,
       ...(trackingId !== undefined && { trackingId }),
@@ -89,6 +85,11 @@ export function parseErrorResponse(
       ...(oauthError !== null && { data: { error: oauthError } }),
     },
   };
+}
+
+/** A response may have several challenges (RFC 9110 11.6.1), joined by commas. */
+function asksForBearerToken(headers: HttpResponse["headers"]): boolean {
+  return /(^|,)\s*bearer(\s|,|$)/i.test(headers["www-authenticate"] ?? "");
 }
 
 /** Webex also responds with 423 Locked to too many requests, sometimes with `Retry-After`. */

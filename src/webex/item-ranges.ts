@@ -44,7 +44,7 @@ interface ItemsMember {
 /**
  * Returns where the objects of the member `items` are in a JSON object, without parsing them.
  * Parses what surrounds them, to be sure of it. Returns null for anything else: an element that is
- * not an object, a second member `items`, invalid JSON, too many levels, or too much around the
+ * not an object, a second member `items`, invalid JSON, or too many levels or too much around the
  * items.
  */
 export function findItemRanges(body: Uint8Array, limits: ItemLimits): ItemRanges | null {
@@ -55,7 +55,10 @@ export function findItemRanges(body: Uint8Array, limits: ItemLimits): ItemRanges
   const close = collectObjects(scanner, member.open, items);
   if (close === -1) return null;
   const restBytes = body.length - (close - member.open);
-  const isValid = restBytes <= limits.maxRestBytes && isValidAround(body, member, close);
+  // The first bracket closes the items.
+  const isTooDeep = exceedsDepth(body.subarray(close), limits.maxDepth - 1);
+  const isValid =
+    restBytes <= limits.maxRestBytes && !isTooDeep && isValidAround(body, member, close);
   return isValid ? items : null;
 }
 
@@ -68,11 +71,12 @@ class ItemCollector implements ItemRanges {
     this.#limits = limits;
   }
 
-  add(start: number, end: number): void {
+  add(start: number, end: number, isTooDeep: boolean): void {
     const { maxItems, maxItemBytes } = this.#limits;
-    if (this.ranges.length < maxItems && end - start <= maxItemBytes) {
-      this.ranges.push({ start, end });
-    } else this.leftOut += 1;
+    const isWithinLimits =
+      !isTooDeep && this.ranges.length < maxItems && end - start <= maxItemBytes;
+    if (isWithinLimits) this.ranges.push({ start, end });
+    else this.leftOut += 1;
   }
 }
 
@@ -107,6 +111,7 @@ function findItemsMember(scanner: JsonScanner): ItemsMember | null {
       return bytes[value] === OPEN_BRACKET ? { key, open: value } : null;
     }
     at = scanner.skipWhitespace(scanner.skipValue(value));
+    if (scanner.hasSkippedTooDeep) return null;
   } while (bytes[at] === COMMA);
   return null;
 }
@@ -118,7 +123,7 @@ function collectObjects(scanner: JsonScanner, open: number, items: ItemCollector
   if (bytes[start] === CLOSE_BRACKET) return start;
   while (bytes[start] === OPEN_BRACE) {
     const end = scanner.skipNested(start);
-    items.add(start, end);
+    items.add(start, end, scanner.hasSkippedTooDeep);
     const next = scanner.skipWhitespace(end);
     if (bytes[next] === CLOSE_BRACKET) return next;
     if (bytes[next] !== COMMA) return -1;
@@ -148,6 +153,8 @@ function isValidAround(body: Uint8Array, { key, open }: ItemsMember, close: numb
  */
 class JsonScanner {
   readonly bytes: Uint8Array;
+  /** Whether what `skipNested` skipped last has too many levels. */
+  hasSkippedTooDeep = false;
   readonly #view: DataView;
   readonly #maxDepth: number;
 
@@ -167,8 +174,8 @@ class JsonScanner {
   }
 
   /**
-   * Skips the string, object or array at `open`; to the end, if it has too many levels. A single
-   * loop, because a sweep has megabytes to skip.
+   * Skips the string, object or array at `open`. A single loop, because a sweep has megabytes to
+   * skip.
    */
   skipNested(open: number): number {
     const { bytes } = this;
@@ -177,6 +184,7 @@ class JsonScanner {
     const lastWordStart = length - 4;
     const maxDepth = this.#maxDepth;
     let depth = 0;
+    this.hasSkippedTooDeep = false;
     for (let at = open; at < length;) {
       const byte = bytes[at];
       at += 1;
@@ -189,7 +197,7 @@ class JsonScanner {
         }
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         depth += 1;
-        if (depth > maxDepth) return length;
+        if (depth > maxDepth) this.hasSkippedTooDeep = true;
       } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
       if (depth === 0) return at;
     }

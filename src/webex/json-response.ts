@@ -1,7 +1,6 @@
 import { Fault } from "../faults/fault.js";
-import type { HttpResponse } from "../ports/http.js";
 import { exceedsDepth } from "./item-ranges.js";
-import { decodeText, describeResponder } from "./response-text.js";
+import { decodeText, describeResponder, type ReceivedResponse } from "./response-text.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -14,7 +13,7 @@ const MAX_STRING_LENGTH = 16_384;
  * Throws a `Fault` `webexError` if the body is not a JSON object. The fault describes the body and
  * names what responded, but quotes nothing else, since the body may name people.
  */
-export function parseJsonObject(response: HttpResponse): JsonObject {
+export function parseJsonObject(response: ReceivedResponse): JsonObject {
   const { body } = response;
   if (body.length === 0) throw malformedResponse("has no body", response);
   if (exceedsDepth(body, MAX_DEPTH)) throw malformedResponse("is nested too deeply", response);
@@ -24,7 +23,7 @@ export function parseJsonObject(response: HttpResponse): JsonObject {
 }
 
 /** Parses JSON in UTF-8. Throws as `parseJsonObject` does. */
-export function parseJson(body: Uint8Array, response?: HttpResponse): unknown {
+export function parseJson(body: Uint8Array, response?: ReceivedResponse): unknown {
   const text = decodeText(body);
   try {
     return JSON.parse(text);
@@ -70,7 +69,7 @@ export function isObject(value: unknown): value is JsonObject {
  * The fault for a response that cannot be used, although it is a success or a redirect.
  * `description` completes "Webex's response …".
  */
-export function malformedResponse(description: string, response?: HttpResponse): Fault {
+export function malformedResponse(description: string, response?: ReceivedResponse): Fault {
   const responder = response === undefined ? "" : ` (${describeResponder(response)})`;
   return new Fault(
     "webexError",

@@ -1,6 +1,5 @@
 import type { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
-import type { HttpResponse } from "../ports/http.js";
 import { requestExisting } from "./api-address.js";
 import {
   type ErrorResponse,
@@ -16,6 +15,7 @@ import {
   parseJsonObject,
   requiredString,
 } from "./json-response.js";
+import type { ReceivedResponse } from "./response-text.js";
 import { type RestOptions, SMALL_LIMITS, throwIfCancelled } from "./rest.js";
 
 /** The credentials of the Webex integration. */
@@ -126,37 +126,43 @@ interface FormRequest {
 
 /** Form and status decide the fault; the texts only refine it. */
 export function createOAuthApi(
-  { http, clock, version, apiUrl, onSilence }: RestOptions,
+  { http, clock, version, apiUrl, onSilence, storedSecrets }: RestOptions,
   endpoints = webexEndpoints(apiUrl),
 ): OAuthApi {
   async function send(
     { url, fields, basicAuth, isIrreplaceable = false }: FormRequest,
     signal: AbortSignal,
-  ): Promise<{ readonly response: HttpResponse; readonly error: ErrorResponse | null }> {
+  ): Promise<{ readonly response: ReceivedResponse; readonly error: ErrorResponse | null }> {
     throwIfCancelled(signal);
-    const response = await http.send({
+    const credentials = basicAuth === undefined ? null : basicCredentials(basicAuth);
+    const secrets = [
+      ...Object.values(fields).filter((value) => value instanceof Secret),
+      ...(basicAuth === undefined ? [] : [basicAuth.clientSecret]),
+      ...(credentials === null ? [] : [credentials]),
+      ...(storedSecrets?.() ?? []),
+    ];
+    const httpResponse = await http.send({
       method: "POST",
       url,
       headers: {
         Accept: "application/json",
         "Content-Type": "application/x-www-form-urlencoded",
         "User-Agent": `ucx-webex-presence/${version}`,
-        ...(basicAuth !== undefined && { Authorization: basicCredentials(basicAuth) }),
+        ...(credentials !== null && { Authorization: `Basic ${credentials.reveal()}` }),
       },
       body: encodeForm(fields),
       ...SMALL_LIMITS,
       ...(onSilence !== undefined && { onSilence }),
       isIrreplaceable,
+      secrets,
       signal,
     });
+    const response = { ...httpResponse, secrets };
     if (response.status >= 200 && response.status < 300) return { response, error: null };
-    const secrets = [...Object.values(fields), basicAuth?.clientSecret].filter(
-      (value) => value instanceof Secret,
-    );
-    return { response, error: parseErrorResponse(response, clock.now(), secrets) };
+    return { response, error: parseErrorResponse(response, clock.now()) };
   }
 
-  async function post(form: FormRequest, signal: AbortSignal): Promise<HttpResponse> {
+  async function post(form: FormRequest, signal: AbortSignal): Promise<ReceivedResponse> {
     const { response, error } = await send(form, signal);
     if (error !== null) throw oauthFault(error);
     return response;
@@ -229,9 +235,9 @@ function encodeForm(fields: FormRequest["fields"]): string {
 }
 
 /** RFC 6749 2.3.1: the id and the secret are form-encoded before they are joined. */
-function basicCredentials({ clientId, clientSecret }: OAuthClient): string {
+function basicCredentials({ clientId, clientSecret }: OAuthClient): Secret {
   const [id, secret] = [clientId, clientSecret].map((part) => encodeForm({ "": part }).slice(1));
-  return `Basic ${btoa(`${id}:${secret}`)}`;
+  return new Secret(btoa(`${id}:${secret}`));
 }
 
 /** RFC 6749 5.1. Throws a `Fault` `webexError` without `access_token`. */

@@ -1,4 +1,3 @@
-import type { HttpResponse } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { requestExisting } from "./api-address.js";
 import { isMember } from "./ids.js";
@@ -14,6 +13,7 @@ import {
   requiredItems,
   requiredString,
 } from "./json-response.js";
+import type { ReceivedResponse } from "./response-text.js";
 import { nextLink, PAGE_LIMITS, type RestClient, SMALL_LIMITS } from "./rest.js";
 
 /** The first page of the list of people, or a page that Webex linked to. */
@@ -84,7 +84,7 @@ export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
         const { response, url } = await rest.get(target, limits, signal);
         const leftOut = noneLeftOut();
         const items = parseListedPersons(response, orgId, leftOut);
-        return { items, leftOut, next: nextLink(response.headers.link, url) };
+        return { items, leftOut, next: nextLink(response.headers.link, url, response.secrets) };
       };
       return page.kind === "first"
         ? requestExisting(rest.apiUrl, read(`people?max=${page.max}`))
@@ -133,11 +133,11 @@ function isFullAdminRole(id: string): boolean {
 }
 
 /**
-/**
  * Decodes a person. Returns null for a bot, a guest, a person who is not a member of the
- * organization and anything without an id. Members that are missing or have another type count as
- * absent; what exceeds the limits is left out, and counted in `leftOut`. Uses plain loops because a
- * sweep decodes thousands of persons.
+ * organization and anything without an id. An `orgId` of another type than a string is another
+ * organization's. Other members that are missing or have another type count as absent; what exceeds
+ * the limits is left out, and counted in `leftOut`. Uses plain loops because a sweep decodes
+ * thousands of persons.
  */
 export function decodePerson(
   item: unknown,
@@ -145,7 +145,9 @@ export function decodePerson(
   leftOut = noneLeftOut(),
 ): PersonSnapshot | null {
   if (!isObject(item)) return null;
-  if (!isMember(optionalString(item, "orgId"), orgId)) return null;
+  const personOrgId = item.orgId ?? null;
+  if (personOrgId !== null && typeof personOrgId !== "string") return null;
+  if (!isMember(personOrgId, orgId)) return null;
   const { id, type, displayName, userName, emails, sipAddresses, status, lastActivity } = item;
   if (typeof id !== "string" || id === "") return null;
   if (typeof type === "string" && type !== "person") return null;
@@ -214,7 +216,7 @@ function sipAddressesOf(value: unknown): readonly string[] {
  * read. Throws a `Fault` `webexError` if the response is not such an object.
  */
 export function parseListedPersons(
-  response: HttpResponse,
+  response: ReceivedResponse,
   orgId: string,
   leftOut = noneLeftOut(),
 ): readonly ListedPerson[] {
@@ -239,7 +241,7 @@ const ITEM_LIMITS: ItemLimits = {
 
 /** Parses the whole body, which also reports what is wrong with it. */
 function parseUnusualPage(
-  response: HttpResponse,
+  response: ReceivedResponse,
   orgId: string,
   leftOut: LeftOut,
 ): readonly ListedPerson[] {

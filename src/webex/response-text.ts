@@ -1,5 +1,12 @@
+import { redact } from "../faults/redaction.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
+
+/** A response to a request of the worker. */
+export interface ReceivedResponse extends HttpResponse {
+  /** What the response may echo, and no message, log or tracking ID may contain. */
+  readonly secrets: readonly Secret[];
+}
 
 /** Limits the time that the patterns of `sanitize` take. */
 const MAX_INPUT_LENGTH = 2_000;
@@ -22,10 +29,7 @@ export function decodeText(body: Uint8Array): string {
  * not Webex's own, this tells an administrator which firewall, proxy or portal to look at. Returns,
  * for example, `403, Server: squid/5.7, page "Access denied"`.
  */
-export function describeResponder(
-  { status, headers, body }: HttpResponse,
-  secrets: readonly Secret[] = [],
-): string {
+export function describeResponder({ status, headers, body, secrets }: ReceivedResponse): string {
   const parts = [String(status)];
   for (const [label, name] of [
     ["Server", "server"],
@@ -36,7 +40,8 @@ export function describeResponder(
   }
   const target = findRedirectHost(headers.location ?? "");
   if (target !== null) parts.push(`redirect to ${sanitize(target, secrets, MAX_HEADER_LENGTH)}`);
-  const title = sanitize(findTitle(body), secrets, MAX_TITLE_LENGTH);
+  const page = decodePage(body, headers["content-type"] ?? "");
+  const title = sanitize(decodeReferences(findTitle(page)), secrets, MAX_TITLE_LENGTH);
   if (title !== "") parts.push(`page "${title}"`);
   else if (body.length === 0) parts.push("empty body");
   return parts.join(", ");
@@ -49,17 +54,55 @@ function findRedirectHost(location: string): string | null {
   return host === "" ? null : host;
 }
 
-/** The title of an HTML page, or "". Found without a pattern, which a hostile page could slow. */
-function findTitle(body: Uint8Array): string {
-  const page = decodeText(body.subarray(0, MAX_PAGE_BYTES));
-  const lowerCase = page.toLowerCase();
-  // A few characters change their length in lower case.
-  if (lowerCase.length !== page.length) return "";
-  const open = lowerCase.indexOf("<title");
-  const start = open === -1 ? -1 : page.indexOf(">", open);
+/** Decodes the start of a page in the charset of its `Content-Type`, by default UTF-8. */
+function decodePage(body: Uint8Array, contentType: string): string {
+  const start = body.subarray(0, MAX_PAGE_BYTES);
+  const charset = /;\s*charset=["']?([\w.:-]{1,40})/i.exec(contentType)?.[1];
+  if (charset === undefined || /^utf-?8$/i.test(charset)) return decodeText(start);
+  try {
+    return new TextDecoder(charset).decode(start);
+  } catch {
+    return decodeText(start);
+  }
+}
+
+/** The title of an HTML page, or "". */
+function findTitle(page: string): string {
+  // Linear, however hostile the page is.
+  const [text = "", ...comments] = page.split("<!--");
+  const content = [text, ...comments.map(textAfterComment)].join("");
+  const open = content.search(/<title[\s/>]/i);
+  const start = open === -1 ? -1 : content.indexOf(">", open);
   if (start === -1) return "";
-  const end = page.indexOf("<", start);
-  return page.slice(start + 1, end === -1 ? undefined : end);
+  const end = content.indexOf("<", start);
+  return content.slice(start + 1, end === -1 ? undefined : end).slice(0, MAX_INPUT_LENGTH);
+}
+
+function textAfterComment(comment: string): string {
+  const end = comment.indexOf("-->");
+  return end === -1 ? "" : comment.slice(end + 3);
+}
+
+const NAMED_REFERENCES: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  nbsp: " ",
+};
+
+/** Decodes the character references of HTML that titles contain. */
+function decodeReferences(text: string): string {
+  return text.replace(
+    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp));/gi,
+    (reference, decimal?: string, hex?: string, name?: string) => {
+      if (name !== undefined) return NAMED_REFERENCES[name.toLowerCase()] ?? reference;
+      const code = decimal === undefined ? parseInt(hex ?? "", 16) : Number(decimal);
+      const isSurrogate = code >= 0xd800 && code <= 0xdfff;
+      return isSurrogate || code > 0x10ffff ? "\ufffd" : String.fromCodePoint(code);
+    },
+  );
 }
 
 /**
@@ -67,13 +110,8 @@ function findTitle(body: Uint8Array): string {
  * which secrets, addresses and whatever looks like a token are replaced.
  */
 export function sanitize(text: string, secrets: readonly Secret[], maxLength: number): string {
-  let sanitized = text;
-  for (const secret of secrets) {
-    if (secret.reveal() !== "") sanitized = sanitized.replaceAll(secret.reveal(), "[secret]");
-  }
-  sanitized = sanitized
-    .slice(0, MAX_INPUT_LENGTH)
-    .replace(/&#0*64;?|&#x0*40;?|&commat;/gi, "@")
+  const sanitized = redact(text.slice(0, MAX_INPUT_LENGTH), secrets)
+    .replace(/&(?:amp;)*(?:#0*64;?|#x0*40;?|commat;)/gi, "@")
     .replace(/[^\s<>"'=?&,;()]+(@|%(25)*40)[^\s<>"'&,;()]+/gi, "[address]")
     .replace(/[\w+/=.~-]{40,}/g, "[secret]")
     .replace(/[\s\p{Cc}\p{Cf}\ufffd]+/gu, " ")

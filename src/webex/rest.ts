@@ -1,9 +1,10 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { Clock } from "../ports/clock.js";
-import type { Http, HttpRequest, HttpResponse } from "../ports/http.js";
+import type { Http, HttpRequest } from "../ports/http.js";
 import { isRateLimited, parseErrorResponse, restFault } from "./error-response.js";
 import { type JsonObject, malformedResponse, parseJsonObject } from "./json-response.js";
+import { type ReceivedResponse, sanitize } from "./response-text.js";
 
 /** The access tokens of one organization. */
 export interface TokenSource {
@@ -38,6 +39,11 @@ export interface RestOptions {
   readonly clock: Clock;
   /** Called while a request waits for a server that has sent nothing for 10 s. */
   readonly onSilence?: (fault: Fault) => void;
+  /**
+   * Secrets besides those of a request that its response may contain, if something keeps them that
+   * stands before Webex.
+   */
+  readonly storedSecrets?: () => readonly Secret[];
 }
 
 type RestLimits = Pick<HttpRequest, "timeoutMs" | "silenceTimeoutMs" | "maxBytes" | "buffer">;
@@ -78,16 +84,16 @@ export class RestClient {
 
   /**
    * Requests `target`, a URL or a path relative to `apiUrl`. Returns a 2xx response and the URL
-   * after redirects, of which up to three within the origin are followed. If Webex rejects the
-   * token, the request is sent once more with another one. Faults as `PeopleApi`.
+   * after redirects, of which up to three within the origin are followed. If Webex itself
+   * rejects the token, the request is sent once more with another one. Faults as `PeopleApi`.
    */
   async get(
     target: string,
     limits: RestLimits,
     signal: AbortSignal,
-  ): Promise<{ readonly response: HttpResponse; readonly url: string }> {
+  ): Promise<{ readonly response: ReceivedResponse; readonly url: string }> {
     const { apiUrl, clock } = this.#options;
-    let url = sameOriginUrl(target, `${apiUrl}/`, "the requested address");
+    let url = sameOriginUrl(target, `${apiUrl}/`, "the requested address", []);
     let token = await this.#tokens.getToken(signal);
     let hasRetried = false;
     for (let redirects = 0; ;) {
@@ -99,12 +105,14 @@ export class RestClient {
         if (redirects > MAX_REDIRECTS) throw malformedResponse("redirects too often", response);
         const { location = "" } = response.headers;
         if (location === "") throw malformedResponse("is a redirect without a target", response);
-        url = sameOriginUrl(location, url, "a redirect");
+        url = sameOriginUrl(location, url, "a redirect", response.secrets);
         continue;
       }
-      const canRetry = status === 401 && !hasRetried;
-      const replacement = canRetry ? await this.#tokens.replace(token, signal) : null;
-      if (replacement === null) throw restFault(parseErrorResponse(response, clock.now(), [token]));
+      const error = parseErrorResponse(response, clock.now());
+      // The 401 of a firewall or a portal says nothing about the token.
+      const isRejected = status === 401 && error.isRestForm && !hasRetried;
+      const replacement = isRejected ? await this.#tokens.replace(token, signal) : null;
+      if (replacement === null) throw restFault(error);
       token = replacement;
       hasRetried = true;
     }
@@ -121,13 +129,14 @@ export class RestClient {
     token: Secret,
     limits: RestLimits,
     signal: AbortSignal,
-  ): Promise<HttpResponse> {
+  ): Promise<ReceivedResponse> {
     throwIfCancelled(signal);
     await this.#limiter.acquire(signal);
     let outcome: RequestOutcome = "failed";
     try {
       throwIfCancelled(signal);
-      const { http, version, onSilence } = this.#options;
+      const { http, version, onSilence, storedSecrets } = this.#options;
+      const secrets = [token, ...(storedSecrets?.() ?? [])];
       const response = await http.send({
         method: "GET",
         url,
@@ -138,12 +147,13 @@ export class RestClient {
         },
         ...limits,
         ...(onSilence !== undefined && { onSilence }),
+        secrets,
         signal,
       });
       if (isRateLimited(response.status)) outcome = "rateLimited";
       else if (response.status < 500) outcome = "answered";
       throwIfCancelled(signal);
-      return response;
+      return { ...response, secrets };
     } catch (error) {
       // A request that the worker cancels itself is not a failure.
       if (signal.aborted) outcome = "answered";
@@ -162,6 +172,8 @@ export function throwIfCancelled(signal: AbortSignal): void {
 const MAX_LINK_HEADER_LENGTH = 16_384;
 /** A sweep keeps the links of all its pages. */
 const MAX_LINK_LENGTH = 4_096;
+/** Of another server, in a message. */
+const MAX_ORIGIN_LENGTH = 100;
 const PARAMETER = /\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"<>]*)))?/gy;
 
 /**
@@ -169,7 +181,11 @@ const PARAMETER = /\s*;\s*([^\s=;,"<>]*)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,
  * null. Ignores what is not a link, up to the next `<`. Throws a `Fault` `webexError` if the link
  * points to another origin, or is longer than 4,096 characters.
  */
-export function nextLink(header: string | undefined, requestUrl: string): string | null {
+export function nextLink(
+  header: string | undefined,
+  requestUrl: string,
+  secrets: readonly Secret[],
+): string | null {
   if (header === undefined) return null;
   if (header.length > MAX_LINK_HEADER_LENGTH)
     throw malformedResponse("has an overlong Link header");
@@ -183,7 +199,7 @@ export function nextLink(header: string | undefined, requestUrl: string): string
     if (relations.toLowerCase().split(/\s+/).includes("next")) {
       const target = header.slice(open + 1, close);
       if (target.length > MAX_LINK_LENGTH) throw malformedResponse("has an overlong Link header");
-      return sameOriginUrl(target, requestUrl, "the link to the next page");
+      return sameOriginUrl(target, requestUrl, "the link to the next page", secrets);
     }
     const length = parameters.reduce((sum, [text]) => sum + text.length, 0);
     open = header.indexOf("<", close + 1 + length);
@@ -192,7 +208,12 @@ export function nextLink(header: string | undefined, requestUrl: string): string
 }
 
 /** Resolves `target` against `base`. Another origin must not receive the access token. */
-function sameOriginUrl(target: string, base: string, description: string): string {
+function sameOriginUrl(
+  target: string,
+  base: string,
+  description: string,
+  secrets: readonly Secret[],
+): string {
   if (!URL.canParse(target, base)) {
     throw new Fault("webexError", `Webex's response is invalid: ${description} is not a URL.`);
   }
@@ -205,9 +226,10 @@ function sameOriginUrl(target: string, base: string, description: string): strin
   const remedy = needsHttps
     ? `Set WebexPresence.ApiUrl to an address that begins with ${url.origin}.`
     : "Check WebexPresence.ApiUrl, and whether a proxy rewrites Webex's responses.";
+  const server = sanitize(url.origin, secrets, MAX_ORIGIN_LENGTH);
   throw new Fault(
     "webexError",
-    `Webex's response was not followed: ${description} points to another server, ${url.origin}.`,
+    `Webex's response was not followed: ${description} points to another server, ${server}.`,
     { hint: `${remedy} The access token was not sent there.` },
   );
 }

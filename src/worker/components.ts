@@ -108,7 +108,10 @@ export function createComponents(
       const onSilence = (fault: Fault): void => poller.reportSilence(fault);
       const tokens = createTokenSource(orgId, onSilence);
       const budget = budgetOf(orgId);
-      const options = { apiUrl: settings().apiUrl, version, http: network, clock, onSilence };
+      const options = {
+        ...{ apiUrl: settings().apiUrl, version, http: network, clock, onSilence },
+        storedSecrets: () => grantStore.secrets(),
+      };
       const rest = new RestClient(options, tokens, budget);
       const poller: OrganizationPoller = new OrganizationPoller({
         orgId,
@@ -163,7 +166,10 @@ export function createAuthorization(options: AuthorizationOptions): {
   const refusals = new GrantRefusals();
   const webex = (onSilence?: (fault: Fault) => void) => {
     const { apiUrl } = settings();
-    const rest = { apiUrl, version, http, clock, ...(onSilence && { onSilence }) };
+    const rest = {
+      ...{ apiUrl, version, http, clock, ...(onSilence && { onSilence }) },
+      storedSecrets: () => grantStore.secrets(),
+    };
     return {
       apiUrl,
       apiOrigin: originOf(apiUrl),

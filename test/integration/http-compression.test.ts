@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { OutgoingHttpHeaders } from "node:http";
+import { inspect } from "node:util";
 import * as zlib from "node:zlib";
 
 import type { Http, HttpRequest, HttpResponse } from "../../src/ports/http.js";
@@ -10,6 +11,7 @@ import {
   getRequest,
   openHttp,
 } from "../support/http-fixture.js";
+import { ECHO_FORMS, ECHOED, findEcho } from "../support/secret-echo-fixture.js";
 
 const MIB = 1024 * 1024;
 /** Compresses about 1:7, as people do. */
@@ -150,6 +152,15 @@ describe("AxiosHttp with compressed responses", () => {
       /inflates to more than 200 times its size/,
     ],
   };
+  for (const [form, echo] of Object.entries(ECHO_FORMS)) {
+    it(`does not quote a secret of the request, ${form}`, async () => {
+      const sent = { headers: { "Content-Encoding": echo, Server: echo, Via: `1.1 ${echo}` } };
+      const fault = await faultOf(get(sent, { secrets: [ECHOED] }));
+      expect(fault.message).to.contain("which was not asked for (sent by");
+      expect(findEcho(inspect(fault, { depth: 10, showHidden: true }))).to.equal(null);
+    });
+  }
+
   for (const [name, [content, sentence]] of Object.entries(undecodable)) {
     it(`says what is wrong with ${name}, and who sent it`, async () => {
       const { headers, chunks = [] } = content();

@@ -51,7 +51,8 @@ export function restOptions(replies: Replies): RestOptions {
 export function peopleOver(
   replies: Replies,
   limiter: RequestLimiter = new LimiterFake(),
+  tokens: TokenSource = new TokenSourceFake(),
 ): PeopleApi {
-  const rest = new RestClient(restOptions(replies), new TokenSourceFake(), limiter);
+  const rest = new RestClient(restOptions(replies), tokens, limiter);
   return createPeopleApi(rest, ORG_ID);
 }

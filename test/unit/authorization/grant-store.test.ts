@@ -217,6 +217,20 @@ describe("grant store", () => {
     expect(ready(await harness.otherProcess()).grants[0]?.orgName).to.equal("Org a2");
   });
 
+  it("knows all secrets, also those that are not stored yet", async () => {
+    const texts = () => harness.grantStore.secrets().map((secret) => secret.reveal());
+    expect(texts()).to.deep.equal([]);
+    const base = grantOf(orgA, "a", 0);
+    await harness.grantStore.setClient(client);
+    await harness.grantStore.setProxyPassword(new Secret("SECRET-proxy"));
+    await harness.grantStore.storeGrant(base);
+    const stored = ["SECRET-client", "SECRET-proxy", "SECRET-access-a", "SECRET-refresh-a"];
+    expect(texts()).to.deep.equal(stored);
+    harness.store.fault = keychainLockedFault();
+    await harness.grantStore.storeRefreshed(base, grantOf(orgA, "a2", 0));
+    expect(texts()).to.include.members(["SECRET-access-a2", "SECRET-refresh-a2"]);
+  });
+
   it("discards an unsaved grant that another process has replaced or revoked", async () => {
     for (const act of ["replace", "revoke"] as const) {
       const base = grantOf(orgA, "a", 0);

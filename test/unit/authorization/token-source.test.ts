@@ -276,6 +276,35 @@ describe("token source", () => {
     expect((await tokens.replace(rejected, neverAborted)).reveal()).to.equal("SECRET-access-2");
   });
 
+  for (const [retryAfterMs, delayMs] of [
+    [undefined, 5_000],
+    [1_000, 5_000],
+    [30_000, 30_000],
+  ] as const) {
+    const demanded = retryAfterMs === undefined ? "no delay" : `${retryAfterMs / 1000} s`;
+    it(`waits ${delayMs / 1000} s after a 429 that demands ${demanded}, also if a token expires`, async () => {
+      const tokens = await start();
+      await tokens.getToken(neverAborted);
+      await harness.clock.advance(14 * DAY - 1_000);
+      const limited = { status: 429, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+      harness.oauth.outcomes.push(new Fault("rateLimited", "Slow down.", limited));
+      // In advance, in the background.
+      await tokens.getToken(neverAborted);
+      await settle();
+      await harness.clock.advance(1_000);
+      const fault = await faultOf(tokens.getToken(neverAborted));
+      expect(fault).to.include({ code: "rateLimited", status: 429 });
+      expect(fault.retryAfterMs).to.equal(delayMs - 1_000);
+      await harness.clock.advance(delayMs - 1_001);
+      tokens.retryRefused();
+      expect((await faultOf(tokens.replace(rejected, neverAborted))).retryAfterMs).to.equal(1);
+      expect(harness.oauth.refreshedWith).to.have.length(1);
+      await harness.clock.advance(1);
+      harness.oauth.outcomes.push(tokenResponseOf("2"));
+      expect((await tokens.getToken(neverAborted)).reveal()).to.equal("SECRET-access-2");
+    });
+  }
+
   it("logs why a token cannot be renewed, in words", async () => {
     const tokens = await start();
     const fault = new Fault("webexUnreachable", "The proxy refused the connection.", {
@@ -338,6 +367,7 @@ describe("token source", () => {
       expect(
         (await faultOf(tokens.replace(new Secret("SECRET-access-1"), neverAborted))).code,
       ).to.equal(fault.code);
+      await harness.clock.advance(5_000);
     }
     harness.oauth.outcomes.push(tokenResponseOf("2"));
     // The rejected token is not returned in the meantime.

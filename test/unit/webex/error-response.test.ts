@@ -7,7 +7,7 @@ import { parseErrorResponse, retryAfterMs } from "../../../src/webex/error-respo
 const encode = (body: unknown): Uint8Array =>
   new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
 const read = (body: unknown, headers: Record<string, string> = {}, secrets: Secret[] = []) =>
-  parseErrorResponse({ status: 400, headers, body: encode(body) }, 0, secrets);
+  parseErrorResponse({ status: 400, headers, body: encode(body), secrets }, 0);
 
 describe("parseErrorResponse", () => {
   it("parses the form of Webex", () => {

@@ -6,7 +6,7 @@ import { findItemRanges } from "../../../src/webex/item-ranges.js";
 import { parseListedPersons } from "../../../src/webex/people.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const response = (text: string) => ({ status: 200, headers: {}, body: bytes(text) });
+const response = (text: string) => ({ status: 200, headers: {}, body: bytes(text), secrets: [] });
 
 const AMPLE = { maxItems: 1e6, maxItemBytes: 1e6, maxRestBytes: 1e6, maxDepth: 1_000 };
 

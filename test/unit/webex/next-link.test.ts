@@ -41,7 +41,7 @@ describe("nextLink", () => {
     ],
   ];
   for (const [header, what] of found)
-    it(`reads ${what}`, () => expect(nextLink(header, REQUEST_URL)).to.equal(NEXT));
+    it(`reads ${what}`, () => expect(nextLink(header, REQUEST_URL, [])).to.equal(NEXT));
 
   const none: [string | undefined, string][] = [
     [undefined, "no header"],
@@ -54,7 +54,7 @@ describe("nextLink", () => {
     [`rel="next"`, "no address"],
   ];
   for (const [header, what] of none)
-    it(`returns null for ${what}`, () => expect(nextLink(header, REQUEST_URL)).to.equal(null));
+    it(`returns null for ${what}`, () => expect(nextLink(header, REQUEST_URL, [])).to.equal(null));
 
   const foreign = [
     "https://evil.example/v1/people?cursor=1",
@@ -70,16 +70,16 @@ describe("nextLink", () => {
   ];
   for (const target of foreign) {
     it(`rejects ${target}`, () => {
-      const follow = (): string | null => nextLink(`<${target}>; rel="next"`, REQUEST_URL);
+      const follow = (): string | null => nextLink(`<${target}>; rel="next"`, REQUEST_URL, []);
       expect(follow).to.throw(Fault).with.property("code", "webexError");
     });
   }
 
   it("parses any header quickly and without throwing", () => {
-    fc.assert(fc.property(fc.string(), (header) => nextLink(header, REQUEST_URL) === null));
+    fc.assert(fc.property(fc.string(), (header) => nextLink(header, REQUEST_URL, []) === null));
     const start = performance.now();
     for (const part of ["<a>;", '; x="', "<>", "; ", " ", '<a>; rel="\\'])
-      nextLink(part.repeat(16_384 / part.length), REQUEST_URL);
+      nextLink(part.repeat(16_384 / part.length), REQUEST_URL, []);
     expect(performance.now() - start).to.be.lessThan(2_000);
   });
 
@@ -87,9 +87,9 @@ describe("nextLink", () => {
     const path = "https://webexapis.com/v1/people?cursor=";
     const linkTo = (length: number): string =>
       `<${path}${"c".repeat(length - path.length)}>; rel="next"`;
-    expect(nextLink(linkTo(4_096), REQUEST_URL)).to.have.length(4_096);
+    expect(nextLink(linkTo(4_096), REQUEST_URL, [])).to.have.length(4_096);
     for (const header of [linkTo(4_097), "<a>;".repeat(5_000)]) {
-      expect(() => nextLink(header, REQUEST_URL))
+      expect(() => nextLink(header, REQUEST_URL, []))
         .to.throw(Fault)
         .with.property("code", "webexError");
     }

@@ -173,6 +173,17 @@ describe("PeopleApi", () => {
     expect((await people.findById("U", never))?.id).to.equal("U");
   });
 
+  it("takes an orgId that is not a string, or overlong, for another organization's", async () => {
+    for (const orgId of [7, true, {}, { id: "org" }, ["org"], "", "org".repeat(10_000)]) {
+      const person = { ...ANN, orgId };
+      expect(read(await firstPage([{ body: { items: [person] } }]))).to.deep.equal([null]);
+      const people = peopleOver([{ body: { items: [person] } }, { body: person }]);
+      expect(await people.findByEmail("ann@corp.example", never)).to.deep.equal([]);
+      expect(await people.findById(ANN.id, never)).to.equal(null);
+    }
+    expect(decodePerson({ ...ANN, orgId: null }, "org")?.id).to.equal(ANN.id);
+  });
+
   it("keeps a deactivated person, whom Webex still lists", async () => {
     const body = { ...ANN, loginEnabled: false };
     expect(read(await firstPage([{ body: { items: [body] } }]))[0]?.id).to.equal(ANN.id);
@@ -283,10 +294,25 @@ describe("Limits of what is read of the list of people", () => {
     expect(page.leftOut).to.deep.equal({ ...nothingLeftOut, items: 1 });
   });
 
+  it("leave out an item of more than 64 levels, but not the others", async () => {
+    const nested = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
+    const itemOf = (id: number, levels: number) => `{"id":"${id}","x":${nested(levels - 1)}}`;
+    const items = [itemOf(1, 65), itemOf(2, 64), itemOf(3, 100_000), itemOf(4, 2)];
+    for (const [before, after] of [
+      ["", ""],
+      [`"a":${nested(64)},`, `,"b":${nested(64)}`],
+    ] as const) {
+      const page = await firstPage([{ body: `{${before}"items":[${items.join()}]${after}}` }]);
+      expect(read(page).map((person) => person?.id)).to.deep.equal(["2", "4"]);
+      expect(page.leftOut).to.deep.equal({ ...nothingLeftOut, items: 2 });
+    }
+  });
+
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
   const unreadable: Record<string, string> = {
-    "a deeply nested item": `{"items":[{"id":"1","x":${deep}}]}`,
-    "a deeply nested member beside the items": `{"x":${deep},"items":[]}`,
+    "a deeply nested member before the items": `{"x":${deep},"items":[{"id":"1"}]}`,
+    "a deeply nested member after the items": `{"items":[{"id":"1"}],"x":${deep}}`,
+    "an item that is nested without end": `{"items":[{"id":"1"},{"x":${"[".repeat(100_000)}`,
     "megabytes beside the items": `{"x":[${"{},".repeat(2_000_000)}{}],"items":[]}`,
     "megabytes of items that are no objects": `{"items":[${"null,".repeat(2_000_000)}null]}`,
   };

@@ -7,6 +7,7 @@ import { ScriptedHttp, type ScriptedResponse } from "../../support/http-fake.js"
 import { API, LimiterFake, never, peopleOver } from "../../support/webex-harness.js";
 
 const ME = { id: "P1", orgId: "O1", status: "active" };
+const REJECTION = { status: 401, body: { message: "The token is invalid.", trackingId: "T-1" } };
 const redirect = (location: string): ScriptedResponse => ({
   status: 307,
   headers: { Location: location },
@@ -39,7 +40,7 @@ describe("RestClient", () => {
   });
 
   it("replaces a rejected token and retries once, each time through the limiter", async () => {
-    const http = new ScriptedHttp([{ status: 401 }, { body: ME }]);
+    const http = new ScriptedHttp([REJECTION, { body: ME }]);
     const limiter = new LimiterFake();
     await peopleOver(http, limiter).me(never);
     expect(http.requests.map((r) => r.headers.Authorization)).to.deep.equal([
@@ -51,7 +52,7 @@ describe("RestClient", () => {
 
   it("gives up after the second 401", async () => {
     const http = new ScriptedHttp([
-      { status: 401 },
+      REJECTION,
       { status: 401, body: { message: "No.", trackingId: "T-2" } },
     ]);
     const fault = await faultOf(peopleOver(http).me(never));
