@@ -1,7 +1,6 @@
 import { effectiveClient } from "../authorization/oauth-context.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
-import { defaultSettings } from "../settings/keys.js";
 import type { ObservedState } from "./desired-state.js";
 import {
   PROBLEM_SEVERITY,
@@ -38,10 +37,11 @@ function keychainProblems({ grantStore }: ObservedState): ProblemReport[] {
 
 function grantProblems(observed: ObservedState): ProblemReport[] {
   const { grantStore, grantStatuses, account, settings } = observed;
-  if (grantStore.kind !== "ready") return [];
+  // With the defaults in their place, grants for another client or ApiUrl would not fit.
+  if (grantStore.kind !== "ready" || settings === null) return [];
   const problems: ProblemReport[] = [];
   try {
-    effectiveClient(settings?.settings ?? defaultSettings, grantStore.client);
+    effectiveClient(settings.settings, grantStore.client);
   } catch (error) {
     problems.push(
       problemReport("clientNotConfigured", null, { account, ...reasonOf(asFault(error)) }),
