@@ -76,23 +76,6 @@ class ItemCollector implements ItemRanges {
   }
 }
 
-/** Whether arrays and objects in the JSON text have more than `maxDepth` levels. */
-export function exceedsDepth(body: Uint8Array, maxDepth: number): boolean {
-  let depth = 0;
-  for (let at = 0; at < body.length; at += 1) {
-    const byte = body[at];
-    if (byte === QUOTE) {
-      for (at += 1; at < body.length && body[at] !== QUOTE; at += 1) {
-        if (body[at] === BACKSLASH) at += 1;
-      }
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      depth += 1;
-      if (depth > maxDepth) return true;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
-  }
-  return false;
-}
-
 function findItemsMember(scanner: JsonScanner): ItemsMember | null {
   const { bytes } = scanner;
   let at = scanner.skipWhitespace(0);

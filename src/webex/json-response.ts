@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
+import { exceedsDepth } from "../faults/json-depth.js";
 import type { HttpResponse } from "../ports/http.js";
-import { exceedsDepth } from "./item-ranges.js";
 import { decodeText, describeResponder } from "./response-text.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
