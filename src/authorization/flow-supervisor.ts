@@ -1,5 +1,5 @@
 import { Emitter, type Disposer } from "../faults/emitter.js";
-import { asFault, type Fault, faultFields } from "../faults/fault.js";
+import { asFault, type Fault, type FaultCode, faultFields } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { AuthorizationService } from "./authorizations.js";
@@ -17,6 +17,14 @@ export type DesiredFlow =
 
 const RETRY_INTERVAL_MS = 10_000;
 const RESTART_DELAY_MS = 500;
+/** Faults that the status reports, and logs, as problems. */
+const REPORTED_FAULTS: ReadonlySet<FaultCode> = new Set([
+  "clientNotConfigured",
+  "redirectPortInUse",
+  "webexUnreachable",
+  "webexError",
+  "rateLimited",
+]);
 
 /** Reconciles the open flow with the desired one, and restarts a flow that ended if necessary. */
 export class FlowSupervisor {
@@ -162,11 +170,13 @@ export class FlowSupervisor {
   #setFault(fault: Fault | null): void {
     if (this.#fault?.code === fault?.code && this.#fault?.message === fault?.message) return;
     this.#fault = fault;
-    if (fault !== null)
-      this.#logger.warn("The authorization could not be started. The worker tries again.", {
+    if (fault !== null) {
+      const level = REPORTED_FAULTS.has(fault.code) ? "debug" : "warn";
+      this.#logger[level]("The authorization could not be started. The worker tries again.", {
         ...faultFields(fault),
         error: fault.code === "defect" ? fault : undefined,
       });
+    }
     this.events.emit("outcomeChanged");
   }
 

@@ -281,7 +281,7 @@ export class GrantStore {
   #setState(next: GrantStoreState): void {
     const before = this.#state;
     this.#state = next;
-    logStateChange(this.#logger, before, next);
+    logUnreadable(this.#logger, before, next);
     if (isSameState(before, next)) return;
     try {
       this.events.emit("contentChanged", next);
@@ -305,12 +305,8 @@ function isSameState(a: GrantStoreState, b: GrantStoreState): boolean {
   return a.kind !== "ready" || b.kind !== "ready" || fingerprint(a) === fingerprint(b);
 }
 
-/** Logs each problem once, and its end. */
-function logStateChange(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
-  const { fault } = next;
-  if (fault !== null && fault.message !== before.fault?.message)
-    logger.warn(fault.message, { code: fault.code, hint: fault.hint });
-  if (fault === null && before.fault !== null) logger.info("The keychain is available again.");
+/** Logs each unreadable record once. The status logs whether the keychain can be reached. */
+function logUnreadable(logger: Logger, before: GrantStoreState, next: GrantStoreState): void {
   if (next.kind !== "ready") return;
   const knownAccounts = before.kind === "ready" ? before.unreadableAccounts : [];
   for (const account of next.unreadableAccounts.filter((a) => !knownAccounts.includes(a))) {

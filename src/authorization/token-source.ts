@@ -286,7 +286,7 @@ export class OrganizationTokenSource implements TokenSource {
     if (cause.code !== "grantRefused") return cause;
     const { logger, refusals, clock, orgId } = this.#options;
     const fault = refreshRefused(orgId, cause);
-    logger.warn(fault.message, { orgId, ...faultFields(cause) });
+    logger.debug(fault.message, { orgId, ...faultFields(cause) });
     refusals.record({ grant, client, fault, refusedAt: clock.monotonic() });
     return fault;
   }

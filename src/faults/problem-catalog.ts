@@ -98,6 +98,11 @@ export interface ProblemReport {
   readonly code: ProblemCode;
   readonly orgId: string | null;
   readonly text: ProblemText;
+  /**
+   * What the problem is due to, as far as the log tells one cause from another: times, counts and
+   * tracking IDs change without a new record.
+   */
+  readonly cause: string;
 }
 
 /** The one text of each problem, for an administrator. */
@@ -111,7 +116,9 @@ export function problemReport(
   orgId: string | null = null,
   detail: ProblemDetail = {},
 ): ProblemReport {
-  return { code, orgId, text: problemText(code, detail) };
+  const { reason, cause, version, port, missingScopes } = detail;
+  const causes = JSON.stringify([reason, cause, version, port, missingScopes]);
+  return { code, orgId, text: problemText(code, detail), cause: causes };
 }
 
 /** A fault that is reported as a problem: it has the same text. `data.reason` is the detail's. */

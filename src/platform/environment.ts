@@ -20,14 +20,19 @@ const RUNS_CODE = "runs other code in the worker, which can read every secret an
 const DEBUGGER =
   "opens a debugger's port, through which other programs on this machine can read every secret";
 const MEMORY_FILES = "writes the worker's memory or environment to files, secrets included";
+const PROFILE_FILES = "writes profiles or traces of the worker to files and slows it down";
 const WEAK_TLS = "weakens the encryption of connections to Webex";
 
-/** Options of Node.js that expose secrets or weaken TLS. */
+/** Options of Node.js that expose secrets, weaken TLS or write what nobody expects. */
 const RISKY_OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/^(-r|--require|--import|--loader|--experimental-loader)$/, RUNS_CODE],
   [/^--inspect(-brk|-wait)?$/, DEBUGGER],
   [/^--tls-keylog$/, "writes the keys of TLS connections to a file, which can decrypt them"],
   [/^--(heapsnapshot-(signal|near-heap-limit)|report-(on-.*|uncaught-exception))$/, MEMORY_FILES],
+  // A core file, where the system is set up to write one.
+  [/^--abort-on-uncaught-exception$/, MEMORY_FILES],
+  [/^--((cpu-|heap-)?prof|trace-event(-categories|s-enabled))$/, PROFILE_FILES],
+  [/^--trace-tls$/, "prints the handshakes of TLS connections to stderr, among the log records"],
   [
     /^--(tls-min-v1\.[01]|tls-cipher-list|openssl-(config|legacy-provider|shared-config))$/,
     WEAK_TLS,

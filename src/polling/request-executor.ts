@@ -8,6 +8,9 @@ import type { RefusalCode, TransientCode } from "./polling-report.js";
 import type { SweepRunner, SweepRunnerOptions } from "./sweep-runner.js";
 
 const MINUTE_MS = 60_000;
+/** Within it, the log repeats a failure of the same cause only at debug. */
+const REPEATED_FAILURE_MS = 10 * MINUTE_MS;
+const MAX_LOGGED_CAUSES = 20;
 /** Weight of the newest request in the average duration. */
 const NEWEST_WEIGHT = 1 / 4;
 /** The scopes that the authorization requests. */
@@ -26,6 +29,8 @@ interface RequestExecutorOptions extends SweepRunnerOptions {
 /** Sends the requests of polling, applies the responses and handles the failures. */
 export class RequestExecutor {
   readonly #options: RequestExecutorOptions;
+  /** The causes of failures that were logged above debug, and when. */
+  readonly #loggedAt = new Map<string, number>();
 
   constructor(options: RequestExecutorOptions) {
     this.#options = options;
@@ -158,14 +163,32 @@ export class RequestExecutor {
   #logFailure(fault: Fault, request: PollingRequest, failure: FailureClassification["kind"]): void {
     const { logger, orgId } = this.#options;
     const fields = { orgId, request: request.kind, failure, ...faultFields(fault) };
-    if (fault.kind === "defect") {
-      const message = "A request to Webex failed because of a defect in the worker.";
-      logger.error(message, { ...fields, error: fault.cause ?? fault });
-    } else if (failure === "notFound" || failure === "cancelled") {
+    if (failure === "notFound" || failure === "cancelled") {
       logger.debug("A request to Webex had no result.", fields);
-    } else {
-      logger.warn("A request to Webex failed; presence may be stale until one succeeds.", fields);
+      return;
     }
+    const isDefect = fault.kind === "defect";
+    const cause = isDefect ? String(fault.cause) : fault.message;
+    const isRepeated = this.#isRepeated(`${failure} ${fault.code} ${cause}`);
+    if (isDefect) {
+      const message = "A request to Webex failed because of a defect in the worker.";
+      logger[isRepeated ? "debug" : "error"](message, { ...fields, error: fault.cause ?? fault });
+    } else {
+      const message = "A request to Webex failed; presence may be stale until one succeeds.";
+      logger[isRepeated ? "debug" : "warn"](message, fields);
+    }
+  }
+
+  /** The status shows, and the log says, how long a problem lasts. */
+  #isRepeated(failure: string): boolean {
+    const now = this.#options.clock.monotonic();
+    const loggedAt = this.#loggedAt.get(failure) ?? Number.NEGATIVE_INFINITY;
+    if (now - loggedAt < REPEATED_FAILURE_MS) return true;
+    this.#loggedAt.delete(failure);
+    this.#loggedAt.set(failure, now);
+    const [oldest = ""] = this.#loggedAt.keys();
+    if (this.#loggedAt.size > MAX_LOGGED_CAUSES) this.#loggedAt.delete(oldest);
+    return false;
   }
 }
 

@@ -209,7 +209,7 @@ export class SweepRunner {
     this.#isRequested = false;
     this.#previous = { startedAt: clock.monotonic(), jitter: this.#previous?.jitter ?? 1 };
     this.#health.recordAbandonedSweep(reason, fault);
-    logger.warn("Abandoned a sweep before its end.", { orgId, reason });
+    logger.debug("Abandoned a sweep before its end.", { orgId, reason });
   }
 }
 

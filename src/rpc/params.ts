@@ -7,7 +7,10 @@ import { ProtocolError, RpcCode } from "./errors.js";
 // A compiled checker (`new Function`) delays the first response by more than it ever saves.
 z.config({ jitless: true });
 
-const MAX_URIS = 10_000;
+/** Of an array: the URIs of a call, for example. */
+const MAX_ELEMENTS = 10_000;
+/** No token, ID or version is that long. */
+const MAX_CHARACTERS = 16_384;
 const MAX_WAIT_MS = 30_000;
 const MAX_LIST = 5_000;
 /** Ten years: no token lives longer, and dates far beyond that have no ISO 8601 form. */
@@ -15,21 +18,25 @@ const MAX_LIFETIME_SECONDS = 315_360_000;
 const MAX_ISSUES = 100;
 const POSITIONAL = "Parameters must be one object, by itself or as the only element of an array.";
 
+const maxCharacters = () => z.maxLength(MAX_CHARACTERS, { abort: true });
+const text = () => z.string().check(maxCharacters());
 /** A client ID, client secret or token, as people paste it. */
 const credential = () =>
   z.string().check(
     z.trim(),
     z.minLength(1),
+    maxCharacters(),
     z.refine((text) => findCredentialIssue(text) === null, {
       error: ({ input }) => `It ${findCredentialIssue(String(input)) ?? "is invalid"}.`,
     }),
   );
 const password = () =>
   z.string().check(
+    maxCharacters(),
     z.overwrite((text) => text.replace(/[\r\n]+$/, "")),
     z.refine((text) => !hasControlCharacter(text), { error: "It contains a control character." }),
   );
-const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_URIS));
+const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_ELEMENTS));
 const maxWaitMs = () => z._default(z.int().check(z.minimum(0), z.maximum(MAX_WAIT_MS)), 0);
 const seconds = () => z.optional(z.number().check(z.minimum(0), z.maximum(MAX_LIFETIME_SECONDS)));
 const none = () => z.object({});
@@ -42,11 +49,11 @@ const none = () => z.object({});
 export const PARAMS = {
   initialize: () =>
     z.object({
-      protocolVersion: z.string(),
+      protocolVersion: text(),
       host: z.optional(
-        z.object({ name: z.string(), version: z.string(), licensed: z.optional(z.boolean()) }),
+        z.object({ name: text(), version: text(), licensed: z.optional(z.boolean()) }),
       ),
-      attendantConsole: z.optional(z.object({ version: z.string() })),
+      attendantConsole: z.optional(z.object({ version: text() })),
       hostPid: z.optional(z.int().check(z.minimum(1))),
     }),
   shutdown: none,
@@ -56,9 +63,9 @@ export const PARAMS = {
   "presence/list": () =>
     z.object({
       limit: z._default(z.int().check(z.minimum(1), z.maximum(MAX_LIST)), 1_000),
-      cursor: z.optional(z.string()),
-      states: z.optional(z.array(z.enum(PRESENCE_STATES))),
-      orgId: z.optional(z.string()),
+      cursor: z.optional(text()),
+      states: z.optional(z.array(z.enum(PRESENCE_STATES)).check(z.maxLength(MAX_ELEMENTS))),
+      orgId: z.optional(text()),
     }),
   "presence/subscribe": () =>
     z.object({ uris: z.optional(uris()), all: z.optional(z.literal(true)) }).check(
@@ -66,7 +73,7 @@ export const PARAMS = {
         error: 'Specify either "uris" or "all": true.',
       }),
     ),
-  "presence/unsubscribe": () => z.object({ subscriptionId: z.string() }),
+  "presence/unsubscribe": () => z.object({ subscriptionId: text() }),
   "authorization/setClient": () => z.object({ clientId: credential(), clientSecret: credential() }),
   "authorization/begin": () => z.object({ method: z.enum(["browser", "device"]) }),
   "authorization/cancel": none,
@@ -76,13 +83,13 @@ export const PARAMS = {
       accessToken: z.optional(credential()),
       expiresIn: seconds(),
       refreshTokenExpiresIn: seconds(),
-      scope: z.optional(z.string()),
+      scope: z.optional(text()),
     }),
   "authorization/list": none,
-  "authorization/revoke": () => z.object({ orgId: z.string() }),
+  "authorization/revoke": () => z.object({ orgId: text() }),
   "authorization/setProxyPassword": () => z.object({ password: z.nullable(password()) }),
   "worker/status": none,
-  "worker/poll": () => z.object({ orgId: z.optional(z.string()) }),
+  "worker/poll": () => z.object({ orgId: z.optional(text()) }),
 } as const;
 
 export type MethodName = keyof typeof PARAMS;
@@ -92,7 +99,7 @@ export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(PARAMS, name);
 }
 
-const schemas = new Map<MethodName, z.ZodMiniType>();
+const schemas = new Map<MethodName, z.ZodMiniObject>();
 
 /**
  * Returns the parameters with defaults filled in; missing parameters are an empty object. Throws a
@@ -108,12 +115,24 @@ export function checkParams<M extends MethodName>(method: M, params: unknown): P
   if (Array.isArray(params)) {
     throw invalidParams([{ path: "", message: POSITIONAL }]);
   }
+  const longArray = findLongArray(schema, params);
+  if (longArray !== undefined) {
+    throw invalidParams([{ path: longArray, message: atMost(MAX_ELEMENTS, "array") }]);
+  }
   const result = schema.safeParse(params ?? {});
   if (result.success) return result.data as Params<M>;
   const issues = result.error.issues.slice(0, MAX_ISSUES);
   throw invalidParams(
     issues.map((issue) => ({ path: formatPath(issue.path), message: describe(issue) })),
   );
+}
+
+/** The library checks all elements, and lists the issues of each, before it checks their number. */
+function findLongArray(schema: z.ZodMiniObject, params: unknown): string | undefined {
+  return Object.entries(params ?? {}).find(
+    ([name, value]) =>
+      Array.isArray(value) && value.length > MAX_ELEMENTS && Object.hasOwn(schema.shape, name),
+  )?.[0];
 }
 
 function invalidParams(issues: readonly { path: string; message: string }[]): ProtocolError {
@@ -138,12 +157,16 @@ function describe(issue: z.core.$ZodIssue): string {
     case "too_small":
       return `Expected at least ${String(issue.minimum)}${UNIT[issue.origin] ?? ""}.`;
     case "too_big":
-      return `Expected at most ${String(issue.maximum)}${UNIT[issue.origin] ?? ""}.`;
+      return atMost(issue.maximum, issue.origin);
     case "custom":
       return issue.message;
     default:
       return "Invalid value.";
   }
+}
+
+function atMost(maximum: number | bigint, origin: string): string {
+  return `Expected at most ${String(maximum)}${UNIT[origin] ?? ""}.`;
 }
 
 const ARTICLE: Partial<Record<string, string>> = {

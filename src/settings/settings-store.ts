@@ -199,7 +199,6 @@ export class SettingsStore {
     const { caFile } = next.settings;
     if (hasNewCertificates && previous.settings.caFile === caFile)
       logger.info("The certificate file has new content, which is in effect.", { caFile });
-    for (const { code, message, hint } of newProblems) logger.warn(message, { code, hint });
     const values = settingsValues(next.settings);
     const level = changed.length === 0 ? "debug" : "info";
     logger[level]("The settings are in effect.", { path: file.path, changed, values });

@@ -1,17 +1,13 @@
 import { effectiveClient } from "../authorization/oauth-context.js";
 import { REQUIRED_SCOPES } from "../authorization/grant.js";
 import { asFault, type Fault } from "../faults/fault.js";
-import { defaultSettings } from "../settings/keys.js";
 import type { ObservedState } from "./desired-state.js";
 import {
-  PROBLEM_SEVERITY,
   problemReport,
-  type ProblemCode,
   type ProblemDetail,
   type ProblemReport,
   type ProblemText,
 } from "../faults/problem-catalog.js";
-import type { Problem } from "./status.js";
 
 /**
  * Everything that keeps presence from being complete and fresh, the most fundamental problems
@@ -33,15 +29,16 @@ function keychainProblems({ grantStore }: ObservedState): ProblemReport[] {
   if (grantStore.kind === "unread" || grantStore.fault === null) return [];
   const { fault } = grantStore;
   const code = fault.code === "keychainLocked" ? "keychainLocked" : "keychainUnavailable";
-  return [{ code, orgId: null, text: faultText(fault) }];
+  return [{ code, orgId: null, text: faultText(fault), cause: fault.message }];
 }
 
 function grantProblems(observed: ObservedState): ProblemReport[] {
   const { grantStore, grantStatuses, account, settings } = observed;
-  if (grantStore.kind !== "ready") return [];
+  // With the defaults in their place, grants for another client or ApiUrl would not fit.
+  if (grantStore.kind !== "ready" || settings === null) return [];
   const problems: ProblemReport[] = [];
   try {
-    effectiveClient(settings?.settings ?? defaultSettings, grantStore.client);
+    effectiveClient(settings.settings, grantStore.client);
   } catch (error) {
     problems.push(
       problemReport("clientNotConfigured", null, { account, ...reasonOf(asFault(error)) }),
@@ -92,7 +89,12 @@ function flowProblems({ flow }: ObservedState): ProblemReport[] {
     case "webexUnreachable":
     case "webexError":
     case "rateLimited":
-      problems.push({ code: fault.code, orgId: null, text: responseText(fault) });
+      problems.push({
+        code: fault.code,
+        orgId: null,
+        text: responseText(fault),
+        cause: fault.message,
+      });
       break;
     default:
   }
@@ -104,6 +106,7 @@ function settingsProblems({ settings }: ObservedState): ProblemReport[] {
     code,
     orgId: null,
     text: { message, hint },
+    cause: message,
   }));
 }
 
@@ -127,40 +130,4 @@ function responseText(fault: Fault): ProblemText {
 
 function faultText({ message, hint }: Fault): ProblemText {
   return { message, hint: hint ?? "" };
-}
-
-/** Problems of which there can be one for each line of the settings file. */
-const LISTED_BY_LINE: ReadonlySet<ProblemCode> = new Set(["settingsInvalid", "settingsUnknown"]);
-
-/** The present problems, each with the time it began. */
-export class ProblemList {
-  readonly #now: () => number;
-  #problems: readonly Problem[] = [];
-  #since = new Map<string, string>();
-
-  /** `now`: milliseconds since the epoch. */
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  get problems(): readonly Problem[] {
-    return this.#problems;
-  }
-
-  /** Replaces the list. Returns whether a problem came, went, or reads differently. */
-  replace(reports: readonly ProblemReport[]): boolean {
-    const since = new Map<string, string>();
-    const problems = new Map<string, Problem>();
-    for (const { code, orgId, text } of reports) {
-      const key = `${code} ${orgId ?? ""} ${LISTED_BY_LINE.has(code) ? text.message : ""}`;
-      if (problems.has(key)) continue;
-      const began = this.#since.get(key) ?? new Date(this.#now()).toISOString();
-      since.set(key, began);
-      problems.set(key, { code, severity: PROBLEM_SEVERITY[code], ...text, since: began, orgId });
-    }
-    const before = JSON.stringify(this.#problems);
-    this.#since = since;
-    this.#problems = [...problems.values()];
-    return JSON.stringify(this.#problems) !== before;
-  }
 }

@@ -1,3 +1,4 @@
+import { exceedsDepth } from "../faults/json-depth.js";
 import { decodeText } from "./response-text.js";
 
 /** From `start` up to, but not including, `end`, in bytes. */
@@ -78,23 +79,6 @@ class ItemCollector implements ItemRanges {
     if (isWithinLimits) this.ranges.push({ start, end });
     else this.leftOut += 1;
   }
-}
-
-/** Whether arrays and objects in the JSON text have more than `maxDepth` levels. */
-export function exceedsDepth(body: Uint8Array, maxDepth: number): boolean {
-  let depth = 0;
-  for (let at = 0; at < body.length; at += 1) {
-    const byte = body[at];
-    if (byte === QUOTE) {
-      for (at += 1; at < body.length && body[at] !== QUOTE; at += 1) {
-        if (body[at] === BACKSLASH) at += 1;
-      }
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      depth += 1;
-      if (depth > maxDepth) return true;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
-  }
-  return false;
 }
 
 function findItemsMember(scanner: JsonScanner): ItemsMember | null {

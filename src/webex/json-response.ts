@@ -1,5 +1,5 @@
 import { Fault } from "../faults/fault.js";
-import { exceedsDepth } from "./item-ranges.js";
+import { exceedsDepth } from "../faults/json-depth.js";
 import { decodeText, describeResponder, type ReceivedResponse } from "./response-text.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;

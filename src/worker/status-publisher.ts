@@ -4,8 +4,9 @@ import type { Clock } from "../ports/clock.js";
 import type { StatusFile } from "../ports/process.js";
 import { defaultSettings, settingsValues } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
-import type { ProblemReport } from "../faults/problem-catalog.js";
-import { ProblemList } from "../supervisor/problems.js";
+import type { ProblemReport, ProblemSeverity } from "../faults/problem-catalog.js";
+import type { Logger, LogLevel } from "../ports/logger.js";
+import { type ProblemChange, ProblemList } from "../supervisor/problem-list.js";
 import type {
   OrganizationStatus,
   Phase,
@@ -20,6 +21,11 @@ const FILE_INTERVAL_MS = 10_000;
  * most this often.
  */
 const COUNTS_INTERVAL_MS = 1_000;
+const LEVEL: Readonly<Record<ProblemSeverity, LogLevel>> = {
+  error: "error",
+  warning: "warn",
+  info: "info",
+};
 
 /** What does not change while the process runs. */
 export interface ProcessFacts {
@@ -40,12 +46,16 @@ export interface PublishedState {
   readonly organizations: () => readonly OrganizationStatus[];
 }
 
-/** The worker's status: answers queries, emits changes, and keeps the status file up to date. */
+/**
+ * The worker's status: answers queries, emits changes, keeps the status file up to date, and logs
+ * how problems come and go.
+ */
 export class StatusPublisher implements PageNotices {
   readonly events = new Emitter<StatusEvents & PageNoticesEvents>();
   readonly #facts: ProcessFacts;
   readonly #clock: Clock;
   readonly #file: StatusFile;
+  readonly #logger: Logger;
   readonly #problems: ProblemList;
   readonly #startedAt: string;
   #state: PublishedState = {
@@ -61,10 +71,11 @@ export class StatusPublisher implements PageNotices {
   #cancelRegularWrite: Disposer | null = null;
   #cancelCountsWrite: Disposer | null = null;
 
-  constructor(facts: ProcessFacts, clock: Clock, file: StatusFile) {
+  constructor(facts: ProcessFacts, clock: Clock, file: StatusFile, logger: Logger) {
     this.#facts = facts;
     this.#clock = clock;
     this.#file = file;
+    this.#logger = logger;
     this.#problems = new ProblemList(() => clock.now());
     this.#startedAt = new Date(clock.now()).toISOString();
     this.#phaseSince = this.#startedAt;
@@ -104,12 +115,13 @@ export class StatusPublisher implements PageNotices {
     const isPhaseChanged = state.phase !== this.#state.phase;
     if (isPhaseChanged) this.#phaseSince = new Date(this.#clock.now()).toISOString();
     this.#state = state;
-    const areProblemsChanged = this.#problems.replace(state.problems);
+    const problemChange = this.#problems.replace(state.problems);
+    if (problemChange !== null) this.#log(problemChange);
     const status = this.current();
     if (changeKey(status) !== this.#writtenKey) this.#write(status);
     else if (countsKey(status) !== this.#writtenCounts) this.#writeCounts(status);
-    if (areProblemsChanged) this.events.emit("problemsChanged");
-    if (isPhaseChanged || areProblemsChanged) this.events.emit("statusChanged");
+    if (problemChange !== null) this.events.emit("problemsChanged");
+    if (isPhaseChanged || problemChange !== null) this.events.emit("statusChanged");
   }
 
   /**
@@ -125,6 +137,18 @@ export class StatusPublisher implements PageNotices {
     this.#cancelRegularWrite?.();
     this.#cancelCountsWrite?.();
     await this.#file.write(fileText(this.current()));
+  }
+
+  #log({ reported, ended }: ProblemChange): void {
+    for (const { severity, code, orgId, message, hint } of reported) {
+      this.#logger[LEVEL[severity]](message, { code, orgId, hint });
+    }
+    // A worker that stops no longer observes its organizations.
+    if (this.#state.phase === "stopping") return;
+    for (const { code, orgId, message, since } of ended) {
+      const seconds = Math.max(0, Math.round((this.#clock.now() - Date.parse(since)) / 1_000));
+      this.#logger.info("The problem has ended.", { code, orgId, seconds, problem: message });
+    }
   }
 
   #write(status: WorkerStatus): void {

@@ -51,6 +51,7 @@ export class Worker {
       },
       clock,
       ports.statusFile,
+      log,
     );
     const settingsLoaded = new Promise<void>((resolve) => {
       this.#events.on("settingsLoaded", resolve);

@@ -56,6 +56,13 @@ describe("e2e: what Webex and others respond", function () {
       "the end of the problem",
       async () => (await harness.status()).problems.every((p) => p.code !== "webexError") || null,
     );
+    await harness.waitFor("the records of the problem", async () => {
+      const text = await readFile(join(harness.logDirectory, "worker.log"), "utf8");
+      const records = text.split("\n").filter((line) => line.includes('"code":"webexError"'));
+      const begin = records.filter((line) => line.includes(`"message":${JSON.stringify(message)}`));
+      const end = records.filter((line) => line.includes('"message":"The problem has ended."'));
+      return (begin.length === 1 && end.length === 1) || null;
+    });
   });
 
   for (const [code, faults] of [

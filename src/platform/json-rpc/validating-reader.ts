@@ -4,12 +4,17 @@ import type { Readable } from "node:stream";
 import { AbstractMessageReader } from "vscode-jsonrpc";
 import type { DataCallback, Disposable, Message } from "vscode-jsonrpc";
 
+import { exceedsDepth } from "../../faults/json-depth.js";
 import { FrameParser } from "./framing.js";
 
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
 /** The input kept while paused, before the stream itself is paused. */
 const MAX_PAUSED_BYTES = 1024 * 1024;
+/** A request has at most four levels. */
+const MAX_DEPTH = 64;
+/** Smaller bodies cannot have so many levels that parsing them takes long. */
+const MIN_DEEP_BYTES = 64 * 1024;
 const BYTE_ORDER_MARK = "\ufeff";
 const CANCEL = "$/cancelRequest";
 const EXIT = "exit";
@@ -186,6 +191,8 @@ interface Rejection {
 function parseMessage(body: Buffer): IncomingMessage | Rejection | null {
   // Buffer's decoding would replace invalid UTF-8 instead of rejecting it.
   if (!isUtf8(body)) return { id: null, code: PARSE_ERROR, message: "The body is not UTF-8." };
+  if (body.length > MIN_DEEP_BYTES && exceedsDepth(body, MAX_DEPTH))
+    return invalid(null, `The body has more than ${MAX_DEPTH} levels of arrays and objects.`);
   const text = body.toString("utf8");
   let value: unknown;
   try {

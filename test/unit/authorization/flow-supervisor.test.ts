@@ -113,6 +113,15 @@ describe("flow supervisor", () => {
     await supervisor.stop();
   });
 
+  it("logs above debug only what the status does not report", async () => {
+    const { clock, log, supervisor, failures } = createHarness();
+    failures.push(new Fault("webexError", "Webex failed."), new Fault("refused", "Not allowed."));
+    supervisor.setDesired({ kind: "open", method: "device" });
+    await clock.advance(15_000);
+    expect(log.records.map(({ level }) => level)).to.deep.equal(["debug", "warn"]);
+    await supervisor.stop();
+  });
+
   it("opens the desired flow, and starts it again when it expires", async () => {
     const { clock, supervisor, end, methods } = createHarness();
     supervisor.setDesired({ kind: "open", method: "browser" });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { ProblemList } from "../../../src/supervisor/problems.js";
+import { ProblemList } from "../../../src/supervisor/problem-list.js";
 import {
   PROBLEM_SEVERITY,
   problemReport,

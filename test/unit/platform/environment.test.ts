@@ -71,6 +71,13 @@ describe("platform/environment", () => {
     "--report-on-signal",
     "--report-uncaught-exception",
     "--report-on-fatalerror",
+    "--abort-on-uncaught-exception",
+    "--heap-prof",
+    "--cpu-prof",
+    "--prof",
+    "--trace-event-categories=node",
+    "--trace-events-enabled",
+    "--trace-tls",
   ]) {
     it(`warns once of ${option}, from either source, without its value`, () => {
       const name = option.replace(/=.*/, "").replaceAll("_", "-");
@@ -84,7 +91,8 @@ describe("platform/environment", () => {
   }
 
   it("does not take a value for an option, or a harmless option for a risky one", () => {
-    const harmless = "--inspect-port=1 --inspect-publish-uid=http --tls-min-v1.2 --report-dir=x";
+    const harmless =
+      "--inspect-port=1 --inspect-publish-uid=http --tls-min-v1.2 --report-dir=x --cpu-prof-dir=x";
     expect(noticesOf({ NODE_OPTIONS: harmless })).to.deep.equal([]);
   });
 });

@@ -577,6 +577,36 @@ describe("problems of polling", () => {
     });
   });
 
+  it("are logged once every ten minutes for each cause, and in between only at debug", async () => {
+    const { clock, people, logger, start } = createPollingHarness();
+    const causes = ["The certificate has expired.", "The name could not be resolved."];
+    const warnings = () =>
+      logger.records.filter(({ level }) => level === "warn").map(({ fields }) => fields.reason);
+    let failures = 0;
+    people.failRequest = () => new Fault("webexUnreachable", causes[(failures += 1) % 2] ?? "");
+    await start(540_000);
+    expect(failures).to.be.greaterThan(8);
+    expect(warnings()).to.have.members(causes);
+    expect(logger.records.filter(({ fields }) => fields.reason !== undefined)).to.have.length(
+      failures,
+    );
+    await clock.advance(600_000);
+    expect(warnings()).to.have.length(4);
+  });
+
+  it("of a defect are logged once every ten minutes for each error", async () => {
+    const { clock, people, logger, start } = createPollingHarness();
+    let failures = 0;
+    people.failRequest = () => {
+      failures += 1;
+      return new Error(`boom ${failures % 2}`) as unknown as Fault;
+    };
+    await start(1_000);
+    await clock.advance(500_000);
+    expect(failures).to.be.greaterThan(5);
+    expect(logger.records.filter(({ level }) => level === "error")).to.have.length(2);
+  });
+
   it("keep persons and addresses out of the log above debug", async () => {
     const { people, roster, logger, start } = createPollingHarness();
     roster.unanswered = ["secret.person@example.com"];

@@ -92,6 +92,30 @@ describe("JsonRpcChannel: invalid messages", () => {
     });
   }
 
+  it("answers a large body with more than 64 levels without parsing it", async () => {
+    const { host, ends } = launch();
+    const bodyOf = (levels: number, length = 0): string => {
+      const [open, close] = ["[".repeat(levels - 2), "]".repeat(levels - 2)];
+      const params = `{"a":${open}${close},"text":"${'[{\\"'.repeat(length)}"}`;
+      return `{"jsonrpc":"2.0","id":1,"method":"ping","params":${params}}`;
+    };
+    const startedAt = performance.now();
+    host.send(frame(bodyOf(2_500_000)), frame("[".repeat(5_000_000)), frame(bodyOf(65, 20_000)));
+    const refused = await host.until(3);
+    expect(performance.now() - startedAt).to.be.below(1_000);
+    for (const { id, error } of refused) {
+      expect([id, error?.code]).to.deep.equal([null, -32600]);
+      expect(error?.message).to.equal("The body has more than 64 levels of arrays and objects.");
+    }
+    host.send(frame(bodyOf(64, 20_000)), PING);
+    const received = await host.until(5);
+    expect(received.slice(3).map(({ id, result }) => [id, result !== undefined])).to.deep.equal([
+      [1, true],
+      [7, true],
+    ]);
+    expect(ends).to.deep.equal([]);
+  });
+
   it("ignores responses and cancellations of unknown requests", async () => {
     const { host } = launch();
     host.send(

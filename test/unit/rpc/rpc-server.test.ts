@@ -384,6 +384,66 @@ describe("rpc: parameters", () => {
     const uris = Array.from({ length: 9_000 }, () => 1);
     expect(await issuesOf("presence/getMany", { uris })).to.have.length(100);
   });
+
+  it("refuses a million elements of a wrong type by their number, at once", async () => {
+    const elements = Array.from({ length: 1_000_000 }, () => 1);
+    for (const [method, name] of [
+      ["presence/getMany", "uris"],
+      ["presence/subscribe", "uris"],
+      ["presence/list", "states"],
+    ] as const) {
+      const startedAt = performance.now();
+      expect(await issuesOf(method, { [name]: elements })).to.deep.equal([
+        { path: name, message: "Expected at most 10000 element(s)." },
+      ]);
+      expect(performance.now() - startedAt).to.be.below(300);
+    }
+    const { error } = await launch().channel.request("presence/list", { unknown: elements });
+    expect(error).to.equal(undefined);
+  });
+
+  it("refuses texts longer than any that a host or Webex has", async () => {
+    const text = "x".repeat(16_385);
+    const cases: [MethodName, object, string[]][] = [
+      [
+        "authorization/setClient",
+        { clientId: text, clientSecret: text },
+        ["clientId", "clientSecret"],
+      ],
+      [
+        "authorization/import",
+        { refreshToken: text, accessToken: text, scope: text },
+        ["refreshToken", "accessToken", "scope"],
+      ],
+      ["authorization/setProxyPassword", { password: text }, ["password"]],
+      ["authorization/setProxyPassword", { password: `${"\n".repeat(300_000)}x` }, ["password"]],
+      ["authorization/revoke", { orgId: text }, ["orgId"]],
+      ["worker/poll", { orgId: text }, ["orgId"]],
+      ["presence/list", { cursor: text, orgId: text }, ["cursor", "orgId"]],
+      ["presence/unsubscribe", { subscriptionId: text }, ["subscriptionId"]],
+      [
+        "initialize",
+        {
+          protocolVersion: text,
+          host: { name: text, version: text },
+          attendantConsole: { version: text },
+        },
+        ["protocolVersion", "host.name", "host.version", "attendantConsole.version"],
+      ],
+    ];
+    for (const [method, params, paths] of cases) {
+      const issues = await issuesOf(method, params);
+      expect(issues.map(({ path }) => path)).to.deep.equal(paths);
+      for (const { message } of issues) {
+        expect(message).to.equal("Expected at most 16384 character(s).");
+      }
+    }
+    const { error } = await launch().channel.request("authorization/setClient", {
+      clientId: text.slice(1),
+      clientSecret: ` ${text.slice(1)}\n`,
+    });
+    expect(error).to.equal(undefined);
+  });
 });
 
 describe("rpc: session", () => {

@@ -85,7 +85,6 @@ describe("SettingsStore", () => {
     expect(store.current?.problems[1]?.message)
       .to.contain("WebexPresence.PollIntervalSeconds=3 (line 2)")
       .and.contain("it stays 30");
-    expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(2);
     file.put(
       "WebexPresence.Enable=0\nWebexPresence.PollIntervalSeconds=3\nWebexPresence.RedirectPort=2000",
     );
@@ -218,7 +217,8 @@ describe("SettingsStore", () => {
         hint: "Remove the line, and store the secret in the account that the worker runs under: ucx-webex-presence secret client",
       },
     ]);
-    expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(1);
+    // The status logs them, as it does all problems.
+    expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(0);
     expect(logger.text)
       .to.contain("http://proxy:3128")
       .and.not.contain("hunter2")

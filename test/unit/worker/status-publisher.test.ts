@@ -6,9 +6,11 @@ import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/s
 import { defaultSettings } from "../../../src/settings/keys.js";
 import { type PublishedState, StatusPublisher } from "../../../src/worker/status-publisher.js";
 import { FakeClock } from "../../support/clock-fake.js";
+import { RecordingLogger } from "../../support/logger-fake.js";
 
 function createHarness() {
   const clock = new FakeClock();
+  const logger = new RecordingLogger();
   const written: WorkerStatus[] = [];
   const file = {
     write: (text: string) => {
@@ -20,6 +22,7 @@ function createHarness() {
     { version: "1.2.3", pid: 7, secretStore: "memory", settingsPath: "/p.ini" },
     clock,
     file,
+    logger,
   );
   let state: Omit<PublishedState, "organizations"> = {
     phase: "starting",
@@ -38,7 +41,7 @@ function createHarness() {
   const problemsChanged = sinon.spy();
   status.events.on("statusChanged", statusChanged);
   status.events.on("problemsChanged", problemsChanged);
-  return { clock, written, status, publish, statusChanged, problemsChanged };
+  return { clock, logger, written, status, publish, statusChanged, problemsChanged };
 }
 
 function organization(persons: number, isSwept: boolean): OrganizationStatus {
@@ -156,5 +159,85 @@ describe("worker/status-publisher", () => {
     await status.stop();
     expect(written.at(-1)?.phase).to.equal("stopping");
     expect(clock.pendingTimers).to.equal(0);
+  });
+
+  it("logs a problem as it comes, as its cause changes, and as it ends", async () => {
+    const { clock, logger, publish } = createHarness();
+    const detail = { organization: "Example", cause: "The name cannot be resolved." };
+    const unreachable = (cause: string) =>
+      problemReport("webexUnreachable", "org", { ...detail, cause });
+    publish({ phase: "polling", problems: [unreachable(detail.cause)] });
+    publish();
+    await clock.advance(90_000);
+    publish({ problems: [unreachable("The certificate has expired.")] });
+    publish({ problems: [] });
+    publish();
+    const { message, hint } = unreachable(detail.cause).text;
+    const { message: changed } = unreachable("The certificate has expired.").text;
+    const subject = { code: "webexUnreachable", orgId: "org" };
+    expect(logger.records).to.deep.equal([
+      { level: "warn", message, fields: { ...subject, hint } },
+      { level: "warn", message: changed, fields: { ...subject, hint } },
+      {
+        level: "info",
+        message: "The problem has ended.",
+        fields: { ...subject, seconds: 90, problem: changed },
+      },
+    ]);
+  });
+
+  it("logs a problem at the level of its severity", () => {
+    const { logger, publish } = createHarness();
+    publish({
+      problems: [
+        problemReport("adminRoleLost", "org"),
+        problemReport("settingsInvalid", null, { key: "One" }),
+        problemReport("settingsInvalid", null, { key: "Two" }),
+        problemReport("memorySecretStore"),
+      ],
+    });
+    expect(logger.records.map(({ level }) => level)).to.deep.equal([
+      "error",
+      "warn",
+      "warn",
+      "info",
+    ]);
+  });
+
+  it("does not log a problem again because of a time, a number or a tracking ID in it", () => {
+    const { logger, publish, problemsChanged } = createHarness();
+    for (const n of [1, 2, 3]) {
+      publish({
+        problems: [
+          problemReport("rateLimited", "org", { until: `2026-01-01T00:00:0${n}.000Z` }),
+          problemReport("webexError", "org", { cause: "Webex failed.", trackingId: `T-${n}` }),
+          problemReport("adminRoleLost", "org", { status: 403, trackingId: `T-${n}` }),
+          problemReport("freshnessMissed", "org", { watchedP95: n, hint: `Set it to ${n}.` }),
+          problemReport("organizationTooLarge", "org", { persons: 2_000 + n }),
+        ],
+      });
+    }
+    expect(problemsChanged.callCount).to.equal(3);
+    expect(logger.records).to.have.length(5);
+  });
+
+  it("does not log causes that alternate again and again", () => {
+    const { logger, publish } = createHarness();
+    const publishCause = (cause: string): void =>
+      publish({ problems: [problemReport("webexUnreachable", "org", { cause })] });
+    for (let round = 0; round < 10; round += 1) ["One.", "Two."].forEach(publishCause);
+    expect(logger.records).to.have.length(2);
+    for (let round = 0; round < 100; round += 1) publishCause(`${round}`);
+    expect(logger.records).to.have.length(20);
+    publish({ problems: [] });
+    publishCause("One.");
+    expect(logger.records.map(({ level }) => level).slice(20)).to.deep.equal(["info", "warn"]);
+  });
+
+  it("does not say at its end that problems have ended", () => {
+    const { logger, publish } = createHarness();
+    publish({ phase: "polling", problems: [PROBLEM] });
+    publish({ phase: "stopping", problems: [] });
+    expect(logger.records).to.have.length(1);
   });
 });
