@@ -49,9 +49,10 @@ interface UnsavedGrant {
 }
 
 /**
- * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, or
- * every 5 s while the keychain is unavailable, and every 2 s while it expects a change. Reads and writes run one after another. A record
- * that cannot be read stays as it is until a new authorization or `setClient` replaces it.
+ * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, every 5
+ * s while the keychain is unavailable, and every 2 s while it expects a change. Reads and writes
+ * run one after another. A record that cannot be read stays as it is until a new authorization or
+ * `setClient` replaces it.
  */
 export class GrantStore {
   readonly events = new Emitter<{ readonly contentChanged: GrantStoreState }>();
