@@ -26,7 +26,7 @@ import {
   type PageNotices,
   type PagePhase,
 } from "./page/page-model.js";
-import { cancelled } from "./shared-task.js";
+import { cancelled, delay } from "./shared-task.js";
 
 export interface BrowserFlowOptions extends FlowOptions {
   readonly notices: PageNotices;
@@ -51,6 +51,8 @@ interface Session {
 }
 
 const LIFETIME_MS = 600_000;
+/** How long the response to "Try again" waits for the outcome, for a browser without script. */
+const RETRY_OUTCOME_MS = 2_000;
 
 /**
  * Authorization on a page that the worker serves on this machine (RFC 8252, with PKCE, RFC 7636). A
@@ -175,7 +177,7 @@ export class BrowserFlow implements Flow {
         return page.document(this.#model(), isComplete ? 200 : 409);
       }
       case "/retry":
-        this.#retry(form.get("orgId") ?? "");
+        await this.#retry(form.get("orgId") ?? "");
         return redirect(303, `/?key=${this.#key}`);
       case "/events":
         return this.#openEventStream(page);
@@ -186,16 +188,26 @@ export class BrowserFlow implements Flow {
     }
   }
 
-  /** Does nothing if Webex has accepted the organization since the page was shown. */
-  #retry(orgId: string): void {
-    const { notices, logger, retryOrganization } = this.#options;
+  /**
+   * Resolves when Webex accepts the organization, or after a while: that it refuses again is no
+   * change. Does nothing if Webex has accepted it since the page was shown.
+   */
+  async #retry(orgId: string): Promise<void> {
+    const { notices, clock, logger, retryOrganization } = this.#options;
     if (!isRefused({ notices: notices.list() }, orgId)) return;
     logger.info("Somebody asked on the authorization page to poll an organization again.", {
       orgId,
     });
     this.#retriedOrgIds.add(orgId);
+    const outcome = new AbortController();
+    const dispose = notices.events.on("problemsChanged", () => {
+      if (!isRefused({ notices: notices.list() }, orgId)) outcome.abort();
+    });
     retryOrganization(orgId);
     this.#publish();
+    const either = AbortSignal.any([outcome.signal, this.#abort.signal]);
+    await delay(clock, RETRY_OUTCOME_MS, either).catch(() => undefined);
+    dispose();
   }
 
   #openEventStream(page: AuthorizationPage): LoopbackResponse {

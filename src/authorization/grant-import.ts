@@ -3,7 +3,7 @@ import type { Secret } from "../faults/secret.js";
 import type { IdentityApi } from "../webex/identity.js";
 import type { TokenResponse } from "../webex/oauth.js";
 import type { GrantSink } from "./flow.js";
-import { causeDetails } from "./grant-status.js";
+import { causeDetails, specificHint } from "./grant-status.js";
 import type { Authorization, Grant } from "./grant.js";
 import { fallbackOrgName } from "./keychain-records.js";
 import type { OAuthContext } from "./oauth-context.js";
@@ -166,7 +166,8 @@ function throwGrantFault(error: unknown): never {
     case "grantRefused":
     case "refused":
       throw grantRefused(
-        "Get a new grant from Webex. This one has expired, was revoked, or belongs to another integration.",
+        specificHint(fault) ??
+          "Get a new grant from Webex. This one has expired, was revoked, or belongs to another integration.",
         fault,
       );
     case "forbidden":
@@ -180,7 +181,10 @@ function throwGrantFault(error: unknown): never {
 }
 
 export function grantRefused(hint: string, cause?: Fault): Fault {
-  const message = "Webex refused the grant, so it was not stored.";
+  const message =
+    cause?.data.error === "invalid_client"
+      ? "Webex rejects the client ID and client secret of the integration, so the grant was not stored."
+      : "Webex refused the grant, so it was not stored.";
   return new Fault("grantRefused", cause === undefined ? message : `${message} ${cause.message}`, {
     ...(cause !== undefined && causeDetails(cause)),
     hint,

@@ -109,10 +109,25 @@ export function authorizationRequired(
 export function refreshRefused(orgId: string, cause: Fault): Fault {
   const secretRefused = cause.data.error === "invalid_client";
   const details = causeDetails(cause);
+  const ownHint = secretRefused ? undefined : specificHint(cause);
   const { message, hint } = problemText("authorizationExpired", {
     ...(secretRefused && { reason: "clientRejected" }),
+    ...(ownHint !== undefined && { hint: ownHint }),
   });
   return new Fault("grantRefused", message, { ...details, hint, data: { orgId, secretRefused } });
+}
+
+/** OAuth errors for which a new authorization alone is no remedy. */
+const ERRORS_WITH_REMEDY: readonly unknown[] = [
+  "invalid_client",
+  "unauthorized_client",
+  "invalid_scope",
+  "tokenlimit_reached",
+];
+
+/** The hint of a refusal whose OAuth error has a remedy of its own, or undefined. */
+export function specificHint({ data, hint }: Fault): string | undefined {
+  return ERRORS_WITH_REMEDY.includes(data.error) ? hint : undefined;
 }
 
 /** What a fault takes over from its cause. */

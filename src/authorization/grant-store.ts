@@ -36,6 +36,9 @@ export type GrantStoreState =
 const POLL_MS = 30_000;
 /** An unavailable keychain has to be retried within 10 s. A call itself can take 3 s. */
 const RETRY_MS = 5_000;
+/** While another process is expected to change the keychain, how often and how long it is read. */
+const EXPECTANT_POLL_MS = 2_000;
+const EXPECTANT_MS = 30_000;
 /** How long `stop` waits for a pending call, because a keyring can hang. */
 const STOP_TIMEOUT_MS = 500;
 
@@ -46,9 +49,10 @@ interface UnsavedGrant {
 }
 
 /**
- * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, or
- * every 5 s while the keychain is unavailable. Reads and writes run one after another. A record
- * that cannot be read stays as it is until a new authorization or `setClient` replaces it.
+ * A cache of what the keychain contains. It reads the keychain at the start and every 30 s, every 5
+ * s while the keychain is unavailable, and every 2 s while it expects a change. Reads and writes
+ * run one after another. A record that cannot be read stays as it is until a new authorization or
+ * `setClient` replaces it.
  */
 export class GrantStore {
   readonly events = new Emitter<{ readonly contentChanged: GrantStoreState }>();
@@ -60,6 +64,8 @@ export class GrantStore {
   #queue: Promise<unknown> = Promise.resolve();
   #timer: Disposer | null = null;
   #isRunning = false;
+  /** A time of `Clock.monotonic()`. */
+  #changeExpectedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(store: SecretStore, clock: Clock, logger: Logger) {
     this.#store = store;
@@ -109,6 +115,12 @@ export class GrantStore {
       grant.refreshToken,
     ]);
     return [client?.clientSecret ?? null, proxyPassword, ...tokens].filter((s) => s !== null);
+  }
+
+  /** Another process may change the keychain soon: reads it more often for 30 s. */
+  expectChange(): void {
+    this.#changeExpectedUntil = this.#clock.monotonic() + EXPECTANT_MS;
+    this.#schedule();
   }
 
   /** Returns the stored grant, and the refreshed one that could not be stored yet. */
@@ -199,7 +211,9 @@ export class GrantStore {
     if (!this.#isRunning) return;
     const isHealthy =
       this.#state.kind === "ready" && this.#state.fault === null && this.#unsaved.size === 0;
-    this.#timer = this.#clock.schedule(isHealthy ? POLL_MS : RETRY_MS, () => void this.#poll());
+    const isChangeExpected = this.#clock.monotonic() < this.#changeExpectedUntil;
+    const pollMs = isChangeExpected ? EXPECTANT_POLL_MS : POLL_MS;
+    this.#timer = this.#clock.schedule(isHealthy ? pollMs : RETRY_MS, () => void this.#poll());
   }
 
   async #read(): Promise<void> {

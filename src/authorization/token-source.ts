@@ -284,7 +284,9 @@ export class OrganizationTokenSource implements TokenSource {
   #recordRefusal({ newest: grant, client }: CurrentGrants, error: unknown): Fault {
     const cause = asFault(error);
     if (cause.code !== "grantRefused") return cause;
-    const { logger, refusals, clock, orgId } = this.#options;
+    const { logger, grantStore, refusals, clock, orgId } = this.#options;
+    // The response to another process may take longer than the wait for it.
+    if (refusals.find(grant, client) === null) grantStore.expectChange();
     const fault = refreshRefused(orgId, cause);
     logger.debug(fault.message, { orgId, ...faultFields(cause) });
     refusals.record({ grant, client, fault, refusedAt: clock.monotonic() });

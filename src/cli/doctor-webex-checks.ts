@@ -7,7 +7,17 @@ import { problemText } from "../faults/problem-catalog.js";
 import { createPeopleApi, type Me, type PageReference, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
+import type { Http } from "../ports/http.js";
 import type { Session } from "./session.js";
+
+/** What the checks use of a session. */
+interface CheckedSession extends Pick<
+  Session,
+  "account" | "createTokenSource" | "grantStore" | "settings"
+> {
+  readonly network: Http;
+  readonly authorizations: Pick<Session["authorizations"], "client" | "grantStatuses">;
+}
 
 interface PeopleCount {
   readonly persons: number;
@@ -28,13 +38,12 @@ const PAGE_SIZE = 1_000;
 const MAX_PAGES = 20;
 const UNLIMITED = { acquire: () => Promise.resolve(), complete: () => undefined };
 const KEYCHAIN_UNREADABLE = skipped("not checked: the keychain cannot be read");
-const NOT_ACCEPTED = skipped("not checked: Webex does not accept the authorization");
 
 /**
  * Checks the client and, for each organization, the grant, scopes, role, status sharing and size.
  * The session has to be open.
  */
-export function webexChecks(session: Session, signal: AbortSignal): Check[] {
+export function webexChecks(session: CheckedSession, signal: AbortSignal): Check[] {
   const organizations = session.authorizations
     .grantStatuses()
     .map((grantStatus) => createOrganization(session, grantStatus, signal));
@@ -51,7 +60,7 @@ export function webexChecks(session: Session, signal: AbortSignal): Check[] {
     );
   };
   return [
-    { name: "client", run: () => checkClient(session) },
+    { name: "client", run: () => checkClient(session, organizations) },
     { name: "grant", run: () => checkGrants(session) ?? checkEach(checkGrant) },
     { name: "scopes", run: () => checkEach(checkScopes) },
     { name: "role", run: () => checkEach(checkRole) },
@@ -61,7 +70,7 @@ export function webexChecks(session: Session, signal: AbortSignal): Check[] {
 }
 
 function createOrganization(
-  { settings, network, grantStore, createTokenSource }: Session,
+  { settings, network, grantStore, createTokenSource }: CheckedSession,
   grantStatus: GrantStatus,
   signal: AbortSignal,
 ): Organization {
@@ -79,13 +88,49 @@ function createOrganization(
   };
 }
 
-function checkClient({ grantStore, authorizations }: Session): Finding {
+async function checkClient(
+  { grantStore, authorizations }: CheckedSession,
+  organizations: readonly Organization[],
+): Promise<Finding> {
   if (grantStore.state.kind !== "ready") return KEYCHAIN_UNREADABLE;
-  return ok(`${authorizations.client().clientId}, its secret is in the keychain`);
+  const { clientId } = authorizations.client();
+  const users = await Promise.all(organizations.map(({ me }) => me()));
+  const rejection = users.filter((user) => user instanceof Fault).find(isClientRejected);
+  if (rejection !== undefined) return failed(rejection);
+  return ok(`${clientId}, its secret is in the keychain`);
+}
+
+function isClientRejected({ data }: Fault): boolean {
+  return data.secretRefused === true;
+}
+
+/** For a check that needs what the request for the administrator did not return. */
+function notChecked(fault: Fault): Finding {
+  return skipped(`not checked: ${reasonNotChecked(fault)}`);
+}
+
+function reasonNotChecked(fault: Fault): string {
+  if (isClientRejected(fault)) return "Webex rejects the client ID and client secret";
+  switch (fault.code) {
+    case "grantRefused":
+    case "unauthorized":
+      return "Webex does not accept the authorization";
+    case "authorizationRequired":
+      return "the authorization cannot be used";
+    case "clientNotConfigured":
+      return "the client cannot be used";
+    case "keychainLocked":
+    case "keychainUnavailable":
+      return "the keychain cannot be read";
+    case "webexUnreachable":
+      return "Webex cannot be reached";
+    default:
+      return "Webex did not answer the grant check";
+  }
 }
 
 /** Null if there are grants to check. */
-function checkGrants({ grantStore: { state }, account }: Session): Finding | null {
+function checkGrants({ grantStore: { state }, account }: CheckedSession): Finding | null {
   if (state.kind !== "ready") return KEYCHAIN_UNREADABLE;
   if (state.grants.length > 0 || state.unreadableOrgIds.length > 0) return null;
   return failed(problemText("authorizationRequired", { account }));
@@ -95,11 +140,13 @@ async function checkGrant({ fault, orgName, me }: Organization): Promise<Finding
   if (fault !== null) return failed(fault);
   const user = await me();
   if (user instanceof Fault) {
-    const { code, status, trackingId } = user;
+    if (isClientRejected(user)) return notChecked(user);
+    const { code, status, trackingId, hint } = user;
     if (code !== "grantRefused" && code !== "unauthorized") return failed(user);
     const response = {
       ...(status !== undefined && { status }),
       ...(trackingId !== undefined && { trackingId }),
+      ...(code === "grantRefused" && hint !== undefined && { hint }),
     };
     return failed(problemText("authorizationExpired", { organization: orgName, ...response }));
   }
@@ -116,7 +163,7 @@ function checkScopes({ scopes, orgName: organization }: Organization): Finding {
 
 async function checkRole({ scopes, orgName, me, count }: Organization): Promise<Finding> {
   const user = await me();
-  if (user instanceof Fault) return NOT_ACCEPTED;
+  if (user instanceof Fault) return notChecked(user);
   const people = await count();
   if (people instanceof Fault && (people.code === "refused" || people.code === "forbidden")) {
     return REQUIRED_SCOPES.every((scope) => scopes?.includes(scope))
@@ -135,13 +182,15 @@ async function checkRole({ scopes, orgName, me, count }: Organization): Promise<
 
 async function checkStatusSharing({ orgName, me }: Organization): Promise<Finding> {
   const user = await me();
-  if (user instanceof Fault) return NOT_ACCEPTED;
+  if (user instanceof Fault) return notChecked(user);
   if (user.sharesStatus)
     return ok("the administrator shares their status, so Webex reports everyone's");
   return failed(problemText("statusSharingOff", { organization: orgName }));
 }
 
-async function checkSize({ orgName: organization, count }: Organization): Promise<Finding> {
+async function checkSize({ orgName: organization, me, count }: Organization): Promise<Finding> {
+  const user = await me();
+  if (user instanceof Fault) return notChecked(user);
   const people = await count();
   if (people instanceof Fault) return skipped("not checked: Webex does not list the people");
   const { persons, isComplete } = people;

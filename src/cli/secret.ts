@@ -41,7 +41,7 @@ export async function ensureClient(
 
 /**
  * Prompts for the client or reads it from stdin. Null if the user keeps the stored one, by pressing
- * Enter or with an empty stdin. Throws a `UsageError` if only half of it is entered.
+ * Enter or with a blank stdin. Throws a `UsageError` if only half of it is entered.
  */
 export async function readClient(
   input: CommandInput,
@@ -52,20 +52,23 @@ export async function readClient(
     : await input.readLines(2);
   const clientId = idLine.trim();
   const clientSecret = secretLine.trim();
-  if (clientSecret === "" && storedId !== null && ["", storedId].includes(clientId)) return null;
+  const keepsStored = clientId === "" || (input.isInteractive && clientId === storedId);
+  if (clientSecret === "" && storedId !== null && keepsStored) return null;
   checkCredential("client ID", clientId);
   checkCredential("client secret", clientSecret);
   if (clientId !== "" && clientSecret !== "")
     return { clientId, clientSecret: new Secret(clientSecret) };
-  if (clientId !== "") throw new UsageError("The client secret is missing.", CLIENT_HINT);
-  if (clientSecret !== "") throw new UsageError("The client ID is missing.", CLIENT_HINT);
+  const missing = clientId !== "" ? "client secret" : clientSecret !== "" ? "client ID" : null;
+  if (missing !== null)
+    throw new UsageError(`The ${missing} is missing. Nothing was stored.`, CLIENT_HINT);
   throw new UsageError("No client ID and secret are stored, and none were entered.", CLIENT_HINT);
 }
 
 function checkCredential(name: string, text: string): void {
   const issue = findCredentialIssue(text);
   if (issue === null) return;
-  const hint = "Copy it again from developer.webex.com, and check it for invisible characters.";
+  const hint =
+    "Copy it alone, without a label, from developer.webex.com, and check it for invisible characters.";
   throw new UsageError(`The ${name} ${issue}. Nothing was stored.`, hint);
 }
 

@@ -36,11 +36,13 @@ export function hasControlCharacter(text: string): boolean {
 
 /**
  * What is wrong with a client ID, client secret or token, which consist of printable ASCII
- * characters (RFC 6749, appendix A), or null. Continues a sentence about it, and does not repeat
- * it.
+ * characters (RFC 6749, appendix A), or null. RFC 6749 allows spaces, but Webex issues none, and
+ * where there is one, a label or another value was copied too. Continues a sentence about it, and
+ * does not repeat it.
  */
 export function findCredentialIssue(text: string): string | null {
   if (hasControlCharacter(text)) return "contains a control character";
-  if (!/^[\x20-\x7e]*$/.test(text)) return "contains a character that is not ASCII";
+  if (text.includes(" ")) return "contains a space";
+  if (!/^[\x21-\x7e]*$/.test(text)) return "contains a character that is not ASCII";
   return /^(["'`]).*\1$/.test(text) ? "is in quotation marks" : null;
 }

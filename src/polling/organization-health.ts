@@ -14,8 +14,11 @@ import {
 } from "./polling-report.js";
 import type { RequestBudget } from "./request-budget.js";
 
-/** With the jitter, a refused organization is retried within a minute. */
-const REFUSED_RETRY_MS = 54_000;
+/**
+ * With the jitter, and the seconds before a refusal in which the keychain is read again, a refused
+ * organization is retried within a minute.
+ */
+const REFUSED_RETRY_MS = 50_000;
 const REFUSED_RETRY_JITTER = 0.1;
 /**
  * Minimum interval of the retries that somebody requests: the renewal of a token, which may be what

@@ -54,7 +54,8 @@ function grantProblems(observed: ObservedState): ProblemReport[] {
     }
     if (fault?.code === "grantRefused") {
       const reason = fault.data.secretRefused === true ? { reason: "clientRejected" } : {};
-      const detail = { organization, account, ...responseDetail(fault), ...reason };
+      const hint = fault.hint === undefined ? {} : { hint: fault.hint };
+      const detail = { organization, account, ...responseDetail(fault), ...reason, ...hint };
       problems.push(problemReport("authorizationExpired", orgId, detail));
     }
     const missingScopes =

@@ -27,7 +27,7 @@ interface Emits<Name extends string> {
 }
 
 interface ReconciledOrganization extends Pick<Organization, "start" | "stop"> {
-  readonly poller: Pick<OrganizationPoller, "retryNow">;
+  readonly poller: Pick<OrganizationPoller, "pollNow" | "retryNow">;
 }
 
 /** What the reconciler uses of the components; the compiler holds a test's fakes to it. */
@@ -88,6 +88,7 @@ export class Reconciler {
   #phase: Phase = "starting";
   #settings: Settings | null = null;
   #client: OAuthClient | null = null;
+  #refusedOrgIds: ReadonlySet<string> = new Set();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -189,6 +190,7 @@ export class Reconciler {
       if (observed.settings !== null) this.#applySettings(observed, observed.settings);
       if (desired.organizations !== null) this.#applyOrganizations(desired.organizations);
       this.#applyClient(observed);
+      this.#applyRefusals(observed);
       presence.setCondition(desired.phase === "starting" ? "notReady" : desired.phase);
     }
     flows.setDesired(desired.flow);
@@ -235,6 +237,20 @@ export class Reconciler {
     const { organizations, flows } = this.#options.components;
     for (const { poller } of organizations.all) poller.retryNow();
     flows.retryNow();
+  }
+
+  /**
+   * A grant is no longer refused, perhaps because another process refreshed it: polls at once. The
+   * request in flight, which may itself have ended the refusal, goes on.
+   */
+  #applyRefusals({ grantStatuses }: ObservedState): void {
+    const { organizations } = this.#options.components;
+    for (const { orgId, fault } of grantStatuses) {
+      if (fault === null && this.#refusedOrgIds.has(orgId))
+        organizations.get(orgId)?.poller.pollNow();
+    }
+    const refused = grantStatuses.filter(({ fault }) => fault?.code === "grantRefused");
+    this.#refusedOrgIds = new Set(refused.map(({ orgId }) => orgId));
   }
 
   #publish(): void {

@@ -48,10 +48,10 @@ describe("e2e: what the command line reads from stdin", function () {
 
   for (const [writer, write] of Object.entries(WRITERS)) {
     it(`stores a client and a password from ${writer}`, () => {
-      const client = run("secret client", write("C0ffee\r\nplanted-secret"));
+      const client = run("secret client", write("\r\nC0ffee\r\n\r\nplanted-secret"));
       expect(client.code, client.stderr).to.equal(0);
       expect(JSON.parse(client.stdout)).to.include({ clientId: "C0ffee", changed: true });
-      const proxy = run("secret proxy", write("pässword"));
+      const proxy = run("secret proxy", write("\r\npässword"));
       expect(proxy.code, proxy.stderr).to.equal(0);
       expect(JSON.parse(proxy.stdout)).to.include({ proxyPassword: "kept" });
     });
@@ -70,6 +70,9 @@ describe("e2e: what the command line reads from stdin", function () {
     ["a client secret with a NUL", "secret client", Buffer.from("id\nplanted-\0secret\n")],
     ["a client secret in Windows-1252", "secret client", Buffer.from("id\nplanted-é\n", "latin1")],
     ["a client ID in quotation marks", "secret client", Buffer.from('"planted-id"\nsecret\n')],
+    ["a client ID alone", "secret client", Buffer.from("planted-id\n\n")],
+    ["a third line", "secret client", Buffer.from("planted-id\nplanted-secret\nplanted\n")],
+    ["a second password", "secret proxy", Buffer.from("\nplanted\nplanted\n")],
     ["a password in Windows-1252", "secret proxy", Buffer.from("planted-é\n", "latin1")],
     ["a password with an escape sequence", "secret proxy", Buffer.from("planted-\u001b[A\n")],
     ["a grant in Windows-1252", "import", Buffer.from('{"refreshToken":"planted-é"}', "latin1")],

@@ -3,6 +3,7 @@ import { REQUIRED_SCOPES, type Authorization } from "../grant.js";
 import {
   canComplete,
   describeStatus,
+  describeUnavailable,
   isRefused,
   missingScopes,
   needsAttention,
@@ -286,13 +287,14 @@ export class AuthorizationPage {
   #finish(model: PageModel): Html {
     if (model.phase !== "open") return this.#templates.render("hidden-part", { part: "finish" });
     const isReady = canComplete(model);
+    const unavailable = describeUnavailable(model, "the problem shown above is solved");
     const { key, remainingSeconds: seconds } = model;
     return this.#templates.render("finish", {
       key,
       emphasis: isReady ? "first" : "second",
       disabled: isReady ? null : "disabled",
       explanation: isReady
-        ? "Closes this page. Presence remains active."
+        ? ["Closes this page and keeps the authorization.", unavailable].filter(Boolean).join(" ")
         : "Available when an organization is authorized.",
       seconds: String(seconds),
       remaining: `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`,

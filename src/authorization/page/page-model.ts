@@ -77,6 +77,16 @@ export function needsAttention(model: PageModel, organization: Authorization): b
   );
 }
 
+/** A sentence about the organizations whose presence cannot be read, or null. */
+export function describeUnavailable(model: PageModel, until: string): string | null {
+  const names = model.organizations
+    .filter((organization) => needsAttention(model, organization))
+    .map(({ orgName }) => orgName);
+  return names.length === 0
+    ? null
+    : `The presence of ${names.join(", ")} is not available until ${until}.`;
+}
+
 /** Whether Webex refuses the organization, so that somebody who put it right wants a retry. */
 export function isRefused({ notices }: Pick<PageModel, "notices">, orgId: string): boolean {
   return notices.some((notice) => notice.orgId === orgId && isRefusal(notice));
@@ -88,7 +98,7 @@ function hasErrors({ notices }: PageModel, { orgId }: Authorization): boolean {
 
 /** The status at the top of the page. */
 export function describeStatus(model: PageModel): StatusMessage {
-  if (model.phase !== "open") return describeEnd(model.phase, model.endReason);
+  if (model.phase !== "open") return describeEnd(model, model.phase);
   const { attempt } = model;
   switch (attempt.kind) {
     case "none":
@@ -297,15 +307,28 @@ function describeAuthorized(model: PageModel, authorization: Authorization): Sta
   };
 }
 
-function describeEnd(phase: Exclude<PagePhase, "open">, endReason: string | null): StatusMessage {
+function describeEnd(model: PageModel, phase: Exclude<PagePhase, "open">): StatusMessage {
+  const { endReason, organizations } = model;
   switch (phase) {
-    case "completed":
+    case "completed": {
+      const unavailable = describeUnavailable(model, "the problem is solved");
+      const startsNow =
+        organizations.length === 0 || organizations.some((each) => !needsAttention(model, each));
       return {
         state: "authorized",
-        tone: "good",
-        title: "Presence starts now",
-        text: "The request is complete, and you can close this page. If WebexPresence.Enable is 0 in Presence.ini, presence starts when you set it to 1.",
+        tone: unavailable === null ? "good" : "caution",
+        title: startsNow ? "Presence starts now" : "The request is complete",
+        text: [
+          startsNow
+            ? "The request is complete, and you can close this page."
+            : "You can close this page.",
+          unavailable,
+          "If WebexPresence.Enable is 0 in Presence.ini, presence starts when you set it to 1.",
+        ]
+          .filter(Boolean)
+          .join(" "),
       };
+    }
     case "cancelled":
       return {
         state: "expired",

@@ -22,6 +22,7 @@ const ENTER = /\r\n|\r|\n/;
 // eslint-disable-next-line no-control-regex -- terminals send these
 const ESCAPE_SEQUENCE = /\u001b(?:[[O][0-9;?]*[A-Za-z~])?/g;
 
+const ONLY_EXPECTED_HINT = "Pipe in only what the command asks for. See --help.";
 const ENCODING_HINT =
   "Pipe in UTF-8 (in PowerShell: $OutputEncoding = [Text.Encoding]::UTF8) or UTF-16, or run the command in a terminal to be prompted.";
 
@@ -86,12 +87,24 @@ export class CommandInput {
     return () => void this.#input.off("data", listener).pause();
   }
 
-  /** Reads lines from a pipe without waiting for its end; fewer if it ends early. */
+  /**
+   * Reads lines from a pipe without waiting for its end; fewer if it ends early. Skips blank lines.
+   * Throws a `UsageError` if more lines have arrived.
+   */
   async readLines(count: number): Promise<string[]> {
-    const text = await this.#readPiped((received) => received.split("\n").length > count);
-    const lines = text.split(/\r\n|\r|\n/);
-    if (lines.at(-1) === "") lines.pop();
-    return lines.slice(0, count);
+    const text = await this.#readPiped((received) => {
+      const complete = received.split("\n").slice(0, -1);
+      return complete.filter(isNotBlank).length >= count;
+    });
+    const lines = text.split(/\r\n|\r|\n/).filter((line) => line !== "");
+    // Spaces alone may be a password.
+    const found = lines.some(isNotBlank) ? lines.filter(isNotBlank) : lines.slice(0, count);
+    if (found.length <= count) return found;
+    const expected = count === 1 ? "one line" : `${count} lines`;
+    throw new UsageError(
+      `Stdin contains more than ${expected} of text. Nothing was stored.`,
+      ONLY_EXPECTED_HINT,
+    );
   }
 
   /** Reads until the end of stdin. */
@@ -104,8 +117,7 @@ export class CommandInput {
     return this.#receive((chunk) => {
       bytes = Buffer.concat([bytes, Buffer.from(chunk ?? "")]);
       if (bytes.length > MAX_BYTES) {
-        const hint = "Pipe in only what the command asks for. See --help.";
-        return new UsageError("The input is too long.", hint);
+        return new UsageError("The input is too long.", ONLY_EXPECTED_HINT);
       }
       const decoded = decodePiped(bytes);
       // What cannot be decoded may be the first half of a character.
@@ -137,6 +149,10 @@ export class CommandInput {
       receive("");
     });
   }
+}
+
+function isNotBlank(line: string): boolean {
+  return line.trim() !== "";
 }
 
 function cancelledFault(): Fault {

@@ -159,6 +159,28 @@ describe("authorization page", () => {
     expect(describeStatus({ ...model, notices: otherNotices })).to.include({ tone: "good" });
   });
 
+  it("does not promise the presence of an organization that Webex refuses", () => {
+    const notices = [
+      { code: "adminRoleLost", severity: "error", message: "Refused.", hint: "Act." } as const,
+    ].map((notice) => ({ ...notice, orgId: ACME.orgId }));
+    const explanationOf = (changes: Partial<PageModel>): string =>
+      /id="complete-when">([^<]*)</.exec(page.content({ ...MODEL, ...changes }))?.[1] ?? "";
+    const organizations = [ACME, authorizationOf("Gamma")];
+    const active = explanationOf({ organizations });
+    expect(active).to.equal("Closes this page and keeps the authorization.");
+    const refused = explanationOf({ organizations, notices });
+    expect(refused).to.match(/The presence of Acme is not available until .* solved\.$/);
+    expect(explanationOf({ organizations: [ACME, BETA_AGAIN] })).to.include("presence of Beta");
+
+    const completed: PageModel = { ...MODEL, phase: "completed", organizations: [ACME], notices };
+    const nothing = describeStatus(completed);
+    expect(nothing).to.include({ tone: "caution", title: "The request is complete" });
+    expect(nothing.text).to.include("The presence of Acme is not available");
+    const rest = describeStatus({ ...completed, organizations });
+    expect(rest).to.include({ tone: "caution", title: "Presence starts now" });
+    expect(rest.text).to.include("The presence of Acme is not available");
+  });
+
   it("offers a retry for each organization that Webex refuses, until the page is over", () => {
     const beta = authorizationOf("Beta");
     const noticeOf = (code: string, orgId: string) =>

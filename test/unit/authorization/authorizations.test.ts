@@ -234,6 +234,22 @@ describe("authorizations", () => {
       }
     });
 
+    for (const [error, hint] of [
+      ["invalid_client", "Check the client: secret client"],
+      ["unauthorized_client", "Check the client: secret client"],
+      ["tokenlimit_reached", "Revoke authorizations."],
+    ] as const) {
+      it(`keeps the remedy for ${error}`, async () => {
+        const refusal = new Fault("grantRefused", "Webex refused.", { data: { error }, hint });
+        harness.oauth.outcomes.push(refusal);
+        const fault = await faultOf(service.import(grant({ accessToken: null }), neverAborted));
+        expect(fault).to.include({ code: "grantRefused", hint });
+        expect(fault.message.includes("client ID and client secret")).to.equal(
+          error === "invalid_client",
+        );
+      });
+    }
+
     it("stores a grant whose organization name is not readable", async () => {
       identity.name = new Fault("forbidden", "403", { status: 403 });
       expect((await service.import(grant(), neverAborted)).orgName).to.equal(

@@ -210,7 +210,8 @@ describe("browser flow: rejected requests", () => {
       expect(response.status, JSON.stringify(request)).to.equal(status);
     }
     expect(harness.retriedOrgIds).to.deep.equal([]);
-    expect((await harness.complete({ target: "/retry", body })).status).to.equal(303);
+    const retry = harness.complete({ target: "/retry", body });
+    expect((await harness.clock.until(retry, 2_000)).status).to.equal(303);
     expect(harness.retriedOrgIds).to.deep.equal([orgId]);
   });
 

@@ -106,7 +106,7 @@ describe("browser flow", () => {
         const { body } = await harness.page();
         expect(body).to.contain('data-testid="retry"').and.to.contain(`value="${orgId}"`);
         expect(body).not.to.contain("has asked Webex again");
-        const response = await harness.complete(retry);
+        const response = await harness.clock.until(harness.complete(retry), 2_000);
         expect(response).to.include({ status: 303 });
         expect(response.headers.location).to.equal(`/?key=${harness.key}`);
         expect(harness.retriedOrgIds).to.deep.equal([orgId]);
@@ -120,6 +120,26 @@ describe("browser flow", () => {
         expect((await harness.page()).body).not.to.contain("has asked Webex again");
       });
     }
+
+    it("redirects after a retry as soon as Webex accepts the organization, or the page closes", async () => {
+      const orgId = harness.refuse();
+      await harness.start();
+      const retry = { target: "/retry", body: `key=${harness.key}&orgId=${orgId}` };
+      let hasResponded = false;
+      const accepted = harness.complete(retry).then(({ status }) => {
+        hasResponded = true;
+        return status;
+      });
+      await harness.clock.advance(1_000);
+      expect(hasResponded).to.equal(false);
+      harness.notices.set();
+      expect(await accepted).to.equal(303);
+      harness.refuse();
+      const closed = harness.complete(retry);
+      await harness.clock.advance(1_000);
+      await harness.flow.stop();
+      expect((await closed).status).to.equal(303);
+    });
 
     it("polls no organization again that Webex does not refuse, or that is not known", async () => {
       harness.refuse("keychainLocked");

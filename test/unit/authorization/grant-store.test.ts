@@ -137,6 +137,18 @@ describe("grant store", () => {
     expect(states).to.have.length(1);
   });
 
+  it("notices an expected change within 2 s, and reads as seldom as before after 30 s", async () => {
+    await harness.grantStore.start();
+    harness.grantStore.expectChange();
+    await (await harness.otherProcess()).grantStore.storeGrant(grantOf(orgA, "a", 0));
+    await harness.clock.advance(2_000);
+    expect(ready().grants).to.have.length(1);
+    await harness.clock.advance(30_000);
+    harness.store.log.splice(0);
+    await harness.clock.advance(27_000);
+    expect(harness.store.log).to.deep.equal([]);
+  });
+
   it("emits no event if nothing changed", async () => {
     await harness.grantStore.storeGrant(grantOf(orgA, "a", 0));
     await harness.grantStore.start();

@@ -200,6 +200,14 @@ describe("token source", () => {
     expect(changed).to.deep.equal([orgA, orgA]);
   });
 
+  it("keeps the remedy of a refusal that a new authorization alone does not end", async () => {
+    const tokens = await start();
+    const hint = "Revoke authorizations.";
+    const data = { error: "tokenlimit_reached" };
+    harness.oauth.outcomes.push(new Fault("grantRefused", "Webex refused.", { data, hint }));
+    expect((await refusalOf(tokens.replace(rejected, neverAborted))).hint).to.equal(hint);
+  });
+
   it("uses the tokens of another process that stores them up to two seconds after the refusal", async () => {
     const tokens = await start();
     const other = await harness.otherProcess();

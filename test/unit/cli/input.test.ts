@@ -33,7 +33,30 @@ describe("cli/terminal/input from a pipe", () => {
     expect(await piped("id\nsecret").readLines(2)).to.deep.equal(["id", "secret"]);
     expect(await piped("id").readLines(2)).to.deep.equal(["id"]);
     expect(await piped("").readLines(2)).to.deep.equal([]);
-    expect(await piped("\n").readLines(1)).to.deep.equal([""]);
+    expect(await piped("\n").readLines(1)).to.deep.equal([]);
+  });
+
+  it("skips blank lines, unless there is nothing else", async () => {
+    for (const text of ["\n\nid\n \n\nsecret\n\n", "\r\nid\r\nsecret", "\rid\r\rsecret\r"])
+      expect(await piped(text).readLines(2)).to.deep.equal(["id", "secret"]);
+    expect(await piped("\npassword\n").readLines(1)).to.deep.equal(["password"]);
+    expect(await piped("\n\n").readLines(1)).to.deep.equal([]);
+    // A password may consist of spaces. It must not delete the stored one.
+    expect(await piped("  \n").readLines(1)).to.deep.equal(["  "]);
+  });
+
+  it("refuses more lines than it is asked for, without repeating them", async () => {
+    for (const [text, count] of [
+      ["hush\nhush\n", 1],
+      ["hush\n\nhush", 1],
+      ["id\nhush\nhush\n", 2],
+      ["id\nhush\n\n\nhush", 2],
+    ] as const) {
+      const error = (await catchError(() => piped(text).readLines(count))) as UsageError;
+      expect(error).to.be.instanceOf(UsageError);
+      expect(error.message).to.match(/^Stdin contains more than .* Nothing was stored\.$/);
+      expect(error.message).to.not.include("hush");
+    }
   });
 
   it("does not wait for the end once it has enough lines", async () => {
@@ -43,7 +66,7 @@ describe("cli/terminal/input from a pipe", () => {
       new PassThrough(),
       new AbortController().signal,
     );
-    stream.write("id\nsecret\n");
+    stream.write("\nid\n\nsecret\n");
     expect(await input.readLines(2)).to.deep.equal(["id", "secret"]);
   });
 
@@ -127,9 +150,15 @@ describe("cli/secret readClient", () => {
     expect(client?.clientSecret.reveal()).to.equal("secret");
   });
 
-  it("keeps the stored client if stdin is empty or contains only its ID", async () => {
+  it("keeps the stored client if stdin is empty", async () => {
     expect(await readClient(piped(""), "id")).to.equal(null);
-    expect(await readClient(piped("id\n"), "id")).to.equal(null);
+    expect(await readClient(piped("\n \n"), "id")).to.equal(null);
+  });
+
+  it("reads past blank lines", async () => {
+    const client = await readClient(piped("\n\nid\n \nsecret\n"), "stored");
+    expect(client?.clientId).to.equal("id");
+    expect(client?.clientSecret.reveal()).to.equal("secret");
   });
 
   it("rejects half a client without repeating it", async () => {
@@ -138,9 +167,12 @@ describe("cli/secret readClient", () => {
       ["hush\n", null],
       ["\nhush\n", "id"],
       ["other\n", "id"],
+      ["id\n", "id"],
+      ["id\n\n", "id"],
     ] as const) {
       const error = await catchError(() => readClient(piped(text), stored));
       expect(error).to.be.instanceOf(UsageError);
+      if (text !== "") expect((error as UsageError).message).to.include("Nothing was stored.");
       expect((error as UsageError).message).to.not.include("hush");
     }
   });
@@ -150,6 +182,8 @@ describe("cli/secret: what a client ID and a client secret consist of", () => {
   for (const [what, text] of [
     ["a NUL", "hu\0sh"],
     ["a tab", "hu\tsh"],
+    ["a space", "hu sh"],
+    ["a label", "Client ID: hush"],
     ["an escape sequence", "\u001b[200~hush"],
     ["a C1 control character", "hu\u0085sh"],
     ["an invisible character", "hush\u200b"],

@@ -289,13 +289,13 @@ describe("rpc: parameters", () => {
 
   it("takes line ends and space off client, tokens and password, and nothing else", async () => {
     const { channel, authorization } = launch();
-    const client = { clientId: "\ufeff id\r\n", clientSecret: "se cret \n" };
+    const client = { clientId: "\ufeff id\r\n", clientSecret: " secret \n" };
     await channel.request("authorization/setClient", client);
     await channel.request("authorization/import", { refreshToken: "r\n", accessToken: " a" });
     await channel.request("authorization/setProxyPassword", { password: " pässword \r\n\n" });
     await channel.request("authorization/setProxyPassword", { password: "\n" });
     expect(authorization.calls).to.deep.equal([
-      { setClient: "id", secret: "se cret" },
+      { setClient: "id", secret: "secret" },
       {
         import: {
           refreshToken: "r",
@@ -348,6 +348,8 @@ describe("rpc: parameters", () => {
       clientSecret: "s",
     });
     expect(issue).to.deep.equal({ path: "clientId", message: "It is in quotation marks." });
+    const [space] = await issuesOf("authorization/import", { refreshToken: "a b" });
+    expect(space).to.deep.equal({ path: "refreshToken", message: "It contains a space." });
   });
 
   it("accepts the bounds themselves", async () => {

@@ -95,6 +95,7 @@ describe("Setting values", () => {
   rejects("ClientId", ["Cé123"], /contains a character that is not ASCII.*; it stays empty/);
   rejects("ClientId", ["C\u00071"], /contains a control character/);
   rejects("ClientId", ["\u201cC123\u201d"], /not ASCII/);
+  rejects("ClientId", ["Client ID: C123"], /contains a space/);
   accepts("CaFile", "caFile", [
     ["", null],
     ["/etc/ssl/ca.pem", "/etc/ssl/ca.pem"],

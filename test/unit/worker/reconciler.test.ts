@@ -31,7 +31,13 @@ function createHarness(initial: ObservedFacts) {
       record(`stop ${orgId}`)();
       return Promise.resolve();
     },
-    poller: { retryNow: record(`retryNow ${orgId}`) },
+    poller: {
+      retryNow: record(`retryNow ${orgId}`),
+      pollNow: () => {
+        record(`pollNow ${orgId}`)();
+        return { accepted: true, nextPossibleAt: null };
+      },
+    },
   });
   const route = sinon.stub().returns(false);
   const components: ReconciledComponents = {
@@ -240,6 +246,22 @@ describe("worker/reconciler", () => {
     expect(take()).to.include.members(["retryNow a", "flows.retryNow"]);
     reconciler.reconcile();
     expect(take()).to.not.include("retryNow a");
+  });
+
+  it("polls once when a grant is no longer refused", () => {
+    const { reconciler, take, observe } = createHarness(POLLING);
+    const refused: ObservedFacts = { ...POLLING, refused: ["a"] };
+    for (const [facts, polls] of [
+      [POLLING, []],
+      [refused, []],
+      [refused, []],
+      [POLLING, ["pollNow a"]],
+      [POLLING, []],
+    ] as const) {
+      observe(facts);
+      reconciler.reconcile();
+      expect(take().filter((call) => call.startsWith("pollNow"))).to.deep.equal(polls);
+    }
   });
 
   it("stops polling for good and leaves records as they are", () => {
