@@ -120,7 +120,7 @@ class Exchange {
       }
       isReported = true;
       silence.refresh();
-      onSilence?.(silenceFault(this.#context, silenceTimeoutMs / 2));
+      onSilence?.(silenceFault(this.#context, silenceTimeoutMs));
     }, silenceTimeoutMs / 2);
     this.#restartSilence = () => {
       isReported = false;

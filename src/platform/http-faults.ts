@@ -139,14 +139,17 @@ export function deadlineFault(request: RequestContext, timeoutMs: number): Fault
   return timeoutFault(request, `${failure} within ${timeoutMs / 1000} s.`);
 }
 
-/** For a server that has sent no byte for a while. */
-export function silenceFault(request: RequestContext, silenceMs: number): Fault {
-  const seconds = silenceMs / 1000;
+/**
+ * For a server that has sent no byte for a while. The text is the same when the silence is first
+ * reported, after half of the limit, and when it ends the request: both have one cause.
+ */
+export function silenceFault(request: RequestContext, silenceTimeoutMs: number): Fault {
+  const seconds = silenceTimeoutMs / 2_000;
   return timeoutFault(
     request,
     request.responseStarted
-      ? `has sent nothing for ${seconds} s in the middle of a response.`
-      : `has not responded for ${seconds} s.`,
+      ? `has sent nothing for more than ${seconds} s in the middle of a response.`
+      : `has not responded for more than ${seconds} s.`,
   );
 }
 
