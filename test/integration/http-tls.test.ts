@@ -1,6 +1,9 @@
 import { expect } from "chai";
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 import {
@@ -26,6 +29,15 @@ for (const { url, ...route } of JSON.parse(process.argv[1])) {
   http.close();
 }
 `;
+
+async function outcomesOf(routes: object[], variables: NodeJS.ProcessEnv): Promise<string[]> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--input-type=module", "-e", CHILD, JSON.stringify(routes)],
+    { env: { ...process.env, ...variables } },
+  );
+  return stdout.trim().split("\n");
+}
 
 describe("AxiosHttp with additional certificates", () => {
   let certificates: TestCertificates;
@@ -66,6 +78,33 @@ describe("AxiosHttp with additional certificates", () => {
     expect(
       await outcome(server, `comment\r\n${certificates.authority.replaceAll("\n", "\r\n")}`),
     ).to.equal("secure");
+  });
+
+  it("trusts a chain to an intermediate authority, or to the server, of CaFile", async () => {
+    const server = await serverWith(certificates.good);
+    const [leaf = "", intermediate = ""] = certificates.good.cert.split(/(?=-----BEGIN)/);
+    expect(await outcome(server, intermediate)).to.equal("secure");
+    expect(await outcome(server, leaf)).to.equal("secure");
+  });
+
+  it("keeps trusting what Node trusts, whatever CaFile holds", async () => {
+    const server = await serverWith(certificates.good);
+    const folder = mkdtempSync(join(tmpdir(), "ucx-roots-"));
+    const file = join(folder, "root.pem");
+    writeFileSync(file, certificates.authority);
+    const route = { url: server.url("/"), proxy: "none" };
+    const { cert: extraCertificates } = certificates.selfSigned;
+    try {
+      for (const variables of [
+        { NODE_OPTIONS: "--use-openssl-ca", SSL_CERT_FILE: file },
+        { NODE_EXTRA_CA_CERTS: file },
+      ]) {
+        const outcomes = await outcomesOf([route, { ...route, extraCertificates }], variables);
+        expect(outcomes).to.deep.equal(["200", "200"]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("names the remedy without CaFile", async () => {
@@ -114,13 +153,11 @@ describe("AxiosHttp with additional certificates", () => {
       { url, proxy: proxy.url("") },
       { url: "https://webex.example/", proxy: "" },
     ];
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ["--input-type=module", "-e", CHILD, JSON.stringify(routes)],
+    const outcomes = await outcomesOf(routes, {
+      NODE_TLS_REJECT_UNAUTHORIZED: "0",
       // For the last route: a proxy that is itself reached over TLS.
-      { env: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: "0", HTTPS_PROXY: server.url("") } },
-    );
-    const outcomes = stdout.trim().split("\n");
+      HTTPS_PROXY: server.url(""),
+    });
     expect(outcomes).to.have.length(routes.length);
     for (const outcome of outcomes)
       expect(outcome).to.match(/^Fault: There is no secure connection to .*self-signed/);
