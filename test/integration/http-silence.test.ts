@@ -109,7 +109,11 @@ describe("AxiosHttp with a server that is silent", () => {
     http = openHttp({ proxy: proxy.url("") });
     // Long enough for the tunnel to open before the first report.
     const sending = send("https://webex.example/", { silenceTimeoutMs: 1_500 });
-    await expectSilence(sending, /^webex\.example has not responded/, 1_500);
+    await expectSilence(
+      sending,
+      /^webex\.example \(through the proxy [^)]+\) has not responded/,
+      1_500,
+    );
     expect(sockets).to.have.length(1);
   });
 

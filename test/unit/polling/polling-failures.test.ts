@@ -307,7 +307,14 @@ describe("polling when Webex fails", () => {
 
   it("reports a server that stays silent once, however often it is retried", async () => {
     const { people, poller, changes, clock, start } = createPollingHarness();
-    const peer = { target: "webex", proxy: null, isProxyReached: false, responseStarted: false };
+    const peer = {
+      target: "webex",
+      proxy: null,
+      isProxyReached: false,
+      responseStarted: false,
+      certificate: null,
+      extraCertificates: 0,
+    };
     people.latencyMs = 20_000;
     people.failRequest = () => silenceFault(peer, 20_000);
     await start(10_000);
