@@ -180,7 +180,7 @@ function chainOf(certificate: DetailedPeerCertificate | null): DetailedPeerCerti
   while (current?.valid_to !== undefined && chain.length < MAX_CHAIN_LENGTH) {
     if (chain.includes(current)) break;
     chain.push(current);
-    current = current.issuerCertificate as DetailedPeerCertificate | undefined;
+    current = current.issuerCertificate;
   }
   return chain;
 }
