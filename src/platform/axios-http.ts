@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 
 import type { AxiosInstance } from "axios";
 
@@ -6,15 +7,11 @@ import { asFault, Fault } from "../faults/fault.js";
 import type { Http, HttpFactory, HttpRequest, HttpResponse, HttpRoute } from "../ports/http.js";
 import type { AgentPool } from "./http-agents.js";
 import { acceptedCodings, readBody } from "./http-body.js";
-import {
-  deadlineFault,
-  loadHttpLibrary,
-  networkFault,
-  proxyFault,
-  silenceFault,
-} from "./http-faults.js";
+import { deadlineFault, loadHttpLibrary, networkFault, silenceFault } from "./http-faults.js";
 import type { RequestContext } from "./http-faults.js";
 import { lazyHttp, lazyHttps } from "./lazy-modules.js";
+import { NO_CREDENTIALS, proxyFault } from "./proxy-faults.js";
+import type { ProxyContext, ProxyResponse } from "./proxy-faults.js";
 
 /** `Http` on axios, with persistent connections. Nothing is loaded before the first `send`. */
 export const createAxiosHttp: HttpFactory = (route) => new AxiosHttp(route);
@@ -120,7 +117,7 @@ class Exchange {
       }
       isReported = true;
       silence.refresh();
-      onSilence?.(silenceFault(this.#context, silenceTimeoutMs / 2));
+      onSilence?.(silenceFault(this.#context, silenceTimeoutMs));
     }, silenceTimeoutMs / 2);
     this.#restartSilence = () => {
       isReported = false;
@@ -153,8 +150,16 @@ class Exchange {
   }
 
   get #context(): RequestContext {
-    const notStarted = { proxy: null, isProxyReached: false, responseStarted: false };
-    return this.#attempt ?? { target: hostOf(this.#request.url), ...notStarted };
+    return (
+      this.#attempt ?? {
+        target: hostOf(this.#request.url),
+        proxy: null,
+        isProxyReached: false,
+        responseStarted: false,
+        certificate: null,
+        extraCertificates: 0,
+      }
+    );
   }
 
   #startAttempt(transport: Transport): Attempt {
@@ -164,20 +169,29 @@ class Exchange {
   }
 }
 
+/** What https-proxy-agent tells of a proxy's response to CONNECT. */
+interface ProxyConnectResponse {
+  readonly statusCode?: number;
+  readonly headers?: ProxyResponse["headers"];
+}
+
 /** One attempt at sending a request, and what axios's errors do not say about it. */
-class Attempt implements RequestContext {
+class Attempt implements RequestContext, ProxyContext {
   readonly target: string;
   proxy: string | null = null;
   isProxyReached = false;
   responseStarted = false;
+  credentials = NO_CREDENTIALS;
+  certificate: DetailedPeerCertificate | null = null;
+  readonly extraCertificates: number;
   /** A persistent connection turned out to be dead before any response. */
   metStaleConnection = false;
   readonly #transport: Transport;
   readonly #request: HttpRequest;
   readonly #signal: AbortSignal;
   readonly #onProgress: () => void;
-  /** The status of a proxy that refused to open the tunnel. */
-  #tunnelStatus: number | null = null;
+  /** Of a proxy that refused to open the tunnel. */
+  #refusal: ProxyResponse | null = null;
   #clientRequest: ClientRequest | null = null;
 
   constructor(
@@ -191,6 +205,7 @@ class Attempt implements RequestContext {
     this.#signal = signal;
     this.#onProgress = onProgress;
     this.target = hostOf(request.url);
+    this.extraCertificates = transport.pool.extraCertificates;
   }
 
   /** Rejects with a `Fault`, at once when the signal fires. */
@@ -199,6 +214,7 @@ class Attempt implements RequestContext {
     try {
       const agents = await this.#transport.pool.agentsFor(new URL(url));
       this.proxy = agents.proxy;
+      this.credentials = agents.credentials;
       // Until here, libraries may have been loaded: that is no silence of the server.
       this.#onProgress();
       const { status, data: response } = await this.#transport.axios.request<IncomingMessage>({
@@ -221,15 +237,16 @@ class Attempt implements RequestContext {
         signal: this.#signal,
         onBytes: this.#onProgress,
       });
-      if (this.proxy !== null && status === 407) this.#tunnelStatus ??= 407;
-      if (this.#tunnelStatus !== null) throw proxyFault(this.#tunnelStatus, this);
+      if (this.#refusal !== null) throw proxyFault({ ...this.#refusal, body }, this);
+      if (this.proxy !== null && status === 407)
+        throw proxyFault({ status, headers: response.headers, body }, this);
       const headers: Record<string, string> = {};
       for (const [name, value = ""] of Object.entries(response.headers))
         headers[name] = Array.isArray(value) ? value.join(", ") : value;
       return { status, headers, body };
     } catch (error) {
       if (error instanceof Fault) throw error;
-      if (this.#tunnelStatus !== null) throw proxyFault(this.#tunnelStatus, this);
+      if (this.#refusal !== null) throw proxyFault(this.#refusal, this);
       const fault = networkFault(error, this);
       this.metStaleConnection =
         this.#clientRequest?.reusedSocket === true &&
@@ -247,9 +264,12 @@ class Attempt implements RequestContext {
   ): ClientRequest => {
     const { request: startRequest } = options.protocol === "https:" ? lazyHttps() : lazyHttp();
     const request = startRequest(options, onResponse);
-    request.on("proxyConnect", ({ statusCode }: { statusCode?: number }) => {
+    request.on("proxyConnect", (response: ProxyConnectResponse) => {
       this.isProxyReached = true;
-      if (statusCode !== undefined && statusCode !== 200) this.#tunnelStatus = statusCode;
+      const { statusCode: status, headers = {} } = response;
+      // http-proxy-agent emits the event without a response.
+      if (status !== undefined && status !== 200)
+        this.#refusal = { status, headers, body: new Uint8Array(0) };
     });
     request.once("response", (response: IncomingMessage) => {
       this.responseStarted = true;
@@ -257,8 +277,16 @@ class Attempt implements RequestContext {
       // The body is read later: until then, an error without a listener would end the process.
       response.on("error", () => undefined);
     });
-    request.once("socket", () => {
-      if (request.reusedSocket) this.isProxyReached = true;
+    request.once("socket", (socket) => {
+      if (request.reusedSocket) {
+        this.isProxyReached = true;
+        return;
+      }
+      // The handshake is complete, and Node verifies the certificate in a later listener; if it
+      // rejects that, the socket no longer has it.
+      socket.prependOnceListener("secure", () => {
+        this.certificate = (socket as TLSSocket).getPeerCertificate(true);
+      });
     });
     const { pool } = this.#transport;
     this.#signal.addEventListener("abort", () => pool.abortConnecting(request), { once: true });

@@ -114,7 +114,7 @@ function invalid(reason: string, hint = CHOOSE_ANOTHER_FILE): CertificateFileRes
 }
 
 /**
- * Returns a TLS context that trusts Node's roots and the given PEM certificates, or undefined
+ * Returns a TLS context that trusts what Node trusts and the given PEM certificates, or undefined
  * (Node's defaults) for null. Created once for each route: the `ca` option would be parsed for each
  * connection and be part of each request's pool key. Throws a `Fault` `webexUnreachable` if the
  * text holds no certificate.
@@ -122,9 +122,8 @@ function invalid(reason: string, hint = CHOOSE_ANOTHER_FILE): CertificateFileRes
 export function createTrustedContext(pem: string | null): SecureContext | undefined {
   if (pem === null) return undefined;
   try {
-    if (!/-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----/.test(pem))
-      throw new Error("no PEM certificate in the file");
-    return lazyTls().createSecureContext({ ca: [...defaultRoots(), pem] });
+    if (!isCertificate(pem)) throw new Error("no PEM certificate in the file");
+    return addToDefaultRoots([readNodeExtraCertificates(), pem].filter((text) => text !== ""));
   } catch (error) {
     throw new Fault(
       "webexUnreachable",
@@ -138,17 +137,33 @@ export function createTrustedContext(pem: string | null): SecureContext | undefi
   }
 }
 
-/** Node's trusted roots, including those of NODE_EXTRA_CA_CERTS. */
-function defaultRoots(): readonly string[] {
+/**
+ * Node's `ca` option replaces the default roots, and no list of these is complete: that of
+ * `getCACertificates` lacks OpenSSL's own, which `--use-openssl-ca` selects. So the certificates
+ * are added to the store of a default context. An intermediate certificate among them is trusted,
+ * too, as with curl: an administrator who names it means that.
+ */
+function addToDefaultRoots(pems: readonly string[]): SecureContext {
   const tls = lazyTls();
-  const { getCACertificates } = tls as { getCACertificates?: (kind: "default") => string[] };
-  if (getCACertificates !== undefined) return getCACertificates("default");
+  const secureContext = tls.createSecureContext({ allowPartialTrustChain: true });
+  const native = secureContext.context as { addCACert?: (pem: string) => void };
+  if (native.addCACert === undefined)
+    return tls.createSecureContext({
+      ca: [...tls.rootCertificates, ...pems],
+      allowPartialTrustChain: true,
+    });
+  for (const pem of pems) native.addCACert(pem);
+  return secureContext;
+}
+
+/** Node 20 drops the certificates of NODE_EXTRA_CA_CERTS when others are added. */
+function readNodeExtraCertificates(): string {
   const path = process.env.NODE_EXTRA_CA_CERTS;
-  if (path === undefined || path === "") return tls.rootCertificates;
+  if (path === undefined || path === "") return "";
   try {
-    return [...tls.rootCertificates, readFileSync(path, "utf8")];
+    return readFileSync(path, "utf8");
   } catch {
     // Node itself ignores a file that it cannot read, apart from a warning.
-    return tls.rootCertificates;
+    return "";
   }
 }

@@ -9,9 +9,12 @@ import type { PeerCertificate, SecureContext } from "node:tls";
 import type { HttpProxyAgent } from "http-proxy-agent";
 
 import { Fault } from "../faults/fault.js";
+import { Secret } from "../faults/secret.js";
 import type { HttpRoute } from "../ports/http.js";
 import { createTrustedContext } from "./certificates.js";
 import { loadHttpLibrary } from "./http-faults.js";
+import { NO_CREDENTIALS } from "./proxy-faults.js";
+import type { ProxyCredentials } from "./proxy-faults.js";
 
 /** The agents for direct connections, or for those through one proxy. */
 interface Agents {
@@ -19,6 +22,7 @@ interface Agents {
   readonly https: HttpAgent;
   /** `host:port` of the proxy, without its user; null for a direct connection. */
   readonly proxy: string | null;
+  readonly credentials: ProxyCredentials;
 }
 
 type ConnectParameters = Parameters<HttpProxyAgent<string>["connect"]>;
@@ -46,6 +50,11 @@ export class AgentPool {
     this.#route = route;
   }
 
+  /** The number of certificates that are trusted in addition to Node's. */
+  get extraCertificates(): number {
+    return (this.#route.extraCertificates ?? "").split("-----BEGIN ").length - 1;
+  }
+
   /**
    * Rejects with a `Fault` `webexUnreachable` if the proxy's address, the certificates or a library
    * cannot be used; the next call tries again.
@@ -60,7 +69,12 @@ export class AgentPool {
     const options = { ...POOL, secureContext: this.#context, rejectUnauthorized: true };
     const created =
       proxy === null
-        ? { http: new HttpAgent(POOL), https: new HttpsAgent(options), proxy: null }
+        ? {
+            http: new HttpAgent(POOL),
+            https: new HttpsAgent(options),
+            proxy: null,
+            credentials: NO_CREDENTIALS,
+          }
         : await createProxyAgents(proxy, options);
     // Another request may have created agents for the same proxy meanwhile: the first ones stay.
     const agents = this.#byProxy.get(key) ?? created;
@@ -111,7 +125,17 @@ async function createProxyAgents(proxy: URL, options: AgentOptions): Promise<Age
   const tunnel = new TunnelAgent(proxy.href, options);
   // https-proxy-agent does not use its options for the connection inside the tunnel.
   Object.assign(tunnel.options, options);
-  return { http: new ForwardAgent(proxy.href, options), https: tunnel, proxy: proxy.host };
+  const http = new ForwardAgent(proxy.href, options);
+  return { http, https: tunnel, proxy: proxy.host, credentials: credentialsOf(proxy) };
+}
+
+function credentialsOf({ username, password }: URL): ProxyCredentials {
+  const [user, decoded] = [decodeURIComponent(username), decodeURIComponent(password)];
+  const hasPassword = password !== "";
+  // A short password alone would not be recognized in the Base64 of both.
+  const basic = Buffer.from(`${user}:${decoded}`).toString("base64");
+  const secrets = hasPassword ? [basic, decoded].map((text) => new Secret(text)) : [];
+  return { hasUser: username !== "", hasPassword, secrets };
 }
 
 /** Aborts the connection to a proxy with its request; it would last until TCP times out. */

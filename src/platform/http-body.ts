@@ -2,9 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Readable, Transform } from "node:stream";
 
 import { Fault } from "../faults/fault.js";
-import { redact } from "../faults/redaction.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpRequest } from "../ports/http.js";
+import { cleanText } from "./foreign-text.js";
 import { lazyZlib } from "./lazy-modules.js";
 
 /** A reusable buffer that has grown larger is released, because few bodies need that size. */
@@ -16,6 +16,8 @@ const MAX_RATIO = 200;
 /** Of the decoder's output: zlib's default of 16 KiB costs a page three times the time. */
 const PAGE_CHUNK_BYTES = 256 * 1024;
 const SMALL_CHUNK_BYTES = 16 * 1024;
+
+const MAX_HEADER_LENGTH = 80;
 
 interface DecoderOptions {
   readonly chunkSize: number;
@@ -137,12 +139,21 @@ function collect(response: IncomingMessage, options: BodyOptions): Promise<Uint8
       source.once("error", (error: NodeJS.ErrnoException) => {
         // Some servers name a coding also for an empty body.
         if (receivedBytes === 0 && response.readableEnded) finish();
-        else fail(new UndecodableBody(`is damaged or incomplete (${error.code ?? error.message})`));
+        else fail(new UndecodableBody(describeDamage(error.code ?? "")));
       });
     }
     source.on("data", onData);
     source.once("end", finish);
   });
+}
+
+/** The codes are zlib's and Brotli's, and each Node has others. */
+function describeDamage(code: string): string {
+  const damage =
+    code === "Z_BUF_ERROR"
+      ? "ends in the middle of its compressed data"
+      : "is damaged: it cannot be decompressed";
+  return code === "" ? damage : `${damage} (${code})`;
 }
 
 /** Returns null for a body that is not compressed. Throws an `UndecodableBody`. */
@@ -161,24 +172,17 @@ function createDecoder(
   // RFC 9110 8.4.1.3: `x-gzip` is the same.
   const create = decoders().get(coding === "x-gzip" ? "gzip" : coding);
   if (create !== undefined && codings.length === 1) return create({ chunkSize });
-  const named = limit(codings.join(", "), secrets, 60);
+  const named = cleanText(codings.join(", "), MAX_HEADER_LENGTH, secrets);
   throw new UndecodableBody(`is encoded as "${named}", which was not asked for`);
-}
-
-/** Makes the value of a header fit for a message. */
-function limit(value: string, secrets: readonly Secret[], maxLength: number): string {
-  return redact(value.slice(0, 2_000), secrets)
-    .replace(/[^\x20-\x7e]/g, "?")
-    .slice(0, maxLength);
 }
 
 /** `message` continues the sentence "The response of … ". */
 class UndecodableBody extends Error {
   toFault({ headers }: IncomingMessage, { target, secrets }: BodyOptions): Fault {
-    const { server, via } = headers;
-    const sender = [server, via === undefined ? undefined : `via ${via}`]
-      .filter((text) => text !== undefined)
-      .map((text) => limit(String(text), secrets, 80));
+    const { server = "", via = "" } = headers;
+    const sender = [server, via === "" ? "" : `via ${via}`]
+      .map((text) => cleanText(String(text), MAX_HEADER_LENGTH, secrets))
+      .filter((text) => text !== "");
     const from = sender.length === 0 ? "" : ` (sent by ${sender.join(", ")})`;
     return new Fault("webexError", `The response of ${target} ${this.message}${from}.`, {
       hint: "Check whether a proxy or a firewall changes the responses of Webex, and exempt Webex from that.",

@@ -1,6 +1,10 @@
+import type { DetailedPeerCertificate } from "node:tls";
+
 import { Fault } from "../faults/fault.js";
 import { loadLibrary } from "./lazy-modules.js";
 import type { Library, LibraryLoadError, LibraryName } from "./lazy-modules.js";
+import { foreignProxyFault, isForeignProxy } from "./proxy-faults.js";
+import { explainTlsError, isTlsError } from "./tls-faults.js";
 
 /** What is known of a request that failed. */
 export interface RequestContext {
@@ -11,6 +15,10 @@ export interface RequestContext {
   readonly isProxyReached: boolean;
   /** The server, or the proxy, has begun to respond. */
   readonly responseStarted: boolean;
+  /** What the server has presented in a TLS handshake, or null. */
+  readonly certificate: DetailedPeerCertificate | null;
+  /** The number of certificates in `WebexPresence.CaFile`. */
+  readonly extraCertificates: number;
 }
 
 type Reason =
@@ -22,29 +30,6 @@ const RESET_HINT = "If this persists, check the firewall and the proxy.";
 const FIREWALL_HINT =
   "Check the firewall and the proxy: the worker must be able to open HTTPS connections to Webex.";
 const NETWORK_HINT = "Check this machine's network connection.";
-const PROXY_RULES_HINT =
-  "Allow the worker's connections to Webex in the proxy, or check WebexPresence.Proxy.";
-const CREDENTIALS_HINT =
-  "Check the user in WebexPresence.Proxy, and save the password with: ucx-webex-presence secret proxy";
-const CA_FILE_HINT =
-  "If a firewall or proxy inspects TLS here, put its root certificate (PEM) into a file and name it in WebexPresence.CaFile.";
-
-const TLS_MESSAGES: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
-  SELF_SIGNED_CERT_IN_CHAIN:
-    "its certificate comes from a self-signed authority that is not trusted here",
-  UNABLE_TO_GET_ISSUER_CERT: "the issuer of its certificate is not trusted here",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the issuer of its certificate is not trusted here",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the issuer of its certificate is not trusted here",
-  CERT_UNTRUSTED: "its certificate is not trusted here",
-  CERT_HAS_EXPIRED: "its certificate has expired, or this machine's clock is wrong",
-  CERT_NOT_YET_VALID: "its certificate is not valid yet, or this machine's clock is wrong",
-  INVALID_PURPOSE: "a certificate of its chain may not be used for this purpose",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
-};
-const TLS_CODE =
-  /^(CERT_|ERR_SSL_|ERR_TLS_|UNABLE_TO_|EPROTO|CRL_|ERROR_IN_C|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
-
 /**
  * Translates an error of the network stack. Of axios's errors only code and message of the root
  * cause are kept, because they hold the request with its token.
@@ -52,15 +37,27 @@ const TLS_CODE =
 export function networkFault(error: unknown, request: RequestContext): Fault {
   const { code, message } = rootCause(error);
   const cause = Object.assign(new Error(message), { code });
-  if (code.startsWith("HPE_")) {
-    const text = `The response of ${request.target} is not HTTP (${code}).`;
-    return new Fault("webexError", text, { cause });
-  }
   const isProxyAtFault = failedAtProxy(request);
-  const peer = isProxyAtFault ? `the proxy ${request.proxy}` : request.target;
-  const [reason, text, hint] = explain(code, peer, request.responseStarted);
+  if (isProxyAtFault && isForeignProxy(message))
+    return foreignProxyFault(request.proxy, message, cause);
+  const peer = isProxyAtFault ? `the proxy ${request.proxy}` : nameTarget(request);
+  if (code.startsWith("HPE_"))
+    return new Fault("webexError", `The response of ${peer} is not HTTP (${code}).`, { cause });
+  if (isTlsError(code)) {
+    const { certificate, extraCertificates } = request;
+    const isPeerProxy = isProxyAtFault;
+    const handshake = { code, message, peer, isPeerProxy, certificate, extraCertificates };
+    const { text, hint } = explainTlsError(handshake);
+    return unreachable(isProxyAtFault ? "proxy" : "tls", text, hint, cause);
+  }
+  const [reason, text, hint] = explain(code, message, peer, request.responseStarted);
   if (!isProxyAtFault) return unreachable(reason, text, hint, cause);
-  return unreachable("proxy", text, reason === "tls" ? hint : proxyHint(reason), cause);
+  return unreachable("proxy", text, proxyHint(reason), cause);
+}
+
+/** The server, and the proxy through which it was reached. */
+function nameTarget({ target, proxy }: RequestContext): string {
+  return proxy === null ? target : `${target} (through the proxy ${proxy})`;
 }
 
 function failedAtProxy({ proxy, isProxyReached }: RequestContext): boolean {
@@ -69,6 +66,7 @@ function failedAtProxy({ proxy, isProxyReached }: RequestContext): boolean {
 
 function explain(
   code: string,
+  message: string,
   peer: string,
   responseStarted: boolean,
 ): readonly [Reason, string, string] {
@@ -90,14 +88,13 @@ function explain(
     case "EPIPE":
     case "ERR_BAD_RESPONSE": {
       // The last one is axios's code for a response that breaks off.
-      const moment = responseStarted ? " in the middle of a response" : "";
+      // That is Node's text, without a code of its own.
+      const handshake = message.includes("before secure TLS connection")
+        ? " during the TLS handshake"
+        : "";
+      const moment = responseStarted ? " in the middle of a response" : handshake;
       return ["reset", `${peer} closed the connection${moment}.`, RESET_HINT];
     }
-  }
-  const tls = TLS_MESSAGES[code];
-  if (tls !== undefined || TLS_CODE.test(code)) {
-    const detail = tls === undefined ? "" : `: ${tls}`;
-    return ["tls", `There is no secure connection to ${peer}${detail} (${code}).`, CA_FILE_HINT];
   }
   const detail = code === "" ? "" : ` (${code})`;
   return ["other", `The request to ${peer} failed${detail}.`, NETWORK_HINT];
@@ -107,17 +104,6 @@ function proxyHint(reason: Reason): string {
   return reason === "dns"
     ? "Check the host name in WebexPresence.Proxy (or in HTTPS_PROXY) and this machine's DNS."
     : "Check WebexPresence.Proxy (or HTTPS_PROXY), and that the proxy is running.";
-}
-
-/** For a proxy that responds itself instead of passing the request on. */
-export function proxyFault(status: number, { proxy, target }: RequestContext): Fault {
-  // tinyproxy answers 401 to a wrong password.
-  const isUnauthenticated = status === 407 || status === 401;
-  const text = isUnauthenticated
-    ? `requires a user and a password, or rejected the ones that were sent (${status})`
-    : `responded with ${status} instead of connecting to ${target}`;
-  const hint = isUnauthenticated ? CREDENTIALS_HINT : PROXY_RULES_HINT;
-  return unreachable("proxy", `The proxy ${proxy} ${text}.`, hint);
 }
 
 /** Loads a library for requests. Rejects with a `Fault` that blames this installation. */
@@ -139,20 +125,23 @@ export function deadlineFault(request: RequestContext, timeoutMs: number): Fault
   return timeoutFault(request, `${failure} within ${timeoutMs / 1000} s.`);
 }
 
-/** For a server that has sent no byte for a while. */
-export function silenceFault(request: RequestContext, silenceMs: number): Fault {
-  const seconds = silenceMs / 1000;
+/**
+ * For a server that has sent no byte for a while. The text is the same when the silence is first
+ * reported, after half of the limit, and when it ends the request: both have one cause.
+ */
+export function silenceFault(request: RequestContext, silenceTimeoutMs: number): Fault {
+  const seconds = silenceTimeoutMs / 2_000;
   return timeoutFault(
     request,
     request.responseStarted
-      ? `has sent nothing for ${seconds} s in the middle of a response.`
-      : `has not responded for ${seconds} s.`,
+      ? `has sent nothing for more than ${seconds} s in the middle of a response.`
+      : `has not responded for more than ${seconds} s.`,
   );
 }
 
 function timeoutFault(request: RequestContext, failure: string): Fault {
   if (!failedAtProxy(request))
-    return unreachable("timeout", `${request.target} ${failure}`, FIREWALL_HINT);
+    return unreachable("timeout", `${nameTarget(request)} ${failure}`, FIREWALL_HINT);
   const text = `The proxy ${request.proxy} ${failure}`;
   return unreachable("timeout", text, proxyHint("timeout"));
 }

@@ -42,6 +42,7 @@ const CLEARED_BY_RESPONSE: readonly PollingProblemCode[] = [
 /** While one of these keeps records from being updated, their age is no problem of its own. */
 const CAUSES_OF_AGE: readonly PollingProblemCode[] = [
   ...REFUSAL_CODES,
+  "rateLimited",
   "webexUnreachable",
   "webexError",
   "keychainLocked",

@@ -107,7 +107,7 @@ describe("platform/certificates: a PEM file", () => {
   it("does not trust what a TRUSTED CERTIFICATE rejects", async () => {
     const rejecting = openssl("x509 -trustout -addreject serverAuth", pem);
     const { message } = await expectUnreachable(connectTrusting(rejecting), "tls");
-    expect(message).to.contain("may not be used for this purpose (INVALID_PURPOSE)");
+    expect(message).to.contain("may not be used for servers (INVALID_PURPOSE)");
   });
 
   it("yields the certificates alone, each as OpenSSL writes it", async () => {

@@ -26,7 +26,7 @@ const PASSWORD = "Passw0rd";
 
 async function expectCredentialsHint(sending: Promise<HttpResponse>): Promise<Fault> {
   const fault = await expectUnreachable(sending, "proxy");
-  expect(fault.message).to.contain("requires a user and a password");
+  expect(fault.message).to.match(/requires a user and a password|rejected the user/);
   expect(fault.hint).to.contain("secret proxy");
   expect(`${fault.message}${fault.stack ?? ""}`).not.to.match(/never-shown|presence|wrong/);
   return fault;
@@ -190,6 +190,45 @@ describe("AxiosHttp through a real proxy", function () {
     expect(unknown.message).to.contain(
       "The name of the proxy proxy.invalid:3128 could not be resolved",
     );
+  });
+
+  it("says what a proxy says instead of connecting, without the password", async () => {
+    const basic = Buffer.from(`presence:${PASSWORD}`).toString("base64");
+    const page = "<title>Denied</title>";
+    const challenge = (value: string): string => `407 No\r\nProxy-Authenticate: ${value}`;
+    const cases: [string, RegExp, RegExp][] = [
+      [
+        `HTTP/1.1 403 No\r\nServer: squid\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\nContent-Length: ${page.length}\r\n\r\n${page}`,
+        /with 403 .*\(Server: squid, X-Squid-Error: ERR_ACCESS_DENIED 0, page "Denied"\)/,
+        /Allow/,
+      ],
+      ["HTTP/1.1 503 No\r\n\r\n", /with 503 instead/, /DNS/],
+      [`HTTP/1.1 502 No\r\nVia: ${PASSWORD} ${basic}\r\n\r\n`, /Via: \[secret\] \[secret\]/, /DNS/],
+      [
+        `HTTP/1.1 ${challenge("Negotiate, NTLM")}\r\n\r\n`,
+        /does not speak: Negotiate, NTLM \(407\)/,
+        /Basic only/,
+      ],
+      [
+        `HTTP/1.1 ${challenge('NTLM\r\nProxy-Authenticate: Basic realm="a, Digest b", charset="x"')}\r\n\r\n`,
+        /rejected the user and the password/,
+        /secret proxy/,
+      ],
+      ["", /closed the connection/, /another service/],
+      ["SSH-2.0-OpenSSH_9.2\r\n\r\n", /does not respond as an HTTP proxy/, /another service/],
+      ["HTTP/1.1 200 OK\r\n\r\n220 mail\r\n", /webex\.example \(through the proxy /, /proxy/],
+    ];
+    for (const [answer, sentence, hint] of cases) {
+      const server = createTcpServer((socket) => {
+        socket.on("error", () => undefined).once("data", () => socket.end(answer));
+      });
+      const proxy = `http://presence@127.0.0.1:${await listenOnFreePort(server)}`;
+      const route = { proxy, proxyPassword: new Secret(PASSWORD) };
+      const fault = await faultOf(send("https://webex.example/", route));
+      await new Promise((resolve) => server.close(resolve));
+      expect(fault.message).to.match(sentence);
+      expect(fault.hint).to.match(hint);
+    }
   });
 
   it("reuses one tunnel for many requests", async () => {

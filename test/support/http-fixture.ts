@@ -9,6 +9,7 @@ import { connect, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import type { TlsOptions } from "node:tls";
 
 import { expect } from "chai";
 
@@ -67,7 +68,7 @@ export class TestServer {
   readonly #server: Server;
   readonly #scheme: string;
 
-  constructor(listener: RequestListener, secure?: KeyPair) {
+  constructor(listener: RequestListener, secure?: KeyPair & TlsOptions) {
     const record = (request: IncomingMessage, response: ServerResponse): void => {
       this.requests.push(request);
       listener(request, response);
@@ -193,6 +194,11 @@ export interface TestCertificates {
   readonly nameOnly: KeyPair;
   readonly otherName: KeyPair;
   readonly expired: KeyPair;
+  /** Valid, signed by an intermediate authority that has expired. */
+  readonly expiredIssuer: KeyPair;
+  readonly clientOnly: KeyPair;
+  /** With a long, hostile name. */
+  readonly longName: KeyPair;
   readonly selfSigned: KeyPair;
 }
 
@@ -225,6 +231,10 @@ export function makeCertificates(): TestCertificates {
     issue("name", "/CN=localhost", "subjectAltName=DNS:localhost", "root");
     issue("other", "/CN=elsewhere.example", "subjectAltName=DNS:elsewhere.example", "root");
     issue("expired", "/CN=localhost", names, "root", -1);
+    issue("old", "/CN=Test old issuer", authority, "root", -1);
+    issue("late", "/CN=localhost", names, "old");
+    issue("client", "/CN=localhost", `${names}\nextendedKeyUsage=clientAuth`, "root");
+    selfSign("long", `/CN=${'"\u001b[31m'.repeat(7)}/O=${"x\t".repeat(30)}`);
     selfSign("alone", "/CN=localhost", "-addext", names);
     return {
       authority: read("root.pem"),
@@ -232,6 +242,9 @@ export function makeCertificates(): TestCertificates {
       nameOnly: pair("name"),
       otherName: pair("other"),
       expired: pair("expired"),
+      expiredIssuer: pair("late", read("old.pem")),
+      clientOnly: pair("client"),
+      longName: pair("long"),
       selfSigned: pair("alone"),
     };
   } finally {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { Fault } from "../../../src/faults/fault.js";
+import { silenceFault } from "../../../src/platform/http-faults.js";
 import { settle } from "../../support/clock-fake.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
@@ -304,6 +305,26 @@ describe("polling when Webex fails", () => {
     expect(changes).to.deep.equal([["webexUnreachable"], []]);
   });
 
+  it("reports a server that stays silent once, however often it is retried", async () => {
+    const { people, poller, changes, clock, start } = createPollingHarness();
+    const peer = {
+      target: "webex",
+      proxy: null,
+      isProxyReached: false,
+      responseStarted: false,
+      certificate: null,
+      extraCertificates: 0,
+    };
+    people.latencyMs = 20_000;
+    people.failRequest = () => silenceFault(peer, 20_000);
+    await start(10_000);
+    for (let i = 0; i < 8; i += 1) {
+      if (people.inFlight > 0) poller.reportSilence(silenceFault(peer, 20_000));
+      await clock.advance(10_000);
+    }
+    expect(changes).to.deep.equal([["webexUnreachable"]]);
+  });
+
   it("does not report silence that no request of its own waits for", async () => {
     const { clock, people, poller, changes, start } = createPollingHarness();
     const silence = fault("webexUnreachable");
@@ -535,6 +556,7 @@ describe("problems of polling", () => {
       [fault("grantRefused"), "authorizationExpired"],
       [fault("webexUnreachable"), "webexUnreachable"],
       [fault("webexError", 403), "webexError"],
+      [fault("rateLimited", 429, 320_000), "rateLimited"],
       [fault("keychainLocked"), "keychainLocked"],
     ];
     for (const [cause, code] of causes) {
