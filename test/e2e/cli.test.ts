@@ -192,7 +192,7 @@ describe("e2e: the command line", function () {
       requireTool(this, "pgrep", "procps");
       await rm(harness.settingsPath);
       const watching = harness.launch(["watch", "--json", "--secret-store", "memory"], null);
-      const worker = await findChild(watching.pid);
+      const worker = await findWorker(watching.pid);
       process.kill(worker, "SIGSTOP");
       watching.kill("SIGINT");
       const { code, stdout } = await watching.ended();
@@ -226,9 +226,11 @@ describe("e2e: the command line", function () {
   });
 });
 
-async function findChild(pid: number): Promise<number> {
+/** Waits until the child runs the worker: stopped before that, it would block its parent's spawn. */
+async function findWorker(pid: number): Promise<number> {
   for (;;) {
-    const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" });
+    const args = ["-P", String(pid), "-f", "worker\\.cjs"];
+    const { stdout } = spawnSync("pgrep", args, { encoding: "utf8" });
     if (stdout !== "") return Number(stdout);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -249,8 +249,11 @@ describe("e2e: the environment of the host", function () {
 
     it("writes its log to --log-dir", async () => {
       const log = join(folder, "log");
-      const { code } = await endOf(start("dist/worker.cjs", [...settings(), "--log-dir", log]));
-      expect(code).to.equal(0);
+      const worker = start("dist/worker.cjs", [...settings(), "--log-dir", log]);
+      const ended = endOf(worker, 5_000);
+      await waitUntil(() => existsSync(join(log, "status.json")));
+      worker.stdin.end();
+      expect((await ended).code).to.equal(0);
       const content = await readFile(join(log, "worker.log"), "utf8");
       expect(content).to.include(`"account":"uid ${UID}"`);
       expect(existsSync(join(log, "status.json"))).to.equal(true);
