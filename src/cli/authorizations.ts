@@ -98,9 +98,12 @@ export async function importGrant(context: CommandContext): Promise<ExitCode> {
 export function readGrant(text: string): ImportedGrant {
   if (text.trim() === "") throw new UsageError("Stdin contains no grant.", GRANT_HINT);
   try {
+    const value: unknown = JSON.parse(text);
+    if (Array.isArray(value))
+      throw new UsageError("Stdin contains a JSON array instead of an object.", GRANT_HINT);
     const { refreshToken, accessToken, expiresIn, refreshTokenExpiresIn, scope } = checkParams(
       "authorization/import",
-      JSON.parse(text),
+      value,
     );
     return {
       refreshToken: new Secret(refreshToken),

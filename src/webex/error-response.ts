@@ -104,9 +104,11 @@ export function restFault(error: ErrorResponse): Fault {
     return responseFault("rateLimited", "Webex is limiting the rate of requests", error);
   }
   if (isServerError(status)) {
-    const hint =
-      "No action is needed unless the error persists. Then check status.webex.com, and give the tracking ID to Cisco's support.";
-    return responseFault("webexError", "Webex responded with an error", error, hint);
+    const [event, remedy] = isRestForm
+      ? ["Webex responded with an error", "give the tracking ID to Cisco's support"]
+      : ["Webex, or a gateway before it, responded with an error", "the proxy or firewall, if any"];
+    const hint = `No action is needed unless the error persists. Then check status.webex.com, and ${remedy}.`;
+    return responseFault("webexError", event, error, hint);
   }
   if (!isRestForm) return foreignResponseFault(error);
   if (status === 401) {

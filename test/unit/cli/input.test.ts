@@ -221,7 +221,8 @@ describe("cli/authorizations readGrant", () => {
     for (const [text, fragment] of [
       [" ", "contains no grant"],
       ["{hush", "not valid JSON"],
-      ["[]", "object"],
+      ["[]", "array instead of an object"],
+      ['[{"refreshToken":"hush"}]', "array instead of an object"],
       ['{"refreshToken":""}', "refreshToken"],
       ['{"refreshToken":"r","expiresIn":"hush"}', "expiresIn"],
     ] as const) {

@@ -117,6 +117,10 @@ describe("A response that is not Webex's own", () => {
       expect(fault.code).to.equal("webexError");
       expect(fault.message).to.contain('Server: Portal 2, page "Access denied"');
     }
+    const own = await faultOf(peopleOver([{ status: 502, body: { trackingId: "T1" } }]).me(never));
+    expect([own.message, own.hint].join()).to.match(/^Webex responded with.*tracking ID to Cisco/);
+    const other = await faultOf(peopleOver([{ status: 502, headers, body: PAGE }]).me(never));
+    expect([other.message, other.hint].join()).to.match(/^Webex, or a gateway.*proxy or firewall/);
   });
 
   for (const [name, body] of Object.entries(FOREIGN_BODIES)) {
