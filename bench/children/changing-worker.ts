@@ -75,6 +75,7 @@ const server = new RpcServer({
 server.start();
 
 function addPeople(persons: number): void {
+  const pageSize = 1_000;
   const webex = new WebexSimulator({
     organizations: [{ name: "Example Ltd", persons, seed: 7 }],
     speed: 0,
@@ -92,11 +93,11 @@ function addPeople(persons: number): void {
   presence.setCondition("polling");
   const roster = presence.addOrganization(organization.id);
   const sweep = roster.beginSweep();
-  const body = Buffer.from(`{"items":[${items.join(",")}]}`);
-  roster.applyPage(
-    sweep,
-    parseListedPersons({ status: 200, headers: {}, body, secrets: [] }, "organization"),
-    0,
-  );
+  for (let page = 0; page * pageSize < items.length; page += 1) {
+    const listed = items.slice(page * pageSize, (page + 1) * pageSize);
+    const body = Buffer.from(`{"items":[${listed.join(",")}]}`);
+    const response = { status: 200, headers: {}, body, secrets: [] };
+    roster.applyPage(sweep, parseListedPersons(response, organization.id), page);
+  }
   roster.completeSweep(sweep);
 }
