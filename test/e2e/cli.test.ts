@@ -226,7 +226,7 @@ describe("e2e: the command line", function () {
   });
 });
 
-/** Waits until the child runs the worker: stopped before that, it would block its parent's spawn. */
+/** Waits until the child runs the worker: stopped earlier, it would block its parent's spawn. */
 async function findWorker(pid: number): Promise<number> {
   for (;;) {
     const args = ["-P", String(pid), "-f", "worker\\.cjs"];
