@@ -4,7 +4,7 @@ import type { Readable, Transform } from "node:stream";
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpRequest } from "../ports/http.js";
-import { cleanText } from "./foreign-text.js";
+import { sanitize } from "../faults/foreign-text.js";
 import { lazyZlib } from "./lazy-modules.js";
 
 /** A reusable buffer that has grown larger is released, because few bodies need that size. */
@@ -172,7 +172,7 @@ function createDecoder(
   // RFC 9110 8.4.1.3: `x-gzip` is the same.
   const create = decoders().get(coding === "x-gzip" ? "gzip" : coding);
   if (create !== undefined && codings.length === 1) return create({ chunkSize });
-  const named = cleanText(codings.join(", "), MAX_HEADER_LENGTH, secrets);
+  const named = sanitize(codings.join(", "), secrets, MAX_HEADER_LENGTH);
   throw new UndecodableBody(`is encoded as "${named}", which was not asked for`);
 }
 
@@ -181,7 +181,7 @@ class UndecodableBody extends Error {
   toFault({ headers }: IncomingMessage, { target, secrets }: BodyOptions): Fault {
     const { server = "", via = "" } = headers;
     const sender = [server, via === "" ? "" : `via ${via}`]
-      .map((text) => cleanText(String(text), MAX_HEADER_LENGTH, secrets))
+      .map((text) => sanitize(String(text), secrets, MAX_HEADER_LENGTH))
       .filter((text) => text !== "");
     const from = sender.length === 0 ? "" : ` (sent by ${sender.join(", ")})`;
     return new Fault("webexError", `The response of ${target} ${this.message}${from}.`, {

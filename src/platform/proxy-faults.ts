@@ -1,6 +1,6 @@
 import { Fault } from "../faults/fault.js";
 import type { Secret } from "../faults/secret.js";
-import { cleanText, findTitle } from "./foreign-text.js";
+import { findTitle, sanitize } from "../faults/foreign-text.js";
 
 /** A proxy's own response, instead of what it was to pass on. */
 export interface ProxyResponse {
@@ -119,10 +119,14 @@ function hintFor(status: number): string {
 /** Returns "" or what the proxy says of itself, in brackets with a space before them. */
 function describe({ headers, body }: ProxyResponse, secrets: readonly Secret[]): string {
   const parts = SHOWN_HEADERS.flatMap(([label, name]) => {
-    const value = cleanText([headers[name] ?? []].flat().join(", "), MAX_HEADER_LENGTH, secrets);
+    const value = sanitize([headers[name] ?? []].flat().join(", "), secrets, MAX_HEADER_LENGTH);
     return value === "" ? [] : [`${label}: ${value}`];
   });
-  const title = cleanText(findTitle(body), MAX_TITLE_LENGTH, secrets);
+  const title = sanitize(
+    findTitle(body, String(headers["content-type"] ?? "")),
+    secrets,
+    MAX_TITLE_LENGTH,
+  );
   if (title !== "") parts.push(`page "${title}"`);
   return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }

@@ -1,6 +1,6 @@
 import type { DetailedPeerCertificate } from "node:tls";
 
-import { cleanText } from "./foreign-text.js";
+import { sanitize } from "../faults/foreign-text.js";
 
 /** What is known of a TLS handshake that failed. */
 export interface FailedHandshake {
@@ -192,8 +192,10 @@ function nameOf(name: unknown): string {
   const { CN, OU, O } = (name ?? {}) as Name;
   const [text] = [CN, OU, O].flatMap((value) => value ?? []);
   const organization = text !== undefined && O !== undefined && CN !== undefined ? String(O) : "";
-  const quoted = `"${cleanText((text ?? "no name").replaceAll('"', "'"), MAX_NAME_LENGTH)}"`;
-  return organization === "" ? quoted : `${quoted} of ${cleanText(organization, MAX_NAME_LENGTH)}`;
+  const quoted = `"${sanitize((text ?? "no name").replaceAll('"', "'"), [], MAX_NAME_LENGTH)}"`;
+  return organization === ""
+    ? quoted
+    : `${quoted} of ${sanitize(organization, [], MAX_NAME_LENGTH)}`;
 }
 
 /** Returns "" or the names in brackets, with a space before them. */
@@ -203,7 +205,7 @@ function namesOf(certificate: DetailedPeerCertificate | undefined): string {
   const names = (subjectaltname ?? "")
     .slice(0, 2_000)
     .split(", ")
-    .map((name) => cleanText(name.replace(/^(DNS|IP Address|URI):/, ""), MAX_NAME_LENGTH))
+    .map((name) => sanitize(name.replace(/^(DNS|IP Address|URI):/, ""), [], MAX_NAME_LENGTH))
     .filter((name) => name !== "");
   if (names.length === 0) return ` (${nameOf(subject)})`;
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";

@@ -2,7 +2,8 @@ import { Fault, type FaultCode, type FaultDetails } from "../faults/fault.js";
 import { containsSecret } from "../faults/redaction.js";
 import type { HttpResponse } from "../ports/http.js";
 import { isObject, type JsonObject, optionalString, parseJson } from "./json-response.js";
-import { describeResponder, type ReceivedResponse, sanitize } from "./response-text.js";
+import { sanitize } from "../faults/foreign-text.js";
+import { describeResponder, type ReceivedResponse } from "./response-text.js";
 
 /** An error response in any of the forms that Webex and gateways use. */
 export interface ErrorResponse {

@@ -1,5 +1,5 @@
 import { exceedsDepth } from "../faults/json-depth.js";
-import { decodeText } from "./response-text.js";
+import { decodeText } from "../faults/foreign-text.js";
 
 /** From `start` up to, but not including, `end`, in bytes. */
 interface ByteRange {

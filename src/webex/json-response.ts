@@ -1,6 +1,7 @@
 import { Fault } from "../faults/fault.js";
 import { exceedsDepth } from "../faults/json-depth.js";
-import { decodeText, describeResponder, type ReceivedResponse } from "./response-text.js";
+import { decodeText } from "../faults/foreign-text.js";
+import { describeResponder, type ReceivedResponse } from "./response-text.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

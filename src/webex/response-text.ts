@@ -1,4 +1,4 @@
-import { redact } from "../faults/redaction.js";
+import { findTitle, MAX_INPUT_LENGTH, sanitize } from "../faults/foreign-text.js";
 import type { Secret } from "../faults/secret.js";
 import type { HttpResponse } from "../ports/http.js";
 
@@ -8,20 +8,8 @@ export interface ReceivedResponse extends HttpResponse {
   readonly secrets: readonly Secret[];
 }
 
-/** Limits the time that the patterns of `sanitize` take. */
-const MAX_INPUT_LENGTH = 2_000;
 const MAX_HEADER_LENGTH = 60;
 const MAX_TITLE_LENGTH = 80;
-/** A title stands at the start of a page. */
-const MAX_PAGE_BYTES = 16_384;
-
-/** Created on first use, to spare an idle worker the memory. */
-let decoder: InstanceType<typeof TextDecoder> | null = null;
-
-export function decodeText(body: Uint8Array): string {
-  decoder ??= new TextDecoder();
-  return decoder.decode(body);
-}
 
 /**
  * Names what responded, as far as it names itself: by the headers `Server` and `Via` (RFC 9110
@@ -40,8 +28,8 @@ export function describeResponder({ status, headers, body, secrets }: ReceivedRe
   }
   const target = findRedirectHost(headers.location ?? "");
   if (target !== null) parts.push(`redirect to ${sanitize(target, secrets, MAX_HEADER_LENGTH)}`);
-  const page = decodePage(body, headers["content-type"] ?? "");
-  const title = sanitize(decodeReferences(findTitle(page)), secrets, MAX_TITLE_LENGTH);
+  const contentType = headers["content-type"] ?? "";
+  const title = sanitize(findTitle(body, contentType), secrets, MAX_TITLE_LENGTH);
   if (title !== "") parts.push(`page "${title}"`);
   else if (body.length === 0) parts.push("empty body");
   return parts.join(", ");
@@ -52,69 +40,4 @@ function findRedirectHost(location: string): string | null {
   if (location.length > MAX_INPUT_LENGTH || !URL.canParse(location)) return null;
   const { host } = new URL(location);
   return host === "" ? null : host;
-}
-
-/** Decodes the start of a page in the charset of its `Content-Type`, by default UTF-8. */
-function decodePage(body: Uint8Array, contentType: string): string {
-  const start = body.subarray(0, MAX_PAGE_BYTES);
-  const charset = /;\s*charset=["']?([\w.:-]{1,40})/i.exec(contentType)?.[1];
-  if (charset === undefined || /^utf-?8$/i.test(charset)) return decodeText(start);
-  try {
-    return new TextDecoder(charset).decode(start);
-  } catch {
-    return decodeText(start);
-  }
-}
-
-/** The title of an HTML page, or "". */
-function findTitle(page: string): string {
-  // Linear, however hostile the page is.
-  const [text = "", ...comments] = page.split("<!--");
-  const content = [text, ...comments.map(textAfterComment)].join("");
-  const open = content.search(/<title[\s/>]/i);
-  const start = open === -1 ? -1 : content.indexOf(">", open);
-  if (start === -1) return "";
-  const end = content.indexOf("<", start);
-  return content.slice(start + 1, end === -1 ? undefined : end).slice(0, MAX_INPUT_LENGTH);
-}
-
-function textAfterComment(comment: string): string {
-  const end = comment.indexOf("-->");
-  return end === -1 ? "" : comment.slice(end + 3);
-}
-
-const NAMED_REFERENCES: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-  nbsp: " ",
-};
-
-/** Decodes the character references of HTML that titles contain. */
-function decodeReferences(text: string): string {
-  return text.replace(
-    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp));/gi,
-    (reference, decimal?: string, hex?: string, name?: string) => {
-      if (name !== undefined) return NAMED_REFERENCES[name.toLowerCase()] ?? reference;
-      const code = decimal === undefined ? parseInt(hex ?? "", 16) : Number(decimal);
-      const isSurrogate = code >= 0xd800 && code <= 0xdfff;
-      return isSurrogate || code > 0x10ffff ? "\ufffd" : String.fromCodePoint(code);
-    },
-  );
-}
-
-/**
- * Makes foreign text fit for a log and a message: one line of at most `maxLength` characters, in
- * which secrets, addresses and whatever looks like a token are replaced.
- */
-export function sanitize(text: string, secrets: readonly Secret[], maxLength: number): string {
-  const sanitized = redact(text.slice(0, MAX_INPUT_LENGTH), secrets)
-    .replace(/&(?:amp;)*(?:#0*64;?|#x0*40;?|commat;)/gi, "@")
-    .replace(/[^\s<>"'=?&,;()]+(@|%(25)*40)[^\s<>"'&,;()]+/gi, "[address]")
-    .replace(/[\w+/=.~-]{40,}/g, "[secret]")
-    .replace(/[\s\p{Cc}\p{Cf}\ufffd]+/gu, " ")
-    .trim();
-  return sanitized.length > maxLength ? `${sanitized.slice(0, maxLength - 1)}…` : sanitized;
 }

@@ -4,7 +4,8 @@ import type { Clock } from "../ports/clock.js";
 import type { Http, HttpRequest } from "../ports/http.js";
 import { isRateLimited, parseErrorResponse, restFault } from "./error-response.js";
 import { type JsonObject, malformedResponse, parseJsonObject } from "./json-response.js";
-import { type ReceivedResponse, sanitize } from "./response-text.js";
+import { sanitize } from "../faults/foreign-text.js";
+import type { ReceivedResponse } from "./response-text.js";
 
 /** The access tokens of one organization. */
 export interface TokenSource {
