@@ -13,7 +13,6 @@ export const importers = {
   "http-proxy-agent": () => import("http-proxy-agent"),
   "https-proxy-agent": () => import("https-proxy-agent"),
   "proxy-from-env": () => import("proxy-from-env"),
-  "rotating-file-stream": () => import("rotating-file-stream"),
   winston: () => import("winston"),
 };
 
