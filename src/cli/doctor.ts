@@ -8,6 +8,7 @@ import {
   type Check,
   type NamedFinding,
 } from "./doctor-finding.js";
+import { logFolderCheck } from "./doctor-folder-check.js";
 import { localChecks, networkChecks } from "./doctor-system-checks.js";
 import { webexChecks } from "./doctor-webex-checks.js";
 import { workerCheck } from "./doctor-worker-check.js";
@@ -63,7 +64,7 @@ async function checkPresence(
 ): Promise<void> {
   const session = await createSession(options);
   try {
-    await runAll(localChecks(session));
+    await runAll([...localChecks(session), logFolderCheck(session.account, options.logDir)]);
     // If the keychain does not work, the rest is still worth checking.
     await session.open();
     await runAll(await networkChecks(session, signal));
