@@ -139,10 +139,14 @@ describe("the log file, while other programs use it on Windows", function () {
   });
 
   it("writes into a folder with the read-only attribute, which means nothing there", async () => {
-    spawnSync("attrib", ["+r", folder]);
+    const attrib = join(process.env.SystemRoot ?? "", "System32", "attrib.exe");
+    const setReadOnly = (option: "+r" | "-r"): void => {
+      expect(spawnSync(attrib, [option, folder]).status).to.equal(0);
+    };
+    setReadOnly("+r");
     const log = open();
     await write(log, "Record A");
-    spawnSync("attrib", ["-r", folder]);
+    setReadOnly("-r");
     expect(count("cannot be")).to.equal(0);
   });
 

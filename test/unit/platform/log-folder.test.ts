@@ -60,7 +60,9 @@ describe("platform/log-folder", () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it("restricts a folder that it creates, once for all who wait for it, and checks that", async () => {
-    await Promise.all([logFolder.make(), logFolder.make()]);
+    const making = logFolder.make();
+    expect(logFolder.make()).to.equal(making);
+    await making;
     expect(tools.calls.slice(0, 2)).to.deep.equal([
       ["whoami", "/user", "/fo", "csv", "/nh"],
       [
