@@ -89,8 +89,8 @@ describe("encodings of Presence.ini on Windows", function () {
       const bytes = encode(settingsText(expected ? 0 : 1));
       const line = `WebexPresence.Enable=${expected ? 1 : 0}`;
       writeFileSync(path, bytes);
-      // In parentheses, since a digit before >> is the number of a stream.
-      execSync(`(echo ${line})>> "${path}"`);
+      // Not `echo ${line}>>`, where cmd takes the digit before >> for the number of a stream.
+      execSync(`>> "${path}" echo ${line}`);
       const appended = readFileSync(path).subarray(bytes.length);
       expect(appended.toString("latin1")).to.equal(`${line}\r\n`);
       await expectEnabled(expected);
