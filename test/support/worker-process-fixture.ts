@@ -18,7 +18,7 @@ export interface FullStatus extends Status {
   };
 }
 
-/** The built worker with exactly the given arguments, unlike `WorkerHarness`, which adds its own. */
+/** The built worker with exactly the given arguments; `WorkerHarness` adds its own. */
 export class WorkerProcess {
   readonly child: ChildProcessWithoutNullStreams;
   readonly exited: Promise<Exit>;
