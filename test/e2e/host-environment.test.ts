@@ -9,6 +9,7 @@ import { expect } from "chai";
 
 import { waitUntil } from "../support/clock-fake.js";
 import { makeCertificates, type TestCertificates } from "../support/http-fixture.js";
+import { skip, skipOnWindows } from "../support/system-fixture.js";
 import { WorkerHarness, type WorkerHarnessOptions } from "../support/worker-harness.js";
 
 const USER = "planted-user";
@@ -159,7 +160,7 @@ describe("e2e: the environment of the host", function () {
   });
 
   it("has as many threads for files and names with UV_THREADPOOL_SIZE=1 as without", async function () {
-    if (process.platform !== "linux") this.skip();
+    if (process.platform !== "linux") skip(this, "only Linux lists a process's threads in /proc.");
     const threadsWith = async (size: string): Promise<number> => {
       const log = join(folder, `log-${size}`);
       const worker = spawn(process.execPath, ["dist/worker.cjs", ...launchArgs("--log-dir", log)], {
@@ -196,7 +197,8 @@ describe("e2e: the environment of the host", function () {
     ...more,
   ];
 
-  it("names relative paths as the reason if the current folder was deleted", async () => {
+  it("names relative paths as the reason if the current folder was deleted", async function () {
+    skipOnWindows(this, "Windows does not delete a folder that is a process's current one.");
     const gone = join(folder, "gone");
     const run = (program: string, ...args: string[]) => {
       mkdirSync(gone);
@@ -225,9 +227,7 @@ describe("e2e: the environment of the host", function () {
     const UID = 54_321;
 
     before(function () {
-      if (process.getuid?.() === 0) return;
-      process.stderr.write("SKIPPED: only root can start a worker in another account.\n");
-      this.skip();
+      if (process.getuid?.() !== 0) skip(this, "only root can start a worker in another account.");
     });
     beforeEach(async () => {
       await chmod(folder, 0o777);

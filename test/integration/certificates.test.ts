@@ -15,6 +15,7 @@ import {
   openHttp,
 } from "../support/http-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
+import { requireSymlinks } from "../support/system-fixture.js";
 
 const BROKEN = "-----BEGIN CERTIFICATE-----\nhello world\n-----END CERTIFICATE-----\n";
 
@@ -25,7 +26,7 @@ describe("platform/certificates: a PEM file", () => {
   let pem: string;
   /** Certificates that have nothing to do with the server. */
   let two: string;
-  let server: TestServer;
+  let server: TestServer | null = null;
 
   before(async function () {
     requireTool(this, "openssl", "openssl");
@@ -40,8 +41,8 @@ describe("platform/certificates: a PEM file", () => {
   });
 
   after(async () => {
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
+    await server?.stop();
+    if (server !== null) await rm(folder, { recursive: true, force: true });
   });
 
   const readCertificates = createCertificateReader();
@@ -65,7 +66,7 @@ describe("platform/certificates: a PEM file", () => {
     expect(reading.pem).not.to.contain("PRIVATE KEY");
     const http = openHttp({ extraCertificates: reading.pem });
     try {
-      const { body } = await http.send(getRequest(server.url("/", "localhost")));
+      const { body } = await http.send(getRequest(server!.url("/", "localhost")));
       return new TextDecoder().decode(body);
     } finally {
       http.close();
@@ -149,7 +150,8 @@ describe("platform/certificates: a PEM file", () => {
     expect(missing).to.include({ reason: "names a file that does not exist (ENOENT)" });
   });
 
-  it("is read again after its content, or the target of a symbolic link, has changed", async () => {
+  it("is read again after its content, or the target of a symbolic link, has changed", async function () {
+    requireSymlinks(this);
     const [link, next] = [join(folder, "current.pem"), join(folder, "next.pem")];
     await writeFile(join(folder, "old.pem"), pem);
     await writeFile(join(folder, "new.pem"), made.selfSigned.cert);
