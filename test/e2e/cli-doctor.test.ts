@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { makeCertificates } from "../support/http-fixture.js";
+import { makeCertificates } from "../support/certificates-fixture.js";
 import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
 import { CliHarness, type Finding } from "../support/cli-harness.js";
@@ -122,7 +122,6 @@ describe("e2e: the command line: doctor", function () {
   });
 
   it("trusts only the default roots and WebexPresence.CaFile", async function () {
-    requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
     await harness.stop();
     harness = await CliHarness.start(keyring.env, { tls });

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { expect } from "chai";
 
 import { waitUntil } from "../support/clock-fake.js";
-import { makeCertificates, type TestCertificates } from "../support/http-fixture.js";
+import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
 import { skip, skipOnWindows } from "../support/system-fixture.js";
 import { WorkerHarness, type WorkerHarnessOptions } from "../support/worker-harness.js";
 
