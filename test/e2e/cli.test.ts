@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { requireTool } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 import { CliHarness } from "../support/cli-harness.js";
-import { NO_SIGNALS, skipOnWindows } from "../support/system-fixture.js";
+import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 
 const CLI = "dist/cli.cjs";
 
@@ -32,7 +32,7 @@ describe("e2e: the command line", function () {
     ] as const) {
       it(`exits 2 for ${what}, with nothing on stdout`, function () {
         if (what.startsWith("no settings"))
-          skipOnWindows(this, "on Windows, --settings has a default.");
+          skipOnWindows(this, "on Windows, --settings has a default");
         const { status, stdout, stderr } = run(...args);
         expect(status).to.equal(2);
         expect(stdout).to.equal("");

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { NO_SIGNALS, skipOnWindows } from "../support/system-fixture.js";
+import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 const WORKER = "dist/worker.cjs";
@@ -41,7 +41,7 @@ describe("e2e: launch and exit", function () {
     ["a bad secret store", ["--settings", "x.ini", "--secret-store", "file"]],
   ] as const) {
     it(`exits with code 2, the reason and the usage for ${what}`, function () {
-      if (what === "no settings") skipOnWindows(this, "on Windows, --settings has a default.");
+      if (what === "no settings") skipOnWindows(this, "on Windows, --settings has a default");
       const { status, stderr, stdout } = spawnSync(process.execPath, [WORKER, ...args], {
         encoding: "utf8",
       });

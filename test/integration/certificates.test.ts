@@ -10,7 +10,7 @@ import type { CertificateFileResult } from "../../src/ports/http.js";
 import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
 import { TestServer, expectUnreachable, getRequest, openHttp } from "../support/http-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
-import { requireSymlinks } from "../support/system-fixture.js";
+import { requireSymlinks } from "../support/windows-fixture.js";
 
 const BROKEN = "-----BEGIN CERTIFICATE-----\nhello world\n-----END CERTIFICATE-----\n";
 

@@ -13,7 +13,7 @@ import {
   listenOnFreePort,
   openHttp,
 } from "../support/http-fixture.js";
-import { skip } from "../support/system-fixture.js";
+import { skip } from "../support/windows-fixture.js";
 
 const SILENCE_MS = 200;
 
@@ -120,7 +120,7 @@ describe("AxiosHttp with a server that is silent", () => {
 
   it("when a connection is opened", async function () {
     if (process.platform !== "linux")
-      skip(this, "only Linux drops connections to a full queue in silence, as a firewall does.");
+      skip(this, "only Linux drops connections to a full queue in silence, as a firewall does");
     const child = spawn(process.execPath, [
       "-e",
       "const s = require('node:net').createServer().listen({port: 0, host: '127.0.0.1', backlog: 1}, () => console.log(s.address().port))",

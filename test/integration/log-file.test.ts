@@ -55,7 +55,7 @@ describe("a log file that is deleted, moved or cannot be written", function () {
   };
   const messages = (): string[] =>
     content()
-      .split(/\r?\n/)
+      .split("\n")
       .filter((line) => line.startsWith("{") && line.endsWith("}"))
       .map((line) => (JSON.parse(line) as { message: string }).message);
   const waitForMessage = (text: string): Promise<void> =>
@@ -143,7 +143,7 @@ describe("a log file that is deleted, moved or cannot be written", function () {
       await waitUntil(() => stderrText.includes("is written again"));
       expect(failures()).to.equal(1);
       const cutOff = content()
-        .split(/\r?\n/)
+        .split("\n")
         .filter((line) => line !== "" && !line.endsWith("}"));
       expect(cutOff.length).to.be.at.most(2);
       expect(messages().at(0)).to.equal("Record 0.");

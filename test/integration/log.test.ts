@@ -11,7 +11,7 @@ import { importers } from "../../src/platform/lazy-modules.js";
 import { makeFolder, nodeStatusFile } from "../../src/platform/status-file.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
-import { requireSymlinks, skip } from "../support/system-fixture.js";
+import { requireSymlinks, skip } from "../support/windows-fixture.js";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -162,7 +162,7 @@ describe("log and status file on disk", function () {
   });
 
   it("still writes to stderr, without using CPU time, if a folder cannot be created in an existing one", async function () {
-    if (process.platform !== "linux") skip(this, "only Linux has a folder like /proc/1.");
+    if (process.platform !== "linux") skip(this, "only Linux has a folder like /proc/1");
     const log = track(new WinstonLog("/proc/1/nothing", "info", { stderr }));
     log.info("Written.");
     await new Promise((resolve) => setTimeout(resolve, 300));

@@ -22,14 +22,14 @@ import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { RecordingLogger } from "./logger-fake.js";
 import { PageNoticesFake } from "./authorization-flow-fixture.js";
 import { leaveOut } from "./required-tool-fixture.js";
-import { isWindows } from "./system-fixture.js";
+import { IS_WINDOWS } from "./windows-fixture.js";
 
 const CHROMIUM = "/usr/bin/chromium";
 
 /** Starts headless Chromium. Without it, skips the test; see `leaveOut`. */
 export async function launchChromium(context: Context): Promise<Browser> {
   // Wine finds Debian's Chromium under this path, too, and cannot start it.
-  if (isWindows || !existsSync(CHROMIUM)) leaveOut(context, "Chromium", "chromium");
+  if (IS_WINDOWS || !existsSync(CHROMIUM)) leaveOut(context, "Chromium", "chromium");
   return chromium.launch({
     executablePath: CHROMIUM,
     args: [

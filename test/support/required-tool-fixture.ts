@@ -2,12 +2,12 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Context } from "mocha";
 
-import { isWindows, reportOnce } from "./system-fixture.js";
+import { IS_WINDOWS, reportOnce } from "./windows-fixture.js";
 
 /** Whether a program is on the PATH. */
 export function hasTool(name: string): boolean {
   const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const extensions = isWindows ? (process.env.PATHEXT ?? ".EXE").split(";") : [""];
+  const extensions = IS_WINDOWS ? (process.env.PATHEXT ?? ".EXE").split(";") : [""];
   return folders.some((folder) =>
     extensions.some((extension) => isProgram(join(folder, name + extension))),
   );
@@ -33,7 +33,7 @@ export function requireTool(context: Context, name: string, debianPackage: strin
  */
 export function leaveOut(context: Context, name: string, debianPackage: string): never {
   const message = `SKIPPED: ${name} is not installed (Debian package: ${debianPackage}).`;
-  if (process.env.CI === "true" && !isWindows) throw new Error(message);
+  if (process.env.CI === "true" && !IS_WINDOWS) throw new Error(message);
   reportOnce(message);
   return context.skip();
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { nodePollRequestFile, requestPoll } from "../../../src/platform/poll-request-file.js";
-import { requireSymlinks } from "../../support/system-fixture.js";
+import { requireSymlinks } from "../../support/windows-fixture.js";
 
 describe("platform/poll-request-file", () => {
   let folder: string;
