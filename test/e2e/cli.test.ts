@@ -178,8 +178,7 @@ describe("e2e: the command line", function () {
       const watching = harness.launch(["watch", "--secret-store", "memory", "a@example.com"]);
       await watching.waitForOutput(/blocked: action is required/);
       await watching.waitForOutput(/error: .*secret client/);
-      watching.kill("SIGINT");
-      const { code, stdout, stderr } = await watching.ended();
+      const { code, stdout, stderr } = await watching.stop("SIGINT");
       expect(code, stderr).to.equal(0);
       expect(stdout).to.not.include("\u001b");
       expect(
@@ -198,8 +197,7 @@ describe("e2e: the command line", function () {
       const watching = harness.launch(["watch", "--json", "--secret-store", "memory"], null);
       const worker = await findWorker(watching.pid);
       process.kill(worker, "SIGSTOP");
-      watching.kill("SIGINT");
-      const { code, stdout } = await watching.ended();
+      const { code, stdout } = await watching.stop("SIGINT");
       expect(code).to.equal(1);
       expect(JSON.parse(stdout)).to.nested.include({ ok: false, "error.code": "cancelled" });
     });

@@ -12,6 +12,10 @@ export const IS_WINE = IS_WINDOWS && process.env.WINEPREFIX !== undefined;
 export const NO_SIGNALS =
   "Windows has no signals: Node.js ends the other process at once, which gets no notice of it";
 
+/** Why a test of a locked keychain is skipped on Windows. */
+export const ALWAYS_UNLOCKED =
+  "Windows' Credential Manager is unlocked while the account is in use";
+
 /** Skips a test, or in a `before` hook those of its suite, that only Windows can run. */
 export function requireWindows(context: Context): void {
   if (!IS_WINDOWS) skip(context, "this test needs Windows (npm run test:windows)");
