@@ -96,7 +96,7 @@ describe("the protocol over the pipes of a process", () => {
     );
     expect(await afterShutdown.exitCode()).to.equal(0);
     expect(afterShutdown.messages).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
-  });
+  }).timeout(30_000);
 
   it("exits on an exit in any form, with an answer only to a request", async () => {
     const shutdown = request(1, "shutdown", [null]);
