@@ -14,6 +14,7 @@ import {
   loopbackServerContract,
 } from "../support/loopback-server-contract.js";
 import { FakeLoopback } from "../support/loopback-server-fake.js";
+import { skip } from "../support/windows-fixture.js";
 
 loopbackServerContract("fake", () => {
   const machine = new FakeLoopback();
@@ -67,7 +68,7 @@ describe("LoopbackServer on node:http", () => {
   });
 
   it("rejects with redirectPortInUse if only ::1 is taken, and leaves nothing listening", async function () {
-    if (!hasIpv6Loopback()) this.skip();
+    if (!hasIpv6Loopback()) skip(this, "this machine has no IPv6 loopback address");
     const other = createServer();
     other.listen(0, "::1");
     await once(other, "listening");

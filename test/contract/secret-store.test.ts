@@ -4,10 +4,10 @@ import fc from "fast-check";
 import { KeytarLoadError } from "../../src/platform/keytar-binding.js";
 import { KeytarStore, MemoryStore, splitText } from "../../src/platform/secret-store.js";
 import { faultOf } from "../support/http-fixture.js";
-import { KEYRING_TOOLS, type Keyring, startKeyring } from "../support/keyring-fixture.js";
+import { requireKeychain, startKeychain, type TestKeychain } from "../support/keychain-fixture.js";
 import { FakeKeytar } from "../support/keytar-fake.js";
-import { requireTool } from "../support/required-tool-fixture.js";
 import { secretStoreContract } from "../support/secret-store-contract.js";
+import { IS_WINDOWS } from "../support/windows-fixture.js";
 
 describe("SecretStore contract: MemoryStore", () => {
   let store: MemoryStore;
@@ -23,17 +23,18 @@ describe("SecretStore contract: KeytarStore on a fake keytar", () => {
   );
 });
 
-describe("SecretStore contract: KeytarStore on a real Secret Service", function () {
+describe("SecretStore contract: KeytarStore on a real keychain", function () {
   this.timeout(60_000);
-  let keyring: Keyring | null = null;
+  let keychain: TestKeychain | null = null;
   before(async function () {
-    for (const [tool, debianPackage] of KEYRING_TOOLS) requireTool(this, tool, debianPackage);
-    keyring = await startKeyring();
+    requireKeychain(this);
+    keychain = await startKeychain();
   });
-  after(() => keyring?.stop());
+  after(() => keychain?.stop());
   let store: KeytarStore;
   beforeEach(() => {
-    store = new KeytarStore({ account: "svc", platform: "linux", environment: keyring?.env ?? {} });
+    const platform = IS_WINDOWS ? "windows" : "linux";
+    store = new KeytarStore({ account: "svc", platform, environment: keychain?.env ?? {} });
   });
   secretStoreContract(() => store);
 });

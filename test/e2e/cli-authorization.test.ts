@@ -2,24 +2,25 @@ import { expect } from "chai";
 
 import { approveDevice, consent } from "../../simulator/administrator.js";
 import { closedPort } from "../support/http-fixture.js";
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/required-tool-fixture.js";
+import { requireKeychain, startKeychain, type TestKeychain } from "../support/keychain-fixture.js";
+import { Keyring } from "../support/keyring-fixture.js";
+import { ALWAYS_UNLOCKED, NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 import { CliHarness, type CliRun } from "../support/cli-harness.js";
 
 const KEY_ADDRESS = /http:\/\/localhost:(\d+)\/\?key=([\w-]+)/;
 
 describe("e2e: the command line: authorization", function () {
   this.timeout(90_000);
-  let keyring: Keyring;
+  let keyring: TestKeychain;
   let harness: CliHarness;
   let port: number;
 
   before(function () {
-    for (const [tool, debianPackage] of KEYRING_TOOLS) requireTool(this, tool, debianPackage);
+    requireKeychain(this);
   });
 
   beforeEach(async () => {
-    keyring = await startKeyring();
+    keyring = await startKeychain();
     harness = await CliHarness.start(keyring.env);
     port = await closedPort();
     harness.webex.addRedirectUri(`http://localhost:${port}/oauth/callback`);
@@ -133,11 +134,11 @@ describe("e2e: the command line: authorization", function () {
     expect(outcome.stderr).to.include("declined");
   });
 
-  it("can be cancelled, which keeps the client and authorizes nothing", async () => {
+  it("can be cancelled, which keeps the client and authorizes nothing", async function () {
+    skipOnWindows(this, NO_SIGNALS);
     const authorizing = harness.launch(["authorize"], harness.clientLines());
     await authorizing.waitForOutput(KEY_ADDRESS);
-    authorizing.kill("SIGINT");
-    expect((await authorizing.ended()).code).to.equal(1);
+    expect((await authorizing.stop("SIGINT")).code).to.equal(1);
     expect((await harness.json(["authorizations"])).value.authorizations).to.deep.equal([]);
   });
 
@@ -146,8 +147,7 @@ describe("e2e: the command line: authorization", function () {
     const worker = harness.launch(["worker"], null);
     await worker.waitForOutput(KEY_ADDRESS);
     const refused = await harness.run(["authorize"]);
-    worker.kill("SIGTERM");
-    const { stderr } = await worker.ended();
+    const { stderr } = await worker.stop("SIGTERM");
     const [page = "none"] = KEY_ADDRESS.exec(stderr) ?? [];
     expect(refused.code).to.equal(1);
     expect(refused.stderr)
@@ -213,8 +213,9 @@ describe("e2e: the command line: authorization", function () {
     expect(other.value).to.include({ ok: false });
   });
 
-  it("reports a locked keychain, and never an empty one", async () => {
-    await keyring.lock();
+  it("reports a locked keychain, and never an empty one", async function () {
+    skipOnWindows(this, ALWAYS_UNLOCKED);
+    if (keyring instanceof Keyring) await keyring.lock();
     for (const command of [["authorizations"], ["secret", "client"], ["revoke", "x"]]) {
       const { code, value } = await harness.json(command, harness.clientLines());
       expect(code).to.equal(1);

@@ -2,9 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { makeCertificates } from "../support/http-fixture.js";
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/required-tool-fixture.js";
+import { makeCertificates } from "../support/certificates-fixture.js";
+import { requireKeychain, startKeychain, type TestKeychain } from "../support/keychain-fixture.js";
+import { startKeyring } from "../support/keyring-fixture.js";
+import { ALWAYS_UNLOCKED, skipOnWindows } from "../support/windows-fixture.js";
 import { CliHarness, type Finding } from "../support/cli-harness.js";
 
 const ALL_CHECKS = [
@@ -27,15 +28,15 @@ const ALL_CHECKS = [
 
 describe("e2e: the command line: doctor", function () {
   this.timeout(90_000);
-  let keyring: Keyring;
+  let keyring: TestKeychain;
   let harness: CliHarness;
 
   before(function () {
-    for (const [tool, debianPackage] of KEYRING_TOOLS) requireTool(this, tool, debianPackage);
+    requireKeychain(this);
   });
 
   beforeEach(async () => {
-    keyring = await startKeyring();
+    keyring = await startKeychain();
     harness = await CliHarness.start(keyring.env);
   });
 
@@ -123,7 +124,6 @@ describe("e2e: the command line: doctor", function () {
   });
 
   it("trusts only the default roots and WebexPresence.CaFile", async function () {
-    requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
     await harness.stop();
     harness = await CliHarness.start(keyring.env, { tls });
@@ -199,8 +199,7 @@ describe("e2e: the command line: doctor", function () {
       );
       await waitForProblems([]);
     } finally {
-      worker.kill("SIGTERM");
-      await worker.ended();
+      await worker.stop("SIGTERM");
     }
   });
 
@@ -227,7 +226,13 @@ describe("e2e: the command line: doctor", function () {
     expect(finding("organization size").message).to.include("1050");
   });
 
-  it("fails if the keychain is locked or the settings file is missing", async () => {
+  it("fails if the settings file is missing", async () => {
+    const missing = await harness.run(["doctor", "--settings", `${harness.folder}/none.ini`]);
+    expect(missing.code).to.not.equal(0);
+  });
+
+  it("fails if the keychain is locked", async function () {
+    skipOnWindows(this, ALWAYS_UNLOCKED);
     const locked = await startKeyring({ locked: true });
     const other = await CliHarness.start(locked.env);
     const { code, value } = await other.json(["doctor"]);
@@ -237,8 +242,5 @@ describe("e2e: the command line: doctor", function () {
     expect(code).to.equal(1);
     expect(keychain).to.include({ state: "failed" });
     expect(keychain?.hint).to.match(/unlock/i);
-
-    const missing = await harness.run(["doctor", "--settings", `${harness.folder}/none.ini`]);
-    expect(missing.code).to.not.equal(0);
   });
 });

@@ -1,20 +1,19 @@
 import { expect } from "chai";
 
-import { KEYRING_TOOLS, startKeyring, type Keyring } from "../support/keyring-fixture.js";
-import { requireTool } from "../support/required-tool-fixture.js";
-import { CliHarness } from "../support/cli-harness.js";
+import { requireKeychain, startKeychain, type TestKeychain } from "../support/keychain-fixture.js";
+import { CliHarness, STOPPED } from "../support/cli-harness.js";
 
 describe("e2e: the command line: watch with an authorization", function () {
   this.timeout(60_000);
-  let keyring: Keyring;
+  let keyring: TestKeychain;
   let harness: CliHarness;
 
   before(function () {
-    for (const [tool, debianPackage] of KEYRING_TOOLS) requireTool(this, tool, debianPackage);
+    requireKeychain(this);
   });
 
   beforeEach(async () => {
-    keyring = await startKeyring();
+    keyring = await startKeychain();
     harness = await CliHarness.start(keyring.env);
     await harness.run(["secret", "client"], harness.clientLines());
     const { orgId: _orgId, ...grant } = harness.webex.issueGrant();
@@ -35,9 +34,8 @@ describe("e2e: the command line: watch with an authorization", function () {
     await run.waitForOutput(/nobody@example\.com {2}\? unknown \(not found\)/);
     harness.webex.setStatus(email, "call");
     await run.waitForOutput(/● available → ♪ on a call/);
-    run.kill("SIGTERM");
-    const { code, stderr } = await run.ended();
-    expect(code, stderr).to.equal(0);
+    const { code, stderr } = await run.stop("SIGTERM");
+    expect(code, stderr).to.equal(STOPPED);
   });
 
   it("counts everyone if nobody is given, and prints changes", async () => {
@@ -47,8 +45,7 @@ describe("e2e: the command line: watch with an authorization", function () {
     await run.waitForOutput(/First sweep done: /);
     harness.webex.setStatus(email, "DoNotDisturb");
     await run.waitForOutput(/● available → ▬ do not disturb/);
-    run.kill("SIGINT");
-    expect((await run.ended()).code).to.equal(0);
+    expect((await run.stop("SIGINT")).code).to.equal(STOPPED);
   });
 
   it("--json prints everyone once", async () => {

@@ -8,6 +8,7 @@ import { expect } from "chai";
 import { requireTool } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 import { CliHarness } from "../support/cli-harness.js";
+import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 
 const CLI = "dist/cli.cjs";
 
@@ -31,7 +32,8 @@ describe("e2e: the command line", function () {
       ["an unknown option of the worker", ["worker", "--nonsense"]],
     ] as const) {
       it(`exits 2 for ${what}, with nothing on stdout`, function () {
-        if (process.platform === "win32" && what.startsWith("no settings")) this.skip();
+        if (what.startsWith("no settings"))
+          skipOnWindows(this, "on Windows, --settings has a default");
         const { status, stdout, stderr } = run(...args);
         expect(status).to.equal(2);
         expect(stdout).to.equal("");
@@ -195,12 +197,12 @@ describe("e2e: the command line", function () {
       await harness.stop();
     });
 
-    it("prints why there is no presence, in lines, and exits with 0 at Ctrl+C", async () => {
+    it("prints why there is no presence, in lines, and exits with 0 at Ctrl+C", async function () {
+      skipOnWindows(this, NO_SIGNALS);
       const watching = harness.launch(["watch", "--secret-store", "memory", "a@example.com"]);
       await watching.waitForOutput(/blocked: action is required/);
       await watching.waitForOutput(/error: .*secret client/);
-      watching.kill("SIGINT");
-      const { code, stdout, stderr } = await watching.ended();
+      const { code, stdout, stderr } = await watching.stop("SIGINT");
       expect(code, stderr).to.equal(0);
       expect(stdout).to.not.include("\u001b");
       expect(
@@ -213,13 +215,13 @@ describe("e2e: the command line", function () {
     });
 
     it("--json exits at the first Ctrl+C, even if the worker does not respond", async function () {
+      skipOnWindows(this, NO_SIGNALS);
       requireTool(this, "pgrep", "procps");
       await rm(harness.settingsPath);
       const watching = harness.launch(["watch", "--json", "--secret-store", "memory"], null);
       const worker = await findWorker(watching.pid);
       process.kill(worker, "SIGSTOP");
-      watching.kill("SIGINT");
-      const { code, stdout } = await watching.ended();
+      const { code, stdout } = await watching.stop("SIGINT");
       expect(code).to.equal(1);
       expect(JSON.parse(stdout)).to.nested.include({ ok: false, "error.code": "cancelled" });
     });

@@ -7,6 +7,7 @@ import { expect } from "chai";
 
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
 import { requireTool } from "../support/required-tool-fixture.js";
+import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 
 const DEMO = resolve("dist/demo.mjs");
 // Matches every simulated secret: many hexadecimal digits, or the mark of Webex tokens.
@@ -88,6 +89,7 @@ describe("demo", function () {
   });
 
   it("draws a table in a terminal and restores the terminal on q", async function () {
+    skipOnWindows(this, "only Unix gives a program a terminal through script");
     requireTool(this, "script", "bsdutils");
     const inTerminal = `stty cols 100 rows 30; exec '${process.execPath}' '${DEMO}' --speed 120`;
     const demo = run("script", ["-qec", inTerminal, "/dev/null"]);
@@ -103,7 +105,7 @@ describe("demo", function () {
   });
 
   it("cleans up when a signal stops it", async function () {
-    if (process.platform === "win32") this.skip();
+    skipOnWindows(this, NO_SIGNALS);
     const demo = run(process.execPath, [DEMO, "--once", "--speed", "1"]);
     await waitForOutput(demo, /7\. First sweep/);
     demo.process.kill("SIGTERM");

@@ -8,7 +8,8 @@ import { join, resolve } from "node:path";
 import { expect } from "chai";
 
 import { waitUntil } from "../support/clock-fake.js";
-import { makeCertificates, type TestCertificates } from "../support/http-fixture.js";
+import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
+import { skip, skipOnWindows } from "../support/windows-fixture.js";
 import { WorkerHarness, type WorkerHarnessOptions } from "../support/worker-harness.js";
 
 const USER = "planted-user";
@@ -141,7 +142,8 @@ describe("e2e: the environment of the host", function () {
   });
 
   it("warns of options in NODE_OPTIONS that expose secrets, without their values", async () => {
-    const preload = join(folder, "preload.cjs");
+    // Between quotation marks, a backslash in NODE_OPTIONS escapes.
+    const preload = join(folder, "preload.cjs").replaceAll("\\", "/");
     const pids = join(folder, "pids");
     await writeFile(preload, `require("fs").appendFileSync(${JSON.stringify(pids)}, "loaded\\n")`);
     const options = ["--inspect=0", `--tls-keylog=${join(folder, "keys")}`, "--tls_min_v1.0"];
@@ -159,7 +161,7 @@ describe("e2e: the environment of the host", function () {
   });
 
   it("has as many threads for files and names with UV_THREADPOOL_SIZE=1 as without", async function () {
-    if (process.platform !== "linux") this.skip();
+    if (process.platform !== "linux") skip(this, "only Linux lists a process's threads in /proc");
     const threadsWith = async (size: string): Promise<number> => {
       const log = join(folder, `log-${size}`);
       const worker = spawn(process.execPath, ["dist/worker.cjs", ...launchArgs("--log-dir", log)], {
@@ -196,7 +198,8 @@ describe("e2e: the environment of the host", function () {
     ...more,
   ];
 
-  it("names relative paths as the reason if the current folder was deleted", async () => {
+  it("names relative paths as the reason if the current folder was deleted", async function () {
+    skipOnWindows(this, "Windows does not delete a folder that is a process's current one");
     const gone = join(folder, "gone");
     const run = (program: string, ...args: string[]) => {
       mkdirSync(gone);
@@ -225,9 +228,7 @@ describe("e2e: the environment of the host", function () {
     const UID = 54_321;
 
     before(function () {
-      if (process.getuid?.() === 0) return;
-      process.stderr.write("SKIPPED: only root can start a worker in another account.\n");
-      this.skip();
+      if (process.getuid?.() !== 0) skip(this, "only root can start a worker in another account");
     });
     beforeEach(async () => {
       await chmod(folder, 0o777);

@@ -5,6 +5,7 @@ import { expect } from "chai";
 
 import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
+import { skip } from "../support/windows-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 describe("e2e: a real keyring under a real session bus", function () {
@@ -98,7 +99,7 @@ describe("e2e: a real keyring under a real session bus", function () {
   });
 
   it("gives the keychain's own process nothing of the environment that it does not need", async function () {
-    if (process.platform !== "linux") this.skip();
+    if (process.platform !== "linux") skip(this, "only Linux shows another process in /proc");
     const preload = join(keyring.home, "preload.cjs");
     await writeFile(preload, "globalThis.preloaded = true;");
     harness = await WorkerHarness.start({

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
+import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 const WORKER = "dist/worker.cjs";
@@ -39,7 +40,8 @@ describe("e2e: launch and exit", function () {
     ["a bad pid", ["--settings", "x.ini", "--host-pid", "zero"]],
     ["a bad secret store", ["--settings", "x.ini", "--secret-store", "file"]],
   ] as const) {
-    it(`exits with code 2, the reason and the usage for ${what}`, () => {
+    it(`exits with code 2, the reason and the usage for ${what}`, function () {
+      if (what === "no settings") skipOnWindows(this, "on Windows, --settings has a default");
       const { status, stderr, stdout } = spawnSync(process.execPath, [WORKER, ...args], {
         encoding: "utf8",
       });
@@ -95,7 +97,8 @@ describe("e2e: launch and exit", function () {
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    it(`exits with code 0 on ${signal}, even during a request to Webex`, async () => {
+    it(`exits with code 0 on ${signal}, even during a request to Webex`, async function () {
+      skipOnWindows(this, NO_SIGNALS);
       await harness.authorize();
       harness.webex.set({ latencyMs: 5_000 });
       const request = harness.webex
@@ -166,7 +169,7 @@ describe("e2e: launch and exit", function () {
       "--secret-store",
       "memory",
       "--log-dir",
-      "/dev/null/log",
+      join(harness.settingsPath, "log"),
     ];
     const input = `Content-Length: ${status.length}\r\n\r\n${status}`;
     const worker = spawnSync(process.execPath, args, { encoding: "utf8", input });

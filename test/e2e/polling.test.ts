@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { makeCertificates } from "../support/http-fixture.js";
-import { requireTool } from "../support/required-tool-fixture.js";
+import { makeCertificates } from "../support/certificates-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 interface ChangedRecord {
@@ -84,7 +83,6 @@ describe("e2e: from Presence.ini to presence", function () {
   });
 
   it("keeps trusting the current certificates while CaFile names an unusable file", async function () {
-    requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
     const secure = new WebexSimulator({
       organizations: [{ name: "Secure Ltd", persons: 3, seed: 7 }],

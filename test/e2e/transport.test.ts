@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { makeCertificates } from "../support/http-fixture.js";
-import { requireTool } from "../support/required-tool-fixture.js";
+import { makeCertificates } from "../support/certificates-fixture.js";
 import { type Status, WorkerHarness } from "../support/worker-harness.js";
 
 type Problem = Status["problems"][number];
@@ -76,7 +75,6 @@ describe("e2e: what stands between the worker and Webex", function () {
   });
 
   it("trusts a CaFile with new content by itself, and no other server whatever Node is told", async function () {
-    requireTool(this, "openssl", "openssl");
     const { authority, good: tls } = makeCertificates();
     const other = makeCertificates().authority;
     const secure = new WebexSimulator({ organizations: [{ name: "Secure Ltd", persons: 3 }] });

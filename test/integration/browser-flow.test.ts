@@ -76,7 +76,7 @@ describe("browser flow over HTTP", () => {
 
   describe("in Chromium", function () {
     this.timeout(60_000);
-    let browser: Browser;
+    let browser: Browser | null = null;
     let page: Page;
     let errors: string[];
 
@@ -85,7 +85,7 @@ describe("browser flow over HTTP", () => {
     });
 
     after(async () => {
-      await browser.close();
+      await browser?.close();
     });
 
     afterEach(async () => {
@@ -94,7 +94,7 @@ describe("browser flow over HTTP", () => {
     });
 
     const open = async (options: BrowserContextOptions = {}): Promise<void> => {
-      const context = await browser.newContext(options);
+      const context = await browser!.newContext(options);
       page = await context.newPage();
       errors = [];
       page.on("pageerror", (error) => errors.push(error.message));

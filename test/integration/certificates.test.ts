@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,15 +7,10 @@ import { expect } from "chai";
 
 import { createCertificateReader } from "../../src/platform/certificates.js";
 import type { CertificateFileResult } from "../../src/ports/http.js";
-import {
-  type TestCertificates,
-  TestServer,
-  expectUnreachable,
-  getRequest,
-  makeCertificates,
-  openHttp,
-} from "../support/http-fixture.js";
+import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
+import { TestServer, expectUnreachable, getRequest, openHttp } from "../support/http-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
+import { requireSymlinks } from "../support/windows-fixture.js";
 
 const BROKEN = "-----BEGIN CERTIFICATE-----\nhello world\n-----END CERTIFICATE-----\n";
 
@@ -25,10 +21,9 @@ describe("platform/certificates: a PEM file", () => {
   let pem: string;
   /** Certificates that have nothing to do with the server. */
   let two: string;
-  let server: TestServer;
+  let server: TestServer | null = null;
 
   before(async function () {
-    requireTool(this, "openssl", "openssl");
     folder = await mkdtemp(join(tmpdir(), "ucx-pem-"));
     made = makeCertificates();
     pem = made.authority;
@@ -40,8 +35,8 @@ describe("platform/certificates: a PEM file", () => {
   });
 
   after(async () => {
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
+    await server?.stop();
+    if (server !== null) await rm(folder, { recursive: true, force: true });
   });
 
   const readCertificates = createCertificateReader();
@@ -65,7 +60,7 @@ describe("platform/certificates: a PEM file", () => {
     expect(reading.pem).not.to.contain("PRIVATE KEY");
     const http = openHttp({ extraCertificates: reading.pem });
     try {
-      const { body } = await http.send(getRequest(server.url("/", "localhost")));
+      const { body } = await http.send(getRequest(server!.url("/", "localhost")));
       return new TextDecoder().decode(body);
     } finally {
       http.close();
@@ -100,11 +95,13 @@ describe("platform/certificates: a PEM file", () => {
     "a private key joined to it": () => made.good.key.trimEnd() + pem.trimEnd() + made.good.key,
   };
   for (const [name, content] of Object.entries(forms))
-    it(`is what TLS gets: ${name}`, async () => {
+    it(`is what TLS gets: ${name}`, async function () {
+      if (name === "TRUSTED CERTIFICATE") requireTool(this, "openssl", "openssl");
       expect(await connectTrusting(content())).to.equal("secure");
     });
 
-  it("does not trust what a TRUSTED CERTIFICATE rejects", async () => {
+  it("does not trust what a TRUSTED CERTIFICATE rejects", async function () {
+    requireTool(this, "openssl", "openssl");
     const rejecting = openssl("x509 -trustout -addreject serverAuth", pem);
     const { message } = await expectUnreachable(connectTrusting(rejecting), "tls");
     expect(message).to.contain("may not be used for servers (INVALID_PURPOSE)");
@@ -132,7 +129,7 @@ describe("platform/certificates: a PEM file", () => {
   });
 
   it("is rejected without a certificate, with what it holds instead", async () => {
-    const der = execFileSync("openssl", ["x509", "-outform", "DER"], { input: pem });
+    const der = new X509Certificate(pem).raw;
     expect(await reasonOf("")).to.equal("names a file without a PEM certificate");
     expect(await reasonOf(der)).to.equal("names a certificate in binary form (DER), not PEM");
     expect(await reasonOf(made.good.key)).to.equal(
@@ -149,7 +146,8 @@ describe("platform/certificates: a PEM file", () => {
     expect(missing).to.include({ reason: "names a file that does not exist (ENOENT)" });
   });
 
-  it("is read again after its content, or the target of a symbolic link, has changed", async () => {
+  it("is read again after its content, or the target of a symbolic link, has changed", async function () {
+    requireSymlinks(this);
     const [link, next] = [join(folder, "current.pem"), join(folder, "next.pem")];
     await writeFile(join(folder, "old.pem"), pem);
     await writeFile(join(folder, "new.pem"), made.selfSigned.cert);

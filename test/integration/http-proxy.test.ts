@@ -8,16 +8,15 @@ import type { Socket } from "node:net";
 import type { Fault } from "../../src/faults/fault.js";
 import { Secret } from "../../src/faults/secret.js";
 import type { HttpResponse, HttpRoute } from "../../src/ports/http.js";
+import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
 import {
   TestServer,
-  type TestCertificates,
   TestProxy,
   closedPort,
   expectUnreachable,
   faultOf,
   getRequest,
   listenOnFreePort,
-  makeCertificates,
   openHttp,
 } from "../support/http-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
@@ -41,7 +40,6 @@ describe("AxiosHttp through a real proxy", function () {
   let authenticated: TestProxy;
 
   before(async function () {
-    requireTool(this, "openssl", "openssl");
     requireTool(this, "tinyproxy", "tinyproxy");
     certificates = makeCertificates();
     secure = new TestServer((_request, response) => response.end("secure"), certificates.good);

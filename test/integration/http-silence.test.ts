@@ -13,6 +13,7 @@ import {
   listenOnFreePort,
   openHttp,
 } from "../support/http-fixture.js";
+import { skip } from "../support/windows-fixture.js";
 
 const SILENCE_MS = 200;
 
@@ -118,8 +119,8 @@ describe("AxiosHttp with a server that is silent", () => {
   });
 
   it("when a connection is opened", async function () {
-    // A full queue of connections drops more, as a firewall does; that is how Linux behaves.
-    if (process.platform !== "linux") return this.skip();
+    if (process.platform !== "linux")
+      skip(this, "only Linux drops connections to a full queue in silence, as a firewall does");
     const child = spawn(process.execPath, [
       "-e",
       "const s = require('node:net').createServer().listen({port: 0, host: '127.0.0.1', backlog: 1}, () => console.log(s.address().port))",

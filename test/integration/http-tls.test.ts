@@ -6,17 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
 import {
   TestServer,
-  type TestCertificates,
   expectUnreachable,
   faultOf,
   getRequest,
   listenOnFreePort,
-  makeCertificates,
   openHttp,
 } from "../support/http-fixture.js";
-import { requireTool } from "../support/required-tool-fixture.js";
 
 const ADAPTER = new URL("../../src/platform/axios-http.js", import.meta.url).href;
 /** Sends a request over each route of its argument, and prints the outcomes. */
@@ -45,7 +43,6 @@ describe("AxiosHttp with additional certificates", () => {
   const servers: TestServer[] = [];
 
   before(function () {
-    requireTool(this, "openssl", "openssl");
     certificates = makeCertificates();
   });
   afterEach(async () => {

@@ -9,6 +9,7 @@ import { createMessageConnection } from "vscode-jsonrpc/node";
 
 import { type WireMessage, frame, parseFrames, request } from "../support/byte-host-fake.js";
 import { waitUntil } from "../support/clock-fake.js";
+import { leaveOut } from "../support/required-tool-fixture.js";
 
 const WORKER = fileURLToPath(new URL("../support/rpc-worker-fixture.js", import.meta.url));
 const runProgram = promisify(execFile);
@@ -95,7 +96,7 @@ describe("the protocol over the pipes of a process", () => {
     );
     expect(await afterShutdown.exitCode()).to.equal(0);
     expect(afterShutdown.messages).to.deep.equal([{ jsonrpc: "2.0", id: 1, result: null }]);
-  });
+  }).timeout(30_000);
 
   it("exits on an exit in any form, with an answer only to a request", async () => {
     const shutdown = request(1, "shutdown", [null]);
@@ -172,13 +173,7 @@ describe("the protocol over the pipes of a process", () => {
     const python = ["python3", "/usr/bin/python3"].find(
       (name) => spawnSync(name, ["-c", "import pylsp_jsonrpc"]).status === 0,
     );
-    if (python === undefined) {
-      const sentence =
-        "LEFT OUT: python3 has no pylsp_jsonrpc on this machine (Debian package: python3-pylsp-jsonrpc).";
-      if (process.env.CI === "true") throw new Error(sentence);
-      process.stderr.write(`${sentence}\n`);
-      return this.skip();
-    }
+    if (python === undefined) leaveOut(this, "pylsp_jsonrpc of python3", "python3-pylsp-jsonrpc");
     this.timeout(40_000);
     const args = ["test/support/pylsp-client-fixture.py", process.execPath, WORKER];
     const results = JSON.parse((await runProgram(python, args)).stdout) as Record<

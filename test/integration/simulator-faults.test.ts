@@ -1,12 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { get as httpsGet } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "chai";
 import { KNOBS } from "../../simulator/knobs.js";
 import { WebexSimulator } from "../../simulator/webex-simulator.js";
-import { requireTool } from "../support/required-tool-fixture.js";
+import { makeCertificates } from "../support/certificates-fixture.js";
 
 interface Page {
   items: unknown[];
@@ -272,39 +268,14 @@ describe("simulator: limits, faults and control", () => {
     expect(JSON.stringify(webex.requestsSince(0))).not.to.contain(token);
   });
 
-  it("serves HTTPS with a given certificate", async function () {
-    requireTool(this, "openssl", "openssl");
-    const folder = mkdtempSync(join(tmpdir(), "simulator-tls-"));
-    const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const subject = [
-      "-subj",
-      "/CN=localhost",
-      "-addext",
-      "subjectAltName=DNS:localhost,IP:127.0.0.1",
-    ];
-    const options = [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-      "-nodes",
-      "-days",
-      "2",
-    ];
-    execFileSync("openssl", [...options, ...subject, "-keyout", keyFile, "-out", certFile], {
-      stdio: "ignore",
-    });
-    const cert = readFileSync(certFile, "utf8");
+  it("serves HTTPS with a given certificate", async () => {
+    const { selfSigned: tls } = makeCertificates();
     const secure = new WebexSimulator({ organizations: [{ name: "Acme", persons: 300 }] });
     try {
-      const { url, apiUrl } = await secure.start({
-        tls: { key: readFileSync(keyFile, "utf8"), cert },
-      });
+      const { url, apiUrl } = await secure.start({ tls });
       const headers = { authorization: `Bearer ${secure.issueGrant().accessToken}` };
       const link = await new Promise((resolve, reject) => {
-        httpsGet(`${apiUrl}/people`, { ca: cert, headers }, (response) => {
+        httpsGet(`${apiUrl}/people`, { ca: tls.cert, headers }, (response) => {
           response.resume();
           resolve(response.headers.link);
         }).on("error", reject);
@@ -313,7 +284,6 @@ describe("simulator: limits, faults and control", () => {
       expect(link).to.contain(`<${url}/v1/people`);
     } finally {
       await secure.stop();
-      rmSync(folder, { recursive: true });
     }
   });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-simulator.js";
+import { IS_WINDOWS } from "./windows-fixture.js";
 
 const CLI = resolve("dist/cli.cjs");
 
@@ -42,6 +43,9 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+/** The exit code of a command that ends with 0 when it is stopped; Windows gives it no chance. */
+export const STOPPED = IS_WINDOWS ? null : 0;
+
 /** A process of the built command line. */
 export class CliRun {
   readonly #process: ChildProcessWithoutNullStreams;
@@ -74,8 +78,10 @@ export class CliRun {
     return this.#process.pid ?? 0;
   }
 
-  kill(signal: NodeJS.Signals): void {
+  /** Ends the command as a user does; see `STOPPED`. */
+  stop(signal: NodeJS.Signals): Promise<CliResult> {
     this.#process.kill(signal);
+    return this.#ended;
   }
 
   /** Waits for the first match in the output of both streams. */
@@ -116,11 +122,13 @@ export class CliHarness {
     await webex.start(tls === undefined ? {} : { tls });
     const folder = await mkdtemp(join(tmpdir(), "ucx-cli-"));
     const clean = Object.fromEntries(
-      Object.entries(env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)),
+      Object.entries(env).filter(([name]) => !/^((https?|all|no)_proxy|programdata)$/i.test(name)),
     );
     const harness = new CliHarness(webex, folder, {
       ...clean,
+      // The log folder is below it: on Linux and macOS, and on Windows.
       XDG_STATE_HOME: join(folder, "state"),
+      PROGRAMDATA: join(folder, "state"),
     });
     await harness.writeSettings();
     return harness;

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -16,6 +16,7 @@ import { expect } from "chai";
 import { Fault } from "../../src/faults/fault.js";
 import { createAxiosHttp } from "../../src/platform/axios-http.js";
 import type { Http, HttpRequest, HttpRoute } from "../../src/ports/http.js";
+import type { KeyPair } from "./certificates-fixture.js";
 
 /** The HTTP adapter for a direct route without additional certificates, unless changed. */
 export function openHttp(changes: Partial<HttpRoute> = {}): Http {
@@ -52,11 +53,6 @@ export async function expectUnreachable(call: Promise<unknown>, reason: string):
   const fault = await faultOf(call);
   expect([fault.code, fault.data.reason]).to.deep.equal(["webexUnreachable", reason]);
   return fault;
-}
-
-interface KeyPair {
-  readonly key: string;
-  readonly cert: string;
 }
 
 /** A real server on a free loopback port that records its connections and requests. */
@@ -182,72 +178,4 @@ function listens(port: number): Promise<boolean> {
     });
     socket.once("error", () => resolve(false));
   });
-}
-
-/** Keys and certificates made by openssl: an authority, and server certificates that it signed. */
-export interface TestCertificates {
-  /** PEM of the authority. */
-  readonly authority: string;
-  /** For `localhost` and 127.0.0.1, signed by an intermediate authority. */
-  readonly good: KeyPair;
-  /** For the name `localhost` only. */
-  readonly nameOnly: KeyPair;
-  readonly otherName: KeyPair;
-  readonly expired: KeyPair;
-  /** Valid, signed by an intermediate authority that has expired. */
-  readonly expiredIssuer: KeyPair;
-  readonly clientOnly: KeyPair;
-  /** With a long, hostile name. */
-  readonly longName: KeyPair;
-  readonly selfSigned: KeyPair;
-}
-
-export function makeCertificates(): TestCertificates {
-  const folder = mkdtempSync(join(tmpdir(), "ucx-certs-"));
-  const openssl = (command: string, ...args: string[]): void =>
-    void execFileSync("openssl", [...command.split(" "), ...args], { cwd: folder, stdio: "pipe" });
-  const read = (name: string): string => readFileSync(join(folder, name), "utf8");
-  const newKey = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-  const selfSign = (name: string, subject: string, ...more: string[]): void => {
-    const files = `-keyout ${name}.key -out ${name}.pem`;
-    openssl(`req -x509 ${newKey} ${files} -days 30 -subj`, subject, ...more);
-  };
-  const issue = (name: string, subject: string, extensions: string, issuer: string, days = 30) => {
-    writeFileSync(join(folder, `${name}.ext`), extensions);
-    openssl(`req ${newKey} -keyout ${name}.key -out ${name}.csr -subj`, subject);
-    const signing = `-CA ${issuer}.pem -CAkey ${issuer}.key -CAcreateserial -extfile ${name}.ext`;
-    openssl(`x509 -req -in ${name}.csr -out ${name}.pem ${signing} -days ${days}`);
-  };
-  const pair = (name: string, chain = ""): KeyPair => ({
-    key: read(`${name}.key`),
-    cert: read(`${name}.pem`) + chain,
-  });
-  const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
-  const authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign";
-  try {
-    selfSign("root", "/CN=Test authority");
-    issue("middle", "/CN=Test intermediate", authority, "root");
-    issue("good", "/CN=localhost", names, "middle");
-    issue("name", "/CN=localhost", "subjectAltName=DNS:localhost", "root");
-    issue("other", "/CN=elsewhere.example", "subjectAltName=DNS:elsewhere.example", "root");
-    issue("expired", "/CN=localhost", names, "root", -1);
-    issue("old", "/CN=Test old issuer", authority, "root", -1);
-    issue("late", "/CN=localhost", names, "old");
-    issue("client", "/CN=localhost", `${names}\nextendedKeyUsage=clientAuth`, "root");
-    selfSign("long", `/CN=${'"\u001b[31m'.repeat(7)}/O=${"x\t".repeat(30)}`);
-    selfSign("alone", "/CN=localhost", "-addext", names);
-    return {
-      authority: read("root.pem"),
-      good: pair("good", read("middle.pem")),
-      nameOnly: pair("name"),
-      otherName: pair("other"),
-      expired: pair("expired"),
-      expiredIssuer: pair("late", read("old.pem")),
-      clientOnly: pair("client"),
-      longName: pair("long"),
-      selfSigned: pair("alone"),
-    };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

@@ -1,7 +1,16 @@
-import { spawnSync } from "node:child_process";
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
 import { expect } from "chai";
+
+import { IS_WINDOWS } from "../support/windows-fixture.js";
+
+/** Runs the npm that runs the tests; if none does, the one on the PATH. */
+function runNpm(...args: string[]): SpawnSyncReturns<string> {
+  const npm = process.env.npm_execpath;
+  if (npm !== undefined) return spawnSync(process.execPath, [npm, ...args], { encoding: "utf8" });
+  return spawnSync("npm", args, { encoding: "utf8", shell: IS_WINDOWS });
+}
 
 describe("the package", function () {
   this.timeout(60_000);
@@ -9,10 +18,9 @@ describe("the package", function () {
 
   before(() => {
     // Its scripts would rebuild dist/ while other tests use it.
-    const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
-      encoding: "utf8",
-      shell: process.platform === "win32",
-    });
+    const pack = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+    const { stdout, stderr } = runNpm(...pack);
+    expect(stdout, stderr).to.match(/^\[/);
     const [report] = JSON.parse(stdout) as { files: { path: string }[] }[];
     files = report!.files.map(({ path }) => path);
   });

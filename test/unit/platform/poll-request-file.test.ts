@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { nodePollRequestFile, requestPoll } from "../../../src/platform/poll-request-file.js";
+import { requireSymlinks } from "../../support/windows-fixture.js";
 
 describe("platform/poll-request-file", () => {
   let folder: string;
@@ -41,7 +42,7 @@ describe("platform/poll-request-file", () => {
   });
 
   it("deletes a link, and not what it points to", async function () {
-    if (process.platform === "win32") this.skip();
+    requireSymlinks(this);
     const target = join(folder, "target");
     await writeFile(target, "content");
     await symlink(target, join(folder, "poll.request"));
