@@ -18,6 +18,9 @@ import { sbomText } from "./sbom.mjs";
 import { FOLDER, TARGETS } from "./targets.mjs";
 import { hasWine, withWine } from "./wine.mjs";
 
+/** An archive in the making takes some 400 MB of memory. */
+const JOBS = 2;
+
 // zip stores local times.
 process.env.TZ = "UTC";
 
@@ -94,6 +97,7 @@ async function makeArchive(target, dist, staging, time) {
   const folder = join(parent, FOLDER);
   log(`${target.name}: putting the folder together`);
   await writeFolder(folder, target, dist);
+  log(`${target.name}: making the code cache`);
   await withRuntime(target, async (run) => {
     await requireLts(target, run);
     await writeCodeCache(join(folder, "dist"), run);
@@ -118,7 +122,13 @@ async function makeRelease(staging) {
     join(out, `${FOLDER}-${version}.cdx.json`),
     await sbomText(targets.map(({ name }) => name)),
   );
-  await Promise.all(targets.map((target) => makeArchive(target, dist, staging, time)));
+  const waiting = [...targets];
+  const work = async () => {
+    for (let target = waiting.shift(); target !== undefined; target = waiting.shift()) {
+      await makeArchive(target, dist, staging, time);
+    }
+  };
+  await Promise.all(Array.from({ length: JOBS }, work));
   await writeFile(join(out, "SHA256SUMS"), await checksums(out));
 }
 
