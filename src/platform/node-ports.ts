@@ -67,7 +67,7 @@ function statusFileIn(directory: string, log: Logger, makeFolder: () => Promise<
       "The status file in this folder cannot be written. Presence is not affected, but `status` and monitoring cannot see this worker. The worker tries again every 10 seconds.",
       { directory, code: (error as NodeJS.ErrnoException).code },
     );
-  return nodeStatusFile(join(directory, "status.json"), onFailure, makeFolder);
+  return nodeStatusFile(join(directory, "status.json"), onFailure, { makeFolder });
 }
 
 function warnOfUnrestrictedFolder(log: Logger, fields: LogFields): void {

@@ -9,7 +9,9 @@ const FILE_NAME = "poll.request";
 export function nodePollRequestFile(logDirectory: string): PollRequestFile {
   const path = join(logDirectory, FILE_NAME);
   return {
-    // Deleting it is the check: it works on network shares, and only one worker succeeds.
+    // Deleting it is the check: it works on network shares, and only one worker succeeds. Where
+    // Windows marks an open file as deleted (FAT, many shares), several can do that at the same
+    // moment; then each of them polls once, which is harmless.
     take: () =>
       unlink(path).then(
         () => true,

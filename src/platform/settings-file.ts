@@ -1,13 +1,10 @@
-import { createReadStream } from "node:fs";
 import type { BigIntStats } from "node:fs";
-import { stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
-
-import type { FSWatcher } from "chokidar";
+import { open, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 
 import type { Disposer } from "../faults/emitter.js";
 import type { FileContent, SettingsFile } from "../ports/settings-file.js";
-import { loadLibrary } from "./lazy-modules.js";
+import { FolderWatcher } from "./folder-watcher.js";
 import { monotonicMs } from "./system-clock.js";
 
 /** How long a file must stay unchanged: longer than an editor's pauses between writes (200 ms). */
@@ -16,15 +13,6 @@ const SETTLE_MS = 350;
 const MAX_FIRST_WAIT_MS = 2000;
 /** Some file systems keep times in units of two seconds. */
 const RECENT_MS = 2000 + SETTLE_MS;
-/** The interval between checks while the file is changing. */
-const SETTLING_POLL_MS = 50;
-/**
- * The interval between checks without an event. Events alone are not enough: network shares send
- * none, a missing folder cannot be watched, and every system drops some. Two `stat` calls four
- * times a second cost next to nothing, and with SETTLE_MS they detect an edit within a second
- * without any event.
- */
-const IDLE_POLL_MS = 250;
 /** How often a file is tried that a backup, a virus scanner or an editor holds for a moment. */
 const MAX_BUSY_READS = 4;
 const BUSY_REASONS: Readonly<Record<string, string>> = {
@@ -33,50 +21,92 @@ const BUSY_REASONS: Readonly<Record<string, string>> = {
   EACCES: "the worker's account is not allowed to read it",
 };
 const MAX_BYTES = 1024 * 1024;
-/** The interval between attempts to watch a folder. */
-const REOPEN_MS = 5_000;
+/**
+ * Where a system keeps the time of the last access, every read causes an event. An event alone is a
+ * reason to read at most this often in a row.
+ */
+const MAX_READS_WITHOUT_NEWS = 3;
+
+/**
+ * When the file is checked. A check is a `stat`, which opens the file on Windows. Events alone are
+ * not enough: network shares send none, a missing folder cannot be watched, every system drops
+ * some, and Windows may report the writes of a program only when it closes the file.
+ */
+interface CheckTimes {
+  /** From an event of the file to the check. */
+  readonly afterEventMs: number;
+  /** Between checks while the file is changing. */
+  readonly settlingMs: number;
+  /** Between checks without an event. With SETTLE_MS, they find an edit within a second. */
+  readonly idleMs: number;
+}
+/** Two `stat` calls four times a second cost next to nothing. */
+const DIRECT: CheckTimes = { afterEventMs: 0, settlingMs: 50, idleMs: 250 };
+/**
+ * Windows refuses to replace a file that anybody has open, so the file is left alone until it has
+ * been still. The second check is late enough to find what an editor that pauses for 200 ms has
+ * written without an event.
+ */
+const RESERVED: CheckTimes = { afterEventMs: 200, settlingMs: 225, idleMs: 350 };
+/**
+ * Checks wait while other files of the folder change, because that is how many saves begin. They do
+ * not wait longer than this, so that an edit still takes effect within a second.
+ */
+const MAX_WAIT_AFTER_EDIT_MS = 100;
+const MAX_WAIT_WITHOUT_EDIT_MS = 250;
 
 /** A file on disk, read once it has settled. Symbolic links are followed. */
 export class DiskSettingsFile implements SettingsFile {
   readonly path: string;
+  readonly #isReserved: boolean;
 
-  constructor(path: string) {
+  /** `isReserved`: do not open the file while another program may be saving it. */
+  constructor(path: string, isReserved = process.platform === "win32") {
     this.path = resolve(path);
+    this.#isReserved = isReserved;
   }
 
   watch(listener: (content: FileContent) => void): Disposer {
-    const watch = new FileWatch(this.path, listener);
+    const watch = new FileWatch(this.path, this.#isReserved, listener);
     watch.start();
     return () => watch.stop();
   }
 }
 
 /**
- * Checks the file in a loop, and reads it when all checks within SETTLE_MS have found the same. An
- * event from chokidar on the folder triggers a check at once. chokidar's own `awaitWriteFinish` is
- * not used, because it compares sizes only.
+ * Checks the file in a loop, and reads it when all checks within SETTLE_MS have found the same.
+ * Events bring the next check forward, or put it off.
  */
 class FileWatch {
   readonly #path: string;
   readonly #listener: (content: FileContent) => void;
   readonly #folderWatcher: FolderWatcher;
+  readonly #times: CheckTimes;
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
   #isChecking = false;
-  #hasEvent = false;
+  #checkedAt = -Infinity;
+  /** Since the last check; null: none. */
+  #eventAt: number | null = null;
+  #otherFileEventAt = -Infinity;
   #signature: string | null = null;
   /** When the file was last found changed; null: the current state has been reported. */
   #changedAt: number | null = -Infinity;
+  /** Whether only an event says that the file has changed. */
+  #isEventOnly = false;
+  #readsWithoutNews = 0;
   readonly #startedAt = monotonicMs();
   #busyReads = 0;
   #lastContent: FileContent | null = null;
 
-  constructor(path: string, listener: (content: FileContent) => void) {
+  constructor(path: string, isReserved: boolean, listener: (content: FileContent) => void) {
     this.#path = path;
     this.#listener = listener;
-    this.#folderWatcher = new FolderWatcher(path, () => {
-      this.#hasEvent = true;
-      if (!this.#isChecking) this.#scheduleCheck(0);
+    this.#times = isReserved ? RESERVED : DIRECT;
+    this.#folderWatcher = new FolderWatcher(path, !isReserved, (isFile) => {
+      if (isFile) this.#eventAt = monotonicMs();
+      else this.#otherFileEventAt = monotonicMs();
+      this.#scheduleCheck();
     });
   }
 
@@ -90,10 +120,45 @@ class FileWatch {
     this.#folderWatcher.close();
   }
 
-  #scheduleCheck(delayMs: number): void {
+  #scheduleCheck(): void {
+    if (this.#isStopped || this.#isChecking) return;
     clearTimeout(this.#timer);
-    if (this.#isStopped) return;
-    this.#timer = setTimeout(() => void this.#check(), delayMs).unref();
+    // A timer can fire a millisecond early, and that would cost a check more.
+    const delayMs = Math.ceil(Math.max(0, this.#nextCheckAt() - monotonicMs())) + 1;
+    this.#timer = setTimeout(() => this.#checkIfDue(), delayMs).unref();
+  }
+
+  /** On a busy machine, events that put the check off may have come without being handled yet. */
+  #checkIfDue(): void {
+    setImmediate(() => {
+      if (this.#isStopped || this.#isChecking) return;
+      if (this.#nextCheckAt() > monotonicMs()) this.#scheduleCheck();
+      else void this.#check();
+    });
+  }
+
+  #nextCheckAt(): number {
+    const { dueAt, maxWaitMs } = this.#dueCheck();
+    const stillAt = this.#otherFileEventAt + SETTLE_MS;
+    const nextAt = Math.max(dueAt, Math.min(stillAt, dueAt + maxWaitMs));
+    const overdueAt = this.#startedAt + MAX_FIRST_WAIT_MS;
+    const hasFirstDeadline = this.#lastContent === null && overdueAt > this.#checkedAt;
+    return hasFirstDeadline ? Math.min(nextAt, overdueAt) : nextAt;
+  }
+
+  #dueCheck(): { dueAt: number; maxWaitMs: number } {
+    const { afterEventMs, settlingMs, idleMs } = this.#times;
+    if (this.#eventAt !== null)
+      return { dueAt: this.#eventAt + afterEventMs, maxWaitMs: MAX_WAIT_AFTER_EDIT_MS };
+    if (this.#changedAt === null)
+      return { dueAt: this.#checkedAt + idleMs, maxWaitMs: MAX_WAIT_WITHOUT_EDIT_MS };
+    const settledAt = this.#changedAt + SETTLE_MS;
+    const isSettled = settledAt <= this.#checkedAt;
+    const nextAt = this.#checkedAt + settlingMs;
+    return {
+      dueAt: isSettled ? nextAt : Math.min(settledAt, nextAt),
+      maxWaitMs: MAX_WAIT_AFTER_EDIT_MS,
+    };
   }
 
   async #check(): Promise<void> {
@@ -103,30 +168,42 @@ class FileWatch {
       await this.#folderWatcher.ensureOpen();
     } finally {
       this.#isChecking = false;
-      const isIdle = this.#changedAt === null && !this.#hasEvent;
-      this.#scheduleCheck(isIdle ? IDLE_POLL_MS : SETTLING_POLL_MS);
+      this.#scheduleCheck();
     }
   }
 
   async #checkFile(): Promise<void> {
     const isFirst = this.#signature === null;
-    const hadEvent = this.#hasEvent;
-    this.#hasEvent = false;
+    const eventAt = this.#eventAt;
+    this.#eventAt = null;
+    this.#checkedAt = monotonicMs();
     const state = await inspectFile(this.#path);
     if (this.#isStopped) return;
     const now = monotonicMs();
     // At launch, the file is reported as it is, unless it may be in the middle of an edit.
     const hasChanged = isFirst ? mayBeChanging(state) : state.signature !== this.#signature;
-    if (hasChanged) this.#changedAt = now;
-    // Where a file system keeps times in whole seconds, only the event shows a second write. It
-    // does not defer a read that is due, because events can come late.
-    else if (hadEvent) this.#changedAt ??= now;
+    if (hasChanged) {
+      // The next check comes late enough to find what is written without an event.
+      const earliest = this.#checkedAt - (SETTLE_MS - this.#times.settlingMs);
+      this.#changedAt = eventAt === null ? now : Math.max(eventAt, earliest);
+      this.#isEventOnly = false;
+    } else if (eventAt !== null) this.#noteEventAlone(eventAt);
     // The cause (a lock, a permission) can disappear without a trace on the file itself.
     else if (this.#lastContent?.kind === "unreadable") this.#changedAt ??= now - SETTLE_MS;
     this.#signature = state.signature;
     if (this.#changedAt === null) return;
     const isOverdue = this.#lastContent === null && now - this.#startedAt >= MAX_FIRST_WAIT_MS;
     if (isOverdue || now - this.#changedAt >= SETTLE_MS) await this.#readSettled(state);
+  }
+
+  /**
+   * Where a file system keeps times in whole seconds, only the event shows a second write. It does
+   * not defer a read that is due, because events can come late.
+   */
+  #noteEventAlone(eventAt: number): void {
+    if (this.#changedAt !== null || this.#readsWithoutNews >= MAX_READS_WITHOUT_NEWS) return;
+    this.#changedAt = eventAt;
+    this.#isEventOnly = true;
   }
 
   async #readSettled(state: FileState): Promise<void> {
@@ -142,81 +219,11 @@ class FileWatch {
     if (mayBeBusy && ++this.#busyReads < MAX_BUSY_READS) return;
     this.#busyReads = 0;
     this.#changedAt = null;
-    if (this.#lastContent !== null && isSameContent(this.#lastContent, result)) return;
+    const isNew = this.#lastContent === null || !isSameContent(this.#lastContent, result);
+    this.#readsWithoutNews = isNew || !this.#isEventOnly ? 0 : this.#readsWithoutNews + 1;
+    if (!isNew) return;
     this.#lastContent = result;
     this.#listener(result);
-  }
-}
-
-/**
- * Calls back on events of one file. chokidar watches the file's folder; the watch is closed when
- * the folder disappears, because on Windows an open watch keeps it from being deleted.
- */
-class FolderWatcher {
-  readonly #folder: string;
-  readonly #fileName: string;
-  readonly #onEvent: () => void;
-  #watcher: FSWatcher | null = null;
-  #watchedFolderId: string | null = null;
-  #openedAt = -Infinity;
-  #isClosed = false;
-
-  constructor(path: string, onEvent: () => void) {
-    this.#folder = dirname(path);
-    this.#fileName = basename(path).toLowerCase();
-    this.#onEvent = onEvent;
-  }
-
-  /** Never rejects: without events, the regular checks find every change, a little later. */
-  async ensureOpen(): Promise<void> {
-    if (this.#isClosed) return;
-    const folderId = await stat(this.#folder, { bigint: true }).then(
-      (stats) => (stats.isDirectory() ? `${stats.dev}:${stats.ino}` : null),
-      () => null,
-    );
-    if (this.#watcher !== null && folderId === this.#watchedFolderId) return;
-    this.#closeWatcher();
-    // The interval also holds where a network share gives its folders a new number at each check.
-    if (folderId === null || monotonicMs() - this.#openedAt < REOPEN_MS) return;
-    this.#openedAt = monotonicMs();
-    this.#watchedFolderId = folderId;
-    await this.#open().catch(() => undefined);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#closeWatcher();
-  }
-
-  async #open(): Promise<void> {
-    const { watch } = await loadLibrary("chokidar");
-    if (this.#isClosed) return;
-    const watcher = watch(this.#folder, {
-      depth: 0,
-      ignoreInitial: true,
-      ignorePermissionErrors: true,
-      // Both would delay events; the checks decide what one edit is.
-      atomic: false,
-      awaitWriteFinish: false,
-      // With false, chokidar ignores errors of its watches, and one would end the process.
-      persistent: true,
-      ignored: (path) =>
-        resolve(path) !== this.#folder && basename(path).toLowerCase() !== this.#fileName,
-    });
-    this.#watcher = watcher;
-    watcher.on("all", this.#onEvent);
-    watcher.on("error", () => {
-      if (this.#watcher === watcher) this.#closeWatcher();
-    });
-  }
-
-  #closeWatcher(): void {
-    const watcher = this.#watcher;
-    this.#watcher = null;
-    if (watcher === null) return;
-    void watcher.close();
-    // `close` removes all listeners, and a late error without one would end the process.
-    watcher.on("error", () => undefined);
   }
 }
 
@@ -227,7 +234,7 @@ interface Unreadable {
   readonly isBusy: boolean;
 }
 type FileState = (
-  | { readonly kind: "file"; readonly isEmpty: boolean; readonly modifiedAt: number }
+  | { readonly kind: "file"; readonly size: number; readonly modifiedAt: number }
   | { readonly kind: "absent" }
   | Unreadable
 ) & {
@@ -254,30 +261,43 @@ async function inspectFile(path: string): Promise<FileState> {
   return {
     kind: "file",
     signature,
-    isEmpty: stats.size === 0n,
+    size: Number(stats.size),
     modifiedAt: Number(stats.mtimeMs),
   };
 }
 
 /** By the wall clock, like a file's times; a network share's can be ahead of this machine's. */
 function mayBeChanging(state: FileState): boolean {
-  return state.kind === "file" && (state.isEmpty || Date.now() - state.modifiedAt < RECENT_MS);
+  return state.kind === "file" && (state.size === 0 || Date.now() - state.modifiedAt < RECENT_MS);
 }
 
 /** Never rejects. */
 async function readFile(path: string, state: FileState): Promise<ReadResult> {
   if (state.kind !== "file") return state;
   try {
-    const chunks: Buffer[] = [];
-    // `end` is inclusive: one byte more than the limit shows that the file has grown.
-    for await (const chunk of createReadStream(path, { end: MAX_BYTES }))
-      chunks.push(chunk as Buffer);
-    const bytes = Buffer.concat(chunks);
-    return bytes.length > MAX_BYTES ? { kind: "changing" } : { kind: "content", bytes };
+    const bytes = await readBytes(path, state.size + 1);
+    return bytes.length > state.size ? { kind: "changing" } : { kind: "content", bytes };
   } catch (error) {
     const code = codeOf(error);
     return code === "ENOENT" ? { kind: "changing" } : unreadable(code);
   }
+}
+
+/** At most `maxBytes`. The file is open for as short a time as possible, usually one read. */
+async function readBytes(path: string, maxBytes: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(maxBytes);
+  let length = 0;
+  const file = await open(path);
+  try {
+    for (let isEnd = false; !isEnd;) {
+      const { bytesRead } = await file.read(bytes, length, maxBytes - length);
+      length += bytesRead;
+      isEnd = bytesRead === 0 || length >= maxBytes - 1;
+    }
+  } finally {
+    await file.close();
+  }
+  return bytes.subarray(0, length);
 }
 
 function unreadable(code: string): Unreadable {

@@ -3,64 +3,117 @@ import { dirname } from "node:path";
 
 import type { StatusFile } from "../ports/process.js";
 import { makePrivateFolder } from "./log-folder.js";
+import { monotonicMs } from "./system-clock.js";
 
 /** Windows refuses to replace a file that another program is reading. */
 const LOCKED_CODES = new Set(["EPERM", "EACCES", "EBUSY"]);
-const MAX_RENAME_ATTEMPTS = 5;
-const RENAME_RETRY_MS = 20;
+/** For how long the replacement is tried: longer than a virus scanner or a backup holds a file. */
+const MAX_WAIT_MS = 5_000;
+const FIRST_RETRY_MS = 20;
+const MAX_RETRY_MS = 400;
+
+interface StatusFileOptions {
+  /** Creates the folder if it is missing. */
+  makeFolder?(path: string): Promise<unknown>;
+  replace?(from: string, to: string): Promise<void>;
+}
 
 /**
  * A status file at `path` that only the account may read, replaced atomically: written beside it,
- * then renamed. Writes never overlap, even if the disk does not respond, because each hanging write
- * would occupy a thread; the latest text wins. `onFailure` is called when a write fails, once until
- * another succeeds. `makeFolder` creates the folder if it is missing.
+ * then renamed. While another program holds the file, the replacement is tried again; a newer text
+ * is written at once instead. Writes never overlap, even if the disk does not respond, because each
+ * hanging write would occupy a thread. `onFailure` is called when the file cannot be written, once
+ * until it can be again.
  */
 export function nodeStatusFile(
   path: string,
   onFailure: (error: unknown) => void,
-  makeFolder: (path: string) => Promise<unknown> = makePrivateFolder,
+  { makeFolder = makePrivateFolder, replace = rename }: StatusFileOptions = {},
 ): StatusFile {
-  const temporaryPath = `${path}.${process.pid}.new`;
-  let pendingText: string | null = null;
-  let writing: Promise<void> | null = null;
-  let hasFailed = false;
-
-  const writePending = async (): Promise<void> => {
-    while (pendingText !== null) {
-      const text = pendingText;
-      pendingText = null;
-      try {
-        await makeFolder(dirname(path));
-        await writeFile(temporaryPath, text, { mode: 0o600 });
-        await replace(temporaryPath, path);
-        hasFailed = false;
-      } catch (error) {
-        // A full or read-only disk costs only the file; the next change writes again.
-        await rm(temporaryPath, { force: true }).catch(() => undefined);
-        if (!hasFailed) onFailure(error);
-        hasFailed = true;
-      }
-    }
-  };
-
-  return {
-    write(text: string): Promise<void> {
-      pendingText = text;
-      writing ??= writePending().finally(() => (writing = null));
-      return writing;
-    },
-  };
+  return new ReplacedFile(path, onFailure, { makeFolder, replace });
 }
 
-async function replace(from: string, to: string): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await rename(from, to);
-      return;
-    } catch (error) {
-      if (attempt === MAX_RENAME_ATTEMPTS || !LOCKED_CODES.has(codeOf(error) ?? "")) throw error;
-      await new Promise((resolve) => setTimeout(resolve, RENAME_RETRY_MS).unref());
+class ReplacedFile implements StatusFile {
+  readonly #path: string;
+  readonly #temporaryPath: string;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #options: Required<StatusFileOptions>;
+  #pending: { readonly text: string; readonly maxWaitMs: number } | null = null;
+  #writing: Promise<void> | null = null;
+  #hasFailed = false;
+  /** Since when other programs have kept the file from being replaced; null: they do not. */
+  #lockedSince: number | null = null;
+  #endPause: () => void = () => undefined;
+
+  constructor(
+    path: string,
+    onFailure: (error: unknown) => void,
+    options: Required<StatusFileOptions>,
+  ) {
+    this.#path = path;
+    this.#temporaryPath = `${path}.${process.pid}.new`;
+    this.#onFailure = onFailure;
+    this.#options = options;
+  }
+
+  write(text: string, maxWaitMs = MAX_WAIT_MS): Promise<void> {
+    this.#pending = { text, maxWaitMs };
+    this.#endPause();
+    this.#writing ??= this.#writePending().finally(() => (this.#writing = null));
+    return this.#writing;
+  }
+
+  async #writePending(): Promise<void> {
+    while (this.#pending !== null) {
+      const { text, maxWaitMs } = this.#pending;
+      this.#pending = null;
+      try {
+        await this.#options.makeFolder(dirname(this.#path));
+        await writeFile(this.#temporaryPath, text, { mode: 0o600 });
+        await this.#replaceFile(maxWaitMs);
+      } catch (error) {
+        // A full or read-only disk costs only the file; the next change writes again.
+        await rm(this.#temporaryPath, { force: true }).catch(() => undefined);
+        this.#reportFailure(error);
+      }
     }
+  }
+
+  /** Resolves without a replacement if there is a newer text. */
+  async #replaceFile(maxWaitMs: number): Promise<void> {
+    const startedAt = monotonicMs();
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
+      try {
+        await this.#options.replace(this.#temporaryPath, this.#path);
+        this.#hasFailed = false;
+        this.#lockedSince = null;
+        return;
+      } catch (error) {
+        const now = monotonicMs();
+        const leftMs = startedAt + maxWaitMs - now;
+        if (!LOCKED_CODES.has(codeOf(error) ?? "") || leftMs <= 0) throw error;
+        this.#lockedSince ??= now;
+        // Texts that follow each other faster than one of them gives up must not hide the failure.
+        if (now - this.#lockedSince >= MAX_WAIT_MS) this.#reportFailure(error);
+        if (this.#pending === null) await this.#pause(Math.min(retryMs, leftMs));
+        if (this.#pending !== null) return;
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms).unref();
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #reportFailure(error: unknown): void {
+    if (!this.#hasFailed) this.#onFailure(error);
+    this.#hasFailed = true;
   }
 }
 

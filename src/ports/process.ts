@@ -17,6 +17,10 @@ export interface PollRequestFile {
 }
 
 export interface StatusFile {
-  /** Replaces the file atomically. Never rejects: a full or read-only disk costs only the file. */
-  write(text: string): Promise<void>;
+  /**
+   * Replaces the file atomically. If another program holds it, tries again for up to `maxWaitMs`
+   * (default: 5 s), or until there is a newer text. Never rejects: a full or read-only disk costs
+   * only the file.
+   */
+  write(text: string, maxWaitMs?: number): Promise<void>;
 }

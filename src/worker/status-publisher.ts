@@ -21,6 +21,8 @@ const FILE_INTERVAL_MS = 10_000;
  * most this often.
  */
 const COUNTS_INTERVAL_MS = 1_000;
+/** The worker's exit does not wait longer for a program that holds the file. */
+const LAST_WRITE_MS = 250;
 const LEVEL: Readonly<Record<ProblemSeverity, LogLevel>> = {
   error: "error",
   warning: "warn",
@@ -136,7 +138,7 @@ export class StatusPublisher implements PageNotices {
   async stop(): Promise<void> {
     this.#cancelRegularWrite?.();
     this.#cancelCountsWrite?.();
-    await this.#file.write(fileText(this.current()));
+    await this.#file.write(fileText(this.current()), LAST_WRITE_MS);
   }
 
   #log({ reported, ended }: ProblemChange): void {

@@ -195,14 +195,14 @@ describe("log and status file on disk", function () {
     const onFailure = sinon.stub();
     const file = nodeStatusFile(path, onFailure);
     await mkdir(path);
-    for (const text of ["1", "2"]) await file.write(text);
+    for (const text of ["1", "2"]) await file.write(text, 0);
     expect(onFailure.callCount).to.equal(1);
     await rm(path, { recursive: true });
     await file.write("3");
     expect(await readFile(path, "utf8")).to.equal("3");
     await rm(path);
     await mkdir(path);
-    await file.write("4");
+    await file.write("4", 0);
     expect(onFailure.callCount).to.equal(2);
     expect(await readdir(folder)).to.deep.equal(["status.json"]);
   });

@@ -14,10 +14,14 @@ import {
 import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { EventEmitter } from "node:events";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { expect } from "chai";
+import sinon from "sinon";
 
 import type { Disposer } from "../../src/faults/emitter.js";
 import { DiskSettingsFile } from "../../src/platform/settings-file.js";
@@ -106,8 +110,8 @@ describe("DiskSettingsFile", function () {
   let recorder: ContentRecorder;
   let dispose: Disposer;
 
-  const watch = async (first: string): Promise<void> => {
-    dispose = new DiskSettingsFile(path).watch(recorder.record);
+  const watch = async (first: string, isReserved?: boolean): Promise<void> => {
+    dispose = new DiskSettingsFile(path, isReserved).watch(recorder.record);
     await recorder.until(first);
   };
   const expectWithinASecond = async (text: string): Promise<void> => {
@@ -339,6 +343,106 @@ describe("DiskSettingsFile", function () {
     expect(recorder.texts).to.deep.equal([OLD, NEW]);
   });
 
+  describe("as on Windows, where a file that is open cannot be replaced", () => {
+    // On Windows itself, the tests above do the same.
+    const methods = process.platform === "win32" ? {} : SAVE_METHODS;
+    for (const [method, save] of Object.entries(methods)) {
+      it(`reports one edit within a second: ${method}`, async () => {
+        await writeFile(path, OLD);
+        await watch(OLD, true);
+        await pause(600);
+        await save(path);
+        await expectWithinASecond(NEW);
+        await pause(500);
+        expect(recorder.texts).to.deep.equal([OLD, NEW]);
+      });
+    }
+
+    it("reports an edit within a second that causes no event in the folder", async function () {
+      if (process.platform === "win32") this.skip();
+      const real = join(folder, "elsewhere", "real.ini");
+      await mkdir(dirname(real));
+      await writeFile(real, "a=1\n");
+      await symlink(real, path);
+      await watch("a=1\n", true);
+      for (const text of ["a=2\n", "a=3\n; longer\n"]) {
+        await pause(450);
+        await writeFile(real, text);
+        await expectWithinASecond(text);
+      }
+    });
+
+    it("reports an edit within a second while other files of the folder keep changing", async () => {
+      await writeFile(path, OLD);
+      await watch(OLD, true);
+      const writing = new AbortController();
+      const written = (async () => {
+        for (let n = 0; !writing.signal.aborted; n += 1) {
+          await writeFile(join(folder, "other.log"), `${n}`);
+          await pause(30);
+        }
+      })();
+      try {
+        await pause(300);
+        await writeFile(path, NEW);
+        await expectWithinASecond(NEW);
+      } finally {
+        writing.abort();
+        await written;
+      }
+    });
+
+    it("opens the file only once nothing in the folder has changed for a while", async () => {
+      await writeFile(path, OLD);
+      const accesses = recordAccesses(path);
+      try {
+        await watch(OLD, true);
+        // The folder is watched after the first check.
+        await pause(200);
+        accesses.all.length = 0;
+        for (let n = 0; n < 12; n += 1) {
+          await writeFile(`${path}.tmp`, settingsText(`${n}`));
+          // Some saves begin before, and end after, the moment at which the previous has settled.
+          await pause(n % 2 === 0 ? 20 : 140);
+          await rename(`${path}.tmp`, path);
+          await pause(120);
+        }
+        const savedAt = performance.now();
+        expect(accesses.all).to.deep.equal([]);
+        await recorder.until(settingsText("11"));
+        expect(accesses.all[0]! - savedAt).to.be.at.least(70);
+        // Two looks, and a read with a look behind it.
+        expect(accesses.all.length).to.equal(4);
+      } finally {
+        accesses.restore();
+      }
+    });
+
+    it("does not read again and again where each read causes an event", async () => {
+      await writeFile(path, OLD);
+      const accesses = recordAccesses(path);
+      const watchStub = sinon.stub(fs, "watch");
+      let onEvent: (event: string, name: string) => void = () => undefined;
+      watchStub.callsFake(((_folder: string, listener: typeof onEvent) => {
+        onEvent = listener;
+        return Object.assign(new EventEmitter(), { close: () => undefined });
+      }) as never);
+      syncBuiltinESMExports();
+      try {
+        await watch(OLD, true);
+        await waitUntil(() => watchStub.called);
+        accesses.opened.length = 0;
+        accesses.onOpen = () => onEvent("change", "Presence.ini");
+        onEvent("change", "Presence.ini");
+        await pause(4 * 700);
+        expect(accesses.opened.length).to.equal(3);
+      } finally {
+        watchStub.restore();
+        accesses.restore();
+      }
+    });
+  });
+
   it("reports the file before chokidar is loaded, and lets the process end after the disposer", async () => {
     await writeFile(path, OLD);
     const adapter = new URL("../../src/platform/settings-file.js", import.meta.url);
@@ -355,3 +459,43 @@ describe("DiskSettingsFile", function () {
     expect(source).not.to.match(/^import .*chokidar/m);
   });
 });
+
+interface AccessRecorder {
+  /** When the file was opened or looked at. */
+  readonly all: number[];
+  readonly opened: number[];
+  onOpen: () => void;
+  restore(): void;
+}
+
+/** Records every access of this process to a file, since each of them opens the file on Windows. */
+function recordAccesses(path: string): AccessRecorder {
+  const real = { open: fs.promises.open, stat: fs.promises.stat };
+  const recorder: AccessRecorder = {
+    all: [],
+    opened: [],
+    onOpen: () => undefined,
+    restore: () => {
+      Object.assign(fs.promises, real);
+      syncBuiltinESMExports();
+    },
+  };
+  const note = (accessed: unknown): boolean => {
+    const isPath = accessed === path;
+    if (isPath) recorder.all.push(performance.now());
+    return isPath;
+  };
+  fs.promises.stat = ((...args: Parameters<typeof real.stat>) => {
+    note(args[0]);
+    return real.stat(...args);
+  }) as typeof real.stat;
+  fs.promises.open = (...args) => {
+    if (note(args[0])) {
+      recorder.opened.push(performance.now());
+      recorder.onOpen();
+    }
+    return real.open(...args);
+  };
+  syncBuiltinESMExports();
+  return recorder;
+}

@@ -1,0 +1,43 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect } from "chai";
+import sinon from "sinon";
+
+import { nodeStatusFile } from "../../src/platform/status-file.js";
+import { holdFile } from "../support/share-mode-fixture.js";
+import { requireWindows } from "../support/windows-fixture.js";
+
+describe("windows: status.json while a reader keeps it from being replaced", function () {
+  this.timeout(30_000);
+  let folder: string;
+  const onFailure = sinon.stub();
+
+  before(function () {
+    requireWindows(this);
+  });
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "status-"));
+    onFailure.reset();
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
+
+  for (const holdMs of [1_000, 3_000]) {
+    it(`has the new text half a second after a reader that held it for ${holdMs / 1000} s`, async () => {
+      const path = join(folder, "status.json");
+      const file = nodeStatusFile(path, onFailure);
+      await file.write("old");
+      const release = await holdFile(path, { share: "readWrite" });
+      const written = file.write("new");
+      await pause(holdMs);
+      expect(await readFile(path, "utf8")).to.equal("old");
+      release();
+      const releasedAt = performance.now();
+      await written;
+      expect(performance.now() - releasedAt).to.be.lessThan(600);
+      expect(await readFile(path, "utf8")).to.equal("new");
+      expect(onFailure.callCount).to.equal(0);
+    });
+  }
+});
