@@ -1,12 +1,12 @@
 import { sanitizeEnvironment } from "./platform/environment.js";
 import { nodePorts } from "./platform/node-ports.js";
 import {
-  claimStdio,
   homeDirectory,
   nodeProcess,
   readLaunchArguments,
   resolvePath,
 } from "./platform/node-process.js";
+import { claimStdio } from "./platform/stdio.js";
 import { checkLaunchOptions, USAGE } from "./worker/launch-options.js";
 import { Worker } from "./worker/worker.js";
 
