@@ -1,14 +1,17 @@
 import { sanitizeEnvironment } from "./platform/environment.js";
 import { nodePorts } from "./platform/node-ports.js";
 import {
-  claimStdio,
   homeDirectory,
   nodeProcess,
   readLaunchArguments,
   resolvePath,
 } from "./platform/node-process.js";
+import { claimStdio } from "./platform/stdio.js";
 import { checkLaunchOptions, USAGE } from "./worker/launch-options.js";
 import { Worker } from "./worker/worker.js";
+
+/** How long the process waits for a host that does not read the error of its launch. */
+const LAST_WRITE_MS = 500;
 
 const notices = sanitizeEnvironment();
 const stdio = claimStdio();
@@ -22,12 +25,20 @@ const env = {
 const options = "error" in args ? args : checkLaunchOptions(args, env);
 
 if ("error" in options) {
-  process.stderr.write(`${options.error}\n${USAGE}\n`);
   process.exitCode = 2;
+  process.stderr.write(`${options.error}\n${USAGE}\n`);
+  // The process ends when that is written, and also if nobody reads it.
+  setTimeout(() => process.exit(), LAST_WRITE_MS).unref();
 } else {
   const ports = nodePorts(options, stdio);
   const worker = new Worker(ports, options);
-  for (const { level, message } of notices) ports.log[level](message);
+  for (const { level, message } of [...notices, ...stdio.notices]) ports.log[level](message);
+  // Node.js prints warnings synchronously, which would block the worker if nobody reads stderr.
+  process.removeAllListeners("warning").on("warning", (warning) => {
+    ports.log.info("Node.js reports a warning. It is for the developers of the worker.", {
+      warning,
+    });
+  });
   if (options.logDirectory === null) {
     ports.log.warn(
       "The worker's account has no home directory, so the log goes to stderr only and there is no status file. Presence is not affected. Name a folder with --log-dir.",

@@ -9,11 +9,11 @@ import { JsonRpcChannel } from "./json-rpc/channel.js";
 import { LogFolder } from "./log-folder.js";
 import { listenOnLoopback } from "./loopback-server.js";
 import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
-import type { claimStdio } from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
 import { nodePollRequestFile } from "./poll-request-file.js";
 import { DiskSettingsFile } from "./settings-file.js";
 import { nodeStatusFile } from "./status-file.js";
+import type { claimStdio } from "./stdio.js";
 import { systemClock, systemCrypto, systemRandom } from "./system-clock.js";
 import { WinstonLog } from "./winston-log.js";
 

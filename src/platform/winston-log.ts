@@ -1,3 +1,5 @@
+import type { Writable } from "node:stream";
+
 import type * as Winston from "winston";
 
 import { Fault } from "../faults/fault.js";
@@ -7,12 +9,11 @@ import { LibraryLoadError, loadLibrary } from "./lazy-modules.js";
 import { diskLogFiles, LogFile, sinkTo } from "./log-file.js";
 import { makePrivateFolder } from "./log-folder.js";
 import { mapStack } from "./source-positions.js";
+import { StderrSink } from "./stdio.js";
 import { withTimeout } from "./system-clock.js";
 
 /** Records kept while winston is being loaded. */
 const MAX_PENDING_RECORDS = 1_000;
-/** Output kept for a host that does not read stderr. */
-const MAX_UNREAD_STDERR_BYTES = 1024 * 1024;
 /** Delays the loading of winston, so that it does not delay the first answer. */
 const LOAD_DELAY_MS = 50;
 
@@ -27,10 +28,8 @@ interface LogRecord {
   readonly fields: LogFields;
 }
 
-type Stderr = NodeJS.WritableStream & { readonly writableLength?: number };
-
 interface WinstonLogOptions {
-  readonly stderr?: Stderr;
+  readonly stderr?: Writable;
   readonly maxFileBytes?: number;
   /** Creates the folder of the log file. */
   readonly makeFolder?: (path: string) => Promise<unknown>;
@@ -43,7 +42,7 @@ interface WinstonLogOptions {
  */
 export class WinstonLog implements Logger {
   readonly #directory: string | null;
-  readonly #stderr: Stderr;
+  readonly #stderr: StderrSink;
   readonly #maxFileBytes: number;
   readonly #makeFolder: (path: string) => Promise<unknown>;
   #level: LogLevel;
@@ -65,10 +64,16 @@ export class WinstonLog implements Logger {
   ) {
     this.#directory = directory;
     this.#level = level;
-    this.#stderr = stderr;
+    this.#stderr = new StderrSink(stderr, {
+      onUnread: () =>
+        this.warn(
+          "The host does not read the worker's stderr, so log records are missing there. Presence is not affected. The host must read stderr continuously.",
+        ),
+      onRead: (missingRecords) =>
+        this.warn("The host reads the worker's stderr again.", { missingRecords }),
+    });
     this.#maxFileBytes = maxFileBytes;
     this.#makeFolder = makeFolder;
-    stderr.on("error", () => undefined);
   }
 
   readonly error: Logger["error"] = (message, fields) => this.#write("error", message, fields);
@@ -91,7 +96,7 @@ export class WinstonLog implements Logger {
     if (this.#pending.length > 0) this.#startLoading(0);
     await this.#loading;
     this.#logger?.end();
-    await this.#file?.close();
+    await Promise.all([this.#stderr.flush(), this.#file?.close()]);
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
@@ -131,9 +136,7 @@ export class WinstonLog implements Logger {
     const jsonFormat = winston.format.printf(({ timestamp: time, level, message, fields }) =>
       JSON.stringify({ time, level, message, ...(fields as object) }),
     );
-    const stderr = sinkTo((chunk) => {
-      if ((this.#stderr.writableLength ?? 0) < MAX_UNREAD_STDERR_BYTES) this.#stderr.write(chunk);
-    });
+    const stderr = sinkTo((line) => this.#stderr.write(line));
     const directory = this.#directory;
     if (directory !== null) {
       const files = diskLogFiles(directory, () => this.#makeFolder(directory));

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 
 import { JsonRpcChannel } from "../../src/platform/json-rpc/channel.js";
-import { claimStdio } from "../../src/platform/node-process.js";
+import { claimStdio } from "../../src/platform/stdio.js";
 import { systemClock } from "../../src/platform/system-clock.js";
 import { RpcServer } from "../../src/rpc/rpc-server.js";
 import { SeededRandom } from "./clock-fake.js";
