@@ -1,8 +1,10 @@
 // The package for npm, for those who have a Node.js of their own.
 import { execFile } from "node:child_process";
-import { cp, readFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+
+import { gunzipSync, gzipSync } from "fflate";
 
 /**
  * Writes the tarball that `npm pack` makes into `out`. It has no code cache, because a cache is for
@@ -27,5 +29,7 @@ export async function writeNpmPackage(out, dist, staging) {
   );
   // npm reports an array, or from version 12 on an object by package name.
   const { filename } = Object.values(JSON.parse(stdout))[0];
-  await cp(join(folder, filename), join(out, filename));
+  // npm compresses with zlib, whose output differs between versions of Node.js.
+  const tar = gunzipSync(await readFile(join(folder, filename)));
+  await writeFile(join(out, filename), gzipSync(tar, { mtime: 0 }));
 }
