@@ -1,8 +1,13 @@
 // The package for npm, for those who have a Node.js of their own.
 import { execFile } from "node:child_process";
-import { cp, readFile } from "node:fs/promises";
+import { chmod, cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+
+import { gunzipSync, gzipSync } from "fflate";
+
+import { listFiles } from "./files.mjs";
+import { isProgram } from "./targets.mjs";
 
 /**
  * Writes the tarball that `npm pack` makes into `out`. It has no code cache, because a cache is for
@@ -18,6 +23,9 @@ export async function writeNpmPackage(out, dist, staging) {
     await cp(path, join(folder, path), { recursive: true });
   }
   await cp(dist, join(folder, "dist"), { recursive: true });
+  for (const path of await listFiles(folder)) {
+    await chmod(join(folder, path), isProgram(path) ? 0o755 : 0o644);
+  }
   // On Windows, npm is a command file, which only a shell starts.
   const options = { cwd: folder, shell: process.platform === "win32" };
   const { stdout } = await promisify(execFile)(
@@ -27,5 +35,7 @@ export async function writeNpmPackage(out, dist, staging) {
   );
   // npm reports an array, or from version 12 on an object by package name.
   const { filename } = Object.values(JSON.parse(stdout))[0];
-  await cp(join(folder, filename), join(out, filename));
+  // npm compresses with zlib, whose output differs between versions of Node.js.
+  const tar = gunzipSync(await readFile(join(folder, filename)));
+  await writeFile(join(out, filename), gzipSync(tar, { mtime: 0 }));
 }
