@@ -1,8 +1,11 @@
 // Installs the programs that some tests run against, where the machine lacks them: with --tests
-// those of `npm test`, with --clients those of test/clients. Where it cannot, it names them; the
-// tests that need a missing program say so again and, under CI=true, fail.
+// those of `npm test`, with --clients those of test/clients, with --windows those of the Windows
+// suite. Where it cannot, it names them; the tests that need a missing program say so again and,
+// under CI=true, fail.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+
+import { hasWindows } from "./windows.mjs";
 
 const TEST_PROGRAMS = [
   { package: "gnome-keyring", isInstalled: () => isOnPath("gnome-keyring-daemon") },
@@ -37,6 +40,8 @@ const CLIENT_PROGRAMS = [
       succeeds("/usr/bin/python3", ["-c", "import gi; gi.require_version('Jsonrpc', '1.0')"]),
   },
 ];
+/** About 100 MB to download. */
+const WINDOWS_PROGRAMS = [{ package: "wine64", isInstalled: hasWindows }];
 
 /**
  * Waits for another run of dpkg, and leaves out what only matters on a machine that is to survive a
@@ -71,6 +76,7 @@ if (process.platform === "linux") {
   const programs = [
     ...(process.argv.includes("--tests") ? TEST_PROGRAMS : []),
     ...(process.argv.includes("--clients") ? CLIENT_PROGRAMS : []),
+    ...(process.argv.includes("--windows") ? WINDOWS_PROGRAMS : []),
   ];
   const missing = programs.filter((each) => !each.isInstalled()).map((each) => each.package);
   const canInstall = process.getuid?.() === 0 && isOnPath("apt-get");

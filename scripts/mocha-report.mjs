@@ -24,7 +24,7 @@ export const mochaHooks = {
     if (test?.duration === undefined || process.env.TEST_TIMINGS === undefined) return;
     const compiled = relative("build", test.file ?? "");
     const row = {
-      file: compiled.replace(/\.js$/, ".ts"),
+      file: compiled.replaceAll("\\", "/").replace(/\.js$/, ".ts"),
       title: test.fullTitle(),
       duration: test.duration,
       timeout: test.timeout(),

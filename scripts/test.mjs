@@ -1,11 +1,14 @@
 // npm test: compiles, bundles, checks, installs the programs that tests need, runs every test, and
 // ends with the line "N passed, N failed". Everything that has to wait for nothing begins at once.
-// With --clients it also runs test/clients, with --only-clients nothing else. Other arguments go to
-// mocha.
+// --clients, --release and --windows add a suite each: test/clients, test/release on the archives
+// that it makes, and Windows' own Node.js. With --only-clients etc. it runs only that suite. Other
+// arguments go to mocha.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { hasWindows, openWindows, WINDOWS_RUNS } from "./windows.mjs";
 
 /** Files of tests that run at a time. They mostly wait for processes, intervals and deadlines. */
 const JOBS = 6;
@@ -16,13 +19,13 @@ const JOBS = 6;
 const TIMEOUT_SHARE = 0.2;
 const SLOWEST_SHOWN = 5;
 const REPORT = "./scripts/mocha-report.mjs";
-const CLIENTS = "--clients";
-const ONLY_CLIENTS = "--only-clients";
+const SUITES = ["clients", "release", "windows"];
+const FLAGS = SUITES.flatMap((suite) => [`--${suite}`, `--only-${suite}`]);
 
 const cliArgs = process.argv.slice(2);
-const isOnlyClients = cliArgs.includes(ONLY_CLIENTS);
-const hasClients = isOnlyClients || cliArgs.includes(CLIENTS);
-const mochaArgs = cliArgs.filter((each) => each !== CLIENTS && each !== ONLY_CLIENTS);
+const onlySuite = SUITES.find((suite) => cliArgs.includes(`--only-${suite}`));
+const hasSuite = (suite) => onlySuite === suite || cliArgs.includes(`--${suite}`);
+const mochaArgs = cliArgs.filter((each) => !FLAGS.includes(each));
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const folder = mkdtempSync(join(tmpdir(), "ucx-test-"));
@@ -54,8 +57,11 @@ async function run(title, command, args) {
   return status;
 }
 
-/** Runs mocha and adds up what it counted. */
-async function tests(title, specs, options) {
+/**
+ * Runs mocha and adds up what it counted. `start` runs Node.js with arguments and environment
+ * variables, and resolves to its exit status.
+ */
+async function tests(title, specs, options, start = startNode) {
   console.error(`\n== ${title}`);
   const startedAt = Date.now();
   const output = join(folder, "counts.json");
@@ -67,10 +73,7 @@ async function tests(title, specs, options) {
     ...options,
     ...mochaArgs,
   ];
-  const env = { ...process.env, TEST_TIMINGS: timings };
-  const status = await new Promise((resolve) =>
-    spawn(process.execPath, args, { stdio: "inherit", env }).once("close", resolve),
-  );
+  const status = await start(args, { TEST_TIMINGS: timings });
   const failedBefore = counts.failed;
   try {
     const counted = JSON.parse(readFileSync(output, "utf8"));
@@ -80,6 +83,40 @@ async function tests(title, specs, options) {
   }
   if (status !== 0 && counts.failed === failedBefore) counts.failed += 1;
   console.error(`== ${title}: ${seconds(Date.now() - startedAt)} s`);
+}
+
+function startNode(args, env) {
+  const options = { stdio: "inherit", env: { ...process.env, ...env } };
+  const child = spawn(process.execPath, args, options);
+  return new Promise((resolve) => child.once("close", resolve));
+}
+
+/** Runs the Windows suite, or says why it cannot run. */
+async function windowsTests() {
+  if (!hasWindows()) {
+    const reason = "The Windows suite needs Wine (Debian package: wine64), which is not installed.";
+    console.error(`\n== Windows tests\nSKIPPED: ${reason}`);
+    counts[process.env.CI === "true" ? "failed" : "skipped"] += 1;
+    return;
+  }
+  let machine;
+  try {
+    machine = await windows;
+  } catch (error) {
+    console.error(`\n== Windows tests\nFAILED: ${error.message}`);
+    counts.failed += 1;
+    return;
+  }
+  try {
+    for (const { title, specs, options } of WINDOWS_RUNS) {
+      await tests(title, specs, options, machine.run);
+    }
+  } finally {
+    machine.close();
+  }
+  const retries = machine.spawnRetries();
+  if (retries > 0)
+    console.error(`\n== Wine failed to start a process, which was tried again: ${retries}`);
 }
 
 function seconds(milliseconds) {
@@ -107,26 +144,40 @@ function printTimings() {
 
 const programs = run("programs for tests", process.execPath, [
   "scripts/install-real-parts.mjs",
-  ...(isOnlyClients ? [] : ["--tests"]),
-  ...(hasClients ? [CLIENTS] : []),
+  ...(onlySuite === undefined ? ["--tests"] : []),
+  ...(hasSuite("clients") ? ["--clients"] : []),
+  ...(hasSuite("windows") ? ["--windows"] : []),
 ]);
+// Takes ten seconds of waiting, for downloads and for Wine.
+const windows = hasSuite("windows")
+  ? programs.then(() => (hasWindows() ? openWindows() : undefined))
+  : Promise.resolve();
+windows.catch(() => "is reported by windowsTests");
 const bundle = step("bundle", "npm", ["run", "-s", "build"]);
 await step("types", "npm", ["run", "-s", "compile"]);
-if (!isOnlyClients) {
+if (onlySuite === undefined) {
   const checks = step("checks", "npm", ["run", "-s", "check"]);
   await tests("unit tests", ["build/test/unit/**/*.test.js"], []);
   // Deadlines of a second are among what these tests measure, so nothing else runs beside them.
   await Promise.all([bundle, checks, programs]);
+  await windows.catch(() => undefined);
   await tests(
     "contract, integration, end-to-end and surface tests",
     ["build/test/{contract,integration,surface,e2e}/**/*.test.js"],
     ["--parallel", "--jobs", String(JOBS)],
   );
 }
-if (hasClients) {
-  await Promise.all([bundle, programs]);
+await Promise.all([bundle, programs]);
+if (hasSuite("clients")) {
   await tests("clients of other projects", ["build/test/clients/**/*.test.js"], []);
 }
+if (hasSuite("release") || hasSuite("windows")) {
+  // The Windows suite unpacks the archive for Windows.
+  const target = hasSuite("release") ? [] : ["--target", "win-x64"];
+  await step("release", process.execPath, ["scripts/release/main.mjs", ...target]);
+}
+if (hasSuite("release")) await tests("release tests", ["build/test/release/**/*.test.js"], []);
+if (hasSuite("windows")) await windowsTests();
 
 printTimings();
 rmSync(folder, { recursive: true, force: true });
