@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -8,16 +8,17 @@ import { dirname, join } from "node:path";
 const CHROOT = "/usr/sbin/chroot";
 
 /**
- * A root directory with `/dev/null` and the shared libraries of some programs, and nothing else:
- * no shell, no Node.js, no `/proc`. Processes in it have the network of this machine. Only root can
- * make one; the device needs a temporary folder on a file system with devices.
+ * A root directory with `/dev/null` and the shared libraries of some programs, and nothing else: no
+ * shell, no Node.js, no `/proc`. Processes in it have the network of this machine. Only root can
+ * run them.
  */
 export class Chroot {
   readonly folder = mkdtempSync(join(tmpdir(), "chroot-"));
 
   constructor() {
     for (const name of ["dev", "tmp", "run", "home"]) this.makeFolder(`/${name}`);
-    execFileSync("mknod", ["-m", "666", this.path("/dev/null"), "c", "1", "3"]);
+    // An ordinary file, because many temporary folders do not allow devices.
+    writeFileSync(this.path("/dev/null"), "");
   }
 
   /** The path, on this machine, of a path in the root. */

@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Context } from "mocha";
 import { expect } from "chai";
 
@@ -14,11 +16,15 @@ export interface InstalledRelease {
   /** The product's own folder. */
   readonly folder: string;
   readonly settingsPath: string;
+  /** The log folder without an option, as this process sees it. */
+  readonly logFolder: string;
   /** Starts release-host-program.js with the runtime of the folder. */
   readonly hostProgram: ProgramLaunch;
   /** Runs the command line as an administrator does. */
   commandLine(args: readonly string[]): ProgramLaunch;
   writeSettings(text: string): Promise<void>;
+  /** Moves the folder away and unpacks the archive anew, as for an upgrade. */
+  replaceFolder(): Promise<void>;
   /** Removes what the worker has stored in the keychain. */
   clearKeychain(): Promise<void>;
   remove(): Promise<void>;
@@ -44,7 +50,7 @@ export function requireArchive(context: Context, suffix: string): string {
 export function describeRelease(
   title: string,
   timeoutMs: number,
-  install: (context: Context) => Promise<InstalledRelease>,
+  install: (context: Context) => InstalledRelease | Promise<InstalledRelease>,
 ): void {
   describe(title, function () {
     this.timeout(timeoutMs);
@@ -78,10 +84,7 @@ export function describeRelease(
 
     it("is launched from its manifest, and restores presence after kill -9 without asking anybody", async () => {
       host = await startHost();
-      const { orgId, ...grant } = webex.issueGrant({ orgIndex: 0 });
-      await host.request("authorization/setClient", webex.client);
-      await host.request("authorization/import", grant);
-      await writeSettings(1);
+      const orgId = await authorize(host);
       await presenceBecomes(host, "call", "onCall");
       const before = await statusOf(host);
       const mark = webex.mark();
@@ -93,8 +96,24 @@ export function describeRelease(
       expect(after.pid).to.not.equal(before.pid);
       expect(after.problems).to.deep.equal([]);
       expect(after.organizations.map((each) => each.orgId)).to.deep.equal([orgId]);
-      for (const path of ["/v1/authorize", "/v1/access_token"])
-        expect(webex.requestsSince(mark, { path }), path).to.deep.equal([]);
+      expectNoAuthorizationSince(mark);
+    });
+
+    it("keeps authorization, settings and log when the folder is replaced", async () => {
+      host = await startHost();
+      await authorize(host);
+      await presenceBecomes(host, "call", "onCall");
+      await host.stop();
+      const mark = webex.mark();
+      const [firstRecord = ""] = await readLog();
+
+      await installed().replaceFolder();
+
+      host = await startHost();
+      await presenceBecomes(host, "meeting", "inMeeting");
+      expect((await statusOf(host)).problems).to.deep.equal([]);
+      expectNoAuthorizationSince(mark);
+      expect((await readLog())[0]).to.equal(firstRecord);
     });
 
     it("is authorized and checked with its own command line", async () => {
@@ -129,6 +148,25 @@ export function describeRelease(
       const { folder, settingsPath, hostProgram } = installed();
       const manifestPath = `${folder}/plugin.manifest.json`;
       return ReleaseHost.start(hostProgram, { manifestPath, settingsPath });
+    }
+
+    /** Imports a grant and enables presence. Resolves to the organization's id. */
+    async function authorize(by: ReleaseHost): Promise<string> {
+      const { orgId, ...grant } = webex.issueGrant({ orgIndex: 0 });
+      await by.request("authorization/setClient", webex.client);
+      await by.request("authorization/import", grant);
+      await writeSettings(1);
+      return orgId;
+    }
+
+    function expectNoAuthorizationSince(mark: number): void {
+      for (const path of ["/v1/authorize", "/v1/access_token"])
+        expect(webex.requestsSince(mark, { path }), path).to.deep.equal([]);
+    }
+
+    async function readLog(): Promise<string[]> {
+      const text = await readFile(join(installed().logFolder, "worker.log"), "utf8");
+      return text.trim().split("\n");
     }
 
     /** Runs a command that must succeed. */
