@@ -24,8 +24,9 @@ export interface ReferenceHostOptions {
 
 /** The members of plugin.manifest.json that a host needs. */
 interface WorkerManifest {
-  /** The folder of the manifest, to which relative arguments refer. */
+  /** The folder of the manifest, to which relative arguments refer: the worker's current folder. */
   readonly folder: string;
+  /** An absolute path, or the name of a program on the PATH. */
   readonly command: string;
   readonly args: readonly string[];
   readonly settingsArgument: string;
@@ -228,7 +229,17 @@ function readManifest(path: string): WorkerManifest {
       `${path} requires ${transport} and ${framing}; this host supports stdio and content-length.`,
     );
   }
-  return { ...worker, folder: dirname(resolve(path)) };
+  const folder = dirname(resolve(path));
+  return { ...worker, folder, command: resolveCommand(worker.command, folder) };
+}
+
+/**
+ * A command with a slash is a path relative to the manifest's folder. It is made absolute, because
+ * operating systems differ in whether they look for a relative one in the current folder of the
+ * host or in that of the new process.
+ */
+function resolveCommand(command: string, folder: string): string {
+  return command.includes("/") ? resolve(folder, command) : command;
 }
 
 const STREAMS = ["stdin", "stdout", "stderr"] as const;

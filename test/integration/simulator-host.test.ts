@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { expect } from "chai";
 import { RpcError } from "../../simulator/json-rpc-client.js";
 import { ReferenceHost, type ReferenceHostOptions } from "../../simulator/reference-host.js";
+import { addRuntime, RUNTIME } from "../support/release-folder-fixture.js";
 
 /** A worker that echoes, fails, sends notifications and exits on request. */
 const WORKER = `
@@ -23,7 +24,7 @@ const handle = ({ id, method, params }) => {
   if (method === "garbage") return process.stdout.write("this is not the protocol\\r\\n\\r\\n");
   if (method === "shutdown") { stopping = true; return send({ id, result: null }); }
   if (method === "fail") return send({ id, error: { code: 1104, message: "no", data: { orgId: "x" } } });
-  if (method === "launch") return send({ id, result: { argv: process.argv.slice(2), cwd: process.cwd(), extra: process.env.EXTRA ?? null } });
+  if (method === "launch") return send({ id, result: { argv: process.argv.slice(2), argv0: process.argv0, cwd: process.cwd(), extra: process.env.EXTRA ?? null } });
   send({ method: "echoed", params });
   send({ id, result: params });
 };
@@ -50,11 +51,12 @@ describe("reference host", () => {
   async function launch(
     options: Partial<ReferenceHostOptions> = {},
     delaysSeconds: number[] = [0.02, 0.05],
+    command = "node",
   ): Promise<ReferenceHost> {
     const manifest = {
       manifestVersion: 1,
       worker: {
-        command: "node",
+        command,
         args: ["worker.cjs"],
         settingsArgument: "--settings",
         hostPidArgument: "--host-pid",
@@ -100,6 +102,18 @@ describe("reference host", () => {
     ]);
     expect(cwd.endsWith(folder.slice(folder.lastIndexOf("host with")))).to.equal(true);
     expect(extra).to.equal("1");
+  });
+
+  it("resolves a command with a slash against the manifest's folder, not the PATH", async () => {
+    await addRuntime(folder);
+    await launch({ env: { PATH: "" } }, undefined, RUNTIME);
+    expect(host.manifest.command).to.equal(join(folder, RUNTIME));
+    expect(await host.request("launch")).to.include({ argv0: join(folder, RUNTIME) });
+  });
+
+  it("leaves a command without a slash to the PATH", async () => {
+    await launch();
+    expect(host.manifest.command).to.equal("node");
   });
 
   it("counts bytes, not characters, and receives fragmented messages", async () => {

@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect } from "chai";
@@ -15,6 +16,7 @@ function read(path: string): Record<string, unknown> {
 }
 
 describe("plugin.manifest.json", () => {
+  type Tree = Record<string, Record<string, unknown>>;
   const schema = read("plugin.manifest.schema.json");
   const validate = new Ajv2020({ allErrors: true }).compile(schema);
 
@@ -30,7 +32,19 @@ describe("plugin.manifest.json", () => {
     expect(read(MANIFEST)).to.have.nested.property("worker.protocolVersion", "1.0");
   });
 
-  type Tree = Record<string, Record<string, unknown>>;
+  it("names the program on the host's PATH, and in a release the runtime of its folder", async () => {
+    const { manifestText } = (await import(
+      pathToFileURL(join(process.cwd(), "scripts", "manifest.mjs")).href
+    )) as { manifestText: (options?: { command: string }) => Promise<string> };
+    expect(await manifestText()).to.equal(readFileSync(MANIFEST, "utf8"));
+    const expected = read(MANIFEST) as Tree;
+    expect(expected.worker).to.include({ command: "node" });
+    expected.worker!.command = "runtime/node.exe";
+    const released = JSON.parse(await manifestText({ command: "runtime/node.exe" })) as unknown;
+    expect(released).to.deep.equal(expected);
+    expect(validate(released), JSON.stringify(validate.errors)).to.equal(true);
+  });
+
   const mutations: Record<string, (manifest: Tree) => unknown> = {
     "another manifest version": (m) => Object.assign(m, { manifestVersion: 2 }),
     "no id": (m) => delete m.id,
@@ -39,6 +53,8 @@ describe("plugin.manifest.json", () => {
     "an invalid season": (m) => Object.assign(m.host!, { minimumVersion: "2021.Sommer.3" }),
     "no worker": (m) => delete m.worker,
     "a worker without a command": (m) => delete m.worker!.command,
+    "a command without a name": (m) => Object.assign(m.worker!, { command: "" }),
+    "a command with backslashes": (m) => Object.assign(m.worker!, { command: "runtime\\node.exe" }),
     "arguments in one text": (m) => Object.assign(m.worker!, { args: "dist/worker.cjs" }),
     "another transport": (m) => Object.assign(m.worker!, { transport: "socket" }),
     "another framing": (m) => Object.assign(m.worker!, { framing: "lines" }),
