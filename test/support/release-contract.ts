@@ -119,17 +119,19 @@ export function describeRelease(
     it("is authorized and checked with its own command line", async () => {
       const { clientId, clientSecret } = webex.client;
       const { orgId, ...grant } = webex.issueGrant({ orgIndex: 0 });
+      const settings = ["--settings", installed().settingsPath];
       await writeSettings(1);
-      await command(["secret", "client"], `${clientId}\n${clientSecret}\n`);
-      await command(["import"], JSON.stringify(grant));
+      await command(["secret", "client", ...settings], `${clientId}\n${clientSecret}\n`);
+      await command(["import", ...settings], JSON.stringify(grant));
 
-      const { checks } = await command(["doctor"]);
+      const { checks } = await command(["doctor", ...settings]);
       expect(checks.filter(({ state }) => state === "failed")).to.deep.equal([]);
       for (const name of ["keychain", "client", "grant", "scopes", "role"])
         expect(checks.find((each) => each.name === name)?.state, name).to.equal("ok");
 
-      await command(["revoke", orgId]);
-      expect((await command(["authorizations"])).authorizations).to.deep.equal([]);
+      await command(["revoke", orgId, ...settings]);
+      const { authorizations } = await command(["authorizations", ...settings]);
+      expect(authorizations).to.deep.equal([]);
     });
 
     it("finds itself complete and unchanged", async () => {
@@ -171,8 +173,7 @@ export function describeRelease(
 
     /** Runs a command that must succeed. */
     async function command(args: readonly string[], input = ""): Promise<JsonOutput> {
-      const { settingsPath } = installed();
-      const launch = installed().commandLine([...args, "--settings", settingsPath, "--json"]);
+      const launch = installed().commandLine([...args, "--json"]);
       const { code, stdout, stderr } = await runProgram(launch, input);
       expect(code, `${args.join(" ")}: ${stdout}${stderr}`).to.equal(0);
       return JSON.parse(stdout) as JsonOutput;
