@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
-import { hasWindows } from "./windows.mjs";
+import { hasWine } from "./wine.mjs";
 
 const TEST_PROGRAMS = [
   { package: "gnome-keyring", isInstalled: () => isOnPath("gnome-keyring-daemon") },
@@ -41,7 +41,7 @@ const CLIENT_PROGRAMS = [
   },
 ];
 /** About 100 MB to download. */
-const WINDOWS_PROGRAMS = [{ package: "wine64", isInstalled: hasWindows }];
+const WINDOWS_PROGRAMS = [{ package: "wine64", isInstalled: hasWine }];
 
 /**
  * Waits for another run of dpkg, and leaves out what only matters on a machine that is to survive a

@@ -111,12 +111,12 @@ async function windowsTests() {
     for (const { title, specs, options } of WINDOWS_RUNS) {
       await tests(title, specs, options, machine.run);
     }
+    const retries = machine.spawnRetries();
+    if (retries > 0)
+      console.error(`\n== Processes that Wine started at the second try: ${retries}`);
   } finally {
     machine.close();
   }
-  const retries = machine.spawnRetries();
-  if (retries > 0)
-    console.error(`\n== Wine failed to start a process, which was tried again: ${retries}`);
 }
 
 function seconds(milliseconds) {

@@ -1,29 +1,18 @@
-// The Windows suite's machine: Windows' own Node.js, run directly on Windows, and under Wine on
-// Linux. Wine is not Windows; docs/operations.md says what has been run where.
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+// The Windows suite: which tests run in Windows' own Node.js, and how: directly on Windows, under
+// Wine on Linux. docs/operations.md says what has been run where.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { fetchRuntime, WINDOWS_TEST_VERSIONS } from "./release/runtimes.mjs";
+import { createPrefix, hasWine, WINE, windowsPath } from "./wine.mjs";
 
-/** Debian's wine64 does not put its programs on the PATH. */
-export const WINE = "/usr/lib/wine/wine64";
-export const WINE_SERVER = "/usr/lib/wine/wineserver64";
+const inFolder = (folder, ...names) => names.map((name) => `build/test/${folder}/${name}.test.js`);
 
 /**
- * What runs on Windows, a process of mocha each. Files that use Credential Manager, of which an
- * account has one, do not run beside each other.
+ * A process of mocha each. Besides all unit and contract tests, the suite has those of files,
+ * pipes, processes and the command line; tests of HTTP, authorization and polling would only show
+ * the same as on Linux, and take minutes.
  */
 export const WINDOWS_RUNS = [
   {
@@ -32,32 +21,46 @@ export const WINDOWS_RUNS = [
     options: [],
   },
   {
-    title: "Windows: integration, end-to-end and surface tests",
-    specs: ["build/test/{integration,surface,e2e}/**/*.test.js"],
+    title: "Windows: tests of files, pipes and processes",
+    specs: [
+      ...inFolder("integration", "certificates", "library-loading", "log", "log-file"),
+      ...inFolder("integration", "rpc-process", "settings-saving", "simulator-host"),
+      ...inFolder("e2e", "cli", "cli-stdin", "defect-log", "host-environment", "launch"),
+      ...inFolder("e2e", "polling", "settings-file"),
+      ...inFolder("surface", "manifest", "package"),
+    ],
+    // With more, Wine fails to start processes.
     options: ["--parallel", "--jobs", "2"],
   },
-  { title: "Windows: its own tests", specs: ["build/test/windows/**/*.test.js"], options: [] },
+  {
+    title: "Windows: tests that use Credential Manager, and Windows' own",
+    // Not in parallel, since an account has one Credential Manager.
+    specs: [
+      ...inFolder("integration", "keychain"),
+      ...inFolder("e2e", "cli-authorization", "cli-doctor", "cli-watch"),
+      "build/test/windows/**/*.test.js",
+    ],
+    options: [],
+  },
 ];
 
 const PRELOAD = "./scripts/wine-preload.cjs";
 const OUTPUT_INTERVAL_MS = 200;
-const PREPARATION_LIMIT_MS = 120_000;
 /** A run that takes longer hangs. */
 const RUN_LIMIT_MS = 600_000;
 
 /** Whether this machine can run the suite at all. */
 export function hasWindows() {
-  return process.platform === "win32" || (existsSync(WINE) && existsSync(WINE_SERVER));
+  return process.platform === "win32" || hasWine();
 }
 
 /**
- * Makes a new Windows environment: on Windows this machine itself, elsewhere a Wine prefix in a
- * temporary folder.
+ * Prepares the suite: on Linux it downloads the runtimes and makes a Wine prefix.
  *
  * @returns {Promise<{ run: (args: string[], env: Record<string, string>) => Promise<number>,
  *   spawnRetries: () => number, close: () => void }>} `run` resolves to the exit status of a
  *   Windows Node.js with these arguments and environment variables, and to -1 if it had to be
- *   ended because it hung. `close` ends every process in the prefix and removes it.
+ *   ended because it hung. `close` ends every process that is left.
  * @throws If a runtime cannot be downloaded, or if Wine cannot make the prefix.
  */
 export async function openWindows() {
@@ -75,80 +78,46 @@ function openRealWindows() {
 
 async function openWine() {
   const executables = [];
-  for (const runtime of WINDOWS_TEST_VERSIONS) {
-    executables.push((await fetchRuntime(runtime, { log: console.error })).executable);
-  }
-  const folder = mkdtempSync(join(tmpdir(), "ucx-wine-"));
-  const retries = join(folder, "spawn-retries.txt");
+  for (const runtime of WINDOWS_TEST_VERSIONS)
+    executables.push((await fetchRuntime(runtime)).executable);
+  const prefix = await createPrefix();
+  const retries = join(prefix.folder, "spawn-retries.txt");
   const env = {
-    PATH: process.env.PATH,
-    // Wine links folders of the user's profile to the home folder, where tests must not write.
-    HOME: folder,
-    // Wine stores file names in the locale's encoding.
-    LC_ALL: "C.UTF-8",
+    ...prefix.env,
     ...(process.env.CI === undefined ? {} : { CI: process.env.CI }),
-    WINEPREFIX: join(folder, "prefix"),
-    WINEDEBUG: "-all",
-    // No menu entries, .NET or HTML engine, which Wine would offer to install.
-    WINEDLLOVERRIDES: "winemenubuilder.exe=d;mscoree=d;mshtml=d",
+    // Wine's addition to the PATH of Windows.
     WINEPATH: windowsPath(dirname(executables[0])),
     WINDOWS_NODES: executables.map(windowsPath).join(";"),
     SPAWN_RETRIES: retries,
   };
-  const close = () => {
-    spawnSync(WINE_SERVER, ["-k"], { env, stdio: "ignore" });
-    // The server ends after the last process that it has killed.
-    spawnSync(WINE_SERVER, ["-w"], { env, stdio: "ignore", timeout: PREPARATION_LIMIT_MS });
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    mkdirSync(env.WINEPREFIX);
-    // Otherwise the server ends and starts anew between two processes.
-    await prepare(env, WINE_SERVER, "-p");
-    await prepare(env, WINE, "wineboot", "--init");
-    await prepare(env, WINE, "winecfg", "-v", "win10");
-  } catch (error) {
-    close();
-    throw error;
-  }
-
   return {
     run: (args, more) =>
-      runInWine(["--require", PRELOAD, ...args], {
-        executable: executables[0],
+      runInWine([windowsPath(executables[0]), "--require", PRELOAD, ...args], {
         env: { ...env, ...more },
-        output: join(folder, "output.txt"),
+        output: join(prefix.folder, "output.txt"),
+        killAll: prefix.killAll,
       }),
     spawnRetries: () =>
       existsSync(retries) ? readFileSync(retries, "utf8").split("\n").length - 1 : 0,
-    close,
+    close: prefix.close,
   };
-}
-
-async function prepare(env, command, ...args) {
-  const child = spawn(command, args, { env, stdio: "ignore", timeout: PREPARATION_LIMIT_MS });
-  const [status, signal] = await once(child, "exit");
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed: ${status ?? signal}`);
 }
 
 /**
  * The outermost Windows process cannot use a pipe of Linux as its output ("open EBADF"), so that
  * the output goes through a file. Its child processes get Windows' own pipes.
  */
-async function runInWine(args, { executable, env, output }) {
+async function runInWine(args, { env, output, killAll }) {
   rmSync(output, { force: true });
   const descriptor = openSync(output, "a+");
-  const child = spawn(WINE, [windowsPath(executable), ...args], {
-    env,
-    stdio: ["ignore", descriptor, descriptor],
-  });
+  const child = spawn(WINE, args, { env, stdio: ["ignore", descriptor, descriptor] });
   const copyOutput = outputCopier(descriptor);
   const timer = setInterval(copyOutput, OUTPUT_INTERVAL_MS);
   let isLate = false;
   const watchdog = setTimeout(() => {
     isLate = true;
-    console.error(`The Windows tests did not end within ${RUN_LIMIT_MS / 1000} s: ended.`);
-    spawnSync(WINE_SERVER, ["-k"], { env, stdio: "ignore" });
+    console.error(`\nThe Windows tests were ended, since they took ${RUN_LIMIT_MS / 1000} s.`);
+    killAll();
   }, RUN_LIMIT_MS);
   const status = await new Promise((resolve) => child.once("close", resolve));
   clearTimeout(watchdog);
@@ -170,9 +139,4 @@ function outputCopier(descriptor) {
       process.stdout.write(Buffer.from(buffer.subarray(0, size)));
     }
   };
-}
-
-/** Wine shows the root folder as drive Z:. */
-function windowsPath(path) {
-  return `Z:${path.replaceAll("/", "\\")}`;
 }
