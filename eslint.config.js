@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["build", "dist", "coverage", ".tmp", "bench/results"] },
+  { ignores: ["build", "dist", "coverage", "release", ".tmp", "bench/results"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

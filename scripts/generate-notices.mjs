@@ -4,38 +4,15 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { build } from "esbuild";
-
-import { bundles } from "./bundles.mjs";
+import { bundledPackages } from "./bundled-packages.mjs";
 
 const TARGET = "THIRD-PARTY-NOTICES";
-const SHIPPED_UNBUNDLED = ["node_modules/keytar"];
 const LICENSE_FILE = /^(licen[cs]e|copying|notice|third-?party-?notices)([-.].*)?$/i;
 /**
  * Packages published without a license file, and a sibling out of the same repository that has it.
  */
 const SAME_REPOSITORY = { "proxy-agent-negotiate": "agent-base" };
 const RULE = "-".repeat(80);
-
-/** The bundles' files by the package folder that contributes code to them. */
-async function bundledPackages() {
-  const packages = new Map(SHIPPED_UNBUNDLED.map((folder) => [folder, new Set([folder])]));
-  const results = await Promise.all(
-    bundles.map((bundle) => build({ ...bundle, write: false, metafile: true })),
-  );
-  for (const [file, { inputs }] of results.flatMap(({ metafile }) =>
-    Object.entries(metafile.outputs),
-  )) {
-    for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
-      // A nested node_modules folder comes last; a scoped package's folder has two parts.
-      const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
-      if (folder === undefined || bytesInOutput === 0) continue;
-      if (!packages.has(folder)) packages.set(folder, new Set());
-      packages.get(folder).add(file);
-    }
-  }
-  return packages;
-}
 
 function notice(folder, files) {
   const { name, version, license, repository } = readJson(join(folder, "package.json"));

@@ -30,6 +30,7 @@ describe("the package", function () {
       "openrpc.json",
       "README.md",
       "CHANGELOG.md",
+      "LICENSE",
       "THIRD-PARTY-NOTICES",
       "docs/operations.md",
       "docs/protocol.md",
@@ -62,7 +63,7 @@ describe("the package", function () {
 
   it("contains no sources, tests, tools or local files", () => {
     const unexpected = files.filter(
-      (path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$|^THIRD-PARTY-NOTICES$/.test(path),
+      (path) => !/^(dist|docs)\/|^[^/]+\.(json|md)$|^(LICENSE|THIRD-PARTY-NOTICES)$/.test(path),
     );
     expect(unexpected).to.deep.equal([]);
     expect(files.filter((path) => /\.(log|ini|ts|test\.\w+)$/.test(path))).to.deep.equal([]);

@@ -1,0 +1,32 @@
+// The content of dist/, without a code cache.
+import { chmod, cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+
+import { build } from "esbuild";
+
+import { bundles } from "./bundles.mjs";
+import { launcher } from "./code-cache.mjs";
+
+/**
+ * Replaces `folder` by the bundles, the worker's launcher, and the files of the authorization page.
+ * The bytes are the same in any folder: source maps name the sources as seen from dist/.
+ *
+ * @throws What esbuild throws, after esbuild has printed it.
+ */
+export async function writeDist(folder) {
+  await rm(folder, { recursive: true, force: true });
+  const results = await Promise.all(bundles.map((bundle) => build({ ...bundle, write: false })));
+  for (const { path, contents } of results.flatMap(({ outputFiles }) => outputFiles)) {
+    const target = join(folder, relative("dist", path));
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, contents);
+    if (String.fromCharCode(...contents.subarray(0, 2)) === "#!") await chmod(target, 0o755);
+  }
+  // The worker reads these files when it serves the authorization page.
+  for (const path of await readdir("src", { recursive: true })) {
+    if (/\.(html|css|client\.js)$/.test(path)) {
+      await cp(join("src", path), join(folder, "assets", path));
+    }
+  }
+  await writeFile(join(folder, "worker.cjs"), launcher);
+}

@@ -1,0 +1,80 @@
+// Puts together the folder that an administrator installs on one system.
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { checksums } from "./files.mjs";
+import { writePages } from "./pages.mjs";
+import { fetchLicense, fetchRuntime } from "./runtimes.mjs";
+
+const RULE = "-".repeat(80);
+
+/**
+ * Writes everything but the code cache and the checksums.
+ *
+ * @param {string} folder A new folder.
+ * @param {import("./targets.mjs").Target} target
+ * @param {string} dist The content of dist/, without a code cache.
+ * @throws If a part is missing, such as the launcher or keytar's binary for the system.
+ */
+export async function writeFolder(folder, target, dist) {
+  const runtime = await fetchRuntime(target.name);
+  const license = await fetchLicense(target.name);
+  const copies = [
+    [dist, "dist"],
+    [runtime.executable, target.command],
+    [license, "runtime/LICENSE"],
+    ["docs", "docs"],
+    ...["package.json", "LICENSE.md", "lib", keytarBinary(target)].map((path) => [
+      `node_modules/keytar/${path}`,
+      `node_modules/keytar/${path}`,
+    ]),
+    ...["plugin.manifest.schema.json", "openrpc.json"].map((path) => [path, path]),
+    ...["README.md", "CHANGELOG.md", "LICENSE"].map((path) => [path, path]),
+  ];
+  for (const [source, path] of copies) await copy(source, join(folder, path));
+  await writeManifest(folder, target);
+  await writeNotices(folder, target, runtime.version, license);
+  await writeLauncher(folder, target);
+  await writePages(folder);
+}
+
+/** The last step: `doctor --installation` compares the folder with this file. */
+export async function writeChecksums(folder) {
+  await writeFile(join(folder, "SHA256SUMS"), await checksums(folder));
+}
+
+function keytarBinary({ platform, arch }) {
+  return `prebuilds/${platform}-${arch}/keytar.node`;
+}
+
+async function copy(source, target) {
+  if (!existsSync(source)) throw new Error(`${source} is missing, and a release needs it.`);
+  await mkdir(dirname(target), { recursive: true });
+  await cp(source, target, { recursive: true });
+}
+
+/** The host launches the folder's own runtime. */
+async function writeManifest(folder, { command }) {
+  const manifest = JSON.parse(await readFile("plugin.manifest.json", "utf8"));
+  manifest.worker.command = command;
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await writeFile(join(folder, "plugin.manifest.json"), text);
+}
+
+/** The notices of the packages in dist/, and the runtime's license in the same form. */
+async function writeNotices(folder, { command }, version, licensePath) {
+  const notices = await readFile("THIRD-PARTY-NOTICES", "utf8");
+  const license = (await readFile(licensePath, "utf8")).replaceAll("\r\n", "\n").trim();
+  const title = `Node.js ${version} (MIT, and the licenses of what it contains)`;
+  const head = [RULE, title, "https://nodejs.org", `In ${command}`, RULE];
+  const text = `${notices}\n\n${head.join("\n")}\n\n${license}\n`;
+  await writeFile(join(folder, "THIRD-PARTY-NOTICES"), text);
+}
+
+/** cmd reads a file in other places than its author meant if its lines end with LF alone. */
+async function writeLauncher(folder, { launcher }) {
+  const text = await readFile(join("launchers", launcher), "utf8");
+  const isCmd = launcher.endsWith(".cmd");
+  await writeFile(join(folder, launcher), isCmd ? text.replace(/\r?\n/g, "\r\n") : text);
+}
