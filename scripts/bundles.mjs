@@ -17,7 +17,6 @@ const lazyLibraries = [
   "https-proxy-agent",
   "http-proxy-agent",
   "proxy-from-env",
-  "rotating-file-stream",
 ];
 
 /**
@@ -41,20 +40,6 @@ const withoutUnused = {
     );
     context.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({
       contents: contents[path],
-    }));
-  },
-};
-
-/** The log rotates without compressing old files. */
-const withoutCompression = {
-  name: "without-compression",
-  setup(context) {
-    context.onResolve({ filter: /^(zlib|child_process)$/ }, ({ path }) => ({
-      path,
-      namespace: "unused",
-    }));
-    context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({
-      contents: "module.exports = {};",
     }));
   },
 };
@@ -128,6 +113,6 @@ export const bundles = [
       resolveDir: process.cwd(),
     },
     outfile: `dist/lib/${name}.cjs`,
-    plugins: name === "rotating-file-stream" ? [withoutCompression] : [withoutUnused],
+    plugins: [withoutUnused],
   })),
 ];

@@ -12,6 +12,7 @@ export interface CommandOptions {
   readonly secretStore: "keychain" | "memory";
   readonly json?: true;
   readonly device?: true;
+  readonly installation?: true;
   readonly logDir?: string;
 }
 

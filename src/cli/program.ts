@@ -66,7 +66,12 @@ function buildProgram(): Command {
     "doctor",
     "check everything that presence depends on and suggest fixes",
     async (context) => (await import("./doctor.js")).doctor(context),
-  ).addOption(logDirOption());
+  )
+    .option(
+      "--installation",
+      "check the product's folder instead; needs no settings and no network",
+    )
+    .addOption(logDirOption());
   addCommand(program, "status", "show the status of the running worker", async (context) =>
     (await import("./status.js")).status(context),
   ).addOption(logDirOption());

@@ -34,6 +34,10 @@ const SEVERITY_STYLES: Readonly<Record<Problem["severity"], Style>> = {
   info: "grey",
 };
 const MAX_NAME_WIDTH = 30;
+const NOT_RUNNING_HINT =
+  "Start the UCX Presence service, which launches the worker. If the worker writes to another folder, pass --log-dir. If it has stopped, its worker.log tells why.";
+const DENIED_HINT =
+  "Run the command in the worker's account, or as root (on Windows: in a prompt opened as administrator). If the worker writes to another folder, pass --log-dir.";
 
 const COLUMNS: readonly Column[] = [
   { heading: "ORGANIZATION", text: ({ orgName }) => clip(sanitize(orgName), MAX_NAME_WIDTH) },
@@ -57,11 +61,10 @@ export async function status({ console, options }: CommandContext): Promise<Exit
   const reading = await readStatusFile(file);
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
   if (!reading.running) {
-    const why = `The worker is not running: ${reading.reason}.`;
-    console.error(
-      why,
-      "Start the UCX Presence service, which launches the worker. If the worker writes to another folder, pass --log-dir. If it has stopped, its worker.log tells why.",
-    );
+    const why = reading.isDenied
+      ? `It is unknown whether the worker is running: ${reading.reason}.`
+      : `The worker is not running: ${reading.reason}.`;
+    console.error(why, reading.isDenied ? DENIED_HINT : NOT_RUNNING_HINT);
     return console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
   }
   const { path } = reading.status.settings;

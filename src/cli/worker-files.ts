@@ -17,8 +17,10 @@ export type StatusFileResult =
   | {
       readonly running: false;
       readonly status: WorkerStatus | null;
-      /** Completes "The worker is not running: …". */
+      /** Completes "The worker is not running: …", or "It is unknown …" if access is denied. */
       readonly reason: string;
+      /** This account may not read the file, so that the worker may be running. */
+      readonly isDenied: boolean;
       readonly ageMs: number | null;
     };
 
@@ -72,8 +74,12 @@ export async function readStatusFile(path: string): Promise<StatusFileResult> {
     text = await readFile(path, "utf8");
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    const problem = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
-    return { running: false, status: null, reason: `${path} ${problem}`, ageMs: null };
+    // Windows: EPERM.
+    const isDenied = code === "EACCES" || code === "EPERM";
+    let problem = `cannot be read (${code})`;
+    if (code === "ENOENT") problem = "does not exist";
+    if (isDenied) problem = `is closed to this account (${code})`;
+    return { running: false, status: null, reason: `${path} ${problem}`, isDenied, ageMs: null };
   }
   const status = parseStatus(text);
   let reason: string;
@@ -82,7 +88,7 @@ export async function readStatusFile(path: string): Promise<StatusFileResult> {
   else if (ageMs > MAX_STATUS_AGE_MS)
     reason = `it last wrote its status ${Math.round(ageMs / 1000)} s ago instead of every 10 s`;
   else return { running: true, status, ageMs };
-  return { running: false, status, reason, ageMs };
+  return { running: false, status, reason, isDenied: false, ageMs };
 }
 
 /** A file of another version may lack members that the status needs. */

@@ -1,6 +1,8 @@
 /** Built-in modules that the first answer does not need: loading one costs about a millisecond. */
 export const lazyCrypto = (): typeof import("node:crypto") =>
   process.getBuiltinModule("node:crypto");
+export const lazyChildProcess = (): typeof import("node:child_process") =>
+  process.getBuiltinModule("node:child_process");
 export const lazyHttp = (): typeof import("node:http") => process.getBuiltinModule("node:http");
 export const lazyHttps = (): typeof import("node:https") => process.getBuiltinModule("node:https");
 export const lazyTls = (): typeof import("node:tls") => process.getBuiltinModule("node:tls");
@@ -13,7 +15,6 @@ export const importers = {
   "http-proxy-agent": () => import("http-proxy-agent"),
   "https-proxy-agent": () => import("https-proxy-agent"),
   "proxy-from-env": () => import("proxy-from-env"),
-  "rotating-file-stream": () => import("rotating-file-stream"),
   winston: () => import("winston"),
 };
 

@@ -1,35 +1,55 @@
-import { open, stat } from "node:fs/promises";
+import { lstat, open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 
-import { loadLibrary } from "./lazy-modules.js";
-import { makeFolder } from "./status-file.js";
 import { monotonicMs } from "./system-clock.js";
 
 const FILE_NAME = "worker.log";
 const MAX_FILES = 10;
+/** The size that a file may reach while it cannot be rotated, as a multiple of its limit. */
+const MAX_OVERSIZE = 10;
 /** Output kept for a file that is being opened, and for a disk that is slow. */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 /** If a disk takes longer to open or check the file, the records until then are dropped. */
 const OPEN_TIMEOUT_MS = 5_000;
-/** How long a file that could not be opened or written is not tried again. */
-const REOPEN_MS = 10_000;
+/** How long a file that could not be opened, written or rotated is not tried again. */
+const RETRY_MS = 10_000;
 /** How long the file's place is taken for granted; a check costs one `stat`. */
 const CHECK_INTERVAL_MS = 2_000;
+/** Bits of a file's mode that let other accounts do anything with it. */
+const OTHERS_BITS = 0o077;
+const FILE_MODE = 0o600;
 
 type Line = string | Buffer;
 
 export interface OpenLogFile {
   readonly stream: Writable;
+  /** Bytes in the file when it was opened. */
+  readonly size: number;
   /** Whether the path still names this file. Never rejects. */
   isInPlace(): Promise<boolean>;
+}
+
+/** The log file and its predecessors on the disk. */
+export interface LogFiles {
+  /** Opens the file to append to it. */
+  open(): Promise<OpenLogFile>;
+  /**
+   * Moves the file, which may be open, out of its place and among its predecessors. If it rejects,
+   * the file is still in its place, and a later call continues.
+   */
+  rotate(): Promise<void>;
 }
 
 interface LogFileListener {
   /** The file cannot be opened or written; called once until `onRecovery`. */
   onFailure(error: unknown): void;
-  /** A line was written again. */
+  /** A line was written after a failure, or after lines were dropped. */
   onRecovery(lostLines: number): void;
+  /** The file is full and cannot be rotated; called once until `onRotation`. */
+  onRotationFailure(error: unknown): void;
+  /** The file was rotated after a failure. */
+  onRotation(): void;
 }
 
 /** A stream that accepts each line at once. */
@@ -45,44 +65,49 @@ export function sinkTo(write: (line: Line) => void): Writable {
 
 /**
  * A file that its writer never waits for: it is opened in the background, opened again if somebody
- * deletes or moves it, and a disk that is full, read-only or does not respond costs lines of the
- * file and nothing else.
+ * deletes or moves it, and rotated when it has `maxBytes`. A disk that is full, read-only or does
+ * not respond costs lines of the file and nothing else. While another program prevents the
+ * rotation, the file grows to ten times its limit.
  */
 export class LogFile {
   readonly sink = sinkTo((line) => this.#write(line));
-  readonly #openFile: () => Promise<OpenLogFile>;
+  readonly #files: LogFiles;
+  readonly #maxBytes: number;
   readonly #listener: LogFileListener;
-  /** The file is being opened or checked. */
+  /** The file is being opened, checked or rotated. */
   #preparing: Promise<void> | null = null;
   /** Lines until the file is prepared; null while none are kept. */
   #buffered: Line[] | null = null;
   #bufferedBytes = 0;
   #file: OpenLogFile | null = null;
+  /** Bytes in the file, including those that the stream has yet to write. */
+  #size = 0;
   #checkAt = 0;
   #reopenAt = 0;
+  #rotateAt = 0;
   #hasFailed = false;
+  #rotationError: unknown = null;
   #lostLines = 0;
 
-  constructor(openFile: () => Promise<OpenLogFile>, listener: LogFileListener) {
-    this.#openFile = openFile;
+  constructor(files: LogFiles, maxBytes: number, listener: LogFileListener) {
+    this.#files = files;
+    this.#maxBytes = maxBytes;
     this.#listener = listener;
     this.#prepare();
   }
 
   /** Resolves when every line is in the file, or if there is no file. */
   async close(): Promise<void> {
-    await this.#preparing;
+    // The lines that waited for one rotation may be enough for the next.
+    while (this.#preparing !== null) await this.#preparing;
     this.#reopenAt = Infinity;
     this.#checkAt = Infinity;
-    const file = this.#file;
-    this.#file = null;
-    if (file !== null) await end(file.stream);
+    this.#rotateAt = Infinity;
+    await this.#closeFile();
   }
 
   #write(line: Line): void {
-    const now = monotonicMs();
-    const isDue = now >= (this.#file === null ? this.#reopenAt : this.#checkAt);
-    if (this.#preparing === null && isDue) this.#prepare();
+    if (this.#preparing === null && this.#isPreparationDue()) this.#prepare();
     if (this.#preparing === null) this.#send(line);
     else if (this.#buffered === null || this.#bufferedBytes >= MAX_BUFFERED_BYTES)
       this.#lostLines += 1;
@@ -92,25 +117,41 @@ export class LogFile {
     }
   }
 
+  #isPreparationDue(): boolean {
+    const now = monotonicMs();
+    if (this.#file === null) return now >= this.#reopenAt;
+    return now >= this.#checkAt || (this.#size >= this.#maxBytes && now >= this.#rotateAt);
+  }
+
   #send(line: Line): void {
     const stream = this.#file?.stream;
-    if (stream === undefined || stream.writableLength >= MAX_BUFFERED_BYTES) {
+    const isOversized = this.#size >= this.#maxBytes * MAX_OVERSIZE;
+    if (stream !== undefined && isOversized) this.#fail(this.#rotationError);
+    if (stream === undefined || isOversized || stream.writableLength >= MAX_BUFFERED_BYTES) {
       this.#lostLines += 1;
       return;
     }
+    this.#size += Buffer.byteLength(line);
+    const isAttempt = this.#hasFailed;
     stream.write(line, (error) => {
       if (error instanceof Error) {
         this.#lostLines += 1;
-      } else if (this.#hasFailed) {
-        // Only now: a file on a full disk can be opened.
-        this.#hasFailed = false;
-        this.#listener.onRecovery(this.#lostLines);
-        this.#lostLines = 0;
+        return;
       }
+      // Only now: a file on a full disk can be opened. After a failure at once, but not for a line
+      // from before it; otherwise when the disk has caught up, so that one report covers all lines.
+      const hasRecovered = this.#hasFailed
+        ? isAttempt
+        : this.#lostLines > 0 && stream.writableLength === 0;
+      if (!hasRecovered) return;
+      const lostLines = this.#lostLines;
+      this.#hasFailed = false;
+      this.#lostLines = 0;
+      this.#listener.onRecovery(lostLines);
     });
   }
 
-  /** Opens the file, or checks that the open file is still in its place. Lines wait meanwhile. */
+  /** Opens the file, or checks that it is still in its place, and rotates it. Lines wait. */
   #prepare(): void {
     this.#buffered = [];
     this.#bufferedBytes = 0;
@@ -125,31 +166,54 @@ export class LogFile {
         const lines = this.#buffered ?? [];
         this.#buffered = null;
         this.#preparing = null;
-        for (const line of lines) this.#send(line);
+        for (const line of lines) this.#write(line);
       });
   }
 
   async #ensureFile(): Promise<void> {
-    const previous = this.#file;
-    if (previous !== null && !(await previous.isInPlace())) {
-      this.#file = null;
-      // Windows keeps the name of a deleted file in use until it is closed.
-      await end(previous.stream);
-    }
-    if (this.#file === null) {
-      const file = await this.#openFile();
-      file.stream.on("error", (error) => {
-        if (this.#file !== file) return;
-        this.#file = null;
-        this.#fail(error);
-      });
-      this.#file = file;
-    }
+    // Windows keeps the name of a deleted file in use until it is closed.
+    if (this.#file !== null && !(await this.#file.isInPlace())) await this.#closeFile();
+    if (this.#file === null) await this.#openFile();
+    if (this.#size >= this.#maxBytes && monotonicMs() >= this.#rotateAt) await this.#rotate();
     this.#checkAt = Math.max(this.#checkAt, monotonicMs() + CHECK_INTERVAL_MS);
   }
 
+  async #openFile(): Promise<void> {
+    const file = await this.#files.open();
+    file.stream.on("error", (error) => {
+      if (this.#file !== file) return;
+      this.#file = null;
+      this.#fail(error);
+    });
+    this.#file = file;
+    this.#size = file.size;
+  }
+
+  async #closeFile(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    if (file !== null) await end(file.stream);
+  }
+
+  /** The file stays open until it has been moved, so that a failure costs no line. */
+  async #rotate(): Promise<void> {
+    try {
+      await this.#files.rotate();
+    } catch (error) {
+      this.#rotateAt = Math.max(this.#rotateAt, monotonicMs() + RETRY_MS);
+      const isFirst = this.#rotationError === null;
+      this.#rotationError = error;
+      if (isFirst) this.#listener.onRotationFailure(error);
+      return;
+    }
+    await this.#closeFile();
+    await this.#openFile();
+    if (this.#rotationError !== null) this.#listener.onRotation();
+    this.#rotationError = null;
+  }
+
   #fail(error: unknown): void {
-    this.#reopenAt = Math.max(this.#reopenAt, monotonicMs() + REOPEN_MS);
+    this.#reopenAt = Math.max(this.#reopenAt, monotonicMs() + RETRY_MS);
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#listener.onFailure(error);
@@ -162,51 +226,68 @@ async function end(stream: Writable): Promise<void> {
 }
 
 /**
- * Opens `<directory>/worker.log` and creates the folder. winston's own File loses records while it
- * rotates.
+ * `<directory>/worker.log` and its nine predecessors, which only the account may read. `makeFolder`
+ * is called before the file is opened. Neither winston's File nor a package does this: they lose
+ * records, or delete old files, when a rename fails.
  */
-export async function openRotatingFile(
-  directory: string,
-  maxFileSize: string,
-): Promise<OpenLogFile> {
-  await makeFolder(directory);
-  const path = join(directory, FILE_NAME);
-  const isCutOff = await endsWithinLine(path);
-  const { createStream } = await loadLibrary("rotating-file-stream");
-  const fileName = (index: number | Date | null): string =>
-    typeof index === "number" ? `worker.${index}.log` : FILE_NAME;
-  const stream = createStream(fileName, {
-    path: directory,
-    size: maxFileSize,
-    rotate: MAX_FILES - 1,
-  });
-  stream.on("warning", () => undefined);
-
-  // Null while the file is being rotated.
-  let identity: Promise<string | null> | null = null;
-  stream.on("rotation", () => (identity = null));
-  await new Promise<void>((resolve, reject) => {
-    stream.on("error", reject);
-    stream.on("open", () => {
-      identity = identify(path);
-      resolve();
-    });
-  });
-  if (isCutOff) stream.write("\n");
+export function diskLogFiles(directory: string, makeFolder: () => Promise<unknown>): LogFiles {
+  const pathOf = (index: number): string =>
+    join(directory, index === 0 ? FILE_NAME : `worker.${index}.log`);
   return {
-    stream,
-    isInPlace: async () => {
-      const [opened, current] = await Promise.all([identity, identify(path)]);
-      return opened === null || current === null || (current !== "" && current === opened);
+    open: async () => {
+      await makeFolder();
+      return openLogFile(pathOf(0));
+    },
+    rotate: async () => {
+      // Beginning at the first gap, an attempt that failed halfway is continued, and deletes no
+      // further file. On Windows, a rename fails while another program has one of the files open.
+      let last = 1;
+      while (last < MAX_FILES - 1 && (await exists(pathOf(last)))) last += 1;
+      for (let index = last; index > 0; index -= 1) await rename(pathOf(index - 1), pathOf(index));
     },
   };
 }
 
-/** A disk that was full, or a machine that crashed, may have cut the last line off. */
+async function openLogFile(path: string): Promise<OpenLogFile> {
+  const isCutOff = await endsWithinLine(path);
+  const handle = await open(path, "a", FILE_MODE);
+  try {
+    const { size, mode } = await handle.stat();
+    // An older version made the file readable for everybody.
+    if (process.platform !== "win32" && (mode & OTHERS_BITS) !== 0)
+      await handle.chmod(FILE_MODE).catch(() => undefined);
+    // Not from the handle: on Windows, some versions of Node name the volume of an open file and
+    // that of a path differently.
+    const opened = await identify(path);
+    const stream = handle.createWriteStream();
+    if (isCutOff) stream.write("\n");
+    return {
+      stream,
+      size,
+      isInPlace: async () => {
+        const current = await identify(path);
+        return opened === null || current === null || (current !== "" && current === opened);
+      },
+    };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
+ * Whether a full disk, or a machine that crashed, has cut the last line off. Rejects if something
+ * else than a file is at the path.
+ */
 async function endsWithinLine(path: string): Promise<boolean> {
   const stats = await stat(path).catch(() => null);
-  // Opening a pipe would wait for its writer.
-  if (stats?.isFile() !== true || stats.size === 0) return false;
+  if (stats === null) return false;
+  // Opening a pipe would wait for its reader.
+  if (!stats.isFile()) {
+    const code = stats.isDirectory() ? "EISDIR" : "EINVAL";
+    throw Object.assign(new Error(`${path} is not a file`), { code });
+  }
+  if (stats.size === 0) return false;
   const file = await open(path, "r").catch(() => null);
   try {
     const result = await file?.read(Buffer.alloc(1), 0, 1, stats.size - 1);
@@ -218,12 +299,23 @@ async function endsWithinLine(path: string): Promise<boolean> {
   }
 }
 
-/** Identifies the file at a path; "" if there is none, null if the system does not say. */
+/**
+ * Identifies the file at a path; "" if there is none, null if the system does not say. EPERM is a
+ * deleted file that Windows before 10 (1709) keeps until it is closed.
+ */
 async function identify(path: string): Promise<string | null> {
   try {
     const { dev, ino } = await stat(path, { bigint: true });
     return `${dev}:${ino}`;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EACCES" ? null : "";
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "EACCES" || code === "EBUSY" ? null : "";
   }
+}
+
+function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 
-import type { Logger, LogLevel } from "../ports/logger.js";
+import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import type { PollRequestFile, StatusFile } from "../ports/process.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
+import { LogFolder } from "./log-folder.js";
 import { listenOnLoopback } from "./loopback-server.js";
 import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
 import type { claimStdio } from "./node-process.js";
@@ -28,7 +29,12 @@ export interface PortOptions {
 /** Creates the worker's adapters for Node. Nothing heavy is loaded before its first use. */
 export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimStdio>) {
   const { logDirectory } = options;
-  const log = new WinstonLog(logDirectory, options.logLevel ?? "info");
+  const folder = new LogFolder(logDirectory ?? "", {
+    account: nodeProcess.account,
+    onUnrestricted: (reason, command) => warnOfUnrestrictedFolder(log, { reason, command }),
+  });
+  const makeFolder = (): Promise<void> => folder.make();
+  const log: WinstonLog = new WinstonLog(logDirectory, options.logLevel ?? "info", { makeFolder });
   warnOfDisabledVerification(log);
   return {
     clock: systemClock,
@@ -44,7 +50,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
     pollRequestFile: logDirectory === null ? noPollRequestFile : nodePollRequestFile(logDirectory),
-    statusFile: logDirectory === null ? noStatusFile : statusFileIn(logDirectory, log),
+    statusFile: logDirectory === null ? noStatusFile : statusFileIn(logDirectory, log, makeFolder),
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,
     readAsset,
@@ -55,12 +61,19 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
 const noPollRequestFile: PollRequestFile = { take: () => Promise.resolve(false) };
 const noStatusFile: StatusFile = { write: () => Promise.resolve() };
 
-function statusFileIn(directory: string, log: Logger): StatusFile {
-  return nodeStatusFile(join(directory, "status.json"), (error) =>
+function statusFileIn(directory: string, log: Logger, makeFolder: () => Promise<void>): StatusFile {
+  const onFailure = (error: unknown): void =>
     log.warn(
       "The status file in this folder cannot be written. Presence is not affected, but `status` and monitoring cannot see this worker. The worker tries again every 10 seconds.",
       { directory, code: (error as NodeJS.ErrnoException).code },
-    ),
+    );
+  return nodeStatusFile(join(directory, "status.json"), onFailure, makeFolder);
+}
+
+function warnOfUnrestrictedFolder(log: Logger, fields: LogFields): void {
+  log.warn(
+    "The worker has created its log folder, but could not close it to other accounts of this machine. They may be able to read the log, which contains the one-time key of the authorization page. Presence is not affected. As an administrator, run the command in this record.",
+    fields,
   );
 }
 

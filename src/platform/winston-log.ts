@@ -4,7 +4,8 @@ import { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import { LibraryLoadError, loadLibrary } from "./lazy-modules.js";
-import { LogFile, openRotatingFile, sinkTo } from "./log-file.js";
+import { diskLogFiles, LogFile, sinkTo } from "./log-file.js";
+import { makePrivateFolder } from "./log-folder.js";
 import { mapStack } from "./source-positions.js";
 import { withTimeout } from "./system-clock.js";
 
@@ -15,7 +16,7 @@ const MAX_UNREAD_STDERR_BYTES = 1024 * 1024;
 /** Delays the loading of winston, so that it does not delay the first answer. */
 const LOAD_DELAY_MS = 50;
 
-const MAX_FILE_SIZE = "10M";
+const MAX_FILE_BYTES = 10 * 1024 * 1024;
 
 const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
@@ -30,8 +31,9 @@ type Stderr = NodeJS.WritableStream & { readonly writableLength?: number };
 
 interface WinstonLogOptions {
   readonly stderr?: Stderr;
-  /** As rotating-file-stream reads it: a number with the unit `B`, `K`, `M` or `G`. */
-  readonly maxFileSize?: string;
+  readonly maxFileBytes?: number;
+  /** Creates the folder of the log file. */
+  readonly makeFolder?: (path: string) => Promise<unknown>;
 }
 
 /**
@@ -42,7 +44,8 @@ interface WinstonLogOptions {
 export class WinstonLog implements Logger {
   readonly #directory: string | null;
   readonly #stderr: Stderr;
-  readonly #maxFileSize: string;
+  readonly #maxFileBytes: number;
+  readonly #makeFolder: (path: string) => Promise<unknown>;
   #level: LogLevel;
   #pending: LogRecord[] = [];
   #logger: Winston.Logger | null = null;
@@ -54,12 +57,17 @@ export class WinstonLog implements Logger {
   constructor(
     directory: string | null,
     level: LogLevel,
-    { stderr = process.stderr, maxFileSize = MAX_FILE_SIZE }: WinstonLogOptions = {},
+    {
+      stderr = process.stderr,
+      maxFileBytes = MAX_FILE_BYTES,
+      makeFolder = makePrivateFolder,
+    }: WinstonLogOptions = {},
   ) {
     this.#directory = directory;
     this.#level = level;
     this.#stderr = stderr;
-    this.#maxFileSize = maxFileSize;
+    this.#maxFileBytes = maxFileBytes;
+    this.#makeFolder = makeFolder;
     stderr.on("error", () => undefined);
   }
 
@@ -128,16 +136,16 @@ export class WinstonLog implements Logger {
     });
     const directory = this.#directory;
     if (directory !== null) {
-      this.#file = new LogFile(() => openRotatingFile(directory, this.#maxFileSize), {
+      const files = diskLogFiles(directory, () => this.#makeFolder(directory));
+      this.#file = new LogFile(files, this.#maxFileBytes, {
         onFailure: (error) => this.#warnNoFile(error),
         onRecovery: (lostRecords) =>
           this.warn(
             "The log file is written again. Records that are missing in it went to stderr.",
-            {
-              directory,
-              lostRecords,
-            },
+            { directory, lostRecords },
           ),
+        onRotationFailure: (error) => this.#warnNotRotated(error),
+        onRotation: () => this.info("The log files have been renamed again.", { directory }),
       });
     }
     const { transports } = winston;
@@ -145,10 +153,10 @@ export class WinstonLog implements Logger {
       level: "debug",
       // Not winston's Console: it writes most levels to stdout, which carries the protocol.
       transports: [
-        new transports.Stream({ stream: stderr, format: lineFormat }),
+        new transports.Stream({ stream: stderr, format: lineFormat, eol: "\n" }),
         ...(this.#file === null
           ? []
-          : [new transports.Stream({ stream: this.#file.sink, format: jsonFormat })]),
+          : [new transports.Stream({ stream: this.#file.sink, format: jsonFormat, eol: "\n" })]),
       ],
       exitOnError: false,
     });
@@ -158,13 +166,15 @@ export class WinstonLog implements Logger {
   }
 
   #warnNoFile(error: unknown): void {
-    if (error instanceof LibraryLoadError) {
-      const text = "A library of the worker could not be loaded, so the log goes to stderr only.";
-      this.warn(text, { cause: error.message, hint: error.hint });
-      return;
-    }
     this.warn(
-      "The log file in this folder cannot be written, so the log goes to stderr only. Presence is not affected. Free space on the disk, allow the worker's account to write there, or name another folder with --log-dir. The worker tries again every 10 seconds.",
+      "The log file in this folder cannot be written, so the log goes to stderr only. Presence is not affected. Free space on the disk, allow the worker's account to write there, close a program that has worker.log open, or name another folder with --log-dir. The worker tries again every 10 seconds.",
+      { directory: this.#directory, code: (error as NodeJS.ErrnoException | null)?.code },
+    );
+  }
+
+  #warnNotRotated(error: unknown): void {
+    this.warn(
+      "The log file is full, but the log files in this folder cannot be renamed, so the worker goes on with the same file, up to ten times its limit. Presence is not affected. Close the program that has a log file open, or allow the worker's account to rename files there. The worker tries again every 10 seconds.",
       { directory: this.#directory, code: (error as NodeJS.ErrnoException).code },
     );
   }

@@ -11,6 +11,7 @@ const ALL_CHECKS = [
   "settings",
   "account",
   "keychain",
+  "log folder",
   "DNS",
   "TLS",
   "proxy",

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 
@@ -157,6 +158,29 @@ describe("e2e: the command line", function () {
       await writeFile(join(harness.folder, "empty", "status.json"), "{");
       expect(status("--log-dir", join(harness.folder, "empty")).status).to.equal(1);
     });
+  });
+
+  it("status says that the files of a worker are closed to another account", async function () {
+    if (process.platform === "win32") this.skip(); // Needs a second account.
+    const folder = await mkdtemp(join(tmpdir(), "ucx-denied-"));
+    try {
+      // Root can read everything, so that it asks as somebody else.
+      const isRoot = process.getuid?.() === 0;
+      await chmod(folder, isRoot ? 0o700 : 0o000);
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [CLI, "status", "--json", "--log-dir", folder],
+        { encoding: "utf8", ...(isRoot && { uid: 65_534, gid: 65_534 }) },
+      );
+      expect(status, stderr).to.equal(1);
+      expect(JSON.parse(stdout)).to.deep.include({
+        ok: false,
+        why: `It is unknown whether the worker is running: ${join(folder, "status.json")} is closed to this account (EACCES).`,
+      });
+    } finally {
+      await chmod(folder, 0o700);
+      await rm(folder, { recursive: true });
+    }
   });
 
   describe("watch", () => {

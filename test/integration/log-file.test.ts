@@ -1,18 +1,21 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { expect } from "chai";
 import sinon from "sinon";
 
-import { LogFile, openRotatingFile, type OpenLogFile } from "../../src/platform/log-file.js";
+import { nodeStatusFile } from "../../src/platform/status-file.js";
+import { LogFile, type OpenLogFile } from "../../src/platform/log-file.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
+import { requireDeletion } from "../support/open-file-fixture.js";
 
 const CHECK_NS = 2_000_000_000n;
 const REOPEN_NS = 10_000_000_000n;
+const IS_WINDOWS = process.platform === "win32";
 
 describe("a log file that is deleted, moved or cannot be written", function () {
   this.timeout(10_000);
@@ -37,14 +40,17 @@ describe("a log file that is deleted, moved or cannot be written", function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const open = (directory = join(folder, "log")): void => {
+  const open = (directory = join(folder, "log"), maxFileBytes?: number): void => {
     const stderr = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
         stderrText += chunk.toString();
         done();
       },
     });
-    log = new WinstonLog(directory, "info", { stderr });
+    log = new WinstonLog(directory, "info", {
+      stderr,
+      ...(maxFileBytes !== undefined && { maxFileBytes }),
+    });
   };
   const content = (): string => {
     try {
@@ -69,11 +75,18 @@ describe("a log file that is deleted, moved or cannot be written", function () {
     ["its folder is deleted", () => rm(join(folder, "log"), { recursive: true })],
     ["its folder is moved", () => rename(join(folder, "log"), join(folder, "old"))],
   ] as const) {
-    it(`starts a new file at the next record after ${what}`, async () => {
+    it(`starts a new file at the next record after ${what}`, async function () {
       open();
+      if (what.endsWith("deleted")) await requireDeletion(this, folder);
       log.info("First.");
       await waitForMessage("First.");
-      await change();
+      try {
+        await change();
+      } catch (error) {
+        // Windows, but not Wine, keeps a folder in its place while a file in it is open.
+        if (IS_WINDOWS && what.startsWith("its folder")) this.skip();
+        throw error;
+      }
       passed += CHECK_NS;
       log.info("Second.");
       log.info("Third.");
@@ -153,25 +166,107 @@ describe("a log file that is deleted, moved or cannot be written", function () {
     }
   });
 
+  it("goes on in a full file that cannot be renamed, keeps the old ones, and renames it later", async () => {
+    const directory = join(folder, "log");
+    const pathOf = (index: number): string => join(directory, `worker.${index}.log`);
+    await mkdir(join(pathOf(9), "in the way"), { recursive: true });
+    for (let i = 1; i < 9; i += 1) await writeFile(pathOf(i), `old ${i}`);
+    open(directory, 1_000);
+    const text = "z".repeat(600);
+    for (const name of ["First.", "Second.", "Third."]) {
+      log.info(name, { text });
+      await waitForMessage(name);
+      passed += REOPEN_NS;
+    }
+    expect(stderrText.split("cannot be renamed")).to.have.length(2);
+    for (let i = 1; i < 9; i += 1) expect(readFileSync(pathOf(i), "utf8")).to.equal(`old ${i}`);
+
+    await rm(pathOf(9), { recursive: true });
+    log.info("Fourth.");
+    await waitForMessage("The log files have been renamed again.");
+    const previous = readFileSync(pathOf(1), "utf8");
+    for (const name of ["First.", "Second.", "Third."]) expect(previous).to.include(name);
+    expect(messages()).to.include("Fourth.");
+    expect(readFileSync(pathOf(9), "utf8")).to.equal("old 8");
+  });
+
+  it("stops at ten times the limit of a file that cannot be renamed, and counts what it loses", async () => {
+    const directory = join(folder, "log");
+    const obstacle = join(directory, "worker.1.log", "in the way");
+    const full = join(directory, "worker.9.log", "in the way");
+    for (const name of [obstacle, full]) await mkdir(name, { recursive: true });
+    for (let i = 2; i < 9; i += 1) await writeFile(join(directory, `worker.${i}.log`), "");
+    open(directory, 1_000);
+    const text = "z".repeat(600);
+    for (let i = 0; i < 30; i += 1) log.info(`Record ${i}.`, { text });
+    await waitUntil(() => failures() === 1 && stderrText.includes("Record 29."));
+    await waitUntil(() => messages().includes("Record 12."));
+    expect(statSync(path).size).to.be.within(10_000, 11_000);
+    await rm(join(directory, "worker.9.log"), { recursive: true });
+    passed += REOPEN_NS;
+    log.info("Last.");
+    await waitUntil(() => stderrText.includes("is written again"));
+    expect(failures()).to.equal(1);
+    const kept = readFileSync(join(directory, "worker.1.log"), "utf8").match(/Record \d+/g) ?? [];
+    const lost = Number(/"lostRecords":(\d+)/.exec(stderrText)?.[1]);
+    // The two warnings went to stderr and maybe to the file.
+    expect(kept.length + lost).to.be.within(30, 32);
+  });
+
+  it("makes folder and files for its account alone, whatever the umask", async function () {
+    if (IS_WINDOWS) this.skip(); // Windows has no modes: test/unit/platform/folder-rights.test.ts.
+    const directory = join(folder, "state", "log");
+    const umask = process.umask(0o022);
+    try {
+      await mkdir(join(folder, "state"));
+      for (const mask of [0o000, 0o027]) {
+        process.umask(mask);
+        await rm(directory, { recursive: true, force: true });
+        path = join(directory, "worker.log");
+        open(directory, 50);
+        for (const text of ["First.", "Second."]) {
+          log.info(text);
+          await waitForMessage(text);
+        }
+        await nodeStatusFile(join(directory, "status.json"), sinon.stub()).write("{}");
+        await log.close(5_000);
+        const names = await readdir(directory);
+        expect(names).to.include("worker.1.log").and.to.include("status.json");
+        const modes = [".", ...names].map((name) => statSync(join(directory, name)).mode & 0o777);
+        expect(modes).to.deep.equal([0o700, ...names.map(() => 0o600)]);
+        expect(statSync(join(folder, "state")).mode & 0o777).to.equal(0o755);
+      }
+    } finally {
+      process.umask(umask);
+    }
+  });
+
+  it("leaves the rights of an existing folder alone, and takes those of its file from others", async function () {
+    if (IS_WINDOWS) this.skip(); // Windows has no modes.
+    const directory = join(folder, "log");
+    await mkdir(directory);
+    await chmod(directory, 0o755);
+    await writeFile(path, "");
+    await chmod(path, 0o644);
+    open();
+    log.info("First.");
+    await waitForMessage("First.");
+    expect(statSync(directory).mode & 0o777).to.equal(0o755);
+    expect(statSync(path).mode & 0o777).to.equal(0o600);
+  });
+
+  it("ends each line with LF on every system", async () => {
+    open();
+    log.info("First.");
+    await waitUntil(() => content().endsWith("\n"));
+    expect(content() + stderrText).to.not.include("\r");
+  });
+
   it("writes no file without a folder", async () => {
     log = new WinstonLog(null, "info", { stderr: new Writable({ write: () => undefined }) });
     log.info("First.");
     await log.close(5_000);
     expect(existsSync(path)).to.equal(false);
-  });
-
-  it("does not take a file that is being rotated for a deleted one", async () => {
-    const file = await openRotatingFile(join(folder, "log"), "1K");
-    const found: boolean[] = [];
-    for (let i = 0; i < 20; i += 1) {
-      const written = new Promise((resolve) => file.stream.write(`${"z".repeat(600)}\n`, resolve));
-      found.push(await file.isInPlace());
-      await written;
-    }
-    file.stream.end();
-    open();
-    expect(found).to.not.include(false);
-    expect(existsSync(join(folder, "log", "worker.9.log"))).to.equal(true);
   });
 });
 
@@ -184,17 +279,34 @@ describe("platform/log-file: LogFile", () => {
         done();
       },
     }),
+    size: 0,
     isInPlace: () => Promise.resolve(true),
   });
-  const listener = { onFailure: sinon.stub(), onRecovery: sinon.stub() };
+  const listener = {
+    onFailure: sinon.stub(),
+    onRecovery: sinon.stub(),
+    onRotationFailure: sinon.stub(),
+    onRotation: sinon.stub(),
+  };
   const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  let rotations: number;
+  const rotate = (): Promise<void> => {
+    rotations += 1;
+    return Promise.resolve();
+  };
 
-  it("keeps lines for 5 s while the file is being opened", async () => {
+  beforeEach(() => {
+    rotations = 0;
+    written.length = 0;
+    sinon.resetHistory();
+  });
+
+  it("keeps lines for 5 s while the file is being opened, and reports those that it drops", async () => {
     let finishOpening: (file: OpenLogFile) => void = () => undefined;
     const slowly = () => new Promise<OpenLogFile>((resolve) => (finishOpening = resolve));
     const clock = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
-      const slow = new LogFile(slowly, listener);
+      const slow = new LogFile({ open: slowly, rotate }, 1_000, listener);
       slow.sink.write("early");
       clock.tick(4_999);
       slow.sink.write("later");
@@ -203,8 +315,9 @@ describe("platform/log-file: LogFile", () => {
       slow.sink.write("written at once");
       await slow.close();
       expect(written.splice(0)).to.deep.equal(["early", "later", "written at once"]);
+      expect(listener.onRecovery.callCount).to.equal(0);
 
-      const late = new LogFile(slowly, listener);
+      const late = new LogFile({ open: slowly, rotate }, 1_000, listener);
       late.sink.write("dropped");
       clock.tick(5_000);
       late.sink.write("dropped too");
@@ -213,8 +326,18 @@ describe("platform/log-file: LogFile", () => {
       late.sink.write("written");
       await late.close();
       expect(written.splice(0)).to.deep.equal(["written"]);
+      expect(listener.onRecovery.args).to.deep.equal([[2]]);
     } finally {
       clock.restore();
     }
+  });
+
+  it("rotates as often as a burst of lines needs, in order, also while it is being closed", async () => {
+    const file = new LogFile({ open: () => Promise.resolve(openFile()), rotate }, 10, listener);
+    const lines = Array.from({ length: 20 }, (_, i) => `line ${i}`);
+    for (const line of lines) file.sink.write(line);
+    await file.close();
+    expect(written).to.deep.equal(lines);
+    expect(rotations).to.equal(9);
   });
 });

@@ -8,7 +8,8 @@ import sinon from "sinon";
 
 import { Secret } from "../../src/faults/secret.js";
 import { importers } from "../../src/platform/lazy-modules.js";
-import { makeFolder, nodeStatusFile } from "../../src/platform/status-file.js";
+import { makePrivateFolder } from "../../src/platform/log-folder.js";
+import { nodeStatusFile } from "../../src/platform/status-file.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
 
@@ -73,7 +74,9 @@ describe("log and status file on disk", function () {
   });
 
   it("keeps the latest ten files, and every record while it rotates", async () => {
-    const log = track(new WinstonLog(folder, "info", { stderr: discard(), maxFileSize: "10K" }));
+    const log = track(
+      new WinstonLog(folder, "info", { stderr: discard(), maxFileBytes: 10 * 1024 }),
+    );
     const count = 1_300;
     const write = (i: number): void => log.info("Record.", { i, text: "x".repeat(100) });
     write(0);
@@ -118,22 +121,6 @@ describe("log and status file on disk", function () {
     expect(records.map(({ message }) => message)).to.deep.equal(["First.", "Second."]);
   });
 
-  it("opens the file again later after its library could not be loaded", async () => {
-    sinon.stub(importers, "rotating-file-stream").callThrough().onFirstCall().rejects(busy());
-    const hrtime = sinon.stub(process.hrtime, "bigint").callThrough();
-    const log = track(new WinstonLog(folder, "info", { stderr }));
-    log.info("First.");
-    await waitUntil(() => stderrText.includes("goes to stderr only"));
-    expect(stderrText).to.include("The worker's library rotating-file-stream could not be loaded");
-    log.info("Second.");
-    const now = process.hrtime.bigint();
-    hrtime.callsFake(() => now + 11_000_000_000n);
-    log.info("Third.");
-    await log.close(5_000);
-    const content = await readFile(join(folder, "worker.log"), "utf8");
-    expect(content).to.include("Third.").and.not.to.include("Second.");
-  });
-
   it("drops records if the folder cannot be created or stderr is closed", async () => {
     const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error("EPIPE")) });
     const log = track(new WinstonLog("/dev/null/nowhere", "info", { stderr: broken }));
@@ -142,13 +129,15 @@ describe("log and status file on disk", function () {
   });
 
   it("creates folders one by one, and rejects where the system refuses", async () => {
-    await Promise.all([1, 2, 3].map(() => makeFolder(join(folder, "a", "b", "c"))));
-    await makeFolder(join(folder, "a", "b", "c"));
+    await Promise.all([1, 2, 3].map(() => makePrivateFolder(join(folder, "a", "b", "c"))));
+    await makePrivateFolder(join(folder, "a", "b", "c"));
     expect(await readdir(join(folder, "a", "b"))).to.deep.equal(["c"]);
     await writeFile(join(folder, "file"), "");
     await symlink(join(folder, "nowhere"), join(folder, "dangling"));
     for (const path of ["file", "file/below", "dangling", "dangling/below"]) {
-      expect(await makeFolder(join(folder, path)).catch(() => "refused"), path).to.equal("refused");
+      expect(await makePrivateFolder(join(folder, path)).catch(() => "refused"), path).to.equal(
+        "refused",
+      );
     }
   });
 

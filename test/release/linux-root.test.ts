@@ -13,6 +13,7 @@ import {
 } from "../support/release-contract.js";
 import { HOST_PROGRAM_FILES } from "../support/release-host-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
+import { skip } from "../support/windows-fixture.js";
 
 const FOLDER = "/opt/ucx-webex-presence";
 const BUS = "/run/bus";
@@ -90,9 +91,8 @@ class LinuxRelease implements InstalledRelease {
   }
 }
 
-/** Skips the suite unless it may make a root and a device in it. */
+/** Skips the suite unless it may run programs in a root of their own. */
 function requireRoot(context: Context): void {
-  if (process.getuid?.() === 0) return;
-  process.stderr.write("SKIPPED: only root can run programs in a root of their own (chroot).\n");
-  context.skip();
+  if (process.getuid?.() !== 0)
+    skip(context, "only root can run programs in a root directory of their own (chroot)");
 }

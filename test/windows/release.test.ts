@@ -12,7 +12,7 @@ import {
   type InstalledRelease,
 } from "../support/release-contract.js";
 import { HOST_PROGRAM_FILES, type ProgramLaunch } from "../support/release-host-fixture.js";
-import { requireWindows } from "../support/windows-fixture.js";
+import { requireDisposableWindows } from "../support/windows-fixture.js";
 
 const SYSTEM_ROOT = process.env.SystemRoot ?? "C:\\Windows";
 const PATH = [`${SYSTEM_ROOT}\\System32`, SYSTEM_ROOT];
@@ -23,7 +23,7 @@ describeRelease(
   "the release folder for Windows, with no Node.js on the PATH",
   120_000,
   async (context) => {
-    requireWindows(context);
+    requireDisposableWindows(context);
     expect(PATH.filter((folder) => existsSync(join(folder, "node.exe")))).to.deep.equal([]);
     const release = new WindowsRelease(requireArchive(context, "win-x64.zip"));
     await release.unpack();

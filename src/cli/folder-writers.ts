@@ -1,0 +1,64 @@
+import { lstat, readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/**
+ * A file or folder, and who can change it besides the system's administrators and the account that
+ * asks: `its owner (uid 1001)`, `every account`.
+ */
+export interface WritablePath {
+  readonly path: string;
+  readonly writers: string;
+}
+
+/**
+ * Finds what others can change of `paths`, which are relative to `folder`; what does not exist is
+ * left out. Rejects if the rights cannot be read.
+ */
+export type FindWritablePaths = (
+  folder: string,
+  paths: readonly string[],
+) => Promise<readonly WritablePath[]>;
+
+const STICKY = 0o1000;
+
+/**
+ * For Linux and macOS: by owner and mode of the paths and of everything in them, of the folder, and
+ * of the folders above, because whoever can rename in one of those can replace the folder. An
+ * access control list shows in the mode of the group.
+ */
+export const findWritablePaths: FindWritablePaths = async (folder, paths) => {
+  const found: WritablePath[] = [];
+  /** Whether the path is a folder. */
+  const check = async (path: string, isAbove = false): Promise<boolean> => {
+    const stats = await lstat(path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw error;
+    });
+    if (stats === null || stats.isSymbolicLink()) return false;
+    const writers = describeWriters(stats, isAbove);
+    if (writers !== null) found.push({ path, writers });
+    return stats.isDirectory();
+  };
+  const checkTree = async (path: string): Promise<void> => {
+    if (!(await check(path))) return;
+    for (const name of await readdir(path)) await checkTree(join(path, name));
+  };
+  for (let path = dirname(folder); ; path = dirname(path)) {
+    await check(path, true);
+    if (path === dirname(path)) break;
+  }
+  await check(folder);
+  for (const path of paths) await checkTree(join(folder, path));
+  return found;
+};
+
+function describeWriters(
+  { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
+  isAbove: boolean,
+): string | null {
+  if (uid !== 0 && uid !== process.getuid?.()) return `its owner (uid ${uid})`;
+  // In a folder with this bit, as /tmp is, everyone can rename only what they own.
+  if (isAbove && (mode & STICKY) !== 0) return null;
+  if ((mode & 0o002) !== 0) return "every account";
+  return (mode & 0o020) !== 0 ? `its group (gid ${gid})` : null;
+}

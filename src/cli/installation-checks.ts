@@ -1,0 +1,391 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, open, readdir, readFile, realpath, rmdir, stat, unlink } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { machine } from "node:os";
+import { dirname, join, relative, isAbsolute } from "node:path";
+import { Script } from "node:vm";
+
+import {
+  CHECKSUM_FILE,
+  compareFolder,
+  parseChecksums,
+  type FolderDifferences,
+} from "./checksum-list.js";
+import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
+import type { FindWritablePaths, WritablePath } from "./folder-writers.js";
+
+export interface Installation {
+  /** The product's folder: that of `dist/`. */
+  readonly folder: string;
+  /** The Node.js that runs this command. */
+  readonly node: Pick<NodeJS.Process, "execPath" | "version" | "platform" | "arch">;
+  readonly account: string;
+  /** Null if the account has no home directory. */
+  readonly logFolder: string | null;
+  /** Null if this system's rights cannot be read. */
+  readonly findWritablePaths: FindWritablePaths | null;
+}
+
+const MIN_NODE_VERSION = [20, 19] as const;
+const MAX_NAMES = 10;
+/** What the host or an administrator runs, or tells the host what to run. */
+const CODE_PATHS = [
+  ...["dist", "runtime", "node_modules/keytar", "plugin.manifest.json"],
+  ...["ucx-webex-presence", "ucx-webex-presence.cmd"],
+];
+/** Loading takes 0.1 s, but an antivirus program may look at the library first. */
+const LOAD_TIMEOUT_MS = 20_000;
+const UNPACK_HINT =
+  "Stop the worker, unpack the release again in place of this folder, and start the worker. If an antivirus program removes or changes the files, make an exception for the folder.";
+/** Names that `os.machine` uses for the same architectures. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x86_64: "x64",
+  amd64: "x64",
+  aarch64: "arm64",
+  i686: "ia32",
+  i386: "ia32",
+};
+
+/** Checks the folder and its rights. Needs no settings, no keychain and no network. */
+export function installationChecks(installation: Installation, signal: AbortSignal): Check[] {
+  return [
+    { name: "checksums", run: () => checkChecksums(installation, signal) },
+    { name: "runtime", run: () => checkRuntime(installation) },
+    { name: "keychain library", run: () => checkKeychainLibrary(installation) },
+    { name: "code cache", run: () => checkCodeCache(installation) },
+    { name: "folder rights", run: () => checkFolderRights(installation) },
+    { name: "log folder", run: () => checkLogFolder(installation) },
+  ];
+}
+
+async function checkChecksums(
+  { folder, node }: Installation,
+  signal: AbortSignal,
+): Promise<Finding | Finding[]> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, CHECKSUM_FILE), "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" && !(await exists(runtimePath(folder, node.platform)))) {
+      return skipped(
+        `not checked: ${folder} is not a release folder, because it has no ${CHECKSUM_FILE}`,
+      );
+    }
+    return failed({
+      message: `${join(folder, CHECKSUM_FILE)} cannot be read (${codeOf(error)}), so it is unknown whether the folder is complete.`,
+      hint: UNPACK_HINT,
+    });
+  }
+  const checksums = parseChecksums(text);
+  if ("error" in checksums) {
+    return failed({
+      message: `${join(folder, CHECKSUM_FILE)} ${checksums.error}.`,
+      hint: UNPACK_HINT,
+    });
+  }
+  return describeDifferences(
+    await compareFolder(folder, checksums, signal),
+    checksums.size,
+    folder,
+  );
+}
+
+/** A finding for each kind of difference. */
+function describeDifferences(
+  { missing, changed, unreadable, additional }: FolderDifferences,
+  total: number,
+  folder: string,
+): Finding[] {
+  const findings: Finding[] = [];
+  const fail = (paths: readonly string[], verb: string): void => {
+    if (paths.length === 0) return;
+    const message = `${paths.length} of ${total} files ${verb}: ${nameSome(paths)}.`;
+    findings.push(failed({ message, hint: UNPACK_HINT }));
+  };
+  fail(missing, "are missing");
+  fail(changed, "are not as they were released");
+  if (unreadable.length > 0) {
+    const names = unreadable.map(({ path, code }) => `${path} (${code})`);
+    findings.push(
+      failed({
+        message: `These files or folders cannot be read: ${nameSome(names)}.`,
+        hint: `Let this account read ${folder}. If an antivirus program holds the files, make an exception for the folder.`,
+      }),
+    );
+  }
+  const loadable = additional.filter((path) => /^(dist|runtime|node_modules)\//i.test(path));
+  const others = additional.filter((path) => !loadable.includes(path));
+  if (loadable.length > 0) {
+    findings.push(
+      warning({
+        message: `${count(loadable)} not from the release, where the worker may load it as code: ${nameSome(loadable)}.`,
+        hint: "Unless you know where it is from, find out who can write to the folder. Then unpack the release in place of this folder, not over it.",
+      }),
+    );
+  }
+  if (others.length > 0) {
+    findings.push(
+      warning({
+        message: `${count(others)} not from the release: ${nameSome(others)}.`,
+        hint: "Remove what an earlier version left behind, and keep your own files elsewhere: an upgrade replaces the folder.",
+      }),
+    );
+  }
+  const isComplete = missing.length + changed.length + unreadable.length === 0;
+  return isComplete ? [ok(`all ${total} files are as they were released`), ...findings] : findings;
+}
+
+async function checkRuntime({ folder, node }: Installation): Promise<Finding | Finding[]> {
+  const { execPath, version, platform, arch } = node;
+  const subject = `Node.js ${version} for ${platform}-${arch}`;
+  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
+  const [minMajor, minMinor] = MIN_NODE_VERSION;
+  if (major < minMajor || (major === minMajor && minor < minMinor)) {
+    return failed({
+      message: `${subject} (${execPath}) is too old: the worker needs ${minMajor}.${minMinor} or later.`,
+      hint: "Use the runtime of a release folder, or install a newer Node.js.",
+    });
+  }
+  const findings: Finding[] = [];
+  const machineName = machine();
+  const machineArch = ARCHITECTURES[machineName] ?? machineName;
+  if (machineArch !== arch && Object.values(ARCHITECTURES).includes(machineArch)) {
+    findings.push(
+      warning({
+        message: `${subject} is not for this machine (${machineArch}), so the system emulates it.`,
+        hint: "If there is a release for this machine, use that one.",
+      }),
+    );
+  }
+  const own = runtimePath(folder, platform);
+  if (!(await exists(own))) {
+    if (await exists(join(folder, CHECKSUM_FILE))) {
+      return failed({
+        message: `${own} is missing, so the host cannot launch the worker.`,
+        hint: UNPACK_HINT,
+      });
+    }
+    return [...findings, ok(`${subject} (${execPath}); this folder has no runtime of its own`)];
+  }
+  if (await isSameFile(own, execPath))
+    return [...findings, ok(`${subject}, the runtime of this folder`)];
+  const launcher = platform === "win32" ? "ucx-webex-presence.cmd" : "ucx-webex-presence";
+  return [
+    ...findings,
+    warning({
+      message: `This command runs in ${execPath} (${subject}), but the host launches the worker in ${own}.`,
+      hint: `Run the command by ${join(folder, launcher)}.`,
+    }),
+  ];
+}
+
+/** Loads keytar in a process of its own, where a defect in the native part ends nothing else. */
+async function checkKeychainLibrary({ folder, node }: Installation): Promise<Finding> {
+  const system = `${node.platform}-${node.arch}`;
+  let library: string;
+  try {
+    library = createRequire(join(folder, "dist", "cli.cjs")).resolve("keytar");
+  } catch {
+    return failed({
+      message: `The keychain library (keytar) is not in ${join(folder, "node_modules")}, so nothing can be authorized.`,
+      hint: UNPACK_HINT,
+    });
+  }
+  // The two places where keytar looks, in its order.
+  const root = join(dirname(library), "..");
+  const candidates = [join(root, "build", "Release"), join(root, "prebuilds", system)];
+  const natives: string[] = [];
+  for (const candidate of candidates)
+    if (await exists(join(candidate, "keytar.node"))) natives.push(join(candidate, "keytar.node"));
+  const [native] = natives;
+  if (native === undefined) {
+    const systems = await readdir(join(root, "prebuilds")).catch(() => []);
+    const others = systems.length === 0 ? "" : ` It has one for ${systems.join(", ")}.`;
+    return failed({
+      message: `The keychain library has no native part for ${system}, so nothing can be authorized.${others}`,
+      hint:
+        systems.length === 0
+          ? UNPACK_HINT
+          : "Use the release for this system: its archive has the system's name.",
+    });
+  }
+  const reason = await loadInChild(node.execPath, library, native);
+  if (reason !== null) {
+    return failed({
+      message: `The keychain library cannot be loaded, so nothing can be authorized: ${reason}`,
+      hint:
+        node.platform === "linux"
+          ? "Install libsecret (Debian and Ubuntu: apt-get install libsecret-1-0; Red Hat: dnf install libsecret)."
+          : UNPACK_HINT,
+    });
+  }
+  const path = relative(folder, native);
+  if (path.startsWith("..") || isAbsolute(path)) {
+    return warning({
+      message: `The keychain library is loaded from ${native}, which is outside of ${folder}.`,
+      hint: "Copy node_modules/keytar into the folder, so that nothing else can replace it.",
+    });
+  }
+  return ok(`${path} can be loaded`);
+}
+
+const LOAD_SCRIPT = `
+const [, library, native] = process.argv;
+try { require(library); } catch (error) {
+  // keytar hides why. The loader of the system says which library is missing.
+  try { process.dlopen({ exports: {} }, native); } catch (cause) { error = cause; }
+  process.stdout.write(String(error.message).split("\\n")[0]);
+  process.exit(1);
+}`;
+/** What the system's loader needs; NODE_OPTIONS stays out, as in the worker's own child. */
+const LOADER_VARIABLES = /^(PATH|HOME|LD_LIBRARY_PATH|SystemRoot|TEMP|TMP)$/i;
+
+/** Null if the library was loaded; otherwise why not. */
+function loadInChild(execPath: string, library: string, native: string): Promise<string | null> {
+  const variables = Object.entries(process.env).filter(([name]) => LOADER_VARIABLES.test(name));
+  const options = {
+    env: Object.fromEntries(variables),
+    timeout: LOAD_TIMEOUT_MS,
+    windowsHide: true,
+  };
+  return new Promise((resolve) => {
+    execFile(execPath, ["-e", LOAD_SCRIPT, library, native], options, (error, stdout) => {
+      if (error === null) resolve(null);
+      else if (stdout !== "") resolve(stdout);
+      else if (error.killed === true) resolve(`no result within ${LOAD_TIMEOUT_MS / 1000} s`);
+      else resolve(`its process ended with ${error.signal ?? String(error.code)}`);
+    });
+  });
+}
+
+/** For information: without a cache, V8 compiles the worker whenever it starts. */
+async function checkCodeCache({ folder, node }: Installation): Promise<Finding> {
+  const library = join(folder, "dist", "lib");
+  const name = `worker.${node.version}-${node.platform}-${node.arch}.cache`;
+  const [source, cachedData] = await Promise.all([
+    readFile(join(library, "worker.cjs"), "utf8").catch(() => null),
+    readFile(join(library, name)).catch(() => null),
+  ]);
+  if (source === null) return skipped(`not checked: there is no ${join(library, "worker.cjs")}`);
+  if (cachedData === null)
+    return ok(`none for Node.js ${node.version}: the worker starts a little more slowly`);
+  const { cachedDataRejected } = new Script(source, { filename: "worker.cjs", cachedData });
+  return cachedDataRejected === true
+    ? ok("made for another processor or other options: the worker starts a little more slowly")
+    : ok("used by this runtime");
+}
+
+async function checkFolderRights({
+  folder,
+  node,
+  findWritablePaths,
+}: Installation): Promise<Finding> {
+  if (findWritablePaths === null) return skipped("not checked on this system");
+  const place = await realpath(folder);
+  let found: readonly WritablePath[];
+  try {
+    found = await findWritablePaths(place, CODE_PATHS);
+  } catch (error) {
+    return warning({
+      message: `The rights of ${folder} cannot be read (${codeOf(error)}), so it is unknown who can change what the worker runs.`,
+      hint: "Run the command in an account that can, such as an administrator's.",
+    });
+  }
+  if (found.length === 0)
+    return ok(`${folder}: only administrators and this account can change it`);
+  const names = found.map(({ path, writers }) => `${path} (${writers})`);
+  return warning({
+    message: `Others can change what the worker runs, and so read its secrets: ${nameSome(names, 3)}.`,
+    hint:
+      node.platform === "win32"
+        ? `Run as Administrator: icacls "${place}" /inheritance:r /grant:r "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-544:(OI)(CI)F" "*S-1-5-32-545:(OI)(CI)RX"`
+        : `As root, run: ${restrictingCommands(place, found)}`,
+  });
+}
+
+function restrictingCommands(folder: string, found: readonly WritablePath[]): string {
+  const commands = found
+    .filter(({ path }) => path !== folder && !path.startsWith(`${folder}/`))
+    .map(({ path }) => `chown root '${path}' && chmod go-w '${path}'`);
+  if (commands.length < found.length)
+    commands.push(`chown -R root '${folder}' && chmod -R go-w '${folder}'`);
+  return commands.join(" && ");
+}
+
+async function checkLogFolder({ logFolder, account }: Installation): Promise<Finding> {
+  if (logFolder === null) {
+    return warning({
+      message: `The account ${account} has no home directory, so the worker writes neither log nor status.`,
+      hint: "Launch the worker with --log-dir <folder>.",
+    });
+  }
+  const hint = `Give ${account} the right to write to it, or launch the worker with --log-dir <folder>. Presence does not depend on it; log and status do.`;
+  let existing = logFolder;
+  try {
+    while (!(await exists(existing)) && dirname(existing) !== existing)
+      existing = dirname(existing);
+    if (!(await stat(existing)).isDirectory()) {
+      return failed({
+        message: `${existing} is not a folder, so the worker writes neither log nor status.`,
+        hint: "Remove it, or launch the worker with --log-dir <folder>. Presence does not depend on it.",
+      });
+    }
+    if (existing !== logFolder) {
+      await rmdir(await mkdtemp(join(existing, ".ucx-webex-presence-")));
+      return ok(`${logFolder} does not exist yet; ${account} can create it`);
+    }
+    const probe = join(logFolder, `doctor-${process.pid}.tmp`);
+    await (await open(probe, "wx", 0o600)).close();
+    await unlink(probe);
+  } catch (error) {
+    return failed({
+      message: `${account} cannot write to ${existing} (${codeOf(error)}), where log and status belong.`,
+      hint,
+    });
+  }
+  for (const name of ["worker.log", "status.json"]) {
+    const path = join(logFolder, name);
+    try {
+      await (await open(path, "r+")).close();
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") continue;
+      return failed({
+        message: `${account} cannot write to ${path} (${codeOf(error)}). A worker of another account may have made it.`,
+        hint: `Run the worker in one account, and remove the file once. Presence does not depend on it; log and status do.`,
+      });
+    }
+  }
+  return ok(`${logFolder}: ${account} can write to it`);
+}
+
+function runtimePath(folder: string, platform: NodeJS.Platform): string {
+  return join(folder, "runtime", platform === "win32" ? "node.exe" : "node");
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR",
+  );
+}
+
+async function isSameFile(path: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all([
+    stat(path, { bigint: true }),
+    stat(other, { bigint: true }),
+  ]);
+  return first.dev === second.dev && first.ino === second.ino;
+}
+
+function count(paths: readonly string[]): string {
+  return paths.length === 1 ? "1 file is" : `${paths.length} files are`;
+}
+
+function nameSome(names: readonly string[], maximum = MAX_NAMES): string {
+  const more = names.length - maximum;
+  return names.slice(0, maximum).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? "unknown error";
+}

@@ -1,0 +1,96 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+
+import type { Finding } from "../../../src/cli/doctor-finding.js";
+import { logFolderCheck } from "../../../src/cli/doctor-folder-check.js";
+import type { RunWindowsTool } from "../../../src/platform/windows-tools.js";
+
+const ACCOUNT = "CONTOSO\\svc-ucx";
+const SID = "S-1-5-21-1004336348-1177238915-682003330-1105";
+
+describe("cli/doctor: the log folder", () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ucx-doctor-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const check = async (path: string, run: RunWindowsTool | null): Promise<Finding> =>
+    (await logFolderCheck(ACCOUNT, path, run).run()) as Finding;
+
+  it("warns of a mode that lets others in, with the command that changes it", async function () {
+    if (process.platform === "win32") this.skip(); // Windows has no modes.
+    for (const [mode, isOpen] of [
+      [0o700, false],
+      [0o500, false],
+      [0o755, true],
+      [0o750, true],
+      [0o702, true],
+      [0o1777, true],
+    ] as const) {
+      await chmod(folder, mode);
+      const { state, message, hint } = await check(folder, null);
+      expect(state, mode.toString(8)).to.equal(isOpen ? "warning" : "ok");
+      if (!isOpen) continue;
+      expect(message).to.include(`(mode ${(mode & 0o777).toString(8)})`);
+      expect(hint).to.include(`chmod 700 '${folder}'`);
+    }
+  });
+
+  it("accepts a folder that does not exist yet", async () => {
+    const { state, message } = await check(join(folder, "none"), null);
+    expect([state, message.includes("does not exist yet")]).to.deep.equal(["ok", true]);
+  });
+
+  it("skips a folder that cannot be read", async () => {
+    await writeFile(join(folder, "file"), "");
+    const { state, message } = await check(join(folder, "file", "below"), null);
+    // Windows does not say that the file is in the way.
+    if (process.platform === "win32") expect(state).to.equal("ok");
+    else expect([state, message.includes("ENOTDIR")]).to.deep.equal(["skipped", true]);
+  });
+
+  describe("on Windows", () => {
+    const toolsFor =
+      (sid: string | null, sddl: string): RunWindowsTool =>
+      async (name, args) => {
+        if (name === "whoami") {
+          if (sid === null) throw new Error("whoami.exe failed (1)");
+          return `"x","${sid}"\r\n`;
+        }
+        await writeFile(args[2] ?? "", Buffer.from(`log\r\n${sddl}\r\n`, "utf16le"));
+        return "";
+      };
+    const inherited = "D:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)";
+
+    it("accepts a folder for the system, administrators and one account", async () => {
+      const sddl = `D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;${SID})`;
+      for (const sid of [SID, "S-1-5-21-1-2-3-500", null])
+        expect(await check(folder, toolsFor(sid, sddl))).to.include({ state: "ok", hint: null });
+    });
+
+    it("warns of a folder that Users can read, with the command that closes it", async () => {
+      const { state, message, hint } = await check(folder, toolsFor(SID, inherited));
+      expect(state).to.equal("warning");
+      expect(message).to.include("is open to Users (S-1-5-32-545).");
+      expect(hint).to.include(
+        `icacls "${folder}" /inheritance:r /grant:r "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-544:(OI)(CI)F" "${ACCOUNT}:(OI)(CI)F" /remove:g *S-1-5-32-545`,
+      );
+    });
+
+    it("names no account in the command that the system does not need", async () => {
+      const { hint } = await check(folder, toolsFor("S-1-5-18", inherited));
+      expect(hint).to.include('"*S-1-5-32-544:(OI)(CI)F" /remove:g *S-1-5-32-545');
+    });
+
+    it("warns if the rights cannot be read", async () => {
+      const { state, message, hint } = await check(folder, toolsFor(SID, ""));
+      expect(state).to.equal("warning");
+      expect(message).to.include("icacls.exe saved no rights");
+      expect(hint).to.include(`icacls "${folder}"`);
+    });
+  });
+});

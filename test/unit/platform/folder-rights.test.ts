@@ -1,0 +1,105 @@
+import { expect } from "chai";
+
+import {
+  accountsWithAccess,
+  describeSid,
+  otherAccounts,
+} from "../../../src/platform/folder-rights.js";
+
+const USERS = "S-1-5-32-545";
+const WORKER = "S-1-5-21-1004336348-1177238915-682003330-1105";
+const OTHER = "S-1-5-21-1004336348-1177238915-682003330-1106";
+
+/** Texts in the form that `icacls /save` writes, and who has access by them. */
+const LISTS: readonly (readonly [
+  what: string,
+  sddl: string,
+  accounts: readonly string[] | null,
+])[] = [
+  [
+    "what the worker sets for a service account",
+    `D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;${WORKER})`,
+    [WORKER],
+  ],
+  ["what the worker sets for LocalSystem", "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", []],
+  [
+    "what a folder below %PROGRAMDATA% inherits",
+    "D:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)(A;OICIIOID;GA;;;CO)(A;OICIID;0x1200a9;;;BU)(A;CIID;DCLCRPCR;;;BU)",
+    [USERS],
+  ],
+  ["an explicit entry for Users", "D:(A;OICI;0x1200a9;;;BU)", [USERS]],
+  ["generic rights in letters", "D:(A;OICI;GR;;;AU)", ["S-1-5-11"]],
+  ["generic rights in bits", "D:(A;;0x80000000;;;WD)(A;;0x10000000;;;AN)", ["S-1-1-0", "S-1-5-7"]],
+  ["all rights in bits", "D:(A;;0x1f01ff;;;IU)", ["S-1-5-4"]],
+  ["a decimal mask", "D:(A;;2032127;;;NU)", ["S-1-5-2"]],
+  ["only listing", "D:(A;;CC;;;BU)", [USERS]],
+  ["only adding files", "D:(A;;DC;;;BU)", [USERS]],
+  ["only changing the rights", "D:(A;;WD;;;BU)", [USERS]],
+  ["only taking ownership", "D:(A;;WO;;;BU)", [USERS]],
+  [
+    "only attributes, traversing and reading the rights",
+    "D:(A;;LOWPRC;;;BU)(A;;0x1200a0;;;AU)",
+    [],
+  ],
+  ["only traversing, generic", "D:(A;;GX;;;WD)", []],
+  ["rights for files alone", "D:(A;OIIO;FR;;;BU)", [USERS]],
+  ["rights for folders below alone, of which there are none", "D:(A;CIIO;FR;;;BU)", []],
+  ["the owner of a file", "D:(A;OICIIO;GA;;;CO)(A;OICI;FA;;;OW)", []],
+  ["the primary group of the owner", "D:(A;OICIIO;GA;;;CG)", ["S-1-3-1"]],
+  ["administrators of machine, domain and forest", `D:(A;;FA;;;LA)(A;;FA;;;DA)(A;;FA;;;EA)`, []],
+  ["the same by their SIDs", "D:(A;;FA;;;S-1-5-21-1-2-3-500)(A;;FA;;;S-1-5-21-1-2-3-512)", []],
+  ["a group of a domain", "D:(A;;FR;;;DU)", ["DU"]],
+  ["SIDs instead of abbreviations", "D:(A;;FA;;;S-1-5-18)(A;;FR;;;S-1-5-32-545)", [USERS]],
+  ["a denial first", "D:(D;OICI;FA;;;BU)(A;OICI;FR;;;BU)", []],
+  ["a denial of other rights", "D:(D;OICI;DC;;;BU)(A;OICI;FR;;;BU)", [USERS]],
+  ["a denial too late", "D:(A;OICI;FR;;;BU)(D;OICI;FA;;;BU)", [USERS]],
+  ["a denial for the folder, not for its files", "D:(D;;FA;;;BU)(A;OICI;FR;;;BU)", [USERS]],
+  ["a denial for all", "D:(D;OICI;GA;;;WD)(A;OICI;FR;;;BU)", []],
+  [
+    "a denial for a group that may not contain the account",
+    "D:(D;OICI;FA;;;BG)(A;OICI;FR;;;BU)",
+    [USERS],
+  ],
+  ["a condition", `D:(XA;;FR;;;BU;(@User.Title=="(a;b)"))(A;;FR;;;AU)`, [USERS, "S-1-5-11"]],
+  ["an audit list behind it", "D:(A;;FA;;;SY)S:AI(AU;SAFA;FA;;;WD)(ML;;NW;;;LW)", []],
+  ["owner and group before it", `O:BAG:SYD:P(A;;FA;;;${WORKER})`, [WORKER]],
+  ["an empty list, which allows nothing", "D:", []],
+  ["an empty, protected list", "D:P", []],
+  ["no list, which allows everything", "D:NO_ACCESS_CONTROL", ["S-1-1-0"]],
+  ["nothing", "", null],
+  ["another text", "Access is denied.", null],
+];
+
+describe("platform/folder-rights", () => {
+  for (const [what, sddl, accounts] of LISTS) {
+    it(`finds who has access: ${what}`, () => {
+      expect(accountsWithAccess(sddl)).to.deep.equal(accounts);
+    });
+  }
+
+  it("tells the worker's account from others, also if another account asks", () => {
+    const service = "S-1-5-80-1-2-3-4-5";
+    for (const [accounts, ownSid, others] of [
+      [[], WORKER, []],
+      [[WORKER], WORKER, []],
+      [[WORKER, USERS], WORKER, [USERS]],
+      [[WORKER, OTHER], WORKER, [OTHER]],
+      [[WORKER], OTHER, []],
+      [[WORKER], null, []],
+      [[service], WORKER, []],
+      [["S-1-5-20", USERS], WORKER, [USERS]],
+      [[WORKER, service], OTHER, [WORKER, service]],
+      [[USERS], WORKER, [USERS]],
+      [["DU"], WORKER, ["DU"]],
+    ] as const)
+      expect(otherAccounts(accounts, ownSid), accounts.join()).to.deep.equal(others);
+  });
+
+  it("names groups", () => {
+    expect([USERS, "DU", WORKER].map(describeSid)).to.deep.equal([
+      "Users (S-1-5-32-545)",
+      "Domain Users",
+      WORKER,
+    ]);
+  });
+});
