@@ -23,8 +23,9 @@ export const mochaHooks = {
     const test = this.currentTest;
     if (test?.duration === undefined || process.env.TEST_TIMINGS === undefined) return;
     const compiled = relative("build", test.file ?? "");
+    const system = process.platform === "win32" ? "Windows: " : "";
     const row = {
-      file: compiled.replaceAll("\\", "/").replace(/\.js$/, ".ts"),
+      file: system + compiled.replaceAll("\\", "/").replace(/\.js$/, ".ts"),
       title: test.fullTitle(),
       duration: test.duration,
       timeout: test.timeout(),

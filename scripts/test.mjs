@@ -58,16 +58,15 @@ async function run(title, command, args) {
 }
 
 /**
- * Runs mocha and adds up what it counted. `start` runs Node.js with arguments and environment
+ * Runs mocha and adds up what it counted. `start` starts it with arguments and environment
  * variables, and resolves to its exit status.
  */
-async function tests(title, specs, options, start = startNode) {
+async function tests(title, specs, options, start = startMocha) {
   console.error(`\n== ${title}`);
   const startedAt = Date.now();
   const output = join(folder, "counts.json");
   rmSync(output, { force: true });
   const args = [
-    "node_modules/mocha/bin/mocha.js",
     ...specs,
     ...["--reporter", REPORT, "--reporter-option", `output=${output}`, "--require", REPORT],
     ...options,
@@ -85,9 +84,9 @@ async function tests(title, specs, options, start = startNode) {
   console.error(`== ${title}: ${seconds(Date.now() - startedAt)} s`);
 }
 
-function startNode(args, env) {
+function startMocha(args, env) {
   const options = { stdio: "inherit", env: { ...process.env, ...env } };
-  const child = spawn(process.execPath, args, options);
+  const child = spawn(process.execPath, ["node_modules/mocha/bin/mocha.js", ...args], options);
   return new Promise((resolve) => child.once("close", resolve));
 }
 
@@ -109,7 +108,7 @@ async function windowsTests() {
   }
   try {
     for (const { title, specs, options } of WINDOWS_RUNS) {
-      await tests(title, specs, options, machine.run);
+      await tests(title, specs, options, machine.runMocha);
     }
     const retries = machine.spawnRetries();
     if (retries > 0)

@@ -44,6 +44,7 @@ export const WINDOWS_RUNS = [
   },
 ];
 
+const MOCHA = "node_modules/mocha/bin/mocha.js";
 const PRELOAD = "./scripts/wine-preload.cjs";
 const OUTPUT_INTERVAL_MS = 200;
 /** A run that takes longer hangs. */
@@ -57,9 +58,9 @@ export function hasWindows() {
 /**
  * Prepares the suite: on Linux it downloads the runtimes and makes a Wine prefix.
  *
- * @returns {Promise<{ run: (args: string[], env: Record<string, string>) => Promise<number>,
- *   spawnRetries: () => number, close: () => void }>} `run` resolves to the exit status of a
- *   Windows Node.js with these arguments and environment variables, and to -1 if it had to be
+ * @returns {Promise<{ runMocha: (args: string[], env: Record<string, string>) =>
+ *   Promise<number>, spawnRetries: () => number, close: () => void }>} `runMocha` resolves to the
+ *   exit status of mocha with these arguments and environment variables, and to -1 if it had to be
  *   ended because it hung. `close` ends every process that is left.
  * @throws If a runtime cannot be downloaded, or if Wine cannot make the prefix.
  */
@@ -68,12 +69,12 @@ export async function openWindows() {
 }
 
 function openRealWindows() {
-  const run = (args, env) => {
+  const runMocha = (args, env) => {
     const options = { stdio: "inherit", env: { ...process.env, ...env }, timeout: RUN_LIMIT_MS };
-    const child = spawn(process.execPath, args, options);
+    const child = spawn(process.execPath, [MOCHA, ...args], options);
     return new Promise((resolve) => child.once("close", (status) => resolve(status ?? -1)));
   };
-  return { run, spawnRetries: () => 0, close: () => undefined };
+  return { runMocha, spawnRetries: () => 0, close: () => undefined };
 }
 
 async function openWine() {
@@ -91,12 +92,16 @@ async function openWine() {
     SPAWN_RETRIES: retries,
   };
   return {
-    run: (args, more) =>
-      runInWine([windowsPath(executables[0]), "--require", PRELOAD, ...args], {
+    runMocha: (args, more) => {
+      // For mocha's first process, and for those that it starts to run the tests.
+      const preload = ["--require", PRELOAD];
+      const command = [windowsPath(executables[0]), ...preload, MOCHA, ...preload, ...args];
+      return runInWine(command, {
         env: { ...env, ...more },
         output: join(prefix.folder, "output.txt"),
         killAll: prefix.killAll,
-      }),
+      });
+    },
     spawnRetries: () =>
       existsSync(retries) ? readFileSync(retries, "utf8").split("\n").length - 1 : 0,
     close: prefix.close,
