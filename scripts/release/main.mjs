@@ -18,6 +18,9 @@ import { sbomText } from "./sbom.mjs";
 import { FOLDER, TARGETS } from "./targets.mjs";
 import { hasWine, withWine } from "./wine.mjs";
 
+/** An archive in the making takes some 400 MB of memory. */
+const JOBS = 2;
+
 // zip stores local times.
 process.env.TZ = "UTC";
 
@@ -67,15 +70,14 @@ async function clearOut() {
   }
 }
 
-/** Makes the code cache in a folder by the runtime in it, or says why that cannot be done. */
-async function writeTargetCodeCache(target, folder) {
-  const dist = join(folder, "dist");
+/** Calls `use` with what runs the target's runtime, or says why this machine cannot run it. */
+async function withRuntime(target, use) {
   const { executable } = await fetchRuntime(target.name);
   if (target.platform === process.platform && target.arch === process.arch) {
-    return writeCodeCache(dist, (args) => runThisNode(args, executable));
+    return use((args) => runThisNode(args, executable));
   }
   if (target.platform === "win32" && process.platform === "linux" && hasWine()) {
-    return withWine(executable, (run) => writeCodeCache(dist, run));
+    return withWine(executable, use);
   }
   const reason = target.platform === "win32" ? "Wine is not installed" : "it does not run here";
   warnings.push(
@@ -84,12 +86,22 @@ async function writeTargetCodeCache(target, folder) {
   );
 }
 
+async function requireLts(target, run) {
+  await run(["-e", "process.exit(process.release.lts === undefined ? 1 : 0)"]).catch(() => {
+    throw new Error(`The runtime of ${target.name} is not a release with long-term support.`);
+  });
+}
+
 async function makeArchive(target, dist, staging, time) {
   const parent = join(staging, target.name);
   const folder = join(parent, FOLDER);
   log(`${target.name}: putting the folder together`);
   await writeFolder(folder, target, dist);
-  await writeTargetCodeCache(target, folder);
+  log(`${target.name}: making the code cache`);
+  await withRuntime(target, async (run) => {
+    await requireLts(target, run);
+    await writeCodeCache(join(folder, "dist"), run);
+  });
   await writeChecksums(folder);
   log(`${target.name}: packing`);
   const name = `${FOLDER}-${version}-${target.name}.${target.format}`;
@@ -110,7 +122,13 @@ async function makeRelease(staging) {
     join(out, `${FOLDER}-${version}.cdx.json`),
     await sbomText(targets.map(({ name }) => name)),
   );
-  await Promise.all(targets.map((target) => makeArchive(target, dist, staging, time)));
+  const waiting = [...targets];
+  const work = async () => {
+    for (let target = waiting.shift(); target !== undefined; target = waiting.shift()) {
+      await makeArchive(target, dist, staging, time);
+    }
+  };
+  await Promise.all(Array.from({ length: JOBS }, work));
   await writeFile(join(out, "SHA256SUMS"), await checksums(out));
 }
 

@@ -91,15 +91,15 @@ function indexPage(titles) {
       .map((path) => [posix.relative("docs", htmlPath(path)), escape(titles.get(path))])
       .map(([href, title]) => `<li><a href="${href}">${title}</a></li>`)
       .join("\n");
-  const paths = [...titles.keys()];
+  const paths = [...titles.keys()].filter((path) => path !== "README.md");
   const isDecision = (path) => path.startsWith("docs/decisions/");
   const body = `<h1>All pages</h1>
 <ul>
-${list(paths.filter((path) => !isDecision(path)))}
+${list(["README.md", ...paths.filter((path) => !isDecision(path))])}
 </ul>
 <h2>Why it is as it is</h2>
 <ul>
-${list(paths.filter(isDecision))}
+${list(paths.filter((path) => isDecision(path) && !path.endsWith("/README.md")))}
 </ul>`;
   return page("docs/index.html", "All pages", body);
 }

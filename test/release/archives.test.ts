@@ -1,0 +1,286 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
+
+import { Ajv, type AnySchemaObject } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { expect } from "chai";
+import { unzipSync } from "fflate";
+import { extract, Parser, type ReadEntry } from "tar";
+
+const RELEASE = "release";
+const FOLDER = "ucx-webex-presence";
+const MAX_ARCHIVE_BYTES = 60_000_000;
+const SYSTEMS = {
+  "win-x64": {
+    archive: "zip",
+    node: "runtime/node.exe",
+    launcher: `${FOLDER}.cmd`,
+    tag: "win32-x64",
+  },
+  "linux-x64": { archive: "tar.gz", node: "runtime/node", launcher: FOLDER, tag: "linux-x64" },
+  "darwin-arm64": {
+    archive: "tar.gz",
+    node: "runtime/node",
+    launcher: FOLDER,
+    tag: "darwin-arm64",
+  },
+  "darwin-x64": { archive: "tar.gz", node: "runtime/node", launcher: FOLDER, tag: "darwin-x64" },
+} as const;
+type System = keyof typeof SYSTEMS;
+
+interface Entry {
+  readonly content: Uint8Array;
+  /** Permissions, or null in a zip, whose reader does not tell them. */
+  readonly mode: number | null;
+}
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+const archiveName = (system: System): string =>
+  `${FOLDER}-${version}-${system}.${SYSTEMS[system].archive}`;
+const made = (Object.keys(SYSTEMS) as System[]).filter((system) =>
+  existsSync(join(RELEASE, archiveName(system))),
+);
+const text = (entry: Entry | undefined): string => Buffer.from(entry!.content).toString("utf8");
+const sha256 = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+/** The files of an archive by their paths in the folder. */
+function readArchive(system: System): Map<string, Entry> {
+  const bytes = readFileSync(join(RELEASE, archiveName(system)));
+  const entries = SYSTEMS[system].archive === "zip" ? readZip(bytes) : readTar(bytes);
+  const files = new Map<string, Entry>();
+  for (const [path, entry] of entries) {
+    expect(path.startsWith(`${FOLDER}/`), path).to.equal(true);
+    files.set(path.slice(FOLDER.length + 1), entry);
+  }
+  return files;
+}
+
+function readZip(bytes: Uint8Array): [string, Entry][] {
+  return Object.entries(unzipSync(bytes)).map(([path, content]) => [path, { content, mode: null }]);
+}
+
+function readTar(bytes: Uint8Array): [string, Entry][] {
+  const entries: [string, Entry][] = [];
+  const parser = new Parser({
+    onReadEntry: (entry: ReadEntry) => {
+      const chunks: Buffer[] = [];
+      entry.on("data", (chunk: Buffer) => chunks.push(chunk));
+      entry.on("end", () => {
+        entries.push([entry.path, { content: Buffer.concat(chunks), mode: entry.mode ?? 0 }]);
+      });
+    },
+  });
+  parser.end(gunzipSync(bytes));
+  return entries;
+}
+
+/** The pages of this repository as they are in the folder. */
+function expectedPages(): string[] {
+  const docs = readdirSync("docs", { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).replaceAll("\\", "/"));
+  const pages = [...docs, "README.md", "CHANGELOG.md"].filter((path) => path.endsWith(".md"));
+  const html = pages.map((path) => path.replace(/\.md$/, ".html"));
+  return [...docs, "README.md", "CHANGELOG.md", ...html, "docs/index.html", "docs/style.css"];
+}
+
+describe("the release", function () {
+  this.timeout(60_000);
+
+  before(function () {
+    if (made.length > 0) return;
+    expect(process.env.CI, "release/ is empty: npm run release makes it").to.equal(undefined);
+    this.skip();
+  });
+
+  it("has archives, a bill of materials, the npm package, and checksums of them", () => {
+    const others = [`${FOLDER}-${version}.cdx.json`, `${FOLDER}-${version}.tgz`];
+    const names = [...made.map(archiveName), ...others].sort();
+    expect(readdirSync(RELEASE).sort()).to.deep.equal(["SHA256SUMS", ...names]);
+    const lines = names.map((name) => `${sha256(readFileSync(join(RELEASE, name)))}  ${name}\n`);
+    expect(readFileSync(join(RELEASE, "SHA256SUMS"), "utf8")).to.equal(lines.join(""));
+  });
+
+  it("says in its bill of materials what the archives contain", () => {
+    const bom = JSON.parse(
+      readFileSync(join(RELEASE, `${FOLDER}-${version}.cdx.json`), "utf8"),
+    ) as { components: { name: string; version: string; group?: string }[] };
+    const schemas = "node_modules/@cyclonedx/cyclonedx-library/res/schema";
+    // The schemas refer to each other by the names of these files.
+    const read = (name: string): AnySchemaObject => ({
+      ...(JSON.parse(readFileSync(join(schemas, name), "utf8")) as AnySchemaObject),
+      $id: `http://cyclonedx.org/schema/${name}`,
+    });
+    const ajv = new Ajv({ strict: false, validateFormats: false });
+    ajv.addSchema(["spdx.SNAPSHOT.schema.json", "jsf-0.82.SNAPSHOT.schema.json"].map(read));
+    const isValid = ajv.validate(read("bom-1.6.SNAPSHOT.schema.json"), bom);
+    expect(isValid, ajv.errorsText()).to.equal(true);
+    expect(bom).to.not.have.any.keys("serialNumber");
+    expect(bom).to.not.have.nested.property("metadata.timestamp");
+
+    const listed = bom.components.map(({ group, name, version: its }) =>
+      [group, name].filter(Boolean).join("/").concat(" ", its),
+    );
+    const notices = readFileSync("THIRD-PARTY-NOTICES", "utf8");
+    const noticed = [...notices.matchAll(/^-{80}\n(\S+ \S+) \(.*\)\nhttp/gm)].map(
+      (found) => found[1]!,
+    );
+    expect(noticed).to.include("@github/keytar 7.10.6");
+    expect(listed.filter((each) => !each.startsWith("Node.js ")).sort()).to.deep.equal(
+      [...new Set(noticed)].sort(),
+    );
+    expect(listed.filter((each) => each.startsWith("Node.js "))).to.have.lengthOf(made.length);
+  });
+
+  for (const system of made) {
+    describe(`for ${system}`, () => {
+      const { node, launcher, tag } = SYSTEMS[system];
+      let files = new Map<string, Entry>();
+
+      before(() => {
+        files = readArchive(system);
+      });
+
+      it("is smaller than 60 MB", () => {
+        const { length } = readFileSync(join(RELEASE, archiveName(system)));
+        expect(length).to.be.lessThan(MAX_ARCHIVE_BYTES);
+      });
+
+      it("is one folder with the files that this system needs, and no others", () => {
+        const paths = [...files.keys()].filter((path) => !path.startsWith("dist/"));
+        expect(paths.sort()).to.deep.equal(
+          [
+            ...["LICENSE", "SHA256SUMS", "THIRD-PARTY-NOTICES", launcher, node, "runtime/LICENSE"],
+            ...["openrpc.json", "plugin.manifest.json", "plugin.manifest.schema.json"],
+            ...["LICENSE.md", "lib/keytar.js", "package.json", `prebuilds/${tag}/keytar.node`].map(
+              (path) => `node_modules/keytar/${path}`,
+            ),
+            ...expectedPages(),
+          ].sort(),
+        );
+        const dist = [...files.keys()].filter((path) => path.startsWith("dist/"));
+        expect(dist).to.include.members(["dist/worker.cjs", "dist/cli.cjs", "dist/lib/axios.cjs"]);
+        expect(dist.filter((path) => !/\.(cjs|mjs|map|cache|html|css|js)$/.test(path))).to.be.empty;
+        const caches = dist.filter((path) => path.endsWith(".cache"));
+        expect(caches.filter((path) => !path.endsWith(`-${tag}.cache`))).to.be.empty;
+      });
+
+      it("lists the checksum of every file, sorted", () => {
+        const paths = [...files.keys()].filter((path) => path !== "SHA256SUMS");
+        const lines = paths.sort().map((path) => `${sha256(files.get(path)!.content)}  ${path}\n`);
+        expect(text(files.get("SHA256SUMS"))).to.equal(lines.join(""));
+      });
+
+      // Windows has no such permission.
+      if (SYSTEMS[system].archive !== "zip") {
+        it("has programs that can be executed, and other files that cannot", () => {
+          const programs = [node, launcher, "dist/cli.cjs"];
+          for (const [path, { mode }] of files) {
+            expect(mode, path).to.equal(programs.includes(path) ? 0o755 : 0o644);
+          }
+        });
+      }
+
+      it("has a manifest that is valid and whose command is the runtime in the folder", () => {
+        const schema = JSON.parse(
+          text(files.get("plugin.manifest.schema.json")),
+        ) as AnySchemaObject;
+        const manifest = JSON.parse(text(files.get("plugin.manifest.json"))) as {
+          worker: { command: string; args: string[] };
+          rpc: string;
+        };
+        const ajv = new Ajv2020({ allowUnionTypes: true });
+        expect(ajv.validate(schema, manifest), ajv.errorsText()).to.equal(true);
+        expect(manifest.worker.command).to.equal(node);
+        for (const path of [node, manifest.worker.args[0]!, manifest.rpc]) {
+          expect(files.has(path), path).to.equal(true);
+        }
+      });
+
+      it("has the licenses of everything in it", () => {
+        expect(text(files.get("LICENSE"))).to.include("proprietary");
+        const license = text(files.get("runtime/LICENSE")).trim();
+        expect(license).to.match(/^Node\.js is licensed for use as follows/);
+        const notices = text(files.get("THIRD-PARTY-NOTICES"));
+        expect(notices).to.include(license);
+        expect(notices).to.include("@github/keytar 7.10.6 (MIT)");
+      });
+
+      it("has pages whose links lead to files in the folder", () => {
+        for (const [path, entry] of files) {
+          if (!path.endsWith(".html") || path.startsWith("dist/")) continue;
+          for (const [, link] of text(entry).matchAll(/ (?:href|src)="([^"#]+)[^"]*"/g)) {
+            if (/^(https?|mailto):/.test(link!)) continue;
+            const target = new URL(link!, `file:///${path}`).pathname.slice(1);
+            const isThere = [...files.keys()].some(
+              (each) => each === target || each.startsWith(`${target.replace(/\/$/, "")}/`),
+            );
+            expect(isThere, `${path}: ${link}`).to.equal(true);
+            expect(target.endsWith(".md"), `${path}: ${link}`).to.equal(false);
+          }
+        }
+      });
+
+      it("names no folder of the machine that made it", () => {
+        for (const [path, { content }] of files) {
+          // Node's own program names the folders of those who built it.
+          if (path === node) continue;
+          const latin1 = Buffer.from(content).toString("latin1");
+          for (const unexpected of [process.cwd(), "ucx-release-"]) {
+            expect(latin1.includes(unexpected), `${path}: ${unexpected}`).to.equal(false);
+          }
+        }
+      });
+
+      it("has lines that its command interpreter can read", () => {
+        const lines = text(files.get(launcher)).split("\n").slice(0, -1);
+        expect(lines.length).to.be.greaterThan(5);
+        const isCmd = launcher.endsWith(".cmd");
+        expect(lines.filter((line) => line.endsWith("\r") !== isCmd)).to.deep.equal([]);
+      });
+    });
+  }
+
+  describe("unpacked on this system", () => {
+    const here = `${process.platform}-${process.arch}` as System;
+    const folder = mkdtempSync(join(tmpdir(), "ucx-unpacked-"));
+    const run = (...args: string[]) =>
+      spawnSync(join(folder, FOLDER, "runtime", "node"), args, { encoding: "utf8", input: "" });
+
+    before(async function () {
+      if (!made.includes(here)) this.skip();
+      await extract({ file: join(RELEASE, archiveName(here)), cwd: folder });
+    });
+
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    it("has a runtime with long-term support", () => {
+      expect(run("-p", "process.release.lts").stdout.trim()).to.match(/^[A-Z][a-z]+$/);
+    });
+
+    it("has a code cache that its runtime accepts", () => {
+      const maker = resolve("scripts/code-cache-maker.cjs");
+      const check = run(maker, "check", join(folder, FOLDER, "dist"));
+      expect(check.status, check.stderr).to.equal(0);
+    });
+  });
+
+  it("is the same to the byte when it is made again", function () {
+    this.timeout(300_000);
+    const second = mkdtempSync(join(tmpdir(), "ucx-second-"));
+    try {
+      const targets = made.flatMap((system) => ["--target", system]);
+      const args = ["scripts/release/main.mjs", ...targets, "--out", second];
+      const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+      expect(status, stderr).to.equal(0);
+      const read = (out: string): string => readFileSync(join(out, "SHA256SUMS"), "utf8");
+      expect(read(second)).to.equal(read(RELEASE));
+    } finally {
+      rmSync(second, { recursive: true, force: true });
+    }
+  });
+});
