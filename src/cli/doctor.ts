@@ -1,5 +1,6 @@
 import { asFault, Fault } from "../faults/fault.js";
 import { nodeProcess, productDirectory } from "../platform/node-process.js";
+import { runWindowsTool } from "../platform/windows-tools.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import {
   failed,
@@ -12,7 +13,7 @@ import { logFolderCheck } from "./doctor-folder-check.js";
 import { localChecks, networkChecks } from "./doctor-system-checks.js";
 import { webexChecks } from "./doctor-webex-checks.js";
 import { workerCheck } from "./doctor-worker-check.js";
-import { findWritablePaths } from "./folder-writers.js";
+import { findPosixWritablePaths, windowsWritablePathsFinder } from "./folder-writers.js";
 import { installationChecks } from "./installation-checks.js";
 import { createSession } from "./session.js";
 import { workerFiles } from "./worker-files.js";
@@ -45,7 +46,11 @@ export async function doctor({ console, options, signal }: CommandContext): Prom
       node: process,
       account: nodeProcess.account,
       logFolder: workerFiles(options.logDir)?.folder ?? null,
-      findWritablePaths: nodeProcess.platform === "windows" ? null : findWritablePaths,
+      checkLogRights: logFolderCheck(nodeProcess.account, options.logDir).run,
+      findWritablePaths:
+        nodeProcess.platform === "windows"
+          ? windowsWritablePathsFinder(runWindowsTool)
+          : findPosixWritablePaths,
     };
     await runAll(installationChecks(installation, signal));
   } else {

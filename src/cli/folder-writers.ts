@@ -1,9 +1,12 @@
 import { lstat, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
+import { describeSid } from "../platform/folder-rights.js";
+import { othersWhoCanChange, ownSid, type RunWindowsTool } from "../platform/windows-tools.js";
+
 /**
  * A file or folder, and who can change it besides the system's administrators and the account that
- * asks: `its owner (uid 1001)`, `every account`.
+ * asks: `its owner (uid 1001)`, `Users (S-1-5-32-545)`.
  */
 export interface WritablePath {
   readonly path: string;
@@ -26,7 +29,7 @@ const STICKY = 0o1000;
  * of the folders above, because whoever can rename in one of those can replace the folder. An
  * access control list shows in the mode of the group.
  */
-export const findWritablePaths: FindWritablePaths = async (folder, paths) => {
+export const findPosixWritablePaths: FindWritablePaths = async (folder, paths) => {
   const found: WritablePath[] = [];
   /** Whether the path is a folder. */
   const check = async (path: string, isAbove = false): Promise<boolean> => {
@@ -61,4 +64,28 @@ function describeWriters(
   if (isAbove && (mode & STICKY) !== 0) return null;
   if ((mode & 0o002) !== 0) return "every account";
   return (mode & 0o020) !== 0 ? `its group (gid ${gid})` : null;
+}
+
+/**
+ * For Windows: by the access control lists of the folder and of the paths, but not of what is in
+ * them, which inherits theirs: each list takes a call of icacls.exe.
+ */
+export function windowsWritablePathsFinder(run: RunWindowsTool): FindWritablePaths {
+  return async (folder, paths) => {
+    const sid = await ownSid(run);
+    const found: WritablePath[] = [];
+    for (const path of [folder, ...paths.map((each) => join(folder, each))]) {
+      if (!(await exists(path))) continue;
+      const others = await othersWhoCanChange(path, sid, run);
+      if (others.length > 0) found.push({ path, writers: others.map(describeSid).join(", ") });
+    }
+    return found;
+  };
+}
+
+function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -5,6 +5,7 @@ import { machine } from "node:os";
 import { dirname, join, relative, isAbsolute } from "node:path";
 import { Script } from "node:vm";
 
+import { ADMINISTRATORS, LOCAL_SYSTEM, USERS } from "../platform/folder-rights.js";
 import {
   CHECKSUM_FILE,
   compareFolder,
@@ -22,8 +23,9 @@ export interface Installation {
   readonly account: string;
   /** Null if the account has no home directory. */
   readonly logFolder: string | null;
-  /** Null if this system's rights cannot be read. */
-  readonly findWritablePaths: FindWritablePaths | null;
+  /** Who can read and change the log folder, if it exists. */
+  readonly checkLogRights: Check["run"];
+  readonly findWritablePaths: FindWritablePaths;
 }
 
 const MIN_NODE_VERSION = [20, 19] as const;
@@ -31,7 +33,7 @@ const MAX_NAMES = 10;
 /** What the host or an administrator runs, or tells the host what to run. */
 const CODE_PATHS = [
   ...["dist", "runtime", "node_modules/keytar", "plugin.manifest.json"],
-  ...["ucx-webex-presence", "ucx-webex-presence.cmd"],
+  ...["ucx-webex-presence", "ucx-webex-presence.cmd", "runtime/node.exe"],
 ];
 /** Loading takes 0.1 s, but an antivirus program may look at the library first. */
 const LOAD_TIMEOUT_MS = 20_000;
@@ -280,14 +282,13 @@ async function checkFolderRights({
   node,
   findWritablePaths,
 }: Installation): Promise<Finding> {
-  if (findWritablePaths === null) return skipped("not checked on this system");
   const place = await realpath(folder);
   let found: readonly WritablePath[];
   try {
     found = await findWritablePaths(place, CODE_PATHS);
   } catch (error) {
     return warning({
-      message: `The rights of ${folder} cannot be read (${codeOf(error)}), so it is unknown who can change what the worker runs.`,
+      message: `The rights of ${folder} cannot be read (${reasonOf(error)}), so it is unknown who can change what the worker runs.`,
       hint: "Run the command in an account that can, such as an administrator's.",
     });
   }
@@ -298,7 +299,7 @@ async function checkFolderRights({
     message: `Others can change what the worker runs, and so read its secrets: ${nameSome(names, 3)}.`,
     hint:
       node.platform === "win32"
-        ? `Run as Administrator: icacls "${place}" /inheritance:r /grant:r "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-544:(OI)(CI)F" "*S-1-5-32-545:(OI)(CI)RX"`
+        ? `As an administrator, run: icacls "${place}" /reset /t /q – and then: icacls "${place}" /inheritance:r /grant:r "*${LOCAL_SYSTEM}:(OI)(CI)F" "*${ADMINISTRATORS}:(OI)(CI)F" "*${USERS}:(OI)(CI)RX"`
         : `As root, run: ${restrictingCommands(place, found)}`,
   });
 }
@@ -312,7 +313,11 @@ function restrictingCommands(folder: string, found: readonly WritablePath[]): st
   return commands.join(" && ");
 }
 
-async function checkLogFolder({ logFolder, account }: Installation): Promise<Finding> {
+async function checkLogFolder({
+  logFolder,
+  account,
+  checkLogRights,
+}: Installation): Promise<Finding | Finding[]> {
   if (logFolder === null) {
     return warning({
       message: `The account ${account} has no home directory, so the worker writes neither log nor status.`,
@@ -355,7 +360,8 @@ async function checkLogFolder({ logFolder, account }: Installation): Promise<Fin
       });
     }
   }
-  return ok(`${logFolder}: ${account} can write to it`);
+  const writable = ok(`${logFolder}: ${account} can write to it`);
+  return [writable, ...[await checkLogRights()].flat()];
 }
 
 function runtimePath(folder: string, platform: NodeJS.Platform): string {
@@ -384,6 +390,11 @@ function count(paths: readonly string[]): string {
 function nameSome(names: readonly string[], maximum = MAX_NAMES): string {
   const more = names.length - maximum;
   return names.slice(0, maximum).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** The system's code, or the message of an error without one. */
+function reasonOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 }
 
 function codeOf(error: unknown): string {

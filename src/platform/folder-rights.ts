@@ -2,6 +2,7 @@
 
 export const LOCAL_SYSTEM = "S-1-5-18";
 export const ADMINISTRATORS = "S-1-5-32-544";
+export const USERS = "S-1-5-32-545";
 const EVERYONE = "S-1-1-0";
 
 /**
@@ -16,7 +17,7 @@ const SIDS = {
   BA: ADMINISTRATORS,
   BG: "S-1-5-32-546",
   BO: "S-1-5-32-551",
-  BU: "S-1-5-32-545",
+  BU: USERS,
   CG: "S-1-3-1",
   CO: "S-1-3-0",
   IU: "S-1-5-4",
@@ -56,7 +57,11 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** Accounts that can take any right anyway, and those that stand for the owner of a file. */
-const TRUSTED = new Set<string>([LOCAL_SYSTEM, ADMINISTRATORS, SIDS.CO, SIDS.OW, "LA", "DA", "EA"]);
+const TRUSTED = new Set<string>([
+  ...[LOCAL_SYSTEM, ADMINISTRATORS, SIDS.CO, SIDS.OW, "LA", "DA", "EA"],
+  // TrustedInstaller, which has rights to everything below C:\Program Files.
+  "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464",
+]);
 /** The built-in administrator, and the administrators of a domain and of a forest. */
 const TRUSTED_DOMAIN_SID = /^S-1-5-21-[\d-]+-(500|512|519)$/;
 /** A single account: a user, a service, or one that is built in for services. */
@@ -82,6 +87,8 @@ const GENERIC_RIGHTS = [
  * harm are those on attributes, traversing, and reading the rights.
  */
 const ACCESS_BITS = 0x1 | 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000;
+/** Those of them that change something: all but reading or listing. */
+export const CHANGE_BITS = ACCESS_BITS & ~0x1;
 
 interface Entry {
   readonly isAllowed: boolean;
@@ -95,9 +102,10 @@ interface Entry {
  * Who can read or change a folder, or the files that are made in it, besides the system,
  * administrators and the owner of a file. SIDs, or SDDL's abbreviation for a group of a domain;
  * empty if nobody can. Null if the text is not SDDL. Group memberships are unknown, so a denial
- * counts only for the account that it names, or for all if it names Everyone.
+ * counts only for the account that it names, or for all if it names Everyone. With `CHANGE_BITS`
+ * as `bits`, accounts that can only read are left out.
  */
-export function accountsWithAccess(sddl: string): readonly string[] | null {
+export function accountsWithAccess(sddl: string, bits = ACCESS_BITS): readonly string[] | null {
   const entries = parseEntries(sddl);
   if (entries === null) return null;
   const found = new Set<string>();
@@ -108,8 +116,7 @@ export function accountsWithAccess(sddl: string): readonly string[] | null {
       if (!entry[applies]) continue;
       const { isAllowed, rights, sid } = entry;
       if (!isAllowed) denied.set(sid, deniedFor(sid) | rights);
-      else if ((rights & ~deniedFor(sid) & ~deniedFor(EVERYONE) & ACCESS_BITS) !== 0)
-        found.add(sid);
+      else if ((rights & ~deniedFor(sid) & ~deniedFor(EVERYONE) & bits) !== 0) found.add(sid);
     }
   }
   return [...found].filter((sid) => !TRUSTED.has(sid) && !TRUSTED_DOMAIN_SID.test(sid));

@@ -5,6 +5,7 @@ import { join, win32 } from "node:path";
 import {
   accountsWithAccess,
   ADMINISTRATORS,
+  CHANGE_BITS,
   LOCAL_SYSTEM,
   otherAccounts,
 } from "./folder-rights.js";
@@ -85,6 +86,21 @@ export async function othersWithAccess(
   const accounts = accountsWithAccess(await readSddl(path, run));
   if (accounts === null) throw new Error("icacls.exe saved no rights");
   return otherAccounts(accounts, sid);
+}
+
+/**
+ * The accounts that can change a file, or a folder or what is made in it, besides the system,
+ * administrators and the account with `sid`. The owner of the path is not found. Rejects if that
+ * cannot be found out.
+ */
+export async function othersWhoCanChange(
+  path: string,
+  sid: string,
+  run: RunWindowsTool,
+): Promise<string[]> {
+  const accounts = accountsWithAccess(await readSddl(path, run), CHANGE_BITS);
+  if (accounts === null) throw new Error("icacls.exe saved no rights");
+  return accounts.filter((other) => other !== sid);
 }
 
 /** What icacls prints depends on the language of Windows; what it saves does not. */

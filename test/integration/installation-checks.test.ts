@@ -16,9 +16,13 @@ import { Script } from "node:vm";
 
 import { expect } from "chai";
 
-import type { Finding } from "../../src/cli/doctor-finding.js";
-import { findWritablePaths } from "../../src/cli/folder-writers.js";
+import { ok, type Check, type Finding } from "../../src/cli/doctor-finding.js";
+import {
+  findPosixWritablePaths,
+  windowsWritablePathsFinder,
+} from "../../src/cli/folder-writers.js";
 import { installationChecks, type Installation } from "../../src/cli/installation-checks.js";
+import type { RunWindowsTool } from "../../src/platform/windows-tools.js";
 import { addRuntime } from "../support/release-folder-fixture.js";
 
 const IS_WINDOWS = process.platform === "win32";
@@ -76,16 +80,21 @@ describe("cli/installation-checks", function () {
     return lines.length;
   }
 
-  async function run(name: string, changes: Partial<Installation> = {}): Promise<Finding[]> {
+  function checksOf(changes: Partial<Installation>, signal: AbortSignal): readonly Check[] {
     const installation: Installation = {
       folder,
       node: process,
       account: "svc-ucx",
       logFolder: join(base, "log"),
-      findWritablePaths,
+      checkLogRights: () => ok("closed"),
+      findWritablePaths: IS_WINDOWS ? () => Promise.resolve([]) : findPosixWritablePaths,
       ...changes,
     };
-    const checks = installationChecks(installation, new AbortController().signal);
+    return installationChecks(installation, signal);
+  }
+
+  async function run(name: string, changes: Partial<Installation> = {}): Promise<Finding[]> {
+    const checks = checksOf(changes, new AbortController().signal);
     const check = checks.find((each) => each.name === name);
     const findings = [await check!.run()].flat();
     for (const { state, hint } of findings)
@@ -162,11 +171,7 @@ describe("cli/installation-checks", function () {
 
     it("stops when the command is cancelled", async () => {
       await writeChecksums();
-      const installation = { folder, node: process, account: "", logFolder: null };
-      const [check] = installationChecks(
-        { ...installation, findWritablePaths },
-        AbortSignal.abort(),
-      );
+      const [check] = checksOf({}, AbortSignal.abort());
       const reason = await Promise.resolve(check!.run()).then(
         () => null,
         (error: unknown) => (error as Error).name,
@@ -269,15 +274,39 @@ describe("cli/installation-checks", function () {
     expect(await runOne("code cache")).to.include({ state: "skipped" });
   });
 
-  it("warns if the rights of the folder cannot be read, and leaves out what has none", async () => {
+  it("warns if the rights of the folder cannot be read", async () => {
     const unknown = (): Promise<never> =>
       Promise.reject(Object.assign(new Error("no"), { code: "EACCES" }));
     const finding = await runOne("folder rights", { findWritablePaths: unknown });
     expect(finding).to.include({ state: "warning" });
     expect(finding.message).to.include("EACCES");
-    expect(await runOne("folder rights", { findWritablePaths: null })).to.include({
-      state: "skipped",
+  });
+
+  it("names who can change the folder on Windows by its access control lists", async () => {
+    const lists: Readonly<Record<string, string>> = {
+      [folder]: "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)",
+      [join(folder, "dist")]: "D:AI(A;OICIID;FA;;;S-1-5-21-1-2-3-1001)(A;OICIID;0x1301bf;;;AU)",
+    };
+    const asked: string[] = [];
+    const runTool: RunWindowsTool = async (name, [path = "", , file = ""]) => {
+      if (name === "whoami") return '"EXAMPLE\\svc-ucx","S-1-5-21-1-2-3-1001"\r\n';
+      asked.push(path);
+      const list = lists[path] ?? "D:(A;;FA;;;BA)";
+      await writeFile(file, Buffer.from(`name\r\n${list}\r\n`, "utf16le"));
+      return "";
+    };
+    const finding = await runOne("folder rights", {
+      node: { ...nodeNow(), platform: "win32" },
+      findWritablePaths: windowsWritablePathsFinder(runTool),
     });
+    expect(finding).to.include({ state: "warning" });
+    const place = join(folder, "dist");
+    expect(finding.message).to.include(`${place} (Authenticated Users (S-1-5-11)).`);
+    expect(finding.message).to.not.include("1001").and.not.include(`${folder} (`);
+    expect(finding.hint).to.include(`icacls "${folder}" /reset /t /q`);
+    expect(finding.hint).to.include(`"*S-1-5-32-545:(OI)(CI)RX"`);
+    // What does not exist has no list.
+    expect(asked).to.deep.equal([folder, place, join(folder, "node_modules", "keytar")]);
   });
 
   describe("folder rights", () => {
@@ -327,9 +356,11 @@ describe("cli/installation-checks", function () {
       expect(await readdir(base)).to.deep.equal(["ucx webex"]);
     });
 
-    it("accepts one that can be written, and leaves nothing in it", async () => {
+    it("accepts one that can be written, leaves nothing in it, and checks who can read it", async () => {
       await mkdir(join(base, "log"));
-      expect((await runOne("log folder")).message).to.include("svc-ucx can write to it");
+      const [writable, closed] = await run("log folder");
+      expect(writable!.message).to.include("svc-ucx can write to it");
+      expect(closed!.message).to.equal("closed");
       expect(await readdir(join(base, "log"))).to.deep.equal([]);
     });
 

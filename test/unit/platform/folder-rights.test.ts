@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import {
   accountsWithAccess,
+  CHANGE_BITS,
   describeSid,
   otherAccounts,
 } from "../../../src/platform/folder-rights.js";
@@ -76,6 +77,24 @@ describe("platform/folder-rights", () => {
       expect(accountsWithAccess(sddl)).to.deep.equal(accounts);
     });
   }
+
+  it("tells who can change something from who can only read it", () => {
+    for (const [sddl, accounts] of [
+      // C:\Program Files, whose owner is TrustedInstaller.
+      [
+        "D:PAI(A;CIIO;GA;;;S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464)(A;OICI;0x1301bf;;;SY)(A;OICI;0x1301bf;;;BA)(A;OICI;0x1200a9;;;BU)(A;OICIIO;GA;;;CO)(A;OICI;0x1200a9;;;AC)",
+        [],
+      ],
+      // A new folder below C:\.
+      [
+        "D:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;ID;0x1301bf;;;AU)",
+        ["S-1-5-11"],
+      ],
+      ["D:(A;;FR;;;WD)(A;;DC;;;BU)", [USERS]],
+      ["D:(A;OICI;FX;;;WD)(A;CI;DT;;;AU)", ["S-1-5-11"]],
+    ] as const)
+      expect(accountsWithAccess(sddl, CHANGE_BITS), sddl).to.deep.equal(accounts);
+  });
 
   it("tells the worker's account from others, also if another account asks", () => {
     const service = "S-1-5-80-1-2-3-4-5";
