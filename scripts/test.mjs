@@ -143,7 +143,7 @@ function printTimings() {
 
 const programs = run("programs for tests", process.execPath, [
   "scripts/install-real-parts.mjs",
-  ...(onlySuite === undefined ? ["--tests"] : []),
+  ...(onlySuite === undefined || onlySuite === "release" ? ["--tests"] : []),
   ...(hasSuite("clients") ? ["--clients"] : []),
   ...(hasSuite("windows") ? ["--windows"] : []),
 ]);
