@@ -94,7 +94,7 @@ describe("platform/stdio: stderr of the log", () => {
     expect(isClosed).to.equal(false);
     pipe.read();
     await closed;
-    expect(pipe.written).to.match(/info First\.\n.* info Last\.\n$/);
+    expect(pipe.written).to.match(/info First\.\r?\n.* info Last\.\r?\n$/);
 
     const unreadPipe = new Pipe();
     unreadPipe.stopReading();
