@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 
 import { runThisNode, writeCodeCache } from "../code-cache.mjs";
 import { writeDist } from "../dist.mjs";
+import { hasWine } from "../wine.mjs";
 import { pack } from "./archive.mjs";
 import { checksums } from "./files.mjs";
 import { writeChecksums, writeFolder } from "./folder.mjs";
@@ -16,7 +17,7 @@ import { writeNpmPackage } from "./npm-package.mjs";
 import { fetchRuntime } from "./runtimes.mjs";
 import { sbomText } from "./sbom.mjs";
 import { FOLDER, TARGETS } from "./targets.mjs";
-import { hasWine, withWine } from "./wine.mjs";
+import { withWine } from "./wine.mjs";
 
 /** An archive in the making takes some 400 MB of memory. */
 const JOBS = 2;
