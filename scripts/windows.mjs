@@ -10,9 +10,9 @@ import { createPrefix, hasWine, WINE, windowsPath } from "./wine.mjs";
 const inFolder = (folder, ...names) => names.map((name) => `build/test/${folder}/${name}.test.js`);
 
 /**
- * A process of mocha each. Besides all unit and contract tests, the suite has those of files,
- * pipes, processes and the command line; tests of HTTP, authorization and polling would only show
- * the same as on Linux, and take minutes.
+ * A process of mocha each. Besides all unit, contract and surface tests, the suite has those of
+ * files, pipes, processes, certificates and the command line. Tests of authorization and polling
+ * take minutes, and have shown the same as on Linux.
  */
 export const WINDOWS_RUNS = [
   {
@@ -23,11 +23,12 @@ export const WINDOWS_RUNS = [
   {
     title: "Windows: tests of files, pipes and processes",
     specs: [
-      ...inFolder("integration", "certificates", "library-loading", "log", "log-file"),
-      ...inFolder("integration", "rpc-process", "settings-saving", "simulator-host"),
+      ...inFolder("integration", "browser-flow", "certificates", "http-tls", "library-loading"),
+      ...inFolder("integration", "log", "log-file", "rpc-process", "settings-saving"),
+      ...inFolder("integration", "simulator-host"),
       ...inFolder("e2e", "cli", "cli-stdin", "defect-log", "host-environment", "launch"),
-      ...inFolder("e2e", "polling", "settings-file"),
-      ...inFolder("surface", "manifest", "package"),
+      ...inFolder("e2e", "settings-file", "vscode-client"),
+      "build/test/surface/**/*.test.js",
     ],
     // With more, Wine fails to start processes.
     options: ["--parallel", "--jobs", "2"],
@@ -36,7 +37,6 @@ export const WINDOWS_RUNS = [
     title: "Windows: tests that use Credential Manager, and Windows' own",
     // Not in parallel, since an account has one Credential Manager.
     specs: [
-      ...inFolder("integration", "keychain"),
       ...inFolder("e2e", "cli-authorization", "cli-doctor", "cli-watch"),
       "build/test/windows/**/*.test.js",
     ],
@@ -85,7 +85,7 @@ async function openWine() {
   const retries = join(prefix.folder, "spawn-retries.txt");
   const env = {
     ...prefix.env,
-    ...(process.env.CI === undefined ? {} : { CI: process.env.CI }),
+    ...inherited("CI", "npm_execpath"),
     // Wine's addition to the PATH of Windows.
     WINEPATH: windowsPath(dirname(executables[0])),
     WINDOWS_NODES: executables.map(windowsPath).join(";"),
@@ -106,6 +106,13 @@ async function openWine() {
       existsSync(retries) ? readFileSync(retries, "utf8").split("\n").length - 1 : 0,
     close: prefix.close,
   };
+}
+
+/** The variables of these names that this process has. Tests run npm by `npm_execpath`. */
+function inherited(...names) {
+  return Object.fromEntries(
+    names.filter((name) => name in process.env).map((name) => [name, process.env[name]]),
+  );
 }
 
 /**

@@ -16,6 +16,7 @@ describe("the host's process on Windows", function () {
   this.timeout(30_000);
   let folder: string;
   let host: ChildProcess;
+  let worker: WorkerProcess | null = null;
 
   before(function () {
     requireWindows(this);
@@ -27,16 +28,18 @@ describe("the host's process on Windows", function () {
     await once(host, "spawn");
   });
 
-  afterEach(() => {
+  afterEach(async () => {
     host.kill();
+    await worker?.end();
+    worker = null;
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
   const launch = (...args: string[]): WorkerProcess =>
-    new WorkerProcess([
+    (worker = new WorkerProcess([
       ...["--settings", join(folder, "Presence.ini"), "--log-dir", join(folder, "log")],
       ...["--secret-store", "memory", ...args],
-    ]);
+    ]));
 
   /** Calls TerminateProcess, like Task Manager: Windows tells the host's children nothing. */
   async function terminateHost(): Promise<void> {
@@ -45,26 +48,26 @@ describe("the host's process on Windows", function () {
     await exited;
   }
 
-  async function expectExit(worker: WorkerProcess): Promise<void> {
+  async function expectExit(launched: WorkerProcess): Promise<void> {
     const startedAt = Date.now();
-    expect(await worker.exited).to.deep.equal({ code: 0, signal: null });
+    expect(await launched.exited).to.deep.equal({ code: 0, signal: null });
     expect(Date.now() - startedAt).to.be.lessThan(EXIT_WITHIN_MS);
     const log = readFileSync(join(folder, "log", "worker.log"), "utf8");
     expect(log).to.contain("the host's process is gone");
   }
 
   it("ends the worker with its end, if --host-pid named it", async () => {
-    const worker = launch("--host-pid", String(host.pid));
-    await worker.status();
+    const launched = launch("--host-pid", String(host.pid));
+    await launched.status();
     await terminateHost();
-    await expectExit(worker);
+    await expectExit(launched);
   });
 
   it("ends the worker with its end, if initialize named it", async () => {
-    const worker = launch();
-    await worker.request("initialize", { protocolVersion: "1.1", hostPid: host.pid });
+    const launched = launch();
+    await launched.request("initialize", { protocolVersion: "1.1", hostPid: host.pid });
     await terminateHost();
-    await expectExit(worker);
+    await expectExit(launched);
   });
 
   it("ends the worker at once if it is gone at launch", async () => {
