@@ -14,8 +14,8 @@ const MAX_RETRY_MS = 400;
 
 interface StatusFileOptions {
   /** Creates the folder if it is missing. */
-  makeFolder?(path: string): Promise<unknown>;
-  replace?(from: string, to: string): Promise<void>;
+  readonly makeFolder?: (path: string) => Promise<unknown>;
+  readonly replace?: (from: string, to: string) => Promise<void>;
 }
 
 /**
