@@ -15,7 +15,7 @@ const START_DELAY_MS = 5;
 /** The worker exits within a second (contract: launch); these deadlines add up to less. */
 const STOP_WORK_MS = 500;
 const FLUSH_MS = 150;
-const LOG_MS = 200;
+const LOG_MS = 300;
 /** Whatever hangs or fails on the way out, the process has exited by then. */
 const EXIT_DEADLINE_MS = 950;
 

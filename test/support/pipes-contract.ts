@@ -228,8 +228,8 @@ export function testPipes(node: string): void {
 
   it("writes its last records to stderr if the host reads it at the end", async () => {
     const worker = await launchWithUnreadStderr(1_000);
-    worker.child.stdin!.end();
     worker.child.stderr!.resume();
+    worker.child.stdin!.end();
     await worker.closed;
     const lines = worker.stderr.trimEnd().split(/\r?\n/);
     expect(lines.filter((line) => line.includes("Ignored an unknown"))).to.have.length(1_000);

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect } from "chai";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { waitUntil } from "../support/clock-fake.js";
 import { requireWindows } from "../support/windows-fixture.js";
 import { WorkerProcess } from "../support/worker-process-fixture.js";
 
@@ -41,6 +42,10 @@ describe("the host's process on Windows", function () {
       ...["--secret-store", "memory", ...args],
     ]));
 
+  /** Making the folder for the account alone takes longer than a worker's last second. */
+  const logFileExists = (): Promise<void> =>
+    waitUntil(() => existsSync(join(folder, "log", "worker.log")));
+
   /** Calls TerminateProcess, like Task Manager: Windows tells the host's children nothing. */
   async function terminateHost(): Promise<void> {
     const exited = once(host, "exit");
@@ -59,6 +64,7 @@ describe("the host's process on Windows", function () {
   it("ends the worker with its end, if --host-pid named it", async () => {
     const launched = launch("--host-pid", String(host.pid));
     await launched.status();
+    await logFileExists();
     await terminateHost();
     await expectExit(launched);
   });
@@ -66,6 +72,7 @@ describe("the host's process on Windows", function () {
   it("ends the worker with its end, if initialize named it", async () => {
     const launched = launch();
     await launched.request("initialize", { protocolVersion: "1.1", hostPid: host.pid });
+    await logFileExists();
     await terminateHost();
     await expectExit(launched);
   });
