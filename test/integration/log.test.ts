@@ -172,7 +172,9 @@ describe("log and status file on disk", function () {
     const file = nodeStatusFile(path, sinon.stub());
     const fill = "y".repeat(20_000);
     // On Windows, each replacement waits for the reader.
-    const texts = Array.from({ length: IS_WINDOWS ? 30 : 200 }, (_, i) => JSON.stringify({ i, fill }));
+    const texts = Array.from({ length: IS_WINDOWS ? 30 : 200 }, (_, i) =>
+      JSON.stringify({ i, fill }),
+    );
     const reading = new AbortController();
     const reader = (async () => {
       let seen = 0;
