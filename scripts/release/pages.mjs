@@ -14,15 +14,17 @@ const PRODUCT = "Webex presence worker for UCX";
 
 /**
  * Writes an HTML page beside each Markdown page of the folder, and docs/index.html, which lists
- * them. Links between pages lead to the HTML pages.
+ * them. Links between HTML pages lead to HTML pages. In either form, a link to a file that does not
+ * ship, such as CONTRIBUTING.md, becomes its text.
  */
 export async function writePages(folder) {
   const paths = (await listFiles(folder)).filter((path) => path.endsWith(".md"));
   const pages = paths.filter((path) => !path.startsWith("node_modules/"));
   const titles = new Map();
   for (const path of pages) {
-    const { title, html } = await render(folder, path);
+    const { title, markdown, html } = await render(folder, path);
     titles.set(path, title);
+    await writeFile(join(folder, path), markdown);
     await writeFile(join(folder, htmlPath(path)), html);
   }
   await cp(join(import.meta.dirname, "pages.css"), join(folder, STYLE));
@@ -30,12 +32,15 @@ export async function writePages(folder) {
 }
 
 async function render(folder, path) {
+  const original = await readFile(join(folder, path), "utf8");
+  let markdown = original;
   const marked = new Marked(gfmHeadingId(), {
     walkTokens: (token) => {
-      if (token.type === "link") token.href = htmlLink(folder, path, token.href);
+      if (token.type !== "link") return;
+      token.href = htmlLink(folder, path, token.href);
+      if (token.href === null) markdown = markdown.replaceAll(token.raw, token.text);
     },
     renderer: {
-      // A page that does not ship, such as CONTRIBUTING.md.
       link(token) {
         return token.href === null ? this.parser.parseInline(token.tokens) : false;
       },
@@ -46,12 +51,12 @@ async function render(folder, path) {
       },
     },
   });
-  const text = await readFile(join(folder, path), "utf8");
-  const title = /^# (.*)$/m.exec(text)?.[1].replaceAll("`", "") ?? path;
-  return { title, html: page(path, title, marked.parse(text)) };
+  const title = /^# (.*)$/m.exec(original)?.[1].replaceAll("`", "") ?? path;
+  const html = page(path, title, marked.parse(original));
+  return { title, markdown, html };
 }
 
-/** The link of an HTML page, or null if it leads to a page that does not ship. */
+/** The link of an HTML page, or null if it leads to a file that does not ship. */
 function htmlLink(folder, path, href) {
   if (/^([a-z]+:|#)/i.test(href)) return href;
   const [, target, anchor] = /^([^#]*)(#.*)?$/.exec(href);

@@ -11,6 +11,8 @@ import { expect } from "chai";
 import { unzipSync } from "fflate";
 import { extract, Parser, type ReadEntry } from "tar";
 
+import { MarkdownPage } from "../support/markdown-page-fixture.js";
+
 const RELEASE = "release";
 const FOLDER = "ucx-webex-presence";
 const MAX_ARCHIVE_BYTES = 60_000_000;
@@ -76,6 +78,16 @@ function readTar(bytes: Uint8Array): [string, Entry][] {
   });
   parser.end(gunzipSync(bytes));
   return entries;
+}
+
+/** The links of a page that lead to files, without their anchors. */
+function linksOf(path: string, page: string): string[] {
+  const links = path.endsWith(".md")
+    ? new MarkdownPage(path, page).links
+    : [...page.matchAll(/ (?:href|src)="([^"]+)"/g)].map((match) => match[1]!);
+  return links
+    .filter((link) => !/^(https?:|mailto:|#)/.test(link))
+    .map((link) => link.replace(/#.*/, ""));
 }
 
 /** The pages of this repository as they are in the folder. */
@@ -211,16 +223,19 @@ describe("the release", function () {
       });
 
       it("has pages whose links lead to files in the folder", () => {
-        for (const [path, entry] of files) {
-          if (!path.endsWith(".html") || path.startsWith("dist/")) continue;
-          for (const [, link] of text(entry).matchAll(/ (?:href|src)="([^"#]+)[^"]*"/g)) {
-            if (/^(https?|mailto):/.test(link!)) continue;
-            const target = new URL(link!, `file:///${path}`).pathname.slice(1);
+        const pages = [...files.keys()].filter(
+          (path) => /\.(md|html)$/.test(path) && !/^(dist|node_modules)\//.test(path),
+        );
+        expect(pages).to.include.members(["README.md", "README.html", "docs/index.html"]);
+        for (const path of pages) {
+          for (const link of linksOf(path, text(files.get(path)))) {
+            const target = new URL(link, `file:///${path}`).pathname.slice(1);
             const isThere = [...files.keys()].some(
               (each) => each === target || each.startsWith(`${target.replace(/\/$/, "")}/`),
             );
             expect(isThere, `${path}: ${link}`).to.equal(true);
-            expect(target.endsWith(".md"), `${path}: ${link}`).to.equal(false);
+            if (path.endsWith(".html"))
+              expect(target.endsWith(".md"), `${path}: ${link}`).to.equal(false);
           }
         }
       });
