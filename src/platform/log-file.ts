@@ -1,4 +1,5 @@
-import { lstat, open, rename, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { chmod, lstat, open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 
@@ -236,7 +237,10 @@ export function diskLogFiles(directory: string, makeFolder: () => Promise<unknow
   return {
     open: async () => {
       await makeFolder();
-      return openLogFile(pathOf(0));
+      const file = await openLogFile(pathOf(0));
+      const predecessors = Array.from({ length: MAX_FILES - 1 }, (_, index) => pathOf(index + 1));
+      await Promise.all(predecessors.map(closeToOthers));
+      return file;
     },
     rotate: async () => {
       // Beginning at the first gap, an attempt that failed halfway is continued, and deletes no
@@ -248,14 +252,24 @@ export function diskLogFiles(directory: string, makeFolder: () => Promise<unknow
   };
 }
 
+/** An older version made files that everybody can read. Windows has no modes. */
+function isOpenToOthers({ mode }: Stats): boolean {
+  return process.platform !== "win32" && (mode & OTHERS_BITS) !== 0;
+}
+
+/** Never rejects. */
+async function closeToOthers(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => null);
+  if (stats?.isFile() === true && isOpenToOthers(stats))
+    await chmod(path, FILE_MODE).catch(() => undefined);
+}
+
 async function openLogFile(path: string): Promise<OpenLogFile> {
   const isCutOff = await endsWithinLine(path);
   const handle = await open(path, "a", FILE_MODE);
   try {
-    const { size, mode } = await handle.stat();
-    // An older version made the file readable for everybody.
-    if (process.platform !== "win32" && (mode & OTHERS_BITS) !== 0)
-      await handle.chmod(FILE_MODE).catch(() => undefined);
+    const stats = await handle.stat();
+    if (isOpenToOthers(stats)) await handle.chmod(FILE_MODE).catch(() => undefined);
     // Not from the handle: on Windows, some versions of Node name the volume of an open file and
     // that of a path differently.
     const opened = await identify(path);
@@ -263,7 +277,7 @@ async function openLogFile(path: string): Promise<OpenLogFile> {
     if (isCutOff) stream.write("\n");
     return {
       stream,
-      size,
+      size: stats.size,
       isInPlace: async () => {
         const current = await identify(path);
         return opened === null || current === null || (current !== "" && current === opened);

@@ -247,12 +247,15 @@ describe("a log file that is deleted, moved or cannot be written", function () {
     await mkdir(directory);
     await chmod(directory, 0o755);
     await writeFile(path, "");
-    await chmod(path, 0o644);
+    const predecessors = [1, 9].map((index) => join(directory, `worker.${index}.log`));
+    for (const each of predecessors) await writeFile(each, "");
+    for (const each of [path, ...predecessors]) await chmod(each, 0o644);
     open();
     log.info("First.");
     await waitForMessage("First.");
     expect(statSync(directory).mode & 0o777).to.equal(0o755);
-    expect(statSync(path).mode & 0o777).to.equal(0o600);
+    for (const each of [path, ...predecessors])
+      expect(statSync(each).mode & 0o777, each).to.equal(0o600);
   });
 
   it("ends each line with LF on every system", async () => {
