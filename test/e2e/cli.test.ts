@@ -163,7 +163,7 @@ describe("e2e: the command line", function () {
   });
 
   it("status says that the files of a worker are closed to another account", async function () {
-    if (process.platform === "win32") this.skip(); // Needs a second account.
+    skipOnWindows(this, "on Windows, only a second account could show that");
     const folder = await mkdtemp(join(tmpdir(), "ucx-denied-"));
     try {
       // Root can read everything, so that it asks as somebody else.

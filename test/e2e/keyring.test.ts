@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 
+import { expectPresenceAfterKill } from "../support/keychain-fixture.js";
 import { startKeyring, type Keyring } from "../support/keyring-fixture.js";
 import { requireTool } from "../support/required-tool-fixture.js";
 import { skip } from "../support/windows-fixture.js";
@@ -33,26 +34,7 @@ describe("e2e: a real keyring under a real session bus", function () {
 
   it("restores presence after kill -9 from the keychain alone", async () => {
     harness = await start();
-    const orgId = await harness.authorize();
-    await harness.writeSettings(1);
-    await harness.waitForPhase("polling");
-    const exited = harness.host.exited();
-    harness.host.kill("SIGKILL");
-    await exited;
-    const mark = harness.webex.mark();
-    await harness.host.start();
-    const status = await harness.waitForPhase("polling", 10_000);
-    expect(status.organizations.map((o) => o.orgId)).to.deep.equal([orgId]);
-    expect(status.problems).to.deep.equal([]);
-    const person = harness.webex.people()[0]!;
-    harness.webex.setStatus(person.emails[0]!, "call");
-    await harness.waitFor(
-      "presence",
-      async () => ((await harness!.get(person.emails[0]!, 1_000)).state === "onCall" ? true : null),
-      10_000,
-    );
-    expect(harness.webex.requestsSince(mark, { path: "/v1/authorize" })).to.deep.equal([]);
-    expect(harness.webex.requestsSince(mark, { path: "/v1/access_token" })).to.deep.equal([]);
+    await expectPresenceAfterKill(harness);
   });
 
   it("reports a locked keyring, not a missing grant, and continues once it is unlocked", async () => {

@@ -6,14 +6,14 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { testPipes } from "../support/pipes-contract.js";
+import { skipOnWindows } from "../support/windows-fixture.js";
 
 describe("e2e: pipes that the host does not read", function () {
   this.timeout(60_000);
   testPipes(process.execPath);
 
   it("exits with code 2 if the error of the launch cannot be written", async function () {
-    // A named pipe in the file system.
-    if (process.platform === "win32") return this.skip();
+    skipOnWindows(this, "Windows has no named pipes (mkfifo) in its file system");
     const folder = mkdtempSync(join(tmpdir(), "ucx-pipes-"));
     const path = join(folder, "stderr");
     execFileSync("mkfifo", [path]);

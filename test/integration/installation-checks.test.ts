@@ -24,8 +24,8 @@ import {
 import { installationChecks, type Installation } from "../../src/cli/installation-checks.js";
 import type { RunWindowsTool } from "../../src/platform/windows-tools.js";
 import { addRuntime } from "../support/release-folder-fixture.js";
+import { IS_WINDOWS, NO_MODES, skip, skipOnWindows } from "../support/windows-fixture.js";
 
-const IS_WINDOWS = process.platform === "win32";
 const IS_ROOT = process.getuid?.() === 0;
 const LIBRARY = "node_modules/keytar/lib/keytar.js";
 const NATIVE = `node_modules/keytar/prebuilds/${process.platform}-${process.arch}/keytar.node`;
@@ -148,8 +148,7 @@ describe("cli/installation-checks", function () {
     });
 
     it("names files and folders that it may not read", async function () {
-      // Windows has no such modes.
-      if (IS_WINDOWS) this.skip();
+      skipOnWindows(this, NO_MODES);
       await writeChecksums();
       await chmod(join(folder, "README.md"), 0);
       await chmod(join(folder, "dist/lib"), 0);
@@ -311,8 +310,7 @@ describe("cli/installation-checks", function () {
 
   describe("folder rights", () => {
     beforeEach(function () {
-      // Windows has no such modes.
-      if (IS_WINDOWS) this.skip();
+      skipOnWindows(this, NO_MODES);
     });
 
     it("accepts a folder that only this account and administrators can change", async () => {
@@ -340,8 +338,7 @@ describe("cli/installation-checks", function () {
     });
 
     it("names an owner who is neither an administrator nor this account", async function () {
-      // Only root can give a file away.
-      if (!IS_ROOT) this.skip();
+      if (!IS_ROOT) skip(this, "only root can give a file away");
       await chown(join(folder, "dist"), 4321, 0);
       expect((await runOne("folder rights")).message).to.include("dist (its owner (uid 4321))");
     });
@@ -374,8 +371,7 @@ describe("cli/installation-checks", function () {
     });
 
     it("fails if the account cannot write to it, or to the files in it", async function () {
-      // Windows has no such modes.
-      if (IS_WINDOWS) this.skip();
+      skipOnWindows(this, NO_MODES);
       await mkdir(join(base, "log"), { mode: 0o555 });
       const check = (): Promise<Finding> => withoutPrivileges(() => runOne("log folder"));
       expect((await check()).message)

@@ -6,6 +6,7 @@ import { join, relative } from "node:path";
 import { expect } from "chai";
 
 import { addRuntime, ECHO_SCRIPT, type EchoedLaunch } from "../support/release-folder-fixture.js";
+import { skipOnWindows } from "../support/windows-fixture.js";
 
 const LAUNCHER = "launchers/ucx-webex-presence";
 
@@ -13,8 +14,7 @@ describe("ucx-webex-presence, the launcher of a release folder for Linux and mac
   let base: string;
 
   before(function () {
-    // On Windows, a release folder holds ucx-webex-presence.cmd instead.
-    if (process.platform === "win32") this.skip();
+    skipOnWindows(this, "a release folder for Windows holds ucx-webex-presence.cmd instead");
   });
   beforeEach(async () => {
     base = await mkdtemp(join(tmpdir(), "ucx-launcher-"));

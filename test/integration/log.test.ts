@@ -154,7 +154,7 @@ describe("log and status file on disk", function () {
     if (process.platform !== "linux") skip(this, "only Linux has a folder like /proc/1");
     const log = track(new WinstonLog("/proc/1/nothing", "info", { stderr }));
     log.info("Written.");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await waitUntil(() => stderrText.includes("cannot be written"));
     expect(stderrText)
       .to.include("Written.")
       .and.to.match(
@@ -162,6 +162,7 @@ describe("log and status file on disk", function () {
       );
     const before = process.cpuUsage();
     await nodeStatusFile("/proc/1/nothing/status.json", sinon.stub()).write("{}");
+    // Time in which a loop would show.
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(process.cpuUsage(before).user + process.cpuUsage(before).system).to.be.lessThan(150_000);
     await log.close(5_000);

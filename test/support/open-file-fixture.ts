@@ -3,6 +3,8 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "mocha";
 
+import { skip } from "./windows-fixture.js";
+
 /**
  * Skips a test if a file that is deleted while it is open can still be found: Wine keeps it until
  * it is closed, as if nobody had deleted it. Windows before 10 (1709) keeps its name, but answers
@@ -14,17 +16,12 @@ export async function requireDeletion(context: Context, folder: string): Promise
   await rm(path);
   const isFound = existsSync(path);
   await handle.close();
-  if (isFound) skip(context, "deleted files that are open disappear only on a real Windows.");
+  if (isFound) skip(context, "deleted files that are open disappear only on a real Windows");
 }
 
 /** Skips a test if this account may write files that are read-only: root may, in Wine too. */
 export async function requireReadOnly(context: Context, readOnlyPath: string): Promise<void> {
   const handle = await open(readOnlyPath, "a").catch(() => null);
   await handle?.close();
-  if (handle !== null) skip(context, "this account may write read-only files.");
-}
-
-function skip(context: Context, reason: string): never {
-  process.stderr.write(`SKIPPED: ${reason}\n`);
-  return context.skip();
+  if (handle !== null) skip(context, "this account may write read-only files");
 }

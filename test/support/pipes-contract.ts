@@ -16,15 +16,16 @@ import { expect } from "chai";
 
 import { frame, parseFrames, request, type WireMessage } from "./byte-host-fake.js";
 import { waitUntil } from "./clock-fake.js";
+import { NO_SIGNALS, requireWindows, skipOnWindows } from "./windows-fixture.js";
 
 const MEGABYTE = 1024 * 1024;
 const DEADLINE_MS = 15_000;
 /** The worker's second, and what a busy machine needs to end the process and to notice that. */
-const EXIT_MS = 2_000;
+export const EXIT_MS = 1_500;
 /** At level debug, each is a record of some 190 bytes. */
-const LOGGED_NOTIFICATION = frame({ jsonrpc: "2.0", method: "x".repeat(100) });
+export const LOGGED_NOTIFICATION = frame({ jsonrpc: "2.0", method: "x".repeat(100) });
 /** More than the 1 MB that the worker keeps for stderr, and far more than a pipe. */
-const MANY = 9_000;
+export const MANY = 9_000;
 
 interface LaunchOptions {
   readonly args?: readonly string[];
@@ -33,7 +34,7 @@ interface LaunchOptions {
 }
 
 /** So many responses to worker/status do not fit into a pipe: they have some 2.5 KB each. */
-const FULL = 1_000;
+export const FULL = 1_000;
 
 /** The built worker, with the pipes of a host that reads what it likes. */
 class PipedWorker {
@@ -223,7 +224,8 @@ export function testPipes(node: string): void {
     expect(lines.length + Number(missing)).to.equal(all);
     expect(shown).to.be.lessThan(MANY);
     expect(worker.stderr.length).to.be.greaterThan(MEGABYTE / 2);
-    expect(lines.at(-1)).to.include('"to":"stopping"');
+    // Under Wine on a busy machine, the warning about the log folder's rights may come later still.
+    expect(worker.stderr).to.include('"to":"stopping"');
   });
 
   it("writes its last records to stderr if the host reads it at the end", async () => {
@@ -233,7 +235,7 @@ export function testPipes(node: string): void {
     await worker.closed;
     const lines = worker.stderr.trimEnd().split(/\r?\n/);
     expect(lines.filter((line) => line.includes("Ignored an unknown"))).to.have.length(1_000);
-    expect(lines.at(-1)).to.include('"to":"stopping"');
+    expect(worker.stderr).to.include('"to":"stopping"');
   });
 
   for (const [amount, responses] of [
@@ -261,8 +263,7 @@ export function testPipes(node: string): void {
   });
 
   it("ends on SIGTERM while nobody reads stdout", async function () {
-    // Windows has no signals: there, `kill` ends the process without its doing.
-    if (process.platform === "win32") return this.skip();
+    skipOnWindows(this, NO_SIGNALS);
     const worker = await launchWithUnreadStdout(FULL);
     await worker.expectExit(() => worker.child.kill("SIGTERM"));
   });
@@ -342,7 +343,7 @@ export function testPipes(node: string): void {
 
   it("says in the log if Node does not let it write without waiting for the host", async function () {
     // Elsewhere, Node's own streams do not wait.
-    if (process.platform !== "win32") return this.skip();
+    requireWindows(this);
     const nodeArgs = preload("process.stderr._handle.setBlocking = undefined;");
     const worker = launch({ nodeArgs }).readStderr();
     await worker.stderrShows("does not let the worker write to the host without waiting for it");

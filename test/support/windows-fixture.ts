@@ -12,6 +12,9 @@ export const IS_WINE = IS_WINDOWS && process.env.WINEPREFIX !== undefined;
 export const NO_SIGNALS =
   "Windows has no signals: Node.js ends the other process at once, which gets no notice of it";
 
+/** Why a test of the rights of files is skipped on Windows, which has other tests of them. */
+export const NO_MODES = "Windows has no modes of files";
+
 /** Why a test of a locked keychain is skipped on Windows. */
 export const ALWAYS_UNLOCKED =
   "Windows' Credential Manager is unlocked while the account is in use";

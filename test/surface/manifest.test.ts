@@ -110,12 +110,15 @@ describe("a folder with the files of the package and its one dependency", functi
 
   it("launches from its manifest and finds its files", async () => {
     await host.start();
-    const disabled = host.nextNotification(
-      "worker/statusChanged",
-      (status) => (status as { phase: string }).phase === "disabled",
-    );
-    expect(await host.request("rpc.discover")).to.deep.equal(read("openrpc.json"));
-    expect(await disabled).to.deep.include({
+    const [disabled, description] = await Promise.all([
+      host.nextNotification(
+        "worker/statusChanged",
+        (status) => (status as { phase: string }).phase === "disabled",
+      ),
+      host.request("rpc.discover"),
+    ]);
+    expect(description).to.deep.equal(read("openrpc.json"));
+    expect(disabled).to.deep.include({
       version: read("package.json").version,
       secretStore: "memory",
     });

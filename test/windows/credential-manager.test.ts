@@ -3,12 +3,16 @@ import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { expect } from "chai";
 
+import {
+  expectPresenceAfterKill,
+  startKeychain,
+  type TestKeychain,
+} from "../support/keychain-fixture.js";
 import { requireDisposableWindows } from "../support/windows-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
 interface Keytar {
   findCredentials(service: string): Promise<{ account: string; password: string }[]>;
-  deletePassword(service: string, account: string): Promise<boolean>;
 }
 
 const SERVICE = "ucx-webex-presence";
@@ -23,27 +27,22 @@ const MANY_SCOPES = Array.from(
 describe("a grant in Windows' Credential Manager", function () {
   this.timeout(60_000);
   let keytar: Keytar;
+  let keychain: TestKeychain;
   let harness: WorkerHarness;
 
-  /** Removes what these tests store: an account of Windows has one Credential Manager. */
-  async function clear(): Promise<void> {
-    for (const { account } of await keytar.findCredentials(SERVICE))
-      await keytar.deletePassword(SERVICE, account);
-  }
-
-  before(async function () {
+  before(function () {
     requireDisposableWindows(this);
     keytar = createRequire(import.meta.url)("keytar") as Keytar;
-    await clear();
   });
 
   beforeEach(async () => {
+    keychain = await startKeychain();
     harness = await WorkerHarness.start({ secretStore: "keychain" });
   });
 
   afterEach(async () => {
     await harness.stop();
-    await clear();
+    await keychain.stop();
   });
 
   const grants = async () =>
@@ -56,27 +55,8 @@ describe("a grant in Windows' Credential Manager", function () {
     return (JSON.parse(stdout) as { authorizations: unknown }).authorizations;
   }
 
-  it("brings presence back after the worker was killed, without a new authorization", async () => {
-    const orgId = await harness.authorize();
-    await harness.writeSettings(1);
-    await harness.waitForPhase("polling");
-    const exited = harness.host.exited();
-    // TerminateProcess, like Task Manager.
-    harness.host.kill("SIGKILL");
-    await exited;
-    const mark = harness.webex.mark();
-
-    await harness.host.start();
-    const status = await harness.waitForPhase("polling", 10_000);
-    expect(status.organizations.map((each) => each.orgId)).to.deep.equal([orgId]);
-    expect(status.problems).to.deep.equal([]);
-    const [email] = harness.webex.people()[0]!.emails;
-    const record = await harness.get(email!, 10_000);
-    expect(record.reason).to.not.be.oneOf(["notReady", "blocked", "notFound"]);
-    expect(record.observedAt).to.be.a("string");
-    expect(harness.webex.requestsSince(mark, { path: "/v1/authorize" })).to.deep.equal([]);
-    expect(harness.webex.requestsSince(mark, { path: "/v1/access_token" })).to.deep.equal([]);
-  });
+  it("brings presence back after the worker was killed, without a new authorization", () =>
+    expectPresenceAfterKill(harness));
 
   it("is what the command line sees, until it is revoked", async () => {
     const orgId = await harness.authorize();

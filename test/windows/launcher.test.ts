@@ -6,11 +6,10 @@ import { join } from "node:path";
 import { expect } from "chai";
 
 import { addRuntime, ECHO_SCRIPT, type EchoedLaunch } from "../support/release-folder-fixture.js";
+import { IS_WINDOWS, IS_WINE, requireWindows, skipUnderWine } from "../support/windows-fixture.js";
 
 const LAUNCHER = "launchers/ucx-webex-presence.cmd";
 const NAME = "ucx-webex-presence.cmd";
-/** Windows itself has no such variable. */
-const IS_WINE = process.env.WINEPREFIX !== undefined;
 
 interface LaunchResult {
   readonly code: number | null;
@@ -47,13 +46,12 @@ describe("ucx-webex-presence.cmd, the launcher of a release folder for Windows",
   let launcher = "";
 
   before(async function () {
-    // cmd.exe is part of Windows only.
-    if (process.platform !== "win32") return this.skip();
+    requireWindows(this);
     base = await mkdtemp(join(tmpdir(), "ucx-launcher-"));
     launcher = await makeFolder("plain folder");
   });
   after(async () => {
-    if (process.platform !== "win32") return;
+    if (!IS_WINDOWS) return;
     await rm(base, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   });
 
@@ -97,8 +95,8 @@ describe("ucx-webex-presence.cmd, the launcher of a release folder for Windows",
   }
 
   it("passes percent signs through", function () {
-    // cmd replaces %…% once, and not in what %* stands for. Wine's cmd does it again in the result.
-    if (IS_WINE) this.skip();
+    // That of Windows replaces %…% once, and not in what %* stands for.
+    skipUnderWine(this, "Wine's cmd replaces %…% again in what %* stands for");
     expect(echoed(runInCmd(`"${launcher}" "100%" "a%b" x%`)).args).to.deep.equal([
       "100%",
       "a%b",
@@ -115,8 +113,8 @@ describe("ucx-webex-presence.cmd, the launcher of a release folder for Windows",
   const FOLDERS = ["Program Files (x86)", "R & D !OS! wow!", "zoë ^ 日本;, it's=", "100% a%OS%b"];
   for (const name of FOLDERS) {
     it(`works in a folder named ${name}`, async function () {
-      // Wine's cmd replaces %…% again in what %~dp0 stands for; that of Windows does not.
-      if (IS_WINE && name.includes("%")) this.skip();
+      if (name.includes("%"))
+        skipUnderWine(this, "Wine's cmd replaces %…% again in what %~dp0 stands for");
       const program = await makeFolder(name);
       const folder = join(base, name);
       const expected = join(folder, "dist", "cli.cjs");
@@ -146,8 +144,7 @@ describe("ucx-webex-presence.cmd, the launcher of a release folder for Windows",
 
   for (const where of ["another folder", "its folder, which cmd leaves"]) {
     it(`works from a UNC path and in ${where}`, function () {
-      // The cmd of Wine launches nothing by such a path.
-      if (IS_WINE) this.skip();
+      skipUnderWine(this, "Wine's cmd launches nothing by a UNC path");
       const folder = `\\\\localhost\\${base.charAt(0)}$${join(base.slice(2), "plain folder")}`;
       const cwd = where === "another folder" ? base : folder;
       const { stdout, ...others } = runInCmd(`"${join(folder, NAME)}" "a b"`, { cwd });

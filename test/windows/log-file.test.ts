@@ -1,14 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { expect } from "chai";
-import sinon from "sinon";
 
-import { WinstonLog } from "../../src/platform/winston-log.js";
+import type { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
+import { contentOf, LogFixture } from "../support/log-fixture.js";
 import { requireDeletion, requireReadOnly } from "../support/open-file-fixture.js";
 import { holdFile } from "../support/share-mode-fixture.js";
 import { requireWindows } from "../support/windows-fixture.js";
@@ -20,55 +18,28 @@ const TEXT = "z".repeat(600);
 
 describe("the log file, while other programs use it on Windows", function () {
   this.timeout(20_000);
+  let fixture: LogFixture;
   let folder: string;
   let path: string;
-  let openLog: WinstonLog | undefined;
-  let stderrText: string;
-  let passed: bigint;
 
   before(function () {
     requireWindows(this);
   });
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "ucx-log-"));
+    fixture = await LogFixture.create();
+    folder = fixture.folder;
     path = join(folder, "worker.log");
-    stderrText = "";
-    passed = 0n;
-    const now = process.hrtime.bigint.bind(process.hrtime);
-    sinon.stub(process.hrtime, "bigint").callsFake(() => now() + passed);
   });
+  afterEach(() => fixture.remove());
 
-  afterEach(async () => {
-    sinon.restore();
-    await openLog?.close(5_000);
-    openLog = undefined;
-    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
-  });
-
-  const open = (): WinstonLog => {
-    const stderr = new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        stderrText += chunk.toString();
-        done();
-      },
-    });
-    openLog = new WinstonLog(folder, "info", { stderr, maxFileBytes: MAX_FILE_BYTES });
-    return openLog;
-  };
-  const content = (): string => {
-    try {
-      return readFileSync(path, "utf8");
-    } catch {
-      return "";
-    }
-  };
-  const count = (text: string): number => stderrText.split(text).length - 1;
+  const open = (): WinstonLog => fixture.open(folder, MAX_FILE_BYTES);
+  const count = (text: string): number => fixture.count(text);
   /** Writes a record after the pause between two attempts, and waits until the log has it. */
   const write = async (log: WinstonLog, name: string): Promise<void> => {
-    passed += RETRY_NS;
+    fixture.pass(RETRY_NS);
     log.info(name, { text: TEXT });
-    await waitUntil(() => content().includes(name));
+    await waitUntil(() => contentOf(path).includes(name));
   };
   /** The names of the records in all files. */
   const records = async (): Promise<string[]> => {
@@ -85,12 +56,12 @@ describe("the log file, while other programs use it on Windows", function () {
     expect(count("cannot be renamed")).to.equal(1);
     release();
     await write(log, "Record E");
-    await waitUntil(() => stderrText.includes("have been renamed again"));
+    await waitUntil(() => fixture.stderrText.includes("have been renamed again"));
     expect((await readdir(folder)).sort()).to.deep.equal(["worker.1.log", "worker.log"]);
     expect((await records()).sort()).to.deep.equal(
       ["A", "B", "C", "D", "E"].map((letter) => `Record ${letter}`),
     );
-    expect(stderrText).to.not.include("lostRecords");
+    expect(fixture.stderrText).to.not.include("lostRecords");
   });
 
   it("deletes one old file only, however often a reader of worker.3.log prevents the renaming", async () => {
@@ -102,7 +73,7 @@ describe("the log file, while other programs use it on Windows", function () {
     expect(count("cannot be renamed")).to.equal(1);
     release();
     await write(log, "Record F");
-    await waitUntil(() => stderrText.includes("have been renamed again"));
+    await waitUntil(() => fixture.stderrText.includes("have been renamed again"));
     for (let i = 2; i <= 9; i += 1)
       expect(readFileSync(join(folder, `worker.${i}.log`), "utf8")).to.equal(`old ${i - 1}`);
     expect(await records()).to.have.length(6);
@@ -114,15 +85,15 @@ describe("the log file, while other programs use it on Windows", function () {
     const log = open();
     log.info("Record A");
     await waitUntil(() => count("cannot be written") === 1);
-    expect(stderrText).to.match(/"code":"(EBUSY|EPERM)"/);
-    passed += RETRY_NS;
+    expect(fixture.stderrText).to.match(/"code":"(EBUSY|EPERM)"/);
+    fixture.pass(RETRY_NS);
     log.info("Record B");
-    await waitUntil(() => stderrText.includes("Record B"));
+    await waitUntil(() => fixture.stderrText.includes("Record B"));
     release();
     await write(log, "Record C");
-    await waitUntil(() => stderrText.includes("is written again"));
+    await waitUntil(() => fixture.stderrText.includes("is written again"));
     expect(count("cannot be written")).to.equal(1);
-    expect(stderrText).to.match(/"lostRecords":[23]/);
+    expect(fixture.stderrText).to.match(/"lostRecords":[23]/);
   });
 
   it("reports once that worker.log is read-only, and writes once it is not", async function () {
@@ -134,7 +105,7 @@ describe("the log file, while other programs use it on Windows", function () {
     await waitUntil(() => count("cannot be written") === 1);
     await chmod(path, 0o666);
     await write(log, "Record B");
-    await waitUntil(() => stderrText.includes("is written again"));
+    await waitUntil(() => fixture.stderrText.includes("is written again"));
     expect(count("cannot be written")).to.equal(1);
   });
 
@@ -156,14 +127,14 @@ describe("the log file, while other programs use it on Windows", function () {
     await write(log, "Record A");
     const release = await holdFile(path, { share: "all" });
     await rm(path);
-    passed += RETRY_NS;
+    fixture.pass(RETRY_NS);
     // Windows before 10 (1709) keeps the name in use until the reader closes the file.
     log.info("Record B");
-    await waitUntil(() => content().includes("Record B") || count("cannot be written") === 1);
+    await waitUntil(() => contentOf(path).includes("Record B") || count("cannot be written") === 1);
     release();
     await write(log, "Record C");
-    expect(content()).to.not.include("Record A");
-    const lost = content().includes("Record B") ? 0 : 1;
+    expect(contentOf(path)).to.not.include("Record A");
+    const lost = contentOf(path).includes("Record B") ? 0 : 1;
     await waitUntil(() => count("is written again") === lost);
   });
 });

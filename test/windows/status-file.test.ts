@@ -24,7 +24,7 @@ describe("windows: status.json while a reader keeps it from being replaced", fun
   afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
 
   for (const holdMs of [1_000, 3_000]) {
-    it(`has the new text half a second after a reader that held it for ${holdMs / 1000} s`, async () => {
+    it(`has the new text within a second after a reader that held it for ${holdMs / 1000} s`, async () => {
       const path = join(folder, "status.json");
       const file = nodeStatusFile(path, onFailure);
       await file.write("old");
@@ -35,7 +35,8 @@ describe("windows: status.json while a reader keeps it from being replaced", fun
       release();
       const releasedAt = performance.now();
       await written;
-      expect(performance.now() - releasedAt).to.be.lessThan(600);
+      // The writer tries again every 400 ms.
+      expect(performance.now() - releasedAt).to.be.lessThan(1_000);
       expect(await readFile(path, "utf8")).to.equal("new");
       expect(onFailure.callCount).to.equal(0);
     });

@@ -6,6 +6,7 @@ import { expect } from "chai";
 import type { Finding } from "../../../src/cli/doctor-finding.js";
 import { logFolderCheck } from "../../../src/cli/doctor-folder-check.js";
 import type { RunWindowsTool } from "../../../src/platform/windows-tools.js";
+import { NO_MODES, skipOnWindows } from "../../support/windows-fixture.js";
 
 const ACCOUNT = "CONTOSO\\svc-ucx";
 const SID = "S-1-5-21-1004336348-1177238915-682003330-1105";
@@ -22,7 +23,7 @@ describe("cli/doctor: the log folder", () => {
     (await logFolderCheck(ACCOUNT, path, run).run()) as Finding;
 
   it("warns of a mode that lets others in, with the command that changes it", async function () {
-    if (process.platform === "win32") this.skip(); // Windows has no modes.
+    skipOnWindows(this, NO_MODES);
     for (const [mode, isOpen] of [
       [0o700, false],
       [0o500, false],
