@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import type { Readable } from "node:stream";
 
 import { Fault } from "../faults/fault.js";
 import { problemFault } from "../faults/problem-catalog.js";
@@ -31,12 +32,33 @@ export const inProcessKeytar: KeytarBinding = {
   discard: () => undefined,
 };
 
+let keytar: Keytar | null = null;
+
 async function loadKeytar(): Promise<Keytar> {
   try {
-    const module = (await import("keytar")) as Keytar & { default?: Keytar };
-    return module.default ?? module;
+    keytar ??= await withoutReading(process.stdin, async () => {
+      const module = (await import("keytar")) as Keytar & { default?: Keytar };
+      return module.default ?? module;
+    });
+    return keytar;
   } catch (error) {
     throw new KeytarLoadError("keytar cannot be loaded.", { cause: error });
+  }
+}
+
+/**
+ * Calls `load` while nobody reads from a stream. keytar's library contains a C runtime, which asks
+ * for the type of stdin as it is loaded. If stdin is a pipe that the host did not open for
+ * overlapped operations (.NET), Windows answers that only when the read in progress has ended: the
+ * worker would stand still until the next message of the host.
+ */
+export async function withoutReading<T>(stream: Readable, load: () => Promise<T>): Promise<T> {
+  if (stream.readableFlowing !== true) return load();
+  stream.pause();
+  try {
+    return await load();
+  } finally {
+    stream.resume();
   }
 }
 

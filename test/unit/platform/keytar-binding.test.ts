@@ -1,0 +1,41 @@
+import { PassThrough } from "node:stream";
+
+import { expect } from "chai";
+
+import { withoutReading } from "../../../src/platform/keytar-binding.js";
+
+describe("platform/keytar-binding: withoutReading", () => {
+  it("stops reading while it loads, and then reads everything", async () => {
+    const stream = new PassThrough();
+    const received: string[] = [];
+    stream.on("data", (chunk) => received.push(String(chunk)));
+    const loaded = await withoutReading(stream, () => {
+      expect(stream.isPaused()).to.equal(true);
+      stream.write("message");
+      return Promise.resolve("library");
+    });
+    expect(loaded).to.equal("library");
+    await new Promise(setImmediate);
+    expect(received).to.deep.equal(["message"]);
+  });
+
+  it("reads on if the library cannot be loaded", async () => {
+    const stream = new PassThrough().resume();
+    const fault = await withoutReading(stream, () => Promise.reject(new Error("refused"))).catch(
+      (error: unknown) => error,
+    );
+    expect(fault).to.be.an("error").with.property("message", "refused");
+    expect(stream.isPaused()).to.equal(false);
+  });
+
+  it("leaves a stream alone that nobody reads, or that somebody has paused", async () => {
+    for (const stream of [new PassThrough(), new PassThrough().resume().pause()]) {
+      const before = stream.readableFlowing;
+      await withoutReading(stream, () => {
+        expect(stream.readableFlowing).to.equal(before);
+        return Promise.resolve();
+      });
+      expect(stream.readableFlowing).to.equal(before);
+    }
+  });
+});
