@@ -53,6 +53,7 @@ export class LogFolder {
   #sid: string | null = null;
   #isOwn = false;
   #isChecked = false;
+  #isRetrying = false;
   /** To restrict a folder that this process has created; 0: that is done, or given up. */
   #attemptsLeft = 0;
 
@@ -65,7 +66,7 @@ export class LogFolder {
 
   /**
    * Creates the folder if it is missing. Rejects where the system refuses; a folder whose rights
-   * cannot be restricted is used nevertheless, and the next calls try again.
+   * cannot be restricted is used nevertheless, and the next calls start another attempt.
    */
   make(): Promise<void> {
     this.#making ??= this.#make().finally(() => (this.#making = null));
@@ -82,11 +83,26 @@ export class LogFolder {
       this.#isOwn = true;
       this.#isChecked = false;
     } else if (run !== null && this.#attemptsLeft > 0) {
-      await this.#restrict(this.#path, run);
+      // Nobody waits for another attempt either, because the last status before an exit would.
+      this.#retry(run);
+      return;
     }
     if (this.#isChecked || this.#attemptsLeft > 0) return;
+    this.#startCheck(run);
+  }
+
+  #retry(run: RunWindowsTool): void {
+    if (this.#isRetrying) return;
+    this.#isRetrying = true;
+    void this.#restrict(this.#path, run).then(() => {
+      this.#isRetrying = false;
+      if (this.#attemptsLeft === 0) this.#startCheck(run);
+    });
+  }
+
+  /** Nobody waits for the check. */
+  #startCheck(run: RunWindowsTool | null): void {
     this.#isChecked = true;
-    // Nobody waits for the check.
     const { checkDelayMs = CHECK_DELAY_MS } = this.#options;
     if (this.#isOwn || run === null) void this.#check();
     else setTimeout(() => void this.#check(), checkDelayMs).unref();

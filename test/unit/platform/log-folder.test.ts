@@ -61,6 +61,8 @@ class ToolsFake {
   };
 }
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 describe("platform/log-folder", () => {
   let folder: string;
   let path: string;
@@ -238,12 +240,30 @@ describe("platform/log-folder", () => {
     await logFolder.make();
     expect(restrictions().map((call) => call[1] === path)).to.deep.equal([false, true]);
     expect(reports).to.have.length(1);
+    await waitUntil(() => tools.calls.at(-1)?.includes("/save") === true);
+  });
+
+  it("does not wait for another attempt, and makes one at a time", async () => {
+    tools.failingOption = "/inheritance:r";
+    await logFolder.make();
+    tools.failingOption = null;
+    let end: () => void = () => undefined;
+    tools.onRestriction = () => new Promise((resolve) => (end = resolve));
+    await logFolder.make();
+    await logFolder.make();
+    expect(restrictions()).to.have.length(2);
+    end();
+    await waitUntil(() => tools.calls.at(-1)?.includes("/save") === true);
+    expect(restrictions()).to.have.length(2);
   });
 
   it("gives up after three attempts, and then checks the folder without another report", async () => {
     tools.failingOption = "/inheritance:r";
     tools.savedSddl = "D:(A;OICI;FR;;;BU)";
-    for (let attempt = 1; attempt <= 5; attempt += 1) await logFolder.make();
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await logFolder.make();
+      await nextTurn();
+    }
     await waitUntil(() => tools.calls.at(-1)?.includes("/save") === true);
     expect(restrictions()).to.have.length(3);
     expect(reports.map(({ problem }) => problem)).to.deep.equal(["notRestricted"]);
@@ -251,7 +271,10 @@ describe("platform/log-folder", () => {
 
   it("does not report that it cannot check a folder that it has reported as open", async () => {
     tools.whoami = "";
-    for (let attempt = 1; attempt <= 3; attempt += 1) await logFolder.make();
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await logFolder.make();
+      await nextTurn();
+    }
     await waitUntil(() => tools.calls.length === 4);
     await logFolder.make();
     expect(reports.map(({ problem }) => problem)).to.deep.equal(["notRestricted"]);
