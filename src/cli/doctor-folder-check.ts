@@ -1,9 +1,16 @@
-import { stat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 
-import { describeSid, LOCAL_SYSTEM } from "../platform/folder-rights.js";
 import {
-  othersWithAccess,
+  accountsWithAccess,
+  describeSid,
+  findWorkerAccount,
+  LOCAL_SYSTEM,
+} from "../platform/folder-rights.js";
+import { closingCommand, findForeignOwner } from "../platform/log-folder-check.js";
+import {
   ownSid,
+  readRights,
   restrictingCommand,
   runWindowsTool,
   type RunWindowsTool,
@@ -47,25 +54,71 @@ function checkMode(folder: string, mode: number): Finding {
   const text = (mode & 0o777).toString(8).padStart(3, "0");
   return warning({
     message: `${folder} is open to other accounts (mode ${text}). The worker's log contains the one-time key of the authorization page.`,
-    hint: `Run: chmod 700 '${folder.replaceAll("'", "'\\''")}' – if systemd creates the folder, set LogsDirectoryMode=0700 or StateDirectoryMode=0700.`,
+    hint: `Run: ${closingCommand(folder)} – if systemd creates the folder, set LogsDirectoryMode=0700 or StateDirectoryMode=0700.`,
   });
 }
 
 async function checkRights(folder: string, account: string, run: RunWindowsTool): Promise<Finding> {
   const sid = await ownSid(run).catch(() => null);
-  let others: string[];
+  let rights: WindowsRights | null;
   try {
-    others = await othersWithAccess(folder, sid, run);
+    rights = await findRights(folder, sid, run);
   } catch (error) {
     return warning({
       message: `${folder}: who can read it could not be found out (${(error as Error).message}).`,
       hint: `Check that only SYSTEM, Administrators and the worker's account have rights there: icacls "${folder}"`,
     });
   }
-  if (others.length === 0) return ok(`${folder}: closed to other accounts`);
-  const owner = sid === LOCAL_SYSTEM ? `*${LOCAL_SYSTEM}` : account;
+  if (rights === null) {
+    return warning({
+      message: `${folder} is a link to another folder. Whoever made it may be able to read the worker's log, which contains the one-time key of the authorization page.`,
+      hint: `Unless you made it, stop the worker, run as an administrator: rmdir "${folder}" – and start the worker, which creates the folder. Otherwise launch the worker with --log-dir and the folder that the link names.`,
+    });
+  }
+  const { worker, others, owner } = rights;
+  const found = owner === null ? others : [...others, `its owner ${owner}`];
+  if (found.length === 0) {
+    return worker === null || worker === sid
+      ? ok(`${folder}: closed to other accounts`)
+      : ok(`${folder}: closed to all but ${worker}, which must be the worker's account`);
+  }
+  const trustee = trusteeOf({ sid, worker, account });
   return warning({
-    message: `${folder} is open to ${others.map(describeSid).join(", ")}. The worker's log contains the one-time key of the authorization page.`,
-    hint: `If the UCX Presence service runs under ${account}, run as an administrator: ${restrictingCommand(folder, owner, others)} – if it runs under another account, name that one instead.`,
+    message: `${folder} is open to ${found.map(describeSid).join(", ")}. The worker's log contains the one-time key of the authorization page.`,
+    hint: `If the UCX Presence service runs under ${trustee.replace("*", "")}, run as an administrator: ${restrictingCommand(folder, trustee, others)} – if it runs under another account, name that one instead.`,
   });
+}
+
+interface WindowsRights {
+  /** The account that is taken for the worker's. */
+  readonly worker: string | null;
+  readonly others: readonly string[];
+  /** Null if the owner cannot open the folder, or is the worker's account or an administrator. */
+  readonly owner: string | null;
+}
+
+/** Null if the folder is a link, whose own rights are unknown. */
+async function findRights(
+  folder: string,
+  sid: string | null,
+  run: RunWindowsTool,
+): Promise<WindowsRights | null> {
+  // A separator at the end would follow the link.
+  if ((await lstat(resolve(folder))).isSymbolicLink()) return null;
+  const sddl = await readRights(folder, run);
+  const accounts = accountsWithAccess(sddl) ?? [];
+  const worker = findWorkerAccount(accounts, sid);
+  const others = accounts.filter((other) => other !== worker);
+  return { worker, others, owner: await findForeignOwner(folder, sddl, [sid, worker], run) };
+}
+
+/** The account for the command that closes the folder, which is not always the one that asks. */
+function trusteeOf(accounts: {
+  readonly sid: string | null;
+  readonly worker: string | null;
+  readonly account: string;
+}): string {
+  const { sid, worker, account } = accounts;
+  if (worker !== null && worker !== sid) return `*${worker}`;
+  return sid === LOCAL_SYSTEM ? `*${LOCAL_SYSTEM}` : account;
 }

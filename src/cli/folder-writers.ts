@@ -1,5 +1,5 @@
 import { lstat, readdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 
 import { describeSid } from "../platform/folder-rights.js";
 import { othersWhoCanChange, ownSid, type RunWindowsTool } from "../platform/windows-tools.js";
@@ -14,8 +14,8 @@ export interface WritablePath {
 }
 
 /**
- * Finds what others can change of `paths`, which are relative to `folder`; what does not exist is
- * left out. Rejects if the rights cannot be read.
+ * Finds what others can change of `paths`, which are relative to `folder`, with `/`, and of the
+ * folders between; what does not exist is left out. Rejects if the rights cannot be read.
  */
 export type FindWritablePaths = (
   folder: string,
@@ -51,6 +51,7 @@ export const findPosixWritablePaths: FindWritablePaths = async (folder, paths) =
     if (path === dirname(path)) break;
   }
   await check(folder);
+  for (const path of foldersBetween(paths)) await check(join(folder, path));
   for (const path of paths) await checkTree(join(folder, path));
   return found;
 };
@@ -74,13 +75,23 @@ export function windowsWritablePathsFinder(run: RunWindowsTool): FindWritablePat
   return async (folder, paths) => {
     const sid = await ownSid(run);
     const found: WritablePath[] = [];
-    for (const path of [folder, ...paths.map((each) => join(folder, each))]) {
+    const all = [...foldersBetween(paths), ...paths].map((path) => join(folder, path));
+    for (const path of [folder, ...all]) {
       if (!(await exists(path))) continue;
       const others = await othersWhoCanChange(path, sid, run);
       if (others.length > 0) found.push({ path, writers: others.map(describeSid).join(", ") });
     }
     return found;
   };
+}
+
+/** Whoever can rename in one of them can replace what is in it. */
+function foldersBetween(paths: readonly string[]): string[] {
+  const folders = new Set<string>();
+  for (const path of paths)
+    for (let parent = posix.dirname(path); parent !== "."; parent = posix.dirname(parent))
+      if (!paths.includes(parent)) folders.add(parent);
+  return [...folders];
 }
 
 function exists(path: string): Promise<boolean> {

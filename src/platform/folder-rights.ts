@@ -3,6 +3,8 @@
 export const LOCAL_SYSTEM = "S-1-5-18";
 export const ADMINISTRATORS = "S-1-5-32-544";
 export const USERS = "S-1-5-32-545";
+/** Stands for the owner. Without an entry for it, the owner may always change the rights. */
+export const OWNER_RIGHTS = "S-1-3-4";
 const EVERYONE = "S-1-1-0";
 
 /**
@@ -10,27 +12,51 @@ const EVERYONE = "S-1-1-0";
  * …) stay as they are, because their SIDs contain the domain's.
  */
 const SIDS = {
+  AA: "S-1-5-32-579",
   AC: "S-1-15-2-1",
   AN: "S-1-5-7",
   AO: "S-1-5-32-548",
+  AS: "S-1-18-1",
   AU: "S-1-5-11",
   BA: ADMINISTRATORS,
   BG: "S-1-5-32-546",
   BO: "S-1-5-32-551",
   BU: USERS,
+  CD: "S-1-5-32-574",
   CG: "S-1-3-1",
   CO: "S-1-3-0",
+  CY: "S-1-5-32-569",
+  ED: "S-1-5-9",
+  ER: "S-1-5-32-573",
+  ES: "S-1-5-32-576",
+  HA: "S-1-5-32-578",
+  HO: "S-1-5-32-584",
+  IS: "S-1-5-32-568",
   IU: "S-1-5-4",
   LS: "S-1-5-19",
+  LU: "S-1-5-32-559",
+  MS: "S-1-5-32-577",
+  MU: "S-1-5-32-558",
+  NO: "S-1-5-32-556",
   NS: "S-1-5-20",
   NU: "S-1-5-2",
-  OW: "S-1-3-4",
+  OW: OWNER_RIGHTS,
+  PO: "S-1-5-32-550",
+  PS: "S-1-5-10",
   PU: "S-1-5-32-547",
+  RA: "S-1-5-32-575",
+  RC: "S-1-5-12",
   RD: "S-1-5-32-555",
+  RE: "S-1-5-32-552",
+  RM: "S-1-5-32-580",
+  RU: "S-1-5-32-554",
   SO: "S-1-5-32-549",
+  SS: "S-1-18-2",
   SU: "S-1-5-6",
   SY: LOCAL_SYSTEM,
+  UD: "S-1-5-84-0-0-0-0-0",
   WD: EVERYONE,
+  WR: "S-1-5-33",
 } as const;
 const SID_OF = new Map<string, string>(Object.entries(SIDS));
 
@@ -41,6 +67,8 @@ const NAMES: Readonly<Record<string, string>> = {
   [SIDS.BG]: "Guests",
   [SIDS.BO]: "Backup Operators",
   [SIDS.BU]: "Users",
+  [SIDS.HA]: "Hyper-V Administrators",
+  [SIDS.IS]: "IIS_IUSRS",
   [SIDS.CG]: "the primary group of a file's owner",
   [SIDS.IU]: "Interactive",
   [SIDS.LS]: "Local Service",
@@ -48,6 +76,7 @@ const NAMES: Readonly<Record<string, string>> = {
   [SIDS.NU]: "Network",
   [SIDS.PU]: "Power Users",
   [SIDS.RD]: "Remote Desktop Users",
+  [SIDS.RM]: "Remote Management Users",
   [SIDS.SU]: "Service",
   [EVERYONE]: "Everyone",
   DC: "Domain Computers",
@@ -64,8 +93,12 @@ const TRUSTED = new Set<string>([
 ]);
 /** The built-in administrator, and the administrators of a domain and of a forest. */
 const TRUSTED_DOMAIN_SID = /^S-1-5-21-[\d-]+-(500|512|519)$/;
-/** A single account: a user, a service, or one that is built in for services. */
-const ACCOUNT_SID = /^S-1-5-(21-[\d-]+|80-[\d-]+|19|20)$/;
+/**
+ * A single account: a user, a service, an application pool of IIS, or one that is built in for
+ * services. The numbers from 512 to 999 belong to groups of a domain, such as Domain Users (513).
+ */
+const ACCOUNT_SID =
+  /^S-1-5-(21(-\d+){3}-(?!(5(1[2-9]|[2-9]\d)|[6-9]\d\d)$)\d+|8[02](-\d+){5}|19|20)$/;
 
 const FULL = 0x1f01ff;
 const RIGHTS = {
@@ -119,18 +152,45 @@ export function accountsWithAccess(sddl: string, bits = ACCESS_BITS): readonly s
       else if ((rights & ~deniedFor(sid) & ~deniedFor(EVERYONE) & bits) !== 0) found.add(sid);
     }
   }
-  return [...found].filter((sid) => !TRUSTED.has(sid) && !TRUSTED_DOMAIN_SID.test(sid));
+  return [...found].filter((sid) => !isTrusted(sid));
+}
+
+/** Whether an account can take any right anyway, or stands for the owner of a file. */
+export function isTrusted(sid: string): boolean {
+  return TRUSTED.has(sid) || TRUSTED_DOMAIN_SID.test(sid);
 }
 
 /**
- * Those of `accounts` that are not the worker's account. `ownSid` is the account that asks, null if
- * it is unknown. If the folder is not for that account, but for one other single account, the
- * latter is taken for the worker's.
+ * Whether the owner of a folder can open it to anybody: always, unless an entry for the owner's
+ * rights grants less. False if the text is not SDDL.
  */
-export function otherAccounts(accounts: readonly string[], ownSid: string | null): string[] {
-  if (ownSid !== null && accounts.includes(ownSid)) return accounts.filter((sid) => sid !== ownSid);
-  const single = accounts.filter((sid) => ACCOUNT_SID.test(sid));
-  return single.length === 1 ? accounts.filter((sid) => sid !== single[0]) : [...accounts];
+export function ownerHasRights(sddl: string): boolean {
+  const entries = parseEntries(sddl);
+  if (entries === null) return false;
+  const own = entries.filter(({ appliesToFolder, sid }) => appliesToFolder && sid === OWNER_RIGHTS);
+  return (
+    own.length === 0 ||
+    own.some(({ isAllowed, rights }) => isAllowed && (rights & ACCESS_BITS) !== 0)
+  );
+}
+
+/** The owner in a text that names it first: a SID, or the abbreviation for one of a domain. */
+export function parseOwner(sddl: string): string | null {
+  const [, account] = /^O:(S-1-[\d-]+|[A-Z]{2})/.exec(sddl.trim()) ?? [];
+  return account === undefined ? null : (SID_OF.get(account) ?? account);
+}
+
+/**
+ * Which of `accounts` is the worker's: that which asks, `ownSid`, or else the only one that is a
+ * single account. Null if there is no such account. `ownSid` is null if it is unknown.
+ */
+export function findWorkerAccount(
+  accounts: readonly string[],
+  ownSid: string | null,
+): string | null {
+  if (ownSid !== null && accounts.includes(ownSid)) return ownSid;
+  const [single = null, ...more] = accounts.filter((sid) => ACCOUNT_SID.test(sid));
+  return more.length === 0 ? single : null;
 }
 
 /** `Users (S-1-5-32-545)`, or the SID of an account without a fixed name. */

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 
-import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
+import type { Logger, LogLevel } from "../ports/logger.js";
 import type { PollRequestFile, StatusFile } from "../ports/process.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
-import { LogFolder } from "./log-folder.js";
+import { LogFolder, type FolderProblem } from "./log-folder.js";
 import { listenOnLoopback } from "./loopback-server.js";
 import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
@@ -31,7 +31,8 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
   const { logDirectory } = options;
   const folder = new LogFolder(logDirectory ?? "", {
     account: nodeProcess.account,
-    onUnrestricted: (reason, command) => warnOfUnrestrictedFolder(log, { reason, command }),
+    onProblem: (problem, reason, command) =>
+      log.warn(FOLDER_WARNINGS[problem], { directory: logDirectory, reason, command }),
   });
   const makeFolder = (): Promise<void> => folder.make();
   const log: WinstonLog = new WinstonLog(logDirectory, options.logLevel ?? "info", { makeFolder });
@@ -70,12 +71,14 @@ function statusFileIn(directory: string, log: Logger, makeFolder: () => Promise<
   return nodeStatusFile(join(directory, "status.json"), onFailure, { makeFolder });
 }
 
-function warnOfUnrestrictedFolder(log: Logger, fields: LogFields): void {
-  log.warn(
+const FOLDER_WARNINGS: Readonly<Record<FolderProblem, string>> = {
+  notRestricted:
     "The worker has created its log folder, but could not close it to other accounts of this machine. They may be able to read the log, which contains the one-time key of the authorization page. Presence is not affected. As an administrator, run the command in this record.",
-    fields,
-  );
-}
+  changeable:
+    "Other accounts of this machine can change the worker's log folder. They may be able to read the log, which contains the one-time key of the authorization page, and to have the worker write elsewhere. Presence is not affected. Unless you have chosen these rights, run the command in this record as an administrator or as root.",
+  unchecked:
+    'The worker could not find out who can change its log folder. Presence is not affected. As an administrator, run "ucx-webex-presence doctor --installation", or close the folder with the command in this record.',
+};
 
 function warnOfDisabledVerification(log: Logger): void {
   if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return;

@@ -7,26 +7,30 @@ import {
   ADMINISTRATORS,
   CHANGE_BITS,
   LOCAL_SYSTEM,
-  otherAccounts,
+  OWNER_RIGHTS,
+  parseOwner,
 } from "./folder-rights.js";
 import { lazyChildProcess } from "./lazy-modules.js";
 
-/** Normally less than 0.1 s. The log waits for it, within its own limit of 5 s. */
-const TIMEOUT_MS = 2_000;
+/** Below System32. Only the first two delay the log, which has a limit of 5 s for its folder. */
+const TOOLS = {
+  // Normally less than 0.1 s.
+  icacls: { file: "icacls.exe", timeoutMs: 2_000 },
+  whoami: { file: "whoami.exe", timeoutMs: 2_000 },
+  powershell: { file: "WindowsPowerShell\\v1.0\\powershell.exe", timeoutMs: 20_000 },
+} as const;
 
 /** Runs a program of Windows, and resolves to what it prints. Rejects if it fails. */
-export type RunWindowsTool = (
-  name: "icacls" | "whoami",
-  args: readonly string[],
-) => Promise<string>;
+export type RunWindowsTool = (name: keyof typeof TOOLS, args: readonly string[]) => Promise<string>;
 
 /** Without a shell, a window, and the environment, which may contain a proxy's password. */
 export const runWindowsTool: RunWindowsTool = (name, args) => {
   const { SystemRoot: root = "C:\\Windows" } = process.env;
-  const options = { env: {}, windowsHide: true, timeout: TIMEOUT_MS } as const;
+  const { file, timeoutMs } = TOOLS[name];
+  const options = { env: {}, windowsHide: true, timeout: timeoutMs } as const;
   return new Promise((resolve, reject) => {
     lazyChildProcess().execFile(
-      win32.join(root, "System32", `${name}.exe`),
+      win32.join(root, "System32", file),
       args,
       { ...options, encoding: "latin1" },
       (error, stdout) => {
@@ -45,11 +49,14 @@ export async function ownSid(run: RunWindowsTool): Promise<string> {
   return sid;
 }
 
-/** The arguments of icacls that leave a folder to `account`, the system and administrators. */
+/**
+ * The arguments of icacls that leave a folder to `account`, the system and administrators. An owner
+ * who is none of them could still open it again, unless there is an entry for the owner's rights.
+ */
 export function restrictingArguments(path: string, account: string): string[] {
   const accounts = [...new Set([`*${LOCAL_SYSTEM}`, `*${ADMINISTRATORS}`, account])];
   const rights = accounts.map((name) => `${name}:(OI)(CI)F`);
-  return [path, "/inheritance:r", "/grant:r", ...rights];
+  return [path, "/inheritance:r", "/grant:r", ...rights, `*${OWNER_RIGHTS}:(OI)(CI)(RC)`];
 }
 
 /** The same as a command for an administrator, who removes the rights of `others`, too. */
@@ -65,27 +72,13 @@ export function restrictingCommand(
   return ["icacls", `"${folder}"`, ...quoted].join(" ");
 }
 
-/** Rejects if the rights cannot be set. Whether that worked: `othersWithAccess`. */
+/** Rejects if the rights cannot be set. */
 export async function restrictFolder(
   path: string,
   sid: string,
   run: RunWindowsTool,
 ): Promise<void> {
   await run("icacls", restrictingArguments(path, `*${sid}`));
-}
-
-/**
- * The accounts that can read or change a folder, besides the system, administrators and the
- * worker's account, as far as `otherAccounts` can tell. Rejects if that cannot be found out.
- */
-export async function othersWithAccess(
-  path: string,
-  sid: string | null,
-  run: RunWindowsTool,
-): Promise<string[]> {
-  const accounts = accountsWithAccess(await readSddl(path, run));
-  if (accounts === null) throw new Error("icacls.exe saved no rights");
-  return otherAccounts(accounts, sid);
 }
 
 /**
@@ -98,21 +91,40 @@ export async function othersWhoCanChange(
   sid: string,
   run: RunWindowsTool,
 ): Promise<string[]> {
-  const accounts = accountsWithAccess(await readSddl(path, run), CHANGE_BITS);
-  if (accounts === null) throw new Error("icacls.exe saved no rights");
+  const accounts = accountsWithAccess(await readRights(path, run), CHANGE_BITS) ?? [];
   return accounts.filter((other) => other !== sid);
 }
 
-/** What icacls prints depends on the language of Windows; what it saves does not. */
-async function readSddl(path: string, run: RunWindowsTool): Promise<string> {
+/**
+ * Who may use a file or folder, as SDDL, without its owner. Rejects if that cannot be found out.
+ * What icacls prints depends on the language of Windows; what it saves does not.
+ */
+export async function readRights(path: string, run: RunWindowsTool): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "ucx-rights-"));
   try {
     const file = join(folder, "rights");
     await run("icacls", [path, "/save", file]);
     const text = (await readFile(file)).toString("utf16le");
     // The first line names the folder, which may look like anything.
-    return text.split(/\r?\n/).slice(1).join("\n");
+    const sddl = text.split(/\r?\n/).slice(1).join("\n");
+    if (accountsWithAccess(sddl) === null) throw new Error("icacls.exe saved no rights");
+    return sddl;
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+/**
+ * The SID of a folder's owner. No smaller program of Windows tells it. A property without a method
+ * call works in PowerShell's constrained language mode, too.
+ */
+export async function readOwner(path: string, run: RunWindowsTool): Promise<string> {
+  // PowerShell takes typographic quotes for apostrophes.
+  const quoted = path.replace(/['\u2018-\u201b]/g, "$&$&");
+  const command = `(Get-Acl -LiteralPath '${quoted}').Sddl`;
+  const owner = parseOwner(
+    await run("powershell", ["-NoProfile", "-NonInteractive", "-Command", command]),
+  );
+  if (owner === null) throw new Error("powershell.exe does not name the owner");
+  return owner;
 }

@@ -1,9 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 
+import { waitUntil } from "../support/clock-fake.js";
 import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 
@@ -55,6 +57,8 @@ describe("e2e: launch and exit", function () {
 
   it("exits with code 0 on exit after shutdown", async () => {
     await harness.waitForPhase("disabled");
+    // Until then, the worker makes its log folder, and on Windows waits for other programs.
+    await waitUntil(() => existsSync(join(harness.logDirectory, "status.json")), 10_000);
     await harness.host.request("shutdown");
     let rejection: { code?: number } = {};
     await harness.host

@@ -305,7 +305,8 @@ describe("cli/installation-checks", function () {
     expect(finding.hint).to.include(`icacls "${folder}" /reset /t /q`);
     expect(finding.hint).to.include(`"*S-1-5-32-545:(OI)(CI)RX"`);
     // What does not exist has no list.
-    expect(asked).to.deep.equal([folder, place, join(folder, "node_modules", "keytar")]);
+    const modules = join(folder, "node_modules");
+    expect(asked).to.deep.equal([folder, modules, place, join(modules, "keytar")]);
   });
 
   describe("folder rights", () => {
@@ -326,6 +327,12 @@ describe("cli/installation-checks", function () {
       expect(finding.hint).to.include(`chmod -R go-w '${folder}'`);
       await chmod(join(folder, "dist/lib/worker.cjs"), 0o664);
       expect((await runOne("folder rights")).message).to.match(/\(its group \(gid \d+\)\)/);
+    });
+
+    it("looks at the folders between the product's folder and what it loads from them", async () => {
+      await chmod(join(folder, "node_modules"), 0o777);
+      const finding = await runOne("folder rights");
+      expect(finding.message).to.include(`${join(folder, "node_modules")} (every account)`);
     });
 
     it("looks at the folders above, except sticky ones", async () => {

@@ -1,15 +1,17 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { expect } from "chai";
 
+import { accountsWithAccess } from "../../src/platform/folder-rights.js";
+import { findWindowsRisk } from "../../src/platform/log-folder-check.js";
 import { LogFolder } from "../../src/platform/log-folder.js";
-import { othersWithAccess, ownSid, runWindowsTool } from "../../src/platform/windows-tools.js";
+import { ownSid, readOwner, readRights, runWindowsTool } from "../../src/platform/windows-tools.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
-import { requireWindows } from "../support/windows-fixture.js";
+import { requireSymlinks, requireWindows, skipUnderWine } from "../support/windows-fixture.js";
 
 describe("the log folder on Windows", function () {
   this.timeout(20_000);
@@ -24,19 +26,36 @@ describe("the log folder on Windows", function () {
   afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
 
   it("is created for its account, the system and administrators, with Windows' own tools", async function () {
-    const sid = await ownSid(runWindowsTool).catch(() => null);
-    if (sid === null) {
-      process.stderr.write("SKIPPED: Wine's whoami and icacls know no rights.\n");
-      this.skip();
-    }
-    const reasons: string[] = [];
+    skipUnderWine(this, "Wine's whoami and icacls know no rights");
+    const sid = await ownSid(runWindowsTool);
+    const problems: string[] = [];
     const path = join(folder, "state", "log");
-    await new LogFolder(path, {
-      account: "unused",
-      onUnrestricted: (reason) => reasons.push(reason),
-    }).make();
-    expect(await othersWithAccess(path, sid, runWindowsTool)).to.deep.equal([]);
-    expect(reasons).to.deep.equal([]);
+    const makeFolder = (): Promise<void> =>
+      new LogFolder(path, {
+        account: "unused",
+        onProblem: (problem, reason) => problems.push(problem, reason),
+        checkDelayMs: 0,
+      }).make();
+    await makeFolder();
+    expect(await readdir(join(folder, "state"))).to.deep.equal(["log"]);
+    const accounts = accountsWithAccess(await readRights(path, runWindowsTool)) ?? [];
+    expect(accounts.filter((other) => other !== sid)).to.deep.equal([]);
+    expect(await findWindowsRisk(path, sid, runWindowsTool)).to.equal(null);
+    expect(problems).to.deep.equal([]);
+  });
+
+  it("has an owner, whom PowerShell names", async function () {
+    skipUnderWine(this, "Wine's PowerShell does nothing");
+    const sid = await ownSid(runWindowsTool);
+    expect([sid, "S-1-5-32-544"]).to.include(await readOwner(folder, runWindowsTool));
+  });
+
+  it("is recognized as a link if it is a junction", async function () {
+    requireSymlinks(this);
+    const path = join(folder, "log");
+    await symlink(folder, path, "junction");
+    const risk = await findWindowsRisk(path, "S-1-5-18", runWindowsTool);
+    expect(risk?.command).to.equal(`rmdir "${path}"`);
   });
 
   it("is used, and reported, if the tools fail", async () => {
@@ -45,7 +64,7 @@ describe("the log folder on Windows", function () {
     const logFolder = new LogFolder(path, {
       account: "NOBODY\\nobody",
       run: () => Promise.reject(new Error("whoami.exe failed (ENOENT)")),
-      onUnrestricted: (reason, command) => reports.push(reason, command),
+      onProblem: (_problem, reason, command) => reports.push(reason, command),
     });
     const log = new WinstonLog(path, "info", {
       stderr: new Writable({ write: (_chunk, _encoding, done) => done() }),

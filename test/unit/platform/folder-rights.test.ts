@@ -4,7 +4,10 @@ import {
   accountsWithAccess,
   CHANGE_BITS,
   describeSid,
-  otherAccounts,
+  findWorkerAccount,
+  isTrusted,
+  ownerHasRights,
+  parseOwner,
 } from "../../../src/platform/folder-rights.js";
 
 const USERS = "S-1-5-32-545";
@@ -49,6 +52,8 @@ const LISTS: readonly (readonly [
   ["the primary group of the owner", "D:(A;OICIIO;GA;;;CG)", ["S-1-3-1"]],
   ["administrators of machine, domain and forest", `D:(A;;FA;;;LA)(A;;FA;;;DA)(A;;FA;;;EA)`, []],
   ["the same by their SIDs", "D:(A;;FA;;;S-1-5-21-1-2-3-500)(A;;FA;;;S-1-5-21-1-2-3-512)", []],
+  ["application pools", "D:(A;;FR;;;IS)(A;;FR;;;S-1-5-82-0)", ["S-1-5-32-568", "S-1-5-82-0"]],
+  ["groups of newer systems", "D:(A;;FA;;;HA)(A;;FA;;;RM)", ["S-1-5-32-578", "S-1-5-32-580"]],
   ["a group of a domain", "D:(A;;FR;;;DU)", ["DU"]],
   ["SIDs instead of abbreviations", "D:(A;;FA;;;S-1-5-18)(A;;FR;;;S-1-5-32-545)", [USERS]],
   ["a denial first", "D:(D;OICI;FA;;;BU)(A;OICI;FR;;;BU)", []],
@@ -98,20 +103,56 @@ describe("platform/folder-rights", () => {
 
   it("tells the worker's account from others, also if another account asks", () => {
     const service = "S-1-5-80-1-2-3-4-5";
-    for (const [accounts, ownSid, others] of [
-      [[], WORKER, []],
-      [[WORKER], WORKER, []],
-      [[WORKER, USERS], WORKER, [USERS]],
-      [[WORKER, OTHER], WORKER, [OTHER]],
-      [[WORKER], OTHER, []],
-      [[WORKER], null, []],
-      [[service], WORKER, []],
-      [["S-1-5-20", USERS], WORKER, [USERS]],
-      [[WORKER, service], OTHER, [WORKER, service]],
-      [[USERS], WORKER, [USERS]],
-      [["DU"], WORKER, ["DU"]],
+    const pool = "S-1-5-82-1-2-3-4-5";
+    for (const [accounts, ownSid, worker] of [
+      [[], WORKER, null],
+      [[WORKER], WORKER, WORKER],
+      [[WORKER, USERS], WORKER, WORKER],
+      [[WORKER, OTHER], WORKER, WORKER],
+      [[WORKER], OTHER, WORKER],
+      [[WORKER], null, WORKER],
+      [[service], WORKER, service],
+      [[pool, USERS], WORKER, pool],
+      [["S-1-5-20", USERS], WORKER, "S-1-5-20"],
+      [[WORKER, service], OTHER, null],
+      [[USERS], WORKER, null],
+      [["DU"], WORKER, null],
+      // Groups of a domain that is not this machine's have no abbreviation.
+      [["S-1-5-21-7-8-9-513"], OTHER, null],
+      [["S-1-5-21-7-8-9-525", "S-1-5-21-7-8-9-999"], OTHER, null],
+      [["S-1-5-21-7-8-9-1000"], OTHER, "S-1-5-21-7-8-9-1000"],
+      [["S-1-5-21-7-8-9-5130"], OTHER, "S-1-5-21-7-8-9-5130"],
+      // All services.
+      [["S-1-5-80-0"], OTHER, null],
     ] as const)
-      expect(otherAccounts(accounts, ownSid), accounts.join()).to.deep.equal(others);
+      expect(findWorkerAccount(accounts, ownSid), accounts.join()).to.equal(worker);
+  });
+
+  it("tells an owner who can open the folder from one whose rights are limited", () => {
+    for (const [sddl, canOpen] of [
+      ["D:PAI(A;OICI;FA;;;SY)", true],
+      ["D:PAI(A;OICI;FA;;;SY)(A;OICI;RC;;;OW)", false],
+      ["D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;OW)", true],
+      ["D:PAI(A;OICI;0x20000;;;S-1-3-4)(A;;WD;;;OW)", true],
+      ["D:PAI(A;OICIIO;RC;;;OW)", true],
+      ["D:PAI(D;OICI;FA;;;OW)", false],
+      ["", false],
+    ] as const)
+      expect(ownerHasRights(sddl), sddl).to.equal(canOpen);
+  });
+
+  it("reads the owner", () => {
+    for (const [sddl, owner, trusted] of [
+      ["O:BAG:SYD:P(A;;FA;;;BA)", "S-1-5-32-544", true],
+      ["O:SYG:SYD:", "S-1-5-18", true],
+      [`O:${WORKER}G:DUD:P\r\n`, WORKER, false],
+      ["O:LAG:DUD:P", "LA", true],
+    ] as const) {
+      expect(parseOwner(sddl), sddl).to.equal(owner);
+      expect(isTrusted(owner), owner).to.equal(trusted);
+    }
+    expect(parseOwner("")).to.equal(null);
+    expect(parseOwner("D:P(A;;FA;;;BA)")).to.equal(null);
   });
 
   it("names groups", () => {
