@@ -24,7 +24,10 @@ const EXAMPLE_DETAIL = {
   keychainUnavailable: { ...ACCOUNT, platform: "windows" },
   keychainLocked: { ...ACCOUNT, platform: "windows" },
   clientNotConfigured: ACCOUNT,
-  authorizationRequired: { ...ORGANIZATION, ...ACCOUNT },
+  authorizationRequired: {
+    ...{ ...ORGANIZATION, ...ACCOUNT },
+    logFile: "C:\\ProgramData\\ucx-webex-presence\\worker.log",
+  },
   authorizationExpired: { ...ORGANIZATION, status: 400 },
   scopeMissing: { ...ORGANIZATION, missingScopes: ["spark-admin:people_read"] },
   adminRoleLost: { ...ORGANIZATION, status: 400 },

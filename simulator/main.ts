@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
+import { invocation } from "./invocation.js";
 import { WebexSimulator } from "./webex-simulator.js";
 
-const USAGE = `Usage: npm run simulator -- [options]
+const USAGE = `Usage: ${invocation("simulator")} [options]
   --port <n>           port to listen on (8080)
   --host <address>     address to listen on (127.0.0.1)
   --persons <n>        persons per organization (500)

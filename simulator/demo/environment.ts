@@ -34,7 +34,9 @@ export class DemoEnvironment {
     options: { readonly users: number; readonly seed: number; readonly speed: number },
   ) {
     if (!existsSync(manifestPath)) {
-      throw new Error(`${manifestPath} does not exist. Run "npm run build" first.`);
+      throw new Error(
+        `${manifestPath} does not exist. Unpack the release again; in the sources, run "npm run build" first.`,
+      );
     }
     this.#folder = join(tmpdir(), `ucx-presence-demo-${randomUUID().slice(0, 8)}`);
     this.settingsPath = join(this.#folder, "Presence.ini");

@@ -3,9 +3,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createPresenceView } from "../../src/cli/terminal/presence-view.js";
 import { Demo, type DemoOptions } from "./demo.js";
+import { invocation } from "../invocation.js";
 import { DemoEnvironment } from "./environment.js";
 
-const USAGE = `Usage: npm run demo -- [options]
+const COMMAND = invocation("demo");
+const USAGE = `Usage: ${COMMAND} [options]
   --once        exit after a few state changes
   --users <n>   people in the simulated organization (60; 2 to 20000)
   --watch <n>   people to subscribe to (as many as fit the screen)
@@ -94,10 +96,18 @@ Summary: ${demo.summary}.
 Secrets: none of the ${issued} tokens and secrets issued appears in the worker's responses, logs or files.
 
 Try next:
-  npm run demo -- --users 2000 --speed 60   a larger organization and a faster day
-  npm run demo -- --once                    exit after a few state changes
-  npm run demo -- --help                    all options
-  README.md                                 how to connect your own Webex organization`;
+${nextSteps().join("\n")}`;
+}
+
+function nextSteps(): string[] {
+  const steps = [
+    [`${COMMAND} --users 2000 --speed 60`, "a larger organization and a faster day"],
+    [`${COMMAND} --once`, "exit after a few state changes"],
+    [`${COMMAND} --help`, "all options"],
+    ["README.md", "how to connect your own Webex organization"],
+  ] as const;
+  const width = Math.max(...steps.map(([command]) => command.length));
+  return steps.map(([command, effect]) => `  ${command.padEnd(width)}   ${effect}`);
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {

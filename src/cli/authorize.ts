@@ -10,7 +10,7 @@ import { authorizationLines } from "./authorizations.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { ensureClient } from "./secret.js";
 import { withSession, type Session } from "./session.js";
-import { formatCountdown, sanitize, type Paint } from "./terminal/text.js";
+import { formatCountdown, sanitize, wrap, type TextFormat } from "./terminal/text.js";
 import { readStatusFile, workerFiles } from "./worker-files.js";
 
 type FlowOutcome = Pick<FlowView, "state" | "message">;
@@ -74,7 +74,7 @@ async function runFlow(
     const instructions =
       method === "device"
         ? await deviceInstructions(view, context)
-        : browserInstructions(view, console.paint);
+        : browserInstructions(view, console);
     for (const line of ["", ...instructions, ""]) console.notice(line);
     return await flow.waitForOutcome(view);
   } catch (error) {
@@ -137,9 +137,9 @@ function followFlow({ console, input, signal }: CommandContext, authorizations: 
       expiresAt === null ? "" : ` (${formatCountdown(Date.parse(expiresAt) - Date.now())} left)`;
     const progress =
       grantedNames.length === 0
-        ? `Waiting for authorization${timeLeft}. Press Ctrl+C to cancel.`
+        ? `Waiting for authorization${timeLeft}. Ctrl+C cancels.`
         : `The page is open${timeLeft}. Press Enter to finish.`;
-    console.progress(console.paint(progress, "faint"));
+    console.progress(progress);
   };
 
   const disposers = [authorizations.events.on("authorizationsChanged", handleChange)];
@@ -169,14 +169,17 @@ function followFlow({ console, input, signal }: CommandContext, authorizations: 
   };
 }
 
-function browserInstructions({ url }: FlowView, paint: Paint): string[] {
+function browserInstructions({ url }: FlowView, { paint, width }: TextFormat): string[] {
   return [
     "Open this page in a browser on this machine:",
     "",
     `    ${paint(url ?? "", "cyan", "bold")}`,
     "",
-    "Press AUTHORIZE, sign in to Webex as a Full Admin of the organization, accept,",
-    "and press COMPLETE REQUEST.",
+    ...wrap(
+      "Press AUTHORIZE, sign in to Webex as a Full Admin of the organization, accept, and press COMPLETE REQUEST.",
+      width,
+      0,
+    ),
   ];
 }
 
@@ -200,7 +203,8 @@ async function deviceInstructions(
     if (qrCode.length > 0 && qrCode.every((line) => line.length + 4 <= width))
       lines.push(...qrCode.map((line) => `    ${line}`), "");
   }
-  return [...lines, "Sign in to Webex as a Full Admin of the organization, and accept."];
+  const signIn = "Sign in to Webex as a Full Admin of the organization, and accept.";
+  return [...lines, ...wrap(signIn, width, 0)];
 }
 
 /** Renders a QR code, two modules per line. */

@@ -1,17 +1,35 @@
+import { relative } from "node:path";
+
 import { isRefusal } from "../faults/problem-catalog.js";
+import { nodeProcess } from "../platform/node-process.js";
 import { requestPoll } from "../platform/poll-request-file.js";
-import type { Problem } from "../supervisor/status.js";
-import { ok, warning, type Check, type Finding, type NamedFinding } from "./doctor-finding.js";
+import type { Problem, WorkerStatus } from "../supervisor/status.js";
+import {
+  ok,
+  skipped,
+  warning,
+  type Check,
+  type Finding,
+  type NamedFinding,
+} from "./doctor-finding.js";
 import type { Session } from "./session.js";
-import { readStatusFile, workerFiles } from "./worker-files.js";
+import { needsAttention } from "./status.js";
+import {
+  describeNotRunning,
+  readStatusFile,
+  workerFiles,
+  type WorkerFiles,
+} from "./worker-files.js";
+
+const { platform } = nodeProcess;
 
 /**
- * If Webex accepts an organization that the running worker still reports as refused, asks that
- * worker to try again. Finds nothing if there is nothing to ask. `findings` are those of the checks
- * before it.
+ * Whether a worker runs for the log folder, and whether it needs attention. If Webex accepts an
+ * organization that this worker still reports as refused, asks it to try again. `findings` are
+ * those of the checks before it.
  */
 export function workerCheck(
-  { settingsPath }: Pick<Session, "settingsPath">,
+  { settingsPath, account }: Pick<Session, "settingsPath" | "account">,
   logDir: string | undefined,
   findings: readonly NamedFinding[],
 ): Check {
@@ -19,24 +37,53 @@ export function workerCheck(
     name: "worker",
     run: async () => {
       const files = workerFiles(logDir);
-      if (files === null) return [];
-      const { running, status } = await readStatusFile(files.status);
-      if (!running) return [];
+      if (files === null)
+        return skipped("not checked: this account has no home directory; pass --log-dir");
+      const reading = await readStatusFile(files.status);
+      if (!reading.running) {
+        const text = describeNotRunning(files, reading, { account, platform });
+        return reading.reason.kind === "unreadable" ? skipped(text.message) : warning(text);
+      }
+      const { status } = reading;
       // A worker with other settings may poll another address, with another keychain.
-      if (settingsPath !== null && status.settings.path !== settingsPath) return [];
+      if (settingsPath !== null && relative(status.settings.path, settingsPath) !== "")
+        return otherSettings(status, settingsPath);
       const outdated = status.problems.filter((problem) => isOutdated(problem, findings));
-      if (outdated.length === 0) return [];
-      const orgIds = [...new Set(outdated.map(({ orgId }) => orgId))];
-      const names = orgIds.map(
-        (id) => status.organizations.find(({ orgId }) => orgId === id)?.orgName ?? id,
-      );
-      const codes = [...new Set(outdated.map(({ code }) => code))].join(", ");
-      return askForPoll(
-        files.folder,
-        `Webex accepts ${names.join(", ")}, but the running worker still reports ${codes}.`,
-      );
+      return outdated.length === 0 ? runningFinding(status) : askToRetry(files, status, outdated);
     },
   };
+}
+
+function runningFinding(status: WorkerStatus): Finding {
+  const worker = `process ${status.pid}, version ${status.version}`;
+  if (!needsAttention(status)) return ok(`${worker}: ${status.phase}`);
+  const errors = status.problems.filter(({ severity }) => severity === "error");
+  const codes = [...new Set(errors.map(({ code }) => code))].join(", ");
+  return warning({
+    message: `${worker}: ${status.phase}, and reports ${codes || "no error"}.`,
+    hint: "See what to do: ucx-webex-presence status. The worker notices within a minute that a problem has ended.",
+  });
+}
+
+function otherSettings({ pid, settings: { path } }: WorkerStatus, settingsPath: string): Finding {
+  return warning({
+    message: `The running worker (process ${pid}) uses another settings file: ${path}. This command has checked ${settingsPath}.`,
+    hint: `Pass the worker's file to this command, or have the host launch the worker with the other one.`,
+  });
+}
+
+function askToRetry(
+  { folder }: WorkerFiles,
+  { organizations }: WorkerStatus,
+  outdated: readonly Problem[],
+): Promise<Finding> {
+  const orgIds = [...new Set(outdated.map(({ orgId }) => orgId))];
+  const names = orgIds.map((id) => organizations.find(({ orgId }) => orgId === id)?.orgName ?? id);
+  const codes = [...new Set(outdated.map(({ code }) => code))].join(", ");
+  return askForPoll(
+    folder,
+    `Webex accepts ${names.join(", ")}, but the running worker still reports ${codes}.`,
+  );
 }
 
 async function askForPoll(folder: string, event: string): Promise<Finding> {

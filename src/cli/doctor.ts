@@ -27,7 +27,7 @@ export async function doctor({ console, options, signal }: CommandContext): Prom
   const runAll = async (checks: readonly Check[]): Promise<void> => {
     for (const { name, run } of checks) {
       if (signal.aborted) throw cancelled();
-      console.progress(console.paint(`      ${name} …`, "faint"));
+      console.progress(`      ${name} …`);
       const result = await Promise.resolve()
         .then(run)
         .catch((error: unknown) => {

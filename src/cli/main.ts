@@ -9,7 +9,10 @@ import { USAGE } from "../worker/launch-options.js";
 const [command, ...rest] = process.argv.slice(2);
 
 if (command === "worker" && rest.some((word) => word === "--help" || word === "-h")) {
-  process.stdout.write(`${USAGE.replace("usage: ", "usage: ucx-webex-presence ")}\n`);
+  void import("./terminal/console.js").then(({ CommandConsole }) => {
+    const console = new CommandConsole(process.stdout, process.stderr, false);
+    console.text(USAGE.replace("usage: ", "usage: ucx-webex-presence "), 2);
+  });
 } else if (command === "worker") {
   // The worker parses its arguments itself, and needs none of the code of other commands.
   process.argv.splice(2, 1);

@@ -6,6 +6,8 @@ import { type CommandContext, type CommandOptions, type ExitCode, runCommand } f
 type CommandHandler = (context: CommandContext, args: readonly string[]) => Promise<ExitCode>;
 
 const USAGE_ERROR = 2;
+/** Below it, the texts of `--help` are not wrapped. The default is too wide for 60 columns. */
+const MIN_HELP_TEXT_WIDTH = 20;
 
 /** Runs the command that the arguments name and exits the process with its exit code. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
@@ -24,6 +26,7 @@ function buildProgram(): Command {
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .exitOverride()
+    .configureHelp({ minWidthToWrap: MIN_HELP_TEXT_WIDTH })
     .configureOutput({ outputError: (text, write) => write(redactOptionValues(text)) })
     .showHelpAfterError("Run with --help for usage.");
   program.command("worker").description("run the worker (see worker --help)").allowUnknownOption();

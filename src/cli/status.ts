@@ -1,3 +1,4 @@
+import type { ProblemCode } from "../faults/problem-catalog.js";
 import type { OrganizationStatus, Problem, WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { UsageError } from "./terminal/input.js";
@@ -13,7 +14,12 @@ import {
   type Style,
   type TextFormat,
 } from "./terminal/text.js";
-import { readStatusFile, settingsPathFor, workerFiles } from "./worker-files.js";
+import {
+  describeNotRunning,
+  readStatusFile,
+  settingsPathFor,
+  workerFiles,
+} from "./worker-files.js";
 
 interface Column {
   readonly heading: string;
@@ -34,11 +40,19 @@ const SEVERITY_STYLES: Readonly<Record<Problem["severity"], Style>> = {
   info: "grey",
 };
 const MAX_NAME_WIDTH = 30;
-const NOT_RUNNING_HINT =
-  "Start the UCX Presence service, which launches the worker. If the worker writes to another folder, pass --log-dir. If it has stopped, its worker.log tells why.";
-const DENIED_HINT =
-  "Run the command in the worker's account, or as root (on Windows: in a prompt opened as administrator). If the worker writes to another folder, pass --log-dir.";
-
+const GAP = "  ";
+/** While one of these is present, the worker keeps an authorization open … */
+const AUTHORIZATION_CODES: ReadonlySet<ProblemCode> = new Set([
+  "authorizationRequired",
+  "authorizationExpired",
+]);
+/** … unless one of these prevents it. */
+const PREVENTING_CODES: ReadonlySet<ProblemCode> = new Set([
+  "clientNotConfigured",
+  "redirectPortInUse",
+  "hostTooOld",
+  "licenseInvalid",
+]);
 const COLUMNS: readonly Column[] = [
   { heading: "ORGANIZATION", text: ({ orgName }) => clip(sanitize(orgName), MAX_NAME_WIDTH) },
   { heading: "PEOPLE", align: "right", text: ({ persons }) => String(persons) },
@@ -51,27 +65,27 @@ const COLUMNS: readonly Column[] = [
 
 /** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
 export async function status({ console, options }: CommandContext): Promise<ExitCode> {
-  const file = workerFiles(options.logDir)?.status;
-  if (file === undefined) {
+  const files = workerFiles(options.logDir);
+  if (files === null) {
     throw new UsageError(
       "This account has no home directory, so there is no default folder for the status file.",
       "Pass the worker's folder: ucx-webex-presence status --log-dir <dir>",
     );
   }
+  const { status: file, log } = files;
   const reading = await readStatusFile(file);
   const ageSeconds = reading.ageMs === null ? null : Math.round(reading.ageMs / 1000);
   if (!reading.running) {
-    const why = reading.isDenied
-      ? `It is unknown whether the worker is running: ${reading.reason}.`
-      : `The worker is not running: ${reading.reason}.`;
-    console.error(why, reading.isDenied ? DENIED_HINT : NOT_RUNNING_HINT);
+    const { message: why, hint } = describeNotRunning(files, reading);
+    console.error(why, hint);
     return console.result({ ok: false, running: false, file, ageSeconds, why, ...reading.status });
   }
   const { path } = reading.status.settings;
   if (options.settings !== undefined && settingsPathFor(options.settings) !== path) {
     console.note(`The running worker uses a different settings file: ${path}`);
   }
-  console.lines(statusLines(reading.status, reading.ageMs, Date.now(), console));
+  const { status: shown, ageMs } = reading;
+  console.lines(statusLines({ status: shown, log, ageMs, now: Date.now(), format: console }));
   const ok = !needsAttention(reading.status);
   return console.result({ ok, running: true, file, ageSeconds, ...reading.status });
 }
@@ -82,13 +96,18 @@ export function needsAttention({ phase, problems }: WorkerStatus): boolean {
   return phase === "polling" && problems.some(({ severity }) => severity === "error");
 }
 
-/** Renders general fields, a table of the organizations, and the problems with hints. */
-export function statusLines(
-  status: WorkerStatus,
-  ageMs: number,
-  now: number,
-  format: TextFormat,
-): string[] {
+interface StatusView {
+  readonly status: WorkerStatus;
+  /** The path of the worker's log. */
+  readonly log: string;
+  readonly ageMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly format: TextFormat;
+}
+
+/** Renders general fields, the organizations, and the problems with hints. */
+export function statusLines({ status, log, ageMs, now, format }: StatusView): string[] {
   const { paint, width } = format;
   const [phase, style] = PHASES[status.phase];
   const { pid, version, startedAt, secretStore, since, organizations, problems } = status;
@@ -99,6 +118,7 @@ export function statusLines(
     ["Process", `${pid}, version ${version}, started ${formatDateTime(startedAt)}`],
     ["Settings", `${path} (${loaded})`],
     ["Secrets", secretStore === "keychain" ? "in the keychain" : "in memory, lost on exit"],
+    ["Log", log],
     ["Updated", `${formatDuration(ageMs)} ago`],
   ];
   return [
@@ -108,27 +128,83 @@ export function statusLines(
     ...organizationLines(organizations, now, format),
     "",
     ...problemLines(problems, format),
+    ...wrapAll(authorizationTexts(status, log), width),
   ];
 }
 
+/** A table or, in a terminal that is too narrow for it, a list for each organization. */
 function organizationLines(
   organizations: readonly OrganizationStatus[],
   now: number,
-  { paint }: TextFormat,
+  format: TextFormat,
 ): string[] {
   if (organizations.length === 0) return ["No organization is authorized."];
+  const { paint, width } = format;
   const rows = organizations.map((organization) =>
     COLUMNS.map(({ text }) => text(organization, now)),
   );
   const widths = COLUMNS.map(({ heading }, column) =>
     Math.max(heading.length, ...rows.map((row) => displayWidth(row[column] ?? ""))),
   );
+  const tableWidth = widths.reduce((sum, each) => sum + each + GAP.length, -GAP.length);
+  if (tableWidth > width) return organizationLists(organizations, now, format);
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => fit(cell, widths[column] ?? 0, COLUMNS[column]?.align))
-      .join("  ")
+      .join(GAP)
       .trimEnd();
   return [paint(line(COLUMNS.map(({ heading }) => heading)), "bold"), ...rows.map(line)];
+}
+
+function organizationLists(
+  organizations: readonly OrganizationStatus[],
+  now: number,
+  { paint, width }: TextFormat,
+): string[] {
+  return organizations.flatMap((organization, index) => {
+    const { orgName, persons, watched, mode } = organization;
+    const fields: [string, string][] = [
+      ["People", `${persons}, of whom ${watched} ${watched === 1 ? "is" : "are"} watched`],
+      ["Mode", mode],
+      ["Last sweep", lastSweepText(organization, now)],
+      ["Age P50/P95", agesText(organization)],
+      ["Requests/min", requestsText(organization)],
+    ];
+    const name = paint(clip(sanitize(orgName), width), "bold");
+    return [...(index === 0 ? [] : [""]), name, ...fieldLines(fields, width)];
+  });
+}
+
+/**
+ * Where to find what an administrator needs for the authorization that the worker keeps open. The
+ * status file does not contain it, because the key of the page is a secret.
+ */
+function authorizationTexts({ phase, problems, settings }: WorkerStatus, log: string): string[] {
+  const { "WebexPresence.Authorize": method, "WebexPresence.LogLevel": level } = settings.values;
+  const codes = problems.map(({ code }) => code);
+  const isOpen =
+    (phase === "blocked" || phase === "polling") &&
+    codes.some((code) => AUTHORIZATION_CODES.has(code)) &&
+    !codes.some((code) => PREVENTING_CODES.has(code));
+  if (!isOpen || level === "warn" || level === "error") return [];
+  switch (method) {
+    case "browser":
+      return [
+        "",
+        `The address of the authorization page is in ${log}: search for "key=". The latest one counts.`,
+      ];
+    case "device":
+      return [
+        "",
+        `The address and the code for the authorization are in ${log}: search for "userCode". The latest ones count.`,
+      ];
+    default:
+      return [];
+  }
+}
+
+function wrapAll(texts: readonly string[], width: number): string[] {
+  return texts.flatMap((text) => wrap(text, width, 0));
 }
 
 function problemLines(problems: readonly Problem[], { paint, width }: TextFormat): string[] {

@@ -17,15 +17,18 @@ export type StatusFileResult =
   | {
       readonly running: false;
       readonly status: WorkerStatus | null;
-      /** Completes "The worker is not running: …", or "It is unknown …" if access is denied. */
-      readonly reason: string;
-      /** This account may not read the file, so that the worker may be running. */
-      readonly isDenied: boolean;
+      /** Why no worker is known to be running. */
+      readonly reason:
+        | { readonly kind: "missing" }
+        | { readonly kind: "unreadable"; readonly code: string }
+        | { readonly kind: "ended"; readonly text: string };
       readonly ageMs: number | null;
     };
 
 /** The worker writes its status file every 10 s. */
 const MAX_STATUS_AGE_MS = 30_000;
+const DENIED_HINT =
+  "Run the command in the worker's account, or as root (on Windows: in a prompt opened as administrator).";
 
 const env = {
   platform: nodeProcess.platform,
@@ -47,8 +50,10 @@ export function settingsPathFor(settings: string | null = null): string | null {
 }
 
 /** Where a worker writes. */
-interface WorkerFiles {
+export interface WorkerFiles {
   readonly folder: string;
+  /** Whether it is the folder of a worker without `--log-dir` in this account. */
+  readonly isDefault: boolean;
   readonly log: string;
   readonly status: string;
 }
@@ -62,7 +67,12 @@ export function workerFiles(logDir?: string): WorkerFiles | null {
   if (folder === null && logDir !== undefined)
     throw new UsageError(noCurrentFolder("--log-dir"), "Run the command in a folder that exists.");
   if (folder === null) return null;
-  return { folder, log: join(folder, "worker.log"), status: join(folder, "status.json") };
+  return {
+    folder,
+    isDefault: logDir === undefined,
+    log: join(folder, "worker.log"),
+    status: join(folder, "status.json"),
+  };
 }
 
 /** Reads a worker's status file. Never rejects: without a readable file, no worker is running. */
@@ -74,21 +84,54 @@ export async function readStatusFile(path: string): Promise<StatusFileResult> {
     text = await readFile(path, "utf8");
   } catch (error) {
     const { code = "unknown error" } = error as NodeJS.ErrnoException;
-    // Windows: EPERM.
-    const isDenied = code === "EACCES" || code === "EPERM";
-    let problem = `cannot be read (${code})`;
-    if (code === "ENOENT") problem = "does not exist";
-    if (isDenied) problem = `is closed to this account (${code})`;
-    return { running: false, status: null, reason: `${path} ${problem}`, isDenied, ageMs: null };
+    const isMissing = code === "ENOENT" || code === "ENOTDIR";
+    const reason = isMissing
+      ? ({ kind: "missing" } as const)
+      : ({ kind: "unreadable", code } as const);
+    return { running: false, status: null, reason, ageMs: null };
   }
   const status = parseStatus(text);
-  let reason: string;
-  if (status === null) reason = `${path} is not a valid status file`;
-  else if (!isAlive(status.pid)) reason = `its process ${status.pid} has exited`;
+  let ended: string;
+  if (status === null) ended = "its status.json is not a valid status file";
+  else if (!isAlive(status.pid)) ended = `its process ${status.pid} has exited`;
   else if (ageMs > MAX_STATUS_AGE_MS)
-    reason = `it last wrote its status ${Math.round(ageMs / 1000)} s ago instead of every 10 s`;
+    ended = `it last wrote its status ${Math.round(ageMs / 1000)} s ago instead of every 10 s`;
   else return { running: true, status, ageMs };
-  return { running: false, status, reason, isDenied: false, ageMs };
+  return { running: false, status, reason: { kind: "ended", text: ended }, ageMs };
+}
+
+/**
+ * Tells an administrator why no worker is known to be running, and what to do. The account matters:
+ * except on Windows, each has its own default folder.
+ */
+export function describeNotRunning(
+  { folder, log, status, isDefault }: WorkerFiles,
+  { reason }: Extract<StatusFileResult, { running: false }>,
+  { account, platform }: Pick<typeof nodeProcess, "account" | "platform"> = nodeProcess,
+): { readonly message: string; readonly hint: string } {
+  const start = "start the UCX Presence service, which launches the worker";
+  const owner = platform === "windows" ? "the default folder" : `the default of account ${account}`;
+  switch (reason.kind) {
+    case "missing":
+      return {
+        message: `No worker is running for the log folder ${folder}${isDefault ? ` (${owner})` : ""}: there is no status.json.`,
+        hint: `If the worker ${platform === "windows" || !isDefault ? "" : "runs under another account or "}writes to another folder, pass that folder: --log-dir <dir>. Otherwise ${start}.`,
+      };
+    case "ended":
+      return {
+        message: `The worker of the log folder ${folder}${isDefault ? ` (${owner})` : ""} is not running: ${reason.text}.`,
+        hint: `S${start.slice(1)}. If it has stopped, ${log} tells why. If another worker writes to another folder, pass that folder: --log-dir <dir>.`,
+      };
+    case "unreadable": {
+      // Windows: EPERM.
+      const isDenied = reason.code === "EACCES" || reason.code === "EPERM";
+      const problem = isDenied ? `is closed to account ${account}` : "cannot be read";
+      return {
+        message: `It is unknown whether a worker is running: ${status} ${problem} (${reason.code}).`,
+        hint: `${isDenied ? DENIED_HINT : "Check that the folder can be read."} If the worker writes to another folder, pass that folder: --log-dir <dir>.`,
+      };
+    }
+  }
 }
 
 /** A file of another version may lack members that the status needs. */

@@ -48,6 +48,8 @@ export interface ProblemDetail {
   readonly organization?: string;
   readonly orgId?: string;
   readonly account?: string;
+  /** The path of the worker's log. */
+  readonly logFile?: string;
   readonly platform?: "windows" | "macos" | "linux";
   /**
    * Which of several causes it is, where the catalogue names them; or the cause in words, where
@@ -152,8 +154,8 @@ const caused = ({ cause, trackingId, status }: ProblemDetail): string =>
 
 const RUN_SECRET_CLIENT =
   'Run "ucx-webex-presence secret client" in the account that the worker runs under, or call authorization/setClient,';
-const REAUTHORIZE =
-  'Have a Full Admin of the organization authorize the integration: open the address in the log or in authorization/changed, or run "ucx-webex-presence authorize" in the account that the worker runs under.';
+const reauthorize = ({ logFile }: ProblemDetail): string =>
+  `Have a Full Admin of the organization authorize the integration: open the address in ${logFile ?? "the log"} or in authorization/changed, or run "ucx-webex-presence authorize" in the account that the worker runs under.`;
 const RESTORE_OR_REAUTHORIZE =
   "Authorize the organization again, or restore the previous setting (WebexPresence.ClientId, the client in the keychain, or WebexPresence.ApiUrl).";
 
@@ -206,7 +208,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
       default:
         return {
           message: `${named(d)} is not authorized${inAccount(d)}. Its presence is not known.`,
-          hint: REAUTHORIZE,
+          hint: reauthorize(d),
         };
     }
   },

@@ -42,6 +42,7 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
     random: systemRandom,
     crypto: systemCrypto,
     log,
+    logFile: logDirectory === null ? null : join(logDirectory, "worker.log"),
     process: nodeProcess,
     channel: new JsonRpcChannel(stdio.input, stdio.output),
     settingsFile: new DiskSettingsFile(options.settingsPath),

@@ -20,6 +20,8 @@ export interface ObservedState {
   readonly flow: { readonly fault: Fault | null; readonly isDenied: boolean };
   /** The account that the worker runs under: keychains are kept per account. */
   readonly account: string;
+  /** The path of the log; null if it goes to stderr only. */
+  readonly logFile: string | null;
   readonly secretStore: "keychain" | "memory";
 }
 

@@ -33,10 +33,11 @@ function keychainProblems({ grantStore }: ObservedState): ProblemReport[] {
 }
 
 function grantProblems(observed: ObservedState): ProblemReport[] {
-  const { grantStore, grantStatuses, account, settings } = observed;
+  const { grantStore, grantStatuses, account, logFile, settings } = observed;
   // With the defaults in their place, grants for another client or ApiUrl would not fit.
   if (grantStore.kind !== "ready" || settings === null) return [];
   const problems: ProblemReport[] = [];
+  const logged = logFile === null ? {} : { logFile };
   try {
     effectiveClient(settings.settings, grantStore.client);
   } catch (error) {
@@ -45,11 +46,11 @@ function grantProblems(observed: ObservedState): ProblemReport[] {
     );
   }
   if (grantStatuses.length === 0) {
-    problems.push(problemReport("authorizationRequired", null, { account }));
+    problems.push(problemReport("authorizationRequired", null, { account, ...logged }));
   }
   for (const { orgId, orgName: organization, scopes, fault } of grantStatuses) {
     if (fault?.code === "authorizationRequired") {
-      const detail = { organization, account, orgId, ...reasonOf(fault) };
+      const detail = { organization, account, orgId, ...logged, ...reasonOf(fault) };
       problems.push(problemReport("authorizationRequired", orgId, detail));
     }
     if (fault?.code === "grantRefused") {

@@ -37,6 +37,8 @@ export interface WorkerPorts {
     setLevel(level: LogLevel): void;
     close(deadlineMs: number): Promise<void>;
   };
+  /** The path of the log; null if it goes to stderr only. */
+  readonly logFile: string | null;
   readonly process: ProcessPort;
   readonly channel: Channel;
   readonly settingsFile: SettingsFile;

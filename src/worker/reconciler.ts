@@ -57,6 +57,7 @@ export interface ReconcilerOptions {
   readonly components: ReconciledComponents;
   readonly status: Pick<StatusPublisher, "publish">;
   readonly account: string;
+  readonly logFile: string | null;
   readonly clock: Clock;
   readonly log: Logger;
   /**
@@ -174,6 +175,7 @@ export class Reconciler {
       organizations: organizations.observe(),
       flow: { fault: flows.fault, isDenied: flows.isDenied },
       account: this.#options.account,
+      logFile: this.#options.logFile,
       secretStore: grantStore.kind,
     };
   }

@@ -61,6 +61,7 @@ export class Worker {
       components: this.#components,
       status: this.#status,
       account: ports.process.account,
+      logFile: ports.logFile,
       clock,
       log,
       onSettings: ({ logLevel }) => {

@@ -24,6 +24,7 @@ const ALL_CHECKS = [
   "role",
   "status sharing",
   "organization size",
+  "worker",
 ];
 
 describe("e2e: the command line: doctor", function () {
@@ -78,12 +79,15 @@ describe("e2e: the command line: doctor", function () {
 
   it("prints one line per finding, and exits 0 if only addresses are unreachable", async () => {
     const orgId = await authorize();
-    const { code, checks } = await runDoctor();
+    const { code, checks, finding } = await runDoctor();
     expect(code, JSON.stringify(checks, null, 1)).to.equal(0);
     expect([...new Set(checks.map(({ name }) => name))]).to.deep.equal(ALL_CHECKS);
-    expect(checks.filter(({ name, state }) => name !== "address" && state !== "ok")).to.deep.equal(
-      [],
-    );
+    const expected = ["address", "worker"];
+    expect(
+      checks.filter(({ name, state }) => !expected.includes(name) && state !== "ok"),
+    ).to.deep.equal([]);
+    expect(finding("worker")).to.include({ state: "warning" });
+    expect(finding("worker").message).to.include("No worker is running for the log folder");
     expect(checks.filter((check) => check.orgId !== null).map((check) => check.orgId)).to.include(
       orgId,
     );
@@ -189,7 +193,8 @@ describe("e2e: the command line: doctor", function () {
       harness.webex.set({ roleLost: true });
       await waitForProblems(["adminRoleLost"]);
       const refused = await runDoctor();
-      expect(refused.checks.map(({ name }) => name)).not.to.include("worker");
+      expect(refused.finding("worker")).to.include({ state: "warning" });
+      expect(refused.finding("worker").message).to.include("reports adminRoleLost");
       harness.webex.set({ roleLost: false });
       const accepted = await runDoctor();
       expect(accepted.code).to.equal(0);

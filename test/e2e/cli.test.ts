@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 
@@ -11,6 +11,20 @@ import { CliHarness } from "../support/cli-harness.js";
 import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 
 const CLI = "dist/cli.cjs";
+const COMMANDS: readonly (readonly string[])[] = [
+  [],
+  ["worker"],
+  ["authorize"],
+  ["authorizations"],
+  ["revoke"],
+  ["import"],
+  ["secret"],
+  ["secret", "client"],
+  ["secret", "proxy"],
+  ["doctor"],
+  ["status"],
+  ["watch"],
+];
 
 describe("e2e: the command line", function () {
   this.timeout(60_000);
@@ -42,20 +56,7 @@ describe("e2e: the command line", function () {
       });
     }
 
-    for (const args of [
-      [],
-      ["worker"],
-      ["authorize"],
-      ["authorizations"],
-      ["revoke"],
-      ["import"],
-      ["secret"],
-      ["secret", "client"],
-      ["secret", "proxy"],
-      ["doctor"],
-      ["status"],
-      ["watch"],
-    ]) {
+    for (const args of COMMANDS) {
       it(`${args.join(" ")} --help prints the usage and exits 0`, () => {
         const { status, stdout, stderr } = run(...args, "--help");
         expect(status).to.equal(0);
@@ -63,6 +64,22 @@ describe("e2e: the command line", function () {
         expect(stderr).to.equal("");
       });
     }
+
+    it("wraps the usage between words in a terminal of 60 columns", function () {
+      skipOnWindows(this, "only Unix gives a program a terminal through script");
+      requireTool(this, "script", "bsdutils");
+      for (const command of COMMANDS) {
+        const args = [...command, "--help"].join(" ");
+        const inTerminal = `stty cols 60; exec '${process.execPath}' ${CLI} ${args}`;
+        const { stdout } = spawnSync("script", ["-qec", inTerminal, "/dev/null"], {
+          encoding: "utf8",
+          input: "",
+        });
+        const lines = stdout.split("\r\n");
+        expect(stdout, args).to.match(/^usage: ucx-webex-presence/i);
+        expect(lines.filter((line) => line.length > 60)).to.deep.equal([]);
+      }
+    });
 
     it("does not repeat the value of an unknown option", () => {
       const { status, stderr } = run("secret", "client", "--client-secret=hush-hush");
@@ -177,7 +194,7 @@ describe("e2e: the command line", function () {
       expect(status, stderr).to.equal(1);
       expect(JSON.parse(stdout)).to.deep.include({
         ok: false,
-        why: `It is unknown whether the worker is running: ${join(folder, "status.json")} is closed to this account (EACCES).`,
+        why: `It is unknown whether a worker is running: ${join(folder, "status.json")} is closed to account ${isRoot ? "nobody" : userInfo().username} (EACCES).`,
       });
     } finally {
       await chmod(folder, 0o700);

@@ -74,7 +74,10 @@ describe("demo", function () {
     expect(changes.length, output).to.be.at.least(5);
     expect(output).to.contain("--secret-store memory").and.to.contain("WebexPresence.Enable=1");
     expect(output).to.match(/First sweep: 60 people in \d+ requests/);
-    expect(output).to.contain("Try next:");
+    expect(output)
+      .to.match(/^Try next:$/m)
+      .and.to.contain(`node ${join("dist", "demo.mjs")} --once`)
+      .and.not.to.contain("npm run");
     expect(output).not.to.match(SECRET_PATTERN);
     expect(output).to.match(/Secrets: none of the \d+ tokens/);
     expect(output, "no escape sequences in a pipe").not.to.contain("\u001b");
@@ -139,7 +142,7 @@ describe("demo", function () {
     for (const invalidArgs of [["--users", "many"], ["--nonsense"]]) {
       const demo = run(process.execPath, [DEMO, ...invalidArgs]);
       expect(await demo.ended).to.equal(2);
-      expect(demo.output()).to.contain("Usage: npm run demo");
+      expect(demo.output()).to.contain(`Usage: node ${join("dist", "demo.mjs")} [options]`);
     }
   });
 });

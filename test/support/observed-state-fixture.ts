@@ -51,6 +51,7 @@ export function observedState(facts: ObservedFacts): ObservedState {
     })),
     flow: { fault: null, isDenied: false },
     account: "svc",
+    logFile: "/log/worker.log",
     secretStore: "keychain",
   };
 }

@@ -157,7 +157,10 @@ const statusExamples = examples
 
 /** What the texts of problems in examples are about, where the catalogue's text varies. */
 const EXAMPLE_DETAILS: Partial<Record<ProblemCode, ProblemDetail>> = {
-  authorizationRequired: { account: "svc-ucx" },
+  authorizationRequired: {
+    account: "svc-ucx",
+    logFile: "/var/lib/ucx/.local/state/ucx-webex-presence/worker.log",
+  },
 };
 
 describe("docs/protocol.md", () => {

@@ -1,6 +1,6 @@
 import type { WriteStream } from "node:tty";
 
-import { paintFor, wrap, type Paint, type Style } from "./text.js";
+import { clip, paintFor, wrap, type Paint, type Style } from "./text.js";
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "hasColors">>;
 
@@ -80,10 +80,13 @@ export class CommandConsole {
       this.#stderr.write(`${indent}${line}\n`);
   }
 
-  /** On a terminal, shows a line until the next one is printed. */
+  /**
+   * On a terminal, shows a line until the next one is printed. It is clipped, because the terminal
+   * would continue it in a second line, which stays.
+   */
   progress(text: string): void {
     if (!this.isTerminal) return;
-    this.#text.write(`${CLEAR_LINE}${text}`);
+    this.#text.write(`${CLEAR_LINE}${this.paint(clip(text, this.width), "faint")}`);
     this.#hasProgress = true;
   }
 

@@ -82,23 +82,35 @@ export function fit(text: string, width: number, align: "left" | "right" = "left
 
 /**
  * Breaks a text between words into lines of at most `width` columns and indents every line but the
- * first. A word that is too long stays whole, because it may be a URL.
+ * first. A path that is longer than a line is broken behind its separators. Any other word that is
+ * too long stays whole, because it may be an ID to copy, and so does a URL.
  */
 export function wrap(text: string, width: number, indent: number): string[] {
   const margin = " ".repeat(indent);
-  const [first = "", ...words] = text.split(" ");
   const lines: string[] = [];
-  let line = first;
-  for (const word of words) {
-    const extended = `${line} ${word}`;
-    if (displayWidth(extended) <= width) {
-      line = extended;
-    } else {
-      lines.push(line);
-      line = margin + word;
+  let line: string | null = null;
+  for (const word of text.split(" ")) {
+    for (const [index, part] of partsOf(word, width - indent).entries()) {
+      if (line === null) {
+        line = part;
+        continue;
+      }
+      const extended: string = index === 0 ? `${line} ${part}` : line + part;
+      if (displayWidth(extended) <= width) {
+        line = extended;
+      } else {
+        lines.push(line);
+        line = margin + part;
+      }
     }
   }
-  return [...lines, line];
+  return [...lines, line ?? ""];
+}
+
+/** The word, or the parts of a path that does not fit into a line. */
+function partsOf(word: string, width: number): string[] {
+  if (word.includes("://") || displayWidth(word) <= width) return [word];
+  return word.split(/(?<=[/\\])(?=[^/\\])/);
 }
 
 /** Names and values in two columns, indented by two; a long value continues below itself. */

@@ -58,7 +58,14 @@ describe("cli/terminal/console", () => {
     expect(stdout()).to.equal("\u001b[31mred\u001b[0m\n");
     console.progress("waiting");
     console.line("done");
-    expect(stdout()).to.equal("\r\u001b[Kwaiting\r\u001b[Kdone\n");
+    expect(stdout()).to.equal("\r\u001b[K\u001b[2mwaiting\u001b[0m\r\u001b[Kdone\n");
+  });
+
+  it("clips the progress line, because a second line of it would stay on the terminal", () => {
+    const { out, err, stdout } = streams({ columns: 20, colours: true });
+    const console = new CommandConsole(out, err, false);
+    console.progress("Waiting (5:00 left). Press a key.");
+    expect(stdout()).to.equal("\r\u001b[K\u001b[2mWaiting (5:00 left…\u001b[0m");
   });
 
   it("assumes 80 columns if the terminal reports none", () => {

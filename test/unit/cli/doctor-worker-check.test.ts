@@ -47,7 +47,7 @@ describe("cli/doctor: the running worker", () => {
       return { name, state: states[name] ?? "ok", message: "", hint: null, orgId };
     });
   const run = async (findings: readonly NamedFinding[], settingsPath: string | null = PATH) => {
-    const found = await workerCheck({ settingsPath }, folder, findings).run();
+    const found = await workerCheck({ settingsPath, account: "svc" }, folder, findings).run();
     const isRequested = (await readdir(folder)).includes("poll.request");
     return { found: [found].flat(), isRequested };
   };
@@ -78,7 +78,10 @@ describe("cli/doctor: the running worker", () => {
     ]);
     const refused = findingsOf("A", { role: "failed" });
     const hidden = findingsOf("B", { "status sharing": "failed" });
-    expect(await run([...refused, ...hidden])).to.deep.equal({ found: [], isRequested: false });
+    const { found, isRequested } = await run([...refused, ...hidden]);
+    expect(isRequested).to.equal(false);
+    expect(found[0]).to.include({ state: "warning" });
+    expect(found[0]?.message).to.include("blocked, and reports adminRoleLost, statusSharingOff.");
     const unknown = findingsOf("A", { grant: "failed", role: "skipped" });
     expect((await run(unknown)).isRequested).to.equal(false);
     expect((await run([])).isRequested).to.equal(false);
@@ -87,18 +90,58 @@ describe("cli/doctor: the running worker", () => {
     expect(recovered.found[0]?.message).to.include("Acme").and.not.to.include("Beta");
   });
 
-  it("asks for nothing without a running worker of these settings, and for other problems", async () => {
-    expect(await run(findingsOf("A"))).to.deep.equal({ found: [], isRequested: false });
+  it("warns, without asking for anything, that no worker is running", async () => {
     const problems = [{ code: "adminRoleLost", orgId: "A" }];
+    const none = await run(findingsOf("A"));
+    expect(none.isRequested).to.equal(false);
+    expect(none.found[0]).to.include({
+      state: "warning",
+      message: `No worker is running for the log folder ${folder}: there is no status.json.`,
+    });
     await writeStatus(problems, { pid: 2 ** 22 + 1 });
-    expect(await run(findingsOf("A"))).to.deep.equal({ found: [], isRequested: false });
-    await writeStatus(problems);
-    expect((await run(findingsOf("A"), "/srv/Other.ini")).isRequested).to.equal(false);
+    const exited = await run(findingsOf("A"));
+    expect(exited.isRequested).to.equal(false);
+    expect(exited.found[0]).to.include({ state: "warning" });
+    expect(exited.found[0]?.message).to.include("is not running: its process 4194305 has exited");
+  });
+
+  it("says which worker is running, and its phase", async () => {
+    await writeStatus([], { phase: "polling" });
+    const { found } = await run([]);
+    expect(found).to.deep.equal([
+      {
+        ...{ state: "ok", hint: null, orgId: null },
+        message: `process ${process.pid}, version 1.2.3: polling`,
+      },
+    ]);
+    await writeStatus([{ code: "clientNotConfigured", orgId: null }], { phase: "disabled" });
+    expect((await run([])).found[0]).to.include({ state: "ok" });
+  });
+
+  it("warns, without asking for anything, if the worker has other settings", async () => {
+    await writeStatus([{ code: "adminRoleLost", orgId: "A" }]);
+    const { found, isRequested } = await run(findingsOf("A"), "/srv/Other.ini");
+    expect(isRequested).to.equal(false);
+    expect(found[0]).to.include({ state: "warning" });
+    expect(found[0]?.message).to.include(PATH).and.to.include("/srv/Other.ini");
+    expect((await run(findingsOf("A"), null)).isRequested, "without --settings").to.equal(true);
+  });
+
+  it("asks for nothing for other problems", async () => {
     await writeStatus([
       { code: "clientNotConfigured", orgId: null },
       { code: "webexError", orgId: "A" },
     ]);
-    expect((await run(findingsOf("A"))).isRequested).to.equal(false);
+    const { found, isRequested } = await run(findingsOf("A"));
+    expect(isRequested).to.equal(false);
+    expect(found[0]?.message).to.include("clientNotConfigured, webexError");
+  });
+
+  it("does not claim to know what it cannot read", async () => {
+    await mkdir(join(folder, "status.json"));
+    const { found } = await run([]);
+    expect(found[0]).to.include({ state: "skipped", hint: null });
+    expect(found[0]?.message).to.include("It is unknown").and.to.include("EISDIR");
   });
 
   it("warns if the log folder cannot be written", async () => {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { needsAttention, statusLines } from "../../../src/cli/status.js";
 import { paintFor } from "../../../src/cli/terminal/text.js";
+import type { ProblemCode } from "../../../src/faults/problem-catalog.js";
 import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
 
 describe("cli/status", () => {
@@ -41,10 +42,11 @@ describe("cli/status", () => {
       since: "",
       orgId: null,
     }) as const;
-  const lines = (workerStatus: WorkerStatus) =>
-    statusLines(workerStatus, 3_000, now, {
-      paint: paintFor(false),
-      width: Number.POSITIVE_INFINITY,
+  const LOG = "/var/log/ucx/worker.log";
+  const lines = (workerStatus: WorkerStatus, width = Number.POSITIVE_INFINITY) =>
+    statusLines({
+      ...{ status: workerStatus, log: LOG, ageMs: 3_000, now },
+      format: { paint: paintFor(false), width },
     });
 
   it("shows a table with headings aligned to their columns", () => {
@@ -58,6 +60,65 @@ describe("cli/status", () => {
     expect(rendered.join("\n"))
       .to.match(/Process +42, version 1\.0\.0/)
       .and.to.match(/Updated +3 s ago/);
+  });
+
+  it("shows each organization as a list if the table is wider than the terminal", () => {
+    const narrow = lines(status({ organizations: [organization, organization] }), 59);
+    const list = [
+      "Example Ltd",
+      "  People        30, of whom 4 are watched",
+      "  Mode          sweep",
+      "  Last sweep    8 s ago, took 2.0 s",
+      "  Age P50/P95   3/10 s",
+      "  Requests/min  6 of 60",
+    ];
+    const start = narrow.indexOf("Example Ltd");
+    expect(narrow.slice(start, start + 13)).to.deep.equal([...list, "", ...list]);
+    expect(narrow.join("\n")).not.to.include("ORGANIZATION");
+
+    const table = lines(status()).filter((line) => /^(ORGANIZATION|Example)/.test(line));
+    const width = Math.max(...table.map((line) => line.length));
+    expect(lines(status(), width)).to.include.members(table);
+    expect(lines(status(), width - 1).join("\n")).not.to.include("ORGANIZATION");
+  });
+
+  for (const width of [79, 59, 39]) {
+    it(`writes no line of more than ${width} columns in a terminal of ${width}`, () => {
+      const long = { ...organization, orgName: "Northwind Trading and Shipping of the Far North" };
+      const settings = {
+        path: "C:\\Program Files (x86)\\StonevoiceAS\\Apps\\Presence\\Settings\\Presence.ini",
+        loadedAt: "2026-11-22T09:00:00Z",
+        values: {},
+      };
+      const all = lines(status({ settings, organizations: [long] }), width);
+      expect(all.filter((line) => line.length > width)).to.deep.equal([]);
+    });
+  }
+
+  it("names the log and, if a page or code may be open for an authorization, how to find it", () => {
+    const authorize = (method: string, problems: readonly ProblemCode[]) =>
+      lines(
+        status({
+          settings: {
+            path: "/Presence.ini",
+            loadedAt: null,
+            values: { "WebexPresence.Authorize": method },
+          },
+          problems: problems.map((code) => ({ ...problem("error"), code })),
+        }),
+      ).join("\n");
+    expect(authorize("browser", [])).to.include(LOG).and.not.to.include("key=");
+    expect(authorize("browser", ["authorizationRequired"])).to.include(
+      `The address of the authorization page is in ${LOG}: search for "key=". The latest one counts.`,
+    );
+    expect(authorize("device", ["authorizationExpired"])).to.include(
+      `The address and the code for the authorization are in ${LOG}: search for "userCode". The latest ones count.`,
+    );
+    expect(authorize("off", ["authorizationRequired"])).not.to.include("search for");
+    expect(
+      authorize("browser", ["clientNotConfigured", "authorizationRequired"]),
+      "no page without a client",
+    ).not.to.include("search for");
   });
 
   it("shows a sweep in progress, unknown ages, and that there is no organization", () => {

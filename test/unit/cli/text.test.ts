@@ -60,6 +60,23 @@ describe("cli/terminal/text", () => {
     expect(wrap("", 10, 0)).to.deep.equal([""]);
   });
 
+  it("breaks a path that is longer than a line behind a separator, with the indent", () => {
+    expect(wrap("the file /var/lib/ucx/state/worker.log is new", 16, 2)).to.deep.equal([
+      "the file /var/",
+      "  lib/ucx/state/",
+      "  worker.log is",
+      "  new",
+    ]);
+    expect(wrap("C:\\ProgramData\\ucx\\worker.log", 16, 0)).to.deep.equal([
+      "C:\\ProgramData\\",
+      "ucx\\worker.log",
+    ]);
+    const noSeparator = "a-name-without-any-separator";
+    expect(wrap(`/${noSeparator}/x`, 10, 2)).to.deep.equal(["/", `  ${noSeparator}/`, "  x"]);
+    const fits = "/short/path";
+    expect(wrap(`one two ${fits}`, 13, 2)).to.deep.equal(["one two", `  ${fits}`]);
+  });
+
   it("aligns fields in two columns and continues long values below", () => {
     const fields = [
       ["A", "one two three"],

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 
-import { readStatusFile } from "../../../src/cli/worker-files.js";
+import { describeNotRunning, readStatusFile } from "../../../src/cli/worker-files.js";
 
 const ORGANIZATION = {
   ...{
@@ -72,9 +72,64 @@ describe("cli/worker-files readStatusFile", () => {
     ]) {
       const { running, status, ...rest } = await readContent(broken);
       expect([running, status], JSON.stringify(broken)).to.deep.equal([false, null]);
-      expect("reason" in rest && rest.reason).to.match(
-        /^.*status\.json is not a valid status file$/,
-      );
+      expect("reason" in rest && rest.reason).to.deep.equal({
+        kind: "ended",
+        text: "its status.json is not a valid status file",
+      });
+    }
+  });
+});
+
+describe("cli/worker-files describeNotRunning", () => {
+  const files = {
+    ...{ folder: "/state/ucx", log: "/state/ucx/worker.log", status: "/state/ucx/status.json" },
+    isDefault: true,
+  };
+  const describeReason = (
+    reason: Parameters<typeof describeNotRunning>[1]["reason"],
+    platform: "windows" | "linux" = "linux",
+    isDefault = true,
+  ) =>
+    describeNotRunning(
+      { ...files, isDefault },
+      { running: false, status: null, ageMs: null, reason },
+      { account: "root", platform },
+    );
+
+  it("names the folder and whose default it is, and --log-dir, if there is no status", () => {
+    expect(describeReason({ kind: "missing" })).to.deep.equal({
+      message:
+        "No worker is running for the log folder /state/ucx (the default of account root): there is no status.json.",
+      hint: "If the worker runs under another account or writes to another folder, pass that folder: --log-dir <dir>. Otherwise start the UCX Presence service, which launches the worker.",
+    });
+    const named = describeReason({ kind: "missing" }, "linux", false);
+    expect(named.message).to.equal(
+      "No worker is running for the log folder /state/ucx: there is no status.json.",
+    );
+    expect(named.hint).not.to.include("another account");
+  });
+
+  it("names no account on Windows, where all accounts have the same default", () => {
+    const { message, hint } = describeReason({ kind: "missing" }, "windows");
+    expect(message).to.include("/state/ucx (the default folder)").and.not.to.include("root");
+    expect(hint).not.to.include("account");
+  });
+
+  it("names the log of a worker that has ended", () => {
+    const { message, hint } = describeReason({ kind: "ended", text: "its process 7 has exited" });
+    expect(message)
+      .to.include("/state/ucx")
+      .and.to.match(/not running: its process 7 has exited\.$/);
+    expect(hint).to.match(/^Start the UCX .*\/state\/ucx\/worker\.log tells why.*--log-dir/);
+  });
+
+  it("does not claim that no worker runs if the file cannot be read", () => {
+    for (const code of ["EACCES", "EPERM", "EIO"]) {
+      const { message, hint } = describeReason({ kind: "unreadable", code });
+      expect(message).to.include("It is unknown").and.to.include(code);
+      expect(message.includes("closed to account root"), code).to.equal(code !== "EIO");
+      expect(hint.includes("in the worker's account"), code).to.equal(code !== "EIO");
+      expect(hint).to.include("--log-dir");
     }
   });
 });

@@ -19,6 +19,16 @@ describe("supervisor/problems", () => {
     expect(codes({ enable: true, grants: ["a"], settings })).to.include("clientNotConfigured");
   });
 
+  it("names the log that contains the address of the authorization page", () => {
+    const hint = (logFile: string | null) => {
+      const observed = { ...observedState({ enable: true, grants: [] }), logFile };
+      const problem = detectProblems(observed).find(({ code }) => code === "authorizationRequired");
+      return problem?.text.hint;
+    };
+    expect(hint("/log/worker.log")).to.include("open the address in /log/worker.log or in");
+    expect(hint(null)).to.include("open the address in the log or in");
+  });
+
   it("reports the keychain before the settings are read", () => {
     expect(codes({ enable: null, grants: "unavailable" })).to.deep.equal(["keychainLocked"]);
   });

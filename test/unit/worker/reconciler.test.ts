@@ -92,6 +92,7 @@ function createHarness(initial: ObservedFacts) {
     components,
     status: { publish: (state) => void published.push(state) },
     account: "svc",
+    logFile: null,
     clock,
     log,
     onSettings: record("onSettings"),

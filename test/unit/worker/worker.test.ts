@@ -53,6 +53,7 @@ function createHarness(
       random: new SeededRandom(),
       crypto: new SeededRandom(),
       log,
+      logFile: null,
       process: {
         pid: 1,
         account: "svc",
