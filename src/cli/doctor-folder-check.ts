@@ -1,5 +1,5 @@
-import { lstat, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { lstat, open, stat, unlink } from "node:fs/promises";
+import { join, resolve } from "node:path";
 
 import {
   accountsWithAccess,
@@ -21,13 +21,15 @@ import { workerFiles } from "./worker-files.js";
 const OTHERS_BITS = 0o077;
 
 /**
- * Checks that other accounts can neither read nor change the worker's log folder. `account` is the
- * account that asks, as administrators write it; `run` is null except on Windows.
+ * Checks that other accounts can neither read nor change the worker's log folder, and that this one
+ * can write to it. `account` is the account that asks, as administrators write it; `run` is null
+ * except on Windows.
  */
 export function logFolderCheck(
   account: string,
   logDir: string | undefined,
   run: RunWindowsTool | null = process.platform === "win32" ? runWindowsTool : null,
+  canWrite: (folder: string) => Promise<boolean> = tryToWrite,
 ): Check {
   return {
     name: "log folder",
@@ -44,9 +46,30 @@ export function logFolderCheck(
           return ok(`${folder}: does not exist yet; the worker creates it for its account alone`);
         return skipped(`${folder}: not checked, because this account cannot read it (${code})`);
       }
-      return run === null ? checkMode(folder, mode) : checkRights(folder, account, run);
+      const rights =
+        run === null ? checkMode(folder, mode) : await checkRights(folder, account, run);
+      if (rights.state !== "ok" || (await canWrite(folder))) return rights;
+      const command =
+        run === null
+          ? `chown -R ${account} '${folder}'`
+          : `icacls "${folder}" /grant:r "${account}:(OI)(CI)F"`;
+      return warning({
+        message: `${folder}: ${account} cannot write to it. A worker under this account writes neither log nor status; presence is not affected.`,
+        hint: `If the UCX Presence service now runs under ${account}, give it the folder, as an administrator or as root: ${command}`,
+      });
     },
   };
+}
+
+async function tryToWrite(folder: string): Promise<boolean> {
+  const path = join(folder, `doctor-${process.pid}.tmp`);
+  try {
+    await (await open(path, "wx", 0o600)).close();
+    await unlink(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function checkMode(folder: string, mode: number): Finding {

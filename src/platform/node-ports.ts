@@ -74,11 +74,11 @@ function statusFileIn(directory: string, log: Logger, makeFolder: () => Promise<
 
 const FOLDER_WARNINGS: Readonly<Record<FolderProblem, string>> = {
   notRestricted:
-    "The worker has created its log folder, but could not close it to other accounts of this machine. They may be able to read the log, which contains the one-time key of the authorization page. Presence is not affected. As an administrator, run the command in this record.",
+    'The worker has created its log folder, but could not close it to other accounts of this machine. They may be able to read the log, which contains the one-time key of the authorization page. Presence is not affected. "ucx-webex-presence doctor" shows the command that closes the folder; this record, in which backslashes are doubled, has it, too.',
   changeable:
-    "Other accounts of this machine can change the worker's log folder. They may be able to read the log, which contains the one-time key of the authorization page, and to have the worker write elsewhere. Presence is not affected. Unless you have chosen these rights, run the command in this record as an administrator or as root.",
+    "Other accounts of this machine can change the worker's log folder. They may be able to read the log, which contains the one-time key of the authorization page, and to have the worker write elsewhere. Presence is not affected. Unless you have chosen these rights, run the command in this record as an administrator or as root. JSON doubles its backslashes.",
   unchecked:
-    'The worker could not find out who can change its log folder. Presence is not affected. As an administrator, run "ucx-webex-presence doctor --installation", or close the folder with the command in this record.',
+    'The worker could not find out who can change its log folder. Presence is not affected. As an administrator, run "ucx-webex-presence doctor --installation".',
 };
 
 function warnOfDisabledVerification(log: Logger): void {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -19,8 +19,14 @@ describe("cli/doctor: the log folder", () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  const check = async (path: string, run: RunWindowsTool | null): Promise<Finding> =>
-    (await logFolderCheck(ACCOUNT, path, run).run()) as Finding;
+  const check = async (
+    path: string,
+    run: RunWindowsTool | null,
+    isWritable = true,
+  ): Promise<Finding> => {
+    const canWrite = (): Promise<boolean> => Promise.resolve(isWritable);
+    return (await logFolderCheck(ACCOUNT, path, run, canWrite).run()) as Finding;
+  };
 
   it("warns of a mode that lets others in, with the command that changes it", async function () {
     skipOnWindows(this, NO_MODES);
@@ -39,6 +45,25 @@ describe("cli/doctor: the log folder", () => {
       expect(message).to.include(`(mode ${(mode & 0o777).toString(8)})`);
       expect(hint).to.include(`chmod 700 '${folder}'`);
     }
+  });
+
+  it("warns of a closed folder that this account cannot write to, with the command that gives it", async function () {
+    skipOnWindows(this, NO_MODES);
+    const { state, message, hint } = await check(folder, null, false);
+    expect(state).to.equal("warning");
+    expect(message).to.include(`${ACCOUNT} cannot write to it`);
+    expect(hint).to.include(`chown -R ${ACCOUNT} '${folder}'`);
+  });
+
+  it("finds out whether this account can write, and leaves nothing behind", async function () {
+    skipOnWindows(this, NO_MODES);
+    await chmod(folder, 0o700);
+    expect(await logFolderCheck(ACCOUNT, folder, null).run()).to.include({ state: "ok" });
+    expect(await readdir(folder)).to.deep.equal([]);
+    if (process.platform !== "linux") return;
+    // Closed to others, and nobody can create a file in it.
+    const refused = (await logFolderCheck(ACCOUNT, "/proc/self/fd", null).run()) as Finding;
+    expect(refused.message).to.include("cannot write to it");
   });
 
   it("accepts a folder that does not exist yet", async () => {
