@@ -343,6 +343,68 @@ describe("DiskSettingsFile", function () {
     expect(recorder.texts).to.deep.equal([OLD, NEW]);
   });
 
+  describe("with a program that acts at the moment of the read", () => {
+    let accesses: AccessRecorder;
+
+    beforeEach(async () => {
+      await writeFile(path, OLD);
+      accesses = recordAccesses(path);
+      await watch(OLD);
+    });
+    afterEach(() => accesses.restore());
+
+    /** Edits the file, calls `act` when it is opened for the first time, and writes it again. */
+    const editDuring = async (act: () => void): Promise<void> => {
+      const opened = new Promise<void>((resolve) => {
+        accesses.onOpen = () => {
+          accesses.onOpen = () => undefined;
+          act();
+          resolve();
+        };
+      });
+      await writeFile(path, settingsText("overwritten"));
+      await opened;
+      await pause(100);
+      await writeFile(path, NEW);
+      await recorder.until(NEW);
+      expect(recorder.texts).to.deep.equal([OLD, NEW]);
+    };
+
+    it("reports nothing of a file that is emptied then", () =>
+      editDuring(() => fs.writeFileSync(path, "")));
+
+    it("reports nothing of a file that grows then", () =>
+      editDuring(() => fs.appendFileSync(path, "; more")));
+
+    it("reports nothing of a file that is deleted then", () => editDuring(() => fs.rmSync(path)));
+
+    it("tries again, without a report, if the file is locked for a moment", async () => {
+      let refusals = 0;
+      accesses.onOpen = () => {
+        refusals += 1;
+        if (refusals < 4) throw Object.assign(new Error("locked"), { code: "EBUSY" });
+      };
+      await writeFile(path, NEW);
+      await recorder.until(NEW);
+      expect(recorder.texts).to.deep.equal([OLD, NEW]);
+      expect(refusals).to.equal(4);
+    });
+
+    it("reports that the file is locked after four attempts, and the file later", async () => {
+      accesses.opened.length = 0;
+      accesses.onOpen = () => {
+        throw Object.assign(new Error("locked"), { code: "EBUSY" });
+      };
+      await writeFile(path, NEW);
+      const report = "unreadable: another program keeps it locked";
+      await recorder.until(report);
+      expect(accesses.opened.length).to.equal(4);
+      accesses.onOpen = () => undefined;
+      await recorder.until(NEW);
+      expect(recorder.texts).to.deep.equal([OLD, report, NEW]);
+    });
+  });
+
   describe("as on Windows, where a file that is open cannot be replaced", () => {
     // On Windows itself, the tests above do the same.
     const methods = process.platform === "win32" ? {} : SAVE_METHODS;
@@ -495,7 +557,7 @@ function recordAccesses(path: string): AccessRecorder {
     note(args[0]);
     return real.stat(...args);
   }) as typeof real.stat;
-  fs.promises.open = (...args) => {
+  fs.promises.open = async (...args) => {
     if (note(args[0])) {
       recorder.opened.push(performance.now());
       recorder.onOpen();
