@@ -378,6 +378,13 @@ describe("DiskSettingsFile", function () {
 
     it("reports nothing of a file that is deleted then", () => editDuring(() => fs.rmSync(path)));
 
+    it("leaves no file open", async () => {
+      await writeFile(path, NEW);
+      await recorder.until(NEW);
+      expect(accesses.handles.length).to.be.greaterThan(0);
+      for (const { fd } of accesses.handles) expect(fd).to.equal(-1);
+    });
+
     it("tries again, without a report, if the file is locked for a moment", async () => {
       let refusals = 0;
       accesses.onOpen = () => {
@@ -467,7 +474,7 @@ describe("DiskSettingsFile", function () {
           await writeFile(`${path}.tmp`, settingsText(`${n}`));
           changes.push(performance.now());
           // Some saves begin before, and end after, the moment at which the previous has settled.
-          await pause(n % 2 === 0 ? 20 : 140);
+          await pause(n % 2 === 0 ? 20 : 100);
           await rename(`${path}.tmp`, path);
           changes.push(performance.now());
           await pause(120);
@@ -532,6 +539,7 @@ interface AccessRecorder {
   /** When the file was opened or looked at. */
   readonly all: number[];
   readonly opened: number[];
+  readonly handles: fs.promises.FileHandle[];
   onOpen: () => void;
   restore(): void;
 }
@@ -542,6 +550,7 @@ function recordAccesses(path: string): AccessRecorder {
   const recorder: AccessRecorder = {
     all: [],
     opened: [],
+    handles: [],
     onOpen: () => undefined,
     restore: () => {
       Object.assign(fs.promises, real);
@@ -558,11 +567,12 @@ function recordAccesses(path: string): AccessRecorder {
     return real.stat(...args);
   }) as typeof real.stat;
   fs.promises.open = async (...args) => {
-    if (note(args[0])) {
-      recorder.opened.push(performance.now());
-      recorder.onOpen();
-    }
-    return real.open(...args);
+    if (!note(args[0])) return real.open(...args);
+    recorder.opened.push(performance.now());
+    recorder.onOpen();
+    const handle = await real.open(...args);
+    recorder.handles.push(handle);
+    return handle;
   };
   syncBuiltinESMExports();
   return recorder;

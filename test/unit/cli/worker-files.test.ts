@@ -1,4 +1,6 @@
+import fs from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -48,6 +50,26 @@ describe("cli/worker-files readStatusFile", () => {
     expect(
       await readContent({ ...STATUS, organizations: [{ ...ORGANIZATION, more: 1 }] }),
     ).to.include({ running: true });
+  });
+
+  it("does not take a file that it may not read for that of a worker that has ended", async () => {
+    const { stat } = fs.promises;
+    try {
+      for (const [code, isDenied] of [
+        ["EACCES", true],
+        ["EPERM", true],
+        ["ENOENT", false],
+        ["EBUSY", false],
+      ] as const) {
+        const refuse = () => Promise.reject(Object.assign(new Error(code), { code }));
+        fs.promises.stat = refuse;
+        syncBuiltinESMExports();
+        expect(await readStatusFile("status.json"), code).to.include({ running: false, isDenied });
+      }
+    } finally {
+      fs.promises.stat = stat;
+      syncBuiltinESMExports();
+    }
   });
 
   it("rejects an incomplete status and invalid JSON", async () => {
