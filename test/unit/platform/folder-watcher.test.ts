@@ -112,6 +112,15 @@ describe("platform/folder-watcher", () => {
       await watcher.ensureOpen();
       expect(openStates()).to.deep.equal([false, true]);
     });
+
+    it("opens nothing after it was closed", async () => {
+      const opening = watcher.ensureOpen();
+      watcher.close();
+      await opening;
+      passed += REOPEN_NS;
+      await watcher.ensureOpen();
+      expect(openStates().filter(Boolean)).to.deep.equal([]);
+    });
   });
 
   describe("with chokidar", () => {
