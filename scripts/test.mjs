@@ -77,6 +77,12 @@ async function tests(title, specs, options, start = startMocha) {
   try {
     const counted = JSON.parse(readFileSync(output, "utf8"));
     for (const name of Object.keys(counts)) counts[name] += counted[name];
+    const isEmpty = Object.values(counted).every((count) => count === 0);
+    // The caller's arguments may select no test of this run.
+    if (isEmpty && mochaArgs.length === 0) {
+      console.error("FAILED: there are no tests.");
+      counts.failed += 1;
+    }
   } catch {
     counts.failed += 1;
   }

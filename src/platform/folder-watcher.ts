@@ -61,11 +61,10 @@ export class FolderWatcher {
   }
 
   async #open(): Promise<void> {
-    if (!this.#touchesFiles) this.#watch = this.#watchFolderOnly();
-    else {
-      const { watch } = await loadLibrary("chokidar");
-      if (!this.#isClosed) this.#watch = this.#watchWithChokidar(watch);
-    }
+    const library = this.#touchesFiles ? await loadLibrary("chokidar") : null;
+    if (this.#isClosed) return;
+    this.#watch =
+      library === null ? this.#watchFolderOnly() : this.#watchWithChokidar(library.watch);
   }
 
   #closeWatch(watch = this.#watch): void {

@@ -8,6 +8,7 @@ import {
   readFile,
   rm,
   stat,
+  symlink,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,7 +25,13 @@ import {
 import { installationChecks, type Installation } from "../../src/cli/installation-checks.js";
 import type { RunWindowsTool } from "../../src/platform/windows-tools.js";
 import { addRuntime } from "../support/release-folder-fixture.js";
-import { IS_WINDOWS, NO_MODES, skip, skipOnWindows } from "../support/windows-fixture.js";
+import {
+  IS_WINDOWS,
+  NO_MODES,
+  requireSymlinks,
+  skip,
+  skipOnWindows,
+} from "../support/windows-fixture.js";
 
 const IS_ROOT = process.getuid?.() === 0;
 const LIBRARY = "node_modules/keytar/lib/keytar.js";
@@ -123,8 +130,8 @@ describe("cli/installation-checks", function () {
       await write("dist/cli.cjs", "changed");
       await rm(join(folder, "README.md"));
       await mkdir(join(folder, "README.md"));
-      await write("dist/old.cjs", "");
-      await write("worker.log", "");
+      const loadable = ["dist/old.cjs", "node_modules/other/index.js", "runtime/version.dll"];
+      for (const path of [...loadable, "worker.log"]) await write(path, "");
       const findings = await run("checksums");
       // In the order of the list.
       const changed = /released: (.*)\.$/.exec(findings[1]!.message)?.[1] ?? "";
@@ -132,10 +139,24 @@ describe("cli/installation-checks", function () {
       expect(findings.map(({ state, message }) => `${state}: ${message}`)).to.have.members([
         `failed: 1 of ${total} files are missing: ${LIBRARY}.`,
         `failed: 2 of ${total} files are not as they were released: ${changed}.`,
-        "warning: 1 file is not from the release, where the worker may load it as code: dist/old.cjs.",
+        `warning: 3 files are not from the release, where the worker may load it as code: ${loadable.join(", ")}.`,
         "warning: 1 file is not from the release: worker.log.",
       ]);
       expect(findings[0]!.hint).to.include("unpack the release again");
+    });
+
+    it("compares the whole of a large file, and names links", async function () {
+      requireSymlinks(this);
+      const content = Buffer.alloc(2 * 1024 * 1024 + 1);
+      await write("runtime/large", content);
+      await writeChecksums();
+      expect(await runOne("checksums")).to.include({ state: "ok" });
+      content[content.length - 1] = 1;
+      await write("runtime/large", content);
+      await symlink("cli.cjs", join(folder, "dist", "link.cjs"));
+      const [changed, additional] = await run("checksums");
+      expect(changed!.message).to.include("as they were released: runtime/large.");
+      expect(additional!.message).to.include("as code: dist/link.cjs.");
     });
 
     it("names ten files at most", async () => {
@@ -232,6 +253,19 @@ describe("cli/installation-checks", function () {
       expect(finding.message).to.include("keytar.node").and.not.include("hides the reason");
       await write(LIBRARY, "process.kill(process.pid, 'SIGKILL')");
       expect(await runOne("keychain library")).to.include({ state: "failed" });
+    });
+
+    it("finds the native part where keytar looks first, and leaves NODE_OPTIONS out", async () => {
+      const built = "node_modules/keytar/build/Release/keytar.node";
+      await write(built, "not a library");
+      process.env.NODE_OPTIONS = `--require ${join(base, "missing.cjs")}`;
+      try {
+        const finding = await runOne("keychain library");
+        expect(finding).to.include({ state: "ok" });
+        expect(finding.message.replaceAll("\\", "/")).to.include(built);
+      } finally {
+        delete process.env.NODE_OPTIONS;
+      }
     });
 
     it("fails in the folder of another system, and names the systems", async () => {
@@ -335,11 +369,39 @@ describe("cli/installation-checks", function () {
       expect(finding.message).to.include(`${join(folder, "node_modules")} (every account)`);
     });
 
+    for (const path of [
+      ...[".", "plugin.manifest.json", "ucx-webex-presence", "runtime/node"],
+      "node_modules/keytar/lib/keytar.js",
+    ]) {
+      it(`looks at ${path}`, async () => {
+        if (path !== "." && path !== LIBRARY) await write(path, "");
+        await chmod(join(folder, path), 0o777);
+        const { message } = await runOne("folder rights");
+        expect(message).to.include(`: ${join(folder, path)} (every account).`);
+      });
+    }
+
+    it("takes a link for what it leads to, not for a file that all can write", async () => {
+      await symlink("cli.cjs", join(folder, "dist", "link.cjs"));
+      expect(await runOne("folder rights")).to.include({ state: "ok" });
+      const above = await mkdtemp(join(tmpdir(), "ucx-link-"));
+      try {
+        await symlink(folder, join(above, "link"));
+        await chmod(base, 0o777);
+        const finding = await runOne("folder rights", { folder: join(above, "link") });
+        expect(finding.message).to.include(`${base} (every account)`);
+      } finally {
+        await rm(above, { recursive: true });
+      }
+    });
+
     it("looks at the folders above, except sticky ones", async () => {
       await chmod(base, 0o777);
       const finding = await runOne("folder rights");
       expect(finding.message).to.include(`${base} (every account)`);
       expect(finding.hint).to.include(`chmod go-w '${base}'`).and.not.include("-R");
+      const below = await runOne("folder rights", { folder: join(folder, "dist") });
+      expect(below.message).to.include(`${base} (every account)`);
       await chmod(base, 0o1777);
       expect(await runOne("folder rights")).to.include({ state: "ok" });
     });
@@ -392,6 +454,9 @@ describe("cli/installation-checks", function () {
       await chmod(join(base, "log"), 0o777);
       await writeFile(join(base, "log", "worker.log"), "", { mode: 0o444 });
       expect((await check()).message).to.include(join("log", "worker.log"));
+      await rm(join(base, "log", "worker.log"));
+      await writeFile(join(base, "log", "status.json"), "", { mode: 0o444 });
+      expect((await check()).message).to.include(join("log", "status.json"));
     });
 
     it("warns if the account has none", async () => {

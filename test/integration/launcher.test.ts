@@ -96,10 +96,17 @@ describe("ucx-webex-presence, the launcher of a release folder for Linux and mac
 
   it("says what an incomplete folder means", async () => {
     const program = await makeFolder("app");
-    await rm(join(base, "app", "runtime"), { recursive: true });
-    const { code, stderr } = launch(program);
-    expect(code).to.equal(1);
-    expect(stderr).to.include(`${join(base, "app", "runtime", "node")} is missing`);
-    expect(stderr).to.include("Unpack the release again");
+    const runtime = join(base, "app", "runtime", "node");
+    for (const change of [
+      () => rm(runtime),
+      // As after a program that unpacks without modes.
+      () => writeFile(runtime, "", { mode: 0o644 }),
+    ]) {
+      await change();
+      const { code, stderr } = launch(program);
+      expect(code).to.equal(1);
+      expect(stderr).to.include(`${runtime} is missing or not executable`);
+      expect(stderr).to.include("Unpack the release again");
+    }
   });
 });

@@ -343,6 +343,75 @@ describe("DiskSettingsFile", function () {
     expect(recorder.texts).to.deep.equal([OLD, NEW]);
   });
 
+  describe("with a program that acts at the moment of the read", () => {
+    let accesses: AccessRecorder;
+
+    beforeEach(async () => {
+      await writeFile(path, OLD);
+      accesses = recordAccesses(path);
+      await watch(OLD);
+    });
+    afterEach(() => accesses.restore());
+
+    /** Edits the file, calls `act` when it is opened for the first time, and writes it again. */
+    const editDuring = async (act: () => void): Promise<void> => {
+      const opened = new Promise<void>((resolve) => {
+        accesses.onOpen = () => {
+          accesses.onOpen = () => undefined;
+          act();
+          resolve();
+        };
+      });
+      await writeFile(path, settingsText("overwritten"));
+      await opened;
+      await pause(100);
+      await writeFile(path, NEW);
+      await recorder.until(NEW);
+      expect(recorder.texts).to.deep.equal([OLD, NEW]);
+    };
+
+    it("reports nothing of a file that is emptied then", () =>
+      editDuring(() => fs.writeFileSync(path, "")));
+
+    it("reports nothing of a file that grows then", () =>
+      editDuring(() => fs.appendFileSync(path, "; more")));
+
+    it("reports nothing of a file that is deleted then", () => editDuring(() => fs.rmSync(path)));
+
+    it("leaves no file open", async () => {
+      await writeFile(path, NEW);
+      await recorder.until(NEW);
+      expect(accesses.handles.length).to.be.greaterThan(0);
+      for (const { fd } of accesses.handles) expect(fd).to.equal(-1);
+    });
+
+    it("tries again, without a report, if the file is locked for a moment", async () => {
+      let refusals = 0;
+      accesses.onOpen = () => {
+        refusals += 1;
+        if (refusals < 4) throw Object.assign(new Error("locked"), { code: "EBUSY" });
+      };
+      await writeFile(path, NEW);
+      await recorder.until(NEW);
+      expect(recorder.texts).to.deep.equal([OLD, NEW]);
+      expect(refusals).to.equal(4);
+    });
+
+    it("reports that the file is locked after four attempts, and the file later", async () => {
+      accesses.opened.length = 0;
+      accesses.onOpen = () => {
+        throw Object.assign(new Error("locked"), { code: "EBUSY" });
+      };
+      await writeFile(path, NEW);
+      const report = "unreadable: another program keeps it locked";
+      await recorder.until(report);
+      expect(accesses.opened.length).to.equal(4);
+      accesses.onOpen = () => undefined;
+      await recorder.until(NEW);
+      expect(recorder.texts).to.deep.equal([OLD, report, NEW]);
+    });
+  });
+
   describe("as on Windows, where a file that is open cannot be replaced", () => {
     // On Windows itself, the tests above do the same.
     const methods = process.platform === "win32" ? {} : SAVE_METHODS;
@@ -405,7 +474,7 @@ describe("DiskSettingsFile", function () {
           await writeFile(`${path}.tmp`, settingsText(`${n}`));
           changes.push(performance.now());
           // Some saves begin before, and end after, the moment at which the previous has settled.
-          await pause(n % 2 === 0 ? 20 : 140);
+          await pause(n % 2 === 0 ? 20 : 100);
           await rename(`${path}.tmp`, path);
           changes.push(performance.now());
           await pause(120);
@@ -472,6 +541,7 @@ interface AccessRecorder {
   /** When the file was opened or looked at. */
   readonly all: number[];
   readonly opened: number[];
+  readonly handles: fs.promises.FileHandle[];
   onOpen: () => void;
   restore(): void;
 }
@@ -482,6 +552,7 @@ function recordAccesses(path: string): AccessRecorder {
   const recorder: AccessRecorder = {
     all: [],
     opened: [],
+    handles: [],
     onOpen: () => undefined,
     restore: () => {
       Object.assign(fs.promises, real);
@@ -497,12 +568,13 @@ function recordAccesses(path: string): AccessRecorder {
     note(args[0]);
     return real.stat(...args);
   }) as typeof real.stat;
-  fs.promises.open = (...args) => {
-    if (note(args[0])) {
-      recorder.opened.push(performance.now());
-      recorder.onOpen();
-    }
-    return real.open(...args);
+  fs.promises.open = async (...args) => {
+    if (!note(args[0])) return real.open(...args);
+    recorder.opened.push(performance.now());
+    recorder.onOpen();
+    const handle = await real.open(...args);
+    recorder.handles.push(handle);
+    return handle;
   };
   syncBuiltinESMExports();
   return recorder;

@@ -14,11 +14,12 @@ describe("the status file while another program holds it", function () {
   let path: string;
   let isHeld: boolean;
   let attempts: number;
+  let code: string;
   const onFailure = sinon.stub();
 
   const replace = async (from: string, to: string): Promise<void> => {
     attempts += 1;
-    if (isHeld) throw Object.assign(new Error("held"), { code: "EPERM" });
+    if (isHeld) throw Object.assign(new Error("held"), { code });
     await rename(from, to);
   };
   const content = () => readFile(path, "utf8").catch(() => null);
@@ -28,6 +29,7 @@ describe("the status file while another program holds it", function () {
     path = join(folder, "status.json");
     isHeld = true;
     attempts = 0;
+    code = "EPERM";
     onFailure.reset();
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -42,6 +44,47 @@ describe("the status file while another program holds it", function () {
     expect(await content()).to.equal("1");
     expect(attempts).to.be.lessThan(12);
     expect(onFailure.callCount).to.equal(0);
+  });
+
+  for (const lockedCode of ["EACCES", "EBUSY"]) {
+    it(`is tried again if the system calls that ${lockedCode}`, async () => {
+      code = lockedCode;
+      const written = nodeStatusFile(path, onFailure, { replace }).write("1");
+      await waitUntil(() => attempts === 2);
+      isHeld = false;
+      await written;
+      expect(await content()).to.equal("1");
+      expect(onFailure.callCount).to.equal(0);
+    });
+  }
+
+  it("is given up at once for a reason that does not go away by itself", async () => {
+    code = "ENOSPC";
+    await nodeStatusFile(path, onFailure, { replace }).write("1");
+    expect(attempts).to.equal(1);
+    expect(onFailure.callCount).to.equal(1);
+  });
+
+  it("is not reported for a short hold a long time after another", async () => {
+    let passed = 0n;
+    const now = process.hrtime.bigint.bind(process.hrtime);
+    const stub = sinon.stub(process.hrtime, "bigint").callsFake(() => now() + passed);
+    try {
+      const file = nodeStatusFile(path, onFailure, { replace });
+      for (const text of ["1", "2"]) {
+        isHeld = true;
+        attempts = 0;
+        const written = file.write(text);
+        await waitUntil(() => attempts === 1);
+        isHeld = false;
+        await written;
+        expect(await content()).to.equal(text);
+        passed += 60_000_000_000n;
+      }
+      expect(onFailure.callCount).to.equal(0);
+    } finally {
+      stub.restore();
+    }
   });
 
   it("gets a newer text at once, and never the older one", async () => {

@@ -177,6 +177,11 @@ describe("the release", function () {
         );
         const dist = [...files.keys()].filter((path) => path.startsWith("dist/"));
         expect(dist).to.include.members(["dist/worker.cjs", "dist/cli.cjs", "dist/lib/axios.cjs"]);
+        const assets = readdirSync("src", { recursive: true, encoding: "utf8" })
+          .map((path) => path.replaceAll("\\", "/"))
+          .filter((path) => /\.(html|css|client\.js)$/.test(path));
+        expect(assets).to.have.length.greaterThan(2);
+        expect(dist).to.include.members(assets.map((path) => `dist/assets/${path}`));
         expect(dist.filter((path) => !/\.(cjs|mjs|map|cache|html|css|js)$/.test(path))).to.be.empty;
         const caches = dist.filter((path) => path.endsWith(".cache"));
         expect(caches.filter((path) => !path.endsWith(`-${tag}.cache`))).to.be.empty;

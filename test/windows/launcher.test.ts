@@ -178,12 +178,15 @@ describe("ucx-webex-presence.cmd, the launcher of a release folder for Windows",
   });
 
   it("says what an incomplete folder means", async () => {
-    const program = await makeFolder("incomplete & (old)");
-    await rm(join(base, "incomplete & (old)", "runtime"), { recursive: true });
-    const { code, stdout, stderr } = runInCmd(`"${program}" doctor`);
-    expect(code).to.equal(1);
-    expect(stdout).to.equal("");
-    expect(stderr).to.include("runtime\\node.exe").and.include("Unpack the release again");
-    expect(stderr).to.include(`"${join(base, "incomplete & (old)")}\\"`);
+    for (const missing of ["runtime", "dist"]) {
+      const name = `incomplete & (no ${missing})`;
+      const program = await makeFolder(name);
+      await rm(join(base, name, missing), { recursive: true });
+      const { code, stdout, stderr } = runInCmd(`"${program}" doctor`);
+      expect(code).to.equal(1);
+      expect(stdout).to.equal("");
+      expect(stderr).to.include("runtime\\node.exe").and.include("Unpack the release again");
+      expect(stderr).to.include(`"${join(base, name)}\\"`);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
@@ -11,7 +11,13 @@ import { LogFolder } from "../../src/platform/log-folder.js";
 import { ownSid, readOwner, readRights, runWindowsTool } from "../../src/platform/windows-tools.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
-import { requireSymlinks, requireWindows, skipUnderWine } from "../support/windows-fixture.js";
+import {
+  IS_WINE,
+  requireSymlinks,
+  requireWindows,
+  skipUnderWine,
+} from "../support/windows-fixture.js";
+import { WorkerProcess } from "../support/worker-process-fixture.js";
 
 describe("the log folder on Windows", function () {
   this.timeout(20_000);
@@ -75,6 +81,26 @@ describe("the log folder on Windows", function () {
     await log.close(5_000);
     expect(reports[0]).to.equal("whoami.exe failed (ENOENT)");
     expect(reports[1]).to.include(`icacls "${path}" /inheritance:r /grant:r`);
+  });
+
+  it("is closed by the worker, which says so if it cannot", async () => {
+    const path = join(folder, "state", "log");
+    const worker = new WorkerProcess([
+      ...["--settings", join(folder, "Presence.ini"), "--log-dir", path],
+      ...["--secret-store", "memory"],
+    ]);
+    await worker.waitForStatus("its settings", ({ phase }) => phase !== "starting");
+    await worker.end();
+    const log = await readFile(join(path, "worker.log"), "utf8");
+    const isReported = log.includes("could not close it to other accounts");
+    // Wine's whoami and icacls know no rights.
+    expect(isReported).to.equal(IS_WINE);
+    if (IS_WINE) {
+      expect(log).to.include("whoami.exe does not name the account's SID");
+    } else {
+      const sid = await ownSid(runWindowsTool);
+      expect(await findWindowsRisk(path, sid, runWindowsTool)).to.equal(null);
+    }
   });
 
   it("runs Windows' tools by their full path, and reports one that fails", async () => {

@@ -5,16 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const PRELOAD = "./scripts/wine-preload.cjs";
-/** Lets a process's first calls of libuv's `uv_spawn` fail as they do in Wine now and then. */
+/** Lets a process's first calls of libuv's `uv_spawn` fail, as they do in Wine now and then. */
 const FAILING = `
 const { ChildProcess } = require("node:child_process");
 const { spawn } = ChildProcess.prototype;
-const UV_UNKNOWN = -4094;
+const codes = new Map([...require("node:util").getSystemErrorMap()].map(([n, [name]]) => [name, n]));
+const code = codes.get(process.env.FAILURE);
 let calls = 0;
 ChildProcess.prototype.spawn = function (options) {
   calls += 1;
   delete this._handle.spawn;
-  if (calls <= Number(process.env.FAILING_SPAWNS)) this._handle.spawn = () => UV_UNKNOWN;
+  if (calls <= Number(process.env.FAILING_SPAWNS)) this._handle.spawn = () => code;
   return spawn.call(this, options);
 };
 process.on("exit", () => console.log(calls + " calls"));
@@ -31,7 +32,11 @@ describe("the preload of the Windows suite under Wine", function () {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Runs a script in a process whose first `failing` spawns fail. Returns what it printed. */
-  function run(failing: number, script: string): { output: string; retries: string } {
+  function run(
+    failing: number,
+    script: string,
+    failure = "UNKNOWN",
+  ): { output: string; retries: string } {
     const failingPath = join(folder, "failing.cjs");
     writeFileSync(failingPath, FAILING);
     const retriesPath = join(folder, "retries.txt");
@@ -41,7 +46,10 @@ describe("the preload of the Windows suite under Wine", function () {
       ["--require", failingPath, "--require", PRELOAD, "--eval", script],
       {
         encoding: "utf8",
-        env: { ...process.env, FAILING_SPAWNS: String(failing), SPAWN_RETRIES: retriesPath },
+        env: {
+          ...process.env,
+          ...{ FAILING_SPAWNS: String(failing), FAILURE: failure, SPAWN_RETRIES: retriesPath },
+        },
       },
     );
     return { output, retries: readFileSync(retriesPath, "utf8") };
@@ -59,7 +67,7 @@ describe("the preload of the Windows suite under Wine", function () {
   it("starts a process again once, with its pipes, and records that", () => {
     const { output, retries } = run(1, SPAWN);
     expect(output).to.contain("printed").and.contain("exit 0").and.contain("2 calls");
-    expect(retries.trim().split("\n")).to.have.length(1);
+    expect(retries).to.match(/^.+\n$/);
   });
 
   it("starts a forked process again, with its channel", () => {
@@ -80,5 +88,20 @@ describe("the preload of the Windows suite under Wine", function () {
     );
     expect(other.output).to.contain("1 calls");
     expect(other.retries).to.equal("");
+    const thrown = run(1, SPAWN, "EINVAL");
+    expect(thrown.output).to.contain("spawn EINVAL").and.contain("1 calls");
+    expect(thrown.retries).to.equal("");
+  });
+
+  it("asks for keep-alive only on a socket that is connected", () => {
+    const script = `
+      const socket = new (require("node:net").Socket)();
+      socket._handle = { setKeepAlive: () => console.log("asked, connecting: " + socket.connecting) };
+      for (socket.connecting of [true, false]) console.log(socket.setKeepAlive(true) === socket);
+      process.exit();`;
+    const { output } = run(0, script);
+    expect(output.trim().split(/\r?\n/)).to.have.ordered.members([
+      ...["true", "asked, connecting: false", "true", "0 calls"],
+    ]);
   });
 });

@@ -1,4 +1,6 @@
+import fs from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -48,6 +50,27 @@ describe("cli/worker-files readStatusFile", () => {
     expect(
       await readContent({ ...STATUS, organizations: [{ ...ORGANIZATION, more: 1 }] }),
     ).to.include({ running: true });
+  });
+
+  it("does not take a file that it may not read for that of a worker that has ended", async () => {
+    const { stat } = fs.promises;
+    try {
+      for (const [code, kind] of [
+        ["EACCES", "unreadable"],
+        ["EPERM", "unreadable"],
+        ["ENOENT", "missing"],
+        ["EBUSY", "unreadable"],
+      ] as const) {
+        const refuse = () => Promise.reject(Object.assign(new Error(code), { code }));
+        fs.promises.stat = refuse;
+        syncBuiltinESMExports();
+        const result = await readStatusFile("status.json");
+        expect(result.running ? "running" : result.reason.kind, code).to.equal(kind);
+      }
+    } finally {
+      fs.promises.stat = stat;
+      syncBuiltinESMExports();
+    }
   });
 
   it("rejects an incomplete status and invalid JSON", async () => {

@@ -34,10 +34,13 @@ const LISTS: readonly (readonly [
   ["an explicit entry for Users", "D:(A;OICI;0x1200a9;;;BU)", [USERS]],
   ["generic rights in letters", "D:(A;OICI;GR;;;AU)", ["S-1-5-11"]],
   ["generic rights in bits", "D:(A;;0x80000000;;;WD)(A;;0x10000000;;;AN)", ["S-1-1-0", "S-1-5-7"]],
+  ["generic writing in bits", "D:(A;;0x40000000;;;AU)", ["S-1-5-11"]],
   ["all rights in bits", "D:(A;;0x1f01ff;;;IU)", ["S-1-5-4"]],
   ["a decimal mask", "D:(A;;2032127;;;NU)", ["S-1-5-2"]],
   ["only listing", "D:(A;;CC;;;BU)", [USERS]],
   ["only adding files", "D:(A;;DC;;;BU)", [USERS]],
+  ["only adding folders", "D:(A;;LC;;;BU)", [USERS]],
+  ["only deleting", "D:(A;;SD;;;BU)", [USERS]],
   ["only changing the rights", "D:(A;;WD;;;BU)", [USERS]],
   ["only taking ownership", "D:(A;;WO;;;BU)", [USERS]],
   [
@@ -51,7 +54,11 @@ const LISTS: readonly (readonly [
   ["the owner of a file", "D:(A;OICIIO;GA;;;CO)(A;OICI;FA;;;OW)", []],
   ["the primary group of the owner", "D:(A;OICIIO;GA;;;CG)", ["S-1-3-1"]],
   ["administrators of machine, domain and forest", `D:(A;;FA;;;LA)(A;;FA;;;DA)(A;;FA;;;EA)`, []],
-  ["the same by their SIDs", "D:(A;;FA;;;S-1-5-21-1-2-3-500)(A;;FA;;;S-1-5-21-1-2-3-512)", []],
+  [
+    "the same by their SIDs",
+    "D:(A;;FA;;;S-1-5-21-1-2-3-500)(A;;FA;;;S-1-5-21-1-2-3-512)(A;;FA;;;S-1-5-21-1-2-3-519)",
+    [],
+  ],
   ["application pools", "D:(A;;FR;;;IS)(A;;FR;;;S-1-5-82-0)", ["S-1-5-32-568", "S-1-5-82-0"]],
   ["groups of newer systems", "D:(A;;FA;;;HA)(A;;FA;;;RM)", ["S-1-5-32-578", "S-1-5-32-580"]],
   ["a group of a domain", "D:(A;;FR;;;DU)", ["DU"]],
@@ -87,7 +94,7 @@ describe("platform/folder-rights", () => {
     for (const [sddl, accounts] of [
       // C:\Program Files, whose owner is TrustedInstaller.
       [
-        "D:PAI(A;CIIO;GA;;;S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464)(A;OICI;0x1301bf;;;SY)(A;OICI;0x1301bf;;;BA)(A;OICI;0x1200a9;;;BU)(A;OICIIO;GA;;;CO)(A;OICI;0x1200a9;;;AC)",
+        "D:PAI(A;;FA;;;S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464)(A;CIIO;GA;;;S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464)(A;OICI;0x1301bf;;;SY)(A;OICI;0x1301bf;;;BA)(A;OICI;0x1200a9;;;BU)(A;OICIIO;GA;;;CO)(A;OICI;0x1200a9;;;AC)",
         [],
       ],
       // A new folder below C:\.

@@ -7,20 +7,28 @@ import {
   mkdtemp,
   readdir,
   rm,
+  stat,
   symlink,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
+import sinon from "sinon";
 
+import { lazyChildProcess } from "../../../src/platform/lazy-modules.js";
 import { findPosixRisk } from "../../../src/platform/log-folder-check.js";
-import { LogFolder, type FolderProblem } from "../../../src/platform/log-folder.js";
+import {
+  LogFolder,
+  makePrivateFolder,
+  type FolderProblem,
+} from "../../../src/platform/log-folder.js";
 import {
   ownSid,
   readOwner,
   readRights,
   restrictingCommand,
+  runWindowsTool,
   type RunWindowsTool,
 } from "../../../src/platform/windows-tools.js";
 import { waitUntil } from "../../support/clock-fake.js";
@@ -110,6 +118,27 @@ describe("platform/log-folder", () => {
     await logFolder.make();
     expect(tools.calls).to.have.length(3);
     expect(reports).to.deep.equal([]);
+  });
+
+  it("is not made before its rights are set, so that nothing is written to it before", async () => {
+    const { run } = tools;
+    let finish: () => void = () => undefined;
+    const running = new Promise<void>((resolve) => (finish = resolve));
+    let isMade = false;
+    const slowFolder = new LogFolder(path, {
+      account: ACCOUNT,
+      run: async (name, args) => {
+        if (args.includes("/inheritance:r")) await running;
+        return run(name, args);
+      },
+      onProblem: () => undefined,
+    });
+    const making = slowFolder.make().then(() => (isMade = true));
+    await waitUntil(() => tools.calls.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(isMade).to.equal(false);
+    finish();
+    await making;
   });
 
   it("leaves an existing folder alone, and checks it once", async () => {
@@ -317,6 +346,35 @@ describe("platform/log-folder", () => {
       expect(reports[0]).to.include({ problem, reason });
     });
   }
+
+  it("runs a tool by its full path, without the environment, which may hold a password", async () => {
+    const calls: unknown[][] = [];
+    const stub = sinon.stub(lazyChildProcess(), "execFile");
+    stub.callsFake(((...args: unknown[]) => {
+      calls.push(args.slice(0, 3));
+      (args[3] as (error: null, stdout: string) => void)(null, "printed");
+    }) as never);
+    try {
+      expect(await runWindowsTool("icacls", ["C:\\Logs"])).to.equal("printed");
+    } finally {
+      stub.restore();
+    }
+    const [[file, args, options] = []] = calls;
+    expect(file).to.match(/^[A-Z]:\\.*\\System32\\icacls\.exe$/i);
+    expect(args).to.deep.equal(["C:\\Logs"]);
+    expect(options).to.deep.include({ env: {}, windowsHide: true, timeout: 2_000 });
+  });
+
+  it("makes a folder that its account can use under any umask", async function () {
+    if (process.platform === "win32") this.skip(); // Windows has no modes.
+    const umask = process.umask(0o277);
+    try {
+      await makePrivateFolder(join(folder, "log"));
+    } finally {
+      process.umask(umask);
+    }
+    expect((await stat(join(folder, "log"))).mode & 0o777).to.equal(0o700);
+  });
 
   it("takes the SID from the end of the line, after a name of any letters", async () => {
     expect(await ownSid(tools.run)).to.equal(SID);

@@ -11,16 +11,16 @@ const LINE = `${"x".repeat(99)}\n`;
 class Pipe extends Writable {
   written = "";
   #isRead = true;
-  #pending: (() => void) | null = null;
+  #pending: ((error?: Error) => void) | null = null;
 
   constructor() {
     super({ decodeStrings: false });
   }
 
-  override _write(chunk: string, _encoding: string, done: () => void): void {
-    const write = (): void => {
-      this.written += chunk;
-      done();
+  override _write(chunk: string, _encoding: string, done: (error?: Error) => void): void {
+    const write = (error?: Error): void => {
+      if (error === undefined) this.written += chunk;
+      done(error);
     };
     if (this.#isRead) write();
     else this.#pending = write;
@@ -33,6 +33,10 @@ class Pipe extends Writable {
   read(): void {
     this.#isRead = true;
     this.#pending?.();
+  }
+
+  failPendingWrite(): void {
+    this.#pending?.(new Error("EPIPE"));
   }
 }
 
@@ -75,10 +79,21 @@ describe("platform/stdio: stderr of the log", () => {
     pipe.stopReading();
     for (let i = 0; i < 20_000; i += 1) sink.write(LINE);
     await nextTurn();
+    const flushed = sink.flush();
     pipe.destroy(new Error("EPIPE"));
-    await sink.flush();
+    await flushed;
     sink.write(LINE);
     await sink.flush();
+    expect(events).to.deep.equal(["unread"]);
+  });
+
+  it("does not take a failed write for a host that reads again", async () => {
+    pipe.stopReading();
+    for (let i = 0; i < 20_000; i += 1) sink.write(LINE);
+    await nextTurn();
+    pipe.failPendingWrite();
+    await sink.flush();
+    await nextTurn();
     expect(events).to.deep.equal(["unread"]);
   });
 
