@@ -13,7 +13,7 @@ interface OpenWatch {
   close(): void;
 }
 
-/** `isFile`: the event may concern the file. Otherwise it is about another file of its folder. */
+/** `isFile`: the event is about the file. Otherwise, another file of its folder has changed. */
 export type FolderEventListener = (isFile: boolean) => void;
 
 /**
@@ -103,9 +103,10 @@ export class FolderWatcher {
 
   /** Opens nothing but the folder (Windows: ReadDirectoryChangesW). */
   #watchFolderOnly(): OpenWatch {
-    // The name is missing where the system has lost events.
+    // The name is missing where the system has lost events. They are rarely the file's, and a
+    // check that each of them puts off would never take place while others keep coming.
     const watcher = watch(this.#folder, (_, name) =>
-      this.#onEvent(name === null || this.#isFile(name)),
+      this.#onEvent(name !== null && this.#isFile(name)),
     );
     watcher.on("error", () => this.#closeWatch(watcher));
     return watcher;

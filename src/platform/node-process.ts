@@ -33,7 +33,10 @@ export const nodeProcess: ProcessPort = {
   },
 };
 
-/** Whether a process runs, under whatever account (EPERM). A zombie does not. */
+/**
+ * Whether a process runs, under whatever account (EPERM). A zombie does not. There is no process
+ * above 2^31 - 1, the largest id that Node.js can ask for.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

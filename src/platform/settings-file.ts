@@ -37,7 +37,7 @@ interface CheckTimes {
   readonly afterEventMs: number;
   /** Between checks while the file is changing. */
   readonly settlingMs: number;
-  /** Between checks without an event. With SETTLE_MS, they find an edit within a second. */
+  /** Between checks without an event. With SETTLE_MS, they report an edit within a second. */
   readonly idleMs: number;
 }
 /** Two `stat` calls four times a second cost next to nothing. */
@@ -47,13 +47,14 @@ const DIRECT: CheckTimes = { afterEventMs: 0, settlingMs: 50, idleMs: 250 };
  * been still. The second check is late enough to find what an editor that pauses for 200 ms has
  * written without an event.
  */
-const RESERVED: CheckTimes = { afterEventMs: 200, settlingMs: 225, idleMs: 350 };
+const RESERVED: CheckTimes = { afterEventMs: 200, settlingMs: 225, idleMs: 250 };
 /**
  * Checks wait while other files of the folder change, because that is how many saves begin. They do
- * not wait longer than this, so that an edit still takes effect within a second.
+ * not wait longer than this: an edit without an event takes both waits, idleMs and SETTLE_MS, and
+ * still takes effect within a second.
  */
 const MAX_WAIT_AFTER_EDIT_MS = 100;
-const MAX_WAIT_WITHOUT_EDIT_MS = 250;
+const MAX_WAIT_WITHOUT_EDIT_MS = 200;
 
 /** A file on disk, read once it has settled. Symbolic links are followed. */
 export class DiskSettingsFile implements SettingsFile {
@@ -138,7 +139,9 @@ class FileWatch {
   }
 
   #nextCheckAt(): number {
-    const { dueAt, maxWaitMs } = this.#dueCheck();
+    const dueAt = this.#dueAt();
+    const isIdle = this.#eventAt === null && this.#changedAt === null;
+    const maxWaitMs = isIdle ? MAX_WAIT_WITHOUT_EDIT_MS : MAX_WAIT_AFTER_EDIT_MS;
     const stillAt = this.#otherFileEventAt + SETTLE_MS;
     const nextAt = Math.max(dueAt, Math.min(stillAt, dueAt + maxWaitMs));
     const overdueAt = this.#startedAt + MAX_FIRST_WAIT_MS;
@@ -146,19 +149,14 @@ class FileWatch {
     return hasFirstDeadline ? Math.min(nextAt, overdueAt) : nextAt;
   }
 
-  #dueCheck(): { dueAt: number; maxWaitMs: number } {
+  #dueAt(): number {
     const { afterEventMs, settlingMs, idleMs } = this.#times;
-    if (this.#eventAt !== null)
-      return { dueAt: this.#eventAt + afterEventMs, maxWaitMs: MAX_WAIT_AFTER_EDIT_MS };
-    if (this.#changedAt === null)
-      return { dueAt: this.#checkedAt + idleMs, maxWaitMs: MAX_WAIT_WITHOUT_EDIT_MS };
+    if (this.#eventAt !== null) return this.#eventAt + afterEventMs;
+    if (this.#changedAt === null) return this.#checkedAt + idleMs;
     const settledAt = this.#changedAt + SETTLE_MS;
     const isSettled = settledAt <= this.#checkedAt;
     const nextAt = this.#checkedAt + settlingMs;
-    return {
-      dueAt: isSettled ? nextAt : Math.min(settledAt, nextAt),
-      maxWaitMs: MAX_WAIT_AFTER_EDIT_MS,
-    };
+    return isSettled ? nextAt : Math.min(settledAt, nextAt);
   }
 
   async #check(): Promise<void> {

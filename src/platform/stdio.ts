@@ -3,7 +3,7 @@ import type { Readable, Writable } from "node:stream";
 
 import type { EnvironmentNotice } from "./environment.js";
 
-/** Output kept for a host that does not read stderr. */
+/** Output kept for a host that does not read stderr, or reads it more slowly than it comes. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 interface Stdio {
@@ -57,11 +57,11 @@ export function unblock(stream: Writable, platform = process.platform): boolean 
 interface StderrListener {
   /** A line was dropped; called once until `onRead`. */
   onUnread(): void;
-  /** The host reads again. */
+  /** The host has read everything that was kept. */
   onRead(droppedLines: number): void;
 }
 
-/** stderr for the log. Drops lines while the host does not read it, and never fails. */
+/** stderr for the log. Drops lines that the host does not read fast enough, and never fails. */
 export class StderrSink {
   readonly #stream: Writable;
   readonly #listener: StderrListener;

@@ -67,10 +67,10 @@ export class WinstonLog implements Logger {
     this.#stderr = new StderrSink(stderr, {
       onUnread: () =>
         this.warn(
-          "The host does not read the worker's stderr, so log records are missing there. Presence is not affected. The host must read stderr continuously.",
+          "The host does not read the worker's stderr as fast as the worker writes to it, so log records are missing there. Presence is not affected. The host must read stderr continuously.",
         ),
       onRead: (missingRecords) =>
-        this.warn("The host reads the worker's stderr again.", { missingRecords }),
+        this.warn("The host reads all of the worker's stderr again.", { missingRecords }),
     });
     this.#maxFileBytes = maxFileBytes;
     this.#makeFolder = makeFolder;

@@ -6,7 +6,10 @@ export interface ProcessPort {
   /** The account that this process runs under, as administrators write it. */
   readonly account: string;
   readonly platform: "windows" | "macos" | "linux";
-  /** Calls once, within 3 s after the process `pid` has ended; at once if there is none. */
+  /**
+   * Calls once, within 3 s after the process `pid` (1 to 2^31 - 1) has ended; at once if there is
+   * none.
+   */
   onExit(pid: number, listener: () => void): Disposer;
 }
 

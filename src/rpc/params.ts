@@ -16,6 +16,8 @@ const MAX_LIST = 5_000;
 /** Ten years: no token lives longer, and dates far beyond that have no ISO 8601 form. */
 const MAX_LIFETIME_SECONDS = 315_360_000;
 const MAX_ISSUES = 100;
+/** Node.js cannot watch others, and Windows, Linux and macOS give out none above. */
+export const MAX_PROCESS_ID = 0x7fffffff;
 const POSITIONAL = "Parameters must be one object, by itself or as the only element of an array.";
 
 const maxCharacters = () => z.maxLength(MAX_CHARACTERS, { abort: true });
@@ -54,7 +56,7 @@ export const PARAMS = {
         z.object({ name: text(), version: text(), licensed: z.optional(z.boolean()) }),
       ),
       attendantConsole: z.optional(z.object({ version: text() })),
-      hostPid: z.optional(z.int().check(z.minimum(1))),
+      hostPid: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_PROCESS_ID))),
     }),
   shutdown: none,
   "rpc.discover": none,

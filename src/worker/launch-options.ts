@@ -1,4 +1,5 @@
 import type { LogLevel } from "../ports/logger.js";
+import { MAX_PROCESS_ID } from "../rpc/params.js";
 
 export interface LaunchOptions {
   readonly settingsPath: string;
@@ -47,7 +48,9 @@ export function checkLaunchOptions(
     return { error: "--settings is required: the path of Presence.ini." };
   const hostPid = args.hostPid === null ? null : parseProcessId(args.hostPid);
   if (args.hostPid !== null && hostPid === null)
-    return { error: `--host-pid must be a process id, not "${args.hostPid}".` };
+    return {
+      error: `--host-pid must be a process id from 1 to ${MAX_PROCESS_ID}, not "${args.hostPid}".`,
+    };
   if (args.logDir === "") return { error: "--log-dir must be the path of a folder." };
   const { logLevel, secretStore } = args;
   if (logLevel !== null && !isLogLevel(logLevel))
@@ -98,7 +101,7 @@ export function noCurrentFolder(option: string): string {
 
 function parseProcessId(text: string): number | null {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : 0;
-  return value > 0 && value <= 0xffffffff ? value : null;
+  return value > 0 && value <= MAX_PROCESS_ID ? value : null;
 }
 
 function isLogLevel(text: string): text is LogLevel {

@@ -40,6 +40,7 @@ describe("e2e: launch and exit", function () {
     ["no settings", []],
     ["a bad log level", ["--settings", "x.ini", "--log-level", "loud"]],
     ["a bad pid", ["--settings", "x.ini", "--host-pid", "zero"]],
+    ["a pid that nobody can watch", ["--settings", "x.ini", "--host-pid", "2147483648"]],
     ["a bad secret store", ["--settings", "x.ini", "--secret-store", "file"]],
   ] as const) {
     it(`exits with code 2, the reason and the usage for ${what}`, function () {

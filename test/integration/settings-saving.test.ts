@@ -461,6 +461,57 @@ describe("DiskSettingsFile", function () {
       }
     });
 
+    // Windows names no file when more has happened in the folder than its buffer holds.
+    it("reports an edit within a second while the system keeps losing events", async () => {
+      await writeFile(path, OLD);
+      const watchStub = sinon.stub(fs, "watch");
+      let onEvent: (event: string, name: string | null) => void = () => undefined;
+      watchStub.callsFake(((_folder: string, listener: typeof onEvent) => {
+        onEvent = listener;
+        return Object.assign(new EventEmitter(), { close: () => undefined });
+      }) as never);
+      syncBuiltinESMExports();
+      const losing = setInterval(() => onEvent("change", null), 150);
+      try {
+        await watch(OLD, true);
+        await waitUntil(() => watchStub.called);
+        await pause(500);
+        await writeFile(path, NEW);
+        await expectWithinASecond(NEW);
+      } finally {
+        clearInterval(losing);
+        watchStub.restore();
+        syncBuiltinESMExports();
+      }
+    });
+
+    it("reports an edit without an event within a second while other files keep changing", async function () {
+      if (process.platform === "win32") this.skip();
+      const real = join(folder, "elsewhere", "real.ini");
+      await mkdir(dirname(real));
+      await writeFile(real, "a=0\n");
+      await symlink(real, path);
+      await watch("a=0\n", true);
+      const other = await open(join(folder, "other.log"), "a");
+      const writing = setInterval(() => void other.write("x\n"), 10);
+      const accesses = recordAccesses(path);
+      try {
+        await pause(500);
+        for (let n = 1; n <= 3; n += 1) {
+          // The longest wait is that of an edit right after a look.
+          const looks = accesses.all.length;
+          await waitUntil(() => accesses.all.length > looks);
+          await writeFile(real, `a=${n}\n`);
+          await expectWithinASecond(`a=${n}\n`);
+        }
+      } finally {
+        accesses.restore();
+        clearInterval(writing);
+        await pause(20);
+        await other.close();
+      }
+    });
+
     it("opens the file only once nothing in the folder has changed for a while", async () => {
       await writeFile(path, OLD);
       const accesses = recordAccesses(path);

@@ -211,8 +211,8 @@ export function testPipes(node: string): void {
   it("writes whole lines to stderr once the host reads it, and says how many are missing", async () => {
     const worker = await launchWithUnreadStderr(MANY);
     worker.child.stderr!.resume();
-    await worker.stderrShows("reads the worker's stderr again");
-    await logFileShows("reads the worker's stderr again");
+    await worker.stderrShows("reads all of the worker's stderr again");
+    await logFileShows("reads all of the worker's stderr again");
     worker.child.stdin!.end();
     await worker.closed;
     const lines = worker.stderr.trimEnd().split(/\r?\n/);

@@ -25,6 +25,9 @@ const PAUSES_MS = [0, 2, 5, 20, 50];
 /** Between two saves: before the first look at the file, between both looks, and after the read. */
 const GAPS_MS = [0, 0, 10, 40, 40, 90, 300, 560];
 
+/** None on a quiet machine. A worker that opens the file at each event spoils a third or more. */
+const LATE_EVENTS_SHARE = 0.05;
+
 /** Every pause with every gap, in one way of saving. */
 const savesOf = (method: SaveMethod): Save[] =>
   PAUSES_MS.flatMap((pauseMs) => GAPS_MS.map((gapMs) => ({ method, pauseMs, gapMs })));
@@ -62,7 +65,9 @@ describe("windows: programs that save Presence.ini while it is watched", functio
       const result = await runSavingProgram(watched, saves);
       const controlResult = await runSavingProgram(control, saves);
       const failed = `of ${saves.length} saves: ${result.failures.join(", ")}`;
-      expect(result.failures.length, failed).to.be.at.most(controlResult.failures.length);
+      // On a busy machine, an event can come later than a look that it would have put off.
+      const limit = controlResult.failures.length + saves.length * LATE_EVENTS_SHARE;
+      expect(result.failures.length, failed).to.be.at.most(limit);
       await waitUntil(() => text === savedText(saves.length - 1));
     });
   }

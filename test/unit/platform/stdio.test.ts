@@ -4,6 +4,7 @@ import { expect } from "chai";
 
 import { StderrSink, unblock } from "../../../src/platform/stdio.js";
 import { WinstonLog } from "../../../src/platform/winston-log.js";
+import { waitUntil } from "../../support/clock-fake.js";
 
 const LINE = `${"x".repeat(99)}\n`;
 
@@ -95,6 +96,24 @@ describe("platform/stdio: stderr of the log", () => {
     await sink.flush();
     await nextTurn();
     expect(events).to.deep.equal(["unread"]);
+  });
+
+  it("does not say that the host does not read if the worker only wrote faster for a moment", async () => {
+    const log = new WinstonLog(null, "info", { stderr: pipe });
+    pipe.stopReading();
+    log.info(LINE.trimEnd());
+    await waitUntil(() => pipe.writableLength > 0);
+    for (let i = 1; i < 20_000; i += 1) log.info(LINE.trimEnd());
+    pipe.read();
+    await waitUntil(() => pipe.written.includes("missingRecords"));
+    await log.close(1_000);
+    const lines = pipe.written.split(/\r?\n/);
+    const warnings = lines.filter((line) => line.includes(" warn "));
+    expect(warnings.some((line) => line.includes("as fast as the worker writes"))).to.equal(true);
+    expect(warnings.some((line) => line.includes("reads all of"))).to.equal(true);
+    const missing = /"missingRecords":(\d+)/.exec(pipe.written)?.[1];
+    const shown = lines.filter((line) => line.endsWith("x")).length;
+    expect(shown + Number(missing)).to.be.within(20_000, 20_000 + warnings.length);
   });
 
   it("is written before the log is closed, but not longer than the deadline", async () => {

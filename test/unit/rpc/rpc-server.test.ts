@@ -265,6 +265,7 @@ describe("rpc: parameters", () => {
       ["host.licensed"],
     ],
     ["initialize", { protocolVersion: "1.0", hostPid: 0 }, ["hostPid"]],
+    ["initialize", { protocolVersion: "1.0", hostPid: 2 ** 31 }, ["hostPid"]],
     ["authorization/setClient", { clientId: "", clientSecret: "s" }, ["clientId"]],
     ["authorization/begin", { method: "post" }, ["method"]],
     ["authorization/import", { refreshToken: "r", expiresIn: -1 }, ["expiresIn"]],

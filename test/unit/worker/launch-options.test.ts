@@ -100,6 +100,7 @@ describe("worker/launch-options", () => {
     ["--settings", "a", "--host-pid", "0"],
     ["--settings", "a", "--host-pid", "-1"],
     ["--settings", "a", "--host-pid", "1.5"],
+    ["--settings", "a", "--host-pid", "2147483648"],
     ["--settings", "a", "--host-pid", "99999999999"],
     ["--settings", "a", "--log-level", "trace"],
     ["--settings", "a", "--log-dir", ""],
