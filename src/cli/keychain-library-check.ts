@@ -95,8 +95,10 @@ function loadInChild(execPath: string, library: string, native: string): Promise
   const options = {
     env: Object.fromEntries(variables),
     timeout: LOAD_TIMEOUT_MS,
+    // A loader that hangs takes no other signal.
+    killSignal: "SIGKILL",
     windowsHide: true,
-  };
+  } as const;
   return new Promise((resolve) => {
     execFile(execPath, ["-e", LOAD_SCRIPT, library, native], options, (error, stdout) => {
       if (error === null) resolve(null);
