@@ -7,13 +7,16 @@ import { WRAPPER_PARAMETERS } from "./bundles.mjs";
 import maker from "./code-cache-maker.cjs";
 
 const STEP_LIMIT_MS = 60_000;
+const UNPACK =
+  "Unpack the release again in place of the folder. If an antivirus program removes or changes files, make an exception for the folder.";
 
 /**
  * Parsing the program is a good part of the time to the first answer. A launcher therefore hands V8
  * what it compiled when the program was built. A different Node.js finds no cache under its name,
  * or V8 rejects it: then V8 compiles. The cache also holds the script's name, which therefore names
  * no folder of the machine that built it. A debugger needs the path to find the source map, so an
- * inspected worker does without the cache.
+ * inspected worker does without the cache. A missing or damaged program is the exit code of a
+ * defect, because Node.js's own, 1, would mean that the host sent `exit` without `shutdown`.
  */
 export const launcher = `"use strict";
 const { readFileSync } = require("node:fs");
@@ -26,8 +29,14 @@ let cachedData;
 try {
   if (!isInspected) cachedData = readFileSync(join(__dirname, "lib", (${String(maker.cacheName)})(process)));
 } catch {}
-const program = new Script(readFileSync(path, "utf8"), { filename, cachedData });
-program.runInThisContext()(${WRAPPER_PARAMETERS});
+let program;
+try {
+  program = new Script(readFileSync(path, "utf8"), { filename, cachedData });
+} catch (error) {
+  console.error("%s cannot be used (%s), so the installation is damaged, and there is no presence. ${UNPACK}", path, error.code ?? error.name);
+  process.exitCode = 70;
+}
+program?.runInThisContext()(${WRAPPER_PARAMETERS});
 `;
 
 /**

@@ -1,3 +1,4 @@
+import { disableConcurrentSparkplug } from "./platform/concurrent-sparkplug.js";
 import { sanitizeEnvironment } from "./platform/environment.js";
 import { nodePorts } from "./platform/node-ports.js";
 import {
@@ -13,6 +14,7 @@ import { Worker } from "./worker/worker.js";
 /** How long the process waits for a host that does not read the error of its launch. */
 const LAST_WRITE_MS = 500;
 
+disableConcurrentSparkplug();
 const notices = sanitizeEnvironment();
 const stdio = claimStdio();
 const args = readLaunchArguments(process.argv.slice(2));

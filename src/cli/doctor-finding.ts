@@ -32,6 +32,9 @@ const STATE_STYLES: Readonly<Record<FindingState, readonly [string, readonly Sty
   failed: ["FAIL", ["red", "bold"]],
   skipped: ["–   ", ["grey"]],
 };
+/** For a release folder that is damaged. */
+export const UNPACK_HINT =
+  "Stop the worker, unpack the release again in place of this folder, and start the worker. If an antivirus program removes or changes the files, make an exception for the folder.";
 const NAME_WIDTH = "organization size".length;
 
 export function ok(message: string): Finding {

@@ -1,4 +1,4 @@
-import { lstat, readdir } from "node:fs/promises";
+import { lstat, readdir, realpath } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 
 import { describeSid } from "../platform/folder-rights.js";
@@ -26,35 +26,53 @@ const STICKY = 0o1000;
 
 /**
  * For Linux and macOS: by owner and mode of the paths and of everything in them, of the folder, and
- * of the folders above, because whoever can rename in one of those can replace the folder. An
- * access control list shows in the mode of the group.
+ * of the folders above, because whoever can rename in one of those can replace the folder. The same
+ * of what links lead to. An access control list shows in the mode of the group.
  */
 export const findPosixWritablePaths: FindWritablePaths = async (folder, paths) => {
   const found: WritablePath[] = [];
-  /** Whether the path is a folder. */
-  const check = async (path: string, isAbove = false): Promise<boolean> => {
-    const stats = await lstat(path).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-      throw error;
-    });
-    if (stats === null || stats.isSymbolicLink()) return false;
+  const checked = new Set<string>();
+  /** Whether the path is a folder, or where a link leads. */
+  const check = async (path: string, isAbove = false): Promise<boolean | string> => {
+    if (checked.has(path)) return false;
+    checked.add(path);
+    const stats = await unlessMissing(lstat(path));
+    if (stats === null) return false;
+    if (stats.isSymbolicLink()) return (await unlessMissing(realpath(path))) ?? false;
     const writers = describeWriters(stats, isAbove);
     if (writers !== null) found.push({ path, writers });
     return stats.isDirectory();
   };
-  const checkTree = async (path: string): Promise<void> => {
-    if (!(await check(path))) return;
-    for (const name of await readdir(path)) await checkTree(join(path, name));
+  const checkAbove = async (path: string): Promise<void> => {
+    for (let parent = dirname(path); ; parent = dirname(parent)) {
+      await check(parent, true);
+      if (parent === dirname(parent)) break;
+    }
   };
-  for (let path = dirname(folder); ; path = dirname(path)) {
-    await check(path, true);
-    if (path === dirname(path)) break;
-  }
+  const checkTree = async (path: string): Promise<void> => {
+    const result = await check(path);
+    if (typeof result === "string") {
+      await checkAbove(result);
+      await checkTree(result);
+    } else if (result) {
+      for (const name of await readdir(path)) await checkTree(join(path, name));
+    }
+  };
+  await checkAbove(folder);
   await check(folder);
   for (const path of foldersBetween(paths)) await check(join(folder, path));
   for (const path of paths) await checkTree(join(folder, path));
   return found;
 };
+
+/** Null also for a link that leads to itself. */
+function unlessMissing<T>(promise: Promise<T>): Promise<T | null> {
+  return promise.catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ELOOP") return null;
+    throw error;
+  });
+}
 
 function describeWriters(
   { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
@@ -69,7 +87,7 @@ function describeWriters(
 
 /**
  * For Windows: by the access control lists of the folder and of the paths, but not of what is in
- * them, which inherits theirs: each list takes a call of icacls.exe.
+ * them, which inherits theirs unless somebody changed that: each list takes a call of icacls.exe.
  */
 export function windowsWritablePathsFinder(run: RunWindowsTool): FindWritablePaths {
   return async (folder, paths) => {

@@ -1,8 +1,16 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, open, readdir, readFile, realpath, rmdir, stat, unlink } from "node:fs/promises";
-import { createRequire } from "node:module";
+import {
+  access,
+  constants,
+  mkdtemp,
+  open,
+  readFile,
+  realpath,
+  rmdir,
+  stat,
+  unlink,
+} from "node:fs/promises";
 import { machine } from "node:os";
-import { dirname, join, relative, isAbsolute } from "node:path";
+import { dirname, join } from "node:path";
 import { Script } from "node:vm";
 
 import { ADMINISTRATORS, LOCAL_SYSTEM, USERS } from "../platform/folder-rights.js";
@@ -12,7 +20,16 @@ import {
   parseChecksums,
   type FolderDifferences,
 } from "./checksum-list.js";
-import { failed, ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
+import {
+  failed,
+  ok,
+  skipped,
+  UNPACK_HINT,
+  warning,
+  type Check,
+  type Finding,
+} from "./doctor-finding.js";
+import { checkKeychainLibrary } from "./keychain-library-check.js";
 import type { FindWritablePaths, WritablePath } from "./folder-writers.js";
 
 export interface Installation {
@@ -34,11 +51,11 @@ const MAX_NAMES = 10;
 const CODE_PATHS = [
   ...["dist", "runtime", "node_modules/keytar", "plugin.manifest.json"],
   ...["ucx-webex-presence", "ucx-webex-presence.cmd", "runtime/node.exe"],
+  // On Windows, only what is named here is checked.
+  ...["dist/worker.cjs", "dist/cli.cjs", "dist/lib", "dist/lib/worker.cjs"],
 ];
-/** Loading takes 0.1 s, but an antivirus program may look at the library first. */
-const LOAD_TIMEOUT_MS = 20_000;
-const UNPACK_HINT =
-  "Stop the worker, unpack the release again in place of this folder, and start the worker. If an antivirus program removes or changes the files, make an exception for the folder.";
+/** What every release folder lists, besides the files that differ by system. */
+const ESSENTIAL_PATHS = ["dist/cli.cjs", "dist/worker.cjs", "plugin.manifest.json"];
 /** Names that `os.machine` uses for the same architectures. */
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   x86_64: "x64",
@@ -50,10 +67,11 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 
 /** Checks the folder and its rights. Needs no settings, no keychain and no network. */
 export function installationChecks(installation: Installation, signal: AbortSignal): Check[] {
+  const { folder, node } = installation;
   return [
     { name: "checksums", run: () => checkChecksums(installation, signal) },
     { name: "runtime", run: () => checkRuntime(installation) },
-    { name: "keychain library", run: () => checkKeychainLibrary(installation) },
+    { name: "keychain library", run: () => checkKeychainLibrary(folder, node) },
     { name: "code cache", run: () => checkCodeCache(installation) },
     { name: "folder rights", run: () => checkFolderRights(installation) },
     { name: "log folder", run: () => checkLogFolder(installation) },
@@ -85,6 +103,15 @@ async function checkChecksums(
       hint: UNPACK_HINT,
     });
   }
+  // A list that was cut at the end of a line looks complete.
+  const essential = [...ESSENTIAL_PATHS, ...systemPaths(node.platform)];
+  const unlisted = essential.filter((path) => !checksums.has(path));
+  if (unlisted.length > 0) {
+    return failed({
+      message: `${join(folder, CHECKSUM_FILE)} is cut or damaged, so it is unknown whether the folder is complete: it does not list ${unlisted.join(", ")}.`,
+      hint: UNPACK_HINT,
+    });
+  }
   return describeDifferences(
     await compareFolder(folder, checksums, signal),
     checksums.size,
@@ -99,13 +126,14 @@ function describeDifferences(
   folder: string,
 ): Finding[] {
   const findings: Finding[] = [];
-  const fail = (paths: readonly string[], verb: string): void => {
+  const fail = (paths: readonly string[], state: string): void => {
     if (paths.length === 0) return;
-    const message = `${paths.length} of ${total} files ${verb}: ${nameSome(paths)}.`;
+    const verb = paths.length === 1 ? "is" : "are";
+    const message = `${paths.length} of ${total} files ${verb} ${state}: ${nameSome(paths)}.`;
     findings.push(failed({ message, hint: UNPACK_HINT }));
   };
-  fail(missing, "are missing");
-  fail(changed, "are not as they were released");
+  fail(missing, "missing");
+  fail(changed, "not as released");
   if (unreadable.length > 0) {
     const names = unreadable.map(({ path, code }) => `${path} (${code})`);
     findings.push(
@@ -169,9 +197,16 @@ async function checkRuntime({ folder, node }: Installation): Promise<Finding | F
     }
     return [...findings, ok(`${subject} (${execPath}); this folder has no runtime of its own`)];
   }
+  const code = await launchError(own);
+  if (code !== null) {
+    return failed({
+      message: `${own} cannot be executed (${code}), so the host cannot launch the worker.`,
+      hint: "Unpack the release again with a program that keeps the permissions (tar does). The account of the worker needs the right to read and to execute the file.",
+    });
+  }
   if (await isSameFile(own, execPath))
     return [...findings, ok(`${subject}, the runtime of this folder`)];
-  const launcher = platform === "win32" ? "ucx-webex-presence.cmd" : "ucx-webex-presence";
+  const [, launcher] = systemPaths(platform);
   return [
     ...findings,
     warning({
@@ -179,85 +214,6 @@ async function checkRuntime({ folder, node }: Installation): Promise<Finding | F
       hint: `Run the command by ${join(folder, launcher)}.`,
     }),
   ];
-}
-
-/** Loads keytar in a process of its own, where a defect in the native part ends nothing else. */
-async function checkKeychainLibrary({ folder, node }: Installation): Promise<Finding> {
-  const system = `${node.platform}-${node.arch}`;
-  let library: string;
-  try {
-    library = createRequire(join(folder, "dist", "cli.cjs")).resolve("keytar");
-  } catch {
-    return failed({
-      message: `The keychain library (keytar) is not in ${join(folder, "node_modules")}, so nothing can be authorized.`,
-      hint: UNPACK_HINT,
-    });
-  }
-  // The two places where keytar looks, in its order.
-  const root = join(dirname(library), "..");
-  const candidates = [join(root, "build", "Release"), join(root, "prebuilds", system)];
-  const natives: string[] = [];
-  for (const candidate of candidates)
-    if (await exists(join(candidate, "keytar.node"))) natives.push(join(candidate, "keytar.node"));
-  const [native] = natives;
-  if (native === undefined) {
-    const systems = await readdir(join(root, "prebuilds")).catch(() => []);
-    const others = systems.length === 0 ? "" : ` It has one for ${systems.join(", ")}.`;
-    return failed({
-      message: `The keychain library has no native part for ${system}, so nothing can be authorized.${others}`,
-      hint:
-        systems.length === 0
-          ? UNPACK_HINT
-          : "Use the release for this system: its archive has the system's name.",
-    });
-  }
-  const reason = await loadInChild(node.execPath, library, native);
-  if (reason !== null) {
-    return failed({
-      message: `The keychain library cannot be loaded, so nothing can be authorized: ${reason}`,
-      hint:
-        node.platform === "linux"
-          ? "Install libsecret (Debian and Ubuntu: apt-get install libsecret-1-0; Red Hat: dnf install libsecret)."
-          : UNPACK_HINT,
-    });
-  }
-  const path = relative(folder, native);
-  if (path.startsWith("..") || isAbsolute(path)) {
-    return warning({
-      message: `The keychain library is loaded from ${native}, which is outside of ${folder}.`,
-      hint: "Copy node_modules/keytar into the folder, so that nothing else can replace it.",
-    });
-  }
-  return ok(`${path} can be loaded`);
-}
-
-const LOAD_SCRIPT = `
-const [, library, native] = process.argv;
-try { require(library); } catch (error) {
-  // keytar hides why. The loader of the system says which library is missing.
-  try { process.dlopen({ exports: {} }, native); } catch (cause) { error = cause; }
-  process.stdout.write(String(error.message).split("\\n")[0]);
-  process.exit(1);
-}`;
-/** What the system's loader needs; NODE_OPTIONS stays out, as in the worker's own child. */
-const LOADER_VARIABLES = /^(PATH|HOME|LD_LIBRARY_PATH|SystemRoot|TEMP|TMP)$/i;
-
-/** Null if the library was loaded; otherwise why not. */
-function loadInChild(execPath: string, library: string, native: string): Promise<string | null> {
-  const variables = Object.entries(process.env).filter(([name]) => LOADER_VARIABLES.test(name));
-  const options = {
-    env: Object.fromEntries(variables),
-    timeout: LOAD_TIMEOUT_MS,
-    windowsHide: true,
-  };
-  return new Promise((resolve) => {
-    execFile(execPath, ["-e", LOAD_SCRIPT, library, native], options, (error, stdout) => {
-      if (error === null) resolve(null);
-      else if (stdout !== "") resolve(stdout);
-      else if (error.killed === true) resolve(`no result within ${LOAD_TIMEOUT_MS / 1000} s`);
-      else resolve(`its process ended with ${error.signal ?? String(error.code)}`);
-    });
-  });
 }
 
 /** For information: without a cache, V8 compiles the worker whenever it starts. */
@@ -269,9 +225,18 @@ async function checkCodeCache({ folder, node }: Installation): Promise<Finding> 
     readFile(join(library, name)).catch(() => null),
   ]);
   if (source === null) return skipped(`not checked: there is no ${join(library, "worker.cjs")}`);
+  let cachedDataRejected: boolean | undefined;
+  try {
+    const options = { filename: "worker.cjs", ...(cachedData === null ? {} : { cachedData }) };
+    ({ cachedDataRejected } = new Script(source, options));
+  } catch {
+    return failed({
+      message: `${join(library, "worker.cjs")} is damaged, so the worker cannot start and there is no presence.`,
+      hint: UNPACK_HINT,
+    });
+  }
   if (cachedData === null)
     return ok(`none for Node.js ${node.version}: the worker starts a little more slowly`);
-  const { cachedDataRejected } = new Script(source, { filename: "worker.cjs", cachedData });
   return cachedDataRejected === true
     ? ok("made for another processor or other options: the worker starts a little more slowly")
     : ok("used by this runtime");
@@ -307,10 +272,15 @@ async function checkFolderRights({
 function restrictingCommands(folder: string, found: readonly WritablePath[]): string {
   const commands = found
     .filter(({ path }) => path !== folder && !path.startsWith(`${folder}/`))
-    .map(({ path }) => `chown root '${path}' && chmod go-w '${path}'`);
+    .map(({ path }) => `chown root ${quote(path)} && chmod go-w ${quote(path)}`);
   if (commands.length < found.length)
-    commands.push(`chown -R root '${folder}' && chmod -R go-w '${folder}'`);
+    commands.push(`chown -R root ${quote(folder)} && chmod -R go-w ${quote(folder)}`);
   return commands.join(" && ");
+}
+
+/** For a POSIX shell. */
+function quote(path: string): string {
+  return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 async function checkLogFolder({
@@ -364,8 +334,25 @@ async function checkLogFolder({
   return [writable, ...[await checkLogRights()].flat()];
 }
 
+/** The runtime, and the launcher of the command line, which is the last file of a sorted list. */
+function systemPaths(platform: NodeJS.Platform): readonly [runtime: string, launcher: string] {
+  return platform === "win32"
+    ? ["runtime/node.exe", "ucx-webex-presence.cmd"]
+    : ["runtime/node", "ucx-webex-presence"];
+}
+
 function runtimePath(folder: string, platform: NodeJS.Platform): string {
-  return join(folder, "runtime", platform === "win32" ? "node.exe" : "node");
+  return join(folder, systemPaths(platform)[0]);
+}
+
+/** Why this account cannot execute a file: the code of the error, `empty`, or null. */
+async function launchError(path: string): Promise<string | null> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).size === 0 ? "empty" : null;
+  } catch (error) {
+    return codeOf(error);
+  }
 }
 
 function exists(path: string): Promise<boolean> {

@@ -2,10 +2,12 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
+import { disableConcurrentSparkplug } from "../platform/concurrent-sparkplug.js";
 import { sanitizeEnvironment } from "../platform/environment.js";
 import { productDirectory } from "../platform/node-process.js";
 import { USAGE } from "../worker/launch-options.js";
 
+disableConcurrentSparkplug();
 const [command, ...rest] = process.argv.slice(2);
 
 if (command === "worker" && rest.some((word) => word === "--help" || word === "-h")) {

@@ -6,6 +6,7 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   symlink,
@@ -22,9 +23,10 @@ import {
   findPosixWritablePaths,
   windowsWritablePathsFinder,
 } from "../../src/cli/folder-writers.js";
+import { describeLoadRemedy } from "../../src/cli/keychain-library-check.js";
 import { installationChecks, type Installation } from "../../src/cli/installation-checks.js";
 import type { RunWindowsTool } from "../../src/platform/windows-tools.js";
-import { addRuntime } from "../support/release-folder-fixture.js";
+import { addRuntime, RUNTIME } from "../support/release-folder-fixture.js";
 import {
   IS_WINDOWS,
   NO_MODES,
@@ -34,6 +36,7 @@ import {
 } from "../support/windows-fixture.js";
 
 const IS_ROOT = process.getuid?.() === 0;
+const LAUNCHER = IS_WINDOWS ? "ucx-webex-presence.cmd" : "ucx-webex-presence";
 const LIBRARY = "node_modules/keytar/lib/keytar.js";
 const NATIVE = `node_modules/keytar/prebuilds/${process.platform}-${process.arch}/keytar.node`;
 
@@ -46,6 +49,9 @@ describe("cli/installation-checks", function () {
     base = await mkdtemp(join(tmpdir(), "ucx-installation-"));
     folder = join(base, "ucx webex");
     await write("dist/cli.cjs", "");
+    await write("dist/worker.cjs", "");
+    await write("plugin.manifest.json", "{}");
+    await write(LAUNCHER, "");
     await write("dist/lib/worker.cjs", "(function () { return 1; })");
     await write("node_modules/keytar/package.json", '{ "main": "lib/keytar.js" }');
     await write(LIBRARY, "");
@@ -73,7 +79,9 @@ describe("cli/installation-checks", function () {
     }
   }
 
+  /** A release folder lists its runtime, for which an empty file stands. */
   async function writeChecksums(): Promise<number> {
+    await write(RUNTIME, "");
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
     const lines: string[] = [];
     for (const entry of entries.filter((each) => !each.isDirectory())) {
@@ -134,11 +142,11 @@ describe("cli/installation-checks", function () {
       for (const path of [...loadable, "worker.log"]) await write(path, "");
       const findings = await run("checksums");
       // In the order of the list.
-      const changed = /released: (.*)\.$/.exec(findings[1]!.message)?.[1] ?? "";
+      const changed = /as released: (.*)\.$/.exec(findings[1]!.message)?.[1] ?? "";
       expect(changed.split(", ")).to.have.members(["dist/cli.cjs", "README.md"]);
       expect(findings.map(({ state, message }) => `${state}: ${message}`)).to.have.members([
-        `failed: 1 of ${total} files are missing: ${LIBRARY}.`,
-        `failed: 2 of ${total} files are not as they were released: ${changed}.`,
+        `failed: 1 of ${total} files is missing: ${LIBRARY}.`,
+        `failed: 2 of ${total} files are not as released: ${changed}.`,
         `warning: 3 files are not from the release, where the worker may load it as code: ${loadable.join(", ")}.`,
         "warning: 1 file is not from the release: worker.log.",
       ]);
@@ -155,7 +163,7 @@ describe("cli/installation-checks", function () {
       await write("runtime/large", content);
       await symlink("cli.cjs", join(folder, "dist", "link.cjs"));
       const [changed, additional] = await run("checksums");
-      expect(changed!.message).to.include("as they were released: runtime/large.");
+      expect(changed!.message).to.include("as released: runtime/large.");
       expect(additional!.message).to.include("as code: dist/link.cjs.");
     });
 
@@ -187,6 +195,18 @@ describe("cli/installation-checks", function () {
       expect((await runOne("checksums")).message).to.include("(ENOENT)");
       await write("SHA256SUMS", "<html>");
       expect((await runOne("checksums")).message).to.include("SHA256SUMS is damaged");
+    });
+
+    it("fails with a list that was cut at the end of a line", async () => {
+      await writeChecksums();
+      const list = await readFile(join(folder, "SHA256SUMS"), "utf8");
+      for (const path of ["dist/worker.cjs", "plugin.manifest.json", RUNTIME, LAUNCHER]) {
+        const lines = list.split("\n").filter((line) => !line.endsWith(`  ${path}`));
+        await write("SHA256SUMS", lines.join("\n"));
+        const finding = await runOne("checksums");
+        expect(finding).to.include({ state: "failed" });
+        expect(finding.message).to.include(`does not list ${path}.`);
+      }
     });
 
     it("stops when the command is cancelled", async () => {
@@ -223,7 +243,20 @@ describe("cli/installation-checks", function () {
 
     it("fails if the folder's own runtime is missing", async () => {
       await writeChecksums();
+      await rm(join(folder, RUNTIME));
       expect((await runOne("runtime")).message).to.include("is missing");
+    });
+
+    it("fails if the folder's own runtime is empty, or this account may not execute it", async function () {
+      await write(RUNTIME, "");
+      await chmod(join(folder, RUNTIME), 0o755);
+      expect((await runOne("runtime")).message).to.include("cannot be executed (empty)");
+      skipOnWindows(this, NO_MODES);
+      await write(RUNTIME, "x");
+      await chmod(join(folder, RUNTIME), 0o644);
+      const finding = await runOne("runtime");
+      expect(finding).to.include({ state: "failed" });
+      expect(finding.message).to.include("cannot be executed (EACCES)");
     });
 
     it("fails for a version that is too old, and warns of emulation", async () => {
@@ -268,6 +301,30 @@ describe("cli/installation-checks", function () {
       }
     });
 
+    it("names the remedy for what is wrong with it", async function () {
+      skipOnWindows(this, "its loader does not name the file");
+      await write(LIBRARY, "throw new Error('hides the reason')");
+      // The file itself is damaged.
+      expect((await runOne("keychain library")).hint).to.include("unpack the release again");
+      const native = join(folder, NATIVE);
+      for (const [reason, hint] of [
+        ["libsecret-1.so.0: cannot open shared object file", "Install libsecret"],
+        ["libstdc++.so.6: cannot open shared object file", "contains libstdc++.so.6"],
+        [`${native}: failed to map segment from shared object`, "noexec"],
+        [`${native}: file too short`, "unpack the release again"],
+        [`${native}: libsecret`, "unpack the release again"],
+        [`Error loading shared library libsecret-1.so.0: (needed by ${native})`, "libsecret"],
+      ] as const)
+        expect(describeLoadRemedy(reason, native), reason).to.include(hint);
+    });
+
+    it("fails in a folder without its native part, whose empty folder is left", async () => {
+      await rm(join(folder, NATIVE));
+      const finding = await runOne("keychain library");
+      expect(finding.message).to.include("no native part").and.not.include("It has one");
+      expect(finding.hint).to.include("unpack the release again");
+    });
+
     it("fails in the folder of another system, and names the systems", async () => {
       const finding = await runOne("keychain library", {
         node: { ...nodeNow(), arch: "riscv64" },
@@ -303,6 +360,13 @@ describe("cli/installation-checks", function () {
     await write("dist/lib/worker.cjs", source.replace("1", "2"));
     await write(cache, data.subarray(0, 20));
     expect((await runOne("code cache")).message).to.include("made for another processor");
+    for (const isCached of [true, false]) {
+      if (!isCached) await rm(join(folder, cache));
+      await write("dist/lib/worker.cjs", "(function () { return ");
+      const finding = await runOne("code cache");
+      expect(finding).to.include({ state: "failed" });
+      expect(finding.message).to.include("worker.cjs is damaged");
+    }
     await rm(join(folder, "dist"), { recursive: true });
     expect(await runOne("code cache")).to.include({ state: "skipped" });
   });
@@ -339,8 +403,10 @@ describe("cli/installation-checks", function () {
     expect(finding.hint).to.include(`icacls "${folder}" /reset /t /q`);
     expect(finding.hint).to.include(`"*S-1-5-32-545:(OI)(CI)RX"`);
     // What does not exist has no list.
-    const modules = join(folder, "node_modules");
-    expect(asked).to.deep.equal([folder, modules, place, join(modules, "keytar")]);
+    const paths = ["node_modules", "dist", "node_modules/keytar", "plugin.manifest.json"];
+    paths.push("dist/worker.cjs", "dist/cli.cjs", "dist/lib", "dist/lib/worker.cjs");
+    paths.splice(4, 0, LAUNCHER);
+    expect(asked).to.deep.equal([folder, ...paths.map((path) => join(folder, path))]);
   });
 
   describe("folder rights", () => {
@@ -393,6 +459,35 @@ describe("cli/installation-checks", function () {
       } finally {
         await rm(above, { recursive: true });
       }
+    });
+
+    it("looks at what links lead to, and at the folders above that", async () => {
+      const outside = join(base, "outside");
+      await mkdir(outside);
+      await writeFile(join(outside, "node"), "", { mode: 0o755 });
+      await mkdir(join(folder, "runtime"));
+      await symlink(join(outside, "node"), join(folder, RUNTIME));
+      await symlink("..", join(folder, "dist/loop"));
+      await symlink("missing", join(folder, "dist/nowhere"));
+      await symlink("itself", join(folder, "dist/itself"));
+      const closed = await runOne("folder rights");
+      expect(closed.state, closed.message).to.equal("ok");
+      await chmod(join(outside, "node"), 0o757);
+      const finding = await runOne("folder rights");
+      expect(finding.message).to.include(`${join(outside, "node")} (every account)`);
+      expect(finding.hint).to.include(`chmod go-w '${join(outside, "node")}'`);
+      await chmod(join(outside, "node"), 0o755);
+      await chmod(outside, 0o777);
+      expect((await runOne("folder rights")).message).to.include(`${outside} (every account)`);
+    });
+
+    it("quotes an apostrophe in the remedy", async () => {
+      const renamed = join(base, "it's");
+      await rename(folder, renamed);
+      folder = renamed;
+      await chmod(join(folder, "dist"), 0o777);
+      const { hint } = await runOne("folder rights");
+      expect(hint).to.include(`chmod -R go-w '${base}/it'\\''s'`);
     });
 
     it("looks at the folders above, except sticky ones", async () => {

@@ -94,19 +94,34 @@ describe("ucx-webex-presence, the launcher of a release folder for Linux and mac
     expect(launch(program).launched.parent).to.equal(process.pid);
   });
 
-  it("says what an incomplete folder means", async () => {
-    const program = await makeFolder("app");
-    const runtime = join(base, "app", "runtime", "node");
-    for (const change of [
-      () => rm(runtime),
-      // As after a program that unpacks without modes.
-      () => writeFile(runtime, "", { mode: 0o644 }),
-    ]) {
-      await change();
-      const { code, stderr } = launch(program);
-      expect(code).to.equal(1);
-      expect(stderr).to.include(`${runtime} is missing or not executable`);
-      expect(stderr).to.include("Unpack the release again");
+  it("works in a folder whose name begins with a hyphen", async () => {
+    await makeFolder("-folder");
+    const args = ["--", "-folder/ucx-webex-presence", "-e"];
+    const { launched } = launch("/bin/sh", args, { cwd: base });
+    expect(launched.program).to.equal(join(base, "-folder", "dist", "cli.cjs"));
+    expect(launched.args).to.deep.equal(["-e"]);
+  });
+
+  for (const path of ["runtime/node", "dist/cli.cjs"]) {
+    for (const isEmpty of [false, true]) {
+      it(`says what it means if ${path} is ${isEmpty ? "empty" : "missing"}`, async () => {
+        const program = await makeFolder("app");
+        await rm(join(base, "app", path));
+        if (isEmpty) await writeFile(join(base, "app", path), "", { mode: 0o755 });
+        const { code, stderr } = launch(program);
+        expect(code).to.equal(1);
+        expect(stderr).to.include(`${join(base, "app", path)} is missing or empty`);
+        expect(stderr).to.include("Unpack the release again");
+      });
     }
+  }
+
+  it("says what it means if the runtime is not executable", async () => {
+    const program = await makeFolder("app");
+    await rm(join(base, "app", "runtime/node"));
+    await writeFile(join(base, "app", "runtime/node"), "x", { mode: 0o644 });
+    const { code, stderr } = launch(program);
+    expect(code).to.equal(1);
+    expect(stderr).to.include("node is not executable");
   });
 });

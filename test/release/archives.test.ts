@@ -12,6 +12,7 @@ import { unzipSync } from "fflate";
 import { extract, Parser, type ReadEntry } from "tar";
 
 import { MarkdownPage } from "../support/markdown-page-fixture.js";
+import { v8OptionAtExit } from "../support/v8-options-fixture.js";
 import { skip } from "../support/windows-fixture.js";
 
 const RELEASE = "release";
@@ -287,6 +288,17 @@ describe("the release", function () {
       const maker = resolve("scripts/code-cache-maker.cjs");
       const check = run(maker, "check", join(folder, FOLDER, "dist"));
       expect(check.status, check.stderr).to.equal(0);
+    });
+
+    it("compiles no baseline code in a thread, because Node.js may then hang at exit", () => {
+      const node = join(folder, FOLDER, "runtime", "node");
+      const dist = join(folder, FOLDER, "dist");
+      const files = ["--settings", join(folder, "x.ini"), "--log-dir", join(folder, "log")];
+      for (const args of [
+        [join(dist, "worker.cjs"), ...files, "--secret-store", "memory"],
+        [join(dist, "cli.cjs"), "--version"],
+      ])
+        expect(v8OptionAtExit(node, "concurrent-sparkplug", args), args[0]).to.equal(false);
     });
   });
 
