@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -69,6 +69,7 @@ function readZip(bytes: Uint8Array): [string, Entry][] {
 function readTar(bytes: Uint8Array): [string, Entry][] {
   const entries: [string, Entry][] = [];
   const parser = new Parser({
+    filter: (_, entry) => (entry as ReadEntry).type === "File",
     onReadEntry: (entry: ReadEntry) => {
       const chunks: Buffer[] = [];
       entry.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -79,6 +80,25 @@ function readTar(bytes: Uint8Array): [string, Entry][] {
   });
   parser.end(gunzipSync(bytes));
   return entries;
+}
+
+/** The folders of a tarball, in its order, with their permissions. */
+function readTarFolders(system: System): [path: string, mode: number][] {
+  const folders: [string, number][] = [];
+  const parser = new Parser({
+    filter: (_, entry) => (entry as ReadEntry).type === "Directory",
+    onReadEntry: (entry: ReadEntry) => {
+      folders.push([entry.path, entry.mode ?? 0]);
+      entry.resume();
+    },
+  });
+  parser.end(gunzipSync(readFileSync(join(RELEASE, archiveName(system)))));
+  return folders;
+}
+
+/** The folders above a path, each with a slash at its end. */
+function parentsOf(path: string): string[] {
+  return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index + 1));
 }
 
 /** The links of a page that lead to files, without their anchors. */
@@ -93,9 +113,8 @@ function linksOf(path: string, page: string): string[] {
 
 /** The pages of this repository as they are in the folder. */
 function expectedPages(): string[] {
-  const docs = readdirSync("docs", { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).replaceAll("\\", "/"));
+  // Files that git ignores, or does not know, do not ship.
+  const docs = execFileSync("git", ["ls-files", "docs"], { encoding: "utf8" }).trim().split("\n");
   const pages = [...docs, "README.md", "CHANGELOG.md"].filter((path) => path.endsWith(".md"));
   const html = pages.map((path) => path.replace(/\.md$/, ".html"));
   return [...docs, "README.md", "CHANGELOG.md", ...html, "docs/index.html", "docs/style.css"];
@@ -195,6 +214,17 @@ describe("the release", function () {
           for (const [path, { mode }] of files) {
             expect(mode, path).to.equal(programs.includes(path) ? 0o755 : 0o644);
           }
+        });
+      }
+
+      if (SYSTEMS[system].archive !== "zip") {
+        it("has an entry for each folder, since root's umask must not decide their modes", () => {
+          const paths = [...files.keys()].map((path) => `${FOLDER}/${path}`);
+          const folders = readTarFolders(system);
+          expect(folders.map(([path]) => path)).to.deep.equal(
+            [...new Set(paths.flatMap(parentsOf))].sort(),
+          );
+          for (const [path, mode] of folders) expect(mode, path).to.equal(0o755);
         });
       }
 
