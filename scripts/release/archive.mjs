@@ -53,6 +53,8 @@ async function packTar(parent, paths, mtime) {
       noDirRecurse: true,
       onWriteEntry: (entry) => {
         const isFolder = entry.type === "Directory";
+        // `portable` leaves out the time of folders.
+        entry.noMtime = false;
         entry.stat.mode = isFolder ? 0o40755 : modeOf(entry.path.slice(FOLDER.length + 1));
       },
     },

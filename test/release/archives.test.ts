@@ -82,18 +82,17 @@ function readTar(bytes: Uint8Array): [string, Entry][] {
   return entries;
 }
 
-/** The folders of a tarball, in its order, with their permissions. */
-function readTarFolders(system: System): [path: string, mode: number][] {
-  const folders: [string, number][] = [];
+/** What a tarball says of its folders and files, in its order. */
+function readTarHeaders(system: System): ReadEntry[] {
+  const entries: ReadEntry[] = [];
   const parser = new Parser({
-    filter: (_, entry) => (entry as ReadEntry).type === "Directory",
     onReadEntry: (entry: ReadEntry) => {
-      folders.push([entry.path, entry.mode ?? 0]);
+      entries.push(entry);
       entry.resume();
     },
   });
   parser.end(gunzipSync(readFileSync(join(RELEASE, archiveName(system)))));
-  return folders;
+  return entries;
 }
 
 /** The folders above a path, each with a slash at its end. */
@@ -220,11 +219,14 @@ describe("the release", function () {
       if (SYSTEMS[system].archive !== "zip") {
         it("has an entry for each folder, since root's umask must not decide their modes", () => {
           const paths = [...files.keys()].map((path) => `${FOLDER}/${path}`);
-          const folders = readTarFolders(system);
-          expect(folders.map(([path]) => path)).to.deep.equal(
+          const entries = readTarHeaders(system);
+          const folders = entries.filter(({ type }) => type === "Directory");
+          expect(folders.map(({ path }) => path)).to.deep.equal(
             [...new Set(paths.flatMap(parentsOf))].sort(),
           );
-          for (const [path, mode] of folders) expect(mode, path).to.equal(0o755);
+          for (const { path, mode } of folders) expect(mode, path).to.equal(0o755);
+          const times = new Set(entries.map(({ mtime }) => mtime?.getTime()));
+          expect([...times], "times").to.have.lengthOf(1);
         });
       }
 
