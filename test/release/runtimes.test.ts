@@ -32,17 +32,19 @@ const NAME = "node-of-this-test";
 describe("the runtimes of the release", function () {
   this.timeout(30_000);
 
-  const folder = mkdtempSync(join(tmpdir(), "ucx-runtimes-"));
-  const cache = join(folder, "cache");
-  const cached = join(cache, `${NAME}-1.2.3.tgz`);
   const lines: string[] = [];
-  const options: Options = { cache, log: (line) => lines.push(line) };
   const environment = { ...process.env };
+  let folder = "";
+  let cache = "";
+  let options: Options;
   let tarball: Buffer;
   let runtime: Runtime;
   let registry: Server;
 
   before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "ucx-runtimes-"));
+    cache = join(folder, "cache");
+    options = { cache, log: (line) => lines.push(line) };
     tarball = packRuntime(join(folder, "package"));
     const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
     runtime = { package: NAME, version: "1.2.3", integrity, executable: "bin/node" };
@@ -75,6 +77,7 @@ describe("the runtimes of the release", function () {
 
   it("are downloaded again when what was kept has changed", async () => {
     await downloadRuntime(runtime, options);
+    const cached = join(cache, `${NAME}-1.2.3.tgz`);
     const changed = Buffer.from(tarball);
     changed[changed.length - 1]! ^= 1;
     for (const content of [changed, tarball.subarray(0, 100), Buffer.alloc(0)]) {
