@@ -57,7 +57,8 @@ const lazyLibrariesApart = {
   },
 };
 
-const { version } = JSON.parse(await readFile("package.json", "utf8"));
+const packageFile = new URL("../package.json", import.meta.url);
+const { version } = JSON.parse(await readFile(packageFile, "utf8"));
 
 const common = {
   define: { WORKER_VERSION: JSON.stringify(version) },

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { fetchRuntime, WINDOWS_TEST_VERSIONS } from "./release/runtimes.mjs";
+import { downloadRuntime, WINDOWS_TEST_VERSIONS, writeRuntime } from "./release/runtimes.mjs";
 import { createPrefix, hasWine, WINE, windowsPath } from "./wine.mjs";
 
 const inFolder = (folder, ...names) => names.map((name) => `build/test/${folder}/${name}.test.js`);
@@ -78,10 +78,14 @@ function openRealWindows() {
 }
 
 async function openWine() {
-  const executables = [];
-  for (const runtime of WINDOWS_TEST_VERSIONS)
-    executables.push((await fetchRuntime(runtime)).executable);
+  for (const runtime of WINDOWS_TEST_VERSIONS) await downloadRuntime(runtime);
   const prefix = await createPrefix();
+  const executables = [];
+  for (const runtime of WINDOWS_TEST_VERSIONS) {
+    const path = join(prefix.folder, `node-${runtime.version}`, "node.exe");
+    await writeRuntime(runtime, path);
+    executables.push(path);
+  }
   const retries = join(prefix.folder, "spawn-retries.txt");
   const env = {
     ...prefix.env,

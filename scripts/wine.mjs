@@ -1,9 +1,10 @@
 // Wine, where tests and the release need Windows programs on Linux. Wine is not Windows.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+
+import { atEnd, temporaryFolder } from "./at-end.mjs";
 
 /** Debian's wine64 does not put its programs on the PATH. */
 export const WINE = "/usr/lib/wine/wine64";
@@ -29,7 +30,7 @@ export function windowsPath(path) {
  * @throws If Wine cannot make the prefix.
  */
 export async function createPrefix() {
-  const folder = mkdtempSync(join(tmpdir(), "ucx-wine-"));
+  const { folder, remove } = temporaryFolder("ucx-wine-");
   const env = {
     PATH: process.env.PATH,
     // Wine links folders of the user's profile to the home folder, where nothing may be written.
@@ -42,19 +43,13 @@ export async function createPrefix() {
     WINEDLLOVERRIDES: "winemenubuilder.exe=d;mscoree=d;mshtml=d",
   };
   const killAll = () => spawnSync(WINE_SERVER, ["-k"], { env, stdio: "ignore" });
-  const close = () => {
+  // The server would outlive this process.
+  const close = atEnd(() => {
     killAll();
     // The server ends after the last process that it has killed.
     spawnSync(WINE_SERVER, ["-w"], { env, stdio: "ignore", timeout: PREPARATION_LIMIT_MS });
-    rmSync(folder, { recursive: true, force: true });
-  };
-  // The server would outlive this process.
-  for (const signal of ["SIGINT", "SIGTERM"]) {
-    process.once(signal, () => {
-      close();
-      process.exit(1);
-    });
-  }
+    remove();
+  });
   try {
     mkdirSync(env.WINEPREFIX);
     // Otherwise the server ends and starts anew between two processes.

@@ -38,20 +38,38 @@ async function packZip(parent, paths, mtime) {
   return promisify(zip)(files, { level: LEVEL, mtime });
 }
 
+/**
+ * Root unpacks with the modes of the archive. A folder that is not in it would get one that root's
+ * umask decides, and the worker's account might be unable to enter it.
+ */
 async function packTar(parent, paths, mtime) {
+  const files = paths.map((path) => `${FOLDER}/${path}`);
   const stream = create(
     {
       cwd: parent,
       // Without owner and other properties of this machine.
       portable: true,
       mtime,
+      noDirRecurse: true,
       onWriteEntry: (entry) => {
-        entry.stat.mode = modeOf(entry.path.slice(FOLDER.length + 1));
+        const isFolder = entry.type === "Directory";
+        // `portable` leaves out the time of folders.
+        entry.noMtime = false;
+        entry.stat.mode = isFolder ? 0o40755 : modeOf(entry.path.slice(FOLDER.length + 1));
       },
     },
-    paths.map((path) => `${FOLDER}/${path}`),
+    [...foldersOf(files), ...files],
   );
   return promisify(gzip)(await buffer(stream), { level: LEVEL, mtime: 0 });
+}
+
+/** All folders that files are in, each before those in it. */
+function foldersOf(files) {
+  const ancestors = files.flatMap((file) => {
+    const parts = file.split("/").slice(0, -1);
+    return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+  });
+  return [...new Set(ancestors)].sort();
 }
 
 /** A regular file's mode, with its type. */

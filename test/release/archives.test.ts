@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -70,6 +70,7 @@ function readZip(bytes: Uint8Array): [string, Entry][] {
 function readTar(bytes: Uint8Array): [string, Entry][] {
   const entries: [string, Entry][] = [];
   const parser = new Parser({
+    filter: (_, entry) => (entry as ReadEntry).type === "File",
     onReadEntry: (entry: ReadEntry) => {
       const chunks: Buffer[] = [];
       entry.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -80,6 +81,24 @@ function readTar(bytes: Uint8Array): [string, Entry][] {
   });
   parser.end(gunzipSync(bytes));
   return entries;
+}
+
+/** What a tarball says of its folders and files, in its order. */
+function readTarHeaders(system: System): ReadEntry[] {
+  const entries: ReadEntry[] = [];
+  const parser = new Parser({
+    onReadEntry: (entry: ReadEntry) => {
+      entries.push(entry);
+      entry.resume();
+    },
+  });
+  parser.end(gunzipSync(readFileSync(join(RELEASE, archiveName(system)))));
+  return entries;
+}
+
+/** The folders above a path, each with a slash at its end. */
+function parentsOf(path: string): string[] {
+  return [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index + 1));
 }
 
 /** The links of a page that lead to files, without their anchors. */
@@ -94,9 +113,8 @@ function linksOf(path: string, page: string): string[] {
 
 /** The pages of this repository as they are in the folder. */
 function expectedPages(): string[] {
-  const docs = readdirSync("docs", { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).replaceAll("\\", "/"));
+  // Files that git ignores, or does not know, do not ship.
+  const docs = execFileSync("git", ["ls-files", "docs"], { encoding: "utf8" }).trim().split("\n");
   const pages = [...docs, "README.md", "CHANGELOG.md"].filter((path) => path.endsWith(".md"));
   const html = pages.map((path) => path.replace(/\.md$/, ".html"));
   return [...docs, "README.md", "CHANGELOG.md", ...html, "docs/index.html", "docs/style.css"];
@@ -204,6 +222,20 @@ describe("the release", function () {
         });
       }
 
+      if (SYSTEMS[system].archive !== "zip") {
+        it("has an entry for each folder, since root's umask must not decide their modes", () => {
+          const paths = [...files.keys()].map((path) => `${FOLDER}/${path}`);
+          const entries = readTarHeaders(system);
+          const folders = entries.filter(({ type }) => type === "Directory");
+          expect(folders.map(({ path }) => path)).to.deep.equal(
+            [...new Set(paths.flatMap(parentsOf))].sort(),
+          );
+          for (const { path, mode } of folders) expect(mode, path).to.equal(0o755);
+          const times = new Set(entries.map(({ mtime }) => mtime?.getTime()));
+          expect([...times], "times").to.have.lengthOf(1);
+        });
+      }
+
       it("has a manifest that is valid and whose command is the runtime in the folder", () => {
         const schema = JSON.parse(
           text(files.get("plugin.manifest.schema.json")),
@@ -269,16 +301,19 @@ describe("the release", function () {
 
   describe("unpacked on this system", () => {
     const here = `${process.platform}-${process.arch}` as System;
-    const folder = mkdtempSync(join(tmpdir(), "ucx-unpacked-"));
+    let folder = "";
     const run = (...args: string[]) =>
       spawnSync(join(folder, FOLDER, "runtime", "node"), args, { encoding: "utf8", input: "" });
 
     before(async function () {
       if (!made.includes(here)) skip(this, `release/ has no archive for ${here}`);
+      folder = mkdtempSync(join(tmpdir(), "ucx-unpacked-"));
       await extract({ file: join(RELEASE, archiveName(here)), cwd: folder });
     });
 
-    after(() => rmSync(folder, { recursive: true, force: true }));
+    after(() => {
+      if (folder !== "") rmSync(folder, { recursive: true });
+    });
 
     it("has a runtime with long-term support", () => {
       expect(run("-p", "process.release.lts").stdout.trim()).to.match(/^[A-Z][a-z]+$/);
