@@ -21,7 +21,7 @@ const REOPEN_NS = 10_000_000_000n;
 const RECOVERY = "The log file is written again. Records that are missing in it went to stderr.";
 
 describe("a log file that is deleted, moved or cannot be written", function () {
-  this.timeout(10_000);
+  this.timeout(30_000);
   let fixture: LogFixture;
   let folder: string;
   let path: string;

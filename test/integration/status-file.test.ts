@@ -9,7 +9,7 @@ import { nodeStatusFile } from "../../src/platform/status-file.js";
 import { waitUntil } from "../support/clock-fake.js";
 
 describe("the status file while another program holds it", function () {
-  this.timeout(20_000);
+  this.timeout(30_000);
   let folder: string;
   let path: string;
   let isHeld: boolean;
