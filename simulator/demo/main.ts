@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createPresenceView } from "../../src/cli/terminal/presence-view.js";
+import { wrap } from "../../src/cli/terminal/text.js";
 import { Demo, type DemoOptions } from "./demo.js";
 import { invocation } from "../invocation.js";
 import { DemoEnvironment } from "./environment.js";
@@ -18,6 +19,8 @@ const USAGE = `Usage: ${COMMAND} [options]
 const EXIT_INTERRUPTED = 130;
 const EXIT_USAGE = 2;
 const SIGNAL_GRACE_MS = 300;
+/** Steps are numbered: "1. ". */
+const STEP_INDENT = 3;
 
 /** The user stopped the demo. */
 class DemoStopped extends Error {}
@@ -142,7 +145,9 @@ async function runDemo(options: DemoOptions): Promise<void> {
   }
   view.close();
   try {
-    if (view.rows > 0) print(demo.steps.join("\n"));
+    const { columns } = process.stdout;
+    if (view.rows > 0)
+      print(demo.steps.flatMap((step) => wrap(step, columns, STEP_INDENT)).join("\n"));
     if (failure === null) print(summary(demo, environment));
   } catch (error) {
     failure = error;

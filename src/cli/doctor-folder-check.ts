@@ -1,5 +1,5 @@
-import { lstat, open, stat, unlink } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { lstat, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 
 import {
   accountsWithAccess,
@@ -7,7 +7,7 @@ import {
   findWorkerAccount,
   LOCAL_SYSTEM,
 } from "../platform/folder-rights.js";
-import { closingCommand, findForeignOwner } from "../platform/log-folder-check.js";
+import { closingCommand, findForeignOwner, quoteForShell } from "../platform/log-folder-check.js";
 import {
   ownSid,
   readRights,
@@ -16,7 +16,7 @@ import {
   type RunWindowsTool,
 } from "../platform/windows-tools.js";
 import { ok, skipped, warning, type Check, type Finding } from "./doctor-finding.js";
-import { workerFiles } from "./worker-files.js";
+import { findWriteError, workerFiles } from "./worker-files.js";
 
 const OTHERS_BITS = 0o077;
 
@@ -29,7 +29,7 @@ export function logFolderCheck(
   account: string,
   logDir: string | undefined,
   run: RunWindowsTool | null = process.platform === "win32" ? runWindowsTool : null,
-  canWrite: (folder: string) => Promise<boolean> = tryToWrite,
+  writeErrorIn: (folder: string) => Promise<string | null> = findWriteError,
 ): Check {
   return {
     name: "log folder",
@@ -48,10 +48,10 @@ export function logFolderCheck(
       }
       const rights =
         run === null ? checkMode(folder, mode) : await checkRights(folder, account, run);
-      if (rights.state !== "ok" || (await canWrite(folder))) return rights;
+      if (rights.state !== "ok" || (await writeErrorIn(folder)) === null) return rights;
       const command =
         run === null
-          ? `chown -R ${account} '${folder}'`
+          ? `chown -R ${account} ${quoteForShell(folder)}`
           : `icacls "${folder}" /grant:r "${account}:(OI)(CI)F"`;
       return warning({
         message: `${folder}: ${account} cannot write to it. A worker under this account writes neither log nor status; presence is not affected.`,
@@ -59,17 +59,6 @@ export function logFolderCheck(
       });
     },
   };
-}
-
-async function tryToWrite(folder: string): Promise<boolean> {
-  const path = join(folder, `doctor-${process.pid}.tmp`);
-  try {
-    await (await open(path, "wx", 0o600)).close();
-    await unlink(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function checkMode(folder: string, mode: number): Finding {

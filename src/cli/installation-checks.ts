@@ -7,13 +7,13 @@ import {
   realpath,
   rmdir,
   stat,
-  unlink,
 } from "node:fs/promises";
 import { machine } from "node:os";
 import { dirname, join } from "node:path";
 import { Script } from "node:vm";
 
 import { ADMINISTRATORS, LOCAL_SYSTEM, USERS } from "../platform/folder-rights.js";
+import { quoteForShell } from "../platform/log-folder-check.js";
 import {
   CHECKSUM_FILE,
   compareFolder,
@@ -30,6 +30,7 @@ import {
   type Finding,
 } from "./doctor-finding.js";
 import { checkKeychainLibrary } from "./keychain-library-check.js";
+import { findWriteError } from "./worker-files.js";
 import type { FindWritablePaths, WritablePath } from "./folder-writers.js";
 
 export interface Installation {
@@ -272,15 +273,12 @@ async function checkFolderRights({
 function restrictingCommands(folder: string, found: readonly WritablePath[]): string {
   const commands = found
     .filter(({ path }) => path !== folder && !path.startsWith(`${folder}/`))
-    .map(({ path }) => `chown root ${quote(path)} && chmod go-w ${quote(path)}`);
+    .map(({ path }) => `chown root ${quoteForShell(path)} && chmod go-w ${quoteForShell(path)}`);
   if (commands.length < found.length)
-    commands.push(`chown -R root ${quote(folder)} && chmod -R go-w ${quote(folder)}`);
+    commands.push(
+      `chown -R root ${quoteForShell(folder)} && chmod -R go-w ${quoteForShell(folder)}`,
+    );
   return commands.join(" && ");
-}
-
-/** For a POSIX shell. */
-function quote(path: string): string {
-  return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 async function checkLogFolder({
@@ -296,6 +294,7 @@ async function checkLogFolder({
   }
   const hint = `Give ${account} the right to write to it, or launch the worker with --log-dir <folder>. Presence does not depend on it; log and status do.`;
   let existing = logFolder;
+  let writeError: string | null;
   try {
     while (!(await exists(existing)) && dirname(existing) !== existing)
       existing = dirname(existing);
@@ -309,12 +308,13 @@ async function checkLogFolder({
       await rmdir(await mkdtemp(join(existing, ".ucx-webex-presence-")));
       return ok(`${logFolder} does not exist yet; ${account} can create it`);
     }
-    const probe = join(logFolder, `doctor-${process.pid}.tmp`);
-    await (await open(probe, "wx", 0o600)).close();
-    await unlink(probe);
+    writeError = await findWriteError(logFolder);
   } catch (error) {
+    writeError = codeOf(error);
+  }
+  if (writeError !== null) {
     return failed({
-      message: `${account} cannot write to ${existing} (${codeOf(error)}), where log and status belong.`,
+      message: `${account} cannot write to ${existing} (${writeError}), where log and status belong.`,
       hint,
     });
   }

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { homeDirectory, isAlive, nodeProcess, resolvePath } from "../platform/node-process.js";
@@ -141,5 +141,17 @@ function parseStatus(text: string): WorkerStatus | null {
     return workerStatus.safeParse(status).success ? (status as WorkerStatus) : null;
   } catch {
     return null;
+  }
+}
+
+/** Why this account cannot create a file in a folder, as the system's code; null if it can. */
+export async function findWriteError(folder: string): Promise<string | null> {
+  const path = join(folder, `doctor-${process.pid}.tmp`);
+  try {
+    await (await open(path, "wx", 0o600)).close();
+    await unlink(path);
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "unknown error";
   }
 }

@@ -13,10 +13,11 @@ const OTHERS_WRITE_BITS = 0o022;
 
 /** For Linux and macOS: takes the rights of others from a folder. */
 export function closingCommand(path: string): string {
-  return `chmod 700 ${quote(path)}`;
+  return `chmod 700 ${quoteForShell(path)}`;
 }
 
-function quote(path: string): string {
+/** A path as a word of a POSIX shell. */
+export function quoteForShell(path: string): string {
   return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
@@ -28,11 +29,14 @@ export async function findPosixRisk(path: string, account: string): Promise<Fold
   const [link, folder] = await Promise.all([lstat(path), stat(path)]);
   const isForeign = (uid: number): boolean => uid !== 0 && uid !== process.getuid?.();
   if (link.isSymbolicLink() && isForeign(link.uid))
-    return { reason: `it is a link that uid ${link.uid} has made`, command: `rm ${quote(path)}` };
+    return {
+      reason: `it is a link that uid ${link.uid} has made`,
+      command: `rm ${quoteForShell(path)}`,
+    };
   if (isForeign(folder.uid)) {
     return {
       reason: `its owner is uid ${folder.uid}`,
-      command: `chown ${account} ${quote(path)} && ${closingCommand(path)}`,
+      command: `chown ${account} ${quoteForShell(path)} && ${closingCommand(path)}`,
     };
   }
   if ((folder.mode & OTHERS_WRITE_BITS) === 0) return null;

@@ -47,7 +47,7 @@ const DIRECT: CheckTimes = { afterEventMs: 0, settlingMs: 50, idleMs: 250 };
  * been still. The second check is late enough to find what an editor that pauses for 200 ms has
  * written without an event.
  */
-const RESERVED: CheckTimes = { afterEventMs: 200, settlingMs: 225, idleMs: 250 };
+const DEFERRED: CheckTimes = { afterEventMs: 200, settlingMs: 225, idleMs: 250 };
 /**
  * Checks wait while other files of the folder change, because that is how many saves begin. They do
  * not wait longer than this: an edit without an event takes both waits, idleMs and SETTLE_MS, and
@@ -59,16 +59,16 @@ const MAX_WAIT_WITHOUT_EDIT_MS = 200;
 /** A file on disk, read once it has settled. Symbolic links are followed. */
 export class DiskSettingsFile implements SettingsFile {
   readonly path: string;
-  readonly #isReserved: boolean;
+  readonly #isDeferred: boolean;
 
-  /** `isReserved`: do not open the file while another program may be saving it. */
-  constructor(path: string, isReserved = process.platform === "win32") {
+  /** `isDeferred`: do not open the file while another program may be saving it. */
+  constructor(path: string, isDeferred = process.platform === "win32") {
     this.path = resolve(path);
-    this.#isReserved = isReserved;
+    this.#isDeferred = isDeferred;
   }
 
   watch(listener: (content: FileContent) => void): Disposer {
-    const watch = new FileWatch(this.path, this.#isReserved, listener);
+    const watch = new FileWatch(this.path, this.#isDeferred, listener);
     watch.start();
     return () => watch.stop();
   }
@@ -100,11 +100,11 @@ class FileWatch {
   #busyReads = 0;
   #lastContent: FileContent | null = null;
 
-  constructor(path: string, isReserved: boolean, listener: (content: FileContent) => void) {
+  constructor(path: string, isDeferred: boolean, listener: (content: FileContent) => void) {
     this.#path = path;
     this.#listener = listener;
-    this.#times = isReserved ? RESERVED : DIRECT;
-    this.#folderWatcher = new FolderWatcher(path, !isReserved, (isFile) => {
+    this.#times = isDeferred ? DEFERRED : DIRECT;
+    this.#folderWatcher = new FolderWatcher(path, !isDeferred, (isFile) => {
       if (isFile) this.#eventAt = monotonicMs();
       else this.#otherFileEventAt = monotonicMs();
       this.#scheduleCheck();

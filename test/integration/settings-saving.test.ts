@@ -110,8 +110,8 @@ describe("DiskSettingsFile", function () {
   let recorder: ContentRecorder;
   let dispose: Disposer;
 
-  const watch = async (first: string, isReserved?: boolean): Promise<void> => {
-    dispose = new DiskSettingsFile(path, isReserved).watch(recorder.record);
+  const watch = async (first: string, isDeferred?: boolean): Promise<void> => {
+    dispose = new DiskSettingsFile(path, isDeferred).watch(recorder.record);
     await recorder.until(first);
   };
   const expectWithinASecond = async (text: string): Promise<void> => {

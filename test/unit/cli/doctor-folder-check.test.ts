@@ -24,8 +24,9 @@ describe("cli/doctor: the log folder", () => {
     run: RunWindowsTool | null,
     isWritable = true,
   ): Promise<Finding> => {
-    const canWrite = (): Promise<boolean> => Promise.resolve(isWritable);
-    return (await logFolderCheck(ACCOUNT, path, run, canWrite).run()) as Finding;
+    const writeErrorIn = (): Promise<string | null> =>
+      Promise.resolve(isWritable ? null : "EACCES");
+    return (await logFolderCheck(ACCOUNT, path, run, writeErrorIn).run()) as Finding;
   };
 
   it("warns of a mode that lets others in, with the command that changes it", async function () {
