@@ -8,6 +8,7 @@ import { expect } from "chai";
 import { requireTool } from "../support/required-tool-fixture.js";
 import { WorkerHarness } from "../support/worker-harness.js";
 import { CliHarness } from "../support/cli-harness.js";
+import { ReadableProduct } from "../support/readable-product-fixture.js";
 import { NO_SIGNALS, skipOnWindows } from "../support/windows-fixture.js";
 
 const CLI = "dist/cli.cjs";
@@ -182,13 +183,14 @@ describe("e2e: the command line", function () {
   it("status says that the files of a worker are closed to another account", async function () {
     skipOnWindows(this, "on Windows, only a second account could show that");
     const folder = await mkdtemp(join(tmpdir(), "ucx-denied-"));
+    const product = await ReadableProduct.create();
     try {
       // Root can read everything, so that it asks as somebody else.
       const isRoot = process.getuid?.() === 0;
       await chmod(folder, isRoot ? 0o700 : 0o000);
       const { status, stdout, stderr } = spawnSync(
         process.execPath,
-        [CLI, "status", "--json", "--log-dir", folder],
+        [join(product.folder, "dist", "cli.cjs"), "status", "--json", "--log-dir", folder],
         { encoding: "utf8", ...(isRoot && { uid: 65_534, gid: 65_534 }) },
       );
       expect(status, stderr).to.equal(1);
@@ -199,6 +201,7 @@ describe("e2e: the command line", function () {
     } finally {
       await chmod(folder, 0o700);
       await rm(folder, { recursive: true });
+      await product.remove();
     }
   });
 

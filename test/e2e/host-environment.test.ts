@@ -9,6 +9,7 @@ import { expect } from "chai";
 
 import { waitUntil } from "../support/clock-fake.js";
 import { makeCertificates, type TestCertificates } from "../support/certificates-fixture.js";
+import { ReadableProduct } from "../support/readable-product-fixture.js";
 import { IS_WINE, skip, skipOnWindows } from "../support/windows-fixture.js";
 import { WorkerHarness, type WorkerHarnessOptions } from "../support/worker-harness.js";
 
@@ -232,10 +233,13 @@ describe("e2e: the environment of the host", function () {
 
   describe("of an account without an entry and without HOME", () => {
     const UID = 54_321;
+    let product: ReadableProduct | null = null;
 
-    before(function () {
+    before(async function () {
       if (process.getuid?.() !== 0) skip(this, "only root can start a worker in another account");
+      product = await ReadableProduct.create();
     });
+    after(() => product?.remove());
     beforeEach(async () => {
       await chmod(folder, 0o777);
       await writeFile(join(folder, "Presence.ini"), "WebexPresence.Enable=0\n");
@@ -246,7 +250,7 @@ describe("e2e: the environment of the host", function () {
       args: string[],
       { store = "memory", env = {} }: { store?: string; env?: NodeJS.ProcessEnv } = {},
     ) =>
-      spawn(process.execPath, [resolve(program), ...args, "--secret-store", store], {
+      spawn(process.execPath, [join(product!.folder, program), ...args, "--secret-store", store], {
         uid: UID,
         gid: UID,
         cwd: folder,

@@ -486,7 +486,7 @@ describe("DiskSettingsFile", function () {
     });
 
     it("reports an edit without an event within a second while other files keep changing", async function () {
-      if (process.platform === "win32") this.skip();
+      requireSymlinks(this);
       const real = join(folder, "elsewhere", "real.ini");
       await mkdir(dirname(real));
       await writeFile(real, "a=0\n");

@@ -32,7 +32,7 @@ import {
   type RunWindowsTool,
 } from "../../../src/platform/windows-tools.js";
 import { waitUntil } from "../../support/clock-fake.js";
-import { requireSymlinks } from "../../support/windows-fixture.js";
+import { NO_MODES, requireSymlinks, skip, skipOnWindows } from "../../support/windows-fixture.js";
 
 const SID = "S-1-5-21-1004336348-1177238915-682003330-1105";
 const ACCOUNT = "CONTOSO\\svc ucx";
@@ -366,7 +366,7 @@ describe("platform/log-folder", () => {
   });
 
   it("makes a folder that its account can use under any umask", async function () {
-    if (process.platform === "win32") this.skip(); // Windows has no modes.
+    skipOnWindows(this, NO_MODES);
     const umask = process.umask(0o277);
     try {
       await makePrivateFolder(join(folder, "log"));
@@ -403,7 +403,7 @@ describe("platform/log-folder", () => {
 
   describe("on Linux and macOS", () => {
     beforeEach(async function () {
-      if (process.platform === "win32") this.skip(); // Windows has no modes.
+      skipOnWindows(this, NO_MODES);
       logFolder = new LogFolder(path, {
         account: "svc-ucx",
         run: null,
@@ -430,7 +430,7 @@ describe("platform/log-folder", () => {
     });
 
     it("reports an owner who is neither root nor this account, also of a link", async function () {
-      if (process.getuid?.() !== 0) this.skip(); // Only root can give something away.
+      if (process.getuid?.() !== 0) skip(this, "only root can give something away");
       const link = join(folder, "link");
       await symlink(path, link);
       await lchown(link, 4321, 0);
