@@ -17,6 +17,7 @@ import type {
   PersonSnapshot,
   PolledRoster,
   RefreshDemand,
+  RefreshRequest,
   RosterEvents,
   WatchedAges,
 } from "../../src/presence/polled-roster.js";
@@ -329,6 +330,14 @@ class WatchedRoster implements PolledRoster {
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
     return this.#scanner.currentDemand(pages, freshMs);
+  }
+
+  refreshRequests(): readonly RefreshRequest[] {
+    return [];
+  }
+
+  dismissRefreshRequests(): void {
+    // Nobody asks.
   }
 
   #observe(slot: number): void {

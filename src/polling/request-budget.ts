@@ -30,6 +30,9 @@ const INITIAL_PROBE_INTERVAL_MS = 60_000;
 const MAX_PROBE_INTERVAL_MS = 600_000;
 const PROBE_JITTER = 0.2;
 
+/** `onDemand`: a caller waits for the response. */
+export type RequestPriority = "background" | "onDemand";
+
 interface CountedRequest {
   readonly admittedAt: number;
   /** Webex counts a request on arrival, at some time between admission and completion. */
@@ -61,6 +64,11 @@ export class RequestBudget implements RequestLimiter {
     this.#clock = clock;
     this.#random = random;
     this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random);
+  }
+
+  /** Returns the limiter of the requests of a priority. */
+  limiter(_priority: RequestPriority): RequestLimiter {
+    return this;
   }
 
   /** Waits for the budget and counts one request. Fault: `cancelled` if the signal fires. */
@@ -132,7 +140,7 @@ export class RequestBudget implements RequestLimiter {
    * Returns the earliest time of the next request. If it may go now, that is -Infinity or a past
    * time, never the current one, because the clock moves on before the caller compares the two.
    */
-  nextPossibleAt(): number {
+  nextPossibleAt(_priority: RequestPriority = "background"): number {
     const now = this.#clock.monotonic();
     this.#window = this.#window.filter((r) => r.expiresAt > now);
     const excess = this.#window.length - Math.ceil(this.ratePerMinute);

@@ -1,7 +1,13 @@
 import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import { isInvalidUnlessMatched, readingsOf, RecentAddresses } from "./address.js";
-import type { PolledRoster, RefreshDemand, RosterEvents, WatchedAges } from "./polled-roster.js";
+import type {
+  PolledRoster,
+  RefreshDemand,
+  RefreshRequest,
+  RosterEvents,
+  WatchedAges,
+} from "./polled-roster.js";
 import { NO_DEMAND, RefreshDemandScanner } from "./refresh-demand.js";
 import type { Resolver } from "./resolver.js";
 import { PersonStore, QUERY_WATCH_MS, type PersonStoreListener } from "./store/person-store.js";
@@ -135,5 +141,13 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
     return this.isClosed ? NO_DEMAND : this.#demandScanner.currentDemand(pages, freshMs);
+  }
+
+  refreshRequests(): readonly RefreshRequest[] {
+    return [];
+  }
+
+  dismissRefreshRequests(): void {
+    // There are none.
   }
 }

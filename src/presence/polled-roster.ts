@@ -88,10 +88,27 @@ export interface PageResult {
 export interface RosterEvents {
   /** A watch began of a person or address that needs a request. */
   readonly demandChanged: undefined;
+  /** `refreshRequests` has a new request, or one that needs a later response. */
+  readonly refreshRequested: undefined;
+}
+
+/** A person, or an address that matches nobody, whom callers need to know of now. */
+export interface RefreshRequest {
+  /** The person's id; null for an address that matches nobody. */
+  readonly id: string | null;
+  /** The address to look up; null if the person has none. */
+  readonly address: string | null;
+  /** The person's page of the list, from 0; null if unknown. */
+  readonly page: number | null;
+  /** Only the response to a request sent then or later counts. Monotonic milliseconds. */
+  readonly sentFrom: number;
+  /** When the last caller stops waiting. Monotonic milliseconds. */
+  readonly waitsUntil: number;
 }
 
 /**
  * The roster of one organization, for polling: takes what Webex reports, and says who is watched.
+ * `sentAt`: when the request was sent, in monotonic milliseconds; the default is now.
  */
 export interface PolledRoster {
   readonly events: Subscribable<RosterEvents>;
@@ -106,9 +123,14 @@ export interface PolledRoster {
    * Applies a page of the sweep; `page` counts from 0. Throws what `ListedPerson.read` throws; the
    * items before it are applied.
    */
-  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult;
+  applyPage(
+    sweep: number,
+    items: readonly ListedPerson[],
+    page: number,
+    sentAt?: number,
+  ): PageResult;
   /** Applies a page that was fetched again outside a sweep. */
-  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult;
+  applyRefetchedPage(page: number, items: readonly ListedPerson[], sentAt?: number): PageResult;
   /**
    * Ends a sweep that has read every page. Removes persons missing from two consecutive sweeps;
    * addresses that match nobody are `notFound`. A sweep without any person proves nothing, because
@@ -119,13 +141,17 @@ export interface PolledRoster {
    * Applies the answer to a lookup of `address`. Returns the ids of known persons whose list
    * address it is but whom the answer lacks: they have another address now, or are gone.
    */
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): readonly string[];
+  applyLookup(
+    address: string,
+    persons: readonly PersonSnapshot[],
+    sentAt?: number,
+  ): readonly string[];
   /**
    * Applies the answer to a request for the person with this id. Null means that the organization
    * does not have the person any more: the person is removed, and addresses that match nobody now
    * are `notFound`.
    */
-  applyPerson(id: string, person: PersonSnapshot | null): void;
+  applyPerson(id: string, person: PersonSnapshot | null, sentAt?: number): void;
 
   /**
    * Returns up to `max` watched addresses that match nobody and have no valid answer ("not found"
@@ -137,4 +163,9 @@ export interface PolledRoster {
    * an age of `freshMs`.
    */
   refreshDemand(pages: number, freshMs: number): RefreshDemand;
+
+  /** Returns what callers wait for, the first caller's first. */
+  refreshRequests(): readonly RefreshRequest[];
+  /** Gives these up, because they cannot be answered in time: callers get what is known. */
+  dismissRefreshRequests(requests: readonly RefreshRequest[]): void;
 }

@@ -9,6 +9,7 @@ import type {
   PersonSnapshot,
   PolledRoster,
   RefreshDemand,
+  RefreshRequest,
   RosterEvents,
   WatchedAges,
 } from "../../src/presence/polled-roster.js";
@@ -87,6 +88,14 @@ export class FakeRoster implements PolledRoster {
   }
   applyPerson(id: string, found: PersonSnapshot | null): void {
     this.confirmed.push({ id, isGone: found === null });
+  }
+  /** What callers wait for. */
+  refreshes: RefreshRequest[] = [];
+  refreshRequests(): readonly RefreshRequest[] {
+    return this.refreshes;
+  }
+  dismissRefreshRequests(requests: readonly RefreshRequest[]): void {
+    this.refreshes = this.refreshes.filter((request) => !requests.includes(request));
   }
   watch(address: string): void {
     this.unanswered.push(address);
