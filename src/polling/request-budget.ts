@@ -60,10 +60,20 @@ export class RequestBudget implements RequestLimiter {
   #cancelTimer: (() => void) | null = null;
   readonly #counts = { total: 0, rateLimited: 0, failed: 0 };
 
-  constructor(clock: Clock, random: Random, requestsPerMinute: number) {
+  /** `learnedLimit`: the limit that an earlier process found Webex to enforce. */
+  constructor(
+    clock: Clock,
+    random: Random,
+    requestsPerMinute: number,
+    learnedLimit: number | null = null,
+  ) {
     this.#clock = clock;
     this.#random = random;
-    this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random);
+    this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random, learnedLimit);
+    // That process may have used up the minute, so there is no burst at the start.
+    if (this.observedLimit !== null) {
+      this.#theoreticalArrivalAt = clock.monotonic() + this.#burstToleranceMs;
+    }
   }
 
   /** Returns the limiter of the requests of a priority. */
@@ -244,10 +254,14 @@ class AdaptiveRateLimit {
   #step = 1;
   #minSample = MIN_SAMPLE;
 
-  constructor(ceiling: number, random: Random) {
+  constructor(ceiling: number, random: Random, learnedLimit: number | null) {
     this.ceiling = ceiling;
     this.#random = random;
     this.#rate = initialRate(ceiling);
+    if (learnedLimit === null || learnedLimit >= ceiling) return;
+    this.#estimatedLimit = learnedLimit;
+    this.#rate = Math.max(1, learnedLimit * DECREASE_FACTOR);
+    this.#step = Math.max(1, learnedLimit * 0.03);
   }
 
   setCeiling(ceiling: number): void {
@@ -273,7 +287,12 @@ class AdaptiveRateLimit {
   }
 
   recordRequest(now: number, sentLastMinute: number): void {
-    this.#startedAt ??= now;
+    if (this.#startedAt === null) {
+      this.#startedAt = now;
+      this.#increasedAt = now;
+      // A learned limit has proven itself.
+      if (this.#estimatedLimit !== null) this.#scheduleProbe(now, MAX_PROBE_INTERVAL_MS / 2);
+    }
     if (this.#estimatedLimit !== null) this.#increase(now, sentLastMinute, this.#estimatedLimit);
     else if (this.#rate < this.ceiling) {
       const doublings = Math.max(0, now - this.#increasedAt) / SLOW_START_DOUBLING_MS;
