@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 export interface LearnedFacts {
   /** The limit that Webex was found to enforce; null if it is not below the configured one. */
   readonly requestsPerMinute: number | null;
-  /** How many persons to request per page. */
+  /** How many persons to request per page: as many as Webex could deliver. */
   readonly pageSize: number;
   /** How many pages the last complete sweep had; null before one has completed. */
   readonly pages: number | null;

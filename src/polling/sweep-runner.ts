@@ -57,7 +57,7 @@ export class SweepRunner {
 
   /** What a later process need not learn again. */
   get learned(): Pick<LearnedFacts, "pageSize" | "pages"> {
-    return { pageSize: this.#pageSize.max, pages: this.#expectedPages };
+    return { pageSize: this.#pageSize.proven, pages: this.#expectedPages };
   }
 
   get current(): Sweep | null {
@@ -286,15 +286,27 @@ export class PageSize {
   #max: number;
   /** The largest page before the last one: what Webex returns whatever is requested. 0: unknown. */
   #largestReceived = 0;
-  /** The largest size of a complete sweep, unless Webex has failed on it again since. */
+  /**
+   * The largest size of a complete sweep, also if that was an earlier process's, unless Webex has
+   * failed on it again since; 0: unknown.
+   */
   #largestProven = 0;
   #successfulSweeps = 0;
   #requiredSweeps = INITIAL_REQUIRED_SWEEPS;
   #hasGrown = false;
 
-  /** `initial`: the size that an earlier process used at last. */
-  constructor(initial = MAX_PAGE_SIZE) {
-    this.#max = initial;
+  /** `proven`: what an earlier process has found out. */
+  constructor(proven?: number) {
+    this.#max = proven ?? MAX_PAGE_SIZE;
+    this.#largestProven = proven ?? 0;
+  }
+
+  /**
+   * What a later process may start with. Not the present size, which an outage may have reduced: a
+   * first sweep with so many pages would take long, and growing takes several sweeps.
+   */
+  get proven(): number {
+    return this.#largestProven || MAX_PAGE_SIZE;
   }
 
   get max(): number {

@@ -254,4 +254,17 @@ describe("a poller that starts with learned facts", () => {
     await start(10_000);
     expect(poller.learned().pageSize).to.equal(500);
   });
+
+  it("does not pass on a size that an outage has reduced", async () => {
+    const { clock, people, poller, start } = createPollingHarness(60, undefined, undefined, FACTS);
+    people.failRequest = () => fault("webexError", 504);
+    await start(60_000);
+    expect(people.requestNames.at(-1)).to.equal("first 50");
+    expect(poller.learned().pageSize).to.equal(500);
+    people.failRequest = () => null;
+    await clock.advance(180_000);
+    const sizes = people.requestNames.filter((name, index, all) => name !== all[index - 1]);
+    // What an earlier process has proven is restored at once.
+    expect(sizes.slice(sizes.indexOf("first 50"), -1)).to.deep.equal(["first 50", "first 500"]);
+  });
 });

@@ -261,7 +261,7 @@ describe("worker/worker", () => {
           ...learnedFile,
           write: (text) => {
             written.push(text);
-            return Promise.resolve();
+            return new Promise(nothing);
           },
         },
         send: ({ url }) => {
