@@ -85,8 +85,12 @@ export class AdaptiveRateLimit {
   }
 
   recordRequest(now: number, sentLastMinute: number): void {
-    this.#startedAt ??= now;
     const limit = this.#estimatedLimit;
+    // A learned limit has proven itself.
+    if (this.#startedAt === null && limit !== null) {
+      this.#scheduleProbe(now, MAX_PROBE_INTERVAL_MS / 2);
+    }
+    this.#startedAt ??= now;
     const steadyRate = limit === null ? this.ceiling : this.#steadyRate(limit);
     if (this.#isStarting && this.#rate < steadyRate) {
       const doublings = Math.max(0, now - this.#increasedAt) / SLOW_START_DOUBLING_MS;

@@ -3,6 +3,7 @@ import type { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
+import type { LearnedFacts } from "./learned-facts.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { PageMap } from "./page-map.js";
@@ -57,7 +58,7 @@ export class OrganizationPoller {
   readonly #concurrency = new ConcurrencyLimit();
   readonly #inFlight = new RequestsInFlight();
   readonly #lookups: LookupScheduler;
-  readonly #pageMap = new PageMap();
+  readonly #pageMap: PageMap;
   readonly #sweeps: SweepRunner;
   readonly #executor: RequestExecutor;
   #settings = DEFAULT_SETTINGS;
@@ -73,12 +74,13 @@ export class OrganizationPoller {
   #cancelDemandRefresh: Disposer | null = null;
 
   constructor(options: OrganizationPollerOptions) {
-    const { clock, random, roster, planner = planForFreshness } = options;
+    const { clock, learned, random, roster, planner = planForFreshness } = options;
     this.#options = options;
     this.#clock = clock;
     this.#planner = planner;
     this.#health = new OrganizationHealth(clock, random);
-    this.#history = new RequestHistory(clock);
+    this.#history = new RequestHistory(clock, learned?.requestDurationMs);
+    this.#pageMap = new PageMap(learned?.honorsOldLinks, clock.monotonic());
     this.#lookups = new LookupScheduler(clock, roster);
     this.#sweeps = new SweepRunner(options, this.#health, this.#pageMap);
     this.#executor = new RequestExecutor({
@@ -183,6 +185,16 @@ export class OrganizationPoller {
   /** False while Webex refuses the organization as a whole and a person has to act. */
   get isAccepted(): boolean {
     return !this.#health.isRefused;
+  }
+
+  /** What a later process need not learn again. */
+  learned(): LearnedFacts {
+    return {
+      requestsPerMinute: this.#options.budget.observedLimit,
+      ...this.#sweeps.learned,
+      requestDurationMs: this.#history.requestDurationMs,
+      honorsOldLinks: this.#pageMap.honorsOldLinks,
+    };
   }
 
   report(): PollingReport {

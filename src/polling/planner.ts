@@ -82,6 +82,11 @@ export interface PlannerInput {
   readonly isMeDue: boolean;
   /** How many persons to request per page. */
   readonly pageSize: number;
+  /**
+   * How many pages the list had in the last complete sweep, also if that was an earlier process's;
+   * null if unknown.
+   */
+  readonly expectedPages: number | null;
   /** The current sweep, its next page and the number of pages fetched so far. */
   readonly sweep: { readonly page: PageReference; readonly pages: number } | null;
   /** The sweep that started last; `jitter` (about 1) scales the interval after it. */

@@ -25,8 +25,9 @@ export interface ListedPerson {
 }
 
 /**
- * Ages, in seconds, of what is known of the watched persons: median and 95th percentile. Null if
- * nobody is watched.
+ * Ages, in seconds, of what is known of the watched persons: median and 95th percentile. A watched
+ * address without an answer so far counts with the time since it began to be watched. An address
+ * that Webex does not know, and somebody who is gone, have no age. Null if nobody has one.
  */
 export interface WatchedAges {
   readonly watchedP50: number | null;

@@ -163,7 +163,7 @@ export class PresenceDirectory implements PresenceService {
 
   subscribe(target: SubscriptionTarget): { subscriptionId: string; records: PresenceRecord[] } {
     const now = this.#clock.elapsed();
-    const subscription = this.#subscriptions.open("all" in target);
+    const subscription = this.#subscriptions.open("all" in target, now);
     const uris = new Set("all" in target ? this.#list.uris() : target.uris);
     const demanded = new Set<PersonStore>();
     const records: PresenceRecord[] = [];

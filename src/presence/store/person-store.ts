@@ -182,6 +182,15 @@ export class PersonStore {
     return now - this.#lastSweepAt <= NOT_FOUND_TTL_MS;
   }
 
+  /**
+   * Returns whether Webex has answered for an address that matches nobody: the answer is still
+   * valid, or is known to be of `since` or later.
+   */
+  isAnsweredSince(address: string, since: number, now: number): boolean {
+    const answeredAt = this.#notFound.latestTime(address) ?? Number.NEGATIVE_INFINITY;
+    return Math.max(answeredAt, this.#lastSweepAt) >= since || this.hasAnswerFor(address, now);
+  }
+
   /** Returns when the next such answer expires; infinity if there is none. */
   nextAnswerExpiry(now: number): number {
     const start = this.hasSweepAnswer(now) ? this.#lastSweepAt : this.#notFound.oldestTime(now);

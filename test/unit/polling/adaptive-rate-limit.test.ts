@@ -21,6 +21,8 @@ interface SimulationOptions {
   readonly minutes: number;
   readonly restartAfterMinutes?: number;
   readonly learnedLimit?: number;
+  /** After the restart, workers know the limit that the first one has observed. */
+  readonly isLimitKept?: boolean;
 }
 
 /** Sends requests as fast as the budgets allow, to a service with a hidden limit per minute. */
@@ -29,8 +31,9 @@ async function simulateWorkers(
   { ceiling = 600, limit: limitAt, minutes, ...options }: SimulationOptions,
 ) {
   const clock = new FakeClock();
+  const unaborted = new AbortController().signal;
   const admitted: number[] = [];
-  const sendRequests = async (worker: SimulatedWorker, signal = never): Promise<void> => {
+  const sendRequests = async (worker: SimulatedWorker, signal = unaborted): Promise<void> => {
     for (;;) {
       await worker.budget.acquire(signal);
       const now = clock.monotonic();
@@ -48,16 +51,19 @@ async function simulateWorkers(
       worker.budget.complete(isAccepted ? "answered" : "rateLimited");
     }
   };
+  let learnedLimit: number | null = null;
   const createWorker = (_: unknown, index: number): SimulatedWorker => {
     const random = workerCount === 1 ? NO_JITTER : new SeededRandom(index + 1);
-    const budget = new RequestBudget(clock, random, ceiling, options.learnedLimit);
+    const budget = new RequestBudget(clock, random, ceiling, options.learnedLimit ?? learnedLimit);
     return { budget, admitted: [], rejected: [] };
   };
   if (options.restartAfterMinutes !== undefined) {
     const first = new AbortController();
-    sendRequests(createWorker(null, 0), first.signal).catch(() => undefined);
+    const predecessor = createWorker(null, 0);
+    sendRequests(predecessor, first.signal).catch(() => undefined);
     await clock.advance(options.restartAfterMinutes * 60_000);
     first.abort();
+    if (options.isLimitKept === true) learnedLimit = predecessor.budget.observedLimit;
   }
   const all = Array.from({ length: workerCount }, createWorker);
   for (const worker of all) void sendRequests(worker);
@@ -133,6 +139,43 @@ describe("adaptive rate limit", () => {
       expect(worker.admitted.length).to.be.at.least(limit * 5 * 0.8);
     });
   }
+
+  for (const limit of [120, 20]) {
+    it(`goes on at once at the limit of ${limit} that a predecessor has observed`, async () => {
+      const worker = await simulateWorker({
+        limit: () => limit,
+        minutes: 25,
+        restartAfterMinutes: 12,
+        isLimitKept: true,
+      });
+      expect(countBetween(worker.rejected, 12, 17)).to.equal(0);
+      expect(countBetween(worker.admitted, 12, 13)).to.be.at.least(limit * 0.85);
+      expect(countBetween(worker.admitted, 13, 37)).to.be.at.least(limit * 24 * 0.9);
+      expect(worker.rejected.length).to.be.at.most(4);
+    }).timeout(30_000);
+  }
+
+  it("notices within minutes that a limit is gone that a predecessor had observed", async () => {
+    const worker = await simulateWorker({
+      limit: (now) => (now < 12 * 60_000 ? 60 : 10_000),
+      minutes: 25,
+      restartAfterMinutes: 12,
+      isLimitKept: true,
+    });
+    expect(worker.rejected).to.deep.equal([]);
+    expect(countBetween(worker.admitted, 36, 37)).to.be.at.least(150);
+  }).timeout(30_000);
+
+  it("ignores an observed limit that is not below the configured one", () => {
+    const clock = new FakeClock();
+    for (const learned of [60, 600]) {
+      const budget = new RequestBudget(clock, NO_JITTER, 60, learned);
+      expect([budget.observedLimit, budget.ratePerMinute]).to.deep.equal([null, 60]);
+    }
+    const budget = new RequestBudget(clock, NO_JITTER, 60, 20);
+    budget.setLimit(15);
+    expect([budget.observedLimit, budget.ratePerMinute]).to.deep.equal([null, 15]);
+  });
 
   it("starts without a burst and reaches the full rate within a minute", async () => {
     for (const ceiling of [60, 600]) {

@@ -35,6 +35,7 @@ const IDLE: PlannerInput = {
   pollIntervalMs: 20_000,
   isMeDue: false,
   pageSize: 1_000,
+  expectedPages: null,
   sweep: null,
   previousSweep: { startedAt: NOW - 5_000, jitter: 1.1 },
   isSweepRequested: false,
