@@ -4,8 +4,11 @@ import { mixSeeds, seededRandom } from "../../simulator/random.js";
 
 /** The minimum of `WebexPresence.PollIntervalSeconds`, for the worker and the baselines. */
 export const INTERVAL_MS = 5_000;
-/** The duration of a request whose response holds no persons, such as a rejected one. */
-export const REJECTION_MS: number = WEBEX_LATENCY.latencyMs;
+/** The default of `WebexPresence.StaleAfterSeconds`, for the worker and the baselines. */
+export const STALE_AFTER_MS = 180_000;
+/** How long the ages after a start are measured, and from when on for those that must be steady. */
+export const START_MS = 600_000;
+export const SETTLED_AFTER_MS = 120_000;
 const MINUTE_MS = 60_000;
 /** On a Monday, so that presence changes as on a working day. */
 const MEASURED_FROM = Date.UTC(2026, 0, 5, 10);
@@ -19,31 +22,30 @@ export interface GridPoint {
   readonly limit: number;
 }
 
-/** The duration of a request, half of it before Webex reads the presence that it returns. */
-export function requestMs(persons: number): number {
-  return WEBEX_LATENCY.latencyMs + persons * WEBEX_LATENCY.latencyPerPersonMs;
+/** How long Webex takes for a response, which is a base and a time for each person in it. */
+export interface Latency {
+  readonly baseMs: number;
+  readonly perPersonMs: number;
 }
+
+export const WEBEX: Latency = {
+  baseMs: WEBEX_LATENCY.latencyMs,
+  perPersonMs: WEBEX_LATENCY.latencyPerPersonMs,
+};
+/** Every response takes the same short time. */
+export const FLAT: Latency = { baseMs: 100, perPersonMs: 0 };
 
 export function pageCount({ persons, pageSize }: GridPoint): number {
   return Math.ceil(persons / pageSize);
 }
 
-/** The duration of requests, one after another, each for as many persons. */
-function durationMs(requests: number, persons: number, { limit }: GridPoint): number {
-  return requests * Math.max(MINUTE_MS / limit, requestMs(persons));
-}
-
-function sweepMs(point: GridPoint): number {
-  return durationMs(pageCount(point), Math.min(point.persons, point.pageSize), point);
-}
-
 /**
- * max(interval, min(sweep, lookups of all watched)) / 2, one request at a time: the lowest mean
- * age, in seconds, that sweeps alone or lookups alone can reach.
+ * max(interval, min(sweep, lookups of all watched)) / 2: the lowest mean age, in seconds, that
+ * sweeps alone or lookups alone could reach at this limit if responses took no time.
  */
 export function lowerBoundSeconds(point: GridPoint): number {
-  const cycleMs = Math.min(sweepMs(point), durationMs(point.watched, 1, point));
-  return Math.max(INTERVAL_MS, cycleMs) / 2_000;
+  const requests = Math.min(pageCount(point), point.watched);
+  return Math.max(INTERVAL_MS, (requests * MINUTE_MS) / point.limit) / 2_000;
 }
 
 /**
@@ -53,10 +55,12 @@ export function lowerBoundSeconds(point: GridPoint): number {
 export class Scenario {
   readonly point: GridPoint;
   readonly pages: number;
-  /** The duration of a request for a page. */
+  /** The duration of a request for a page, half of it before Webex reads the presence. */
   readonly pageMs: number;
   /** The duration of a lookup. */
-  readonly lookupMs = requestMs(1);
+  readonly lookupMs: number;
+  /** The duration of a request whose response holds no persons, such as a rejected one. */
+  readonly rejectionMs: number;
   readonly warmUpMs: number;
   readonly endMs: number;
   readonly epoch: number;
@@ -66,12 +70,16 @@ export class Scenario {
   readonly onPage: readonly (readonly number[])[];
   /** For each watched person, the times of their status changes. */
   readonly changes: readonly (readonly number[])[];
+  /** For each watched person, the status before the first change and after each. */
+  readonly statuses: readonly (readonly string[])[];
 
-  constructor(point: GridPoint) {
+  constructor(point: GridPoint, { baseMs, perPersonMs }: Latency) {
     this.point = point;
     this.pages = pageCount(point);
-    this.pageMs = requestMs(Math.min(point.persons, point.pageSize));
-    const cycleMs = sweepMs(point);
+    this.pageMs = baseMs + perPersonMs * Math.min(point.persons, point.pageSize);
+    this.lookupMs = baseMs + perPersonMs;
+    this.rejectionMs = baseMs;
+    const cycleMs = this.pages * Math.max(MINUTE_MS / point.limit, this.pageMs);
     this.warmUpMs = Math.max(20 * MINUTE_MS, 2.5 * cycleMs);
     this.endMs = this.warmUpMs + Math.max(30 * MINUTE_MS, 2 * cycleMs);
     this.epoch = MEASURED_FROM - this.warmUpMs;
@@ -81,16 +89,26 @@ export class Scenario {
       onPage[Math.floor(position / point.pageSize)]?.push(index),
     );
     this.onPage = onPage;
-    const walk = new PresenceWalk({ seed: SEED });
-    this.changes = this.positions.map((person) => {
-      const times: number[] = [];
-      let at = walk.segmentAt(person, this.epoch).until;
-      for (; at < this.epoch + this.endMs; at = walk.segmentAt(person, at).until) {
-        times.push(at - this.epoch);
-      }
-      return times;
-    });
+    const walks = this.positions.map((person) =>
+      walkThrough(person, this.epoch, this.epoch + this.endMs + START_MS),
+    );
+    this.changes = walks.map(({ changes }) => changes);
+    this.statuses = walks.map(({ statuses }) => statuses);
   }
+}
+
+const WALK = new PresenceWalk({ seed: SEED });
+
+function walkThrough(person: number, from: number, until: number) {
+  const changes: number[] = [];
+  let segment = WALK.segmentAt(person, from);
+  const statuses = [segment.status];
+  while (segment.until < until) {
+    changes.push(segment.until - from);
+    segment = WALK.segmentAt(person, segment.until);
+    statuses.push(segment.status);
+  }
+  return { changes, statuses };
 }
 
 function drawWatchedPositions({ persons, watched }: GridPoint): readonly number[] {

@@ -115,14 +115,18 @@ describe("adaptive rate limit", () => {
     expect(countBetween(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
   }).timeout(30_000);
 
-  for (const workerCount of [2, 3]) {
-    it(`shares a limit with ${workerCount - 1} other worker(s) without starvation`, async () => {
-      const all = await simulateWorkers(workerCount, { limit: () => 120, minutes: 100 });
-      const counts = all.map(({ admitted }) => countBetween(admitted, 20, 100));
-      const rejected = all.map((worker) => countBetween(worker.rejected, 20, 100));
+  for (const [workerCount, limit, smallestShare] of [
+    [2, 120, 0.65],
+    [3, 120, 0.65],
+    [4, 30, 0.5],
+  ] as const) {
+    it(`shares a limit of ${limit} among ${workerCount} workers with few rejections`, async () => {
+      const all = await simulateWorkers(workerCount, { limit: () => limit, minutes: 260 });
+      const counts = all.map(({ admitted }) => countBetween(admitted, 140, 260));
+      const rejected = all.map((worker) => countBetween(worker.rejected, 140, 260));
       const total = counts.reduce((sum, count) => sum + count, 0);
-      expect(total).to.be.at.least(120 * 80 * 0.85);
-      expect(Math.min(...counts)).to.be.at.least((total / workerCount) * 0.4);
+      expect(total).to.be.at.least(limit * 120 * 0.9);
+      expect(Math.min(...counts)).to.be.at.least((total / workerCount) * smallestShare);
       expect(rejected.reduce((sum, count) => sum + count, 0) / total).to.be.lessThan(1 / 100);
     }).timeout(60_000);
   }
