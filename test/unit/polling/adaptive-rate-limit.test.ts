@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
+import { AdaptiveRateLimit } from "../../../src/polling/adaptive-rate-limit.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
 import { FakeClock, NO_JITTER, SeededRandom, settle } from "../../support/clock-fake.js";
 
@@ -130,6 +131,43 @@ describe("adaptive rate limit", () => {
       expect(rejected.reduce((sum, count) => sum + count, 0) / total).to.be.lessThan(1 / 100);
     }).timeout(60_000);
   }
+
+  describe("a rejection at a rate that was accepted before", () => {
+    /** Has sent requests at the steady rate for two minutes. */
+    function createSteady(estimate: number): AdaptiveRateLimit {
+      const limit = new AdaptiveRateLimit(600, NO_JITTER, estimate);
+      for (const now of [0, 60_000, 120_000]) limit.recordRequest(now, 0);
+      return limit;
+    }
+
+    it("reduces the estimate by a share, although as many were answered as before", () => {
+      const limit = createSteady(100);
+      limit.recordRejection(120_000, 97);
+      expect(limit.observedLimit).to.be.closeTo(97 * 0.96, 0.01);
+    });
+
+    it("does not take a small count for the limit", () => {
+      for (const answered of [1, 3, 6]) {
+        const limit = createSteady(5);
+        limit.recordRejection(120_000, answered);
+        expect(limit.observedLimit).to.be.closeTo(5 * 0.97 * 0.96, 0.01);
+      }
+    });
+
+    it("takes a count for the limit that is far below the rate", () => {
+      const limit = createSteady(100);
+      limit.recordRejection(120_000, 60);
+      expect(limit.observedLimit).to.equal(60);
+    });
+  });
+
+  it("takes the count for the limit if a probe is rejected", () => {
+    const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
+    let now = 0;
+    while (limit.ratePerMinute < 98) limit.recordRequest((now += 60_000), 98);
+    limit.recordRejection(now, 97);
+    expect(limit.observedLimit).to.equal(97);
+  });
 
   for (const limit of [60, 20]) {
     it(`recovers after a restart although its predecessor used up the limit of ${limit}`, async () => {
