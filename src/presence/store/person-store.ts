@@ -5,12 +5,14 @@ import { updateChangeRate } from "../refresh-demand.js";
 import { packPerson, PersonColumns, toIdKey, type PackedPerson } from "./person-columns.js";
 import { PersonIndex } from "./person-index.js";
 import { RecentResponses, type FreshnessNeed, type ResponseTime } from "./recent-responses.js";
-import { UnmatchedAnswers } from "./unmatched-answers.js";
+import { type SweepStart, UnmatchedAnswers } from "./unmatched-answers.js";
 
 /** Persons move between pages while they are read, so one sweep may miss somebody. */
 const MAX_MISSED_SWEEPS = 2;
 /** A lookup is about one address, which few persons share. */
 const MAX_UNCONFIRMED = 16;
+export type { FreshnessNeed } from "./recent-responses.js";
+
 /** How long a query keeps a person or an address watched. */
 export const QUERY_WATCH_MS = 600_000;
 
@@ -51,7 +53,7 @@ export class PersonStore {
   readonly #responses: RecentResponses;
   readonly #unmatchedAnswers: UnmatchedAnswers;
   #sweep = 0;
-  #sweepStartedAt = 0;
+  #sweepStart: SweepStart = { elapsed: 0, monotonic: 0 };
   #isSweeping = false;
   /** Persons on the pages of the sweep. */
   #listedPersons = 0;
@@ -84,7 +86,7 @@ export class PersonStore {
 
   beginSweep(): number {
     this.#sweep += 1;
-    this.#sweepStartedAt = this.clock.elapsed();
+    this.#sweepStart = { elapsed: this.clock.elapsed(), monotonic: this.clock.monotonic() };
     this.#isSweeping = true;
     this.#listedPersons = 0;
     this.#seenPersons = 0;
@@ -128,7 +130,7 @@ export class PersonStore {
     this.#reportMoved(this.#index.preferPresentOwners());
     const now = this.clock.elapsed();
     const hadAnswer = this.hasSweepAnswer(now);
-    this.#unmatchedAnswers.addSweep(this.#sweepStartedAt, now);
+    this.#unmatchedAnswers.addSweep(this.#sweepStart, now);
     this.#listener.updated(!hadAnswer);
   }
 

@@ -3,6 +3,13 @@ import type { FreshnessNeed, RecentResponses, ResponseTime } from "./recent-resp
 
 /** How long "not found" is a valid answer. */
 const NOT_FOUND_TTL_MS = 600_000;
+const NEVER = Number.NEGATIVE_INFINITY;
+
+/** When a sweep began, by both clocks, in milliseconds. */
+export interface SweepStart {
+  readonly elapsed: number;
+  readonly monotonic: number;
+}
 
 /**
  * Webex's answers about addresses that match nobody in one organization: those of lookups, and
@@ -11,8 +18,9 @@ const NOT_FOUND_TTL_MS = 600_000;
 export class UnmatchedAnswers {
   readonly #responses: RecentResponses;
   readonly #notFound = new RecentAddresses(NOT_FOUND_TTL_MS);
-  #sweepEndedAt = Number.NEGATIVE_INFINITY;
-  #sweepStartedAt = Number.NEGATIVE_INFINITY;
+  /** Of the latest complete sweep. */
+  #sweepStart: SweepStart = { elapsed: NEVER, monotonic: NEVER };
+  #sweepEndedAt = NEVER;
 
   constructor(responses: RecentResponses) {
     this.#responses = responses;
@@ -24,8 +32,8 @@ export class UnmatchedAnswers {
   }
 
   /** Records a complete sweep. */
-  addSweep(startedAt: number, now: number): void {
-    this.#sweepStartedAt = startedAt;
+  addSweep(start: SweepStart, now: number): void {
+    this.#sweepStart = start;
     this.#sweepEndedAt = now;
   }
 
@@ -53,8 +61,15 @@ export class UnmatchedAnswers {
 
   /** Returns whether the answer for an address is fresh enough. */
   isFresh(address: string, need: FreshnessNeed): boolean {
-    // The page that would have the address may have been the first of the sweep.
-    const isSweepFresh = this.#sweepStartedAt >= Math.min(need.observedFrom, need.calledAt);
-    return isSweepFresh || this.#responses.isFresh(this.#notFound.timeOf(address), need);
+    return (
+      this.#isSweepFresh(need) || this.#responses.isFresh(this.#notFound.timeOf(address), need)
+    );
+  }
+
+  /** A sweep is as old as its first page, which may be the one that would have the address. */
+  #isSweepFresh({ calledAt, observedFrom, sentFrom }: FreshnessNeed): boolean {
+    const { elapsed, monotonic } = this.#sweepStart;
+    if (this.#sweepEndedAt <= calledAt && elapsed >= observedFrom) return true;
+    return this.#sweepEndedAt >= calledAt && monotonic >= sentFrom;
   }
 }
