@@ -195,6 +195,7 @@ export class OrganizationPoller {
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
       nextRequestAt: this.#wait && this.#toIsoTime(this.#wait.untilMs),
       ageSeconds: roster.watchedAges(),
+      onDemand: roster.onDemandCalls(),
     };
   }
 

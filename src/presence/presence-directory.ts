@@ -139,7 +139,7 @@ export class PresenceDirectory implements PresenceService {
     uris: readonly string[],
     maxWaitMs: number,
     signal: AbortSignal,
-    maxAgeSeconds: number | null = null,
+    maxAgeSeconds?: number,
   ): PresenceRecord[] | Promise<PresenceRecord[]> {
     if (signal.aborted) throw cancelled();
     const now = this.#clock.elapsed();
@@ -161,7 +161,7 @@ export class PresenceDirectory implements PresenceService {
     this.#emitDemand(demanded);
     if (this.#isStopped) return records;
     let answered: Promise<void> | null = null;
-    if (maxAgeSeconds !== null) {
+    if (maxAgeSeconds !== undefined) {
       answered = this.#refreshQueries.ask(uris, maxAgeSeconds * 1_000, maxWaitMs, signal);
     } else if (maxWaitMs > 0 && pending.length > 0) {
       answered = this.#pendingQueries.wait(pending, maxWaitMs, signal);

@@ -44,7 +44,7 @@ export interface PresenceService {
     uris: readonly string[],
     maxWaitMs: number,
     signal: AbortSignal,
-    maxAgeSeconds?: number | null,
+    maxAgeSeconds?: number,
   ): PresenceRecord[] | Promise<PresenceRecord[]>;
   /** Throws `Fault` `invalidParams` (an invalid cursor) or `unknownOrganization`. */
   list(query: PresenceListQuery): PresenceListPage;
