@@ -2,9 +2,10 @@ import type { Clock } from "../../ports/clock.js";
 import type { ListedPerson, PageResult, PersonSnapshot } from "../polled-roster.js";
 import { mapWebexStatus } from "../record.js";
 import { updateChangeRate } from "../refresh-demand.js";
-import { packPerson, PersonColumns, toIdKey, type PackedPerson } from "./person-columns.js";
+import { packPerson, toIdKey, type PackedPerson } from "./person-columns.js";
 import { PersonIndex } from "./person-index.js";
 import { RecentResponses, type FreshnessNeed, type ResponseTime } from "./recent-responses.js";
+import { StoredPersons } from "./stored-persons.js";
 import { type SweepStart, UnmatchedAnswers } from "./unmatched-answers.js";
 
 /** Persons move between pages while they are read, so one sweep may miss somebody. */
@@ -36,7 +37,7 @@ export interface PersonStoreListener {
  * until that person is removed. All times are elapsed milliseconds (`Clock.elapsed`), unless they
  * are called wall-clock. docs/person-store.md describes the layout and its cost.
  */
-export class PersonStore {
+export class PersonStore extends StoredPersons {
   readonly orgId: string;
   staleAfterMs: number;
   /** Since when this organization alone cannot be polled (wall-clock); null while it can. */
@@ -44,8 +45,7 @@ export class PersonStore {
   protected isClosed = false;
   protected readonly clock: Clock;
   readonly #listener: PersonStoreListener;
-  readonly #columns = new PersonColumns();
-  readonly #index = new PersonIndex(this.#columns);
+  readonly #index = new PersonIndex(this.columns);
   /** By page: the slot of the first person, plus one; 0 if unknown. */
   readonly #firstOnPage: number[] = [];
   /** By page: when the request was sent that showed it to be the same page outside a sweep. */
@@ -62,6 +62,7 @@ export class PersonStore {
   #version = 0;
 
   constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: PersonStoreListener) {
+    super();
     this.orgId = orgId;
     this.staleAfterMs = staleAfterMs;
     this.clock = clock;
@@ -71,12 +72,7 @@ export class PersonStore {
   }
 
   get personCount(): number {
-    return this.isClosed ? 0 : this.#columns.personCount;
-  }
-
-  /** Every slot in use is below it. */
-  get slotLimit(): number {
-    return this.#columns.slotLimit;
+    return this.isClosed ? 0 : this.columns.personCount;
   }
 
   /** Rises when a person is added or removed, gets another name, or loses or gets an address. */
@@ -120,8 +116,8 @@ export class PersonStore {
     this.#isSweeping = false;
     // Every organization has an administrator, so a sweep without any person proves nothing.
     if (this.#listedPersons === 0) return;
-    const { lastSweep, missedSweeps } = this.#columns;
-    this.#columns.forEachSlot((slot) => {
+    const { lastSweep, missedSweeps } = this.columns;
+    this.columns.forEachSlot((slot) => {
       if (lastSweep[slot] === sweep) return;
       const missedCount = (missedSweeps[slot] ?? 0) + 1;
       missedSweeps[slot] = missedCount;
@@ -225,67 +221,9 @@ export class PersonStore {
     return this.#index.ownersOf(address).some((slot) => this.uriOf(slot) === uri);
   }
 
-  /** The slots in use. */
-  slots(): readonly number[] {
-    const slots: number[] = [];
-    this.#columns.forEachSlot((slot) => slots.push(slot));
-    return slots;
-  }
-
-  /** The address under which lists name the person, verbatim. */
-  uriOf(slot: number): string {
-    return this.#columns.uriOf(slot);
-  }
-
-  /** Normalized; the one of the list URI is first. */
-  addressesOf(slot: number): readonly string[] {
-    return this.#columns.addressesOf(slot);
-  }
-
-  idOf(slot: number): string {
-    return this.#columns.idOf(slot);
-  }
-
-  nameOf(slot: number): string | null {
-    return this.#columns.nameOf(slot);
-  }
-
-  /** Webex's status, verbatim. */
-  statusOf(slot: number): string | null {
-    return this.#columns.status[slot] ?? null;
-  }
-
-  lastActivityOf(slot: number): string | null {
-    return this.#columns.lastActivityOf(slot);
-  }
-
-  /** When the state was first observed, wall-clock. */
-  sinceOf(slot: number): number {
-    return this.#columns.since[slot] ?? 0;
-  }
-
-  /** When Webex last reported the person, wall-clock. */
-  observedWallOf(slot: number): number {
-    return this.#columns.observedWall[slot] ?? 0;
-  }
-
-  observedElapsedOf(slot: number): number {
-    return this.#columns.observedElapsed[slot] ?? 0;
-  }
-
-  /** See `updateChangeRate`. */
-  changeRateOf(slot: number): number {
-    return this.#columns.changeRate[slot] ?? 0;
-  }
-
-  /** The page of the list that the person was last on, counted from 1; 0 if unknown. */
-  pageOf(slot: number): number {
-    return this.#columns.page[slot] ?? 0;
-  }
-
   /** Whether Webex's list lacks the person where they were before. */
   isMissing(slot: number): boolean {
-    if ((this.#columns.missedSweeps[slot] ?? 0) > 0) return true;
+    if ((this.columns.missedSweeps[slot] ?? 0) > 0) return true;
     const refetchedAt = this.#refetchedAt[this.pageOf(slot) - 1] ?? Number.NEGATIVE_INFINITY;
     return this.observedElapsedOf(slot) < refetchedAt;
   }
@@ -296,7 +234,7 @@ export class PersonStore {
 
   /** Records a query of the person. Returns whether it is the first for `QUERY_WATCH_MS`. */
   markQueried(slot: number, time: number): boolean {
-    const { lastQueried } = this.#columns;
+    const { lastQueried } = this.columns;
     const previous = lastQueried[slot] ?? 0;
     lastQueried[slot] = Math.max(previous, Math.ceil(time / 1000) + 1);
     return previous < earliestWatchedMark(time);
@@ -307,9 +245,9 @@ export class PersonStore {
    * in `subscribed`. It reads every slot, so it is too expensive for each query.
    */
   forEachWatched(subscribed: Uint8Array | "all", now: number, visit: (slot: number) => void): void {
-    const { lastQueried } = this.#columns;
+    const { lastQueried } = this.columns;
     const earliest = earliestWatchedMark(now);
-    this.#columns.forEachSlot((slot) => {
+    this.columns.forEachSlot((slot) => {
       const isQueried = (lastQueried[slot] ?? 0) >= earliest;
       if (isQueried || subscribed === "all" || subscribed[slot] === 1) visit(slot);
     });
@@ -321,7 +259,7 @@ export class PersonStore {
    */
   reportStale(from: number, until: number): number {
     let oldest = Number.POSITIVE_INFINITY;
-    this.#columns.forEachSlot((slot) => {
+    this.columns.forEachSlot((slot) => {
       const time = this.observedElapsedOf(slot);
       if (time >= until) oldest = Math.min(oldest, time);
       else if (time >= from) this.#reportChange(slot);
@@ -330,7 +268,7 @@ export class PersonStore {
   }
 
   #applyItems(page: number, items: readonly ListedPerson[], at: ResponseTime): PageResult {
-    const columns = this.#columns;
+    const columns = this.columns;
     let persons = 0;
     let alreadyOnPage = 0;
     let sharesStatus = false;
@@ -393,7 +331,7 @@ export class PersonStore {
     const known = this.#index.findById(person.id);
     // Somebody who exists but is no longer on the page is on a page that is not known.
     if (known !== -1 && this.isMissing(known) && !this.#isOutdated(known, at)) {
-      this.#columns.page[known] = 0;
+      this.columns.page[known] = 0;
     }
     return this.#upsert(person, at);
   }
@@ -403,7 +341,7 @@ export class PersonStore {
    * Returns the slot, or -1 for somebody who is gone.
    */
   #upsert(person: PersonSnapshot, at: ResponseTime): number {
-    const columns = this.#columns;
+    const columns = this.columns;
     const knownSlot = this.#index.findById(person.id);
     const isNew = knownSlot === -1;
     if (isNew && this.#responses.isGone(at, person.id)) return -1;
@@ -421,7 +359,7 @@ export class PersonStore {
 
   #recordObservation(slot: number, status: string | null, at: ResponseTime, isNew: boolean): void {
     const { changeRate, lastSweep, missedSweeps, observedElapsed, observedWall, since } =
-      this.#columns;
+      this.columns;
     const previous = this.statusOf(slot);
     const age = at.elapsed - (observedElapsed[slot] ?? 0);
     const isReset = isNew || age > this.staleAfterMs;
@@ -439,7 +377,7 @@ export class PersonStore {
     if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state) {
       since[slot] = at.wall;
     }
-    this.#columns.setStatus(slot, status);
+    this.columns.setStatus(slot, status);
     this.#reportChange(slot);
   }
 
@@ -453,8 +391,8 @@ export class PersonStore {
     this.#index.reserve(previous.length + added.length);
     for (const address of removed) this.#index.removeAddress(address, slot);
     for (const address of added) this.#index.addAddress(address, slot);
-    this.#columns.text[slot] = packed.text;
-    this.#columns.setWideName(slot, packed.wideName);
+    this.columns.text[slot] = packed.text;
+    this.columns.setWideName(slot, packed.wideName);
     this.#version += 1;
     for (const address of added) this.#listener.addressAdded(this, slot, address);
     for (const address of [...removed, ...added]) this.#listener.addressChanged(address);
@@ -469,7 +407,7 @@ export class PersonStore {
     this.#index.reserve(addresses.length);
     this.#index.removeId(this.idOf(slot), slot);
     for (const address of addresses) this.#index.removeAddress(address, slot);
-    this.#columns.free(slot);
+    this.columns.free(slot);
     this.#version += 1;
     for (const address of addresses) this.#listener.addressChanged(address);
   }
