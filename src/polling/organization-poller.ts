@@ -212,6 +212,7 @@ export class OrganizationPoller {
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
       nextRequestAt: Number.isFinite(nextAt) ? this.#toIsoTime(nextAt) : null,
       ageSeconds: roster.watchedAges(),
+      onDemand: roster.onDemandCalls(),
     };
   }
 

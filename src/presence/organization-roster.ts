@@ -2,6 +2,7 @@ import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import { isInvalidUnlessMatched, readingsOf, RecentAddresses } from "./address.js";
 import type {
+  OnDemandCalls,
   PolledRoster,
   RefreshDemand,
   RefreshRequest,
@@ -9,6 +10,7 @@ import type {
   WatchedAges,
 } from "./polled-roster.js";
 import { NO_DEMAND, RefreshDemandScanner } from "./refresh-demand.js";
+import type { RefreshQueries } from "./refresh-queries.js";
 import type { Resolver } from "./resolver.js";
 import { PersonStore, QUERY_WATCH_MS, type PersonStoreListener } from "./store/person-store.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
@@ -90,6 +92,7 @@ export function unmatchedAddressesOf(key: string): readonly string[] {
 export class OrganizationRoster extends PersonStore implements PolledRoster {
   readonly events = new Emitter<RosterEvents>();
   readonly #watches: WatchIndex;
+  readonly #refreshQueries: RefreshQueries;
   readonly #demandScanner: RefreshDemandScanner;
   /** Elapsed milliseconds. */
   readonly #addedAt: number;
@@ -100,10 +103,12 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
     staleAfterMs: number,
     listener: PersonStoreListener,
     watches: WatchIndex,
+    refreshQueries: RefreshQueries,
   ) {
     super(orgId, clock, staleAfterMs, listener);
     this.#watches = watches;
     this.#addedAt = clock.elapsed();
+    this.#refreshQueries = refreshQueries;
     this.#demandScanner = new RefreshDemandScanner(clock, this, (visit) =>
       watches.forEachPerson(this, clock.elapsed(), visit),
     );
@@ -164,10 +169,14 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
   }
 
   refreshRequests(): readonly RefreshRequest[] {
-    return [];
+    return this.#refreshQueries.requestsOf(this);
   }
 
-  dismissRefreshRequests(): void {
-    // There are none.
+  dismissRefreshRequests(requests: readonly RefreshRequest[]): void {
+    this.#refreshQueries.dismiss(this, requests);
+  }
+
+  onDemandCalls(): OnDemandCalls {
+    return this.#refreshQueries.callsOf(this);
   }
 }

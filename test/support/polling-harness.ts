@@ -6,6 +6,7 @@ import { planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import type {
   ListedPerson,
+  OnDemandCalls,
   PageResult,
   PersonSnapshot,
   PolledRoster,
@@ -112,6 +113,9 @@ export class FakeRoster implements PolledRoster {
   }
   dismissRefreshRequests(requests: readonly RefreshRequest[]): void {
     this.refreshes = this.refreshes.filter((request) => !requests.includes(request));
+  }
+  onDemandCalls(): OnDemandCalls {
+    return { lastMinute: 0, answeredInTime: 0, late: 0 };
   }
   watch(address: string): void {
     this.unanswered.push(address);
