@@ -49,6 +49,7 @@ export async function measureWorker(
   const poller = new OrganizationPoller({
     orgId: "organization",
     people,
+    onDemandPeople: people,
     roster,
     budget,
     clock,

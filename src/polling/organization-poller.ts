@@ -2,9 +2,11 @@ import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
+import type { PeopleApi } from "../webex/people.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
+import { OnDemandRefresher } from "./on-demand-refresher.js";
 import { PageMap } from "./page-map.js";
 import {
   planForFreshness,
@@ -15,7 +17,7 @@ import {
 import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
 import { RequestExecutor } from "./request-executor.js";
 import { RequestHistory } from "./request-history.js";
-import { RequestsInFlight } from "./requests-in-flight.js";
+import { type RequestInFlight, RequestsInFlight } from "./requests-in-flight.js";
 import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 
 /** How often ages and pending failures are checked between requests. */
@@ -31,6 +33,8 @@ const DEFAULT_SETTINGS: PollingSettings = {
 
 /** `people` has to pass its requests through `budget`. */
 export interface OrganizationPollerOptions extends SweepRunnerOptions {
+  /** For what callers wait for; passes its requests through `budget.limiter("onDemand")`. */
+  readonly onDemandPeople: PeopleApi;
   readonly grantedScopes: () => readonly string[];
   /** Default: the freshness planner. */
   readonly planner?: Planner;
@@ -60,6 +64,7 @@ export class OrganizationPoller {
   readonly #pageMap = new PageMap();
   readonly #sweeps: SweepRunner;
   readonly #executor: RequestExecutor;
+  readonly #onDemand: OnDemandRefresher;
   #settings = DEFAULT_SETTINGS;
   #lastPersonCount: number | null = null;
   /** Null while not polling. */
@@ -81,15 +86,23 @@ export class OrganizationPoller {
     this.#history = new RequestHistory(clock);
     this.#lookups = new LookupScheduler(clock, roster);
     this.#sweeps = new SweepRunner(options, this.#health, this.#pageMap);
-    this.#executor = new RequestExecutor({
+    const parts = {
       ...options,
       pollIntervalMs: () => this.#intervalMs,
       concurrency: this.#concurrency,
       health: this.#health,
       history: this.#history,
+      inFlight: this.#inFlight,
       lookups: this.#lookups,
       pageMap: this.#pageMap,
       sweeps: this.#sweeps,
+    };
+    this.#executor = new RequestExecutor(parts);
+    this.#onDemand = new OnDemandRefresher({
+      ...parts,
+      executor: new RequestExecutor({ ...parts, people: options.onDemandPeople }),
+      isPolling: () => this.#run !== null,
+      onEnded: (request) => this.#handleEnd(request),
     });
   }
 
@@ -98,6 +111,7 @@ export class OrganizationPoller {
     if (this.#run !== null) return;
     this.#run = new AbortController();
     this.#completed = this.#poll(this.#run.signal, this.#completed);
+    this.#onDemand.review();
     const { events } = this.#options.roster;
     this.#unsubscribe = events.on("demandChanged", () => this.#handleDemandChange());
     this.#scheduleCheck();
@@ -116,6 +130,7 @@ export class OrganizationPoller {
     this.#cancelDemandRefresh?.();
     this.#cancelDemandRefresh = null;
     this.#inFlight.abortAll();
+    this.#completed = Promise.all([this.#completed, this.#onDemand.stop()]).then(() => undefined);
     this.#wake();
     this.#sweeps.reset();
     this.#pageMap.clear();
@@ -278,13 +293,18 @@ export class OrganizationPoller {
     this.#wait?.end();
   }
 
-  /** Wakes the loop when the request has ended. */
   async #execute(request: PollingRequest): Promise<void> {
     const inFlight = this.#inFlight.add(request, this.#clock.monotonic(), this.#pageOf(request));
     await this.#executor.execute(inFlight);
     this.#inFlight.delete(inFlight);
+    this.#handleEnd(inFlight);
+  }
+
+  /** A request has ended: others may be possible now. */
+  #handleEnd({ request, controller }: RequestInFlight): void {
     this.#wake();
-    if (inFlight.controller.signal.aborted) return;
+    this.#onDemand.review();
+    if (controller.signal.aborted) return;
     if (request.kind === "page" && this.#sweeps.current === null) this.#checkAges();
     this.#emitChanges();
   }
