@@ -7,7 +7,7 @@ import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import type { PollingRequest } from "./planner.js";
 import type { RequestBudget } from "./request-budget.js";
-import type { RequestExecutor } from "./request-executor.js";
+import type { Answer, RequestExecutor } from "./request-executor.js";
 import type { RequestHistory } from "./request-history.js";
 import { keyOf, type RequestInFlight, type RequestsInFlight } from "./requests-in-flight.js";
 
@@ -29,7 +29,7 @@ interface OnDemandRefresherOptions {
   readonly executor: RequestExecutor;
   readonly isPolling: () => boolean;
   /** Called after each request, which is not in flight any more. */
-  readonly onEnded: (request: RequestInFlight) => void;
+  readonly onEnded: (request: RequestInFlight, answer: Answer | null) => void;
 }
 
 /**
@@ -63,6 +63,12 @@ export class OnDemandRefresher {
     });
   }
 
+  /** A request, whoever caused it, is not in flight any more. `answer`: null if it had none. */
+  handleEnd(ended: RequestInFlight, answer: Answer | null): void {
+    if (answer !== null) this.#recordAnswer(ended, answer);
+    this.review();
+  }
+
   /** Dismisses what callers wait for. Resolves when the requests in flight have ended. */
   async stop(): Promise<void> {
     this.#cancelReview?.();
@@ -80,17 +86,18 @@ export class OnDemandRefresher {
   async #send(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
-    for (;;) {
-      const { next } = this.#plan();
-      if (next.kind === "wait") {
-        this.#scheduleReview(next.untilMs);
-        break;
+    try {
+      let { next } = this.#plan();
+      while (next.kind !== "wait") {
+        const request = this.#execute(next).finally(() => this.#requests.delete(request));
+        this.#requests.add(request);
+        await Promise.race([request, this.#endOfTurn()]);
+        ({ next } = this.#plan());
       }
-      const request = this.#execute(next).finally(() => this.#requests.delete(request));
-      this.#requests.add(request);
-      await Promise.race([request, this.#endOfTurn()]);
+      this.#scheduleReview(next.untilMs);
+    } finally {
+      this.#isSending = false;
     }
-    this.#isSending = false;
   }
 
   #plan(): OnDemandPlan {
@@ -140,36 +147,26 @@ export class OnDemandRefresher {
 
   async #execute(request: PollingRequest): Promise<void> {
     const { clock, executor, inFlight, onEnded } = this.#options;
-    const sentAt = clock.monotonic();
-    this.#latestSentAt = sentAt;
+    this.#latestSentAt = clock.monotonic();
     const page = request.kind === "refetch" ? request.page : null;
-    const wanted = this.#waitingFor(request);
-    const sent = inFlight.add(request, sentAt, page, true);
-    const result = await executor.execute(sent);
+    const sent = inFlight.add(request, this.#latestSentAt, page, true);
+    const answer = await executor.execute(sent);
     inFlight.delete(sent);
-    if (result !== null && !sent.controller.signal.aborted) {
-      this.#recordAnswer(request, sentAt);
-      for (const id of result.unconfirmed) {
-        this.#unconfirmed.set(id, { id, address: null, page: null, sentFrom: sentAt, ...wanted });
-      }
-    }
-    onEnded(sent);
+    onEnded(sent, answer);
   }
 
-  /** How long callers wait for what the request is about. */
-  #waitingFor(request: PollingRequest): Pick<RefreshRequest, "waitsUntil"> {
-    const key = keyOf(request);
-    const waiting = this.#options.roster
-      .refreshRequests()
-      .filter(({ address }) => address !== null && address === key);
-    return { waitsUntil: Math.max(0, ...waiting.map(({ waitsUntil }) => waitsUntil)) };
-  }
-
-  #recordAnswer(request: PollingRequest, sentAt: number): void {
+  #recordAnswer({ request, sentAt, page }: RequestInFlight, { unconfirmed }: Answer): void {
     const key = keyOf(request);
     if (key !== null) this.#answered.keys.set(key, sentAt);
-    if (request.kind === "refetch") this.#answered.pages.set(request.page, sentAt);
+    if (page !== null) this.#answered.pages.set(page, sentAt);
     if (request.kind === "person") this.#unconfirmed.delete(request.id);
+    for (const id of unconfirmed) {
+      const waiting = this.#options.roster.refreshRequests().filter((each) => each.id === id);
+      if (waiting.length === 0) continue;
+      const waitsUntil = Math.max(...waiting.map((each) => each.waitsUntil));
+      const byId = { id, address: null, page: null, sentFrom: sentAt, waitsUntil };
+      this.#unconfirmed.set(id, byId);
+    }
   }
 
   #forgetOld(now: number): void {

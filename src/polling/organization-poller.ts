@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import type { PeopleApi } from "../webex/people.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
+import { InterruptibleWait } from "./interruptible-wait.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { OnDemandRefresher } from "./on-demand-refresher.js";
@@ -15,7 +16,7 @@ import {
   type PollingRequest,
 } from "./planner.js";
 import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
-import { RequestExecutor } from "./request-executor.js";
+import { type Answer, RequestExecutor } from "./request-executor.js";
 import { RequestHistory } from "./request-history.js";
 import { type RequestInFlight, RequestsInFlight } from "./requests-in-flight.js";
 import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
@@ -71,8 +72,8 @@ export class OrganizationPoller {
   #run: AbortController | null = null;
   /** Of the latest run. */
   #completed: Promise<void> = Promise.resolve();
-  /** Ends the wait for the next request, which is at a monotonic time or Infinity. */
-  #wait: { readonly untilMs: number; readonly end: () => void } | null = null;
+  /** For the next request. */
+  readonly #wait: InterruptibleWait;
   #unsubscribe: Disposer | null = null;
   #cancelCheck: Disposer | null = null;
   #cancelDemandRefresh: Disposer | null = null;
@@ -82,6 +83,7 @@ export class OrganizationPoller {
     this.#options = options;
     this.#clock = clock;
     this.#planner = planner;
+    this.#wait = new InterruptibleWait(clock);
     this.#health = new OrganizationHealth(clock, random);
     this.#history = new RequestHistory(clock);
     this.#lookups = new LookupScheduler(clock, roster);
@@ -102,7 +104,7 @@ export class OrganizationPoller {
       ...parts,
       executor: new RequestExecutor({ ...parts, people: options.onDemandPeople }),
       isPolling: () => this.#run !== null,
-      onEnded: (request) => this.#handleEnd(request),
+      onEnded: (request, answer) => this.#handleEnd(request, answer),
     });
   }
 
@@ -131,7 +133,7 @@ export class OrganizationPoller {
     this.#cancelDemandRefresh = null;
     this.#inFlight.abortAll();
     this.#completed = Promise.all([this.#completed, this.#onDemand.stop()]).then(() => undefined);
-    this.#wake();
+    this.#wait.end();
     this.#sweeps.reset();
     this.#pageMap.clear();
     this.#health.reset();
@@ -157,7 +159,7 @@ export class OrganizationPoller {
     }
     this.#sweeps.request();
     this.#health.requestRetry(this.#inFlight.latestSentAt);
-    this.#wake();
+    this.#wait.end();
     const possibleAt = Math.max(
       this.#clock.monotonic(),
       this.#options.budget.nextPossibleAt(),
@@ -203,7 +205,7 @@ export class OrganizationPoller {
   report(): PollingReport {
     const { budget, roster } = this.#options;
     const sweep = this.#sweeps.current;
-    const nextAt = this.#wait?.untilMs ?? Number.POSITIVE_INFINITY;
+    const nextAt = this.#wait.until;
     const isBlocked = budget.blockedUntil > this.#clock.monotonic();
     return {
       persons: roster.personCount,
@@ -213,7 +215,7 @@ export class OrganizationPoller {
       sweepProgress: sweep && { persons: sweep.persons, pages: sweep.pages },
       requests: budget.report(),
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
-      nextRequestAt: Number.isFinite(nextAt) ? this.#toIsoTime(nextAt) : null,
+      nextRequestAt: nextAt === null ? null : this.#toIsoTime(nextAt),
       ageSeconds: roster.watchedAges(),
     };
   }
@@ -222,7 +224,7 @@ export class OrganizationPoller {
     this.#sweeps.makeNextDue();
     this.#inFlight.abortAll();
     this.#emitChanges();
-    this.#wake();
+    this.#wait.end();
   }
 
   async #poll(signal: AbortSignal, previousRun: Promise<void>): Promise<void> {
@@ -230,7 +232,7 @@ export class OrganizationPoller {
     const requests = new Set<Promise<void>>();
     while (!signal.aborted) {
       const action = this.#selectAction();
-      if (action.kind === "wait") await this.#waitUntil(action.untilMs);
+      if (action.kind === "wait") await this.#wait.begin(action.untilMs);
       else {
         const request = this.#execute(action).finally(() => requests.delete(request));
         requests.add(request);
@@ -275,35 +277,18 @@ export class OrganizationPoller {
     return new Promise((resolve) => this.#clock.endOfTurn(resolve));
   }
 
-  /** Resolves at the monotonic time, which may be Infinity, or when woken. */
-  #waitUntil(untilMs: number): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const end = (): void => {
-        cancelTimer?.();
-        this.#wait = null;
-        resolve();
-      };
-      const delayMs = Math.ceil(untilMs - this.#clock.monotonic());
-      const cancelTimer = Number.isFinite(delayMs) ? this.#clock.schedule(delayMs, end) : null;
-      this.#wait = { untilMs, end };
-    });
-  }
-
-  #wake(): void {
-    this.#wait?.end();
-  }
-
   async #execute(request: PollingRequest): Promise<void> {
     const inFlight = this.#inFlight.add(request, this.#clock.monotonic(), this.#pageOf(request));
-    await this.#executor.execute(inFlight);
+    const answer = await this.#executor.execute(inFlight);
     this.#inFlight.delete(inFlight);
-    this.#handleEnd(inFlight);
+    this.#handleEnd(inFlight, answer);
   }
 
   /** A request has ended: others may be possible now. */
-  #handleEnd({ request, controller }: RequestInFlight): void {
-    this.#wake();
-    this.#onDemand.review();
+  #handleEnd(ended: RequestInFlight, answer: Answer | null): void {
+    this.#wait.end();
+    this.#onDemand.handleEnd(ended, answer);
+    const { request, controller } = ended;
     if (controller.signal.aborted) return;
     if (request.kind === "page" && this.#sweeps.current === null) this.#checkAges();
     this.#emitChanges();
@@ -324,10 +309,10 @@ export class OrganizationPoller {
   }
 
   #handleDemandChange(): void {
-    this.#wake();
+    this.#wait.end();
     this.#cancelDemandRefresh ??= this.#clock.schedule(DEMAND_REFRESH_MS, () => {
       this.#cancelDemandRefresh = null;
-      this.#wake();
+      this.#wait.end();
     });
   }
 
@@ -349,7 +334,7 @@ export class OrganizationPoller {
     this.#checkAges();
     this.#emitChanges();
     // Wakes also because an answer may have become too old, and lookups may be possible again.
-    this.#wake();
+    this.#wait.end();
   }
 
   #emitChanges(): void {
