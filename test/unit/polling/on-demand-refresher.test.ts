@@ -1,8 +1,9 @@
 import { expect } from "chai";
 
+import { planForFreshness, type Planner } from "../../../src/polling/planner.js";
 import type { RefreshRequest } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
-import { settle } from "../../support/clock-fake.js";
+import { FakeClock, settle } from "../../support/clock-fake.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
 
 const PAGE_MS = 2_000;
@@ -10,8 +11,8 @@ const LOOKUP_MS = 200;
 const WAIT_MS = 3_000;
 
 /** Ten pages with ten persons each; those of page 3 are called p30 to p39. */
-function createOrganization(requestsPerMinute = 60) {
-  const harness = createPollingHarness(requestsPerMinute);
+function createOrganization(requestsPerMinute = 60, planner: Planner = planForFreshness) {
+  const harness = createPollingHarness(requestsPerMinute, new FakeClock(), planner);
   const { clock, people, onDemandPeople, poller, roster } = harness;
   const pages = Array.from({ length: 10 }, (_, page) =>
     Array.from({ length: 10 }, (_each, i) => person(`p${page}${i}`)),
@@ -186,7 +187,9 @@ describe("what callers wait for", () => {
   });
 
   it("is requested by id if the address does not find the person", async () => {
-    const { clock, people, onDemandPeople, pages, roster, ask, start } = createOrganization();
+    // The planner would confirm them as well.
+    const planner: Planner = (input) => planForFreshness({ ...input, confirmation: null });
+    const { clock, onDemandPeople, pages, roster, ask, start } = createOrganization(60, planner);
     await start(60_000);
     for (const name of ["p42", "p43"]) {
       const index = pages[4]!.findIndex(({ id }) => id === name);
@@ -197,19 +200,27 @@ describe("what callers wait for", () => {
       expect(roster.refreshes).to.deep.equal([]);
     }
     expect(roster.dismissed).to.deep.equal([]);
-    expect(onDemandPeople.requestNames.filter((name) => name.startsWith("lookup"))).to.deep.equal([
+    expect(onDemandPeople.requestNames).to.deep.equal([
       "lookup p42@example.com",
-      "lookup p43@example.com",
-    ]);
-    const byId = [...people.requestNames, ...onDemandPeople.requestNames];
-    expect(byId.filter((name) => name.startsWith("person"))).to.deep.equal([
       "person p42",
+      "lookup p43@example.com",
       "person p43",
     ]);
     expect(roster.confirmed).to.deep.equal([
       { id: "p42", isGone: true },
       { id: "p43", isGone: false },
     ]);
+  });
+
+  it("is requested by id once, also if the planner confirms the person", async () => {
+    const { clock, people, onDemandPeople, pages, roster, ask, start } = createOrganization();
+    await start(60_000);
+    pages[4]!.splice(2, 1);
+    ask("p42");
+    await clock.advance(1_000);
+    expect(roster.refreshes).to.deep.equal([]);
+    const names = [...people.requestNames, ...onDemandPeople.requestNames];
+    expect(names.filter((name) => name.startsWith("person"))).to.deep.equal(["person p42"]);
   });
 
   it("is a page if it has several of them, and lookups at once if its link is refused", async () => {
@@ -248,7 +259,13 @@ describe("what callers wait for", () => {
   });
 
   it("is not requested again by the planner just after, and takes nobody's turn", async () => {
-    const { clock, people, poller, roster, ask, start } = createOrganization(300);
+    const turns: number[] = [];
+    const planner: Planner = (input) => {
+      turns.push(input.requestsSinceSweepPage);
+      return planForFreshness(input);
+    };
+    const organization = createOrganization(300, planner);
+    const { clock, people, poller, roster, ask, start } = organization;
     const candidate = (id: string) => ({
       ...{ address: `${id}@example.com`, weight: 1, observedAt: 0, isNewlyWatched: true },
     });
@@ -257,6 +274,7 @@ describe("what callers wait for", () => {
     await clock.advance(30_000);
     ask("p42");
     await clock.advance(1_000);
+    expect(Math.max(...turns)).to.equal(0);
     people.requests.length = 0;
     roster.demandFor = (pages) => ({
       ...NO_DEMAND,
