@@ -59,33 +59,36 @@ export class RequestExecutor {
       if (controller.signal.aborted) return null;
       concurrency.recordAnswer(sentAt);
       history.recordDuration(request, clock.monotonic() - sentAt);
-      return unconfirmed === undefined ? NOBODY_UNCONFIRMED : { unconfirmed };
+      return { unconfirmed };
     } catch (thrown) {
       if (controller.signal.aborted) return null;
       return this.#handleFailure(asFault(thrown), request, sentAt);
     }
   }
 
-  /** Resolves to the ids of persons whom a lookup did not find, or to nothing. */
-  #send(
+  /** Resolves to the ids of persons whom a lookup did not find. */
+  async #send(
     request: PollingRequest,
     sentAt: number,
     signal: AbortSignal,
-  ): Promise<readonly string[] | void> {
+  ): Promise<readonly string[]> {
     switch (request.kind) {
-      case "page":
-        return this.#options.sweeps.fetchPage(request.page, sentAt, signal);
-      case "refetch":
-        return this.#refetchPage(request.page, sentAt, signal);
       case "lookup":
-        return this.#lookUpAddress(request.address, sentAt, signal);
       case "confirm":
         return this.#lookUpAddress(request.address, sentAt, signal);
+      case "page":
+        await this.#options.sweeps.fetchPage(request.page, sentAt, signal);
+        break;
+      case "refetch":
+        await this.#refetchPage(request.page, sentAt, signal);
+        break;
       case "person":
-        return this.#requestPerson(request.id, sentAt, signal);
+        await this.#requestPerson(request.id, sentAt, signal);
+        break;
       case "me":
-        return this.#options.sweeps.fetchMe(sentAt, signal);
+        await this.#options.sweeps.fetchMe(sentAt, signal);
     }
+    return [];
   }
 
   async #refetchPage(page: number, sentAt: number, signal: AbortSignal): Promise<void> {

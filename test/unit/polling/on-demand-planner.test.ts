@@ -21,7 +21,7 @@ const bob = wanted("bob", { page: 3 });
 const eve = wanted("eve", { page: 7 });
 const max = wanted("max", { page: 7 });
 const kim = wanted("kim", { page: 7 });
-const stranger = wanted("stranger", { id: null });
+const unmatched = wanted("unmatched", { id: null });
 
 const INPUT: OnDemandInput = {
   now: NOW,
@@ -53,7 +53,7 @@ describe("planner of what callers wait for", () => {
   const rows: [string, Partial<OnDemandInput>, OnDemandPlan["next"], RefreshRequest[]?][] = [
     ["requests nothing if nobody waits", { requests: [] }, waitUntil(NEVER)],
     ["looks up a person by address", {}, lookUp(ada)],
-    ["looks up an address that matches nobody", { requests: [stranger] }, lookUp(stranger)],
+    ["looks up an address that matches nobody", { requests: [unmatched] }, lookUp(unmatched)],
     [
       "requests a person without an address by id",
       { requests: [wanted("tom", { address: null })] },
