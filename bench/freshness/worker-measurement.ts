@@ -13,6 +13,7 @@ import {
 } from "../../src/presence/refresh-demand.js";
 import type {
   ListedPerson,
+  OnDemandCalls,
   PageResult,
   PersonSnapshot,
   PolledRoster,
@@ -331,6 +332,10 @@ class WatchedRoster implements PolledRoster {
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
     return this.#scanner.currentDemand(pages, freshMs);
+  }
+
+  onDemandCalls(): OnDemandCalls {
+    return { lastMinute: 0, answeredInTime: 0, late: 0 };
   }
 
   refreshRequests(): readonly RefreshRequest[] {

@@ -217,6 +217,7 @@ export class OrganizationPoller {
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
       nextRequestAt: nextAt === null ? null : this.#toIsoTime(nextAt),
       ageSeconds: roster.watchedAges(),
+      onDemand: roster.onDemandCalls(),
     };
   }
 

@@ -161,6 +161,11 @@ export class RecentAddresses {
     return time !== undefined && now - time <= this.#ttlMs;
   }
 
+  /** Returns the time of an address, which may have expired; minus infinity if unknown. */
+  timeOf(address: string): number {
+    return this.#times.get(address) ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** Returns the time of the removed address, which may have expired. */
   remove(address: string): number | undefined {
     const time = this.#times.get(address);

@@ -2,6 +2,7 @@ import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import { isInvalidUnlessMatched, readingsOf, RecentAddresses } from "./address.js";
 import type {
+  OnDemandCalls,
   PolledRoster,
   RefreshDemand,
   RefreshRequest,
@@ -9,6 +10,7 @@ import type {
   WatchedAges,
 } from "./polled-roster.js";
 import { NO_DEMAND, RefreshDemandScanner } from "./refresh-demand.js";
+import type { RefreshQueries } from "./refresh-queries.js";
 import type { Resolver } from "./resolver.js";
 import { PersonStore, QUERY_WATCH_MS, type PersonStoreListener } from "./store/person-store.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
@@ -78,6 +80,7 @@ export function unmatchedAddressesOf(key: string): readonly string[] {
 export class OrganizationRoster extends PersonStore implements PolledRoster {
   readonly events = new Emitter<RosterEvents>();
   readonly #watches: WatchIndex;
+  readonly #refreshQueries: RefreshQueries;
   readonly #demandScanner: RefreshDemandScanner;
 
   constructor(
@@ -86,9 +89,11 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
     staleAfterMs: number,
     listener: PersonStoreListener,
     watches: WatchIndex,
+    refreshQueries: RefreshQueries,
   ) {
     super(orgId, clock, staleAfterMs, listener);
     this.#watches = watches;
+    this.#refreshQueries = refreshQueries;
     this.#demandScanner = new RefreshDemandScanner(clock, this, (visit) =>
       watches.forEachPerson(this, clock.elapsed(), visit),
     );
@@ -144,10 +149,14 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
   }
 
   refreshRequests(): readonly RefreshRequest[] {
-    return [];
+    return this.#refreshQueries.requestsOf(this);
   }
 
-  dismissRefreshRequests(): void {
-    // There are none.
+  dismissRefreshRequests(requests: readonly RefreshRequest[]): void {
+    this.#refreshQueries.dismiss(this, requests);
+  }
+
+  onDemandCalls(): OnDemandCalls {
+    return this.#refreshQueries.callsOf(this);
   }
 }

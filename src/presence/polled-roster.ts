@@ -106,6 +106,15 @@ export interface RefreshRequest {
   readonly waitsUntil: number;
 }
 
+/** The calls of the last minute that had to ask Webex of one organization, to be fresh enough. */
+export interface OnDemandCalls {
+  readonly lastMinute: number;
+  /** Those that have ended with all answers that they needed. */
+  readonly answeredInTime: number;
+  /** Those that have ended without. Cancelled ones count as neither. */
+  readonly late: number;
+}
+
 /**
  * The roster of one organization, for polling: takes what Webex reports, and says who is watched.
  * `sentAt`: when the request was sent, in monotonic milliseconds; the default is now.
@@ -168,4 +177,5 @@ export interface PolledRoster {
   refreshRequests(): readonly RefreshRequest[];
   /** Gives these up, because they cannot be answered in time: callers get what is known. */
   dismissRefreshRequests(requests: readonly RefreshRequest[]): void;
+  onDemandCalls(): OnDemandCalls;
 }

@@ -5,6 +5,7 @@ import { planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import type {
   ListedPerson,
+  OnDemandCalls,
   PageResult,
   PersonSnapshot,
   PolledRoster,
@@ -126,6 +127,9 @@ export class FakeRoster implements PolledRoster {
     this.refreshes = this.refreshes.filter(
       (request) => !(isAbout(request) && (sentAt ?? Infinity) >= request.sentFrom),
     );
+  }
+  onDemandCalls(): OnDemandCalls {
+    return { lastMinute: 0, answeredInTime: 0, late: 0 };
   }
   watch(address: string): void {
     this.unanswered.push(address);
