@@ -18,6 +18,8 @@ export interface OnDemandInput {
   readonly hasPlace: boolean;
   /** Earliest time of the next request, by the budget and after a failure. */
   readonly nextPossibleAt: number;
+  /** After that, about the time between two requests. */
+  readonly requestIntervalMs: number;
   /** Average duration of a request; 0 if unknown. */
   readonly requestDurationMs: { readonly page: number; readonly lookup: number };
   readonly inFlight: readonly Pick<RequestInFlight, "request" | "sentAt" | "page">[];
@@ -58,16 +60,18 @@ export function planOnDemand(input: OnDemandInput): OnDemandPlan {
     const coveredUntil = findCoverage(request, input);
     if (request.waitsUntil <= now) dismissed.push(request);
     else if (coveredUntil > now) reviewAt = Math.min(reviewAt, coveredUntil);
-    else if (isAnswered(request, input) || !isPossibleInTime(request, input)) {
-      dismissed.push(request);
-    } else open.push(request);
+    else if (isAnswered(request, input)) dismissed.push(request);
+    else open.push(request);
   }
-  const [first] = open;
+  const late = new Set(findLate(open, input));
+  dismissed.push(...late);
+  const possible = open.filter((request) => !late.has(request));
+  const [first] = possible;
   if (first === undefined || !input.hasPlace) return { dismissed, next: until(reviewAt) };
   if (input.nextPossibleAt > now) {
     return { dismissed, next: until(Math.min(reviewAt, input.nextPossibleAt)) };
   }
-  return { dismissed, next: selectPage(open, input) ?? lookUp(first) };
+  return { dismissed, next: selectPage(possible, input) ?? lookUp(first) };
 }
 
 /** Returns until when a request in flight can be expected to answer; -Infinity if none can. */
@@ -94,11 +98,21 @@ function isAnswered({ id, address, sentFrom }: RefreshRequest, input: OnDemandIn
   return key !== null && (input.answered.keys.get(key) ?? Number.NEGATIVE_INFINITY) >= sentFrom;
 }
 
-function isPossibleInTime({ waitsUntil }: RefreshRequest, input: OnDemandInput): boolean {
-  const { now, nextPossibleAt, requestDurationMs } = input;
-  if (nextPossibleAt <= now) return true;
+/** Returns what the budget does not allow while somebody waits for it. */
+function findLate(open: readonly RefreshRequest[], input: OnDemandInput): RefreshRequest[] {
+  const { now, nextPossibleAt, refetchablePages, requestDurationMs, requestIntervalMs } = input;
+  if (nextPossibleAt <= now) return [];
+  const pages = new Set<number>();
   // Half of the usual duration: one that may come in time is worth the wait.
-  return nextPossibleAt + requestDurationMs.lookup / 2 < waitsUntil;
+  let responseAt = nextPossibleAt + requestDurationMs.lookup / 2;
+  return open.filter(({ page, waitsUntil }) => {
+    // The persons of one page may take one request.
+    if (page !== null && pages.has(page)) return false;
+    if (responseAt >= waitsUntil) return true;
+    responseAt += requestIntervalMs;
+    if (page !== null && page < refetchablePages) pages.add(page);
+    return false;
+  });
 }
 
 function selectPage(open: readonly RefreshRequest[], input: OnDemandInput): PollingRequest | null {

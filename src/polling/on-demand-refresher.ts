@@ -11,6 +11,7 @@ import type { Answer, RequestExecutor } from "./request-executor.js";
 import type { RequestHistory } from "./request-history.js";
 import { keyOf, type RequestInFlight, type RequestsInFlight } from "./requests-in-flight.js";
 
+const MINUTE_MS = 60_000;
 /** While Webex fails, callers cause a request in this interval at most. */
 const FAILING_INTERVAL_MS = 2_000;
 /** Longer than any caller waits (protocol: `maxWaitMs`). */
@@ -115,6 +116,7 @@ export class OnDemandRefresher {
       isAccepted: isPolling() && !health.isRefused,
       hasPlace: inFlight.size <= concurrency.max,
       nextPossibleAt: Math.max(budget.nextPossibleAt("onDemand"), failingUntil),
+      requestIntervalMs: MINUTE_MS / budget.ratePerMinute,
       requestDurationMs: history.requestDurationMs,
       inFlight: [...inFlight].filter(({ controller }) => !controller.signal.aborted),
       refetchablePages: pageMap.isRefetchable ? pageMap.count : 0,

@@ -29,6 +29,7 @@ const INPUT: OnDemandInput = {
   isAccepted: true,
   hasPlace: true,
   nextPossibleAt: NOW - 1,
+  requestIntervalMs: 1_000,
   requestDurationMs: { page: 2_000, lookup: 200 },
   inFlight: [],
   refetchablePages: 10,
@@ -139,6 +140,18 @@ describe("planner of what callers wait for", () => {
       "dismisses what the budget does not allow in time",
       { nextPossibleAt: NOW + 2_900, requests: [ada, { ...eve, waitsUntil: NOW + 9_000 }] },
       waitUntil(NOW + 2_900),
+      [ada],
+    ],
+    [
+      "dismisses those for whom the budget has no place after the others",
+      { nextPossibleAt: NOW + 1_000, requests: [wanted("x"), wanted("y"), eve, max, wanted("z")] },
+      waitUntil(NOW + 1_000),
+      [eve, max, wanted("z")],
+    ],
+    [
+      "counts the persons of one page once",
+      { nextPossibleAt: NOW + 1_000, requests: [wanted("x"), eve, max, kim, ada] },
+      waitUntil(NOW + 1_000),
       [ada],
     ],
     [
