@@ -45,6 +45,7 @@ export async function measureWorker(
     const poller = new OrganizationPoller({
       orgId: "organization",
       people,
+      onDemandPeople: people,
       roster,
       budget,
       clock,

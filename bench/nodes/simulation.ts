@@ -110,6 +110,7 @@ class Node {
     this.#poller = new OrganizationPoller({
       orgId: "organization",
       people,
+      onDemandPeople: people,
       roster: this.#roster,
       budget,
       clock,

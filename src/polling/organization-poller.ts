@@ -2,10 +2,13 @@ import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
+import type { PeopleApi } from "../webex/people.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
+import { InterruptibleWait } from "./interruptible-wait.js";
 import type { LearnedFacts } from "./learned-facts.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
+import { OnDemandRefresher } from "./on-demand-refresher.js";
 import { PageMap } from "./page-map.js";
 import {
   planForFreshness,
@@ -14,9 +17,9 @@ import {
   type PollingRequest,
 } from "./planner.js";
 import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
-import { RequestExecutor } from "./request-executor.js";
+import { type Answer, RequestExecutor } from "./request-executor.js";
 import { RequestHistory } from "./request-history.js";
-import { RequestsInFlight } from "./requests-in-flight.js";
+import { type RequestInFlight, RequestsInFlight } from "./requests-in-flight.js";
 import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 
 /** How often ages and pending failures are checked between requests. */
@@ -32,6 +35,8 @@ const DEFAULT_SETTINGS: PollingSettings = {
 
 /** `people` has to pass its requests through `budget`. */
 export interface OrganizationPollerOptions extends SweepRunnerOptions {
+  /** For what callers wait for; passes its requests through `budget.limiter("onDemand")`. */
+  readonly onDemandPeople: PeopleApi;
   readonly grantedScopes: () => readonly string[];
   /** Default: the freshness planner. */
   readonly planner?: Planner;
@@ -61,14 +66,15 @@ export class OrganizationPoller {
   readonly #pageMap: PageMap;
   readonly #sweeps: SweepRunner;
   readonly #executor: RequestExecutor;
+  readonly #onDemand: OnDemandRefresher;
   #settings = DEFAULT_SETTINGS;
   #lastPersonCount: number | null = null;
   /** Null while not polling. */
   #run: AbortController | null = null;
   /** Of the latest run. */
   #completed: Promise<void> = Promise.resolve();
-  /** Ends the wait for the next request, which is at a monotonic time or Infinity. */
-  #wait: { readonly untilMs: number; readonly end: () => void } | null = null;
+  /** For the next request. */
+  readonly #wait: InterruptibleWait;
   #unsubscribe: Disposer | null = null;
   #cancelCheck: Disposer | null = null;
   #cancelDemandRefresh: Disposer | null = null;
@@ -78,20 +84,29 @@ export class OrganizationPoller {
     this.#options = options;
     this.#clock = clock;
     this.#planner = planner;
+    this.#wait = new InterruptibleWait(clock);
     this.#health = new OrganizationHealth(clock, random);
     this.#history = new RequestHistory(clock, learned?.requestDurationMs);
     this.#pageMap = new PageMap(learned?.honorsOldLinks, clock.monotonic());
     this.#lookups = new LookupScheduler(clock, roster);
     this.#sweeps = new SweepRunner(options, this.#health, this.#pageMap);
-    this.#executor = new RequestExecutor({
+    const parts = {
       ...options,
       pollIntervalMs: () => this.#intervalMs,
       concurrency: this.#concurrency,
       health: this.#health,
       history: this.#history,
+      inFlight: this.#inFlight,
       lookups: this.#lookups,
       pageMap: this.#pageMap,
       sweeps: this.#sweeps,
+    };
+    this.#executor = new RequestExecutor(parts);
+    this.#onDemand = new OnDemandRefresher({
+      ...parts,
+      executor: new RequestExecutor({ ...parts, people: options.onDemandPeople }),
+      isPolling: () => this.#run !== null,
+      onEnded: (request, answer) => this.#handleEnd(request, answer),
     });
   }
 
@@ -100,6 +115,7 @@ export class OrganizationPoller {
     if (this.#run !== null) return;
     this.#run = new AbortController();
     this.#completed = this.#poll(this.#run.signal, this.#completed);
+    this.#onDemand.review();
     const { events } = this.#options.roster;
     this.#unsubscribe = events.on("demandChanged", () => this.#handleDemandChange());
     this.#scheduleCheck();
@@ -118,7 +134,8 @@ export class OrganizationPoller {
     this.#cancelDemandRefresh?.();
     this.#cancelDemandRefresh = null;
     this.#inFlight.abortAll();
-    this.#wake();
+    this.#completed = Promise.all([this.#completed, this.#onDemand.stop()]).then(() => undefined);
+    this.#wait.end();
     this.#sweeps.reset();
     this.#pageMap.clear();
     this.#health.reset();
@@ -144,7 +161,7 @@ export class OrganizationPoller {
     }
     this.#sweeps.request();
     this.#health.requestRetry(this.#inFlight.latestSentAt);
-    this.#wake();
+    this.#wait.end();
     const possibleAt = Math.max(
       this.#clock.monotonic(),
       this.#options.budget.nextPossibleAt(),
@@ -200,7 +217,7 @@ export class OrganizationPoller {
   report(): PollingReport {
     const { budget, roster } = this.#options;
     const sweep = this.#sweeps.current;
-    const nextAt = this.#wait?.untilMs ?? Number.POSITIVE_INFINITY;
+    const nextAt = this.#wait.until;
     const isBlocked = budget.blockedUntil > this.#clock.monotonic();
     return {
       persons: roster.personCount,
@@ -210,7 +227,7 @@ export class OrganizationPoller {
       sweepProgress: sweep && { persons: sweep.persons, pages: sweep.pages },
       requests: budget.report(),
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
-      nextRequestAt: Number.isFinite(nextAt) ? this.#toIsoTime(nextAt) : null,
+      nextRequestAt: nextAt === null ? null : this.#toIsoTime(nextAt),
       ageSeconds: roster.watchedAges(),
       onDemand: roster.onDemandCalls(),
     };
@@ -220,7 +237,7 @@ export class OrganizationPoller {
     this.#sweeps.makeNextDue();
     this.#inFlight.abortAll();
     this.#emitChanges();
-    this.#wake();
+    this.#wait.end();
   }
 
   async #poll(signal: AbortSignal, previousRun: Promise<void>): Promise<void> {
@@ -228,7 +245,7 @@ export class OrganizationPoller {
     const requests = new Set<Promise<void>>();
     while (!signal.aborted) {
       const action = this.#selectAction();
-      if (action.kind === "wait") await this.#waitUntil(action.untilMs);
+      if (action.kind === "wait") await this.#wait.begin(action.untilMs);
       else {
         const request = this.#execute(action).finally(() => requests.delete(request));
         requests.add(request);
@@ -273,31 +290,19 @@ export class OrganizationPoller {
     return new Promise((resolve) => this.#clock.endOfTurn(resolve));
   }
 
-  /** Resolves at the monotonic time, which may be Infinity, or when woken. */
-  #waitUntil(untilMs: number): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const end = (): void => {
-        cancelTimer?.();
-        this.#wait = null;
-        resolve();
-      };
-      const delayMs = Math.ceil(untilMs - this.#clock.monotonic());
-      const cancelTimer = Number.isFinite(delayMs) ? this.#clock.schedule(delayMs, end) : null;
-      this.#wait = { untilMs, end };
-    });
-  }
-
-  #wake(): void {
-    this.#wait?.end();
-  }
-
-  /** Wakes the loop when the request has ended. */
   async #execute(request: PollingRequest): Promise<void> {
     const inFlight = this.#inFlight.add(request, this.#clock.monotonic(), this.#pageOf(request));
-    await this.#executor.execute(inFlight);
+    const answer = await this.#executor.execute(inFlight);
     this.#inFlight.delete(inFlight);
-    this.#wake();
-    if (inFlight.controller.signal.aborted) return;
+    this.#handleEnd(inFlight, answer);
+  }
+
+  /** A request has ended: others may be possible now. */
+  #handleEnd(ended: RequestInFlight, answer: Answer | null): void {
+    this.#wait.end();
+    this.#onDemand.handleEnd(ended, answer);
+    const { request, controller } = ended;
+    if (controller.signal.aborted) return;
     if (request.kind === "page" && this.#sweeps.current === null) this.#checkAges();
     this.#emitChanges();
   }
@@ -317,10 +322,10 @@ export class OrganizationPoller {
   }
 
   #handleDemandChange(): void {
-    this.#wake();
+    this.#wait.end();
     this.#cancelDemandRefresh ??= this.#clock.schedule(DEMAND_REFRESH_MS, () => {
       this.#cancelDemandRefresh = null;
-      this.#wake();
+      this.#wait.end();
     });
   }
 
@@ -342,7 +347,7 @@ export class OrganizationPoller {
     this.#checkAges();
     this.#emitChanges();
     // Wakes also because an answer may have become too old, and lookups may be possible again.
-    this.#wake();
+    this.#wait.end();
   }
 
   #emitChanges(): void {

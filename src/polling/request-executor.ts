@@ -1,4 +1,5 @@
 import { asFault, type Fault, faultFields } from "../faults/fault.js";
+import type { PersonSnapshot } from "../presence/polled-roster.js";
 import type { ConcurrencyLimit } from "./concurrency-limit.js";
 import type { LookupScheduler } from "./lookup-scheduler.js";
 import type { OrganizationHealth } from "./organization-health.js";
@@ -27,6 +28,14 @@ interface RequestExecutorOptions extends SweepRunnerOptions {
   readonly sweeps: SweepRunner;
 }
 
+/** A response of Webex that decided something. */
+export interface Answer {
+  /** The ids of persons whom a lookup of their address did not find. */
+  readonly unconfirmed: readonly string[];
+}
+
+const NOBODY_UNCONFIRMED: Answer = { unconfirmed: [] };
+
 /** Sends the requests of polling, applies the responses and handles the failures. */
 export class RequestExecutor {
   readonly #options: RequestExecutorOptions;
@@ -37,36 +46,49 @@ export class RequestExecutor {
     this.#options = options;
   }
 
-  /** Has no effect once the request was aborted. Never rejects. */
-  async execute(inFlight: RequestInFlight): Promise<void> {
+  /**
+   * Returns the answer, or null if there was none. Has no effect once the request was aborted.
+   * Never rejects.
+   */
+  async execute(inFlight: RequestInFlight): Promise<Answer | null> {
     const { clock, concurrency, history } = this.#options;
-    const { request, sentAt, controller } = inFlight;
-    history.recordRequest(request);
+    const { request, sentAt, controller, isOnDemand } = inFlight;
+    history.recordRequest(request, isOnDemand);
     try {
-      await this.#send(request, sentAt, controller.signal);
-      if (controller.signal.aborted) return;
+      const unconfirmed = await this.#send(request, sentAt, controller.signal);
+      if (controller.signal.aborted) return null;
       concurrency.recordAnswer(sentAt);
       history.recordDuration(request, clock.monotonic() - sentAt);
+      return { unconfirmed };
     } catch (thrown) {
-      if (!controller.signal.aborted) this.#handleFailure(asFault(thrown), request, sentAt);
+      if (controller.signal.aborted) return null;
+      return this.#handleFailure(asFault(thrown), request, sentAt);
     }
   }
 
-  #send(request: PollingRequest, sentAt: number, signal: AbortSignal): Promise<void> {
+  /** Resolves to the ids of persons whom a lookup did not find. */
+  async #send(
+    request: PollingRequest,
+    sentAt: number,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
     switch (request.kind) {
-      case "page":
-        return this.#options.sweeps.fetchPage(request.page, sentAt, signal);
-      case "refetch":
-        return this.#refetchPage(request.page, sentAt, signal);
       case "lookup":
-        return this.#lookUpAddress(request.address, sentAt, signal);
       case "confirm":
         return this.#lookUpAddress(request.address, sentAt, signal);
+      case "page":
+        await this.#options.sweeps.fetchPage(request.page, sentAt, signal);
+        break;
+      case "refetch":
+        await this.#refetchPage(request.page, sentAt, signal);
+        break;
       case "person":
-        return this.#requestPerson(request.id, sentAt, signal);
+        await this.#requestPerson(request.id, sentAt, signal);
+        break;
       case "me":
-        return this.#options.sweeps.fetchMe(sentAt, signal);
+        await this.#options.sweeps.fetchMe(sentAt, signal);
     }
+    return [];
   }
 
   async #refetchPage(page: number, sentAt: number, signal: AbortSignal): Promise<void> {
@@ -85,13 +107,28 @@ export class RequestExecutor {
     if (wasRefetchable && !pageMap.isRefetchable) this.#logSuspension();
   }
 
-  async #lookUpAddress(address: string, sentAt: number, signal: AbortSignal): Promise<void> {
-    const { health, lookups, people, roster } = this.#options;
+  async #lookUpAddress(
+    address: string,
+    sentAt: number,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const { health, people } = this.#options;
     const persons = await people.findByEmail(address, signal);
-    if (signal.aborted) return;
-    lookups.recordUnconfirmed(roster.applyLookup(address, persons, sentAt));
-    lookups.recordResult(address, persons.length);
+    if (signal.aborted) return [];
     health.recordResponse(null, sentAt);
+    return this.#applyLookup(address, persons, sentAt);
+  }
+
+  #applyLookup(
+    address: string,
+    persons: readonly PersonSnapshot[],
+    sentAt: number,
+  ): readonly string[] {
+    const { lookups, roster } = this.#options;
+    const unconfirmed = roster.applyLookup(address, persons, sentAt);
+    lookups.recordUnconfirmed(unconfirmed);
+    lookups.recordResult(address, persons.length);
+    return unconfirmed;
   }
 
   async #requestPerson(id: string, sentAt: number, signal: AbortSignal): Promise<void> {
@@ -103,7 +140,8 @@ export class RequestExecutor {
     health.recordResponse(null, sentAt);
   }
 
-  #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): void {
+  /** Returns the answer if the failure is one. */
+  #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): Answer | null {
     const { budget, clock, concurrency, grantedScopes, health } = this.#options;
     const { pollIntervalMs, sweeps } = this.#options;
     const granted = grantedScopes();
@@ -114,25 +152,25 @@ export class RequestExecutor {
       case "rateLimited":
         concurrency.recordRejection(clock.monotonic());
         budget.blockUntil(health.recordRateLimit(fault, sentAt));
-        return;
+        return null;
       case "refused":
         sweeps.reset();
         health.recordRefusal(failure.code, fault, missingScopes, pollIntervalMs());
-        return;
+        return null;
       case "notFound":
-        this.#applyNotFound(fault, request, sentAt);
         concurrency.recordAnswer(sentAt);
         health.recordResponse(null, sentAt);
-        return;
+        return this.#applyNotFound(fault, request, sentAt);
       case "brokenLink":
         this.#handleBrokenLink(fault, request);
-        return;
+        return null;
       case "cancelled":
         health.backOff(sentAt);
-        return;
+        return null;
       case "gatewayTimeout":
       case "transient":
         this.#handleTransientFailure(fault, request, failure, sentAt);
+        return null;
     }
   }
 
@@ -163,17 +201,18 @@ export class RequestExecutor {
     }
   }
 
-  #applyNotFound(fault: Fault, request: PollingRequest, sentAt: number): void {
+  #applyNotFound(fault: Fault, request: PollingRequest, sentAt: number): Answer {
     const { lookups, roster } = this.#options;
     if (request.kind === "lookup" || request.kind === "confirm") {
-      lookups.recordUnconfirmed(roster.applyLookup(request.address, [], sentAt));
-      lookups.recordResult(request.address, 0);
-    } else if (request.kind === "person" && fault.code === "notFound") {
+      return { unconfirmed: this.#applyLookup(request.address, [], sentAt) };
+    }
+    if (request.kind === "person" && fault.code === "notFound") {
       roster.applyPerson(request.id, null, sentAt);
       lookups.recordConfirmation(request.id);
     } else if (request.kind === "person") {
       lookups.recordRejectedId(request.id);
     }
+    return NOBODY_UNCONFIRMED;
   }
 
   #logSuspension(): void {

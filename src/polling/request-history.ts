@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 const NEWEST_WEIGHT = 1 / 4;
 
 /** What a request is for. */
-type Purpose = "sweep" | "watched" | "unmatched" | "confirmation";
+type Purpose = "sweep" | "watched" | "unmatched" | "confirmation" | "onDemand";
 
 function purposeOf(request: PollingRequest): Purpose {
   if (request.kind === "page") return "sweep";
@@ -24,6 +24,7 @@ export class RequestHistory {
     watched: [],
     unmatched: [],
     confirmation: [],
+    onDemand: [],
   };
   /** Moving averages; 0 until a request was answered. */
   readonly #durationMs: { page: number; lookup: number };
@@ -36,14 +37,17 @@ export class RequestHistory {
     this.#durationMs = { page: 0, lookup: 0, ...durationMs };
   }
 
+  /** Averages; 0 until a request was answered. */
   get requestDurationMs(): LearnedFacts["requestDurationMs"] {
     return { ...this.#durationMs };
   }
 
-  recordRequest(request: PollingRequest): void {
+  /** A request that callers wait for takes nobody's turn. */
+  recordRequest(request: PollingRequest, isOnDemand = false): void {
     if (request.kind === "me") return;
-    const purpose = purposeOf(request);
+    const purpose = isOnDemand ? "onDemand" : purposeOf(request);
     this.#sentAt[purpose].push(this.#clock.monotonic());
+    if (isOnDemand) return;
     this.#requestsSinceSweepPage = purpose === "sweep" ? 0 : this.#requestsSinceSweepPage + 1;
     this.#lastPurpose = purpose;
   }
@@ -70,7 +74,7 @@ export class RequestHistory {
 
   /** What the requests of the last minute were for. */
   get mode(): "sweep" | "lookup" | "mixed" {
-    const targeted = (["watched", "unmatched", "confirmation"] as const)
+    const targeted = (["watched", "unmatched", "confirmation", "onDemand"] as const)
       .map((purpose) => this.#countLastMinute(purpose))
       .some((count) => count > 0);
     if (!targeted) return "sweep";

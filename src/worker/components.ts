@@ -9,7 +9,7 @@ import type { PageNotices } from "../authorization/page/page-model.js";
 import { OrganizationTokenSource } from "../authorization/token-source.js";
 import type { Fault } from "../faults/fault.js";
 import { OrganizationPoller } from "../polling/organization-poller.js";
-import { RequestBudget } from "../polling/request-budget.js";
+import { RequestBudget, type RequestPriority } from "../polling/request-budget.js";
 import type { ReadCertificates, Http, HttpFactory } from "../ports/http.js";
 import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
@@ -23,7 +23,7 @@ import type { Settings } from "../settings/keys.js";
 import { SettingsStore } from "../settings/settings-store.js";
 import { createIdentityApi } from "../webex/identity.js";
 import { createOAuthApi } from "../webex/oauth.js";
-import { createPeopleApi } from "../webex/people.js";
+import { createPeopleApi, type PeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
 import { LearnedFactsStore } from "./learned-facts-store.js";
 import { Network } from "./network.js";
@@ -131,10 +131,12 @@ export function createComponents(
         ...{ apiUrl: settings().apiUrl, version, http: network, clock, onSilence },
         storedSecrets: () => grantStore.secrets(),
       };
-      const rest = new RestClient(options, tokens, budget);
+      const peopleWith = (priority: RequestPriority): PeopleApi =>
+        createPeopleApi(new RestClient(options, tokens, budget.limiter(priority)), orgId);
       const poller: OrganizationPoller = new OrganizationPoller({
         orgId,
-        people: createPeopleApi(rest, orgId),
+        people: peopleWith("background"),
+        onDemandPeople: peopleWith("onDemand"),
         roster: presence.addOrganization(orgId),
         budget,
         clock,

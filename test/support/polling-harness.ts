@@ -16,6 +16,7 @@ import type {
   WatchedAges,
 } from "../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../src/presence/refresh-demand.js";
+import type { RequestLimiter } from "../../src/webex/rest.js";
 import type { Me } from "../../src/webex/people.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../../src/webex/people.js";
 import { FakeClock, NO_JITTER, SeededRandom } from "./clock-fake.js";
@@ -67,8 +68,8 @@ export class FakeRoster implements PolledRoster {
     _page: number,
     sentAt?: number,
   ): PageResult {
-    this.sentAt.push(sentAt);
     const persons = personsOf(items);
+    this.#answer(sentAt, ({ id }) => persons.some((each) => each.id === id));
     this.applied.push({ sweep, ids: persons.map(({ id }) => id) });
     for (const found of persons) {
       this.known.set(found.id, found);
@@ -77,8 +78,8 @@ export class FakeRoster implements PolledRoster {
     return this.#pageResult(persons, 0);
   }
   applyRefetchedPage(page: number, items: readonly ListedPerson[], sentAt?: number): PageResult {
-    this.sentAt.push(sentAt);
     const persons = personsOf(items);
+    this.#answer(sentAt, ({ id }) => persons.some((each) => each.id === id));
     this.refetched.push({ page, ids: persons.map((p) => p.id) });
     return this.#pageResult(persons, persons.filter((p) => this.known.has(p.id)).length);
   }
@@ -96,23 +97,37 @@ export class FakeRoster implements PolledRoster {
     persons: readonly PersonSnapshot[],
     sentAt?: number,
   ): readonly string[] {
-    this.sentAt.push(sentAt);
+    this.#answer(sentAt, ({ id, address: wanted }) =>
+      id === null ? wanted === address : persons.some((each) => each.id === id),
+    );
     this.lookups.push({ address, found: persons.length });
     this.unanswered = this.unanswered.filter((a) => a !== address);
     const missing = [...this.known.values()].filter(({ emails }) => emails[0] === address);
     return missing.map(({ id }) => id).filter((id) => !persons.some((found) => found.id === id));
   }
   applyPerson(id: string, found: PersonSnapshot | null, sentAt?: number): void {
-    this.sentAt.push(sentAt);
+    this.#answer(sentAt, (request) => request.id === id);
     this.confirmed.push({ id, isGone: found === null });
   }
-  /** What callers wait for. */
+  /** What callers wait for, until it is answered or dismissed. */
   refreshes: RefreshRequest[] = [];
+  readonly dismissed: RefreshRequest[] = [];
   refreshRequests(): readonly RefreshRequest[] {
     return this.refreshes;
   }
   dismissRefreshRequests(requests: readonly RefreshRequest[]): void {
+    this.dismissed.push(...requests);
     this.refreshes = this.refreshes.filter((request) => !requests.includes(request));
+  }
+  requestRefresh(...requests: readonly RefreshRequest[]): void {
+    this.refreshes.push(...requests);
+    this.events.emit("refreshRequested");
+  }
+  #answer(sentAt: number | undefined, isAbout: (request: RefreshRequest) => boolean): void {
+    this.sentAt.push(sentAt);
+    this.refreshes = this.refreshes.filter(
+      (request) => !(isAbout(request) && (sentAt ?? Infinity) >= request.sentFrom),
+    );
   }
   onDemandCalls(): OnDemandCalls {
     return { lastMinute: 0, answeredInTime: 0, late: 0 };
@@ -133,7 +148,7 @@ function personsOf(items: readonly ListedPerson[]): PersonSnapshot[] {
   return items.flatMap((item) => item.read() ?? []);
 }
 
-/** Answers as the test has set: each request waits for the budget, then takes its latency. */
+/** Answers as the test has set: each request waits for the limiter, then takes its latency. */
 export class FakePeopleApi implements PeopleApi {
   readonly requests: { readonly at: number; readonly name: string }[] = [];
   latencyMs = 0;
@@ -157,11 +172,11 @@ export class FakePeopleApi implements PeopleApi {
   readonly namesInFlight: string[] = [];
   maxInFlight = 0;
   readonly #clock: FakeClock;
-  readonly #budget: RequestBudget;
+  readonly #limiter: RequestLimiter;
 
-  constructor(clock: FakeClock, budget: RequestBudget) {
+  constructor(clock: FakeClock, limiter: RequestLimiter) {
     this.#clock = clock;
-    this.#budget = budget;
+    this.#limiter = limiter;
   }
 
   get inFlight(): number {
@@ -205,7 +220,7 @@ export class FakePeopleApi implements PeopleApi {
     let outcome: "answered" | "rateLimited" | "failed" = "failed";
     let isAdmitted = false;
     try {
-      await this.#budget.acquire(signal);
+      await this.#limiter.acquire(signal);
       isAdmitted = true;
       this.requests.push({ at: this.#clock.monotonic(), name });
       const latencyMs = this.latencyOf(name);
@@ -216,7 +231,7 @@ export class FakePeopleApi implements PeopleApi {
       outcome = "answered";
       return respond();
     } finally {
-      if (isAdmitted) this.#budget.complete(outcome);
+      if (isAdmitted) this.#limiter.complete(outcome);
       this.namesInFlight.splice(this.namesInFlight.indexOf(name), 1);
     }
   }
@@ -255,7 +270,19 @@ export function createPollingHarness(
   const scopes = { granted: ["spark-admin:people_read", "spark-admin:organizations_read"] };
   const random = new SeededRandom(7);
   const grantedScopes = (): readonly string[] => scopes.granted;
-  const parts = { people, roster, budget, clock, random, logger, grantedScopes, planner, learned };
+  const onDemandPeople = new FakePeopleApi(clock, budget.limiter("onDemand"));
+  const parts = {
+    people,
+    onDemandPeople,
+    roster,
+    budget,
+    clock,
+    random,
+    logger,
+    grantedScopes,
+    planner,
+    learned,
+  };
   const poller = new OrganizationPoller({ orgId: "org", ...parts });
   const changes: string[][] = [];
   const codes = (): string[] => poller.problems.map(({ code }) => code);
@@ -265,5 +292,17 @@ export function createPollingHarness(
     poller.start();
     await clock.advance(ms);
   };
-  return { clock, budget, people, roster, logger, scopes, poller, start, changes, codes };
+  return {
+    clock,
+    budget,
+    people,
+    onDemandPeople,
+    roster,
+    logger,
+    scopes,
+    poller,
+    start,
+    changes,
+    codes,
+  };
 }

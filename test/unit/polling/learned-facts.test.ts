@@ -228,6 +228,7 @@ describe("a poller that starts with learned facts", () => {
       undefined,
       (input) => {
         expected.push(input.expectedPages);
+        if (input.inFlight.isSweepPage) return { kind: "wait", untilMs: Number.POSITIVE_INFINITY };
         return { kind: "page", page: input.sweep?.page ?? { kind: "first", max: 1 } };
       },
       FACTS,

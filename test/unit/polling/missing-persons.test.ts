@@ -25,7 +25,7 @@ function createOrganization(pages: string[][], pollIntervalSeconds = 20) {
     return found;
   };
   const poller = new OrganizationPoller({
-    ...{ orgId: "org-1", people, roster, budget, clock, logger },
+    ...{ orgId: "org-1", people, onDemandPeople: people, roster, budget, clock, logger },
     random: new SeededRandom(7),
     grantedScopes: () => ["spark-admin:people_read", "spark-admin:organizations_read"],
   });

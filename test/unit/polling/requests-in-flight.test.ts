@@ -137,6 +137,19 @@ describe("requests in flight", () => {
     }
   });
 
+  it("answered during a pause do not end it", async () => {
+    const { clock, people, poller, codes, until, start } = createSlowOrganization([3, 12, 17]);
+    await start(90_000);
+    await until(() => people.inFlight >= 3);
+    people.faults.push(fault("rateLimited", 429, 30_000));
+    await until(() => people.faults.length === 0);
+    expect(people.inFlight).to.be.at.least(1);
+    await clock.advance(PAGE_MS);
+    expect(people.inFlight).to.equal(0);
+    expect(codes()).to.include("rateLimited");
+    expect(poller.report().rateLimitedUntil).not.to.equal(null);
+  });
+
   it("that fail together count as one failure", async () => {
     const { clock, people, poller, changes, until, start } = createSlowOrganization([3, 12, 17]);
     await start(90_000);

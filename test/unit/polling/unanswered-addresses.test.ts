@@ -18,12 +18,13 @@ function createSlowOrganization() {
   people.pages = Array.from({ length: 45 }, (_, page) => [person(`p${page}`)]);
   const poller = new OrganizationPoller({
     ...{ orgId: "org-1", people, roster, budget, clock, logger },
+    onDemandPeople: people,
     random: new SeededRandom(7),
     grantedScopes: () => ["spark-admin:people_read", "spark-admin:organizations_read"],
   });
   poller.apply(SETTINGS);
   poller.start();
-  const watched = Array.from({ length: 100 }, (_, number) => `watched${number}@example.com`);
+  const watched = Array.from({ length: 1_000 }, (_, number) => `watched${number}@example.com`);
   directory.subscribe({ uris: watched });
   return { clock, people, poller, codes: () => poller.problems.map(({ code }) => code) };
 }

@@ -1,0 +1,186 @@
+import { expect } from "chai";
+
+import {
+  type OnDemandInput,
+  type OnDemandPlan,
+  planOnDemand,
+} from "../../../src/polling/on-demand-planner.js";
+import type { PollingRequest } from "../../../src/polling/planner.js";
+import type { RefreshRequest } from "../../../src/presence/polled-roster.js";
+
+const NOW = 1_000_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+function wanted(name: string, change: Partial<RefreshRequest> = {}): RefreshRequest {
+  const address = `${name}@example.com`;
+  return { id: name, address, page: null, sentFrom: NOW, waitsUntil: NOW + 3_000, ...change };
+}
+
+const ada = wanted("ada", { page: 3 });
+const bob = wanted("bob", { page: 3 });
+const eve = wanted("eve", { page: 7 });
+const max = wanted("max", { page: 7 });
+const kim = wanted("kim", { page: 7 });
+const unmatched = wanted("unmatched", { id: null });
+
+const INPUT: OnDemandInput = {
+  now: NOW,
+  requests: [ada],
+  isAccepted: true,
+  hasPlace: true,
+  nextPossibleAt: NOW - 1,
+  requestIntervalMs: 1_000,
+  requestDurationMs: { page: 2_000, lookup: 200 },
+  inFlight: [],
+  refetchablePages: 10,
+  answered: { pages: new Map(), keys: new Map() },
+};
+
+const lookUp = ({ id, address }: RefreshRequest): PollingRequest => ({
+  kind: "lookup",
+  address: address!,
+  isUnmatched: id === null,
+});
+const waitUntil = (untilMs: number) => ({ kind: "wait", untilMs }) as const;
+const readingPage = (page: number, sentAt: number) => ({
+  request: { kind: "refetch", page } as const,
+  ...{ page, sentAt },
+});
+const lookingUp = (request: RefreshRequest, sentAt: number) => ({
+  ...{ request: lookUp(request), page: null, sentAt },
+});
+
+describe("planner of what callers wait for", () => {
+  const rows: [string, Partial<OnDemandInput>, OnDemandPlan["next"], RefreshRequest[]?][] = [
+    ["requests nothing if nobody waits", { requests: [] }, waitUntil(NEVER)],
+    ["looks up a person by address", {}, lookUp(ada)],
+    ["looks up an address that matches nobody", { requests: [unmatched] }, lookUp(unmatched)],
+    [
+      "requests a person without an address by id",
+      { requests: [wanted("tom", { address: null })] },
+      { kind: "person", id: "tom" },
+    ],
+    ["begins with the first caller", { requests: [eve, ada] }, lookUp(eve)],
+    ["refetches a page with two of them", { requests: [ada, bob] }, { kind: "refetch", page: 3 }],
+    [
+      "refetches the page with most of them first",
+      { requests: [ada, bob, eve, max, kim] },
+      { kind: "refetch", page: 7 },
+    ],
+    [
+      "looks them up if old links are not honored",
+      { requests: [ada, bob], refetchablePages: 0 },
+      lookUp(ada),
+    ],
+    [
+      "looks them up if the page is not known",
+      { requests: [eve, max], refetchablePages: 7 },
+      lookUp(eve),
+    ],
+    [
+      "looks them up if a page takes too long",
+      { requests: [ada, bob], requestDurationMs: { page: 3_001, lookup: 200 } },
+      lookUp(ada),
+    ],
+    [
+      "looks them up if nobody knows how long a page takes",
+      { requests: [ada, bob], requestDurationMs: { page: 0, lookup: 200 } },
+      lookUp(ada),
+    ],
+    [
+      "looks up whoever was not on the page",
+      {
+        requests: [ada, bob],
+        answered: { pages: new Map([[3, NOW]]), keys: new Map() },
+      },
+      lookUp(ada),
+    ],
+    [
+      "waits for a lookup in flight that was sent late enough",
+      { inFlight: [lookingUp(ada, NOW)] },
+      waitUntil(NEVER),
+    ],
+    [
+      "does not wait for one that was sent too early",
+      { inFlight: [lookingUp(ada, NOW - 1)] },
+      lookUp(ada),
+    ],
+    ["does not wait for that of another person", { inFlight: [lookingUp(bob, NOW)] }, lookUp(ada)],
+    [
+      "waits for a page in flight, up to twice its usual duration",
+      { inFlight: [readingPage(3, NOW)] },
+      waitUntil(NOW + 4_000),
+    ],
+    [
+      "does not wait for a page that takes longer",
+      {
+        requests: [{ ...ada, sentFrom: NOW - 4_000 }],
+        inFlight: [readingPage(3, NOW - 4_000)],
+      },
+      lookUp(ada),
+    ],
+    [
+      "does not wait for a page that will be too late",
+      { requests: [{ ...ada, waitsUntil: NOW + 1_999 }], inFlight: [readingPage(3, NOW)] },
+      lookUp(ada),
+    ],
+    [
+      "does not wait for a page of unknown duration",
+      { requestDurationMs: { page: 0, lookup: 0 }, inFlight: [readingPage(3, NOW)] },
+      lookUp(ada),
+    ],
+    [
+      "requests the others meanwhile",
+      { requests: [ada, eve], inFlight: [lookingUp(ada, NOW)] },
+      lookUp(eve),
+    ],
+    ["waits for a place", { hasPlace: false }, waitUntil(NEVER)],
+    ["waits for the budget", { nextPossibleAt: NOW + 2_800 }, waitUntil(NOW + 2_800)],
+    [
+      "dismisses what the budget does not allow in time",
+      { nextPossibleAt: NOW + 2_900, requests: [ada, { ...eve, waitsUntil: NOW + 9_000 }] },
+      waitUntil(NOW + 2_900),
+      [ada],
+    ],
+    [
+      "dismisses those for whom the budget has no place after the others",
+      { nextPossibleAt: NOW + 1_000, requests: [wanted("x"), wanted("y"), eve, max, wanted("z")] },
+      waitUntil(NOW + 1_000),
+      [eve, max, wanted("z")],
+    ],
+    [
+      "counts the persons of one page once",
+      { nextPossibleAt: NOW + 1_000, requests: [wanted("x"), eve, max, kim, ada] },
+      waitUntil(NOW + 1_000),
+      [ada],
+    ],
+    [
+      "dismisses nothing for the budget that is in flight",
+      { nextPossibleAt: NOW + 9_000, inFlight: [lookingUp(ada, NOW)] },
+      waitUntil(NEVER),
+    ],
+    [
+      "dismisses what nobody waits for any more",
+      { requests: [{ ...ada, waitsUntil: NOW }, eve] },
+      lookUp(eve),
+      [{ ...ada, waitsUntil: NOW }],
+    ],
+    [
+      "dismisses whoever was asked for in vain",
+      { answered: { pages: new Map(), keys: new Map([[ada.address!, NOW]]) } },
+      waitUntil(NEVER),
+      [ada],
+    ],
+    [
+      "dismisses everything while Webex cannot be asked",
+      { isAccepted: false, requests: [ada, eve] },
+      waitUntil(NEVER),
+      [ada, eve],
+    ],
+  ];
+  for (const [name, change, next, dismissed = []] of rows) {
+    it(name, () => {
+      expect(planOnDemand({ ...INPUT, ...change })).to.deep.equal({ next, dismissed });
+    });
+  }
+});
