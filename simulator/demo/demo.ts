@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPending, PresenceTracker } from "../../src/cli/presence-tracker.js";
+import { changeText } from "../../src/cli/terminal/presence-labels.js";
 import {
-  changeText,
   personCapacity,
   totalsText,
   type PresenceTableModel,
@@ -236,6 +236,9 @@ export class Demo {
       totals: this.#totals,
       records: this.#tracker.records,
       changes: this.#tracker.changes,
+      cursor: null,
+      refreshing: new Set(),
+      message: null,
     });
   }
 

@@ -115,7 +115,9 @@ function nextSteps(): string[] {
 
 async function runDemo(options: DemoOptions): Promise<void> {
   const environment = new DemoEnvironment(manifestPath, options);
-  const view = createPresenceView(process.stdout, process.stdin, stop);
+  const view = createPresenceView(process.stdout, process.stdin, (key) => {
+    if (key === "quit") stop();
+  });
   process.on("uncaughtException", (error) => {
     view.close();
     fail(error);
