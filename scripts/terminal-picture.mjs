@@ -97,7 +97,7 @@ async function runDemo() {
     if (hasPicture) return;
     terminal.write(text);
     const [table, changes] = terminal.text.split("LATEST CHANGES");
-    const hasOlderSteps = table.includes("7. First sweep") || !table.includes("8. Polling");
+    const hasOlderSteps = /\d\. First sweep/.test(table) || !/\d\. Polling every/.test(table);
     if (hasOlderSteps || (changes?.match(/→/g) ?? []).length < CHANGES) return;
     hasPicture = true;
     demo.stdin.write("q");

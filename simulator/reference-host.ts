@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { JsonRpcClient, type PendingRequest } from "./json-rpc-client.js";
+import { Transcript } from "./transcript.js";
 
 export interface ReferenceHostOptions {
   readonly manifestPath: string;
@@ -40,7 +41,40 @@ export interface WorkerExit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** What a host says of itself in `initialize`. */
+export interface HostIntroduction {
+  readonly host?: { readonly name: string; readonly version: string; readonly licensed?: boolean };
+  readonly attendantConsole?: { readonly version: string };
+}
+
+/** The members of a presence record that a host needs in order to show it. */
+export interface PresenceRecord {
+  readonly uri: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly displayName: string | null;
+  /** When Webex confirmed it (ISO 8601); null = never. */
+  readonly observedAt: string | null;
+}
+
+export interface RefreshOptions {
+  /** The oldest answer that will do: Webex is asked about a record confirmed before. Default: 0. */
+  readonly maxAgeSeconds?: number;
+  /** How long to wait for Webex, then the answer is what the worker knows. Default: 3000. */
+  readonly maxWaitMs?: number;
+}
+
+export interface RefreshedPresence<Presence = PresenceRecord> {
+  readonly record: Presence;
+  /** Whether Webex confirmed the record recently enough. If not, `observedAt` tells its age. */
+  readonly isFresh: boolean;
+  /** How long the answer took, in milliseconds. */
+  readonly tookMs: number;
+}
+
 interface HostEvents {
+  /** `refreshing` has changed. */
+  refreshing: [];
   notification: [method: string, params: unknown];
   stderrLine: [line: string];
   exit: [exit: WorkerExit];
@@ -49,6 +83,10 @@ interface HostEvents {
   protocolError: [error: Error];
 }
 
+/** The version of the protocol that this host speaks. */
+const PROTOCOL_VERSION = "1.1";
+/** The worker counts what it sent to Webex at most this long before a call as sent for it. */
+const SIMULTANEOUS_MS = 100;
 /** After this time, a worker counts as stable, and its next restart uses the first delay again. */
 const STABLE_AFTER_MS = 60_000;
 
@@ -60,6 +98,8 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
   #worker: ChildProcessWithoutNullStreams | null = null;
   #rpc: JsonRpcClient | null = null;
   #exited: Promise<WorkerExit> = Promise.resolve({ code: null, signal: null });
+  /** The number of refreshes under way for each address. */
+  readonly #refreshing = new Map<string, number>();
   #failures = 0;
   #relaunch: NodeJS.Timeout | null = null;
   #stopping = false;
@@ -93,6 +133,46 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     return Object.assign(Promise.reject(new Error("The worker is not running.")), {
       cancel: () => undefined,
     });
+  }
+
+  /** Tells the worker who its host is. Rejects like `request`. */
+  async initialize(
+    introduction: HostIntroduction = {},
+  ): Promise<{ readonly name: string; readonly version: string }> {
+    const params = { protocolVersion: PROTOCOL_VERSION, ...introduction };
+    const { worker } = (await this.request("initialize", params)) as {
+      worker: { name: string; version: string };
+    };
+    return worker;
+  }
+
+  /** The addresses with a refresh under way: a console marks them as being checked. */
+  get refreshing(): ReadonlySet<string> {
+    return new Set(this.#refreshing.keys());
+  }
+
+  /**
+   * Asks for somebody's presence at the moment of a decision, such as before a transfer. Meanwhile,
+   * a console keeps showing the state that it has, marked by `refreshing`. Rejects like `request`,
+   * but not if Webex cannot answer: the record is then not fresh.
+   */
+  async refresh<Presence extends PresenceRecord>(
+    uri: string,
+    options: RefreshOptions = {},
+  ): Promise<RefreshedPresence<Presence>> {
+    const { maxAgeSeconds = 0, maxWaitMs = 3000 } = options;
+    const askedAt = Date.now();
+    const startedAt = performance.now();
+    this.#countRefresh(uri, 1);
+    try {
+      const params = { uri, maxAgeSeconds, maxWaitMs };
+      const record = (await this.request("presence/get", params)) as Presence;
+      const oldestAt = askedAt - Math.max(maxAgeSeconds * 1000, SIMULTANEOUS_MS);
+      const isFresh = record.observedAt !== null && Date.parse(record.observedAt) >= oldestAt;
+      return { record, isFresh, tookMs: performance.now() - startedAt };
+    } finally {
+      this.#countRefresh(uri, -1);
+    }
   }
 
   notify(method: string, params?: object): void {
@@ -146,6 +226,13 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
   /** Kills the worker, which the restart policy treats as a crash. */
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
     this.#worker?.kill(signal);
+  }
+
+  #countRefresh(uri: string, difference: 1 | -1): void {
+    const count = (this.#refreshing.get(uri) ?? 0) + difference;
+    if (count > 0) this.#refreshing.set(uri, count);
+    else this.#refreshing.delete(uri);
+    this.emit("refreshing");
   }
 
   async #launch(): Promise<void> {
@@ -240,40 +327,4 @@ function readManifest(path: string): WorkerManifest {
  */
 function resolveCommand(command: string, folder: string): string {
   return command.includes("/") ? resolve(folder, command) : command;
-}
-
-const STREAMS = ["stdin", "stdout", "stderr"] as const;
-type StreamName = (typeof STREAMS)[number];
-
-/** The bytes on the worker's pipes, for tests that search them; bounded, dropping the oldest. */
-class Transcript {
-  readonly #capacity = 64 * 1024 * 1024;
-  #chunks: { readonly stream: StreamName; readonly bytes: Buffer }[] = [];
-  #size = 0;
-  #dropped = 0;
-
-  /** The number of bytes dropped; a search covers everything only if it is 0. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
-  record(stream: StreamName, bytes: Buffer): void {
-    this.#chunks.push({ stream, bytes });
-    this.#size += bytes.length;
-    while (this.#size > this.#capacity) {
-      const oldest = this.#chunks.shift();
-      if (!oldest) return;
-      this.#size -= oldest.bytes.length;
-      this.#dropped += oldest.bytes.length;
-    }
-  }
-
-  /** The text of one stream, or of all three, one after the other. */
-  text(stream?: StreamName): string {
-    const streams = stream ? [stream] : STREAMS;
-    return streams
-      .map((name) => this.#chunks.filter((chunk) => chunk.stream === name))
-      .map((chunks) => Buffer.concat(chunks.map(({ bytes }) => bytes)).toString("utf8"))
-      .join("\n");
-  }
 }

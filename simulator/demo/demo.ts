@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPending, PresenceTracker } from "../../src/cli/presence-tracker.js";
+import { changeText, displayNameOf, stateText } from "../../src/cli/terminal/presence-labels.js";
 import {
-  changeText,
   personCapacity,
   totalsText,
   type PresenceTableModel,
@@ -33,6 +33,16 @@ const STEP_PAUSE_MS = 900;
 const STEPS_VISIBLE_MS = 15_000;
 const READY_TIMEOUT_MS = 10_000;
 const CHANGES_TIMEOUT_MS = 30_000;
+const NOTIFICATION_TIMEOUT_MS = 2000;
+const REQUESTS_PER_MINUTE = 60;
+/**
+ * Few requests leave states out of date, as an organization of thousands does with the default
+ * limit. Above three pages, the first sweep would take too long.
+ */
+const FEW_REQUESTS_PER_MINUTE = 20;
+const MAX_USERS_WITH_FEW_REQUESTS = 2000;
+/** How long a state that is out of date stays visible, as a share of the time between requests. */
+const OUTDATED_SHARE = 1 / 4;
 
 /** Runs the demo step by step, from an empty folder to changing presence. */
 export class Demo {
@@ -47,6 +57,8 @@ export class Demo {
   #lastStepAt = 0;
   #changeCount = 0;
   #requests = 0;
+  /** What `#decide` has shown. */
+  #correction: { readonly outdatedSeconds: string; readonly answerSeconds: string } | null = null;
 
   constructor(
     options: DemoOptions,
@@ -70,6 +82,8 @@ export class Demo {
     await this.#authorize();
     await this.#subscribe();
     await this.#enable();
+    await this.#decide();
+    await this.#poll();
     await this.#followChanges();
   }
 
@@ -80,7 +94,17 @@ export class Demo {
   get summary(): string {
     const persons = this.#status?.organizations[0]?.persons ?? 0;
     const { records } = this.#tracker;
-    return `${persons} people known, ${records.length} watched, ${this.#changeCount} state changes, ${this.#requests} requests to the simulated Webex`;
+    const parts = [
+      `${persons} people known, ${records.length} watched, ${this.#changeCount} state changes`,
+      `${this.#requests} requests to the simulated Webex`,
+    ];
+    if (this.#correction !== null) {
+      const { outdatedSeconds, answerSeconds } = this.#correction;
+      parts.push(
+        `a state that was ${outdatedSeconds} s out of date corrected ${answerSeconds} s after the host asked`,
+      );
+    }
+    return parts.join(", ");
   }
 
   async #startWebex(): Promise<void> {
@@ -89,7 +113,7 @@ export class Demo {
     await this.#step(
       `Started a simulated Webex at ${url} with ${this.#options.users} people in ${ORGANIZATION}.`,
     );
-    this.#environment.writeSettings(0);
+    this.#environment.writeSettings(0, this.#firstRequestsPerMinute);
     await this.#step(
       `Wrote ${settingsPath} with WebexPresence.Enable=0, so the worker does not contact Webex yet.`,
     );
@@ -127,7 +151,7 @@ export class Demo {
   }
 
   async #enable(): Promise<void> {
-    this.#environment.writeSettings(1);
+    this.#environment.writeSettings(1, this.#firstRequestsPerMinute);
     this.#showStep(
       "Saved Presence.ini with WebexPresence.Enable=1. The worker notices the change and fetches everyone's presence.",
     );
@@ -139,9 +163,63 @@ export class Demo {
     await this.#step(
       `First sweep: ${sweep?.persons ?? 0} people in ${sweep?.requests ?? 0} requests and ${(sweep?.seconds ?? 0).toFixed(1)} s: ${totalsText(this.#totals)}.`,
     );
+  }
+
+  /**
+   * Changes somebody's presence at the simulated Webex, and asks the worker about it as a console
+   * does before a transfer, while the table still shows the previous state. Throws an Error if the
+   * answer is not Webex's own, or not at once.
+   */
+  async #decide(): Promise<void> {
+    const { simulator, worker } = this.#environment;
+    this.#tracker.refresh(await worker.getMany(this.#tracker.records.map(({ uri }) => uri)));
+    const before = selectColleague(this.#tracker.records);
+    if (before === null) throw new Error("The demo watches nobody.");
+    const { uri } = before;
+    const [status, state] =
+      before.state === "onCall" ? ["active", "available"] : ["call", "onCall"];
+    simulator.setStatus(uri, status);
+    const changedAt = Date.now();
+    const name = displayNameOf(before);
+    const age = secondsText(changedAt - Date.parse(before.observedAt ?? ""));
     await this.#step(
-      `Polling every 5 s. Simulated time runs ${this.#options.speed} times as fast as real time.`,
+      `An operator is about to transfer a call to ${name}, whose status at Webex has just changed. The host still shows ${stateText(before)}, confirmed ${age} s ago.`,
     );
+    const requestIntervalMs = 60_000 / this.#firstRequestsPerMinute;
+    await sleep(requestIntervalMs * OUTDATED_SHARE, undefined, { signal: this.#signal });
+
+    const answering = worker.refresh(uri);
+    this.#render();
+    const { record, isFresh, tookMs } = await answering;
+    const outdatedSeconds = secondsText(Date.now() - changedAt);
+    const answerSeconds = secondsText(tookMs);
+    if (!isFresh || record.state !== state) {
+      throw new Error(
+        `The worker did not refresh ${name}: after ${answerSeconds} s, it answered ${stateText(record)}, confirmed at ${record.observedAt ?? "no time"}.${this.#problems()}`,
+      );
+    }
+    await this.#waitUntil("notify the host of the change", NOTIFICATION_TIMEOUT_MS, () =>
+      this.#tracker.records.some((each) => each.uri === uri && each.state === state),
+    );
+    this.#tracker.refresh([record]);
+    this.#correction = { outdatedSeconds, answerSeconds };
+    await this.#step(
+      `The host asked for ${name} with maxAgeSeconds: 0. After ${answerSeconds} s, the worker answered ${stateText(record)}: the state had been out of date for ${outdatedSeconds} s.`,
+    );
+    simulator.release(uri);
+  }
+
+  async #poll(): Promise<void> {
+    this.#environment.writeSettings(1, REQUESTS_PER_MINUTE);
+    await this.#step(
+      `Polling every 5 s, with at most ${REQUESTS_PER_MINUTE} requests a minute. Simulated time runs ${this.#options.speed} times as fast as real time.`,
+    );
+  }
+
+  /** Until `#poll`. */
+  get #firstRequestsPerMinute(): number {
+    const hasFewPages = this.#options.users <= MAX_USERS_WITH_FEW_REQUESTS;
+    return hasFewPages ? FEW_REQUESTS_PER_MINUTE : REQUESTS_PER_MINUTE;
   }
 
   async #followChanges(): Promise<void> {
@@ -236,6 +314,9 @@ export class Demo {
       totals: this.#totals,
       records: this.#tracker.records,
       changes: this.#tracker.changes,
+      cursor: null,
+      refreshing: this.#environment.host.refreshing,
+      message: null,
     });
   }
 
@@ -249,4 +330,14 @@ export class Demo {
     const problems = this.#status?.problems.filter(({ severity }) => severity !== "info") ?? [];
     return problems.map(({ message, hint }) => ` ${message} ${hint}`).join("");
   }
+}
+
+/** Somebody to whom a call can be transferred, if there is one. */
+function selectColleague(records: readonly PresenceRecord[]): PresenceRecord | null {
+  const confirmed = records.filter(({ observedAt }) => observedAt !== null);
+  return confirmed.find(({ state }) => state === "available") ?? confirmed[0] ?? null;
+}
+
+function secondsText(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(1);
 }

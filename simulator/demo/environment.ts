@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PresenceTableModel } from "../../src/cli/terminal/presence-table.js";
 import { RpcError } from "../json-rpc-client.js";
-import { ReferenceHost } from "../reference-host.js";
+import { ReferenceHost, type RefreshedPresence } from "../reference-host.js";
 import { WebexSimulator, type IssuedGrant } from "../webex-simulator.js";
 
 export type PresenceRecord = PresenceTableModel["records"][number];
@@ -61,12 +61,13 @@ export class DemoEnvironment {
   }
 
   /** Writes Presence.ini as an administrator would, with a key of another technology. */
-  writeSettings(enable: 0 | 1): void {
+  writeSettings(enable: 0 | 1, requestsPerMinute: number): void {
     const lines = [
       "; Written by the demo. The worker only reads this file.",
       "MSTeamsPresence.Enable=0",
       `WebexPresence.Enable=${enable}`,
       "WebexPresence.PollIntervalSeconds=5",
+      `WebexPresence.RequestsPerMinute=${requestsPerMinute}`,
       "WebexPresence.Authorize=off",
       `WebexPresence.ApiUrl=${this.simulator.apiUrl}`,
       "WebexPresence.Proxy=none",
@@ -140,16 +141,13 @@ class DemoWorker {
     this.#host = host;
   }
 
-  async initialize(): Promise<{ readonly name: string; readonly version: string }> {
-    const { worker } = await this.#call<{ worker: { name: string; version: string } }>(
-      "initialize",
-      {
-        protocolVersion: "1.1",
+  initialize(): Promise<{ readonly name: string; readonly version: string }> {
+    return this.#named("initialize", () =>
+      this.#host.initialize({
         host: { name: "Demo host", version: "2026.Winter.1", licensed: true },
         attendantConsole: { version: "2026.Winter.1" },
-      },
+      }),
     );
-    return worker;
   }
 
   async setClient(client: {
@@ -175,6 +173,11 @@ class DemoWorker {
     return (await this.#call<{ records: PresenceRecord[] }>("presence/getMany", { uris })).records;
   }
 
+  /** Asks for somebody's presence as a console does before a transfer. */
+  refresh(uri: string): Promise<RefreshedPresence<PresenceRecord>> {
+    return this.#named("presence/get", () => this.#host.refresh(uri, { maxAgeSeconds: 0 }));
+  }
+
   status(): Promise<DemoStatus> {
     return this.#call("worker/status");
   }
@@ -194,9 +197,13 @@ class DemoWorker {
     return counts;
   }
 
-  async #call<Result>(method: string, params?: object): Promise<Result> {
+  #call<Result>(method: string, params?: object): Promise<Result> {
+    return this.#named(method, () => this.#host.request(method, params) as Promise<Result>);
+  }
+
+  async #named<Result>(method: string, request: () => Promise<Result>): Promise<Result> {
     try {
-      return (await this.#host.request(method, params)) as Result;
+      return await request();
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       const message = `The worker rejected ${method}: ${error.message} (${error.code}).`;

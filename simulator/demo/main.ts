@@ -21,6 +21,8 @@ const EXIT_USAGE = 2;
 const SIGNAL_GRACE_MS = 300;
 /** Steps are numbered: "1. ". */
 const STEP_INDENT = 3;
+/** For terminals that report no width. */
+const DEFAULT_WIDTH = 80;
 
 /** The user stopped the demo. */
 class DemoStopped extends Error {}
@@ -89,33 +91,44 @@ function wholeNumber(name: string, text: string, minimum: number, maximum: numbe
   );
 }
 
-function summary(demo: Demo, environment: DemoEnvironment): string {
+/** `width` is infinite unless the summary goes to a terminal. */
+function summary(demo: Demo, environment: DemoEnvironment, width: number): string {
   const { issued, found } = environment.searchForSecrets([...printed, ...demo.steps].join("\n"));
   if (found > 0) {
     throw new Error(`${found} of ${issued} secrets appear in the worker's output: a defect.`);
   }
-  return `
-Summary: ${demo.summary}.
-Secrets: none of the ${issued} tokens and secrets issued appears in the worker's responses, logs or files.
-
-Try next:
-${nextSteps().join("\n")}`;
+  const sentences = [
+    `Summary: ${demo.summary}.`,
+    `Secrets: none of the ${issued} tokens and secrets issued appears in the worker's responses, logs or files.`,
+  ];
+  const lines = sentences.flatMap((sentence) => wrap(sentence, width, 2));
+  return ["", ...lines, "", "Try next:", ...nextSteps(width)].join("\n");
 }
 
-function nextSteps(): string[] {
+/** Commands in one column and effects in the other, or below each other if both do not fit. */
+function nextSteps(width: number): string[] {
   const steps = [
     [`${COMMAND} --users 2000 --speed 60`, "a larger organization and a faster day"],
     [`${COMMAND} --once`, "exit after a few state changes"],
     [`${COMMAND} --help`, "all options"],
     ["README.md", "how to connect your own Webex organization"],
   ] as const;
-  const width = Math.max(...steps.map(([command]) => command.length));
-  return steps.map(([command, effect]) => `  ${command.padEnd(width)}   ${effect}`);
+  const commandWidth = Math.max(...steps.map(([command]) => command.length));
+  const inColumns = steps.map(
+    ([command, effect]) => `  ${command.padEnd(commandWidth)}   ${effect}`,
+  );
+  if (inColumns.every((line) => line.length <= width)) return inColumns;
+  return steps.flatMap(([command, effect]) => [
+    `  ${command}`,
+    ...wrap(`      ${effect}`, width, 6),
+  ]);
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {
   const environment = new DemoEnvironment(manifestPath, options);
-  const view = createPresenceView(process.stdout, process.stdin, stop);
+  const view = createPresenceView(process.stdout, process.stdin, (key) => {
+    if (key === "quit") stop();
+  });
   process.on("uncaughtException", (error) => {
     view.close();
     fail(error);
@@ -145,10 +158,10 @@ async function runDemo(options: DemoOptions): Promise<void> {
   }
   view.close();
   try {
-    const { columns } = process.stdout;
+    const width = process.stdout.isTTY ? process.stdout.columns || DEFAULT_WIDTH : Infinity;
     if (view.rows > 0)
-      print(demo.steps.flatMap((step) => wrap(step, columns, STEP_INDENT)).join("\n"));
-    if (failure === null) print(summary(demo, environment));
+      print(demo.steps.flatMap((step) => wrap(step, width, STEP_INDENT)).join("\n"));
+    if (failure === null) print(summary(demo, environment, width));
   } catch (error) {
     failure = error;
   }

@@ -1,5 +1,5 @@
 import type { PresenceRecord, PresenceState } from "../presence/record.js";
-import type { PresenceChange } from "./terminal/presence-table.js";
+import type { PresenceChange } from "./terminal/presence-labels.js";
 
 const MAX_CHANGES = 50;
 

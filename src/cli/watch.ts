@@ -3,21 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { Emitter } from "../faults/emitter.js";
 import { Fault } from "../faults/fault.js";
 import type { PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
+import { PersonRefreshes } from "./person-refreshes.js";
 import { PresenceTracker } from "./presence-tracker.js";
 import { needsAttention } from "./status.js";
 import { UsageError } from "./terminal/input.js";
-import {
-  changeText,
-  displayNameOf,
-  stateText,
-  totalsText,
-  type PresenceTableModel,
-} from "./terminal/presence-table.js";
+import type { Key } from "./terminal/keys.js";
+import { changeText, displayNameOf, stateText } from "./terminal/presence-labels.js";
+import { totalsText, type PresenceTableModel } from "./terminal/presence-table.js";
 import { createPresenceView, type PresenceView } from "./terminal/presence-view.js";
+import { TableCursor } from "./terminal/table-cursor.js";
 import { WorkerClient } from "./worker-client.js";
 import { settingsPathFor } from "./worker-files.js";
 
@@ -79,10 +78,17 @@ async function showLive(
   uris: readonly string[],
 ): Promise<ExitCode> {
   const quit = new AbortController();
-  const view = createPresenceView(process.stdout, process.stdin, () => quit.abort());
+  const keys = new Emitter<{ readonly pressed: Key }>();
+  keys.on("pressed", (key) => {
+    if (key === "quit") quit.abort();
+  });
+  const view = createPresenceView(process.stdout, process.stdin, (key) => {
+    keys.emit("pressed", key);
+  });
   const stopSignal = AbortSignal.any([signal, quit.signal]);
   try {
-    await untilStopped(followPresence(worker, view, uris, stopSignal), worker, stopSignal);
+    const following = followPresence(worker, view, keys, uris, stopSignal);
+    await untilStopped(following, worker, stopSignal);
     return 0;
   } finally {
     quit.abort();
@@ -162,16 +168,18 @@ async function fetchEveryone(worker: WorkerClient): Promise<readonly PresenceRec
 }
 
 /**
- * Subscribes to presence, and shows it and the worker's status until the signal fires. Rejects if a
- * request fails.
+ * Subscribes to presence, and shows it and the worker's status until the signal fires; keys select
+ * a person and refresh them. Rejects if a request fails, except one for a refresh.
  */
 async function followPresence(
   worker: WorkerClient,
   view: PresenceView,
+  keys: Emitter<{ readonly pressed: Key }>,
   uris: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   const tracker = new PresenceTracker();
+  const cursor = new TableCursor();
   let latest = null as WorkerStatus | null;
   let lastMessages = "";
   let isSwept = false;
@@ -195,6 +203,32 @@ async function followPresence(
     if (isSwept) view.log(`First sweep done: ${totalsText(tracker.totals)}`);
   };
 
+  const draw = (): void => {
+    if (latest === null) return;
+    const index = view.hasKeys ? cursor.index(tracker.records) : null;
+    view.render(tableModel(latest, tracker, index, refreshes));
+  };
+  const refreshes: PersonRefreshes = new PersonRefreshes({
+    get: (params) => worker.request("presence/get", params),
+    status: () => worker.request("worker/status"),
+    now: Date.now,
+    onChange: draw,
+  });
+  const handleKey = (key: Key): void => {
+    const { start, end } = view.visible;
+    refreshes.clearMessage();
+    cursor.handleKey(key, tracker.records, end - start);
+    const selected = tracker.records[cursor.index(tracker.records)];
+    if (key === "refresh" && selected !== undefined) {
+      void refreshes.refresh(selected).then((record) => {
+        if (record !== null) tracker.refresh([record]);
+        draw();
+      });
+    }
+    draw();
+  };
+
+  keys.on("pressed", handleKey);
   worker.events.on("presenceChanged", ({ changes }) => handleChanges(changes));
   worker.events.on("statusChanged", handleStatus);
   const subscription = uris.length === 0 ? { all: true } : { uris };
@@ -203,18 +237,24 @@ async function followPresence(
     // Notifications leave out statistics and when Webex confirmed presence.
     if (tick % TICKS_PER_REFRESH === 0) {
       handleStatus(await worker.request<WorkerStatus>("worker/status"));
-      const visible = tracker.records.slice(0, view.rows).map(({ uri }) => uri);
+      const { start, end } = view.visible;
+      const visible = tracker.records.slice(start, end).map(({ uri }) => uri);
       if (visible.length > 0) {
         const { records } = await worker.request<Records>("presence/getMany", { uris: visible });
         tracker.refresh(records);
       }
     }
-    if (latest !== null) view.render(tableModel(latest, tracker));
+    draw();
     await sleep(TICK_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-function tableModel(status: WorkerStatus, tracker: PresenceTracker): PresenceTableModel {
+function tableModel(
+  status: WorkerStatus,
+  tracker: PresenceTracker,
+  cursor: number | null,
+  { refreshing, message }: PersonRefreshes,
+): PresenceTableModel {
   const { records, totals, changes } = tracker;
   const { phase, organizations } = status;
   const names = organizationNames(status);
@@ -229,6 +269,9 @@ function tableModel(status: WorkerStatus, tracker: PresenceTracker): PresenceTab
     totals,
     records,
     changes,
+    cursor,
+    refreshing,
+    message,
   };
 }
 

@@ -1,7 +1,9 @@
 import { expect } from "chai";
 
 import { requireKeychain, startKeychain, type TestKeychain } from "../support/keychain-fixture.js";
-import { CliHarness, STOPPED } from "../support/cli-harness.js";
+import { CliHarness, STOPPED, type CliRun } from "../support/cli-harness.js";
+import { requireTool } from "../support/required-tool-fixture.js";
+import { skipOnWindows } from "../support/windows-fixture.js";
 
 describe("e2e: the command line: watch with an authorization", function () {
   this.timeout(60_000);
@@ -68,5 +70,50 @@ describe("e2e: the command line: watch with an authorization", function () {
     expect(value.records).to.have.length(12);
     expect(value).to.include({ ok: false, phase: "polling" });
     expect(code).to.equal(1);
+  });
+
+  describe("in a terminal", () => {
+    /** Matches the row of the selected person. */
+    const selected = (name: string) => new RegExp(`> \\u001b\\[7m${name}`);
+
+    before(function () {
+      skipOnWindows(this, "only Unix gives a program a terminal through script");
+      requireTool(this, "script", "bsdutils");
+    });
+
+    function watchInTerminal(...uris: readonly string[]): CliRun {
+      return harness.launchInTerminal(["watch", ...uris], { columns: 100, rows: 24 });
+    }
+
+    it("refreshes the person under the cursor, and says what has changed", async () => {
+      await harness.writeSettings("WebexPresence.RequestsPerMinute=6");
+      const [first, second] = harness.webex
+        .people()
+        .map(({ displayName, emails }) => ({ displayName, email: emails[0]! }))
+        .sort((a, b) => a.displayName.localeCompare(b.displayName));
+      for (const { email } of [first!, second!]) harness.webex.setStatus(email, "active");
+      const run = watchInTerminal(first!.email, second!.email);
+      await run.waitForOutput(new RegExp(`${second!.displayName} .*● available`));
+      harness.webex.setStatus(second!.email, "call");
+      run.type("\u001b[B");
+      await run.waitForOutput(selected(second!.displayName));
+      run.type("f");
+      const answer = `${second!.displayName} ● available → ♪ on a call`;
+      await run.waitForOutput(new RegExp(`Refreshed in \\d\\.\\d s: ${answer}`));
+      run.type("q");
+      expect((await run.ended()).code).to.equal(0);
+    });
+
+    it("says why a person was not refreshed", async () => {
+      await harness.writeSettings("WebexPresence.Enable=0");
+      const run = watchInTerminal("ada@example.com", "bo@example.com");
+      await run.waitForOutput(selected("ada@example.com"));
+      run.type("\u001b[6~");
+      await run.waitForOutput(selected("bo@example.com"));
+      run.type("f");
+      await run.waitForOutput(/bo@example\.com was not refreshed: the worker is disabled\./);
+      run.type("q");
+      expect((await run.ended()).code).to.equal(0);
+    });
   });
 });

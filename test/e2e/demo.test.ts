@@ -13,6 +13,17 @@ const DEMO = resolve("dist/demo.mjs");
 // Matches every simulated secret: many hexadecimal digits, or the mark of Webex tokens.
 const SECRET_PATTERN = /[0-9a-f]{32}|_PF84_/;
 
+/** The worker as one of protocol 1.0, which does not know the member; names of the same length. */
+const WORKER_WITHOUT_MAX_AGE = `
+const { spawn } = require("node:child_process");
+const worker = spawn(process.execPath, process.argv.slice(2), { stdio: ["pipe", 1, 2] });
+process.stdin.on("data", (bytes) => {
+  worker.stdin.write(bytes.toString("latin1").replace("maxAgeSeconds", "maxAgeUnknown"), "latin1");
+});
+process.stdin.on("end", () => worker.stdin.end());
+worker.on("exit", (code) => process.exit(code));
+`;
+
 interface Run {
   readonly process: ChildProcess;
   output(): string;
@@ -74,6 +85,11 @@ describe("demo", function () {
     expect(changes.length, output).to.be.at.least(5);
     expect(output).to.contain("--secret-store memory").and.to.contain("WebexPresence.Enable=1");
     expect(output).to.match(/First sweep: 60 people in \d+ requests/);
+    expect(output).to.match(/8\. An operator is about to transfer .* still shows .* ago\./);
+    expect(output).to.match(
+      /9\. The host asked .* After \d\.\d s, the worker answered .* out of date for \d\.\d s\./,
+    );
+    expect(output).to.match(/^Summary: .* out of date corrected \d\.\d s after the host asked\.$/m);
     expect(output)
       .to.match(/^Try next:$/m)
       .and.to.contain(`node ${join("dist", "demo.mjs")} --once`)
@@ -105,6 +121,38 @@ describe("demo", function () {
     const afterwards = demo.output().slice(demo.output().lastIndexOf("\u001b[?25h\u001b[?1049l"));
     expect(afterwards).to.contain("Summary: 60 people known");
     expect(await readdir(temporary)).to.deep.equal([]);
+  });
+
+  it("wraps steps, summary and next steps in a narrow terminal", async function () {
+    skipOnWindows(this, "only Unix gives a program a terminal through script");
+    requireTool(this, "script", "bsdutils");
+    const inTerminal = `stty cols 60 rows 24; exec '${process.execPath}' '${DEMO}' --speed 120`;
+    const demo = run("script", ["-qec", inTerminal, "/dev/null"]);
+    await waitForOutput(demo, /4\. Authorized/);
+    demo.process.stdin?.write("q");
+    expect(await demo.ended).to.equal(0);
+    const output = demo.output();
+    const printed = output.slice(output.lastIndexOf("\u001b[?1049l") + "\u001b[?1049l".length);
+    expect(printed)
+      .to.contain("1. Started")
+      .and.to.contain("Summary:")
+      .and.to.contain("--users 2000");
+    for (const line of printed.split(/\r?\n/)) expect(line.length, line).to.be.at.most(60);
+  });
+
+  it("fails if the worker does not ask Webex at the moment of a decision", async () => {
+    const installation = join(temporary, "installation");
+    await mkdir(join(installation, "dist"), { recursive: true });
+    await copyFile(DEMO, join(installation, "dist", "demo.mjs"));
+    await writeFile(join(installation, "worker.cjs"), WORKER_WITHOUT_MAX_AGE);
+    const manifest = JSON.parse(await readFile("plugin.manifest.json", "utf8")) as {
+      worker: { args: string[] };
+    };
+    manifest.worker.args = ["worker.cjs", resolve("dist/worker.cjs")];
+    await writeFile(join(installation, "plugin.manifest.json"), JSON.stringify(manifest));
+    const demo = run(process.execPath, [join(installation, "dist", "demo.mjs"), "--once"]);
+    expect(await demo.ended, demo.output()).to.equal(1);
+    expect(demo.output()).to.match(/The demo failed: The worker did not refresh .* confirmed at /);
   });
 
   it("cleans up when a signal stops it", async function () {

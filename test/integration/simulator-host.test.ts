@@ -24,6 +24,14 @@ const handle = ({ id, method, params }) => {
   if (method === "garbage") return process.stdout.write("this is not the protocol\\r\\n\\r\\n");
   if (method === "shutdown") { stopping = true; return send({ id, result: null }); }
   if (method === "fail") return send({ id, error: { code: 1104, message: "no", data: { orgId: "x" } } });
+  if (method === "initialize") return send({ id, result: { worker: { name: params.protocolVersion, version: JSON.stringify(params) } } });
+  if (method === "presence/get") {
+    send({ method: "asked", params });
+    // "fresh after 20 ms", or "old": the time since Webex confirmed it, in seconds.
+    const [form, time] = params.uri.split(" ");
+    const observedAt = () => new Date(Date.now() - (form === "old" ? time * 1000 : 0)).toISOString();
+    return setTimeout(() => send({ id, result: { uri: params.uri, observedAt: form === "never" ? null : observedAt() } }), form === "fresh" ? Number(time) : 0);
+  }
   if (method === "launch") return send({ id, result: { argv: process.argv.slice(2), argv0: process.argv0, cwd: process.cwd(), extra: process.env.EXTRA ?? null } });
   send({ method: "echoed", params });
   send({ id, result: params });
@@ -162,6 +170,54 @@ describe("reference host", () => {
     expect(host.transcript.text("stdout")).to.contain("grep me");
     expect(host.transcript.text()).to.contain("worker is up");
     expect(host.transcript.dropped).to.equal(0);
+  });
+
+  it("introduces itself in version 1.1 of the protocol", async () => {
+    await launch();
+    const { name, version } = await host.initialize({ attendantConsole: { version: "v" } });
+    expect(name).to.equal("1.1");
+    expect(JSON.parse(version)).to.deep.equal({
+      protocolVersion: "1.1",
+      attendantConsole: { version: "v" },
+    });
+  });
+
+  it("asks for a refresh, and names the address until the answer is there", async () => {
+    await launch();
+    const changes: string[][] = [];
+    host.on("refreshing", () => changes.push([...host.refreshing]));
+    const asked = host.nextNotification("asked");
+    const refreshes = [host.refresh("fresh 20"), host.refresh("fresh 20")];
+    expect([...host.refreshing]).to.deep.equal(["fresh 20"]);
+    expect(await asked).to.deep.equal({ uri: "fresh 20", maxAgeSeconds: 0, maxWaitMs: 3000 });
+    const [first, second] = await Promise.all(refreshes);
+    expect(first?.record.uri).to.equal("fresh 20");
+    expect(first?.tookMs).to.be.within(15, 2000);
+    expect([first?.isFresh, second?.isFresh]).to.deep.equal([true, true]);
+    expect(changes.at(0)).to.deep.equal(["fresh 20"]);
+    expect(changes.at(-1)).to.deep.equal([]);
+  });
+
+  it("judges by the time of the confirmation whether an answer is fresh", async () => {
+    await launch();
+    const ages = [
+      ["old 20", 0, false],
+      ["old 20", 30, true],
+      ["old 40", 30, false],
+      ["never", 30, false],
+    ] as const;
+    for (const [uri, maxAgeSeconds, isFresh] of ages) {
+      const answer = await host.refresh(uri, { maxAgeSeconds, maxWaitMs: 100 });
+      expect(answer.isFresh, `${uri}, ${maxAgeSeconds} s`).to.equal(isFresh);
+    }
+  });
+
+  it("names nobody any more if the worker exits during a refresh", async () => {
+    await launch({ restart: false });
+    const refresh = host.refresh("fresh 60000").catch((error: unknown) => (error as Error).message);
+    host.kill();
+    expect(await refresh).to.contain("has exited");
+    expect([...host.refreshing]).to.deep.equal([]);
   });
 
   it("shuts down in order, without a restart", async () => {

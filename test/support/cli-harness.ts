@@ -54,10 +54,11 @@ export class CliRun {
   #stderr = "";
 
   constructor(
-    args: readonly string[],
+    command: readonly [string, ...string[]],
     options: { env: NodeJS.ProcessEnv; input: string | null; output: string[] },
   ) {
-    const child = spawn(process.execPath, [CLI, ...args], { env: options.env, stdio: "pipe" });
+    const [program, ...args] = command;
+    const child = spawn(program, args, { env: options.env, stdio: "pipe" });
     child.stdout.on("data", (chunk: Buffer) => (this.#stdout += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (this.#stderr += chunk.toString()));
     if (options.input !== null) child.stdin.end(options.input);
@@ -76,6 +77,11 @@ export class CliRun {
 
   get pid(): number {
     return this.#process.pid ?? 0;
+  }
+
+  /** Types keys; `input` must be null. */
+  type(keys: string): void {
+    this.#process.stdin.write(keys);
   }
 
   /** Ends the command as a user does; see `STOPPED`. */
@@ -101,6 +107,7 @@ export class CliRun {
 /** Runs the built command line with a simulated Webex, and keeps all output. */
 export class CliHarness {
   readonly output: string[] = [];
+  readonly #runs: CliRun[] = [];
 
   private constructor(
     readonly webex: WebexSimulator,
@@ -150,11 +157,22 @@ export class CliHarness {
 
   /** Launches a command with the harness's settings. `input: null` leaves stdin open. */
   launch(args: readonly string[], input: string | null = ""): CliRun {
-    return new CliRun([...args, "--settings", this.settingsPath], {
-      env: this.env,
-      input,
-      output: this.output,
-    });
+    const command = [process.execPath, CLI, ...args, "--settings", this.settingsPath] as const;
+    return this.#start(command, this.env, input);
+  }
+
+  /** Launches a command in a pseudoterminal with colors (`script` of util-linux). */
+  launchInTerminal(
+    args: readonly string[],
+    { columns, rows }: { readonly columns: number; readonly rows: number },
+  ): CliRun {
+    const words = [process.execPath, CLI, ...args, "--settings", this.settingsPath];
+    const quoted = words.map((word) => `'${word}'`).join(" ");
+    const command = `stty cols ${columns} rows ${rows}; exec ${quoted}`;
+    // With CI set, Node reports a terminal without colors.
+    const { CI: _ci, NO_COLOR: _noColor, ...env } = this.env;
+    const inTerminal = ["script", "-qec", command, "/dev/null"] as const;
+    return this.#start(inTerminal, { ...env, TERM: "xterm-256color" }, null);
   }
 
   run(args: readonly string[], input = ""): Promise<CliResult> {
@@ -179,8 +197,20 @@ export class CliHarness {
     return `${clientId}\n${clientSecret}\n`;
   }
 
+  /** Ends the commands that are still running, too. */
   async stop(): Promise<void> {
+    await Promise.all(this.#runs.map((run) => run.stop("SIGTERM")));
     await this.webex.stop();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #start(
+    command: readonly [string, ...string[]],
+    env: NodeJS.ProcessEnv,
+    input: string | null,
+  ): CliRun {
+    const run = new CliRun(command, { env, input, output: this.output });
+    this.#runs.push(run);
+    return run;
   }
 }

@@ -14,7 +14,6 @@ const MAX_BYTES = 64 * 1024;
 // In raw mode, Ctrl+C and Ctrl+D arrive as characters instead of signals.
 const END_KEY = "\u0004";
 const CANCEL_KEYS = ["\u0003", END_KEY];
-const QUIT_KEYS = ["q", "Q", ...CANCEL_KEYS];
 const BACKSPACE_KEYS = ["\u0008", "\u007f"];
 const CLEAR_LINE_KEY = "\u0015";
 const ENTER = /\r\n|\r|\n/;
@@ -157,21 +156,6 @@ function isNotBlank(line: string): boolean {
 
 function cancelledFault(): Fault {
   return new Fault("cancelled", "Cancelled. Nothing was changed.");
-}
-
-/** Reports q, Ctrl+C and Ctrl+D. Until disposed, the terminal does not echo keys. */
-export function onQuitKey(input: ReadStream, listener: () => void): Disposer {
-  const handleData = (chunk: Buffer): void => {
-    const keys = chunk.toString("latin1");
-    if (QUIT_KEYS.some((key) => keys.includes(key))) listener();
-  };
-  input.setRawMode(true);
-  input.on("data", handleData);
-  return () => {
-    input.off("data", handleData);
-    input.setRawMode(false);
-    input.pause();
-  };
 }
 
 /**

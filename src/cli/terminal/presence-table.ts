@@ -1,4 +1,18 @@
-import type { PresenceReason, PresenceRecord, PresenceState } from "../../presence/record.js";
+import type { PresenceState } from "../../presence/record.js";
+import {
+  renderPersonRows,
+  visibleRecords,
+  type PersonRows,
+  type RecordRange,
+} from "./person-rows.js";
+import {
+  displayNameOf,
+  formatTime,
+  GAP,
+  STATE_STYLES,
+  stateText,
+  type PresenceChange,
+} from "./presence-labels.js";
 import {
   clip,
   displayWidth,
@@ -10,17 +24,8 @@ import {
   type Style,
 } from "./text.js";
 
-export interface PresenceChange {
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly from: PresenceRecord;
-  readonly to: PresenceRecord;
-}
-
 /** Everything that the table shows. */
-export interface PresenceTableModel {
-  /** Milliseconds since 1970. */
-  readonly now: number;
+export interface PresenceTableModel extends PersonRows {
   readonly title: string;
   /** Shown to the right of the title if there is space. */
   readonly summary: string;
@@ -30,9 +35,8 @@ export interface PresenceTableModel {
   readonly sweep: { readonly persons: number; readonly expected: number | null } | null;
   /** The number of known people in each state. */
   readonly totals: ReadonlyMap<PresenceState, number>;
-  readonly records: readonly PresenceRecord[];
-  /** The latest first. */
-  readonly changes: readonly PresenceChange[];
+  /** The answer to the user's latest key, shown instead of the help; null = none. */
+  readonly message: string | null;
 }
 
 export interface TableSize {
@@ -41,75 +45,62 @@ export interface TableSize {
   readonly hasColors: boolean;
 }
 
-interface StateStyle {
-  /** From the Windows Glyph List 4, which every console font has. No two states share a symbol. */
-  readonly symbol: string;
-  readonly label: string;
-  readonly styles: readonly Style[];
-}
-
-interface Column {
-  readonly heading: string;
-  readonly width: number;
-  readonly align: "left" | "right";
-  readonly text: (record: PresenceRecord, now: number) => string;
-  readonly styles: (record: PresenceRecord) => readonly Style[];
-}
-
-/** How each state is shown, in the order of the totals. */
-export const STATE_STYLES: Readonly<Record<PresenceState, StateStyle>> = {
-  available: { symbol: "●", label: "available", styles: ["green"] },
-  away: { symbol: "○", label: "away", styles: ["yellow"] },
-  onCall: { symbol: "♪", label: "on a call", styles: ["red"] },
-  inMeeting: { symbol: "■", label: "in a meeting", styles: ["magenta"] },
-  presenting: { symbol: "►", label: "presenting", styles: ["magenta", "bold"] },
-  doNotDisturb: { symbol: "▬", label: "do not disturb", styles: ["brightRed", "bold"] },
-  outOfOffice: { symbol: "◊", label: "out of office", styles: ["cyan"] },
-  offline: { symbol: "×", label: "offline", styles: ["grey"] },
-  unknown: { symbol: "?", label: "unknown", styles: ["grey"] },
-};
-
-const REASON_LABELS: Readonly<Record<PresenceReason, string>> = {
-  disabled: "disabled",
-  blocked: "blocked",
-  notReady: "not ready",
-  notFound: "not found",
-  notShared: "not shared",
-  stale: "stale",
-  neverSignedIn: "never signed in",
-  undetermined: "undetermined",
-  unrecognizedStatus: "new status",
-  invalidUri: "invalid address",
-};
-
-const FOOTER = "FOR: time in this state. AGE: time since Webex confirmed it. Press q to quit.";
-const GAP = "  ";
-const HIGHLIGHT_MS = 4000;
 const MAX_CHANGES = 6;
 const MAX_BAR_WIDTH = 40;
 const MIN_TITLE_WIDTH = 22;
 const SINGLE_LINE_TOTALS_WIDTH = 150;
-const MIN_WIDTH_FOR_STATE = 12;
-const MIN_WIDTH_FOR_AGES = 46;
-const MIN_WIDTH_FOR_ADDRESS = 80;
-const MAX_STATE_WIDTH = 27;
-const NARROW_STATE_WIDTH = 18;
+const MAX_MESSAGE_LINES = 3;
+/** The first that fits is shown. */
+const HELP = ["FOR: time in this state. AGE: time since Webex confirmed it. Press q to quit."];
+const HELP_WITH_CURSOR = [
+  "↑ ↓ PgUp PgDn: select. f: refresh. q: quit. FOR: time in this state. AGE: time since Webex confirmed it.",
+  "↑ ↓ select  f refresh  q quit  FOR: in this state  AGE: since confirmed",
+  "↑ ↓ select  f refresh  q quit  AGE: since confirmed",
+  "↑ ↓ select  f refresh  q quit",
+  "f refresh  q quit",
+];
 
 /** Renders at most `rows` lines of at most `columns` columns each. */
 export function renderPresenceTable(model: PresenceTableModel, size: TableSize): string[] {
   const paint = paintFor(size.hasColors);
+  const { header, footer, height } = layOut(model, size, paint);
+  const table = padLines(renderPersonRows(model, height, size.columns, paint), height);
+  return [...header, ...table, ...footer].slice(0, size.rows);
+}
+
+/** Returns which records a table of this size shows. */
+export function visibleRange(model: PresenceTableModel, size: TableSize): RecordRange {
+  return visibleRecords(model, layOut(model, size, paintFor(false)).height);
+}
+
+/** The lines above and below the people, and the height that is left for them. */
+function layOut(model: PresenceTableModel, size: TableSize, paint: Paint) {
   const header = [
     titleLine(model, size.columns, paint),
     ...noteLines(model.notes, size, paint),
     ...summaryLines(model, size, paint),
   ];
-  const footer =
-    size.rows < 8
-      ? []
-      : [...changeLines(model.changes, size, paint), paint(clip(FOOTER, size.columns), "faint")];
-  const tableRows = Math.max(1, size.rows - header.length - footer.length);
-  const table = tableLines(model, tableRows, size.columns, paint);
-  return [...header, ...table, ...footer].slice(0, size.rows);
+  const footer = [
+    ...(size.rows < 8 ? [] : changeLines(model.changes, size, paint)),
+    ...footerLines(model, size, paint),
+  ];
+  return { header, footer, height: Math.max(1, size.rows - header.length - footer.length) };
+}
+
+function footerLines(
+  { message, cursor }: PresenceTableModel,
+  { columns, rows }: TableSize,
+  paint: Paint,
+): string[] {
+  if (message !== null) {
+    const maxLines = Math.min(MAX_MESSAGE_LINES, Math.floor(rows / 5));
+    const lines = wrap(sanitize(message), columns, 2).slice(0, maxLines);
+    return lines.map((line) => paint(clip(line, columns), "bold"));
+  }
+  if (rows < 8) return [];
+  const texts = cursor === null ? HELP : HELP_WITH_CURSOR;
+  const text = texts.find((each) => displayWidth(each) <= columns) ?? texts.at(-1) ?? "";
+  return [paint(clip(text, columns), "faint")];
 }
 
 /** The number of people that a table of this height can show below a note of one line. */
@@ -119,32 +110,11 @@ export function personCapacity(rows: number): number {
   return Math.max(1, rows - fixedRows - (changes === 0 ? 0 : changes + 1));
 }
 
-/** A change in one line without colors: `Björn Weber  ● available → ♪ on a call`. */
-export function changeText({ from, to }: PresenceChange): string {
-  return `${displayNameOf(to)}  ${stateText(from)} → ${stateText(to)}`;
-}
-
 /** The number of people in each state: `● 20 available  ○ 7 away`. */
 export function totalsText(totals: ReadonlyMap<PresenceState, number>): string {
   return totalItems(totals, true)
     .map(({ text }) => text)
     .join(GAP);
-}
-
-/** A state's symbol and label, and the reason if there is one: `? unknown (stale)`. */
-export function stateText({ state, reason }: PresenceRecord): string {
-  const { symbol, label } = STATE_STYLES[state];
-  return `${symbol} ${label}${reason === null ? "" : ` (${REASON_LABELS[reason]})`}`;
-}
-
-/** The address is shown until Webex provides a display name. */
-export function displayNameOf(record: PresenceRecord): string {
-  return sanitize(record.displayName ?? record.uri);
-}
-
-/** Local time as HH:MM:SS. */
-export function formatTime(at: number): string {
-  return new Date(at).toTimeString().slice(0, 8);
 }
 
 function titleLine({ title, summary }: PresenceTableModel, columns: number, paint: Paint): string {
@@ -219,81 +189,6 @@ function progressLine(
   const filled = Math.round(Math.min(1, persons / Math.max(1, expected)) * barWidth);
   const bar = paint("█".repeat(filled), "green") + paint("░".repeat(barWidth - filled), "grey");
   return text + GAP + bar;
-}
-
-function tableLines(
-  { now, records, changes }: PresenceTableModel,
-  height: number,
-  width: number,
-  paint: Paint,
-): string[] {
-  const columns = selectColumns(width);
-  const heading = columns.map(({ heading: text, width, align }) => fit(text, width, align));
-  const lines = height > 1 ? [paint(heading.join(GAP), "bold")] : [];
-  const recentlyChanged = new Set(
-    changes.filter(({ at }) => now - at < HIGHLIGHT_MS).map(({ to }) => to.uri),
-  );
-  const capacity = height - lines.length;
-  const shown = records.slice(0, records.length <= capacity ? capacity : capacity - 1);
-  for (const record of shown) {
-    const emphasis: readonly Style[] = recentlyChanged.has(record.uri) ? ["bold"] : [];
-    const cells = columns.map(({ width, align, text, styles }) =>
-      paint(fit(text(record, now), width, align), ...styles(record), ...emphasis),
-    );
-    lines.push(cells.join(GAP));
-  }
-  const hidden = records.length - shown.length;
-  if (hidden > 0)
-    lines.push(paint(clip(`and ${hidden} more: enlarge the window to see them`, width), "faint"));
-  return padLines(lines, height);
-}
-
-/**
- * The columns that fit: the name and the state always, then FOR (time in this state) and AGE (time
- * since Webex confirmed it), then the address.
- */
-function selectColumns(width: number): readonly Column[] {
-  const name = column("NAME", width, displayNameOf);
-  if (width < MIN_WIDTH_FOR_STATE) return [name];
-  const hasAddress = width >= MIN_WIDTH_FOR_ADDRESS;
-  const stateWidth =
-    width >= 56
-      ? Math.min(MAX_STATE_WIDTH, Math.floor(width * 0.4))
-      : Math.min(NARROW_STATE_WIDTH, width - 8);
-  const state: Column = {
-    ...column("STATE", stateWidth, stateText),
-    styles: (record) => STATE_STYLES[record.state].styles,
-  };
-  const hasAges = width >= MIN_WIDTH_FOR_AGES;
-  const ages = hasAges ? [ageColumn("FOR", "since"), ageColumn("AGE", "observedAt")] : [];
-  const usedWidth = [state, ...ages].reduce((sum, each) => sum + each.width + GAP.length, 0);
-  const remaining = Math.max(1, width - usedWidth - (hasAddress ? GAP.length : 0));
-  const nameWidth = hasAddress ? Math.min(26, Math.floor(remaining * 0.38)) : remaining;
-  const address = column("ADDRESS", remaining - nameWidth, ({ uri }) => sanitize(uri), "faint");
-  return [{ ...name, width: nameWidth }, ...(hasAddress ? [address] : []), state, ...ages];
-}
-
-function column(
-  heading: string,
-  width: number,
-  text: Column["text"],
-  ...styles: readonly Style[]
-): Column {
-  return { heading, width, align: "left", text, styles: () => styles };
-}
-
-function ageColumn(heading: string, member: "since" | "observedAt"): Column {
-  const text: Column["text"] = (record, now) => formatAge(record[member], now);
-  return { ...column(heading, 6, text, "faint"), align: "right" };
-}
-
-/** Time since a date in one unit, at most six columns wide: `42 s`, `7 min`, `3 h`, `2 d`. */
-function formatAge(iso: string | null, now: number): string {
-  if (iso === null) return "–";
-  const seconds = Math.max(0, Math.floor((now - Date.parse(iso)) / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
 function changeCapacity(rows: number): number {

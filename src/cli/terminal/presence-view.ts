@@ -1,10 +1,12 @@
 import { writeSync } from "node:fs";
 import type { WriteStream } from "node:tty";
 
-import { onQuitKey } from "./input.js";
+import { onKeys, type Key } from "./keys.js";
+import type { RecordRange } from "./person-rows.js";
+import { formatTime } from "./presence-labels.js";
 import {
-  formatTime,
   renderPresenceTable,
+  visibleRange,
   type PresenceTableModel,
   type TableSize,
 } from "./presence-table.js";
@@ -14,6 +16,7 @@ const LEAVE_ALTERNATE_SCREEN = "\u001b[?25h\u001b[?1049l";
 // Synchronized output: terminals that support it never show half a frame; others ignore it.
 const BEGIN_FRAME = "\u001b[?2026h";
 const END_FRAME = "\u001b[?2026l";
+const NO_RECORDS: RecordRange = { start: 0, end: 0 };
 
 /** `process.stdout` if it is a terminal. */
 export type TerminalOutput = WriteStream & { readonly fd: number };
@@ -22,6 +25,10 @@ export type TerminalOutput = WriteStream & { readonly fd: number };
 export interface PresenceView {
   /** The height of the table; 0 if there is none. */
   readonly rows: number;
+  /** Whether keys are reported. */
+  readonly hasKeys: boolean;
+  /** The records that the table shows of the model that was rendered last. */
+  readonly visible: RecordRange;
   /** Prints a line, unless the table shows its content. */
   log(text: string, at?: number): void;
   /** Draws the table, if there is one. */
@@ -30,15 +37,20 @@ export interface PresenceView {
   close(): void;
 }
 
-/** A table if the output is a terminal that can move its cursor, else lines. */
+/**
+ * A table if the output is a terminal that can move its cursor, else lines. A table reports keys to
+ * `onKey` if the input is a terminal.
+ */
 export function createPresenceView(
   output: TerminalOutput,
   input: NodeJS.ReadStream,
-  onQuit: () => void,
+  onKey: (key: Key) => void,
 ): PresenceView {
   if (!output.isTTY || process.env.TERM === "dumb") {
     return {
       rows: 0,
+      hasKeys: false,
+      visible: NO_RECORDS,
       log: (text, at = Date.now()) => void output.write(`${formatTime(at)}  ${text}\n`),
       render: () => undefined,
       close: () => undefined,
@@ -49,10 +61,14 @@ export function createPresenceView(
     if (latest !== null) screen.draw(renderPresenceTable(latest, screen.size));
   };
   const screen = openScreen(output, draw);
-  const stopInput = input.isTTY ? onQuitKey(input, onQuit) : () => undefined;
+  const stopInput = input.isTTY ? onKeys(input, onKey) : () => undefined;
   return {
     get rows() {
       return screen.size.rows;
+    },
+    hasKeys: input.isTTY,
+    get visible() {
+      return latest === null ? NO_RECORDS : visibleRange(latest, screen.size);
     },
     log: () => undefined,
     render(model) {

@@ -1,15 +1,9 @@
-import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 
 import { readClient } from "../../../src/cli/secret.js";
 import { readGrant } from "../../../src/cli/authorizations.js";
-import {
-  CommandInput,
-  LineEditor,
-  onQuitKey,
-  UsageError,
-} from "../../../src/cli/terminal/input.js";
+import { CommandInput, LineEditor, UsageError } from "../../../src/cli/terminal/input.js";
 import { Fault } from "../../../src/faults/fault.js";
 
 function piped(text: string | Buffer, signal = new AbortController().signal): CommandInput {
@@ -284,27 +278,5 @@ describe("cli/terminal/input LineEditor", () => {
     expect(editor.feed("")).to.deep.equal({ echo: "", outcome: { kind: "line", text: "secret" } });
     editor.startLine(true);
     expect(editor.feed("").outcome).to.deep.equal({ kind: "incomplete" });
-  });
-});
-
-describe("cli/terminal/input onQuitKey", () => {
-  it("reports q, Ctrl+C and Ctrl+D, and restores the terminal when disposed", () => {
-    const modes: boolean[] = [];
-    const input = Object.assign(new EventEmitter(), {
-      setRawMode: (raw: boolean) => modes.push(raw),
-      pause: () => undefined,
-    });
-    let quits = 0;
-    const dispose = onQuitKey(
-      input as unknown as Parameters<typeof onQuitKey>[0],
-      () => (quits += 1),
-    );
-    for (const key of ["x", "q", "\u0003", "\u0004", "\u001b[A"])
-      input.emit("data", Buffer.from(key));
-    expect(quits).to.equal(3);
-    dispose();
-    input.emit("data", Buffer.from("q"));
-    expect(quits).to.equal(3);
-    expect(modes).to.deep.equal([true, false]);
   });
 });

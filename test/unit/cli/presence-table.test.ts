@@ -1,11 +1,11 @@
 import { expect } from "chai";
 
+import { changeText, STATE_STYLES } from "../../../src/cli/terminal/presence-labels.js";
 import {
-  changeText,
   renderPresenceTable,
   personCapacity,
-  STATE_STYLES,
   totalsText,
+  visibleRange,
   type PresenceTableModel,
 } from "../../../src/cli/terminal/presence-table.js";
 import { displayWidth } from "../../../src/cli/terminal/text.js";
@@ -65,6 +65,9 @@ function model(options: Partial<PresenceTableModel> = {}): PresenceTableModel {
     ]),
     records: [record()],
     changes: [],
+    cursor: null,
+    refreshing: new Set(),
+    message: null,
     ...options,
   };
 }
@@ -91,19 +94,16 @@ describe("cli/terminal/presence-table", () => {
   it("fits every terminal size, with and without colors", () => {
     for (const columns of [1, 5, 12, 30, 46, 60, 80, 100, 150]) {
       for (const rows of [1, 3, 8, 14, 20, 24, 30, 60]) {
-        for (const sweep of [
-          null,
-          { persons: 41, expected: 60 },
-          { persons: 41, expected: null },
+        for (const changes of [
+          {},
+          { sweep: { persons: 41, expected: 60 } },
+          { sweep: { persons: 41, expected: null } },
+          { cursor: 0, refreshing: new Set(people(2).map(({ uri }) => uri)) },
+          { cursor: 79, message: "Person 79 was not refreshed: Webex asked for a pause." },
         ]) {
-          const coloredLines = renderPresenceTable(
-            { ...fullModel, sweep },
-            { columns, rows, hasColors: true },
-          );
-          const plainLines = renderPresenceTable(
-            { ...fullModel, sweep },
-            { columns, rows, hasColors: false },
-          );
+          const sized = { ...fullModel, ...changes };
+          const coloredLines = renderPresenceTable(sized, { columns, rows, hasColors: true });
+          const plainLines = renderPresenceTable(sized, { columns, rows, hasColors: false });
           expect(coloredLines.length, `${columns}x${rows}`).to.equal(rows);
           for (const line of plainLines)
             expect(displayWidth(line), `${columns}x${rows}: ${line}`).to.be.at.most(columns);
@@ -245,5 +245,85 @@ describe("cli/terminal/presence-table", () => {
     expect(changeText({ at: NOW, from: record(), to: stale })).to.equal(
       "ada@northwind.example  ● available → ? unknown (stale)",
     );
+  });
+
+  describe("with a cursor", () => {
+    const records = people(80);
+    const select = (cursor: number, columns = 79, rows = 24) => {
+      const size = { columns, rows, hasColors: false };
+      const selecting = model({ records, cursor, notes: [] });
+      return { range: visibleRange(selecting, size), lines: renderPresenceTable(selecting, size) };
+    };
+    const markedLines = (lines: readonly string[]) => lines.filter((line) => line.startsWith("> "));
+
+    it("marks the selected person, also without colors", () => {
+      for (const columns of [30, 59, 79, 120]) {
+        const { lines } = select(1, columns);
+        expect(markedLines(lines), `${columns} columns`).to.have.length(1);
+        expect(markedLines(lines)[0]).to.match(/^> Person 1 /);
+        expect(lines.some((line) => line.startsWith("  NAME"))).to.be.true;
+      }
+    });
+
+    it("marks nobody where nobody can be selected", () => {
+      const lines = renderPresenceTable(model(), { columns: 79, rows: 24, hasColors: false });
+      expect(markedLines(lines)).to.deep.equal([]);
+      expect(plain(lines)).to.contain("NAME").and.to.not.contain("f: refresh");
+    });
+
+    it("always shows the selected person, and which part of the people it shows", () => {
+      for (const rows of [3, 6, 10, 14, 24, 60, 100]) {
+        for (const cursor of [0, 1, 7, 40, 78, 79]) {
+          const { lines, range } = select(cursor, 79, rows);
+          const place = `${rows} rows, cursor at ${cursor}`;
+          expect(range.start, place).to.be.at.most(cursor);
+          expect(range.end, place).to.be.above(cursor).and.to.be.at.most(80);
+          expect(markedLines(lines), place).to.have.length(1);
+          if (rows >= 10 && range.end - range.start < 80)
+            expect(plain(lines)).to.contain(`${range.start + 1}–${range.end} of 80 people`);
+        }
+      }
+      expect(select(0).range.start).to.equal(0);
+      expect(select(79).range.end).to.equal(80);
+    });
+
+    it("moves the people by one row, not by a page, when the cursor leaves the middle", () => {
+      const starts = [30, 31, 32].map((cursor) => select(cursor).range.start);
+      expect(starts[1]).to.equal(starts[0]! + 1);
+      expect(starts[2]).to.equal(starts[0]! + 2);
+    });
+
+    it("shows who is being refreshed, in place of the age", () => {
+      const refreshing = new Set([record().uri]);
+      const wide = plain(
+        renderPresenceTable(model({ cursor: 0, refreshing }), {
+          ...{ columns: 100, rows: 30, hasColors: false },
+        }),
+      );
+      expect(wide).to.match(/^> Ada Admin .*● available +7 min +…$/m);
+      const narrow = plain(
+        renderPresenceTable(model({ cursor: 0, refreshing }), {
+          ...{ columns: 40, rows: 20, hasColors: false },
+        }),
+      );
+      expect(narrow).to.match(/^> Ada Admin +● available … *$/m);
+    });
+
+    it("names the keys in every width, until a message takes their place", () => {
+      for (const columns of [20, 59, 79, 120]) {
+        const help = plain(
+          renderPresenceTable(model({ cursor: 0 }), { columns, rows: 24, hasColors: false }),
+        );
+        expect(help, `${columns} columns`)
+          .to.match(/f:? refresh/)
+          .and.to.match(/q:? quit/);
+      }
+      const message = "Ada Admin was not refreshed: Webex asked for a pause until 14:03:10.";
+      const lines = renderPresenceTable(model({ cursor: 0, message }), {
+        ...{ columns: 59, rows: 24, hasColors: false },
+      });
+      expect(lines).to.have.length(24);
+      expect(lines.slice(-2).join(" ").replaceAll(/ +/g, " ")).to.equal(message);
+    });
   });
 });

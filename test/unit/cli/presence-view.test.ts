@@ -115,6 +115,7 @@ describe("cli/terminal/presence-view", () => {
   const model = {
     ...{ now: 0, title: "Northwind", summary: "", notes: [], sweep: null },
     ...{ totals: new Map(), records: [], changes: [] },
+    ...{ cursor: null, refreshing: new Set<string>(), message: null },
   };
   const { TERM } = process.env;
   let terminal: FileTerminal;
