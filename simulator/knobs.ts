@@ -38,10 +38,10 @@ export const KNOBS = {
     "Form of `Retry-After`; `rand` is the literal text `rand(30),add(30)`",
   ),
   trackingIdRepeats: number(1, "Number of `TrackingID` headers in a response"),
-  latencyMs: number(0, "Delay before each response, in milliseconds"),
+  latencyMs: number(0, "Delay before each response, in milliseconds; presence is read after it"),
   latencyPerPersonMs: number(
     0,
-    "Additional delay per person in a response, in milliseconds: pages take longer the larger they are",
+    "Additional delay per person in a response, in milliseconds: pages take longer the larger they are; presence is read before it",
   ),
   compression: choice(
     ["gzip", "br", "none"],
