@@ -18,6 +18,8 @@ export interface SimulatorContext {
   readonly limiter: RateLimiter;
   readonly requests: RequestLog;
   readonly foreignOrigin: ForeignOrigin;
+  /** How often each cursor was used while `linkUses` applied. */
+  readonly cursorUses: Map<string, number>;
   readonly now: () => number;
 }
 

@@ -52,6 +52,10 @@ export const KNOBS = {
     ["quoted", "unquoted", "several"],
     "Form of the `Link` header: `rel` quoted, unquoted, or one of several links",
   ),
+  linkUses: number(
+    0,
+    "How often the link to a page can be used before it is a 400: with 1, old links are not honored; 0 = no limit",
+  ),
   movePersons: number(
     0,
     "Persons who change pages after each page: a sweep misses some and returns others twice",

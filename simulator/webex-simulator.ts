@@ -71,6 +71,7 @@ export class WebexSimulator {
       faults: new FaultQueue(),
       holds: new HeldResponses(),
       foreignOrigin: new ForeignOrigin(),
+      cursorUses: new Map(),
       limiter: new RateLimiter(),
       requests: new RequestLog(),
       now,

@@ -153,6 +153,20 @@ describe("e2e: presence at the moment of a decision", function () {
     expect(harness.countedRequests(mark)).to.have.length.within(1, 5);
   });
 
+  it("answers in time although Webex does not honor the old link to the page of all of them", async () => {
+    harness = await WorkerHarness.startPolling({ ...QUIET, maxPageSize: 10, linkUses: 1 });
+    const uris = Array.from({ length: 6 }, (_, index) => person(12 + index).uri);
+    for (const uri of uris) harness.webex.setStatus(uri, "presenting");
+    harness.webex.set({ latencyMs: 200 });
+    const calledAt = Date.now();
+    const records = await getMany(uris, { maxAgeSeconds: 0, maxWaitMs: 5_000 });
+    expect(Date.now() - calledAt).to.be.lessThan(3_000);
+    for (const record of records) {
+      expect(record).to.include({ state: "presenting", reason: null });
+      expectFresh(record, calledAt);
+    }
+  });
+
   it("shows at once who is gone and who has another address", async () => {
     harness = await WorkerHarness.startPolling(QUIET);
     const [gone, renamed, other] = [person(3), person(4), person(5)];
