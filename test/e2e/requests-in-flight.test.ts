@@ -84,6 +84,7 @@ describe("e2e: how many requests are in flight", function () {
     await harness.waitFor("two requests", () => afterPause()[1] ?? null, 10_000);
     const [first, second] = afterPause();
     expect(first!.at).to.be.at.least(rejected.completedAt! + 990);
+    expect(inFlightAt(peopleRequests(0), first!)).to.equal(1);
     expect(second!.at).to.be.at.least(first!.completedAt!);
     await harness.waitFor(
       "several in flight again",
