@@ -61,12 +61,14 @@ describe("e2e: decisions while Webex is not to be asked", function () {
   });
 
   it("asks after a pause that is shorter than the caller waits", async () => {
-    harness = await WorkerHarness.startPolling(QUIET);
-    const uri = uriOf(3);
+    harness = await WorkerHarness.startPolling({ ...QUIET, maxPageSize: 5 });
+    const uri = uriOf(29);
     harness.webex.setStatus(uri, "presenting");
     const rejection = await startPause("1");
     const mark = harness.webex.mark();
-    const { record, calledAt } = await harness.decide(uri, { maxWaitMs: 3_000 });
+    // The sweep that was rejected reaches this person too late.
+    harness.webex.set({ latencyMs: 300 });
+    const { record, calledAt } = await harness.decide(uri, { maxWaitMs: 2_000 });
     expect(record).to.include({ state: "presenting", reason: null });
     expect(Date.parse(record.observedAt!)).to.be.at.least(calledAt);
     const [first] = harness.webex.requestsSince(mark);
