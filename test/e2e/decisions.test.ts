@@ -171,6 +171,7 @@ describe("e2e: presence at the moment of a decision", function () {
     harness = await WorkerHarness.startPolling(QUIET);
     const [gone, renamed, other] = [person(3), person(4), person(5)];
     const [oldUri, otherOldUri] = [renamed.uri, other.uri];
+    for (const { uri } of [gone, renamed, other]) harness.webex.setStatus(uri, "meeting");
     harness.webex.removePerson(gone.uri);
     harness.webex.changeEmails(renamed.id, ["renamed@org1.example"]);
     harness.webex.changeEmails(other.id, ["another.name@org1.example"]);
@@ -179,11 +180,11 @@ describe("e2e: presence at the moment of a decision", function () {
     expect((await harness.decide(gone.uri)).record).to.include(notFound);
     expect((await harness.decide(oldUri)).record).to.include(notFound);
     const { record, calledAt } = await harness.decide("renamed@org1.example");
-    expect(record).to.include({ personId: renamed.id, reason: null });
+    expect(record).to.include({ personId: renamed.id, state: "inMeeting" });
     expectFresh(record, calledAt);
     // The new address first.
     const found = await harness.decide("another.name@org1.example");
-    expect(found.record).to.include({ personId: other.id, reason: null });
+    expect(found.record).to.include({ personId: other.id, state: "inMeeting" });
     expect((await harness.decide(otherOldUri)).record).to.include(notFound);
   });
 
