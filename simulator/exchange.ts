@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { FaultQueue, FaultRule, ForeignOrigin } from "./faults.js";
+import type { HeldResponses } from "./held-responses.js";
 import type { Knobs } from "./knobs.js";
 import type { Population } from "./population.js";
 import type { RateLimiter } from "./rate-limit.js";
@@ -13,9 +14,12 @@ export interface SimulatorContext {
   readonly tokens: TokenStore;
   readonly clients: ClientRegistry;
   readonly faults: FaultQueue;
+  readonly holds: HeldResponses;
   readonly limiter: RateLimiter;
   readonly requests: RequestLog;
   readonly foreignOrigin: ForeignOrigin;
+  /** How often each cursor was used while `linkUses` applied. */
+  readonly cursorUses: Map<string, number>;
   readonly now: () => number;
 }
 

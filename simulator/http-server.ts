@@ -20,6 +20,7 @@ import {
   type SimulatorContext,
 } from "./exchange.js";
 import { gatewayResponse } from "./gateway-responses.js";
+import { waitForRelease } from "./held-responses.js";
 import { OAuthRoutes } from "./oauth-routes.js";
 import { handlePeopleRequest } from "./people-routes.js";
 
@@ -96,11 +97,11 @@ export class SimulatorServer {
   }
 
   async #serveWebex(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const { tokens, requests, faults, knobs } = this.#context;
+    const { tokens, requests, faults, holds, knobs, now } = this.#context;
     const bearer = bearerToken(request);
     const orgId = bearer === null ? null : (tokens.findOrganization(bearer)?.id ?? null);
     const logEntry = requests.open({
-      at: this.#context.now(),
+      at: now(),
       method: request.method ?? "GET",
       path: url.pathname,
       query: Object.fromEntries(url.searchParams),
@@ -110,8 +111,10 @@ export class SimulatorServer {
     const fault = faults.consume({ path: url.pathname, orgId });
     const trackingId = trackingIdOf(request);
     const exchange = new Exchange(this.#context, request, { url, trackingId, fault });
-    const reply = await this.#delayedReply(exchange, response);
-    requests.close(logEntry, reply?.status ?? null);
+    const hold = holds.take(logEntry);
+    let reply = await this.#delayedReply(exchange, response);
+    if (hold && !(await waitForRelease(hold, logEntry, response))) reply = null;
+    requests.close(logEntry, reply?.status ?? null, now());
     if (reply) {
       const trackingIds = new Array<string>(knobs.trackingIdRepeats).fill(trackingId);
       const isFromWebex = fault?.kind !== "gateway";

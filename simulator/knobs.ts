@@ -38,10 +38,10 @@ export const KNOBS = {
     "Form of `Retry-After`; `rand` is the literal text `rand(30),add(30)`",
   ),
   trackingIdRepeats: number(1, "Number of `TrackingID` headers in a response"),
-  latencyMs: number(0, "Delay before each response, in milliseconds"),
+  latencyMs: number(0, "Delay before each response, in milliseconds; presence is read after it"),
   latencyPerPersonMs: number(
     0,
-    "Additional delay per person in a response, in milliseconds: pages take longer the larger they are",
+    "Additional delay per person in a response, in milliseconds: pages take longer the larger they are; presence is read before it",
   ),
   compression: choice(
     ["gzip", "br", "none"],
@@ -51,6 +51,10 @@ export const KNOBS = {
   linkForm: choice(
     ["quoted", "unquoted", "several"],
     "Form of the `Link` header: `rel` quoted, unquoted, or one of several links",
+  ),
+  linkUses: number(
+    0,
+    "How often the link to a page can be used before it is a 400: with 1, old links are not honored; 0 = no limit",
   ),
   movePersons: number(
     0,

@@ -268,7 +268,7 @@ function parsePageRequest(exchange: Exchange): PageRequest | null {
   const query = exchange.url.searchParams;
   const cursor = query.get("cursor");
   const decoded = cursor === null ? null : decodeCursor(cursor);
-  if (cursor !== null && !decoded) return null;
+  if (cursor !== null && (!decoded || isUsedUp(exchange, cursor))) return null;
   const requestedMax = query.get("max");
   const max = requestedMax === null ? (decoded?.max ?? DEFAULT_PAGE_SIZE) : Number(requestedMax);
   if (!Number.isInteger(max) || max < 1) return null;
@@ -278,6 +278,15 @@ function parsePageRequest(exchange: Exchange): PageRequest | null {
     query.has("locationId") ? MAX_WITH_LOCATION : Infinity,
   );
   return { offset: decoded?.offset ?? 0, max: Math.min(max, limit) };
+}
+
+/** Counts a use of a cursor, and returns whether it was one too many. */
+function isUsedUp({ context }: Exchange, cursor: string): boolean {
+  const { linkUses } = context.knobs;
+  if (linkUses === 0) return false;
+  const uses = (context.cursorUses.get(cursor) ?? 0) + 1;
+  context.cursorUses.set(cursor, uses);
+  return uses > linkUses;
 }
 
 /** The `Link` header to the page at `next.offset` (RFC 8288), as the knobs and a fault specify. */

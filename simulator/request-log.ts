@@ -11,6 +11,8 @@ export interface LoggedRequest {
   readonly bearer: boolean;
   /** null until a response is sent, and permanently if none is. */
   status: number | null;
+  /** When the response was ready, or the request was dropped; null while it is in flight. */
+  completedAt: number | null;
 }
 
 export interface RequestFilter {
@@ -37,9 +39,10 @@ export class RequestLog {
     return this.#total;
   }
 
-  open(entry: Omit<LoggedRequest, "sequence" | "time" | "status">): LoggedRequest {
+  open(entry: Omit<LoggedRequest, "sequence" | "time" | "status" | "completedAt">): LoggedRequest {
     const time = new Date(entry.at).toISOString();
-    const logged: LoggedRequest = { ...entry, sequence: ++this.#total, time, status: null };
+    const sequence = ++this.#total;
+    const logged: LoggedRequest = { ...entry, sequence, time, status: null, completedAt: null };
     this.#entries.push(logged);
     if (this.#entries.length > this.#capacity * 1.1) {
       this.#entries = this.#entries.slice(-this.#capacity);
@@ -48,8 +51,9 @@ export class RequestLog {
   }
 
   /** Completes a request, with null if it gets no response. */
-  close(entry: LoggedRequest, status: number | null): void {
+  close(entry: LoggedRequest, status: number | null, at: number): void {
     entry.status = status;
+    entry.completedAt = at;
     for (const listener of [...this.#closeListeners]) listener(entry);
   }
 

@@ -1,6 +1,7 @@
 import { handleControlRequest } from "./control-routes.js";
 import type { SimulatorContext } from "./exchange.js";
 import { FaultQueue, ForeignOrigin, type FaultRule, type ForeignRequest } from "./faults.js";
+import { HeldResponses, type HeldResponse } from "./held-responses.js";
 import { SimulatorServer, type ListenOptions } from "./http-server.js";
 import { initialKnobs, knobProblems, type Knobs } from "./knobs.js";
 import type {
@@ -68,7 +69,9 @@ export class WebexSimulator {
       tokens,
       clients: new ClientRegistry(tokens),
       faults: new FaultQueue(),
+      holds: new HeldResponses(),
       foreignOrigin: new ForeignOrigin(),
+      cursorUses: new Map(),
       limiter: new RateLimiter(),
       requests: new RequestLog(),
       now,
@@ -267,6 +270,17 @@ export class WebexSimulator {
   /** Resolves with the next completed request that matches; rejects after `timeoutMs`. */
   nextRequest(filter: RequestFilter = {}, timeoutMs = 5000): Promise<LoggedRequest> {
     return this.#context.requests.next(filter, timeoutMs);
+  }
+
+  /**
+   * Holds back the response to the next request that matches until `release`. Presence is read
+   * before. `timeoutMs`: how long `held` waits for the request.
+   */
+  holdNext(
+    matches: (request: LoggedRequest) => boolean = () => true,
+    timeoutMs = 5000,
+  ): HeldResponse {
+    return this.#context.holds.holdNext(matches, timeoutMs);
   }
 
   /** The default target of foreign links and redirects. */

@@ -33,6 +33,36 @@ describe("simulator: people who are added, deleted, renamed and moved", () => {
   });
   afterEach(() => webex.stop());
 
+  it("holds back a response with the presence of its arrival, until it is released", async () => {
+    webex.setStatus(email, "active");
+    const hold = webex.holdNext(({ query }) => query.email === email);
+    const read = async (): Promise<string | undefined> => {
+      const response = await fetch(`${webex.apiUrl}/people?email=${encodeURIComponent(email)}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      const { items } = (await response.json()) as { items: { status?: string }[] };
+      return items[0]?.status;
+    };
+    const first = read();
+    expect(await hold.held).to.include({ path: "/v1/people", status: null, completedAt: null });
+    webex.setStatus(email, "call");
+    expect(await read()).to.equal("call");
+    hold.release();
+    expect(await first).to.equal("active");
+    const [held, other] = webex.requestsSince(0);
+    expect(held?.completedAt).to.be.at.least(other?.completedAt ?? Infinity);
+    expect([held?.status, other?.status]).to.deep.equal([200, 200]);
+  });
+
+  it("rejects if no request to hold arrives in time, and lets a released one pass", async () => {
+    const hold = webex.holdNext(() => true, 20);
+    const error = await hold.held.catch((failure: unknown) => failure);
+    expect(error).to.have.property("message", "No request to hold within 20 ms.");
+    hold.release();
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(`${webex.apiUrl}/people/me`, { headers })).status).to.equal(200);
+  });
+
   const control = async (
     method: string,
     path: string,

@@ -80,6 +80,16 @@ describe("simulator: people and organizations", () => {
     expect((await get("/people?cursor=nonsense")).status).to.equal(400);
   });
 
+  it("rejects a link that was used too often", async () => {
+    webex.set({ linkUses: 1 });
+    const links = [nextLink(await get("/people"))!, nextLink(await get("/people"))!];
+    const statuses: number[] = [];
+    for (const link of [...links, ...links]) statuses.push((await get(link)).status);
+    expect(statuses).to.deep.equal([200, 200, 400, 400]);
+    webex.set({ linkUses: 0 });
+    expect((await get(links[0]!)).status).to.equal(200);
+  });
+
   it("writes the Link header in each form", async () => {
     for (const linkForm of ["quoted", "unquoted", "several"] as const) {
       webex.set({ linkForm });

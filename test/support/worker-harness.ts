@@ -2,7 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import type { PendingRequest } from "../../simulator/json-rpc-client.js";
 import { ReferenceHost } from "../../simulator/reference-host.js";
+import type { LoggedRequest } from "../../simulator/request-log.js";
 import { WebexSimulator, type SimulatorOptions } from "../../simulator/webex-simulator.js";
 
 export const MANIFEST = "plugin.manifest.json";
@@ -62,6 +64,14 @@ export class WorkerHarness {
     return harness;
   }
 
+  /** A worker that polls all organizations of the simulator and has completed their first sweep. */
+  static async startPolling(options: WorkerHarnessOptions = {}): Promise<WorkerHarness> {
+    const harness = await WorkerHarness.start({ enable: 1, ...options });
+    for (const { index } of harness.webex.organizations) await harness.authorize(index);
+    await harness.waitForSweep();
+    return harness;
+  }
+
   /** Creates another host with the same settings, for example after a crash. */
   newHost(): ReferenceHost {
     const { env, restart, extraArgs, hostPid, secretStore } = this.#options;
@@ -115,6 +125,46 @@ export class WorkerHarness {
 
   async get(uri: string, maxWaitMs = 0): Promise<Record<string, unknown>> {
     return (await this.host.request("presence/get", { uri, maxWaitMs })) as Record<string, unknown>;
+  }
+
+  /**
+   * Calls `presence/get` as a host does that has to decide now, and measures how long the answer
+   * takes. Cancel it through `request`.
+   */
+  decide(uri: string, params: { maxAgeSeconds?: number; maxWaitMs?: number } = {}): Decision {
+    const calledAt = Date.now();
+    const request = this.host.request("presence/get", { uri, maxAgeSeconds: 0, ...params });
+    const answer = request.then((record) => {
+      return { record: record as PresenceRecord, calledAt, elapsedMs: Date.now() - calledAt };
+    });
+    return Object.assign(answer, { request });
+  }
+
+  /** The requests with a bearer token since a mark: those that count towards a limit. */
+  countedRequests(mark = 0): LoggedRequest[] {
+    return this.webex.requestsSince(mark, { bearer: true });
+  }
+
+  /** The records of an address in all `presence/changed` so far. */
+  changesOf(uri: string): PresenceRecord[] {
+    return this.notifications
+      .filter(({ method }) => method === "presence/changed")
+      .flatMap(({ params }) => (params as { changes: PresenceRecord[] }).changes)
+      .filter((change) => change.uri === uri);
+  }
+
+  /** Waits until each organization has completed a sweep that started at `since` or later. */
+  waitForSweep(since = 0, timeoutMs?: number): Promise<Status> {
+    return this.waitFor(
+      "a complete sweep of each organization",
+      async () => {
+        const status = await this.status();
+        const sweeps = status.organizations.map(({ lastSweep }) => lastSweep);
+        const areComplete = sweeps.every((s) => s !== null && Date.parse(s.startedAt) >= since);
+        return sweeps.length > 0 && areComplete ? status : null;
+      },
+      timeoutMs,
+    );
   }
 
   /** Polls `probe` until it returns anything but null. The error contains the last status. */
@@ -182,6 +232,23 @@ export class WorkerHarness {
   }
 }
 
+export type Decision = Promise<{
+  readonly record: PresenceRecord;
+  /** Epoch milliseconds. */
+  readonly calledAt: number;
+  readonly elapsedMs: number;
+}> & { readonly request: PendingRequest };
+
+export interface PresenceRecord {
+  readonly uri: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly webexStatus: string | null;
+  readonly personId: string | null;
+  readonly orgId: string | null;
+  readonly observedAt: string | null;
+}
+
 export interface Status {
   readonly phase: string;
   readonly enabled: boolean;
@@ -198,8 +265,22 @@ export interface Status {
     readonly orgId: string;
     readonly persons: number;
     readonly watched: number;
-    readonly lastSweep: { readonly persons: number; readonly requests: number } | null;
-    readonly requests: { readonly total: number };
+    readonly lastSweep: {
+      readonly startedAt: string;
+      readonly persons: number;
+      readonly requests: number;
+    } | null;
+    readonly requests: {
+      readonly lastMinute: number;
+      readonly total: number;
+      readonly rateLimited: number;
+    };
+    readonly onDemand: {
+      readonly lastMinute: number;
+      readonly answeredInTime: number;
+      readonly late: number;
+    };
+    readonly rateLimitedUntil: string | null;
     readonly nextRequestAt: string | null;
   }[];
 }

@@ -82,7 +82,8 @@ describe("request log", () => {
     expect(log.since(0, { path: "/v1/people" })).to.have.length(0);
     expect(log.since(1)).to.have.length(0);
     const next = log.next({ path: "/v1/people/me", status: 200 }, 1000);
-    log.close(open, 200);
-    expect((await next).sequence).to.equal(1);
+    expect(open.completedAt).to.equal(null);
+    log.close(open, 200, 40);
+    expect(await next).to.include({ sequence: 1, at: 0, completedAt: 40 });
   });
 });
