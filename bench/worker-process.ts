@@ -50,7 +50,7 @@ export class WorkerProcess {
     return this.#rpc.request(method, params) as Promise<T>;
   }
 
-  async authorize(service: SimulatedService): Promise<void> {
+  async authorize(service: Pick<SimulatedService, "client" | "grant">): Promise<void> {
     await this.request("authorization/setClient", service.client);
     await this.request("authorization/import", service.grant);
   }
