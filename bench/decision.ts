@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 import type { Bench, BenchContext, BenchResult } from "./bench.js";
 import { Group } from "./decision/group.js";
 import { summarize } from "./decision/summary.js";
@@ -29,6 +31,9 @@ export const decision: Bench = {
 async function run({ worker, rounds, quick, log }: BenchContext): Promise<BenchResult> {
   const times = quick ? QUICK : { ...FULL, measured: rounds(FULL.measured) };
   const groups: Group[] = [];
+  const ending = new AbortController();
+  // Every wait of the measurement listens.
+  setMaxListeners(0, ending.signal);
   try {
     for (const persons of quick ? PERSONS.slice(0, 2) : PERSONS) {
       for (const limit of quick ? LIMITS.slice(1) : LIMITS) {
@@ -41,6 +46,7 @@ async function run({ worker, rounds, quick, log }: BenchContext): Promise<BenchR
       decisionsFrom: startedAt + times.quiet * MINUTE_MS,
       measuredFrom: startedAt + times.warmUp * MINUTE_MS,
       end: startedAt + (times.warmUp + times.measured) * MINUTE_MS,
+      signal: ending.signal,
     };
     log(`warm-up of ${times.warmUp} minutes, then ${times.measured} minutes that count`);
     const stopProgress = reportProgress(startedAt, log);
@@ -56,6 +62,7 @@ async function run({ worker, rounds, quick, log }: BenchContext): Promise<BenchR
       ],
     };
   } finally {
+    ending.abort();
     await Promise.all(groups.map((group) => group.stop()));
   }
 }

@@ -19,7 +19,10 @@ process.on("disconnect", () => process.exit(0));
 
 const firstPage = `${apiUrl}/people?max=${PAGE_SIZE}`;
 for (let url = firstPage; ;) {
-  const response = await fetch(url, { headers: { authorization: `Bearer ${accessToken}` } });
+  // Without keep-alive, so that no connection closes just when it is used again.
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${accessToken}`, connection: "close" },
+  });
   if (response.status === 429) {
     await response.body?.cancel();
     await sleep(Number(response.headers.get("retry-after") ?? "5") * 1_000);

@@ -12,6 +12,8 @@ export interface Answer {
   readonly after: Light;
   /** Milliseconds from the question to the answer. */
   readonly answerMs: number;
+  /** Milliseconds since the epoch. */
+  readonly arrivedAt: number;
 }
 
 /** A client of Webex that keeps presence for operators. */

@@ -1,7 +1,6 @@
-import { Agent } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { seededRandom } from "../../simulator/random.js";
-import { sleep } from "../worker-process.js";
 import type { Contender, Light } from "./contender.js";
 import type { OrganizationInfo, Service } from "./service.js";
 
@@ -11,6 +10,8 @@ export interface Schedule {
   readonly decisionsFrom: number;
   readonly measuredFrom: number;
   readonly end: number;
+  /** Ends the measurement early, with an error. */
+  readonly signal: AbortSignal;
 }
 
 export type LightState = "right" | "wrong" | "unknown";
@@ -67,24 +68,15 @@ export async function measureContender(options: {
 export async function measureLookups(
   service: Service,
   organization: OrganizationInfo,
-  { measuredFrom, end }: Schedule,
+  { measuredFrom, end, signal }: Schedule,
 ): Promise<readonly number[]> {
-  const agent = new Agent({ keepAlive: true });
   const random = seededRandom(organization.watched.length);
   const times: number[] = [];
-  try {
-    // One more, not counted, opens the connection.
-    let isFirst = true;
-    for (let at = measuredFrom - SAMPLE_INTERVAL_MS; at < end;) {
-      await sleepUntil(at);
-      const address = organization.watched[times.length % organization.watched.length] ?? "";
-      const timeMs = await service.measureLookup(organization, address, agent);
-      if (timeMs !== null && !isFirst) times.push(timeMs);
-      isFirst = false;
-      at += SAMPLE_INTERVAL_MS * (0.5 + random());
-    }
-  } finally {
-    agent.destroy();
+  for (let at = measuredFrom; at < end; at += SAMPLE_INTERVAL_MS * (0.5 + random())) {
+    await sleepUntil(at, signal);
+    const address = organization.watched[times.length % organization.watched.length] ?? "";
+    const timeMs = await service.measureLookup(organization, address);
+    if (timeMs !== null) times.push(timeMs);
   }
   return times;
 }
@@ -102,7 +94,7 @@ async function runDecisions(
     if (!(at < schedule.end)) break;
     const addresses = random() < WATCHED_SHARE ? organization.watched : organization.others;
     const address = addresses[Math.floor(random() * addresses.length)] ?? "";
-    await sleepUntil(at);
+    await sleepUntil(at, schedule.signal);
     const isMeasured = at >= schedule.measuredFrom;
     const sample = decide(contender, service, address).then((s) => (isMeasured ? s : null));
     // Its failure is reported at the end, with the others.
@@ -117,25 +109,25 @@ async function decide(
   service: Service,
   address: string,
 ): Promise<DecisionSample> {
-  const truthBefore = service.trueStatus(address);
-  const { before, after, answerMs } = await contender.decide(address);
-  const arrivedAt = Date.now();
-  const truthAfter = service.trueStatus(address);
+  const [truthBefore, { before, after, answerMs, arrivedAt }] = await Promise.all([
+    service.trueStatus(address),
+    contender.decide(address),
+  ]);
   return {
     ageSeconds: ageOf(after, contender.startedAt, arrivedAt),
     answerMs,
-    before: stateOf(before, await truthBefore),
-    after: stateOf(after, await truthAfter),
+    before: stateOf(before, truthBefore),
+    after: stateOf(after, await service.trueStatus(address)),
   };
 }
 
 async function sampleBackground(
   contender: Contender,
-  { measuredFrom, end }: Schedule,
+  { measuredFrom, end, signal }: Schedule,
 ): Promise<number[]> {
   const ages: number[] = [];
   for (let at = measuredFrom; at < end; at += SAMPLE_INTERVAL_MS) {
-    await sleepUntil(at);
+    await sleepUntil(at, signal);
     const lights = await contender.watchedLights();
     const now = Date.now();
     ages.push(mean(lights.map((light) => ageOf(light, contender.startedAt, now))));
@@ -146,11 +138,11 @@ async function sampleBackground(
 async function countRequests(
   service: Service,
   { orgId }: OrganizationInfo,
-  { measuredFrom, end }: Schedule,
+  { measuredFrom, end, signal }: Schedule,
 ): Promise<{ readonly requests: number; readonly rejected: number }> {
-  await sleepUntil(measuredFrom);
+  await sleepUntil(measuredFrom, signal);
   const mark = await service.mark();
-  await sleepUntil(end);
+  await sleepUntil(end, signal);
   return service.requestsSince(mark, orgId);
 }
 
@@ -164,9 +156,8 @@ function stateOf({ status }: Light, truth: string | null): LightState {
   return status === truth ? "right" : "wrong";
 }
 
-async function sleepUntil(time: number): Promise<void> {
-  const delayMs = time - Date.now();
-  if (delayMs > 0) await sleep(delayMs);
+async function sleepUntil(time: number, signal: AbortSignal): Promise<void> {
+  await sleep(Math.max(0, time - Date.now()), undefined, { signal });
 }
 
 function mean(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { Agent, get } from "node:http";
+import { get } from "node:http";
 import { fileURLToPath } from "node:url";
 
 export interface ServiceOptions {
@@ -38,7 +38,6 @@ export interface ServiceInfo {
 export class Service {
   readonly info: ServiceInfo;
   readonly #child: ChildProcess;
-  readonly #agent = new Agent({ keepAlive: true });
 
   private constructor(child: ChildProcess, info: ServiceInfo) {
     this.#child = child;
@@ -62,7 +61,7 @@ export class Service {
   /** The status that Webex would report now. It costs no request of the limit, and no latency. */
   async trueStatus(address: string): Promise<string | null> {
     const url = `${this.info.url}/simulator/people/${encodeURIComponent(address)}`;
-    const { body } = await getJson(url, this.#agent);
+    const { body } = await getJson(url);
     return (body as { readonly status: string | null }).status;
   }
 
@@ -85,19 +84,14 @@ export class Service {
   }
 
   /** The time of a bare lookup in milliseconds; null if it was answered 429. */
-  async measureLookup(
-    { grant }: OrganizationInfo,
-    address: string,
-    agent: Agent,
-  ): Promise<number | null> {
+  async measureLookup({ grant }: OrganizationInfo, address: string): Promise<number | null> {
     const startedAt = performance.now();
     const url = `${this.info.apiUrl}/people?email=${encodeURIComponent(address)}`;
-    const { status } = await getJson(url, agent, { authorization: `Bearer ${grant.accessToken}` });
+    const { status } = await getJson(url, { authorization: `Bearer ${grant.accessToken}` });
     return status === 200 ? performance.now() - startedAt : null;
   }
 
   async stop(): Promise<void> {
-    this.#agent.destroy();
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, "exit");
     this.#child.disconnect();
@@ -108,18 +102,18 @@ export class Service {
     filter: string,
   ): Promise<{ readonly total: number; readonly count: number }> {
     const url = `${this.info.url}/simulator/requests?limit=1&${filter}`;
-    const { body } = await getJson(url, this.#agent);
+    const { body } = await getJson(url);
     return body as { total: number; count: number };
   }
 }
 
+/** On a connection of its own, which the server cannot close just when it is used again. */
 function getJson(
   url: string,
-  agent: Agent,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   return new Promise((resolve, reject) => {
-    get(url, { agent, headers }, (response) => {
+    get(url, { agent: false, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);

@@ -27,20 +27,17 @@ export class SweepContender implements Contender {
   readonly startedAt = Date.now();
   readonly #child: ChildProcess;
   readonly #watched: readonly string[];
-  readonly #pending = new Map<number, (lights: Light[]) => void>();
+  readonly #pending = new Map<number, (answer: SweepAnswer | Error) => void>();
   #nextId = 1;
 
   constructor({ info }: Service, { grant, watched }: OrganizationInfo) {
     const program = fileURLToPath(new URL("../children/sweeping-client.js", import.meta.url));
     this.#child = fork(program, [info.apiUrl, grant.accessToken]);
     this.#watched = watched;
-    this.#child.on("message", ({ id, observations }: SweepAnswer) => {
-      const lights = observations.map((observation) => ({
-        status: observation?.status,
-        observedAt: observation?.observedAt ?? null,
-      }));
-      this.#pending.get(id)?.(lights);
-      this.#pending.delete(id);
+    this.#child.on("message", (answer: SweepAnswer) => this.#pending.get(answer.id)?.(answer));
+    this.#child.once("exit", () => {
+      for (const settle of this.#pending.values())
+        settle(new Error("The sweeping client has exited."));
     });
   }
 
@@ -48,7 +45,7 @@ export class SweepContender implements Contender {
   async decide(address: string): Promise<Answer> {
     const [light] = await this.#ask([address]);
     if (light === undefined) throw new Error("The sweeping client did not answer.");
-    return { before: light, after: light, answerMs: 0 };
+    return { before: light, after: light, answerMs: 0, arrivedAt: Date.now() };
   }
 
   watchedLights(): Promise<readonly Light[]> {
@@ -62,11 +59,17 @@ export class SweepContender implements Contender {
     await exit;
   }
 
-  #ask(addresses: readonly string[]): Promise<Light[]> {
+  async #ask(addresses: readonly string[]): Promise<Light[]> {
     const question: SweepQuestion = { id: this.#nextId++, addresses };
-    return new Promise((resolve) => {
+    const answer = await new Promise<SweepAnswer | Error>((resolve) => {
       this.#pending.set(question.id, resolve);
       this.#child.send(question);
     });
+    this.#pending.delete(question.id);
+    if (answer instanceof Error) throw answer;
+    return answer.observations.map((observation) => ({
+      status: observation?.status,
+      observedAt: observation?.observedAt ?? null,
+    }));
   }
 }

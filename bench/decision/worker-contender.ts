@@ -65,7 +65,8 @@ export class WorkerContender implements Contender {
         : shown;
     const after = lightOf(await asked);
     const answerMs = performance.now() - startedAt;
-    return { before: lightOf(await shown), after, answerMs };
+    const arrivedAt = Date.now();
+    return { before: lightOf(await shown), after, answerMs, arrivedAt };
   }
 
   async watchedLights(): Promise<readonly Light[]> {
