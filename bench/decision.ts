@@ -49,9 +49,8 @@ async function run({ worker, rounds, quick, log }: BenchContext): Promise<BenchR
       signal: ending.signal,
     };
     log(`warm-up of ${times.warmUp} minutes, then ${times.measured} minutes that count`);
-    const stopProgress = reportProgress(startedAt, log);
+    reportProgress(startedAt, ending.signal, log);
     const results = await Promise.all(groups.map((group) => group.measure(schedule)));
-    stopProgress();
     const bareMedians = results.map(([point]) => median(point?.bare ?? []));
     return {
       ...summarize(results.flat()),
@@ -67,11 +66,11 @@ async function run({ worker, rounds, quick, log }: BenchContext): Promise<BenchR
   }
 }
 
-/** Logs the time once a minute, until the returned function is called. */
-function reportProgress(startedAt: number, log: (text: string) => void): () => void {
+/** Logs the time once a minute, until the signal fires. */
+function reportProgress(startedAt: number, signal: AbortSignal, log: (text: string) => void): void {
   const timer = setInterval(
     () => log(`minute ${Math.round((Date.now() - startedAt) / MINUTE_MS)}`),
     MINUTE_MS,
   );
-  return () => clearInterval(timer);
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 }

@@ -63,10 +63,15 @@ export class WorkerContender implements Contender {
       this.#question === "maxAge"
         ? this.#process.request<PresenceRecord>("presence/get", { uri, maxAgeSeconds: 0 })
         : shown;
-    const after = lightOf(await asked);
-    const answerMs = performance.now() - startedAt;
-    const arrivedAt = Date.now();
-    return { before: lightOf(await shown), after, answerMs, arrivedAt };
+    const [before, answer] = await Promise.all([
+      shown,
+      asked.then((record) => ({
+        after: lightOf(record),
+        answerMs: performance.now() - startedAt,
+        arrivedAt: Date.now(),
+      })),
+    ]);
+    return { before: lightOf(before), ...answer };
   }
 
   async watchedLights(): Promise<readonly Light[]> {
