@@ -41,6 +41,8 @@ export interface BenchContext {
   readonly worker: string;
   /** The number of rounds to count, at least `atLeast`; a warm-up round precedes them. */
   readonly rounds: (atLeast: number) => number;
+  /** Whether a bench that takes many minutes shall do less; such results are not for quoting. */
+  readonly quick: boolean;
   /** Reports progress on stderr. */
   readonly log: (text: string) => void;
 }

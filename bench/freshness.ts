@@ -50,6 +50,7 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   const result = await run({
     worker: "",
     rounds: (atLeast) => atLeast,
+    quick: false,
     log: (text) => void process.stderr.write(`  ${text}\n`),
   });
   console.log(`${describeMachine()}\n\n${textTable(result.rows)}`);

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { resolve } from "node:path";
 
 import type { Bench, BenchContext } from "./bench.js";
+import { decision } from "./decision.js";
 import { flip } from "./flip.js";
 import { freshness } from "./freshness.js";
 import { describeMachine, textTable, writeResults } from "./report.js";
@@ -11,11 +12,12 @@ import { rpc } from "./rpc.js";
 import { snapshot } from "./snapshot.js";
 import { start } from "./start.js";
 
-const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness, nodes];
+const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness, nodes, decision];
 const USAGE = `Usage: npm run bench -- [name…] [options]
   names: ${BENCHES.map(({ name }) => name).join(" ")} (default: all)
   --worker <file>   another build of the worker (dist/worker.cjs)
   --rounds <n>      rounds per bench, if more than its default
+  --quick           a short look at a bench that takes many minutes; implies --dry
   --dry             do not write to bench/results`;
 
 async function main(): Promise<void> {
@@ -24,6 +26,7 @@ async function main(): Promise<void> {
     options: {
       worker: { type: "string", default: "dist/worker.cjs" },
       rounds: { type: "string", default: "0" },
+      quick: { type: "boolean", default: false },
       dry: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -37,6 +40,7 @@ async function main(): Promise<void> {
   const context: BenchContext = {
     worker: resolve(values.worker),
     rounds: (atLeast) => Math.max(atLeast, Number(values.rounds) || 0),
+    quick: values.quick,
     log: (text) => void process.stderr.write(`  ${text}\n`),
   };
   const machineDescription = describeMachine();
@@ -49,7 +53,7 @@ async function main(): Promise<void> {
       console.log(`${bench.name}: ${bench.title}\n\n${textTable(result.rows)}\n`);
       for (const note of result.notes) console.log(`- ${note}`);
       if (result.notes.length > 0) console.log();
-      if (!values.dry) await writeResults(bench, result, machineDescription);
+      if (!values.dry && !values.quick) await writeResults(bench, result, machineDescription);
     } catch (error) {
       console.error(`${bench.name} failed:`, error);
       process.exitCode = 1;

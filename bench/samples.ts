@@ -8,6 +8,14 @@ export function median(values: readonly number[]): number {
   return (high + low) / 2;
 }
 
+/** The smallest value that at least a share (0 to 1) of the values does not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const value = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+  if (value === undefined) throw new Error("There are no samples.");
+  return value;
+}
+
 /** The median of a[i] / b[i]. Samples of the same round share the noise of the machine. */
 export function pairedRatio(a: readonly number[], b: readonly number[]): number {
   return median(a.map((value, index) => value / (b[index] ?? Number.NaN)));

@@ -33,6 +33,7 @@ export class WorkerProcess {
     this.#folder = folder;
     this.settingsPath = join(folder, "Presence.ini");
     this.#rpc = new JsonRpcClient(child.stdout, child.stdin);
+    child.once("exit", () => this.#rpc.close(new Error("The worker has exited.")));
   }
 
   /** `lines` are those of Presence.ini; without any, the file does not exist. */
@@ -50,7 +51,7 @@ export class WorkerProcess {
     return this.#rpc.request(method, params) as Promise<T>;
   }
 
-  async authorize(service: SimulatedService): Promise<void> {
+  async authorize(service: Pick<SimulatedService, "client" | "grant">): Promise<void> {
     await this.request("authorization/setClient", service.client);
     await this.request("authorization/import", service.grant);
   }
