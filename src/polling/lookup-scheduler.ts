@@ -35,19 +35,32 @@ export class LookupScheduler {
     this.#roster = roster;
   }
 
-  /** Returns up to `max` watched addresses that match nobody and have no answer. */
-  unmatchedAddresses(max: number): readonly string[] {
+  /**
+   * Returns up to `max` watched addresses that match nobody and have no answer. `inFlight`: the
+   * addresses and ids that are being requested.
+   */
+  unmatchedAddresses(max: number, inFlight: ReadonlySet<string>): readonly string[] {
     this.#evictExpired();
-    const unanswered = this.#roster.unansweredAddresses(this.#deferred.size + max);
-    return unanswered.filter((address) => !this.#deferred.has(address)).slice(0, max);
+    const skipped = this.#deferred.size + inFlight.size;
+    const unanswered = this.#roster.unansweredAddresses(skipped + max);
+    return unanswered
+      .filter((address) => !this.#deferred.has(address) && !inFlight.has(address))
+      .slice(0, max);
   }
 
-  /** Returns the next request that tells whether a missing person still exists, or null. */
-  nextConfirmation(missing: readonly MissingPerson[]): PollingRequest | null {
+  /**
+   * Returns the next request that tells whether a missing person still exists, or null. `inFlight`
+   * as above.
+   */
+  nextConfirmation(
+    missing: readonly MissingPerson[],
+    inFlight: ReadonlySet<string>,
+  ): PollingRequest | null {
     for (const id of this.#unconfirmedIds) {
-      if (!this.#deferred.has(id)) return { kind: "person", id };
+      if (!this.#deferred.has(id) && !inFlight.has(id)) return { kind: "person", id };
     }
     for (const { id, address, observedAt } of missing) {
+      if (inFlight.has(id) || (address !== null && inFlight.has(address))) continue;
       const isAnswered = (key: string): boolean => (this.#answeredAt.get(key) ?? 0) > observedAt;
       if (this.#deferred.has(id) || isAnswered(id)) continue;
       const deferral = address === null ? undefined : this.#deferred.get(address);

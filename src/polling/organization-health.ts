@@ -27,6 +27,10 @@ const REFUSED_RETRY_JITTER = 0.1;
 const REQUESTED_RETRY_MS = 2_000;
 /** A single failure is not reported unless it lasts this long. */
 const PENDING_FAILURE_MS = 10_000;
+/** A server that has answered another request within this time is not silent. */
+const SILENCE_MS = 10_000;
+/** The problem shows the later end of a pause only if it is later by more than that. */
+const SAME_END_MS = 1_000;
 /** How often an unreachable keychain is retried at least (protocol: keychain). */
 const KEYCHAIN_RETRY_MS = 10_000;
 /** Cisco recommends polling for up to 1,000 persons. */
@@ -61,6 +65,11 @@ export class OrganizationHealth {
   readonly #problems = new Map<PollingProblemCode, PollingProblem>();
   #haveProblemsChanged = false;
   #notBefore = 0;
+  /** Of the latest failure, unless a request that was sent later has been answered. */
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  /** The latest pause after a response that limits the rate. */
+  #pause = { beganAt: Number.NEGATIVE_INFINITY, until: Number.NEGATIVE_INFINITY };
   /** Of the last retry that somebody requested; later than now while it waits. */
   #requestedRetryAt = Number.NEGATIVE_INFINITY;
   /** Somebody requested a retry while a request was in flight. */
@@ -97,6 +106,11 @@ export class OrganizationHealth {
     return this.#notBefore;
   }
 
+  /** When Webex last failed, refused or limited, if no request sent later was answered. */
+  get failedAt(): number {
+    return this.#failedAt;
+  }
+
   /** Returns whether a problem was raised or cleared since the last call. */
   drainProblemsChanged(): boolean {
     const haveChanged = this.#haveProblemsChanged;
@@ -104,8 +118,13 @@ export class OrganizationHealth {
     return haveChanged;
   }
 
-  /** `page`: the number of the sweep's page, from 1, or null for other responses. */
-  recordResponse(page: number | null): void {
+  /**
+   * `page`: the number of the sweep's page, from 1, or null for other responses. The response to a
+   * request that was sent before the latest failure proves nothing about the time after it.
+   */
+  recordResponse(page: number | null, sentAt: number): void {
+    this.#answeredAt = this.#clock.monotonic();
+    if (sentAt < this.#failedAt) return;
     this.clearBackoff();
     this.#rateLimitPause.reset();
     this.#forgetPendingFailure();
@@ -129,14 +148,24 @@ export class OrganizationHealth {
     this.#raise("webexError", { ...detail, reason });
   }
 
-  /** Returns the time before which Webex must not be requested. */
-  recordRateLimit(fault: Fault): number {
-    const delayMs = this.#rateLimitPause.next(fault.retryAfterMs);
+  /**
+   * Returns the time before which Webex must not be requested. Several requests in flight may be
+   * rejected together: that is one pause.
+   */
+  recordRateLimit(fault: Fault, sentAt: number): number {
+    const now = this.#clock.monotonic();
     this.#forgetPendingFailure();
     this.#clear("webexUnreachable");
+    if (sentAt < this.#pause.beganAt && now < this.#pause.until) {
+      const until = now + (fault.retryAfterMs ?? 0);
+      if (until <= this.#pause.until + SAME_END_MS) return Math.max(until, this.#pause.until);
+    }
+    const delayMs = this.#rateLimitPause.next(fault.retryAfterMs);
     const until = new Date(this.#clock.now() + delayMs).toISOString();
     this.#raise("rateLimited", { ...detailOf(fault), until });
-    return this.#clock.monotonic() + delayMs;
+    this.#failedAt = now;
+    this.#pause = { beganAt: now, until: now + delayMs };
+    return this.#pause.until;
   }
 
   recordRefusal(
@@ -145,6 +174,7 @@ export class OrganizationHealth {
     missingScopes: readonly string[],
     pollIntervalMs: number,
   ): void {
+    this.#failedAt = this.#clock.monotonic();
     this.#forgetPendingFailure();
     this.#clear(...REFUSAL_CODES.filter((other) => other !== code));
     this.#clear(...CLEARED_BY_RESPONSE, "webexError");
@@ -159,8 +189,9 @@ export class OrganizationHealth {
 
   /** `page`: the number of the sweep's page, from 1, or null for other requests. */
   recordFailure(code: TransientCode, fault: Fault, sentAt: number, page: number | null): void {
-    this.backOff(isKeychainCode(code) ? KEYCHAIN_RETRY_MS : undefined);
-    this.#failures += 1;
+    if (this.backOff(sentAt, isKeychainCode(code) ? KEYCHAIN_RETRY_MS : undefined)) {
+      this.#failures += 1;
+    }
     const since = this.#pendingFailure?.since ?? sentAt;
     this.#pendingFailure = { code, detail: failureDetail(fault), since };
     if (code === "webexError") {
@@ -170,14 +201,21 @@ export class OrganizationHealth {
     this.checkPendingFailure();
   }
 
-  /** The request in flight has had no byte of a response for a while; a response clears this. */
+  /** A request in flight has had no byte of a response for a while; a response clears this. */
   recordSilence(fault: Fault): void {
+    if (this.#clock.monotonic() - this.#answeredAt < SILENCE_MS) return;
     this.#raise("webexUnreachable", failureDetail(fault));
   }
 
-  /** Delays the next request, longer after each failure. */
-  backOff(maxDelayMs?: number): void {
+  /**
+   * Delays the next request, longer after each failure. Returns false, and changes nothing, if the
+   * request was sent before the latest failure: several in flight may fail for one reason.
+   */
+  backOff(sentAt: number, maxDelayMs?: number): boolean {
+    if (sentAt < this.#failedAt) return false;
+    this.#failedAt = this.#clock.monotonic();
     this.#postpone(this.#backoff.nextDelay(maxDelayMs));
+    return true;
   }
 
   /** Reports a failure that was repeated or that lasts, even while its retry is in flight. */
@@ -217,16 +255,19 @@ export class OrganizationHealth {
   /** Allows the next request now, whatever failed before. */
   clearBackoff(): void {
     this.#backoff.reset();
+    this.#failedAt = Number.NEGATIVE_INFINITY;
     this.#notBefore = 0;
     this.#isRetryRequested = false;
   }
 
   /**
    * Somebody requests a retry, perhaps because they put right what failed. It is possible now, or
-   * 2 s after the last one that was requested; if a request is in flight, once that has failed.
+   * 2 s after the last one that was requested; if a request is in flight that was sent after the
+   * latest failure, once that has failed. `latestSentAt`: of the requests in flight, or null.
    */
-  requestRetry(isRequestInFlight: boolean): void {
+  requestRetry(latestSentAt: number | null): void {
     const now = this.#clock.monotonic();
+    const isRequestInFlight = latestSentAt !== null && latestSentAt >= this.#failedAt;
     this.#isRetryRequested = isRequestInFlight;
     if (isRequestInFlight || this.#notBefore <= now || this.#requestedRetryAt > now) return;
     this.#notBefore = this.#nextRequestedRetry();

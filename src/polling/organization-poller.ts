@@ -2,6 +2,7 @@ import { Emitter, type Disposer } from "../faults/emitter.js";
 import type { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
+import { ConcurrencyLimit } from "./concurrency-limit.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { PageMap } from "./page-map.js";
@@ -12,7 +13,9 @@ import {
   type PollingRequest,
 } from "./planner.js";
 import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
-import { RequestExecutor, RequestHistory } from "./request-executor.js";
+import { RequestExecutor } from "./request-executor.js";
+import { RequestHistory } from "./request-history.js";
+import { RequestsInFlight } from "./requests-in-flight.js";
 import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 
 /** How often ages and pending failures are checked between requests. */
@@ -41,8 +44,8 @@ export interface PollerEvents {
 }
 
 /**
- * Keeps the roster of one organization up to date: sends one request at a time, within the budget,
- * as the planner decides. Failures are reported as problems and retried; nothing is thrown.
+ * Keeps the roster of one organization up to date: sends requests, a few at a time and within the
+ * budget, as the planner decides. Failures are reported as problems and retried; nothing is thrown.
  */
 export class OrganizationPoller {
   readonly events = new Emitter<PollerEvents>();
@@ -51,6 +54,8 @@ export class OrganizationPoller {
   readonly #planner: Planner;
   readonly #health: OrganizationHealth;
   readonly #history: RequestHistory;
+  readonly #concurrency = new ConcurrencyLimit();
+  readonly #inFlight = new RequestsInFlight();
   readonly #lookups: LookupScheduler;
   readonly #pageMap = new PageMap();
   readonly #sweeps: SweepRunner;
@@ -61,9 +66,7 @@ export class OrganizationPoller {
   #run: AbortController | null = null;
   /** Of the latest run. */
   #completed: Promise<void> = Promise.resolve();
-  /** Of the request in flight. */
-  #request: AbortController | null = null;
-  /** Ends the wait for the next request, which is at a monotonic time. */
+  /** Ends the wait for the next request, which is at a monotonic time or Infinity. */
   #wait: { readonly untilMs: number; readonly end: () => void } | null = null;
   #unsubscribe: Disposer | null = null;
   #cancelCheck: Disposer | null = null;
@@ -81,6 +84,7 @@ export class OrganizationPoller {
     this.#executor = new RequestExecutor({
       ...options,
       pollIntervalMs: () => this.#intervalMs,
+      concurrency: this.#concurrency,
       health: this.#health,
       history: this.#history,
       lookups: this.#lookups,
@@ -89,7 +93,7 @@ export class OrganizationPoller {
     });
   }
 
-  /** Polls Webex now, or once the last request of an earlier run has ended. Idempotent. */
+  /** Polls Webex now, or once all requests of an earlier run have ended. Idempotent. */
   start(): void {
     if (this.#run !== null) return;
     this.#run = new AbortController();
@@ -100,8 +104,8 @@ export class OrganizationPoller {
   }
 
   /**
-   * Clears the problems and aborts the request in flight without applying its response; resolves
-   * when it has ended. Idempotent.
+   * Clears the problems and aborts the requests in flight without applying their responses;
+   * resolves when they have ended. Idempotent.
    */
   stop(): Promise<void> {
     if (this.#run === null) return this.#completed;
@@ -111,7 +115,7 @@ export class OrganizationPoller {
     this.#cancelCheck?.();
     this.#cancelDemandRefresh?.();
     this.#cancelDemandRefresh = null;
-    this.#request?.abort();
+    this.#inFlight.abortAll();
     this.#wake();
     this.#sweeps.reset();
     this.#pageMap.clear();
@@ -137,7 +141,7 @@ export class OrganizationPoller {
       return { accepted: false, nextPossibleAt: null };
     }
     this.#sweeps.request();
-    this.#health.requestRetry(this.#request !== null);
+    this.#health.requestRetry(this.#inFlight.latestSentAt);
     this.#wake();
     const possibleAt = Math.max(
       this.#clock.monotonic(),
@@ -147,29 +151,29 @@ export class OrganizationPoller {
     return { accepted: true, nextPossibleAt: this.#toEpochMs(possibleAt) };
   }
 
-  /** Polls immediately with a new grant: forgets failures and drops the request in flight. */
+  /** Polls immediately with a new grant: forgets failures and drops the requests in flight. */
   retryNow(): void {
     if (this.#run === null) return;
     this.#health.forgetFailures();
-    this.#restartRequest();
+    this.#restartRequests();
   }
 
   /** The server has been silent for a while. Ignored while polling does not wait for a response. */
   reportSilence(fault: Fault): void {
-    if (this.#request === null || this.#request.signal.aborted) return;
+    if (this.#inFlight.latestSentAt === null) return;
     this.#health.recordSilence(fault);
     this.#emitChanges();
   }
 
   /**
-   * Polls immediately over a new network route: drops the request in flight and the delays after
-   * failures. A `Retry-After` of Webex still applies, because the budget enforces it.
+   * Polls immediately over a new network route: drops the requests in flight and the delays
+   * after failures. A `Retry-After` of Webex still applies, because the budget enforces it.
    */
   routeChanged(): void {
     if (this.#run === null) return;
     this.#health.clearBackoff();
     this.#lookups.retryFailed();
-    this.#restartRequest();
+    this.#restartRequests();
   }
 
   get problems(): readonly PollingProblem[] {
@@ -184,6 +188,7 @@ export class OrganizationPoller {
   report(): PollingReport {
     const { budget, roster } = this.#options;
     const sweep = this.#sweeps.current;
+    const nextAt = this.#wait?.untilMs ?? Number.POSITIVE_INFINITY;
     const isBlocked = budget.blockedUntil > this.#clock.monotonic();
     return {
       persons: roster.personCount,
@@ -193,31 +198,39 @@ export class OrganizationPoller {
       sweepProgress: sweep && { persons: sweep.persons, pages: sweep.pages },
       requests: budget.report(),
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
-      nextRequestAt: this.#wait && this.#toIsoTime(this.#wait.untilMs),
+      nextRequestAt: Number.isFinite(nextAt) ? this.#toIsoTime(nextAt) : null,
       ageSeconds: roster.watchedAges(),
     };
   }
 
-  #restartRequest(): void {
+  #restartRequests(): void {
     this.#sweeps.makeNextDue();
-    this.#request?.abort();
+    this.#inFlight.abortAll();
     this.#emitChanges();
     this.#wake();
   }
 
   async #poll(signal: AbortSignal, previousRun: Promise<void>): Promise<void> {
     await previousRun;
+    const requests = new Set<Promise<void>>();
     while (!signal.aborted) {
       const action = this.#selectAction();
       if (action.kind === "wait") await this.#waitUntil(action.untilMs);
-      else await this.#execute(action);
+      else {
+        const request = this.#execute(action).finally(() => requests.delete(request));
+        requests.add(request);
+        // The budget has to count it before the next one is planned.
+        await Promise.race([request, this.#endOfTurn()]);
+      }
     }
+    await Promise.all(requests);
   }
 
   #selectAction(): PlannedAction {
     const now = this.#clock.monotonic();
     this.#pageMap.expireSuspension(now);
     const demand = this.#readDemand();
+    const inFlight = this.#inFlight.plannerInput();
     return this.#planner({
       now,
       demand,
@@ -226,23 +239,37 @@ export class OrganizationPoller {
       requestsPerMinute: this.#options.budget.ratePerMinute,
       pollIntervalMs: this.#intervalMs,
       ...this.#sweeps.plannerInput(),
-      unmatchedAddresses: this.#lookups.unmatchedAddresses(this.#pageMap.count + 1),
-      confirmation: this.#lookups.nextConfirmation(demand.missing),
+      unmatchedAddresses: this.#lookups.unmatchedAddresses(this.#pageMap.count + 1, inFlight.keys),
+      confirmation: this.#lookups.nextConfirmation(demand.missing, inFlight.keys),
       ...this.#history.plannerInput(),
       pages: this.#pageMap,
+      inFlight,
+      maxInFlight: this.#maxInFlight,
     });
   }
 
-  /** Resolves at the monotonic time or when woken. */
+  /** While Webex fails, the request that shows whether it works again goes alone. */
+  get #maxInFlight(): number {
+    const { max } = this.#concurrency;
+    const { failedAt } = this.#health;
+    const isFailing = Number.isFinite(failedAt);
+    return isFailing ? Math.min(max, this.#inFlight.countSentBefore(failedAt) + 1) : max;
+  }
+
+  #endOfTurn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.endOfTurn(resolve));
+  }
+
+  /** Resolves at the monotonic time, which may be Infinity, or when woken. */
   #waitUntil(untilMs: number): Promise<void> {
     return new Promise<void>((resolve) => {
       const end = (): void => {
-        cancelTimer();
+        cancelTimer?.();
         this.#wait = null;
         resolve();
       };
       const delayMs = Math.ceil(untilMs - this.#clock.monotonic());
-      const cancelTimer = this.#clock.schedule(delayMs, end);
+      const cancelTimer = Number.isFinite(delayMs) ? this.#clock.schedule(delayMs, end) : null;
       this.#wait = { untilMs, end };
     });
   }
@@ -251,14 +278,20 @@ export class OrganizationPoller {
     this.#wait?.end();
   }
 
+  /** Wakes the loop when the request has ended. */
   async #execute(request: PollingRequest): Promise<void> {
-    const controller = new AbortController();
-    this.#request = controller;
-    await this.#executor.execute(request, controller.signal);
-    this.#request = null;
-    if (controller.signal.aborted) return;
+    const inFlight = this.#inFlight.add(request, this.#clock.monotonic(), this.#pageOf(request));
+    await this.#executor.execute(inFlight);
+    this.#inFlight.delete(inFlight);
+    this.#wake();
+    if (inFlight.controller.signal.aborted) return;
     if (request.kind === "page" && this.#sweeps.current === null) this.#checkAges();
     this.#emitChanges();
+  }
+
+  #pageOf(request: PollingRequest): number | null {
+    if (request.kind === "refetch") return request.page;
+    return request.kind === "page" ? (this.#sweeps.current?.pages ?? 0) : null;
   }
 
   get #intervalMs(): number {

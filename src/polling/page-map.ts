@@ -16,6 +16,9 @@ export class PageMap implements KnownPages {
   isComplete = false;
   isRefetchable = true;
   #references: (PageReference | undefined)[] = [];
+  /** By page: when the latest request was sent whose response was recorded. */
+  #sentAt: number[] = [];
+  #generation = 0;
   #consecutiveMismatches = 0;
   #hasRefetchedSinceFirstPage = false;
   #suspensionMs = INITIAL_SUSPENSION_MS;
@@ -23,6 +26,11 @@ export class PageMap implements KnownPages {
 
   get count(): number {
     return this.fetchedAt.length;
+  }
+
+  /** Differs after `clear`: a page number from before it means other persons. */
+  get generation(): number {
+    return this.#generation;
   }
 
   expireSuspension(now: number): void {
@@ -33,10 +41,20 @@ export class PageMap implements KnownPages {
     return this.#references[page];
   }
 
-  /** `next`: the link to the following page, or null on the last one. */
-  recordSweptPage(page: number, reference: PageReference, next: string | null, now: number): void {
+  /**
+   * `next`: the link to the following page, or null on the last one. `sentAt`: when the page was
+   * requested.
+   */
+  recordSweptPage(
+    page: number,
+    reference: PageReference,
+    next: string | null,
+    sentAt: number,
+    now: number,
+  ): void {
     if (page === 0) this.#hasRefetchedSinceFirstPage = false;
     this.#references[page] = reference;
+    this.#sentAt[page] = sentAt;
     this.fetchedAt[page] = now;
     if (next !== null) {
       this.#references[page + 1] = { kind: "next", url: next };
@@ -44,16 +62,20 @@ export class PageMap implements KnownPages {
     }
     this.#references.length = page + 1;
     this.fetchedAt.length = page + 1;
+    this.#sentAt.length = page + 1;
     this.isComplete = true;
   }
 
-  /** `next`: the link to the following page, or null on the last one. */
+  /** `next`, `sentAt`: as above. Changes nothing if a page that was requested later is recorded. */
   recordRefetchedPage(
     page: number,
     next: string | null,
     { persons, alreadyOnPage }: PageResult,
+    sentAt: number,
     now: number,
   ): void {
+    if (sentAt < (this.#sentAt[page] ?? 0)) return;
+    this.#sentAt[page] = sentAt;
     this.fetchedAt[page] = now;
     this.#hasRefetchedSinceFirstPage = true;
     if (persons > 0 && alreadyOnPage * 2 >= persons) {
@@ -78,11 +100,13 @@ export class PageMap implements KnownPages {
 
   /** Treats the page as just fetched, so that the planner selects other pages first. */
   defer(page: number, now: number): void {
-    this.fetchedAt[page] = now;
+    if (page < this.count) this.fetchedAt[page] = now;
   }
 
   suspendRefetching(now: number): void {
     this.#consecutiveMismatches = 0;
+    // Several refetches in flight may fail for one reason.
+    if (!this.isRefetchable) return;
     this.isRefetchable = false;
     this.#suspendedUntil = now + this.#suspensionMs;
     this.#suspensionMs = Math.min(MAX_SUSPENSION_MS, this.#suspensionMs * 2);
@@ -90,7 +114,9 @@ export class PageMap implements KnownPages {
 
   /** Forgets all pages, for example because a different page size moves their boundaries. */
   clear(): void {
+    this.#generation += 1;
     this.fetchedAt.length = 0;
+    this.#sentAt = [];
     this.#references = [];
     this.isComplete = false;
   }

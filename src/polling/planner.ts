@@ -1,5 +1,7 @@
 import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.js";
 import type { PageReference } from "../webex/people.js";
+import { requestsToUseRate } from "./concurrency-limit.js";
+import type { InFlight } from "./requests-in-flight.js";
 
 const MINUTE_MS = 60_000;
 /** The share of the budget for lookups of unmatched addresses, which must not starve others. */
@@ -19,8 +21,12 @@ const MIN_SAMPLE_PAGES = 2;
 const FIRST_SWEEP_MIN_AGE_MS = 30_000;
 /** Ranks newly watched persons above all others. */
 const NEWLY_WATCHED_BOOST = 1e12;
+const UNTIL_A_REQUEST_ENDS = { kind: "wait", untilMs: Number.POSITIVE_INFINITY } as const;
 
-/** The next step of polling. `untilMs` is in monotonic milliseconds, later than now. */
+/**
+ * The next step of polling. `untilMs` is in monotonic milliseconds, later than now; Infinity: until
+ * a request in flight has ended.
+ */
 export type PlannedAction = PollingRequest | { readonly kind: "wait"; readonly untilMs: number };
 
 export type PollingRequest =
@@ -81,6 +87,9 @@ export interface PlannerInput {
   readonly pages: KnownPages;
   readonly demand: RefreshDemand;
   readonly requestsSinceSweepPage: number;
+  readonly inFlight: InFlight;
+  /** How many requests may be in flight. */
+  readonly maxInFlight: number;
 }
 
 export type Planner = (input: PlannerInput) => PlannedAction;
@@ -97,17 +106,19 @@ export type Planner = (input: PlannerInput) => PlannedAction;
  */
 export function planForFreshness(input: PlannerInput): PlannedAction {
   const { now, notBefore, nextPossibleAt } = input;
-  const action = input.isMeDue ? ({ kind: "me" } as const) : selectAction(input);
+  if (input.inFlight.count >= input.maxInFlight) return UNTIL_A_REQUEST_ENDS;
+  const isMeDue = input.isMeDue && !input.inFlight.isMe;
+  const action = isMeDue ? ({ kind: "me" } as const) : selectAction(input);
   const desiredAt = action.kind === "wait" ? action.untilMs : now;
   const untilMs = Math.max(notBefore, nextPossibleAt, desiredAt);
   return action.kind === "wait" || untilMs > now ? { kind: "wait", untilMs } : action;
 }
 
 function selectAction(input: PlannerInput): PlannedAction {
-  const { now, sweep, pageSize } = input;
-  const sweepDueAt = findSweepDueTime(input);
+  const { now, pageSize, sweep } = input;
+  const sweepDueAt = canReadSweepPage(input) ? findSweepDueTime(input) : Number.POSITIVE_INFINITY;
   const firstPage = sweepDueAt <= now ? ({ kind: "first", max: pageSize } as const) : null;
-  const page = sweep?.page ?? firstPage;
+  const page = sweepDueAt === Number.POSITIVE_INFINITY ? null : (sweep?.page ?? firstPage);
   const isTurnOf = (isTurn: boolean): boolean => page === null || (sweep !== null && isTurn);
   const confirmation = selectConfirmation(input);
   if (confirmation !== null && isTurnOf(input.isConfirmationTurn)) return confirmation;
@@ -119,15 +130,46 @@ function selectAction(input: PlannerInput): PlannedAction {
   // organization again.
   if (page !== null && input.previousSweep === null) return { kind: "page", page };
   const target = selectTarget(input);
+  const mustWait = target.kind !== "wait" && !needsAnother(target.kind, input);
   if (page === null) {
-    if (target.kind !== "wait") return target;
-    return { kind: "wait", untilMs: Math.min(sweepDueAt, target.untilMs) };
+    if (target.kind !== "wait" && !mustWait) return target;
+    const targetAt = target.kind === "wait" ? target.untilMs : Number.POSITIVE_INFINITY;
+    return { kind: "wait", untilMs: Math.min(sweepDueAt, targetAt) };
   }
   const sweepPageEvery = isSweepUrgent(input)
     ? REQUESTS_PER_URGENT_SWEEP_PAGE
     : REQUESTS_PER_SWEEP_PAGE;
   const isTargetTurn = input.requestsSinceSweepPage + 1 < sweepPageEvery;
-  return target.kind !== "wait" && isTargetTurn ? target : { kind: "page", page };
+  if (target.kind === "wait" || !isTargetTurn) return { kind: "page", page };
+  // A page instead would take more than its share of the requests.
+  return mustWait ? UNTIL_A_REQUEST_ENDS : target;
+}
+
+/** Whether one more of these requests helps to use the rate. */
+function needsAnother(kind: "refetch" | "lookup", input: PlannerInput): boolean {
+  const { refetches, lookups } = input.inFlight;
+  const { refetches: maxRefetches, lookups: maxLookups } = findConcurrency(input);
+  return kind === "refetch" ? refetches < maxRefetches : lookups < maxLookups;
+}
+
+/** How many refetches or lookups may be in flight. */
+function findConcurrency({ maxInFlight, requestsPerMinute, requestDurationMs }: PlannerInput): {
+  readonly refetches: number;
+  readonly lookups: number;
+} {
+  const { page, lookup } = requestDurationMs;
+  return {
+    refetches: Math.min(maxInFlight, requestsToUseRate(requestsPerMinute, page)),
+    lookups: Math.min(maxInFlight, requestsToUseRate(requestsPerMinute, lookup)),
+  };
+}
+
+/**
+ * Whether a page of the sweep may be requested now. Pages hang together: one follows another. A
+ * page that is just being refetched waits for its turn, or it would be read twice.
+ */
+function canReadSweepPage({ inFlight, sweep }: PlannerInput): boolean {
+  return !inFlight.isSweepPage && !inFlight.pages.has(sweep?.pages ?? 0);
 }
 
 function findSweepDueTime(input: PlannerInput): number {
@@ -151,12 +193,14 @@ function isSweepUrgent(input: PlannerInput): boolean {
 
 /** A watched person who is missing shows wrong presence, so this is among the next requests. */
 function selectConfirmation(input: PlannerInput): PollingRequest | null {
+  if (!needsAnother("lookup", input)) return null;
   const maxRequests = Math.ceil(input.requestsPerMinute * CONFIRMATION_SHARE);
   return input.confirmationsLastMinute < maxRequests ? input.confirmation : null;
 }
 
 function selectUnmatchedAddress(input: PlannerInput): string | undefined {
   const { pages, sweep, demand } = input;
+  if (!needsAnother("lookup", input)) return undefined;
   const maxLookups = Math.floor(input.requestsPerMinute * UNMATCHED_LOOKUP_SHARE);
   if (input.unmatchedLookupsLastMinute >= maxLookups) return undefined;
   const address = input.unmatchedAddresses[0];
@@ -167,12 +211,15 @@ function selectUnmatchedAddress(input: PlannerInput): string | undefined {
   return sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages ? address : undefined;
 }
 
+type TargetedRequest = Extract<PollingRequest, { readonly kind: "refetch" | "lookup" }>;
+type Target = TargetedRequest | { readonly kind: "wait"; readonly untilMs: number };
+
 /**
  * Selects a request for watched persons, or waits until one is due. Newly watched persons come
  * first, then the highest weight times age squared, which requests each at a rate proportional to
  * the square root of its weight.
  */
-function selectTarget(input: PlannerInput): PlannedAction {
+function selectTarget(input: PlannerInput): Target {
   const { now, pages, pollIntervalMs, requestsPerMinute } = input;
   // The request after the next one may have to wait for the budget, so what is due by then is due
   // now.
@@ -181,7 +228,7 @@ function selectTarget(input: PlannerInput): PlannedAction {
   const otherMinAge = pages.isComplete
     ? newlyWatchedMinAge
     : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
-  let best = null as PollingRequest | null;
+  let best = null as TargetedRequest | null;
   let bestScore = 0;
   let untilMs = Number.POSITIVE_INFINITY;
   offerCandidates(input, (request, weight, observedAt, isNewlyWatched) => {
@@ -197,7 +244,7 @@ function selectTarget(input: PlannerInput): PlannedAction {
 }
 
 type Offer = (
-  request: PollingRequest,
+  request: TargetedRequest,
   weight: number,
   observedAt: number,
   isNewlyWatched: boolean,
@@ -205,14 +252,14 @@ type Offer = (
 
 /** Offers nothing if sweeps alone keep the watched persons as fresh. */
 function offerCandidates(input: PlannerInput, offer: Offer): void {
-  const { pages, demand } = input;
+  const { inFlight, pages, demand } = input;
   if (demand.persons === 0) return;
   const offerLookups = (
     candidates: readonly LookupCandidate[],
     onlyNewlyWatched: boolean,
   ): void => {
     for (const { address, weight, observedAt, isNewlyWatched } of candidates) {
-      if (onlyNewlyWatched && !isNewlyWatched) continue;
+      if ((onlyNewlyWatched && !isNewlyWatched) || inFlight.keys.has(address)) continue;
       offer({ kind: "lookup", address, isUnmatched: false }, weight, observedAt, isNewlyWatched);
     }
   };
@@ -233,7 +280,8 @@ function offerCandidates(input: PlannerInput, offer: Offer): void {
   for (let page = 0; page < pages.count; page += 1) {
     const isNewlyWatched = (demand.pageNewlyWatched[page] ?? 0) > 0;
     const weight = demand.pageWeights[page] ?? 0;
-    if (weight === 0 || !(isTargetingFaster || isNewlyWatched)) continue;
+    if (weight === 0 || !(isTargetingFaster || isNewlyWatched) || inFlight.pages.has(page))
+      continue;
     offer({ kind: "refetch", page }, weight, pages.fetchedAt[page] ?? 0, isNewlyWatched);
   }
 }
@@ -244,16 +292,29 @@ function countPositive(counts: Uint32Array): number {
   return positive;
 }
 
-/** Requests are sequential: each waits for the budget and for the end of the one before it. */
-function findRequestTimes({ requestsPerMinute, requestDurationMs }: PlannerInput): {
-  readonly pageMs: number;
+/**
+ * The times between two requests of a kind: each waits for the budget, and for the end of one
+ * before it if as many as possible are in flight.
+ */
+function findRequestTimes(input: PlannerInput): {
+  readonly sweepPageMs: number;
+  readonly refetchMs: number;
   readonly lookupMs: number;
 } {
+  const { maxInFlight, requestsPerMinute, requestDurationMs } = input;
+  const { refetches, lookups } = findConcurrency(input);
   const requestIntervalMs = MINUTE_MS / requestsPerMinute;
   return {
-    pageMs: Math.max(requestIntervalMs, requestDurationMs.page),
-    lookupMs: Math.max(requestIntervalMs, requestDurationMs.lookup),
+    // Beside the pages of the sweep, other requests go on.
+    sweepPageMs: maxInFlight > 1 ? requestIntervalMs : findSweepPageTime(input),
+    refetchMs: Math.max(requestIntervalMs, requestDurationMs.page / refetches),
+    lookupMs: Math.max(requestIntervalMs, requestDurationMs.lookup / lookups),
   };
+}
+
+/** The time between two pages of a sweep: one follows another. */
+function findSweepPageTime({ requestsPerMinute, requestDurationMs }: PlannerInput): number {
+  return Math.max(MINUTE_MS / requestsPerMinute, requestDurationMs.page);
 }
 
 /**
@@ -261,16 +322,17 @@ function findRequestTimes({ requestsPerMinute, requestDurationMs }: PlannerInput
  * sweep between them, are repeated.
  */
 function findCycleTime(input: PlannerInput, pageCount: number, lookupCount: number): number {
-  const { pageMs, lookupMs } = findRequestTimes(input);
+  const { sweepPageMs, refetchMs, lookupMs } = findRequestTimes(input);
   const sweepPages = (pageCount + lookupCount) / (REQUESTS_PER_SWEEP_PAGE - 1);
-  return Math.max(input.pollIntervalMs, (pageCount + sweepPages) * pageMs + lookupCount * lookupMs);
+  const cycleMs = pageCount * refetchMs + lookupCount * lookupMs + sweepPages * sweepPageMs;
+  return Math.max(input.pollIntervalMs, cycleMs);
 }
 
 /** Whether a cycle of this time keeps the watched persons clearly fresher than sweeps do. */
 function isFasterThanSweeps(input: PlannerInput, cycleMs: number): boolean {
   const { pages, pollIntervalMs } = input;
   if (!pages.isComplete) return true;
-  const sweepCycleMs = Math.max(pollIntervalMs, pages.count * findRequestTimes(input).pageMs);
+  const sweepCycleMs = Math.max(pollIntervalMs, pages.count * findSweepPageTime(input));
   return cycleMs < sweepCycleMs * MAX_RELATIVE_CYCLE_TIME;
 }
 

@@ -1,24 +1,25 @@
 import { asFault, type Fault, faultFields } from "../faults/fault.js";
-import type { Clock } from "../ports/clock.js";
+import type { ConcurrencyLimit } from "./concurrency-limit.js";
 import type { LookupScheduler } from "./lookup-scheduler.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import type { PollingRequest } from "./planner.js";
 import type { RefusalCode, TransientCode } from "./polling-report.js";
+import type { RequestHistory } from "./request-history.js";
+import { keyOf, type RequestInFlight } from "./requests-in-flight.js";
 import type { SweepRunner, SweepRunnerOptions } from "./sweep-runner.js";
 
 const MINUTE_MS = 60_000;
 /** Within it, the log repeats a failure of the same cause only at debug. */
 const REPEATED_FAILURE_MS = 10 * MINUTE_MS;
 const MAX_LOGGED_CAUSES = 20;
-/** Weight of the newest request in the average duration. */
-const NEWEST_WEIGHT = 1 / 4;
 /** The scopes that the authorization requests. */
 const REQUIRED_SCOPES = ["spark-admin:people_read", "spark-admin:organizations_read"];
 
 interface RequestExecutorOptions extends SweepRunnerOptions {
   readonly grantedScopes: () => readonly string[];
   readonly pollIntervalMs: () => number;
+  readonly concurrency: ConcurrencyLimit;
   readonly health: OrganizationHealth;
   readonly history: RequestHistory;
   readonly lookups: LookupScheduler;
@@ -36,116 +37,139 @@ export class RequestExecutor {
     this.#options = options;
   }
 
-  /** Has no effect once the signal has fired. Never rejects. */
-  async execute(request: PollingRequest, signal: AbortSignal): Promise<void> {
-    const { clock, history } = this.#options;
-    const sentAt = clock.monotonic();
+  /** Has no effect once the request was aborted. Never rejects. */
+  async execute(inFlight: RequestInFlight): Promise<void> {
+    const { clock, concurrency, history } = this.#options;
+    const { request, sentAt, controller } = inFlight;
     history.recordRequest(request);
     try {
-      await this.#send(request, signal);
+      await this.#send(request, sentAt, controller.signal);
+      if (controller.signal.aborted) return;
+      concurrency.recordAnswer(sentAt);
       history.recordDuration(request, clock.monotonic() - sentAt);
     } catch (thrown) {
-      if (!signal.aborted) this.#handleFailure(asFault(thrown), request, sentAt);
+      if (!controller.signal.aborted) this.#handleFailure(asFault(thrown), request, sentAt);
     }
   }
 
-  #send(request: PollingRequest, signal: AbortSignal): Promise<void> {
+  #send(request: PollingRequest, sentAt: number, signal: AbortSignal): Promise<void> {
     switch (request.kind) {
       case "page":
-        return this.#options.sweeps.fetchPage(request.page, signal);
+        return this.#options.sweeps.fetchPage(request.page, sentAt, signal);
       case "refetch":
-        return this.#refetchPage(request.page, signal);
+        return this.#refetchPage(request.page, sentAt, signal);
       case "lookup":
-        return this.#lookUpAddress(request.address, signal);
+        return this.#lookUpAddress(request.address, sentAt, signal);
       case "confirm":
-        return this.#lookUpAddress(request.address, signal);
+        return this.#lookUpAddress(request.address, sentAt, signal);
       case "person":
-        return this.#requestPerson(request.id, signal);
+        return this.#requestPerson(request.id, sentAt, signal);
       case "me":
-        return this.#options.sweeps.fetchMe(signal);
+        return this.#options.sweeps.fetchMe(sentAt, signal);
     }
   }
 
-  async #refetchPage(page: number, signal: AbortSignal): Promise<void> {
+  async #refetchPage(page: number, sentAt: number, signal: AbortSignal): Promise<void> {
     const { clock, health, pageMap, people, roster } = this.#options;
     const reference = pageMap.referenceOf(page);
     if (reference === undefined) return;
+    const { generation } = pageMap;
     const { items, next } = await people.listPage(reference, signal);
     if (signal.aborted) return;
-    const result = roster.applyRefetchedPage(page, items);
-    pageMap.recordRefetchedPage(page, next, result, clock.monotonic());
-    if (!pageMap.isRefetchable) this.#logSuspension();
-    health.recordResponse(null);
+    health.recordResponse(null, sentAt);
+    // Meanwhile, pages of another size or a shorter list have taken its place.
+    if (pageMap.generation !== generation || page >= pageMap.count) return;
+    const result = roster.applyRefetchedPage(page, items, sentAt);
+    const wasRefetchable = pageMap.isRefetchable;
+    pageMap.recordRefetchedPage(page, next, result, sentAt, clock.monotonic());
+    if (wasRefetchable && !pageMap.isRefetchable) this.#logSuspension();
   }
 
-  async #lookUpAddress(address: string, signal: AbortSignal): Promise<void> {
+  async #lookUpAddress(address: string, sentAt: number, signal: AbortSignal): Promise<void> {
     const { health, lookups, people, roster } = this.#options;
     const persons = await people.findByEmail(address, signal);
     if (signal.aborted) return;
-    lookups.recordUnconfirmed(roster.applyLookup(address, persons));
+    lookups.recordUnconfirmed(roster.applyLookup(address, persons, sentAt));
     lookups.recordResult(address, persons.length);
-    health.recordResponse(null);
+    health.recordResponse(null, sentAt);
   }
 
-  async #requestPerson(id: string, signal: AbortSignal): Promise<void> {
+  async #requestPerson(id: string, sentAt: number, signal: AbortSignal): Promise<void> {
     const { health, lookups, people, roster } = this.#options;
     const person = await people.findById(id, signal);
     if (signal.aborted) return;
-    roster.applyPerson(id, person);
+    roster.applyPerson(id, person, sentAt);
     lookups.recordConfirmation(id);
-    health.recordResponse(null);
+    health.recordResponse(null, sentAt);
   }
 
   #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): void {
-    const { budget, clock, grantedScopes, health, lookups } = this.#options;
-    const { pageMap, pollIntervalMs, sweeps } = this.#options;
+    const { budget, clock, concurrency, grantedScopes, health } = this.#options;
+    const { pollIntervalMs, sweeps } = this.#options;
     const granted = grantedScopes();
     const missingScopes = REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
     const failure = classifyFailure(fault, request, missingScopes);
     this.#logFailure(fault, request, failure.kind);
     switch (failure.kind) {
       case "rateLimited":
-        budget.blockUntil(health.recordRateLimit(fault));
+        concurrency.recordRejection(clock.monotonic());
+        budget.blockUntil(health.recordRateLimit(fault, sentAt));
         return;
       case "refused":
         sweeps.reset();
         health.recordRefusal(failure.code, fault, missingScopes, pollIntervalMs());
         return;
       case "notFound":
-        this.#applyNotFound(fault, request);
-        health.recordResponse(null);
+        this.#applyNotFound(fault, request, sentAt);
+        concurrency.recordAnswer(sentAt);
+        health.recordResponse(null, sentAt);
         return;
       case "brokenLink":
-        if (request.kind === "refetch") {
-          pageMap.defer(request.page, clock.monotonic());
-          pageMap.suspendRefetching(clock.monotonic());
-          this.#logSuspension();
-        } else sweeps.handleBrokenLink(fault);
+        this.#handleBrokenLink(fault, request);
         return;
       case "cancelled":
-        health.backOff();
+        health.backOff(sentAt);
         return;
       case "gatewayTimeout":
-      case "transient": {
-        const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
-        health.recordFailure(failure.code, fault, sentAt, page);
-        if ("address" in request) lookups.recordFailure(request.address);
-        if (request.kind === "person") lookups.recordFailure(request.id);
-        if (request.kind === "refetch") pageMap.defer(request.page, clock.monotonic());
-        if (request.kind === "page" && failure.code === "webexError") {
-          sweeps.handlePageFailure(fault, failure.kind === "gatewayTimeout");
-        }
-      }
+      case "transient":
+        this.#handleTransientFailure(fault, request, failure, sentAt);
     }
   }
 
-  #applyNotFound(fault: Fault, request: PollingRequest): void {
+  #handleBrokenLink(fault: Fault, request: PollingRequest): void {
+    const { clock, pageMap, sweeps } = this.#options;
+    if (request.kind === "page") sweeps.handleBrokenLink(request.page, fault);
+    if (request.kind !== "refetch") return;
+    pageMap.defer(request.page, clock.monotonic());
+    const wasRefetchable = pageMap.isRefetchable;
+    pageMap.suspendRefetching(clock.monotonic());
+    if (wasRefetchable) this.#logSuspension();
+  }
+
+  #handleTransientFailure(
+    fault: Fault,
+    request: PollingRequest,
+    failure: { readonly kind: "transient" | "gatewayTimeout"; readonly code: TransientCode },
+    sentAt: number,
+  ): void {
+    const { clock, health, lookups, pageMap, sweeps } = this.#options;
+    const page = request.kind === "page" ? (sweeps.current?.pages ?? 0) + 1 : null;
+    health.recordFailure(failure.code, fault, sentAt, page);
+    const key = keyOf(request);
+    if (key !== null) lookups.recordFailure(key);
+    if (request.kind === "refetch") pageMap.defer(request.page, clock.monotonic());
+    if (request.kind === "page" && failure.code === "webexError") {
+      sweeps.handlePageFailure(request.page, fault, failure.kind === "gatewayTimeout");
+    }
+  }
+
+  #applyNotFound(fault: Fault, request: PollingRequest, sentAt: number): void {
     const { lookups, roster } = this.#options;
     if (request.kind === "lookup" || request.kind === "confirm") {
-      lookups.recordUnconfirmed(roster.applyLookup(request.address, []));
+      lookups.recordUnconfirmed(roster.applyLookup(request.address, [], sentAt));
       lookups.recordResult(request.address, 0);
     } else if (request.kind === "person" && fault.code === "notFound") {
-      roster.applyPerson(request.id, null);
+      roster.applyPerson(request.id, null, sentAt);
       lookups.recordConfirmation(request.id);
     } else if (request.kind === "person") {
       lookups.recordRejectedId(request.id);
@@ -249,78 +273,5 @@ function classifyFailure(
       const kind = isListPage && isTimeout ? "gatewayTimeout" : "transient";
       return { kind, code: "webexError" };
     }
-  }
-}
-
-/** What a request is for. */
-type Purpose = "sweep" | "watched" | "unmatched" | "confirmation";
-
-function purposeOf(request: PollingRequest): Purpose {
-  if (request.kind === "page") return "sweep";
-  if (request.kind === "confirm" || request.kind === "person") return "confirmation";
-  return request.kind === "lookup" && request.isUnmatched ? "unmatched" : "watched";
-}
-
-/** The recent requests, as far as they affect the plan and the report. */
-export class RequestHistory {
-  readonly #clock: Clock;
-  /** Monotonic milliseconds of the last minute's requests. */
-  readonly #sentAt: Record<Purpose, number[]> = {
-    sweep: [],
-    watched: [],
-    unmatched: [],
-    confirmation: [],
-  };
-  /** Moving averages; 0 until a request was answered. */
-  readonly #durationMs = { page: 0, lookup: 0 };
-  #requestsSinceSweepPage = 0;
-  #lastPurpose: Purpose = "unmatched";
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  recordRequest(request: PollingRequest): void {
-    if (request.kind === "me") return;
-    const purpose = purposeOf(request);
-    this.#sentAt[purpose].push(this.#clock.monotonic());
-    this.#requestsSinceSweepPage = purpose === "sweep" ? 0 : this.#requestsSinceSweepPage + 1;
-    this.#lastPurpose = purpose;
-  }
-
-  recordDuration(request: PollingRequest, durationMs: number): void {
-    if (request.kind === "me") return;
-    const kind = request.kind === "page" || request.kind === "refetch" ? "page" : "lookup";
-    const previous = this.#durationMs[kind];
-    this.#durationMs[kind] =
-      previous === 0 ? durationMs : previous + (durationMs - previous) * NEWEST_WEIGHT;
-  }
-
-  /** What planning depends on. */
-  plannerInput() {
-    return {
-      requestDurationMs: this.#durationMs,
-      unmatchedLookupsLastMinute: this.#countLastMinute("unmatched"),
-      isUnmatchedLookupTurn: this.#lastPurpose !== "unmatched",
-      confirmationsLastMinute: this.#countLastMinute("confirmation"),
-      isConfirmationTurn: this.#lastPurpose !== "confirmation",
-      requestsSinceSweepPage: this.#requestsSinceSweepPage,
-    };
-  }
-
-  /** What the requests of the last minute were for. */
-  get mode(): "sweep" | "lookup" | "mixed" {
-    const targeted = (["watched", "unmatched", "confirmation"] as const)
-      .map((purpose) => this.#countLastMinute(purpose))
-      .some((count) => count > 0);
-    if (!targeted) return "sweep";
-    return this.#countLastMinute("sweep") === 0 ? "lookup" : "mixed";
-  }
-
-  #countLastMinute(purpose: Purpose): number {
-    const times = this.#sentAt[purpose];
-    const since = this.#clock.monotonic() - MINUTE_MS;
-    while (times.length > 0 && (times[0] ?? 0) <= since) times.shift();
-    return times.length;
   }
 }

@@ -85,22 +85,24 @@ export class SweepRunner {
   }
 
   /**
-   * Fetches a page and applies it to the roster; starts a sweep if none is running. Has no effect
-   * once the signal has fired. Faults: those of `PeopleApi.listPage`.
+   * Fetches a page and applies it to the roster; starts a sweep if none is running. `sentAt`: when
+   * the request is sent, in monotonic milliseconds. Has no effect once the signal has fired or the
+   * sweep has ended. Faults: those of `PeopleApi.listPage`.
    */
-  async fetchPage(reference: PageReference, signal: AbortSignal): Promise<void> {
+  async fetchPage(reference: PageReference, sentAt: number, signal: AbortSignal): Promise<void> {
     const { budget, clock, people, roster } = this.#options;
     const sweep = (this.#current ??= this.#begin(reference));
     const requestsBefore = budget.total;
     const page = await people.listPage(reference, signal).finally(() => {
-      sweep.requests += budget.total - requestsBefore;
+      // Other requests count in between; one that failed before it was sent does not.
+      if (budget.total > requestsBefore) sweep.requests += 1;
     });
-    if (signal.aborted) return;
-    const result = roster.applyPage(sweep.id, page.items, sweep.pages);
-    this.#pageMap.recordSweptPage(sweep.pages, reference, page.next, clock.monotonic());
+    if (signal.aborted || sweep !== this.#current) return;
+    const result = roster.applyPage(sweep.id, page.items, sweep.pages, sentAt);
+    this.#pageMap.recordSweptPage(sweep.pages, reference, page.next, sentAt, clock.monotonic());
     const outcome = sweep.recordPage(page, result);
     this.#pageSize.recordPage(page.items.length, page.next !== null);
-    this.#health.recordResponse(sweep.pages);
+    this.#health.recordResponse(sweep.pages, sentAt);
     if (sweep.sharesStatus) this.#health.recordStatusSharing(true);
     if (outcome === "endless") {
       this.#abandon(
@@ -121,18 +123,21 @@ export class SweepRunner {
    * Checks whether the administrator shares their status. Has no effect once the signal has fired.
    * Faults: those of `PeopleApi.me`.
    */
-  async fetchMe(signal: AbortSignal): Promise<void> {
+  async fetchMe(sentAt: number, signal: AbortSignal): Promise<void> {
     this.#isMeDue = false;
     const { sharesStatus } = await this.#options.people.me(signal);
     if (signal.aborted) return;
-    this.#health.recordResponse(null);
+    this.#health.recordResponse(null, sentAt);
     this.#health.recordStatusSharing(sharesStatus);
   }
 
-  /** Webex failed on the sweep's current page. The page is retried unless a change may help. */
-  handlePageFailure(fault: Fault, isTooLarge: boolean): void {
+  /**
+   * Webex failed on the page. If it is the sweep's current one, it is retried unless a change may
+   * help.
+   */
+  handlePageFailure(page: PageReference, fault: Fault, isTooLarge: boolean): void {
     const sweep = this.#current;
-    if (sweep === null) return;
+    if (sweep?.page !== page) return;
     if (isTooLarge && this.#pageSize.shrink()) {
       this.#pageMap.clear();
       this.#restart(sweep);
@@ -141,13 +146,13 @@ export class SweepRunner {
     sweep.pageFailures += 1;
     // A link that fails so often must be to blame.
     const isLinkBroken = sweep.page.kind === "next" && sweep.pageFailures >= MAX_ATTEMPTS_PER_PAGE;
-    if (isLinkBroken) this.handleBrokenLink(fault);
+    if (isLinkBroken) this.handleBrokenLink(page, fault);
   }
 
-  /** Webex rejected its own link to the sweep's current page. */
-  handleBrokenLink(fault: Fault): void {
+  /** Webex rejected its own link to the page. Matters if it is the sweep's current one. */
+  handleBrokenLink(page: PageReference, fault: Fault): void {
     const sweep = this.#current;
-    if (sweep === null) return;
+    if (sweep?.page !== page) return;
     this.#pageMap.recordBrokenSweepLink(this.#options.clock.monotonic());
     sweep.brokenLinks += 1;
     if (sweep.brokenLinks <= MAX_RESTARTS) this.#restart(sweep);

@@ -1,3 +1,4 @@
+import type { ReusableBuffer } from "../ports/http.js";
 import type { ListedPerson, PersonSnapshot } from "../presence/polled-roster.js";
 import { requestExisting } from "./api-address.js";
 import { isMember } from "./ids.js";
@@ -24,7 +25,7 @@ export type PageReference =
 export interface PeoplePage {
   /**
    * All entries of the page, including bots and guests: their number reveals the page size. They
-   * can be read until the next page is requested, which reuses their memory.
+   * can be read until another page is requested, which reuses their memory.
    */
   readonly items: readonly ListedPerson[];
   /** What `items` do not include. Final once they were read; absent if nothing is left out. */
@@ -77,11 +78,16 @@ export interface Me {
 }
 
 export function createPeopleApi(rest: RestClient, orgId: string): PeopleApi {
-  const limits = { ...PAGE_LIMITS, buffer: { bytes: new Uint8Array(0) } };
+  // Not in use by a request: pages that are read at the same time need one each.
+  const buffers: ReusableBuffer[] = [];
   return {
     listPage(page, signal) {
       const read = async (target: string): Promise<PeoplePage> => {
-        const { response, url } = await rest.get(target, limits, signal);
+        const buffer = buffers.pop() ?? { bytes: new Uint8Array(0) };
+        const limits = { ...PAGE_LIMITS, buffer };
+        const { response, url } = await rest
+          .get(target, limits, signal)
+          .finally(() => buffers.push(buffer));
         const leftOut = noneLeftOut();
         const items = parseListedPersons(response, orgId, leftOut);
         return { items, leftOut, next: nextLink(response.headers.link, url, response.secrets) };

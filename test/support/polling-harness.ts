@@ -40,6 +40,8 @@ export class FakeRoster implements PolledRoster {
   fixedPersonCount: number | null = null;
   demandFor: (pages: number) => RefreshDemand = () => NO_DEMAND;
   readonly refetched: { page: number; ids: string[] }[] = [];
+  /** When the requests were sent whose responses were applied, in their order. */
+  readonly sentAt: (number | undefined)[] = [];
   #sweeps = 0;
   readonly #seen = new Set<string>();
   readonly events = new Emitter<RosterEvents>();
@@ -57,7 +59,13 @@ export class FakeRoster implements PolledRoster {
     this.#seen.clear();
     return ++this.#sweeps;
   }
-  applyPage(sweep: number, items: readonly ListedPerson[]): PageResult {
+  applyPage(
+    sweep: number,
+    items: readonly ListedPerson[],
+    _page: number,
+    sentAt?: number,
+  ): PageResult {
+    this.sentAt.push(sentAt);
     const persons = personsOf(items);
     this.applied.push({ sweep, ids: persons.map(({ id }) => id) });
     for (const found of persons) {
@@ -66,7 +74,8 @@ export class FakeRoster implements PolledRoster {
     }
     return this.#pageResult(persons, 0);
   }
-  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
+  applyRefetchedPage(page: number, items: readonly ListedPerson[], sentAt?: number): PageResult {
+    this.sentAt.push(sentAt);
     const persons = personsOf(items);
     this.refetched.push({ page, ids: persons.map((p) => p.id) });
     return this.#pageResult(persons, persons.filter((p) => this.known.has(p.id)).length);
@@ -80,13 +89,19 @@ export class FakeRoster implements PolledRoster {
   unansweredAddresses(max: number): readonly string[] {
     return this.unanswered.slice(0, max);
   }
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): readonly string[] {
+  applyLookup(
+    address: string,
+    persons: readonly PersonSnapshot[],
+    sentAt?: number,
+  ): readonly string[] {
+    this.sentAt.push(sentAt);
     this.lookups.push({ address, found: persons.length });
     this.unanswered = this.unanswered.filter((a) => a !== address);
     const missing = [...this.known.values()].filter(({ emails }) => emails[0] === address);
     return missing.map(({ id }) => id).filter((id) => !persons.some((found) => found.id === id));
   }
-  applyPerson(id: string, found: PersonSnapshot | null): void {
+  applyPerson(id: string, found: PersonSnapshot | null, sentAt?: number): void {
+    this.sentAt.push(sentAt);
     this.confirmed.push({ id, isGone: found === null });
   }
   /** What callers wait for. */
@@ -113,10 +128,12 @@ function personsOf(items: readonly ListedPerson[]): PersonSnapshot[] {
   return items.flatMap((item) => item.read() ?? []);
 }
 
-/** Answers as the test has set: each request waits for the budget, then takes `latencyMs`. */
+/** Answers as the test has set: each request waits for the budget, then takes its latency. */
 export class FakePeopleApi implements PeopleApi {
   readonly requests: { readonly at: number; readonly name: string }[] = [];
   latencyMs = 0;
+  /** By the name of the request. */
+  latencyOf: (name: string) => number = () => this.latencyMs;
   pages: readonly (readonly PersonSnapshot[])[] = [[person("a"), person("b")]];
   sharesStatus = true;
   /** The outcomes of the next requests; null lets one succeed. */
@@ -131,13 +148,19 @@ export class FakePeopleApi implements PeopleApi {
   };
   findPersons: (email: string) => readonly PersonSnapshot[] = () => [];
   findPerson: (id: string) => PersonSnapshot | null = () => null;
-  inFlight = 0;
+  /** The names of the requests in flight. */
+  readonly namesInFlight: string[] = [];
+  maxInFlight = 0;
   readonly #clock: FakeClock;
   readonly #budget: RequestBudget;
 
   constructor(clock: FakeClock, budget: RequestBudget) {
     this.#clock = clock;
     this.#budget = budget;
+  }
+
+  get inFlight(): number {
+    return this.namesInFlight.length;
   }
 
   get requestNames(): string[] {
@@ -172,14 +195,16 @@ export class FakePeopleApi implements PeopleApi {
   }
 
   async #respond<T>(name: string, signal: AbortSignal, respond: () => T): Promise<T> {
-    this.inFlight += 1;
+    this.namesInFlight.push(name);
+    this.maxInFlight = Math.max(this.maxInFlight, this.inFlight);
     let outcome: "answered" | "rateLimited" | "failed" = "failed";
     let isAdmitted = false;
     try {
       await this.#budget.acquire(signal);
       isAdmitted = true;
       this.requests.push({ at: this.#clock.monotonic(), name });
-      if (this.latencyMs > 0) await this.#delayResponse(signal);
+      const latencyMs = this.latencyOf(name);
+      if (latencyMs > 0) await this.#delayResponse(latencyMs, signal);
       const fault = this.faults.length > 0 ? this.faults.shift()! : this.failRequest(name);
       if (fault?.code === "rateLimited") outcome = "rateLimited";
       if (fault !== null) throw fault;
@@ -187,13 +212,13 @@ export class FakePeopleApi implements PeopleApi {
       return respond();
     } finally {
       if (isAdmitted) this.#budget.complete(outcome);
-      this.inFlight -= 1;
+      this.namesInFlight.splice(this.namesInFlight.indexOf(name), 1);
     }
   }
 
-  #delayResponse(signal: AbortSignal): Promise<void> {
+  #delayResponse(latencyMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.schedule(this.latencyMs, resolve);
+      const cancel = this.#clock.schedule(latencyMs, resolve);
       signal.addEventListener("abort", () => {
         cancel();
         reject(new Fault("cancelled", "Cancelled."));

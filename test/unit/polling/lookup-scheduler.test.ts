@@ -5,6 +5,8 @@ import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import { FakeClock } from "../../support/clock-fake.js";
 import { FakeRoster } from "../../support/polling-harness.js";
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 const MINUTE_MS = 60_000;
 
 describe("lookup scheduler", () => {
@@ -26,7 +28,7 @@ describe("lookup scheduler", () => {
     await clock.advance(MINUTE_MS - 1);
     lookups.recordResult("a@example.com", 1);
     await clock.advance(1);
-    lookups.unmatchedAddresses(1);
+    lookups.unmatchedAddresses(1, NOTHING);
     expect(observedAt(lookups, "b@example.com")).to.equal(0);
     expect(observedAt(lookups, "a@example.com")).to.equal(MINUTE_MS + 999);
   });
@@ -38,23 +40,23 @@ describe("lookup scheduler", () => {
     const ada = { id: "ADA", address: "ada@example.com", observedAt: 4_000 };
     const bob = { ...ada, id: "BOB", address: "bob@example.com" };
     const byAddress = { kind: "confirm", address: "ada@example.com" } as const;
-    expect(lookups.nextConfirmation([])).to.equal(null);
-    expect(lookups.nextConfirmation([ada, bob])).to.deep.equal(byAddress);
+    expect(lookups.nextConfirmation([], NOTHING)).to.equal(null);
+    expect(lookups.nextConfirmation([ada, bob], NOTHING)).to.deep.equal(byAddress);
     lookups.recordResult("ada@example.com", 0);
     lookups.recordUnconfirmed(["ADA"]);
-    expect(lookups.nextConfirmation([])).to.deep.equal({ kind: "person", id: "ADA" });
+    expect(lookups.nextConfirmation([], NOTHING)).to.deep.equal({ kind: "person", id: "ADA" });
     lookups.recordConfirmation("ADA");
-    expect(lookups.nextConfirmation([ada])).to.equal(null);
-    expect(lookups.nextConfirmation([ada, bob])).to.deep.include({ address: bob.address });
+    expect(lookups.nextConfirmation([ada], NOTHING)).to.equal(null);
+    expect(lookups.nextConfirmation([ada, bob], NOTHING)).to.deep.include({ address: bob.address });
     lookups.recordResult("bob@example.com", 1);
-    expect(lookups.nextConfirmation([ada, bob])).to.equal(null);
+    expect(lookups.nextConfirmation([ada, bob], NOTHING)).to.equal(null);
     await clock.advance(30_000);
     const missingAgain = { ...ada, observedAt: 20_000 };
-    expect(lookups.nextConfirmation([missingAgain]), "known to be futile").to.deep.equal({
+    expect(lookups.nextConfirmation([missingAgain], NOTHING), "known to be futile").to.deep.equal({
       kind: "person",
       id: "ADA",
     });
-    expect(lookups.nextConfirmation([{ ...bob, address: null }])).to.deep.equal({
+    expect(lookups.nextConfirmation([{ ...bob, address: null }], NOTHING)).to.deep.equal({
       kind: "person",
       id: "BOB",
     });
@@ -65,8 +67,8 @@ describe("lookup scheduler", () => {
     const lookups = new LookupScheduler(clock, new FakeRoster());
     const ada = { id: "ADA", address: "ada@example.com", observedAt: 0 };
     const next = (): string => {
-      lookups.unmatchedAddresses(1);
-      return lookups.nextConfirmation([ada])?.kind ?? "none";
+      lookups.unmatchedAddresses(1, NOTHING);
+      return lookups.nextConfirmation([ada], NOTHING)?.kind ?? "none";
     };
     lookups.recordFailure("ada@example.com");
     expect(next()).to.equal("none");

@@ -12,10 +12,10 @@ function pageResult(persons: number, alreadyOnPage: number): PageResult {
 /** After a sweep over three pages. */
 function createPageMap(): PageMap {
   const map = new PageMap();
-  map.recordSweptPage(0, { kind: "first", max: 2 }, "b", 1_000);
-  map.recordSweptPage(1, { kind: "next", url: "b" }, "c", 2_000);
+  map.recordSweptPage(0, { kind: "first", max: 2 }, "b", 1_000, 1_000);
+  map.recordSweptPage(1, { kind: "next", url: "b" }, "c", 2_000, 2_000);
   expect(map.isComplete).to.equal(false);
-  map.recordSweptPage(2, { kind: "next", url: "c" }, null, 3_000);
+  map.recordSweptPage(2, { kind: "next", url: "c" }, null, 3_000, 3_000);
   return map;
 }
 
@@ -24,23 +24,23 @@ describe("page map", () => {
     const map = createPageMap();
     expect([map.count, map.isComplete, map.isRefetchable]).to.deep.equal([3, true, true]);
     expect(map.fetchedAt).to.deep.equal([1_000, 2_000, 3_000]);
-    map.recordRefetchedPage(0, "b2", pageResult(2, 2), 9_000);
+    map.recordRefetchedPage(0, "b2", pageResult(2, 2), 9_000, 9_000);
     expect(map.referenceOf(1)).to.deep.equal({ kind: "next", url: "b2" });
     expect(map.fetchedAt[0]).to.equal(9_000);
-    map.recordSweptPage(1, { kind: "next", url: "b3" }, null, 10_000);
+    map.recordSweptPage(1, { kind: "next", url: "b3" }, null, 10_000, 10_000);
     expect(map.count).to.equal(2);
     expect(map.referenceOf(2)).to.equal(undefined);
   });
 
   it("suspends refetching for half an hour after two consecutive pages with other people", () => {
     const map = createPageMap();
-    map.recordRefetchedPage(1, "x", pageResult(2, 0), 10_000);
+    map.recordRefetchedPage(1, "x", pageResult(2, 0), 10_000, 10_000);
     expect(map.isRefetchable).to.equal(true);
     expect(map.referenceOf(2)).to.deep.equal({ kind: "next", url: "c" });
-    map.recordRefetchedPage(1, "x", pageResult(2, 2), 11_000);
-    map.recordRefetchedPage(1, "x", pageResult(2, 0), 12_000);
+    map.recordRefetchedPage(1, "x", pageResult(2, 2), 11_000, 11_000);
+    map.recordRefetchedPage(1, "x", pageResult(2, 0), 12_000, 12_000);
     expect(map.isRefetchable).to.equal(true);
-    map.recordRefetchedPage(2, null, pageResult(0, 0), 13_000);
+    map.recordRefetchedPage(2, null, pageResult(0, 0), 13_000, 13_000);
     expect(map.isRefetchable).to.equal(false);
     map.expireSuspension(13_000 + 30 * MINUTE_MS - 1);
     expect(map.isRefetchable).to.equal(false);
@@ -52,12 +52,39 @@ describe("page map", () => {
     const map = createPageMap();
     map.suspendRefetching(13_000);
     map.expireSuspension(13_000 + 30 * MINUTE_MS);
-    map.recordSweptPage(0, { kind: "first", max: 2 }, "b", 1_940_000);
+    map.recordSweptPage(0, { kind: "first", max: 2 }, "b", 1_940_000, 1_940_000);
     map.recordBrokenSweepLink(1_950_000);
     expect(map.isRefetchable).to.equal(true);
-    map.recordRefetchedPage(1, "y", pageResult(2, 2), 1_999_000);
+    map.recordRefetchedPage(1, "y", pageResult(2, 2), 1_999_000, 1_999_000);
     map.recordBrokenSweepLink(2_000_000);
     map.expireSuspension(2_000_000 + 45 * MINUTE_MS);
     expect(map.isRefetchable).to.equal(false);
+  });
+
+  it("keeps what a later request found of a page, whichever response comes first", () => {
+    const map = createPageMap();
+    map.recordSweptPage(1, { kind: "next", url: "b" }, "c9", 9_000, 9_500);
+    map.recordRefetchedPage(1, "c8", pageResult(2, 0), 8_000, 10_000);
+    map.recordRefetchedPage(1, "c8", pageResult(2, 0), 8_500, 10_000);
+    expect(map.referenceOf(2)).to.deep.equal({ kind: "next", url: "c9" });
+    expect([map.fetchedAt[1], map.isRefetchable]).to.deep.equal([9_500, true]);
+  });
+
+  it("suspends refetching once for several refetches that fail together", () => {
+    const map = createPageMap();
+    for (let i = 0; i < 4; i += 1) map.suspendRefetching(10_000 + i);
+    map.expireSuspension(10_000 + 30 * MINUTE_MS);
+    expect(map.isRefetchable).to.equal(true);
+  });
+
+  it("shows by its generation that page numbers have lost their meaning", () => {
+    const map = createPageMap();
+    const { generation } = map;
+    map.recordSweptPage(1, { kind: "next", url: "b" }, "c", 9_000, 9_000);
+    expect(map.generation).to.equal(generation);
+    map.clear();
+    expect(map.generation).not.to.equal(generation);
+    map.defer(2, 10_000);
+    expect(map.count).to.equal(0);
   });
 });

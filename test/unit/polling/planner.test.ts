@@ -6,6 +6,7 @@ import {
   type PlannedAction,
   type PlannerInput,
 } from "../../../src/polling/planner.js";
+import type { InFlight } from "../../../src/polling/requests-in-flight.js";
 import type { LookupCandidate, RefreshDemand } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 
@@ -13,6 +14,16 @@ const NOW = 1_000_000;
 const FIRST_PAGE = { kind: "page", page: { kind: "first", max: 1_000 } } as const;
 const NEXT_PAGE = { kind: "page", page: { kind: "next", url: "n" } } as const;
 const SWEEP = { page: NEXT_PAGE.page, pages: 1 };
+
+const NOTHING_IN_FLIGHT: InFlight = {
+  isSweepPage: false,
+  isMe: false,
+  count: 0,
+  refetches: 0,
+  lookups: 0,
+  pages: new Set(),
+  keys: new Set(),
+};
 
 /** Between two sweeps of a single page, at one request per second. */
 const IDLE: PlannerInput = {
@@ -36,6 +47,8 @@ const IDLE: PlannerInput = {
   pages: { count: 1, isComplete: true, isRefetchable: true, fetchedAt: [NOW - 5_000] },
   demand: NO_DEMAND,
   requestsSinceSweepPage: 0,
+  inFlight: NOTHING_IN_FLIGHT,
+  maxInFlight: 4,
 };
 
 const PAGES: KnownPages = {
@@ -316,13 +329,15 @@ describe("planner with watched persons", () => {
   ]);
 
   it("looks up twice as many persons as there are pages if a page takes much longer", () => {
-    const actionKindFor = (page: number, lookupMs: number): string => {
-      const requestDurationMs = { page, lookup: lookupMs };
-      return planForFreshness({ ...SWEEPING, ...MANY_LOOKUPS, requestDurationMs }).kind;
+    const actionKindFor = (page: number, lookupMs: number, maxInFlight = 4): string => {
+      const durations = { requestDurationMs: { page, lookup: lookupMs } };
+      return planForFreshness({ ...SWEEPING, ...MANY_LOOKUPS, ...durations, maxInFlight }).kind;
     };
     expect(actionKindFor(900, 200)).to.equal("page");
     expect(actionKindFor(3_000, 200)).to.equal("lookup");
-    expect(actionKindFor(3_000, 3_000)).to.equal("page");
+    // Three lookups in flight take a second each, while the pages of a sweep follow one another.
+    expect(actionKindFor(3_000, 3_000)).to.equal("lookup");
+    expect(actionKindFor(3_000, 3_000, 1)).to.equal("page");
   });
 
   it("looks up watched persons instead of refetching pages that take much longer", () => {
@@ -335,9 +350,9 @@ describe("planner with watched persons", () => {
     const oneOnEachOf = (pages: number): Record<number, number> =>
       Object.fromEntries(Array.from({ length: pages }, (_, page) => [page, 1]));
     expect(nextKind(oneOnEachOf(30), 250)).to.equal("refetch");
-    expect(nextKind(oneOnEachOf(30), 2_000)).to.equal("lookup");
+    expect(nextKind(oneOnEachOf(60), 2_000)).to.equal("lookup");
     // Both ways observe everybody in each interval.
-    expect(nextKind(oneOnEachOf(5), 2_000)).to.equal("refetch");
+    expect(nextKind(oneOnEachOf(30), 2_000)).to.equal("refetch");
     expect(nextKind({ 3: 200, 60: 100 }, 2_000)).to.equal("refetch");
   });
 
@@ -359,4 +374,91 @@ describe("planner with watched persons", () => {
     expect(requestCounts.get(4)! / requestCounts.get(1)!).to.be.within(1.8, 2.2);
     expect(requestCounts.get(16)! / requestCounts.get(1)!).to.be.within(3.5, 4.4);
   });
+});
+
+describe("planner with requests in flight", () => {
+  const inFlight = (change: Partial<InFlight>): Partial<PlannerInput> => ({
+    inFlight: { ...NOTHING_IN_FLIGHT, ...change },
+  });
+  const reading = inFlight({ isSweepPage: true, count: 1, pages: new Set([50]) });
+  const slow = { requestsPerMinute: 300, requestDurationMs: { page: 2_000, lookup: 200 } };
+  const untilOneEnds = waitUntil(Number.POSITIVE_INFINITY);
+  const watched = { demand: demandOn({ 7: 1, 8: 2, 50: 9 }) };
+
+  itPlans(SWEEPING, [
+    ["requests no second page of the sweep", reading, untilOneEnds],
+    ["refetches a page meanwhile", { ...reading, ...watched }, refetch(8)],
+    [
+      "refetches it even if it is the sweep's turn",
+      { ...reading, ...watched, requestsSinceSweepPage: 500 },
+      refetch(8),
+    ],
+    [
+      "confirms who is missing, and looks up unmatched addresses",
+      { ...reading, unmatchedAddresses: ["a@b"], isUnmatchedLookupTurn: false },
+      lookup("a@b", true),
+    ],
+    ["requests nothing twice", { ...reading, demand: demandOn({ 50: 9 }) }, untilOneEnds],
+    [
+      "refetches other pages than those in flight",
+      { ...watched, ...slow, ...inFlight({ count: 2, refetches: 2, pages: new Set([8, 50]) }) },
+      refetch(7),
+    ],
+    [
+      "refetches no more pages at a time than the rate needs",
+      { ...watched, ...inFlight({ count: 1, refetches: 1, pages: new Set([8]) }) },
+      untilOneEnds,
+    ],
+    [
+      "gives the sweep its turn beside them",
+      {
+        ...watched,
+        ...inFlight({ count: 1, refetches: 1, pages: new Set([8]) }),
+        requestsSinceSweepPage: 19,
+      },
+      NEXT_PAGE,
+    ],
+    [
+      "looks up nobody twice",
+      {
+        ...withoutOldLinks(2, [candidate("a@b", 60_000), candidate("c@d", 50_000)]),
+        requestDurationMs: { page: 0, lookup: 1_500 },
+        ...inFlight({ count: 1, lookups: 1, keys: new Set(["a@b"]) }),
+      },
+      lookup("c@d", false),
+    ],
+    [
+      "looks up no more persons at a time than the rate needs",
+      {
+        ...withoutOldLinks(2, [candidate("c@d", 50_000)]),
+        requestDurationMs: { page: 0, lookup: 1_000 },
+        ...inFlight({ count: 1, lookups: 1, keys: new Set(["a@b"]) }),
+      },
+      untilOneEnds,
+    ],
+    [
+      "keeps four in flight at most",
+      { ...watched, ...slow, ...inFlight({ isSweepPage: true, count: 4, refetches: 3 }) },
+      untilOneEnds,
+    ],
+    ["keeps to a lower limit", { ...watched, ...reading, maxInFlight: 1 }, untilOneEnds],
+    [
+      "waits for the budget",
+      { ...watched, ...reading, nextPossibleAt: NOW + 7 },
+      waitUntil(NOW + 7),
+    ],
+  ]);
+
+  itPlans(IDLE, [
+    [
+      "starts no second sweep",
+      { ...afterSweep(60_000), ...inFlight({ isSweepPage: true, count: 1 }) },
+      untilOneEnds,
+    ],
+    [
+      "requests the own record once",
+      { isMeDue: true, ...inFlight({ isMe: true, count: 1 }) },
+      waitUntil(NOW + 17_000),
+    ],
+  ]);
 });

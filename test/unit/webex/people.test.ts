@@ -51,6 +51,19 @@ describe("PeopleApi", () => {
     ]);
   });
 
+  it("reads pages one after another into one buffer, and those read together into two", async () => {
+    const http = new ScriptedHttp(() => ({ body: { items: [] } }));
+    const people = peopleOver(http);
+    const listPage = () => people.listPage({ kind: "first", max: 1000 }, never);
+    await listPage();
+    await Promise.all([listPage(), listPage()]);
+    await listPage();
+    const buffers = http.requests.map(({ buffer }) => buffer!);
+    expect(buffers[1]).to.equal(buffers[0]);
+    expect(buffers[2]).not.to.equal(buffers[1]);
+    expect(new Set(buffers).size).to.equal(2);
+  });
+
   it("treats members that are missing or have another type as absent", () => {
     const nothing = {
       displayName: null,
