@@ -1,117 +1,102 @@
 import { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
 import type { RequestLimiter } from "../webex/rest.js";
+import { AdaptiveRateLimit } from "./adaptive-rate-limit.js";
 import { jitter } from "./backoff.js";
+import { onDemandReserve } from "./on-demand-reserve.js";
 import type { PollingReport } from "./polling-report.js";
+import { type CountedRequest, type RequestPriority, RequestWindow } from "./request-window.js";
 
-/** Slightly more than a minute, because Webex counts by its own clock. */
-const WINDOW_MS = 60_250;
-/** How long a request may take to arrive at Webex if its completion was not reported. */
-const MAX_TRANSIT_MS = 10_000;
+export type { RequestPriority } from "./request-window.js";
+
 const MINUTE_MS = 60_000;
 const INTERVAL_JITTER = 0.1;
-/** The share of a minute's requests that may go at once: others may have used up the minute. */
-const BURST_SHARE = 1 / 12;
-const MIN_BURST = 3;
-const MAX_BURST = 10;
-/** Requests per minute at the start. */
-const INITIAL_RATE = 60;
-const SLOW_START_DOUBLING_MS = 15_000;
-/** After fewer answers in a minute, a rejection says more about other clients than the limit. */
-const MIN_SAMPLE = 10;
-const DECREASE_FACTOR = 0.9;
-const EARLY_DECREASE_FACTOR = 0.7;
-/** Rejections in the first minute never reduce the rate below this. */
-const MIN_EARLY_RATE = 3;
-/** A second rejection within this time belongs to the first. */
-const SAME_REJECTION_MS = 60_000;
-const REPEATED_REJECTION_MS = 300_000;
-const INITIAL_PROBE_INTERVAL_MS = 60_000;
-const MAX_PROBE_INTERVAL_MS = 600_000;
-const PROBE_JITTER = 0.2;
+/** The largest share of the limit that requests on demand may use. */
+const ON_DEMAND_SHARE = 1 / 2;
+/** How long requests on demand count in what the background leaves free for them. */
+const RESERVE_MEMORY_MS = 600_000;
+/** After a rejection, requests on demand are spread as well. */
+const CAUTION_MS = 60_000;
 
-/** `onDemand`: a caller waits for the response. */
-export type RequestPriority = "background" | "onDemand";
-
-interface CountedRequest {
-  readonly admittedAt: number;
-  /** Webex counts a request on arrival, at some time between admission and completion. */
-  expiresAt: number;
-  isCompleted: boolean;
-  isRejected: boolean;
-}
+type Admit = (request: CountedRequest) => void;
 
 /**
  * Limits the requests for one organization: at most `perMinuteLimit` arrive at Webex in any sliding
- * 60 s, and none during a `Retry-After`. Below that, adapts to the limit that Webex enforces, and
- * spreads requests over the minute except for a small burst. Waiters are admitted in order. Times
- * are monotonic milliseconds.
+ * 60 s, and none during a `Retry-After`. Below that, adapts to the limit that Webex enforces.
+ *
+ * Spreads the background's requests over the minute except for a small burst. Requests on demand
+ * need not follow that: they go at once as long as they are at most half of the limit, go ahead of
+ * the background, and put its next request off by one interval each. So that they find a place, the
+ * background leaves a few free. Waiters of a priority are admitted in order.
+ *
+ * As a limiter, it is that of the background. Times are monotonic milliseconds.
  */
 export class RequestBudget implements RequestLimiter {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #adaptiveLimit: AdaptiveRateLimit;
+  readonly #window = new RequestWindow();
   /** Of the next request, by the generic cell rate algorithm (GCRA, ITU-T I.371). */
-  #theoreticalArrivalAt = Number.NEGATIVE_INFINITY;
+  readonly #theoreticalArrivalAt: Record<RequestPriority, number> = {
+    background: Number.NEGATIVE_INFINITY,
+    onDemand: Number.NEGATIVE_INFINITY,
+  };
   #blockedUntil = Number.NEGATIVE_INFINITY;
-  #window: CountedRequest[] = [];
+  #cautiousUntil = Number.NEGATIVE_INFINITY;
+  /** When the last requests on demand were admitted. */
+  #onDemandAt: number[] = [];
   /** Each admits one request, in order. */
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = { onDemand: new Set<Admit>(), background: new Set<Admit>() };
   #cancelTimer: (() => void) | null = null;
   readonly #counts = { total: 0, rateLimited: 0, failed: 0 };
 
-  constructor(clock: Clock, random: Random, requestsPerMinute: number) {
+  /**
+   * `requestsPerMinute`: the configured limit. `learnedLimit`: the limit that an earlier worker
+   * found Webex to enforce, or null; the budget starts slightly below it.
+   */
+  constructor(
+    clock: Clock,
+    random: Random,
+    requestsPerMinute: number,
+    learnedLimit: number | null = null,
+  ) {
     this.#clock = clock;
     this.#random = random;
-    this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random);
+    this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random, learnedLimit);
   }
 
   /** Returns the limiter of the requests of a priority. */
-  limiter(_priority: RequestPriority): RequestLimiter {
-    return this;
+  limiter(priority: RequestPriority): RequestLimiter {
+    return {
+      acquire: (signal) => this.#acquire(priority, signal),
+      complete: (outcome, admission) => this.complete(outcome, admission),
+    };
   }
 
   /** Waits for the budget and counts one request. Fault: `cancelled` if the signal fires. */
-  acquire(signal: AbortSignal): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
-      const admit = (): void => {
-        signal.removeEventListener("abort", cancel);
-        resolve();
-      };
-      const cancel = (): void => {
-        this.#waiters.delete(admit);
-        this.#admitWaiters();
-        reject(new Fault("cancelled", "The request was cancelled before it was sent."));
-      };
-      if (signal.aborted) {
-        cancel();
-        return;
-      }
-      signal.addEventListener("abort", cancel, { once: true });
-      this.#waiters.add(admit);
-      this.#admitWaiters();
-    });
+  acquire(signal: AbortSignal): Promise<unknown> {
+    return this.#acquire("background", signal);
   }
 
   /** Counts a request that did not wait for the budget. */
   countUngated(): void {
-    this.#countRequest();
-    this.complete("answered");
+    this.complete("answered", this.#countRequest("background"));
   }
 
-  complete(outcome: "answered" | "rateLimited" | "failed"): void {
+  /**
+   * `admission`: what `acquire` resolved to. Without it, the request that has been in flight
+   * longest is taken for the completed one.
+   */
+  complete(outcome: "answered" | "rateLimited" | "failed", admission?: unknown): void {
     if (outcome !== "answered") this.#counts[outcome] += 1;
-    // Only the times matter, so it makes no difference which of several requests has completed.
-    const request = this.#window.find((r) => !r.isCompleted);
+    const request = this.#window.findInFlight(admission);
     if (request === undefined) return;
     const now = this.#clock.monotonic();
-    request.isCompleted = true;
-    request.expiresAt = Math.min(request.expiresAt, now + WINDOW_MS);
+    this.#window.complete(request, outcome === "rateLimited", now);
     if (outcome === "rateLimited") {
-      request.isRejected = true;
-      const since = request.admittedAt - MINUTE_MS;
-      const answered = this.#window.filter((r) => !r.isRejected && r.admittedAt > since);
-      this.#adaptiveLimit.recordRejection(now, answered.length);
+      this.#cautiousUntil = Math.max(this.#cautiousUntil, now + CAUTION_MS);
+      const answered = this.#window.answeredLastMinute(request.admittedAt);
+      this.#adaptiveLimit.recordRejection(now, answered);
     }
     this.#admitWaiters();
   }
@@ -120,15 +105,19 @@ export class RequestBudget implements RequestLimiter {
   setLimit(requestsPerMinute: number): void {
     this.#adaptiveLimit.setCeiling(requestsPerMinute);
     const latest = this.#clock.monotonic() + this.#burstToleranceMs;
-    this.#theoreticalArrivalAt = Math.min(this.#theoreticalArrivalAt, latest);
+    for (const priority of ["background", "onDemand"] as const) {
+      const arrivalAt = this.#theoreticalArrivalAt[priority];
+      this.#theoreticalArrivalAt[priority] = Math.min(arrivalAt, latest);
+    }
     this.#admitWaiters();
   }
 
   /** Admits no request before this time. An earlier time does not shorten a block. */
   blockUntil(monotonic: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, monotonic);
+    this.#cautiousUntil = Math.max(this.#cautiousUntil, this.#blockedUntil + CAUTION_MS);
     // Blocked time does not count towards the next burst.
-    this.#theoreticalArrivalAt = Math.max(this.#theoreticalArrivalAt, this.#blockedUntil);
+    this.#delayArrivals(this.#blockedUntil);
     this.#admitWaiters();
   }
 
@@ -137,18 +126,23 @@ export class RequestBudget implements RequestLimiter {
   }
 
   /**
-   * Returns the earliest time of the next request. If it may go now, that is -Infinity or a past
-   * time, never the current one, because the clock moves on before the caller compares the two.
+   * Returns the earliest time of the next request of a priority. If it may go now, that is
+   * -Infinity or a past time, never the current one, because the clock moves on before the caller
+   * compares the two.
    */
-  nextPossibleAt(_priority: RequestPriority = "background"): number {
+  nextPossibleAt(priority: RequestPriority = "background"): number {
     const now = this.#clock.monotonic();
-    this.#window = this.#window.filter((r) => r.expiresAt > now);
-    const excess = this.#window.length - Math.ceil(this.ratePerMinute);
-    const expiries = excess < 0 ? [] : this.#window.map((r) => r.expiresAt).sort((a, b) => a - b);
+    this.#window.removeExpired(now);
+    // Rounded, because the sum and the product of the same interval differ by rounding errors.
+    const pacedAt = Math.floor(this.#theoreticalArrivalAt[priority] - this.#burstToleranceMs);
+    if (priority === "background") {
+      return Math.max(this.#blockedUntil, this.#window.freeAt(this.#backgroundCapacity), pacedAt);
+    }
     return Math.max(
       this.#blockedUntil,
-      expiries[excess] ?? Number.NEGATIVE_INFINITY,
-      this.#theoreticalArrivalAt - this.#burstToleranceMs,
+      this.#window.freeAt(this.#capacity),
+      this.#shareFreeAt(),
+      now < this.#cautiousUntil ? Math.min(pacedAt, this.#cautiousUntil) : Number.NEGATIVE_INFINITY,
     );
   }
 
@@ -164,8 +158,7 @@ export class RequestBudget implements RequestLimiter {
 
   /** Requests admitted in the last minute. */
   get lastMinute(): number {
-    const since = this.#clock.monotonic() - MINUTE_MS;
-    return this.#window.filter((r) => r.admittedAt > since).length;
+    return this.#window.admittedLastMinute(this.#clock.monotonic());
   }
 
   /** Requests admitted so far. */
@@ -181,162 +174,116 @@ export class RequestBudget implements RequestLimiter {
     };
   }
 
+  #acquire(priority: RequestPriority, signal: AbortSignal): Promise<CountedRequest> {
+    const waiters = this.#waiters[priority];
+    return new Promise<CountedRequest>((resolve, reject) => {
+      const admit = (request: CountedRequest): void => {
+        signal.removeEventListener("abort", cancel);
+        resolve(request);
+      };
+      const cancel = (): void => {
+        waiters.delete(admit);
+        this.#admitWaiters();
+        reject(new Fault("cancelled", "The request was cancelled before it was sent."));
+      };
+      if (signal.aborted) {
+        cancel();
+        return;
+      }
+      signal.addEventListener("abort", cancel, { once: true });
+      waiters.add(admit);
+      this.#admitWaiters();
+    });
+  }
+
   #admitWaiters(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    const now = this.#clock.monotonic();
-    for (const admit of this.#waiters) {
-      const at = this.nextPossibleAt();
-      if (at > now) {
-        this.#cancelTimer = this.#clock.schedule(Math.ceil(at - now), () => this.#admitWaiters());
+    for (;;) {
+      const now = this.#clock.monotonic();
+      let nextAt = Number.POSITIVE_INFINITY;
+      for (const priority of ["onDemand", "background"] as const) {
+        const [admit] = this.#waiters[priority];
+        if (admit === undefined) continue;
+        const at = this.nextPossibleAt(priority);
+        nextAt = Math.min(nextAt, at);
+        if (at > now) continue;
+        this.#waiters[priority].delete(admit);
+        admit(this.#countRequest(priority));
+        break;
+      }
+      if (nextAt === Number.POSITIVE_INFINITY) return;
+      if (nextAt > now) {
+        const delayMs = Math.ceil(nextAt - now);
+        this.#cancelTimer = this.#clock.schedule(delayMs, () => this.#admitWaiters());
         return;
       }
-      this.#countRequest();
-      this.#waiters.delete(admit);
-      admit();
     }
   }
 
-  #countRequest(): void {
-    const admittedAt = this.#clock.monotonic();
-    this.#adaptiveLimit.recordRequest(admittedAt, this.lastMinute);
+  #countRequest(priority: RequestPriority): CountedRequest {
+    const now = this.#clock.monotonic();
+    this.#adaptiveLimit.recordRequest(now, this.lastMinute);
     const intervalMs = this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
-    this.#theoreticalArrivalAt = Math.max(admittedAt, this.#theoreticalArrivalAt) + intervalMs;
-    const expiresAt = admittedAt + MAX_TRANSIT_MS + WINDOW_MS;
-    this.#window.push({ admittedAt, expiresAt, isCompleted: false, isRejected: false });
+    const arrivals = this.#theoreticalArrivalAt;
+    // The background gives up one of its requests for each on demand.
+    arrivals.background = Math.max(now, arrivals.background) + intervalMs;
+    if (priority === "onDemand") {
+      arrivals.onDemand = Math.max(now, arrivals.onDemand) + intervalMs;
+      this.#onDemandAt = [...this.#onDemandAt.filter((at) => at > now - RESERVE_MEMORY_MS), now];
+    }
+    const request = this.#window.add(priority, now);
     this.#counts.total += 1;
-    const capacity = Math.ceil(this.ratePerMinute);
-    if (this.#window.length < capacity || capacity <= this.#adaptiveLimit.burst) return;
-    // Waiting for a full window does not count towards the next burst either, or the burst at its
-    // start would repeat every minute.
-    const freeAt = Math.min(...this.#window.map((r) => r.expiresAt));
-    const earliest = freeAt + this.#burstToleranceMs;
-    this.#theoreticalArrivalAt = Math.max(this.#theoreticalArrivalAt, earliest);
+    const capacity = this.#backgroundCapacity;
+    if (capacity > this.#adaptiveLimit.burst) {
+      // Waiting for a full window does not count towards the next burst either, or the burst at its
+      // start would repeat every minute.
+      const earliest = this.#window.freeAt(capacity) + this.#burstToleranceMs;
+      arrivals.background = Math.max(arrivals.background, earliest);
+    }
+    return request;
+  }
+
+  #delayArrivals(earliest: number): void {
+    for (const priority of ["background", "onDemand"] as const) {
+      const arrivalAt = this.#theoreticalArrivalAt[priority];
+      this.#theoreticalArrivalAt[priority] = Math.max(arrivalAt, earliest);
+    }
+  }
+
+  /** When requests on demand use less than their share of a minute. */
+  #shareFreeAt(): number {
+    const { ceiling, observedLimit } = this.#adaptiveLimit;
+    const share = Math.floor(Math.min(ceiling, observedLimit ?? ceiling) * ON_DEMAND_SHARE);
+    if (share >= 1) return this.#window.freeAt(share, "onDemand");
+    // Half of one request per minute is one in two minutes.
+    return (this.#onDemandAt.at(-1) ?? Number.NEGATIVE_INFINITY) + MINUTE_MS / ON_DEMAND_SHARE;
+  }
+
+  /** Requests that may be in the window. */
+  get #capacity(): number {
+    return this.#adaptiveLimit.capacity;
+  }
+
+  get #backgroundCapacity(): number {
+    const capacity = this.#capacity - onDemandReserve(this.#capacity, this.#onDemandPerMinute);
+    return Math.max(1, Math.min(Math.ceil(this.ratePerMinute), capacity));
+  }
+
+  /** How often requests were sent on demand, from the first one of the last 10 minutes on. */
+  get #onDemandPerMinute(): number {
+    const now = this.#clock.monotonic();
+    const recent = this.#onDemandAt.filter((at) => at > now - RESERVE_MEMORY_MS);
+    const [first] = recent;
+    if (first === undefined) return 0;
+    return recent.length / Math.max(1, (now - first) / MINUTE_MS);
   }
 
   get #emissionIntervalMs(): number {
-    return MINUTE_MS / this.ratePerMinute;
+    return MINUTE_MS / Math.min(this.ratePerMinute, this.#backgroundCapacity);
   }
 
   get #burstToleranceMs(): number {
     return this.#emissionIntervalMs * (this.#adaptiveLimit.burst - 1);
   }
-}
-
-/**
- * Estimates how many requests per minute Webex accepts, which it does not document. Uses additive
- * increase and multiplicative decrease (Chiu and Jain, 1989) after a slow start; keeps a little
- * below the rate at which a request was rejected, and probes above it at growing intervals, because
- * other workers may use the same limit at any time. Times are monotonic milliseconds.
- */
-class AdaptiveRateLimit {
-  /** The configured limit in requests per minute. */
-  ceiling: number;
-  readonly #random: Random;
-  #rate: number;
-  /** Null while nothing below the ceiling was rejected. */
-  #estimatedLimit: number | null = null;
-  #startedAt: number | null = null;
-  #increasedAt = Number.POSITIVE_INFINITY;
-  #rejectedAt = Number.NEGATIVE_INFINITY;
-  #probeAt = 0;
-  #probeIntervalMs = INITIAL_PROBE_INTERVAL_MS;
-  #step = 1;
-  #minSample = MIN_SAMPLE;
-
-  constructor(ceiling: number, random: Random) {
-    this.ceiling = ceiling;
-    this.#random = random;
-    this.#rate = initialRate(ceiling);
-  }
-
-  setCeiling(ceiling: number): void {
-    const isRaised = ceiling > this.ceiling;
-    this.ceiling = ceiling;
-    if (this.#estimatedLimit !== null) return;
-    const minRate = isRaised ? initialRate(ceiling) : 0;
-    this.#rate = Math.min(ceiling, Math.max(this.#rate, minRate));
-  }
-
-  get ratePerMinute(): number {
-    return Math.max(1, Math.min(this.ceiling, this.#rate));
-  }
-
-  get observedLimit(): number | null {
-    const limit = this.#estimatedLimit;
-    return limit !== null && limit < this.ceiling ? limit : null;
-  }
-
-  /** How many requests may go at once after a pause. */
-  get burst(): number {
-    return Math.max(MIN_BURST, Math.min(MAX_BURST, Math.floor(this.ratePerMinute * BURST_SHARE)));
-  }
-
-  recordRequest(now: number, sentLastMinute: number): void {
-    this.#startedAt ??= now;
-    if (this.#estimatedLimit !== null) this.#increase(now, sentLastMinute, this.#estimatedLimit);
-    else if (this.#rate < this.ceiling) {
-      const doublings = Math.max(0, now - this.#increasedAt) / SLOW_START_DOUBLING_MS;
-      this.#rate = Math.min(this.ceiling, this.#rate * 2 ** doublings);
-    }
-    this.#increasedAt = now;
-  }
-
-  /** Webex rejected a request with 429; `answeredCount` were answered in the minute before it. */
-  recordRejection(now: number, answeredCount: number): void {
-    const sinceLastMs = now - this.#rejectedAt;
-    const isConfirmed =
-      this.#estimatedLimit !== null && answeredCount >= this.#estimatedLimit * 0.8;
-    this.#rejectedAt = now;
-    if (now - (this.#startedAt ?? now) < MINUTE_MS) {
-      // A previous worker may have used up the minute, so the number of answers is no estimate yet.
-      this.#rate = Math.max(MIN_EARLY_RATE, this.#rate * EARLY_DECREASE_FACTOR);
-      this.#increasedAt = now;
-      return;
-    }
-    // After hardly any answers, only repeated rejections are evidence of a limit.
-    const isRepeated = answeredCount > 0 && sinceLastMs <= REPEATED_REJECTION_MS;
-    if (answeredCount < MIN_SAMPLE && !isRepeated) return;
-    if (!isConfirmed) this.#probeIntervalMs = INITIAL_PROBE_INTERVAL_MS;
-    else if (sinceLastMs >= SAME_REJECTION_MS) {
-      this.#probeIntervalMs = Math.min(MAX_PROBE_INTERVAL_MS, this.#probeIntervalMs * 2);
-    }
-    const limit = Math.max(answeredCount, this.#minSample);
-    this.#minSample =
-      answeredCount < this.#minSample ? Math.max(1, this.#minSample / 2) : MIN_SAMPLE;
-    this.#estimatedLimit = limit;
-    this.#rate = Math.max(1, limit * DECREASE_FACTOR);
-    this.#step = Math.max(1, limit * 0.03);
-    this.#scheduleProbe(now, this.#probeIntervalMs);
-    this.#increasedAt = now;
-  }
-
-  /** Adds jitter, so that workers rejected at the same moment do not probe at the same moment. */
-  #scheduleProbe(now: number, delayMs: number): void {
-    this.#probeAt = now + delayMs * jitter(this.#random, PROBE_JITTER);
-  }
-
-  #increase(now: number, sentLastMinute: number, limit: number): void {
-    const target = Math.min(this.ceiling, limit - Math.max(1, limit * 0.02));
-    if (this.#rate < target) {
-      const increasePerMinute = Math.max(1, limit * 0.02, this.#step / 2);
-      const increase = (increasePerMinute * (now - this.#increasedAt)) / MINUTE_MS;
-      this.#rate = Math.min(target, this.#rate + increase);
-      return;
-    }
-    // A rate that was not used up is no evidence.
-    if (now < this.#probeAt || sentLastMinute < this.#rate * 0.85) return;
-    if (target >= this.ceiling) {
-      this.#estimatedLimit = null;
-      this.#rate = this.ceiling;
-      return;
-    }
-    this.#estimatedLimit = limit + this.#step;
-    this.#step *= 2;
-    this.#scheduleProbe(now, INITIAL_PROBE_INTERVAL_MS);
-  }
-}
-
-function initialRate(ceiling: number): number {
-  return Math.min(ceiling, Math.max(INITIAL_RATE, ceiling / 4));
 }

@@ -26,9 +26,13 @@ type RequestOutcome = "answered" | "rateLimited" | "failed";
 
 /** Limits the rate of the requests with an organization's token. */
 export interface RequestLimiter {
-  /** Waits until the request budget allows a request, and counts it. */
-  acquire(signal: AbortSignal): Promise<void>;
-  complete(outcome: RequestOutcome): void;
+  /**
+   * Waits until the request budget allows a request, and counts it. Resolves to what tells it from
+   * the others in flight.
+   */
+  acquire(signal: AbortSignal): Promise<unknown>;
+  /** `admission`: what `acquire` resolved to. */
+  complete(outcome: RequestOutcome, admission?: unknown): void;
 }
 
 export interface RestOptions {
@@ -132,7 +136,7 @@ export class RestClient {
     signal: AbortSignal,
   ): Promise<ReceivedResponse> {
     throwIfCancelled(signal);
-    await this.#limiter.acquire(signal);
+    const admission = await this.#limiter.acquire(signal);
     let outcome: RequestOutcome = "failed";
     try {
       throwIfCancelled(signal);
@@ -160,7 +164,7 @@ export class RestClient {
       if (signal.aborted) outcome = "answered";
       throw error;
     } finally {
-      this.#limiter.complete(outcome);
+      this.#limiter.complete(outcome, admission);
     }
   }
 }

@@ -20,12 +20,13 @@ interface SimulationOptions {
   readonly limit: (now: number) => number;
   readonly minutes: number;
   readonly restartAfterMinutes?: number;
+  readonly learnedLimit?: number;
 }
 
 /** Sends requests as fast as the budgets allow, to a service with a hidden limit per minute. */
 async function simulateWorkers(
   workerCount: number,
-  { ceiling = 600, limit: limitAt, minutes, restartAfterMinutes }: SimulationOptions,
+  { ceiling = 600, limit: limitAt, minutes, ...options }: SimulationOptions,
 ) {
   const clock = new FakeClock();
   const admitted: number[] = [];
@@ -49,13 +50,13 @@ async function simulateWorkers(
   };
   const createWorker = (_: unknown, index: number): SimulatedWorker => {
     const random = workerCount === 1 ? NO_JITTER : new SeededRandom(index + 1);
-    const budget = new RequestBudget(clock, random, ceiling);
+    const budget = new RequestBudget(clock, random, ceiling, options.learnedLimit);
     return { budget, admitted: [], rejected: [] };
   };
-  if (restartAfterMinutes !== undefined) {
+  if (options.restartAfterMinutes !== undefined) {
     const first = new AbortController();
     sendRequests(createWorker(null, 0), first.signal).catch(() => undefined);
-    await clock.advance(restartAfterMinutes * 60_000);
+    await clock.advance(options.restartAfterMinutes * 60_000);
     first.abort();
   }
   const all = Array.from({ length: workerCount }, createWorker);
@@ -95,7 +96,8 @@ describe("adaptive rate limit", () => {
       minutes: 20,
     });
     expect(rejected).to.deep.equal([]);
-    expect(countBetween(admitted, 1, 20)).to.be.at.least(60 * 19 * 0.98);
+    // One place is left free for a request on demand.
+    expect(countBetween(admitted, 1, 20)).to.be.at.least(59 * 19 * 0.98);
     expect(budget.observedLimit).to.equal(null);
   });
 
@@ -158,8 +160,8 @@ describe("adaptive rate limit", () => {
       await budget.acquire(never);
       budget.complete(outcome);
     }
-    budget.blockUntil(2_000);
-    await clock.advance(2_000);
+    budget.blockUntil(2_100);
+    await clock.advance(2_100);
     let admittedCount = 0;
     for (let i = 0; i < 3; i += 1) void budget.acquire(never).then(() => (admittedCount += 1));
     await settle();
@@ -208,4 +210,54 @@ describe("adaptive rate limit", () => {
       { numRuns: 40 },
     );
   }).timeout(30_000);
+
+  describe("with a learned limit", () => {
+    for (const limit of [20, 60, 300]) {
+      it(`starts slightly below ${limit} per minute, without rejections`, async () => {
+        const { admitted, rejected, budget } = await simulateWorker({
+          limit: () => limit,
+          learnedLimit: limit,
+          minutes: 5,
+        });
+        expect(budget.observedLimit).to.be.within(limit * 0.9, limit * 1.15);
+        expect(countBetween(admitted, 0, 1)).to.be.at.least(limit * 0.9);
+        expect(rejected.length).to.be.at.most(2);
+      });
+    }
+
+    it("keeps its rate after a restart although its predecessor used up the minute", async () => {
+      const { admitted } = await simulateWorker({
+        limit: () => 60,
+        learnedLimit: 60,
+        minutes: 5,
+        restartAfterMinutes: 10,
+      });
+      const fromRestart = admitted.filter((at) => at >= 10 * 60_000);
+      expect(fromRestart.length).to.be.at.least(60 * 5 * 0.85);
+    });
+
+    for (const [learnedLimit, limit] of [
+      [120, 30],
+      [300, 60],
+      [30, 60],
+      [30, 120],
+    ] as const) {
+      it(`corrects ${learnedLimit} per minute if Webex accepts ${limit} now`, async () => {
+        const { admitted, rejected } = await simulateWorker({
+          limit: () => limit,
+          learnedLimit,
+          minutes: 60,
+        });
+        expect(countBetween(admitted, 20, 60)).to.be.at.least(limit * 40 * 0.93);
+        expect(countBetween(rejected, 5, 60)).to.be.at.most(limit * 55 * 0.01);
+      }).timeout(30_000);
+    }
+
+    it("ignores one that is not below the configured limit", () => {
+      for (const learned of [60, 61, Number.NaN]) {
+        const budget = new RequestBudget(new FakeClock(), NO_JITTER, 60, learned);
+        expect([budget.ratePerMinute, budget.observedLimit]).to.deep.equal([60, null]);
+      }
+    });
+  });
 });
