@@ -1,6 +1,7 @@
 import type { Random } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
+import { planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import { seededRandom } from "../../simulator/random.js";
 import { INTERVAL_MS, type Scenario, STALE_AFTER_MS, START_MS } from "./scenario.js";
@@ -39,7 +40,7 @@ export async function measureWorker(
   const limit = new HiddenLimit(scenario.point.limit);
   const budget = new RequestBudget(clock, random, requestsPerMinute);
 
-  const launch = (service: ServiceModel): OrganizationPoller => {
+  const launch = (service: ServiceModel, planner: Planner): OrganizationPoller => {
     const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
     const roster = new WatchedRoster(clock, service, people);
     const poller = new OrganizationPoller({
@@ -47,6 +48,7 @@ export async function measureWorker(
       people,
       roster,
       budget,
+      planner,
       clock,
       random,
       logger: SILENT_LOGGER,
@@ -62,14 +64,23 @@ export async function measureWorker(
   };
 
   const service = new ServiceModel(scenario, limit);
-  const poller = launch(service);
+  const poller = launch(service, planForFreshness);
   await clock.runUntil(scenario.endMs);
   await stop(poller, clock);
   const restarted = new ServiceModel(scenario, limit, clock.monotonic());
-  const successor = launch(restarted);
+  const successor = launch(restarted, planWithLearned(scenario));
   await clock.runUntil(clock.monotonic() + START_MS);
   await stop(successor, clock);
   return { ...service.outcome(), afterRestart: restarted.startAges() };
+}
+
+/** Plans with what the worker has learned before a restart; the budget stays the same. */
+function planWithLearned({ pages, pageMs, lookupMs }: Scenario): Planner {
+  return (input) => {
+    const { page, lookup } = input.requestDurationMs;
+    const requestDurationMs = { page: page || pageMs, lookup: lookup || lookupMs };
+    return planForFreshness({ ...input, expectedPages: pages, requestDurationMs });
+  };
 }
 
 /** Lets the request in flight end, which takes seconds of simulated time. */

@@ -7,6 +7,7 @@ import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { PageMap } from "./page-map.js";
 import {
+  maxUnmatchedAddresses,
   planForFreshness,
   type PlannedAction,
   type Planner,
@@ -239,10 +240,14 @@ export class OrganizationPoller {
       requestsPerMinute: this.#options.budget.ratePerMinute,
       pollIntervalMs: this.#intervalMs,
       ...this.#sweeps.plannerInput(),
-      unmatchedAddresses: this.#lookups.unmatchedAddresses(this.#pageMap.count + 1, inFlight.keys),
+      unmatchedAddresses: this.#lookups.unmatchedAddresses(
+        maxUnmatchedAddresses(this.#pageMap, null),
+        inFlight.keys,
+      ),
       confirmation: this.#lookups.nextConfirmation(demand.missing, inFlight.keys),
       ...this.#history.plannerInput(),
       pages: this.#pageMap,
+      expectedPages: null,
       inFlight,
       maxInFlight: this.#maxInFlight,
     });
