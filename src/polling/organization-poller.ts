@@ -3,6 +3,7 @@ import type { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
+import { freshnessHint } from "./freshness-advice.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { PageMap } from "./page-map.js";
@@ -11,6 +12,7 @@ import {
   planForFreshness,
   type PlannedAction,
   type Planner,
+  type PlannerInput,
   type PollingRequest,
 } from "./planner.js";
 import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
@@ -228,12 +230,16 @@ export class OrganizationPoller {
   }
 
   #selectAction(): PlannedAction {
-    const now = this.#clock.monotonic();
-    this.#pageMap.expireSuspension(now);
+    this.#pageMap.expireSuspension(this.#clock.monotonic());
+    return this.#planner(this.#plannerInput());
+  }
+
+  #plannerInput(): PlannerInput {
     const demand = this.#readDemand();
     const inFlight = this.#inFlight.plannerInput();
-    return this.#planner({
-      now,
+    const expectedPages = null;
+    return {
+      now: this.#clock.monotonic(),
       demand,
       notBefore: this.#health.notBefore,
       nextPossibleAt: this.#options.budget.nextPossibleAt(),
@@ -241,16 +247,16 @@ export class OrganizationPoller {
       pollIntervalMs: this.#intervalMs,
       ...this.#sweeps.plannerInput(),
       unmatchedAddresses: this.#lookups.unmatchedAddresses(
-        maxUnmatchedAddresses(this.#pageMap, null),
+        maxUnmatchedAddresses(this.#pageMap, expectedPages),
         inFlight.keys,
       ),
       confirmation: this.#lookups.nextConfirmation(demand.missing, inFlight.keys),
       ...this.#history.plannerInput(),
       pages: this.#pageMap,
-      expectedPages: null,
+      expectedPages,
       inFlight,
       maxInFlight: this.#maxInFlight,
-    });
+    };
   }
 
   /** While Webex fails, the request that shows whether it works again goes alone. */
@@ -319,7 +325,11 @@ export class OrganizationPoller {
   #checkAges(): void {
     const { budget, roster } = this.#options;
     const { watchedP95 } = roster.watchedAges();
-    this.#health.checkAges(watchedP95, this.#settings, budget, () => this.#readDemand());
+    const { observedLimit } = budget;
+    const settings = this.#settings;
+    this.#health.checkAges(watchedP95, settings.staleAfterSeconds, (age) =>
+      freshnessHint({ ...this.#plannerInput(), settings, observedLimit, watchedP95: age }),
+    );
   }
 
   #scheduleCheck(): void {

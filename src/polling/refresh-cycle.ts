@@ -6,7 +6,7 @@ const MINUTE_MS = 60_000;
 export const REQUESTS_PER_SWEEP_PAGE = 20;
 /** Pages of the first sweep that show how many there may be. */
 const MIN_SAMPLE_PAGES = 4;
-/** Other requests go before sweeps if their cycle is shorter than this share of the sweeps'. */
+/** Requests for watched persons go first if their cycle is below this share of the sweeps'. */
 const MAX_RELATIVE_CYCLE_TIME = 0.93;
 /** The same during the first sweep, because it is what finds the pages for faster cycles. */
 const MAX_RELATIVE_FIRST_CYCLE_TIME = 0.75;
@@ -114,6 +114,12 @@ function estimatePageCount(input: CycleInput): number {
   const found = demand.persons - demand.personsNotOnAnyPage;
   const watched = demand.persons + unmatchedAddresses.length;
   return Math.max(pages.count + 1, (pages.count * watched) / (found + 1));
+}
+
+/** How many persons lookups observe once in this time, beside the sweep's share of requests. */
+export function countLookupsWithin(input: CycleInput, cycleMs: number): number {
+  const perLookupMs = findTargetCycleTime({ ...input, pollIntervalMs: 0 }, 0, 1);
+  return Math.floor(cycleMs / perLookupMs);
 }
 
 /** Whether the length of the list, or a sample of its pages, is known. */
