@@ -6,7 +6,6 @@ import {
   type RefreshCycle,
   REQUESTS_PER_SWEEP_PAGE,
 } from "./refresh-cycle.js";
-import type { InFlight } from "./requests-in-flight.js";
 
 const MINUTE_MS = 60_000;
 /** The share of the budget for lookups of unmatched addresses, which must not starve others. */
@@ -54,6 +53,21 @@ export interface KnownPages {
   /** Whether Webex, as far as is known, still answers the link to a page with the same page. */
   readonly isRefetchable: boolean;
   readonly fetchedAt: readonly number[];
+}
+
+/** What is in flight, as far as it affects the plan: none of it is requested twice. */
+export interface InFlight {
+  readonly isSweepPage: boolean;
+  readonly isMe: boolean;
+  /** All requests, without the one that callers may have in addition. */
+  readonly count: number;
+  readonly refetches: number;
+  /** With confirmations. */
+  readonly lookups: number;
+  /** The pages that are being read, counting from 0. */
+  readonly pages: ReadonlySet<number>;
+  /** The addresses and ids that are being looked up. */
+  readonly keys: ReadonlySet<string>;
 }
 
 /** Everything that a plan depends on. Times are monotonic milliseconds. */

@@ -1,4 +1,4 @@
-import type { PollingRequest } from "./planner.js";
+import type { InFlight, PollingRequest } from "./planner.js";
 
 /** A request that was sent, or waits for a token or the request budget. */
 export interface RequestInFlight {
@@ -10,21 +10,6 @@ export interface RequestInFlight {
   /** Whether a caller waits for the response. */
   readonly isOnDemand: boolean;
   readonly controller: AbortController;
-}
-
-/** What is in flight, as far as it affects the plan: none of it is requested twice. */
-export interface InFlight {
-  readonly isSweepPage: boolean;
-  readonly isMe: boolean;
-  /** All requests, without the one that callers may have in addition. */
-  readonly count: number;
-  readonly refetches: number;
-  /** With confirmations. */
-  readonly lookups: number;
-  /** The pages that are being read, counting from 0. */
-  readonly pages: ReadonlySet<number>;
-  /** The addresses and ids that are being looked up. */
-  readonly keys: ReadonlySet<string>;
 }
 
 /** The requests of one poller that have no response yet. */

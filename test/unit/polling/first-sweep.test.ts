@@ -1,11 +1,11 @@
 import { expect } from "chai";
 
 import {
+  type InFlight,
   type KnownPages,
   planForFreshness,
   type PlannerInput,
 } from "../../../src/polling/planner.js";
-import type { InFlight } from "../../../src/polling/requests-in-flight.js";
 import type { RefreshDemand } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 

@@ -1,12 +1,12 @@
 import { expect } from "chai";
 
 import {
+  type InFlight,
   type KnownPages,
   planForFreshness,
   type PlannedAction,
   type PlannerInput,
 } from "../../../src/polling/planner.js";
-import type { InFlight } from "../../../src/polling/requests-in-flight.js";
 import type { LookupCandidate, RefreshDemand } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 
