@@ -14,8 +14,6 @@ const UNMATCHED_LOOKUP_SHARE = 1 / 4;
 const CONFIRMATION_SHARE = 1 / 8;
 /** How often the sweep gets its turn, if somebody waits for it. */
 const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
-/** The same during the first sweep, while requests for watched persons go first. */
-const REQUESTS_PER_FIRST_SWEEP_PAGE = 15;
 /** Minimum interval of sweeps that start early because they answer many unmatched addresses. */
 const UNMATCHED_SWEEP_INTERVAL_MS = 5_000;
 /** A page may take as long as so many lookups. */
@@ -209,14 +207,12 @@ function isSweepCheaper({ pages, unmatchedAddresses }: PlannerInput): boolean {
   return pages.isComplete && unmatchedAddresses.length > pages.count;
 }
 
-/** The sweep gets one request in how many. */
-function findSweepTurn(input: PlannerInput, cycle: RefreshCycle): number {
-  const { isSweepRequested, pages, unmatchedAddresses } = input;
-  if (isSweepRequested || isSweepCheaper(input)) return REQUESTS_PER_URGENT_SWEEP_PAGE;
-  if (pages.isComplete) return REQUESTS_PER_SWEEP_PAGE;
-  if (!cycle.isTargetingFaster) return REQUESTS_PER_URGENT_SWEEP_PAGE;
-  // Nothing is known of somebody who waits for an answer; others have an answer to go on with.
-  return unmatchedAddresses.length > 0 ? REQUESTS_PER_SWEEP_PAGE : REQUESTS_PER_FIRST_SWEEP_PAGE;
+/** The sweep gets one request in how many, while requests for watched persons go first. */
+function findSweepTurn(input: PlannerInput, { isTargetingFaster }: RefreshCycle): number {
+  const isSweepFirst = !input.pages.isComplete && !isTargetingFaster;
+  return input.isSweepRequested || isSweepCheaper(input) || isSweepFirst
+    ? REQUESTS_PER_URGENT_SWEEP_PAGE
+    : REQUESTS_PER_SWEEP_PAGE;
 }
 
 /** A watched person who is missing shows wrong presence, so this is among the next requests. */
@@ -256,16 +252,22 @@ function selectTarget(
   target: RefreshCycle["target"],
   canTargetAll: boolean,
 ): Target {
-  const { now, pollIntervalMs, requestsPerMinute } = input;
+  const { now, pollIntervalMs, requestDurationMs, requestsPerMinute } = input;
   // The request after the next one may have to wait for the budget, so what is due by then is due
-  // now.
-  const minAge = pollIntervalMs - Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
+  // now. Ages count from responses, and the interval, as that of sweeps, from request to request.
+  const waitMs = Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
+  const minAgeAfter = (durationMs: number): number =>
+    pollIntervalMs - Math.min(pollIntervalMs / 2, waitMs + durationMs);
+  const minAge = {
+    refetch: minAgeAfter(requestDurationMs.page),
+    lookup: minAgeAfter(requestDurationMs.lookup),
+  };
   let best = null as TargetedRequest | null;
   let bestScore = 0;
   let untilMs = Number.POSITIVE_INFINITY;
   offerCandidates(input, target, canTargetAll, (request, weight, observedAt, isNewlyWatched) => {
     const age = now - observedAt;
-    const dueAt = observedAt + minAge;
+    const dueAt = observedAt + minAge[request.kind];
     const score = weight * age * age * (isNewlyWatched ? NEWLY_WATCHED_BOOST : 1);
     untilMs = Math.min(untilMs, dueAt);
     if (dueAt > now || (best !== null && score <= bestScore)) return;

@@ -302,6 +302,18 @@ describe("planner with watched persons", () => {
       },
       waitUntil(NOW + 7_900),
     ],
+    [
+      "counts the interval from request to request",
+      {
+        ...afterSweep(0),
+        requestsPerMinute: 300,
+        requestDurationMs: { page: 2_000, lookup: 200 },
+        pollIntervalMs: 18_000,
+        pages: { ...PAGES, fetchedAt: new Array<number>(100).fill(NOW - 10_000) },
+        demand: demandOn({ 7: 1 }),
+      },
+      waitUntil(NOW + 5_900),
+    ],
   ]);
 
   it("looks up twice as many persons as there are pages beside pages that take much longer", () => {
