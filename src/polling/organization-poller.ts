@@ -237,7 +237,7 @@ export class OrganizationPoller {
   #plannerInput(): PlannerInput {
     const demand = this.#readDemand();
     const inFlight = this.#inFlight.plannerInput();
-    const expectedPages = null;
+    const sweeps = this.#sweeps.plannerInput();
     return {
       now: this.#clock.monotonic(),
       demand,
@@ -245,15 +245,14 @@ export class OrganizationPoller {
       nextPossibleAt: this.#options.budget.nextPossibleAt(),
       requestsPerMinute: this.#options.budget.ratePerMinute,
       pollIntervalMs: this.#intervalMs,
-      ...this.#sweeps.plannerInput(),
+      ...sweeps,
       unmatchedAddresses: this.#lookups.unmatchedAddresses(
-        maxUnmatchedAddresses(this.#pageMap, expectedPages),
+        maxUnmatchedAddresses(this.#pageMap, sweeps.expectedPages),
         inFlight.keys,
       ),
       confirmation: this.#lookups.nextConfirmation(demand.missing, inFlight.keys),
       ...this.#history.plannerInput(),
       pages: this.#pageMap,
-      expectedPages,
       inFlight,
       maxInFlight: this.#maxInFlight,
     };

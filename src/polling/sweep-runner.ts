@@ -60,6 +60,7 @@ export class SweepRunner {
   plannerInput() {
     return {
       pageSize: this.#pageSize.max,
+      expectedPages: null as number | null,
       sweep: this.#current,
       previousSweep: this.#previous,
       isSweepRequested: this.#isRequested,
