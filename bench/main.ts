@@ -6,11 +6,12 @@ import { flip } from "./flip.js";
 import { freshness } from "./freshness.js";
 import { describeMachine, textTable, writeResults } from "./report.js";
 import { memory } from "./memory.js";
+import { nodes } from "./nodes.js";
 import { rpc } from "./rpc.js";
 import { snapshot } from "./snapshot.js";
 import { start } from "./start.js";
 
-const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness];
+const BENCHES: readonly Bench[] = [start, memory, flip, rpc, snapshot, freshness, nodes];
 const USAGE = `Usage: npm run bench -- [name…] [options]
   names: ${BENCHES.map(({ name }) => name).join(" ")} (default: all)
   --worker <file>   another build of the worker (dist/worker.cjs)

@@ -125,7 +125,8 @@ function benchRows(name) {
 
 /** The latest result of every measure that has a bound. */
 function measured() {
-  const rows = ["freshness", "snapshot", "rpc", "start", "flip", "memory"].flatMap((name) =>
+  const names = ["freshness", "nodes", "snapshot", "rpc", "start", "flip", "memory"];
+  const rows = names.flatMap((name) =>
     benchRows(name)
       .filter(([, , , , wanted]) => wanted !== "")
       .map(([measure, , , figure, wanted, verdict]) => [

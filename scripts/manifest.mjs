@@ -28,7 +28,7 @@ export async function manifestText({ command = "node" } = {}) {
       hostPidArgument: "--host-pid",
       transport: "stdio",
       framing: "content-length",
-      protocolVersion: "1.0",
+      protocolVersion: "1.1",
       restart: { policy: "on-failure", delaysSeconds: [1, 5, 30] },
     },
     settings: { file: "Presence.ini", keys: manifestSettingKeys() },

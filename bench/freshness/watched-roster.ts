@@ -1,6 +1,7 @@
 import { Emitter } from "../../src/faults/emitter.js";
 import type {
   ListedPerson,
+  OnDemandCalls,
   PageResult,
   PolledRoster,
   RefreshDemand,
@@ -125,6 +126,10 @@ export class WatchedRoster implements PolledRoster {
 
   refreshDemand(pages: number, freshMs: number): RefreshDemand {
     return this.#scanner.currentDemand(pages, freshMs);
+  }
+
+  onDemandCalls(): OnDemandCalls {
+    return { lastMinute: 0, answeredInTime: 0, late: 0 };
   }
 
   refreshRequests(): readonly RefreshRequest[] {

@@ -1,7 +1,7 @@
 import type { Random } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
+import type { LearnedFacts } from "../../src/polling/learned-facts.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
-import { planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import { seededRandom } from "../../simulator/random.js";
 import { INTERVAL_MS, type Scenario, STALE_AFTER_MS, START_MS } from "./scenario.js";
@@ -38,9 +38,10 @@ export async function measureWorker(
   const clock = new SimulatedClock(scenario.epoch);
   const random: Random = { random: seededRandom(7) };
   const limit = new HiddenLimit(scenario.point.limit);
-  const budget = new RequestBudget(clock, random, requestsPerMinute);
 
-  const launch = (service: ServiceModel, planner: Planner): OrganizationPoller => {
+  const launch = (service: ServiceModel, learned: LearnedFacts | null): OrganizationPoller => {
+    const learnedLimit = learned?.requestsPerMinute ?? null;
+    const budget = new RequestBudget(clock, random, requestsPerMinute, learnedLimit);
     const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
     const roster = new WatchedRoster(clock, service, people);
     const poller = new OrganizationPoller({
@@ -48,7 +49,7 @@ export async function measureWorker(
       people,
       roster,
       budget,
-      planner,
+      learned,
       clock,
       random,
       logger: SILENT_LOGGER,
@@ -64,23 +65,15 @@ export async function measureWorker(
   };
 
   const service = new ServiceModel(scenario, limit);
-  const poller = launch(service, planForFreshness);
+  const poller = launch(service, null);
   await clock.runUntil(scenario.endMs);
+  const learned = poller.learned();
   await stop(poller, clock);
   const restarted = new ServiceModel(scenario, limit, clock.monotonic());
-  const successor = launch(restarted, planWithLearned(scenario));
+  const successor = launch(restarted, learned);
   await clock.runUntil(clock.monotonic() + START_MS);
   await stop(successor, clock);
   return { ...service.outcome(), afterRestart: restarted.startAges() };
-}
-
-/** Plans with what the worker has learned before a restart; the budget stays the same. */
-function planWithLearned({ pages, pageMs, lookupMs }: Scenario): Planner {
-  return (input) => {
-    const { page, lookup } = input.requestDurationMs;
-    const requestDurationMs = { page: page || pageMs, lookup: lookup || lookupMs };
-    return planForFreshness({ ...input, expectedPages: pages, requestDurationMs });
-  };
 }
 
 /** Lets the request in flight end, which takes seconds of simulated time. */

@@ -144,7 +144,7 @@ class DemoWorker {
     const { worker } = await this.#call<{ worker: { name: string; version: string } }>(
       "initialize",
       {
-        protocolVersion: "1.0",
+        protocolVersion: "1.1",
         host: { name: "Demo host", version: "2026.Winter.1", licensed: true },
         attendantConsole: { version: "2026.Winter.1" },
       },

@@ -318,7 +318,7 @@ async function checkLogFolder({
       hint,
     });
   }
-  for (const name of ["worker.log", "status.json"]) {
+  for (const name of ["worker.log", "status.json", "learned.json"]) {
     const path = join(logFolder, name);
     try {
       await (await open(path, "r+")).close();

@@ -61,6 +61,7 @@ const COLUMNS: readonly Column[] = [
   { heading: "LAST SWEEP", text: lastSweepText },
   { heading: "AGE P50/P95", align: "right", text: agesText },
   { heading: "REQUESTS/MIN", align: "right", text: requestsText },
+  { heading: "ON DEMAND/MIN", align: "right", text: onDemandText },
 ];
 
 /** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
@@ -169,6 +170,7 @@ function organizationLists(
       ["Last sweep", lastSweepText(organization, now)],
       ["Age P50/P95", agesText(organization)],
       ["Requests/min", requestsText(organization)],
+      ["On demand/min", onDemandText(organization)],
     ];
     const name = paint(clip(sanitize(orgName), width), "bold");
     return [...(index === 0 ? [] : [""]), name, ...fieldLines(fields, width)];
@@ -234,4 +236,8 @@ function agesText({ ageSeconds: { watchedP50, watchedP95 } }: OrganizationStatus
 
 function requestsText({ requests: { lastMinute, perMinuteLimit } }: OrganizationStatus): string {
   return `${lastMinute} of ${perMinuteLimit}`;
+}
+
+function onDemandText({ onDemand: { lastMinute, late } }: OrganizationStatus): string {
+  return late === 0 ? String(lastMinute) : `${lastMinute}, ${late} late`;
 }

@@ -1,18 +1,19 @@
 import { join } from "node:path";
 
 import type { Logger, LogLevel } from "../ports/logger.js";
-import type { PollRequestFile, StatusFile } from "../ports/process.js";
+import type { LearnedFile, PollRequestFile, ReplacedFile } from "../ports/process.js";
 import { createAxiosHttp } from "./axios-http.js";
 import { createCertificateReader } from "./certificates.js";
 import { readIniLine } from "./ini-line.js";
 import { JsonRpcChannel } from "./json-rpc/channel.js";
+import { nodeLearnedFile } from "./learned-file.js";
 import { LogFolder, type FolderProblem } from "./log-folder.js";
 import { listenOnLoopback } from "./loopback-server.js";
 import { nodeProcess, readAsset, readProductDocument, version } from "./node-process.js";
 import { KeytarStore, MemoryStore } from "./secret-store.js";
 import { nodePollRequestFile } from "./poll-request-file.js";
 import { DiskSettingsFile } from "./settings-file.js";
-import { nodeStatusFile } from "./status-file.js";
+import { nodeReplacedFile } from "./replaced-file.js";
 import type { claimStdio } from "./stdio.js";
 import { systemClock, systemCrypto, systemRandom } from "./system-clock.js";
 import { WinstonLog } from "./winston-log.js";
@@ -20,7 +21,7 @@ import { WinstonLog } from "./winston-log.js";
 /** The launch options that select the adapters. */
 export interface PortOptions {
   readonly settingsPath: string;
-  /** null: write neither a log file nor a status file. */
+  /** null: write no file. */
   readonly logDirectory: string | null;
   readonly logLevel: LogLevel | null;
   readonly secretStore: "keychain" | "memory";
@@ -52,7 +53,8 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
       options.secretStore === "memory" ? new MemoryStore() : new KeytarStore(nodeProcess),
     http: createAxiosHttp,
     pollRequestFile: logDirectory === null ? noPollRequestFile : nodePollRequestFile(logDirectory),
-    statusFile: logDirectory === null ? noStatusFile : statusFileIn(logDirectory, log, makeFolder),
+    statusFile: logDirectory === null ? noFile : statusFileIn(logDirectory, log, makeFolder),
+    learnedFile: logDirectory === null ? noFile : learnedFileIn(logDirectory, log, makeFolder),
     openRpc: () => readProductDocument("openrpc.json"),
     listenOnLoopback,
     readAsset,
@@ -61,15 +63,33 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
 }
 
 const noPollRequestFile: PollRequestFile = { take: () => Promise.resolve(false) };
-const noStatusFile: StatusFile = { write: () => Promise.resolve() };
+const noFile: LearnedFile = { write: () => Promise.resolve(), read: () => Promise.resolve(null) };
 
-function statusFileIn(directory: string, log: Logger, makeFolder: () => Promise<void>): StatusFile {
+function statusFileIn(
+  directory: string,
+  log: Logger,
+  makeFolder: () => Promise<void>,
+): ReplacedFile {
   const onFailure = (error: unknown): void =>
     log.warn(
       "The status file in this folder cannot be written. Presence is not affected, but `status` and monitoring cannot see this worker. The worker tries again every 10 seconds.",
       { directory, code: (error as NodeJS.ErrnoException).code },
     );
-  return nodeStatusFile(join(directory, "status.json"), onFailure, { makeFolder });
+  return nodeReplacedFile(join(directory, "status.json"), onFailure, { makeFolder });
+}
+
+/** What cannot be kept is no warning of its own: it costs the next start some minutes. */
+function learnedFileIn(
+  directory: string,
+  log: Logger,
+  makeFolder: () => Promise<void>,
+): LearnedFile {
+  const onFailure = (error: unknown): void =>
+    log.info(
+      "The file of what the worker has learned of Webex's limits cannot be written in this folder. Presence is not affected, but after a restart the worker learns them anew.",
+      { directory, code: (error as NodeJS.ErrnoException).code },
+    );
+  return nodeLearnedFile(join(directory, "learned.json"), onFailure, { makeFolder });
 }
 
 const FOLDER_WARNINGS: Readonly<Record<FolderProblem, string>> = {

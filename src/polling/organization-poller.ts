@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
 import { freshnessHint } from "./freshness-advice.js";
+import type { LearnedFacts } from "./learned-facts.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
 import { OrganizationHealth } from "./organization-health.js";
 import { PageMap } from "./page-map.js";
@@ -60,7 +61,7 @@ export class OrganizationPoller {
   readonly #concurrency = new ConcurrencyLimit();
   readonly #inFlight = new RequestsInFlight();
   readonly #lookups: LookupScheduler;
-  readonly #pageMap = new PageMap();
+  readonly #pageMap: PageMap;
   readonly #sweeps: SweepRunner;
   readonly #executor: RequestExecutor;
   #settings = DEFAULT_SETTINGS;
@@ -76,12 +77,13 @@ export class OrganizationPoller {
   #cancelDemandRefresh: Disposer | null = null;
 
   constructor(options: OrganizationPollerOptions) {
-    const { clock, random, roster, planner = planForFreshness } = options;
+    const { clock, learned, random, roster, planner = planForFreshness } = options;
     this.#options = options;
     this.#clock = clock;
     this.#planner = planner;
     this.#health = new OrganizationHealth(clock, random);
-    this.#history = new RequestHistory(clock);
+    this.#history = new RequestHistory(clock, learned?.requestDurationMs);
+    this.#pageMap = new PageMap(learned?.honorsOldLinks, clock.monotonic());
     this.#lookups = new LookupScheduler(clock, roster);
     this.#sweeps = new SweepRunner(options, this.#health, this.#pageMap);
     this.#executor = new RequestExecutor({
@@ -188,6 +190,16 @@ export class OrganizationPoller {
     return !this.#health.isRefused;
   }
 
+  /** What a later process need not learn again. */
+  learned(): LearnedFacts {
+    return {
+      requestsPerMinute: this.#options.budget.observedLimit,
+      ...this.#sweeps.learned,
+      requestDurationMs: this.#history.requestDurationMs,
+      honorsOldLinks: this.#pageMap.honorsOldLinks,
+    };
+  }
+
   report(): PollingReport {
     const { budget, roster } = this.#options;
     const sweep = this.#sweeps.current;
@@ -203,6 +215,7 @@ export class OrganizationPoller {
       rateLimitedUntil: isBlocked ? this.#toIsoTime(budget.blockedUntil) : null,
       nextRequestAt: Number.isFinite(nextAt) ? this.#toIsoTime(nextAt) : null,
       ageSeconds: roster.watchedAges(),
+      onDemand: roster.onDemandCalls(),
     };
   }
 

@@ -15,6 +15,8 @@ export class PageMap implements KnownPages {
   readonly fetchedAt: number[] = [];
   isComplete = false;
   isRefetchable = true;
+  /** Unlike `isRefetchable`, stays false while the worker tries old links again. */
+  #honorsOldLinks = true;
   #references: (PageReference | undefined)[] = [];
   /** By page: when the latest request was sent whose response was recorded. */
   #sentAt: number[] = [];
@@ -23,6 +25,16 @@ export class PageMap implements KnownPages {
   #hasRefetchedSinceFirstPage = false;
   #suspensionMs = INITIAL_SUSPENSION_MS;
   #suspendedUntil = Number.NEGATIVE_INFINITY;
+
+  /** `honorsOldLinks`: what an earlier process has found out. */
+  constructor(honorsOldLinks = true, now = 0) {
+    if (!honorsOldLinks) this.suspendRefetching(now);
+  }
+
+  /** Whether Webex honors old links, as far as is known. */
+  get honorsOldLinks(): boolean {
+    return this.#honorsOldLinks;
+  }
 
   get count(): number {
     return this.fetchedAt.length;
@@ -80,6 +92,7 @@ export class PageMap implements KnownPages {
     this.#hasRefetchedSinceFirstPage = true;
     if (persons > 0 && alreadyOnPage * 2 >= persons) {
       this.#consecutiveMismatches = 0;
+      this.#honorsOldLinks = true;
       if (next !== null && page + 1 < this.count) {
         this.#references[page + 1] = { kind: "next", url: next };
       }
@@ -108,6 +121,7 @@ export class PageMap implements KnownPages {
     // Several refetches in flight may fail for one reason.
     if (!this.isRefetchable) return;
     this.isRefetchable = false;
+    this.#honorsOldLinks = false;
     this.#suspendedUntil = now + this.#suspensionMs;
     this.#suspensionMs = Math.min(MAX_SUSPENSION_MS, this.#suspensionMs * 2);
   }

@@ -84,6 +84,11 @@ export interface PlannerInput {
   readonly isMeDue: boolean;
   /** How many persons to request per page. */
   readonly pageSize: number;
+  /**
+   * How many pages the list had in the last complete sweep, also if that was an earlier process's;
+   * null if unknown.
+   */
+  readonly expectedPages: number | null;
   /** The current sweep, its next page and the number of pages fetched so far. */
   readonly sweep: { readonly page: PageReference; readonly pages: number } | null;
   /** The sweep that started last; `jitter` (about 1) scales the interval after it. */
@@ -103,8 +108,6 @@ export interface PlannerInput {
   /** Whether the last request was something other than a confirmation. */
   readonly isConfirmationTurn: boolean;
   readonly pages: KnownPages;
-  /** How many pages the list had before a restart; null if unknown. */
-  readonly expectedPages: number | null;
   readonly demand: RefreshDemand;
   readonly requestsSinceSweepPage: number;
   readonly inFlight: InFlight;

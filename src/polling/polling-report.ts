@@ -1,4 +1,5 @@
 import type { ProblemDetail } from "../faults/problem-catalog.js";
+import type { OnDemandCalls } from "../presence/polled-roster.js";
 
 /** The part of `Settings` that applies to polling; this folder does not import `settings/`. */
 export interface PollingSettings {
@@ -67,4 +68,5 @@ export interface PollingReport {
   readonly rateLimitedUntil: string | null;
   readonly nextRequestAt: string | null;
   readonly ageSeconds: { readonly watchedP50: number | null; readonly watchedP95: number | null };
+  readonly onDemand: OnDemandCalls;
 }

@@ -63,6 +63,10 @@ export class RequestBudget implements RequestLimiter {
     this.#clock = clock;
     this.#random = random;
     this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random, learnedLimit);
+    // That worker may have used up the minute, so there is no burst at the start.
+    if (this.observedLimit !== null) {
+      this.#theoreticalArrivalAt.background = clock.monotonic() + this.#burstToleranceMs;
+    }
   }
 
   /** Returns the limiter of the requests of a priority. */

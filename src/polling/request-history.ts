@@ -1,4 +1,5 @@
 import type { Clock } from "../ports/clock.js";
+import type { LearnedFacts } from "./learned-facts.js";
 import type { PollingRequest } from "./planner.js";
 
 const MINUTE_MS = 60_000;
@@ -25,12 +26,18 @@ export class RequestHistory {
     confirmation: [],
   };
   /** Moving averages; 0 until a request was answered. */
-  readonly #durationMs = { page: 0, lookup: 0 };
+  readonly #durationMs: { page: number; lookup: number };
   #requestsSinceSweepPage = 0;
   #lastPurpose: Purpose = "unmatched";
 
-  constructor(clock: Clock) {
+  /** `durationMs`: the averages of an earlier process. */
+  constructor(clock: Clock, durationMs: LearnedFacts["requestDurationMs"] | null = null) {
     this.#clock = clock;
+    this.#durationMs = { page: 0, lookup: 0, ...durationMs };
+  }
+
+  get requestDurationMs(): LearnedFacts["requestDurationMs"] {
+    return { ...this.#durationMs };
   }
 
   recordRequest(request: PollingRequest): void {

@@ -4,6 +4,7 @@ import type { Logger } from "../ports/logger.js";
 import type { PageResult, PolledRoster } from "../presence/polled-roster.js";
 import type { PageReference, PeopleApi, PeoplePage } from "../webex/people.js";
 import { jitter } from "./backoff.js";
+import type { LearnedFacts } from "./learned-facts.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import type { PollingReport } from "./polling-report.js";
@@ -28,6 +29,8 @@ export interface SweepRunnerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What an earlier process has learned of the organization; the default is nothing. */
+  readonly learned?: LearnedFacts | null;
 }
 
 /** Runs the sweeps over all pages of an organization's people, one after another, page by page. */
@@ -35,10 +38,12 @@ export class SweepRunner {
   readonly #options: SweepRunnerOptions;
   readonly #health: OrganizationHealth;
   readonly #pageMap: PageMap;
-  readonly #pageSize = new PageSize();
+  readonly #pageSize: PageSize;
   #current: Sweep | null = null;
   #previous: { readonly startedAt: number; readonly jitter: number } | null = null;
   #lastCompleted: PollingReport["lastSweep"] = null;
+  /** Of the last complete sweep, also if that was an earlier process's. */
+  #expectedPages: number | null;
   #isRequested = false;
   #isMeDue = false;
 
@@ -46,6 +51,13 @@ export class SweepRunner {
     this.#options = options;
     this.#health = health;
     this.#pageMap = pageMap;
+    this.#pageSize = new PageSize(options.learned?.pageSize);
+    this.#expectedPages = options.learned?.pages ?? null;
+  }
+
+  /** What a later process need not learn again. */
+  get learned(): Pick<LearnedFacts, "pageSize" | "pages"> {
+    return { pageSize: this.#pageSize.proven, pages: this.#expectedPages };
   }
 
   get current(): Sweep | null {
@@ -60,7 +72,7 @@ export class SweepRunner {
   plannerInput() {
     return {
       pageSize: this.#pageSize.max,
-      expectedPages: null as number | null,
+      expectedPages: this.#expectedPages,
       sweep: this.#current,
       previousSweep: this.#previous,
       isSweepRequested: this.#isRequested,
@@ -190,6 +202,7 @@ export class SweepRunner {
     const seconds = Math.round(clock.monotonic() - sweep.startedAt) / 1_000;
     const { pages, persons, requests } = sweep;
     const isFirst = this.#lastCompleted === null;
+    this.#expectedPages = pages;
     this.#lastCompleted = { startedAt, seconds, persons, requests };
     this.#current = null;
     this.#isRequested = false;
@@ -275,14 +288,31 @@ export class Sweep {
 
 /** Adapts the number of persons requested per page: as many as Webex can deliver. */
 export class PageSize {
-  #max = MAX_PAGE_SIZE;
+  #max: number;
   /** The largest page before the last one: what Webex returns whatever is requested. 0: unknown. */
   #largestReceived = 0;
-  /** The largest size of a complete sweep, unless Webex has failed on it again since. */
+  /**
+   * The largest size of a complete sweep, also if that was an earlier process's, unless Webex has
+   * failed on it again since; 0: unknown.
+   */
   #largestProven = 0;
   #successfulSweeps = 0;
   #requiredSweeps = INITIAL_REQUIRED_SWEEPS;
   #hasGrown = false;
+
+  /** `proven`: what an earlier process has found out. */
+  constructor(proven?: number) {
+    this.#max = proven ?? MAX_PAGE_SIZE;
+    this.#largestProven = proven ?? 0;
+  }
+
+  /**
+   * What a later process may start with. Not the present size, which an outage may have reduced: a
+   * first sweep with so many pages would take long, and growing takes several sweeps.
+   */
+  get proven(): number {
+    return this.#largestProven || MAX_PAGE_SIZE;
+  }
 
   get max(): number {
     return this.#max;

@@ -19,11 +19,21 @@ export interface PollRequestFile {
   take(): Promise<boolean>;
 }
 
-export interface StatusFile {
+/** A file of the log folder that the worker replaces as a whole. */
+export interface ReplacedFile {
   /**
    * Replaces the file atomically. If another program holds it, tries again for up to `maxWaitMs`
    * (default: 5 s), or until there is a newer text. Never rejects: a full or read-only disk costs
    * only the file.
    */
   write(text: string, maxWaitMs?: number): Promise<void>;
+}
+
+/** The file in which the worker keeps what it has learned of Webex, for its next start. */
+export interface LearnedFile extends ReplacedFile {
+  /**
+   * Resolves to the text, or null if there is no file. Rejects with an `Error` whose message
+   * continues "the file "; a disk that does not respond can take forever.
+   */
+  read(): Promise<string | null>;
 }

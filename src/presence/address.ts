@@ -129,14 +129,20 @@ function decodePercent(text: string): string | null {
   }
 }
 
+interface RecentTimes {
+  /** Of the first event since the address was last unknown. */
+  since: number;
+  latest: number;
+}
+
 /**
- * Addresses with the time of their latest event (elapsed milliseconds), each kept for a limited
- * time. Every operation takes constant time: entries are in order of time, and each addition evicts
- * up to two expired ones.
+ * Addresses with the times of their first and latest event (elapsed milliseconds), each kept for a
+ * limited time. Every operation takes constant time: entries are in order of the latest event, and
+ * each addition evicts up to two expired ones.
  */
 export class RecentAddresses {
   readonly #ttlMs: number;
-  readonly #times = new Map<string, number>();
+  readonly #times = new Map<string, RecentTimes>();
 
   constructor(ttlMs: number) {
     this.#ttlMs = ttlMs;
@@ -145,11 +151,14 @@ export class RecentAddresses {
   /** Returns whether the address is new. */
   add(address: string, now: number): boolean {
     const isKnown = this.has(address, now);
+    const times = this.#times.get(address) ?? { since: now, latest: now };
+    if (!isKnown) times.since = now;
+    times.latest = now;
     this.#times.delete(address);
-    this.#times.set(address, now);
+    this.#times.set(address, times);
     let remaining = 2;
-    for (const [oldest, time] of this.#times) {
-      if (remaining === 0 || now - time <= this.#ttlMs) break;
+    for (const [oldest, { latest }] of this.#times) {
+      if (remaining === 0 || now - latest <= this.#ttlMs) break;
       this.#times.delete(oldest);
       remaining -= 1;
     }
@@ -157,24 +166,37 @@ export class RecentAddresses {
   }
 
   has(address: string, now: number): boolean {
-    const time = this.#times.get(address);
-    return time !== undefined && now - time <= this.#ttlMs;
+    const latest = this.latestTime(address);
+    return latest !== undefined && now - latest <= this.#ttlMs;
   }
 
-  /** Returns the time of the removed address, which may have expired. */
+  /** The time of the first event; undefined if the address is not kept or has expired. */
+  firstTime(address: string, now: number): number | undefined {
+    return this.has(address, now) ? this.#times.get(address)?.since : undefined;
+  }
+
+  /** The latest time of the address, which may have expired; undefined if it is not kept. */
+  latestTime(address: string): number | undefined {
+    return this.#times.get(address)?.latest;
+  }
+
+  /** Returns the latest time of the removed address, which may have expired. */
   remove(address: string): number | undefined {
-    const time = this.#times.get(address);
+    const latest = this.latestTime(address);
     this.#times.delete(address);
-    return time;
+    return latest;
   }
 
-  /** The earliest time that has not expired; infinity if there is none. */
+  /** The earliest of the latest times that has not expired; infinity if there is none. */
   oldestTime(now: number): number {
-    for (const time of this.#times.values()) if (now - time <= this.#ttlMs) return time;
+    for (const { latest } of this.#times.values()) if (now - latest <= this.#ttlMs) return latest;
     return Number.POSITIVE_INFINITY;
   }
 
-  *active(now: number): Generator<string> {
-    for (const [address, time] of this.#times) if (now - time <= this.#ttlMs) yield address;
+  /** The addresses that have not expired, with their first times. */
+  *active(now: number): Generator<readonly [address: string, since: number]> {
+    for (const [address, { since, latest }] of this.#times) {
+      if (now - latest <= this.#ttlMs) yield [address, since];
+    }
   }
 }

@@ -2,6 +2,7 @@ import { Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import { isInvalidUnlessMatched, readingsOf, RecentAddresses } from "./address.js";
 import type {
+  OnDemandCalls,
   PolledRoster,
   RefreshDemand,
   RefreshRequest,
@@ -9,6 +10,7 @@ import type {
   WatchedAges,
 } from "./polled-roster.js";
 import { NO_DEMAND, RefreshDemandScanner } from "./refresh-demand.js";
+import type { RefreshQueries } from "./refresh-queries.js";
 import type { Resolver } from "./resolver.js";
 import { PersonStore, QUERY_WATCH_MS, type PersonStoreListener } from "./store/person-store.js";
 import type { SubscriptionIndex } from "./subscription-index.js";
@@ -25,7 +27,8 @@ export class WatchIndex {
   readonly #resolver: Resolver;
   readonly #subscriptions: SubscriptionIndex;
   #subscribed = new Map<PersonStore, Uint8Array>();
-  #subscribedUnmatched = new Set<string>();
+  /** With the time of the oldest subscription that names the address. */
+  #subscribedUnmatched = new Map<string, number>();
   #stores: readonly PersonStore[] = [];
   #versions = "";
 
@@ -42,12 +45,15 @@ export class WatchIndex {
     store.forEachWatched(subscribed, now, visit);
   }
 
-  *unmatchedAddresses(now: number): Generator<string> {
+  /** The watched addresses that match nobody, and since when each has been watched. */
+  *unmatchedAddresses(now: number): Generator<readonly [address: string, since: number]> {
     this.#refresh(now);
     const subscribed = this.#subscribedUnmatched;
-    yield* subscribed;
-    for (const address of this.queriedUnmatched.active(now)) {
-      if (!subscribed.has(address)) yield address;
+    for (const [address, since] of subscribed) {
+      yield [address, Math.min(since, this.queriedUnmatched.firstTime(address, now) ?? since)];
+    }
+    for (const entry of this.queriedUnmatched.active(now)) {
+      if (!subscribed.has(entry[0])) yield entry;
     }
   }
 
@@ -59,12 +65,20 @@ export class WatchIndex {
     this.#stores = stores;
     this.#versions = versions;
     this.#subscribed = new Map(stores.map((store) => [store, new Uint8Array(store.slotLimit)]));
-    this.#subscribedUnmatched = new Set();
+    this.#subscribedUnmatched = new Map();
     for (const key of this.#subscriptions.subscribedKeys()) {
       const { store, slot } = this.#resolver.resolve(key, now);
       const marks = store === null ? undefined : this.#subscribed.get(store);
       if (marks !== undefined) marks[slot] = 1;
-      else for (const each of unmatchedAddressesOf(key)) this.#subscribedUnmatched.add(each);
+      else this.#addUnmatched(key);
+    }
+  }
+
+  #addUnmatched(key: string): void {
+    const addresses = this.#subscribedUnmatched;
+    const since = this.#subscriptions.subscribedSince(key);
+    for (const address of unmatchedAddressesOf(key)) {
+      addresses.set(address, Math.min(since, addresses.get(address) ?? since));
     }
   }
 }
@@ -78,7 +92,10 @@ export function unmatchedAddressesOf(key: string): readonly string[] {
 export class OrganizationRoster extends PersonStore implements PolledRoster {
   readonly events = new Emitter<RosterEvents>();
   readonly #watches: WatchIndex;
+  readonly #refreshQueries: RefreshQueries;
   readonly #demandScanner: RefreshDemandScanner;
+  /** Elapsed milliseconds. */
+  readonly #addedAt: number;
 
   constructor(
     orgId: string,
@@ -86,9 +103,12 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
     staleAfterMs: number,
     listener: PersonStoreListener,
     watches: WatchIndex,
+    refreshQueries: RefreshQueries,
   ) {
     super(orgId, clock, staleAfterMs, listener);
     this.#watches = watches;
+    this.#addedAt = clock.elapsed();
+    this.#refreshQueries = refreshQueries;
     this.#demandScanner = new RefreshDemandScanner(clock, this, (visit) =>
       watches.forEachPerson(this, clock.elapsed(), visit),
     );
@@ -105,14 +125,19 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
   /** Computes percentiles by nearest rank. */
   watchedAges(): WatchedAges {
     const now = this.clock.elapsed();
-    // The persons of a page share one time, so there are few distinct times to sort.
+    // The persons of a page, and the addresses of a subscription, share one time, so there are few
+    // distinct times to sort.
     const counts = new Map<number, number>();
     let total = 0;
-    this.#watches.forEachPerson(this, now, (slot) => {
-      const time = this.observedElapsedOf(slot);
+    const count = (time: number): void => {
       counts.set(time, (counts.get(time) ?? 0) + 1);
       total += 1;
-    });
+    };
+    this.#watches.forEachPerson(this, now, (slot) => count(this.observedElapsedOf(slot)));
+    for (const [address, since] of this.#watches.unmatchedAddresses(now)) {
+      // This organization cannot have answered before it was added.
+      if (!this.isAnsweredSince(address, since, now)) count(Math.max(since, this.#addedAt));
+    }
     if (this.isClosed || total === 0) return { watchedP50: null, watchedP95: null };
     const newestFirst = [...counts].sort(([a], [b]) => b - a);
     const percentile = (fraction: number): number => {
@@ -127,7 +152,7 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
     const found: string[] = [];
     const now = this.clock.elapsed();
     if (this.isClosed || this.hasSweepAnswer(now)) return found;
-    for (const address of this.#watches.unmatchedAddresses(now)) {
+    for (const [address] of this.#watches.unmatchedAddresses(now)) {
       if (!this.hasAnswerFor(address, now)) found.push(address);
       if (found.length >= max) break;
     }
@@ -144,10 +169,14 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
   }
 
   refreshRequests(): readonly RefreshRequest[] {
-    return [];
+    return this.#refreshQueries.requestsOf(this);
   }
 
-  dismissRefreshRequests(): void {
-    // There are none.
+  dismissRefreshRequests(requests: readonly RefreshRequest[]): void {
+    this.#refreshQueries.dismiss(this, requests);
+  }
+
+  onDemandCalls(): OnDemandCalls {
+    return this.#refreshQueries.callsOf(this);
   }
 }

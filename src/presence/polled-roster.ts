@@ -25,8 +25,9 @@ export interface ListedPerson {
 }
 
 /**
- * Ages, in seconds, of what is known of the watched persons: median and 95th percentile. Null if
- * nobody is watched.
+ * Ages, in seconds, of what is known of the watched persons: median and 95th percentile. A watched
+ * address without an answer so far counts with the time since it began to be watched. An address
+ * that Webex does not know, and somebody who is gone, have no age. Null if nobody has one.
  */
 export interface WatchedAges {
   readonly watchedP50: number | null;
@@ -108,6 +109,15 @@ export interface RefreshRequest {
   readonly waitsUntil: number;
 }
 
+/** The calls of the last minute that had to ask Webex of one organization, to be fresh enough. */
+export interface OnDemandCalls {
+  readonly lastMinute: number;
+  /** Those that have ended with all answers that they needed. */
+  readonly answeredInTime: number;
+  /** Those that have ended without. Cancelled ones count as neither. */
+  readonly late: number;
+}
+
 /**
  * The roster of one organization, for polling: takes what Webex reports, and says who is watched.
  * `sentAt`: when the request was sent, in monotonic milliseconds; the default is now.
@@ -170,4 +180,5 @@ export interface PolledRoster {
   refreshRequests(): readonly RefreshRequest[];
   /** Gives these up, because they cannot be answered in time: callers get what is known. */
   dismissRefreshRequests(requests: readonly RefreshRequest[]): void;
+  onDemandCalls(): OnDemandCalls;
 }

@@ -1,9 +1,9 @@
 import { Emitter } from "../faults/emitter.js";
-import { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import { addressKey } from "./address.js";
 import { OrganizationRoster, unmatchedAddressesOf, WatchIndex } from "./organization-roster.js";
+import { cancelled, PendingQueries } from "./pending-queries.js";
 import type { PolledRoster } from "./polled-roster.js";
 import { PresenceList } from "./presence-list.js";
 import type {
@@ -15,6 +15,7 @@ import type {
   SubscriptionTarget,
 } from "./presence-service.js";
 import { NOT_READY, type PresenceRecord } from "./record.js";
+import { RefreshQueries } from "./refresh-queries.js";
 import { Resolver, type PresenceCondition } from "./resolver.js";
 import { StalenessTimer } from "./staleness-timer.js";
 import type { PersonStore, PersonStoreListener } from "./store/person-store.js";
@@ -35,6 +36,7 @@ export class PresenceDirectory implements PresenceService {
   readonly #watches: WatchIndex;
   readonly #list: PresenceList;
   readonly #pendingQueries: PendingQueries;
+  readonly #refreshQueries: RefreshQueries;
   readonly #stalenessTimer: StalenessTimer;
   readonly #logDuplicate: DuplicateAddressLog;
   readonly #storeListener: PersonStoreListener;
@@ -50,6 +52,9 @@ export class PresenceDirectory implements PresenceService {
     this.#watches = new WatchIndex(this.#resolver, this.#subscriptions);
     this.#list = new PresenceList(this.#resolver);
     this.#pendingQueries = new PendingQueries(clock, this.#resolver);
+    this.#refreshQueries = new RefreshQueries(clock, this.#resolver, ({ orgId }) =>
+      this.#organizations.get(orgId)?.events.emit("refreshRequested"),
+    );
     this.#stalenessTimer = new StalenessTimer(clock, this.#resolver, this.#subscriptions, () =>
       this.#publishChanges(),
     );
@@ -72,6 +77,7 @@ export class PresenceDirectory implements PresenceService {
       this.#staleAfterMs,
       this.#storeListener,
       this.#watches,
+      this.#refreshQueries,
     );
     this.#organizations.set(orgId, roster);
     this.#resolver.stores = [...this.#resolver.stores, roster];
@@ -126,12 +132,14 @@ export class PresenceDirectory implements PresenceService {
     this.#isStopped = true;
     this.#stalenessTimer.stop();
     this.#pendingQueries.settleAll();
+    this.#refreshQueries.endAll();
   }
 
   get(
     uris: readonly string[],
     maxWaitMs: number,
     signal: AbortSignal,
+    maxAgeSeconds?: number,
   ): PresenceRecord[] | Promise<PresenceRecord[]> {
     if (signal.aborted) throw cancelled();
     const now = this.#clock.elapsed();
@@ -151,10 +159,14 @@ export class PresenceDirectory implements PresenceService {
       return this.#resolver.toRecord(uri, match);
     });
     this.#emitDemand(demanded);
-    if (maxWaitMs <= 0 || pending.length === 0 || this.#isStopped) return records;
-    return this.#pendingQueries
-      .wait(pending, maxWaitMs, signal)
-      .then(() => this.get(uris, 0, signal));
+    if (this.#isStopped) return records;
+    let answered: Promise<void> | null = null;
+    if (maxAgeSeconds !== undefined) {
+      answered = this.#refreshQueries.ask(uris, maxAgeSeconds * 1_000, maxWaitMs, signal);
+    } else if (maxWaitMs > 0 && pending.length > 0) {
+      answered = this.#pendingQueries.wait(pending, maxWaitMs, signal);
+    }
+    return answered === null ? records : answered.then(() => this.get(uris, 0, signal));
   }
 
   list(query: PresenceListQuery): PresenceListPage {
@@ -163,7 +175,7 @@ export class PresenceDirectory implements PresenceService {
 
   subscribe(target: SubscriptionTarget): { subscriptionId: string; records: PresenceRecord[] } {
     const now = this.#clock.elapsed();
-    const subscription = this.#subscriptions.open("all" in target);
+    const subscription = this.#subscriptions.open("all" in target, now);
     const uris = new Set("all" in target ? this.#list.uris() : target.uris);
     const demanded = new Set<PersonStore>();
     const records: PresenceRecord[] = [];
@@ -245,70 +257,11 @@ export class PresenceDirectory implements PresenceService {
   #publishChanges(): void {
     if (this.#isStopped) return;
     this.#pendingQueries.recheck();
+    this.#refreshQueries.recheck();
     if (this.#isAnnounced || !this.#subscriptions.hasChanges) return;
     this.#isAnnounced = true;
     this.events.emit("changesPending");
   }
-}
-
-interface PendingQuery {
-  /** The keys that are not ready yet. */
-  readonly keys: string[];
-  readonly settle: (fault?: Fault) => void;
-}
-
-/** Queries that wait for an answer from Webex. */
-class PendingQueries {
-  readonly #clock: Clock;
-  readonly #resolver: Resolver;
-  readonly #queries = new Set<PendingQuery>();
-
-  constructor(clock: Clock, resolver: Resolver) {
-    this.#clock = clock;
-    this.#resolver = resolver;
-  }
-
-  /**
-   * Resolves when all keys are ready, or after `maxWaitMs`. Rejects with `Fault` `cancelled`.
-   */
-  wait(keys: string[], maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (fault?: Fault): void => {
-        if (!this.#queries.delete(query)) return;
-        cancelTimer();
-        signal.removeEventListener("abort", onAbort);
-        if (fault === undefined) resolve();
-        else reject(fault);
-      };
-      const query: PendingQuery = { keys, settle };
-      const onAbort = (): void => settle(cancelled());
-      const cancelTimer = this.#clock.schedule(maxWaitMs, settle);
-      this.#queries.add(query);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
-  }
-
-  /** Cheap: it stops at the first key of each query that is not ready. */
-  recheck(): void {
-    if (this.#queries.size === 0) return;
-    const now = this.#clock.elapsed();
-    for (const { keys, settle } of [...this.#queries]) {
-      for (let key = keys.at(-1); key !== undefined; key = keys.at(-1)) {
-        if (this.#resolver.isPending(key, this.#resolver.resolve(key, now), now)) break;
-        keys.pop();
-      }
-      if (keys.length === 0) settle();
-    }
-  }
-
-  /** Settles all queries with what is known. */
-  settleAll(): void {
-    for (const { settle } of [...this.#queries]) settle();
-  }
-}
-
-function cancelled(): Fault {
-  return new Fault("cancelled", "The query was cancelled.");
 }
 
 type DuplicateAddressLog = (address: string, winner: string, loser: string) => void;

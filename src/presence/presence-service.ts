@@ -36,13 +36,15 @@ export interface PresenceService {
   /**
    * Returns the record of each address, in order. It waits up to `maxWaitMs` for records that are
    * `notReady` while an answer is on its way, and is synchronous if there is nothing to wait for.
-   * It does not fail because Webex, a grant or the setting is in a bad state. Throws `Fault`
-   * `cancelled`.
+   * With `maxAgeSeconds`, it also requests and waits for what Webex confirmed longer ago than that
+   * (elapsed time), or never; what does not come in time is returned as it is known. It does not
+   * fail because Webex, a grant or the setting is in a bad state. Throws `Fault` `cancelled`.
    */
   get(
     uris: readonly string[],
     maxWaitMs: number,
     signal: AbortSignal,
+    maxAgeSeconds?: number,
   ): PresenceRecord[] | Promise<PresenceRecord[]>;
   /** Throws `Fault` `invalidParams` (an invalid cursor) or `unknownOrganization`. */
   list(query: PresenceListQuery): PresenceListPage;

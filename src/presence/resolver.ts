@@ -54,6 +54,10 @@ export class Resolver {
     this.#conditionSince = clock.now();
   }
 
+  get isPolling(): boolean {
+    return this.#condition === "polling";
+  }
+
   /** Returns whether the condition has changed. */
   setCondition(condition: PresenceCondition): boolean {
     if (condition === this.#condition) return false;

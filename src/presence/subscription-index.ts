@@ -11,6 +11,8 @@ interface Subscription {
   readonly id: string;
   /** Rises with each subscription. */
   readonly rank: number;
+  /** Elapsed milliseconds. */
+  readonly openedAt: number;
   /** Whether it covers everybody, or only the addresses that it names. */
   readonly isAll: boolean;
   /** The keys of the addresses that it names. */
@@ -67,7 +69,7 @@ export class SubscriptionIndex {
   }
 
   /** Throws `Fault` `tooManySubscriptions`. */
-  open(isAll: boolean): Subscription {
+  open(isAll: boolean, now: number): Subscription {
     if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS) {
       throw new Fault(
         "tooManySubscriptions",
@@ -76,7 +78,7 @@ export class SubscriptionIndex {
       );
     }
     const rank = (this.#lastRank += 1);
-    const subscription = { id: `s${rank}`, rank, isAll, keys: [] };
+    const subscription = { id: `s${rank}`, rank, openedAt: now, isAll, keys: [] };
     this.#subscriptions.set(subscription.id, subscription);
     if (isAll) this.#allSubscriptions = [...this.#allSubscriptions, subscription];
     this.#version += 1;
@@ -154,6 +156,17 @@ export class SubscriptionIndex {
       if (watched.subscribers.includesNamed) return true;
     }
     return false;
+  }
+
+  /** Returns when the oldest live subscription that names the key was opened; infinity: none. */
+  subscribedSince(key: string): number {
+    let since = Number.POSITIVE_INFINITY;
+    for (let watched = this.#spellings.get(key); watched; watched = watched.next) {
+      // Members are in the order in which they were opened.
+      const oldest = watched.subscribers.members.find((member) => !member.isAll);
+      since = Math.min(since, oldest?.openedAt ?? Number.POSITIVE_INFINITY);
+    }
+    return since;
   }
 
   /** Returns up to `max` changes that concern the same subscriptions, or null if there are none. */

@@ -12,6 +12,7 @@ const MAX_ELEMENTS = 10_000;
 /** No token, ID or version is that long. */
 const MAX_CHARACTERS = 16_384;
 const MAX_WAIT_MS = 30_000;
+const MAX_AGE_SECONDS = 3_600;
 const MAX_LIST = 5_000;
 /** Ten years: no token lives longer, and dates far beyond that have no ISO 8601 form. */
 const MAX_LIFETIME_SECONDS = 315_360_000;
@@ -39,7 +40,28 @@ const password = () =>
     z.refine((text) => !hasControlCharacter(text), { error: "It contains a control character." }),
   );
 const uris = () => z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_ELEMENTS));
-const maxWaitMs = () => z._default(z.int().check(z.minimum(0), z.maximum(MAX_WAIT_MS)), 0);
+const freshness = () => ({
+  maxWaitMs: z.optional(
+    z
+      .int()
+      .check(
+        z.minimum(0),
+        z.maximum(MAX_WAIT_MS),
+        z.describe(
+          "How long to wait for an answer. The default is 3000 with maxAgeSeconds, else 0.",
+        ),
+      ),
+  ),
+  maxAgeSeconds: z.optional(
+    z
+      .number()
+      .check(
+        z.minimum(0),
+        z.maximum(MAX_AGE_SECONDS),
+        z.describe("Asks Webex about what it confirmed longer ago than that. 0 asks in any case."),
+      ),
+  ),
+});
 const seconds = () => z.optional(z.number().check(z.minimum(0), z.maximum(MAX_LIFETIME_SECONDS)));
 const none = () => z.object({});
 
@@ -60,8 +82,8 @@ export const PARAMS = {
     }),
   shutdown: none,
   "rpc.discover": none,
-  "presence/get": () => z.object({ uri: z.string(), maxWaitMs: maxWaitMs() }),
-  "presence/getMany": () => z.object({ uris: uris(), maxWaitMs: maxWaitMs() }),
+  "presence/get": () => z.object({ uri: z.string(), ...freshness() }),
+  "presence/getMany": () => z.object({ uris: uris(), ...freshness() }),
   "presence/list": () =>
     z.object({
       limit: z._default(z.int().check(z.minimum(1), z.maximum(MAX_LIST)), 1_000),

@@ -69,6 +69,7 @@ const organizationStatus = z.object({
   rateLimitedUntil: timestampOrNull(),
   nextRequestAt: timestampOrNull(),
   ageSeconds: z.object({ watchedP50: numberOrNull(), watchedP95: numberOrNull() }),
+  onDemand: z.object({ lastMinute: count(), answeredInTime: count(), late: count() }),
 });
 
 export const workerStatus = z.object({
@@ -90,7 +91,7 @@ export const workerStatus = z.object({
 
 export const RESULTS = {
   initialize: z.object({
-    protocolVersion: z.literal("1.0"),
+    protocolVersion: z.literal("1.1"),
     worker: z.object({ name: string(), version: string() }),
     capabilities: z.object({
       presence: z.literal(true),

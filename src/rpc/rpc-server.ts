@@ -3,11 +3,16 @@ import type { FlowView } from "../authorization/flow.js";
 import type { ChannelEndReason, RequestCall } from "../ports/channel.js";
 import type { Crypto } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
+import type { PresenceRecord } from "../presence/record.js";
 import { ProtocolError, RpcCode, toProtocolError } from "./errors.js";
 import { authorizationResult, Notifier, type NotifierOptions } from "./notifier.js";
 import { checkParams, isMethodName, type MethodName, type Params } from "./params.js";
 
-const PROTOCOL_VERSION = "1.0";
+const PROTOCOL_VERSION = "1.1";
+/** Later versions only add to earlier ones, so that a host of any of them is served. */
+const SUPPORTED_VERSIONS = ["1.0", PROTOCOL_VERSION];
+/** Whoever needs fresh presence is about to act on it: waiting longer would be no help. */
+const DEFAULT_REFRESH_WAIT_MS = 3_000;
 
 export interface RpcServerOptions extends NotifierOptions {
   /** Requests a sweep of one organization, or of all (null). Fault: `unknownOrganization`. */
@@ -127,7 +132,7 @@ export class RpcServer {
       throw new ProtocolError(
         RpcCode.protocolMismatch,
         "The worker does not support this version of the protocol.",
-        { supported: [PROTOCOL_VERSION] },
+        { supported: SUPPORTED_VERSIONS },
       );
     }
     this.#state = "initialized";
@@ -144,6 +149,15 @@ export class RpcServer {
     };
   }
 
+  #query(
+    uris: readonly string[],
+    { maxWaitMs, maxAgeSeconds }: Pick<Params<"presence/get">, "maxWaitMs" | "maxAgeSeconds">,
+    call: RequestCall,
+  ): PresenceRecord[] | Promise<PresenceRecord[]> {
+    const waitMs = maxWaitMs ?? (maxAgeSeconds === undefined ? 0 : DEFAULT_REFRESH_WAIT_MS);
+    return this.#options.presence.get(uris, waitMs, signalOf(waitMs, call), maxAgeSeconds);
+  }
+
   #createMethods(): Methods {
     const { presence, authorization, status, openRpc, poll, onShutdown } = this.#options;
     return {
@@ -155,12 +169,12 @@ export class RpcServer {
       },
       "rpc.discover": () => openRpc(),
 
-      "presence/get": ({ uri, maxWaitMs }, call) => {
-        const result = presence.get([uri], maxWaitMs, signalOf(maxWaitMs, call));
+      "presence/get": (params, call) => {
+        const result = this.#query([params.uri], params, call);
         return result instanceof Promise ? result.then(([record]) => record) : result[0];
       },
-      "presence/getMany": ({ uris, maxWaitMs }, call) => {
-        const result = presence.get(uris, maxWaitMs, signalOf(maxWaitMs, call));
+      "presence/getMany": (params, call) => {
+        const result = this.#query(params.uris, params, call);
         if (!(result instanceof Promise)) return { records: result };
         return result.then((records) => ({ records }));
       },

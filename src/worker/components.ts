@@ -15,7 +15,7 @@ import type { Channel } from "../ports/channel.js";
 import type { Clock, Crypto, Random } from "../ports/clock.js";
 import type { Logger, LogLevel } from "../ports/logger.js";
 import type { ListenOnLoopback, ReadAsset } from "../ports/loopback-server.js";
-import type { PollRequestFile, ProcessPort, StatusFile } from "../ports/process.js";
+import type { LearnedFile, PollRequestFile, ProcessPort, ReplacedFile } from "../ports/process.js";
 import type { SecretStore } from "../ports/secret-store.js";
 import type { ReadIniLine, SettingsFile } from "../ports/settings-file.js";
 import { PresenceDirectory } from "../presence/presence-directory.js";
@@ -25,6 +25,7 @@ import { createIdentityApi } from "../webex/identity.js";
 import { createOAuthApi } from "../webex/oauth.js";
 import { createPeopleApi } from "../webex/people.js";
 import { RestClient } from "../webex/rest.js";
+import { LearnedFactsStore } from "./learned-facts-store.js";
 import { Network } from "./network.js";
 import { Organization, Organizations } from "./organizations.js";
 
@@ -46,7 +47,8 @@ export interface WorkerPorts {
   readonly readCertificates: ReadCertificates;
   readonly secretStore: SecretStore;
   readonly http: HttpFactory;
-  readonly statusFile: StatusFile;
+  readonly statusFile: ReplacedFile;
+  readonly learnedFile: LearnedFile;
   readonly pollRequestFile: PollRequestFile;
   readonly openRpc: () => Promise<unknown>;
   readonly version: string;
@@ -62,6 +64,7 @@ export interface Components {
   readonly flows: FlowSupervisor;
   readonly organizations: Organizations;
   readonly presence: PresenceDirectory;
+  readonly learnedFacts: LearnedFactsStore;
 }
 
 /**
@@ -85,12 +88,25 @@ export function createComponents(
   const network = new Network(ports.http, clock);
   const grantStore = new GrantStore(ports.secretStore, clock, logger);
   const presence = new PresenceDirectory(clock, logger);
+  const learnedFacts = new LearnedFactsStore({
+    ...{ file: ports.learnedFile, clock, logger },
+    grantedOrgIds: () => {
+      const { content } = grantStore;
+      if (content === null) return null;
+      return new Set([...content.grants.map(({ orgId }) => orgId), ...content.unreadableOrgIds]);
+    },
+    areGrantsKept: grantStore.kind === "keychain",
+  });
   // Kept when an organization goes and comes back: Webex still counts its earlier requests.
   const budgets = new Map<string, RequestBudget>();
   const budgetOf = (orgId: string): RequestBudget => {
+    const apiOrigin = originOf(settings().apiUrl);
+    const key = `${apiOrigin} ${orgId}`;
+    const { requestsPerMinute } = settings();
+    const learnedLimit = learnedFacts.recall(orgId, apiOrigin)?.requestsPerMinute ?? null;
     const budget =
-      budgets.get(orgId) ?? new RequestBudget(clock, random, settings().requestsPerMinute);
-    budgets.set(orgId, budget);
+      budgets.get(key) ?? new RequestBudget(clock, random, requestsPerMinute, learnedLimit);
+    budgets.set(key, budget);
     return budget;
   };
   const { authorizations, createTokenSource } = createAuthorization({
@@ -110,6 +126,7 @@ export function createComponents(
       const onSilence = (fault: Fault): void => poller.reportSilence(fault);
       const tokens = createTokenSource(orgId, onSilence);
       const budget = budgetOf(orgId);
+      const apiOrigin = originOf(settings().apiUrl);
       const options = {
         ...{ apiUrl: settings().apiUrl, version, http: network, clock, onSilence },
         storedSecrets: () => grantStore.secrets(),
@@ -123,15 +140,23 @@ export function createComponents(
         clock,
         random,
         logger,
+        learned: learnedFacts.recall(orgId, apiOrigin),
         grantedScopes: () => organizations.grantedScopes(orgId),
       });
       poller.apply(settings());
+      learnedFacts.follow(orgId, apiOrigin, () => poller.learned());
       return new Organization(orgId, poller, tokens);
     },
-    (orgId) => presence.removeOrganization(orgId),
+    (orgId) => {
+      learnedFacts.unfollow(orgId);
+      presence.removeOrganization(orgId);
+    },
   );
   const flows = new FlowSupervisor(authorizations, clock, logger);
-  return { settingsStore, network, grantStore, authorizations, flows, organizations, presence };
+  return {
+    ...{ settingsStore, network, grantStore, authorizations, flows, organizations, presence },
+    learnedFacts,
+  };
 }
 
 export interface AuthorizationOptions {

@@ -1,7 +1,7 @@
 import type { PageNotices, PageNoticesEvents } from "../authorization/page/page-model.js";
 import { type Disposer, Emitter } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
-import type { StatusFile } from "../ports/process.js";
+import type { ReplacedFile } from "../ports/process.js";
 import { defaultSettings, settingsValues } from "../settings/keys.js";
 import type { SettingsState } from "../settings/settings-store.js";
 import type { ProblemReport, ProblemSeverity } from "../faults/problem-catalog.js";
@@ -56,7 +56,7 @@ export class StatusPublisher implements PageNotices {
   readonly events = new Emitter<StatusEvents & PageNoticesEvents>();
   readonly #facts: ProcessFacts;
   readonly #clock: Clock;
-  readonly #file: StatusFile;
+  readonly #file: ReplacedFile;
   readonly #logger: Logger;
   readonly #problems: ProblemList;
   readonly #startedAt: string;
@@ -73,7 +73,7 @@ export class StatusPublisher implements PageNotices {
   #cancelRegularWrite: Disposer | null = null;
   #cancelCountsWrite: Disposer | null = null;
 
-  constructor(facts: ProcessFacts, clock: Clock, file: StatusFile, logger: Logger) {
+  constructor(facts: ProcessFacts, clock: Clock, file: ReplacedFile, logger: Logger) {
     this.#facts = facts;
     this.#clock = clock;
     this.#file = file;

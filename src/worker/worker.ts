@@ -12,6 +12,8 @@ import { StatusPublisher } from "./status-publisher.js";
 
 /** The first query is answered before settings and keychain are read. */
 const START_DELAY_MS = 5;
+/** What an earlier process has learned is not worth a longer delay. */
+const LOAD_LEARNED_MS = 250;
 /** The worker exits within a second (contract: launch); these deadlines add up to less. */
 const STOP_WORK_MS = 500;
 const FLUSH_MS = 150;
@@ -133,7 +135,7 @@ export class Worker {
 
   #start(): void {
     const { clock, log, process, version } = this.#ports;
-    const { settingsStore, grantStore, authorizations, flows } = this.#components;
+    const { settingsStore, grantStore, authorizations, flows, learnedFacts } = this.#components;
     log.info("The worker is starting.", {
       version,
       pid: process.pid,
@@ -145,9 +147,17 @@ export class Worker {
     authorizations.start();
     flows.start();
     this.#disposers.push(settingsStore.start());
-    this.#disposers.push(clock.schedule(1, () => void grantStore.start()));
+    this.#disposers.push(clock.schedule(1, () => void this.#readGrants()));
+    learnedFacts.start();
     this.#pollRequests.start();
     this.#status.start(() => this.#reconciler.reconcile());
+  }
+
+  /** A grant creates its organization, which starts with what was learned of it. */
+  async #readGrants(): Promise<void> {
+    const { grantStore, learnedFacts } = this.#components;
+    await Promise.race([learnedFacts.load(), this.#delay(LOAD_LEARNED_MS)]);
+    if (this.#ending === null) await grantStore.start();
   }
 
   #setHost({ host, attendantConsole, hostPid }: Params<"initialize">): void {
@@ -180,7 +190,7 @@ export class Worker {
 
   async #end(code: ExitCode, reason: string): Promise<void> {
     const { channel, log } = this.#ports;
-    const { organizations, presence, flows, authorizations, grantStore, network } =
+    const { organizations, presence, flows, authorizations, grantStore, network, learnedFacts } =
       this.#components;
     log.info("The worker is stopping.", { code, reason });
     try {
@@ -194,6 +204,7 @@ export class Worker {
         authorizations.stop(),
         grantStore.stop(),
         this.#status.stop(),
+        learnedFacts.stop(),
       ];
       await Promise.race([Promise.allSettled(work), this.#delay(STOP_WORK_MS)]);
       network.close();

@@ -156,7 +156,7 @@ describe("e2e: launch and exit", function () {
     await harness.writeSettings(1);
     await harness.waitForPhase("polling");
     await harness.host.request("initialize", {
-      protocolVersion: "1.0",
+      protocolVersion: "1.1",
       host: { name: "UCX", version: "2021.Summer.2", licensed: false },
     });
     const status = await harness.waitForPhase("blocked");

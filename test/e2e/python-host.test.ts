@@ -59,7 +59,7 @@ describe("e2e: a host in Python with a third-party JSON-RPC library", function (
         );
         python.stdin?.end(`${JSON.stringify({ client: harness.webex.client, grant })}\n`);
       });
-      expect(output.initialize).to.deep.include({ protocolVersion: "1.0" });
+      expect(output.initialize).to.deep.include({ protocolVersion: "1.1" });
       expect(output.authorization.state).to.equal("valid");
       expect(output.subscription.records[0]).to.include({
         uri: `SIP:${address}`,

@@ -8,7 +8,7 @@ import { Writable } from "node:stream";
 import { expect } from "chai";
 import sinon from "sinon";
 
-import { nodeStatusFile } from "../../src/platform/status-file.js";
+import { nodeReplacedFile } from "../../src/platform/replaced-file.js";
 import { diskLogFiles, LogFile, type OpenLogFile } from "../../src/platform/log-file.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
@@ -210,7 +210,7 @@ describe("a log file that is deleted, moved or cannot be written", function () {
           log.info(text);
           await waitForMessage(text);
         }
-        await nodeStatusFile(join(directory, "status.json"), sinon.stub()).write("{}");
+        await nodeReplacedFile(join(directory, "status.json"), sinon.stub()).write("{}");
         await log.close(5_000);
         const names = await readdir(directory);
         expect(names).to.include("worker.1.log").and.to.include("status.json");

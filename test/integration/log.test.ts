@@ -9,7 +9,7 @@ import sinon from "sinon";
 import { Secret } from "../../src/faults/secret.js";
 import { importers } from "../../src/platform/lazy-modules.js";
 import { makePrivateFolder } from "../../src/platform/log-folder.js";
-import { nodeStatusFile } from "../../src/platform/status-file.js";
+import { nodeReplacedFile } from "../../src/platform/replaced-file.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
 import { IS_WINDOWS, requireSymlinks, skip } from "../support/windows-fixture.js";
@@ -161,7 +161,7 @@ describe("log and status file on disk", function () {
         /warn The log file in this folder cannot be written, .*"\/proc\/1\/nothing","code":"ENOENT"/,
       );
     const before = process.cpuUsage();
-    await nodeStatusFile("/proc/1/nothing/status.json", sinon.stub()).write("{}");
+    await nodeReplacedFile("/proc/1/nothing/status.json", sinon.stub()).write("{}");
     // Time in which a loop would show.
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(process.cpuUsage(before).user + process.cpuUsage(before).system).to.be.lessThan(150_000);
@@ -170,7 +170,7 @@ describe("log and status file on disk", function () {
 
   it("replaces the status file atomically", async () => {
     const path = join(folder, "deep", "status.json");
-    const file = nodeStatusFile(path, sinon.stub());
+    const file = nodeReplacedFile(path, sinon.stub());
     const fill = "y".repeat(20_000);
     // On Windows, each replacement waits for the reader.
     const texts = Array.from({ length: IS_WINDOWS ? 30 : 200 }, (_, i) =>
@@ -198,7 +198,7 @@ describe("log and status file on disk", function () {
   it("reports once that the status file cannot be written, and again after it could be", async () => {
     const path = join(folder, "status.json");
     const onFailure = sinon.stub();
-    const file = nodeStatusFile(path, onFailure);
+    const file = nodeReplacedFile(path, onFailure);
     await mkdir(path);
     for (const text of ["1", "2"]) await file.write(text, 0);
     expect(onFailure.callCount).to.equal(1);

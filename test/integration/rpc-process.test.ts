@@ -187,7 +187,7 @@ describe("the protocol over the pipes of a process", () => {
       data: { issues: [{ path: "uri", message: "Expected a string." }] },
     });
     expect(results.unknown!.code).to.equal(-32601);
-    expect(results.initialize!.result).to.deep.include({ protocolVersion: "1.0" });
+    expect(results.initialize!.result).to.deep.include({ protocolVersion: "1.1" });
     expect(results.subscribe!.result).to.have.keys("subscriptionId", "records");
     expect(results.cancelled).to.deep.equal({ code: -32800 });
     expect(results.shutdown).to.deep.equal({ result: null });

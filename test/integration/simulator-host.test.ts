@@ -62,7 +62,7 @@ describe("reference host", () => {
         hostPidArgument: "--host-pid",
         transport: "stdio",
         framing: "content-length",
-        protocolVersion: "1.0",
+        protocolVersion: "1.1",
         restart: { policy: "on-failure", delaysSeconds },
       },
     };

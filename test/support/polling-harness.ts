@@ -1,10 +1,12 @@
 import { Fault, type FaultCode } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
+import type { LearnedFacts } from "../../src/polling/learned-facts.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import type {
   ListedPerson,
+  OnDemandCalls,
   PageResult,
   PersonSnapshot,
   PolledRoster,
@@ -111,6 +113,9 @@ export class FakeRoster implements PolledRoster {
   }
   dismissRefreshRequests(requests: readonly RefreshRequest[]): void {
     this.refreshes = this.refreshes.filter((request) => !requests.includes(request));
+  }
+  onDemandCalls(): OnDemandCalls {
+    return { lastMinute: 0, answeredInTime: 0, late: 0 };
   }
   watch(address: string): void {
     this.unanswered.push(address);
@@ -240,15 +245,17 @@ export function createPollingHarness(
   requestsPerMinute = 60,
   clock = new FakeClock(),
   planner: Planner = planForFreshness,
+  learned: LearnedFacts | null = null,
 ) {
-  const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute);
+  const limit = learned?.requestsPerMinute ?? null;
+  const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute, limit);
   const people = new FakePeopleApi(clock, budget);
   const roster = new FakeRoster();
   const logger = new RecordingLogger();
   const scopes = { granted: ["spark-admin:people_read", "spark-admin:organizations_read"] };
   const random = new SeededRandom(7);
   const grantedScopes = (): readonly string[] => scopes.granted;
-  const parts = { people, roster, budget, clock, random, logger, grantedScopes, planner };
+  const parts = { people, roster, budget, clock, random, logger, grantedScopes, planner, learned };
   const poller = new OrganizationPoller({ orgId: "org", ...parts });
   const changes: string[][] = [];
   const codes = (): string[] => poller.problems.map(({ code }) => code);

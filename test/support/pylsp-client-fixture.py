@@ -48,7 +48,7 @@ results = {
     "many": len(call("presence/getMany", {"uris": ["p%d@x.example" % n for n in range(10000)]})["result"]["records"]),
     "invalid": call("presence/get", {"uri": 1}),
     "unknown": call("nothing"),
-    "initialize": call("initialize", {"protocolVersion": "1.0", "host": {"name": "pylsp", "version": "2021.Summer.3"}}),
+    "initialize": call("initialize", {"protocolVersion": "1.1", "host": {"name": "pylsp", "version": "2021.Summer.3"}}),
     "subscribe": call("presence/subscribe", {"uris": ["a@x.example"]}),
     "poll": call("worker/poll"),
 }

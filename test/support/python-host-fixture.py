@@ -28,7 +28,7 @@ def main():
         return endpoint.request(method, params).result(timeout=20)
 
     host = {"name": "UCX", "version": "2024.Winter.1"}
-    out = {"initialize": call("initialize", {"protocolVersion": "1.0", "host": host})}
+    out = {"initialize": call("initialize", {"protocolVersion": "1.1", "host": host})}
     call("authorization/setClient", credentials["client"])
     out["authorization"] = call("authorization/import", credentials["grant"])
     out["subscription"] = call("presence/subscribe", {"uris": [address]})

@@ -47,8 +47,13 @@ export class FakePresence implements PresenceService {
     uris: readonly string[],
     maxWaitMs: number,
     signal: AbortSignal,
+    maxAgeSeconds?: number,
   ): PresenceRecord[] | Promise<PresenceRecord[]> {
-    this.calls.push({ get: uris, maxWaitMs });
+    this.calls.push({
+      get: uris,
+      maxWaitMs,
+      ...(maxAgeSeconds !== undefined && { maxAgeSeconds }),
+    });
     if (this.failure !== null) throw this.failure as Error;
     const records = uris.map((uri) => presenceRecord(uri));
     if (maxWaitMs === 0) return records;

@@ -148,10 +148,10 @@ export class WorkerHarness {
     );
   }
 
-  /** Everything that the worker has written: stdout, stderr, log and status file. */
+  /** Everything that the worker has written: stdout, stderr and files. */
   async readAllOutput(): Promise<string> {
     const files = await Promise.all(
-      ["worker.log", "status.json"].map((name) =>
+      ["worker.log", "status.json", "learned.json"].map((name) =>
         readFile(join(this.logDirectory, name), "utf8").catch(() => ""),
       ),
     );

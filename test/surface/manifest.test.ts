@@ -30,7 +30,7 @@ describe("plugin.manifest.json", () => {
       version: read("package.json").version,
       rpc: "openrpc.json",
     });
-    expect(read(MANIFEST)).to.have.nested.property("worker.protocolVersion", "1.0");
+    expect(read(MANIFEST)).to.have.nested.property("worker.protocolVersion", "1.1");
   });
 
   it("names the program on the host's PATH, and in a release the runtime of its folder", async () => {

@@ -98,11 +98,9 @@ describe("openrpc.json", () => {
       maxItems: 10_000,
     });
     expect(params("presence/get")[1]).to.deep.include({ name: "maxWaitMs", required: false });
-    expect(params("presence/get")[1]!.schema).to.deep.include({
-      minimum: 0,
-      maximum: 30_000,
-      default: 0,
-    });
+    expect(params("presence/get")[1]!.schema).to.deep.include({ minimum: 0, maximum: 30_000 });
+    expect(params("presence/get")[2]).to.deep.include({ name: "maxAgeSeconds", required: false });
+    expect(params("presence/get")[2]!.schema).to.deep.include({ minimum: 0, maximum: 3_600 });
     expect(params("worker/status")).to.deep.equal([]);
   });
 });

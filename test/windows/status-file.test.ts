@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "chai";
 import sinon from "sinon";
 
-import { nodeStatusFile } from "../../src/platform/status-file.js";
+import { nodeReplacedFile } from "../../src/platform/replaced-file.js";
 import { holdFile } from "../support/share-mode-fixture.js";
 import { requireWindows } from "../support/windows-fixture.js";
 
@@ -26,7 +26,7 @@ describe("windows: status.json while a reader keeps it from being replaced", fun
   for (const holdMs of [1_000, 3_000]) {
     it(`has the new text within a second after a reader that held it for ${holdMs / 1000} s`, async () => {
       const path = join(folder, "status.json");
-      const file = nodeStatusFile(path, onFailure);
+      const file = nodeReplacedFile(path, onFailure);
       await file.write("old");
       const release = await holdFile(path, { share: "readWrite" });
       const written = file.write("new");

@@ -1,25 +1,21 @@
 import type { Clock } from "../../ports/clock.js";
-import { readingsOf, RecentAddresses } from "../address.js";
 import type { ListedPerson, PageResult, PersonSnapshot } from "../polled-roster.js";
 import { mapWebexStatus } from "../record.js";
 import { updateChangeRate } from "../refresh-demand.js";
-import { packPerson, PersonColumns, toIdKey, type PackedPerson } from "./person-columns.js";
+import { packPerson, toIdKey, type PackedPerson } from "./person-columns.js";
 import { PersonIndex } from "./person-index.js";
+import { RecentResponses, type FreshnessNeed, type ResponseTime } from "./recent-responses.js";
+import { StoredPersons } from "./stored-persons.js";
+import { type SweepStart, UnmatchedAnswers } from "./unmatched-answers.js";
 
 /** Persons move between pages while they are read, so one sweep may miss somebody. */
 const MAX_MISSED_SWEEPS = 2;
 /** A lookup is about one address, which few persons share. */
 const MAX_UNCONFIRMED = 16;
-/** How long "not found" is a valid answer. */
-const NOT_FOUND_TTL_MS = 600_000;
+export type { FreshnessNeed } from "./recent-responses.js";
+
 /** How long a query keeps a person or an address watched. */
 export const QUERY_WATCH_MS = 600_000;
-
-/** A moment by the wall clock, for display, and in elapsed milliseconds, for ages. */
-interface Timestamp {
-  readonly wall: number;
-  readonly elapsed: number;
-}
 
 /** Called in the middle of a change: note what changed, and read the store later. */
 export interface PersonStoreListener {
@@ -41,7 +37,7 @@ export interface PersonStoreListener {
  * until that person is removed. All times are elapsed milliseconds (`Clock.elapsed`), unless they
  * are called wall-clock. docs/person-store.md describes the layout and its cost.
  */
-export class PersonStore {
+export class PersonStore extends StoredPersons {
   readonly orgId: string;
   staleAfterMs: number;
   /** Since when this organization alone cannot be polled (wall-clock); null while it can. */
@@ -49,15 +45,15 @@ export class PersonStore {
   protected isClosed = false;
   protected readonly clock: Clock;
   readonly #listener: PersonStoreListener;
-  readonly #columns = new PersonColumns();
-  readonly #index = new PersonIndex(this.#columns);
+  readonly #index = new PersonIndex(this.columns);
   /** By page: the slot of the first person, plus one; 0 if unknown. */
   readonly #firstOnPage: number[] = [];
-  /** By page: when it was fetched again outside a sweep, and shown to be the same page. */
+  /** By page: when the request was sent that showed it to be the same page outside a sweep. */
   readonly #refetchedAt: number[] = [];
-  readonly #notFound = new RecentAddresses(NOT_FOUND_TTL_MS);
-  #lastSweepAt = Number.NEGATIVE_INFINITY;
+  readonly #responses: RecentResponses;
+  readonly #unmatchedAnswers: UnmatchedAnswers;
   #sweep = 0;
+  #sweepStart: SweepStart = { elapsed: 0, monotonic: 0 };
   #isSweeping = false;
   /** Persons on the pages of the sweep. */
   #listedPersons = 0;
@@ -66,19 +62,17 @@ export class PersonStore {
   #version = 0;
 
   constructor(orgId: string, clock: Clock, staleAfterMs: number, listener: PersonStoreListener) {
+    super();
     this.orgId = orgId;
     this.staleAfterMs = staleAfterMs;
     this.clock = clock;
     this.#listener = listener;
+    this.#responses = new RecentResponses(clock);
+    this.#unmatchedAnswers = new UnmatchedAnswers(this.#responses);
   }
 
   get personCount(): number {
-    return this.isClosed ? 0 : this.#columns.personCount;
-  }
-
-  /** Every slot in use is below it. */
-  get slotLimit(): number {
-    return this.#columns.slotLimit;
+    return this.isClosed ? 0 : this.columns.personCount;
   }
 
   /** Rises when a person is added or removed, gets another name, or loses or gets an address. */
@@ -88,25 +82,32 @@ export class PersonStore {
 
   beginSweep(): number {
     this.#sweep += 1;
+    this.#sweepStart = { elapsed: this.clock.elapsed(), monotonic: this.clock.monotonic() };
     this.#isSweeping = true;
     this.#listedPersons = 0;
     this.#seenPersons = 0;
     return this.#sweep;
   }
 
-  applyPage(sweep: number, items: readonly ListedPerson[], page: number): PageResult {
-    const at = this.#currentTime();
-    const result = this.#applyItems(page, items, at);
+  applyPage(
+    sweep: number,
+    items: readonly ListedPerson[],
+    page: number,
+    sentAt?: number,
+  ): PageResult {
+    const result = this.#applyItems(page, items, this.#responses.record(sentAt));
     if (sweep === this.#sweep) this.#listedPersons += result.persons;
     return result;
   }
 
-  applyRefetchedPage(page: number, items: readonly ListedPerson[]): PageResult {
-    const at = this.#currentTime();
+  applyRefetchedPage(page: number, items: readonly ListedPerson[], sentAt?: number): PageResult {
+    const at = this.#responses.record(sentAt);
     const result = this.#applyItems(page, items, at);
     // Another page than expected does not say who has left this one.
     const isSamePage = result.persons > 0 && result.alreadyOnPage * 2 >= result.persons;
-    if (isSamePage) this.#refetchedAt[page] = at.elapsed;
+    if (isSamePage) {
+      this.#refetchedAt[page] = Math.max(this.#refetchedAt[page] ?? 0, at.sentElapsed);
+    }
     return result;
   }
 
@@ -115,8 +116,8 @@ export class PersonStore {
     this.#isSweeping = false;
     // Every organization has an administrator, so a sweep without any person proves nothing.
     if (this.#listedPersons === 0) return;
-    const { lastSweep, missedSweeps } = this.#columns;
-    this.#columns.forEachSlot((slot) => {
+    const { lastSweep, missedSweeps } = this.columns;
+    this.columns.forEachSlot((slot) => {
       if (lastSweep[slot] === sweep) return;
       const missedCount = (missedSweeps[slot] ?? 0) + 1;
       missedSweeps[slot] = missedCount;
@@ -125,18 +126,24 @@ export class PersonStore {
     this.#reportMoved(this.#index.preferPresentOwners());
     const now = this.clock.elapsed();
     const hadAnswer = this.hasSweepAnswer(now);
-    this.#lastSweepAt = now;
+    this.#unmatchedAnswers.addSweep(this.#sweepStart, now);
     this.#listener.updated(!hadAnswer);
   }
 
-  applyLookup(address: string, persons: readonly PersonSnapshot[]): readonly string[] {
+  applyLookup(
+    address: string,
+    persons: readonly PersonSnapshot[],
+    sentAt?: number,
+  ): readonly string[] {
     if (this.isClosed) return [];
-    const at = this.#currentTime();
+    const at = this.#responses.record(sentAt);
+    if (this.#unmatchedAnswers.isOutdated(at, address)) return [];
     const slots = new Set(persons.map((person) => this.#upsertOutsidePage(person, at)));
-    const owners = this.#index.ownersOf(address);
+    const owners = this.#index.ownersOf(address).filter((slot) => !this.#isOutdated(slot, at));
     // Webex has just said whose address it is.
     const owner = owners.find((slot) => slots.has(slot));
-    if (owner !== undefined && this.#index.preferOwner(address, owner)) {
+    const isCurrent = owners.includes(this.findByAddress(address));
+    if (owner !== undefined && isCurrent && this.#index.preferOwner(address, owner)) {
       this.#reportMoved([address]);
     }
     const isListAddress = (slot: number): boolean => this.addressesOf(slot)[0] === address;
@@ -148,14 +155,17 @@ export class PersonStore {
     return unconfirmed.map((slot) => this.idOf(slot));
   }
 
-  applyPerson(id: string, person: PersonSnapshot | null): void {
+  applyPerson(id: string, person: PersonSnapshot | null, sentAt?: number): void {
     if (this.isClosed) return;
-    const at = this.#currentTime();
+    const at = this.#responses.record(sentAt);
     const slot = this.#index.findById(id);
     const previous = slot === -1 ? [] : this.addressesOf(slot);
     // Somebody else in the answer means that the id has been merged into another person's.
     const isGone = person === null || toIdKey(person.id) !== toIdKey(id);
-    if (slot !== -1 && isGone) this.#remove(slot);
+    if (isGone && (slot === -1 || !this.#isOutdated(slot, at))) {
+      if (slot !== -1) this.#remove(slot);
+      this.#responses.recordGone(id, at);
+    }
     if (person !== null) this.#upsertOutsidePage(person, at);
     this.#recordNotFound(
       previous.filter((address) => this.findByAddress(address) === -1),
@@ -173,19 +183,40 @@ export class PersonStore {
    * Returns whether Webex's latest answer for an address key that matches nobody is still valid.
    */
   hasAnswerFor(key: string, now: number): boolean {
-    if (this.hasSweepAnswer(now)) return true;
-    return readingsOf(key).every((address) => this.#notFound.has(address, now));
+    return this.#unmatchedAnswers.has(key, now);
   }
 
   /** Returns whether a complete sweep answers for all addresses that match nobody. */
   hasSweepAnswer(now: number): boolean {
-    return now - this.#lastSweepAt <= NOT_FOUND_TTL_MS;
+    return this.#unmatchedAnswers.hasSweep(now);
+  }
+
+  /**
+   * Returns whether Webex has answered for an address that matches nobody: the answer is still
+   * valid, or is known to be of `since` or later.
+   */
+  isAnsweredSince(address: string, since: number, now: number): boolean {
+    return this.#unmatchedAnswers.isAnsweredSince(address, since, now);
   }
 
   /** Returns when the next such answer expires; infinity if there is none. */
   nextAnswerExpiry(now: number): number {
-    const start = this.hasSweepAnswer(now) ? this.#lastSweepAt : this.#notFound.oldestTime(now);
-    return start + NOT_FOUND_TTL_MS;
+    return this.#unmatchedAnswers.nextExpiry(now);
+  }
+
+  /** Returns whether the answer for an address that matches nobody is fresh enough. */
+  isAnswerFresh(address: string, need: FreshnessNeed): boolean {
+    return this.#unmatchedAnswers.isFresh(address, need);
+  }
+
+  /** Returns whether the latest observation of the person is fresh enough. */
+  isFresh(slot: number, need: FreshnessNeed): boolean {
+    return this.#responses.isFresh(this.observedElapsedOf(slot), need);
+  }
+
+  /** Returns the slot, or -1. */
+  findById(id: string): number {
+    return this.#index.findById(id);
   }
 
   /** Returns the slot, or -1. `address` is normalized. */
@@ -198,67 +229,9 @@ export class PersonStore {
     return this.#index.ownersOf(address).some((slot) => this.uriOf(slot) === uri);
   }
 
-  /** The slots in use. */
-  slots(): readonly number[] {
-    const slots: number[] = [];
-    this.#columns.forEachSlot((slot) => slots.push(slot));
-    return slots;
-  }
-
-  /** The address under which lists name the person, verbatim. */
-  uriOf(slot: number): string {
-    return this.#columns.uriOf(slot);
-  }
-
-  /** Normalized; the one of the list URI is first. */
-  addressesOf(slot: number): readonly string[] {
-    return this.#columns.addressesOf(slot);
-  }
-
-  idOf(slot: number): string {
-    return this.#columns.idOf(slot);
-  }
-
-  nameOf(slot: number): string | null {
-    return this.#columns.nameOf(slot);
-  }
-
-  /** Webex's status, verbatim. */
-  statusOf(slot: number): string | null {
-    return this.#columns.status[slot] ?? null;
-  }
-
-  lastActivityOf(slot: number): string | null {
-    return this.#columns.lastActivityOf(slot);
-  }
-
-  /** When the state was first observed, wall-clock. */
-  sinceOf(slot: number): number {
-    return this.#columns.since[slot] ?? 0;
-  }
-
-  /** When Webex last reported the person, wall-clock. */
-  observedWallOf(slot: number): number {
-    return this.#columns.observedWall[slot] ?? 0;
-  }
-
-  observedElapsedOf(slot: number): number {
-    return this.#columns.observedElapsed[slot] ?? 0;
-  }
-
-  /** See `updateChangeRate`. */
-  changeRateOf(slot: number): number {
-    return this.#columns.changeRate[slot] ?? 0;
-  }
-
-  /** The page of the list that the person was last on, counted from 1; 0 if unknown. */
-  pageOf(slot: number): number {
-    return this.#columns.page[slot] ?? 0;
-  }
-
   /** Whether Webex's list lacks the person where they were before. */
   isMissing(slot: number): boolean {
-    if ((this.#columns.missedSweeps[slot] ?? 0) > 0) return true;
+    if ((this.columns.missedSweeps[slot] ?? 0) > 0) return true;
     const refetchedAt = this.#refetchedAt[this.pageOf(slot) - 1] ?? Number.NEGATIVE_INFINITY;
     return this.observedElapsedOf(slot) < refetchedAt;
   }
@@ -269,7 +242,7 @@ export class PersonStore {
 
   /** Records a query of the person. Returns whether it is the first for `QUERY_WATCH_MS`. */
   markQueried(slot: number, time: number): boolean {
-    const { lastQueried } = this.#columns;
+    const { lastQueried } = this.columns;
     const previous = lastQueried[slot] ?? 0;
     lastQueried[slot] = Math.max(previous, Math.ceil(time / 1000) + 1);
     return previous < earliestWatchedMark(time);
@@ -280,9 +253,9 @@ export class PersonStore {
    * in `subscribed`. It reads every slot, so it is too expensive for each query.
    */
   forEachWatched(subscribed: Uint8Array | "all", now: number, visit: (slot: number) => void): void {
-    const { lastQueried } = this.#columns;
+    const { lastQueried } = this.columns;
     const earliest = earliestWatchedMark(now);
-    this.#columns.forEachSlot((slot) => {
+    this.columns.forEachSlot((slot) => {
       const isQueried = (lastQueried[slot] ?? 0) >= earliest;
       if (isQueried || subscribed === "all" || subscribed[slot] === 1) visit(slot);
     });
@@ -294,7 +267,7 @@ export class PersonStore {
    */
   reportStale(from: number, until: number): number {
     let oldest = Number.POSITIVE_INFINITY;
-    this.#columns.forEachSlot((slot) => {
+    this.columns.forEachSlot((slot) => {
       const time = this.observedElapsedOf(slot);
       if (time >= until) oldest = Math.min(oldest, time);
       else if (time >= from) this.#reportChange(slot);
@@ -302,8 +275,8 @@ export class PersonStore {
     return oldest;
   }
 
-  #applyItems(page: number, items: readonly ListedPerson[], at: Timestamp): PageResult {
-    const columns = this.#columns;
+  #applyItems(page: number, items: readonly ListedPerson[], at: ResponseTime): PageResult {
+    const columns = this.columns;
     let persons = 0;
     let alreadyOnPage = 0;
     let sharesStatus = false;
@@ -317,18 +290,23 @@ export class PersonStore {
         if (slot === -1) {
           const person = item.read();
           if (person === null) continue;
+          persons += 1;
           slot = this.#upsert(person, at);
-          columns.fingerprint[slot] = item.fingerprint;
+          if (slot === -1) continue;
+          if (!this.#isOutdated(slot, at)) columns.fingerprint[slot] = item.fingerprint;
         } else {
-          this.#recordObservation(slot, this.statusOf(slot), at, false);
+          persons += 1;
+          if (!this.#isOutdated(slot, at)) {
+            this.#recordObservation(slot, this.statusOf(slot), at, false);
+          }
         }
         if (previous === -1) this.#firstOnPage[page] = slot + 1;
         else columns.nextInList[previous] = slot + 1;
         previous = slot;
         expected = (columns.nextInList[slot] ?? 0) - 1;
-        persons += 1;
         if (columns.page[slot] === page + 1) alreadyOnPage += 1;
-        columns.page[slot] = page + 1;
+        // A page that was read later tells where the person is; a lookup does not.
+        if (columns.page[slot] === 0 || !this.#isOutdated(slot, at)) columns.page[slot] = page + 1;
         sharesStatus ||= columns.status[slot] !== null;
       }
     } finally {
@@ -337,8 +315,10 @@ export class PersonStore {
     return { persons, alreadyOnPage, sharesStatus, seenInSweep: this.#seenPersons };
   }
 
-  #currentTime(): Timestamp {
-    return { wall: this.clock.now(), elapsed: this.clock.elapsed() };
+  /** Returns whether the response to a later request has reported the person already. */
+  #isOutdated(slot: number, response: ResponseTime): boolean {
+    if (response.isInOrder) return false;
+    return this.#responses.isOutdated(response, this.observedElapsedOf(slot));
   }
 
   /** Other persons are found by these addresses now. */
@@ -347,26 +327,34 @@ export class PersonStore {
     for (const address of addresses) this.#listener.addressChanged(address);
   }
 
-  #recordNotFound(addresses: readonly string[], at: Timestamp): void {
+  #recordNotFound(addresses: readonly string[], at: ResponseTime): void {
     for (const address of addresses) {
-      this.#notFound.add(address, at.elapsed);
+      this.#unmatchedAnswers.add(address, at);
       this.#listener.addressChanged(address);
     }
   }
 
   /** Applies an answer that says nothing about pages. */
-  #upsertOutsidePage(person: PersonSnapshot, at: Timestamp): number {
+  #upsertOutsidePage(person: PersonSnapshot, at: ResponseTime): number {
     const known = this.#index.findById(person.id);
     // Somebody who exists but is no longer on the page is on a page that is not known.
-    if (known !== -1 && this.isMissing(known)) this.#columns.page[known] = 0;
+    if (known !== -1 && this.isMissing(known) && !this.#isOutdated(known, at)) {
+      this.columns.page[known] = 0;
+    }
     return this.#upsert(person, at);
   }
 
-  #upsert(person: PersonSnapshot, at: Timestamp): number {
-    const columns = this.#columns;
-    const packed = packPerson(person);
+  /**
+   * Applies what a response says of a person, unless that of a later request has said it already.
+   * Returns the slot, or -1 for somebody who is gone.
+   */
+  #upsert(person: PersonSnapshot, at: ResponseTime): number {
+    const columns = this.columns;
     const knownSlot = this.#index.findById(person.id);
     const isNew = knownSlot === -1;
+    if (isNew && this.#responses.isGone(at, person.id)) return -1;
+    if (!isNew && this.#isOutdated(knownSlot, at)) return knownSlot;
+    const packed = packPerson(person);
     const slot = isNew ? columns.allocate() : knownSlot;
     if (isNew) this.#index.addId(person.id, slot);
     if (columns.text[slot] === packed.text) columns.setWideName(slot, packed.wideName);
@@ -377,9 +365,9 @@ export class PersonStore {
     return slot;
   }
 
-  #recordObservation(slot: number, status: string | null, at: Timestamp, isNew: boolean): void {
+  #recordObservation(slot: number, status: string | null, at: ResponseTime, isNew: boolean): void {
     const { changeRate, lastSweep, missedSweeps, observedElapsed, observedWall, since } =
-      this.#columns;
+      this.columns;
     const previous = this.statusOf(slot);
     const age = at.elapsed - (observedElapsed[slot] ?? 0);
     const isReset = isNew || age > this.staleAfterMs;
@@ -397,7 +385,7 @@ export class PersonStore {
     if (isReset || mapWebexStatus(previous).state !== mapWebexStatus(status).state) {
       since[slot] = at.wall;
     }
-    this.#columns.setStatus(slot, status);
+    this.columns.setStatus(slot, status);
     this.#reportChange(slot);
   }
 
@@ -411,8 +399,8 @@ export class PersonStore {
     this.#index.reserve(previous.length + added.length);
     for (const address of removed) this.#index.removeAddress(address, slot);
     for (const address of added) this.#index.addAddress(address, slot);
-    this.#columns.text[slot] = packed.text;
-    this.#columns.setWideName(slot, packed.wideName);
+    this.columns.text[slot] = packed.text;
+    this.columns.setWideName(slot, packed.wideName);
     this.#version += 1;
     for (const address of added) this.#listener.addressAdded(this, slot, address);
     for (const address of [...removed, ...added]) this.#listener.addressChanged(address);
@@ -427,7 +415,7 @@ export class PersonStore {
     this.#index.reserve(addresses.length);
     this.#index.removeId(this.idOf(slot), slot);
     for (const address of addresses) this.#index.removeAddress(address, slot);
-    this.#columns.free(slot);
+    this.columns.free(slot);
     this.#version += 1;
     for (const address of addresses) this.#listener.addressChanged(address);
   }

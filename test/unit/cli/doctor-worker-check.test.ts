@@ -12,6 +12,7 @@ const organizationOf = (orgId: string, orgName: string): object => ({
   requests: { perMinuteLimit: 60, lastMinute: 0, total: 0, rateLimited: 0, failed: 0 },
   ...{ sweepProgress: null, rateLimitedUntil: null, nextRequestAt: null },
   ageSeconds: { watchedP50: null, watchedP95: null },
+  onDemand: { lastMinute: 0, answeredInTime: 0, late: 0 },
 });
 
 describe("cli/doctor: the running worker", () => {

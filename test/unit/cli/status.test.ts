@@ -19,6 +19,7 @@ describe("cli/status", () => {
     rateLimitedUntil: null,
     nextRequestAt: null,
     ageSeconds: { watchedP50: 3.4, watchedP95: 9.8 },
+    onDemand: { lastMinute: 5, answeredInTime: 3, late: 1 },
   };
   const status = (changes: Partial<WorkerStatus> = {}): WorkerStatus => ({
     phase: "polling",
@@ -53,7 +54,9 @@ describe("cli/status", () => {
     const rendered = lines(status());
     const heading = rendered.find((line) => line.startsWith("ORGANIZATION")) ?? "";
     const row = rendered.find((line) => line.startsWith("Example Ltd")) ?? "";
-    expect(row).to.match(/Example Ltd +30 +4 +sweep +8 s ago, took 2\.0 s +3\/10 s +6 of 60/);
+    expect(row).to.match(
+      /Example Ltd +30 +4 +sweep +8 s ago, took 2\.0 s +3\/10 s +6 of 60 +5, 1 late$/,
+    );
     expect(row.indexOf("sweep")).to.equal(heading.indexOf("MODE"));
     expect(row.indexOf("30") + 2).to.equal(heading.indexOf("PEOPLE") + 6);
     expect(rendered.at(-1)).to.equal("No problems.");
@@ -66,14 +69,15 @@ describe("cli/status", () => {
     const narrow = lines(status({ organizations: [organization, organization] }), 59);
     const list = [
       "Example Ltd",
-      "  People        30, of whom 4 are watched",
-      "  Mode          sweep",
-      "  Last sweep    8 s ago, took 2.0 s",
-      "  Age P50/P95   3/10 s",
-      "  Requests/min  6 of 60",
+      "  People         30, of whom 4 are watched",
+      "  Mode           sweep",
+      "  Last sweep     8 s ago, took 2.0 s",
+      "  Age P50/P95    3/10 s",
+      "  Requests/min   6 of 60",
+      "  On demand/min  5, 1 late",
     ];
     const start = narrow.indexOf("Example Ltd");
-    expect(narrow.slice(start, start + 13)).to.deep.equal([...list, "", ...list]);
+    expect(narrow.slice(start, start + 15)).to.deep.equal([...list, "", ...list]);
     expect(narrow.join("\n")).not.to.include("ORGANIZATION");
 
     const table = lines(status()).filter((line) => /^(ORGANIZATION|Example)/.test(line));
@@ -127,10 +131,12 @@ describe("cli/status", () => {
       lastSweep: null,
       sweepProgress: { persons: 7, pages: 1 },
       ageSeconds: { watchedP50: null, watchedP95: null },
+      onDemand: { lastMinute: 2, answeredInTime: 2, late: 0 },
     };
     expect(lines(status({ organizations: [sweeping] })).join("\n"))
       .to.include("in progress, 7 so far")
-      .and.to.include("–");
+      .and.to.include("–")
+      .and.to.match(/ 2$/m);
     expect(
       lines(status({ organizations: [{ ...sweeping, sweepProgress: null }] })).join("\n"),
     ).to.include("none yet");

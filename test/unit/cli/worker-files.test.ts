@@ -22,6 +22,7 @@ const ORGANIZATION = {
     rateLimitedUntil: null,
     nextRequestAt: null,
     ageSeconds: { watchedP50: null, watchedP95: null },
+    onDemand: { lastMinute: 0, answeredInTime: 0, late: 0 },
   },
 };
 const STATUS = {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
+import { AdaptiveRateLimit } from "../../../src/polling/adaptive-rate-limit.js";
 import { RequestBudget } from "../../../src/polling/request-budget.js";
 import { FakeClock, NO_JITTER, SeededRandom, settle } from "../../support/clock-fake.js";
 
@@ -21,6 +22,8 @@ interface SimulationOptions {
   readonly minutes: number;
   readonly restartAfterMinutes?: number;
   readonly learnedLimit?: number;
+  /** After the restart, workers know the limit that the first one has observed. */
+  readonly isLimitKept?: boolean;
 }
 
 /** Sends requests as fast as the budgets allow, to a service with a hidden limit per minute. */
@@ -29,8 +32,9 @@ async function simulateWorkers(
   { ceiling = 600, limit: limitAt, minutes, ...options }: SimulationOptions,
 ) {
   const clock = new FakeClock();
+  const unaborted = new AbortController().signal;
   const admitted: number[] = [];
-  const sendRequests = async (worker: SimulatedWorker, signal = never): Promise<void> => {
+  const sendRequests = async (worker: SimulatedWorker, signal = unaborted): Promise<void> => {
     for (;;) {
       await worker.budget.acquire(signal);
       const now = clock.monotonic();
@@ -48,16 +52,19 @@ async function simulateWorkers(
       worker.budget.complete(isAccepted ? "answered" : "rateLimited");
     }
   };
+  let learnedLimit: number | null = null;
   const createWorker = (_: unknown, index: number): SimulatedWorker => {
     const random = workerCount === 1 ? NO_JITTER : new SeededRandom(index + 1);
-    const budget = new RequestBudget(clock, random, ceiling, options.learnedLimit);
+    const budget = new RequestBudget(clock, random, ceiling, options.learnedLimit ?? learnedLimit);
     return { budget, admitted: [], rejected: [] };
   };
   if (options.restartAfterMinutes !== undefined) {
     const first = new AbortController();
-    sendRequests(createWorker(null, 0), first.signal).catch(() => undefined);
+    const predecessor = createWorker(null, 0);
+    sendRequests(predecessor, first.signal).catch(() => undefined);
     await clock.advance(options.restartAfterMinutes * 60_000);
     first.abort();
+    if (options.isLimitKept === true) learnedLimit = predecessor.budget.observedLimit;
   }
   const all = Array.from({ length: workerCount }, createWorker);
   for (const worker of all) void sendRequests(worker);
@@ -109,17 +116,58 @@ describe("adaptive rate limit", () => {
     expect(countBetween(admitted, 70, 80)).to.be.at.least(10 * 60 * 0.9);
   }).timeout(30_000);
 
-  for (const workerCount of [2, 3]) {
-    it(`shares a limit with ${workerCount - 1} other worker(s) without starvation`, async () => {
-      const all = await simulateWorkers(workerCount, { limit: () => 120, minutes: 100 });
-      const counts = all.map(({ admitted }) => countBetween(admitted, 20, 100));
-      const rejected = all.map((worker) => countBetween(worker.rejected, 20, 100));
+  for (const [workerCount, limit, smallestShare] of [
+    [2, 120, 0.65],
+    [3, 120, 0.65],
+    [4, 30, 0.5],
+  ] as const) {
+    it(`shares a limit of ${limit} among ${workerCount} workers with few rejections`, async () => {
+      const all = await simulateWorkers(workerCount, { limit: () => limit, minutes: 260 });
+      const counts = all.map(({ admitted }) => countBetween(admitted, 140, 260));
+      const rejected = all.map((worker) => countBetween(worker.rejected, 140, 260));
       const total = counts.reduce((sum, count) => sum + count, 0);
-      expect(total).to.be.at.least(120 * 80 * 0.85);
-      expect(Math.min(...counts)).to.be.at.least((total / workerCount) * 0.4);
+      expect(total).to.be.at.least(limit * 120 * 0.9);
+      expect(Math.min(...counts)).to.be.at.least((total / workerCount) * smallestShare);
       expect(rejected.reduce((sum, count) => sum + count, 0) / total).to.be.lessThan(1 / 100);
     }).timeout(60_000);
   }
+
+  describe("a rejection at a rate that was accepted before", () => {
+    /** Has sent requests at the steady rate for two minutes. */
+    function createSteady(estimate: number): AdaptiveRateLimit {
+      const limit = new AdaptiveRateLimit(600, NO_JITTER, estimate);
+      for (const now of [0, 60_000, 120_000]) limit.recordRequest(now, 0);
+      return limit;
+    }
+
+    it("reduces the estimate by a share, although as many were answered as before", () => {
+      const limit = createSteady(100);
+      limit.recordRejection(120_000, 97);
+      expect(limit.observedLimit).to.be.closeTo(97 * 0.96, 0.01);
+    });
+
+    it("does not take a small count for the limit", () => {
+      for (const answered of [1, 3, 6]) {
+        const limit = createSteady(5);
+        limit.recordRejection(120_000, answered);
+        expect(limit.observedLimit).to.be.closeTo(5 * 0.97 * 0.96, 0.01);
+      }
+    });
+
+    it("takes a count for the limit that is far below the rate", () => {
+      const limit = createSteady(100);
+      limit.recordRejection(120_000, 60);
+      expect(limit.observedLimit).to.equal(60);
+    });
+  });
+
+  it("takes the count for the limit if a probe is rejected", () => {
+    const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
+    let now = 0;
+    while (limit.ratePerMinute < 98) limit.recordRequest((now += 60_000), 98);
+    limit.recordRejection(now, 97);
+    expect(limit.observedLimit).to.equal(97);
+  });
 
   for (const limit of [60, 20]) {
     it(`recovers after a restart although its predecessor used up the limit of ${limit}`, async () => {
@@ -133,6 +181,43 @@ describe("adaptive rate limit", () => {
       expect(worker.admitted.length).to.be.at.least(limit * 5 * 0.8);
     });
   }
+
+  for (const limit of [120, 20]) {
+    it(`goes on at once at the limit of ${limit} that a predecessor has observed`, async () => {
+      const worker = await simulateWorker({
+        limit: () => limit,
+        minutes: 25,
+        restartAfterMinutes: 12,
+        isLimitKept: true,
+      });
+      expect(countBetween(worker.rejected, 12, 17)).to.equal(0);
+      expect(countBetween(worker.admitted, 12, 13)).to.be.at.least(limit * 0.85);
+      expect(countBetween(worker.admitted, 13, 37)).to.be.at.least(limit * 24 * 0.9);
+      expect(worker.rejected.length).to.be.at.most(4);
+    }).timeout(30_000);
+  }
+
+  it("notices within minutes that a limit is gone that a predecessor had observed", async () => {
+    const worker = await simulateWorker({
+      limit: (now) => (now < 12 * 60_000 ? 60 : 10_000),
+      minutes: 25,
+      restartAfterMinutes: 12,
+      isLimitKept: true,
+    });
+    expect(worker.rejected).to.deep.equal([]);
+    expect(countBetween(worker.admitted, 36, 37)).to.be.at.least(150);
+  }).timeout(30_000);
+
+  it("ignores an observed limit that is not below the configured one", () => {
+    const clock = new FakeClock();
+    for (const learned of [60, 600]) {
+      const budget = new RequestBudget(clock, NO_JITTER, 60, learned);
+      expect([budget.observedLimit, budget.ratePerMinute]).to.deep.equal([null, 60]);
+    }
+    const budget = new RequestBudget(clock, NO_JITTER, 60, 20);
+    budget.setLimit(15);
+    expect([budget.observedLimit, budget.ratePerMinute]).to.deep.equal([null, 15]);
+  });
 
   it("starts without a burst and reaches the full rate within a minute", async () => {
     for (const ceiling of [60, 600]) {

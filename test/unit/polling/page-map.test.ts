@@ -48,6 +48,18 @@ describe("page map", () => {
     expect(map.isRefetchable).to.equal(true);
   });
 
+  it("starts with a suspension if an earlier process has found that old links are not honored", () => {
+    const map = new PageMap(false, 5_000);
+    expect([map.isRefetchable, map.honorsOldLinks]).to.deep.equal([false, false]);
+    map.recordSweptPage(0, { kind: "first", max: 2 }, "b", 5_900, 6_000);
+    map.recordSweptPage(1, { kind: "next", url: "b" }, null, 6_900, 7_000);
+    map.expireSuspension(5_000 + 30 * MINUTE_MS);
+    // A trial has proven nothing until it succeeds.
+    expect([map.isRefetchable, map.honorsOldLinks]).to.deep.equal([true, false]);
+    map.recordRefetchedPage(1, null, pageResult(2, 2), 31 * MINUTE_MS, 5_000 + 31 * MINUTE_MS);
+    expect(map.honorsOldLinks).to.equal(true);
+  });
+
   it("suspends refetching for longer each time, if it broke the link of a sweep", () => {
     const map = createPageMap();
     map.suspendRefetching(13_000);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { PresenceFixture, person, sweep } from "../../support/presence-fixture.js";
+import { listedPersons, PresenceFixture, person, sweep } from "../../support/presence-fixture.js";
 
 describe("OrganizationRoster", () => {
   it("counts distinct persons and unmatched addresses, not spellings", () => {
@@ -92,6 +92,107 @@ describe("OrganizationRoster", () => {
       names.map((name) => person(name)),
     );
     expect(fixture.roster.watchedAges()).to.deep.equal({ watchedP50: 0, watchedP95: 0 });
+  });
+
+  describe("ages of addresses without an answer", () => {
+    const ages = (fixture: PresenceFixture) => fixture.roster.watchedAges();
+    const bothAges = (seconds: number) => ({ watchedP50: seconds, watchedP95: seconds });
+    const noAges = { watchedP50: null, watchedP95: null };
+
+    it("count from when a subscription or a query began to watch them", async () => {
+      const fixture = new PresenceFixture();
+      fixture.directory.subscribe({ uris: ["a@example.com"] });
+      await fixture.clock.advance(10_000);
+      expect(ages(fixture)).to.deep.equal(bothAges(10));
+      fixture.get("b@example.com");
+      await fixture.clock.advance(5_000);
+      fixture.get("b@example.com");
+      // Neither a later query nor a later subscription makes an address younger.
+      fixture.directory.subscribe({ uris: ["sip:A@example.com", "b@example.com"] });
+      expect(ages(fixture)).to.deep.equal({ watchedP50: 5, watchedP95: 15 });
+    });
+
+    it("count beside those of the known persons, in the first sweep", async () => {
+      const fixture = new PresenceFixture();
+      fixture.directory.subscribe({ uris: ["ada@example.com", "bob@example.com"] });
+      await fixture.clock.advance(60_000);
+      fixture.roster.applyPage(fixture.roster.beginSweep(), listedPersons([person("ada")]), 0);
+      await fixture.clock.advance(2_000);
+      expect(ages(fixture)).to.deep.equal({ watchedP50: 2, watchedP95: 62 });
+    });
+
+    it("do not count once Webex has answered, also when that answer has expired", async () => {
+      const fixture = new PresenceFixture();
+      fixture.directory.subscribe({ uris: ["a@example.com", "b@example.com"] });
+      await fixture.clock.advance(1_000);
+      fixture.roster.applyLookup("a@example.com", []);
+      await fixture.clock.advance(1_000);
+      expect(ages(fixture)).to.deep.equal(bothAges(2));
+      await fixture.clock.advance(650_000);
+      expect(ages(fixture)).to.deep.equal(bothAges(652));
+      sweep(fixture.roster, [person("eve")]);
+      expect(ages(fixture)).to.deep.equal(noAges);
+      await fixture.clock.advance(650_000);
+      expect(fixture.stateOf("b@example.com")).to.equal("unknown/notReady");
+      expect(ages(fixture)).to.deep.equal(noAges);
+    });
+
+    it("do not count if the answer is older than the watch, while it is valid", async () => {
+      const fixture = new PresenceFixture();
+      sweep(fixture.roster, [person("eve")]);
+      await fixture.clock.advance(500_000);
+      fixture.directory.subscribe({ uris: ["a@example.com"] });
+      await fixture.clock.advance(100_000);
+      expect(ages(fixture)).to.deep.equal(noAges);
+      await fixture.clock.advance(20_000);
+      expect(ages(fixture)).to.deep.equal(bothAges(120));
+    });
+
+    it("do not count for a person who is known to be gone", async () => {
+      const fixture = new PresenceFixture();
+      fixture.directory.subscribe({ uris: ["ada@example.com"] });
+      fixture.roster.applyPage(fixture.roster.beginSweep(), listedPersons([person("ada")]), 0);
+      await fixture.clock.advance(700_000);
+      fixture.roster.applyPerson(person("ada").id, null);
+      expect(ages(fixture)).to.deep.equal(noAges);
+    });
+
+    it("end with the watch", async () => {
+      const fixture = new PresenceFixture();
+      const { subscriptionId } = fixture.directory.subscribe({ uris: ["a@example.com"] });
+      fixture.get("a@example.com");
+      await fixture.clock.advance(300_000);
+      fixture.directory.unsubscribe(subscriptionId);
+      expect(ages(fixture)).to.deep.equal(bothAges(300));
+      await fixture.clock.advance(300_001);
+      expect(ages(fixture)).to.deep.equal(noAges);
+      fixture.get("a@example.com");
+      await fixture.clock.advance(1_000);
+      expect(ages(fixture)).to.deep.equal(bothAges(1));
+    });
+
+    it("count in each organization that has not answered, from when that was added", async () => {
+      const fixture = new PresenceFixture();
+      fixture.directory.subscribe({ uris: ["ada@example.com", "x@example.com"] });
+      await fixture.clock.advance(30_000);
+      const second = fixture.directory.addOrganization("org-2");
+      await fixture.clock.advance(10_000);
+      expect(ages(fixture)).to.deep.equal(bothAges(40));
+      expect(second.watchedAges()).to.deep.equal(bothAges(10));
+      sweep(fixture.roster, [person("ada")]);
+      expect(ages(fixture)).to.deep.equal(bothAges(0));
+      expect(second.watchedAges()).to.deep.equal(bothAges(10));
+    });
+
+    it("count each address of a text with two readings, and no text that is no address", async () => {
+      const fixture = new PresenceFixture();
+      fixture.directory.subscribe({ uris: ["a%2fb@example.com", "tel:1"] });
+      await fixture.clock.advance(7_000);
+      fixture.roster.applyLookup("a/b@example.com", []);
+      await fixture.clock.advance(1_000);
+      expect(fixture.roster.watchedCount).to.equal(2);
+      expect(ages(fixture)).to.deep.equal(bothAges(8));
+    });
   });
 
   it("returns the addresses that Webex has not answered", async () => {

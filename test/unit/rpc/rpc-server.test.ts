@@ -236,6 +236,10 @@ describe("rpc: parameters", () => {
     ["presence/get", { uri: "a", maxWaitMs: 1.5 }, ["maxWaitMs"]],
     ["presence/get", { uri: "a", maxWaitMs: "1" }, ["maxWaitMs"]],
     ["presence/get", { uri: "a", maxWaitMs: null }, ["maxWaitMs"]],
+    ["presence/get", { uri: "a", maxAgeSeconds: -0.1 }, ["maxAgeSeconds"]],
+    ["presence/get", { uri: "a", maxAgeSeconds: 3_600.1 }, ["maxAgeSeconds"]],
+    ["presence/get", { uri: "a", maxAgeSeconds: "1" }, ["maxAgeSeconds"]],
+    ["presence/getMany", { uris: ["a"], maxAgeSeconds: null }, ["maxAgeSeconds"]],
     ["presence/getMany", { uris: [] }, ["uris"]],
     ["presence/getMany", { uris: "a" }, ["uris"]],
     ["presence/getMany", { uris: Array.from({ length: 10_001 }, () => "a") }, ["uris"]],
@@ -459,7 +463,7 @@ describe("rpc: session", () => {
       hostPid: 42,
     });
     expect(result).to.deep.equal({
-      protocolVersion: "1.0",
+      protocolVersion: "1.1",
       worker: { name: "ucx-webex-presence", version: "1.2.3" },
       capabilities: {
         presence: true,
@@ -482,14 +486,15 @@ describe("rpc: session", () => {
   });
 
   it("accepts any version of its major version; a rejected initialize does not count", async () => {
-    for (const protocolVersion of ["1", "1.1", "1.0.9"]) {
-      const { error } = await launch().channel.request("initialize", { protocolVersion });
-      expect(error, protocolVersion).to.equal(undefined);
+    for (const protocolVersion of ["1", "1.0", "1.1", "1.0.9", "1.2"]) {
+      const { result } = await launch().channel.request("initialize", { protocolVersion });
+      expect(result, protocolVersion).to.have.property("protocolVersion", "1.1");
     }
     const { channel, introductions } = launch();
     for (const protocolVersion of ["2.0", "0.9", "10.0", "one", ""]) {
       const { error } = await channel.request("initialize", { protocolVersion });
-      expect(error, protocolVersion).to.deep.include({ code: 1002, data: { supported: ["1.0"] } });
+      const expected = { code: 1002, data: { supported: ["1.0", "1.1"] } };
+      expect(error, protocolVersion).to.deep.include(expected);
     }
     const { error } = await channel.request("initialize", { protocolVersion: "1.0" });
     expect(error).to.equal(undefined);
@@ -621,6 +626,32 @@ describe("rpc: errors", () => {
   it("cancels a pending query", async () => {
     const { channel } = launch();
     const outcome = channel.request("presence/get", { uri: "a", maxWaitMs: 1_000 }, 3);
+    channel.cancel(3);
+    expect((await outcome).error?.code).to.equal(-32800);
+  });
+
+  it("waits 3 s for presence that has to be fresh, unless told otherwise", async () => {
+    const { channel, presence } = launch();
+    const answers = [
+      channel.request("presence/get", { uri: "a", maxAgeSeconds: 0.5 }),
+      channel.request("presence/getMany", { uris: ["a"], maxAgeSeconds: 0, maxWaitMs: 100 }),
+      channel.request("presence/get", { uri: "a", maxAgeSeconds: 3_600, maxWaitMs: 0 }, 7),
+      channel.request("presence/get", { uri: "a" }),
+      channel.request("presence/subscribe", { uris: ["a"], maxAgeSeconds: "ignored" }),
+    ];
+    expect(presence.calls).to.deep.equal([
+      { get: ["a"], maxWaitMs: 3_000, maxAgeSeconds: 0.5 },
+      { get: ["a"], maxWaitMs: 100, maxAgeSeconds: 0 },
+      { get: ["a"], maxWaitMs: 0, maxAgeSeconds: 3_600 },
+      { get: ["a"], maxWaitMs: 0 },
+      { subscribe: { uris: ["a"] } },
+    ]);
+    for (const answer of answers.slice(2)) expect((await answer).error).to.equal(undefined);
+  });
+
+  it("cancels a query that waits for fresh presence", async () => {
+    const { channel } = launch();
+    const outcome = channel.request("presence/get", { uri: "a", maxAgeSeconds: 0 }, 3);
     channel.cancel(3);
     expect((await outcome).error?.code).to.equal(-32800);
   });

@@ -59,6 +59,7 @@ function organization(persons: number, isSwept: boolean): OrganizationStatus {
     rateLimitedUntil: null,
     nextRequestAt: null,
     ageSeconds: { watchedP50: null, watchedP95: null },
+    onDemand: { lastMinute: 0, answeredInTime: 0, late: 0 },
   };
 }
 

@@ -5,6 +5,7 @@ import { Fault } from "../../../src/faults/fault.js";
 import { Secret } from "../../../src/faults/secret.js";
 import { readIniLine } from "../../../src/platform/ini-line.js";
 import { MemoryStore } from "../../../src/platform/secret-store.js";
+import { encodeLearned } from "../../../src/polling/learned-facts.js";
 import { Worker } from "../../../src/worker/worker.js";
 import {
   encodeClient,
@@ -13,6 +14,7 @@ import {
   grantAccount,
 } from "../../../src/authorization/keychain-records.js";
 import type { HttpRequest, HttpResponse } from "../../../src/ports/http.js";
+import type { LearnedFile } from "../../../src/ports/process.js";
 import type { ListenOnLoopback } from "../../../src/ports/loopback-server.js";
 import { client, grantOf, orgA } from "../../support/authorization-fixture.js";
 import { FakeLoopback } from "../../support/loopback-server-fake.js";
@@ -27,12 +29,21 @@ function jsonResponse(status: number, body: object): HttpResponse {
   return { status, headers: {}, body: new TextEncoder().encode(JSON.stringify(body)) };
 }
 
+function learnedText(): string {
+  const requestDurationMs = { page: 2_000, lookup: 200 };
+  const facts = { requestsPerMinute: 20, pageSize: 500, pages: 9, honorsOldLinks: true };
+  const learnedAt = new FakeClock().now();
+  const origin = { orgId: orgA, apiOrigin: "https://webexapis.com" };
+  return encodeLearned([{ ...origin, learnedAt, facts: { ...facts, requestDurationMs } }]);
+}
+
 function createHarness(
   options: {
     closeLog?: () => Promise<void>;
     writeStatus?: () => Promise<void>;
     send?: (request: HttpRequest) => Promise<HttpResponse>;
     listen?: ListenOnLoopback;
+    learnedFile?: Partial<LearnedFile>;
   } = {},
 ) {
   const clock = new FakeClock();
@@ -79,6 +90,11 @@ function createHarness(
       }),
       pollRequestFile: { take: () => Promise.resolve(false) },
       statusFile: { write: options.writeStatus ?? (() => Promise.resolve()) },
+      learnedFile: {
+        read: () => Promise.resolve(null),
+        write: () => Promise.resolve(),
+        ...options.learnedFile,
+      },
       openRpc: () => Promise.resolve({}),
       version: "1.2.3",
       listenOnLoopback:
@@ -230,6 +246,42 @@ describe("worker/worker", () => {
       expect(await advanceUntil(false)).to.be.at.most(3_000);
       void worker.stop(0, "a test");
       expect(await clock.until(ended, 1_000)).to.equal(0);
+    });
+  }
+
+  for (const [what, learnedFile, firstPage] of [
+    ["what an earlier worker has learned", { read: () => Promise.resolve(learnedText()) }, "500"],
+    ["nothing if the disk does not respond", { read: () => new Promise<null>(nothing) }, "1000"],
+  ] as const) {
+    it(`starts with ${what}, and keeps what it learns`, async () => {
+      const written: string[] = [];
+      const requested: string[] = [];
+      const { clock, store, worker } = createHarness({
+        learnedFile: {
+          ...learnedFile,
+          write: (text) => {
+            written.push(text);
+            return new Promise(nothing);
+          },
+        },
+        send: ({ url }) => {
+          requested.push(url);
+          const items = [{ id: "me", orgId: orgA, status: "active", emails: ["me@example.com"] }];
+          return Promise.resolve(jsonResponse(200, { items }));
+        },
+      });
+      await store.set("client", encodeClient(client));
+      await store.set("grants", encodeIndex([orgA]));
+      await store.set(grantAccount(orgA), encodeGrant(grantOf(orgA, "old", clock.now())));
+      const ended = worker.run();
+      await clock.advance(1_000);
+      expect(new URL(requested[0]!).searchParams.get("max")).to.equal(firstPage);
+      void worker.stop(0, "a test");
+      expect(await clock.until(ended, 1_000)).to.equal(0);
+      const learned = JSON.parse(written.at(-1) ?? "{}") as { organizations: object[] };
+      expect(learned.organizations).to.have.length(1);
+      expect(learned.organizations[0]).to.include({ orgId: orgA, pages: 1 });
+      expect(written.join("")).not.to.include("@example.com");
     });
   }
 

@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "chai";
 import sinon from "sinon";
 
-import { nodeStatusFile } from "../../src/platform/status-file.js";
+import { nodeReplacedFile } from "../../src/platform/replaced-file.js";
 import { waitUntil } from "../support/clock-fake.js";
 
 describe("the status file while another program holds it", function () {
@@ -35,7 +35,7 @@ describe("the status file while another program holds it", function () {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   it("is replaced soon after the program has closed it, and few attempts are made", async () => {
-    const written = nodeStatusFile(path, onFailure, { replace }).write("1");
+    const written = nodeReplacedFile(path, onFailure, { replace }).write("1");
     await pause(1_000);
     isHeld = false;
     const releasedAt = performance.now();
@@ -49,7 +49,7 @@ describe("the status file while another program holds it", function () {
   for (const lockedCode of ["EACCES", "EBUSY"]) {
     it(`is tried again if the system calls that ${lockedCode}`, async () => {
       code = lockedCode;
-      const written = nodeStatusFile(path, onFailure, { replace }).write("1");
+      const written = nodeReplacedFile(path, onFailure, { replace }).write("1");
       await waitUntil(() => attempts === 2);
       isHeld = false;
       await written;
@@ -60,7 +60,7 @@ describe("the status file while another program holds it", function () {
 
   it("is given up at once for a reason that does not go away by itself", async () => {
     code = "ENOSPC";
-    await nodeStatusFile(path, onFailure, { replace }).write("1");
+    await nodeReplacedFile(path, onFailure, { replace }).write("1");
     expect(attempts).to.equal(1);
     expect(onFailure.callCount).to.equal(1);
   });
@@ -70,7 +70,7 @@ describe("the status file while another program holds it", function () {
     const now = process.hrtime.bigint.bind(process.hrtime);
     const stub = sinon.stub(process.hrtime, "bigint").callsFake(() => now() + passed);
     try {
-      const file = nodeStatusFile(path, onFailure, { replace });
+      const file = nodeReplacedFile(path, onFailure, { replace });
       for (const text of ["1", "2"]) {
         isHeld = true;
         attempts = 0;
@@ -88,7 +88,7 @@ describe("the status file while another program holds it", function () {
   });
 
   it("gets a newer text at once, and never the older one", async () => {
-    const file = nodeStatusFile(path, onFailure, { replace });
+    const file = nodeReplacedFile(path, onFailure, { replace });
     const written = [file.write("1")];
     // The pause before the next attempt is a long one by now.
     await waitUntil(() => attempts === 6);
@@ -102,7 +102,7 @@ describe("the status file while another program holds it", function () {
   });
 
   it("is given up after 5 s, which is reported once, and leaves nothing behind", async () => {
-    const file = nodeStatusFile(path, onFailure, { replace });
+    const file = nodeReplacedFile(path, onFailure, { replace });
     const startedAt = performance.now();
     await file.write("1");
     expect(performance.now() - startedAt).to.be.within(4_900, 6_000);
@@ -113,7 +113,7 @@ describe("the status file while another program holds it", function () {
   });
 
   it("is reported also if newer texts come before any of them is given up", async () => {
-    const file = nodeStatusFile(path, onFailure, { replace });
+    const file = nodeReplacedFile(path, onFailure, { replace });
     const startedAt = performance.now();
     for (let n = 0; onFailure.callCount === 0; n += 1) {
       void file.write(`${n}`);
@@ -127,7 +127,7 @@ describe("the status file while another program holds it", function () {
   });
 
   it("does not delay an exit, also while an older text is tried", async () => {
-    const file = nodeStatusFile(path, onFailure, { replace });
+    const file = nodeReplacedFile(path, onFailure, { replace });
     void file.write("1");
     await waitUntil(() => attempts === 6);
     const startedAt = performance.now();

@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import type { StatusFile } from "../ports/process.js";
+import type { ReplacedFile } from "../ports/process.js";
 import { makePrivateFolder } from "./log-folder.js";
 import { monotonicMs } from "./system-clock.js";
 
@@ -12,32 +12,32 @@ const MAX_WAIT_MS = 5_000;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 400;
 
-interface StatusFileOptions {
+export interface ReplacedFileOptions {
   /** Creates the folder if it is missing. */
   readonly makeFolder?: (path: string) => Promise<unknown>;
   readonly replace?: (from: string, to: string) => Promise<void>;
 }
 
 /**
- * A status file at `path` that only the account may read, replaced atomically: written beside it,
+ * A file at `path` that only the account may read, replaced atomically: written beside it,
  * then renamed. While another program holds the file, the replacement is tried again; a newer text
  * is written at once instead. Writes never overlap, even if the disk does not respond, because each
  * hanging write would occupy a thread. `onFailure` is called when the file cannot be written, once
  * until it can be again.
  */
-export function nodeStatusFile(
+export function nodeReplacedFile(
   path: string,
   onFailure: (error: unknown) => void,
-  { makeFolder = makePrivateFolder, replace = rename }: StatusFileOptions = {},
-): StatusFile {
-  return new ReplacedFile(path, onFailure, { makeFolder, replace });
+  { makeFolder = makePrivateFolder, replace = rename }: ReplacedFileOptions = {},
+): ReplacedFile {
+  return new NodeReplacedFile(path, onFailure, { makeFolder, replace });
 }
 
-class ReplacedFile implements StatusFile {
+class NodeReplacedFile implements ReplacedFile {
   readonly #path: string;
   readonly #temporaryPath: string;
   readonly #onFailure: (error: unknown) => void;
-  readonly #options: Required<StatusFileOptions>;
+  readonly #options: Required<ReplacedFileOptions>;
   #pending: { readonly text: string; readonly maxWaitMs: number } | null = null;
   #writing: Promise<void> | null = null;
   #hasFailed = false;
@@ -48,7 +48,7 @@ class ReplacedFile implements StatusFile {
   constructor(
     path: string,
     onFailure: (error: unknown) => void,
-    options: Required<StatusFileOptions>,
+    options: Required<ReplacedFileOptions>,
   ) {
     this.#path = path;
     this.#temporaryPath = `${path}.${process.pid}.new`;

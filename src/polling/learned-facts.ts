@@ -1,0 +1,170 @@
+import * as z from "zod/mini";
+
+/** What polling has found out about how Webex answers for one organization. */
+export interface LearnedFacts {
+  /** The limit that Webex was found to enforce; null if it is not below the configured one. */
+  readonly requestsPerMinute: number | null;
+  /** How many persons to request per page: as many as Webex could deliver. */
+  readonly pageSize: number;
+  /** How many pages the last complete sweep had; null before one has completed. */
+  readonly pages: number | null;
+  /** Average duration of a request; 0 if unknown. */
+  readonly requestDurationMs: { readonly page: number; readonly lookup: number };
+  /** Whether Webex, as far as is known, answers an old link to a page with the same page. */
+  readonly honorsOldLinks: boolean;
+}
+
+/** The facts of one organization at one API. The same id at another API is another organization. */
+export interface LearnedOrganization {
+  readonly orgId: string;
+  /** The origin of the API (RFC 6454). */
+  readonly apiOrigin: string;
+  /** When they were last confirmed, epoch milliseconds. */
+  readonly learnedAt: number;
+  readonly facts: LearnedFacts;
+}
+
+const VERSION = 1;
+const MAX_ORGANIZATIONS = 1_000;
+const MAX_ID_LENGTH = 1_000;
+const MAX_REQUESTS_PER_MINUTE = 600;
+const MIN_PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 1_000;
+const MAX_PAGES = 10_000;
+/** Longer than any request may take. */
+const MAX_DURATION_MS = 60_000;
+/** An organization changes, and so do Webex's limits. */
+const MAX_AGE_MS = 7 * 86_400_000;
+/** A change below these shares costs less than a write. */
+const NOTABLE_SHARE = 0.1;
+const NOTABLE_DURATION_SHARE = 0.5;
+const NOTABLE_DURATION_MS = 100;
+
+/** Returns whether a restart with `a` instead of `b` would make a difference. */
+export function differNotably(a: LearnedFacts, b: LearnedFacts): boolean {
+  const durations = (["page", "lookup"] as const).map(
+    (kind) => [a.requestDurationMs[kind], b.requestDurationMs[kind]] as const,
+  );
+  return (
+    a.pageSize !== b.pageSize ||
+    a.honorsOldLinks !== b.honorsOldLinks ||
+    differBy(NOTABLE_SHARE, a.requestsPerMinute, b.requestsPerMinute) ||
+    differBy(NOTABLE_SHARE, a.pages, b.pages) ||
+    durations.some(
+      ([first, second]) =>
+        Math.abs(first - second) >= NOTABLE_DURATION_MS &&
+        differBy(NOTABLE_DURATION_SHARE, first, second),
+    )
+  );
+}
+
+export function areEqual(a: LearnedFacts, b: LearnedFacts): boolean {
+  return (
+    a.requestsPerMinute === b.requestsPerMinute &&
+    a.pageSize === b.pageSize &&
+    a.pages === b.pages &&
+    a.requestDurationMs.page === b.requestDurationMs.page &&
+    a.requestDurationMs.lookup === b.requestDurationMs.lookup &&
+    a.honorsOldLinks === b.honorsOldLinks
+  );
+}
+
+function differBy(share: number, a: number | null, b: number | null): boolean {
+  if (a === null || b === null) return a !== b;
+  return Math.abs(a - b) > share * Math.max(a, b);
+}
+
+/** Returns whether facts of that time still say something. A time to come is a clock's error. */
+export function isRecent(learnedAt: number, now: number): boolean {
+  return Math.abs(now - learnedAt) <= MAX_AGE_MS;
+}
+
+/**
+ * Returns the text of a file that `decodeLearned` reads: of at most 1,000 organizations, the ones
+ * that were confirmed last. Numbers are rounded, and bounded to what decoding accepts.
+ */
+export function encodeLearned(organizations: readonly LearnedOrganization[]): string {
+  const newestFirst = [...organizations].sort((a, b) => b.learnedAt - a.learnedAt);
+  const content = {
+    version: VERSION,
+    organizations: newestFirst.slice(0, MAX_ORGANIZATIONS).map((organization) => {
+      const { orgId, apiOrigin, learnedAt, facts } = organization;
+      const { page, lookup } = facts.requestDurationMs;
+      return {
+        orgId,
+        apiOrigin,
+        learnedAt: new Date(learnedAt).toISOString(),
+        ...facts,
+        requestsPerMinute: facts.requestsPerMinute && roundLimit(facts.requestsPerMinute),
+        requestDurationMs: { page: roundDuration(page), lookup: roundDuration(lookup) },
+      };
+    }),
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+function roundLimit(perMinute: number): number {
+  const rounded = Math.round(perMinute * 10) / 10;
+  return Math.max(1, Math.min(MAX_REQUESTS_PER_MINUTE, rounded));
+}
+
+function roundDuration(ms: number): number {
+  return Math.min(MAX_DURATION_MS, Math.round(ms));
+}
+
+/**
+ * Reads a file's text: all organizations, or `error`, which continues "the file ". Nothing of the
+ * text is in an error. One value out of range makes the whole file unusable, because whatever
+ * changed it may have changed the rest as well.
+ */
+export function decodeLearned(
+  text: string,
+): { readonly organizations: readonly LearnedOrganization[] } | { readonly error: string } {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    return { error: "is not valid JSON" };
+  }
+  if (!versionRecord().safeParse(content).success) {
+    return { error: "is of another version of the worker, or of another program" };
+  }
+  const result = fileRecord().safeParse(content);
+  if (result.success) return { organizations: result.data.organizations.map(toOrganization) };
+  const path = result.error.issues[0]?.path.map(String).join(".") ?? "";
+  return { error: `has an invalid value at ${path}` };
+}
+
+// Built when the file is read, because building schemas would delay the first response.
+const versionRecord = () => z.object({ version: z.literal(VERSION) });
+const id = () => z.string().check(z.minLength(1), z.maxLength(MAX_ID_LENGTH));
+const numberFrom = (min: number, max: number) => z.number().check(z.gte(min), z.lte(max));
+const integerFrom = (min: number, max: number) => z.int().check(z.gte(min), z.lte(max));
+const organizationRecord = () =>
+  z.object({
+    orgId: id(),
+    apiOrigin: id(),
+    learnedAt: z.string().check(
+      z.maxLength(MAX_ID_LENGTH),
+      z.refine((time) => !Number.isNaN(Date.parse(time))),
+    ),
+    requestsPerMinute: z.nullable(numberFrom(1, MAX_REQUESTS_PER_MINUTE)),
+    pageSize: integerFrom(MIN_PAGE_SIZE, MAX_PAGE_SIZE),
+    pages: z.nullable(integerFrom(1, MAX_PAGES)),
+    requestDurationMs: z.object({
+      page: numberFrom(0, MAX_DURATION_MS),
+      lookup: numberFrom(0, MAX_DURATION_MS),
+    }),
+    honorsOldLinks: z.boolean(),
+  });
+const fileRecord = () =>
+  z.object({
+    organizations: z.array(organizationRecord()).check(z.maxLength(MAX_ORGANIZATIONS)),
+  });
+
+function toOrganization(
+  record: z.infer<ReturnType<typeof organizationRecord>>,
+): LearnedOrganization {
+  const { orgId, apiOrigin, learnedAt, ...facts } = record;
+  return { orgId, apiOrigin, learnedAt: Date.parse(learnedAt), facts };
+}
