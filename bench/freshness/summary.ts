@@ -159,6 +159,12 @@ function lightRows(figures: Figures): readonly Row[] {
   const incorrect = ({ light }: Outcome): number => Math.max(1e-6, light.incorrect);
   const meanIncorrect = (name: OutcomeName): number =>
     figures.mean((result) => incorrect(result[name]));
+  /** A client that shows hardly any light shows hardly any incorrect one. */
+  const shown = (outcome: Outcome): number =>
+    incorrect(outcome) / Math.max(1e-3, 1 - outcome.light.unknown);
+  const meanShown = (name: OutcomeName): number => figures.mean((result) => shown(result[name]));
+  const useless = (name: OutcomeName): string =>
+    percent(mean(figures.outcomes(name).map(({ light }) => light.unknown + light.incorrect)));
   const unknown = (name: OutcomeName): string =>
     percent(mean(figures.outcomes(name).map(({ light }) => light.unknown)));
   const ratio =
@@ -178,6 +184,25 @@ function lightRows(figures: Figures): readonly Row[] {
       measure: "time with an incorrect light, better baseline per point",
       ...NONE,
       figure: times(perPoint),
+    }),
+    infoRow({
+      measure: "the same, of the time with a light",
+      ours: fineShare(meanShown("worker")),
+      against: `sweeps ${fineShare(meanShown("sweeps"))}, lookups ${fineShare(meanShown("lookups"))}`,
+      figure: times(meanShown("worker") / Math.min(meanShown("sweeps"), meanShown("lookups"))),
+    }),
+    infoRow({
+      measure: "the same, better baseline per point",
+      ...NONE,
+      figure: times(
+        figures.mean((r) => shown(r.worker) / Math.min(shown(r.sweeps), shown(r.lookups))),
+      ),
+    }),
+    infoRow({
+      measure: "time with an incorrect light or none, mean",
+      ours: useless("worker"),
+      against: `sweeps ${useless("sweeps")}, lookups ${useless("lookups")}`,
+      figure: "",
     }),
     infoRow({
       measure: "time without a light (stale), mean",

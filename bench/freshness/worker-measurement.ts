@@ -1,5 +1,6 @@
 import type { Random } from "../../src/ports/clock.js";
 import type { Logger } from "../../src/ports/logger.js";
+import type { LearnedFacts } from "../../src/polling/learned-facts.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import { seededRandom } from "../../simulator/random.js";
@@ -37,9 +38,10 @@ export async function measureWorker(
   const clock = new SimulatedClock(scenario.epoch);
   const random: Random = { random: seededRandom(7) };
   const limit = new HiddenLimit(scenario.point.limit);
-  const budget = new RequestBudget(clock, random, requestsPerMinute);
 
-  const launch = (service: ServiceModel): OrganizationPoller => {
+  const launch = (service: ServiceModel, learned: LearnedFacts | null): OrganizationPoller => {
+    const learnedLimit = learned?.requestsPerMinute ?? null;
+    const budget = new RequestBudget(clock, random, requestsPerMinute, learnedLimit);
     const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
     const roster = new WatchedRoster(clock, service, people);
     const poller = new OrganizationPoller({
@@ -48,6 +50,7 @@ export async function measureWorker(
       onDemandPeople: people,
       roster,
       budget,
+      learned,
       clock,
       random,
       logger: SILENT_LOGGER,
@@ -63,11 +66,12 @@ export async function measureWorker(
   };
 
   const service = new ServiceModel(scenario, limit);
-  const poller = launch(service);
+  const poller = launch(service, null);
   await clock.runUntil(scenario.endMs);
+  const learned = poller.learned();
   await stop(poller, clock);
   const restarted = new ServiceModel(scenario, limit, clock.monotonic());
-  const successor = launch(restarted);
+  const successor = launch(restarted, learned);
   await clock.runUntil(clock.monotonic() + START_MS);
   await stop(successor, clock);
   return { ...service.outcome(), afterRestart: restarted.startAges() };

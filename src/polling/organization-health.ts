@@ -1,18 +1,15 @@
 import type { ProblemDetail } from "../faults/problem-catalog.js";
 import type { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
-import type { RefreshDemand } from "../presence/polled-roster.js";
 import { Backoff, jitter, RateLimitPause } from "./backoff.js";
 import {
   type PollingProblem,
   type PollingProblemCode,
-  type PollingSettings,
   REFUSAL_CODES,
   type RefusalCode,
   RETRYABLE_REFUSALS,
   type TransientCode,
 } from "./polling-report.js";
-import type { RequestBudget } from "./request-budget.js";
 
 /**
  * With the jitter, and the seconds before a refusal in which the keychain is read again, a refused
@@ -35,7 +32,6 @@ const SAME_END_MS = 1_000;
 const KEYCHAIN_RETRY_MS = 10_000;
 /** Cisco recommends polling for up to 1,000 persons. */
 const RECOMMENDED_MAX_PERSONS = 1_000;
-const MAX_REQUESTS_PER_MINUTE = 600;
 
 const CLEARED_BY_RESPONSE: readonly PollingProblemCode[] = [
   "rateLimited",
@@ -226,20 +222,21 @@ export class OrganizationHealth {
     if (this.#failures > 1 || hasLasted) this.#raise(failure.code, failure.detail);
   }
 
-  /** `watchedP95`: the age of the watched persons' presence, 95th percentile, seconds. */
+  /**
+   * `watchedP95`: the age of the watched persons' presence, 95th percentile, seconds. `readHint`:
+   * tells what would help; null if that is unknown.
+   */
   checkAges(
     watchedP95: number | null,
-    settings: PollingSettings,
-    budget: RequestBudget,
-    readDemand: () => RefreshDemand,
+    staleAfterSeconds: number,
+    readHint: (watchedP95: number) => string | null,
   ): void {
-    const { staleAfterSeconds } = settings;
     const hasCause = CAUSES_OF_AGE.some((code) => this.#problems.has(code));
     if (watchedP95 === null || watchedP95 <= staleAfterSeconds || hasCause) {
       this.#clear("freshnessMissed");
       return;
     }
-    const hint = suggestFreshnessRemedy(watchedP95, settings, budget, readDemand());
+    const hint = readHint(watchedP95);
     this.#raise("freshnessMissed", {
       watchedP95,
       staleAfterSeconds,
@@ -339,43 +336,4 @@ function failureDetail(fault: Fault): ProblemDetail {
     ...(hint !== undefined && { hint }),
     ...(isKeychainCode(fault.code) && typeof data.reason === "string" && { reason: data.reason }),
   };
-}
-
-/** Returns advice that makes watched persons fresher, or null if the cause is unknown. */
-function suggestFreshnessRemedy(
-  watchedP95: number,
-  { pollIntervalSeconds, staleAfterSeconds, requestsPerMinute }: PollingSettings,
-  { lastMinute, ratePerMinute, observedLimit }: RequestBudget,
-  { pageWeights, persons }: RefreshDemand,
-): string | null {
-  const size = `the user list has ${pageWeights.length} pages with ${persons} watched users on them`;
-  const reachableAge = Math.ceil((watchedP95 * 1.2) / 10) * 10;
-  const staleAfter = `WebexPresence.StaleAfterSeconds to ${reachableAge} or more`;
-  if (pollIntervalSeconds * 1.2 >= staleAfterSeconds) {
-    return (
-      `The poll interval is too long: set WebexPresence.PollIntervalSeconds ` +
-      `(now ${pollIntervalSeconds}) well below WebexPresence.StaleAfterSeconds ` +
-      `(now ${staleAfterSeconds}).`
-    );
-  }
-  if (observedLimit !== null) {
-    return (
-      `Webex accepts about ${Math.floor(observedLimit)} requests per minute for this ` +
-      `organization, fewer than WebexPresence.RequestsPerMinute (${requestsPerMinute}); ${size}. ` +
-      `Watch fewer users, keep other programs and nodes from using up the same limit, or raise ` +
-      `${staleAfter}.`
-    );
-  }
-  // If the budget was not used up, an outage has caused the ages, and no setting can help.
-  if (lastMinute < ratePerMinute * 0.8) return null;
-  const neededPerMinute =
-    Math.ceil((requestsPerMinute * watchedP95 * 1.1) / staleAfterSeconds / 10) * 10;
-  const cause = `All ${requestsPerMinute} requests per minute are in use (${size})`;
-  if (neededPerMinute <= MAX_REQUESTS_PER_MINUTE) {
-    return (
-      `${cause}. Raise WebexPresence.RequestsPerMinute to about ${neededPerMinute} if Webex ` +
-      `allows it, or ${staleAfter}.`
-    );
-  }
-  return `${cause}, and no setting allows enough. Watch fewer users, or raise ${staleAfter}.`;
 }

@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import type { PeopleApi } from "../webex/people.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
+import { freshnessHint } from "./freshness-advice.js";
 import { InterruptibleWait } from "./interruptible-wait.js";
 import type { LearnedFacts } from "./learned-facts.js";
 import { LookupScheduler } from "./lookup-scheduler.js";
@@ -11,9 +12,11 @@ import { OrganizationHealth } from "./organization-health.js";
 import { OnDemandRefresher } from "./on-demand-refresher.js";
 import { PageMap } from "./page-map.js";
 import {
+  maxUnmatchedAddresses,
   planForFreshness,
   type PlannedAction,
   type Planner,
+  type PlannerInput,
   type PollingRequest,
 } from "./planner.js";
 import type { PollingProblem, PollingReport, PollingSettings } from "./polling-report.js";
@@ -257,25 +260,32 @@ export class OrganizationPoller {
   }
 
   #selectAction(): PlannedAction {
-    const now = this.#clock.monotonic();
-    this.#pageMap.expireSuspension(now);
+    this.#pageMap.expireSuspension(this.#clock.monotonic());
+    return this.#planner(this.#plannerInput());
+  }
+
+  #plannerInput(): PlannerInput {
     const demand = this.#readDemand();
     const inFlight = this.#inFlight.plannerInput();
-    return this.#planner({
-      now,
+    const sweeps = this.#sweeps.plannerInput();
+    return {
+      now: this.#clock.monotonic(),
       demand,
       notBefore: this.#health.notBefore,
       nextPossibleAt: this.#options.budget.nextPossibleAt(),
       requestsPerMinute: this.#options.budget.ratePerMinute,
       pollIntervalMs: this.#intervalMs,
-      ...this.#sweeps.plannerInput(),
-      unmatchedAddresses: this.#lookups.unmatchedAddresses(this.#pageMap.count + 1, inFlight.keys),
+      ...sweeps,
+      unmatchedAddresses: this.#lookups.unmatchedAddresses(
+        maxUnmatchedAddresses(this.#pageMap, sweeps.expectedPages),
+        inFlight.keys,
+      ),
       confirmation: this.#lookups.nextConfirmation(demand.missing, inFlight.keys),
       ...this.#history.plannerInput(),
       pages: this.#pageMap,
       inFlight,
       maxInFlight: this.#maxInFlight,
-    });
+    };
   }
 
   /** While Webex fails, the request that shows whether it works again goes alone. */
@@ -332,7 +342,11 @@ export class OrganizationPoller {
   #checkAges(): void {
     const { budget, roster } = this.#options;
     const { watchedP95 } = roster.watchedAges();
-    this.#health.checkAges(watchedP95, this.#settings, budget, () => this.#readDemand());
+    const { observedLimit } = budget;
+    const settings = this.#settings;
+    this.#health.checkAges(watchedP95, settings.staleAfterSeconds, (age) =>
+      freshnessHint({ ...this.#plannerInput(), settings, observedLimit, watchedP95: age }),
+    );
   }
 
   #scheduleCheck(): void {

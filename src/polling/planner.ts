@@ -1,23 +1,25 @@
 import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.js";
 import type { PageReference } from "../webex/people.js";
-import { requestsToUseRate } from "./concurrency-limit.js";
+import {
+  findConcurrency,
+  findRefreshCycle,
+  type RefreshCycle,
+  REQUESTS_PER_SWEEP_PAGE,
+} from "./refresh-cycle.js";
 
 const MINUTE_MS = 60_000;
 /** The share of the budget for lookups of unmatched addresses, which must not starve others. */
 const UNMATCHED_LOOKUP_SHARE = 1 / 4;
 /** The share for persons who are missing, of whom a failure of the service may cause many. */
 const CONFIRMATION_SHARE = 1 / 8;
-/** How often the sweep, which finds new persons and refreshes unwatched ones, gets its turn. */
-const REQUESTS_PER_SWEEP_PAGE = 20;
+/** How often the sweep gets its turn, if somebody waits for it. */
 const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
-/** Targeted requests pay off only if their cycle is shorter than this share of a sweep. */
-const MAX_RELATIVE_CYCLE_TIME = 0.93;
 /** Minimum interval of sweeps that start early because they answer many unmatched addresses. */
 const UNMATCHED_SWEEP_INTERVAL_MS = 5_000;
-/** Pages of the first sweep that show whether it finds watched persons faster than lookups do. */
-const MIN_SAMPLE_PAGES = 2;
-/** Minimum age of a page that is refetched during the first sweep. */
-const FIRST_SWEEP_MIN_AGE_MS = 30_000;
+/** A page may take as long as so many lookups. */
+const MAX_LOOKUPS_PER_PAGE = 10;
+/** As long as the number of pages is unknown, it is estimated by up to so many addresses. */
+const MIN_COUNTED_ADDRESSES = 1_000;
 /** Ranks newly watched persons above all others. */
 const NEWLY_WATCHED_BOOST = 1e12;
 const UNTIL_A_REQUEST_ENDS = { kind: "wait", untilMs: Number.POSITIVE_INFINITY } as const;
@@ -93,7 +95,9 @@ export interface PlannerInput {
   readonly previousSweep: { readonly startedAt: number; readonly jitter: number } | null;
   /** Whether a caller requested a sweep that has not completed yet. */
   readonly isSweepRequested: boolean;
-  /** Watched addresses that match nobody and have no answer; at most one more than pages. */
+  /**
+   * Watched addresses that match nobody and have no answer; at most `maxUnmatchedAddresses`.
+   */
   readonly unmatchedAddresses: readonly string[];
   readonly unmatchedLookupsLastMinute: number;
   /** Whether the last request was something other than a lookup of an unmatched address. */
@@ -112,6 +116,15 @@ export interface PlannerInput {
 }
 
 export type Planner = (input: PlannerInput) => PlannedAction;
+
+/** More unmatched addresses than these make no difference to a plan. */
+export function maxUnmatchedAddresses(
+  { count, isComplete }: Pick<KnownPages, "count" | "isComplete">,
+  expectedPages: number | null,
+): number {
+  if (isComplete) return count + 1;
+  return Math.max(MIN_COUNTED_ADDRESSES, (expectedPages ?? count) * MAX_LOOKUPS_PER_PAGE);
+}
 
 /**
  * Decides what to request next. Pure: the same input gives the same plan.
@@ -134,31 +147,35 @@ export function planForFreshness(input: PlannerInput): PlannedAction {
 }
 
 function selectAction(input: PlannerInput): PlannedAction {
-  const { now, pageSize, sweep } = input;
+  const { now, pageSize, pages, sweep } = input;
   const sweepDueAt = canReadSweepPage(input) ? findSweepDueTime(input) : Number.POSITIVE_INFINITY;
   const firstPage = sweepDueAt <= now ? ({ kind: "first", max: pageSize } as const) : null;
   const page = sweepDueAt === Number.POSITIVE_INFINITY ? null : (sweep?.page ?? firstPage);
   const isTurnOf = (isTurn: boolean): boolean => page === null || (sweep !== null && isTurn);
   const confirmation = selectConfirmation(input);
   if (confirmation !== null && isTurnOf(input.isConfirmationTurn)) return confirmation;
-  const address = selectUnmatchedAddress(input);
-  if (address !== undefined && isTurnOf(input.isUnmatchedLookupTurn)) {
-    return { kind: "lookup", address, isUnmatched: true };
+  const cycle = findRefreshCycle(input);
+  const isTargetTurn = input.requestsSinceSweepPage + 1 < findSweepTurn(input, cycle);
+  const isUnmatchedTurn = pages.isComplete
+    ? input.isUnmatchedLookupTurn
+    : cycle.isTargetingFaster && isTargetTurn;
+  const address = selectUnmatchedAddress(input, cycle);
+  if (address !== undefined && isTurnOf(isUnmatchedTurn)) {
+    return needsAnother("lookup", input)
+      ? { kind: "lookup", address, isUnmatched: true }
+      : UNTIL_A_REQUEST_ENDS;
   }
   // Without a sweep nothing is known, and after a refusal only a page proves that Webex accepts the
   // organization again.
   if (page !== null && input.previousSweep === null) return { kind: "page", page };
-  const target = selectTarget(input);
+  const canTargetAll = cycle.isTargetingFaster || (cycle.isTargetingBesideSweep && page === null);
+  const target = selectTarget(input, cycle.target, canTargetAll);
   const mustWait = target.kind !== "wait" && !needsAnother(target.kind, input);
   if (page === null) {
     if (target.kind !== "wait" && !mustWait) return target;
     const targetAt = target.kind === "wait" ? target.untilMs : Number.POSITIVE_INFINITY;
     return { kind: "wait", untilMs: Math.min(sweepDueAt, targetAt) };
   }
-  const sweepPageEvery = isSweepUrgent(input)
-    ? REQUESTS_PER_URGENT_SWEEP_PAGE
-    : REQUESTS_PER_SWEEP_PAGE;
-  const isTargetTurn = input.requestsSinceSweepPage + 1 < sweepPageEvery;
   if (target.kind === "wait" || !isTargetTurn) return { kind: "page", page };
   // A page instead would take more than its share of the requests.
   return mustWait ? UNTIL_A_REQUEST_ENDS : target;
@@ -169,18 +186,6 @@ function needsAnother(kind: "refetch" | "lookup", input: PlannerInput): boolean 
   const { refetches, lookups } = input.inFlight;
   const { refetches: maxRefetches, lookups: maxLookups } = findConcurrency(input);
   return kind === "refetch" ? refetches < maxRefetches : lookups < maxLookups;
-}
-
-/** How many refetches or lookups may be in flight. */
-function findConcurrency({ maxInFlight, requestsPerMinute, requestDurationMs }: PlannerInput): {
-  readonly refetches: number;
-  readonly lookups: number;
-} {
-  const { page, lookup } = requestDurationMs;
-  return {
-    refetches: Math.min(maxInFlight, requestsToUseRate(requestsPerMinute, page)),
-    lookups: Math.min(maxInFlight, requestsToUseRate(requestsPerMinute, lookup)),
-  };
 }
 
 /**
@@ -205,9 +210,12 @@ function isSweepCheaper({ pages, unmatchedAddresses }: PlannerInput): boolean {
   return pages.isComplete && unmatchedAddresses.length > pages.count;
 }
 
-/** Whether somebody waits for the sweep itself. */
-function isSweepUrgent(input: PlannerInput): boolean {
-  return input.isSweepRequested || !input.pages.isComplete || isSweepCheaper(input);
+/** The sweep gets one request in how many, while requests for watched persons go first. */
+function findSweepTurn(input: PlannerInput, { isTargetingFaster }: RefreshCycle): number {
+  const isSweepFirst = !input.pages.isComplete && !isTargetingFaster;
+  return input.isSweepRequested || isSweepCheaper(input) || isSweepFirst
+    ? REQUESTS_PER_URGENT_SWEEP_PAGE
+    : REQUESTS_PER_SWEEP_PAGE;
 }
 
 /** A watched person who is missing shows wrong presence, so this is among the next requests. */
@@ -217,17 +225,21 @@ function selectConfirmation(input: PlannerInput): PollingRequest | null {
   return input.confirmationsLastMinute < maxRequests ? input.confirmation : null;
 }
 
-function selectUnmatchedAddress(input: PlannerInput): string | undefined {
-  const { pages, sweep, demand } = input;
-  if (!needsAnother("lookup", input)) return undefined;
-  const maxLookups = Math.floor(input.requestsPerMinute * UNMATCHED_LOOKUP_SHARE);
-  if (input.unmatchedLookupsLastMinute >= maxLookups) return undefined;
+/**
+ * During the first sweep, watched addresses are looked up if that answers them clearly sooner than
+ * the sweep, and they go first: nothing is known of these persons yet. Later, an address that
+ * matches nobody is an exception and must not delay the others.
+ */
+function selectUnmatchedAddress(input: PlannerInput, cycle: RefreshCycle): string | undefined {
+  const { pages, sweep } = input;
   const address = input.unmatchedAddresses[0];
-  if (pages.isComplete) return isSweepCheaper(input) ? undefined : address;
+  if (pages.isComplete) {
+    const maxLookups = Math.floor(input.requestsPerMinute * UNMATCHED_LOOKUP_SHARE);
+    if (input.unmatchedLookupsLastMinute >= maxLookups || isSweepCheaper(input)) return undefined;
+    return needsAnother("lookup", input) ? address : undefined;
+  }
   if (sweep === null) return pages.count > 0 ? address : undefined;
-  // A first sweep that finds a watched person on each page is as fast as lookups, and it refreshes
-  // everybody else as well.
-  return sweep.pages >= MIN_SAMPLE_PAGES && demand.persons < sweep.pages ? address : undefined;
+  return cycle.isTargetingFaster || cycle.isTargetingBesideSweep ? address : undefined;
 }
 
 type TargetedRequest = Extract<PollingRequest, { readonly kind: "refetch" | "lookup" }>;
@@ -238,24 +250,30 @@ type Target = TargetedRequest | { readonly kind: "wait"; readonly untilMs: numbe
  * first, then the highest weight times age squared, which requests each at a rate proportional to
  * the square root of its weight.
  */
-function selectTarget(input: PlannerInput): Target {
-  const { now, pages, pollIntervalMs, requestsPerMinute } = input;
+function selectTarget(
+  input: PlannerInput,
+  target: RefreshCycle["target"],
+  canTargetAll: boolean,
+): Target {
+  const { now, pollIntervalMs, requestDurationMs, requestsPerMinute } = input;
   // The request after the next one may have to wait for the budget, so what is due by then is due
-  // now.
-  const newlyWatchedMinAge =
-    pollIntervalMs - Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
-  const otherMinAge = pages.isComplete
-    ? newlyWatchedMinAge
-    : Math.max(FIRST_SWEEP_MIN_AGE_MS, 2 * pollIntervalMs);
+  // now. Ages count from responses, and the interval, as that of sweeps, from request to request.
+  const waitMs = Math.min(pollIntervalMs / 4, MINUTE_MS / requestsPerMinute / 2);
+  const minAgeAfter = (durationMs: number): number =>
+    pollIntervalMs - Math.min(pollIntervalMs / 2, waitMs + durationMs);
+  const minAge = {
+    refetch: minAgeAfter(requestDurationMs.page),
+    lookup: minAgeAfter(requestDurationMs.lookup),
+  };
   let best = null as TargetedRequest | null;
   let bestScore = 0;
   let untilMs = Number.POSITIVE_INFINITY;
-  offerCandidates(input, (request, weight, observedAt, isNewlyWatched) => {
+  offerCandidates(input, target, canTargetAll, (request, weight, observedAt, isNewlyWatched) => {
     const age = now - observedAt;
-    const minAge = isNewlyWatched ? newlyWatchedMinAge : otherMinAge;
+    const dueAt = observedAt + minAge[request.kind];
     const score = weight * age * age * (isNewlyWatched ? NEWLY_WATCHED_BOOST : 1);
-    untilMs = Math.min(untilMs, observedAt + minAge);
-    if (age < minAge || (best !== null && score <= bestScore)) return;
+    untilMs = Math.min(untilMs, dueAt);
+    if (dueAt > now || (best !== null && score <= bestScore)) return;
     best = request;
     bestScore = score;
   });
@@ -269,38 +287,33 @@ type Offer = (
   isNewlyWatched: boolean,
 ) => void;
 
-/** Offers nothing if sweeps alone keep the watched persons as fresh. */
-function offerCandidates(input: PlannerInput, offer: Offer): void {
+/** Offers newly watched persons, unless a sweep answers them as soon, and maybe all others. */
+function offerCandidates(
+  input: PlannerInput,
+  target: RefreshCycle["target"],
+  canTargetAll: boolean,
+  offer: Offer,
+): void {
   const { inFlight, pages, demand } = input;
   if (demand.persons === 0) return;
-  const offerLookups = (
-    candidates: readonly LookupCandidate[],
-    onlyNewlyWatched: boolean,
-  ): void => {
+  const offerLookups = (candidates: readonly LookupCandidate[]): void => {
     for (const { address, weight, observedAt, isNewlyWatched } of candidates) {
-      if ((onlyNewlyWatched && !isNewlyWatched) || inFlight.keys.has(address)) continue;
+      if (!(canTargetAll || isNewlyWatched) || inFlight.keys.has(address)) continue;
       offer({ kind: "lookup", address, isUnmatched: false }, weight, observedAt, isNewlyWatched);
     }
   };
-  const lookupCycleMs = findCycleTime(input, 0, demand.effectivePersons);
-  const pageCycleMs = pages.isRefetchable
-    ? findCycleTime(input, effectiveCount(demand.pageWeights), demand.notOnAnyPage.length)
-    : Number.POSITIVE_INFINITY;
-  // Of two ways that are about equal, pages also refresh those whom nobody watches.
-  if (lookupCycleMs < pageCycleMs * MAX_RELATIVE_CYCLE_TIME) {
-    const isTargetingFaster = isFasterThanSweeps(input, lookupCycleMs);
-    if (!isTargetingFaster && demand.newlyWatched * 2 > pages.count) return;
-    offerLookups(demand.lookupCandidates, !isTargetingFaster);
+  if (target === "lookup") {
+    if (canTargetAll || demand.newlyWatched * 2 <= pages.count) {
+      offerLookups(demand.lookupCandidates);
+    }
     return;
   }
-  const isTargetingFaster = isFasterThanSweeps(input, pageCycleMs);
-  offerLookups(demand.notOnAnyPage, !isTargetingFaster);
-  if (!isTargetingFaster && countPositive(demand.pageNewlyWatched) * 2 > pages.count) return;
+  offerLookups(demand.notOnAnyPage);
+  if (!canTargetAll && countPositive(demand.pageNewlyWatched) * 2 > pages.count) return;
   for (let page = 0; page < pages.count; page += 1) {
     const isNewlyWatched = (demand.pageNewlyWatched[page] ?? 0) > 0;
     const weight = demand.pageWeights[page] ?? 0;
-    if (weight === 0 || !(isTargetingFaster || isNewlyWatched) || inFlight.pages.has(page))
-      continue;
+    if (weight === 0 || !(canTargetAll || isNewlyWatched) || inFlight.pages.has(page)) continue;
     offer({ kind: "refetch", page }, weight, pages.fetchedAt[page] ?? 0, isNewlyWatched);
   }
 }
@@ -309,62 +322,4 @@ function countPositive(counts: Uint32Array): number {
   let positive = 0;
   for (const count of counts) if (count > 0) positive += 1;
   return positive;
-}
-
-/**
- * The times between two requests of a kind: each waits for the budget, and for the end of one
- * before it if as many as possible are in flight.
- */
-function findRequestTimes(input: PlannerInput): {
-  readonly sweepPageMs: number;
-  readonly refetchMs: number;
-  readonly lookupMs: number;
-} {
-  const { maxInFlight, requestsPerMinute, requestDurationMs } = input;
-  const { refetches, lookups } = findConcurrency(input);
-  const requestIntervalMs = MINUTE_MS / requestsPerMinute;
-  return {
-    // Beside the pages of the sweep, other requests go on.
-    sweepPageMs: maxInFlight > 1 ? requestIntervalMs : findSweepPageTime(input),
-    refetchMs: Math.max(requestIntervalMs, requestDurationMs.page / refetches),
-    lookupMs: Math.max(requestIntervalMs, requestDurationMs.lookup / lookups),
-  };
-}
-
-/** The time between two pages of a sweep: one follows another. */
-function findSweepPageTime({ requestsPerMinute, requestDurationMs }: PlannerInput): number {
-  return Math.max(MINUTE_MS / requestsPerMinute, requestDurationMs.page);
-}
-
-/**
- * The time between two observations of a watched person if so many requests, and the pages of the
- * sweep between them, are repeated.
- */
-function findCycleTime(input: PlannerInput, pageCount: number, lookupCount: number): number {
-  const { sweepPageMs, refetchMs, lookupMs } = findRequestTimes(input);
-  const sweepPages = (pageCount + lookupCount) / (REQUESTS_PER_SWEEP_PAGE - 1);
-  const cycleMs = pageCount * refetchMs + lookupCount * lookupMs + sweepPages * sweepPageMs;
-  return Math.max(input.pollIntervalMs, cycleMs);
-}
-
-/** Whether a cycle of this time keeps the watched persons clearly fresher than sweeps do. */
-function isFasterThanSweeps(input: PlannerInput, cycleMs: number): boolean {
-  const { pages, pollIntervalMs } = input;
-  if (!pages.isComplete) return true;
-  const sweepCycleMs = Math.max(pollIntervalMs, pages.count * findSweepPageTime(input));
-  return cycleMs < sweepCycleMs * MAX_RELATIVE_CYCLE_TIME;
-}
-
-/**
- * The effective number of items, (Σ√w)² / Σw: how many items of equal weight take as many requests
- * if each item is requested at a rate proportional to the square root of its weight.
- */
-function effectiveCount(weights: Float64Array): number {
-  let sum = 0;
-  let rootSum = 0;
-  for (const weight of weights) {
-    sum += weight;
-    rootSum += Math.sqrt(weight);
-  }
-  return sum === 0 ? 0 : (rootSum * rootSum) / sum;
 }

@@ -62,6 +62,8 @@ export interface RefreshDemand {
   readonly pageNewlyWatched: Uint32Array;
   readonly persons: number;
   readonly newlyWatched: number;
+  /** Those of the persons that have not been on any of the pages. */
+  readonly personsNotOnAnyPage: number;
   /**
    * The number of equally weighted persons that would cost as many requests, if each is refreshed
    * in proportion to the square root of the weight: (Σ√w)² / Σw.

@@ -62,6 +62,7 @@ export const NO_DEMAND: RefreshDemand = {
   pageNewlyWatched: new Uint32Array(0),
   persons: 0,
   newlyWatched: 0,
+  personsNotOnAnyPage: 0,
   effectivePersons: 0,
   lookupCandidates: [],
   notOnAnyPage: [],
@@ -114,6 +115,7 @@ export class RefreshDemandScanner {
     const missing: ScoredSlot[] = [];
     let persons = 0;
     let newlyWatched = 0;
+    let personsNotOnAnyPage = 0;
     let sum = 0;
     let roots = 0;
     this.#forEachWatched((slot) => {
@@ -130,8 +132,10 @@ export class RefreshDemandScanner {
       else settled[slot] = 1;
       addIfAmongBest(candidates, slot, score);
       if (store.isMissing(slot)) addIfAmongBest(missing, slot, age);
-      if (page < 0 || page >= pages) addIfAmongBest(notOnAnyPage, slot, score);
-      else {
+      if (page < 0 || page >= pages) {
+        personsNotOnAnyPage += 1;
+        addIfAmongBest(notOnAnyPage, slot, score);
+      } else {
         pageWeights[page] = (pageWeights[page] ?? 0) + weight;
         if (isNewlyWatched) pageNewlyWatched[page] = (pageNewlyWatched[page] ?? 0) + 1;
       }
@@ -142,6 +146,7 @@ export class RefreshDemandScanner {
       pageNewlyWatched,
       persons,
       newlyWatched,
+      personsNotOnAnyPage,
       effectivePersons: sum === 0 ? 0 : (roots * roots) / sum,
       lookupCandidates: this.#toLookupCandidates(candidates, now),
       notOnAnyPage: this.#toLookupCandidates(notOnAnyPage, now),

@@ -99,11 +99,6 @@ function withoutOldLinks(
   return { pages: { ...PAGES, isRefetchable: false }, demand };
 }
 
-function firstSweepPages(fetchedMsAgo: number): KnownPages {
-  const fetchedAt = [NOW - fetchedMsAgo, NOW, NOW];
-  return { count: 3, isComplete: false, isRefetchable: true, fetchedAt };
-}
-
 /** Between two sweeps. */
 function afterSweep(startedMsAgo: number): Partial<PlannerInput> {
   return { sweep: null, previousSweep: { startedAt: NOW - startedMsAgo, jitter: 1 } };
@@ -292,26 +287,6 @@ describe("planner with watched persons", () => {
       lookup("b@y", false),
     ],
     [
-      "does not interrupt a first sweep for half a minute",
-      { pages: firstSweepPages(29_000), pollIntervalMs: 5_000, demand: demandOnPages([1, 0, 0]) },
-      NEXT_PAGE,
-    ],
-    [
-      "then refetches the pages that it has fetched",
-      { pages: firstSweepPages(31_000), pollIntervalMs: 5_000, demand: demandOnPages([1, 0, 0]) },
-      refetch(0),
-    ],
-    [
-      "looks up unmatched addresses during a first sweep that finds no watched persons",
-      { pages: { ...PAGES, isComplete: false }, unmatchedAddresses: ["x@y"] },
-      lookup("x@y", true),
-    ],
-    [
-      "does not look them up while it finds a watched person per page",
-      { pages: firstSweepPages(0), unmatchedAddresses: ["x@y"], demand: demandOnPages([50]) },
-      NEXT_PAGE,
-    ],
-    [
       "sweeps early for more unmatched addresses than there are pages",
       { ...afterSweep(6_000), unmatchedAddresses: Array.from({ length: 101 }, (_, i) => `${i}@y`) },
       FIRST_PAGE,
@@ -327,18 +302,35 @@ describe("planner with watched persons", () => {
       },
       waitUntil(NOW + 7_900),
     ],
+    [
+      "counts the interval from request to request",
+      {
+        ...afterSweep(0),
+        requestsPerMinute: 300,
+        requestDurationMs: { page: 2_000, lookup: 200 },
+        pollIntervalMs: 18_000,
+        pages: { ...PAGES, fetchedAt: new Array<number>(100).fill(NOW - 10_000) },
+        demand: demandOn({ 7: 1 }),
+      },
+      waitUntil(NOW + 5_900),
+    ],
   ]);
 
-  it("looks up twice as many persons as there are pages if a page takes much longer", () => {
-    const actionKindFor = (page: number, lookupMs: number, maxInFlight = 4): string => {
-      const durations = { requestDurationMs: { page, lookup: lookupMs } };
-      return planForFreshness({ ...SWEEPING, ...MANY_LOOKUPS, ...durations, maxInFlight }).kind;
+  it("looks up twice as many persons as there are pages beside pages that take much longer", () => {
+    const inFlight = { ...NOTHING_IN_FLIGHT, isSweepPage: true, count: 1, pages: new Set([50]) };
+    const kindsFor = (page: number, lookupMs: number): string[] => {
+      const input = { ...SWEEPING, ...MANY_LOOKUPS, requestDurationMs: { page, lookup: lookupMs } };
+      return [input, { ...input, inFlight }].map((each) => planForFreshness(each).kind);
     };
-    expect(actionKindFor(900, 200)).to.equal("page");
-    expect(actionKindFor(3_000, 200)).to.equal("lookup");
-    // Three lookups in flight take a second each, while the pages of a sweep follow one another.
-    expect(actionKindFor(3_000, 3_000)).to.equal("lookup");
-    expect(actionKindFor(3_000, 3_000, 1)).to.equal("page");
+    expect(kindsFor(900, 200)).to.deep.equal(["page", "wait"]);
+    expect(kindsFor(3_000, 200)).to.deep.equal(["page", "lookup"]);
+    // One at a time, it is either a page or lookups.
+    const alone = { ...SWEEPING, ...MANY_LOOKUPS, maxInFlight: 1 };
+    const kindAlone = (page: number, lookupMs: number): string =>
+      planForFreshness({ ...alone, requestDurationMs: { page, lookup: lookupMs } }).kind;
+    expect(kindAlone(900, 200)).to.equal("page");
+    expect(kindAlone(3_000, 200)).to.equal("lookup");
+    expect(kindAlone(3_000, 3_000)).to.equal("page");
   });
 
   it("looks up watched persons instead of refetching pages that take much longer", () => {

@@ -108,14 +108,16 @@ describe("pages with watched persons", () => {
     for (const { at } of refetches) expect(at - since).to.be.at.most(3_500);
   });
 
-  it("raise a problem with advice when there are too many", async () => {
+  it("raise a problem with advice when they are too old", async () => {
     const { clock, poller, roster, start } = createLargeOrganization([3, 12]);
+    const hint = (): string | undefined =>
+      poller.problems.find(({ code }) => code === "freshnessMissed")?.detail.hint;
     await start(60_000);
     roster.ages = { watchedP50: 100, watchedP95: 400 };
     await clock.advance(10_000);
-    const missed = poller.problems.find(({ code }) => code === "freshnessMissed");
-    expect(missed?.detail.hint).to.match(
-      /Raise WebexPresence\.RequestsPerMinute to about 150 .*StaleAfterSeconds to 480/,
-    );
+    expect(hint()).to.match(/^No setting has to change: .* up to \d+ s old\.$/);
+    poller.apply({ pollIntervalSeconds: 600, requestsPerMinute: 60, staleAfterSeconds: 180 });
+    await clock.advance(10_000);
+    expect(hint()).to.match(/^Set WebexPresence\.PollIntervalSeconds to \d+ \(now 600\)/);
   });
 });
