@@ -25,14 +25,20 @@ export interface OnDemandInput {
   readonly inFlight: readonly Pick<RequestInFlight, "request" | "sentAt" | "page">[];
   /** How many pages can be fetched again by an old link; 0 if Webex does not honor old links. */
   readonly refetchablePages: number;
-  /** When the latest answered request for a page, an address or an id was sent. */
+  /** The latest answered request for a page, an address or an id. */
   readonly answered: AnsweredRequests;
 }
 
+/** When a request was sent, and when it was answered. */
+export interface AnsweredRequest {
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
 export interface AnsweredRequests {
-  readonly pages: ReadonlyMap<number, number>;
+  readonly pages: ReadonlyMap<number, AnsweredRequest>;
   /** By address or id. */
-  readonly keys: ReadonlyMap<string, number>;
+  readonly keys: ReadonlyMap<string, AnsweredRequest>;
 }
 
 export interface OnDemandPlan {
@@ -93,9 +99,14 @@ function findCoverage(wanted: RefreshRequest, input: OnDemandInput): number {
 }
 
 /** Whether the person, or the address, was asked for in vain: another request finds no more. */
-function isAnswered({ id, address, sentFrom }: RefreshRequest, input: OnDemandInput): boolean {
-  const key = address ?? id;
-  return key !== null && (input.answered.keys.get(key) ?? Number.NEGATIVE_INFINITY) >= sentFrom;
+function isAnswered(wanted: RefreshRequest, { answered }: OnDemandInput): boolean {
+  const key = wanted.address ?? wanted.id;
+  return key !== null && answers(answered.keys.get(key), wanted);
+}
+
+function answers(answered: AnsweredRequest | undefined, wanted: RefreshRequest): boolean {
+  if (answered === undefined) return false;
+  return answered.sentAt >= wanted.sentFrom && answered.answeredAt >= wanted.calledAt;
 }
 
 /** Returns what the budget does not allow while somebody waits for it. */
@@ -120,10 +131,11 @@ function selectPage(open: readonly RefreshRequest[], input: OnDemandInput): Poll
   const pageMs = input.requestDurationMs.page;
   if (pageMs === 0) return null;
   const persons = new Map<number, number>();
-  for (const { page, sentFrom, waitsUntil } of open) {
+  for (const wanted of open) {
+    const { page, waitsUntil } = wanted;
     if (page === null || page >= refetchablePages || now + pageMs > waitsUntil) continue;
     // Whoever was not on it when it was read after that is somewhere else.
-    if ((input.answered.pages.get(page) ?? Number.NEGATIVE_INFINITY) >= sentFrom) continue;
+    if (answers(input.answered.pages.get(page), wanted)) continue;
     persons.set(page, (persons.get(page) ?? 0) + 1);
   }
   let best = null as PollingRequest | null;

@@ -2,7 +2,7 @@ import type { Disposer } from "../faults/emitter.js";
 import type { Clock } from "../ports/clock.js";
 import type { PolledRoster, RefreshRequest } from "../presence/polled-roster.js";
 import type { ConcurrencyLimit } from "./concurrency-limit.js";
-import { type OnDemandPlan, planOnDemand } from "./on-demand-planner.js";
+import { type AnsweredRequest, type OnDemandPlan, planOnDemand } from "./on-demand-planner.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
 import type { PollingRequest } from "./planner.js";
@@ -40,8 +40,11 @@ interface OnDemandRefresherOptions {
  */
 export class OnDemandRefresher {
   readonly #options: OnDemandRefresherOptions;
-  /** When the latest answered request was sent, by page and by address or id. */
-  readonly #answered = { pages: new Map<number, number>(), keys: new Map<string, number>() };
+  /** The latest answered requests, by page and by address or id. */
+  readonly #answered = {
+    pages: new Map<number, AnsweredRequest>(),
+    keys: new Map<string, AnsweredRequest>(),
+  };
   /** By id: persons whom a lookup for a caller did not find, to be requested by id. */
   readonly #unconfirmed = new Map<string, RefreshRequest>();
   readonly #requests = new Set<Promise<void>>();
@@ -159,22 +162,31 @@ export class OnDemandRefresher {
 
   #recordAnswer({ request, sentAt, page }: RequestInFlight, { unconfirmed }: Answer): void {
     const key = keyOf(request);
-    if (key !== null) this.#answered.keys.set(key, sentAt);
-    if (page !== null) this.#answered.pages.set(page, sentAt);
+    const answered = { sentAt, answeredAt: this.#options.clock.monotonic() };
+    if (key !== null) this.#answered.keys.set(key, answered);
+    if (page !== null) this.#answered.pages.set(page, answered);
     if (request.kind === "person") this.#unconfirmed.delete(request.id);
     for (const id of unconfirmed) {
       const waiting = this.#options.roster.refreshRequests().filter((each) => each.id === id);
       if (waiting.length === 0) continue;
       const waitsUntil = Math.max(...waiting.map((each) => each.waitsUntil));
-      const byId = { id, address: null, page: null, sentFrom: sentAt, waitsUntil };
+      const byId = {
+        id,
+        address: null,
+        page: null,
+        sentFrom: sentAt,
+        calledAt: sentAt,
+        waitsUntil,
+      };
       this.#unconfirmed.set(id, byId);
     }
   }
 
   #forgetOld(now: number): void {
     const { pages, keys } = this.#answered;
-    for (const [page, at] of pages) if (now - at > ANSWER_RETENTION_MS) pages.delete(page);
-    for (const [key, at] of keys) if (now - at > ANSWER_RETENTION_MS) keys.delete(key);
+    const isOld = ({ sentAt }: AnsweredRequest): boolean => now - sentAt > ANSWER_RETENTION_MS;
+    for (const [page, answered] of pages) if (isOld(answered)) pages.delete(page);
+    for (const [key, answered] of keys) if (isOld(answered)) keys.delete(key);
   }
 
   #scheduleReview(untilMs: number): void {

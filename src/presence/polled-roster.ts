@@ -105,6 +105,8 @@ export interface RefreshRequest {
   readonly page: number | null;
   /** Only the response to a request sent then or later counts. Monotonic milliseconds. */
   readonly sentFrom: number;
+  /** When the last caller came: what was answered before does not count. Monotonic milliseconds. */
+  readonly calledAt: number;
   /** When the last caller stops waiting. Monotonic milliseconds. */
   readonly waitsUntil: number;
 }

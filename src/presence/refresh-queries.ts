@@ -37,6 +37,8 @@ interface RefreshCall {
   indexVersion: string;
   readonly need: FreshnessNeed;
   readonly isAwaited: boolean;
+  /** Monotonic milliseconds; `need` has the elapsed ones. */
+  readonly calledAt: number;
   /** Monotonic milliseconds. */
   readonly waitsUntil: number;
   /** What its address keys wait for, and how many of them for each. */
@@ -117,11 +119,12 @@ export class RefreshQueries {
   dismiss(store: PersonStore, requests: readonly RefreshRequest[]): void {
     const affected = new Set<RefreshCall>();
     for (const request of requests) {
-      const { sentFrom, waitsUntil } = request;
+      const { sentFrom, calledAt, waitsUntil } = request;
       const key = refreshKey({ store, ...request });
       for (const call of this.#refreshes.get(key)?.calls ?? []) {
         // Whoever has joined since may wait longer than the request that is given up.
-        if (call.need.sentFrom > sentFrom || call.waitsUntil > waitsUntil) continue;
+        const joinedLater = call.calledAt > calledAt || call.need.sentFrom > sentFrom;
+        if (joinedLater || call.waitsUntil > waitsUntil) continue;
         call.dismissed.add(key);
         call.late.add(store);
         affected.add(call);
@@ -160,6 +163,7 @@ export class RefreshQueries {
         sentFrom: now - Math.max(maxAgeMs, SIMULTANEOUS_MS),
       },
       isAwaited: maxWaitMs > 0,
+      calledAt: now,
       waitsUntil: now + (maxWaitMs > 0 ? maxWaitMs : UNAWAITED_MS),
       refreshes: new Map(),
       dismissed: new Set(),
@@ -327,12 +331,14 @@ function refreshKey({ store, id, address }: Omit<Target, "slot">): string {
 
 function toRequest({ store, id, address, calls }: Refresh): RefreshRequest {
   let sentFrom = Number.NEGATIVE_INFINITY;
+  let calledAt = Number.NEGATIVE_INFINITY;
   let waitsUntil = Number.NEGATIVE_INFINITY;
   for (const call of calls) {
     sentFrom = Math.max(sentFrom, call.need.sentFrom);
+    calledAt = Math.max(calledAt, call.calledAt);
     waitsUntil = Math.max(waitsUntil, call.waitsUntil);
   }
-  if (id === null) return { id, address, page: null, sentFrom, waitsUntil };
+  if (id === null) return { id, address, page: null, sentFrom, calledAt, waitsUntil };
   const slot = store.findById(id);
   const page = store.isMissing(slot) ? 0 : store.pageOf(slot);
   return {
@@ -340,6 +346,7 @@ function toRequest({ store, id, address, calls }: Refresh): RefreshRequest {
     address: store.addressesOf(slot)[0] ?? null,
     page: page === 0 ? null : page - 1,
     sentFrom,
+    calledAt,
     waitsUntil,
   };
 }

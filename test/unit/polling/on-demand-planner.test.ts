@@ -13,7 +13,15 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 function wanted(name: string, change: Partial<RefreshRequest> = {}): RefreshRequest {
   const address = `${name}@example.com`;
-  return { id: name, address, page: null, sentFrom: NOW, waitsUntil: NOW + 3_000, ...change };
+  return {
+    id: name,
+    address,
+    page: null,
+    sentFrom: NOW,
+    calledAt: NOW,
+    waitsUntil: NOW + 3_000,
+    ...change,
+  };
 }
 
 const ada = wanted("ada", { page: 3 });
@@ -91,7 +99,7 @@ describe("planner of what callers wait for", () => {
       "looks up whoever was not on the page",
       {
         requests: [ada, bob],
-        answered: { pages: new Map([[3, NOW]]), keys: new Map() },
+        answered: { pages: new Map([[3, { sentAt: NOW, answeredAt: NOW }]]), keys: new Map() },
       },
       lookUp(ada),
     ],
@@ -167,9 +175,36 @@ describe("planner of what callers wait for", () => {
     ],
     [
       "dismisses whoever was asked for in vain",
-      { answered: { pages: new Map(), keys: new Map([[ada.address!, NOW]]) } },
+      {
+        answered: {
+          pages: new Map(),
+          keys: new Map([[ada.address!, { sentAt: NOW, answeredAt: NOW }]]),
+        },
+      },
       waitUntil(NEVER),
       [ada],
+    ],
+    [
+      "asks again if the answer came before the call",
+      {
+        requests: [{ ...ada, sentFrom: NOW - 100 }],
+        answered: {
+          pages: new Map(),
+          keys: new Map([[ada.address!, { sentAt: NOW - 50, answeredAt: NOW - 1 }]]),
+        },
+      },
+      lookUp(ada),
+    ],
+    [
+      "takes a page again whose answer came before the calls",
+      {
+        requests: [ada, bob].map((each) => ({ ...each, sentFrom: NOW - 100 })),
+        answered: {
+          pages: new Map([[3, { sentAt: NOW - 50, answeredAt: NOW - 1 }]]),
+          keys: new Map(),
+        },
+      },
+      { kind: "refetch", page: 3 },
     ],
     [
       "dismisses everything while Webex cannot be asked",

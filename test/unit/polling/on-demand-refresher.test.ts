@@ -33,6 +33,7 @@ function createOrganization(requestsPerMinute = 60, planner: Planner = planForFr
     address: `${id}@example.com`,
     page: Number(id[1]),
     sentFrom: clock.monotonic() - 100,
+    calledAt: clock.monotonic(),
     waitsUntil: clock.monotonic() + WAIT_MS,
     ...change,
   });

@@ -187,8 +187,8 @@ describe("organization poller", () => {
       await clock.advance(600_000);
       expect(people.requests.length).to.equal(requestCount);
       expect(roster.applied.length).to.equal(applied);
-      await start();
-      expect(people.requestNames.at(-1)).to.equal("first 1000");
+      await start(1_000);
+      expect(people.requestNames.slice(requestCount)).to.include("first 1000");
     }
   });
 

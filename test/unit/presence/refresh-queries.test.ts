@@ -117,7 +117,7 @@ describe("a query with maxAgeSeconds", () => {
       fixture.roster.applyPerson(desk.id, desk);
       await fixture.clock.advance(10_000);
       void fixture.ask([ADA, "desk@example.com", NOBODY], 2, 500);
-      const times = { sentFrom: 8_000, waitsUntil: 10_500 };
+      const times = { sentFrom: 8_000, calledAt: 10_000, waitsUntil: 10_500 };
       expect(fixture.roster.refreshRequests()).to.deep.equal([
         { id: person("ada").id, address: ADA, page: 4, ...times },
         { id: desk.id, address: "bob@example.com", page: null, ...times },
