@@ -42,6 +42,8 @@ export class RequestBudget implements RequestLimiter {
     onDemand: Number.NEGATIVE_INFINITY,
   };
   #blockedUntil = Number.NEGATIVE_INFINITY;
+  /** When the latest rejection came. */
+  #rejectedAt = Number.NEGATIVE_INFINITY;
   #cautiousUntil = Number.NEGATIVE_INFINITY;
   /** When the last requests on demand were admitted. */
   #onDemandAt: number[] = [];
@@ -99,8 +101,12 @@ export class RequestBudget implements RequestLimiter {
     this.#window.complete(request, outcome === "rateLimited", now);
     if (outcome === "rateLimited") {
       this.#cautiousUntil = Math.max(this.#cautiousUntil, now + CAUTION_MS);
-      const answered = this.#window.answeredLastMinute(request.admittedAt);
-      this.#adaptiveLimit.recordRejection(now, answered);
+      // Those in flight together are rejected for the same reason.
+      if (request.admittedAt > this.#rejectedAt) {
+        const answered = this.#window.answeredLastMinute(request.admittedAt);
+        this.#adaptiveLimit.recordRejection(now, answered);
+      }
+      this.#rejectedAt = now;
     }
     this.#admitWaiters();
   }

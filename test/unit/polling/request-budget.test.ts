@@ -32,6 +32,23 @@ describe("request budget", () => {
     expect(clock.pendingTimers).to.equal(0);
   });
 
+  it("takes requests that are rejected together for one rejection", async () => {
+    const rates = [1, 3].map(async (rejected) => {
+      const { clock, budget } = createBudget(600);
+      const admissions: unknown[] = [];
+      for (let i = 0; i < rejected; i += 1) admissions.push(await budget.acquire(never));
+      await clock.advance(200);
+      for (const admission of admissions) {
+        budget.complete("rateLimited", admission);
+        await clock.advance(1);
+      }
+      expect(budget.report().rateLimited).to.equal(rejected);
+      return budget.ratePerMinute;
+    });
+    const [one, three] = await Promise.all(rates);
+    expect(three).to.equal(one);
+  });
+
   it("never lets more requests arrive in any 60 s than a current limit allowed", async () => {
     const arrival = fc.record({
       afterMs: fc.integer({ min: 0, max: 20_000 }),
