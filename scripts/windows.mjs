@@ -23,11 +23,11 @@ export const WINDOWS_RUNS = [
   {
     title: "Windows: tests of files, pipes and processes",
     specs: [
-      ...inFolder("integration", "browser-flow", "certificates", "http-tls", "library-loading"),
-      ...inFolder("integration", "log", "log-file", "rpc-process", "settings-saving"),
-      ...inFolder("integration", "simulator-host"),
-      ...inFolder("e2e", "cli", "cli-stdin", "defect-log", "host-environment", "launch"),
-      ...inFolder("e2e", "settings-file", "vscode-client"),
+      ...inFolder("integration", "browser-flow", "certificates", "http-tls", "learned-file"),
+      ...inFolder("integration", "library-loading", "log", "log-file", "rpc-process"),
+      ...inFolder("integration", "settings-saving", "simulator-host"),
+      ...inFolder("e2e", "cli", "cli-stdin", "decisions", "defect-log", "host-environment"),
+      ...inFolder("e2e", "launch", "settings-file", "vscode-client"),
       "build/test/surface/**/*.test.js",
     ],
     // With more, Wine fails to start processes.
