@@ -96,6 +96,12 @@ export class AdaptiveRateLimit {
     return limit !== null && limit < this.ceiling ? limit : null;
   }
 
+  /** The observed limit without a probe that may still be rejected; null as above. */
+  get acceptedLimit(): number | null {
+    const limit = this.observedLimit;
+    return limit === null ? null : Math.min(limit, this.#acceptedEstimate);
+  }
+
   /** How many requests may be sent in a minute, those on demand included. */
   get capacity(): number {
     const limit = Math.min(this.ceiling, this.#estimatedLimit ?? 0);

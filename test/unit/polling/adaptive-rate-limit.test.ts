@@ -64,7 +64,7 @@ async function simulateWorkers(
     sendRequests(predecessor, first.signal).catch(() => undefined);
     await clock.advance(options.restartAfterMinutes * 60_000);
     first.abort();
-    if (options.isLimitKept === true) learnedLimit = predecessor.budget.observedLimit;
+    if (options.isLimitKept === true) learnedLimit = predecessor.budget.acceptedLimit;
   }
   const all = Array.from({ length: workerCount }, createWorker);
   for (const worker of all) void sendRequests(worker);
@@ -167,6 +167,24 @@ describe("adaptive rate limit", () => {
     while (limit.ratePerMinute < 98) limit.recordRequest((now += 60_000), 98);
     limit.recordRejection(now, 97);
     expect(limit.observedLimit).to.equal(97);
+  });
+
+  it("passes on no probe that may still be rejected", () => {
+    const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
+    let now = 0;
+    const probe = (): number | null => {
+      const before = limit.observedLimit;
+      while (limit.observedLimit === before) limit.recordRequest((now += 60_000), 600);
+      return before;
+    };
+    expect(limit.acceptedLimit).to.equal(100);
+    expect(probe()).to.equal(limit.acceptedLimit);
+    expect(probe()).to.equal(limit.acceptedLimit);
+    expect(limit.observedLimit).to.be.above(limit.acceptedLimit ?? 0);
+    limit.recordRejection(now, 95);
+    expect(limit.acceptedLimit).to.equal(limit.observedLimit);
+    limit.setCeiling(90);
+    expect(limit.acceptedLimit).to.equal(null);
   });
 
   for (const limit of [60, 20]) {
