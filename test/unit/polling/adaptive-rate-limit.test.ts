@@ -169,6 +169,20 @@ describe("adaptive rate limit", () => {
     expect(limit.observedLimit).to.equal(97);
   });
 
+  it("takes the limit for a whole number, and no probe for the limit", () => {
+    for (const [learned, capacity] of [
+      [29, 29],
+      [29.4, 30],
+      [61, 60],
+    ] as const) {
+      expect(new AdaptiveRateLimit(60, NO_JITTER, learned).capacity).to.equal(capacity);
+    }
+    const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
+    for (let now = 0; limit.observedLimit === 100; now += 60_000) limit.recordRequest(now, 100);
+    expect(limit.observedLimit).to.equal(103);
+    expect(limit.capacity).to.equal(100);
+  });
+
   it("passes on no probe that may still be rejected", () => {
     const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
     let now = 0;
