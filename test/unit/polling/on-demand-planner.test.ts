@@ -109,6 +109,14 @@ describe("planner of what callers wait for", () => {
       waitUntil(NEVER),
     ],
     [
+      "waits for a request by id in flight",
+      {
+        requests: [wanted("tom", { address: null })],
+        inFlight: [{ request: { kind: "person", id: "tom" }, page: null, sentAt: NOW }],
+      },
+      waitUntil(NEVER),
+    ],
+    [
       "does not wait for one that was sent too early",
       { inFlight: [lookingUp(ada, NOW - 1)] },
       lookUp(ada),
@@ -161,6 +169,28 @@ describe("planner of what callers wait for", () => {
       { nextPossibleAt: NOW + 1_000, requests: [wanted("x"), eve, max, kim, ada] },
       waitUntil(NOW + 1_000),
       [ada],
+    ],
+    [
+      "dismisses nobody while the budget allows a request now",
+      { requests: [wanted("v"), wanted("w"), wanted("x"), wanted("y"), wanted("z")] },
+      lookUp(wanted("v")),
+    ],
+    [
+      "waits for the budget no longer than for a page in flight",
+      {
+        requests: [ada, eve].map((each) => ({ ...each, sentFrom: NOW - 3_000 })),
+        nextPossibleAt: NOW + 2_000,
+        inFlight: [readingPage(3, NOW - 3_000)],
+      },
+      waitUntil(NOW + 1_000),
+    ],
+    [
+      "waits for the first of several pages in flight",
+      {
+        requests: [ada, eve].map((each) => ({ ...each, sentFrom: NOW - 3_000 })),
+        inFlight: [readingPage(3, NOW - 3_000), readingPage(7, NOW - 1_000)],
+      },
+      waitUntil(NOW + 1_000),
     ],
     [
       "dismisses nothing for the budget that is in flight",

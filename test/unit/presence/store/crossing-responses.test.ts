@@ -88,6 +88,18 @@ describe("responses that cross", () => {
     expect(fixture.statusOf("ada")).to.equal("active");
   });
 
+  it("do not confirm an item anew that a page shows that was sent before", async () => {
+    const fixture = new CrossingFixture();
+    const item: ListedPerson = { fingerprint: 1, read: () => person("ada") };
+    await fixture.clock.advance(1_000);
+    fixture.store.applyRefetchedPage(0, [item], 900);
+    await fixture.clock.advance(1_000);
+    const result = fixture.store.applyRefetchedPage(0, [item], 800);
+    expect(result).to.include({ persons: 1, alreadyOnPage: 1 });
+    const observedAt = fixture.store.observedWallOf(fixture.slotOf("ada"));
+    expect(observedAt).to.equal(Date.UTC(2026, 0, 1) + 1_000);
+  });
+
   it("do not bring back somebody who was gone when a later request was answered", async () => {
     const fixture = new CrossingFixture();
     fixture.page(0, person("ada"), person("bob"));
