@@ -184,6 +184,29 @@ describe("responses that cross", () => {
     expect(fixture.statusOf("ada")).to.equal("active");
   });
 
+  it("keep what a later request has said, however slow the earlier one is", async () => {
+    const fixture = new CrossingFixture();
+    fixture.page(0, person("ada"), person("bob"));
+    await fixture.clock.advance(1_000);
+    fixture.store.applyPerson(person("bob").id, null, 900);
+    fixture.store.applyPerson(person("bob").id, null, 850);
+    fixture.lookup(900, person("ada", "call"));
+    await fixture.clock.advance(60_000);
+    fixture.lookup(60_900, person("eve"));
+    fixture.page(870, person("ada"), person("bob"));
+    expect(["ada", "bob"].map((name) => fixture.statusOf(name))).to.deep.equal(["call", "gone"]);
+  });
+
+  it("keep somebody missing whom a later reading of the page has not shown", async () => {
+    const fixture = new CrossingFixture();
+    const persons = ["ada", "bob", "eve"].map((name) => person(name));
+    fixture.page(0, ...persons);
+    await fixture.clock.advance(2_000);
+    fixture.page(1_900, ...persons.slice(1));
+    fixture.store.applyRefetchedPage(0, listedPersons(persons.slice(1)), -1);
+    expect(fixture.store.isMissing(fixture.slotOf("ada"))).to.equal(true);
+  });
+
   it("keep nothing of responses that nothing in flight can be older than", async () => {
     const fixture = new CrossingFixture();
     fixture.lookup(0, person("ada", "call"));
