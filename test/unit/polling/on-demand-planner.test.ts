@@ -128,6 +128,14 @@ describe("planner of what callers wait for", () => {
       waitUntil(NOW + 4_000),
     ],
     [
+      "waits for the later of two readings of the page",
+      {
+        requests: [{ ...ada, sentFrom: NOW - 1_000 }],
+        inFlight: [readingPage(3, NOW), readingPage(3, NOW - 1_000)],
+      },
+      waitUntil(NOW + 4_000),
+    ],
+    [
       "does not wait for a page that takes longer",
       {
         requests: [{ ...ada, sentFrom: NOW - 4_000 }],
@@ -169,6 +177,16 @@ describe("planner of what callers wait for", () => {
       { nextPossibleAt: NOW + 1_000, requests: [wanted("x"), eve, max, kim, ada] },
       waitUntil(NOW + 1_000),
       [ada],
+    ],
+    [
+      "counts each of them if the page cannot be requested",
+      {
+        nextPossibleAt: NOW + 1_000,
+        refetchablePages: 7,
+        requests: [wanted("x"), eve, max, kim],
+      },
+      waitUntil(NOW + 1_000),
+      [max, kim],
     ],
     [
       "dismisses nobody while the budget allows a request now",
@@ -213,6 +231,28 @@ describe("planner of what callers wait for", () => {
       },
       waitUntil(NEVER),
       [ada],
+    ],
+    [
+      "dismisses whoever was asked for by id in vain",
+      {
+        requests: [wanted("tom", { address: null })],
+        answered: {
+          pages: new Map(),
+          keys: new Map([["tom", { sentAt: NOW, answeredAt: NOW }]]),
+        },
+      },
+      waitUntil(NEVER),
+      [wanted("tom", { address: null })],
+    ],
+    [
+      "asks again if the answer is to a request that was sent too early",
+      {
+        answered: {
+          pages: new Map(),
+          keys: new Map([[ada.address!, { sentAt: NOW - 1, answeredAt: NOW }]]),
+        },
+      },
+      lookUp(ada),
     ],
     [
       "asks again if the answer came before the call",

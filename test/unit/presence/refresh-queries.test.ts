@@ -501,6 +501,20 @@ describe("a query with maxAgeSeconds", () => {
       expect(callsOf(roster)).to.deep.equal([5, 1, 3]);
     });
 
+    it("once, also if it has to ask for somebody else meanwhile", async () => {
+      const fixture = await createFixture();
+      const { roster } = fixture;
+      const answer = fixture.ask(ADA, 0);
+      await fixture.clock.advance(100);
+      const renamed = person("ada", "active", { userName: "a@example.com", emails: [] });
+      roster.applyRefetchedPage(0, listedPersons([renamed, person("bob")]));
+      expect(fixture.requested()).to.deep.equal([`address ${ADA}`]);
+      expect(callsOf(roster)).to.deep.equal([1, 0, 0]);
+      roster.applyLookup(ADA, [person("eve", "call", { emails: [ADA] })]);
+      await answer;
+      expect(callsOf(roster)).to.deep.equal([1, 1, 0]);
+    });
+
     it("for the last minute", async () => {
       const fixture = await createFixture();
       void fixture.ask(ADA, 0, 500);
