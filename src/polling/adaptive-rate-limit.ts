@@ -133,8 +133,11 @@ export class AdaptiveRateLimit {
     this.#increasedAt = now;
   }
 
-  /** Webex rejected a request with 429; `answeredCount` were answered in the minute before it. */
-  recordRejection(now: number, answeredCount: number): void {
+  /**
+   * Webex rejected a request with 429; `answeredCount` were answered in the minute before it.
+   * `isRateUsed`: whether requests were sent at about the rate.
+   */
+  recordRejection(now: number, answeredCount: number, isRateUsed = true): void {
     const sinceLastMs = now - this.#rejectedAt;
     this.#rejectedAt = now;
     if (now - (this.#startedAt ?? now) < MINUTE_MS) {
@@ -144,6 +147,13 @@ export class AdaptiveRateLimit {
       return;
     }
     const isConfirmed = this.#estimatedLimit !== null && answeredCount >= fewestAnswers(this.#rate);
+    if (!isConfirmed && !isRateUsed) {
+      // The number of answers is what was needed, not what Webex accepts.
+      this.#rate = Math.max(answeredCount, MIN_EARLY_RATE, this.#rate * EARLY_DECREASE_FACTOR);
+      this.#isStarting ||= this.#estimatedLimit === null;
+      this.#increasedAt = now;
+      return;
+    }
     // After hardly any answers, only repeated rejections are evidence of a limit.
     const isRepeated = answeredCount > 0 && sinceLastMs <= REPEATED_REJECTION_MS;
     if (!isConfirmed && answeredCount < MIN_SAMPLE && !isRepeated) return;

@@ -17,6 +17,10 @@ const ON_DEMAND_SHARE = 1 / 2;
 const RESERVE_MEMORY_MS = 600_000;
 /** After a rejection, requests on demand are spread as well. */
 const CAUTION_MS = 60_000;
+/** If nothing was in flight for longer, requests were not sent as fast as is allowed. */
+const MAX_IDLE_SHARE = 1 / 2;
+/** Weight of the newest request in the average. */
+const NEWEST_WEIGHT = 1 / 4;
 
 type Admit = (request: CountedRequest) => void;
 
@@ -42,6 +46,11 @@ export class RequestBudget implements RequestLimiter {
     onDemand: Number.NEGATIVE_INFINITY,
   };
   #blockedUntil = Number.NEGATIVE_INFINITY;
+  /** Of the latest request of the background. */
+  #latestAdmittedAt: number | null = null;
+  #latestCompletedAt = Number.NEGATIVE_INFINITY;
+  /** Average share of the time in which nothing was in flight although it was allowed. */
+  #idleShare = 0;
   /** When the latest rejection came. */
   #rejectedAt = Number.NEGATIVE_INFINITY;
   #cautiousUntil = Number.NEGATIVE_INFINITY;
@@ -99,12 +108,13 @@ export class RequestBudget implements RequestLimiter {
     if (request === undefined) return;
     const now = this.#clock.monotonic();
     this.#window.complete(request, outcome === "rateLimited", now);
+    this.#latestCompletedAt = now;
     if (outcome === "rateLimited") {
       this.#cautiousUntil = Math.max(this.#cautiousUntil, now + CAUTION_MS);
       // Those in flight together are rejected for the same reason.
       if (request.admittedAt > this.#rejectedAt) {
         const answered = this.#window.answeredLastMinute(request.admittedAt);
-        this.#adaptiveLimit.recordRejection(now, answered);
+        this.#adaptiveLimit.recordRejection(now, answered, this.#idleShare < MAX_IDLE_SHARE);
       }
       this.#rejectedAt = now;
     }
@@ -240,6 +250,7 @@ export class RequestBudget implements RequestLimiter {
     const now = this.#clock.monotonic();
     this.#adaptiveLimit.recordRequest(now, this.lastMinute);
     const intervalMs = this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
+    if (priority === "background") this.#measureIdleTime(now);
     const arrivals = this.#theoreticalArrivalAt;
     // The background gives up one of its requests for each on demand.
     arrivals.background = Math.max(now, arrivals.background) + intervalMs;
@@ -257,6 +268,18 @@ export class RequestBudget implements RequestLimiter {
       arrivals.background = Math.max(arrivals.background, earliest);
     }
     return request;
+  }
+
+  /** Of the time since the previous request, nothing was in flight although it was allowed. */
+  #measureIdleTime(now: number): void {
+    const previousAt = this.#latestAdmittedAt ?? now;
+    this.#latestAdmittedAt = now;
+    if (now <= previousAt) return;
+    const pacedAt = this.#theoreticalArrivalAt.background - this.#burstToleranceMs;
+    const idleSince = this.#window.isAnyInFlight ? now : this.#latestCompletedAt;
+    const possibleAt = Math.max(previousAt, idleSince, this.#blockedUntil, pacedAt);
+    const idleShare = Math.max(0, now - possibleAt) / (now - previousAt);
+    this.#idleShare += (idleShare - this.#idleShare) * NEWEST_WEIGHT;
   }
 
   #delayArrivals(earliest: number): void {
