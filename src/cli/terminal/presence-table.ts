@@ -101,8 +101,11 @@ function footerLines(
 ): string[] {
   if (message !== null) {
     const maxLines = Math.min(MAX_MESSAGE_LINES, Math.floor(rows / 5));
-    const lines = wrap(sanitize(message), columns, 2).slice(0, maxLines);
-    return lines.map((line) => paint(clip(line, columns), "bold"));
+    const lines = wrap(sanitize(message), columns, 2);
+    return lines.slice(0, maxLines).map((line, index) => {
+      const isCut = index === maxLines - 1 && lines.length > maxLines;
+      return paint(clip(isCut ? line + MORE : line, columns), "bold");
+    });
   }
   if (rows < 8) return [];
   const texts = cursor === null ? HELP : HELP_WITH_CURSOR;
@@ -158,7 +161,7 @@ function problemLines(problems: readonly string[], height: number, columns: numb
   const isCut = shown.at(-1)?.problem === lines[shown.length]?.problem;
   const hidden = problems.length - 1 - (shown.at(-1)?.problem ?? -1);
   const texts = shown.map(({ line }, index) =>
-    isCut && index === shown.length - 1 ? clip(`${line} …`, columns) : line,
+    isCut && index === shown.length - 1 ? clip(line + MORE, columns) : line,
   );
   const count = `${hidden} ${shown.length === 0 ? "" : "more "}${hidden === 1 ? "problem" : "problems"}`;
   const rest = hidden === 0 ? "… enlarge the window" : `… ${count}: enlarge the window`;

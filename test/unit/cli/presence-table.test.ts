@@ -404,6 +404,10 @@ describe("cli/terminal/presence-table", () => {
       });
       expect(lines).to.have.length(24);
       expect(lines.slice(-2).join(" ").replaceAll(/ +/g, " ")).to.equal(message);
+      const small = renderPresenceTable(model({ cursor: 0, message }), {
+        ...{ columns: 59, rows: 8, hasColors: false },
+      });
+      expect(small.at(-1)).to.equal("Ada Admin was not refreshed: Webex asked for a pause until…");
     });
   });
 });
