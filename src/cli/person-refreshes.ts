@@ -1,7 +1,7 @@
-import type { PresenceRecord } from "../presence/record.js";
+import { mapWebexStatus, type PresenceReason, type PresenceRecord } from "../presence/record.js";
 import type { WorkerStatus } from "../supervisor/status.js";
-import { displayNameOf, formatTime, stateText } from "./terminal/presence-labels.js";
-import { formatDuration } from "./terminal/text.js";
+import { stateText } from "./terminal/presence-labels.js";
+import { formatDuration, formatTime } from "./terminal/text.js";
 
 export interface PersonRefreshOptions {
   /** `presence/get`, whose answer waits for Webex. */
@@ -11,6 +11,8 @@ export interface PersonRefreshOptions {
     readonly maxWaitMs: number;
   }) => Promise<PresenceRecord>;
   readonly status: () => Promise<WorkerStatus>;
+  /** How messages name a person. */
+  readonly nameOf: (record: PresenceRecord) => string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** `refreshing`, or the message, is different from now on. */
@@ -32,6 +34,8 @@ const SIMULTANEOUS_MS = 100;
 /** An answer that took nearly as long as it may waited for Webex. */
 const WAITED_MS = MAX_WAIT_MS * 0.9;
 const MESSAGE_VISIBLE_MS = 15_000;
+/** Reasons of the worker's own for `unknown`: what Webex last reported was something else. */
+const WITHHELD: ReadonlySet<PresenceReason> = new Set(["disabled", "blocked", "notReady", "stale"]);
 
 /** Asks for presence as Webex has it now, one person at a time, and says what came of it. */
 export class PersonRefreshes {
@@ -39,6 +43,8 @@ export class PersonRefreshes {
   readonly #refreshing = new Set<string>();
   #message = "";
   #messageUntil = 0;
+  /** The refresh that the message calls unsuccessful: its answer may still arrive. */
+  #awaited: RefreshAnswer | null = null;
 
   constructor(options: PersonRefreshOptions) {
     this.#options = options;
@@ -56,6 +62,7 @@ export class PersonRefreshes {
 
   clearMessage(): void {
     this.#messageUntil = 0;
+    this.#awaited = null;
   }
 
   /**
@@ -64,27 +71,51 @@ export class PersonRefreshes {
    */
   async refresh(before: PresenceRecord): Promise<PresenceRecord | null> {
     const { uri } = before;
+    const name = this.#options.nameOf(before);
     if (this.#refreshing.has(uri)) return null;
     this.#refreshing.add(uri);
-    this.#show(`Asking Webex for the presence of ${displayNameOf(before)} …`);
+    this.#show(`Asking Webex for the presence of ${name} …`);
     try {
       const { get, status, now } = this.#options;
       const askedAt = now();
       const record = await get({ uri, maxAgeSeconds: 0, maxWaitMs: MAX_WAIT_MS });
       const answer = { before, record, askedAt, answeredAt: now() };
-      const text = isFresh(answer) ? refreshedText(answer) : staleText(answer, await status());
+      const seconds = ((answer.answeredAt - askedAt) / 1000).toFixed(1);
+      const isLate = !isFresh(answer);
+      const text = isLate
+        ? staleText(name, answer, await status())
+        : `Refreshed in ${seconds} s: ${name} ${changeOf(before, record)}`;
       this.#refreshing.delete(uri);
-      this.#show(text);
+      this.#show(text, isLate ? answer : null);
       return record;
     } catch (error) {
       this.#refreshing.delete(uri);
       const reason = error instanceof Error ? error.message : String(error);
-      this.#show(`${displayNameOf(before)} was not refreshed: ${reason}`);
+      this.#show(`${name} was not refreshed: ${reason}`);
       return null;
     }
   }
 
-  #show(message: string): void {
+  /**
+   * Takes a record that arrived by itself. If Webex has now answered what the message calls
+   * unanswered, the message says so.
+   */
+  handleRecord(record: PresenceRecord): void {
+    if (this.#awaited === null || this.message === null) return;
+    const { before, record: known, askedAt } = this.#awaited;
+    if (record.uri !== before.uri) return;
+    const isAnswer =
+      record.reason === "notFound"
+        ? known.reason !== "notFound"
+        : record.observedAt !== null && wasObservedSince(askedAt, record.observedAt);
+    if (!isAnswer) return;
+    const answeredAt = this.#options.now();
+    const change = `${this.#options.nameOf(record)} ${changeOf(before, record)}`;
+    this.#show(`Webex answered after ${formatDuration(answeredAt - askedAt)}: ${change}`);
+  }
+
+  #show(message: string, awaited: RefreshAnswer | null = null): void {
+    this.#awaited = awaited;
     this.#message = message;
     this.#messageUntil = this.#options.now() + MESSAGE_VISIBLE_MS;
     this.#options.onChange();
@@ -98,21 +129,28 @@ function isFresh({ record: { observedAt, reason }, askedAt }: RefreshAnswer): bo
   return observedAt !== null && Date.parse(observedAt) >= askedAt - SIMULTANEOUS_MS;
 }
 
-function refreshedText({ before, record, askedAt, answeredAt }: RefreshAnswer): string {
-  const [from, to] = [stateText(before), stateText(record)];
-  const seconds = ((answeredAt - askedAt) / 1000).toFixed(1);
-  const change = from === to ? `still ${to}` : `${from} → ${to}`;
-  return `Refreshed in ${seconds} s: ${displayNameOf(record)} ${change}`;
+function wasObservedSince(askedAt: number, observedAt: string): boolean {
+  return Date.parse(observedAt) >= askedAt - SIMULTANEOUS_MS;
 }
 
-function staleText(answer: RefreshAnswer, status: WorkerStatus): string {
-  const { record, answeredAt } = answer;
-  const age =
-    record.observedAt === null
-      ? "never confirmed by Webex"
-      : `confirmed ${formatDuration(answeredAt - Date.parse(record.observedAt))} ago`;
-  const cause = causeText(answer, status);
-  return `${displayNameOf(record)} was not refreshed: ${cause}. ${stateText(record)}, ${age}.`;
+function changeOf(before: PresenceRecord, record: PresenceRecord): string {
+  const [from, to] = [stateText(before), stateText(record)];
+  return from === to ? `still ${to}` : `${from} → ${to}`;
+}
+
+function staleText(name: string, answer: RefreshAnswer, status: WorkerStatus): string {
+  return `${name} was not refreshed: ${causeText(answer, status)}. ${knownText(answer)}`;
+}
+
+/** What Webex reported before, and when. */
+function knownText({ record, answeredAt }: RefreshAnswer): string {
+  const { observedAt, reason, webexStatus } = record;
+  if (observedAt === null) return `${stateText(record)}, never confirmed by Webex.`;
+  const age = `${formatDuration(answeredAt - Date.parse(observedAt))} ago`;
+  // Webex has confirmed something else than the state, which the worker withholds.
+  return reason !== null && WITHHELD.has(reason)
+    ? `Webex last reported ${stateText(mapWebexStatus(webexStatus))}, ${age}.`
+    : `${stateText(record)}, confirmed ${age}.`;
 }
 
 /** Why Webex was not asked, or did not answer, in the order of what an administrator can change. */

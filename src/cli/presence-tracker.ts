@@ -1,5 +1,5 @@
 import type { PresenceRecord, PresenceState } from "../presence/record.js";
-import type { PresenceChange } from "./terminal/presence-labels.js";
+import { repeatedNamesOf, type PresenceChange } from "./terminal/presence-labels.js";
 
 const MAX_CHANGES = 50;
 
@@ -7,12 +7,13 @@ const MAX_CHANGES = 50;
 export class PresenceTracker {
   readonly #records = new Map<string, PresenceRecord>();
   #sorted: readonly PresenceRecord[] | null = null;
+  #repeatedNames: ReadonlySet<string> | null = null;
   #changes: readonly PresenceChange[] = [];
 
   /** Adds the records of a subscription's result. */
   add(records: readonly PresenceRecord[]): void {
     for (const record of records) this.#records.set(record.uri, record);
-    this.#sorted = null;
+    this.#forgetDerived();
   }
 
   /** Applies a `presence/changed`. `added` had no presence before. */
@@ -28,7 +29,7 @@ export class PresenceTracker {
       else changes.push({ at, from, to });
       this.#records.set(to.uri, to);
     }
-    this.#sorted = null;
+    this.#forgetDerived();
     this.#changes = [...changes.toReversed(), ...this.#changes].slice(0, MAX_CHANGES);
     return { added, changes };
   }
@@ -51,6 +52,12 @@ export class PresenceTracker {
     return this.#sorted;
   }
 
+  /** The names that several people have. */
+  get repeatedNames(): ReadonlySet<string> {
+    this.#repeatedNames ??= repeatedNamesOf([...this.#records.values()]);
+    return this.#repeatedNames;
+  }
+
   /** The latest first. */
   get changes(): readonly PresenceChange[] {
     return this.#changes;
@@ -60,6 +67,11 @@ export class PresenceTracker {
     const totals = new Map<PresenceState, number>();
     for (const { state } of this.#records.values()) totals.set(state, (totals.get(state) ?? 0) + 1);
     return totals;
+  }
+
+  #forgetDerived(): void {
+    this.#sorted = null;
+    this.#repeatedNames = null;
   }
 }
 

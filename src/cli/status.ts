@@ -10,6 +10,7 @@ import {
   formatDateTime,
   formatDuration,
   sanitize,
+  withLocalTimes,
   wrap,
   type Style,
   type TextFormat,
@@ -60,8 +61,8 @@ const COLUMNS: readonly Column[] = [
   { heading: "MODE", text: ({ mode }) => mode },
   { heading: "LAST SWEEP", text: lastSweepText },
   { heading: "AGE P50/P95", align: "right", text: agesText },
-  { heading: "REQUESTS/MIN", align: "right", text: requestsText },
-  { heading: "ON DEMAND/MIN", align: "right", text: onDemandText },
+  { heading: "REQ/MIN", align: "right", text: requestsText },
+  { heading: "ON DEMAND", align: "right", text: onDemandText },
 ];
 
 /** Prints the running worker's status file. 1 if no worker is running or it needs attention. */
@@ -128,7 +129,7 @@ export function statusLines({ status, log, ageMs, now, format }: StatusView): st
     "",
     ...organizationLines(organizations, now, format),
     "",
-    ...problemLines(problems, format),
+    ...problemLines(problems, now, format),
     ...wrapAll(authorizationTexts(status, log), width),
   ];
 }
@@ -165,7 +166,8 @@ function organizationLists(
   return organizations.flatMap((organization, index) => {
     const { orgName, persons, watched, mode } = organization;
     const fields: [string, string][] = [
-      ["People", `${persons}, of whom ${watched} ${watched === 1 ? "is" : "are"} watched`],
+      ["People", String(persons)],
+      ["Watched", String(watched)],
       ["Mode", mode],
       ["Last sweep", lastSweepText(organization, now)],
       ["Age P50/P95", agesText(organization)],
@@ -209,13 +211,18 @@ function wrapAll(texts: readonly string[], width: number): string[] {
   return texts.flatMap((text) => wrap(text, width, 0));
 }
 
-function problemLines(problems: readonly Problem[], { paint, width }: TextFormat): string[] {
+function problemLines(
+  problems: readonly Problem[],
+  now: number,
+  { paint, width }: TextFormat,
+): string[] {
   if (problems.length === 0) return ["No problems."];
   return [
     paint("PROBLEMS", "bold"),
     ...problems.flatMap(({ severity, code, message, hint }) => {
-      const [first = "", ...rest] = wrap(`${severity} ${code}: ${sanitize(message)}`, width, 2);
-      const hintLines = wrap(`→ ${sanitize(hint)}`, width - 2, 2).map((line) => `  ${line}`);
+      const [text, advice] = [message, hint].map((each) => sanitize(withLocalTimes(each, now)));
+      const [first = "", ...rest] = wrap(`${severity} ${code}: ${text}`, width, 2);
+      const hintLines = wrap(`→ ${advice}`, width - 2, 2).map((line) => `  ${line}`);
       const label = paint(severity, SEVERITY_STYLES[severity], "bold");
       return [first.replace(severity, label), ...rest, ...hintLines];
     }),

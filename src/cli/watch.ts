@@ -13,10 +13,11 @@ import { PresenceTracker } from "./presence-tracker.js";
 import { needsAttention } from "./status.js";
 import { UsageError } from "./terminal/input.js";
 import type { Key } from "./terminal/keys.js";
-import { changeText, displayNameOf, stateText } from "./terminal/presence-labels.js";
+import { changeText, displayNameOf, stateText, uniqueNameOf } from "./terminal/presence-labels.js";
 import { totalsText, type PresenceTableModel } from "./terminal/presence-table.js";
 import { createPresenceView, type PresenceView } from "./terminal/presence-view.js";
 import { TableCursor } from "./terminal/table-cursor.js";
+import { withLocalTimes } from "./terminal/text.js";
 import { WorkerClient } from "./worker-client.js";
 import { settingsPathFor } from "./worker-files.js";
 
@@ -191,10 +192,11 @@ async function followPresence(
       for (const record of added) view.log(`${displayNameOf(record)}  ${stateText(record)}`);
     }
     for (const change of changes) view.log(changeText(change), change.at);
+    for (const record of records) refreshes.handleRecord(record);
   };
   const handleStatus = (status: WorkerStatus): void => {
     latest = status;
-    const messages = [phaseText(status), ...problemTexts(status)];
+    const messages = [phaseText(status), ...problemTexts(status, Date.now())];
     if (messages.join("\n") !== lastMessages) for (const message of messages) view.log(message);
     lastMessages = messages.join("\n");
     const { organizations } = status;
@@ -211,6 +213,7 @@ async function followPresence(
   const refreshes: PersonRefreshes = new PersonRefreshes({
     get: (params) => worker.request("presence/get", params),
     status: () => worker.request("worker/status"),
+    nameOf: (record) => uniqueNameOf(record, tracker.repeatedNames),
     now: Date.now,
     onChange: draw,
   });
@@ -242,6 +245,7 @@ async function followPresence(
       if (visible.length > 0) {
         const { records } = await worker.request<Records>("presence/getMany", { uris: visible });
         tracker.refresh(records);
+        for (const record of records) refreshes.handleRecord(record);
       }
     }
     draw();
@@ -255,19 +259,22 @@ function tableModel(
   cursor: number | null,
   { refreshing, message }: PersonRefreshes,
 ): PresenceTableModel {
-  const { records, totals, changes } = tracker;
+  const { records, repeatedNames, totals, changes } = tracker;
   const { phase, organizations } = status;
   const names = organizationNames(status);
   const sweeping = organizations.filter(({ lastSweep }) => lastSweep === null);
+  const now = Date.now();
   const persons = sum(sweeping.map(({ sweepProgress }) => sweepProgress?.persons ?? 0));
   return {
-    now: Date.now(),
+    now,
     title: names === "" ? "Webex presence" : `Webex presence of ${names}`,
     summary: summaryText(status),
-    notes: [...(phase === "polling" ? [] : [phaseText(status)]), ...problemTexts(status)],
+    notes: phase === "polling" ? [] : [phaseText(status)],
+    problems: problemTexts(status, now),
     sweep: phase === "polling" && sweeping.length > 0 ? { persons, expected: null } : null,
     totals,
     records,
+    repeatedNames,
     changes,
     cursor,
     refreshing,
@@ -294,10 +301,10 @@ function phaseText(status: WorkerStatus): string {
   }
 }
 
-function problemTexts({ problems }: WorkerStatus): string[] {
+function problemTexts({ problems }: WorkerStatus, now: number): string[] {
   return problems
     .filter(({ severity }) => severity !== "info")
-    .map(({ severity, message, hint }) => `${severity}: ${message} → ${hint}`);
+    .map(({ severity, message, hint }) => withLocalTimes(`${severity}: ${message} → ${hint}`, now));
 }
 
 function summaryText({ phase, organizations }: WorkerStatus): string {

@@ -4,6 +4,7 @@ import {
   GAP,
   STATE_STYLES,
   stateText,
+  uniqueNameWithin,
   type PresenceChange,
 } from "./presence-labels.js";
 import { clip, fit, sanitize, type Paint, type Style } from "./text.js";
@@ -13,6 +14,8 @@ export interface PersonRows {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly records: readonly PresenceRecord[];
+  /** The names that several people have: the address tells them apart. */
+  readonly repeatedNames: ReadonlySet<string>;
   /** The latest first. */
   readonly changes: readonly PresenceChange[];
   /** The position of the selected person in `records`; null = nobody can be selected. */
@@ -103,11 +106,11 @@ function hiddenText({ records, cursor }: PersonRows, { start, end }: RecordRange
 
 /**
  * The columns that fit: the name and the state always, then FOR (time in this state) and AGE (time
- * since Webex confirmed it), then the address.
+ * since Webex confirmed it), then the address. Without its column, the address follows a name that
+ * several people have, or replaces it if both do not fit.
  */
 function selectColumns(width: number): readonly Column[] {
-  const name = column("NAME", width, displayNameOf);
-  if (width < MIN_WIDTH_FOR_STATE) return [name];
+  if (width < MIN_WIDTH_FOR_STATE) return [column("NAME", width, displayNameOf)];
   const hasAddress = width >= MIN_WIDTH_FOR_ADDRESS;
   const hasAges = width >= MIN_WIDTH_FOR_AGES;
   const stateWidth =
@@ -133,8 +136,11 @@ function selectColumns(width: number): readonly Column[] {
   const usedWidth = [state, ...ages].reduce((sum, each) => sum + each.width + GAP.length, 0);
   const remaining = Math.max(1, width - usedWidth - (hasAddress ? GAP.length : 0));
   const nameWidth = hasAddress ? Math.min(26, Math.floor(remaining * 0.38)) : remaining;
+  const name = column("NAME", nameWidth, (record, { repeatedNames }) =>
+    hasAddress ? displayNameOf(record) : uniqueNameWithin(record, repeatedNames, nameWidth),
+  );
   const address = column("ADDRESS", remaining - nameWidth, ({ uri }) => sanitize(uri), "faint");
-  return [{ ...name, width: nameWidth }, ...(hasAddress ? [address] : []), state, ...ages];
+  return [name, ...(hasAddress ? [address] : []), state, ...ages];
 }
 
 function column(

@@ -1,5 +1,5 @@
 import type { PresenceReason, PresenceRecord, PresenceState } from "../../presence/record.js";
-import { sanitize, type Style } from "./text.js";
+import { displayWidth, sanitize, type Style } from "./text.js";
 
 export interface PresenceChange {
   /** Milliseconds since 1970. */
@@ -50,17 +50,41 @@ export function changeText({ from, to }: PresenceChange): string {
 }
 
 /** A state's symbol and label, and the reason if there is one: `? unknown (stale)`. */
-export function stateText({ state, reason }: PresenceRecord): string {
+export function stateText({ state, reason }: Pick<PresenceRecord, "state" | "reason">): string {
   const { symbol, label } = STATE_STYLES[state];
   return `${symbol} ${label}${reason === null ? "" : ` (${REASON_LABELS[reason]})`}`;
+}
+
+/** The names that several people have, so that the name alone does not tell who is meant. */
+export function repeatedNamesOf(records: readonly PresenceRecord[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const { displayName } of records) {
+    if (displayName === null) continue;
+    if (seen.has(displayName)) repeated.add(displayName);
+    else seen.add(displayName);
+  }
+  return repeated;
+}
+
+/** As `uniqueNameOf`, or the address alone if both take more than `width` columns. */
+export function uniqueNameWithin(
+  record: PresenceRecord,
+  repeatedNames: ReadonlySet<string>,
+  width: number,
+): string {
+  if (!repeatedNames.has(record.displayName ?? "")) return displayNameOf(record);
+  const both = uniqueNameOf(record, repeatedNames);
+  return displayWidth(both) <= width ? both : sanitize(record.uri);
+}
+
+/** The display name, with the address if it is one of `repeatedNames`: `Ada (ada@x.example)`. */
+export function uniqueNameOf(record: PresenceRecord, repeatedNames: ReadonlySet<string>): string {
+  const name = displayNameOf(record);
+  return repeatedNames.has(record.displayName ?? "") ? `${name} (${sanitize(record.uri)})` : name;
 }
 
 /** The address is shown until Webex provides a display name. */
 export function displayNameOf(record: PresenceRecord): string {
   return sanitize(record.displayName ?? record.uri);
-}
-
-/** Local time as HH:MM:SS. */
-export function formatTime(at: number): string {
-  return new Date(at).toTimeString().slice(0, 8);
 }

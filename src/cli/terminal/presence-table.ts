@@ -6,17 +6,17 @@ import {
   type RecordRange,
 } from "./person-rows.js";
 import {
-  displayNameOf,
-  formatTime,
   GAP,
   STATE_STYLES,
   stateText,
+  uniqueNameWithin,
   type PresenceChange,
 } from "./presence-labels.js";
 import {
   clip,
   displayWidth,
   fit,
+  formatTime,
   paintFor,
   sanitize,
   wrap,
@@ -31,6 +31,8 @@ export interface PresenceTableModel extends PersonRows {
   readonly summary: string;
   /** Sentences above the table, the latest last. If not all fit, the latest are shown. */
   readonly notes: readonly string[];
+  /** Sentences below the notes, the most important first. If not all fit, the first are shown. */
+  readonly problems: readonly string[];
   /** Progress of the first sweep, shown instead of the totals; `expected` is null if unknown. */
   readonly sweep: { readonly persons: number; readonly expected: number | null } | null;
   /** The number of known people in each state. */
@@ -50,8 +52,13 @@ const MAX_BAR_WIDTH = 40;
 const MIN_TITLE_WIDTH = 22;
 const SINGLE_LINE_TOTALS_WIDTH = 150;
 const MAX_MESSAGE_LINES = 3;
+const MORE = " …";
 /** The first that fits is shown. */
-const HELP = ["FOR: time in this state. AGE: time since Webex confirmed it. Press q to quit."];
+const HELP = [
+  "q: quit. FOR: time in this state. AGE: time since Webex confirmed it.",
+  "q: quit. FOR: in this state. AGE: since confirmed.",
+  "q: quit",
+];
 const HELP_WITH_CURSOR = [
   "↑ ↓ PgUp PgDn: select. f: refresh. q: quit. FOR: time in this state. AGE: time since Webex confirmed it.",
   "↑ ↓ select  f refresh  q quit  FOR: in this state  AGE: since confirmed",
@@ -77,11 +84,11 @@ export function visibleRange(model: PresenceTableModel, size: TableSize): Record
 function layOut(model: PresenceTableModel, size: TableSize, paint: Paint) {
   const header = [
     titleLine(model, size.columns, paint),
-    ...noteLines(model.notes, size, paint),
+    ...noteLines(model, size, paint),
     ...summaryLines(model, size, paint),
   ];
   const footer = [
-    ...(size.rows < 8 ? [] : changeLines(model.changes, size, paint)),
+    ...(size.rows < 8 ? [] : changeLines(model, size, paint)),
     ...footerLines(model, size, paint),
   ];
   return { header, footer, height: Math.max(1, size.rows - header.length - footer.length) };
@@ -94,8 +101,11 @@ function footerLines(
 ): string[] {
   if (message !== null) {
     const maxLines = Math.min(MAX_MESSAGE_LINES, Math.floor(rows / 5));
-    const lines = wrap(sanitize(message), columns, 2).slice(0, maxLines);
-    return lines.map((line) => paint(clip(line, columns), "bold"));
+    const lines = wrap(sanitize(message), columns, 2);
+    return lines.slice(0, maxLines).map((line, index) => {
+      const isCut = index === maxLines - 1 && lines.length > maxLines;
+      return paint(clip(isCut ? line + MORE : line, columns), "bold");
+    });
   }
   if (rows < 8) return [];
   const texts = cursor === null ? HELP : HELP_WITH_CURSOR;
@@ -122,13 +132,40 @@ function titleLine({ title, summary }: PresenceTableModel, columns: number, pain
   return paint(fit(` ${sanitize(title)}`, columns - displayWidth(right)) + right, "inverse");
 }
 
-function noteLines(notes: readonly string[], { columns, rows }: TableSize, paint: Paint): string[] {
+/** Notes and problems take up to a third of the height, the problems at least half of that. */
+function noteLines(
+  { notes, problems }: PresenceTableModel,
+  { columns, rows }: TableSize,
+  paint: Paint,
+): string[] {
+  const height = Math.floor(rows / 3.5);
   const lines = notes.flatMap((note, index) =>
     wrap(sanitize(note), columns, 3)
       .map((line) => clip(line, columns))
       .map((line) => (index === notes.length - 1 ? line : paint(line, "faint"))),
   );
-  return lines.slice(-Math.floor(rows / 3.5));
+  const noteHeight = Math.min(lines.length, problems.length > 0 ? Math.floor(height / 2) : height);
+  return [
+    ...lines.slice(lines.length - noteHeight),
+    ...problemLines(problems, height - noteHeight, columns),
+  ];
+}
+
+/** The first lines of the problems. What does not fit is counted in the last line. */
+function problemLines(problems: readonly string[], height: number, columns: number): string[] {
+  const lines = problems.flatMap((text, problem) =>
+    wrap(sanitize(text), columns, 3).map((line) => ({ line: clip(line, columns), problem })),
+  );
+  if (lines.length <= height) return lines.map(({ line }) => line);
+  const shown = lines.slice(0, Math.max(0, height - 1));
+  const isCut = shown.at(-1)?.problem === lines[shown.length]?.problem;
+  const hidden = problems.length - 1 - (shown.at(-1)?.problem ?? -1);
+  const texts = shown.map(({ line }, index) =>
+    isCut && index === shown.length - 1 ? clip(line + MORE, columns) : line,
+  );
+  const count = `${hidden} ${shown.length === 0 ? "" : "more "}${hidden === 1 ? "problem" : "problems"}`;
+  const rest = hidden === 0 ? "… enlarge the window" : `… ${count}: enlarge the window`;
+  return height < 1 ? [] : [...texts, clip(rest, columns)];
 }
 
 function summaryLines(
@@ -140,10 +177,11 @@ function summaryLines(
   if (sweep !== null) return padLines([progressLine(sweep, columns, paint)], height);
   const people = [...totals.values()].reduce((sum, count) => sum + count, 0);
   const total = { text: `${people} people`, styles: [] };
-  const lines = packLines([total, ...totalItems(totals, true)], columns, paint);
-  if (lines.length <= height) return padLines(lines, height);
+  const labelled = packLines([total, ...totalItems(totals, true)], columns, paint);
+  if (labelled.length <= height) return padLines(labelled, height);
   // The table explains the symbols.
-  return padLines(packLines([total, ...totalItems(totals, false)], columns, paint), height);
+  const items = [total, ...totalItems(totals, false)];
+  return padLines(packLines(items, columns, paint, height), height);
 }
 
 function totalItems(totals: ReadonlyMap<PresenceState, number>, hasLabels: boolean) {
@@ -154,24 +192,29 @@ function totalItems(totals: ReadonlyMap<PresenceState, number>, hasLabels: boole
   });
 }
 
-/** Fills lines with as many items as fit into each. */
+/** Fills lines with as many items as fit into each; the last ends with "…" if not all do. */
 function packLines(
   items: readonly { readonly text: string; readonly styles: readonly Style[] }[],
   columns: number,
   paint: Paint,
+  maxLines = Number.POSITIVE_INFINITY,
 ): string[] {
   const lines: string[] = [];
   let width = 0;
-  for (const { text, styles } of items) {
+  for (const [index, { text, styles }] of items.entries()) {
     const painted = paint(clip(text, columns), ...styles);
     const line = lines.at(-1);
     const extendedWidth = width + GAP.length + displayWidth(text);
-    if (line !== undefined && extendedWidth <= columns) {
+    const mayBeCut = lines.length === maxLines && index < items.length - 1;
+    if (line !== undefined && extendedWidth + (mayBeCut ? MORE.length : 0) <= columns) {
       lines[lines.length - 1] = line + GAP + painted;
       width = extendedWidth;
-    } else {
+    } else if (lines.length < maxLines) {
       lines.push(painted);
       width = displayWidth(text);
+    } else {
+      if (width + MORE.length <= columns) lines[lines.length - 1] = `${line ?? ""}${MORE}`;
+      break;
     }
   }
   return lines;
@@ -196,23 +239,32 @@ function changeCapacity(rows: number): number {
 }
 
 function changeLines(
-  changes: readonly PresenceChange[],
+  { changes, repeatedNames }: PresenceTableModel,
   { columns, rows }: TableSize,
   paint: Paint,
 ): string[] {
   const height = changeCapacity(rows);
   if (height === 0) return [];
-  const lines = changes.slice(0, height).map((change) => changeLine(change, columns, paint));
+  const lines = changes
+    .slice(0, height)
+    .map((change) => changeLine(change, repeatedNames, columns, paint));
   return [paint(clip("LATEST CHANGES", columns), "bold"), ...padLines(lines, height)];
 }
 
-function changeLine({ at, from, to }: PresenceChange, columns: number, paint: Paint): string {
+function changeLine(
+  { at, from, to }: PresenceChange,
+  repeatedNames: ReadonlySet<string>,
+  columns: number,
+  paint: Paint,
+): string {
   const time = formatTime(at);
-  const name = displayNameOf(to);
   const width = columns - time.length - 2 * GAP.length;
-  if (width < 24) return clip(`${time}  ${name}`, columns);
+  if (width < 24) {
+    return clip(`${time}  ${uniqueNameWithin(to, repeatedNames, width + GAP.length)}`, columns);
+  }
   const statesWidth = displayWidth(`${stateText(from)} → ${stateText(to)}`);
   const nameWidth = Math.max(8, Math.min(24, width - statesWidth));
+  const name = uniqueNameWithin(to, repeatedNames, nameWidth);
   const before = clip(stateText(from), Math.max(1, width - nameWidth - 4));
   const after = clip(stateText(to), Math.max(0, width - nameWidth - displayWidth(before) - 3));
   const change = `${before} → ${paint(after, ...STATE_STYLES[to.state].styles)}`;

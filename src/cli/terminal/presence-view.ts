@@ -3,13 +3,13 @@ import type { WriteStream } from "node:tty";
 
 import { onKeys, type Key } from "./keys.js";
 import type { RecordRange } from "./person-rows.js";
-import { formatTime } from "./presence-labels.js";
 import {
   renderPresenceTable,
   visibleRange,
   type PresenceTableModel,
   type TableSize,
 } from "./presence-table.js";
+import { formatTime } from "./text.js";
 
 const ENTER_ALTERNATE_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[2J";
 const LEAVE_ALTERNATE_SCREEN = "\u001b[?25h\u001b[?1049l";

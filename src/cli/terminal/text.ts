@@ -44,6 +44,10 @@ const UNPRINTABLE = /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
 // A fast path, because segmenting is slow: Latin letters and the table's symbols, one column each.
 const PLAIN =
   /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2013\u2026\u2190-\u2193\u2580-\u25cf\u266a]*$/;
+/** Spaces at which a line may end: not between a number and its unit. */
+const BREAKABLE_SPACE = /(?<!\d) | (?!(?:ms|s|min|h|d|days?)(?![\p{L}\d]))/u;
+/** Times as the worker writes them into the texts of problems. */
+const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** Replaces control characters with spaces, so that a text from outside can be printed safely. */
@@ -82,14 +86,15 @@ export function fit(text: string, width: number, align: "left" | "right" = "left
 
 /**
  * Breaks a text between words into lines of at most `width` columns and indents every line but the
- * first. A path that is longer than a line is broken behind its separators. Any other word that is
- * too long stays whole, because it may be an ID to copy, and so does a URL.
+ * first. A number and its unit stay together. A path that is longer than a line is broken behind
+ * its separators. Any other word that is too long stays whole, because it may be an ID to copy, and
+ * so does a URL.
  */
 export function wrap(text: string, width: number, indent: number): string[] {
   const margin = " ".repeat(indent);
   const lines: string[] = [];
   let line: string | null = null;
-  for (const word of text.split(" ")) {
+  for (const word of text.split(BREAKABLE_SPACE)) {
     for (const [index, part] of partsOf(word, width - indent).entries()) {
       if (line === null) {
         line = part;
@@ -132,6 +137,25 @@ export function formatDateTime(iso: string | null): string {
   if (Number.isNaN(date.getTime())) return "–";
   const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** Local time as `14:05:11`. */
+export function formatTime(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}
+
+/**
+ * Replaces the ISO 8601 times in a text by local times, with the date unless it is that of `now`
+ * (milliseconds since 1970).
+ */
+export function withLocalTimes(text: string, now: number): string {
+  const [today] = formatDateTime(new Date(now).toISOString()).split(" ");
+  return text.replaceAll(ISO_TIME, (iso) => {
+    if (Number.isNaN(Date.parse(iso))) return iso;
+    const [date = ""] = formatDateTime(iso).split(" ");
+    const time = formatTime(Date.parse(iso));
+    return date === today ? time : `${date} ${time}`;
+  });
 }
 
 /** Remaining time as on a stopwatch: `9:58`. */

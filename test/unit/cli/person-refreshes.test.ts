@@ -55,6 +55,7 @@ describe("cli/person-refreshes", () => {
         });
       },
       status: () => Promise.resolve(currentStatus),
+      nameOf: ({ displayName }) => displayName ?? "",
       now: () => now,
       onChange: () => (changes += 1),
     });
@@ -127,6 +128,45 @@ describe("cli/person-refreshes", () => {
     }
   });
 
+  describe("after an answer that is not fresh", () => {
+    const late = record({ state: "inMeeting", observedAt: iso(4_800) });
+    beforeEach(async () => {
+      await messageAfter(record(), 3_000, record({ state: "onCall" }));
+      now = NOW + 5_000;
+    });
+
+    it("says what Webex answers later", () => {
+      refreshes.handleRecord(late);
+      expect(refreshes.message).to.equal(
+        "Webex answered after 5 s: Ada Admin ♪ on a call → ■ in a meeting",
+      );
+      refreshes.handleRecord({ ...late, state: "away" });
+      expect(refreshes.message).to.contain("in a meeting");
+    });
+
+    it("says that nobody has the address", () => {
+      refreshes.handleRecord(record({ state: "unknown", reason: "notFound", observedAt: null }));
+      expect(refreshes.message).to.match(/^Webex answered after 5 s: .*not found/);
+    });
+
+    it("keeps the message for other people, older records, and after a key", () => {
+      refreshes.handleRecord({ ...late, uri: "bob@x.example" });
+      refreshes.handleRecord(record({ observedAt: iso(-101) }));
+      refreshes.handleRecord(record({ observedAt: null }));
+      expect(refreshes.message).to.match(/was not refreshed/);
+      refreshes.clearMessage();
+      refreshes.handleRecord(late);
+      expect(refreshes.message).to.equal(null);
+    });
+
+    it("keeps the message of a later request", async () => {
+      const bob = record({ uri: "bob@x.example", displayName: "Bob" });
+      await messageAfter({ ...bob, observedAt: iso(6_000) }, 100, bob);
+      refreshes.handleRecord(late);
+      expect(refreshes.message).to.match(/^Refreshed .* Bob/);
+    });
+  });
+
   it("does not ask twice for one person at a time, but for several persons", async () => {
     const first = refreshes.refresh(record());
     expect(await refreshes.refresh(record())).to.equal(null);
@@ -154,5 +194,14 @@ describe("cli/person-refreshes", () => {
     await messageAfter(record({ observedAt: iso(60_000) }));
     refreshes.clearMessage();
     expect(refreshes.message).to.equal(null);
+  });
+
+  it("does not say that Webex has confirmed what the worker only does not know", async () => {
+    currentStatus = status({ phase: "disabled" });
+    const disabled = record({ state: "unknown", reason: "disabled", webexStatus: "call" });
+    const message = (await messageAfter(disabled)) ?? "";
+    expect(message).to.contain("the worker is disabled");
+    expect(message).not.to.match(/unknown \(disabled\), confirmed/);
+    expect(message).to.match(/disabled\. Webex last reported ♪ on a call, 42 s ago\.$/);
   });
 });

@@ -63,7 +63,9 @@ function model(options: Partial<PresenceTableModel> = {}): PresenceTableModel {
       ["onCall", 4],
       ["unknown", 6],
     ]),
+    problems: [],
     records: [record()],
+    repeatedNames: new Set(),
     changes: [],
     cursor: null,
     refreshing: new Set(),
@@ -71,6 +73,12 @@ function model(options: Partial<PresenceTableModel> = {}): PresenceTableModel {
     ...options,
   };
 }
+
+const PROBLEMS = [
+  "warning: Webex limits the requests of this application. It waits. → Nothing is to be done.",
+  "warning: The limit is too low for so many people in this organization. → Raise it in the settings.",
+  "error: Webex refuses. → Authorize the worker again.",
+];
 
 function plain(lines: readonly string[]): string {
   return lines.map((line) => line.replaceAll(ESCAPES, "")).join("\n");
@@ -99,6 +107,7 @@ describe("cli/terminal/presence-table", () => {
           { sweep: { persons: 41, expected: 60 } },
           { sweep: { persons: 41, expected: null } },
           { cursor: 0, refreshing: new Set(people(2).map(({ uri }) => uri)) },
+          { problems: PROBLEMS, repeatedNames: new Set(["Person 1"]) },
           { cursor: 79, message: "Person 79 was not refreshed: Webex asked for a pause." },
         ]) {
           const sized = { ...fullModel, ...changes };
@@ -227,6 +236,77 @@ describe("cli/terminal/presence-table", () => {
     expect(lines).to.contain("9. A step").and.not.to.contain("5. A step");
   });
 
+  it("shows the first problems if not all fit, and how many more there are", () => {
+    const shown = (problems: readonly string[], rows: number, columns = 60) =>
+      renderPresenceTable(model({ notes: [], problems }), { columns, rows, hasColors: false })
+        .slice(1)
+        .map((line) => line.trimEnd());
+    expect(shown(PROBLEMS, 30).slice(0, 6)).to.deep.equal([
+      "warning: Webex limits the requests of this application. It",
+      "   waits. → Nothing is to be done.",
+      "warning: The limit is too low for so many people in this",
+      "   organization. → Raise it in the settings.",
+      "error: Webex refuses. → Authorize the worker again.",
+      "34 people  ● 24 available  ♪ 4 on a call  ? 6 unknown",
+    ]);
+    expect(shown(PROBLEMS, 16).slice(0, 4)).to.deep.equal([
+      "warning: Webex limits the requests of this application. It",
+      "   waits. → Nothing is to be done.",
+      "warning: The limit is too low for so many people in this …",
+      "… 1 more problem: enlarge the window",
+    ]);
+    expect(shown(PROBLEMS.slice(0, 1), 8, 30).slice(0, 2)).to.deep.equal([
+      "warning: Webex limits the …",
+      "… enlarge the window",
+    ]);
+    expect(shown(PROBLEMS, 4)[0]).to.equal("… 3 problems: enlarge the window");
+    expect(shown(PROBLEMS, 3).join("\n")).not.to.contain("…");
+  });
+
+  it("keeps half of the space above the table for problems", () => {
+    const lines = renderPresenceTable(
+      { ...fullModel, problems: PROBLEMS },
+      { columns: 80, rows: 24, hasColors: false },
+    );
+    expect(lines.slice(1, 7).map((line) => line.slice(0, 12))).to.deep.equal([
+      ...["7. A step th", "8. A step th", "9. A step th"],
+      ...["warning: Web", "   to be don", "… 2 more pro"],
+    ]);
+  });
+
+  it("ends the totals with … if not all fit", () => {
+    for (const columns of [20, 30, 40, 59]) {
+      const size = { columns, rows: 20, hasColors: false };
+      const [, totals = ""] = renderPresenceTable({ ...fullModel, notes: [] }, size);
+      expect(totals, `${columns} columns`).to.match(/^\d+ people.* …$/);
+    }
+  });
+
+  it("tells people of one name apart by their addresses", () => {
+    const second = record({ uri: "ada.admin2@northwind.example" });
+    const records = [record(), second, record({ uri: "bo@northwind.example", displayName: "Bo" })];
+    const changes = [{ at: NOW, from: record({ state: "away" }), to: second }];
+    const shown = (columns: number) => {
+      const twice = model({ records, changes, repeatedNames: new Set(["Ada Admin"]) });
+      return plain(renderPresenceTable(twice, { columns, rows: 30, hasColors: false }));
+    };
+    expect(shown(79)).to.match(/^Ada Admin \(ada@northwind\.example\) +● available/m);
+    expect(shown(60))
+      .to.match(/^ada\.admin2@north.*… +● /m)
+      .and.to.match(/^Bo +● /m);
+    expect(shown(100)).to.match(/^Ada Admin +ada@northwind/m);
+    expect(shown(100)).to.match(/14:02:11 {2}ada\.admin2@northwind\.e\S*… +○ away/);
+  });
+
+  it("says first how to quit where nobody can be selected", () => {
+    for (const columns of [20, 59, 79, 120]) {
+      const lines = renderPresenceTable(model(), { columns, rows: 20, hasColors: false });
+      expect(lines.at(-1), `${columns} columns`)
+        .to.match(/^q: quit/)
+        .and.to.not.contain("…");
+    }
+  });
+
   it("lists the latest changes with their time and highlights the people who changed", () => {
     const to = record({ state: "onCall" });
     const changed = model({ records: [to], changes: [{ at: NOW, from: record(), to }] });
@@ -324,6 +404,10 @@ describe("cli/terminal/presence-table", () => {
       });
       expect(lines).to.have.length(24);
       expect(lines.slice(-2).join(" ").replaceAll(/ +/g, " ")).to.equal(message);
+      const small = renderPresenceTable(model({ cursor: 0, message }), {
+        ...{ columns: 59, rows: 8, hasColors: false },
+      });
+      expect(small.at(-1)).to.equal("Ada Admin was not refreshed: Webex asked for a pause until…");
     });
   });
 });

@@ -20,6 +20,15 @@ const record = (uri: string, changes: Partial<PresenceRecord> = {}): PresenceRec
 });
 
 describe("cli/presence-tracker", () => {
+  it("knows the names that several people have, as they are now", () => {
+    const tracker = new PresenceTracker();
+    tracker.add([record("a@x", { displayName: "Ada" }), record("b@x", { displayName: "Bo" })]);
+    tracker.add([record("c@x"), record("d@x")]);
+    expect([...tracker.repeatedNames]).to.deep.equal([]);
+    tracker.apply([record("b@x", { displayName: "Ada", state: "away" })], 5);
+    expect([...tracker.repeatedNames]).to.deep.equal(["Ada"]);
+  });
+
   it("separates added people from changes", () => {
     const tracker = new PresenceTracker();
     tracker.add([record("a@x", { state: "unknown", reason: "notReady" }), record("b@x")]);

@@ -114,7 +114,13 @@ describe("cli/terminal/presence-view openScreen", () => {
 describe("cli/terminal/presence-view", () => {
   const model = {
     ...{ now: 0, title: "Northwind", summary: "", notes: [], sweep: null },
-    ...{ totals: new Map(), records: [], changes: [] },
+    ...{
+      problems: [],
+      totals: new Map(),
+      records: [],
+      repeatedNames: new Set<string>(),
+      changes: [],
+    },
     ...{ cursor: null, refreshing: new Set<string>(), message: null },
   };
   const { TERM } = process.env;

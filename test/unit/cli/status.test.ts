@@ -69,7 +69,8 @@ describe("cli/status", () => {
     const narrow = lines(status({ organizations: [organization, organization] }), 59);
     const list = [
       "Example Ltd",
-      "  People         30, of whom 4 are watched",
+      "  People         30",
+      "  Watched        4",
       "  Mode           sweep",
       "  Last sweep     8 s ago, took 2.0 s",
       "  Age P50/P95    3/10 s",
@@ -77,13 +78,22 @@ describe("cli/status", () => {
       "  On demand/min  5, 1 late",
     ];
     const start = narrow.indexOf("Example Ltd");
-    expect(narrow.slice(start, start + 15)).to.deep.equal([...list, "", ...list]);
+    expect(narrow.slice(start, start + 17)).to.deep.equal([...list, "", ...list]);
     expect(narrow.join("\n")).not.to.include("ORGANIZATION");
 
     const table = lines(status()).filter((line) => /^(ORGANIZATION|Example)/.test(line));
     const width = Math.max(...table.map((line) => line.length));
     expect(lines(status(), width)).to.include.members(table);
     expect(lines(status(), width - 1).join("\n")).not.to.include("ORGANIZATION");
+  });
+
+  it("shows the table in a terminal of 100 columns", () => {
+    const large = {
+      ...{ ...organization, orgName: "Northwind Trading", persons: 21_780, watched: 10_000 },
+      requests: { ...organization.requests, perMinuteLimit: 600, lastMinute: 598 },
+      onDemand: { lastMinute: 30, answeredInTime: 28, late: 2 },
+    };
+    expect(lines(status({ organizations: [large] }), 99).join("\n")).to.include("ORGANIZATION");
   });
 
   for (const width of [79, 59, 39]) {
@@ -149,6 +159,14 @@ describe("cli/status", () => {
       "warning rateLimited: It waits.",
       "  → Wait.",
     ]);
+  });
+
+  it("shows the times in problems as local times", () => {
+    const until = new Date(2026, 10, 23, 1, 10, 18, 967);
+    const message = `It waits until ${until.toISOString()}.`;
+    expect(lines(status({ problems: [{ ...problem("warning"), message }] })).at(-2)).to.equal(
+      "warning rateLimited: It waits until 2026-11-23 01:10:18.",
+    );
   });
 
   it("needs attention while blocked or if there is an error while polling, not while disabled", () => {

@@ -8,7 +8,9 @@ import {
   formatCountdown,
   formatDateTime,
   formatDuration,
+  formatTime,
   sanitize,
+  withLocalTimes,
   wrap,
 } from "../../../src/cli/terminal/text.js";
 
@@ -47,6 +49,25 @@ describe("cli/terminal/text", () => {
 
   it("replaces control characters", () => {
     expect(sanitize("Ada\u001b[2J\r\n\u202eevil\u009b31m")).to.equal("Ada [2J evil 31m");
+  });
+
+  it("keeps a number and its unit on one line", () => {
+    expect(wrap("confirmed 49 s ago", 12, 0)).to.deep.equal(["confirmed", "49 s ago"]);
+    expect(wrap("took 3 min in 2 days", 10, 0)).to.deep.equal(["took 3 min", "in 2 days"]);
+    expect(wrap("all 49 seats", 6, 0)).to.deep.equal(["all 49", "seats"]);
+  });
+
+  it("shows times within a text as local times, with the date if it is another day", () => {
+    const now = new Date(2026, 10, 27, 1, 8).getTime();
+    const at = new Date(2026, 10, 27, 1, 10, 18, 967);
+    const later = new Date(2026, 10, 28, 2, 0, 5);
+    expect(formatTime(at.getTime())).to.equal("01:10:18");
+    expect(
+      withLocalTimes(`It waits until ${at.toISOString()}, not ${later.toISOString()}.`, now),
+    ).to.equal("It waits until 01:10:18, not 2026-11-28 02:00:05.");
+    expect(withLocalTimes("version 1.2, 2026-99-99T00:00:00Z", now)).to.equal(
+      "version 1.2, 2026-99-99T00:00:00Z",
+    );
   });
 
   it("wraps between words with an indent, and keeps URLs whole", () => {
