@@ -239,6 +239,18 @@ describe("a poller that starts with learned facts", () => {
     expect([...new Set(expected)]).to.deep.equal([12, 2]);
   });
 
+  it("passes on how many pages there are at least, once there are more than expected", async () => {
+    const { clock, people, poller, start } = createPollingHarness(60, undefined, undefined, FACTS);
+    people.pages = pagesOf(30);
+    people.latencyMs = 400;
+    await start(20_000);
+    const requests = people.requestNames.length;
+    expect(requests).to.be.lessThan(12);
+    expect(poller.learned().pages).to.equal(12);
+    await clock.advance(30_000);
+    expect(poller.learned().pages).to.be.within(13, 29);
+  });
+
   it("has nothing to pass on before the first answer", () => {
     expect(createPollingHarness().poller.learned()).to.deep.equal({
       requestsPerMinute: null,
