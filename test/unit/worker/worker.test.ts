@@ -34,13 +34,14 @@ function learnedText(): string {
   const facts = { requestsPerMinute: 20, pageSize: 500, pages: 9, honorsOldLinks: true };
   const learnedAt = new FakeClock().now();
   const origin = { orgId: orgA, apiOrigin: "https://webexapis.com" };
-  return encodeLearned([{ ...origin, learnedAt, facts: { ...facts, requestDurationMs } }]);
+  const all = { ...facts, acceptedPerMinute: null, requestDurationMs };
+  return encodeLearned({ organizations: [{ ...origin, learnedAt, facts: all }], endedAt: null });
 }
 
 function createHarness(
   options: {
     closeLog?: () => Promise<void>;
-    writeStatus?: () => Promise<void>;
+    writeStatus?: () => Promise<boolean>;
     send?: (request: HttpRequest) => Promise<HttpResponse>;
     listen?: ListenOnLoopback;
     learnedFile?: Partial<LearnedFile>;
@@ -89,10 +90,10 @@ function createHarness(
         close: nothing,
       }),
       pollRequestFile: { take: () => Promise.resolve(false) },
-      statusFile: { write: options.writeStatus ?? (() => Promise.resolve()) },
+      statusFile: { write: options.writeStatus ?? (() => Promise.resolve(true)) },
       learnedFile: {
         read: () => Promise.resolve(null),
-        write: () => Promise.resolve(),
+        write: () => Promise.resolve(true),
         ...options.learnedFile,
       },
       openRpc: () => Promise.resolve({}),
@@ -316,7 +317,7 @@ describe("worker/worker", () => {
   for (const [what, options] of [
     ["the log never closes", { closeLog: () => new Promise<void>(nothing) }],
     ["the log cannot be closed", { closeLog: () => Promise.reject(new Error("broken")) }],
-    ["the status file hangs", { writeStatus: () => new Promise<void>(nothing) }],
+    ["the status file hangs", { writeStatus: () => new Promise<boolean>(nothing) }],
   ] as const) {
     it(`stops within a second although ${what}`, async () => {
       const { clock, worker } = createHarness(options);
