@@ -104,10 +104,20 @@ export class AdaptiveRateLimit {
     return limit !== null && limit < this.ceiling ? limit : null;
   }
 
-  /** How many requests may be sent in a minute, those on demand included. */
+  /** The observed limit without a probe that may still be rejected; null as above. */
+  get acceptedLimit(): number | null {
+    const limit = this.observedLimit;
+    return limit === null ? null : Math.min(limit, this.#acceptedEstimate);
+  }
+
+  /**
+   * How many requests may be sent in a minute, those on demand included. Webex's limit is a whole
+   * number, and an estimate is at most what it answered in a minute: what is left of one that is
+   * not whole comes from averages, and the limit is the next whole number or more.
+   */
   get capacity(): number {
-    const limit = Math.min(this.ceiling, this.#estimatedLimit ?? 0);
-    return Math.max(Math.ceil(this.ratePerMinute), Math.floor(limit));
+    const accepted = this.#estimatedLimit === null ? 0 : this.#acceptedEstimate;
+    return Math.max(Math.ceil(this.ratePerMinute), Math.ceil(Math.min(this.ceiling, accepted)));
   }
 
   /** How many requests may go at once after a pause. */
@@ -131,8 +141,11 @@ export class AdaptiveRateLimit {
     this.#increasedAt = now;
   }
 
-  /** Webex rejected a request with 429; `answeredCount` were answered in the minute before it. */
-  recordRejection(now: number, answeredCount: number): void {
+  /**
+   * Webex rejected a request with 429; `answeredCount` were answered in the minute before it.
+   * `isRateUsed`: whether requests were sent at about the rate.
+   */
+  recordRejection(now: number, answeredCount: number, isRateUsed = true): void {
     const sinceLastMs = now - this.#rejectedAt;
     this.#rejectedAt = now;
     if (now - (this.#startedAt ?? now) < MINUTE_MS) {
@@ -142,6 +155,13 @@ export class AdaptiveRateLimit {
       return;
     }
     const isConfirmed = this.#estimatedLimit !== null && answeredCount >= fewestAnswers(this.#rate);
+    if (!isConfirmed && !isRateUsed) {
+      // The number of answers is what was needed, not what Webex accepts.
+      this.#rate = Math.max(answeredCount, MIN_EARLY_RATE, this.#rate * EARLY_DECREASE_FACTOR);
+      this.#isStarting ||= this.#estimatedLimit === null;
+      this.#increasedAt = now;
+      return;
+    }
     // After hardly any answers, only repeated rejections are evidence of a limit.
     const isRepeated = answeredCount > 0 && sinceLastMs <= REPEATED_REJECTION_MS;
     if (!isConfirmed && answeredCount < MIN_SAMPLE && !isRepeated) return;

@@ -22,6 +22,10 @@ const ON_DEMAND_SHARE = 1 / 2;
 const RESERVE_MEMORY_MS = 600_000;
 /** After a rejection, requests on demand are spread as well. */
 const CAUTION_MS = 60_000;
+/** If nothing was in flight for longer, requests were not sent as fast as is allowed. */
+const MAX_IDLE_SHARE = 1 / 2;
+/** Weight of the newest request in the average. */
+const NEWEST_WEIGHT = 1 / 4;
 
 /** What else an earlier worker has found out. */
 export interface BudgetStart {
@@ -58,6 +62,11 @@ export class RequestBudget implements RequestLimiter {
   /** How many requests of a free minute may still go at the pace of a start. */
   #startRequests = 0;
   #blockedUntil = Number.NEGATIVE_INFINITY;
+  /** Of the latest request of the background. */
+  #latestAdmittedAt: number | null = null;
+  #latestCompletedAt = Number.NEGATIVE_INFINITY;
+  /** Average share of the time in which nothing was in flight although it was allowed. */
+  #idleShare = 0;
   /** When the latest rejection came. */
   #rejectedAt = Number.NEGATIVE_INFINITY;
   #cautiousUntil = Number.NEGATIVE_INFINITY;
@@ -125,6 +134,7 @@ export class RequestBudget implements RequestLimiter {
     const now = this.#clock.monotonic();
     this.#window.complete(request, outcome === "rateLimited", now);
     if (outcome === "answered") this.#acceptedRate.recordAnswer(now);
+    this.#latestCompletedAt = now;
     if (outcome === "rateLimited") {
       this.#acceptedRate.recordRejection();
       this.#startRequests = 0;
@@ -132,7 +142,7 @@ export class RequestBudget implements RequestLimiter {
       // Those in flight together are rejected for the same reason.
       if (request.admittedAt > this.#rejectedAt) {
         const answered = this.#window.answeredLastMinute(request.admittedAt);
-        this.#adaptiveLimit.recordRejection(now, answered);
+        this.#adaptiveLimit.recordRejection(now, answered, this.#idleShare < MAX_IDLE_SHARE);
       }
       this.#rejectedAt = now;
     }
@@ -192,6 +202,11 @@ export class RequestBudget implements RequestLimiter {
   /** The limit that Webex was found to enforce, or null if it is not below the configured one. */
   get observedLimit(): number | null {
     return this.#adaptiveLimit.observedLimit;
+  }
+
+  /** The observed limit without a probe that may still be rejected; null as above. */
+  get acceptedLimit(): number | null {
+    return this.#adaptiveLimit.acceptedLimit;
   }
 
   /** The most requests answered in a minute since the last rejection; null if not above 60. */
@@ -269,6 +284,7 @@ export class RequestBudget implements RequestLimiter {
     this.#adaptiveLimit.recordRequest(now, this.lastMinute);
     const intervalMs = this.#backgroundIntervalMs * jitter(this.#random, INTERVAL_JITTER);
     this.#startRequests = Math.max(0, this.#startRequests - 1);
+    if (priority === "background") this.#measureIdleTime(now);
     const arrivals = this.#theoreticalArrivalAt;
     // The background gives up one of its requests for each on demand.
     arrivals.background = Math.max(now, arrivals.background) + intervalMs;
@@ -286,6 +302,18 @@ export class RequestBudget implements RequestLimiter {
       arrivals.background = Math.max(arrivals.background, earliest);
     }
     return request;
+  }
+
+  /** Of the time since the previous request, nothing was in flight although it was allowed. */
+  #measureIdleTime(now: number): void {
+    const previousAt = this.#latestAdmittedAt ?? now;
+    this.#latestAdmittedAt = now;
+    if (now <= previousAt) return;
+    const pacedAt = this.#theoreticalArrivalAt.background - this.#burstToleranceMs;
+    const idleSince = this.#window.isAnyInFlight ? now : this.#latestCompletedAt;
+    const possibleAt = Math.max(previousAt, idleSince, this.#blockedUntil, pacedAt);
+    const idleShare = Math.max(0, now - possibleAt) / (now - previousAt);
+    this.#idleShare += (idleShare - this.#idleShare) * NEWEST_WEIGHT;
   }
 
   #delayArrivals(earliest: number): void {

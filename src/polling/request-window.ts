@@ -34,6 +34,10 @@ export class RequestWindow {
     return inFlight.find((request) => request === admission) ?? inFlight[0];
   }
 
+  get isAnyInFlight(): boolean {
+    return this.#requests.some((request) => !request.isCompleted);
+  }
+
   complete(request: CountedRequest, isRejected: boolean, now: number): void {
     request.isCompleted = true;
     request.isRejected = isRejected;

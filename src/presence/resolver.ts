@@ -70,10 +70,36 @@ export class Resolver {
     for (const address of readingsOf(key)) {
       for (const store of this.stores) {
         const slot = store.findByAddress(address);
-        if (slot !== -1) return this.matchOf(store, slot, now);
+        if (slot === -1) continue;
+        const moved = this.#findMoved(store, slot, address);
+        return moved === null
+          ? this.matchOf(store, slot, now)
+          : this.matchOf(moved.store, moved.slot, now);
       }
     }
     return this.resolveUnmatched(key, now);
+  }
+
+  /**
+   * Returns the later observation of the same person by another organization: the person has moved
+   * there. Null if there is none; another person with the address does not count.
+   */
+  #findMoved(
+    store: PersonStore,
+    slot: number,
+    address: string,
+  ): { readonly store: PersonStore; readonly slot: number } | null {
+    if (this.stores.length < 2) return null;
+    let latest = store.observedElapsedOf(slot);
+    let moved = null as { readonly store: PersonStore; readonly slot: number } | null;
+    for (const other of this.stores) {
+      const found = other === store ? -1 : other.findByAddress(address);
+      if (found === -1 || other.idOf(found) !== store.idOf(slot)) continue;
+      if (other.observedElapsedOf(found) <= latest) continue;
+      latest = other.observedElapsedOf(found);
+      moved = { store: other, slot: found };
+    }
+    return moved;
   }
 
   /** Resolves the key as one whose addresses nobody has. */

@@ -17,13 +17,18 @@ export const never = new AbortController().signal;
 /** Admits every request and records the calls. */
 export class LimiterFake implements RequestLimiter {
   readonly events: string[] = [];
+  /** The admissions that were completed, in order; they count from 1. */
+  readonly completed: unknown[] = [];
+  #admissions = 0;
 
-  async acquire(): Promise<void> {
+  async acquire(): Promise<unknown> {
     this.events.push("admit");
+    return (this.#admissions += 1);
   }
 
-  complete(outcome: "answered" | "rateLimited" | "failed"): void {
+  complete(outcome: "answered" | "rateLimited" | "failed", admission?: unknown): void {
     this.events.push(outcome);
+    this.completed.push(admission);
   }
 }
 

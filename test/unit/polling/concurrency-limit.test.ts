@@ -31,6 +31,7 @@ describe("concurrency limit", () => {
     limit.recordRejection(1_000);
     expect(maxima(5, 999), "sent before the rejection").to.deep.equal([1, 1, 1, 1, 1]);
     expect(maxima(8, 1_000)).to.deep.equal([2, 2, 3, 3, 3, 4, 4, 4]);
+    expect(maxima(8, 1_000), "never more").to.deep.equal(new Array<number>(8).fill(4));
     limit.recordRejection(2_000);
     expect(maxima(2, 2_000)).to.deep.equal([2, 2]);
     limit.recordRejection(3_000);

@@ -57,6 +57,15 @@ describe("advice on freshness", () => {
     });
   });
 
+  it("is by the settings, not by the rate and the concurrency of a start", () => {
+    const slow = { ...LARGE, watchedP95: 379, requestDurationMs: { page: 3_000, lookup: 2_500 } };
+    const advice = adviseOnFreshness(slow);
+    expect(advice).to.include({ kind: "setting", setting: "RequestsPerMinute" });
+    expect(adviseOnFreshness({ ...slow, maxInFlight: 1 })).to.deep.equal(advice);
+    const starting = { ...organization({ pages: 1_000, watched: 100 }), requestsPerMinute: 15 };
+    expect(adviseOnFreshness(starting)).to.include({ kind: "none" });
+  });
+
   it("is a shorter interval if that is the cause", () => {
     const small = withSettings(organization({ pages: 1, watched: 10 }), {
       pollIntervalSeconds: 300,

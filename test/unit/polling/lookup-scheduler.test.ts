@@ -33,6 +33,20 @@ describe("lookup scheduler", () => {
     expect(observedAt(lookups, "a@example.com")).to.equal(MINUTE_MS + 999);
   });
 
+  it("passes over what is in flight", () => {
+    const roster = new FakeRoster();
+    const lookups = new LookupScheduler(new FakeClock(), roster);
+    roster.unanswered = ["a@example.com", "b@example.com"];
+    const inFlight = new Set(["a@example.com", "ADA", "eve@example.com"]);
+    expect(lookups.unmatchedAddresses(1, inFlight)).to.deep.equal(["b@example.com"]);
+    const ada = { id: "ADA", address: "ada@example.com", observedAt: 0 };
+    const eve = { ...ada, id: "EVE", address: "eve@example.com" };
+    expect(lookups.nextConfirmation([ada, eve], inFlight)).to.equal(null);
+    lookups.recordUnconfirmed(["ADA"]);
+    expect(lookups.nextConfirmation([], inFlight)).to.equal(null);
+    expect(lookups.nextConfirmation([], NOTHING)).to.deep.equal({ kind: "person", id: "ADA" });
+  });
+
   it("confirms a missing person by the address, and by id if nobody is found", async () => {
     const clock = new FakeClock();
     const lookups = new LookupScheduler(clock, new FakeRoster());

@@ -109,6 +109,14 @@ describe("planner of what callers wait for", () => {
       waitUntil(NEVER),
     ],
     [
+      "waits for a request by id in flight",
+      {
+        requests: [wanted("tom", { address: null })],
+        inFlight: [{ request: { kind: "person", id: "tom" }, page: null, sentAt: NOW }],
+      },
+      waitUntil(NEVER),
+    ],
+    [
       "does not wait for one that was sent too early",
       { inFlight: [lookingUp(ada, NOW - 1)] },
       lookUp(ada),
@@ -117,6 +125,14 @@ describe("planner of what callers wait for", () => {
     [
       "waits for a page in flight, up to twice its usual duration",
       { inFlight: [readingPage(3, NOW)] },
+      waitUntil(NOW + 4_000),
+    ],
+    [
+      "waits for the later of two readings of the page",
+      {
+        requests: [{ ...ada, sentFrom: NOW - 1_000 }],
+        inFlight: [readingPage(3, NOW), readingPage(3, NOW - 1_000)],
+      },
       waitUntil(NOW + 4_000),
     ],
     [
@@ -163,6 +179,38 @@ describe("planner of what callers wait for", () => {
       [ada],
     ],
     [
+      "counts each of them if the page cannot be requested",
+      {
+        nextPossibleAt: NOW + 1_000,
+        refetchablePages: 7,
+        requests: [wanted("x"), eve, max, kim],
+      },
+      waitUntil(NOW + 1_000),
+      [max, kim],
+    ],
+    [
+      "dismisses nobody while the budget allows a request now",
+      { requests: [wanted("v"), wanted("w"), wanted("x"), wanted("y"), wanted("z")] },
+      lookUp(wanted("v")),
+    ],
+    [
+      "waits for the budget no longer than for a page in flight",
+      {
+        requests: [ada, eve].map((each) => ({ ...each, sentFrom: NOW - 3_000 })),
+        nextPossibleAt: NOW + 2_000,
+        inFlight: [readingPage(3, NOW - 3_000)],
+      },
+      waitUntil(NOW + 1_000),
+    ],
+    [
+      "waits for the first of several pages in flight",
+      {
+        requests: [ada, eve].map((each) => ({ ...each, sentFrom: NOW - 3_000 })),
+        inFlight: [readingPage(3, NOW - 3_000), readingPage(7, NOW - 1_000)],
+      },
+      waitUntil(NOW + 1_000),
+    ],
+    [
       "dismisses nothing for the budget that is in flight",
       { nextPossibleAt: NOW + 9_000, inFlight: [lookingUp(ada, NOW)] },
       waitUntil(NEVER),
@@ -183,6 +231,28 @@ describe("planner of what callers wait for", () => {
       },
       waitUntil(NEVER),
       [ada],
+    ],
+    [
+      "dismisses whoever was asked for by id in vain",
+      {
+        requests: [wanted("tom", { address: null })],
+        answered: {
+          pages: new Map(),
+          keys: new Map([["tom", { sentAt: NOW, answeredAt: NOW }]]),
+        },
+      },
+      waitUntil(NEVER),
+      [wanted("tom", { address: null })],
+    ],
+    [
+      "asks again if the answer is to a request that was sent too early",
+      {
+        answered: {
+          pages: new Map(),
+          keys: new Map([[ada.address!, { sentAt: NOW - 1, answeredAt: NOW }]]),
+        },
+      },
+      lookUp(ada),
     ],
     [
       "asks again if the answer came before the call",

@@ -81,6 +81,20 @@ describe("what callers wait for", () => {
     expect(roster.refreshes).to.deep.equal([]);
   });
 
+  it("is in flight five times at most, whatever else is", async () => {
+    const { clock, people, onDemandPeople, roster, ask, start } = createOrganization(600);
+    await start(60_000);
+    ask(...Array.from({ length: 10 }, (_, page) => `p${page}0`));
+    let max = 0;
+    for (let at = 0; at < 1_000; at += 20) {
+      max = Math.max(max, people.inFlight + onDemandPeople.inFlight);
+      await clock.advance(20);
+    }
+    expect(max).to.equal(5);
+    expect(onDemandPeople.requests).to.have.length(10);
+    expect(roster.dismissed).to.deep.equal([]);
+  });
+
   it("waits for no Retry-After that is longer than the callers wait", async () => {
     const { clock, people, onDemandPeople, poller, roster, ask, start } = createOrganization();
     await start(60_000);

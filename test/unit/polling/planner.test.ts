@@ -412,6 +412,23 @@ describe("planner with requests in flight", () => {
       NEXT_PAGE,
     ],
     [
+      "waits for the end of a refetch of the sweep's next page, though it is its turn",
+      {
+        ...watched,
+        ...inFlight({ count: 1, refetches: 1, pages: new Set([50]) }),
+        requestsSinceSweepPage: 500,
+      },
+      untilOneEnds,
+    ],
+    [
+      "reads the next page if another lookup of an unmatched address would be too many",
+      {
+        ...{ unmatchedAddresses: ["a@b"], isUnmatchedLookupTurn: true },
+        ...inFlight({ count: 1, lookups: 1, keys: new Set(["c@d"]) }),
+      },
+      NEXT_PAGE,
+    ],
+    [
       "looks up nobody twice",
       {
         ...withoutOldLinks(2, [candidate("a@b", 60_000), candidate("c@d", 50_000)]),

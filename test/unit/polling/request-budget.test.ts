@@ -49,6 +49,17 @@ describe("request budget", () => {
     expect(three).to.equal(one);
   });
 
+  it("learns no limit from rejections while it sends much less than it may", async () => {
+    const { clock, budget } = createBudget(300);
+    for (let second = 0; second < 180; second += 5) {
+      const admission = await budget.acquire(never);
+      budget.complete(second === 120 || second === 135 ? "rateLimited" : "answered", admission);
+      await clock.advance(5_000);
+    }
+    expect(budget.observedLimit).to.equal(null);
+    expect(budget.ratePerMinute).to.equal(300);
+  });
+
   it("never lets more requests arrive in any 60 s than a current limit allowed", async () => {
     const arrival = fc.record({
       afterMs: fc.integer({ min: 0, max: 20_000 }),

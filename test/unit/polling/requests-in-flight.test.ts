@@ -2,7 +2,9 @@ import { expect } from "chai";
 
 import type { LookupCandidate } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
-import { settle } from "../../support/clock-fake.js";
+import { planForFreshness, type Planner } from "../../../src/polling/planner.js";
+import { RequestsInFlight } from "../../../src/polling/requests-in-flight.js";
+import { FakeClock, settle } from "../../support/clock-fake.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
 
@@ -88,6 +90,31 @@ describe("requests in flight", () => {
     expect(people.maxInFlight).to.equal(2);
   });
 
+  it("count for the plan, with all but one of those that callers wait for", () => {
+    const inFlight = new RequestsInFlight();
+    const lookup = (address: string) => ({ kind: "lookup", address, isUnmatched: false }) as const;
+    const nothing = { isSweepPage: false, isMe: false, count: 0, refetches: 0, lookups: 0 };
+    const first = inFlight.add(lookup("a@example.com"), 0, null, true);
+    inFlight.add({ kind: "refetch", page: 3 }, 0, 3, true);
+    const pages = new Set([3]);
+    const keys = new Set(["a@example.com"]);
+    expect(inFlight.plannerInput()).to.deep.equal({ ...nothing, count: 1, pages, keys });
+    inFlight.delete(first);
+    keys.clear();
+    expect(inFlight.plannerInput()).to.deep.equal({ ...nothing, pages, keys });
+    inFlight.add({ kind: "page", page: { kind: "first", max: 100 } }, 0, 0);
+    inFlight.add({ kind: "refetch", page: 4 }, 0, 4);
+    inFlight.add(lookup("b@example.com"), 0, null);
+    inFlight.add({ kind: "confirm", address: "c@example.com" }, 0, null);
+    inFlight.add({ kind: "person", id: "id-1" }, 0, null);
+    inFlight.add({ kind: "me" }, 0, null);
+    expect(inFlight.plannerInput()).to.deep.equal({
+      ...{ isSweepPage: true, isMe: true, count: 6, refetches: 1, lookups: 3 },
+      pages: new Set([3, 0, 4]),
+      keys: new Set(["b@example.com", "c@example.com", "id-1"]),
+    });
+  });
+
   it("pass on when they were sent", async () => {
     const { clock, people, roster, start } = createSlowOrganization([3]);
     people.findPersons = () => [];
@@ -117,6 +144,18 @@ describe("requests in flight", () => {
     expect(people.maxInFlight).to.equal(1);
     await until(() => people.maxInFlight >= 3);
     expect(people.requests.length).to.be.at.least(length + 4);
+  });
+
+  it("may be one more after each series of answers, not all at once after a rejection", async () => {
+    const maxima: number[] = [];
+    const planner: Planner = (input) => {
+      if (maxima.at(-1) !== input.maxInFlight) maxima.push(input.maxInFlight);
+      return planForFreshness(input);
+    };
+    const { people, start } = createPollingHarness(60, new FakeClock(), planner);
+    people.faults.push(null, null, fault("rateLimited", 429, 5_000));
+    await start(300_000);
+    expect(maxima).to.deep.equal([4, 1, 2, 3, 4]);
   });
 
   it("that are rejected together begin one pause, and are told once", async () => {

@@ -112,6 +112,24 @@ describe("OrganizationRoster", () => {
       expect(ages(fixture)).to.deep.equal({ watchedP50: 5, watchedP95: 15 });
     });
 
+    it("count from the earliest of the texts that read as the address", async () => {
+      const fixture = new PresenceFixture();
+      fixture.directory.subscribe({ uris: ["a/b@example.com"] });
+      await fixture.clock.advance(5_000);
+      fixture.directory.subscribe({ uris: ["a%2fb@example.com"] });
+      await fixture.clock.advance(1_000);
+      expect(ages(fixture)).to.deep.equal({ watchedP50: 1, watchedP95: 6 });
+    });
+
+    it("do not count from a query whose watch had ended", async () => {
+      const fixture = new PresenceFixture();
+      fixture.get("a@example.com");
+      await fixture.clock.advance(600_001);
+      fixture.directory.subscribe({ uris: ["a@example.com"] });
+      await fixture.clock.advance(1_000);
+      expect(ages(fixture)).to.deep.equal(bothAges(1));
+    });
+
     it("count beside those of the known persons, in the first sweep", async () => {
       const fixture = new PresenceFixture();
       fixture.directory.subscribe({ uris: ["ada@example.com", "bob@example.com"] });

@@ -28,6 +28,7 @@ describe("RefreshDemandScanner", () => {
     expect([...demand.pageWeights]).to.deep.equal([2, 1]);
     expect([demand.persons, demand.newlyWatched, demand.effectivePersons]).to.deep.equal([4, 0, 4]);
     expect(demand.notOnAnyPage.map(({ address }) => address)).to.deep.equal(["zoe@example.com"]);
+    expect(demand.personsNotOnAnyPage).to.equal(1);
     expect(demand.lookupCandidates.length).to.equal(4);
     await fixture.clock.advance(1_000);
     expect(

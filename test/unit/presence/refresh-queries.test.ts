@@ -350,6 +350,18 @@ describe("a query with maxAgeSeconds", () => {
       expect(states(await second)).to.deep.equal(["onCall"]);
     });
 
+    it("with later calls that accept an older response and wait less", async () => {
+      const fixture = await createFixture();
+      const first = fixture.ask(ADA, 0, 3_000);
+      await fixture.clock.advance(500);
+      const second = fixture.ask(ADA, 5, 1_000);
+      const times = { sentFrom: 9_900, calledAt: 10_500, waitsUntil: 13_000 };
+      expect(fixture.request).to.include(times);
+      fixture.roster.applyLookup(ADA, [person("ada", "meeting")], 9_800);
+      expect(states(await second)).to.deep.equal(["inMeeting"]);
+      expect(await fixture.isPending(first)).to.equal(true);
+    });
+
     it("in the order of the first calls", async () => {
       const fixture = await createFixture();
       void fixture.ask("bob@example.com", 0);
@@ -388,6 +400,26 @@ describe("a query with maxAgeSeconds", () => {
       void fixture.ask(ADA, 5);
       expect(fixture.requested()).to.deep.equal([`person ${ADA}`]);
     });
+
+    const joined: [string, [number, number], number, [number, number]][] = [
+      ["accepts an older response, but came later", [0, 3_000], 100, [5, 2_900]],
+      ["came at the same time, but needs a later response", [5, 3_000], 0, [0, 3_000]],
+      ["came at the same time, but waits longer", [0, 1_000], 0, [0, 3_000]],
+    ];
+    for (const [name, first, delayMs, later] of joined) {
+      it(`that is given up without whom the poller did not know of: one who ${name}`, async () => {
+        const fixture = await createFixture();
+        const dismissed = fixture.ask(ADA, ...first);
+        const { request } = fixture;
+        await fixture.clock.advance(delayMs);
+        const kept = fixture.ask(ADA, ...later);
+        fixture.roster.dismissRefreshRequests([request]);
+        expect(states(await dismissed)).to.deep.equal(["available"]);
+        expect(await fixture.isPending(kept)).to.equal(true);
+        fixture.roster.applyLookup(ADA, [person("ada", "call")]);
+        expect(states(await kept)).to.deep.equal(["onCall"]);
+      });
+    }
   });
 
   it("does not wait with maxWaitMs 0, but keeps the request for 3 s", async () => {
@@ -467,6 +499,20 @@ describe("a query with maxAgeSeconds", () => {
       fixture.directory.setCondition("disabled");
       await disabled;
       expect(callsOf(roster)).to.deep.equal([5, 1, 3]);
+    });
+
+    it("once, also if it has to ask for somebody else meanwhile", async () => {
+      const fixture = await createFixture();
+      const { roster } = fixture;
+      const answer = fixture.ask(ADA, 0);
+      await fixture.clock.advance(100);
+      const renamed = person("ada", "active", { userName: "a@example.com", emails: [] });
+      roster.applyRefetchedPage(0, listedPersons([renamed, person("bob")]));
+      expect(fixture.requested()).to.deep.equal([`address ${ADA}`]);
+      expect(callsOf(roster)).to.deep.equal([1, 0, 0]);
+      roster.applyLookup(ADA, [person("eve", "call", { emails: [ADA] })]);
+      await answer;
+      expect(callsOf(roster)).to.deep.equal([1, 1, 0]);
     });
 
     it("for the last minute", async () => {

@@ -57,6 +57,27 @@ describe("the precedence of reasons", () => {
     });
   }
 
+  it("shows a person who has moved to another organization as that one last saw them", async () => {
+    const fixture = new PresenceFixture();
+    const second = fixture.directory.addOrganization("org-2");
+    const { subscriptionId } = fixture.directory.subscribe({ uris: ["ada@example.com"] });
+    sweep(fixture.roster, [person("ada"), person("bob")]);
+    await fixture.clock.advance(1_000);
+    fixture.drainChanges();
+    sweep(second, [
+      person("ada", "call"),
+      { ...person("eve", "call"), emails: ["bob@example.com"] },
+    ]);
+    expect(fixture.get("ada@example.com")).to.include({ state: "onCall", orgId: "org-2" });
+    expect(fixture.drainChanges()).to.deep.equal(["ada@example.com onCall/-"]);
+    // Another person with the address is no such case.
+    expect(fixture.get("bob@example.com")).to.include({ state: "available", orgId: "org-1" });
+    await fixture.clock.advance(1_000);
+    sweep(fixture.roster, [person("ada", "meeting"), person("bob")]);
+    expect(fixture.get("ada@example.com")).to.include({ state: "inMeeting", orgId: "org-1" });
+    fixture.directory.unsubscribe(subscriptionId);
+  });
+
   it("starts with notReady, and ends with it without an organization", () => {
     const directory = new PresenceDirectory(new FakeClock(), new RecordingLogger());
     const says = (): string | null =>

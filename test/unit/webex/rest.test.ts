@@ -48,6 +48,7 @@ describe("RestClient", () => {
       "Bearer token-2",
     ]);
     expect(limiter.events).to.deep.equal(["admit", "answered", "admit", "answered"]);
+    expect(limiter.completed).to.deep.equal([1, 2]);
   });
 
   it("gives up after the second 401", async () => {

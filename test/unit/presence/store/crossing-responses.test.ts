@@ -88,6 +88,18 @@ describe("responses that cross", () => {
     expect(fixture.statusOf("ada")).to.equal("active");
   });
 
+  it("do not confirm an item anew that a page shows that was sent before", async () => {
+    const fixture = new CrossingFixture();
+    const item: ListedPerson = { fingerprint: 1, read: () => person("ada") };
+    await fixture.clock.advance(1_000);
+    fixture.store.applyRefetchedPage(0, [item], 900);
+    await fixture.clock.advance(1_000);
+    const result = fixture.store.applyRefetchedPage(0, [item], 800);
+    expect(result).to.include({ persons: 1, alreadyOnPage: 1 });
+    const observedAt = fixture.store.observedWallOf(fixture.slotOf("ada"));
+    expect(observedAt).to.equal(Date.UTC(2026, 0, 1) + 1_000);
+  });
+
   it("do not bring back somebody who was gone when a later request was answered", async () => {
     const fixture = new CrossingFixture();
     fixture.page(0, person("ada"), person("bob"));
@@ -170,6 +182,29 @@ describe("responses that cross", () => {
     expect(fixture.statusOf("ada")).to.equal("gone");
     fixture.lookup(950, person("ada"));
     expect(fixture.statusOf("ada")).to.equal("active");
+  });
+
+  it("keep what a later request has said, however slow the earlier one is", async () => {
+    const fixture = new CrossingFixture();
+    fixture.page(0, person("ada"), person("bob"));
+    await fixture.clock.advance(1_000);
+    fixture.store.applyPerson(person("bob").id, null, 900);
+    fixture.store.applyPerson(person("bob").id, null, 850);
+    fixture.lookup(900, person("ada", "call"));
+    await fixture.clock.advance(60_000);
+    fixture.lookup(60_900, person("eve"));
+    fixture.page(870, person("ada"), person("bob"));
+    expect(["ada", "bob"].map((name) => fixture.statusOf(name))).to.deep.equal(["call", "gone"]);
+  });
+
+  it("keep somebody missing whom a later reading of the page has not shown", async () => {
+    const fixture = new CrossingFixture();
+    const persons = ["ada", "bob", "eve"].map((name) => person(name));
+    fixture.page(0, ...persons);
+    await fixture.clock.advance(2_000);
+    fixture.page(1_900, ...persons.slice(1));
+    fixture.store.applyRefetchedPage(0, listedPersons(persons.slice(1)), -1);
+    expect(fixture.store.isMissing(fixture.slotOf("ada"))).to.equal(true);
   });
 
   it("keep nothing of responses that nothing in flight can be older than", async () => {
