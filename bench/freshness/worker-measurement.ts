@@ -41,7 +41,9 @@ export async function measureWorker(
 
   const launch = (service: ServiceModel, learned: LearnedFacts | null): OrganizationPoller => {
     const learnedLimit = learned?.requestsPerMinute ?? null;
-    const budget = new RequestBudget(clock, random, requestsPerMinute, learnedLimit);
+    const acceptedPerMinute = learned?.acceptedPerMinute ?? null;
+    const known = { acceptedPerMinute };
+    const budget = new RequestBudget(clock, random, requestsPerMinute, learnedLimit, known);
     const people = new SimulatedPeopleApi(clock, service, budget, honorsOldLinks);
     const roster = new WatchedRoster(clock, service, people);
     const poller = new OrganizationPoller({

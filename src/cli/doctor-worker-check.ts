@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { isRefusal } from "../faults/problem-catalog.js";
 import { nodeProcess } from "../platform/node-process.js";
 import { requestPoll } from "../platform/poll-request-file.js";
-import type { Problem, WorkerStatus } from "../supervisor/status.js";
+import type { Problem } from "../supervisor/status.js";
 import {
   ok,
   skipped,
@@ -19,6 +19,7 @@ import {
   readStatusFile,
   workerFiles,
   type WorkerFiles,
+  type StatusOfAnyVersion,
 } from "./worker-files.js";
 
 const { platform } = nodeProcess;
@@ -54,7 +55,7 @@ export function workerCheck(
   };
 }
 
-function runningFinding(status: WorkerStatus): Finding {
+function runningFinding(status: StatusOfAnyVersion): Finding {
   const worker = `process ${status.pid}, version ${status.version}`;
   if (!needsAttention(status)) return ok(`${worker}: ${status.phase}`);
   const errors = status.problems.filter(({ severity }) => severity === "error");
@@ -65,7 +66,10 @@ function runningFinding(status: WorkerStatus): Finding {
   });
 }
 
-function otherSettings({ pid, settings: { path } }: WorkerStatus, settingsPath: string): Finding {
+function otherSettings(
+  { pid, settings: { path } }: StatusOfAnyVersion,
+  settingsPath: string,
+): Finding {
   return warning({
     message: `The running worker (process ${pid}) uses another settings file: ${path}. This command has checked ${settingsPath}.`,
     hint: `Pass the worker's file to this command, or have the host launch the worker with the other one.`,
@@ -74,7 +78,7 @@ function otherSettings({ pid, settings: { path } }: WorkerStatus, settingsPath: 
 
 function askToRetry(
   { folder }: WorkerFiles,
-  { organizations }: WorkerStatus,
+  { organizations }: StatusOfAnyVersion,
   outdated: readonly Problem[],
 ): Promise<Finding> {
   const orgIds = [...new Set(outdated.map(({ orgId }) => orgId))];

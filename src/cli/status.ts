@@ -1,5 +1,5 @@
 import type { ProblemCode } from "../faults/problem-catalog.js";
-import type { OrganizationStatus, Problem, WorkerStatus } from "../supervisor/status.js";
+import type { Problem, WorkerStatus } from "../supervisor/status.js";
 import type { CommandContext, ExitCode } from "./command.js";
 import { UsageError } from "./terminal/input.js";
 import {
@@ -20,12 +20,14 @@ import {
   readStatusFile,
   settingsPathFor,
   workerFiles,
+  type OrganizationOfAnyVersion,
+  type StatusOfAnyVersion,
 } from "./worker-files.js";
 
 interface Column {
   readonly heading: string;
   readonly align?: "right";
-  readonly text: (organization: OrganizationStatus, now: number) => string;
+  readonly text: (organization: OrganizationOfAnyVersion, now: number) => string;
 }
 
 const PHASES: Readonly<Record<WorkerStatus["phase"], readonly [string, Style]>> = {
@@ -93,13 +95,13 @@ export async function status({ console, options }: CommandContext): Promise<Exit
 }
 
 /** Whether an administrator needs to act. Not while the worker is disabled. */
-export function needsAttention({ phase, problems }: WorkerStatus): boolean {
+export function needsAttention({ phase, problems }: StatusOfAnyVersion): boolean {
   if (phase === "blocked") return true;
   return phase === "polling" && problems.some(({ severity }) => severity === "error");
 }
 
 interface StatusView {
-  readonly status: WorkerStatus;
+  readonly status: StatusOfAnyVersion;
   /** The path of the worker's log. */
   readonly log: string;
   readonly ageMs: number;
@@ -136,7 +138,7 @@ export function statusLines({ status, log, ageMs, now, format }: StatusView): st
 
 /** A table or, in a terminal that is too narrow for it, a list for each organization. */
 function organizationLines(
-  organizations: readonly OrganizationStatus[],
+  organizations: readonly OrganizationOfAnyVersion[],
   now: number,
   format: TextFormat,
 ): string[] {
@@ -159,7 +161,7 @@ function organizationLines(
 }
 
 function organizationLists(
-  organizations: readonly OrganizationStatus[],
+  organizations: readonly OrganizationOfAnyVersion[],
   now: number,
   { paint, width }: TextFormat,
 ): string[] {
@@ -183,7 +185,10 @@ function organizationLists(
  * Where to find what an administrator needs for the authorization that the worker keeps open. The
  * status file does not contain it, because the key of the page is a secret.
  */
-function authorizationTexts({ phase, problems, settings }: WorkerStatus, log: string): string[] {
+function authorizationTexts(
+  { phase, problems, settings }: StatusOfAnyVersion,
+  log: string,
+): string[] {
   const { "WebexPresence.Authorize": method, "WebexPresence.LogLevel": level } = settings.values;
   const codes = problems.map(({ code }) => code);
   const isOpen =
@@ -229,22 +234,29 @@ function problemLines(
   ];
 }
 
-function lastSweepText({ lastSweep, sweepProgress }: OrganizationStatus, now: number): string {
+function lastSweepText(
+  { lastSweep, sweepProgress }: OrganizationOfAnyVersion,
+  now: number,
+): string {
   if (sweepProgress !== null) return `in progress, ${sweepProgress.persons} so far`;
   if (lastSweep === null) return "none yet";
   const endedAt = Date.parse(lastSweep.startedAt) + lastSweep.seconds * 1000;
   return `${formatDuration(now - endedAt)} ago, took ${lastSweep.seconds.toFixed(1)} s`;
 }
 
-function agesText({ ageSeconds: { watchedP50, watchedP95 } }: OrganizationStatus): string {
+function agesText({ ageSeconds: { watchedP50, watchedP95 } }: OrganizationOfAnyVersion): string {
   if (watchedP50 === null || watchedP95 === null) return "–";
   return `${Math.round(watchedP50)}/${Math.round(watchedP95)} s`;
 }
 
-function requestsText({ requests: { lastMinute, perMinuteLimit } }: OrganizationStatus): string {
+function requestsText({
+  requests: { lastMinute, perMinuteLimit },
+}: OrganizationOfAnyVersion): string {
   return `${lastMinute} of ${perMinuteLimit}`;
 }
 
-function onDemandText({ onDemand: { lastMinute, late } }: OrganizationStatus): string {
+function onDemandText({ onDemand }: OrganizationOfAnyVersion): string {
+  if (onDemand === undefined) return "–";
+  const { lastMinute, late } = onDemand;
   return late === 0 ? String(lastMinute) : `${lastMinute}, ${late} late`;
 }

@@ -2,8 +2,8 @@ import { open, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { homeDirectory, isAlive, nodeProcess, resolvePath } from "../platform/node-process.js";
-import { workerStatus } from "../rpc/results.js";
-import type { WorkerStatus } from "../supervisor/status.js";
+import { statusOfAnyVersion } from "../rpc/results.js";
+import type { OrganizationStatus, WorkerStatus } from "../supervisor/status.js";
 import {
   checkLaunchOptions,
   defaultLogDirectory,
@@ -11,12 +11,21 @@ import {
 } from "../worker/launch-options.js";
 import { UsageError } from "./terminal/input.js";
 
+/** Organizations of a worker before version 1.1 of the protocol have no `onDemand`. */
+export type OrganizationOfAnyVersion = Omit<OrganizationStatus, "onDemand"> &
+  Partial<Pick<OrganizationStatus, "onDemand">>;
+
+/** What a status file contains: the worker that runs may be older than this command. */
+export interface StatusOfAnyVersion extends Omit<WorkerStatus, "organizations"> {
+  readonly organizations: readonly OrganizationOfAnyVersion[];
+}
+
 /** The content of a status file, and whether its worker is running. */
 export type StatusFileResult =
-  | { readonly running: true; readonly status: WorkerStatus; readonly ageMs: number }
+  | { readonly running: true; readonly status: StatusOfAnyVersion; readonly ageMs: number }
   | {
       readonly running: false;
-      readonly status: WorkerStatus | null;
+      readonly status: StatusOfAnyVersion | null;
       /** Why no worker is known to be running. */
       readonly reason:
         | { readonly kind: "missing" }
@@ -135,10 +144,10 @@ export function describeNotRunning(
 }
 
 /** A file of another version may lack members that the status needs. */
-function parseStatus(text: string): WorkerStatus | null {
+function parseStatus(text: string): StatusOfAnyVersion | null {
   try {
     const status: unknown = JSON.parse(text);
-    return workerStatus.safeParse(status).success ? (status as WorkerStatus) : null;
+    return statusOfAnyVersion.safeParse(status).success ? (status as StatusOfAnyVersion) : null;
   } catch {
     return null;
   }

@@ -63,7 +63,10 @@ export function nodePorts(options: PortOptions, stdio: ReturnType<typeof claimSt
 }
 
 const noPollRequestFile: PollRequestFile = { take: () => Promise.resolve(false) };
-const noFile: LearnedFile = { write: () => Promise.resolve(), read: () => Promise.resolve(null) };
+const noFile: LearnedFile = {
+  write: () => Promise.resolve(true),
+  read: () => Promise.resolve(null),
+};
 
 function statusFileIn(
   directory: string,

@@ -39,7 +39,7 @@ class NodeReplacedFile implements ReplacedFile {
   readonly #onFailure: (error: unknown) => void;
   readonly #options: Required<ReplacedFileOptions>;
   #pending: { readonly text: string; readonly maxWaitMs: number } | null = null;
-  #writing: Promise<void> | null = null;
+  #writing: Promise<boolean> | null = null;
   #hasFailed = false;
   /** Since when other programs have kept the file from being replaced; null: they do not. */
   #lockedSince: number | null = null;
@@ -56,14 +56,16 @@ class NodeReplacedFile implements ReplacedFile {
     this.#options = options;
   }
 
-  write(text: string, maxWaitMs = MAX_WAIT_MS): Promise<void> {
+  write(text: string, maxWaitMs = MAX_WAIT_MS): Promise<boolean> {
     this.#pending = { text, maxWaitMs };
     this.#endPause();
     this.#writing ??= this.#writePending().finally(() => (this.#writing = null));
     return this.#writing;
   }
 
-  async #writePending(): Promise<void> {
+  /** Resolves to whether the latest text was written. */
+  async #writePending(): Promise<boolean> {
+    let isWritten = false;
     while (this.#pending !== null) {
       const { text, maxWaitMs } = this.#pending;
       this.#pending = null;
@@ -71,12 +73,15 @@ class NodeReplacedFile implements ReplacedFile {
         await this.#options.makeFolder(dirname(this.#path));
         await writeFile(this.#temporaryPath, text, { mode: 0o600 });
         await this.#replaceFile(maxWaitMs);
+        isWritten = true;
       } catch (error) {
         // A full or read-only disk costs only the file; the next change writes again.
         await rm(this.#temporaryPath, { force: true }).catch(() => undefined);
         this.#reportFailure(error);
+        isWritten = false;
       }
     }
+    return isWritten;
   }
 
   /** Resolves without a replacement if there is a newer text. */

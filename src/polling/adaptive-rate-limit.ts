@@ -69,11 +69,19 @@ export class AdaptiveRateLimit {
   #isShared = false;
   #minSample = MIN_SAMPLE;
 
-  /** `learnedLimit`: an earlier estimate to start from, or null. */
-  constructor(ceiling: number, random: Random, learnedLimit: number | null = null) {
+  /**
+   * `learnedLimit`: an earlier estimate to start from, or null. `acceptedRate`: without an
+   * estimate, the slow start begins at this rate if it is higher than the usual one.
+   */
+  constructor(
+    ceiling: number,
+    random: Random,
+    learnedLimit: number | null = null,
+    acceptedRate: number | null = null,
+  ) {
     this.ceiling = ceiling;
     this.#random = random;
-    this.#rate = initialRate(ceiling);
+    this.#rate = Math.min(ceiling, Math.max(initialRate(ceiling), acceptedRate ?? 0));
     if (learnedLimit === null || !(learnedLimit < ceiling)) return;
     this.#isStarting = false;
     this.#setEstimate(learnedLimit);

@@ -4,6 +4,8 @@ import * as z from "zod/mini";
 export interface LearnedFacts {
   /** The limit that Webex was found to enforce; null if it is not below the configured one. */
   readonly requestsPerMinute: number | null;
+  /** The most requests answered in a minute since the last rejection; null if not above 60. */
+  readonly acceptedPerMinute: number | null;
   /** How many persons to request per page: as many as Webex could deliver. */
   readonly pageSize: number;
   /** How many pages the last complete sweep had; null before one has completed. */
@@ -12,6 +14,13 @@ export interface LearnedFacts {
   readonly requestDurationMs: { readonly page: number; readonly lookup: number };
   /** Whether Webex, as far as is known, answers an old link to a page with the same page. */
   readonly honorsOldLinks: boolean;
+}
+
+/** What the worker passes on to the next process. */
+export interface LearnedContent {
+  readonly organizations: readonly LearnedOrganization[];
+  /** When the worker ended, epoch milliseconds; null while it runs, and after a crash. */
+  readonly endedAt: number | null;
 }
 
 /** The facts of one organization at one API. The same id at another API is another organization. */
@@ -35,6 +44,7 @@ const MAX_PAGES = 10_000;
 const MAX_DURATION_MS = 60_000;
 /** An organization changes, and so do Webex's limits. */
 const MAX_AGE_MS = 7 * 86_400_000;
+const MINUTE_MS = 60_000;
 /** A change below these shares costs less than a write. */
 const NOTABLE_SHARE = 0.1;
 const NOTABLE_DURATION_SHARE = 0.5;
@@ -49,6 +59,7 @@ export function differNotably(a: LearnedFacts, b: LearnedFacts): boolean {
     a.pageSize !== b.pageSize ||
     a.honorsOldLinks !== b.honorsOldLinks ||
     differBy(NOTABLE_SHARE, a.requestsPerMinute, b.requestsPerMinute) ||
+    differBy(NOTABLE_SHARE, a.acceptedPerMinute, b.acceptedPerMinute) ||
     differBy(NOTABLE_SHARE, a.pages, b.pages) ||
     durations.some(
       ([first, second]) =>
@@ -61,6 +72,7 @@ export function differNotably(a: LearnedFacts, b: LearnedFacts): boolean {
 export function areEqual(a: LearnedFacts, b: LearnedFacts): boolean {
   return (
     a.requestsPerMinute === b.requestsPerMinute &&
+    a.acceptedPerMinute === b.acceptedPerMinute &&
     a.pageSize === b.pageSize &&
     a.pages === b.pages &&
     a.requestDurationMs.page === b.requestDurationMs.page &&
@@ -74,6 +86,14 @@ function differBy(share: number, a: number | null, b: number | null): boolean {
   return Math.abs(a - b) > share * Math.max(a, b);
 }
 
+/**
+ * Returns whether a worker that ended at that time (null: unknown) has left the last minute's
+ * requests to its successor. A time to come is a clock's error.
+ */
+export function isMinuteFree(endedAt: number | null, now: number): boolean {
+  return endedAt !== null && now - endedAt > MINUTE_MS;
+}
+
 /** Returns whether facts of that time still say something. A time to come is a clock's error. */
 export function isRecent(learnedAt: number, now: number): boolean {
   return Math.abs(now - learnedAt) <= MAX_AGE_MS;
@@ -83,10 +103,11 @@ export function isRecent(learnedAt: number, now: number): boolean {
  * Returns the text of a file that `decodeLearned` reads: of at most 1,000 organizations, the ones
  * that were confirmed last. Numbers are rounded, and bounded to what decoding accepts.
  */
-export function encodeLearned(organizations: readonly LearnedOrganization[]): string {
+export function encodeLearned({ organizations, endedAt }: LearnedContent): string {
   const newestFirst = [...organizations].sort((a, b) => b.learnedAt - a.learnedAt);
   const content = {
     version: VERSION,
+    endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
     organizations: newestFirst.slice(0, MAX_ORGANIZATIONS).map((organization) => {
       const { orgId, apiOrigin, learnedAt, facts } = organization;
       const { page, lookup } = facts.requestDurationMs;
@@ -96,6 +117,7 @@ export function encodeLearned(organizations: readonly LearnedOrganization[]): st
         learnedAt: new Date(learnedAt).toISOString(),
         ...facts,
         requestsPerMinute: facts.requestsPerMinute && roundLimit(facts.requestsPerMinute),
+        acceptedPerMinute: facts.acceptedPerMinute && roundLimit(facts.acceptedPerMinute),
         requestDurationMs: { page: roundDuration(page), lookup: roundDuration(lookup) },
       };
     }),
@@ -113,13 +135,11 @@ function roundDuration(ms: number): number {
 }
 
 /**
- * Reads a file's text: all organizations, or `error`, which continues "the file ". Nothing of the
+ * Reads a file's text: its content, or `error`, which continues "the file ". Nothing of the
  * text is in an error. One value out of range makes the whole file unusable, because whatever
  * changed it may have changed the rest as well.
  */
-export function decodeLearned(
-  text: string,
-): { readonly organizations: readonly LearnedOrganization[] } | { readonly error: string } {
+export function decodeLearned(text: string): LearnedContent | { readonly error: string } {
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -130,7 +150,13 @@ export function decodeLearned(
     return { error: "is of another version of the worker, or of another program" };
   }
   const result = fileRecord().safeParse(content);
-  if (result.success) return { organizations: result.data.organizations.map(toOrganization) };
+  if (result.success) {
+    const { organizations, endedAt = null } = result.data;
+    return {
+      organizations: organizations.map(toOrganization),
+      endedAt: endedAt === null ? null : Date.parse(endedAt),
+    };
+  }
   const path = result.error.issues[0]?.path.map(String).join(".") ?? "";
   return { error: `has an invalid value at ${path}` };
 }
@@ -140,15 +166,19 @@ const versionRecord = () => z.object({ version: z.literal(VERSION) });
 const id = () => z.string().check(z.minLength(1), z.maxLength(MAX_ID_LENGTH));
 const numberFrom = (min: number, max: number) => z.number().check(z.gte(min), z.lte(max));
 const integerFrom = (min: number, max: number) => z.int().check(z.gte(min), z.lte(max));
+const time = () =>
+  z.string().check(
+    z.maxLength(MAX_ID_LENGTH),
+    z.refine((text) => !Number.isNaN(Date.parse(text))),
+  );
+// What is optional was not written by earlier versions.
 const organizationRecord = () =>
   z.object({
     orgId: id(),
     apiOrigin: id(),
-    learnedAt: z.string().check(
-      z.maxLength(MAX_ID_LENGTH),
-      z.refine((time) => !Number.isNaN(Date.parse(time))),
-    ),
+    learnedAt: time(),
     requestsPerMinute: z.nullable(numberFrom(1, MAX_REQUESTS_PER_MINUTE)),
+    acceptedPerMinute: z.optional(z.nullable(numberFrom(1, MAX_REQUESTS_PER_MINUTE))),
     pageSize: integerFrom(MIN_PAGE_SIZE, MAX_PAGE_SIZE),
     pages: z.nullable(integerFrom(1, MAX_PAGES)),
     requestDurationMs: z.object({
@@ -159,12 +189,14 @@ const organizationRecord = () =>
   });
 const fileRecord = () =>
   z.object({
+    endedAt: z.optional(z.nullable(time())),
     organizations: z.array(organizationRecord()).check(z.maxLength(MAX_ORGANIZATIONS)),
   });
 
 function toOrganization(
   record: z.infer<ReturnType<typeof organizationRecord>>,
 ): LearnedOrganization {
-  const { orgId, apiOrigin, learnedAt, ...facts } = record;
+  const { orgId, apiOrigin, learnedAt, acceptedPerMinute = null, ...rest } = record;
+  const facts = { ...rest, acceptedPerMinute };
   return { orgId, apiOrigin, learnedAt: Date.parse(learnedAt), facts };
 }

@@ -211,6 +211,7 @@ export class OrganizationPoller {
   learned(): LearnedFacts {
     return {
       requestsPerMinute: this.#options.budget.acceptedLimit,
+      acceptedPerMinute: this.#options.budget.acceptedPerMinute,
       ...this.#sweeps.learned,
       requestDurationMs: this.#history.requestDurationMs,
       honorsOldLinks: this.#pageMap.honorsOldLinks,

@@ -1,6 +1,7 @@
 import { Fault } from "../faults/fault.js";
 import type { Clock, Random } from "../ports/clock.js";
 import type { RequestLimiter } from "../webex/rest.js";
+import { AcceptedRate } from "./accepted-rate.js";
 import { AdaptiveRateLimit } from "./adaptive-rate-limit.js";
 import { jitter } from "./backoff.js";
 import { onDemandReserve } from "./on-demand-reserve.js";
@@ -11,6 +12,10 @@ export type { RequestPriority } from "./request-window.js";
 
 const MINUTE_MS = 60_000;
 const INTERVAL_JITTER = 0.1;
+/** Between requests at the start of a worker that does not know the limit. */
+const START_INTERVAL_MS = 1_000;
+/** The share of a free minute's requests that may go at that pace although the limit is lower. */
+const START_SHARE = 1 / 2;
 /** The largest share of the limit that requests on demand may use. */
 const ON_DEMAND_SHARE = 1 / 2;
 /** How long requests on demand count in what the background leaves free for them. */
@@ -21,6 +26,14 @@ const CAUTION_MS = 60_000;
 const MAX_IDLE_SHARE = 1 / 2;
 /** Weight of the newest request in the average. */
 const NEWEST_WEIGHT = 1 / 4;
+
+/** What else an earlier worker has found out. */
+export interface BudgetStart {
+  /** How many requests Webex answered in a minute, or null; matters if no limit was observed. */
+  readonly acceptedPerMinute?: number | null;
+  /** Whether the last minute is known to be without requests of an earlier worker. */
+  readonly isMinuteFree?: boolean;
+}
 
 type Admit = (request: CountedRequest) => void;
 
@@ -39,12 +52,15 @@ export class RequestBudget implements RequestLimiter {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #adaptiveLimit: AdaptiveRateLimit;
+  readonly #acceptedRate: AcceptedRate;
   readonly #window = new RequestWindow();
   /** Of the next request, by the generic cell rate algorithm (GCRA, ITU-T I.371). */
   readonly #theoreticalArrivalAt: Record<RequestPriority, number> = {
     background: Number.NEGATIVE_INFINITY,
     onDemand: Number.NEGATIVE_INFINITY,
   };
+  /** How many requests of a free minute may still go at the pace of a start. */
+  #startRequests = 0;
   #blockedUntil = Number.NEGATIVE_INFINITY;
   /** Of the latest request of the background. */
   #latestAdmittedAt: number | null = null;
@@ -70,14 +86,23 @@ export class RequestBudget implements RequestLimiter {
     random: Random,
     requestsPerMinute: number,
     learnedLimit: number | null = null,
+    { acceptedPerMinute = null, isMinuteFree = false }: BudgetStart = {},
   ) {
     this.#clock = clock;
     this.#random = random;
-    this.#adaptiveLimit = new AdaptiveRateLimit(requestsPerMinute, random, learnedLimit);
-    // That worker may have used up the minute, so there is no burst at the start.
-    if (this.observedLimit !== null) {
-      this.#theoreticalArrivalAt.background = clock.monotonic() + this.#burstToleranceMs;
-    }
+    const limits = [requestsPerMinute, random, learnedLimit, acceptedPerMinute] as const;
+    this.#adaptiveLimit = new AdaptiveRateLimit(...limits);
+    this.#acceptedRate = new AcceptedRate(acceptedPerMinute);
+    const { observedLimit } = this;
+    if (observedLimit === null && acceptedPerMinute === null) return;
+    let delayMs = this.#burstToleranceMs;
+    if (isMinuteFree && observedLimit !== null) {
+      // Not more slowly than without knowing the limit, which costs the first sweep a rejection.
+      this.#startRequests = Math.floor(this.ratePerMinute * START_SHARE);
+      delayMs -= (this.#adaptiveLimit.burst - 1) * this.#backgroundIntervalMs;
+    } else if (isMinuteFree) return;
+    // Otherwise, that worker may have used up the minute, so there is no burst at the start.
+    this.#theoreticalArrivalAt.background = clock.monotonic() + delayMs;
   }
 
   /** Returns the limiter of the requests of a priority. */
@@ -108,8 +133,11 @@ export class RequestBudget implements RequestLimiter {
     if (request === undefined) return;
     const now = this.#clock.monotonic();
     this.#window.complete(request, outcome === "rateLimited", now);
+    if (outcome === "answered") this.#acceptedRate.recordAnswer(now);
     this.#latestCompletedAt = now;
     if (outcome === "rateLimited") {
+      this.#acceptedRate.recordRejection();
+      this.#startRequests = 0;
       this.#cautiousUntil = Math.max(this.#cautiousUntil, now + CAUTION_MS);
       // Those in flight together are rejected for the same reason.
       if (request.admittedAt > this.#rejectedAt) {
@@ -181,6 +209,11 @@ export class RequestBudget implements RequestLimiter {
     return this.#adaptiveLimit.acceptedLimit;
   }
 
+  /** The most requests answered in a minute since the last rejection; null if not above 60. */
+  get acceptedPerMinute(): number | null {
+    return this.#acceptedRate.perMinute;
+  }
+
   /** Requests admitted in the last minute. */
   get lastMinute(): number {
     return this.#window.admittedLastMinute(this.#clock.monotonic());
@@ -249,7 +282,8 @@ export class RequestBudget implements RequestLimiter {
   #countRequest(priority: RequestPriority): CountedRequest {
     const now = this.#clock.monotonic();
     this.#adaptiveLimit.recordRequest(now, this.lastMinute);
-    const intervalMs = this.#emissionIntervalMs * jitter(this.#random, INTERVAL_JITTER);
+    const intervalMs = this.#backgroundIntervalMs * jitter(this.#random, INTERVAL_JITTER);
+    this.#startRequests = Math.max(0, this.#startRequests - 1);
     if (priority === "background") this.#measureIdleTime(now);
     const arrivals = this.#theoreticalArrivalAt;
     // The background gives up one of its requests for each on demand.
@@ -319,6 +353,11 @@ export class RequestBudget implements RequestLimiter {
 
   get #emissionIntervalMs(): number {
     return MINUTE_MS / Math.min(this.ratePerMinute, this.#backgroundCapacity);
+  }
+
+  get #backgroundIntervalMs(): number {
+    const intervalMs = this.#emissionIntervalMs;
+    return this.#startRequests > 0 ? Math.min(START_INTERVAL_MS, intervalMs) : intervalMs;
   }
 
   get #burstToleranceMs(): number {

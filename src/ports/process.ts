@@ -23,10 +23,10 @@ export interface PollRequestFile {
 export interface ReplacedFile {
   /**
    * Replaces the file atomically. If another program holds it, tries again for up to `maxWaitMs`
-   * (default: 5 s), or until there is a newer text. Never rejects: a full or read-only disk costs
-   * only the file.
+   * (default: 5 s), or until there is a newer text. Resolves to whether the file has this text or a
+   * newer one. Never rejects: a full or read-only disk costs only the file.
    */
-  write(text: string, maxWaitMs?: number): Promise<void>;
+  write(text: string, maxWaitMs?: number): Promise<boolean>;
 }
 
 /** The file in which the worker keeps what it has learned of Webex, for its next start. */

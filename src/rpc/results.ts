@@ -89,6 +89,13 @@ export const workerStatus = z.object({
   organizations: z.array(organizationStatus),
 });
 
+/** Of a worker that may be older than this program: before protocol 1.1, without `onDemand`. */
+export const statusOfAnyVersion = z.extend(workerStatus, {
+  organizations: z.array(
+    z.extend(organizationStatus, { onDemand: z.optional(organizationStatus.shape.onDemand) }),
+  ),
+});
+
 export const RESULTS = {
   initialize: z.object({
     protocolVersion: z.literal("1.1"),

@@ -103,9 +103,13 @@ export function createComponents(
     const apiOrigin = originOf(settings().apiUrl);
     const key = `${apiOrigin} ${orgId}`;
     const { requestsPerMinute } = settings();
-    const learnedLimit = learnedFacts.recall(orgId, apiOrigin)?.requestsPerMinute ?? null;
+    const learned = learnedFacts.recall(orgId, apiOrigin);
     const budget =
-      budgets.get(key) ?? new RequestBudget(clock, random, requestsPerMinute, learnedLimit);
+      budgets.get(key) ??
+      new RequestBudget(clock, random, requestsPerMinute, learned?.requestsPerMinute ?? null, {
+        acceptedPerMinute: learned?.acceptedPerMinute ?? null,
+        isMinuteFree: learnedFacts.isMinuteFree(),
+      });
     budgets.set(key, budget);
     return budget;
   };

@@ -4,7 +4,9 @@ import {
   decodeLearned,
   differNotably,
   encodeLearned,
+  isMinuteFree,
   isRecent,
+  type LearnedContent,
   type LearnedFacts,
   type LearnedOrganization,
 } from "../polling/learned-facts.js";
@@ -17,6 +19,8 @@ const CHECK_INTERVAL_MS = 60_000;
 const MAX_CONFIRMATION_AGE_MS = 86_400_000;
 /** The worker's exit does not wait longer for a program that holds the file. */
 const LAST_WRITE_MS = 250;
+
+const NOTHING: LearnedContent = { organizations: [], endedAt: null };
 
 export interface LearnedFactsStoreOptions {
   readonly file: LearnedFile;
@@ -47,6 +51,9 @@ export class LearnedFactsStore {
   readonly #known = new Map<string, LearnedOrganization>();
   /** What the file contains. */
   #written: ReadonlyMap<string, LearnedOrganization> = new Map();
+  /** When the worker that wrote the file ended; null if that is unknown. */
+  #writtenEndedAt: number | null = null;
+  #predecessorEndedAt: number | null = null;
   /** By organization. */
   readonly #sources = new Map<string, Source>();
   readonly #everFollowed = new Set<string>();
@@ -60,7 +67,7 @@ export class LearnedFactsStore {
   async load(): Promise<void> {
     const { clock, file, logger } = this.#options;
     const result = await file.read().then(
-      (text) => (text === null ? { organizations: [] } : decodeLearned(text)),
+      (text) => (text === null ? NOTHING : decodeLearned(text)),
       (error: unknown) => ({ error: error instanceof Error ? error.message : String(error) }),
     );
     if ("error" in result) {
@@ -72,8 +79,19 @@ export class LearnedFactsStore {
     }
     const recent = result.organizations.filter(({ learnedAt }) => isRecent(learnedAt, clock.now()));
     this.#written = new Map(recent.map((each) => [keyOf(each), each]));
+    this.#writtenEndedAt = result.endedAt;
+    this.#predecessorEndedAt = result.endedAt;
     // A disk may respond late: what this process has learned by then is newer.
-    for (const [key, each] of this.#written) if (!this.#known.has(key)) this.#known.set(key, each);
+    for (const [key, each] of this.#written) {
+      const known = this.#known.get(key);
+      const joined = known && { ...known, facts: join(known.facts, each.facts) };
+      this.#known.set(key, joined ?? each);
+    }
+  }
+
+  /** Whether the worker before this one had ended for a minute when this one began to poll. */
+  isMinuteFree(): boolean {
+    return isMinuteFree(this.#predecessorEndedAt, this.#options.clock.now());
   }
 
   /** Returns what is known of an organization, or null. */
@@ -85,6 +103,8 @@ export class LearnedFactsStore {
   follow(orgId: string, apiOrigin: string, learned: () => LearnedFacts): void {
     const key = keyOf({ orgId, apiOrigin });
     this.#sources.set(orgId, { key, orgId, apiOrigin, learned, latest: learned() });
+    // After a crash, nobody knows when this process ended.
+    if (this.#everFollowed.size === 0 && this.#writtenEndedAt !== null) void this.#write();
     this.#everFollowed.add(orgId);
     const known = this.#known.get(key);
     if (known === undefined) return;
@@ -107,15 +127,19 @@ export class LearnedFactsStore {
     this.#cancelCheck = this.#options.clock.schedule(CHECK_INTERVAL_MS, () => {
       this.start();
       this.#update();
-      if (this.#hasChangedNotably()) void this.#write();
+      const isEndOutdated = this.#everFollowed.size > 0 && this.#writtenEndedAt !== null;
+      if (isEndOutdated || this.#hasChangedNotably()) void this.#write();
     });
   }
 
-  /** Writes the file a last time, if anything has changed. */
+  /** Writes the file a last time, unless there was nothing to learn. */
   async stop(): Promise<void> {
     this.#cancelCheck?.();
     this.#update();
-    if (this.#hasChanged((known, written) => known !== written)) await this.#write(LAST_WRITE_MS);
+    const hasChanged = this.#hasChanged((known, written) => known !== written);
+    const mustTellEnd = this.#known.size > 0 && this.#everFollowed.size > 0;
+    if (!hasChanged && !mustTellEnd) return;
+    await this.#write(this.#options.clock.now(), LAST_WRITE_MS);
   }
 
   #update(): void {
@@ -133,7 +157,9 @@ export class LearnedFactsStore {
     const facts = source.learned();
     if (areEqual(facts, latest)) return;
     source.latest = facts;
-    this.#known.set(key, { orgId, apiOrigin, learnedAt: this.#options.clock.now(), facts });
+    const joined = join(facts, this.#known.get(key)?.facts);
+    const learnedAt = this.#options.clock.now();
+    this.#known.set(key, { orgId, apiOrigin, learnedAt, facts: joined });
   }
 
   #hasChangedNotably(): boolean {
@@ -154,10 +180,19 @@ export class LearnedFactsStore {
     });
   }
 
-  #write(maxWaitMs?: number): Promise<void> {
-    this.#written = new Map(this.#known);
-    return this.#options.file.write(encodeLearned([...this.#known.values()]), maxWaitMs);
+  /** A file that could not be written counts as it was, so that the next check writes it. */
+  async #write(endedAt: number | null = null, maxWaitMs?: number): Promise<void> {
+    const content = new Map(this.#known);
+    const text = encodeLearned({ organizations: [...content.values()], endedAt });
+    if (!(await this.#options.file.write(text, maxWaitMs))) return;
+    this.#written = content;
+    this.#writtenEndedAt = endedAt;
   }
+}
+
+/** What was learned last; a process whose first sweep has not ended knows no number of pages. */
+function join(latest: LearnedFacts, earlier: LearnedFacts | undefined): LearnedFacts {
+  return { ...latest, pages: latest.pages ?? earlier?.pages ?? null };
 }
 
 function keyOf({ orgId, apiOrigin }: Pick<LearnedOrganization, "orgId" | "apiOrigin">): string {

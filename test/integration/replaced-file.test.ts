@@ -60,8 +60,8 @@ describe("the status file while another program holds it", function () {
 
   it("is given up at once for a reason that does not go away by itself", async () => {
     code = "ENOSPC";
-    await nodeReplacedFile(path, onFailure, { replace }).write("1");
-    expect(attempts).to.equal(1);
+    const written = await nodeReplacedFile(path, onFailure, { replace }).write("1");
+    expect([written, attempts]).to.deep.equal([false, 1]);
     expect(onFailure.callCount).to.equal(1);
   });
 
@@ -95,7 +95,7 @@ describe("the status file while another program holds it", function () {
     isHeld = false;
     const at = performance.now();
     written.push(file.write("2"));
-    await Promise.all(written);
+    expect(await Promise.all(written)).to.deep.equal([true, true]);
     expect(performance.now() - at).to.be.lessThan(200);
     expect(await content()).to.equal("2");
     expect(attempts).to.equal(7);
@@ -107,7 +107,7 @@ describe("the status file while another program holds it", function () {
     await file.write("1");
     expect(performance.now() - startedAt).to.be.within(4_900, 6_000);
     expect(onFailure.callCount).to.equal(1);
-    await file.write("2", 0);
+    expect(await file.write("2", 0)).to.equal(false);
     expect(onFailure.callCount).to.equal(1);
     expect(await readdir(folder)).to.deep.equal([]);
   });
@@ -121,7 +121,7 @@ describe("the status file while another program holds it", function () {
       expect(performance.now() - startedAt).to.be.lessThan(6_000);
     }
     isHeld = false;
-    await file.write("last");
+    expect(await file.write("last")).to.equal(true);
     expect(await content()).to.equal("last");
     expect(onFailure.callCount).to.equal(1);
   });

@@ -263,7 +263,9 @@ export function createPollingHarness(
   learned: LearnedFacts | null = null,
 ) {
   const limit = learned?.requestsPerMinute ?? null;
-  const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute, limit);
+  const { acceptedPerMinute = null } = learned ?? {};
+  const known = { acceptedPerMinute };
+  const budget = new RequestBudget(clock, NO_JITTER, requestsPerMinute, limit, known);
   const people = new FakePeopleApi(clock, budget);
   const roster = new FakeRoster();
   const logger = new RecordingLogger();

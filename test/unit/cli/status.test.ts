@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { needsAttention, statusLines } from "../../../src/cli/status.js";
+import type { StatusOfAnyVersion } from "../../../src/cli/worker-files.js";
 import { paintFor } from "../../../src/cli/terminal/text.js";
 import type { ProblemCode } from "../../../src/faults/problem-catalog.js";
 import type { OrganizationStatus, WorkerStatus } from "../../../src/supervisor/status.js";
@@ -44,7 +45,7 @@ describe("cli/status", () => {
       orgId: null,
     }) as const;
   const LOG = "/var/log/ucx/worker.log";
-  const lines = (workerStatus: WorkerStatus, width = Number.POSITIVE_INFINITY) =>
+  const lines = (workerStatus: StatusOfAnyVersion, width = Number.POSITIVE_INFINITY) =>
     statusLines({
       ...{ status: workerStatus, log: LOG, ageMs: 3_000, now },
       format: { paint: paintFor(false), width },
@@ -151,6 +152,13 @@ describe("cli/status", () => {
       lines(status({ organizations: [{ ...sweeping, sweepProgress: null }] })).join("\n"),
     ).to.include("none yet");
     expect(lines(status({ organizations: [] }))).to.include("No organization is authorized.");
+  });
+
+  it("shows an older worker, which does not count requests on demand", () => {
+    const { onDemand: _onDemand, ...older } = organization;
+    const shown = { ...status(), organizations: [older] };
+    expect(lines(shown).join("\n")).to.match(/6 of 60 +–$/m);
+    expect(lines(shown, 59).join("\n")).to.match(/On demand\/min +–$/m);
   });
 
   it("shows problems with their hints", () => {

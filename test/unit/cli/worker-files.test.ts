@@ -53,6 +53,19 @@ describe("cli/worker-files readStatusFile", () => {
     ).to.include({ running: true });
   });
 
+  it("accepts the status of an older worker, which tells nothing of requests on demand", async () => {
+    const { onDemand: _onDemand, ...older } = ORGANIZATION;
+    expect(await readContent({ ...STATUS, organizations: [older] })).to.deep.include({
+      running: true,
+      status: { ...STATUS, organizations: [older] },
+    });
+    const broken = { ...ORGANIZATION, onDemand: {} };
+    expect(await readContent({ ...STATUS, organizations: [broken] })).to.include({
+      running: false,
+      status: null,
+    });
+  });
+
   it("does not take a file that it may not read for that of a worker that has ended", async () => {
     const { stat } = fs.promises;
     try {

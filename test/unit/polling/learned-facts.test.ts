@@ -6,6 +6,7 @@ import {
   decodeLearned,
   differNotably,
   encodeLearned,
+  isMinuteFree,
   isRecent,
   type LearnedFacts,
   type LearnedOrganization,
@@ -14,6 +15,7 @@ import { createPollingHarness, fault, person } from "../../support/polling-harne
 
 const FACTS: LearnedFacts = {
   requestsPerMinute: 20,
+  acceptedPerMinute: 90,
   pageSize: 500,
   pages: 12,
   requestDurationMs: { page: 2_000, lookup: 200 },
@@ -33,6 +35,7 @@ const organizations = (): fc.Arbitrary<LearnedOrganization> =>
     learnedAt: fc.integer({ min: 0, max: 4e12 }),
     facts: fc.record({
       requestsPerMinute: fc.option(fc.integer({ min: 10, max: 6_000 }).map((n) => n / 10)),
+      acceptedPerMinute: fc.option(fc.integer({ min: 61, max: 600 })),
       pageSize: fc.integer({ min: 50, max: 1_000 }),
       pages: fc.option(fc.integer({ min: 1, max: 10_000 })),
       requestDurationMs: fc.record({
@@ -43,9 +46,14 @@ const organizations = (): fc.Arbitrary<LearnedOrganization> =>
     }),
   });
 
+const times = () => fc.option(fc.integer({ min: 0, max: 4e12 }));
+
+const encode = (organizations: readonly LearnedOrganization[], endedAt: number | null = null) =>
+  encodeLearned({ organizations, endedAt });
+
 /** A valid file's text, in which the test changes the first organization. */
 function textWith(change: object): string {
-  const content = JSON.parse(encodeLearned([ORGANIZATION])) as { organizations: object[] };
+  const content = JSON.parse(encode([ORGANIZATION])) as { organizations: object[] };
   return JSON.stringify({
     ...content,
     organizations: [{ ...content.organizations[0], ...change }],
@@ -60,9 +68,10 @@ const errorOf = (text: string): string | null => {
 describe("learned facts as text", () => {
   it("come back as they were, the latest first", () => {
     fc.assert(
-      fc.property(fc.array(organizations(), { maxLength: 5 }), (all) => {
+      fc.property(fc.array(organizations(), { maxLength: 5 }), times(), (all, endedAt) => {
         const newestFirst = [...all].sort((a, b) => b.learnedAt - a.learnedAt);
-        expect(decodeLearned(encodeLearned(all))).to.deep.equal({ organizations: newestFirst });
+        const text = encodeLearned({ organizations: all, endedAt });
+        expect(decodeLearned(text)).to.deep.equal({ organizations: newestFirst, endedAt });
       }),
     );
   });
@@ -73,7 +82,7 @@ describe("learned facts as text", () => {
       fc.property(fc.double({ min: 1, max: 600, noNaN: true }), measured, (limit, duration) => {
         const requestDurationMs = { page: duration, lookup: duration };
         const facts = { ...FACTS, requestsPerMinute: limit, requestDurationMs };
-        expect(errorOf(encodeLearned([{ ...ORGANIZATION, facts }]))).to.equal(null);
+        expect(errorOf(encode([{ ...ORGANIZATION, facts }]))).to.equal(null);
       }),
     );
   });
@@ -84,7 +93,7 @@ describe("learned facts as text", () => {
       orgId: `org-${number}`,
       learnedAt: number,
     }));
-    const result = decodeLearned(encodeLearned(many));
+    const result = decodeLearned(encode(many));
     const ids = "error" in result ? [] : result.organizations.map(({ orgId }) => orgId);
     expect(ids).to.have.length(1_000);
     expect(ids).not.to.include("org-0");
@@ -110,6 +119,9 @@ describe("learned facts as text", () => {
       { requestsPerMinute: 0 },
       { requestsPerMinute: 1e9 },
       { requestsPerMinute: "20" },
+      { acceptedPerMinute: 0 },
+      { acceptedPerMinute: 601 },
+      { acceptedPerMinute: "90" },
       { pageSize: 0 },
       { pageSize: 49 },
       { pageSize: 1e9 },
@@ -129,8 +141,22 @@ describe("learned facts as text", () => {
       expect(error, JSON.stringify(change)).to.match(/^has an invalid value at organizations\.0\./);
       expect(error).not.to.include("secret");
     }
+    for (const endedAt of ["yesterday", 7, {}]) {
+      const content = JSON.parse(textWith({})) as object;
+      const error = errorOf(JSON.stringify({ ...content, endedAt }));
+      expect(error).to.equal("has an invalid value at endedAt");
+    }
     expect(errorOf(textWith({}).replace("500", "NaN"))).to.equal("is not valid JSON");
     expect(errorOf(textWith({}).replace("500", "1e999"))).to.include("pageSize");
+  });
+
+  it("can be read from a file of a worker that did not know all of them", () => {
+    const { endedAt: _end, ...content } = JSON.parse(textWith({})) as { endedAt?: unknown };
+    const text = JSON.stringify(content).replace('"acceptedPerMinute":90,', "");
+    expect(text).not.to.include("accepted");
+    const facts = { ...FACTS, acceptedPerMinute: null };
+    const organizations = [{ ...ORGANIZATION, facts }];
+    expect(decodeLearned(text)).to.deep.equal({ organizations, endedAt: null });
   });
 
   it("are refused if the file is of another version, holds too many, or is something else", () => {
@@ -140,7 +166,7 @@ describe("learned facts as text", () => {
       expect(errorOf(text)).to.equal(other);
     }
     expect(errorOf('{"version":1}')).to.equal("has an invalid value at organizations");
-    const { organizations: entries } = JSON.parse(encodeLearned([ORGANIZATION])) as {
+    const { organizations: entries } = JSON.parse(encode([ORGANIZATION])) as {
       organizations: object[];
     };
     const many = Array.from({ length: 10_000 }, () => entries[0]);
@@ -152,7 +178,7 @@ describe("learned facts as text", () => {
   it("leave the prototype of objects alone, and ignore unknown members", () => {
     const text = textWith({}).replace('"pageSize"', '"__proto__":{"pages":7},"more":1,"pageSize"');
     const result = decodeLearned(text);
-    expect(result).to.deep.equal({ organizations: [ORGANIZATION] });
+    expect(result).to.deep.equal({ organizations: [ORGANIZATION], endedAt: null });
     expect(({} as { pages?: number }).pages).to.equal(undefined);
   });
 });
@@ -162,6 +188,8 @@ describe("learned facts", () => {
     const notable: Partial<LearnedFacts>[] = [
       { requestsPerMinute: null },
       { requestsPerMinute: 23 },
+      { acceptedPerMinute: null },
+      { acceptedPerMinute: 101 },
       { pageSize: 501 },
       { pages: null },
       { pages: 14 },
@@ -176,6 +204,7 @@ describe("learned facts", () => {
     const slight: Partial<LearnedFacts>[] = [
       {},
       { requestsPerMinute: 21 },
+      { acceptedPerMinute: 98 },
       { pages: 13 },
       { requestDurationMs: { page: 1_500, lookup: 250 } },
     ];
@@ -184,6 +213,13 @@ describe("learned facts", () => {
     }
     expect(areEqual(FACTS, { ...FACTS })).to.equal(true);
     expect(areEqual(FACTS, { ...FACTS, pages: 13 })).to.equal(false);
+  });
+
+  it("leave the last minute to a successor if the worker ended before it", () => {
+    const ages = [60_001, 60_000, 0, -1, -1e9];
+    const free = ages.map((age) => isMinuteFree(1e12 - age, 1e12));
+    expect(free).to.deep.equal([true, false, false, false, false]);
+    expect(isMinuteFree(null, 1e12)).to.equal(false);
   });
 
   it("are recent for 7 days, also if a clock was ahead", () => {
@@ -209,6 +245,7 @@ describe("a poller that starts with learned facts", () => {
     const { requestDurationMs, ...rest } = poller.learned();
     expect(rest).to.deep.equal({
       requestsPerMinute: 20,
+      acceptedPerMinute: 90,
       pageSize: 500,
       pages: 3,
       honorsOldLinks: false,
@@ -239,9 +276,22 @@ describe("a poller that starts with learned facts", () => {
     expect([...new Set(expected)]).to.deep.equal([12, 2]);
   });
 
+  it("passes on how many pages there are at least, once there are more than expected", async () => {
+    const { clock, people, poller, start } = createPollingHarness(60, undefined, undefined, FACTS);
+    people.pages = pagesOf(30);
+    people.latencyMs = 400;
+    await start(20_000);
+    const requests = people.requestNames.length;
+    expect(requests).to.be.lessThan(12);
+    expect(poller.learned().pages).to.equal(12);
+    await clock.advance(30_000);
+    expect(poller.learned().pages).to.be.within(13, 29);
+  });
+
   it("has nothing to pass on before the first answer", () => {
     expect(createPollingHarness().poller.learned()).to.deep.equal({
       requestsPerMinute: null,
+      acceptedPerMinute: null,
       pageSize: 1_000,
       pages: null,
       requestDurationMs: { page: 0, lookup: 0 },

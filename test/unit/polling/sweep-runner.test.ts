@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
-import { PageSize, Sweep } from "../../../src/polling/sweep-runner.js";
+import { PageSize } from "../../../src/polling/page-size.js";
+import { Sweep } from "../../../src/polling/sweep-runner.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, person, SETTINGS } from "../../support/polling-harness.js";
 
@@ -34,6 +35,26 @@ describe("page size", () => {
     expect(size.max).to.equal(250);
     completeSweeps(size, 1);
     expect(size.max).to.equal(1_000);
+  });
+
+  it("passes on the size that it was grown from if the larger one fails", () => {
+    const size = new PageSize(250);
+    completeSweeps(size, 3);
+    expect([size.max, size.proven]).to.deep.equal([500, 250]);
+    size.shrink();
+    expect([size.max, size.proven]).to.deep.equal([250, 250]);
+  });
+
+  it("passes on no size that worked before but fails again", () => {
+    const size = new PageSize(1_000);
+    size.shrink();
+    size.shrink();
+    completeSweeps(size, 3);
+    expect([size.max, size.proven]).to.deep.equal([1_000, 1_000]);
+    size.shrink();
+    expect([size.max, size.proven]).to.deep.equal([500, 250]);
+    completeSweeps(size, 1);
+    expect(size.proven).to.equal(500);
   });
 
   it("doubles if no larger size has worked, and more slowly after each failure", () => {

@@ -3,8 +3,8 @@ import { expect } from "chai";
 import {
   decodeLearned,
   encodeLearned,
+  type LearnedContent,
   type LearnedFacts,
-  type LearnedOrganization,
 } from "../../../src/polling/learned-facts.js";
 import { LearnedFactsStore } from "../../../src/worker/learned-facts-store.js";
 import { FakeClock, settle } from "../../support/clock-fake.js";
@@ -14,6 +14,7 @@ const DAY_MS = 86_400_000;
 const ORIGIN = "https://webexapis.com";
 const FACTS: LearnedFacts = {
   requestsPerMinute: 20,
+  acceptedPerMinute: null,
   pageSize: 1_000,
   pages: 12,
   requestDurationMs: { page: 2_000, lookup: 200 },
@@ -32,25 +33,33 @@ function createHarness(options: HarnessOptions = {}) {
   const { clock = new FakeClock(), text = null, areGrantsKept = true } = options;
   const logger = new RecordingLogger();
   const written: { readonly text: string; readonly maxWaitMs: number | undefined }[] = [];
-  const state = { granted: options.granted === undefined ? ["org"] : options.granted };
+  const state = {
+    granted: options.granted === undefined ? ["org"] : options.granted,
+    isLocked: false,
+  };
   const store = new LearnedFactsStore({
     file: {
       read: options.read ?? (() => Promise.resolve(text)),
       write: (newText, maxWaitMs) => {
         written.push({ text: newText, maxWaitMs });
-        return Promise.resolve();
+        return Promise.resolve(!state.isLocked);
       },
     },
     ...{ clock, logger, areGrantsKept },
     grantedOrgIds: () => state.granted && new Set(state.granted),
   });
+  const decoded = (): LearnedContent => {
+    const nothing = encodeLearned({ organizations: [], endedAt: null });
+    const result = decodeLearned(written.at(-1)?.text ?? nothing);
+    if ("error" in result) throw new Error(result.error);
+    return result;
+  };
   /** What the file contains, by organization. */
   const content = (): Record<string, LearnedFacts> => {
-    const result = decodeLearned(written.at(-1)?.text ?? encodeLearned([]));
-    if ("error" in result) throw new Error(result.error);
+    const result = decoded();
     return Object.fromEntries(result.organizations.map(({ orgId, facts }) => [orgId, facts]));
   };
-  return { clock, logger, store, written, state, content };
+  return { clock, logger, store, written, state, decoded, content };
 }
 
 function fileOf(
@@ -58,16 +67,22 @@ function fileOf(
   ageMs = 0,
   ...orgIds: readonly [string, ...string[]] | readonly []
 ): string {
+  return fileEndedAt(null, clock, ageMs, ...orgIds);
+}
+
+function fileEndedAt(
+  endedAt: number | null,
+  clock: FakeClock,
+  ageMs = 0,
+  ...orgIds: readonly string[]
+): string {
   const learnedAt = clock.now() - ageMs;
   const ids = orgIds.length === 0 ? ["org"] : orgIds;
-  return encodeLearned(
-    ids.map((orgId): LearnedOrganization => ({
-      orgId,
-      apiOrigin: ORIGIN,
-      learnedAt,
-      facts: FACTS,
-    })),
-  );
+  const organizations = ids.map((orgId) => ({
+    ...{ orgId, apiOrigin: ORIGIN },
+    ...{ learnedAt, facts: FACTS },
+  }));
+  return encodeLearned({ organizations, endedAt });
 }
 
 describe("learned facts store", () => {
@@ -181,10 +196,87 @@ describe("learned facts store", () => {
       const { store, written } = createHarness({ text, clock });
       await store.load();
       store.start();
-      store.follow("org", ORIGIN, () => FACTS);
+      if (text === null) store.follow("org", ORIGIN, () => FACTS);
       await store.stop();
       expect(written).to.deep.equal([]);
     }
+  });
+
+  it("tells the next process when this one has ended, and after a crash, nothing", async () => {
+    const clock = new FakeClock();
+    const earlier = clock.now();
+    const { store, written, decoded } = createHarness({
+      ...{ clock, text: fileEndedAt(earlier, clock) },
+    });
+    await store.load();
+    expect(store.isMinuteFree()).to.equal(false);
+    await clock.advance(60_001);
+    expect(store.isMinuteFree()).to.equal(true);
+    store.start();
+    store.follow("org", ORIGIN, () => FACTS);
+    expect(written).to.have.length(1);
+    expect(decoded().endedAt).to.equal(null);
+    // It is the earlier process that matters.
+    expect(store.isMinuteFree()).to.equal(true);
+    store.follow("other", ORIGIN, () => FACTS);
+    await clock.advance(120_000);
+    expect(written).to.have.length(1);
+    await store.stop();
+    expect(decoded().endedAt).to.equal(clock.now());
+  });
+
+  it("takes the minute for used up after a crash, and without a file", async () => {
+    const clock = new FakeClock();
+    for (const text of [fileOf(clock, 3_600_000), null]) {
+      const { store } = createHarness({ text, clock });
+      await store.load();
+      expect(store.isMinuteFree()).to.equal(false);
+    }
+  });
+
+  it("writes again after a minute what could not be written", async () => {
+    const clock = new FakeClock();
+    const text = fileEndedAt(clock.now() - 1, clock);
+    const { store, written, state, decoded, content } = createHarness({ clock, text });
+    let facts = FACTS;
+    state.isLocked = true;
+    await store.load();
+    store.start();
+    store.follow("org", ORIGIN, () => facts);
+    await clock.advance(60_000);
+    expect(written).to.have.length(2);
+    state.isLocked = false;
+    await clock.advance(60_000);
+    expect(decoded().endedAt).to.equal(null);
+    state.isLocked = true;
+    facts = { ...FACTS, pageSize: 500 };
+    await clock.advance(120_000);
+    expect(written).to.have.length(5);
+    state.isLocked = false;
+    await clock.advance(120_000);
+    expect(written).to.have.length(6);
+    expect(content().org?.pageSize).to.equal(500);
+  });
+
+  it("keeps the number of pages if a process ends before it knows it", async () => {
+    const clock = new FakeClock();
+    const late: { answer: (text: string) => void } = { answer: () => undefined };
+    const { store, content } = createHarness({
+      clock,
+      read: () => new Promise((resolve) => (late.answer = resolve)),
+    });
+    const loaded = store.load();
+    let facts: LearnedFacts = { ...FACTS, pages: null };
+    store.follow("org", ORIGIN, () => facts);
+    facts = { ...facts, requestsPerMinute: 30 };
+    store.unfollow("org");
+    store.follow("org", ORIGIN, () => facts);
+    late.answer(fileOf(clock));
+    await loaded;
+    expect(store.recall("org", ORIGIN)).to.deep.equal({ ...FACTS, requestsPerMinute: 30 });
+    facts = { ...facts, requestsPerMinute: 40 };
+    await store.stop();
+    expect(content().org).to.deep.equal({ ...FACTS, requestsPerMinute: 40 });
   });
 
   it("keeps what it knows of organizations that another API has, or that cannot be read", async () => {

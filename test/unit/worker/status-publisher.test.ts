@@ -15,7 +15,7 @@ function createHarness() {
   const file = {
     write: (text: string) => {
       written.push(JSON.parse(text) as WorkerStatus);
-      return Promise.resolve();
+      return Promise.resolve(true);
     },
   };
   const status = new StatusPublisher(

@@ -29,18 +29,21 @@ function jsonResponse(status: number, body: object): HttpResponse {
   return { status, headers: {}, body: new TextEncoder().encode(JSON.stringify(body)) };
 }
 
-function learnedText(): string {
+/** `endedAgoMs`: how long ago the earlier worker ended; null: it crashed. */
+function learnedText(endedAgoMs: number | null = null): string {
   const requestDurationMs = { page: 2_000, lookup: 200 };
   const facts = { requestsPerMinute: 20, pageSize: 500, pages: 9, honorsOldLinks: true };
   const learnedAt = new FakeClock().now();
   const origin = { orgId: orgA, apiOrigin: "https://webexapis.com" };
-  return encodeLearned([{ ...origin, learnedAt, facts: { ...facts, requestDurationMs } }]);
+  const all = { ...facts, acceptedPerMinute: null, requestDurationMs };
+  const endedAt = endedAgoMs === null ? null : learnedAt - endedAgoMs;
+  return encodeLearned({ organizations: [{ ...origin, learnedAt, facts: all }], endedAt });
 }
 
 function createHarness(
   options: {
     closeLog?: () => Promise<void>;
-    writeStatus?: () => Promise<void>;
+    writeStatus?: () => Promise<boolean>;
     send?: (request: HttpRequest) => Promise<HttpResponse>;
     listen?: ListenOnLoopback;
     learnedFile?: Partial<LearnedFile>;
@@ -89,10 +92,10 @@ function createHarness(
         close: nothing,
       }),
       pollRequestFile: { take: () => Promise.resolve(false) },
-      statusFile: { write: options.writeStatus ?? (() => Promise.resolve()) },
+      statusFile: { write: options.writeStatus ?? (() => Promise.resolve(true)) },
       learnedFile: {
         read: () => Promise.resolve(null),
-        write: () => Promise.resolve(),
+        write: () => Promise.resolve(true),
         ...options.learnedFile,
       },
       openRpc: () => Promise.resolve({}),
@@ -285,6 +288,33 @@ describe("worker/worker", () => {
     });
   }
 
+  it("begins more slowly if an earlier worker may have used up the minute", async () => {
+    const counts: number[] = [];
+    for (const endedAgoMs of [3_600_000, 10_000, null]) {
+      let count = 0;
+      const { clock, store, worker } = createHarness({
+        learnedFile: { read: () => Promise.resolve(learnedText(endedAgoMs)) },
+        send: () => {
+          count += 1;
+          const items = [{ id: `p${count}`, orgId: orgA, status: "active", emails: ["a@b.com"] }];
+          const link = `<https://webexapis.com/v1/people?cursor=${count}>; rel="next"`;
+          return Promise.resolve({ ...jsonResponse(200, { items }), headers: { link } });
+        },
+      });
+      await store.set("client", encodeClient(client));
+      await store.set("grants", encodeIndex([orgA]));
+      await store.set(grantAccount(orgA), encodeGrant(grantOf(orgA, "old", clock.now())));
+      const ended = worker.run();
+      await clock.advance(6_000);
+      counts.push(count);
+      void worker.stop(0, "a test");
+      await clock.until(ended, 1_000);
+    }
+    expect(counts[0]).to.be.at.least(7);
+    expect(counts[1]).to.be.at.most(4);
+    expect(counts[2]).to.equal(counts[1]);
+  });
+
   it("closes the page that the host began when the host shuts it down", async () => {
     const loopback = new FakeLoopback();
     const { clock, channel, file, store, worker } = createHarness({ listen: loopback.listen });
@@ -316,7 +346,7 @@ describe("worker/worker", () => {
   for (const [what, options] of [
     ["the log never closes", { closeLog: () => new Promise<void>(nothing) }],
     ["the log cannot be closed", { closeLog: () => Promise.reject(new Error("broken")) }],
-    ["the status file hangs", { writeStatus: () => new Promise<void>(nothing) }],
+    ["the status file hangs", { writeStatus: () => new Promise<boolean>(nothing) }],
   ] as const) {
     it(`stops within a second although ${what}`, async () => {
       const { clock, worker } = createHarness(options);

@@ -1,0 +1,78 @@
+/** Common for the unfiltered list; if Webex allows less, it silently returns smaller pages. */
+const MAX_PAGE_SIZE = 1_000;
+const MIN_PAGE_SIZE = 50;
+const INITIAL_REQUIRED_SWEEPS = 3;
+const MAX_REQUIRED_SWEEPS = 96;
+
+/** Adapts the number of persons requested per page: as many as Webex can deliver. */
+export class PageSize {
+  #max: number;
+  /** The largest page before the last one: what Webex returns whatever is requested. 0: unknown. */
+  #largestReceived = 0;
+  /**
+   * The largest size of a complete sweep, also if that was an earlier process's, unless Webex has
+   * failed on it again since; 0: unknown.
+   */
+  #largestProven = 0;
+  #successfulSweeps = 0;
+  #requiredSweeps = INITIAL_REQUIRED_SWEEPS;
+  /** The size before it was grown, until Webex fails; 0: it has not grown since. */
+  #grownFrom = 0;
+
+  /** `proven`: what an earlier process has found out. */
+  constructor(proven?: number) {
+    this.#max = proven ?? MAX_PAGE_SIZE;
+    this.#largestProven = proven ?? 0;
+  }
+
+  /**
+   * What a later process may start with. Not the present size, which an outage may have reduced: a
+   * first sweep with so many pages would take long, and growing takes several sweeps.
+   */
+  get proven(): number {
+    return this.#largestProven || MAX_PAGE_SIZE;
+  }
+
+  get max(): number {
+    return this.#max;
+  }
+
+  recordPage(itemCount: number, hasNext: boolean): void {
+    if (hasNext) this.#largestReceived = Math.max(this.#largestReceived, itemCount);
+  }
+
+  /**
+   * Halves the page size after a gateway timeout (502, 504), for which Cisco recommends a smaller
+   * `max`. Starts from the size received, which may be smaller than the size requested. Returns
+   * false if the size is at its minimum.
+   */
+  shrink(): boolean {
+    if (this.#grownFrom > 0) {
+      // What it was grown from completed its sweeps, unlike a larger size that worked once.
+      if (this.#largestProven >= this.#max) this.#largestProven = this.#grownFrom;
+      this.#requiredSweeps = Math.min(MAX_REQUIRED_SWEEPS, this.#requiredSweeps * 2);
+    }
+    this.#grownFrom = 0;
+    this.#successfulSweeps = 0;
+    const received = Math.min(this.#max, this.#largestReceived || this.#max);
+    this.#largestReceived = 0;
+    const smaller = Math.max(MIN_PAGE_SIZE, Math.floor(received / 2));
+    if (smaller >= this.#max) return false;
+    this.#max = smaller;
+    return true;
+  }
+
+  /**
+   * Grows the page size after several complete sweeps. A size that worked before is restored at
+   * once, because an outage looks the same as too large a page.
+   */
+  recordCompletedSweep(): void {
+    this.#largestProven = Math.max(this.#largestProven, this.#max);
+    if (this.#max >= MAX_PAGE_SIZE) return;
+    this.#successfulSweeps += 1;
+    if (this.#successfulSweeps < this.#requiredSweeps) return;
+    this.#successfulSweeps = 0;
+    this.#grownFrom = this.#max;
+    this.#max = Math.min(MAX_PAGE_SIZE, Math.max(this.#max * 2, this.#largestProven));
+  }
+}
