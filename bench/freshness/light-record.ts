@@ -4,6 +4,8 @@ import { STALE_AFTER_MS, type Scenario } from "./scenario.js";
 export interface LightShares {
   /** The status shown is another one than the person's. */
   readonly incorrect: number;
+  /** The same if stale records were shown as well. */
+  readonly incorrectAtAnyAge: number;
   /** Nothing is shown yet, or the record is marked as stale. */
   readonly unknown: number;
 }
@@ -23,6 +25,7 @@ export class LightRecord {
   readonly #countedUntil: Float64Array;
   readonly #changes: Uint32Array;
   #incorrectMs = 0;
+  #incorrectAtAnyAgeMs = 0;
   #unknownMs = 0;
 
   constructor(scenario: Scenario, fromMs: number, untilMs: number) {
@@ -50,7 +53,11 @@ export class LightRecord {
   shares(): LightShares {
     this.#readAt.forEach((_, index) => this.#countUntil(index, this.#untilMs));
     const totalMs = this.#readAt.length * (this.#untilMs - this.#fromMs);
-    return { incorrect: this.#incorrectMs / totalMs, unknown: this.#unknownMs / totalMs };
+    return {
+      incorrect: this.#incorrectMs / totalMs,
+      incorrectAtAnyAge: this.#incorrectAtAnyAgeMs / totalMs,
+      unknown: this.#unknownMs / totalMs,
+    };
   }
 
   #countUntil(index: number, now: number): void {
@@ -63,9 +70,14 @@ export class LightRecord {
     this.#unknownMs += Math.max(0, until - Math.max(at, staleAt));
     let count = this.#changes[index] ?? 0;
     while (isAtOrBefore(changes[count], at)) count += 1;
-    while (at < Math.min(until, staleAt)) {
-      const next = Math.min(changes[count] ?? Number.POSITIVE_INFINITY, until, staleAt);
-      if (statuses[count] !== this.#shown[index]) this.#incorrectMs += next - at;
+    const shown = this.#shown[index];
+    while (at < until) {
+      const isStale = at >= staleAt;
+      const next = Math.min(changes[count] ?? until, until, isStale ? until : staleAt);
+      if (shown !== undefined && statuses[count] !== shown) {
+        this.#incorrectAtAnyAgeMs += next - at;
+        if (!isStale) this.#incorrectMs += next - at;
+      }
       at = next;
       if (isAtOrBefore(changes[count], at)) count += 1;
     }

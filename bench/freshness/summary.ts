@@ -163,6 +163,9 @@ function lightRows(figures: Figures): readonly Row[] {
   const shown = (outcome: Outcome): number =>
     incorrect(outcome) / Math.max(1e-3, 1 - outcome.light.unknown);
   const meanShown = (name: OutcomeName): number => figures.mean((result) => shown(result[name]));
+  /** By age alone. */
+  const meanAtAnyAge = (name: OutcomeName): number =>
+    figures.mean((result) => Math.max(1e-6, result[name].light.incorrectAtAnyAge));
   const useless = (name: OutcomeName): string =>
     percent(mean(figures.outcomes(name).map(({ light }) => light.unknown + light.incorrect)));
   const unknown = (name: OutcomeName): string =>
@@ -196,6 +199,14 @@ function lightRows(figures: Figures): readonly Row[] {
       ...NONE,
       figure: times(
         figures.mean((r) => shown(r.worker) / Math.min(shown(r.sweeps), shown(r.lookups))),
+      ),
+    }),
+    infoRow({
+      measure: "time with an incorrect light if old records were shown as well",
+      ours: fineShare(meanAtAnyAge("worker")),
+      against: `sweeps ${fineShare(meanAtAnyAge("sweeps"))}, lookups ${fineShare(meanAtAnyAge("lookups"))}`,
+      figure: times(
+        meanAtAnyAge("worker") / Math.min(meanAtAnyAge("sweeps"), meanAtAnyAge("lookups")),
       ),
     }),
     infoRow({

@@ -14,6 +14,7 @@ import {
   RefreshDemandScanner,
   updateChangeRate,
 } from "../../src/presence/refresh-demand.js";
+import { seededRandom } from "../../simulator/random.js";
 import type { ServiceModel } from "./service-model.js";
 import type { SimulatedClock } from "./simulated-clock.js";
 import type { SimulatedPeopleApi } from "./simulated-people-api.js";
@@ -30,6 +31,7 @@ export class WatchedRoster implements PolledRoster {
   readonly #people: SimulatedPeopleApi;
   readonly #scanner: RefreshDemandScanner;
   readonly #observedChanges: Uint32Array;
+  readonly #watchOrder: readonly number[];
   readonly events = new Emitter<RosterEvents>();
   #sweeps = 0;
   #seenInSweep = 0;
@@ -47,6 +49,7 @@ export class WatchedRoster implements PolledRoster {
     this.#changeRate = new Uint16Array(slotLimit).fill(INITIAL_CHANGE_RATE);
     this.#page = new Uint16Array(slotLimit);
     this.#observedChanges = new Uint32Array(slotLimit);
+    this.#watchOrder = drawWatchOrder(slotLimit);
     this.#scanner = new RefreshDemandScanner(clock, this, (visit) =>
       this.#observedAt.forEach((observedAt, slot) => {
         if (!Number.isNaN(observedAt)) visit(slot);
@@ -109,7 +112,8 @@ export class WatchedRoster implements PolledRoster {
 
   unansweredAddresses(max: number): readonly string[] {
     const addresses: string[] = [];
-    for (let slot = 0; slot < this.slotLimit && addresses.length < max; slot += 1) {
+    for (const slot of this.#watchOrder) {
+      if (addresses.length === max) break;
       if (Number.isNaN(this.#observedAt[slot])) addresses.push(`${slot}@example.com`);
     }
     return addresses;
@@ -151,4 +155,11 @@ export class WatchedRoster implements PolledRoster {
     this.#observedChanges[slot] = changes;
     this.#observedAt[slot] = now;
   }
+}
+
+/** People are watched in an order that has nothing to do with that of the people list. */
+function drawWatchOrder(persons: number): readonly number[] {
+  const random = seededRandom(persons);
+  const keys = Array.from({ length: persons }, random);
+  return [...keys.keys()].sort((a, b) => (keys[a] ?? 0) - (keys[b] ?? 0));
 }

@@ -96,10 +96,20 @@ export class AdaptiveRateLimit {
     return limit !== null && limit < this.ceiling ? limit : null;
   }
 
-  /** How many requests may be sent in a minute, those on demand included. */
+  /** The observed limit without a probe that may still be rejected; null as above. */
+  get acceptedLimit(): number | null {
+    const limit = this.observedLimit;
+    return limit === null ? null : Math.min(limit, this.#acceptedEstimate);
+  }
+
+  /**
+   * How many requests may be sent in a minute, those on demand included. Webex's limit is a whole
+   * number, and an estimate is at most what it answered in a minute: what is left of one that is
+   * not whole comes from averages, and the limit is the next whole number or more.
+   */
   get capacity(): number {
-    const limit = Math.min(this.ceiling, this.#estimatedLimit ?? 0);
-    return Math.max(Math.ceil(this.ratePerMinute), Math.floor(limit));
+    const accepted = this.#estimatedLimit === null ? 0 : this.#acceptedEstimate;
+    return Math.max(Math.ceil(this.ratePerMinute), Math.ceil(Math.min(this.ceiling, accepted)));
   }
 
   /** How many requests may go at once after a pause. */

@@ -210,7 +210,7 @@ export class OrganizationPoller {
   /** What a later process need not learn again. */
   learned(): LearnedFacts {
     return {
-      requestsPerMinute: this.#options.budget.observedLimit,
+      requestsPerMinute: this.#options.budget.acceptedLimit,
       ...this.#sweeps.learned,
       requestDurationMs: this.#history.requestDurationMs,
       honorsOldLinks: this.#pageMap.honorsOldLinks,

@@ -2,9 +2,11 @@ import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.j
 import type { PageReference } from "../webex/people.js";
 import {
   findConcurrency,
+  findFirstSweepTurn,
   findRefreshCycle,
   type RefreshCycle,
   REQUESTS_PER_SWEEP_PAGE,
+  REQUESTS_PER_URGENT_SWEEP_PAGE,
 } from "./refresh-cycle.js";
 
 const MINUTE_MS = 60_000;
@@ -12,8 +14,6 @@ const MINUTE_MS = 60_000;
 const UNMATCHED_LOOKUP_SHARE = 1 / 4;
 /** The share for persons who are missing, of whom a failure of the service may cause many. */
 const CONFIRMATION_SHARE = 1 / 8;
-/** How often the sweep gets its turn, if somebody waits for it. */
-const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
 /** Minimum interval of sweeps that start early because they answer many unmatched addresses. */
 const UNMATCHED_SWEEP_INTERVAL_MS = 5_000;
 /** A page may take as long as so many lookups. */
@@ -211,11 +211,12 @@ function isSweepCheaper({ pages, unmatchedAddresses }: PlannerInput): boolean {
 }
 
 /** The sweep gets one request in how many, while requests for watched persons go first. */
-function findSweepTurn(input: PlannerInput, { isTargetingFaster }: RefreshCycle): number {
-  const isSweepFirst = !input.pages.isComplete && !isTargetingFaster;
-  return input.isSweepRequested || isSweepCheaper(input) || isSweepFirst
-    ? REQUESTS_PER_URGENT_SWEEP_PAGE
-    : REQUESTS_PER_SWEEP_PAGE;
+function findSweepTurn(input: PlannerInput, cycle: RefreshCycle): number {
+  const isSweepFirst = !input.pages.isComplete && !cycle.isTargetingFaster;
+  if (input.isSweepRequested || isSweepCheaper(input) || isSweepFirst) {
+    return REQUESTS_PER_URGENT_SWEEP_PAGE;
+  }
+  return input.pages.isComplete ? REQUESTS_PER_SWEEP_PAGE : findFirstSweepTurn(input, cycle);
 }
 
 /** A watched person who is missing shows wrong presence, so this is among the next requests. */

@@ -4,12 +4,18 @@ import { requestsToUseRate } from "./concurrency-limit.js";
 const MINUTE_MS = 60_000;
 /** Beside requests for watched persons, the sweep gets one request in so many. */
 export const REQUESTS_PER_SWEEP_PAGE = 20;
+/** How often the sweep gets its turn, if somebody waits for it. */
+export const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
 /** Pages of the first sweep that show how many there may be. */
 const MIN_SAMPLE_PAGES = 4;
 /** Requests for watched persons go first if their cycle is below this share of the sweeps'. */
 const MAX_RELATIVE_CYCLE_TIME = 0.93;
 /** The same during the first sweep, because it is what finds the pages for faster cycles. */
 const MAX_RELATIVE_FIRST_CYCLE_TIME = 0.75;
+/** The first sweep goes faster than necessary if the cycle after it is below this share of now. */
+const MAX_RELATIVE_LATER_CYCLE_TIME = 0.9;
+/** Older presence for a while must pay within this time: an operator looks at it now. */
+const INVESTMENT_HORIZON_MS = 15 * MINUTE_MS;
 /** Other requests fit between the pages of a sweep that last at least so many intervals. */
 const MIN_INTERVALS_PER_PAGE = 1.5;
 
@@ -91,7 +97,8 @@ export function findRefreshCycle(input: CycleInput): RefreshCycle {
   const isBeside = besideMs < sweepMs * MAX_RELATIVE_CYCLE_TIME;
   const sweepFirstMs = isBeside ? besideMs : sweepMs;
   const maxRelative = pages.isComplete ? MAX_RELATIVE_CYCLE_TIME : MAX_RELATIVE_FIRST_CYCLE_TIME;
-  if (targetMs < sweepMs * maxRelative && targetMs <= besideMs) {
+  const isFaster = targetMs < sweepMs * maxRelative && targetMs <= besideMs;
+  if (isFaster && !isAnsweredBySweep(input, unanswered)) {
     return { target, isTargetingFaster: true, isTargetingBesideSweep: false, cycleMs: targetMs };
   }
   return {
@@ -100,6 +107,14 @@ export function findRefreshCycle(input: CycleInput): RefreshCycle {
     isTargetingBesideSweep: isBeside,
     cycleMs: sweepFirstMs,
   };
+}
+
+/** Whether the rest of the first sweep answers the unanswered addresses as soon as lookups. */
+function isAnsweredBySweep(input: CycleInput, unanswered: number): boolean {
+  if (unanswered === 0) return false;
+  const lookupsMs = findTargetCycleTime({ ...input, pollIntervalMs: 0 }, 0, unanswered);
+  const pages = estimatePageCount(input) - input.pages.count;
+  return lookupsMs >= pages * findSweepPageTime(input) * MAX_RELATIVE_FIRST_CYCLE_TIME;
 }
 
 /**
@@ -120,6 +135,34 @@ function estimatePageCount(input: CycleInput): number {
 export function countLookupsWithin(input: CycleInput, cycleMs: number): number {
   const perLookupMs = findTargetCycleTime({ ...input, pollIntervalMs: 0 }, 0, 1);
   return Math.floor(cycleMs / perLookupMs);
+}
+
+/**
+ * The first sweep gets one request in how many, while requests for watched persons go first. It
+ * finds the pages, and once they are known, the cycle may be shorter than now: by the factor a.
+ * Until then, a share s of the requests makes the cycle longer by 1 / (1 - s), and takes a time in
+ * proportion to 1 / s. The ages above those with all pages known, summed over that time, are lowest
+ * for s = r / (1 + r), r = √(1 - a). A page of the sweep also observes watched persons, but of any
+ * age: in cycles c, it is worth c / 2 / (pages × interval) of another request, so only the rest of
+ * it is a cost.
+ */
+export function findFirstSweepTurn(input: CycleInput, { cycleMs }: RefreshCycle): number {
+  const { demand, pages, requestDurationMs, requestsPerMinute, unmatchedAddresses } = input;
+  const intervalMs = MINUTE_MS / requestsPerMinute;
+  const pageCount = estimatePageCount(input);
+  const watched = demand.persons + unmatchedAddresses.length;
+  // So many pages have somebody if the watched persons are anywhere in the list.
+  const watchedPages = pageCount * -Math.expm1(-watched / pageCount);
+  const laterMs = pages.isRefetchable ? findTargetCycleTime(input, watchedPages, 0) : cycleMs;
+  if (!(laterMs < cycleMs * MAX_RELATIVE_LATER_CYCLE_TIME)) return REQUESTS_PER_SWEEP_PAGE;
+  const root = Math.sqrt(1 - laterMs / cycleMs);
+  const cost = 1 - Math.min(1, cycleMs / 2 / (pageCount * intervalMs));
+  const turn = Math.max(REQUESTS_PER_URGENT_SWEEP_PAGE, cost * (1 + 1 / root));
+  const excessAt = (turn: number): number => 1 / (1 - cost / turn) - laterMs / cycleMs;
+  const sweepMs = (pageCount - pages.count) * Math.max(turn * intervalMs, requestDurationMs.page);
+  const isWorthwhile =
+    sweepMs * excessAt(turn) < INVESTMENT_HORIZON_MS * excessAt(REQUESTS_PER_SWEEP_PAGE);
+  return isWorthwhile ? Math.min(turn, REQUESTS_PER_SWEEP_PAGE) : REQUESTS_PER_SWEEP_PAGE;
 }
 
 /** Whether the length of the list, or a sample of its pages, is known. */

@@ -166,6 +166,11 @@ export class RequestBudget implements RequestLimiter {
     return this.#adaptiveLimit.observedLimit;
   }
 
+  /** The observed limit without a probe that may still be rejected; null as above. */
+  get acceptedLimit(): number | null {
+    return this.#adaptiveLimit.acceptedLimit;
+  }
+
   /** Requests admitted in the last minute. */
   get lastMinute(): number {
     return this.#window.admittedLastMinute(this.#clock.monotonic());

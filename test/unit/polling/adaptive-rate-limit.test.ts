@@ -64,7 +64,7 @@ async function simulateWorkers(
     sendRequests(predecessor, first.signal).catch(() => undefined);
     await clock.advance(options.restartAfterMinutes * 60_000);
     first.abort();
-    if (options.isLimitKept === true) learnedLimit = predecessor.budget.observedLimit;
+    if (options.isLimitKept === true) learnedLimit = predecessor.budget.acceptedLimit;
   }
   const all = Array.from({ length: workerCount }, createWorker);
   for (const worker of all) void sendRequests(worker);
@@ -167,6 +167,38 @@ describe("adaptive rate limit", () => {
     while (limit.ratePerMinute < 98) limit.recordRequest((now += 60_000), 98);
     limit.recordRejection(now, 97);
     expect(limit.observedLimit).to.equal(97);
+  });
+
+  it("takes the limit for a whole number, and no probe for the limit", () => {
+    for (const [learned, capacity] of [
+      [29, 29],
+      [29.4, 30],
+      [61, 60],
+    ] as const) {
+      expect(new AdaptiveRateLimit(60, NO_JITTER, learned).capacity).to.equal(capacity);
+    }
+    const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
+    for (let now = 0; limit.observedLimit === 100; now += 60_000) limit.recordRequest(now, 100);
+    expect(limit.observedLimit).to.equal(103);
+    expect(limit.capacity).to.equal(100);
+  });
+
+  it("passes on no probe that may still be rejected", () => {
+    const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
+    let now = 0;
+    const probe = (): number | null => {
+      const before = limit.observedLimit;
+      while (limit.observedLimit === before) limit.recordRequest((now += 60_000), 600);
+      return before;
+    };
+    expect(limit.acceptedLimit).to.equal(100);
+    expect(probe()).to.equal(limit.acceptedLimit);
+    expect(probe()).to.equal(limit.acceptedLimit);
+    expect(limit.observedLimit).to.be.above(limit.acceptedLimit ?? 0);
+    limit.recordRejection(now, 95);
+    expect(limit.acceptedLimit).to.equal(limit.observedLimit);
+    limit.setCeiling(90);
+    expect(limit.acceptedLimit).to.equal(null);
   });
 
   for (const limit of [60, 20]) {

@@ -135,6 +135,45 @@ describe("planner during the first sweep", () => {
     expect(next({ ...input, requestsSinceSweepPage: 19 })).to.equal("page");
   });
 
+  describe("if the pages that it finds can be refetched sooner than the persons looked up", () => {
+    // 100 persons are on about 85 of 300 pages.
+    const answered = { expectedPages: 300, demand: found(0, 4, 100), requestsPerMinute: 300 };
+    const upToPage = (change: Partial<PlannerInput>): number => {
+      let requestsSinceSweepPage = 0;
+      while (next({ ...answered, ...change, requestsSinceSweepPage }) !== "page") {
+        requestsSinceSweepPage += 1;
+      }
+      return requestsSinceSweepPage + 1;
+    };
+
+    it("gives it more, the more is gained", () => {
+      expect(upToPage({})).to.equal(3);
+      expect(upToPage({ expectedPages: 150 })).to.equal(2);
+      expect(upToPage({ expectedPages: 500 })).to.equal(20);
+    });
+
+    it("gives it no more if it lasts so long that the gain is far away", () => {
+      expect(upToPage({ requestsPerMinute: 60 })).to.equal(20);
+      const rest = { pages: pagesSoFar(250), demand: found(0, 250, 100) };
+      expect(upToPage({ ...rest, requestsPerMinute: 60 })).to.equal(3);
+    });
+
+    it("gives it no more if Webex does not honor old links", () => {
+      expect(upToPage({ pages: { ...pagesSoFar(4), isRefetchable: false } })).to.equal(20);
+    });
+  });
+
+  it("leaves addresses without an answer to the rest of the sweep if that takes no longer", () => {
+    const input = {
+      requestsPerMinute: 300,
+      expectedPages: 500,
+      pages: pagesSoFar(350),
+      demand: found(2, 350),
+    };
+    expect(next({ ...input, unmatchedAddresses: addresses(300) })).to.equal("page");
+    expect(next({ ...input, unmatchedAddresses: addresses(60) })).to.equal("0@y");
+  });
+
   it("gives it one in two if a caller requested it", () => {
     const input = { ...hundredWatched, expectedPages: 1_000, isSweepRequested: true };
     expect(next({ ...input, requestsSinceSweepPage: 0 })).to.equal("0@y");
@@ -162,7 +201,7 @@ describe("planner during the first sweep", () => {
         now,
         unmatchedAddresses,
         requestsSinceSweepPage,
-        pages: pagesSoFar(pages),
+        pages: { ...pagesSoFar(pages), isRefetchable: false },
         sweep: { page: NEXT_PAGE, pages },
         expectedPages: pageCount,
         demand: {
