@@ -110,6 +110,10 @@ export class WatchedRoster implements PolledRoster {
     // The organization does not change.
   }
 
+  isUnmatched(): boolean {
+    return false;
+  }
+
   unansweredAddresses(max: number): readonly string[] {
     const addresses: string[] = [];
     for (const slot of this.#watchOrder) {

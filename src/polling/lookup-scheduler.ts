@@ -16,6 +16,12 @@ const RESULT_RETENTION_MS = 60_000;
 /** Bounds the memory; whoever exceeds it is missing from the next sweep as well. */
 const MAX_UNCONFIRMED = 1_000;
 
+interface Deferral {
+  readonly until: number;
+  /** The request failed; the lookup of the address found nobody; Webex does not accept the id. */
+  readonly reason: "failed" | "unfound" | "rejected";
+}
+
 /**
  * Selects the watched addresses to look up next, and the missing persons to confirm. Times are
  * monotonic milliseconds. An address or, for requests by id, an id identifies a request.
@@ -25,8 +31,7 @@ export class LookupScheduler {
   readonly #roster: PolledRoster;
   /** Ids of persons whom a lookup of their address did not find. */
   readonly #unconfirmedIds = new Set<string>();
-  /** `hasFailed`: the lookup failed, as opposed to finding nobody. */
-  readonly #deferred = new Map<string, { readonly until: number; readonly hasFailed: boolean }>();
+  readonly #deferred = new Map<string, Deferral>();
   /** The roster computes its demand once a second; these addresses may have been answered since. */
   readonly #answeredAt = new Map<string, number>();
 
@@ -48,6 +53,14 @@ export class LookupScheduler {
       .slice(0, max);
   }
 
+  /** Whether lookups found nobody for a watched address, and it still matches nobody. */
+  get hasUnfoundAddresses(): boolean {
+    for (const [address, { reason }] of this.#deferred) {
+      if (reason === "unfound" && this.#roster.isUnmatched(address)) return true;
+    }
+    return false;
+  }
+
   /**
    * Returns the next request that tells whether a missing person still exists, or null. `inFlight`
    * as above.
@@ -65,7 +78,7 @@ export class LookupScheduler {
       if (this.#deferred.has(id) || isAnswered(id)) continue;
       const deferral = address === null ? undefined : this.#deferred.get(address);
       // A lookup of the address finds nobody, for example because it is a SIP address.
-      if (address === null || deferral?.hasFailed === false) return { kind: "person", id };
+      if (address === null || deferral?.reason === "unfound") return { kind: "person", id };
       if (deferral === undefined && !isAnswered(address)) return { kind: "confirm", address };
     }
     return null;
@@ -87,7 +100,7 @@ export class LookupScheduler {
   /** Webex does not accept this id; sweeps have to decide. */
   recordRejectedId(id: string): void {
     this.#unconfirmedIds.delete(id);
-    this.#defer(id, FUTILE_LOOKUP_DELAY_MS, false);
+    this.#defer(id, FUTILE_LOOKUP_DELAY_MS, "rejected");
   }
 
   /** Returns the demand without deferred addresses, and with the times of the latest lookups. */
@@ -102,24 +115,24 @@ export class LookupScheduler {
 
   /** `persons`: how many persons the lookup found. */
   recordResult(address: string, persons: number): void {
-    if (persons === 0) this.#defer(address, FUTILE_LOOKUP_DELAY_MS, false);
+    if (persons === 0) this.#defer(address, FUTILE_LOOKUP_DELAY_MS, "unfound");
     else this.#answeredAt.set(address, this.#clock.monotonic());
   }
 
   /** The request for this address or id failed. */
   recordFailure(key: string): void {
-    this.#defer(key, FAILED_LOOKUP_DELAY_MS, true);
+    this.#defer(key, FAILED_LOOKUP_DELAY_MS, "failed");
   }
 
   /** Stops skipping what failed. */
   retryFailed(): void {
-    for (const [address, { hasFailed }] of this.#deferred) {
-      if (hasFailed) this.#deferred.delete(address);
+    for (const [address, { reason }] of this.#deferred) {
+      if (reason === "failed") this.#deferred.delete(address);
     }
   }
 
-  #defer(key: string, delayMs: number, hasFailed: boolean): void {
-    this.#deferred.set(key, { until: this.#clock.monotonic() + delayMs, hasFailed });
+  #defer(key: string, delayMs: number, reason: Deferral["reason"]): void {
+    this.#deferred.set(key, { until: this.#clock.monotonic() + delayMs, reason });
   }
 
   #filterCandidates(candidates: readonly LookupCandidate[]): readonly LookupCandidate[] {

@@ -281,6 +281,7 @@ export class OrganizationPoller {
         maxUnmatchedAddresses(this.#pageMap, sweeps.expectedPages),
         inFlight.keys,
       ),
+      hasUnfoundAddresses: !this.#pageMap.isComplete && this.#lookups.hasUnfoundAddresses,
       confirmation: this.#lookups.nextConfirmation(demand.missing, inFlight.keys),
       ...this.#history.plannerInput(),
       pages: this.#pageMap,

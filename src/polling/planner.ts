@@ -1,6 +1,7 @@
 import type { LookupCandidate, RefreshDemand } from "../presence/polled-roster.js";
 import type { PageReference } from "../webex/people.js";
 import {
+  areLookupsSooner,
   findConcurrency,
   findFirstSweepTurn,
   findRefreshCycle,
@@ -99,6 +100,11 @@ export interface PlannerInput {
    * Watched addresses that match nobody and have no answer; at most `maxUnmatchedAddresses`.
    */
   readonly unmatchedAddresses: readonly string[];
+  /**
+   * Whether a lookup of a watched address found nobody. If it is a SIP address, the first sweep
+   * finds it.
+   */
+  readonly hasUnfoundAddresses: boolean;
   readonly unmatchedLookupsLastMinute: number;
   /** Whether the last request was something other than a lookup of an unmatched address. */
   readonly isUnmatchedLookupTurn: boolean;
@@ -156,9 +162,8 @@ function selectAction(input: PlannerInput): PlannedAction {
   if (confirmation !== null && isTurnOf(input.isConfirmationTurn)) return confirmation;
   const cycle = findRefreshCycle(input);
   const isTargetTurn = input.requestsSinceSweepPage + 1 < findSweepTurn(input, cycle);
-  const isUnmatchedTurn = pages.isComplete
-    ? input.isUnmatchedLookupTurn
-    : cycle.isTargetingFaster && isTargetTurn;
+  const isUnmatchedTurn =
+    !pages.isComplete && cycle.isTargetingFaster ? isTargetTurn : isLookupBesidePagesTurn(input);
   const address = selectUnmatchedAddress(input, cycle);
   if (address !== undefined && isTurnOf(isUnmatchedTurn)) {
     return needsAnother("lookup", input)
@@ -179,6 +184,12 @@ function selectAction(input: PlannerInput): PlannedAction {
   if (target.kind === "wait" || !isTargetTurn) return { kind: "page", page };
   // A page instead would take more than its share of the requests.
   return mustWait ? UNTIL_A_REQUEST_ENDS : target;
+}
+
+/** Whether an unmatched address gets the turn of a page of the sweep. */
+function isLookupBesidePagesTurn(input: PlannerInput): boolean {
+  if (!input.isUnmatchedLookupTurn) return false;
+  return input.pages.isComplete || (areLookupsSooner(input) && needsAnother("lookup", input));
 }
 
 /** Whether one more of these requests helps to use the rate. */
@@ -212,11 +223,12 @@ function isSweepCheaper({ pages, unmatchedAddresses }: PlannerInput): boolean {
 
 /** The sweep gets one request in how many, while requests for watched persons go first. */
 function findSweepTurn(input: PlannerInput, cycle: RefreshCycle): number {
-  const isSweepFirst = !input.pages.isComplete && !cycle.isTargetingFaster;
-  if (input.isSweepRequested || isSweepCheaper(input) || isSweepFirst) {
+  const { isSweepRequested, hasUnfoundAddresses, pages } = input;
+  const isFirstUrgent = !pages.isComplete && (!cycle.isTargetingFaster || hasUnfoundAddresses);
+  if (isSweepRequested || isSweepCheaper(input) || isFirstUrgent) {
     return REQUESTS_PER_URGENT_SWEEP_PAGE;
   }
-  return input.pages.isComplete ? REQUESTS_PER_SWEEP_PAGE : findFirstSweepTurn(input, cycle);
+  return pages.isComplete ? REQUESTS_PER_SWEEP_PAGE : findFirstSweepTurn(input, cycle);
 }
 
 /** A watched person who is missing shows wrong presence, so this is among the next requests. */
@@ -240,7 +252,8 @@ function selectUnmatchedAddress(input: PlannerInput, cycle: RefreshCycle): strin
     return needsAnother("lookup", input) ? address : undefined;
   }
   if (sweep === null) return pages.count > 0 ? address : undefined;
-  return cycle.isTargetingFaster || cycle.isTargetingBesideSweep ? address : undefined;
+  const isTargeting = cycle.isTargetingFaster || cycle.isTargetingBesideSweep;
+  return isTargeting || areLookupsSooner(input) ? address : undefined;
 }
 
 type TargetedRequest = Extract<PollingRequest, { readonly kind: "refetch" | "lookup" }>;

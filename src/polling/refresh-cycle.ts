@@ -4,8 +4,15 @@ import { requestsToUseRate } from "./concurrency-limit.js";
 const MINUTE_MS = 60_000;
 /** Beside requests for watched persons, the sweep gets one request in so many. */
 export const REQUESTS_PER_SWEEP_PAGE = 20;
+/** The same for a first sweep that ends soon with it: lists of everybody wait for it. */
+const REQUESTS_PER_FIRST_SWEEP_PAGE = 5;
+/** How long a first sweep may take to get that share. */
+const MAX_FIRST_SWEEP_MS = 15 * MINUTE_MS;
 /** How often the sweep gets its turn, if somebody waits for it. */
 export const REQUESTS_PER_URGENT_SWEEP_PAGE = 2;
+/** So many lookups, and this share of a minute's requests, delay a first sweep very little. */
+const MAX_FEW_LOOKUPS = 10;
+const MAX_FEW_LOOKUPS_SHARE = 1 / 10;
 /** Pages of the first sweep that show how many there may be. */
 const MIN_SAMPLE_PAGES = 4;
 /** Requests for watched persons go first if their cycle is below this share of the sweeps'. */
@@ -109,6 +116,21 @@ export function findRefreshCycle(input: CycleInput): RefreshCycle {
   };
 }
 
+/**
+ * Whether lookups answer the unanswered addresses clearly sooner than the rest of the first sweep.
+ * A few watched persons on the pages read so far say little of the length of the list, so a few
+ * addresses are looked up unless its length is known.
+ */
+export function areLookupsSooner(input: CycleInput): boolean {
+  const { expectedPages, pages, requestsPerMinute, unmatchedAddresses } = input;
+  const unanswered = unmatchedAddresses.length;
+  if (unanswered === 0) return false;
+  const isLengthKnown = expectedPages !== null && pages.count < expectedPages;
+  const few = Math.max(1, Math.min(MAX_FEW_LOOKUPS, requestsPerMinute * MAX_FEW_LOOKUPS_SHARE));
+  if (!isLengthKnown && pages.count > 0 && unanswered <= few) return true;
+  return isListSampled(input) && !isAnsweredBySweep(input, unanswered);
+}
+
 /** Whether the rest of the first sweep answers the unanswered addresses as soon as lookups. */
 function isAnsweredBySweep(input: CycleInput, unanswered: number): boolean {
   if (unanswered === 0) return false;
@@ -138,7 +160,20 @@ export function countLookupsWithin(input: CycleInput, cycleMs: number): number {
 }
 
 /**
- * The first sweep gets one request in how many, while requests for watched persons go first. It
+ * The first sweep gets one request in how many, while requests for watched persons go first. Once
+ * all of them have an answer, everybody else has a turn.
+ */
+export function findFirstSweepTurn(input: CycleInput, cycle: RefreshCycle): number {
+  const turn = findTurnForLaterCycle(input, cycle);
+  if (input.unmatchedAddresses.length > 0) return turn;
+  const pages = estimatePageCount(input) - input.pages.count;
+  const perPageMs = (REQUESTS_PER_FIRST_SWEEP_PAGE * MINUTE_MS) / input.requestsPerMinute;
+  const isSoon = pages * perPageMs <= MAX_FIRST_SWEEP_MS;
+  return isSoon ? Math.min(turn, REQUESTS_PER_FIRST_SWEEP_PAGE) : turn;
+}
+
+/**
+ * The first sweep's turn for the sake of the watched persons. It
  * finds the pages, and once they are known, the cycle may be shorter than now: by the factor a.
  * Until then, a share s of the requests makes the cycle longer by 1 / (1 - s), and takes a time in
  * proportion to 1 / s. The ages above those with all pages known, summed over that time, are lowest
@@ -146,7 +181,7 @@ export function countLookupsWithin(input: CycleInput, cycleMs: number): number {
  * age: in cycles c, it is worth c / 2 / (pages × interval) of another request, so only the rest of
  * it is a cost.
  */
-export function findFirstSweepTurn(input: CycleInput, { cycleMs }: RefreshCycle): number {
+function findTurnForLaterCycle(input: CycleInput, { cycleMs }: RefreshCycle): number {
   const { demand, pages, requestDurationMs, requestsPerMinute, unmatchedAddresses } = input;
   const intervalMs = MINUTE_MS / requestsPerMinute;
   const pageCount = estimatePageCount(input);

@@ -57,6 +57,12 @@ export class WatchIndex {
     }
   }
 
+  isUnmatched(address: string, now: number): boolean {
+    this.#refresh(now);
+    if (this.#subscribedUnmatched.has(address)) return true;
+    return this.queriedUnmatched.firstTime(address, now) !== undefined;
+  }
+
   /** Resolves all subscribed addresses, if the results may have changed since the last time. */
   #refresh(now: number): void {
     const { stores } = this.#resolver;
@@ -157,6 +163,10 @@ export class OrganizationRoster extends PersonStore implements PolledRoster {
       if (found.length >= max) break;
     }
     return found;
+  }
+
+  isUnmatched(address: string): boolean {
+    return !this.isClosed && this.#watches.isUnmatched(address, this.clock.elapsed());
   }
 
   override completeSweep(sweep: number): void {

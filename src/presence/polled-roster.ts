@@ -172,6 +172,8 @@ export interface PolledRoster {
    * is valid for 10 minutes). Each has the form `local@domain`.
    */
   unansweredAddresses(max: number): readonly string[];
+  /** Whether such an address is watched and matches nobody. */
+  isUnmatched(address: string): boolean;
   /**
    * Returns the demand over `pages` pages, computed at most once a second. A person is fresh up to
    * an age of `freshMs`.

@@ -39,6 +39,8 @@ export class FakeRoster implements PolledRoster {
   readonly lookups: { address: string; found: number }[] = [];
   readonly confirmed: { id: string; isGone: boolean }[] = [];
   unanswered: string[] = [];
+  /** Addresses that the roster watches and matches nobody with. */
+  readonly unmatched = new Set<string>();
   ages: WatchedAges = { watchedP50: null, watchedP95: null };
   fixedPersonCount: number | null = null;
   demandFor: (pages: number) => RefreshDemand = () => NO_DEMAND;
@@ -91,6 +93,9 @@ export class FakeRoster implements PolledRoster {
   }
   unansweredAddresses(max: number): readonly string[] {
     return this.unanswered.slice(0, max);
+  }
+  isUnmatched(address: string): boolean {
+    return this.unmatched.has(address);
   }
   applyLookup(
     address: string,

@@ -47,6 +47,20 @@ describe("lookup scheduler", () => {
     expect(lookups.nextConfirmation([], NOTHING)).to.deep.equal({ kind: "person", id: "ADA" });
   });
 
+  it("has an unfound address while that is watched and matches nobody", () => {
+    const roster = new FakeRoster();
+    const lookups = new LookupScheduler(new FakeClock(), roster);
+    roster.unmatched.add("a@example.com").add("b@example.com").add("ID");
+    lookups.recordFailure("a@example.com");
+    lookups.recordResult("b@example.com", 1);
+    lookups.recordRejectedId("ID");
+    expect(lookups.hasUnfoundAddresses).to.equal(false);
+    lookups.recordResult("a@example.com", 0);
+    expect(lookups.hasUnfoundAddresses).to.equal(true);
+    roster.unmatched.delete("a@example.com");
+    expect(lookups.hasUnfoundAddresses).to.equal(false);
+  });
+
   it("confirms a missing person by the address, and by id if nobody is found", async () => {
     const clock = new FakeClock();
     const lookups = new LookupScheduler(clock, new FakeRoster());

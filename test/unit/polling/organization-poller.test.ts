@@ -127,12 +127,13 @@ describe("organization poller", () => {
 
   it("looks up watched addresses after the first sweep, within their share of the budget", async () => {
     const { clock, people, poller, roster, start } = createPollingHarness(20);
-    roster.unanswered = ["x@example.com"];
     people.latencyMs = 10;
     people.pages = Array.from({ length: 15 }, (_, page) => [person(`p${page}`)]);
     roster.demandFor = () => ({ ...NO_DEMAND, persons: 15 });
     poller.apply({ ...SETTINGS, pollIntervalSeconds: 600, requestsPerMinute: 20 });
-    await start(60_000);
+    await start(56_000);
+    roster.watch("x@example.com");
+    await clock.advance(4_000);
     expect(people.requestNames.length).to.equal(16);
     expect(people.requestNames.at(-1)).to.equal("lookup x@example.com");
     expect(roster.lookups).to.deep.equal([{ address: "x@example.com", found: 0 }]);

@@ -40,6 +40,7 @@ const IDLE: PlannerInput = {
   previousSweep: { startedAt: NOW - 5_000, jitter: 1.1 },
   isSweepRequested: false,
   unmatchedAddresses: [],
+  hasUnfoundAddresses: false,
   unmatchedLookupsLastMinute: 0,
   isUnmatchedLookupTurn: true,
   confirmation: null,

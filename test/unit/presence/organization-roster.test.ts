@@ -235,6 +235,23 @@ describe("OrganizationRoster", () => {
     expect(fixture.roster.unansweredAddresses(10)).to.deep.equal([]);
   });
 
+  it("knows which watched addresses match nobody, answered or not", async () => {
+    const fixture = new PresenceFixture();
+    const uris = ["a@example.com", "b@example.com"];
+    const { subscriptionId } = fixture.directory.subscribe({ uris });
+    fixture.getMany(["c@example.com"]);
+    const unmatched = (): readonly string[] =>
+      ["a", "b", "c", "d"].filter((name) => fixture.roster.isUnmatched(`${name}@example.com`));
+    expect(unmatched()).to.deep.equal(["a", "b", "c"]);
+    fixture.roster.applyLookup("a@example.com", []);
+    fixture.roster.applyLookup("b@example.com", [person("b")]);
+    expect(unmatched()).to.deep.equal(["a", "c"]);
+    await fixture.clock.advance(600_001);
+    expect(unmatched()).to.deep.equal(["a"]);
+    fixture.directory.unsubscribe(subscriptionId);
+    expect(unmatched()).to.deep.equal([]);
+  });
+
   it("emits demandChanged when a watch of an unanswered address begins", () => {
     const fixture = new PresenceFixture();
     let demands = 0;
