@@ -275,6 +275,19 @@ describe("requests in flight", () => {
     expect(codes()).to.deep.equal([]);
   });
 
+  it("that fail once, after a long time, are no problem while others are answered", async () => {
+    const { clock, people, changes, isPage, until, start } = createSlowOrganization(everyPage);
+    await start(70_000);
+    people.latencyOf = (name) => (isPage(name) ? 20_000 : LOOKUP_MS);
+    people.failRequest = (name) => (isPage(name) ? fault("webexUnreachable") : null);
+    await clock.advance(PAGE_MS);
+    await until(() => people.namesInFlight.some(isPage));
+    const { length } = people.requests;
+    await until(() => !people.namesInFlight.some(isPage));
+    expect(people.requests.length).to.be.at.least(length + 50);
+    expect(changes).to.deep.equal([]);
+  });
+
   it("do not delay a retry that somebody requests during the delay after a failure", async () => {
     const { clock, people, poller, isPage, until, start } = createSlowOrganization(everyPage);
     await start(70_000);

@@ -109,6 +109,22 @@ describe("a query with maxAgeSeconds", () => {
       expect(fixture.requested()).to.deep.equal([`person ${ADA}`]);
     });
 
+    it("although a response comes to what was sent before the machine was suspended", async () => {
+      const fixture = await createFixture();
+      const { clock, roster } = fixture;
+      const sentAt = clock.monotonic();
+      const sweepNumber = roster.beginSweep();
+      clock.suspend(3_600_000);
+      await clock.advance(50);
+      void fixture.ask([ADA, NOBODY], 60);
+      const requested = [`person ${ADA}`, `address ${NOBODY}`];
+      expect(fixture.requested()).to.deep.equal(requested);
+      roster.applyLookup(ADA, [person("ada", "call")], sentAt);
+      roster.applyPage(sweepNumber, listedPersons([person("bob")]), 1, clock.monotonic());
+      roster.completeSweep(sweepNumber);
+      expect(fixture.requested()).to.deep.equal(requested);
+    });
+
     it("with id, address and page, and says until when it waits", async () => {
       const fixture = new RefreshFixture();
       const number = fixture.roster.beginSweep();
