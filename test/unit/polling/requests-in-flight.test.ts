@@ -119,7 +119,7 @@ describe("requests in flight", () => {
     expect(people.requests.length).to.be.at.least(length + 4);
   });
 
-  it("that are rejected together begin one pause, and are told once", async () => {
+  it("that are rejected together begin one pause, and are reported once", async () => {
     for (const retryAfterMs of [undefined, 10_000]) {
       const { clock, people, poller, codes, changes, until, start } = createSlowOrganization([
         3, 12, 17,
