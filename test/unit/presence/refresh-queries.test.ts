@@ -322,6 +322,21 @@ describe("a query with maxAgeSeconds", () => {
       expect(fixture.stateOf(ADA)).to.equal("onCall/-");
     });
 
+    it("when the time is up, and tells what was requested before the call by its time", async () => {
+      const fixture = await createFixture();
+      const { clock, roster } = fixture;
+      const sweepNumber = roster.beginSweep();
+      const sentAt = clock.monotonic();
+      await clock.advance(10_000);
+      const calledAt = clock.now();
+      const answer = fixture.ask(ADA, 0, 3_000);
+      await clock.advance(1_000);
+      roster.applyPage(sweepNumber, listedPersons([person("ada")]), 0, sentAt);
+      const [record] = await clock.until(answer);
+      // This is how a host tells whether Webex has confirmed the state for the call.
+      expect(Date.parse(record!.observedAt!)).to.be.lessThan(calledAt - 100);
+    });
+
     it("when the worker is disabled, blocked or stopped, or an organization removed", async () => {
       const endings: readonly [string, (fixture: RefreshFixture) => void][] = [
         ["disabled", ({ directory }) => directory.setCondition("disabled")],
