@@ -87,7 +87,8 @@ export class RefreshQueries {
   ): Promise<void> | null {
     const call = this.#createCall(uris, maxAgeMs, maxWaitMs);
     // What has come before the call is judged by its age alone.
-    const requested = this.#update(call, { ...call.need, sentFrom: Number.POSITIVE_INFINITY });
+    const later = Number.POSITIVE_INFINITY;
+    const requested = this.#update(call, { ...call.need, sentFrom: later, sweptFrom: later });
     if (isDone(call)) return null;
     this.#calls.add(call);
     const ended = call.isAwaited ? this.#whenEnded(call, signal) : this.#keep(call);
@@ -161,6 +162,7 @@ export class RefreshQueries {
         calledAt,
         observedFrom: maxAgeMs === 0 ? Number.POSITIVE_INFINITY : calledAt - maxAgeMs,
         sentFrom: now - Math.max(maxAgeMs, SIMULTANEOUS_MS),
+        sweptFrom: calledAt - Math.max(maxAgeMs, SIMULTANEOUS_MS),
       },
       isAwaited: maxWaitMs > 0,
       calledAt: now,

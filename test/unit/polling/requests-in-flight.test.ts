@@ -276,16 +276,95 @@ describe("requests in flight", () => {
   });
 
   it("that fail once, after a long time, are no problem while others are answered", async () => {
-    const { clock, people, changes, isPage, until, start } = createSlowOrganization(everyPage);
+    const harness = createSlowOrganization(everyPage);
+    const { clock, people, poller, changes, isPage, until, start } = harness;
     await start(70_000);
     people.latencyOf = (name) => (isPage(name) ? 20_000 : LOOKUP_MS);
     people.failRequest = (name) => (isPage(name) ? fault("webexUnreachable") : null);
     await clock.advance(PAGE_MS);
     await until(() => people.namesInFlight.some(isPage));
     const { length } = people.requests;
-    await until(() => !people.namesInFlight.some(isPage));
+    const { failed } = poller.report().requests;
+    await until(() => poller.report().requests.failed > failed);
     expect(people.requests.length).to.be.at.least(length + 50);
     expect(changes).to.deep.equal([]);
+  });
+
+  it("that fail late do not delay others, since one sent later was answered", async () => {
+    const harness = createSlowOrganization(everyPage);
+    const { clock, people, onDemandPeople, poller, roster, isPage, until, start } = harness;
+    await start(70_000);
+    onDemandPeople.latencyMs = LOOKUP_MS;
+    people.latencyOf = (name) => (isPage(name) ? 20_000 : 2_000);
+    people.failRequest = (name) => (isPage(name) ? fault("webexUnreachable") : null);
+    await clock.advance(PAGE_MS);
+    await until(() => poller.report().requests.failed === 1);
+    people.maxInFlight = 0;
+    const asked = { id: null, page: null, sentFrom: 0, waitsUntil: clock.monotonic() + 1_500 };
+    for (const address of ["x@example.com", "y@example.com"]) {
+      roster.requestRefresh({ ...asked, address, calledAt: clock.monotonic() });
+      await clock.advance(700);
+    }
+    expect(onDemandPeople.requestNames).to.deep.equal([
+      "lookup x@example.com",
+      "lookup y@example.com",
+    ]);
+    expect(people.maxInFlight).to.be.at.least(3);
+  });
+
+  it("during which the machine was suspended are sent again, whatever comes of them", async () => {
+    for (const outcome of [null, fault("webexUnreachable")]) {
+      const harness = createSlowOrganization([3, 12, 17]);
+      const { clock, people, onDemandPeople, roster, logger, changes, until, start } = harness;
+      onDemandPeople.latencyMs = LOOKUP_MS;
+      await start(90_000);
+      await until(() => people.inFlight >= 3);
+      const address = "x@example.com";
+      const calledAt = clock.monotonic();
+      const asked = { id: null, address, page: null, sentFrom: calledAt, calledAt };
+      roster.requestRefresh({ ...asked, waitsUntil: calledAt + 3_000 });
+      await settle();
+      const dropped = [...people.namesInFlight, ...onDemandPeople.namesInFlight];
+      expect(dropped).to.include(`lookup ${address}`).and.to.have.length.at.least(4);
+      people.failRequest = () => outcome;
+      onDemandPeople.failRequest = () => outcome;
+      const suspendedAt = clock.monotonic();
+      const { length } = roster.sentAt;
+      clock.suspend(3_600_000);
+      await clock.advance(LOOKUP_MS);
+      people.failRequest = () => null;
+      onDemandPeople.failRequest = () => null;
+      expect(onDemandPeople.requestNames).to.deep.equal([dropped.at(-1), dropped.at(-1)]);
+      await clock.advance(2 * PAGE_MS);
+      const applied = roster.sentAt.slice(length);
+      expect(Math.min(...applied.map(Number))).to.be.at.least(suspendedAt);
+      expect(roster.lookups.map((lookup) => lookup.address)).to.include(address);
+      expect(changes).to.deep.equal([]);
+      expect(logger.records.some(({ level }) => level === "warn")).to.equal(false);
+    }
+  });
+
+  it("that were rejected before a suspension still pause the next ones", async () => {
+    const { clock, people, poller, until, start } = createSlowOrganization([3]);
+    await start(90_000);
+    await until(() => people.inFlight >= 1);
+    people.failRequest = () => fault("rateLimited", 429, 30_000);
+    clock.suspend(3_600_000);
+    await clock.advance(PAGE_MS);
+    expect(poller.report().rateLimitedUntil).not.to.equal(null);
+  });
+
+  it("for callers and others log one cause once", async () => {
+    const { clock, people, onDemandPeople, roster, logger, start } = createSlowOrganization([3]);
+    await start(70_000);
+    for (const api of [people, onDemandPeople]) api.failRequest = () => fault("webexUnreachable");
+    await clock.advance(2 * PAGE_MS);
+    const calledAt = clock.monotonic();
+    const asked = { id: null, page: null, sentFrom: calledAt, calledAt };
+    roster.requestRefresh({ ...asked, address: "x@example.com", waitsUntil: calledAt + 3_000 });
+    await clock.advance(PAGE_MS);
+    expect(onDemandPeople.requests).not.to.deep.equal([]);
+    expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(1);
   });
 
   it("do not delay a retry that somebody requests during the delay after a failure", async () => {
