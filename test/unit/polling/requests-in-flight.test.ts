@@ -1,8 +1,9 @@
 import { expect } from "chai";
 
+import { OrganizationHealth } from "../../../src/polling/organization-health.js";
 import type { LookupCandidate } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
-import { settle } from "../../support/clock-fake.js";
+import { FakeClock, NO_JITTER, settle } from "../../support/clock-fake.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
 
@@ -291,25 +292,16 @@ describe("requests in flight", () => {
   });
 
   it("that fail late do not delay others, since one sent later was answered", async () => {
-    const harness = createSlowOrganization(everyPage);
-    const { clock, people, onDemandPeople, poller, roster, isPage, until, start } = harness;
-    await start(70_000);
-    onDemandPeople.latencyMs = LOOKUP_MS;
-    people.latencyOf = (name) => (isPage(name) ? 20_000 : 2_000);
-    people.failRequest = (name) => (isPage(name) ? fault("webexUnreachable") : null);
-    await clock.advance(PAGE_MS);
-    await until(() => poller.report().requests.failed === 1);
-    people.maxInFlight = 0;
-    const asked = { id: null, page: null, sentFrom: 0, waitsUntil: clock.monotonic() + 1_500 };
-    for (const address of ["x@example.com", "y@example.com"]) {
-      roster.requestRefresh({ ...asked, address, calledAt: clock.monotonic() });
-      await clock.advance(700);
-    }
-    expect(onDemandPeople.requestNames).to.deep.equal([
-      "lookup x@example.com",
-      "lookup y@example.com",
-    ]);
-    expect(people.maxInFlight).to.be.at.least(3);
+    const clock = new FakeClock();
+    const health = new OrganizationHealth(clock, NO_JITTER);
+    await clock.advance(20_000);
+    health.recordResponse(null, 19_000);
+    health.recordFailure("webexUnreachable", fault("webexUnreachable"), 18_000, null);
+    expect(health.notBefore).to.equal(0);
+    expect(Number.isFinite(health.failedAt)).to.equal(false);
+    health.recordFailure("webexUnreachable", fault("webexUnreachable"), 19_500, null);
+    expect(health.notBefore).to.be.greaterThan(20_000);
+    expect(health.failedAt).to.equal(20_000);
   });
 
   it("during which the machine was suspended are sent again, whatever comes of them", async () => {
