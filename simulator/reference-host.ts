@@ -66,7 +66,10 @@ export interface RefreshOptions {
 
 export interface RefreshedPresence<Presence = PresenceRecord> {
   readonly record: Presence;
-  /** Whether Webex confirmed the record recently enough. If not, `observedAt` tells its age. */
+  /**
+   * Whether Webex confirmed the record recently enough. If not, `observedAt` tells when the latest
+   * response came.
+   */
   readonly isFresh: boolean;
   /** How long the answer took, in milliseconds. */
   readonly tookMs: number;
@@ -87,6 +90,8 @@ interface HostEvents {
 const PROTOCOL_VERSION = "1.1";
 /** The worker counts what it sent to Webex at most this long before a call as sent for it. */
 const SIMULTANEOUS_MS = 100;
+/** How much before its end a worker's wait may seem to end by this process's clock. */
+const TIMER_TOLERANCE_MS = 10;
 /** After this time, a worker counts as stable, and its next restart uses the first delay again. */
 const STABLE_AFTER_MS = 60_000;
 
@@ -168,8 +173,12 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
       const params = { uri, maxAgeSeconds, maxWaitMs };
       const record = (await this.request("presence/get", params)) as Presence;
       const oldestAt = askedAt - Math.max(maxAgeSeconds * 1000, SIMULTANEOUS_MS);
-      const isFresh = record.observedAt !== null && Date.parse(record.observedAt) >= oldestAt;
-      return { record, isFresh, tookMs: performance.now() - startedAt };
+      const tookMs = performance.now() - startedAt;
+      // What came while the worker waited in vain may have been requested long before.
+      const isInTime = maxWaitMs === 0 || tookMs < maxWaitMs - TIMER_TOLERANCE_MS;
+      const { observedAt } = record;
+      const isFresh = isInTime && observedAt !== null && Date.parse(observedAt) >= oldestAt;
+      return { record, isFresh, tookMs };
     } finally {
       this.#countRefresh(uri, -1);
     }

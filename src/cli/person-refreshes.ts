@@ -31,6 +31,8 @@ interface RefreshAnswer {
 const MAX_WAIT_MS = 3_000;
 /** The worker counts what it sent to Webex at most this long before a request as its answer. */
 const SIMULTANEOUS_MS = 100;
+/** How much before its end the worker's wait may seem to end by this process's clock. */
+const TIMER_TOLERANCE_MS = 10;
 /** An answer that took nearly as long as it may waited for Webex. */
 const WAITED_MS = MAX_WAIT_MS * 0.9;
 const MESSAGE_VISIBLE_MS = 15_000;
@@ -123,7 +125,10 @@ export class PersonRefreshes {
 }
 
 /** Whether Webex was asked for the record, not before the request. */
-function isFresh({ record: { observedAt, reason }, askedAt }: RefreshAnswer): boolean {
+function isFresh({ record, askedAt, answeredAt }: RefreshAnswer): boolean {
+  const { observedAt, reason } = record;
+  // What came while the worker waited in vain may have been requested long before.
+  if (answeredAt - askedAt >= MAX_WAIT_MS - TIMER_TOLERANCE_MS) return false;
   // Nobody can have confirmed presence of a person who does not exist.
   if (reason === "notFound") return true;
   return observedAt !== null && Date.parse(observedAt) >= askedAt - SIMULTANEOUS_MS;

@@ -64,6 +64,8 @@ export class OrganizationHealth {
   /** Of the latest failure, unless a request that was sent later has been answered. */
   #failedAt = Number.NEGATIVE_INFINITY;
   #answeredAt = Number.NEGATIVE_INFINITY;
+  /** When the latest of the answered requests was sent. */
+  #answeredSentAt = Number.NEGATIVE_INFINITY;
   /** The latest pause after a response that limits the rate. */
   #pause = { beganAt: Number.NEGATIVE_INFINITY, until: Number.NEGATIVE_INFINITY };
   /** Of the last retry that somebody requested; later than now while it waits. */
@@ -120,6 +122,7 @@ export class OrganizationHealth {
    */
   recordResponse(page: number | null, sentAt: number): void {
     this.#answeredAt = this.#clock.monotonic();
+    this.#answeredSentAt = Math.max(this.#answeredSentAt, sentAt);
     if (sentAt < this.#failedAt) return;
     this.clearBackoff();
     this.#rateLimitPause.reset();
@@ -188,7 +191,7 @@ export class OrganizationHealth {
     if (this.backOff(sentAt, isKeychainCode(code) ? KEYCHAIN_RETRY_MS : undefined)) {
       this.#failures += 1;
     }
-    const since = this.#pendingFailure?.since ?? sentAt;
+    const since = this.#pendingFailure?.since ?? Math.max(sentAt, this.#answeredAt);
     this.#pendingFailure = { code, detail: failureDetail(fault), since };
     if (code === "webexError") {
       this.#webexErrorPage = Math.max(this.#webexErrorPage, page ?? 0);
@@ -205,10 +208,11 @@ export class OrganizationHealth {
 
   /**
    * Delays the next request, longer after each failure. Returns false, and changes nothing, if the
-   * request was sent before the latest failure: several in flight may fail for one reason.
+   * request was sent before the latest failure, because several in flight may fail for one reason,
+   * or before one that was answered, because Webex works.
    */
   backOff(sentAt: number, maxDelayMs?: number): boolean {
-    if (sentAt < this.#failedAt) return false;
+    if (sentAt < Math.max(this.#failedAt, this.#answeredSentAt)) return false;
     this.#failedAt = this.#clock.monotonic();
     this.#postpone(this.#backoff.nextDelay(maxDelayMs));
     return true;

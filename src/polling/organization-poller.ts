@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.js";
 import type { RefreshDemand } from "../presence/polled-roster.js";
 import type { PeopleApi } from "../webex/people.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
+import { FailureLog } from "./failure-log.js";
 import { freshnessHint } from "./freshness-advice.js";
 import { InterruptibleWait } from "./interruptible-wait.js";
 import type { LearnedFacts } from "./learned-facts.js";
@@ -23,6 +24,7 @@ import type { PollingProblem, PollingReport, PollingSettings } from "./polling-r
 import { type Answer, RequestExecutor } from "./request-executor.js";
 import { RequestHistory } from "./request-history.js";
 import { type RequestInFlight, RequestsInFlight } from "./requests-in-flight.js";
+import { withoutSuspensions } from "./suspension.js";
 import { SweepRunner, type SweepRunnerOptions } from "./sweep-runner.js";
 
 /** How often ages and pending failures are checked between requests. */
@@ -92,11 +94,15 @@ export class OrganizationPoller {
     this.#history = new RequestHistory(clock, learned?.requestDurationMs);
     this.#pageMap = new PageMap(learned?.honorsOldLinks, clock.monotonic());
     this.#lookups = new LookupScheduler(clock, roster);
-    this.#sweeps = new SweepRunner(options, this.#health, this.#pageMap);
+    const people = withoutSuspensions(options.people, clock);
+    const onDemandPeople = withoutSuspensions(options.onDemandPeople, clock);
+    this.#sweeps = new SweepRunner({ ...options, people }, this.#health, this.#pageMap);
     const parts = {
       ...options,
+      people,
       pollIntervalMs: () => this.#intervalMs,
       concurrency: this.#concurrency,
+      failureLog: new FailureLog(options),
       health: this.#health,
       history: this.#history,
       inFlight: this.#inFlight,
@@ -107,7 +113,7 @@ export class OrganizationPoller {
     this.#executor = new RequestExecutor(parts);
     this.#onDemand = new OnDemandRefresher({
       ...parts,
-      executor: new RequestExecutor({ ...parts, people: options.onDemandPeople }),
+      executor: new RequestExecutor({ ...parts, people: onDemandPeople }),
       isPolling: () => this.#run !== null,
       onEnded: (request, answer) => this.#handleEnd(request, answer),
     });

@@ -1,6 +1,7 @@
-import { asFault, type Fault, faultFields } from "../faults/fault.js";
+import { asFault, type Fault } from "../faults/fault.js";
 import type { PersonSnapshot } from "../presence/polled-roster.js";
 import type { ConcurrencyLimit } from "./concurrency-limit.js";
+import type { FailureLog } from "./failure-log.js";
 import type { LookupScheduler } from "./lookup-scheduler.js";
 import type { OrganizationHealth } from "./organization-health.js";
 import type { PageMap } from "./page-map.js";
@@ -8,12 +9,9 @@ import type { PollingRequest } from "./planner.js";
 import type { RefusalCode, TransientCode } from "./polling-report.js";
 import type { RequestHistory } from "./request-history.js";
 import { keyOf, type RequestInFlight } from "./requests-in-flight.js";
+import { SuspendedMeanwhile } from "./suspension.js";
 import type { SweepRunner, SweepRunnerOptions } from "./sweep-runner.js";
 
-const MINUTE_MS = 60_000;
-/** Within it, the log repeats a failure of the same cause only at debug. */
-const REPEATED_FAILURE_MS = 10 * MINUTE_MS;
-const MAX_LOGGED_CAUSES = 20;
 /** The scopes that the authorization requests. */
 const REQUIRED_SCOPES = ["spark-admin:people_read", "spark-admin:organizations_read"];
 
@@ -21,6 +19,7 @@ interface RequestExecutorOptions extends SweepRunnerOptions {
   readonly grantedScopes: () => readonly string[];
   readonly pollIntervalMs: () => number;
   readonly concurrency: ConcurrencyLimit;
+  readonly failureLog: FailureLog;
   readonly health: OrganizationHealth;
   readonly history: RequestHistory;
   readonly lookups: LookupScheduler;
@@ -39,16 +38,14 @@ const NOBODY_UNCONFIRMED: Answer = { unconfirmed: [] };
 /** Sends the requests of polling, applies the responses and handles the failures. */
 export class RequestExecutor {
   readonly #options: RequestExecutorOptions;
-  /** The causes of failures that were logged above debug, and when. */
-  readonly #loggedAt = new Map<string, number>();
 
   constructor(options: RequestExecutorOptions) {
     this.#options = options;
   }
 
   /**
-   * Returns the answer, or null if there was none. Has no effect once the request was aborted.
-   * Never rejects.
+   * Returns the answer, or null if there was none. Has no effect once the request was aborted, or
+   * if the machine was suspended meanwhile. Never rejects.
    */
   async execute(inFlight: RequestInFlight): Promise<Answer | null> {
     const { clock, concurrency, history } = this.#options;
@@ -62,6 +59,8 @@ export class RequestExecutor {
       return { unconfirmed };
     } catch (thrown) {
       if (controller.signal.aborted) return null;
+      // As if it had not been sent: it is requested again at once.
+      if (thrown instanceof SuspendedMeanwhile) return null;
       return this.#handleFailure(asFault(thrown), request, sentAt);
     }
   }
@@ -142,12 +141,12 @@ export class RequestExecutor {
 
   /** Returns the answer if the failure is one. */
   #handleFailure(fault: Fault, request: PollingRequest, sentAt: number): Answer | null {
-    const { budget, clock, concurrency, grantedScopes, health } = this.#options;
+    const { budget, clock, concurrency, failureLog, grantedScopes, health } = this.#options;
     const { pollIntervalMs, sweeps } = this.#options;
     const granted = grantedScopes();
     const missingScopes = REQUIRED_SCOPES.filter((scope) => !granted.includes(scope));
     const failure = classifyFailure(fault, request, missingScopes);
-    this.#logFailure(fault, request, failure.kind);
+    failureLog.record(fault, request.kind, failure.kind);
     switch (failure.kind) {
       case "rateLimited":
         concurrency.recordRejection(clock.monotonic());
@@ -221,37 +220,6 @@ export class RequestExecutor {
       "Webex does not return the same page for an old link; using full sweeps and lookups for now.",
       { orgId },
     );
-  }
-
-  #logFailure(fault: Fault, request: PollingRequest, failure: FailureClassification["kind"]): void {
-    const { logger, orgId } = this.#options;
-    const fields = { orgId, request: request.kind, failure, ...faultFields(fault) };
-    if (failure === "notFound" || failure === "cancelled") {
-      logger.debug("A request to Webex had no result.", fields);
-      return;
-    }
-    const isDefect = fault.kind === "defect";
-    const cause = isDefect ? String(fault.cause) : fault.message;
-    const isRepeated = this.#isRepeated(`${failure} ${fault.code} ${cause}`);
-    if (isDefect) {
-      const message = "A request to Webex failed because of a defect in the worker.";
-      logger[isRepeated ? "debug" : "error"](message, { ...fields, error: fault.cause ?? fault });
-    } else {
-      const message = "A request to Webex failed; presence may be stale until one succeeds.";
-      logger[isRepeated ? "debug" : "warn"](message, fields);
-    }
-  }
-
-  /** The status shows, and the log says, how long a problem lasts. */
-  #isRepeated(failure: string): boolean {
-    const now = this.#options.clock.monotonic();
-    const loggedAt = this.#loggedAt.get(failure) ?? Number.NEGATIVE_INFINITY;
-    if (now - loggedAt < REPEATED_FAILURE_MS) return true;
-    this.#loggedAt.delete(failure);
-    this.#loggedAt.set(failure, now);
-    const [oldest = ""] = this.#loggedAt.keys();
-    if (this.#loggedAt.size > MAX_LOGGED_CAUSES) this.#loggedAt.delete(oldest);
-    return false;
   }
 }
 

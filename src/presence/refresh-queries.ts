@@ -2,9 +2,19 @@ import type { Disposer } from "../faults/emitter.js";
 import type { Fault } from "../faults/fault.js";
 import type { Clock } from "../ports/clock.js";
 import { addressKey, isInvalidUnlessMatched, readingsOf } from "./address.js";
-import { OnDemandCounts, type OnDemandBucket } from "./on-demand-counts.js";
+import { OnDemandCounts } from "./on-demand-counts.js";
 import { cancelled } from "./pending-queries.js";
 import type { OnDemandCalls, RefreshRequest } from "./polled-roster.js";
+import {
+  isAnswered,
+  isDone,
+  looksConfirmed,
+  type Refresh,
+  type RefreshCall,
+  refreshKey,
+  type Target,
+  toRequest,
+} from "./refresh-call.js";
 import type { Match, Resolver } from "./resolver.js";
 import type { FreshnessNeed, PersonStore } from "./store/person-store.js";
 
@@ -12,46 +22,15 @@ import type { FreshnessNeed, PersonStore } from "./store/person-store.js";
 const SIMULTANEOUS_MS = 100;
 /** How long a call that does not wait keeps its requests. */
 const UNAWAITED_MS = 3_000;
-
-/** A person, or an address that matches nobody. */
-interface Target {
-  readonly store: PersonStore;
-  /** Null for an address. */
-  readonly id: string | null;
-  /** Null for a person. */
-  readonly address: string | null;
-  /** The person's slot in the store, as of its present version. */
-  slot: number;
-}
-
-/** A target that at least one call needs to know of. */
-interface Refresh extends Target {
-  readonly key: string;
-  readonly calls: Set<RefreshCall>;
-}
-
-interface RefreshCall {
-  /** The address keys that are not answered yet, and what each waits for. */
-  readonly keys: Map<string, readonly Refresh[]>;
-  /** Who could be found by an address when the call was last updated. */
-  indexVersion: string;
-  readonly need: FreshnessNeed;
-  readonly isAwaited: boolean;
-  /** Monotonic milliseconds; `need` has the elapsed ones. */
-  readonly calledAt: number;
-  /** Monotonic milliseconds. */
-  readonly waitsUntil: number;
-  /** What its address keys wait for, and how many of them for each. */
-  readonly refreshes: Map<Refresh, number>;
-  /** The keys of requests that have been given up for this call. */
-  readonly dismissed: Set<string>;
-  /** The organizations that had to be asked. */
-  readonly asked: Map<PersonStore, OnDemandBucket>;
-  /** Those of them in which something has been given up. */
-  readonly late: Set<PersonStore>;
-  /** Called once, when the call ends. */
-  onEnd: (fault?: Fault) => void;
-}
+/**
+ * How many addresses all calls together may wait for. Each costs memory, and time after each
+ * response, and there are far fewer requests for them: what exceeds this could only come in time by
+ * chance.
+ */
+const MAX_WAITING_ADDRESSES = 20_000;
+/** A part of that is kept for calls of up to so many addresses: those of an operator. */
+const RESERVED_ADDRESSES = 2_000;
+const MAX_SMALL_CALL = 100;
 
 /**
  * Queries that need presence fresher than what is known (`maxAgeSeconds`), and the requests that
@@ -65,6 +44,10 @@ export class RefreshQueries {
   readonly #calls = new Set<RefreshCall>();
   /** By key, in the order of the first call. */
   readonly #refreshes = new Map<string, Refresh>();
+  /** What they are for each store, until that may have changed. */
+  readonly #requests = new Map<PersonStore, readonly RefreshRequest[]>();
+  /** Of all calls. */
+  #waitingAddresses = 0;
   readonly #counts = new WeakMap<PersonStore, OnDemandCounts>();
 
   /** `onRequested`: the store has a new request, or one that needs a later response. */
@@ -77,7 +60,8 @@ export class RefreshQueries {
   /**
    * Requests what Webex confirmed longer ago than `maxAgeMs`. Returns a promise that resolves when
    * all of it has been answered or given up, at the latest after `maxWaitMs`, and rejects with
-   * `Fault` `cancelled`; or null if there is nothing to wait for.
+   * `Fault` `cancelled`; or null if there is nothing to wait for, or if too many addresses are
+   * waited for already.
    */
   ask(
     uris: readonly string[],
@@ -85,11 +69,19 @@ export class RefreshQueries {
     maxWaitMs: number,
     signal: AbortSignal,
   ): Promise<void> | null {
-    const call = this.#createCall(uris, maxAgeMs, maxWaitMs);
+    const needOfCall = this.#needOf(maxAgeMs);
     // What has come before the call is judged by its age alone.
-    const requested = this.#update(call, { ...call.need, sentFrom: Number.POSITIVE_INFINITY });
+    const later = Number.POSITIVE_INFINITY;
+    const need = { ...needOfCall, sentFrom: later, sweptFrom: later };
+    if (!this.#canWait(uris.length)) {
+      this.#countRefused(uris, need);
+      return null;
+    }
+    const call = this.#createCall(uris, needOfCall, maxWaitMs);
+    const requested = this.#update(call, need);
     if (isDone(call)) return null;
     this.#calls.add(call);
+    this.#waitingAddresses += call.keys.size;
     const ended = call.isAwaited ? this.#whenEnded(call, signal) : this.#keep(call);
     this.#emitRequested(requested);
     return ended;
@@ -98,19 +90,23 @@ export class RefreshQueries {
   /** Call it after each response, and when other organizations may be asked. */
   recheck(): void {
     if (this.#calls.size === 0) return;
+    // Somebody may be on another page, or have another address.
+    this.#requests.clear();
     const requested = new Set<PersonStore>();
     for (const call of [...this.#calls]) {
       for (const store of this.#update(call, call.need)) requested.add(store);
-      if (isDone(call)) this.#end(call);
+      this.#endIfDone(call);
     }
     this.#emitRequested(requested);
   }
 
   /** See `PolledRoster.refreshRequests`. */
   requestsOf(store: PersonStore): readonly RefreshRequest[] {
-    const requests: RefreshRequest[] = [];
-    for (const refresh of this.#refreshes.values()) {
-      if (refresh.store === store) requests.push(toRequest(refresh));
+    let requests = this.#requests.get(store);
+    if (requests === undefined) {
+      const refreshes = [...this.#refreshes.values()].filter((refresh) => refresh.store === store);
+      requests = refreshes.map(toRequest);
+      this.#requests.set(store, requests);
     }
     return requests;
   }
@@ -125,14 +121,14 @@ export class RefreshQueries {
         // Whoever has joined since may wait longer than the request that is given up.
         const joinedLater = call.calledAt > calledAt || call.need.sentFrom > sentFrom;
         if (joinedLater || call.waitsUntil > waitsUntil) continue;
-        call.dismissed.add(key);
+        call.dismissed.set(key, { store, id: request.id, address: request.address });
         call.late.add(store);
         affected.add(call);
       }
     }
     for (const call of affected) {
       this.#emitRequested(this.#update(call, call.need));
-      if (isDone(call)) this.#end(call);
+      this.#endIfDone(call);
     }
   }
 
@@ -146,27 +142,52 @@ export class RefreshQueries {
     for (const call of [...this.#calls]) this.#end(call);
   }
 
-  #createCall(uris: readonly string[], maxAgeMs: number, maxWaitMs: number): RefreshCall {
+  #canWait(addresses: number): boolean {
+    const reserved = addresses > MAX_SMALL_CALL ? RESERVED_ADDRESSES : 0;
+    return this.#waitingAddresses + addresses <= MAX_WAITING_ADDRESSES - reserved;
+  }
+
+  /** Counts a call that gets what is known as late, if any of that is not fresh enough. */
+  #countRefused(uris: readonly string[], need: FreshnessNeed): void {
+    const now = this.#clock.elapsed();
+    for (const uri of uris) {
+      const key = addressKey(uri);
+      if (key === null) continue;
+      const outdated = this.#outdated(key, this.#resolver.resolve(key, now), need);
+      for (const store of new Set(outdated.map((target) => target.store))) {
+        this.#countsOf(store).add().late += 1;
+      }
+      if (outdated.length > 0) return;
+    }
+  }
+
+  #needOf(maxAgeMs: number): FreshnessNeed {
+    const calledAt = this.#clock.elapsed();
+    const sentBeforeMs = Math.max(maxAgeMs, SIMULTANEOUS_MS);
+    return {
+      calledAt,
+      observedFrom: maxAgeMs === 0 ? Number.POSITIVE_INFINITY : calledAt - maxAgeMs,
+      sentFrom: this.#clock.monotonic() - sentBeforeMs,
+      sweptFrom: calledAt - sentBeforeMs,
+    };
+  }
+
+  #createCall(uris: readonly string[], need: FreshnessNeed, maxWaitMs: number): RefreshCall {
     const keys = new Map<string, readonly Refresh[]>();
     for (const uri of uris) {
       const key = addressKey(uri);
       if (key !== null) keys.set(key, []);
     }
-    const calledAt = this.#clock.elapsed();
     const now = this.#clock.monotonic();
     return {
       keys,
       indexVersion: "",
-      need: {
-        calledAt,
-        observedFrom: maxAgeMs === 0 ? Number.POSITIVE_INFINITY : calledAt - maxAgeMs,
-        sentFrom: now - Math.max(maxAgeMs, SIMULTANEOUS_MS),
-      },
+      need,
       isAwaited: maxWaitMs > 0,
       calledAt: now,
       waitsUntil: now + (maxWaitMs > 0 ? maxWaitMs : UNAWAITED_MS),
       refreshes: new Map(),
-      dismissed: new Set(),
+      dismissed: new Map(),
       asked: new Map(),
       late: new Set(),
       onEnd: () => undefined,
@@ -197,9 +218,14 @@ export class RefreshQueries {
     });
   }
 
+  #endIfDone(call: RefreshCall): void {
+    if (isDone(call) && !(call.isAwaited && looksConfirmed(call))) this.#end(call);
+  }
+
   /** Cancelled calls are counted as neither in time nor late. */
   #end(call: RefreshCall, fault?: Fault): void {
     if (!this.#calls.delete(call)) return;
+    this.#waitingAddresses -= call.keys.size;
     for (const refresh of call.refreshes.keys()) call.late.add(refresh.store);
     for (const refreshes of call.keys.values()) {
       for (const refresh of refreshes) this.#leave(call, refresh);
@@ -219,6 +245,7 @@ export class RefreshQueries {
     const requested = new Set<PersonStore>();
     const now = this.#clock.elapsed();
     const indexVersion = this.#indexVersion;
+    const addressesBefore = call.keys.size;
     const isSameIndex = indexVersion === call.indexVersion;
     call.indexVersion = indexVersion;
     const isOutstanding = (refresh: Refresh): boolean =>
@@ -236,6 +263,7 @@ export class RefreshQueries {
       if (isWaiting) call.keys.set(key, outdated);
       else call.keys.delete(key);
     }
+    if (this.#calls.has(call)) this.#waitingAddresses -= addressesBefore - call.keys.size;
     for (const store of requested) {
       if (!call.asked.has(store)) call.asked.set(store, this.#countsOf(store).add());
     }
@@ -286,8 +314,10 @@ export class RefreshQueries {
   #join(call: RefreshCall, refresh: Refresh): boolean {
     const keys = call.refreshes.get(refresh) ?? 0;
     call.refreshes.set(refresh, keys + 1);
+    if (keys > 0) return false;
     refresh.calls.add(call);
-    return keys === 0;
+    this.#requests.delete(refresh.store);
+    return true;
   }
 
   #leave(call: RefreshCall, refresh: Refresh): void {
@@ -298,6 +328,7 @@ export class RefreshQueries {
     }
     call.refreshes.delete(refresh);
     refresh.calls.delete(call);
+    this.#requests.delete(refresh.store);
     if (refresh.calls.size === 0) this.#refreshes.delete(refresh.key);
     if (!this.#canAsk(refresh.store)) call.late.add(refresh.store);
   }
@@ -314,39 +345,4 @@ export class RefreshQueries {
     }
     return counts;
   }
-}
-
-/** A call that does not wait is of no use once it has nothing to ask. */
-function isDone({ keys, refreshes, isAwaited }: RefreshCall): boolean {
-  return keys.size === 0 || (!isAwaited && refreshes.size === 0);
-}
-
-function isAnswered({ store, id, address, slot }: Refresh, need: FreshnessNeed): boolean {
-  return id === null ? store.isAnswerFresh(address ?? "", need) : store.isFresh(slot, need);
-}
-
-function refreshKey({ store, id, address }: Omit<Target, "slot">): string {
-  return `${store.orgId} ${id === null ? "address" : "id"} ${id ?? address ?? ""}`;
-}
-
-function toRequest({ store, id, address, calls }: Refresh): RefreshRequest {
-  let sentFrom = Number.NEGATIVE_INFINITY;
-  let calledAt = Number.NEGATIVE_INFINITY;
-  let waitsUntil = Number.NEGATIVE_INFINITY;
-  for (const call of calls) {
-    sentFrom = Math.max(sentFrom, call.need.sentFrom);
-    calledAt = Math.max(calledAt, call.calledAt);
-    waitsUntil = Math.max(waitsUntil, call.waitsUntil);
-  }
-  if (id === null) return { id, address, page: null, sentFrom, calledAt, waitsUntil };
-  const slot = store.findById(id);
-  const page = store.isMissing(slot) ? 0 : store.pageOf(slot);
-  return {
-    id,
-    address: store.addressesOf(slot)[0] ?? null,
-    page: page === 0 ? null : page - 1,
-    sentFrom,
-    calledAt,
-    waitsUntil,
-  };
 }

@@ -212,6 +212,16 @@ describe("reference host", () => {
     }
   });
 
+  it("does not take for fresh what came while the worker waited in vain", async () => {
+    await launch();
+    const late = await host.refresh("fresh 300", { maxWaitMs: 300 });
+    expect(late.tookMs).to.be.at.least(290);
+    expect(late.isFresh).to.equal(false);
+    // Without a wait, the record is what the worker had.
+    const known = await host.refresh("old 5", { maxAgeSeconds: 30, maxWaitMs: 0 });
+    expect(known.isFresh).to.equal(true);
+  });
+
   it("names nobody any more if the worker exits during a refresh", async () => {
     await launch({ restart: false });
     const refresh = host.refresh("fresh 60000").catch((error: unknown) => (error as Error).message);

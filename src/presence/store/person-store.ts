@@ -6,7 +6,7 @@ import { packPerson, toIdKey, type PackedPerson } from "./person-columns.js";
 import { PersonIndex } from "./person-index.js";
 import { RecentResponses, type FreshnessNeed, type ResponseTime } from "./recent-responses.js";
 import { StoredPersons } from "./stored-persons.js";
-import { type SweepStart, UnmatchedAnswers } from "./unmatched-answers.js";
+import { UnmatchedAnswers } from "./unmatched-answers.js";
 
 /** Persons move between pages while they are read, so one sweep may miss somebody. */
 const MAX_MISSED_SWEEPS = 2;
@@ -53,7 +53,8 @@ export class PersonStore extends StoredPersons {
   readonly #responses: RecentResponses;
   readonly #unmatchedAnswers: UnmatchedAnswers;
   #sweep = 0;
-  #sweepStart: SweepStart = { elapsed: 0, monotonic: 0 };
+  /** When the latest sweep began. Elapsed milliseconds. */
+  #sweepStart = 0;
   #isSweeping = false;
   /** Persons on the pages of the sweep. */
   #listedPersons = 0;
@@ -82,7 +83,7 @@ export class PersonStore extends StoredPersons {
 
   beginSweep(): number {
     this.#sweep += 1;
-    this.#sweepStart = { elapsed: this.clock.elapsed(), monotonic: this.clock.monotonic() };
+    this.#sweepStart = this.clock.elapsed();
     this.#isSweeping = true;
     this.#listedPersons = 0;
     this.#seenPersons = 0;

@@ -24,6 +24,8 @@ export interface FreshnessNeed {
   readonly observedFrom: number;
   /** Responses after the call are fresh if sent for then or later. Monotonic milliseconds. */
   readonly sentFrom: number;
+  /** The same for a sweep, by its beginning. Elapsed milliseconds. */
+  readonly sweptFrom: number;
 }
 
 /**

@@ -5,12 +5,6 @@ import type { FreshnessNeed, RecentResponses, ResponseTime } from "./recent-resp
 const NOT_FOUND_TTL_MS = 600_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
-/** When a sweep began, by both clocks, in milliseconds. */
-export interface SweepStart {
-  readonly elapsed: number;
-  readonly monotonic: number;
-}
-
 /**
  * Webex's answers about addresses that match nobody in one organization: those of lookups, and
  * complete sweeps, which answer for all addresses. `now` is in elapsed milliseconds.
@@ -18,8 +12,8 @@ export interface SweepStart {
 export class UnmatchedAnswers {
   readonly #responses: RecentResponses;
   readonly #notFound = new RecentAddresses(NOT_FOUND_TTL_MS);
-  /** Of the latest complete sweep. */
-  #sweepStart: SweepStart = { elapsed: NEVER, monotonic: NEVER };
+  /** When the latest complete sweep began. */
+  #sweepStart = NEVER;
   #sweepEndedAt = NEVER;
 
   constructor(responses: RecentResponses) {
@@ -31,8 +25,8 @@ export class UnmatchedAnswers {
     this.#notFound.add(address, response.elapsed);
   }
 
-  /** Records a complete sweep. */
-  addSweep(start: SweepStart, now: number): void {
+  /** Records a complete sweep. `start`: when it began. */
+  addSweep(start: number, now: number): void {
     this.#sweepStart = start;
     this.#sweepEndedAt = now;
   }
@@ -71,10 +65,9 @@ export class UnmatchedAnswers {
   }
 
   /** A sweep is as old as its first page, which may be the one that would have the address. */
-  #isSweepFresh({ calledAt, observedFrom, sentFrom }: FreshnessNeed): boolean {
-    const { elapsed, monotonic } = this.#sweepStart;
-    if (this.#sweepEndedAt <= calledAt && elapsed >= observedFrom) return true;
-    return this.#sweepEndedAt >= calledAt && monotonic >= sentFrom;
+  #isSweepFresh({ calledAt, observedFrom, sweptFrom }: FreshnessNeed): boolean {
+    if (this.#sweepEndedAt <= calledAt && this.#sweepStart >= observedFrom) return true;
+    return this.#sweepEndedAt >= calledAt && this.#sweepStart >= sweptFrom;
   }
 
   /** Minus infinity if there is none. */

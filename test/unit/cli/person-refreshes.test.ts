@@ -105,6 +105,17 @@ describe("cli/person-refreshes", () => {
     expect(await messageAfter(record({ observedAt: iso(-101) }))).to.match(/was not refreshed/);
   });
 
+  it("does not count what came while the worker waited in vain", async () => {
+    const late = record({ observedAt: iso(1_000) });
+    expect(await messageAfter(late, 2_989)).to.match(/^Refreshed/);
+    for (const tookMs of [2_990, 3_000, 3_050]) {
+      now = NOW;
+      expect(await messageAfter(late, tookMs)).to.match(
+        /was not refreshed: Webex did not answer within 3 s\. ● available, confirmed 2 s ago\.$/,
+      );
+    }
+  });
+
   it("says in words why an answer is not fresh, and how old it is", async () => {
     currentStatus = status({}, { rateLimitedUntil: iso(59_000) });
     expect(await messageAfter(record())).to.equal(

@@ -1,10 +1,11 @@
 import { expect } from "chai";
 
+import { OrganizationHealth } from "../../../src/polling/organization-health.js";
 import type { LookupCandidate } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
 import { planForFreshness, type Planner } from "../../../src/polling/planner.js";
 import { RequestsInFlight } from "../../../src/polling/requests-in-flight.js";
-import { FakeClock, settle } from "../../support/clock-fake.js";
+import { FakeClock, NO_JITTER, settle } from "../../support/clock-fake.js";
 import { listedPersons } from "../../support/presence-fixture.js";
 import { createPollingHarness, fault, person, SETTINGS } from "../../support/polling-harness.js";
 
@@ -158,7 +159,7 @@ describe("requests in flight", () => {
     expect(maxima).to.deep.equal([4, 1, 2, 3, 4]);
   });
 
-  it("that are rejected together begin one pause, and are told once", async () => {
+  it("that are rejected together begin one pause, and are reported once", async () => {
     for (const retryAfterMs of [undefined, 10_000]) {
       const { clock, people, poller, codes, changes, until, start } = createSlowOrganization([
         3, 12, 17,
@@ -312,6 +313,89 @@ describe("requests in flight", () => {
     await until(() => people.namesInFlight.some(isPage));
     poller.reportSilence(fault("webexUnreachable"));
     expect(codes()).to.deep.equal([]);
+  });
+
+  it("that fail once, after a long time, are no problem while others are answered", async () => {
+    const harness = createSlowOrganization(everyPage);
+    const { clock, people, poller, changes, isPage, until, start } = harness;
+    await start(70_000);
+    people.latencyOf = (name) => (isPage(name) ? 20_000 : LOOKUP_MS);
+    people.failRequest = (name) => (isPage(name) ? fault("webexUnreachable") : null);
+    await clock.advance(PAGE_MS);
+    await until(() => people.namesInFlight.some(isPage));
+    const { length } = people.requests;
+    const { failed } = poller.report().requests;
+    await until(() => poller.report().requests.failed > failed);
+    expect(people.requests.length).to.be.at.least(length + 50);
+    expect(changes).to.deep.equal([]);
+  });
+
+  it("that fail late do not delay others, since one sent later was answered", async () => {
+    const clock = new FakeClock();
+    const health = new OrganizationHealth(clock, NO_JITTER);
+    await clock.advance(20_000);
+    health.recordResponse(null, 19_000);
+    health.recordFailure("webexUnreachable", fault("webexUnreachable"), 18_000, null);
+    expect(health.notBefore).to.equal(0);
+    expect(Number.isFinite(health.failedAt)).to.equal(false);
+    health.recordFailure("webexUnreachable", fault("webexUnreachable"), 19_500, null);
+    expect(health.notBefore).to.be.greaterThan(20_000);
+    expect(health.failedAt).to.equal(20_000);
+  });
+
+  it("during which the machine was suspended are sent again, whatever comes of them", async () => {
+    for (const outcome of [null, fault("webexUnreachable")]) {
+      const harness = createSlowOrganization([3, 12, 17]);
+      const { clock, people, onDemandPeople, roster, logger, changes, until, start } = harness;
+      onDemandPeople.latencyMs = LOOKUP_MS;
+      await start(90_000);
+      await until(() => people.inFlight >= 3);
+      const address = "x@example.com";
+      const calledAt = clock.monotonic();
+      const asked = { id: null, address, page: null, sentFrom: calledAt, calledAt };
+      roster.requestRefresh({ ...asked, waitsUntil: calledAt + 3_000 });
+      await settle();
+      const dropped = [...people.namesInFlight, ...onDemandPeople.namesInFlight];
+      expect(dropped).to.include(`lookup ${address}`).and.to.have.length.at.least(4);
+      people.failRequest = () => outcome;
+      onDemandPeople.failRequest = () => outcome;
+      const suspendedAt = clock.monotonic();
+      const { length } = roster.sentAt;
+      clock.suspend(3_600_000);
+      await clock.advance(LOOKUP_MS);
+      people.failRequest = () => null;
+      onDemandPeople.failRequest = () => null;
+      expect(onDemandPeople.requestNames).to.deep.equal([dropped.at(-1), dropped.at(-1)]);
+      await clock.advance(2 * PAGE_MS);
+      const applied = roster.sentAt.slice(length);
+      expect(Math.min(...applied.map(Number))).to.be.at.least(suspendedAt);
+      expect(roster.lookups.map((lookup) => lookup.address)).to.include(address);
+      expect(changes).to.deep.equal([]);
+      expect(logger.records.some(({ level }) => level === "warn")).to.equal(false);
+    }
+  });
+
+  it("that were rejected before a suspension still pause the next ones", async () => {
+    const { clock, people, poller, until, start } = createSlowOrganization([3]);
+    await start(90_000);
+    await until(() => people.inFlight >= 1);
+    people.failRequest = () => fault("rateLimited", 429, 30_000);
+    clock.suspend(3_600_000);
+    await clock.advance(PAGE_MS);
+    expect(poller.report().rateLimitedUntil).not.to.equal(null);
+  });
+
+  it("for callers and others log one cause once", async () => {
+    const { clock, people, onDemandPeople, roster, logger, start } = createSlowOrganization([3]);
+    await start(70_000);
+    for (const api of [people, onDemandPeople]) api.failRequest = () => fault("webexUnreachable");
+    await clock.advance(2 * PAGE_MS);
+    const calledAt = clock.monotonic();
+    const asked = { id: null, page: null, sentFrom: calledAt, calledAt };
+    roster.requestRefresh({ ...asked, address: "x@example.com", waitsUntil: calledAt + 3_000 });
+    await clock.advance(PAGE_MS);
+    expect(onDemandPeople.requests).not.to.deep.equal([]);
+    expect(logger.records.filter(({ level }) => level === "warn")).to.have.length(1);
   });
 
   it("do not delay a retry that somebody requests during the delay after a failure", async () => {

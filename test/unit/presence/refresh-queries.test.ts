@@ -109,6 +109,20 @@ describe("a query with maxAgeSeconds", () => {
       expect(fixture.requested()).to.deep.equal([`person ${ADA}`]);
     });
 
+    it("although a sweep ends that began before the machine was suspended", async () => {
+      const fixture = await createFixture();
+      const { clock, roster } = fixture;
+      const sweepNumber = roster.beginSweep();
+      clock.suspend(3_600_000);
+      await clock.advance(50);
+      void fixture.ask([ADA, NOBODY], 60);
+      const requested = [`person ${ADA}`, `address ${NOBODY}`];
+      expect(fixture.requested()).to.deep.equal(requested);
+      roster.applyPage(sweepNumber, listedPersons([person("bob")]), 1, clock.monotonic());
+      roster.completeSweep(sweepNumber);
+      expect(fixture.requested()).to.deep.equal(requested);
+    });
+
     it("with id, address and page, and says until when it waits", async () => {
       const fixture = new RefreshFixture();
       const number = fixture.roster.beginSweep();
@@ -306,6 +320,41 @@ describe("a query with maxAgeSeconds", () => {
       expect(fixture.stateOf(ADA)).to.equal("onCall/-");
     });
 
+    it("only when the time is up, and late, if what comes was requested before the call", async () => {
+      const fixture = await createFixture();
+      const { clock, roster } = fixture;
+      const sweepNumber = roster.beginSweep();
+      const sentAt = clock.monotonic();
+      await clock.advance(10_000);
+      const answer = fixture.ask(ADA, 0, 3_000);
+      await clock.advance(1_000);
+      roster.applyPage(sweepNumber, listedPersons([person("ada", "call")]), 0, sentAt);
+      expect(await fixture.isPending(answer)).to.equal(true);
+      const [record] = await clock.until(answer);
+      expect(clock.monotonic()).to.equal(23_000);
+      expect(record).to.include({ state: "onCall", observedAt: "2026-01-01T00:00:21.000Z" });
+      expect(roster.onDemandCalls()).to.include({ answeredInTime: 0, late: 1 });
+    });
+
+    it("not before the time is up if such a response came, and what it needs is given up", async () => {
+      const fixture = await createFixture();
+      const { clock, roster } = fixture;
+      const sentAt = clock.monotonic();
+      await clock.advance(10_000);
+      const uris = [ADA, "bob@example.com"];
+      const answer = fixture.ask(uris, 0, 3_000);
+      const notWaiting = fixture.ask("bob@example.com", 0, 3_000);
+      await clock.advance(1_000);
+      roster.applyRefetchedPage(0, listedPersons([person("ada", "call")]), sentAt);
+      roster.dismissRefreshRequests(roster.refreshRequests());
+      expect(fixture.requested()).to.deep.equal([]);
+      expect(states(await notWaiting)).to.deep.equal(["available"]);
+      expect(await fixture.isPending(answer)).to.equal(true);
+      expect(states(await clock.until(answer))).to.deep.equal(["onCall", "available"]);
+      expect(clock.monotonic()).to.equal(23_000);
+      expect(roster.onDemandCalls()).to.include({ answeredInTime: 0, late: 2 });
+    });
+
     it("when the worker is disabled, blocked or stopped, or an organization removed", async () => {
       const endings: readonly [string, (fixture: RefreshFixture) => void][] = [
         ["disabled", ({ directory }) => directory.setCondition("disabled")],
@@ -463,6 +512,81 @@ describe("a query with maxAgeSeconds", () => {
       fixture.roster.applyPage(number, listedPersons(persons), page);
     }
     expect(await answer).to.have.length(10_000);
+  });
+
+  describe("beside calls for many addresses", () => {
+    const uris = (from: number, count: number): string[] =>
+      Array.from({ length: count }, (_, number) => `x${from + number}@example.com`);
+
+    it("is served if it is small; a large one gets what is known, and is late", async () => {
+      const fixture = await createFixture();
+      void fixture.ask(uris(0, 10_000), 0, 500);
+      expect(fixture.query(uris(10_000, 8_000), 0)).to.be.an("array");
+      expect(fixture.requested()).to.have.length(18_000);
+      expect(fixture.query(uris(0, 101), 0, 3_000)).to.be.an("array");
+      expect(fixture.query(uris(20_000, 10_000), 0)).to.be.an("array");
+      expect(fixture.requested()).to.have.length(18_000);
+      expect(fixture.roster.onDemandCalls()).to.deep.equal({
+        ...{ lastMinute: 4, answeredInTime: 0, late: 2 },
+      });
+      const answer = fixture.ask(ADA, 0);
+      fixture.roster.applyLookup(ADA, [person("ada", "call")]);
+      expect(states(await answer)).to.deep.equal(["onCall"]);
+      expect(fixture.roster.onDemandCalls()).to.include({ answeredInTime: 1 });
+      // Nor do many small calls exceed the bound.
+      for (let from = 0; from < 2_000; from += 100) {
+        void fixture.ask(uris(from, 100), 0, 3_000, new AbortController().signal);
+      }
+      expect(fixture.query(ADA, 0, 3_000)).to.be.an("array");
+    });
+
+    it("has room again when those have ended, or as far as they are answered", async () => {
+      const fixture = await createFixture();
+      const controller = new AbortController();
+      const first = fixture.ask(uris(0, 9_000), 0, 500);
+      const second = fixture.ask(uris(9_000, 9_000), 0, 3_000, controller.signal);
+      expect(fixture.query([...uris(0, 100), ADA], 0, 3_000)).to.be.an("array");
+      await fixture.clock.until(first);
+      const third = fixture.ask([...uris(0, 8_999), ADA], 0);
+      for (const address of uris(0, 101)) fixture.roster.applyLookup(address, []);
+      void fixture.ask([...uris(0, 100), ADA], 0);
+      controller.abort();
+      await second.catch(() => undefined);
+      void fixture.ask(uris(0, 8_000), 0);
+      fixture.directory.setCondition("disabled");
+      await third;
+      fixture.directory.setCondition("polling");
+      void fixture.ask(uris(0, 10_000), 0);
+      void fixture.ask(uris(0, 8_000), 0);
+    });
+
+    it("counts nothing as late that is fresh enough", async () => {
+      const fixture = await createFixture();
+      void fixture.ask(uris(0, 10_000), 0);
+      fixture.roster.completeSweep(fixture.roster.beginSweep());
+      const number = fixture.roster.beginSweep();
+      fixture.roster.applyPage(number, listedPersons([person("ada"), person("bob")]), 0);
+      fixture.roster.completeSweep(number);
+      void fixture.ask(uris(0, 10_000), 0);
+      const late = fixture.roster.onDemandCalls();
+      expect(fixture.query(uris(0, 10_000), 60, 3_000)).to.be.an("array");
+      expect(fixture.roster.onDemandCalls()).to.deep.equal(late);
+    });
+  });
+
+  it("tells polling of the same requests until something changes", async () => {
+    const fixture = await createFixture();
+    void fixture.ask([ADA, "bob@example.com"], 5);
+    const { roster } = fixture;
+    const requests = roster.refreshRequests();
+    expect(roster.refreshRequests()).to.equal(requests);
+    void fixture.ask(ADA, 0);
+    expect(roster.refreshRequests()[0]).to.include({ sentFrom: 9_900 });
+    const number = roster.beginSweep();
+    roster.applyPage(number, listedPersons([person("bob")]), 3, 9_000);
+    expect(roster.refreshRequests()).to.have.length(1);
+    roster.dismissRefreshRequests(roster.refreshRequests());
+    expect(roster.refreshRequests()).to.deep.equal([]);
   });
 
   describe("is counted", () => {
