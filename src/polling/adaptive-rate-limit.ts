@@ -133,12 +133,37 @@ export class AdaptiveRateLimit {
       // A learned limit has proven itself.
       if (limit !== null) this.#scheduleProbe(now, LEARNED_LIMIT_PROBE_MS);
     }
-    const target = Math.min(this.ceiling, limit === null ? this.ceiling : steadyRate(limit));
-    if (this.#isStarting && this.#rate < target) {
-      const doublings = Math.max(0, now - this.#increasedAt) / SLOW_START_DOUBLING_MS;
-      this.#rate = Math.min(target, this.#rate * 2 ** doublings);
-    } else if (limit !== null) this.#increase(now, sentLastMinute, limit);
+    this.#continueStart(now);
+    if (limit !== null) this.#increase(now, sentLastMinute, limit);
     this.#increasedAt = now;
+  }
+
+  /**
+   * Continues the slow start, which the first request begins, although nothing is sent. After a
+   * rejection, only requests continue it, which show whether Webex accepts them.
+   */
+  grow(now: number): void {
+    if (this.#growsByItself) this.#continueStart(now);
+  }
+
+  get #growsByItself(): boolean {
+    return this.#isStarting && this.#startedAt !== null && !Number.isFinite(this.#rejectedAt);
+  }
+
+  #continueStart(now: number): void {
+    if (!this.#isStarting) return;
+    const doublings = Math.max(0, now - this.#increasedAt) / SLOW_START_DOUBLING_MS;
+    this.#rate = Math.min(this.ceiling, this.#rate * 2 ** doublings);
+    this.#increasedAt = now;
+  }
+
+  /** Returns when the slow start will have raised the capacity to a larger one; Infinity: never. */
+  capacityAt(capacity: number): number {
+    const isReached = capacity <= this.capacity;
+    if (!this.#growsByItself || isReached || capacity > this.ceiling) {
+      return Number.POSITIVE_INFINITY;
+    }
+    return this.#increasedAt + Math.log2(capacity / this.#rate) * SLOW_START_DOUBLING_MS;
   }
 
   /**

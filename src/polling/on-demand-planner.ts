@@ -6,6 +6,11 @@ import type { RequestInFlight } from "./requests-in-flight.js";
 const MAX_RELATIVE_DURATION = 2;
 /** A page pays off from this number of persons on it. */
 const MIN_PERSONS_PER_PAGE = 2;
+/** A request that nobody waits for keeps its place for so many times its usual duration. */
+const MAX_RELATIVE_SILENCE = 5;
+const MIN_SILENCE_MS = 2_000;
+/** So many requests in flight give back their place at most. */
+const MAX_GIVEN_BACK = 2;
 
 /** Everything that a plan depends on. Times are monotonic milliseconds. */
 export interface OnDemandInput {
@@ -14,15 +19,15 @@ export interface OnDemandInput {
   readonly requests: readonly RefreshRequest[];
   /** Whether Webex may be requested at all: not while polling is stopped or refused. */
   readonly isAccepted: boolean;
-  /** Whether one more request may be in flight. */
-  readonly hasPlace: boolean;
+  /** How many more requests may be in flight; less than 1 if none. */
+  readonly freePlaces: number;
   /** Earliest time of the next request, by the budget and after a failure. */
   readonly nextPossibleAt: number;
   /** After that, about the time between two requests. */
   readonly requestIntervalMs: number;
   /** Average duration of a request; 0 if unknown. */
   readonly requestDurationMs: { readonly page: number; readonly lookup: number };
-  readonly inFlight: readonly Pick<RequestInFlight, "request" | "sentAt" | "page">[];
+  readonly inFlight: readonly Pick<RequestInFlight, "request" | "sentAt" | "page" | "isOnDemand">[];
   /** How many pages can be fetched again by an old link; 0 if Webex does not honor old links. */
   readonly refetchablePages: number;
   /** The latest answered request for a page, an address or an id. */
@@ -51,9 +56,10 @@ export interface OnDemandPlan {
 /**
  * Decides what to request for callers who wait. Pure: the same input gives the same plan.
  *
- * Nothing is requested that a request in flight will answer. Of several persons, those on one page
- * are requested with it if that can be answered in time, the page with most of them first; the
- * others by address, or by id if they have none.
+ * Nothing is requested that a request in flight will answer. The calls that lack the fewest answers
+ * come first, so that a call for many addresses does not delay one for a single person. Of several
+ * persons of such calls, those on one page are requested with it if that can be answered in time,
+ * the page with most of them first; the others by address, or by id if they have none.
  */
 export function planOnDemand(input: OnDemandInput): OnDemandPlan {
   const { now, requests, isAccepted } = input;
@@ -69,15 +75,52 @@ export function planOnDemand(input: OnDemandInput): OnDemandPlan {
     else if (isAnswered(request, input)) dismissed.push(request);
     else open.push(request);
   }
+  // Stable: then in the order of the calls.
+  open.sort((a, b) => a.outstanding - b.outstanding);
   const late = new Set(findLate(open, input));
   dismissed.push(...late);
   const possible = open.filter((request) => !late.has(request));
   const [first] = possible;
-  if (first === undefined || !input.hasPlace) return { dismissed, next: until(reviewAt) };
-  if (input.nextPossibleAt > now) {
-    return { dismissed, next: until(Math.min(reviewAt, input.nextPossibleAt)) };
-  }
-  return { dismissed, next: selectPage(possible, input) ?? lookUp(first) };
+  if (first === undefined) return { dismissed, next: until(reviewAt) };
+  const possibleAt = Math.max(input.nextPossibleAt, findPlaceAt(input));
+  if (possibleAt > now) return { dismissed, next: until(Math.min(reviewAt, possibleAt)) };
+  const ofFirstCalls = possible.filter(({ outstanding }) => outstanding === first.outstanding);
+  return { dismissed, next: selectPage(ofFirstCalls, input) ?? lookUp(first) };
+}
+
+/**
+ * Returns when one more request may be in flight; Infinity: when one of them has ended. A few that
+ * Webex does not answer while nobody waits for them any more give back their place, or they would
+ * delay what callers wait for until they time out. They stay in flight: an answer still counts.
+ */
+function findPlaceAt(input: OnDemandInput): number {
+  const missing = 1 - input.freePlaces;
+  if (missing < 1) return Number.NEGATIVE_INFINITY;
+  if (missing > MAX_GIVEN_BACK) return Number.POSITIVE_INFINITY;
+  const releasedAt = input.inFlight.filter(({ isOnDemand }) => isOnDemand).map(findRelease(input));
+  return releasedAt.sort((a, b) => a - b)[missing - 1] ?? Number.POSITIVE_INFINITY;
+}
+
+/** Returns a function that returns when a request in flight gives back its place. */
+function findRelease({ requests, requestDurationMs }: OnDemandInput) {
+  return (sent: OnDemandInput["inFlight"][number]): number => {
+    const usualMs = requestDurationMs[sent.page === null ? "lookup" : "page"];
+    const waiting = requests.filter((wanted) => isServedBy(wanted, sent));
+    return Math.max(
+      sent.sentAt + Math.max(MIN_SILENCE_MS, usualMs * MAX_RELATIVE_SILENCE),
+      ...waiting.map(({ waitsUntil }) => waitsUntil),
+    );
+  };
+}
+
+function isServedBy(wanted: RefreshRequest, sent: OnDemandInput["inFlight"][number]): boolean {
+  if (sent.sentAt < wanted.sentFrom) return false;
+  return isLookupOf(wanted, sent.request) || (sent.page !== null && sent.page === wanted.page);
+}
+
+function isLookupOf(wanted: RefreshRequest, request: PollingRequest): boolean {
+  if ("address" in request) return request.address === wanted.address;
+  return request.kind === "person" && request.id === wanted.id;
 }
 
 /** Returns until when a request in flight can be expected to answer; -Infinity if none can. */
@@ -86,10 +129,7 @@ function findCoverage(wanted: RefreshRequest, input: OnDemandInput): number {
   let coveredUntil = Number.NEGATIVE_INFINITY;
   for (const { request, sentAt, page } of input.inFlight) {
     if (sentAt < wanted.sentFrom) continue;
-    const isLookup =
-      ("address" in request && request.address === wanted.address) ||
-      (request.kind === "person" && request.id === wanted.id);
-    if (isLookup) return Number.POSITIVE_INFINITY;
+    if (isLookupOf(wanted, request)) return Number.POSITIVE_INFINITY;
     const isPage = page !== null && page === wanted.page && pageMs > 0;
     if (isPage && sentAt + pageMs <= wanted.waitsUntil) {
       coveredUntil = Math.max(coveredUntil, sentAt + pageMs * MAX_RELATIVE_DURATION);

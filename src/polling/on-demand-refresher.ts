@@ -117,7 +117,7 @@ export class OnDemandRefresher {
       now,
       requests: this.#withUnconfirmed(asked),
       isAccepted: isPolling() && !health.isRefused,
-      hasPlace: inFlight.size <= concurrency.max,
+      freePlaces: concurrency.max + 1 - inFlight.size,
       nextPossibleAt: Math.max(budget.nextPossibleAt("onDemand"), failingUntil),
       requestIntervalMs: MINUTE_MS / budget.ratePerMinute,
       requestDurationMs: history.requestDurationMs,
@@ -170,6 +170,7 @@ export class OnDemandRefresher {
       const waiting = this.#options.roster.refreshRequests().filter((each) => each.id === id);
       if (waiting.length === 0) continue;
       const waitsUntil = Math.max(...waiting.map((each) => each.waitsUntil));
+      const outstanding = Math.min(...waiting.map((each) => each.outstanding));
       const byId = {
         id,
         address: null,
@@ -177,6 +178,7 @@ export class OnDemandRefresher {
         sentFrom: sentAt,
         calledAt: sentAt,
         waitsUntil,
+        outstanding,
       };
       this.#unconfirmed.set(id, byId);
     }

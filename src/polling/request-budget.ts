@@ -42,9 +42,10 @@ type Admit = (request: CountedRequest) => void;
  * 60 s, and none during a `Retry-After`. Below that, adapts to the limit that Webex enforces.
  *
  * Spreads the background's requests over the minute except for a small burst. Requests on demand
- * need not follow that: they go at once as long as they are at most half of the limit, go ahead of
- * the background, and put its next request off by one interval each. So that they find a place, the
- * background leaves a few free. Waiters of a priority are admitted in order.
+ * need not follow that: they go at once as long as they are at most half of what may be sent in a
+ * minute, go ahead of the background, and put its next request off by one interval each, until it
+ * has less than its own half. So that they find a place, the background leaves a few free. Waiters
+ * of a priority are admitted in order.
  *
  * As a limiter, it is that of the background. Times are monotonic milliseconds.
  */
@@ -70,6 +71,7 @@ export class RequestBudget implements RequestLimiter {
   /** When the latest rejection came. */
   #rejectedAt = Number.NEGATIVE_INFINITY;
   #cautiousUntil = Number.NEGATIVE_INFINITY;
+  #latestBackgroundAt = Number.NEGATIVE_INFINITY;
   /** When the last requests on demand were admitted. */
   #onDemandAt: number[] = [];
   /** Each admits one request, in order. */
@@ -181,14 +183,16 @@ export class RequestBudget implements RequestLimiter {
   nextPossibleAt(priority: RequestPriority = "background"): number {
     const now = this.#clock.monotonic();
     this.#window.removeExpired(now);
+    this.#adaptiveLimit.grow(now);
     // Rounded, because the sum and the product of the same interval differ by rounding errors.
     const pacedAt = Math.floor(this.#theoreticalArrivalAt[priority] - this.#burstToleranceMs);
     if (priority === "background") {
-      return Math.max(this.#blockedUntil, this.#window.freeAt(this.#backgroundCapacity), pacedAt);
+      const possibleAt = Math.min(pacedAt, this.#halfPossibleAt());
+      return Math.max(this.#blockedUntil, this.#backgroundFreeAt(), possibleAt);
     }
     return Math.max(
       this.#blockedUntil,
-      this.#window.freeAt(this.#capacity),
+      this.#freeAt(this.#capacity, this.#window.count() + 1),
       this.#shareFreeAt(),
       now < this.#cautiousUntil ? Math.min(pacedAt, this.#cautiousUntil) : Number.NEGATIVE_INFINITY,
     );
@@ -291,14 +295,13 @@ export class RequestBudget implements RequestLimiter {
     if (priority === "onDemand") {
       arrivals.onDemand = Math.max(now, arrivals.onDemand) + intervalMs;
       this.#onDemandAt = [...this.#onDemandAt.filter((at) => at > now - RESERVE_MEMORY_MS), now];
-    }
+    } else this.#latestBackgroundAt = now;
     const request = this.#window.add(priority, now);
     this.#counts.total += 1;
-    const capacity = this.#backgroundCapacity;
-    if (capacity > this.#adaptiveLimit.burst) {
+    if (this.#backgroundCapacity > this.#adaptiveLimit.burst) {
       // Waiting for a full window does not count towards the next burst either, or the burst at its
       // start would repeat every minute.
-      const earliest = this.#window.freeAt(capacity) + this.#burstToleranceMs;
+      const earliest = this.#backgroundFreeAt() + this.#burstToleranceMs;
       arrivals.background = Math.max(arrivals.background, earliest);
     }
     return request;
@@ -325,11 +328,45 @@ export class RequestBudget implements RequestLimiter {
 
   /** When requests on demand use less than their share of a minute. */
   #shareFreeAt(): number {
-    const { ceiling, observedLimit } = this.#adaptiveLimit;
-    const share = Math.floor(Math.min(ceiling, observedLimit ?? ceiling) * ON_DEMAND_SHARE);
-    if (share >= 1) return this.#window.freeAt(share, "onDemand");
+    const share = Math.floor(this.#capacity * ON_DEMAND_SHARE);
+    if (share >= 1) {
+      const needed = Math.ceil((this.#window.count("onDemand") + 1) / ON_DEMAND_SHARE);
+      return this.#freeAt(share, needed, "onDemand");
+    }
     // Half of one request per minute is one in two minutes.
     return (this.#onDemandAt.at(-1) ?? Number.NEGATIVE_INFINITY) + MINUTE_MS / ON_DEMAND_SHARE;
+  }
+
+  /**
+   * When the background may go although requests on demand have put it off: it gets its half of a
+   * minute, evenly spread.
+   */
+  #halfPossibleAt(): number {
+    const half = Math.floor(this.#capacity * (1 - ON_DEMAND_SHARE));
+    if (half < 1 || this.#window.count("onDemand") === 0) return Number.POSITIVE_INFINITY;
+    const intervalMs = this.#emissionIntervalMs / (1 - ON_DEMAND_SHARE);
+    const freeAt = this.#window.freeAt(half, "background");
+    return Math.floor(Math.max(freeAt, this.#latestBackgroundAt + intervalMs));
+  }
+
+  /** When the window has a place for the background. */
+  #backgroundFreeAt(): number {
+    const freeAt = this.#window.freeAt(this.#backgroundCapacity);
+    if (freeAt === Number.NEGATIVE_INFINITY) return freeAt;
+    const count = this.#window.count() + 1;
+    const onDemandPerMinute = this.#onDemandPerMinute;
+    let needed = count;
+    while (needed - onDemandReserve(needed, onDemandPerMinute) < count) needed += 1;
+    return this.#freeAt(this.#backgroundCapacity, needed);
+  }
+
+  /**
+   * When fewer than `places` requests count, or the capacity has grown to what one more needs: at
+   * the start it grows long before a full window has a free place.
+   */
+  #freeAt(places: number, neededCapacity: number, priority?: RequestPriority): number {
+    const freeAt = this.#window.freeAt(places, priority);
+    return Math.min(freeAt, this.#adaptiveLimit.capacityAt(neededCapacity));
   }
 
   /** Requests that may be in the window. */

@@ -109,6 +109,8 @@ export interface RefreshRequest {
   readonly calledAt: number;
   /** When the last caller stops waiting. Monotonic milliseconds. */
   readonly waitsUntil: number;
+  /** How many requests the caller still waits for who waits for the fewest, this one included. */
+  readonly outstanding: number;
 }
 
 /** The calls of the last minute that had to ask Webex of one organization, to be fresh enough. */

@@ -77,20 +77,21 @@ export function toRequest({ store, id, address, calls }: Refresh): RefreshReques
   let sentFrom = Number.NEGATIVE_INFINITY;
   let calledAt = Number.NEGATIVE_INFINITY;
   let waitsUntil = Number.NEGATIVE_INFINITY;
+  let outstanding = Number.POSITIVE_INFINITY;
   for (const call of calls) {
     sentFrom = Math.max(sentFrom, call.need.sentFrom);
     calledAt = Math.max(calledAt, call.calledAt);
     waitsUntil = Math.max(waitsUntil, call.waitsUntil);
+    outstanding = Math.min(outstanding, call.refreshes.size);
   }
-  if (id === null) return { id, address, page: null, sentFrom, calledAt, waitsUntil };
+  const needs = { sentFrom, calledAt, waitsUntil, outstanding };
+  if (id === null) return { id, address, page: null, ...needs };
   const slot = store.findById(id);
   const page = store.isMissing(slot) ? 0 : store.pageOf(slot);
   return {
     id,
     address: store.addressesOf(slot)[0] ?? null,
     page: page === 0 ? null : page - 1,
-    sentFrom,
-    calledAt,
-    waitsUntil,
+    ...needs,
   };
 }

@@ -20,7 +20,7 @@ export interface ResponseTime {
 export interface FreshnessNeed {
   /** When the call came. Elapsed milliseconds. */
   readonly calledAt: number;
-  /** Responses before the call are fresh if they came then or later. Elapsed milliseconds. */
+  /** Responses before the call are fresh if sent for then or later. Elapsed milliseconds. */
   readonly observedFrom: number;
   /** Responses after the call are fresh if sent for then or later. Monotonic milliseconds. */
   readonly sentFrom: number;
@@ -37,7 +37,7 @@ export interface FreshnessNeed {
 export class RecentResponses {
   readonly #clock: Clock;
   /** By the elapsed time at which a response came, in order: when its request was sent. */
-  readonly #sentAt = new Map<number, number>();
+  readonly #sent = new Map<number, Pick<ResponseTime, "sentAt" | "sentElapsed">>();
   /** Persons who were gone, by the key of their id: when the request was sent. */
   readonly #goneAt = new Map<string, number>();
   #latestSentAt = Number.NEGATIVE_INFINITY;
@@ -52,11 +52,11 @@ export class RecentResponses {
     this.#evictExpired();
     let elapsed = now;
     // Each time identifies one response, even on a coarse clock.
-    while ((this.#sentAt.get(elapsed) ?? sentAt) !== sentAt) elapsed = nextAfter(elapsed);
-    this.#sentAt.set(elapsed, sentAt);
+    while ((this.#sent.get(elapsed)?.sentAt ?? sentAt) !== sentAt) elapsed = nextAfter(elapsed);
     const isInOrder = sentAt >= this.#latestSentAt;
     if (isInOrder) this.#latestSentAt = sentAt;
     const sentElapsed = now - Math.max(0, this.#clock.monotonic() - sentAt);
+    this.#sent.set(elapsed, { sentAt, sentElapsed });
     return { wall: this.#clock.now(), elapsed, sentAt, sentElapsed, isInOrder };
   }
 
@@ -82,21 +82,26 @@ export class RecentResponses {
     return (this.#goneAt.get(toIdKey(id)) ?? Number.NEGATIVE_INFINITY) > response.sentAt;
   }
 
-  /** Returns whether an observation, by the time at which it came, is fresh enough. */
+  /**
+   * Returns whether an observation, by the time at which it came, is fresh enough. Webex may have
+   * read what it reports as soon as the request was sent, so the age counts from then, or from the
+   * arrival once that is forgotten.
+   */
   isFresh(observedElapsed: number, need: FreshnessNeed): boolean {
-    if (observedElapsed <= need.calledAt && observedElapsed >= need.observedFrom) return true;
+    const sentElapsed = this.#sent.get(observedElapsed)?.sentElapsed ?? observedElapsed;
+    if (observedElapsed <= need.calledAt && sentElapsed >= need.observedFrom) return true;
     return observedElapsed >= need.calledAt && this.#sentAtOf(observedElapsed) >= need.sentFrom;
   }
 
   #sentAtOf(observedElapsed: number): number {
-    return this.#sentAt.get(observedElapsed) ?? Number.NEGATIVE_INFINITY;
+    return this.#sent.get(observedElapsed)?.sentAt ?? Number.NEGATIVE_INFINITY;
   }
 
   #evictExpired(): void {
     const earliest = this.#clock.elapsed() - MAX_IN_FLIGHT_MS;
-    for (const elapsed of this.#sentAt.keys()) {
+    for (const elapsed of this.#sent.keys()) {
       if (elapsed >= earliest) break;
-      this.#sentAt.delete(elapsed);
+      this.#sent.delete(elapsed);
     }
     const earliestSent = this.#clock.monotonic() - 2 * MAX_IN_FLIGHT_MS;
     for (const [key, sentAt] of this.#goneAt) {

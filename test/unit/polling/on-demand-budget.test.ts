@@ -196,7 +196,8 @@ describe("request budget, on demand", () => {
       blockMs: fc.option(fc.integer({ min: 1, max: 90_000 }), { freq: 20, nil: null }),
     });
     const scenario = fc.record({
-      limit: fc.integer({ min: 1, max: 40 }),
+      // From 240 on, the slow start begins above 60 per minute.
+      limit: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 61, max: 400 })),
       learned: fc.option(fc.integer({ min: 1, max: 40 }), { nil: null }),
       events: fc.array(event, { minLength: 5, maxLength: 50 }),
     });
@@ -246,14 +247,46 @@ describe("request budget, on demand", () => {
     );
   }).timeout(60_000);
 
+  it("does not stop the background after callers have come during the slow start", async () => {
+    for (const limit of [60, 300, 1_200]) {
+      const { clock, send, saturate, admittedAt } = createBudget(limit);
+      void send("background");
+      for (let i = 0; i < limit; i += 1) void send("onDemand");
+      await clock.advance(3_000);
+      const burst = admittedAt("onDemand").length;
+      void saturate();
+      await clock.advance(57_000);
+      const background = admittedAt("background");
+      const gaps = background.slice(1).map((at, i) => at - background[i]!);
+      expect(burst, `of ${limit}`).to.be.within(30, limit / 2);
+      expect(Math.max(...gaps), `of ${limit}`).to.be.at.most(5_000);
+      expect(background.length, `of ${limit}`).to.be.at.least(limit * 0.35);
+    }
+  });
+
+  it("lets callers have half of a limit that the slow start has reached meanwhile", async () => {
+    const { clock, budget, send, admittedAt } = createBudget(300);
+    for (let i = 0; i < 200; i += 1) void send("onDemand");
+    await settle();
+    expect(admittedAt("onDemand").length).to.equal(37);
+    const nextAt = budget.nextPossibleAt("onDemand");
+    expect(nextAt).to.be.within(200, 500);
+    await clock.advance(30_000);
+    expect(admittedAt("onDemand")[37]).to.be.within(1, nextAt + 1);
+    expect(admittedAt("onDemand").length).to.be.within(148, 150);
+    expect(budget.ratePerMinute).to.equal(300);
+  });
+
   it("leaves the background its half, however many callers there are", async () => {
-    for (const limit of [2, 5, 20, 60]) {
+    for (const limit of [2, 5, 20, 60, 300]) {
       const { clock, send, saturate, admittedAt } = createBudget(limit);
       for (let i = 0; i < limit * 20; i += 1) void send("onDemand");
       void saturate();
       await clock.advance(20 * 60_000);
       const perMinute = admittedAt("background").length / 20;
       expect(perMinute, `of ${limit}`).to.be.at.least(limit / 2 - 1 - limit / 10);
+      const atStart = admittedAt("background").filter((at) => at <= 60_000);
+      expect(atStart.length, `of ${limit}`).to.be.at.least(limit * 0.3 - 1);
     }
   });
 });

@@ -20,6 +20,7 @@ function wanted(name: string, change: Partial<RefreshRequest> = {}): RefreshRequ
     sentFrom: NOW,
     calledAt: NOW,
     waitsUntil: NOW + 3_000,
+    outstanding: 1,
     ...change,
   };
 }
@@ -35,7 +36,7 @@ const INPUT: OnDemandInput = {
   now: NOW,
   requests: [ada],
   isAccepted: true,
-  hasPlace: true,
+  freePlaces: 1,
   nextPossibleAt: NOW - 1,
   requestIntervalMs: 1_000,
   requestDurationMs: { page: 2_000, lookup: 200 },
@@ -52,11 +53,19 @@ const lookUp = ({ id, address }: RefreshRequest): PollingRequest => ({
 const waitUntil = (untilMs: number) => ({ kind: "wait", untilMs }) as const;
 const readingPage = (page: number, sentAt: number) => ({
   request: { kind: "refetch", page } as const,
-  ...{ page, sentAt },
+  ...{ page, sentAt, isOnDemand: false },
 });
 const lookingUp = (request: RefreshRequest, sentAt: number) => ({
-  ...{ request: lookUp(request), page: null, sentAt },
+  ...{ request: lookUp(request), page: null, sentAt, isOnDemand: false },
 });
+/** A lookup for a caller who has gone. */
+const silent = (name: string, silentMs: number) => ({
+  ...lookingUp(wanted(name), NOW - silentMs),
+  isOnDemand: true,
+});
+const NO_PLACE = { freePlaces: 0, requestDurationMs: { page: 2_000, lookup: 1_000 } };
+/** The same, requested by a call that lacks a hundred answers. */
+const ofMany = (request: RefreshRequest): RefreshRequest => ({ ...request, outstanding: 100 });
 
 describe("planner of what callers wait for", () => {
   const rows: [string, Partial<OnDemandInput>, OnDemandPlan["next"], RefreshRequest[]?][] = [
@@ -112,7 +121,9 @@ describe("planner of what callers wait for", () => {
       "waits for a request by id in flight",
       {
         requests: [wanted("tom", { address: null })],
-        inFlight: [{ request: { kind: "person", id: "tom" }, page: null, sentAt: NOW }],
+        inFlight: [
+          { request: { kind: "person", id: "tom" }, page: null, sentAt: NOW, isOnDemand: true },
+        ],
       },
       waitUntil(NEVER),
     ],
@@ -158,7 +169,72 @@ describe("planner of what callers wait for", () => {
       { requests: [ada, eve], inFlight: [lookingUp(ada, NOW)] },
       lookUp(eve),
     ],
-    ["waits for a place", { hasPlace: false }, waitUntil(NEVER)],
+    ["waits for a place", { freePlaces: 0 }, waitUntil(NEVER)],
+    [
+      "begins with the call that lacks the fewest answers",
+      { requests: [ofMany(eve), ofMany(ada), kim] },
+      lookUp(kim),
+    ],
+    [
+      "looks up the person of a small call before the page of a large one",
+      { requests: [...[eve, max].map(ofMany), ada] },
+      lookUp(ada),
+    ],
+    [
+      "refetches the page of a large call after that",
+      { requests: [...[eve, max].map(ofMany), ada], inFlight: [lookingUp(ada, NOW)] },
+      { kind: "refetch", page: 7 },
+    ],
+    [
+      "gives a small call the place that the budget has in time",
+      { nextPossibleAt: NOW + 1_500, requests: [ofMany(wanted("x")), ofMany(wanted("y")), ada] },
+      waitUntil(NOW + 1_500),
+      [ofMany(wanted("y"))],
+    ],
+    [
+      "takes the place of a silent request that nobody waits for, after 5 times its usual duration",
+      { ...NO_PLACE, inFlight: [silent("a", 4_999)] },
+      waitUntil(NOW + 1),
+    ],
+    [
+      "does so at that time",
+      { ...NO_PLACE, inFlight: [silent("a", 5_000), silent("b", 0)] },
+      lookUp(ada),
+    ],
+    [
+      "does so after 2 s at the earliest",
+      { freePlaces: 0, inFlight: [silent("a", 1_999)] },
+      waitUntil(NOW + 1),
+    ],
+    [
+      "does not take the place of a request that a caller waits for",
+      {
+        ...NO_PLACE,
+        requests: [{ ...bob, sentFrom: NOW - 9_000, waitsUntil: NOW + 500 }, ada],
+        inFlight: [{ ...lookingUp(bob, NOW - 9_000), isOnDemand: true }],
+      },
+      waitUntil(NOW + 500),
+    ],
+    [
+      "does not take the place of the planner's request",
+      { ...NO_PLACE, inFlight: [{ ...silent("a", 9_000), isOnDemand: false }] },
+      waitUntil(NEVER),
+    ],
+    [
+      "takes two such places",
+      { ...NO_PLACE, freePlaces: -1, inFlight: [silent("a", 9_000), silent("b", 9_000)] },
+      lookUp(ada),
+    ],
+    [
+      "takes each of them once",
+      { ...NO_PLACE, freePlaces: -1, inFlight: [silent("a", 9_000)] },
+      waitUntil(NEVER),
+    ],
+    [
+      "takes no third one",
+      { ...NO_PLACE, freePlaces: -2, inFlight: ["a", "b", "c"].map((name) => silent(name, 9_000)) },
+      waitUntil(NEVER),
+    ],
     ["waits for the budget", { nextPossibleAt: NOW + 2_800 }, waitUntil(NOW + 2_800)],
     [
       "dismisses what the budget does not allow in time",

@@ -35,6 +35,7 @@ function createOrganization(requestsPerMinute = 60, planner: Planner = planForFr
     sentFrom: clock.monotonic() - 100,
     calledAt: clock.monotonic(),
     waitsUntil: clock.monotonic() + WAIT_MS,
+    outstanding: 1,
     ...change,
   });
   /** Callers wait for these persons. */
@@ -303,6 +304,45 @@ describe("what callers wait for", () => {
     await clock.advance(2_000);
     expect(people.requestNames).to.include("lookup p43@example.com");
     expect(people.requestNames).not.to.include("lookup p42@example.com");
+  });
+
+  it("is had for one person beside a call for a hundred", async () => {
+    const { clock, onDemandPeople, roster, wanted, ask, start } = createOrganization(300);
+    await start(120_000);
+    roster.requestRefresh(
+      ...Array.from({ length: 100 }, (_, i) =>
+        wanted(`s${i}`, { id: null, page: null, outstanding: 100 }),
+      ),
+    );
+    await clock.advance(100);
+    ask("p42");
+    const isWaiting = (): boolean => roster.refreshes.some(({ id }) => id === "p42");
+    await clock.advance(2 * LOOKUP_MS);
+    expect(isWaiting()).to.equal(false);
+    expect(onDemandPeople.requests.length).to.be.below(20);
+  });
+
+  it("is had although Webex answers no earlier request", async () => {
+    const { clock, onDemandPeople, roster, wanted, ask, start } = createOrganization();
+    await start(60_000);
+    onDemandPeople.latencyOf = () => 20_000;
+    const names = Array.from({ length: 5 }, (_, i) => `s${i}`);
+    roster.requestRefresh(...names.map((name) => wanted(name, { id: null, page: null })));
+    for (let i = 0; i < 10; i += 1) await clock.advance(100);
+    expect(onDemandPeople.inFlight).to.equal(5);
+    // Their callers give up.
+    roster.refreshes.length = 0;
+    onDemandPeople.latencyOf = () => LOOKUP_MS;
+    ask("p42");
+    await clock.advance(999);
+    expect(onDemandPeople.requests).to.have.length(5);
+    await clock.advance(1 + LOOKUP_MS);
+    expect(roster.refreshes).to.deep.equal([]);
+    expect(roster.dismissed).to.deep.equal([]);
+    // What comes late counts as well.
+    await clock.advance(20_000);
+    const found = roster.lookups.map(({ address }) => address);
+    expect(found).to.include.members(names.map((name) => `${name}@example.com`));
   });
 
   it("is asked of its own organization alone", async () => {

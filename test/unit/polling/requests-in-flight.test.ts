@@ -352,7 +352,7 @@ describe("requests in flight", () => {
       await until(() => people.inFlight >= 3);
       const address = "x@example.com";
       const calledAt = clock.monotonic();
-      const asked = { id: null, address, page: null, sentFrom: calledAt, calledAt };
+      const asked = { id: null, address, page: null, sentFrom: calledAt, calledAt, outstanding: 1 };
       roster.requestRefresh({ ...asked, waitsUntil: calledAt + 3_000 });
       await settle();
       const dropped = [...people.namesInFlight, ...onDemandPeople.namesInFlight];
@@ -391,7 +391,7 @@ describe("requests in flight", () => {
     for (const api of [people, onDemandPeople]) api.failRequest = () => fault("webexUnreachable");
     await clock.advance(2 * PAGE_MS);
     const calledAt = clock.monotonic();
-    const asked = { id: null, page: null, sentFrom: calledAt, calledAt };
+    const asked = { id: null, page: null, sentFrom: calledAt, calledAt, outstanding: 1 };
     roster.requestRefresh({ ...asked, address: "x@example.com", waitsUntil: calledAt + 3_000 });
     await clock.advance(PAGE_MS);
     expect(onDemandPeople.requests).not.to.deep.equal([]);

@@ -102,6 +102,29 @@ describe("a query with maxAgeSeconds", () => {
       expect(fixture.requested()).to.deep.equal([`person ${ADA}`, "person bob@example.com"]);
     });
 
+    it("for a person whose response was in flight for longer, if that is remembered", async () => {
+      const fixture = await createFixture();
+      fixture.roster.applyRefetchedPage(0, listedPersons([person("ada")]), 4_000);
+      await fixture.clock.advance(500);
+      expect(fixture.askNothing(ADA, 6.5)).to.deep.equal([null]);
+      const answer = fixture.ask(ADA, 6.4);
+      expect(fixture.request.address).to.equal(ADA);
+      fixture.roster.applyLookup(ADA, [person("ada", "call")]);
+      const [record] = await answer;
+      expect(record).to.include({ state: "onCall", observedAt: "2026-01-01T00:00:10.500Z" });
+      await fixture.clock.advance(70_000);
+      fixture.roster.applyLookup("bob@example.com", [person("bob")]);
+      expect(fixture.askNothing(ADA, 70)).to.deep.equal([null]);
+    });
+
+    it("for an address whose answer was in flight for longer", async () => {
+      const fixture = await createFixture();
+      fixture.roster.applyLookup(NOBODY, [], 4_000);
+      expect(fixture.askNothing(NOBODY, 10)).to.deep.equal(["notFound"]);
+      void fixture.ask(NOBODY, 3);
+      expect(fixture.requested()).to.deep.equal([`address ${NOBODY}`]);
+    });
+
     it("counting time during which the machine was suspended", async () => {
       const fixture = await createFixture();
       fixture.clock.suspend(3_600_000);
@@ -131,7 +154,7 @@ describe("a query with maxAgeSeconds", () => {
       fixture.roster.applyPerson(desk.id, desk);
       await fixture.clock.advance(10_000);
       void fixture.ask([ADA, "desk@example.com", NOBODY], 2, 500);
-      const times = { sentFrom: 8_000, calledAt: 10_000, waitsUntil: 10_500 };
+      const times = { sentFrom: 8_000, calledAt: 10_000, waitsUntil: 10_500, outstanding: 3 };
       expect(fixture.roster.refreshRequests()).to.deep.equal([
         { id: person("ada").id, address: ADA, page: 4, ...times },
         { id: desk.id, address: "bob@example.com", page: null, ...times },
@@ -409,6 +432,18 @@ describe("a query with maxAgeSeconds", () => {
       fixture.roster.applyLookup(ADA, [person("ada", "meeting")], 9_800);
       expect(states(await second)).to.deep.equal(["inMeeting"]);
       expect(await fixture.isPending(first)).to.equal(true);
+    });
+
+    it("with what the smallest call still waits for", async () => {
+      const fixture = await createFixture();
+      void fixture.ask(["bob@example.com", ADA, NOBODY], 0);
+      const outstanding = (): number[] =>
+        fixture.roster.refreshRequests().map((request) => request.outstanding);
+      expect(outstanding()).to.deep.equal([3, 3, 3]);
+      void fixture.ask(ADA, 0);
+      expect(outstanding()).to.deep.equal([3, 1, 3]);
+      fixture.roster.applyLookup(ADA, [person("ada")]);
+      expect(outstanding()).to.deep.equal([2, 2]);
     });
 
     it("in the order of the first calls", async () => {
