@@ -4,7 +4,8 @@ import { resolve } from "node:path";
 import type { Bench, BenchContext, BenchResult } from "./bench.js";
 import { simulateRoundRobin } from "./freshness/baselines.js";
 import { FLAT, type GridPoint, lowerBoundSeconds, Scenario, WEBEX } from "./freshness/scenario.js";
-import { type Result, summarize } from "./freshness/summary.js";
+import type { Result } from "./freshness/result.js";
+import { summarize } from "./freshness/summary.js";
 import { measureWorker } from "./freshness/worker-measurement.js";
 
 const GRID: readonly GridPoint[] = [1_000, 10_000, 50_000, 100_000].flatMap((persons) =>

@@ -1,6 +1,6 @@
+import type { Result } from "./result.js";
 import { pageCount } from "./scenario.js";
 import type { Outcome } from "./service-model.js";
-import type { Result } from "./summary.js";
 
 const COLUMNS =
   "persons, page, watched, limit, bound, worker: mean, P95, seen in 30 s, incorrect, requests/min, 429, sweeps: mean, P95, seen in 30 s, incorrect, 429, lookups: mean, P95, seen in 30 s, incorrect, 429, ignoring Retry-After: mean, 429, no old links: mean, limit set: mean, start: 0–10 min, restart: 0–10 min, 2–10 min, flat 0.1 s: worker, sweeps, lookups";

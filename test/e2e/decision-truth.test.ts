@@ -8,7 +8,7 @@ const isPage = ({ path, query }: LoggedRequest): boolean =>
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe("e2e: what passes for fresh", function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   let harness: WorkerHarness;
 
   afterEach(() => harness.stop());
