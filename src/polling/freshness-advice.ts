@@ -50,6 +50,10 @@ export type FreshnessAdvice =
 /**
  * Returns the one change that would help most if watched persons are too old, or null if too little
  * is known yet. By the planner's own formulas.
+ *
+ * During a first sweep, they are those of the pages read so far. If a host watches everybody, each
+ * page also adds watched persons, so what is true of these pages would be outdated by the next one.
+ * Only lookups do not depend on the pages.
  */
 export function adviseOnFreshness(current: FreshnessInput): FreshnessAdvice | null {
   const { observedLimit, settings, watchedP95 } = current;
@@ -59,7 +63,7 @@ export function adviseOnFreshness(current: FreshnessInput): FreshnessAdvice | nu
     observedLimit === null ? settings.requestsPerMinute : current.requestsPerMinute;
   const input = { ...current, requestsPerMinute, maxInFlight: MAX_IN_FLIGHT };
   const modelled = findExpectedAge(input, {});
-  if (!Number.isFinite(modelled)) return null;
+  if (!Number.isFinite(modelled) || (!current.pages.isComplete && !isByLookups(input))) return null;
   const error = watchedP95 / modelled;
   const scale = error > 1 && error <= MAX_MODEL_ERROR ? error : 1;
   const expect = (change: Partial<CycleInput>): number => findExpectedAge(input, change) * scale;
@@ -86,6 +90,11 @@ export function adviseOnFreshness(current: FreshnessInput): FreshnessAdvice | nu
     staleAfterSeconds: sufficient,
     expectedSeconds,
   };
+}
+
+function isByLookups(input: CycleInput): boolean {
+  const { isTargetingFaster, target } = findRefreshCycle(input);
+  return isTargetingFaster && target === "lookup";
 }
 
 /** Suggests more requests or a shorter interval if that is sufficient; whichever may help more. */
@@ -139,7 +148,9 @@ export function freshnessHint(input: FreshnessInput): string | null {
   const { demand, pages, settings, unmatchedAddresses } = input;
   const watched = demand.persons + unmatchedAddresses.length;
   const expected = `their records are then expected to be up to ${advice.expectedSeconds} s old`;
-  const size = `${watched} watched users, and ${pages.count} pages in the user list`;
+  const size = pages.isComplete
+    ? `${watched} watched users, and ${pages.count} pages in the user list`
+    : `${watched} watched users; the worker has read ${pages.count} pages of the user list so far`;
   switch (advice.kind) {
     case "none":
       return (
