@@ -17,6 +17,9 @@ const P95_OF_SWEEPS = 1;
 const P95_OF_TARGETED_CYCLES = 1.2;
 /** Ages above the expected ones by more than this are due to an outage or a start. */
 const MAX_MODEL_ERROR = 1.5;
+/** So long after an outage or the first sweep, higher ages may still be due to it. */
+const UNSTEADY_CYCLES = 2;
+const MIN_STEADY_MS = 300_000;
 
 /** A `CycleInput` with the settings, and what limits the rate. */
 export interface FreshnessInput extends CycleInput {
@@ -25,6 +28,8 @@ export interface FreshnessInput extends CycleInput {
   readonly observedLimit: number | null;
   /** The 95th percentile of the ages of the watched persons' presence, seconds. */
   readonly watchedP95: number;
+  /** How long ago the first sweep ended, and an outage; milliseconds. */
+  readonly steadyMs: number;
 }
 
 /** `expectedSeconds`: the 95th percentile of ages that is then to be expected. */
@@ -65,7 +70,8 @@ export function adviseOnFreshness(current: FreshnessInput): FreshnessAdvice | nu
   const modelled = findExpectedAge(input, {});
   if (!Number.isFinite(modelled) || (!current.pages.isComplete && !isByLookups(input))) return null;
   const error = watchedP95 / modelled;
-  const scale = error > 1 && error <= MAX_MODEL_ERROR ? error : 1;
+  const isSteady = current.steadyMs >= Math.max(MIN_STEADY_MS, modelled * 1_000 * UNSTEADY_CYCLES);
+  const scale = isSteady && error > 1 && error <= MAX_MODEL_ERROR ? error : 1;
   const expect = (change: Partial<CycleInput>): number => findExpectedAge(input, change) * scale;
   const age = expect({});
   const expectedSeconds = Math.ceil(age);

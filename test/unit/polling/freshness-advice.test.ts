@@ -27,6 +27,7 @@ function organization({ pages, watched, isRefetchable = true }: Organization): F
     settings: SETTINGS,
     observedLimit: null,
     watchedP95: 200,
+    steadyMs: 3_600_000,
     requestsPerMinute: 60,
     requestDurationMs: { page: 400, lookup: 200 },
     maxInFlight: 4,
@@ -225,5 +226,20 @@ describe("advice on freshness", () => {
     expect(freshnessHint({ ...early, settings })).to.match(
       /^Set WebexPresence\.RequestsPerMinute to .* \(100 watched users; the worker has read 13 pages of the user list so far\)\.$/,
     );
+  });
+
+  it("does not say that no setting is sufficient while the ages are those of a start", () => {
+    // Seen: 135 s after a first sweep, 100 s some minutes later; 80 requests per minute gave 23 s.
+    const started = withSettings(organization({ pages: 31, watched: 3_000 }), {
+      requestsPerMinute: 20,
+      staleAfterSeconds: 30,
+    });
+    for (const [watchedP95, steadyMs] of [
+      [100, 420_000],
+      [135, 5_000],
+    ] as const) {
+      const input = { ...started, requestsPerMinute: 20, watchedP95, steadyMs };
+      expect(adviseOnFreshness(input)).to.include({ setting: "RequestsPerMinute" });
+    }
   });
 });
