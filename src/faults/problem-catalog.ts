@@ -330,7 +330,7 @@ const TEXTS: Readonly<Record<ProblemCode, (detail: ProblemDetail) => ProblemText
   }),
   freshnessMissed: (d) => ({
     message: `The records of watched users of ${named(d)} are up to ${d.watchedP95 === undefined ? "?" : Math.ceil(d.watchedP95)} s old, more than WebexPresence.StaleAfterSeconds${d.staleAfterSeconds === undefined ? "" : ` (${d.staleAfterSeconds})`}.`,
-    hint: "Wait until the worker has read the first pages of the user list; then this hint names the setting that helps most, the value to set, and the age to expect.",
+    hint: "Wait until the worker has read the user list once; then this hint names the setting that helps most, the value to set, and the age to expect.",
   }),
   consoleTooOld: (d) => ({
     message: `The Attendant Console has version ${d.version ?? "unknown"}. Webex presence needs ${d.oldest ?? "a newer one"} or later.`,

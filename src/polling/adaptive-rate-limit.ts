@@ -174,6 +174,8 @@ export class AdaptiveRateLimit {
     const sinceLastMs = now - this.#rejectedAt;
     this.#rejectedAt = now;
     if (now - (this.#startedAt ?? now) < MINUTE_MS) {
+      // The pause is enough for what a previous worker has used up, if the limit is known.
+      if (this.#estimatedLimit !== null && sinceLastMs === Number.POSITIVE_INFINITY) return;
       // A previous worker may have used up the minute, so the number of answers is no estimate yet.
       this.#rate = Math.max(MIN_EARLY_RATE, this.#rate * EARLY_DECREASE_FACTOR);
       this.#increasedAt = now;

@@ -17,6 +17,9 @@ const P95_OF_SWEEPS = 1;
 const P95_OF_TARGETED_CYCLES = 1.2;
 /** Ages above the expected ones by more than this are due to an outage or a start. */
 const MAX_MODEL_ERROR = 1.5;
+/** So long after an outage or the first sweep, higher ages may still be due to it. */
+const UNSTEADY_CYCLES = 2;
+const MIN_STEADY_MS = 300_000;
 
 /** A `CycleInput` with the settings, and what limits the rate. */
 export interface FreshnessInput extends CycleInput {
@@ -25,6 +28,8 @@ export interface FreshnessInput extends CycleInput {
   readonly observedLimit: number | null;
   /** The 95th percentile of the ages of the watched persons' presence, seconds. */
   readonly watchedP95: number;
+  /** How long ago the first sweep ended, and an outage; milliseconds. */
+  readonly steadyMs: number;
 }
 
 /** `expectedSeconds`: the 95th percentile of ages that is then to be expected. */
@@ -50,6 +55,10 @@ export type FreshnessAdvice =
 /**
  * Returns the one change that would help most if watched persons are too old, or null if too little
  * is known yet. By the planner's own formulas.
+ *
+ * During a first sweep, they are those of the pages read so far. If a host watches everybody, each
+ * page also adds watched persons, so what is true of these pages would be outdated by the next one.
+ * Only lookups do not depend on the pages.
  */
 export function adviseOnFreshness(current: FreshnessInput): FreshnessAdvice | null {
   const { observedLimit, settings, watchedP95 } = current;
@@ -59,9 +68,10 @@ export function adviseOnFreshness(current: FreshnessInput): FreshnessAdvice | nu
     observedLimit === null ? settings.requestsPerMinute : current.requestsPerMinute;
   const input = { ...current, requestsPerMinute, maxInFlight: MAX_IN_FLIGHT };
   const modelled = findExpectedAge(input, {});
-  if (!Number.isFinite(modelled)) return null;
+  if (!Number.isFinite(modelled) || (!current.pages.isComplete && !isByLookups(input))) return null;
   const error = watchedP95 / modelled;
-  const scale = error > 1 && error <= MAX_MODEL_ERROR ? error : 1;
+  const isSteady = current.steadyMs >= Math.max(MIN_STEADY_MS, modelled * 1_000 * UNSTEADY_CYCLES);
+  const scale = isSteady && error > 1 && error <= MAX_MODEL_ERROR ? error : 1;
   const expect = (change: Partial<CycleInput>): number => findExpectedAge(input, change) * scale;
   const age = expect({});
   const expectedSeconds = Math.ceil(age);
@@ -86,6 +96,11 @@ export function adviseOnFreshness(current: FreshnessInput): FreshnessAdvice | nu
     staleAfterSeconds: sufficient,
     expectedSeconds,
   };
+}
+
+function isByLookups(input: CycleInput): boolean {
+  const { isTargetingFaster, target } = findRefreshCycle(input);
+  return isTargetingFaster && target === "lookup";
 }
 
 /** Suggests more requests or a shorter interval if that is sufficient; whichever may help more. */
@@ -139,7 +154,9 @@ export function freshnessHint(input: FreshnessInput): string | null {
   const { demand, pages, settings, unmatchedAddresses } = input;
   const watched = demand.persons + unmatchedAddresses.length;
   const expected = `their records are then expected to be up to ${advice.expectedSeconds} s old`;
-  const size = `${watched} watched users, and ${pages.count} pages in the user list`;
+  const size = pages.isComplete
+    ? `${watched} watched users, and ${pages.count} pages in the user list`
+    : `${watched} watched users; the worker has read ${pages.count} pages of the user list so far`;
   switch (advice.kind) {
     case "none":
       return (

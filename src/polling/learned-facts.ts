@@ -46,7 +46,7 @@ const MAX_DURATION_MS = 60_000;
 const MAX_AGE_MS = 7 * 86_400_000;
 const MINUTE_MS = 60_000;
 /** A change below these shares costs less than a write. */
-const NOTABLE_SHARE = 0.1;
+export const NOTABLE_SHARE = 0.1;
 const NOTABLE_DURATION_SHARE = 0.5;
 const NOTABLE_DURATION_MS = 100;
 
@@ -81,7 +81,8 @@ export function areEqual(a: LearnedFacts, b: LearnedFacts): boolean {
   );
 }
 
-function differBy(share: number, a: number | null, b: number | null): boolean {
+/** Returns whether they differ by more than a share of the larger one. Null differs from all. */
+export function differBy(share: number, a: number | null, b: number | null): boolean {
   if (a === null || b === null) return a !== b;
   return Math.abs(a - b) > share * Math.max(a, b);
 }

@@ -74,6 +74,8 @@ export class OrganizationHealth {
   #isRetryRequested = false;
   #failures = 0;
   #pendingFailure: (PollingProblem & { readonly since: number }) | null = null;
+  /** When watched persons were last observed less often than usual. */
+  #unsteadyAt: number;
   /** A response clears `webexError` from this page of a sweep on; Infinity: only its end does. */
   #webexErrorPage = 0;
 
@@ -82,6 +84,7 @@ export class OrganizationHealth {
     this.#random = random;
     this.#backoff = new Backoff(random);
     this.#rateLimitPause = new RateLimitPause(random);
+    this.#unsteadyAt = clock.monotonic();
   }
 
   get problems(): readonly PollingProblem[] {
@@ -228,19 +231,23 @@ export class OrganizationHealth {
 
   /**
    * `watchedP95`: the age of the watched persons' presence, 95th percentile, seconds. `readHint`:
-   * tells what would help; null if that is unknown.
+   * tells what would help; null if that is unknown. `steadyMs`: since the list became complete, and
+   * since the latest of the problems that explain ages.
    */
   checkAges(
     watchedP95: number | null,
     staleAfterSeconds: number,
-    readHint: (watchedP95: number) => string | null,
+    isListComplete: boolean,
+    readHint: (watchedP95: number, steadyMs: number) => string | null,
   ): void {
     const hasCause = CAUSES_OF_AGE.some((code) => this.#problems.has(code));
+    const now = this.#clock.monotonic();
+    if (hasCause || !isListComplete) this.#unsteadyAt = now;
     if (watchedP95 === null || watchedP95 <= staleAfterSeconds || hasCause) {
       this.#clear("freshnessMissed");
       return;
     }
-    const hint = readHint(watchedP95);
+    const hint = readHint(watchedP95, now - this.#unsteadyAt);
     this.#raise("freshnessMissed", {
       watchedP95,
       staleAfterSeconds,

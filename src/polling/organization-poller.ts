@@ -352,9 +352,11 @@ export class OrganizationPoller {
     const { watchedP95 } = roster.watchedAges();
     const { observedLimit } = budget;
     const settings = this.#settings;
-    this.#health.checkAges(watchedP95, settings.staleAfterSeconds, (age) =>
-      freshnessHint({ ...this.#plannerInput(), settings, observedLimit, watchedP95: age }),
-    );
+    const { isComplete } = this.#pageMap;
+    this.#health.checkAges(watchedP95, settings.staleAfterSeconds, isComplete, (age, steadyMs) => {
+      const observed = { observedLimit, watchedP95: age, steadyMs };
+      return freshnessHint({ ...this.#plannerInput(), settings, ...observed });
+    });
   }
 
   #scheduleCheck(): void {

@@ -96,6 +96,7 @@ export function createComponents(
       return new Set([...content.grants.map(({ orgId }) => orgId), ...content.unreadableOrgIds]);
     },
     areGrantsKept: grantStore.kind === "keychain",
+    requestsPerMinute: () => settings().requestsPerMinute,
   });
   // Kept when an organization goes and comes back: Webex still counts its earlier requests.
   const budgets = new Map<string, RequestBudget>();

@@ -13,6 +13,7 @@ import {
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { LearnedFile } from "../ports/process.js";
+import { learnedText, ObservedLimitLog } from "./observed-limit-log.js";
 
 const CHECK_INTERVAL_MS = 60_000;
 /** Facts that have not changed are written again after this time, so that they do not expire. */
@@ -30,6 +31,8 @@ export interface LearnedFactsStoreOptions {
   readonly grantedOrgIds: () => ReadonlySet<string> | null;
   /** Whether an organization that never had a grant in this process has none at all. */
   readonly areGrantsKept: boolean;
+  /** The configured limit. */
+  readonly requestsPerMinute: () => number;
 }
 
 interface Source {
@@ -47,6 +50,7 @@ interface Source {
  */
 export class LearnedFactsStore {
   readonly #options: LearnedFactsStoreOptions;
+  readonly #limitLog: ObservedLimitLog;
   /** By organization and origin. */
   readonly #known = new Map<string, LearnedOrganization>();
   /** What the file contains. */
@@ -61,6 +65,7 @@ export class LearnedFactsStore {
 
   constructor(options: LearnedFactsStoreOptions) {
     this.#options = options;
+    this.#limitLog = new ObservedLimitLog(options.clock, options.logger);
   }
 
   /** Reads the file. Never rejects; a disk that does not respond can take forever. */
@@ -102,17 +107,19 @@ export class LearnedFactsStore {
   /** Keeps what is learned of an organization from now on. */
   follow(orgId: string, apiOrigin: string, learned: () => LearnedFacts): void {
     const key = keyOf({ orgId, apiOrigin });
-    this.#sources.set(orgId, { key, orgId, apiOrigin, learned, latest: learned() });
+    const latest = learned();
+    this.#sources.set(orgId, { key, orgId, apiOrigin, learned, latest });
+    this.#limitLog.start(orgId, latest.requestsPerMinute);
     // After a crash, nobody knows when this process ended.
     if (this.#everFollowed.size === 0 && this.#writtenEndedAt !== null) void this.#write();
     this.#everFollowed.add(orgId);
     const known = this.#known.get(key);
     if (known === undefined) return;
-    this.#options.logger.info("Starts with what was learned of the organization earlier.", {
-      orgId,
-      learnedAt: new Date(known.learnedAt).toISOString(),
-      ...known.facts,
-    });
+    const learnedAt = new Date(known.learnedAt).toISOString();
+    this.#options.logger.info(
+      `Starts with what was learned of the organization at ${learnedAt}: ${learnedText(known.facts)}.`,
+      { orgId, learnedAt, ...known.facts },
+    );
   }
 
   /** The organization is not polled any more; what was learned is kept while it has a grant. */
@@ -143,7 +150,11 @@ export class LearnedFactsStore {
   }
 
   #update(): void {
-    for (const source of this.#sources.values()) this.#collect(source);
+    for (const source of this.#sources.values()) {
+      this.#collect(source);
+      const { requestsPerMinute } = source.latest;
+      this.#limitLog.record(source.orgId, requestsPerMinute, this.#options.requestsPerMinute());
+    }
     const granted = this.#options.grantedOrgIds();
     if (granted === null) return;
     for (const [key, { orgId }] of this.#known) {

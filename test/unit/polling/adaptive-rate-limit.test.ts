@@ -183,6 +183,17 @@ describe("adaptive rate limit", () => {
     expect(limit.capacity).to.equal(100);
   });
 
+  it("keeps to a learned limit at the first rejection after a restart, not at the second", () => {
+    const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
+    limit.recordRequest(0, 0);
+    const rate = limit.ratePerMinute;
+    limit.recordRejection(5_000, 3);
+    expect(limit.ratePerMinute).to.equal(rate);
+    limit.recordRejection(30_000, 3);
+    expect(limit.ratePerMinute).to.be.closeTo(rate * 0.7, 0.01);
+    expect(limit.observedLimit).to.equal(100);
+  });
+
   it("passes on no probe that may still be rejected", () => {
     const limit = new AdaptiveRateLimit(600, NO_JITTER, 100);
     let now = 0;

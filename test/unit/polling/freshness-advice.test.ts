@@ -27,6 +27,7 @@ function organization({ pages, watched, isRefetchable = true }: Organization): F
     settings: SETTINGS,
     observedLimit: null,
     watchedP95: 200,
+    steadyMs: 3_600_000,
     requestsPerMinute: 60,
     requestDurationMs: { page: 400, lookup: 200 },
     maxInFlight: 4,
@@ -205,5 +206,40 @@ describe("advice on freshness", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it("does not take the pages read so far for the user list", () => {
+    // In the first sweep of an organization that a host watches as a whole.
+    const early = organization({ pages: 5, watched: 495 });
+    const settings = { ...SETTINGS, requestsPerMinute: 5, staleAfterSeconds: 30 };
+    const pages = { ...early.pages, isComplete: false };
+    const hint = freshnessHint({ ...early, settings, requestsPerMinute: 5, watchedP95: 35, pages });
+    expect(hint).to.equal(null);
+  });
+
+  it("names the pages read so far if lookups keep watched persons fresh in a first sweep", () => {
+    const pages = { count: 13, isComplete: false, isRefetchable: false };
+    const demand = { ...NO_DEMAND, persons: 100, effectivePersons: 100, personsNotOnAnyPage: 0 };
+    const expectedPages = 1_000;
+    const early = { ...LARGE, demand, pages, expectedPages, watchedP95: 126 };
+    const settings = { ...SETTINGS, staleAfterSeconds: 90 };
+    expect(freshnessHint({ ...early, settings })).to.match(
+      /^Set WebexPresence\.RequestsPerMinute to .* \(100 watched users; the worker has read 13 pages of the user list so far\)\.$/,
+    );
+  });
+
+  it("does not say that no setting is sufficient while the ages are those of a start", () => {
+    // Seen: 135 s after a first sweep, 100 s some minutes later; 80 requests per minute gave 23 s.
+    const started = withSettings(organization({ pages: 31, watched: 3_000 }), {
+      requestsPerMinute: 20,
+      staleAfterSeconds: 30,
+    });
+    for (const [watchedP95, steadyMs] of [
+      [100, 420_000],
+      [135, 5_000],
+    ] as const) {
+      const input = { ...started, requestsPerMinute: 20, watchedP95, steadyMs };
+      expect(adviseOnFreshness(input)).to.include({ setting: "RequestsPerMinute" });
+    }
   });
 });

@@ -120,4 +120,19 @@ describe("pages with watched persons", () => {
     await clock.advance(10_000);
     expect(hint()).to.match(/^Set WebexPresence\.PollIntervalSeconds to \d+ \(now 600\)/);
   });
+
+  it("raise a problem whose advice counts on higher ages only if they last", async () => {
+    const { clock, poller, roster, start } = createLargeOrganization([3, 12]);
+    const suggested = (): number => {
+      const problem = poller.problems.find(({ code }) => code === "freshnessMissed");
+      return Number(/PollIntervalSeconds to (\d+)/.exec(problem?.detail.hint ?? "")?.[1]);
+    };
+    await start(60_000);
+    poller.apply({ pollIntervalSeconds: 600, requestsPerMinute: 60, staleAfterSeconds: 180 });
+    roster.ages = { watchedP50: 100, watchedP95: 800 };
+    await clock.advance(30_000);
+    const afterStart = suggested();
+    await clock.advance(1_500_000);
+    expect(suggested()).to.be.lessThan(afterStart);
+  });
 });

@@ -47,6 +47,7 @@ function createHarness(options: HarnessOptions = {}) {
     },
     ...{ clock, logger, areGrantsKept },
     grantedOrgIds: () => state.granted && new Set(state.granted),
+    requestsPerMinute: () => 60,
   });
   const decoded = (): LearnedContent => {
     const nothing = encodeLearned({ organizations: [], endedAt: null });
@@ -98,6 +99,36 @@ describe("learned facts store", () => {
     expect(logger.records.map(({ level, fields }) => [level, fields])).to.deep.equal([
       ["info", { orgId: "org", learnedAt: "2026-01-01T00:00:00.000Z", ...FACTS }],
     ]);
+  });
+
+  it("logs with what an organization starts, and what is found out of its limit", async () => {
+    const clock = new FakeClock();
+    const { store, logger } = createHarness({ text: fileOf(clock), clock });
+    await store.load();
+    store.start();
+    let requestsPerMinute: number | null = 20;
+    store.follow("org", ORIGIN, () => ({ ...FACTS, requestsPerMinute }));
+    const start =
+      "Starts with what was learned of the organization at 2026-01-01T00:00:00.000Z: " +
+      "about 20 requests per minute, 12 pages.";
+    const found =
+      "Webex accepts about 12 requests per minute for this organization; " +
+      "WebexPresence.RequestsPerMinute is 60.";
+    const lifted =
+      "Webex accepts as many requests per minute for this organization as " +
+      "WebexPresence.RequestsPerMinute allows (60).";
+    const messages = (): string[] => logger.records.map(({ message }) => message);
+    requestsPerMinute = 19;
+    await clock.advance(60_000);
+    expect(messages()).to.deep.equal([start]);
+    requestsPerMinute = 12.6;
+    await clock.advance(60_000);
+    expect(messages()).to.deep.equal([start, found]);
+    requestsPerMinute = null;
+    await clock.advance(540_000);
+    expect(messages()).to.deep.equal([start, found]);
+    await clock.advance(60_000);
+    expect(messages()).to.deep.equal([start, found, lifted]);
   });
 
   it("ignores what is older than 7 days", async () => {
