@@ -125,7 +125,7 @@ function benchRows(name) {
 
 /** The latest result of every measure that has a bound. */
 function measured() {
-  const names = ["freshness", "nodes", "snapshot", "rpc", "start", "flip", "memory"];
+  const names = ["decision", "freshness", "nodes", "snapshot", "rpc", "start", "flip", "memory"];
   const rows = names.flatMap((name) =>
     benchRows(name)
       .filter(([, , , , wanted]) => wanted !== "")

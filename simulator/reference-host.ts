@@ -88,8 +88,6 @@ interface HostEvents {
 
 /** The version of the protocol that this host speaks. */
 const PROTOCOL_VERSION = "1.1";
-/** The worker counts what it sent to Webex at most this long before a call as sent for it. */
-const SIMULTANEOUS_MS = 100;
 /** How much before its end a worker's wait may seem to end by this process's clock. */
 const TIMER_TOLERANCE_MS = 10;
 /** After this time, a worker counts as stable, and its next restart uses the first delay again. */
@@ -172,7 +170,7 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
     try {
       const params = { uri, maxAgeSeconds, maxWaitMs };
       const record = (await this.request("presence/get", params)) as Presence;
-      const oldestAt = askedAt - Math.max(maxAgeSeconds * 1000, SIMULTANEOUS_MS);
+      const oldestAt = askedAt - maxAgeSeconds * 1000;
       const tookMs = performance.now() - startedAt;
       // What came while the worker waited in vain may have been requested long before.
       const isInTime = maxWaitMs === 0 || tookMs < maxWaitMs - TIMER_TOLERANCE_MS;

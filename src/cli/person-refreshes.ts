@@ -29,8 +29,6 @@ interface RefreshAnswer {
 
 /** The default of the protocol for requests with `maxAgeSeconds`. */
 const MAX_WAIT_MS = 3_000;
-/** The worker counts what it sent to Webex at most this long before a request as its answer. */
-const SIMULTANEOUS_MS = 100;
 /** How much before its end the worker's wait may seem to end by this process's clock. */
 const TIMER_TOLERANCE_MS = 10;
 /** An answer that took nearly as long as it may waited for Webex. */
@@ -131,11 +129,11 @@ function isFresh({ record, askedAt, answeredAt }: RefreshAnswer): boolean {
   if (answeredAt - askedAt >= MAX_WAIT_MS - TIMER_TOLERANCE_MS) return false;
   // Nobody can have confirmed presence of a person who does not exist.
   if (reason === "notFound") return true;
-  return observedAt !== null && Date.parse(observedAt) >= askedAt - SIMULTANEOUS_MS;
+  return observedAt !== null && Date.parse(observedAt) >= askedAt;
 }
 
 function wasObservedSince(askedAt: number, observedAt: string): boolean {
-  return Date.parse(observedAt) >= askedAt - SIMULTANEOUS_MS;
+  return Date.parse(observedAt) >= askedAt;
 }
 
 function changeOf(before: PresenceRecord, record: PresenceRecord): string {

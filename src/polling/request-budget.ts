@@ -4,6 +4,7 @@ import type { RequestLimiter } from "../webex/rest.js";
 import { AcceptedRate } from "./accepted-rate.js";
 import { AdaptiveRateLimit } from "./adaptive-rate-limit.js";
 import { jitter } from "./backoff.js";
+import { IdleShare } from "./idle-share.js";
 import { onDemandReserve } from "./on-demand-reserve.js";
 import type { PollingReport } from "./polling-report.js";
 import { type CountedRequest, type RequestPriority, RequestWindow } from "./request-window.js";
@@ -24,8 +25,6 @@ const RESERVE_MEMORY_MS = 600_000;
 const CAUTION_MS = 60_000;
 /** If nothing was in flight for longer, requests were not sent as fast as is allowed. */
 const MAX_IDLE_SHARE = 1 / 2;
-/** Weight of the newest request in the average. */
-const NEWEST_WEIGHT = 1 / 4;
 
 /** What else an earlier worker has found out. */
 export interface BudgetStart {
@@ -63,11 +62,7 @@ export class RequestBudget implements RequestLimiter {
   /** How many requests of a free minute may still go at the pace of a start. */
   #startRequests = 0;
   #blockedUntil = Number.NEGATIVE_INFINITY;
-  /** Of the latest request of the background. */
-  #latestAdmittedAt: number | null = null;
-  #latestCompletedAt = Number.NEGATIVE_INFINITY;
-  /** Average share of the time in which nothing was in flight although it was allowed. */
-  #idleShare = 0;
+  readonly #idleShare = new IdleShare();
   /** When the latest rejection came. */
   #rejectedAt = Number.NEGATIVE_INFINITY;
   #cautiousUntil = Number.NEGATIVE_INFINITY;
@@ -136,7 +131,7 @@ export class RequestBudget implements RequestLimiter {
     const now = this.#clock.monotonic();
     this.#window.complete(request, outcome === "rateLimited", now);
     if (outcome === "answered") this.#acceptedRate.recordAnswer(now);
-    this.#latestCompletedAt = now;
+    this.#idleShare.recordCompletion(now);
     if (outcome === "rateLimited") {
       this.#acceptedRate.recordRejection();
       this.#startRequests = 0;
@@ -144,7 +139,8 @@ export class RequestBudget implements RequestLimiter {
       // Those in flight together are rejected for the same reason.
       if (request.admittedAt > this.#rejectedAt) {
         const answered = this.#window.answeredLastMinute(request.admittedAt);
-        this.#adaptiveLimit.recordRejection(now, answered, this.#idleShare < MAX_IDLE_SHARE);
+        const isRateUsed = this.#idleShare.value < MAX_IDLE_SHARE;
+        this.#adaptiveLimit.recordRejection(now, answered, isRateUsed);
       }
       this.#rejectedAt = now;
     }
@@ -288,8 +284,12 @@ export class RequestBudget implements RequestLimiter {
     this.#adaptiveLimit.recordRequest(now, this.lastMinute);
     const intervalMs = this.#backgroundIntervalMs * jitter(this.#random, INTERVAL_JITTER);
     this.#startRequests = Math.max(0, this.#startRequests - 1);
-    if (priority === "background") this.#measureIdleTime(now);
     const arrivals = this.#theoreticalArrivalAt;
+    if (priority === "background") {
+      const pacedAt = arrivals.background - this.#burstToleranceMs;
+      const possibleAt = Math.max(this.#blockedUntil, pacedAt);
+      this.#idleShare.recordRequest(now, possibleAt, !this.#window.isAnyInFlight);
+    }
     // The background gives up one of its requests for each on demand.
     arrivals.background = Math.max(now, arrivals.background) + intervalMs;
     if (priority === "onDemand") {
@@ -305,18 +305,6 @@ export class RequestBudget implements RequestLimiter {
       arrivals.background = Math.max(arrivals.background, earliest);
     }
     return request;
-  }
-
-  /** Of the time since the previous request, nothing was in flight although it was allowed. */
-  #measureIdleTime(now: number): void {
-    const previousAt = this.#latestAdmittedAt ?? now;
-    this.#latestAdmittedAt = now;
-    if (now <= previousAt) return;
-    const pacedAt = this.#theoreticalArrivalAt.background - this.#burstToleranceMs;
-    const idleSince = this.#window.isAnyInFlight ? now : this.#latestCompletedAt;
-    const possibleAt = Math.max(previousAt, idleSince, this.#blockedUntil, pacedAt);
-    const idleShare = Math.max(0, now - possibleAt) / (now - previousAt);
-    this.#idleShare += (idleShare - this.#idleShare) * NEWEST_WEIGHT;
   }
 
   #delayArrivals(earliest: number): void {
