@@ -125,13 +125,16 @@ function isLookupOf(wanted: RefreshRequest, request: PollingRequest): boolean {
 
 /** Returns until when a request in flight can be expected to answer; -Infinity if none can. */
 function findCoverage(wanted: RefreshRequest, input: OnDemandInput): number {
-  const pageMs = input.requestDurationMs.page;
+  const { page: pageMs, lookup: lookupMs } = input.requestDurationMs;
   let coveredUntil = Number.NEGATIVE_INFINITY;
-  for (const { request, sentAt, page } of input.inFlight) {
+  for (const { request, sentAt, page, isOnDemand } of input.inFlight) {
     if (sentAt < wanted.sentFrom) continue;
     if (isLookupOf(wanted, request)) return Number.POSITIVE_INFINITY;
     const isPage = page !== null && page === wanted.page && pageMs > 0;
-    if (isPage && sentAt + pageMs <= wanted.waitsUntil) {
+    // For a single person, the lookup is quicker than most of the pages that polling reads.
+    const isWorthWaiting = isOnDemand || wanted.outstanding > 1;
+    const acceptedUntil = isWorthWaiting ? wanted.waitsUntil : input.now + 2 * lookupMs;
+    if (isPage && sentAt + pageMs <= acceptedUntil) {
       coveredUntil = Math.max(coveredUntil, sentAt + pageMs * MAX_RELATIVE_DURATION);
     }
   }

@@ -31,6 +31,7 @@ export const HOST_PROGRAM_FILES = [
   "test/support/release-host-program.js",
   "simulator/reference-host.js",
   "simulator/json-rpc-client.js",
+  "simulator/transcript.js",
 ];
 
 /** The reference host as a process of its own (release-host-program.ts). */

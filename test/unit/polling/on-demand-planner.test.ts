@@ -135,13 +135,31 @@ describe("planner of what callers wait for", () => {
     ["does not wait for that of another person", { inFlight: [lookingUp(bob, NOW)] }, lookUp(ada)],
     [
       "waits for a page in flight, up to twice its usual duration",
+      { requests: [{ ...ada, outstanding: 2 }], inFlight: [readingPage(3, NOW)] },
+      waitUntil(NOW + 4_000),
+    ],
+    [
+      "looks up a single person beside a page that polling reads",
       { inFlight: [readingPage(3, NOW)] },
+      lookUp(ada),
+    ],
+    [
+      "waits for such a page if it comes as soon as a lookup",
+      {
+        requests: [{ ...ada, sentFrom: NOW - 1_700 }],
+        inFlight: [readingPage(3, NOW - 1_700)],
+      },
+      waitUntil(NOW + 2_300),
+    ],
+    [
+      "waits for a page that is read for callers",
+      { inFlight: [{ ...readingPage(3, NOW), isOnDemand: true }] },
       waitUntil(NOW + 4_000),
     ],
     [
       "waits for the later of two readings of the page",
       {
-        requests: [{ ...ada, sentFrom: NOW - 1_000 }],
+        requests: [{ ...ada, sentFrom: NOW - 1_000, outstanding: 2 }],
         inFlight: [readingPage(3, NOW), readingPage(3, NOW - 1_000)],
       },
       waitUntil(NOW + 4_000),
@@ -281,7 +299,7 @@ describe("planner of what callers wait for", () => {
     [
       "waits for the first of several pages in flight",
       {
-        requests: [ada, eve].map((each) => ({ ...each, sentFrom: NOW - 3_000 })),
+        requests: [ada, eve].map((each) => ({ ...each, sentFrom: NOW - 3_000, outstanding: 2 })),
         inFlight: [readingPage(3, NOW - 3_000), readingPage(7, NOW - 1_000)],
       },
       waitUntil(NOW + 1_000),
