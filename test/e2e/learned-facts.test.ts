@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 
@@ -62,6 +62,12 @@ describe("e2e: what a restart need not learn again", function () {
     expect(learned().organizations[0]?.requestsPerMinute).to.be.within(LIMIT - 2, LIMIT + 2);
     if (!IS_WINDOWS) expect(statSync(path()).mode & 0o777).to.equal(0o600);
     expect(text()).not.to.match(/@|Example|token|secret/i);
+    for (const { id, displayName } of harness.webex.people().slice(0, 5)) {
+      expect(text()).not.to.include(id);
+      expect(text()).not.to.include(displayName);
+    }
+    const names = readdirSync(harness.logDirectory).filter((name) => name.includes("learned"));
+    expect(names, "nothing half-written stays").to.deep.equal(["learned.json"]);
 
     // What counts is the rate, not what is left of the minute before.
     harness.webex.resetRateLimit();
@@ -97,4 +103,27 @@ describe("e2e: what a restart need not learn again", function () {
     await harness.authorize(0, host);
     return host;
   }
+});
+
+describe("e2e: a learned file that is damaged", () => {
+  let harness: WorkerHarness;
+
+  afterEach(() => harness.stop());
+
+  it("lets the worker start as usual", async () => {
+    harness = await WorkerHarness.startPolling({ speed: 0 });
+    await harness.host.shutdown();
+    for (const text of ["", "{", "[1]", '{"organizations":{"x":{"requestsPerMinute":"many"}}}']) {
+      writeFileSync(join(harness.logDirectory, "learned.json"), text);
+      await harness.host.start();
+      await harness.authorize();
+      const { problems } = await harness.waitForSweep();
+      expect(
+        problems.map(({ code }) => code),
+        text,
+      ).to.deep.equal(["memorySecretStore"]);
+      await harness.host.shutdown();
+    }
+    await harness.host.start();
+  });
 });
