@@ -129,7 +129,7 @@ describe("adaptive rate limit", () => {
       expect(total).to.be.at.least(limit * 120 * 0.9);
       expect(Math.min(...counts)).to.be.at.least((total / workerCount) * smallestShare);
       expect(rejected.reduce((sum, count) => sum + count, 0) / total).to.be.lessThan(1 / 100);
-    }).timeout(60_000);
+    }).timeout(150_000);
   }
 
   describe("a rejection at a rate that was accepted before", () => {
