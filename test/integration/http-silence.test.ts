@@ -93,8 +93,10 @@ describe("AxiosHttp with a server that is silent", () => {
     const { port, sockets } = await silentServer();
     http.close();
     http = openHttp({ proxy: `http://127.0.0.1:${port}` });
-    const sending = send("https://webex.example/");
-    await expectSilence(sending, new RegExp(`^The proxy 127.0.0.1:${port} has not responded`));
+    // Long enough for the connection to the proxy to open before the first report.
+    const sending = send("https://webex.example/", { silenceTimeoutMs: 1_500 });
+    const subject = new RegExp(`^The proxy 127.0.0.1:${port} has not responded`);
+    await expectSilence(sending, subject, 1_500);
     if (sockets[0]?.closed === false) await once(sockets[0], "close");
   });
 
