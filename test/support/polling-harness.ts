@@ -2,7 +2,7 @@ import { Fault, type FaultCode } from "../../src/faults/fault.js";
 import { Emitter } from "../../src/faults/emitter.js";
 import type { LearnedFacts } from "../../src/polling/learned-facts.js";
 import { OrganizationPoller } from "../../src/polling/organization-poller.js";
-import { planForFreshness, type Planner } from "../../src/polling/planner.js";
+import { type InFlight, planForFreshness, type Planner } from "../../src/polling/planner.js";
 import { RequestBudget } from "../../src/polling/request-budget.js";
 import type {
   ListedPerson,
@@ -28,6 +28,16 @@ export function person(id: string, status: string | null = "active"): PersonSnap
   const addresses = { userName, emails: [userName], sipAddresses: [] };
   return { id, displayName: id, ...addresses, status, lastActivity: null };
 }
+
+export const NOTHING_IN_FLIGHT: InFlight = {
+  isSweepPage: false,
+  isMe: false,
+  count: 0,
+  refetches: 0,
+  lookups: 0,
+  pages: new Set(),
+  keys: new Set(),
+};
 
 export const SETTINGS = { pollIntervalSeconds: 20, requestsPerMinute: 60, staleAfterSeconds: 180 };
 

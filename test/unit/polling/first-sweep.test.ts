@@ -8,18 +8,10 @@ import {
 } from "../../../src/polling/planner.js";
 import type { RefreshDemand } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
+import { NOTHING_IN_FLIGHT } from "../../support/polling-harness.js";
 
 const NOW = 1_000_000;
 const NEXT_PAGE = { kind: "next", url: "n" } as const;
-const NOTHING_IN_FLIGHT: InFlight = {
-  isSweepPage: false,
-  isMe: false,
-  count: 0,
-  refetches: 0,
-  lookups: 0,
-  pages: new Set(),
-  keys: new Set(),
-};
 const A_PAGE: InFlight = { ...NOTHING_IN_FLIGHT, isSweepPage: true, count: 1 };
 
 /** During the first sweep, at one request per second. */

@@ -9,21 +9,12 @@ import {
 } from "../../../src/polling/planner.js";
 import type { LookupCandidate, RefreshDemand } from "../../../src/presence/polled-roster.js";
 import { NO_DEMAND } from "../../../src/presence/refresh-demand.js";
+import { NOTHING_IN_FLIGHT } from "../../support/polling-harness.js";
 
 const NOW = 1_000_000;
 const FIRST_PAGE = { kind: "page", page: { kind: "first", max: 1_000 } } as const;
 const NEXT_PAGE = { kind: "page", page: { kind: "next", url: "n" } } as const;
 const SWEEP = { page: NEXT_PAGE.page, pages: 1 };
-
-const NOTHING_IN_FLIGHT: InFlight = {
-  isSweepPage: false,
-  isMe: false,
-  count: 0,
-  refetches: 0,
-  lookups: 0,
-  pages: new Set(),
-  keys: new Set(),
-};
 
 /** Between two sweeps of a single page, at one request per second. */
 const IDLE: PlannerInput = {
