@@ -1,8 +1,9 @@
 // npm test: compiles, bundles, checks, installs the programs that tests need, runs every test, and
 // ends with the line "N passed, N failed". Everything that has to wait for nothing begins at once.
-// --clients, --release and --windows add a suite each: test/clients, test/release on the archives
-// that it makes, and Windows' own Node.js. With --only-clients etc. it runs only that suite. Other
-// arguments go to mocha.
+// Each of these flags adds a suite: --clients (test/clients), --faults (test/faults), --soak and
+// --fuzz (test/soak, test/fuzz), --nodes (other versions of Node.js), --release (test/release, on
+// the archives that it makes) and --windows (Windows' own Node.js). With --only-clients etc. it runs
+// only that suite. Other arguments go to mocha.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +13,7 @@ import { hasWindows, openWindows, WINDOWS_RUNS } from "./windows.mjs";
 
 /** Files of tests that run at a time. They mostly wait for processes, intervals and deadlines. */
 const JOBS = 6;
+const FAULT_OPTIONS = ["--parallel", "--jobs", "5"];
 /**
  * A test that needs more than this share of its timeout on two quiet cores will fail on a busy
  * machine one day.
@@ -19,7 +21,10 @@ const JOBS = 6;
 const TIMEOUT_SHARE = 0.2;
 const SLOWEST_SHOWN = 5;
 const REPORT = "./scripts/mocha-report.mjs";
-const SUITES = ["clients", "release", "windows"];
+const SUITES = ["clients", "faults", "soak", "fuzz", "nodes", "release", "windows"];
+/** How long the soak of the gate lasts, in minutes, and how many streams its fuzz test mutates. */
+const SOAK_MINUTES = 3;
+const FUZZ_STREAMS = 10_000;
 const FLAGS = SUITES.flatMap((suite) => [`--${suite}`, `--only-${suite}`]);
 
 const cliArgs = process.argv.slice(2);
@@ -40,7 +45,21 @@ async function step(title, command, args) {
   counts[status === 0 ? "passed" : "failed"] += 1;
 }
 
+/** Runs a program that ends with the line "N passed, N failed", and adds that up. */
+async function countedStep(title, args) {
+  const { status, output } = await runWithOutput(title, process.execPath, args);
+  const lines = output.trim().split("\n");
+  const count = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(lines.at(-1) ?? "");
+  counts.passed += Number(count?.[1] ?? 0);
+  counts.failed += Math.max(Number(count?.[2] ?? 0), status === 0 ? 0 : 1);
+  counts.skipped += Number(count?.[3] ?? 0);
+}
+
 async function run(title, command, args) {
+  return (await runWithOutput(title, command, args)).status;
+}
+
+async function runWithOutput(title, command, args) {
   const startedAt = Date.now();
   const shell = process.platform === "win32";
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], shell });
@@ -54,7 +73,7 @@ async function run(title, command, args) {
   console.error(
     `\n== ${title}\n${text}== ${title}: ${outcome} in ${seconds(Date.now() - startedAt)} s`,
   );
-  return status;
+  return { status, output: text };
 }
 
 /**
@@ -149,7 +168,9 @@ function printTimings() {
 
 const programs = run("programs for tests", process.execPath, [
   "scripts/install-real-parts.mjs",
-  ...(onlySuite === undefined || onlySuite === "release" ? ["--tests"] : []),
+  ...(onlySuite === undefined || ["release", "faults", "soak"].includes(onlySuite)
+    ? ["--tests"]
+    : []),
   ...(hasSuite("clients") ? ["--clients"] : []),
   ...(hasSuite("windows") ? ["--windows"] : []),
 ]);
@@ -175,6 +196,18 @@ if (onlySuite === undefined) {
 await Promise.all([bundle, programs]);
 if (hasSuite("clients")) {
   await tests("clients of other projects", ["build/test/clients/**/*.test.js"], []);
+}
+// The faults mostly wait, so the soak fills their time.
+await Promise.all([
+  hasSuite("faults") && tests("faults", ["build/test/faults/**/*.test.js"], FAULT_OPTIONS),
+  hasSuite("soak") &&
+    countedStep("soak", ["build/test/soak/main.js", "--minutes", String(SOAK_MINUTES)]),
+]);
+if (hasSuite("fuzz")) {
+  await countedStep("fuzz", ["build/test/fuzz/main.js", "--streams", String(FUZZ_STREAMS)]);
+}
+if (hasSuite("nodes")) {
+  await countedStep("other versions of Node.js", ["scripts/test-nodes.mjs", "--quick"]);
 }
 if (hasSuite("release") || hasSuite("windows")) {
   // The Windows suite unpacks the archive for Windows.
