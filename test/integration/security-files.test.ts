@@ -5,6 +5,7 @@ import {
   chown,
   link,
   lstat,
+  lutimes,
   mkdir,
   mkdtemp,
   readdir,
@@ -99,12 +100,15 @@ describe("a file that is replaced, in a folder where others may write", function
     ];
     const asLink = `status.json.${dead}.${part.replaceAll("0", "2")}.new`;
     await symlink(victim, join(folder, asLink));
+    await lutimes(join(folder, asLink), old, old);
     const asFolder = `status.json.${dead}.${part.replaceAll("0", "3")}.new`;
     await mkdir(join(folder, asFolder));
+    await utimes(join(folder, asFolder), old, old);
     const foreign = `status.json.${dead}.${part.replaceAll("0", "4")}.new`;
     if (process.getuid?.() === 0) {
       await plant(foreign);
       await chown(join(folder, foreign), OTHER_UID, OTHER_UID);
+      await utimes(join(folder, foreign), old, old);
       kept.push(foreign);
     }
     expect(await nodeReplacedFile(path, onFailure).write("1")).to.equal(true);
