@@ -1,4 +1,5 @@
 import { disableConcurrentSparkplug } from "./platform/concurrent-sparkplug.js";
+import { refuseDebugger } from "./platform/debugger.js";
 import { sanitizeEnvironment } from "./platform/environment.js";
 import { nodePorts } from "./platform/node-ports.js";
 import {
@@ -14,6 +15,8 @@ import { Worker } from "./worker/worker.js";
 /** How long the process waits for a host that does not read the error of its launch. */
 const LAST_WRITE_MS = 500;
 
+let onDebuggerSignal = (): void => undefined;
+refuseDebugger(() => onDebuggerSignal());
 disableConcurrentSparkplug();
 const notices = sanitizeEnvironment();
 const stdio = claimStdio();
@@ -46,6 +49,8 @@ if ("error" in options) {
       "The worker's account has no home directory, so the log goes to stderr only and there is no status file. Presence is not affected. Name a folder with --log-dir.",
     );
   }
+  onDebuggerSignal = () =>
+    ports.log.info("The worker ignores the signal SIGUSR1, which would open a debugger's port.");
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"] as const) {
     // Listening for a signal that the platform does not have throws.
     if (process.platform === "win32" || signal !== "SIGBREAK")

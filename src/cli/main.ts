@@ -3,10 +3,12 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { disableConcurrentSparkplug } from "../platform/concurrent-sparkplug.js";
+import { refuseDebugger } from "../platform/debugger.js";
 import { sanitizeEnvironment } from "../platform/environment.js";
 import { productDirectory } from "../platform/node-process.js";
 import { USAGE } from "../worker/launch-options.js";
 
+refuseDebugger();
 disableConcurrentSparkplug();
 const [command, ...rest] = process.argv.slice(2);
 

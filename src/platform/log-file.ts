@@ -1,12 +1,7 @@
-import type { Stats } from "node:fs";
-import { chmod, lstat, open, rename, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { Writable } from "node:stream";
 
 import { monotonicMs } from "./system-clock.js";
 
-const FILE_NAME = "worker.log";
-const MAX_FILES = 10;
 /** The size that a file may reach while it cannot be rotated, as a multiple of its limit. */
 const MAX_OVERSIZE = 10;
 /** Output kept for a file that is being opened, and for a disk that is slow. */
@@ -17,9 +12,6 @@ const OPEN_TIMEOUT_MS = 5_000;
 const RETRY_MS = 10_000;
 /** How long the file's place is taken for granted; a check costs one `stat`. */
 const CHECK_INTERVAL_MS = 2_000;
-/** Bits of a file's mode that let other accounts do anything with it. */
-const OTHERS_BITS = 0o077;
-const FILE_MODE = 0o600;
 
 type Line = string | Buffer;
 
@@ -224,112 +216,4 @@ export class LogFile {
 async function end(stream: Writable): Promise<void> {
   if (stream.destroyed) return;
   await new Promise<void>((resolve) => stream.once("close", resolve).end(resolve));
-}
-
-/**
- * `<directory>/worker.log` and its nine predecessors, which only the account may read. `makeFolder`
- * is called before the file is opened. Neither winston's File nor a package does this: they lose
- * records, or delete old files, when a rename fails.
- */
-export function diskLogFiles(directory: string, makeFolder: () => Promise<unknown>): LogFiles {
-  const pathOf = (index: number): string =>
-    join(directory, index === 0 ? FILE_NAME : `worker.${index}.log`);
-  return {
-    open: async () => {
-      await makeFolder();
-      const file = await openLogFile(pathOf(0));
-      const predecessors = Array.from({ length: MAX_FILES - 1 }, (_, index) => pathOf(index + 1));
-      await Promise.all(predecessors.map(closeToOthers));
-      return file;
-    },
-    rotate: async () => {
-      // Beginning at the first gap, an attempt that failed halfway is continued, and deletes no
-      // further file. On Windows, a rename fails while another program has one of the files open.
-      let last = 1;
-      while (last < MAX_FILES - 1 && (await exists(pathOf(last)))) last += 1;
-      for (let index = last; index > 0; index -= 1) await rename(pathOf(index - 1), pathOf(index));
-    },
-  };
-}
-
-/** An older version made files that everybody can read. Windows has no modes. */
-function isOpenToOthers({ mode }: Stats): boolean {
-  return process.platform !== "win32" && (mode & OTHERS_BITS) !== 0;
-}
-
-/** Never rejects. */
-async function closeToOthers(path: string): Promise<void> {
-  const stats = await lstat(path).catch(() => null);
-  if (stats?.isFile() === true && isOpenToOthers(stats))
-    await chmod(path, FILE_MODE).catch(() => undefined);
-}
-
-async function openLogFile(path: string): Promise<OpenLogFile> {
-  const isCutOff = await endsWithinLine(path);
-  const handle = await open(path, "a", FILE_MODE);
-  try {
-    const stats = await handle.stat();
-    if (isOpenToOthers(stats)) await handle.chmod(FILE_MODE).catch(() => undefined);
-    // Not from the handle: on Windows, some versions of Node name the volume of an open file and
-    // that of a path differently.
-    const opened = await identify(path);
-    const stream = handle.createWriteStream();
-    if (isCutOff) stream.write("\n");
-    return {
-      stream,
-      size: stats.size,
-      isInPlace: async () => {
-        const current = await identify(path);
-        return opened === null || current === null || (current !== "" && current === opened);
-      },
-    };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-/**
- * Whether a full disk, or a machine that crashed, has cut the last line off. Rejects if something
- * else than a file is at the path.
- */
-async function endsWithinLine(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => null);
-  if (stats === null) return false;
-  // Opening a pipe would wait for its reader.
-  if (!stats.isFile()) {
-    const code = stats.isDirectory() ? "EISDIR" : "EINVAL";
-    throw Object.assign(new Error(`${path} is not a file`), { code });
-  }
-  if (stats.size === 0) return false;
-  const file = await open(path, "r").catch(() => null);
-  try {
-    const result = await file?.read(Buffer.alloc(1), 0, 1, stats.size - 1);
-    return result?.bytesRead === 1 && result.buffer.toString() !== "\n";
-  } catch {
-    return false;
-  } finally {
-    await file?.close();
-  }
-}
-
-/**
- * Identifies the file at a path; "" if there is none, null if the system does not say. EPERM is a
- * deleted file that Windows before 10 (1709) keeps until it is closed.
- */
-async function identify(path: string): Promise<string | null> {
-  try {
-    const { dev, ino } = await stat(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === "EACCES" || code === "EBUSY" ? null : "";
-  }
-}
-
-function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -9,7 +9,13 @@ export interface FolderRisk {
   readonly command: string;
 }
 
-const OTHERS_WRITE_BITS = 0o022;
+/** Bits of a folder's mode that let other accounts create, rename and delete in it. */
+export const OTHERS_WRITE_BITS = 0o022;
+
+/** Whether an account is neither root nor this process'. */
+export function isForeign(uid: number): boolean {
+  return uid !== 0 && uid !== process.getuid?.();
+}
 
 /** For Linux and macOS: takes the rights of others from a folder. */
 export function closingCommand(path: string): string {
@@ -27,7 +33,6 @@ export function quoteForShell(path: string): string {
  */
 export async function findPosixRisk(path: string, account: string): Promise<FolderRisk | null> {
   const [link, folder] = await Promise.all([lstat(path), stat(path)]);
-  const isForeign = (uid: number): boolean => uid !== 0 && uid !== process.getuid?.();
   if (link.isSymbolicLink() && isForeign(link.uid))
     return {
       reason: `it is a link that uid ${link.uid} has made`,

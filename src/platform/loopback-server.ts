@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 import { Fault } from "../faults/fault.js";
 import type {
@@ -14,6 +14,13 @@ import { withTimeout } from "./system-clock.js";
 
 const MAX_BODY_BYTES = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How often Node looks for requests that take longer; by default, every 30 s. */
+const TIMEOUT_CHECK_MS = 1_000;
+/**
+ * Connections whose request has not come yet. A browser has a few; whoever opens more must neither
+ * use up the process's files, which polling needs, too, nor keep the page from others.
+ */
+const MAX_WAITING_CONNECTIONS = 32;
 const CLOSE_GRACE_MS = 500;
 
 const RESERVED_HINT =
@@ -38,6 +45,8 @@ class NodeLoopbackServer implements LoopbackServer {
   readonly #servers: Server[] = [];
   readonly #inFlight = new Set<ServerResponse>();
   readonly #streams = new Set<ServerResponse>();
+  /** Connections without a request, the oldest first. */
+  readonly #waiting = new Set<Socket>();
   #closing: Promise<void> | null = null;
 
   constructor(handler: LoopbackHandler) {
@@ -63,9 +72,17 @@ class NodeLoopbackServer implements LoopbackServer {
 
   #listenOn(host: string, port: number): Promise<void> {
     const server = lazyHttp().createServer(
-      { maxHeaderSize: MAX_BODY_BYTES, requestTimeout: REQUEST_TIMEOUT_MS },
+      {
+        maxHeaderSize: MAX_BODY_BYTES,
+        headersTimeout: REQUEST_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+        // Stated, because Node would otherwise follow --insecure-http-parser.
+        insecureHTTPParser: false,
+      },
       (request, response) => void this.#handle(request, response),
     );
+    server.on("connection", (socket: Socket) => this.#limitWaiting(socket));
     return new Promise((resolve, reject) => {
       // The listener stays: a connection that could not be accepted (EMFILE) is an "error" event
       // too, and would end the process without one. The server goes on listening.
@@ -91,6 +108,16 @@ class NodeLoopbackServer implements LoopbackServer {
     await closed;
   }
 
+  /** The new connection takes the place of the one that has waited longest. */
+  #limitWaiting(socket: Socket): void {
+    this.#waiting.add(socket);
+    socket.once("close", () => this.#waiting.delete(socket));
+    const [oldest] = this.#waiting;
+    if (oldest === undefined || this.#waiting.size <= MAX_WAITING_CONNECTIONS) return;
+    this.#waiting.delete(oldest);
+    oldest.destroy();
+  }
+
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#inFlight.add(response);
     response.once("close", () => this.#inFlight.delete(response));
@@ -100,6 +127,7 @@ class NodeLoopbackServer implements LoopbackServer {
         writePage(response, 413, "The request is too long.");
         return;
       }
+      this.#waiting.delete(request.socket);
       const answer = await this.#handler(loopbackRequest);
       if (response.destroyed) return;
       if (answer.kind === "page") writePage(response, answer.status, answer.body, answer.headers);

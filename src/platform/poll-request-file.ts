@@ -1,4 +1,5 @@
-import { unlink, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { PollRequestFile } from "../ports/process.js";
@@ -20,7 +21,15 @@ export function nodePollRequestFile(logDirectory: string): PollRequestFile {
   };
 }
 
-/** Asks the worker with this log folder to poll. Rejects if the file cannot be written. */
-export function requestPoll(logDirectory: string): Promise<void> {
-  return writeFile(join(logDirectory, FILE_NAME), "", { mode: 0o600 });
+const { O_CREAT, O_WRONLY } = constants;
+/** Windows has neither, and Node's types do not say so. */
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
+
+/**
+ * Asks the worker with this log folder to poll. Rejects if the file cannot be created. Root may call
+ * it in a folder of another account: what is there is not changed, and no link is followed.
+ */
+export async function requestPoll(logDirectory: string): Promise<void> {
+  const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+  await (await open(join(logDirectory, FILE_NAME), flags, 0o600)).close();
 }

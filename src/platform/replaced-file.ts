@@ -1,7 +1,8 @@
-import { rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { lstat, readdir, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 import type { ReplacedFile } from "../ports/process.js";
+import { lazyCrypto } from "./lazy-modules.js";
 import { makePrivateFolder } from "./log-folder.js";
 import { monotonicMs } from "./system-clock.js";
 
@@ -11,6 +12,10 @@ const LOCKED_CODES = new Set(["EPERM", "EACCES", "EBUSY"]);
 const MAX_WAIT_MS = 5_000;
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 400;
+/** 96 bits, so that nobody can put something else in the place of a file that is about to exist. */
+const RANDOM_BYTES = 12;
+/** A worker that runs elsewhere, in a container for example, may have the process ID of a dead one. */
+const MIN_LEFTOVER_AGE_MS = 60_000;
 
 export interface ReplacedFileOptions {
   /** Creates the folder if it is missing. */
@@ -35,7 +40,6 @@ export function nodeReplacedFile(
 
 class NodeReplacedFile implements ReplacedFile {
   readonly #path: string;
-  readonly #temporaryPath: string;
   readonly #onFailure: (error: unknown) => void;
   readonly #options: Required<ReplacedFileOptions>;
   #pending: { readonly text: string; readonly maxWaitMs: number } | null = null;
@@ -44,6 +48,7 @@ class NodeReplacedFile implements ReplacedFile {
   /** Since when other programs have kept the file from being replaced; null: they do not. */
   #lockedSince: number | null = null;
   #endPause: () => void = () => undefined;
+  #hasRemovedLeftovers = false;
 
   constructor(
     path: string,
@@ -51,7 +56,6 @@ class NodeReplacedFile implements ReplacedFile {
     options: Required<ReplacedFileOptions>,
   ) {
     this.#path = path;
-    this.#temporaryPath = `${path}.${process.pid}.new`;
     this.#onFailure = onFailure;
     this.#options = options;
   }
@@ -69,14 +73,18 @@ class NodeReplacedFile implements ReplacedFile {
     while (this.#pending !== null) {
       const { text, maxWaitMs } = this.#pending;
       this.#pending = null;
+      const random = lazyCrypto().randomBytes(RANDOM_BYTES).toString("hex");
+      const temporaryPath = `${this.#path}.${process.pid}.${random}.new`;
       try {
         await this.#options.makeFolder(dirname(this.#path));
-        await writeFile(this.#temporaryPath, text, { mode: 0o600 });
-        await this.#replaceFile(maxWaitMs);
+        await this.#removeLeftovers();
+        // Fails where something is, also a link to nothing.
+        await writeFile(temporaryPath, text, { mode: 0o600, flag: "wx" });
+        await this.#replaceFile(temporaryPath, maxWaitMs);
         isWritten = true;
       } catch (error) {
         // A full or read-only disk costs only the file; the next change writes again.
-        await rm(this.#temporaryPath, { force: true }).catch(() => undefined);
+        await rm(temporaryPath, { force: true }).catch(() => undefined);
         this.#reportFailure(error);
         isWritten = false;
       }
@@ -84,12 +92,19 @@ class NodeReplacedFile implements ReplacedFile {
     return isWritten;
   }
 
-  /** Resolves without a replacement if there is a newer text. */
-  async #replaceFile(maxWaitMs: number): Promise<void> {
+  /** Of workers that were killed between the creation of a file and its last name. */
+  async #removeLeftovers(): Promise<void> {
+    if (this.#hasRemovedLeftovers) return;
+    this.#hasRemovedLeftovers = true;
+    await removeLeftovers(this.#path).catch(() => undefined);
+  }
+
+  /** Resolves without a replacement, and without the temporary file, if there is a newer text. */
+  async #replaceFile(temporaryPath: string, maxWaitMs: number): Promise<void> {
     const startedAt = monotonicMs();
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, MAX_RETRY_MS)) {
       try {
-        await this.#options.replace(this.#temporaryPath, this.#path);
+        await this.#options.replace(temporaryPath, this.#path);
         this.#hasFailed = false;
         this.#lockedSince = null;
         return;
@@ -101,7 +116,10 @@ class NodeReplacedFile implements ReplacedFile {
         // Texts that follow each other faster than one of them gives up must not hide the failure.
         if (now - this.#lockedSince >= MAX_WAIT_MS) this.#reportFailure(error);
         if (this.#pending === null) await this.#pause(Math.min(retryMs, leftMs));
-        if (this.#pending !== null) return;
+        if (this.#pending !== null) {
+          await rm(temporaryPath, { force: true }).catch(() => undefined);
+          return;
+        }
       }
     }
   }
@@ -119,6 +137,36 @@ class NodeReplacedFile implements ReplacedFile {
   #reportFailure(error: unknown): void {
     if (!this.#hasFailed) this.#onFailure(error);
     this.#hasFailed = true;
+  }
+}
+
+/** Removes temporary files of this account whose processes are gone; others stay. */
+async function removeLeftovers(path: string): Promise<void> {
+  const [folder, prefix] = [dirname(path), `${basename(path)}.`];
+  for (const name of await readdir(folder)) {
+    // Earlier versions wrote no random part.
+    const [, pid] =
+      (name.startsWith(prefix) &&
+        /^(\d+)(?:\.[0-9a-f]{24})?\.new$/.exec(name.slice(prefix.length))) ||
+      [];
+    if (pid === undefined || !isGone(Number(pid))) continue;
+    const file = join(folder, name);
+    const stats = await lstat(file).catch(() => null);
+    if (stats?.isFile() !== true) continue;
+    const isOwn = process.platform === "win32" || stats.uid === process.getuid?.();
+    const isOld = Date.now() - stats.mtimeMs >= MIN_LEFTOVER_AGE_MS;
+    if (isOwn && isOld) await unlink(file).catch(() => undefined);
+  }
+}
+
+/** This process has none from before; a process of another account answers with EPERM. */
+function isGone(pid: number): boolean {
+  if (pid === process.pid) return true;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return codeOf(error) === "ESRCH";
   }
 }
 

@@ -6,7 +6,8 @@ import { Fault } from "../faults/fault.js";
 import { Secret } from "../faults/secret.js";
 import type { LogFields, Logger, LogLevel } from "../ports/logger.js";
 import { LibraryLoadError, loadLibrary } from "./lazy-modules.js";
-import { diskLogFiles, LogFile, sinkTo } from "./log-file.js";
+import { diskLogFiles, RefusedLogFileError } from "./log-disk-files.js";
+import { LogFile, sinkTo } from "./log-file.js";
 import { makePrivateFolder } from "./log-folder.js";
 import { mapStack } from "./source-positions.js";
 import { StderrSink } from "./stdio.js";
@@ -169,6 +170,13 @@ export class WinstonLog implements Logger {
   }
 
   #warnNoFile(error: unknown): void {
+    if (error instanceof RefusedLogFileError) {
+      this.warn(
+        `The log file in this folder cannot be written, because it ${error.message}, which another account of this machine may have put there. The log goes to stderr only. Presence is not affected. Close the folder to other accounts, and run the command in this record. The worker tries again every 10 seconds.`,
+        { directory: this.#directory, command: error.command },
+      );
+      return;
+    }
     this.warn(
       "The log file in this folder cannot be written, so the log goes to stderr only. Presence is not affected. Free space on the disk, allow the worker's account to write there, close a program that has worker.log open, or name another folder with --log-dir. The worker tries again every 10 seconds.",
       { directory: this.#directory, code: (error as NodeJS.ErrnoException | null)?.code },

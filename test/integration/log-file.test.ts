@@ -9,7 +9,8 @@ import { expect } from "chai";
 import sinon from "sinon";
 
 import { nodeReplacedFile } from "../../src/platform/replaced-file.js";
-import { diskLogFiles, LogFile, type OpenLogFile } from "../../src/platform/log-file.js";
+import { diskLogFiles } from "../../src/platform/log-disk-files.js";
+import { LogFile, type OpenLogFile } from "../../src/platform/log-file.js";
 import { WinstonLog } from "../../src/platform/winston-log.js";
 import { waitUntil } from "../support/clock-fake.js";
 import { contentOf, LogFixture } from "../support/log-fixture.js";

@@ -8,6 +8,7 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 
 import { consent, type ConsentOutcome, type ConsentChoice } from "../../simulator/administrator.js";
+import { findSecrets } from "./secret-search-fixture.js";
 import { type WorkerHarnessOptions, type Status, WorkerHarness } from "./worker-harness.js";
 
 export interface Flow {
@@ -243,9 +244,8 @@ export class AuthorizationHarness {
     ].join("\n");
     expect(this.worker.host.transcript.dropped).to.equal(0);
     const basic = Buffer.from(`${client.clientId}:${client.clientSecret}`).toString("base64");
-    for (const secret of [...issuedSecrets, basic]) {
-      expect(everything.includes(secret), "a secret was leaked").to.equal(false);
-    }
+    const leaked = findSecrets(everything, [...issuedSecrets, basic]);
+    expect(leaked, "secrets were leaked").to.deep.equal([]);
   }
 
   async stop(): Promise<void> {

@@ -129,7 +129,7 @@ describe("RestClient", () => {
     const http = new ScriptedHttp([
       redirect("/v1/a"),
       redirect(`${API}/b`),
-      redirect("c"),
+      redirect("HTTPS://WebexAPIs.com:443/v1/c"),
       { body: ME },
     ]);
     const limiter = new LimiterFake();
@@ -153,6 +153,12 @@ describe("RestClient", () => {
     "https://evil.example/v1/people/me",
     "http://webexapis.com/v1/people/me",
     "//evil.example",
+    "\\\\evil.example\\v1",
+    "https://webexapis.com@evil.example/v1/people/me",
+    "https://webexapis.com./v1/people/me",
+    "https://webexapis.com:8443/v1/people/me",
+    "https://somebody@webexapis.com/v1/people/me",
+    "https://xn--webexapis-.com/v1/people/me",
     "http://[",
     "",
   ]) {
