@@ -5,6 +5,7 @@ import type {
   AbstractCancellationTokenSource,
   CancellationToken,
   MessageConnection,
+  RequestMessage,
 } from "vscode-jsonrpc";
 
 import { Emitter } from "../../faults/emitter.js";
@@ -38,6 +39,7 @@ export class JsonRpcChannel implements Channel {
   #queuedRequests = 0;
   #onEnd: ((end: ChannelEndReason) => void) | null = null;
   #hasEnded = false;
+  #heldShutdowns: (() => void | Promise<void>)[] = [];
 
   constructor(input: Readable, output: Writable) {
     this.#input = input;
@@ -70,10 +72,7 @@ export class JsonRpcChannel implements Channel {
         sender: { sendCancellation: () => Promise.resolve(), cleanup: () => undefined },
       },
       messageStrategy: {
-        handleMessage: (message, next) =>
-          writer.isOverloaded && Message.isRequest(message)
-            ? writer.whenDrained().then(() => next(message))
-            : next(message),
+        handleMessage: (message, next) => this.#handleOrHold(message, next, writer),
       },
     });
     connection.onRequest((method: string, params: unknown, token: CancellationToken) => {
@@ -114,6 +113,29 @@ export class JsonRpcChannel implements Channel {
     this.#stop();
     this.#connection?.dispose();
     this.#connection = null;
+  }
+
+  /**
+   * Requests wait while the peer does not read. It may still end the process: `exit` does not wait,
+   * nor does a `shutdown` before it.
+   */
+  #handleOrHold(
+    message: Message,
+    next: (message: Message) => void | Promise<void>,
+    writer: BatchingWriter,
+  ): void | Promise<void> {
+    const { method } = message as Partial<RequestMessage>;
+    if (method === "exit") for (const handle of this.#heldShutdowns.splice(0)) void handle();
+    if (!writer.isOverloaded || !Message.isRequest(message) || method === "exit")
+      return next(message);
+    let isHandled = false;
+    const handle = (): void | Promise<void> => {
+      if (isHandled) return;
+      isHandled = true;
+      return next(message);
+    };
+    if (method === "shutdown") this.#heldShutdowns.push(handle);
+    return writer.whenDrained().then(handle);
   }
 
   async #answerAsync(result: Promise<unknown>, call: RequestCancellation): Promise<unknown> {

@@ -9,7 +9,7 @@ import { FrameParser } from "./framing.js";
 
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
-/** The input kept while paused, before the stream itself is paused. */
+/** The input read while paused, before the stream itself is paused. */
 const MAX_PAUSED_BYTES = 1024 * 1024;
 /** A request has at most four levels. */
 const MAX_DEPTH = 64;
@@ -18,6 +18,7 @@ const MIN_DEEP_BYTES = 64 * 1024;
 const BYTE_ORDER_MARK = "\ufeff";
 const CANCEL = "$/cancelRequest";
 const EXIT = "exit";
+const SHUTDOWN = "shutdown";
 /** What a peer only ever sends as a notification. */
 const NOTIFICATION_NAME = /^(exit|initialized|\$\/.*)$/s;
 
@@ -44,7 +45,8 @@ export class ValidatingReader extends AbstractMessageReader {
   readonly #parser: FrameParser;
   #deliverMessage: DataCallback | null = null;
   #isOver = false;
-  #pausedChunks: Buffer[] | null = null;
+  /** What has come while paused; null: not paused. */
+  #held: (IncomingMessage | Rejection)[] | null = null;
   #pausedBytes = 0;
 
   constructor(input: Readable, ids: RequestIds, callbacks: ReaderCallbacks) {
@@ -71,25 +73,28 @@ export class ValidatingReader extends AbstractMessageReader {
     return { dispose: () => this.dispose() };
   }
 
-  /** Stops delivering messages until `resume`. Up to 1 MB of input, its end is still detected. */
+  /**
+   * Stops delivering messages until `resume`, except `exit`, and `shutdown` before it. Up to 1 MB
+   * of input, they and its end are still detected.
+   */
   pause(): void {
-    this.#pausedChunks ??= [];
+    this.#held ??= [];
   }
 
   resume(): void {
-    const chunks = this.#pausedChunks;
-    if (chunks === null) return;
-    this.#pausedChunks = null;
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
     this.#pausedBytes = 0;
-    // Before the chunks are handled, because one of them may lead to another pause.
+    // Before the messages are handled, because one of them may lead to another pause.
     this.#input.resume();
-    for (const chunk of chunks) this.#onData(chunk);
+    for (const message of held) this.#handle(message);
   }
 
   override dispose(): void {
     super.dispose();
     this.#isOver = true;
-    this.#pausedChunks = null;
+    this.#held = null;
     this.#input.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onEnd);
     // The error listener stays: a later error would otherwise be an uncaught exception.
     this.#input.pause();
@@ -97,11 +102,8 @@ export class ValidatingReader extends AbstractMessageReader {
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#isOver) return;
-    if (this.#pausedChunks === null) {
-      this.#parser.push(chunk);
-      return;
-    }
-    this.#pausedChunks.push(chunk);
+    this.#parser.push(chunk);
+    if (this.#held === null) return;
     this.#pausedBytes += chunk.length;
     if (this.#pausedBytes > MAX_PAUSED_BYTES) this.#input.pause();
   };
@@ -116,12 +118,33 @@ export class ValidatingReader extends AbstractMessageReader {
 
   #handleBody(body: Buffer): void {
     const message = parseMessage(body);
-    if (message === null) return;
+    if (message !== null) this.#handle(message);
+  }
+
+  #handle(message: IncomingMessage | Rejection): void {
+    if (this.#held !== null) {
+      this.#hold(message, this.#held);
+      return;
+    }
     if ("code" in message) {
       this.#callbacks.rejected(message.id, message.code, message.message);
       return;
     }
-    const { id, method, params } = message;
+    this.#deliverValid(message);
+  }
+
+  /** A peer that reads nothing any more may still ask for the end. */
+  #hold(message: IncomingMessage | Rejection, held: (IncomingMessage | Rejection)[]): void {
+    if ("code" in message || message.method !== EXIT) {
+      held.push(message);
+      return;
+    }
+    for (const each of held)
+      if ("method" in each && each.method === SHUTDOWN) this.#deliverValid(each);
+    this.#deliverValid(message);
+  }
+
+  #deliverValid({ id, method, params }: IncomingMessage): void {
     if (id !== null) {
       this.#callbacks.requestQueued();
       this.#deliver({ id: this.#ids.add(id), method, params });
