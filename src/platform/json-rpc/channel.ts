@@ -18,12 +18,14 @@ import type {
   WireError,
 } from "../../ports/channel.js";
 import { BatchingWriter } from "./batching-writer.js";
-import { RequestIds, ValidatingReader } from "./validating-reader.js";
+import { CANCEL, RequestIds, ValidatingReader } from "./validating-reader.js";
 
 const REQUEST_CANCELLED = -32800;
 const INTERNAL_ERROR = -32603;
 /** Messages handled before the event loop continues. */
 const MESSAGES_PER_TURN = 64;
+/** While more messages wait for their turn, nothing is read: a flood would fill the memory. */
+const MAX_QUEUED_MESSAGES = 1_024;
 /** How long the end of the channel waits for the -32700 reply to be written. */
 const LAST_REPLY_TIMEOUT_MS = 500;
 
@@ -37,6 +39,7 @@ export class JsonRpcChannel implements Channel {
   #connection: MessageConnection | null = null;
   #writer: BatchingWriter | null = null;
   #queuedRequests = 0;
+  #queuedMessages = 0;
   #onEnd: ((end: ChannelEndReason) => void) | null = null;
   #hasEnded = false;
   #heldShutdowns: (() => void | Promise<void>)[] = [];
@@ -63,6 +66,10 @@ export class JsonRpcChannel implements Channel {
       requestQueued: () => {
         this.#queuedRequests += 1;
       },
+      messageQueued: () => {
+        this.#queuedMessages += 1;
+        if (this.#queuedMessages === MAX_QUEUED_MESSAGES) reader.isBusy = true;
+      },
       ended: (end) => void this.#endAfterQueued(end, writer),
     });
     this.#writer = writer;
@@ -72,7 +79,11 @@ export class JsonRpcChannel implements Channel {
         sender: { sendCancellation: () => Promise.resolve(), cleanup: () => undefined },
       },
       messageStrategy: {
-        handleMessage: (message, next) => this.#handleOrHold(message, next, writer),
+        handleMessage: (message, next) => {
+          if (!isCancellation(message)) this.#queuedMessages -= 1;
+          if (this.#queuedMessages === MAX_QUEUED_MESSAGES / 2) reader.isBusy = false;
+          return this.#handleOrHold(message, next, writer);
+        },
       },
     });
     connection.onRequest((method: string, params: unknown, token: CancellationToken) => {
@@ -169,6 +180,10 @@ export class JsonRpcChannel implements Channel {
     for (const call of this.#liveRequests) call.cancel();
     this.#liveRequests.clear();
   }
+}
+
+function isCancellation(message: Message): boolean {
+  return (message as Partial<RequestMessage>).method === CANCEL;
 }
 
 function nextTurn(): Promise<void> {

@@ -16,7 +16,7 @@ const MAX_DEPTH = 64;
 /** Smaller bodies cannot have so many levels that parsing them takes long. */
 const MIN_DEEP_BYTES = 64 * 1024;
 const BYTE_ORDER_MARK = "\ufeff";
-const CANCEL = "$/cancelRequest";
+export const CANCEL = "$/cancelRequest";
 const EXIT = "exit";
 const SHUTDOWN = "shutdown";
 /** What a peer only ever sends as a notification. */
@@ -29,6 +29,8 @@ export interface ReaderCallbacks {
   rejected(id: RequestId | null, code: number, message: string): void;
   /** A request was delivered and waits for its turn. */
   requestQueued(): void;
+  /** A message was delivered and waits for its turn. Cancellations may not have to wait. */
+  messageQueued(): void;
   /** Called once, at the end of the input or of its valid part; nothing is read after that. */
   ended(end: "inputEnded" | "protocolError"): void;
 }
@@ -48,6 +50,8 @@ export class ValidatingReader extends AbstractMessageReader {
   /** What has come while paused; null: not paused. */
   #held: (IncomingMessage | Rejection)[] | null = null;
   #pausedBytes = 0;
+  #isBusy = false;
+  #isStopped = false;
 
   constructor(input: Readable, ids: RequestIds, callbacks: ReaderCallbacks) {
     super();
@@ -79,6 +83,7 @@ export class ValidatingReader extends AbstractMessageReader {
    */
   pause(): void {
     this.#held ??= [];
+    this.#updateFlow();
   }
 
   resume(): void {
@@ -87,8 +92,14 @@ export class ValidatingReader extends AbstractMessageReader {
     this.#held = null;
     this.#pausedBytes = 0;
     // Before the messages are handled, because one of them may lead to another pause.
-    this.#input.resume();
+    this.#updateFlow();
     for (const message of held) this.#handle(message);
+  }
+
+  /** While busy, reads nothing, because enough messages wait for their turn. */
+  set isBusy(isBusy: boolean) {
+    this.#isBusy = isBusy;
+    this.#updateFlow();
   }
 
   override dispose(): void {
@@ -105,8 +116,17 @@ export class ValidatingReader extends AbstractMessageReader {
     this.#parser.push(chunk);
     if (this.#held === null) return;
     this.#pausedBytes += chunk.length;
-    if (this.#pausedBytes > MAX_PAUSED_BYTES) this.#input.pause();
+    this.#updateFlow();
   };
+
+  #updateFlow(): void {
+    const mayFlow = this.#held === null ? !this.#isBusy : this.#pausedBytes <= MAX_PAUSED_BYTES;
+    // Others pause the stream, too (keytar-binding.ts), and nobody resumes it for them.
+    if (mayFlow !== this.#isStopped || this.#isOver) return;
+    this.#isStopped = !mayFlow;
+    if (mayFlow) this.#input.resume();
+    else this.#input.pause();
+  }
 
   readonly #onEnd = (): void => this.#end("inputEnded");
 
@@ -152,9 +172,11 @@ export class ValidatingReader extends AbstractMessageReader {
       const cancelled = (params as { id?: unknown } | undefined)?.id;
       for (const serial of this.#ids.findSerials(cancelled))
         this.#deliver({ method, params: { id: serial } });
+      return;
     } else {
       this.#deliver({ method, params });
     }
+    this.#callbacks.messageQueued();
   }
 
   #deliver(message: { id?: number; method: string; params: unknown }): void {

@@ -386,6 +386,25 @@ describe("JsonRpcChannel: a slow or lost host", () => {
     expect(notes).to.have.length(60);
   });
 
+  it("reads no further than it can handle soon, and answers all requests of a flood", async () => {
+    const FLOOD = 20_000;
+    let answered = 0;
+    let unread = Number.NaN;
+    const { host, notes } = launch(() => {
+      answered += 1;
+      if (answered === 200) unread = host.input.writableLength + host.input.readableLength;
+      return null;
+    });
+    const each = request(1, "ping");
+    for (let i = 0; i < FLOOD; i += 500)
+      host.send(Buffer.concat(Array.from({ length: 500 }, () => each)));
+    host.send(frame({ jsonrpc: "2.0", method: "end" }));
+    await waitUntil(() => notes.length > 0);
+    expect(unread).to.be.greaterThan((FLOOD - 4_000) * each.length);
+    expect(answered).to.equal(FLOOD);
+    expect(host.input.isPaused()).to.equal(false);
+  });
+
   it("ends with the input while the host does not read", async () => {
     const { host, ends } = launch(() => BIG);
     host.stopReading();
