@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { PassThrough } from "node:stream";
+import { PassThrough, type Readable } from "node:stream";
 import { JsonRpcClient, type PendingRequest } from "./json-rpc-client.js";
 import { Transcript } from "./transcript.js";
 
@@ -122,6 +122,11 @@ export class ReferenceHost extends EventEmitter<HostEvents> {
   /** The running worker's stdin, for tests that write invalid input. */
   get stdin(): NodeJS.WritableStream | null {
     return this.#worker?.stdin ?? null;
+  }
+
+  /** Its stdout and stderr, for tests that stop reading them, or close them. */
+  get outputs(): readonly Readable[] {
+    return this.#worker === null ? [] : [this.#worker.stdout, this.#worker.stderr];
   }
 
   /** Launches the worker. Resolves when its process exists, which accepts requests immediately. */

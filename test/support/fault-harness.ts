@@ -171,6 +171,19 @@ export class FaultTrial {
     expect(await this.log(), "the log").to.include(`"${code}"`);
   }
 
+  /** Presence follows Webex during the fault, too: the watched persons become `status`. */
+  async expectPresence(status = "call", timeoutMs = RECOVERY_LIMIT_MS): Promise<void> {
+    for (const uri of this.#watched) this.setStatus(uri, status);
+    await this.harness.waitFor(
+      `the status ${status} of everyone watched`,
+      async () => {
+        const records = await this.#records();
+        return records.every(({ webexStatus }) => webexStatus === status) ? true : null;
+      },
+      timeoutMs,
+    );
+  }
+
   /** Everything that the worker has logged to stderr. */
   log(): Promise<string> {
     return Promise.resolve(this.harness.host.transcript.text("stderr"));

@@ -247,14 +247,14 @@ export function testPipes(node: string): void {
       await worker.expectExit(() => worker.child.stdin!.end());
       expect(logFile()).to.include("The worker is stopping.");
     });
-  }
 
-  it("ends on shutdown and exit while nobody reads stdout", async () => {
-    const worker = await launchWithUnreadStdout(FULL);
-    await worker.expectExit(() =>
-      worker.send(request("s", "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })),
-    );
-  });
+    it(`ends on shutdown and exit while stdout is ${amount} and nobody reads it`, async () => {
+      const worker = await launchWithUnreadStdout(responses);
+      await worker.expectExit(() =>
+        worker.send(request("s", "shutdown"), frame({ jsonrpc: "2.0", method: "exit" })),
+      );
+    });
+  }
 
   it("ends while nobody reads stdout when the process of the host is gone", async () => {
     const host = await launchIdleProcess();

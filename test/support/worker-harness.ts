@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import type { PendingRequest } from "../../simulator/json-rpc-client.js";
 import { ReferenceHost } from "../../simulator/reference-host.js";
@@ -18,6 +18,10 @@ export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   readonly restart?: boolean;
   readonly extraArgs?: readonly string[];
   readonly hostPid?: number | null;
+  /** Replaces the manifest's command, for example with a script that limits the process. */
+  readonly command?: string;
+  /** The path of Presence.ini in the harness's folder, for example with a folder of its own. */
+  readonly settingsName?: string;
   /** Serves the simulated Webex over https. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -36,7 +40,7 @@ export class WorkerHarness {
     this.webex = webex;
     this.folder = folder;
     this.#options = options;
-    this.settingsPath = join(folder, "Presence.ini");
+    this.settingsPath = join(folder, options.settingsName ?? "Presence.ini");
     this.logDirectory = join(folder, "log");
     this.host = this.newHost();
   }
@@ -50,6 +54,8 @@ export class WorkerHarness {
       restart: _restart,
       extraArgs: _args,
       hostPid: _pid,
+      command: _command,
+      settingsName: _name,
       tls,
       ...webexOptions
     } = options;
@@ -59,6 +65,7 @@ export class WorkerHarness {
     });
     await webex.start(tls === undefined ? {} : { tls });
     const harness = new WorkerHarness(webex, await mkdtemp(join(tmpdir(), "ucx-worker-")), options);
+    await mkdir(dirname(harness.settingsPath), { recursive: true });
     await harness.writeSettings(options.enable ?? 0, options.ini);
     await harness.host.start();
     return harness;
@@ -74,7 +81,7 @@ export class WorkerHarness {
 
   /** Creates another host with the same settings, for example after a crash. */
   newHost(): ReferenceHost {
-    const { env, restart, extraArgs, hostPid, secretStore } = this.#options;
+    const { env, restart, extraArgs, hostPid, secretStore, command } = this.#options;
     const host = new ReferenceHost({
       manifestPath: MANIFEST,
       settingsPath: this.settingsPath,
@@ -88,6 +95,7 @@ export class WorkerHarness {
       restart: restart ?? false,
       ...(env === undefined ? {} : { env }),
       ...(hostPid === undefined ? {} : { hostPid }),
+      ...(command === undefined ? {} : { command }),
     });
     host.on("notification", (method, params) => this.notifications.push({ method, params }));
     return host;

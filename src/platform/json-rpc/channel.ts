@@ -5,6 +5,7 @@ import type {
   AbstractCancellationTokenSource,
   CancellationToken,
   MessageConnection,
+  RequestMessage,
 } from "vscode-jsonrpc";
 
 import { Emitter } from "../../faults/emitter.js";
@@ -17,12 +18,14 @@ import type {
   WireError,
 } from "../../ports/channel.js";
 import { BatchingWriter } from "./batching-writer.js";
-import { RequestIds, ValidatingReader } from "./validating-reader.js";
+import { CANCEL, RequestIds, ValidatingReader } from "./validating-reader.js";
 
 const REQUEST_CANCELLED = -32800;
 const INTERNAL_ERROR = -32603;
 /** Messages handled before the event loop continues. */
 const MESSAGES_PER_TURN = 64;
+/** While more messages wait for their turn, nothing is read: a flood would fill the memory. */
+const MAX_QUEUED_MESSAGES = 1_024;
 /** How long the end of the channel waits for the -32700 reply to be written. */
 const LAST_REPLY_TIMEOUT_MS = 500;
 
@@ -36,8 +39,10 @@ export class JsonRpcChannel implements Channel {
   #connection: MessageConnection | null = null;
   #writer: BatchingWriter | null = null;
   #queuedRequests = 0;
+  #queuedMessages = 0;
   #onEnd: ((end: ChannelEndReason) => void) | null = null;
   #hasEnded = false;
+  #heldShutdowns: (() => void | Promise<void>)[] = [];
 
   constructor(input: Readable, output: Writable) {
     this.#input = input;
@@ -61,6 +66,10 @@ export class JsonRpcChannel implements Channel {
       requestQueued: () => {
         this.#queuedRequests += 1;
       },
+      messageQueued: () => {
+        this.#queuedMessages += 1;
+        if (this.#queuedMessages === MAX_QUEUED_MESSAGES) reader.isBusy = true;
+      },
       ended: (end) => void this.#endAfterQueued(end, writer),
     });
     this.#writer = writer;
@@ -70,10 +79,11 @@ export class JsonRpcChannel implements Channel {
         sender: { sendCancellation: () => Promise.resolve(), cleanup: () => undefined },
       },
       messageStrategy: {
-        handleMessage: (message, next) =>
-          writer.isOverloaded && Message.isRequest(message)
-            ? writer.whenDrained().then(() => next(message))
-            : next(message),
+        handleMessage: (message, next) => {
+          if (!isCancellation(message)) this.#queuedMessages -= 1;
+          if (this.#queuedMessages === MAX_QUEUED_MESSAGES / 2) reader.isBusy = false;
+          return this.#handleOrHold(message, next, writer);
+        },
       },
     });
     connection.onRequest((method: string, params: unknown, token: CancellationToken) => {
@@ -116,6 +126,29 @@ export class JsonRpcChannel implements Channel {
     this.#connection = null;
   }
 
+  /**
+   * Requests wait while the peer does not read. It may still end the process: `exit` does not wait,
+   * nor does a `shutdown` before it.
+   */
+  #handleOrHold(
+    message: Message,
+    next: (message: Message) => void | Promise<void>,
+    writer: BatchingWriter,
+  ): void | Promise<void> {
+    const { method } = message as Partial<RequestMessage>;
+    if (method === "exit") for (const handle of this.#heldShutdowns.splice(0)) void handle();
+    if (!writer.isOverloaded || !Message.isRequest(message) || method === "exit")
+      return next(message);
+    let isHandled = false;
+    const handle = (): void | Promise<void> => {
+      if (isHandled) return;
+      isHandled = true;
+      return next(message);
+    };
+    if (method === "shutdown") this.#heldShutdowns.push(handle);
+    return writer.whenDrained().then(handle);
+  }
+
   async #answerAsync(result: Promise<unknown>, call: RequestCancellation): Promise<unknown> {
     this.#liveRequests.add(call);
     try {
@@ -147,6 +180,10 @@ export class JsonRpcChannel implements Channel {
     for (const call of this.#liveRequests) call.cancel();
     this.#liveRequests.clear();
   }
+}
+
+function isCancellation(message: Message): boolean {
+  return (message as Partial<RequestMessage>).method === CANCEL;
 }
 
 function nextTurn(): Promise<void> {

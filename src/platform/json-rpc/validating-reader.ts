@@ -9,15 +9,16 @@ import { FrameParser } from "./framing.js";
 
 const PARSE_ERROR = -32700;
 const INVALID_REQUEST = -32600;
-/** The input kept while paused, before the stream itself is paused. */
+/** The input read while paused, before the stream itself is paused. */
 const MAX_PAUSED_BYTES = 1024 * 1024;
 /** A request has at most four levels. */
 const MAX_DEPTH = 64;
 /** Smaller bodies cannot have so many levels that parsing them takes long. */
 const MIN_DEEP_BYTES = 64 * 1024;
 const BYTE_ORDER_MARK = "\ufeff";
-const CANCEL = "$/cancelRequest";
+export const CANCEL = "$/cancelRequest";
 const EXIT = "exit";
+const SHUTDOWN = "shutdown";
 /** What a peer only ever sends as a notification. */
 const NOTIFICATION_NAME = /^(exit|initialized|\$\/.*)$/s;
 
@@ -28,6 +29,8 @@ export interface ReaderCallbacks {
   rejected(id: RequestId | null, code: number, message: string): void;
   /** A request was delivered and waits for its turn. */
   requestQueued(): void;
+  /** A message was delivered and waits for its turn. Cancellations may not have to wait. */
+  messageQueued(): void;
   /** Called once, at the end of the input or of its valid part; nothing is read after that. */
   ended(end: "inputEnded" | "protocolError"): void;
 }
@@ -44,8 +47,11 @@ export class ValidatingReader extends AbstractMessageReader {
   readonly #parser: FrameParser;
   #deliverMessage: DataCallback | null = null;
   #isOver = false;
-  #pausedChunks: Buffer[] | null = null;
+  /** What has come while paused; null: not paused. */
+  #held: (IncomingMessage | Rejection)[] | null = null;
   #pausedBytes = 0;
+  #isBusy = false;
+  #isStopped = false;
 
   constructor(input: Readable, ids: RequestIds, callbacks: ReaderCallbacks) {
     super();
@@ -71,25 +77,35 @@ export class ValidatingReader extends AbstractMessageReader {
     return { dispose: () => this.dispose() };
   }
 
-  /** Stops delivering messages until `resume`. Up to 1 MB of input, its end is still detected. */
+  /**
+   * Stops delivering messages until `resume`, except `exit`, and `shutdown` before it. Up to 1 MB
+   * of input, they and its end are still detected.
+   */
   pause(): void {
-    this.#pausedChunks ??= [];
+    this.#held ??= [];
+    this.#updateFlow();
   }
 
   resume(): void {
-    const chunks = this.#pausedChunks;
-    if (chunks === null) return;
-    this.#pausedChunks = null;
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
     this.#pausedBytes = 0;
-    // Before the chunks are handled, because one of them may lead to another pause.
-    this.#input.resume();
-    for (const chunk of chunks) this.#onData(chunk);
+    // Before the messages are handled, because one of them may lead to another pause.
+    this.#updateFlow();
+    for (const message of held) this.#handle(message);
+  }
+
+  /** While busy, reads nothing, because enough messages wait for their turn. */
+  set isBusy(isBusy: boolean) {
+    this.#isBusy = isBusy;
+    this.#updateFlow();
   }
 
   override dispose(): void {
     super.dispose();
     this.#isOver = true;
-    this.#pausedChunks = null;
+    this.#held = null;
     this.#input.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onEnd);
     // The error listener stays: a later error would otherwise be an uncaught exception.
     this.#input.pause();
@@ -97,14 +113,20 @@ export class ValidatingReader extends AbstractMessageReader {
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#isOver) return;
-    if (this.#pausedChunks === null) {
-      this.#parser.push(chunk);
-      return;
-    }
-    this.#pausedChunks.push(chunk);
+    this.#parser.push(chunk);
+    if (this.#held === null) return;
     this.#pausedBytes += chunk.length;
-    if (this.#pausedBytes > MAX_PAUSED_BYTES) this.#input.pause();
+    this.#updateFlow();
   };
+
+  #updateFlow(): void {
+    const mayFlow = this.#held === null ? !this.#isBusy : this.#pausedBytes <= MAX_PAUSED_BYTES;
+    // Others pause the stream, too (keytar-binding.ts), and nobody resumes it for them.
+    if (mayFlow !== this.#isStopped || this.#isOver) return;
+    this.#isStopped = !mayFlow;
+    if (mayFlow) this.#input.resume();
+    else this.#input.pause();
+  }
 
   readonly #onEnd = (): void => this.#end("inputEnded");
 
@@ -116,12 +138,33 @@ export class ValidatingReader extends AbstractMessageReader {
 
   #handleBody(body: Buffer): void {
     const message = parseMessage(body);
-    if (message === null) return;
+    if (message !== null) this.#handle(message);
+  }
+
+  #handle(message: IncomingMessage | Rejection): void {
+    if (this.#held !== null) {
+      this.#hold(message, this.#held);
+      return;
+    }
     if ("code" in message) {
       this.#callbacks.rejected(message.id, message.code, message.message);
       return;
     }
-    const { id, method, params } = message;
+    this.#deliverValid(message);
+  }
+
+  /** A peer that reads nothing any more may still ask for the end. */
+  #hold(message: IncomingMessage | Rejection, held: (IncomingMessage | Rejection)[]): void {
+    if ("code" in message || message.method !== EXIT) {
+      held.push(message);
+      return;
+    }
+    for (const each of held)
+      if ("method" in each && each.method === SHUTDOWN) this.#deliverValid(each);
+    this.#deliverValid(message);
+  }
+
+  #deliverValid({ id, method, params }: IncomingMessage): void {
     if (id !== null) {
       this.#callbacks.requestQueued();
       this.#deliver({ id: this.#ids.add(id), method, params });
@@ -129,9 +172,11 @@ export class ValidatingReader extends AbstractMessageReader {
       const cancelled = (params as { id?: unknown } | undefined)?.id;
       for (const serial of this.#ids.findSerials(cancelled))
         this.#deliver({ method, params: { id: serial } });
+      return;
     } else {
       this.#deliver({ method, params });
     }
+    this.#callbacks.messageQueued();
   }
 
   #deliver(message: { id?: number; method: string; params: unknown }): void {

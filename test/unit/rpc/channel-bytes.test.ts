@@ -29,6 +29,7 @@ async function waitUntil(condition: () => boolean, deadlineMs = 5_000): Promise<
   while (!condition() && performance.now() < deadline) await settle();
 }
 
+const EXIT_NOTIFICATION = frame({ jsonrpc: "2.0", method: "exit" });
 const PING = request(7, "ping");
 const PONG = { jsonrpc: "2.0", id: 7, result: { method: "ping", params: null } };
 
@@ -385,6 +386,25 @@ describe("JsonRpcChannel: a slow or lost host", () => {
     expect(notes).to.have.length(60);
   });
 
+  it("reads no further than it can handle soon, and answers all requests of a flood", async () => {
+    const FLOOD = 20_000;
+    let answered = 0;
+    let unread = Number.NaN;
+    const { host, notes } = launch(() => {
+      answered += 1;
+      if (answered === 200) unread = host.input.writableLength + host.input.readableLength;
+      return null;
+    });
+    const each = request(1, "ping");
+    for (let i = 0; i < FLOOD; i += 500)
+      host.send(Buffer.concat(Array.from({ length: 500 }, () => each)));
+    host.send(frame({ jsonrpc: "2.0", method: "end" }));
+    await waitUntil(() => notes.length > 0);
+    expect(unread).to.be.greaterThan((FLOOD - 4_000) * each.length);
+    expect(answered).to.equal(FLOOD);
+    expect(host.input.isPaused()).to.equal(false);
+  });
+
   it("ends with the input while the host does not read", async () => {
     const { host, ends } = launch(() => BIG);
     host.stopReading();
@@ -393,6 +413,62 @@ describe("JsonRpcChannel: a slow or lost host", () => {
     host.input.end();
     await waitUntil(() => ends.length > 0);
     expect(ends).to.deep.equal(["inputEnded"]);
+  });
+
+  for (const when of ["in the same chunk", "later"]) {
+    it(`delivers shutdown and exit that come ${when} while 16 MB are unsent`, async () => {
+      const handled: string[] = [];
+      const { host, notes } = launch((method) => {
+        handled.push(method);
+        return method === "big" ? BIG : null;
+      });
+      host.stopReading();
+      // More than one turn handles.
+      const flood = Array.from({ length: 100 }, (_, i) => request(i, "big"));
+      const end = [request("p", "ping"), request("s", "shutdown"), EXIT_NOTIFICATION];
+      if (when === "later") {
+        host.send(Buffer.concat(flood));
+        await waitUntil(() => handled.length >= 16);
+        for (const each of end) host.send(each);
+      } else host.send(Buffer.concat([...flood, ...end]));
+      await waitUntil(() => notes.length > 0);
+      expect(notes.map(({ method }) => method)).to.deep.equal(["exit"]);
+      expect(handled.at(-1)).to.equal("shutdown");
+      expect(handled).to.not.include("ping");
+    });
+  }
+
+  it("delivers exit in the form of a request while 16 MB are unsent", async () => {
+    const handled: string[] = [];
+    const { host } = launch((method) => {
+      handled.push(method);
+      return BIG;
+    });
+    host.stopReading();
+    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
+    await waitUntil(() => handled.length >= 16);
+    host.send(request("e", "exit"));
+    await waitUntil(() => handled.includes("exit"));
+    expect(handled).to.include("exit");
+  });
+
+  it("keeps the order of what it has held while 16 MB were unsent", async () => {
+    const handled: string[] = [];
+    const { host, notes } = launch((method) => {
+      handled.push(method);
+      return method === "big" ? BIG : null;
+    });
+    host.stopReading();
+    for (let i = 0; i < 40; i += 1) host.send(request(i, "big"));
+    await waitUntil(() => handled.length >= 16);
+    for (let i = 0; i < 200; i += 1) host.send(request(`o${i}`, `order${i}`));
+    host.send(frame({ jsonrpc: "2.0", method: "note" }));
+    await settle();
+    expect(notes).to.deep.equal([]);
+    host.resumeReading();
+    await waitUntil(() => notes.length > 0 && handled.length >= 240);
+    const order = handled.filter((method) => method.startsWith("order"));
+    expect(order).to.deep.equal(Array.from({ length: 200 }, (_, i) => `order${i}`));
   });
 
   it("reports a broken output once", async () => {
