@@ -18,6 +18,8 @@ export interface WorkerHarnessOptions extends Partial<SimulatorOptions> {
   readonly restart?: boolean;
   readonly extraArgs?: readonly string[];
   readonly hostPid?: number | null;
+  /** Default: that of the sources, with the built worker. */
+  readonly manifestPath?: string;
   /** Serves the simulated Webex over https. */
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -50,6 +52,7 @@ export class WorkerHarness {
       restart: _restart,
       extraArgs: _args,
       hostPid: _pid,
+      manifestPath: _manifest,
       tls,
       ...webexOptions
     } = options;
@@ -74,9 +77,9 @@ export class WorkerHarness {
 
   /** Creates another host with the same settings, for example after a crash. */
   newHost(): ReferenceHost {
-    const { env, restart, extraArgs, hostPid, secretStore } = this.#options;
+    const { env, restart, extraArgs, hostPid, secretStore, manifestPath } = this.#options;
     const host = new ReferenceHost({
-      manifestPath: MANIFEST,
+      manifestPath: manifestPath ?? MANIFEST,
       settingsPath: this.settingsPath,
       extraArgs: [
         "--secret-store",
