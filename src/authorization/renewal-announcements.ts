@@ -18,6 +18,8 @@ const LONGEST_RENEWAL_MS = 35_000;
 export class RenewalAnnouncements {
   readonly #store: SecretStore;
   readonly #clock: Clock;
+  /** What was last read, by organization: still true while the keychain is unavailable. */
+  readonly #known = new Map<string, readonly Renewal[]>();
 
   constructor(store: SecretStore, clock: Clock) {
     this.#store = store;
@@ -39,14 +41,16 @@ export class RenewalAnnouncements {
     renewer: string,
     withinMs = LONGEST_RENEWAL_MS,
   ): Promise<boolean> {
-    return (await this.#others(orgId, renewer).catch(() => [])).some(
+    await this.#read(orgId).catch(() => undefined);
+    return this.#others(orgId, renewer).some(
       ({ announcedAt }) => this.#clock.now() - announcedAt < withinMs,
     );
   }
 
   async #replace(orgId: string, renewer: string, own: readonly Renewal[]): Promise<void> {
     try {
-      const renewals = [...(await this.#others(orgId, renewer)), ...own];
+      await this.#read(orgId);
+      const renewals = [...this.#others(orgId, renewer), ...own];
       const account = renewalAccount(orgId);
       if (renewals.length > 0) await this.#store.set(account, encodeRenewals(renewals));
       else await this.#store.delete(account);
@@ -55,10 +59,14 @@ export class RenewalAnnouncements {
     }
   }
 
-  async #others(orgId: string, renewer: string): Promise<readonly Renewal[]> {
+  async #read(orgId: string): Promise<void> {
     const text = await this.#store.get(renewalAccount(orgId));
+    this.#known.set(orgId, text === null ? [] : decodeRenewals(text));
+  }
+
+  #others(orgId: string, renewer: string): readonly Renewal[] {
     const now = this.#clock.now();
-    return (text === null ? [] : decodeRenewals(text)).filter(
+    return (this.#known.get(orgId) ?? []).filter(
       ({ renewer: other, announcedAt }) =>
         // A time in the future: the wall clock has been set back.
         other !== renewer && announcedAt <= now && now - announcedAt < LONGEST_RENEWAL_MS,

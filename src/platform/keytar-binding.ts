@@ -187,7 +187,9 @@ export class ChildProcessKeytar implements KeytarBinding {
           resolve(child);
         } else {
           this.discard();
-          reject(new KeytarLoadError("keytar is not installed, or its native module cannot be loaded."));
+          reject(
+            new KeytarLoadError("keytar is not installed, or its native module cannot be loaded."),
+          );
         }
       });
       const onEnd = (error: Error): void => {

@@ -268,6 +268,20 @@ describe("token source", () => {
       expect(token.reveal()).to.equal("SECRET-access-2");
     });
 
+    it("waits for tokens that cannot be stored until the keychain is unlocked", async () => {
+      const tokens = await start();
+      const { other } = await startOther(5_000, tokenResponseOf("2"));
+      await other.grantStore.start();
+      harness.oauth.outcomes.push(grantRefusedFault());
+      const replacing = tokens.replace(rejected, neverAborted);
+      await harness.clock.advance(4_000);
+      for (const { store } of [harness, other]) store.fault = keychainLockedFault();
+      await harness.clock.advance(8_000);
+      for (const { store } of [harness, other]) store.fault = null;
+      expect((await harness.clock.until(replacing)).reveal()).to.equal("SECRET-access-2");
+      await other.grantStore.stop();
+    });
+
     it("sends nothing while another process has just announced its renewal", async () => {
       const tokens = await start();
       await startOther(2_500, tokenResponseOf("2"));
